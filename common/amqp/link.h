@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link.h: one AMQP connection in a thread of its own, because rabbitmq-c blocks when the broker
+ * stops reading. Only common/amqp calls amqp_*. The link reconnects by itself, for ever, with
+ * jittered backoff, trying its URLs in turn.
+ *
+ * Threads: link_publish and link_declare may be called from any thread; everything else from the
+ * loop's thread. All callbacks run on the loop's thread, one at a time, never inside a call.
+ */
+#ifndef WARREN_AMQP_LINK_H
+#define WARREN_AMQP_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/model/message.h"
+
+struct link;
+struct subscription;
+
+enum { LINK_URLS_MAX = 8 };
+
+/* Every string is copied. */
+struct link_config {
+        const char *urls;     /* "amqp://host:port/vhost,amqps://…": 1 to LINK_URLS_MAX; no password */
+        const char *login;    /* also the user_id of every publish */
+        const char *password;
+        const char *name;     /* connection name in the console: "gateway@host publish" */
+        const char *ca_file;  /* amqps: PEM; NULL: the system's */
+        msec heartbeat;       /* 0: 10 s */
+        msec confirm_timeout; /* 0: 5 s; a publish without confirm for so long: LINK_EXPIRED */
+        uint32_t window_messages; /* 0: 1024 unconfirmed publishes */
+        size_t window_bytes;      /* 0: 1 MiB of them (one larger message is let through alone) */
+        bool resend;              /* after a reconnect send unconfirmed publishes again with x-again;
+                                     false: they end as LINK_CLOSED */
+};
+
+/* Any may be NULL. */
+struct link_events {
+        void (*up)(void *owner);   /* connected, subscriptions renewed */
+        void (*down)(void *owner, const struct err *why); /* deliveries so far are void */
+        void (*blocked)(void *owner, bool blocked); /* the broker's alarm */
+        void (*refused)(void *owner, struct subscription *s, const struct err *why); /* a
+                               subscription was cancelled by the broker, or its queue is not there;
+                               it is tried again after every reconnect and every 5 s */
+};
+
+enum link_result {
+        LINK_CONFIRMED,
+        LINK_RETURNED, /* mandatory and unroutable: kept nowhere */
+        LINK_NACKED,   /* unknown: some queue may hold it */
+        LINK_EXPIRED,  /* unknown: no confirm in time; it is not sent again */
+        LINK_CLOSED,   /* unknown if it had been written, see link_publish */
+};
+
+/* Starts the thread and returns; the first connection is made in the background. */
+struct link *link_create(const struct link_config *c, const struct link_events *on, void *owner,
+                         uv_loop_t *loop, struct err *e) MUST_CHECK;
+/* Closes at once: waiting publishes end as LINK_CLOSED (their callbacks run before it returns),
+ * deliveries go back to the broker. Ends the thread. Loop thread only. */
+void link_destroy(struct link **l);
+
+struct publish_wait {
+        void (*done)(void *owner, enum link_result result);
+        void *owner;
+};
+
+/* Copies m. 0: `done` runs exactly once. -1: no callback; ERR_FULL when the window is full,
+ * ERR_UNAVAILABLE when the link is down or blocked and `resend` is off (nothing was sent). With
+ * `resend` a publish made while the link is down waits within the window. */
+int link_publish(struct link *l, const struct message *m, const struct publish_wait *done,
+                 struct err *e) MUST_CHECK;
+/* Connected and not blocked. Any thread. */
+bool link_is_up(const struct link *l);
+bool link_is_blocked(const struct link *l);
+/* Unconfirmed now. Any thread. */
+uint32_t link_in_flight(const struct link *l);
+
+/* Lent to on_delivery's owner until link_settle. */
+struct delivery {
+        struct message message;
+        int64_t offset; /* of a stream; -1 for a queue */
+        bool redelivered;
+        struct subscription *subscription; /* void after link_unsubscribe or down */
+};
+
+enum source_start { SOURCE_NEXT, SOURCE_FIRST, SOURCE_OFFSET };
+
+struct source {
+        const char *queue; /* copied */
+        uint16_t prefetch; /* 1.. */
+        int32_t priority;  /* x-priority; 0: none */
+        bool stream;
+        bool exclusive; /* basic.consume exclusive */
+        /* Streams: asked for at each (re)connect, on the loop thread: where to start. */
+        enum source_start (*start)(void *owner, int64_t *offset);
+};
+
+/* The callback owns the delivery. */
+typedef void delivery_fn(void *owner, struct delivery *d);
+
+/* Renewed after a reconnect. Never NULL but for a usage error (asserted). */
+struct subscription *link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
+                                    void *owner);
+/* basic.cancel (nowait); deliveries the owner still holds stay his to settle; those not yet handed
+ * over are requeued. Clears *s; no callback after it. */
+void link_unsubscribe(struct subscription **s);
+
+enum settle { SETTLE_ACK, SETTLE_REQUEUE };
+/* Clears *d and frees it. A delivery of a dead connection is dropped silently. On a stream ACK only
+ * gives credit and REQUEUE is treated as ACK. Acks are coalesced. */
+void link_settle(struct delivery **d, enum settle how);
+/* True while the connection that brought it lives: an ack can still reach the broker. */
+bool delivery_is_live(const struct delivery *d);
+
+enum declare_what {
+        DECLARE_EXCHANGE,
+        DECLARE_QUEUE,
+        DECLARE_BINDING, /* queue `name` to exchange `source` with `key` */
+        DELETE_EXCHANGE, /* one that is not there counts as done */
+        DELETE_QUEUE,    /* if_unused honoured */
+        COUNT_QUEUE,     /* passive declare */
+        PURGE_QUEUE,
+};
+
+struct argument {
+        const char *name; /* NULL ends the list */
+        const char *text; /* NULL: number */
+        int64_t number;
+};
+
+struct declaration {
+        enum declare_what what;
+        const char *name;
+        const char *type;   /* exchange type */
+        const char *source; /* binding */
+        const char *key;
+        const struct argument *arguments; /* or NULL */
+        bool if_unused;
+};
+
+/* Counts are 0 but for COUNT_QUEUE. why is filled when it failed: ERR_NOT_FOUND, ERR_CONFLICT (other
+ * arguments, in use), ERR_FORBIDDEN, ERR_UNAVAILABLE. */
+typedef void declared_fn(void *owner, const struct err *why, uint32_t messages,
+                         uint32_t consumers);
+/* Copies d; done in order. A refusal closes and reopens this link's channel and voids its
+ * deliveries: use a link of its own. While the link is down it waits up to `confirm_timeout`. */
+void link_declare(struct link *l, const struct declaration *d, declared_fn *done, void *owner);
+
+typedef void drained_fn(void *owner, bool clean);
+/* Refuses new publishes, cancels subscriptions (held deliveries can still be settled), waits until
+ * every publish has its outcome and every settle is written, at most `limit` ms, then calls back
+ * once. link_destroy afterwards. */
+void link_drain(struct link *l, msec limit, drained_fn *done, void *owner);
+
+#endif

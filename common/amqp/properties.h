@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * properties.h: AMQP property lists between their wire form, our view and JSON for people.
+ */
+#ifndef WARREN_AMQP_PROPERTIES_H
+#define WARREN_AMQP_PROPERTIES_H
+
+#include <jansson.h>
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+
+/* Wire form (as message.properties) → {"properties": {...}, "headers": {...}}; every type of the
+ * protocol incl. nested tables and arrays: bytes that are not UTF-8 as {"base64": "…"}, timestamps
+ * as {"timestamp": seconds}, decimals as {"decimal": "1.25"}. New reference. */
+json_t *properties_to_json(struct bytes wire, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wait.h: publishing and declaring from a thread that may block (an HTTP worker, a command), while
+ * another thread runs the link's loop. Never call these on the loop's thread.
+ */
+#ifndef WARREN_AMQP_WAIT_H
+#define WARREN_AMQP_WAIT_H
+
+#include "common/amqp/link.h"
+
+/* 0: *result says how it ended. -1: not sent (as link_publish). */
+int publish_and_wait(struct link *l, const struct message *m, enum link_result *result,
+                     struct err *e) MUST_CHECK;
+/* 0: done; messages and consumers may be NULL. */
+int declare_and_wait(struct link *l, const struct declaration *d, uint32_t *messages,
+                     uint32_t *consumers, struct err *e) MUST_CHECK;
+
+/* A loop with a thread of its own, for a program whose main thread blocks. */
+struct loop_thread;
+struct loop_thread *loop_thread_create(struct err *e) MUST_CHECK;
+/* Runs fn on the loop's thread and returns when it has. */
+void loop_thread_run(struct loop_thread *t, void (*fn)(void *owner), void *owner);
+uv_loop_t *loop_thread_loop(struct loop_thread *t);
+/* Everything on the loop must have been closed. */
+void loop_thread_destroy(struct loop_thread **t);
+
+#endif

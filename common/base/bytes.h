@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bytes.h: a borrowed run of bytes, and a growable buffer that owns its own.
+ */
+#ifndef WARREN_BASE_BYTES_H
+#define WARREN_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+/* Borrowed; not NUL-terminated. {NULL, 0} is "absent"; data != NULL with length 0 is "empty". */
+struct bytes {
+        const char *data;
+        size_t length;
+};
+
+static inline struct bytes bytes_of(const void *data, size_t length)
+{
+        return (struct bytes){.data = data, .length = length};
+}
+
+/* text may be NULL: absent. */
+struct bytes bytes_of_text(const char *text);
+bool bytes_equal(struct bytes a, struct bytes b);
+bool bytes_equal_text(struct bytes a, const char *text);
+/* memcmp order, the shorter first. <0, 0, >0. */
+int bytes_compare(struct bytes a, struct bytes b);
+bool bytes_are_utf8(struct bytes b);
+/* Copies into out as a C string. -1 (out empty) when it does not fit or holds a NUL. */
+int bytes_to_text(struct bytes b, char *out, size_t size) MUST_CHECK;
+/* FNV-1a, 64 bit (Fowler, Noll, Vo): a fingerprint, not a defence. */
+uint64_t bytes_hash(struct bytes b);
+
+/* Starts as {0}. Grows as needed; its size is bounded by its writer. data is NUL-terminated. */
+struct buffer {
+        char *data;
+        size_t length;
+        size_t size;
+};
+
+void buffer_fini(struct buffer *b); /* frees, leaves {0} */
+void buffer_clear(struct buffer *b);
+void buffer_reserve(struct buffer *b, size_t more);
+void buffer_add(struct buffer *b, const void *data, size_t length);
+void buffer_add_text(struct buffer *b, const char *text);
+void buffer_add_char(struct buffer *b, char c);
+void buffer_printf(struct buffer *b, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Drops the first `length` bytes. */
+void buffer_drop(struct buffer *b, size_t length);
+/* Adds text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+void buffer_add_json_string(struct buffer *b, struct bytes text);
+/* Standard base64 with padding. */
+void buffer_add_base64(struct buffer *b, struct bytes data);
+struct bytes buffer_bytes(const struct buffer *b);
+/* Hands the data over (free it) and leaves {0}. Never NULL. */
+char *buffer_take(struct buffer *b);
+
+#define AUTO_BUFFER __attribute__((cleanup(buffer_fini))) struct buffer
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clock.h: the two clocks, in milliseconds. Policy takes `now` as a value; a test that must move
+ * time wraps these two at link time (-Wl,--wrap=clock_wall).
+ */
+#ifndef WARREN_BASE_CLOCK_H
+#define WARREN_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+typedef int64_t msec; /* a duration, or a time since the epoch, in milliseconds */
+
+enum {
+        MSEC_SECOND = 1000,
+        MSEC_MINUTE = 60 * MSEC_SECOND,
+        MSEC_HOUR = 60 * MSEC_MINUTE,
+        MSEC_DAY = 24 * MSEC_HOUR,
+};
+
+msec clock_wall(void); /* since 1970-01-01 UTC; can jump */
+msec clock_mono(void); /* never goes back; only differences mean anything */
+int64_t clock_mono_us(void);
+
+enum { TIME_TEXT_SIZE = 32 };
+
+/* RFC 3339 in UTC with milliseconds: 2026-01-01T00:00:30.000Z. Years 0000 to 9999. */
+const char *time_format(msec at, char out[TIME_TEXT_SIZE]);
+/* RFC 3339 with any offset and up to nine fraction digits (cut to ms). ERR_INVALID else. */
+int time_parse(const char *text, msec *at, struct err *e) MUST_CHECK;
+
+/* "250ms", "1.5s", "10m", "2h", "2d", or a bare number of seconds. Not negative, at most 10000 d;
+ * at most nine fraction digits; fractions of a millisecond are cut. ERR_INVALID else. */
+int duration_parse(const char *text, msec *out, struct err *e) MUST_CHECK;
+/* The shortest exact form that duration_parse reads back: "1500ms" → "1.5s", 90000 → "90s". */
+const char *duration_format(msec duration, char out[TIME_TEXT_SIZE]);
+
+#endif

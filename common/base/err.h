@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * err.h: the one error type. A function that can fail returns 0/-1 or a pointer, is marked
+ * MUST_CHECK, takes a `struct err *` last and fills it once: the first failure wins.
+ */
+#ifndef WARREN_BASE_ERR_H
+#define WARREN_BASE_ERR_H
+
+#include <stdbool.h>
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define PRINTF_LIKE(format, arguments) __attribute__((format(printf, format, arguments)))
+
+/* X(code, word): the word is what logs and metrics show. */
+#define ERR_CODES(X) \
+        X(ERR_NONE, "none") \
+        X(ERR_INVALID, "invalid")         /* the input breaks its contract */ \
+        X(ERR_TOO_LARGE, "too_large")     /* the input exceeds a limit */ \
+        X(ERR_NOT_FOUND, "not_found") \
+        X(ERR_CONFLICT, "conflict")       /* exists already, or is in another state */ \
+        X(ERR_FORBIDDEN, "forbidden") \
+        X(ERR_FULL, "full")               /* a bounded buffer is full: try later */ \
+        X(ERR_UNAVAILABLE, "unavailable") /* the other side is away or refuses */ \
+        X(ERR_TIMEOUT, "timeout") \
+        X(ERR_PROTOCOL, "protocol")       /* the other side said what it must not */ \
+        X(ERR_CORRUPT, "corrupt")         /* stored data is not what was written */ \
+        X(ERR_SYSTEM, "system")           /* a system call failed */
+
+enum err_code {
+#define X(code, word) code,
+        ERR_CODES(X)
+#undef X
+};
+
+enum { ERR_TEXT_SIZE = 512 };
+
+struct err {
+        enum err_code code;
+        char text[ERR_TEXT_SIZE]; /* UTF-8, for people; NUL-terminated, cut when too long */
+};
+
+/* Fills e unless it is NULL or already filled. Always returns -1, so: return err_set(e, ...). */
+int err_set(struct err *e, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* As err_set with ERR_SYSTEM and ": strerror(errno)" appended. */
+int err_set_errno(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Puts "context: " before the text of a filled error. Always returns -1. */
+int err_wrap(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
+
+bool err_is_set(const struct err *e);
+void err_clear(struct err *e);
+const char *err_code_word(enum err_code code);
+
+#endif

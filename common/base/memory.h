@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * memory.h: allocation of small things of our own, which aborts when memory is out. Whatever a
+ * peer sizes is checked against a limit first.
+ */
+#ifndef WARREN_BASE_MEMORY_H
+#define WARREN_BASE_MEMORY_H
+
+#include <stddef.h>
+
+void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *xrealloc(void *old, size_t size) __attribute__((returns_nonnull));
+char *xstrdup(const char *text) __attribute__((malloc, returns_nonnull));
+/* Copies length bytes and adds a NUL. */
+char *xmemdup0(const void *data, size_t length) __attribute__((malloc, returns_nonnull));
+char *xasprintf(const char *format, ...)
+        __attribute__((malloc, returns_nonnull, format(printf, 1, 2)));
+
+#endif

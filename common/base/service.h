@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * service.h: what every daemon does with its loop: it ignores SIGPIPE, stops on SIGTERM and SIGINT,
+ * reloads on SIGHUP. Main thread only.
+ */
+#ifndef WARREN_BASE_SERVICE_H
+#define WARREN_BASE_SERVICE_H
+
+#include <uv.h>
+
+#include "common/base/err.h"
+
+struct service;
+
+struct service_events {
+        void (*stop)(void *owner);   /* the first SIGTERM or SIGINT: begin to drain */
+        void (*reload)(void *owner); /* SIGHUP; NULL: ignored */
+};
+
+struct service *service_create(const struct service_events *on, void *owner, struct err *e) MUST_CHECK;
+/* Closes the loop: every handle of others on it must be closed. */
+void service_destroy(struct service **s);
+uv_loop_t *service_loop(struct service *s);
+/* Runs the loop until service_end. A second SIGTERM or SIGINT ends it at once. Returns the exit
+ * status given to service_end, or 1 after a second signal. */
+int service_run(struct service *s);
+void service_end(struct service *s, int status);
+
+#endif

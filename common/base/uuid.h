@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * uuid.h: UUIDs in canonical text form (RFC 9562). Version 7 sorts by time.
+ */
+#ifndef WARREN_BASE_UUID_H
+#define WARREN_BASE_UUID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+
+enum { UUID_SIZE = 37 }; /* 36 characters and a NUL */
+
+/* A fresh version 7 UUID, monotonic within a process. Any thread. Aborts when the kernel has no
+ * randomness to give. */
+void uuid7(char out[UUID_SIZE]);
+/* 8-4-4-4-12 lower or upper case hexadecimal digits, any version. Copies in lower case. */
+bool uuid_parse(struct bytes text, char out[UUID_SIZE]);
+/* The time in a version 7 UUID; -1 for any other version. */
+msec uuid7_time(const char *uuid);
+/* Fills out with bytes from the kernel's generator. Aborts when it has none. */
+void random_fill(void *out, size_t length);
+
+#endif

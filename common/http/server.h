@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server.h: an HTTP/1.1 JSON server on civetweb: a table of routes, bounded and deadlined bodies,
+ * strict framing, problem+json for every refusal, one write per answer.
+ *
+ * A handler runs on one of the server's threads (100 KB of stack: no large locals) and may block.
+ */
+#ifndef WARREN_HTTP_SERVER_H
+#define WARREN_HTTP_SERVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/json_scan.h"
+
+struct http_server;
+struct http_request;
+
+typedef void http_handler(void *owner, struct http_request *r);
+
+struct http_route {
+        const char *method;  /* "GET"; a GET route answers HEAD too. NULL ends the table */
+        const char *pattern; /* "/api/v1/jobs/{id}": a parameter is one segment, percent-decoded */
+        http_handler *handle;
+        unsigned scope;  /* for the authorizer: the program's meaning */
+        size_t body_max; /* bytes; 0: a body is refused with 400. Over it: 413 */
+};
+
+struct http_server_config {
+        const char *address; /* "127.0.0.1" */
+        uint16_t port;       /* 0: any; http_server_port tells */
+        unsigned threads;    /* connections served at once */
+        msec body_deadline;  /* 0: 10 s for a whole request body */
+        const struct http_route *routes;
+        void *owner;
+        /* Before each handler; false: it has answered itself. NULL: everything is allowed. */
+        bool (*authorize)(void *owner, struct http_request *r, const struct http_route *route);
+        /* After each answer, for metrics; route is NULL when none matched. NULL: none. */
+        void (*answered)(void *owner, const struct http_route *route, int status, int64_t us);
+        /* Adds headers to every answer (RateLimit, CORS …). NULL: none. */
+        void (*decorate)(void *owner, struct http_request *r);
+};
+
+/* Routes and owner must outlive the server. Listens when it returns. */
+struct http_server *http_server_create(const struct http_server_config *c, struct err *e) MUST_CHECK;
+/* Stops listening, waits for running handlers. */
+void http_server_destroy(struct http_server **s);
+uint16_t http_server_port(const struct http_server *s);
+
+/* What a request says. Strings live until the handler returns; NULL when absent. */
+const char *http_method(const struct http_request *r);
+const char *http_path(const struct http_request *r);
+const char *http_param(const struct http_request *r, const char *name); /* asserts it is in the pattern */
+const char *http_query(struct http_request *r, const char *name);       /* percent-decoded */
+/* The raw query string, or NULL. */
+const char *http_query_string(const struct http_request *r);
+/* Calls 400 itself and returns false when the query has a name that is not in `allowed` (NULL
+ * ends), one twice, or bad escapes. */
+bool http_query_only(struct http_request *r, const char *const *allowed);
+const char *http_header(const struct http_request *r, const char *name);
+struct bytes http_body(const struct http_request *r);
+/* W3C traceparent of this request: the caller's, or a fresh one. */
+const char *http_traceparent(const struct http_request *r);
+/* A slot for the authorizer to leave something to the handler; freed by `release` if not NULL. */
+void http_set_context(struct http_request *r, void *context, void (*release)(void *));
+void *http_context(const struct http_request *r);
+
+/* The answer: exactly one of the next calls per request. Answers carry traceparent,
+ * X-Content-Type-Options and Cache-Control: no-store. */
+void http_add_header(struct http_request *r, const char *name, const char *format, ...)
+        PRINTF_LIKE(3, 4);
+void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body);
+void http_answer_json(struct http_request *r, int status, json_t *body); /* takes the reference */
+void http_answer_empty(struct http_request *r, int status);
+
+/* RFC 9457. The title is the status's own phrase. */
+void http_problem(struct http_request *r, int status, const char *format, ...) PRINTF_LIKE(3, 4);
+/* With one entry in `errors`: a fault of json_check, or of validation. */
+void http_problem_at(struct http_request *r, int status, const struct json_fault *fault);
+/* With extra members (e.g. id and accepted); takes the reference. */
+void http_problem_with(struct http_request *r, int status, json_t *members, const char *format, ...)
+        PRINTF_LIKE(4, 5);
+/* The status an err code stands for: NOT_FOUND 404, CONFLICT 409, INVALID 422, FULL and UNAVAILABLE
+ * and TIMEOUT 503 … and a problem with its text. 503 carries Retry-After. */
+void http_problem_err(struct http_request *r, const struct err *e);
+
+#endif

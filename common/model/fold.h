@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fold.h: a job's row as a function of the *set* of its events: any order, any repetition, the
+ * same row. Every field is a register that keeps the value of the greatest event that speaks of
+ * it, and events are ordered by (run, closed, attempt, phase, copy, at, digest): greatest wins is
+ * commutative, associative and idempotent.
+ */
+#ifndef WARREN_MODEL_FOLD_H
+#define WARREN_MODEL_FOLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/model/event.h"
+
+enum status {
+        STATUS_SCHEDULED,
+        STATUS_PENDING,
+        STATUS_RUNNING,
+        STATUS_FAILED,
+        STATUS_COMPLETED,
+        STATUS_DEAD,
+        STATUS_CANCELLED,
+};
+enum { STATUS_COUNT = 7 };
+
+const char *status_name(enum status s);
+bool status_parse(struct bytes name, enum status *out);
+bool status_is_ended(enum status s); /* completed, dead, cancelled */
+
+/* All zero: no event yet, less than any event's. */
+struct fold_key {
+        int64_t run;
+        int64_t closed; /* 2 completed, 1 dead or cancelled, 0 else */
+        int64_t attempt;
+        int64_t phase;
+        int64_t copy;
+        msec at;
+        uint64_t digest;
+};
+
+struct fold_key fold_key_of(const struct event *e);
+int fold_key_compare(const struct fold_key *a, const struct fold_key *b);
+
+/* A job's row. Each group below is one register: its key, then what the greatest event said. Texts
+ * are owned by the row; a row starts as {0} and ends with job_row_fini. */
+struct job_row {
+        char id[UUID_SIZE];
+        char tenant[TENANT_SIZE];
+
+        struct fold_key winner; /* status */
+        enum status status;
+        bool shown; /* false while the winner is `rejected` or `forgotten`, or there is none */
+
+        struct fold_key facts; /* the greatest job message */
+        char type[JOB_TYPE_SIZE];
+        enum priority priority;
+        enum lane lane;
+        int64_t max_retries;
+        msec timeout;
+        msec created_at;
+        char traceparent[JOB_TRACEPARENT_SIZE];
+        char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
+        struct buffer payload;
+
+        struct fold_key wait; /* the greatest message that came through a delay exchange */
+        msec run_at;
+
+        struct fold_key start; /* the greatest `started` */
+        msec started_at;
+        char worker[WORKER_NAME_SIZE];
+
+        struct fold_key finish; /* the greatest closing event */
+        msec finished_at;
+        int64_t duration_ms;
+        enum reason reason;
+        struct buffer result;
+
+        struct fold_key failure; /* the greatest failed or dead message: its error */
+        enum error_kind error_kind;
+        struct buffer error;
+
+        struct fold_key step; /* the greatest `progress` */
+        double progress;
+        struct buffer progress_message;
+};
+
+void job_row_fini(struct job_row *row);
+/* True when the row changed. The event must be of the row's job (or the row empty). */
+bool job_row_fold(struct job_row *row, const struct event *e);
+
+/* One attempt (run, attempt) of a job, folded the same way. */
+enum attempt_outcome {
+        ATTEMPT_OPEN,
+        ATTEMPT_COMPLETED,
+        ATTEMPT_FAILED,
+        ATTEMPT_DEAD,
+        ATTEMPT_CANCELLED,
+};
+const char *attempt_outcome_name(enum attempt_outcome o); /* open: "running" */
+
+struct attempt_row {
+        int64_t run, attempt;
+        struct fold_key start;
+        msec started_at;
+        char worker[WORKER_NAME_SIZE];
+        bool redelivered;
+        struct fold_key end;
+        msec ended_at;
+        enum attempt_outcome outcome;
+        enum reason reason;
+        enum error_kind error_kind;
+        struct buffer error;
+};
+
+void attempt_row_fini(struct attempt_row *row);
+/* Which attempt the event speaks of; false when of none (a submission, a due, a worker). */
+bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
+bool attempt_row_fold(struct attempt_row *row, const struct event *e);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * retry.h: what to do with an attempt that ended. Pure.
+ */
+#ifndef WARREN_MODEL_RETRY_H
+#define WARREN_MODEL_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/model/reason.h"
+
+struct retry_policy {
+        msec base, cap;
+        double factor;
+        double jitter; /* 0..1: the wait is spread evenly over ±jitter */
+};
+
+#define RETRY_POLICY_DEFAULT \
+        ((struct retry_policy){.base = 1000, .cap = 600000, .factor = 2, .jitter = 0.2})
+#define RETRY_AFTER_MAX ((msec)30 * MSEC_DAY)
+
+enum outcome {
+        OUTCOME_DONE,
+        OUTCOME_RETRY,     /* failed, may be tried again */
+        OUTCOME_PERMANENT, /* failed, trying again is useless */
+        OUTCOME_STOPPED,   /* saw a cancellation: no attempt is charged */
+};
+
+struct attempt_end {
+        enum outcome outcome;
+        int64_t attempt; /* the one that ended, from 1 */
+        int64_t max_retries;
+        msec retry_after; /* what the handler asked for; 0: by the policy */
+};
+
+enum verdict { VERDICT_COMPLETE, VERDICT_RETRY, VERDICT_BURY, VERDICT_CANCEL };
+
+/* chance in [0,1) places the jitter. wait (RETRY only) is rounded by delay_round unless the handler
+ * gave it; reason (BURY only). */
+enum verdict attempt_verdict(const struct attempt_end *end, const struct retry_policy *p,
+                             double chance, msec *wait, enum reason *reason);
+/* The backoff before attempt + 1. Never overflows, never above cap * (1 + jitter). */
+msec retry_backoff(const struct retry_policy *p, int64_t attempt, double chance);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * topology.h: what Warren needs in its vhost, as one table, and a tenant's part of it. Declaring is
+ * idempotent.
+ */
+#ifndef WARREN_TOPOLOGY_TOPOLOGY_H
+#define WARREN_TOPOLOGY_TOPOLOGY_H
+
+#include <jansson.h>
+
+#include "common/amqp/link.h"
+#include "common/http/client.h"
+
+struct topology_settings {
+        int64_t events_max_bytes; /* 0: 10 GB */
+        msec events_max_age;      /* 0: 7 days */
+};
+
+/* Calls each for every declaration of the fixed part (or of a tenant's), in an order that works. */
+typedef int declaration_fn(void *owner, const struct declaration *d, struct err *e);
+int topology_each(const struct topology_settings *s, declaration_fn *each, void *owner,
+                  struct err *e) MUST_CHECK;
+int topology_each_of_tenant(const char *tenant, declaration_fn *each, void *owner,
+                            struct err *e) MUST_CHECK;
+
+/* Declares by a link of an admin (or provisioning, for a tenant's part) login; blocks: not on the
+ * link's loop. */
+int topology_apply(struct link *l, const struct topology_settings *s, struct err *e) MUST_CHECK;
+int topology_apply_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
+/* Exchange first; queues only when unused and only if they are there. */
+int topology_delete_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
+
+/* RabbitMQ definitions without users, for vhost. New reference. */
+json_t *topology_definitions(const struct topology_settings *s, const char *vhost);
+
+/* Compares the fixed part, and the parts of `tenants` (NULL-terminated, or NULL), with what the
+ * management API shows: names, types, arguments, bindings. Calls finding for each difference:
+ * what it is about, what is wrong, what to do. -1 when the API cannot be asked. */
+typedef void finding_fn(void *owner, const char *subject, const char *problem, const char *remedy);
+int topology_check(struct http_client *management, const char *vhost,
+                   const struct topology_settings *s, const char *const *tenants,
+                   finding_fn *finding, void *owner, struct err *e) MUST_CHECK;
+
+/* The accounts of docs/amqp.md, as permissions. */
+struct account {
+        const char *login; /* "warren-gateway"; NULL ends the table */
+        const char *configure, *write, *read; /* anchored patterns */
+        const char *tags; /* management tags */
+};
+extern const struct account topology_accounts[];
+/* Creates or updates a login with its permissions, through the management API. */
+int topology_put_account(struct http_client *management, const char *vhost,
+                         const struct account *a, const char *password, struct err *e) MUST_CHECK;
+/* A tenant's own: login tenant-<tenant>, write jobs.<tenant>. */
+int topology_put_tenant_account(struct http_client *management, const char *vhost,
+                                const char *tenant, const char *password, struct err *e) MUST_CHECK;
+int topology_delete_tenant_account(struct http_client *management, const char *tenant,
+                                   struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handlers.h: handlers.json (docs/handlers.md): which handler runs which job type, with what
+ * limits. A loaded set never changes; a reload makes another.
+ */
+#ifndef WARREN_CONSUMER_HANDLERS_H
+#define WARREN_CONSUMER_HANDLERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/model/job.h"
+#include "common/model/retry.h"
+
+enum handler_kind { HANDLER_PLUGIN, HANDLER_EXEC };
+
+struct plugin {
+        char *name;
+        char *file; /* resolved against the folder of handlers.json */
+        int64_t processes;     /* 0: one per worker */
+        int64_t recycle_after; /* jobs a host runs before it is replaced; 0: never */
+        int64_t memory;        /* bytes of address space over the host's own; 0: no limit */
+        char *settings;        /* JSON object as text */
+};
+
+struct handler {
+        char type[JOB_TYPE_SIZE];
+        enum handler_kind kind;
+        const struct plugin *plugin; /* PLUGIN */
+        char *plugin_handler;        /* PLUGIN: the handler's name inside it */
+        char **exec;                 /* EXEC: argv, NULL-terminated */
+        char **env;                  /* EXEC: "NAME=value", NULL-terminated */
+        char *folder;                /* EXEC: working directory */
+        int64_t concurrency;         /* at most so many at once here; 0: no limit of its own */
+        int64_t memory;              /* EXEC: bytes; 0: no limit */
+        int64_t output;              /* EXEC: bytes of stdout; at most EVENT_RESULT_MAX reach the result */
+        msec timeout;
+        msec grace; /* SIGTERM to SIGKILL */
+        bool stop_on_link_loss;
+        struct retry_policy retry;
+        struct handlers *set;
+};
+
+struct handlers;
+
+/* Reads and checks the file; e names line, column and pointer. The caller owns a reference. */
+struct handlers *handlers_load(const char *path, struct err *e) MUST_CHECK;
+/* References: a set lives while anything of it is in use. Loop thread only. */
+struct handlers *handlers_ref(struct handlers *h);
+void handlers_destroy(struct handlers **h); /* drops one reference */
+
+/* NULL when nobody handles the type. */
+const struct handler *handlers_find(const struct handlers *h, const char *type);
+size_t handlers_count(const struct handlers *h);
+const struct handler *handlers_at(const struct handlers *h, size_t index);
+size_t handlers_plugin_count(const struct handlers *h);
+const struct plugin *handlers_plugin_at(const struct handlers *h, size_t index);
+
+#endif

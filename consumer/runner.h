@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runner.h: runs one attempt of a job by its handler, whatever its kind: a plugin in a host
+ * process, or a program. Enforces time, memory and output limits by killing. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_RUNNER_H
+#define WARREN_CONSUMER_RUNNER_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "common/base/err.h"
+#include "common/metrics/metrics.h"
+#include "common/model/job.h"
+#include "common/model/retry.h"
+#include "consumer/handlers.h"
+
+struct runner;
+struct run;
+
+struct run_end {
+        enum outcome outcome;
+        enum error_kind error_kind; /* unless DONE */
+        struct bytes error;         /* UTF-8, at most JOB_ERROR_MAX; absent when DONE */
+        struct bytes result;        /* one JSON value, at most EVENT_RESULT_MAX; absent: none */
+        msec retry_after;           /* 0: by the policy */
+        msec duration;
+};
+
+/* On the loop's thread, never inside runner_start or run_stop. What `end` borrows lives until
+ * ended returns; after it the run is gone. */
+struct run_events {
+        void (*progress)(void *owner, double done, struct bytes text);
+        void (*ended)(void *owner, const struct run_end *end);
+};
+
+struct run_request {
+        const struct job *job;         /* borrowed for the call; payload is copied or written at once */
+        const struct handler *handler; /* kept by reference (handler_ref) until the run ended */
+        bool redelivered;
+        msec timeout; /* of this attempt: already chosen */
+};
+
+struct runner_config {
+        const char *host_program;   /* path of warren-plugin-host */
+        const char *launch_program; /* path of warren-launch */
+        uv_loop_t *loop;
+        struct metrics *metrics;
+};
+
+struct runner *runner_create(const struct runner_config *c, struct err *e) MUST_CHECK;
+/* Kills whatever runs (no callbacks) and reaps every child before it returns. */
+void runner_destroy(struct runner **r);
+
+/* Puts a set of handlers in force: starts plugin hosts that are new, retires idle ones that are
+ * gone; runs under the old set end under it. 0, or -1 and the old set stays (a plugin that cannot be
+ * loaded). */
+int runner_use(struct runner *r, struct handlers *h, struct err *e) MUST_CHECK;
+/* True when a run of this handler could start now: its concurrency and, for a plugin, a host. */
+bool runner_has_room(const struct runner *r, const struct handler *h);
+/* Called on the loop's thread when room may have appeared (a host came up again, a run ended). */
+void runner_on_room(struct runner *r, void (*room)(void *owner), void *owner);
+
+/* NULL with ERR_FULL when there is no room, other codes when it could not be started. */
+struct run *runner_start(struct runner *r, const struct run_request *q, const struct run_events *on,
+                         void *owner, struct err *e) MUST_CHECK;
+/* Asks it to stop: plugins see cancelled(), programs get SIGTERM; SIGKILL after `grace`. Ends by
+ * `ended` with OUTCOME_STOPPED (or whatever came first). */
+void run_stop(struct run *run, msec grace);
+unsigned runner_running(const struct runner *r);
+
+#endif
