@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, arguments) __attribute__((format(printf, format, arguments)))
+#define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
 /* X(code, word): the word is what logs and metrics show. */
 #define ERR_CODES(X) \
