@@ -15,20 +15,20 @@
 
 #include "common/base/bytes.h"
 
-enum { JSON_POINTER_SIZE = 256, JSON_DEPTH_MAX = 64 };
+enum { SCAN_POINTER_SIZE = 256, SCAN_DEPTH_MAX = 64 };
 
-enum json_kind {
-        JSON_NULL,
-        JSON_FALSE,
-        JSON_TRUE,
-        JSON_NUMBER,
-        JSON_STRING,
-        JSON_ARRAY,
-        JSON_OBJECT,
+enum scan_kind {
+        SCAN_NULL,
+        SCAN_FALSE,
+        SCAN_TRUE,
+        SCAN_NUMBER,
+        SCAN_STRING,
+        SCAN_ARRAY,
+        SCAN_OBJECT,
 };
 
-struct json_fault {
-        char pointer[JSON_POINTER_SIZE]; /* of the innermost value at fault; cut at its front */
+struct scan_fault {
+        char pointer[SCAN_POINTER_SIZE]; /* of the innermost value at fault; cut at its front */
         size_t offset;                   /* byte in the text */
         unsigned line, column;           /* from 1; column counts characters */
         char detail[128];                /* what is wrong, for people */
@@ -36,40 +36,40 @@ struct json_fault {
 
 /* The text must be exactly one value (whitespace around it allowed), at most max_depth (1..64)
  * arrays and objects deep (a scalar has depth 0). -1: fault says where and why. */
-int json_check(struct bytes text, unsigned max_depth, struct json_fault *fault) MUST_CHECK;
+int scan_check(struct bytes text, unsigned max_depth, struct scan_fault *fault) MUST_CHECK;
 
-/* Everything below wants text that json_check has passed. */
+/* Everything below wants text that scan_check has passed. */
 
-struct json_value {
+struct scan_value {
         struct bytes raw; /* without whitespace around it; part of the checked text */
-        enum json_kind kind;
+        enum scan_kind kind;
 };
 
-struct json_value json_root(struct bytes checked);
+struct scan_value scan_root(struct bytes checked);
 
 /* Walks the members of an object or the elements of an array. */
-struct json_cursor {
+struct scan_cursor {
         const char *at, *end;
         bool in_object;
 };
 
-struct json_item {
+struct scan_item {
         struct bytes key; /* raw, without quotes, escapes as written; absent in an array */
-        struct json_value value;
+        struct scan_value value;
 };
 
-struct json_cursor json_items(struct json_value container);
-bool json_next(struct json_cursor *c, struct json_item *item);
+struct scan_cursor scan_items(struct scan_value container);
+bool scan_next(struct scan_cursor *c, struct scan_item *item);
 
 /* Compares a raw key or string (escapes resolved) with text. */
-bool json_key_is(struct bytes raw_key, const char *text);
-bool json_find(struct json_value object, const char *key, struct json_value *out);
+bool scan_key_is(struct bytes raw_key, const char *text);
+bool scan_find(struct scan_value object, const char *key, struct scan_value *out);
 /* Adds the string's text, escapes resolved, to out. Holds NULs where \u0000 was written. */
-void json_string(struct json_value string, struct buffer *out);
+void scan_string(struct scan_value string, struct buffer *out);
 /* False when it is no integer in int64 range ("1.0" and "1e3" are none). */
-bool json_int(struct json_value number, int64_t *out);
-double json_real(struct json_value number);
+bool scan_int(struct scan_value number, int64_t *out);
+double scan_real(struct scan_value number);
 /* Where a byte of text stands: for a fault found after the syntax was accepted. */
-void json_locate(struct bytes text, const char *at, unsigned *line, unsigned *column);
+void scan_locate(struct bytes text, const char *at, unsigned *line, unsigned *column);
 
 #endif

@@ -80,8 +80,8 @@ void http_answer_empty(struct http_request *r, int status);
 
 /* RFC 9457. The title is the status's own phrase. */
 void http_problem(struct http_request *r, int status, const char *format, ...) PRINTF_LIKE(3, 4);
-/* With one entry in `errors`: a fault of json_check, or of validation. */
-void http_problem_at(struct http_request *r, int status, const struct json_fault *fault);
+/* With one entry in `errors`: a fault of scan_check, or of validation. */
+void http_problem_at(struct http_request *r, int status, const struct scan_fault *fault);
 /* With extra members (e.g. id and accepted); takes the reference. */
 void http_problem_with(struct http_request *r, int status, json_t *members, const char *format, ...)
         PRINTF_LIKE(4, 5);
