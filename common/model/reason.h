@@ -41,8 +41,10 @@ enum error_kind {
 };
 
 const char *reason_word(enum reason r);
+/* The empty word (none) is refused: a parsed reason is one. */
 bool reason_parse(struct bytes word, enum reason *out);
 const char *error_kind_word(enum error_kind k);
+/* As reason_parse. */
 bool error_kind_parse(struct bytes word, enum error_kind *out);
 
 #endif

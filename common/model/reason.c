@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reason.c: the words for reasons and error kinds.
+ */
+#include "common/model/reason.h"
+
+#include <stddef.h>
+
+static const char *const reasons[] = {
+#define X(code, word) [code] = word,
+        REASONS(X)
+#undef X
+};
+
+static const char *const error_kinds[] = {
+#define X(code, word) [code] = word,
+        ERROR_KINDS(X)
+#undef X
+};
+
+enum {
+        REASON_COUNT = sizeof(reasons) / sizeof(reasons[0]),
+        ERROR_KIND_COUNT = sizeof(error_kinds) / sizeof(error_kinds[0]),
+};
+
+const char *reason_word(enum reason r)
+{
+        return reasons[r];
+}
+
+bool reason_parse(struct bytes word, enum reason *out)
+{
+        for (unsigned i = REASON_NONE + 1; i < REASON_COUNT; i++) {
+                if (bytes_equal_text(word, reasons[i])) {
+                        *out = (enum reason)i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+const char *error_kind_word(enum error_kind k)
+{
+        return error_kinds[k];
+}
+
+bool error_kind_parse(struct bytes word, enum error_kind *out)
+{
+        for (unsigned i = ERROR_KIND_NONE + 1; i < ERROR_KIND_COUNT; i++) {
+                if (bytes_equal_text(word, error_kinds[i])) {
+                        *out = (enum error_kind)i;
+                        return true;
+                }
+        }
+        return false;
+}
