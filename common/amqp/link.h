@@ -67,9 +67,11 @@ void link_destroy(struct link **l);
 struct publish_wait {
         void (*done)(void *owner, enum link_result result);
         void *owner;
+        bool direct; /* run `done` at once on the link's own thread: it must neither block nor call
+                        the link */
 };
 
-/* Copies m. 0: `done` runs exactly once. -1: no callback; ERR_FULL when the window is full,
+/* Copies m; done may be NULL. 0: `done` runs exactly once. -1: no callback; ERR_FULL when the window is full,
  * ERR_UNAVAILABLE when the link is down or blocked and `resend` is off (nothing was sent). With
  * `resend` a publish made while the link is down waits within the window. */
 int link_publish(struct link *l, const struct message *m, const struct publish_wait *done,
@@ -131,6 +133,7 @@ struct argument {
         const char *name; /* NULL ends the list */
         const char *text; /* NULL: number */
         int64_t number;
+        bool boolean; /* number is sent as a boolean */
 };
 
 struct declaration {
