@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log.c: log lines as JSON on stderr.
+ */
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+
+/* What is longer is cut: a hostile value must not fill the disk. */
+enum { LOG_TEXT_MAX = 4096 };
+
+static const char *const level_words[] = {
+        [LOG_LEVEL_ERROR] = "error",
+        [LOG_LEVEL_WARN] = "warn",
+        [LOG_LEVEL_INFO] = "info",
+        [LOG_LEVEL_DEBUG] = "debug",
+};
+enum { LEVEL_COUNT = sizeof(level_words) / sizeof(level_words[0]) };
+
+static const char *program_name = "warren";
+static atomic_int level_now = LOG_LEVEL_INFO;
+
+void log_open(const char *program, enum log_level level)
+{
+        program_name = program;
+        log_set_level(level);
+}
+
+void log_set_level(enum log_level level)
+{
+        atomic_store_explicit(&level_now, (int)level, memory_order_relaxed);
+}
+
+int log_level_parse(const char *word, enum log_level *out, struct err *e)
+{
+        for (int i = 0; i < LEVEL_COUNT; i++) {
+                if (strcmp(level_words[i], word) == 0) {
+                        *out = (enum log_level)i;
+                        return 0;
+                }
+        }
+        return err_set(e, ERR_INVALID, "'%.40s' is no log level: error, warn, info or debug", word);
+}
+
+struct log_field log_text(const char *name, const char *value)
+{
+        return log_bytes(name, bytes_of_text(value));
+}
+
+struct log_field log_err(const struct err *e)
+{
+        return log_text("error", e->text);
+}
+
+static void add_text(struct buffer *line, struct bytes text)
+{
+        if (text.data == NULL)
+                buffer_add_text(line, "null");
+        else if (text.length <= LOG_TEXT_MAX)
+                buffer_add_json_string(line, text);
+        else
+                buffer_add_json_string(line, bytes_of(text.data, LOG_TEXT_MAX));
+}
+
+static void add_field(struct buffer *line, const struct log_field *f)
+{
+        buffer_add_char(line, ',');
+        buffer_add_json_string(line, bytes_of_text(f->name));
+        buffer_add_char(line, ':');
+        switch (f->kind) {
+        case LOG_KIND_TEXT:
+                add_text(line, f->text);
+                break;
+        case LOG_KIND_INT:
+                buffer_printf(line, "%lld", (long long)f->number);
+                break;
+        case LOG_KIND_REAL:
+                if (isfinite(f->real))
+                        buffer_printf(line, "%.6g", f->real);
+                else
+                        buffer_add_text(line, "null");
+                break;
+        case LOG_KIND_BOOL:
+                buffer_add_text(line, f->number != 0 ? "true" : "false");
+                break;
+        }
+}
+
+static void write_line(struct bytes line)
+{
+        while (write(STDERR_FILENO, line.data, line.length) < 0 && errno == EINTR)
+                ;
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields)
+{
+        char now[TIME_TEXT_SIZE];
+        AUTO_BUFFER line = {0};
+
+        if ((int)level > atomic_load_explicit(&level_now, memory_order_relaxed))
+                return;
+        int saved = errno;
+        buffer_reserve(&line, 256);
+        buffer_printf(&line, "{\"ts\":\"%s\",\"level\":\"%s\",\"program\":",
+                      time_format(clock_wall(), now), level_words[level]);
+        buffer_add_json_string(&line, bytes_of_text(program_name));
+        buffer_add_text(&line, ",\"msg\":");
+        buffer_add_json_string(&line, bytes_of_text(message));
+        for (const struct log_field *f = fields; f->name != NULL; f++)
+                add_field(&line, f);
+        buffer_add_text(&line, "}\n");
+        write_line(buffer_bytes(&line));
+        errno = saved;
+}

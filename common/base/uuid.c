@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * uuid.c: version 7 UUIDs from the wall clock, a counter and the kernel's randomness.
+ */
+#include "common/base/uuid.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static const char digits[] = "0123456789abcdef";
+
+void random_fill(void *out, size_t length)
+{
+        char *at = out;
+
+        while (length > 0) {
+                ssize_t got = getrandom(at, length, 0);
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got <= 0) {
+                        fputs("the kernel has no randomness\n", stderr);
+                        abort();
+                }
+                at += got;
+                length -= (size_t)got;
+        }
+}
+
+/* Randomness is drawn from the kernel for 64 ids at a time. */
+enum { POOL_SIZE = 64 * 8 };
+
+static struct {
+        pthread_mutex_t mutex;
+        msec last;        /* time of the last id */
+        uint32_t counter; /* 18 bits within it: 12 of rand_a and the first 6 of rand_b */
+        unsigned char pool[POOL_SIZE];
+        size_t used;
+} state = {.mutex = PTHREAD_MUTEX_INITIALIZER, .used = POOL_SIZE};
+
+static void pool_take_locked(unsigned char out[8])
+{
+        if (state.used == POOL_SIZE) {
+                random_fill(state.pool, POOL_SIZE);
+                state.used = 0;
+        }
+        memcpy(out, state.pool + state.used, 8);
+        memset(state.pool + state.used, 0, 8);
+        state.used += 8;
+}
+
+/* RFC 9562, method 1: a counter seeded at random each millisecond, its top bit clear. When the
+ * clock stands still or goes back, or the counter is full, time is taken from the last id. */
+static void next_locked(msec now, unsigned char out[16])
+{
+        unsigned char random[8];
+
+        pool_take_locked(random);
+        if (now > state.last) {
+                state.last = now;
+                state.counter = ((uint32_t)random[0] << 8 | random[1]) << 1;
+        } else if (++state.counter >= 1U << 18) {
+                state.last++;
+                state.counter = 0;
+        }
+
+        uint64_t time = (uint64_t)state.last;
+        for (int i = 0; i < 6; i++)
+                out[i] = (unsigned char)(time >> (40 - 8 * i));
+        out[6] = (unsigned char)(0x70 | state.counter >> 14);
+        out[7] = (unsigned char)(state.counter >> 6);
+        out[8] = (unsigned char)(0x80 | (state.counter & 0x3F));
+        memcpy(out + 9, random + 1, 7);
+}
+
+static void write_text(const unsigned char raw[16], char out[UUID_SIZE])
+{
+        for (int i = 0; i < 16; i++) {
+                if (i == 4 || i == 6 || i == 8 || i == 10)
+                        *out++ = '-';
+                *out++ = digits[raw[i] >> 4];
+                *out++ = digits[raw[i] & 15];
+        }
+        *out = '\0';
+}
+
+void uuid7(char out[UUID_SIZE])
+{
+        unsigned char raw[16];
+
+        pthread_mutex_lock(&state.mutex);
+        next_locked(clock_wall(), raw);
+        pthread_mutex_unlock(&state.mutex);
+        write_text(raw, out);
+}
+
+/* The value of a hexadecimal digit; -1 else. */
+static int digit_value(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -1;
+}
+
+bool uuid_parse(struct bytes text, char out[UUID_SIZE])
+{
+        char copy[UUID_SIZE];
+
+        if (text.length != UUID_SIZE - 1)
+                return false;
+        for (size_t i = 0; i < UUID_SIZE - 1; i++) {
+                bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+                int value = digit_value(text.data[i]);
+                if (dash ? text.data[i] != '-' : value < 0)
+                        return false;
+                copy[i] = dash ? '-' : digits[value];
+        }
+        memcpy(out, copy, UUID_SIZE - 1);
+        out[UUID_SIZE - 1] = '\0';
+        return true;
+}
+
+msec uuid7_time(const char *uuid)
+{
+        char text[UUID_SIZE];
+        msec time = 0;
+
+        if (!uuid_parse(bytes_of_text(uuid), text) || text[14] != '7')
+                return -1;
+        for (int i = 0; i < 13; i++) {
+                if (i != 8)
+                        time = time << 4 | digit_value(text[i]);
+        }
+        return time;
+}
