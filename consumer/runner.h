@@ -44,17 +44,20 @@ struct run_request {
 struct runner_config {
         const char *host_program;   /* path of warren-plugin-host */
         const char *launch_program; /* path of warren-launch */
+        unsigned workers;           /* hosts of a plugin that does not say `processes`; from 1 */
         uv_loop_t *loop;
-        struct metrics *metrics;
+        struct metrics *metrics; /* NULL: none are kept */
 };
 
 struct runner *runner_create(const struct runner_config *c, struct err *e) MUST_CHECK;
-/* Kills whatever runs (no callbacks) and reaps every child before it returns. */
+/* Kills whatever runs (no callbacks) and reaps every child before it returns. Not from inside a
+ * callback of its own. Its handles are closed by the loop's next turns: run it until they are. */
 void runner_destroy(struct runner **r);
 
-/* Puts a set of handlers in force: starts plugin hosts that are new, retires idle ones that are
- * gone; runs under the old set end under it. 0, or -1 and the old set stays (a plugin that cannot be
- * loaded). */
+/* Puts a set of handlers in force: starts plugin hosts that are new, retires those that are gone;
+ * runs under the old set end under it. Keeps a reference of its own. Blocks until each new plugin is
+ * open in one host (10 s at most each). 0, or -1 and the old set stays: a plugin cannot be loaded or
+ * has no handler of the name a type asks for. */
 int runner_use(struct runner *r, struct handlers *h, struct err *e) MUST_CHECK;
 /* True when a run of this handler could start now: its concurrency and, for a plugin, a host. */
 bool runner_has_room(const struct runner *r, const struct handler *h);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plugin_wire.h: what a consumer and a warren-plugin-host say to each other, on a stream socket
+ * between two processes of one machine (native byte order) and one shared page.
+ *
+ *      ┌────────────┬──────────┬──────────────────────┐
+ *      │ length u32 │ kind u32 │ length bytes of body │     length counts the body alone
+ *      └────────────┴──────────┴──────────────────────┘
+ *
+ *      consumer → host:  OPEN once, then JOB one at a time; end of file asks it to leave
+ *      host → consumer:  READY or FAILED once; then PROGRESS and LOG during a job, END after it
+ */
+#ifndef WARREN_CONSUMER_PLUGIN_WIRE_H
+#define WARREN_CONSUMER_PLUGIN_WIRE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Descriptors of the host process. */
+enum { WIRE_SOCKET_FD = 3, WIRE_PAGE_FD = 4, WIRE_FD_COUNT = 5 };
+
+enum wire_kind { WIRE_OPEN, WIRE_JOB, WIRE_READY, WIRE_FAILED, WIRE_PROGRESS, WIRE_LOG, WIRE_END };
+
+enum {
+        WIRE_TEXT_MAX = 4096,                /* error, progress and log texts */
+        WIRE_REPLY_MAX = 64 * 1024 + 8192,   /* body of any frame from a host */
+        WIRE_REQUEST_MAX = 64 * 1024 * 1024, /* body of any frame to a host */
+};
+
+struct wire_header {
+        uint32_t length;
+        uint32_t kind;
+};
+
+/* Then: file NUL, settings NUL. */
+struct wire_open {
+        int64_t memory; /* bytes of address space over what it has once open; 0: no limit */
+};
+
+/* Then: handler NUL, id NUL, tenant NUL, type NUL, traceparent NUL, payload. */
+struct wire_job {
+        uint32_t sequence;
+        uint32_t redelivered;
+        int64_t run, attempt, max_retries, deadline_ms;
+        uint64_t payload_length;
+};
+
+/* READY: handler names, each with its NUL. FAILED: text. */
+
+/* Then: text. */
+struct wire_progress {
+        uint32_t sequence;
+        uint32_t reserved;
+        double done;
+};
+
+/* Then: text. */
+struct wire_log {
+        uint32_t sequence;
+        uint32_t level; /* enum warren_log_level */
+};
+
+/* Then: error, result. */
+struct wire_end {
+        uint32_t sequence;
+        int32_t outcome;         /* as `run` returned it */
+        uint32_t error_length;   /* 0: none */
+        uint32_t result_length;  /* 0: none */
+        uint32_t memory_refused; /* 1: an allocation failed during the job */
+        uint32_t reserved;
+        int64_t retry_after; /* ms; 0: not said */
+};
+
+/* The page both map. Sequences start at 1. */
+struct wire_page {
+        _Atomic uint32_t cancelled; /* the job that shall end; written by the consumer */
+        _Atomic uint32_t refused;   /* the job during which an allocation failed; by the host */
+};
+
+#endif
