@@ -42,9 +42,10 @@ struct job {
         char tenant[TENANT_SIZE];
         char type[JOB_TYPE_SIZE];
         enum priority priority;
-        enum lane lane; /* where it was found or belongs: job_lane() says which it should be */
+        enum lane lane;  /* where it was found or belongs: job_lane() says which it should be */
         int64_t run;     /* from 1 */
-        int64_t attempt; /* attempts already made in this run; on a retry or burial: the failed one */
+        int64_t attempt; /* attempts already made in this run; on a retry or burial: the failed one
+                          */
         int64_t copy;
         int64_t max_retries;
         msec timeout;      /* 0: the type's */
@@ -56,8 +57,8 @@ struct job {
         bool from_outside; /* no service published it: only the first seven headers counted */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
-        enum reason reason;          /* REASON_NONE but on a burial */
-        char burial[UUID_SIZE];      /* "" none */
+        enum reason reason;            /* REASON_NONE but on a burial */
+        char burial[UUID_SIZE];        /* "" none */
         char claimed_id[JOB_KEY_SIZE]; /* "" none; printable text only */
         enum error_kind error_kind;
         /* Borrowed from the message, or from whoever filled the struct. */
@@ -66,8 +67,12 @@ struct job {
         struct bytes payload; /* one JSON value, bytes as submitted */
 };
 
+/* user_id is a `warren-` login. The broker vouches for user_id, so all its headers count. */
+bool job_message_is_from_service(const struct message *m);
+
 /* The tenant of a job message: from exchange `jobs.<tenant>`, else from routing key
- * `<tenant>.<lane>`. False when neither names one. Writes the lane too when the key names one. */
+ * `<tenant>.<lane>`. False when neither names one. Writes the lane too when the key names one, else
+ * leaves it. */
 bool job_message_origin(const struct message *m, char tenant[TENANT_SIZE], enum lane *lane);
 
 struct job_limits {
@@ -77,7 +82,10 @@ struct job_limits {
 /* 0: job is filled and borrows from m. -1: it breaks the contract; e (ERR_INVALID) says what is
  * wrong in words fit for x-error, and job holds what could be read (tenant, claimed_id when there
  * was a message_id, type when valid). `now` turns x-delay into run_at when no timestamp is there.
- * The id of a job from a broker-made burial (exchange `dead`, no x-reason) is valid as always. */
+ * The id of a job from a broker-made burial (exchange `dead`, no x-reason) is valid as always.
+ * A burial by a service (x-reason) keeps whatever body, type and content type it has: only tenant
+ * and id must be there; with reason malformed the payload need not be JSON. A body published by the
+ * gateway, the consumer or the dlx-monitor was checked by them and is not scanned again. */
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,
                struct err *e) MUST_CHECK;
 
@@ -101,7 +109,7 @@ void job_encode_hop(const struct job *job, msec now, struct job_message *out);
 void job_encode_first_hop(const struct job *job, msec now, struct job_message *out);
 /* A retry: job->attempt names the attempt that failed, run_at when to run again. */
 void job_encode_retry(const struct job *job, msec now, struct job_message *out);
-/* To `dead`, with job->reason, error and burial. */
+/* To `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream. */
 void job_encode_burial(const struct job *job, msec now, struct job_message *out);
 /* To `due`, key <tenant>.long. */
 void job_encode_lane_move(const struct job *job, msec now, struct job_message *out);
