@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.c: gathering a program's settings from flags, environment, file and defaults, and turning
+ * their text into values. config_print.c shows them.
+ */
+#include "common/base/config.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/config_source.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum { SECRET_MAX = 4096 };
+
+int size_parse(const char *text, int64_t *out, struct err *e)
+{
+        static const struct {
+                const char *name;
+                int shift;
+        } units[] = {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+        char *end = NULL;
+
+        errno = 0;
+        long long value = isdigit((unsigned char)*text) ? strtoll(text, &end, 10) : -1;
+        for (size_t i = 0; value >= 0 && errno == 0 && i < sizeof(units) / sizeof(units[0]); i++) {
+                if (strcmp(end, units[i].name) == 0 && value <= INT64_MAX >> units[i].shift) {
+                        *out = value << units[i].shift;
+                        return 0;
+                }
+        }
+        return err_set(e, ERR_INVALID,
+                       "'%.40s' is not a size: a number of bytes, or one with KiB, MiB or GiB",
+                       text);
+}
+
+/* The file is the owner's alone, or root's and its group's: not for all to read. */
+static int secret_check(int fd, const char *path, struct err *e)
+{
+        struct stat info;
+
+        if (fstat(fd, &info) < 0)
+                return err_set_errno(e, "%s", path);
+        if (!S_ISREG(info.st_mode))
+                return err_set(e, ERR_INVALID, "%s: not a regular file", path);
+        if ((info.st_mode & S_IRWXO) != 0)
+                return err_set(e, ERR_INVALID, "%s: others can read it: chmod o= it", path);
+        if (info.st_size > SECRET_MAX)
+                return err_set(e, ERR_TOO_LARGE, "%s: a secret has at most %d bytes", path,
+                               SECRET_MAX);
+        return 0;
+}
+
+char *secret_read(const char *path, struct err *e)
+{
+        char text[SECRET_MAX + 2];
+        size_t length = 0;
+        ssize_t got;
+
+        AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0) {
+                err_set_errno(e, "%s", path);
+                return NULL;
+        }
+        if (secret_check(fd, path, e) < 0)
+                return NULL;
+        while ((got = read(fd, text + length, sizeof(text) - length)) > 0)
+                length += (size_t)got;
+
+        char *secret = NULL;
+        if (length > 0 && text[length - 1] == '\n')
+                length--;
+        if (got < 0)
+                err_set_errno(e, "%s", path);
+        else if (length > SECRET_MAX)
+                err_set(e, ERR_TOO_LARGE, "%s: a secret has at most %d bytes", path, SECRET_MAX);
+        else if (length == 0)
+                err_set(e, ERR_INVALID, "%s: empty", path);
+        else if (memchr(text, '\0', length) != NULL)
+                err_set(e, ERR_INVALID, "%s: holds a NUL", path);
+        else
+                secret = xmemdup0(text, length);
+        explicit_bzero(text, sizeof(text));
+        return secret;
+}
+
+static int bool_parse(const char *text, bool *out, struct err *e)
+{
+        static const char *const words[][2] = {
+                {"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+                for (int value = 0; value < 2; value++) {
+                        if (strcmp(text, words[i][value]) == 0) {
+                                *out = value == 1;
+                                return 0;
+                        }
+                }
+        }
+        return err_set(e, ERR_INVALID, "'%.40s' is neither true nor false", text);
+}
+
+static int int_parse(const char *text, int64_t *out, struct err *e)
+{
+        char *end = NULL;
+
+        errno = 0;
+        long long value = strtoll(text, &end, 10);
+        bool starts = isdigit((unsigned char)*text) || *text == '-';
+        if (!starts || end == text || *end != '\0' || errno != 0)
+                return err_set(e, ERR_INVALID, "'%.40s' is not a whole number", text);
+        *out = value;
+        return 0;
+}
+
+static int word_parse(const char *text, const char *const *words, const char **out, struct err *e)
+{
+        for (const char *const *w = words; *w != NULL; w++) {
+                if (strcmp(*w, text) == 0) {
+                        *out = *w;
+                        return 0;
+                }
+        }
+
+        AUTO_BUFFER allowed = {0};
+        for (const char *const *w = words; *w != NULL; w++)
+                buffer_printf(&allowed, "%s%s", w == words ? "" : ", ", *w);
+        return err_set(e, ERR_INVALID, "'%.40s' is none of: %s", text, allowed.data);
+}
+
+/* The text of a number's limits, as it would be written. */
+static const char *limit_text(enum config_kind kind, int64_t value, char out[TIME_TEXT_SIZE])
+{
+        if (kind == CONFIG_MSEC)
+                return duration_format(value, out);
+        snprintf(out, TIME_TEXT_SIZE, "%lld", (long long)value);
+        return out;
+}
+
+static int number_parse(const struct config_key *k, const char *text, int64_t *out, struct err *e)
+{
+        char least[TIME_TEXT_SIZE], most[TIME_TEXT_SIZE];
+        int failed = k->kind == CONFIG_INT    ? int_parse(text, out, e)
+                     : k->kind == CONFIG_MSEC ? duration_parse(text, out, e)
+                                              : size_parse(text, out, e);
+
+        if (failed < 0)
+                return -1;
+        if (*out >= k->min && *out <= k->max)
+                return 0;
+        return err_set(e, ERR_INVALID, "'%.40s' is not within %s and %s", text,
+                       limit_text(k->kind, k->min, least), limit_text(k->kind, k->max, most));
+}
+
+/* Sets the field of key k from its text. */
+static int convert(const struct config_key *k, const char *text, void *field, struct err *e)
+{
+        switch (k->kind) {
+        case CONFIG_TEXT:
+                *(char **)field = *text == '\0' ? NULL : xstrdup(text);
+                return 0;
+        case CONFIG_SECRET:
+                *(char **)field = *text == '\0' ? NULL : secret_read(text, e);
+                return *text != '\0' && *(char **)field == NULL ? -1 : 0;
+        case CONFIG_INT:
+        case CONFIG_SIZE:
+        case CONFIG_MSEC:
+                return number_parse(k, text, field, e);
+        case CONFIG_BOOL:
+                return bool_parse(text, field, e);
+        case CONFIG_WORD:
+                return word_parse(text, k->words, field, e);
+        }
+        return 0;
+}
+
+static int convert_all(const struct config_table *t, const struct config_value *values, void *out,
+                       bool with_secrets, struct err *e)
+{
+        for (size_t i = 0; t->keys[i].name != NULL; i++) {
+                const struct config_key *k = &t->keys[i];
+                char origin[CONFIG_ORIGIN_SIZE];
+
+                if (values[i].text == NULL)
+                        return err_set(e, ERR_INVALID,
+                                       "%s must be given (--%s, %s or the file): %s", k->name,
+                                       k->name, config_environment_name(t, k->name, origin),
+                                       k->help);
+                if (k->kind == CONFIG_SECRET && !with_secrets)
+                        continue;
+                if (convert(k, values[i].text, (char *)out + k->offset, e) < 0)
+                        return err_wrap(e, "%s (from %s)", k->name, values[i].origin);
+        }
+        return 0;
+}
+
+int config_load(const struct config_table *t, int argc, char **argv, void *out,
+                enum config_action *action, struct err *e)
+{
+        struct config_values values __attribute__((cleanup(config_values_fini))) = {0};
+        enum config_request request = CONFIG_REQUEST_RUN;
+
+        *action = CONFIG_EXIT;
+        if (config_gather(t, argc, argv, &values, &request, e) < 0)
+                return -1;
+        switch (request) {
+        case CONFIG_REQUEST_HELP:
+                config_print_help(t);
+                return 0;
+        case CONFIG_REQUEST_VERSION:
+                printf("warren-%s %s\n", t->program, WARREN_VERSION);
+                return 0;
+        case CONFIG_REQUEST_PRINT:
+                config_print_values(t, &values);
+                return convert_all(t, values.list, out, false, e);
+        case CONFIG_REQUEST_RUN:
+                *action = CONFIG_RUN;
+                return convert_all(t, values.list, out, true, e);
+        }
+        return 0;
+}
+
+void config_fini(const struct config_table *t, void *out)
+{
+        for (const struct config_key *k = t->keys; k->name != NULL; k++) {
+                char **field = (char **)(void *)((char *)out + k->offset);
+
+                if (k->kind != CONFIG_TEXT && k->kind != CONFIG_SECRET)
+                        continue;
+                if (*field != NULL && k->kind == CONFIG_SECRET)
+                        explicit_bzero(*field, strlen(*field));
+                free(*field);
+                *field = NULL;
+        }
+}
