@@ -123,8 +123,9 @@ enum declare_what {
         DECLARE_EXCHANGE,
         DECLARE_QUEUE,
         DECLARE_BINDING, /* queue `name` to exchange `source` with `key` */
+        DELETE_BINDING,  /* the same; one that is not there counts as done */
         DELETE_EXCHANGE, /* one that is not there counts as done */
-        DELETE_QUEUE,    /* if_unused honoured */
+        DELETE_QUEUE,    /* as DELETE_EXCHANGE; quorum queues refuse if_unused: count first */
         COUNT_QUEUE,     /* passive declare */
         PURGE_QUEUE,
 };
