@@ -21,7 +21,7 @@ enum event_kind {
         EVENT_STARTED,
         EVENT_PROGRESS,
         EVENT_FAILED,
-        EVENT_DEAD,      /* a burial, by its message or by `buried` */
+        EVENT_DEAD, /* a burial, by its message or by `buried` */
         EVENT_CANCELLED,
         EVENT_COMPLETED,
         EVENT_FORGOTTEN,
@@ -56,26 +56,31 @@ struct event {
         bool running;         /* CANCELLED: it was */
         double progress;      /* PROGRESS, 0..1 */
         int64_t ms;           /* COMPLETED: how long the attempt took */
-        struct bytes raw;     /* WORKER: the whole line */
+        struct bytes raw;     /* WORKER: the whole line, checked JSON */
+        unsigned unknown;     /* members of the line that this version does not know */
 };
 
 enum event_verdict {
-        EVENT_IS,       /* filled */
-        EVENT_SKIP,     /* known and without meaning here: a hop, a lane move that says nothing new */
+        EVENT_IS,   /* filled */
+        EVENT_SKIP, /* known and without meaning here: a hop, a lane move that says nothing new */
         EVENT_UNKNOWN,  /* an event or shape this version does not know: count it */
         EVENT_MALFORMED /* breaks the contract: count it */
 };
 
 /* Calls on(owner, event) for each event in a message of the stream, in order; a message of
  * exchange `events` holds several lines. *skipped counts EVENT_UNKNOWN and EVENT_MALFORMED. What
- * an event borrows lives until on returns. */
+ * an event borrows lives until on returns. Members of a line that are not known are counted too,
+ * and the event counts all the same. */
 typedef void event_fn(void *owner, const struct event *event);
 void events_of_message(const struct message *m, const struct job_limits *limits, event_fn *on,
                        void *owner, uint64_t *skipped);
 
-/* One line of exchange `events`. `scratch` keeps unescaped text that the event borrows. */
+/* One line of exchange `events`. `scratch` is cleared, and keeps unescaped text that the event
+ * borrows. A result over EVENT_RESULT_MAX is left out. */
 enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct event *out);
-/* Writes the line with its newline. Only kinds that have a line form. */
+/* Writes the line with its newline. Only kinds that have a line form: not SUBMITTED, DUE, FAILED;
+ * DEAD as `buried`; WORKER as its `raw`. Members without a value (absent text, attempt 0) are left
+ * out. */
 void event_write(const struct event *event, struct buffer *out);
 
 #define EVENTS_CONTENT_TYPE "application/x-ndjson"

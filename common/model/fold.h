@@ -4,6 +4,10 @@
  * same row. Every field is a register that keeps the value of the greatest event that speaks of
  * it, and events are ordered by (run, closed, attempt, phase, copy, at, digest): greatest wins is
  * commutative, associative and idempotent.
+ *
+ * `forgotten` erases: the row keeps the highest run forgotten, and nothing that an event of that
+ * run or an earlier one said. So it must stay as a tombstone, or a repeated event would bring back
+ * what was forgotten.
  */
 #ifndef WARREN_MODEL_FOLD_H
 #define WARREN_MODEL_FOLD_H
@@ -31,7 +35,7 @@ bool status_is_ended(enum status s); /* completed, dead, cancelled */
 /* All zero: no event yet, less than any event's. */
 struct fold_key {
         int64_t run;
-        int64_t closed; /* 2 completed, 1 dead or cancelled, 0 else */
+        int64_t closed; /* 3 forgotten, 2 completed, 1 dead or cancelled, 0 else */
         int64_t attempt;
         int64_t phase;
         int64_t copy;
@@ -48,20 +52,22 @@ struct job_row {
         char id[UUID_SIZE];
         char tenant[TENANT_SIZE];
 
+        int64_t forgotten_run; /* 0: none; events of runs up to this one count no more */
+
         struct fold_key winner; /* status */
         enum status status;
         bool shown; /* false while the winner is `rejected` or `forgotten`, or there is none */
 
-        struct fold_key facts; /* the greatest job message */
+        struct fold_key facts; /* the greatest job message; key.run 0: none was seen */
         char type[JOB_TYPE_SIZE];
         enum priority priority;
         enum lane lane;
         int64_t max_retries;
         msec timeout;
-        msec created_at;
+        msec created_at; /* x-submitted-at or timestamp, else the time in the id, else `at` */
         char traceparent[JOB_TRACEPARENT_SIZE];
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
-        struct buffer payload;
+        struct buffer payload; /* JSON, but any bytes when `reason` was malformed */
 
         struct fold_key wait; /* the greatest message that came through a delay exchange */
         msec run_at;
@@ -70,9 +76,10 @@ struct job_row {
         msec started_at;
         char worker[WORKER_NAME_SIZE];
 
-        struct fold_key finish; /* the greatest closing event */
+        struct fold_key finish; /* the greatest closing event; of an earlier run after a replay:
+                                   show it only when finish.run == winner.run */
         msec finished_at;
-        int64_t duration_ms;
+        int64_t duration_ms; /* of a completed one */
         enum reason reason;
         struct buffer result;
 
@@ -86,7 +93,8 @@ struct job_row {
 };
 
 void job_row_fini(struct job_row *row);
-/* True when the row changed. The event must be of the row's job (or the row empty). */
+/* True when the row changed. The event must be of the row's job (or the row empty), not a worker's.
+ */
 bool job_row_fold(struct job_row *row, const struct event *e);
 
 /* One attempt (run, attempt) of a job, folded the same way. */
@@ -114,7 +122,8 @@ struct attempt_row {
 };
 
 void attempt_row_fini(struct attempt_row *row);
-/* Which attempt the event speaks of; false when of none (a submission, a due, a worker). */
+/* Which attempt the event speaks of; false when of none (a submission, a due, a worker, a burial
+ * before any attempt). Attempts of runs up to the row's forgotten_run are the caller's to drop. */
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
 bool attempt_row_fold(struct attempt_row *row, const struct event *e);
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * event.c: events out of the messages of stream `events`.
+ */
+#include "common/model/event.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A multiply-and-fold hash over eight bytes at a time: this runs over every byte of the stream,
+ * where bytes_hash (one byte at a time) would be felt. */
+static uint64_t digest_add(uint64_t digest, struct bytes b)
+{
+        const uint64_t prime = 0x9E3779B97F4A7C15u;
+        size_t at = 0;
+
+        digest = (digest ^ b.length) * prime;
+        while (at < b.length) {
+                uint64_t word = 0;
+                size_t take = b.length - at < sizeof(word) ? b.length - at : sizeof(word);
+                memcpy(&word, b.data + at, take);
+                digest = (digest ^ word) * prime;
+                digest ^= digest >> 29;
+                at += take;
+        }
+        return digest;
+}
+
+static uint64_t message_digest(const struct message *m)
+{
+        uint64_t digest = digest_add(1, m->exchange);
+
+        digest = digest_add(digest, m->routing_key);
+        digest = digest_add(digest, m->body);
+        if (m->properties.data != NULL)
+                return digest_add(digest, m->properties);
+        digest = digest_add(digest, m->message_id);
+        digest = digest_add(digest, m->type);
+        for (size_t i = 0; i < m->header_count; i++) {
+                const struct header *h = &m->headers[i];
+                digest = digest_add(digest, h->name);
+                digest = digest_add(digest, h->text);
+                digest = digest_add(digest, bytes_of(&h->number, sizeof(h->number)));
+        }
+        return digest;
+}
+
+static bool begins_with(struct bytes text, const char *prefix)
+{
+        size_t length = strlen(prefix);
+
+        return text.length >= length && memcmp(text.data, prefix, length) == 0;
+}
+
+static enum event_verdict judge_delayed(struct event *out)
+{
+        if (out->job.hop)
+                return EVENT_SKIP;
+        if (out->job.attempt > 0) {
+                out->kind = EVENT_FAILED;
+                out->attempt = out->job.attempt;
+        } else {
+                out->kind = EVENT_SUBMITTED;
+        }
+        out->scheduled = true;
+        return EVENT_IS;
+}
+
+static enum event_verdict judge_due(struct event *out)
+{
+        /* Without x-due-at it came from no delay exchange: a move to another lane. */
+        if (out->job.due_at == 0 || out->job.due_at + 100 < out->job.run_at)
+                return EVENT_SKIP;
+        out->kind = EVENT_DUE;
+        return EVENT_IS;
+}
+
+static enum event_verdict judge_dead(struct event *out)
+{
+        out->kind = EVENT_DEAD;
+        out->reason = out->job.reason;
+        if (out->reason == REASON_NONE)
+                out->reason = REASON_DELIVERY_LIMIT;
+        else
+                out->attempt = out->job.attempt;
+        return EVENT_IS;
+}
+
+static enum event_verdict event_of_job_message(const struct message *m,
+                                               const struct job_limits *limits, struct event *out)
+{
+        memset(out, 0, offsetof(struct event, job));
+        memset((char *)out + offsetof(struct event, worker), 0,
+               sizeof(*out) - offsetof(struct event, worker));
+        /* No clock: the same stream gives the same events at any time. A run_at that depends on
+         * `now` is a job's on jobs.*, whose event does not tell it. */
+        if (job_decode(m, limits, 0, &out->job, NULL) != 0)
+                return EVENT_MALFORMED;
+        out->has_job = true;
+        memcpy(out->id, out->job.id, sizeof(out->id));
+        memcpy(out->tenant, out->job.tenant, sizeof(out->tenant));
+        out->run = out->job.run;
+        out->attempt = out->job.attempt + 1;
+        out->copy = out->job.copy;
+        out->at = out->job.queued_at != 0 ? out->job.queued_at : out->job.submitted_at;
+        out->digest = message_digest(m);
+        if (begins_with(m->exchange, "jobs.")) {
+                out->kind = EVENT_SUBMITTED;
+                return EVENT_IS;
+        }
+        if (begins_with(m->exchange, "delay."))
+                return judge_delayed(out);
+        return bytes_equal_text(m->exchange, "due") ? judge_due(out) : judge_dead(out);
+}
+
+static bool carries_a_job(const struct message *m)
+{
+        return begins_with(m->exchange, "jobs.") || begins_with(m->exchange, "delay.") ||
+               bytes_equal_text(m->exchange, "due") || bytes_equal_text(m->exchange, "dead");
+}
+
+static void take_event(const struct event *event, enum event_verdict verdict, event_fn *on,
+                       void *owner, uint64_t *skipped)
+{
+        switch (verdict) {
+        case EVENT_IS:
+                on(owner, event);
+                break;
+        case EVENT_SKIP:
+                break;
+        case EVENT_UNKNOWN:
+        case EVENT_MALFORMED:
+                (*skipped)++;
+                break;
+        }
+}
+
+static void events_of_lines(struct bytes body, event_fn *on, void *owner, uint64_t *skipped)
+{
+        AUTO_BUFFER scratch = {0};
+        struct event event;
+
+        while (body.length > 0) {
+                const char *end = memchr(body.data, '\n', body.length);
+                size_t length = end == NULL ? body.length : (size_t)(end - body.data);
+                struct bytes line = bytes_of(body.data, length);
+                if (length > 0) {
+                        enum event_verdict verdict = event_parse(line, &scratch, &event);
+                        take_event(&event, verdict, on, owner, skipped);
+                        *skipped += verdict == EVENT_IS ? event.unknown : 0;
+                }
+                size_t used = end == NULL ? length : length + 1;
+                body = bytes_of(body.data + used, body.length - used);
+        }
+}
+
+void events_of_message(const struct message *m, const struct job_limits *limits, event_fn *on,
+                       void *owner, uint64_t *skipped)
+{
+        struct event event;
+
+        if (bytes_equal_text(m->exchange, "events")) {
+                if (bytes_equal_text(m->content_type, EVENTS_CONTENT_TYPE))
+                        events_of_lines(m->body, on, owner, skipped);
+                else
+                        (*skipped)++;
+                return;
+        }
+        if (!carries_a_job(m)) {
+                (*skipped)++;
+                return;
+        }
+        take_event(&event, event_of_job_message(m, limits, &event), on, owner, skipped);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fold.c: the registers of a job's row, and of an attempt's.
+ */
+#include "common/model/fold.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const char *const status_names[STATUS_COUNT] = {
+        [STATUS_SCHEDULED] = "scheduled", [STATUS_PENDING] = "pending",
+        [STATUS_RUNNING] = "running",     [STATUS_FAILED] = "failed",
+        [STATUS_COMPLETED] = "completed", [STATUS_DEAD] = "dead",
+        [STATUS_CANCELLED] = "cancelled",
+};
+
+/* What each kind means to the fold. */
+static const struct {
+        int64_t closed, phase;
+        enum status status;
+        bool hidden;
+} kinds[] = {
+        [EVENT_SUBMITTED] = {0, 1, STATUS_PENDING, false},
+        [EVENT_REJECTED] = {0, 2, STATUS_PENDING, true},
+        [EVENT_DUE] = {0, 3, STATUS_PENDING, false},
+        [EVENT_CANCEL_REQUESTED] = {0, 4, STATUS_PENDING, false},
+        [EVENT_STARTED] = {0, 5, STATUS_RUNNING, false},
+        [EVENT_PROGRESS] = {0, 6, STATUS_RUNNING, false},
+        [EVENT_FAILED] = {0, 7, STATUS_FAILED, false},
+        [EVENT_DEAD] = {1, 8, STATUS_DEAD, false},
+        [EVENT_CANCELLED] = {1, 9, STATUS_CANCELLED, false},
+        [EVENT_COMPLETED] = {2, 10, STATUS_COMPLETED, false},
+        [EVENT_FORGOTTEN] = {3, 11, STATUS_PENDING, true},
+        [EVENT_WORKER] = {0, 0, STATUS_PENDING, true},
+};
+
+const char *status_name(enum status s)
+{
+        return status_names[s];
+}
+
+bool status_parse(struct bytes name, enum status *out)
+{
+        for (unsigned i = 0; i < STATUS_COUNT; i++) {
+                if (bytes_equal_text(name, status_names[i])) {
+                        *out = (enum status)i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+bool status_is_ended(enum status s)
+{
+        return s == STATUS_COMPLETED || s == STATUS_DEAD || s == STATUS_CANCELLED;
+}
+
+struct fold_key fold_key_of(const struct event *e)
+{
+        return (struct fold_key){
+                .run = e->run,
+                .closed = kinds[e->kind].closed,
+                .attempt = e->attempt,
+                .phase = kinds[e->kind].phase,
+                .copy = e->copy,
+                .at = e->at,
+                .digest = e->digest,
+        };
+}
+
+static int compare(int64_t a, int64_t b)
+{
+        return (a > b) - (a < b);
+}
+
+int fold_key_compare(const struct fold_key *a, const struct fold_key *b)
+{
+        int order = compare(a->run, b->run);
+
+        if (order == 0)
+                order = compare(a->closed, b->closed);
+        if (order == 0)
+                order = compare(a->attempt, b->attempt);
+        if (order == 0)
+                order = compare(a->phase, b->phase);
+        if (order == 0)
+                order = compare(a->copy, b->copy);
+        if (order == 0)
+                order = compare(a->at, b->at);
+        if (order == 0)
+                order = (a->digest > b->digest) - (a->digest < b->digest);
+        return order;
+}
+
+/* Moves the register up to `key`; false when it is there or above already. */
+static bool raise(struct fold_key *key, const struct fold_key *to)
+{
+        if (fold_key_compare(key, to) >= 0)
+                return false;
+        *key = *to;
+        return true;
+}
+
+static void set_buffer(struct buffer *b, struct bytes text)
+{
+        buffer_clear(b);
+        if (text.length > 0)
+                buffer_add(b, text.data, text.length);
+}
+
+static void set_worker(char worker[WORKER_NAME_SIZE], struct bytes name)
+{
+        memset(worker, 0, WORKER_NAME_SIZE);
+        if (bytes_to_text(name, worker, WORKER_NAME_SIZE) != 0)
+                worker[0] = '\0';
+}
+
+static void set_facts(struct job_row *row, const struct event *e)
+{
+        const struct job *j = &e->job;
+        msec born = uuid7_time(j->id);
+
+        memcpy(row->type, j->type, sizeof(row->type));
+        row->priority = j->priority;
+        row->lane = j->lane;
+        row->max_retries = j->max_retries;
+        row->timeout = j->timeout;
+        row->created_at = e->at;
+        if (j->submitted_at > 0)
+                row->created_at = j->submitted_at;
+        else if (born > 0)
+                row->created_at = born;
+        memcpy(row->traceparent, j->traceparent, sizeof(row->traceparent));
+        memcpy(row->key, j->key, sizeof(row->key));
+        memcpy(row->key_hash, j->key_hash, sizeof(row->key_hash));
+        set_buffer(&row->payload, j->payload);
+}
+
+static bool fold_winner(struct job_row *row, const struct event *e, const struct fold_key *key)
+{
+        if (!raise(&row->winner, key))
+                return false;
+        row->status = kinds[e->kind].status;
+        if (e->kind == EVENT_SUBMITTED && e->scheduled)
+                row->status = STATUS_SCHEDULED;
+        row->shown = !kinds[e->kind].hidden;
+        return true;
+}
+
+/* The registers that a job message fills. */
+static bool fold_job(struct job_row *row, const struct event *e, const struct fold_key *key)
+{
+        bool changed = false;
+
+        if (!e->has_job)
+                return false;
+        if (raise(&row->facts, key)) {
+                set_facts(row, e);
+                changed = true;
+        }
+        if (e->scheduled && raise(&row->wait, key)) {
+                row->run_at = e->job.run_at;
+                changed = true;
+        }
+        if ((e->kind == EVENT_FAILED || e->kind == EVENT_DEAD) && raise(&row->failure, key)) {
+                row->error_kind = e->job.error_kind;
+                set_buffer(&row->error, e->job.error);
+                changed = true;
+        }
+        return changed;
+}
+
+/* The registers of running and ending. */
+static bool fold_course(struct job_row *row, const struct event *e, const struct fold_key *key)
+{
+        bool changed = false;
+
+        if (e->kind == EVENT_STARTED && raise(&row->start, key)) {
+                row->started_at = e->at;
+                set_worker(row->worker, e->worker);
+                changed = true;
+        }
+        if (e->kind == EVENT_PROGRESS && raise(&row->step, key)) {
+                row->progress = e->progress;
+                set_buffer(&row->progress_message, e->message);
+                changed = true;
+        }
+        if (key->closed > 0 && e->kind != EVENT_FORGOTTEN && raise(&row->finish, key)) {
+                row->finished_at = e->at;
+                row->duration_ms = e->ms;
+                row->reason = e->reason;
+                set_buffer(&row->result, e->result);
+                changed = true;
+        }
+        return changed;
+}
+
+static void forget_facts(struct job_row *row)
+{
+        memset(row->type, 0, sizeof(row->type));
+        row->priority = (enum priority)0;
+        row->lane = (enum lane)0;
+        row->max_retries = 0;
+        row->timeout = 0;
+        row->created_at = 0;
+        memset(row->traceparent, 0, sizeof(row->traceparent));
+        memset(row->key, 0, sizeof(row->key));
+        memset(row->key_hash, 0, sizeof(row->key_hash));
+        buffer_fini(&row->payload);
+}
+
+static bool forget_key(struct fold_key *key, int64_t run)
+{
+        if (key->run > run)
+                return false;
+        *key = (struct fold_key){0};
+        return true;
+}
+
+/* Empties every register whose greatest event is of a forgotten run: run is the first thing events
+ * are compared by, so such a register never saw a later run's. */
+static void forget(struct job_row *row, int64_t run)
+{
+        if (forget_key(&row->facts, run))
+                forget_facts(row);
+        if (forget_key(&row->wait, run))
+                row->run_at = 0;
+        if (forget_key(&row->start, run)) {
+                row->started_at = 0;
+                memset(row->worker, 0, sizeof(row->worker));
+        }
+        if (forget_key(&row->finish, run)) {
+                row->finished_at = 0;
+                row->duration_ms = 0;
+                row->reason = REASON_NONE;
+                buffer_fini(&row->result);
+        }
+        if (forget_key(&row->failure, run)) {
+                row->error_kind = ERROR_KIND_NONE;
+                buffer_fini(&row->error);
+        }
+        if (forget_key(&row->step, run)) {
+                row->progress = 0;
+                buffer_fini(&row->progress_message);
+        }
+}
+
+bool job_row_fold(struct job_row *row, const struct event *e)
+{
+        struct fold_key key = fold_key_of(e);
+        bool changed = false;
+
+        assert(e->kind != EVENT_WORKER && e->run > 0);
+        if (row->id[0] == '\0') {
+                memcpy(row->id, e->id, sizeof(row->id));
+                memcpy(row->tenant, e->tenant, sizeof(row->tenant));
+                changed = true;
+        }
+        if (e->kind == EVENT_FORGOTTEN && e->run > row->forgotten_run) {
+                row->forgotten_run = e->run;
+                forget(row, e->run);
+                changed = true;
+        }
+        if (e->run <= row->forgotten_run && e->kind != EVENT_FORGOTTEN)
+                return changed;
+        changed |= fold_winner(row, e, &key);
+        changed |= fold_job(row, e, &key);
+        changed |= fold_course(row, e, &key);
+        return changed;
+}
+
+void job_row_fini(struct job_row *row)
+{
+        buffer_fini(&row->payload);
+        buffer_fini(&row->result);
+        buffer_fini(&row->error);
+        buffer_fini(&row->progress_message);
+}
+
+const char *attempt_outcome_name(enum attempt_outcome o)
+{
+        static const char *const names[] = {
+                [ATTEMPT_OPEN] = "running",        [ATTEMPT_COMPLETED] = "completed",
+                [ATTEMPT_FAILED] = "failed",       [ATTEMPT_DEAD] = "dead",
+                [ATTEMPT_CANCELLED] = "cancelled",
+        };
+
+        return names[o];
+}
+
+static enum attempt_outcome outcome_of(enum event_kind kind)
+{
+        switch (kind) {
+        case EVENT_COMPLETED:
+                return ATTEMPT_COMPLETED;
+        case EVENT_FAILED:
+                return ATTEMPT_FAILED;
+        case EVENT_DEAD:
+                return ATTEMPT_DEAD;
+        case EVENT_CANCELLED:
+                return ATTEMPT_CANCELLED;
+        case EVENT_SUBMITTED:
+        case EVENT_REJECTED:
+        case EVENT_DUE:
+        case EVENT_CANCEL_REQUESTED:
+        case EVENT_STARTED:
+        case EVENT_PROGRESS:
+        case EVENT_FORGOTTEN:
+        case EVENT_WORKER:
+                break;
+        }
+        return ATTEMPT_OPEN;
+}
+
+bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt)
+{
+        if (e->kind != EVENT_STARTED && outcome_of(e->kind) == ATTEMPT_OPEN)
+                return false;
+        *run = e->run;
+        *attempt = e->attempt;
+        return e->attempt > 0;
+}
+
+bool attempt_row_fold(struct attempt_row *row, const struct event *e)
+{
+        struct fold_key key = fold_key_of(e);
+
+        row->run = e->run;
+        row->attempt = e->attempt;
+        if (e->kind == EVENT_STARTED) {
+                if (!raise(&row->start, &key))
+                        return false;
+                row->started_at = e->at;
+                row->redelivered = e->redelivered;
+                set_worker(row->worker, e->worker);
+                return true;
+        }
+        if (outcome_of(e->kind) == ATTEMPT_OPEN || !raise(&row->end, &key))
+                return false;
+        row->ended_at = e->at;
+        row->outcome = outcome_of(e->kind);
+        row->reason = e->reason;
+        row->error_kind = e->has_job ? e->job.error_kind : ERROR_KIND_NONE;
+        set_buffer(&row->error, e->has_job ? e->job.error : (struct bytes){NULL, 0});
+        return true;
+}
+
+void attempt_row_fini(struct attempt_row *row)
+{
+        buffer_fini(&row->error);
+}
