@@ -14,33 +14,34 @@
 struct http_client;
 
 struct http_client_config {
-        const char *base_url; /* "http://127.0.0.1:8090", copied */
-        const char *bearer;   /* token, or NULL */
+        const char *base_url;        /* "http://127.0.0.1:8090", copied */
+        const char *bearer;          /* token, or NULL */
         const char *user, *password; /* basic auth, or NULL */
-        msec connect_timeout; /* 0: 2 s */
-        msec timeout;         /* 0: 10 s for the whole exchange */
-        size_t answer_max;    /* 0: 64 MiB */
+        msec connect_timeout;        /* 0: 2 s */
+        msec timeout;                /* 0: 10 s for the whole exchange */
+        size_t answer_max;           /* 0: 64 MiB */
 };
 
 struct http_call {
         const char *method;
-        const char *path;          /* with its query, already encoded */
-        struct bytes body;         /* absent: none */
-        const char *content_type;  /* of the body; NULL: application/json */
+        const char *path;           /* with its query, already encoded */
+        struct bytes body;          /* absent: none */
+        const char *content_type;   /* of the body; NULL: application/json */
         const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
-        msec timeout;              /* 0: the client's */
+        msec timeout;               /* 0: the client's */
 };
 
 struct http_reply {
         int status;
-        struct buffer body;         /* owned */
+        struct buffer body; /* owned */
         char content_type[128];
-        msec retry_after;           /* -1: none */
+        msec retry_after; /* -1: none */
 };
 
 /* Call http_client_global_init once before threads start. */
 void http_client_global_init(void);
-struct http_client *http_client_create(const struct http_client_config *c, struct err *e) MUST_CHECK;
+struct http_client *http_client_create(const struct http_client_config *c,
+                                       struct err *e) MUST_CHECK;
 void http_client_destroy(struct http_client **c);
 
 /* 0: there is an answer, of any status. -1: ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_TOO_LARGE. Redirects

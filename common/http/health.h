@@ -28,6 +28,7 @@ struct health_config {
 
 struct health *health_create(const struct health_config *c, struct err *e) MUST_CHECK;
 void health_destroy(struct health **h);
+uint16_t health_port(const struct health *h);
 
 /* The same two answers for a public port's route table: {"status": "ready"} or 503 with why. */
 void health_answer_alive(struct http_request *r);

@@ -47,7 +47,8 @@ struct http_server_config {
 };
 
 /* Routes and owner must outlive the server. Listens when it returns. */
-struct http_server *http_server_create(const struct http_server_config *c, struct err *e) MUST_CHECK;
+struct http_server *http_server_create(const struct http_server_config *c,
+                                       struct err *e) MUST_CHECK;
 /* Stops listening, waits for running handlers. */
 void http_server_destroy(struct http_server **s);
 uint16_t http_server_port(const struct http_server *s);
@@ -55,8 +56,9 @@ uint16_t http_server_port(const struct http_server *s);
 /* What a request says. Strings live until the handler returns; NULL when absent. */
 const char *http_method(const struct http_request *r);
 const char *http_path(const struct http_request *r);
-const char *http_param(const struct http_request *r, const char *name); /* asserts it is in the pattern */
-const char *http_query(struct http_request *r, const char *name);       /* percent-decoded */
+const char *http_param(const struct http_request *r,
+                       const char *name);                         /* asserts it is in the pattern */
+const char *http_query(struct http_request *r, const char *name); /* percent-decoded */
 /* The raw query string, or NULL. */
 const char *http_query_string(const struct http_request *r);
 /* Calls 400 itself and returns false when the query has a name that is not in `allowed` (NULL
@@ -64,6 +66,8 @@ const char *http_query_string(const struct http_request *r);
 bool http_query_only(struct http_request *r, const char *const *allowed);
 const char *http_header(const struct http_request *r, const char *name);
 struct bytes http_body(const struct http_request *r);
+/* Answers 415 itself and returns false when Content-Type is not application/json. */
+bool http_body_is_json(struct http_request *r);
 /* W3C traceparent of this request: the caller's, or a fresh one. */
 const char *http_traceparent(const struct http_request *r);
 /* A slot for the authorizer to leave something to the handler; freed by `release` if not NULL. */

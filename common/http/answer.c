@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * answer.c: answers, each in one write of headers and body.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/memory.h"
+#include "common/http/phrase.h"
+#include "common/http/request.h"
+
+const char *http_phrase(int status)
+{
+        static const struct {
+                int status;
+                const char *phrase;
+        } phrases[] = {
+                {200, "OK"},
+                {201, "Created"},
+                {202, "Accepted"},
+                {204, "No Content"},
+                {304, "Not Modified"},
+                {400, "Bad Request"},
+                {401, "Unauthorized"},
+                {403, "Forbidden"},
+                {404, "Not Found"},
+                {405, "Method Not Allowed"},
+                {408, "Request Timeout"},
+                {409, "Conflict"},
+                {411, "Length Required"},
+                {413, "Content Too Large"},
+                {414, "URI Too Long"},
+                {415, "Unsupported Media Type"},
+                {417, "Expectation Failed"},
+                {422, "Unprocessable Content"},
+                {429, "Too Many Requests"},
+                {431, "Request Header Fields Too Large"},
+                {500, "Internal Server Error"},
+                {501, "Not Implemented"},
+                {502, "Bad Gateway"},
+                {503, "Service Unavailable"},
+                {504, "Gateway Timeout"},
+                {505, "HTTP Version Not Supported"},
+        };
+
+        for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+                if (phrases[i].status == status)
+                        return phrases[i].phrase;
+        }
+        return "Unknown";
+}
+
+void http_add_header(struct http_request *r, const char *name, const char *format, ...)
+{
+        va_list arguments;
+        char value[1024];
+
+        va_start(arguments, format);
+        vsnprintf(value, sizeof(value), format, arguments);
+        va_end(arguments);
+        /* A line break would let a value write headers of its own. */
+        for (char *c = value; *c != '\0'; c++) {
+                if ((unsigned char)*c < 0x20 || *c == 0x7f)
+                        *c = ' ';
+        }
+        buffer_printf(&r->headers, "%s: %s\r\n", name, value);
+}
+
+static void add_date(struct buffer *out)
+{
+        time_t now = (time_t)(clock_wall() / MSEC_SECOND);
+        struct tm utc = {0};
+        char text[40];
+
+        gmtime_r(&now, &utc);
+        strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+        buffer_add_text(out, text);
+}
+
+/* A body still on its way would be taken for the next request. */
+static bool ends_connection(const struct http_request *r)
+{
+        return r->closing || !r->framing.keep_alive || !r->body_read || server_is_closing(r);
+}
+
+void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body)
+{
+        AUTO_BUFFER out = {0};
+
+        assert(r->status == 0);
+        r->status = status;
+        r->closing = ends_connection(r);
+        server_decorate(r);
+
+        buffer_reserve(&out, 512 + r->headers.length + body.length);
+        buffer_printf(&out, "HTTP/1.1 %d %s\r\n", status, http_phrase(status));
+        add_date(&out);
+        if (content_type != NULL)
+                buffer_printf(&out, "Content-Type: %s\r\n", content_type);
+        if (status != 204 && status != 304)
+                buffer_printf(&out, "Content-Length: %zu\r\n", body.length);
+        buffer_printf(&out, "traceparent: %s\r\n", r->traceparent);
+        buffer_add_text(&out, "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
+        buffer_add(&out, r->headers.data, r->headers.length);
+        if (r->closing)
+                buffer_add_text(&out, "Connection: close\r\n");
+        buffer_add_text(&out, "\r\n");
+        if (strcmp(r->method, "HEAD") != 0)
+                buffer_add(&out, body.data, body.length);
+
+        if (r->closing)
+                mg_disable_connection_keep_alive(r->connection);
+        mg_write(r->connection, out.data, out.length);
+}
+
+void http_answer_json(struct http_request *r, int status, json_t *body)
+{
+        char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
+
+        json_decref(body);
+        assert(text != NULL);
+        http_answer(r, status, "application/json", bytes_of_text(text));
+        free(text);
+}
+
+void http_answer_empty(struct http_request *r, int status)
+{
+        http_answer(r, status, NULL, bytes_of("", 0));
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * client.c: blocking HTTP calls on libcurl; idle handles are kept with their connections.
+ */
+#include "common/http/client.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <utlist.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum { IDLE_MAX = 64 };
+#define CONNECT_TIMEOUT_DEFAULT ((msec)2 * MSEC_SECOND)
+#define TIMEOUT_DEFAULT ((msec)10 * MSEC_SECOND)
+#define ANSWER_MAX_DEFAULT ((size_t)64 * 1024 * 1024)
+
+struct idle {
+        CURL *easy;
+        struct idle *next;
+};
+
+struct http_client {
+        /* before start */
+        struct http_client_config config; /* strings owned */
+        /* guarded by mutex */
+        pthread_mutex_t mutex;
+        struct idle *idle;
+        unsigned idle_count;
+};
+
+struct exchange {
+        struct http_reply *reply;
+        size_t answer_max;
+        bool too_large;
+};
+
+void http_client_global_init(void)
+{
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static char *copy_text(const char *text)
+{
+        return text != NULL ? xstrdup(text) : NULL;
+}
+
+struct http_client *http_client_create(const struct http_client_config *c, struct err *e)
+{
+        if (strncmp(c->base_url, "http://", 7) != 0 && strncmp(c->base_url, "https://", 8) != 0) {
+                err_set(e, ERR_INVALID, "%s is no http or https URL", c->base_url);
+                return NULL;
+        }
+
+        AUTO(http_client) client = xcalloc(1, sizeof(*client));
+        pthread_mutex_init(&client->mutex, NULL);
+        client->config = *c;
+        char *base = xstrdup(c->base_url);
+        while (strlen(base) > 8 && base[strlen(base) - 1] == '/')
+                base[strlen(base) - 1] = '\0';
+        client->config.base_url = base;
+        client->config.bearer = copy_text(c->bearer);
+        client->config.user = copy_text(c->user);
+        client->config.password = copy_text(c->password);
+        if (c->connect_timeout == 0)
+                client->config.connect_timeout = CONNECT_TIMEOUT_DEFAULT;
+        if (c->timeout == 0)
+                client->config.timeout = TIMEOUT_DEFAULT;
+        if (c->answer_max == 0)
+                client->config.answer_max = ANSWER_MAX_DEFAULT;
+        return TAKE(client);
+}
+
+static void free_secret(const char *text)
+{
+        if (text != NULL)
+                explicit_bzero((char *)text, strlen(text));
+        free((char *)text);
+}
+
+void http_client_destroy(struct http_client **c)
+{
+        struct idle *at = NULL;
+        struct idle *next = NULL;
+
+        if (*c == NULL)
+                return;
+        LL_FOREACH_SAFE ((*c)->idle, at, next) {
+                curl_easy_cleanup(at->easy);
+                free(at);
+        }
+        pthread_mutex_destroy(&(*c)->mutex);
+        free((char *)(*c)->config.base_url);
+        free((char *)(*c)->config.user);
+        free_secret((*c)->config.bearer);
+        free_secret((*c)->config.password);
+        free(*c);
+        *c = NULL;
+}
+
+static CURL *take_handle(struct http_client *c)
+{
+        pthread_mutex_lock(&c->mutex);
+        struct idle *kept = c->idle;
+        if (kept != NULL) {
+                LL_DELETE(c->idle, kept);
+                c->idle_count--;
+        }
+        pthread_mutex_unlock(&c->mutex);
+
+        CURL *easy = kept != NULL ? kept->easy : curl_easy_init();
+        free(kept);
+        return easy;
+}
+
+static void give_handle(struct http_client *c, CURL *easy)
+{
+        struct idle *kept = xcalloc(1, sizeof(*kept));
+
+        curl_easy_reset(easy); /* options go, connections stay */
+        kept->easy = easy;
+        pthread_mutex_lock(&c->mutex);
+        if (c->idle_count < IDLE_MAX) {
+                LL_PREPEND(c->idle, kept);
+                c->idle_count++;
+                kept = NULL;
+        }
+        pthread_mutex_unlock(&c->mutex);
+        if (kept != NULL)
+                curl_easy_cleanup(kept->easy);
+        free(kept);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *owner)
+{
+        struct exchange *x = owner;
+        size_t length = size * count;
+
+        if (length > x->answer_max - x->reply->body.length) {
+                x->too_large = true;
+                return 0;
+        }
+        buffer_add(&x->reply->body, data, length);
+        return length;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *owner)
+{
+        static const char name[] = "Retry-After:";
+        struct exchange *x = owner;
+        size_t length = size * count;
+        char text[32];
+
+        if (length > sizeof(name) && length - sizeof(name) < sizeof(text) - 1 &&
+            strncasecmp(data, name, sizeof(name) - 1) == 0) {
+                size_t rest = length - (sizeof(name) - 1);
+                memcpy(text, data + sizeof(name) - 1, rest);
+                text[rest] = '\0';
+                char *end = NULL;
+                long seconds = strtol(text, &end, 10);
+                if (end != text && seconds >= 0 && seconds < MSEC_DAY)
+                        x->reply->retry_after = (msec)seconds * MSEC_SECOND;
+        }
+        return length;
+}
+
+static void add_line(struct curl_slist **list, const char *line)
+{
+        /* A line break would smuggle in a header. */
+        assert(strpbrk(line, "\r\n") == NULL);
+        struct curl_slist *longer = curl_slist_append(*list, line);
+        assert(longer != NULL);
+        *list = longer;
+}
+
+static struct curl_slist *header_lines(const struct http_client *c, const struct http_call *call)
+{
+        struct curl_slist *list = NULL;
+
+        /* Without these curl waits for a 100 Continue, or names a form as the body's type. */
+        add_line(&list, "Expect:");
+        if (call->body.data != NULL) {
+                AUTO_FREE char *type = xasprintf("Content-Type: %s", call->content_type != NULL
+                                                                             ? call->content_type
+                                                                             : "application/json");
+                add_line(&list, type);
+        }
+        if (c->config.bearer != NULL) {
+                AUTO_FREE char *bearer = xasprintf("Authorization: Bearer %s", c->config.bearer);
+                add_line(&list, bearer);
+                explicit_bzero(bearer, strlen(bearer));
+        }
+        for (const char *const *h = call->headers; h != NULL && *h != NULL; h++)
+                add_line(&list, *h);
+        return list;
+}
+
+static void set_limits(CURL *easy, const struct http_client *c, msec timeout)
+{
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->config.connect_timeout);
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout);
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, "warren/" WARREN_VERSION);
+}
+
+static void set_request(CURL *easy, const struct http_client *c, const struct http_call *call)
+{
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
+        if (call->body.data != NULL) {
+                curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.data);
+                curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.length);
+        }
+        if (strcmp(call->method, "HEAD") == 0)
+                curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        if (c->config.user != NULL) {
+                curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+                curl_easy_setopt(easy, CURLOPT_USERNAME, c->config.user);
+                curl_easy_setopt(easy, CURLOPT_PASSWORD,
+                                 c->config.password != NULL ? c->config.password : "");
+        }
+}
+
+static int judge(CURLcode code, const struct exchange *x, const char *detail, struct err *e)
+{
+        if (code == CURLE_OK)
+                return 0;
+        if (x->too_large)
+                return err_set(e, ERR_TOO_LARGE, "the answer exceeds %zu bytes", x->answer_max);
+        if (code == CURLE_OPERATION_TIMEDOUT)
+                return err_set(e, ERR_TIMEOUT, "no answer in time");
+        return err_set(e, ERR_UNAVAILABLE, "%s",
+                       detail[0] != '\0' ? detail : curl_easy_strerror(code));
+}
+
+static void read_facts(CURL *easy, struct http_reply *reply)
+{
+        long status = 0;
+        char *type = NULL;
+
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+        reply->status = (int)status;
+        snprintf(reply->content_type, sizeof(reply->content_type), "%s", type != NULL ? type : "");
+}
+
+int http_client_call(struct http_client *c, const struct http_call *call, struct http_reply *reply,
+                     struct err *e)
+{
+        char detail[CURL_ERROR_SIZE] = "";
+        struct exchange x = {.reply = reply, .answer_max = c->config.answer_max};
+        AUTO_FREE char *url = xasprintf("%s%s", c->config.base_url, call->path);
+        CURL *easy = take_handle(c);
+
+        if (easy == NULL)
+                return err_set(e, ERR_SYSTEM, "curl has no handle to give");
+        reply->retry_after = -1;
+        struct curl_slist *lines = header_lines(c, call);
+        set_limits(easy, c, call->timeout != 0 ? call->timeout : c->config.timeout);
+        set_request(easy, c, call);
+        curl_easy_setopt(easy, CURLOPT_URL, url);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(easy, CURLOPT_WRITEDATA, &x);
+        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(easy, CURLOPT_HEADERDATA, &x);
+
+        CURLcode code = curl_easy_perform(easy);
+        if (code == CURLE_OK)
+                read_facts(easy, reply);
+        curl_slist_free_all(lines);
+        give_handle(c, easy);
+        return judge(code, &x, detail, e);
+}
+
+void http_reply_fini(struct http_reply *reply)
+{
+        buffer_fini(&reply->body);
+        *reply = (struct http_reply){0};
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * percent.c: percent-encoding, both ways.
+ */
+#include "common/http/percent.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "common/http/client.h"
+
+static int hex_digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -1;
+}
+
+int percent_decode(char *text, enum percent_where where)
+{
+        char *to = text;
+
+        for (const char *at = text; *at != '\0'; at++) {
+                if (*at == '+' && where == PERCENT_QUERY) {
+                        *to++ = ' ';
+                        continue;
+                }
+                if (*at != '%') {
+                        *to++ = *at;
+                        continue;
+                }
+                int high = hex_digit(at[1]);
+                int low = high < 0 ? -1 : hex_digit(at[2]);
+                if (low < 0 || (high == 0 && low == 0))
+                        return -1;
+                *to++ = (char)(high * 16 + low);
+                at += 2;
+        }
+        *to = '\0';
+        return bytes_are_utf8(bytes_of(text, (size_t)(to - text))) ? 0 : -1;
+}
+
+void url_encode(struct buffer *out, const char *text)
+{
+        static const char digits[] = "0123456789ABCDEF";
+
+        for (const char *c = text; *c != '\0'; c++) {
+                unsigned char byte = (unsigned char)*c;
+                if (isalnum(byte) || strchr("-._~", byte) != NULL) {
+                        buffer_add_char(out, *c);
+                        continue;
+                }
+                buffer_add_char(out, '%');
+                buffer_add_char(out, digits[byte >> 4]);
+                buffer_add_char(out, digits[byte & 15]);
+        }
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * percent.h: percent-encoding (RFC 3986), strict. Pure.
+ */
+#ifndef WARREN_HTTP_PERCENT_H
+#define WARREN_HTTP_PERCENT_H
+
+#include "common/base/err.h"
+
+enum percent_where { PERCENT_PATH, PERCENT_QUERY /* + is a space */ };
+
+/* Decodes text in place. -1: a bad escape, an escaped NUL, or the outcome is not UTF-8. */
+int percent_decode(char *text, enum percent_where where) MUST_CHECK;
+
+#endif

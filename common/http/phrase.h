@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * phrase.h: the reason phrases of HTTP statuses.
+ */
+#ifndef WARREN_HTTP_PHRASE_H
+#define WARREN_HTTP_PHRASE_H
+
+/* A literal; "Unknown" for a status that Warren does not use. */
+const char *http_phrase(int status);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * problem.h: the body of a refusal (RFC 9457). Pure.
+ */
+#ifndef WARREN_HTTP_PROBLEM_H
+#define WARREN_HTTP_PROBLEM_H
+
+#include <jansson.h>
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "common/base/json_scan.h"
+
+struct problem {
+        int status;
+        const char *detail;             /* or NULL */
+        const char *instance;           /* the path, or NULL */
+        const char *traceparent;        /* or NULL */
+        const struct scan_fault *fault; /* or NULL */
+        const json_t *members;          /* an object, or NULL */
+};
+
+void problem_write(const struct problem *p, struct buffer *out);
+/* The status that an error stands for. */
+int problem_status(enum err_code code);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * request.h: the inside of common/http: one request while its handler runs.
+ */
+#ifndef WARREN_HTTP_REQUEST_H
+#define WARREN_HTTP_REQUEST_H
+
+#include <civetweb.h>
+
+#include "common/http/framing.h"
+#include "common/http/query.h"
+#include "common/http/route.h"
+#include "common/http/server.h"
+#include "common/http/trace.h"
+
+struct http_request {
+        struct http_server *server;
+        struct mg_connection *connection;
+        const struct mg_request_info *info;
+        const char *method, *raw_path; /* raw_path without its query */
+        struct framing framing;
+        struct path path;
+        struct route_match match;
+        struct query query;
+        struct buffer body;
+        bool body_read; /* to its end: the connection can be used again */
+        char traceparent[TRACEPARENT_SIZE];
+        void *context;
+        void (*release)(void *);
+        struct buffer headers; /* of the answer */
+        int status;            /* of the answer; 0: none yet */
+        bool closing;          /* the connection ends with this answer */
+        int64_t began_us;
+};
+
+/* Reads a route's body; false when the request was refused (and answered). */
+bool request_read_body(struct http_request *r, size_t body_max, msec deadline);
+/* Takes what is left of a refused body off the connection, bounded in bytes and time. */
+void request_drain_body(struct http_request *r, msec deadline);
+void request_fini(struct http_request *r);
+
+/* server.c's, for the answer. */
+void server_decorate(struct http_request *r);
+bool server_is_closing(const struct http_request *r);
+
+#endif

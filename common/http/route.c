@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * route.c: cutting paths, and finding routes in their table.
+ */
+#include "common/http/route.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/http/percent.h"
+
+int path_parse(const char *raw, struct path *out, struct err *e)
+{
+        *out = (struct path){0};
+        if (raw[0] != '/')
+                return err_set(e, ERR_INVALID, "the path does not begin with a slash");
+
+        out->text = xmemdup0(raw + 1, strlen(raw + 1));
+        for (char *at = out->text; at != NULL;) {
+                if (out->count == PATH_SEGMENTS_MAX)
+                        return err_set(e, ERR_NOT_FOUND, "no such path");
+                char *segment = strsep(&at, "/");
+                if (percent_decode(segment, PERCENT_PATH) < 0)
+                        return err_set(e, ERR_INVALID, "the path has a bad percent escape");
+                out->segments[out->count++] = segment;
+        }
+        return 0;
+}
+
+void path_fini(struct path *p)
+{
+        free(p->text);
+        *p = (struct path){0};
+}
+
+/* One segment of a pattern: its length, and where the next begins (NULL at the end). */
+static struct bytes pattern_segment(const char **at)
+{
+        const char *begin = *at;
+        const char *end = strchrnul(begin, '/');
+
+        *at = *end == '/' ? end + 1 : NULL;
+        return bytes_of(begin, (size_t)(end - begin));
+}
+
+static bool pattern_fits(const char *pattern, const struct path *path, struct route_match *out)
+{
+        const char *at = pattern + 1;
+        size_t i = 0;
+
+        out->param_count = 0;
+        for (; at != NULL && i < path->count; i++) {
+                struct bytes want = pattern_segment(&at);
+                if (want.length > 2 && want.data[0] == '{') {
+                        if (path->segments[i][0] == '\0')
+                                return false;
+                        assert(out->param_count < PATH_PARAMS_MAX);
+                        out->params[out->param_count].name =
+                                bytes_of(want.data + 1, want.length - 2);
+                        out->params[out->param_count++].value = path->segments[i];
+                } else if (!bytes_equal_text(want, path->segments[i])) {
+                        return false;
+                }
+        }
+        return at == NULL && i == path->count;
+}
+
+static void allow(struct route_match *out, const char *method)
+{
+        size_t used = strlen(out->allow);
+        bool get = strcmp(method, "GET") == 0;
+
+        snprintf(out->allow + used, sizeof(out->allow) - used, "%s%s%s", used > 0 ? ", " : "",
+                 method, get ? ", HEAD" : "");
+}
+
+void route_match(const struct http_route *routes, const char *method, const struct path *path,
+                 struct route_match *out)
+{
+        struct route_match trial = {0};
+
+        *out = (struct route_match){0};
+        if (strcmp(method, "HEAD") == 0)
+                method = "GET";
+        for (const struct http_route *r = routes; r->method != NULL; r++) {
+                if (!pattern_fits(r->pattern, path, &trial))
+                        continue;
+                if (strcmp(r->method, method) == 0) {
+                        *out = trial;
+                        out->route = r;
+                        return;
+                }
+                allow(out, r->method);
+        }
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server.c: a civetweb context, and the way of a request through it: framing, path, query, route,
+ * body, authorizer, handler.
+ *
+ * Everything happens in begin_request, which comes before civetweb's own handlers (each of which
+ * costs a lock) and before any file can be served. TLS is left out: Debian's civetweb 1.15 crashes
+ * on OpenSSL 3 at the first handshake.
+ */
+#include "common/http/server.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/http/request.h"
+
+#define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
+
+struct http_server {
+        struct http_server_config config;
+        struct mg_context *context;
+        uint16_t port;
+        atomic_bool closing; /* answers end their connections */
+};
+
+static void begin(struct http_request *r, struct http_server *s, struct mg_connection *c)
+{
+        r->server = s;
+        r->connection = c;
+        r->info = mg_get_request_info(c);
+        r->method = r->info->request_method != NULL ? r->info->request_method : "";
+        r->raw_path = r->info->local_uri_raw != NULL ? r->info->local_uri_raw : "";
+        r->began_us = clock_mono_us();
+}
+
+static void end(struct http_request *r)
+{
+        const struct http_server_config *c = &r->server->config;
+
+        if (r->status == 0)
+                http_problem(r, 500, "the handler gave no answer");
+        request_drain_body(r, c->body_deadline);
+        if (c->answered != NULL)
+                c->answered(c->owner, r->match.route, r->status, clock_mono_us() - r->began_us);
+        request_fini(r);
+}
+
+/* Framing, path and query; false when the request was refused. */
+static bool accept_form(struct http_request *r)
+{
+        struct err e = {0};
+
+        if (framing_check(r->info, &r->framing, &e) < 0) {
+                r->closing = true;
+                http_problem(r, r->framing.refusal, "%s", e.text);
+                return false;
+        }
+        r->body_read = !r->framing.chunked && r->framing.length == 0;
+        if (path_parse(r->raw_path, &r->path, &e) < 0) {
+                http_problem(r, e.code == ERR_NOT_FOUND ? 404 : 400, "%s", e.text);
+                return false;
+        }
+        if (query_parse(r->info->query_string, &r->query, &e) < 0) {
+                http_problem(r, 400, "%s", e.text);
+                return false;
+        }
+        return true;
+}
+
+static bool find_route(struct http_request *r)
+{
+        route_match(r->server->config.routes, r->method, &r->path, &r->match);
+        if (r->match.route != NULL)
+                return true;
+        if (r->match.allow[0] == '\0') {
+                http_problem(r, 404, "there is nothing at this path");
+                return false;
+        }
+        http_add_header(r, "Allow", "%s", r->match.allow);
+        http_problem(r, 405, "this path allows %s", r->match.allow);
+        return false;
+}
+
+static void serve(struct http_request *r)
+{
+        const struct http_server_config *c = &r->server->config;
+
+        if (!accept_form(r))
+                return;
+        if (!find_route(r))
+                return;
+        /* Who may not come in has no body read for him. */
+        if (c->authorize != NULL && !c->authorize(c->owner, r, r->match.route))
+                return;
+        if (!request_read_body(r, r->match.route->body_max, c->body_deadline))
+                return;
+        r->match.route->handle(c->owner, r);
+}
+
+static int on_request(struct mg_connection *connection)
+{
+        struct http_request r = {0};
+
+        begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
+        trace_continue(mg_get_header(connection, "traceparent"), r.traceparent);
+        serve(&r);
+        int status = r.status;
+        end(&r);
+        return status != 0 ? status : 500;
+}
+
+/* What civetweb refuses by itself: a request that is not HTTP, too large headers, a timeout. The
+ * request's headers cannot be trusted, and the connection ends. */
+static int on_error(struct mg_connection *connection, int status, const char *message)
+{
+        struct http_request r = {0};
+
+        begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
+        r.method = "";
+        r.raw_path = "";
+        r.closing = true;
+        r.body_read = true;
+        trace_continue(NULL, r.traceparent);
+        if (status == 413)
+                status = 431; /* it has only read headers so far */
+        http_problem(&r, status, "%s", message != NULL ? message : "");
+        end(&r);
+        return 0;
+}
+
+static int on_log(const struct mg_connection *connection, const char *message)
+{
+        (void)connection;
+        LOG_DEBUG("civetweb", log_text("detail", message));
+        return 1;
+}
+
+void server_decorate(struct http_request *r)
+{
+        const struct http_server_config *c = &r->server->config;
+
+        if (c->decorate != NULL)
+                c->decorate(c->owner, r);
+}
+
+bool server_is_closing(const struct http_request *r)
+{
+        return atomic_load_explicit(&r->server->closing, memory_order_relaxed);
+}
+
+static void library_init(void)
+{
+        mg_init_library(MG_FEATURES_DEFAULT);
+}
+
+static int start(struct http_server *s, const struct http_server_config *c, struct err *e)
+{
+        char port[80];
+        char threads[16];
+        char timeout[24];
+        char text[256] = "";
+        static const struct mg_callbacks callbacks = {
+                .begin_request = on_request,
+                .http_error = on_error,
+                .log_message = on_log,
+        };
+
+        snprintf(port, sizeof(port), "%s:%u", c->address, c->port);
+        snprintf(threads, sizeof(threads), "%u", c->threads);
+        snprintf(timeout, sizeof(timeout), "%lld", (long long)s->config.body_deadline);
+        const char *options[] = {"listening_ports", port, "num_threads", threads,
+                                 "request_timeout_ms", timeout, "keep_alive_timeout_ms", "75000",
+                                 "enable_keep_alive", "yes", "tcp_nodelay", "1",
+                                 /* A segment may hold an escaped slash: this side decodes. */
+                                 "decode_url", "no", "decode_query_string", "no",
+                                 "enable_auth_domain_check", "no", "enable_directory_listing", "no",
+                                 "connection_queue", "256", "listen_backlog", "512", NULL};
+        struct mg_init_data init = {
+                .callbacks = &callbacks, .user_data = s, .configuration_options = options};
+        struct mg_error_data error = {.text = text, .text_buffer_size = sizeof(text)};
+
+        s->context = mg_start2(&init, &error);
+        if (s->context == NULL)
+                return err_set(e, ERR_UNAVAILABLE, "cannot listen on %s: %s", port,
+                               text[0] != '\0' ? text : "the address is in use or not ours");
+        return 0;
+}
+
+struct http_server *http_server_create(const struct http_server_config *c, struct err *e)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        AUTO(http_server) s = xcalloc(1, sizeof(*s));
+        struct mg_server_port ports[1] = {0};
+
+        pthread_once(&once, library_init);
+        s->config = *c;
+        if (s->config.body_deadline == 0)
+                s->config.body_deadline = BODY_DEADLINE_DEFAULT;
+        if (start(s, c, e) < 0)
+                return NULL;
+        if (mg_get_server_ports(s->context, 1, ports) == 1)
+                s->port = (uint16_t)ports[0].port;
+        return TAKE(s);
+}
+
+void http_server_destroy(struct http_server **s)
+{
+        if (*s == NULL)
+                return;
+        atomic_store(&(*s)->closing, true);
+        if ((*s)->context != NULL)
+                mg_stop((*s)->context);
+        free(*s);
+        *s = NULL;
+}
+
+uint16_t http_server_port(const struct http_server *s)
+{
+        return s->port;
+}
