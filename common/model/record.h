@@ -26,7 +26,7 @@ enum scope {
 enum {
         KEY_ID_SIZE = 9,      /* [a-z0-9]{8} and a NUL */
         KEY_SECRET_SIZE = 44, /* [A-Za-z0-9]{43} and a NUL */
-        KEY_TEXT_SIZE = 57,   /* wk_<id>_<secret> and a NUL */
+        KEY_TEXT_SIZE = 56,   /* wk_<id>_<secret> and a NUL */
         KEY_HASH_SIZE = 32,   /* SHA-256 of the secret */
 };
 
