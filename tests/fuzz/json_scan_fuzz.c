@@ -7,12 +7,14 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include <jansson.h>
 
 #include "common/base/json_scan.h"
 
-/* jansson refuses numbers it cannot hold and keys with NUL; the scanner limits depth. */
+/* jansson refuses numbers it cannot hold and keys with NUL; the scanner limits depth. After a
+ * number jansson 2.14 overlooks a NUL byte (its stream_unget). */
 static void compare(struct bytes text, bool accepted, const struct scan_fault *fault)
 {
         json_error_t error;
@@ -25,7 +27,8 @@ static void compare(struct bytes text, bool accepted, const struct scan_fault *f
         if (accepted && other == NULL)
                 assert(code == json_error_numeric_overflow || code == json_error_null_byte_in_key);
         if (!accepted && other != NULL)
-                assert(bytes_equal(bytes_of(fault->detail, 9), bytes_of_text("more than")));
+                assert(bytes_equal(bytes_of(fault->detail, 9), bytes_of_text("more than")) ||
+                       memchr(text.data, '\0', text.length) != NULL);
         json_decref(other);
 }
 
