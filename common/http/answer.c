@@ -84,7 +84,7 @@ static void add_date(struct buffer *out)
 /* A body still on its way would be taken for the next request. */
 static bool ends_connection(const struct http_request *r)
 {
-        return r->closing || !r->framing.keep_alive || !r->body_read || server_is_closing(r);
+        return r->broken || !r->framing.keep_alive || !r->body_read || server_is_closing(r);
 }
 
 void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body)

@@ -4,7 +4,7 @@
  */
 #include "common/http/framing.h"
 
-#include <stdint.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -46,6 +46,18 @@ static bool is_clean(const char *value)
         return true;
 }
 
+/* "Content-Length : 5" is a header that some readers see and others do not. */
+static bool is_token(const char *name)
+{
+        static const char marks[] = "!#$%&'*+-.^_`|~";
+
+        for (const char *c = name; *c != '\0'; c++) {
+                if (!isalnum((unsigned char)*c) && strchr(marks, *c) == NULL)
+                        return false;
+        }
+        return name[0] != '\0';
+}
+
 static int check_headers(const struct mg_request_info *info, struct framing *out, struct err *e)
 {
         int count = 0;
@@ -54,6 +66,8 @@ static int check_headers(const struct mg_request_info *info, struct framing *out
         if (info->num_headers >= MG_MAX_HEADERS)
                 return refuse(out, 431, e, "the request has too many headers");
         for (int i = 0; i < info->num_headers; i++) {
+                if (!is_token(info->http_headers[i].name))
+                        return refuse(out, 400, e, "a header's name is malformed");
                 if (!is_clean(info->http_headers[i].value))
                         return refuse(out, 400, e, "a header has a control character");
         }

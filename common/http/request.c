@@ -113,29 +113,51 @@ void request_fini(struct http_request *r)
 
 enum body_end { BODY_WHOLE, BODY_OVER, BODY_LATE, BODY_BROKEN };
 
-/* civetweb's own timeout is one for each read: a sender of one byte at a time needs a deadline. */
-static enum body_end read_body(struct http_request *r, size_t max, msec deadline)
+static enum body_end read_known(struct http_request *r)
 {
-        size_t want = r->framing.chunked ? max + 1 : (size_t)r->framing.length;
+        size_t want = (size_t)r->framing.length;
 
-        if (want > max && !r->framing.chunked)
-                return BODY_OVER;
+        buffer_reserve(&r->body, want);
         while (r->body.length < want) {
-                size_t step = want - r->body.length;
-                if (r->framing.chunked && step > READ_STEP)
-                        step = READ_STEP;
-                buffer_reserve(&r->body, step);
-                int got = mg_read(r->connection, r->body.data + r->body.length, step);
-                if (got == 0 && r->framing.chunked)
-                        return BODY_WHOLE;
+                int got = mg_read(r->connection, r->body.data + r->body.length,
+                                  want - r->body.length);
                 if (got <= 0)
-                        return clock_mono() >= deadline ? BODY_LATE : BODY_BROKEN;
+                        return BODY_BROKEN;
                 r->body.length += (size_t)got;
-                r->body.data[r->body.length] = '\0';
-                if (r->body.length < want && clock_mono() >= deadline)
-                        return BODY_LATE;
         }
-        return r->body.length > max ? BODY_OVER : BODY_WHOLE;
+        return BODY_WHOLE;
+}
+
+static enum body_end read_chunked(struct http_request *r, size_t max)
+{
+        while (r->body.length <= max) {
+                buffer_reserve(&r->body, READ_STEP);
+                int got = mg_read(r->connection, r->body.data + r->body.length, READ_STEP);
+                if (got == 0)
+                        return BODY_WHOLE;
+                if (got < 0)
+                        return BODY_BROKEN;
+                r->body.length += (size_t)got;
+        }
+        return BODY_OVER;
+}
+
+static enum body_end read_body(struct http_request *r, struct watch *w, size_t max, msec limit)
+{
+        struct watched entry;
+
+        if (!r->framing.chunked && (size_t)r->framing.length > max)
+                return BODY_OVER;
+        msec begun = clock_mono();
+        watch_begin(w, &entry, r->connection, limit);
+        enum body_end end = r->framing.chunked ? read_chunked(r, max) : read_known(r);
+        bool late = watch_end(w, &entry) || clock_mono() - begun >= limit;
+        if (r->body.data != NULL)
+                r->body.data[r->body.length] = '\0';
+        /* A body cut short by the watch can look whole when it is chunked. */
+        if (entry.expired || (late && end == BODY_BROKEN))
+                return BODY_LATE;
+        return end;
 }
 
 static void say_continue(struct http_request *r)
@@ -146,7 +168,7 @@ static void say_continue(struct http_request *r)
                 mg_write(r->connection, line, sizeof(line) - 1);
 }
 
-static bool refuse_body(struct http_request *r, enum body_end end, size_t max)
+static bool judge_body(struct http_request *r, enum body_end end, size_t max)
 {
         switch (end) {
         case BODY_WHOLE:
@@ -156,11 +178,11 @@ static bool refuse_body(struct http_request *r, enum body_end end, size_t max)
                 http_problem(r, 413, "the body is larger than %zu bytes", max);
                 return false;
         case BODY_LATE:
-                r->closing = true;
+                r->broken = true;
                 http_problem(r, 408, "the body did not arrive in time");
                 return false;
         case BODY_BROKEN:
-                r->closing = true;
+                r->broken = true;
                 http_problem(r, 400,
                              r->framing.chunked ? "the chunked body is malformed"
                                                 : "the body ended early");
@@ -169,12 +191,10 @@ static bool refuse_body(struct http_request *r, enum body_end end, size_t max)
         return false;
 }
 
-bool request_read_body(struct http_request *r, size_t body_max, msec deadline)
+bool request_read_body(struct http_request *r, struct watch *w, size_t body_max, msec limit)
 {
-        if (!r->framing.chunked && r->framing.length == 0) {
-                r->body_read = true;
+        if (r->body_read)
                 return true;
-        }
         if (body_max == 0) {
                 http_problem(r, 400, "a body has no meaning here");
                 return false;
@@ -186,22 +206,24 @@ bool request_read_body(struct http_request *r, size_t body_max, msec deadline)
         }
         if (r->framing.chunked || (size_t)r->framing.length <= body_max)
                 say_continue(r);
-        return refuse_body(r, read_body(r, body_max, clock_mono() + deadline), body_max);
+        return judge_body(r, read_body(r, w, body_max, limit), body_max);
 }
 
 /* An answer given before the body was read would be lost when the connection is reset. */
-void request_drain_body(struct http_request *r, msec deadline)
+void request_drain_body(struct http_request *r, struct watch *w, msec limit)
 {
-        msec until = clock_mono() + deadline;
+        struct watched entry;
         size_t drained = 0;
 
-        if (r->body_read || r->closing || r->framing.expects_continue)
+        if (r->body_read || r->broken || r->framing.expects_continue)
                 return;
         buffer_reserve(&r->body, READ_STEP);
-        while (drained < DRAIN_MAX && clock_mono() < until) {
+        watch_begin(w, &entry, r->connection, limit);
+        while (drained < DRAIN_MAX) {
                 int got = mg_read(r->connection, r->body.data, READ_STEP);
                 if (got <= 0)
-                        return;
+                        break;
                 drained += (size_t)got;
         }
+        watch_end(w, &entry);
 }

@@ -12,6 +12,7 @@
 #include "common/http/route.h"
 #include "common/http/server.h"
 #include "common/http/trace.h"
+#include "common/http/watch.h"
 
 struct http_request {
         struct http_server *server;
@@ -29,14 +30,15 @@ struct http_request {
         void (*release)(void *);
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
+        bool broken;           /* nothing more can be read: the connection ends */
         bool closing;          /* the connection ends with this answer */
         int64_t began_us;
 };
 
-/* Reads a route's body; false when the request was refused (and answered). */
-bool request_read_body(struct http_request *r, size_t body_max, msec deadline);
+/* Reads a route's body within `limit` ms; false when the request was refused (and answered). */
+bool request_read_body(struct http_request *r, struct watch *w, size_t body_max, msec limit);
 /* Takes what is left of a refused body off the connection, bounded in bytes and time. */
-void request_drain_body(struct http_request *r, msec deadline);
+void request_drain_body(struct http_request *r, struct watch *w, msec limit);
 void request_fini(struct http_request *r);
 
 /* server.c's, for the answer. */

@@ -26,6 +26,7 @@
 struct http_server {
         struct http_server_config config;
         struct mg_context *context;
+        struct watch *watch;
         uint16_t port;
         atomic_bool closing; /* answers end their connections */
 };
@@ -46,7 +47,7 @@ static void end(struct http_request *r)
 
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
-        request_drain_body(r, c->body_deadline);
+        request_drain_body(r, r->server->watch, c->body_deadline);
         if (c->answered != NULL)
                 c->answered(c->owner, r->match.route, r->status, clock_mono_us() - r->began_us);
         request_fini(r);
@@ -58,7 +59,7 @@ static bool accept_form(struct http_request *r)
         struct err e = {0};
 
         if (framing_check(r->info, &r->framing, &e) < 0) {
-                r->closing = true;
+                r->broken = true;
                 http_problem(r, r->framing.refusal, "%s", e.text);
                 return false;
         }
@@ -99,7 +100,7 @@ static void serve(struct http_request *r)
         /* Who may not come in has no body read for him. */
         if (c->authorize != NULL && !c->authorize(c->owner, r, r->match.route))
                 return;
-        if (!request_read_body(r, r->match.route->body_max, c->body_deadline))
+        if (!request_read_body(r, r->server->watch, r->match.route->body_max, c->body_deadline))
                 return;
         r->match.route->handle(c->owner, r);
 }
@@ -116,8 +117,25 @@ static int on_request(struct mg_connection *connection)
         return status != 0 ? status : 500;
 }
 
-/* What civetweb refuses by itself: a request that is not HTTP, too large headers, a timeout. The
- * request's headers cannot be trusted, and the connection ends. */
+/* civetweb's status and words for what it refuses by itself, made right: 413 when it has only read
+ * headers so far, 411 for a Content-Length that is no number. */
+static const char *refusal(int *status, const char *message)
+{
+        if (*status == 413)
+                *status = 431;
+        if (*status == 411)
+                *status = 400;
+        if (message == NULL)
+                return "";
+        if (strcmp(message, "Malformed message") == 0)
+                return "this is no HTTP/1.1 request, or its headers are larger than 16 KiB, or "
+                       "they did not arrive in time";
+        if (strcmp(message, "Bad request") == 0)
+                return "the request line or a header is malformed";
+        return message;
+}
+
+/* The request's headers cannot be trusted, and the connection ends. */
 static int on_error(struct mg_connection *connection, int status, const char *message)
 {
         struct http_request r = {0};
@@ -125,12 +143,10 @@ static int on_error(struct mg_connection *connection, int status, const char *me
         begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
         r.method = "";
         r.raw_path = "";
-        r.closing = true;
-        r.body_read = true;
+        r.broken = true;
         trace_continue(NULL, r.traceparent);
-        if (status == 413)
-                status = 431; /* it has only read headers so far */
-        http_problem(&r, status, "%s", message != NULL ? message : "");
+        const char *detail = refusal(&status, message);
+        http_problem(&r, status, "%s", detail);
         end(&r);
         return 0;
 }
@@ -203,7 +219,8 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         s->config = *c;
         if (s->config.body_deadline == 0)
                 s->config.body_deadline = BODY_DEADLINE_DEFAULT;
-        if (start(s, c, e) < 0)
+        s->watch = watch_create(e);
+        if (s->watch == NULL || start(s, c, e) < 0)
                 return NULL;
         if (mg_get_server_ports(s->context, 1, ports) == 1)
                 s->port = (uint16_t)ports[0].port;
@@ -217,6 +234,7 @@ void http_server_destroy(struct http_server **s)
         atomic_store(&(*s)->closing, true);
         if ((*s)->context != NULL)
                 mg_stop((*s)->context);
+        watch_destroy(&(*s)->watch);
         free(*s);
         *s = NULL;
 }

@@ -48,6 +48,8 @@ static const struct {
         {"1.1", {HOST, {"Connection", "close"}}, 0, false, false, 0},
         {"1.1", {HOST, {"Expect", "100-continue"}}, 0, false, true, 0},
         {"1.1", {HOST, {"Expect", "miracles"}}, 417, false, false, 0},
+        {"1.1", {HOST, {"Content-Length ", "5"}}, 400, false, false, 0},
+        {"1.1", {HOST, {"", "5"}}, 400, false, false, 0},
         {"1.1", {HOST, {"X-Odd", "a\x01z"}}, 400, false, false, 0},
         {"1.1", {HOST, {"Authorization", "a"}, {"authorization", "b"}}, 400, false, false, 0},
 };

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests whose framing is broken, ambiguous or endless, over a raw socket."""
+import json
+import os
+import socket
+import subprocess
+
+import pytest
+
+HOST = b"Host: a\r\n"
+JSON = b"Content-Type: application/json\r\n"
+POST = b"POST /echo HTTP/1.1\r\n" + HOST + JSON
+GET = b"GET /things/7 HTTP/1.1\r\n" + HOST
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def port():
+    program = os.path.join(os.environ["WARREN_BIN"], "warren-test-echo")
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        yield int(server.stdout.readline())
+        server.stdin.close()
+        assert server.wait(timeout=30) == 0
+
+
+class Answers:
+    """Reads answers off a connection, each by its Content-Length."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.settimeout(20)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, data):
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before it was all sent: the answer is what counts
+        return self
+
+    def read(self, head=False):
+        line = self.file.readline()
+        if not line:
+            return None
+        status = int(line.split()[1])
+        headers = {}
+        while True:
+            line = self.file.readline().rstrip(b"\r\n")
+            if not line:
+                break
+            name, value = line.decode().split(": ", 1)
+            assert name.lower() not in headers
+            headers[name.lower()] = value
+        size = 0 if head else int(headers.get("content-length", 0))
+        return status, headers, self.file.read(size)
+
+    def is_closed(self):
+        return self.file.read(1) == b""
+
+
+def ask(port, data):
+    return Answers(port).send(data).read()
+
+
+def check_problem(answer, status, words):
+    assert answer is not None, "no answer"
+    got, headers, body = answer
+    problem = json.loads(body)
+    assert (got, problem["status"]) == (status, status), problem
+    assert headers["content-type"] == "application/problem+json"
+    assert words in problem["detail"], problem
+    assert problem["trace_id"] == headers["traceparent"].split("-")[1]
+
+
+REFUSED = [
+    ("two lengths", POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400, "2 times"),
+    ("two other lengths", POST + b"Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}", 400, "2 times"),
+    ("length and coding",
+     POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400, "both"),
+    ("length no number", POST + b"Content-Length: 2x\r\n\r\n{}", 400, ""),
+    ("negative length", POST + b"Content-Length: -2\r\n\r\n{}", 400, ""),
+    ("endless length", POST + b"Content-Length: 99999999999999999999999\r\n\r\n{}", 0, ""),
+    ("unknown coding", POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 400, ""),
+    ("chunk size no number", CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n", 400, "chunked"),
+    ("chunk shorter than said", CHUNKED + b"2\r\n{}{}\r\n0\r\n\r\n", 400, "chunked"),
+    ("chunk beyond any size", CHUNKED + b"ffffffffffffffffff\r\n{}\r\n0\r\n\r\n", 400, "chunked"),
+    ("chunks beyond the limit", CHUNKED + b"20000\r\n" + b"a" * 0x20000 + b"\r\n0\r\n\r\n", 413, "65536"),
+    ("body beyond the limit", POST + b"Content-Length: 10000000\r\n\r\n" + b"a" * 10000000, 413, "65536"),
+    ("body where none belongs", GET + b"Content-Length: 5\r\n\r\nhello", 400, "no meaning"),
+    ("body ends early", None, 400, "early"),
+    ("wrong type", b"POST /echo HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n{}", 415, "application/json"),
+    ("compressed", POST + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 415, "gzip"),
+    ("no host", b"GET /things/7 HTTP/1.1\r\n\r\n", 400, "Host"),
+    ("two hosts", GET + HOST + b"\r\n", 400, "Host"),
+    ("bad escape", b"GET /things/%zz HTTP/1.1\r\n" + HOST + b"\r\n", 400, "escape"),
+    ("escaped NUL", b"GET /things/a%00 HTTP/1.1\r\n" + HOST + b"\r\n", 400, "escape"),
+    ("no UTF-8", b"GET /things/%ff HTTP/1.1\r\n" + HOST + b"\r\n", 400, "escape"),
+    ("bad escape in the query", b"GET /things/7?a=%4 HTTP/1.1\r\n" + HOST + b"\r\n", 400, "escape"),
+    ("name twice in the query", b"GET /things/7?a=1&a=2 HTTP/1.1\r\n" + HOST + b"\r\n", 400, "twice"),
+    ("unknown name in the query", b"GET /things/7?b=1 HTTP/1.1\r\n" + HOST + b"\r\n", 400, '"b"'),
+    ("NUL in the path", b"GET /things/a\0b HTTP/1.1\r\n" + HOST + b"\r\n", 400, ""),
+    ("NUL in a header", GET + b"X: a\0b\r\n\r\n", 400, ""),
+    ("huge header", GET + b"X: " + b"a" * 20000 + b"\r\n\r\n", 400, "16 KiB"),
+    ("many headers", GET + b"X: a\r\n" * 70 + b"\r\n", 431, "too many"),
+    ("no HTTP", b"garbage\r\n\r\n", 400, ""),
+    ("HTTP/2", b"GET /things/7 HTTP/2.0\r\n" + HOST + b"\r\n", 505, ""),
+    ("TLS", b"\x16\x03\x01\x02\x00\x01\x00", 400, ""),
+    ("unknown method", b"FOO /things/7 HTTP/1.1\r\n" + HOST + b"\r\n", 400, ""),
+    ("no such path", b"GET /elsewhere HTTP/1.1\r\n" + HOST + b"\r\n", 404, ""),
+    ("dots", b"GET /nothing/../things/7 HTTP/1.1\r\n" + HOST + b"\r\n", 404, ""),
+    ("odd expectation", GET + b"Expect: miracles\r\n\r\n", 417, ""),
+]
+
+
+@pytest.mark.parametrize("data,status,words", [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_refused(port, data, status, words):
+    answers = Answers(port)
+    if data is None:
+        answers.send(POST + b"Content-Length: 9\r\n\r\n{}")
+        answers.socket.shutdown(socket.SHUT_WR)
+    else:
+        answers.send(data)
+    answer = answers.read()
+    check_problem(answer, status or answer[0], words)
+    assert answer[0] in (status, 400, 413)
+    # The server is none the worse for it.
+    assert ask(port, GET + b"\r\n")[0] == 200
+
+
+def test_method_not_allowed(port):
+    answer = ask(port, b"PUT /things/7 HTTP/1.1\r\n" + HOST + b"\r\n")
+    check_problem(answer, 405, "GET")
+    assert answer[1]["allow"] == "GET, HEAD"
+
+
+def test_handler_without_answer(port):
+    check_problem(ask(port, b"GET /silent HTTP/1.1\r\n" + HOST + b"\r\n"), 500, "no answer")
+
+
+def test_keep_alive_and_pipelining(port):
+    answers = Answers(port)
+    answers.send(GET + b"\r\n" + POST + b"Content-Length: 2\r\n\r\n[]" + CHUNKED
+                 + b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n" + GET + b"Connection: close\r\n\r\n")
+    bodies = [answers.read()[2] for _ in range(4)]
+    assert bodies == [b'{"id":"7","a":null}', b"[]", b"{}", b'{"id":"7","a":null}']
+    assert answers.is_closed()
+
+
+def test_an_ambiguous_request_ends_its_connection(port):
+    answers = Answers(port).send(
+        POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" + GET + b"\r\n")
+    answer = answers.read()
+    assert answer[0] == 400 and answer[1]["connection"] == "close"
+    assert answers.is_closed()
+
+
+def test_head(port):
+    answers = Answers(port).send(b"HEAD /things/7 HTTP/1.1\r\n" + HOST + b"\r\n" + GET + b"\r\n")
+    head = answers.read(head=True)
+    assert head[0] == 200 and head[1]["content-length"] == "19"
+    assert answers.read()[2] == b'{"id":"7","a":null}'
+
+
+def test_continue(port):
+    answers = Answers(port).send(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert answers.file.readline() == b"HTTP/1.1 100 Continue\r\n"
+    assert answers.file.readline() == b"\r\n"
+    assert answers.send(b"{}").read()[2] == b"{}"
+
+
+def test_trace_is_continued(port):
+    trace = b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+    answer = ask(port, GET + b"traceparent: " + trace + b"\r\n\r\n")
+    assert answer[1]["traceparent"] == trace.decode()
+
+
+def test_trickling_body_has_a_deadline(port):
+    answers = Answers(port)
+    answers.socket.settimeout(0.1)
+    answers.send(POST + b"Content-Length: 60000\r\n\r\n")
+    # A byte now and then keeps every single read alive; only the deadline ends this.
+    for _ in range(600):
+        answers.send(b"a")
+        try:
+            if answers.socket.recv(1, socket.MSG_PEEK):
+                break
+        except TimeoutError:
+            continue
+    answers.socket.settimeout(20)
+    check_problem(answers.read(), 408, "in time")
+
+
+def test_silent_sender_has_a_deadline(port):
+    check_problem(ask(port, POST + b"Content-Length: 60000\r\n\r\nabc"), 408, "in time")
+    check_problem(ask(port, CHUNKED + b"2\r\n{}\r\n"), 408, "in time")
+    check_problem(ask(port, b"GET /things/7 HTTP/1.1\r\nHo"), 400, "in time")
