@@ -60,6 +60,8 @@ msec delay_round(msec wait)
 {
         msec best = delay_buckets[0].ttl;
 
+        if (wait <= best)
+                return best;
         if (wait > 2 * delay_buckets[DELAY_BUCKET_COUNT - 1].ttl)
                 return 2 * delay_buckets[DELAY_BUCKET_COUNT - 1].ttl;
         for (int i = 0; i < DELAY_BUCKET_COUNT; i++) {

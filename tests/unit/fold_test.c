@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fold_test.c: any order and repetition of a history gives the same row; and what each history is
+ * worth.
+ */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/model/fold.h"
+
+#define ID "01902f5e-7b1a-7000-8000-000000000001"
+
+enum { SEEDS = 10000, HISTORY_MAX = 24, ATTEMPTS_MAX = 16 };
+
+/* xorshift64* (Vigna): a seed gives the same history for ever. */
+static uint64_t draw(uint64_t *state)
+{
+        *state ^= *state >> 12;
+        *state ^= *state << 25;
+        *state ^= *state >> 27;
+        return *state * 0x2545F4914F6CDD1Du;
+}
+
+static unsigned below(uint64_t *state, unsigned bound)
+{
+        return (unsigned)(draw(state) % bound);
+}
+
+static const char *const words[] = {"", "a", "bb", "{\"x\":1}", "[1,2]", "host/1", "host/2"};
+
+static struct bytes any_word(uint64_t *state)
+{
+        return bytes_of_text(words[below(state, sizeof(words) / sizeof(words[0]))]);
+}
+
+static void draw_job(uint64_t *seed, struct event *e)
+{
+        struct job *j = &e->job;
+
+        e->has_job = true;
+        memcpy(j->id, ID, sizeof(j->id));
+        memcpy(j->tenant, "acme", 5);
+        snprintf(j->type, sizeof(j->type), "type%u", below(seed, 3));
+        snprintf(j->key, sizeof(j->key), "key%u", below(seed, 3));
+        j->priority = (enum priority)below(seed, PRIORITY_COUNT);
+        j->lane = (enum lane)below(seed, LANE_COUNT);
+        j->max_retries = below(seed, 4);
+        j->run_at = below(seed, 1000);
+        j->submitted_at = below(seed, 3);
+        j->error_kind = (enum error_kind)below(seed, ERROR_KIND_HTTP + 1);
+        j->error = any_word(seed);
+        j->payload = any_word(seed);
+}
+
+/* Few values for each field, so that keys tie up to the digest. */
+static struct event draw_event(uint64_t *seed)
+{
+        struct event e = {.id = ID, .tenant = "acme"};
+
+        e.kind = (enum event_kind)below(seed, EVENT_WORKER);
+        if (e.kind == EVENT_FORGOTTEN && below(seed, 3) != 0)
+                e.kind = EVENT_STARTED;
+        e.run = 1 + below(seed, 3);
+        e.attempt = 1 + below(seed, 3);
+        e.copy = below(seed, 2);
+        e.at = 1000 + below(seed, 2);
+        e.digest = draw(seed);
+        if (e.kind == EVENT_SUBMITTED || e.kind == EVENT_DUE || e.kind == EVENT_FAILED ||
+            (e.kind == EVENT_DEAD && below(seed, 2) == 0))
+                draw_job(seed, &e);
+        e.scheduled = e.kind == EVENT_FAILED || (e.kind == EVENT_SUBMITTED && below(seed, 2) == 0);
+        e.worker = any_word(seed);
+        e.result = any_word(seed);
+        e.message = any_word(seed);
+        e.reason = (enum reason)below(seed, REASON_DELIVERY_LIMIT + 1);
+        e.redelivered = below(seed, 2) == 0;
+        e.progress = below(seed, 5) / 4.0;
+        e.ms = below(seed, 100);
+        return e;
+}
+
+struct folded {
+        struct job_row row;
+        struct attempt_row attempts[ATTEMPTS_MAX];
+};
+
+static void fold_attempt(struct folded *f, const struct event *e)
+{
+        int64_t run, attempt;
+
+        if (!event_attempt(e, &run, &attempt))
+                return;
+        assert_in_range(run, 1, 3);
+        assert_in_range(attempt, 1, 3);
+        attempt_row_fold(&f->attempts[(run - 1) * 4 + attempt], e);
+}
+
+static void fold(struct folded *f, const struct event *e)
+{
+        job_row_fold(&f->row, e);
+        fold_attempt(f, e);
+}
+
+static void folded_fini(struct folded *f)
+{
+        job_row_fini(&f->row);
+        for (size_t i = 0; i < ATTEMPTS_MAX; i++)
+                attempt_row_fini(&f->attempts[i]);
+}
+
+static void assert_same_text(const struct buffer *a, const struct buffer *b)
+{
+        assert_true(bytes_equal(buffer_bytes(a), buffer_bytes(b)) ||
+                    (a->length == 0 && b->length == 0));
+}
+
+/* Every byte of the structs but the buffers' addresses, and the buffers' content. */
+static void assert_same(struct folded a, struct folded b)
+{
+        assert_same_text(&a.row.payload, &b.row.payload);
+        assert_same_text(&a.row.result, &b.row.result);
+        assert_same_text(&a.row.error, &b.row.error);
+        assert_same_text(&a.row.progress_message, &b.row.progress_message);
+        for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
+                assert_same_text(&a.attempts[i].error, &b.attempts[i].error);
+                memset(&a.attempts[i].error, 0, sizeof(a.attempts[i].error));
+                memset(&b.attempts[i].error, 0, sizeof(b.attempts[i].error));
+        }
+        memset(&a.row.payload, 0, sizeof(a.row.payload));
+        memset(&b.row.payload, 0, sizeof(b.row.payload));
+        memset(&a.row.result, 0, sizeof(a.row.result));
+        memset(&b.row.result, 0, sizeof(b.row.result));
+        memset(&a.row.error, 0, sizeof(a.row.error));
+        memset(&b.row.error, 0, sizeof(b.row.error));
+        memset(&a.row.progress_message, 0, sizeof(a.row.progress_message));
+        memset(&b.row.progress_message, 0, sizeof(b.row.progress_message));
+        assert_memory_equal(&a.row, &b.row, sizeof(a.row));
+        assert_memory_equal(a.attempts, b.attempts, sizeof(a.attempts));
+}
+
+static void any_order_and_repetition_gives_the_same_row(void **state)
+{
+        static struct event history[HISTORY_MAX];
+
+        (void)state;
+        for (uint64_t i = 1; i <= SEEDS; i++) {
+                uint64_t seed = i * 0x9E3779B97F4A7C15u;
+                unsigned count = 1 + below(&seed, HISTORY_MAX);
+                static struct folded straight, shuffled;
+
+                memset(&straight, 0, sizeof(straight));
+                memset(&shuffled, 0, sizeof(shuffled));
+                for (unsigned j = 0; j < count; j++) {
+                        history[j] = draw_event(&seed);
+                        fold(&straight, &history[j]);
+                }
+                for (unsigned j = count; j > 1; j--) {
+                        unsigned other = below(&seed, j);
+                        struct event swap = history[j - 1];
+                        history[j - 1] = history[other];
+                        history[other] = swap;
+                }
+                for (unsigned j = 0; j < count; j++) {
+                        fold(&shuffled, &history[j]);
+                        fold(&shuffled, &history[below(&seed, j + 1)]);
+                }
+                assert_same(straight, shuffled);
+                folded_fini(&straight);
+                folded_fini(&shuffled);
+        }
+}
+
+static struct event make(enum event_kind kind, int64_t run, int64_t attempt)
+{
+        struct event e = {.kind = kind, .id = ID, .tenant = "acme", .run = run, .attempt = attempt};
+
+        e.at = 1000;
+        e.digest = (uint64_t)kind + 1;
+        if (kind == EVENT_SUBMITTED || kind == EVENT_DUE || kind == EVENT_FAILED) {
+                e.has_job = true;
+                memcpy(e.job.id, ID, sizeof(ID));
+                e.job.payload = bytes_of_text("{}");
+                e.job.error = bytes_of_text("e");
+        }
+        e.scheduled = kind == EVENT_FAILED;
+        e.worker = bytes_of_text("h/1");
+        return e;
+}
+
+static void each_history_has_its_status(void **state)
+{
+        static const struct {
+                struct {
+                        enum event_kind kind;
+                        int64_t run, attempt;
+                } events[5];
+                int count;
+                bool want_shown;
+                enum status want;
+        } rows[] = {
+                {{{EVENT_SUBMITTED, 1, 1}}, 1, true, STATUS_PENDING},
+                {{{EVENT_SUBMITTED, 1, 1}, {EVENT_STARTED, 1, 1}}, 2, true, STATUS_RUNNING},
+                {{{EVENT_SUBMITTED, 1, 1}, {EVENT_REJECTED, 1, 1}}, 2, false, STATUS_PENDING},
+                {{{EVENT_REJECTED, 1, 1}, {EVENT_STARTED, 1, 1}}, 2, true, STATUS_RUNNING},
+                {{{EVENT_REJECTED, 1, 1}, {EVENT_DUE, 1, 1}}, 2, true, STATUS_PENDING},
+                {{{EVENT_STARTED, 1, 1}, {EVENT_FAILED, 1, 1}}, 2, true, STATUS_FAILED},
+                {{{EVENT_FAILED, 1, 1}, {EVENT_DUE, 1, 2}}, 2, true, STATUS_PENDING},
+                {{{EVENT_COMPLETED, 1, 1}, {EVENT_FAILED, 1, 1}, {EVENT_STARTED, 1, 2}},
+                 3,
+                 true,
+                 STATUS_COMPLETED},
+                {{{EVENT_COMPLETED, 1, 1}, {EVENT_DEAD, 1, 2}}, 2, true, STATUS_COMPLETED},
+                {{{EVENT_CANCELLED, 1, 0}, {EVENT_STARTED, 1, 1}}, 2, true, STATUS_CANCELLED},
+                {{{EVENT_DEAD, 1, 4}, {EVENT_SUBMITTED, 2, 1}}, 2, true, STATUS_PENDING},
+                {{{EVENT_COMPLETED, 1, 1}, {EVENT_FORGOTTEN, 1, 0}}, 2, false, STATUS_PENDING},
+                {{{EVENT_FORGOTTEN, 1, 0}, {EVENT_SUBMITTED, 2, 1}}, 2, true, STATUS_PENDING},
+                {{{EVENT_CANCEL_REQUESTED, 1, 1}, {EVENT_STARTED, 1, 1}}, 2, true, STATUS_RUNNING},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct job_row row = {0};
+                for (int j = 0; j < rows[i].count; j++) {
+                        struct event e = make(rows[i].events[j].kind, rows[i].events[j].run,
+                                              rows[i].events[j].attempt);
+                        job_row_fold(&row, &e);
+                }
+                assert_int_equal(row.shown, rows[i].want_shown);
+                if (row.shown)
+                        assert_int_equal(row.status, rows[i].want);
+                job_row_fini(&row);
+        }
+}
+
+static void a_repeated_event_changes_nothing(void **state)
+{
+        struct event e = make(EVENT_STARTED, 1, 1);
+        struct job_row row = {0};
+
+        (void)state;
+        assert_true(job_row_fold(&row, &e));
+        assert_false(job_row_fold(&row, &e));
+        job_row_fini(&row);
+}
+
+static void forgetting_leaves_nothing_behind(void **state)
+{
+        struct event submitted = make(EVENT_SUBMITTED, 1, 1), failed = make(EVENT_FAILED, 1, 1),
+                     forgotten = make(EVENT_FORGOTTEN, 1, 0);
+        struct job_row row = {0};
+
+        (void)state;
+        job_row_fold(&row, &submitted);
+        job_row_fold(&row, &failed);
+        assert_int_equal(row.payload.length, 2);
+        job_row_fold(&row, &forgotten);
+        assert_int_equal(row.payload.length + row.error.length, 0);
+        assert_false(job_row_fold(&row, &submitted));
+        assert_int_equal(row.payload.length, 0);
+        assert_int_equal(row.facts.run, 0);
+        job_row_fini(&row);
+}
+
+static void the_birth_of_a_job_is_found(void **state)
+{
+        struct event e = make(EVENT_SUBMITTED, 1, 1);
+        struct job_row row = {0};
+
+        (void)state;
+        job_row_fold(&row, &e);
+        assert_int_equal(row.created_at, uuid7_time(ID)); /* no x-submitted-at, no timestamp */
+        e.job.submitted_at = 77;
+        e.copy = 1;
+        job_row_fold(&row, &e);
+        assert_int_equal(row.created_at, 77);
+        job_row_fini(&row);
+}
+
+static void statuses_are_read_back(void **state)
+{
+        enum status status;
+
+        (void)state;
+        for (unsigned i = 0; i < STATUS_COUNT; i++) {
+                assert_true(status_parse(bytes_of_text(status_name((enum status)i)), &status));
+                assert_int_equal(status, i);
+        }
+        assert_false(status_parse(bytes_of_text("lost"), &status));
+        assert_true(status_is_ended(STATUS_DEAD));
+        assert_false(status_is_ended(STATUS_FAILED));
+        assert_string_equal(attempt_outcome_name(ATTEMPT_OPEN), "running");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(any_order_and_repetition_gives_the_same_row),
+                cmocka_unit_test(each_history_has_its_status),
+                cmocka_unit_test(a_repeated_event_changes_nothing),
+                cmocka_unit_test(forgetting_leaves_nothing_behind),
+                cmocka_unit_test(the_birth_of_a_job_is_found),
+                cmocka_unit_test(statuses_are_read_back),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

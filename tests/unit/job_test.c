@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_test.c: the judge of job messages, against hostile ones too, and the messages it is sent as.
+ */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/model/job.h"
+
+#define ID "01902f5e-7b1a-7000-8000-000000000001"
+#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define NOW ((msec)1732250000000)
+
+static const struct job_limits limits = {.payload_max = 1000};
+
+static void fill(struct message *m, const char *exchange, const char *key, const char *user)
+{
+        memset(m, 0, sizeof(*m));
+        m->exchange = bytes_of_text(exchange);
+        m->routing_key = bytes_of_text(key);
+        m->user_id = bytes_of_text(user);
+        m->message_id = bytes_of_text(ID);
+        m->type = bytes_of_text("send_email");
+        m->content_type = bytes_of_text("application/json");
+        m->timestamp = -1;
+        m->delivery_mode = 2;
+        m->body = bytes_of_text("{\"to\":1.10}");
+}
+
+static void names_are_checked(void **state)
+{
+        static const struct {
+                const char *text;
+                bool want_tenant, want_type;
+        } rows[] = {
+                {"acme", true, true},
+                {"a", true, true},
+                {"0-a", true, true},
+                {"", false, false},
+                {"-a", false, false},
+                {".a", false, false},
+                {"a_b", false, true},
+                {"a.b", false, true},
+                {"A", false, false},
+                {"a b", false, false},
+                {"a\xc3\xa9", false, false},
+                {"warren", false, true},
+                {"warrenx", false, true},
+                {"xwarren", true, true},
+                {"abcdefghijklmnopqrstuvwxyz012345", true, true},
+                {"abcdefghijklmnopqrstuvwxyz0123456", false, true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct bytes text = bytes_of_text(rows[i].text);
+                assert_int_equal(tenant_name_is_valid(text), rows[i].want_tenant);
+                assert_int_equal(job_type_is_valid(text), rows[i].want_type);
+        }
+        assert_false(job_type_is_valid(bytes_of("a\0b", 3)));
+        assert_false(tenant_name_is_valid((struct bytes){NULL, 0}));
+}
+
+static void traceparents_are_checked(void **state)
+{
+        static const struct {
+                const char *text;
+                bool want;
+        } rows[] = {
+                {TRACE, true},
+                {"", false},
+                {"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
+                {"00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
+                {"00-00000000000000000000000000000000-b7ad6b7169203331-01", false},
+                {"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false},
+                {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0", false},
+                {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x", false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_int_equal(traceparent_is_valid(bytes_of_text(rows[i].text)), rows[i].want);
+}
+
+static void origins_are_told(void **state)
+{
+        static const struct {
+                const char *exchange, *key;
+                const char *want_tenant; /* NULL: none */
+                int want_lane;           /* -1: not written */
+        } rows[] = {
+                {"jobs.acme", "high", "acme", LANE_HIGH},
+                {"jobs.acme", "bogus", "acme", -1},
+                {"jobs.acme", "other.high", "acme", -1},
+                {"jobs.Acme", "high", NULL, -1},
+                {"jobs.", "high", NULL, -1},
+                {"delay.30s", "acme.long", "acme", LANE_LONG},
+                {"due", "acme.low", "acme", LANE_LOW},
+                {"dead", "acme.what", "acme", -1},
+                {"dead", "acme", NULL, -1},
+                {"dead", "", NULL, -1},
+                {"", ".high", NULL, -1},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                char tenant[TENANT_SIZE];
+                enum lane lane = (enum lane)LANE_COUNT;
+                struct message m;
+                fill(&m, rows[i].exchange, rows[i].key, NULL);
+                assert_int_equal(job_message_origin(&m, tenant, &lane),
+                                 rows[i].want_tenant != NULL);
+                if (rows[i].want_tenant != NULL)
+                        assert_string_equal(tenant, rows[i].want_tenant);
+                assert_int_equal(lane, rows[i].want_lane < 0 ? LANE_COUNT : rows[i].want_lane);
+        }
+}
+
+static void add_every_service_header(struct message *m)
+{
+        message_add_text(m, "x-key", bytes_of_text("k"));
+        message_add_text(m, "x-key-hash", bytes_of_text("h"));
+        message_add_int(m, "x-run", 3);
+        message_add_int(m, "x-attempt", 2);
+        message_add_int(m, "x-copy", 4);
+        message_add_int(m, "x-queued-at", NOW);
+        message_add_text(m, "x-error", bytes_of_text("boom"));
+        message_add_text(m, "x-error-kind", bytes_of_text("crash"));
+        message_add_text(m, "x-reason", bytes_of_text("poison"));
+        message_add_text(m, "x-burial", bytes_of_text(ID));
+        message_add_int(m, "x-again", 1);
+        message_add_int(m, "x-due-at", NOW + 5);
+        message_add_int(m, "x-hop", 1);
+        message_add_text(m, "x-claimed-id", bytes_of_text("me"));
+}
+
+static void from_outside_only_seven_headers_count(void **state)
+{
+        static const char *const users[] = {NULL, "", "tenant-acme", "warren", "Warren-gateway"};
+        struct message m;
+        struct job job;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+                struct err e = {0};
+                fill(&m, "jobs.acme", "high", users[i]);
+                add_every_service_header(&m);
+                message_add_int(&m, "x-max-retries", 9);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+                assert_true(job.from_outside);
+                assert_int_equal(job.max_retries, 9);
+                assert_int_equal(job.run, 1);
+                assert_int_equal(job.attempt + job.copy + job.queued_at + job.due_at, 0);
+                assert_false(job.hop || job.again);
+                assert_string_equal(job.key, "");
+                assert_string_equal(job.key_hash, "");
+                assert_string_equal(job.burial, "");
+                assert_string_equal(job.claimed_id, "");
+                assert_null(job.error.data);
+                assert_int_equal(job.reason, REASON_NONE);
+                assert_int_equal(job.error_kind, ERROR_KIND_NONE);
+        }
+}
+
+static void from_a_service_all_headers_count(void **state)
+{
+        struct message m;
+        struct err e = {0};
+        struct job job;
+
+        (void)state;
+        fill(&m, "jobs.acme", "high", "warren-consumer");
+        add_every_service_header(&m);
+        message_add_int(&m, "x-delay", 1000);
+        assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+        assert_false(job.from_outside);
+        assert_int_equal(job.run, 3);
+        assert_int_equal(job.attempt, 2);
+        assert_int_equal(job.copy, 4);
+        assert_int_equal(job.queued_at, NOW);
+        assert_int_equal(job.due_at, NOW + 5);
+        assert_true(job.hop && job.again);
+        assert_string_equal(job.key, "k");
+        assert_string_equal(job.burial, ID);
+        assert_string_equal(job.claimed_id, "me");
+        assert_true(bytes_equal_text(job.error, "boom"));
+        assert_int_equal(job.reason, REASON_POISON);
+        assert_int_equal(job.error_kind, ERROR_KIND_CRASH);
+        assert_int_equal(job.run_at, 0); /* x-delay is for those outside */
+}
+
+static int64_t field_of(const struct job *job, const char *header)
+{
+        if (strcmp(header, "x-max-retries") == 0)
+                return job->max_retries;
+        if (strcmp(header, "x-timeout-ms") == 0)
+                return job->timeout;
+        if (strcmp(header, "x-run-at") == 0 || strcmp(header, "x-delay") == 0)
+                return job->run_at;
+        if (strcmp(header, "x-submitted-at") == 0)
+                return job->submitted_at;
+        if (strcmp(header, "x-priority") == 0)
+                return job->priority;
+        if (strcmp(header, "x-run") == 0)
+                return job->run;
+        if (strcmp(header, "x-attempt") == 0)
+                return job->attempt;
+        assert_string_equal(header, "x-copy");
+        return job->copy;
+}
+
+static void numbers_are_clamped(void **state)
+{
+        static const struct {
+                const char *user, *header;
+                int64_t value, want;
+        } rows[] = {
+                {NULL, "x-max-retries", 101, 100},
+                {NULL, "x-max-retries", -1, 0},
+                {NULL, "x-max-retries", INT64_MIN, 0},
+                {NULL, "x-timeout-ms", 0, 100},
+                {NULL, "x-timeout-ms", 99, 100},
+                {NULL, "x-timeout-ms", INT64_MAX, 86400000},
+                {NULL, "x-run-at", -5, 0},
+                {NULL, "x-run-at", INT64_MAX, 253402300799999},
+                {NULL, "x-delay", -5, 0},
+                {NULL, "x-delay", 30000, NOW + 30000},
+                {NULL, "x-delay", INT64_MAX, NOW + JOB_DELAY_MAX},
+                {NULL, "x-submitted-at", INT64_MIN, 0},
+                {NULL, "x-submitted-at", INT64_MAX, 253402300799999},
+                {NULL, "x-priority", 7, 3},
+                {NULL, "x-priority", -7, 0},
+                {NULL, "x-attempt", INT64_MAX, 0},
+                {NULL, "x-attempt", -1, 0},
+                {NULL, "x-run", (int64_t)1 << 31, 1},
+                {"warren-gateway", "x-run", -1, 1},
+                {"warren-gateway", "x-run", INT64_MAX, (int64_t)1 << 53},
+                {"warren-gateway", "x-attempt", INT64_MIN, 0},
+                {"warren-gateway", "x-attempt", INT64_MAX, (int64_t)1 << 53},
+                {"warren-gateway", "x-copy", (int64_t)1 << 53, (int64_t)1 << 53},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "jobs.acme", "long", rows[i].user);
+                message_add_int(&m, rows[i].header, rows[i].value);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+                assert_int_equal(field_of(&job, rows[i].header), rows[i].want);
+        }
+}
+
+static void headers_of_another_kind_are_ignored(void **state)
+{
+        struct message m;
+        struct err e = {0};
+        struct job job;
+
+        (void)state;
+        fill(&m, "jobs.acme", "high", NULL);
+        message_add_text(&m, "x-max-retries", bytes_of_text("50"));
+        message_add_text(&m, "x-timeout-ms", bytes_of_text("x"));
+        message_add_text(&m, "x-delay", bytes_of_text("x"));
+        message_add_int(&m, "traceparent", 5);
+        m.headers[m.header_count++] =
+                (struct header){.name = bytes_of_text("x-run-at"), .kind = HEADER_OTHER};
+        message_add_text(&m, "x-death", bytes_of_text("forged"));
+        assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+        assert_int_equal(job.max_retries, JOB_MAX_RETRIES_DEFAULT);
+        assert_int_equal(job.timeout, 0);
+        assert_int_equal(job.run_at, 0);
+        assert_string_equal(job.traceparent, "");
+}
+
+static void a_delay_counts_from_the_submission(void **state)
+{
+        static const struct {
+                msec submitted_at; /* 0: no header */
+                int64_t timestamp;
+                msec run_at; /* 0: no header */
+                msec want;
+        } rows[] = {
+                {0, -1, 0, NOW + 5000},
+                {0, 1700000000, 0, (msec)1700000005000},
+                {1600000000123, 1700000000, 0, (msec)1600000005123},
+                {0, -1, 1800000000000, (msec)1800000000000},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "jobs.acme", "high", NULL);
+                m.timestamp = rows[i].timestamp;
+                message_add_int(&m, "x-delay", 5000);
+                if (rows[i].submitted_at != 0)
+                        message_add_int(&m, "x-submitted-at", rows[i].submitted_at);
+                if (rows[i].run_at != 0)
+                        message_add_int(&m, "x-run-at", rows[i].run_at);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+                assert_int_equal(job.run_at, rows[i].want);
+        }
+}
+
+static void spoil_id(struct message *m)
+{
+        m->message_id = bytes_of_text("no\x01uuid");
+}
+
+static void drop_id(struct message *m)
+{
+        m->message_id = (struct bytes){NULL, 0};
+}
+
+static void drop_type(struct message *m)
+{
+        m->type = (struct bytes){NULL, 0};
+}
+
+static void spoil_type(struct message *m)
+{
+        m->type = bytes_of_text("Send Email");
+}
+
+static void spoil_content_type(struct message *m)
+{
+        m->content_type = bytes_of_text("text/plain");
+}
+
+static void make_transient(struct message *m)
+{
+        m->delivery_mode = 1;
+}
+
+static void empty_body(struct message *m)
+{
+        m->body = bytes_of("", 0);
+}
+
+static void spoil_body(struct message *m)
+{
+        m->body = bytes_of_text("{\"a\":");
+}
+
+static void two_values(struct message *m)
+{
+        m->body = bytes_of_text("1 2");
+}
+
+static void body_not_utf8(struct message *m)
+{
+        m->body = bytes_of_text("\"\xff\"");
+}
+
+static void grow_body(struct message *m)
+{
+        static char large[1001];
+
+        memset(large, ' ', sizeof(large));
+        large[0] = '1';
+        m->body = bytes_of(large, sizeof(large));
+}
+
+static void nest_body(struct message *m)
+{
+        static char deep[130];
+
+        memset(deep, '[', 65);
+        memset(deep + 65, ']', 65);
+        m->body = bytes_of(deep, sizeof(deep));
+}
+
+static void spoil_key(struct message *m)
+{
+        m->routing_key = bytes_of_text("bogus");
+}
+
+static void spoil_exchange(struct message *m)
+{
+        m->exchange = bytes_of_text("jobs.NOPE");
+}
+
+static void what_breaks_the_contract_is_refused(void **state)
+{
+        static const struct {
+                void (*spoil)(struct message *m);
+                const char *want;       /* in the error */
+                const char *want_claim; /* claimed_id */
+                const char *want_type;
+        } rows[] = {
+                {drop_id, "message_id is missing", "", "send_email"},
+                {spoil_id, "message_id is not a UUID", "no?uuid", "send_email"},
+                {drop_type, "type is missing", ID, ""},
+                {spoil_type, "type is not", ID, ""},
+                {spoil_content_type, "content_type", ID, "send_email"},
+                {make_transient, "delivery_mode", ID, "send_email"},
+                {empty_body, "body is empty", ID, "send_email"},
+                {spoil_body, "not one JSON value", ID, "send_email"},
+                {two_values, "not one JSON value", ID, "send_email"},
+                {body_not_utf8, "not one JSON value", ID, "send_email"},
+                {grow_body, "more than 1000", ID, "send_email"},
+                {nest_body, "not one JSON value", ID, "send_email"},
+                {spoil_key, "names no lane", ID, "send_email"},
+                {spoil_exchange, "names a tenant", ID, "send_email"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "jobs.acme", "high", NULL);
+                rows[i].spoil(&m);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), -1);
+                assert_int_equal(e.code, ERR_INVALID);
+                assert_non_null(strstr(e.text, rows[i].want));
+                assert_string_equal(job.claimed_id, rows[i].want_claim);
+                assert_string_equal(job.type, rows[i].want_type);
+                if (rows[i].spoil != spoil_exchange)
+                        assert_string_equal(job.tenant, "acme");
+        }
+}
+
+static void the_depth_of_a_body_has_its_edge(void **state)
+{
+        char deep[128];
+        struct message m;
+        struct err e = {0};
+        struct job job;
+
+        (void)state;
+        memset(deep, '[', 64);
+        memset(deep + 64, ']', 64);
+        fill(&m, "jobs.acme", "high", NULL);
+        m.body = bytes_of(deep, sizeof(deep));
+        assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+}
+
+static void burials_are_judged_by_who_buried(void **state)
+{
+        static const struct {
+                const char *user, *reason, *body;
+                int want;
+        } rows[] = {
+                {"warren-consumer", "malformed", "{\"a\":", 0},
+                {"warren-consumer", "malformed", "", 0},
+                {"tenant-acme", NULL, "{}", 0},              /* by the broker, of a whole message */
+                {"tenant-acme", NULL, "{\"a\":", -1},        /* by the broker, of a broken one */
+                {"tenant-acme", "malformed", "{\"a\":", -1}, /* the same, with a forged reason */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "dead", "acme.high", rows[i].user);
+                if (rows[i].reason != NULL)
+                        message_add_text(&m, "x-reason", bytes_of_text(rows[i].reason));
+                m.body = bytes_of_text(rows[i].body);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), rows[i].want);
+        }
+}
+
+static void upper_case_ids_are_the_same_job(void **state)
+{
+        struct message m;
+        struct err e = {0};
+        struct job job;
+
+        (void)state;
+        fill(&m, "jobs.acme", "high", NULL);
+        m.message_id = bytes_of_text("01902F5E-7B1A-7000-8000-000000000001");
+        assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+        assert_string_equal(job.id, ID);
+}
+
+static struct job whole_job(void)
+{
+        struct job job = {
+                .id = ID,
+                .tenant = "acme",
+                .type = "send_email",
+                .priority = PRIORITY_HIGH,
+                .lane = LANE_HIGH,
+                .run = 2,
+                .attempt = 3,
+                .copy = 1,
+                .max_retries = 7,
+                .timeout = 20000,
+                .run_at = NOW + 30000,
+                .submitted_at = NOW - 5000,
+                .traceparent = TRACE,
+                .key = "k",
+                .key_hash = "h",
+                .error_kind = ERROR_KIND_TIMEOUT,
+        };
+
+        job.error = bytes_of_text("too slow");
+        job.payload = bytes_of_text("{\"to\":1.10}");
+        return job;
+}
+
+/* As the broker would deliver it: with the service's user_id. */
+static void decode_again(struct job_message *sent, struct job *job)
+{
+        struct err e = {0};
+
+        sent->message.user_id = bytes_of_text("warren-consumer");
+        assert_int_equal(job_decode(&sent->message, &limits, NOW, job, &e), 0);
+        assert_string_equal(job->id, ID);
+        assert_string_equal(job->tenant, "acme");
+        assert_string_equal(job->type, "send_email");
+        assert_int_equal(job->run, 2);
+        assert_int_equal(job->attempt, 3);
+        assert_int_equal(job->copy, 1);
+        assert_int_equal(job->max_retries, 7);
+        assert_int_equal(job->timeout, 20000);
+        assert_int_equal(job->submitted_at, NOW - 5000);
+        assert_int_equal(job->queued_at, NOW);
+        assert_string_equal(job->traceparent, TRACE);
+        assert_string_equal(job->key, "k");
+        assert_string_equal(job->key_hash, "h");
+        assert_true(bytes_equal_text(job->payload, "{\"to\":1.10}"));
+}
+
+static void assert_addressed(const struct job_message *m, const char *exchange, const char *key)
+{
+        assert_true(bytes_equal_text(m->message.exchange, exchange));
+        assert_true(bytes_equal_text(m->message.routing_key, key));
+        assert_int_equal(m->message.delivery_mode, 2);
+        assert_null(m->message.user_id.data);
+}
+
+static void messages_make_the_round_trip(void **state)
+{
+        struct job job = whole_job(), got;
+        struct job_message m;
+
+        (void)state;
+        job_encode_submission(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        assert_null(message_header(&m.message, "x-hop"));
+        decode_again(&m, &got);
+        assert_int_equal(got.due_at, NOW + 30000);
+        assert_int_equal(got.run_at, NOW + 30000);
+
+        job_encode_hop(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        decode_again(&m, &got);
+        assert_true(got.hop);
+        assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
+
+        job_encode_first_hop(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        decode_again(&m, &got);
+        assert_false(got.hop);
+
+        job_encode_retry(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        decode_again(&m, &got);
+        assert_true(bytes_equal_text(got.error, "too slow"));
+
+        job_encode_lane_move(&job, NOW, &m);
+        assert_addressed(&m, "due", "acme.long");
+        assert_null(message_header(&m.message, "x-due-at"));
+        decode_again(&m, &got);
+        assert_int_equal(got.lane, LANE_LONG);
+        assert_int_equal(got.priority, PRIORITY_HIGH);
+
+        job.reason = REASON_EXHAUSTED;
+        memcpy(job.burial, ID, sizeof(job.burial));
+        job_encode_burial(&job, NOW, &m);
+        assert_addressed(&m, "dead", "acme.high");
+        decode_again(&m, &got);
+        assert_int_equal(got.reason, REASON_EXHAUSTED);
+        assert_string_equal(got.burial, ID);
+}
+
+static void a_submission_goes_where_its_time_says(void **state)
+{
+        static const struct {
+                msec run_at;
+                const char *want_exchange, *want_key;
+        } rows[] = {
+                {0, "jobs.acme", "high"},
+                {NOW, "jobs.acme", "high"},
+                {NOW + 100, "jobs.acme", "high"},
+                {NOW + 101, "delay.100ms", "acme.high"},
+                {NOW + (msec)365 * MSEC_DAY, "delay.30d", "acme.high"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct job job = whole_job();
+                struct job_message m;
+                job.run_at = rows[i].run_at;
+                job_encode_submission(&job, NOW, &m);
+                assert_addressed(&m, rows[i].want_exchange, rows[i].want_key);
+        }
+}
+
+static void defaults_are_not_written(void **state)
+{
+        struct job job = whole_job();
+        struct job_message m;
+
+        (void)state;
+        job.run = 1;
+        job.attempt = job.copy = 0;
+        job.max_retries = JOB_MAX_RETRIES_DEFAULT;
+        job.timeout = job.run_at = job.submitted_at = 0;
+        job.traceparent[0] = job.key[0] = job.key_hash[0] = '\0';
+        job_encode_submission(&job, NOW, &m);
+        assert_int_equal(m.message.header_count, 1);
+        assert_int_equal(message_header_int(&m.message, "x-queued-at", 0), NOW);
+}
+
+static void a_malformed_burial_claims_no_json(void **state)
+{
+        struct job job = whole_job();
+        struct job_message m;
+
+        (void)state;
+        job.reason = REASON_MALFORMED;
+        job.type[0] = '\0';
+        snprintf(job.claimed_id, sizeof(job.claimed_id), "%s", "x");
+        job_encode_burial(&job, NOW, &m);
+        assert_null(m.message.type.data);
+        assert_true(bytes_equal_text(m.message.content_type, "application/octet-stream"));
+        assert_true(bytes_equal_text(message_header_text(&m.message, "x-claimed-id"), "x"));
+}
+
+static void the_lane_follows_the_timeout(void **state)
+{
+        static const struct {
+                msec timeout, type_timeout;
+                enum lane want;
+        } rows[] = {
+                {0, 0, LANE_HIGH},
+                {0, JOB_TIMEOUT_LONG, LANE_HIGH},
+                {0, JOB_TIMEOUT_LONG + 1, LANE_LONG},
+                {JOB_TIMEOUT_LONG + 1, 5, LANE_LONG},
+                {5000, JOB_TIMEOUT_LONG + 1, LANE_HIGH},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct job job = whole_job();
+                job.timeout = rows[i].timeout;
+                assert_int_equal(job_lane(&job, rows[i].type_timeout), rows[i].want);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(names_are_checked),
+                cmocka_unit_test(traceparents_are_checked),
+                cmocka_unit_test(origins_are_told),
+                cmocka_unit_test(from_outside_only_seven_headers_count),
+                cmocka_unit_test(from_a_service_all_headers_count),
+                cmocka_unit_test(numbers_are_clamped),
+                cmocka_unit_test(headers_of_another_kind_are_ignored),
+                cmocka_unit_test(a_delay_counts_from_the_submission),
+                cmocka_unit_test(what_breaks_the_contract_is_refused),
+                cmocka_unit_test(the_depth_of_a_body_has_its_edge),
+                cmocka_unit_test(burials_are_judged_by_who_buried),
+                cmocka_unit_test(upper_case_ids_are_the_same_job),
+                cmocka_unit_test(messages_make_the_round_trip),
+                cmocka_unit_test(a_submission_goes_where_its_time_says),
+                cmocka_unit_test(defaults_are_not_written),
+                cmocka_unit_test(a_malformed_burial_claims_no_json),
+                cmocka_unit_test(the_lane_follows_the_timeout),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
