@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * db.c: SQLite with this project's errors and ownership.
+ */
+#include "status-store/db.h"
+
+#include <string.h>
+
+/* Debian builds SQLite with secure_delete on, which writes every freed page once more. */
+static const char *const mode_sql[] = {
+        [DB_PROJECTION] = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;"
+                          "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF;"
+                          "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 134217728;"
+                          "PRAGMA cache_size = -32000; PRAGMA mmap_size = 67108864;"
+                          "PRAGMA temp_store = MEMORY;",
+        [DB_PRIMARY] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                       "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
+        [DB_READ_ONLY] = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;"
+                         "PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;",
+};
+
+int db_fail(sqlite3 *db, struct err *e, const char *doing)
+{
+        int code = sqlite3_errcode(db) & 0xff;
+        enum err_code ours = ERR_SYSTEM;
+        if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_FULL ||
+            code == SQLITE_INTERRUPT)
+                ours = ERR_UNAVAILABLE;
+        else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+                ours = ERR_CORRUPT;
+        else if (code == SQLITE_CONSTRAINT)
+                ours = ERR_CONFLICT;
+        return err_set(e, ours, "%s: %s", doing, sqlite3_errmsg(db));
+}
+
+sqlite3 *db_open(const char *path, enum db_mode mode, struct err *e)
+{
+        int flags = mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY
+                                         : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+        sqlite3 *db = NULL;
+        if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+                (void)err_set(e, ERR_SYSTEM, "cannot open %s: %s", path, sqlite3_errmsg(db));
+                db_close(&db);
+                return NULL;
+        }
+        sqlite3_extended_result_codes(db, 1);
+        sqlite3_busy_timeout(db, 10000);
+        if (db_exec(db, mode_sql[mode], e) != 0) {
+                (void)err_wrap(e, "%s", path);
+                db_close(&db);
+        }
+        return db;
+}
+
+void db_close(sqlite3 **db)
+{
+        sqlite3_close_v2(*db);
+        *db = NULL;
+}
+
+int db_exec(sqlite3 *db, const char *sql, struct err *e)
+{
+        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+                return db_fail(db, e, "database");
+        return 0;
+}
+
+sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql, struct err *e)
+{
+        sqlite3_stmt *s = NULL;
+        if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL) != SQLITE_OK)
+                (void)db_fail(db, e, "database");
+        return s;
+}
+
+void db_finalize(sqlite3_stmt **s)
+{
+        sqlite3_finalize(*s);
+        *s = NULL;
+}
+
+int db_step(sqlite3_stmt *s, struct err *e)
+{
+        int code = sqlite3_step(s);
+        if (code == SQLITE_ROW)
+                return 1;
+        if (code == SQLITE_DONE)
+                return 0;
+        return db_fail(sqlite3_db_handle(s), e, "database");
+}
+
+int db_run(sqlite3_stmt *s, struct err *e)
+{
+        int code = 1;
+        while (code == 1)
+                code = db_step(s, e);
+        sqlite3_reset(s);
+        return code;
+}
+
+void db_reset_(sqlite3_stmt **s)
+{
+        sqlite3_reset(*s);
+}
+
+void db_bind_int(sqlite3_stmt *s, int at, int64_t value)
+{
+        sqlite3_bind_int64(s, at, value);
+}
+
+void db_bind_int_or_null(sqlite3_stmt *s, int at, int64_t value)
+{
+        if (value == 0)
+                sqlite3_bind_null(s, at);
+        else
+                sqlite3_bind_int64(s, at, value);
+}
+
+void db_bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+        if (text == NULL || text[0] == '\0')
+                sqlite3_bind_null(s, at);
+        else
+                sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+}
+
+void db_bind_blob(sqlite3_stmt *s, int at, const void *data, size_t length)
+{
+        if (length == 0)
+                sqlite3_bind_null(s, at);
+        else
+                sqlite3_bind_blob64(s, at, data, length, SQLITE_STATIC);
+}
+
+struct bytes db_bytes(sqlite3_stmt *s, int column)
+{
+        const void *data = sqlite3_column_blob(s, column);
+        return bytes_of(data, (size_t)sqlite3_column_bytes(s, column));
+}
+
+void db_text(sqlite3_stmt *s, int column, char *out, size_t size)
+{
+        struct bytes b = db_bytes(s, column);
+        size_t length = b.length < size ? b.length : size - 1;
+        if (length > 0)
+                memcpy(out, b.data, length);
+        out[length] = '\0';
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_entry.c: one job of a batch, and when its attempts need rows of their own.
+ */
+#include "status-store/job_entry.h"
+
+#include <string.h>
+#include <utlist.h>
+
+#include "common/base/memory.h"
+
+void job_entry_free(struct job_entry *j)
+{
+        struct attempt_entry *a, *next_attempt;
+        LL_FOREACH_SAFE (j->attempts, a, next_attempt) {
+                attempt_row_fini(&a->row);
+                free(a);
+        }
+        struct start_entry *s, *next_start;
+        LL_FOREACH_SAFE (j->starts, s, next_start)
+                free(s);
+        stored_job_fini(&j->job);
+        free(j);
+}
+
+static bool register_takes(const struct fold_key *held, const struct event *e)
+{
+        struct fold_key key = fold_key_of(e);
+        return held->run == 0 || fold_key_compare(held, &key) == 0;
+}
+
+bool job_entry_must_spill(const struct job_entry *j, const struct event *e)
+{
+        int64_t run = 0;
+        int64_t attempt = 0;
+        if (j->job.spilled || !event_attempt(e, &run, &attempt))
+                return false;
+        if (run != 1 || attempt != 1)
+                return true;
+        if (e->kind == EVENT_STARTED)
+                return e->redelivered || !register_takes(&j->job.row.start, e);
+        return e->kind != EVENT_COMPLETED || !register_takes(&j->job.row.finish, e);
+}
+
+bool attempt_of_row(const struct job_row *row, struct attempt_row *a)
+{
+        const struct fold_key *known = row->start.run != 0 ? &row->start : &row->finish;
+        if (known->run == 0)
+                return false;
+        a->run = known->run;
+        a->attempt = known->attempt;
+        a->start = row->start;
+        a->started_at = row->started_at;
+        memcpy(a->worker, row->worker, sizeof(a->worker));
+        a->end = row->finish;
+        a->ended_at = row->finished_at;
+        a->outcome = row->finish.run != 0 ? ATTEMPT_COMPLETED : ATTEMPT_OPEN;
+        return true;
+}
+
+static void add_start(struct job_entry *j, int64_t run, int64_t attempt, uint64_t digest, msec at)
+{
+        struct start_entry *s = xcalloc(1, sizeof(*s));
+        s->start = (struct start){.run = run, .attempt = attempt, .digest = digest, .at = at};
+        LL_PREPEND(j->starts, s);
+}
+
+void job_entry_spill(struct job_entry *j)
+{
+        const struct job_row *row = &j->job.row;
+        struct attempt_row first = {0};
+        j->job.spilled = true;
+        j->dirty = true;
+        j->attempts_loaded = true;
+        if (!attempt_of_row(row, &first))
+                return;
+        struct attempt_entry *a = job_entry_attempt(j, first.run, first.attempt);
+        a->row = first;
+        a->dirty = true;
+        if (row->start.run == 0)
+                return;
+        add_start(j, row->start.run, row->start.attempt, row->start.digest, row->started_at);
+        memcpy(j->starts->start.worker, row->worker, sizeof(j->starts->start.worker));
+}
+
+struct attempt_entry *job_entry_attempt(struct job_entry *j, int64_t run, int64_t attempt)
+{
+        struct attempt_entry *a;
+        LL_FOREACH (j->attempts, a) {
+                if (a->row.run == run && a->row.attempt == attempt)
+                        return a;
+        }
+        a = xcalloc(1, sizeof(*a));
+        a->row.run = run;
+        a->row.attempt = attempt;
+        LL_PREPEND(j->attempts, a);
+        return a;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * projection.c: a batch of the stream, folded in memory and written at once.
+ */
+#include "status-store/projection.h"
+
+#include <string.h>
+#include <utlist.h>
+
+#include "common/base/json_scan.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "status-store/job_entry.h"
+#include "status-store/tally.h"
+
+struct worker_entry {
+        msec at;
+        char *raw;
+        size_t length;
+        UT_hash_handle hh;
+        char name[];
+};
+
+struct projection {
+        struct store *store;
+        struct tally *tally;
+        struct job_limits limits;
+        job_changed_fn *changed;
+        void *changed_owner;
+
+        /* The batch. */
+        struct job_entry *jobs;
+        struct worker_entry *workers;
+        struct position next; /* what the position becomes */
+        size_t messages, bytes;
+        int64_t new_seq; /* of the next new job of the message being folded */
+        msec now;
+        struct err failure;
+
+        struct position position;
+};
+
+struct projection *projection_create(struct store *store, size_t payload_max, struct err *e)
+{
+        AUTO(projection) p = xcalloc(1, sizeof(*p));
+        p->store = store;
+        p->limits.payload_max = payload_max;
+        p->tally = tally_create(store_db(store), e);
+        if (p->tally == NULL || store_position(store, &p->position, e) != 0)
+                return NULL;
+        p->next = p->position;
+        return TAKE(p);
+}
+
+void projection_destroy(struct projection **p)
+{
+        if (*p == NULL)
+                return;
+        projection_forget(*p);
+        tally_destroy(&(*p)->tally);
+        free(*p);
+        *p = NULL;
+}
+
+void projection_on_change(struct projection *p, job_changed_fn *changed, void *owner)
+{
+        p->changed = changed;
+        p->changed_owner = owner;
+}
+
+void projection_forget(struct projection *p)
+{
+        struct job_entry *j, *next_job;
+        HASH_ITER (hh, p->jobs, j, next_job) {
+                HASH_DEL(p->jobs, j);
+                job_entry_free(j);
+        }
+        struct worker_entry *w, *next_worker;
+        HASH_ITER (hh, p->workers, w, next_worker) {
+                HASH_DEL(p->workers, w);
+                free(w->raw);
+                free(w);
+        }
+        if (p->tally != NULL)
+                tally_clear(p->tally);
+        p->next = p->position;
+        p->messages = 0;
+        p->bytes = 0;
+        err_clear(&p->failure);
+}
+
+size_t projection_messages(const struct projection *p)
+{
+        return p->messages;
+}
+
+size_t projection_bytes(const struct projection *p)
+{
+        return p->bytes;
+}
+
+const struct position *projection_position(const struct projection *p)
+{
+        return &p->position;
+}
+
+void projection_note_gap(struct projection *p, int64_t from, int64_t to)
+{
+        p->next.gaps++;
+        p->next.gap_from = from;
+        p->next.gap_to = to;
+}
+
+int64_t message_fingerprint(const struct message *m)
+{
+        /* Of what any version of the broker hands on unchanged. */
+        uint64_t parts[] = {bytes_hash(m->exchange), bytes_hash(m->routing_key),
+                            bytes_hash(m->message_id), bytes_hash(m->body)};
+        return (int64_t)bytes_hash(bytes_of(parts, sizeof(parts)));
+}
+
+/* The job's entry, loaded on first sight; NULL when the batch has failed. */
+static struct job_entry *find_job(struct projection *p, const struct event *e)
+{
+        struct job_entry_key key = {
+                .tenant = names_ref(store_names(p->store), e->tenant, &p->failure)};
+        if (key.tenant < 0 || !id_pack(e->id, key.id))
+                return NULL;
+        struct job_entry *j = NULL;
+        HASH_FIND(hh, p->jobs, &key, sizeof(key), j);
+        if (j != NULL)
+                return j;
+        j = xcalloc(1, sizeof(*j));
+        j->key = key;
+        j->was_state = -1;
+        int found = store_find(p->store, key.tenant, key.id, &j->job, &p->failure);
+        if (found < 0) {
+                job_entry_free(j);
+                return NULL;
+        }
+        j->stored = found == 1;
+        if (j->stored) {
+                j->was_state = j->job.state;
+                j->forgotten = j->job.row.forgotten_run;
+                if (j->job.row.type[0] != '\0')
+                        j->type = names_ref(store_names(p->store), j->job.row.type, &p->failure);
+                j->was_type = j->type;
+        } else {
+                j->job.seq = p->new_seq++;
+        }
+        HASH_ADD(hh, p->jobs, key, sizeof(j->key), j);
+        return j;
+}
+
+static void load_attempt(void *owner, const struct attempt_row *a)
+{
+        struct job_entry *j = owner;
+        struct attempt_entry *into = job_entry_attempt(j, a->run, a->attempt);
+        into->row = *a;
+        into->row.error = (struct buffer){0};
+        if (a->error.length > 0)
+                buffer_add(&into->row.error, a->error.data, a->error.length);
+}
+
+static void note_start(struct job_entry *j, const struct event *e)
+{
+        struct start_entry *s = xcalloc(1, sizeof(*s));
+        s->start = (struct start){
+                .run = e->run, .attempt = e->attempt, .digest = e->digest, .at = e->at};
+        if (bytes_to_text(e->worker, s->start.worker, sizeof(s->start.worker)) != 0)
+                s->start.worker[0] = '\0';
+        LL_PREPEND(j->starts, s);
+}
+
+/* Folds the event into its attempt. True when it is the first end of an attempt seen. */
+static bool fold_attempt(struct projection *p, struct job_entry *j, const struct event *e)
+{
+        int64_t run = 0;
+        int64_t attempt = 0;
+        if (!event_attempt(e, &run, &attempt) || run <= j->job.row.forgotten_run)
+                return false;
+        if (job_entry_must_spill(j, e))
+                job_entry_spill(j);
+        if (!j->job.spilled)
+                return e->kind == EVENT_COMPLETED && j->job.row.finish.run == 0;
+        if (!j->attempts_loaded) {
+                j->attempts_loaded = true;
+                if (store_each_attempt(p->store, j->job.seq, load_attempt, j, &p->failure) != 0)
+                        return false;
+        }
+        struct attempt_entry *a = job_entry_attempt(j, run, attempt);
+        bool was_open = a->row.end.run == 0;
+        if (attempt_row_fold(&a->row, e))
+                a->dirty = true;
+        if (e->kind == EVENT_STARTED)
+                note_start(j, e);
+        return was_open && a->row.end.run != 0;
+}
+
+/* When it could first have started. */
+static msec due_time(const struct job_row *row)
+{
+        bool delayed = row->wait.run == row->winner.run && row->failure.run != row->winner.run;
+        return delayed && row->run_at > row->created_at ? row->run_at : row->created_at;
+}
+
+struct before {
+        struct fold_key facts, start;
+        enum status status;
+        bool shown;
+};
+
+static void tally_event(struct projection *p, const struct job_entry *j, const struct event *e,
+                        const struct before *was, bool attempt_ended)
+{
+        const struct job_row *row = &j->job.row;
+        int64_t tenant = j->key.tenant;
+        bool counts = row->shown && (!was->shown || was->status != row->status);
+        if (was->facts.run == 0 && row->facts.run != 0)
+                tally_count(p->tally, tenant, TALLY_SUBMITTED, row->created_at, p->now);
+        if (e->kind == EVENT_STARTED && was->start.run == 0 && row->facts.run != 0)
+                tally_observe(p->tally, tenant, TALLY_WAIT, e->at - due_time(row), e->at, p->now);
+        if (counts && row->status == STATUS_COMPLETED) {
+                tally_count(p->tally, tenant, TALLY_COMPLETED, e->at, p->now);
+                tally_observe(p->tally, tenant, TALLY_DURATION, e->ms, e->at, p->now);
+                if (row->facts.run != 0)
+                        tally_observe(p->tally, tenant, TALLY_LATENCY, e->at - due_time(row), e->at,
+                                      p->now);
+        }
+        if (counts && row->status == STATUS_DEAD)
+                tally_count(p->tally, tenant, TALLY_DEAD, e->at, p->now);
+        bool failed = e->kind == EVENT_FAILED ||
+                      (e->kind == EVENT_DEAD &&
+                       (e->reason == REASON_PERMANENT || e->reason == REASON_EXHAUSTED));
+        if (attempt_ended && failed)
+                tally_count(p->tally, tenant, TALLY_FAILED, e->at, p->now);
+        if (attempt_ended && e->kind == EVENT_FAILED)
+                tally_count(p->tally, tenant, TALLY_RETRIED, e->at, p->now);
+}
+
+static void fold_worker(struct projection *p, const struct event *e)
+{
+        struct worker_entry *w = NULL;
+        HASH_FIND(hh, p->workers, e->worker.data, e->worker.length, w);
+        if (w == NULL) {
+                w = xcalloc(1, sizeof(*w) + e->worker.length + 1);
+                memcpy(w->name, e->worker.data, e->worker.length);
+                HASH_ADD_KEYPTR(hh, p->workers, w->name, e->worker.length, w);
+        } else if (e->at < w->at) {
+                return;
+        }
+        w->at = e->at;
+        free(w->raw);
+        w->raw = xmemdup0(e->raw.data, e->raw.length);
+        w->length = e->raw.length;
+}
+
+static void fold_event(void *owner, const struct event *e)
+{
+        struct projection *p = owner;
+        p->next.events++;
+        if (e->at > p->next.event_at)
+                p->next.event_at = e->at;
+        if (err_is_set(&p->failure))
+                return;
+        if (e->kind == EVENT_WORKER) {
+                fold_worker(p, e);
+                return;
+        }
+        struct job_entry *j = find_job(p, e);
+        if (j == NULL)
+                return;
+        struct job_row *row = &j->job.row;
+        struct before was = {row->facts, row->start, row->status, row->shown};
+        bool attempt_ended = fold_attempt(p, j, e);
+        if (!job_row_fold(row, e))
+                return;
+        j->dirty = true;
+        if (fold_key_compare(&was.facts, &row->facts) != 0) {
+                j->payload_dirty = true;
+                j->type = row->type[0] == '\0'
+                                  ? 0
+                                  : names_ref(store_names(p->store), row->type, &p->failure);
+        }
+        tally_event(p, j, e, &was, attempt_ended);
+}
+
+void projection_fold(struct projection *p, const struct message *m, int64_t offset)
+{
+        if (p->messages == 0) {
+                p->now = clock_wall();
+                /* Names may be inserted on the way. */
+                if (store_begin(p->store, &p->failure) != 0)
+                        (void)err_wrap(&p->failure, "begin");
+        }
+        if (!p->next.known) {
+                p->next.known = true;
+                p->next.first_offset = offset;
+        }
+        p->new_seq = offset * SEQ_PER_OFFSET;
+        uint64_t skipped = 0;
+        events_of_message(m, &p->limits, fold_event, p, &skipped);
+        p->next.skipped += (int64_t)skipped;
+        p->next.messages++;
+        p->next.offset = offset;
+        p->next.hash = message_fingerprint(m);
+        p->messages++;
+        p->bytes += m->body.length + m->properties.length;
+}
+
+static int write_attempts(struct projection *p, struct job_entry *j, struct err *e)
+{
+        struct attempt_entry *a;
+        LL_FOREACH (j->attempts, a) {
+                bool forgotten = a->row.run <= j->job.row.forgotten_run;
+                if (a->dirty && !forgotten &&
+                    store_put_attempt(p->store, j->job.seq, &a->row, e) != 0)
+                        return -1;
+        }
+        struct start_entry *s;
+        LL_FOREACH (j->starts, s) {
+                if (s->start.run > j->job.row.forgotten_run &&
+                    store_put_start(p->store, j->job.seq, &s->start, e) != 0)
+                        return -1;
+        }
+        if (j->job.row.forgotten_run > j->forgotten)
+                return store_forget_attempts(p->store, j->job.seq, j->job.row.forgotten_run, e);
+        return 0;
+}
+
+static msec created_of(const struct job_row *row)
+{
+        msec born = uuid7_time(row->id);
+        if (row->created_at > 0)
+                return row->created_at;
+        return born > 0 ? born : row->winner.at;
+}
+
+static int write_job(struct projection *p, struct job_entry *j, struct err *e)
+{
+        struct stored_job *job = &j->job;
+        job->state = job->row.shown ? (int)job->row.status : STATE_HIDDEN;
+        job->created = created_of(&job->row);
+        int wrote = j->stored ? store_update(p->store, job, j->type, e)
+                              : store_insert(p->store, j->key.tenant, j->key.id, job, j->type, e);
+        if (wrote != 0 || write_attempts(p, j, e) != 0)
+                return -1;
+        if (j->payload_dirty &&
+            store_put_payload(p->store, job->seq, buffer_bytes(&job->row.payload), e) != 0)
+                return -1;
+        if (j->was_state >= 0)
+                tally_state(p->tally, j->key.tenant, j->was_type, j->was_state, -1);
+        tally_state(p->tally, j->key.tenant, j->type, job->state, 1);
+        return 0;
+}
+
+static int write_worker(struct projection *p, const struct worker_entry *w, struct err *e)
+{
+        struct scan_value root = scan_root(bytes_of(w->raw, w->length));
+        struct scan_value state = {0};
+        char word[16] = "";
+        if (scan_find(root, "state", &state) && state.kind == SCAN_STRING &&
+            bytes_to_text(bytes_of(state.raw.data + 1, state.raw.length - 2), word, sizeof(word)) !=
+                    0)
+                word[0] = '\0';
+        return store_put_worker(p->store, bytes_of_text(w->name), w->at, word,
+                                bytes_of(w->raw, w->length), e);
+}
+
+static int write_batch(struct projection *p, struct err *e)
+{
+        if (err_is_set(&p->failure))
+                return err_set(e, p->failure.code, "%s", p->failure.text);
+        for (struct job_entry *j = p->jobs; j != NULL; j = j->hh.next) {
+                if (j->dirty && write_job(p, j, e) != 0)
+                        return -1;
+        }
+        for (struct worker_entry *w = p->workers; w != NULL; w = w->hh.next) {
+                if (write_worker(p, w, e) != 0)
+                        return -1;
+        }
+        if (tally_write(p->tally, e) != 0)
+                return -1;
+        return store_commit(p->store, &p->next, e);
+}
+
+int projection_commit(struct projection *p, struct err *e)
+{
+        if (p->messages == 0)
+                return 0;
+        if (write_batch(p, e) != 0) {
+                store_rollback(p->store);
+                projection_forget(p);
+                return -1;
+        }
+        p->position = p->next;
+        if (p->changed != NULL) {
+                for (struct job_entry *j = p->jobs; j != NULL; j = j->hh.next)
+                        if (j->dirty)
+                                p->changed(p->changed_owner, j->job.row.tenant, j->job.row.id);
+        }
+        projection_forget(p);
+        return 0;
+}
+
+int projection_clear(struct projection *p, struct err *e)
+{
+        if (p->messages > 0)
+                store_rollback(p->store);
+        projection_forget(p);
+        if (store_clear(p->store, e) != 0)
+                return -1;
+        if (store_position(p->store, &p->position, e) != 0)
+                return -1;
+        p->next = p->position;
+        return 0;
+}

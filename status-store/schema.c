@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema.c: the tables of status.db.
+ */
+#include "status-store/schema.h"
+
+const char *const schema_sql =
+        "CREATE TABLE IF NOT EXISTS jobs(seq INTEGER PRIMARY KEY, id BLOB NOT NULL,"
+        " tenant INTEGER NOT NULL, state INTEGER NOT NULL, created INTEGER NOT NULL, type INTEGER,"
+        " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"
+        " started_at INTEGER, worker TEXT, finished_at INTEGER, duration_ms INTEGER,"
+        " reason INTEGER, error_kind INTEGER, progress REAL, spilled INTEGER, forgotten INTEGER, "
+        "keys BLOB,"
+        " traceparent TEXT, key TEXT, key_hash TEXT, progress_message BLOB, error BLOB,"
+        " result BLOB);"
+        "CREATE UNIQUE INDEX IF NOT EXISTS jobs_id ON jobs(id, tenant);"
+        "CREATE INDEX IF NOT EXISTS jobs_state ON jobs(tenant, state, created);"
+        "CREATE TABLE IF NOT EXISTS bodies(seq INTEGER PRIMARY KEY, payload BLOB);"
+        "CREATE TABLE IF NOT EXISTS attempts(seq INTEGER, run INTEGER, attempt INTEGER,"
+        " started_at INTEGER, worker TEXT, redelivered INTEGER, ended_at INTEGER,"
+        " outcome INTEGER, reason INTEGER, error_kind INTEGER, keys BLOB, error BLOB,"
+        " PRIMARY KEY(seq, run, attempt)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS starts(seq INTEGER, run INTEGER, attempt INTEGER,"
+        " digest INTEGER, at INTEGER, worker TEXT, PRIMARY KEY(seq, run, attempt, digest))"
+        " WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS names(ref INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+        "CREATE TABLE IF NOT EXISTS counts(tenant INTEGER, type INTEGER, state INTEGER,"
+        " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, state)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS counters(tenant INTEGER PRIMARY KEY, submitted INTEGER,"
+        " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER);"
+        "CREATE TABLE IF NOT EXISTS minutes(minute INTEGER, tenant INTEGER, submitted INTEGER,"
+        " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER, latency BLOB,"
+        " wait BLOB, duration BLOB, PRIMARY KEY(minute, tenant)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
+        " raw BLOB) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS position(one INTEGER PRIMARY KEY CHECK(one = 1),"
+        " offset INTEGER, hash INTEGER, event_at INTEGER, first_offset INTEGER, messages INTEGER,"
+        " events INTEGER, skipped INTEGER, gaps INTEGER, gap_from INTEGER, gap_to INTEGER,"
+        " rebuilds INTEGER);";
+
+const char *const schema_clear_sql =
+        "DELETE FROM jobs; DELETE FROM bodies; DELETE FROM attempts; DELETE FROM starts;"
+        "DELETE FROM names; DELETE FROM counts; DELETE FROM counters; DELETE FROM minutes;"
+        "DELETE FROM workers; DELETE FROM position;";

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema.h: the tables of status.db, and the columns that make a job's row.
+ *
+ *      jobs      one row a job; seq = offset of the message that made it × 4096 + n, so a rebuild
+ *                gives every job the same seq
+ *      bodies    the payloads, apart, so that a change of state does not write them again
+ *      attempts  only of jobs that had more than one plain, successful first attempt
+ *      starts    the distinct `started` events of those jobs
+ *      names     tenants and types, by number
+ *      counts    jobs by tenant, type and state, kept in the transaction that changes them
+ *      counters  what happened, by tenant, since the stream's beginning
+ *      minutes   the same by minute, with histograms, for a day
+ *      workers   the last record of each consumer
+ *      position  how far the stream has been folded
+ */
+#ifndef WARREN_STATUS_STORE_SCHEMA_H
+#define WARREN_STATUS_STORE_SCHEMA_H
+
+#include "common/model/fold.h"
+#include "status-store/db.h"
+
+enum { SCHEMA_VERSION = 1 };
+enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
+enum { SEQ_PER_OFFSET = 4096 };
+
+extern const char *const schema_sql;
+/* Empties every table. */
+extern const char *const schema_clear_sql;
+
+/* For SELECT … FROM jobs j. */
+#define JOB_COLUMNS \
+        "j.seq, j.id, (SELECT name FROM names WHERE ref = j.tenant), j.state, j.created," \
+        " (SELECT name FROM names WHERE ref = j.type), j.priority, j.lane, j.max_retries," \
+        " j.timeout, j.run_at, j.started_at, j.worker, j.finished_at, j.duration_ms, j.reason," \
+        " j.error_kind, j.progress, j.spilled, j.keys, j.traceparent, j.key, j.key_hash," \
+        " j.progress_message, j.error, j.result, j.forgotten"
+enum { JOB_COLUMN_COUNT = 27 };
+
+enum { ID_SIZE = 16 };
+/* The 16 bytes of a canonical UUID; false when it is none. */
+bool id_pack(const char *uuid, unsigned char out[ID_SIZE]);
+void id_unpack(const unsigned char id[ID_SIZE], char out[UUID_SIZE]);
+
+/* A row as it is stored, without its payload. */
+struct stored_job {
+        int64_t seq;
+        msec created; /* the sort key: created_at, or the best guess */
+        int state;
+        bool spilled; /* its attempts are in `attempts` */
+        struct job_row row;
+};
+
+/* Fills job (zeroed) from JOB_COLUMNS at the front of the statement's row. */
+int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e) MUST_CHECK;
+void stored_job_fini(struct stored_job *job);
+
+/* Attempts: `SELECT ATTEMPT_COLUMNS FROM attempts`. */
+#define ATTEMPT_COLUMNS \
+        "run, attempt, started_at, worker, redelivered, ended_at, outcome, reason, error_kind," \
+        " keys, error"
+int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e) MUST_CHECK;
+
+/* Fold keys as one blob: for each, varints and the digest; a single 0 for an empty one. */
+enum { KEYS_MAX = 7, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
+size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE]);
+int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count,
+                struct err *e) MUST_CHECK;
+/* Those of a row, in the order they are packed. */
+void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX]);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store.c: the writing side of status.db.
+ */
+#include "status-store/store.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum statement {
+        BEGIN,
+        COMMIT,
+        ROLLBACK,
+        FIND,
+        INSERT,
+        UPDATE,
+        PUT_PAYLOAD,
+        EACH_ATTEMPT,
+        PUT_ATTEMPT,
+        PUT_START,
+        FORGET_ATTEMPTS,
+        FORGET_STARTS,
+        PUT_WORKER,
+        GET_POSITION,
+        PUT_POSITION,
+        STATEMENT_COUNT,
+};
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+        [BEGIN] = "BEGIN IMMEDIATE",
+        [COMMIT] = "COMMIT",
+        [ROLLBACK] = "ROLLBACK",
+        [FIND] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = ?1 AND j.tenant = ?2",
+        [INSERT] = "INSERT INTO jobs(seq, state, created, type, priority, lane, max_retries,"
+                   " timeout, run_at, started_at, worker, finished_at, duration_ms, reason,"
+                   " error_kind, progress, spilled, keys, traceparent, key, key_hash,"
+                   " progress_message, error, result, forgotten, id, tenant) VALUES(?1, ?2, ?3, "
+                   "?4, ?5, ?6,"
+                   " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
+                   " ?23, ?24, ?25, ?26, ?27)",
+        [UPDATE] = "UPDATE jobs SET state = ?2, created = ?3, type = ?4, priority = ?5, lane = ?6,"
+                   " max_retries = ?7, timeout = ?8, run_at = ?9, started_at = ?10, worker = ?11,"
+                   " finished_at = ?12, duration_ms = ?13, reason = ?14, error_kind = ?15,"
+                   " progress = ?16, spilled = ?17, keys = ?18, traceparent = ?19, key = ?20,"
+                   " key_hash = ?21, progress_message = ?22, error = ?23, result = ?24,"
+                   " forgotten = ?25"
+                   " WHERE seq = ?1",
+        [PUT_PAYLOAD] = "INSERT OR REPLACE INTO bodies(seq, payload) VALUES(?1, ?2)",
+        [EACH_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1",
+        [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS ")"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        [PUT_START] = "INSERT OR IGNORE INTO starts(seq, run, attempt, digest, at, worker)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+        [FORGET_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1 AND run <= ?2",
+        [FORGET_STARTS] = "DELETE FROM starts WHERE seq = ?1 AND run <= ?2",
+        [PUT_WORKER] = "INSERT INTO workers(worker, at, state, raw) VALUES(?1, ?2, ?3, ?4)"
+                       " ON CONFLICT(worker) DO UPDATE SET at = excluded.at,"
+                       " state = excluded.state, raw = excluded.raw WHERE excluded.at >= at",
+        [GET_POSITION] = "SELECT offset, hash, event_at, first_offset, messages, events, skipped,"
+                         " gaps, gap_from, gap_to, rebuilds FROM position",
+        [PUT_POSITION] = "INSERT OR REPLACE INTO position(one, offset, hash, event_at,"
+                         " first_offset, messages, events, skipped, gaps, gap_from, gap_to,"
+                         " rebuilds) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+};
+
+struct store {
+        sqlite3 *db;
+        struct names *names;
+        sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+static int store_open_tables(struct store *s, const char *path, struct err *e)
+{
+        s->db = db_open(path, DB_PROJECTION, e);
+        if (s->db == NULL)
+                return -1;
+        AUTO_STATEMENT *version = db_prepare(s->db, "PRAGMA user_version", e);
+        if (version == NULL || db_step(version, e) != 1)
+                return -1;
+        int found = sqlite3_column_int(version, 0);
+        if (found != 0 && found != SCHEMA_VERSION)
+                return err_set(e, ERR_CORRUPT, "%s has schema version %d, not %d", path, found,
+                               SCHEMA_VERSION);
+        sqlite3_reset(version);
+        char set[48];
+        snprintf(set, sizeof(set), "PRAGMA user_version = %d", SCHEMA_VERSION);
+        if (db_exec(s->db, schema_sql, e) != 0 || db_exec(s->db, set, e) != 0)
+                return -1;
+        s->names = names_create(s->db, e);
+        if (s->names == NULL)
+                return -1;
+        for (int i = 0; i < STATEMENT_COUNT; i++) {
+                s->statements[i] = db_prepare(s->db, statement_sql[i], e);
+                if (s->statements[i] == NULL)
+                        return -1;
+        }
+        return 0;
+}
+
+static void remove_files(const char *path)
+{
+        static const char *const suffixes[] = {"", "-wal", "-shm"};
+        for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+                AUTO_FREE char *name = xasprintf("%s%s", path, suffixes[i]);
+                unlink(name);
+        }
+}
+
+struct store *store_create(const char *path, struct err *e)
+{
+        AUTO(store) s = xcalloc(1, sizeof(*s));
+        struct err why = {0};
+        if (store_open_tables(s, path, &why) == 0)
+                return TAKE(s);
+        if (why.code != ERR_CORRUPT && why.code != ERR_CONFLICT) {
+                (void)err_set(e, why.code, "%s", why.text);
+                return NULL;
+        }
+        LOG_WARN("status database thrown away; it is folded again from the stream",
+                 log_text("path", path), log_err(&why));
+        store_destroy(&s);
+        remove_files(path);
+        s = xcalloc(1, sizeof(*s));
+        if (store_open_tables(s, path, e) != 0)
+                return NULL;
+        return TAKE(s);
+}
+
+void store_destroy(struct store **s)
+{
+        if (*s == NULL)
+                return;
+        for (int i = 0; i < STATEMENT_COUNT; i++)
+                db_finalize(&(*s)->statements[i]);
+        names_destroy(&(*s)->names);
+        db_close(&(*s)->db);
+        free(*s);
+        *s = NULL;
+}
+
+sqlite3 *store_db(struct store *s)
+{
+        return s->db;
+}
+
+struct names *store_names(struct store *s)
+{
+        return s->names;
+}
+
+int store_begin(struct store *s, struct err *e)
+{
+        return db_run(s->statements[BEGIN], e);
+}
+
+int store_commit(struct store *s, const struct position *p, struct err *e)
+{
+        sqlite3_stmt *put = s->statements[PUT_POSITION];
+        const int64_t values[] = {p->offset,   p->hash,   p->event_at, p->first_offset,
+                                  p->messages, p->events, p->skipped,  p->gaps,
+                                  p->gap_from, p->gap_to, p->rebuilds};
+        for (int i = 0; i < 11; i++)
+                db_bind_int(put, i + 1, values[i]);
+        if (db_run(put, e) != 0)
+                return -1;
+        return db_run(s->statements[COMMIT], e);
+}
+
+void store_rollback(struct store *s)
+{
+        struct err ignored = {0};
+        if (sqlite3_get_autocommit(s->db) == 0 && db_run(s->statements[ROLLBACK], &ignored) != 0)
+                LOG_WARN("rollback failed", log_err(&ignored));
+        /* Names that the transaction had inserted are gone. */
+        if (names_reload(s->names, &ignored) != 0)
+                LOG_WARN("names not read", log_err(&ignored));
+}
+
+int store_position(struct store *s, struct position *p, struct err *e)
+{
+        *p = (struct position){0};
+        AUTO_RESET *get = s->statements[GET_POSITION];
+        int found = db_step(get, e);
+        if (found != 1)
+                return found;
+        int64_t *const fields[] = {&p->offset,   &p->hash,   &p->event_at, &p->first_offset,
+                                   &p->messages, &p->events, &p->skipped,  &p->gaps,
+                                   &p->gap_from, &p->gap_to, &p->rebuilds};
+        for (int i = 0; i < 11; i++)
+                *fields[i] = sqlite3_column_int64(get, i);
+        p->known = p->offset >= 0;
+        return 0;
+}
+
+int store_clear(struct store *s, struct err *e)
+{
+        struct position p;
+        if (store_position(s, &p, e) != 0 || store_begin(s, e) != 0)
+                return -1;
+        struct position fresh = {.offset = -1, .rebuilds = p.rebuilds + 1};
+        if (db_exec(s->db, schema_clear_sql, e) != 0 || store_commit(s, &fresh, e) != 0) {
+                store_rollback(s);
+                return -1;
+        }
+        return names_reload(s->names, e);
+}
+
+int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
+               struct stored_job *job, struct err *e)
+{
+        AUTO_RESET *find = s->statements[FIND];
+        sqlite3_bind_blob(find, 1, id, ID_SIZE, SQLITE_STATIC);
+        db_bind_int(find, 2, tenant);
+        int found = db_step(find, e);
+        if (found == 1 && stored_job_read(find, job, e) != 0)
+                return -1;
+        return found;
+}
+
+static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type,
+                     unsigned char keys[KEYS_SIZE])
+{
+        const struct job_row *row = &job->row;
+        db_bind_int(s, 1, job->seq);
+        db_bind_int(s, 2, job->state);
+        db_bind_int(s, 3, job->created);
+        db_bind_int_or_null(s, 4, type);
+        db_bind_int(s, 5, row->priority);
+        db_bind_int(s, 6, row->lane);
+        db_bind_int(s, 7, row->max_retries);
+        db_bind_int_or_null(s, 8, row->timeout);
+        db_bind_int_or_null(s, 9, row->run_at);
+        db_bind_int_or_null(s, 10, row->started_at);
+        db_bind_text(s, 11, row->worker);
+        db_bind_int_or_null(s, 12, row->finished_at);
+        db_bind_int_or_null(s, 13, row->duration_ms);
+        db_bind_int_or_null(s, 14, row->reason);
+        db_bind_int_or_null(s, 15, row->error_kind);
+        sqlite3_bind_double(s, 16, row->progress);
+        db_bind_int_or_null(s, 17, job->spilled);
+        struct fold_key *all[KEYS_MAX];
+        job_row_keys((struct job_row *)row, all);
+        size_t length = keys_pack((const struct fold_key *const *)all, KEYS_MAX, keys);
+        db_bind_blob(s, 18, keys, length);
+        db_bind_text(s, 19, row->traceparent);
+        db_bind_text(s, 20, row->key);
+        db_bind_text(s, 21, row->key_hash);
+        db_bind_blob(s, 22, row->progress_message.data, row->progress_message.length);
+        db_bind_blob(s, 23, row->error.data, row->error.length);
+        db_bind_blob(s, 24, row->result.data, row->result.length);
+        db_bind_int_or_null(s, 25, row->forgotten_run);
+}
+
+int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
+                 const struct stored_job *job, int64_t type, struct err *e)
+{
+        unsigned char keys[KEYS_SIZE];
+        sqlite3_stmt *insert = s->statements[INSERT];
+        bind_job(insert, job, type, keys);
+        sqlite3_bind_blob(insert, 26, id, ID_SIZE, SQLITE_STATIC);
+        db_bind_int(insert, 27, tenant);
+        return db_run(insert, e);
+}
+
+int store_update(struct store *s, const struct stored_job *job, int64_t type, struct err *e)
+{
+        unsigned char keys[KEYS_SIZE];
+        sqlite3_stmt *update = s->statements[UPDATE];
+        bind_job(update, job, type, keys);
+        return db_run(update, e);
+}
+
+int store_put_payload(struct store *s, int64_t seq, struct bytes payload, struct err *e)
+{
+        sqlite3_stmt *put = s->statements[PUT_PAYLOAD];
+        db_bind_int(put, 1, seq);
+        db_bind_blob(put, 2, payload.data, payload.length);
+        return db_run(put, e);
+}
+
+int store_each_attempt(struct store *s, int64_t seq, attempt_fn *each, void *owner, struct err *e)
+{
+        AUTO_RESET *all = s->statements[EACH_ATTEMPT];
+        db_bind_int(all, 1, seq);
+        int more = 0;
+        while ((more = db_step(all, e)) == 1) {
+                struct attempt_row a = {0};
+                int read = attempt_read(all, &a, e);
+                if (read == 0)
+                        each(owner, &a);
+                attempt_row_fini(&a);
+                if (read != 0)
+                        return -1;
+        }
+        return more;
+}
+
+int store_put_attempt(struct store *s, int64_t seq, const struct attempt_row *a, struct err *e)
+{
+        unsigned char keys[KEYS_SIZE];
+        const struct fold_key *both[] = {&a->start, &a->end};
+        sqlite3_stmt *put = s->statements[PUT_ATTEMPT];
+        db_bind_int(put, 1, seq);
+        db_bind_int(put, 2, a->run);
+        db_bind_int(put, 3, a->attempt);
+        db_bind_int_or_null(put, 4, a->started_at);
+        db_bind_text(put, 5, a->worker);
+        db_bind_int(put, 6, a->redelivered);
+        db_bind_int_or_null(put, 7, a->ended_at);
+        db_bind_int(put, 8, a->outcome);
+        db_bind_int(put, 9, a->reason);
+        db_bind_int(put, 10, a->error_kind);
+        db_bind_blob(put, 11, keys, keys_pack(both, 2, keys));
+        db_bind_blob(put, 12, a->error.data, a->error.length);
+        return db_run(put, e);
+}
+
+int store_put_start(struct store *s, int64_t seq, const struct start *start, struct err *e)
+{
+        sqlite3_stmt *put = s->statements[PUT_START];
+        db_bind_int(put, 1, seq);
+        db_bind_int(put, 2, start->run);
+        db_bind_int(put, 3, start->attempt);
+        db_bind_int(put, 4, (int64_t)start->digest);
+        db_bind_int(put, 5, start->at);
+        db_bind_text(put, 6, start->worker);
+        return db_run(put, e);
+}
+
+int store_forget_attempts(struct store *s, int64_t seq, int64_t run, struct err *e)
+{
+        for (int i = FORGET_ATTEMPTS; i <= FORGET_STARTS; i++) {
+                db_bind_int(s->statements[i], 1, seq);
+                db_bind_int(s->statements[i], 2, run);
+                if (db_run(s->statements[i], e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int store_put_worker(struct store *s, struct bytes worker, msec at, const char *state,
+                     struct bytes raw, struct err *e)
+{
+        sqlite3_stmt *put = s->statements[PUT_WORKER];
+        sqlite3_bind_text64(put, 1, worker.data, worker.length, SQLITE_STATIC, SQLITE_UTF8);
+        db_bind_int(put, 2, at);
+        db_bind_text(put, 3, state);
+        db_bind_blob(put, 4, raw.data, raw.length);
+        return db_run(put, e);
+}
