@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that the folders are the architecture: who may include whom, and how files open.
+
+base <- model <- {amqp, metrics <- http} <- {topology, clients} <- programs; no program includes
+another; a library's own header is included by one folder only.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# What a folder may include, besides itself. A folder that is not listed may include nothing.
+BELOW = {
+    "common/base": [],
+    "common/model": ["common/base"],
+    "common/amqp": ["common/base", "common/model"],
+    "common/http": ["common/base", "common/model", "common/metrics"],  # health serves /metrics
+    "common/metrics": ["common/base", "common/model"],
+}
+MIDDLE = ["common/base", "common/model", "common/amqp", "common/http", "common/metrics"]
+BELOW["common/topology"] = MIDDLE
+BELOW["common/clients"] = MIDDLE
+COMMON = MIDDLE + ["common/topology", "common/clients"]
+PROGRAMS = ["gateway", "consumer", "status-store", "dlx-monitor", "ui/cli"]
+for program in PROGRAMS:
+    BELOW[program] = COMMON
+# The plugin's contract is public, and the host is a program of its own beside the consumer.
+PUBLIC = ["warren/handler.h"]
+
+# Which folders may include a library's header.
+OWNERS = {
+    "amqp.h": ["common/amqp"],
+    "rabbitmq-c/": ["common/amqp"],
+    "amqp_": ["common/amqp"],
+    "civetweb.h": ["common/http"],
+    "curl/": ["common/http"],
+}
+# The bench's ceiling is raw rabbitmq-c on purpose.
+OWNERS_EXEMPT = ["tests/bench"]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+CODE = {".c": "/*", ".h": "/*", ".py": "#", ".sh": "#", ".cmake": "#", ".js": "/*", ".txt": "#"}
+TAG = "SPDX-License-Identifier: Apache-2.0"
+SKIP = {"build", "var", ".git", ".cache", "__pycache__", "vendor", "node_modules"}
+
+
+def files():
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and not SKIP & set(parts):
+            yield path, "/".join(parts)
+
+
+def layer_of(name):
+    """The longest listed folder that holds the file; None for tests and examples."""
+    found = [layer for layer in BELOW if name.startswith(layer + "/")]
+    return max(found, key=len, default=None)
+
+
+def check_include(name, bracket, target):
+    layer = layer_of(name)
+    for header, owners in OWNERS.items():
+        allowed = any(name.startswith(o + "/") for o in owners + OWNERS_EXEMPT)
+        if bracket == "<" and target.startswith(header) and not allowed:
+            yield f"<{target}> belongs to {owners[0]}"
+    if bracket == "<":
+        return
+    if not (ROOT / target).is_file():
+        if target not in PUBLIC:
+            yield f'"{target}" is not a path from the root'
+        return
+    other = layer_of(target)
+    if layer is None:
+        return
+    if target.startswith("tests/"):
+        yield f'"{target}" is a test\'s'
+    elif other != layer and other not in BELOW[layer]:
+        yield f'"{target}": {layer} must not know {other}'
+
+
+def check_opening(name, suffix, text):
+    if suffix == ".txt" and not name.endswith("CMakeLists.txt"):
+        return
+    lines = text.splitlines()
+    head = lines[1:2] if lines and lines[0].startswith("#!") else lines[:1]
+    if not head or TAG not in head[0] or not head[0].startswith(CODE[suffix]):
+        yield f"does not open with {TAG}"
+    if suffix in (".c", ".h") and lines[1:2] == [" *"]:
+        if not lines[2].startswith(f" * {name.rsplit('/', 1)[1]}: "):
+            yield "does not say in its third line what it is"
+    elif suffix in (".c", ".h"):
+        yield "does not open with a comment of tag and sentence"
+
+
+def check_file(path, name):
+    if path.suffix not in CODE:
+        return
+    text = path.read_text(encoding="utf-8")
+    yield from check_opening(name, path.suffix, text)
+    if path.suffix in (".c", ".h"):
+        for bracket, target in INCLUDE.findall(text):
+            yield from check_include(name, bracket, target)
+
+
+def main():
+    checked = 0
+    failed = 0
+    for path, name in files():
+        checked += 1
+        for finding in check_file(path, name):
+            print(f"{name}: {finding}")
+            failed += 1
+    if checked < 50:
+        print(f"only {checked} files found under {ROOT}")
+        failed += 1
+    print(f"{checked} files, {failed} findings")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
