@@ -35,7 +35,7 @@ struct scanner {
         struct json_text *keys; /* of the open objects, outermost first */
         size_t key_count, key_size;
         struct json_text keys_inline[KEYS_INLINE];
-        struct level levels[SCAN_DEPTH_MAX];
+        struct level levels[SCAN_DEPTH_WRAPPED];
 };
 
 /* One step of the pointer, with the escapes of RFC 6901. */
@@ -448,7 +448,7 @@ int scan_check(struct bytes text, unsigned max_depth, struct scan_fault *fault)
 {
         struct scanner s;
 
-        assert(max_depth >= 1 && max_depth <= SCAN_DEPTH_MAX);
+        assert(max_depth >= 1 && max_depth <= SCAN_DEPTH_WRAPPED);
         s.begin = s.at = text.data == NULL ? "" : text.data;
         s.end = s.begin + text.length;
         s.depth = 0;

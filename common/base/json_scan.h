@@ -15,7 +15,11 @@
 
 #include "common/base/bytes.h"
 
-enum { SCAN_POINTER_SIZE = 256, SCAN_DEPTH_MAX = 64 };
+enum {
+        SCAN_POINTER_SIZE = 256,
+        SCAN_DEPTH_MAX = 64,     /* of what comes from outside */
+        SCAN_DEPTH_WRAPPED = 72, /* of our own documents that hold such values */
+};
 
 enum scan_kind {
         SCAN_NULL,
@@ -34,8 +38,8 @@ struct scan_fault {
         char detail[128];                /* what is wrong, for people */
 };
 
-/* The text must be exactly one value (whitespace around it allowed), at most max_depth (1..64)
- * arrays and objects deep (a scalar has depth 0). -1: fault says where and why. */
+/* The text must be exactly one value (whitespace around it allowed), at most max_depth (1 to
+ * SCAN_DEPTH_WRAPPED) arrays and objects deep (a scalar has depth 0). -1: fault says where and why. */
 int scan_check(struct bytes text, unsigned max_depth, struct scan_fault *fault) MUST_CHECK;
 
 /* Everything below wants text that scan_check has passed. */

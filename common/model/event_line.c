@@ -185,7 +185,7 @@ enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct
         struct scan_fault fault;
         struct scan_item item;
 
-        if (scan_check(line, SCAN_DEPTH_MAX, &fault) != 0)
+        if (scan_check(line, SCAN_DEPTH_WRAPPED, &fault) != 0)
                 return EVENT_MALFORMED;
         struct scan_value root = scan_root(line);
         if (root.kind != SCAN_OBJECT)

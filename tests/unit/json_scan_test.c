@@ -240,7 +240,14 @@ static void test_depth(void **state)
                 unsigned max;
                 int want;
         } table[] = {
-                {1, 1, 0}, {2, 1, -1}, {64, 64, 0}, {65, 64, -1}, {10000, 64, -1}, {500000, 64, -1},
+                {1, 1, 0},
+                {2, 1, -1},
+                {64, 64, 0},
+                {72, SCAN_DEPTH_WRAPPED, 0},
+                {73, SCAN_DEPTH_WRAPPED, -1},
+                {65, 64, -1},
+                {10000, 64, -1},
+                {500000, 64, -1},
         };
 
         (void)state;
