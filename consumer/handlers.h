@@ -16,10 +16,11 @@
 #include "common/model/retry.h"
 
 enum handler_kind { HANDLER_PLUGIN, HANDLER_EXEC };
+enum { HANDLER_NAME_SIZE = 65 }; /* of a handler inside a plugin, with its NUL */
 
 struct plugin {
         char *name;
-        char *file; /* resolved against the folder of handlers.json */
+        char *file;            /* resolved against the folder of handlers.json */
         int64_t processes;     /* 0: one per worker */
         int64_t recycle_after; /* jobs a host runs before it is replaced; 0: never */
         int64_t memory;        /* bytes of address space over the host's own; 0: no limit */
@@ -36,7 +37,7 @@ struct handler {
         char *folder;                /* EXEC: working directory */
         int64_t concurrency;         /* at most so many at once here; 0: no limit of its own */
         int64_t memory;              /* EXEC: bytes; 0: no limit */
-        int64_t output;              /* EXEC: bytes of stdout; at most EVENT_RESULT_MAX reach the result */
+        int64_t output; /* EXEC: bytes of stdout; at most EVENT_RESULT_MAX reach the result */
         msec timeout;
         msec grace; /* SIGTERM to SIGKILL */
         bool stop_on_link_loss;

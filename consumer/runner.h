@@ -35,7 +35,7 @@ struct run_events {
 };
 
 struct run_request {
-        const struct job *job;         /* borrowed for the call; payload is copied or written at once */
+        const struct job *job; /* borrowed for the call; payload is copied or written at once */
         const struct handler *handler; /* kept by reference (handler_ref) until the run ended */
         bool redelivered;
         msec timeout; /* of this attempt: already chosen */
@@ -55,9 +55,9 @@ struct runner *runner_create(const struct runner_config *c, struct err *e) MUST_
 void runner_destroy(struct runner **r);
 
 /* Puts a set of handlers in force: starts plugin hosts that are new, retires those that are gone;
- * runs under the old set end under it. Keeps a reference of its own. Blocks until each new plugin is
- * open in one host (10 s at most each). 0, or -1 and the old set stays: a plugin cannot be loaded or
- * has no handler of the name a type asks for. */
+ * runs under the old set end under it. Keeps a reference of its own. Blocks until each new plugin
+ * is open in one host (10 s at most each). 0, or -1 and the old set stays: a plugin cannot be
+ * loaded or has no handler of the name a type asks for. Calls nobody back. */
 int runner_use(struct runner *r, struct handlers *h, struct err *e) MUST_CHECK;
 /* True when a run of this handler could start now: its concurrency and, for a plugin, a host. */
 bool runner_has_room(const struct runner *r, const struct handler *h);

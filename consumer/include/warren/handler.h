@@ -78,7 +78,7 @@ struct warren_job {
 };
 
 struct warren_handler {
-        const char *name; /* NULL ends the list */
+        const char *name;                                      /* NULL ends the list */
         int (*run)(const struct warren_job *job, void *state); /* an enum warren_outcome */
 };
 

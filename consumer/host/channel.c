@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * channel.c: frames on the host's socket.
+ */
+#include "consumer/host/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { READ_AT_ONCE = 64 * 1024 };
+
+void channel_init(struct channel *c, int fd)
+{
+        *c = (struct channel){.fd = fd};
+        buffer_reserve(&c->in, READ_AT_ONCE);
+}
+
+void channel_fini(struct channel *c)
+{
+        buffer_fini(&c->in);
+}
+
+/* At least one byte more. 1, 0 at the end of file, -1. */
+static int read_more(struct channel *c, size_t room, struct err *e)
+{
+        buffer_reserve(&c->in, room);
+
+        ssize_t got;
+        do
+                got = recv(c->fd, c->in.data + c->in.length, room, 0);
+        while (got < 0 && errno == EINTR);
+        if (got < 0)
+                return err_set_errno(e, "cannot read from the consumer");
+        c->in.length += (size_t)got;
+        c->in.data[c->in.length] = '\0';
+        return got > 0;
+}
+
+int channel_read(struct channel *c, struct channel_frame *out, struct err *e)
+{
+        struct wire_header header = {0};
+        size_t want = sizeof(header);
+
+        buffer_clear(&c->in);
+        while (c->in.length < want) {
+                size_t missing = want - c->in.length;
+                int got = read_more(c, missing > READ_AT_ONCE ? missing : READ_AT_ONCE, e);
+                if (got < 0 || (got == 0 && c->in.length == 0))
+                        return got;
+                if (got == 0)
+                        return err_set(e, ERR_PROTOCOL, "the consumer stopped in mid-frame");
+                if (want > sizeof(header) || c->in.length < sizeof(header))
+                        continue;
+                memcpy(&header, c->in.data, sizeof(header));
+                if (header.length > WIRE_REQUEST_MAX)
+                        return err_set(e, ERR_TOO_LARGE, "a frame of %u bytes", header.length);
+                want += header.length;
+        }
+        if (c->in.length != want)
+                return err_set(e, ERR_PROTOCOL, "a frame before the last was answered");
+        out->kind = (enum wire_kind)header.kind;
+        out->body = bytes_of(c->in.data + sizeof(header), header.length);
+        return 1;
+}
+
+/* Moves what is to be written past the `sent` bytes. */
+static void skip(struct msghdr *m, size_t sent)
+{
+        while (m->msg_iovlen > 0 && sent >= m->msg_iov->iov_len) {
+                sent -= m->msg_iov->iov_len;
+                m->msg_iov++;
+                m->msg_iovlen--;
+        }
+        if (m->msg_iovlen == 0)
+                return;
+        m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + sent;
+        m->msg_iov->iov_len -= sent;
+}
+
+int channel_write(struct channel *c, enum wire_kind kind,
+                  const struct bytes parts[CHANNEL_PARTS_MAX], struct err *e)
+{
+        struct wire_header header = {.kind = (uint32_t)kind};
+        struct iovec vector[1 + CHANNEL_PARTS_MAX] = {{&header, sizeof(header)}};
+
+        for (size_t i = 0; i < CHANNEL_PARTS_MAX; i++) {
+                vector[1 + i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].length};
+                header.length += (uint32_t)parts[i].length;
+        }
+
+        struct msghdr message = {.msg_iov = vector, .msg_iovlen = 1 + CHANNEL_PARTS_MAX};
+        while (message.msg_iovlen > 0) {
+                ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+                if (sent < 0 && errno == EINTR)
+                        continue;
+                if (sent < 0)
+                        return err_set_errno(e, "cannot write to the consumer");
+                skip(&message, (size_t)sent);
+        }
+        return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * main.c: warren-plugin-host, a process that loads one plugin and runs its jobs, one at a time, for
+ * the consumer that started it (consumer/plugin_wire.h). Not for use by hand.
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/base/own.h"
+#include "consumer/host/channel.h"
+#include "consumer/host/memory_limit.h"
+#include "consumer/host/plugin.h"
+
+/* Dies with its consumer, also when that was killed before this line; keeps nothing of what the
+ * consumer had open. */
+static int settle_in(const char *parent, struct err *e)
+{
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+                return err_set_errno(e, "cannot ask to die with the consumer");
+        if (strtol(parent, NULL, 10) != (long)getppid())
+                return err_set(e, ERR_UNAVAILABLE, "the consumer is gone");
+        if (close_range(WIRE_FD_COUNT, ~0U, 0) != 0)
+                return err_set_errno(e, "cannot close what was inherited");
+        return 0;
+}
+
+static struct wire_page *page_map(struct err *e)
+{
+        void *page = mmap(NULL, sizeof(struct wire_page), PROT_READ | PROT_WRITE, MAP_SHARED,
+                          WIRE_PAGE_FD, 0);
+        if (page == MAP_FAILED) {
+                err_set_errno(e, "cannot map the shared page");
+                return NULL;
+        }
+        return page;
+}
+
+static int refuse(struct channel *c, const struct err *why)
+{
+        const struct bytes parts[CHANNEL_PARTS_MAX] = {bytes_of_text(why->text)};
+
+        return channel_write(c, WIRE_FAILED, parts, NULL) == 0 ? 0 : 1;
+}
+
+static int say_ready(struct channel *c, const struct plugin *p, struct err *e)
+{
+        AUTO_BUFFER names = {0};
+
+        plugin_names(p, &names);
+        const struct bytes parts[CHANNEL_PARTS_MAX] = {buffer_bytes(&names)};
+        return channel_write(c, WIRE_READY, parts, e);
+}
+
+static struct plugin *open_plugin(struct channel *c, struct wire_page *page, struct err *e)
+{
+        struct channel_frame frame;
+        struct wire_open open;
+
+        if (channel_read(c, &frame, e) != 1 || frame.kind != WIRE_OPEN) {
+                err_set(e, ERR_PROTOCOL, "no plugin was named");
+                return NULL;
+        }
+
+        AUTO(plugin) p = plugin_open(frame.body, e);
+        if (p == NULL)
+                return NULL;
+        memcpy(&open, frame.body.data, sizeof(open));
+        if (open.memory > 0 && memory_limit_set(open.memory, page, e) != 0)
+                return NULL;
+        return TAKE(p);
+}
+
+static int serve(struct channel *c, struct plugin *p, struct wire_page *page, struct err *e)
+{
+        struct channel_frame frame;
+
+        for (;;) {
+                int got = channel_read(c, &frame, e);
+                if (got <= 0)
+                        return got;
+                if (frame.kind != WIRE_JOB)
+                        return err_set(e, ERR_PROTOCOL, "a frame that is no job");
+                if (plugin_run(p, frame.body, c, page, e) != 0)
+                        return -1;
+        }
+}
+
+int main(int argc, char **argv)
+{
+        struct err e = {0};
+        struct channel channel __attribute__((cleanup(channel_fini)));
+        struct wire_page *page = NULL;
+
+        channel_init(&channel, WIRE_SOCKET_FD);
+        if (argc != 3) {
+                fprintf(stderr, "warren-plugin-host is started by warren-consumer\n");
+                return 2;
+        }
+        if (settle_in(argv[2], &e) != 0 || (page = page_map(&e)) == NULL)
+                return refuse(&channel, &e);
+
+        AUTO(plugin) plugin = open_plugin(&channel, page, &e);
+        if (plugin == NULL)
+                return refuse(&channel, &e);
+        if (say_ready(&channel, plugin, &e) != 0 || serve(&channel, plugin, page, &e) != 0) {
+                fprintf(stderr, "warren-plugin-host %s: %s\n", argv[1], e.text);
+                return 1;
+        }
+        return 0;
+}

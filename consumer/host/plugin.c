@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plugin.c: loads a shared object, checks that it is a plugin of this ABI, and opens it.
+ */
+#include "consumer/host/plugin.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+struct plugin {
+        const struct warren_plugin *plugin;
+        void *state;
+        bool open;
+};
+
+/* The next NUL-terminated text of a frame; NULL when there is none. */
+static const char *take_text(struct bytes *frame)
+{
+        const char *end = frame->length > 0 ? memchr(frame->data, '\0', frame->length) : NULL;
+        if (end == NULL)
+                return NULL;
+
+        const char *text = frame->data;
+        size_t used = (size_t)(end - text) + 1;
+        *frame = bytes_of(frame->data + used, frame->length - used);
+        return text;
+}
+
+static int check(const struct warren_plugin *p, struct err *e)
+{
+        if (p->abi != WARREN_PLUGIN_ABI)
+                return err_set(e, ERR_INVALID, "made for ABI %u, this is %d", p->abi,
+                               WARREN_PLUGIN_ABI);
+        if (p->handlers == NULL)
+                return err_set(e, ERR_INVALID, "warren_plugin has no handlers");
+        for (const struct warren_handler *h = p->handlers; h->name != NULL; h++) {
+                if (h->run == NULL)
+                        return err_set(e, ERR_INVALID, "handler %s has no run", h->name);
+        }
+        return 0;
+}
+
+static int open_with(struct plugin *p, const char *settings, struct err *e)
+{
+        char reason[WIRE_TEXT_MAX / 16] = "";
+
+        if (p->plugin->open != NULL &&
+            p->plugin->open(settings, &p->state, reason, sizeof(reason)) != 0) {
+                reason[sizeof(reason) - 1] = '\0';
+                return err_set(e, ERR_INVALID, "open: %s",
+                               reason[0] != '\0' ? reason : "refused without a reason");
+        }
+        p->open = true;
+        return 0;
+}
+
+struct plugin *plugin_open(struct bytes frame, struct err *e)
+{
+        if (frame.length < sizeof(struct wire_open)) {
+                err_set(e, ERR_PROTOCOL, "a short open frame");
+                return NULL;
+        }
+        frame = bytes_of(frame.data + sizeof(struct wire_open),
+                         frame.length - sizeof(struct wire_open));
+        const char *file = take_text(&frame);
+        const char *settings = take_text(&frame);
+        if (file == NULL || settings == NULL) {
+                err_set(e, ERR_PROTOCOL, "an open frame without its texts");
+                return NULL;
+        }
+
+        void *object = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+        if (object == NULL) {
+                err_set(e, ERR_NOT_FOUND, "%s", dlerror());
+                return NULL;
+        }
+
+        AUTO(plugin) p = xcalloc(1, sizeof(*p));
+        p->plugin = dlsym(object, "warren_plugin");
+        if (p->plugin == NULL) {
+                err_set(e, ERR_INVALID, "%s", dlerror());
+                return NULL;
+        }
+        if (check(p->plugin, e) != 0 || open_with(p, settings, e) != 0)
+                return NULL;
+        return TAKE(p);
+}
+
+void plugin_destroy(struct plugin **p)
+{
+        if (*p == NULL)
+                return;
+        if ((*p)->open && (*p)->plugin->close != NULL)
+                (*p)->plugin->close((*p)->state);
+        free(*p);
+        *p = NULL;
+}
+
+void plugin_names(const struct plugin *p, struct buffer *out)
+{
+        for (const struct warren_handler *h = p->plugin->handlers; h->name != NULL; h++)
+                buffer_add(out, h->name, strlen(h->name) + 1);
+}
+
+const struct warren_handler *plugin_handler(const struct plugin *p, const char *name)
+{
+        for (const struct warren_handler *h = p->plugin->handlers; h->name != NULL; h++) {
+                if (strcmp(h->name, name) == 0)
+                        return h;
+        }
+        return NULL;
+}
+
+void *plugin_state(const struct plugin *p)
+{
+        return p->state;
+}

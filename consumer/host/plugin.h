@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plugin.h: a loaded plugin and the jobs it runs.
+ */
+#ifndef WARREN_HOST_PLUGIN_H
+#define WARREN_HOST_PLUGIN_H
+
+#include "consumer/host/channel.h"
+#include "consumer/plugin_wire.h"
+#include "consumer/include/warren/handler.h"
+
+struct plugin;
+
+/* Loads and opens what a WIRE_OPEN names. */
+struct plugin *plugin_open(struct bytes frame, struct err *e) MUST_CHECK;
+/* Closes it; the code stays mapped, for threads and exit handlers it may have left. */
+void plugin_destroy(struct plugin **p);
+/* The handlers' names, each with its NUL. */
+void plugin_names(const struct plugin *p, struct buffer *out);
+const struct warren_handler *plugin_handler(const struct plugin *p, const char *name);
+void *plugin_state(const struct plugin *p);
+
+/* Runs the job of a WIRE_JOB and answers it. -1: the consumer is gone or broke the protocol. */
+int plugin_run(struct plugin *p, struct bytes frame, struct channel *c, struct wire_page *page,
+               struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plugin_run.c: one job inside the host: what the handler is lent, what it may call, the answer.
+ */
+#include "consumer/host/plugin.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/json_scan.h"
+#include "consumer/host/memory_limit.h"
+
+enum {
+        RESULT_MAX = 64 * 1024,
+        TALK_BURST = 32, /* progress and log frames at once; then one each TALK_EVERY */
+};
+#define TALK_EVERY ((msec)50)
+
+struct call {
+        struct warren_job job; /* first: what the handler sees is this struct's address */
+        struct channel *channel;
+        struct wire_page *page;
+        uint32_t sequence;
+        struct buffer result;
+        char error[WIRE_TEXT_MAX];
+        size_t error_length;
+        int64_t retry_after;
+        /* Frames that may be sent now, as a bucket that fills by one each TALK_EVERY. */
+        int64_t talk_left;
+        msec talk_at;
+};
+
+static struct call *call_of(const struct warren_job *job)
+{
+        return (struct call *)(uintptr_t)job;
+}
+
+static bool may_talk(struct call *c)
+{
+        msec now = clock_mono();
+        int64_t more = (now - c->talk_at) / TALK_EVERY;
+
+        if (more > 0) {
+                c->talk_left += more;
+                c->talk_at = now;
+        }
+        if (c->talk_left > TALK_BURST)
+                c->talk_left = TALK_BURST;
+        if (c->talk_left == 0)
+                return false;
+        c->talk_left--;
+        return true;
+}
+
+/* A consumer that is gone shows when the answer is written. */
+static void talk(struct call *c, enum wire_kind kind, struct bytes head, const char *text)
+{
+        struct bytes said = bytes_of(text, text == NULL ? 0 : strnlen(text, WIRE_TEXT_MAX));
+        const struct bytes parts[CHANNEL_PARTS_MAX] = {head, said};
+
+        if (may_talk(c) && channel_write(c->channel, kind, parts, NULL) != 0)
+                return;
+}
+
+static int give_result(const struct warren_job *job, const char *json, size_t length)
+{
+        struct call *c = call_of(job);
+        struct scan_fault fault;
+
+        if (json == NULL || length > RESULT_MAX ||
+            scan_check(bytes_of(json, length), SCAN_DEPTH_MAX, &fault) != 0)
+                return -1;
+        buffer_clear(&c->result);
+        buffer_add(&c->result, json, length);
+        return 0;
+}
+
+static void give_error(const struct warren_job *job, const char *text)
+{
+        struct call *c = call_of(job);
+
+        c->error_length = text == NULL ? 0 : strnlen(text, sizeof(c->error));
+        if (c->error_length > 0)
+                memcpy(c->error, text, c->error_length);
+}
+
+static void give_retry_after(const struct warren_job *job, int64_t wait_ms)
+{
+        call_of(job)->retry_after = wait_ms > 0 ? wait_ms : 0;
+}
+
+static void give_progress(const struct warren_job *job, double done, const char *text)
+{
+        struct call *c = call_of(job);
+        struct wire_progress head = {.sequence = c->sequence, .done = done};
+
+        talk(c, WIRE_PROGRESS, bytes_of(&head, sizeof(head)), text);
+}
+
+static int is_cancelled(const struct warren_job *job)
+{
+        const struct call *c = call_of(job);
+
+        return atomic_load_explicit(&c->page->cancelled, memory_order_relaxed) == c->sequence;
+}
+
+static void give_log(const struct warren_job *job, int level, const char *text)
+{
+        struct call *c = call_of(job);
+        struct wire_log head = {.sequence = c->sequence, .level = (uint32_t)level};
+
+        talk(c, WIRE_LOG, bytes_of(&head, sizeof(head)), text);
+}
+
+static const struct warren_host host_calls = {
+        .size = sizeof(host_calls),
+        .result = give_result,
+        .error = give_error,
+        .retry_after = give_retry_after,
+        .progress = give_progress,
+        .cancelled = is_cancelled,
+        .log = give_log,
+};
+
+enum { JOB_TEXTS = 5 };
+
+/* handler, id, tenant, type, traceparent, each with its NUL, then the payload and nothing more. */
+static int split(struct bytes frame, struct wire_job *head, const char *texts[JOB_TEXTS],
+                 const char **payload)
+{
+        if (frame.length < sizeof(*head))
+                return -1;
+        memcpy(head, frame.data, sizeof(*head));
+
+        const char *at = frame.data + sizeof(*head);
+        const char *end = frame.data + frame.length;
+        for (size_t i = 0; i < JOB_TEXTS; i++) {
+                const char *nul = memchr(at, '\0', (size_t)(end - at));
+                if (nul == NULL)
+                        return -1;
+                texts[i] = at;
+                at = nul + 1;
+        }
+        *payload = at;
+        return (size_t)(end - at) == head->payload_length ? 0 : -1;
+}
+
+static int answer(struct call *c, int outcome, struct err *e)
+{
+        struct wire_end end = {
+                .sequence = c->sequence,
+                .outcome = outcome,
+                .error_length = (uint32_t)c->error_length,
+                .result_length = (uint32_t)c->result.length,
+                .memory_refused = atomic_load(&c->page->refused) == c->sequence,
+                .retry_after = c->retry_after,
+        };
+        const struct bytes parts[CHANNEL_PARTS_MAX] = {
+                bytes_of(&end, sizeof(end)),
+                bytes_of(c->error, c->error_length),
+                buffer_bytes(&c->result),
+        };
+
+        int written = channel_write(c->channel, WIRE_END, parts, e);
+        buffer_fini(&c->result);
+        return written;
+}
+
+static int run_handler(const struct plugin *p, struct call *c, const char *name)
+{
+        const struct warren_handler *handler = plugin_handler(p, name);
+        if (handler == NULL) {
+                c->error_length = (size_t)snprintf(c->error, sizeof(c->error),
+                                                   "the plugin has no handler %.200s", name);
+                return WARREN_RETRY;
+        }
+
+        memory_limit_job(c->sequence);
+        int outcome = handler->run(&c->job, plugin_state(p));
+        memory_limit_job(0);
+        return outcome;
+}
+
+int plugin_run(struct plugin *p, struct bytes frame, struct channel *c, struct wire_page *page,
+               struct err *e)
+{
+        struct wire_job head;
+        const char *texts[JOB_TEXTS];
+        struct call call;
+
+        /* error[] is left as it is: only error_length bytes of it are ever read. */
+        memset(&call, 0, offsetof(struct call, error));
+        call.error_length = 0;
+        call.retry_after = 0;
+        call.talk_left = TALK_BURST;
+        call.talk_at = 0;
+        if (split(frame, &head, texts, &call.job.payload) != 0)
+                return err_set(e, ERR_PROTOCOL, "a job frame that does not fit its lengths");
+
+        call.channel = c;
+        call.page = page;
+        call.sequence = head.sequence;
+        call.job.size = sizeof(call.job);
+        call.job.host = &host_calls;
+        call.job.id = texts[1];
+        call.job.tenant = texts[2];
+        call.job.type = texts[3];
+        call.job.traceparent = texts[4];
+        call.job.payload_length = (size_t)head.payload_length;
+        call.job.run = head.run;
+        call.job.attempt = head.attempt;
+        call.job.max_retries = head.max_retries;
+        call.job.redelivered = head.redelivered != 0;
+        call.job.deadline_ms = head.deadline_ms;
+        return answer(&call, run_handler(p, &call, texts[0]), e);
+}
