@@ -5,7 +5,7 @@
 #ifndef WARREN_STATUS_STORE_NAMES_H
 #define WARREN_STATUS_STORE_NAMES_H
 
-#include "status-store/db.h"
+#include "common/db/db.h"
 
 struct names;
 

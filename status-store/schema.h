@@ -18,7 +18,7 @@
 #define WARREN_STATUS_STORE_SCHEMA_H
 
 #include "common/model/fold.h"
-#include "status-store/db.h"
+#include "common/db/db.h"
 
 enum { SCHEMA_VERSION = 1 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */

@@ -7,7 +7,7 @@
 #define WARREN_STATUS_STORE_TALLY_H
 
 #include "common/base/clock.h"
-#include "status-store/db.h"
+#include "common/db/db.h"
 #include "status-store/histogram.h"
 
 enum tally_what {

@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What a folder may include, besides itself. A folder that is not listed may include nothing.
 BELOW = {
     "common/base": [],
+    "common/db": ["common/base"],
     "common/model": ["common/base"],
     "common/amqp": ["common/base", "common/model"],
     "common/http": ["common/base", "common/model", "common/metrics"],  # health serves /metrics
@@ -22,7 +23,7 @@ BELOW = {
 MIDDLE = ["common/base", "common/model", "common/amqp", "common/http", "common/metrics"]
 BELOW["common/topology"] = MIDDLE
 BELOW["common/clients"] = MIDDLE
-COMMON = MIDDLE + ["common/topology", "common/clients"]
+COMMON = MIDDLE + ["common/db", "common/topology", "common/clients"]
 PROGRAMS = ["gateway", "consumer", "status-store", "dlx-monitor", "ui/cli"]
 for program in PROGRAMS:
     BELOW[program] = COMMON
