@@ -234,7 +234,7 @@ static bool format_in_unit(msec duration, const struct unit *unit, char out[TIME
         }
         if (whole == 0 || rest * billion % unit->length != 0)
                 return false;
-        char fraction[16];
+        char fraction[24];
         snprintf(fraction, sizeof(fraction), "%09lld", (long long)(rest * billion / unit->length));
         for (size_t last = strlen(fraction) - 1; fraction[last] == '0'; last--)
                 fraction[last] = '\0';
