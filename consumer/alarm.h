@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alarm.h: a timer of the loop that is owned like anything else: destroyed at once, while libuv
+ * closes its handle later. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_ALARM_H
+#define WARREN_CONSUMER_ALARM_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "common/base/clock.h"
+
+struct alarm;
+
+struct alarm *alarm_create(uv_loop_t *loop, void (*ring)(void *owner), void *owner);
+void alarm_destroy(struct alarm **a);
+/* Rings once after `wait` ms (0: in the loop's next round). An alarm already set is set anew. */
+void alarm_set(struct alarm *a, msec wait);
+void alarm_set_every(struct alarm *a, msec period);
+void alarm_stop(struct alarm *a);
+bool alarm_is_set(const struct alarm *a);
+
+#endif

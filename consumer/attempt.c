@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attempt.c: the map of an attempt's states, and the deliveries it answers for.
+ */
+#include "consumer/attempt.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+
+#define TO(state) (1U << (state))
+
+static const unsigned moves[STATE_COUNT] = {
+        [STATE_ARRIVED] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
+                          TO(STATE_SETTLED),
+        [STATE_ASKED] = TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        [STATE_HELD] = TO(STATE_WAITING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        [STATE_WAITING] = TO(STATE_RUNNING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        [STATE_RUNNING] = TO(STATE_STOPPING) | TO(STATE_LEAVING),
+        [STATE_STOPPING] = TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        [STATE_LEAVING] = TO(STATE_SETTLED),
+        [STATE_SETTLED] = 0,
+};
+
+static const char *const names[] = {
+#define X(code, word) [code] = word,
+        ATTEMPT_STATES(X)
+#undef X
+};
+
+const char *attempt_state_name(enum attempt_state s)
+{
+        return names[s];
+}
+
+bool attempt_may_move(enum attempt_state from, enum attempt_state to)
+{
+        return (moves[from] & TO(to)) != 0;
+}
+
+void attempt_move(struct attempt *a, enum attempt_state to)
+{
+        assert(attempt_may_move(a->state, to));
+        a->state = to;
+}
+
+bool attempt_is_running(const struct attempt *a)
+{
+        return a->state == STATE_RUNNING || a->state == STATE_STOPPING;
+}
+
+void attempt_key_of(const struct job *job, struct attempt_key *out)
+{
+        memset(out, 0, sizeof(*out));
+        memcpy(out->tenant, job->tenant, strnlen(job->tenant, sizeof(out->tenant)));
+        memcpy(out->id, job->id, strnlen(job->id, sizeof(out->id)));
+        out->run = job->run;
+        out->number = job->attempt + 1;
+}
+
+void attempt_key_of_message(const struct job *job, struct attempt_key *out)
+{
+        attempt_key_of(job, out);
+        out->stamp = job->queued_at + 1;
+}
+
+static size_t delivery_size(const struct delivery *d)
+{
+        return sizeof(*d) + d->message.body.length + d->message.properties.length;
+}
+
+struct attempt *attempt_create(const struct job *job, struct feed *feed, struct delivery **d,
+                               msec mono_now)
+{
+        struct attempt *a = xcalloc(1, sizeof(*a));
+
+        a->job = *job;
+        a->number = job->attempt + 1;
+        attempt_key_of(job, &a->key);
+        a->feed = feed;
+        a->delivery = *d;
+        a->bytes = sizeof(*a) + delivery_size(*d);
+        a->redelivered = (*d)->redelivered || job->again;
+        a->arrived_at = mono_now;
+        *d = NULL;
+        feed->held++;
+        feed->tenant->attempts++;
+        return a;
+}
+
+void attempt_destroy(struct attempt **a)
+{
+        if (*a == NULL)
+                return;
+        assert((*a)->delivery == NULL && (*a)->twins == NULL);
+        (*a)->feed->tenant->attempts--;
+        handlers_destroy(&(*a)->set);
+        buffer_fini(&(*a)->error);
+        free(*a);
+        *a = NULL;
+}
+
+static void settle_twin(struct twin *t, enum settle how)
+{
+        t->feed->held--;
+        link_settle(&t->delivery, how);
+        free(t);
+}
+
+static void drop_dead_twins(struct attempt *a)
+{
+        for (struct twin **at = &a->twins; *at != NULL;) {
+                struct twin *t = *at;
+                if (delivery_is_live(t->delivery)) {
+                        at = &t->next;
+                        continue;
+                }
+                *at = t->next;
+                a->bytes -= delivery_size(t->delivery);
+                settle_twin(t, SETTLE_ACK);
+        }
+}
+
+void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d)
+{
+        struct twin *t = xcalloc(1, sizeof(*t));
+
+        assert(feed->tenant == a->feed->tenant);
+        drop_dead_twins(a);
+        a->bytes += delivery_size(*d);
+        t->delivery = *d;
+        t->feed = feed;
+        t->next = a->twins;
+        a->twins = t;
+        feed->held++;
+        *d = NULL;
+}
+
+void attempt_settle(struct attempt *a, enum settle how)
+{
+        while (a->twins != NULL) {
+                struct twin *t = a->twins;
+                a->twins = t->next;
+                settle_twin(t, how);
+        }
+        if (a->delivery != NULL) {
+                a->feed->held--;
+                link_settle(&a->delivery, how);
+        }
+}
+
+bool attempt_is_live(const struct attempt *a)
+{
+        if (a->delivery != NULL && delivery_is_live(a->delivery))
+                return true;
+        for (const struct twin *t = a->twins; t != NULL; t = t->next)
+                if (delivery_is_live(t->delivery))
+                        return true;
+        return false;
+}
+
+void attempt_event(const struct attempt *a, enum event_kind kind, struct event *out)
+{
+        *out = (struct event){
+                .kind = kind,
+                .run = a->job.run,
+                .attempt = a->number,
+                .copy = a->job.copy,
+                .at = clock_wall(),
+        };
+        memcpy(out->id, a->job.id, sizeof(out->id));
+        memcpy(out->tenant, a->job.tenant, sizeof(out->tenant));
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attempt.h: one delivery of a job on its way through the consumer, from its arrival until it is
+ * settled. attempt_move is the one place that changes its state. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_ATTEMPT_H
+#define WARREN_CONSUMER_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "common/amqp/link.h"
+#include "common/model/event.h"
+#include "common/model/job.h"
+#include "consumer/handlers.h"
+#include "consumer/outbox.h"
+#include "consumer/runner.h"
+#include "consumer/tenant.h"
+
+/*   arrived ─► asked ─► held ─► waiting ─► running ─► leaving ─► settled
+ *      └─ any of the later ones ─┘  └─ leaving, settled ─┘ └─► stopping
+ */
+#define ATTEMPT_STATES(X) \
+        X(STATE_ARRIVED, "arrived")   /* decoded */ \
+        X(STATE_ASKED, "asked")       /* the status-store is asked whether it ran elsewhere */ \
+        X(STATE_HELD, "held")         /* waits for its time, the last 100 ms */ \
+        X(STATE_WAITING, "waiting")   /* waits in the inbox for a worker */ \
+        X(STATE_RUNNING, "running")   /* its handler runs */ \
+        X(STATE_STOPPING, "stopping") /* its handler was told to stop */ \
+        X(STATE_LEAVING, "leaving")   /* its outcome is being published */ \
+        X(STATE_SETTLED, "settled")   /* acked or given back: about to be freed */
+
+enum attempt_state {
+#define X(code, word) code,
+        ATTEMPT_STATES(X)
+#undef X
+};
+enum { STATE_COUNT = STATE_SETTLED + 1 };
+
+/* How it leaves: what is published before its delivery is acked. */
+enum departure {
+        DEPART_COMPLETE,  /* the event `completed`, in a batch */
+        DEPART_RETRY,     /* to a delay exchange, charged */
+        DEPART_BURY,      /* to `dead` */
+        DEPART_HOP,       /* to a delay exchange, the same attempt later */
+        DEPART_FIRST_HOP, /* the same, of a job from outside that was never delayed */
+        DEPART_LANE,      /* to its tenant's lane `long` */
+};
+
+/* Zero-padded, for hashing. */
+struct attempt_key {
+        char tenant[TENANT_SIZE];
+        char id[UUID_SIZE];
+        int64_t run, number;
+        msec stamp; /* 0, or which of its messages: see attempt_key_of_message */
+};
+
+/* Another delivery of the same attempt: redelivered after a lost link, or published twice. */
+struct twin {
+        struct delivery *delivery;
+        struct feed *feed;
+        struct twin *next;
+};
+
+struct consumer;
+struct question;
+
+struct attempt {
+        struct job job; /* borrows from the delivery, and from `error` */
+        struct attempt_key key;
+        int64_t number; /* of this attempt, from 1 */
+        enum attempt_state state;
+        struct feed *feed;
+        struct delivery *delivery; /* kept for its bytes even when its connection is gone */
+        struct twin *twins;
+        size_t bytes;     /* what the deliveries take */
+        bool redelivered; /* it may have run before: the handler is told */
+        bool guarded;     /* was asked about: not again */
+        msec arrived_at;  /* monotonic */
+
+        struct attempt *prev, *next; /* of the list its state puts it in */
+        UT_hash_handle hh;
+
+        struct question *question;     /* ASKED */
+        struct consumer *consumer;     /* for the runner, which knows only the attempt */
+        const struct handler *handler; /* WAITING to LEAVING; borrowed from the set in force
+                                          while WAITING, from `set` after it */
+        struct handlers *set;          /* RUNNING to LEAVING: a reference */
+        struct run *run;               /* RUNNING, STOPPING */
+        int64_t started_us;            /* monotonic */
+        msec started_at;               /* wall */
+        msec progress_at;              /* monotonic; of the last progress event */
+        bool stopped_by_loss;          /* STOPPING: by a lost link, not to give it back */
+
+        enum departure departure; /* LEAVING */
+        struct parcel parcel;     /* LEAVING: its message on the way out */
+        struct buffer error;
+};
+
+/* Takes the delivery. The job is copied and borrows from it. */
+struct attempt *attempt_create(const struct job *job, struct feed *feed, struct delivery **d,
+                               msec mono_now);
+/* Frees it; its deliveries must have been settled. */
+void attempt_destroy(struct attempt **a);
+
+const char *attempt_state_name(enum attempt_state s);
+bool attempt_may_move(enum attempt_state from, enum attempt_state to);
+/* Asserts that the map allows it. */
+void attempt_move(struct attempt *a, enum attempt_state to);
+/* Its handler has begun, and not ended. */
+bool attempt_is_running(const struct attempt *a);
+
+/* Takes another delivery of the same attempt; the dead ones among the earlier are dropped. */
+void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d);
+/* Settles all its deliveries; those of dead connections are dropped. */
+void attempt_settle(struct attempt *a, enum settle how);
+/* One of its deliveries can still be settled. */
+bool attempt_is_live(const struct attempt *a);
+
+/* An event of this attempt, now. */
+void attempt_event(const struct attempt *a, enum event_kind kind, struct event *out);
+
+void attempt_key_of(const struct job *job, struct attempt_key *out);
+/* The key of this very message, for what may come again under the same attempt: a hop. */
+void attempt_key_of_message(const struct job *job, struct attempt_key *out);
+
+#endif

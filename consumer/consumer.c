@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * consumer.c: puts the parts together, and answers to the links, the control stream and the clock.
+ */
+#include "consumer/core.h"
+
+#include <assert.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum { TICK = 250 /* ms */, TICKS_PER_RECORD = WORKER_PERIOD / TICK, TICKS_PER_REVIEW = 4 };
+
+static void on_consume_up(void *owner)
+{
+        struct consumer *c = owner;
+
+        c->ups++;
+        c->reconnected_at = clock_mono();
+        LOG_INFO("connected", log_text("link", "consume"));
+}
+
+/* What has not started comes again, here or elsewhere. What runs goes on unless its type says
+ * otherwise, and is joined by its redelivery if that comes here. */
+static void on_consume_down(void *owner, const struct err *why)
+{
+        struct consumer *c = owner;
+        struct attempt *a, *after;
+
+        LOG_WARN("disconnected", log_text("link", "consume"), log_int("running", c->running),
+                 log_err(why));
+        intake_give_back(c, NULL);
+        HASH_ITER (hh, c->attempts, a, after) {
+                if (a->state != STATE_RUNNING || !a->handler->stop_on_link_loss)
+                        continue;
+                a->stopped_by_loss = true;
+                attempt_move(a, STATE_STOPPING);
+                run_stop(a->run, a->handler->grace);
+        }
+}
+
+static void on_refused(void *owner, struct subscription *s, const struct err *why)
+{
+        (void)owner;
+        (void)s;
+        LOG_WARN("a queue cannot be consumed; tried again", log_err(why));
+}
+
+static void on_publish_up(void *owner)
+{
+        struct consumer *c = owner;
+
+        LOG_INFO("connected", log_text("link", "publish"));
+        if (!c->draining)
+                drain_write_worker(c, WORKER_UP);
+}
+
+static void on_publish_down(void *owner, const struct err *why)
+{
+        (void)owner;
+        LOG_WARN("disconnected", log_text("link", "publish"), log_err(why));
+}
+
+static void on_publish_blocked(void *owner, bool blocked)
+{
+        (void)owner;
+        LOG_WARN(blocked ? "the broker takes no publishes: an alarm" : "the broker takes again");
+}
+
+static const struct link_events consume_events = {
+        .up = on_consume_up,
+        .down = on_consume_down,
+        .refused = on_refused,
+};
+static const struct link_events publish_events = {
+        .up = on_publish_up,
+        .down = on_publish_down,
+        .blocked = on_publish_blocked,
+};
+
+static void on_tenant(void *owner, const struct tenant_record *r)
+{
+        struct consumer *c = owner;
+        struct tenant *t = subscriptions_tenant(c->subscriptions, r);
+
+        if (t != NULL && !t->wanted)
+                intake_give_back(c, t);
+}
+
+static void on_pause(void *owner, const struct pause_record *p)
+{
+        (void)p;
+        intake_review(owner);
+}
+
+static void on_control_ready(void *owner)
+{
+        struct consumer *c = owner;
+
+        if (!c->draining)
+                subscriptions_open(c->subscriptions);
+}
+
+static const struct control_events control_events = {
+        .tenant = on_tenant,
+        .pause = on_pause,
+        .ready = on_control_ready,
+};
+
+static void on_tick(void *owner)
+{
+        struct consumer *c = owner;
+        const struct measures *ms = &c->measures;
+
+        c->ticks++;
+        metric_set(ms->active, c->running);
+        metric_set(ms->held, HASH_COUNT(c->attempts));
+        metric_set(ms->held_bytes, (double)c->held_bytes);
+        if (c->draining) {
+                if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < DRAIN_GONE)
+                        drain_write_worker(c, WORKER_DRAINING);
+                return;
+        }
+        subscriptions_adjust(c->subscriptions, clock_mono());
+        if (c->ticks % TICKS_PER_REVIEW == 0)
+                intake_thin_out(c);
+        if (c->ticks % TICKS_PER_RECORD == 0)
+                drain_write_worker(c, WORKER_UP);
+}
+
+static bool is_ready(void *owner, struct err *why)
+{
+        struct consumer *c = owner;
+
+        if (atomic_load(&c->is_draining))
+                err_set(why, ERR_UNAVAILABLE, "draining");
+        else if (!link_is_up(c->consume) || !link_is_up(c->publish))
+                err_set(why, ERR_UNAVAILABLE, "not connected to RabbitMQ");
+        else if (!control_is_ready(c->control))
+                err_set(why, ERR_UNAVAILABLE, "tenants are not yet read");
+        return !err_is_set(why);
+}
+
+static struct link_config link_settings(const struct consumer *c, const char *name)
+{
+        const struct amqp_settings *s = &c->settings->amqp;
+
+        return (struct link_config){
+                .urls = s->urls,
+                .login = s->login,
+                .password = s->password,
+                .ca_file = s->ca_file,
+                .name = name,
+        };
+}
+
+static int connect_links(struct consumer *c, struct err *e)
+{
+        AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
+        AUTO_FREE char *publish = xasprintf("consumer %s publish", c->worker);
+        AUTO_FREE char *control = xasprintf("consumer %s control", c->worker);
+        struct link_config config = link_settings(c, consume);
+
+        c->consume = link_create(&config, &consume_events, c, c->loop, e);
+        config.name = publish;
+        config.resend = true;
+        if (c->consume != NULL)
+                c->publish = link_create(&config, &publish_events, c, c->loop, e);
+        if (c->publish == NULL)
+                return -1;
+        c->outbox = outbox_create(c->publish, c->loop, c->measures.confirm);
+        c->events = events_create(c->loop, c->outbox, c->worker, leaving_kept, c);
+        c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
+                                                intake_delivery, c);
+        config = link_settings(c, control);
+        c->control = control_create(&config, &control_events, c, c->loop, e);
+        return c->control == NULL ? -1 : 0;
+}
+
+/* The path of a program: as set, else beside this one. Owned. */
+static char *program_path(const char *set, const char *name)
+{
+        char self[PATH_MAX];
+        ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+        if (set != NULL)
+                return xstrdup(set);
+        self[length < 0 ? 0 : length] = '\0';
+        return xasprintf("%s/%s", dirname(self), name);
+}
+
+static int start_runner(struct consumer *c, struct err *e)
+{
+        AUTO_FREE char *host = program_path(c->settings->host_program, "warren-plugin-host");
+        AUTO_FREE char *launch = program_path(c->settings->launch_program, "warren-launch");
+        const struct runner_config config = {
+                .host_program = host,
+                .launch_program = launch,
+                .loop = c->loop,
+                .metrics = c->metrics,
+        };
+
+        c->handlers = handlers_load(c->settings->handlers, e);
+        if (c->handlers == NULL)
+                return -1;
+        c->runner = runner_create(&config, e);
+        if (c->runner == NULL || runner_use(c->runner, c->handlers, e) != 0)
+                return -1;
+        runner_on_room(c->runner, work_room, c);
+        return 0;
+}
+
+static int start_inquiry(struct consumer *c, struct err *e)
+{
+        const struct inquiry_config config = {
+                .url = c->settings->status_store_url,
+                .token = c->settings->internal_token,
+                .loop = c->loop,
+                .answered = intake_answered,
+                .owner = c,
+        };
+
+        c->inquiry = inquiry_create(&config, e);
+        return c->inquiry == NULL ? -1 : 0;
+}
+
+static int listen_for_health(struct consumer *c, struct err *e)
+{
+        const struct health_config config = {
+                .address = c->settings->address,
+                .port = (uint16_t)c->settings->health_port,
+                .metrics = c->metrics,
+                .ready = is_ready,
+                .owner = c,
+        };
+
+        c->health = health_create(&config, e);
+        return c->health == NULL ? -1 : 0;
+}
+
+struct consumer *consumer_create(const struct consumer_settings *s, struct service *service,
+                                 struct err *e)
+{
+        AUTO(consumer) c = xcalloc(1, sizeof(*c));
+
+        c->settings = s;
+        c->service = service;
+        c->loop = service_loop(service);
+        c->started_at = clock_wall();
+        if (s->worker != NULL)
+                snprintf(c->worker, sizeof(c->worker), "%s", s->worker);
+        else
+                worker_name(c->worker);
+        c->metrics = metrics_create("consumer");
+        measures_init(&c->measures, c->metrics);
+        metric_set(c->measures.slots, (double)s->concurrency);
+        c->recent = recent_create(RECENT_MAX);
+        c->holding = holding_create(c->loop, intake_due, c);
+        c->tick = alarm_create(c->loop, on_tick, c);
+        c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
+        if (start_runner(c, e) != 0 || start_inquiry(c, e) != 0 || connect_links(c, e) != 0 ||
+            listen_for_health(c, e) != 0)
+                return NULL;
+        alarm_set_every(c->tick, TICK);
+        return TAKE(c);
+}
+
+/* Runs were killed with the runner, and parcels dropped with their link. */
+static void drop_attempts(struct consumer *c)
+{
+        struct attempt *a, *after;
+
+        HASH_ITER (hh, c->attempts, a, after) {
+                if (a->state == STATE_RUNNING)
+                        attempt_move(a, STATE_STOPPING);
+                leaving_end(c, a, SETTLE_REQUEUE);
+        }
+}
+
+void consumer_destroy(struct consumer **consumer)
+{
+        struct consumer *c = *consumer;
+
+        if (c == NULL)
+                return;
+        c->draining = true;
+        if (c->subscriptions != NULL)
+                subscriptions_close(c->subscriptions);
+        health_destroy(&c->health);
+        intake_give_back(c, NULL);
+        inquiry_destroy(&c->inquiry);
+        control_destroy(&c->control);
+        runner_destroy(&c->runner);
+        link_destroy(&c->publish);
+        drop_attempts(c);
+        events_destroy(&c->events);
+        outbox_destroy(&c->outbox);
+        subscriptions_destroy(&c->subscriptions);
+        link_destroy(&c->consume);
+        alarm_destroy(&c->tick);
+        alarm_destroy(&c->drain_alarm);
+        holding_destroy(&c->holding);
+        recent_destroy(&c->recent);
+        handlers_destroy(&c->handlers);
+        metrics_destroy(&c->metrics);
+        free(c);
+        *consumer = NULL;
+}
+
+void consumer_reload(struct consumer *c)
+{
+        struct err why = {0};
+        AUTO(handlers) fresh = handlers_load(c->settings->handlers, &why);
+
+        if (fresh == NULL || runner_use(c->runner, fresh, &why) != 0) {
+                LOG_ERROR("handlers were not read again; the old ones stay in force",
+                          log_err(&why));
+                return;
+        }
+        handlers_destroy(&c->handlers);
+        c->handlers = TAKE(fresh);
+        LOG_INFO("handlers were read again",
+                 log_int("types", (int64_t)handlers_count(c->handlers)));
+        intake_review(c);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * core.h: what the parts of the consumer share: intake.c (what comes), work.c (what runs),
+ * leaving.c (what goes), drain.c (the end), consumer.c (how it is put together).
+ */
+#ifndef WARREN_CONSUMER_CORE_H
+#define WARREN_CONSUMER_CORE_H
+
+#include <stdatomic.h>
+
+#include "common/clients/control.h"
+#include "common/http/health.h"
+#include "consumer/alarm.h"
+#include "consumer/attempt.h"
+#include "consumer/consumer.h"
+#include "consumer/events.h"
+#include "consumer/holding.h"
+#include "consumer/inbox.h"
+#include "consumer/inquiry.h"
+#include "consumer/measures.h"
+#include "consumer/outbox.h"
+#include "consumer/recent.h"
+#include "consumer/subscriptions.h"
+#include "consumer/worker.h"
+
+enum { RECENT_MAX = 16384 }; /* finished attempts remembered */
+
+enum drain_phase {
+        DRAIN_NONE,
+        DRAIN_FINISHING, /* what runs may end */
+        DRAIN_STOPPING,  /* it was told to stop */
+        DRAIN_GONE,      /* everything has ended: that is being told */
+        DRAIN_LINKS,     /* the links close */
+};
+
+struct consumer {
+        const struct consumer_settings *settings;
+        struct service *service;
+        uv_loop_t *loop;
+        char worker[WORKER_NAME_SIZE];
+        msec started_at; /* wall */
+
+        struct link *consume, *publish;
+        struct control *control;
+        struct metrics *metrics;
+        struct measures measures;
+        struct health *health;
+        struct handlers *handlers;
+        struct runner *runner;
+        struct subscriptions *subscriptions;
+        struct holding *holding;
+        struct inquiry *inquiry;
+        struct outbox *outbox;
+        struct events *events;
+        struct recent *recent;
+        struct alarm *tick;
+        struct alarm *drain_alarm;
+
+        struct attempt *attempts; /* all of them, by key */
+        struct inbox inbox;
+        unsigned running;
+        size_t held_bytes;
+        unsigned ticks;
+        unsigned ups;        /* times the consuming link came up */
+        msec reconnected_at; /* monotonic */
+        bool dispatching;
+
+        bool draining; /* takes and starts nothing more */
+        enum drain_phase phase;
+        msec drain_until;        /* monotonic: then what runs is stopped */
+        msec grace;              /* the longest of what was stopped */
+        atomic_bool is_draining; /* for readyz, on another thread */
+};
+
+/* intake.c */
+void intake_delivery(void *owner, struct feed *f, struct delivery *d);
+void intake_answered(void *owner, struct attempt *a, const struct guard_answer *answer);
+void intake_due(void *owner, struct attempt *a);
+/* Takes an attempt that has not started away from where it waits. */
+void intake_withdraw(struct consumer *c, struct attempt *a);
+/* Gives back, or drops when its connection has gone, every attempt that has not started; of one
+ * tenant, or of all when NULL. */
+void intake_give_back(struct consumer *c, const struct tenant *of);
+/* What waits is looked at again under the handlers and pauses now in force. */
+void intake_review(struct consumer *c);
+/* Sends on what waits behind a type that is at its own limit. */
+void intake_thin_out(struct consumer *c);
+
+/* work.c */
+/* Starts what can start. */
+void work_dispatch(struct consumer *c);
+void work_room(void *owner);
+
+/* leaving.c */
+void leaving_complete(struct consumer *c, struct attempt *a, const struct run_end *end);
+/* By a->departure, which an outcome_ function has set. */
+void leaving_begin(struct consumer *c, struct attempt *a);
+void leaving_kept(void *owner, struct attempt *a);
+/* Settles and frees it. */
+void leaving_end(struct consumer *c, struct attempt *a, enum settle how);
+void leaving_account(struct consumer *c);
+
+/* drain.c */
+void drain_step(struct consumer *c);
+void drain_on_alarm(void *owner);
+void drain_write_worker(struct consumer *c, enum worker_state state);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * events.c: one open batch, and those on their way. Batches are used again, with their buffers.
+ */
+#include "consumer/events.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/base/memory.h"
+#include "consumer/alarm.h"
+
+enum { SPARE_MAX = 8 }; /* batches kept for use again */
+
+struct batch {
+        struct parcel parcel; /* first: the parcel is the batch */
+        struct buffer lines;
+        unsigned count;
+        struct attempt *closes[EVENTS_MAX];
+        unsigned close_count;
+        struct batch *prev, *next;
+};
+
+struct events {
+        struct outbox *outbox;
+        const char *app_id;
+        kept_fn *kept;
+        void *owner;
+        struct batch *open; /* NULL: no line yet */
+        struct batch *sent; /* on their way */
+        struct batch *spare;
+        unsigned spare_count;
+        struct alarm *alarm;   /* rings when the open batch has reached its age */
+        uv_prepare_t *prepare; /* looks before the loop sleeps */
+};
+
+static void batch_destroy(struct batch **b)
+{
+        buffer_fini(&(*b)->lines);
+        free(*b);
+        *b = NULL;
+}
+
+static void put_aside(struct events *ev, struct batch *b)
+{
+        buffer_clear(&b->lines);
+        b->count = b->close_count = 0;
+        if (ev->spare_count >= SPARE_MAX || b->lines.size > 2 * (size_t)EVENTS_BYTES_MAX) {
+                batch_destroy(&b);
+                return;
+        }
+        LL_PREPEND(ev->spare, b);
+        ev->spare_count++;
+}
+
+static void on_kept(void *owner, struct parcel *p)
+{
+        struct events *ev = owner;
+        struct batch *b = (struct batch *)p;
+
+        DL_DELETE(ev->sent, b);
+        for (unsigned i = 0; i < b->close_count; i++)
+                ev->kept(ev->owner, b->closes[i]);
+        put_aside(ev, b);
+}
+
+static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
+{
+        const struct batch *b = (const struct batch *)p;
+        const struct events *ev = p->owner;
+        struct message *m = &out->message;
+
+        (void)again; /* events may be repeated */
+        memset(m, 0, offsetof(struct message, headers));
+        m->exchange = bytes_of_text("events");
+        m->routing_key = bytes_of_text("");
+        m->content_type = bytes_of_text(EVENTS_CONTENT_TYPE);
+        m->app_id = bytes_of_text(ev->app_id);
+        m->timestamp = now / 1000;
+        m->delivery_mode = 2;
+        m->header_count = 0;
+        m->properties = (struct bytes){0};
+        m->body = buffer_bytes(&b->lines);
+}
+
+static void flush(struct events *ev)
+{
+        struct batch *b = ev->open;
+
+        if (b == NULL)
+                return;
+        ev->open = NULL;
+        alarm_stop(ev->alarm);
+        DL_APPEND(ev->sent, b);
+        b->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = ev};
+        outbox_post(ev->outbox, &b->parcel);
+}
+
+static void on_alarm(void *owner)
+{
+        flush(owner);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+        struct events *ev = prepare->data;
+
+        if (ev->open == NULL)
+                return;
+        if (ev->sent == NULL)
+                flush(ev);
+        else if (!alarm_is_set(ev->alarm))
+                alarm_set(ev->alarm, EVENTS_AGE);
+}
+
+struct events *events_create(uv_loop_t *loop, struct outbox *o, const char *app_id, kept_fn *kept,
+                             void *owner)
+{
+        struct events *ev = xcalloc(1, sizeof(*ev));
+
+        ev->outbox = o;
+        ev->app_id = app_id;
+        ev->kept = kept;
+        ev->owner = owner;
+        ev->alarm = alarm_create(loop, on_alarm, ev);
+        ev->prepare = xcalloc(1, sizeof(*ev->prepare));
+        ev->prepare->data = ev;
+        int failed = uv_prepare_init(loop, ev->prepare);
+        assert(failed == 0);
+        failed = uv_prepare_start(ev->prepare, on_prepare);
+        assert(failed == 0);
+        (void)failed;
+        return ev;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+        free(handle);
+}
+
+static void destroy_list(struct batch *list)
+{
+        while (list != NULL) {
+                struct batch *b = list;
+                list = b->next;
+                batch_destroy(&b);
+        }
+}
+
+void events_destroy(struct events **ev)
+{
+        if (*ev == NULL)
+                return;
+        if ((*ev)->open != NULL)
+                batch_destroy(&(*ev)->open);
+        destroy_list((*ev)->sent);
+        destroy_list((*ev)->spare);
+        alarm_destroy(&(*ev)->alarm);
+        uv_close((uv_handle_t *)(*ev)->prepare, on_closed);
+        free(*ev);
+        *ev = NULL;
+}
+
+static struct batch *open_batch(struct events *ev)
+{
+        if (ev->open != NULL)
+                return ev->open;
+        if (ev->spare == NULL) {
+                ev->open = xcalloc(1, sizeof(*ev->open));
+                return ev->open;
+        }
+        ev->open = ev->spare;
+        LL_DELETE(ev->spare, ev->open);
+        ev->spare_count--;
+        return ev->open;
+}
+
+void events_add(struct events *ev, const struct event *e, struct attempt *closes)
+{
+        struct batch *b = open_batch(ev);
+
+        event_write(e, &b->lines);
+        b->count++;
+        if (closes != NULL)
+                b->closes[b->close_count++] = closes;
+        if (b->count == EVENTS_MAX || b->lines.length >= EVENTS_BYTES_MAX)
+                flush(ev);
+}
+
+bool events_are_pending(const struct events *ev)
+{
+        return ev->open != NULL || ev->sent != NULL;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guard.c: which deliveries are asked about, and what the answer means.
+ */
+#include "consumer/guard.h"
+
+#include <string.h>
+
+bool guard_is_wanted(const struct guard_view *v, msec now)
+{
+        msec since = v->queued_at > 0 ? v->queued_at : v->submitted_at;
+
+        if (v->redelivered || v->again)
+                return true;
+        if (v->attempt > 0 && v->reconnected)
+                return true;
+        return now - since > MSEC_DAY;
+}
+
+bool guard_state_parse(struct bytes word, enum guard_state *out)
+{
+        static const char *const words[] = {
+                [GUARD_UNKNOWN] = "unknown",       [GUARD_OPEN] = "open",
+                [GUARD_RUNNING] = "running",       [GUARD_CLOSED] = "closed",
+                [GUARD_SUPERSEDED] = "superseded",
+        };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+                if (bytes_equal_text(word, words[i])) {
+                        *out = (enum guard_state)i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+enum guard_step guard_judge(const struct guard_answer *a, const char *me)
+{
+        switch (a->state) {
+        case GUARD_CLOSED:
+        case GUARD_SUPERSEDED:
+                return GUARD_DROP;
+        case GUARD_SILENT:
+                return GUARD_RUN_AGAIN;
+        case GUARD_RUNNING:
+                if (a->worker_alive && strcmp(a->worker, me) != 0)
+                        return GUARD_WAIT;
+                break;
+        case GUARD_UNKNOWN:
+        case GUARD_OPEN:
+                break;
+        }
+        if (a->starts >= GUARD_POISON_STARTS)
+                return GUARD_BURY;
+        return a->state == GUARD_RUNNING || a->starts > 0 ? GUARD_RUN_AGAIN : GUARD_RUN;
+}

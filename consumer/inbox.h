@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * inbox.h: the attempts that wait for a worker, per tenant and priority, oldest first. Tenants with
+ * something waiting form a ring. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_INBOX_H
+#define WARREN_CONSUMER_INBOX_H
+
+#include "consumer/attempt.h"
+#include "consumer/tenant.h"
+
+struct inbox {
+        struct tenant *ring;
+        unsigned tenants; /* in the ring */
+        unsigned count;   /* attempts waiting */
+};
+
+/* The attempt must be WAITING or about to be. */
+void inbox_add(struct inbox *in, struct attempt *a);
+void inbox_remove(struct inbox *in, struct attempt *a);
+/* Calls each for every waiting attempt, which it may remove. */
+void inbox_each(struct inbox *in, void (*each)(void *owner, struct attempt *a), void *owner);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * intake.c: what becomes of a delivery: it joins one that is here already, is dropped, sent on,
+ * buried, asked about, held until its time, or waits for a worker.
+ */
+#include "consumer/core.h"
+
+#include "common/base/log.h"
+#include "common/model/delay.h"
+#include "consumer/intake_step.h"
+#include "consumer/outcome.h"
+
+static void wait_for_worker(struct consumer *c, struct attempt *a, const struct handler *h)
+{
+        attempt_move(a, STATE_WAITING);
+        a->handler = h;
+        inbox_add(&c->inbox, a);
+}
+
+static void bury_unhandled(struct consumer *c, struct attempt *a)
+{
+        char text[128];
+
+        snprintf(text, sizeof(text), "no handler for type %s", a->job.type);
+        outcome_bury(a, REASON_NO_HANDLER, bytes_of_text(text));
+        leaving_begin(c, a);
+}
+
+static bool is_suspect(const struct consumer *c, const struct attempt *a, msec now)
+{
+        const struct guard_view v = {
+                .redelivered = a->delivery->redelivered,
+                .again = a->job.again,
+                .attempt = a->job.attempt,
+                .reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < GUARD_RECONNECT,
+                .queued_at = a->job.queued_at,
+                .submitted_at = a->job.submitted_at,
+        };
+
+        return !a->guarded && guard_is_wanted(&v, now);
+}
+
+/* Decides what an attempt that has not started does next. */
+static void consider(struct consumer *c, struct attempt *a)
+{
+        msec now = clock_wall();
+        const struct handler *h = handlers_find(c->handlers, a->job.type);
+        const struct intake_view view = {
+                .job = &a->job,
+                .handler = h,
+                .paused = control_type_is_paused(c->control, a->job.type),
+                .suspect = is_suspect(c, a, now),
+        };
+
+        switch (intake_step(&view, now)) {
+        case INTAKE_TRAVEL:
+                outcome_travel(a);
+                leaving_begin(c, a);
+                return;
+        case INTAKE_NO_HANDLER:
+                bury_unhandled(c, a);
+                return;
+        case INTAKE_LANE:
+                outcome_move_to_long(a);
+                leaving_begin(c, a);
+                return;
+        case INTAKE_PAUSED:
+                outcome_hop(a, OUTCOME_PAUSE, now);
+                leaving_begin(c, a);
+                return;
+        case INTAKE_ASK:
+                attempt_move(a, STATE_ASKED);
+                inquiry_ask(c->inquiry, a);
+                return;
+        case INTAKE_HOLD:
+                attempt_move(a, STATE_HELD);
+                holding_add(c->holding, a);
+                return;
+        case INTAKE_RUN:
+                wait_for_worker(c, a, h);
+                return;
+        }
+}
+
+static struct attempt *admit(struct consumer *c, const struct job *job, struct feed *f,
+                             struct delivery **d)
+{
+        struct attempt *a = attempt_create(job, f, d, clock_mono());
+
+        a->consumer = c;
+        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
+        c->held_bytes += a->bytes;
+        leaving_account(c);
+        return a;
+}
+
+static void bury_malformed(struct consumer *c, struct job *job, struct feed *f, struct delivery **d,
+                           const struct err *why)
+{
+        outcome_disown(job, f, (*d)->message.body);
+        struct attempt *a = admit(c, job, f, d);
+        outcome_bury(a, REASON_MALFORMED, bytes_of_text(why->text));
+        leaving_begin(c, a);
+}
+
+/* Another delivery of an attempt that is here: settled with it. */
+static void join(struct consumer *c, struct attempt *a, struct feed *f, struct delivery **d)
+{
+        if (attempt_is_running(a))
+                LOG_INFO("a redelivery joins the attempt that runs here",
+                         log_text("job", a->job.id), log_int("attempt", a->number));
+        c->held_bytes -= a->bytes;
+        attempt_join(a, f, d);
+        c->held_bytes += a->bytes;
+}
+
+/* It was finished here, and only the ack was lost. */
+static bool was_finished(const struct consumer *c, const struct job *job,
+                         const struct attempt_key *key, const struct delivery *d)
+{
+        struct attempt_key message;
+
+        if (recent_has(c->recent, key))
+                return true;
+        if (!d->redelivered)
+                return false;
+        attempt_key_of_message(job, &message);
+        return recent_has(c->recent, &message);
+}
+
+void intake_delivery(void *owner, struct feed *f, struct delivery *d)
+{
+        struct consumer *c = owner;
+        const struct job_limits limits = {.payload_max = (size_t)c->settings->payload_max};
+        struct job job;
+        struct attempt_key key;
+        struct attempt *here;
+        struct err why = {0};
+
+        if (c->draining) {
+                link_settle(&d, SETTLE_REQUEUE);
+                return;
+        }
+        if (job_decode(&d->message, &limits, clock_wall(), &job, &why) != 0) {
+                bury_malformed(c, &job, f, &d, &why);
+                return;
+        }
+        /* What it is called on its way does not matter: it is the queue's tenant's. */
+        memcpy(job.tenant, f->tenant->name, sizeof(job.tenant));
+        job.lane = f->lane;
+        attempt_key_of(&job, &key);
+        HASH_FIND(hh, c->attempts, &key, sizeof(key), here);
+        if (here != NULL) {
+                join(c, here, f, &d);
+                return;
+        }
+        if (was_finished(c, &job, &key, d)) {
+                metric_increment(c->measures.guarded, 1, "remembered");
+                link_settle(&d, SETTLE_ACK);
+                return;
+        }
+        consider(c, admit(c, &job, f, &d));
+        work_dispatch(c);
+}
+
+static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
+{
+        char text[128];
+
+        snprintf(text, sizeof(text), "started %lld times by workers that died", (long long)starts);
+        a->job.attempt = a->number;
+        outcome_bury(a, REASON_POISON, bytes_of_text(text));
+        leaving_begin(c, a);
+}
+
+void intake_answered(void *owner, struct attempt *a, const struct guard_answer *answer)
+{
+        static const char *const verdicts[] = {
+                [GUARD_RUN] = "run",   [GUARD_RUN_AGAIN] = "run_again", [GUARD_DROP] = "dropped",
+                [GUARD_WAIT] = "wait", [GUARD_BURY] = "poison",
+        };
+        struct consumer *c = owner;
+        enum guard_step step = guard_judge(answer, c->worker);
+
+        metric_increment(c->measures.guarded, 1, verdicts[step]);
+        a->guarded = true;
+        switch (step) {
+        case GUARD_RUN_AGAIN:
+                a->redelivered = true;
+                consider(c, a);
+                break;
+        case GUARD_RUN:
+                consider(c, a);
+                break;
+        case GUARD_DROP:
+                leaving_end(c, a, SETTLE_ACK);
+                break;
+        case GUARD_WAIT:
+                a->redelivered = true;
+                outcome_hop(a, GUARD_HOP, clock_wall());
+                leaving_begin(c, a);
+                break;
+        case GUARD_BURY:
+                bury_poison(c, a, answer->starts);
+                break;
+        }
+        work_dispatch(c);
+}
+
+void intake_due(void *owner, struct attempt *a)
+{
+        struct consumer *c = owner;
+
+        consider(c, a);
+        work_dispatch(c);
+}
+
+void intake_withdraw(struct consumer *c, struct attempt *a)
+{
+        switch (a->state) {
+        case STATE_ASKED:
+                inquiry_withdraw(c->inquiry, a);
+                break;
+        case STATE_HELD:
+                holding_remove(c->holding, a);
+                break;
+        case STATE_WAITING:
+                inbox_remove(&c->inbox, a);
+                break;
+        case STATE_ARRIVED:
+        case STATE_RUNNING:
+        case STATE_STOPPING:
+        case STATE_LEAVING:
+        case STATE_SETTLED:
+                break;
+        }
+}
+
+static bool is_unstarted(const struct attempt *a)
+{
+        return a->state == STATE_ASKED || a->state == STATE_HELD || a->state == STATE_WAITING;
+}
+
+void intake_give_back(struct consumer *c, const struct tenant *of)
+{
+        struct attempt *a, *after;
+
+        HASH_ITER (hh, c->attempts, a, after) {
+                if (!is_unstarted(a) || (of != NULL && a->feed->tenant != of))
+                        continue;
+                intake_withdraw(c, a);
+                leaving_end(c, a, SETTLE_REQUEUE);
+        }
+}
+
+static void review(void *owner, struct attempt *a)
+{
+        struct consumer *c = owner;
+        const struct handler *h = handlers_find(c->handlers, a->job.type);
+
+        if (h != NULL && !control_type_is_paused(c->control, a->job.type)) {
+                a->handler = h;
+                return;
+        }
+        inbox_remove(&c->inbox, a);
+        if (h == NULL) {
+                bury_unhandled(c, a);
+                return;
+        }
+        outcome_hop(a, OUTCOME_PAUSE, clock_wall());
+        leaving_begin(c, a);
+}
+
+void intake_review(struct consumer *c)
+{
+        inbox_each(&c->inbox, review, c);
+        work_dispatch(c);
+}
+
+enum {
+        CROWD_TYPES = 32,
+        CROWD_AFTER = 1000 /* ms that an attempt waits behind its type's limit */
+};
+
+/* How many attempts of each limited type stay, seen from the oldest. */
+struct crowd {
+        struct consumer *consumer;
+        msec now;
+        struct {
+                const struct handler *handler;
+                int64_t stay;
+        } types[CROWD_TYPES];
+        size_t count;
+};
+
+static bool may_stay(struct crowd *crowd, const struct handler *h)
+{
+        for (size_t i = 0; i < crowd->count; i++) {
+                if (crowd->types[i].handler == h)
+                        return crowd->types[i].stay-- > 0;
+        }
+        if (crowd->count < CROWD_TYPES) {
+                crowd->types[crowd->count].handler = h;
+                crowd->types[crowd->count++].stay = h->concurrency - 1;
+        }
+        return true;
+}
+
+static void thin_out(void *owner, struct attempt *a)
+{
+        struct crowd *crowd = owner;
+        struct consumer *c = crowd->consumer;
+
+        if (a->handler->concurrency == 0 || runner_has_room(c->runner, a->handler))
+                return;
+        if (may_stay(crowd, a->handler) || crowd->now - a->arrived_at < CROWD_AFTER)
+                return;
+        inbox_remove(&c->inbox, a);
+        outcome_hop(a, OUTCOME_PAUSE, clock_wall());
+        leaving_begin(c, a);
+}
+
+void intake_thin_out(struct consumer *c)
+{
+        struct crowd crowd = {.consumer = c, .now = clock_mono()};
+
+        if (c->running < (unsigned)c->settings->concurrency)
+                inbox_each(&c->inbox, thin_out, &crowd);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * leaving.c: publishes how an attempt ended, and acknowledges it when the broker has that.
+ */
+#include "consumer/core.h"
+
+#include <assert.h>
+
+#include "common/base/log.h"
+#include "consumer/outcome.h"
+
+static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
+{
+        const struct attempt *a =
+                (const struct attempt *)((const char *)p - offsetof(struct attempt, parcel));
+
+        outcome_encode(a, again, now, out);
+}
+
+static void on_kept(void *owner, struct parcel *p)
+{
+        struct attempt *a = (struct attempt *)((char *)p - offsetof(struct attempt, parcel));
+
+        leaving_kept(owner, a);
+}
+
+static void count(struct consumer *c, const struct attempt *a)
+{
+        const struct measures *ms = &c->measures;
+        const char *type = a->job.type;
+
+        switch (a->departure) {
+        case DEPART_COMPLETE:
+                metric_increment(ms->processed, 1, type, "completed");
+                break;
+        case DEPART_RETRY:
+                metric_increment(ms->processed, 1, type, "retried");
+                metric_increment(ms->failed, 1, type, error_kind_word(a->job.error_kind));
+                metric_increment(ms->retries, 1, type);
+                break;
+        case DEPART_BURY:
+                metric_increment(ms->processed, 1, type, "dead");
+                metric_increment(ms->failed, 1, type, reason_word(a->job.reason));
+                LOG_WARN("job buried", log_text("job", a->job.id),
+                         log_text("tenant", a->job.tenant), log_text("type", type),
+                         log_int("run", a->job.run), log_int("attempt", a->job.attempt),
+                         log_text("reason", reason_word(a->job.reason)),
+                         log_bytes("error", a->job.error), log_text("trace", a->job.traceparent));
+                break;
+        case DEPART_HOP:
+        case DEPART_FIRST_HOP:
+        case DEPART_LANE:
+                break;
+        }
+}
+
+void leaving_complete(struct consumer *c, struct attempt *a, const struct run_end *end)
+{
+        struct event e;
+
+        attempt_move(a, STATE_LEAVING);
+        count(c, a);
+        attempt_event(a, EVENT_COMPLETED, &e);
+        e.ms = end->duration;
+        e.result = end->result;
+        events_add(c->events, &e, a);
+}
+
+void leaving_begin(struct consumer *c, struct attempt *a)
+{
+        assert(a->departure != DEPART_COMPLETE);
+        attempt_move(a, STATE_LEAVING);
+        count(c, a);
+        a->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = c};
+        outbox_post(c->outbox, &a->parcel);
+}
+
+/* An attempt that is over never comes again; a hop does, so only its message is remembered. */
+static void remember(struct consumer *c, const struct attempt *a)
+{
+        struct attempt_key message;
+
+        switch (a->departure) {
+        case DEPART_COMPLETE:
+        case DEPART_RETRY:
+        case DEPART_BURY:
+                recent_add(c->recent, &a->key);
+                break;
+        case DEPART_HOP:
+        case DEPART_FIRST_HOP:
+        case DEPART_LANE:
+                attempt_key_of_message(&a->job, &message);
+                recent_add(c->recent, &message);
+                break;
+        }
+}
+
+void leaving_kept(void *owner, struct attempt *a)
+{
+        struct consumer *c = owner;
+
+        remember(c, a);
+        leaving_end(c, a, SETTLE_ACK);
+        if (c->draining)
+                drain_step(c);
+}
+
+void leaving_account(struct consumer *c)
+{
+        size_t most = (size_t)c->settings->held_max;
+
+        if (c->held_bytes > most)
+                subscriptions_set_full(c->subscriptions, true);
+        else if (c->held_bytes < most / 4 * 3)
+                subscriptions_set_full(c->subscriptions, false);
+}
+
+void leaving_end(struct consumer *c, struct attempt *a, enum settle how)
+{
+        attempt_move(a, STATE_SETTLED);
+        attempt_settle(a, how);
+        HASH_DEL(c->attempts, a);
+        c->held_bytes -= a->bytes;
+        attempt_destroy(&a);
+        leaving_account(c);
+}

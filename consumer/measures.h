@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * measures.h: the consumer's metrics (docs/http.md), each under one name.
+ */
+#ifndef WARREN_CONSUMER_MEASURES_H
+#define WARREN_CONSUMER_MEASURES_H
+
+#include "common/metrics/metrics.h"
+
+struct measures {
+        struct metric *processed;  /* type, status */
+        struct metric *failed;     /* type, reason */
+        struct metric *retries;    /* type */
+        struct metric *processing; /* type */
+        struct metric *wait;       /* priority */
+        struct metric *confirm;
+        struct metric *guarded; /* verdict */
+        struct metric *active, *held, *held_bytes, *slots;
+};
+
+void measures_init(struct measures *ms, struct metrics *m);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outbox.c: a queue before the link's window, and another try for what ended unknown.
+ */
+#include "consumer/outbox.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "consumer/alarm.h"
+
+enum { RETRY_AFTER = 500 }; /* ms after a try that ended unknown */
+
+struct outbox {
+        struct link *link;
+        struct alarm *alarm;
+        struct metric *confirm_seconds;
+        struct parcel *waiting;
+        unsigned in_flight, count;
+        struct job_message *scratch; /* large, and cleared field by field by its encoders */
+};
+
+static void send_waiting(struct outbox *o);
+
+static void on_alarm(void *owner)
+{
+        send_waiting(owner);
+}
+
+struct outbox *outbox_create(struct link *l, uv_loop_t *loop, struct metric *confirm_seconds)
+{
+        struct outbox *o = xcalloc(1, sizeof(*o));
+
+        o->link = l;
+        o->alarm = alarm_create(loop, on_alarm, o);
+        o->confirm_seconds = confirm_seconds;
+        o->scratch = xcalloc(1, sizeof(*o->scratch));
+        return o;
+}
+
+void outbox_destroy(struct outbox **o)
+{
+        if (*o == NULL)
+                return;
+        alarm_destroy(&(*o)->alarm);
+        free((*o)->scratch);
+        free(*o);
+        *o = NULL;
+}
+
+unsigned outbox_count(const struct outbox *o)
+{
+        return o->count;
+}
+
+static const char *result_word(enum link_result r)
+{
+        switch (r) {
+        case LINK_CONFIRMED:
+                return "confirmed";
+        case LINK_RETURNED:
+                return "returned";
+        case LINK_NACKED:
+                return "nacked";
+        case LINK_EXPIRED:
+                return "expired";
+        case LINK_CLOSED:
+                return "closed";
+        }
+        return "";
+}
+
+static void on_result(void *owner, enum link_result result)
+{
+        struct parcel *p = owner;
+        struct outbox *o = p->outbox;
+
+        o->in_flight--;
+        if (result == LINK_CONFIRMED) {
+                o->count--;
+                metric_observe(o->confirm_seconds, (double)(clock_mono_us() - p->sent_us) / 1e6);
+                p->kept(p->owner, p);
+                if (o->waiting != NULL && !alarm_is_set(o->alarm))
+                        send_waiting(o);
+                return;
+        }
+        LOG_WARN("a publish ended unknown and is made again",
+                 log_text("result", result_word(result)));
+        p->again = true;
+        DL_APPEND(o->waiting, p);
+        if (!alarm_is_set(o->alarm))
+                alarm_set(o->alarm, RETRY_AFTER);
+}
+
+static int send_one(struct outbox *o, struct parcel *p)
+{
+        struct err why = {0};
+        const struct publish_wait wait = {.done = on_result, .owner = p};
+
+        p->encode(p, p->again, clock_wall(), o->scratch);
+        p->sent_us = clock_mono_us();
+        if (link_publish(o->link, &o->scratch->message, &wait, &why) != 0) {
+                /* A full window empties by itself; anything else is worth a pause. */
+                if ((why.code != ERR_FULL || o->in_flight == 0) && !alarm_is_set(o->alarm))
+                        alarm_set(o->alarm, RETRY_AFTER);
+                return -1;
+        }
+        o->in_flight++;
+        return 0;
+}
+
+static void send_waiting(struct outbox *o)
+{
+        while (o->waiting != NULL) {
+                struct parcel *p = o->waiting;
+                if (send_one(o, p) != 0)
+                        return;
+                DL_DELETE(o->waiting, p);
+        }
+}
+
+void outbox_post(struct outbox *o, struct parcel *p)
+{
+        assert(p->encode != NULL && p->kept != NULL);
+        p->outbox = o;
+        p->again = false;
+        o->count++;
+        if (o->waiting != NULL || send_one(o, p) != 0)
+                DL_APPEND(o->waiting, p);
+}

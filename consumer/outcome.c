@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outcome.c: from the end of an attempt to what is published about it.
+ */
+#include "consumer/outcome.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set_error(struct attempt *a, enum error_kind kind, struct bytes text)
+{
+        size_t length = text.length > JOB_ERROR_MAX ? JOB_ERROR_MAX : text.length;
+
+        /* Not within a character. */
+        while (length < text.length && length > 0 &&
+               ((unsigned char)text.data[length] & 0xC0) == 0x80)
+                length--;
+        buffer_clear(&a->error);
+        buffer_add(&a->error, text.data, length);
+        a->job.error = buffer_bytes(&a->error);
+        a->job.error_kind = kind;
+}
+
+/* What was true of the message that came is not of the one that goes. */
+static void forget_journey(struct job *job)
+{
+        job->hop = false;
+        job->again = false;
+        job->due_at = 0;
+        job->reason = REASON_NONE;
+        job->burial[0] = '\0';
+        job->claimed_id[0] = '\0';
+}
+
+static void bury(struct attempt *a, enum reason reason)
+{
+        a->departure = DEPART_BURY;
+        a->job.reason = reason;
+        uuid7(a->job.burial);
+}
+
+/* Its handler was stopped because the link was lost: it is tried again, and not charged. It is not
+ * given back: whoever got the job meanwhile finds it running here, and hops until it is not. */
+static void try_again_uncharged(struct attempt *a, double chance, msec now)
+{
+        if (a->job.max_retries < JOB_MAX_RETRIES_MAX)
+                a->job.max_retries++;
+        a->departure = DEPART_RETRY;
+        a->job.run_at = now + retry_backoff(&a->handler->retry, 1, chance);
+        set_error(a, ERROR_KIND_ERROR,
+                  bytes_of_text("stopped: the connection to the broker was lost"));
+}
+
+void outcome_decide(struct attempt *a, const struct run_end *end, double chance, msec now)
+{
+        struct attempt_end facts = {
+                .outcome = end->outcome,
+                .attempt = a->number,
+                .max_retries = a->job.max_retries,
+                .retry_after = end->retry_after,
+        };
+        bool unasked = end->outcome == OUTCOME_STOPPED && a->state == STATE_RUNNING;
+        enum reason reason;
+        msec wait;
+
+        forget_journey(&a->job);
+        a->job.attempt = a->number;
+        if (end->outcome == OUTCOME_STOPPED && !unasked) {
+                try_again_uncharged(a, chance, now);
+                return;
+        }
+        if (unasked)
+                facts.outcome = OUTCOME_RETRY;
+        if (facts.outcome != OUTCOME_DONE)
+                set_error(a, unasked ? ERROR_KIND_ERROR : end->error_kind,
+                          unasked ? bytes_of_text("the handler stopped without being asked to")
+                                  : end->error);
+        switch (attempt_verdict(&facts, &a->handler->retry, chance, &wait, &reason)) {
+        case VERDICT_COMPLETE:
+                a->departure = DEPART_COMPLETE;
+                return;
+        case VERDICT_RETRY:
+                a->departure = DEPART_RETRY;
+                a->job.run_at = now + wait;
+                return;
+        case VERDICT_BURY:
+                bury(a, reason);
+                return;
+        case VERDICT_CANCEL:
+                assert(!"an attempt that was not asked to stop was cancelled");
+        }
+}
+
+void outcome_hop(struct attempt *a, msec wait, msec now)
+{
+        forget_journey(&a->job);
+        a->job.again = a->redelivered;
+        a->job.run_at = now + wait;
+        a->departure = DEPART_HOP;
+}
+
+void outcome_travel(struct attempt *a)
+{
+        forget_journey(&a->job);
+        a->job.again = a->redelivered;
+        a->departure = a->job.from_outside ? DEPART_FIRST_HOP : DEPART_HOP;
+}
+
+void outcome_move_to_long(struct attempt *a)
+{
+        forget_journey(&a->job);
+        a->job.again = a->redelivered;
+        a->departure = DEPART_LANE;
+}
+
+void outcome_bury(struct attempt *a, enum reason reason, struct bytes text)
+{
+        char claimed[sizeof(a->job.claimed_id)];
+
+        memcpy(claimed, a->job.claimed_id, sizeof(claimed));
+        forget_journey(&a->job);
+        if (reason == REASON_MALFORMED)
+                memcpy(a->job.claimed_id, claimed, sizeof(claimed));
+        set_error(a, ERROR_KIND_ERROR, text);
+        bury(a, reason);
+}
+
+void outcome_disown(struct job *job, const struct feed *feed, struct bytes body)
+{
+        uuid7(job->id);
+        memcpy(job->tenant, feed->tenant->name, sizeof(job->tenant));
+        job->lane = feed->lane;
+        job->payload = body;
+        job->run = 1;
+        job->attempt = job->copy = 0;
+        job->key[0] = job->key_hash[0] = '\0';
+}
+
+void outcome_encode(const struct attempt *a, bool again, msec now, struct job_message *out)
+{
+        switch (a->departure) {
+        case DEPART_COMPLETE:
+                assert(!"a completion is an event, not a message");
+                break;
+        case DEPART_RETRY:
+                job_encode_retry(&a->job, now, out);
+                break;
+        case DEPART_BURY:
+                job_encode_burial(&a->job, now, out);
+                break;
+        case DEPART_HOP:
+                job_encode_hop(&a->job, now, out);
+                break;
+        case DEPART_FIRST_HOP:
+                job_encode_first_hop(&a->job, now, out);
+                break;
+        case DEPART_LANE:
+                job_encode_lane_move(&a->job, now, out);
+                break;
+        }
+        if ((again || a->job.again) && message_header(&out->message, "x-again") == NULL)
+                message_add_int(&out->message, "x-again", 1);
+}

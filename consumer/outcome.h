@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outcome.h: how an attempt leaves, and the message that says so. Pure.
+ */
+#ifndef WARREN_CONSUMER_OUTCOME_H
+#define WARREN_CONSUMER_OUTCOME_H
+
+#include "consumer/attempt.h"
+
+enum {
+        OUTCOME_PAUSE = 10000, /* ms until a job of a paused or crowded type is looked at again */
+};
+
+/* Each sets a->departure and makes a->job what its message will say. */
+
+/* An attempt that ended. chance in [0,1) places the backoff's jitter. */
+void outcome_decide(struct attempt *a, const struct run_end *end, double chance, msec now);
+/* The same attempt again, `wait` ms later. */
+void outcome_hop(struct attempt *a, msec wait, msec now);
+/* On its way to its time, which is in the job. */
+void outcome_travel(struct attempt *a);
+void outcome_move_to_long(struct attempt *a);
+/* text is copied, and cut to JOB_ERROR_MAX. An attempt that was not started is not charged. */
+void outcome_bury(struct attempt *a, enum reason reason, struct bytes text);
+/* Makes a job that could not be decoded one that can be buried: under a fresh id, of the tenant
+ * and lane it came from. */
+void outcome_disown(struct job *job, const struct feed *feed, struct bytes body);
+
+/* Not for DEPART_COMPLETE. again: it may be published twice. */
+void outcome_encode(const struct attempt *a, bool again, msec now, struct job_message *out);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scheduler.c: deficit round-robin over the ring of tenants. The head of the ring has the turn.
+ */
+#include "consumer/scheduler.h"
+
+struct room {
+        room_fn *ask;
+        void *owner;
+        const struct handler *full; /* the last one without room: neighbours are often alike */
+};
+
+static bool has_room(struct room *r, const struct handler *h)
+{
+        if (h == r->full)
+                return false;
+        if (r->ask(r->owner, h))
+                return true;
+        r->full = h;
+        return false;
+}
+
+static struct attempt *first_with_room(struct attempt *list, struct room *r)
+{
+        for (struct attempt *a = list; a != NULL; a = a->next) {
+                if (has_room(r, a->handler))
+                        return a;
+        }
+        return NULL;
+}
+
+static struct attempt *pick_of(const struct tenant *t, struct room *r)
+{
+        bool lowest = (t->picks + 1) % SCHEDULER_LOWEST_EVERY == 0;
+
+        for (int i = 0; i < PRIORITY_COUNT; i++) {
+                int priority = lowest ? i : PRIORITY_COUNT - 1 - i;
+                struct attempt *a = first_with_room(t->waiting[priority], r);
+                if (a != NULL)
+                        return a;
+        }
+        return NULL;
+}
+
+/* The turn passes on when the deficit is used up; a tenant with nothing to run keeps none. */
+static void charge(struct inbox *in, struct tenant *t)
+{
+        t->picks++;
+        t->deficit--;
+        if (t->deficit <= 0 && in->ring == t)
+                in->ring = t->next;
+}
+
+struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner)
+{
+        struct room r = {.ask = room, .owner = owner};
+
+        for (unsigned left = in->tenants; left > 0; left--) {
+                struct tenant *t = in->ring;
+                if (t->deficit <= 0)
+                        t->deficit = t->weight;
+
+                struct attempt *a = pick_of(t, &r);
+                if (a != NULL) {
+                        charge(in, t);
+                        inbox_remove(in, a);
+                        return a;
+                }
+                t->deficit = 0;
+                in->ring = t->next;
+        }
+        return NULL;
+}

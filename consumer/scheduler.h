@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scheduler.h: which waiting attempt runs next. The tenant first, by deficit round-robin: on its
+ * turn a tenant gets as many picks as its weight. Then its highest priority, oldest first; every
+ * 16th pick of a tenant takes its lowest instead, so nothing starves. Attempts whose type has no
+ * room are skipped. Pure but for the tenants' own counters.
+ */
+#ifndef WARREN_CONSUMER_SCHEDULER_H
+#define WARREN_CONSUMER_SCHEDULER_H
+
+#include <stdbool.h>
+
+#include "consumer/inbox.h"
+
+enum { SCHEDULER_LOWEST_EVERY = 16 };
+
+typedef bool room_fn(void *owner, const struct handler *h);
+
+/* Takes it out of the inbox. NULL: nothing waits that could run. */
+struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings.c: the table of the consumer's settings.
+ */
+#include "consumer/settings.h"
+
+#include "common/model/job.h"
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+#define AT(field) .offset = offsetof(struct consumer_settings, field)
+
+static const struct config_key keys[] = {
+        AMQP_SETTINGS_KEYS(struct consumer_settings, amqp, "warren-consumer"),
+        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
+         .help = "least serious messages that are logged", AT(log_level)},
+        {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
+         .help = "address of the health port", AT(address)},
+        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8095", .min = 1, .max = 65535,
+         .help = "port of /healthz, /readyz and /metrics", AT(health_port)},
+        {.name = "concurrency", .kind = CONFIG_INT, .fallback = "8", .min = 1, .max = 1024,
+         .help = "jobs that run at once", AT(concurrency)},
+        {.name = "handlers", .kind = CONFIG_TEXT, .fallback = NULL,
+         .help = "path of handlers.json", AT(handlers)},
+        {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",
+         .help = "internal API of a status-store, asked about possible duplicates",
+         AT(status_store_url)},
+        {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
+         .help = "file with the token of the internal APIs", AT(internal_token)},
+        {.name = "drain", .kind = CONFIG_MSEC, .fallback = "25s", .min = 0, .max = MSEC_DAY,
+         .help = "time that running jobs get to end after SIGTERM, before they are stopped",
+         AT(drain)},
+        {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1,
+         .max = 1024 * 1024, .help = "bytes of the largest payload", AT(payload_max)},
+        {.name = "held_max", .kind = CONFIG_SIZE, .fallback = "32MiB", .min = 1024 * 1024,
+         .max = (int64_t)16 << 30, .help = "bytes of all deliveries held at once", AT(held_max)},
+        {.name = "worker", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "name of this worker, unlike any other's; empty: host/pid", AT(worker)},
+        {.name = "host_program", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "path of warren-plugin-host; empty: beside this program", AT(host_program)},
+        {.name = "launch_program", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "path of warren-launch; empty: beside this program", AT(launch_program)},
+        {.name = NULL},
+};
+
+const struct config_table consumer_config = {
+        .program = "consumer",
+        .summary = "takes jobs from RabbitMQ and runs them by their handlers",
+        .keys = keys,
+};

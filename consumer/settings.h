@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings.h: the consumer's configuration.
+ */
+#ifndef WARREN_CONSUMER_SETTINGS_H
+#define WARREN_CONSUMER_SETTINGS_H
+
+#include "common/amqp/settings.h"
+#include "common/base/clock.h"
+#include "common/base/config.h"
+
+struct consumer_settings {
+        struct amqp_settings amqp;
+        const char *log_level;
+        char *address;
+        int64_t health_port;
+        int64_t concurrency;
+        char *handlers;
+        char *status_store_url;
+        char *internal_token;
+        msec drain;
+        int64_t payload_max;
+        int64_t held_max;
+        char *worker;         /* NULL: host/pid */
+        char *host_program;   /* NULL: beside this program */
+        char *launch_program; /* NULL: beside this program */
+};
+
+extern const struct config_table consumer_config;
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tenant.h: a tenant as this consumer sees it: its five queues, and its jobs that wait here. A
+ * plain struct: subscriptions.c owns it and its feeds, inbox.c its lists, scheduler.c its turn.
+ */
+#ifndef WARREN_CONSUMER_TENANT_H
+#define WARREN_CONSUMER_TENANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "common/amqp/link.h"
+#include "common/model/job.h"
+#include "consumer/window.h"
+
+struct attempt;
+struct subscriptions;
+struct tenant;
+
+/* One queue of a tenant. */
+struct feed {
+        struct tenant *tenant;
+        enum lane lane;
+        struct subscription *subscription; /* NULL while not subscribed */
+        struct window window;
+        unsigned held; /* deliveries of it not yet settled */
+};
+
+struct tenant {
+        char name[TENANT_SIZE];
+        struct subscriptions *home;
+        bool wanted;  /* exists and is not paused */
+        bool deleted; /* goes when its last attempt has gone */
+        unsigned attempts;
+        struct feed feeds[LANE_COUNT];
+        UT_hash_handle hh;
+
+        struct attempt *waiting[PRIORITY_COUNT]; /* oldest first */
+        unsigned waiting_count;
+
+        int64_t weight;
+        int64_t deficit;
+        uint64_t picks;
+        struct tenant *prev, *next; /* the ring of tenants with something waiting */
+};
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * window.h: how many deliveries of one queue a consumer may hold: enough to keep every worker busy
+ * and some 100 ms of work ready behind them, no more, or jobs would wait here while another
+ * consumer is idle. Pure.
+ */
+#ifndef WARREN_CONSUMER_WINDOW_H
+#define WARREN_CONSUMER_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+
+enum {
+        WINDOW_MAX = 256,
+        WINDOW_AHEAD_US = 100000,   /* work to have ready */
+        WINDOW_SAMPLES_MIN = 16,    /* attempts seen before a change */
+        WINDOW_GROW_AFTER = 200,    /* ms since the last change */
+        WINDOW_SHRINK_AFTER = 5000, /* ms since the last change */
+};
+
+struct window {
+        uint16_t size; /* in force: the prefetch of the subscription */
+        unsigned samples;
+        double mean_us; /* of an attempt, moving average */
+        msec changed_at;
+};
+
+void window_init(struct window *w, unsigned concurrency, msec now);
+void window_note(struct window *w, int64_t us);
+/* The workers, and behind them concurrency × 100 ms ÷ mean duration; 1..WINDOW_MAX. */
+uint16_t window_wanted(const struct window *w, unsigned concurrency);
+/* True when the size was changed: only to less than half or more than double (or to the limit), and
+ * not often, because a change costs a cancel and a consume. */
+bool window_adjust(struct window *w, unsigned concurrency, msec now);
+
+#endif

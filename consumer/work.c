@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work.c: starts what the scheduler picks, and takes what the runner says of it.
+ */
+#include "consumer/core.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "consumer/outcome.h"
+#include "consumer/scheduler.h"
+
+enum { PROGRESS_PERIOD = 1000 }; /* ms between two progress events of a job */
+
+static double chance(void)
+{
+        uint32_t bits;
+
+        random_fill(&bits, sizeof(bits));
+        return (double)bits / 4294967296.0;
+}
+
+static void on_progress(void *owner, double done, struct bytes text)
+{
+        struct attempt *a = owner;
+        struct consumer *c = a->consumer;
+        msec now = clock_mono();
+        struct event e;
+
+        /* While nothing can be published, progress would only pile up. */
+        if ((a->progress_at != 0 && now - a->progress_at < PROGRESS_PERIOD) ||
+            !link_is_up(c->publish))
+                return;
+        a->progress_at = now;
+        attempt_event(a, EVENT_PROGRESS, &e);
+        e.progress = done;
+        e.message = text;
+        events_add(c->events, &e, NULL);
+}
+
+/* Stopped because the consumer ends: the broker gives it to another, and no attempt is charged. */
+static bool is_given_back(const struct consumer *c, const struct attempt *a,
+                          const struct run_end *end)
+{
+        return end->outcome == OUTCOME_STOPPED && a->state == STATE_STOPPING &&
+               !a->stopped_by_loss && c->draining;
+}
+
+static void leave(struct consumer *c, struct attempt *a, const struct run_end *end)
+{
+        if (is_given_back(c, a, end)) {
+                leaving_end(c, a, SETTLE_REQUEUE);
+                return;
+        }
+        outcome_decide(a, end, chance(), clock_wall());
+        if (a->departure == DEPART_COMPLETE)
+                leaving_complete(c, a, end);
+        else
+                leaving_begin(c, a);
+}
+
+static void on_ended(void *owner, const struct run_end *end)
+{
+        struct attempt *a = owner;
+        struct consumer *c = a->consumer;
+        int64_t took_us = clock_mono_us() - a->started_us;
+
+        a->run = NULL;
+        c->running--;
+        window_note(&a->feed->window, took_us);
+        metric_observe(c->measures.processing, (double)took_us / 1e6, a->job.type);
+        leave(c, a, end);
+        if (c->draining)
+                drain_step(c);
+        else
+                work_dispatch(c);
+}
+
+static const struct run_events run_events = {.progress = on_progress, .ended = on_ended};
+
+static void tell_started(struct consumer *c, struct attempt *a)
+{
+        const struct job *job = &a->job;
+        msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
+        struct event e;
+
+        attempt_event(a, EVENT_STARTED, &e);
+        e.at = a->started_at;
+        e.worker = bytes_of_text(c->worker);
+        e.redelivered = a->redelivered;
+        events_add(c->events, &e, NULL);
+
+        if (job->run_at > since)
+                since = job->run_at;
+        if (since > 0)
+                metric_observe(c->measures.wait,
+                               a->started_at > since ? (double)(a->started_at - since) / 1e3 : 0,
+                               priority_name(job->priority));
+}
+
+/* A handler that cannot even be started fails the attempt. */
+static void fail_start(struct consumer *c, struct attempt *a, const struct err *why)
+{
+        const struct run_end end = {
+                .outcome = OUTCOME_RETRY,
+                .error_kind = ERROR_KIND_ERROR,
+                .error = bytes_of_text(why->text),
+        };
+
+        LOG_WARN("a handler could not be started", log_text("job", a->job.id),
+                 log_text("type", a->job.type), log_err(why));
+        attempt_move(a, STATE_RUNNING);
+        leave(c, a, &end);
+}
+
+/* False when there is no room after all. */
+static bool start(struct consumer *c, struct attempt *a)
+{
+        const struct handler *h = a->handler;
+        const struct run_request request = {
+                .job = &a->job,
+                .handler = h,
+                .redelivered = a->redelivered,
+                .timeout = a->job.timeout > 0 ? a->job.timeout : h->timeout,
+        };
+        struct err why = {0};
+
+        a->job.attempt = a->number - 1;
+        a->started_us = clock_mono_us();
+        a->started_at = clock_wall();
+        a->run = runner_start(c->runner, &request, &run_events, a, &why);
+        if (a->run == NULL && why.code == ERR_FULL) {
+                inbox_add(&c->inbox, a);
+                return false;
+        }
+        a->set = handlers_ref(h->set);
+        if (a->run == NULL) {
+                fail_start(c, a, &why);
+                return true;
+        }
+        attempt_move(a, STATE_RUNNING);
+        c->running++;
+        tell_started(c, a);
+        return true;
+}
+
+static bool has_room(void *owner, const struct handler *h)
+{
+        const struct consumer *c = owner;
+
+        return runner_has_room(c->runner, h);
+}
+
+void work_dispatch(struct consumer *c)
+{
+        if (c->dispatching || c->draining)
+                return;
+        c->dispatching = true;
+        while (c->running < (unsigned)c->settings->concurrency && c->inbox.count > 0) {
+                struct attempt *a = scheduler_pick(&c->inbox, has_room, c);
+                if (a == NULL || !start(c, a))
+                        break;
+        }
+        c->dispatching = false;
+}
+
+void work_room(void *owner)
+{
+        work_dispatch(owner);
+}
