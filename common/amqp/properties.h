@@ -9,10 +9,15 @@
 
 #include "common/base/bytes.h"
 #include "common/base/err.h"
+#include "common/model/message.h"
 
 /* Wire form (as message.properties) → {"properties": {...}, "headers": {...}}; every type of the
  * protocol incl. nested tables and arrays: bytes that are not UTF-8 as {"base64": "…"}, timestamps
  * as {"timestamp": seconds}, decimals as {"decimal": "1.25"}. New reference. */
 json_t *properties_to_json(struct bytes wire, struct err *e) MUST_CHECK;
+
+/* Wire form → the view that a delivery has: strings borrow from wire. Exchange, routing key and body
+ * are absent: the caller's to fill. -1: not a whole property list. */
+int properties_to_message(struct bytes wire, struct message *m, struct err *e) MUST_CHECK;
 
 #endif

@@ -106,15 +106,11 @@ static void refuse(struct link *l, struct subscription *s, const struct err *why
 
 static void push_consuming(struct engine *en, uint64_t id)
 {
-        if (en->consuming_first + en->consuming_count == en->consuming_size) {
-                memmove(en->consuming, en->consuming + en->consuming_first,
-                        en->consuming_count * sizeof(uint64_t));
+        if (en->consuming_count == 0)
                 en->consuming_first = 0;
-                if (en->consuming_count == en->consuming_size) {
-                        en->consuming_size = en->consuming_size == 0 ? 16 : en->consuming_size * 2;
-                        en->consuming =
-                                xrealloc(en->consuming, en->consuming_size * sizeof(uint64_t));
-                }
+        if (en->consuming_first + en->consuming_count == en->consuming_size) {
+                en->consuming_size = en->consuming_size == 0 ? 64 : en->consuming_size * 2;
+                en->consuming = xrealloc(en->consuming, en->consuming_size * sizeof(uint64_t));
         }
         en->consuming[en->consuming_first + en->consuming_count++] = id;
 }
