@@ -98,7 +98,7 @@ static void write_line(struct bytes line)
                 ;
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields)
+void log_write(enum log_level level, const struct log_field *fields)
 {
         char now[TIME_TEXT_SIZE];
         AUTO_BUFFER line = {0};
@@ -110,8 +110,6 @@ void log_write(enum log_level level, const char *message, const struct log_field
         buffer_printf(&line, "{\"ts\":\"%s\",\"level\":\"%s\",\"program\":",
                       time_format(clock_wall(), now), level_words[level]);
         buffer_add_json_string(&line, bytes_of_text(program_name));
-        buffer_add_text(&line, ",\"msg\":");
-        buffer_add_json_string(&line, bytes_of_text(message));
         for (const struct log_field *f = fields; f->name != NULL; f++)
                 add_field(&line, f);
         buffer_add_text(&line, "}\n");

@@ -58,10 +58,12 @@ void log_set_level(enum log_level level);
 /* "error", "warn", "info", "debug". */
 int log_level_parse(const char *word, enum log_level *out, struct err *e) MUST_CHECK;
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields);
+/* fields end with a NULL name; the first is "msg". */
+void log_write(enum log_level level, const struct log_field *fields);
 
 #define LOG_AT(level, message, ...) \
-        log_write(level, message, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.name = NULL}})
+        log_write(level, (const struct log_field[]){log_text("msg", message), ##__VA_ARGS__, \
+                                                    {.name = NULL}})
 #define LOG_ERROR(...) LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define LOG_WARN(...) LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__)
 #define LOG_INFO(...) LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)
