@@ -27,11 +27,14 @@ int topology_each_of_tenant(const char *tenant, declaration_fn *each, void *owne
  * link's loop. */
 int topology_apply(struct link *l, const struct topology_settings *s, struct err *e) MUST_CHECK;
 int topology_apply_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
-/* Exchange first; queues only when unused and only if they are there. */
+/* Exchange and bindings first, so that nothing more comes; then the queues that are there, but
+ * ERR_CONFLICT when one has a consumer (it and the rest stay: try again later). */
 int topology_delete_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
 
 /* RabbitMQ definitions without users, for vhost. New reference. */
 json_t *topology_definitions(const struct topology_settings *s, const char *vhost);
+/* The same as the text of rabbitmq/definitions.json, for vhost `warren`. Owned. */
+char *topology_definitions_text(const struct topology_settings *s);
 
 /* Compares the fixed part, and the parts of `tenants` (NULL-terminated, or NULL), with what the
  * management API shows: names, types, arguments, bindings. Calls finding for each difference:
@@ -43,14 +46,18 @@ int topology_check(struct http_client *management, const char *vhost,
 
 /* The accounts of docs/amqp.md, as permissions. */
 struct account {
-        const char *login; /* "warren-gateway"; NULL ends the table */
+        const char *login;                    /* "warren-gateway"; NULL ends the table */
         const char *configure, *write, *read; /* anchored patterns */
-        const char *tags; /* management tags */
+        const char *tags;                     /* management tags */
 };
 extern const struct account topology_accounts[];
 /* Creates or updates a login with its permissions, through the management API. */
-int topology_put_account(struct http_client *management, const char *vhost,
-                         const struct account *a, const char *password, struct err *e) MUST_CHECK;
+int topology_put_account(struct http_client *management, const char *vhost, const struct account *a,
+                         const char *password, struct err *e) MUST_CHECK;
+/* Every login of the table but warren-admin, with a random password in folder/<login>.password
+ * (0600) that is kept when it is there. */
+int topology_put_accounts(struct http_client *management, const char *vhost, const char *folder,
+                          struct err *e) MUST_CHECK;
 /* A tenant's own: login tenant-<tenant>, write jobs.<tenant>. */
 int topology_put_tenant_account(struct http_client *management, const char *vhost,
                                 const char *tenant, const char *password, struct err *e) MUST_CHECK;

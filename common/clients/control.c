@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * control.c: keeps the highest version of each record of stream `control` and tells what is new.
+ *
+ * The stream is read from its start at every connection: it is small, and only a higher version
+ * counts. That the reader has caught up is known by a marker of its own, published on `sync` and
+ * published again until it has come back.
+ */
+#include "common/clients/control.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+#define PROVISIONING_LOGIN "warren-provision"
+#define MARKER_AGAIN ((msec)2000)
+
+enum { PREFETCH = 512, ENTRY_NAME_SIZE = JOB_TYPE_SIZE + 16 };
+
+/* A record under its kind and key: "tenant acme". */
+struct entry {
+        char name[ENTRY_NAME_SIZE];
+        struct record record;
+        UT_hash_handle hh;
+};
+
+struct control {
+        /* Before start. */
+        struct control_events on;
+        void *owner;
+        char marker[UUID_SIZE];
+
+        /* Loop thread only. */
+        struct link *reader;
+        struct link *marker_link; /* gone once ready */
+        struct subscription *subscription;
+        uv_timer_t *timer; /* gone once ready */
+        bool marker_in_flight;
+
+        /* Written on the loop's thread under `mutex`; read there without, elsewhere with it. */
+        pthread_mutex_t mutex;
+        struct entry *entries;
+        bool ready;
+};
+
+static void entry_name(char out[ENTRY_NAME_SIZE], const char *kind, const char *key)
+{
+        snprintf(out, ENTRY_NAME_SIZE, "%s %s", kind, key);
+}
+
+/* Its name and version; false for what is not kept. */
+static bool describe(const struct record *r, char name[ENTRY_NAME_SIZE], int64_t *v)
+{
+        switch (r->kind) {
+        case RECORD_TENANT:
+                entry_name(name, "tenant", r->tenant.name);
+                *v = r->tenant.v;
+                return true;
+        case RECORD_KEY:
+                entry_name(name, "key", r->key.id);
+                *v = r->key.v;
+                return true;
+        case RECORD_PAUSE:
+                entry_name(name, "pause", r->pause.key);
+                *v = r->pause.v;
+                return true;
+        case RECORD_SYNC:
+        case RECORD_UNKNOWN: /* of a later version */
+                break;
+        }
+        return false;
+}
+
+static int64_t version(const struct record *r)
+{
+        char name[ENTRY_NAME_SIZE];
+        int64_t v = 0;
+        return describe(r, name, &v) ? v : 0;
+}
+
+static struct entry *find(const struct control *c, const char *name)
+{
+        struct entry *entry = NULL;
+        HASH_FIND_STR(c->entries, name, entry);
+        return entry;
+}
+
+/* The entry when the record is news, else NULL. */
+static const struct entry *keep_locked(struct control *c, const struct record *r)
+{
+        char name[ENTRY_NAME_SIZE];
+        int64_t v;
+        if (!describe(r, name, &v))
+                return NULL;
+        struct entry *entry = find(c, name);
+        if (entry == NULL) {
+                entry = xcalloc(1, sizeof(*entry));
+                memcpy(entry->name, name, sizeof(name));
+                HASH_ADD_STR(c->entries, name, entry);
+        } else if (v <= version(&entry->record)) {
+                return NULL;
+        }
+        entry->record = *r;
+        return entry;
+}
+
+static void tell(const struct control *c, const struct record *r)
+{
+        switch (r->kind) {
+        case RECORD_TENANT:
+                if (c->on.tenant != NULL)
+                        c->on.tenant(c->owner, &r->tenant);
+                break;
+        case RECORD_KEY:
+                if (c->on.key != NULL)
+                        c->on.key(c->owner, &r->key);
+                break;
+        case RECORD_PAUSE:
+                if (c->on.pause != NULL)
+                        c->on.pause(c->owner, &r->pause);
+                break;
+        case RECORD_SYNC:
+        case RECORD_UNKNOWN:
+                break;
+        }
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+        free(handle);
+}
+
+/* The marker's link and timer have done their work, or the whole thing ends. */
+static void end_marking(struct control *c)
+{
+        if (c->timer != NULL)
+                uv_close((uv_handle_t *)c->timer, free_handle);
+        c->timer = NULL;
+        link_destroy(&c->marker_link);
+}
+
+static void become_ready(struct control *c)
+{
+        pthread_mutex_lock(&c->mutex);
+        c->ready = true;
+        pthread_mutex_unlock(&c->mutex);
+        end_marking(c);
+        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
+                tell(c, &entry->record);
+        if (c->on.ready != NULL)
+                c->on.ready(c->owner);
+}
+
+static void take_record(struct control *c, const struct message *m)
+{
+        struct record record;
+        struct err e = {0};
+        if (record_parse(m->body, &record, &e) < 0) {
+                LOG_WARN("control record refused", log_err(&e), log_bytes("login", m->user_id));
+                return;
+        }
+        if (record.kind == RECORD_SYNC) {
+                if (!c->ready && strcmp(record.sync, c->marker) == 0)
+                        become_ready(c);
+                return;
+        }
+        if (!bytes_equal_text(m->user_id, PROVISIONING_LOGIN)) {
+                LOG_WARN("control record of a login that may not make one",
+                         log_bytes("login", m->user_id));
+                return;
+        }
+        pthread_mutex_lock(&c->mutex);
+        const struct entry *news = keep_locked(c, &record);
+        pthread_mutex_unlock(&c->mutex);
+        /* Until caught up a later record may replace this one. */
+        if (news != NULL && c->ready)
+                tell(c, &news->record);
+}
+
+static void on_record(void *owner, struct delivery *d)
+{
+        take_record(owner, &d->message);
+        link_settle(&d, SETTLE_ACK);
+}
+
+static enum source_start from_first(void *owner, int64_t *offset)
+{
+        (void)owner;
+        (void)offset;
+        return SOURCE_FIRST;
+}
+
+static void on_marker_done(void *owner, enum link_result result)
+{
+        struct control *c = owner;
+        (void)result; /* the timer publishes again until the marker has come back */
+        c->marker_in_flight = false;
+}
+
+static void publish_marker(uv_timer_t *timer)
+{
+        struct control *c = timer->data;
+        if (c->marker_in_flight || !link_is_up(c->marker_link))
+                return;
+        AUTO_BUFFER body = {0};
+        struct record record = {.kind = RECORD_SYNC};
+        memcpy(record.sync, c->marker, sizeof(record.sync));
+        record_write(&record, &body);
+        struct message m = {
+                .exchange = bytes_of_text("sync"),
+                .routing_key = bytes_of_text(""),
+                .message_id = bytes_of_text(c->marker),
+                .content_type = bytes_of_text("application/json"),
+                .delivery_mode = 2,
+                .body = buffer_bytes(&body),
+        };
+        const struct publish_wait done = {.done = on_marker_done, .owner = c};
+        struct err e = {0};
+        c->marker_in_flight = true;
+        if (link_publish(c->marker_link, &m, &done, &e) < 0) {
+                c->marker_in_flight = false;
+                LOG_DEBUG("marker not published", log_err(&e));
+        }
+}
+
+static void on_marker_up(void *owner)
+{
+        struct control *c = owner;
+        if (c->timer != NULL)
+                uv_timer_start(c->timer, publish_marker, 0, (uint64_t)MARKER_AGAIN);
+}
+
+static void on_refused(void *owner, struct subscription *s, const struct err *why)
+{
+        (void)owner;
+        (void)s;
+        LOG_WARN("stream control cannot be read", log_err(why));
+}
+
+static struct link *start_link(const struct link_config *config, const char *suffix,
+                               const struct link_events *on, struct control *c, uv_loop_t *loop,
+                               struct err *e)
+{
+        AUTO_FREE char *name = xasprintf("%s %s", config->name, suffix);
+        struct link_config own = *config;
+        own.name = name;
+        own.resend = false;
+        return link_create(&own, on, c, loop, e);
+}
+
+static int start_reading(struct control *c, const struct link_config *config, uv_loop_t *loop,
+                         struct err *e)
+{
+        static const struct link_events on = {.refused = on_refused};
+        static const struct source source = {
+                .queue = "control", .prefetch = PREFETCH, .stream = true, .start = from_first};
+        c->reader = start_link(config, "control", &on, c, loop, e);
+        if (c->reader == NULL)
+                return -1;
+        c->subscription = link_subscribe(c->reader, &source, on_record, c);
+        return 0;
+}
+
+static int start_marking(struct control *c, const struct link_config *config, uv_loop_t *loop,
+                         struct err *e)
+{
+        static const struct link_events on = {.up = on_marker_up};
+        c->timer = xcalloc(1, sizeof(*c->timer));
+        uv_timer_init(loop, c->timer);
+        c->timer->data = c;
+        c->marker_link = start_link(config, "marker", &on, c, loop, e);
+        return c->marker_link == NULL ? -1 : 0;
+}
+
+struct control *control_create(const struct link_config *config, const struct control_events *on,
+                               void *owner, uv_loop_t *loop, struct err *e)
+{
+        AUTO(control) c = xcalloc(1, sizeof(*c));
+        c->on = *on;
+        c->owner = owner;
+        pthread_mutex_init(&c->mutex, NULL);
+        uuid7(c->marker);
+        if (start_reading(c, config, loop, e) < 0 || start_marking(c, config, loop, e) < 0)
+                return NULL;
+        return TAKE(c);
+}
+
+static void forget_records(struct control *c)
+{
+        struct entry *entry;
+        struct entry *next;
+        HASH_ITER (hh, c->entries, entry, next) {
+                HASH_DEL(c->entries, entry);
+                free(entry);
+        }
+}
+
+void control_destroy(struct control **c)
+{
+        if (*c == NULL)
+                return;
+        struct control *gone = TAKE(*c);
+        if (gone->subscription != NULL)
+                link_unsubscribe(&gone->subscription);
+        link_destroy(&gone->reader);
+        end_marking(gone);
+        forget_records(gone);
+        pthread_mutex_destroy(&gone->mutex);
+        free(gone);
+}
+
+static void lock(const struct control *c)
+{
+        pthread_mutex_lock((pthread_mutex_t *)&c->mutex);
+}
+
+static void unlock(const struct control *c)
+{
+        pthread_mutex_unlock((pthread_mutex_t *)&c->mutex);
+}
+
+bool control_is_ready(const struct control *c)
+{
+        lock(c);
+        bool ready = c->ready;
+        unlock(c);
+        return ready;
+}
+
+/* Copies the record out; false when there is none. */
+static bool look_up(const struct control *c, const char *kind, const char *key, struct record *out)
+{
+        char name[ENTRY_NAME_SIZE];
+        entry_name(name, kind, key);
+        lock(c);
+        const struct entry *entry = find(c, name);
+        if (entry != NULL)
+                *out = entry->record;
+        unlock(c);
+        return entry != NULL;
+}
+
+bool control_tenant(struct control *c, const char *name, struct tenant_record *out)
+{
+        struct record record;
+        if (!look_up(c, "tenant", name, &record) || record.tenant.deleted)
+                return false;
+        *out = record.tenant;
+        return true;
+}
+
+bool control_key(struct control *c, const char *id, struct key_record *out)
+{
+        struct record record;
+        if (!look_up(c, "key", id, &record))
+                return false;
+        *out = record.key;
+        return true;
+}
+
+bool control_type_is_paused(struct control *c, const char *type)
+{
+        char key[ENTRY_NAME_SIZE];
+        struct record record;
+        snprintf(key, sizeof(key), "type:%s", type);
+        return look_up(c, "pause", key, &record) && record.pause.paused;
+}
+
+void control_each_tenant(struct control *c,
+                         void (*each)(void *owner, const struct tenant_record *t), void *owner)
+{
+        lock(c);
+        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
+                if (entry->record.kind == RECORD_TENANT && !entry->record.tenant.deleted)
+                        each(owner, &entry->record.tenant);
+        unlock(c);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * apply.c: declares the topology on a broker, and takes a tenant's part away.
+ */
+#include <stdio.h>
+
+#include "common/amqp/wait.h"
+#include "common/model/job.h"
+#include "common/model/lane.h"
+#include "common/topology/topology.h"
+
+enum { KEY_SIZE = 48, QUEUE_SIZE = KEY_SIZE + 8 }; /* tenant (32), dot, lane */
+
+static const char *what_word(enum declare_what what)
+{
+        switch (what) {
+        case DECLARE_EXCHANGE:
+        case DELETE_EXCHANGE:
+                return "exchange";
+        case DECLARE_BINDING:
+        case DELETE_BINDING:
+                return "binding of queue";
+        case DECLARE_QUEUE:
+        case DELETE_QUEUE:
+        case COUNT_QUEUE:
+        case PURGE_QUEUE:
+                return "queue";
+        }
+        return "?";
+}
+
+static int declare(void *owner, const struct declaration *d, struct err *e)
+{
+        struct link *l = owner;
+        if (declare_and_wait(l, d, NULL, NULL, e) < 0)
+                return err_wrap(e, "%s %s", what_word(d->what), d->name);
+        return 0;
+}
+
+int topology_apply(struct link *l, const struct topology_settings *s, struct err *e)
+{
+        return topology_each(s, declare, l, e);
+}
+
+int topology_apply_tenant(struct link *l, const char *tenant, struct err *e)
+{
+        return topology_each_of_tenant(tenant, declare, l, e);
+}
+
+/* `due` loses its way to the tenant: what still comes due is archived as unroutable, not lost. */
+static int unbind_lane(struct link *l, const char *queue, const char *key, struct err *e)
+{
+        uint32_t consumers = 0;
+        struct err missing = {0};
+        const struct declaration count = {COUNT_QUEUE, .name = queue};
+        const struct declaration events = {DELETE_BINDING, .name = "events", .source = "due",
+                                           .key = key};
+        const struct declaration own = {DELETE_BINDING, .name = queue, .source = "due", .key = key};
+        if (declare(l, &events, e) < 0)
+                return -1;
+        if (declare_and_wait(l, &count, NULL, &consumers, &missing) < 0)
+                return missing.code == ERR_NOT_FOUND ? 0
+                                                     : err_set(e, missing.code, "%s", missing.text);
+        return declare(l, &own, e);
+}
+
+/* Quorum queues do not know if-unused, so their consumers are counted. */
+static int delete_lane(struct link *l, const char *queue, struct err *e)
+{
+        uint32_t consumers = 0;
+        struct err missing = {0};
+        const struct declaration count = {COUNT_QUEUE, .name = queue};
+        if (declare_and_wait(l, &count, NULL, &consumers, &missing) < 0)
+                return missing.code == ERR_NOT_FOUND ? 0
+                                                     : err_set(e, missing.code, "%s", missing.text);
+        if (consumers > 0)
+                return err_set(e, ERR_CONFLICT, "queue %s has %u consumers", queue, consumers);
+        return declare(l, &(struct declaration){DELETE_QUEUE, .name = queue}, e);
+}
+
+int topology_delete_tenant(struct link *l, const char *tenant, struct err *e)
+{
+        if (!tenant_name_is_valid(bytes_of_text(tenant)))
+                return err_set(e, ERR_INVALID, "%.64s is no tenant name", tenant);
+        char exchange[QUEUE_SIZE];
+        char queue[LANE_COUNT][QUEUE_SIZE];
+        snprintf(exchange, sizeof(exchange), "jobs.%s", tenant);
+        if (declare(l, &(struct declaration){DELETE_EXCHANGE, .name = exchange}, e) < 0)
+                return -1;
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+                char key[KEY_SIZE];
+                snprintf(key, sizeof(key), "%s.%s", tenant, lane_name((enum lane)lane));
+                snprintf(queue[lane], QUEUE_SIZE, "jobs.%s", key);
+                if (unbind_lane(l, queue[lane], key, e) < 0)
+                        return -1;
+        }
+        for (int lane = 0; lane < LANE_COUNT; lane++)
+                if (delete_lane(l, queue[lane], e) < 0)
+                        return -1;
+        return 0;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * topology_test.c: the topology's table: the committed definitions are its own, a tenant's part
+ * has what the contract says, names refer to each other, accounts are anchored.
+ */
+#include <regex.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/topology/topology.h"
+#include "tests/unit/unit.h"
+
+static char *read_text(const char *path)
+{
+        AUTO_FCLOSE FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        char *text = xcalloc(1, 1 << 20);
+        size_t length = fread(text, 1, (1 << 20) - 1, file);
+        assert_true(length > 0 && feof(file));
+        return text;
+}
+
+static void committed_definitions_are_the_tables(void **state)
+{
+        (void)state;
+        AUTO_FREE char *committed = read_text(WARREN_SOURCE_DIR "/rabbitmq/definitions.json");
+        AUTO_FREE char *made = topology_definitions_text(NULL);
+        assert_string_equal(committed, made); /* else: warren topology export >rabbitmq/… */
+}
+
+static const json_t *named(const json_t *list, const char *name)
+{
+        size_t i;
+        json_t *item;
+        json_array_foreach(list, i, item)
+        {
+                if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
+                        return item;
+        }
+        return NULL;
+}
+
+static void settings_reach_the_stream(void **state)
+{
+        (void)state;
+        const struct {
+                struct topology_settings settings;
+                const char *want_age;
+                int64_t want_bytes;
+        } cases[] = {
+                {{0, 0}, "7D", 10000000000},
+                {{.events_max_bytes = 5000}, "7D", 5000},
+                {{.events_max_age = 2 * (msec)MSEC_DAY}, "2D", 10000000000},
+                {{.events_max_age = 90 * MSEC_MINUTE}, "5400s", 10000000000},
+                {{.events_max_age = 1}, "1s", 10000000000},
+        };
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                json_t *all = topology_definitions(&cases[i].settings, "v");
+                const json_t *events = named(json_object_get(all, "queues"), "events");
+                const json_t *arguments = json_object_get(events, "arguments");
+                assert_string_equal(json_string_value(json_object_get(arguments, "x-max-age")),
+                                    cases[i].want_age);
+                assert_int_equal(
+                        json_integer_value(json_object_get(arguments, "x-max-length-bytes")),
+                        cases[i].want_bytes);
+                assert_string_equal(json_string_value(json_object_get(events, "vhost")), "v");
+                json_decref(all);
+        }
+}
+
+static void bindings_join_what_is_declared(void **state)
+{
+        (void)state;
+        json_t *all = topology_definitions(NULL, "warren");
+        size_t i;
+        json_t *b;
+        json_array_foreach(json_object_get(all, "bindings"), i, b)
+        {
+                const char *source = json_string_value(json_object_get(b, "source"));
+                const char *queue = json_string_value(json_object_get(b, "destination"));
+                assert_non_null(named(json_object_get(all, "exchanges"), source));
+                assert_non_null(named(json_object_get(all, "queues"), queue));
+        }
+        /* 9 of the fixed ones and two for each of 26 buckets. */
+        assert_int_equal(json_array_size(json_object_get(all, "bindings")), 9 + 2 * 26);
+        json_decref(all);
+}
+
+struct part {
+        struct buffer text;
+};
+
+static int write_part(void *owner, const struct declaration *d, struct err *e)
+{
+        (void)e;
+        struct part *p = owner;
+        if (d->what == DECLARE_EXCHANGE)
+                buffer_printf(&p->text, "exchange %s %s\n", d->name, d->type);
+        else if (d->what == DECLARE_QUEUE)
+                buffer_printf(&p->text, "queue %s\n", d->name);
+        else
+                buffer_printf(&p->text, "%s -%s-> %s\n", d->source, d->key, d->name);
+        for (const struct argument *a = d->arguments; a != NULL && a->name != NULL; a++)
+                if (strcmp(a->name, "x-dead-letter-routing-key") == 0 ||
+                    strcmp(a->name, "alternate-exchange") == 0)
+                        buffer_printf(&p->text, "  %s %s\n", a->name, a->text);
+        return 0;
+}
+
+static void tenant_has_its_own_exchange_and_lanes(void **state)
+{
+        (void)state;
+        struct part p = {0};
+        struct err e = {0};
+        assert_int_equal(topology_each_of_tenant("acme", write_part, &p, &e), 0);
+        const char *want = "exchange jobs.acme direct\n"
+                           "  alternate-exchange unroutable\n"
+                           "queue jobs.acme.low\n"
+                           "  x-dead-letter-routing-key acme.low\n"
+                           "jobs.acme -low-> jobs.acme.low\n"
+                           "jobs.acme -low-> events\n"
+                           "due -acme.low-> jobs.acme.low\n"
+                           "due -acme.low-> events\n";
+        assert_memory_equal(p.text.data, want, strlen(want));
+        assert_non_null(strstr(p.text.data, "due -acme.long-> jobs.acme.long\n"));
+        assert_non_null(strstr(p.text.data, "jobs.acme -critical-> events\n"));
+        buffer_fini(&p.text);
+}
+
+static void bad_tenant_names_declare_nothing(void **state)
+{
+        (void)state;
+        static const char *const names[] = {
+                "",   "Acme", "a.b", "warren-x",
+                "-a", "a b",  "a*",  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                struct part p = {0};
+                struct err e = {0};
+                assert_int_equal(topology_each_of_tenant(names[i], write_part, &p, &e), -1);
+                assert_int_equal(e.code, ERR_INVALID);
+                assert_int_equal(p.text.length, 0);
+        }
+}
+
+static bool allows(const char *pattern, const char *name)
+{
+        regex_t regex;
+        assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+        bool matches = regexec(&regex, name, 0, NULL, 0) == 0;
+        regfree(&regex);
+        return matches;
+}
+
+static const struct account *account(const char *login)
+{
+        for (const struct account *a = topology_accounts; a->login != NULL; a++)
+                if (strcmp(a->login, login) == 0)
+                        return a;
+        fail_msg("no account %s", login);
+        return NULL;
+}
+
+static void accounts_may_what_the_contract_says(void **state)
+{
+        (void)state;
+        const struct {
+                const char *login, *name;
+                bool want_configure, want_write, want_read;
+        } cases[] = {
+                {"warren-admin", "anything", true, true, true},
+                {"warren-provision", "jobs.acme.low", true, true, true},
+                {"warren-provision", "slots.acme.3", true, true, true},
+                {"warren-provision", "xjobs.acme", false, false, false},
+                {"warren-provision", "due", false, false, true},
+                {"warren-provision", "amq.default", false, true, false},
+                {"warren-provision", "amqxdefault", false, false, false},
+                {"warren-provision", "events", false, true, false},
+                {"warren-provision", "control", false, true, true},
+                {"warren-gateway", "jobs.acme", false, true, false},
+                {"warren-gateway", "delay.30s", false, true, false},
+                {"warren-gateway", "due", false, false, false},
+                {"warren-gateway", "dead", false, false, false},
+                {"warren-gateway", "control", false, false, true},
+                {"warren-gateway", "events", false, true, true},
+                {"warren-gateway", "marks", false, true, false},
+                {"warren-gateway", "amq.default", false, false, false},
+                {"warren-consumer", "jobs.acme.low", false, false, true},
+                {"warren-consumer", "due", false, true, false},
+                {"warren-consumer", "dead", false, true, false},
+                {"warren-consumer", "control", false, false, true},
+                {"warren-consumer", "marks", false, false, true},
+                {"warren-consumer", "eventsx", false, false, false},
+                {"warren-status-store", "events", false, false, true},
+                {"warren-status-store", "sync", false, true, false},
+                {"warren-status-store", "jobs.acme", false, false, false},
+                {"warren-dlx-monitor", "dead", false, false, true},
+                {"warren-dlx-monitor", "unroutable", false, false, true},
+                {"warren-dlx-monitor", "jobs.acme", false, true, false},
+                {"warren-dlx-monitor", "due", false, false, false},
+        };
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                const struct account *a = account(cases[i].login);
+                if (allows(a->configure, cases[i].name) != cases[i].want_configure ||
+                    allows(a->write, cases[i].name) != cases[i].want_write ||
+                    allows(a->read, cases[i].name) != cases[i].want_read)
+                        fail_msg("%s on %s", cases[i].login, cases[i].name);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(committed_definitions_are_the_tables),
+                cmocka_unit_test(settings_reach_the_stream),
+                cmocka_unit_test(bindings_join_what_is_declared),
+                cmocka_unit_test(tenant_has_its_own_exchange_and_lanes),
+                cmocka_unit_test(bad_tenant_names_declare_nothing),
+                cmocka_unit_test(accounts_may_what_the_contract_says),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
