@@ -55,13 +55,13 @@ struct inquiry {
 
 static int parse_answer(json_t *entry, struct guard_answer *out, struct err *e)
 {
-        const char *state, *worker = NULL;
+        const char *state, *worker = json_string_value(json_object_get(entry, "worker"));
         int alive = 0;
         json_int_t starts = 0;
 
         *out = (struct guard_answer){0};
-        if (json_unpack(entry, "{s:s, s?:s?, s?:b, s?:I}", "state", &state, "worker", &worker,
-                        "worker_alive", &alive, "starts", &starts) != 0 ||
+        if (json_unpack(entry, "{s:s, s?:b, s?:I}", "state", &state, "worker_alive", &alive,
+                        "starts", &starts) != 0 ||
             !guard_state_parse(bytes_of_text(state), &out->state))
                 return err_set(e, ERR_PROTOCOL, "the status-store's answer has a bad entry");
         if (worker != NULL)

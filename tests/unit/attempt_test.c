@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attempt_test.c: the map of an attempt's states, its deliveries, and what it does next on arrival.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/memory.h"
+#include "consumer/attempt.h"
+#include "consumer/intake_step.h"
+
+#define NOW ((msec)1732250000000)
+
+/* The link, seen from an attempt. */
+static int acked, requeued;
+static const struct delivery *dead;
+
+void __wrap_link_settle(struct delivery **d, enum settle how);
+bool __wrap_delivery_is_live(const struct delivery *d);
+
+void __wrap_link_settle(struct delivery **d, enum settle how)
+{
+        if (how == SETTLE_ACK)
+                acked++;
+        else
+                requeued++;
+        free(*d);
+        *d = NULL;
+}
+
+bool __wrap_delivery_is_live(const struct delivery *d)
+{
+        return d != dead;
+}
+
+static void only_mapped_moves_are_allowed(void **state)
+{
+        static const char *const want[STATE_COUNT] = {
+                [STATE_ARRIVED] = "asked held waiting leaving settled ",
+                [STATE_ASKED] = "held waiting leaving settled ",
+                [STATE_HELD] = "waiting leaving settled ",
+                [STATE_WAITING] = "running leaving settled ",
+                [STATE_RUNNING] = "stopping leaving ",
+                [STATE_STOPPING] = "leaving settled ",
+                [STATE_LEAVING] = "settled ",
+                [STATE_SETTLED] = "",
+        };
+
+        (void)state;
+        for (int from = 0; from < STATE_COUNT; from++) {
+                char got[128] = "";
+                for (int to = 0; to < STATE_COUNT; to++) {
+                        if (!attempt_may_move((enum attempt_state)from, (enum attempt_state)to))
+                                continue;
+                        strncat(got, attempt_state_name((enum attempt_state)to), 20);
+                        strncat(got, " ", 2);
+                }
+                assert_string_equal(got, want[from]);
+        }
+}
+
+static struct attempt *arrive(struct feed *f, size_t size)
+{
+        struct delivery *d = xcalloc(1, sizeof(*d));
+        struct job job = {.id = "x", .tenant = "acme", .run = 1, .attempt = 2};
+
+        d->message.body = bytes_of("", size);
+        return attempt_create(&job, f, &d, 0);
+}
+
+static void all_deliveries_are_settled_together(void **state)
+{
+        struct tenant t = {.name = "acme"};
+        struct feed *f = &t.feeds[0];
+        struct attempt *a;
+        struct delivery *more;
+
+        (void)state;
+        f->tenant = &t;
+        a = arrive(f, 1000);
+        size_t alone = a->bytes;
+        assert_int_equal(a->number, 3);
+        assert_in_range(alone, 1000, 100000);
+        for (int i = 0; i < 2; i++) {
+                more = xcalloc(1, sizeof(*more));
+                if (i == 0)
+                        dead = more;
+                attempt_join(a, f, &more);
+                assert_null(more);
+        }
+        assert_int_equal(acked, 1); /* the dead one was dropped when the next came */
+        assert_int_equal(f->held, 2);
+        assert_in_range(a->bytes, alone + 1, 2 * alone);
+        assert_true(attempt_is_live(a));
+        attempt_settle(a, SETTLE_REQUEUE);
+        assert_int_equal(requeued, 2);
+        assert_int_equal(f->held, 0);
+        assert_int_equal(t.attempts, 1);
+        attempt_destroy(&a);
+        assert_int_equal(t.attempts, 0);
+}
+
+static void next_steps(void **state)
+{
+        static const struct handler short_one = {.timeout = 60000}, long_one = {.timeout = 3600000};
+        static const struct {
+                struct job job;
+                const struct handler *handler;
+                bool paused, suspect;
+                enum intake_step want;
+        } rows[] = {
+                {{.lane = LANE_LOW}, &short_one, false, false, INTAKE_RUN},
+                {{.lane = LANE_LOW, .run_at = NOW}, &short_one, false, false, INTAKE_RUN},
+                {{.lane = LANE_LOW, .run_at = NOW + 1}, &short_one, false, false, INTAKE_HOLD},
+                {{.lane = LANE_LOW, .run_at = NOW + 100}, &short_one, false, false, INTAKE_HOLD},
+                {{.lane = LANE_LOW, .run_at = NOW + 101}, &short_one, false, false, INTAKE_TRAVEL},
+                {{.lane = LANE_LOW, .run_at = NOW + 101}, NULL, true, true, INTAKE_TRAVEL},
+                {{.lane = LANE_LOW}, NULL, true, true, INTAKE_NO_HANDLER},
+                {{.lane = LANE_LOW}, &long_one, true, true, INTAKE_LANE},
+                {{.lane = LANE_LONG}, &long_one, false, false, INTAKE_RUN},
+                {{.lane = LANE_LONG}, &short_one, false, false, INTAKE_RUN},
+                {{.lane = LANE_LOW, .timeout = 600001}, &short_one, false, false, INTAKE_LANE},
+                {{.lane = LANE_LOW, .timeout = 600000}, &long_one, false, false, INTAKE_RUN},
+                {{.lane = LANE_LOW}, &short_one, true, true, INTAKE_PAUSED},
+                {{.lane = LANE_LOW}, &short_one, false, true, INTAKE_ASK},
+                {{.lane = LANE_LOW, .run_at = NOW + 50}, &short_one, false, true, INTAKE_ASK},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const struct intake_view view = {
+                        .job = &rows[i].job,
+                        .handler = rows[i].handler,
+                        .paused = rows[i].paused,
+                        .suspect = rows[i].suspect,
+                };
+                assert_int_equal(intake_step(&view, NOW), rows[i].want);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(only_mapped_moves_are_allowed),
+                cmocka_unit_test(all_deliveries_are_settled_together),
+                cmocka_unit_test(next_steps),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

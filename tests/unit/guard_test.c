@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guard_test.c: which deliveries are asked about, what answers mean, and the memory of what was
+ * finished here.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/own.h"
+#include "consumer/guard.h"
+#include "consumer/inquiry.h"
+#include "consumer/recent.h"
+
+#define NOW ((msec)1732250000000)
+#define ME "host-a/1"
+
+static void suspects(void **state)
+{
+        static const struct {
+                struct guard_view view;
+                bool want;
+        } rows[] = {
+                {{.queued_at = NOW - 1000}, false},
+                {{.queued_at = NOW + 1000}, false},
+                {{.queued_at = NOW - 1000, .redelivered = true}, true},
+                {{.queued_at = NOW - 1000, .again = true}, true},
+                {{.queued_at = NOW - 1000, .attempt = 1}, false},
+                {{.queued_at = NOW - 1000, .reconnected = true}, false},
+                {{.queued_at = NOW - 1000, .attempt = 1, .reconnected = true}, true},
+                {{.queued_at = NOW - MSEC_DAY}, false},
+                {{.queued_at = NOW - MSEC_DAY - 1}, true},
+                {{.queued_at = NOW - 1000, .submitted_at = NOW - 3 * (msec)MSEC_DAY}, false},
+                {{.submitted_at = NOW - 1000}, false},
+                {{.submitted_at = NOW - 3 * (msec)MSEC_DAY}, true},
+                {{.queued_at = 0}, true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_int_equal(guard_is_wanted(&rows[i].view, NOW), rows[i].want);
+}
+
+static void verdicts(void **state)
+{
+        static const struct {
+                struct guard_answer answer;
+                enum guard_step want;
+        } rows[] = {
+                {{.state = GUARD_UNKNOWN}, GUARD_RUN},
+                {{.state = GUARD_OPEN}, GUARD_RUN},
+                {{.state = GUARD_OPEN, .starts = 4}, GUARD_RUN_AGAIN},
+                {{.state = GUARD_OPEN, .starts = 5}, GUARD_BURY},
+                {{.state = GUARD_CLOSED}, GUARD_DROP},
+                {{.state = GUARD_CLOSED, .starts = 9}, GUARD_DROP},
+                {{.state = GUARD_SUPERSEDED, .starts = 9}, GUARD_DROP},
+                {{.state = GUARD_RUNNING, .worker = "b/2", .worker_alive = true}, GUARD_WAIT},
+                {{.state = GUARD_RUNNING, .worker = "b/2", .worker_alive = true, .starts = 7},
+                 GUARD_WAIT},
+                {{.state = GUARD_RUNNING, .worker = "b/2", .starts = 1}, GUARD_RUN_AGAIN},
+                {{.state = GUARD_RUNNING, .worker = "b/2", .starts = 5}, GUARD_BURY},
+                {{.state = GUARD_RUNNING, .worker = ME, .worker_alive = true}, GUARD_RUN_AGAIN},
+                {{.state = GUARD_SILENT}, GUARD_RUN_AGAIN},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_int_equal(guard_judge(&rows[i].answer, ME), rows[i].want);
+}
+
+static void answers_are_read(void **state)
+{
+        static const struct {
+                const char *text;
+                size_t count;
+                bool want;
+        } rows[] = {
+                {"{\"deliveries\":[]}", 0, true},
+                {"{\"deliveries\":[{\"state\":\"open\",\"worker\":null,\"worker_alive\":false,"
+                 "\"starts\":0}]}",
+                 1, true},
+                {"{\"deliveries\":[{\"state\":\"open\"},{\"state\":\"closed\"}]}", 2, true},
+                {"{\"deliveries\":[{\"state\":\"open\"}]}", 2, false},
+                {"{\"deliveries\":[{\"state\":\"silent\"}]}", 1, false},
+                {"{\"deliveries\":[{\"state\":7}]}", 1, false},
+                {"{\"deliveries\":[{}]}", 1, false},
+                {"{\"deliveries\":{}}", 1, false},
+                {"[]", 1, false},
+                {"", 1, false},
+                {"nonsense", 1, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct guard_answer answers[2];
+                struct err e = {0};
+                int got = inquiry_parse(bytes_of_text(rows[i].text), answers, rows[i].count, &e);
+                assert_int_equal(got, rows[i].want ? 0 : -1);
+                assert_int_equal(err_is_set(&e), !rows[i].want);
+        }
+}
+
+static void an_answer_is_whole(void **state)
+{
+        const char *text = "{\"deliveries\":[{\"state\":\"running\",\"worker\":\"b/2\","
+                           "\"worker_alive\":true,\"starts\":3}]}";
+        struct guard_answer a;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(inquiry_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(a.state, GUARD_RUNNING);
+        assert_string_equal(a.worker, "b/2");
+        assert_true(a.worker_alive);
+        assert_int_equal(a.starts, 3);
+}
+
+static struct attempt_key key_of(int number)
+{
+        struct job job = {.tenant = "acme", .run = 1, .attempt = number};
+        struct attempt_key key;
+
+        snprintf(job.id, sizeof(job.id), "01902f5e-7b1a-7000-8000-%012d", number / 2);
+        attempt_key_of(&job, &key);
+        return key;
+}
+
+static void the_last_finished_are_remembered(void **state)
+{
+        AUTO(recent) r = recent_create(100);
+
+        (void)state;
+        for (int i = 0; i < 1000; i++) {
+                struct attempt_key key = key_of(i);
+                assert_false(recent_has(r, &key));
+                recent_add(r, &key);
+                recent_add(r, &key); /* takes no second place */
+        }
+        for (int i = 0; i < 1000; i++) {
+                struct attempt_key key = key_of(i);
+                assert_int_equal(recent_has(r, &key), i >= 900);
+        }
+}
+
+static void a_message_is_told_from_its_attempt(void **state)
+{
+        struct job job = {.tenant = "acme", .id = "x", .run = 1, .queued_at = NOW};
+        struct attempt_key attempt, message, later;
+
+        (void)state;
+        attempt_key_of(&job, &attempt);
+        attempt_key_of_message(&job, &message);
+        job.queued_at++;
+        attempt_key_of_message(&job, &later);
+        assert_memory_not_equal(&attempt, &message, sizeof(attempt));
+        assert_memory_not_equal(&message, &later, sizeof(attempt));
+        job.queued_at = 0;
+        attempt_key_of_message(&job, &message);
+        assert_memory_not_equal(&attempt, &message, sizeof(attempt));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(suspects),
+                cmocka_unit_test(verdicts),
+                cmocka_unit_test(answers_are_read),
+                cmocka_unit_test(an_answer_is_whole),
+                cmocka_unit_test(the_last_finished_are_remembered),
+                cmocka_unit_test(a_message_is_told_from_its_attempt),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

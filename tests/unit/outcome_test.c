@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outcome_test.c: how an attempt leaves, and with which message.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/memory.h"
+#include "consumer/outcome.h"
+
+#define ID "01902f5e-7b1a-7000-8000-000000000001"
+#define NOW ((msec)1732250000000)
+
+static const struct handler handler = {
+        .retry = {.base = 1000, .cap = 600000, .factor = 2, .jitter = 0},
+};
+
+/* One that ran as its `number`th attempt of at most 1 + max_retries. */
+static struct attempt *attempt(int64_t number, int64_t max_retries)
+{
+        struct attempt *a = xcalloc(1, sizeof(*a));
+
+        memcpy(a->job.id, ID, sizeof(ID));
+        memcpy(a->job.tenant, "acme", 5);
+        memcpy(a->job.type, "report", 7);
+        a->job.lane = LANE_HIGH;
+        a->job.priority = PRIORITY_HIGH;
+        a->job.run = 1;
+        a->job.attempt = number - 1;
+        a->job.max_retries = max_retries;
+        a->job.payload = bytes_of_text("{\"a\":1.10}");
+        a->job.again = true; /* what was said of the message that came */
+        a->job.due_at = NOW - 5;
+        a->job.hop = true;
+        a->number = number;
+        a->state = STATE_RUNNING;
+        a->handler = &handler;
+        return a;
+}
+
+static void release(struct attempt *a)
+{
+        buffer_fini(&a->error);
+        free(a);
+}
+
+static bool text_is(struct bytes got, const char *want)
+{
+        return want == NULL ? got.data == NULL : bytes_equal_text(got, want);
+}
+
+static void ends_become_messages(void **state)
+{
+        static const struct {
+                struct run_end end;
+                enum attempt_state from;
+                int64_t number;
+                enum departure want;
+                const char *want_exchange, *want_reason, *want_error, *want_kind;
+                int64_t want_wait;
+        } rows[] = {
+                {{.outcome = OUTCOME_DONE},
+                 STATE_RUNNING,
+                 1,
+                 DEPART_COMPLETE,
+                 NULL,
+                 NULL,
+                 NULL,
+                 NULL,
+                 0},
+                {{.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_CRASH, .error = {"boom", 4}},
+                 STATE_RUNNING,
+                 1,
+                 DEPART_RETRY,
+                 "delay.1s",
+                 NULL,
+                 "boom",
+                 "crash",
+                 1000},
+                {{.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_ERROR, .error = {"no", 2}},
+                 STATE_RUNNING,
+                 2,
+                 DEPART_RETRY,
+                 "delay.2s",
+                 NULL,
+                 "no",
+                 "error",
+                 2000},
+                {{.outcome = OUTCOME_RETRY,
+                  .error_kind = ERROR_KIND_ERROR,
+                  .error = {"no", 2},
+                  .retry_after = 1800000},
+                 STATE_RUNNING,
+                 1,
+                 DEPART_RETRY,
+                 "delay.30m",
+                 NULL,
+                 "no",
+                 "error",
+                 1800000},
+                {{.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_TIMEOUT, .error = {"", 0}},
+                 STATE_RUNNING,
+                 3,
+                 DEPART_BURY,
+                 "dead",
+                 "exhausted",
+                 "",
+                 "timeout",
+                 0},
+                {{.outcome = OUTCOME_PERMANENT,
+                  .error_kind = ERROR_KIND_ERROR,
+                  .error = {"bad", 3}},
+                 STATE_RUNNING,
+                 1,
+                 DEPART_BURY,
+                 "dead",
+                 "permanent",
+                 "bad",
+                 "error",
+                 0},
+                {{.outcome = OUTCOME_STOPPED},
+                 STATE_RUNNING,
+                 1,
+                 DEPART_RETRY,
+                 "delay.1s",
+                 NULL,
+                 "the handler stopped without being asked to",
+                 "error",
+                 1000},
+                {{.outcome = OUTCOME_STOPPED},
+                 STATE_STOPPING,
+                 3,
+                 DEPART_RETRY,
+                 "delay.1s",
+                 NULL,
+                 "stopped: the connection to the broker was lost",
+                 "error",
+                 1000},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct job_message *out = xcalloc(1, sizeof(*out));
+                struct attempt *a = attempt(rows[i].number, 2);
+                const struct message *m = &out->message;
+                a->state = rows[i].from;
+                outcome_decide(a, &rows[i].end, 0.5, NOW);
+                assert_int_equal(a->departure, rows[i].want);
+                if (rows[i].want != DEPART_COMPLETE) {
+                        outcome_encode(a, false, NOW, out);
+                        assert_true(text_is(m->exchange, rows[i].want_exchange));
+                        assert_true(text_is(m->routing_key, "acme.high"));
+                        assert_true(text_is(m->message_id, ID));
+                        assert_true(text_is(m->body, "{\"a\":1.10}"));
+                        assert_int_equal(message_header_int(m, "x-attempt", 0), rows[i].number);
+                        assert_true(text_is(message_header_text(m, "x-error"), rows[i].want_error));
+                        assert_true(
+                                text_is(message_header_text(m, "x-error-kind"), rows[i].want_kind));
+                        assert_true(
+                                text_is(message_header_text(m, "x-reason"), rows[i].want_reason));
+                        assert_null(message_header(m, "x-again"));
+                        assert_null(message_header(m, "x-hop"));
+                        if (rows[i].want == DEPART_RETRY)
+                                assert_int_equal(message_header_int(m, "x-run-at", 0),
+                                                 NOW + rows[i].want_wait);
+                }
+                release(a);
+                free(out);
+        }
+}
+
+static void a_lost_link_costs_no_attempt(void **state)
+{
+        const struct run_end end = {.outcome = OUTCOME_STOPPED};
+        struct attempt *a = attempt(3, 2);
+
+        (void)state;
+        a->state = STATE_STOPPING;
+        outcome_decide(a, &end, 0.5, NOW);
+        assert_int_equal(a->job.max_retries, 3);
+        assert_int_equal(a->job.attempt, 3);
+        release(a);
+}
+
+static void the_way_on_keeps_the_attempt(void **state)
+{
+        struct job_message *out = xcalloc(1, sizeof(*out));
+        struct message *m = &out->message;
+        struct attempt *a = attempt(2, 3);
+
+        (void)state;
+        outcome_hop(a, 1000, NOW);
+        outcome_encode(a, false, NOW, out);
+        assert_true(text_is(m->exchange, "delay.1s"));
+        assert_int_equal(message_header_int(m, "x-attempt", 0), 1);
+        assert_int_equal(message_header_int(m, "x-hop", 0), 1);
+        assert_null(message_header(m, "x-again"));
+
+        a->redelivered = true; /* said of a hop, or the next consumer could not know */
+        outcome_hop(a, OUTCOME_PAUSE, NOW);
+        outcome_encode(a, false, NOW, out);
+        assert_true(text_is(m->exchange, "delay.10s"));
+        assert_int_equal(message_header_int(m, "x-again", 0), 1);
+
+        outcome_move_to_long(a);
+        outcome_encode(a, false, NOW, out);
+        assert_true(text_is(m->exchange, "due"));
+        assert_true(text_is(m->routing_key, "acme.long"));
+        assert_int_equal(message_header_int(m, "x-priority", 0), PRIORITY_HIGH);
+
+        a->job.from_outside = true;
+        a->job.run_at = NOW + 5000;
+        outcome_travel(a);
+        outcome_encode(a, false, NOW, out);
+        assert_true(text_is(m->exchange, "delay.5s"));
+        assert_null(message_header(m, "x-hop"));
+        assert_int_equal(message_header_int(m, "x-again", 0), 1);
+        release(a);
+        free(out);
+}
+
+static void a_burial_keeps_its_name_when_repeated(void **state)
+{
+        struct job_message *out = xcalloc(1, sizeof(*out));
+        struct attempt *a = attempt(1, 3);
+        char burial[UUID_SIZE];
+
+        (void)state;
+        outcome_bury(a, REASON_NO_HANDLER, bytes_of_text("no handler for type report"));
+        outcome_encode(a, false, NOW, out);
+        assert_null(message_header(&out->message, "x-attempt")); /* none was made */
+        assert_null(message_header(&out->message, "x-again"));
+        assert_int_equal(bytes_to_text(message_header_text(&out->message, "x-burial"), burial,
+                                       sizeof(burial)),
+                         0);
+        outcome_encode(a, true, NOW + 1, out);
+        assert_true(text_is(message_header_text(&out->message, "x-burial"), burial));
+        assert_int_equal(message_header_int(&out->message, "x-again", 0), 1);
+        release(a);
+        free(out);
+}
+
+static void a_foreign_message_is_buried_under_its_own_id(void **state)
+{
+        struct tenant t = {.name = "acme"};
+        struct feed f = {.tenant = &t, .lane = LANE_LOW};
+        struct job_message *out = xcalloc(1, sizeof(*out));
+        struct attempt *a = attempt(7, 3);
+        const struct message *m = &out->message;
+        char id[UUID_SIZE];
+
+        (void)state;
+        memcpy(a->job.claimed_id, ID, sizeof(ID));
+        a->job.tenant[0] = '\0';
+        outcome_disown(&a->job, &f, bytes_of_text("not json"));
+        outcome_bury(a, REASON_MALFORMED, bytes_of_text("the body is not one JSON value"));
+        outcome_encode(a, false, NOW, out);
+        assert_true(text_is(m->exchange, "dead"));
+        assert_true(text_is(m->routing_key, "acme.low"));
+        assert_true(text_is(m->body, "not json"));
+        assert_true(text_is(message_header_text(m, "x-claimed-id"), ID));
+        assert_null(message_header(m, "x-attempt"));
+        assert_true(uuid_parse(m->message_id, id));
+        assert_string_not_equal(id, ID);
+        release(a);
+        free(out);
+}
+
+static void errors_are_cut_between_characters(void **state)
+{
+        struct attempt *a = attempt(1, 0);
+        AUTO_BUFFER text = {0};
+
+        (void)state;
+        buffer_add_char(&text, 'x');
+        while (text.length < 2 * JOB_ERROR_MAX)
+                buffer_add_text(&text, "\xe2\x82\xac");
+        outcome_bury(a, REASON_PERMANENT, buffer_bytes(&text));
+        assert_in_range(a->job.error.length, JOB_ERROR_MAX - 3, JOB_ERROR_MAX);
+        assert_true(bytes_are_utf8(a->job.error));
+        release(a);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(ends_become_messages),
+                cmocka_unit_test(a_lost_link_costs_no_attempt),
+                cmocka_unit_test(the_way_on_keeps_the_attempt),
+                cmocka_unit_test(a_burial_keeps_its_name_when_repeated),
+                cmocka_unit_test(a_foreign_message_is_buried_under_its_own_id),
+                cmocka_unit_test(errors_are_cut_between_characters),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

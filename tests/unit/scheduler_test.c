@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * scheduler_test.c: who runs next: shares by weight, priority, and that nobody starves.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/memory.h"
+#include "consumer/scheduler.h"
+
+static const struct handler busy = {.type = "busy"};
+static const struct handler idle = {.type = "idle"};
+
+static bool has_room(void *owner, const struct handler *h)
+{
+        unsigned *asked = owner;
+
+        if (asked != NULL)
+                (*asked)++;
+        return h != &busy;
+}
+
+static void init_tenant(struct tenant *t, const char *name, int64_t weight)
+{
+        memset(t, 0, sizeof(*t));
+        memcpy(t->name, name, strlen(name));
+        t->weight = weight;
+        t->feeds[0].tenant = t;
+}
+
+static struct attempt *add(struct inbox *in, struct tenant *t, enum priority p,
+                           const struct handler *h)
+{
+        struct attempt *a = xcalloc(1, sizeof(*a));
+
+        a->feed = &t->feeds[0];
+        a->job.priority = p;
+        a->handler = h;
+        inbox_add(in, a);
+        return a;
+}
+
+static void add_many(struct inbox *in, struct tenant *t, enum priority p, unsigned count)
+{
+        for (unsigned i = 0; i < count; i++)
+                add(in, t, p, &idle);
+}
+
+static void drop(void *owner, struct attempt *a)
+{
+        inbox_remove(owner, a);
+        free(a);
+}
+
+static void tenants_share_by_weight(void **state)
+{
+        static const struct {
+                int64_t weights[3];
+                unsigned picks;
+                unsigned want[3];
+        } rows[] = {
+                {{1, 1, 1}, 30, {10, 10, 10}},
+                {{1, 2, 3}, 60, {10, 20, 30}},
+                {{5, 1, 1}, 70, {50, 10, 10}},
+                {{1, 1, 98}, 200, {2, 2, 196}},
+        };
+
+        (void)state;
+        for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+                struct inbox in = {0};
+                struct tenant tenants[3];
+                unsigned got[3] = {0};
+                for (int i = 0; i < 3; i++) {
+                        init_tenant(&tenants[i], "t", rows[r].weights[i]);
+                        add_many(&in, &tenants[i], PRIORITY_MEDIUM, 300);
+                }
+                for (unsigned i = 0; i < rows[r].picks; i++) {
+                        struct attempt *a = scheduler_pick(&in, has_room, NULL);
+                        assert_non_null(a);
+                        got[a->feed->tenant - tenants]++;
+                        free(a);
+                }
+                assert_memory_equal(got, rows[r].want, sizeof(got));
+                inbox_each(&in, drop, &in);
+                assert_int_equal(in.count, 0);
+                assert_null(in.ring);
+        }
+}
+
+static void a_tenant_that_comes_late_is_served_within_a_round(void **state)
+{
+        struct inbox in = {0};
+        struct tenant crowd, late;
+        struct attempt *a;
+        int before = 0;
+
+        (void)state;
+        init_tenant(&crowd, "crowd", 4);
+        init_tenant(&late, "late", 1);
+        add_many(&in, &crowd, PRIORITY_CRITICAL, 1000);
+        for (int i = 0; i < 10; i++)
+                free(scheduler_pick(&in, has_room, NULL));
+        add(&in, &late, PRIORITY_LOW, &idle);
+        while ((a = scheduler_pick(&in, has_room, NULL))->feed->tenant != &late) {
+                free(a);
+                before++;
+        }
+        free(a);
+        assert_in_range(before, 0, 4);
+        inbox_each(&in, drop, &in);
+}
+
+static void priorities_go_first_and_the_lowest_does_not_starve(void **state)
+{
+        struct inbox in = {0};
+        struct tenant t;
+        int low = 0, critical = 0;
+
+        (void)state;
+        init_tenant(&t, "acme", 1);
+        add_many(&in, &t, PRIORITY_LOW, 10);
+        add_many(&in, &t, PRIORITY_MEDIUM, 10);
+        add_many(&in, &t, PRIORITY_CRITICAL, 200);
+        for (int i = 1; i <= 160; i++) {
+                struct attempt *a = scheduler_pick(&in, has_room, NULL);
+                low += a->job.priority == PRIORITY_LOW;
+                critical += a->job.priority == PRIORITY_CRITICAL;
+                if (i % SCHEDULER_LOWEST_EVERY == 0)
+                        assert_int_equal(a->job.priority, PRIORITY_LOW);
+                free(a);
+        }
+        assert_int_equal(low, 10);
+        assert_int_equal(critical, 150);
+        inbox_each(&in, drop, &in);
+}
+
+static void the_oldest_of_a_priority_goes_first(void **state)
+{
+        struct inbox in = {0};
+        struct tenant t;
+        struct attempt *want[5];
+
+        (void)state;
+        init_tenant(&t, "acme", 1);
+        for (int i = 0; i < 5; i++)
+                want[i] = add(&in, &t, PRIORITY_HIGH, &idle);
+        for (int i = 0; i < 5; i++) {
+                assert_ptr_equal(scheduler_pick(&in, has_room, NULL), want[i]);
+                free(want[i]);
+        }
+        assert_null(scheduler_pick(&in, has_room, NULL));
+}
+
+static void types_without_room_are_passed_over(void **state)
+{
+        struct inbox in = {0};
+        struct tenant stuck, other;
+        unsigned asked = 0;
+
+        (void)state;
+        init_tenant(&stuck, "stuck", 10);
+        init_tenant(&other, "other", 1);
+        for (int i = 0; i < 100; i++)
+                add(&in, &stuck, PRIORITY_CRITICAL, &busy);
+        struct attempt *behind = add(&in, &stuck, PRIORITY_CRITICAL, &idle);
+        struct attempt *beside = add(&in, &other, PRIORITY_LOW, &idle);
+        struct attempt *first = scheduler_pick(&in, has_room, &asked);
+        struct attempt *second = scheduler_pick(&in, has_room, &asked);
+
+        assert_ptr_equal(first, behind);
+        assert_ptr_equal(second, beside);
+        assert_in_range(asked, 1, 8);
+        assert_null(scheduler_pick(&in, has_room, &asked));
+        assert_int_equal(in.count, 100);
+        free(first);
+        free(second);
+        inbox_each(&in, drop, &in);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(tenants_share_by_weight),
+                cmocka_unit_test(a_tenant_that_comes_late_is_served_within_a_round),
+                cmocka_unit_test(priorities_go_first_and_the_lowest_does_not_starve),
+                cmocka_unit_test(the_oldest_of_a_priority_goes_first),
+                cmocka_unit_test(types_without_room_are_passed_over),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * window_test.c: how many deliveries of a queue are held, and how seldom that changes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "consumer/window.h"
+
+static void follows_the_work(void **state)
+{
+        static const struct {
+                unsigned concurrency;
+                int64_t us; /* of each attempt */
+                unsigned want;
+        } rows[] = {
+                {8, 0, 256},        {8, 500, 256},   {8, 100000, 16},
+                {8, 200000, 12},    {8, 1000000, 8}, {8, 3600000000, 8},
+                {1, 3600000000, 1}, {1, 100000, 2},  {1024, 3600000000, 256},
+        };
+
+        (void)state;
+        for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+                struct window w;
+                window_init(&w, rows[r].concurrency, 0);
+                for (int i = 0; i < 100; i++)
+                        window_note(&w, rows[r].us);
+                assert_int_equal(window_wanted(&w, rows[r].concurrency), rows[r].want);
+        }
+}
+
+static void starts_with_something(void **state)
+{
+        struct window w;
+
+        (void)state;
+        window_init(&w, 1, 0);
+        assert_in_range(w.size, 1, WINDOW_MAX);
+        window_init(&w, 1024, 0);
+        assert_int_equal(w.size, WINDOW_MAX);
+}
+
+static void note_many(struct window *w, int64_t us)
+{
+        for (int i = 0; i < 200; i++)
+                window_note(w, us);
+}
+
+static void changes_seldom(void **state)
+{
+        struct window w;
+
+        (void)state;
+        window_init(&w, 8, 0);
+        assert_false(window_adjust(&w, 8, 60000)); /* nothing is known */
+        note_many(&w, 50);
+        assert_false(window_adjust(&w, 8, WINDOW_GROW_AFTER - 1));
+        assert_true(window_adjust(&w, 8, WINDOW_GROW_AFTER));
+        assert_int_equal(w.size, WINDOW_MAX);
+        assert_false(window_adjust(&w, 8, 60000)); /* as wanted */
+
+        note_many(&w, 5000); /* 168: not less than half */
+        assert_false(window_adjust(&w, 8, 120000));
+        note_many(&w, 50000); /* 24 */
+        assert_false(window_adjust(&w, 8, WINDOW_GROW_AFTER + WINDOW_SHRINK_AFTER - 1));
+        assert_true(window_adjust(&w, 8, WINDOW_GROW_AFTER + WINDOW_SHRINK_AFTER));
+        assert_int_equal(w.size, 24);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(follows_the_work),
+                cmocka_unit_test(starts_with_something),
+                cmocka_unit_test(changes_seldom),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
