@@ -17,8 +17,8 @@
 #ifndef WARREN_STATUS_STORE_SCHEMA_H
 #define WARREN_STATUS_STORE_SCHEMA_H
 
-#include "common/model/fold.h"
 #include "common/db/db.h"
+#include "common/model/fold.h"
 
 enum { SCHEMA_VERSION = 1 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */

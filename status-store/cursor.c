@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cursor.c: where a page of jobs ended, as text.
+ */
+#include "status-store/cursor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+
+void cursor_write(const struct cursor *c, char out[CURSOR_SIZE])
+{
+        int length = snprintf(out, CURSOR_SIZE, "%c%016" PRIx64 "%016" PRIx64,
+                              c->ascending ? 'a' : 'd', (uint64_t)c->created, (uint64_t)c->seq);
+        uint64_t check = bytes_hash(bytes_of(out, (size_t)length));
+        snprintf(out + length, CURSOR_SIZE - (size_t)length, "%08" PRIx32, (uint32_t)check);
+}
+
+bool cursor_read(const char *text, struct cursor *c)
+{
+        if (strlen(text) != CURSOR_SIZE - 1)
+                return false;
+        uint64_t created = 0;
+        uint64_t seq = 0;
+        if (sscanf(text + 1, "%16" SCNx64 "%16" SCNx64, &created, &seq) != 2)
+                return false;
+        *c = (struct cursor){
+                .ascending = text[0] == 'a', .created = (msec)created, .seq = (int64_t)seq};
+        char again[CURSOR_SIZE];
+        cursor_write(c, again);
+        return strcmp(again, text) == 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * freshness.c: up to when the projection is current.
+ */
+#include "status-store/freshness.h"
+
+static void raise_until(struct freshness *f, msec at)
+{
+        if (at > atomic_load(&f->until))
+                atomic_store(&f->until, at);
+}
+
+void freshness_reached(struct freshness *f, msec at, msec now)
+{
+        raise_until(f, at < now ? at : now);
+}
+
+void freshness_drained(struct freshness *f, msec now)
+{
+        raise_until(f, now);
+        atomic_store(&f->drained, true);
+}
+
+void freshness_behind(struct freshness *f)
+{
+        atomic_store(&f->drained, false);
+}
+
+struct lag freshness_lag(const struct freshness *f, msec now)
+{
+        if (atomic_load(&f->drained))
+                return (struct lag){.as_of = now, .lag = 0};
+        msec until = atomic_load(&f->until);
+        if (until > now)
+                until = now;
+        return (struct lag){.as_of = until, .lag = now - until};
+}
+
+void lag_write(const struct lag *l, struct buffer *out)
+{
+        char text[TIME_TEXT_SIZE];
+        buffer_printf(out, "\"as_of\":\"%s\",\"lag_ms\":%lld", time_format(l->as_of, text),
+                      (long long)l->lag);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * freshness.h: up to when the projection is current. The follower writes, any thread reads.
+ */
+#ifndef WARREN_STATUS_STORE_FRESHNESS_H
+#define WARREN_STATUS_STORE_FRESHNESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+
+/* Starts as {0}: never current. */
+struct freshness {
+        _Atomic(msec) until; /* all that happened before is in the tables */
+        atomic_bool drained; /* the stream has been read to its end: current as of now */
+};
+
+/* Events up to `at` are in the tables. */
+void freshness_reached(struct freshness *f, msec at, msec now);
+/* Nothing more has come for a while, over a link that works. */
+void freshness_drained(struct freshness *f, msec now);
+/* Something came, or the link went. */
+void freshness_behind(struct freshness *f);
+
+struct lag {
+        msec as_of, lag;
+};
+struct lag freshness_lag(const struct freshness *f, msec now);
+/* Adds `"as_of": …, "lag_ms": …` without braces. */
+void lag_write(const struct lag *l, struct buffer *out);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lookup.c: one job, its attempts, and whether a delivery of it should still be run.
+ */
+#include "status-store/lookup.h"
+
+#include <string.h>
+
+#include "common/base/json_scan.h"
+#include "status-store/job_entry.h"
+#include "status-store/job_json.h"
+
+int lookup_job(struct reader *r, const char *tenant, const char *id, struct stored_job *job,
+               struct err *e)
+{
+        unsigned char packed[ID_SIZE];
+        AUTO_RESET *find = reader_query(r, QUERY_JOB_OF_ID, e);
+        if (find == NULL)
+                return -1;
+        if (!id_pack(id, packed))
+                return 0;
+        db_bind_text(find, 1, tenant);
+        sqlite3_bind_blob(find, 2, packed, ID_SIZE, SQLITE_STATIC);
+        int found = db_step(find, e);
+        if (found == 1 && stored_job_read(find, job, e) != 0)
+                return -1;
+        return found;
+}
+
+int lookup_write_job(struct reader *r, const struct stored_job *job, struct buffer *out,
+                     struct err *e)
+{
+        AUTO_RESET *body = reader_query(r, QUERY_PAYLOAD, e);
+        if (body == NULL)
+                return -1;
+        db_bind_int(body, 1, job->seq);
+        int found = db_step(body, e);
+        if (found < 0)
+                return -1;
+        job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0}, out);
+        return 0;
+}
+
+static int write_spilled(struct reader *r, int64_t seq, struct buffer *out, struct err *e)
+{
+        AUTO_RESET *all = reader_query(r, QUERY_ATTEMPTS, e);
+        if (all == NULL)
+                return -1;
+        db_bind_int(all, 1, seq);
+        int more = 0;
+        for (int n = 0; (more = db_step(all, e)) == 1; n++) {
+                struct attempt_row a = {0};
+                int read = attempt_read(all, &a, e);
+                if (read == 0) {
+                        buffer_add_text(out, n > 0 ? "," : "");
+                        attempt_json_write(&a, out);
+                }
+                attempt_row_fini(&a);
+                if (read != 0)
+                        return -1;
+        }
+        return more;
+}
+
+int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct buffer *out,
+                          struct err *e)
+{
+        buffer_add_text(out, "\"attempts\":[");
+        struct attempt_row only = {0};
+        if (job->spilled) {
+                if (write_spilled(r, job->seq, out, e) != 0)
+                        return -1;
+        } else if (attempt_of_row(&job->row, &only)) {
+                attempt_json_write(&only, out);
+        }
+        buffer_add_char(out, ']');
+        return 0;
+}
+
+enum worker_state { WORKER_ALIVE_NOW, WORKER_GONE, WORKER_DIED };
+
+/* -1 on failure. */
+static int worker_state(struct reader *r, const char *worker, msec as_of, struct err *e)
+{
+        AUTO_RESET *find = reader_query(r, QUERY_WORKER, e);
+        if (find == NULL)
+                return -1;
+        db_bind_text(find, 1, worker);
+        int found = db_step(find, e);
+        if (found < 0)
+                return -1;
+        if (found == 1 && bytes_equal_text(db_bytes(find, 1), "gone"))
+                return WORKER_GONE;
+        bool fresh = found == 1 && sqlite3_column_int64(find, 0) > as_of - WORKER_ALIVE;
+        return fresh ? WORKER_ALIVE_NOW : WORKER_DIED;
+}
+
+/* How often the attempt was started by workers that then died. -1 on failure. */
+static int deadly_starts(struct reader *r, const struct stored_job *job,
+                         const struct delivery_asked *d, msec as_of, struct err *e)
+{
+        const struct job_row *row = &job->row;
+        if (!job->spilled) {
+                if (row->start.run != d->run || row->start.attempt != d->attempt)
+                        return 0;
+                int state = worker_state(r, row->worker, as_of, e);
+                return state < 0 ? -1 : state == WORKER_DIED;
+        }
+        AUTO_RESET *starts = reader_query(r, QUERY_STARTS, e);
+        if (starts == NULL)
+                return -1;
+        db_bind_int(starts, 1, job->seq);
+        db_bind_int(starts, 2, d->run);
+        db_bind_int(starts, 3, d->attempt);
+        int count = 0;
+        int more = 0;
+        while ((more = db_step(starts, e)) == 1) {
+                char worker[WORKER_NAME_SIZE];
+                db_text(starts, 0, worker, sizeof(worker));
+                int state = worker_state(r, worker, as_of, e);
+                if (state < 0)
+                        return -1;
+                count += state == WORKER_DIED;
+        }
+        return more < 0 ? -1 : count;
+}
+
+static int64_t highest_copy(const struct job_row *row, int64_t run)
+{
+        const struct fold_key *const keys[] = {&row->winner, &row->facts, &row->wait};
+        int64_t copy = 0;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                if (keys[i]->run == run && keys[i]->copy > copy)
+                        copy = keys[i]->copy;
+        }
+        return copy;
+}
+
+static const char *delivery_state(const struct job_row *row, const struct delivery_asked *d)
+{
+        const struct fold_key *w = &row->winner;
+        if (w->run > d->run || row->forgotten_run >= d->run ||
+            (row->finish.run == d->run && row->finish.closed > 0))
+                return "closed";
+        if (w->run < d->run)
+                return "open";
+        /* A retry of this attempt has been published: another message carries the job on. */
+        bool retried = row->failure.run == d->run && row->failure.attempt >= d->attempt;
+        if (w->attempt > d->attempt || retried || highest_copy(row, d->run) > d->copy)
+                return "superseded";
+        return row->start.run == d->run && row->start.attempt == d->attempt ? "running" : "open";
+}
+
+int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
+                          struct buffer *out, struct err *e)
+{
+        struct stored_job job = {0};
+        int found = lookup_job(r, d->tenant, d->id, &job, e);
+        if (found == 0)
+                buffer_add_text(out, "{\"state\":\"unknown\",\"worker\":null,"
+                                     "\"worker_alive\":false,\"starts\":0}");
+        if (found != 1)
+                return found;
+        const struct job_row *row = &job.row;
+        bool started = row->start.run == d->run && row->start.attempt == d->attempt;
+        int starts = deadly_starts(r, &job, d, as_of, e);
+        int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
+        if (starts >= 0 && state >= 0) {
+                buffer_printf(out, "{\"state\":\"%s\",\"worker\":", delivery_state(row, d));
+                if (started)
+                        buffer_add_json_string(out, bytes_of_text(row->worker));
+                else
+                        buffer_add_text(out, "null");
+                buffer_printf(out, ",\"worker_alive\":%s,\"starts\":%d}",
+                              state == WORKER_ALIVE_NOW ? "true" : "false", starts);
+        }
+        stored_job_fini(&job);
+        return starts >= 0 && state >= 0 ? 0 : -1;
+}
+
+static void add_member(struct buffer *out, struct scan_value record, const char *name)
+{
+        struct scan_value value;
+        if (scan_find(record, name, &value)) {
+                buffer_printf(out, ",\"%s\":", name);
+                buffer_add(out, value.raw.data, value.raw.length);
+        }
+}
+
+static void write_worker(sqlite3_stmt *row, msec as_of, struct buffer *out)
+{
+        static const char *const members[] = {"state",       "version", "started",
+                                              "concurrency", "running", "types"};
+        char text[TIME_TEXT_SIZE];
+        msec at = sqlite3_column_int64(row, 1);
+        struct bytes raw = db_bytes(row, 3);
+        bool gone = bytes_equal_text(db_bytes(row, 2), "gone");
+        buffer_add_text(out, "{\"worker\":");
+        buffer_add_json_string(out, db_bytes(row, 0));
+        buffer_printf(out, ",\"alive\":%s,\"last_seen\":\"%s\"",
+                      !gone && at > as_of - WORKER_ALIVE ? "true" : "false", time_format(at, text));
+        if (raw.length > 0) {
+                struct scan_value record = scan_root(raw);
+                for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+                        add_member(out, record, members[i]);
+        }
+        buffer_add_char(out, '}');
+}
+
+int lookup_write_workers(struct reader *r, msec as_of, struct buffer *out, struct err *e)
+{
+        AUTO_RESET *all = reader_query(r, QUERY_WORKERS, e);
+        if (all == NULL)
+                return -1;
+        buffer_add_text(out, "\"workers\":[");
+        int more = 0;
+        for (int n = 0; (more = db_step(all, e)) == 1; n++) {
+                buffer_add_text(out, n > 0 ? "," : "");
+                write_worker(all, as_of, out);
+        }
+        buffer_add_char(out, ']');
+        return more;
+}

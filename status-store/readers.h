@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * readers.h: a few read-only connections to status.db, lent to the threads that answer requests.
+ * Each loan is one snapshot; it must be short, for a long read keeps the log from being reused.
+ */
+#ifndef WARREN_STATUS_STORE_READERS_H
+#define WARREN_STATUS_STORE_READERS_H
+
+#include "status-store/schema.h"
+
+struct readers;
+struct reader;
+
+struct readers *readers_create(const char *path, unsigned count, struct err *e) MUST_CHECK;
+/* Every reader must have been given back. */
+void readers_destroy(struct readers **r);
+
+/* Waits for a free one, at most 5 s (ERR_UNAVAILABLE). Any thread. */
+struct reader *readers_take(struct readers *r, struct err *e) MUST_CHECK;
+void readers_give(struct reader **r);
+#define AUTO_READER __attribute__((cleanup(readers_give))) struct reader
+
+enum query {
+        QUERY_NAME,       /* name → ref */
+        QUERY_JOB_OF_ID,  /* id, tenant name or "*" → JOB_COLUMNS, tenant ref */
+        QUERY_JOB_OF_SEQ, /* seq → JOB_COLUMNS */
+        QUERY_PAYLOAD,    /* seq → payload */
+        QUERY_ATTEMPTS,   /* seq → ATTEMPT_COLUMNS, in order */
+        QUERY_STARTS,     /* seq, run, attempt → worker */
+        QUERY_WORKER,     /* worker → at, state */
+        QUERY_WORKERS,    /* → worker, at, state, raw */
+        QUERY_COUNTS,     /* tenant name or "*" → tenant ref, tenant, type, state, n */
+        QUERY_TOTALS,     /* tenant name or "*" → submitted, completed, failed, retried, dead */
+        QUERY_MINUTES,    /* tenant name or "*", from → the counts, the histograms */
+};
+enum { QUERY_COUNT = QUERY_MINUTES + 1 };
+/* Prepared once per reader; hold it in AUTO_RESET. */
+sqlite3_stmt *reader_query(struct reader *r, enum query q, struct err *e) MUST_CHECK;
+sqlite3 *reader_db(struct reader *r);
+
+#endif

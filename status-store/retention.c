@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * retention.c: deletes jobs that ended long ago. It walks the index of each tenant and ended state
+ * by creation; what was created long ago but ended lately is passed over until the next walk.
+ */
+#include "status-store/retention.h"
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum { STEP_ROWS = 500 };
+
+static const int walked[] = {STATUS_COMPLETED, STATUS_CANCELLED, STATE_HIDDEN, STATUS_DEAD};
+enum { WALKED_COUNT = sizeof(walked) / sizeof(walked[0]) };
+
+enum statement {
+        NEXT_TENANT,
+        PAGE,
+        DELETE_JOB,
+        DELETE_BODY,
+        DELETE_ATTEMPTS,
+        DELETE_STARTS,
+        DELETE_MINUTES,
+        DELETE_WORKERS,
+        DELETE_COUNTS,
+        STATEMENT_COUNT,
+};
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+        [NEXT_TENANT] = "SELECT min(tenant) FROM counts WHERE tenant > ?1",
+        [PAGE] = "SELECT seq, created, finished_at, type FROM jobs WHERE tenant = ?1 AND"
+                 " state = ?2 AND created < ?3 AND (created, seq) > (?4, ?5)"
+                 " ORDER BY created, seq LIMIT ?6",
+        [DELETE_JOB] = "DELETE FROM jobs WHERE seq = ?1",
+        [DELETE_BODY] = "DELETE FROM bodies WHERE seq = ?1",
+        [DELETE_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1",
+        [DELETE_STARTS] = "DELETE FROM starts WHERE seq = ?1",
+        [DELETE_MINUTES] = "DELETE FROM minutes WHERE minute < ?1",
+        [DELETE_WORKERS] = "DELETE FROM workers WHERE at < ?1",
+        [DELETE_COUNTS] = "DELETE FROM counts WHERE n = 0",
+};
+
+struct retention {
+        struct store *store;
+        struct tally *tally;
+        struct retention_settings settings;
+        sqlite3_stmt *statements[STATEMENT_COUNT];
+        /* The walk: how far it is. */
+        int64_t tenant;
+        int walk;
+        msec created;
+        int64_t seq;
+};
+
+struct expired {
+        int64_t seq, type;
+};
+
+struct retention *retention_create(struct store *store, const struct retention_settings *s,
+                                   struct err *e)
+{
+        AUTO(retention) r = xcalloc(1, sizeof(*r));
+        r->store = store;
+        r->settings = *s;
+        r->tally = tally_create(store_db(store), e);
+        if (r->tally == NULL)
+                return NULL;
+        for (int i = 0; i < STATEMENT_COUNT; i++) {
+                r->statements[i] = db_prepare(store_db(store), statement_sql[i], e);
+                if (r->statements[i] == NULL)
+                        return NULL;
+        }
+        return TAKE(r);
+}
+
+void retention_destroy(struct retention **r)
+{
+        if (*r == NULL)
+                return;
+        for (int i = 0; i < STATEMENT_COUNT; i++)
+                db_finalize(&(*r)->statements[i]);
+        tally_destroy(&(*r)->tally);
+        free(*r);
+        *r = NULL;
+}
+
+static int delete_job(struct retention *r, int64_t seq, struct err *e)
+{
+        for (int i = DELETE_JOB; i <= DELETE_STARTS; i++) {
+                db_bind_int(r->statements[i], 1, seq);
+                if (db_run(r->statements[i], e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int delete_all(struct retention *r, const struct expired *list, int count, struct err *e)
+{
+        if (count == 0)
+                return 0;
+        if (store_begin(r->store, e) != 0)
+                return -1;
+        int done = 0;
+        for (int i = 0; i < count && done == 0; i++) {
+                done = delete_job(r, list[i].seq, e);
+                tally_state(r->tally, r->tenant, list[i].type, walked[r->walk], -1);
+        }
+        if (done == 0)
+                done = tally_write(r->tally, e);
+        if (done == 0)
+                done = db_exec(store_db(r->store), "COMMIT", e);
+        if (done != 0) {
+                tally_clear(r->tally);
+                store_rollback(r->store);
+        }
+        return done;
+}
+
+/* Reads the next rows of the walk. Returns how many there were, and fills list with the expired. */
+static int read_page(struct retention *r, msec before, struct expired *list, int *count,
+                     struct err *e)
+{
+        AUTO_RESET *page = r->statements[PAGE];
+        db_bind_int(page, 1, r->tenant);
+        db_bind_int(page, 2, walked[r->walk]);
+        db_bind_int(page, 3, before);
+        db_bind_int(page, 4, r->created);
+        db_bind_int(page, 5, r->seq);
+        db_bind_int(page, 6, STEP_ROWS);
+        int rows = 0;
+        int more = 0;
+        for (; (more = db_step(page, e)) == 1; rows++) {
+                r->seq = sqlite3_column_int64(page, 0);
+                r->created = sqlite3_column_int64(page, 1);
+                if (sqlite3_column_int64(page, 2) < before)
+                        list[(*count)++] = (struct expired){r->seq, sqlite3_column_int64(page, 3)};
+        }
+        return more < 0 ? -1 : rows;
+}
+
+static int next_tenant(struct retention *r, struct err *e)
+{
+        AUTO_RESET *next = r->statements[NEXT_TENANT];
+        db_bind_int(next, 1, r->tenant);
+        if (db_step(next, e) != 1)
+                return -1;
+        r->tenant = sqlite3_column_int64(next, 0); /* NULL, so 0: the walk is over */
+        return 0;
+}
+
+static int prune_rest(struct retention *r, msec now, struct err *e)
+{
+        db_bind_int(r->statements[DELETE_MINUTES], 1, (now - TALLY_KEPT) / MSEC_MINUTE);
+        db_bind_int(r->statements[DELETE_WORKERS], 1, now - MSEC_HOUR);
+        for (int i = DELETE_MINUTES; i <= DELETE_COUNTS; i++) {
+                if (db_run(r->statements[i], e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int retention_step(struct retention *r, msec now, struct err *e)
+{
+        if (r->tenant == 0) {
+                if (prune_rest(r, now, e) != 0 || next_tenant(r, e) != 0)
+                        return -1;
+                r->walk = 0;
+                r->created = r->seq = 0;
+                return r->tenant != 0;
+        }
+        bool short_kept =
+                walked[r->walk] == STATUS_COMPLETED || walked[r->walk] == STATUS_CANCELLED;
+        msec keep = short_kept ? r->settings.keep_ended : r->settings.keep_dead;
+        struct expired list[STEP_ROWS];
+        int count = 0;
+        int rows = read_page(r, now - keep, list, &count, e);
+        if (rows < 0 || delete_all(r, list, count, e) != 0)
+                return -1;
+        if (rows == STEP_ROWS)
+                return 1;
+        r->created = r->seq = 0;
+        if (++r->walk < WALKED_COUNT)
+                return 1;
+        r->walk = 0;
+        if (next_tenant(r, e) != 0)
+                return -1;
+        return r->tenant != 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stats.c: the counts of the projection.
+ */
+#include "status-store/stats.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "common/base/own.h"
+#include "status-store/tally.h"
+
+static void json_release(json_t **j)
+{
+        json_decref(*j);
+}
+#define AUTO_JSON __attribute__((cleanup(json_release))) json_t
+
+static void add_count(json_t *object, const char *status, json_int_t n)
+{
+        json_int_t before = json_integer_value(json_object_get(object, status));
+        (void)json_object_set_new(object, status, json_integer(before + n));
+}
+
+/* The counts of one type or tenant within `groups`. */
+static json_t *group_of(json_t *groups, const char *name)
+{
+        json_t *group = json_object_get(groups, name);
+        if (group == NULL) {
+                (void)json_object_set_new(groups, name, json_object());
+                group = json_object_get(groups, name);
+        }
+        return group;
+}
+
+static int count_jobs(struct reader *r, const char *tenant, json_t *answer, struct err *e)
+{
+        json_t *types = json_object();
+        json_t *tenants = json_object();
+        (void)json_object_set_new(answer, "types", types);
+        (void)json_object_set_new(answer, "tenants", tenants);
+        add_count(answer, "total", 0);
+        for (int s = 0; s < STATUS_COUNT; s++)
+                add_count(answer, status_name((enum status)s), 0);
+        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, e);
+        if (counts == NULL)
+                return -1;
+        db_bind_text(counts, 1, tenant);
+        int more = 0;
+        while ((more = db_step(counts, e)) == 1) {
+                int state = sqlite3_column_int(counts, 3);
+                if (state < 0 || state >= STATUS_COUNT)
+                        continue;
+                char name[TENANT_SIZE], type[JOB_TYPE_SIZE];
+                db_text(counts, 1, name, sizeof(name));
+                db_text(counts, 2, type, sizeof(type));
+                const char *status = status_name((enum status)state);
+                json_int_t n = sqlite3_column_int64(counts, 4);
+                add_count(answer, "total", n);
+                add_count(answer, status, n);
+                add_count(group_of(tenants, name), status, n);
+                if (type[0] != '\0')
+                        add_count(group_of(types, type), status, n);
+        }
+        return more;
+}
+
+static int total_up(struct reader *r, const char *tenant, json_t *answer, struct err *e)
+{
+        static const char *const names[TALLY_COUNT] = {"submitted_total", "completed_total",
+                                                       "failed_attempts_total", "retried_total",
+                                                       "dead_total"};
+        AUTO_RESET *totals = reader_query(r, QUERY_TOTALS, e);
+        if (totals == NULL)
+                return -1;
+        db_bind_text(totals, 1, tenant);
+        if (db_step(totals, e) != 1)
+                return -1;
+        for (int i = 0; i < TALLY_COUNT; i++)
+                (void)json_object_set_new(answer, names[i],
+                                          json_integer(sqlite3_column_int64(totals, i)));
+        return 0;
+}
+
+struct window {
+        int64_t count[TALLY_COUNT];
+        struct histogram times[TALLY_TIMES];
+};
+
+static int gather(struct reader *r, const char *tenant, int64_t from, struct window *w,
+                  struct err *e)
+{
+        AUTO_RESET *minutes = reader_query(r, QUERY_MINUTES, e);
+        if (minutes == NULL)
+                return -1;
+        db_bind_text(minutes, 1, tenant);
+        db_bind_int(minutes, 2, from);
+        int more = 0;
+        while ((more = db_step(minutes, e)) == 1) {
+                for (int i = 0; i < TALLY_COUNT; i++)
+                        w->count[i] += sqlite3_column_int64(minutes, i);
+                for (int i = 0; i < TALLY_TIMES; i++)
+                        histogram_unpack(db_bytes(minutes, TALLY_COUNT + i), &w->times[i]);
+        }
+        return more;
+}
+
+static json_t *percentiles(const struct histogram *h)
+{
+        static const struct {
+                const char *name;
+                double share;
+        } wanted[] = {{"p50", 0.50}, {"p95", 0.95}, {"p99", 0.99}};
+        json_t *answer = json_object();
+        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+                msec at = histogram_at(h, wanted[i].share);
+                (void)json_object_set_new(answer, wanted[i].name,
+                                          at < 0 ? json_null() : json_integer(at));
+        }
+        return answer;
+}
+
+/* The last `minutes` full ones and the running one: `seconds` says how long that is. */
+static int add_window(struct reader *r, const char *tenant, msec now, int64_t minutes,
+                      json_t *answer, struct err *e)
+{
+        static const char *const counts[TALLY_COUNT] = {"submitted", "completed", "failed_attempts",
+                                                        "retried", "dead"};
+        static const char *const times[TALLY_TIMES] = {"latency_ms", "wait_ms", "duration_ms"};
+        struct window w = {0};
+        int64_t from = now / MSEC_MINUTE - minutes;
+        if (gather(r, tenant, from, &w, e) != 0)
+                return -1;
+        double seconds = (double)(now - from * MSEC_MINUTE) / MSEC_SECOND;
+        json_t *window = json_object();
+        (void)json_object_set_new(window, "seconds", json_real(seconds));
+        for (int i = 0; i < TALLY_COUNT; i++)
+                (void)json_object_set_new(window, counts[i], json_integer(w.count[i]));
+        (void)json_object_set_new(window, "throughput",
+                                  json_real((double)w.count[TALLY_COMPLETED] / seconds));
+        for (int i = 0; i < TALLY_TIMES; i++)
+                (void)json_object_set_new(window, times[i], percentiles(&w.times[i]));
+        (void)json_object_set_new(answer, minutes == 1 ? "last_minute" : "last_hour", window);
+        return 0;
+}
+
+int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out, struct err *e)
+{
+        AUTO_JSON *answer = json_object();
+        if (count_jobs(r, tenant, answer, e) != 0 || total_up(r, tenant, answer, e) != 0 ||
+            add_window(r, tenant, now, 1, answer, e) != 0 ||
+            add_window(r, tenant, now, 60, answer, e) != 0)
+                return -1;
+        AUTO_FREE char *text =
+                json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(6) | JSON_PRESERVE_ORDER);
+        buffer_add(out, text + 1, strlen(text) - 2);
+        return 0;
+}

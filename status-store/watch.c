@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watch.c: threads that wait for a job to change.
+ */
+#include "status-store/watch.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+struct watch {
+        unsigned max;
+        atomic_uint count; /* read without the mutex by watch_changed */
+        pthread_mutex_t mutex;
+        pthread_cond_t news;
+        struct watcher *all; /* guarded by mutex, as is what follows */
+        bool closed;
+};
+
+struct watch *watch_create(unsigned max)
+{
+        struct watch *w = xcalloc(1, sizeof(*w));
+        w->max = max;
+        pthread_mutex_init(&w->mutex, NULL);
+        pthread_condattr_t monotonic;
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&w->news, &monotonic);
+        pthread_condattr_destroy(&monotonic);
+        return w;
+}
+
+void watch_destroy(struct watch **w)
+{
+        if (*w == NULL)
+                return;
+        pthread_cond_destroy(&(*w)->news);
+        pthread_mutex_destroy(&(*w)->mutex);
+        free(*w);
+        *w = NULL;
+}
+
+bool watch_join(struct watch *w, const char *tenant, const char *id, struct watcher *me)
+{
+        *me = (struct watcher){0};
+        if (bytes_to_text(bytes_of_text(tenant), me->tenant, sizeof(me->tenant)) != 0 ||
+            bytes_to_text(bytes_of_text(id), me->id, sizeof(me->id)) != 0)
+                return false;
+        pthread_mutex_lock(&w->mutex);
+        bool room = !w->closed && atomic_load(&w->count) < w->max;
+        if (room) {
+                LL_PREPEND(w->all, me);
+                atomic_fetch_add(&w->count, 1);
+        }
+        pthread_mutex_unlock(&w->mutex);
+        return room;
+}
+
+bool watch_wait(struct watch *w, struct watcher *me, msec deadline)
+{
+        struct timespec until = {.tv_sec = deadline / MSEC_SECOND,
+                                 .tv_nsec = deadline % MSEC_SECOND * 1000000};
+        pthread_mutex_lock(&w->mutex);
+        int waited = 0;
+        while (!me->changed && !w->closed && waited == 0)
+                waited = pthread_cond_timedwait(&w->news, &w->mutex, &until);
+        bool changed = me->changed;
+        me->changed = false;
+        pthread_mutex_unlock(&w->mutex);
+        return changed;
+}
+
+void watch_leave(struct watch *w, struct watcher *me)
+{
+        pthread_mutex_lock(&w->mutex);
+        LL_DELETE(w->all, me);
+        atomic_fetch_sub(&w->count, 1);
+        pthread_mutex_unlock(&w->mutex);
+}
+
+void watch_changed(struct watch *w, const char *tenant, const char *id)
+{
+        if (atomic_load(&w->count) == 0)
+                return;
+        bool news = false;
+        pthread_mutex_lock(&w->mutex);
+        struct watcher *one;
+        LL_FOREACH (w->all, one) {
+                bool same_tenant = one->tenant[0] == '*' || strcmp(one->tenant, tenant) == 0;
+                if (same_tenant && strcmp(one->id, id) == 0)
+                        one->changed = news = true;
+        }
+        if (news)
+                pthread_cond_broadcast(&w->news);
+        pthread_mutex_unlock(&w->mutex);
+}
+
+void watch_close(struct watch *w)
+{
+        pthread_mutex_lock(&w->mutex);
+        w->closed = true;
+        pthread_cond_broadcast(&w->news);
+        pthread_mutex_unlock(&w->mutex);
+}
