@@ -137,7 +137,7 @@ msec uuid7_time(const char *uuid)
                 return -1;
         for (int i = 0; i < 13; i++) {
                 if (i != 8)
-                        time = time << 4 | digit_value(text[i]);
+                        time = time * 16 + digit_value(text[i]);
         }
         return time;
 }
