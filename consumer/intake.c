@@ -114,18 +114,39 @@ static void join(struct consumer *c, struct attempt *a, struct feed *f, struct d
         c->held_bytes += a->bytes;
 }
 
-/* It was finished here, and only the ack was lost. */
-static bool was_finished(const struct consumer *c, const struct job *job,
-                         const struct attempt_key *key, const struct delivery *d)
+/* The attempt of this delivery, if it is here. */
+static struct attempt *find(const struct consumer *c, const struct attempt_key *key)
 {
-        struct attempt_key message;
+        struct attempt *found;
 
-        if (recent_has(c->recent, key))
-                return true;
-        if (!d->redelivered)
-                return false;
-        attempt_key_of_message(job, &message);
-        return recent_has(c->recent, &message);
+        HASH_FIND(hh, c->attempts, key, sizeof(*key), found);
+        return found;
+}
+
+/* Takes a delivery whose attempt is here, or was finished here and only its ack was lost. What was
+ * sent on under the same attempt is known by its message, and only when that is redelivered. */
+static bool is_known(struct consumer *c, const struct job *job, struct feed *f, struct delivery **d)
+{
+        struct attempt_key keys[2];
+        int count = (*d)->redelivered ? 2 : 1;
+
+        attempt_key_of(job, &keys[0]);
+        attempt_key_of_message(job, &keys[1]);
+        for (int i = 0; i < count; i++) {
+                struct attempt *here = find(c, &keys[i]);
+                if (here != NULL) {
+                        join(c, here, f, d);
+                        return true;
+                }
+        }
+        for (int i = 0; i < count; i++) {
+                if (recent_has(c->recent, &keys[i])) {
+                        metric_increment(c->measures.guarded, 1, "remembered");
+                        link_settle(d, SETTLE_ACK);
+                        return true;
+                }
+        }
+        return false;
 }
 
 void intake_delivery(void *owner, struct feed *f, struct delivery *d)
@@ -133,8 +154,6 @@ void intake_delivery(void *owner, struct feed *f, struct delivery *d)
         struct consumer *c = owner;
         const struct job_limits limits = {.payload_max = (size_t)c->settings->payload_max};
         struct job job;
-        struct attempt_key key;
-        struct attempt *here;
         struct err why = {0};
 
         if (c->draining) {
@@ -148,17 +167,8 @@ void intake_delivery(void *owner, struct feed *f, struct delivery *d)
         /* What it is called on its way does not matter: it is the queue's tenant's. */
         memcpy(job.tenant, f->tenant->name, sizeof(job.tenant));
         job.lane = f->lane;
-        attempt_key_of(&job, &key);
-        HASH_FIND(hh, c->attempts, &key, sizeof(key), here);
-        if (here != NULL) {
-                join(c, here, f, &d);
+        if (is_known(c, &job, f, &d))
                 return;
-        }
-        if (was_finished(c, &job, &key, d)) {
-                metric_increment(c->measures.guarded, 1, "remembered");
-                link_settle(&d, SETTLE_ACK);
-                return;
-        }
         consider(c, admit(c, &job, f, &d));
         work_dispatch(c);
 }

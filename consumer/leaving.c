@@ -66,40 +66,47 @@ void leaving_complete(struct consumer *c, struct attempt *a, const struct run_en
         events_add(c->events, &e, a);
 }
 
+static bool comes_again(enum departure d)
+{
+        switch (d) {
+        case DEPART_HOP:
+        case DEPART_FIRST_HOP:
+        case DEPART_LANE:
+                return true;
+        case DEPART_COMPLETE:
+        case DEPART_RETRY:
+        case DEPART_BURY:
+                return false;
+        }
+        return false;
+}
+
+/* The message on its way may be delivered before its confirm is here. It must not join the one that
+ * it comes from, whose ack would take it along: that one gives up its place. */
+static void make_room_for_successor(struct consumer *c, struct attempt *a)
+{
+        HASH_DEL(c->attempts, a);
+        attempt_key_of_message(&a->job, &a->key);
+        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
+}
+
 void leaving_begin(struct consumer *c, struct attempt *a)
 {
         assert(a->departure != DEPART_COMPLETE);
         attempt_move(a, STATE_LEAVING);
         count(c, a);
+        if (comes_again(a->departure))
+                make_room_for_successor(c, a);
         a->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = c};
         outbox_post(c->outbox, &a->parcel);
-}
-
-/* An attempt that is over never comes again; a hop does, so only its message is remembered. */
-static void remember(struct consumer *c, const struct attempt *a)
-{
-        struct attempt_key message;
-
-        switch (a->departure) {
-        case DEPART_COMPLETE:
-        case DEPART_RETRY:
-        case DEPART_BURY:
-                recent_add(c->recent, &a->key);
-                break;
-        case DEPART_HOP:
-        case DEPART_FIRST_HOP:
-        case DEPART_LANE:
-                attempt_key_of_message(&a->job, &message);
-                recent_add(c->recent, &message);
-                break;
-        }
 }
 
 void leaving_kept(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
 
-        remember(c, a);
+        /* Of one that comes again, this names its message alone. */
+        recent_add(c->recent, &a->key);
         leaving_end(c, a, SETTLE_ACK);
         if (c->draining)
                 drain_step(c);
