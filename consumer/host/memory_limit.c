@@ -49,7 +49,7 @@ static int address_space(rlim_t *bytes, struct err *e)
 
 int memory_limit_set(int64_t bytes, struct wire_page *page, struct err *e)
 {
-        rlim_t had;
+        rlim_t had = 0;
 
         if (address_space(&had, e) != 0)
                 return -1;
