@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,6 +29,7 @@ struct idle {
 struct http_client {
         /* before start */
         struct http_client_config config; /* strings owned */
+        atomic_bool stopping;
         /* guarded by mutex */
         pthread_mutex_t mutex;
         struct idle *idle;
@@ -101,6 +103,20 @@ void http_client_destroy(struct http_client **c)
         free_secret((*c)->config.password);
         free(*c);
         *c = NULL;
+}
+
+void http_client_stop(struct http_client *c)
+{
+        atomic_store(&c->stopping, true);
+}
+
+/* curl asks about once a second, also while it waits. */
+static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+        const struct http_client *client = owner;
+
+        (void)a, (void)b, (void)c, (void)d;
+        return atomic_load(&client->stopping) ? 1 : 0;
 }
 
 static CURL *take_handle(struct http_client *c)
@@ -200,8 +216,12 @@ static struct curl_slist *header_lines(const struct http_client *c, const struct
         return list;
 }
 
-static void set_limits(CURL *easy, const struct http_client *c, msec timeout)
+static void set_limits(CURL *easy, struct http_client *c, msec timeout)
 {
+        curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(easy, CURLOPT_XFERINFODATA, c);
+        curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -234,6 +254,8 @@ static int judge(CURLcode code, const struct exchange *x, const char *detail, st
                 return 0;
         if (x->too_large)
                 return err_set(e, ERR_TOO_LARGE, "the answer exceeds %zu bytes", x->answer_max);
+        if (code == CURLE_ABORTED_BY_CALLBACK)
+                return err_set(e, ERR_UNAVAILABLE, "stopping");
         if (code == CURLE_OPERATION_TIMEDOUT)
                 return err_set(e, ERR_TIMEOUT, "no answer in time");
         return err_set(e, ERR_UNAVAILABLE, "%s",

@@ -43,6 +43,8 @@ void http_client_global_init(void);
 struct http_client *http_client_create(const struct http_client_config *c,
                                        struct err *e) MUST_CHECK;
 void http_client_destroy(struct http_client **c);
+/* Calls under way and later ones end with ERR_UNAVAILABLE, within a second. Any thread. */
+void http_client_stop(struct http_client *c);
 
 /* 0: there is an answer, of any status. -1: ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_TOO_LARGE. Redirects
  * are not followed, proxies not used. reply is {0} on entry; http_reply_fini always. */

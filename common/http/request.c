@@ -3,6 +3,7 @@
  * request.c: what a request says, and reading its body within its bounds.
  */
 #include "common/http/request.h"
+#include "common/http/client.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,6 +20,11 @@ const char *http_method(const struct http_request *r)
 const char *http_path(const struct http_request *r)
 {
         return r->raw_path;
+}
+
+const struct http_route *http_matched(const struct http_request *r)
+{
+        return r->match.route;
 }
 
 const char *http_param(const struct http_request *r, const char *name)
@@ -39,6 +45,18 @@ const char *http_query(struct http_request *r, const char *name)
 const char *http_query_string(const struct http_request *r)
 {
         return r->info->query_string;
+}
+
+void http_query_write(const struct http_request *r, const char *except, struct buffer *out)
+{
+        for (size_t i = 0; i < r->query.count; i++) {
+                if (except != NULL && strcmp(r->query.pairs[i].name, except) == 0)
+                        continue;
+                buffer_add_char(out, '&');
+                url_encode(out, r->query.pairs[i].name);
+                buffer_add_char(out, '=');
+                url_encode(out, r->query.pairs[i].value);
+        }
 }
 
 static bool is_among(const char *name, const char *const *allowed)

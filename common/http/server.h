@@ -56,11 +56,14 @@ uint16_t http_server_port(const struct http_server *s);
 /* What a request says. Strings live until the handler returns; NULL when absent. */
 const char *http_method(const struct http_request *r);
 const char *http_path(const struct http_request *r);
+const struct http_route *http_matched(const struct http_request *r);
 const char *http_param(const struct http_request *r,
                        const char *name);                         /* asserts it is in the pattern */
 const char *http_query(struct http_request *r, const char *name); /* percent-decoded */
 /* The raw query string, or NULL. */
 const char *http_query_string(const struct http_request *r);
+/* Adds "&name=value" for each of the query but `except` (or NULL), encoded anew. */
+void http_query_write(const struct http_request *r, const char *except, struct buffer *out);
 /* Calls 400 itself and returns false when the query has a name that is not in `allowed` (NULL
  * ends), one twice, or bad escapes. */
 bool http_query_only(struct http_request *r, const char *const *allowed);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * door.c: keys looked up and judged.
+ */
+#include "gateway/door.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+
+static bool turn_away(struct http_request *r, const char *text)
+{
+        http_add_header(r, "WWW-Authenticate", "Bearer");
+        http_problem(r, 401, "%s", text);
+        return false;
+}
+
+static bool answer(struct http_request *r, enum access access)
+{
+        switch (access) {
+        case ACCESS_GRANTED:
+                return true;
+        case ACCESS_NO_KEY:
+                return turn_away(r, "an API key is wanted: Authorization: Bearer wk_...");
+        case ACCESS_WRONG:
+                return turn_away(r, "this API key is unknown, expired or revoked");
+        case ACCESS_NO_SCOPE:
+                http_problem(r, 403, "this API key does not have the scope for that");
+                return false;
+        }
+        return false;
+}
+
+/* A key outlives its tenant's deletion by the time until its own record comes. */
+static bool tenant_is_gone(struct gateway *g, const struct caller *c)
+{
+        struct tenant_record t;
+
+        return c->tenant[0] != '\0' && !control_tenant(g->control, c->tenant, &t);
+}
+
+static enum access judge(struct gateway *g, struct http_request *r, const struct http_route *route,
+                         struct caller *out)
+{
+        char id[KEY_ID_SIZE];
+        char secret[KEY_SECRET_SIZE];
+        struct key_record record;
+
+        if (!bearer_split(http_header(r, "Authorization"), id, secret))
+                return ACCESS_NO_KEY;
+        bool known = control_key(g->control, id, &record);
+        enum access access =
+                access_judge(known ? &record : NULL, secret, route->scope, clock_wall(), out);
+        OPENSSL_cleanse(secret, sizeof(secret));
+        if (access == ACCESS_GRANTED && tenant_is_gone(g, out))
+                return ACCESS_WRONG;
+        return access;
+}
+
+bool door_authorize(void *owner, struct http_request *r, const struct http_route *route)
+{
+        struct gateway *g = owner;
+
+        if (route->scope == 0)
+                return true;
+        if (!control_is_ready(g->control)) {
+                http_add_header(r, "Retry-After", "1");
+                http_problem(r, 503, "keys and tenants have not been read from the broker yet");
+                return false;
+        }
+
+        struct caller *caller = xcalloc(1, sizeof(*caller));
+        http_set_context(r, caller, free);
+        return answer(r, judge(g, r, route, caller));
+}
+
+const struct caller *door_caller(const struct http_request *r)
+{
+        return http_context(r);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gateway.c: putting the gateway together, and taking it apart in order.
+ */
+#include "gateway/gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "gateway/door.h"
+#include "gateway/routes.h"
+
+static void on_tenant(void *owner, const struct tenant_record *t)
+{
+        struct gateway *g = owner;
+
+        if (!t->deleted)
+                return;
+        limiter_forget(g->limiter, t->name);
+        backlog_forget(g->backlog, t->name);
+}
+
+static void on_control_ready(void *owner)
+{
+        (void)owner;
+        LOG_INFO("keys and tenants are read");
+}
+
+static void on_link_up(void *owner)
+{
+        (void)owner;
+        LOG_INFO("publishing link is up");
+}
+
+static void on_link_down(void *owner, const struct err *why)
+{
+        (void)owner;
+        LOG_WARN("publishing link is down", log_err(why));
+}
+
+static void on_link_blocked(void *owner, bool blocked)
+{
+        (void)owner;
+        LOG_WARN(blocked ? "the broker takes no messages" : "the broker takes messages again");
+}
+
+static void on_answer(void *owner, const struct http_route *route, int status, int64_t us)
+{
+        struct gateway *g = owner;
+        const char *pattern = route != NULL ? route->pattern : "none";
+        char code[8];
+
+        snprintf(code, sizeof(code), "%d", status);
+        metric_increment(g->meters.requests, 1, pattern, code);
+        metric_observe(g->meters.duration, (double)us / 1e6, pattern);
+}
+
+static void on_collect(void *owner)
+{
+        struct gateway *g = owner;
+
+        metric_set(g->meters.link_up, link_is_up(g->link) ? 1 : 0);
+        metric_set(g->meters.in_flight, link_in_flight(g->link));
+}
+
+static struct http_client *service_client(const struct gateway *g, const char *url, struct err *e)
+{
+        return http_client_create(
+                &(struct http_client_config){.base_url = url,
+                                             .bearer = g->settings->internal_token},
+                e);
+}
+
+static int create_clients(struct gateway *g, struct err *e)
+{
+        http_client_global_init();
+        g->status_store = service_client(g, g->settings->status_store_url, e);
+        if (g->status_store == NULL)
+                return err_wrap(e, "status_store_url");
+        g->dlx_monitor = service_client(g, g->settings->dlx_monitor_url, e);
+        return g->dlx_monitor != NULL ? 0 : err_wrap(e, "dlx_monitor_url");
+}
+
+static int create_links(struct gateway *g, struct err *e)
+{
+        static const struct link_events link_events = {
+                .up = on_link_up, .down = on_link_down, .blocked = on_link_blocked};
+        static const struct control_events control_events = {.tenant = on_tenant,
+                                                             .ready = on_control_ready};
+        const struct gateway_settings *s = g->settings;
+        uv_loop_t *loop = service_loop(g->service);
+        char name[GATEWAY_NAME_SIZE + 16];
+        struct link_config c = {.urls = s->amqp.urls,
+                                .login = s->amqp.login,
+                                .password = s->amqp.password,
+                                .ca_file = s->amqp.ca_file,
+                                .name = name,
+                                .confirm_timeout = s->confirm_timeout,
+                                .window_messages = (uint32_t)s->window_messages,
+                                .window_bytes = (size_t)s->window_bytes};
+
+        snprintf(name, sizeof(name), "%s publish", g->name);
+        g->link = link_create(&c, &link_events, g, loop, e);
+        if (g->link == NULL)
+                return -1;
+        snprintf(name, sizeof(name), "%s backlog", g->name);
+        g->backlog = backlog_create(&c, loop, e);
+        if (g->backlog == NULL)
+                return -1;
+        snprintf(name, sizeof(name), "%s control", g->name);
+        g->control = control_create(&c, &control_events, g, loop, e);
+        return g->control != NULL ? 0 : -1;
+}
+
+static int create_servers(struct gateway *g, struct err *e)
+{
+        const struct gateway_settings *s = g->settings;
+
+        metrics_on_collect(g->meters.metrics, on_collect, g);
+        g->health = health_create(&(struct health_config){.address = s->address,
+                                                          .port = (uint16_t)s->health_port,
+                                                          .metrics = g->meters.metrics,
+                                                          .ready = routes_ready,
+                                                          .owner = g},
+                                  e);
+        if (g->health == NULL)
+                return -1;
+        routes_init(g);
+        g->server =
+                http_server_create(&(struct http_server_config){.address = s->address,
+                                                                .port = (uint16_t)s->port,
+                                                                .threads = (unsigned)s->threads,
+                                                                .body_deadline = s->body_deadline,
+                                                                .routes = g->routes,
+                                                                .owner = g,
+                                                                .authorize = door_authorize,
+                                                                .answered = on_answer},
+                                   e);
+        return g->server != NULL ? 0 : -1;
+}
+
+/* First no more requests, then no more confirms: what was accepted is answered. */
+static void finish_requests(uv_work_t *work)
+{
+        struct gateway *g = work->data;
+
+        http_client_stop(g->status_store);
+        http_client_stop(g->dlx_monitor);
+        http_server_destroy(&g->server);
+}
+
+static void on_drained(void *owner, bool clean)
+{
+        struct gateway *g = owner;
+
+        if (!clean)
+                LOG_WARN("confirms are missing at the end");
+        service_end(g->service, 0);
+}
+
+static void drain_link(uv_work_t *work, int status)
+{
+        struct gateway *g = work->data;
+
+        (void)status;
+        g->finishing = false;
+        link_drain(g->link, g->settings->drain_limit, on_drained, g);
+}
+
+static void on_stop(void *owner)
+{
+        struct gateway *g = owner;
+
+        atomic_store(&g->draining, true);
+        g->drain_work.data = g;
+        g->finishing = true;
+        /* Stopping civetweb blocks until its handlers end, and they wait for this loop. */
+        uv_queue_work(service_loop(g->service), &g->drain_work, finish_requests, drain_link);
+}
+
+static int assemble(struct gateway *g, struct err *e)
+{
+        static const struct service_events events = {.stop = on_stop};
+
+        g->service = service_create(&events, g, e);
+        if (g->service == NULL)
+                return -1;
+        if (create_clients(g, e) < 0 || create_links(g, e) < 0)
+                return -1;
+        return create_servers(g, e);
+}
+
+struct gateway *gateway_create(const struct gateway_settings *settings, struct err *e)
+{
+        AUTO(gateway) g = xcalloc(1, sizeof(*g));
+        char host[64] = "";
+
+        g->settings = settings;
+        if (gethostname(host, sizeof(host) - 1) < 0)
+                snprintf(host, sizeof(host), "unknown");
+        snprintf(g->name, sizeof(g->name), "gateway@%s", host);
+        g->limiter = limiter_create();
+        meters_init(&g->meters);
+        if (assemble(g, e) < 0)
+                return NULL;
+        return TAKE(g);
+}
+
+void gateway_destroy(struct gateway **g)
+{
+        if (*g == NULL)
+                return;
+        http_server_destroy(&(*g)->server);
+        health_destroy(&(*g)->health);
+        control_destroy(&(*g)->control);
+        backlog_destroy(&(*g)->backlog);
+        link_destroy(&(*g)->link);
+        service_destroy(&(*g)->service);
+        http_client_destroy(&(*g)->status_store);
+        http_client_destroy(&(*g)->dlx_monitor);
+        limiter_destroy(&(*g)->limiter);
+        meters_fini(&(*g)->meters);
+        free(*g);
+        *g = NULL;
+}
+
+int gateway_run(struct gateway *g)
+{
+        LOG_INFO("listening", log_text("address", g->settings->address),
+                 log_int("port", http_server_port(g->server)),
+                 log_int("health_port", health_port(g->health)));
+        int status = service_run(g->service);
+        /* A second signal ends the loop; the work it queued still holds the server. */
+        while (g->finishing)
+                uv_run(service_loop(g->service), UV_RUN_ONCE);
+        return status;
+}

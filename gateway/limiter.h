@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * limiter.h: how fast a tenant may submit: a token bucket for each, and the header fields that tell
+ * of it (IETF draft ratelimit-headers). Any thread; time is a value.
+ */
+#ifndef WARREN_GATEWAY_LIMITER_H
+#define WARREN_GATEWAY_LIMITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/model/record.h"
+
+/* All zero: full. */
+struct bucket {
+        double used; /* tokens taken and not yet grown again */
+        msec at;
+};
+
+struct rate {
+        int64_t count; /* RECORD_UNLIMITED: no limit */
+        msec per;
+        int64_t burst;
+};
+
+struct allowance {
+        bool limited; /* false: the rest means nothing */
+        bool granted;
+        int64_t remaining; /* whole tokens left */
+        msec reset;        /* until the bucket is full again */
+        msec retry;        /* until one token is there; 0 when there is one */
+};
+
+enum bucket_want { BUCKET_TAKE, BUCKET_LOOK };
+
+/* Pure. Takes one token if there is one. now never goes back. */
+struct allowance bucket_take(struct bucket *b, const struct rate *rate, msec now,
+                             enum bucket_want want);
+/* Gives one back: what it was taken for did not happen. */
+void bucket_return(struct bucket *b);
+
+enum { LIMIT_TEXT_SIZE = 96 };
+/* "tenant";q=10;w=60 */
+void rate_policy_text(const struct rate *rate, char out[LIMIT_TEXT_SIZE]);
+/* "tenant";r=9;t=6 */
+void allowance_text(const struct allowance *a, char out[LIMIT_TEXT_SIZE]);
+
+struct limiter;
+
+struct limiter *limiter_create(void);
+void limiter_destroy(struct limiter **l);
+struct allowance limiter_take(struct limiter *l, const char *tenant, const struct rate *rate,
+                              msec now, enum bucket_want want);
+void limiter_return(struct limiter *l, const char *tenant);
+/* A deleted tenant's bucket goes. */
+void limiter_forget(struct limiter *l, const char *tenant);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes.c: the table of public paths (docs/http.md).
+ */
+#include "gateway/routes.h"
+
+#include <assert.h>
+
+#include "gateway/forward.h"
+#include "gateway/submit.h"
+
+/* What a submission may hold beside its payload. */
+enum { SUBMISSION_EXTRA = 16 * 1024, SMALL_BODY = 64 * 1024 };
+
+static void alive(void *owner, struct http_request *r)
+{
+        (void)owner;
+        health_answer_alive(r);
+}
+
+static void ready(void *owner, struct http_request *r)
+{
+        health_answer_ready(r, routes_ready, owner);
+}
+
+bool routes_ready(void *owner, struct err *why)
+{
+        struct gateway *g = owner;
+
+        if (atomic_load(&g->draining))
+                err_set(why, ERR_UNAVAILABLE, "stopping");
+        else if (!control_is_ready(g->control))
+                err_set(why, ERR_UNAVAILABLE, "keys and tenants have not been read yet");
+        else if (link_is_blocked(g->link))
+                err_set(why, ERR_UNAVAILABLE, "the broker takes no messages now");
+        else if (!link_is_up(g->link))
+                err_set(why, ERR_UNAVAILABLE, "no connection to the broker");
+        return !err_is_set(why);
+}
+
+/* clang-format off */
+static const struct http_route table[] = {
+        {"POST", "/api/v1/jobs", submit_handle, SCOPE_SUBMIT, SUBMISSION_EXTRA},
+        {"GET", "/api/v1/jobs", forward_to_status_store, SCOPE_READ, 0},
+        {"GET", "/api/v1/jobs/{id}", forward_job, SCOPE_READ, 0},
+        {"GET", "/api/v1/jobs/{id}/attempts", forward_to_status_store, SCOPE_READ, 0},
+        {"GET", "/api/v1/stats", forward_to_status_store, SCOPE_READ, 0},
+        {"GET", "/api/v1/dlq", forward_to_dlx_monitor, SCOPE_READ, 0},
+        {"GET", "/api/v1/dlq/groups", forward_to_dlx_monitor, SCOPE_READ, 0},
+        {"GET", "/api/v1/dlq/{id}", forward_to_dlx_monitor, SCOPE_READ, 0},
+        {"POST", "/api/v1/dlq/{id}/requeue", forward_to_dlx_monitor, SCOPE_OPERATE, SUBMISSION_EXTRA},
+        {"GET", "/api/v1/tenants", forward_to_status_store, SCOPE_ADMIN, 0},
+        {"POST", "/api/v1/tenants", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
+        {"GET", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0},
+        {"PATCH", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
+        {"DELETE", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0},
+        {"GET", "/api/v1/tenants/{t}/keys", forward_to_status_store, SCOPE_ADMIN, 0},
+        {"POST", "/api/v1/tenants/{t}/keys", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
+        {"DELETE", "/api/v1/tenants/{t}/keys/{key}", forward_to_status_store, SCOPE_ADMIN, 0},
+        {"GET", "/healthz", alive, 0, 0},
+        {"GET", "/readyz", ready, 0, 0},
+        {NULL, NULL, NULL, 0, 0},
+};
+/* clang-format on */
+
+void routes_init(struct gateway *g)
+{
+        static_assert(sizeof(table) <= sizeof(g->routes), "room for all routes");
+
+        for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+                g->routes[i] = table[i];
+                if (table[i].body_max == SUBMISSION_EXTRA)
+                        g->routes[i].body_max += (size_t)g->settings->payload_max;
+        }
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes.h: the public paths.
+ */
+#ifndef WARREN_GATEWAY_ROUTES_H
+#define WARREN_GATEWAY_ROUTES_H
+
+#include "gateway/gateway.h"
+
+/* Fills g->routes, with body limits from the settings. */
+void routes_init(struct gateway *g);
+/* True when the gateway can serve. As health.h wants it. */
+bool routes_ready(void *owner, struct err *why);
+
+#endif

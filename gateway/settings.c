@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings.c: the gateway's configuration table.
+ */
+#include "gateway/settings.h"
+
+#define AT(field) .offset = offsetof(struct gateway_settings, field)
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+/* clang-format off */
+static const struct config_key keys[] = {
+        AMQP_SETTINGS_KEYS(struct gateway_settings, amqp, "warren-gateway"),
+        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
+         .help = "least severe line that is logged", AT(log_level)},
+        {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
+         .help = "IPv4 address to listen on", AT(address)},
+        {.name = "port", .kind = CONFIG_INT, .fallback = "8080", .min = 0, .max = 65535,
+         .help = "public port; 0: any", AT(port)},
+        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8081", .min = 0, .max = 65535,
+         .help = "port of /healthz, /readyz and /metrics; 0: any", AT(health_port)},
+        {.name = "threads", .kind = CONFIG_INT, .fallback = "128", .min = 4, .max = 1024,
+         .help = "connections served at once", AT(threads)},
+        {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",
+         .help = "internal address of the status-store", AT(status_store_url)},
+        {.name = "dlx_monitor_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8092",
+         .help = "internal address of the dlx-monitor", AT(dlx_monitor_url)},
+        {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
+         .help = "file with the token that the internal services want", AT(internal_token)},
+        {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1024,
+         .max = 1024 * 1024, .help = "largest payload of a job", AT(payload_max)},
+        {.name = "body_deadline", .kind = CONFIG_MSEC, .fallback = "10s", .min = 100,
+         .max = 10 * MSEC_MINUTE, .help = "time for a whole request body", AT(body_deadline)},
+        {.name = "confirm_timeout", .kind = CONFIG_MSEC, .fallback = "5s", .min = 100,
+         .max = 10 * MSEC_MINUTE, .help = "time for the broker's confirm", AT(confirm_timeout)},
+        {.name = "window_messages", .kind = CONFIG_INT, .fallback = "1024", .min = 1,
+         .max = 65536, .help = "unconfirmed publishes at once", AT(window_messages)},
+        {.name = "window_bytes", .kind = CONFIG_SIZE, .fallback = "1MiB", .min = 64 * 1024,
+         .max = 64 * 1024 * 1024, .help = "bytes of them", AT(window_bytes)},
+        {.name = "drain_limit", .kind = CONFIG_MSEC, .fallback = "10s", .min = 0,
+         .max = 10 * MSEC_MINUTE, .help = "time for the last confirms at the end",
+         AT(drain_limit)},
+        {.name = NULL},
+};
+/* clang-format on */
+
+const struct config_table gateway_config = {
+        .program = "gateway",
+        .summary = "the public HTTP port of Warren: takes jobs, answers questions",
+        .keys = keys,
+};

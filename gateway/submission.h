@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * submission.h: the body of POST /jobs as a job, or why not and where. Pure. The payload is a slice
+ * of the body: its bytes are never rewritten.
+ */
+#ifndef WARREN_GATEWAY_SUBMISSION_H
+#define WARREN_GATEWAY_SUBMISSION_H
+
+#include "common/base/json_scan.h"
+#include "common/model/job.h"
+
+struct submission_rules {
+        const char *tenant; /* the key's own; "": any, and the body must name one */
+        msec now;
+        size_t payload_max;
+};
+
+struct submission_refusal {
+        int status; /* 400 when it is no strict JSON, 403, 413, 422 */
+        struct scan_fault fault;
+};
+
+/* Fills everything of the job but id, traceparent and app_id; the payload borrows from body. */
+int submission_parse(struct bytes body, const struct submission_rules *rules, struct job *job,
+                     struct submission_refusal *why) MUST_CHECK;
+
+#endif

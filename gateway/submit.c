@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * submit.c: a submission's way: validate, limit, publish, and say 202 only when the broker keeps
+ * it.
+ */
+#include "gateway/submit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "gateway/door.h"
+#include "gateway/gateway.h"
+#include "gateway/publisher.h"
+#include "gateway/submission.h"
+
+enum { RETRY_SECONDS = 1 };
+
+static void count_refusal(struct gateway *g, const char *reason)
+{
+        metric_increment(g->meters.refused, 1, reason);
+}
+
+static struct rate rate_of(const struct tenant_record *t)
+{
+        return (struct rate){.count = t->rate_count, .per = t->rate_per, .burst = t->burst};
+}
+
+static void add_limit_headers(struct http_request *r, const struct rate *rate,
+                              const struct allowance *a)
+{
+        char text[LIMIT_TEXT_SIZE];
+
+        if (!a->limited)
+                return;
+        rate_policy_text(rate, text);
+        http_add_header(r, "RateLimit-Policy", "%s", text);
+        allowance_text(a, text);
+        http_add_header(r, "RateLimit", "%s", text);
+}
+
+/* The limit is told on a refusal too, but nothing is taken from it. */
+static void tell_limit(struct gateway *g, struct http_request *r, const char *tenant)
+{
+        struct tenant_record t;
+
+        if (tenant[0] == '\0' || !control_tenant(g->control, tenant, &t))
+                return;
+        struct rate rate = rate_of(&t);
+        struct allowance a = limiter_take(g->limiter, t.name, &rate, clock_mono(), BUCKET_LOOK);
+        add_limit_headers(r, &rate, &a);
+}
+
+static bool parse(struct gateway *g, struct http_request *r, struct job *job)
+{
+        struct submission_refusal why = {0};
+        const struct submission_rules rules = {.tenant = door_caller(r)->tenant,
+                                               .now = clock_wall(),
+                                               .payload_max = (size_t)g->settings->payload_max};
+
+        if (submission_parse(http_body(r), &rules, job, &why) == 0)
+                return true;
+        count_refusal(g, "invalid");
+        tell_limit(g, r, rules.tenant);
+        http_problem_at(r, why.status, &why.fault);
+        return false;
+}
+
+/* Claims are what would make a key mean something; to ignore it would run jobs twice. */
+static bool refuse_key(struct gateway *g, struct http_request *r)
+{
+        if (http_header(r, "Idempotency-Key") == NULL)
+                return false;
+        count_refusal(g, "invalid");
+        tell_limit(g, r, door_caller(r)->tenant);
+        http_problem(r, 422, "the header Idempotency-Key is not offered by this version");
+        return true;
+}
+
+static void refuse_tenant(struct gateway *g, struct http_request *r)
+{
+        struct scan_value value = {0};
+        struct scan_fault fault = {.pointer = "/tenant_id",
+                                   .line = 1,
+                                   .column = 1,
+                                   .detail = "there is no such tenant"};
+
+        if (scan_find(scan_root(http_body(r)), "tenant_id", &value))
+                scan_locate(http_body(r), value.raw.data, &fault.line, &fault.column);
+        count_refusal(g, "invalid");
+        http_problem_at(r, 422, &fault);
+}
+
+static bool admit(struct gateway *g, struct http_request *r, const struct job *job,
+                  const struct tenant_record *t)
+{
+        struct rate rate = rate_of(t);
+        struct allowance a = limiter_take(g->limiter, t->name, &rate, clock_mono(), BUCKET_TAKE);
+
+        add_limit_headers(r, &rate, &a);
+        if (!a.granted) {
+                count_refusal(g, "rate");
+                http_add_header(r, "Retry-After", "%" PRId64,
+                                (a.retry + MSEC_SECOND - 1) / MSEC_SECOND);
+                http_problem(r, 429, "tenant %s submits faster than its rate", job->tenant);
+                return false;
+        }
+        if (!backlog_admit(g->backlog, t->name, t->max_pending)) {
+                limiter_return(g->limiter, t->name);
+                count_refusal(g, "backlog");
+                http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
+                http_problem(r, 429, "tenant %s has %" PRId64 " jobs pending, all it may have",
+                             job->tenant, t->max_pending);
+                return false;
+        }
+        return true;
+}
+
+static void answer_kept(struct gateway *g, struct http_request *r, const struct job *job)
+{
+        AUTO_BUFFER body = {0};
+        char time[TIME_TEXT_SIZE];
+        bool scheduled = job->run_at > job->submitted_at;
+
+        metric_increment(g->meters.submitted, 1, job->tenant, job->type,
+                         priority_name(job->priority));
+        buffer_reserve(&body, 320);
+        buffer_add_text(&body, "{\"id\":\"");
+        buffer_add_text(&body, job->id);
+        buffer_add_text(&body, scheduled ? "\",\"status\":\"scheduled\",\"run_at\":\""
+                                         : "\",\"status\":\"pending\",\"run_at\":null");
+        if (scheduled) {
+                buffer_add_text(&body, time_format(job->run_at, time));
+                buffer_add_char(&body, '"');
+        }
+        /* None of these holds a character that JSON escapes. */
+        buffer_printf(&body, ",\"type\":\"%s\",\"priority\":\"%s\",\"tenant\":\"%s\"}", job->type,
+                      priority_name(job->priority), job->tenant);
+        http_add_header(r, "Location", "/api/v1/jobs/%s", job->id);
+        http_answer(r, 202, "application/json", buffer_bytes(&body));
+}
+
+static void answer_unknown(struct gateway *g, struct http_request *r, const struct job *job,
+                           const struct err *why)
+{
+        LOG_WARN("a submission's fate is unknown", log_text("job", job->id),
+                 log_text("tenant", job->tenant), log_text("traceparent", job->traceparent),
+                 log_err(why));
+        count_refusal(g, "unknown");
+        http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
+        http_problem_with(r, 503, json_pack("{s:s,s:s}", "id", job->id, "accepted", "unknown"),
+                          "%s: the job may have been kept; GET /api/v1/jobs/%s tells", why->text,
+                          job->id);
+}
+
+static void publish(struct gateway *g, struct http_request *r, const struct job *job)
+{
+        struct err e = {0};
+        int64_t before = clock_mono_us();
+        enum publish_end end = publisher_submit(g->link, job, clock_wall(), &e);
+
+        switch (end) {
+        case PUBLISH_KEPT:
+                metric_observe(g->meters.confirm, (double)(clock_mono_us() - before) / 1e6);
+                answer_kept(g, r, job);
+                return;
+        case PUBLISH_UNKNOWN:
+                answer_unknown(g, r, job, &e);
+                return;
+        case PUBLISH_NOT:
+                limiter_return(g->limiter, job->tenant);
+                count_refusal(g, e.code == ERR_FULL ? "window" : "broker");
+                http_problem_err(r, &e);
+                return;
+        }
+}
+
+void submit_handle(void *owner, struct http_request *r)
+{
+        static const char *const no_query[] = {NULL};
+        struct gateway *g = owner;
+        struct tenant_record tenant;
+        struct job job;
+
+        if (!http_query_only(r, no_query) || !http_body_is_json(r) || refuse_key(g, r) ||
+            !parse(g, r, &job))
+                return;
+        if (!control_tenant(g->control, job.tenant, &tenant)) {
+                refuse_tenant(g, r);
+                return;
+        }
+        if (!admit(g, r, &job, &tenant))
+                return;
+        uuid7(job.id);
+        snprintf(job.traceparent, sizeof(job.traceparent), "%s", http_traceparent(r));
+        job.app_id = bytes_of_text(g->name);
+        publish(g, r, &job);
+}

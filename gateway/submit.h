@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * submit.h: POST /api/v1/jobs.
+ */
+#ifndef WARREN_GATEWAY_SUBMIT_H
+#define WARREN_GATEWAY_SUBMIT_H
+
+#include "common/http/server.h"
+
+/* owner is the gateway. */
+void submit_handle(void *owner, struct http_request *r);
+
+#endif

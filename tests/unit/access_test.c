@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * access_test.c: who may do what.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/access.h"
+
+enum { NOW = 1000000 };
+
+static void make_key(struct key_record *k, char secret[KEY_SECRET_SIZE])
+{
+        char text[KEY_TEXT_SIZE];
+        char id[KEY_ID_SIZE];
+
+        *k = (struct key_record){.tenant = "acme", .scopes = SCOPE_SUBMIT | SCOPE_READ};
+        api_key_generate(text, k->id, k->sha256);
+        assert_true(api_key_split(text, id, secret));
+}
+
+static void test_judge(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *tenant;
+                unsigned scopes, needed;
+                msec expires;
+                bool revoked;
+                enum access want;
+        } cases[] = {
+                {"acme", SCOPE_SUBMIT, SCOPE_SUBMIT, 0, false, ACCESS_GRANTED},
+                {"acme", SCOPE_SUBMIT | SCOPE_READ, SCOPE_READ, 0, false, ACCESS_GRANTED},
+                {"acme", SCOPE_SUBMIT, SCOPE_READ, 0, false, ACCESS_NO_SCOPE},
+                {"acme", 0, SCOPE_READ, 0, false, ACCESS_NO_SCOPE},
+                {"acme", SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE, SCOPE_ADMIN, 0, false,
+                 ACCESS_NO_SCOPE},
+                {"acme", SCOPE_ADMIN, SCOPE_ADMIN, 0, false, ACCESS_NO_SCOPE},
+                {"acme", SCOPE_ADMIN, SCOPE_READ, 0, false, ACCESS_NO_SCOPE},
+                {"", SCOPE_ADMIN, SCOPE_ADMIN, 0, false, ACCESS_GRANTED},
+                {"", SCOPE_ADMIN, SCOPE_SUBMIT, 0, false, ACCESS_GRANTED},
+                {"", SCOPE_ADMIN, SCOPE_OPERATE, 0, false, ACCESS_GRANTED},
+                {"acme", SCOPE_READ, SCOPE_READ, NOW + 1, false, ACCESS_GRANTED},
+                {"acme", SCOPE_READ, SCOPE_READ, NOW, false, ACCESS_WRONG},
+                {"acme", SCOPE_READ, SCOPE_READ, NOW - 1, false, ACCESS_WRONG},
+                {"acme", SCOPE_READ, SCOPE_READ, 0, true, ACCESS_WRONG},
+                {"", SCOPE_ADMIN, SCOPE_READ, 0, true, ACCESS_WRONG},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct key_record k;
+                struct caller c = {0};
+                char secret[KEY_SECRET_SIZE];
+                make_key(&k, secret);
+                snprintf(k.tenant, sizeof(k.tenant), "%s", cases[i].tenant);
+                k.scopes = cases[i].scopes;
+                k.expires = cases[i].expires;
+                k.revoked = cases[i].revoked;
+                assert_int_equal(access_judge(&k, secret, cases[i].needed, NOW, &c), cases[i].want);
+                if (cases[i].want == ACCESS_GRANTED) {
+                        assert_string_equal(c.tenant, cases[i].tenant);
+                        assert_string_equal(c.key, k.id);
+                }
+                secret[7] = secret[7] == 'a' ? 'b' : 'a';
+                assert_int_equal(access_judge(&k, secret, cases[i].needed, NOW, &c), ACCESS_WRONG);
+                assert_int_equal(access_judge(NULL, secret, cases[i].needed, NOW, &c),
+                                 ACCESS_WRONG);
+        }
+}
+
+static void test_bearer(void **state)
+{
+        (void)state;
+#define SECRET "0123456789012345678901234567890123456789012"
+        static const struct {
+                const char *header;
+                bool want;
+        } cases[] = {
+                {"Bearer wk_abcd1234_" SECRET, true},
+                {"bearer  wk_abcd1234_" SECRET, true},
+                {NULL, false},
+                {"", false},
+                {"Bearer", false},
+                {"Bearer ", false},
+                {"Basic wk_abcd1234_" SECRET, false},
+                {"wk_abcd1234_" SECRET, false},
+                {"Bearer wk_abcd1234_" SECRET "x", false},
+                {"Bearer wk_abcd1234_" SECRET " ", false},
+                {"Bearer wk_ABCD1234_" SECRET, false},
+                {"Bearer wk_abcd123_" SECRET, false},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                char id[KEY_ID_SIZE];
+                char secret[KEY_SECRET_SIZE];
+                assert_int_equal(bearer_split(cases[i].header, id, secret), cases[i].want);
+                if (!cases[i].want)
+                        continue;
+                assert_string_equal(id, "abcd1234");
+                assert_string_equal(secret, SECRET);
+        }
+}
+
+static void test_tenant(void **state)
+{
+        (void)state;
+        static const struct caller admin = {.scopes = SCOPE_ADMIN};
+        static const struct caller acme = {.tenant = "acme", .scopes = SCOPE_READ};
+        static const struct caller odd = {.tenant = "acme", .scopes = SCOPE_ADMIN};
+        static const struct {
+                const struct caller *caller;
+                const char *named, *want;
+        } cases[] = {
+                {&admin, NULL, "*"},   {&admin, "*", "*"},      {&admin, "acme", "acme"},
+                {&acme, NULL, "acme"}, {&acme, "acme", "acme"}, {&acme, "other", NULL},
+                {&acme, "*", NULL},    {&acme, "", NULL},       {&odd, NULL, "acme"},
+                {&odd, "other", NULL},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                const char *got = access_tenant(cases[i].caller, cases[i].named);
+                if (cases[i].want == NULL)
+                        assert_null(got);
+                else
+                        assert_string_equal(got, cases[i].want);
+        }
+        assert_true(caller_is_admin(&admin));
+        assert_false(caller_is_admin(&acme));
+        assert_false(caller_is_admin(&odd));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_judge),
+                cmocka_unit_test(test_bearer),
+                cmocka_unit_test(test_tenant),
+        };
+        return cmocka_run_group_tests_name("access", tests, NULL, NULL);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * submission_test.c: bodies of POST /jobs, good and bad.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "gateway/submission.h"
+
+#define NOW ((msec)1767225600000) /* 2026-01-01T00:00:00Z */
+
+static const struct submission_rules acme = {.tenant = "acme", .now = NOW, .payload_max = 64};
+static const struct submission_rules admin = {.tenant = "", .now = NOW, .payload_max = 64};
+
+static void test_defaults(void **state)
+{
+        (void)state;
+        struct job job;
+        struct submission_refusal why = {0};
+
+        assert_int_equal(submission_parse(bytes_of_text("{\"type\":\"noop\"}"), &acme, &job, &why),
+                         0);
+        assert_string_equal(job.type, "noop");
+        assert_string_equal(job.tenant, "acme");
+        assert_int_equal(job.priority, PRIORITY_MEDIUM);
+        assert_int_equal(job.lane, LANE_MEDIUM);
+        assert_int_equal(job.max_retries, 3);
+        assert_int_equal(job.timeout, 0);
+        assert_int_equal(job.run_at, 0);
+        assert_int_equal(job.run, 1);
+        assert_int_equal(job.submitted_at, NOW);
+        assert_true(bytes_equal_text(job.payload, "null"));
+}
+
+static void test_accepted(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *members;
+                msec want_run_at, want_timeout;
+                enum priority want_priority;
+                enum lane want_lane;
+                int64_t want_retries;
+        } cases[] = {
+                {"\"priority\":\"critical\"", 0, 0, PRIORITY_CRITICAL, LANE_CRITICAL, 3},
+                {"\"priority\":0", 0, 0, PRIORITY_LOW, LANE_LOW, 3},
+                {"\"priority\":3,\"max_retries\":0", 0, 0, PRIORITY_CRITICAL, LANE_CRITICAL, 0},
+                {"\"max_retries\":100", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 100},
+                {"\"delay\":30", NOW + 30000, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":0.25", NOW + 250, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":1e1", NOW + 10000, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":\"1.5s\"", NOW + 1500, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":\"2d\"", NOW + 2 * MSEC_DAY, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":0", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":\"365d\"", NOW + (msec)365 * MSEC_DAY, 0, PRIORITY_MEDIUM, LANE_MEDIUM,
+                 3},
+                {"\"run_at\":\"2026-01-01T00:00:30.000Z\"", NOW + 30000, 0, PRIORITY_MEDIUM,
+                 LANE_MEDIUM, 3},
+                {"\"run_at\":\"2026-01-01T01:00:30+01:00\"", NOW + 30000, 0, PRIORITY_MEDIUM,
+                 LANE_MEDIUM, 3},
+                {"\"run_at\":\"2020-01-01T00:00:00Z\"", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"timeout\":\"20s\"", 0, 20000, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"timeout\":0.1", 0, 100, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"timeout\":\"24h\",\"priority\":\"high\"", 0, MSEC_DAY, PRIORITY_HIGH, LANE_LONG,
+                 3},
+                {"\"tenant_id\":\"acme\"", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"prior\\u0069ty\":1", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                AUTO_FREE char *body = xasprintf("{\"type\":\"a.b-c_d\",%s}", cases[i].members);
+                struct job job;
+                struct submission_refusal why = {0};
+                if (submission_parse(bytes_of_text(body), &acme, &job, &why) != 0)
+                        fail_msg("%s: %s", body, why.fault.detail);
+                assert_int_equal(job.run_at, cases[i].want_run_at);
+                assert_int_equal(job.timeout, cases[i].want_timeout);
+                assert_int_equal(job.priority, cases[i].want_priority);
+                assert_int_equal(job.lane, cases[i].want_lane);
+                assert_int_equal(job.max_retries, cases[i].want_retries);
+        }
+}
+
+static void test_payload_is_a_slice(void **state)
+{
+        (void)state;
+        static const char *const payloads[] = {
+                "0.1",
+                "12345678901234567890123",
+                "1E400",
+                "[ 1 , 2 ]",
+                "\"\\u0000\\/\"",
+                "{\"b\":1,\n\"a\":-0.0}",
+                "null",
+                "\"\"",
+        };
+
+        for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+                AUTO_FREE char *body =
+                        xasprintf("{\"payload\" :  %s , \"type\":\"t\"}", payloads[i]);
+                struct job job;
+                struct submission_refusal why = {0};
+                assert_int_equal(submission_parse(bytes_of_text(body), &acme, &job, &why), 0);
+                assert_true(bytes_equal_text(job.payload, payloads[i]));
+                assert_ptr_equal(job.payload.data, strstr(body, payloads[i]));
+        }
+}
+
+struct refusal {
+        const char *body;
+        int want;
+        const char *want_pointer;
+        unsigned want_line, want_column; /* 0: not looked at */
+};
+
+static void check_refusal(const struct refusal *r, const struct submission_rules *rules)
+{
+        struct job job;
+        struct submission_refusal why = {0};
+
+        if (submission_parse(bytes_of_text(r->body), rules, &job, &why) == 0)
+                fail_msg("accepted: %s", r->body);
+        if (why.status != r->want || strcmp(why.fault.pointer, r->want_pointer) != 0)
+                fail_msg("%s: %d %s %s", r->body, why.status, why.fault.pointer, why.fault.detail);
+        assert_true(why.fault.detail[0] != '\0');
+        if (why.fault.line < 1 || why.fault.column < 1)
+                fail_msg("%s: %u:%u", r->body, why.fault.line, why.fault.column);
+        if (r->want_line != 0) {
+                assert_int_equal(why.fault.line, r->want_line);
+                assert_int_equal(why.fault.column, r->want_column);
+        }
+}
+
+static void test_refused(void **state)
+{
+        (void)state;
+        static const struct refusal cases[] = {
+                {"", 400, "", 0, 0},
+                {"nonsense", 400, "", 1, 1},
+                {"{\"type\":\"t\"", 400, "", 0, 0},
+                {"{\"type\":\"t\"} x", 400, "", 0, 0},
+                {"{\"type\":\"t\",\"type\":\"t\"}", 400, "/type", 0, 0},
+                {"{\"type\":\"t\",\"payload\":{\"a\":1,\"\\u0061\":2}}", 400, "/payload/a", 0, 0},
+                {"{\"type\":\"\xff\"}", 400, "/type", 0, 0},
+                {"[]", 422, "", 1, 1},
+                {"null", 422, "", 1, 1},
+                {"{}", 422, "/type", 1, 1},
+                {"{\"type\":7}", 422, "/type", 1, 9},
+                {"{\"type\":\"\"}", 422, "/type", 1, 9},
+                {"{\"type\":\"Send\"}", 422, "/type", 1, 9},
+                {"{\"type\":\".a\"}", 422, "/type", 1, 9},
+                {"{\"type\":\"a\\u0000\"}", 422, "/type", 1, 9},
+                {"{\"type\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+                 422, "/type", 1, 9},
+                {"{\"type\":\"t\",\n  \"priority\":4}", 422, "/priority", 2, 14},
+                {"{\"type\":\"t\",\"priority\":1.0}", 422, "/priority", 0, 0},
+                {"{\"type\":\"t\",\"priority\":-1}", 422, "/priority", 0, 0},
+                {"{\"type\":\"t\",\"priority\":\"urgent\"}", 422, "/priority", 0, 0},
+                {"{\"type\":\"t\",\"priority\":null}", 422, "/priority", 0, 0},
+                {"{\"type\":\"t\",\"max_retries\":101}", 422, "/max_retries", 0, 0},
+                {"{\"type\":\"t\",\"max_retries\":-1}", 422, "/max_retries", 0, 0},
+                {"{\"type\":\"t\",\"max_retries\":\"3\"}", 422, "/max_retries", 0, 0},
+                {"{\"type\":\"t\",\"max_retries\":99999999999999999999}", 422, "/max_retries", 0,
+                 0},
+                {"{\"type\":\"t\",\"timeout\":0}", 422, "/timeout", 0, 0},
+                {"{\"type\":\"t\",\"timeout\":\"99ms\"}", 422, "/timeout", 0, 0},
+                {"{\"type\":\"t\",\"timeout\":\"25h\"}", 422, "/timeout", 0, 0},
+                {"{\"type\":\"t\",\"timeout\":true}", 422, "/timeout", 0, 0},
+                {"{\"type\":\"t\",\"delay\":-1}", 422, "/delay", 0, 0},
+                {"{\"type\":\"t\",\"delay\":1e400}", 422, "/delay", 0, 0},
+                {"{\"type\":\"t\",\"delay\":\"366d\"}", 422, "/delay", 0, 0},
+                {"{\"type\":\"t\",\"delay\":\"soon\"}", 422, "/delay", 0, 0},
+                {"{\"type\":\"t\",\"run_at\":\"tomorrow\"}", 422, "/run_at", 0, 0},
+                {"{\"type\":\"t\",\"run_at\":1767225630}", 422, "/run_at", 0, 0},
+                {"{\"type\":\"t\",\"run_at\":\"2027-02-01T00:00:00Z\"}", 422, "/run_at", 0, 0},
+                {"{\"type\":\"t\",\"delay\":1,\"run_at\":\"2026-01-01T00:00:30Z\"}", 422, "/run_at",
+                 0, 0},
+                {"{\"type\":\"t\",\"tenant_id\":\"other\"}", 403, "/tenant_id", 0, 0},
+                {"{\"type\":\"t\",\"tenant_id\":\"No!\"}", 422, "/tenant_id", 0, 0},
+                {"{\"type\":\"t\",\"idempotency_key\":\"a\"}", 422, "/idempotency_key", 0, 0},
+                {"{\"type\":\"t\",\"colour\":\"red\"}", 422, "/colour", 1, 13},
+                {"{\"type\":\"t\",\"a/b~c\":1}", 422, "/a~1b~0c", 0, 0},
+                {"{\"type\":\"t\",\"payload\":\"0123456789012345678901234567890123456789012345678"
+                 "9012345678901234\"}",
+                 413, "/payload", 0, 0},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                check_refusal(&cases[i], &acme);
+        check_refusal(&(struct refusal){"{\"type\":\"t\"}", 422, "/tenant_id", 0, 0}, &admin);
+}
+
+static void test_admin_names_a_tenant(void **state)
+{
+        (void)state;
+        struct job job;
+        struct submission_refusal why = {0};
+
+        assert_int_equal(submission_parse(bytes_of_text("{\"type\":\"t\",\"tenant_id\":\"other\"}"),
+                                          &admin, &job, &why),
+                         0);
+        assert_string_equal(job.tenant, "other");
+}
+
+static void test_depth(void **state)
+{
+        (void)state;
+        static const struct {
+                int depth, want;
+        } cases[] = {{63, 0}, {64, 400}, {10000, 400}};
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                AUTO_BUFFER body = {0};
+                struct job job;
+                struct submission_refusal why = {0};
+                const struct submission_rules rules = {
+                        .tenant = "acme", .now = NOW, .payload_max = 1 << 20};
+                buffer_add_text(&body, "{\"type\":\"t\",\"payload\":");
+                for (int d = 0; d < cases[i].depth; d++)
+                        buffer_add_char(&body, '[');
+                for (int d = 0; d < cases[i].depth; d++)
+                        buffer_add_char(&body, ']');
+                buffer_add_char(&body, '}');
+                int got = submission_parse(buffer_bytes(&body), &rules, &job, &why);
+                assert_int_equal(got < 0 ? why.status : 0, cases[i].want);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_accepted),
+                cmocka_unit_test(test_payload_is_a_slice),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_admin_names_a_tenant),
+                cmocka_unit_test(test_depth),
+        };
+        return cmocka_run_group_tests_name("submission", tests, NULL, NULL);
+}
