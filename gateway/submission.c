@@ -209,7 +209,8 @@ static int refuse_unknown(struct parse *p, const struct scan_item *item)
                 name[length++] = c;
         }
         name[length] = '\0';
-        return refuse(p, 422, name, (struct scan_value){.raw = item->key}, "is no member of a job");
+        struct bytes quoted = bytes_of(item->key.data - 1, item->key.length + 2);
+        return refuse(p, 422, name, (struct scan_value){.raw = quoted}, "is no member of a job");
 }
 
 static int parse_member(struct parse *p, const struct scan_item *item)

@@ -147,7 +147,7 @@ static void test_refused(void **state)
         static const struct refusal cases[] = {
                 {"", 400, "", 0, 0},
                 {"nonsense", 400, "", 1, 1},
-                {"{\"type\":\"t\"", 400, "", 0, 0},
+                {"{\"type\":\"t\"", 400, "/type", 0, 0},
                 {"{\"type\":\"t\"} x", 400, "", 0, 0},
                 {"{\"type\":\"t\",\"type\":\"t\"}", 400, "/type", 0, 0},
                 {"{\"type\":\"t\",\"payload\":{\"a\":1,\"\\u0061\":2}}", 400, "/payload/a", 0, 0},
