@@ -68,7 +68,7 @@ void projection_on_change(struct projection *p, job_changed_fn *changed, void *o
         p->changed_owner = owner;
 }
 
-void projection_forget(struct projection *p)
+static void clear_batch(struct projection *p)
 {
         struct job_entry *j, *next_job;
         HASH_ITER (hh, p->jobs, j, next_job) {
@@ -89,6 +89,13 @@ void projection_forget(struct projection *p)
         err_clear(&p->failure);
 }
 
+void projection_forget(struct projection *p)
+{
+        if (p->messages > 0)
+                store_rollback(p->store);
+        clear_batch(p);
+}
+
 size_t projection_messages(const struct projection *p)
 {
         return p->messages;
@@ -102,6 +109,11 @@ size_t projection_bytes(const struct projection *p)
 const struct position *projection_position(const struct projection *p)
 {
         return &p->position;
+}
+
+const struct position *projection_next(const struct projection *p)
+{
+        return &p->next;
 }
 
 void projection_note_gap(struct projection *p, int64_t from, int64_t to)
@@ -389,7 +401,6 @@ int projection_commit(struct projection *p, struct err *e)
         if (p->messages == 0)
                 return 0;
         if (write_batch(p, e) != 0) {
-                store_rollback(p->store);
                 projection_forget(p);
                 return -1;
         }
@@ -399,14 +410,12 @@ int projection_commit(struct projection *p, struct err *e)
                         if (j->dirty)
                                 p->changed(p->changed_owner, j->job.row.tenant, j->job.row.id);
         }
-        projection_forget(p);
+        clear_batch(p);
         return 0;
 }
 
 int projection_clear(struct projection *p, struct err *e)
 {
-        if (p->messages > 0)
-                store_rollback(p->store);
         projection_forget(p);
         if (store_clear(p->store, e) != 0)
                 return -1;

@@ -31,6 +31,8 @@ void projection_forget(struct projection *p);
 
 /* As of the last commit. */
 const struct position *projection_position(const struct projection *p);
+/* With what has been folded since. */
+const struct position *projection_next(const struct projection *p);
 /* Empties the tables: the stream was rewound. */
 int projection_clear(struct projection *p, struct err *e) MUST_CHECK;
 /* Notes that offsets from..to inclusive were never seen; written with the next commit. */

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * follower.c: reads stream `events` in batches, and finds out when it was rewound.
+ */
+#include "status-store/follower.h"
+
+#include <inttypes.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum {
+        PREFETCH = 1000,
+        BATCH_MESSAGES = 2000,
+        BATCH_BYTES = 8 * 1024 * 1024,
+        BATCH_AGE = 10, /* ms between commits while messages keep coming */
+        TICK = 50,
+        RETENTION_EVERY = 60 * MSEC_SECOND,
+        AGAIN_AFTER = 1000, /* ms after a write that failed */
+};
+/* No message for so long means that the stream has been read to its end. */
+#define QUIET ((msec)200)
+/* The first of many may take longer to come. */
+#define QUIET_AT_FIRST ((msec)1000)
+
+enum follow_state {
+        FOLLOW_AWAY,      /* not attached */
+        FOLLOW_VERIFYING, /* attached at the stored offset; that message must come */
+        FOLLOW_FOLDING,
+        FOLLOW_REWOUND, /* the tables must be emptied */
+        FOLLOW_BROKEN,  /* a write failed; read again from the stored offset */
+};
+
+struct follower {
+        struct projection *projection;
+        struct retention *retention;
+        struct freshness *freshness;
+        msec silence;
+
+        struct link *link;
+        struct subscription *subscription;
+        _Atomic(enum follow_state) state; /* written on the loop's thread */
+        bool heard;                       /* a message has come since it attached */
+        msec attached_at, heard_at, committed_at, broken_at, retained_at;
+        uv_check_t check; /* after what arrived in one turn of the loop was handed over */
+        uv_timer_t tick, wake;
+        int handles; /* that are open */
+};
+
+static void commit(struct follower *f)
+{
+        struct err why = {0};
+        if (projection_messages(f->projection) == 0)
+                return;
+        f->committed_at = clock_mono();
+        if (projection_commit(f->projection, &why) == 0) {
+                freshness_reached(f->freshness, projection_position(f->projection)->event_at,
+                                  clock_wall());
+                return;
+        }
+        LOG_ERROR("status not written; it is read again from the stream", log_err(&why));
+        f->state = FOLLOW_BROKEN;
+        f->broken_at = f->committed_at;
+}
+
+static enum source_start where_to_start(void *owner, int64_t *offset)
+{
+        struct follower *f = owner;
+        commit(f);
+        const struct position *p = projection_position(f->projection);
+        f->attached_at = f->heard_at = clock_mono();
+        f->heard = false;
+        f->state = p->known ? FOLLOW_VERIFYING : FOLLOW_FOLDING;
+        if (!p->known)
+                return SOURCE_FIRST;
+        *offset = p->offset;
+        return SOURCE_OFFSET;
+}
+
+static void rewound(struct follower *f, const char *sign)
+{
+        LOG_WARN("the event stream was rewound; status is folded again from its start",
+                 log_text("sign", sign),
+                 log_int("offset", projection_position(f->projection)->offset));
+        f->state = FOLLOW_REWOUND;
+}
+
+static void note_gap(struct follower *f, int64_t from, int64_t to)
+{
+        LOG_WARN("events are missing: the stream no longer holds them", log_int("from", from),
+                 log_int("to", to));
+        projection_note_gap(f->projection, from, to);
+}
+
+/* Is this the message that was folded last? */
+static bool verify(struct follower *f, const struct delivery *d)
+{
+        const struct position *p = projection_position(f->projection);
+        if (d->offset < p->offset)
+                return false;
+        if (d->offset == p->offset && message_fingerprint(&d->message) != p->hash) {
+                rewound(f, "another message at the stored offset");
+                return false;
+        }
+        f->state = FOLLOW_FOLDING;
+        return true;
+}
+
+static void fold(struct follower *f, const struct delivery *d)
+{
+        const struct position *next = projection_next(f->projection);
+        if (next->known && d->offset <= next->offset)
+                return;
+        if (next->known && d->offset > next->offset + 1)
+                note_gap(f, next->offset + 1, d->offset - 1);
+        projection_fold(f->projection, &d->message, d->offset);
+}
+
+/* What is needed of a message is copied, so it is given back at once: on a stream that only asks
+ * for more. What was folded is known by the offset in the database. */
+static void on_delivery(void *owner, struct delivery *d)
+{
+        struct follower *f = owner;
+        f->heard = true;
+        f->heard_at = clock_mono();
+        freshness_behind(f->freshness);
+        if (f->state == FOLLOW_FOLDING || (f->state == FOLLOW_VERIFYING && verify(f, d)))
+                fold(f, d);
+        link_settle(&d, SETTLE_ACK);
+        if (projection_messages(f->projection) >= BATCH_MESSAGES ||
+            projection_bytes(f->projection) >= BATCH_BYTES)
+                commit(f);
+}
+
+static void on_wake(uv_timer_t *timer)
+{
+        commit(timer->data);
+}
+
+/* A lone message is written at once; under load, a batch every BATCH_AGE. */
+static void on_check(uv_check_t *check)
+{
+        struct follower *f = check->data;
+        if (projection_messages(f->projection) == 0)
+                return;
+        msec age = clock_mono() - f->committed_at;
+        if (age >= BATCH_AGE)
+                commit(f);
+        else if (!uv_is_active((uv_handle_t *)&f->wake))
+                uv_timer_start(&f->wake, on_wake, (uint64_t)(BATCH_AGE - age), 0);
+}
+
+static void subscribe(struct follower *f)
+{
+        const struct source s = {
+                .queue = "events", .prefetch = PREFETCH, .stream = true, .start = where_to_start};
+        f->subscription = link_subscribe(f->link, &s, on_delivery, f);
+}
+
+static void start_again(struct follower *f)
+{
+        struct err why = {0};
+        if (f->subscription != NULL)
+                link_unsubscribe(&f->subscription);
+        if (f->state == FOLLOW_REWOUND && projection_clear(f->projection, &why) != 0) {
+                LOG_ERROR("status database not emptied", log_err(&why));
+                f->broken_at = clock_mono();
+                return;
+        }
+        projection_forget(f->projection);
+        f->state = FOLLOW_AWAY;
+        subscribe(f);
+}
+
+static void watch_silence(struct follower *f, msec now)
+{
+        if (!link_is_up(f->link))
+                return;
+        if (f->state == FOLLOW_VERIFYING && now - f->heard_at >= f->silence)
+                rewound(f, "silence at the stored offset");
+        bool quiet = now - f->heard_at >= (f->heard ? QUIET : QUIET_AT_FIRST);
+        if (f->state == FOLLOW_FOLDING && quiet && projection_messages(f->projection) == 0)
+                freshness_drained(f->freshness, clock_wall());
+}
+
+static void retain(struct follower *f, msec now)
+{
+        struct err why = {0};
+        if (now - f->retained_at < RETENTION_EVERY || projection_messages(f->projection) > 0)
+                return;
+        int more = retention_step(f->retention, clock_wall(), &why);
+        if (more < 0)
+                LOG_WARN("old jobs not deleted", log_err(&why));
+        if (more != 1)
+                f->retained_at = now;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+        struct follower *f = timer->data;
+        msec now = clock_mono();
+        watch_silence(f, now);
+        if (f->state == FOLLOW_REWOUND || f->state == FOLLOW_BROKEN) {
+                if (f->broken_at == 0 || now - f->broken_at >= AGAIN_AFTER)
+                        start_again(f);
+                return;
+        }
+        retain(f, now);
+}
+
+static void on_up(void *owner)
+{
+        struct follower *f = owner;
+        f->attached_at = f->heard_at = clock_mono();
+        LOG_INFO("following the event stream",
+                 log_int("offset", projection_position(f->projection)->offset));
+}
+
+static void on_down(void *owner, const struct err *why)
+{
+        struct follower *f = owner;
+        freshness_behind(f->freshness);
+        if (f->state == FOLLOW_VERIFYING || f->state == FOLLOW_FOLDING)
+                f->state = FOLLOW_AWAY;
+        LOG_WARN("event stream lost", log_err(why));
+}
+
+static void on_refused(void *owner, struct subscription *s, const struct err *why)
+{
+        (void)s;
+        on_down(owner, why);
+}
+
+struct follower *follower_create(const struct follower_config *c, uv_loop_t *loop, struct err *e)
+{
+        static const struct link_events events = {
+                .up = on_up, .down = on_down, .refused = on_refused};
+        AUTO(follower) f = xcalloc(1, sizeof(*f));
+        f->projection = c->projection;
+        f->retention = c->retention;
+        f->freshness = c->freshness;
+        f->silence = c->silence;
+        f->link = link_create(&c->link, &events, f, loop, e);
+        if (f->link == NULL)
+                return NULL;
+        uv_check_init(loop, &f->check);
+        uv_timer_init(loop, &f->tick);
+        uv_timer_init(loop, &f->wake);
+        f->check.data = f->tick.data = f->wake.data = f;
+        f->handles = 3;
+        uv_check_start(&f->check, on_check);
+        uv_timer_start(&f->tick, on_tick, TICK, TICK);
+        subscribe(f);
+        return TAKE(f);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+        struct follower *f = handle->data;
+        if (--f->handles == 0)
+                free(f);
+}
+
+void follower_destroy(struct follower **follower)
+{
+        struct follower *f = TAKE(*follower);
+        if (f == NULL)
+                return;
+        if (f->subscription != NULL)
+                link_unsubscribe(&f->subscription);
+        if (f->link != NULL)
+                link_destroy(&f->link);
+        commit(f);
+        if (f->handles == 0) {
+                free(f);
+                return;
+        }
+        uv_close((uv_handle_t *)&f->check, on_closed);
+        uv_close((uv_handle_t *)&f->tick, on_closed);
+        uv_close((uv_handle_t *)&f->wake, on_closed);
+}
+
+bool follower_is_ready(const struct follower *f, struct err *why)
+{
+        switch (f->state) {
+        case FOLLOW_FOLDING:
+                if (link_is_up(f->link))
+                        return true;
+                (void)err_set(why, ERR_UNAVAILABLE, "the broker cannot be reached");
+                break;
+        case FOLLOW_AWAY:
+                (void)err_set(why, ERR_UNAVAILABLE, "the event stream cannot be read");
+                break;
+        case FOLLOW_VERIFYING:
+                (void)err_set(why, ERR_UNAVAILABLE, "finding the place in the event stream");
+                break;
+        case FOLLOW_REWOUND:
+                (void)err_set(why, ERR_UNAVAILABLE, "the event stream was rewound");
+                break;
+        case FOLLOW_BROKEN:
+                (void)err_set(why, ERR_UNAVAILABLE, "the status database cannot be written");
+                break;
+        }
+        return false;
+}
