@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * archive.c: the archive's tables, and every change of them.
+ */
+#include "dlx-monitor/archive.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/db/db.h"
+
+enum { SCHEMA_VERSION = 1 };
+
+/* Lists read `letters` alone; what is large lies in `contents`. */
+static const char schema[] =
+        "CREATE TABLE IF NOT EXISTS letters("
+        " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, burial TEXT NOT NULL UNIQUE,"
+        " job_id TEXT NOT NULL, claimed_id TEXT, tenant TEXT NOT NULL, type TEXT,"
+        " reason TEXT NOT NULL, error TEXT, error_kind TEXT, run INTEGER NOT NULL,"
+        " attempt INTEGER NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'dead',"
+        " grp TEXT NOT NULL, dead_at INTEGER NOT NULL, size INTEGER NOT NULL,"
+        " exchange TEXT NOT NULL, routing_key TEXT NOT NULL, announced INTEGER NOT NULL,"
+        " replaying INTEGER NOT NULL DEFAULT 0, replay_run INTEGER, replay_type TEXT,"
+        " replay_priority INTEGER, replayed_at INTEGER);"
+        "CREATE TABLE IF NOT EXISTS contents("
+        " seq INTEGER PRIMARY KEY REFERENCES letters(seq), properties BLOB, body BLOB,"
+        " edited BLOB);"
+        "CREATE INDEX IF NOT EXISTS letters_tenant ON letters(tenant, id);"
+        "CREATE INDEX IF NOT EXISTS letters_job ON letters(job_id);"
+        "CREATE INDEX IF NOT EXISTS letters_group ON letters(state, grp);"
+        "CREATE INDEX IF NOT EXISTS letters_replaying ON letters(id) WHERE replaying = 1;"
+        "CREATE INDEX IF NOT EXISTS letters_silent ON letters(id) WHERE announced = 0;";
+
+struct archive {
+        char *path;
+        pthread_mutex_t mutex; /* guards all below */
+        sqlite3 *db;
+        sqlite3_stmt *put, *put_content, *begin, *edit, *end, *announced;
+};
+
+static int check_version(sqlite3 *db, struct err *e)
+{
+        AUTO_STATEMENT *s = db_prepare(db, "PRAGMA user_version", e);
+
+        if (s == NULL || db_step(s, e) != 1)
+                return -1;
+        int version = sqlite3_column_int(s, 0);
+        if (version != 0 && version != SCHEMA_VERSION)
+                return err_set(e, ERR_CONFLICT,
+                               "the archive has version %d; this program knows version %d", version,
+                               SCHEMA_VERSION);
+        return 0;
+}
+
+static int prepare_all(struct archive *a, struct err *e)
+{
+        const struct {
+                sqlite3_stmt **statement;
+                const char *sql;
+        } all[] = {
+                {&a->put,
+                 "INSERT INTO letters(id, burial, job_id, claimed_id, tenant, type, reason,"
+                 " error, error_kind, run, attempt, source, grp, dead_at, size, exchange,"
+                 " routing_key, announced) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+                 " ON CONFLICT(burial) DO NOTHING"},
+                {&a->put_content, "INSERT INTO contents(seq, properties, body) VALUES(?,?,?)"},
+                {&a->begin, "UPDATE letters SET replaying = 1, replay_type = ?2,"
+                            " replay_priority = ?3, replay_run = 1 +"
+                            " (SELECT max(max(run), max(coalesce(replay_run, 0))) FROM letters AS o"
+                            "  WHERE o.job_id = letters.job_id AND o.tenant = letters.tenant)"
+                            " WHERE id = ?1 AND state = 'dead' AND replaying = 0"
+                            " RETURNING seq, replay_run"},
+                {&a->edit, "UPDATE contents SET edited = ?2 WHERE seq = ?1"},
+                {&a->end, "UPDATE letters SET replaying = 0, state = 'replayed', replayed_at = ?2"
+                          " WHERE id = ?1 AND replaying = 1"},
+                {&a->announced, "UPDATE letters SET announced = 1 WHERE id = ?1"},
+        };
+
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                *all[i].statement = db_prepare(a->db, all[i].sql, e);
+                if (*all[i].statement == NULL)
+                        return -1;
+        }
+        return 0;
+}
+
+struct archive *archive_open(const char *path, struct err *e)
+{
+        AUTO(archive) a = xcalloc(1, sizeof(*a));
+
+        pthread_mutex_init(&a->mutex, NULL);
+        a->path = xstrdup(path);
+        a->db = db_open(path, DB_ARCHIVE, e);
+        if (a->db == NULL || check_version(a->db, e) != 0 || db_exec(a->db, schema, e) != 0 ||
+            db_exec(a->db, "PRAGMA user_version = 1", e) != 0 || prepare_all(a, e) != 0)
+                return NULL;
+        return TAKE(a);
+}
+
+void archive_destroy(struct archive **archive)
+{
+        struct archive *a = TAKE(*archive);
+
+        if (a == NULL)
+                return;
+        db_finalize(&a->put);
+        db_finalize(&a->put_content);
+        db_finalize(&a->begin);
+        db_finalize(&a->edit);
+        db_finalize(&a->end);
+        db_finalize(&a->announced);
+        db_close(&a->db);
+        pthread_mutex_destroy(&a->mutex);
+        free(a->path);
+        free(a);
+}
+
+sqlite3 *archive_reader(const struct archive *a, struct err *e)
+{
+        return db_open(a->path, DB_READ_ONLY, e);
+}
+
+static void bind_slice(sqlite3_stmt *s, int at, struct bytes text)
+{
+        sqlite3_bind_text64(s, at, text.data == NULL ? "" : text.data, text.length, SQLITE_STATIC,
+                            SQLITE_UTF8);
+}
+
+/* 1: new, 0: had been archived before, -1. */
+static int put_letter_locked(struct archive *a, const struct letter *l, const char *burial,
+                             struct err *e)
+{
+        sqlite3_stmt *s = a->put;
+
+        db_bind_text(s, 1, l->id);
+        db_bind_text(s, 2, burial);
+        db_bind_text(s, 3, l->job_id);
+        db_bind_text(s, 4, l->claimed_id);
+        sqlite3_bind_text(s, 5, l->tenant, -1, SQLITE_STATIC);
+        db_bind_text(s, 6, l->type);
+        db_bind_text(s, 7, reason_word(l->reason));
+        bind_slice(s, 8, l->error);
+        db_bind_text(s, 9, error_kind_word(l->error_kind));
+        db_bind_int(s, 10, l->run);
+        db_bind_int(s, 11, l->attempt);
+        db_bind_text(s, 12, letter_source_name(l->source));
+        db_bind_text(s, 13, l->group);
+        db_bind_int(s, 14, l->dead_at);
+        db_bind_int(s, 15, (int64_t)l->message->body.length);
+        bind_slice(s, 16, l->message->exchange);
+        bind_slice(s, 17, l->message->routing_key);
+        db_bind_int(s, 18, l->announce ? 0 : 1);
+        if (db_run(s, e) != 0)
+                return -1;
+        return sqlite3_changes(a->db) > 0;
+}
+
+static int put_one_locked(struct archive *a, const struct letter *l, struct err *e)
+{
+        int kept = put_letter_locked(a, l, l->burial, e);
+
+        if (kept == 0 && l->by_content && !l->redelivered) {
+                /* The same bytes buried once more, not the same delivery. */
+                AUTO_BUFFER burial = {0};
+                buffer_printf(&burial, "%s/%s", l->burial, l->id);
+                kept = put_letter_locked(a, l, burial.data, e);
+        }
+        if (kept != 1)
+                return kept;
+        db_bind_int(a->put_content, 1, sqlite3_last_insert_rowid(a->db));
+        db_bind_blob(a->put_content, 2, l->message->properties.data, l->message->properties.length);
+        db_bind_blob(a->put_content, 3, l->message->body.data, l->message->body.length);
+        return db_run(a->put_content, e) == 0 ? 1 : -1;
+}
+
+/* Begins, runs and commits; whatever fails leaves nothing behind. */
+static int finish_locked(struct archive *a, int result, struct err *e)
+{
+        if (result == 0 && db_exec(a->db, "COMMIT", e) == 0)
+                return 0;
+        if (!sqlite3_get_autocommit(a->db))
+                (void)!db_exec(a->db, "ROLLBACK", NULL);
+        return -1;
+}
+
+int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *kept,
+                struct err *e)
+{
+        int result = 0;
+
+        *kept = 0;
+        pthread_mutex_lock(&a->mutex);
+        result = db_exec(a->db, "BEGIN IMMEDIATE", e);
+        for (size_t i = 0; i < count && result == 0; i++) {
+                int one = put_one_locked(a, &letters[i], e);
+                *kept += one == 1;
+                result = one < 0 ? -1 : 0;
+        }
+        result = finish_locked(a, result, e);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
+}
+
+/* Why the letter could not be taken for a replay. */
+static int refuse_replay_locked(struct archive *a, const char *letter, struct err *e)
+{
+        char state[16];
+        AUTO_STATEMENT *s =
+                db_prepare(a->db, "SELECT state, replaying FROM letters WHERE id = ?", e);
+
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, letter);
+        int found = db_step(s, e);
+        if (found < 0)
+                return -1;
+        if (found == 0)
+                return err_set(e, ERR_NOT_FOUND, "no such dead letter");
+        db_text(s, 0, state, sizeof(state));
+        if (sqlite3_column_int(s, 1) != 0)
+                return err_set(e, ERR_CONFLICT, "the dead letter is being replayed");
+        return err_set(e, ERR_CONFLICT, "the dead letter was %s", state);
+}
+
+static int begin_replay_locked(struct archive *a, const char *letter,
+                               const struct replay_edit *edit, int64_t *run, struct err *e)
+{
+        AUTO_RESET *begin = a->begin;
+
+        db_bind_text(begin, 1, letter);
+        db_bind_text(begin, 2, edit->type);
+        if (edit->priority < 0)
+                sqlite3_bind_null(begin, 3);
+        else
+                db_bind_int(begin, 3, edit->priority);
+        int found = db_step(begin, e);
+        if (found < 0)
+                return -1;
+        if (found == 0)
+                return refuse_replay_locked(a, letter, e);
+        int64_t seq = sqlite3_column_int64(begin, 0);
+        *run = sqlite3_column_int64(begin, 1);
+        if (db_step(begin, e) < 0)
+                return -1;
+        db_bind_int(a->edit, 1, seq);
+        db_bind_blob(a->edit, 2, edit->payload.data, edit->payload.length);
+        return db_run(a->edit, e);
+}
+
+int archive_begin_replay(struct archive *a, const char *letter, const struct replay_edit *edit,
+                         int64_t *run, struct err *e)
+{
+        pthread_mutex_lock(&a->mutex);
+        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
+        if (result == 0)
+                result = finish_locked(a, begin_replay_locked(a, letter, edit, run, e), e);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
+}
+
+int archive_end_replay(struct archive *a, const char *letter, msec now, struct err *e)
+{
+        pthread_mutex_lock(&a->mutex);
+        db_bind_text(a->end, 1, letter);
+        db_bind_int(a->end, 2, now);
+        int result = db_run(a->end, e);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
+}
+
+int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
+                          struct err *e)
+{
+        pthread_mutex_lock(&a->mutex);
+        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
+        for (size_t i = 0; i < count && result == 0; i++) {
+                db_bind_text(a->announced, 1, letters[i]);
+                result = db_run(a->announced, e);
+        }
+        result = finish_locked(a, result, e);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
+}
+
+int archive_backup(const char *path, const char *file, struct err *e)
+{
+        if (access(path, R_OK) != 0)
+                return err_set_errno(e, "%s", path);
+        AUTO_DB *db = db_open(path, DB_READ_ONLY, e);
+        if (db == NULL)
+                return -1;
+        AUTO_STATEMENT *s = db_prepare(db, "VACUUM INTO ?", e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, file);
+        return db_run(s, e) == 0 ? 0 : err_wrap(e, "backup to %s", file);
+}

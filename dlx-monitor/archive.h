@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * archive.h: archive.db, where every dead letter is kept byte for byte, once. What a function here
+ * has changed is on the disk when it returns 0. Any thread.
+ */
+#ifndef WARREN_DLX_MONITOR_ARCHIVE_H
+#define WARREN_DLX_MONITOR_ARCHIVE_H
+
+#include <sqlite3.h>
+
+#include "common/base/err.h"
+#include "dlx-monitor/letter.h"
+
+struct archive;
+
+/* Creates the file when it is not there. */
+struct archive *archive_open(const char *path, struct err *e) MUST_CHECK;
+void archive_destroy(struct archive **a);
+
+/* A read-only connection of the caller's own; db_close it. */
+sqlite3 *archive_reader(const struct archive *a, struct err *e) MUST_CHECK;
+
+/* All in one transaction. *kept: how many were new; the rest had been archived before. */
+int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *kept,
+                struct err *e) MUST_CHECK;
+
+/* What a replay changes; it is kept with the letter until it has been published. */
+struct replay_edit {
+        struct bytes payload; /* absent: as it was */
+        const char *type;     /* NULL: as it was */
+        int priority;         /* enum priority; -1: as it was */
+};
+
+/* "Replaying as run *run": one more than any run of that job known here. ERR_CONFLICT when the
+ * letter is being replayed, was, or was discarded; ERR_NOT_FOUND. */
+int archive_begin_replay(struct archive *a, const char *letter, const struct replay_edit *edit,
+                         int64_t *run, struct err *e) MUST_CHECK;
+/* "Replayed". */
+int archive_end_replay(struct archive *a, const char *letter, msec now, struct err *e) MUST_CHECK;
+
+/* The `buried` event of this letter has been published. */
+int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
+                          struct err *e) MUST_CHECK;
+
+/* Copies the archive at `path` into a new file, while it may be in use. */
+int archive_backup(const char *path, const char *file, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * edit.h: the body of a replay request: {"payload": …, "type": "…", "priority": …}, all optional.
+ * Pure.
+ */
+#ifndef WARREN_DLX_MONITOR_EDIT_H
+#define WARREN_DLX_MONITOR_EDIT_H
+
+#include "common/base/json_scan.h"
+#include "dlx-monitor/archive.h"
+
+struct edit {
+        struct replay_edit edit; /* borrows from the body and from type */
+        char type[JOB_TYPE_SIZE];
+};
+
+/* An empty body changes nothing. 0, or the HTTP status of the refusal: 400 for what is no JSON
+ * object, 422 for members that are wrong; fault says where. out must stay where it is. */
+int edit_parse(struct bytes body, struct edit *out, struct scan_fault *fault) MUST_CHECK;
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * intake.c: batches of deliveries, one transaction each.
+ */
+#include "dlx-monitor/intake.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+/* Two queues, each with its prefetch: a batch never holds more. */
+enum { PREFETCH = 100, BATCH_MAX = 2 * PREFETCH };
+#define BATCH_AGE 5      /* ms */
+#define RETRY_AFTER 1000 /* ms */
+
+struct inlet {
+        struct intake *intake;
+        enum letter_source source;
+        struct subscription *subscription;
+};
+
+struct held {
+        struct delivery *delivery;
+        enum letter_source source;
+};
+
+struct intake {
+        struct intake_config config;
+        struct inlet dead, unroutable;
+        uv_timer_t *timer;
+        struct held batch[BATCH_MAX];
+        size_t count;
+        struct letter *letters; /* room for a batch */
+        struct metric *archived, *repeated;
+        pthread_mutex_t mutex; /* guards fault */
+        struct err fault;
+};
+
+static void set_fault(struct intake *i, const struct err *fault)
+{
+        pthread_mutex_lock(&i->mutex);
+        bool was = err_is_set(&i->fault), is = err_is_set(fault);
+        i->fault = *fault;
+        pthread_mutex_unlock(&i->mutex);
+        if (is && !was)
+                LOG_WARN("cannot archive; what is dead waits in its queue", log_err(fault));
+        if (was && !is)
+                LOG_INFO("archiving again");
+}
+
+static void settle_all(struct intake *i)
+{
+        for (size_t at = 0; at < i->count; at++)
+                link_settle(&i->batch[at].delivery, SETTLE_ACK);
+        i->count = 0;
+}
+
+static void count_kept(struct intake *i, size_t kept)
+{
+        size_t dead = 0;
+
+        for (size_t at = 0; at < i->count; at++)
+                dead += i->batch[at].source == FROM_DEAD;
+        metric_increment(i->archived, (double)dead, letter_source_name(FROM_DEAD));
+        metric_increment(i->archived, (double)(i->count - dead),
+                         letter_source_name(FROM_UNROUTABLE));
+        metric_increment(i->repeated, (double)(i->count - kept));
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void flush(struct intake *i)
+{
+        struct err e = {0};
+        msec now = clock_wall();
+        size_t kept = 0;
+
+        uv_timer_stop(i->timer);
+        if (i->count == 0)
+                return;
+        for (size_t at = 0; at < i->count; at++) {
+                struct delivery *d = i->batch[at].delivery;
+                letter_of_message(&d->message, i->batch[at].source, now, &i->letters[at]);
+                i->letters[at].redelivered = d->redelivered;
+        }
+        int result = archive_put(i->config.archive, i->letters, i->count, &kept, &e);
+        set_fault(i, &e);
+        if (result != 0) {
+                uv_timer_start(i->timer, on_timer, RETRY_AFTER, 0);
+                return;
+        }
+        count_kept(i, kept);
+        settle_all(i);
+        if (kept > 0)
+                i->config.kept(i->config.owner);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+        flush(timer->data);
+}
+
+/* Deliveries of a channel that was closed meanwhile come again. */
+static void drop_void(struct intake *i)
+{
+        size_t live = 0;
+
+        for (size_t at = 0; at < i->count; at++) {
+                if (delivery_is_live(i->batch[at].delivery))
+                        i->batch[live++] = i->batch[at];
+                else
+                        link_settle(&i->batch[at].delivery, SETTLE_REQUEUE);
+        }
+        i->count = live;
+}
+
+static void on_delivery(void *owner, struct delivery *d)
+{
+        struct inlet *inlet = owner;
+        struct intake *i = inlet->intake;
+
+        if (i->count == BATCH_MAX)
+                drop_void(i);
+        assert(i->count < BATCH_MAX);
+        i->batch[i->count++] = (struct held){.delivery = d, .source = inlet->source};
+        if (i->count == BATCH_MAX)
+                flush(i);
+        else if (!uv_is_active((uv_handle_t *)i->timer))
+                uv_timer_start(i->timer, on_timer, BATCH_AGE, 0);
+}
+
+static void open_inlet(struct intake *i, struct inlet *inlet, enum letter_source source)
+{
+        struct source queue = {.queue = letter_source_name(source), .prefetch = PREFETCH};
+
+        inlet->intake = i;
+        inlet->source = source;
+        inlet->subscription = link_subscribe(i->config.link, &queue, on_delivery, inlet);
+}
+
+struct intake *intake_create(const struct intake_config *c)
+{
+        struct intake *i = xcalloc(1, sizeof(*i));
+        const struct metric_spec archived = {
+                .name = "warren_dead_letters_archived_total",
+                .help = "Messages taken into the archive, by the queue they lay in",
+                .kind = METRIC_COUNTER,
+                .labels = {"source"},
+        };
+        const struct metric_spec repeated = {
+                .name = "warren_dead_letters_repeated_total",
+                .help = "Messages that had been archived before",
+                .kind = METRIC_COUNTER,
+        };
+
+        i->config = *c;
+        pthread_mutex_init(&i->mutex, NULL);
+        i->letters = xcalloc(BATCH_MAX, sizeof(*i->letters));
+        i->archived = metric_add(c->metrics, &archived);
+        i->repeated = metric_add(c->metrics, &repeated);
+        i->timer = xcalloc(1, sizeof(*i->timer));
+        uv_timer_init(c->loop, i->timer);
+        i->timer->data = i;
+        open_inlet(i, &i->dead, FROM_DEAD);
+        open_inlet(i, &i->unroutable, FROM_UNROUTABLE);
+        return i;
+}
+
+static void free_timer(uv_handle_t *timer)
+{
+        free(timer);
+}
+
+void intake_destroy(struct intake **intake)
+{
+        struct intake *i = TAKE(*intake);
+
+        if (i == NULL)
+                return;
+        intake_link_down(i);
+        uv_close((uv_handle_t *)i->timer, free_timer);
+        pthread_mutex_destroy(&i->mutex);
+        free(i->letters);
+        free(i);
+}
+
+void intake_link_down(struct intake *i)
+{
+        for (size_t at = 0; at < i->count; at++)
+                link_settle(&i->batch[at].delivery, SETTLE_REQUEUE);
+        i->count = 0;
+        uv_timer_stop(i->timer);
+}
+
+void intake_stop(struct intake *i)
+{
+        if (i->dead.subscription == NULL)
+                return;
+        link_unsubscribe(&i->dead.subscription);
+        link_unsubscribe(&i->unroutable.subscription);
+        flush(i);
+}
+
+bool intake_is_well(struct intake *i, struct err *why)
+{
+        pthread_mutex_lock(&i->mutex);
+        *why = i->fault;
+        pthread_mutex_unlock(&i->mutex);
+        return !err_is_set(why);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * letter.c: from a message to a dead letter.
+ */
+#include "dlx-monitor/letter.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { GROUP_TEXT_MAX = 300, HASH_SIZE = 32 };
+
+static const char *const state_names[LETTER_STATE_COUNT] = {
+        [LETTER_DEAD] = "dead",
+        [LETTER_REPLAYED] = "replayed",
+        [LETTER_DISCARDED] = "discarded",
+};
+
+const char *letter_source_name(enum letter_source s)
+{
+        return s == FROM_DEAD ? "dead" : "unroutable";
+}
+
+const char *letter_state_name(enum letter_state s)
+{
+        return state_names[s];
+}
+
+bool letter_state_parse(const char *name, enum letter_state *out)
+{
+        for (unsigned i = 0; i < LETTER_STATE_COUNT; i++) {
+                if (strcmp(name, state_names[i]) == 0) {
+                        *out = (enum letter_state)i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+static void hash_part(EVP_MD_CTX *hash, struct bytes part)
+{
+        uint64_t length = part.length;
+
+        EVP_DigestUpdate(hash, &length, sizeof(length));
+        EVP_DigestUpdate(hash, part.data, part.length);
+}
+
+static void hash_end(EVP_MD_CTX *hash, char *out, size_t digits)
+{
+        unsigned char digest[HASH_SIZE];
+
+        EVP_DigestFinal_ex(hash, digest, NULL);
+        EVP_MD_CTX_free(hash);
+        for (size_t i = 0; i < digits / 2; i++)
+                snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+static EVP_MD_CTX *hash_begin(void)
+{
+        EVP_MD_CTX *hash = EVP_MD_CTX_new();
+
+        EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+        return hash;
+}
+
+/* Words that hold a digit (numbers, addresses, ids) become one '#'; only the first line counts. */
+static size_t generalise(struct bytes error, char out[GROUP_TEXT_MAX])
+{
+        size_t length = 0, word = 0;
+        bool digits = false;
+
+        for (size_t i = 0; i < error.length && length < GROUP_TEXT_MAX; i++) {
+                unsigned char c = (unsigned char)error.data[i];
+                if (c == '\n')
+                        break;
+                if (!isalnum(c)) {
+                        digits = false;
+                        out[length++] = (char)c;
+                        word = length;
+                } else if (!digits && isdigit(c)) {
+                        digits = true;
+                        out[word] = '#';
+                        length = word + 1;
+                } else if (!digits) {
+                        out[length++] = (char)c;
+                }
+        }
+        return length;
+}
+
+void letter_group(const char *type, enum reason reason, struct bytes error,
+                  char out[LETTER_GROUP_SIZE])
+{
+        char text[GROUP_TEXT_MAX];
+        EVP_MD_CTX *hash = hash_begin();
+
+        hash_part(hash, bytes_of_text(type));
+        hash_part(hash, bytes_of_text(reason_word(reason)));
+        hash_part(hash, bytes_of(text, generalise(error, text)));
+        hash_end(hash, out, LETTER_GROUP_SIZE - 1);
+}
+
+/* Everything but what the broker adds when it delivers again. */
+static void content_burial(const struct message *m, char out[LETTER_BURIAL_SIZE])
+{
+        EVP_MD_CTX *hash = hash_begin();
+
+        hash_part(hash, m->exchange);
+        hash_part(hash, m->routing_key);
+        hash_part(hash, m->message_id);
+        hash_part(hash, m->type);
+        hash_part(hash, m->body);
+        for (size_t i = 0; i < m->header_count; i++) {
+                const struct header *h = &m->headers[i];
+                if (h->kind == HEADER_OTHER || bytes_equal_text(h->name, "x-delivery-count"))
+                        continue;
+                hash_part(hash, h->name);
+                hash_part(hash, h->kind == HEADER_STRING ? h->text
+                                                         : bytes_of(&h->number, sizeof(h->number)));
+        }
+        memcpy(out, "content:", 8);
+        hash_end(hash, out + 8, 2 * HASH_SIZE);
+}
+
+static void name_burial(const struct message *m, const struct job *job, bool whole,
+                        struct letter *out)
+{
+        if (job->burial[0] != '\0') {
+                snprintf(out->burial, sizeof(out->burial), "burial:%s", job->burial);
+        } else if (whole && out->source == FROM_DEAD) {
+                snprintf(out->burial, sizeof(out->burial),
+                         "broker:%s/%s/%" PRId64 "/%" PRId64 "/%016" PRIx64, job->tenant, job->id,
+                         job->run, job->attempt, bytes_hash(m->body));
+        } else {
+                content_burial(m, out->burial);
+                out->by_content = true;
+        }
+}
+
+/* Whether the message would keep the contract if its key named a lane: then it is the job it says
+ * it is. */
+static bool is_whole_but_for_its_key(const struct message *m, const struct job_limits *limits)
+{
+        struct message sound = *m;
+        struct job job;
+
+        if (m->exchange.length < 5 || memcmp(m->exchange.data, "jobs.", 5) != 0)
+                return false;
+        sound.routing_key = bytes_of_text(lane_name(LANE_MEDIUM));
+        return job_decode(&sound, limits, 0, &job, NULL) == 0;
+}
+
+static void explain(const struct message *m, const struct job *job, struct letter *out)
+{
+        if (out->source == FROM_UNROUTABLE && !err_is_set(&out->fault))
+                err_set(&out->fault, ERR_NOT_FOUND, "no queue for key %.*s of exchange %.*s",
+                        (int)m->routing_key.length, m->routing_key.data, (int)m->exchange.length,
+                        m->exchange.data);
+        out->error = job->error;
+        out->error_kind = job->error_kind;
+        if (err_is_set(&out->fault) && (out->source == FROM_UNROUTABLE || job->error.length == 0))
+                out->error = bytes_of_text(out->fault.text);
+}
+
+void letter_of_message(const struct message *m, enum letter_source source, msec now,
+                       struct letter *out)
+{
+        const struct job_limits limits = {.payload_max = SIZE_MAX};
+        struct job job;
+
+        memset(out, 0, sizeof(*out));
+        out->message = m;
+        out->source = source;
+        uuid7(out->id);
+        bool whole = job_decode(m, &limits, now, &job, &out->fault) == 0;
+        if (!whole && source == FROM_UNROUTABLE)
+                whole = is_whole_but_for_its_key(m, &limits);
+
+        if (whole)
+                memcpy(out->job_id, job.id, sizeof(out->job_id));
+        else
+                uuid7(out->job_id);
+        if (!whole || job.reason == REASON_MALFORMED)
+                memcpy(out->claimed_id, job.claimed_id, sizeof(out->claimed_id));
+        memcpy(out->tenant, job.tenant, sizeof(out->tenant));
+        memcpy(out->type, job.type, sizeof(out->type));
+        out->run = job.run;
+        out->attempt = job.attempt;
+        out->dead_at = now;
+        if (source == FROM_UNROUTABLE) {
+                out->reason = REASON_UNROUTABLE;
+                out->attempt++;
+                out->announce = out->tenant[0] != '\0';
+        } else if (job.reason != REASON_NONE) {
+                out->reason = job.reason;
+                out->dead_at = job.queued_at > 0 ? job.queued_at : now;
+        } else {
+                out->reason = REASON_DELIVERY_LIMIT;
+                out->attempt++;
+        }
+        explain(m, &job, out);
+        name_burial(m, &job, whole, out);
+        letter_group(out->type, out->reason, out->error, out->group);
+}

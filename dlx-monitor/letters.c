@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * letters.c: lists, groups and single letters out of the archive.
+ */
+#include "dlx-monitor/letters.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/amqp/properties.h"
+#include "common/base/json_scan.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/db/db.h"
+#include "common/model/event.h"
+
+/* A search through payloads that takes longer is given up. */
+#define SEARCH_LIMIT ((msec)5000)
+enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9 };
+
+#define LETTER_COLUMNS \
+        "l.id, l.job_id, l.claimed_id, l.tenant, l.type, l.reason, l.error, l.error_kind, l.run," \
+        " l.attempt, l.source, l.state, l.grp, l.dead_at, l.size"
+enum { LETTER_COLUMN_COUNT = 15 };
+
+enum column_kind { COLUMN_TEXT, COLUMN_INT, COLUMN_TIME };
+
+static const struct {
+        const char *name;
+        enum column_kind kind;
+} members[LETTER_COLUMN_COUNT] = {
+        {"id", COLUMN_TEXT},     {"job_id", COLUMN_TEXT},     {"claimed_id", COLUMN_TEXT},
+        {"tenant", COLUMN_TEXT}, {"type", COLUMN_TEXT},       {"reason", COLUMN_TEXT},
+        {"error", COLUMN_TEXT},  {"error_kind", COLUMN_TEXT}, {"run", COLUMN_INT},
+        {"attempt", COLUMN_INT}, {"source", COLUMN_TEXT},     {"state", COLUMN_TEXT},
+        {"group", COLUMN_TEXT},  {"dead_at", COLUMN_TIME},    {"size", COLUMN_INT},
+};
+
+static void add_time(struct buffer *out, msec at)
+{
+        char text[TIME_TEXT_SIZE];
+
+        buffer_printf(out, "\"%s\"", time_format(at, text));
+}
+
+static void add_column(struct buffer *out, sqlite3_stmt *s, int column, enum column_kind kind)
+{
+        struct bytes text;
+
+        if (sqlite3_column_type(s, column) == SQLITE_NULL) {
+                buffer_add_text(out, "null");
+                return;
+        }
+        switch (kind) {
+        case COLUMN_TEXT:
+                text = db_bytes(s, column);
+                if (text.length == 0)
+                        buffer_add_text(out, "null");
+                else
+                        buffer_add_json_string(out, text);
+                break;
+        case COLUMN_INT:
+                buffer_printf(out, "%lld", (long long)sqlite3_column_int64(s, column));
+                break;
+        case COLUMN_TIME:
+                add_time(out, sqlite3_column_int64(s, column));
+                break;
+        }
+}
+
+/* The members, without the closing brace. */
+static void add_letter(struct buffer *out, sqlite3_stmt *s)
+{
+        for (int i = 0; i < LETTER_COLUMN_COUNT; i++) {
+                buffer_printf(out, "%s\"%s\":", i == 0 ? "{" : ",", members[i].name);
+                add_column(out, s, i, members[i].kind);
+        }
+}
+
+/* A WHERE clause out of fixed pieces, and what has to be bound to it. */
+struct selection {
+        struct buffer sql;
+        const char *values[FILTERS_MAX];
+        int count;
+};
+
+static void select_by(struct selection *s, const char *condition, const char *value)
+{
+        if (value == NULL)
+                return;
+        buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
+        s->values[s->count++] = value;
+        buffer_printf(&s->sql, condition, s->count);
+}
+
+static void select_letters(struct selection *s, const struct letter_filter *f)
+{
+        select_by(s, "l.tenant = ?%d", f->tenant);
+        select_by(s, "l.job_id = ?%d", f->job);
+        select_by(s, "l.type = ?%d", f->type);
+        select_by(s, "l.reason = ?%d", f->reason);
+        select_by(s, "l.state = ?%d", f->state);
+        select_by(s, "l.grp = ?%d", f->group);
+        select_by(s, "l.id < ?%d", f->cursor);
+        select_by(s,
+                  "(instr(l.error, ?%1$d) OR EXISTS (SELECT 1 FROM contents AS c WHERE"
+                  " c.seq = l.seq AND instr(c.body, CAST(?%1$d AS BLOB))))",
+                  f->q);
+}
+
+static void bind_selection(sqlite3_stmt *statement, const struct selection *s)
+{
+        for (int i = 0; i < s->count; i++)
+                db_bind_text(statement, i + 1, s->values[i]);
+}
+
+static int is_late(void *deadline)
+{
+        return clock_mono() > *(msec *)deadline;
+}
+
+int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
+                 struct err *e)
+{
+        msec deadline = clock_mono() + SEARCH_LIMIT;
+        struct selection selection = {.sql = {0}};
+        char last[UUID_SIZE] = "";
+        int64_t count = 0;
+        int found;
+
+        AUTO_DB *db = archive_reader(a, e);
+        if (db == NULL)
+                return -1;
+        sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, &deadline);
+        buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS " FROM letters AS l");
+        select_letters(&selection, f);
+        /* One more than asked for tells whether there is another page. */
+        buffer_printf(&selection.sql, " ORDER BY l.id DESC LIMIT %lld", (long long)f->limit + 1);
+        AUTO_STATEMENT *s = db_prepare(db, selection.sql.data, e);
+        buffer_fini(&selection.sql);
+        if (s == NULL)
+                return -1;
+        bind_selection(s, &selection);
+        buffer_add_text(out, "{\"letters\":[");
+        while ((found = db_step(s, e)) == 1 && count < f->limit) {
+                if (count++ > 0)
+                        buffer_add_char(out, ',');
+                add_letter(out, s);
+                buffer_add_char(out, '}');
+                db_text(s, 0, last, sizeof(last));
+        }
+        if (found == 1)
+                buffer_printf(out, "],\"next_cursor\":\"%s\"}", last);
+        else
+                buffer_add_text(out, "],\"next_cursor\":null}");
+        return found < 0 ? -1 : 0;
+}
+
+static const struct {
+        const char *name;
+        enum column_kind kind;
+} group_members[] = {
+        {"group", COLUMN_TEXT},   {"type", COLUMN_TEXT},   {"reason", COLUMN_TEXT},
+        {"error", COLUMN_TEXT},   {"count", COLUMN_INT},   {"first_at", COLUMN_TIME},
+        {"last_at", COLUMN_TIME}, {"newest", COLUMN_TEXT},
+};
+enum { GROUP_COLUMN_COUNT = sizeof(group_members) / sizeof(group_members[0]) };
+
+int letters_groups(const struct archive *a, const struct letter_filter *f, struct buffer *out,
+                   struct err *e)
+{
+        msec deadline = clock_mono() + SEARCH_LIMIT;
+        struct selection selection = {.sql = {0}};
+        bool first = true;
+        int found;
+
+        AUTO_DB *db = archive_reader(a, e);
+        if (db == NULL)
+                return -1;
+        sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, &deadline);
+        buffer_add_text(&selection.sql,
+                        "SELECT g.grp, n.type, n.reason, n.error, g.count, g.first_at, g.last_at,"
+                        " n.id FROM (SELECT grp, count(*) AS count, min(dead_at) AS first_at,"
+                        " max(dead_at) AS last_at, max(id) AS newest FROM letters AS l");
+        select_letters(&selection, f);
+        buffer_printf(&selection.sql,
+                      " GROUP BY grp ORDER BY count DESC, grp LIMIT %lld) AS g"
+                      " JOIN letters AS n ON n.id = g.newest ORDER BY g.count DESC, g.grp",
+                      (long long)f->limit);
+        AUTO_STATEMENT *s = db_prepare(db, selection.sql.data, e);
+        buffer_fini(&selection.sql);
+        if (s == NULL)
+                return -1;
+        bind_selection(s, &selection);
+        buffer_add_text(out, "{\"groups\":[");
+        while ((found = db_step(s, e)) == 1) {
+                for (int i = 0; i < GROUP_COLUMN_COUNT; i++) {
+                        const char *before = i > 0 ? "," : first ? "{" : ",{";
+                        buffer_printf(out, "%s\"%s\":", before, group_members[i].name);
+                        add_column(out, s, i, group_members[i].kind);
+                }
+                buffer_add_char(out, '}');
+                first = false;
+        }
+        buffer_add_text(out, "]}");
+        return found;
+}
+
+/* A payload is given as it is when it is JSON, else in base64. */
+static void add_payload(struct buffer *out, struct bytes body)
+{
+        struct scan_fault fault;
+
+        buffer_add_text(out, ",\"payload\":");
+        if (scan_check(body, SCAN_DEPTH_MAX, &fault) == 0) {
+                buffer_add(out, body.data, body.length);
+                return;
+        }
+        buffer_add_text(out, "null,\"payload_base64\":\"");
+        buffer_add_base64(out, body);
+        buffer_add_char(out, '"');
+}
+
+/* The members of {"properties": …, "headers": …}, or why they cannot be shown. */
+static void add_properties(struct buffer *out, struct bytes wire)
+{
+        struct err e = {0};
+        json_t *shown = properties_to_json(wire, &e);
+        char *text = shown == NULL ? NULL : json_dumps(shown, JSON_COMPACT);
+
+        if (text != NULL) {
+                buffer_add_char(out, ',');
+                buffer_add(out, text + 1, strlen(text) - 2);
+        } else {
+                buffer_add_text(out, ",\"properties\":null,\"headers\":null,\"fault\":");
+                buffer_add_json_string(out, bytes_of_text(e.text));
+        }
+        free(text);
+        json_decref(shown);
+}
+
+static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
+{
+        bool replaying = sqlite3_column_int(s, column) != 0;
+
+        if (sqlite3_column_type(s, column + 1) == SQLITE_NULL) {
+                buffer_add_text(out, ",\"replay\":null");
+                return;
+        }
+        buffer_printf(out, ",\"replay\":{\"run\":%lld,\"state\":\"%s\",\"at\":",
+                      (long long)sqlite3_column_int64(s, column + 1),
+                      replaying ? "replaying" : "replayed");
+        add_column(out, s, column + 2, COLUMN_TIME);
+        buffer_add_char(out, '}');
+}
+
+int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
+                struct err *e)
+{
+        AUTO_DB *db = archive_reader(a, e);
+
+        if (db == NULL)
+                return -1;
+        AUTO_STATEMENT *s =
+                db_prepare(db,
+                           "SELECT " LETTER_COLUMNS ", l.exchange, l.routing_key, l.replaying,"
+                           " l.replay_run, l.replayed_at, c.properties, c.body"
+                           " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
+                           " WHERE l.id = ?1 AND (?2 IS NULL OR l.tenant = ?2)",
+                           e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, id);
+        db_bind_text(s, 2, tenant);
+        int found = db_step(s, e);
+        if (found < 0)
+                return -1;
+        if (found == 0)
+                return err_set(e, ERR_NOT_FOUND, "no such dead letter");
+
+        int next = LETTER_COLUMN_COUNT;
+        add_letter(out, s);
+        buffer_add_text(out, ",\"exchange\":");
+        buffer_add_json_string(out, db_bytes(s, next++));
+        buffer_add_text(out, ",\"routing_key\":");
+        buffer_add_json_string(out, db_bytes(s, next++));
+        add_replay(out, s, next);
+        next += 3;
+        add_properties(out, db_bytes(s, next++));
+        add_payload(out, db_bytes(s, next++));
+        buffer_add_char(out, '}');
+        return 0;
+}
+
+static void take_bytes(struct buffer *out, sqlite3_stmt *s, int column)
+{
+        struct bytes b = db_bytes(s, column);
+
+        buffer_clear(out);
+        if (b.length > 0)
+                buffer_add(out, b.data, b.length);
+}
+
+int letters_content(const struct archive *a, const char *id, const char *tenant,
+                    struct letter_content *out, struct err *e)
+{
+        AUTO_DB *db = archive_reader(a, e);
+
+        if (db == NULL)
+                return -1;
+        AUTO_STATEMENT *s = db_prepare(
+                db,
+                "SELECT l.job_id, l.tenant, l.replay_run, l.replay_type, l.replay_priority,"
+                " l.exchange, l.routing_key, c.properties, c.body, c.edited"
+                " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
+                " WHERE l.id = ?1 AND (?2 IS NULL OR l.tenant = ?2)",
+                e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, id);
+        db_bind_text(s, 2, tenant);
+        int found = db_step(s, e);
+        if (found < 0)
+                return -1;
+        if (found == 0)
+                return err_set(e, ERR_NOT_FOUND, "no such dead letter");
+        db_text(s, 0, out->job_id, sizeof(out->job_id));
+        db_text(s, 1, out->tenant, sizeof(out->tenant));
+        out->replay_run = sqlite3_column_int64(s, 2);
+        db_text(s, 3, out->replay_type, sizeof(out->replay_type));
+        out->replay_priority = -1;
+        if (sqlite3_column_type(s, 4) != SQLITE_NULL)
+                out->replay_priority = sqlite3_column_int(s, 4);
+        take_bytes(&out->exchange, s, 5);
+        take_bytes(&out->routing_key, s, 6);
+        take_bytes(&out->properties, s, 7);
+        take_bytes(&out->body, s, 8);
+        take_bytes(&out->edited, s, 9);
+        return 0;
+}
+
+void letter_content_fini(struct letter_content *c)
+{
+        buffer_fini(&c->exchange);
+        buffer_fini(&c->routing_key);
+        buffer_fini(&c->properties);
+        buffer_fini(&c->body);
+        buffer_fini(&c->edited);
+}
+
+int letters_replaying(const struct archive *a, int limit, void (*each)(void *owner, const char *id),
+                      void *owner, struct err *e)
+{
+        char id[UUID_SIZE];
+        int found;
+
+        AUTO_DB *db = archive_reader(a, e);
+        if (db == NULL)
+                return -1;
+        AUTO_STATEMENT *s =
+                db_prepare(db, "SELECT id FROM letters WHERE replaying = 1 ORDER BY id LIMIT ?", e);
+        if (s == NULL)
+                return -1;
+        db_bind_int(s, 1, limit);
+        while ((found = db_step(s, e)) == 1) {
+                db_text(s, 0, id, sizeof(id));
+                each(owner, id);
+        }
+        return found;
+}
+
+static void add_buried_line(sqlite3_stmt *s, struct buffer *lines)
+{
+        struct event event = {.kind = EVENT_DEAD, .reason = REASON_UNROUTABLE};
+
+        event.burial = db_bytes(s, 0);
+        db_text(s, 1, event.id, sizeof(event.id));
+        db_text(s, 2, event.tenant, sizeof(event.tenant));
+        event.run = sqlite3_column_int64(s, 3);
+        event.attempt = sqlite3_column_int64(s, 4);
+        event.at = sqlite3_column_int64(s, 5);
+        event_write(&event, lines);
+}
+
+int letters_silent(const struct archive *a, size_t limit, char (*ids)[UUID_SIZE], size_t *count,
+                   struct buffer *lines, struct err *e)
+{
+        int found;
+
+        *count = 0;
+        AUTO_DB *db = archive_reader(a, e);
+        if (db == NULL)
+                return -1;
+        AUTO_STATEMENT *s = db_prepare(db,
+                                       "SELECT id, job_id, tenant, run, attempt, dead_at"
+                                       " FROM letters WHERE announced = 0 ORDER BY id LIMIT ?",
+                                       e);
+        if (s == NULL)
+                return -1;
+        db_bind_int(s, 1, (int64_t)limit);
+        while ((found = db_step(s, e)) == 1) {
+                db_text(s, 0, ids[(*count)++], UUID_SIZE);
+                add_buried_line(s, lines);
+        }
+        return found;
+}
+
+int letters_dead_by_group(const struct archive *a,
+                          void (*each)(void *owner, const char *group, int64_t count), void *owner,
+                          struct err *e)
+{
+        char group[LETTER_GROUP_SIZE];
+        int found;
+
+        AUTO_DB *db = archive_reader(a, e);
+        if (db == NULL)
+                return -1;
+        AUTO_STATEMENT *s = db_prepare(db,
+                                       "SELECT grp, count(*) AS n FROM letters"
+                                       " WHERE state = 'dead' GROUP BY grp ORDER BY n DESC",
+                                       e);
+        if (s == NULL)
+                return -1;
+        while ((found = db_step(s, e)) == 1) {
+                db_text(s, 0, group, sizeof(group));
+                each(owner, group, sqlite3_column_int64(s, 1));
+        }
+        return found;
+}

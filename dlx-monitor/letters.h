@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * letters.h: reading the archive: lists, groups, one letter, as the JSON that the API gives. Any
+ * thread; each call reads on a connection of its own.
+ */
+#ifndef WARREN_DLX_MONITOR_LETTERS_H
+#define WARREN_DLX_MONITOR_LETTERS_H
+
+#include "common/base/bytes.h"
+#include "dlx-monitor/archive.h"
+
+enum { LETTERS_LIMIT_DEFAULT = 50, LETTERS_LIMIT_MAX = 500 };
+
+/* NULL: any. */
+struct letter_filter {
+        const char *tenant, *job, *type, *reason, *state, *group;
+        const char *q; /* text in payload or error, letter for letter */
+        const char *cursor;
+        int64_t limit;
+};
+
+/* {"letters": […], "next_cursor": …}, newest first. A page goes on where the cursor's letter was,
+ * so letters that come in meanwhile are neither missed nor shown twice. */
+int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
+                 struct err *e) MUST_CHECK;
+/* {"groups": […]}, the largest first. */
+int letters_groups(const struct archive *a, const struct letter_filter *f, struct buffer *out,
+                   struct err *e) MUST_CHECK;
+/* One, with properties, headers and payload. tenant NULL: any. ERR_NOT_FOUND. */
+int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
+                struct err *e) MUST_CHECK;
+
+/* What a replay is made of. Owned; letter_content_fini frees. */
+struct letter_content {
+        char job_id[UUID_SIZE];
+        char tenant[TENANT_SIZE];
+        int64_t replay_run; /* 0: none begun */
+        char replay_type[JOB_TYPE_SIZE];
+        int replay_priority; /* -1: none */
+        struct buffer exchange, routing_key, properties, body, edited;
+};
+
+int letters_content(const struct archive *a, const char *id, const char *tenant,
+                    struct letter_content *out, struct err *e) MUST_CHECK;
+void letter_content_fini(struct letter_content *c);
+
+/* Calls each for up to `limit` letters that were left "replaying". */
+int letters_replaying(const struct archive *a, int limit, void (*each)(void *owner, const char *id),
+                      void *owner, struct err *e) MUST_CHECK;
+
+/* Letters whose `buried` event is still to be published, the oldest first: writes the lines and
+ * their ids. */
+int letters_silent(const struct archive *a, size_t limit, char (*ids)[UUID_SIZE], size_t *count,
+                   struct buffer *lines, struct err *e) MUST_CHECK;
+
+/* Calls each for every group that has dead letters. */
+int letters_dead_by_group(const struct archive *a,
+                          void (*each)(void *owner, const char *group, int64_t count), void *owner,
+                          struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * monitor.c: putting the dlx-monitor together, and taking it apart in order.
+ */
+#include "dlx-monitor/monitor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/base/service.h"
+#include "common/clients/control.h"
+#include "common/http/health.h"
+#include "dlx-monitor/announcer.h"
+#include "dlx-monitor/intake.h"
+#include "dlx-monitor/routes.h"
+
+struct monitor {
+        const struct dlx_monitor_settings *settings;
+        struct service *service;
+        struct metrics *metrics;
+        struct metric *requests, *dead;
+        struct archive *archive;
+        struct link *consume, *publish;
+        struct control *control;
+        struct intake *intake;
+        struct announcer *announcer;
+        struct replayer *replayer;
+        struct api api;
+        struct http_server *server;
+        struct health *health;
+        int draining; /* links that are not drained yet */
+};
+
+static void on_consume_up(void *owner)
+{
+        (void)owner;
+        LOG_INFO("consuming link is up");
+}
+
+static void on_consume_down(void *owner, const struct err *why)
+{
+        struct monitor *m = owner;
+
+        LOG_WARN("consuming link is down", log_err(why));
+        if (m->intake != NULL)
+                intake_link_down(m->intake);
+}
+
+static void on_refused(void *owner, struct subscription *s, const struct err *why)
+{
+        (void)owner;
+        (void)s;
+        LOG_WARN("a queue cannot be read", log_err(why));
+}
+
+static void on_publish_up(void *owner)
+{
+        struct monitor *m = owner;
+
+        LOG_INFO("publishing link is up");
+        if (m->announcer != NULL)
+                announcer_kick(m->announcer);
+}
+
+static void on_publish_down(void *owner, const struct err *why)
+{
+        (void)owner;
+        LOG_WARN("publishing link is down", log_err(why));
+}
+
+static void on_kept(void *owner)
+{
+        struct monitor *m = owner;
+
+        announcer_kick(m->announcer);
+}
+
+static bool has_tenant(void *owner, const char *tenant)
+{
+        struct monitor *m = owner;
+        struct tenant_record record;
+
+        return control_tenant(m->control, tenant, &record);
+}
+
+static bool is_ready(void *owner, struct err *why)
+{
+        struct monitor *m = owner;
+
+        if (!link_is_up(m->consume) || !link_is_up(m->publish)) {
+                err_set(why, ERR_UNAVAILABLE, "the broker is away");
+                return false;
+        }
+        if (!control_is_ready(m->control)) {
+                err_set(why, ERR_UNAVAILABLE, "the tenants are still being read");
+                return false;
+        }
+        return intake_is_well(m->intake, why);
+}
+
+static void set_group(void *owner, const char *group, int64_t count)
+{
+        struct monitor *m = owner;
+
+        metric_set(m->dead, (double)count, group);
+}
+
+static void on_collect(void *owner)
+{
+        struct monitor *m = owner;
+        struct err e = {0};
+
+        metric_reset(m->dead);
+        if (letters_dead_by_group(m->archive, set_group, m, &e) != 0)
+                LOG_WARN("cannot count dead letters", log_err(&e));
+}
+
+static void on_answer(void *owner, const struct http_route *route, int status, int64_t us)
+{
+        struct monitor *m = ((struct api *)owner)->monitor;
+        char code[8];
+
+        (void)us;
+        snprintf(code, sizeof(code), "%d", status);
+        metric_increment(m->requests, 1, route != NULL ? route->pattern : "none", code);
+}
+
+static void add_metrics(struct monitor *m)
+{
+        const struct metric_spec requests = {
+                .name = "warren_http_requests_total",
+                .help = "Requests answered, by route and status",
+                .kind = METRIC_COUNTER,
+                .labels = {"route", "code"},
+        };
+        const struct metric_spec dead = {
+                .name = "warren_dead_letters",
+                .help = "Dead letters that were neither replayed nor discarded, by group",
+                .kind = METRIC_GAUGE,
+                .labels = {"group"},
+        };
+
+        m->metrics = metrics_create("dlx-monitor");
+        m->requests = metric_add(m->metrics, &requests);
+        m->dead = metric_add(m->metrics, &dead);
+        metrics_on_collect(m->metrics, on_collect, m);
+}
+
+static int create_links(struct monitor *m, struct err *e)
+{
+        static const struct link_events consume = {
+                .up = on_consume_up, .down = on_consume_down, .refused = on_refused};
+        static const struct link_events publish = {.up = on_publish_up, .down = on_publish_down};
+        const struct amqp_settings *amqp = &m->settings->amqp;
+        uv_loop_t *loop = service_loop(m->service);
+        char host[64] = "", name[128];
+
+        (void)!gethostname(host, sizeof(host) - 1);
+        struct link_config config = {
+                .urls = amqp->urls,
+                .login = amqp->login,
+                .password = amqp->password,
+                .ca_file = amqp->ca_file,
+                .name = name,
+                .confirm_timeout = m->settings->confirm_timeout,
+        };
+        snprintf(name, sizeof(name), "dlx-monitor@%s consume", host);
+        m->consume = link_create(&config, &consume, m, loop, e);
+        if (m->consume == NULL)
+                return -1;
+        snprintf(name, sizeof(name), "dlx-monitor@%s publish", host);
+        m->publish = link_create(&config, &publish, m, loop, e);
+        if (m->publish == NULL)
+                return -1;
+        snprintf(name, sizeof(name), "dlx-monitor@%s control", host);
+        m->control = control_create(&config, &(struct control_events){0}, m, loop, e);
+        return m->control != NULL ? 0 : -1;
+}
+
+static void create_parts(struct monitor *m)
+{
+        uv_loop_t *loop = service_loop(m->service);
+
+        m->announcer = announcer_create(m->publish, m->archive, loop);
+        m->replayer = replayer_create(&(struct replayer_config){
+                .link = m->publish,
+                .archive = m->archive,
+                .metrics = m->metrics,
+                .loop = loop,
+                .payload_max = (size_t)m->settings->payload_max,
+                .has_tenant = has_tenant,
+                .owner = m,
+        });
+        m->intake = intake_create(&(struct intake_config){
+                .link = m->consume,
+                .archive = m->archive,
+                .metrics = m->metrics,
+                .loop = loop,
+                .kept = on_kept,
+                .owner = m,
+        });
+}
+
+static int create_servers(struct monitor *m, struct err *e)
+{
+        const struct dlx_monitor_settings *s = m->settings;
+
+        m->api = (struct api){.archive = m->archive,
+                              .replayer = m->replayer,
+                              .token = s->internal_token,
+                              .monitor = m};
+        m->server = http_server_create(
+                &(struct http_server_config){
+                        .address = s->address,
+                        .port = (uint16_t)s->port,
+                        .threads = (unsigned)s->threads,
+                        .routes = dlx_monitor_routes,
+                        .owner = &m->api,
+                        .authorize = api_authorize,
+                        .answered = on_answer,
+                },
+                e);
+        if (m->server == NULL)
+                return -1;
+        m->health = health_create(&(struct health_config){.address = s->address,
+                                                          .port = (uint16_t)s->health_port,
+                                                          .metrics = m->metrics,
+                                                          .ready = is_ready,
+                                                          .owner = m},
+                                  e);
+        if (m->health == NULL)
+                return -1;
+        LOG_INFO("listening", log_int("port", http_server_port(m->server)));
+        return 0;
+}
+
+static void on_drained(void *owner, bool clean)
+{
+        struct monitor *m = owner;
+
+        if (!clean)
+                LOG_WARN("stopped before the broker had answered everything");
+        if (--m->draining == 0)
+                service_end(m->service, 0);
+}
+
+/* A replay that waits for its confirm is answered by the link's own thread, so the server's threads
+ * end while the loop stands still. */
+static void on_stop(void *owner)
+{
+        struct monitor *m = owner;
+
+        LOG_INFO("stopping");
+        http_server_destroy(&m->server);
+        intake_stop(m->intake);
+        m->draining = 2;
+        link_drain(m->consume, m->settings->drain_limit, on_drained, m);
+        link_drain(m->publish, m->settings->drain_limit, on_drained, m);
+}
+
+struct monitor *monitor_create(const struct dlx_monitor_settings *settings, struct err *e)
+{
+        static const struct service_events events = {.stop = on_stop};
+        AUTO(monitor) m = xcalloc(1, sizeof(*m));
+
+        m->settings = settings;
+        m->service = service_create(&events, m, e);
+        if (m->service == NULL)
+                return NULL;
+        m->archive = archive_open(settings->archive, e);
+        if (m->archive == NULL)
+                return NULL;
+        add_metrics(m);
+        if (create_links(m, e) != 0)
+                return NULL;
+        create_parts(m);
+        if (create_servers(m, e) != 0)
+                return NULL;
+        return TAKE(m);
+}
+
+void monitor_destroy(struct monitor **monitor)
+{
+        struct monitor *m = TAKE(*monitor);
+
+        if (m == NULL)
+                return;
+        http_server_destroy(&m->server);
+        health_destroy(&m->health);
+        intake_destroy(&m->intake);
+        link_destroy(&m->consume);
+        link_destroy(&m->publish);
+        control_destroy(&m->control);
+        announcer_destroy(&m->announcer);
+        replayer_destroy(&m->replayer);
+        archive_destroy(&m->archive);
+        metrics_destroy(&m->metrics);
+        service_destroy(&m->service);
+        free(m);
+}
+
+int monitor_run(struct monitor *m)
+{
+        return service_run(m->service);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * replay.c: replaying letters, by request and after a crash.
+ */
+#include "dlx-monitor/replay.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/amqp/properties.h"
+#include "common/amqp/wait.h"
+#include "common/base/json_scan.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum { SWEEP_MAX = 100, SWEEP_PERIOD = 1000 /* ms */ };
+
+#define AUTO_CONTENT __attribute__((cleanup(letter_content_fini))) struct letter_content
+
+/* A letter that is being published right now. */
+struct flight {
+        char id[UUID_SIZE];
+        struct replayer *replayer;
+        UT_hash_handle hh;
+};
+
+struct replayer {
+        struct replayer_config config;
+        uv_timer_t *timer;
+        struct metric *replays;
+        atomic_bool left; /* some letter may be "replaying" with nobody at it */
+        pthread_mutex_t mutex;
+        struct flight *flights; /* guarded by mutex */
+};
+
+/* NULL when somebody is at it. */
+static struct flight *take_off(struct replayer *r, const char *id)
+{
+        struct flight *f;
+
+        pthread_mutex_lock(&r->mutex);
+        HASH_FIND_STR(r->flights, id, f);
+        if (f != NULL) {
+                f = NULL;
+        } else {
+                f = xcalloc(1, sizeof(*f));
+                memcpy(f->id, id, UUID_SIZE);
+                f->replayer = r;
+                HASH_ADD_STR(r->flights, id, f);
+        }
+        pthread_mutex_unlock(&r->mutex);
+        return f;
+}
+
+static void flight_destroy(struct flight **flight)
+{
+        struct flight *f = TAKE(*flight);
+
+        if (f == NULL)
+                return;
+        pthread_mutex_lock(&f->replayer->mutex);
+        HASH_DEL(f->replayer->flights, f);
+        pthread_mutex_unlock(&f->replayer->mutex);
+        free(f);
+}
+
+static void choose_lane(struct job *job, int priority)
+{
+        if (priority >= 0)
+                job->priority = (enum priority)priority;
+        if (job->lane != LANE_LONG)
+                job->lane = (enum lane)job->priority;
+}
+
+static int check_payload(struct bytes payload, size_t max, struct err *e)
+{
+        struct scan_fault fault;
+
+        if (payload.length > max)
+                return err_set(e, ERR_INVALID, "the payload has %zu bytes, more than %zu",
+                               payload.length, max);
+        if (scan_check(payload, SCAN_DEPTH_MAX, &fault) != 0)
+                return err_set(e, ERR_INVALID,
+                               "the payload is not one JSON value (%s): give another",
+                               fault.detail);
+        return 0;
+}
+
+int replay_job(const struct letter_content *c, const struct replay_edit *edit, size_t payload_max,
+               struct message *m, struct job *job, struct err *e)
+{
+        const struct job_limits limits = {.payload_max = SIZE_MAX};
+
+        if (properties_to_message(buffer_bytes(&c->properties), m, e) != 0)
+                return -1;
+        m->exchange = buffer_bytes(&c->exchange);
+        m->routing_key = buffer_bytes(&c->routing_key);
+        m->body = buffer_bytes(&c->body);
+        /* What breaks the contract may be just what the edit mends. */
+        (void)!job_decode(m, &limits, clock_wall(), job, NULL);
+
+        memcpy(job->id, c->job_id, sizeof(job->id));
+        if (edit->type != NULL && edit->type[0] != '\0')
+                (void)!bytes_to_text(bytes_of_text(edit->type), job->type, sizeof(job->type));
+        if (edit->payload.length > 0)
+                job->payload = edit->payload;
+        choose_lane(job, edit->priority);
+        job->attempt = job->copy = 0;
+        job->run_at = job->due_at = 0;
+        job->hop = job->again = false;
+        if (job->tenant[0] == '\0')
+                return err_set(e, ERR_INVALID, "the dead letter names no tenant");
+        if (!job_type_is_valid(bytes_of_text(job->type)))
+                return err_set(e, ERR_INVALID, "the dead letter has no valid type: give one");
+        return check_payload(job->payload, payload_max, e);
+}
+
+/* -1: not sent, or the outcome is unknown. */
+static int publish(struct replayer *r, const struct job *job, enum link_result *result,
+                   struct err *e)
+{
+        struct job_message m;
+
+        job_encode_submission(job, clock_wall(), &m);
+        if (publish_and_wait(r->config.link, &m.message, result, e) != 0)
+                return -1;
+        return *result == LINK_CONFIRMED ? 0 : err_set(e, ERR_UNAVAILABLE, "no confirm");
+}
+
+static void end_replay(struct replayer *r, const char *letter)
+{
+        struct err e = {0};
+
+        if (archive_end_replay(r->config.archive, letter, clock_wall(), &e) == 0) {
+                metric_increment(r->replays, 1);
+                return;
+        }
+        LOG_WARN("a replay was published but not noted: it is published again",
+                 log_text("letter", letter), log_err(&e));
+        atomic_store(&r->left, true);
+}
+
+static int check_can_publish(struct replayer *r, const char *tenant, struct err *e)
+{
+        if (!r->config.has_tenant(r->config.owner, tenant))
+                return err_set(e, ERR_CONFLICT, "tenant %s is not there any more", tenant);
+        if (!link_is_up(r->config.link))
+                return err_set(e, ERR_UNAVAILABLE, "the broker cannot take it now");
+        return 0;
+}
+
+int replayer_replay(struct replayer *r, const char *letter, const char *tenant,
+                    const struct replay_edit *edit, struct replay_result *out, struct err *e)
+{
+        AUTO_CONTENT content = {0};
+        struct err lost = {0};
+        enum link_result result;
+        struct message m;
+        struct job job;
+
+        if (letters_content(r->config.archive, letter, tenant, &content, e) != 0 ||
+            replay_job(&content, edit, r->config.payload_max, &m, &job, e) != 0 ||
+            check_can_publish(r, job.tenant, e) != 0)
+                return -1;
+        AUTO(flight) flight = take_off(r, letter);
+        if (flight == NULL)
+                return err_set(e, ERR_CONFLICT, "the dead letter is being replayed");
+        if (archive_begin_replay(r->config.archive, letter, edit, &job.run, e) != 0)
+                return -1;
+        memcpy(out->job_id, job.id, sizeof(out->job_id));
+        memcpy(out->tenant, job.tenant, sizeof(out->tenant));
+        out->run = job.run;
+        out->confirmed = publish(r, &job, &result, &lost) == 0;
+        if (out->confirmed)
+                end_replay(r, letter);
+        else
+                atomic_store(&r->left, true);
+        return 0;
+}
+
+static void on_republished(void *owner, enum link_result result)
+{
+        AUTO(flight) f = owner;
+
+        if (result == LINK_CONFIRMED)
+                end_replay(f->replayer, f->id);
+}
+
+static int republish(struct replayer *r, struct flight *f, struct err *e)
+{
+        AUTO_CONTENT content = {0};
+        const struct publish_wait wait = {.done = on_republished, .owner = f};
+        struct job_message out;
+        struct message m;
+        struct job job;
+
+        if (letters_content(r->config.archive, f->id, NULL, &content, e) != 0)
+                return -1;
+        const struct replay_edit edit = {.payload = buffer_bytes(&content.edited),
+                                         .type = content.replay_type,
+                                         .priority = content.replay_priority};
+        if (replay_job(&content, &edit, SIZE_MAX, &m, &job, e) != 0 ||
+            check_can_publish(r, job.tenant, e) != 0)
+                return -1;
+        job.run = content.replay_run;
+        job.again = true;
+        job_encode_submission(&job, clock_wall(), &out);
+        return link_publish(r->config.link, &out.message, &wait, e);
+}
+
+static void sweep_one(void *owner, const char *id)
+{
+        struct replayer *r = owner;
+        struct err e = {0};
+
+        AUTO(flight) f = take_off(r, id);
+        atomic_store(&r->left, true);
+        if (f == NULL)
+                return;
+        if (republish(r, f, &e) == 0)
+                (void)TAKE(f);
+        else if (e.code == ERR_CORRUPT || e.code == ERR_INVALID)
+                LOG_WARN("a replay waits", log_text("letter", id), log_err(&e));
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+        struct replayer *r = timer->data;
+        struct err e = {0};
+
+        if (!link_is_up(r->config.link) || !atomic_exchange(&r->left, false))
+                return;
+        if (letters_replaying(r->config.archive, SWEEP_MAX, sweep_one, r, &e) != 0) {
+                atomic_store(&r->left, true);
+                LOG_WARN("cannot read what is being replayed", log_err(&e));
+        }
+}
+
+struct replayer *replayer_create(const struct replayer_config *c)
+{
+        struct replayer *r = xcalloc(1, sizeof(*r));
+        const struct metric_spec replays = {
+                .name = "warren_dead_letters_replayed_total",
+                .help = "Dead letters that were sent back as new runs",
+                .kind = METRIC_COUNTER,
+        };
+
+        r->config = *c;
+        r->replays = metric_add(c->metrics, &replays);
+        atomic_store(&r->left, true);
+        pthread_mutex_init(&r->mutex, NULL);
+        r->timer = xcalloc(1, sizeof(*r->timer));
+        uv_timer_init(c->loop, r->timer);
+        r->timer->data = r;
+        uv_timer_start(r->timer, on_timer, SWEEP_PERIOD, SWEEP_PERIOD);
+        return r;
+}
+
+static void free_timer(uv_handle_t *timer)
+{
+        free(timer);
+}
+
+void replayer_destroy(struct replayer **replayer)
+{
+        struct replayer *r = TAKE(*replayer);
+
+        if (r == NULL)
+                return;
+        uv_close((uv_handle_t *)r->timer, free_timer);
+        pthread_mutex_destroy(&r->mutex);
+        free(r);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes.c: dead letters over HTTP: lists, groups, one, and its replay.
+ */
+#include "dlx-monitor/routes.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dlx-monitor/edit.h"
+#include "dlx-monitor/letters.h"
+
+enum { EDIT_BODY_MAX = 1024 * 1024 + 4096 };
+
+bool api_authorize(void *owner, struct http_request *r, const struct http_route *route)
+{
+        static const char scheme[] = "Bearer ";
+        const struct api *api = owner;
+        const char *given = http_header(r, "Authorization");
+        size_t length = strlen(api->token);
+
+        (void)route;
+        if (given != NULL && strlen(given) == sizeof(scheme) - 1 + length &&
+            memcmp(given, scheme, sizeof(scheme) - 1) == 0 &&
+            CRYPTO_memcmp(given + sizeof(scheme) - 1, api->token, length) == 0)
+                return true;
+        http_add_header(r, "WWW-Authenticate", "Bearer");
+        http_problem(r, 401, "the internal token is wanted");
+        return false;
+}
+
+/* Every call says for whom: a tenant, or * for all (NULL). */
+static bool read_tenant(struct http_request *r, const char **tenant)
+{
+        *tenant = http_query(r, "tenant");
+        if (*tenant == NULL) {
+                http_problem(r, 400, "tenant: missing; * stands for all");
+                return false;
+        }
+        if (strcmp(*tenant, "*") == 0)
+                *tenant = NULL;
+        return true;
+}
+
+static bool read_limit(struct http_request *r, int64_t *limit)
+{
+        const char *text = http_query(r, "limit");
+        char *end = NULL;
+
+        *limit = LETTERS_LIMIT_DEFAULT;
+        if (text == NULL)
+                return true;
+        long value = text[0] >= '0' && text[0] <= '9' ? strtol(text, &end, 10) : 0;
+        if (end == NULL || *end != '\0' || value < 1 || value > LETTERS_LIMIT_MAX) {
+                http_problem(r, 400, "limit: 1 to %d is wanted", LETTERS_LIMIT_MAX);
+                return false;
+        }
+        *limit = value;
+        return true;
+}
+
+/* An id in canonical form, in `out`; true when absent too (out NULL). */
+static bool read_id(struct http_request *r, const char *name, char id[UUID_SIZE], const char **out)
+{
+        const char *text = http_query(r, name);
+
+        *out = NULL;
+        if (text == NULL)
+                return true;
+        if (!uuid_parse(bytes_of_text(text), id)) {
+                http_problem(r, 400, "%s: no id", name);
+                return false;
+        }
+        *out = id;
+        return true;
+}
+
+static bool check_words(struct http_request *r, const struct letter_filter *f)
+{
+        enum letter_state state;
+        enum reason reason;
+
+        if (f->state != NULL && !letter_state_parse(f->state, &state)) {
+                http_problem(r, 400, "state: dead, replayed or discarded is wanted");
+                return false;
+        }
+        if (f->reason != NULL && !reason_parse(bytes_of_text(f->reason), &reason)) {
+                http_problem(r, 400, "reason: no such reason");
+                return false;
+        }
+        return true;
+}
+
+struct ids {
+        char job[UUID_SIZE], cursor[UUID_SIZE];
+};
+
+/* False: answered. */
+static bool read_filter(struct http_request *r, struct letter_filter *f, struct ids *ids)
+{
+        static const char *const names[] = {"tenant", "job", "type",  "reason", "state",
+                                            "group",  "q",   "limit", "cursor", NULL};
+
+        *f = (struct letter_filter){0};
+        if (!http_query_only(r, names) || !read_tenant(r, &f->tenant) ||
+            !read_limit(r, &f->limit) || !read_id(r, "job", ids->job, &f->job) ||
+            !read_id(r, "cursor", ids->cursor, &f->cursor))
+                return false;
+        f->type = http_query(r, "type");
+        f->reason = http_query(r, "reason");
+        f->state = http_query(r, "state");
+        f->group = http_query(r, "group");
+        f->q = http_query(r, "q");
+        if (f->q != NULL && f->q[0] == '\0')
+                f->q = NULL;
+        return check_words(r, f);
+}
+
+static void answer(struct http_request *r, int result, const struct buffer *body,
+                   const struct err *e)
+{
+        if (result == 0)
+                http_answer(r, 200, "application/json", buffer_bytes(body));
+        else
+                http_problem_err(r, e);
+}
+
+static void get_letters(void *owner, struct http_request *r)
+{
+        const struct api *api = owner;
+        AUTO_BUFFER body = {0};
+        struct letter_filter filter;
+        struct err e = {0};
+        struct ids ids;
+
+        if (read_filter(r, &filter, &ids))
+                answer(r, letters_list(api->archive, &filter, &body, &e), &body, &e);
+}
+
+static void get_groups(void *owner, struct http_request *r)
+{
+        const struct api *api = owner;
+        AUTO_BUFFER body = {0};
+        struct letter_filter filter;
+        struct err e = {0};
+        struct ids ids;
+
+        if (!read_filter(r, &filter, &ids))
+                return;
+        if (filter.cursor != NULL)
+                http_problem(r, 400, "cursor: groups come in one page");
+        else
+                answer(r, letters_groups(api->archive, &filter, &body, &e), &body, &e);
+}
+
+/* The letter in the path; false: answered. What is no id is not there. */
+static bool read_letter(struct http_request *r, char id[UUID_SIZE], const char **tenant)
+{
+        static const char *const names[] = {"tenant", NULL};
+
+        if (!http_query_only(r, names) || !read_tenant(r, tenant))
+                return false;
+        if (uuid_parse(bytes_of_text(http_param(r, "id")), id))
+                return true;
+        http_problem(r, 404, "no such dead letter");
+        return false;
+}
+
+static void get_letter(void *owner, struct http_request *r)
+{
+        const struct api *api = owner;
+        AUTO_BUFFER body = {0};
+        char id[UUID_SIZE];
+        const char *tenant;
+        struct err e = {0};
+
+        if (read_letter(r, id, &tenant))
+                answer(r, letters_get(api->archive, id, tenant, &body, &e), &body, &e);
+}
+
+static void answer_replayed(struct http_request *r, const char *id,
+                            const struct replay_result *result)
+{
+        AUTO_BUFFER body = {0};
+
+        buffer_printf(&body,
+                      "{\"id\":\"%s\",\"job_id\":\"%s\",\"tenant\":\"%s\",\"run\":%lld,"
+                      "\"state\":\"%s\"}",
+                      id, result->job_id, result->tenant, (long long)result->run,
+                      result->confirmed ? "replayed" : "replaying");
+        http_answer(r, 202, "application/json", buffer_bytes(&body));
+}
+
+static void requeue_letter(void *owner, struct http_request *r)
+{
+        const struct api *api = owner;
+        struct bytes body = http_body(r);
+        struct replay_result result;
+        struct scan_fault fault;
+        char id[UUID_SIZE];
+        const char *tenant;
+        struct err e = {0};
+        struct edit edit;
+
+        if (!read_letter(r, id, &tenant) || (body.length > 0 && !http_body_is_json(r)))
+                return;
+        int refused = edit_parse(body, &edit, &fault);
+        if (refused != 0)
+                http_problem_at(r, refused, &fault);
+        else if (replayer_replay(api->replayer, id, tenant, &edit.edit, &result, &e) == 0)
+                answer_replayed(r, id, &result);
+        else
+                http_problem_err(r, &e);
+}
+
+const struct http_route dlx_monitor_routes[] = {
+        {"GET", "/internal/v1/dlq", get_letters, 0, 0},
+        {"GET", "/internal/v1/dlq/groups", get_groups, 0, 0},
+        {"GET", "/internal/v1/dlq/{id}", get_letter, 0, 0},
+        {"POST", "/internal/v1/dlq/{id}/requeue", requeue_letter, 0, EDIT_BODY_MAX},
+        {0},
+};

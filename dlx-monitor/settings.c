@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings.c: the dlx-monitor's configuration table.
+ */
+#include "dlx-monitor/settings.h"
+
+#define AT(field) .offset = offsetof(struct dlx_monitor_settings, field)
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+/* clang-format off */
+static const struct config_key keys[] = {
+        AMQP_SETTINGS_KEYS(struct dlx_monitor_settings, amqp, "warren-dlx-monitor"),
+        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
+         .help = "least severe line that is logged", AT(log_level)},
+        {.name = "archive", .kind = CONFIG_TEXT, .fallback = "archive.db",
+         .help = "path of the archive; its folder must be there", AT(archive)},
+        {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
+         .help = "IPv4 address to listen on", AT(address)},
+        {.name = "port", .kind = CONFIG_INT, .fallback = "8092", .min = 0, .max = 65535,
+         .help = "internal port; 0: any", AT(port)},
+        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8093", .min = 0, .max = 65535,
+         .help = "port of /healthz, /readyz and /metrics; 0: any", AT(health_port)},
+        {.name = "threads", .kind = CONFIG_INT, .fallback = "16", .min = 2, .max = 256,
+         .help = "connections served at once", AT(threads)},
+        {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
+         .help = "file with the token that callers must bear", AT(internal_token)},
+        {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1024,
+         .max = 1024 * 1024, .help = "largest payload that is replayed", AT(payload_max)},
+        {.name = "confirm_timeout", .kind = CONFIG_MSEC, .fallback = "5s", .min = 100,
+         .max = 10 * MSEC_MINUTE, .help = "time for the broker's confirm", AT(confirm_timeout)},
+        {.name = "drain_limit", .kind = CONFIG_MSEC, .fallback = "10s", .min = 0,
+         .max = 10 * MSEC_MINUTE, .help = "time for the last acks and confirms at the end",
+         AT(drain_limit)},
+        {.name = NULL},
+};
+/* clang-format on */
+
+const struct config_table dlx_monitor_config = {
+        .program = "dlx-monitor",
+        .summary = "archives dead letters and replays them\n"
+                   "warren-dlx-monitor backup ARCHIVE FILE copies an archive that may be in use",
+        .keys = keys,
+};
