@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runner_bench.c: building, turning and taking down a runner under test.
+ */
+#include "tests/unit/runner_bench.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+
+#define PATIENCE_MS 30000
+
+void bench_write(struct bench *b, const char *plugins, const char *types)
+{
+        FILE *file = fopen(b->file, "w");
+
+        assert_non_null(file);
+        fprintf(file, "{\"plugins\": {%s},\n\"types\": {%s}}", plugins, types);
+        assert_int_equal(fclose(file), 0);
+}
+
+int bench_use(struct bench *b, struct err *e)
+{
+        handlers_destroy(&b->handlers);
+        b->handlers = handlers_load(b->file, e);
+        if (b->handlers == NULL)
+                return -1;
+        return runner_use(b->runner, b->handlers, e);
+}
+
+static void on_room(void *owner)
+{
+        struct bench *b = owner;
+
+        b->rooms++;
+}
+
+struct bench *bench_create(const char *plugins, const char *types, unsigned workers)
+{
+        struct bench *b = xcalloc(1, sizeof(*b));
+        struct err e = {0};
+
+        assert_int_equal(uv_loop_init(&b->loop), 0);
+        snprintf(b->folder, sizeof(b->folder), "/tmp/warren-runner-XXXXXX");
+        assert_non_null(mkdtemp(b->folder));
+        snprintf(b->file, sizeof(b->file), "%s/handlers.json", b->folder);
+        bench_write(b, plugins, types);
+
+        const struct runner_config config = {
+                .host_program = HOST_PROGRAM,
+                .launch_program = LAUNCH_PROGRAM,
+                .workers = workers,
+                .loop = &b->loop,
+        };
+        b->runner = runner_create(&config, &e);
+        if (b->runner == NULL || bench_use(b, &e) != 0)
+                fail_msg("%s", e.text);
+        runner_on_room(b->runner, on_room, b);
+        return b;
+}
+
+void bench_destroy(struct bench **b)
+{
+        if (*b == NULL)
+                return;
+        runner_destroy(&(*b)->runner);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+        assert_int_equal(errno, ECHILD);
+        handlers_destroy(&(*b)->handlers);
+        uv_run(&(*b)->loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&(*b)->loop), 0);
+        unlink((*b)->file);
+        rmdir((*b)->folder);
+        free(*b);
+        *b = NULL;
+}
+
+static void on_progress(void *owner, double done, struct bytes text)
+{
+        struct told *told = owner;
+
+        told->progresses++;
+        assert_true(done >= 0 && done <= 1);
+        buffer_clear(&told->progress);
+        buffer_add(&told->progress, text.data, text.length);
+}
+
+static void on_ended(void *owner, const struct run_end *end)
+{
+        struct told *told = owner;
+
+        assert_false(told->ended);
+        told->ended = true;
+        told->end = *end;
+        buffer_add(&told->error, end->error.data, end->error.length);
+        buffer_add(&told->result, end->result.data, end->result.length);
+}
+
+static const struct run_events told_events = {on_progress, on_ended};
+
+struct run *bench_start(struct bench *b, const char *type, const char *payload, msec timeout,
+                        struct told *told)
+{
+        struct job job = {
+                .id = "01900000-0000-7000-8000-000000000001",
+                .tenant = "acme",
+                .run = 2,
+                .attempt = 1,
+                .max_retries = 3,
+                .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                .payload = bytes_of_text(payload),
+        };
+        struct err e = {0};
+        const struct handler *handler = handlers_find(b->handlers, type);
+
+        assert_non_null(handler);
+        snprintf(job.type, sizeof(job.type), "%s", type);
+        *told = (struct told){.bench = b};
+        const struct run_request request = {.job = &job, .handler = handler, .timeout = timeout};
+        struct run *run = runner_start(b->runner, &request, &told_events, told, &e);
+        if (run == NULL)
+                fail_msg("%s: %s", type, e.text);
+        assert_false(told->ended);
+        return run;
+}
+
+struct awaited {
+        bool (*holds)(void *of);
+        void *of;
+        bool late;
+};
+
+static void on_late(uv_timer_t *timer)
+{
+        struct awaited *a = timer->data;
+
+        a->late = true;
+}
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+        free(timer);
+}
+
+void bench_until(struct bench *b, bool (*holds)(void *of), void *of)
+{
+        struct awaited a = {.holds = holds, .of = of};
+        uv_timer_t *timer = xcalloc(1, sizeof(*timer));
+
+        timer->data = &a;
+        uv_timer_init(&b->loop, timer);
+        uv_timer_start(timer, on_late, PATIENCE_MS, 0);
+        while (!holds(of) && !a.late)
+                uv_run(&b->loop, UV_RUN_ONCE);
+        uv_close((uv_handle_t *)timer, on_timer_closed);
+        assert_true(holds(of));
+}
+
+bool told_ended(void *told)
+{
+        return ((struct told *)told)->ended;
+}
+
+bool told_progress(void *told)
+{
+        return ((struct told *)told)->progresses > 0;
+}
+
+static bool can_start(void *of)
+{
+        struct told *told = of;
+        struct bench *b = told->bench;
+
+        return runner_has_room(b->runner, handlers_find(b->handlers, told->error.data));
+}
+
+void bench_run(struct bench *b, const char *type, const char *payload, msec timeout,
+               struct told *told)
+{
+        struct told room = {.bench = b};
+
+        buffer_add_text(&room.error, type);
+        bench_until(b, can_start, &room);
+        told_fini(&room);
+        bench_start(b, type, payload, timeout, told);
+        bench_until(b, told_ended, told);
+}
+
+void told_fini(struct told *told)
+{
+        buffer_fini(&told->error);
+        buffer_fini(&told->result);
+        buffer_fini(&told->progress);
+}
+
+void wait_gone(int pid)
+{
+        int fd = pidfd_open(pid, 0);
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+
+        if (fd < 0)
+                return;
+        assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
+        close(fd);
+}

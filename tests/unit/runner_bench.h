@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runner_bench.h: a runner with real children on a loop of its own, and what its runs told.
+ */
+#ifndef WARREN_TESTS_RUNNER_BENCH_H
+#define WARREN_TESTS_RUNNER_BENCH_H
+
+#include "tests/unit/unit.h"
+
+#include "consumer/runner.h"
+
+struct bench {
+        uv_loop_t loop;
+        struct runner *runner;
+        struct handlers *handlers;
+        char folder[64];
+        char file[96];
+        unsigned rooms; /* times the runner told of room */
+};
+
+/* What one run told, copied. */
+struct told {
+        struct bench *bench;
+        bool ended;
+        struct run_end end;
+        struct buffer error, result, progress;
+        unsigned progresses;
+};
+
+/* handlers.json in a folder of its own; `types` is the text of the member's object. */
+struct bench *bench_create(const char *plugins, const char *types, unsigned workers);
+void bench_destroy(struct bench **b); /* and asserts that no child is left */
+void bench_write(struct bench *b, const char *plugins, const char *types);
+/* Loads the file and puts it in force. */
+int bench_use(struct bench *b, struct err *e);
+
+/* Starts a job of a type; asserts that it could. */
+struct run *bench_start(struct bench *b, const char *type, const char *payload, msec timeout,
+                        struct told *told);
+/* The same, until it has ended. */
+void bench_run(struct bench *b, const char *type, const char *payload, msec timeout,
+               struct told *told);
+/* Turns the loop until the condition holds; fails the test after 30 s. */
+void bench_until(struct bench *b, bool (*holds)(void *of), void *of);
+bool told_ended(void *told);
+bool told_progress(void *told);
+void told_fini(struct told *told);
+
+#define AUTO_TOLD __attribute__((cleanup(told_fini))) struct told
+
+/* Waits until a process is gone or a zombie. */
+void wait_gone(int pid);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runner_exec_test.c: kind exec against real programs: exit codes, output, limits, kills.
+ */
+#include "tests/unit/runner_bench.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/own.h"
+
+#define SHELL(name, script, more) \
+        "\"" name "\": {\"exec\": [\"/bin/sh\", \"-c\", \"" script \
+        "\"], \"grace\": \"200ms\"" more "}"
+#define PROGRAM(name, program, more) "\"" name "\": {\"exec\": [" program "]" more "}"
+
+static const char types[] = PROGRAM("cat", "\"cat\"", "") ", " SHELL("text", "echo hello", "") ","
+                                                                                               " " SHELL("binary", "printf '\\\\377'", "") ", " SHELL("nothing", ":", "") ", " SHELL("pwd", "basename \\\"$PWD\\\" | cut -c1-13", "") ", " SHELL("fds", "ls /proc/$$/fd | tr '\\\\n' ' '", "") ", " SHELL("long", "head -c 100000 /dev/zero | tr '\\\\0' x", "") ", " SHELL("status3",
+                                                                                                                                                                                                                                                                                                                                                                            "echo why >&2; exit 3",
+                                                                                                                                                                                                                                                                                                                                                                            "") ", " SHELL("silent3",
+                                                                                                                                                                                                                                                                                                                                                                                           "exit 3", "") ", " SHELL("status75", "exit 75", "") ", " SHELL("status64", "exit 64", "") ", " SHELL("status65",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                "exit 65", "") ", " SHELL("status78",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          "exit 78", "") ", " SHELL("segv", "echo oops >&2; kill -SEGV $$", "") ", " SHELL("tail", "i=0; while [ $i -lt 2000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1", "") ", " SHELL("flood",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               "yes", ", \"output\": \"64KiB\"") ", " SHELL("sleeps",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            "echo started >&2; sleep 1000", "") ", " SHELL("stubborn",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "trap '' TERM; echo '{\\\"progress\\\":0}' >&3; while :; do sleep 1; done", "") ", " SHELL("polite",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "trap 'exit 0' TERM; echo '{\\\"progress\\\":0}' >&3; sleep 1000 & wait", "") ", " SHELL("lingers",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               "sleep 1000 & echo $!", "") ", " SHELL("talks", "printf '{\\\"progress\\\": 0.5, \\\"message\\\": \\\"half\\\"}\\\\nnonsense\\\\n{\\\"retry_after\\\": \\\"30s\\\"}' >&3; exit 75", "") ", " SHELL("pid",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "echo '{\\\"progress\\\":0,\\\"message\\\":\\\"'$$'\\\"}' >&3; sleep 1000",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "") ", " PROGRAM("absent",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "\"./no-such-program\"", "") ", " PROGRAM("hog", "\"/usr/bin/python3\", \"-c\", \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\"") ", " PROGRAM("env",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       "\"env\"",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       ", \"env\": {\"COLOUR\": \"red\", \"HOME\": \"/nowhere\"}");
+
+static void ends_as_the_program_does(void **state)
+{
+        static const struct {
+                const char *type, *payload;
+                msec timeout;
+                enum outcome want;
+                enum error_kind kind;
+                const char *error, *result; /* how they begin */
+                msec retry_after;
+        } cases[] = {
+                {"cat", "{\"a\":1.10}", 9000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}", 0},
+                {"text", "{}", 9000, OUTCOME_DONE, ERROR_KIND_NONE, "", "\"hello\"", 0},
+                {"binary", "{}", 9000, OUTCOME_DONE, ERROR_KIND_NONE, "", "\"\xEF\xBF\xBD\"", 0},
+                {"nothing", "{}", 9000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"pwd", "{}", 9000, OUTCOME_DONE, ERROR_KIND_NONE, "", "\"warren-runner\"", 0},
+                {"fds", "{}", 9000, OUTCOME_DONE, ERROR_KIND_NONE, "", "\"0 1 2 3\"", 0},
+                {"long", "{}", 9000, OUTCOME_DONE, ERROR_KIND_NONE, "", "\"xxxx", 0},
+                {"status3", "{}", 9000, OUTCOME_RETRY, ERROR_KIND_ERROR, "why", "", 0},
+                {"silent3", "{}", 9000, OUTCOME_RETRY, ERROR_KIND_ERROR, "exited with status 3", "",
+                 0},
+                {"status75", "{}", 9000, OUTCOME_RETRY, ERROR_KIND_ERROR, "exited", "", 0},
+                {"status64", "{}", 9000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "exited", "", 0},
+                {"status65", "{}", 9000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "exited", "", 0},
+                {"status78", "{}", 9000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "exited", "", 0},
+                {"segv", "{}", 9000, OUTCOME_RETRY, ERROR_KIND_CRASH, "killed by SIGSEGV: oops", "",
+                 0},
+                {"flood", "{}", 9000, OUTCOME_RETRY, ERROR_KIND_OUTPUT,
+                 "more than 65536 bytes on stdout", "", 0},
+                {"sleeps", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+                 "no end within 200ms: started", "", 0},
+                {"stubborn", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms",
+                 "", 0},
+                {"polite", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms", "",
+                 0},
+                {"talks", "{}", 9000, OUTCOME_RETRY, ERROR_KIND_ERROR, "exited", "", 30000},
+                {"absent", "{}", 9000, OUTCOME_RETRY, ERROR_KIND_ERROR,
+                 "cannot start ./no-such-program: cannot execute it: No such file", "", 0},
+                {"hog", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+        };
+
+        (void)state;
+        /* Something a child must not get. */
+        AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
+        AUTO(bench) b = bench_create("", types, 1);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_TOLD told = {0};
+                bench_run(b, cases[i].type, cases[i].payload, cases[i].timeout, &told);
+                const char *error = told.error.data != NULL ? told.error.data : "";
+                const char *result = told.result.data != NULL ? told.result.data : "";
+                if (told.end.outcome != cases[i].want || told.end.error_kind != cases[i].kind ||
+                    strncmp(error, cases[i].error, strlen(cases[i].error)) != 0 ||
+                    strncmp(result, cases[i].result, strlen(cases[i].result)) != 0 ||
+                    told.end.retry_after != cases[i].retry_after)
+                        fail_msg("%s: outcome %d kind %s error \"%s\" result \"%s\" after %d",
+                                 cases[i].type, told.end.outcome,
+                                 error_kind_word(told.end.error_kind), error, result,
+                                 (int)told.end.retry_after);
+        }
+        assert_int_equal(runner_running(b->runner), 0);
+}
+
+static void keeps_the_tail_of_complaints(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create("", types, 1);
+        bench_run(b, "tail", "{}", 20000, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_RETRY);
+        assert_in_range(told.error.length, 4000, 4096);
+        assert_non_null(strstr(told.error.data, "line 1998\nline 1999"));
+        assert_null(strstr(told.error.data, "line 1\n"));
+}
+
+static void cuts_a_long_result_and_says_so(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create("", types, 1);
+        bench_run(b, "long", "{}", 20000, &told);
+        assert_in_range(told.result.length, 60000, 65536);
+        assert_non_null(strstr(told.result.data, "[cut, 100000 bytes in all]\""));
+}
+
+static void gives_the_environment_of_the_contract(void **state)
+{
+        AUTO_TOLD told = {0};
+        static const char *const want[] = {
+                "WARREN_JOB_ID=01900000-0000-7000-8000-000000000001\\n",
+                "WARREN_JOB_TENANT=acme\\n",
+                "WARREN_JOB_TYPE=env\\n",
+                "WARREN_JOB_RUN=2\\n",
+                "WARREN_JOB_ATTEMPT=2\\n",
+                "WARREN_JOB_MAX_RETRIES=3\\n",
+                "WARREN_JOB_REDELIVERED=0\\n",
+                "WARREN_JOB_DEADLINE_MS=",
+                "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\\n",
+                "PATH=",
+                "HOME=/nowhere",
+                "COLOUR=red",
+        };
+
+        (void)state;
+        AUTO(bench) b = bench_create("", types, 1);
+        bench_run(b, "env", "{}", 9000, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_DONE);
+        for (size_t i = 0; i < COUNT(want); i++) {
+                if (strstr(told.result.data, want[i]) == NULL)
+                        fail_msg("%s is not in %s", want[i], told.result.data);
+        }
+        size_t lines = 1;
+        for (const char *at = told.result.data; (at = strstr(at, "\\n")) != NULL; at++)
+                lines++;
+        assert_int_equal(lines, COUNT(want));
+}
+
+static void tells_progress(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create("", types, 1);
+        bench_run(b, "talks", "{}", 9000, &told);
+        assert_int_equal(told.progresses, 1);
+        assert_string_equal(told.progress.data, "half");
+}
+
+static void stops_with_sigterm_then_sigkill(void **state)
+{
+        static const char *const names[] = {"polite", "stubborn"};
+
+        (void)state;
+        AUTO(bench) b = bench_create("", types, 1);
+        for (size_t i = 0; i < COUNT(names); i++) {
+                AUTO_TOLD told = {0};
+                struct run *run = bench_start(b, names[i], "{}", 20000, &told);
+                bench_until(b, told_progress, &told);
+                run_stop(run, 100);
+                assert_false(told.ended);
+                bench_until(b, told_ended, &told);
+                assert_int_equal(told.end.outcome, OUTCOME_STOPPED);
+        }
+}
+
+static void takes_the_whole_group_along(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create("", types, 1);
+        bench_run(b, "lingers", "{}", 20000, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_DONE);
+        wait_gone((int)strtol(told.result.data, NULL, 10));
+}
+
+static void leaves_nothing_when_it_goes_in_mid_job(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        struct bench *b = bench_create("", types, 1);
+        bench_start(b, "pid", "{}", 20000, &told);
+        bench_until(b, told_progress, &told);
+        int pid = (int)strtol(told.progress.data, NULL, 10);
+        assert_int_equal(kill(pid, 0), 0);
+        bench_destroy(&b);
+        assert_false(told.ended);
+        assert_int_equal(kill(pid, 0), -1);
+}
+
+static void dies_with_its_consumer(void **state)
+{
+        int ends[2], pid;
+
+        (void)state;
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        pid_t consumer = fork();
+        if (consumer == 0) {
+                struct bench *b = bench_create("", types, 1);
+                struct told told;
+                bench_start(b, "pid", "{}", 20000, &told);
+                bench_until(b, told_progress, &told);
+                dprintf(ends[1], "%s\n", told.progress.data);
+                for (;;)
+                        pause();
+        }
+        close(ends[1]);
+        FILE *told = fdopen(ends[0], "r");
+        assert_int_equal(fscanf(told, "%d", &pid), 1);
+        fclose(told);
+        kill(consumer, SIGKILL);
+        waitpid(consumer, NULL, 0);
+        wait_gone(pid);
+}
+
+static void runs_the_sample(void **state)
+{
+        AUTO_TOLD good = {0};
+        AUTO_TOLD bad = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create("", types, 1);
+        snprintf(b->file, sizeof(b->file), "%s", SAMPLE_FILE);
+        struct err e = {0};
+        if (bench_use(b, &e) != 0)
+                fail_msg("%s", e.text);
+        bench_run(b, "word_count", "{\"text\": \"a b\\na\"}", 20000, &good);
+        assert_string_equal(good.result.data,
+                            "{\"lines\": 2, \"words\": 3, \"top\": [{\"word\": \"a\", "
+                            "\"count\": 2}, {\"word\": \"b\", \"count\": 1}]}");
+        bench_run(b, "word_count", "{}", 20000, &bad);
+        assert_int_equal(bad.end.outcome, OUTCOME_PERMANENT);
+        assert_string_equal(bad.error.data, "/text must be a string");
+        snprintf(b->file, sizeof(b->file), "%s/handlers.json", b->folder);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(ends_as_the_program_does),
+                cmocka_unit_test(keeps_the_tail_of_complaints),
+                cmocka_unit_test(cuts_a_long_result_and_says_so),
+                cmocka_unit_test(gives_the_environment_of_the_contract),
+                cmocka_unit_test(tells_progress),
+                cmocka_unit_test(stops_with_sigterm_then_sigkill),
+                cmocka_unit_test(takes_the_whole_group_along),
+                cmocka_unit_test(leaves_nothing_when_it_goes_in_mid_job),
+                cmocka_unit_test(dies_with_its_consumer),
+                cmocka_unit_test(runs_the_sample),
+        };
+
+        return cmocka_run_group_tests_name("runner_exec", tests, NULL, NULL);
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runner_plugin_test.c: kind plugin against real host processes: outcomes, limits, crashes, pools.
+ */
+#include "tests/unit/runner_bench.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+#define ROGUE "\"rogue\": {\"file\": \"" ROGUE_PLUGIN "\", \"memory\": \"256MiB\"}"
+#define BASIC "\"basic\": {\"file\": \"" BASIC_PLUGIN "\"}"
+#define TYPE(plugin, name) \
+        "\"" name "\": {\"plugin\": \"" plugin "\", \"handler\": \"" name \
+        "\", \"grace\": \"200ms\"}"
+
+static const char all_plugins[] = ROGUE ", " BASIC;
+static const char all_types[] = TYPE("basic", "noop") ", " TYPE("basic", "echo") ", " TYPE(
+        "basic",
+        "sleep") ", " TYPE("basic",
+                           "fail") ", " TYPE("rogue",
+                                             "segv") ", " TYPE("rogue",
+                                                               "leaves") ", " TYPE("rogue",
+                                                                                   "spin") ","
+                                                                                           " " TYPE("rogue",
+                                                                                                    "waits") ", " TYPE("rogue",
+                                                                                                                       "stops_unasked") ", " TYPE("rogue", "no_outcome") ", " TYPE("rogue", "silent") ", " TYPE("rogue", "retry_after") ", " TYPE("rogue", "long_error") ", " TYPE("rogue", "results") ", " TYPE("rogue",
+                                                                                                                                                                                                                                                                                                                 "floods") ", " TYPE("rogue", "hog") ", " TYPE("rogue",
+                                                                                                                                                                                                                                                                                                                                                               "count") ", " TYPE("rogue", "descriptors") ", " TYPE("rogue",
+                                                                                                                                                                                                                                                                                                                                                                                                                    "shows");
+
+static void ends_as_the_handler_says(void **state)
+{
+        static const struct {
+                const char *type, *payload;
+                msec timeout;
+                enum outcome want;
+                enum error_kind kind;
+                const char *error, *result; /* how they begin */
+                msec retry_after;
+        } cases[] = {
+                {"noop", "{}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"echo", "{\"a\":1.10}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}",
+                 0},
+                {"sleep", "{\"ms\": 20}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"sleep", "{\"ms\": -1}", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "/ms must", "",
+                 0},
+                {"sleep", "7", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "the payload must", "",
+                 0},
+                {"sleep", "{\"ms\": 60000}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+                 "no end within 200ms", "", 0},
+                {"fail", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as asked, attempt 2",
+                 "", 0},
+                {"fail", "{\"times\": 2}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as", "",
+                 0},
+                {"fail", "{\"times\": 1}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"fail", "{\"permanent\": true}", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR,
+                 "failed as", "", 0},
+                {"fail", "{\"crash\": true}", 5000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                 "plugin basic: killed by SIGABRT", "", 0},
+                {"segv", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                 "plugin rogue: killed by SIGSEGV", "", 0},
+                {"leaves", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                 "plugin rogue: exited with status 3", "", 0},
+                {"spin", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+                 "no end within 200ms: plugin rogue: killed by SIGKILL", "", 0},
+                {"waits", "\"stopped\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+                 "no end within 200ms", "", 0},
+                {"waits", "\"retry\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+                 "no end within 200ms: was told to end", "", 0},
+                {"waits", "\"done\"", 200, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"stops_unasked", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it stopped", "", 0},
+                {"no_outcome", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it returned", "", 0},
+                {"silent", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed without saying why",
+                 "", 0},
+                {"retry_after", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "not \xEF\xBF\xBD now",
+                 "", 1234},
+                {"long_error", "{}", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "eeee", "", 0},
+                {"results", "{}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
+                {"hog", "\"graceful\"", 5000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+                {"hog", "\"crashing\"", 5000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+                {"descriptors", "{}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "[0,1,2,3,4]", 0},
+                {"shows", "[1,2]", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "",
+                 "[\"01900000-0000-7000-8000-000000000001\",\"acme\",\"shows\","
+                 "\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",2,2,3,0,1,5]",
+                 0},
+        };
+
+        (void)state;
+        /* Something a child must not get. */
+        AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_TOLD told = {0};
+                bench_run(b, cases[i].type, cases[i].payload, cases[i].timeout, &told);
+                const char *error = told.error.data != NULL ? told.error.data : "";
+                const char *result = told.result.data != NULL ? told.result.data : "";
+                if (told.end.outcome != cases[i].want || told.end.error_kind != cases[i].kind ||
+                    strncmp(error, cases[i].error, strlen(cases[i].error)) != 0 ||
+                    strncmp(result, cases[i].result, strlen(cases[i].result)) != 0 ||
+                    told.end.retry_after != cases[i].retry_after)
+                        fail_msg("%s %s: outcome %d kind %s error \"%s\" result \"%s\"",
+                                 cases[i].type, cases[i].payload, told.end.outcome,
+                                 error_kind_word(told.end.error_kind), error, result);
+                assert_true(told.error.length <= JOB_ERROR_MAX);
+                assert_true((told.error.length == 0) == (told.end.outcome == OUTCOME_DONE));
+        }
+        assert_int_equal(runner_running(b->runner), 0);
+}
+
+static void thins_out_a_flood_of_words(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        bench_run(b, "floods", "{}", 20000, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_DONE);
+        assert_in_range(told.progresses, 1, 2000);
+}
+
+static void carries_a_large_payload_and_result(void **state)
+{
+        AUTO_TOLD small = {0};
+        AUTO_TOLD large = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        /* Far more than the socket's buffer holds. */
+        size_t size = 8 << 20;
+        AUTO_FREE char *payload = xmalloc(size + 1);
+        memset(payload, 'x', size);
+        payload[0] = payload[size - 1] = '"';
+        payload[size] = '\0';
+        bench_run(b, "echo", payload, 20000, &large);
+        assert_int_equal(large.end.outcome, OUTCOME_PERMANENT);
+
+        payload[65535] = '"';
+        payload[65536] = '\0';
+        bench_run(b, "echo", payload, 20000, &small);
+        assert_int_equal(small.end.outcome, OUTCOME_DONE);
+        assert_int_equal(small.result.length, 65536);
+        assert_memory_equal(small.result.data, payload, 65536);
+}
+
+static void stops_a_run_that_listens(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        struct run *run = bench_start(b, "waits", "\"stopped\"", 20000, &told);
+        bench_until(b, told_progress, &told);
+        run_stop(run, 20000);
+        assert_false(told.ended);
+        bench_until(b, told_ended, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_STOPPED);
+}
+
+static void kills_a_run_that_does_not(void **state)
+{
+        AUTO_TOLD told = {0};
+        AUTO_TOLD next = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        struct run *run = bench_start(b, "spin", "{}", 20000, &told);
+        bench_until(b, told_progress, &told);
+        run_stop(run, 50);
+        bench_until(b, told_ended, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_STOPPED);
+        bench_run(b, "count", "{}", 5000, &next);
+        assert_int_equal(next.end.outcome, OUTCOME_DONE);
+}
+
+static int pid_of(struct bench *b, int *jobs)
+{
+        AUTO_TOLD told = {0};
+        int pid;
+
+        bench_run(b, "count", "{}", 5000, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_DONE);
+        assert_int_equal(sscanf(told.result.data, "[%d, %d]", &pid, jobs), 2);
+        return pid;
+}
+
+static void survives_kill_9_in_mid_job(void **state)
+{
+        AUTO_TOLD told = {0};
+        int jobs;
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        int pid = pid_of(b, &jobs);
+        bench_start(b, "spin", "{}", 20000, &told);
+        bench_until(b, told_progress, &told);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        bench_until(b, told_ended, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_RETRY);
+        assert_int_equal(told.end.error_kind, ERROR_KIND_CRASH);
+        assert_string_equal(told.error.data, "plugin rogue: killed by SIGKILL");
+        assert_int_not_equal(pid_of(b, &jobs), pid);
+}
+
+static bool has_lost_room(void *of)
+{
+        struct bench *b = of;
+
+        return !runner_has_room(b->runner, handlers_find(b->handlers, "count"));
+}
+
+static void restarts_a_host_that_dies_idle(void **state)
+{
+        int jobs;
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        for (int i = 0; i < 3; i++) {
+                int pid = pid_of(b, &jobs);
+                assert_int_equal(kill(pid, SIGKILL), 0);
+                bench_until(b, has_lost_room, b);
+                unsigned rooms = b->rooms;
+                assert_int_not_equal(pid_of(b, &jobs), pid);
+                assert_true(b->rooms > rooms);
+        }
+}
+
+static void replaces_worn_hosts(void **state)
+{
+        int pids[64], jobs, distinct = 0;
+
+        (void)state;
+        AUTO(bench) b = bench_create("\"rogue\": {\"file\": \"" ROGUE_PLUGIN
+                                     "\", \"recycle_after\": 5, \"processes\": 1}",
+                                     TYPE("rogue", "count"), 4);
+        for (int i = 0; distinct < 4; i++) {
+                int pid = pid_of(b, &jobs);
+                /* Without pausing: a worn one goes on until the younger is there. */
+                assert_true(runner_has_room(b->runner, handlers_find(b->handlers, "count")));
+                if (distinct == 0 || pids[distinct - 1] != pid)
+                        pids[distinct++] = pid;
+                assert_true(i < 100000);
+        }
+        for (int i = 0; i + 1 < distinct; i++)
+                wait_gone(pids[i]);
+}
+
+static void has_room_for_as_many_as_it_may_run(void **state)
+{
+        AUTO_TOLD first = {0};
+        AUTO_TOLD second = {0};
+        struct err e = {0};
+        const struct job job = {.id = "x", .tenant = "acme", .type = "a", .run = 1};
+
+        (void)state;
+        AUTO(bench) b = bench_create(
+                "\"rogue\": {\"file\": \"" ROGUE_PLUGIN "\", \"processes\": 2}",
+                "\"a\": {\"plugin\": \"rogue\", \"handler\": \"waits\", \"concurrency\": 1},"
+                "\"b\": {\"plugin\": \"rogue\", \"handler\": \"waits\"}",
+                1);
+        struct run *one = bench_start(b, "a", "\"stopped\"", 20000, &first);
+        const struct handler *a = handlers_find(b->handlers, "a");
+        const struct run_request request = {.job = &job, .handler = a, .timeout = 1000};
+        assert_false(runner_has_room(b->runner, a));
+        assert_null(runner_start(b->runner, &request, NULL, NULL, &e));
+        assert_int_equal(e.code, ERR_FULL);
+
+        buffer_add_text(&second.error, "b");
+        second.bench = b;
+        bench_until(b, told_progress, &first);
+        const struct handler *other = handlers_find(b->handlers, "b");
+        while (!runner_has_room(b->runner, other))
+                uv_run(&b->loop, UV_RUN_ONCE);
+        buffer_fini(&second.error);
+        struct run *two = bench_start(b, "b", "\"stopped\"", 20000, &second);
+        assert_false(runner_has_room(b->runner, other));
+        assert_int_equal(runner_running(b->runner), 2);
+        run_stop(one, 5000);
+        run_stop(two, 5000);
+        bench_until(b, told_ended, &first);
+        bench_until(b, told_ended, &second);
+        assert_true(runner_has_room(b->runner, a));
+}
+
+struct crowd {
+        struct bench *bench;
+        unsigned left, ended, starts;
+};
+
+static void crowd_start(struct crowd *c);
+
+static void crowd_ended(void *owner, const struct run_end *end)
+{
+        struct crowd *c = owner;
+
+        assert_int_equal(end->outcome, OUTCOME_DONE);
+        c->ended++;
+        crowd_start(c);
+}
+
+static const struct run_events crowd_events = {NULL, crowd_ended};
+
+/* As the scheduler does: from within `ended`, as long as there is room. */
+static void crowd_start(struct crowd *c)
+{
+        const struct handler *noop = handlers_find(c->bench->handlers, "noop");
+        const struct job job = {.id = "01900000-0000-7000-8000-000000000001",
+                                .tenant = "acme",
+                                .type = "noop",
+                                .run = 1,
+                                .payload = bytes_of_text("{}")};
+        const struct run_request request = {.job = &job, .handler = noop, .timeout = 20000};
+        struct err e = {0};
+
+        while (c->left > 0 && runner_has_room(c->bench->runner, noop)) {
+                c->left--;
+                assert_non_null(runner_start(c->bench->runner, &request, &crowd_events, c, &e));
+        }
+}
+
+static void crowd_room(void *owner)
+{
+        crowd_start(owner);
+}
+
+static bool crowd_gone(void *of)
+{
+        const struct crowd *c = of;
+
+        return c->left == 0 && runner_running(c->bench->runner) == 0;
+}
+
+static void runs_a_thousand_at_full_speed(void **state)
+{
+        (void)state;
+        AUTO(bench) b = bench_create("\"basic\": {\"file\": \"" BASIC_PLUGIN
+                                     "\", \"recycle_after\": 100, \"processes\": 4}",
+                                     TYPE("basic", "noop"), 4);
+        struct crowd crowd = {.bench = b, .left = 1000};
+        runner_on_room(b->runner, crowd_room, &crowd);
+        crowd_start(&crowd);
+        bench_until(b, crowd_gone, &crowd);
+        assert_int_equal(crowd.ended, 1000);
+}
+
+static void refuses_a_plugin_that_cannot_be_used(void **state)
+{
+        static const struct {
+                const char *plugins, *types, *want;
+        } cases[] = {
+                {"\"p\": {\"file\": \"/nowhere/p.so\"}", "",
+                 "plugin p: /nowhere/p.so: No such file"},
+                {"\"p\": {\"file\": \"handlers.json\"}", "", "handlers.json: file too short"},
+                {"\"p\": {\"file\": \"" OLD_PLUGIN "\"}", "", "plugin p: made for ABI 999"},
+                {"\"p\": {\"file\": \"" ROGUE_PLUGIN "\", \"settings\": {\"refuse\": 1}}", "",
+                 "plugin p: open: these settings will not do"},
+                {"\"p\": {\"file\": \"" ROGUE_PLUGIN "\", \"settings\": {\"crash\": 1}}", "",
+                 "plugin p: its host ended while opening it"},
+                {"\"p\": {\"file\": \"" ROGUE_PLUGIN "\"}",
+                 "\"t\": {\"plugin\": \"p\", \"handler\": \"nobody\"}",
+                 "type t: plugin p has no handler named nobody"},
+        };
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                struct err e = {0};
+                AUTO(handlers) set = NULL;
+
+                bench_write(b, cases[i].plugins, cases[i].types);
+                set = handlers_load(b->file, &e);
+                assert_non_null(set);
+                assert_int_equal(runner_use(b->runner, set, &e), -1);
+                if (strstr(e.text, cases[i].want) == NULL &&
+                    !(i == 1 && strstr(e.text, "invalid ELF header") != NULL))
+                        fail_msg("want %s, got %s", cases[i].want, e.text);
+        }
+        bench_run(b, "echo", "1", 5000, &told);
+        assert_string_equal(told.result.data, "1");
+}
+
+static void changes_handlers_while_one_runs(void **state)
+{
+        AUTO_TOLD told = {0};
+        struct err e = {0};
+        int jobs, more;
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        int pid = pid_of(b, &jobs);
+        struct run *run = bench_start(b, "waits", "\"stopped\"", 20000, &told);
+        bench_until(b, told_progress, &told);
+
+        /* The same plugin stays warm; a changed one is opened anew. */
+        bench_write(b, ROGUE, TYPE("rogue", "count") "," TYPE("rogue", "waits"));
+        assert_int_equal(bench_use(b, &e), 0);
+        run_stop(run, 20000);
+        bench_until(b, told_ended, &told);
+        assert_int_equal(told.end.outcome, OUTCOME_STOPPED);
+        assert_int_equal(pid_of(b, &more), pid);
+        assert_int_equal(more, jobs + 1);
+
+        bench_write(b, "\"rogue\": {\"file\": \"" ROGUE_PLUGIN "\", \"settings\": {\"a\": 1}}",
+                    TYPE("rogue", "count"));
+        assert_int_equal(bench_use(b, &e), 0);
+        assert_int_not_equal(pid_of(b, &more), pid);
+        wait_gone(pid);
+}
+
+/* A consumer that is killed: tells its children's ids, then waits for its end. */
+static void doomed(int out)
+{
+        struct bench *b = bench_create(all_plugins, all_types, 1);
+        struct told told;
+        int jobs, pid = pid_of(b, &jobs);
+
+        bench_start(b, "spin", "{}", 20000, &told);
+        bench_until(b, told_progress, &told);
+        dprintf(out, "%d\n", pid);
+        for (;;)
+                pause();
+}
+
+static void dies_with_its_consumer(void **state)
+{
+        int ends[2], pid;
+
+        (void)state;
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        pid_t consumer = fork();
+        if (consumer == 0) {
+                doomed(ends[1]);
+                _exit(0);
+        }
+        close(ends[1]);
+        FILE *told = fdopen(ends[0], "r");
+        assert_int_equal(fscanf(told, "%d", &pid), 1);
+        fclose(told);
+        assert_int_equal(kill(pid, 0), 0);
+        kill(consumer, SIGKILL);
+        waitpid(consumer, NULL, 0);
+        wait_gone(pid);
+}
+
+static void leaves_nothing_when_it_goes_in_mid_job(void **state)
+{
+        AUTO_TOLD told = {0};
+        int jobs;
+
+        (void)state;
+        struct bench *b = bench_create(all_plugins, all_types, 2);
+        int pid = pid_of(b, &jobs);
+        bench_start(b, "spin", "{}", 20000, &told);
+        bench_destroy(&b);
+        assert_false(told.ended);
+        assert_int_equal(kill(pid, 0), -1);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(ends_as_the_handler_says),
+                cmocka_unit_test(thins_out_a_flood_of_words),
+                cmocka_unit_test(carries_a_large_payload_and_result),
+                cmocka_unit_test(stops_a_run_that_listens),
+                cmocka_unit_test(kills_a_run_that_does_not),
+                cmocka_unit_test(survives_kill_9_in_mid_job),
+                cmocka_unit_test(restarts_a_host_that_dies_idle),
+                cmocka_unit_test(replaces_worn_hosts),
+                cmocka_unit_test(has_room_for_as_many_as_it_may_run),
+                cmocka_unit_test(runs_a_thousand_at_full_speed),
+                cmocka_unit_test(refuses_a_plugin_that_cannot_be_used),
+                cmocka_unit_test(changes_handlers_while_one_runs),
+                cmocka_unit_test(dies_with_its_consumer),
+                cmocka_unit_test(leaves_nothing_when_it_goes_in_mid_job),
+        };
+
+        return cmocka_run_group_tests_name("runner_plugin", tests, NULL, NULL);
+}
