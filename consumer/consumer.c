@@ -201,6 +201,7 @@ static int start_runner(struct consumer *c, struct err *e)
         const struct runner_config config = {
                 .host_program = host,
                 .launch_program = launch,
+                .workers = (unsigned)c->settings->concurrency,
                 .loop = c->loop,
                 .metrics = c->metrics,
         };
