@@ -39,7 +39,7 @@ struct scan_fault {
 };
 
 /* The text must be exactly one value (whitespace around it allowed), at most max_depth (1 to
- * SCAN_DEPTH_WRAPPED) arrays and objects deep (a scalar has depth 0). -1: fault says where and why. */
+ * SCAN_DEPTH_WRAPPED) arrays and objects deep; a scalar has depth 0. -1: fault says where, why. */
 int scan_check(struct bytes text, unsigned max_depth, struct scan_fault *fault) MUST_CHECK;
 
 /* Everything below wants text that scan_check has passed. */

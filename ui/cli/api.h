@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api.h: calls of the gateway's API, and what their refusals mean for the command.
+ */
+#ifndef WARREN_CLI_API_H
+#define WARREN_CLI_API_H
+
+#include "common/base/json_scan.h"
+#include "common/http/client.h"
+#include "ui/cli/cli.h"
+
+enum api_role {
+        API_USER,  /* WARREN_API_KEY */
+        API_ADMIN, /* WARREN_ADMIN_KEY, else WARREN_API_KEY */
+};
+
+/* Asks and leaves the answer in reply, of any status. Its body is JSON or empty when 0 is returned.
+ * -1: unreachable, or no answer of a gateway. */
+int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
+            struct http_reply *reply, struct err *e) MUST_CHECK;
+/* As api_ask, but a failure or a refusal has been told to the user. EXIT_DONE: a 2xx. */
+enum exit_code api_call(struct cli *c, enum api_role role, const struct http_call *call,
+                        struct http_reply *reply) MUST_CHECK;
+enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
+                       struct http_reply *reply) MUST_CHECK;
+enum exit_code api_send(struct cli *c, enum api_role role, const char *method, const char *path,
+                        struct bytes body, struct http_reply *reply) MUST_CHECK;
+/* The status as an exit code: 401 and 403 not allowed, 404 not found, 429 limited… */
+enum exit_code api_exit_code(int status);
+/* What a refusal says, with pointer and line of each error. Adds to out. */
+void api_explain(const struct http_reply *reply, struct buffer *out);
+
+/* The answer as a value; {"null"} for an empty body. */
+struct scan_value api_value(const struct http_reply *reply);
+
+/* Adds "&name=value" (or "?…" to the first) when value is not NULL, percent-encoded. */
+void api_query(struct buffer *path, const char *name, const char *value);
+/* Adds "/word", percent-encoded. */
+void api_segment(struct buffer *path, const char *word);
+
+void api_close(struct cli *c);
+
+#define AUTO_REPLY __attribute__((cleanup(http_reply_fini))) struct http_reply
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * arguments.c: reading words and options.
+ */
+#include "ui/cli/arguments.h"
+
+#include <string.h>
+
+static const struct option *find(const struct option *table, const char *name, size_t length)
+{
+        for (const struct option *o = table; o != NULL && o->name != NULL; o++) {
+                if (strlen(o->name) == length && memcmp(o->name, name, length) == 0)
+                        return o;
+        }
+        return NULL;
+}
+
+static bool is_one_of(const char *words, const char *value)
+{
+        size_t length = strlen(value);
+
+        for (const char *at = words; *at != '\0';) {
+                size_t word = strcspn(at, " ");
+                if (word == length && memcmp(at, value, length) == 0)
+                        return true;
+                at += word;
+                at += strspn(at, " ");
+        }
+        return false;
+}
+
+static int add_option(struct arguments *out, const struct option *o, const char *value,
+                      struct err *e)
+{
+        if (o == NULL)
+                return err_set(e, ERR_INVALID, "there is no option -h");
+        if (arguments_has(out, o->name))
+                return err_set(e, ERR_INVALID, "--%s is given twice", o->name);
+        if (out->given_count == OPTIONS_MAX)
+                return err_set(e, ERR_INVALID, "too many options");
+        if (o->words != NULL && !is_one_of(o->words, value))
+                return err_set(e, ERR_INVALID, "--%s is one of: %s", o->name, o->words);
+        out->given[out->given_count].option = o;
+        out->given[out->given_count++].value = value;
+        return 0;
+}
+
+/* argv[*at] begins with two dashes. */
+static int take_option(int argc, char **argv, int *at, const struct option *own,
+                       const struct option *shared, struct arguments *out, struct err *e)
+{
+        const char *name = argv[(*at)++] + 2;
+        size_t length = strcspn(name, "=");
+        const char *inline_value = name[length] == '=' ? name + length + 1 : NULL;
+        const struct option *o = find(own, name, length);
+
+        if (o == NULL)
+                o = find(shared, name, length);
+        if (o == NULL)
+                return err_set(e, ERR_INVALID, "there is no option --%.60s", name);
+        if (o->value == NULL && inline_value != NULL)
+                return err_set(e, ERR_INVALID, "--%s takes no value", o->name);
+        if (o->value == NULL)
+                return add_option(out, o, "", e);
+        if (inline_value != NULL)
+                return add_option(out, o, inline_value, e);
+        if (*at == argc)
+                return err_set(e, ERR_INVALID, "--%s needs a value (%s)", o->name, o->value);
+        return add_option(out, o, argv[(*at)++], e);
+}
+
+static int add_word(struct arguments *out, const char *word, struct err *e)
+{
+        if (out->word_count == WORDS_MAX)
+                return err_set(e, ERR_INVALID, "'%.60s' is one argument too many", word);
+        out->words[out->word_count++] = word;
+        return 0;
+}
+
+int arguments_parse(int argc, char **argv, const struct option *own, const struct option *shared,
+                    struct arguments *out, struct err *e)
+{
+        bool words_only = false;
+
+        for (int at = 0; at < argc;) {
+                const char *text = argv[at];
+
+                if (!words_only && strcmp(text, "--") == 0) {
+                        words_only = true;
+                        at++;
+                } else if (!words_only && strcmp(text, "-h") == 0) {
+                        at++;
+                        if (add_option(out, find(shared, "help", 4), "", e) < 0)
+                                return -1;
+                } else if (!words_only && strncmp(text, "--", 2) == 0) {
+                        if (take_option(argc, argv, &at, own, shared, out, e) < 0)
+                                return -1;
+                } else if (!words_only && text[0] == '-' && text[1] != '\0') {
+                        return err_set(e, ERR_INVALID, "there is no option %.60s", text);
+                } else if (add_word(out, argv[at++], e) < 0) {
+                        return -1;
+                }
+        }
+        return 0;
+}
+
+const char *arguments_option(const struct arguments *a, const char *name)
+{
+        for (int i = 0; i < a->given_count; i++) {
+                if (strcmp(a->given[i].option->name, name) == 0)
+                        return a->given[i].value;
+        }
+        return NULL;
+}
+
+bool arguments_has(const struct arguments *a, const char *name)
+{
+        return arguments_option(a, name) != NULL;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli.c: saying things on standard output and standard error.
+ */
+#include "ui/cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/base/own.h"
+#include "ui/cli/table.h"
+
+enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *format, ...)
+{
+        char text[2 * ERR_TEXT_SIZE];
+        AUTO_BUFFER line = {0};
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        if (c->json) {
+                buffer_add_text(&line, "{\"error\":");
+                buffer_add_json_string(&line, bytes_of_text(text));
+                buffer_printf(&line, ",\"exit\":%d}\n", (int)code);
+        } else {
+                buffer_add_text(&line, "warren: ");
+                show_block(&line, bytes_of_text(text));
+                buffer_add_char(&line, '\n');
+        }
+        fputs(line.data, stderr);
+        return code;
+}
+
+static enum exit_code code_of(enum err_code code)
+{
+        switch (code) {
+        case ERR_NOT_FOUND:
+                return EXIT_NOT_FOUND;
+        case ERR_FORBIDDEN:
+                return EXIT_NOT_ALLOWED;
+        case ERR_UNAVAILABLE:
+        case ERR_TIMEOUT:
+        case ERR_PROTOCOL:
+                return EXIT_UNREACHABLE;
+        case ERR_FULL:
+                return EXIT_LIMITED;
+        case ERR_NONE:
+        case ERR_INVALID:
+        case ERR_TOO_LARGE:
+        case ERR_CONFLICT:
+        case ERR_CORRUPT:
+        case ERR_SYSTEM:
+                return EXIT_REFUSED;
+        }
+        return EXIT_REFUSED;
+}
+
+enum exit_code cli_fail_err(const struct cli *c, const struct err *e)
+{
+        return cli_fail(c, code_of(e->code), "%s", e->text);
+}
+
+enum exit_code cli_print(const struct cli *c, struct bytes text)
+{
+        size_t written = fwrite(text.data, 1, text.length, stdout);
+
+        if (written != text.length || fflush(stdout) != 0)
+                return cli_fail(c, EXIT_REFUSED, "standard output cannot be written");
+        return EXIT_DONE;
+}
+
+enum exit_code cli_print_json(const struct cli *c, struct bytes json)
+{
+        AUTO_BUFFER line = {0};
+
+        buffer_add(&line, json.data, json.length);
+        buffer_add_char(&line, '\n');
+        return cli_print(c, buffer_bytes(&line));
+}
+
+const char *cli_word(const struct cli *c, int n)
+{
+        return n < c->arguments.word_count ? c->arguments.words[n] : NULL;
+}
+
+const char *cli_option(const struct cli *c, const char *name)
+{
+        return arguments_option(&c->arguments, name);
+}
+
+bool cli_has(const struct cli *c, const char *name)
+{
+        return arguments_has(&c->arguments, name);
+}

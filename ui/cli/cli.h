@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli.h: what every command of `warren` works with.
+ */
+#ifndef WARREN_CLI_CLI_H
+#define WARREN_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "ui/cli/arguments.h"
+#include "ui/cli/settings.h"
+
+enum exit_code {
+        EXIT_DONE = 0,
+        EXIT_JOB_FAILED = 1,
+        EXIT_USAGE = 2,
+        EXIT_NOT_FOUND = 3,
+        EXIT_NOT_ALLOWED = 4,
+        EXIT_UNREACHABLE = 5,
+        EXIT_REFUSED = 6,
+        EXIT_LIMITED = 7,
+};
+
+struct http_client;
+
+struct cli {
+        struct arguments arguments;
+        struct settings settings;
+        bool json;                      /* --json: answers as they came, one a line */
+        bool colours;                   /* standard output is a terminal that wants them */
+        bool terminal;                  /* standard output is one */
+        unsigned width;                 /* its columns; 0: no terminal */
+        struct http_client *clients[2]; /* by enum api_role; made when first needed */
+};
+
+/* A command ends with one of enum exit_code. */
+typedef enum exit_code command_fn(struct cli *c);
+
+/* Says what went wrong on standard error, as JSON with --json. Returns code. */
+enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *format, ...)
+        PRINTF_LIKE(3, 4);
+enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
+/* Writes to standard output at once. EXIT_REFUSED when it is closed or full. */
+enum exit_code cli_print(const struct cli *c, struct bytes text);
+/* As cli_print, with a line break. */
+enum exit_code cli_print_json(const struct cli *c, struct bytes json);
+
+/* The n-th word or NULL; an option's value or NULL. */
+const char *cli_word(const struct cli *c, int n);
+const char *cli_option(const struct cli *c, const char *name);
+bool cli_has(const struct cli *c, const char *name);
+
+command_fn command_submit, command_get, command_list, command_watch, command_stats;
+command_fn command_tenant_add, command_tenant_list, command_tenant_show, command_tenant_set;
+command_fn command_tenant_rm, command_key_add, command_key_list, command_key_rm;
+command_fn command_dlq_list, command_dlq_show, command_dlq_requeue;
+command_fn command_topology_apply, command_topology_export, command_topology_check;
+command_fn command_doctor, command_completion;
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command.h: the table of commands, from which help and completion come too.
+ */
+#ifndef WARREN_CLI_COMMAND_H
+#define WARREN_CLI_COMMAND_H
+
+#include "ui/cli/cli.h"
+
+struct command {
+        const char *noun;      /* "tenant"; NULL ends the table */
+        const char *verb;      /* "add"; NULL: the noun is the command */
+        const char *arguments; /* for people: "NAME" */
+        int least, most;       /* how many words */
+        const char *summary;
+        const struct option *options; /* or NULL */
+        const char *more;             /* a paragraph of the help; or NULL */
+        command_fn *run;
+};
+
+extern const struct command command_table[];
+extern const struct option command_shared_options[];
+
+/* NULL when argv names none. *used: how many words of argv name it. */
+const struct command *command_find(int argc, char **argv, int *used);
+/* All commands; or those of one noun. */
+void command_list_help(const char *noun, struct buffer *out);
+void command_help(const struct command *command, struct buffer *out);
+/* Runs what argv (without the program's name) asks for. */
+enum exit_code command_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commands.c: the table of commands.
+ */
+#include "ui/cli/command.h"
+
+#define PRIORITIES "critical high medium low 3 2 1 0"
+#define STATUSES "scheduled pending running failed completed dead cancelled"
+#define JSON_SOURCES "JSON is given as it is, as @FILE, or as - for standard input."
+
+/* clang-format off */
+const struct option command_shared_options[] = {
+        {"json", NULL, "answers as JSON, one a line", NULL},
+        {"url", "URL", "the gateway (WARREN_URL)", NULL},
+        {"config", "FILE", "settings instead of ~/.config/warren/config", NULL},
+        {"help", NULL, "this help", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option submit_options[] = {
+        {"priority", "NAME", "how urgent it is", PRIORITIES},
+        {"delay", "DURATION", "not before this long from now: 30s, 5m, 2d", NULL},
+        {"run-at", "TIME", "not before this time (RFC 3339)", NULL},
+        {"max-retries", "N", "retries after the first attempt, 0 to 100", NULL},
+        {"timeout", "DURATION", "time for one attempt", NULL},
+        {"key", "TEXT", "idempotency key", NULL},
+        {"tenant", "NAME", "for an admin key: whose job it is", NULL},
+        {"wait", NULL, "wait until it has ended; 1 when it failed", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option get_options[] = {
+        {"wait", NULL, "wait until it has ended; 1 when it failed", NULL},
+        {"attempts", NULL, "with --json: its attempts instead", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option list_options[] = {
+        {"status", "STATUS", "only these", STATUSES},
+        {"type", "TYPE", "only these", NULL},
+        {"priority", "NAME", "only these", PRIORITIES},
+        {"tenant", "NAME", "only this tenant's (admin)", NULL},
+        {"after", "TIME", "created after (RFC 3339)", NULL},
+        {"before", "TIME", "created before (RFC 3339)", NULL},
+        {"search", "TEXT", "text in payload or error", NULL},
+        {"sort", "ORDER", "order", NULL},
+        {"limit", "N", "how many, up to 500", NULL},
+        {"cursor", "CURSOR", "go on where a list ended", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option stats_options[] = {
+        {"tenant", "NAME", "only this tenant's (admin)", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+#define LIMIT_OPTIONS \
+        {"rate", "N/DURATION", "submissions over HTTP, 10/1m, or unlimited", NULL}, \
+        {"burst", "N", "submissions at once", NULL}, \
+        {"max-running", "N", "jobs running at once, or unlimited", NULL}, \
+        {"max-pending", "N", "jobs waiting, or unlimited", NULL}, \
+        {"weight", "N", "its share against other tenants", NULL}
+
+static const struct option tenant_add_options[] = {
+        LIMIT_OPTIONS,
+        {"amqp-login", NULL, "also an AMQP login that may publish its jobs", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option tenant_set_options[] = {
+        LIMIT_OPTIONS,
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option key_add_options[] = {
+        {"scopes", "LIST", "submit,read,operate (the default), or fewer", NULL},
+        {"expires", "TIME", "no longer valid from then on (RFC 3339)", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option dlq_list_options[] = {
+        {"tenant", "NAME", "only this tenant's (admin)", NULL},
+        {"job", "ID", "only of this job", NULL},
+        {"type", "TYPE", "only these", NULL},
+        {"reason", "REASON", "only these",
+         "permanent exhausted no_handler malformed unroutable poison delivery_limit"},
+        {"state", "STATE", "only these", "dead replayed discarded"},
+        {"group", "GROUP", "only of this group", NULL},
+        {"search", "TEXT", "text in payload or error", NULL},
+        {"limit", "N", "how many, up to 500", NULL},
+        {"cursor", "CURSOR", "go on where a list ended", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option requeue_options[] = {
+        {"payload", "JSON", "another payload", NULL},
+        {"type", "TYPE", "another type", NULL},
+        {"priority", "NAME", "another priority", PRIORITIES},
+        {NULL, NULL, NULL, NULL},
+};
+
+#define EVENTS_OPTIONS \
+        {"events-max-bytes", "SIZE", "size of the event stream (default 10 GB)", NULL}, \
+        {"events-max-age", "DURATION", "age of the event stream (default 7d)", NULL}
+
+static const struct option apply_options[] = {
+        EVENTS_OPTIONS,
+        {"accounts", "DIR", "also the services' logins; passwords in DIR/<login>.password", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
+static const struct option events_options[] = {
+        EVENTS_OPTIONS,
+        {NULL, NULL, NULL, NULL},
+};
+
+#define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
+#define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
+
+const struct command command_table[] = {
+        {"submit", NULL, "TYPE [JSON|@FILE|-]", 1, 2, "submit a job", submit_options,
+         JSON_SOURCES, command_submit},
+        {"get", NULL, "ID", 1, 1, "show a job and its attempts", get_options, NULL, command_get},
+        {"list", NULL, "", 0, 0, "list jobs, the newest first", list_options, NULL, command_list},
+        {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all of them", NULL,
+         "Without ID it goes on until Ctrl-C.", command_watch},
+        {"stats", NULL, "", 0, 0, "jobs by state, throughput, latency", stats_options, NULL,
+         command_stats},
+        {"dlq", "list", "", 0, 0, "list dead letters", dlq_list_options, NULL, command_dlq_list},
+        {"dlq", "show", "LETTER", 1, 1, "show a dead letter", NULL, NULL, command_dlq_show},
+        {"dlq", "requeue", "LETTER", 1, 1, "run a dead letter's job again", requeue_options,
+         JSON_SOURCES, command_dlq_requeue},
+        {"tenant", "add", "NAME", 1, 1, "make a tenant and its first key", tenant_add_options,
+         NULL, command_tenant_add},
+        {"tenant", "list", "", 0, 0, "list tenants", NULL, NULL, command_tenant_list},
+        {"tenant", "show", "NAME", 1, 1, "show a tenant", NULL, NULL, command_tenant_show},
+        {"tenant", "set", "NAME", 1, 1, "change a tenant's limits", tenant_set_options, NULL,
+         command_tenant_set},
+        {"tenant", "rm", "NAME", 1, 1, "delete a tenant", NULL, NULL, command_tenant_rm},
+        {"key", "add", "TENANT", 1, 1, "make an API key; it is shown once", key_add_options, NULL,
+         command_key_add},
+        {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},
+        {"key", "rm", "TENANT KEY-ID", 2, 2, "revoke an API key", NULL, NULL, command_key_rm},
+        {"topology", "apply", "", 0, 0, "declare what Warren needs in its vhost", apply_options,
+         ADMIN_NEEDS "; --accounts also\n" MANAGEMENT_NEEDS ".", command_topology_apply},
+        {"topology", "export", "", 0, 0, "print the topology as RabbitMQ definitions",
+         events_options, NULL, command_topology_export},
+        {"topology", "check", "", 0, 0, "compare the broker with the topology", events_options,
+         "Needs " MANAGEMENT_NEEDS ". 1 when they differ.", command_topology_check},
+        {"doctor", NULL, "", 0, 0, "look for what is wrong, and say what to do", NULL,
+         "Looks at the broker too when WARREN_MANAGEMENT_URL is set. 1 when something is wrong.",
+         command_doctor},
+        {"completion", NULL, "SHELL", 1, 1, "print a completion script for bash, zsh or fish",
+         NULL, "bash: source <(warren completion bash)\nzsh:  source <(warren completion zsh)\n"
+         "fish: warren completion fish | source", command_completion},
+        {NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
+};
+/* clang-format on */

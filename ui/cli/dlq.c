@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dlq.c: dead letters.
+ */
+#include "common/base/own.h"
+#include "ui/cli/api.h"
+#include "ui/cli/body.h"
+#include "ui/cli/view.h"
+
+static const struct view_column letter_columns[] = {
+        {"LETTER", "id", VIEW_TEXT},     {"JOB", "job_id", VIEW_TEXT},
+        {"TENANT", "tenant", VIEW_TEXT}, {"TYPE", "type", VIEW_TEXT},
+        {"REASON", "reason", VIEW_TEXT}, {"STATE", "state", VIEW_STATUS},
+        {"DIED", "dead_at", VIEW_AGE},   {"ERROR", "error", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column letter_fields[] = {
+        {"letter", "id", VIEW_TEXT},
+        {"job", "job_id", VIEW_TEXT},
+        {"claimed id", "claimed_id", VIEW_TEXT},
+        {"tenant", "tenant", VIEW_TEXT},
+        {"type", "type", VIEW_TEXT},
+        {"reason", "reason", VIEW_TEXT},
+        {"error kind", "error_kind", VIEW_TEXT},
+        {"error", "error", VIEW_TEXT},
+        {"run", "run", VIEW_TEXT},
+        {"attempt", "attempt", VIEW_TEXT},
+        {"source", "source", VIEW_TEXT},
+        {"state", "state", VIEW_STATUS},
+        {"group", "group", VIEW_TEXT},
+        {"died", "dead_at", VIEW_TEXT},
+        {"size", "size", VIEW_TEXT},
+        {"properties", "properties", VIEW_TEXT},
+        {"headers", "headers", VIEW_TEXT},
+        {"payload", "payload", VIEW_TEXT},
+        {"payload base64", "payload_base64", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static void letter_path(struct buffer *path, const char *id)
+{
+        buffer_add_text(path, "/api/v1/dlq");
+        api_segment(path, id);
+}
+
+static void list_path(const struct cli *c, struct buffer *path)
+{
+        static const char *const options[][2] = {
+                {"tenant", "tenant"}, {"job", "job"},     {"type", "type"},
+                {"reason", "reason"}, {"state", "state"}, {"group", "group"},
+                {"q", "search"},      {"limit", "limit"}, {"cursor", "cursor"},
+        };
+
+        buffer_add_text(path, "/api/v1/dlq");
+        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+                api_query(path, options[i][0], cli_option(c, options[i][1]));
+}
+
+enum exit_code command_dlq_list(struct cli *c)
+{
+        struct scan_value letters;
+        struct scan_item item;
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_BUFFER cursor = {0};
+        AUTO_REPLY reply = {0};
+
+        list_path(c, &path);
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply.body));
+        AUTO(table) t = view_table(letter_columns);
+        if (view_find(api_value(&reply), "letters", &letters)) {
+                for (struct scan_cursor at = scan_items(letters); scan_next(&at, &item);)
+                        view_row(t, letter_columns, item.value, clock_wall());
+        }
+        table_render(t, c->width, c->colours, &out);
+        if (view_add(api_value(&reply), "next_cursor", &cursor))
+                buffer_printf(&out, "more: --cursor %s\n", cursor.data);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code command_dlq_show(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+
+        letter_path(&path, cli_word(c, 0));
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply.body));
+        view_fields(letter_fields, api_value(&reply), clock_wall(), c->colours, &out);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
+{
+        AUTO_BUFFER payload = {0};
+        const char *argument = cli_option(c, "payload");
+
+        body_begin(body);
+        if (argument != NULL) {
+                if (json_argument(argument, &payload, e) < 0)
+                        return -1;
+                body_add_json(body, "payload", buffer_bytes(&payload));
+        }
+        body_add_text(body, "type", cli_option(c, "type"));
+        body_add_number_or_text(body, "priority", cli_option(c, "priority"));
+        body_end(body);
+        return 0;
+}
+
+/* "requeued: job 0190…, run 2" */
+static void add_requeued(struct scan_value answer, struct buffer *out)
+{
+        AUTO_BUFFER text = {0};
+
+        buffer_add_text(&text, "requeued: job ");
+        if (!view_add(answer, "job_id", &text))
+                view_add(answer, "id", &text);
+        if (view_int(answer, "run") > 0)
+                buffer_printf(&text, ", run %lld", (long long)view_int(answer, "run"));
+        show_text(out, buffer_bytes(&text));
+}
+
+enum exit_code command_dlq_requeue(struct cli *c)
+{
+        struct err e = {0};
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER body = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+
+        if (requeue_body(c, &body, &e) < 0)
+                return cli_fail(c, EXIT_USAGE, "%s", e.text);
+        letter_path(&path, cli_word(c, 0));
+        buffer_add_text(&path, "/requeue");
+        enum exit_code code = api_send(c, API_USER, "POST", path.data, buffer_bytes(&body), &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply.body));
+        add_requeued(api_value(&reply), &out);
+        buffer_add_char(&out, '\n');
+        return cli_print(c, buffer_bytes(&out));
+}

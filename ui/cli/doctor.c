@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor.c: `warren doctor`: looks at the installation from outside, through the gateway and the
+ * broker's management API, and says what is wrong and what to do. doctor_broker.c has the broker's
+ * part.
+ */
+#include "ui/cli/doctor.h"
+
+#include <stdio.h>
+
+#include "common/base/own.h"
+#include "ui/cli/api.h"
+#include "ui/cli/view.h"
+
+/* An idle projection is some hundred milliseconds behind. */
+static const int64_t lag_max_ms = 5000;
+
+/* Asks and explains what is no 2xx. 0; -1: there was no answer. */
+static int ask(struct cli *c, const char *path, struct http_reply *reply, struct buffer *why)
+{
+        const struct http_call call = {.method = "GET", .path = path};
+        struct err e = {0};
+
+        if (api_ask(c, API_ADMIN, &call, reply, &e) < 0) {
+                buffer_add_text(why, e.text);
+                return -1;
+        }
+        if (reply->status > 299)
+                api_explain(reply, why);
+        return 0;
+}
+
+static bool check_gateway(struct cli *c, struct diagnosis *d)
+{
+        AUTO_BUFFER why = {0};
+        AUTO_REPLY reply = {0};
+
+        if (ask(c, "/readyz", &reply, &why) < 0) {
+                diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
+                              "start warren-gateway, or say where it is: WARREN_URL");
+                return false;
+        }
+        if (reply.status > 299)
+                diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
+                              "start the broker, or wait until it takes messages again; the "
+                              "gateway reconnects by itself");
+        else
+                diagnosis_add(d, "gateway", HEALTH_OK, NULL, NULL);
+        return true;
+}
+
+static void check_lag(struct scan_value stats, struct diagnosis *d)
+{
+        int64_t lag = view_int(stats, "lag_ms");
+        AUTO_BUFFER text = {0};
+
+        if (lag >= 0 && lag <= lag_max_ms) {
+                diagnosis_add(d, "projection", HEALTH_OK, NULL, NULL);
+                return;
+        }
+        buffer_add_text(&text, "what you read is as of ");
+        view_add(stats, "as_of", &text);
+        if (lag >= 0) {
+                buffer_add_text(&text, ", behind by ");
+                view_add_span(lag, &text);
+        }
+        diagnosis_add(d, "projection", HEALTH_WRONG, text.data,
+                      "wait if the status-store is catching up; else see its log and its "
+                      "connection to the broker");
+}
+
+/* The key is judged by the first call that needs one. */
+static bool check_status_store(struct cli *c, struct diagnosis *d)
+{
+        AUTO_BUFFER why = {0};
+        AUTO_REPLY reply = {0};
+
+        int failed = ask(c, "/api/v1/stats", &reply, &why);
+        if (failed == 0 && (reply.status == 401 || reply.status == 403)) {
+                diagnosis_add(d, "key", HEALTH_WRONG, why.data,
+                              "set WARREN_ADMIN_KEY (or WARREN_API_KEY) to a key that may read");
+                return false;
+        }
+        if (failed == 0)
+                diagnosis_add(d, "key", HEALTH_OK, NULL, NULL);
+        if (failed < 0 || reply.status > 299) {
+                diagnosis_add(d, "status-store", HEALTH_WRONG, why.data,
+                              "start warren-status-store, or see the gateway's status_store_url");
+                return true;
+        }
+        diagnosis_add(d, "status-store", HEALTH_OK, NULL, NULL);
+        check_lag(api_value(&reply), d);
+        return true;
+}
+
+static void check_dlx_monitor(struct cli *c, struct diagnosis *d)
+{
+        AUTO_BUFFER why = {0};
+        AUTO_REPLY reply = {0};
+
+        if (ask(c, "/api/v1/dlq?limit=1", &reply, &why) < 0 || reply.status > 299)
+                diagnosis_add(d, "dlx-monitor", HEALTH_WRONG, why.data,
+                              "start warren-dlx-monitor, or see the gateway's dlx_monitor_url");
+        else
+                diagnosis_add(d, "dlx-monitor", HEALTH_OK, NULL, NULL);
+}
+
+enum exit_code command_doctor(struct cli *c)
+{
+        AUTO(diagnosis) d = diagnosis_create();
+
+        if (check_gateway(c, d) && check_status_store(c, d))
+                check_dlx_monitor(c, d);
+        doctor_check_broker(c, d);
+        return diagnosis_tell(d, c);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * jobs.c: submit, get, list.
+ */
+#include "ui/cli/jobs.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/own.h"
+#include "ui/cli/body.h"
+
+/* How long a job just submitted may stay unknown to the projection. */
+static const msec fresh_patience = (msec)30 * MSEC_SECOND;
+enum { RETRY_PAUSE_MS = 250 };
+
+const struct view_column job_columns[] = {
+        {"ID", "id", VIEW_TEXT},
+        {"TENANT", "tenant", VIEW_TEXT},
+        {"TYPE", "type", VIEW_TEXT},
+        {"PRIORITY", "priority", VIEW_TEXT},
+        {"STATUS", "status", VIEW_STATUS},
+        {"TRY", "attempt", VIEW_TEXT},
+        {"CREATED", "created_at", VIEW_AGE},
+        {"TOOK", "duration_ms", VIEW_SPAN},
+        {"ERROR", "error", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column detail_columns[] = {
+        {"id", "id", VIEW_TEXT},
+        {"tenant", "tenant", VIEW_TEXT},
+        {"type", "type", VIEW_TEXT},
+        {"priority", "priority", VIEW_TEXT},
+        {"status", "status", VIEW_STATUS},
+        {"reason", "reason", VIEW_TEXT},
+        {"run", "run", VIEW_TEXT},
+        {"attempt", "attempt", VIEW_TEXT},
+        {"max retries", "max_retries", VIEW_TEXT},
+        {"progress", "progress.value", VIEW_TEXT},
+        {"", "progress.message", VIEW_TEXT},
+        {"created", "created_at", VIEW_TEXT},
+        {"run at", "run_at", VIEW_TEXT},
+        {"started", "started_at", VIEW_TEXT},
+        {"finished", "finished_at", VIEW_TEXT},
+        {"took", "duration_ms", VIEW_SPAN},
+        {"worker", "worker", VIEW_TEXT},
+        {"key", "idempotency_key", VIEW_TEXT},
+        {"trace", "trace_id", VIEW_TEXT},
+        {"payload", "payload", VIEW_TEXT},
+        {"payload base64", "payload_base64", VIEW_TEXT},
+        {"result", "result", VIEW_TEXT},
+        {"error", "error", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column attempt_columns[] = {
+        {"RUN", "run", VIEW_TEXT},           {"TRY", "attempt", VIEW_TEXT},
+        {"OUTCOME", "outcome", VIEW_STATUS}, {"STARTED", "started_at", VIEW_AGE},
+        {"TOOK", "duration_ms", VIEW_SPAN},  {"WORKER", "worker", VIEW_TEXT},
+        {"ERROR", "error", VIEW_TEXT},       {NULL, NULL, VIEW_TEXT},
+};
+
+void job_path(struct buffer *path, const char *id)
+{
+        buffer_add_text(path, "/api/v1/jobs");
+        api_segment(path, id);
+}
+
+enum exit_code job_verdict(struct scan_value job)
+{
+        bool lost = view_is(job, "status", "dead") || view_is(job, "status", "cancelled");
+
+        return lost ? EXIT_JOB_FAILED : EXIT_DONE;
+}
+
+void job_show(struct scan_value job, bool colours, struct buffer *out)
+{
+        view_fields(detail_columns, job, clock_wall(), colours, out);
+}
+
+enum exit_code job_wait(struct cli *c, const char *id, bool fresh, struct http_reply *reply)
+{
+        msec give_up = clock_mono() + (fresh ? fresh_patience : 0);
+        AUTO_BUFFER path = {0};
+
+        job_path(&path, id);
+        api_query(&path, "wait", "60s");
+        for (;;) {
+                const struct http_call call = {.method = "GET", .path = path.data};
+                struct err e = {0};
+
+                http_reply_fini(reply);
+                *reply = (struct http_reply){0};
+                if (clock_mono() >= give_up) {
+                        enum exit_code code = api_call(c, API_USER, &call, reply);
+                        if (code != EXIT_DONE)
+                                return code;
+                } else if (api_ask(c, API_USER, &call, reply, &e) < 0) {
+                        return cli_fail_err(c, &e);
+                }
+                if (reply->status == 200 && view_job_has_ended(api_value(reply)))
+                        return EXIT_DONE;
+                if (reply->status != 200)
+                        poll(NULL, 0, RETRY_PAUSE_MS);
+        }
+}
+
+static int submission(const struct cli *c, struct buffer *body, struct err *e)
+{
+        AUTO_BUFFER payload = {0};
+        const char *argument = cli_word(c, 1);
+
+        body_begin(body);
+        body_add_text(body, "type", cli_word(c, 0));
+        if (argument != NULL) {
+                if (json_argument(argument, &payload, e) < 0)
+                        return -1;
+                body_add_json(body, "payload", buffer_bytes(&payload));
+        }
+        body_add_number_or_text(body, "priority", cli_option(c, "priority"));
+        body_add_number_or_text(body, "delay", cli_option(c, "delay"));
+        body_add_text(body, "run_at", cli_option(c, "run-at"));
+        body_add_number_or_text(body, "max_retries", cli_option(c, "max-retries"));
+        body_add_number_or_text(body, "timeout", cli_option(c, "timeout"));
+        body_add_text(body, "tenant_id", cli_option(c, "tenant"));
+        body_add_text(body, "idempotency_key", cli_option(c, "key"));
+        body_end(body);
+        return 0;
+}
+
+static enum exit_code show_ended(const struct cli *c, const struct http_reply *reply)
+{
+        struct scan_value job = api_value(reply);
+        enum exit_code code;
+        AUTO_BUFFER out = {0};
+
+        if (c->json) {
+                code = cli_print_json(c, buffer_bytes(&reply->body));
+        } else {
+                job_show(job, c->colours, &out);
+                code = cli_print(c, buffer_bytes(&out));
+        }
+        return code == EXIT_DONE ? job_verdict(job) : code;
+}
+
+static enum exit_code show_accepted(const struct cli *c, const struct http_reply *reply)
+{
+        struct scan_value job = api_value(reply);
+        AUTO_BUFFER out = {0};
+
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply->body));
+        view_add(job, "id", &out);
+        buffer_add_text(&out, "  ");
+        view_add(job, "status", &out);
+        if (view_is(job, "status", "scheduled")) {
+                buffer_add_text(&out, ", runs ");
+                view_add_age(job, "run_at", clock_wall(), &out);
+        }
+        buffer_add_char(&out, '\n');
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code command_submit(struct cli *c)
+{
+        struct err e = {0};
+        AUTO_BUFFER body = {0};
+        AUTO_BUFFER id = {0};
+        AUTO_REPLY reply = {0};
+
+        if (submission(c, &body, &e) < 0)
+                return cli_fail(c, EXIT_USAGE, "%s", e.text);
+        enum exit_code code =
+                api_send(c, API_USER, "POST", "/api/v1/jobs", buffer_bytes(&body), &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (!cli_has(c, "wait"))
+                return show_accepted(c, &reply);
+        view_add(api_value(&reply), "id", &id);
+        code = job_wait(c, id.data == NULL ? "" : id.data, true, &reply);
+        return code == EXIT_DONE ? show_ended(c, &reply) : code;
+}
+
+/* Attempts are of interest once there was more than one. */
+static enum exit_code show_attempts(struct cli *c, const char *id)
+{
+        struct scan_value list;
+        struct scan_item item;
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+
+        job_path(&path, id);
+        buffer_add_text(&path, "/attempts");
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply.body));
+        if (!view_find(api_value(&reply), "attempts", &list))
+                return EXIT_DONE;
+        AUTO(table) t = view_table(attempt_columns);
+        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
+                view_row(t, attempt_columns, item.value, clock_wall());
+        if (table_rows(t) == 0)
+                return EXIT_DONE;
+        buffer_add_char(&out, '\n');
+        table_render(t, c->width, c->colours, &out);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code command_get(struct cli *c)
+{
+        const char *id = cli_word(c, 0);
+        enum exit_code code, verdict = EXIT_DONE;
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+
+        if (c->json && cli_has(c, "attempts"))
+                return show_attempts(c, id);
+        job_path(&path, id);
+        code = cli_has(c, "wait") ? job_wait(c, id, false, &reply)
+                                  : api_get(c, API_USER, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (cli_has(c, "wait"))
+                verdict = job_verdict(api_value(&reply));
+        if (c->json) {
+                code = cli_print_json(c, buffer_bytes(&reply.body));
+                return code == EXIT_DONE ? verdict : code;
+        }
+        job_show(api_value(&reply), c->colours, &out);
+        code = cli_print(c, buffer_bytes(&out));
+        if (code == EXIT_DONE)
+                code = show_attempts(c, id);
+        return code == EXIT_DONE ? verdict : code;
+}
+
+static void list_path(const struct cli *c, struct buffer *path)
+{
+        static const char *const options[][2] = {
+                {"status", "status"}, {"type", "type"},           {"priority", "priority"},
+                {"tenant", "tenant"}, {"created_after", "after"}, {"created_before", "before"},
+                {"q", "search"},      {"sort", "sort"},           {"limit", "limit"},
+                {"cursor", "cursor"},
+        };
+
+        buffer_add_text(path, "/api/v1/jobs");
+        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+                api_query(path, options[i][0], cli_option(c, options[i][1]));
+}
+
+enum exit_code command_list(struct cli *c)
+{
+        struct scan_value jobs;
+        struct scan_item item;
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_BUFFER cursor = {0};
+        AUTO_REPLY reply = {0};
+
+        list_path(c, &path);
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply.body));
+        AUTO(table) t = view_table(job_columns);
+        if (view_find(api_value(&reply), "jobs", &jobs)) {
+                for (struct scan_cursor at = scan_items(jobs); scan_next(&at, &item);)
+                        view_row(t, job_columns, item.value, clock_wall());
+        }
+        table_render(t, c->width, c->colours, &out);
+        if (view_add(api_value(&reply), "next_cursor", &cursor))
+                buffer_printf(&out, "more: --cursor %s\n", cursor.data);
+        return cli_print(c, buffer_bytes(&out));
+}

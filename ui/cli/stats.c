@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stats.c: `warren stats`: how many jobs are in which state, and how fast they pass.
+ */
+#include <string.h>
+
+#include "common/base/own.h"
+#include "ui/cli/api.h"
+#include "ui/cli/view.h"
+
+static const char *const statuses[] = {"scheduled", "pending", "running",  "failed",
+                                       "completed", "dead",    "cancelled"};
+enum { STATUS_COUNT = sizeof(statuses) / sizeof(statuses[0]) };
+
+static struct table *count_table(const char *first)
+{
+        const char *const titles[] = {first,       "SCHEDULED", "PENDING",   "RUNNING", "FAILED",
+                                      "COMPLETED", "DEAD",      "CANCELLED", NULL};
+
+        return table_create(titles);
+}
+
+static void add_counts(struct table *t, struct bytes name, struct scan_value counts)
+{
+        table_row(t);
+        table_cell(t, name, COLOUR_NONE);
+        for (size_t i = 0; i < STATUS_COUNT; i++) {
+                int64_t count = view_int(counts, statuses[i]);
+                AUTO_BUFFER text = {0};
+
+                buffer_printf(&text, "%lld", (long long)(count < 0 ? 0 : count));
+                table_cell(t, buffer_bytes(&text),
+                           count <= 0 ? COLOUR_GREY
+                                      : view_status_colour(bytes_of_text(statuses[i])));
+        }
+}
+
+/* One row for each member of the object `member`. */
+static void add_groups(const struct cli *c, struct scan_value stats, const char *member,
+                       const char *title, struct buffer *out)
+{
+        struct scan_value groups;
+        struct scan_item item;
+        AUTO(table) t = count_table(title);
+
+        if (!view_find(stats, member, &groups))
+                return;
+        for (struct scan_cursor at = scan_items(groups); scan_next(&at, &item);)
+                add_counts(t, item.key, item.value);
+        if (table_rows(t) == 0)
+                return;
+        buffer_add_char(out, '\n');
+        table_render(t, c->width, c->colours, out);
+}
+
+static void add_cell(struct table *t, struct scan_value window, const char *path)
+{
+        AUTO_BUFFER text = {0};
+
+        view_add(window, path, &text);
+        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
+}
+
+static void add_window(struct table *t, struct scan_value stats, const char *member,
+                       const char *title)
+{
+        static const char *const paths[] = {"submitted",      "completed",      "failed_attempts",
+                                            "dead",           "latency_ms.p50", "latency_ms.p95",
+                                            "latency_ms.p99", "wait_ms.p99"};
+        struct scan_value window;
+
+        if (!view_find(stats, member, &window))
+                return;
+        table_row(t);
+        table_cell_text(t, title);
+        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+                add_cell(t, window, paths[i]);
+}
+
+static void add_windows(const struct cli *c, struct scan_value stats, struct buffer *out)
+{
+        static const char *const titles[] = {
+                "LAST",   "SUBMITTED", "COMPLETED", "FAILED TRIES", "BURIED",
+                "P50 ms", "P95 ms",    "P99 ms",    "WAIT P99 ms",  NULL};
+        AUTO(table) t = table_create(titles);
+
+        add_window(t, stats, "last_minute", "minute");
+        add_window(t, stats, "last_hour", "hour");
+        if (table_rows(t) == 0)
+                return;
+        buffer_add_char(out, '\n');
+        table_render(t, c->width, c->colours, out);
+}
+
+enum exit_code command_stats(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+        AUTO(table) all = count_table("JOBS");
+
+        buffer_add_text(&path, "/api/v1/stats");
+        api_query(&path, "tenant", cli_option(c, "tenant"));
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply.body));
+        struct scan_value stats = api_value(&reply);
+        add_counts(all, bytes_of_text("all"), stats);
+        table_render(all, c->width, c->colours, &out);
+        add_groups(c, stats, "types", "TYPE", &out);
+        add_groups(c, stats, "tenants", "TENANT", &out);
+        add_windows(c, stats, &out);
+        buffer_add_text(&out, "\nas of ");
+        view_add(stats, "as_of", &out);
+        if (view_int(stats, "lag_ms") >= 0) {
+                buffer_add_text(&out, ", behind by ");
+                view_add_span(view_int(stats, "lag_ms"), &out);
+        }
+        buffer_add_char(&out, '\n');
+        return cli_print(c, buffer_bytes(&out));
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * table.h: text for a person's terminal: aligned columns, safe to show, colours where wanted. Pure.
+ */
+#ifndef WARREN_CLI_TABLE_H
+#define WARREN_CLI_TABLE_H
+
+#include <stdbool.h>
+
+#include "common/base/bytes.h"
+
+enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BLUE, COLOUR_GREY };
+
+struct table;
+
+/* titles is NULL-terminated; every row has as many cells. */
+struct table *table_create(const char *const *titles);
+void table_destroy(struct table **t);
+/* Begins a row; cells are added from the left, missing ones stay empty. */
+void table_row(struct table *t);
+void table_cell(struct table *t, struct bytes text, enum colour colour);
+void table_cell_text(struct table *t, const char *text);
+size_t table_rows(const struct table *t);
+/* Columns are as wide as their widest cell; the last is cut to what is left of `width` (0: no
+ * limit). */
+void table_render(const struct table *t, unsigned width, bool colours, struct buffer *out);
+
+/* Adds text so that it cannot control a terminal: control characters and what is not UTF-8 become
+ * U+FFFD, line breaks and tabs a space. */
+void show_text(struct buffer *out, struct bytes text);
+/* As show_text, but line breaks stay. */
+void show_block(struct buffer *out, struct bytes text);
+void show_coloured(struct buffer *out, const char *text, enum colour colour, bool colours);
+/* Columns that shown text takes on a terminal. */
+unsigned show_width(struct bytes shown);
+
+#endif

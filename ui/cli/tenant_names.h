@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tenant_names.h: which tenants there are, as the gateway tells an admin.
+ */
+#ifndef WARREN_CLI_TENANT_NAMES_H
+#define WARREN_CLI_TENANT_NAMES_H
+
+#include "ui/cli/cli.h"
+
+struct tenant_names;
+/* NULL: the gateway cannot be asked, or refuses; e says why. */
+struct tenant_names *tenant_names_ask(struct cli *c, struct err *e) MUST_CHECK;
+void tenant_names_destroy(struct tenant_names **t);
+/* NULL-terminated. */
+const char *const *tenant_names_list(const struct tenant_names *t);
+/* A paused tenant's queues have no consumer on purpose. */
+bool tenant_names_is_paused(const struct tenant_names *t, const char *name);
+
+#endif

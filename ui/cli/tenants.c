@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tenants.c: tenants and their keys.
+ */
+#include <string.h>
+
+#include "common/base/own.h"
+#include "ui/cli/api.h"
+#include "ui/cli/body.h"
+#include "ui/cli/view.h"
+
+static const struct view_column tenant_columns[] = {
+        {"TENANT", "name", VIEW_TEXT},
+        {"RATE", "rate", VIEW_TEXT},
+        {"BURST", "burst", VIEW_TEXT},
+        {"MAX RUNNING", "max_running", VIEW_TEXT},
+        {"MAX PENDING", "max_pending", VIEW_TEXT},
+        {"WEIGHT", "weight", VIEW_TEXT},
+        {"PAUSED", "paused", VIEW_TEXT},
+        {"CREATED", "created_at", VIEW_AGE},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column tenant_fields[] = {
+        {"name", "name", VIEW_TEXT},
+        {"rate", "rate", VIEW_TEXT},
+        {"burst", "burst", VIEW_TEXT},
+        {"max running", "max_running", VIEW_TEXT},
+        {"max pending", "max_pending", VIEW_TEXT},
+        {"weight", "weight", VIEW_TEXT},
+        {"paused", "paused", VIEW_TEXT},
+        {"created", "created_at", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column secret_fields[] = {
+        {"key", "key", VIEW_TEXT},
+        {"exchange", "amqp.exchange", VIEW_TEXT},
+        {"AMQP login", "amqp.login", VIEW_TEXT},
+        {"AMQP password", "amqp.password", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column key_columns[] = {
+        {"KEY", "id", VIEW_TEXT},
+        {"SCOPES", "scopes", VIEW_TEXT},
+        {"CREATED", "created_at", VIEW_AGE},
+        {"EXPIRES", "expires", VIEW_AGE},
+        {"REVOKED", "revoked", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static void tenant_path(struct buffer *path, const char *name)
+{
+        buffer_add_text(path, "/api/v1/tenants");
+        if (name != NULL)
+                api_segment(path, name);
+}
+
+static void add_limits(const struct cli *c, struct buffer *body)
+{
+        body_add_text(body, "rate", cli_option(c, "rate"));
+        body_add_number_or_text(body, "burst", cli_option(c, "burst"));
+        body_add_number_or_text(body, "max_running", cli_option(c, "max-running"));
+        body_add_number_or_text(body, "max_pending", cli_option(c, "max-pending"));
+        body_add_number_or_text(body, "weight", cli_option(c, "weight"));
+}
+
+/* The tenant stands in "tenant", or is the answer itself. */
+static enum exit_code show_tenant(const struct cli *c, const struct http_reply *reply)
+{
+        struct scan_value answer = api_value(reply), tenant;
+        AUTO_BUFFER out = {0};
+
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply->body));
+        if (!view_find(answer, "tenant", &tenant) || tenant.kind != SCAN_OBJECT)
+                tenant = answer;
+        view_fields(tenant_fields, tenant, clock_wall(), c->colours, &out);
+        view_fields(secret_fields, answer, clock_wall(), c->colours, &out);
+        if (view_find(answer, "key", &tenant))
+                buffer_add_text(&out, "The key is shown this once; it is not kept.\n");
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code command_tenant_add(struct cli *c)
+{
+        AUTO_BUFFER body = {0};
+        AUTO_REPLY reply = {0};
+
+        body_begin(&body);
+        body_add_text(&body, "name", cli_word(c, 0));
+        add_limits(c, &body);
+        if (cli_has(c, "amqp-login"))
+                body_add_json(&body, "amqp_login", bytes_of_text("true"));
+        body_end(&body);
+        enum exit_code code =
+                api_send(c, API_ADMIN, "POST", "/api/v1/tenants", buffer_bytes(&body), &reply);
+        return code == EXIT_DONE ? show_tenant(c, &reply) : code;
+}
+
+/* The table of an answer's array `member`. */
+static enum exit_code show_list(const struct cli *c, const struct http_reply *reply,
+                                const char *member, const struct view_column *columns)
+{
+        struct scan_value list;
+        struct scan_item item;
+        AUTO_BUFFER out = {0};
+        AUTO(table) t = view_table(columns);
+
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply->body));
+        if (view_find(api_value(reply), member, &list)) {
+                for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
+                        view_row(t, columns, item.value, clock_wall());
+        }
+        table_render(t, c->width, c->colours, &out);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code command_tenant_list(struct cli *c)
+{
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_get(c, API_ADMIN, "/api/v1/tenants", &reply);
+
+        return code == EXIT_DONE ? show_list(c, &reply, "tenants", tenant_columns) : code;
+}
+
+enum exit_code command_tenant_show(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+
+        tenant_path(&path, cli_word(c, 0));
+        enum exit_code code = api_get(c, API_ADMIN, path.data, &reply);
+        return code == EXIT_DONE ? show_tenant(c, &reply) : code;
+}
+
+enum exit_code command_tenant_set(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER body = {0};
+        AUTO_REPLY reply = {0};
+
+        body_begin(&body);
+        add_limits(c, &body);
+        if (body.length == 1)
+                return cli_fail(c, EXIT_USAGE, "nothing to set; see 'warren tenant set --help'");
+        body_end(&body);
+        tenant_path(&path, cli_word(c, 0));
+        enum exit_code code =
+                api_send(c, API_ADMIN, "PATCH", path.data, buffer_bytes(&body), &reply);
+        return code == EXIT_DONE ? show_tenant(c, &reply) : code;
+}
+
+/* For a DELETE, whose answer is empty. */
+static enum exit_code delete_path(struct cli *c, const char *path, const char *what,
+                                  const char *name)
+{
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_send(c, API_ADMIN, "DELETE", path, (struct bytes){0}, &reply);
+
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json) {
+                buffer_printf(&out, "{\"deleted\":");
+                buffer_add_json_string(&out, bytes_of_text(name));
+                buffer_add_text(&out, "}\n");
+        } else {
+                buffer_printf(&out, "%s ", what);
+                show_text(&out, bytes_of_text(name));
+                buffer_add_text(&out, " is gone\n");
+        }
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code command_tenant_rm(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+
+        tenant_path(&path, cli_word(c, 0));
+        return delete_path(c, path.data, "tenant", cli_word(c, 0));
+}
+
+static void key_path(struct buffer *path, const char *tenant)
+{
+        tenant_path(path, tenant);
+        buffer_add_text(path, "/keys");
+}
+
+/* "submit,read" as an array. */
+static void add_scopes(struct buffer *body, const char *scopes)
+{
+        AUTO_BUFFER array = {0};
+
+        if (scopes == NULL)
+                return;
+        buffer_add_char(&array, '[');
+        for (const char *at = scopes; *at != '\0';) {
+                size_t length = strcspn(at, ",");
+                if (array.length > 1)
+                        buffer_add_char(&array, ',');
+                buffer_add_json_string(&array, bytes_of(at, length));
+                at += length;
+                at += *at == ',';
+        }
+        buffer_add_char(&array, ']');
+        body_add_json(body, "scopes", buffer_bytes(&array));
+}
+
+enum exit_code command_key_add(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER body = {0};
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+
+        key_path(&path, cli_word(c, 0));
+        body_begin(&body);
+        add_scopes(&body, cli_option(c, "scopes"));
+        body_add_text(&body, "expires", cli_option(c, "expires"));
+        body_end(&body);
+        enum exit_code code =
+                api_send(c, API_ADMIN, "POST", path.data, buffer_bytes(&body), &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply.body));
+        view_add(api_value(&reply), "key", &out);
+        buffer_add_char(&out, '\n');
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code command_key_list(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+
+        key_path(&path, cli_word(c, 0));
+        enum exit_code code = api_get(c, API_ADMIN, path.data, &reply);
+        return code == EXIT_DONE ? show_list(c, &reply, "keys", key_columns) : code;
+}
+
+enum exit_code command_key_rm(struct cli *c)
+{
+        AUTO_BUFFER path = {0};
+
+        key_path(&path, cli_word(c, 0));
+        api_segment(&path, cli_word(c, 1));
+        return delete_path(c, path.data, "key", cli_word(c, 1));
+}

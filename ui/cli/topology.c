@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * topology.c: `warren topology`: declaring what Warren needs in its vhost, printing it, checking
+ * it.
+ */
+#include "common/topology/topology.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/base/config.h"
+#include "common/base/own.h"
+#include "ui/cli/api.h"
+#include "ui/cli/broker.h"
+#include "ui/cli/tenant_names.h"
+#include "ui/cli/view.h"
+
+static int read_settings(const struct cli *c, struct topology_settings *s, struct err *e)
+{
+        const char *bytes = cli_option(c, "events-max-bytes");
+        const char *age = cli_option(c, "events-max-age");
+
+        if (bytes != NULL && size_parse(bytes, &s->events_max_bytes, e) < 0)
+                return err_wrap(e, "--events-max-bytes");
+        if (age != NULL && duration_parse(age, &s->events_max_age, e) < 0)
+                return err_wrap(e, "--events-max-age");
+        return 0;
+}
+
+static int put_accounts(const struct cli *c, const char *folder, struct err *e)
+{
+        AUTO(http_client) management = broker_management(c, e);
+        AUTO_FREE char *vhost = broker_vhost(c);
+
+        if (management == NULL)
+                return -1;
+        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+                return err_set_errno(e, "%s", folder);
+        return topology_put_accounts(management, vhost, folder, e);
+}
+
+static enum exit_code tell_applied(const struct cli *c, const char *folder)
+{
+        AUTO_BUFFER out = {0};
+
+        if (c->json)
+                return cli_print_json(c, bytes_of_text("{\"applied\":true}"));
+        buffer_add_text(&out, "the topology is there");
+        if (folder != NULL)
+                buffer_printf(&out, ", and the accounts; their passwords are in %s", folder);
+        buffer_add_char(&out, '\n');
+        return cli_print(c, buffer_bytes(&out));
+}
+
+/* What the user did not set is usage. */
+static enum exit_code fail(const struct cli *c, const struct err *e)
+{
+        return e->code == ERR_INVALID ? cli_fail(c, EXIT_USAGE, "%s", e->text) : cli_fail_err(c, e);
+}
+
+enum exit_code command_topology_apply(struct cli *c)
+{
+        struct err e = {0};
+        struct topology_settings settings = {0};
+        const char *folder = cli_option(c, "accounts");
+
+        if (read_settings(c, &settings, &e) < 0)
+                return fail(c, &e);
+        AUTO(broker_link) l = broker_link_create(c, &e);
+        if (l == NULL || topology_apply(broker_link_get(l), &settings, &e) < 0)
+                return fail(c, &e);
+        if (folder != NULL && put_accounts(c, folder, &e) < 0)
+                return fail(c, &e);
+        return tell_applied(c, folder);
+}
+
+enum exit_code command_topology_export(struct cli *c)
+{
+        struct err e = {0};
+        struct topology_settings settings = {0};
+
+        if (read_settings(c, &settings, &e) < 0)
+                return fail(c, &e);
+        AUTO_FREE char *text = topology_definitions_text(&settings);
+        return cli_print(c, bytes_of_text(text));
+}
+
+struct findings {
+        struct table *table;
+        struct buffer json; /* elements, with commas */
+        unsigned count;
+};
+
+static void on_finding(void *owner, const char *subject, const char *problem, const char *remedy)
+{
+        struct findings *f = owner;
+
+        f->count++;
+        table_row(f->table);
+        table_cell_text(f->table, subject);
+        table_cell(f->table, bytes_of_text(problem), COLOUR_RED);
+        table_cell_text(f->table, remedy);
+        buffer_add_text(&f->json, f->json.length == 0 ? "{\"subject\":" : ",{\"subject\":");
+        buffer_add_json_string(&f->json, bytes_of_text(subject));
+        buffer_add_text(&f->json, ",\"problem\":");
+        buffer_add_json_string(&f->json, bytes_of_text(problem));
+        buffer_add_text(&f->json, ",\"remedy\":");
+        buffer_add_json_string(&f->json, bytes_of_text(remedy));
+        buffer_add_char(&f->json, '}');
+}
+
+static enum exit_code tell_findings(const struct cli *c, const struct findings *f)
+{
+        AUTO_BUFFER out = {0};
+        enum exit_code code;
+
+        if (c->json) {
+                buffer_printf(&out, "{\"whole\":%s,\"findings\":[",
+                              f->count == 0 ? "true" : "false");
+                buffer_add(&out, f->json.data, f->json.length);
+                buffer_add_text(&out, "]}\n");
+        } else if (f->count == 0) {
+                buffer_add_text(&out, "the topology is whole\n");
+        } else {
+                table_render(f->table, 0, c->colours, &out);
+        }
+        code = cli_print(c, buffer_bytes(&out));
+        return code == EXIT_DONE && f->count > 0 ? EXIT_JOB_FAILED : code;
+}
+
+/* The parts of tenants are checked when the gateway says which there are. */
+static int check(struct cli *c, const struct topology_settings *s, struct findings *f,
+                 struct err *e)
+{
+        struct err unknown = {0};
+        AUTO(http_client) management = broker_management(c, e);
+        AUTO_FREE char *vhost = broker_vhost(c);
+        AUTO(tenant_names) tenants = tenant_names_ask(c, &unknown);
+
+        if (management == NULL)
+                return -1;
+        return topology_check(management, vhost, s,
+                              tenants == NULL ? NULL : tenant_names_list(tenants), on_finding, f,
+                              e);
+}
+
+enum exit_code command_topology_check(struct cli *c)
+{
+        static const char *const titles[] = {"WHAT", "PROBLEM", "WHAT TO DO", NULL};
+        struct err e = {0};
+        struct topology_settings settings = {0};
+        AUTO(table) t = table_create(titles);
+        struct findings f = {.table = t};
+
+        int failed = read_settings(c, &settings, &e);
+        if (failed == 0)
+                failed = check(c, &settings, &f, &e);
+        enum exit_code code = failed < 0 ? fail(c, &e) : tell_findings(c, &f);
+        buffer_fini(&f.json);
+        return code;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * view.c: showing members of answers.
+ */
+#include "ui/cli/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/own.h"
+
+enum { PATH_SIZE = 64, COLUMNS_MAX = 16 };
+
+bool view_find(struct scan_value object, const char *path, struct scan_value *out)
+{
+        char name[PATH_SIZE];
+
+        *out = object;
+        for (const char *at = path; *at != '\0';) {
+                size_t length = strcspn(at, ".");
+                if (bytes_to_text(bytes_of(at, length), name, sizeof(name)) < 0 ||
+                    !scan_find(*out, name, out))
+                        return false;
+                at += length;
+                at += *at == '.';
+        }
+        return true;
+}
+
+bool view_add(struct scan_value object, const char *path, struct buffer *out)
+{
+        struct scan_value v;
+
+        if (!view_find(object, path, &v) || v.kind == SCAN_NULL)
+                return false;
+        if (v.kind == SCAN_STRING)
+                scan_string(v, out);
+        else
+                buffer_add(out, v.raw.data, v.raw.length);
+        return true;
+}
+
+int64_t view_int(struct scan_value object, const char *path)
+{
+        struct scan_value v;
+        int64_t value;
+
+        if (!view_find(object, path, &v) || !scan_int(v, &value))
+                return -1;
+        return value;
+}
+
+bool view_is(struct scan_value object, const char *path, const char *text)
+{
+        AUTO_BUFFER value = {0};
+
+        return view_add(object, path, &value) && bytes_equal_text(buffer_bytes(&value), text);
+}
+
+bool view_is_true(struct scan_value object, const char *path)
+{
+        struct scan_value v;
+
+        return view_find(object, path, &v) && v.kind == SCAN_TRUE;
+}
+
+void view_add_span(msec span, struct buffer *out)
+{
+        long long value = span;
+
+        if (value < MSEC_SECOND)
+                buffer_printf(out, "%lldms", value);
+        else if (value < (msec)100 * MSEC_SECOND)
+                buffer_printf(out, "%llds", value / MSEC_SECOND);
+        else if (value < (msec)100 * MSEC_MINUTE)
+                buffer_printf(out, "%lldm", value / MSEC_MINUTE);
+        else if (value < (msec)48 * MSEC_HOUR)
+                buffer_printf(out, "%lldh", value / MSEC_HOUR);
+        else
+                buffer_printf(out, "%lldd", value / MSEC_DAY);
+}
+
+void view_add_age(struct scan_value object, const char *path, msec now, struct buffer *out)
+{
+        AUTO_BUFFER text = {0};
+        msec at;
+
+        if (!view_add(object, path, &text))
+                return;
+        if (time_parse(text.data, &at, NULL) < 0) {
+                buffer_add(out, text.data, text.length);
+        } else if (at > now) {
+                buffer_add_text(out, "in ");
+                view_add_span(at - now, out);
+        } else {
+                view_add_span(now - at, out);
+                buffer_add_text(out, " ago");
+        }
+}
+
+enum colour view_status_colour(struct bytes status)
+{
+        static const struct {
+                const char *word;
+                enum colour colour;
+        } colours[] = {
+                {"completed", COLOUR_GREEN}, {"running", COLOUR_BLUE},   {"failed", COLOUR_YELLOW},
+                {"dead", COLOUR_RED},        {"cancelled", COLOUR_GREY}, {"scheduled", COLOUR_GREY},
+                {"replayed", COLOUR_GREEN},  {"discarded", COLOUR_GREY},
+        };
+
+        for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
+                if (bytes_equal_text(status, colours[i].word))
+                        return colours[i].colour;
+        }
+        return COLOUR_NONE;
+}
+
+bool view_job_has_ended(struct scan_value job)
+{
+        return view_is(job, "status", "completed") || view_is(job, "status", "dead") ||
+               view_is(job, "status", "cancelled");
+}
+
+static void add_by_kind(const struct view_column *column, struct scan_value item, msec now,
+                        struct buffer *out)
+{
+        int64_t span;
+
+        switch (column->kind) {
+        case VIEW_AGE:
+                view_add_age(item, column->path, now, out);
+                break;
+        case VIEW_SPAN:
+                span = view_int(item, column->path);
+                if (span >= 0)
+                        view_add_span(span, out);
+                break;
+        case VIEW_TEXT:
+        case VIEW_STATUS:
+                view_add(item, column->path, out);
+                break;
+        }
+}
+
+struct table *view_table(const struct view_column *columns)
+{
+        const char *titles[COLUMNS_MAX + 1] = {NULL};
+
+        for (size_t i = 0; columns[i].title != NULL && i < COLUMNS_MAX; i++)
+                titles[i] = columns[i].title;
+        return table_create(titles);
+}
+
+void view_row(struct table *t, const struct view_column *columns, struct scan_value item, msec now)
+{
+        table_row(t);
+        for (const struct view_column *c = columns; c->title != NULL; c++) {
+                AUTO_BUFFER text = {0};
+                add_by_kind(c, item, now, &text);
+                struct bytes shown = buffer_bytes(&text);
+                table_cell(t, shown,
+                           c->kind == VIEW_STATUS ? view_status_colour(shown) : COLOUR_NONE);
+        }
+}
+
+void view_fields(const struct view_column *columns, struct scan_value item, msec now, bool colours,
+                 struct buffer *out)
+{
+        for (const struct view_column *c = columns; c->title != NULL; c++) {
+                AUTO_BUFFER text = {0};
+                AUTO_BUFFER title = {0};
+
+                add_by_kind(c, item, now, &text);
+                if (text.length == 0)
+                        continue;
+                buffer_printf(&title, "%-14s", c->title);
+                show_coloured(out, title.data, COLOUR_GREY, colours);
+                if (c->kind == VIEW_STATUS)
+                        show_coloured(out, text.data, view_status_colour(buffer_bytes(&text)),
+                                      colours);
+                else
+                        show_block(out, buffer_bytes(&text));
+                buffer_add_char(out, '\n');
+        }
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * view.h: members of an answer as text for people. Answers are walked where they are: parsing and
+ * printing payloads again would change them. Pure.
+ */
+#ifndef WARREN_CLI_VIEW_H
+#define WARREN_CLI_VIEW_H
+
+#include <stdbool.h>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/json_scan.h"
+#include "ui/cli/table.h"
+
+/* "progress.value": a member of a member. */
+bool view_find(struct scan_value object, const char *path, struct scan_value *out);
+/* Adds the member as text: a string without quotes, anything else as it is written; nothing when it
+ * is absent or null. False then. */
+bool view_add(struct scan_value object, const char *path, struct buffer *out);
+/* -1 when it is absent or no integer. */
+int64_t view_int(struct scan_value object, const char *path);
+bool view_is(struct scan_value object, const char *path, const char *text);
+bool view_is_true(struct scan_value object, const char *path);
+
+/* "12s ago", "in 5m": an RFC 3339 time against now. */
+void view_add_age(struct scan_value object, const char *path, msec now, struct buffer *out);
+/* A whole duration of at most two digits of the largest fitting unit: "850ms", "12s", "3m", "2h".
+ */
+void view_add_span(msec span, struct buffer *out);
+
+enum colour view_status_colour(struct bytes status);
+bool view_job_has_ended(struct scan_value job);
+
+enum view_kind { VIEW_TEXT, VIEW_AGE, VIEW_SPAN, VIEW_STATUS };
+
+struct view_column {
+        const char *title; /* NULL ends the list */
+        const char *path;
+        enum view_kind kind;
+};
+
+/* One row for each element of the array. */
+struct table *view_table(const struct view_column *columns);
+void view_row(struct table *t, const struct view_column *columns, struct scan_value item, msec now);
+/* "title  value" lines of an object; absent members are left out. */
+void view_fields(const struct view_column *columns, struct scan_value item, msec now, bool colours,
+                 struct buffer *out);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watch.c: following one job, or all, by asking again and again. On a terminal the picture is drawn
+ * anew; elsewhere each change is a line.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/base/uuid.h"
+#include "ui/cli/jobs.h"
+
+enum { PAUSE_MS = 500, SEEN_MAX = 10000 };
+#define RECENT_PATH "/api/v1/jobs?limit=100"
+#define CLEAR_SCREEN "\x1b[H\x1b[2J"
+
+static volatile sig_atomic_t interrupted; /* the stop flag */
+
+static void on_interrupt(int number)
+{
+        (void)number;
+        interrupted = 1;
+}
+
+static void catch_interrupt(void)
+{
+        struct sigaction action = {.sa_handler = on_interrupt};
+
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+}
+
+/* The state of a job as last told: its change is what makes a line. */
+static void add_state(struct scan_value job, struct buffer *out)
+{
+        static const char *const paths[] = {"status", "run", "attempt", "progress.value", "worker"};
+
+        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+                buffer_add_char(out, ' ');
+                view_add(job, paths[i], out);
+        }
+}
+
+static void add_line(const struct cli *c, struct scan_value job, struct buffer *out)
+{
+        char now[TIME_TEXT_SIZE];
+        static const char *const paths[] = {"id", "tenant", "type"};
+        AUTO_BUFFER text = {0};
+
+        if (c->json) {
+                buffer_add(out, job.raw.data, job.raw.length);
+                buffer_add_char(out, '\n');
+                return;
+        }
+        buffer_printf(out, "%s", time_format(clock_wall(), now));
+        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+                buffer_add_text(&text, "  ");
+                view_add(job, paths[i], &text);
+        }
+        buffer_add_text(&text, "  ");
+        view_add(job, "status", &text);
+        buffer_add_text(&text, "  try ");
+        view_add(job, "attempt", &text);
+        if (view_int(job, "progress.value") >= 0 || view_is_true(job, "progress.value")) {
+                buffer_add_text(&text, "  ");
+                view_add(job, "progress.value", &text);
+        }
+        if (view_is(job, "status", "failed") || view_is(job, "status", "dead")) {
+                buffer_add_text(&text, "  ");
+                view_add(job, "error", &text);
+        }
+        show_text(out, buffer_bytes(&text));
+        buffer_add_char(out, '\n');
+}
+
+/* Draws over the last picture. */
+static enum exit_code draw(const struct cli *c, const struct buffer *picture)
+{
+        AUTO_BUFFER out = {0};
+
+        buffer_add_text(&out, CLEAR_SCREEN);
+        buffer_add(&out, picture->data, picture->length);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+static enum exit_code tell_job(const struct cli *c, struct scan_value job, struct buffer *last)
+{
+        AUTO_BUFFER state = {0};
+        AUTO_BUFFER out = {0};
+
+        if (c->terminal && !c->json) {
+                job_show(job, c->colours, &out);
+                return draw(c, &out);
+        }
+        add_state(job, &state);
+        if (bytes_equal(buffer_bytes(&state), buffer_bytes(last)))
+                return EXIT_DONE;
+        buffer_clear(last);
+        buffer_add(last, state.data, state.length);
+        add_line(c, job, &out);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+static enum exit_code watch_one(struct cli *c, const char *id)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_BUFFER last = {0};
+
+        job_path(&path, id);
+        while (!interrupted) {
+                AUTO_REPLY reply = {0};
+                enum exit_code code = api_get(c, API_USER, path.data, &reply);
+                if (code == EXIT_DONE)
+                        code = tell_job(c, api_value(&reply), &last);
+                if (code != EXIT_DONE)
+                        return code;
+                if (view_job_has_ended(api_value(&reply)))
+                        return job_verdict(api_value(&reply));
+                poll(NULL, 0, PAUSE_MS);
+        }
+        return EXIT_DONE;
+}
+
+/* What was last told of each job. */
+struct seen {
+        char id[UUID_SIZE];
+        char *state;
+        UT_hash_handle hh;
+};
+
+static void forget(struct seen **all)
+{
+        struct seen *at, *next;
+
+        HASH_ITER (hh, *all, at, next) {
+                HASH_DEL(*all, at);
+                free(at->state);
+                free(at);
+        }
+}
+
+/* True when it is new or its state differs; remembers it. */
+static bool has_changed(struct seen **all, struct scan_value job)
+{
+        char id[UUID_SIZE];
+        struct seen *known = NULL;
+        AUTO_BUFFER text = {0};
+        AUTO_BUFFER state = {0};
+
+        view_add(job, "id", &text);
+        if (!uuid_parse(buffer_bytes(&text), id))
+                return false;
+        add_state(job, &state);
+        HASH_FIND_STR(*all, id, known);
+        if (known != NULL && strcmp(known->state, state.data) == 0)
+                return false;
+        if (known == NULL) {
+                known = xcalloc(1, sizeof(*known));
+                memcpy(known->id, id, sizeof(id));
+                HASH_ADD_STR(*all, id, known);
+        }
+        free(known->state);
+        known->state = buffer_take(&state);
+        return true;
+}
+
+/* Answers list the newest first; lines go in time's order. */
+static enum exit_code tell_changes(const struct cli *c, struct scan_value jobs, struct seen **all)
+{
+        struct scan_item item;
+        AUTO_BUFFER out = {0};
+
+        for (struct scan_cursor at = scan_items(jobs); scan_next(&at, &item);) {
+                AUTO_BUFFER line = {0};
+                if (!has_changed(all, item.value))
+                        continue;
+                add_line(c, item.value, &line);
+                buffer_add(&line, out.data, out.length);
+                buffer_clear(&out);
+                buffer_add(&out, line.data, line.length);
+        }
+        if (HASH_COUNT(*all) > SEEN_MAX)
+                forget(all);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+static enum exit_code draw_recent(const struct cli *c, struct scan_value jobs)
+{
+        struct scan_item item;
+        char now[TIME_TEXT_SIZE];
+        AUTO_BUFFER out = {0};
+        AUTO(table) t = view_table(job_columns);
+
+        for (struct scan_cursor at = scan_items(jobs); table_rows(t) < 20 && scan_next(&at, &item);)
+                view_row(t, job_columns, item.value, clock_wall());
+        buffer_printf(&out, "newest jobs at %s; Ctrl-C ends\n\n", time_format(clock_wall(), now));
+        table_render(t, c->width, c->colours, &out);
+        return draw(c, &out);
+}
+
+static enum exit_code watch_step(struct cli *c, struct seen **all)
+{
+        struct scan_value jobs;
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_get(c, API_USER, RECENT_PATH, &reply);
+
+        if (code != EXIT_DONE || !view_find(api_value(&reply), "jobs", &jobs))
+                return code;
+        return c->terminal && !c->json ? draw_recent(c, jobs) : tell_changes(c, jobs, all);
+}
+
+enum exit_code command_watch(struct cli *c)
+{
+        struct seen *all = NULL;
+        enum exit_code code = EXIT_DONE;
+
+        catch_interrupt();
+        if (cli_word(c, 0) != NULL)
+                return watch_one(c, cli_word(c, 0));
+        while (!interrupted && code == EXIT_DONE) {
+                code = watch_step(c, &all);
+                if (code == EXIT_DONE)
+                        poll(NULL, 0, PAUSE_MS);
+        }
+        forget(&all);
+        return code;
+}
