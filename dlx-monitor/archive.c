@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -286,18 +285,4 @@ int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t 
         result = finish_locked(a, result, e);
         pthread_mutex_unlock(&a->mutex);
         return result;
-}
-
-int archive_backup(const char *path, const char *file, struct err *e)
-{
-        if (access(path, R_OK) != 0)
-                return err_set_errno(e, "%s", path);
-        AUTO_DB *db = db_open(path, DB_READ_ONLY, e);
-        if (db == NULL)
-                return -1;
-        AUTO_STATEMENT *s = db_prepare(db, "VACUUM INTO ?", e);
-        if (s == NULL)
-                return -1;
-        db_bind_text(s, 1, file);
-        return db_run(s, e) == 0 ? 0 : err_wrap(e, "backup to %s", file);
 }

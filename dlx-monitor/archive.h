@@ -42,7 +42,4 @@ int archive_end_replay(struct archive *a, const char *letter, msec now, struct e
 int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
                           struct err *e) MUST_CHECK;
 
-/* Copies the archive at `path` into a new file, while it may be in use. */
-int archive_backup(const char *path, const char *file, struct err *e) MUST_CHECK;
-
 #endif

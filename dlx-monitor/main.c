@@ -7,7 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/own.h"
-#include "dlx-monitor/archive.h"
+#include "common/db/db.h"
 #include "dlx-monitor/monitor.h"
 
 static int run(const struct dlx_monitor_settings *settings, struct err *e)
@@ -23,7 +23,7 @@ static int back_up(int argc, char **argv, struct err *e)
                 fprintf(stderr, "usage: warren-dlx-monitor backup ARCHIVE FILE\n");
                 return 2;
         }
-        return archive_backup(argv[2], argv[3], e);
+        return db_backup(argv[2], argv[3], e);
 }
 
 static int serve(int argc, char **argv, struct err *e)

@@ -149,3 +149,17 @@ void db_text(sqlite3_stmt *s, int column, char *out, size_t size)
                 memcpy(out, b.data, length);
         out[length] = '\0';
 }
+
+int db_backup(const char *path, const char *file, struct err *e)
+{
+        AUTO_DB *db = db_open(path, DB_READ_ONLY, e);
+
+        /* Under query_only VACUUM INTO is refused too, though it writes to another file. */
+        if (db == NULL || db_exec(db, "PRAGMA query_only = OFF", e) != 0)
+                return -1;
+        AUTO_STATEMENT *s = db_prepare(db, "VACUUM INTO ?", e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, file);
+        return db_run(s, e) == 0 ? 0 : err_wrap(e, "backup to %s", file);
+}

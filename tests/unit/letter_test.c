@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * letter_test.c: what messages of `dead` and `unroutable` are worth; the body of a replay request.
+ */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dlx-monitor/edit.h"
+#include "dlx-monitor/letter.h"
+
+#define ID "01902f5e-7b1a-7000-8000-000000000001"
+#define BURIAL "01902f5e-7b1a-7000-8000-00000000000b"
+#define NOW ((msec)1732250000000)
+
+static void fill(struct message *m, const char *exchange, const char *key, const char *user)
+{
+        memset(m, 0, sizeof(*m));
+        m->exchange = bytes_of_text(exchange);
+        m->routing_key = bytes_of_text(key);
+        m->user_id = bytes_of_text(user);
+        m->message_id = bytes_of_text(ID);
+        m->type = bytes_of_text("send_email");
+        m->content_type = bytes_of_text("application/json");
+        m->delivery_mode = 2;
+        m->body = bytes_of_text("{}");
+}
+
+static void messages_become_letters(void **state)
+{
+        static const struct {
+                const char *exchange, *key, *user, *reason, *message_id, *body;
+                enum letter_source source;
+                bool want_own_id; /* the job is the one the message names */
+                const char *want_tenant;
+                enum reason want_reason;
+                int64_t want_attempt;
+                bool want_announce, want_by_content;
+        } rows[] = {
+                {"dead", "acme.high", "warren-consumer", "exhausted", ID, "{}", FROM_DEAD, true,
+                 "acme", REASON_EXHAUSTED, 4, false, false},
+                {"dead", "acme.high", "warren-consumer", "malformed", ID, "{", FROM_DEAD, true,
+                 "acme", REASON_MALFORMED, 4, false, false},
+                {"dead", "acme.high", "warren-consumer", NULL, ID, "{}", FROM_DEAD, true, "acme",
+                 REASON_DELIVERY_LIMIT, 5, false, false},
+                {"dead", "acme.high", NULL, "exhausted", ID, "{}", FROM_DEAD, true, "acme",
+                 REASON_DELIVERY_LIMIT, 1, false, false},
+                {"dead", "acme.high", NULL, NULL, ID, "{", FROM_DEAD, false, "acme",
+                 REASON_DELIVERY_LIMIT, 1, false, true},
+                {"jobs.acme", "bogus", NULL, NULL, ID, "{}", FROM_UNROUTABLE, true, "acme",
+                 REASON_UNROUTABLE, 1, true, true},
+                {"jobs.acme", "bogus", NULL, NULL, "x", "{}", FROM_UNROUTABLE, false, "acme",
+                 REASON_UNROUTABLE, 1, true, true},
+                {"jobs.acme", "bogus", NULL, NULL, ID, "{", FROM_UNROUTABLE, false, "acme",
+                 REASON_UNROUTABLE, 1, true, true},
+                {"due", "acme.high", "warren-consumer", NULL, ID, "{}", FROM_UNROUTABLE, true,
+                 "acme", REASON_UNROUTABLE, 5, true, true},
+                {"elsewhere", "k", NULL, NULL, ID, "{}", FROM_UNROUTABLE, false, "",
+                 REASON_UNROUTABLE, 1, false, true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                char parsed[UUID_SIZE];
+                struct message m;
+                struct letter l;
+                fill(&m, rows[i].exchange, rows[i].key, rows[i].user);
+                m.message_id = bytes_of_text(rows[i].message_id);
+                m.body = bytes_of_text(rows[i].body);
+                message_add_int(&m, "x-attempt", 4);
+                if (rows[i].reason != NULL) {
+                        message_add_text(&m, "x-reason", bytes_of_text(rows[i].reason));
+                        message_add_text(&m, "x-burial", bytes_of_text(BURIAL));
+                }
+                letter_of_message(&m, rows[i].source, NOW, &l);
+                assert_true(uuid_parse(bytes_of_text(l.id), parsed));
+                assert_true(uuid_parse(bytes_of_text(l.job_id), parsed));
+                assert_int_equal(strcmp(l.job_id, ID) == 0, rows[i].want_own_id);
+                if (!rows[i].want_own_id)
+                        assert_string_equal(l.claimed_id, rows[i].message_id);
+                assert_string_equal(l.tenant, rows[i].want_tenant);
+                assert_int_equal(l.reason, rows[i].want_reason);
+                assert_int_equal(l.attempt, rows[i].want_attempt);
+                assert_int_equal(l.announce, rows[i].want_announce);
+                assert_int_equal(l.by_content, rows[i].want_by_content);
+                if (rows[i].source == FROM_UNROUTABLE)
+                        assert_true(l.error.length > 0);
+        }
+}
+
+static void a_redelivery_is_the_same_burial(void **state)
+{
+        struct message first, again, other;
+        struct letter a, b, c;
+
+        (void)state;
+        fill(&first, "jobs.acme", "bogus", NULL);
+        again = first;
+        message_add_int(&again, "x-delivery-count", 1);
+        other = first;
+        other.body = bytes_of_text("[]");
+        letter_of_message(&first, FROM_UNROUTABLE, NOW, &a);
+        letter_of_message(&again, FROM_UNROUTABLE, NOW + 5, &b);
+        letter_of_message(&other, FROM_UNROUTABLE, NOW, &c);
+        assert_string_equal(a.burial, b.burial);
+        assert_string_not_equal(a.burial, c.burial);
+}
+
+static void the_longest_burial_name_fits(void **state)
+{
+        struct message m;
+        struct letter l;
+
+        (void)state;
+        fill(&m, "dead", "abcdefghijklmnopqrstuvwxyz012345.critical", "warren-gateway");
+        message_add_int(&m, "x-run", INT64_MAX);
+        message_add_int(&m, "x-attempt", INT64_MAX);
+        letter_of_message(&m, FROM_DEAD, NOW, &l);
+        assert_int_equal(memcmp(l.burial, "broker:", 7), 0);
+        assert_int_equal(strlen(strrchr(l.burial, '/')), 17);
+}
+
+static void numbers_do_not_split_a_group(void **state)
+{
+        static const struct {
+                const char *a, *b;
+                bool want_same;
+        } rows[] = {
+                {"timeout after 30 s", "timeout after 31 s", true},
+                {"no user 0190-ab12", "no user 77ff-9", true},
+                {"port 5672 refused", "port 5672 closed", false},
+                {"first line\nat 1", "first line\nelsewhere", true},
+                {"", "", true},
+                {"a1b2", "zz9", true},
+                {"abc", "abd", false},
+        };
+        char a[LETTER_GROUP_SIZE], b[LETTER_GROUP_SIZE];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                letter_group("t", REASON_EXHAUSTED, bytes_of_text(rows[i].a), a);
+                letter_group("t", REASON_EXHAUSTED, bytes_of_text(rows[i].b), b);
+                assert_int_equal(strcmp(a, b) == 0, rows[i].want_same);
+                letter_group("other", REASON_EXHAUSTED, bytes_of_text(rows[i].a), b);
+                assert_string_not_equal(a, b);
+        }
+}
+
+static void edits_are_read(void **state)
+{
+        static const struct {
+                const char *body;
+                int want; /* status of the refusal; 0: taken */
+                const char *want_pointer, *want_payload, *want_type;
+                int want_priority;
+        } rows[] = {
+                {"", 0, NULL, NULL, NULL, -1},
+                {"{}", 0, NULL, NULL, NULL, -1},
+                {"{\"payload\": {\"a\":1.10} }", 0, NULL, "{\"a\":1.10}", NULL, -1},
+                {"{\"payload\":null}", 0, NULL, "null", NULL, -1},
+                {"{\"type\":\"other\",\"priority\":\"high\"}", 0, NULL, NULL, "other",
+                 PRIORITY_HIGH},
+                {"{\"priority\":0}", 0, NULL, NULL, NULL, PRIORITY_LOW},
+                {"{\"priority\":4}", 422, "/priority", NULL, NULL, -1},
+                {"{\"priority\":\"long\"}", 422, "/priority", NULL, NULL, -1},
+                {"{\"priority\":1.0}", 422, "/priority", NULL, NULL, -1},
+                {"{\"type\":\"Other\"}", 422, "/type", NULL, NULL, -1},
+                {"{\"type\":5}", 422, "/type", NULL, NULL, -1},
+                {"{\"tenant\":\"x\"}", 422, "/tenant", NULL, NULL, -1},
+                {"[]", 422, "", NULL, NULL, -1},
+                {"{\"payload\":", 400, NULL, NULL, NULL, -1},
+                {"{\"payload\":1,\"payload\":2}", 400, NULL, NULL, NULL, -1},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct scan_fault fault = {0};
+                struct edit edit;
+                int got = edit_parse(bytes_of_text(rows[i].body), &edit, &fault);
+                assert_int_equal(got, rows[i].want);
+                if (rows[i].want_pointer != NULL)
+                        assert_string_equal(fault.pointer, rows[i].want_pointer);
+                if (got != 0)
+                        continue;
+                assert_int_equal(edit.edit.priority, rows[i].want_priority);
+                assert_true(bytes_equal(edit.edit.payload, bytes_of_text(rows[i].want_payload)));
+                assert_int_equal(edit.edit.type != NULL, rows[i].want_type != NULL);
+                if (rows[i].want_type != NULL)
+                        assert_string_equal(edit.edit.type, rows[i].want_type);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(messages_become_letters),
+                cmocka_unit_test(a_redelivery_is_the_same_burial),
+                cmocka_unit_test(the_longest_burial_name_fits),
+                cmocka_unit_test(numbers_do_not_split_a_group),
+                cmocka_unit_test(edits_are_read),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
