@@ -22,19 +22,19 @@
         "\", \"grace\": \"200ms\"}"
 
 static const char all_plugins[] = ROGUE ", " BASIC;
-static const char all_types[] = TYPE("basic", "noop") ", " TYPE("basic", "echo") ", " TYPE(
-        "basic",
-        "sleep") ", " TYPE("basic",
-                           "fail") ", " TYPE("rogue",
-                                             "segv") ", " TYPE("rogue",
-                                                               "leaves") ", " TYPE("rogue",
-                                                                                   "spin") ","
-                                                                                           " " TYPE("rogue",
-                                                                                                    "waits") ", " TYPE("rogue",
-                                                                                                                       "stops_unasked") ", " TYPE("rogue", "no_outcome") ", " TYPE("rogue", "silent") ", " TYPE("rogue", "retry_after") ", " TYPE("rogue", "long_error") ", " TYPE("rogue", "results") ", " TYPE("rogue",
-                                                                                                                                                                                                                                                                                                                 "floods") ", " TYPE("rogue", "hog") ", " TYPE("rogue",
-                                                                                                                                                                                                                                                                                                                                                               "count") ", " TYPE("rogue", "descriptors") ", " TYPE("rogue",
-                                                                                                                                                                                                                                                                                                                                                                                                                    "shows");
+static const char all_types[] = TYPE("basic", "noop") ", " TYPE("basic", "echo") ", " TYPE("basic", "sleep") ", " TYPE("basic", "fail") ", " TYPE("rogue", "segv") ", " TYPE("rogue", "leaves") ", " TYPE(
+        "rogue",
+        "spin") ","
+                " " TYPE("rogue", "waits") ", " TYPE("rogue", "stops_unasked") ", " TYPE("rogue", "no_outcome") ", " TYPE("rogue", "silent") ", " TYPE("rogue", "retry_after") ", " TYPE(
+                        "rogue",
+                        "long_error") ", " TYPE("rogue",
+                                                "results") ", " TYPE("rogue",
+                                                                     "floods") ", " TYPE("rogue",
+                                                                                         "hog") ","
+                                                                                                " " TYPE("rogue", "count") ", " TYPE(
+                                                                                                        "rogue",
+                                                                                                        "descriptors") ", " TYPE("rogue",
+                                                                                                                                 "shows");
 
 static void ends_as_the_handler_says(void **state)
 {
@@ -46,28 +46,28 @@ static void ends_as_the_handler_says(void **state)
                 const char *error, *result; /* how they begin */
                 msec retry_after;
         } cases[] = {
-                {"noop", "{}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"echo", "{\"a\":1.10}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}",
+                {"noop", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"echo", "{\"a\":1.10}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}",
                  0},
-                {"sleep", "{\"ms\": 20}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"sleep", "{\"ms\": -1}", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "/ms must", "",
-                 0},
-                {"sleep", "7", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "the payload must", "",
+                {"sleep", "{\"ms\": 20}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"sleep", "{\"ms\": -1}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "/ms must",
+                 "", 0},
+                {"sleep", "7", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "the payload must", "",
                  0},
                 {"sleep", "{\"ms\": 60000}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
                  "no end within 200ms", "", 0},
-                {"fail", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as asked, attempt 2",
+                {"fail", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as asked, attempt 2",
                  "", 0},
-                {"fail", "{\"times\": 2}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as", "",
+                {"fail", "{\"times\": 2}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as", "",
                  0},
-                {"fail", "{\"times\": 1}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"fail", "{\"permanent\": true}", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR,
+                {"fail", "{\"times\": 1}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+                {"fail", "{\"permanent\": true}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR,
                  "failed as", "", 0},
-                {"fail", "{\"crash\": true}", 5000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                {"fail", "{\"crash\": true}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
                  "plugin basic: killed by SIGABRT", "", 0},
-                {"segv", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                {"segv", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
                  "plugin rogue: killed by SIGSEGV", "", 0},
-                {"leaves", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                {"leaves", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
                  "plugin rogue: exited with status 3", "", 0},
                 {"spin", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
                  "no end within 200ms: plugin rogue: killed by SIGKILL", "", 0},
@@ -76,18 +76,19 @@ static void ends_as_the_handler_says(void **state)
                 {"waits", "\"retry\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
                  "no end within 200ms: was told to end", "", 0},
                 {"waits", "\"done\"", 200, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"stops_unasked", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it stopped", "", 0},
-                {"no_outcome", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it returned", "", 0},
-                {"silent", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed without saying why",
-                 "", 0},
-                {"retry_after", "{}", 5000, OUTCOME_RETRY, ERROR_KIND_ERROR, "not \xEF\xBF\xBD now",
-                 "", 1234},
-                {"long_error", "{}", 5000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "eeee", "", 0},
-                {"results", "{}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
-                {"hog", "\"graceful\"", 5000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
-                {"hog", "\"crashing\"", 5000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
-                {"descriptors", "{}", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "", "[0,1,2,3,4]", 0},
-                {"shows", "[1,2]", 5000, OUTCOME_DONE, ERROR_KIND_NONE, "",
+                {"stops_unasked", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it stopped", "",
+                 0},
+                {"no_outcome", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it returned", "", 0},
+                {"silent", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR,
+                 "failed without saying why", "", 0},
+                {"retry_after", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR,
+                 "not \xEF\xBF\xBD now", "", 1234},
+                {"long_error", "{}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "eeee", "", 0},
+                {"results", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
+                {"hog", "\"graceful\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+                {"hog", "\"crashing\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+                {"descriptors", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "[0,1,2,3,4]", 0},
+                {"shows", "[1,2]", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "",
                  "[\"01900000-0000-7000-8000-000000000001\",\"acme\",\"shows\","
                  "\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",2,2,3,0,1,5]",
                  0},
@@ -176,7 +177,7 @@ static void kills_a_run_that_does_not(void **state)
         run_stop(run, 50);
         bench_until(b, told_ended, &told);
         assert_int_equal(told.end.outcome, OUTCOME_STOPPED);
-        bench_run(b, "count", "{}", 5000, &next);
+        bench_run(b, "count", "{}", 20000, &next);
         assert_int_equal(next.end.outcome, OUTCOME_DONE);
 }
 
@@ -185,7 +186,7 @@ static int pid_of(struct bench *b, int *jobs)
         AUTO_TOLD told = {0};
         int pid;
 
-        bench_run(b, "count", "{}", 5000, &told);
+        bench_run(b, "count", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_DONE);
         assert_int_equal(sscanf(told.result.data, "[%d, %d]", &pid, jobs), 2);
         return pid;
@@ -383,7 +384,7 @@ static void refuses_a_plugin_that_cannot_be_used(void **state)
                     !(i == 1 && strstr(e.text, "invalid ELF header") != NULL))
                         fail_msg("want %s, got %s", cases[i].want, e.text);
         }
-        bench_run(b, "echo", "1", 5000, &told);
+        bench_run(b, "echo", "1", 20000, &told);
         assert_string_equal(told.result.data, "1");
 }
 
@@ -464,6 +465,32 @@ static void leaves_nothing_when_it_goes_in_mid_job(void **state)
         assert_int_equal(kill(pid, 0), -1);
 }
 
+static void runs_the_example(void **state)
+{
+        static const struct {
+                const char *payload;
+                msec timeout;
+                enum outcome want;
+                const char *result;
+        } cases[] = {
+                {"100", 20000, OUTCOME_DONE, "{\"primes\": 25}"},
+                {"100000", 20000, OUTCOME_DONE, "{\"primes\": 9592}"},
+                {"\"many\"", 20000, OUTCOME_PERMANENT, NULL},
+                {"99999999", 300, OUTCOME_RETRY, NULL}, /* too much for its timeout */
+        };
+
+        (void)state;
+        AUTO(bench) b = bench_create("\"primes\": {\"file\": \"" PRIMES_PLUGIN "\"}",
+                                     TYPE("primes", "count_primes"), 1);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_TOLD told = {0};
+                bench_run(b, "count_primes", cases[i].payload, cases[i].timeout, &told);
+                assert_int_equal(told.end.outcome, cases[i].want);
+                if (cases[i].result != NULL)
+                        assert_string_equal(told.result.data, cases[i].result);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -481,6 +508,7 @@ int main(void)
                 cmocka_unit_test(changes_handlers_while_one_runs),
                 cmocka_unit_test(dies_with_its_consumer),
                 cmocka_unit_test(leaves_nothing_when_it_goes_in_mid_job),
+                cmocka_unit_test(runs_the_example),
         };
 
         return cmocka_run_group_tests_name("runner_plugin", tests, NULL, NULL);
