@@ -149,8 +149,12 @@ static int send_request(struct link *l, const struct request *r)
                 return send_bind(l, r);
         case DELETE_BINDING:
                 return send_unbind(l, r);
-        case DELETE_EXCHANGE:
         case DELETE_QUEUE:
+                /* A quorum queue does not know the flag and closes the connection over it. */
+                if (r->if_unused)
+                        return send_queue_declare(l, r, true);
+                return send_delete_or_purge(l, r);
+        case DELETE_EXCHANGE:
         case PURGE_QUEUE:
                 return send_delete_or_purge(l, r);
         }
@@ -184,6 +188,20 @@ int declarations_write(struct link *l)
         return 0;
 }
 
+static int delete_unless_used(struct link *l, struct request *r, const amqp_queue_declare_ok_t *ok)
+{
+        struct node_list first = {0};
+
+        if (ok->consumer_count > 0) {
+                err_set(&r->why, ERR_CONFLICT, "the queue has %u consumers", ok->consumer_count);
+                return finish(l, r);
+        }
+        r->if_unused = false;
+        node_list_add(&first, &r->notice.node);
+        node_list_prepend(&l->engine.declares, &first);
+        return 0;
+}
+
 int declarations_answered(struct link *l, const amqp_method_t *m)
 {
         if (m->id == AMQP_CHANNEL_OPEN_OK_METHOD)
@@ -191,8 +209,12 @@ int declarations_answered(struct link *l, const amqp_method_t *m)
         struct request *r = (struct request *)node_list_take(&l->engine.declares_sent);
         if (r == NULL)
                 return engine_fail(l, ERR_PROTOCOL, "an answer that nobody asked for");
-        if (m->id == AMQP_QUEUE_DECLARE_OK_METHOD && r->what == COUNT_QUEUE) {
-                const amqp_queue_declare_ok_t *ok = m->decoded;
+        if (m->id != AMQP_QUEUE_DECLARE_OK_METHOD)
+                return finish(l, r);
+        const amqp_queue_declare_ok_t *ok = m->decoded;
+        if (r->what == DELETE_QUEUE)
+                return delete_unless_used(l, r, ok);
+        if (r->what == COUNT_QUEUE) {
                 r->messages = ok->message_count;
                 r->consumers = ok->consumer_count;
         }

@@ -51,7 +51,8 @@ struct link_events {
 
 enum link_result {
         LINK_CONFIRMED,
-        LINK_RETURNED, /* mandatory and unroutable: kept nowhere */
+        LINK_RETURNED, /* mandatory and unroutable, or refused by the broker (no such exchange, not
+                          allowed): kept nowhere */
         LINK_NACKED,   /* unknown: some queue may hold it */
         LINK_EXPIRED,  /* unknown: no confirm in time; it is not sent again */
         LINK_CLOSED,   /* unknown if it had been written, see link_publish */
@@ -61,7 +62,8 @@ enum link_result {
 struct link *link_create(const struct link_config *c, const struct link_events *on, void *owner,
                          uv_loop_t *loop, struct err *e) MUST_CHECK;
 /* Closes at once: waiting publishes end as LINK_CLOSED (their callbacks run before it returns),
- * deliveries go back to the broker. Ends the thread. Loop thread only. */
+ * deliveries go back to the broker; those still held can be settled, to no effect. Ends the thread,
+ * which a hanging connect can delay by 3 s. Loop thread only; allowed in a callback. */
 void link_destroy(struct link **l);
 
 struct publish_wait {
@@ -105,7 +107,7 @@ struct source {
 /* The callback owns the delivery. */
 typedef void delivery_fn(void *owner, struct delivery *d);
 
-/* Renewed after a reconnect. Never NULL but for a usage error (asserted). */
+/* Renewed after a reconnect; ends with the link. Never NULL: usage errors are asserted. */
 struct subscription *link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
                                     void *owner);
 /* basic.cancel (nowait); deliveries the owner still holds stay his to settle; those not yet handed
@@ -151,8 +153,8 @@ struct declaration {
  * arguments, in use), ERR_FORBIDDEN, ERR_UNAVAILABLE. */
 typedef void declared_fn(void *owner, const struct err *why, uint32_t messages,
                          uint32_t consumers);
-/* Copies d; done in order. A refusal closes and reopens this link's channel and voids its
- * deliveries: use a link of its own. While the link is down it waits up to `confirm_timeout`. */
+/* Copies d; done in order among themselves, not with publishes. A refusal disturbs nothing else on
+ * the link. While the link is down it waits up to `confirm_timeout`. Any thread. */
 void link_declare(struct link *l, const struct declaration *d, declared_fn *done, void *owner);
 
 typedef void drained_fn(void *owner, bool clean);
