@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: a private broker for the session, a Warren for a module, fresh ones for a fault."""
+import os
+import shutil
+
+import pytest
+
+from harness.broker import Broker
+from harness.processes import become_subreaper, command_line, descendants, reap
+from harness.warren import Warren
+
+become_subreaper()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    """The session's broker. Do not stop or kill it: take `private_broker` for that."""
+    node = Broker(tmp_path_factory.mktemp("broker"))
+    yield node
+    node.kill()
+
+
+@pytest.fixture()
+def private_broker(tmp_path_factory):
+    """A broker of the test's own, to be stopped, killed and blocked."""
+    node = Broker(tmp_path_factory.mktemp("private-broker"))
+    yield node
+    node.kill()
+
+
+@pytest.fixture(scope="module")
+def warren(broker, tmp_path_factory):
+    """A whole Warren on a vhost of its own, shared by a module's tests."""
+    yield from _warren(broker, tmp_path_factory)
+
+
+@pytest.fixture()
+def fresh_warren(broker, tmp_path_factory):
+    """The same for one test alone: to kill programs in."""
+    yield from _warren(broker, tmp_path_factory)
+
+
+@pytest.fixture()
+def faulty_warren(private_broker, tmp_path_factory):
+    """A Warren on a broker of its own (`faulty_warren.broker`): to kill the broker in."""
+    yield from _warren(private_broker, tmp_path_factory)
+
+
+@pytest.fixture()
+def make_warren(broker, tmp_path_factory):
+    """make_warren(settings={"gateway": {"payload_max": "1KiB"}}, handlers={…}, start=True)."""
+    made = []
+
+    def make(on=None, **options):
+        made.append(Warren(on or broker, tmp_path_factory.mktemp("warren"), **options))
+        return made[-1]
+
+    yield make
+    _end_all(made)
+
+
+def _warren(broker, tmp_path_factory):
+    whole = Warren(broker, tmp_path_factory.mktemp("warren"), start=False)
+    try:
+        whole.start()
+        yield whole
+    finally:
+        whole.end()
+
+
+def _end_all(made):
+    problems = []
+    for whole in made:
+        try:
+            whole.end()
+        except AssertionError as wrong:
+            problems.append(str(wrong))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind():
+    """When all is done, nothing that the tests started may still live."""
+    yield
+    for pid in descendants(os.getpid()):
+        reap(pid)
+    left = [(pid, command_line(pid)) for pid in descendants(os.getpid())]
+    assert not left, f"left behind: {left}"
+
+
+def pytest_sessionfinish(session):
+    """Temporary folders of a session that went well are not kept: brokers are large."""
+    if session.exitstatus == 0 and os.environ.get("WARREN_KEEP") != "1":
+        base = session.config._tmp_path_factory.getbasetemp()
+        shutil.rmtree(base, ignore_errors=True)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole Warren: gateway, consumer, status-store and dlx-monitor on a vhost of a broker."""
+import itertools
+import json
+import pathlib
+import secrets
+import socket
+import string
+
+from harness.api import Api
+from harness.broker import BIN, ROOT
+from harness.processes import Program
+from harness.until import until
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def new_admin_key():
+    lower = string.ascii_lowercase + string.digits
+    letters = string.ascii_letters + string.digits
+    return ("wk_" + "".join(secrets.choice(lower) for _ in range(8)) + "_" +
+            "".join(secrets.choice(letters) for _ in range(43)))
+
+
+class Tenant:
+    """A tenant of one Warren: an API client with its key, and its AMQP login when it has one."""
+
+    def __init__(self, warren, name, made):
+        self.warren = warren
+        self.name = name
+        self.key = made["key"]
+        self.amqp = made.get("amqp")
+        self.api = Api(warren.url, self.key, name)
+
+    def pika(self):
+        return self.warren.broker.pika(self.warren.vhost, self.amqp["login"], self.amqp["password"])
+
+
+class Warren:
+    """Programs on free ports with random secrets in one folder. Made by the fixtures."""
+
+    def __init__(self, broker, folder, settings=None, handlers=None, start=True):
+        self.broker = broker
+        self.folder = pathlib.Path(folder)
+        self.vhost = broker.vhost()
+        self.extra = settings or {}
+        self.admin_key = new_admin_key()
+        self.programs = []
+        self.tenants = {}
+        self._consumers = itertools.count(1)
+        self._gateways = itertools.count(1)
+        self._write_secret("internal.token", secrets.token_hex(24))
+        self._write_secret("admin.key", self.admin_key)
+        self.handlers_path = self.folder / "handlers.json"
+        self.write_handlers(handlers)
+        self.status_store = self._status_store()
+        self.dlx_monitor = self._dlx_monitor()
+        self.gateway = self._gateway("gateway")
+        self.consumer = self._consumer("consumer")
+        if start:
+            self.start()
+
+    def _write_secret(self, name, text):
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    def write_handlers(self, handlers=None):
+        """handlers.json as given, or: the plugin basic's noop, echo, sleep and fail, fast retries."""
+        if handlers is None:
+            handlers = default_handlers()
+        self.handlers_path.write_text(json.dumps(handlers, indent=1), encoding="utf-8")
+
+    def _program(self, name, kind, login, settings):
+        common = {
+            "amqp_urls": self.broker.url(self.vhost),
+            "amqp_password_file": self.broker.secrets / f"{login}.password",
+            "internal_token_file": self.folder / "internal.token",
+            "health_port": free_port(),
+            "log_level": "debug",
+        }
+        common.update(settings)
+        common.update(self.extra.get(kind, {}))
+        program = Program(name, self.folder, BIN / f"warren-{kind}", common)
+        self.programs.append(program)
+        return program
+
+    def _status_store(self):
+        return self._program("status-store", "status-store", "warren-status-store", {
+            "port": free_port(),
+            "primary": "true",
+            "data": self.folder / "status-store",
+        })
+
+    def _dlx_monitor(self):
+        return self._program("dlx-monitor", "dlx-monitor", "warren-dlx-monitor", {
+            "port": free_port(),
+            "data": self.folder / "dlx-monitor",
+        })
+
+    def _gateway(self, name):
+        return self._program(name, "gateway", "warren-gateway", {
+            "port": free_port(),
+            "status_store_url": f"http://127.0.0.1:{self.status_store.port}",
+            "dlx_monitor_url": f"http://127.0.0.1:{self.dlx_monitor.port}",
+        })
+
+    def _consumer(self, name):
+        return self._program(name, "consumer", "warren-consumer", {
+            "handlers": self.handlers_path,
+            "concurrency": 4,
+            "status_store_url": f"http://127.0.0.1:{self.status_store.port}",
+        })
+
+    def start(self):
+        """All of them, then waits until each is ready."""
+        for program in self.programs:
+            program.start(ready=False)
+        for program in self.programs:
+            program.wait_ready(60)
+
+    def add_consumer(self, **settings):
+        """One more consumer, started."""
+        program = self._consumer(f"consumer-{next(self._consumers)}")
+        program.settings.update(settings)
+        return program.start()
+
+    def add_gateway(self, **settings):
+        program = self._gateway(f"gateway-{next(self._gateways)}")
+        program.settings.update(settings)
+        return program.start()
+
+    def add_status_store(self, **settings):
+        """A replica with a database of its own, not primary."""
+        name = f"status-store-{len(self.programs)}"
+        program = self._program(name, "status-store", "warren-status-store", {
+            "port": free_port(),
+            "primary": "false",
+            "data": self.folder / name,
+        })
+        program.settings.update(settings)
+        return program.start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.gateway.port}"
+
+    @property
+    def admin(self):
+        """An API client with the admin key."""
+        return Api(self.url, self.admin_key)
+
+    def anonymous(self):
+        return Api(self.url, None)
+
+    def api_at(self, gateway, tenant="acme"):
+        """The tenant's client, but through another gateway."""
+        return Api(f"http://127.0.0.1:{gateway.port}", self.tenant(tenant).key, tenant)
+
+    def tenant(self, name="acme", **limits):
+        """The tenant of that name, made when it is not there: no rate limit unless told."""
+        if name not in self.tenants:
+            limits.setdefault("rate", "unlimited")
+            self.tenants[name] = Tenant(self, name, self.admin.create_tenant(name, **limits))
+            self._await_key(self.tenants[name])
+        return self.tenants[name]
+
+    def _await_key(self, tenant):
+        """A key is known to a gateway a moment after it was made."""
+        until(lambda: tenant.api.request("GET", "/jobs?limit=1").status_code == 200, 30,
+              f"the key of {tenant.name} known to the gateway")
+
+    @property
+    def api(self):
+        """The client of tenant acme."""
+        return self.tenant("acme").api
+
+    def pika(self, login="warren-admin"):
+        """A pika connection to this Warren's vhost by any of the service logins."""
+        return self.broker.pika(self.vhost, login)
+
+    def depth(self, queue):
+        return self.broker.depth(self.vhost, queue)
+
+    def end(self):
+        """Stops everything; fails when a program did not end well, left a child or a report."""
+        order = [self.consumer, self.gateway, self.dlx_monitor, self.status_store]
+        others = [program for program in self.programs if program not in order]
+        problems = [problem for problem in (program.end() for program in others + order) if problem]
+        self.broker.management("DELETE", f"/api/vhosts/{self.vhost}")
+        assert not problems, "\n".join(problems)
+
+
+def default_handlers():
+    """What tests run unless they bring their own: retries come quickly."""
+    return {
+        "plugins": {"basic": {"file": str(BIN.parent / "handlers/basic.so")}},
+        "defaults": {"timeout": "30s",
+                     "retry": {"base": "100ms", "factor": 2, "cap": "1s", "jitter": 0}},
+        "types": {
+            "noop": {"plugin": "basic", "handler": "noop"},
+            "echo": {"plugin": "basic", "handler": "echo"},
+            "sleep": {"plugin": "basic", "handler": "sleep"},
+            "fail": {"plugin": "basic", "handler": "fail"},
+            "word_count": {"exec": ["/usr/bin/python3", str(ROOT / "examples/word_count.py")]},
+        },
+    }

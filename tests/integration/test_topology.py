@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The topology on a real broker: declared, found whole, found broken, taken away; accounts kept
+apart."""
+import json
+import pathlib
+import subprocess
+
+import pika
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def vhost(broker):
+    return broker.vhost()
+
+
+@pytest.fixture()
+def own_vhost(broker):
+    name = broker.vhost()
+    yield name
+    broker.management("DELETE", f"/api/vhosts/{name}")
+
+
+def test_apply_twice_is_whole(broker, vhost):
+    broker.topology(vhost, "apply")
+    assert broker.topology(vhost, "check").stdout == ""
+
+
+def test_committed_definitions_make_the_same(broker):
+    """What a broker loads at boot is what apply declares."""
+    broker.management("PUT", "/api/vhosts/loaded")
+    broker.management("PUT", "/api/permissions/loaded/warren-admin",
+                      {"configure": ".*", "write": ".*", "read": ".*"})
+    text = (ROOT / "rabbitmq/definitions.json").read_text(encoding="utf-8")
+    definitions = json.loads(text.replace('"vhost": "warren"', '"vhost": "loaded"'))
+    del definitions["vhosts"]
+    broker.management("POST", "/api/definitions", definitions)
+    assert broker.topology("loaded", "check").stdout == ""
+    broker.management("DELETE", "/api/vhosts/loaded")
+
+
+def test_other_arguments_are_a_conflict(broker, vhost):
+    done = broker.topology(vhost, "apply", "5000", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("conflict: queue events:")
+
+
+@pytest.mark.parametrize("kind, name, want", [
+    ("exchanges", "due", "exchange due: it is missing"),
+    ("exchanges", "delay.30s", "exchange delay.30s: it is missing"),
+    ("queues", "delay.1d", "queue delay.1d: it is missing"),
+    ("queues", "dead", "queue dead: it is missing"),
+])
+def test_check_finds_what_is_missing(broker, own_vhost, kind, name, want):
+    broker.management("DELETE", f"/api/{kind}/{own_vhost}/{name}")
+    found = broker.topology(own_vhost, "check").stdout
+    assert want in found
+    broker.topology(own_vhost, "apply")
+    assert broker.topology(own_vhost, "check").stdout == ""
+
+
+def test_check_finds_a_missing_binding(broker, own_vhost):
+    with broker.pika(own_vhost) as connection:
+        connection.channel().queue_unbind("events", "delay.5s", "")
+    assert broker.topology(own_vhost, "check").stdout.startswith(
+        'binding of queue events to exchange delay.5s with key "": it is missing')
+
+
+def test_check_finds_other_arguments(broker, own_vhost):
+    with broker.pika(own_vhost) as connection:
+        channel = connection.channel()
+        channel.queue_delete("delay.5s")
+        channel.queue_declare("delay.5s", durable=True, arguments={
+            "x-queue-type": "quorum", "x-message-ttl": 6000, "x-dead-letter-exchange": "due",
+            "x-overflow": "reject-publish"})
+    found = broker.topology(own_vhost, "check").stdout
+    assert "queue delay.5s: x-message-ttl is 6000, should be 5000" in found
+    assert 'x-dead-letter-strategy is absent, should be "at-least-once"' in found
+
+
+def test_check_finds_another_type(broker, own_vhost):
+    with broker.pika(own_vhost) as connection:
+        channel = connection.channel()
+        channel.exchange_delete("admits")
+        channel.exchange_declare("admits", "topic", durable=True)
+    found = broker.topology(own_vhost, "check").stdout
+    assert 'exchange admits: type is "topic", should be "fanout"' in found
+
+
+def test_check_finds_a_stray_binding(broker, own_vhost):
+    with broker.pika(own_vhost) as connection:
+        channel = connection.channel()
+        channel.queue_bind("dead", "due", "acme.low")
+        channel.queue_declare("others", durable=True)
+        channel.queue_bind("others", "events", "")  # anybody may listen
+    found = broker.topology(own_vhost, "check").stdout.splitlines()
+    assert len(found) == 1
+    assert found[0].startswith('binding of queue dead to exchange due with key "acme.low": '
+                               "it should not be there")
+
+
+def test_a_tenants_part_comes_and_goes(broker, own_vhost):
+    assert "exchange jobs.acme: it is missing" in broker.topology(own_vhost, "check", "acme").stdout
+    broker.topology(own_vhost, "tenant", "acme")
+    assert broker.topology(own_vhost, "check", "acme").stdout == ""
+    broker.topology(own_vhost, "delete-tenant", "acme")
+    broker.topology(own_vhost, "delete-tenant", "acme")
+    left = broker.management("GET", f"/api/definitions/{own_vhost}")
+    assert not [row for row in left["queues"] + left["exchanges"] if "acme" in row["name"]]
+    assert not [row for row in left["bindings"] if "acme" in row["routing_key"]]
+
+
+def test_a_queue_in_use_is_not_deleted(broker, own_vhost):
+    broker.topology(own_vhost, "tenant", "acme")
+    with broker.pika(own_vhost) as connection:
+        connection.channel().basic_consume("jobs.acme.high", lambda *_: None)
+        done = broker.topology(own_vhost, "delete-tenant", "acme", check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("conflict: queue jobs.acme.high has 1 consumers")
+    broker.topology(own_vhost, "delete-tenant", "acme")
+
+
+def _publish(broker, vhost, login, exchange, key):
+    with broker.pika(vhost, login) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish(exchange, key, b"null", pika.BasicProperties(delivery_mode=2))
+
+
+@pytest.mark.parametrize("login, exchange, key", [
+    ("warren-gateway", "due", "acme.low"),
+    ("warren-gateway", "dead", "acme.low"),
+    ("warren-gateway", "control", ""),
+    ("warren-gateway", "", "dead"),
+    ("warren-consumer", "jobs.acme", "low"),
+    ("warren-consumer", "control", ""),
+    ("warren-status-store", "events", ""),
+    ("warren-dlx-monitor", "due", "acme.low"),
+    ("warren-provision", "marks", ""),
+])
+def test_a_login_is_refused_beyond_its_own(broker, vhost, login, exchange, key):
+    broker.topology(vhost, "tenant", "acme")
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
+        _publish(broker, vhost, login, exchange, key)
+    assert refused.value.reply_code == 403
+
+
+@pytest.mark.parametrize("login, exchange, key", [
+    ("warren-gateway", "jobs.acme", "low"),
+    ("warren-gateway", "delay.30s", "acme.low"),
+    ("warren-consumer", "due", "acme.low"),
+    ("warren-consumer", "dead", "acme.low"),
+    ("warren-provision", "control", ""),
+    ("warren-status-store", "sync", ""),
+])
+def test_a_login_may_what_it_needs(broker, vhost, login, exchange, key):
+    broker.topology(vhost, "tenant", "acme")
+    _publish(broker, vhost, login, exchange, key)
+
+
+def test_a_private_node_refuses_nonsense(tmp_path):
+    done = subprocess.run([ROOT / "rabbitmq/node", "start", tmp_path, "--port", "many"],
+                          stderr=subprocess.PIPE, check=False, timeout=30)
+    assert done.returncode == 2
+    assert subprocess.run([ROOT / "rabbitmq/node", "status", tmp_path], check=False,
+                          stdout=subprocess.DEVNULL, timeout=30).returncode == 3
