@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli_arguments_test.c: words and options of the command, and the table they are read against.
+ */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "ui/cli/command.h"
+
+static const struct option own[] = {
+        {"wait", NULL, "a switch", NULL},
+        {"limit", "N", "a value", NULL},
+        {"priority", "NAME", "a word", "high low"},
+        {NULL, NULL, NULL, NULL},
+};
+
+enum { ARGUMENTS_MAX = 8 };
+
+static int parse(const char *const *given, struct arguments *out, struct err *e)
+{
+        char *argv[ARGUMENTS_MAX + 1] = {NULL};
+        int argc = 0;
+
+        for (; given[argc] != NULL; argc++)
+                argv[argc] = (char *)(uintptr_t)given[argc];
+        return arguments_parse(argc, argv, own, command_shared_options, out, e);
+}
+
+static void test_accepts(void **state)
+{
+        static const struct {
+                const char *given[ARGUMENTS_MAX];
+                const char *words[WORDS_MAX];
+                const char *limit;
+                bool wait, json;
+        } table[] = {
+                {{NULL}, {NULL}, NULL, false, false},
+                {{"a", "b"}, {"a", "b"}, NULL, false, false},
+                {{"a", "--wait", "b"}, {"a", "b"}, NULL, true, false},
+                {{"--limit", "5", "a"}, {"a"}, "5", false, false},
+                {{"--limit=5", "--json"}, {NULL}, "5", false, true},
+                {{"--limit="}, {NULL}, "", false, false},
+                {{"--limit", "--wait"}, {NULL}, "--wait", false, false},
+                {{"--", "--wait"}, {"--wait"}, NULL, false, false},
+                {{"a", "-"}, {"a", "-"}, NULL, false, false},
+                {{"--priority", "low", "{\"a\": 1}"}, {"{\"a\": 1}"}, NULL, false, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct arguments a = {0};
+                struct err e = {0};
+                assert_int_equal(parse(table[i].given, &a, &e), 0);
+                for (int w = 0; w < WORDS_MAX; w++) {
+                        if (table[i].words[w] == NULL)
+                                assert_true(w >= a.word_count);
+                        else
+                                assert_string_equal(a.words[w], table[i].words[w]);
+                }
+                assert_int_equal(arguments_has(&a, "wait"), table[i].wait);
+                assert_int_equal(arguments_has(&a, "json"), table[i].json);
+                const char *limit = arguments_option(&a, "limit");
+                assert_int_equal(limit == NULL, table[i].limit == NULL);
+                if (limit != NULL)
+                        assert_string_equal(limit, table[i].limit);
+        }
+}
+
+static void test_refuses(void **state)
+{
+        static const struct {
+                const char *given[ARGUMENTS_MAX];
+                const char *want;
+        } table[] = {
+                {{"--what"}, "there is no option --what"},
+                {{"--limi"}, "there is no option --limi"},
+                {{"--limits", "1"}, "there is no option --limits"},
+                {{"-x"}, "there is no option -x"},
+                {{"--limit"}, "--limit needs a value (N)"},
+                {{"--wait=1"}, "--wait takes no value"},
+                {{"--wait", "--wait"}, "--wait is given twice"},
+                {{"--priority", "lo"}, "--priority is one of: high low"},
+                {{"--priority", "high low"}, "--priority is one of"},
+                {{"--priority="}, "--priority is one of"},
+                {{"a", "b", "c", "d", "e"}, "'e' is one argument too many"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct arguments a = {0};
+                struct err e = {0};
+                assert_int_equal(parse(table[i].given, &a, &e), -1);
+                if (strstr(e.text, table[i].want) == NULL)
+                        fail_msg("case %zu: '%s' lacks '%s'", i, e.text, table[i].want);
+        }
+}
+
+static void test_finds_commands(void **state)
+{
+        static const struct {
+                const char *noun, *verb;
+                int want; /* words used; 0: none found */
+        } table[] = {
+                {"submit", "x", 1},  {"tenant", "add", 2},  {"tenant", "frob", 0},
+                {"tenant", NULL, 0}, {"dlq", "requeue", 2}, {"frob", NULL, 0},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                char *argv[] = {(char *)(uintptr_t)table[i].noun, (char *)(uintptr_t)table[i].verb,
+                                NULL};
+                int used = 0;
+                const struct command *found =
+                        command_find(table[i].verb == NULL ? 1 : 2, argv, &used);
+                assert_int_equal(used, table[i].want);
+                assert_int_equal(found != NULL, table[i].want > 0);
+        }
+}
+
+/* Names are looked up in order: one that repeats or hides another could never be reached. */
+static void test_table_is_sound(void **state)
+{
+        (void)state;
+        for (const struct command *a = command_table; a->noun != NULL; a++) {
+                assert_true(a->run != NULL && a->summary != NULL && a->least <= a->most);
+                assert_true(a->most <= WORDS_MAX);
+                for (const struct command *b = command_table; b < a; b++) {
+                        if (strcmp(a->noun, b->noun) != 0)
+                                continue;
+                        assert_true(a->verb != NULL && b->verb != NULL);
+                        assert_string_not_equal(a->verb, b->verb);
+                }
+                for (const struct option *o = a->options; o != NULL && o->name != NULL; o++) {
+                        for (const struct option *s = command_shared_options; s->name != NULL; s++)
+                                assert_string_not_equal(o->name, s->name);
+                }
+        }
+}
+
+static void test_every_help_names_every_option(void **state)
+{
+        (void)state;
+        for (const struct command *a = command_table; a->noun != NULL; a++) {
+                AUTO_BUFFER help = {0};
+                command_help(a, &help);
+                for (const struct option *o = a->options; o != NULL && o->name != NULL; o++) {
+                        assert_non_null(strstr(help.data, o->name));
+                        assert_non_null(strstr(help.data, o->help));
+                }
+                assert_non_null(strstr(help.data, "--json"));
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_accepts),
+                cmocka_unit_test(test_refuses),
+                cmocka_unit_test(test_finds_commands),
+                cmocka_unit_test(test_table_is_sound),
+                cmocka_unit_test(test_every_help_names_every_option),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

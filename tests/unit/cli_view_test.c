@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli_view_test.c: members as text, ages, request bodies, URLs with a login.
+ */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/own.h"
+#include "ui/cli/body.h"
+#include "ui/cli/settings.h"
+#include "ui/cli/view.h"
+
+static struct scan_value value_of(const char *json)
+{
+        struct scan_fault f;
+
+        assert_int_equal(scan_check(bytes_of_text(json), 64, &f), 0);
+        return scan_root(bytes_of_text(json));
+}
+
+static void test_members(void **state)
+{
+        static const struct {
+                const char *path, *want; /* NULL: nothing */
+        } table[] = {
+                {"text", "a\"b"},  {"number", "0.10"}, {"null", NULL},
+                {"missing", NULL}, {"in.deep", "1"},   {"in.missing", NULL},
+                {"text.x", NULL},  {"list", "[1, 2]"}, {"in", "{\"deep\":1}"},
+        };
+        struct scan_value v = value_of("{\"text\":\"a\\\"b\",\"number\":0.10,\"null\":null,"
+                                       "\"in\":{\"deep\":1},\"list\":[1, 2]}");
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_BUFFER out = {0};
+                assert_int_equal(view_add(v, table[i].path, &out), table[i].want != NULL);
+                if (table[i].want != NULL)
+                        assert_string_equal(out.data, table[i].want);
+        }
+        assert_int_equal(view_int(v, "in.deep"), 1);
+        assert_int_equal(view_int(v, "text"), -1);
+}
+
+static void test_ages(void **state)
+{
+        static const struct {
+                const char *at, *want;
+        } table[] = {
+                {"{\"at\":\"1970-01-01T00:16:39.500Z\"}", "500ms ago"},
+                {"{\"at\":\"1970-01-01T00:16:00Z\"}", "40s ago"},
+                {"{\"at\":\"1970-01-01T00:00:00Z\"}", "16m ago"},
+                {"{\"at\":\"1970-01-01T05:16:40Z\"}", "in 5h"},
+                {"{\"at\":\"1970-01-04T00:16:40Z\"}", "in 3d"},
+                {"{\"at\":\"soon\"}", "soon"},
+                {"{\"at\":null}", ""},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_BUFFER out = {0};
+                view_add_age(value_of(table[i].at), "at", 1000000, &out);
+                assert_string_equal(buffer_bytes(&out).data, table[i].want);
+        }
+}
+
+static void test_bodies(void **state)
+{
+        AUTO_BUFFER body = {0};
+
+        (void)state;
+        body_begin(&body);
+        body_add_text(&body, "type", "a\"b");
+        body_add_text(&body, "absent", NULL);
+        body_add_number_or_text(&body, "delay", "30");
+        body_add_number_or_text(&body, "timeout", "30s");
+        body_add_number_or_text(&body, "rate", "[1]");
+        body_add_json(&body, "payload", bytes_of_text("{\"x\": 0.10}"));
+        body_end(&body);
+        assert_string_equal(body.data, "{\"type\":\"a\\\"b\",\"delay\":30,\"timeout\":\"30s\","
+                                       "\"rate\":\"[1]\",\"payload\":{\"x\": 0.10}}");
+}
+
+static void test_json_argument(void **state)
+{
+        static const struct {
+                const char *argument, *want; /* NULL: accepted */
+        } table[] = {
+                {"{\"a\": 1}", NULL},
+                {"null", NULL},
+                {"", "the text ends"},
+                {"{\"a\": 1,\n\"a\": 2}", "line 2, column 1: a member of this name"},
+                {"@/nonexistent/file", "No such file"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_BUFFER out = {0};
+                struct err e = {0};
+                int got = json_argument(table[i].argument, &out, &e);
+                assert_int_equal(got, table[i].want == NULL ? 0 : -1);
+                if (got == 0)
+                        assert_string_equal(out.data, table[i].argument);
+                else if (strstr(e.text, table[i].want) == NULL)
+                        fail_msg("case %zu: '%s' lacks '%s'", i, e.text, table[i].want);
+        }
+}
+
+static void test_url_login(void **state)
+{
+        static const struct {
+                const char *text, *url, *login, *password, *vhost;
+        } table[] = {
+                {"amqp://h:1/v", "amqp://h:1/v", NULL, NULL, "v"},
+                {"amqp://u:p@h:1/v", "amqp://h:1/v", "u", "p", "v"},
+                {"amqp://u:p%40%2Fq@h/%2Fx", "amqp://h/%2Fx", "u", "p@/q", "/x"},
+                {"http://u:a@b@h", "http://h", "u", "a@b", "/"},
+                {"http://u@h/", "http://h/", "u", NULL, "/"},
+                {"http://h/path@x", "http://h/path@x", NULL, NULL, "path@x"},
+                {"http://u:p%@h", "http://h", "u", "p%", "/"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct url_login got __attribute__((cleanup(url_login_fini))) = {0};
+                struct err e = {0};
+                assert_int_equal(url_login_split(table[i].text, &got, &e), 0);
+                assert_string_equal(got.url, table[i].url);
+                assert_int_equal(got.login == NULL, table[i].login == NULL);
+                if (got.login != NULL)
+                        assert_string_equal(got.login, table[i].login);
+                assert_int_equal(got.password == NULL, table[i].password == NULL);
+                if (got.password != NULL)
+                        assert_string_equal(got.password, table[i].password);
+                AUTO_FREE char *vhost = url_vhost(got.url);
+                assert_string_equal(vhost, table[i].vhost);
+        }
+        struct url_login none = {0};
+        struct err e = {0};
+        assert_int_equal(url_login_split("localhost:1", &none, &e), -1);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_members),   cmocka_unit_test(test_ages),
+                cmocka_unit_test(test_bodies),    cmocka_unit_test(test_json_argument),
+                cmocka_unit_test(test_url_login),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
