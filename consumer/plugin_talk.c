@@ -34,7 +34,7 @@ int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes par
         size_t total = 0;
 
         for (size_t i = 0; i < TALK_PARTS_MAX; i++) {
-                vector[1 + i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].length};
+                vector[1 + i] = (struct iovec){(void *)parts[i].data, parts[i].length};
                 total += parts[i].length;
         }
         if (total > WIRE_REQUEST_MAX)

@@ -86,7 +86,7 @@ int channel_write(struct channel *c, enum wire_kind kind,
         struct iovec vector[1 + CHANNEL_PARTS_MAX] = {{&header, sizeof(header)}};
 
         for (size_t i = 0; i < CHANNEL_PARTS_MAX; i++) {
-                vector[1 + i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].length};
+                vector[1 + i] = (struct iovec){(void *)parts[i].data, parts[i].length};
                 header.length += (uint32_t)parts[i].length;
         }
 

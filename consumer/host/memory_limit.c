@@ -37,13 +37,11 @@ void memory_limit_job(uint32_t sequence)
 static int address_space(rlim_t *bytes, struct err *e)
 {
         AUTO_FCLOSE FILE *statm = fopen("/proc/self/statm", "re");
-        unsigned long pages;
+        char text[128];
 
-        if (statm == NULL)
+        if (statm == NULL || fgets(text, sizeof(text), statm) == NULL)
                 return err_set_errno(e, "/proc/self/statm");
-        if (fscanf(statm, "%lu", &pages) != 1)
-                return err_set(e, ERR_SYSTEM, "/proc/self/statm has no size");
-        *bytes = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+        *bytes = (rlim_t)strtoul(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
         return 0;
 }
 

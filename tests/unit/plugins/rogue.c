@@ -190,7 +190,7 @@ static int descriptors(const struct warren_job *job, void *state)
         if (folder == NULL)
                 return WARREN_RETRY;
         for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-                if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(folder))
+                if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == dirfd(folder))
                         continue;
                 used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
                                          used > 1 ? "," : "", entry->d_name);
