@@ -5,7 +5,6 @@ import asyncio
 import collections
 import json
 import os
-import pathlib
 import random
 import socket
 import ssl
@@ -17,42 +16,23 @@ import time
 import pika
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from harness.broker import BIN, Broker
+
 OUTCOMES = {"confirmed", "returned", "nacked", "expired", "closed"}
 RESETS = int(os.environ.get("WARREN_LINK_RESETS", "1000"))
 
 
-class Node:
-    """A private broker in a folder."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.run("start")
-        text = (folder / "node.env").read_text(encoding="utf-8")
-        env = dict(line.split("=", 1) for line in text.splitlines())
-        self.port = int(env["WARREN_AMQP_PORT"])
-        self.password = (folder / "warren-admin.password").read_text(encoding="utf-8").strip()
-
-    def run(self, command, *arguments):
-        subprocess.run([ROOT / "rabbitmq" / "node", command, self.folder, *arguments],
-                       check=True, stdout=subprocess.DEVNULL, timeout=180)
-
-    def connect(self):
-        login = pika.PlainCredentials("warren-admin", self.password)
-        return pika.BlockingConnection(pika.ConnectionParameters(
-            "127.0.0.1", self.port, "warren", login, heartbeat=0))
-
-
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
-    broker = Node(tmp_path_factory.mktemp("node"))
+    """A broker of this module's own: it is stopped and blocked."""
+    broker = Broker(tmp_path_factory.mktemp("broker"))
     yield broker
-    broker.run("stop")
+    broker.kill()
 
 
 @pytest.fixture()
 def channel(node):
-    connection = node.connect()
+    connection = node.pika()
     yield connection.channel()
     try:
         connection.close()
@@ -63,11 +43,10 @@ def channel(node):
 class Driver:
     """link_driver: commands in, everything that happened to its link out."""
 
-    def __init__(self, node, *flags, urls=None, prefix=()):
-        program = os.path.join(os.environ["WARREN_BIN"], "link_driver")
+    def __init__(self, node, *flags, urls=None):
         urls = urls or f"amqp://127.0.0.1:{node.port}/warren"
         self.process = subprocess.Popen(
-            [*prefix, program, "--urls", urls, "--login", "warren-admin",
+            [BIN / "link_driver", "--urls", urls, "--login", "warren-admin",
              "--password", node.password, *flags],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.seen = []
@@ -350,7 +329,7 @@ def test_broker_stops_and_starts(node, channel):
             driver.do("subscribe", queue="stops.q", name=f"q{id(driver)}")
             driver.wait_for(event="up")
             driver.forget()
-        node.run("stop")
+        node.stop()
         keeps.wait_for(event="down")
         gives_up.wait_for(event="down")
         keeps.do("publish", exchange="stops", key="k", count=10, prefix="kept")
@@ -360,7 +339,7 @@ def test_broker_stops_and_starts(node, channel):
         assert keeps.state()["in_flight"] == 10
         gives_up.do("declare", what="count", name="stops.q")
         assert gives_up.wait_for(declared="stops.q")["code"] == "unavailable"
-        node.run("start")
+        node.start()
         keeps.wait(lambda seen: len(outcomes_of(seen)) == 10)
         assert {tuple(o) for o in outcomes_of(keeps.seen).values()} == {("confirmed",)}
         gives_up.wait_for(event="up")
@@ -374,7 +353,7 @@ def test_blocked_by_the_alarm(node, channel):
         for d in (driver, keeps):
             d.do("publish", exchange="alarm", key="k", prefix="before")
             d.wait_for(id="before-0", outcome="confirmed")
-        node.run("ctl", "set_vm_memory_high_watermark", "0")
+        node.ctl("set_vm_memory_high_watermark", "0")
         try:
             # Only a connection that publishes is told.
             for d in (driver, keeps):
@@ -387,7 +366,7 @@ def test_blocked_by_the_alarm(node, channel):
             keeps.do("publish", exchange="alarm", key="k", prefix="waits", count=20)
             assert keeps.state()["in_flight"] == 21
         finally:
-            node.run("ctl", "set_vm_memory_high_watermark", "0.4")
+            node.ctl("set_vm_memory_high_watermark", "0.4")
         driver.wait_for(event="blocked", blocked=False)
         keeps.wait(lambda seen: len(outcomes_of(seen)) == 22)
         assert {tuple(o) for o in outcomes_of(keeps.seen).values()} == {("confirmed",)}
@@ -596,7 +575,7 @@ def test_nested_headers_do_not_overflow(node, channel):
 
 def publish_raw(node, exchange, key, properties):
     """One empty message with exactly these properties, past every client library's checks."""
-    connection = node.connect()
+    connection = node.pika()
     channel = connection.channel()
     channel.confirm_delivery()
 
