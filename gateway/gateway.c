@@ -52,12 +52,15 @@ static void on_link_blocked(void *owner, bool blocked)
 static void on_answer(void *owner, const struct http_route *route, int status, int64_t us)
 {
         struct gateway *g = owner;
-        const char *pattern = route != NULL ? route->pattern : "none";
+        char name[80] = "none";
         char code[8];
 
+        if (route != NULL)
+                snprintf(name, sizeof(name), "%s %s", route->method, route->pattern);
+
         snprintf(code, sizeof(code), "%d", status);
-        metric_increment(g->meters.requests, 1, pattern, code);
-        metric_observe(g->meters.duration, (double)us / 1e6, pattern);
+        metric_increment(g->meters.requests, 1, name, code);
+        metric_observe(g->meters.duration, (double)us / 1e6, name);
 }
 
 static void on_collect(void *owner)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the gateway asks the services behind it, and how it passes their answers."""
+import uuid
+
+import pytest
+from gateway_rig import Control, Gateway, Node, Service, wait_for
+from test_submit import Caller, check_problem, known
+
+ID = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    broker = Node(tmp_path_factory.mktemp("node"))
+    yield broker
+    broker.run("stop")
+
+
+@pytest.fixture(scope="module")
+def services():
+    return Service(), Service()
+
+
+@pytest.fixture(scope="module")
+def gateway(node, services, tmp_path_factory):
+    program = Gateway(node, tmp_path_factory.mktemp("gateway"), *services).wait_ready()
+    yield program
+    assert program.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def callers(node, gateway):
+    control = Control(node)
+    control.tenant("acme")
+    return {"acme": known(Caller(gateway, control.key("acme", ["read", "operate"]))),
+            "admin": known(Caller(gateway, control.key(None, ["admin"])))}
+
+
+STATUS, DLX = 0, 1
+FORWARDED = [
+    ("acme", "GET", "/jobs", STATUS, "tenant=acme"),
+    ("acme", "GET", "/jobs?status=dead&q=a%20b%26tenant%3Dx", STATUS,
+     "tenant=acme&status=dead&q=a%20b%26tenant%3Dx"),
+    ("acme", "GET", "/jobs?tenant=acme&limit=5", STATUS, "tenant=acme&limit=5"),
+    ("admin", "GET", "/jobs", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/jobs?tenant=*", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/jobs?limit=5&tenant=acme", STATUS, "tenant=acme&limit=5"),
+    ("acme", "GET", f"/jobs/{ID}", STATUS, "tenant=acme"),
+    ("acme", "GET", f"/jobs/{ID}?wait=2s", STATUS, "tenant=acme&wait=2s"),
+    ("acme", "GET", f"/jobs/{ID}/attempts", STATUS, "tenant=acme"),
+    ("acme", "GET", "/stats", STATUS, "tenant=acme"),
+    ("acme", "GET", "/dlq?reason=poison", DLX, "tenant=acme&reason=poison"),
+    ("acme", "GET", "/dlq/groups", DLX, "tenant=acme"),
+    ("acme", "GET", f"/dlq/{ID}", DLX, "tenant=acme"),
+    ("acme", "POST", f"/dlq/{ID}/requeue", DLX, "tenant=acme"),
+    ("admin", "GET", "/tenants", STATUS, "tenant=%2A"),
+    ("admin", "POST", "/tenants", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/tenants/acme", STATUS, "tenant=%2A"),
+    ("admin", "PATCH", "/tenants/acme", STATUS, "tenant=%2A"),
+    ("admin", "DELETE", "/tenants/acme", STATUS, "tenant=%2A"),
+    ("admin", "POST", "/tenants/acme/keys", STATUS, "tenant=%2A"),
+    ("admin", "DELETE", "/tenants/acme/keys/abcd1234", STATUS, "tenant=%2A"),
+]
+
+
+@pytest.mark.parametrize("who,method,path,service,query", FORWARDED, ids=[f"{r[0]} {r[1]} {r[2]}" for r in FORWARDED])
+def test_forwarded(callers, services, who, method, path, service, query):
+    body = {"a": 0.1} if method in ("POST", "PATCH") else None
+    answer = callers[who].request(method, "/api/v1" + path, json=body)
+    internal = "/internal/v1" + path.split("?")[0]
+    assert (answer.status_code, answer.json()) == (200, {"path": internal})
+    asked = services[service].asked[-1]
+    assert (asked["method"], asked["path"], asked["query"]) == (method, internal, query)
+    assert asked["headers"]["Authorization"] == "Bearer internal-secret"
+    assert asked["headers"]["traceparent"] == answer.headers["traceparent"]
+    assert asked["body"] == (b'{"a": 0.1}' if body else b"")
+
+
+@pytest.mark.parametrize("query", ["tenant=other", "tenant=*", "tenant=%2A", "%74enant=other", "limit=1&tenant=other"])
+def test_another_tenant_is_refused(callers, services, query):
+    before = len(services[STATUS].asked)
+    check_problem(callers["acme"].get("/api/v1/jobs?" + query), 403, words="another tenant")
+    assert len(services[STATUS].asked) == before
+
+
+@pytest.mark.parametrize("query", ["tenant=acme&tenant=other", "a=1&a=2", "a=%zz", "a=%00", "tenant="])
+def test_bad_query(callers, query):
+    check_problem(callers["acme"].get("/api/v1/jobs?" + query), 400)
+
+
+@pytest.mark.parametrize("path", ["/jobs/7", "/jobs/..%2Ftenants", f"/jobs/{ID}x", "/jobs/%2e%2e/attempts",
+                                  "/dlq/x", f"/jobs/{ID}/nothing", "/nothing", ""])
+def test_bad_ids_are_not_there(callers, services, path):
+    before = len(services[STATUS].asked) + len(services[DLX].asked)
+    check_problem(callers["acme"].get("/api/v1" + path), 404)
+    assert len(services[STATUS].asked) + len(services[DLX].asked) == before
+
+
+@pytest.mark.parametrize("path", ["/tenants/No", "/tenants/acme/keys/short", "/tenants/warren-x"])
+def test_bad_names_are_not_there(callers, path):
+    check_problem(callers["admin"].delete("/api/v1" + path), 404)
+
+
+@pytest.mark.parametrize("wait", ["61s", "soon", "-1", ""])
+def test_bad_wait(callers, wait):
+    check_problem(callers["acme"].get(f"/api/v1/jobs/{ID}?wait={wait}"), 400, words="wait")
+
+
+def test_answers_pass(callers, services):
+    path = f"/internal/v1/jobs/{ID}"
+    problem = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no such job",
+               "instance": path, "extra": 1}
+    services[STATUS].answers[("GET", path)] = (404, problem)
+    answer = callers["acme"].get(f"/api/v1/jobs/{ID}")
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json() == dict(problem, instance=f"/api/v1/jobs/{ID}")
+    services[STATUS].answers[("GET", path)] = (503, dict(problem, status=503))
+    answer = callers["acme"].get(f"/api/v1/jobs/{ID}")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
+    del services[STATUS].answers[("GET", path)]
+    services[STATUS].answers[("DELETE", "/internal/v1/tenants/acme")] = (204, None)
+    answer = callers["admin"].delete("/api/v1/tenants/acme")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "Content-Length" not in answer.headers
+
+
+def test_refused_token_is_no_answer_of_the_clients(callers, services):
+    services[STATUS].answers[("GET", "/internal/v1/stats")] = (401, {"status": 401})
+    answer = callers["acme"].get("/api/v1/stats")
+    del services[STATUS].answers[("GET", "/internal/v1/stats")]
+    check_problem(answer, 503, words="status-store")
+    assert "WWW-Authenticate" not in answer.headers
+
+
+def test_head(callers):
+    answer = callers["acme"].head("/api/v1/stats")
+    assert answer.status_code == 200 and answer.content == b""
+    assert int(answer.headers["Content-Length"]) > 0
+
+
+def test_body_without_meaning(callers):
+    check_problem(callers["acme"].request("GET", "/api/v1/jobs", json={}), 400)
+    check_problem(callers["acme"].post(f"/api/v1/dlq/{ID}/requeue", data="x", headers={"Content-Type": "text/plain"}), 415)
+
+
+def test_service_away(node, services, tmp_path):
+    gone = Service()
+    gone.shutdown()
+    gone.server_close()
+    gateway = Gateway(node, tmp_path, gone, services[DLX]).wait_ready()
+    control = Control(node)
+    control.tenant("lonely")
+    caller = Caller(gateway, control.key("lonely", ["submit", "read"]))
+    wait_for(lambda: caller.submit().status_code == 202, "submitting needs no status-store")
+    answer = caller.get(f"/api/v1/jobs/{uuid.uuid4()}")
+    check_problem(answer, 503, words="status-store")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert gateway.stop() == 0
