@@ -4,6 +4,7 @@
  */
 #include "ui/cli/broker.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,13 +47,35 @@ struct broker_link {
         struct link *link;
         struct link_config config; /* lent for the time of creation */
         struct err error;
+        pthread_mutex_t mutex;
+        struct err why; /* guarded by mutex: of the last failure to connect */
 };
+
+static void on_down(void *owner, const struct err *why)
+{
+        struct broker_link *l = owner;
+
+        pthread_mutex_lock(&l->mutex);
+        l->why = *why;
+        pthread_mutex_unlock(&l->mutex);
+}
+
+int broker_link_blame(struct broker_link *l, struct err *e)
+{
+        pthread_mutex_lock(&l->mutex);
+        struct err why = l->why;
+        pthread_mutex_unlock(&l->mutex);
+        if (e->code != ERR_UNAVAILABLE || !err_is_set(&why))
+                return -1;
+        err_clear(e);
+        return err_set(e, ERR_UNAVAILABLE, "%s", why.text);
+}
 
 static void make(void *owner)
 {
         struct broker_link *l = owner;
 
-        l->link = link_create(&l->config, &(struct link_events){0}, NULL,
+        l->link = link_create(&l->config, &(struct link_events){.down = on_down}, l,
                               loop_thread_loop(l->thread), &l->error);
 }
 
@@ -78,6 +101,7 @@ struct broker_link *broker_link_create(const struct cli *c, struct err *e)
                 return NULL;
         }
         AUTO(broker_link) l = xcalloc(1, sizeof(*l));
+        pthread_mutex_init(&l->mutex, NULL);
         l->config = (struct link_config){
                 .urls = url.url,
                 .login = url.login == NULL ? "guest" : url.login,
@@ -106,6 +130,7 @@ void broker_link_destroy(struct broker_link **l)
         if (old->link != NULL)
                 loop_thread_run(old->thread, unmake, old);
         loop_thread_destroy(&old->thread);
+        pthread_mutex_destroy(&old->mutex);
         free(old);
 }
 

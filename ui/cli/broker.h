@@ -19,5 +19,7 @@ struct broker_link;
 struct broker_link *broker_link_create(const struct cli *c, struct err *e) MUST_CHECK;
 void broker_link_destroy(struct broker_link **l);
 struct link *broker_link_get(struct broker_link *l);
+/* Adds to e why the broker was not reached, when that is why e was filled. Always -1. */
+int broker_link_blame(struct broker_link *l, struct err *e);
 
 #endif

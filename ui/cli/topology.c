@@ -68,8 +68,12 @@ enum exit_code command_topology_apply(struct cli *c)
         if (read_settings(c, &settings, &e) < 0)
                 return fail(c, &e);
         AUTO(broker_link) l = broker_link_create(c, &e);
-        if (l == NULL || topology_apply(broker_link_get(l), &settings, &e) < 0)
+        if (l == NULL)
                 return fail(c, &e);
+        if (topology_apply(broker_link_get(l), &settings, &e) < 0) {
+                broker_link_blame(l, &e);
+                return fail(c, &e);
+        }
         if (folder != NULL && put_accounts(c, folder, &e) < 0)
                 return fail(c, &e);
         return tell_applied(c, folder);

@@ -147,7 +147,7 @@ struct table *view_table(const struct view_column *columns)
 {
         const char *titles[COLUMNS_MAX + 1] = {NULL};
 
-        for (size_t i = 0; columns[i].title != NULL && i < COLUMNS_MAX; i++)
+        for (size_t i = 0; i < COLUMNS_MAX && columns[i].title != NULL; i++)
                 titles[i] = columns[i].title;
         return table_create(titles);
 }
