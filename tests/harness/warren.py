@@ -5,7 +5,6 @@ import json
 import pathlib
 import secrets
 import socket
-import string
 
 from harness.api import Api
 from harness.broker import BIN, ROOT
@@ -17,13 +16,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def new_admin_key():
-    lower = string.ascii_lowercase + string.digits
-    letters = string.ascii_letters + string.digits
-    return ("wk_" + "".join(secrets.choice(lower) for _ in range(8)) + "_" +
-            "".join(secrets.choice(letters) for _ in range(43)))
 
 
 class Tenant:
@@ -48,13 +40,12 @@ class Warren:
         self.folder = pathlib.Path(folder)
         self.vhost = broker.vhost()
         self.extra = settings or {}
-        self.admin_key = new_admin_key()
+        self._admin_key = None
         self.programs = []
         self.tenants = {}
         self._consumers = itertools.count(1)
         self._gateways = itertools.count(1)
         self._write_secret("internal.token", secrets.token_hex(24))
-        self._write_secret("admin.key", self.admin_key)
         self.handlers_path = self.folder / "handlers.json"
         self.write_handlers(handlers)
         self.status_store = self._status_store()
@@ -93,13 +84,19 @@ class Warren:
         return self._program("status-store", "status-store", "warren-status-store", {
             "port": free_port(),
             "primary": "true",
-            "data": self.folder / "status-store",
+            "database": self.folder / "status.db",
+            "registry": self.folder / "registry.db",
+            "provision_password_file": self.broker.secrets / "warren-provision.password",
+            "vhost": self.vhost,
+            "management_url": f"http://127.0.0.1:{self.broker.management_port}",
+            "management_password_file": self.broker.folder / "warren-admin.password",
+            "bootstrap_admin_key_file": self.folder / "admin.key",
         })
 
     def _dlx_monitor(self):
         return self._program("dlx-monitor", "dlx-monitor", "warren-dlx-monitor", {
             "port": free_port(),
-            "data": self.folder / "dlx-monitor",
+            "archive": self.folder / "archive.db",
         })
 
     def _gateway(self, name):
@@ -117,11 +114,13 @@ class Warren:
         })
 
     def start(self):
-        """All of them, then waits until each is ready."""
+        """All of them, then waits until each is ready and knows the admin key."""
         for program in self.programs:
             program.start(ready=False)
         for program in self.programs:
             program.wait_ready(60)
+        until(lambda: self.admin.request("GET", "/tenants").status_code == 200, 30,
+              "the admin key known to the gateway")
 
     def add_consumer(self, **settings):
         """One more consumer, started."""
@@ -139,8 +138,7 @@ class Warren:
         name = f"status-store-{len(self.programs)}"
         program = self._program(name, "status-store", "warren-status-store", {
             "port": free_port(),
-            "primary": "false",
-            "data": self.folder / name,
+            "database": self.folder / f"{name}.db",
         })
         program.settings.update(settings)
         return program.start()
@@ -148,6 +146,13 @@ class Warren:
     @property
     def url(self):
         return f"http://127.0.0.1:{self.gateway.port}"
+
+    @property
+    def admin_key(self):
+        """Made by the primary at its first start."""
+        if self._admin_key is None:
+            self._admin_key = (self.folder / "admin.key").read_text(encoding="utf-8").strip()
+        return self._admin_key
 
     @property
     def admin(self):
