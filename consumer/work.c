@@ -52,7 +52,7 @@ static void leave(struct consumer *c, struct attempt *a, const struct run_end *e
                 leaving_end(c, a, SETTLE_REQUEUE);
                 return;
         }
-        outcome_decide(a, end, chance(), clock_wall());
+        outcome_decide(a, end, end->outcome == OUTCOME_DONE ? 0 : chance(), clock_wall());
         if (a->departure == DEPART_COMPLETE)
                 leaving_complete(c, a, end);
         else
