@@ -187,10 +187,33 @@ static void add_member(struct buffer *out, struct scan_value record, const char 
         }
 }
 
-static void write_worker(sqlite3_stmt *row, msec as_of, struct buffer *out)
+/* The jobs of that tenant. */
+static void add_running(struct buffer *out, struct scan_value record, const char *tenant)
 {
-        static const char *const members[] = {"state",       "version", "started",
-                                              "concurrency", "running", "types"};
+        struct scan_value running;
+        struct scan_value of;
+        struct scan_item item;
+        int count = 0;
+        if (!scan_find(record, "running", &running) || running.kind != SCAN_ARRAY)
+                return;
+        buffer_add_text(out, ",\"running\":[");
+        for (struct scan_cursor at = scan_items(running); scan_next(&at, &item);) {
+                bool known = item.value.kind == SCAN_OBJECT &&
+                             scan_find(item.value, "tenant", &of) && of.kind == SCAN_STRING;
+                bool mine =
+                        known && scan_key_is(bytes_of(of.raw.data + 1, of.raw.length - 2), tenant);
+                if (!mine && strcmp(tenant, "*") != 0)
+                        continue;
+                buffer_add_text(out, count++ > 0 ? "," : "");
+                buffer_add(out, item.value.raw.data, item.value.raw.length);
+        }
+        buffer_add_char(out, ']');
+}
+
+static void write_worker(sqlite3_stmt *row, const char *tenant, msec as_of, struct buffer *out)
+{
+        static const char *const members[] = {"state", "version", "started", "concurrency",
+                                              "types"};
         char text[TIME_TEXT_SIZE];
         msec at = sqlite3_column_int64(row, 1);
         struct bytes raw = db_bytes(row, 3);
@@ -203,11 +226,13 @@ static void write_worker(sqlite3_stmt *row, msec as_of, struct buffer *out)
                 struct scan_value record = scan_root(raw);
                 for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
                         add_member(out, record, members[i]);
+                add_running(out, record, tenant);
         }
         buffer_add_char(out, '}');
 }
 
-int lookup_write_workers(struct reader *r, msec as_of, struct buffer *out, struct err *e)
+int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
+                         struct err *e)
 {
         AUTO_RESET *all = reader_query(r, QUERY_WORKERS, e);
         if (all == NULL)
@@ -216,7 +241,7 @@ int lookup_write_workers(struct reader *r, msec as_of, struct buffer *out, struc
         int more = 0;
         for (int n = 0; (more = db_step(all, e)) == 1; n++) {
                 buffer_add_text(out, n > 0 ? "," : "");
-                write_worker(all, as_of, out);
+                write_worker(all, tenant, as_of, out);
         }
         buffer_add_char(out, ']');
         return more;

@@ -30,8 +30,8 @@ struct delivery_asked {
 /* Adds one object: state, worker, worker_alive, starts. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e) MUST_CHECK;
-/* Adds `"workers": […]`. */
-int lookup_write_workers(struct reader *r, msec as_of, struct buffer *out,
+/* Adds `"workers": […]`. What a worker runs of other tenants is left out; "*": all. */
+int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                          struct err *e) MUST_CHECK;
 
 #endif

@@ -34,6 +34,8 @@ static const char *const query_sql[QUERY_COUNT] = {
                          " sum(dead) FROM counters WHERE" OF_TENANT,
         [QUERY_MINUTES] = "SELECT submitted, completed, failed, retried, dead, latency, wait,"
                           " duration FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
+        [QUERY_POSITION] = "SELECT offset, first_offset, events, skipped, gaps, rebuilds, gap_from,"
+                           " gap_to FROM position",
 };
 
 struct reader {

@@ -144,12 +144,31 @@ static int add_window(struct reader *r, const char *tenant, msec now, int64_t mi
         return 0;
 }
 
+/* Where the history begins and what is missing of it. */
+static int add_history(struct reader *r, json_t *answer, struct err *e)
+{
+        AUTO_RESET *position = reader_query(r, QUERY_POSITION, e);
+        if (position == NULL)
+                return -1;
+        int found = db_step(position, e);
+        if (found != 1)
+                return found;
+        json_int_t v[8];
+        for (int i = 0; i < 8; i++)
+                v[i] = sqlite3_column_int64(position, i);
+        json_t *gap = v[4] == 0 ? json_null() : json_pack("{s:I, s:I}", "from", v[6], "to", v[7]);
+        json_t *history = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "offset", v[0],
+                                    "first_offset", v[1], "events", v[2], "skipped_events", v[3],
+                                    "gaps", v[4], "rebuilds", v[5], "last_gap", gap);
+        return json_object_set_new(answer, "history", history);
+}
+
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out, struct err *e)
 {
         AUTO_JSON *answer = json_object();
         if (count_jobs(r, tenant, answer, e) != 0 || total_up(r, tenant, answer, e) != 0 ||
             add_window(r, tenant, now, 1, answer, e) != 0 ||
-            add_window(r, tenant, now, 60, answer, e) != 0)
+            add_window(r, tenant, now, 60, answer, e) != 0 || add_history(r, answer, e) != 0)
                 return -1;
         AUTO_FREE char *text =
                 json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(6) | JSON_PRESERVE_ORDER);

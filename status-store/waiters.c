@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch.c: threads that wait for a job to change.
+ * waiters.c: threads that wait for a job to change.
  */
-#include "status-store/watch.h"
+#include "status-store/waiters.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,18 +13,18 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-struct watch {
+struct waiters {
         unsigned max;
-        atomic_uint count; /* read without the mutex by watch_changed */
+        atomic_uint count; /* read without the mutex by waiters_changed */
         pthread_mutex_t mutex;
         pthread_cond_t news;
-        struct watcher *all; /* guarded by mutex, as is what follows */
+        struct waiter *all; /* guarded by mutex, as is what follows */
         bool closed;
 };
 
-struct watch *watch_create(unsigned max)
+struct waiters *waiters_create(unsigned max)
 {
-        struct watch *w = xcalloc(1, sizeof(*w));
+        struct waiters *w = xcalloc(1, sizeof(*w));
         w->max = max;
         pthread_mutex_init(&w->mutex, NULL);
         pthread_condattr_t monotonic;
@@ -35,7 +35,7 @@ struct watch *watch_create(unsigned max)
         return w;
 }
 
-void watch_destroy(struct watch **w)
+void waiters_destroy(struct waiters **w)
 {
         if (*w == NULL)
                 return;
@@ -45,9 +45,9 @@ void watch_destroy(struct watch **w)
         *w = NULL;
 }
 
-bool watch_join(struct watch *w, const char *tenant, const char *id, struct watcher *me)
+bool waiters_join(struct waiters *w, const char *tenant, const char *id, struct waiter *me)
 {
-        *me = (struct watcher){0};
+        *me = (struct waiter){0};
         if (bytes_to_text(bytes_of_text(tenant), me->tenant, sizeof(me->tenant)) != 0 ||
             bytes_to_text(bytes_of_text(id), me->id, sizeof(me->id)) != 0)
                 return false;
@@ -61,7 +61,7 @@ bool watch_join(struct watch *w, const char *tenant, const char *id, struct watc
         return room;
 }
 
-bool watch_wait(struct watch *w, struct watcher *me, msec deadline)
+bool waiters_wait(struct waiters *w, struct waiter *me, msec deadline)
 {
         struct timespec until = {.tv_sec = deadline / MSEC_SECOND,
                                  .tv_nsec = deadline % MSEC_SECOND * 1000000};
@@ -75,7 +75,7 @@ bool watch_wait(struct watch *w, struct watcher *me, msec deadline)
         return changed;
 }
 
-void watch_leave(struct watch *w, struct watcher *me)
+void waiters_leave(struct waiters *w, struct waiter *me)
 {
         pthread_mutex_lock(&w->mutex);
         LL_DELETE(w->all, me);
@@ -83,13 +83,13 @@ void watch_leave(struct watch *w, struct watcher *me)
         pthread_mutex_unlock(&w->mutex);
 }
 
-void watch_changed(struct watch *w, const char *tenant, const char *id)
+void waiters_changed(struct waiters *w, const char *tenant, const char *id)
 {
         if (atomic_load(&w->count) == 0)
                 return;
         bool news = false;
         pthread_mutex_lock(&w->mutex);
-        struct watcher *one;
+        struct waiter *one;
         LL_FOREACH (w->all, one) {
                 bool same_tenant = one->tenant[0] == '*' || strcmp(one->tenant, tenant) == 0;
                 if (same_tenant && strcmp(one->id, id) == 0)
@@ -100,7 +100,7 @@ void watch_changed(struct watch *w, const char *tenant, const char *id)
         pthread_mutex_unlock(&w->mutex);
 }
 
-void watch_close(struct watch *w)
+void waiters_close(struct waiters *w)
 {
         pthread_mutex_lock(&w->mutex);
         w->closed = true;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api.h: what the handlers of the internal API share.
+ */
+#ifndef WARREN_STATUS_STORE_API_H
+#define WARREN_STATUS_STORE_API_H
+
+#include "common/http/server.h"
+#include "status-store/freshness.h"
+#include "status-store/gauges.h"
+#include "status-store/provisioning.h"
+#include "status-store/readers.h"
+#include "status-store/waiters.h"
+
+struct api {
+        struct readers *readers;
+        struct freshness *freshness;
+        struct waiters *waiting;           /* for a job's end */
+        struct waiters *young;             /* for a job just submitted to be known */
+        struct registry *registry;         /* NULL: this is not the primary */
+        struct provisioning *provisioning; /* likewise */
+        struct gauges *gauges;
+        const char *token;
+};
+
+extern const struct http_route api_routes[];
+/* For http_server_config. */
+bool api_authorize(void *owner, struct http_request *r, const struct http_route *route);
+
+/* The required query member `tenant`, valid or "*"; NULL: answered. */
+const char *api_tenant(struct http_request *r);
+/* {members so far, as_of, lag_ms} as the answer. */
+void api_answer(struct api *a, struct http_request *r, struct buffer *members);
+
+http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, deliveries_check;
+http_handler tenants_list, tenants_create, tenants_get, tenants_patch, tenants_delete;
+http_handler tenants_pause, tenants_resume, tenant_keys_create, tenant_keys_delete;
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gauges.h: what the status-store's /metrics shows.
+ */
+#ifndef WARREN_STATUS_STORE_GAUGES_H
+#define WARREN_STATUS_STORE_GAUGES_H
+
+#include "common/http/server.h"
+#include "common/metrics/metrics.h"
+#include "status-store/freshness.h"
+#include "status-store/readers.h"
+
+struct gauges;
+
+/* Adds its metrics to m and fills them before each exposition; all are borrowed and outlive m's
+ * last exposition. */
+struct gauges *gauges_create(struct metrics *m, struct readers *readers,
+                             const struct freshness *freshness);
+void gauges_destroy(struct gauges **g);
+/* For http_server_config.answered. */
+void gauges_answered(struct gauges *g, const struct http_route *route, int status, int64_t us);
+
+#endif

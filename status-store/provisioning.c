@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * provisioning.c: makes the broker and stream `control` say what the registry says.
+ */
+#include "status-store/provisioning.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/amqp/wait.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/topology/topology.h"
+
+enum { POLL_S = 1 };
+
+struct provisioning {
+        struct registry *registry;
+        struct http_client *management;
+        char *vhost;
+        msec delete_after;
+        struct loop_thread *loop;
+        struct link *link;
+        pthread_t thread;
+        bool has_thread;
+
+        pthread_mutex_t settling; /* one change at a time reaches the broker */
+        pthread_mutex_t mutex;
+        pthread_cond_t news;
+        bool ending, awake, again; /* guarded by mutex */
+};
+
+static void on_up(void *owner)
+{
+        struct provisioning *p = owner;
+        pthread_mutex_lock(&p->mutex);
+        p->again = true;
+        pthread_cond_signal(&p->news);
+        pthread_mutex_unlock(&p->mutex);
+}
+
+static int publish(struct provisioning *p, const struct record *r, struct err *e)
+{
+        AUTO_BUFFER body = {0};
+        char id[UUID_SIZE];
+        uuid7(id);
+        record_write(r, &body);
+        struct message m = {
+                .exchange = bytes_of_text("control"),
+                .routing_key = bytes_of_text(""),
+                .message_id = bytes_of_text(id),
+                .content_type = bytes_of_text("application/json"),
+                .timestamp = clock_wall() / MSEC_SECOND,
+                .delivery_mode = 2,
+                .mandatory = true,
+                .body = buffer_bytes(&body),
+        };
+        enum link_result result = LINK_CLOSED;
+        if (publish_and_wait(p->link, &m, &result, e) != 0)
+                return -1;
+        if (result == LINK_RETURNED)
+                return err_set(e, ERR_UNAVAILABLE,
+                               "exchange control leads to no stream: apply the "
+                               "topology");
+        if (result != LINK_CONFIRMED)
+                return err_set(e, ERR_UNAVAILABLE, "the broker did not confirm a control record");
+        return 0;
+}
+
+static int tell_tenant(void *owner, const struct tenant *t, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct record r = {.kind = RECORD_TENANT, .tenant = t->record};
+        if (!t->record.deleted && topology_apply_tenant(p->link, t->record.name, e) != 0)
+                return -1;
+        if (publish(p, &r, e) != 0)
+                return -1;
+        return registry_told_tenant(p->registry, t->record.name, t->record.v, e);
+}
+
+static int tell_key(void *owner, const struct key *k, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct record r = {.kind = RECORD_KEY, .key = k->record};
+        if (publish(p, &r, e) != 0)
+                return -1;
+        return registry_told_key(p->registry, k->record.id, k->record.v, e);
+}
+
+static int settle_one(struct provisioning *p, const char *tenant, struct err *e)
+{
+        struct tenant t = {0};
+        int found = registry_tenant(p->registry, tenant, &t, e);
+        if (found < 0 || (found == 1 && tell_tenant(p, &t, e) != 0))
+                return -1;
+        return registry_each_key(p->registry, WHICH_UNTOLD, tenant, tell_key, p, e);
+}
+
+int provisioning_settle(struct provisioning *p, const char *tenant, struct err *e)
+{
+        pthread_mutex_lock(&p->settling);
+        int done = settle_one(p, tenant, e);
+        pthread_mutex_unlock(&p->settling);
+        if (done != 0)
+                provisioning_wake(p);
+        return done;
+}
+
+/* Queues of a tenant deleted long enough ago. One whose consumers have not left waits. */
+static int sweep(void *owner, const struct tenant *t, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct err why = {0};
+        if (!t->record.deleted || clock_wall() < t->deleted_at + p->delete_after)
+                return 0;
+        if (topology_delete_tenant(p->link, t->record.name, &why) != 0) {
+                if (why.code != ERR_CONFLICT)
+                        return err_set(e, why.code, "%s", why.text);
+                return 0;
+        }
+        LOG_INFO("tenant's queues deleted", log_text("tenant", t->record.name));
+        return registry_drop_tenant(p->registry, t->record.name, e);
+}
+
+static int settle_all(struct provisioning *p, struct err *e)
+{
+        if (registry_each_tenant(p->registry, WHICH_UNTOLD, tell_tenant, p, e) != 0 ||
+            registry_each_key(p->registry, WHICH_UNTOLD, NULL, tell_key, p, e) != 0)
+                return -1;
+        return registry_each_tenant(p->registry, WHICH_ALL, sweep, p, e);
+}
+
+/* False when it is time to end. */
+static bool wait_for_work(struct provisioning *p, bool *again)
+{
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += POLL_S;
+        pthread_mutex_lock(&p->mutex);
+        int waited = 0;
+        while (!p->ending && !p->awake && !p->again && waited == 0)
+                waited = pthread_cond_timedwait(&p->news, &p->mutex, &until);
+        *again = p->again;
+        p->awake = p->again = false;
+        bool goes_on = !p->ending;
+        pthread_mutex_unlock(&p->mutex);
+        return goes_on;
+}
+
+static void *run(void *owner)
+{
+        struct provisioning *p = owner;
+        bool again = false;
+        bool complained = false;
+        while (wait_for_work(p, &again)) {
+                struct err why = {0};
+                if (!link_is_up(p->link))
+                        continue;
+                pthread_mutex_lock(&p->settling);
+                int done = again ? registry_tell_again(p->registry, &why) : 0;
+                if (done == 0)
+                        done = settle_all(p, &why);
+                pthread_mutex_unlock(&p->settling);
+                if (done != 0 && !complained)
+                        LOG_WARN("tenants not provisioned; tried again", log_err(&why));
+                complained = done != 0;
+        }
+        return NULL;
+}
+
+struct opening {
+        struct provisioning *p;
+        const struct link_config *config;
+        struct err *e;
+};
+
+static void open_link(void *owner)
+{
+        static const struct link_events events = {.up = on_up};
+        struct opening *o = owner;
+        o->p->link = link_create(o->config, &events, o->p, loop_thread_loop(o->p->loop), o->e);
+}
+
+static void close_link(void *owner)
+{
+        struct provisioning *p = owner;
+        if (p->link != NULL)
+                link_destroy(&p->link);
+}
+
+struct provisioning *provisioning_create(const struct provisioning_config *c, struct err *e)
+{
+        AUTO(provisioning) p = xcalloc(1, sizeof(*p));
+        p->registry = c->registry;
+        p->management = c->management;
+        p->vhost = xstrdup(c->vhost);
+        p->delete_after = c->delete_after;
+        pthread_mutex_init(&p->settling, NULL);
+        pthread_mutex_init(&p->mutex, NULL);
+        pthread_cond_init(&p->news, NULL);
+        p->loop = loop_thread_create(e);
+        if (p->loop == NULL)
+                return NULL;
+        struct opening o = {p, &c->link, e};
+        loop_thread_run(p->loop, open_link, &o);
+        if (p->link == NULL)
+                return NULL;
+        if (pthread_create(&p->thread, NULL, run, p) != 0) {
+                (void)err_set(e, ERR_SYSTEM, "no thread for provisioning");
+                return NULL;
+        }
+        p->has_thread = true;
+        return TAKE(p);
+}
+
+void provisioning_destroy(struct provisioning **provisioning)
+{
+        struct provisioning *p = TAKE(*provisioning);
+        if (p == NULL)
+                return;
+        pthread_mutex_lock(&p->mutex);
+        p->ending = true;
+        pthread_cond_signal(&p->news);
+        pthread_mutex_unlock(&p->mutex);
+        if (p->has_thread)
+                pthread_join(p->thread, NULL);
+        if (p->loop != NULL) {
+                loop_thread_run(p->loop, close_link, p);
+                loop_thread_destroy(&p->loop);
+        }
+        pthread_cond_destroy(&p->news);
+        pthread_mutex_destroy(&p->mutex);
+        pthread_mutex_destroy(&p->settling);
+        free(p->vhost);
+        free(p);
+}
+
+int provisioning_check(const struct provisioning *p, struct err *e)
+{
+        if (link_is_up(p->link))
+                return 0;
+        return err_set(e, ERR_UNAVAILABLE, "the broker cannot be reached for provisioning");
+}
+
+int provisioning_can_make_login(const struct provisioning *p, struct err *e)
+{
+        if (p->management != NULL)
+                return 0;
+        return err_set(e, ERR_INVALID,
+                       "a broker login needs the management API: set management_url, "
+                       "management_login and management_password_file of the status-store");
+}
+
+int provisioning_make_login(struct provisioning *p, const char *tenant, const char *password,
+                            struct err *e)
+{
+        if (provisioning_can_make_login(p, e) != 0)
+                return -1;
+        return topology_put_tenant_account(p->management, p->vhost, tenant, password, e);
+}
+
+int provisioning_delete_login(struct provisioning *p, const char *tenant, struct err *e)
+{
+        if (provisioning_can_make_login(p, e) != 0)
+                return -1;
+        return topology_delete_tenant_account(p->management, tenant, e);
+}
+
+void provisioning_wake(struct provisioning *p)
+{
+        pthread_mutex_lock(&p->mutex);
+        p->awake = true;
+        pthread_cond_signal(&p->news);
+        pthread_mutex_unlock(&p->mutex);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * registry.c: tenants and keys in registry.db.
+ */
+#include "status-store/registry.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/db/db.h"
+#include "status-store/registry_rows.h"
+
+static const char *const schema_sql =
+        "CREATE TABLE IF NOT EXISTS tenants(name TEXT PRIMARY KEY, v INTEGER NOT NULL,"
+        " rate_count INTEGER, rate_per INTEGER, burst INTEGER, max_running INTEGER,"
+        " slots_version INTEGER, max_pending INTEGER, weight INTEGER, paused INTEGER,"
+        " deleted INTEGER, amqp_login INTEGER, created_at INTEGER, deleted_at INTEGER,"
+        " told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS keys(id TEXT PRIMARY KEY, v INTEGER NOT NULL,"
+        " tenant TEXT NOT NULL, sha256 BLOB NOT NULL, scopes INTEGER, expires INTEGER,"
+        " revoked INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+        "CREATE INDEX IF NOT EXISTS keys_tenant ON keys(tenant);"
+        /* A name that is used again goes on counting where the deleted one stopped. */
+        "CREATE TABLE IF NOT EXISTS versions(name TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID;";
+
+struct registry {
+        pthread_mutex_t mutex;
+        sqlite3 *db; /* guarded by mutex */
+};
+
+struct registry *registry_create(const char *path, struct err *e)
+{
+        AUTO(registry) r = xcalloc(1, sizeof(*r));
+        pthread_mutex_init(&r->mutex, NULL);
+        r->db = db_open(path, DB_PRIMARY, e);
+        if (r->db == NULL || db_exec(r->db, schema_sql, e) != 0)
+                return NULL;
+        return TAKE(r);
+}
+
+void registry_destroy(struct registry **r)
+{
+        if (*r == NULL)
+                return;
+        db_close(&(*r)->db);
+        pthread_mutex_destroy(&(*r)->mutex);
+        free(*r);
+        *r = NULL;
+}
+
+/* Every public call works in one transaction under the mutex. */
+struct work {
+        struct registry *registry;
+};
+
+static void work_end(struct work *w)
+{
+        struct err ignored = {0};
+        if (sqlite3_get_autocommit(w->registry->db) == 0)
+                (void)!db_exec(w->registry->db, "ROLLBACK", &ignored);
+        pthread_mutex_unlock(&w->registry->mutex);
+}
+#define AUTO_WORK __attribute__((cleanup(work_end))) struct work
+
+static int work_begin(struct work *w, struct err *e)
+{
+        pthread_mutex_lock(&w->registry->mutex);
+        return db_exec(w->registry->db, "BEGIN IMMEDIATE", e);
+}
+
+static int work_commit(struct work *w, struct err *e)
+{
+        return db_exec(w->registry->db, "COMMIT", e);
+}
+
+int registry_backup(struct registry *r, const char *path, struct err *e)
+{
+        pthread_mutex_lock(&r->mutex);
+        AUTO_STATEMENT *copy = db_prepare(r->db, "VACUUM INTO ?1", e);
+        int done = -1;
+        if (copy != NULL) {
+                db_bind_text(copy, 1, path);
+                done = db_run(copy, e);
+        }
+        pthread_mutex_unlock(&r->mutex);
+        return done;
+}
+
+static int find_tenant(sqlite3 *db, const char *name, struct tenant *out, struct err *e)
+{
+        AUTO_STATEMENT *find =
+                db_prepare(db, "SELECT " TENANT_COLUMNS " FROM tenants WHERE name = ?1", e);
+        if (find == NULL)
+                return -1;
+        db_bind_text(find, 1, name);
+        int found = db_step(find, e);
+        if (found == 1)
+                tenant_read(find, out);
+        return found;
+}
+
+int registry_tenant(struct registry *r, const char *name, struct tenant *out, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        return work_begin(&w, e) != 0 ? -1 : find_tenant(r->db, name, out, e);
+}
+
+static int last_version(sqlite3 *db, const char *name, int64_t *v, struct err *e)
+{
+        *v = 0;
+        AUTO_STATEMENT *find = db_prepare(db, "SELECT v FROM versions WHERE name = ?1", e);
+        if (find == NULL)
+                return -1;
+        db_bind_text(find, 1, name);
+        int found = db_step(find, e);
+        if (found == 1)
+                *v = sqlite3_column_int64(find, 0);
+        return found < 0 ? -1 : 0;
+}
+
+static int put_tenant(sqlite3 *db, const struct tenant *t, struct err *e)
+{
+        AUTO_STATEMENT *put = db_prepare(db,
+                                         "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told)"
+                                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+                                         " ?12, ?13, ?14, 0)",
+                                         e);
+        if (put == NULL)
+                return -1;
+        tenant_bind(put, t);
+        return db_run(put, e);
+}
+
+int registry_add_tenant(struct registry *r, struct tenant *t, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        struct tenant old = {0};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        int found = find_tenant(r->db, t->record.name, &old, e);
+        if (found == 1 && old.record.deleted)
+                return err_set(e, ERR_CONFLICT, "tenant %s is being deleted; try again later",
+                               t->record.name);
+        if (found == 1)
+                return err_set(e, ERR_CONFLICT, "there is a tenant %s already", t->record.name);
+        if (found != 0 || last_version(r->db, t->record.name, &t->record.v, e) != 0)
+                return -1;
+        t->record.v++;
+        t->created_at = clock_wall();
+        return put_tenant(r->db, t, e) != 0 ? -1 : work_commit(&w, e);
+}
+
+int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        struct tenant old = {0};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        int found = find_tenant(r->db, t->record.name, &old, e);
+        if (found < 0)
+                return -1;
+        if (found == 0 || old.record.deleted)
+                return err_set(e, ERR_NOT_FOUND, "there is no tenant %s", t->record.name);
+        if (old.record.v != t->record.v)
+                return err_set(e, ERR_CONFLICT, "tenant %s was changed at the same time",
+                               t->record.name);
+        t->record.v++;
+        return put_tenant(r->db, t, e) != 0 ? -1 : work_commit(&w, e);
+}
+
+static int run_with_name(sqlite3 *db, const char *sql, const char *name, struct err *e)
+{
+        AUTO_STATEMENT *s = db_prepare(db, sql, e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, name);
+        return db_run(s, e);
+}
+
+int registry_delete_tenant(struct registry *r, const char *name, msec now, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        struct tenant t = {0};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        int found = find_tenant(r->db, name, &t, e);
+        if (found < 0)
+                return -1;
+        if (found == 0 || t.record.deleted)
+                return err_set(e, ERR_NOT_FOUND, "there is no tenant %s", name);
+        t.record.v++;
+        t.record.deleted = true;
+        t.deleted_at = now;
+        if (put_tenant(r->db, &t, e) != 0 ||
+            run_with_name(r->db,
+                          "UPDATE keys SET v = v + 1, revoked = 1, told = 0"
+                          " WHERE tenant = ?1 AND revoked = 0",
+                          name, e) != 0)
+                return -1;
+        return work_commit(&w, e);
+}
+
+int registry_drop_tenant(struct registry *r, const char *name, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0 ||
+            run_with_name(r->db,
+                          "INSERT OR REPLACE INTO versions SELECT name, v FROM tenants"
+                          " WHERE name = ?1 AND deleted = 1",
+                          name, e) != 0 ||
+            run_with_name(r->db, "DELETE FROM tenants WHERE name = ?1 AND deleted = 1", name, e) !=
+                    0)
+                return -1;
+        return work_commit(&w, e);
+}
+
+int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
+                     char text[KEY_TEXT_SIZE], struct key *out, struct err *e)
+{
+        *out = (struct key){
+                .record = {.v = 1, .scopes = scopes, .expires = expires},
+                .created_at = clock_wall(),
+        };
+        if (bytes_to_text(bytes_of_text(tenant), out->record.tenant, TENANT_SIZE) != 0)
+                return err_set(e, ERR_INVALID, "the tenant's name is too long");
+        api_key_generate(text, out->record.id, out->record.sha256);
+        AUTO_WORK w = {.registry = r};
+        struct tenant t = {0};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        int found = tenant[0] == '\0' ? 1 : find_tenant(r->db, tenant, &t, e);
+        if (found < 0)
+                return -1;
+        if (found == 0 || t.record.deleted)
+                return err_set(e, ERR_NOT_FOUND, "there is no tenant %s", tenant);
+        AUTO_STATEMENT *put = db_prepare(r->db,
+                                         "INSERT INTO keys(" KEY_COLUMNS ")"
+                                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                                         e);
+        if (put == NULL)
+                return -1;
+        key_bind(put, out);
+        return db_run(put, e) != 0 ? -1 : work_commit(&w, e);
+}
+
+int registry_revoke_key(struct registry *r, const char *tenant, const char *id, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        AUTO_STATEMENT *revoke = db_prepare(r->db,
+                                            "UPDATE keys SET v = v + 1, revoked = 1, told = 0"
+                                            " WHERE id = ?1 AND tenant = ?2 AND revoked = 0",
+                                            e);
+        if (revoke == NULL)
+                return -1;
+        db_bind_text(revoke, 1, id);
+        sqlite3_bind_text(revoke, 2, tenant, -1, SQLITE_STATIC);
+        if (db_run(revoke, e) != 0)
+                return -1;
+        if (sqlite3_changes(r->db) == 0)
+                return err_set(e, ERR_NOT_FOUND, "tenant %s has no key %s", tenant, id);
+        return work_commit(&w, e);
+}
+
+int registry_has_admin_key(struct registry *r, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        AUTO_STATEMENT *find = db_prepare(
+                r->db, "SELECT 1 FROM keys WHERE tenant = '' AND revoked = 0 LIMIT 1", e);
+        return find == NULL ? -1 : db_step(find, e);
+}
+
+/* Reads all rows first, so that the callback may change them. */
+int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
+                         struct err *e)
+{
+        AUTO_FREE struct tenant *list = NULL;
+        size_t count = 0;
+        {
+                AUTO_WORK w = {.registry = r};
+                if (work_begin(&w, e) != 0 || tenants_read(r->db, which, &list, &count, e) != 0)
+                        return -1;
+        }
+        for (size_t i = 0; i < count; i++) {
+                if (each(owner, &list[i], e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int registry_each_key(struct registry *r, enum which which, const char *tenant, key_fn *each,
+                      void *owner, struct err *e)
+{
+        AUTO_FREE struct key *list = NULL;
+        size_t count = 0;
+        {
+                AUTO_WORK w = {.registry = r};
+                if (work_begin(&w, e) != 0 ||
+                    keys_read(r->db, which, tenant, &list, &count, e) != 0)
+                        return -1;
+        }
+        for (size_t i = 0; i < count; i++) {
+                if (each(owner, &list[i], e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int mark(struct registry *r, const char *sql, const char *name, int64_t v, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        AUTO_STATEMENT *s = db_prepare(r->db, sql, e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, name);
+        db_bind_int(s, 2, v);
+        return db_run(s, e) != 0 ? -1 : work_commit(&w, e);
+}
+
+int registry_told_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
+{
+        return mark(r, "UPDATE tenants SET told = 1 WHERE name = ?1 AND v = ?2", name, v, e);
+}
+
+int registry_told_key(struct registry *r, const char *id, int64_t v, struct err *e)
+{
+        return mark(r, "UPDATE keys SET told = 1 WHERE id = ?1 AND v = ?2", id, v, e);
+}
+
+int registry_tell_again(struct registry *r, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0 ||
+            db_exec(r->db, "UPDATE tenants SET told = 0; UPDATE keys SET told = 0;", e) != 0)
+                return -1;
+        return work_commit(&w, e);
+}

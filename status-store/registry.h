@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * registry.h: registry.db, the one place where tenants and keys are kept. Every change raises its
+ * row's version and marks it as untold until its control record has been published.
+ *
+ * Any thread; calls are serialised inside.
+ */
+#ifndef WARREN_STATUS_STORE_REGISTRY_H
+#define WARREN_STATUS_STORE_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+#include "common/model/record.h"
+
+struct registry;
+
+struct tenant {
+        struct tenant_record record;
+        bool amqp_login;
+        msec created_at;
+        msec deleted_at; /* 0: not */
+};
+
+struct key {
+        struct key_record record;
+        msec created_at;
+};
+
+enum { REGISTRY_TENANTS_MAX = 10000 };
+
+struct registry *registry_create(const char *path, struct err *e) MUST_CHECK;
+void registry_destroy(struct registry **r);
+/* Copies the database to a file that is not there yet. */
+int registry_backup(struct registry *r, const char *path, struct err *e) MUST_CHECK;
+
+/* 1, 0 (unknown), -1. Deleted ones are found until their queues are gone. */
+int registry_tenant(struct registry *r, const char *name, struct tenant *out,
+                    struct err *e) MUST_CHECK;
+/* Takes record.name and its limits; fills v and created_at. ERR_CONFLICT: the name is taken. */
+int registry_add_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
+/* Writes limits and paused of a tenant that was read before, and raises v. ERR_CONFLICT when it has
+ * changed since, ERR_NOT_FOUND when it is gone. */
+int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
+/* Marks it as deleted and revokes its keys. */
+int registry_delete_tenant(struct registry *r, const char *name, msec now,
+                           struct err *e) MUST_CHECK;
+/* Its queues are gone: the name can be used again. */
+int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
+
+/* tenant "" makes an admin key. text is the only copy of the secret. */
+int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
+                     char text[KEY_TEXT_SIZE], struct key *out, struct err *e) MUST_CHECK;
+/* ERR_NOT_FOUND when the tenant has no such key. */
+int registry_revoke_key(struct registry *r, const char *tenant, const char *id,
+                        struct err *e) MUST_CHECK;
+/* 1 when there is an admin key that is not revoked. */
+int registry_has_admin_key(struct registry *r, struct err *e) MUST_CHECK;
+
+typedef int tenant_fn(void *owner, const struct tenant *t, struct err *e);
+typedef int key_fn(void *owner, const struct key *k, struct err *e);
+/* Each works on a copy of the list: the callback may call the registry. tenant NULL: all keys. */
+enum which { WHICH_ALL, WHICH_UNTOLD };
+int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
+                         struct err *e) MUST_CHECK;
+int registry_each_key(struct registry *r, enum which which, const char *tenant, key_fn *each,
+                      void *owner, struct err *e) MUST_CHECK;
+
+/* The record of version v has been published. */
+int registry_told_tenant(struct registry *r, const char *name, int64_t v, struct err *e) MUST_CHECK;
+int registry_told_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
+/* Everything is to be published again. */
+int registry_tell_again(struct registry *r, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * registry_rows.c: tenants and keys in and out of their columns.
+ */
+#include "status-store/registry_rows.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+
+void tenant_read(sqlite3_stmt *s, struct tenant *t)
+{
+        struct tenant_record *r = &t->record;
+        *t = (struct tenant){0};
+        db_text(s, 0, r->name, sizeof(r->name));
+        r->v = sqlite3_column_int64(s, 1);
+        r->rate_count = sqlite3_column_int64(s, 2);
+        r->rate_per = sqlite3_column_int64(s, 3);
+        r->burst = sqlite3_column_int64(s, 4);
+        r->max_running = sqlite3_column_int64(s, 5);
+        r->slots_version = sqlite3_column_int64(s, 6);
+        r->max_pending = sqlite3_column_int64(s, 7);
+        r->weight = sqlite3_column_int64(s, 8);
+        r->paused = sqlite3_column_int(s, 9) != 0;
+        r->deleted = sqlite3_column_int(s, 10) != 0;
+        t->amqp_login = sqlite3_column_int(s, 11) != 0;
+        t->created_at = sqlite3_column_int64(s, 12);
+        t->deleted_at = sqlite3_column_int64(s, 13);
+}
+
+void tenant_bind(sqlite3_stmt *s, const struct tenant *t)
+{
+        const struct tenant_record *r = &t->record;
+        const int64_t numbers[] = {r->v,           r->rate_count,    r->rate_per,    r->burst,
+                                   r->max_running, r->slots_version, r->max_pending, r->weight,
+                                   r->paused,      r->deleted,       t->amqp_login,  t->created_at,
+                                   t->deleted_at};
+        db_bind_text(s, 1, r->name);
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                db_bind_int(s, 2 + (int)i, numbers[i]);
+}
+
+void key_read(sqlite3_stmt *s, struct key *k)
+{
+        struct key_record *r = &k->record;
+        *k = (struct key){0};
+        db_text(s, 0, r->id, sizeof(r->id));
+        r->v = sqlite3_column_int64(s, 1);
+        db_text(s, 2, r->tenant, sizeof(r->tenant));
+        struct bytes hash = db_bytes(s, 3);
+        if (hash.length == sizeof(r->sha256))
+                memcpy(r->sha256, hash.data, sizeof(r->sha256));
+        r->scopes = (unsigned)sqlite3_column_int(s, 4);
+        r->expires = sqlite3_column_int64(s, 5);
+        r->revoked = sqlite3_column_int(s, 6) != 0 || hash.length != sizeof(r->sha256);
+        k->created_at = sqlite3_column_int64(s, 7);
+}
+
+void key_bind(sqlite3_stmt *s, const struct key *k)
+{
+        const struct key_record *r = &k->record;
+        db_bind_text(s, 1, r->id);
+        db_bind_int(s, 2, r->v);
+        sqlite3_bind_text(s, 3, r->tenant, -1, SQLITE_STATIC);
+        db_bind_blob(s, 4, r->sha256, sizeof(r->sha256));
+        db_bind_int(s, 5, r->scopes);
+        db_bind_int(s, 6, r->expires);
+        db_bind_int(s, 7, r->revoked);
+        db_bind_int(s, 8, k->created_at);
+}
+
+int tenants_read(sqlite3 *db, enum which which, struct tenant **list, size_t *count, struct err *e)
+{
+        AUTO_STATEMENT *all = db_prepare(db,
+                                         "SELECT " TENANT_COLUMNS " FROM tenants"
+                                         " WHERE ?1 = 0 OR told = 0 ORDER BY name",
+                                         e);
+        if (all == NULL)
+                return -1;
+        db_bind_int(all, 1, which == WHICH_UNTOLD);
+        int more = 0;
+        while ((more = db_step(all, e)) == 1) {
+                *list = xrealloc(*list, (*count + 1) * sizeof(**list));
+                tenant_read(all, &(*list)[(*count)++]);
+        }
+        return more;
+}
+
+int keys_read(sqlite3 *db, enum which which, const char *tenant, struct key **list, size_t *count,
+              struct err *e)
+{
+        AUTO_STATEMENT *all = db_prepare(db,
+                                         "SELECT " KEY_COLUMNS " FROM keys WHERE"
+                                         " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2)"
+                                         " ORDER BY created_at, id",
+                                         e);
+        if (all == NULL)
+                return -1;
+        db_bind_int(all, 1, which == WHICH_UNTOLD);
+        db_bind_text(all, 2, tenant);
+        int more = 0;
+        while ((more = db_step(all, e)) == 1) {
+                *list = xrealloc(*list, (*count + 1) * sizeof(**list));
+                key_read(all, &(*list)[(*count)++]);
+        }
+        return more;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes.c: the internal API: its table, and who may call it.
+ */
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "status-store/api.h"
+
+enum { BODY_MAX = 16 * 1024, CHECK_BODY_MAX = 128 * 1024 };
+
+/* clang-format off */
+const struct http_route api_routes[] = {
+        {"GET", "/internal/v1/jobs", jobs_list, 0, 0},
+        {"GET", "/internal/v1/jobs/{id}", jobs_get, 0, 0},
+        {"GET", "/internal/v1/jobs/{id}/attempts", jobs_attempts, 0, 0},
+        {"GET", "/internal/v1/stats", stats_get, 0, 0},
+        {"GET", "/internal/v1/workers", workers_list, 0, 0},
+        {"POST", "/internal/v1/deliveries/check", deliveries_check, 0, CHECK_BODY_MAX},
+        {"GET", "/internal/v1/tenants", tenants_list, 0, 0},
+        {"POST", "/internal/v1/tenants", tenants_create, 0, BODY_MAX},
+        {"GET", "/internal/v1/tenants/{tenant}", tenants_get, 0, 0},
+        {"PATCH", "/internal/v1/tenants/{tenant}", tenants_patch, 0, BODY_MAX},
+        {"DELETE", "/internal/v1/tenants/{tenant}", tenants_delete, 0, 0},
+        {"POST", "/internal/v1/tenants/{tenant}/pause", tenants_pause, 0, BODY_MAX},
+        {"POST", "/internal/v1/tenants/{tenant}/resume", tenants_resume, 0, BODY_MAX},
+        {"POST", "/internal/v1/tenants/{tenant}/keys", tenant_keys_create, 0, BODY_MAX},
+        {"DELETE", "/internal/v1/tenants/{tenant}/keys/{id}", tenant_keys_delete, 0, 0},
+        {.method = NULL},
+};
+/* clang-format on */
+
+bool api_authorize(void *owner, struct http_request *r, const struct http_route *route)
+{
+        static const char scheme[] = "Bearer ";
+        const struct api *a = owner;
+        const char *given = http_header(r, "Authorization");
+        (void)route;
+        if (given != NULL && strncmp(given, scheme, sizeof(scheme) - 1) == 0) {
+                given += sizeof(scheme) - 1;
+                size_t length = strlen(a->token);
+                if (strlen(given) == length && CRYPTO_memcmp(given, a->token, length) == 0)
+                        return true;
+        }
+        http_add_header(r, "WWW-Authenticate", "Bearer");
+        http_problem(r, 401, "the internal token is missing or wrong");
+        return false;
+}
+
+const char *api_tenant(struct http_request *r)
+{
+        const char *tenant = http_query(r, "tenant");
+        if (tenant != NULL &&
+            (strcmp(tenant, "*") == 0 || tenant_name_is_valid(bytes_of_text(tenant))))
+                return tenant;
+        http_problem(r, 400, "tenant: a tenant's name, or * for all, is required");
+        return NULL;
+}
+
+void api_answer(struct api *a, struct http_request *r, struct buffer *members)
+{
+        AUTO_BUFFER out = {0};
+        struct lag lag = freshness_lag(a->freshness, clock_wall());
+        buffer_add_char(&out, '{');
+        buffer_add(&out, members->data, members->length);
+        buffer_add_char(&out, ',');
+        lag_write(&lag, &out);
+        buffer_add_char(&out, '}');
+        http_answer(r, 200, "application/json", buffer_bytes(&out));
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings.c: the status-store's configuration table.
+ */
+#include "status-store/settings.h"
+
+#define AT(field) .offset = offsetof(struct settings, field)
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+/* clang-format off */
+static const struct config_key keys[] = {
+        AMQP_SETTINGS_KEYS(struct settings, amqp, "warren-status-store"),
+        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
+         .help = "least severe line that is logged", AT(log_level)},
+        {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
+         .help = "IPv4 address to listen on", AT(address)},
+        {.name = "port", .kind = CONFIG_INT, .fallback = "8090", .min = 0, .max = 65535,
+         .help = "port of the internal API; 0: any", AT(port)},
+        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8091", .min = 0, .max = 65535,
+         .help = "port of /healthz, /readyz and /metrics; 0: any", AT(health_port)},
+        {.name = "threads", .kind = CONFIG_INT, .fallback = "160", .min = 4, .max = 1024,
+         .help = "connections served at once; waiting reads hold one each", AT(threads)},
+        {.name = "readers", .kind = CONFIG_INT, .fallback = "8", .min = 1, .max = 64,
+         .help = "reads of the database at once", AT(readers)},
+        {.name = "waiting", .kind = CONFIG_INT, .fallback = "64", .min = 1, .max = 512,
+         .help = "requests that wait for a job to end at once", AT(waiting)},
+        {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
+         .help = "file with the token that callers must show", AT(internal_token)},
+        {.name = "database", .kind = CONFIG_TEXT, .fallback = "status.db",
+         .help = "file of the projection; it can be deleted and is folded again", AT(database)},
+        {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1024,
+         .max = 1024 * 1024, .help = "largest payload of a job", AT(payload_max)},
+        {.name = "keep_ended", .kind = CONFIG_MSEC, .fallback = "7d", .min = 1000,
+         .max = (int64_t)3650 * MSEC_DAY, .help = "how long completed and cancelled jobs are kept",
+         AT(keep_ended)},
+        {.name = "keep_dead", .kind = CONFIG_MSEC, .fallback = "30d", .min = 1000,
+         .max = (int64_t)3650 * MSEC_DAY, .help = "how long dead jobs are kept", AT(keep_dead)},
+        {.name = "rewind_silence", .kind = CONFIG_MSEC, .fallback = "5s", .min = 100,
+         .max = 10 * MSEC_MINUTE,
+         .help = "wait for the last message folded; without it the stream was rewound",
+         AT(rewind_silence)},
+        {.name = "primary", .kind = CONFIG_BOOL, .fallback = "false",
+         .help = "own the registry of tenants and keys; one status-store of an installation does",
+         AT(primary)},
+        {.name = "registry", .kind = CONFIG_TEXT, .fallback = "registry.db",
+         .help = "primary: file of tenants and keys; back it up", AT(registry)},
+        {.name = "provision_login", .kind = CONFIG_TEXT, .fallback = "warren-provision",
+         .help = "primary: broker login that declares tenants", AT(provision_login)},
+        {.name = "provision_password_file", .kind = CONFIG_SECRET, .fallback = "",
+         .help = "primary: file with its password", AT(provision_password)},
+        {.name = "vhost", .kind = CONFIG_TEXT, .fallback = "warren",
+         .help = "primary: vhost in which tenants' logins get their rights", AT(vhost)},
+        {.name = "management_url", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "primary: RabbitMQ's management API, for tenants' logins; empty: none",
+         AT(management_url)},
+        {.name = "management_login", .kind = CONFIG_TEXT, .fallback = "warren-admin",
+         .help = "primary: login for it", AT(management_login)},
+        {.name = "management_password_file", .kind = CONFIG_SECRET, .fallback = "",
+         .help = "primary: file with its password", AT(management_password)},
+        {.name = "tenant_delete_after", .kind = CONFIG_MSEC, .fallback = "1m", .min = 0,
+         .max = (int64_t)30 * MSEC_DAY,
+         .help = "primary: time between a tenant's deletion and that of its queues",
+         AT(tenant_delete_after)},
+        {.name = "bootstrap_admin_key_file", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "primary: while there is no admin key, make one and write it to this file",
+         AT(bootstrap_admin_key_file)},
+        {.name = "create_admin_key", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "make an admin key, write it to this file, and end", AT(create_admin_key)},
+        {.name = "backup", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "copy the registry to this file, and end", AT(backup)},
+        {.name = NULL},
+};
+/* clang-format on */
+
+const struct config_table status_store_config = {
+        .program = "status-store",
+        .summary = "what became of every job, folded from the event stream; tenants and keys",
+        .keys = keys,
+};

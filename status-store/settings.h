@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settings.h: what can be set about the status-store.
+ */
+#ifndef WARREN_STATUS_STORE_SETTINGS_H
+#define WARREN_STATUS_STORE_SETTINGS_H
+
+#include "common/amqp/settings.h"
+#include "common/base/clock.h"
+
+struct settings {
+        struct amqp_settings amqp;
+        const char *log_level;
+        char *address;
+        int64_t port, health_port, threads, readers, waiting;
+        char *internal_token;
+        char *database;
+        int64_t payload_max;
+        msec keep_ended, keep_dead, rewind_silence;
+        bool primary;
+        char *registry;
+        char *provision_login, *provision_password;
+        char *vhost;
+        char *management_url, *management_login, *management_password;
+        msec tenant_delete_after;
+        char *bootstrap_admin_key_file;
+        char *create_admin_key, *backup; /* does that and ends */
+};
+
+extern const struct config_table status_store_config;
+
+#endif

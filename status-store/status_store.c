@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_store.c: puts the parts together. The loop's thread follows the stream and writes; the
+ * server's threads read; the primary's provisioning has threads of its own.
+ */
+#include "status-store/status_store.h"
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/http/health.h"
+#include "status-store/admin_key.h"
+#include "status-store/api.h"
+#include "status-store/follower.h"
+#include "status-store/gauges.h"
+
+struct status_store {
+        struct service *service; /* borrowed */
+        struct freshness freshness;
+        struct store *store;
+        struct projection *projection;
+        struct retention *retention;
+        struct follower *follower;
+        struct readers *readers;
+        struct waiters *waiting, *young;
+        struct registry *registry;
+        struct http_client *management;
+        struct provisioning *provisioning;
+        struct metrics *metrics;
+        struct gauges *gauges;
+        struct api api;
+        struct http_server *server;
+        struct health *health;
+};
+
+static void on_change(void *owner, const char *tenant, const char *id)
+{
+        struct status_store *s = owner;
+        waiters_changed(s->waiting, tenant, id);
+        waiters_changed(s->young, tenant, id);
+}
+
+static bool is_ready(void *owner, struct err *why)
+{
+        const struct status_store *s = owner;
+        if (s->provisioning != NULL && provisioning_check(s->provisioning, why) != 0)
+                return false;
+        return follower_is_ready(s->follower, why);
+}
+
+static struct link_config link_of(const struct settings *s, const char *name)
+{
+        return (struct link_config){.urls = s->amqp.urls,
+                                    .login = s->amqp.login,
+                                    .password = s->amqp.password,
+                                    .ca_file = s->amqp.ca_file,
+                                    .name = name};
+}
+
+static int open_projection(struct status_store *s, const struct settings *c, struct err *e)
+{
+        const struct retention_settings keep = {.keep_ended = c->keep_ended,
+                                                .keep_dead = c->keep_dead};
+        s->store = store_create(c->database, e);
+        if (s->store == NULL)
+                return -1;
+        s->projection = projection_create(s->store, (size_t)c->payload_max, e);
+        if (s->projection == NULL)
+                return -1;
+        s->retention = retention_create(s->store, &keep, e);
+        s->readers = readers_create(c->database, (unsigned)c->readers, e);
+        if (s->retention == NULL || s->readers == NULL)
+                return -1;
+        s->waiting = waiters_create((unsigned)c->waiting);
+        s->young = waiters_create((unsigned)c->waiting);
+        projection_on_change(s->projection, on_change, s);
+        return 0;
+}
+
+static int open_registry(struct status_store *s, const struct settings *c, struct err *e)
+{
+        if (!c->primary)
+                return 0;
+        if (c->provision_password == NULL)
+                return err_set(e, ERR_INVALID, "the primary needs provision_password_file");
+        s->registry = registry_create(c->registry, e);
+        if (s->registry == NULL)
+                return -1;
+        if (c->bootstrap_admin_key_file != NULL &&
+            admin_key_bootstrap(s->registry, c->bootstrap_admin_key_file, e) != 0)
+                return -1;
+        if (c->management_url != NULL) {
+                const struct http_client_config to = {.base_url = c->management_url,
+                                                      .user = c->management_login,
+                                                      .password = c->management_password};
+                s->management = http_client_create(&to, e);
+                if (s->management == NULL)
+                        return -1;
+        }
+        struct provisioning_config p = {.link = link_of(c, "status-store provision"),
+                                        .registry = s->registry,
+                                        .management = s->management,
+                                        .vhost = c->vhost,
+                                        .delete_after = c->tenant_delete_after};
+        p.link.login = c->provision_login;
+        p.link.password = c->provision_password;
+        s->provisioning = provisioning_create(&p, e);
+        return s->provisioning != NULL ? 0 : -1;
+}
+
+static void answered(void *owner, const struct http_route *route, int status, int64_t us)
+{
+        struct api *a = owner;
+        gauges_answered(a->gauges, route, status, us);
+}
+
+static int open_ports(struct status_store *s, const struct settings *c, struct err *e)
+{
+        s->metrics = metrics_create("status-store");
+        s->gauges = gauges_create(s->metrics, s->readers, &s->freshness);
+        s->api = (struct api){.readers = s->readers,
+                              .freshness = &s->freshness,
+                              .waiting = s->waiting,
+                              .young = s->young,
+                              .registry = s->registry,
+                              .provisioning = s->provisioning,
+                              .gauges = s->gauges,
+                              .token = c->internal_token};
+        const struct http_server_config http = {.address = c->address,
+                                                .port = (uint16_t)c->port,
+                                                .threads = (unsigned)c->threads,
+                                                .routes = api_routes,
+                                                .owner = &s->api,
+                                                .authorize = api_authorize,
+                                                .answered = answered};
+        const struct health_config health = {.address = c->address,
+                                             .port = (uint16_t)c->health_port,
+                                             .metrics = s->metrics,
+                                             .ready = is_ready,
+                                             .owner = s};
+        s->server = http_server_create(&http, e);
+        if (s->server == NULL)
+                return -1;
+        s->health = health_create(&health, e);
+        return s->health != NULL ? 0 : -1;
+}
+
+struct status_store *status_store_create(const struct settings *c, struct service *service,
+                                         struct err *e)
+{
+        AUTO(status_store) s = xcalloc(1, sizeof(*s));
+        s->service = service;
+        if (open_projection(s, c, e) != 0 || open_registry(s, c, e) != 0)
+                return NULL;
+        const struct follower_config follow = {.link = link_of(c, "status-store follow"),
+                                               .projection = s->projection,
+                                               .retention = s->retention,
+                                               .freshness = &s->freshness,
+                                               .silence = c->rewind_silence};
+        s->follower = follower_create(&follow, service_loop(service), e);
+        if (s->follower == NULL || open_ports(s, c, e) != 0)
+                return NULL;
+        LOG_INFO("started", log_int("port", http_server_port(s->server)),
+                 log_int("health_port", health_port(s->health)), log_bool("primary", c->primary));
+        return TAKE(s);
+}
+
+void status_store_drain(struct status_store *s)
+{
+        waiters_close(s->waiting);
+        waiters_close(s->young);
+        http_server_destroy(&s->server);
+        provisioning_destroy(&s->provisioning);
+        follower_destroy(&s->follower);
+        health_destroy(&s->health);
+        LOG_INFO("drained", log_int("offset", projection_position(s->projection)->offset));
+        service_end(s->service, 0);
+}
+
+void status_store_destroy(struct status_store **store)
+{
+        struct status_store *s = TAKE(*store);
+        if (s == NULL)
+                return;
+        http_server_destroy(&s->server);
+        health_destroy(&s->health);
+        provisioning_destroy(&s->provisioning);
+        follower_destroy(&s->follower);
+        http_client_destroy(&s->management);
+        registry_destroy(&s->registry);
+        metrics_destroy(&s->metrics);
+        gauges_destroy(&s->gauges);
+        waiters_destroy(&s->waiting);
+        waiters_destroy(&s->young);
+        readers_destroy(&s->readers);
+        retention_destroy(&s->retention);
+        projection_destroy(&s->projection);
+        store_destroy(&s->store);
+        free(s);
+}
+
+int status_store_create_admin_key(const struct settings *c, struct err *e)
+{
+        AUTO(registry) r = registry_create(c->registry, e);
+        return r != NULL ? admin_key_create(r, c->create_admin_key, e) : -1;
+}
+
+int status_store_backup(const struct settings *c, struct err *e)
+{
+        AUTO(registry) r = registry_create(c->registry, e);
+        return r != NULL ? registry_backup(r, c->backup, e) : -1;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_store.h: the whole program but its command line.
+ */
+#ifndef WARREN_STATUS_STORE_STATUS_STORE_H
+#define WARREN_STATUS_STORE_STATUS_STORE_H
+
+#include "common/base/service.h"
+#include "status-store/settings.h"
+
+struct status_store;
+
+struct status_store *status_store_create(const struct settings *s, struct service *service,
+                                         struct err *e) MUST_CHECK;
+/* Stops answering and following, writes what was folded, and ends the service. */
+void status_store_drain(struct status_store *s);
+void status_store_destroy(struct status_store **s);
+
+/* The one-shot commands; 0, or -1. */
+int status_store_create_admin_key(const struct settings *s, struct err *e) MUST_CHECK;
+int status_store_backup(const struct settings *s, struct err *e) MUST_CHECK;
+
+#endif

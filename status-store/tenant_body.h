@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tenant_body.h: what a caller says of a tenant or a key, judged; and how both are shown.
+ */
+#ifndef WARREN_STATUS_STORE_TENANT_BODY_H
+#define WARREN_STATUS_STORE_TENANT_BODY_H
+
+#include <jansson.h>
+
+#include "common/base/json_scan.h"
+#include "status-store/registry.h"
+
+enum body_kind { BODY_NEW_TENANT, BODY_TENANT_CHANGE };
+
+/* Writes what the body says over *t. 0; else the status to refuse with, and fault is filled. */
+int tenant_body_read(struct bytes body, enum body_kind kind, struct tenant *t,
+                     struct scan_fault *fault) MUST_CHECK;
+/* {"scopes": [...], "expires": time}; both optional. */
+int key_body_read(struct bytes body, unsigned *scopes, msec *expires,
+                  struct scan_fault *fault) MUST_CHECK;
+
+/* New references. */
+json_t *tenant_json(const struct tenant *t);
+json_t *key_json(const struct key *k);
+
+#endif

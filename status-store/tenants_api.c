@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tenants_api.c: the routes of tenants and keys, which only the primary serves. A change is
+ * committed in the registry first, then declared, then told; what did not get that far is repaired
+ * by the provisioning thread.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "status-store/api.h"
+#include "status-store/lookup.h"
+#include "status-store/tenant_body.h"
+
+enum { PASSWORD_BYTES = 24, PASSWORD_SIZE = 2 * PASSWORD_BYTES + 1 };
+
+static bool is_primary(struct api *a, struct http_request *r)
+{
+        if (a->registry != NULL)
+                return true;
+        http_problem(r, 503, "this status-store is not the primary: it has no registry");
+        return false;
+}
+
+/* Before a change: committed only when it can be provisioned now. */
+static bool can_change(struct api *a, struct http_request *r)
+{
+        struct err why = {0};
+        if (!is_primary(a, r))
+                return false;
+        if (provisioning_check(a->provisioning, &why) == 0)
+                return true;
+        http_problem_err(r, &why);
+        return false;
+}
+
+/* The tenant in the path, live. */
+static bool find_tenant(struct api *a, struct http_request *r, struct tenant *t)
+{
+        struct err why = {0};
+        int found = registry_tenant(a->registry, http_param(r, "tenant"), t, &why);
+        if (found == 1 && !t->record.deleted)
+                return true;
+        if (found < 0)
+                http_problem_err(r, &why);
+        else
+                http_problem(r, 404, "there is no such tenant");
+        return false;
+}
+
+static int add_tenant(void *owner, const struct tenant *t, struct err *e)
+{
+        (void)e;
+        if (!t->record.deleted)
+                json_array_append_new(owner, tenant_json(t));
+        return 0;
+}
+
+static int add_key(void *owner, const struct key *k, struct err *e)
+{
+        (void)e;
+        json_array_append_new(owner, key_json(k));
+        return 0;
+}
+
+void tenants_list(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct err why = {0};
+        if (!is_primary(a, r))
+                return;
+        json_t *list = json_array();
+        if (registry_each_tenant(a->registry, WHICH_ALL, add_tenant, list, &why) == 0) {
+                http_answer_json(r, 200, json_pack("{s:o}", "tenants", list));
+                return;
+        }
+        json_decref(list);
+        http_problem_err(r, &why);
+}
+
+void tenants_get(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct tenant t;
+        struct err why = {0};
+        if (!is_primary(a, r) || !find_tenant(a, r, &t))
+                return;
+        json_t *keys = json_array();
+        if (registry_each_key(a->registry, WHICH_ALL, t.record.name, add_key, keys, &why) == 0) {
+                http_answer_json(r, 200,
+                                 json_pack("{s:o, s:o}", "tenant", tenant_json(&t), "keys", keys));
+                return;
+        }
+        json_decref(keys);
+        http_problem_err(r, &why);
+}
+
+static void make_password(char out[PASSWORD_SIZE])
+{
+        unsigned char raw[PASSWORD_BYTES];
+        random_fill(raw, sizeof(raw));
+        for (size_t i = 0; i < sizeof(raw); i++)
+                snprintf(out + 2 * i, 3, "%02x", raw[i]);
+}
+
+/* Makes the broker login if one is asked for. New reference, null when none is; NULL on failure. */
+static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
+{
+        char password[PASSWORD_SIZE];
+        if (!t->amqp_login)
+                return json_null();
+        make_password(password);
+        if (provisioning_make_login(a->provisioning, t->record.name, password, e) != 0)
+                return NULL;
+        return json_pack("{s:o, s:o, s:s}", "exchange", json_sprintf("jobs.%s", t->record.name),
+                         "login", json_sprintf("tenant-%s", t->record.name), "password", password);
+}
+
+/* Everything after the tenant's row: its key, its queues, its record, its login. */
+static int complete_tenant(struct api *a, const struct tenant *t, json_t *answer, struct err *e)
+{
+        char text[KEY_TEXT_SIZE];
+        struct key key;
+        const unsigned scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE;
+        if (registry_add_key(a->registry, t->record.name, scopes, 0, text, &key, e) != 0)
+                return -1;
+        json_object_set_new(answer, "key", json_string(text));
+        if (provisioning_settle(a->provisioning, t->record.name, e) != 0)
+                return -1;
+        json_t *login = make_login(a, t, e);
+        if (login == NULL)
+                return -1;
+        if (json_is_null(login))
+                json_decref(login);
+        else
+                json_object_set_new(answer, "amqp", login);
+        return 0;
+}
+
+void tenants_create(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct tenant t = {.record = tenant_record_default};
+        struct scan_fault fault = {0};
+        struct err why = {0};
+        if (!can_change(a, r) || !http_body_is_json(r))
+                return;
+        int refused = tenant_body_read(http_body(r), BODY_NEW_TENANT, &t, &fault);
+        if (refused != 0) {
+                http_problem_at(r, refused, &fault);
+                return;
+        }
+        if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
+            registry_add_tenant(a->registry, &t, &why) != 0) {
+                http_problem_err(r, &why);
+                return;
+        }
+        json_t *answer = json_pack("{s:o}", "tenant", tenant_json(&t));
+        if (complete_tenant(a, &t, answer, &why) == 0) {
+                LOG_INFO("tenant created", log_text("tenant", t.record.name));
+                http_answer_json(r, 201, answer);
+                return;
+        }
+        /* Its key was never shown and its login may not exist: undone, so that it can be tried
+         * again. */
+        struct err ignored = {0};
+        LOG_WARN("tenant not created", log_text("tenant", t.record.name), log_err(&why));
+        if (registry_delete_tenant(a->registry, t.record.name, 0, &ignored) != 0)
+                LOG_WARN("nor undone", log_err(&ignored));
+        provisioning_wake(a->provisioning);
+        json_decref(answer);
+        http_problem_err(r, &why);
+}
+
+/* Commits a changed tenant and tells it. */
+static bool change_tenant(struct api *a, struct http_request *r, struct tenant *t)
+{
+        struct err why = {0};
+        if (registry_change_tenant(a->registry, t, &why) == 0 &&
+            provisioning_settle(a->provisioning, t->record.name, &why) == 0)
+                return true;
+        http_problem_err(r, &why);
+        return false;
+}
+
+void tenants_patch(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct tenant t;
+        struct scan_fault fault = {0};
+        struct err why = {0};
+        if (!can_change(a, r) || !http_body_is_json(r) || !find_tenant(a, r, &t))
+                return;
+        bool had_login = t.amqp_login;
+        int refused = tenant_body_read(http_body(r), BODY_TENANT_CHANGE, &t, &fault);
+        if (refused != 0) {
+                http_problem_at(r, refused, &fault);
+                return;
+        }
+        bool new_login = t.amqp_login && !had_login;
+        bool old_login = !t.amqp_login && had_login;
+        if ((new_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
+            (old_login && provisioning_delete_login(a->provisioning, t.record.name, &why) != 0)) {
+                http_problem_err(r, &why);
+                return;
+        }
+        if (!change_tenant(a, r, &t))
+                return;
+        json_t *login = new_login ? make_login(a, &t, &why) : json_null();
+        if (login == NULL) {
+                http_problem_err(r, &why);
+                return;
+        }
+        json_t *answer = json_pack("{s:o}", "tenant", tenant_json(&t));
+        if (new_login)
+                json_object_set(answer, "amqp", login);
+        json_decref(login);
+        http_answer_json(r, 200, answer);
+}
+
+/* Jobs that have not ended would vanish with the queues. -1 when that cannot be known. */
+static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
+{
+        AUTO_READER *reader = readers_take(a->readers, e);
+        if (reader == NULL)
+                return -1;
+        AUTO_RESET *counts = reader_query(reader, QUERY_COUNTS, e);
+        if (counts == NULL)
+                return -1;
+        db_bind_text(counts, 1, tenant);
+        int64_t open = 0;
+        int more = 0;
+        while ((more = db_step(counts, e)) == 1) {
+                int state = sqlite3_column_int(counts, 3);
+                bool ended = state >= STATUS_COUNT || status_is_ended((enum status)state);
+                open += ended ? 0 : sqlite3_column_int64(counts, 4);
+        }
+        return more < 0 ? -1 : open;
+}
+
+static int delete_tenant(struct api *a, const struct tenant *t, struct err *e)
+{
+        if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
+                return -1;
+        if (t->amqp_login && provisioning_delete_login(a->provisioning, t->record.name, e) != 0)
+                return -1;
+        return provisioning_settle(a->provisioning, t->record.name, e);
+}
+
+void tenants_delete(void *owner, struct http_request *r)
+{
+        static const char *const allowed[] = {"force", "tenant", NULL};
+        struct api *a = owner;
+        struct tenant t;
+        struct err why = {0};
+        if (!http_query_only(r, allowed) || !can_change(a, r) || !find_tenant(a, r, &t))
+                return;
+        const char *force = http_query(r, "force");
+        int64_t open =
+                force != NULL && strcmp(force, "true") == 0 ? 0 : open_jobs(a, t.record.name, &why);
+        if (open > 0) {
+                http_problem(r, 409,
+                             "tenant %s has %lld jobs that have not ended; ?force=true drops them",
+                             t.record.name, (long long)open);
+                return;
+        }
+        if (open < 0 || delete_tenant(a, &t, &why) != 0) {
+                http_problem_err(r, &why);
+                return;
+        }
+        LOG_INFO("tenant deleted", log_text("tenant", t.record.name));
+        http_answer_empty(r, 204);
+}
+
+static void set_paused(struct api *a, struct http_request *r, bool paused)
+{
+        struct tenant t;
+        if (!can_change(a, r) || !find_tenant(a, r, &t))
+                return;
+        bool changes = t.record.paused != paused;
+        t.record.paused = paused;
+        if (!changes || change_tenant(a, r, &t))
+                http_answer_json(r, 202, json_pack("{s:o}", "tenant", tenant_json(&t)));
+}
+
+void tenants_pause(void *owner, struct http_request *r)
+{
+        set_paused(owner, r, true);
+}
+
+void tenants_resume(void *owner, struct http_request *r)
+{
+        set_paused(owner, r, false);
+}
+
+void tenant_keys_create(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct tenant t;
+        struct key key;
+        struct scan_fault fault = {0};
+        struct err why = {0};
+        unsigned scopes = 0;
+        msec expires = 0;
+        char text[KEY_TEXT_SIZE];
+        if (!can_change(a, r) || !find_tenant(a, r, &t))
+                return;
+        if (http_body(r).length > 0 && !http_body_is_json(r))
+                return;
+        int refused = key_body_read(http_body(r), &scopes, &expires, &fault);
+        if (refused != 0) {
+                http_problem_at(r, refused, &fault);
+                return;
+        }
+        if (registry_add_key(a->registry, t.record.name, scopes, expires, text, &key, &why) != 0 ||
+            provisioning_settle(a->provisioning, t.record.name, &why) != 0) {
+                http_problem_err(r, &why);
+                return;
+        }
+        json_t *answer = key_json(&key);
+        json_object_set_new(answer, "key", json_string(text));
+        json_object_set_new(answer, "tenant", json_string(t.record.name));
+        http_answer_json(r, 201, answer);
+}
+
+void tenant_keys_delete(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct tenant t;
+        struct err why = {0};
+        if (!can_change(a, r) || !find_tenant(a, r, &t))
+                return;
+        if (registry_revoke_key(a->registry, t.record.name, http_param(r, "id"), &why) != 0 ||
+            provisioning_settle(a->provisioning, t.record.name, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                http_answer_empty(r, 204);
+}
