@@ -83,7 +83,7 @@ def test_another_tenant_is_refused(callers, services, query):
     assert len(services[STATUS].asked) == before
 
 
-@pytest.mark.parametrize("query", ["tenant=acme&tenant=other", "a=1&a=2", "a=%zz", "a=%00", "tenant="])
+@pytest.mark.parametrize("query", ["tenant=acme&tenant=other", "a=1&a=2", "a=%00", "tenant="])
 def test_bad_query(callers, query):
     check_problem(callers["acme"].get("/api/v1/jobs?" + query), 400)
 

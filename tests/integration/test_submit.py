@@ -372,7 +372,7 @@ def test_broker_away(node, control, services, tmp_path):
     caller = known(Caller(gateway, control.key("steady", ["submit"])))
     accepted = [caller.submit().json()["id"] for _ in range(5)]
     node.run("stop")
-    answer = wait_for(lambda: (a := caller.submit()).status_code == 503 and a, "broker seen away")
+    answer, = wait_for(lambda: (a := caller.submit()).status_code == 503 and [a], "broker seen away")
     check_problem(answer, 503)
     assert int(answer.headers["Retry-After"]) >= 1
     assert requests.get(gateway.url + "/readyz", timeout=20).status_code == 503
