@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole Warren once, by every way in: what must work before anything finer is worth a test."""
+import json
+import uuid
+
+import pika
+
+
+def test_completed_with_its_result(warren):
+    job = warren.api.run("echo", {"a": [1, 2.50]})
+    assert (job["status"], job["result"], job["attempt"]) == ("completed", {"a": [1, 2.5]}, 1)
+
+
+def test_retried_then_completed(warren):
+    job = warren.api.run("fail", {"times": 2})
+    assert (job["status"], job["attempt"]) == ("completed", 3)
+
+
+def test_buried_and_archived(warren):
+    job = warren.api.run("fail", {"permanent": True})
+    assert (job["status"], job["reason"]) == ("dead", "permanent")
+
+
+def test_published_by_a_tenants_own_login(warren):
+    tenant = warren.tenant("outside", amqp_login=True)
+    ident = str(uuid.uuid4())
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("jobs.outside", "high", json.dumps({"b": 2}).encode(),
+                              pika.BasicProperties(message_id=ident, type="echo", delivery_mode=2,
+                                                   content_type="application/json"))
+    job = tenant.api.wait(ident)
+    assert (job["status"], job["result"], job["priority"]) == ("completed", {"b": 2}, "high")
