@@ -1,0 +1,434 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh: a whole Warren on this machine: what it needs is installed, it is built, started on a
+# private RabbitMQ and tried out by a few demo jobs.
+set -euo pipefail
+
+usage() {
+        cat <<'TEXT'
+usage: ./run.sh             build, start everything, run demo jobs; Ctrl-C stops it
+       ./run.sh --detach    the same, but return when ready and the demo jobs have ended
+       ./run.sh stop        stop everything
+       ./run.sh status      what runs; exit status 0: all of it, 3: not
+       ./run.sh --help
+
+Everything it makes is under var/ (data, logs, secrets) and build/release. var/env has the
+addresses and keys, for a shell: . var/env
+TEXT
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly root var=$root/var bin=$root/build/release/bin
+readonly programs=(status-store dlx-monitor consumer gateway)
+readonly demo_seconds=60 ready_seconds=60 stop_seconds=40
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# shellcheck source=scripts/setup.sh
+. "$root/scripts/setup.sh"
+# shellcheck source=scripts/ports.sh
+. "$root/scripts/ports.sh"
+
+# A program's process, when it lives: its command line names its configuration here.
+program_pid() {
+        local pid line
+        pid=$( (tr -dc 0-9 <"$var/run/$1.pid") 2>/dev/null) && [[ -n $pid ]] || return 1
+        line=$( (tr '\0' ' ' <"/proc/$pid/cmdline") 2>/dev/null) || return 1
+        [[ $line == *"$var/etc/$1.conf "* ]] || return 1
+        echo "$pid"
+}
+
+# The run.sh in the foreground that watches over them, if there is one.
+watcher_pid() {
+        local pid line
+        pid=$( (tr -dc 0-9 <"$var/run/run.pid") 2>/dev/null) && [[ -n $pid && $pid != "$$" ]] || return 1
+        line=$( (tr '\0' ' ' <"/proc/$pid/cmdline") 2>/dev/null) || return 1
+        [[ $line == *run.sh* ]] || return 1
+        echo "$pid"
+}
+
+broker_runs() { "$root/rabbitmq/node" status "$var/broker" >/dev/null 2>&1; }
+
+write_secret() { # FILE, from standard input
+        (umask 077 && cat >"$1.new") && mv "$1.new" "$1"
+}
+
+# --- starting ---------------------------------------------------------------------------------
+
+start_broker() {
+        "$root/rabbitmq/node" start "$var/broker" \
+                --port 5672 --management-port 15672 --prometheus-port 15692
+        # shellcheck source=/dev/null
+        . "$var/broker/node.env"
+        local password
+        password=$(<"$var/broker/warren-admin.password")
+        export WARREN_ADMIN_AMQP_URL="amqp://warren-admin:$password@127.0.0.1:$WARREN_AMQP_PORT/warren"
+        export WARREN_MANAGEMENT_URL="http://warren-admin:$password@127.0.0.1:$WARREN_MANAGEMENT_PORT"
+}
+
+apply_topology() {
+        "$bin/warren" topology apply --accounts "$var/secrets" >/dev/null ||
+                fail "the topology could not be declared"
+        if [[ ! -s $var/secrets/internal.token ]]; then
+                head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' |
+                        write_secret "$var/secrets/internal.token"
+        fi
+}
+
+# The usual ports, or those of the last run, or free ones.
+choose_ports() {
+        local port
+        port_gateway=8080 port_gateway_health=8081 port_status=8090 port_status_health=8091
+        port_dlx=8092 port_dlx_health=8093 port_consumer_health=8095
+        # shellcheck source=/dev/null
+        [[ ! -f $var/run/ports ]] || . "$var/run/ports"
+        for port in gateway gateway_health status status_health dlx dlx_health consumer_health; do
+                local name=port_$port
+                choose_port "$name" "${!name}"
+                printf '%s=%s\n' "$name" "${!name}"
+        done >"$var/run/ports.new"
+        mv "$var/run/ports.new" "$var/run/ports"
+        export WARREN_URL="http://127.0.0.1:$port_gateway"
+}
+
+# write_config PROGRAM, its own lines from standard input.
+write_config() {
+        {
+                echo "amqp_urls = amqp://127.0.0.1:$WARREN_AMQP_PORT/warren"
+                echo "amqp_password_file = $var/secrets/warren-$1.password"
+                echo "internal_token_file = $var/secrets/internal.token"
+                cat
+        } >"$var/etc/$1.conf"
+}
+
+write_configs() {
+        write_config status-store <<TEXT
+port = $port_status
+health_port = $port_status_health
+database = $var/data/status.db
+primary = true
+registry = $var/data/registry.db
+provision_password_file = $var/secrets/warren-provision.password
+management_url = http://127.0.0.1:$WARREN_MANAGEMENT_PORT
+management_password_file = $var/broker/warren-admin.password
+bootstrap_admin_key_file = $var/secrets/admin.key
+TEXT
+        write_config dlx-monitor <<TEXT
+port = $port_dlx
+health_port = $port_dlx_health
+archive = $var/data/archive.db
+TEXT
+        write_config consumer <<TEXT
+health_port = $port_consumer_health
+handlers = $root/build/release/handlers/handlers.json
+status_store_url = http://127.0.0.1:$port_status
+TEXT
+        write_config gateway <<TEXT
+port = $port_gateway
+health_port = $port_gateway_health
+status_store_url = http://127.0.0.1:$port_status
+dlx_monitor_url = http://127.0.0.1:$port_dlx
+TEXT
+}
+
+# A session of its own, so that Ctrl-C reaches this script alone, which then stops them in order.
+start_programs() {
+        local name
+        for name in "${programs[@]}"; do
+                setsid "$bin/warren-$name" --config "$var/etc/$name.conf" \
+                        </dev/null >>"$var/log/$name.log" 2>&1 9>&- &
+                echo $! >"$var/run/$name.pid"
+        done
+        for name in "${programs[@]}"; do
+                await_program "$name"
+        done
+        say "ready: ${programs[*]}"
+}
+
+health_port_of() {
+        sed -n 's/^health_port = //p' "$var/etc/$1.conf"
+}
+
+await_program() {
+        local started=$SECONDS shown=0 url
+        url="http://127.0.0.1:$(health_port_of "$1")/readyz"
+        until curl -fs -o /dev/null --max-time 2 "$url"; do
+                if ! kill -0 "$(<"$var/run/$1.pid")" 2>/dev/null; then
+                        tail -n 5 "$var/log/$1.log" >&2
+                        fail "$1 ended, see $var/log/$1.log"
+                fi
+                ((SECONDS - started < ready_seconds)) ||
+                        fail "$1 is not ready after $ready_seconds s, see $var/log/$1.log"
+                if ((SECONDS - started >= shown + 5)); then
+                        shown=$((SECONDS - started))
+                        say "waiting for $1, $shown s"
+                fi
+                sleep 0.1
+        done
+}
+
+# --- keys and the demo tenant -----------------------------------------------------------------
+
+await_key() { # KEY: until the gateway knows it
+        local started=$SECONDS
+        until curl -fs -o /dev/null --max-time 2 --config - <<TEXT; do
+url = "$WARREN_URL/api/v1/jobs?limit=1"
+header = "Authorization: Bearer $1"
+TEXT
+                ((SECONDS - started < ready_seconds)) || fail "the gateway does not know its key"
+                sleep 0.1
+        done
+}
+
+# The answer is kept as it came: it holds the only copy of the key and the password.
+make_demo_tenant() {
+        local answer=$var/secrets/demo.json
+        WARREN_ADMIN_KEY=$(<"$var/secrets/admin.key")
+        export WARREN_ADMIN_KEY
+        await_key "$WARREN_ADMIN_KEY"
+        if [[ ! -s $answer ]]; then
+                "$bin/warren" tenant add demo --rate unlimited --max-pending unlimited \
+                        --amqp-login --json | write_secret "$answer" ||
+                        fail "tenant demo could not be made; for a fresh start: rm -r $var"
+        fi
+        WARREN_API_KEY=$(grep -oE 'wk_[a-z0-9]{8}_[A-Za-z0-9]{43}' "$answer" | head -n 1)
+        export WARREN_API_KEY
+        local password
+        password=$(grep -oE '"password": *"[^"]*"' "$answer" | cut -d'"' -f4)
+        export WARREN_AMQP_URL="amqp://tenant-demo:$password@127.0.0.1:$WARREN_AMQP_PORT/warren"
+        await_key "$WARREN_API_KEY"
+}
+
+write_env() {
+        local names=(WARREN_URL WARREN_API_KEY WARREN_ADMIN_KEY WARREN_AMQP_URL
+                WARREN_ADMIN_AMQP_URL WARREN_MANAGEMENT_URL WARREN_BIN) name
+        export WARREN_BIN=$bin
+        {
+                echo "# Addresses and keys of this Warren; for a shell: . var/env"
+                for name in "${names[@]}"; do
+                        printf '%s=%q\n' "$name" "${!name}"
+                done
+                echo "export ${names[*]}"
+        } | write_secret "$var/env"
+}
+
+# --- demo jobs --------------------------------------------------------------------------------
+
+demo_ids=() demo_wants=() demo_notes=()
+
+demo_job() { # WANTED NOTE TYPE PAYLOAD [OPTION…]
+        local want=$1 note=$2 id
+        shift 2
+        id=$("$bin/warren" submit "$@" --json |
+                grep -oE '"id": *"[0-9a-f-]{36}"' | head -n 1 | cut -d'"' -f4)
+        [[ -n $id ]] || fail "a demo job was not accepted: $*"
+        demo_ids+=("$id") demo_wants+=("$want") demo_notes+=("$note")
+}
+
+submit_demo_jobs() {
+        demo_job completed "a plugin's handler" echo '{"hello": "warren"}'
+        demo_job completed "urgent, takes a second" sleep '{"ms": 1000}' --priority critical
+        demo_job completed "a program in Python" word_count '{"text": "from the warren to the field"}'
+        demo_job completed "delayed by 3 s" echo '{"late": true}' --delay 3s
+        demo_job completed "fails twice, is retried" fail '{"times": 2}' --max-retries 3
+        demo_job dead "fails for good, is buried" fail '{"permanent": true}'
+}
+
+# A line per demo job, from GET /jobs.
+demo_table() {
+        local list i row status
+        list=$("$bin/warren" list --limit 200 2>/dev/null) || return 0
+        printf '  %-10s  %-10s  %-3s  %-24s  %s\n' TYPE STATUS TRY WHAT ID
+        for i in "${!demo_ids[@]}"; do
+                row=$(grep "^${demo_ids[i]} " <<<"$list" || true)
+                read -r _ _ type _ status try _ <<<"$row" || true
+                printf '  %-10s  %-10s  %-3s  %-24s  %s\n' "${type:--}" "${status:-submitted}" \
+                        "${try:--}" "${demo_notes[i]}" "${demo_ids[i]}"
+        done
+}
+
+demo_open() { # TABLE: how many have not reached the state they should
+        local i open=0
+        for i in "${!demo_ids[@]}"; do
+                grep -qE "^  [^ ]+ +${demo_wants[i]} .*${demo_ids[i]}$" <<<"$1" || open=$((open + 1))
+        done
+        echo "$open"
+}
+
+# Redrawn in place on a terminal; else printed whenever it has changed.
+show_table() {
+        if [[ $1 == "$table_shown" ]]; then
+                return
+        fi
+        if [[ -t 1 && -n $table_shown ]]; then
+                printf '\033[%dA\033[J' "$(wc -l <<<"$table_shown")"
+        elif [[ -n $table_shown ]]; then
+                echo
+        fi
+        printf '%s\n' "$1"
+        table_shown=$1
+}
+
+run_demo() {
+        local started=$SECONDS table=""
+        table_shown=""
+        submit_demo_jobs
+        say "submitted ${#demo_ids[@]} demo jobs"
+        while true; do
+                table=$(demo_table)
+                [[ -z $table ]] || show_table "$table"
+                [[ -z $table || $(demo_open "$table") != 0 ]] || return 0
+                if ((SECONDS - started > demo_seconds)); then
+                        say "a demo job is not where it should be after $demo_seconds s"
+                        return 1
+                fi
+                sleep 0.25
+        done
+}
+
+print_where() {
+        cat <<TEXT
+
+  API        $WARREN_URL/api/v1   (key of tenant demo: WARREN_API_KEY in var/env)
+  RabbitMQ   http://127.0.0.1:$WARREN_MANAGEMENT_PORT   login warren-admin, password in var/broker/warren-admin.password
+  AMQP       127.0.0.1:$WARREN_AMQP_PORT, vhost warren, exchange jobs.demo   (WARREN_AMQP_URL in var/env)
+  logs       var/log/, var/broker/log/
+  try        . var/env; "\$WARREN_BIN/warren" submit echo '{"hello": "you"}' --wait
+TEXT
+}
+
+# --- stopping ---------------------------------------------------------------------------------
+
+stop_program() { # NAME; 1 when it had to be killed or had failed
+        local pid started=$SECONDS
+        pid=$(program_pid "$1") || { rm -f "$var/run/$1.pid"; return 0; }
+        kill -TERM "$pid" 2>/dev/null || true
+        while program_pid "$1" >/dev/null; do
+                if ((SECONDS - started > stop_seconds)); then
+                        say "$1 does not end, killing it"
+                        kill -KILL "$pid" 2>/dev/null || true
+                        rm -f "$var/run/$1.pid"
+                        return 1
+                fi
+                sleep 0.05
+        done
+        rm -f "$var/run/$1.pid"
+}
+
+# Jobs are no longer taken, then no longer run; what reads last ends last.
+stop_all() {
+        local name status=0
+        for name in gateway consumer dlx-monitor status-store; do
+                stop_program "$name" || status=1
+        done
+        if broker_runs; then
+                "$root/rabbitmq/node" stop "$var/broker" || status=1
+        fi
+        rm -f "$var/run/run.pid"
+        say "stopped"
+        return $status
+}
+
+command_stop() {
+        local watcher started=$SECONDS
+        if watcher=$(watcher_pid); then
+                kill -TERM "$watcher" 2>/dev/null || true
+                while watcher_pid >/dev/null && ((SECONDS - started < 3 * stop_seconds)); do
+                        sleep 0.1
+                done
+        fi
+        stop_all
+}
+
+command_status() {
+        local name pid status=0
+        for name in "${programs[@]}"; do
+                if pid=$(program_pid "$name"); then
+                        printf '%-13s running, process %s\n' "$name" "$pid"
+                else
+                        printf '%-13s not running\n' "$name"
+                        status=3
+                fi
+        done
+        printf '%-13s ' broker
+        "$root/rabbitmq/node" status "$var/broker" 2>/dev/null || {
+                [[ -d $var/broker ]] || echo "not running"
+                status=3
+        }
+        exit $status
+}
+
+# --- the whole --------------------------------------------------------------------------------
+
+nothing_runs() {
+        local name
+        for name in "${programs[@]}"; do
+                ! program_pid "$name" >/dev/null || return 1
+        done
+}
+
+prepare() {
+        mkdir -p "$var"/{broker,data,etc,log,run,secrets}
+        chmod 0700 "$var"/{broker,data,etc,run,secrets}
+        exec 9>"$var/run/lock"
+        flock -n 9 || fail "another run.sh is at work here (./run.sh stop ends it)"
+        nothing_runs || fail "it is running already: ./run.sh status, ./run.sh stop"
+        install_packages "$var/log/apt.log" "$root/packages.txt"
+        build release "$var/log/build.log" -DBUILD_TESTING=OFF 9>&-
+}
+
+# Until one of them ends by itself.
+watch_programs() {
+        local name
+        while true; do
+                for name in "${programs[@]}"; do
+                        if ! program_pid "$name" >/dev/null; then
+                                tail -n 5 "$var/log/$name.log" >&2
+                                say "$name ended by itself, see $var/log/$name.log"
+                                return 1
+                        fi
+                done
+                sleep 0.5
+        done
+}
+
+bring_up() {
+        start_broker 9>&-
+        apply_topology
+        choose_ports
+        write_configs
+        start_programs
+        make_demo_tenant
+        write_env
+        run_demo
+        print_where
+}
+
+command_run() {
+        local detach=$1 ending=""
+        umask 022
+        prepare
+        echo $$ >"$var/run/run.pid"
+        trap 'trap "" INT TERM; stop_all || exit 1; exit "${ending:-1}"' EXIT
+        trap 'ending=0; exit' INT TERM
+        bring_up
+        if [[ $detach == yes ]]; then
+                trap - EXIT
+                rm -f "$var/run/run.pid"
+                say "running; ./run.sh stop ends it"
+                return
+        fi
+        echo "  stop       Ctrl-C"
+        watch_programs
+}
+
+case ${1:-} in
+"") command_run no ;;
+--detach) command_run yes ;;
+stop) command_stop ;;
+status) command_status ;;
+-h | --help | help) usage ;;
+*) usage >&2; exit 2 ;;
+esac

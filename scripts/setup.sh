@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# setup.sh: what run.sh and test.sh share: Debian packages, and a build with a display of its
+# progress. Sourced; the caller has say(), fail() and $root.
+
+as_root() {
+        if ((EUID == 0)); then
+                "$@"
+        elif command -v sudo >/dev/null; then
+                sudo "$@"
+        else
+                fail "missing Debian packages can be installed only as root or with sudo:$missing"
+        fi
+}
+
+# missing_packages FILE: those of the list that are not installed.
+missing_packages() {
+        local package
+        while read -r package; do
+                [[ $(dpkg-query -Wf '${Status}' "$package" 2>/dev/null) == *" installed" ]] ||
+                        printf ' %s' "$package"
+        done < <(grep -v '^#' "$1" | tr -s ' ' '\n')
+}
+
+# While packages are installed no service may start: RabbitMQ's package would start the system's
+# own broker. What was there before comes back.
+policy=/usr/sbin/policy-rc.d
+forbid_services() {
+        if [[ -e $policy ]]; then
+                as_root mv "$policy" "$policy.before-warren"
+        fi
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 0755 "$policy"
+}
+allow_services() {
+        as_root rm -f "$policy"
+        if [[ -e $policy.before-warren ]]; then
+                as_root mv "$policy.before-warren" "$policy"
+        fi
+}
+
+apt() {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null >>"$apt_log" 2>&1
+}
+
+# install_packages LOG FILE…
+install_packages() {
+        apt_log=$1
+        shift
+        local file status=0 started=$SECONDS
+        missing=""
+        for file in "$@"; do
+                missing+=$(missing_packages "$file")
+        done
+        [[ -n $missing ]] || return 0
+        command -v apt-get >/dev/null || fail "this is no Debian: install$missing"
+        say "installing Debian packages:$missing"
+        trap allow_services EXIT
+        trap 'exit 130' INT TERM
+        forbid_services
+        : >"$apt_log"
+        # shellcheck disable=SC2086 # a list
+        { apt update && apt install --no-install-recommends $missing; } &
+        watch_process $! "installing" || status=$?
+        allow_services
+        trap - EXIT INT TERM
+        if ((status != 0)); then
+                tail -n 15 "$apt_log" >&2
+                fail "the packages could not be installed, see $apt_log"
+        fi
+        if [[ $missing == *" rabbitmq-server"* ]] && command -v systemctl >/dev/null; then
+                as_root systemctl --quiet disable rabbitmq-server >/dev/null 2>&1 || true
+        fi
+        say "installed after $((SECONDS - started)) s"
+}
+
+# watch_process PID WORD: waits, showing that time passes. Its exit status.
+watch_process() {
+        local started=$SECONDS shown=0
+        while kill -0 "$1" 2>/dev/null; do
+                sleep 0.2
+                if ((SECONDS - started >= shown + 10)); then
+                        shown=$((SECONDS - started))
+                        say "$2, $shown s"
+                fi
+        done
+        wait "$1"
+}
+
+# Turns ninja's lines "[12/340] …" into a line every tenth, or one that changes on a terminal.
+show_build() {
+        local line tenth=0 done_ total
+        while IFS= read -r line; do
+                printf '%s\n' "$line" >&3
+                [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+                done_=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]}
+                if [[ -t 2 ]]; then
+                        printf '\r%s: building %d of %d ' "${0##*/}" "$done_" "$total" >&2
+                elif ((total >= 10 && done_ * 10 / total > tenth)); then
+                        tenth=$((done_ * 10 / total))
+                        say "building, ${tenth}0 %"
+                fi
+        done
+        if [[ -t 2 && -n ${total:-} ]]; then
+                printf '\n' >&2
+        fi
+}
+
+# build PRESET LOG [CMAKE-ARGUMENT…]
+build() {
+        local preset=$1 log=$2
+        shift 2
+        if ! cmake --preset "$preset" -S "$root" "$@" >"$log" 2>&1; then
+                tail -n 20 "$log" >&2
+                fail "the build could not be configured, see $log"
+        fi
+        if ! cmake --build "$root/build/$preset" 2>&1 | show_build 3>>"$log"; then
+                grep -E 'error|FAILED|warning' "$log" | head -n 20 >&2 || true
+                fail "the build failed, see $log"
+        fi
+}
