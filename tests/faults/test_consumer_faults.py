@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consumer and its children die, or are asked to go, with jobs running: every job lives on."""
+import collections
+import os
+import signal
+import threading
+
+from harness.processes import command_line
+from harness.until import until
+from harness.warren import default_handlers
+
+WORKERS = 4
+
+
+class Ledger:
+    """A file to which handlers write each start and each end of a run: a witness that is no part of
+    Warren."""
+
+    def __init__(self, path):
+        self.path = path
+        path.touch()
+
+    def handler(self, seconds):
+        """A program that takes so long."""
+        note = f'echo "$WARREN_JOB_ID $WARREN_JOB_ATTEMPT {{}}" >> "{self.path}"'
+        script = f"{note.format('start')}; sleep {seconds}; {note.format('end')}"
+        return {"exec": ["/bin/sh", "-c", script], "grace": "1s"}
+
+    def count(self, what):
+        """Job id → how often it was noted."""
+        lines = [line.split() for line in self.path.read_text(encoding="utf-8").splitlines()]
+        return collections.Counter(job for job, _, noted in lines if noted == what)
+
+    def at_work(self):
+        return sum(self.count("start").values()) - sum(self.count("end").values())
+
+
+def handlers_with(**types):
+    handlers = default_handlers()
+    handlers["types"].update(types)
+    return handlers
+
+
+def await_completed(api, ids, timeout=90):
+    for id in ids:
+        job = api.wait(id, timeout=timeout)
+        assert job["status"] == "completed", job
+
+
+def report(what, ids, runs):
+    """What the faults tests always tell: how many were lost, how often jobs ran."""
+    times = collections.Counter(runs[id] for id in ids)
+    print(f"{what}: {len(ids)} jobs, lost {times[0]}, "
+          f"times run: {dict(sorted(times.items()))}")
+    assert times[0] == 0
+    return times
+
+
+def hosts_of(consumer):
+    return [pid for pid in consumer.children() if "warren-plugin-host" in command_line(pid)]
+
+
+def test_kill_9_of_the_plugin_hosts_in_mid_job(fresh_warren):
+    api = fresh_warren.api
+    ids = [api.submit("sleep", {"ms": 1500})["id"] for _ in range(WORKERS)]
+    for id in ids:
+        api.wait(id, "running")
+    struck = hosts_of(fresh_warren.consumer)
+    assert len(struck) >= WORKERS
+    for pid in struck:
+        os.kill(pid, signal.SIGKILL)
+
+    await_completed(api, ids)
+    for id in ids:
+        attempts = api.attempts(id)["attempts"]
+        assert [attempt["outcome"] for attempt in attempts] == ["failed", "completed"], attempts
+        assert attempts[0]["error_kind"] == "crash"
+        assert "SIGKILL" in attempts[0]["error"]
+    report("hosts killed", ids, {id: len(api.attempts(id)["attempts"]) for id in ids})
+    assert not set(struck) & set(hosts_of(fresh_warren.consumer))
+    assert api.run("echo", "alive")["result"] == "alive"
+
+
+def test_a_handler_that_crashes_costs_its_attempts_only(fresh_warren):
+    api = fresh_warren.api
+    bad = [api.submit("fail", {"crash": True}, max_retries=1)["id"] for _ in range(8)]
+    good = [api.submit("echo", number)["id"] for number in range(50)]
+    await_completed(api, good)
+    for id in bad:
+        job = api.wait(id)
+        assert (job["status"], job["reason"], job["error_kind"]) == ("dead", "exhausted", "crash")
+        assert job["attempt"] == 2 and "SIGABRT" in job["error"]
+
+
+def test_kill_9_of_a_consumer_with_jobs_running(make_warren, tmp_path):
+    ledger = Ledger(tmp_path / "ledger")
+    warren = make_warren(handlers=handlers_with(slow=ledger.handler(0.4)))
+    api = warren.api
+    ids = [api.submit("slow")["id"] for _ in range(24)]
+    until(lambda: sum(ledger.count("end").values()) >= 2 and ledger.at_work() >= WORKERS - 1, 60,
+          "jobs ended and jobs running")
+    warren.consumer.kill()  # and its children are gone too
+    struck = ledger.at_work()
+    assert struck >= 1
+
+    warren.consumer.start()
+    await_completed(api, ids)
+    times = report("consumer killed", ids, ledger.count("start"))
+    # What ran when it died runs again, and at most what had just ended unconfirmed.
+    assert 1 <= times[2] <= 2 * WORKERS
+    assert sum(times.values()) == times[1] + times[2]
+    assert warren.depth("jobs.acme.medium") == 0
+
+
+def test_kill_9_of_one_of_two_consumers(make_warren, tmp_path):
+    ledger = Ledger(tmp_path / "ledger")
+    warren = make_warren(handlers=handlers_with(slow=ledger.handler(0.4)))
+    warren.add_consumer()
+    api = warren.api
+    ids = [api.submit("slow")["id"] for _ in range(32)]
+    until(lambda: ledger.at_work() > WORKERS, 60, "both at work")
+    warren.consumer.kill()
+    await_completed(api, ids)
+    times = report("one of two consumers killed", ids, ledger.count("start"))
+    assert sum(times.values()) == times[1] + times[2]
+
+
+def test_sigterm_under_load_loses_and_repeats_nothing(make_warren, tmp_path):
+    ledger = Ledger(tmp_path / "ledger")
+    warren = make_warren(handlers=handlers_with(slow=ledger.handler(0.2)))
+    api = warren.api
+    ids, enough = [], threading.Event()
+
+    def submit():
+        # A client of its own: a requests session is one thread's.
+        mine = warren.api_at(warren.gateway)
+        while not enough.is_set():
+            kind = ("noop", "slow", "echo")[len(ids) % 3]
+            ids.append(mine.submit(kind, len(ids))["id"])
+
+    load = threading.Thread(target=submit)
+    load.start()
+    try:
+        until(lambda: len(ids) >= 60 and ledger.at_work() >= 1, 60, "load")
+        assert warren.consumer.stop() == 0  # its children are gone too
+    finally:
+        enough.set()
+        load.join()
+
+    assert ledger.at_work() == 0  # what ran was let end
+    queued = warren.depth("jobs.acme.medium")
+    assert queued > 0
+    ended = until(lambda: len(api.list_all(status="completed", limit=500)) == len(ids) - queued
+                  and len(ids) - queued, 30, "submitted = ended + still queued")
+
+    warren.consumer.start()
+    await_completed(api, ids)
+    slow = [id for number, id in enumerate(ids) if number % 3 == 1]
+    times = report(f"SIGTERM with {ended} ended and {queued} queued", slow, ledger.count("start"))
+    assert times[1] == len(slow)
+    assert warren.depth("jobs.acme.medium") == 0
+
+
+def test_sigterm_gives_back_what_will_not_end(make_warren, tmp_path):
+    flag = tmp_path / "second"
+    script = (f'if [ -e "{flag}" ]; then echo again; else touch "{flag}"; '
+              "trap 'exit 0' TERM; sleep 600 & wait; fi")
+    warren = make_warren(settings={"consumer": {"drain": "300ms"}}, handlers=handlers_with(
+        endless={"exec": ["/bin/sh", "-c", script], "grace": "2s"}))
+    api = warren.api
+    programs = api.submit("endless")["id"]
+    plugins = api.submit("sleep", {"ms": 4000})["id"]
+    api.wait(programs, "running")
+    api.wait(plugins, "running")
+    until(flag.exists, 10, "the program at work")
+    assert warren.consumer.stop() == 0
+    assert warren.depth("jobs.acme.medium") == 2
+
+    warren.consumer.start()
+    for id, result in ((programs, "again"), (plugins, None)):
+        job = api.wait(id)
+        assert (job["status"], job["result"]) == ("completed", result)
+        assert job["attempt"] == 1  # none was charged
+
+
+def test_a_killed_consumer_takes_its_programs_along(make_warren, tmp_path):
+    warren = make_warren(handlers=handlers_with(
+        lasting={"exec": ["/bin/sleep", "600"], "timeout": "10m"}))
+    api = warren.api
+    id = api.submit("lasting")["id"]
+    api.wait(id, "running")
+    programs = until(lambda: [pid for pid in warren.consumer.children()
+                              if command_line(pid).startswith("/bin/sleep")], 10, "the program")
+    assert len(programs) == 1
+    warren.consumer.kill()
+    assert not any(command_line(pid).startswith("/bin/sleep") for pid in programs)
