@@ -232,14 +232,25 @@ enum exit_code command_key_add(struct cli *c)
         return cli_print(c, buffer_bytes(&out));
 }
 
+/* They stand in the answer about their tenant. */
 enum exit_code command_key_list(struct cli *c)
 {
+        struct scan_value keys;
         AUTO_BUFFER path = {0};
+        AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
 
-        key_path(&path, cli_word(c, 0));
+        tenant_path(&path, cli_word(c, 0));
         enum exit_code code = api_get(c, API_ADMIN, path.data, &reply);
-        return code == EXIT_DONE ? show_list(c, &reply, "keys", key_columns) : code;
+        if (code != EXIT_DONE)
+                return code;
+        if (!c->json)
+                return show_list(c, &reply, "keys", key_columns);
+        bool found = view_find(api_value(&reply), "keys", &keys);
+        body_begin(&out);
+        body_add_json(&out, "keys", found ? keys.raw : bytes_of_text("[]"));
+        body_end(&out);
+        return cli_print_json(c, buffer_bytes(&out));
 }
 
 enum exit_code command_key_rm(struct cli *c)
