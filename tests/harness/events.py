@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stream `events`, read from its start by a client that shares no code with Warren."""
+import collections
+import json
+import time
+
+
+class Events:
+    """`lines` are the events of exchange `events`, `messages` what came by the other exchanges."""
+
+    def __init__(self, warren):
+        self.lines = []
+        self.messages = []
+        self._connection = warren.pika()
+        self._channel = self._connection.channel()
+        self._channel.basic_qos(prefetch_count=1000)
+        self._channel.basic_consume("events", self._on_message,
+                                    arguments={"x-stream-offset": "first"})
+
+    def _on_message(self, channel, method, properties, body):
+        if method.exchange == "events":
+            self.lines += [json.loads(line) for line in body.splitlines()]
+        else:
+            self.messages.append((method.exchange, method.routing_key, properties, body))
+        channel.basic_ack(method.delivery_tag)
+
+    def until(self, condition, timeout=60, what="the condition"):
+        """Reads on until condition() is true; returns what it returned."""
+        end = time.monotonic() + timeout
+        while True:
+            self._connection.process_data_events(time_limit=0.02)
+            value = condition()
+            if value:
+                return value
+            assert time.monotonic() < end, f"{what}: not within {timeout} s"
+
+    def count(self, event, among=None):
+        """Job id → how often that event was told of it."""
+        return collections.Counter(line["id"] for line in self.lines if line["event"] == event and
+                                   (among is None or line["id"] in among))
+
+    def of(self, id, event=None):
+        return [line for line in self.lines
+                if line.get("id") == id and event in (None, line["event"])]
+
+    def burials(self, id=None):
+        """The headers of messages that were buried, of one job or of all."""
+        return [(properties, body) for exchange, _, properties, body in self.messages
+                if exchange == "dead" and id in (None, properties.message_id)]
+
+    def ended(self, among):
+        """Those of `among` that were completed or buried."""
+        done = {line["id"] for line in self.lines if line["event"] == "completed"}
+        done |= {properties.message_id for properties, _ in self.burials()}
+        return done & set(among)
+
+    def close(self):
+        self._connection.close()

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a job, submitted over HTTP and again published by an independent AMQP client."""
+import time
+
+import pytest
+
+from harness.events import Events
+from harness.publish import publish
+
+
+class Http:
+    name = "http"
+
+    def __init__(self, warren):
+        self.api = warren.tenant("acme", amqp_login=True).api
+
+    def submit(self, type, payload=None, priority="medium", max_retries=3, timeout_ms=None,
+               delay_ms=0):
+        members = {"timeout": f"{timeout_ms}ms"} if timeout_ms else {}
+        if delay_ms:
+            members["delay"] = f"{delay_ms}ms"
+        return self.api.submit(type, payload, priority=priority, max_retries=max_retries,
+                               **members)["id"]
+
+
+class Amqp:
+    name = "amqp"
+
+    def __init__(self, warren):
+        self.tenant = warren.tenant("acme", amqp_login=True)
+
+    def submit(self, type, payload=None, priority="medium", max_retries=3, timeout_ms=None,
+               delay_ms=0):
+        headers = {"x-max-retries": max_retries}
+        if timeout_ms:
+            headers["x-timeout-ms"] = timeout_ms
+        if delay_ms:
+            headers["x-run-at"] = int(time.time() * 1000) + delay_ms
+        with self.tenant.pika() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            return publish(channel, "acme", type, payload, lane=priority, headers=headers)
+
+
+@pytest.fixture(params=[Http, Amqp], ids=lambda door: door.name)
+def door(request, warren):
+    return request.param(warren)
+
+
+def outcomes(warren, id):
+    return [attempt["outcome"] for attempt in warren.api.attempts(id)["attempts"]]
+
+
+def test_a_job_runs_and_is_completed(warren, door):
+    payload = {"price": 1.10, "text": "ünïcode ☃", "deep": [[[{}]]], "big": 2**53 + 1}
+    job = warren.api.wait(door.submit("echo", payload))
+    assert job["status"] == "completed"
+    assert job["result"] == payload
+    assert job["payload"] == payload
+    assert (job["attempt"], job["run"], job["error"]) == (1, 1, None)
+    assert outcomes(warren, job["id"]) == ["completed"]
+
+
+def test_a_failure_is_tried_again(warren, door):
+    job = warren.api.wait(door.submit("fail", {"times": 2}))
+    assert (job["status"], job["attempt"]) == ("completed", 3)
+    assert outcomes(warren, job["id"]) == ["failed", "failed", "completed"]
+
+
+def test_retries_are_exhausted(warren, door):
+    job = warren.api.wait(door.submit("fail", {}, max_retries=1))
+    assert (job["status"], job["reason"], job["attempt"]) == ("dead", "exhausted", 2)
+    assert outcomes(warren, job["id"]) == ["failed", "dead"]
+    assert "attempt 2" in job["error"]
+
+
+def test_no_retries_at_all(warren, door):
+    job = warren.api.wait(door.submit("fail", {}, max_retries=0))
+    assert (job["status"], job["reason"], job["attempt"]) == ("dead", "exhausted", 1)
+
+
+def test_a_permanent_failure_is_not_tried_again(warren, door):
+    job = warren.api.wait(door.submit("fail", {"permanent": True}))
+    assert (job["status"], job["reason"], job["attempt"]) == ("dead", "permanent", 1)
+
+
+def test_a_crash_fails_its_attempt(warren, door):
+    job = warren.api.wait(door.submit("fail", {"crash": True}, max_retries=1))
+    assert (job["status"], job["reason"], job["attempt"]) == ("dead", "exhausted", 2)
+    assert job["error_kind"] == "crash"
+    assert warren.api.wait(door.submit("noop"))["status"] == "completed"
+
+
+def test_a_timeout_kills(warren, door):
+    job = warren.api.wait(door.submit("sleep", {"ms": 600000}, max_retries=0, timeout_ms=300))
+    assert (job["status"], job["error_kind"]) == ("dead", "timeout")
+
+
+def test_a_program_runs(warren, door):
+    job = warren.api.wait(door.submit("word_count", {"text": "one two three two"}))
+    assert job["status"] == "completed", job["error"]
+
+
+@pytest.mark.parametrize("delay_ms", [60, 130, 770, 1500])
+def test_a_delayed_job_is_never_early(warren, door, delay_ms):
+    before = int(time.time() * 1000)
+    id = door.submit("noop", delay_ms=delay_ms)
+    warren.api.wait(id, "completed")
+    events = Events(warren)
+    started = events.until(lambda: events.of(id, "started"), what="started")
+    events.close()
+    assert started[0]["at"] >= before + delay_ms
+    assert len(started) == 1
+
+
+def test_a_type_without_handler_is_buried(warren, door):
+    job = warren.api.wait(door.submit("nobody.knows"))
+    assert (job["status"], job["reason"]) == ("dead", "no_handler")
+    assert "nobody.knows" in job["error"]
+
+
+def test_a_long_job_runs_in_its_own_lane(warren, door):
+    id = door.submit("echo", "long", timeout_ms=660000, priority="high")
+    job = warren.api.wait(id)
+    assert (job["status"], job["result"], job["priority"]) == ("completed", "long", "high")
+    events = Events(warren)
+    events.until(lambda: events.of(id, "completed"), what="completed")
+    events.close()
+    keys = [key for _, key, properties, _ in events.messages if properties.message_id == id]
+    assert keys[-1] in ("long", "acme.long")
+    assert len(events.of(id, "started")) == 1
+
+
+def test_a_result_is_any_json(warren, door):
+    for payload in (None, True, 0, -1.5e300, "", "nul \u0000 inside", [], {}):
+        job = warren.api.wait(door.submit("echo", payload))
+        assert (job["status"], job["result"]) == ("completed", payload)
+
+
+def gated_handlers(warren_folder):
+    """`gate` runs until the file `open` is there."""
+    from harness.warren import default_handlers
+    handlers = default_handlers()
+    script = f"while [ ! -e {warren_folder}/open ]; do sleep 0.02; done; echo true"
+    handlers["types"]["gate"] = {"exec": ["/bin/sh", "-c", script]}
+    return handlers
+
+
+@pytest.fixture()
+def gated(make_warren):
+    """One worker, and jobs that occupy it until open_gate()."""
+    whole = make_warren(settings={"consumer": {"concurrency": 1}}, start=False)
+    whole.write_handlers(gated_handlers(whole.folder))
+    whole.start()
+    whole.open_gate = (whole.folder / "open").touch
+    yield whole
+    whole.open_gate()
+
+
+def held(warren):
+    return warren.consumer.metrics()["warren_deliveries_held"]
+
+
+def wait_held(warren, count):
+    from harness.until import until
+    until(lambda: held(warren) == count, 30, f"{count} deliveries held")
+
+
+def started_order(warren, ids):
+    events = Events(warren)
+    events.until(lambda: len(events.ended(ids)) == len(ids), what="all ended")
+    events.close()
+    return [line["id"] for line in events.lines if line["event"] == "started" and line["id"] in ids]
+
+
+def test_the_highest_priority_goes_first(gated):
+    api = gated.api
+    first = api.submit("gate")["id"]
+    api.wait(first, "running")
+    ids = {}
+    for priority in ("low", "medium", "high", "critical"):
+        ids[priority] = api.submit("noop", priority=priority)["id"]
+    wait_held(gated, 5)
+    gated.open_gate()
+    order = started_order(gated, set(ids.values()))
+    assert order == [ids[p] for p in ("critical", "high", "medium", "low")]
+
+
+def test_tenants_take_turns(gated):
+    """Many jobs of one tenant do not keep another's waiting."""
+    first = gated.api.submit("gate")["id"]
+    gated.api.wait(first, "running")
+    crowd = [gated.tenant("crowd").api.submit("noop")["id"] for _ in range(2)]
+    late = gated.tenant("late").api.submit("noop")["id"]
+    wait_held(gated, 4)
+    gated.open_gate()
+    order = started_order(gated, {*crowd, late})
+    assert order.index(late) <= 1
+
+
+def put_record(warren, record):
+    """A control record, as the primary status-store would publish it."""
+    import json
+
+    import pika
+    with warren.pika("warren-provision") as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("control", "", json.dumps(record), pika.BasicProperties(
+            user_id="warren-provision", delivery_mode=2, content_type="application/json"))
+
+
+def tenant_record(name, version, **changes):
+    return {"record": "tenant", "key": name, "v": version, "rate": None, "burst": 10,
+            "max_running": None, "slots_version": 0, "max_pending": None, "weight": 1,
+            "paused": False, "deleted": False, **changes}
+
+
+def test_a_paused_tenant_waits(gated):
+    from harness.until import until
+    gated.tenant("sleepy")
+    put_record(gated, tenant_record("sleepy", 1000, paused=True))
+    until(lambda: gated.broker.queues(gated.vhost)["jobs.sleepy.medium"].get("consumers") == 0, 30,
+          "unsubscribed", every=0.2)
+    id = gated.tenant("sleepy").api.submit("noop")["id"]
+    assert gated.api.wait(gated.api.submit("noop")["id"])["status"] == "completed"
+    assert gated.depth("jobs.sleepy.medium") == 1
+    assert gated.tenant("sleepy").api.wait(id, "pending")["attempt"] <= 1
+    put_record(gated, tenant_record("sleepy", 1001))
+    assert gated.tenant("sleepy").api.wait(id)["status"] == "completed"
+
+
+def test_a_paused_type_hops(gated):
+    from harness.until import until
+    put_record(gated, {"record": "pause", "key": "type:echo", "v": 1, "paused": True})
+    ids = []
+
+    def hops():
+        ids.append(gated.api.submit("echo", 1)["id"])
+        return gated.depth("delay.10s")
+
+    until(hops, 30, "a hop of a job of the paused type", every=0.2)
+    assert gated.api.run("noop")["status"] == "completed"
+    put_record(gated, {"record": "pause", "key": "type:echo", "v": 2, "paused": False})
+    for id in ids:
+        assert gated.api.wait(id)["status"] == "completed"
+
+
+def test_a_type_at_its_own_limit_does_not_block_others(make_warren):
+    whole = make_warren(settings={"consumer": {"concurrency": 2}}, start=False)
+    handlers = gated_handlers(whole.folder)
+    handlers["types"]["gate"]["concurrency"] = 1
+    whole.write_handlers(handlers)
+    whole.start()
+    gates = [whole.api.submit("gate")["id"] for _ in range(20)]
+    whole.api.wait(gates[0], "running")
+    assert whole.api.run("noop")["status"] == "completed"
+    (whole.folder / "open").touch()
+    for id in gates:
+        assert whole.api.wait(id)["status"] == "completed"
+
+
+def test_handlers_are_read_again(gated):
+    import signal
+
+    from harness.until import until
+    handlers = gated_handlers(gated.folder)
+    handlers["types"]["echo2"] = {"plugin": "basic", "handler": "echo"}
+    del handlers["types"]["echo"]
+    gated.write_handlers(handlers)
+    gated.consumer.signal(signal.SIGHUP)
+    until(lambda: "handlers were read again" in gated.consumer.log(), 30, "a reload")
+    assert gated.api.run("echo2", [1])["result"] == [1]
+    assert gated.api.run("echo", [1])["reason"] == "no_handler"
+
+    gated.handlers_path.write_text('{"types": {"echo2": {"plugin": "none"}}}', encoding="utf-8")
+    gated.consumer.signal(signal.SIGHUP)
+    until(lambda: "the old ones stay in force" in gated.consumer.log(), 30, "a refusal")
+    assert gated.api.run("echo2", [2])["result"] == [2]
+
+
+def test_the_worker_is_told(warren):
+    events = Events(warren)
+    record = events.until(lambda: [line for line in events.lines if line["event"] == "worker"],
+                          what="a worker record")[0]
+    events.close()
+    assert record["state"] == "up"
+    assert record["concurrency"] == 4
+    assert record["worker"].endswith(f"/{warren.consumer.pid}")
+    assert {"noop", "echo", "word_count"} <= set(record["types"])
+
+
+def test_a_tenants_login_reaches_its_own_exchange_alone(warren):
+    import pika
+    tenant = warren.tenant("acme", amqp_login=True)
+    warren.tenant("other")
+    refused = ["jobs.other", "due", "dead", "events", "control", "marks", "delay.1s", "unroutable",
+               "sync", ""]
+    for exchange in refused:
+        with tenant.pika() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker) as why:
+                channel.basic_publish(exchange, "medium", b"1")
+            assert why.value.reply_code == 403
+    with tenant.pika() as connection, pytest.raises(pika.exceptions.ChannelClosedByBroker):
+        connection.channel().basic_get("jobs.acme.medium")
