@@ -13,8 +13,9 @@ become_subreaper()
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory):
-    """The session's broker. Do not stop or kill it: take `private_broker` for that."""
+def broker(nothing_left_behind, tmp_path_factory):
+    """The session's broker. Do not stop or kill it: take `private_broker` for that. (It names the
+    last check so that it ends before it.)"""
     node = Broker(tmp_path_factory.mktemp("broker"))
     yield node
     node.kill()
