@@ -473,3 +473,65 @@ def test_backup_while_in_use(monitor, tmp_path):
     with contextlib.closing(sqlite3.connect(copy)) as db:
         assert db.execute("SELECT count(*) FROM letters WHERE job_id = ?",
                           (properties.message_id,)).fetchone()[0] == 1
+
+
+def dead_letter_of(api, job, **filters):
+    return until(lambda: api.letters(job=job["id"], **filters), 30, f"a letter of {job['id']}")[0]
+
+
+def test_a_dead_job_is_replayed_through_the_gateway(warren):
+    """The whole way round: it dies, is archived, shown, mended, and ends as run 2."""
+    api = warren.api
+    job = api.run("fail", {"permanent": True})
+    assert (job["status"], job["reason"], job["run"]) == ("dead", "permanent", 1)
+    letter = dead_letter_of(api, job)
+    assert (letter["type"], letter["reason"], letter["state"]) == ("fail", "permanent", "dead")
+    shown = api.letter(letter["id"])
+    assert shown["payload"] == {"permanent": True}
+    assert shown["headers"]["x-reason"] == "permanent"
+
+    answer = api.requeue(letter["id"], payload={"n": 1}, type="echo")
+    assert (answer["job_id"], answer["run"]) == (job["id"], 2)
+    job = until(lambda: (found := api.get(job["id"]))["run"] == 2 and found["status"] == "completed"
+                and found, 30, "run 2 completed")
+    assert job["result"] == {"n": 1}
+    assert api.request("POST", f"/dlq/{letter['id']}/requeue", json={}).status_code == 409
+    assert warren.tenant("other").api.request("GET", f"/dlq/{letter['id']}").status_code == 404
+
+
+def test_a_malformed_message_is_mended_through_the_gateway(warren):
+    tenant = warren.tenant("outside", amqp_login=True)
+    claimed = str(uuid.uuid4())
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("jobs.outside", "high", b"{broken", pika.BasicProperties(
+            message_id=claimed, type="echo", content_type="application/json", delivery_mode=2))
+    letter = until(lambda: tenant.api.letters(reason="malformed"), 30, "a malformed letter")[0]
+    assert letter["claimed_id"] == claimed
+    assert letter["job_id"] != claimed
+    job = until(lambda: (answer := tenant.api.request("GET", f"/jobs/{letter['job_id']}"))
+                .status_code == 200 and answer.json(), 30, "the malformed job is shown")
+    assert (job["status"], job["reason"], job["payload"]) == ("dead", "malformed", None)
+    assert tenant.api.request("GET", f"/jobs/{claimed}").status_code == 404
+    tenant.api.requeue(letter["id"], payload=[1])
+    job = until(lambda: (found := tenant.api.get(letter["job_id"]))["status"] == "completed"
+                and found, 30, "mended and completed")
+    assert job["result"] == [1]
+
+
+def test_an_unroutable_message_is_seen_as_a_dead_job(warren):
+    tenant = warren.tenant("outside", amqp_login=True)
+    id = str(uuid.uuid4())
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("jobs.outside", "urgent", b"[2]", pika.BasicProperties(
+            message_id=id, type="echo", content_type="application/json", delivery_mode=2))
+    job = until(lambda: (answer := tenant.api.request("GET", f"/jobs/{id}")).status_code == 200
+                and answer.json(), 30, "the unroutable job is shown")
+    assert (job["status"], job["reason"]) == ("dead", "unroutable")
+    tenant.api.requeue(dead_letter_of(tenant.api, job)["id"])
+    job = until(lambda: (found := tenant.api.get(id))["status"] == "completed" and found, 30,
+                "replayed and completed")
+    assert (job["result"], job["run"]) == ([2], 2)
