@@ -4,6 +4,8 @@ import collections
 import json
 import time
 
+import pika
+
 
 class Events:
     """`lines` are the events of exchange `events`, `messages` what came by the other exchanges."""
@@ -55,4 +57,8 @@ class Events:
         return done & set(among)
 
     def close(self):
-        self._connection.close()
+        """pika gives back what it has not handed over yet, which a stream does not know."""
+        try:
+            self._connection.close()
+        except pika.exceptions.AMQPError:
+            pass

@@ -7,9 +7,9 @@ import uuid
 import pika
 
 
-def job_properties(type, **changes):
+def job_properties(job_type, **changes):
     """The properties the contract asks for, with changes (None takes one away)."""
-    wanted = {"message_id": str(uuid.uuid4()), "type": type, "content_type": "application/json",
+    wanted = {"message_id": str(uuid.uuid4()), "type": job_type, "content_type": "application/json",
               "delivery_mode": 2, "timestamp": int(time.time())}
     wanted.update(changes)
     return pika.BasicProperties(**{name: value for name, value in wanted.items()

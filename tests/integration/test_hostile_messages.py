@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is published straight to a tenant's exchange against the contract: each message ends in
+`dead` with a clear reason, or runs; nothing is lost, and nobody else's job is touched."""
+import uuid
+
+import pytest
+
+from harness.events import Events
+from harness.publish import job_properties, publish
+
+
+@pytest.fixture(scope="module")
+def outside(warren):
+    """A channel with the tenant's own login."""
+    tenant = warren.tenant("acme", amqp_login=True)
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        yield channel
+
+
+@pytest.fixture(scope="module")
+def events(warren):
+    stream = Events(warren)
+    yield stream
+    stream.close()
+
+
+def send(channel, body, properties, lane="medium"):
+    channel.basic_publish("jobs.acme", lane, body, properties)
+
+
+def burial_of(events, body, among=0):
+    """The burial of a message with exactly that body."""
+    def found():
+        return [properties for properties, got in events.burials()[among:] if got == body]
+
+    return events.until(found, what=f"the burial of {body[:60]!r}")[0]
+
+
+MALFORMED = {
+    "empty body": (b"", {}, "empty"),
+    "not JSON": (b"hello 1", {}, "not one JSON value"),
+    "two values": (b"1 2", {}, "not one JSON value"),
+    "duplicate member": (b'{"a":1,"a":2}', {}, "not one JSON value"),
+    "not UTF-8": (b'"\xff\xfe"', {}, "not one JSON value"),
+    "deep": (b"[" * 10000 + b"]" * 10000, {}, "not one JSON value"),
+    "too large": (b'"' + b"x" * (300 * 1024) + b'"', {}, "more than"),
+    "no message_id": (b'"no id"', {"message_id": None}, "message_id is missing"),
+    "empty message_id": (b'"empty id"', {"message_id": ""}, "message_id"),
+    "message_id no UUID": (b'"bad id"', {"message_id": "42; drop table"}, "message_id is not a UUID"),
+    "no type": (b'"no type"', {"type": None}, "type is missing"),
+    "bad type": (b'"bad type"', {"type": "UPPER CASE"}, "type is not"),
+    "long type": (b'"long type"', {"type": "x" * 200}, "type is not"),
+    "no content type": (b'"no ct"', {"content_type": None}, "content_type"),
+    "content type": (b'"text"', {"content_type": "text/plain"}, "content_type"),
+    "transient": (b'"transient"', {"delivery_mode": 1}, "delivery_mode"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed(outside, events, case):
+    body, changes, want = MALFORMED[case]
+    claimed = job_properties("echo", **changes)
+    send(outside, body, claimed)
+    buried = burial_of(events, body)
+    assert buried.headers["x-reason"] == "malformed"
+    assert want in buried.headers["x-error"]
+    assert buried.headers.get("x-claimed-id", "") == (claimed.message_id or "")
+    assert str(uuid.UUID(buried.message_id)) == buried.message_id != claimed.message_id
+    assert "x-burial" in buried.headers
+    assert buried.user_id == "warren-consumer"
+
+
+def test_a_malformed_message_touches_no_other_job(warren, outside, events):
+    honest = warren.api.run("echo", {"mine": 1})
+    send(outside, b"not json at all", job_properties("echo", message_id=honest["id"]))
+    buried = burial_of(events, b"not json at all")
+    assert buried.headers["x-claimed-id"] == honest["id"]
+    assert warren.api.wait(buried.message_id)["reason"] == "malformed"
+    assert warren.api.get(honest["id"])["status"] == "completed"
+
+
+def test_its_letter_is_kept(warren, outside, events):
+    send(outside, b"\x00\x01letter", job_properties("echo"))
+    buried = burial_of(events, b"\x00\x01letter")
+    from harness.until import until
+    letters = until(lambda: warren.api.letters(job=buried.message_id), 30, "the letter")
+    assert letters[0]["reason"] == "malformed"
+    assert letters[0]["claimed_id"] == buried.headers["x-claimed-id"]
+
+
+FORGED = {
+    "attempt": {"x-attempt": 2**62},
+    "negative attempt": {"x-attempt": -1},
+    "run": {"x-run": 2**31},
+    "copy": {"x-copy": 2**53},
+    "reason": {"x-reason": "permanent", "x-burial": str(uuid.uuid4())},
+    "again": {"x-again": 1},
+    "hop": {"x-hop": 1, "x-due-at": 1},
+    "queued at": {"x-queued-at": 1},
+    "death": {"x-death": [{"queue": "delay.1s", "reason": "expired", "count": 10**9,
+                           "exchange": "delay.1s", "routing-keys": ["x"]}],
+              "x-first-death-queue": "dead", "x-first-death-exchange": "dead",
+              "x-first-death-reason": "rejected", "x-delivery-count": 10**6},
+    "retries": {"x-max-retries": -5},
+    "many retries": {"x-max-retries": 2**62},
+    "retries as text": {"x-max-retries": "many"},
+    "timeout": {"x-timeout-ms": 2**40},
+    "no timeout": {"x-timeout-ms": 0},
+    "past": {"x-run-at": -(2**60)},
+    "negative delay": {"x-delay": -1},
+    "trace": {"traceparent": "00-zz"},
+    "error": {"x-error": "e" * 10000, "x-error-kind": "crash"},
+    "key": {"x-key": "stolen", "x-key-hash": "x"},
+    "nested": {"x-max-retries": {"a": {"b": [1, 2, {"c": None}]}}, "list": [[[1]]]},
+    "binary": {"x-error": b"\x00\xff", "\u2603": "\u2603"},
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_forged_headers_change_nothing(warren, outside, case):
+    id = publish(outside, "acme", "echo", {"case": case}, headers=FORGED[case])
+    job = warren.api.wait(id)
+    assert (job["status"], job["run"], job["attempt"]) == ("completed", 1, 1)
+    assert job["result"] == {"case": case}
+    assert job["idempotency_key"] is None
+    assert 0 <= job["max_retries"] <= 100
+
+
+def test_huge_headers(warren, outside):
+    """Near what one AMQP frame of properties can hold, and more headers than a view keeps."""
+    headers = {f"h{i}": "x" * 400 for i in range(200)}
+    headers["x-max-retries"] = 7
+    id = publish(outside, "acme", "echo", "huge", headers=headers)
+    job = warren.api.wait(id)
+    assert (job["status"], job["result"]) == ("completed", "huge")
+
+
+def test_a_time_beyond_all_is_kept_for_later(warren, outside):
+    id = publish(outside, "acme", "noop", headers={"x-run-at": 2**62})
+    assert warren.api.wait(id, "scheduled")["id"] == id
+
+
+def test_carbon_copies_are_the_same_job(warren, outside, events):
+    """CC puts a copy into each lane, also as a sender's wish to reach others' queues."""
+    id = publish(outside, "acme", "echo", "cc", lane="low",
+                 headers={"CC": ["high", "critical", "other.medium", "dead"]})
+    assert warren.api.wait(id)["status"] == "completed"
+    events.until(lambda: events.count("completed").get(id, 0) >= 1, what="completed")
+    marker = warren.api.run("noop")["id"]
+    events.until(lambda: events.of(marker, "completed"), what="the marker")
+    assert all(line["tenant"] == "acme" for line in events.of(id))
+    assert events.count("started")[id] == 1
+
+
+def test_an_unknown_type_is_buried_as_its_own(warren, outside):
+    job = warren.api.wait(publish(outside, "acme", "nobody.handles", {"a": 1}))
+    assert (job["status"], job["reason"], job["payload"]) == ("dead", "no_handler", {"a": 1})
+
+
+def test_a_key_that_is_no_lane_is_archived(warren, outside):
+    id = publish(outside, "acme", "echo", "lost?", lane="urgent")
+    from harness.until import until
+    letter = until(lambda: warren.admin.letters(job=id), 30, "the letter")[0]
+    assert (letter["reason"], letter["source"]) == ("unroutable", "unroutable")
+
+
+def test_the_same_id_again_is_the_same_job(warren, outside, events):
+    id = publish(outside, "acme", "sleep", {"ms": 300})
+    for _ in range(5):
+        publish(outside, "acme", "sleep", {"ms": 300}, message_id=id)
+    assert warren.api.wait(id)["status"] == "completed"
+    marker = warren.api.run("noop")["id"]
+    events.until(lambda: events.of(marker, "completed"), what="the marker")
+    assert events.count("started")[id] == 1
+
+
+def test_upper_case_ids_are_the_same(warren, outside):
+    id = str(uuid.uuid4())
+    publish(outside, "acme", "echo", 1, message_id=id.upper())
+    assert warren.api.wait(id)["status"] == "completed"
+
+
+def test_nothing_is_left_and_the_consumer_lives(warren, outside):
+    """After all of the above; also a flood of rubbish does not keep honest jobs away."""
+    from harness.until import until
+    rubbish = [uuid.uuid4().hex.encode() for _ in range(300)]
+    before = warren.consumer.metrics().sum("warren_jobs_failed_total", reason="malformed")
+    for body in rubbish:
+        outside.basic_publish("jobs.acme", "critical", body, job_properties("echo"))
+    assert warren.api.run("echo", "honest", priority="low")["status"] == "completed"
+    until(lambda: warren.consumer.metrics().sum("warren_jobs_failed_total", reason="malformed") >=
+          before + len(rubbish), 60, "all buried")
+    for lane in ("critical", "high", "medium", "low", "long"):
+        assert warren.depth(f"jobs.acme.{lane}") == 0
+    assert warren.consumer.is_running()
