@@ -52,13 +52,10 @@ static void on_link_blocked(void *owner, bool blocked)
 static void on_answer(void *owner, const struct http_route *route, int status, int64_t us)
 {
         struct gateway *g = owner;
-        char name[80] = "none";
-        char code[8];
+        const char *name = route != NULL ? g->route_names[route - g->routes] : "none";
+        const char code[] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                             (char)('0' + status % 10), '\0'};
 
-        if (route != NULL)
-                snprintf(name, sizeof(name), "%s %s", route->method, route->pattern);
-
-        snprintf(code, sizeof(code), "%d", status);
         metric_increment(g->meters.requests, 1, name, code);
         metric_observe(g->meters.duration, (double)us / 1e6, name);
 }

@@ -18,13 +18,14 @@
 #include "gateway/meters.h"
 #include "gateway/settings.h"
 
-enum { GATEWAY_ROUTES_MAX = 32, GATEWAY_NAME_SIZE = 96 };
+enum { GATEWAY_ROUTES_MAX = 32, GATEWAY_NAME_SIZE = 96, ROUTE_NAME_SIZE = 64 };
 
 struct gateway {
         /* before start */
         const struct gateway_settings *settings;
         char name[GATEWAY_NAME_SIZE]; /* gateway@host */
         struct http_route routes[GATEWAY_ROUTES_MAX];
+        char route_names[GATEWAY_ROUTES_MAX][ROUTE_NAME_SIZE]; /* "GET /api/v1/jobs" */
         struct http_client *status_store, *dlx_monitor;
         struct limiter *limiter;
         struct meters meters;

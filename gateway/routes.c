@@ -5,6 +5,7 @@
 #include "gateway/routes.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "gateway/forward.h"
 #include "gateway/submit.h"
@@ -69,6 +70,9 @@ void routes_init(struct gateway *g)
 
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
                 g->routes[i] = table[i];
+                if (table[i].method != NULL)
+                        snprintf(g->route_names[i], sizeof(g->route_names[i]), "%s %s",
+                                 table[i].method, table[i].pattern);
                 if (table[i].body_max == SUBMISSION_EXTRA)
                         g->routes[i].body_max += (size_t)g->settings->payload_max;
         }

@@ -135,8 +135,13 @@ static void answer_kept(struct gateway *g, struct http_request *r, const struct 
                 buffer_add_char(&body, '"');
         }
         /* None of these holds a character that JSON escapes. */
-        buffer_printf(&body, ",\"type\":\"%s\",\"priority\":\"%s\",\"tenant\":\"%s\"}", job->type,
-                      priority_name(job->priority), job->tenant);
+        buffer_add_text(&body, ",\"type\":\"");
+        buffer_add_text(&body, job->type);
+        buffer_add_text(&body, "\",\"priority\":\"");
+        buffer_add_text(&body, priority_name(job->priority));
+        buffer_add_text(&body, "\",\"tenant\":\"");
+        buffer_add_text(&body, job->tenant);
+        buffer_add_text(&body, "\"}");
         http_add_header(r, "Location", "/api/v1/jobs/%s", job->id);
         http_answer(r, 202, "application/json", buffer_bytes(&body));
 }

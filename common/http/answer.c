@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/memory.h"
 #include "common/http/phrase.h"
@@ -67,24 +66,49 @@ void http_add_header(struct http_request *r, const char *name, const char *forma
                 if ((unsigned char)*c < 0x20 || *c == 0x7f)
                         *c = ' ';
         }
-        buffer_printf(&r->headers, "%s: %s\r\n", name, value);
-}
-
-static void add_date(struct buffer *out)
-{
-        time_t now = (time_t)(clock_wall() / MSEC_SECOND);
-        struct tm utc = {0};
-        char text[40];
-
-        gmtime_r(&now, &utc);
-        strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
-        buffer_add_text(out, text);
+        buffer_add_text(&r->headers, name);
+        buffer_add_text(&r->headers, ": ");
+        buffer_add_text(&r->headers, value);
+        buffer_add_text(&r->headers, "\r\n");
 }
 
 /* A body still on its way would be taken for the next request. */
 static bool ends_connection(const struct http_request *r)
 {
         return r->broken || !r->framing.keep_alive || !r->body_read || server_is_closing(r);
+}
+
+/* By hand: printf is a third of what an answer costs. */
+static void add_number(struct buffer *out, size_t number)
+{
+        char digits[24];
+        size_t at = sizeof(digits);
+
+        do {
+                digits[--at] = (char)('0' + number % 10);
+                number /= 10;
+        } while (number > 0);
+        buffer_add(out, digits + at, sizeof(digits) - at);
+}
+
+static void add_head(struct buffer *out, const struct http_request *r, int status,
+                     const char *content_type)
+{
+        buffer_add_text(out, "HTTP/1.1 ");
+        add_number(out, (size_t)status);
+        buffer_add_char(out, ' ');
+        buffer_add_text(out, http_phrase(status));
+        buffer_add_text(out, "\r\n");
+        server_add_date(r, out);
+        if (content_type != NULL) {
+                buffer_add_text(out, "Content-Type: ");
+                buffer_add_text(out, content_type);
+                buffer_add_text(out, "\r\n");
+        }
+        buffer_add_text(out, "traceparent: ");
+        buffer_add_text(out, r->traceparent);
+        buffer_add_text(out, "\r\nX-Content-Type-Options: nosniff\r\n"
+                             "Cache-Control: no-store\r\n");
 }
 
 void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body)
@@ -97,14 +121,12 @@ void http_answer(struct http_request *r, int status, const char *content_type, s
         server_decorate(r);
 
         buffer_reserve(&out, 512 + r->headers.length + body.length);
-        buffer_printf(&out, "HTTP/1.1 %d %s\r\n", status, http_phrase(status));
-        add_date(&out);
-        if (content_type != NULL)
-                buffer_printf(&out, "Content-Type: %s\r\n", content_type);
-        if (status != 204 && status != 304)
-                buffer_printf(&out, "Content-Length: %zu\r\n", body.length);
-        buffer_printf(&out, "traceparent: %s\r\n", r->traceparent);
-        buffer_add_text(&out, "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
+        add_head(&out, r, status, content_type);
+        if (status != 204 && status != 304) {
+                buffer_add_text(&out, "Content-Length: ");
+                add_number(&out, body.length);
+                buffer_add_text(&out, "\r\n");
+        }
         buffer_add(&out, r->headers.data, r->headers.length);
         if (r->closing)
                 buffer_add_text(&out, "Connection: close\r\n");

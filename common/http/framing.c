@@ -4,30 +4,63 @@
  */
 #include "common/http/framing.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 enum { LENGTH_DIGITS_MAX = 15 };
 
-/* Two of these leave open which one counts. */
-static const char *const singles[] = {
-        "Host",          "Content-Length",   "Transfer-Encoding", "Content-Type",
-        "Authorization", "Content-Encoding", "Idempotency-Key",   "Expect"};
+/* The headers that framing looks at, and those of which two leave open which one counts. */
+enum known {
+        HOST,
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+        CONNECTION,
+        EXPECT,
+        CONTENT_TYPE,
+        CONTENT_ENCODING,
+        AUTHORIZATION,
+        IDEMPOTENCY_KEY,
+        KNOWN_COUNT,
+};
 
-static const char *find(const struct mg_request_info *info, const char *name, int *count)
-{
-        const char *value = NULL;
-
-        *count = 0;
-        for (int i = 0; i < info->num_headers; i++) {
-                if (strcasecmp(info->http_headers[i].name, name) != 0)
-                        continue;
-                value = info->http_headers[i].value;
-                (*count)++;
+static const struct {
+        const char *name;
+        size_t length;
+} names[KNOWN_COUNT] = {
+#define NAME(text) \
+        { \
+                text, sizeof(text) - 1 \
         }
-        return value;
+        [HOST] = NAME("Host"),
+        [CONTENT_LENGTH] = NAME("Content-Length"),
+        [TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
+        [CONNECTION] = NAME("Connection"),
+        [EXPECT] = NAME("Expect"),
+        [CONTENT_TYPE] = NAME("Content-Type"),
+        [CONTENT_ENCODING] = NAME("Content-Encoding"),
+        [AUTHORIZATION] = NAME("Authorization"),
+        [IDEMPOTENCY_KEY] = NAME("Idempotency-Key"),
+#undef NAME
+};
+
+/* What a request's headers say; the last of each name. */
+struct headers {
+        const char *values[KNOWN_COUNT];
+        int counts[KNOWN_COUNT];
+};
+
+static void note(struct headers *h, const struct mg_header *header)
+{
+        size_t length = strlen(header->name);
+
+        for (size_t i = 0; i < KNOWN_COUNT; i++) {
+                if (names[i].length != length || strcasecmp(names[i].name, header->name) != 0)
+                        continue;
+                h->values[i] = header->value;
+                h->counts[i]++;
+                return;
+        }
 }
 
 static int refuse(struct framing *out, int status, struct err *e, const char *text)
@@ -52,16 +85,17 @@ static bool is_token(const char *name)
         static const char marks[] = "!#$%&'*+-.^_`|~";
 
         for (const char *c = name; *c != '\0'; c++) {
-                if (!isalnum((unsigned char)*c) && strchr(marks, *c) == NULL)
+                unsigned char letter = (unsigned char)*c | 0x20;
+                if ((letter < 'a' || letter > 'z') && *c != '-' && (*c < '0' || *c > '9') &&
+                    strchr(marks, *c) == NULL)
                         return false;
         }
         return name[0] != '\0';
 }
 
-static int check_headers(const struct mg_request_info *info, struct framing *out, struct err *e)
+static int read_headers(const struct mg_request_info *info, struct headers *h, struct framing *out,
+                        struct err *e)
 {
-        int count = 0;
-
         /* civetweb drops what exceeds its array without a word. */
         if (info->num_headers >= MG_MAX_HEADERS)
                 return refuse(out, 431, e, "the request has too many headers");
@@ -70,17 +104,16 @@ static int check_headers(const struct mg_request_info *info, struct framing *out
                         return refuse(out, 400, e, "a header's name is malformed");
                 if (!is_clean(info->http_headers[i].value))
                         return refuse(out, 400, e, "a header has a control character");
+                note(h, &info->http_headers[i]);
         }
-        for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++) {
-                find(info, singles[i], &count);
-                if (count > 1) {
+        for (size_t i = 0; i < KNOWN_COUNT; i++) {
+                if (h->counts[i] > 1 && i != CONNECTION) {
                         out->refusal = 400;
                         return err_set(e, ERR_INVALID, "the header %s is given %d times",
-                                       singles[i], count);
+                                       names[i].name, h->counts[i]);
                 }
         }
-        find(info, "Host", &count);
-        if (count == 0 && strcmp(info->http_version, "1.1") == 0)
+        if (h->values[HOST] == NULL && strcmp(info->http_version, "1.1") == 0)
                 return refuse(out, 400, e, "the header Host is missing");
         return 0;
 }
@@ -99,29 +132,29 @@ static int check_length(const char *value, struct framing *out, struct err *e)
 
 int framing_check(const struct mg_request_info *info, struct framing *out, struct err *e)
 {
-        int count = 0;
+        bool is_new = strcmp(info->http_version, "1.1") == 0;
+        struct headers h = {0};
 
         *out = (struct framing){0};
-        if (check_headers(info, out, e) < 0)
+        if (read_headers(info, &h, out, e) < 0)
                 return -1;
 
-        const char *connection = find(info, "Connection", &count);
-        out->keep_alive = strcmp(info->http_version, "1.1") == 0 &&
-                          (connection == NULL || strcasestr(connection, "close") == NULL);
+        const char *connection = h.values[CONNECTION];
+        out->keep_alive = is_new && (connection == NULL || strcasestr(connection, "close") == NULL);
 
-        const char *length = find(info, "Content-Length", &count);
-        const char *coding = find(info, "Transfer-Encoding", &count);
+        const char *length = h.values[CONTENT_LENGTH];
+        const char *coding = h.values[TRANSFER_ENCODING];
         if (length != NULL && coding != NULL)
                 return refuse(out, 400, e, "both Content-Length and Transfer-Encoding are given");
         if (coding != NULL && strcasecmp(coding, "chunked") != 0)
                 return refuse(out, 400, e, "the only transfer coding understood is \"chunked\"");
-        if (coding != NULL && strcmp(info->http_version, "1.1") != 0)
+        if (coding != NULL && !is_new)
                 return refuse(out, 400, e, "HTTP/1.0 has no chunked bodies");
         if (length != NULL && check_length(length, out, e) < 0)
                 return -1;
         out->chunked = coding != NULL;
 
-        const char *expect = find(info, "Expect", &count);
+        const char *expect = h.values[EXPECT];
         if (expect != NULL && strcasecmp(expect, "100-continue") != 0)
                 return refuse(out, 417, e, "the only expectation understood is \"100-continue\"");
         out->expects_continue = expect != NULL;

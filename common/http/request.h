@@ -43,6 +43,8 @@ void request_fini(struct http_request *r);
 
 /* server.c's, for the answer. */
 void server_decorate(struct http_request *r);
+/* The header Date, made once a second. */
+void server_add_date(const struct http_request *r, struct buffer *out);
 bool server_is_closing(const struct http_request *r);
 
 #endif

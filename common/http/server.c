@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -29,6 +30,10 @@ struct http_server {
         struct watch *watch;
         uint16_t port;
         atomic_bool closing; /* answers end their connections */
+        /* guarded by date_mutex */
+        pthread_mutex_t date_mutex;
+        time_t date_at;
+        char date[48];
 };
 
 static void begin(struct http_request *r, struct http_server *s, struct mg_connection *c)
@@ -166,6 +171,22 @@ void server_decorate(struct http_request *r)
                 c->decorate(c->owner, r);
 }
 
+void server_add_date(const struct http_request *r, struct buffer *out)
+{
+        struct http_server *s = r->server;
+        time_t now = (time_t)(clock_wall() / MSEC_SECOND);
+
+        pthread_mutex_lock(&s->date_mutex);
+        if (now != s->date_at) {
+                struct tm utc = {0};
+                gmtime_r(&now, &utc);
+                strftime(s->date, sizeof(s->date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+                s->date_at = now;
+        }
+        buffer_add_text(out, s->date);
+        pthread_mutex_unlock(&s->date_mutex);
+}
+
 bool server_is_closing(const struct http_request *r)
 {
         return atomic_load_explicit(&r->server->closing, memory_order_relaxed);
@@ -216,6 +237,7 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         struct mg_server_port ports[1] = {0};
 
         pthread_once(&once, library_init);
+        pthread_mutex_init(&s->date_mutex, NULL);
         s->config = *c;
         if (s->config.body_deadline == 0)
                 s->config.body_deadline = BODY_DEADLINE_DEFAULT;
@@ -235,6 +257,7 @@ void http_server_destroy(struct http_server **s)
         if ((*s)->context != NULL)
                 mg_stop((*s)->context);
         watch_destroy(&(*s)->watch);
+        pthread_mutex_destroy(&(*s)->date_mutex);
         free(*s);
         *s = NULL;
 }

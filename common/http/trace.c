@@ -4,27 +4,41 @@
  */
 #include "common/http/trace.h"
 
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "common/base/uuid.h"
 #include "common/model/job.h"
 
+static char *add_hex(char *to, const unsigned char *bytes, size_t count)
+{
+        static const char digits[] = "0123456789abcdef";
+
+        for (size_t i = 0; i < count; i++) {
+                *to++ = digits[bytes[i] >> 4];
+                *to++ = digits[bytes[i] & 15];
+        }
+        return to;
+}
+
 void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
 {
+        enum { TRACE_BYTES = 16, SPAN_BYTES = 8 };
+        unsigned char random[TRACE_BYTES + SPAN_BYTES];
+
         if (given != NULL && traceparent_is_valid(bytes_of_text(given))) {
                 memcpy(out, given, TRACEPARENT_SIZE);
                 return;
         }
-
-        uint64_t part[3] = {0};
-        random_fill(part, sizeof(part));
-        part[2] |= 1; /* an id of zeros only is no id */
-        part[0] |= 1;
-        snprintf(out, TRACEPARENT_SIZE, "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01",
-                 part[0], part[1], part[2]);
+        random_fill(random, sizeof(random));
+        /* An id of zeros only is no id. */
+        random[TRACE_BYTES - 1] |= 1;
+        random[TRACE_BYTES + SPAN_BYTES - 1] |= 1;
+        memcpy(out, "00-", 3);
+        char *at = add_hex(out + 3, random, TRACE_BYTES);
+        *at++ = '-';
+        at = add_hex(at, random + TRACE_BYTES, SPAN_BYTES);
+        memcpy(at, "-01", sizeof("-01"));
 }
 
 void trace_id(const char *traceparent, char out[TRACE_ID_SIZE])
