@@ -192,7 +192,7 @@ static int write_all(struct link *l)
         /* rabbitmq-c 0.11 can hang in a publish when it has not read for two heartbeats. */
         if (clock_mono() - l->engine.read_at >= l->heartbeat / 2 && frames_read(l) < 0)
                 return -1;
-        if (publisher_write(l) < 0)
+        if (settles_write(l, l->engine.draining) < 0 || publisher_write(l) < 0)
                 return -1;
         return declarations_write(l);
 }
@@ -235,6 +235,7 @@ static msec next_deadline(const struct link *l)
         sooner(&deadline, en->drain_deadline);
         if (engine_is_connected(l)) {
                 sooner(&deadline, en->retry_at);
+                sooner(&deadline, settles_deadline(l));
                 sooner(&deadline, en->read_at + l->heartbeat / 2);
         } else {
                 sooner(&deadline, en->connect_at);
@@ -311,7 +312,7 @@ static bool round_of(struct link *l)
         bool go_on = take_work(l, &settles, &orders);
         int result = follow_orders(l, &orders);
 
-        if (settles_write(l, &settles) < 0)
+        if (settles_take(l, &settles) < 0 || (!go_on && settles_write(l, true) < 0))
                 result = -1;
         if (!go_on)
                 return false;

@@ -30,6 +30,7 @@ enum {
 #define HANDSHAKE_LIMIT ((msec)5000)
 #define CLOSE_LIMIT ((msec)1000)
 #define DECLARE_LIMIT ((msec)30000)
+#define LAZY_ACK ((msec)5)
 #define REFUSED_RETRY ((msec)5000)
 #define BACKOFF_MIN ((msec)100)
 #define BACKOFF_MAX ((msec)5000)
@@ -95,8 +96,11 @@ struct box {
         struct link *link; /* NULL once the link is destroyed */
         enum settle how;
         bool stream;
-        bool acked;  /* thread: settled, not yet written */
-        bool listed; /* thread: in `unsettled` */
+        /* link's thread only */
+        uint16_t company; /* acks to wait for */
+        bool acked;       /* settled, not yet written */
+        bool waited;
+        bool listed; /* in `unsettled` */
         uint64_t epoch, tag;
         struct box *prev, *next;           /* thread: unsettled, in the order of tags */
         struct box *held_prev, *held_next; /* loop: handed to its owner */
@@ -206,6 +210,9 @@ struct engine {
         size_t careful; /* so many go one by one: one of them made the broker close the channel */
         /* deliveries */
         struct box *unsettled;
+        struct node_list acked; /* not yet written */
+        uint32_t acked_count, acked_enough;
+        msec acked_since;                   /* 0: none that is in a hurry */
         struct subscription *subscriptions; /* hash */
         struct known_queue *known;          /* hash */
         uint64_t *consuming; /* ids whose consume-ok is still to come, oldest first */
@@ -325,7 +332,9 @@ void subscription_free(struct subscription *s);
 void subscriptions_end(struct link *l);
 
 /* settles.c */
-int settles_write(struct link *l, struct node_list *settles) MUST_CHECK;
+int settles_take(struct link *l, struct node_list *settles) MUST_CHECK;
+int settles_write(struct link *l, bool all) MUST_CHECK;
+msec settles_deadline(const struct link *l);
 void settles_track(struct link *l, struct box *b);
 void settles_disconnected(struct link *l);
 

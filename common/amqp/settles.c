@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settles.c: acks and requeues on the link's thread. Deliveries not yet settled are kept in the
- * order of their tags; when the oldest are all acked, one basic.ack says so for all of them.
+ * settles.c: acks and requeues on the link's thread. Each ack costs the broker an entry in a
+ * queue's log, so acks wait a little for company: until a quarter of a prefetch is acked, or
+ * LAZY_ACK has passed. Deliveries not yet settled are kept in the order of their tags; when the
+ * oldest are all acked, one basic.ack says so for all of them. One that was acked behind an older
+ * delivery waits once more for that, then has an ack of its own. On a stream an ack only gives
+ * credit: no hurry.
  */
 #include <stdlib.h>
 #include <utlist.h>
@@ -10,6 +14,9 @@
 
 void settles_track(struct link *l, struct box *b)
 {
+        uint16_t prefetch = b->delivery.subscription->source.prefetch;
+
+        b->company = prefetch < 8 ? 1 : prefetch / 4;
         b->listed = true;
         DL_APPEND(l->engine.unsettled, b);
 }
@@ -34,6 +41,34 @@ static int ack(struct link *l, uint64_t tag, bool multiple)
         return status == AMQP_STATUS_OK ? 0 : engine_fail_status(l, status, "ack");
 }
 
+static void remember(struct engine *en, struct box *b, msec now)
+{
+        b->acked = true;
+        node_list_add(&en->acked, &b->notice.node);
+        if (en->acked_count++ == 0 || b->company < en->acked_enough)
+                en->acked_enough = b->company;
+        if (!b->stream && en->acked_since == 0)
+                en->acked_since = now;
+}
+
+int settles_take(struct link *l, struct node_list *settles)
+{
+        int result = 0;
+        msec now = settles->first == NULL ? 0 : clock_mono();
+
+        for (struct node *n; (n = node_list_take(settles)) != NULL;) {
+                struct box *b = (struct box *)n;
+                if (b->listed && (b->stream || b->how == SETTLE_ACK)) {
+                        remember(&l->engine, b, now);
+                        continue;
+                }
+                if (b->listed && requeue(l, b) < 0)
+                        result = -1;
+                free(b);
+        }
+        return result;
+}
+
 static int ack_oldest(struct link *l)
 {
         uint64_t last = 0;
@@ -45,52 +80,60 @@ static int ack_oldest(struct link *l)
         return last == 0 ? 0 : ack(l, last, true);
 }
 
-static int write_settles(struct link *l, const struct node_list *settles)
+/* Those behind an older delivery. */
+static int ack_others(struct link *l, bool all)
 {
-        for (struct node *n = settles->first; n != NULL; n = n->next) {
-                struct box *b = (struct box *)n;
-                b->acked = b->listed && (b->stream || b->how == SETTLE_ACK);
-                if (b->listed && !b->acked && requeue(l, b) < 0)
-                        return -1;
-        }
-        if (ack_oldest(l) < 0)
-                return -1;
-        for (struct node *n = settles->first; n != NULL; n = n->next) {
-                struct box *b = (struct box *)n;
-                if (!b->listed)
-                        continue;
-                forget(l, b);
-                if (ack(l, b->tag, false) < 0)
-                        return -1;
-        }
-        return 0;
-}
-
-int settles_write(struct link *l, struct node_list *settles)
-{
+        struct engine *en = &l->engine;
+        struct node_list list = en->acked;
         int result = 0;
 
-        if (settles->first == NULL)
-                return 0;
-        bool many = settles->first != settles->last;
-        if (engine_is_connected(l)) {
-                if (many)
-                        connection_cork(l, true);
-                result = write_settles(l, settles);
-                if (many)
-                        connection_cork(l, false);
-        }
-        for (struct node *n; (n = node_list_take(settles)) != NULL;) {
+        en->acked = (struct node_list){0};
+        en->acked_count = 0;
+        en->acked_since = 0;
+        for (struct node *n; (n = node_list_take(&list)) != NULL;) {
                 struct box *b = (struct box *)n;
-                if (b->listed)
+                if (b->listed && !b->waited && b->company > 1 && !all) {
+                        b->waited = true;
+                        remember(en, b, clock_mono());
+                        continue;
+                }
+                if (b->listed) {
                         forget(l, b);
+                        if (result == 0)
+                                result = ack(l, b->tag, false);
+                }
                 free(b);
         }
         return result;
 }
 
+int settles_write(struct link *l, bool all)
+{
+        struct engine *en = &l->engine;
+
+        if (en->acked_count == 0 || !engine_is_connected(l))
+                return 0;
+        bool late = en->acked_since != 0 && clock_mono() - en->acked_since >= LAZY_ACK;
+        if (!all && !late && en->acked_count < en->acked_enough)
+                return 0;
+        if (ack_oldest(l) < 0)
+                return -1;
+        return ack_others(l, all);
+}
+
+msec settles_deadline(const struct link *l)
+{
+        return l->engine.acked_since == 0 ? 0 : l->engine.acked_since + LAZY_ACK;
+}
+
 void settles_disconnected(struct link *l)
 {
-        while (l->engine.unsettled != NULL)
-                forget(l, l->engine.unsettled);
+        struct engine *en = &l->engine;
+
+        while (en->unsettled != NULL)
+                forget(l, en->unsettled);
+        for (struct node *n; (n = node_list_take(&en->acked)) != NULL;)
+                free(n);
+        en->acked_count = 0;
+        en->acked_since = 0;
 }
