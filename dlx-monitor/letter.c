@@ -120,8 +120,8 @@ static void content_burial(const struct message *m, char out[LETTER_BURIAL_SIZE]
                 hash_part(hash, h->kind == HEADER_STRING ? h->text
                                                          : bytes_of(&h->number, sizeof(h->number)));
         }
-        memcpy(out, "content:", 8);
-        hash_end(hash, out + 8, 2 * HASH_SIZE);
+        int length = snprintf(out, LETTER_BURIAL_SIZE, "content:");
+        hash_end(hash, out + length, 2 * HASH_SIZE);
 }
 
 static void name_burial(const struct message *m, const struct job *job, bool whole,

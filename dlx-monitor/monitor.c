@@ -254,7 +254,6 @@ static void on_stop(void *owner)
 {
         struct monitor *m = owner;
 
-        LOG_INFO("stopping");
         http_server_destroy(&m->server);
         intake_stop(m->intake);
         m->draining = 2;

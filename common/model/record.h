@@ -43,7 +43,7 @@ struct tenant_record {
         bool paused, deleted;
 };
 
-/* HTTP tenant defaults: 10 per minute, burst 10, 100 000 pending, weight 1. max_running is unlimited. */
+/* HTTP tenant defaults: 10 per minute, burst 10, 100 000 pending, weight 1; max_running unlimited. */
 extern const struct tenant_record tenant_record_default;
 
 struct key_record {
