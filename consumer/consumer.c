@@ -115,12 +115,8 @@ static const struct control_events control_events = {
 static void on_tick(void *owner)
 {
         struct consumer *c = owner;
-        const struct measures *ms = &c->measures;
 
         c->ticks++;
-        metric_set(ms->active, c->running);
-        metric_set(ms->held, HASH_COUNT(c->attempts));
-        metric_set(ms->held_bytes, (double)c->held_bytes);
         if (c->draining) {
                 if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < DRAIN_GONE)
                         drain_write_worker(c, WORKER_DRAINING);
@@ -133,6 +129,17 @@ static void on_tick(void *owner)
                 drain_write_worker(c, WORKER_UP);
 }
 
+/* On the health port's thread. */
+static void on_collect(void *owner)
+{
+        struct consumer *c = owner;
+
+        metric_set(c->measures.active, atomic_load(&c->running));
+        metric_set(c->measures.held, atomic_load(&c->held));
+        metric_set(c->measures.held_bytes, (double)atomic_load(&c->held_bytes));
+}
+
+/* On the health port's thread. */
 static bool is_ready(void *owner, struct err *why)
 {
         struct consumer *c = owner;
@@ -260,6 +267,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->metrics = metrics_create("consumer");
         measures_init(&c->measures, c->metrics);
         metric_set(c->measures.slots, (double)s->concurrency);
+        metrics_on_collect(c->metrics, on_collect, c);
         c->recent = recent_create(RECENT_MAX);
         c->holding = holding_create(c->loop, intake_due, c);
         c->tick = alarm_create(c->loop, on_tick, c);

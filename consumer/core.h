@@ -58,8 +58,9 @@ struct consumer {
 
         struct attempt *attempts; /* all of them, by key */
         struct inbox inbox;
-        unsigned running;
-        size_t held_bytes;
+        atomic_uint running; /* these three are read by the health port's thread too */
+        atomic_uint held;
+        atomic_size_t held_bytes;
         unsigned ticks;
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */

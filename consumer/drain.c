@@ -95,7 +95,7 @@ void drain_step(struct consumer *c)
         }
         if (is_late(c, now)) {
                 LOG_WARN("not everything could be ended and told in time",
-                         log_int("attempts", HASH_COUNT(c->attempts)));
+                         log_int("attempts", atomic_load(&c->held)));
                 close_links(c);
                 return;
         }
@@ -118,7 +118,7 @@ void consumer_drain(struct consumer *c)
 {
         if (c->draining)
                 return;
-        LOG_INFO("draining", log_int("running", c->running));
+        LOG_INFO("draining", log_int("running", atomic_load(&c->running)));
         c->draining = true;
         atomic_store(&c->is_draining, true);
         c->phase = DRAIN_FINISHING;

@@ -89,6 +89,7 @@ static struct attempt *admit(struct consumer *c, const struct job *job, struct f
 
         a->consumer = c;
         HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
+        c->held++;
         c->held_bytes += a->bytes;
         leaving_account(c);
         return a;

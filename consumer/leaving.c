@@ -127,6 +127,7 @@ void leaving_end(struct consumer *c, struct attempt *a, enum settle how)
         attempt_move(a, STATE_SETTLED);
         attempt_settle(a, how);
         HASH_DEL(c->attempts, a);
+        c->held--;
         c->held_bytes -= a->bytes;
         attempt_destroy(&a);
         leaving_account(c);

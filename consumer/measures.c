@@ -47,7 +47,7 @@ void measures_init(struct measures *ms, struct metrics *m)
                                                         .help = "Attempts that can run at once.",
                                                         .kind = METRIC_GAUGE});
         ms->held = metric_add(m, &(struct metric_spec){.name = "warren_deliveries_held",
-                                                       .help = "Deliveries not yet settled.",
+                                                       .help = "Attempts not yet settled.",
                                                        .kind = METRIC_GAUGE});
         ms->held_bytes = metric_add(m, &(struct metric_spec){.name = "warren_held_bytes",
                                                              .help = "Bytes of held deliveries.",

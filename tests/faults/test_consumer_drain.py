@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGTERM to a consumer under load: it exits 0 with no child left, and what was submitted has ended
+or is still queued, each once."""
+import json
+
+from harness.events import Events
+from harness.publish import publish
+from harness.until import until
+from harness.warren import default_handlers
+
+LANES = ("critical", "high", "medium", "low", "long")
+
+
+def queued(warren):
+    return sum(warren.depth(f"jobs.acme.{lane}") for lane in LANES)
+
+
+def test_drained_under_load(fresh_warren):
+    warren = fresh_warren
+    tenant = warren.tenant("acme", amqp_login=True)
+    assert warren.consumer.stop() == 0
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        sleepers = [publish(channel, "acme", "sleep", {"ms": 4000}, lane="critical")
+                    for _ in range(2)]
+        ids = sleepers + [publish(channel, "acme", "noop") for _ in range(4000)]
+    warren.consumer.start()
+    until(lambda: warren.consumer.metrics().sum("warren_jobs_processed_total") > 50, 60, "a start")
+    assert warren.consumer.metrics()["warren_workers_active"] >= 1
+    assert warren.consumer.stop() == 0
+    assert '"clean":false' not in warren.consumer.log()
+
+    left = queued(warren)
+    assert left > 0, "the signal came too late"
+    events = Events(warren)
+    events.until(lambda: len(events.ended(ids)) + left >= len(ids), what="the ended ones")
+    ended = events.ended(ids)
+    assert len(ended) + left == len(ids)
+    assert set(sleepers) <= ended, "a running job was not let to its end"
+    assert [line["state"] for line in events.lines if line["event"] == "worker"][-1] == "gone"
+
+    warren.consumer.start()
+    events.until(lambda: len(events.ended(ids)) == len(ids), 120, "the rest")
+    events.close()
+    runs = events.count("started", set(ids))
+    print(f"SIGTERM: {len(ids)} jobs, lost {len(set(ids) - events.ended(ids))}, "
+          f"run more than once {sum(1 for id in ids if runs[id] > 1)}")
+    assert max(runs.values()) == 1
+    assert queued(warren) == 0
+
+
+def test_what_outlasts_the_drain_is_given_back(make_warren):
+    warren = make_warren(settings={"consumer": {"drain": "300ms"}}, start=False)
+    handlers = default_handlers()
+    script = (f"test -e {warren.folder}/open && echo '\"second\"' && exit; "
+              f"touch {warren.folder}/started; sleep 600")
+    handlers["types"]["stuck"] = {"exec": ["/bin/sh", "-c", script], "grace": "5s"}
+    warren.write_handlers(handlers)
+    warren.start()
+    id = warren.api.submit("stuck", max_retries=0)["id"]
+    until((warren.folder / "started").exists, 30, "the program runs")
+    assert warren.consumer.stop() == 0
+    assert warren.depth("jobs.acme.medium") == 1
+    (warren.folder / "open").touch()
+    warren.consumer.start()
+    job = warren.api.wait(id)
+    assert (job["status"], job["result"], job["attempt"]) == ("completed", "second", 1)
+
+
+def test_held_and_waiting_jobs_are_given_back(make_warren):
+    """Nothing that was only taken is charged, or lost, or told as started."""
+    warren = make_warren(settings={"consumer": {"concurrency": 1, "drain": "0s"}})
+    first = warren.api.submit("sleep", {"ms": 600000}, timeout="1h", priority="critical")["id"]
+    warren.api.wait(first, "running")
+    waiting = [warren.api.submit("noop", priority="low")["id"] for _ in range(5)]
+    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] >= 2, 30, "some are held")
+    assert warren.consumer.stop() == 0
+    assert queued(warren) == 6
+    events = Events(warren)
+    events.until(lambda: [line for line in events.lines if line.get("state") == "gone"],
+                 what="the worker is gone")
+    events.close()
+    assert not any(events.of(id, "started") for id in waiting), json.dumps(events.lines[-5:])
+    warren.consumer.settings["drain"] = "0s"
+    warren.consumer.start()
+    assert warren.api.wait(first, "running")["attempt"] == 1
