@@ -1,74 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway on a private broker: control records come from here, and the services behind it are
+"""A gateway on a vhost of a broker: control records come from here, and the services behind it are
 played by a small HTTP server that remembers what it was asked."""
 import hashlib
 import http.server
 import json
-import os
 import pathlib
 import secrets
 import signal
 import string
 import subprocess
 import threading
-import time
 
 import pika
 import requests
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("WARREN_BIN", ROOT / "build" / "bin"))
+from harness.broker import BIN
+from harness.until import until
+
 LANES = ("low", "medium", "high", "critical", "long")
 
 
-def wait_for(condition, what, seconds=30):
-    """The condition's first true value; fails when it does not come in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
+class Place:
+    """A vhost of a broker, with Warren's topology and accounts."""
 
-
-class Node:
-    """A private broker in a folder, with Warren's topology and accounts."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.run("start")
-        text = (folder / "node.env").read_text(encoding="utf-8")
-        self.env = {name: value.strip("'") for name, value in
-                    (line.split("=", 1) for line in text.splitlines())}
-        self.port = int(self.env["WARREN_AMQP_PORT"])
-        self.passwords = folder / "accounts"
-        self.passwords.mkdir(exist_ok=True)
-        admin = (folder / "warren-admin.password").read_text(encoding="utf-8").strip()
-        self.admin = admin
-        self.drive("apply")
-        self.drive("accounts", str(self.passwords))
-
-    def run(self, command, *arguments):
-        subprocess.run([ROOT / "rabbitmq" / "node", command, self.folder, *arguments],
-                       check=True, stdout=subprocess.DEVNULL, timeout=180)
+    def __init__(self, broker):
+        self.broker = broker
+        self.vhost = broker.vhost()
+        self.url = broker.url(self.vhost)
 
     def drive(self, *arguments):
-        env = dict(os.environ, TOPOLOGY_URLS=f"amqp://127.0.0.1:{self.port}/warren",
-                   TOPOLOGY_MANAGEMENT=f"http://127.0.0.1:{self.env['WARREN_MANAGEMENT_PORT']}",
-                   TOPOLOGY_VHOST="warren", TOPOLOGY_LOGIN="warren-admin",
-                   TOPOLOGY_PASSWORD=self.admin)
-        subprocess.run([BIN / "topology_driver", *arguments], check=True, env=env, timeout=120)
+        self.broker.topology(self.vhost, *arguments)
 
     def password_file(self, login):
-        if login == "warren-admin":
-            return self.folder / "warren-admin.password"
-        return next(p for p in self.passwords.iterdir() if p.name.startswith(login))
+        return self.broker.secrets / f"{login}.password"
 
     def connect(self, login="warren-admin"):
-        password = self.password_file(login).read_text(encoding="utf-8").strip()
-        return pika.BlockingConnection(pika.ConnectionParameters(
-            "127.0.0.1", self.port, "warren", pika.PlainCredentials(login, password)))
+        return self.broker.pika(self.vhost, login)
 
 
 class Service(http.server.ThreadingHTTPServer):
@@ -118,13 +85,13 @@ class Gateway:
         token.touch(mode=0o600)
         token.write_text("internal-secret\n", encoding="utf-8")
         self.log = open(folder / f"gateway-{secrets.token_hex(4)}.log", "w+b")
-        chosen = {"amqp_urls": f"amqp://127.0.0.1:{node.port}/warren",
+        chosen = {"amqp_urls": node.url,
                   "amqp_password_file": node.password_file("warren-gateway"),
                   "internal_token_file": token, "status_store_url": status_store.url,
                   "dlx_monitor_url": dlx_monitor.url, "port": 0, "health_port": 0, **settings}
         arguments = [f"--{name}={value}" for name, value in chosen.items()]
         self.process = subprocess.Popen([BIN / "warren-gateway", *arguments], stderr=self.log)
-        ports = wait_for(lambda: self.lines("listening"), "gateway listens")[0]
+        ports = until(lambda: self.lines("listening"), what="gateway listens")[0]
         self.url = f"http://127.0.0.1:{ports['port']}"
         self.health = f"http://127.0.0.1:{ports['health_port']}"
 
@@ -140,7 +107,7 @@ class Gateway:
         return requests.get(self.health + "/readyz", timeout=10).status_code == 200
 
     def wait_ready(self):
-        wait_for(self.is_ready, "gateway is ready", 60)
+        until(self.is_ready, 60, "gateway is ready")
         return self
 
     def stop(self):

@@ -3,17 +3,16 @@
 import uuid
 
 import pytest
-from gateway_rig import Control, Gateway, Node, Service, wait_for
+from gateway_rig import Control, Gateway, Place, Service
+from harness.until import until
 from test_submit import Caller, check_problem, known
 
 ID = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    broker = Node(tmp_path_factory.mktemp("node"))
-    yield broker
-    broker.run("stop")
+def node(broker):
+    return Place(broker)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +151,7 @@ def test_service_away(node, services, tmp_path):
     control = Control(node)
     control.tenant("lonely")
     caller = Caller(gateway, control.key("lonely", ["submit", "read"]))
-    wait_for(lambda: caller.submit().status_code == 202, "submitting needs no status-store")
+    until(lambda: caller.submit().status_code == 202, what="submitting needs no status-store")
     answer = caller.get(f"/api/v1/jobs/{uuid.uuid4()}")
     check_problem(answer, 503, words="status-store")
     assert int(answer.headers["Retry-After"]) >= 1

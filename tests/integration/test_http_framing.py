@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests whose framing is broken, ambiguous or endless, over a raw socket."""
 import json
-import os
 import socket
 import subprocess
 
 import pytest
+
+from harness.broker import BIN
 
 HOST = b"Host: a\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -16,8 +17,7 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def port():
-    program = os.path.join(os.environ["WARREN_BIN"], "warren-test-echo")
-    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen([BIN / "warren-test-echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         yield int(server.stdout.readline())
         server.stdin.close()
         assert server.wait(timeout=30) == 0

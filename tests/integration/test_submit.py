@@ -2,7 +2,9 @@
 """Submitting over HTTP: what is accepted is in the broker as it was sent, what is not is refused
 with a clear error that points at the fault."""
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -11,16 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from gateway_rig import Control, Gateway, Node, Service, drain, wait_for
+from gateway_rig import Control, Gateway, Place, Service, drain
+from harness.until import until
 
 JOBS = "/api/v1/jobs"
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    broker = Node(tmp_path_factory.mktemp("node"))
-    yield broker
-    broker.run("stop")
+def node(broker):
+    return Place(broker)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ class Caller(requests.Session):
 
 def known(caller):
     """A key is known when it is not turned away."""
-    wait_for(lambda: caller.get(JOBS).status_code != 401, "key known")
+    until(lambda: caller.get(JOBS).status_code != 401, what="key known")
     return caller
 
 
@@ -252,7 +253,7 @@ def test_key_stops_when_revoked(gateway, control):
     caller = known(Caller(gateway, text))
     control.publish({"record": "apikey", "key": text.split("_")[1], "tenant": "acme", "sha256": "0" * 64,
                      "scopes": ["submit"], "expires": None, "revoked": True})
-    wait_for(lambda: caller.submit().status_code == 401, "key revoked")
+    until(lambda: caller.submit().status_code == 401, what="key revoked")
 
 
 def test_scopes(gateway, control, services):
@@ -285,7 +286,7 @@ def test_deleted_tenant(gateway, control):
     caller = known(Caller(gateway, control.key("gone", ["submit"])))
     assert caller.submit().status_code == 202
     control.tenant("gone", deleted=True)
-    wait_for(lambda: caller.submit().status_code == 401, "tenant deleted")
+    until(lambda: caller.submit().status_code == 401, what="tenant deleted")
 
 
 def test_rate_limit(gateway, control):
@@ -304,7 +305,7 @@ def test_rate_limit(gateway, control):
     check_problem(answer, 429, words="rate")
     assert 1000 < int(answer.headers["Retry-After"]) <= 1200
     control.tenant("slow", rate=None)
-    answer = wait_for(lambda: (a := caller.submit()).status_code == 202 and a, "limit lifted")
+    answer = until(lambda: (a := caller.submit()).status_code == 202 and a, what="limit lifted")
     assert "RateLimit" not in answer.headers
 
 
@@ -320,7 +321,7 @@ def test_backlog(gateway, control, node):
     connection = node.connect()
     assert len(drain(connection.channel(), "full")) == 5
     connection.close()
-    wait_for(lambda: caller.submit().status_code == 202, "room again")
+    until(lambda: caller.submit().status_code == 202, what="room again")
 
 
 def test_backlog_counts_what_others_publish(gateway, control, node):
@@ -331,7 +332,7 @@ def test_backlog_counts_what_others_publish(gateway, control, node):
     channel.confirm_delivery()
     for _ in range(20):
         channel.basic_publish("jobs.shared", "high", b"null")
-    wait_for(lambda: caller.submit().status_code == 429, "backlog seen")
+    until(lambda: caller.submit().status_code == 429, what="backlog seen")
     connection.close()
 
 
@@ -365,19 +366,21 @@ def test_health(gateway):
         assert requests.get(base + "/readyz", timeout=20).json() == {"status": "ready"}
 
 
-def test_broker_away(node, control, services, tmp_path):
+def test_broker_away(private_broker, services, tmp_path):
     """503 while it is away, by itself back to 202; nothing that got 202 is lost."""
+    node = Place(private_broker)
+    control = Control(node)
     control.tenant("steady")
     gateway = Gateway(node, tmp_path, *services).wait_ready()
     caller = known(Caller(gateway, control.key("steady", ["submit"])))
     accepted = [caller.submit().json()["id"] for _ in range(5)]
-    node.run("stop")
-    answer, = wait_for(lambda: (a := caller.submit()).status_code == 503 and [a], "broker seen away")
+    private_broker.stop()
+    answer, = until(lambda: (a := caller.submit()).status_code == 503 and [a], what="broker seen away")
     check_problem(answer, 503)
     assert int(answer.headers["Retry-After"]) >= 1
     assert requests.get(gateway.url + "/readyz", timeout=20).status_code == 503
     assert requests.get(gateway.url + "/healthz", timeout=20).status_code == 200
-    node.run("start")
+    private_broker.start()
     gateway.wait_ready()
     accepted.append(caller.submit().json()["id"])
     connection = node.connect()
@@ -405,7 +408,7 @@ def test_drain_under_load(node, control, services, tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         runs = pool.map(run, range(8))
-        wait_for(lambda: len(accepted) >= 50, "load")
+        until(lambda: len(accepted) >= 50, what="load")
         assert gateway.stop() == 0
         list(runs)
     connection = node.connect()
@@ -420,7 +423,7 @@ def test_broker_refuses_login(node, services, tmp_path):
     wrong.touch(mode=0o600)
     wrong.write_text("nonsense", encoding="utf-8")
     gateway = Gateway(node, tmp_path, *services, amqp_password_file=wrong)
-    wait_for(lambda: gateway.lines("publishing link is down"), "failure is logged")
+    until(lambda: gateway.lines("publishing link is down"), what="failure is logged")
     answer = requests.get(gateway.health + "/readyz", timeout=20)
     assert answer.status_code == 503
     answer = requests.post(gateway.url + JOBS, json={}, timeout=20,
@@ -433,3 +436,34 @@ def test_taken_port(node, services, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(AssertionError, match="cannot listen"):
             Gateway(node, tmp_path, *services, port=taken.getsockname()[1])
+
+
+def test_broker_hangs(private_broker, services, tmp_path):
+    """No confirm in time: 503 with the id, and the truth that nobody knows. One message in flight at
+    most: the next is refused without being sent."""
+    node = Place(private_broker)
+    control = Control(node)
+    control.tenant("patient")
+    gateway = Gateway(node, tmp_path, *services, confirm_timeout="1s", window_messages=1).wait_ready()
+    caller = known(Caller(gateway, control.key("patient", ["submit"])))
+    assert caller.submit().status_code == 202
+    beam = int((private_broker.folder / "pid").read_text(encoding="utf-8"))
+    os.kill(beam, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(lambda _: Caller(gateway, caller.headers["Authorization"].split()[1]).submit(),
+                                     range(2))
+        answers = [check_problem(a, 503) for a in (first, second)]
+        unknown = [a for a in answers if a.get("accepted") == "unknown"]
+        assert len(unknown) == 1 and uuid.UUID(unknown[0]["id"]).version == 7
+        assert all("id" not in a for a in answers if a is not unknown[0])
+        assert all(int(a.headers["Retry-After"]) >= 1 for a in (first, second))
+    finally:
+        os.kill(beam, signal.SIGCONT)
+    gateway.wait_ready()
+    job = until(lambda: (a := caller.submit()).status_code == 202 and a.json(), what="accepted again")
+    with node.connect() as connection:
+        found = [properties.message_id for _, properties, _ in drain(connection.channel(), "patient")]
+    # The one of unknown fate is there or not, but never twice.
+    assert job["id"] in found and found.count(unknown[0]["id"]) <= 1
+    assert gateway.stop() == 0
