@@ -14,39 +14,57 @@
 
 #include "common/base/own.h"
 
-#define SHELL(name, script, more) \
-        "\"" name "\": {\"exec\": [\"/bin/sh\", \"-c\", \"" script \
-        "\"], \"grace\": \"200ms\"" more "}"
-#define PROGRAM(name, program, more) "\"" name "\": {\"exec\": [" program "]" more "}"
+/* Types by name: a script for /bin/sh, and what else the type has. */
+static const struct {
+        const char *name, *script, *more;
+} scripts[] = {
+        {"cat", "exec cat", ""},
+        {"text", "echo hello", ""},
+        {"binary", "printf '\\377'", ""},
+        {"nothing", ":", ""},
+        {"pwd", "basename \"$PWD\" | cut -c1-13", ""},
+        {"fds", "ls /proc/$$/fd | tr '\\n' ' '", ""},
+        {"long", "head -c 100000 /dev/zero | tr '\\0' x", ""},
+        {"status3", "echo why >&2; exit 3", ""},
+        {"silent3", "exit 3", ""},
+        {"status75", "exit 75", ""},
+        {"status64", "exit 64", ""},
+        {"status65", "exit 65", ""},
+        {"status78", "exit 78", ""},
+        {"segv", "echo oops >&2; kill -SEGV $$", ""},
+        {"tail", "i=0; while [ $i -lt 2000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1", ""},
+        {"flood", "yes", ", \"output\": \"64KiB\""},
+        {"sleeps", "echo started >&2; sleep 1000", ""},
+        {"stubborn", "trap '' TERM; echo '{\"progress\":0}' >&3; while :; do sleep 1; done", ""},
+        {"polite", "trap 'exit 0' TERM; echo '{\"progress\":0}' >&3; sleep 1000 & wait", ""},
+        {"lingers", "sleep 1000 & echo $!", ""},
+        {"talks",
+         "printf '{\"progress\": 0.5, \"message\": \"half\"}\\nnonsense\\n' >&3;"
+         "printf '{\"retry_after\": \"30s\"}' >&3; exit 75",
+         ""},
+        {"pid", "echo '{\"progress\":0,\"message\":\"'$$'\"}' >&3; sleep 1000", ""},
+        {"absent", "", ", \"exec\": [\"./no-such-program\"]"},
+        {"hog", "exec /usr/bin/python3 -c \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\""},
+        {"env", "",
+         ", \"exec\": [\"env\"], \"env\": {\"COLOUR\": \"red\", \"HOME\": \"/nowhere\"}"},
+};
 
-static const char types[] = PROGRAM("cat", "\"cat\"", "") ", " SHELL(
-        "text", "echo hello",
-        "") ","
-            " " SHELL("binary", "printf '\\\\377'", "") ", " SHELL("nothing", ":", "") ", " SHELL(
-                    "pwd", "basename \\\"$PWD\\\" | cut -c1-13",
-                    "") ", " SHELL("fds", "ls /proc/$$/fd | tr '\\\\n' ' '",
-                                   "") ", " SHELL("long", "head -c 100000 /dev/zero | tr '\\\\0' x",
-                                                  "") ", " SHELL("status3", "echo why >&2; exit 3",
-                                                                 "") ", " SHELL("silent3", "exit 3", "") ", " SHELL("status75",
-                                                                                                                    "exit 75",
-                                                                                                                    "") ", " SHELL("status64",
-                                                                                                                                   "exit 64",
-                                                                                                                                   "") ", " SHELL("status65", "exit 65", "") ", " SHELL("status78", "exit 78", "") ", " SHELL("segv", "echo oops >&2; kill -SEGV $$", "") ", " SHELL("tail", "i=0; while [ $i -lt 2000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1", "") ", " SHELL("flood",
-                                                                                                                                                                                                                                                                                                                                                                                         "yes",
-                                                                                                                                                                                                                                                                                                                                                                                         ", \"output\": \"64KiB\"") ", " SHELL("sleeps",
-                                                                                                                                                                                                                                                                                                                                                                                                                               "echo started >&2; sleep 1000", "") ", " SHELL("stubborn",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "trap '' TERM; echo '{\\\"progress\\\":0}' >&3; while :; do sleep 1; done",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "") ", " SHELL("polite",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "trap 'exit 0' TERM; echo '{\\\"progress\\\":0}' >&3; sleep 1000 & wait", "") ", " SHELL("lingers",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "sleep 1000 & echo $!", "") ", " SHELL("talks",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "printf '{\\\"progress\\\": 0.5, \\\"message\\\": \\\"half\\\"}\\\\nnonsense\\\\n{\\\"retry_after\\\": \\\"30s\\\"}' >&3; exit 75",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "") ", " SHELL("pid",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            "echo '{\\\"progress\\\":0,\\\"message\\\":\\\"'$$'\\\"}' >&3; sleep 1000",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            "") ", " PROGRAM("absent",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "\"./no-such-program\"",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "") ", " PROGRAM("hog", "\"/usr/bin/python3\", \"-c\", \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\"") ", " PROGRAM("env",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "\"env\"",
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        ", \"env\": {\"COLOUR\": \"red\", \"HOME\": \"/nowhere\"}");
+static struct bench *create(void)
+{
+        AUTO_BUFFER types = {0};
+
+        for (size_t i = 0; i < COUNT(scripts); i++) {
+                buffer_printf(&types, "%s\"%s\": {\"grace\": \"200ms\"%s", i > 0 ? ",\n" : "",
+                              scripts[i].name, scripts[i].more);
+                if (scripts[i].script[0] != '\0') {
+                        buffer_add_text(&types, ", \"exec\": [\"/bin/sh\", \"-c\", ");
+                        buffer_add_json_string(&types, bytes_of_text(scripts[i].script));
+                        buffer_add_char(&types, ']');
+                }
+                buffer_add_char(&types, '}');
+        }
+        return bench_create("", types.data, 1);
+}
 
 static void ends_as_the_program_does(void **state)
 {
@@ -92,7 +110,7 @@ static void ends_as_the_program_does(void **state)
         (void)state;
         /* Something a child must not get. */
         AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         for (size_t i = 0; i < COUNT(cases); i++) {
                 AUTO_TOLD told = {0};
                 bench_run(b, cases[i].type, cases[i].payload, cases[i].timeout, &told);
@@ -115,7 +133,7 @@ static void keeps_the_tail_of_complaints(void **state)
         AUTO_TOLD told = {0};
 
         (void)state;
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         bench_run(b, "tail", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_RETRY);
         assert_in_range(told.error.length, 4000, 4096);
@@ -128,7 +146,7 @@ static void cuts_a_long_result_and_says_so(void **state)
         AUTO_TOLD told = {0};
 
         (void)state;
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         bench_run(b, "long", "{}", 20000, &told);
         assert_in_range(told.result.length, 60000, 65536);
         assert_non_null(strstr(told.result.data, "[cut, 100000 bytes in all]\""));
@@ -153,7 +171,7 @@ static void gives_the_environment_of_the_contract(void **state)
         };
 
         (void)state;
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         bench_run(b, "env", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_DONE);
         for (size_t i = 0; i < COUNT(want); i++) {
@@ -171,7 +189,7 @@ static void tells_progress(void **state)
         AUTO_TOLD told = {0};
 
         (void)state;
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         bench_run(b, "talks", "{}", 20000, &told);
         assert_int_equal(told.progresses, 1);
         assert_string_equal(told.progress.data, "half");
@@ -182,7 +200,7 @@ static void stops_with_sigterm_then_sigkill(void **state)
         static const char *const names[] = {"polite", "stubborn"};
 
         (void)state;
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         for (size_t i = 0; i < COUNT(names); i++) {
                 AUTO_TOLD told = {0};
                 struct run *run = bench_start(b, names[i], "{}", 20000, &told);
@@ -199,7 +217,7 @@ static void takes_the_whole_group_along(void **state)
         AUTO_TOLD told = {0};
 
         (void)state;
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         bench_run(b, "lingers", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_DONE);
         wait_gone((int)strtol(told.result.data, NULL, 10));
@@ -210,7 +228,7 @@ static void leaves_nothing_when_it_goes_in_mid_job(void **state)
         AUTO_TOLD told = {0};
 
         (void)state;
-        struct bench *b = bench_create("", types, 1);
+        struct bench *b = create();
         bench_start(b, "pid", "{}", 20000, &told);
         bench_until(b, told_progress, &told);
         int pid = (int)strtol(told.progress.data, NULL, 10);
@@ -228,7 +246,7 @@ static void dies_with_its_consumer(void **state)
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
         pid_t consumer = fork();
         if (consumer == 0) {
-                struct bench *b = bench_create("", types, 1);
+                struct bench *b = create();
                 struct told told;
                 bench_start(b, "pid", "{}", 20000, &told);
                 bench_until(b, told_progress, &told);
@@ -251,7 +269,7 @@ static void runs_the_sample(void **state)
         AUTO_TOLD bad = {0};
 
         (void)state;
-        AUTO(bench) b = bench_create("", types, 1);
+        AUTO(bench) b = create();
         snprintf(b->file, sizeof(b->file), "%s", SAMPLE_FILE);
         struct err e = {0};
         if (bench_use(b, &e) != 0)

@@ -22,19 +22,30 @@
         "\", \"grace\": \"200ms\"}"
 
 static const char all_plugins[] = ROGUE ", " BASIC;
-static const char all_types[] = TYPE("basic", "noop") ", " TYPE("basic", "echo") ", " TYPE("basic", "sleep") ", " TYPE("basic", "fail") ", " TYPE("rogue", "segv") ", " TYPE("rogue", "leaves") ", " TYPE(
-        "rogue",
-        "spin") ","
-                " " TYPE("rogue", "waits") ", " TYPE("rogue", "stops_unasked") ", " TYPE("rogue", "no_outcome") ", " TYPE("rogue", "silent") ", " TYPE("rogue", "retry_after") ", " TYPE(
-                        "rogue",
-                        "long_error") ", " TYPE("rogue",
-                                                "results") ", " TYPE("rogue",
-                                                                     "floods") ", " TYPE("rogue",
-                                                                                         "hog") ","
-                                                                                                " " TYPE("rogue", "count") ", " TYPE(
-                                                                                                        "rogue",
-                                                                                                        "descriptors") ", " TYPE("rogue",
-                                                                                                                                 "shows");
+/* clang-format off */
+static const char all_types[] =
+        TYPE("basic", "noop") ","
+        TYPE("basic", "echo") ","
+        TYPE("basic", "sleep") ","
+        TYPE("basic", "fail") ","
+        TYPE("rogue", "segv") ","
+        TYPE("rogue", "leaves") ","
+        TYPE("rogue", "spin") ","
+        TYPE("rogue", "waits") ","
+        TYPE("rogue", "stops_unasked") ","
+        TYPE("rogue", "no_outcome") ","
+        TYPE("rogue", "silent") ","
+        TYPE("rogue", "retry_after") ","
+        TYPE("rogue", "long_error") ","
+        TYPE("rogue", "results") ","
+        TYPE("rogue", "floods") ","
+        TYPE("rogue", "hog") ","
+        TYPE("rogue", "count") ","
+        TYPE("rogue", "descriptors") ","
+        TYPE("rogue", "shows") ","
+        TYPE("rogue", "garbles") ","
+        TYPE("rogue", "hangs_up");
+/* clang-format on */
 
 static void ends_as_the_handler_says(void **state)
 {
@@ -87,6 +98,12 @@ static void ends_as_the_handler_says(void **state)
                 {"results", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
                 {"hog", "\"graceful\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
                 {"hog", "\"crashing\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+                {"garbles", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                 "plugin rogue: its host broke the protocol: a frame too long", "", 0},
+                {"garbles", "\"unknown frame\"", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                 "plugin rogue: its host broke the protocol: ", "", 0},
+                {"hangs_up", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+                 "plugin rogue: killed by SIGKILL", "", 0},
                 {"descriptors", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "[0,1,2,3,4]", 0},
                 {"shows", "[1,2]", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "",
                  "[\"01900000-0000-7000-8000-000000000001\",\"acme\",\"shows\","

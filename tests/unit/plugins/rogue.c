@@ -214,7 +214,33 @@ static int shows(const struct warren_job *job, void *state)
         return job->host->result(job, text, (size_t)length) == 0 ? WARREN_DONE : WARREN_RETRY;
 }
 
+/* Writes into what is not its own: the host's socket. */
+static int garbles(const struct warren_job *job, void *state)
+{
+        (void)state;
+        const char *what =
+                job->payload_length > 2 ? job->payload : "\xff\xff\xff\xff\xff\xff\xff\xff";
+        if (write(3, what, strlen(what)) < 0)
+                return WARREN_PERMANENT;
+        while (pause() != 0)
+                continue;
+        return WARREN_DONE;
+}
+
+/* Makes itself useless. */
+static int hangs_up(const struct warren_job *job, void *state)
+{
+        (void)job;
+        (void)state;
+        close(3);
+        while (pause() != 0)
+                continue;
+        return WARREN_DONE;
+}
+
 static const struct warren_handler handlers[] = {
+        {"garbles", garbles},
+        {"hangs_up", hangs_up},
         {"segv", segv},
         {"leaves", leaves},
         {"spin", spin},
