@@ -301,28 +301,31 @@ TEXT
 
 # --- stopping ---------------------------------------------------------------------------------
 
-stop_program() { # NAME; 1 when it had to be killed or had failed
-        local pid started=$SECONDS
-        pid=$(program_pid "$1") || { rm -f "$var/run/$1.pid"; return 0; }
-        kill -TERM "$pid" 2>/dev/null || true
-        while program_pid "$1" >/dev/null; do
-                if ((SECONDS - started > stop_seconds)); then
-                        say "$1 does not end, killing it"
-                        kill -KILL "$pid" 2>/dev/null || true
-                        rm -f "$var/run/$1.pid"
-                        return 1
-                fi
-                sleep 0.05
+stop_programs() { # NAME…; 1 when one had to be killed
+        local name pid started=$SECONDS status=0
+        for name in "$@"; do
+                pid=$(program_pid "$name") && kill -TERM "$pid" 2>/dev/null
         done
-        rm -f "$var/run/$1.pid"
+        for name in "$@"; do
+                while pid=$(program_pid "$name"); do
+                        if ((SECONDS - started > stop_seconds)); then
+                                say "$name does not end, killing it"
+                                kill -KILL "$pid" 2>/dev/null || true
+                                status=1
+                        fi
+                        sleep 0.05
+                done
+                rm -f "$var/run/$name.pid"
+        done
+        return $status
 }
 
-# Jobs are no longer taken, then no longer run; what reads last ends last.
+# Jobs are no longer taken, then no longer run; what reads ends last.
 stop_all() {
-        local name status=0
-        for name in gateway consumer dlx-monitor status-store; do
-                stop_program "$name" || status=1
-        done
+        local status=0
+        stop_programs gateway || status=1
+        stop_programs consumer || status=1
+        stop_programs dlx-monitor status-store || status=1
         if broker_runs; then
                 "$root/rabbitmq/node" stop "$var/broker" || status=1
         fi

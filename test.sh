@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# test.sh: builds Warren with sanitizers (and plainly, where a tool wants that) and runs its suites,
+# each on a private broker of its own.
+set -euo pipefail
+
+usage() {
+        cat <<'TEXT'
+usage: ./test.sh [SUITE…]
+
+Suites, all of them by default, in this order:
+  unit         unit tests under AddressSanitizer and UBSan, fuzz harnesses, include layers
+  valgrind     unit tests of a plain build under valgrind
+  integration  the programs on a real broker, under AddressSanitizer and UBSan
+  faults       the same while brokers and programs are killed
+  bench        a short run of the benchmark, which must come to its end
+  lint         formatting, cppcheck, clang-tidy, shellcheck
+
+The last line is `N passed, N failed`; the exit status is 0 when nothing failed. Logs are under
+build/test.
+TEXT
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly root logs=$root/build/test
+readonly suites=(unit valgrind integration faults bench lint)
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# shellcheck source=scripts/setup.sh
+. "$root/scripts/setup.sh"
+
+passed=0 failed=0
+
+built=""
+need_build() { # PRESET; 1 when it cannot be built
+        [[ " $built " != *" $1 "* ]] || return 0
+        say "building $1"
+        (build "$1" "$logs/build-$1.log") || return 1
+        built+=" $1"
+}
+
+# The number before a word in a summary: "3 failed".
+count_of() { grep -oE "[0-9]+ $1" <<<"$2" | tail -n 1 | grep -oE '^[0-9]+' || echo 0; }
+
+# add NAME STATUS PASSED FAILED: a suite that ended badly without a failed test has failed once.
+add() {
+        local failures=$4
+        if (($2 != 0 && failures == 0)); then
+                failures=1
+        fi
+        passed=$((passed + $3))
+        failed=$((failed + failures))
+        printf '%-12s %d passed, %d failed\n' "$1" "$3" "$failures"
+}
+
+run_ctest() { # NAME BUILD [ARGUMENT…]
+        local name=$1 status=0 summary tests
+        ctest --test-dir "$root/build/$2" -j "$(nproc)" --output-on-failure "${@:3}" 2>&1 |
+                tee "$logs/$name.log" || status=$?
+        # "90% tests passed, 2 tests failed out of 20"
+        summary=$(grep -E 'tests passed, .* out of' "$logs/$name.log" || true)
+        tests=$(grep -oE '[0-9]+$' <<<"$summary" || echo 0)
+        failures=$(count_of 'tests? failed' "$summary")
+        add "$name" "$status" $((tests - failures)) "$failures"
+}
+
+run_pytest() { # NAME FOLDER
+        local name=$1 status=0 summary
+        WARREN_BIN="$root/build/asan/bin" /usr/bin/python3 -u -m pytest -v "$root/$2" 2>&1 |
+                tee "$logs/$name.log" || status=$?
+        summary=$(grep -E '(passed|failed|error).* in [0-9]' "$logs/$name.log" | tail -n 1 || true)
+        add "$name" "$status" "$(count_of passed "$summary")" \
+                $(($(count_of failed "$summary") + $(count_of 'errors?' "$summary")))
+}
+
+suite_unit() { need_build asan && run_ctest unit asan; }
+
+suite_valgrind() {
+        need_build plain || return 1
+        run_ctest valgrind plain -LE no_valgrind -E '^(layers|fuzz_.*)$' -T memcheck \
+                --overwrite MemoryCheckCommandOptions="--quiet --leak-check=full --error-exitcode=99"
+}
+
+suite_integration() { need_build asan && run_pytest integration tests/integration; }
+suite_faults() { need_build asan && run_pytest faults tests/faults; }
+
+suite_bench() {
+        need_build plain || return 1
+        local status=0
+        "$root/tests/bench/run" --bin "$root/build/plain/bin" --jobs 5000 --delayed 200 --idle 20 \
+                2>&1 | tee "$logs/bench.log" || status=$?
+        add bench "$status" $((status == 0 ? 1 : 0)) 0
+}
+
+suite_lint() {
+        need_build asan || return 1
+        local status=0 summary
+        "$root/tests/lint/run" "$root/build/asan" 2>&1 | tee "$logs/lint.log" || status=$?
+        summary=$(tail -n 1 "$logs/lint.log")
+        add lint "$status" "$(count_of passed "$summary")" "$(count_of failed "$summary")"
+}
+
+run_suite() {
+        local started=$SECONDS
+        printf '== %s\n' "$1"
+        if ! "suite_$1"; then
+                printf '%-12s could not be built\n' "$1"
+                failed=$((failed + 1))
+        fi
+        say "$1 took $((SECONDS - started)) s"
+}
+
+case ${1:-} in
+-h | --help | help) usage; exit 0 ;;
+esac
+chosen=("$@")
+((${#chosen[@]} > 0)) || chosen=("${suites[@]}")
+for suite in "${chosen[@]}"; do
+        [[ " ${suites[*]} " == *" $suite "* ]] || { usage >&2; exit 2; }
+done
+mkdir -p "$logs"
+install_packages "$logs/apt.log" "$root/packages.txt" "$root/packages-test.txt"
+for suite in "${chosen[@]}"; do
+        run_suite "$suite"
+done
+echo "$passed passed, $failed failed"
+((failed == 0))
