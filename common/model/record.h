@@ -43,7 +43,7 @@ struct tenant_record {
         bool paused, deleted;
 };
 
-/* HTTP tenant defaults: 10 per minute, burst 10, 100 000 pending, weight 1; max_running unlimited. */
+/* A tenant made over HTTP: 10 a minute, burst 10, 100 000 pending, weight 1, any number running. */
 extern const struct tenant_record tenant_record_default;
 
 struct key_record {

@@ -4,7 +4,9 @@ import contextlib
 import datetime
 import decimal
 import json
+import os
 import pathlib
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -460,6 +462,75 @@ def test_kill_in_the_middle_of_the_intake(own_monitor):
     with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
         found = sorted(row[0] for row in db.execute("SELECT job_id FROM letters"))
     assert found == sorted(ids)
+
+
+def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path):
+    """What was confirmed is archived once, whatever was under way."""
+    monitor = Monitor(private_broker, tmp_path)
+    monitor.program.start()
+    confirmed = set()
+
+    def publish(count):
+        with monitor.broker.pika(monitor.vhost) as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            for _ in range(count):
+                id = str(uuid.uuid4())
+                channel.basic_publish("dead", "acme.high", b"{}", burial(id))
+                confirmed.add(id)
+
+    publish(1)
+    until(lambda: archived_jobs(monitor), 30, "the intake runs")
+    # A lock holds the commit back, so that what was delivered is not acknowledged yet.
+    with contextlib.closing(sqlite3.connect(monitor.archive, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        publish(500)
+        until(lambda: monitor.broker.depth(monitor.vhost, "dead") == 400, 30, "100 delivered")
+        private_broker.kill()
+        assert len(archived_jobs(monitor)) == 1
+        db.execute("ROLLBACK")
+    private_broker.start()
+    publish(10)
+    until(lambda: confirmed <= {row[0] for row in archived_jobs(monitor)}, 90, "all archived")
+    until(lambda: monitor.broker.depth(monitor.vhost, "dead") == 0, 30, "queue empty")
+    assert sorted(row[0] for row in archived_jobs(monitor)) == sorted(confirmed)
+    print("delivered again and kept once:",
+          int(monitor.program.metrics()["warren_dead_letters_repeated_total"]))
+    assert not monitor.program.end()
+
+
+def archived_jobs(monitor):
+    with contextlib.closing(sqlite3.connect(monitor.archive, timeout=30)) as db:
+        return db.execute("SELECT job_id FROM letters").fetchall()
+
+
+def test_a_replay_without_a_confirm_is_sent_again(private_broker, tmp_path):
+    """The broker hangs: 202 says that it is still being replayed; then it is, with x-again."""
+    monitor = Monitor(private_broker, tmp_path)
+    monitor.program.settings["confirm_timeout"] = "500ms"
+    monitor.add_tenant("acme")
+    monitor.program.start()
+    properties = burial()
+    monitor.publish("dead", "acme.high", b"{}", properties)
+    id = one_letter(monitor, job=properties.message_id)["id"]
+    pid = int(private_broker.ctl("eval", "os:getpid().").strip().strip('"'))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        answer = monitor.request("POST", f"/dlq/{id}/requeue")
+        assert (answer.status_code, answer.json()["state"]) == (202, "replaying"), answer.text
+        assert monitor.letter(id)["replay"]["state"] == "replaying"
+        assert monitor.request("POST", f"/dlq/{id}/requeue").status_code == 409
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: monitor.letter(id)["state"] == "replayed", 60, "replayed")
+
+    def again():
+        _, got, _ = monitor.take("jobs.acme.high")
+        assert (got.message_id, got.headers["x-run"]) == (properties.message_id, 2)
+        return got.headers.get("x-again") == 1
+
+    until(again, 30, "a copy that says it may be one")
+    assert not monitor.program.end()
 
 
 def test_backup_while_in_use(monitor, tmp_path):
