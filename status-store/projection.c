@@ -33,7 +33,7 @@ struct projection {
         struct worker_entry *workers;
         struct position next; /* what the position becomes */
         size_t messages, bytes;
-        int64_t new_seq; /* of the next new job of the message being folded */
+        int64_t new_seq, end_seq; /* for the new jobs of the message being folded */
         msec now;
         struct err failure;
 
@@ -142,6 +142,10 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
         HASH_FIND(hh, p->jobs, &key, sizeof(key), j);
         if (j != NULL)
                 return j;
+        if (p->new_seq == p->end_seq) {
+                p->next.skipped++;
+                return NULL;
+        }
         j = xcalloc(1, sizeof(*j));
         j->key = key;
         j->was_state = -1;
@@ -182,6 +186,7 @@ static void note_start(struct job_entry *j, const struct event *e)
         if (bytes_to_text(e->worker, s->start.worker, sizeof(s->start.worker)) != 0)
                 s->start.worker[0] = '\0';
         LL_PREPEND(j->starts, s);
+        j->dirty = true;
 }
 
 /* Folds the event into its attempt. True when it is the first end of an attempt seen. */
@@ -203,7 +208,7 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
         struct attempt_entry *a = job_entry_attempt(j, run, attempt);
         bool was_open = a->row.end.run == 0;
         if (attempt_row_fold(&a->row, e))
-                a->dirty = true;
+                a->dirty = j->dirty = true;
         if (e->kind == EVENT_STARTED)
                 note_start(j, e);
         return was_open && a->row.end.run != 0;
@@ -271,7 +276,9 @@ static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
         p->next.events++;
-        if (e->at > p->next.event_at)
+        /* A publisher from outside may claim any time. */
+        bool claimed = e->has_job && e->job.from_outside;
+        if (!claimed && e->at > p->next.event_at)
                 p->next.event_at = e->at;
         if (err_is_set(&p->failure))
                 return;
@@ -285,9 +292,8 @@ static void fold_event(void *owner, const struct event *e)
         struct job_row *row = &j->job.row;
         struct before was = {row->facts, row->start, row->status, row->shown};
         bool attempt_ended = fold_attempt(p, j, e);
-        if (!job_row_fold(row, e))
-                return;
-        j->dirty = true;
+        if (job_row_fold(row, e))
+                j->dirty = true;
         if (fold_key_compare(&was.facts, &row->facts) != 0) {
                 j->payload_dirty = true;
                 j->type = row->type[0] == '\0'
@@ -310,6 +316,7 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
                 p->next.first_offset = offset;
         }
         p->new_seq = offset * SEQ_PER_OFFSET;
+        p->end_seq = p->new_seq + SEQ_PER_OFFSET;
         uint64_t skipped = 0;
         events_of_message(m, &p->limits, fold_event, p, &skipped);
         p->next.skipped += (int64_t)skipped;

@@ -21,6 +21,15 @@ def store(broker, tmp_path):
     made.end()
 
 
+@pytest.fixture(scope="module")
+def shared(broker, tmp_path_factory):
+    """One for every test that minds only jobs of its own: a vhost takes seconds to make."""
+    made = StatusStore(broker, tmp_path_factory.mktemp("shared"))
+    made.start()
+    yield made
+    made.end()
+
+
 def without_clock(job):
     return {name: value for name, value in job.items() if name not in ("as_of", "lag_ms")}
 
@@ -39,103 +48,102 @@ def counts(store, program=None):
             if name not in ("as_of", "lag_ms", "last_minute", "last_hour", "history")}
 
 
-def test_life_of_a_job(store):
+def test_life_of_a_job(shared):
     job = uuid7()
-    store.stream.job(job, kind="send_email", payload=b'{"big": 12345678901234567890, "x":  1.50}',
+    shared.stream.job(job, kind="send_email", payload=b'{"big": 12345678901234567890, "x":  1.50}',
                      traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-    pending = store.until_status(job, "pending")
+    pending = shared.until_status(job, "pending")
     assert (pending["type"], pending["priority"], pending["tenant"]) == ("send_email", "medium", "acme")
     assert pending["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert (pending["run"], pending["attempt"], pending["max_retries"]) == (1, 1, 3)
-    raw = store.request("GET", f"/jobs/{job}", params={"tenant": "acme"}).text
+    raw = shared.request("GET", f"/jobs/{job}", params={"tenant": "acme"}).text
     assert '"payload":{"big": 12345678901234567890, "x":  1.50}' in raw
 
-    store.stream.started(job)
-    running = store.until_status(job, "running")
+    shared.stream.started(job)
+    running = shared.until_status(job, "running")
     assert running["worker"] == "host-a/1" and running["started_at"] is not None
-    store.stream.events(event("progress", job, progress=0.4, message="page 4"))
-    until(lambda: store.job(job)["progress"] == {"value": 0.4, "message": "page 4"}, 10, "progress")
+    shared.stream.events(event("progress", job, progress=0.4, message="page 4"))
+    until(lambda: shared.job(job)["progress"] == {"value": 0.4, "message": "page 4"}, 10, "progress")
 
-    store.stream.failed(job, error="no \"route\"")
-    failed = store.until_status(job, "failed")
+    shared.stream.failed(job, error="no \"route\"")
+    failed = shared.until_status(job, "failed")
     assert failed["error"] == 'no "route"' and failed["run_at"] is not None
-    store.stream.started(job, attempt=2)
-    store.stream.completed(job, attempt=2, result={"bytes": 5120})
-    done = store.until_status(job, "completed")
+    shared.stream.started(job, attempt=2)
+    shared.stream.completed(job, attempt=2, result={"bytes": 5120})
+    done = shared.until_status(job, "completed")
     assert done["result"] == {"bytes": 5120} and done["error"] is None
     assert done["duration_ms"] == 5 and done["finished_at"] is not None
-    attempts = store.get(f"/jobs/{job}/attempts")["attempts"]
+    attempts = shared.get(f"/jobs/{job}/attempts")["attempts"]
     assert [(a["attempt"], a["outcome"], a["error"]) for a in attempts] == [
         (1, "failed", 'no "route"'), (2, "completed", None)]
 
 
-def test_scheduled_dead_and_replayed(store):
+def test_scheduled_dead_and_replayed(shared):
     job = uuid7()
-    store.stream.job(job, exchange="delay.30s", x_run_at=now_ms() + 30000, x_due_at=now_ms() + 30000)
-    assert store.until_status(job, "scheduled")["run_at"] is not None
-    store.stream.job(job, exchange="due", x_run_at=now_ms(), x_due_at=now_ms())
-    store.until_status(job, "pending")
-    store.stream.started(job)
-    store.stream.buried(job, reason="permanent", error="never")
-    dead = store.until_status(job, "dead")
+    shared.stream.job(job, exchange="delay.30s", x_run_at=now_ms() + 30000, x_due_at=now_ms() + 30000)
+    assert shared.until_status(job, "scheduled")["run_at"] is not None
+    shared.stream.job(job, exchange="due", x_run_at=now_ms(), x_due_at=now_ms())
+    shared.until_status(job, "pending")
+    shared.stream.started(job)
+    shared.stream.buried(job, reason="permanent", error="never")
+    dead = shared.until_status(job, "dead")
     assert (dead["reason"], dead["error"]) == ("permanent", "never")
-    store.stream.job(job, x_run=2)
-    again = store.until_status(job, "pending")
+    shared.stream.job(job, x_run=2)
+    again = shared.until_status(job, "pending")
     assert (again["run"], again["reason"], again["finished_at"]) == (2, None, None)
 
 
-def test_other_tenants_jobs_do_not_exist(store):
+def test_other_tenants_jobs_do_not_exist(shared):
     job = uuid7()
-    store.stream.job(job)
-    store.until_status(job, "pending")
-    assert store.request("GET", f"/jobs/{job}", params={"tenant": "other"}).status_code == 404
-    assert store.get("/jobs", tenant="other")["jobs"] == []
-    assert store.request("GET", f"/jobs/{job}").status_code == 400
-    assert store.request("GET", f"/jobs/{job}", token="wrong",
+    shared.stream.job(job)
+    shared.until_status(job, "pending")
+    assert shared.request("GET", f"/jobs/{job}", params={"tenant": "other"}).status_code == 404
+    assert shared.get("/jobs", tenant="other")["jobs"] == []
+    assert shared.request("GET", f"/jobs/{job}").status_code == 400
+    assert shared.request("GET", f"/jobs/{job}", token="wrong",
                          params={"tenant": "*"}).status_code == 401
 
 
-def test_malformed_burial_shows_its_bytes(store):
+def test_malformed_burial_shows_its_bytes(shared):
     job = uuid7()
     body = b"\xff\xfenot json"
-    store.stream.publish("dead", "acme.medium", body, message_id=job, type="noop",
+    shared.stream.publish("dead", "acme.medium", body, message_id=job, type="noop",
                          content_type="application/json", user_id="warren-admin",
                          headers={"x-reason": "malformed", "x-error": "not JSON",
                                   "x-burial": uuid7(), "x-attempt": 0,
                                   "x-queued-at": now_ms()})
-    dead = store.until_status(job, "dead")
+    dead = shared.until_status(job, "dead")
     assert dead["payload"] is None and base64.b64decode(dead["payload_base64"]) == body
     assert dead["reason"] == "malformed"
 
 
-def test_wait_ends_with_the_job(store):
+def test_wait_ends_with_the_job(shared):
     job = uuid7()
-    store.stream.job(job)
-    store.until_status(job, "pending")
+    shared.stream.job(job)
+    shared.until_status(job, "pending")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(store.job, job, wait="50s")
-        until(lambda: "GET" and store.get("/jobs", status="pending")["jobs"], 10, "still pending")
+        waiting = pool.submit(shared.job, job, wait="50s")
         assert not waiting.done()
-        store.stream.started(job)
-        store.stream.completed(job)
+        shared.stream.started(job)
+        shared.stream.completed(job)
         assert waiting.result(45)["status"] == "completed"
-    assert store.request("GET", f"/jobs/{job}", params={"tenant": "*", "wait": "61s"}).status_code == 400
+    assert shared.request("GET", f"/jobs/{job}", params={"tenant": "*", "wait": "61s"}).status_code == 400
 
 
-def test_a_young_id_is_waited_for(store):
+def test_a_young_id_is_waited_for(shared):
     job = uuid7()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asked = threading.Event()
 
         def ask():
             asked.set()
-            return store.job(job)
+            return shared.job(job)
 
         answer = pool.submit(ask)
         asked.wait(10)
-        store.stream.job(job)
+        shared.stream.job(job)
         assert answer.result(30) is not None
-    assert store.job(uuid7(now_ms() - 10000)) is None
+    assert shared.job(uuid7(now_ms() - 10000)) is None
 
 
 def test_filters_and_order(store):
@@ -163,8 +171,8 @@ def test_filters_and_order(store):
     {"status": "lost"}, {"priority": "4"}, {"limit": "0"}, {"limit": "501"}, {"limit": "x"},
     {"cursor": "nonsense"}, {"cursor": "d" + "0" * 40}, {"sort": "id"}, {"created_after": "today"},
     {"type": "No Type"}, {"colour": "red"}])
-def test_bad_queries_are_refused(store, query):
-    answer = store.request("GET", "/jobs", params={"tenant": "*", **query})
+def test_bad_queries_are_refused(shared, query):
+    answer = shared.request("GET", "/jobs", params={"tenant": "*", **query})
     assert answer.status_code == 400, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
 

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tenants and keys: the primary status-store provisions them and tells everybody on `control`."""
+import json
+import os
+import pathlib
+import stat
+import subprocess
+
+import pika
+import pytest
+
+from harness.broker import BIN
+from harness.status_rig import StatusStore, uuid7
+from harness.until import until
+
+LANES = ("critical", "high", "medium", "low", "long")
+
+
+@pytest.fixture(scope="module")
+def primary(broker, tmp_path_factory):
+    made = StatusStore(broker, tmp_path_factory.mktemp("primary"), tenant_delete_after="200ms")
+    made.primary().start()
+    yield made
+    made.end()
+
+
+def create(primary, name, **limits):
+    answer = primary.request("POST", "/tenants", json={"name": name, **limits})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def control_records(primary):
+    """Every record of stream control, in order, with the login that published it."""
+    found = []
+    with primary.broker.pika(primary.vhost) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_qos(prefetch_count=100)
+        end = uuid7()
+        channel.basic_publish("sync", "", json.dumps({"record": "sync", "key": end}).encode(),
+                              pika.BasicProperties(delivery_mode=2))
+        for method, properties, body in channel.consume(
+                "control", arguments={"x-stream-offset": "first"}, inactivity_timeout=30):
+            assert method is not None, "control did not come to its end"
+            channel.basic_ack(method.delivery_tag)
+            record = json.loads(body)
+            if record.get("key") == end:
+                break
+            found.append((record, properties.user_id))
+        channel.cancel()
+    return found
+
+
+def latest(primary, kind, key):
+    found = [r for r, login in control_records(primary)
+             if r["record"] == kind and r["key"] == key and login == "warren-provision"]
+    return max(found, key=lambda r: r["v"]) if found else None
+
+
+def test_a_tenant_is_made_whole(primary):
+    made = create(primary, "whole", rate="20/1m", max_pending=50, weight=2)
+    assert made["tenant"] == {
+        "name": "whole", "rate": "20/1m", "burst": 20, "max_running": "unlimited",
+        "max_pending": 50, "weight": 2, "paused": False, "amqp_login": False,
+        "created_at": made["tenant"]["created_at"]}
+    assert made["key"].startswith("wk_") and len(made["key"]) == 55
+    queues = primary.broker.queues(primary.vhost)
+    assert {f"jobs.whole.{lane}" for lane in LANES} <= set(queues)
+    record = latest(primary, "tenant", "whole")
+    assert (record["v"], record["rate"], record["max_running"], record["deleted"]) == (
+        1, {"count": 20, "per": "1m"}, None, False)
+    key = latest(primary, "apikey", made["key"][3:11])
+    assert key["tenant"] == "whole" and sorted(key["scopes"]) == ["operate", "read", "submit"]
+    assert made["key"] not in json.dumps(key)
+    primary.broker.topology(primary.vhost, "check", "whole")
+    primary.stream.job(uuid7(), tenant="whole")
+    until(lambda: primary.get("/jobs", tenant="whole")["jobs"], 20, "a job of the new tenant")
+
+
+def test_taken_and_refused_names(primary):
+    create(primary, "taken")
+    assert primary.request("POST", "/tenants", json={"name": "taken"}).status_code == 409
+    for name in ("Upper", "warren-x", "", "a" * 33, "-dash", 5):
+        answer = primary.request("POST", "/tenants", json={"name": name})
+        assert answer.status_code == 422, name
+        assert answer.json()["errors"][0]["pointer"] == "/name"
+    answer = primary.request("POST", "/tenants", json={"name": "slots", "max_running": 5})
+    assert answer.status_code == 422 and "slots" in answer.text
+    assert primary.request("GET", "/tenants/slots").status_code == 404
+    assert primary.request("POST", "/tenants", data=b"{",
+                           ).status_code in (400, 415)
+
+
+def test_change_list_and_pause(primary):
+    create(primary, "changed")
+    answer = primary.request("PATCH", "/tenants/changed", json={"rate": "unlimited", "weight": 9})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["tenant"]["rate"], answer.json()["tenant"]["weight"]) == ("unlimited", 9)
+    record = latest(primary, "tenant", "changed")
+    assert (record["v"], record["rate"], record["weight"]) == (2, None, 9)
+    assert primary.request("POST", "/tenants/changed/pause").status_code == 202
+    assert latest(primary, "tenant", "changed")["paused"] is True
+    assert primary.request("POST", "/tenants/changed/resume").status_code == 202
+    assert latest(primary, "tenant", "changed")["v"] == 4
+    listed = {t["name"]: t for t in primary.request("GET", "/tenants").json()["tenants"]}
+    assert listed["changed"]["weight"] == 9
+    assert primary.request("PATCH", "/tenants/changed", json={"name": "x"}).status_code == 422
+    assert primary.request("PATCH", "/tenants/nobody", json={"weight": 1}).status_code == 404
+
+
+def test_keys_come_and_go(primary):
+    create(primary, "keys")
+    made = primary.request("POST", "/tenants/keys/keys", json={"scopes": ["read"]})
+    assert made.status_code == 201, made.text
+    key = made.json()
+    assert key["scopes"] == ["read"] and key["key"][3:11] == key["id"]
+    assert latest(primary, "apikey", key["id"])["revoked"] is False
+    listed = primary.request("GET", "/tenants/keys").json()["keys"]
+    assert len(listed) == 2 and not any("secret" in k or "key" in k for k in listed)
+    assert primary.request("DELETE", f"/tenants/keys/keys/{key['id']}").status_code == 204
+    record = latest(primary, "apikey", key["id"])
+    assert (record["v"], record["revoked"]) == (2, True)
+    assert primary.request("DELETE", f"/tenants/keys/keys/{key['id']}").status_code == 404
+    assert primary.request("POST", "/tenants/keys/keys",
+                           json={"scopes": ["admin"]}).status_code == 422
+
+
+def test_deleted_first_told_then_swept(primary):
+    create(primary, "gone")
+    assert primary.request("DELETE", "/tenants/gone").status_code == 204
+    assert latest(primary, "tenant", "gone")["deleted"] is True
+    assert primary.request("GET", "/tenants/gone").status_code == 404
+    until(lambda: not any(name.startswith("jobs.gone.")
+                          for name in primary.broker.queues(primary.vhost)), 30, "queues gone")
+    until(lambda: primary.request("POST", "/tenants", json={"name": "gone"}).status_code == 201, 30,
+          "the name is free again")
+    assert latest(primary, "tenant", "gone")["v"] == 3
+
+
+def test_queues_in_use_wait_for_their_consumers(primary):
+    create(primary, "busy")
+    with primary.broker.pika(primary.vhost) as connection:
+        channel = connection.channel()
+        tag = channel.basic_consume("jobs.busy.low", lambda *_: None)
+        assert primary.request("DELETE", "/tenants/busy").status_code == 204
+        assert latest(primary, "tenant", "busy")["deleted"] is True
+        assert primary.request("POST", "/tenants", json={"name": "busy"}).status_code == 409
+        assert channel.queue_declare("jobs.busy.low", passive=True).method.consumer_count == 1
+        channel.basic_cancel(tag)
+        until(lambda: "jobs.busy.low" not in primary.broker.queues(primary.vhost), 30, "swept")
+
+
+def test_a_tenant_with_open_jobs_is_not_deleted_by_accident(primary):
+    create(primary, "open")
+    job = uuid7()
+    primary.stream.job(job, tenant="open")
+    primary.until_status(job, "pending")
+    answer = primary.request("DELETE", "/tenants/open")
+    assert answer.status_code == 409 and "1 jobs" in answer.text
+    assert primary.request("DELETE", "/tenants/open?force=true").status_code == 204
+
+
+def test_the_tenants_own_login_reaches_its_exchange_only(primary):
+    made = create(primary, "amqp", amqp_login=True)["amqp"]
+    assert made["exchange"] == "jobs.amqp" and made["login"] == "tenant-amqp"
+    create(primary, "neighbour")
+    job = uuid7()
+    with primary.broker.pika(primary.vhost, made["login"], made["password"]) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("jobs.amqp", "medium", b'{"from":"outside"}', pika.BasicProperties(
+            message_id=job, type="noop", content_type="application/json", delivery_mode=2))
+        assert primary.until_status(job, "pending")["payload"] == {"from": "outside"}
+        for exchange in ("jobs.neighbour", "delay.1s", "due", "dead", "events", "control", "marks",
+                         "sync", "admits", "unroutable", "amq.direct", ""):
+            channel = connection.channel()
+            channel.confirm_delivery()
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
+                channel.basic_publish(exchange, "jobs.neighbour.low", b"{}",
+                                      pika.BasicProperties(message_id=uuid7(), type="noop"))
+            assert refused.value.reply_code == 403, exchange
+        for attempt in (lambda c: c.basic_get("jobs.amqp.medium"),
+                        lambda c: c.queue_declare("mine"),
+                        lambda c: c.queue_purge("jobs.amqp.medium")):
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
+                attempt(connection.channel())
+            assert refused.value.reply_code == 403
+    assert primary.request("PATCH", "/tenants/amqp", json={"amqp_login": False}).status_code == 200
+    with pytest.raises(pika.exceptions.AMQPConnectionError):
+        primary.broker.pika(primary.vhost, made["login"], made["password"])
+
+
+def test_no_login_without_the_management_api(broker, tmp_path):
+    made = StatusStore(broker, tmp_path).primary()
+    for name in ("management_url", "management_password_file"):
+        del made.program.settings[name]
+    made.start()
+    try:
+        answer = made.request("POST", "/tenants", json={"name": "plain", "amqp_login": True})
+        assert answer.status_code == 422 and "management_url" in answer.text
+        assert made.request("POST", "/tenants", json={"name": "plain"}).status_code == 201
+    finally:
+        made.end()
+
+
+def test_a_replica_has_no_registry(primary):
+    replica = primary.add("replica", primary="false").start()
+    for path in ("/tenants", "/tenants/whole"):
+        assert primary.request("GET", path, replica).status_code == 503
+    assert primary.request("POST", "/tenants", replica, json={"name": "x"}).status_code == 503
+    assert replica.stop() == 0
+
+
+def test_everything_is_told_again_when_control_was_lost(broker, tmp_path):
+    made = StatusStore(broker, tmp_path).primary().start()
+    try:
+        key = create(made, "kept")["key"]
+        made.broker.management("DELETE", f"/api/queues/{made.vhost}/control")
+        made.broker.management("DELETE", f"/api/queues/{made.vhost}/jobs.kept.low")
+        made.broker.topology(made.vhost, "apply")
+        assert latest(made, "tenant", "kept") is None
+        made.program.restart()
+        until(lambda: latest(made, "tenant", "kept") is not None, 30, "the tenant is told again")
+        until(lambda: latest(made, "apikey", key[3:11]) is not None, 30, "and its key")
+        until(lambda: "jobs.kept.low" in made.broker.queues(made.vhost), 30, "its queue is back")
+    finally:
+        made.end()
+
+
+def test_admin_keys_and_backup(primary):
+    path = pathlib.Path(primary.program.settings["bootstrap_admin_key_file"])
+    text = path.read_text(encoding="utf-8").strip()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    until(lambda: latest(primary, "apikey", text[3:11]) is not None, 20, "the admin key is told")
+    assert "admin" in latest(primary, "apikey", text[3:11])["scopes"]
+    config = primary.folder / "status-store.conf"
+    second = primary.folder / "second.key"
+    copy = primary.folder / "copy.db"
+    for option in (("--create-admin-key", second), ("--backup", copy)):
+        subprocess.run([BIN / "warren-status-store", "--config", config, *option], check=True,
+                       timeout=60, env=dict(os.environ))
+    made = second.read_text(encoding="utf-8").strip()
+    assert stat.S_IMODE(second.stat().st_mode) == 0o600 and made != text
+    until(lambda: latest(primary, "apikey", made[3:11]) is not None, 20, "told while it runs")
+    assert copy.stat().st_size > 0

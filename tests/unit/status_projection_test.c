@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_projection_test.c: messages of the stream, in any order, any batches and with repetitions,
+ * give the same rows and attempts; and the counts agree with the rows.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "status-store/lookup.h"
+#include "status-store/projection.h"
+#include "status-store/stats.h"
+
+enum { SEEDS = 60, JOBS = 4, HISTORY_MAX = 40, ORDERS = 3 };
+
+/* One message of a history, with what it borrows from. */
+struct item {
+        struct job job;
+        struct job_message encoded;
+        struct buffer line;
+        struct message message;
+};
+
+struct history {
+        char ids[JOBS][UUID_SIZE];
+        struct item items[HISTORY_MAX];
+        size_t count;
+};
+
+static uint64_t draw(uint64_t *state)
+{
+        *state ^= *state >> 12;
+        *state ^= *state << 25;
+        *state ^= *state >> 27;
+        return *state * 0x2545F4914F6CDD1Du;
+}
+
+static unsigned below(uint64_t *state, unsigned bound)
+{
+        return (unsigned)(draw(state) % bound);
+}
+
+static void draw_job(uint64_t *seed, const char *id, struct item *item)
+{
+        struct job *j = &item->job;
+        msec now = 1700000000000 + below(seed, 3);
+        memcpy(j->id, id, UUID_SIZE);
+        snprintf(j->tenant, sizeof(j->tenant), "acme");
+        snprintf(j->type, sizeof(j->type), "type%u", below(seed, 2));
+        j->priority = PRIORITY_MEDIUM;
+        j->lane = LANE_MEDIUM;
+        j->run = 1 + below(seed, 2);
+        j->attempt = below(seed, 3);
+        j->max_retries = 3;
+        j->submitted_at = 1700000000000;
+        j->payload = bytes_of_text(below(seed, 2) == 0 ? "{\"a\":1}" : "[1.50]");
+        switch (below(seed, 4)) {
+        case 0:
+                j->attempt = 0;
+                job_encode_submission(j, now, &item->encoded);
+                break;
+        case 1:
+                j->attempt++;
+                j->run_at = now + 1000;
+                j->error = bytes_of_text("broken");
+                j->error_kind = ERROR_KIND_ERROR;
+                job_encode_retry(j, now, &item->encoded);
+                break;
+        case 2:
+                j->attempt++;
+                j->reason = REASON_EXHAUSTED;
+                j->error = bytes_of_text("broken at last");
+                j->error_kind = ERROR_KIND_CRASH;
+                uuid7(j->burial);
+                job_encode_burial(j, now, &item->encoded);
+                break;
+        default:
+                job_encode_submission(j, now, &item->encoded);
+        }
+        item->message = item->encoded.message;
+        item->message.user_id = bytes_of_text("warren-consumer");
+}
+
+static void draw_line(uint64_t *seed, const char *id, struct item *item)
+{
+        static const enum event_kind kinds[] = {EVENT_STARTED,  EVENT_STARTED,   EVENT_STARTED,
+                                                EVENT_PROGRESS, EVENT_COMPLETED, EVENT_CANCELLED,
+                                                EVENT_REJECTED, EVENT_FORGOTTEN};
+        struct event e = {.kind = kinds[below(seed, COUNT(kinds) - (below(seed, 6) != 0))],
+                          .tenant = "acme",
+                          .run = 1 + below(seed, 2) * below(seed, 2),
+                          .attempt = 1 + below(seed, 2) * below(seed, 2),
+                          .at = 1700000000000 + below(seed, 4),
+                          .worker = bytes_of_text(below(seed, 2) == 0 ? "host/1" : "host/2"),
+                          .redelivered = below(seed, 4) == 0,
+                          .progress = 0.5,
+                          .ms = below(seed, 3),
+                          .result = bytes_of_text("{\"ok\":true}")};
+        memcpy(e.id, id, UUID_SIZE);
+        event_write(&e, &item->line);
+        item->message = (struct message){.exchange = bytes_of_text("events"),
+                                         .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
+                                         .body = buffer_bytes(&item->line)};
+}
+
+static struct history *history_create(uint64_t *seed)
+{
+        struct history *h = xcalloc(1, sizeof(*h));
+        for (int i = 0; i < JOBS; i++)
+                uuid7(h->ids[i]);
+        h->count = 1 + below(seed, HISTORY_MAX);
+        for (size_t i = 0; i < h->count; i++) {
+                const char *id = h->ids[below(seed, JOBS)];
+                if (below(seed, 2) == 0)
+                        draw_job(seed, id, &h->items[i]);
+                else
+                        draw_line(seed, id, &h->items[i]);
+        }
+        return h;
+}
+
+static void history_destroy(struct history **h)
+{
+        for (size_t i = 0; i < (*h)->count; i++)
+                buffer_fini(&(*h)->items[i].line);
+        free(*h);
+        *h = NULL;
+}
+
+struct place {
+        char folder[32], path[48];
+};
+
+static void place_open(struct place *p)
+{
+        snprintf(p->folder, sizeof(p->folder), "/tmp/warren-unit-XXXXXX");
+        assert_non_null(mkdtemp(p->folder));
+        snprintf(p->path, sizeof(p->path), "%s/status.db", p->folder);
+}
+
+static void place_close(const struct place *p)
+{
+        static const char *const suffixes[] = {"", "-wal", "-shm"};
+        for (size_t i = 0; i < COUNT(suffixes); i++) {
+                AUTO_FREE char *name = xasprintf("%s%s", p->path, suffixes[i]);
+                unlink(name);
+        }
+        assert_int_equal(rmdir(p->folder), 0);
+}
+
+/* Folds the messages in that order, committing and opening anew here and there. */
+static void fold_all(const struct place *place, const struct history *h, const size_t *order,
+                     size_t count, uint64_t *seed)
+{
+        struct err e = {0};
+        struct store *store = store_create(place->path, &e);
+        struct projection *p = projection_create(store, JOB_PAYLOAD_MAX_DEFAULT, &e);
+        assert_non_null(p);
+        for (size_t i = 0; i < count; i++) {
+                projection_fold(p, &h->items[order[i]].message, (int64_t)i);
+                if (below(seed, 4) == 0)
+                        assert_int_equal(projection_commit(p, &e), 0);
+                if (below(seed, 16) == 0) {
+                        assert_int_equal(projection_commit(p, &e), 0);
+                        projection_destroy(&p);
+                        store_destroy(&store);
+                        store = store_create(place->path, &e);
+                        p = projection_create(store, JOB_PAYLOAD_MAX_DEFAULT, &e);
+                        assert_non_null(p);
+                        assert_int_equal(projection_position(p)->offset, (int64_t)i);
+                }
+        }
+        if (projection_commit(p, &e) != 0)
+                fail_msg("%s", e.text);
+        assert_int_equal(projection_position(p)->skipped, 0);
+        projection_destroy(&p);
+        store_destroy(&store);
+}
+
+/* All that can be read of the jobs. */
+static char *dump(const struct place *place, const struct history *h)
+{
+        struct err e = {0};
+        AUTO(readers) readers = readers_create(place->path, 1, &e);
+        assert_non_null(readers);
+        AUTO_READER *r = readers_take(readers, &e);
+        AUTO_BUFFER out = {0};
+        for (int i = 0; i < JOBS; i++) {
+                struct stored_job job = {0};
+                int found = lookup_job(r, "acme", h->ids[i], &job, &e);
+                assert_true(found >= 0);
+                if (found == 1 && job.row.shown) {
+                        assert_int_equal(lookup_write_job(r, &job, &out, &e), 0);
+                        assert_int_equal(lookup_write_attempts(r, &job, &out, &e), 0);
+                }
+                buffer_add_char(&out, '\n');
+                stored_job_fini(&job);
+        }
+        return buffer_take(&out);
+}
+
+/* counts must equal what the rows say. */
+static void check_counts(const struct place *place)
+{
+        struct err e = {0};
+        sqlite3 *db = db_open(place->path, DB_READ_ONLY, &e);
+        assert_non_null(db);
+        sqlite3_stmt *s = db_prepare(
+                db,
+                "SELECT count(*) FROM (SELECT tenant, ifnull(type, 0) AS type, state, count(*)"
+                " AS n FROM jobs GROUP BY 1, 2, 3) rows FULL JOIN (SELECT * FROM counts WHERE"
+                " n <> 0) c USING(tenant, type, state) WHERE rows.n IS NOT c.n",
+                &e);
+        if (s == NULL)
+                fail_msg("%s", e.text);
+        assert_int_equal(db_step(s, &e), 1);
+        assert_int_equal(sqlite3_column_int(s, 0), 0);
+        db_finalize(&s);
+        db_close(&db);
+}
+
+static void any_order_gives_the_same(void **state)
+{
+        (void)state;
+        for (uint64_t n = 1; n <= SEEDS; n++) {
+                uint64_t seed = n * 0x9E3779B97F4A7C15u;
+                AUTO(history) h = history_create(&seed);
+                AUTO_FREE char *want = NULL;
+                for (int turn = 0; turn < ORDERS; turn++) {
+                        struct place place;
+                        size_t order[2 * HISTORY_MAX];
+                        size_t count = turn == 0 ? h->count : h->count + below(&seed, 8);
+                        for (size_t i = 0; i < count; i++)
+                                order[i] = i < h->count ? i : below(&seed, (unsigned)h->count);
+                        for (size_t i = count - 1; turn > 0 && i > 0; i--) {
+                                size_t other = below(&seed, (unsigned)i + 1);
+                                size_t kept = order[i];
+                                order[i] = order[other];
+                                order[other] = kept;
+                        }
+                        place_open(&place);
+                        fold_all(&place, h, order, count, &seed);
+                        AUTO_FREE char *got = dump(&place, h);
+                        check_counts(&place);
+                        place_close(&place);
+                        if (want == NULL)
+                                want = TAKE(got);
+                        else if (strcmp(got, want) != 0)
+                                fail_msg("seed %llu, order %d:\n%s\n%s", (unsigned long long)n,
+                                         turn, got, want);
+                }
+        }
+}
+
+static void a_plain_job_has_no_attempt_rows(void **state)
+{
+        struct err e = {0};
+        struct place place;
+        struct item item = {.line = {0}};
+        uint64_t seed = 1;
+        char id[UUID_SIZE];
+        (void)state;
+        place_open(&place);
+        AUTO(store) store = store_create(place.path, &e);
+        AUTO(projection) p = projection_create(store, JOB_PAYLOAD_MAX_DEFAULT, &e);
+        assert_non_null(p);
+        uuid7(id);
+        draw_line(&seed, id, &item);
+        static const enum event_kind kinds[] = {EVENT_STARTED, EVENT_STARTED, EVENT_COMPLETED};
+        for (int64_t i = 0; i < 3; i++) {
+                struct event event = {.kind = kinds[i],
+                                      .tenant = "acme",
+                                      .run = 1,
+                                      .attempt = 1,
+                                      .at = 1700000000000,
+                                      .worker = bytes_of_text("host/1")};
+                memcpy(event.id, id, sizeof(id));
+                buffer_clear(&item.line);
+                event_write(&event, &item.line);
+                item.message.body = buffer_bytes(&item.line);
+                projection_fold(p, &item.message, i);
+                assert_int_equal(projection_commit(p, &e), 0);
+        }
+        AUTO_STATEMENT *rows = db_prepare(store_db(store),
+                                          "SELECT (SELECT count(*) FROM attempts),"
+                                          " (SELECT count(*) FROM starts), spilled FROM jobs",
+                                          &e);
+        assert_int_equal(db_step(rows, &e), 1);
+        assert_int_equal(sqlite3_column_int(rows, 0), 0);
+        assert_int_equal(sqlite3_column_int(rows, 1), 0);
+        assert_int_equal(sqlite3_column_int(rows, 2), 0);
+        db_finalize(&rows);
+        projection_destroy(&p);
+        store_destroy(&store);
+        buffer_fini(&item.line);
+        place_close(&place);
+}
+
+static void the_fingerprint_tells_messages_apart(void **state)
+{
+        struct message a = {.exchange = bytes_of_text("jobs.acme"),
+                            .routing_key = bytes_of_text("low"),
+                            .message_id = bytes_of_text("1"),
+                            .body = bytes_of_text("{}")};
+        struct message b = a;
+        (void)state;
+        assert_true(message_fingerprint(&a) == message_fingerprint(&b));
+        b.body = bytes_of_text("[]");
+        assert_true(message_fingerprint(&a) != message_fingerprint(&b));
+        b = a;
+        b.message_id = bytes_of_text("2");
+        assert_true(message_fingerprint(&a) != message_fingerprint(&b));
+        b = a;
+        b.exchange = bytes_of_text("due");
+        assert_true(message_fingerprint(&a) != message_fingerprint(&b));
+}
+
+static void a_commit_that_fails_leaves_all_as_it_was(void **state)
+{
+        struct err e = {0};
+        struct place place;
+        uint64_t seed = 4242;
+        (void)state;
+        place_open(&place);
+        AUTO(history) h = history_create(&seed);
+        assert_true(h->count > 10);
+        AUTO(store) store = store_create(place.path, &e);
+        AUTO(projection) p = projection_create(store, JOB_PAYLOAD_MAX_DEFAULT, &e);
+        assert_non_null(p);
+        projection_fold(p, &h->items[0].message, 10);
+        assert_int_equal(projection_commit(p, &e), 0);
+        assert_int_equal(db_exec(store_db(store),
+                                 "CREATE TRIGGER no BEFORE UPDATE ON jobs BEGIN SELECT"
+                                 " RAISE(ABORT, 'the disk is full'); END; CREATE TRIGGER nor"
+                                 " BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'full'); END;",
+                                 &e),
+                         0);
+        for (size_t i = 1; i < h->count; i++)
+                projection_fold(p, &h->items[i].message, 10 + (int64_t)i);
+        assert_int_equal(projection_commit(p, &e), -1);
+        assert_int_equal(projection_messages(p), 0);
+        assert_int_equal(projection_position(p)->offset, 10);
+        err_clear(&e);
+        assert_int_equal(db_exec(store_db(store), "DROP TRIGGER no; DROP TRIGGER nor;", &e), 0);
+        for (size_t i = 1; i < h->count; i++)
+                projection_fold(p, &h->items[i].message, 10 + (int64_t)i);
+        assert_int_equal(projection_commit(p, &e), 0);
+        assert_int_equal(projection_position(p)->offset, 9 + (int64_t)h->count);
+        projection_destroy(&p);
+        store_destroy(&store);
+        check_counts(&place);
+        place_close(&place);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(any_order_gives_the_same),
+                cmocka_unit_test(a_plain_job_has_no_attempt_rows),
+                cmocka_unit_test(the_fingerprint_tells_messages_apart),
+                cmocka_unit_test(a_commit_that_fails_leaves_all_as_it_was),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_registry_test.c: what may be said of a tenant, and the life of tenants and keys in
+ * registry.db.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "status-store/admin_key.h"
+#include "status-store/tenant_body.h"
+
+static void bodies_are_judged(void **state)
+{
+        static const struct {
+                const char *body;
+                int want;
+                const char *pointer;
+        } table[] = {
+                {"{\"name\":\"acme\"}", 0, ""},
+                {"{\"name\":\"a\",\"rate\":\"unlimited\",\"max_pending\":\"unlimited\"}", 0, ""},
+                {"{\"name\":\"a\",\"rate\":\"100/1.5s\",\"burst\":7,\"weight\":3}", 0, ""},
+                {"{\"name\":\"a\",\"max_running\":\"unlimited\",\"amqp_login\":true}", 0, ""},
+                {"{\"name\":\"a\",\"max_running\":5}", 422, "/max_running"},
+                {"{\"name\":\"a\",\"max_running\":null}", 422, "/max_running"},
+                {"{}", 422, ""},
+                {"[]", 422, ""},
+                {"", 400, ""},
+                {"{\"name\":\"acme\",}", 400, NULL},
+                {"{\"name\":\"a\",\"name\":\"b\"}", 400, NULL},
+                {"{\"name\":\"Acme\"}", 422, "/name"},
+                {"{\"name\":\"warrens\"}", 422, "/name"},
+                {"{\"name\":\"\"}", 422, "/name"},
+                {"{\"name\":\"a\\u0000\"}", 422, "/name"},
+                {"{\"name\":5}", 422, "/name"},
+                {"{\"name\":\"a\",\"rate\":10}", 422, "/rate"},
+                {"{\"name\":\"a\",\"rate\":\"10\"}", 422, "/rate"},
+                {"{\"name\":\"a\",\"rate\":\"/1m\"}", 422, "/rate"},
+                {"{\"name\":\"a\",\"rate\":\"-1/1m\"}", 422, "/rate"},
+                {"{\"name\":\"a\",\"rate\":\"0/1m\"}", 422, "/rate"},
+                {"{\"name\":\"a\",\"rate\":\"1/0s\"}", 422, "/rate"},
+                {"{\"name\":\"a\",\"rate\":\"99999999999999999999/1s\"}", 422, "/rate"},
+                {"{\"name\":\"a\",\"burst\":0}", 422, "/burst"},
+                {"{\"name\":\"a\",\"burst\":1.5}", 422, "/burst"},
+                {"{\"name\":\"a\",\"weight\":1001}", 422, "/weight"},
+                {"{\"name\":\"a\",\"amqp_login\":1}", 422, "/amqp_login"},
+                {"{\"name\":\"a\",\"colour\":1}", 422, "/colour"},
+        };
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct tenant t = {.record = tenant_record_default};
+                struct scan_fault fault = {0};
+                int got =
+                        tenant_body_read(bytes_of_text(table[i].body), BODY_NEW_TENANT, &t, &fault);
+                if (got != table[i].want)
+                        fail_msg("%s: %d, not %d", table[i].body, got, table[i].want);
+                if (got != 0 && table[i].pointer != NULL)
+                        assert_string_equal(fault.pointer, table[i].pointer);
+                assert_true(got == 0 || fault.detail[0] != '\0');
+        }
+}
+
+static void what_a_body_says_is_kept(void **state)
+{
+        struct tenant t = {.record = tenant_record_default};
+        struct scan_fault fault;
+        (void)state;
+        assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":\"acme\",\"rate\":\"20/1m\"}"),
+                                          BODY_NEW_TENANT, &t, &fault),
+                         0);
+        assert_int_equal(t.record.burst, 20);
+        json_t *shown = tenant_json(&t);
+        assert_string_equal(json_string_value(json_object_get(shown, "rate")), "20/1m");
+        assert_string_equal(json_string_value(json_object_get(shown, "max_running")), "unlimited");
+        assert_int_equal(json_integer_value(json_object_get(shown, "max_pending")), 100000);
+        json_decref(shown);
+        assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":\"other\"}"), BODY_TENANT_CHANGE,
+                                          &t, &fault),
+                         422);
+}
+
+static void key_bodies_are_judged(void **state)
+{
+        static const struct {
+                const char *body;
+                int want;
+                unsigned scopes;
+        } table[] = {
+                {"", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
+                {"{}", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
+                {"{\"scopes\":[\"read\"],\"expires\":\"2999-01-01T00:00:00Z\"}", 0, SCOPE_READ},
+                {"{\"scopes\":[]}", 422, 0},
+                {"{\"scopes\":[\"admin\"]}", 422, 0},
+                {"{\"scopes\":\"read\"}", 422, 0},
+                {"{\"expires\":\"2001-01-01T00:00:00Z\"}", 422, 0},
+                {"{\"expires\":\"soon\"}", 422, 0},
+                {"{\"secret\":\"mine\"}", 422, 0},
+                {"nonsense", 400, 0},
+        };
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct scan_fault fault;
+                unsigned scopes = 0;
+                msec expires = 0;
+                int got = key_body_read(bytes_of_text(table[i].body), &scopes, &expires, &fault);
+                assert_int_equal(got, table[i].want);
+                if (got == 0)
+                        assert_int_equal(scopes, table[i].scopes);
+        }
+}
+
+struct fixture {
+        char folder[32];
+        char *path;
+        struct registry *registry;
+};
+
+static int open_registry(void **state)
+{
+        struct fixture *f = xcalloc(1, sizeof(*f));
+        struct err e = {0};
+        snprintf(f->folder, sizeof(f->folder), "/tmp/warren-unit-XXXXXX");
+        if (mkdtemp(f->folder) == NULL)
+                return -1;
+        f->path = xasprintf("%s/registry.db", f->folder);
+        f->registry = registry_create(f->path, &e);
+        *state = f;
+        return f->registry != NULL ? 0 : -1;
+}
+
+static int close_registry(void **state)
+{
+        static const char *const files[] = {"registry.db", "registry.db-wal", "registry.db-shm",
+                                            "copy.db", "admin.key"};
+        struct fixture *f = *state;
+        registry_destroy(&f->registry);
+        for (size_t i = 0; i < COUNT(files); i++) {
+                AUTO_FREE char *name = xasprintf("%s/%s", f->folder, files[i]);
+                unlink(name);
+        }
+        int removed = rmdir(f->folder);
+        free(f->path);
+        free(f);
+        return removed;
+}
+
+static struct tenant tenant_named(const char *name)
+{
+        struct tenant t = {.record = tenant_record_default};
+        snprintf(t.record.name, sizeof(t.record.name), "%s", name);
+        return t;
+}
+
+static int count_tenant(void *owner, const struct tenant *t, struct err *e)
+{
+        (void)t;
+        (void)e;
+        ++*(int *)owner;
+        return 0;
+}
+
+static int count_key(void *owner, const struct key *k, struct err *e)
+{
+        (void)k;
+        (void)e;
+        ++*(int *)owner;
+        return 0;
+}
+
+static int untold(struct registry *r)
+{
+        struct err e = {0};
+        int count = 0;
+        assert_int_equal(registry_each_tenant(r, WHICH_UNTOLD, count_tenant, &count, &e), 0);
+        assert_int_equal(registry_each_key(r, WHICH_UNTOLD, NULL, count_key, &count, &e), 0);
+        return count;
+}
+
+static void a_tenant_lives(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct tenant t = tenant_named("acme");
+        struct tenant same = tenant_named("acme");
+        struct tenant found;
+        struct err e = {0};
+        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(t.record.v, 1);
+        assert_int_equal(registry_add_tenant(r, &same, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        assert_int_equal(untold(r), 1);
+        err_clear(&e);
+        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0);
+        assert_int_equal(untold(r), 0);
+
+        struct tenant stale = t;
+        t.record.weight = 5;
+        assert_int_equal(registry_change_tenant(r, &t, &e), 0);
+        assert_int_equal(untold(r), 1);
+        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0); /* an older version */
+        assert_int_equal(untold(r), 1);
+        assert_int_equal(registry_change_tenant(r, &stale, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        err_clear(&e);
+        assert_int_equal(registry_tenant(r, "acme", &found, &e), 1);
+        assert_int_equal(found.record.weight, 5);
+        assert_int_equal(found.record.v, 2);
+        assert_int_equal(registry_tenant(r, "nobody", &found, &e), 0);
+}
+
+static void a_name_is_used_again_with_a_higher_version(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct tenant t = tenant_named("acme");
+        struct err e = {0};
+        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
+        assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), -1);
+        assert_int_equal(e.code, ERR_NOT_FOUND);
+        err_clear(&e);
+        assert_int_equal(registry_add_tenant(r, &t, &e), -1); /* its queues are still there */
+        assert_int_equal(e.code, ERR_CONFLICT);
+        err_clear(&e);
+        assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(t.record.v, 3);
+        assert_int_equal(registry_drop_tenant(r, "acme", &e), 0); /* not a deleted one: stays */
+        assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
+}
+
+static void keys_live_with_their_tenant(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct tenant t = tenant_named("acme");
+        struct key key;
+        struct err e = {0};
+        char text[KEY_TEXT_SIZE], id[KEY_ID_SIZE], secret[KEY_SECRET_SIZE];
+        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), -1);
+        assert_int_equal(e.code, ERR_NOT_FOUND);
+        err_clear(&e);
+        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
+        assert_true(api_key_split(text, id, secret));
+        assert_string_equal(id, key.record.id);
+        assert_true(api_key_matches(&key.record, secret));
+        assert_int_equal(registry_revoke_key(r, "other", id, &e), -1);
+        err_clear(&e);
+        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0);
+        assert_int_equal(registry_told_key(r, id, 1, &e), 0);
+        assert_int_equal(untold(r), 0);
+        assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
+        assert_int_equal(untold(r), 2); /* the key was revoked with it */
+        assert_int_equal(registry_revoke_key(r, "acme", id, &e), -1);
+        err_clear(&e);
+        assert_int_equal(registry_tell_again(r, &e), 0);
+        assert_int_equal(untold(r), 2);
+}
+
+static void the_first_admin_key_is_written_once(void **state)
+{
+        struct fixture *f = *state;
+        struct err e = {0};
+        AUTO_FREE char *path = xasprintf("%s/admin.key", f->folder);
+        struct stat info;
+        assert_int_equal(registry_has_admin_key(f->registry, &e), 0);
+        assert_int_equal(admin_key_bootstrap(f->registry, path, &e), 0);
+        assert_int_equal(registry_has_admin_key(f->registry, &e), 1);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+        assert_int_equal(info.st_size, KEY_TEXT_SIZE);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(admin_key_bootstrap(f->registry, path, &e), 0);
+        assert_int_not_equal(stat(path, &info), 0);
+        assert_int_equal(admin_key_create(f->registry, "/nowhere/admin.key", &e), -1);
+        int keys = 0;
+        err_clear(&e);
+        assert_int_equal(registry_each_key(f->registry, WHICH_ALL, NULL, count_key, &keys, &e), 0);
+        assert_int_equal(keys, 2); /* the one that was not written is revoked */
+}
+
+static void a_backup_holds_everything(void **state)
+{
+        struct fixture *f = *state;
+        struct tenant t = tenant_named("acme");
+        struct err e = {0};
+        AUTO_FREE char *path = xasprintf("%s/copy.db", f->folder);
+        assert_int_equal(registry_add_tenant(f->registry, &t, &e), 0);
+        assert_int_equal(registry_backup(f->registry, path, &e), 0);
+        assert_int_equal(registry_backup(f->registry, path, &e), -1); /* never over another */
+        err_clear(&e);
+        AUTO(registry) copy = registry_create(path, &e);
+        assert_non_null(copy);
+        assert_int_equal(registry_tenant(copy, "acme", &t, &e), 1);
+        registry_destroy(&copy);
+        AUTO_FREE char *wal = xasprintf("%s-wal", path);
+        AUTO_FREE char *shm = xasprintf("%s-shm", path);
+        unlink(wal);
+        unlink(shm);
+}
+
+#define WITH_REGISTRY(test) cmocka_unit_test_setup_teardown(test, open_registry, close_registry)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(bodies_are_judged),
+                cmocka_unit_test(what_a_body_says_is_kept),
+                cmocka_unit_test(key_bodies_are_judged),
+                WITH_REGISTRY(a_tenant_lives),
+                WITH_REGISTRY(a_name_is_used_again_with_a_higher_version),
+                WITH_REGISTRY(keys_live_with_their_tenant),
+                WITH_REGISTRY(the_first_admin_key_is_written_once),
+                WITH_REGISTRY(a_backup_holds_everything),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
