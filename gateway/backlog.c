@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "common/base/memory.h"
-#include "common/base/own.h"
 #include "common/model/job.h"
 #include "common/model/record.h"
 
@@ -42,6 +42,7 @@ struct tally {
         int64_t sum;
         int64_t admitted_before;
         bool failed;
+        struct tally *next; /* until it is counted */
 };
 
 static struct counted *find_locked(struct backlog *b, const char *tenant)
@@ -96,16 +97,15 @@ static void count(struct backlog *b, struct tally *tally)
         }
 }
 
-/* Which tenants to count now; those long silent are dropped. */
-static size_t choose(struct backlog *b, struct tally ***out)
+/* Which tenants to count now, as a list; those long silent are dropped. */
+static struct tally *choose(struct backlog *b)
 {
         struct counted *t = NULL;
         struct counted *next = NULL;
-        size_t chosen = 0;
+        struct tally *chosen = NULL;
         msec now = clock_mono();
 
         pthread_mutex_lock(&b->mutex);
-        *out = xcalloc(HASH_COUNT(b->tenants) + 1, sizeof(**out));
         HASH_ITER (hh, b->tenants, t, next) {
                 if (t->counting)
                         continue;
@@ -118,7 +118,7 @@ static size_t choose(struct backlog *b, struct tally ***out)
                 snprintf(tally->tenant, sizeof(tally->tenant), "%s", t->tenant);
                 tally->admitted_before = t->admitted;
                 t->counting = true;
-                (*out)[chosen++] = tally;
+                LL_PREPEND(chosen, tally);
         }
         pthread_mutex_unlock(&b->mutex);
         return chosen;
@@ -127,13 +127,13 @@ static size_t choose(struct backlog *b, struct tally ***out)
 static void on_timer(uv_timer_t *timer)
 {
         struct backlog *b = timer->data;
-        AUTO_FREE struct tally **chosen = NULL;
+        struct tally *tally = NULL;
+        struct tally *next = NULL;
 
         if (!link_is_up(b->link))
                 return;
-        size_t n = choose(b, &chosen);
-        for (size_t i = 0; i < n; i++)
-                count(b, chosen[i]);
+        LL_FOREACH_SAFE (choose(b), tally, next)
+                count(b, tally);
 }
 
 struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, struct err *e)

@@ -34,7 +34,8 @@ void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
         /* An id of zeros only is no id. */
         random[TRACE_BYTES - 1] |= 1;
         random[TRACE_BYTES + SPAN_BYTES - 1] |= 1;
-        memcpy(out, "00-", 3);
+        out[0] = out[1] = '0';
+        out[2] = '-';
         char *at = add_hex(out + 3, random, TRACE_BYTES);
         *at++ = '-';
         at = add_hex(at, random + TRACE_BYTES, SPAN_BYTES);

@@ -127,6 +127,7 @@ static int descriptor_of(struct mg_connection *c)
         for (int fd = 0; fd < FD_MAX; fd++) {
                 if (!is_socket_of(fd, info, peer))
                         continue;
+                /* NOLINTNEXTLINE(performance-no-int-to-ptr): a number is all there is to keep */
                 mg_set_user_connection_data(c, (void *)(intptr_t)(fd + 1));
                 return fd;
         }

@@ -83,10 +83,11 @@ static size_t series_key(const struct metric *m, const char *const *values, char
         size_t length = 0;
 
         for (size_t i = 0; i < m->label_count; i++) {
+                assert(values[i] != NULL);
                 size_t add = strlen(values[i]);
                 if (length + add + 1 > KEY_SIZE)
                         add = KEY_SIZE - length - 1;
-                memcpy(out + length, values[i], add);
+                memcpy(out + length, values[i], add); /* NOLINT: no string, a separator follows */
                 length += add;
                 out[length++] = '\xff';
                 if (length >= KEY_SIZE)

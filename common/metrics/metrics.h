@@ -27,7 +27,8 @@ struct metric_spec {
         size_t series_max; /* 0: 1000 */
 };
 
-/* Adds warren_build_info{program,version} 1 and the process_* basics (rss, cpu, fds, start time). */
+/* Adds warren_build_info{program,version} 1 and the process_* basics (rss, cpu, fds, start time).
+ */
 struct metrics *metrics_create(const char *program);
 void metrics_destroy(struct metrics **m);
 

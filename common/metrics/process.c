@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,11 +23,15 @@ struct process_metrics {
 static double resident_bytes(void)
 {
         AUTO_FCLOSE FILE *file = fopen("/proc/self/statm", "re");
-        long long pages = 0;
+        char line[128];
 
-        if (file == NULL || fscanf(file, "%*s %lld", &pages) != 1)
+        if (file == NULL || fgets(line, sizeof(line), file) == NULL)
                 return 0;
-        return (double)pages * (double)sysconf(_SC_PAGESIZE);
+        /* The second number; the first is the size with all that is not resident. */
+        const char *second = strchr(line, ' ');
+        if (second == NULL)
+                return 0;
+        return (double)strtoll(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE);
 }
 
 static double cpu_seconds(void)
