@@ -213,7 +213,7 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         snprintf(threads, sizeof(threads), "%u", c->threads);
         snprintf(timeout, sizeof(timeout), "%lld", (long long)s->config.body_deadline);
         const char *options[] = {"listening_ports", port, "num_threads", threads,
-                                 "request_timeout_ms", timeout, "keep_alive_timeout_ms", "75000",
+                                 "request_timeout_ms", timeout, "keep_alive_timeout_ms", "20000",
                                  "enable_keep_alive", "yes", "tcp_nodelay", "1",
                                  /* A segment may hold an escaped slash: this side decodes. */
                                  "decode_url", "no", "decode_query_string", "no",
