@@ -6,8 +6,8 @@
 #define WARREN_HOST_PLUGIN_H
 
 #include "consumer/host/channel.h"
-#include "consumer/plugin_wire.h"
 #include "consumer/include/warren/handler.h"
+#include "consumer/plugin_wire.h"
 
 struct plugin;
 
