@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `cmake --install` puts where, and that the samples are good settings."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from harness.broker import BIN
+
+SERVICES = ["gateway", "consumer", "status-store", "dlx-monitor"]
+PROGRAMS = [f"warren-{name}" for name in SERVICES + ["plugin-host", "launch"]] + ["warren"]
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prefix")
+    subprocess.run(["cmake", "--install", BIN.parent, "--prefix", folder], check=True, timeout=120,
+                   stdout=subprocess.DEVNULL)
+    return folder
+
+
+def find(prefix, name):
+    found = list(prefix.rglob(name))
+    assert len(found) == 1, f"{name}: {found}"
+    return found[0]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_are_there(prefix, program):
+    path = prefix / "bin" / program
+    assert os.access(path, os.X_OK)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_samples_are_good_settings(prefix, service, tmp_path):
+    """With secrets of ours in place of the samples', each is accepted as it stands."""
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("s3cret\n", encoding="utf-8")
+    sample = find(prefix / "share", f"{service}.conf").read_text(encoding="utf-8")
+    config = tmp_path / f"{service}.conf"
+    config.write_text(re.sub(r"/etc/warren/secrets/\S+", str(secret), sample), encoding="utf-8")
+    shown = subprocess.run([prefix / "bin" / f"warren-{service}", "--config", config,
+                            "--print-config"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, check=False, timeout=30)
+    assert shown.returncode == 0, shown.stderr
+    settings = dict(line.split(" = ", 1) for line in sample.splitlines() if " = " in line)
+    for key, value in settings.items():
+        if not key.endswith("_file"):
+            assert f"\n{key} = {value}\n" in shown.stdout
+    assert "s3cret" not in shown.stdout
+
+
+def test_a_handler_builds_against_the_installed_header(prefix, tmp_path):
+    source = tmp_path / "handler.c"
+    source.write_text("#include <warren/handler.h>\nint abi(void);\n"
+                      "int abi(void) { return (int)sizeof(struct warren_job); }\n", encoding="utf-8")
+    flags = ["-Wall", "-Wextra", "-Werror", "-I", prefix / "include", "-c", source, "-o", os.devnull]
+    subprocess.run(["gcc", "-std=c11", *flags], check=True, timeout=60)
+    subprocess.run(["g++", "-x", "c++", "-std=c++17", *flags], check=True, timeout=60)
+
+
+def test_handlers_and_their_map_stand_together(prefix):
+    folder = find(prefix / "lib", "basic.so").parent
+    types = json.loads((folder / "handlers.json").read_text(encoding="utf-8"))
+    assert types["plugins"]["basic"]["file"] == "basic.so"
+    for handler in types["types"].values():
+        for word in handler.get("exec", [])[1:]:
+            assert (folder / word).is_file()
+
+
+def test_the_brokers_files_are_there(prefix):
+    root = pathlib.Path(__file__).resolve().parents[2] / "rabbitmq"
+    for name in ("rabbitmq.conf", "advanced.config", "enabled_plugins", "definitions.json"):
+        assert find(prefix / "share", name).read_bytes() == (root / name).read_bytes()
