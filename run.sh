@@ -240,11 +240,11 @@ submit_demo_jobs() {
 demo_table() {
         local list i row status
         list=$("$bin/warren" list --limit 200 2>/dev/null) || return 0
-        printf '  %-10s  %-10s  %-3s  %-24s  %s\n' TYPE STATUS TRY WHAT ID
+        printf '  %-10s  %-10s  %-3s  %-25s  %s\n' TYPE STATUS TRY WHAT ID
         for i in "${!demo_ids[@]}"; do
                 row=$(grep "^${demo_ids[i]} " <<<"$list" || true)
                 read -r _ _ type _ status try _ <<<"$row" || true
-                printf '  %-10s  %-10s  %-3s  %-24s  %s\n' "${type:--}" "${status:-submitted}" \
+                printf '  %-10s  %-10s  %-3s  %-25s  %s\n' "${type:--}" "${status:-submitted}" \
                         "${try:--}" "${demo_notes[i]}" "${demo_ids[i]}"
         done
 }

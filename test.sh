@@ -80,7 +80,7 @@ suite_unit() { need_build asan && run_ctest unit asan; }
 
 suite_valgrind() {
         need_build plain || return 1
-        run_ctest valgrind plain -LE no_valgrind -E '^(layers|fuzz_.*)$' -T memcheck \
+        run_ctest valgrind plain -LE no_valgrind -E '^(layers|fuzz_.*|handler_header_.*)$' -T memcheck \
                 --overwrite MemoryCheckCommandOptions="--quiet --leak-check=full --error-exitcode=99"
 }
 

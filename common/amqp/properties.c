@@ -47,15 +47,14 @@ static json_t *real_json(double d)
 
 static json_t *decimal_json(amqp_decimal_t d)
 {
-        char digits[300];
+        char digits[300], text[302];
         int places = d.decimals;
         int length = snprintf(digits, sizeof(digits), "%0*" PRIu32, places + 1, d.value);
 
-        if (places > 0) {
-                memmove(digits + length - places + 1, digits + length - places, (size_t)places + 1);
-                digits[length - places] = '.';
-        }
-        return json_pack("{s:s}", "decimal", digits);
+        if (places == 0)
+                return json_pack("{s:s}", "decimal", digits);
+        snprintf(text, sizeof(text), "%.*s.%s", length - places, digits, digits + length - places);
+        return json_pack("{s:s}", "decimal", text);
 }
 
 /* A name that is not UTF-8 is shown by its base64. A name given twice keeps its last value here;
