@@ -6,6 +6,8 @@ import time
 
 import pika
 
+from harness.until import until
+
 
 class Events:
     """`lines` are the events of exchange `events`, `messages` what came by the other exchanges."""
@@ -14,10 +16,18 @@ class Events:
         self.lines = []
         self.messages = []
         self._connection = warren.pika()
-        self._channel = self._connection.channel()
-        self._channel.basic_qos(prefetch_count=1000)
-        self._channel.basic_consume("events", self._on_message,
-                                    arguments={"x-stream-offset": "first"})
+        self._channel = until(self._attach, 60, "the stream `events`", every=0.2)
+
+    def _attach(self):
+        """None while the stream is not there: a broker that has just started opens it late."""
+        channel = self._connection.channel()
+        channel.basic_qos(prefetch_count=1000)
+        try:
+            channel.basic_consume("events", self._on_message,
+                                  arguments={"x-stream-offset": "first"})
+        except pika.exceptions.ChannelClosedByBroker:
+            return None
+        return channel
 
     def _on_message(self, channel, method, properties, body):
         if method.exchange == "events":

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker killed and stopped under a consumer with jobs running: nothing is lost, what ran goes
+on, and how often jobs ran is counted."""
+import pytest
+
+from harness.events import Events
+from harness.publish import publish
+from harness.until import until
+from harness.warren import default_handlers
+
+SLEEPERS = 3  # of 4 workers
+QUICK = 3000
+
+
+def submit_all(warren):
+    """A backlog: long jobs, which start first, and many short ones."""
+    tenant = warren.tenant("acme", amqp_login=True)
+    let_queues_settle(warren)
+    assert warren.consumer.stop() == 0
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        sleepers = [publish(channel, "acme", "sleep", {"ms": 20000}, lane="critical")
+                    for _ in range(SLEEPERS)]
+        quick = [publish(channel, "acme", "noop") for _ in range(QUICK)]
+    warren.consumer.start()
+    return sleepers, quick
+
+
+def let_queues_settle(warren):
+    """RabbitMQ saves where a new quorum queue's log is every half second: one that is younger when
+    the broker is killed has no leader for ever after."""
+    assert warren.api.run("sleep", {"ms": 1500})["status"] == "completed"
+
+
+def processed(warren):
+    return warren.consumer.metrics().sum("warren_jobs_processed_total")
+
+
+def all_ended(warren, ids):
+    """The events, once each of these jobs has ended."""
+    events = Events(warren)
+    events.until(lambda: len(events.ended(ids)) == len(ids), 120, "every job ended")
+    events.close()
+    return events
+
+
+def report(events, ids, what):
+    runs = events.count("started", set(ids))
+    lost = len(set(ids) - events.ended(ids))
+    again = sum(1 for id in ids if runs[id] > 1)
+    print(f"{what}: {len(ids)} jobs, lost {lost}, run more than once {again}")
+    assert lost == 0
+    return runs
+
+
+@pytest.mark.parametrize("fault", ["kill", "stop"])
+def test_the_broker_goes_while_jobs_run(faulty_warren, fault):
+    warren = faulty_warren
+    sleepers, quick = submit_all(warren)
+    until(lambda: processed(warren) >= 100, 60, "some have run")
+    assert processed(warren) < QUICK, "the fault comes too late"
+    getattr(warren.broker, fault)()
+    running = warren.consumer.metrics()["warren_workers_active"]
+    assert running >= SLEEPERS, "nothing was running when the broker went"
+    warren.broker.start()
+    ids = sleepers + quick
+    runs = report(all_ended(warren, ids), ids, f"broker {fault}")
+    # A sleeper outlived the outage: its redelivery joined it, or was acked from memory.
+    assert [runs[id] for id in sleepers] == [1] * SLEEPERS
+    until(lambda: warren.consumer.is_ready(), 60, "ready again")
+    assert warren.api.run("noop")["status"] == "completed"
+
+
+def test_a_type_that_stops_with_its_link_is_tried_again_uncharged(private_broker, make_warren):
+    handlers = default_handlers()
+    handlers["types"]["sleep"]["on_link_loss"] = "stop"
+    warren = make_warren(on=private_broker, handlers=handlers)
+    let_queues_settle(warren)
+    id = warren.api.submit("sleep", {"ms": 8000}, max_retries=0)["id"]
+    warren.api.wait(id, "running")
+    private_broker.kill()
+    until(lambda: warren.consumer.metrics()["warren_workers_active"] == 0, 30, "it stopped")
+    private_broker.start()
+    job = warren.api.wait(id, timeout=90)
+    assert (job["status"], job["attempt"]) == ("completed", 2)
+    attempts = warren.api.attempts(id)["attempts"]
+    assert [attempt["outcome"] for attempt in attempts] == ["failed", "completed"]
+    assert "connection to the broker" in attempts[0]["error"]
