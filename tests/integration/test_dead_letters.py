@@ -234,6 +234,22 @@ def test_every_type_of_the_protocol_is_kept(monitor, exchange):
         "T": {"timestamp": 1732250000}, "V": None, "A": [1.5, None], "F": {"n": 5}}
 
 
+def test_headers_nested_without_end_are_kept(monitor):
+    """More than anybody reads: kept as it is, and the answer says why it is not shown."""
+    nest = b""
+    for _ in range(5000):
+        nest = b"A" + struct.pack(">I", len(nest)) + nest
+    nest = field("deep", b"A", struct.pack(">I", len(nest)) + nest)
+    id = str(uuid.uuid4())
+    wire = struct.pack(">H", 0xb0a0) + b"\x10application/json" + struct.pack(">I", len(nest))
+    wire += nest + b"\x02" + bytes([len(id)]) + id.encode() + b"\x04echo"
+    monitor.publish("unroutable", "acme.high", b"{}", WireProperties(wire))
+    letter_id = one_letter(monitor, job=id)["id"]
+    assert monitor.stored(letter_id) == (wire, b"{}")
+    shown = monitor.letter(letter_id)
+    assert shown["headers"] is None and shown["fault"]
+
+
 def test_a_body_that_is_no_json_is_shown_in_base64(monitor):
     properties = burial(**{"x-reason": "malformed", "x-claimed-id": "not a uuid"})
     monitor.publish("dead", "acme.low", b"\x00\xff{", properties)
@@ -429,7 +445,7 @@ def test_a_replay_left_by_a_crash_is_finished(own_monitor):
 def test_kill_in_the_middle_of_the_intake(own_monitor):
     """Every burial once, though many deliveries were taken and not acknowledged."""
     monitor = own_monitor
-    total = 6000
+    total = 8000
     ids = [str(uuid.uuid4()) for _ in range(total)]
 
     def publish_all():
@@ -448,7 +464,7 @@ def test_kill_in_the_middle_of_the_intake(own_monitor):
     publisher = threading.Thread(target=publish_all)
     publisher.start()
     kills = 0
-    for share in (0.1, 0.4, 0.7):
+    for share in (0.1, 0.3, 0.5):
         until(lambda part=share: archived() >= total * part, 60, f"{share} archived")
         before = archived()
         monitor.program.kill()
@@ -462,6 +478,31 @@ def test_kill_in_the_middle_of_the_intake(own_monitor):
     with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
         found = sorted(row[0] for row in db.execute("SELECT job_id FROM letters"))
     assert found == sorted(ids)
+
+
+def test_stop_in_the_middle_of_the_intake(own_monitor):
+    """SIGTERM: what was taken is archived and acknowledged, the rest stays in its queue."""
+    monitor = own_monitor
+    monitor.program.start()
+    ids = [str(uuid.uuid4()) for _ in range(3000)]
+    # A lock holds the commit back until the signal is there.
+    with contextlib.closing(sqlite3.connect(monitor.archive, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        with monitor.broker.pika(monitor.vhost) as connection:
+            channel = connection.channel()
+            for id in ids:
+                channel.basic_publish("dead", "acme.high", b"{}", burial(id))
+        until(lambda: monitor.broker.depth(monitor.vhost, "dead") == len(ids) - 100, 60, "100 taken")
+        monitor.program.signal(signal.SIGTERM)
+        db.execute("ROLLBACK")
+    monitor.program.ended_by_test = True
+    assert monitor.program.process.wait(60) == 0
+    archived = len(archived_jobs(monitor))
+    assert archived + monitor.broker.depth(monitor.vhost, "dead") == len(ids)
+    assert 100 <= archived < len(ids), "the stop came too late to prove anything"
+    monitor.program.start()
+    until(lambda: len(archived_jobs(monitor)) == len(ids), 60, "all archived")
+    assert sorted(row[0] for row in archived_jobs(monitor)) == sorted(ids)
 
 
 def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path):
