@@ -4,7 +4,6 @@
  */
 #include "gateway/access.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -38,8 +37,8 @@ enum access access_judge(const struct key_record *record, const char *secret, un
 
         if (record == NULL || !matches || !is_usable(k, now))
                 return ACCESS_WRONG;
-        snprintf(out->key, sizeof(out->key), "%s", k->id);
-        snprintf(out->tenant, sizeof(out->tenant), "%s", k->tenant);
+        memcpy(out->key, k->id, sizeof(out->key));
+        memcpy(out->tenant, k->tenant, sizeof(out->tenant));
         out->scopes = k->scopes;
         if (!caller_is_admin(out) &&
             ((k->scopes & needed) != needed || (needed & SCOPE_ADMIN) != 0))

@@ -198,7 +198,7 @@ void submit_handle(void *owner, struct http_request *r)
         if (!admit(g, r, &job, &tenant))
                 return;
         uuid7(job.id);
-        snprintf(job.traceparent, sizeof(job.traceparent), "%s", http_traceparent(r));
+        memcpy(job.traceparent, http_traceparent(r), sizeof(job.traceparent));
         job.app_id = bytes_of_text(g->name);
         publish(g, r, &job);
 }

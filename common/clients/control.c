@@ -50,7 +50,13 @@ struct control {
 
 static void entry_name(char out[ENTRY_NAME_SIZE], const char *kind, const char *key)
 {
-        snprintf(out, ENTRY_NAME_SIZE, "%s %s", kind, key);
+        size_t before = strlen(kind);
+        size_t length = strnlen(key, ENTRY_NAME_SIZE - before - 2);
+
+        memcpy(out, kind, before);
+        out[before] = ' ';
+        memcpy(out + before + 1, key, length);
+        out[before + 1 + length] = '\0';
 }
 
 /* Its name and version; false for what is not kept. */
