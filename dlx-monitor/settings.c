@@ -15,6 +15,8 @@ static const struct config_key keys[] = {
          .help = "least severe line that is logged", AT(log_level)},
         {.name = "archive", .kind = CONFIG_TEXT, .fallback = "archive.db",
          .help = "path of the archive; its folder must be there", AT(archive)},
+        {.name = "backup", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "copy the archive, which may be in use, to this file, and end", AT(backup)},
         {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8092", .min = 0, .max = 65535,
@@ -38,7 +40,6 @@ static const struct config_key keys[] = {
 
 const struct config_table dlx_monitor_config = {
         .program = "dlx-monitor",
-        .summary = "archives dead letters and replays them\n"
-                   "warren-dlx-monitor backup ARCHIVE FILE copies an archive that may be in use",
+        .summary = "archives dead letters and replays them",
         .keys = keys,
 };

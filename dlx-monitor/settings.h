@@ -12,7 +12,7 @@
 struct dlx_monitor_settings {
         struct amqp_settings amqp;
         const char *log_level;
-        char *archive;
+        char *archive, *backup;
         char *address;
         int64_t port, health_port, threads;
         char *internal_token;

@@ -579,7 +579,8 @@ def test_backup_while_in_use(monitor, tmp_path):
     monitor.publish("dead", "acme.high", b"{}", properties)
     one_letter(monitor, job=properties.message_id)
     copy = tmp_path / "copy.db"
-    done = subprocess.run([BIN / "warren-dlx-monitor", "backup", monitor.archive, copy],
+    done = subprocess.run([BIN / "warren-dlx-monitor", "--config",
+                           monitor.folder / "dlx-monitor.conf", "--backup", copy],
                           check=False, timeout=60)
     assert done.returncode == 0
     with contextlib.closing(sqlite3.connect(copy)) as db:
