@@ -107,12 +107,14 @@ static bool verify(struct follower *f, const struct delivery *d)
         return true;
 }
 
-static void fold(struct follower *f, const struct delivery *d)
+/* Within a stream RabbitMQ uses up an offset of its own at the start of each segment (measured). */
+static void fold(struct follower *f, const struct delivery *d, bool first)
 {
         const struct position *next = projection_next(f->projection);
         if (next->known && d->offset <= next->offset)
                 return;
-        if (next->known && d->offset > next->offset + 1)
+        int64_t missing = next->known ? d->offset - next->offset - 1 : 0;
+        if (missing > (first ? 0 : 1))
                 note_gap(f, next->offset + 1, d->offset - 1);
         projection_fold(f->projection, &d->message, d->offset);
 }
@@ -122,11 +124,12 @@ static void fold(struct follower *f, const struct delivery *d)
 static void on_delivery(void *owner, struct delivery *d)
 {
         struct follower *f = owner;
+        bool first = !f->heard;
         f->heard = true;
         f->heard_at = clock_mono();
         freshness_behind(f->freshness);
         if (f->state == FOLLOW_FOLDING || (f->state == FOLLOW_VERIFYING && verify(f, d)))
-                fold(f, d);
+                fold(f, d, first);
         link_settle(&d, SETTLE_ACK);
         if (projection_messages(f->projection) >= BATCH_MESSAGES ||
             projection_bytes(f->projection) >= BATCH_BYTES)

@@ -151,10 +151,10 @@ static int add_history(struct reader *r, json_t *answer, struct err *e)
         if (position == NULL)
                 return -1;
         int found = db_step(position, e);
-        if (found != 1)
-                return found;
-        json_int_t v[8];
-        for (int i = 0; i < 8; i++)
+        if (found < 0)
+                return -1;
+        json_int_t v[8] = {-1};
+        for (int i = 0; found == 1 && i < 8; i++)
                 v[i] = sqlite3_column_int64(position, i);
         json_t *gap = v[4] == 0 ? json_null() : json_pack("{s:I, s:I}", "from", v[6], "to", v[7]);
         json_t *history = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "offset", v[0],
