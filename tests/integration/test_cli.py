@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `warren` command against a whole Warren: jobs, tenants, dead letters, exit codes."""
+import json
+import pathlib
+import signal
+import subprocess
+import uuid
+
+import pytest
+
+from cli_rig import EXIT, Cli
+from harness.broker import BIN
+from harness.until import until
+
+
+@pytest.fixture(scope="module")
+def cli(warren, tmp_path_factory):
+    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
+
+
+def dead_job(cli):
+    done = cli("submit", "fail", '{"permanent": true}', "--wait", "--json")
+    assert done.returncode == EXIT["failed"], done.stderr
+    return json.loads(done.stdout)
+
+
+def letter_of(cli, job):
+    """The archive is a moment behind the status."""
+    return until(lambda: cli.json("dlq", "list", "--job", job["id"])["letters"], 30,
+                 "the dead letter")[0]
+
+
+def test_submit_and_wait(cli):
+    job = cli.json("submit", "echo", '{"n":0.10,  "big":123456789012345678901}', "--wait")
+    assert job["status"] == "completed"
+    raw = cli("get", job["id"], "--json").stdout
+    assert '"payload":{"n":0.10,  "big":123456789012345678901}' in raw
+    shown = cli("get", job["id"])
+    assert shown.returncode == 0
+    assert "completed" in shown.stdout and '{"n":0.10,' in shown.stdout
+    assert "OUTCOME" in shown.stdout and "WORKER" in shown.stdout
+
+
+def test_submit_prints_the_id_first(cli):
+    done = cli("submit", "noop", "--delay", "1h", "--priority", "high")
+    assert done.returncode == 0, done.stderr
+    uuid.UUID(done.stdout.split()[0])
+    assert "scheduled, runs in 59m" in done.stdout or "scheduled, runs in 60m" in done.stdout
+
+
+@pytest.mark.parametrize("source", ["file", "stdin"])
+def test_payload_from_elsewhere(cli, tmp_path, source):
+    path = tmp_path / "payload.json"
+    path.write_text('{"from": "elsewhere"}\n', encoding="utf-8")
+    if source == "file":
+        job = cli.json("submit", "echo", f"@{path}", "--wait")
+    else:
+        job = cli.json("submit", "echo", "-", "--wait", stdin=path.read_text(encoding="utf-8"))
+    assert job["result"] == {"from": "elsewhere"}
+
+
+def test_failed_job_shows_its_attempts(cli):
+    job = cli.json("submit", "fail", '{"times": 1}', "--wait")
+    assert job["status"] == "completed"
+    attempts = cli.json("get", job["id"], "--attempts")["attempts"]
+    assert [attempt["attempt"] for attempt in attempts] == [1, 2]
+    lines = [line.split() for line in cli("get", job["id"]).stdout.splitlines()]
+    assert [line[:3] for line in lines if line[:1] == ["1"] and len(line) > 3] == [
+        ["1", "1", "failed"], ["1", "2", "completed"]]
+
+
+def test_waiting_for_a_dead_job_fails(cli):
+    job = dead_job(cli)
+    assert job["status"] == "dead"
+    waited = cli("get", job["id"], "--wait")
+    assert waited.returncode == EXIT["failed"]
+    assert "permanent" in waited.stdout
+    assert cli("get", job["id"]).returncode == EXIT["done"]
+
+
+def test_list_filters_and_pages(cli):
+    ids = {cli.json("submit", "noop", "--delay", "1d")["id"] for _ in range(3)}
+    listed = until(lambda: (lambda page: page if ids <= {job["id"] for job in page["jobs"]} else None)(
+        cli.json("list", "--status", "scheduled", "--type", "noop")), 30, "the jobs listed")
+    assert all(job["status"] == "scheduled" for job in listed["jobs"])
+    seen, cursor = [], []
+    while True:
+        page = cli.json("list", "--status", "scheduled", "--limit", "2", *cursor)
+        seen += [job["id"] for job in page["jobs"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = ["--cursor", page["next_cursor"]]
+    assert len(seen) == len(set(seen)) and ids <= set(seen)
+    table = cli("list", "--limit", "1").stdout.splitlines()
+    assert table[0].split()[:5] == ["ID", "TENANT", "TYPE", "PRIORITY", "STATUS"]
+    assert table[2].startswith("more: --cursor ")
+
+
+def test_watch_tells_each_change(cli):
+    job = cli.json("submit", "sleep", '{"ms": 1500}')
+    watched = cli("watch", job["id"])
+    assert watched.returncode == EXIT["done"], watched.stderr
+    lines = watched.stdout.splitlines()
+    assert all(job["id"] in line for line in lines)
+    assert "running" in watched.stdout and "completed" in lines[-1]
+    assert cli("watch", dead_job(cli)["id"]).returncode == EXIT["failed"]
+
+
+def test_watch_all_until_interrupted(cli):
+    watching = cli.start("watch", "--json")
+    try:
+        watching.stdout.readline()  # it has begun
+        job = cli.json("submit", "echo", '"watched"')
+        until(lambda: json.loads(watching.stdout.readline())["id"] == job["id"], 30,
+              "the job among the changes", every=0)
+    finally:
+        watching.send_signal(signal.SIGINT)
+        watching.communicate(timeout=60)
+    assert watching.returncode == EXIT["done"]
+
+
+def test_stats(cli):
+    done = cli("stats")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split() == [
+        "JOBS", "SCHEDULED", "PENDING", "RUNNING", "FAILED", "COMPLETED", "DEAD", "CANCELLED"]
+    assert "as of 20" in done.stdout and "TYPE" in done.stdout
+    assert cli.json("stats")["total"] > 0
+
+
+def test_dead_letters(cli):
+    job = dead_job(cli)
+    letter = letter_of(cli, job)
+    assert letter["reason"] == "permanent" and letter["state"] == "dead"
+    assert letter["id"] in cli("dlq", "list").stdout
+    shown = cli("dlq", "show", letter["id"])
+    assert shown.returncode == 0 and '{"permanent": true}' in shown.stdout
+    requeued = cli("dlq", "requeue", letter["id"], "--payload", '{"times": 0}')
+    assert requeued.returncode == 0, requeued.stderr
+    assert job["id"] in requeued.stdout
+    again = until(lambda: (lambda now: now if now["run"] == 2 and now["finished_at"] else None)(
+        cli.json("get", job["id"])), 60, "the second run's end")
+    assert again["status"] == "completed"
+    assert cli("dlq", "requeue", letter["id"]).returncode == EXIT["refused"]
+
+
+def test_tenants_and_keys(cli):
+    made = cli.json("tenant", "add", "cli-made", "--rate", "unlimited", "--weight", "3")
+    assert made["tenant"]["name"] == "cli-made" and made["key"].startswith("wk_")
+    assert "cli-made" in cli("tenant", "list").stdout
+    changed = cli("tenant", "set", "cli-made", "--max-pending", "7")
+    assert changed.returncode == 0, changed.stderr
+    assert "7" in cli("tenant", "show", "cli-made").stdout
+    key = cli.json("key", "add", "cli-made", "--scopes", "read")["key"]
+    until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["done"], 30, "the key works")
+    assert cli("submit", "noop", WARREN_API_KEY=key).returncode == EXIT["not allowed"]
+    assert cli("key", "rm", "cli-made", key.split("_")[1]).returncode == EXIT["done"]
+    until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["not allowed"], 30,
+          "the key revoked")
+    assert cli("tenant", "rm", "cli-made").returncode == EXIT["done"]
+    until(lambda: cli("tenant", "show", "cli-made").returncode == EXIT["not found"], 30,
+          "the tenant gone")
+
+
+@pytest.mark.parametrize("words, variables, want, says", [
+    (["get", str(uuid.UUID(int=0x0190 << 112 | 7 << 76 | 2 << 62))], {}, "not found", ""),
+    (["list"], {"WARREN_API_KEY": "wk_aaaaaaaa_" + "x" * 43}, "not allowed", ""),
+    (["list"], {"WARREN_API_KEY": None, "WARREN_ADMIN_KEY": None}, "not allowed",
+     "WARREN_API_KEY is not set"),
+    (["list"], {"WARREN_URL": "http://127.0.0.1:1"}, "unreachable", "127.0.0.1:1"),
+    (["list"], {"WARREN_URL": "gopher://x"}, "refused", "no http or https URL"),
+    (["list", "--url", "http://a\nb"], {}, "usage", "control character"),
+    (["submit", "Not A Type"], {}, "refused", "/type"),
+    (["submit", "noop", '{"a":1,"a":2}'], {}, "usage", "line 1, column 8"),
+    (["submit", "noop", "@/nonexistent"], {}, "usage", "No such file"),
+    (["submit"], {}, "usage", "usage: warren submit"),
+    (["submit", "noop", "--priority", "urgent"], {}, "usage", "critical"),
+    (["frobnicate"], {}, "usage", "frobnicate"),
+    (["tenant", "add", "warren-x"], {}, "refused", ""),
+    (["tenant", "add", "acme"], {}, "refused", ""),
+    (["tenant", "list"], {"WARREN_ADMIN_KEY": None}, "not allowed", ""),
+    (["tenant", "set", "acme"], {}, "usage", "nothing to set"),
+    (["dlq", "show", "nonsense"], {}, "not found", ""),
+    (["topology", "apply"], {"WARREN_ADMIN_AMQP_URL": None}, "usage", "WARREN_ADMIN_AMQP_URL"),
+    (["topology", "check"], {"WARREN_MANAGEMENT_URL": None}, "usage", "WARREN_MANAGEMENT_URL"),
+    (["topology", "check"], {"WARREN_MANAGEMENT_URL": "http://127.0.0.1:1"}, "unreachable", ""),
+])
+def test_exit_codes(cli, words, variables, want, says):
+    done = cli(*words, **variables)
+    assert done.returncode == EXIT[want], done.stderr
+    assert done.stdout == "" and says in done.stderr and done.stderr.startswith("warren: ")
+    for secret in (cli.env["WARREN_API_KEY"], cli.env["WARREN_ADMIN_KEY"]):
+        assert secret not in done.stderr
+
+
+def test_limited(warren, cli):
+    tenant = warren.tenant("cli-slow", rate="1/1h", burst=1)
+    assert cli("submit", "noop", WARREN_API_KEY=tenant.key).returncode == EXIT["done"]
+    limited = cli("submit", "noop", WARREN_API_KEY=tenant.key)
+    assert limited.returncode == EXIT["limited"]
+    assert "try again in" in limited.stderr
+
+
+def test_problems_as_json(cli):
+    done = cli("submit", "Not A Type", "--json")
+    assert done.returncode == EXIT["refused"] and done.stdout == ""
+    assert json.loads(done.stderr)["status"] == 422
+    away = cli("list", "--json", WARREN_URL="http://127.0.0.1:1")
+    assert json.loads(away.stderr)["exit"] == EXIT["unreachable"]
+
+
+def test_settings_file(cli, tmp_path):
+    folder = tmp_path / ".config/warren"
+    folder.mkdir(parents=True)
+    file = folder / "config"
+    file.touch(mode=0o600)
+    file.write_text(f"# mine\nurl = {cli.env['WARREN_URL']}\napi_key={cli.env['WARREN_API_KEY']}\n",
+                    encoding="utf-8")
+    bare = {name: None for name in cli.env if name.startswith("WARREN_")}
+    assert cli("list", **bare, **{"HOME": str(tmp_path)}).returncode == EXIT["done"]
+    away = cli("list", **{**bare, "HOME": str(tmp_path), "WARREN_URL": "http://127.0.0.1:1"})
+    assert away.returncode == EXIT["unreachable"], "the environment wins over the file"
+    file.chmod(0o604)
+    assert "others can read it" in cli("list", **bare, **{"HOME": str(tmp_path)}).stderr
+    file.chmod(0o600)
+    file.write_text("urls = x\n", encoding="utf-8")
+    assert "line 1: there is no setting 'urls'" in cli("list", HOME=str(tmp_path)).stderr
+
+
+def test_colours_only_on_a_terminal(cli):
+    job = cli.json("submit", "noop", "--wait")
+    assert "\x1b" not in cli("get", job["id"]).stdout
+    code, shown = cli.on_terminal("get", job["id"], TERM="xterm")
+    assert code == 0 and "\x1b[32mcompleted\x1b[0m" in shown
+    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        code, shown = cli.on_terminal("get", job["id"], **variables)
+        assert code == 0 and "completed" in shown and "\x1b" not in shown
+
+
+def test_watch_redraws_on_a_terminal(cli):
+    job = cli.json("submit", "sleep", '{"ms": 1200}')
+    code, shown = cli.on_terminal("watch", job["id"], TERM="xterm")
+    assert code == 0
+    assert shown.count("\x1b[H\x1b[2J") >= 2
+
+
+def test_hostile_text_does_not_reach_the_terminal(cli):
+    job = cli.json("submit", "echo", json.dumps({"a": "\x1b]0;owned\x07"}), "--wait")
+    code, shown = cli.on_terminal("get", job["id"], NO_COLOR="1")
+    assert code == 0 and "\x1b" not in shown
+    text = cli.json("submit", "echo", json.dumps("\x1b[31m\u202e\x9b"), "--wait")
+    code, shown = cli.on_terminal("get", text["id"], NO_COLOR="1")
+    assert code == 0 and "\ufffd[31m\ufffd\ufffd" in shown
+    assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+
+
+def test_topology(broker, cli, tmp_path):
+    vhost = f"{cli.env['WARREN_ADMIN_AMQP_URL'].rsplit('/', 1)[1]}-cli"
+    url = cli.env["WARREN_ADMIN_AMQP_URL"] + "-cli"
+    broker.management("PUT", f"/api/vhosts/{vhost}")
+    broker.management("PUT", f"/api/permissions/{vhost}/warren-admin",
+                      {"configure": ".*", "write": ".*", "read": ".*"})
+    checked = cli("topology", "check", WARREN_ADMIN_AMQP_URL=url)
+    assert checked.returncode == 1 and "events" in checked.stdout
+    for _ in range(2):  # it is idempotent
+        applied = cli("topology", "apply", WARREN_ADMIN_AMQP_URL=url)
+        assert applied.returncode == 0, applied.stderr
+    checked = cli("topology", "check", WARREN_ADMIN_AMQP_URL=url, WARREN_ADMIN_KEY=None)
+    assert checked.returncode == 0, checked.stdout
+    broker.management("DELETE", f"/api/queues/{vhost}/delay.30s")
+    found = cli.json("topology", "check", want="failed", WARREN_ADMIN_AMQP_URL=url,
+                     WARREN_ADMIN_KEY=None)
+    assert found["whole"] is False
+    assert any("delay.30s" in finding["subject"] for finding in found["findings"])
+    broker.management("DELETE", f"/api/vhosts/{vhost}")
+
+
+def test_accounts(private_broker, tmp_path):
+    """On a broker of its own: passwords of the session's logins must stay."""
+    node = private_broker
+    login = f"warren-admin:{node.password}"
+    folder = tmp_path / "accounts"
+    env = {"WARREN_ADMIN_AMQP_URL": f"amqp://{login}@127.0.0.1:{node.port}/warren",
+           "WARREN_MANAGEMENT_URL": f"http://{login}@127.0.0.1:{node.management_port}",
+           "HOME": str(tmp_path)}
+
+    def apply():
+        done = subprocess.run([BIN / "warren", "topology", "apply", "--accounts", folder], env=env,
+                              text=True, timeout=120, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+    first = apply()
+    assert set(first) == {f"warren-{name}.password" for name in (
+        "provision", "gateway", "consumer", "status-store", "dlx-monitor")}
+    assert all(pathlib.Path(folder, name).stat().st_mode & 0o777 == 0o600 for name in first)
+    assert apply() == first
+    with node.pika("warren", "warren-gateway", first["warren-gateway.password"].strip()):
+        pass
+
+
+def test_export_is_the_committed_file():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    done = subprocess.run([BIN / "warren", "topology", "export"], text=True, capture_output=True,
+                          timeout=60, check=True)
+    assert done.stdout == (root / "rabbitmq/definitions.json").read_text(encoding="utf-8")
+
+
+def test_every_command_has_help():
+    listing = subprocess.run([BIN / "warren", "--help"], text=True, capture_output=True, timeout=60,
+                             check=True).stdout
+    commands = [line.split("   ")[0].split() for line in listing.splitlines()
+                if line.startswith("  ") and not line.startswith("  --")]
+    assert len(commands) >= 20
+    for words in commands:
+        names = [word for word in words if word.islower()]
+        help_text = subprocess.run([BIN / "warren", *names, "--help"], text=True, timeout=60,
+                                   capture_output=True, check=True).stdout
+        assert f"Usage: warren {' '.join(words)}" in help_text
+
+
+def test_bash_completion():
+    script = subprocess.run([BIN / "warren", "completion", "bash"], text=True, timeout=60,
+                            capture_output=True, check=True).stdout
+
+    def complete(*words):
+        line = " ".join(f'"{word}"' for word in ("warren",) + words)
+        asked = (f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words)}; _warren; "
+                 'printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-eu", "-c", asked], text=True, timeout=60,
+                              capture_output=True, check=True)
+        return done.stdout.split()
+
+    assert complete("te") == ["tenant"]
+    assert set(complete("tenant", "")) == {"add", "list", "show", "set", "rm"}
+    assert complete("tenant", "add", "x", "--am") == ["--amqp-login"]
+    assert "running" in complete("list", "--status", "")
+    assert complete("completion", "") == ["bash", "zsh", "fish"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_completions_name_every_command(shell):
+    script = subprocess.run([BIN / "warren", "completion", shell], text=True, timeout=60,
+                            capture_output=True, check=True).stdout
+    assert all(word in script for word in ("submit", "requeue", "apply", "doctor", "max-retries"))

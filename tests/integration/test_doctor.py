@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`warren doctor`: each test breaks one thing, and the doctor names that thing and what to do."""
+import contextlib
+import json
+
+import pytest
+
+from cli_rig import EXIT, Cli
+from harness.broker import Broker
+from harness.until import until
+from harness.warren import Warren
+
+
+@contextlib.contextmanager
+def away(program):
+    """It is stopped for a while."""
+    program.stop()
+    try:
+        yield
+    finally:
+        program.start()
+
+
+@pytest.fixture(scope="module")
+def shared(warren, tmp_path_factory):
+    return Doctor(warren, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture()
+def doctor(shared):
+    """Each test finds everything well, and leaves it so."""
+    shared.await_health()
+    return shared
+
+
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory):
+    """A doctor for a Warren whose broker may suffer."""
+    node = Broker(tmp_path_factory.mktemp("own-broker"))
+    whole = Warren(node, tmp_path_factory.mktemp("own-warren"), start=False)
+    try:
+        whole.start()
+        yield Doctor(whole, tmp_path_factory.mktemp("home"))
+    finally:
+        whole.end()
+        node.kill()
+
+
+class Doctor:
+    def __init__(self, warren, home):
+        self.warren = warren
+        self.cli = Cli(warren, warren.tenant("acme").key, home)
+
+    def look(self, **variables):
+        """{check: problem} of what is wrong."""
+        done = self.cli("doctor", "--json", **variables)
+        found = json.loads(done.stdout)
+        wrong = [check for check in found["checks"] if check["state"] == "wrong"]
+        assert found["healthy"] == (not wrong)
+        assert done.returncode == (EXIT["failed"] if wrong else EXIT["done"]), done.stderr
+        assert all(check["problem"] and check["remedy"] for check in wrong)
+        return {check["check"]: check["problem"] for check in wrong}
+
+    def await_wrong(self, *checks, **variables):
+        """Exactly these are wrong, once the broker's counts have caught up; returns the findings."""
+        seen = [None]
+
+        def there():
+            seen[0] = self.look(**variables)
+            return set(seen[0]) == set(checks)
+
+        try:
+            until(there, 60, f"{checks} wrong", every=0.2)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; found {seen[0]}") from None
+        return seen[0]
+
+    def await_health(self):
+        self.await_wrong()
+
+
+def test_all_is_well(doctor):
+    done = doctor.cli("doctor")
+    assert done.returncode == EXIT["done"]
+    assert "All is well." in done.stdout and "WRONG" not in done.stdout
+    states = {check["state"] for check in doctor.cli.json("doctor")["checks"]}
+    assert states == {"ok"}
+
+
+def test_gateway_away(doctor):
+    with away(doctor.warren.gateway):
+        found = doctor.look()
+        shown = doctor.cli("doctor")
+    assert "connect" in found["gateway"]
+    assert "status-store" not in found and "dlx-monitor" not in found
+    assert "Something is wrong." in shown.stdout and "start warren-gateway" in shown.stdout
+
+
+def test_wrong_key(doctor):
+    wrong = "wk_aaaaaaaa_" + "x" * 43
+    found = doctor.look(WARREN_ADMIN_KEY=wrong, WARREN_API_KEY=wrong)
+    assert set(found) == {"key"}
+
+
+def test_status_store_away(doctor):
+    with away(doctor.warren.status_store):
+        doctor.await_wrong("status-store", "status-store reads")
+
+
+def test_status_store_hangs(doctor):
+    doctor.warren.status_store.hang()
+    try:
+        assert "status-store" in doctor.look()
+    finally:
+        doctor.warren.status_store.go_on()
+
+
+def test_dlx_monitor_away(doctor):
+    with away(doctor.warren.dlx_monitor):
+        doctor.await_wrong("dlx-monitor", "dlx-monitor reads")
+
+
+def test_consumer_away(doctor):
+    with away(doctor.warren.consumer):
+        found = doctor.await_wrong("consumers")
+    assert "jobs.acme.high" in found["consumers"]
+
+
+def test_projection_behind(doctor):
+    """The follower is refused the stream, so the projection stands still."""
+    warren = doctor.warren
+    warren.status_store.stop()
+    permit(warren, "^control$")
+    try:
+        warren.status_store.start(ready=False)
+        found = doctor.await_wrong("projection", "status-store reads")
+    finally:
+        permit(warren, "^(events|control)$")
+    assert "as of" in found["projection"]
+
+
+def permit(warren, read):
+    warren.broker.ctl("set_permissions", "-p", warren.vhost, "warren-status-store", "^$", "^sync$",
+                      read)
+
+
+@pytest.mark.parametrize("path, names", [
+    ("queues/{}/delay.1h", "delay.1h"),
+    ("exchanges/{}/marks", "marks"),
+    ("bindings/{}/e/due/q/jobs.acme.high/acme.high", "jobs.acme.high"),
+])
+def test_topology_broken(doctor, path, names):
+    doctor.warren.broker.management("DELETE", "/api/" + path.format(doctor.warren.vhost))
+    found = doctor.await_wrong("topology")
+    assert names in found["topology"]
+    # What the doctor says to do helps.
+    assert doctor.cli("topology", "apply").returncode == EXIT["done"]
+    doctor.warren.status_store.restart()
+
+
+def test_management_unset_is_unknown_not_wrong(doctor):
+    checks = doctor.cli.json("doctor", WARREN_MANAGEMENT_URL=None)["checks"]
+    assert {check["check"] for check in checks if check["state"] == "unknown"} == {"broker"}
+
+
+def test_management_away(doctor):
+    assert set(doctor.look(WARREN_MANAGEMENT_URL="http://127.0.0.1:1")) == {"broker"}
+
+
+def test_management_login_wrong(doctor):
+    url = f"http://warren-admin:wrong@127.0.0.1:{doctor.warren.broker.management_port}"
+    found = doctor.look(WARREN_MANAGEMENT_URL=url)
+    assert set(found) == {"broker"} and "login" in found["broker"]
+
+
+def alarms(found):
+    return [problem for check, problem in found.items() if check.startswith("node ")]
+
+
+def test_memory_alarm(own_broker):
+    own_broker.await_health()
+    broker = own_broker.warren.broker
+    broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+    try:
+        found = until(lambda: alarms(own_broker.look()), 60, "the alarm", every=0.2)
+    finally:
+        broker.ctl("set_vm_memory_high_watermark", "0.6")
+    assert len(found) == 1 and "memory alarm" in found[0]
+
+
+def test_broker_away(own_broker):
+    own_broker.await_health()
+    own_broker.warren.broker.stop()
+    try:
+        found = own_broker.look()
+    finally:
+        own_broker.warren.broker.start()
+    assert "gateway" in found and "broker" in found
+    own_broker.await_health()
