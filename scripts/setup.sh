@@ -4,6 +4,8 @@
 # setup.sh: what run.sh and test.sh share: Debian packages, and a build with a display of its
 # progress. Sourced; the caller has say(), fail() and $root.
 
+: "${root:?set by the script that sources this}"
+
 as_root() {
         if ((EUID == 0)); then
                 "$@"

@@ -26,24 +26,24 @@ enum { LINK_URLS_MAX = 8 };
 
 /* Every string is copied. */
 struct link_config {
-        const char *urls;     /* "amqp://host:port/vhost,amqps://…": 1 to LINK_URLS_MAX; no password */
-        const char *login;    /* also the user_id of every publish */
+        const char *urls; /* "amqp://host:port/vhost,amqps://…": 1 to LINK_URLS_MAX; no password */
+        const char *login; /* also the user_id of every publish */
         const char *password;
-        const char *name;     /* connection name in the console: "gateway@host publish" */
-        const char *ca_file;  /* amqps: PEM; NULL: the system's */
-        msec heartbeat;       /* 0: 10 s */
-        msec confirm_timeout; /* 0: 5 s; a publish without confirm for so long: LINK_EXPIRED */
+        const char *name;         /* connection name in the console: "gateway@host publish" */
+        const char *ca_file;      /* amqps: PEM; NULL: the system's */
+        msec heartbeat;           /* 0: 10 s */
+        msec confirm_timeout;     /* 0: 5 s; a publish without confirm for so long: LINK_EXPIRED */
         uint32_t window_messages; /* 0: 1024 unconfirmed publishes */
         size_t window_bytes;      /* 0: 1 MiB of them (one larger message is let through alone) */
-        bool resend;              /* after a reconnect send unconfirmed publishes again with x-again;
-                                     false: they end as LINK_CLOSED */
+        bool resend; /* after a reconnect send unconfirmed publishes again with x-again;
+                        false: they end as LINK_CLOSED */
 };
 
 /* Any may be NULL. */
 struct link_events {
-        void (*up)(void *owner);   /* connected, subscriptions renewed */
+        void (*up)(void *owner);                          /* connected, subscriptions renewed */
         void (*down)(void *owner, const struct err *why); /* deliveries so far are void */
-        void (*blocked)(void *owner, bool blocked); /* the broker's alarm */
+        void (*blocked)(void *owner, bool blocked);       /* the broker's alarm */
         void (*refused)(void *owner, struct subscription *s, const struct err *why); /* a
                                subscription was cancelled by the broker, or its queue is not there;
                                it is tried again after every reconnect and every 5 s */
@@ -73,9 +73,9 @@ struct publish_wait {
                         the link */
 };
 
-/* Copies m; done may be NULL. 0: `done` runs exactly once. -1: no callback; ERR_FULL when the window is full,
- * ERR_UNAVAILABLE when the link is down or blocked and `resend` is off (nothing was sent). With
- * `resend` a publish made while the link is down waits within the window. */
+/* Copies m; done may be NULL. 0: `done` runs exactly once. -1: no callback; ERR_FULL when the
+ * window is full, ERR_UNAVAILABLE when the link is down or blocked and `resend` is off (nothing was
+ * sent). With `resend` a publish made while the link is down waits within the window. */
 int link_publish(struct link *l, const struct message *m, const struct publish_wait *done,
                  struct err *e) MUST_CHECK;
 /* Connected and not blocked. Any thread. */
@@ -149,10 +149,9 @@ struct declaration {
         bool if_unused;
 };
 
-/* Counts are 0 but for COUNT_QUEUE. why is filled when it failed: ERR_NOT_FOUND, ERR_CONFLICT (other
- * arguments, in use), ERR_FORBIDDEN, ERR_UNAVAILABLE. */
-typedef void declared_fn(void *owner, const struct err *why, uint32_t messages,
-                         uint32_t consumers);
+/* Counts are 0 but for COUNT_QUEUE. why is filled when it failed: ERR_NOT_FOUND, ERR_CONFLICT
+ * (other arguments, in use), ERR_FORBIDDEN, ERR_UNAVAILABLE. */
+typedef void declared_fn(void *owner, const struct err *why, uint32_t messages, uint32_t consumers);
 /* Copies d; done in order among themselves, not with publishes. A refusal disturbs nothing else on
  * the link. While the link is down it waits up to `confirm_timeout`. Any thread. */
 void link_declare(struct link *l, const struct declaration *d, declared_fn *done, void *owner);

@@ -16,8 +16,8 @@
  * as {"timestamp": seconds}, decimals as {"decimal": "1.25"}. New reference. */
 json_t *properties_to_json(struct bytes wire, struct err *e) MUST_CHECK;
 
-/* Wire form → the view that a delivery has: strings borrow from wire. Exchange, routing key and body
- * are absent: the caller's to fill. -1: not a whole property list. */
+/* Wire form → the view that a delivery has: strings borrow from wire. Exchange, routing key and
+ * body are absent: the caller's to fill. -1: not a whole property list. */
 int properties_to_message(struct bytes wire, struct message *m, struct err *e) MUST_CHECK;
 
 #endif

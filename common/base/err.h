@@ -14,17 +14,17 @@
 /* X(code, word): the word is what logs and metrics show. */
 #define ERR_CODES(X) \
         X(ERR_NONE, "none") \
-        X(ERR_INVALID, "invalid")         /* the input breaks its contract */ \
-        X(ERR_TOO_LARGE, "too_large")     /* the input exceeds a limit */ \
+        X(ERR_INVALID, "invalid")     /* the input breaks its contract */ \
+        X(ERR_TOO_LARGE, "too_large") /* the input exceeds a limit */ \
         X(ERR_NOT_FOUND, "not_found") \
-        X(ERR_CONFLICT, "conflict")       /* exists already, or is in another state */ \
+        X(ERR_CONFLICT, "conflict") /* exists already, or is in another state */ \
         X(ERR_FORBIDDEN, "forbidden") \
         X(ERR_FULL, "full")               /* a bounded buffer is full: try later */ \
         X(ERR_UNAVAILABLE, "unavailable") /* the other side is away or refuses */ \
         X(ERR_TIMEOUT, "timeout") \
-        X(ERR_PROTOCOL, "protocol")       /* the other side said what it must not */ \
-        X(ERR_CORRUPT, "corrupt")         /* stored data is not what was written */ \
-        X(ERR_SYSTEM, "system")           /* a system call failed */
+        X(ERR_PROTOCOL, "protocol") /* the other side said what it must not */ \
+        X(ERR_CORRUPT, "corrupt")   /* stored data is not what was written */ \
+        X(ERR_SYSTEM, "system")     /* a system call failed */
 
 enum err_code {
 #define X(code, word) code,

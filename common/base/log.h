@@ -62,8 +62,8 @@ int log_level_parse(const char *word, enum log_level *out, struct err *e) MUST_C
 void log_write(enum log_level level, const struct log_field *fields);
 
 #define LOG_AT(level, message, ...) \
-        log_write(level, (const struct log_field[]){log_text("msg", message), ##__VA_ARGS__, \
-                                                    {.name = NULL}})
+        log_write(level, (const struct log_field[]){ \
+                                 log_text("msg", message), ##__VA_ARGS__, {.name = NULL}})
 #define LOG_ERROR(...) LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define LOG_WARN(...) LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__)
 #define LOG_INFO(...) LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -17,7 +17,8 @@ struct service_events {
         void (*reload)(void *owner); /* SIGHUP; NULL: ignored */
 };
 
-struct service *service_create(const struct service_events *on, void *owner, struct err *e) MUST_CHECK;
+struct service *service_create(const struct service_events *on, void *owner,
+                               struct err *e) MUST_CHECK;
 /* Closes the loop: every handle of others on it must be closed. */
 void service_destroy(struct service **s);
 uv_loop_t *service_loop(struct service *s);

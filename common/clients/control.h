@@ -16,14 +16,16 @@ struct control;
 
 struct control_events {
         /* All on the loop's thread. A record's new version, deletions included; at the start once
-         * for each record, then `ready` once the reader's own marker has come back. NULLs allowed. */
+         * for each record, then `ready` once the reader's own marker has come back. NULLs allowed.
+         */
         void (*tenant)(void *owner, const struct tenant_record *t);
         void (*key)(void *owner, const struct key_record *k);
         void (*pause)(void *owner, const struct pause_record *p);
         void (*ready)(void *owner);
 };
 
-/* config->name and the like as for link_create; two links are made from it (reading; the marker). */
+/* config->name and the like as for link_create; two links are made from it (reading; the marker).
+ */
 struct control *control_create(const struct link_config *config, const struct control_events *on,
                                void *owner, uv_loop_t *loop, struct err *e) MUST_CHECK;
 void control_destroy(struct control **c);
@@ -35,7 +37,7 @@ bool control_tenant(struct control *c, const char *name, struct tenant_record *o
 bool control_key(struct control *c, const char *id, struct key_record *out);
 bool control_type_is_paused(struct control *c, const char *type);
 /* Calls each for every tenant that is not deleted, under the lock: keep it short. */
-void control_each_tenant(struct control *c, void (*each)(void *owner, const struct tenant_record *t),
-                         void *owner);
+void control_each_tenant(struct control *c,
+                         void (*each)(void *owner, const struct tenant_record *t), void *owner);
 
 #endif
