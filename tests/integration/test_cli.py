@@ -119,6 +119,20 @@ def test_watch_all_until_interrupted(cli):
     assert watching.returncode == EXIT["done"]
 
 
+def test_watch_outlives_a_gateway_that_is_away(warren, cli):
+    job = cli.json("submit", "sleep", '{"ms": 2500}')
+    watching = cli.start("watch", job["id"])
+    watching.stdout.readline()
+    warren.gateway.restart()
+    told, _ = watching.communicate(timeout=60)
+    assert watching.returncode == EXIT["done"] and "completed" in told
+
+
+def test_json_may_stand_first(cli):
+    done = cli("--json", "stats")
+    assert done.returncode == EXIT["done"] and json.loads(done.stdout)["total"] > 0
+
+
 def test_stats(cli):
     done = cli("stats")
     assert done.returncode == 0, done.stderr

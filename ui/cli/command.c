@@ -165,8 +165,21 @@ static bool asks_for(int argc, char **argv, const char *word)
         return false;
 }
 
+/* "warren --json list" is "warren list --json": switches before the command go behind it. */
+static void move_switches(int argc, char **argv)
+{
+        for (int left = argc; left > 1 && strcmp(argv[0], "--json") == 0; left--) {
+                char *first = argv[0];
+
+                memmove(argv, argv + 1, (size_t)(argc - 1) * sizeof(*argv));
+                argv[argc - 1] = first;
+        }
+}
+
 enum exit_code command_run(int argc, char **argv)
 {
+        move_switches(argc, argv);
+
         int used = 0;
         const struct command *command = command_find(argc, argv, &used);
         const struct cli nothing = {0};

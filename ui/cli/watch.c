@@ -105,21 +105,28 @@ static enum exit_code tell_job(const struct cli *c, struct scan_value job, struc
         return cli_print(c, buffer_bytes(&out));
 }
 
+/* A gateway that is away for a while comes back; what it refuses stays refused. */
+static bool goes_on(enum exit_code code, bool began)
+{
+        return code == EXIT_DONE || (began && (code == EXIT_UNREACHABLE || code == EXIT_LIMITED));
+}
+
 static enum exit_code watch_one(struct cli *c, const char *id)
 {
         AUTO_BUFFER path = {0};
         AUTO_BUFFER last = {0};
+        bool began = false;
 
         job_path(&path, id);
-        while (!interrupted) {
+        for (; !interrupted; began = true) {
                 AUTO_REPLY reply = {0};
                 enum exit_code code = api_get(c, API_USER, path.data, &reply);
                 if (code == EXIT_DONE)
                         code = tell_job(c, api_value(&reply), &last);
-                if (code != EXIT_DONE)
-                        return code;
-                if (view_job_has_ended(api_value(&reply)))
+                if (code == EXIT_DONE && view_job_has_ended(api_value(&reply)))
                         return job_verdict(api_value(&reply));
+                if (!goes_on(code, began))
+                        return code;
                 poll(NULL, 0, PAUSE_MS);
         }
         return EXIT_DONE;
@@ -221,11 +228,12 @@ enum exit_code command_watch(struct cli *c)
         catch_interrupt();
         if (cli_word(c, 0) != NULL)
                 return watch_one(c, cli_word(c, 0));
-        while (!interrupted && code == EXIT_DONE) {
+        for (bool began = false; !interrupted; began = true) {
                 code = watch_step(c, &all);
-                if (code == EXIT_DONE)
-                        poll(NULL, 0, PAUSE_MS);
+                if (!goes_on(code, began))
+                        break;
+                poll(NULL, 0, PAUSE_MS);
         }
         forget(&all);
-        return code;
+        return interrupted ? EXIT_DONE : code;
 }
