@@ -2,7 +2,7 @@
  *
  * status_pieces_test.c: cursors, histograms, freshness and packed keys of the status-store.
  */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * status_projection_test.c: messages of the stream, in any order, any batches and with repetitions,
  * give the same rows and attempts; and the counts agree with the rows.
  */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

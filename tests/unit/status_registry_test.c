@@ -3,7 +3,7 @@
  * status_registry_test.c: what may be said of a tenant, and the life of tenants and keys in
  * registry.db.
  */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
