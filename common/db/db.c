@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-/* Debian builds SQLite with secure_delete on, which writes every freed page once more. */
+/* Debian builds SQLite with secure_delete on, which writes every freed page once more. A mapping
+ * counts as resident memory once for each connection, so the many readers have none. */
 static const char *const mode_sql[] = {
         [DB_PROJECTION] = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;"
                           "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF;"
                           "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 134217728;"
-                          "PRAGMA cache_size = -32000; PRAGMA mmap_size = 67108864;"
+                          "PRAGMA cache_size = -32000; PRAGMA mmap_size = 33554432;"
                           "PRAGMA temp_store = MEMORY;",
         [DB_PRIMARY] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                        "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
@@ -19,7 +20,7 @@ static const char *const mode_sql[] = {
                        "PRAGMA secure_delete = OFF; PRAGMA foreign_keys = ON;"
                        "PRAGMA wal_autocheckpoint = 4000; PRAGMA mmap_size = 67108864;",
         [DB_READ_ONLY] = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;"
-                         "PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;",
+                         "PRAGMA temp_store = MEMORY;",
 };
 
 int db_fail(sqlite3 *db, struct err *e, const char *doing)
