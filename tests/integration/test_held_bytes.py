@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A consumer holds no more bytes than it may, however large the jobs are."""
+from harness.events import Events
+from harness.publish import publish
+from harness.until import until
+
+PAYLOAD = 200 * 1024
+BUDGET = 2 * 1024 * 1024
+FIRST_WINDOW = 8  # deliveries of a queue that may be under way when the budget is reached
+
+
+def test_large_jobs_stay_within_the_budget(make_warren):
+    warren = make_warren(settings={"consumer": {"held_max": BUDGET, "concurrency": 4}})
+    tenants = [warren.tenant(name, amqp_login=True) for name in ("acme", "other", "third")]
+    ids = []
+    for tenant in tenants:
+        with tenant.pika() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            # What occupies the workers, so that the rest has to wait.
+            ids += [publish(channel, tenant.name, "sleep", {"ms": 3000}, lane="critical")
+                    for _ in range(4)]
+            for lane in ("high", "medium", "low"):
+                ids += [publish(channel, tenant.name, "noop", "x" * PAYLOAD, lane=lane)
+                        for _ in range(25)]
+    most = [0]
+
+    def is_full():
+        most[0] = max(most[0], warren.consumer.metrics()["warren_held_bytes"])
+        return most[0] > BUDGET
+
+    until(is_full, 60, "the budget reached")
+    events = Events(warren)
+
+    def ended():
+        is_full()
+        return len(events.ended(ids)) == len(ids)
+
+    events.until(ended, 120, "all ended")
+    events.close()
+    assert most[0] < BUDGET + len(tenants) * 3 * FIRST_WINDOW * PAYLOAD * 1.1
+    until(lambda: warren.consumer.metrics()["warren_held_bytes"] == 0, 30, "nothing held")
+    assert max(events.count("started", set(ids)).values()) == 1
