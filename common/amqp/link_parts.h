@@ -207,6 +207,7 @@ struct engine {
         struct publish **ring;    /* unconfirmed, by tag & (ring_size - 1) */
         size_t ring_size;
         uint64_t first_tag, next_tag; /* first_tag <= tag < next_tag are in the ring */
+        struct buffer out;            /* frames to be sent as one */
         size_t careful; /* so many go one by one: one of them made the broker close the channel */
         /* deliveries */
         struct box *unsettled;
@@ -314,6 +315,10 @@ bool publisher_is_idle(const struct link *l);
 void publisher_end(struct link *l);
 struct publish *publish_create(const struct link *l, const struct message *m,
                                struct err *e) MUST_CHECK;
+
+/* outgoing.c */
+int outgoing_publish(struct link *l, struct publish *p) MUST_CHECK;
+int outgoing_flush(struct link *l) MUST_CHECK;
 
 /* subscriptions.c */
 int subscriptions_order(struct link *l, struct order *o) MUST_CHECK; /* frees o */

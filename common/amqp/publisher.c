@@ -270,34 +270,13 @@ void publisher_take(struct link *l, struct node_list *more)
         node_list_append(&l->engine.waiting, more);
 }
 
-static int basic_publish(struct link *l, const struct publish *p,
-                         const amqp_basic_properties_t *properties)
-{
-        return amqp_basic_publish(l->engine.connection, WORK_CHANNEL, p->exchange, p->routing_key,
-                                  p->mandatory, 0, properties, p->body);
-}
-
-/* rabbitmq-c sends what it can encode itself, so a raw list is decoded first. */
-static int publish_raw(struct link *l, const struct publish *p)
-{
-        amqp_pool_t pool;
-        void *decoded = NULL;
-
-        init_amqp_pool(&pool, 4096);
-        int status = amqp_decode_properties(AMQP_BASIC_CLASS, &pool, p->raw, &decoded);
-        if (status == AMQP_STATUS_OK)
-                status = basic_publish(l, p, decoded);
-        empty_amqp_pool(&pool);
-        return status;
-}
-
 static int write_one(struct link *l, struct publish *p, msec now)
 {
         p->written = true;
         if (l->resend)
                 p->since = now;
         ring_add(&l->engine, p);
-        return p->raw.len > 0 ? publish_raw(l, p) : basic_publish(l, p, &p->properties);
+        return outgoing_publish(l, p);
 }
 
 static bool may_write(const struct engine *en)
@@ -310,19 +289,21 @@ static bool may_write(const struct engine *en)
 int publisher_write(struct link *l)
 {
         struct engine *en = &l->engine;
-        int status = AMQP_STATUS_OK;
+        int result = 0;
 
         if (!may_write(en))
                 return 0;
         msec now = clock_mono();
-        bool many = en->waiting.first != en->waiting.last;
-        if (many)
+        bool tls = l->addresses[en->address].tls;
+        if (tls)
                 connection_cork(l, true);
-        for (int i = 0; i < PUBLISH_BATCH && status == AMQP_STATUS_OK && may_write(en); i++)
-                status = write_one(l, (struct publish *)node_list_take(&en->waiting), now);
-        if (many)
+        for (int i = 0; i < PUBLISH_BATCH && result == 0 && may_write(en); i++)
+                result = write_one(l, (struct publish *)node_list_take(&en->waiting), now);
+        if (tls)
                 connection_cork(l, false);
-        return status == AMQP_STATUS_OK ? 0 : engine_fail_status(l, status, "publish");
+        else if (result == 0)
+                result = outgoing_flush(l);
+        return result;
 }
 
 void publisher_set_blocked(struct link *l, bool blocked)
@@ -382,6 +363,7 @@ void publisher_disconnected(struct link *l, bool refused)
         struct engine *en = &l->engine;
         struct node_list unconfirmed = {0};
 
+        buffer_clear(&en->out);
         take_back(l, &unconfirmed);
         if (!l->resend) {
                 en->careful = 0;
@@ -444,4 +426,5 @@ void publisher_end(struct link *l)
         finish_all(l, &l->engine.waiting, LINK_CLOSED);
         free(TAKE(l->engine.ring));
         l->engine.ring_size = 0;
+        buffer_fini(&l->engine.out);
 }
