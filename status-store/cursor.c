@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/bytes.h"
@@ -18,16 +19,22 @@ void cursor_write(const struct cursor *c, char out[CURSOR_SIZE])
         snprintf(out + length, CURSOR_SIZE - (size_t)length, "%08" PRIx32, (uint32_t)check);
 }
 
+static uint64_t hex_at(const char *text)
+{
+        char digits[17];
+        memcpy(digits, text, 16);
+        digits[16] = '\0';
+        return strtoull(digits, NULL, 16);
+}
+
 bool cursor_read(const char *text, struct cursor *c)
 {
         if (strlen(text) != CURSOR_SIZE - 1)
                 return false;
-        uint64_t created = 0;
-        uint64_t seq = 0;
-        if (sscanf(text + 1, "%16" SCNx64 "%16" SCNx64, &created, &seq) != 2)
-                return false;
-        *c = (struct cursor){
-                .ascending = text[0] == 'a', .created = (msec)created, .seq = (int64_t)seq};
+        *c = (struct cursor){.ascending = text[0] == 'a',
+                             .created = (msec)hex_at(text + 1),
+                             .seq = (int64_t)hex_at(text + 17)};
+        /* Whatever was no number, or not ours, does not come back the same. */
         char again[CURSOR_SIZE];
         cursor_write(c, again);
         return strcmp(again, text) == 0;

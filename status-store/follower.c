@@ -286,7 +286,8 @@ void follower_destroy(struct follower **follower)
 
 bool follower_is_ready(const struct follower *f, struct err *why)
 {
-        switch (f->state) {
+        enum follow_state state = f->state;
+        switch (state) {
         case FOLLOW_FOLDING:
                 if (link_is_up(f->link))
                         return true;

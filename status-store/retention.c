@@ -26,11 +26,13 @@ enum statement {
         STATEMENT_COUNT,
 };
 
+static const char page_sql[] =
+        "SELECT seq, created, finished_at, type FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+        " created < ?3 AND (created, seq) > (?4, ?5) ORDER BY created, seq LIMIT ?6";
+
 static const char *const statement_sql[STATEMENT_COUNT] = {
         [NEXT_TENANT] = "SELECT min(tenant) FROM counts WHERE tenant > ?1",
-        [PAGE] = "SELECT seq, created, finished_at, type FROM jobs WHERE tenant = ?1 AND"
-                 " state = ?2 AND created < ?3 AND (created, seq) > (?4, ?5)"
-                 " ORDER BY created, seq LIMIT ?6",
+        [PAGE] = page_sql,
         [DELETE_JOB] = "DELETE FROM jobs WHERE seq = ?1",
         [DELETE_BODY] = "DELETE FROM bodies WHERE seq = ?1",
         [DELETE_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1",

@@ -9,19 +9,23 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
+struct state_key {
+        int64_t tenant, type, state;
+};
+
 struct state_count {
-        struct {
-                int64_t tenant, type, state;
-        } key;
+        struct state_key key;
         int64_t by;
         UT_hash_handle hh;
 };
 
 /* minute 0 holds the tenant's totals. */
+struct minute_key {
+        int64_t minute, tenant;
+};
+
 struct minute {
-        struct {
-                int64_t minute, tenant;
-        } key;
+        struct minute_key key;
         int64_t count[TALLY_COUNT];
         struct histogram times[TALLY_TIMES];
         UT_hash_handle hh;
@@ -98,30 +102,40 @@ void tally_clear(struct tally *t)
         }
 }
 
-void tally_state(struct tally *t, int64_t tenant, int64_t type, int state, int by)
+static struct state_count *find_state(struct tally *t, const struct state_key *key)
 {
-        struct state_count probe = {.key = {tenant, type, state}}, *found = NULL;
-        HASH_FIND(hh, t->states, &probe.key, sizeof(probe.key), found);
+        struct state_count *found = NULL;
+        HASH_FIND(hh, t->states, key, sizeof(*key), found);
         if (found == NULL) {
                 found = xcalloc(1, sizeof(*found));
-                found->key = probe.key;
+                found->key = *key;
                 HASH_ADD(hh, t->states, key, sizeof(found->key), found);
         }
-        found->by += by;
+        return found;
+}
+
+void tally_state(struct tally *t, int64_t tenant, int64_t type, int state, int by)
+{
+        const struct state_key key = {tenant, type, state};
+        find_state(t, &key)->by += by;
+}
+
+static struct minute *find_minute(struct tally *t, const struct minute_key *key)
+{
+        struct minute *found = NULL;
+        HASH_FIND(hh, t->minutes, key, sizeof(*key), found);
+        if (found == NULL) {
+                found = xcalloc(1, sizeof(*found));
+                found->key = *key;
+                HASH_ADD(hh, t->minutes, key, sizeof(found->key), found);
+        }
+        return found;
 }
 
 static struct minute *tally_minute(struct tally *t, int64_t minute, int64_t tenant)
 {
-        struct minute *found = NULL;
-        int64_t key[2] = {minute, tenant};
-        HASH_FIND(hh, t->minutes, key, sizeof(key), found);
-        if (found == NULL) {
-                found = xcalloc(1, sizeof(*found));
-                found->key.minute = minute;
-                found->key.tenant = tenant;
-                HASH_ADD(hh, t->minutes, key, sizeof(found->key), found);
-        }
-        return found;
+        const struct minute_key key = {minute, tenant};
+        return find_minute(t, &key);
 }
 
 static int64_t minute_of(msec at, msec now)

@@ -18,6 +18,7 @@ static bool is_primary(struct api *a, struct http_request *r)
 {
         if (a->registry != NULL)
                 return true;
+        http_add_header(r, "Retry-After", "1");
         http_problem(r, 503, "this status-store is not the primary: it has no registry");
         return false;
 }
