@@ -10,6 +10,7 @@ static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define AT(field) .offset = offsetof(struct consumer_settings, field)
 
+/* clang-format off */
 static const struct config_key keys[] = {
         AMQP_SETTINGS_KEYS(struct consumer_settings, amqp, "warren-consumer"),
         {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
@@ -42,6 +43,7 @@ static const struct config_key keys[] = {
          .help = "path of warren-launch; empty: beside this program", AT(launch_program)},
         {.name = NULL},
 };
+/* clang-format on */
 
 const struct config_table consumer_config = {
         .program = "consumer",
