@@ -16,7 +16,10 @@ static const unsigned moves[STATE_COUNT] = {
         [STATE_ARRIVED] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
                           TO(STATE_SETTLED),
         [STATE_ASKED] = TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
-        [STATE_HELD] = TO(STATE_WAITING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        /* Once its time has come it is judged afresh, by a clock that may have been set back, and
+         * may have grown old enough to be asked about. */
+        [STATE_HELD] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
+                       TO(STATE_SETTLED),
         [STATE_WAITING] = TO(STATE_RUNNING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
         [STATE_RUNNING] = TO(STATE_STOPPING) | TO(STATE_LEAVING),
         [STATE_STOPPING] = TO(STATE_LEAVING) | TO(STATE_SETTLED),

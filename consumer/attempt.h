@@ -21,6 +21,7 @@
 
 /*   arrived ─► asked ─► held ─► waiting ─► running ─► leaving ─► settled
  *      └─ any of the later ones ─┘  └─ leaving, settled ─┘ └─► stopping
+ * and held may be looked at again: ─► asked, ─► held
  */
 #define ATTEMPT_STATES(X) \
         X(STATE_ARRIVED, "arrived")   /* decoded */ \

@@ -298,6 +298,7 @@ void consumer_destroy(struct consumer **consumer)
         if (c == NULL)
                 return;
         c->draining = true;
+        c->phase = DRAIN_NONE; /* a drain cut short takes no further steps on what ends here */
         if (c->subscriptions != NULL)
                 subscriptions_close(c->subscriptions);
         health_destroy(&c->health);

@@ -177,6 +177,8 @@ void subscriptions_adjust(struct subscriptions *s, msec mono_now)
         struct tenant *t, *after;
 
         HASH_ITER (hh, s->tenants, t, after) {
+                /* While all is full, a queue of which nothing is held any more gets its turn. */
+                apply_to_tenant(s, t);
                 for (int lane = 0; lane < LANE_COUNT; lane++)
                         adjust(s, &t->feeds[lane], mono_now);
                 if (t->deleted && t->attempts == 0)

@@ -196,6 +196,16 @@ bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
         return admitted;
 }
 
+void backlog_return(struct backlog *b, const char *tenant)
+{
+        pthread_mutex_lock(&b->mutex);
+        struct counted *t = find_locked(b, tenant);
+        /* A count that was asked for after the admission has taken it off already. */
+        if (t != NULL && t->admitted > 0)
+                t->admitted--;
+        pthread_mutex_unlock(&b->mutex);
+}
+
 void backlog_forget(struct backlog *b, const char *tenant)
 {
         pthread_mutex_lock(&b->mutex);

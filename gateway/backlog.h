@@ -3,7 +3,7 @@
  * backlog.h: how many jobs of a tenant are pending, so that more can be refused: its queues are
  * counted once a second while it submits. A link of its own: a refused count closes the channel.
  *
- * backlog_admit: any thread; everything else: the loop's.
+ * backlog_admit, backlog_return: any thread; everything else: the loop's.
  */
 #ifndef WARREN_GATEWAY_BACKLOG_H
 #define WARREN_GATEWAY_BACKLOG_H
@@ -22,6 +22,8 @@ void backlog_destroy(struct backlog **b);
 
 /* Counts one more in; false when the tenant has max_pending (RECORD_UNLIMITED: never) already. */
 bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending);
+/* Takes one back that was counted in and never sent. */
+void backlog_return(struct backlog *b, const char *tenant);
 /* A deleted tenant. */
 void backlog_forget(struct backlog *b, const char *tenant);
 

@@ -175,6 +175,7 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
                 return;
         case PUBLISH_NOT:
                 limiter_return(g->limiter, job->tenant);
+                backlog_return(g->backlog, job->tenant);
                 count_refusal(g, e.code == ERR_FULL ? "window" : "broker");
                 http_problem_err(r, &e);
                 return;

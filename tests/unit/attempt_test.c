@@ -44,7 +44,7 @@ static void only_mapped_moves_are_allowed(void **state)
         static const char *const want[STATE_COUNT] = {
                 [STATE_ARRIVED] = "asked held waiting leaving settled ",
                 [STATE_ASKED] = "held waiting leaving settled ",
-                [STATE_HELD] = "waiting leaving settled ",
+                [STATE_HELD] = "asked held waiting leaving settled ",
                 [STATE_WAITING] = "running leaving settled ",
                 [STATE_RUNNING] = "stopping leaving ",
                 [STATE_STOPPING] = "leaving settled ",

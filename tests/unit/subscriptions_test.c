@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * subscriptions_test.c: which queues are subscribed as tenants come, pause and go, and while the
+ * consumer is full; the link is played by this test.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/memory.h"
+#include "consumer/subscriptions.h"
+
+/* Queues subscribed now, and the feed of each. */
+static struct {
+        char queue[64];
+        void *owner;
+} open_now[16];
+static size_t open_count;
+
+struct subscription *__wrap_link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
+                                           void *owner);
+void __wrap_link_unsubscribe(struct subscription **s);
+
+struct subscription *__wrap_link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
+                                           void *owner)
+{
+        (void)l;
+        (void)on;
+        for (size_t i = 0; i < sizeof(open_now) / sizeof(open_now[0]); i++) {
+                if (open_now[i].owner != NULL)
+                        continue;
+                snprintf(open_now[i].queue, sizeof(open_now[i].queue), "%s", s->queue);
+                open_now[i].owner = owner;
+                open_count++;
+                return (struct subscription *)(void *)&open_now[i];
+        }
+        fail();
+        return NULL;
+}
+
+void __wrap_link_unsubscribe(struct subscription **s)
+{
+        memset(*s, 0, sizeof(open_now[0]));
+        *s = NULL;
+        open_count--;
+}
+
+static bool is_open(const char *queue)
+{
+        for (size_t i = 0; i < sizeof(open_now) / sizeof(open_now[0]); i++) {
+                if (open_now[i].owner != NULL && strcmp(open_now[i].queue, queue) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static struct tenant *tell(struct subscriptions *s, const char *name, bool paused, bool deleted)
+{
+        struct tenant_record r = {.weight = 1, .paused = paused, .deleted = deleted};
+
+        snprintf(r.name, sizeof(r.name), "%s", name);
+        return subscriptions_tenant(s, &r);
+}
+
+static void tenants_come_and_go(void **state)
+{
+        struct subscriptions *s = subscriptions_create(NULL, 4, NULL, NULL);
+
+        (void)state;
+        assert_null(tell(s, "gone", false, true));
+        tell(s, "acme", false, false);
+        assert_int_equal(open_count, 0); /* not before it is opened */
+        subscriptions_open(s);
+        assert_int_equal(open_count, LANE_COUNT);
+        assert_true(is_open("jobs.acme.critical"));
+        tell(s, "acme", true, false);
+        assert_int_equal(open_count, 0);
+        struct tenant *t = tell(s, "acme", false, false);
+        assert_int_equal(open_count, LANE_COUNT);
+        t->attempts = 1;
+        tell(s, "acme", false, true);
+        assert_int_equal(open_count, 0);
+        subscriptions_adjust(s, 0); /* kept for its last attempt */
+        assert_ptr_equal(tell(s, "acme", false, false), t);
+        t->attempts = 0;
+        subscriptions_close(s);
+        assert_int_equal(open_count, 0);
+        subscriptions_destroy(&s);
+}
+
+static void a_full_consumer_still_serves_queues_it_holds_nothing_of(void **state)
+{
+        struct subscriptions *s = subscriptions_create(NULL, 4, NULL, NULL);
+
+        (void)state;
+        subscriptions_open(s);
+        struct tenant *big = tell(s, "big", false, false);
+        struct tenant *small = tell(s, "small", false, false);
+        big->feeds[LANE_LOW].held = 3;
+        small->feeds[LANE_HIGH].held = 1;
+        subscriptions_set_full(s, true);
+        assert_int_equal(open_count, 2 * LANE_COUNT - 2);
+        assert_false(is_open("jobs.big.low"));
+        assert_false(is_open("jobs.small.high"));
+
+        /* What fills it runs for hours: who holds nothing is not made to wait for that. */
+        small->feeds[LANE_HIGH].held = 0;
+        subscriptions_adjust(s, 0);
+        assert_true(is_open("jobs.small.high"));
+        assert_false(is_open("jobs.big.low"));
+        subscriptions_set_full(s, false);
+        assert_int_equal(open_count, 2 * LANE_COUNT);
+        subscriptions_destroy(&s);
+        assert_int_equal(open_count, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(tenants_come_and_go),
+                cmocka_unit_test(a_full_consumer_still_serves_queues_it_holds_nothing_of),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
