@@ -153,6 +153,18 @@ static void claim_id(struct job *job, struct bytes claimed)
         job->claimed_id[length] = '\0';
 }
 
+/* When the delay began: at the submission. A timestamp has seconds only, so its second's last
+ * moment is taken: nothing runs early. `now` (0: unknown) is later than any submission, whatever
+ * another's clock says. */
+static msec delay_start(const struct message *m, msec stamped, msec now)
+{
+        msec start = clamped_header(m, "x-submitted-at", stamped > 0 ? stamped + 999 : 0, TIME_MAX);
+
+        if (start == 0 || (now > 0 && now < start))
+                return now;
+        return start;
+}
+
 /* The first seven headers: anybody's. */
 static void read_public_headers(const struct message *m, msec now, struct job *job)
 {
@@ -167,7 +179,7 @@ static void read_public_headers(const struct message *m, msec now, struct job *j
         job->submitted_at = clamped_header(m, "x-submitted-at", stamped, TIME_MAX);
         job->run_at = clamped_header(m, "x-run-at", 0, TIME_MAX);
         if (job->from_outside && job->run_at == 0 && delay > 0)
-                job->run_at = (job->submitted_at > 0 ? job->submitted_at : now) + delay;
+                job->run_at = delay_start(m, stamped, now) + delay;
         job->run_at = clamp(job->run_at, 0, TIME_MAX);
 
         struct bytes trace = message_header_text(m, "traceparent");

@@ -81,7 +81,7 @@ struct job_limits {
 
 /* 0: job is filled and borrows from m. -1: it breaks the contract; e (ERR_INVALID) says what is
  * wrong in words fit for x-error, and job holds what could be read (tenant, claimed_id when there
- * was a message_id, type when valid). `now` turns x-delay into run_at when no timestamp is there.
+ * was a message_id, type when valid). x-delay counts from the submission, at the latest from `now`.
  * The id of a job from a broker-made burial (exchange `dead`, no x-reason) is valid as always.
  * A burial by a service (x-reason) keeps whatever body, type and content type it has: only tenant
  * and id must be there; with reason malformed the payload need not be JSON. A body published by the

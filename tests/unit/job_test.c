@@ -291,8 +291,11 @@ static void a_delay_counts_from_the_submission(void **state)
                 msec want;
         } rows[] = {
                 {0, -1, 0, NOW + 5000},
-                {0, 1700000000, 0, (msec)1700000005000},
+                {0, 1700000000, 0, (msec)1700000005999}, /* not early: the whole second counts */
+                {0, NOW / 1000, 0, NOW + 5000},          /* nor later than from its arrival */
+                {0, NOW / 1000 + 3600, 0, NOW + 5000},   /* a clock ahead of this one */
                 {1600000000123, 1700000000, 0, (msec)1600000005123},
+                {NOW + 60000, -1, 0, NOW + 5000},
                 {0, -1, 1800000000000, (msec)1800000000000},
         };
 
