@@ -51,6 +51,8 @@ static void pass(struct http_request *r, const char *service, const struct http_
         }
         if (reply->retry_after >= 0)
                 http_add_header(r, "Retry-After", "%" PRId64, reply->retry_after / MSEC_SECOND);
+        else if (reply->status == 503 || reply->status == 429)
+                http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
         if (reply->status >= 400)
                 pass_problem(r, reply);
         else if (reply->body.length == 0)

@@ -65,7 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
-        if status in (429, 503):
+        if status in (429, 503) and answer.get("patience", True):
             self.send_header("Retry-After", "7")
         self.end_headers()
         self.wfile.write(data)

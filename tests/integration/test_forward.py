@@ -117,6 +117,9 @@ def test_answers_pass(callers, services):
     services[STATUS].answers[("GET", path)] = (503, dict(problem, status=503))
     answer = callers["acme"].get(f"/api/v1/jobs/{ID}")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
+    services[STATUS].answers[("GET", path)] = (503, dict(problem, status=503, patience=False))
+    answer = callers["acme"].get(f"/api/v1/jobs/{ID}")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     del services[STATUS].answers[("GET", path)]
     services[STATUS].answers[("DELETE", "/internal/v1/tenants/acme")] = (204, None)
     answer = callers["admin"].delete("/api/v1/tenants/acme")
