@@ -14,7 +14,7 @@
 
 static const char digits[] = "0123456789abcdef";
 
-void random_fill(void *out, size_t length)
+static void random_from_kernel(void *out, size_t length)
 {
         char *at = out;
 
@@ -29,6 +29,25 @@ void random_fill(void *out, size_t length)
                 at += got;
                 length -= (size_t)got;
         }
+}
+
+/* A request of a few bytes (a trace id) is served from what its thread drew for many. */
+void random_fill(void *out, size_t length)
+{
+        static _Thread_local unsigned char drawn[512];
+        static _Thread_local size_t left;
+
+        if (length > sizeof(drawn) / 8) {
+                random_from_kernel(out, length);
+                return;
+        }
+        if (left < length) {
+                random_from_kernel(drawn, sizeof(drawn));
+                left = sizeof(drawn);
+        }
+        left -= length;
+        memcpy(out, drawn + left, length);
+        memset(drawn + left, 0, length); /* what was given out is not kept */
 }
 
 /* Randomness is drawn from the kernel for 64 ids at a time. */
