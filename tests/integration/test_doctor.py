@@ -87,6 +87,12 @@ def test_all_is_well(doctor):
     assert states == {"ok"}
 
 
+def test_a_tenant_just_made_is_no_alarm(doctor):
+    """The management API learns of consumers some seconds late."""
+    assert doctor.cli("tenant", "add", "just-made").returncode == EXIT["done"]
+    assert doctor.look() == {}
+
+
 def test_gateway_away(doctor):
     with away(doctor.warren.gateway):
         found = doctor.look()

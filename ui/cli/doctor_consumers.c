@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor_consumers.c: which queues nobody reads.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/model/lane.h"
+#include "ui/cli/api.h"
+#include "ui/cli/doctor.h"
+#include "ui/cli/tenant_names.h"
+#include "ui/cli/view.h"
+
+/* The management plugin gathers who consumes every 5 s (collect_statistics_interval): a consumer
+ * that is not seen is looked for again until it must have been. */
+static const msec patience = 6500;
+enum { PAUSE_MS = 500, NAMES_SHOWN = 10 };
+
+/* The vhost's queues, and which of them have a consumer. */
+struct queue_entry {
+        char *name;
+        bool consumed;
+        UT_hash_handle hh;
+};
+
+/* Queues of one kind that nobody reads. */
+struct idle {
+        struct buffer names; /* the first few */
+        unsigned count;
+};
+
+struct reading {
+        struct idle jobs, events, archive;
+};
+
+static void reading_fini(struct reading *r)
+{
+        buffer_fini(&r->jobs.names);
+        buffer_fini(&r->events.names);
+        buffer_fini(&r->archive.names);
+}
+
+static struct queue_entry *find_queue(struct queue_entry *queues, const char *name)
+{
+        struct queue_entry *entry = NULL;
+
+        HASH_FIND_STR(queues, name, entry);
+        return entry;
+}
+
+static void forget_queues(struct queue_entry **queues)
+{
+        struct queue_entry *entry, *next;
+
+        HASH_ITER (hh, *queues, entry, next) {
+                HASH_DEL(*queues, entry);
+                free(entry->name);
+                free(entry);
+        }
+}
+
+static void add_queue(struct queue_entry **queues, struct scan_value queue)
+{
+        AUTO_BUFFER name = {0};
+
+        if (!view_add(queue, "name", &name) || find_queue(*queues, name.data) != NULL)
+                return;
+        struct queue_entry *entry = xcalloc(1, sizeof(*entry));
+        entry->name = buffer_take(&name);
+        HASH_ADD_KEYPTR(hh, *queues, entry->name, strlen(entry->name), entry);
+}
+
+static int list_queues(const struct visit *v, struct queue_entry **queues, struct err *e)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+        struct scan_item item;
+
+        buffer_add_text(&path, "/api/queues");
+        api_segment(&path, v->vhost);
+        buffer_add_text(&path, "?columns=name");
+        if (visit_ask(v, path.data, &reply, e) < 0)
+                return -1;
+        for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);)
+                add_queue(queues, item.value);
+        return 0;
+}
+
+static int list_consumers(const struct visit *v, struct queue_entry *queues, struct err *e)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+        struct scan_item item;
+
+        buffer_add_text(&path, "/api/consumers");
+        api_segment(&path, v->vhost);
+        if (visit_ask(v, path.data, &reply, e) < 0)
+                return -1;
+        for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);) {
+                AUTO_BUFFER name = {0};
+                bool named = view_add(item.value, "queue.name", &name);
+                struct queue_entry *entry = named ? find_queue(queues, name.data) : NULL;
+                if (entry != NULL)
+                        entry->consumed = true;
+        }
+        return 0;
+}
+
+/* A queue that is not there is the topology's matter. */
+static void add_if_idle(struct queue_entry *queues, const char *name, struct idle *idle)
+{
+        const struct queue_entry *entry = find_queue(queues, name);
+
+        if (entry == NULL || entry->consumed)
+                return;
+        if (idle->count++ < NAMES_SHOWN)
+                buffer_printf(&idle->names, "%s%s", idle->count == 1 ? "" : ", ", name);
+}
+
+static void read_tenant(const char *tenant, struct queue_entry *queues, struct idle *idle)
+{
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+                AUTO_FREE char *name = xasprintf("jobs.%s.%s", tenant, lane_name((enum lane)lane));
+                add_if_idle(queues, name, idle);
+        }
+}
+
+static void read_queues(const struct visit *v, struct queue_entry *queues, struct reading *r)
+{
+        const char *const *t = v->tenants == NULL ? NULL : tenant_names_list(v->tenants);
+
+        for (; t != NULL && *t != NULL; t++) {
+                if (!tenant_names_is_paused(v->tenants, *t))
+                        read_tenant(*t, queues, &r->jobs);
+        }
+        add_if_idle(queues, "events", &r->events);
+        add_if_idle(queues, "dead", &r->archive);
+        add_if_idle(queues, "unroutable", &r->archive);
+}
+
+static int read_once(const struct visit *v, struct reading *r, struct err *e)
+{
+        struct queue_entry *queues = NULL;
+
+        int failed = list_queues(v, &queues, e);
+        if (failed == 0)
+                failed = list_consumers(v, queues, e);
+        if (failed == 0)
+                read_queues(v, queues, r);
+        forget_queues(&queues);
+        return failed;
+}
+
+static int read_patiently(const struct visit *v, struct reading *r, struct err *e)
+{
+        msec end = clock_mono() + patience;
+
+        for (;;) {
+                if (read_once(v, r, e) < 0)
+                        return -1;
+                bool idle = r->jobs.count > 0 || r->events.count > 0 || r->archive.count > 0;
+                if (!idle || clock_mono() >= end)
+                        return 0;
+                reading_fini(r);
+                *r = (struct reading){0};
+                poll(NULL, 0, PAUSE_MS);
+        }
+}
+
+static void tell(const struct visit *v, const char *check, const struct idle *idle,
+                 const char *remedy)
+{
+        AUTO_BUFFER problem = {0};
+
+        if (idle->count == 0) {
+                diagnosis_add(v->d, check, HEALTH_OK, NULL, NULL);
+                return;
+        }
+        buffer_printf(&problem, "nobody consumes %s", idle->names.data);
+        if (idle->count > NAMES_SHOWN)
+                buffer_printf(&problem, " and %u more", idle->count - NAMES_SHOWN);
+        diagnosis_add(v->d, check, HEALTH_WRONG, problem.data, remedy);
+}
+
+void doctor_check_consumers(const struct visit *v)
+{
+        struct err e = {0};
+        struct reading r __attribute__((cleanup(reading_fini))) = {0};
+
+        if (read_patiently(v, &r, &e) < 0) {
+                diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, e.text, NULL);
+                return;
+        }
+        if (v->tenants == NULL)
+                diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN,
+                              "which tenants there are could not be read",
+                              "set WARREN_ADMIN_KEY to an admin key");
+        else
+                tell(v, "consumers", &r.jobs, "start warren-consumer, or see its log");
+        tell(v, "status-store reads", &r.events, "start warren-status-store, or see its log");
+        tell(v, "dlx-monitor reads", &r.archive, "start warren-dlx-monitor, or see its log");
+}
