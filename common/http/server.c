@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -24,12 +25,15 @@
 
 #define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
 
+enum { DRAIN_STEP_US = 2000 };
+
 struct http_server {
         struct http_server_config config;
         struct mg_context *context;
         struct watch *watch;
         uint16_t port;
-        atomic_bool closing; /* answers end their connections */
+        atomic_bool closing; /* nothing new is let in */
+        atomic_int handling; /* requests that were let in and are not answered yet */
         /* guarded by date_mutex */
         pthread_mutex_t date_mutex;
         time_t date_at;
@@ -110,15 +114,29 @@ static void serve(struct http_request *r)
         r->match.route->handle(c->owner, r);
 }
 
+/* Once it is told to stop civetweb writes nothing any more, so who was let in is answered first. */
+static bool let_in(struct http_request *r)
+{
+        atomic_fetch_add(&r->server->handling, 1);
+        if (!atomic_load(&r->server->closing))
+                return true;
+        r->broken = true;
+        http_add_header(r, "Retry-After", "1");
+        http_problem(r, 503, "this server is stopping");
+        return false;
+}
+
 static int on_request(struct mg_connection *connection)
 {
         struct http_request r = {0};
 
         begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
         trace_continue(mg_get_header(connection, "traceparent"), r.traceparent);
-        serve(&r);
+        if (let_in(&r))
+                serve(&r);
         int status = r.status;
         end(&r);
+        atomic_fetch_sub(&r.server->handling, 1);
         return status != 0 ? status : 500;
 }
 
@@ -254,6 +272,8 @@ void http_server_destroy(struct http_server **s)
         if (*s == NULL)
                 return;
         atomic_store(&(*s)->closing, true);
+        while (atomic_load(&(*s)->handling) > 0)
+                usleep(DRAIN_STEP_US);
         if ((*s)->context != NULL)
                 mg_stop((*s)->context);
         watch_destroy(&(*s)->watch);

@@ -49,7 +49,7 @@ struct http_server_config {
 /* Routes and owner must outlive the server. Listens when it returns. */
 struct http_server *http_server_create(const struct http_server_config *c,
                                        struct err *e) MUST_CHECK;
-/* Stops listening, waits for running handlers. */
+/* Lets nothing in any more (503), waits until who was let in is answered, closes the port. */
 void http_server_destroy(struct http_server **s);
 uint16_t http_server_port(const struct http_server *s);
 
