@@ -112,7 +112,8 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
                 (void)snprintf(trace, sizeof(trace), "%.32s", row->traceparent + 3);
         buffer_printf(out, "\"id\":\"%s\",\"tenant\":\"%s\"", row->id, row->tenant);
         add_text(out, "type", row->type);
-        add_text(out, "priority", priority_name(row->priority));
+        /* A job message that never reached the stream leaves these unknown. */
+        add_text(out, "priority", row->facts.run != 0 ? priority_name(row->priority) : "");
         add_text(out, "status", status_name(row->status));
         add_payload(out, payload);
         add_result(out, ended ? buffer_bytes(&row->result) : (struct bytes){0});
@@ -121,7 +122,10 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         add_text(out, "reason", ended ? reason_word(row->reason) : "");
         add_int(out, "run", row->winner.run);
         add_int(out, "attempt", row->winner.attempt);
-        add_int(out, "max_retries", row->max_retries);
+        if (row->facts.run != 0)
+                add_int(out, "max_retries", row->max_retries);
+        else
+                buffer_add_text(out, ",\"max_retries\":null");
         if (row->timeout > 0)
                 add_int(out, "timeout_ms", row->timeout);
         add_progress(out, row);

@@ -334,6 +334,46 @@ int registry_told_key(struct registry *r, const char *id, int64_t v, struct err 
         return mark(r, "UPDATE keys SET told = 1 WHERE id = ?1 AND v = ?2", id, v, e);
 }
 
+/* Runs it with name and v; 1 when it changed a row. */
+static int raise(struct registry *r, const char *sql, const char *name, int64_t v, struct err *e)
+{
+        AUTO_STATEMENT *s = db_prepare(r->db, sql, e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, name);
+        db_bind_int(s, 2, v);
+        if (db_run(s, e) != 0)
+                return -1;
+        return sqlite3_changes(r->db) > 0 ? 1 : 0;
+}
+
+int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        int raised = raise(r, "UPDATE tenants SET v = ?2 + 1, told = 0 WHERE name = ?1 AND v < ?2",
+                           name, v, e);
+        int noted = raise(r,
+                          "INSERT INTO versions(name, v) SELECT ?1, ?2 WHERE NOT EXISTS"
+                          " (SELECT 1 FROM tenants WHERE name = ?1) ON CONFLICT(name) DO UPDATE"
+                          " SET v = excluded.v WHERE excluded.v > v",
+                          name, v, e);
+        if (raised < 0 || noted < 0)
+                return -1;
+        return raised + noted > 0 && work_commit(&w, e) != 0 ? -1 : raised;
+}
+
+int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        int raised =
+                raise(r, "UPDATE keys SET v = ?2 + 1, told = 0 WHERE id = ?1 AND v < ?2", id, v, e);
+        return raised == 1 && work_commit(&w, e) != 0 ? -1 : raised;
+}
+
 int registry_tell_again(struct registry *r, struct err *e)
 {
         AUTO_WORK w = {.registry = r};

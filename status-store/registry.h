@@ -69,6 +69,11 @@ int registry_each_key(struct registry *r, enum which which, const char *tenant, 
 /* The record of version v has been published. */
 int registry_told_tenant(struct registry *r, const char *name, int64_t v, struct err *e) MUST_CHECK;
 int registry_told_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
+/* `control` holds version v: ours, if it is older, goes above it and is told again; a name that is
+ * not here will begin above it. So a registry brought back from a backup is heard. 1: it was
+ * raised; 0. */
+int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e) MUST_CHECK;
+int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
 /* Everything is to be published again. */
 int registry_tell_again(struct registry *r, struct err *e) MUST_CHECK;
 

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/clients/control.h"
 #include "common/http/health.h"
 #include "status-store/admin_key.h"
 #include "status-store/api.h"
@@ -26,6 +27,7 @@ struct status_store {
         struct registry *registry;
         struct http_client *management;
         struct provisioning *provisioning;
+        struct control *control;
         struct metrics *metrics;
         struct gauges *gauges;
         struct api api;
@@ -45,7 +47,37 @@ static bool is_ready(void *owner, struct err *why)
         const struct status_store *s = owner;
         if (s->provisioning != NULL && provisioning_check(s->provisioning, why) != 0)
                 return false;
+        if (s->control != NULL && !control_is_ready(s->control)) {
+                (void)err_set(why, ERR_UNAVAILABLE, "stream control has not been read yet");
+                return false;
+        }
         return follower_is_ready(s->follower, why);
+}
+
+/* What others have been told must not be above what the registry says. */
+static void told(struct status_store *s, int raised, const char *name, const struct err *why)
+{
+        if (raised < 0)
+                LOG_WARN("registry not compared with control", log_err(why));
+        if (raised <= 0)
+                return;
+        LOG_WARN("the registry is older than what control says; it is told again",
+                 log_text("record", name));
+        provisioning_wake(s->provisioning);
+}
+
+static void on_tenant_record(void *owner, const struct tenant_record *t)
+{
+        struct status_store *s = owner;
+        struct err why = {0};
+        told(s, registry_seen_tenant(s->registry, t->name, t->v, &why), t->name, &why);
+}
+
+static void on_key_record(void *owner, const struct key_record *k)
+{
+        struct status_store *s = owner;
+        struct err why = {0};
+        told(s, registry_seen_key(s->registry, k->id, k->v, &why), k->id, &why);
 }
 
 static struct link_config link_of(const struct settings *s, const char *name)
@@ -108,6 +140,17 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
         return s->provisioning != NULL ? 0 : -1;
 }
 
+static int follow_control(struct status_store *s, const struct settings *c, struct err *e)
+{
+        static const struct control_events events = {.tenant = on_tenant_record,
+                                                     .key = on_key_record};
+        if (s->registry == NULL)
+                return 0;
+        const struct link_config link = link_of(c, "status-store control");
+        s->control = control_create(&link, &events, s, service_loop(s->service), e);
+        return s->control != NULL ? 0 : -1;
+}
+
 static void answered(void *owner, const struct http_route *route, int status, int64_t us)
 {
         struct api *a = owner;
@@ -150,7 +193,8 @@ struct status_store *status_store_create(const struct settings *c, struct servic
 {
         AUTO(status_store) s = xcalloc(1, sizeof(*s));
         s->service = service;
-        if (open_projection(s, c, e) != 0 || open_registry(s, c, e) != 0)
+        if (open_projection(s, c, e) != 0 || open_registry(s, c, e) != 0 ||
+            follow_control(s, c, e) != 0)
                 return NULL;
         const struct follower_config follow = {.link = link_of(c, "status-store follow"),
                                                .projection = s->projection,
@@ -170,6 +214,7 @@ void status_store_drain(struct status_store *s)
         waiters_close(s->waiting);
         waiters_close(s->young);
         http_server_destroy(&s->server);
+        control_destroy(&s->control);
         provisioning_destroy(&s->provisioning);
         follower_destroy(&s->follower);
         health_destroy(&s->health);
@@ -184,6 +229,7 @@ void status_store_destroy(struct status_store **store)
                 return;
         http_server_destroy(&s->server);
         health_destroy(&s->health);
+        control_destroy(&s->control);
         provisioning_destroy(&s->provisioning);
         follower_destroy(&s->follower);
         http_client_destroy(&s->management);

@@ -233,6 +233,33 @@ static void a_name_is_used_again_with_a_higher_version(void **state)
         assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
 }
 
+static void an_old_registry_goes_above_what_was_told(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct tenant t = tenant_named("acme");
+        struct tenant lost = tenant_named("lost");
+        struct key key;
+        struct err e = {0};
+        char text[KEY_TEXT_SIZE];
+        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
+        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0);
+        assert_int_equal(registry_told_key(r, key.record.id, 1, &e), 0);
+        assert_int_equal(registry_seen_tenant(r, "acme", 1, &e), 0); /* our own record */
+        assert_int_equal(registry_seen_key(r, key.record.id, 1, &e), 0);
+        assert_int_equal(untold(r), 0);
+        assert_int_equal(registry_seen_tenant(r, "acme", 7, &e), 1);
+        assert_int_equal(registry_seen_key(r, key.record.id, 3, &e), 1);
+        assert_int_equal(registry_seen_key(r, "unknown", 3, &e), 0);
+        assert_int_equal(untold(r), 2);
+        assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
+        assert_int_equal(t.record.v, 8);
+        assert_int_equal(registry_seen_tenant(r, "lost", 5, &e), 0);
+        assert_int_equal(registry_seen_tenant(r, "lost", 4, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &lost, &e), 0);
+        assert_int_equal(lost.record.v, 6);
+}
+
 static void keys_live_with_their_tenant(void **state)
 {
         struct registry *r = ((struct fixture *)*state)->registry;
@@ -314,6 +341,7 @@ int main(void)
                 WITH_REGISTRY(a_tenant_lives),
                 WITH_REGISTRY(a_name_is_used_again_with_a_higher_version),
                 WITH_REGISTRY(keys_live_with_their_tenant),
+                WITH_REGISTRY(an_old_registry_goes_above_what_was_told),
                 WITH_REGISTRY(the_first_admin_key_is_written_once),
                 WITH_REGISTRY(a_backup_holds_everything),
         };
