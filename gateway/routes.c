@@ -55,7 +55,6 @@ static const struct http_route table[] = {
         {"GET", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0},
         {"PATCH", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
         {"DELETE", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"GET", "/api/v1/tenants/{t}/keys", forward_to_status_store, SCOPE_ADMIN, 0},
         {"POST", "/api/v1/tenants/{t}/keys", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
         {"DELETE", "/api/v1/tenants/{t}/keys/{key}", forward_to_status_store, SCOPE_ADMIN, 0},
         {"GET", "/healthz", alive, 0, 0},

@@ -253,7 +253,8 @@ int submission_parse(struct bytes body, const struct submission_rules *rules, st
         struct scan_item item;
 
         set_defaults(job, rules);
-        if (scan_check(body, SCAN_DEPTH_MAX, &why->fault) < 0) {
+        /* The object around the payload is one level more. */
+        if (scan_check(body, SCAN_DEPTH_MAX + 1, &why->fault) < 0) {
                 why->status = 400;
                 return -1;
         }

@@ -217,7 +217,7 @@ static void test_depth(void **state)
         (void)state;
         static const struct {
                 int depth, want;
-        } cases[] = {{63, 0}, {64, 400}, {10000, 400}};
+        } cases[] = {{64, 0}, {65, 400}, {10000, 400}};
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 AUTO_BUFFER body = {0};
