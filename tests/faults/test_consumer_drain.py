@@ -2,6 +2,7 @@
 """SIGTERM to a consumer under load: it exits 0 with no child left, and what was submitted has ended
 or is still queued, each once."""
 import json
+import signal
 
 from harness.events import Events
 from harness.publish import publish
@@ -85,3 +86,28 @@ def test_held_and_waiting_jobs_are_given_back(make_warren):
     warren.consumer.settings["drain"] = "0s"
     warren.consumer.start()
     assert warren.api.wait(first, "running")["attempt"] == 1
+
+
+def test_a_second_signal_ends_it_at_once(make_warren):
+    """In the middle of a drain, with jobs running and outcomes unconfirmed: an exit status, no
+    crash, and every job ends after the next start."""
+    warren = make_warren(settings={"consumer": {"drain": "0s"}})
+    tenant = warren.tenant("acme", amqp_login=True)
+    for round in range(3):
+        with tenant.pika() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            ids = [publish(channel, "acme", "sleep", {"ms": 1500}, lane="critical")
+                   for _ in range(2)]
+            ids += [publish(channel, "acme", "noop") for _ in range(1500)]
+        until(lambda: warren.consumer.metrics().sum("warren_jobs_processed_total") > 50, 60,
+              "a start")
+        warren.consumer.signal(signal.SIGTERM)
+        status = warren.consumer.stop()
+        assert status in (0, 1), warren.consumer.log()[-3000:]
+        warren.consumer.start()
+        events = Events(warren)
+        events.until(lambda: len(events.ended(ids)) == len(ids), 120, "all of them")
+        events.close()
+        print(f"round {round}: exit status {status}")
+    assert "second signal" in warren.consumer.log(), "no signal came in the middle of a drain"
