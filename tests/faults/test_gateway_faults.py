@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults while jobs are being submitted over HTTP: whoever was told 202 has his job run to its one
+end, whoever was told "unknown" has it or not, and everybody finds back by himself."""
+import collections
+import threading
+
+import pytest
+import requests
+
+from harness.api import Api
+from harness.events import Events
+from harness.until import until
+
+CLIENTS = 16
+
+
+class Load:
+    """Clients that submit without pause until told to stop; every answer is kept."""
+
+    def __init__(self, warren, api=None, clients=CLIENTS):
+        self.warren = warren
+        self.key = (api or warren.api).key
+        self.accepted, self.unknown = [], []
+        self.codes = collections.Counter()
+        self.wrong = []
+        self.no_answer = 0
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._submit) for _ in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def _submit(self):
+        api = Api(self.warren.url, self.key)
+        while not self.stopping.is_set():
+            try:
+                self._take(api.request("POST", "/jobs", json={"type": "noop", "payload": [1]}))
+            except requests.ConnectionError:
+                self.no_answer += 1
+                self.stopping.wait(0.02)
+
+    def _take(self, answer):
+        self.codes[answer.status_code] += 1
+        body = answer.json()
+        if answer.status_code == 202:
+            self.accepted.append(body["id"])
+        elif answer.status_code != 503 or int(answer.headers["Retry-After"]) < 1:
+            self.wrong.append(answer.text)
+        elif body.get("accepted") == "unknown":
+            self.unknown.append(body["id"])
+        else:
+            self.stopping.wait(0.02)
+
+    def until(self, count):
+        until(lambda: len(self.accepted) >= count, 60, f"{count} accepted")
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(timeout=120)
+            assert not thread.is_alive()
+        assert not self.wrong, self.wrong[:3]
+        return self
+
+
+def check_ends(warren, load, what):
+    """Each 202 ended exactly once; what was unknown ended too, or does not show."""
+    events = Events(warren)
+    events.until(lambda: len(events.ended(load.accepted)) == len(load.accepted), 120,
+                 "every accepted job ended")
+    rows = {}
+
+    def settled():
+        rows.update({job["id"]: job["status"] for job in warren.api.list_all(type="noop", limit=500)})
+        return (set(load.accepted) <= rows.keys() and
+                all(status == "completed" for status in rows.values()))
+
+    until(settled, 120, "every job that shows is completed", every=0.5)
+    starts = events.count("started", set(load.accepted))
+    again = sum(1 for id in load.accepted if starts[id] > 1)
+    kept = sum(1 for id in load.unknown if id in rows)
+    events.close()
+    assert len(set(load.accepted)) == len(load.accepted)
+    assert rows.keys() <= set(load.accepted) | set(load.unknown)
+    print(f"{what}: accepted {len(load.accepted)}, lost 0, run more than once {again}; "
+          f"unknown {len(load.unknown)}, of these kept {kept}; answers {dict(load.codes)}")
+
+
+def queues_are_on_disk(broker):
+    """RabbitMQ 3.10 writes the names of its quorum queues to disk every half second, unasked. One
+    that is younger when the broker is killed comes back without a leader, and stays so."""
+    tables = broker.folder.glob("mnesia/*/quorum/*/names.dets")
+    return any(b"jobs.acme.long" in table.read_bytes() for table in tables)
+
+
+@pytest.fixture()
+def faulty(faulty_warren):
+    """With its tenant made while all is well."""
+    assert faulty_warren.api.run("noop")["status"] == "completed"
+    until(lambda: queues_are_on_disk(faulty_warren.broker), 30, "the tenant's queues on disk")
+    return faulty_warren
+
+
+def test_broker_killed_while_publishing(faulty):
+    load = Load(faulty)
+    load.until(300)
+    faulty.broker.kill()
+    until(lambda: load.unknown, 30, "a publish was not confirmed when the broker died")
+    until(lambda: load.codes[503] > len(load.unknown), 30, "refused while it is away")
+    assert not faulty.gateway.is_ready()
+    faulty.broker.start()
+    before = len(load.accepted)
+    load.until(before + 300)
+    load.stop()
+    load.accepted += known_before(faulty, load)
+    check_ends(faulty, load, "broker kill -9")
+
+
+def known_before(warren, load):
+    """The jobs of the fixture, which the load did not submit."""
+    ours = set(load.accepted) | set(load.unknown)
+    first = min(load.accepted)
+    return [job["id"] for job in warren.api.list_all(type="noop", limit=500)
+            if job["id"] < first and job["id"] not in ours]
+
+
+def test_broker_stopped_for_a_while(faulty):
+    """503 with Retry-After meanwhile (checked on every answer), then all goes on."""
+    faulty.broker.stop()
+    load = Load(faulty, clients=2)
+    until(lambda: load.codes[503] >= 200, 60, "refused for a while")
+    assert load.codes[202] == 0
+    assert faulty.gateway.is_running()
+    faulty.broker.start()
+    load.until(50)
+    load.stop()
+    load.accepted += known_before(faulty, load)
+    check_ends(faulty, load, "broker stopped")
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_gateway_ends_under_load(fresh_warren, how):
+    """SIGTERM: nobody is left without an answer for a job that was kept; SIGKILL: no 202 is lost."""
+    warren = fresh_warren
+    warren.tenant()
+    load = Load(warren)
+    load.until(300)
+    assert warren.gateway.metrics()["warren_publish_in_flight"] >= 0
+    getattr(warren.gateway, how)()
+    warren.gateway.start()
+    before = len(load.accepted)
+    load.until(before + 100)
+    load.stop()
+    if how == "stop":
+        assert not load.unknown and load.codes.keys() <= {202, 503}
+    else:
+        # Killed between the confirm and the answer: kept, and the client does not know the id.
+        load.unknown += [job["id"] for job in warren.api.list_all(type="noop", limit=500)
+                         if job["id"] not in set(load.accepted)]
+        assert len(load.unknown) <= CLIENTS
+    check_ends(warren, load, f"gateway {how}")
+
+
+def test_status_store_away(fresh_warren):
+    """Submitting and running need no status-store; reading says 503 until it is back."""
+    warren = fresh_warren
+    warren.tenant()
+    warren.status_store.kill()
+    load = Load(warren)
+    load.until(300)
+    load.stop()
+    assert not load.unknown and load.codes.keys() == {202}
+    answer = warren.api.request("GET", f"/jobs/{load.accepted[0]}")
+    assert (answer.status_code, int(answer.headers["Retry-After"]) >= 1) == (503, True)
+    warren.status_store.start()
+    check_ends(warren, load, "status-store kill -9")
