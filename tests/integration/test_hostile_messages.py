@@ -7,6 +7,7 @@ import pytest
 
 from harness.events import Events
 from harness.publish import job_properties, publish
+from harness.until import until
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,6 @@ def test_a_malformed_message_touches_no_other_job(warren, outside, events):
 def test_its_letter_is_kept(warren, outside, events):
     send(outside, b"\x00\x01letter", job_properties("echo"))
     buried = burial_of(events, b"\x00\x01letter")
-    from harness.until import until
     letters = until(lambda: warren.api.letters(job=buried.message_id), 30, "the letter")
     assert letters[0]["reason"] == "malformed"
     assert letters[0]["claimed_id"] == buried.headers["x-claimed-id"]
@@ -161,7 +161,6 @@ def test_an_unknown_type_is_buried_as_its_own(warren, outside):
 
 def test_a_key_that_is_no_lane_is_archived(warren, outside):
     id = publish(outside, "acme", "echo", "lost?", lane="urgent")
-    from harness.until import until
     letter = until(lambda: warren.admin.letters(job=id), 30, "the letter")[0]
     assert (letter["reason"], letter["source"]) == ("unroutable", "unroutable")
 
@@ -184,7 +183,6 @@ def test_upper_case_ids_are_the_same(warren, outside):
 
 def test_nothing_is_left_and_the_consumer_lives(warren, outside):
     """After all of the above; also a flood of rubbish does not keep honest jobs away."""
-    from harness.until import until
     rubbish = [uuid.uuid4().hex.encode() for _ in range(300)]
     before = warren.consumer.metrics().sum("warren_jobs_failed_total", reason="malformed")
     for body in rubbish:

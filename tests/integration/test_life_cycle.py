@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a job, submitted over HTTP and again published by an independent AMQP client."""
+import json
+import signal
 import time
 
+import pika
 import pytest
+import requests
 
 from harness.events import Events
 from harness.publish import publish
+from harness.until import until
+from harness.warren import default_handlers
 
 
 class Http:
@@ -139,7 +145,6 @@ def test_a_result_is_any_json(warren, door):
 
 def gated_handlers(warren_folder):
     """`gate` runs until the file `open` is there."""
-    from harness.warren import default_handlers
     handlers = default_handlers()
     script = f"while [ ! -e {warren_folder}/open ]; do sleep 0.02; done; echo true"
     handlers["types"]["gate"] = {"exec": ["/bin/sh", "-c", script]}
@@ -162,7 +167,6 @@ def held(warren):
 
 
 def wait_held(warren, count):
-    from harness.until import until
     until(lambda: held(warren) == count, 30, f"{count} deliveries held")
 
 
@@ -200,9 +204,6 @@ def test_tenants_take_turns(gated):
 
 def put_record(warren, record):
     """A control record, as the primary status-store would publish it."""
-    import json
-
-    import pika
     with warren.pika("warren-provision") as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -210,28 +211,43 @@ def put_record(warren, record):
             user_id="warren-provision", delivery_mode=2, content_type="application/json"))
 
 
-def tenant_record(name, version, **changes):
-    return {"record": "tenant", "key": name, "v": version, "rate": None, "burst": 10,
-            "max_running": None, "slots_version": 0, "max_pending": None, "weight": 1,
-            "paused": False, "deleted": False, **changes}
+def at_primary(warren, path):
+    """A change of a tenant, asked of its owner."""
+    token = (warren.folder / "internal.token").read_text(encoding="utf-8").strip()
+    answer = requests.post(f"http://127.0.0.1:{warren.status_store.port}/internal/v1{path}",
+                           headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert answer.ok, answer.text
 
 
 def test_a_paused_tenant_waits(gated):
-    from harness.until import until
     gated.tenant("sleepy")
-    put_record(gated, tenant_record("sleepy", 1000, paused=True))
+    at_primary(gated, "/tenants/sleepy/pause?tenant=*")
     until(lambda: gated.broker.queues(gated.vhost)["jobs.sleepy.medium"].get("consumers") == 0, 30,
           "unsubscribed", every=0.2)
     id = gated.tenant("sleepy").api.submit("noop")["id"]
     assert gated.api.wait(gated.api.submit("noop")["id"])["status"] == "completed"
     assert gated.depth("jobs.sleepy.medium") == 1
     assert gated.tenant("sleepy").api.wait(id, "pending")["attempt"] <= 1
-    put_record(gated, tenant_record("sleepy", 1001))
+    at_primary(gated, "/tenants/sleepy/resume?tenant=*")
     assert gated.tenant("sleepy").api.wait(id)["status"] == "completed"
 
 
+def test_a_deleted_tenant_is_left_alone(warren):
+    """Its queues lose their consumers, and nobody else's."""
+    assert warren.tenant("brief").api.run("noop")["status"] == "completed"
+
+    def consumers(tenant):
+        row = warren.broker.queues(warren.vhost).get(f"jobs.{tenant}.medium", {})
+        return row.get("consumers")
+
+    until(lambda: consumers("brief") == 1, 30, "subscribed", every=0.2)
+    assert warren.admin.request("DELETE", "/tenants/brief").status_code == 204
+    until(lambda: not consumers("brief"), 30, "unsubscribed", every=0.2)
+    assert warren.api.run("noop")["status"] == "completed"
+    assert warren.consumer.is_ready()
+
+
 def test_a_paused_type_hops(gated):
-    from harness.until import until
     put_record(gated, {"record": "pause", "key": "type:echo", "v": 1, "paused": True})
     ids = []
 
@@ -261,9 +277,6 @@ def test_a_type_at_its_own_limit_does_not_block_others(make_warren):
 
 
 def test_handlers_are_read_again(gated):
-    import signal
-
-    from harness.until import until
     handlers = gated_handlers(gated.folder)
     handlers["types"]["echo2"] = {"plugin": "basic", "handler": "echo"}
     del handlers["types"]["echo"]
@@ -291,7 +304,6 @@ def test_the_worker_is_told(warren):
 
 
 def test_a_tenants_login_reaches_its_own_exchange_alone(warren):
-    import pika
     tenant = warren.tenant("acme", amqp_login=True)
     warren.tenant("other")
     refused = ["jobs.other", "due", "dead", "events", "control", "marks", "delay.1s", "unroutable",

@@ -10,6 +10,7 @@ import pytest
 
 from harness.events import Events
 from harness.until import until
+from harness.warren import default_handlers
 
 
 def publish_again(warren, id, type="echo", payload=None, **headers):
@@ -78,7 +79,6 @@ def test_what_was_finished_elsewhere_is_asked_about(fresh_warren):
 def test_a_retry_that_is_known_supersedes(fresh_warren):
     """The first attempt comes again while the second waits for its time."""
     handlers = {"retry": {"base": "20s", "factor": 1, "cap": "20s", "jitter": 0}}
-    from harness.warren import default_handlers
     changed = default_handlers()
     changed["types"]["fail"].update(handlers)
     fresh_warren.write_handlers(changed)
