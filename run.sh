@@ -19,7 +19,9 @@ TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly root var=$root/var bin=$root/build/release/bin
+# Other values are for the tests: another folder, another build.
+var=${WARREN_VAR:-$root/var} build_preset=${WARREN_PRESET:-release}
+readonly root var build_preset bin=$root/build/$build_preset/bin
 readonly programs=(status-store dlx-monitor consumer gateway)
 readonly demo_seconds=60 ready_seconds=60 stop_seconds=40
 
@@ -122,7 +124,7 @@ archive = $var/data/archive.db
 TEXT
         write_config consumer <<TEXT
 health_port = $port_consumer_health
-handlers = $root/build/release/handlers/handlers.json
+handlers = $root/build/$build_preset/handlers/handlers.json
 status_store_url = http://127.0.0.1:$port_status
 TEXT
         write_config gateway <<TEXT
@@ -379,7 +381,11 @@ prepare() {
         flock -n 9 || fail "another run.sh is at work here (./run.sh stop ends it)"
         nothing_runs || fail "it is running already: ./run.sh status, ./run.sh stop"
         install_packages "$var/log/apt.log" "$root/packages.txt"
-        build release "$var/log/build.log" -DBUILD_TESTING=OFF 9>&-
+        if [[ $build_preset == release ]]; then
+                build release "$var/log/build.log" -DBUILD_TESTING=OFF 9>&-
+        else
+                build "$build_preset" "$var/log/build.log" 9>&-
+        fi
 }
 
 # Until one of them ends by itself.
@@ -427,11 +433,15 @@ command_run() {
         watch_programs
 }
 
-case ${1:-} in
-"") command_run no ;;
---detach) command_run yes ;;
-stop) command_stop ;;
-status) command_status ;;
--h | --help | help) usage ;;
-*) usage >&2; exit 2 ;;
-esac
+main() {
+        case ${1:-} in
+        "") command_run no ;;
+        --detach) command_run yes ;;
+        stop) command_stop ;;
+        status) command_status ;;
+        -h | --help | help) usage ;;
+        *) usage >&2; exit 2 ;;
+        esac
+}
+
+main "$@"

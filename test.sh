@@ -14,6 +14,7 @@ Suites, all of them by default, in this order:
   valgrind     unit tests of a plain build under valgrind
   integration  the programs on a real broker, under AddressSanitizer and UBSan
   faults       the same while brokers and programs are killed
+  run          ./run.sh: up, used, stopped, up again
   bench        a short run of the benchmark, which must come to its end
   lint         formatting, cppcheck, clang-tidy, shellcheck
 
@@ -24,7 +25,7 @@ TEXT
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly root logs=$root/build/test
-readonly suites=(unit valgrind integration faults bench lint)
+readonly suites=(unit valgrind integration faults run bench lint)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -87,6 +88,8 @@ suite_valgrind() {
 suite_integration() { need_build asan && run_pytest integration tests/integration; }
 suite_faults() { need_build asan && run_pytest faults tests/faults; }
 
+suite_run() { need_build plain && run_pytest run tests/run; }
+
 suite_bench() {
         need_build plain || return 1
         local status=0
@@ -113,18 +116,22 @@ run_suite() {
         say "$1 took $((SECONDS - started)) s"
 }
 
-case ${1:-} in
--h | --help | help) usage; exit 0 ;;
-esac
-chosen=("$@")
-((${#chosen[@]} > 0)) || chosen=("${suites[@]}")
-for suite in "${chosen[@]}"; do
-        [[ " ${suites[*]} " == *" $suite "* ]] || { usage >&2; exit 2; }
-done
-mkdir -p "$logs"
-install_packages "$logs/apt.log" "$root/packages.txt" "$root/packages-test.txt"
-for suite in "${chosen[@]}"; do
-        run_suite "$suite"
-done
-echo "$passed passed, $failed failed"
-((failed == 0))
+main() {
+        case ${1:-} in
+        -h | --help | help) usage; exit 0 ;;
+        esac
+        chosen=("$@")
+        ((${#chosen[@]} > 0)) || chosen=("${suites[@]}")
+        for suite in "${chosen[@]}"; do
+                [[ " ${suites[*]} " == *" $suite "* ]] || { usage >&2; exit 2; }
+        done
+        mkdir -p "$logs"
+        install_packages "$logs/apt.log" "$root/packages.txt" "$root/packages-test.txt"
+        for suite in "${chosen[@]}"; do
+                run_suite "$suite"
+        done
+        echo "$passed passed, $failed failed"
+        ((failed == 0))
+}
+
+main "$@"

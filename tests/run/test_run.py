@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./run.sh as a user meets it: up with its demo jobs, used, stopped, up again with its data; and
+Ctrl-C."""
+import os
+import pathlib
+import pty
+import signal
+import stat
+import subprocess
+
+import pytest
+import requests
+
+from harness.processes import descendants
+from harness.until import until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WHERE = ["WARREN_URL", "WARREN_API_KEY", "WARREN_ADMIN_KEY", "WARREN_AMQP_URL",
+         "WARREN_ADMIN_AMQP_URL", "WARREN_MANAGEMENT_URL", "WARREN_BIN"]
+
+
+class Run:
+    """./run.sh with a folder of its own instead of var/."""
+
+    def __init__(self, var):
+        self.var = var
+        self.env = dict(os.environ, WARREN_VAR=str(var), WARREN_PRESET="plain")
+
+    def __call__(self, *arguments):
+        return subprocess.run([ROOT / "run.sh", *arguments], env=self.env, text=True, timeout=280,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, check=False)
+
+    def environment(self):
+        """What `. var/env` gives to a shell's children."""
+        shown = subprocess.run(["bash", "-c", '. "$1/env" && env', "-", self.var], check=True,
+                               stdout=subprocess.PIPE, text=True, timeout=30).stdout
+        every = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+        return {name: every[name] for name in WHERE}
+
+    def jobs(self):
+        env = self.environment()
+        answer = requests.get(env["WARREN_URL"] + "/api/v1/jobs", timeout=30,
+                              headers={"Authorization": "Bearer " + env["WARREN_API_KEY"]})
+        assert answer.status_code == 200
+        return {job["id"]: job for job in answer.json()["jobs"]}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    whole = Run(tmp_path_factory.mktemp("run") / "var")
+    yield whole
+    whole("stop")
+
+
+@pytest.fixture(scope="module")
+def up(run):
+    done = run("--detach")
+    assert done.returncode == 0, done.stderr
+    run.output = done.stdout
+    return run
+
+
+def test_demo_jobs_end_as_they_should(up):
+    jobs = list(up.jobs().values())
+    assert sorted(job["status"] for job in jobs) == ["completed"] * 5 + ["dead"]
+    retried = [job for job in jobs if job["attempt"] == 3]
+    assert [job["type"] for job in retried] == ["fail"]
+    for job in jobs:
+        assert job["id"] in up.output
+    assert up.environment()["WARREN_URL"] in up.output
+
+
+def test_status_says_running(up):
+    done = up("status")
+    assert done.returncode == 0
+    assert done.stdout.count("running") == 5
+
+
+def test_a_second_one_is_refused(up):
+    done = up("--detach")
+    assert done.returncode == 1
+    assert "running already" in done.stderr
+    assert up("status").returncode == 0
+
+
+def test_secrets_are_the_owners_alone(up):
+    secrets = [up.var / "env", up.var / "broker/warren-admin.password",
+               *(up.var / "secrets").iterdir()]
+    assert len(secrets) >= 9
+    for path in secrets:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_the_doctor_is_content(up):
+    env = dict(os.environ, **up.environment())
+    done = subprocess.run([pathlib.Path(env["WARREN_BIN"]) / "warren", "doctor"], env=env, timeout=60,
+                          stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_stop_leaves_nothing_and_a_start_keeps_the_data(up):
+    before, where = up.jobs(), up.environment()
+    done = up("stop")
+    assert done.returncode == 0, done.stderr
+    assert "killing" not in done.stderr
+    assert up("status").returncode == 3
+    assert str(up.var) not in subprocess.run(["ps", "-eo", "stat,args"], stdout=subprocess.PIPE,
+                                             text=True, check=True, timeout=30).stdout
+    assert up("--detach").returncode == 0
+    assert up.environment() == where
+    after = up.jobs()
+    assert len(after) == 12
+    assert {id: after[id]["status"] for id in before} == {
+        id: job["status"] for id, job in before.items()}
+    assert up("stop").returncode == 0
+
+
+def test_ctrl_c_ends_it_cleanly(run):
+    """On a terminal; the last of this module, because it ends what the others share."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(ROOT / "run.sh", ["run.sh"], run.env)
+    seen = b""
+    while b"Ctrl-C" not in seen:
+        seen += os.read(terminal, 4096)
+    assert run("status").returncode == 0
+    os.write(terminal, b"\x03")
+    try:
+        while more := os.read(terminal, 4096):
+            seen += more
+    except OSError:
+        pass  # the terminal's other end is closed
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert run("status").returncode == 3
+
+
+def test_a_demo_job_that_does_not_end_is_a_failure(run):
+    """The consumer is made to stand still as soon as it is there."""
+    process = subprocess.Popen([ROOT / "run.sh", "--detach"], env=run.env, text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    lines = iter(process.stderr.readline, "")
+    assert any("ready: " in line for line in lines)
+    consumer = int((run.var / "run/consumer.pid").read_text(encoding="utf-8"))
+    os.kill(consumer, signal.SIGSTOP)
+    assert any("not where it should be" in line for line in lines)
+    os.kill(consumer, signal.SIGCONT)
+    process.communicate(timeout=120)
+    assert process.returncode == 1
+    until(lambda: not [pid for pid in descendants(os.getpid()) if pid == consumer], 30, "it ended")
+    assert run("status").returncode == 3
+
+
+@pytest.mark.parametrize("arguments, want", [(["--help"], 0), (["--nonsense"], 2)])
+def test_usage(run, arguments, want):
+    done = run(*arguments)
+    assert done.returncode == want
+    assert "usage: ./run.sh" in done.stdout + done.stderr
