@@ -5,6 +5,7 @@
 #include "consumer/host/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -25,12 +26,16 @@ void channel_fini(struct channel *c)
 /* At least one byte more. 1, 0 at the end of file, -1. */
 static int read_more(struct channel *c, size_t room, struct err *e)
 {
-        buffer_reserve(&c->in, room);
-
+        struct pollfd readable = {.fd = c->fd, .events = POLLIN};
         ssize_t got;
-        do
-                got = recv(c->fd, c->in.data + c->in.length, room, 0);
-        while (got < 0 && errno == EINTR);
+
+        buffer_reserve(&c->in, room);
+        /* A blocking recv on a UNIX socket also wakes when the consumer has read what was sent to
+         * it; poll does not: one switch less for each job. */
+        do {
+                poll(&readable, 1, -1);
+                got = recv(c->fd, c->in.data + c->in.length, room, MSG_DONTWAIT);
+        } while (got < 0 && (errno == EINTR || errno == EAGAIN));
         if (got < 0)
                 return err_set_errno(e, "cannot read from the consumer");
         c->in.length += (size_t)got;
