@@ -72,7 +72,7 @@ start_broker() {
 
 apply_topology() {
         "$bin/warren" topology apply --accounts "$var/secrets" >/dev/null ||
-                fail "the topology could not be declared"
+                fail "the topology could not be declared; the broker's log is in $var/broker/log"
         if [[ ! -s $var/secrets/internal.token ]]; then
                 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' |
                         write_secret "$var/secrets/internal.token"
@@ -98,6 +98,8 @@ choose_ports() {
 # write_config PROGRAM, its own lines from standard input.
 write_config() {
         {
+                echo "# Written by run.sh at each start. To change a setting: its variable in the"
+                echo "# environment of ./run.sh, see docs/configuration.md."
                 echo "amqp_urls = amqp://127.0.0.1:$WARREN_AMQP_PORT/warren"
                 echo "amqp_password_file = $var/secrets/warren-$1.password"
                 echo "internal_token_file = $var/secrets/internal.token"
@@ -124,7 +126,7 @@ archive = $var/data/archive.db
 TEXT
         write_config consumer <<TEXT
 health_port = $port_consumer_health
-handlers = $root/build/$build_preset/handlers/handlers.json
+handlers = $var/handlers/handlers.json
 status_store_url = http://127.0.0.1:$port_status
 TEXT
         write_config gateway <<TEXT
@@ -133,6 +135,18 @@ health_port = $port_gateway_health
 status_store_url = http://127.0.0.1:$port_status
 dlx_monitor_url = http://127.0.0.1:$port_dlx
 TEXT
+}
+
+# The samples are put there once: from then on the folder is its user's.
+make_handlers() {
+        local samples=$root/build/$build_preset/handlers own=$var/handlers
+        mkdir -p "$own"
+        ln -sf "$samples/basic.so" "$own/basic.so"
+        if [[ ! -e $own/handlers.json ]]; then
+                cp "$samples/word_count.py" "$own/"
+                cp "$samples/handlers.json" "$own/handlers.json.new"
+                mv "$own/handlers.json.new" "$own/handlers.json"
+        fi
 }
 
 # A session of its own, so that Ctrl-C reaches this script alone, which then stops them in order.
@@ -259,15 +273,13 @@ demo_open() { # TABLE: how many have not reached the state they should
         echo "$open"
 }
 
-# Redrawn in place on a terminal; else printed whenever it has changed.
-show_table() {
-        if [[ $1 == "$table_shown" ]]; then
+# Redrawn in place on a terminal; else only the LAST is printed.
+show_table() { # TABLE [LAST]
+        if [[ $1 == "$table_shown" || (! -t 1 && -z ${2:-}) ]]; then
                 return
         fi
-        if [[ -t 1 && -n $table_shown ]]; then
+        if [[ -n $table_shown ]]; then
                 printf '\033[%dA\033[J' "$(wc -l <<<"$table_shown")"
-        elif [[ -n $table_shown ]]; then
-                echo
         fi
         printf '%s\n' "$1"
         table_shown=$1
@@ -281,9 +293,14 @@ run_demo() {
         while true; do
                 table=$(demo_table)
                 [[ -z $table ]] || show_table "$table"
-                [[ -z $table || $(demo_open "$table") != 0 ]] || return 0
+                if [[ -n $table && $(demo_open "$table") == 0 ]]; then
+                        show_table "$table" last
+                        return 0
+                fi
                 if ((SECONDS - started > demo_seconds)); then
-                        say "a demo job is not where it should be after $demo_seconds s"
+                        show_table "$table" last
+                        say "a demo job is not where it should be after $demo_seconds s," \
+                                "see $var/log/consumer.log"
                         return 1
                 fi
                 sleep 0.25
@@ -296,6 +313,7 @@ print_where() {
   API        $WARREN_URL/api/v1   (key of tenant demo: WARREN_API_KEY in var/env)
   RabbitMQ   http://127.0.0.1:$WARREN_MANAGEMENT_PORT   login warren-admin, password in var/broker/warren-admin.password
   AMQP       127.0.0.1:$WARREN_AMQP_PORT, vhost warren, exchange jobs.demo   (WARREN_AMQP_URL in var/env)
+  handlers   var/handlers/handlers.json; when changed: kill -HUP \$(cat var/run/consumer.pid)
   logs       var/log/, var/broker/log/
   try        . var/env; "\$WARREN_BIN/warren" submit echo '{"hello": "you"}' --wait
 TEXT
@@ -325,6 +343,7 @@ stop_programs() { # NAME…; 1 when one had to be killed
 # Jobs are no longer taken, then no longer run; what reads ends last.
 stop_all() {
         local status=0
+        say "stopping"
         stop_programs gateway || status=1
         stop_programs consumer || status=1
         stop_programs dlx-monitor status-store || status=1
@@ -376,7 +395,7 @@ nothing_runs() {
 
 prepare() {
         mkdir -p "$var"/{broker,data,etc,log,run,secrets}
-        chmod 0700 "$var"/{broker,data,etc,run,secrets}
+        chmod 0700 "$var"/{broker,data,etc,log,run,secrets}
         exec 9>"$var/run/lock"
         flock -n 9 || fail "another run.sh is at work here (./run.sh stop ends it)"
         nothing_runs || fail "it is running already: ./run.sh status, ./run.sh stop"
@@ -408,6 +427,7 @@ bring_up() {
         apply_topology
         choose_ports
         write_configs
+        make_handlers
         start_programs
         make_demo_tenant
         write_env
@@ -440,7 +460,7 @@ main() {
         stop) command_stop ;;
         status) command_status ;;
         -h | --help | help) usage ;;
-        *) usage >&2; exit 2 ;;
+        *) say "there is no command '$1'"; usage >&2; exit 2 ;;
         esac
 }
 
