@@ -123,8 +123,10 @@ static void on_tick(void *owner)
                 return;
         }
         subscriptions_adjust(c->subscriptions, clock_mono());
-        if (c->ticks % TICKS_PER_REVIEW == 0)
+        if (c->ticks % TICKS_PER_REVIEW == 0) {
                 intake_thin_out(c);
+                intake_relieve(c);
+        }
         if (c->ticks % TICKS_PER_RECORD == 0)
                 drain_write_worker(c, WORKER_UP);
 }

@@ -64,6 +64,7 @@ struct consumer {
         unsigned ticks;
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */
+        msec changed_at;     /* monotonic; when a run last started or ended */
         bool dispatching;
 
         bool draining; /* takes and starts nothing more */
@@ -86,6 +87,10 @@ void intake_give_back(struct consumer *c, const struct tenant *of);
 void intake_review(struct consumer *c);
 /* Sends on what waits behind a type that is at its own limit. */
 void intake_thin_out(struct consumer *c);
+
+/* While every worker is busy and nothing has ended for a while: what waits beyond the workers'
+ * number goes back, where another consumer may be idle. */
+void intake_relieve(struct consumer *c);
 
 /* work.c */
 /* Starts what can start. */

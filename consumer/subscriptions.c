@@ -162,14 +162,18 @@ bool subscriptions_are_full(const struct subscriptions *s)
         return s->full;
 }
 
-static void adjust(struct subscriptions *s, struct feed *f, msec now)
+static void resize(struct subscriptions *s, struct feed *f)
 {
-        if (f->subscription == NULL || !window_adjust(&f->window, s->concurrency, now))
-                return;
         LOG_DEBUG("window changed", log_text("tenant", f->tenant->name),
                   log_text("lane", lane_name(f->lane)), log_int("size", f->window.size));
         link_unsubscribe(&f->subscription);
         subscribe(s, f);
+}
+
+static void adjust(struct subscriptions *s, struct feed *f, msec now)
+{
+        if (f->subscription != NULL && window_adjust(&f->window, s->concurrency, now))
+                resize(s, f);
 }
 
 void subscriptions_adjust(struct subscriptions *s, msec mono_now)
@@ -183,5 +187,23 @@ void subscriptions_adjust(struct subscriptions *s, msec mono_now)
                         adjust(s, &t->feeds[lane], mono_now);
                 if (t->deleted && t->attempts == 0)
                         forget(s, t);
+        }
+}
+
+static void collapse(struct subscriptions *s, struct feed *f, msec stalled, msec now)
+{
+        if (f->subscription == NULL || f->window.size <= s->concurrency)
+                return;
+        window_collapse(&f->window, s->concurrency, stalled * 1000, now);
+        resize(s, f);
+}
+
+void subscriptions_collapse(struct subscriptions *s, msec stalled, msec mono_now)
+{
+        struct tenant *t, *after;
+
+        HASH_ITER (hh, s->tenants, t, after) {
+                for (int lane = 0; lane < LANE_COUNT; lane++)
+                        collapse(s, &t->feeds[lane], stalled, mono_now);
         }
 }

@@ -34,5 +34,7 @@ void subscriptions_set_full(struct subscriptions *s, bool full);
 bool subscriptions_are_full(const struct subscriptions *s);
 /* Fits windows to what attempts took, and forgets deleted tenants. Now and then. */
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);
+/* Nothing has ended for `stalled` ms: windows shrink to what the workers themselves need. */
+void subscriptions_collapse(struct subscriptions *s, msec stalled, msec mono_now);
 
 #endif

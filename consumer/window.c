@@ -47,3 +47,9 @@ bool window_adjust(struct window *w, unsigned concurrency, msec now)
         w->changed_at = now;
         return true;
 }
+
+void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now)
+{
+        *w = (struct window){
+                .size = clamp(concurrency), .samples = 1, .mean_us = (double)us, .changed_at = now};
+}

@@ -35,4 +35,7 @@ uint16_t window_wanted(const struct window *w, unsigned concurrency);
  * not often, because a change costs a cancel and a consume. */
 bool window_adjust(struct window *w, unsigned concurrency, msec now);
 
+/* Nothing has ended for `us`: back to what the workers themselves need. */
+void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now);
+
 #endif

@@ -67,6 +67,7 @@ static void on_ended(void *owner, const struct run_end *end)
 
         a->run = NULL;
         c->running--;
+        c->changed_at = clock_mono();
         window_note(&a->feed->window, took_us);
         metric_observe(c->measures.processing, (double)took_us / 1e6, a->job.type);
         leave(c, a, end);
@@ -127,6 +128,7 @@ static bool start(struct consumer *c, struct attempt *a)
 
         a->job.attempt = a->number - 1;
         a->started_us = clock_mono_us();
+        c->changed_at = a->started_us / 1000;
         a->started_at = clock_wall();
         a->run = runner_start(c->runner, &request, &run_events, a, &why);
         if (a->run == NULL && why.code == ERR_FULL) {

@@ -202,6 +202,39 @@ def test_tenants_take_turns(gated):
     assert order.index(late) <= 1
 
 
+def test_jobs_do_not_wait_behind_a_busy_consumer_while_another_is_idle(gated):
+    """Quick jobs have widened the window; then one job takes for ever. What was taken goes back."""
+    acme = gated.tenant("acme", amqp_login=True)
+
+    def publish_many(count):
+        with acme.pika() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            return [publish(channel, "acme", "noop", headers={"x-submitted-at": now_ms()})
+                    for _ in range(count)]
+
+    def is_wide():
+        for id in publish_many(50):
+            acme.api.wait(id, "completed")
+        return '"msg":"window changed"' in gated.consumer.log()
+
+    until(is_wide, 60, "a wide window")
+    gate = acme.api.submit("gate")["id"]
+    acme.api.wait(gate, "running")
+    behind = publish_many(60)
+    wait_held(gated, 61)
+    gated.add_consumer()
+    for id in behind:
+        assert acme.api.wait(id)["status"] == "completed"
+    assert acme.api.get(gate)["status"] == "running"
+    gated.open_gate()
+    assert acme.api.wait(gate)["status"] == "completed"
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
 def put_record(warren, record):
     """A control record, as the primary status-store would publish it."""
     with warren.pika("warren-provision") as connection:

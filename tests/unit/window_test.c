@@ -71,12 +71,29 @@ static void changes_seldom(void **state)
         assert_int_equal(w.size, 24);
 }
 
+static void collapses_when_nothing_ends(void **state)
+{
+        struct window w;
+
+        (void)state;
+        window_init(&w, 8, 0);
+        note_many(&w, 50);
+        assert_true(window_adjust(&w, 8, 1000));
+        window_collapse(&w, 8, 5000000, 2000);
+        assert_int_equal(w.size, 8);
+        assert_int_equal(window_wanted(&w, 8), 8);
+        note_many(&w, 50); /* and grows again with what ends */
+        assert_true(window_adjust(&w, 8, 2000 + WINDOW_GROW_AFTER));
+        assert_int_equal(w.size, WINDOW_MAX);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(follows_the_work),
                 cmocka_unit_test(starts_with_something),
                 cmocka_unit_test(changes_seldom),
+                cmocka_unit_test(collapses_when_nothing_ends),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
