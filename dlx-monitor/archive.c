@@ -224,7 +224,7 @@ static int refuse_replay_locked(struct archive *a, const char *letter, struct er
         db_text(s, 0, state, sizeof(state));
         if (sqlite3_column_int(s, 1) != 0)
                 return err_set(e, ERR_CONFLICT, "the dead letter is being replayed");
-        return err_set(e, ERR_CONFLICT, "the dead letter was %s", state);
+        return err_set(e, ERR_CONFLICT, "the dead letter was %s already", state);
 }
 
 static int begin_replay_locked(struct archive *a, const char *letter,

@@ -22,7 +22,7 @@ static bool answer(struct http_request *r, enum access access)
         case ACCESS_GRANTED:
                 return true;
         case ACCESS_NO_KEY:
-                return turn_away(r, "an API key is wanted: Authorization: Bearer wk_...");
+                return turn_away(r, "a whole API key is wanted: Authorization: Bearer wk_...");
         case ACCESS_WRONG:
                 return turn_away(r, "this API key is unknown, expired or revoked");
         case ACCESS_NO_SCOPE:

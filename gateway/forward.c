@@ -123,7 +123,7 @@ static bool ids_are_sound(struct http_request *r)
 {
         if (internal_path_params_are_valid(r))
                 return true;
-        http_problem(r, 404, "there is no such thing");
+        http_problem(r, 404, "there is nothing with that id or name");
         return false;
 }
 
