@@ -3,6 +3,7 @@
 import itertools
 import json
 import pathlib
+import random
 import secrets
 import socket
 
@@ -13,9 +14,22 @@ from harness.until import until
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which the kernel gives ports to outgoing connections: one of those
+    could take it before the program listens. Never the same twice."""
+    while True:
+        port = random.randrange(10000, 20000)
+        if port in _given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given.add(port)
+        return port
+
+
+_given = set()
 
 
 class Tenant:
