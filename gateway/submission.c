@@ -208,6 +208,9 @@ static int refuse_unknown(struct parse *p, const struct scan_item *item)
                 }
                 name[length++] = c;
         }
+        /* A long name is cut, but not within a character. */
+        while (!bytes_are_utf8(bytes_of(name, length)))
+                length--;
         name[length] = '\0';
         struct bytes quoted = bytes_of(item->key.data - 1, item->key.length + 2);
         return refuse(p, 422, name, (struct scan_value){.raw = quoted}, "is no member of a job");
