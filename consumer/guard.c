@@ -20,9 +20,9 @@ bool guard_is_wanted(const struct guard_view *v, msec now)
 bool guard_state_parse(struct bytes word, enum guard_state *out)
 {
         static const char *const words[] = {
-                [GUARD_UNKNOWN] = "unknown",       [GUARD_OPEN] = "open",
-                [GUARD_RUNNING] = "running",       [GUARD_CLOSED] = "closed",
-                [GUARD_SUPERSEDED] = "superseded",
+                [GUARD_UNKNOWN] = "unknown",   [GUARD_OPEN] = "open",
+                [GUARD_RUNNING] = "running",   [GUARD_CLOSED] = "closed",
+                [GUARD_RETRYING] = "retrying", [GUARD_SUPERSEDED] = "superseded",
         };
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -42,6 +42,8 @@ enum guard_step guard_judge(const struct guard_answer *a, const char *me)
                 return GUARD_DROP;
         case GUARD_SILENT:
                 return GUARD_RUN_AGAIN;
+        case GUARD_RETRYING:
+                return GUARD_WAIT;
         case GUARD_RUNNING:
                 if (a->worker_alive && strcmp(a->worker, me) != 0)
                         return GUARD_WAIT;

@@ -35,6 +35,7 @@ enum guard_state {
         GUARD_UNKNOWN,
         GUARD_OPEN,
         GUARD_RUNNING,
+        GUARD_RETRYING, /* its retry is known to the stream, and has not come due */
         GUARD_CLOSED,
         GUARD_SUPERSEDED,
         GUARD_SILENT, /* no answer in time */

@@ -136,7 +136,18 @@ static int64_t highest_copy(const struct job_row *row, int64_t run)
         return copy;
 }
 
-static const char *delivery_state(const struct job_row *row, const struct delivery_asked *d)
+/* A retry of this attempt is in the stream, and not yet seen again: should the broker have died
+ * between the stream and the delay queue, it never will be, and this delivery is the job's last. */
+static bool is_retrying(const struct job_row *row, const struct delivery_asked *d, msec as_of)
+{
+        bool waits = row->wait.run == d->run && row->wait.attempt >= d->attempt;
+        msec due = waits ? row->run_at : row->failure.at;
+        return row->failure.run == d->run && row->failure.attempt >= d->attempt &&
+               as_of < due + RETRY_GRACE;
+}
+
+static const char *delivery_state(const struct job_row *row, const struct delivery_asked *d,
+                                  msec as_of)
 {
         const struct fold_key *w = &row->winner;
         if (w->run > d->run || row->forgotten_run >= d->run ||
@@ -144,10 +155,10 @@ static const char *delivery_state(const struct job_row *row, const struct delive
                 return "closed";
         if (w->run < d->run)
                 return "open";
-        /* A retry of this attempt has been published: another message carries the job on. */
-        bool retried = row->failure.run == d->run && row->failure.attempt >= d->attempt;
-        if (w->attempt > d->attempt || retried || highest_copy(row, d->run) > d->copy)
+        if (w->attempt > d->attempt || highest_copy(row, d->run) > d->copy)
                 return "superseded";
+        if (is_retrying(row, d, as_of))
+                return "retrying";
         return row->start.run == d->run && row->start.attempt == d->attempt ? "running" : "open";
 }
 
@@ -166,7 +177,7 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         int starts = deadly_starts(r, &job, d, as_of, e);
         int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
         if (starts >= 0 && state >= 0) {
-                buffer_printf(out, "{\"state\":\"%s\",\"worker\":", delivery_state(row, d));
+                buffer_printf(out, "{\"state\":\"%s\",\"worker\":", delivery_state(row, d, as_of));
                 if (started)
                         buffer_add_json_string(out, bytes_of_text(row->worker));
                 else

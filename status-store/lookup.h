@@ -26,6 +26,8 @@ struct delivery_asked {
 
 /* A worker is alive while its last record is younger than this, at as_of. */
 #define WORKER_ALIVE ((msec)15 * MSEC_SECOND)
+/* A retry that has not come due so long after its time is taken for lost. */
+#define RETRY_GRACE ((msec)10 * MSEC_SECOND)
 
 /* Adds one object: state, worker, worker_alive, starts. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,

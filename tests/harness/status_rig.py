@@ -65,9 +65,9 @@ class Stream:
     def completed(self, job_id, attempt=1, result=None, **more):
         self.events(event("completed", job_id, attempt, ms=5, result=result, **more))
 
-    def failed(self, job_id, attempt=1, error="it broke", **job):
+    def failed(self, job_id, attempt=1, error="it broke", bucket="1s", **job):
         """A retry: the job goes to a delay exchange."""
-        self.job(job_id, exchange="delay.1s", x_attempt=attempt, x_error=error,
+        self.job(job_id, exchange=f"delay.{bucket}", x_attempt=attempt, x_error=error,
                  x_error_kind="error", x_run_at=now_ms() + 1000, x_due_at=now_ms() + 1000, **job)
 
     def buried(self, job_id, attempt=1, reason="exhausted", error="it broke", **job):

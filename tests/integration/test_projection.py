@@ -288,10 +288,12 @@ def test_deliveries_check(store):
     store.stream.events(dict(worker, state="gone", at=now_ms() + 1))
     until(lambda: not store.get("/workers")["workers"][0]["alive"], 10, "gone")
     assert check(store, ask)[0]["starts"] == 2
-    store.stream.failed(job)
+    store.stream.failed(job, bucket="1h")
     store.until_status(job, "failed")
     assert [answer["state"] for answer in check(store, ask, dict(ask, attempt=2))] == [
-        "superseded", "open"]
+        "retrying", "open"]
+    store.stream.started(job, attempt=2)
+    until(lambda: check(store, ask)[0]["state"] == "superseded", 10, "the retry has started")
     store.stream.job(done)
     store.stream.started(done)
     store.stream.completed(done)

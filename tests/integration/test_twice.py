@@ -76,19 +76,38 @@ def test_what_was_finished_elsewhere_is_asked_about(fresh_warren):
     assert fresh_warren.depth("jobs.acme.medium") == 0
 
 
-def test_a_retry_that_is_known_supersedes(fresh_warren):
-    """The first attempt comes again while the second waits for its time."""
-    handlers = {"retry": {"base": "20s", "factor": 1, "cap": "20s", "jitter": 0}}
+def fail_once(warren, wait):
+    """A job whose first attempt failed, before a consumer that knows nothing of it."""
     changed = default_handlers()
-    changed["types"]["fail"].update(handlers)
-    fresh_warren.write_handlers(changed)
-    fresh_warren.consumer.restart()
-    id = fresh_warren.api.submit("fail", {"times": 1})["id"]
-    fresh_warren.api.wait(id, "failed")
-    fresh_warren.consumer.restart()
+    changed["types"]["fail"]["retry"] = {"base": wait, "factor": 1, "cap": wait, "jitter": 0}
+    warren.write_handlers(changed)
+    warren.consumer.restart()
+    id = warren.api.submit("fail", {"times": 1})["id"]
+    warren.api.wait(id, "failed")
+    warren.consumer.restart()
+    return id
+
+
+def test_a_retry_that_comes_supersedes(fresh_warren):
+    """The first attempt comes again while the second waits for its time: it waits too, then goes."""
+    id = fail_once(fresh_warren, "10s")
     publish_again(fresh_warren, id, type="fail", payload={"times": 1})
+    until(lambda: checked(fresh_warren, "wait") >= 1, 30, "it waits")
+    assert fresh_warren.api.wait(id)["attempt"] == 2
     until(lambda: checked(fresh_warren, "dropped") == 1, 30, "dropped")
-    assert starts(fresh_warren, id) == 1
+    assert starts(fresh_warren, id) == 2
+
+
+def test_a_retry_that_was_lost_is_made_up_for(fresh_warren):
+    """The stream kept the retry, the delay queue did not: the first attempt's message is the last."""
+    id = fail_once(fresh_warren, "20s")
+    with fresh_warren.pika() as connection:
+        channel = connection.channel()
+        until(lambda: channel.queue_purge("delay.20s").method.message_count == 1, 30, "it is lost")
+    publish_again(fresh_warren, id, type="fail", payload={"times": 1})
+    job = fresh_warren.api.wait(id, {"completed", "dead"})
+    assert job["status"] == "completed"
+    assert checked(fresh_warren, "wait") >= 1
 
 
 def test_what_is_not_known_runs(warren):

@@ -59,6 +59,7 @@ static void verdicts(void **state)
                 {{.state = GUARD_CLOSED}, GUARD_DROP},
                 {{.state = GUARD_CLOSED, .starts = 9}, GUARD_DROP},
                 {{.state = GUARD_SUPERSEDED, .starts = 9}, GUARD_DROP},
+                {{.state = GUARD_RETRYING, .starts = 9}, GUARD_WAIT},
                 {{.state = GUARD_RUNNING, .worker = "b/2", .worker_alive = true}, GUARD_WAIT},
                 {{.state = GUARD_RUNNING, .worker = "b/2", .worker_alive = true, .starts = 7},
                  GUARD_WAIT},
