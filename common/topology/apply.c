@@ -3,12 +3,16 @@
  * apply.c: declares the topology on a broker, and takes a tenant's part away.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/amqp/wait.h"
 #include "common/model/job.h"
 #include "common/model/lane.h"
 #include "common/topology/topology.h"
 
+#define STARTING_LIMIT ((msec)30 * MSEC_SECOND)
+
+enum { STARTING_PAUSE_US = 100 * 1000 };
 enum { KEY_SIZE = 48, QUEUE_SIZE = KEY_SIZE + 8 }; /* tenant (32), dot, lane */
 
 static const char *what_word(enum declare_what what)
@@ -29,11 +33,26 @@ static const char *what_word(enum declare_what what)
         return "?";
 }
 
+/* A broker that has just started answers "not found: its home node is down" for a queue that is
+ * there, until the queue's leader is back (seen on 3.10.8). */
+static bool queue_is_starting(const struct declaration *d, const struct err *why)
+{
+        return d->what == DECLARE_QUEUE && why->code == ERR_NOT_FOUND;
+}
+
 static int declare(void *owner, const struct declaration *d, struct err *e)
 {
         struct link *l = owner;
-        if (declare_and_wait(l, d, NULL, NULL, e) < 0)
-                return err_wrap(e, "%s %s", what_word(d->what), d->name);
+        const msec end = clock_mono() + STARTING_LIMIT;
+        struct err why = {0};
+
+        while (declare_and_wait(l, d, NULL, NULL, &why) < 0) {
+                if (!queue_is_starting(d, &why) || clock_mono() > end)
+                        return err_set(e, why.code, "%s %s: %s", what_word(d->what), d->name,
+                                       why.text);
+                err_clear(&why);
+                usleep(STARTING_PAUSE_US);
+        }
         return 0;
 }
 

@@ -116,6 +116,14 @@ def test_stop_leaves_nothing_and_a_start_keeps_the_data(up):
     assert up("stop").returncode == 0
 
 
+def read_terminal(terminal):
+    """Nothing once its other end is closed."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
 def test_ctrl_c_ends_it_cleanly(run):
     """On a terminal; the last of this module, because it ends what the others share."""
     pid, terminal = pty.fork()
@@ -123,15 +131,14 @@ def test_ctrl_c_ends_it_cleanly(run):
         os.execve(ROOT / "run.sh", ["run.sh"], run.env)
     seen = b""
     while b"Ctrl-C" not in seen:
-        seen += os.read(terminal, 4096)
+        more = read_terminal(terminal)
+        assert more, seen.decode()[-2000:]
+        seen += more
     assert run("status").returncode == 0
     os.write(terminal, b"\x03")
-    try:
-        while more := os.read(terminal, 4096):
-            seen += more
-    except OSError:
-        pass  # the terminal's other end is closed
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    while more := read_terminal(terminal):
+        seen += more
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, seen.decode()[-2000:]
     assert run("status").returncode == 3
 
 
@@ -139,11 +146,12 @@ def test_a_demo_job_that_does_not_end_is_a_failure(run):
     """The consumer is made to stand still as soon as it is there."""
     process = subprocess.Popen([ROOT / "run.sh", "--detach"], env=run.env, text=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    lines = iter(process.stderr.readline, "")
-    assert any("ready: " in line for line in lines)
+    seen = []
+    lines = (seen.append(line) or line for line in iter(process.stderr.readline, ""))
+    assert any("ready: " in line for line in lines), seen
     consumer = int((run.var / "run/consumer.pid").read_text(encoding="utf-8"))
     os.kill(consumer, signal.SIGSTOP)
-    assert any("not where it should be" in line for line in lines)
+    assert any("not where it should be" in line for line in lines), seen
     os.kill(consumer, signal.SIGCONT)
     process.communicate(timeout=120)
     assert process.returncode == 1
