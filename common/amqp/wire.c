@@ -72,7 +72,7 @@ static bool header_number(const amqp_field_value_t *v, int64_t *out)
                 *out = v->value.boolean != 0;
                 return true;
         case AMQP_FIELD_KIND_I8:
-                *out = v->value.i8;
+                *out = v->value.i8; /* NOLINT(bugprone-signed-char-misuse): a number */
                 return true;
         case AMQP_FIELD_KIND_U8:
                 *out = v->value.u8;

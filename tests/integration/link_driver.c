@@ -290,7 +290,7 @@ static void settle_held(struct follower *f, int64_t count, bool from_back, enum 
 {
         while (f->held != NULL && count-- > 0) {
                 struct held *h = from_back ? f->held->prev : f->held;
-                DL_DELETE(f->held, h);
+                DL_DELETE(f->held, h); /* NOLINT(clang-analyzer-core.NullDereference) */
                 link_settle(&h->delivery, how);
                 free(h);
         }

@@ -16,7 +16,10 @@
 #include "common/amqp/properties.h"
 #include "common/base/own.h"
 
-#define RAW(text) {.data = text, .length = sizeof(text) - 1}
+#define RAW(text) \
+        { \
+                .data = text, .length = sizeof(text) - 1 \
+        }
 
 static void test_check(void **state)
 {
