@@ -312,6 +312,12 @@ static void the_fingerprint_tells_messages_apart(void **state)
         assert_true(message_fingerprint(&a) == message_fingerprint(&b));
         b.body = bytes_of_text("[]");
         assert_true(message_fingerprint(&a) != message_fingerprint(&b));
+        char long_body[1024];
+        memset(long_body, 'x', sizeof(long_body));
+        a.body = bytes_of(long_body, 1000);
+        b = a;
+        b.body.length = 1001;
+        assert_true(message_fingerprint(&a) != message_fingerprint(&b));
         b = a;
         b.message_id = bytes_of_text("2");
         assert_true(message_fingerprint(&a) != message_fingerprint(&b));
