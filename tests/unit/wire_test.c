@@ -80,8 +80,8 @@ static size_t nested(char *out, size_t depth)
         size_t at = 0;
         size_t inner = depth * 5;
 
-        memcpy(out, "\x20\x00", 2);
-        at = 2;
+        out[at++] = 0x20;
+        out[at++] = 0;
         size_t table = 2 + inner;
         for (int shift = 24; shift >= 0; shift -= 8)
                 out[at++] = (char)(table >> shift);
