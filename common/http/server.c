@@ -9,12 +9,15 @@
  */
 #include "common/http/server.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,8 +34,10 @@ struct http_server {
         struct http_server_config config;
         struct mg_context *context;
         struct watch *watch;
+        struct in_addr address;
         uint16_t port;
         atomic_bool closing; /* nothing new is let in */
+        atomic_bool closed;  /* civetweb has stopped */
         atomic_int handling; /* requests that were let in and are not answered yet */
         /* guarded by date_mutex */
         pthread_mutex_t date_mutex;
@@ -257,6 +262,7 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         pthread_once(&once, library_init);
         pthread_mutex_init(&s->date_mutex, NULL);
         s->config = *c;
+        s->address.s_addr = inet_addr(c->address);
         if (s->config.body_deadline == 0)
                 s->config.body_deadline = BODY_DEADLINE_DEFAULT;
         s->watch = watch_create(e);
@@ -267,6 +273,33 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         return TAKE(s);
 }
 
+/* civetweb's accepting thread looks up every 2 s only (1.15), or when somebody knocks. */
+static void *knock(void *owner)
+{
+        struct http_server *s = owner;
+        const struct sockaddr_in door = {
+                .sin_family = AF_INET, .sin_port = htons(s->port), .sin_addr = s->address};
+
+        while (!atomic_load(&s->closed)) {
+                AUTO_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+                if (fd >= 0)
+                        (void)connect(fd, (const struct sockaddr *)&door, sizeof(door));
+                usleep(DRAIN_STEP_US);
+        }
+        return NULL;
+}
+
+static void stop(struct http_server *s)
+{
+        pthread_t knocker;
+        bool knocks = pthread_create(&knocker, NULL, knock, s) == 0;
+
+        mg_stop(s->context);
+        atomic_store(&s->closed, true);
+        if (knocks)
+                pthread_join(knocker, NULL);
+}
+
 void http_server_destroy(struct http_server **s)
 {
         if (*s == NULL)
@@ -275,7 +308,7 @@ void http_server_destroy(struct http_server **s)
         while (atomic_load(&(*s)->handling) > 0)
                 usleep(DRAIN_STEP_US);
         if ((*s)->context != NULL)
-                mg_stop((*s)->context);
+                stop(*s);
         watch_destroy(&(*s)->watch);
         pthread_mutex_destroy(&(*s)->date_mutex);
         free(*s);
