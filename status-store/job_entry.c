@@ -9,6 +9,9 @@
 
 #include "common/base/memory.h"
 
+/* fold_key.closed of one. */
+enum { COMPLETION = 2 };
+
 void job_entry_free(struct job_entry *j)
 {
         struct attempt_entry *a, *next_attempt;
@@ -29,12 +32,22 @@ static bool register_takes(const struct fold_key *held, const struct event *e)
         return held->run == 0 || fold_key_compare(held, &key) == 0;
 }
 
+/* An end that is no attempt's (a burial before any) goes into the row's register as well. */
+static bool replaces_completion(const struct job_row *row, const struct event *e)
+{
+        struct fold_key key = fold_key_of(e);
+        return row->finish.closed == COMPLETION && key.closed > 0 && e->kind != EVENT_FORGOTTEN &&
+               fold_key_compare(&row->finish, &key) < 0;
+}
+
 bool job_entry_must_spill(const struct job_entry *j, const struct event *e)
 {
         int64_t run = 0;
         int64_t attempt = 0;
-        if (j->job.spilled || !event_attempt(e, &run, &attempt))
+        if (j->job.spilled)
                 return false;
+        if (!event_attempt(e, &run, &attempt))
+                return replaces_completion(&j->job.row, e);
         if (run != 1 || attempt != 1)
                 return true;
         if (e->kind == EVENT_STARTED)
@@ -44,17 +57,20 @@ bool job_entry_must_spill(const struct job_entry *j, const struct event *e)
 
 bool attempt_of_row(const struct job_row *row, struct attempt_row *a)
 {
-        const struct fold_key *known = row->start.run != 0 ? &row->start : &row->finish;
-        if (known->run == 0)
+        bool completed = row->finish.closed == COMPLETION;
+        if (row->start.run == 0 && !completed)
                 return false;
+        const struct fold_key *known = row->start.run != 0 ? &row->start : &row->finish;
         a->run = known->run;
         a->attempt = known->attempt;
         a->start = row->start;
         a->started_at = row->started_at;
         memcpy(a->worker, row->worker, sizeof(a->worker));
-        a->end = row->finish;
-        a->ended_at = row->finished_at;
-        a->outcome = row->finish.run != 0 ? ATTEMPT_COMPLETED : ATTEMPT_OPEN;
+        if (completed) {
+                a->end = row->finish;
+                a->ended_at = row->finished_at;
+                a->outcome = ATTEMPT_COMPLETED;
+        }
         return true;
 }
 

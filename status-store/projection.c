@@ -201,10 +201,12 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
 {
         int64_t run = 0;
         int64_t attempt = 0;
-        if (!event_attempt(e, &run, &attempt) || run <= j->job.row.forgotten_run)
+        if (e->run <= j->job.row.forgotten_run)
                 return false;
         if (job_entry_must_spill(j, e))
                 job_entry_spill(j);
+        if (!event_attempt(e, &run, &attempt))
+                return false;
         if (!j->job.spilled)
                 return e->kind == EVENT_COMPLETED && j->job.row.finish.run == 0;
         if (!j->attempts_loaded) {
@@ -221,9 +223,11 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
         return was_open && a->row.end.run != 0;
 }
 
-/* When it could first have started. */
+/* When it could first have started; 0: nothing tells. */
 static msec due_time(const struct job_row *row)
 {
+        if (row->facts.run == 0)
+                return 0;
         bool delayed = row->wait.run == row->winner.run && row->failure.run != row->winner.run;
         return delayed && row->run_at > row->created_at ? row->run_at : row->created_at;
 }
@@ -239,17 +243,17 @@ static void tally_event(struct projection *p, const struct job_entry *j, const s
 {
         const struct job_row *row = &j->job.row;
         int64_t tenant = j->key.tenant;
+        msec due = due_time(row);
         bool counts = row->shown && (!was->shown || was->status != row->status);
         if (was->facts.run == 0 && row->facts.run != 0)
                 tally_count(p->tally, tenant, TALLY_SUBMITTED, row->created_at, p->now);
-        if (e->kind == EVENT_STARTED && was->start.run == 0 && row->facts.run != 0)
-                tally_observe(p->tally, tenant, TALLY_WAIT, e->at - due_time(row), e->at, p->now);
+        if (e->kind == EVENT_STARTED && was->start.run == 0 && due > 0)
+                tally_observe(p->tally, tenant, TALLY_WAIT, e->at - due, e->at, p->now);
         if (counts && row->status == STATUS_COMPLETED) {
                 tally_count(p->tally, tenant, TALLY_COMPLETED, e->at, p->now);
                 tally_observe(p->tally, tenant, TALLY_DURATION, e->ms, e->at, p->now);
-                if (row->facts.run != 0)
-                        tally_observe(p->tally, tenant, TALLY_LATENCY, e->at - due_time(row), e->at,
-                                      p->now);
+                if (due > 0)
+                        tally_observe(p->tally, tenant, TALLY_LATENCY, e->at - due, e->at, p->now);
         }
         if (counts && row->status == STATUS_DEAD)
                 tally_count(p->tally, tenant, TALLY_DEAD, e->at, p->now);

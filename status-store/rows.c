@@ -148,6 +148,12 @@ static void row_read_texts(sqlite3_stmt *s, struct job_row *row)
         buffer_read(s, 25, &row->result);
 }
 
+/* Otherwise column `created` is a guess, and no part of the row. */
+static bool tells_creation(const struct job_row *row)
+{
+        return row->facts.run != 0 && (row->facts.at > 0 || uuid7_time(row->id) > 0);
+}
+
 int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
 {
         struct job_row *row = &job->row;
@@ -182,7 +188,7 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
         job_row_keys(row, keys);
         if (keys_unpack(db_bytes(s, 19), keys, KEYS_MAX, e) != 0)
                 return -1;
-        if (row->facts.run == 0)
+        if (!tells_creation(row))
                 row->created_at = 0;
         return 0;
 }

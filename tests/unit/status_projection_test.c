@@ -71,16 +71,19 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
                 j->error_kind = ERROR_KIND_ERROR;
                 job_encode_retry(j, now, &item->encoded);
                 break;
-        case 2:
-                j->attempt++;
+        case 2: /* of attempt 0: before any */
+                j->attempt += below(seed, 2);
                 j->reason = REASON_EXHAUSTED;
                 j->error = bytes_of_text("broken at last");
                 j->error_kind = ERROR_KIND_CRASH;
                 uuid7(j->burial);
                 job_encode_burial(j, now, &item->encoded);
                 break;
-        default:
+        default: /* from outside, without a time */
+                j->submitted_at = 0;
                 job_encode_submission(j, now, &item->encoded);
+                item->message = item->encoded.message;
+                return;
         }
         item->message = item->encoded.message;
         item->message.user_id = bytes_of_text("warren-consumer");
@@ -102,6 +105,8 @@ static void draw_line(uint64_t *seed, const char *id, struct item *item)
                           .ms = below(seed, 3),
                           .result = bytes_of_text("{\"ok\":true}")};
         memcpy(e.id, id, UUID_SIZE);
+        if (e.kind == EVENT_CANCELLED && below(seed, 2) == 0)
+                e.attempt = 0; /* before any */
         event_write(&e, &item->line);
         item->message = (struct message){.exchange = bytes_of_text("events"),
                                          .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
@@ -113,6 +118,7 @@ static struct history *history_create(uint64_t *seed)
         struct history *h = xcalloc(1, sizeof(*h));
         for (int i = 0; i < JOBS; i++)
                 uuid7(h->ids[i]);
+        h->ids[0][14] = '4'; /* an id that tells no time */
         h->count = 1 + below(seed, HISTORY_MAX);
         for (size_t i = 0; i < h->count; i++) {
                 const char *id = h->ids[below(seed, JOBS)];
@@ -301,6 +307,32 @@ static void a_plain_job_has_no_attempt_rows(void **state)
         place_close(&place);
 }
 
+/* A job that was buried before any attempt has none to show. */
+static void a_burial_before_any_attempt_is_none(void **state)
+{
+        struct place place;
+        AUTO(history) h = xcalloc(1, sizeof(*h));
+        uint64_t seed = 1;
+        (void)state;
+        place_open(&place);
+        for (int i = 0; i < JOBS; i++)
+                uuid7(h->ids[i]);
+        struct item *item = &h->items[h->count++];
+        struct job job = {.tenant = "acme", .type = "gone", .run = 1, .reason = REASON_NO_HANDLER};
+        memcpy(job.id, h->ids[0], UUID_SIZE);
+        item->job = job;
+        item->job.payload = bytes_of_text("{}");
+        uuid7(item->job.burial);
+        job_encode_burial(&item->job, 1700000000000, &item->encoded);
+        item->message = item->encoded.message;
+        item->message.user_id = bytes_of_text("warren-consumer");
+        fold_all(&place, h, (const size_t[]){0}, 1, &seed);
+        AUTO_FREE char *got = dump(&place, h);
+        assert_non_null(strstr(got, "\"status\":\"dead\""));
+        assert_non_null(strstr(got, "\"attempts\":[]"));
+        place_close(&place);
+}
+
 static void the_fingerprint_tells_messages_apart(void **state)
 {
         struct message a = {.exchange = bytes_of_text("jobs.acme"),
@@ -368,6 +400,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(any_order_gives_the_same),
                 cmocka_unit_test(a_plain_job_has_no_attempt_rows),
+                cmocka_unit_test(a_burial_before_any_attempt_is_none),
                 cmocka_unit_test(the_fingerprint_tells_messages_apart),
                 cmocka_unit_test(a_commit_that_fails_leaves_all_as_it_was),
         };
