@@ -190,7 +190,11 @@ static void watch_silence(struct follower *f, msec now)
 static void retain(struct follower *f, msec now)
 {
         struct err why = {0};
-        if (now - f->retained_at < RETENTION_EVERY || projection_messages(f->projection) > 0)
+        if (now - f->retained_at < RETENTION_EVERY)
+                return;
+        /* Under load a batch is always open. */
+        commit(f);
+        if (f->state == FOLLOW_BROKEN)
                 return;
         int more = retention_step(f->retention, clock_wall(), &why);
         if (more < 0)

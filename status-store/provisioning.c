@@ -25,6 +25,7 @@ struct provisioning {
         struct link *link;
         pthread_t thread;
         bool has_thread;
+        struct err refused; /* the thread's: why a tenant could not be told */
 
         pthread_mutex_t settling; /* one change at a time reaches the broker */
         pthread_mutex_t mutex;
@@ -124,12 +125,30 @@ static int sweep(void *owner, const struct tenant *t, struct err *e)
         return registry_drop_tenant(p->registry, t->record.name, e);
 }
 
+/* One whose queues the broker refuses (they are there with other arguments) keeps nobody waiting:
+ * the records after it, revoked keys among them, are told. */
+static int tell_or_pass(void *owner, const struct tenant *t, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct err why = {0};
+        if (tell_tenant(p, t, &why) == 0)
+                return 0;
+        if (why.code != ERR_CONFLICT)
+                return err_set(e, why.code, "%s", why.text);
+        (void)err_set(&p->refused, why.code, "tenant %s: %s", t->record.name, why.text);
+        return 0;
+}
+
 static int settle_all(struct provisioning *p, struct err *e)
 {
-        if (registry_each_tenant(p->registry, WHICH_UNTOLD, tell_tenant, p, e) != 0 ||
-            registry_each_key(p->registry, WHICH_UNTOLD, NULL, tell_key, p, e) != 0)
+        err_clear(&p->refused);
+        if (registry_each_tenant(p->registry, WHICH_UNTOLD, tell_or_pass, p, e) != 0 ||
+            registry_each_key(p->registry, WHICH_UNTOLD, NULL, tell_key, p, e) != 0 ||
+            registry_each_tenant(p->registry, WHICH_ALL, sweep, p, e) != 0)
                 return -1;
-        return registry_each_tenant(p->registry, WHICH_ALL, sweep, p, e);
+        if (err_is_set(&p->refused))
+                return err_set(e, p->refused.code, "%s", p->refused.text);
+        return 0;
 }
 
 /* False when it is time to end. */

@@ -239,11 +239,12 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
         return more < 0 ? -1 : open;
 }
 
+/* The login goes first: left behind, it could publish as whoever takes the name next. */
 static int delete_tenant(struct api *a, const struct tenant *t, struct err *e)
 {
-        if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
-                return -1;
         if (t->amqp_login && provisioning_delete_login(a->provisioning, t->record.name, e) != 0)
+                return -1;
+        if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
                 return -1;
         return provisioning_settle(a->provisioning, t->record.name, e);
 }

@@ -231,6 +231,45 @@ def test_everything_is_told_again_when_control_was_lost(broker, tmp_path):
         made.end()
 
 
+def test_a_tenant_that_the_broker_refuses_keeps_nobody_waiting(broker, tmp_path):
+    made = StatusStore(broker, tmp_path).primary().start()
+    try:
+        create(made, "first")
+        key = create(made, "second")["key"]
+        made.program.stop()
+        for queue in ("control", "jobs.first.low"):
+            made.broker.management("DELETE", f"/api/queues/{made.vhost}/{queue}")
+        with made.broker.pika(made.vhost) as connection:
+            connection.channel().queue_declare("jobs.first.low", durable=True)
+        made.broker.topology(made.vhost, "apply")
+        made.start()
+        until(lambda: latest(made, "apikey", key[3:11]) is not None, 30, "a key told again")
+        assert latest(made, "tenant", "second") is not None
+        assert latest(made, "tenant", "first") is None
+    finally:
+        made.end()
+
+
+def test_a_login_goes_before_its_tenant(broker, tmp_path):
+    made = StatusStore(broker, tmp_path).primary().start()
+    try:
+        login = create(made, "brief", amqp_login=True)["amqp"]
+        made.program.stop()
+        kept = {name: made.program.settings.pop(name)
+                for name in ("management_url", "management_password_file")}
+        made.start()
+        assert made.request("DELETE", "/tenants/brief").status_code == 422
+        assert made.request("GET", "/tenants/brief").status_code == 200
+        made.program.stop()
+        made.program.settings.update(kept)
+        made.start()
+        assert made.request("DELETE", "/tenants/brief").status_code == 204
+        with pytest.raises(pika.exceptions.AMQPConnectionError):
+            made.broker.pika(made.vhost, login["login"], login["password"])
+    finally:
+        made.end()
+
+
 def test_a_registry_from_a_backup_is_heard(broker, tmp_path):
     made = StatusStore(broker, tmp_path).primary().start()
     try:
