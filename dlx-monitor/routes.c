@@ -34,11 +34,12 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
 static bool read_tenant(struct http_request *r, const char **tenant)
 {
         *tenant = http_query(r, "tenant");
-        if (*tenant == NULL) {
-                http_problem(r, 400, "tenant: missing; * stands for all");
+        bool all = *tenant != NULL && strcmp(*tenant, "*") == 0;
+        if (!all && (*tenant == NULL || !tenant_name_is_valid(bytes_of_text(*tenant)))) {
+                http_problem(r, 400, "tenant: a tenant's name, or * for all, is required");
                 return false;
         }
-        if (strcmp(*tenant, "*") == 0)
+        if (all)
                 *tenant = NULL;
         return true;
 }

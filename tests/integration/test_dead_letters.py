@@ -350,6 +350,9 @@ def test_a_tenant_sees_only_its_own(monitor):
     assert monitor.letters("beta", job=properties.message_id) == []
     assert monitor.request("GET", f"/dlq/{letter['id']}", "beta").status_code == 404
     assert monitor.request("POST", f"/dlq/{letter['id']}/requeue", "beta").status_code == 404
+    for nobody in ("", "Beta", "**"):
+        assert monitor.request("GET", f"/dlq/{letter['id']}", nobody).status_code == 400
+        assert monitor.request("POST", f"/dlq/{letter['id']}/requeue", nobody).status_code == 400
 
 
 def test_groups_count_what_is_alike(monitor):
