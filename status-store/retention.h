@@ -19,7 +19,7 @@ struct retention_settings {
 struct retention *retention_create(struct store *store, const struct retention_settings *s,
                                    struct err *e) MUST_CHECK;
 void retention_destroy(struct retention **r);
-/* One small step in a transaction of its own. 1: there is more to do soon; 0: nothing for now. */
+/* One small step in a transaction of its own. 1: there is more to do soon; 0: nothing is due. */
 int retention_step(struct retention *r, msec now, struct err *e) MUST_CHECK;
 
 #endif
