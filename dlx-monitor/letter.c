@@ -102,6 +102,12 @@ void letter_group(const char *type, enum reason reason, struct bytes error,
         hash_end(hash, out, LETTER_GROUP_SIZE - 1);
 }
 
+static void hash_header(EVP_MD_CTX *hash, const struct header *h, struct bytes value)
+{
+        hash_part(hash, h->name);
+        hash_part(hash, value);
+}
+
 /* Everything but what the broker adds when it delivers again. */
 static void content_burial(const struct message *m, char out[LETTER_BURIAL_SIZE])
 {
@@ -114,11 +120,12 @@ static void content_burial(const struct message *m, char out[LETTER_BURIAL_SIZE]
         hash_part(hash, m->body);
         for (size_t i = 0; i < m->header_count; i++) {
                 const struct header *h = &m->headers[i];
-                if (h->kind == HEADER_OTHER || bytes_equal_text(h->name, "x-delivery-count"))
+                if (bytes_equal_text(h->name, "x-delivery-count"))
                         continue;
-                hash_part(hash, h->name);
-                hash_part(hash, h->kind == HEADER_STRING ? h->text
-                                                         : bytes_of(&h->number, sizeof(h->number)));
+                if (h->kind == HEADER_STRING)
+                        hash_header(hash, h, h->text);
+                else if (h->kind == HEADER_INT)
+                        hash_header(hash, h, bytes_of(&h->number, sizeof(h->number)));
         }
         int length = snprintf(out, LETTER_BURIAL_SIZE, "content:");
         hash_end(hash, out + length, 2 * HASH_SIZE);

@@ -75,7 +75,7 @@ static void place_headers(char **at, const struct message *m, amqp_table_entry_t
         int count = 0;
 
         for (size_t i = 0; i < m->header_count; i++) {
-                if (m->headers[i].kind != HEADER_OTHER)
+                if (m->headers[i].kind == HEADER_INT || m->headers[i].kind == HEADER_STRING)
                         place_header(at, &m->headers[i], &entries[count++]);
         }
         p->headers = (amqp_table_t){.num_entries = count, .entries = entries};

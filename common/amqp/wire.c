@@ -68,9 +68,6 @@ static struct bytes property(const struct frame_copy *c, const amqp_basic_proper
 static bool header_number(const amqp_field_value_t *v, int64_t *out)
 {
         switch (v->kind) {
-        case AMQP_FIELD_KIND_BOOLEAN:
-                *out = v->value.boolean != 0;
-                return true;
         case AMQP_FIELD_KIND_I8:
                 *out = v->value.i8; /* NOLINT(bugprone-signed-char-misuse): a number */
                 return true;
@@ -93,7 +90,6 @@ static bool header_number(const amqp_field_value_t *v, int64_t *out)
                 *out = v->value.i64;
                 return true;
         case AMQP_FIELD_KIND_U64:
-        case AMQP_FIELD_KIND_TIMESTAMP:
                 *out = (int64_t)v->value.u64;
                 return v->value.u64 <= INT64_MAX;
         default:
@@ -111,6 +107,27 @@ static void add_header(const struct frame_copy *c, const amqp_table_entry_t *ent
                    entry->value.kind == AMQP_FIELD_KIND_BYTES) {
                 h->kind = HEADER_STRING;
                 h->text = copied(c, entry->value.value.bytes);
+        } else if (entry->value.kind == AMQP_FIELD_KIND_TABLE ||
+                   entry->value.kind == AMQP_FIELD_KIND_ARRAY) {
+                h->kind = HEADER_NESTED;
+        }
+}
+
+/* Named as the contract's are: `x-...` or traceparent. */
+static bool may_count(amqp_bytes_t name)
+{
+        return (name.len > 2 && memcmp(name.bytes, "x-", 2) == 0) ||
+               bytes_equal_text(bytes_of(name.bytes, name.len), "traceparent");
+}
+
+static void add_headers(const struct frame_copy *c, const amqp_table_t *headers, struct message *m)
+{
+        size_t count = (size_t)headers->num_entries;
+        bool all = count <= MESSAGE_HEADERS_MAX;
+
+        for (size_t i = 0; i < count && m->header_count < MESSAGE_HEADERS_MAX; i++) {
+                if (all || may_count(headers->entries[i].key))
+                        add_header(c, &headers->entries[i], &m->headers[m->header_count++]);
         }
 }
 
@@ -132,14 +149,8 @@ void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char
                 m->delivery_mode = p->delivery_mode;
         m->mandatory = false;
         m->header_count = 0;
-        if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0) {
-                size_t count = (size_t)p->headers.num_entries;
-                if (count > MESSAGE_HEADERS_MAX)
-                        count = MESSAGE_HEADERS_MAX;
-                for (size_t i = 0; i < count; i++)
-                        add_header(&c, &p->headers.entries[i], &m->headers[i]);
-                m->header_count = count;
-        }
+        if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0)
+                add_headers(&c, &p->headers, m);
         m->properties = bytes_of(copy, raw.len);
 }
 

@@ -210,9 +210,33 @@ static void read_service_headers(const struct message *m, struct job *job)
         claim_id(job, message_header_text(m, "x-claimed-id"));
 }
 
-/* Ids, type and body of a message that must be whole; first failure wins. */
-static int check_contract(const struct message *m, const struct job_limits *limits,
-                          const struct job *job, struct err *e)
+/* A header of the wrong type says something that cannot be understood: to leave it out would run a
+ * job at once that was to wait. What a service writes is right. */
+static int check_public_headers(const struct message *m, struct job *job, struct err *e)
+{
+        static const struct {
+                const char *name;
+                enum header_kind kind;
+        } known[] = {{"x-max-retries", HEADER_INT}, {"x-timeout-ms", HEADER_INT},
+                     {"x-run-at", HEADER_INT},      {"x-delay", HEADER_INT},
+                     {"x-priority", HEADER_INT},    {"x-submitted-at", HEADER_INT},
+                     {"traceparent", HEADER_STRING}};
+
+        for (size_t i = 0; job->from_outside && i < sizeof(known) / sizeof(known[0]); i++) {
+                const struct header *h = message_header(m, known[i].name);
+                if (h == NULL || h->kind == known[i].kind)
+                        continue;
+                job->misread = h->kind == HEADER_NESTED;
+                return err_set(e, ERR_INVALID, "the header %s is not %s", known[i].name,
+                               known[i].kind == HEADER_INT ? "an integer of at most 64 bits"
+                                                           : "a string");
+        }
+        return 0;
+}
+
+/* Ids, type, body and headers of a message that must be whole; first failure wins. */
+static int check_contract(const struct message *m, const struct job_limits *limits, struct job *job,
+                          struct err *e)
 {
         struct scan_fault fault;
 
@@ -233,10 +257,11 @@ static int check_contract(const struct message *m, const struct job_limits *limi
         if (m->body.length > limits->payload_max)
                 return err_set(e, ERR_INVALID, "the body has %zu bytes, more than %zu",
                                m->body.length, limits->payload_max);
-        if (body_was_checked(m) || scan_check(m->body, SCAN_DEPTH_MAX, &fault) == 0)
-                return 0;
-        return err_set(e, ERR_INVALID, "the body is not one JSON value: %s at line %u, column %u",
-                       fault.detail, fault.line, fault.column);
+        if (!body_was_checked(m) && scan_check(m->body, SCAN_DEPTH_MAX, &fault) != 0)
+                return err_set(e, ERR_INVALID,
+                               "the body is not one JSON value: %s at line %u, column %u",
+                               fault.detail, fault.line, fault.column);
+        return check_public_headers(m, job, e);
 }
 
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,

@@ -55,6 +55,8 @@ struct job {
         msec due_at;       /* 0: not from a delay exchange */
         bool hop, again;
         bool from_outside; /* no service published it: only the first seven headers counted */
+        bool misread;      /* malformed by a header that a stream drops: the projection, which reads
+                              the stream, takes it for a job */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         enum reason reason;            /* REASON_NONE but on a burial */

@@ -13,9 +13,11 @@
 #include "common/base/bytes.h"
 
 enum header_kind {
-        HEADER_INT,    /* any AMQP integer, boolean or timestamp; unsigned beyond int64 is OTHER */
+        HEADER_INT,    /* any AMQP integer that an int64 holds */
         HEADER_STRING, /* long string or byte array; any bytes */
-        HEADER_OTHER,  /* float, decimal, table, array, void: only in `properties` */
+        /* Only in `properties`: */
+        HEADER_OTHER,  /* boolean, timestamp (seconds), float, decimal, void, a larger integer */
+        HEADER_NESTED, /* table, array: a stream drops these */
 };
 
 struct header {
@@ -35,8 +37,9 @@ struct message {
         int64_t timestamp;     /* seconds; -1: not set. On publish 0 and below: not set */
         uint8_t delivery_mode; /* 2 durable; 0: not set */
         bool mandatory;        /* publish only */
-        struct header headers[MESSAGE_HEADERS_MAX]; /* more than fit are left out (`properties` has
-                                                       them all) */
+        /* More than fit are left out, first those whose name is none of the contract's
+         * (`properties` has them all). */
+        struct header headers[MESSAGE_HEADERS_MAX];
         size_t header_count;
         /* Delivered: the property list exactly as it came, in AMQP 0-9-1 wire form (flags and all).
          * Publish: when present, sent as it is instead of all the properties and headers above. */

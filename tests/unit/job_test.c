@@ -260,26 +260,45 @@ static void numbers_are_clamped(void **state)
         }
 }
 
-static void headers_of_another_kind_are_ignored(void **state)
+static void a_known_header_of_another_type_is_refused(void **state)
 {
-        struct message m;
-        struct err e = {0};
-        struct job job;
+        static const struct {
+                const char *name, *user;
+                enum header_kind kind;
+                const char *want; /* in the error; NULL: it is a job */
+                bool want_misread;
+        } rows[] = {
+                {"x-max-retries", NULL, HEADER_STRING, "x-max-retries is not an integer", false},
+                {"x-timeout-ms", NULL, HEADER_OTHER, "x-timeout-ms is not an integer", false},
+                {"x-run-at", NULL, HEADER_STRING, "x-run-at is not an integer", false},
+                {"x-run-at", "tenant-acme", HEADER_OTHER, "x-run-at is not an integer", false},
+                {"x-delay", NULL, HEADER_NESTED, "x-delay is not an integer", true},
+                {"x-priority", NULL, HEADER_STRING, "x-priority is not an integer", false},
+                {"x-submitted-at", NULL, HEADER_NESTED, "x-submitted-at is not an integer", true},
+                {"traceparent", NULL, HEADER_INT, "traceparent is not a string", false},
+                {"x-attempt", NULL, HEADER_STRING, NULL, false},
+                {"x-death", NULL, HEADER_NESTED, NULL, false},
+                {"x-mine", NULL, HEADER_OTHER, NULL, false},
+                {"x-run-at", "warren-consumer", HEADER_STRING, NULL, false},
+        };
 
         (void)state;
-        fill(&m, "jobs.acme", "high", NULL);
-        message_add_text(&m, "x-max-retries", bytes_of_text("50"));
-        message_add_text(&m, "x-timeout-ms", bytes_of_text("x"));
-        message_add_text(&m, "x-delay", bytes_of_text("x"));
-        message_add_int(&m, "traceparent", 5);
-        m.headers[m.header_count++] =
-                (struct header){.name = bytes_of_text("x-run-at"), .kind = HEADER_OTHER};
-        message_add_text(&m, "x-death", bytes_of_text("forged"));
-        assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
-        assert_int_equal(job.max_retries, JOB_MAX_RETRIES_DEFAULT);
-        assert_int_equal(job.timeout, 0);
-        assert_int_equal(job.run_at, 0);
-        assert_string_equal(job.traceparent, "");
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "jobs.acme", "high", rows[i].user);
+                m.headers[m.header_count++] = (struct header){.name = bytes_of_text(rows[i].name),
+                                                              .kind = rows[i].kind,
+                                                              .text = bytes_of_text("tomorrow")};
+                int got = job_decode(&m, &limits, NOW, &job, &e);
+                assert_int_equal(job.misread, rows[i].want_misread);
+                assert_int_equal(got, rows[i].want == NULL ? 0 : -1);
+                if (rows[i].want == NULL)
+                        continue;
+                assert_non_null(strstr(e.text, rows[i].want));
+                assert_string_equal(job.claimed_id, ID);
+        }
 }
 
 static void a_delay_counts_from_the_submission(void **state)
@@ -675,7 +694,7 @@ int main(void)
                 cmocka_unit_test(from_outside_only_seven_headers_count),
                 cmocka_unit_test(from_a_service_all_headers_count),
                 cmocka_unit_test(numbers_are_clamped),
-                cmocka_unit_test(headers_of_another_kind_are_ignored),
+                cmocka_unit_test(a_known_header_of_another_type_is_refused),
                 cmocka_unit_test(a_delay_counts_from_the_submission),
                 cmocka_unit_test(what_breaks_the_contract_is_refused),
                 cmocka_unit_test(the_depth_of_a_body_has_its_edge),

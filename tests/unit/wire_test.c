@@ -207,16 +207,44 @@ static void test_message(void **state)
         static const struct {
                 const char *name;
                 int64_t want;
-        } numbers[] = {{"t", 1},     {"b", -8},     {"B", 200},        {"s", -300},
+        } numbers[] = {{"t", -99},   {"b", -8},     {"B", 200},        {"s", -300},
                        {"u", 60000}, {"I", -70000}, {"i", 4000000000}, {"l", INT64_MIN},
-                       {"L", -99},   {"f", -99},    {"T", 1700000000}, {"A", -99},
+                       {"L", -99},   {"f", -99},    {"T", -99},        {"A", -99},
                        {"none", -99}};
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
                 assert_int_equal(message_header_int(&m, numbers[i].name, -99), numbers[i].want);
         assert_true(bytes_equal_text(message_header_text(&m, "S"), "text"));
         assert_int_equal(message_header_text(&m, "x").length, 3);
         assert_null(message_header_text(&m, "F").data);
-        assert_int_equal(message_header(&m, "V")->kind, HEADER_OTHER);
+        static const struct {
+                const char *name;
+                enum header_kind want;
+        } kinds[] = {{"V", HEADER_OTHER}, {"t", HEADER_OTHER},  {"T", HEADER_OTHER},
+                     {"L", HEADER_OTHER}, {"F", HEADER_NESTED}, {"A", HEADER_NESTED}};
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+                assert_int_equal(message_header(&m, kinds[i].name)->kind, kinds[i].want);
+}
+
+/* Of more headers than fit, those that may count are kept. */
+static void test_many_headers(void **state)
+{
+        amqp_table_entry_t headers[MESSAGE_HEADERS_MAX + 3];
+        const size_t count = sizeof(headers) / sizeof(headers[0]);
+        struct message m;
+
+        (void)state;
+        for (size_t i = 0; i < count; i++)
+                headers[i] = entry("mine", (amqp_field_value_t){.kind = 'I', .value.i32 = 1});
+        headers[count - 2] = entry("x-delay", (amqp_field_value_t){.kind = 'I', .value.i32 = 7});
+        headers[count - 1] = entry("traceparent", (amqp_field_value_t){.kind = 'V'});
+        const amqp_basic_properties_t p = {
+                ._flags = AMQP_BASIC_HEADERS_FLAG,
+                .headers = {.num_entries = (int)count, .entries = headers}};
+
+        wire_message(&p, amqp_empty_bytes, NULL, &m);
+        assert_int_equal(m.header_count, 2);
+        assert_int_equal(message_header_int(&m, "x-delay", 0), 7);
+        assert_non_null(message_header(&m, "traceparent"));
 }
 
 static void test_json(void **state)
@@ -301,9 +329,13 @@ static void test_publish_refused(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_check),   cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_message), cmocka_unit_test(test_json),
-                cmocka_unit_test(test_publish), cmocka_unit_test(test_publish_refused),
+                cmocka_unit_test(test_check),
+                cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_message),
+                cmocka_unit_test(test_many_headers),
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_publish),
+                cmocka_unit_test(test_publish_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
