@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * list.c: a page of jobs. The index (tenant, state, created) gives one sorted run of rows for each
- * tenant and state that has any; a page is their merge.
+ * tenant and state that has any; a page is their merge. Runs are read by chunks with one prepared
+ * statement, so that a listing over all tenants costs a seek and a few rows for each.
  */
 #include "status-store/list.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -18,25 +19,24 @@ enum {
         LIST_SEARCH_MAX = 128 * 1024 * 1024, /* payload bytes searched for one page */
 };
 
-struct run_key {
-        int64_t tenant, state;
-};
+enum { CHUNK = 16 }; /* rows of a run read at once */
 
-/* One sorted run of rows. */
+/* One sorted run of rows, read by chunks. */
 struct run {
-        struct run_key key;
-        sqlite3_stmt *rows;
-        msec created;
-        int64_t seq;
-        bool live;
-        UT_hash_handle hh;
+        int64_t tenant, state;
+        struct place {
+                msec created;
+                int64_t seq;
+        } rows[CHUNK];
+        int at, count;
 };
 
 struct listing {
         struct reader *reader;
         const struct list_query *query;
         struct buffer *out;
-        struct run *runs;
+        struct run **runs; /* those with rows left: a heap, the next of the page on top */
+        size_t run_count, run_room;
         struct cursor at;
         int found, seen;
         size_t searched, began;
@@ -44,100 +44,154 @@ struct listing {
 
 static void listing_fini(struct listing *l)
 {
-        struct run *one, *next;
-        HASH_ITER (hh, l->runs, one, next) {
-                HASH_DEL(l->runs, one);
-                db_finalize(&one->rows);
-                free(one);
-        }
+        for (size_t i = 0; i < l->run_count; i++)
+                free(l->runs[i]);
+        free(l->runs);
 }
 
-static int run_step(struct run *one, struct err *e)
+static bool run_precedes(const struct listing *l, const struct run *a, const struct run *b)
 {
-        int more = db_step(one->rows, e);
-        one->live = more == 1;
-        if (one->live) {
-                one->created = sqlite3_column_int64(one->rows, 0);
-                one->seq = sqlite3_column_int64(one->rows, 1);
-        }
-        return more < 0 ? -1 : 0;
+        const struct place *x = &a->rows[a->at];
+        const struct place *y = &b->rows[b->at];
+        bool less = x->created < y->created || (x->created == y->created && x->seq < y->seq);
+        return less == l->query->ascending;
 }
 
-static const char *const descending_sql =
-        "SELECT created, seq FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
-        " (created, seq) < (?3, ?4) AND created > ?5 ORDER BY created DESC, seq DESC";
-static const char *const ascending_sql =
-        "SELECT created, seq FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
-        " (created, seq) > (?3, ?4) AND created < ?5 ORDER BY created, seq";
+static void swap_runs(struct listing *l, size_t a, size_t b)
+{
+        struct run *kept = l->runs[a];
+        l->runs[a] = l->runs[b];
+        l->runs[b] = kept;
+}
 
-/* Where the page begins, exclusive, and where it must end. */
-static void run_bind(struct run *one, const struct list_query *q)
+static void heap_add(struct listing *l, struct run *one)
+{
+        if (l->run_count == l->run_room) {
+                l->run_room = l->run_room * 2 + 16;
+                l->runs = xrealloc(l->runs, l->run_room * sizeof(struct run *));
+        }
+        size_t i = l->run_count++;
+        l->runs[i] = one;
+        for (; i > 0 && run_precedes(l, l->runs[i], l->runs[(i - 1) / 2]); i = (i - 1) / 2)
+                swap_runs(l, i, (i - 1) / 2);
+}
+
+static void heap_sink_top(struct listing *l)
+{
+        size_t i = 0;
+        for (;;) {
+                size_t best = i;
+                for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < l->run_count; child++)
+                        if (run_precedes(l, l->runs[child], l->runs[best]))
+                                best = child;
+                if (best == i)
+                        return;
+                swap_runs(l, i, best);
+                i = best;
+        }
+}
+
+/* Where the page begins, exclusive. */
+static struct place page_start(const struct list_query *q)
 {
         msec before = q->created_before > 0 ? q->created_before : INT64_MAX;
         msec after = q->created_after > 0 ? q->created_after : -1;
-        struct cursor from = q->ascending ? (struct cursor){.created = after, .seq = INT64_MAX}
-                                          : (struct cursor){.created = before, .seq = -1};
-        if (q->resumes) {
-                bool inside = q->ascending ? q->cursor.created > after : q->cursor.created < before;
-                if (inside)
-                        from = q->cursor;
-        }
-        db_bind_int(one->rows, 1, one->key.tenant);
-        db_bind_int(one->rows, 2, one->key.state);
-        db_bind_int(one->rows, 3, from.created);
-        db_bind_int(one->rows, 4, from.seq);
-        db_bind_int(one->rows, 5, q->ascending ? before : after);
+        bool inside = q->ascending ? q->cursor.created > after : q->cursor.created < before;
+        if (q->resumes && inside)
+                return (struct place){q->cursor.created, q->cursor.seq};
+        return q->ascending ? (struct place){after, INT64_MAX} : (struct place){before, -1};
 }
 
-static int run_open(struct listing *l, struct run_key key, struct err *e)
+static msec page_end(const struct list_query *q)
 {
-        struct run *one = NULL;
-        HASH_FIND(hh, l->runs, &key, sizeof(key), one);
-        if (one != NULL)
-                return 0;
-        one = xcalloc(1, sizeof(*one));
-        one->key = key;
-        HASH_ADD(hh, l->runs, key, sizeof(one->key), one);
-        one->rows = db_prepare(reader_db(l->reader),
-                               l->query->ascending ? ascending_sql : descending_sql, e);
-        if (one->rows == NULL)
-                return -1;
-        run_bind(one, l->query);
-        return run_step(one, e);
+        if (q->ascending)
+                return q->created_before > 0 ? q->created_before : INT64_MAX;
+        return q->created_after > 0 ? q->created_after : -1;
 }
 
-/* The counts say which runs can hold a row that matches. */
-static int open_runs(struct listing *l, struct err *e)
+/* Reads the rows after that place; count 0: there are none. */
+static int run_fill(struct listing *l, struct run *one, struct place after, struct err *e)
 {
         const struct list_query *q = l->query;
-        AUTO_RESET *counts = reader_query(l->reader, QUERY_COUNTS, e);
-        if (counts == NULL)
+        AUTO_RESET *rows = reader_query(l->reader, q->ascending ? QUERY_RUN_UP : QUERY_RUN_DOWN, e);
+        if (rows == NULL)
                 return -1;
-        db_bind_text(counts, 1, q->tenant);
+        db_bind_int(rows, 1, one->tenant);
+        db_bind_int(rows, 2, one->state);
+        db_bind_int(rows, 3, after.created);
+        db_bind_int(rows, 4, after.seq);
+        db_bind_int(rows, 5, page_end(q));
+        db_bind_int(rows, 6, CHUNK);
+        one->at = one->count = 0;
         int more = 0;
-        while ((more = db_step(counts, e)) == 1) {
-                struct run_key key = {sqlite3_column_int64(counts, 0),
-                                      sqlite3_column_int64(counts, 3)};
-                bool typed = q->type == NULL || bytes_equal_text(db_bytes(counts, 2), q->type);
-                bool stated = q->status < 0 || key.state == q->status;
-                if (key.state != STATE_HIDDEN && typed && stated && run_open(l, key, e) != 0)
+        while (one->count < CHUNK && (more = db_step(rows, e)) == 1)
+                one->rows[one->count++] = (struct place){sqlite3_column_int64(rows, 0),
+                                                         sqlite3_column_int64(rows, 1)};
+        return more < 0 ? -1 : 0;
+}
+
+/* Past the row on top. */
+static int step_top(struct listing *l, struct err *e)
+{
+        struct run *top = l->runs[0];
+        struct place last = top->rows[top->at++];
+        if (top->at == top->count && top->count == CHUNK && run_fill(l, top, last, e) != 0)
+                return -1;
+        if (top->at == top->count) {
+                free(top);
+                l->runs[0] = l->runs[--l->run_count];
+        }
+        heap_sink_top(l);
+        return 0;
+}
+
+static int open_run(struct listing *l, int64_t tenant, int64_t state, struct err *e)
+{
+        if (l->query->status >= 0 && l->query->status != state)
+                return 0;
+        AUTO_FREE struct run *one = xcalloc(1, sizeof(*one));
+        one->tenant = tenant;
+        one->state = state;
+        if (run_fill(l, one, page_start(l->query), e) != 0)
+                return -1;
+        if (one->count > 0)
+                heap_add(l, TAKE(one));
+        return 0;
+}
+
+/* The counts say in which states the tenant has jobs of the type. */
+static int open_typed(struct listing *l, int64_t tenant, struct err *e)
+{
+        AUTO_RESET *states = reader_query(l->reader, QUERY_STATES, e);
+        if (states == NULL)
+                return -1;
+        db_bind_int(states, 1, tenant);
+        db_bind_text(states, 2, l->query->type);
+        int more = 0;
+        while ((more = db_step(states, e)) == 1) {
+                int64_t state = sqlite3_column_int64(states, 0);
+                if (state != STATE_HIDDEN && open_run(l, tenant, state, e) != 0)
                         return -1;
         }
         return more;
 }
 
-static struct run *next_run(struct listing *l)
+static int open_runs(struct listing *l, struct err *e)
 {
-        struct run *best = NULL;
-        for (struct run *one = l->runs; one != NULL; one = one->hh.next) {
-                if (!one->live)
-                        continue;
-                bool less = best == NULL || one->created < best->created ||
-                            (one->created == best->created && one->seq < best->seq);
-                if (best == NULL || less == l->query->ascending)
-                        best = one;
+        AUTO_RESET *tenants = reader_query(l->reader, QUERY_TENANTS, e);
+        if (tenants == NULL)
+                return -1;
+        db_bind_text(tenants, 1, l->query->tenant);
+        int more = 0;
+        while ((more = db_step(tenants, e)) == 1) {
+                int64_t tenant = sqlite3_column_int64(tenants, 0);
+                if (l->query->type != NULL && open_typed(l, tenant, e) != 0)
+                        return -1;
+                for (int s = 0; l->query->type == NULL && s < STATUS_COUNT; s++)
+                        if (open_run(l, tenant, s, e) != 0)
+                                return -1;
         }
-        return best;
+        return more;
 }
 
 static bool holds(struct bytes text, const char *wanted)
@@ -203,17 +257,18 @@ static int fill_page(struct listing *l, struct err *e)
 {
         if (open_runs(l, e) != 0)
                 return -1;
-        struct run *one = next_run(l);
-        for (; one != NULL && !is_full(l); one = next_run(l)) {
-                l->at = (struct cursor){
-                        .ascending = l->query->ascending, .created = one->created, .seq = one->seq};
+        while (l->run_count > 0 && !is_full(l)) {
+                const struct place *next = &l->runs[0]->rows[l->runs[0]->at];
+                l->at = (struct cursor){.ascending = l->query->ascending,
+                                        .created = next->created,
+                                        .seq = next->seq};
                 l->seen++;
-                if (look_at(l, one->seq, e) != 0 || run_step(one, e) != 0)
+                if (look_at(l, next->seq, e) != 0 || step_top(l, e) != 0)
                         return -1;
         }
         buffer_add_text(l->out, "],\"next_cursor\":");
         char text[CURSOR_SIZE];
-        if (one != NULL) {
+        if (l->run_count > 0) {
                 cursor_write(&l->at, text);
                 buffer_printf(l->out, "\"%s\"", text);
         } else {

@@ -34,6 +34,19 @@ static const char *const query_sql[QUERY_COUNT] = {
                          " sum(dead) FROM counters WHERE" OF_TENANT,
         [QUERY_MINUTES] = "SELECT submitted, completed, failed, retried, dead, latency, wait,"
                           " duration FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
+        [QUERY_TENANTS] = "WITH RECURSIVE t(ref) AS (SELECT min(tenant) FROM jobs WHERE"
+                          " ?1 = '*' UNION ALL SELECT (SELECT min(tenant) FROM jobs WHERE tenant > "
+                          "ref) FROM t"
+                          " WHERE ref IS NOT NULL) SELECT ref FROM t WHERE ref IS NOT NULL"
+                          " UNION ALL SELECT ref FROM names WHERE name = ?1",
+        [QUERY_STATES] = "SELECT state FROM counts WHERE tenant = ?1 AND n > 0 AND"
+                         " type = (SELECT ref FROM names WHERE name = ?2)",
+        [QUERY_RUN_DOWN] = "SELECT created, seq FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+                           " (created, seq) < (?3, ?4) AND created > ?5"
+                           " ORDER BY created DESC, seq DESC LIMIT ?6",
+        [QUERY_RUN_UP] = "SELECT created, seq FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+                         " (created, seq) > (?3, ?4) AND created < ?5"
+                         " ORDER BY created, seq LIMIT ?6",
         [QUERY_POSITION] = "SELECT offset, first_offset, events, skipped, gaps, rebuilds, gap_from,"
                            " gap_to FROM position",
 };
@@ -136,9 +149,4 @@ sqlite3_stmt *reader_query(struct reader *r, enum query q, struct err *e)
         if (r->queries[q] == NULL)
                 r->queries[q] = db_prepare(r->db, query_sql[q], e);
         return r->queries[q];
-}
-
-sqlite3 *reader_db(struct reader *r)
-{
-        return r->db;
 }

@@ -32,12 +32,16 @@ enum query {
         QUERY_COUNTS,     /* tenant name or "*" → tenant ref, tenant, type, state, n */
         QUERY_TOTALS,     /* tenant name or "*" → submitted, completed, failed, retried, dead */
         QUERY_MINUTES,    /* tenant name or "*", from → the counts, the histograms */
+        QUERY_TENANTS,    /* tenant name or "*" → the refs of those that have jobs */
+        QUERY_STATES,     /* tenant ref, type → the states of its jobs of that type */
+        QUERY_RUN_DOWN,   /* tenant ref, state, created, seq, bound, most → created, seq, newest
+                             first, of what is older than the place and newer than the bound */
+        QUERY_RUN_UP,     /* the same upwards */
         QUERY_POSITION, /* → offset, first_offset, events, skipped, gaps, rebuilds, gap_from, gap_to
                          */
 };
 enum { QUERY_COUNT = QUERY_POSITION + 1 };
 /* Prepared once per reader; hold it in AUTO_RESET. */
 sqlite3_stmt *reader_query(struct reader *r, enum query q, struct err *e) MUST_CHECK;
-sqlite3 *reader_db(struct reader *r);
 
 #endif

@@ -3,17 +3,9 @@
  * status_projection_test.c: messages of the stream, in any order, any batches and with repetitions,
  * give the same rows and attempts; and the counts agree with the rows.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/status_rig.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "common/base/memory.h"
-#include "common/base/own.h"
 #include "status-store/lookup.h"
-#include "status-store/projection.h"
 #include "status-store/stats.h"
 
 enum { SEEDS = 60, JOBS = 4, HISTORY_MAX = 40, ORDERS = 3 };
@@ -136,27 +128,6 @@ static void history_destroy(struct history **h)
                 buffer_fini(&(*h)->items[i].line);
         free(*h);
         *h = NULL;
-}
-
-struct place {
-        char folder[32], path[48];
-};
-
-static void place_open(struct place *p)
-{
-        snprintf(p->folder, sizeof(p->folder), "/tmp/warren-unit-XXXXXX");
-        assert_non_null(mkdtemp(p->folder));
-        snprintf(p->path, sizeof(p->path), "%s/status.db", p->folder);
-}
-
-static void place_close(const struct place *p)
-{
-        static const char *const suffixes[] = {"", "-wal", "-shm"};
-        for (size_t i = 0; i < COUNT(suffixes); i++) {
-                AUTO_FREE char *name = xasprintf("%s%s", p->path, suffixes[i]);
-                unlink(name);
-        }
-        assert_int_equal(rmdir(p->folder), 0);
 }
 
 /* Folds the messages in that order, committing and opening anew here and there. */

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_list_test.c: the listing over many tenants, while jobs come and old ones are deleted.
+ */
+#include "tests/unit/status_rig.h"
+
+#include <jansson.h>
+#include <sqlite3.h>
+
+#include "status-store/list.h"
+#include "status-store/retention.h"
+
+enum { TENANTS = 120, BORN = 1700000000 };
+
+static struct job job_of(unsigned tenant, msec at)
+{
+        char id[UUID_SIZE];
+        uuid7(id);
+        struct job j = rig_job(id, at);
+        snprintf(j.tenant, sizeof(j.tenant), "tenant-%u", tenant);
+        snprintf(j.type, sizeof(j.type), "type%u", tenant % 3);
+        return j;
+}
+
+/* One pending, one running, one completed and one cancelled, in each tenant. */
+static void fill(struct rig *r, msec at)
+{
+        for (unsigned t = 0; t < TENANTS; t++) {
+                for (int s = 0; s < 4; s++) {
+                        struct job j = job_of(t, at + (t * 7 + (unsigned)s * 13) % 50);
+                        rig_submit(r, &j);
+                        if (s == 1)
+                                rig_tell(r, &j, EVENT_STARTED, 1, at + 60);
+                        if (s == 2)
+                                rig_tell(r, &j, EVENT_COMPLETED, 1, at + 60);
+                        if (s == 3)
+                                rig_tell(r, &j, EVENT_CANCELLED, 0, at + 60);
+                }
+        }
+        rig_commit(r);
+}
+
+/* What a walk through the pages saw. */
+struct walk {
+        struct list_query query;
+        json_t *seen; /* ids */
+        msec last;
+        bool ended;
+};
+
+static void see(struct walk *w, const json_t *job)
+{
+        const char *id = json_string_value(json_object_get(job, "id"));
+        msec created = 0;
+        struct err e = {0};
+        assert_null(json_object_get(w->seen, id)); /* no job twice */
+        json_object_set_new(w->seen, id, json_true());
+        const char *text = json_string_value(json_object_get(job, "created_at"));
+        assert_int_equal(time_parse(text, &created, &e), 0);
+        if (w->last != 0)
+                assert_true(w->query.ascending ? created >= w->last : created <= w->last);
+        w->last = created;
+}
+
+static void next_page(struct walk *w, struct readers *readers)
+{
+        struct err e = {0};
+        json_error_t fault;
+        size_t at;
+        json_t *job;
+        AUTO_BUFFER out = {0};
+        AUTO_READER *r = readers_take(readers, &e);
+        buffer_add_char(&out, '{');
+        if (list_write(r, &w->query, &out, &e) != 0)
+                fail_msg("%s", e.text);
+        buffer_add_char(&out, '}');
+        json_t *page = json_loadb(out.data, out.length, 0, &fault);
+        assert_non_null(page);
+        json_array_foreach(json_object_get(page, "jobs"), at, job) see(w, job);
+        const char *cursor = json_string_value(json_object_get(page, "next_cursor"));
+        w->ended = cursor == NULL;
+        w->query.resumes = !w->ended;
+        if (cursor != NULL)
+                assert_true(cursor_read(cursor, &w->query.cursor));
+        json_decref(page);
+}
+
+static struct walk walk_of(const char *tenant, int status, const char *type, bool ascending)
+{
+        return (struct walk){.query = {.tenant = tenant,
+                                       .status = status,
+                                       .type = type,
+                                       .priority = -1,
+                                       .ascending = ascending,
+                                       .limit = 37},
+                             .seen = json_object()};
+}
+
+static void many_tenants_are_listed_once(void **state)
+{
+        static const struct {
+                const char *tenant;
+                int status;
+                const char *type;
+                size_t want;
+        } table[] = {
+                {"*", -1, NULL, 4 * TENANTS},
+                {"*", STATUS_RUNNING, NULL, TENANTS},
+                {"*", -1, "type1", 4 * TENANTS / 3},
+                {"*", STATUS_DEAD, NULL, 0},
+                {"*", -1, "unknown", 0},
+                {"tenant-7", -1, NULL, 4},
+                {"tenant-7", STATUS_COMPLETED, "type1", 1},
+                {"nobody", -1, NULL, 0},
+        };
+        struct rig rig;
+        struct err e = {0};
+        (void)state;
+        rig_open(&rig);
+        fill(&rig, BORN * (msec)1000);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        for (size_t i = 0; i < 2 * COUNT(table); i++) {
+                size_t row = i / 2;
+                struct walk w =
+                        walk_of(table[row].tenant, table[row].status, table[row].type, i % 2 == 1);
+                while (!w.ended)
+                        next_page(&w, readers);
+                assert_int_equal(json_object_size(w.seen), table[row].want);
+                json_decref(w.seen);
+        }
+        readers_destroy(&readers);
+        rig_close(&rig);
+}
+
+/* Newest first: what is submitted meanwhile is newer than every page still to come. */
+static void new_jobs_repeat_none(void **state)
+{
+        struct rig rig;
+        struct err e = {0};
+        msec at = BORN * (msec)1000;
+        (void)state;
+        rig_open(&rig);
+        fill(&rig, at);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        struct walk w = walk_of("*", -1, NULL, false);
+        for (unsigned n = 0; !w.ended; n++) {
+                next_page(&w, readers);
+                struct job j = job_of(n % TENANTS, at + 1000 + n);
+                rig_submit(&rig, &j);
+                rig_commit(&rig);
+        }
+        assert_int_equal(json_object_size(w.seen), 4 * TENANTS);
+        json_decref(w.seen);
+        readers_destroy(&readers);
+        rig_close(&rig);
+}
+
+/* A statement costs kilobytes, and there are as many runs as tenants times states. */
+static void a_listing_holds_few_statements(void **state)
+{
+        struct rig rig;
+        struct err e = {0};
+        sqlite3_int64 before = 0;
+        sqlite3_int64 most = 0;
+        sqlite3_int64 now = 0;
+        (void)state;
+        rig_open(&rig);
+        fill(&rig, BORN * (msec)1000);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        struct walk w = walk_of("*", -1, NULL, false);
+        next_page(&w, readers); /* fills the page cache */
+        sqlite3_status64(SQLITE_STATUS_MEMORY_USED, &before, &most, 1);
+        next_page(&w, readers);
+        sqlite3_status64(SQLITE_STATUS_MEMORY_USED, &now, &most, 0);
+        assert_true(most - before < 256 * 1024);
+        json_decref(w.seen);
+        readers_destroy(&readers);
+        rig_close(&rig);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(many_tenants_are_listed_once),
+                cmocka_unit_test(new_jobs_repeat_none),
+                cmocka_unit_test(a_listing_holds_few_statements),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
