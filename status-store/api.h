@@ -21,6 +21,7 @@ struct api {
         struct provisioning *provisioning; /* likewise */
         struct gauges *gauges;
         const char *token;
+        int64_t tenants_max;
 };
 
 extern const struct http_route api_routes[];

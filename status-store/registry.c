@@ -133,7 +133,20 @@ static int put_tenant(sqlite3 *db, const struct tenant *t, struct err *e)
         return db_run(put, e);
 }
 
-int registry_add_tenant(struct registry *r, struct tenant *t, struct err *e)
+static int check_room(sqlite3 *db, int64_t max, struct err *e)
+{
+        AUTO_STATEMENT *count = db_prepare(db, "SELECT count(*) FROM tenants", e);
+        if (count == NULL || db_step(count, e) != 1)
+                return -1;
+        if (sqlite3_column_int64(count, 0) < max)
+                return 0;
+        return err_set(e, ERR_CONFLICT,
+                       "there are %lld tenants already, and tenants_max of the status-store allows"
+                       " no more; one that was deleted counts until its queues are gone",
+                       (long long)sqlite3_column_int64(count, 0));
+}
+
+int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, struct err *e)
 {
         AUTO_WORK w = {.registry = r};
         struct tenant old = {0};
@@ -145,7 +158,8 @@ int registry_add_tenant(struct registry *r, struct tenant *t, struct err *e)
                                t->record.name);
         if (found == 1)
                 return err_set(e, ERR_CONFLICT, "there is a tenant %s already", t->record.name);
-        if (found != 0 || last_version(r->db, t->record.name, &t->record.v, e) != 0)
+        if (found != 0 || check_room(r->db, max, e) != 0 ||
+            last_version(r->db, t->record.name, &t->record.v, e) != 0)
                 return -1;
         t->record.v++;
         t->created_at = clock_wall();

@@ -27,8 +27,6 @@ struct key {
         msec created_at;
 };
 
-enum { REGISTRY_TENANTS_MAX = 10000 };
-
 struct registry *registry_create(const char *path, struct err *e) MUST_CHECK;
 void registry_destroy(struct registry **r);
 /* Copies the database to a file that is not there yet. */
@@ -37,8 +35,10 @@ int registry_backup(struct registry *r, const char *path, struct err *e) MUST_CH
 /* 1, 0 (unknown), -1. Deleted ones are found until their queues are gone. */
 int registry_tenant(struct registry *r, const char *name, struct tenant *out,
                     struct err *e) MUST_CHECK;
-/* Takes record.name and its limits; fills v and created_at. ERR_CONFLICT: the name is taken. */
-int registry_add_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
+/* Takes record.name and its limits; fills v and created_at. ERR_CONFLICT: the name is taken, or
+ * there are max already, with those whose queues are not gone yet. */
+int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max,
+                        struct err *e) MUST_CHECK;
 /* Writes limits and paused of a tenant that was read before, and raises v. ERR_CONFLICT when it has
  * changed since, ERR_NOT_FOUND when it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;

@@ -58,6 +58,10 @@ static const struct config_key keys[] = {
          .help = "primary: login for it", AT(management_login)},
         {.name = "management_password_file", .kind = CONFIG_SECRET, .fallback = "",
          .help = "primary: file with its password", AT(management_password)},
+        {.name = "tenants_max", .kind = CONFIG_INT, .fallback = "800", .min = 1, .max = 10000,
+         .help = "primary: most tenants; each has 5 queues, and 4000 queues were measured to be "
+                 "well for one consumer",
+         AT(tenants_max)},
         {.name = "tenant_delete_after", .kind = CONFIG_MSEC, .fallback = "1m", .min = 0,
          .max = (int64_t)30 * MSEC_DAY,
          .help = "primary: time between a tenant's deletion and that of its queues",

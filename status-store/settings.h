@@ -22,6 +22,7 @@ struct settings {
         char *provision_login, *provision_password;
         char *vhost;
         char *management_url, *management_login, *management_password;
+        int64_t tenants_max;
         msec tenant_delete_after;
         char *bootstrap_admin_key_file;
         char *create_admin_key, *backup; /* does that and ends */

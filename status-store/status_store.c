@@ -168,7 +168,8 @@ static int open_ports(struct status_store *s, const struct settings *c, struct e
                               .registry = s->registry,
                               .provisioning = s->provisioning,
                               .gauges = s->gauges,
-                              .token = c->internal_token};
+                              .token = c->internal_token,
+                              .tenants_max = c->tenants_max};
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
                                                 .threads = (unsigned)c->threads,

@@ -152,7 +152,7 @@ void tenants_create(void *owner, struct http_request *r)
                 return;
         }
         if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
-            registry_add_tenant(a->registry, &t, &why) != 0) {
+            registry_add_tenant(a->registry, &t, a->tenants_max, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }

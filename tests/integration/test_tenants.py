@@ -207,6 +207,17 @@ def test_no_login_without_the_management_api(broker, tmp_path):
         made.end()
 
 
+def test_no_more_tenants_than_allowed(broker, tmp_path):
+    made = StatusStore(broker, tmp_path, tenants_max=1).primary().start()
+    try:
+        create(made, "first")
+        answer = made.request("POST", "/tenants", json={"name": "second"})
+        assert answer.status_code == 409 and "tenants_max" in answer.text
+        assert "jobs.second.low" not in broker.queues(made.vhost)
+    finally:
+        made.end()
+
+
 def test_a_replica_has_no_registry(primary):
     replica = primary.add("replica", primary="false").start()
     for path in ("/tenants", "/tenants/whole"):

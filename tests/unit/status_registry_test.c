@@ -16,6 +16,8 @@
 #include "status-store/admin_key.h"
 #include "status-store/tenant_body.h"
 
+enum { TENANTS_MAX = 3 };
+
 static void bodies_are_judged(void **state)
 {
         static const struct {
@@ -189,9 +191,9 @@ static void a_tenant_lives(void **state)
         struct tenant same = tenant_named("acme");
         struct tenant found;
         struct err e = {0};
-        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(t.record.v, 1);
-        assert_int_equal(registry_add_tenant(r, &same, &e), -1);
+        assert_int_equal(registry_add_tenant(r, &same, TENANTS_MAX, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
         assert_int_equal(untold(r), 1);
         err_clear(&e);
@@ -218,19 +220,42 @@ static void a_name_is_used_again_with_a_higher_version(void **state)
         struct registry *r = ((struct fixture *)*state)->registry;
         struct tenant t = tenant_named("acme");
         struct err e = {0};
-        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);
         err_clear(&e);
-        assert_int_equal(registry_add_tenant(r, &t, &e), -1); /* its queues are still there */
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e),
+                         -1); /* its queues are still there */
         assert_int_equal(e.code, ERR_CONFLICT);
         err_clear(&e);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
-        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(t.record.v, 3);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0); /* not a deleted one: stays */
         assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
+}
+
+static void tenants_are_bounded(void **state)
+{
+        static const char *const names[] = {"one", "two", "three", "four"};
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct tenant t;
+        for (size_t i = 0; i < TENANTS_MAX; i++) {
+                t = tenant_named(names[i]);
+                assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        }
+        t = tenant_named("four");
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        assert_non_null(strstr(e.text, "tenants_max"));
+        err_clear(&e);
+        assert_int_equal(registry_delete_tenant(r, "two", 1000, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), -1); /* its queues stand */
+        err_clear(&e);
+        assert_int_equal(registry_drop_tenant(r, "two", &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
 }
 
 static void an_old_registry_goes_above_what_was_told(void **state)
@@ -241,7 +266,7 @@ static void an_old_registry_goes_above_what_was_told(void **state)
         struct key key;
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
-        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
         assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0);
         assert_int_equal(registry_told_key(r, key.record.id, 1, &e), 0);
@@ -256,7 +281,7 @@ static void an_old_registry_goes_above_what_was_told(void **state)
         assert_int_equal(t.record.v, 8);
         assert_int_equal(registry_seen_tenant(r, "lost", 5, &e), 0);
         assert_int_equal(registry_seen_tenant(r, "lost", 4, &e), 0);
-        assert_int_equal(registry_add_tenant(r, &lost, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &lost, TENANTS_MAX, &e), 0);
         assert_int_equal(lost.record.v, 6);
 }
 
@@ -270,7 +295,7 @@ static void keys_live_with_their_tenant(void **state)
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);
         err_clear(&e);
-        assert_int_equal(registry_add_tenant(r, &t, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
         assert_true(api_key_split(text, id, secret));
         assert_string_equal(id, key.record.id);
@@ -316,7 +341,7 @@ static void a_backup_holds_everything(void **state)
         struct tenant t = tenant_named("acme");
         struct err e = {0};
         AUTO_FREE char *path = xasprintf("%s/copy.db", f->folder);
-        assert_int_equal(registry_add_tenant(f->registry, &t, &e), 0);
+        assert_int_equal(registry_add_tenant(f->registry, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(registry_backup(f->registry, path, &e), 0);
         assert_int_equal(registry_backup(f->registry, path, &e), -1); /* never over another */
         err_clear(&e);
@@ -340,6 +365,7 @@ int main(void)
                 cmocka_unit_test(key_bodies_are_judged),
                 WITH_REGISTRY(a_tenant_lives),
                 WITH_REGISTRY(a_name_is_used_again_with_a_higher_version),
+                WITH_REGISTRY(tenants_are_bounded),
                 WITH_REGISTRY(keys_live_with_their_tenant),
                 WITH_REGISTRY(an_old_registry_goes_above_what_was_told),
                 WITH_REGISTRY(the_first_admin_key_is_written_once),
