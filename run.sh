@@ -23,7 +23,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 var=${WARREN_VAR:-$root/var} build_preset=${WARREN_PRESET:-release}
 readonly root var build_preset bin=$root/build/$build_preset/bin
 readonly programs=(status-store dlx-monitor consumer gateway)
-readonly demo_seconds=60 ready_seconds=60 stop_seconds=40 topology_seconds=20
+readonly demo_seconds=60 ready_seconds=60 stop_seconds=40
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -70,17 +70,11 @@ start_broker() {
         export WARREN_MANAGEMENT_URL="http://warren-admin:$password@127.0.0.1:$WARREN_MANAGEMENT_PORT"
 }
 
-# A broker that has just started may listen before the streams it had are there again, by some
-# hundred ms; stopped at that moment, it can lose them for good (RabbitMQ 3.10.8).
 apply_topology() {
-        local started=$SECONDS
-        until "$bin/warren" topology apply --accounts "$var/secrets" >"$var/log/topology.log" 2>&1; do
-                if ((SECONDS - started >= topology_seconds)); then
-                        cat "$var/log/topology.log" >&2
-                        fail "the topology could not be declared; see $var/broker/log"
-                fi
-                sleep 0.5
-        done
+        if ! "$bin/warren" topology apply --accounts "$var/secrets" >"$var/log/topology.log" 2>&1; then
+                cat "$var/log/topology.log" >&2
+                fail "the topology could not be declared; see $var/broker/log"
+        fi
         if [[ ! -s $var/secrets/internal.token ]]; then
                 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' |
                         write_secret "$var/secrets/internal.token"

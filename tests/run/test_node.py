@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rabbitmq/node: what it calls ready is ready."""
+
+STREAMS = [f"stream-{i}" for i in range(60)]
+
+
+def live_streams(broker):
+    rows = broker.management("GET", "/api/queues/warren?disable_stats=true")
+    return sorted(row["name"] for row in rows if row["state"] == "live")
+
+
+def test_streams_are_back_when_it_says_ready(private_broker):
+    with private_broker.pika() as connection:
+        channel = connection.channel()
+        for name in STREAMS:
+            channel.queue_declare(name, durable=True, arguments={"x-queue-type": "stream"})
+    private_broker.stop()
+    private_broker.start()
+    assert live_streams(private_broker) == sorted(STREAMS)
