@@ -128,6 +128,8 @@ def test_ctrl_c_ends_it_cleanly(run):
     """On a terminal; the last of this module, because it ends what the others share."""
     pid, terminal = pty.fork()
     if pid == 0:
+        # In the background of a shell it may have been ignored, which a bash cannot undo.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execve(ROOT / "run.sh", ["run.sh"], run.env)
     seen = b""
     while b"Ctrl-C" not in seen:
