@@ -173,10 +173,11 @@ static int read_patiently(struct api *a, const struct question *q, struct buffer
                         continue;
                 }
                 watching = waiters_join(room, q->tenant, q->id, &me);
-                if (!watching && q->wait > 0)
+                if (!watching) {
+                        /* Not "unknown": that is not known yet. */
                         found = err_set(e, ERR_FULL, "too many requests wait for a job already");
-                if (!watching)
                         break;
+                }
         }
         if (watching)
                 waiters_leave(room, &me);

@@ -24,7 +24,7 @@ static const struct config_key keys[] = {
         {.name = "readers", .kind = CONFIG_INT, .fallback = "8", .min = 1, .max = 64,
          .help = "reads of the database at once", AT(readers)},
         {.name = "waiting", .kind = CONFIG_INT, .fallback = "64", .min = 1, .max = 512,
-         .help = "requests that wait for a job to end at once", AT(waiting)},
+         .help = "requests that wait for a job to end at once, and for a young one to be known", AT(waiting)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
          .help = "file with the token that callers must show", AT(internal_token)},
         {.name = "database", .kind = CONFIG_TEXT, .fallback = "status.db",

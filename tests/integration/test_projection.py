@@ -146,6 +146,19 @@ def test_a_young_id_is_waited_for(shared):
     assert shared.job(uuid7(now_ms() - 10000)) is None
 
 
+def test_a_young_id_with_no_room_to_wait_is_not_said_to_be_unknown(broker, tmp_path):
+    made = StatusStore(broker, tmp_path, waiting=1).start()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda job: made.request(
+                "GET", f"/jobs/{job}", params={"tenant": "*"}), [uuid7() for _ in range(8)]))
+        assert {answer.status_code for answer in answers} <= {404, 503}
+        refused = [answer for answer in answers if answer.status_code == 503]
+        assert refused and all("Retry-After" in answer.headers for answer in refused)
+    finally:
+        made.end()
+
+
 def test_filters_and_order(store):
     made = []
     for n in range(30):
