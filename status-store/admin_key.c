@@ -5,13 +5,25 @@
 #include "status-store/admin_key.h"
 
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/own.h"
+
+/* The name of a new file is kept only when its folder is. */
+static int sync_folder(const char *path, struct err *e)
+{
+        AUTO_FREE char *copy = xstrdup(path);
+        AUTO_CLOSE int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fsync(fd) != 0)
+                return err_set_errno(e, "cannot keep %s", path);
+        return 0;
+}
 
 static int write_file(const char *path, const char *text, struct err *e)
 {
@@ -20,22 +32,22 @@ static int write_file(const char *path, const char *text, struct err *e)
                 return err_set_errno(e, "cannot write %s", path);
         if (dprintf(fd, "%s\n", text) < 0 || fsync(fd) != 0)
                 return err_set_errno(e, "cannot write %s", path);
-        return 0;
+        return sync_folder(path, e);
 }
 
+/* The file first: after a crash between the two there is a file with a key that nobody knows, and
+ * still no admin key, so that the next start writes another. The other way round the only copy of
+ * the secret would be lost. */
 int admin_key_create(struct registry *r, const char *path, struct err *e)
 {
         char text[KEY_TEXT_SIZE];
         struct key key;
-        struct err ignored = {0};
         const unsigned scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE | SCOPE_ADMIN;
-        if (registry_add_key(r, "", scopes, 0, text, &key, e) != 0)
+        if (key_generate("", scopes, 0, text, &key, e) != 0)
                 return -1;
         int done = write_file(path, text, e);
         explicit_bzero(text, sizeof(text));
-        if (done != 0 && registry_revoke_key(r, "", key.record.id, &ignored) != 0)
-                LOG_WARN("a key that was not written stays", log_text("key", key.record.id));
-        return done;
+        return done != 0 ? -1 : registry_put_key(r, &key, e);
 }
 
 int admin_key_bootstrap(struct registry *r, const char *path, struct err *e)
@@ -43,6 +55,8 @@ int admin_key_bootstrap(struct registry *r, const char *path, struct err *e)
         int has = registry_has_admin_key(r, e);
         if (has != 0)
                 return has < 0 ? -1 : 0;
+        if (admin_key_create(r, path, e) != 0)
+                return -1;
         LOG_INFO("first admin key written", log_text("path", path));
-        return admin_key_create(r, path, e);
+        return 0;
 }

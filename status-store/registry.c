@@ -230,8 +230,8 @@ int registry_drop_tenant(struct registry *r, const char *name, struct err *e)
         return work_commit(&w, e);
 }
 
-int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
-                     char text[KEY_TEXT_SIZE], struct key *out, struct err *e)
+int key_generate(const char *tenant, unsigned scopes, msec expires, char text[KEY_TEXT_SIZE],
+                 struct key *out, struct err *e)
 {
         *out = (struct key){
                 .record = {.v = 1, .scopes = scopes, .expires = expires},
@@ -240,6 +240,12 @@ int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, ms
         if (bytes_to_text(bytes_of_text(tenant), out->record.tenant, TENANT_SIZE) != 0)
                 return err_set(e, ERR_INVALID, "the tenant's name is too long");
         api_key_generate(text, out->record.id, out->record.sha256);
+        return 0;
+}
+
+int registry_put_key(struct registry *r, const struct key *k, struct err *e)
+{
+        const char *tenant = k->record.tenant;
         AUTO_WORK w = {.registry = r};
         struct tenant t = {0};
         if (work_begin(&w, e) != 0)
@@ -255,8 +261,16 @@ int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, ms
                                          e);
         if (put == NULL)
                 return -1;
-        key_bind(put, out);
+        key_bind(put, k);
         return db_run(put, e) != 0 ? -1 : work_commit(&w, e);
+}
+
+int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
+                     char text[KEY_TEXT_SIZE], struct key *out, struct err *e)
+{
+        if (key_generate(tenant, scopes, expires, text, out, e) != 0)
+                return -1;
+        return registry_put_key(r, out, e);
 }
 
 int registry_revoke_key(struct registry *r, const char *tenant, const char *id, struct err *e)

@@ -48,7 +48,13 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now,
 /* Its queues are gone: the name can be used again. */
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 
-/* tenant "" makes an admin key. text is the only copy of the secret. */
+/* A key that is not in the registry yet; tenant "" makes an admin key. text is the only copy of the
+ * secret. */
+int key_generate(const char *tenant, unsigned scopes, msec expires, char text[KEY_TEXT_SIZE],
+                 struct key *out, struct err *e) MUST_CHECK;
+/* ERR_NOT_FOUND when its tenant is gone. */
+int registry_put_key(struct registry *r, const struct key *k, struct err *e) MUST_CHECK;
+/* Both. */
 int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
                      char text[KEY_TEXT_SIZE], struct key *out, struct err *e) MUST_CHECK;
 /* ERR_NOT_FOUND when the tenant has no such key. */
