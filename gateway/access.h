@@ -13,6 +13,7 @@ struct caller {
         char key[KEY_ID_SIZE];
         char tenant[TENANT_SIZE]; /* "": an admin key's, of no tenant */
         unsigned scopes;
+        bool told_limit; /* the answer to him has its RateLimit headers */
 };
 
 bool caller_is_admin(const struct caller *c);

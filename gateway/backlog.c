@@ -14,7 +14,7 @@
 #include "common/model/job.h"
 #include "common/model/record.h"
 
-enum { COUNT_EVERY_MS = 1000, ACTIVE_MS = 10 * MSEC_SECOND };
+enum { COUNT_EVERY_MS = 1000, ACTIVE_MS = 10 * MSEC_SECOND, FIRST_COUNT_MS = 500 };
 
 struct counted {
         char tenant[TENANT_SIZE];
@@ -22,6 +22,7 @@ struct counted {
         int64_t admitted; /* since that count was asked for */
         msec active_at;   /* the last submission */
         bool counting;
+        bool counted; /* once, or it was waited for in vain */
         UT_hash_handle hh;
 };
 
@@ -31,6 +32,7 @@ struct backlog {
         struct link *link;
         /* guarded by mutex */
         pthread_mutex_t mutex;
+        pthread_cond_t counted; /* some tenant was, for the first time */
         struct counted *tenants;
 };
 
@@ -61,11 +63,13 @@ static void finish(struct tally *tally)
         struct counted *t = find_locked(b, tally->tenant);
         if (t != NULL) {
                 t->counting = false;
+                t->counted = true;
                 if (!tally->failed) {
                         t->pending = tally->sum;
                         t->admitted -= tally->admitted_before;
                 }
         }
+        pthread_cond_broadcast(&b->counted);
         pthread_mutex_unlock(&b->mutex);
         free(tally);
 }
@@ -97,6 +101,16 @@ static void count(struct backlog *b, struct tally *tally)
         }
 }
 
+static struct tally *begin_count_locked(struct counted *t)
+{
+        struct tally *tally = xcalloc(1, sizeof(*tally));
+
+        snprintf(tally->tenant, sizeof(tally->tenant), "%s", t->tenant);
+        tally->admitted_before = t->admitted;
+        t->counting = true;
+        return tally;
+}
+
 /* Which tenants to count now, as a list; those long silent are dropped. */
 static struct tally *choose(struct backlog *b)
 {
@@ -114,10 +128,7 @@ static struct tally *choose(struct backlog *b)
                         free(t);
                         continue;
                 }
-                struct tally *tally = xcalloc(1, sizeof(*tally));
-                snprintf(tally->tenant, sizeof(tally->tenant), "%s", t->tenant);
-                tally->admitted_before = t->admitted;
-                t->counting = true;
+                struct tally *tally = begin_count_locked(t);
                 LL_PREPEND(chosen, tally);
         }
         pthread_mutex_unlock(&b->mutex);
@@ -136,6 +147,17 @@ static void on_timer(uv_timer_t *timer)
                 count(b, tally);
 }
 
+static void init_lock(struct backlog *b)
+{
+        pthread_condattr_t monotonic;
+
+        pthread_mutex_init(&b->mutex, NULL);
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&b->counted, &monotonic);
+        pthread_condattr_destroy(&monotonic);
+}
+
 struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, struct err *e)
 {
         static const struct link_events no_events;
@@ -146,7 +168,7 @@ struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, str
                 free(b);
                 return NULL;
         }
-        pthread_mutex_init(&b->mutex, NULL);
+        init_lock(b);
         uv_timer_init(loop, &b->timer);
         b->timer.data = b;
         uv_timer_start(&b->timer, on_timer, COUNT_EVERY_MS, COUNT_EVERY_MS);
@@ -163,6 +185,7 @@ static void on_closed(uv_handle_t *handle)
                 HASH_DEL(b->tenants, t);
                 free(t);
         }
+        pthread_cond_destroy(&b->counted);
         pthread_mutex_destroy(&b->mutex);
         free(b);
 }
@@ -176,19 +199,60 @@ void backlog_destroy(struct backlog **b)
         *b = NULL;
 }
 
-bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
+static struct counted *find_or_add_locked(struct backlog *b, const char *tenant)
 {
-        if (max_pending == RECORD_UNLIMITED)
-                return true;
-
-        pthread_mutex_lock(&b->mutex);
         struct counted *t = find_locked(b, tenant);
+
         if (t == NULL) {
                 t = xcalloc(1, sizeof(*t));
                 snprintf(t->tenant, sizeof(t->tenant), "%s", tenant);
                 HASH_ADD_STR(b->tenants, tenant, t);
         }
         t->active_at = clock_mono();
+        return t;
+}
+
+static void await_first_count_locked(struct backlog *b, const char *tenant)
+{
+        msec until = clock_mono() + FIRST_COUNT_MS;
+        const struct timespec end = {.tv_sec = until / MSEC_SECOND,
+                                     .tv_nsec = until % MSEC_SECOND * 1000000};
+
+        struct counted *t = find_locked(b, tenant);
+        int late = 0;
+
+        while (t != NULL && !t->counted) {
+                if (late != 0)
+                        t->counted = true;
+                else
+                        late = pthread_cond_timedwait(&b->counted, &b->mutex, &end);
+                t = find_locked(b, tenant);
+        }
+}
+
+/* Lets go of the mutex for a while: what was found before may be gone. */
+static void count_first_locked(struct backlog *b, struct counted *t, const char *tenant)
+{
+        struct tally *first = t->counting ? NULL : begin_count_locked(t);
+
+        pthread_mutex_unlock(&b->mutex);
+        if (first != NULL)
+                count(b, first);
+        pthread_mutex_lock(&b->mutex);
+        await_first_count_locked(b, tenant);
+}
+
+bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
+{
+        if (max_pending == RECORD_UNLIMITED)
+                return true;
+
+        pthread_mutex_lock(&b->mutex);
+        struct counted *t = find_or_add_locked(b, tenant);
+        if (!t->counted && link_is_up(b->link)) {
+                count_first_locked(b, t, tenant);
+                t = find_or_add_locked(b, tenant);
+        }
         bool admitted = t->pending + t->admitted < max_pending;
         if (admitted)
                 t->admitted++;

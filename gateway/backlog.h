@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * backlog.h: how many jobs of a tenant are pending, so that more can be refused: its queues are
- * counted once a second while it submits. A link of its own: a refused count closes the channel.
+ * counted once a second while it submits, and at once when it begins to. A link of its own: a
+ * refused count closes the channel.
  *
  * backlog_admit, backlog_return: any thread; everything else: the loop's.
  */
@@ -20,7 +21,8 @@ struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop,
 /* Its timer closes with the loop's next turn. */
 void backlog_destroy(struct backlog **b);
 
-/* Counts one more in; false when the tenant has max_pending (RECORD_UNLIMITED: never) already. */
+/* Counts one more in; false when the tenant has max_pending (RECORD_UNLIMITED: never) already. The
+ * first of a tenant in ten seconds waits for a count, half a second at most. */
 bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending);
 /* Takes one back that was counted in and never sent. */
 void backlog_return(struct backlog *b, const char *tenant);

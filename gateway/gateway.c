@@ -14,6 +14,7 @@
 #include "common/base/own.h"
 #include "gateway/door.h"
 #include "gateway/routes.h"
+#include "gateway/submit.h"
 
 static void on_tenant(void *owner, const struct tenant_record *t)
 {
@@ -139,7 +140,8 @@ static int create_servers(struct gateway *g, struct err *e)
                                                                 .routes = g->routes,
                                                                 .owner = g,
                                                                 .authorize = door_authorize,
-                                                                .answered = on_answer},
+                                                                .answered = on_answer,
+                                                                .decorate = submit_decorate},
                                    e);
         return g->server != NULL ? 0 : -1;
 }

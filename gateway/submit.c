@@ -30,8 +30,10 @@ static struct rate rate_of(const struct tenant_record *t)
 static void add_limit_headers(struct http_request *r, const struct rate *rate,
                               const struct allowance *a)
 {
+        struct caller *caller = http_context(r);
         char text[LIMIT_TEXT_SIZE];
 
+        caller->told_limit = true;
         if (!a->limited)
                 return;
         rate_policy_text(rate, text);
@@ -41,11 +43,16 @@ static void add_limit_headers(struct http_request *r, const struct rate *rate,
 }
 
 /* The limit is told on a refusal too, but nothing is taken from it. */
-static void tell_limit(struct gateway *g, struct http_request *r, const char *tenant)
+void submit_decorate(void *owner, struct http_request *r)
 {
+        struct gateway *g = owner;
+        const struct http_route *route = http_matched(r);
+        const struct caller *caller = door_caller(r);
         struct tenant_record t;
 
-        if (tenant[0] == '\0' || !control_tenant(g->control, tenant, &t))
+        if (route == NULL || route->handle != submit_handle || caller == NULL)
+                return;
+        if (caller->told_limit || !control_tenant(g->control, caller->tenant, &t))
                 return;
         struct rate rate = rate_of(&t);
         struct allowance a = limiter_take(g->limiter, t.name, &rate, clock_mono(), BUCKET_LOOK);
@@ -62,7 +69,6 @@ static bool parse(struct gateway *g, struct http_request *r, struct job *job)
         if (submission_parse(http_body(r), &rules, job, &why) == 0)
                 return true;
         count_refusal(g, "invalid");
-        tell_limit(g, r, rules.tenant);
         http_problem_at(r, why.status, &why.fault);
         return false;
 }
@@ -73,7 +79,6 @@ static bool refuse_key(struct gateway *g, struct http_request *r)
         if (http_header(r, "Idempotency-Key") == NULL)
                 return false;
         count_refusal(g, "invalid");
-        tell_limit(g, r, door_caller(r)->tenant);
         http_problem(r, 422, "the header Idempotency-Key is not offered by this version");
         return true;
 }

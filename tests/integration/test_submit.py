@@ -300,7 +300,19 @@ def test_rate_limit(gateway, control):
         left.append(re.fullmatch(r'"tenant";r=(\d+);t=(\d+)', answer.headers["RateLimit"]).group(1))
     assert left == ["2", "1", "0"]
     # What is refused for its form takes nothing and still tells.
-    assert '"tenant";r=0;' in caller.submit(b"{}").headers["RateLimit"]
+    refused = {
+        422: caller.submit(b"{}"),
+        400: caller.post(JOBS + "?x=1", json={"type": "noop"}),
+        413: caller.submit(b'{"type":"noop","payload":"' + b"a" * 300000 + b'"}'),
+        415: caller.post(JOBS, data="{}", headers={"Content-Type": "text/plain"}),
+        403: known(Caller(gateway, control.key("slow", ["read"]))).submit(),
+    }
+    for status, answer in refused.items():
+        check_problem(answer, status)
+        assert answer.headers["RateLimit-Policy"] == '"tenant";q=3;w=3600'
+        assert '"tenant";r=0;' in answer.headers["RateLimit"]
+    assert "RateLimit" not in Caller(gateway, "wk_aaaaaaaa_" + "b" * 43).submit().headers
+    assert "RateLimit" not in caller.get(JOBS).headers
     answer = caller.submit()
     check_problem(answer, 429, words="rate")
     assert 1000 < int(answer.headers["Retry-After"]) <= 1200
@@ -334,6 +346,18 @@ def test_backlog_counts_what_others_publish(gateway, control, node):
         channel.basic_publish("jobs.shared", "high", b"null")
     until(lambda: caller.submit().status_code == 429, what="backlog seen")
     connection.close()
+
+
+def test_the_first_submission_sees_the_backlog(gateway, control, node):
+    control.tenant("seldom", max_pending=3)
+    caller = Caller(gateway, control.key("seldom", ["submit"]))
+    until(lambda: caller.get(JOBS).status_code != 401, what="key known")
+    with node.connect() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for _ in range(3):
+            channel.basic_publish("jobs.seldom", "low", b"null")
+    check_problem(caller.submit(), 429, words="pending")
 
 
 def test_many_at_once(gateway, acme, queues):

@@ -18,6 +18,10 @@
 static bool up;
 static int asked;
 static uint32_t in_each_queue;
+/* Answers that do not come by themselves, and how to give them. */
+static int withheld;
+static declared_fn *on_count;
+static void *asked_by;
 
 struct link *__wrap_link_create(const struct link_config *c, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e);
@@ -54,7 +58,13 @@ void __wrap_link_declare(struct link *l, const struct declaration *d, declared_f
         (void)l;
         assert_int_equal(d->what, COUNT_QUEUE);
         asked++;
-        done(owner, NULL, in_each_queue, 0);
+        if (withheld == 0) {
+                done(owner, NULL, in_each_queue, 0);
+                return;
+        }
+        withheld--;
+        on_count = done;
+        asked_by = owner;
 }
 
 static void count_once(uv_loop_t *loop)
@@ -94,7 +104,53 @@ static void only_so_many_may_wait(void **state)
         assert_true(backlog_admit(b, "acme", LANE_COUNT + 1));
         assert_false(backlog_admit(b, "acme", LANE_COUNT + 1));
         backlog_forget(b, "acme");
+        in_each_queue = 0;
         assert_true(backlog_admit(b, "acme", 1));
+        assert_false(backlog_admit(b, "acme", 1));
+        backlog_destroy(&b);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* Whoever comes back after a pause does not get one in for nothing. */
+static void the_first_is_counted_too(void **state)
+{
+        uv_loop_t loop;
+        struct err e = {0};
+
+        (void)state;
+        uv_loop_init(&loop);
+        struct backlog *b = backlog_create(&(struct link_config){0}, &loop, &e);
+        up = true;
+        in_each_queue = 1;
+        asked = 0;
+        assert_false(backlog_admit(b, "acme", LANE_COUNT));
+        assert_true(backlog_admit(b, "acme", LANE_COUNT + 1));
+        assert_false(backlog_admit(b, "acme", LANE_COUNT + 1));
+        assert_int_equal(asked, LANE_COUNT); /* and only the first has it done */
+        backlog_destroy(&b);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* A broker that does not answer holds nobody up for long, and nobody twice. */
+static void a_count_that_does_not_come_is_not_waited_for(void **state)
+{
+        uv_loop_t loop;
+        struct err e = {0};
+
+        (void)state;
+        uv_loop_init(&loop);
+        struct backlog *b = backlog_create(&(struct link_config){0}, &loop, &e);
+        up = true;
+        withheld = LANE_COUNT;
+        assert_true(backlog_admit(b, "acme", 2));
+        assert_true(backlog_admit(b, "acme", 2));
+        assert_false(backlog_admit(b, "acme", 2));
+        assert_int_equal(withheld, 0);
+        for (int i = 0; i < LANE_COUNT; i++)
+                on_count(asked_by, NULL, 0, 0);
+        assert_false(backlog_admit(b, "acme", 2)); /* counted in since it was asked */
         backlog_destroy(&b);
         uv_run(&loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&loop), 0);
@@ -102,7 +158,11 @@ static void only_so_many_may_wait(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(only_so_many_may_wait)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(only_so_many_may_wait),
+                cmocka_unit_test(the_first_is_counted_too),
+                cmocka_unit_test(a_count_that_does_not_come_is_not_waited_for),
+        };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
