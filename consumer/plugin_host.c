@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -35,15 +34,23 @@ static void on_handle_closed(uv_handle_t *handle)
         free(h);
 }
 
+/* The handle first: once the descriptor is closed its number may be another's. */
+static void close_pipe(uv_poll_t *watcher, int *fd)
+{
+        if (*fd < 0)
+                return;
+        uv_close((uv_handle_t *)watcher, on_handle_closed);
+        close(own_take_fd(fd));
+}
+
 /* Everything but the memory, which goes with the last handle. */
 static void release(struct plugin_host *h)
 {
         h->state = HOST_DEAD;
-        uv_poll_stop(&h->socket);
         uv_poll_stop(&h->end);
-        close(h->fd);
         munmap(h->page, sizeof(*h->page));
-        uv_close((uv_handle_t *)&h->socket, on_handle_closed);
+        close_pipe(&h->hearing, &h->hear_fd);
+        close_pipe(&h->telling, &h->tell_fd);
         uv_close((uv_handle_t *)&h->end, on_handle_closed);
         uv_close((uv_handle_t *)&h->timer, on_handle_closed);
 }
@@ -133,27 +140,34 @@ static void on_end(uv_poll_t *poll, int status, int events)
                 run_finish(&h->run, &end);
 }
 
+/* It also makes this side's ends of the pipes, and only these, non-blocking. */
 static int init_handles(struct plugin_host *h, struct err *e)
 {
         uv_loop_t *loop = h->spec.runner->loop;
 
-        h->timer.data = h->socket.data = h->end.data = h;
-        int failed = uv_poll_init(loop, &h->socket, h->fd);
-        if (failed == 0) {
+        const struct {
+                uv_poll_t *watcher;
+                int fd;
+        } watched[] = {
+                {&h->hearing, h->hear_fd}, {&h->telling, h->tell_fd}, {&h->end, h->child.pidfd}};
+
+        for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+                int failed = uv_poll_init(loop, watched[i].watcher, watched[i].fd);
+                if (failed != 0)
+                        return err_set(e, ERR_SYSTEM, "cannot watch a plugin host: %s",
+                                       uv_strerror(failed));
+                watched[i].watcher->data = h;
                 h->handles_open++;
-                failed = uv_poll_init(loop, &h->end, h->child.pidfd);
         }
-        if (failed != 0)
-                return err_set(e, ERR_SYSTEM, "cannot watch a plugin host: %s",
-                               uv_strerror(failed));
         uv_timer_init(loop, &h->timer);
-        h->handles_open += 2;
+        h->timer.data = h;
+        h->handles_open++;
         return 0;
 }
 
 static void watch(struct plugin_host *h)
 {
-        uv_poll_start(&h->socket, UV_READABLE, talk_on_socket);
+        uv_poll_start(&h->hearing, UV_READABLE, talk_on_readable);
         uv_poll_start(&h->end, UV_READABLE, on_end);
         uv_update_time(h->spec.runner->loop);
         uv_timer_start(&h->timer, on_timer, (uint64_t)START_PATIENCE, 0);
@@ -175,7 +189,7 @@ static char **environment(void)
         return kept;
 }
 
-static int start_process(struct plugin_host *h, int socket, int page, struct err *e)
+static int start_process(struct plugin_host *h, int in, int out, int page, struct err *e)
 {
         char parent[24];
         snprintf(parent, sizeof(parent), "%ld", (long)getpid());
@@ -188,7 +202,7 @@ static int start_process(struct plugin_host *h, int socket, int page, struct err
         AUTO_FREE char *name = xstrdup(h->spec.plugin);
         AUTO_FREE char **env = environment();
         char *argv[] = {program, name, parent, NULL};
-        const int fds[WIRE_FD_COUNT] = {null, STDERR_FILENO, STDERR_FILENO, socket, page};
+        const int fds[WIRE_FD_COUNT] = {null, STDERR_FILENO, STDERR_FILENO, in, out, page};
         const struct child_spec spec = {.program = program,
                                         .argv = argv,
                                         .env = env,
@@ -226,35 +240,37 @@ static int send_open(struct plugin_host *h, struct err *e)
         return talk_send(h, WIRE_OPEN, parts, e);
 }
 
-/* The process, its socket and its page, before it is watched. */
+/* The process, its pipes and its page, before it is watched. */
 static int prepare(struct plugin_host *h, struct err *e)
 {
         AUTO_CLOSE int page_fd = -1;
-        int ends[2];
+        AUTO_CLOSE int in = -1;
+        AUTO_CLOSE int out = -1;
 
         h->page = page_create(&page_fd, e);
-        if (h->page == NULL)
+        if (h->page == NULL || child_pipe(&in, &h->tell_fd, e) != 0 ||
+            child_pipe(&h->hear_fd, &out, e) != 0)
                 return -1;
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-                return err_set_errno(e, "cannot make a socket pair");
-        h->fd = ends[0];
-
-        int started = start_process(h, ends[1], page_fd, e);
-        close(ends[1]);
-        return started;
+        return start_process(h, in, out, page_fd, e);
 }
 
 /* Of one that never came to be watched. */
 static void discard(struct plugin_host *h)
 {
+        unsigned watched = h->handles_open;
+
         child_reap(&h->child);
-        if (h->fd >= 0)
-                close(h->fd);
         if (h->page != NULL)
                 munmap(h->page, sizeof(*h->page));
-        if (h->handles_open > 0)
-                uv_close((uv_handle_t *)&h->socket, on_handle_closed);
-        else
+        if (watched > 0)
+                uv_close((uv_handle_t *)&h->hearing, on_handle_closed);
+        if (watched > 1)
+                uv_close((uv_handle_t *)&h->telling, on_handle_closed);
+        if (h->hear_fd >= 0)
+                close(h->hear_fd);
+        if (h->tell_fd >= 0)
+                close(h->tell_fd);
+        if (watched == 0)
                 free(h);
 }
 
@@ -264,7 +280,7 @@ struct plugin_host *host_create(const struct host_spec *s, struct err *e)
         struct err unsent = {0};
 
         h->spec = *s;
-        h->fd = -1;
+        h->hear_fd = h->tell_fd = -1;
         h->child.pidfd = -1;
         if (prepare(h, e) != 0 || init_handles(h, e) != 0) {
                 discard(h);
@@ -308,7 +324,7 @@ void host_leave(struct plugin_host *h)
         if (h->state != HOST_STARTING && h->state != HOST_IDLE)
                 return;
         h->state = HOST_LEAVING;
-        shutdown(h->fd, SHUT_WR);
+        close_pipe(&h->telling, &h->tell_fd);
         uv_update_time(h->spec.runner->loop);
         uv_timer_start(&h->timer, on_timer, (uint64_t)LEAVE_PATIENCE, 0);
 }
@@ -333,7 +349,7 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
         msec end = clock_mono() + limit;
 
         while (h->state == HOST_STARTING && !h->end_is_near) {
-                if (!wait_readable(h->fd, end))
+                if (!wait_readable(h->hear_fd, end))
                         return err_set(e, ERR_TIMEOUT, "plugin %s did not open in time",
                                        h->spec.plugin);
                 talk_hear_all(h);

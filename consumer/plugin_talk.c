@@ -7,13 +7,28 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/model/event.h"
 #include "consumer/include/warren/handler.h"
 #include "consumer/text.h"
+
+static void write_more(uv_poll_t *poll, int status, int events)
+{
+        struct plugin_host *h = poll->data;
+        ssize_t sent = write(h->tell_fd, h->out.data, h->out.length);
+
+        (void)status;
+        (void)events;
+        if (sent > 0)
+                buffer_drop(&h->out, (size_t)sent);
+        if (h->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
+                buffer_fini(&h->out);
+                uv_poll_stop(poll);
+        }
+}
 
 static void keep_unsent(struct plugin_host *h, const struct iovec *v, size_t count, size_t sent)
 {
@@ -23,7 +38,7 @@ static void keep_unsent(struct plugin_host *h, const struct iovec *v, size_t cou
                 sent -= skip;
         }
         if (h->out.length > 0)
-                uv_poll_start(&h->socket, UV_READABLE | UV_WRITABLE, talk_on_socket);
+                uv_poll_start(&h->telling, UV_WRITABLE, write_more);
 }
 
 int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
@@ -41,10 +56,9 @@ int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes par
                 return err_set(e, ERR_TOO_LARGE, "%zu bytes are too many for a plugin host", total);
         header.length = (uint32_t)total;
 
-        struct msghdr message = {.msg_iov = vector, .msg_iovlen = 1 + TALK_PARTS_MAX};
         ssize_t sent = 0;
         if (h->out.length == 0)
-                sent = sendmsg(h->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+                sent = writev(h->tell_fd, vector, 1 + TALK_PARTS_MAX);
         if (sent < 0 && errno != EAGAIN)
                 return err_set_errno(e, "plugin %s: cannot write to its host", h->spec.plugin);
         keep_unsent(h, vector, 1 + TALK_PARTS_MAX, sent > 0 ? (size_t)sent : 0);
@@ -316,15 +330,15 @@ static bool hear_once(struct plugin_host *h)
 
         if (h->end_is_near)
                 return false;
-        ssize_t got = recv(h->fd, r->scratch, sizeof(r->scratch), MSG_DONTWAIT);
+        ssize_t got = read(h->hear_fd, r->scratch, sizeof(r->scratch));
         if (got > 0) {
                 hear(h, bytes_of(r->scratch, (size_t)got));
                 return true;
         }
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
                 return false;
-        /* Its end of the socket is closed, so it is dying, or made itself useless. */
-        uv_poll_stop(&h->socket);
+        /* Its end of the pipe is closed, so it is dying, or made itself useless. */
+        uv_poll_stop(&h->hearing);
         if (h->state != HOST_LEAVING)
                 host_kill(h, NULL);
         return false;
@@ -336,25 +350,10 @@ void talk_hear_all(struct plugin_host *h)
                 continue;
 }
 
-static void write_more(struct plugin_host *h)
-{
-        ssize_t sent = send(h->fd, h->out.data, h->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-        if (sent > 0)
-                buffer_drop(&h->out, (size_t)sent);
-        if (h->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
-                buffer_fini(&h->out);
-                uv_poll_start(&h->socket, UV_READABLE, talk_on_socket);
-        }
-}
-
 /* One read a turn: a level-triggered poll comes back when there is more. */
-void talk_on_socket(uv_poll_t *poll, int status, int events)
+void talk_on_readable(uv_poll_t *poll, int status, int events)
 {
-        struct plugin_host *h = poll->data;
-
-        if (status == 0 && (events & UV_WRITABLE) != 0 && h->out.length > 0)
-                write_more(h);
-        if (status != 0 || (events & UV_READABLE) != 0)
-                hear_once(h);
+        (void)status;
+        (void)events;
+        hear_once(poll->data);
 }

@@ -9,11 +9,11 @@
 
 enum { TALK_PARTS_MAX = 3 };
 
-/* One sendmsg; what does not fit is kept and follows when the socket takes it. */
+/* One writev; what does not fit is kept and follows when the pipe takes it. */
 int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
               struct err *e) MUST_CHECK;
 int talk_send_job(struct plugin_host *h, const struct run_request *q, struct err *e) MUST_CHECK;
-void talk_on_socket(uv_poll_t *poll, int status, int events);
+void talk_on_readable(uv_poll_t *poll, int status, int events);
 /* Hears whatever has arrived. */
 void talk_hear_all(struct plugin_host *h);
 

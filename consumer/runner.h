@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * runner.h: runs one attempt of a job by its handler, whatever its kind: a plugin in a host
- * process, or a program. Enforces time, memory and output limits by killing. Loop thread only.
+ * process, or a program. Enforces time, memory and output limits by killing. Loop thread only;
+ * SIGPIPE must be ignored.
  */
 #ifndef WARREN_CONSUMER_RUNNER_H
 #define WARREN_CONSUMER_RUNNER_H

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * channel.c: frames on the host's socket.
+ * channel.c: frames on the host's pipes.
  */
 #include "consumer/host/channel.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum { READ_AT_ONCE = 64 * 1024 };
 
-void channel_init(struct channel *c, int fd)
+void channel_init(struct channel *c)
 {
-        *c = (struct channel){.fd = fd};
+        *c = (struct channel){0};
         buffer_reserve(&c->in, READ_AT_ONCE);
 }
 
@@ -26,16 +25,12 @@ void channel_fini(struct channel *c)
 /* At least one byte more. 1, 0 at the end of file, -1. */
 static int read_more(struct channel *c, size_t room, struct err *e)
 {
-        struct pollfd readable = {.fd = c->fd, .events = POLLIN};
         ssize_t got;
 
         buffer_reserve(&c->in, room);
-        /* A blocking recv on a UNIX socket also wakes when the consumer has read what was sent to
-         * it; poll does not: one switch less for each job. */
-        do {
-                poll(&readable, 1, -1);
-                got = recv(c->fd, c->in.data + c->in.length, room, MSG_DONTWAIT);
-        } while (got < 0 && (errno == EINTR || errno == EAGAIN));
+        do
+                got = read(WIRE_IN_FD, c->in.data + c->in.length, room);
+        while (got < 0 && errno == EINTR);
         if (got < 0)
                 return err_set_errno(e, "cannot read from the consumer");
         c->in.length += (size_t)got;
@@ -70,22 +65,22 @@ int channel_read(struct channel *c, struct channel_frame *out, struct err *e)
         return 1;
 }
 
-/* Moves what is to be written past the `sent` bytes. */
-static void skip(struct msghdr *m, size_t sent)
+/* Moves what is to be written past the `sent` bytes; how many parts are left. */
+static int skip(struct iovec **parts, int count, size_t sent)
 {
-        while (m->msg_iovlen > 0 && sent >= m->msg_iov->iov_len) {
-                sent -= m->msg_iov->iov_len;
-                m->msg_iov++;
-                m->msg_iovlen--;
+        while (count > 0 && sent >= (*parts)->iov_len) {
+                sent -= (*parts)->iov_len;
+                (*parts)++;
+                count--;
         }
-        if (m->msg_iovlen == 0)
-                return;
-        m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + sent;
-        m->msg_iov->iov_len -= sent;
+        if (count > 0) {
+                (*parts)->iov_base = (char *)(*parts)->iov_base + sent;
+                (*parts)->iov_len -= sent;
+        }
+        return count;
 }
 
-int channel_write(struct channel *c, enum wire_kind kind,
-                  const struct bytes parts[CHANNEL_PARTS_MAX], struct err *e)
+int channel_write(enum wire_kind kind, const struct bytes parts[CHANNEL_PARTS_MAX], struct err *e)
 {
         struct wire_header header = {.kind = (uint32_t)kind};
         struct iovec vector[1 + CHANNEL_PARTS_MAX] = {{&header, sizeof(header)}};
@@ -95,14 +90,15 @@ int channel_write(struct channel *c, enum wire_kind kind,
                 header.length += (uint32_t)parts[i].length;
         }
 
-        struct msghdr message = {.msg_iov = vector, .msg_iovlen = 1 + CHANNEL_PARTS_MAX};
-        while (message.msg_iovlen > 0) {
-                ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+        struct iovec *left = vector;
+        int count = 1 + CHANNEL_PARTS_MAX;
+        while (count > 0) {
+                ssize_t sent = writev(WIRE_OUT_FD, left, count);
                 if (sent < 0 && errno == EINTR)
                         continue;
                 if (sent < 0)
                         return err_set_errno(e, "cannot write to the consumer");
-                skip(&message, (size_t)sent);
+                count = skip(&left, count, (size_t)sent);
         }
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * channel.h: the host's end of the socket (consumer/plugin_wire.h): whole frames in, whole frames
+ * channel.h: the host's ends of the pipes (consumer/plugin_wire.h): whole frames in, whole frames
  * out, each by one system call when it fits.
  */
 #ifndef WARREN_HOST_CHANNEL_H
@@ -11,7 +11,6 @@
 #include "consumer/plugin_wire.h"
 
 struct channel {
-        int fd;
         struct buffer in;
 };
 
@@ -20,14 +19,14 @@ struct channel_frame {
         struct bytes body; /* lives until the next channel_read; a NUL follows it */
 };
 
-void channel_init(struct channel *c, int fd);
+void channel_init(struct channel *c);
 void channel_fini(struct channel *c);
 /* Waits. 1: a frame; 0: the consumer has closed its end; -1: broken. */
 int channel_read(struct channel *c, struct channel_frame *out, struct err *e) MUST_CHECK;
 
 enum { CHANNEL_PARTS_MAX = 3 };
 /* Writes header, then the parts (absent ones too). */
-int channel_write(struct channel *c, enum wire_kind kind,
-                  const struct bytes parts[CHANNEL_PARTS_MAX], struct err *e) MUST_CHECK;
+int channel_write(enum wire_kind kind, const struct bytes parts[CHANNEL_PARTS_MAX],
+                  struct err *e) MUST_CHECK;
 
 #endif

@@ -40,20 +40,20 @@ static struct wire_page *page_map(struct err *e)
         return page;
 }
 
-static int refuse(struct channel *c, const struct err *why)
+static int refuse(const struct err *why)
 {
         const struct bytes parts[CHANNEL_PARTS_MAX] = {bytes_of_text(why->text)};
 
-        return channel_write(c, WIRE_FAILED, parts, NULL) == 0 ? 0 : 1;
+        return channel_write(WIRE_FAILED, parts, NULL) == 0 ? 0 : 1;
 }
 
-static int say_ready(struct channel *c, const struct plugin *p, struct err *e)
+static int say_ready(const struct plugin *p, struct err *e)
 {
         AUTO_BUFFER names = {0};
 
         plugin_names(p, &names);
         const struct bytes parts[CHANNEL_PARTS_MAX] = {buffer_bytes(&names)};
-        return channel_write(c, WIRE_READY, parts, e);
+        return channel_write(WIRE_READY, parts, e);
 }
 
 static struct plugin *open_plugin(struct channel *c, struct wire_page *page, struct err *e)
@@ -85,7 +85,7 @@ static int serve(struct channel *c, struct plugin *p, struct wire_page *page, st
                         return got;
                 if (frame.kind != WIRE_JOB)
                         return err_set(e, ERR_PROTOCOL, "a frame that is no job");
-                if (plugin_run(p, frame.body, c, page, e) != 0)
+                if (plugin_run(p, frame.body, page, e) != 0)
                         return -1;
         }
 }
@@ -96,18 +96,18 @@ int main(int argc, char **argv)
         struct channel channel __attribute__((cleanup(channel_fini)));
         struct wire_page *page = NULL;
 
-        channel_init(&channel, WIRE_SOCKET_FD);
+        channel_init(&channel);
         if (argc != 3) {
                 fprintf(stderr, "warren-plugin-host is started by warren-consumer\n");
                 return 2;
         }
         if (settle_in(argv[2], &e) != 0 || (page = page_map(&e)) == NULL)
-                return refuse(&channel, &e);
+                return refuse(&e);
 
         AUTO(plugin) plugin = open_plugin(&channel, page, &e);
         if (plugin == NULL)
-                return refuse(&channel, &e);
-        if (say_ready(&channel, plugin, &e) != 0 || serve(&channel, plugin, page, &e) != 0) {
+                return refuse(&e);
+        if (say_ready(plugin, &e) != 0 || serve(&channel, plugin, page, &e) != 0) {
                 fprintf(stderr, "warren-plugin-host %s: %s\n", argv[1], e.text);
                 return 1;
         }

@@ -21,7 +21,7 @@ const struct warren_handler *plugin_handler(const struct plugin *p, const char *
 void *plugin_state(const struct plugin *p);
 
 /* Runs the job of a WIRE_JOB and answers it. -1: the consumer is gone or broke the protocol. */
-int plugin_run(struct plugin *p, struct bytes frame, struct channel *c, struct wire_page *page,
+int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page,
                struct err *e) MUST_CHECK;
 
 #endif

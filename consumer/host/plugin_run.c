@@ -19,7 +19,6 @@ enum {
 
 struct call {
         struct warren_job job; /* first: what the handler sees is this struct's address */
-        struct channel *channel;
         struct wire_page *page;
         uint32_t sequence;
         struct buffer result;
@@ -59,7 +58,7 @@ static void talk(struct call *c, enum wire_kind kind, struct bytes head, const c
         struct bytes said = bytes_of(text, text == NULL ? 0 : strnlen(text, WIRE_TEXT_MAX));
         const struct bytes parts[CHANNEL_PARTS_MAX] = {head, said};
 
-        if (may_talk(c) && channel_write(c->channel, kind, parts, NULL) != 0)
+        if (may_talk(c) && channel_write(kind, parts, NULL) != 0)
                 return;
 }
 
@@ -162,7 +161,7 @@ static int answer(struct call *c, int outcome, struct err *e)
                 buffer_bytes(&c->result),
         };
 
-        int written = channel_write(c->channel, WIRE_END, parts, e);
+        int written = channel_write(WIRE_END, parts, e);
         buffer_fini(&c->result);
         return written;
 }
@@ -182,8 +181,7 @@ static int run_handler(const struct plugin *p, struct call *c, const char *name)
         return outcome;
 }
 
-int plugin_run(struct plugin *p, struct bytes frame, struct channel *c, struct wire_page *page,
-               struct err *e)
+int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page, struct err *e)
 {
         struct wire_job head;
         const char *texts[JOB_TEXTS];
@@ -198,7 +196,6 @@ int plugin_run(struct plugin *p, struct bytes frame, struct channel *c, struct w
         if (split(frame, &head, texts, &call.job.payload) != 0)
                 return err_set(e, ERR_PROTOCOL, "a job frame that does not fit its lengths");
 
-        call.channel = c;
         call.page = page;
         call.sequence = head.sequence;
         call.job.size = sizeof(call.job);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "consumer/include/warren/handler.h"
+#include "consumer/plugin_wire.h"
 
 static int rogue_open(const char *settings, void **state, char *error, size_t size)
 {
@@ -214,13 +215,13 @@ static int shows(const struct warren_job *job, void *state)
         return job->host->result(job, text, (size_t)length) == 0 ? WARREN_DONE : WARREN_RETRY;
 }
 
-/* Writes into what is not its own: the host's socket. */
+/* Writes into what is not its own: the host's pipe. */
 static int garbles(const struct warren_job *job, void *state)
 {
         (void)state;
         const char *what =
                 job->payload_length > 2 ? job->payload : "\xff\xff\xff\xff\xff\xff\xff\xff";
-        if (write(3, what, strlen(what)) < 0)
+        if (write(WIRE_OUT_FD, what, strlen(what)) < 0)
                 return WARREN_PERMANENT;
         while (pause() != 0)
                 continue;
@@ -232,7 +233,7 @@ static int hangs_up(const struct warren_job *job, void *state)
 {
         (void)job;
         (void)state;
-        close(3);
+        close(WIRE_OUT_FD);
         while (pause() != 0)
                 continue;
         return WARREN_DONE;
