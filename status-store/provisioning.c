@@ -109,13 +109,19 @@ int provisioning_settle(struct provisioning *p, const char *tenant, struct err *
         return done;
 }
 
-/* Queues of a tenant deleted long enough ago. One whose consumers have not left waits. */
+/* Queues of a tenant deleted long enough ago, and a login that a change cut short may have left.
+ * One whose consumers have not left waits. */
 static int sweep(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         struct err why = {0};
         if (!t->record.deleted || clock_wall() < t->deleted_at + p->delete_after)
                 return 0;
+        if ((t->amqp_login || t->login_unsure) &&
+            provisioning_delete_login(p, t->record.name, &why) != 0) {
+                (void)err_set(&p->refused, why.code, "login of %s: %s", t->record.name, why.text);
+                return 0;
+        }
         if (topology_delete_tenant(p->link, t->record.name, &why) != 0) {
                 if (why.code != ERR_CONFLICT)
                         return err_set(e, why.code, "%s", why.text);

@@ -209,8 +209,9 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now, struc
         t.deleted_at = now;
         if (put_tenant(r->db, &t, e) != 0 ||
             run_with_name(r->db,
-                          "UPDATE keys SET v = v + 1, revoked = 1, told = 0"
-                          " WHERE tenant = ?1 AND revoked = 0",
+                          "UPDATE keys SET v = v + (revoked = 0),"
+                          " told = told AND revoked <> 0, revoked = 2"
+                          " WHERE tenant = ?1 AND revoked < 2",
                           name, e) != 0)
                 return -1;
         return work_commit(&w, e);
@@ -390,6 +391,13 @@ int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct
         if (raised < 0 || noted < 0)
                 return -1;
         return raised + noted > 0 && work_commit(&w, e) != 0 ? -1 : raised;
+}
+
+int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
+                        struct err *e)
+{
+        return mark(r, "UPDATE tenants SET amqp_login = ?2 WHERE name = ?1 AND deleted = 0", name,
+                    login, e);
 }
 
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e)

@@ -18,6 +18,7 @@ struct registry;
 struct tenant {
         struct tenant_record record;
         bool amqp_login;
+        bool login_unsure; /* a change of its login was begun and not seen to end */
         msec created_at;
         msec deleted_at; /* 0: not */
 };
@@ -42,7 +43,12 @@ int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max,
 /* Writes limits and paused of a tenant that was read before, and raises v. ERR_CONFLICT when it has
  * changed since, ERR_NOT_FOUND when it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
-/* Marks it as deleted and revokes its keys. */
+/* What the broker has of a tenant's login. Noted UNSURE before it is asked to change that, so that
+ * a change cut short is done again or undone, whichever is wanted next. */
+enum tenant_login { LOGIN_NONE, LOGIN_THERE, LOGIN_UNSURE };
+int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
+                        struct err *e) MUST_CHECK;
+/* Marks it as deleted and revokes its keys, which are listed no more. */
 int registry_delete_tenant(struct registry *r, const char *name, msec now,
                            struct err *e) MUST_CHECK;
 /* Its queues are gone: the name can be used again. */
@@ -65,7 +71,9 @@ int registry_has_admin_key(struct registry *r, struct err *e) MUST_CHECK;
 
 typedef int tenant_fn(void *owner, const struct tenant *t, struct err *e);
 typedef int key_fn(void *owner, const struct key *k, struct err *e);
-/* Each works on a copy of the list: the callback may call the registry. tenant NULL: all keys. */
+/* Each works on a copy of the list: the callback may call the registry. tenant NULL: all keys.
+ * Those of a deleted tenant stay, so that their revocation can be told again, but WHICH_ALL of a
+ * tenant passes over them: they are not of whoever has its name now. */
 enum which { WHICH_ALL, WHICH_UNTOLD };
 int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
                          struct err *e) MUST_CHECK;

@@ -23,7 +23,8 @@ void tenant_read(sqlite3_stmt *s, struct tenant *t)
         r->weight = sqlite3_column_int64(s, 8);
         r->paused = sqlite3_column_int(s, 9) != 0;
         r->deleted = sqlite3_column_int(s, 10) != 0;
-        t->amqp_login = sqlite3_column_int(s, 11) != 0;
+        t->amqp_login = sqlite3_column_int(s, 11) == LOGIN_THERE;
+        t->login_unsure = sqlite3_column_int(s, 11) == LOGIN_UNSURE;
         t->created_at = sqlite3_column_int64(s, 12);
         t->deleted_at = sqlite3_column_int64(s, 13);
 }
@@ -31,9 +32,11 @@ void tenant_read(sqlite3_stmt *s, struct tenant *t)
 void tenant_bind(sqlite3_stmt *s, const struct tenant *t)
 {
         const struct tenant_record *r = &t->record;
+        enum tenant_login known = t->amqp_login ? LOGIN_THERE : LOGIN_NONE;
+        enum tenant_login login = t->login_unsure ? LOGIN_UNSURE : known;
         const int64_t numbers[] = {r->v,           r->rate_count,    r->rate_per,    r->burst,
                                    r->max_running, r->slots_version, r->max_pending, r->weight,
-                                   r->paused,      r->deleted,       t->amqp_login,  t->created_at,
+                                   r->paused,      r->deleted,       login,          t->created_at,
                                    t->deleted_at};
         db_bind_text(s, 1, r->name);
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -89,11 +92,13 @@ int tenants_read(sqlite3 *db, enum which which, struct tenant **list, size_t *co
 int keys_read(sqlite3 *db, enum which which, const char *tenant, struct key **list, size_t *count,
               struct err *e)
 {
-        AUTO_STATEMENT *all = db_prepare(db,
-                                         "SELECT " KEY_COLUMNS " FROM keys WHERE"
-                                         " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2)"
-                                         " ORDER BY created_at, id",
-                                         e);
+        AUTO_STATEMENT *all =
+                db_prepare(db,
+                           "SELECT " KEY_COLUMNS " FROM keys WHERE"
+                           " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2 AND (?1 = 1 OR"
+                           " revoked < 2))"
+                           " ORDER BY created_at, id",
+                           e);
         if (all == NULL)
                 return -1;
         db_bind_int(all, 1, which == WHICH_UNTOLD);

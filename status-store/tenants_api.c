@@ -104,12 +104,9 @@ static void make_password(char out[PASSWORD_SIZE])
                 snprintf(out + 2 * i, 3, "%02x", raw[i]);
 }
 
-/* Makes the broker login if one is asked for. New reference, null when none is; NULL on failure. */
 static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
 {
         char password[PASSWORD_SIZE];
-        if (!t->amqp_login)
-                return json_null();
         make_password(password);
         if (provisioning_make_login(a->provisioning, t->record.name, password, e) != 0)
                 return NULL;
@@ -117,8 +114,27 @@ static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
                          "login", json_sprintf("tenant-%s", t->record.name), "password", password);
 }
 
+/* Makes the broker login or deletes it, of a tenant noted as unsure. New reference, null when there
+ * is none now; NULL on failure. */
+static json_t *settle_login(struct api *a, struct tenant *t, bool wanted, struct err *e)
+{
+        json_t *login = json_null();
+        if (wanted)
+                login = make_login(a, t, e);
+        else if (provisioning_delete_login(a->provisioning, t->record.name, e) != 0)
+                login = NULL;
+        if (login == NULL || registry_note_login(a->registry, t->record.name,
+                                                 wanted ? LOGIN_THERE : LOGIN_NONE, e) != 0) {
+                json_decref(login);
+                return NULL;
+        }
+        t->amqp_login = wanted;
+        t->login_unsure = false;
+        return login;
+}
+
 /* Everything after the tenant's row: its key, its queues, its record, its login. */
-static int complete_tenant(struct api *a, const struct tenant *t, json_t *answer, struct err *e)
+static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, struct err *e)
 {
         char text[KEY_TEXT_SIZE];
         struct key key;
@@ -128,13 +144,13 @@ static int complete_tenant(struct api *a, const struct tenant *t, json_t *answer
         json_object_set_new(answer, "key", json_string(text));
         if (provisioning_settle(a->provisioning, t->record.name, e) != 0)
                 return -1;
-        json_t *login = make_login(a, t, e);
-        if (login == NULL)
-                return -1;
-        if (json_is_null(login))
-                json_decref(login);
-        else
+        if (t->login_unsure) {
+                json_t *login = settle_login(a, t, true, e);
+                if (login == NULL)
+                        return -1;
                 json_object_set_new(answer, "amqp", login);
+        }
+        json_object_set_new(answer, "tenant", tenant_json(t));
         return 0;
 }
 
@@ -151,12 +167,13 @@ void tenants_create(void *owner, struct http_request *r)
                 http_problem_at(r, refused, &fault);
                 return;
         }
+        t.login_unsure = t.amqp_login;
         if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
             registry_add_tenant(a->registry, &t, a->tenants_max, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
-        json_t *answer = json_pack("{s:o}", "tenant", tenant_json(&t));
+        json_t *answer = json_object();
         if (complete_tenant(a, &t, answer, &why) == 0) {
                 LOG_INFO("tenant created", log_text("tenant", t.record.name));
                 http_answer_json(r, 201, answer);
@@ -193,27 +210,29 @@ void tenants_patch(void *owner, struct http_request *r)
         if (!can_change(a, r) || !http_body_is_json(r) || !find_tenant(a, r, &t))
                 return;
         bool had_login = t.amqp_login;
+        bool unsure = t.login_unsure && provisioning_can_make_login(a->provisioning, &why) == 0;
+        err_clear(&why);
         int refused = tenant_body_read(http_body(r), BODY_TENANT_CHANGE, &t, &fault);
         if (refused != 0) {
                 http_problem_at(r, refused, &fault);
                 return;
         }
-        bool new_login = t.amqp_login && !had_login;
-        bool old_login = !t.amqp_login && had_login;
-        if ((new_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
-            (old_login && provisioning_delete_login(a->provisioning, t.record.name, &why) != 0)) {
+        bool wanted = t.amqp_login;
+        bool settles = unsure || wanted != had_login;
+        if (settles && provisioning_can_make_login(a->provisioning, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
+        t.login_unsure |= settles;
         if (!change_tenant(a, r, &t))
                 return;
-        json_t *login = new_login ? make_login(a, &t, &why) : json_null();
+        json_t *login = settles ? settle_login(a, &t, wanted, &why) : json_null();
         if (login == NULL) {
                 http_problem_err(r, &why);
                 return;
         }
         json_t *answer = json_pack("{s:o}", "tenant", tenant_json(&t));
-        if (new_login)
+        if (!json_is_null(login))
                 json_object_set(answer, "amqp", login);
         json_decref(login);
         http_answer_json(r, 200, answer);
@@ -240,10 +259,14 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
 }
 
 /* The login goes first: left behind, it could publish as whoever takes the name next. */
-static int delete_tenant(struct api *a, const struct tenant *t, struct err *e)
+static int delete_tenant(struct api *a, struct tenant *t, struct err *e)
 {
-        if (t->amqp_login && provisioning_delete_login(a->provisioning, t->record.name, e) != 0)
-                return -1;
+        if (t->amqp_login || t->login_unsure) {
+                if (provisioning_can_make_login(a->provisioning, e) != 0 ||
+                    registry_note_login(a->registry, t->record.name, LOGIN_UNSURE, e) != 0 ||
+                    settle_login(a, t, false, e) == NULL)
+                        return -1;
+        }
         if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
                 return -1;
         return provisioning_settle(a->provisioning, t->record.name, e);

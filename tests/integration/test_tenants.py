@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tenants and keys: the primary status-store provisions them and tells everybody on `control`."""
 import contextlib
+import http.server
 import json
 import os
 import pathlib
 import stat
 import subprocess
+import threading
 
 import pika
 import pytest
@@ -130,7 +132,7 @@ def test_keys_come_and_go(primary):
 
 
 def test_deleted_first_told_then_swept(primary):
-    create(primary, "gone")
+    key = create(primary, "gone")["key"]
     assert primary.request("DELETE", "/tenants/gone").status_code == 204
     assert latest(primary, "tenant", "gone")["deleted"] is True
     assert primary.request("GET", "/tenants/gone").status_code == 404
@@ -139,6 +141,9 @@ def test_deleted_first_told_then_swept(primary):
     until(lambda: primary.request("POST", "/tenants", json={"name": "gone"}).status_code == 201, 30,
           "the name is free again")
     assert latest(primary, "tenant", "gone")["v"] == 3
+    assert latest(primary, "apikey", key[3:11])["revoked"] is True
+    listed = primary.request("GET", "/tenants/gone").json()["keys"]
+    assert len(listed) == 1 and listed[0]["id"] != key[3:11] and not listed[0]["revoked"]
 
 
 def test_queues_in_use_wait_for_their_consumers(primary):
@@ -279,6 +284,80 @@ def test_a_login_goes_before_its_tenant(broker, tmp_path):
             made.broker.pika(made.vhost, login["login"], login["password"])
     finally:
         made.end()
+
+
+class Management(http.server.ThreadingHTTPServer):
+    """A management API that can be told to fail: its users, by password."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), ManagementCalls)
+        self.users, self.failing = {}, ()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
+
+
+class ManagementCalls(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        failing = f"{self.command} {self.path}".startswith(self.server.failing)
+        user = self.path.rsplit("/", 1)[1]
+        if not failing and self.path.startswith("/api/users/"):
+            if self.command == "PUT":
+                self.server.users[user] = json.loads(body)["password"]
+            else:
+                self.server.users.pop(user, None)
+        self.send_response(503 if failing else 204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_PUT = do_DELETE = answer
+
+
+def test_a_login_half_changed_is_changed_when_asked_again(broker, tmp_path):
+    management = Management()
+    made = StatusStore(broker, tmp_path, tenant_delete_after="200ms").primary()
+    made.program.settings["management_url"] = f"http://127.0.0.1:{management.server_port}"
+    made.start()
+
+    def patch(wanted):
+        return made.request("PATCH", "/tenants/half", json={"amqp_login": wanted})
+
+    def shown():
+        return made.request("GET", "/tenants/half").json()["tenant"]["amqp_login"]
+
+    try:
+        create(made, "half")
+        management.failing = ("PUT /api/permissions/",)
+        assert patch(True).status_code == 503 and shown() is False
+        assert "tenant-half" in management.users
+        management.failing = ()
+        answer = patch(True)
+        assert answer.status_code == 200 and shown() is True
+        assert answer.json()["amqp"]["password"] == management.users["tenant-half"]
+        again = patch(True)
+        assert again.status_code == 200 and "amqp" not in again.json()
+        management.failing = ("DELETE ",)
+        assert patch(False).status_code == 503
+        management.failing = ()
+        assert patch(False).status_code == 200 and shown() is False
+        assert management.users == {}
+        management.failing = ("PUT /api/permissions/",)
+        assert made.request("POST", "/tenants", json={"name": "other", "amqp_login": True},
+                            ).status_code == 503
+        assert "tenant-other" in management.users
+        until(lambda: management.users == {}, 30, "the login of a tenant undone is deleted")
+        assert patch(True).status_code == 503
+        assert made.request("DELETE", "/tenants/half").status_code == 204
+        assert management.users == {}
+    finally:
+        made.end()
+        management.end()
 
 
 def test_a_registry_from_a_backup_is_heard(broker, tmp_path):

@@ -178,6 +178,13 @@ static int count_key(void *owner, const struct key *k, struct err *e)
         return 0;
 }
 
+static int count_revoked(void *owner, const struct key *k, struct err *e)
+{
+        (void)e;
+        *(int *)owner += k->record.revoked;
+        return 0;
+}
+
 static int untold(struct registry *r)
 {
         struct err e = {0};
@@ -316,6 +323,56 @@ static void keys_live_with_their_tenant(void **state)
         assert_int_equal(untold(r), 2);
 }
 
+static void keys_of_a_deleted_tenant_are_not_its_successors(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct tenant t = tenant_named("acme");
+        struct key kept, revoked, fresh;
+        struct err e = {0};
+        char text[KEY_TEXT_SIZE];
+        int keys = 0;
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &kept, &e), 0);
+        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &revoked, &e), 0);
+        assert_int_equal(registry_revoke_key(r, "acme", revoked.record.id, &e), 0);
+        assert_int_equal(registry_told_key(r, revoked.record.id, 2, &e), 0);
+        assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
+        assert_int_equal(untold(r), 2); /* the tenant, and the key that was not revoked before */
+        assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &fresh, &e), 0);
+        assert_int_equal(registry_each_key(r, WHICH_ALL, "acme", count_key, &keys, &e), 0);
+        assert_int_equal(keys, 1);
+        keys = 0; /* but what was revoked is told again for ever */
+        assert_int_equal(registry_tell_again(r, &e), 0);
+        assert_int_equal(registry_each_key(r, WHICH_UNTOLD, NULL, count_revoked, &keys, &e), 0);
+        assert_int_equal(keys, 2);
+}
+
+static void a_login_is_what_was_noted(void **state)
+{
+        static const struct {
+                enum tenant_login noted;
+                bool login, unsure;
+        } table[] = {{LOGIN_THERE, true, false},
+                     {LOGIN_UNSURE, false, true},
+                     {LOGIN_NONE, false, false}};
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct tenant t = tenant_named("acme");
+        struct err e = {0};
+        t.login_unsure = true;
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        for (size_t i = 0; i < COUNT(table); i++) {
+                assert_int_equal(registry_note_login(r, "acme", table[i].noted, &e), 0);
+                assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
+                assert_int_equal(t.amqp_login, table[i].login);
+                assert_int_equal(t.login_unsure, table[i].unsure);
+                assert_int_equal(registry_change_tenant(r, &t, &e), 0); /* kept as it is */
+                assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
+                assert_int_equal(t.login_unsure, table[i].unsure);
+        }
+}
+
 static void the_first_admin_key_is_written_once(void **state)
 {
         struct fixture *f = *state;
@@ -420,6 +477,8 @@ int main(void)
                 WITH_REGISTRY(tenants_are_bounded),
                 WITH_REGISTRY(keys_live_with_their_tenant),
                 WITH_REGISTRY(an_old_registry_goes_above_what_was_told),
+                WITH_REGISTRY(keys_of_a_deleted_tenant_are_not_its_successors),
+                WITH_REGISTRY(a_login_is_what_was_noted),
                 WITH_REGISTRY(the_first_admin_key_is_written_once),
                 WITH_REGISTRY(a_first_admin_key_cut_short_is_made_again),
                 WITH_REGISTRY(a_backup_holds_everything),
