@@ -5,7 +5,9 @@
 #include "tests/unit/runner_bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +193,54 @@ void bench_run(struct bench *b, const char *type, const char *payload, msec time
         told_fini(&room);
         bench_start(b, type, payload, timeout, told);
         bench_until(b, told_ended, told);
+}
+
+void bench_case(struct bench *b, const struct end_case *c)
+{
+        AUTO_TOLD told = {0};
+
+        bench_run(b, c->type, c->payload, c->timeout, &told);
+        const char *error = told.error.data != NULL ? told.error.data : "";
+        const char *result = told.result.data != NULL ? told.result.data : "";
+        if (told.end.outcome != c->want || told.end.error_kind != c->kind ||
+            strncmp(error, c->error, strlen(c->error)) != 0 ||
+            strncmp(result, c->result, strlen(c->result)) != 0 ||
+            told.end.retry_after != c->retry_after)
+                fail_msg("%s %s: outcome %d kind %s error \"%s\" result \"%s\" after %d", c->type,
+                         c->payload, told.end.outcome, error_kind_word(told.end.error_kind), error,
+                         result, (int)told.end.retry_after);
+        assert_true(told.error.length <= JOB_ERROR_MAX);
+        assert_true((told.error.length == 0) == (told.end.outcome == OUTCOME_DONE));
+}
+
+/* Its files go before it does: nobody else would take them away. */
+_Noreturn static void live_until_killed(struct bench *b, int (*live)(struct bench *b), int out)
+{
+        int pid = live(b);
+
+        unlink(b->file);
+        rmdir(b->folder);
+        dprintf(out, "%d\n", pid);
+        for (;;)
+                pause();
+}
+
+int bench_killed(struct bench *(*create)(void), int (*live)(struct bench *b))
+{
+        int ends[2], pid;
+
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        pid_t consumer = fork();
+        if (consumer == 0)
+                live_until_killed(create(), live, ends[1]);
+        close(ends[1]);
+        FILE *told = fdopen(ends[0], "r");
+        assert_int_equal(fscanf(told, "%d", &pid), 1);
+        fclose(told);
+        assert_int_equal(kill(pid, 0), 0);
+        kill(consumer, SIGKILL);
+        waitpid(consumer, NULL, 0);
+        return pid;
 }
 
 void told_fini(struct told *told)

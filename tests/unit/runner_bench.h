@@ -34,6 +34,19 @@ void bench_write(struct bench *b, const char *plugins, const char *types);
 /* Loads the file and puts it in force. */
 int bench_use(struct bench *b, struct err *e);
 
+/* How one run ends. */
+struct end_case {
+        const char *type, *payload;
+        msec timeout;
+        enum outcome want;
+        enum error_kind kind;
+        const char *error, *result; /* how they begin */
+        msec retry_after;
+};
+
+/* Runs it and asserts that it ended so. */
+void bench_case(struct bench *b, const struct end_case *c);
+
 /* Starts a job of a type; asserts that it could. */
 struct run *bench_start(struct bench *b, const char *type, const char *payload, msec timeout,
                         struct told *told);
@@ -47,6 +60,11 @@ bool told_progress(void *told);
 void told_fini(struct told *told);
 
 #define AUTO_TOLD __attribute__((cleanup(told_fini))) struct told
+
+/* A consumer in a process of its own that is killed by SIGKILL in mid-job: `live` is called there,
+ * starts the job and returns the id of the child that runs it, which must live until the kill.
+ * Returns that id. */
+int bench_killed(struct bench *(*create)(void), int (*live)(struct bench *b));
 
 /* Waits until a process is gone or a zombie. */
 void wait_gone(int pid);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/own.h"
@@ -42,7 +41,7 @@ static const struct {
          "printf '{\"progress\": 0.5, \"message\": \"half\"}\\nnonsense\\n' >&3;"
          "printf '{\"retry_after\": \"30s\"}' >&3; exit 75",
          ""},
-        {"pid", "echo '{\"progress\":0,\"message\":\"'$$'\"}' >&3; sleep 1000", ""},
+        {"pid", "echo '{\"progress\":0,\"message\":\"'$$'\"}' >&3; exec sleep 1000", ""},
         {"absent", "", ", \"exec\": [\"./no-such-program\"]"},
         {"hog", "exec /usr/bin/python3 -c \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\""},
         {"env", "",
@@ -68,14 +67,7 @@ static struct bench *create(void)
 
 static void ends_as_the_program_does(void **state)
 {
-        static const struct {
-                const char *type, *payload;
-                msec timeout;
-                enum outcome want;
-                enum error_kind kind;
-                const char *error, *result; /* how they begin */
-                msec retry_after;
-        } cases[] = {
+        static const struct end_case cases[] = {
                 {"cat", "{\"a\":1.10}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}",
                  0},
                 {"text", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "\"hello\"", 0},
@@ -111,20 +103,8 @@ static void ends_as_the_program_does(void **state)
         /* Something a child must not get. */
         AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
         AUTO(bench) b = create();
-        for (size_t i = 0; i < COUNT(cases); i++) {
-                AUTO_TOLD told = {0};
-                bench_run(b, cases[i].type, cases[i].payload, cases[i].timeout, &told);
-                const char *error = told.error.data != NULL ? told.error.data : "";
-                const char *result = told.result.data != NULL ? told.result.data : "";
-                if (told.end.outcome != cases[i].want || told.end.error_kind != cases[i].kind ||
-                    strncmp(error, cases[i].error, strlen(cases[i].error)) != 0 ||
-                    strncmp(result, cases[i].result, strlen(cases[i].result)) != 0 ||
-                    told.end.retry_after != cases[i].retry_after)
-                        fail_msg("%s: outcome %d kind %s error \"%s\" result \"%s\" after %d",
-                                 cases[i].type, told.end.outcome,
-                                 error_kind_word(told.end.error_kind), error, result,
-                                 (int)told.end.retry_after);
-        }
+        for (size_t i = 0; i < COUNT(cases); i++)
+                bench_case(b, &cases[i]);
         assert_int_equal(runner_running(b->runner), 0);
 }
 
@@ -238,29 +218,19 @@ static void leaves_nothing_when_it_goes_in_mid_job(void **state)
         assert_int_equal(kill(pid, 0), -1);
 }
 
+static int lives(struct bench *b)
+{
+        static struct told told;
+
+        bench_start(b, "pid", "{}", 20000, &told);
+        bench_until(b, told_progress, &told);
+        return (int)strtol(told.progress.data, NULL, 10);
+}
+
 static void dies_with_its_consumer(void **state)
 {
-        int ends[2], pid;
-
         (void)state;
-        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-        pid_t consumer = fork();
-        if (consumer == 0) {
-                struct bench *b = create();
-                struct told told;
-                bench_start(b, "pid", "{}", 20000, &told);
-                bench_until(b, told_progress, &told);
-                dprintf(ends[1], "%s\n", told.progress.data);
-                for (;;)
-                        pause();
-        }
-        close(ends[1]);
-        FILE *told = fdopen(ends[0], "r");
-        assert_int_equal(fscanf(told, "%d", &pid), 1);
-        fclose(told);
-        kill(consumer, SIGKILL);
-        waitpid(consumer, NULL, 0);
-        wait_gone(pid);
+        wait_gone(bench_killed(create, lives));
 }
 
 static void runs_the_sample(void **state)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
@@ -49,14 +48,7 @@ static const char all_types[] =
 
 static void ends_as_the_handler_says(void **state)
 {
-        static const struct {
-                const char *type, *payload;
-                msec timeout;
-                enum outcome want;
-                enum error_kind kind;
-                const char *error, *result; /* how they begin */
-                msec retry_after;
-        } cases[] = {
+        static const struct end_case cases[] = {
                 {"noop", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
                 {"echo", "{\"a\":1.10}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}",
                  0},
@@ -115,21 +107,8 @@ static void ends_as_the_handler_says(void **state)
         /* Something a child must not get. */
         AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
         AUTO(bench) b = bench_create(all_plugins, all_types, 1);
-        for (size_t i = 0; i < COUNT(cases); i++) {
-                AUTO_TOLD told = {0};
-                bench_run(b, cases[i].type, cases[i].payload, cases[i].timeout, &told);
-                const char *error = told.error.data != NULL ? told.error.data : "";
-                const char *result = told.result.data != NULL ? told.result.data : "";
-                if (told.end.outcome != cases[i].want || told.end.error_kind != cases[i].kind ||
-                    strncmp(error, cases[i].error, strlen(cases[i].error)) != 0 ||
-                    strncmp(result, cases[i].result, strlen(cases[i].result)) != 0 ||
-                    told.end.retry_after != cases[i].retry_after)
-                        fail_msg("%s %s: outcome %d kind %s error \"%s\" result \"%s\"",
-                                 cases[i].type, cases[i].payload, told.end.outcome,
-                                 error_kind_word(told.end.error_kind), error, result);
-                assert_true(told.error.length <= JOB_ERROR_MAX);
-                assert_true((told.error.length == 0) == (told.end.outcome == OUTCOME_DONE));
-        }
+        for (size_t i = 0; i < COUNT(cases); i++)
+                bench_case(b, &cases[i]);
         assert_int_equal(runner_running(b->runner), 0);
 }
 
@@ -433,39 +412,25 @@ static void changes_handlers_while_one_runs(void **state)
         wait_gone(pid);
 }
 
-/* A consumer that is killed: tells its children's ids, then waits for its end. */
-static void doomed(int out)
+static struct bench *create(void)
 {
-        struct bench *b = bench_create(all_plugins, all_types, 1);
-        struct told told;
+        return bench_create(all_plugins, all_types, 1);
+}
+
+static int spins(struct bench *b)
+{
+        static struct told told;
         int jobs, pid = pid_of(b, &jobs);
 
         bench_start(b, "spin", "{}", 20000, &told);
         bench_until(b, told_progress, &told);
-        dprintf(out, "%d\n", pid);
-        for (;;)
-                pause();
+        return pid;
 }
 
 static void dies_with_its_consumer(void **state)
 {
-        int ends[2], pid;
-
         (void)state;
-        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-        pid_t consumer = fork();
-        if (consumer == 0) {
-                doomed(ends[1]);
-                _exit(0);
-        }
-        close(ends[1]);
-        FILE *told = fdopen(ends[0], "r");
-        assert_int_equal(fscanf(told, "%d", &pid), 1);
-        fclose(told);
-        assert_int_equal(kill(pid, 0), 0);
-        kill(consumer, SIGKILL);
-        waitpid(consumer, NULL, 0);
-        wait_gone(pid);
+        wait_gone(bench_killed(create, spins));
 }
 
 static void leaves_nothing_when_it_goes_in_mid_job(void **state)
