@@ -9,6 +9,7 @@ usage() {
         cat <<'TEXT'
 usage: ./run.sh             build, start everything, run demo jobs; Ctrl-C stops it
        ./run.sh --detach    the same, but return when ready and the demo jobs have ended
+       ./run.sh --no-demo   without the demo jobs; also with --detach
        ./run.sh stop        stop everything
        ./run.sh status      what runs; exit status 0: all of it, 3: not
        ./run.sh --help
@@ -287,6 +288,28 @@ show_table() { # TABLE [LAST]
         table_shown=$1
 }
 
+demo_types=(echo fail sleep word_count)
+
+# The handlers are the user's: he may have taken some away.
+missing_demo_types() {
+        /usr/bin/python3 - "$var/handlers/handlers.json" "${demo_types[@]}" <<'TEXT'
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    types = json.load(file)["types"]
+print(*(name for name in sys.argv[2:] if name not in types))
+TEXT
+}
+
+demo() {
+        local missing
+        missing=$(missing_demo_types)
+        if [[ -n $missing ]]; then
+                say "no demo jobs: var/handlers/handlers.json has no type ${missing// /, }"
+                return
+        fi
+        run_demo
+}
+
 run_demo() {
         local started=$SECONDS table=""
         table_shown=""
@@ -424,7 +447,7 @@ watch_programs() {
         done
 }
 
-bring_up() {
+bring_up() { # DEMO: yes or no
         start_broker 9>&-
         apply_topology
         choose_ports
@@ -433,18 +456,26 @@ bring_up() {
         start_programs
         make_demo_tenant
         write_env
-        run_demo
+        [[ $1 == no ]] || demo
         print_where
 }
 
-command_run() {
-        local detach=$1 ending=""
+command_run() { # [--detach] [--no-demo]
+        local detach=no demo=yes ending=""
+        while (($# > 0)); do
+                case $1 in
+                --detach) detach=yes ;;
+                --no-demo) demo=no ;;
+                *) refuse "$1" ;;
+                esac
+                shift
+        done
         umask 022
         prepare
         echo $$ >"$var/run/run.pid"
         trap 'trap "" INT TERM; stop_all || exit 1; exit "${ending:-1}"' EXIT
         trap 'ending=0; exit' INT TERM
-        bring_up
+        bring_up "$demo"
         if [[ $detach == yes ]]; then
                 trap - EXIT
                 rm -f "$var/run/run.pid"
@@ -455,14 +486,19 @@ command_run() {
         watch_programs
 }
 
+refuse() {
+        say "there is no command '$1'"
+        usage >&2
+        exit 2
+}
+
 main() {
         case ${1:-} in
-        "") command_run no ;;
-        --detach) command_run yes ;;
+        "" | --detach | --no-demo) command_run "$@" ;;
         stop) command_stop ;;
         status) command_status ;;
         -h | --help | help) usage ;;
-        *) say "there is no command '$1'"; usage >&2; exit 2 ;;
+        *) refuse "$1" ;;
         esac
 }
 

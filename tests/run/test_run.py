@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """./run.sh as a user meets it: up with its demo jobs, used, stopped, up again with its data; and
 Ctrl-C."""
+import json
 import os
 import pathlib
 import pty
@@ -116,6 +117,27 @@ def test_stop_leaves_nothing_and_a_start_keeps_the_data(up):
     assert up("stop").returncode == 0
 
 
+def test_no_demo_is_run_when_unwanted_or_when_its_types_are_gone(up):
+    """The handlers are the user's own, so a start goes on without those the demo wants."""
+    unwanted = up("--detach", "--no-demo")
+    assert unwanted.returncode == 0, unwanted.stderr
+    assert "submitted" not in unwanted.stderr
+    assert up.environment()["WARREN_URL"] in unwanted.stdout
+    before = up.jobs()
+    assert up("stop").returncode == 0
+    handlers = up.var / "handlers/handlers.json"
+    whole = handlers.read_text(encoding="utf-8")
+    fewer = json.loads(whole)
+    del fewer["types"]["fail"], fewer["types"]["sleep"]
+    handlers.write_text(json.dumps(fewer), encoding="utf-8")
+    lacking = up("--detach")
+    handlers.write_text(whole, encoding="utf-8")
+    assert lacking.returncode == 0, lacking.stderr
+    assert "no demo jobs: var/handlers/handlers.json has no type fail, sleep\n" in lacking.stderr
+    assert up.jobs() == before
+    assert up("stop").returncode == 0
+
+
 def read_terminal(terminal):
     """Nothing once its other end is closed."""
     try:
@@ -161,7 +183,8 @@ def test_a_demo_job_that_does_not_end_is_a_failure(run):
     assert run("status").returncode == 3
 
 
-@pytest.mark.parametrize("arguments, want", [(["--help"], 0), (["--nonsense"], 2)])
+@pytest.mark.parametrize("arguments, want", [(["--help"], 0), (["--nonsense"], 2),
+                                             (["--detach", "--nonsense"], 2)])
 def test_usage(run, arguments, want):
     done = run(*arguments)
     assert done.returncode == want
