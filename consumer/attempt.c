@@ -54,6 +54,11 @@ bool attempt_is_running(const struct attempt *a)
         return a->state == STATE_RUNNING || a->state == STATE_STOPPING;
 }
 
+bool attempt_is_unstarted(const struct attempt *a)
+{
+        return a->state == STATE_ASKED || a->state == STATE_HELD || a->state == STATE_WAITING;
+}
+
 void attempt_key_of(const struct job *job, struct attempt_key *out)
 {
         memset(out, 0, sizeof(*out));

@@ -112,6 +112,8 @@ bool attempt_may_move(enum attempt_state from, enum attempt_state to);
 void attempt_move(struct attempt *a, enum attempt_state to);
 /* Its handler has begun, and not ended. */
 bool attempt_is_running(const struct attempt *a);
+/* It is here and could run, or be given back. */
+bool attempt_is_unstarted(const struct attempt *a);
 
 /* Takes another delivery of the same attempt; the dead ones among the earlier are dropped. */
 void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d);

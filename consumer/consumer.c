@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "consumer/stall.h"
 
 enum { TICK = 250 /* ms */, TICKS_PER_RECORD = WORKER_PERIOD / TICK, TICKS_PER_REVIEW = 4 };
 
@@ -125,7 +126,7 @@ static void on_tick(void *owner)
         subscriptions_adjust(c->subscriptions, clock_mono());
         if (c->ticks % TICKS_PER_REVIEW == 0) {
                 intake_thin_out(c);
-                intake_relieve(c);
+                stall_look(c);
         }
         if (c->ticks % TICKS_PER_RECORD == 0)
                 drain_write_worker(c, WORKER_UP);
@@ -185,7 +186,7 @@ static int connect_links(struct consumer *c, struct err *e)
         c->outbox = outbox_create(c->publish, c->loop, c->measures.confirm);
         c->events = events_create(c->loop, c->outbox, c->worker, leaving_kept, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
-                                                intake_delivery, c);
+                                                stall_delivery, c);
         config = link_settings(c, control);
         c->control = control_create(&config, &control_events, c, c->loop, e);
         return c->control == NULL ? -1 : 0;
@@ -274,6 +275,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->holding = holding_create(c->loop, intake_due, c);
         c->tick = alarm_create(c->loop, on_tick, c);
         c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
+        c->gather_alarm = alarm_create(c->loop, stall_gathered, c);
         if (start_runner(c, e) != 0 || start_inquiry(c, e) != 0 || connect_links(c, e) != 0 ||
             listen_for_health(c, e) != 0)
                 return NULL;
@@ -316,6 +318,7 @@ void consumer_destroy(struct consumer **consumer)
         link_destroy(&c->consume);
         alarm_destroy(&c->tick);
         alarm_destroy(&c->drain_alarm);
+        alarm_destroy(&c->gather_alarm);
         holding_destroy(&c->holding);
         recent_destroy(&c->recent);
         handlers_destroy(&c->handlers);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * core.h: what the parts of the consumer share: intake.c (what comes), work.c (what runs),
- * leaving.c (what goes), drain.c (the end), consumer.c (how it is put together).
+ * leaving.c (what goes), stall.c (what waits too long), drain.c (the end), consumer.c (how it is
+ * put together).
  */
 #ifndef WARREN_CONSUMER_CORE_H
 #define WARREN_CONSUMER_CORE_H
@@ -55,6 +56,7 @@ struct consumer {
         struct recent *recent;
         struct alarm *tick;
         struct alarm *drain_alarm;
+        struct alarm *gather_alarm;
 
         struct attempt *attempts; /* all of them, by key */
         struct inbox inbox;
@@ -66,6 +68,8 @@ struct consumer {
         msec reconnected_at; /* monotonic */
         msec changed_at;     /* monotonic; when a run last started or ended */
         bool dispatching;
+        bool stalled;   /* every worker is busy and nothing has ended for a while */
+        bool gathering; /* a stall is over: nothing starts until the queues have answered */
 
         bool draining; /* takes and starts nothing more */
         enum drain_phase phase;
@@ -87,10 +91,6 @@ void intake_give_back(struct consumer *c, const struct tenant *of);
 void intake_review(struct consumer *c);
 /* Sends on what waits behind a type that is at its own limit. */
 void intake_thin_out(struct consumer *c);
-
-/* While every worker is busy and nothing has ended for a while: what waits beyond the workers'
- * number goes back, where another consumer may be idle. */
-void intake_relieve(struct consumer *c);
 
 /* work.c */
 /* Starts what can start. */

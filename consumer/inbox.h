@@ -13,6 +13,7 @@ struct inbox {
         struct tenant *ring;
         unsigned tenants; /* in the ring */
         unsigned count;   /* attempts waiting */
+        int64_t pass;     /* of the last pick: who was away does not catch up on it */
 };
 
 /* The attempt must be WAITING or about to be. */

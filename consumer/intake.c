@@ -265,17 +265,12 @@ void intake_withdraw(struct consumer *c, struct attempt *a)
         }
 }
 
-static bool is_unstarted(const struct attempt *a)
-{
-        return a->state == STATE_ASKED || a->state == STATE_HELD || a->state == STATE_WAITING;
-}
-
 void intake_give_back(struct consumer *c, const struct tenant *of)
 {
         struct attempt *a, *after;
 
         HASH_ITER (hh, c->attempts, a, after) {
-                if (!is_unstarted(a) || (of != NULL && a->feed->tenant != of))
+                if (!attempt_is_unstarted(a) || (of != NULL && a->feed->tenant != of))
                         continue;
                 intake_withdraw(c, a);
                 leaving_end(c, a, SETTLE_REQUEUE);
@@ -355,36 +350,4 @@ void intake_thin_out(struct consumer *c)
 
         if (c->running < (unsigned)c->settings->concurrency)
                 inbox_each(&c->inbox, thin_out, &crowd);
-}
-
-enum { STALLED_AFTER = 5000 }; /* ms in which no run has ended */
-
-/* The youngest of a list go first. */
-static void give_back_surplus(struct consumer *c, struct attempt **list)
-{
-        while (*list != NULL) {
-                struct attempt *youngest = (*list)->prev;
-                if (youngest->feed->held <= youngest->feed->window.size)
-                        return;
-                inbox_remove(&c->inbox, youngest);
-                leaving_end(c, youngest, SETTLE_REQUEUE);
-        }
-}
-
-void intake_relieve(struct consumer *c)
-{
-        const unsigned workers = (unsigned)c->settings->concurrency;
-        msec now = clock_mono();
-        msec stalled = now - c->changed_at;
-
-        if (c->running < workers || c->inbox.count <= workers || stalled < STALLED_AFTER)
-                return;
-        subscriptions_collapse(c->subscriptions, stalled, now);
-        struct tenant *t = c->inbox.ring;
-        for (unsigned left = c->inbox.tenants; left > 0; left--) {
-                struct tenant *after = t->next;
-                for (int p = 0; p < PRIORITY_COUNT; p++)
-                        give_back_surplus(c, &t->waiting[p]);
-                t = after;
-        }
 }

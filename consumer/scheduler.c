@@ -4,6 +4,8 @@
  */
 #include "consumer/scheduler.h"
 
+#define PASS_STRIDE ((int64_t)1 << 20)
+
 struct room {
         room_fn *ask;
         void *owner;
@@ -46,6 +48,9 @@ static struct attempt *pick_of(const struct tenant *t, struct room *r)
 static void charge(struct inbox *in, struct tenant *t)
 {
         t->picks++;
+        if (in->pass < t->pass)
+                in->pass = t->pass;
+        t->pass = in->pass + PASS_STRIDE / t->weight + 1;
         t->deficit--;
         if (t->deficit <= 0 && in->ring == t)
                 in->ring = t->next;
@@ -70,4 +75,15 @@ struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner)
                 in->ring = t->next;
         }
         return NULL;
+}
+
+void scheduler_resume(struct inbox *in)
+{
+        struct tenant *t = in->ring;
+
+        for (unsigned left = in->tenants; left > 0; left--) {
+                if (t->pass < in->ring->pass)
+                        in->ring = t;
+                t = t->next;
+        }
 }

@@ -18,5 +18,8 @@ typedef bool room_fn(void *owner, const struct handler *h);
 
 /* Takes it out of the inbox. NULL: nothing waits that could run. */
 struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner);
+/* The ring was emptied by giving back, and has filled again in whatever order: the turn is whose
+ * picks, by weight, were the fewest. */
+void scheduler_resume(struct inbox *in);
 
 #endif

@@ -18,12 +18,13 @@ struct subscriptions {
         feed_fn *on;
         void *owner;
         bool open, full;
+        bool left; /* some feed is */
         struct tenant *tenants;
 };
 
 static bool is_wanted(const struct subscriptions *s, const struct feed *f)
 {
-        return s->open && f->tenant->wanted && !(s->full && f->held > 0);
+        return s->open && f->tenant->wanted && !f->left && !(s->full && f->held > 0);
 }
 
 static void on_delivery(void *owner, struct delivery *d);
@@ -162,6 +163,28 @@ bool subscriptions_are_full(const struct subscriptions *s)
         return s->full;
 }
 
+void subscriptions_leave(struct subscriptions *s, struct feed *f)
+{
+        f->left = true;
+        s->left = true;
+        apply(s, f);
+}
+
+bool subscriptions_return(struct subscriptions *s)
+{
+        struct tenant *t, *after;
+
+        if (!s->left)
+                return false;
+        s->left = false;
+        HASH_ITER (hh, s->tenants, t, after) {
+                for (int lane = 0; lane < LANE_COUNT; lane++)
+                        t->feeds[lane].left = false;
+                apply_to_tenant(s, t);
+        }
+        return true;
+}
+
 static void resize(struct subscriptions *s, struct feed *f)
 {
         LOG_DEBUG("window changed", log_text("tenant", f->tenant->name),
@@ -192,10 +215,11 @@ void subscriptions_adjust(struct subscriptions *s, msec mono_now)
 
 static void collapse(struct subscriptions *s, struct feed *f, msec stalled, msec now)
 {
-        if (f->subscription == NULL || f->window.size <= s->concurrency)
+        if (f->window.size <= s->concurrency)
                 return;
         window_collapse(&f->window, s->concurrency, stalled * 1000, now);
-        resize(s, f);
+        if (f->subscription != NULL)
+                resize(s, f);
 }
 
 void subscriptions_collapse(struct subscriptions *s, msec stalled, msec mono_now)

@@ -32,6 +32,10 @@ void subscriptions_close(struct subscriptions *s);
 /* Full: queues of which something is held here are unsubscribed until there is room again. */
 void subscriptions_set_full(struct subscriptions *s, bool full);
 bool subscriptions_are_full(const struct subscriptions *s);
+/* Not subscribed until subscriptions_return, which is for all of them and says if there were any.
+ */
+void subscriptions_leave(struct subscriptions *s, struct feed *f);
+bool subscriptions_return(struct subscriptions *s);
 /* Fits windows to what attempts took, and forgets deleted tenants. Now and then. */
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);
 /* Nothing has ended for `stalled` ms: windows shrink to what the workers themselves need. */

@@ -25,6 +25,7 @@ struct feed {
         struct subscription *subscription; /* NULL while not subscribed */
         struct window window;
         unsigned held; /* deliveries of it not yet settled */
+        bool left;     /* not subscribed until a worker is free */
 };
 
 struct tenant {
@@ -42,6 +43,7 @@ struct tenant {
         int64_t weight;
         int64_t deficit;
         uint64_t picks;
+        int64_t pass;               /* grows with each pick, the slower the higher the weight */
         struct tenant *prev, *next; /* the ring of tenants with something waiting */
 };
 

@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "consumer/outcome.h"
 #include "consumer/scheduler.h"
+#include "consumer/stall.h"
 
 enum { PROGRESS_PERIOD = 1000 }; /* ms between two progress events of a job */
 
@@ -71,10 +72,12 @@ static void on_ended(void *owner, const struct run_end *end)
         window_note(&a->feed->window, took_us);
         metric_observe(c->measures.processing, (double)took_us / 1e6, a->job.type);
         leave(c, a, end);
-        if (c->draining)
+        if (c->draining) {
                 drain_step(c);
-        else
-                work_dispatch(c);
+                return;
+        }
+        stall_run_ended(c);
+        work_dispatch(c);
 }
 
 static const struct run_events run_events = {.progress = on_progress, .ended = on_ended};
@@ -155,7 +158,7 @@ static bool has_room(void *owner, const struct handler *h)
 
 void work_dispatch(struct consumer *c)
 {
-        if (c->dispatching || c->draining)
+        if (c->dispatching || c->draining || c->gathering)
                 return;
         c->dispatching = true;
         while (c->running < (unsigned)c->settings->concurrency && c->inbox.count > 0) {

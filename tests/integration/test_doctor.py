@@ -132,6 +132,28 @@ def test_consumer_away(doctor):
     assert "jobs.acme.high" in found["consumers"]
 
 
+def test_a_consumer_busy_for_long_is_no_alarm(doctor):
+    """It leaves queues alone whose jobs it could not start."""
+    warren, api = doctor.warren, doctor.warren.api
+    sleepers = [api.submit("sleep", {"ms": 25000}, priority="critical")["id"] for _ in range(4)]
+    for id in sleepers:
+        api.wait(id, "running")
+    waiting = [api.submit("noop", priority=lane)["id"]
+               for lane in ("critical", "high", "medium", "low")]
+    waiting.append(api.submit("noop", timeout="11m")["id"])
+    lanes = [f"jobs.acme.{lane}" for lane in ("critical", "high", "medium", "low", "long")]
+
+    def left():
+        queues = warren.broker.queues(warren.vhost)
+        return all(queues[lane].get("consumers") == 0 for lane in lanes)
+
+    until(left, 30, "every queue left alone", every=0.2)
+    assert doctor.look() == {}
+    assert left()
+    for id in waiting + sleepers:
+        assert api.wait(id)["status"] == "completed"
+
+
 def test_projection_behind(doctor):
     """The follower is refused the stream, so the projection stands still."""
     warren = doctor.warren
@@ -202,4 +224,18 @@ def test_broker_away(own_broker):
     finally:
         own_broker.warren.broker.start()
     assert "gateway" in found and "broker" in found
+    own_broker.await_health()
+
+
+def test_gateway_without_a_broker_accuses_nobody_else(own_broker):
+    """It has never read its keys, so what it forwards to cannot be asked through it."""
+    own_broker.await_health()
+    warren = own_broker.warren
+    warren.gateway.stop()
+    warren.broker.stop()
+    try:
+        warren.gateway.start(ready=False)
+        until(lambda: set(own_broker.look()) == {"gateway", "broker"}, 30, "only these two")
+    finally:
+        warren.broker.start()
     own_broker.await_health()

@@ -183,6 +183,33 @@ static void types_without_room_are_passed_over(void **state)
         inbox_each(&in, drop, &in);
 }
 
+/* One worker, and all that waits is given back before each pick: whoever comes back first must not
+ * have every turn. */
+static void turns_go_on_over_a_ring_that_was_emptied(void **state)
+{
+        static const int64_t weights[3] = {1, 2, 3};
+        struct inbox in = {0};
+        struct tenant tenants[3];
+        unsigned got[3] = {0};
+
+        (void)state;
+        for (int i = 0; i < 3; i++)
+                init_tenant(&tenants[i], "t", weights[i]);
+        for (int round = 0; round < 60; round++) {
+                for (int i = 0; i < 3; i++)
+                        add(&in, &tenants[i], PRIORITY_MEDIUM, &idle);
+                scheduler_resume(&in);
+                struct attempt *a = scheduler_pick(&in, has_room, NULL);
+                got[a->feed->tenant - tenants]++;
+                free(a);
+                inbox_each(&in, drop, &in);
+        }
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(got[i], 10 * weights[i]);
+        scheduler_resume(&in);
+        assert_null(in.ring);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -191,6 +218,7 @@ int main(void)
                 cmocka_unit_test(priorities_go_first_and_the_lowest_does_not_starve),
                 cmocka_unit_test(the_oldest_of_a_priority_goes_first),
                 cmocka_unit_test(types_without_room_are_passed_over),
+                cmocka_unit_test(turns_go_on_over_a_ring_that_was_emptied),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

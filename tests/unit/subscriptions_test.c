@@ -120,11 +120,41 @@ static void a_full_consumer_still_serves_queues_it_holds_nothing_of(void **state
         assert_int_equal(open_count, 0);
 }
 
+static void a_queue_that_is_left_is_subscribed_again_with_the_others(void **state)
+{
+        struct subscriptions *s = subscriptions_create(NULL, 4, NULL, NULL);
+
+        (void)state;
+        subscriptions_open(s);
+        struct tenant *acme = tell(s, "acme", false, false);
+        assert_false(subscriptions_return(s));
+        subscriptions_leave(s, &acme->feeds[LANE_LOW]);
+        subscriptions_leave(s, &acme->feeds[LANE_LOW]);
+        subscriptions_leave(s, &acme->feeds[LANE_HIGH]);
+        assert_int_equal(open_count, LANE_COUNT - 2);
+        acme->feeds[LANE_LOW].window.size = acme->feeds[LANE_LONG].window.size = 200;
+        subscriptions_collapse(s, 5000, 0);
+        subscriptions_adjust(s, 0);
+        assert_false(is_open("jobs.acme.low"));
+        assert_false(is_open("jobs.acme.high"));
+        assert_true(is_open("jobs.acme.long"));
+        assert_int_equal(acme->feeds[LANE_LOW].window.size, 4);
+        assert_int_equal(acme->feeds[LANE_LONG].window.size, 4);
+        tell(s, "acme", true, false);
+        assert_true(subscriptions_return(s));
+        assert_int_equal(open_count, 0); /* paused meanwhile */
+        tell(s, "acme", false, false);
+        assert_int_equal(open_count, LANE_COUNT);
+        assert_false(subscriptions_return(s));
+        subscriptions_destroy(&s);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tenants_come_and_go),
                 cmocka_unit_test(a_full_consumer_still_serves_queues_it_holds_nothing_of),
+                cmocka_unit_test(a_queue_that_is_left_is_subscribed_again_with_the_others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,9 @@ struct idle {
 };
 
 struct reading {
+        /* A consumer reads something. It leaves a queue alone while all of its workers are busy for
+         * long, so one that nobody reads is no fault then. */
+        bool consumer_there;
         struct idle jobs, events, archive;
 };
 
@@ -90,7 +93,8 @@ static int list_queues(const struct visit *v, struct queue_entry **queues, struc
         return 0;
 }
 
-static int list_consumers(const struct visit *v, struct queue_entry *queues, struct err *e)
+static int list_consumers(const struct visit *v, struct queue_entry *queues, struct reading *r,
+                          struct err *e)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
@@ -101,11 +105,14 @@ static int list_consumers(const struct visit *v, struct queue_entry *queues, str
         if (visit_ask(v, path.data, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);) {
-                AUTO_BUFFER name = {0};
+                AUTO_BUFFER name = {0}, user = {0};
                 bool named = view_add(item.value, "queue.name", &name);
                 struct queue_entry *entry = named ? find_queue(queues, name.data) : NULL;
                 if (entry != NULL)
                         entry->consumed = true;
+                if (view_add(item.value, "channel_details.user", &user) &&
+                    strcmp(user.data, "warren-consumer") == 0)
+                        r->consumer_there = true;
         }
         return 0;
 }
@@ -133,7 +140,7 @@ static void read_queues(const struct visit *v, struct queue_entry *queues, struc
 {
         const char *const *t = v->tenants == NULL ? NULL : tenant_names_list(v->tenants);
 
-        for (; t != NULL && *t != NULL; t++) {
+        for (; t != NULL && *t != NULL && !r->consumer_there; t++) {
                 if (!tenant_names_is_paused(v->tenants, *t))
                         read_tenant(*t, queues, &r->jobs);
         }
@@ -148,7 +155,7 @@ static int read_once(const struct visit *v, struct reading *r, struct err *e)
 
         int failed = list_queues(v, &queues, e);
         if (failed == 0)
-                failed = list_consumers(v, queues, e);
+                failed = list_consumers(v, queues, r, e);
         if (failed == 0)
                 read_queues(v, queues, r);
         forget_queues(&queues);
