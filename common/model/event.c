@@ -7,40 +7,21 @@
 #include <assert.h>
 #include <string.h>
 
-/* A multiply-and-fold hash over eight bytes at a time: this runs over every byte of the stream,
- * where bytes_hash (one byte at a time) would be felt. */
-static uint64_t digest_add(uint64_t digest, struct bytes b)
-{
-        const uint64_t prime = 0x9E3779B97F4A7C15u;
-        size_t at = 0;
-
-        digest = (digest ^ b.length) * prime;
-        while (at < b.length) {
-                uint64_t word = 0;
-                size_t take = b.length - at < sizeof(word) ? b.length - at : sizeof(word);
-                memcpy(&word, b.data + at, take);
-                digest = (digest ^ word) * prime;
-                digest ^= digest >> 29;
-                at += take;
-        }
-        return digest;
-}
-
 static uint64_t message_digest(const struct message *m)
 {
-        uint64_t digest = digest_add(1, m->exchange);
+        uint64_t digest = bytes_digest(1, m->exchange);
 
-        digest = digest_add(digest, m->routing_key);
-        digest = digest_add(digest, m->body);
+        digest = bytes_digest(digest, m->routing_key);
+        digest = bytes_digest(digest, m->body);
         if (m->properties.data != NULL)
-                return digest_add(digest, m->properties);
-        digest = digest_add(digest, m->message_id);
-        digest = digest_add(digest, m->type);
+                return bytes_digest(digest, m->properties);
+        digest = bytes_digest(digest, m->message_id);
+        digest = bytes_digest(digest, m->type);
         for (size_t i = 0; i < m->header_count; i++) {
                 const struct header *h = &m->headers[i];
-                digest = digest_add(digest, h->name);
-                digest = digest_add(digest, h->text);
-                digest = digest_add(digest, bytes_of(&h->number, sizeof(h->number)));
+                digest = bytes_digest(digest, h->name);
+                digest = bytes_digest(digest, h->text);
+                digest = bytes_digest(digest, bytes_of(&h->number, sizeof(h->number)));
         }
         return digest;
 }
@@ -93,7 +74,7 @@ static enum event_verdict event_of_job_message(const struct message *m,
         memset((char *)out + offsetof(struct event, worker), 0,
                sizeof(*out) - offsetof(struct event, worker));
         /* No clock: the same stream gives the same events at any time. A run_at that depends on
-         * `now` is a job's on jobs.*, whose event does not tell it. */
+         * `now` is an outside job's on jobs.*, whose event does not tell it. */
         if (job_decode(m, limits, 0, &out->job, NULL) != 0)
                 return EVENT_MALFORMED;
         out->has_job = true;
@@ -106,6 +87,8 @@ static enum event_verdict event_of_job_message(const struct message *m,
         out->digest = message_digest(m);
         if (begins_with(m->exchange, "jobs.")) {
                 out->kind = EVENT_SUBMITTED;
+                /* Due too soon for a delay exchange: a consumer holds it until then. */
+                out->scheduled = !out->job.from_outside && out->job.run_at > out->job.submitted_at;
                 return EVENT_IS;
         }
         if (begins_with(m->exchange, "delay."))
@@ -160,6 +143,8 @@ void events_of_message(const struct message *m, const struct job_limits *limits,
         struct event event;
 
         if (bytes_equal_text(m->exchange, "events")) {
+                if (m->body.length == 0) /* a link's probe */
+                        return;
                 if (bytes_equal_text(m->content_type, EVENTS_CONTENT_TYPE))
                         events_of_lines(m->body, on, owner, skipped);
                 else

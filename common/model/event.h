@@ -41,7 +41,8 @@ struct event {
         msec at;
         uint64_t digest; /* of the event's bytes: the last tie-breaker of the fold */
         /* A job message's own: kinds SUBMITTED, DUE, FAILED, DEAD when `has_job`. `scheduled`: it
-         * came through delay.*, so the job waits for job.run_at. */
+         * came through delay.*, or a service put it on jobs.* with a time to come: the job waits
+         * for job.run_at. */
         bool has_job, scheduled;
         struct job job;
         /* Borrowed from what was decoded; absent when not given. */

@@ -312,9 +312,20 @@ static enum attempt_outcome outcome_of(enum event_kind kind)
         return ATTEMPT_OPEN;
 }
 
+/* Buried for what it is, not for what an attempt did: the number in it is of an attempt that ended
+ * before, or of none. */
+static bool buried_unrun(const struct event *e)
+{
+        return e->kind == EVENT_DEAD &&
+               (e->reason == REASON_NO_HANDLER || e->reason == REASON_MALFORMED ||
+                e->reason == REASON_UNROUTABLE);
+}
+
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt)
 {
         if (e->kind != EVENT_STARTED && outcome_of(e->kind) == ATTEMPT_OPEN)
+                return false;
+        if (buried_unrun(e))
                 return false;
         *run = e->run;
         *attempt = e->attempt;

@@ -69,7 +69,7 @@ struct job_row {
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         struct buffer payload; /* JSON, but any bytes when `reason` was malformed */
 
-        struct fold_key wait; /* the greatest message that came through a delay exchange */
+        struct fold_key wait; /* the greatest message that was to wait until run_at */
         msec run_at;
 
         struct fold_key start; /* the greatest `started` */
@@ -123,7 +123,7 @@ struct attempt_row {
 
 void attempt_row_fini(struct attempt_row *row);
 /* Which attempt the event speaks of; false when of none (a submission, a due, a worker, a burial
- * before any attempt). Attempts of runs up to the row's forgotten_run are the caller's to drop. */
+ * before any attempt, or for want of a handler, a queue or a readable job). Attempts of runs up to the row's forgotten_run are the caller's to drop. */
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
 bool attempt_row_fold(struct attempt_row *row, const struct event *e);
 

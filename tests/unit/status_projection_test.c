@@ -65,7 +65,7 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
                 break;
         case 2: /* of attempt 0: before any */
                 j->attempt += below(seed, 2);
-                j->reason = REASON_EXHAUSTED;
+                j->reason = below(seed, 2) == 0 ? REASON_EXHAUSTED : REASON_NO_HANDLER;
                 j->error = bytes_of_text("broken at last");
                 j->error_kind = ERROR_KIND_CRASH;
                 uuid7(j->burial);
@@ -304,6 +304,55 @@ static void a_burial_before_any_attempt_is_none(void **state)
         place_close(&place);
 }
 
+/* A burial that no attempt earned leaves the last one what it was. */
+static void a_burial_unrun_overwrites_no_attempt(void **state)
+{
+        static const struct {
+                enum reason reason;
+                const char *want;
+        } table[] = {{REASON_NO_HANDLER, "\"outcome\":\"failed\""},
+                     {REASON_MALFORMED, "\"outcome\":\"failed\""},
+                     {REASON_UNROUTABLE, "\"outcome\":\"failed\""},
+                     {REASON_EXHAUSTED, "\"outcome\":\"dead\""}};
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct rig rig;
+                struct job_message encoded;
+                struct err e = {0};
+                char id[UUID_SIZE];
+                AUTO_BUFFER out = {0};
+                rig_open(&rig);
+                uuid7(id);
+                struct job j = rig_job(id, 1700000000000);
+                rig_submit(&rig, &j);
+                rig_tell(&rig, &j, EVENT_STARTED, 1, 1700000000100);
+                j.attempt = 1;
+                j.error = bytes_of_text("broken");
+                j.error_kind = ERROR_KIND_ERROR;
+                j.run_at = 1700000001200;
+                job_encode_retry(&j, 1700000000200, &encoded);
+                rig_fold(&rig, &encoded);
+                j.reason = table[i].reason;
+                j.error = bytes_of_text("buried");
+                uuid7(j.burial);
+                job_encode_burial(&j, 1700000001300, &encoded);
+                rig_fold(&rig, &encoded);
+                rig_commit(&rig);
+                AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+                struct reader *r = readers_take(readers, &e);
+                struct stored_job job = {0};
+                assert_int_equal(lookup_job(r, "acme", id, &job, &e), 1);
+                assert_int_equal(job.row.status, STATUS_DEAD);
+                assert_int_equal(lookup_write_attempts(r, &job, &out, &e), 0);
+                assert_non_null(strstr(out.data, table[i].want));
+                assert_null(strstr(out.data, "\"attempt\":2"));
+                stored_job_fini(&job);
+                readers_give(&r);
+                readers_destroy(&readers);
+                rig_close(&rig);
+        }
+}
+
 static void the_fingerprint_tells_messages_apart(void **state)
 {
         struct message a = {.exchange = bytes_of_text("jobs.acme"),
@@ -372,6 +421,7 @@ int main(void)
                 cmocka_unit_test(any_order_gives_the_same),
                 cmocka_unit_test(a_plain_job_has_no_attempt_rows),
                 cmocka_unit_test(a_burial_before_any_attempt_is_none),
+                cmocka_unit_test(a_burial_unrun_overwrites_no_attempt),
                 cmocka_unit_test(the_fingerprint_tells_messages_apart),
                 cmocka_unit_test(a_commit_that_fails_leaves_all_as_it_was),
         };
