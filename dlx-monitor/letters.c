@@ -120,11 +120,25 @@ static int is_late(void *deadline)
         return clock_mono() > *(msec *)deadline;
 }
 
+/* Looks for what fits; given up after SEARCH_LIMIT from now, which *deadline must outlive. Takes
+ * the selection's text. */
+static sqlite3_stmt *begin_search(sqlite3 *db, struct selection *selection, msec *deadline,
+                                  struct err *e)
+{
+        *deadline = clock_mono() + SEARCH_LIMIT;
+        sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, deadline);
+        sqlite3_stmt *s = db_prepare(db, selection->sql.data, e);
+        buffer_fini(&selection->sql);
+        if (s != NULL)
+                bind_selection(s, selection);
+        return s;
+}
+
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e)
 {
-        msec deadline = clock_mono() + SEARCH_LIMIT;
         struct selection selection = {.sql = {0}};
+        msec deadline;
         char last[UUID_SIZE] = "";
         int64_t count = 0;
         int found;
@@ -132,16 +146,13 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         AUTO_DB *db = archive_reader(a, e);
         if (db == NULL)
                 return -1;
-        sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, &deadline);
         buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS " FROM letters AS l");
         select_letters(&selection, f);
         /* One more than asked for tells whether there is another page. */
         buffer_printf(&selection.sql, " ORDER BY l.id DESC LIMIT %lld", (long long)f->limit + 1);
-        AUTO_STATEMENT *s = db_prepare(db, selection.sql.data, e);
-        buffer_fini(&selection.sql);
+        AUTO_STATEMENT *s = begin_search(db, &selection, &deadline, e);
         if (s == NULL)
                 return -1;
-        bind_selection(s, &selection);
         buffer_add_text(out, "{\"letters\":[");
         while ((found = db_step(s, e)) == 1 && count < f->limit) {
                 if (count++ > 0)
@@ -170,15 +181,14 @@ enum { GROUP_COLUMN_COUNT = sizeof(group_members) / sizeof(group_members[0]) };
 int letters_groups(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                    struct err *e)
 {
-        msec deadline = clock_mono() + SEARCH_LIMIT;
         struct selection selection = {.sql = {0}};
+        msec deadline;
         bool first = true;
         int found;
 
         AUTO_DB *db = archive_reader(a, e);
         if (db == NULL)
                 return -1;
-        sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, &deadline);
         buffer_add_text(&selection.sql,
                         "SELECT g.grp, n.type, n.reason, n.error, g.count, g.first_at, g.last_at,"
                         " n.id FROM (SELECT grp, count(*) AS count, min(dead_at) AS first_at,"
@@ -188,11 +198,9 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
                       " GROUP BY grp ORDER BY count DESC, grp LIMIT %lld) AS g"
                       " JOIN letters AS n ON n.id = g.newest ORDER BY g.count DESC, g.grp",
                       (long long)f->limit);
-        AUTO_STATEMENT *s = db_prepare(db, selection.sql.data, e);
-        buffer_fini(&selection.sql);
+        AUTO_STATEMENT *s = begin_search(db, &selection, &deadline, e);
         if (s == NULL)
                 return -1;
-        bind_selection(s, &selection);
         buffer_add_text(out, "{\"groups\":[");
         while ((found = db_step(s, e)) == 1) {
                 for (int i = 0; i < GROUP_COLUMN_COUNT; i++) {
@@ -255,6 +263,26 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
         buffer_add_char(out, '}');
 }
 
+#define ONE_LETTER \
+        " FROM letters AS l JOIN contents AS c ON c.seq = l.seq" \
+        " WHERE l.id = ?1 AND (?2 IS NULL OR l.tenant = ?2)"
+
+/* At the row of one letter; sql ends with ONE_LETTER. */
+static sqlite3_stmt *find_letter(sqlite3 *db, const char *sql, const char *id, const char *tenant,
+                                 struct err *e)
+{
+        AUTO_STATEMENT *s = db_prepare(db, sql, e);
+
+        if (s == NULL)
+                return NULL;
+        db_bind_text(s, 1, id);
+        db_bind_text(s, 2, tenant);
+        int found = db_step(s, e);
+        if (found == 0)
+                err_set(e, ERR_NOT_FOUND, "no such dead letter");
+        return found == 1 ? TAKE(s) : NULL;
+}
+
 int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
                 struct err *e)
 {
@@ -263,21 +291,12 @@ int letters_get(const struct archive *a, const char *id, const char *tenant, str
         if (db == NULL)
                 return -1;
         AUTO_STATEMENT *s =
-                db_prepare(db,
-                           "SELECT " LETTER_COLUMNS ", l.exchange, l.routing_key, l.replaying,"
-                           " l.replay_run, l.replayed_at, c.properties, c.body"
-                           " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
-                           " WHERE l.id = ?1 AND (?2 IS NULL OR l.tenant = ?2)",
-                           e);
+                find_letter(db,
+                            "SELECT " LETTER_COLUMNS ", l.exchange, l.routing_key, l.replaying,"
+                            " l.replay_run, l.replayed_at, c.properties, c.body" ONE_LETTER,
+                            id, tenant, e);
         if (s == NULL)
                 return -1;
-        db_bind_text(s, 1, id);
-        db_bind_text(s, 2, tenant);
-        int found = db_step(s, e);
-        if (found < 0)
-                return -1;
-        if (found == 0)
-                return err_set(e, ERR_NOT_FOUND, "no such dead letter");
 
         int next = LETTER_COLUMN_COUNT;
         add_letter(out, s);
@@ -309,22 +328,13 @@ int letters_content(const struct archive *a, const char *id, const char *tenant,
 
         if (db == NULL)
                 return -1;
-        AUTO_STATEMENT *s = db_prepare(
+        AUTO_STATEMENT *s = find_letter(
                 db,
                 "SELECT l.job_id, l.tenant, l.replay_run, l.replay_type, l.replay_priority,"
-                " l.exchange, l.routing_key, c.properties, c.body, c.edited"
-                " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
-                " WHERE l.id = ?1 AND (?2 IS NULL OR l.tenant = ?2)",
-                e);
+                " l.exchange, l.routing_key, c.properties, c.body, c.edited" ONE_LETTER,
+                id, tenant, e);
         if (s == NULL)
                 return -1;
-        db_bind_text(s, 1, id);
-        db_bind_text(s, 2, tenant);
-        int found = db_step(s, e);
-        if (found < 0)
-                return -1;
-        if (found == 0)
-                return err_set(e, ERR_NOT_FOUND, "no such dead letter");
         db_text(s, 0, out->job_id, sizeof(out->job_id));
         db_text(s, 1, out->tenant, sizeof(out->tenant));
         out->replay_run = sqlite3_column_int64(s, 2);
@@ -349,24 +359,27 @@ void letter_content_fini(struct letter_content *c)
         buffer_fini(&c->edited);
 }
 
-int letters_replaying(const struct archive *a, int limit, void (*each)(void *owner, const char *id),
-                      void *owner, struct err *e)
+int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,
+                      const char *after, size_t *count, struct err *e)
 {
-        char id[UUID_SIZE];
         int found;
+
+        *count = 0;
 
         AUTO_DB *db = archive_reader(a, e);
         if (db == NULL)
                 return -1;
         AUTO_STATEMENT *s =
-                db_prepare(db, "SELECT id FROM letters WHERE replaying = 1 ORDER BY id LIMIT ?", e);
+                db_prepare(db,
+                           "SELECT id FROM letters WHERE replaying = 1 AND id > ifnull(?1, '')"
+                           " ORDER BY id LIMIT ?2",
+                           e);
         if (s == NULL)
                 return -1;
-        db_bind_int(s, 1, limit);
-        while ((found = db_step(s, e)) == 1) {
-                db_text(s, 0, id, sizeof(id));
-                each(owner, id);
-        }
+        db_bind_text(s, 1, after);
+        db_bind_int(s, 2, (int64_t)limit);
+        while ((found = db_step(s, e)) == 1)
+                db_text(s, 0, ids[(*count)++], UUID_SIZE);
         return found;
 }
 

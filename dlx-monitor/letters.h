@@ -44,9 +44,10 @@ int letters_content(const struct archive *a, const char *id, const char *tenant,
                     struct letter_content *out, struct err *e) MUST_CHECK;
 void letter_content_fini(struct letter_content *c);
 
-/* Calls each for up to `limit` letters that were left "replaying". */
-int letters_replaying(const struct archive *a, int limit, void (*each)(void *owner, const char *id),
-                      void *owner, struct err *e) MUST_CHECK;
+/* Up to `limit` letters that were left "replaying", in the order of their ids, from behind `after`
+ * ("": from the first). */
+int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,
+                      const char *after, size_t *count, struct err *e) MUST_CHECK;
 
 /* Letters whose `buried` event is still to be published, the oldest first: writes the lines and
  * their ids. */

@@ -31,6 +31,8 @@ struct flight {
 struct replayer {
         struct replayer_config config;
         uv_timer_t *timer;
+        char swept[UUID_SIZE]; /* loop thread: up to here, "" from the first: one that cannot be
+                                  published keeps no other from its turn */
         struct metric *replays;
         atomic_bool left; /* some letter may be "replaying" with nobody at it */
         pthread_mutex_t mutex;
@@ -212,13 +214,11 @@ static int republish(struct replayer *r, struct flight *f, struct err *e)
         return link_publish(r->config.link, &out.message, &wait, e);
 }
 
-static void sweep_one(void *owner, const char *id)
+static void sweep_one(struct replayer *r, const char *id)
 {
-        struct replayer *r = owner;
         struct err e = {0};
 
         AUTO(flight) f = take_off(r, id);
-        atomic_store(&r->left, true);
         if (f == NULL)
                 return;
         if (republish(r, f, &e) == 0)
@@ -230,14 +230,25 @@ static void sweep_one(void *owner, const char *id)
 static void on_timer(uv_timer_t *timer)
 {
         struct replayer *r = timer->data;
+        char ids[SWEEP_MAX][UUID_SIZE];
         struct err e = {0};
+        size_t count = 0;
 
         if (!link_is_up(r->config.link) || !atomic_exchange(&r->left, false))
                 return;
-        if (letters_replaying(r->config.archive, SWEEP_MAX, sweep_one, r, &e) != 0) {
+        if (letters_replaying(r->config.archive, ids, SWEEP_MAX, r->swept, &count, &e) != 0) {
                 atomic_store(&r->left, true);
                 LOG_WARN("cannot read what is being replayed", log_err(&e));
+                return;
         }
+        /* None from the first on: none at all. */
+        if (count > 0 || r->swept[0] != '\0')
+                atomic_store(&r->left, true);
+        for (size_t i = 0; i < count; i++)
+                sweep_one(r, ids[i]);
+        r->swept[0] = '\0';
+        if (count == SWEEP_MAX)
+                memcpy(r->swept, ids[count - 1], sizeof(r->swept));
 }
 
 struct replayer *replayer_create(const struct replayer_config *c)

@@ -445,6 +445,27 @@ def test_a_replay_left_by_a_crash_is_finished(own_monitor):
     until(lambda: monitor.letter(id)["state"] == "replayed", 30, "replayed")
 
 
+def test_replays_of_a_deleted_tenant_keep_none_back(own_monitor):
+    monitor = own_monitor
+    monitor.program.start()
+    bodies = 120
+    with monitor.broker.pika(monitor.vhost) as connection:
+        channel = connection.channel()
+        for _ in range(bodies):
+            channel.basic_publish("dead", "ghost.high", b"{}", burial())
+    until(lambda: len(monitor.letters(tenant="ghost", limit=500)) == bodies, 60, "archived")
+    properties = burial()
+    monitor.publish("dead", "acme.high", b"{}", properties)
+    id = one_letter(monitor, job=properties.message_id)["id"]
+    monitor.program.kill()
+    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
+        db.execute("UPDATE letters SET replaying = 1, replay_run = 2")
+        db.commit()
+    monitor.program.start()
+    until(lambda: monitor.letter(id)["state"] == "replayed", 30, "replayed")
+    assert all(letter["state"] == "dead" for letter in monitor.letters(tenant="ghost", limit=500))
+
+
 def test_kill_in_the_middle_of_the_intake(own_monitor):
     """Every burial once, though many deliveries were taken and not acknowledged."""
     monitor = own_monitor
