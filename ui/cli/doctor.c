@@ -30,7 +30,9 @@ static int ask(struct cli *c, const char *path, struct http_reply *reply, struct
         return 0;
 }
 
-static bool check_gateway(struct cli *c, struct diagnosis *d)
+enum gateway_state { GATEWAY_AWAY, GATEWAY_NOT_READY, GATEWAY_READY };
+
+static enum gateway_state check_gateway(struct cli *c, struct diagnosis *d)
 {
         AUTO_BUFFER why = {0};
         AUTO_REPLY reply = {0};
@@ -38,15 +40,16 @@ static bool check_gateway(struct cli *c, struct diagnosis *d)
         if (ask(c, "/readyz", &reply, &why) < 0) {
                 diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
                               "start warren-gateway, or say where it is: WARREN_URL");
-                return false;
+                return GATEWAY_AWAY;
         }
-        if (reply.status > 299)
+        if (reply.status > 299) {
                 diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
                               "start the broker, or wait until it takes messages again; the "
                               "gateway reconnects by itself");
-        else
-                diagnosis_add(d, "gateway", HEALTH_OK, NULL, NULL);
-        return true;
+                return GATEWAY_NOT_READY;
+        }
+        diagnosis_add(d, "gateway", HEALTH_OK, NULL, NULL);
+        return GATEWAY_READY;
 }
 
 static void check_lag(struct scan_value stats, struct diagnosis *d)
@@ -69,13 +72,18 @@ static void check_lag(struct scan_value stats, struct diagnosis *d)
                       "connection to the broker");
 }
 
-/* The key is judged by the first call that needs one. */
-static bool check_status_store(struct cli *c, struct diagnosis *d)
+/* The key is judged by the first call that needs one. A gateway that has not read the keys yet
+ * refuses everything, which says nothing of who is behind it. */
+static bool check_status_store(struct cli *c, enum gateway_state gateway, struct diagnosis *d)
 {
         AUTO_BUFFER why = {0};
         AUTO_REPLY reply = {0};
 
         int failed = ask(c, "/api/v1/stats", &reply, &why);
+        if (failed == 0 && gateway == GATEWAY_NOT_READY && reply.status == 503) {
+                diagnosis_add(d, "status-store", HEALTH_UNKNOWN, why.data, NULL);
+                return false;
+        }
         if (failed == 0 && (reply.status == 401 || reply.status == 403)) {
                 diagnosis_add(d, "key", HEALTH_WRONG, why.data,
                               "set WARREN_ADMIN_KEY (or WARREN_API_KEY) to a key that may read");
@@ -109,7 +117,8 @@ enum exit_code command_doctor(struct cli *c)
 {
         AUTO(diagnosis) d = diagnosis_create();
 
-        if (check_gateway(c, d) && check_status_store(c, d))
+        enum gateway_state gateway = check_gateway(c, d);
+        if (gateway != GATEWAY_AWAY && check_status_store(c, gateway, d))
                 check_dlx_monitor(c, d);
         doctor_check_broker(c, d);
         return diagnosis_tell(d, c);
