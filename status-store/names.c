@@ -18,11 +18,10 @@ struct name {
 
 struct names {
         struct name *table;
-        sqlite3 *db;
-        sqlite3_stmt *insert;
+        sqlite3_stmt *find, *insert;
 };
 
-static void names_clear(struct names *n)
+void names_forget(struct names *n)
 {
         struct name *at, *next;
         HASH_ITER (hh, n->table, at, next) {
@@ -31,47 +30,49 @@ static void names_clear(struct names *n)
         }
 }
 
+size_t names_held(const struct names *n)
+{
+        return HASH_COUNT(n->table);
+}
+
 static void names_add(struct names *n, struct bytes text, int64_t ref)
 {
+        if (names_held(n) == NAMES_HELD_MAX)
+                names_forget(n);
         struct name *name = xcalloc(1, sizeof(*name) + text.length + 1);
         name->ref = ref;
         memcpy(name->text, text.data, text.length);
         HASH_ADD_KEYPTR(hh, n->table, name->text, text.length, name);
 }
 
-int names_reload(struct names *n, struct err *e)
-{
-        names_clear(n);
-        AUTO_STATEMENT *all = db_prepare(n->db, "SELECT ref, name FROM names", e);
-        if (all == NULL)
-                return -1;
-        int more = 1;
-        while ((more = db_step(all, e)) == 1) {
-                struct bytes text = db_bytes(all, 1);
-                if (text.length > 0)
-                        names_add(n, text, sqlite3_column_int64(all, 0));
-        }
-        return more;
-}
-
 struct names *names_create(sqlite3 *db, struct err *e)
 {
         AUTO(names) n = xcalloc(1, sizeof(*n));
-        n->db = db;
-        n->insert = db_prepare(db, "INSERT INTO names(name) VALUES(?1)", e);
-        if (n->insert == NULL || names_reload(n, e) != 0)
+        n->find = db_prepare(db, "SELECT ref FROM names WHERE name = ?1", e);
+        if (n->find == NULL)
                 return NULL;
-        return TAKE(n);
+        n->insert = db_prepare(db, "INSERT INTO names(name) VALUES(?1)", e);
+        return n->insert != NULL ? TAKE(n) : NULL;
 }
 
 void names_destroy(struct names **n)
 {
         if (*n == NULL)
                 return;
-        names_clear(*n);
+        names_forget(*n);
+        db_finalize(&(*n)->find);
         db_finalize(&(*n)->insert);
         free(*n);
         *n = NULL;
+}
+
+/* 0: there is none; -1. */
+static int64_t stored_ref(struct names *n, const char *text, struct err *e)
+{
+        AUTO_RESET *find = n->find;
+        sqlite3_bind_text(find, 1, text, -1, SQLITE_STATIC);
+        int found = db_step(find, e);
+        return found == 1 ? sqlite3_column_int64(find, 0) : found;
 }
 
 int64_t names_ref(struct names *n, const char *text, struct err *e)
@@ -80,9 +81,14 @@ int64_t names_ref(struct names *n, const char *text, struct err *e)
         HASH_FIND(hh, n->table, text, strlen(text), name);
         if (name != NULL)
                 return name->ref;
-        sqlite3_bind_text(n->insert, 1, text, -1, SQLITE_STATIC);
-        if (db_run(n->insert, e) != 0)
-                return -1;
-        names_add(n, bytes_of_text(text), sqlite3_last_insert_rowid(n->db));
-        return sqlite3_last_insert_rowid(n->db);
+        int64_t ref = stored_ref(n, text, e);
+        if (ref == 0) {
+                sqlite3_bind_text(n->insert, 1, text, -1, SQLITE_STATIC);
+                if (db_run(n->insert, e) != 0)
+                        return -1;
+                ref = sqlite3_last_insert_rowid(sqlite3_db_handle(n->insert));
+        }
+        if (ref > 0)
+                names_add(n, bytes_of_text(text), ref);
+        return ref;
 }

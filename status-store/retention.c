@@ -2,6 +2,7 @@
  *
  * retention.c: deletes jobs that ended long ago. It walks the index of each tenant and ended state
  * by creation; what was created long ago but ended lately is passed over until the next walk.
+ * Between two walks go the names that no job has any more: publishers may invent a type each time.
  */
 #include "status-store/retention.h"
 
@@ -9,6 +10,8 @@
 #include "common/base/own.h"
 
 enum { STEP_ROWS = 500 };
+/* Reads all counts, which can be many. */
+#define PRUNE_NAMES_EVERY MSEC_HOUR
 
 static const int walked[] = {STATUS_COMPLETED, STATUS_CANCELLED, STATE_HIDDEN, STATUS_DEAD};
 enum { WALKED_COUNT = sizeof(walked) / sizeof(walked[0]) };
@@ -23,6 +26,7 @@ enum statement {
         DELETE_MINUTES,
         DELETE_WORKERS,
         DELETE_COUNTS,
+        DELETE_NAMES,
         STATEMENT_COUNT,
 };
 
@@ -40,6 +44,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [DELETE_MINUTES] = "DELETE FROM minutes WHERE minute < ?1",
         [DELETE_WORKERS] = "DELETE FROM workers WHERE at < ?1",
         [DELETE_COUNTS] = "DELETE FROM counts WHERE n = 0",
+        [DELETE_NAMES] = "DELETE FROM names WHERE ref NOT IN (SELECT tenant FROM counts UNION"
+                         " SELECT type FROM counts UNION SELECT tenant FROM counters UNION"
+                         " SELECT tenant FROM minutes)",
 };
 
 struct retention {
@@ -52,6 +59,7 @@ struct retention {
         int walk;
         msec created;
         int64_t seq;
+        msec pruned_at; /* names; 0: not yet */
 };
 
 struct expired {
@@ -154,10 +162,17 @@ static int prune_rest(struct retention *r, msec now, struct err *e)
 {
         db_bind_int(r->statements[DELETE_MINUTES], 1, (now - TALLY_KEPT) / MSEC_MINUTE);
         db_bind_int(r->statements[DELETE_WORKERS], 1, now - MSEC_HOUR);
-        for (int i = DELETE_MINUTES; i <= DELETE_COUNTS; i++) {
+        for (int i = DELETE_MINUTES; i <= DELETE_WORKERS; i++) {
                 if (db_run(r->statements[i], e) != 0)
                         return -1;
         }
+        if (r->pruned_at != 0 && now - r->pruned_at < PRUNE_NAMES_EVERY)
+                return 0;
+        r->pruned_at = now;
+        if (db_run(r->statements[DELETE_COUNTS], e) != 0 ||
+            db_run(r->statements[DELETE_NAMES], e) != 0)
+                return -1;
+        names_forget(store_names(r->store));
         return 0;
 }
 

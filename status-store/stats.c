@@ -22,6 +22,9 @@ static void add_count(json_t *object, const char *status, json_int_t n)
         (void)json_object_set_new(object, status, json_integer(before + n));
 }
 
+/* Types that are named; what is beyond them is summed under "*". */
+enum { TYPES_MAX = 1000 };
+
 /* The counts of one type or tenant within `groups`. */
 static json_t *group_of(json_t *groups, const char *name)
 {
@@ -59,8 +62,10 @@ static int count_jobs(struct reader *r, const char *tenant, json_t *answer, stru
                 add_count(answer, "total", n);
                 add_count(answer, status, n);
                 add_count(group_of(tenants, name), status, n);
+                bool named =
+                        json_object_get(types, type) != NULL || json_object_size(types) < TYPES_MAX;
                 if (type[0] != '\0')
-                        add_count(group_of(types, type), status, n);
+                        add_count(group_of(types, named ? type : "*"), status, n);
         }
         return more;
 }

@@ -175,9 +175,8 @@ void store_rollback(struct store *s)
         struct err ignored = {0};
         if (sqlite3_get_autocommit(s->db) == 0 && db_run(s->statements[ROLLBACK], &ignored) != 0)
                 LOG_WARN("rollback failed", log_err(&ignored));
-        /* Names that the transaction had inserted are gone. */
-        if (names_reload(s->names, &ignored) != 0)
-                LOG_WARN("names not read", log_err(&ignored));
+        /* Those that the transaction had inserted are gone. */
+        names_forget(s->names);
 }
 
 int store_position(struct store *s, struct position *p, struct err *e)
@@ -206,7 +205,8 @@ int store_clear(struct store *s, struct err *e)
                 store_rollback(s);
                 return -1;
         }
-        return names_reload(s->names, e);
+        names_forget(s->names);
+        return 0;
 }
 
 int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],

@@ -178,12 +178,68 @@ static void a_listing_holds_few_statements(void **state)
         rig_close(&rig);
 }
 
+/* Jobs ended long ago go by steps, while others come and somebody reads page by page. */
+static void old_jobs_go_while_new_ones_come(void **state)
+{
+        static const struct retention_settings keep = {.keep_ended = MSEC_DAY,
+                                                       .keep_dead = 7 * MSEC_DAY};
+        enum { OLD_ROUNDS = 15 };
+        struct rig rig;
+        struct err e = {0};
+        msec now = BORN * (msec)1000;
+        size_t came = 0;
+        (void)state;
+        rig_open(&rig);
+        for (int i = 0; i < OLD_ROUNDS; i++)
+                fill(&rig, now - 2 * MSEC_DAY - i);
+        fill(&rig, now);
+        for (unsigned t = 0; t < TENANTS; t++) { /* ended lately: kept as well */
+                struct job j = job_of(t, now - 2 * MSEC_DAY);
+                rig_submit(&rig, &j);
+                rig_tell(&rig, &j, EVENT_COMPLETED, 1, now);
+        }
+        rig_commit(&rig);
+        size_t open = (OLD_ROUNDS + 1) * 2 * TENANTS; /* pending and running: kept whatever age */
+        size_t ended = 3 * TENANTS;
+        AUTO(retention) retention = retention_create(rig.store, &keep, &e);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        struct walk w = walk_of("*", -1, NULL, false);
+        int more = 1;
+        for (unsigned n = 0; more == 1 || !w.ended; n++) {
+                if (more == 1)
+                        more = retention_step(retention, now, &e);
+                assert_true(more >= 0);
+                if (!w.ended && n % 4 == 0)
+                        next_page(&w, readers);
+                struct job j = job_of(n % TENANTS, now + 1000 + n);
+                rig_submit(&rig, &j);
+                rig_commit(&rig);
+                came++;
+        }
+        /* Whatever stayed was seen once; of what went, some. */
+        assert_true(json_object_size(w.seen) >= open + ended);
+        json_decref(w.seen);
+        w = walk_of("*", -1, NULL, true);
+        while (!w.ended)
+                next_page(&w, readers);
+        assert_int_equal(json_object_size(w.seen), open + ended + came);
+        json_decref(w.seen);
+        assert_int_equal(rig_number(&rig, "SELECT count(*) FROM jobs"), open + ended + came);
+        assert_int_equal(rig_number(&rig, "SELECT count(*) FROM bodies"), open + ended + came);
+        assert_int_equal(rig_number(&rig, "SELECT sum(n) FROM counts"), open + ended + came);
+        assert_int_equal(rig_number(&rig, "SELECT count(*) FROM counts WHERE n < 0"), 0);
+        readers_destroy(&readers);
+        retention_destroy(&retention);
+        rig_close(&rig);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(many_tenants_are_listed_once),
                 cmocka_unit_test(new_jobs_repeat_none),
                 cmocka_unit_test(a_listing_holds_few_statements),
+                cmocka_unit_test(old_jobs_go_while_new_ones_come),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
