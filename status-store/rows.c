@@ -4,16 +4,8 @@
  */
 #include <string.h>
 
+#include "common/base/hex.h"
 #include "status-store/schema.h"
-
-static int hex_value(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return -1;
-}
 
 bool id_pack(const char *uuid, unsigned char out[ID_SIZE])
 {

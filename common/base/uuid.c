@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/base/hex.h"
+
 static const char digits[] = "0123456789abcdef";
 
 static void random_from_kernel(void *out, size_t length)
@@ -117,18 +119,6 @@ void uuid7(char out[UUID_SIZE])
         write_text(raw, out);
 }
 
-/* The value of a hexadecimal digit; -1 else. */
-static int digit_value(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
-
 bool uuid_parse(struct bytes text, char out[UUID_SIZE])
 {
         char copy[UUID_SIZE];
@@ -137,7 +127,7 @@ bool uuid_parse(struct bytes text, char out[UUID_SIZE])
                 return false;
         for (size_t i = 0; i < UUID_SIZE - 1; i++) {
                 bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-                int value = digit_value(text.data[i]);
+                int value = hex_value(text.data[i]);
                 if (dash ? text.data[i] != '-' : value < 0)
                         return false;
                 copy[i] = dash ? '-' : digits[value];
@@ -156,7 +146,7 @@ msec uuid7_time(const char *uuid)
                 return -1;
         for (int i = 0; i < 13; i++) {
                 if (i != 8)
-                        time = time * 16 + digit_value(text[i]);
+                        time = time * 16 + hex_value(text[i]);
         }
         return time;
 }

@@ -8,18 +8,8 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
+#include "common/base/hex.h"
 #include "common/http/client.h"
-
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
 
 int percent_decode(char *text, enum percent_where where)
 {
@@ -34,8 +24,8 @@ int percent_decode(char *text, enum percent_where where)
                         *to++ = *at;
                         continue;
                 }
-                int high = hex_digit(at[1]);
-                int low = high < 0 ? -1 : hex_digit(at[2]);
+                int high = hex_value(at[1]);
+                int low = high < 0 ? -1 : hex_value(at[2]);
                 if (low < 0 || (high == 0 && low == 0))
                         return -1;
                 *to++ = (char)(high * 16 + low);
