@@ -72,9 +72,11 @@ void projection_on_change(struct projection *p, job_changed_fn *changed, void *o
 
 static void clear_batch(struct projection *p)
 {
-        struct job_entry *j, *next_job;
-        HASH_ITER (hh, p->jobs, j, next_job) {
-                HASH_DEL(p->jobs, j);
+        struct job_entry *jobs = p->jobs;
+        HASH_CLEAR(hh, p->jobs);
+        while (jobs != NULL) {
+                struct job_entry *j = jobs;
+                jobs = j->hh.next;
                 job_entry_free(j);
         }
         struct worker_entry *w, *next_worker;
@@ -133,9 +135,10 @@ int64_t message_fingerprint(const struct message *m)
         struct bytes head = m->body;
         if (head.length > FINGERPRINT_BODY)
                 head.length = FINGERPRINT_BODY;
-        uint64_t parts[] = {bytes_hash(m->exchange), bytes_hash(m->routing_key),
-                            bytes_hash(m->message_id), bytes_hash(head), m->body.length};
-        return (int64_t)bytes_hash(bytes_of(parts, sizeof(parts)));
+        uint64_t digest = bytes_digest(m->body.length, m->exchange);
+        digest = bytes_digest(digest, m->routing_key);
+        digest = bytes_digest(digest, m->message_id);
+        return (int64_t)bytes_digest(digest, head);
 }
 
 /* The job's entry, loaded on first sight; NULL when the batch has failed. */

@@ -20,7 +20,7 @@
 #include "common/db/db.h"
 #include "common/model/fold.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
 enum { SEQ_PER_OFFSET = 4096 };
 

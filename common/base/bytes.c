@@ -75,6 +75,28 @@ uint64_t bytes_hash(struct bytes b)
         return hash;
 }
 
+static uint64_t mix(uint64_t digest, uint64_t word)
+{
+        digest = (digest ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        return digest ^ digest >> 29;
+}
+
+uint64_t bytes_digest(uint64_t digest, struct bytes b)
+{
+        uint64_t word;
+        size_t left = b.length;
+
+        digest = mix(digest, b.length);
+        for (const char *at = b.data; left > 0; at += sizeof(word)) {
+                size_t take = left < sizeof(word) ? left : sizeof(word);
+                word = 0;
+                memcpy(&word, at, take);
+                digest = mix(digest, word);
+                left -= take;
+        }
+        return digest;
+}
+
 void buffer_fini(struct buffer *b)
 {
         free(b->data);

@@ -33,6 +33,9 @@ bool bytes_are_utf8(struct bytes b);
 int bytes_to_text(struct bytes b, char *out, size_t size) MUST_CHECK;
 /* FNV-1a, 64 bit (Fowler, Noll, Vo): a fingerprint, not a defence. */
 uint64_t bytes_hash(struct bytes b);
+/* The same for what is long or many, eight bytes at a time; `digest` is that of what came before,
+ * at first any. Depends on the machine's byte order. */
+uint64_t bytes_digest(uint64_t digest, struct bytes b);
 
 /* Starts as {0}. Grows as needed; its size is bounded by its writer. data is NUL-terminated. */
 struct buffer {

@@ -143,8 +143,6 @@ void events_of_message(const struct message *m, const struct job_limits *limits,
         struct event event;
 
         if (bytes_equal_text(m->exchange, "events")) {
-                if (m->body.length == 0) /* a link's probe */
-                        return;
                 if (bytes_equal_text(m->content_type, EVENTS_CONTENT_TYPE))
                         events_of_lines(m->body, on, owner, skipped);
                 else

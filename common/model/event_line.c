@@ -200,7 +200,7 @@ enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct
         if (which == LINE_KIND_COUNT)
                 return EVENT_UNKNOWN;
         out->kind = line_kinds[which].kind;
-        out->digest = bytes_hash(line);
+        out->digest = bytes_digest(1, line);
         struct line l = {.event = out, .scratch = scratch};
         struct scan_cursor cursor = scan_items(root);
         while (scan_next(&cursor, &item)) {

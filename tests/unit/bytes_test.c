@@ -100,6 +100,25 @@ static void test_hash(void **state)
         assert_true(bytes_hash(bytes_of_text("foobar")) == UINT64_C(0x85944171f73967e8));
 }
 
+static void test_digest(void **state)
+{
+        const char text[] = "every byte of it counts, and where it ends";
+        char other[sizeof(text)];
+
+        (void)state;
+        for (size_t length = 0; length < sizeof(text); length++) {
+                uint64_t digest = bytes_digest(1, bytes_of(text, length));
+                assert_true(digest == bytes_digest(1, bytes_of(text, length)));
+                assert_true(digest != bytes_digest(2, bytes_of(text, length)));
+                assert_true(digest != bytes_digest(1, bytes_of(text, length + 1)));
+                for (size_t at = 0; at < length; at++) {
+                        memcpy(other, text, sizeof(text));
+                        other[at] ^= 1;
+                        assert_true(digest != bytes_digest(1, bytes_of(other, length)));
+                }
+        }
+}
+
 static void test_buffer_grows(void **state)
 {
         AUTO_BUFFER b = {0};
@@ -204,6 +223,7 @@ int main(void)
                 cmocka_unit_test(test_utf8),
                 cmocka_unit_test(test_to_text),
                 cmocka_unit_test(test_hash),
+                cmocka_unit_test(test_digest),
                 cmocka_unit_test(test_buffer_grows),
                 cmocka_unit_test(test_buffer_printf_longer_than_room),
                 cmocka_unit_test(test_buffer_take),
