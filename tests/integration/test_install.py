@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import re
+import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -52,6 +54,39 @@ def test_samples_are_good_settings(prefix, service, tmp_path):
         if not key.endswith("_file"):
             assert f"\n{key} = {value}\n" in shown.stdout
     assert "s3cret" not in shown.stdout
+
+
+def unit_of(prefix, service):
+    return prefix / f"lib/systemd/system/warren-{service}.service"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_units_start_what_was_installed(prefix, service, tmp_path):
+    """Their command line, with the sample settings: the secrets that systemd hands over are all
+    that the program wants, for those of the settings are not there."""
+    text = unit_of(prefix, service).read_text(encoding="utf-8").replace("\\\n", " ")
+    for name in re.findall(r"^LoadCredential=(\w+):/etc/warren/secrets/\S+$", text, re.M):
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).write_text("s3cret\n", encoding="utf-8")
+    sample = find(prefix / "share", f"{service}.conf")
+    line = re.search(r"^ExecStart=(.*)$", text, re.M).group(1)
+    command = shlex.split(line.replace("%d", str(tmp_path))
+                          .replace(f"/etc/warren/{service}.conf", str(sample)))
+    assert command[0] == str(prefix / "bin" / f"warren-{service}")
+    shown = subprocess.run([*command, "--print-config"], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, check=False, timeout=30)
+    assert shown.returncode == 0, shown.stderr
+    data = set(re.findall(r"/var/lib/([\w-]+)/", sample.read_text(encoding="utf-8")))
+    assert data == set(re.findall(r"^StateDirectory=(.*)$", text, re.M))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+@pytest.mark.parametrize("service", SERVICES)
+def test_units_please_systemd(prefix, service):
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit_of(prefix, service)],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_a_handler_builds_against_the_installed_header(prefix, tmp_path):
