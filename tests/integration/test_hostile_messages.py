@@ -4,6 +4,7 @@
 import datetime
 import json
 import struct
+import time
 import uuid
 
 import pika
@@ -234,6 +235,38 @@ def test_upper_case_ids_are_the_same(warren, outside):
     id = str(uuid.uuid4())
     publish(outside, "acme", "echo", 1, message_id=id.upper())
     assert warren.api.wait(id)["status"] == "completed"
+
+
+@pytest.mark.parametrize("login", ["warren-gateway", "warren-consumer"])
+def test_a_forged_user_id_is_refused_by_the_broker(warren, outside, events, login):
+    """What a service says of a job counts: nobody else may sign with its name."""
+    forged = job_properties("echo", user_id=login, headers={"x-attempt": 3})
+    with warren.tenant("acme").pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker) as why:
+            channel.basic_publish("jobs.acme", "medium", b'"forged"', forged)
+        assert why.value.reply_code == 406
+    marker = publish(outside, "acme", "noop")
+    events.until(lambda: events.of(marker, "completed"), what="the marker")
+    assert not events.of(forged.message_id)
+    assert warren.api.request("GET", f"/jobs/{forged.message_id}").status_code == 404
+
+
+def test_a_long_job_for_later_in_a_short_lane(warren, outside, events):
+    """It waits for its time first, and then runs in the lane of long jobs, once."""
+    before = int(time.time() * 1000)
+    id = publish(outside, "acme", "echo", "long", lane="high",
+                 headers={"x-timeout-ms": 660000, "x-delay": 700})
+    job = warren.api.wait(id)
+    assert (job["status"], job["priority"], job["timeout_ms"]) == ("completed", "high", 660000)
+    events.until(lambda: events.of(id, "completed"), what="completed")
+    (started,) = events.of(id, "started")
+    assert started["at"] >= before + 700
+    ways = [(exchange, key) for exchange, key, properties, _ in events.messages
+            if properties.message_id == id]
+    assert ways[0] == ("jobs.acme", "high") and ways[-1] == ("due", "acme.long")
+    assert ways[1][0].startswith("delay.")
 
 
 def test_nothing_is_left_and_the_consumer_lives(warren, outside):

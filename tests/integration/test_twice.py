@@ -4,6 +4,7 @@ beside itself, and what kills its workers is buried."""
 import json
 import time
 import uuid
+from urllib.parse import quote
 
 import pika
 import pytest
@@ -161,6 +162,29 @@ def test_without_an_answer_it_runs_all_the_same(fresh_warren):
     assert line["redelivered"] is True
     fresh_warren.status_store.start()
     assert api.wait(id)["result"] == "unasked"
+
+
+def test_retries_are_asked_about_after_a_reconnect(fresh_warren):
+    """The connection may have been lost between a retry's publish and the ack of what failed."""
+    warren = fresh_warren
+
+    def asked():
+        return warren.consumer.metrics().sum("warren_duplicates_checked_total")
+
+    def connections():
+        rows = warren.broker.management("GET", f"/api/vhosts/{warren.vhost}/connections")
+        return {row["name"] for row in rows if row.get("user") == "warren-consumer"}
+
+    assert warren.api.run("fail", {"times": 1})["attempt"] == 2
+    assert asked() == 0
+    old = until(lambda: len(found := connections()) >= 2 and found, 30, "its connections are known")
+    for name in old:
+        warren.broker.management("DELETE", f"/api/connections/{quote(name)}")
+    until(lambda: len(connections() - old) >= len(old), 60, "connected again", every=0.2)
+    assert warren.api.run("noop")["status"] == "completed"
+    assert asked() == 0, "a first attempt is not asked about"
+    assert warren.api.run("fail", {"times": 1})["attempt"] == 2
+    assert asked() == 1
 
 
 def test_a_day_old_message_is_asked_about(warren):

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several broker URLs: whoever cannot have the first takes the second, and changes over when it goes
+and the other is there."""
+import pytest
+
+from harness.door import Door
+from harness.until import until
+
+
+@pytest.fixture()
+def doors(broker):
+    both = Door(broker.port), Door(broker.port)
+    yield both
+    for door in both:
+        door.shut()
+
+
+def submit(api):
+    """A job that was accepted, however long that takes."""
+    answer = until(lambda: (a := api.request("POST", "/jobs", json={"type": "noop"})).status_code == 202
+                   and a, 60, "accepted")
+    return answer.json()["id"]
+
+
+def test_gateway_and_consumer_take_the_broker_that_lives(make_warren, doors):
+    first, second = doors
+    warren = make_warren(start=False)
+    urls = ",".join(f"amqp://127.0.0.1:{door.port}/{warren.vhost}" for door in doors)
+    for program in (warren.gateway, warren.consumer):
+        program.settings["amqp_urls"] = urls
+    second.open()
+    warren.start()
+    assert warren.api.run("noop")["status"] == "completed"
+    assert first.passed == 0 and second.passed >= 5, "gateway has three links, consumer at least two"
+
+    before = second.passed
+    second.shut()
+    until(lambda: warren.api.request("POST", "/jobs", json={"type": "noop"}).status_code == 503, 30,
+          "the gateway without a broker")
+    first.open()
+    id = submit(warren.api)
+    assert warren.api.wait(id)["status"] == "completed"
+    assert first.passed >= 5 and second.passed == before
+    until(lambda: warren.gateway.is_ready() and warren.consumer.is_ready(), 30, "ready again")

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A way to the broker that can be shut: while it is, nobody connects, and who was connected is reset."""
+import contextlib
+import socket
+import struct
+import threading
+
+
+class Door:
+    """A TCP forwarder to `target`, a port of this machine. Shut at first; `passed` counts who came
+    through."""
+
+    def __init__(self, target):
+        self.target = target
+        self.passed = 0
+        self._listener = None
+        self._ends = []
+        self._lock = threading.Lock()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def open(self):
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+        return self
+
+    def shut(self):
+        with self._lock:
+            listener, self._listener = self._listener, None
+            ends, self._ends = self._ends, []
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.target))
+                with self._lock:
+                    if self._listener is not listener:
+                        near.close()
+                        far.close()
+                        return
+                    self._ends += [near, far]
+                    self.passed += 1
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=_pump, args=pair, daemon=True).start()
+
+
+def _pump(source, sink):
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
