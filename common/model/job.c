@@ -78,8 +78,9 @@ bool job_message_is_from_service(const struct message *m)
         return begins_with(m->user_id, "warren-");
 }
 
-/* These check a body before they publish it, so it is not scanned again at each of its stations;
- * the broker vouches for user_id. */
+/* These check a body before they publish it, so it is not judged again at each of its stations:
+ * what the gateway accepted is a job also where a smaller limit is set. The broker vouches for
+ * user_id. */
 static bool body_was_checked(const struct message *m)
 {
         static const char *const checkers[] = {"warren-gateway", "warren-consumer",
@@ -239,6 +240,7 @@ static int check_contract(const struct message *m, const struct job_limits *limi
                           struct err *e)
 {
         struct scan_fault fault;
+        bool checked = body_was_checked(m);
 
         if (m->message_id.data == NULL)
                 return err_set(e, ERR_INVALID, "message_id is missing");
@@ -254,10 +256,12 @@ static int check_contract(const struct message *m, const struct job_limits *limi
                 return err_set(e, ERR_INVALID, "delivery_mode is not 2");
         if (m->body.length == 0)
                 return err_set(e, ERR_INVALID, "the body is empty");
-        if (m->body.length > limits->payload_max)
+        if (!checked && m->body.length > limits->payload_max) {
+                job->misread = true;
                 return err_set(e, ERR_INVALID, "the body has %zu bytes, more than %zu",
                                m->body.length, limits->payload_max);
-        if (!body_was_checked(m) && scan_check(m->body, SCAN_DEPTH_MAX, &fault) != 0)
+        }
+        if (!checked && scan_check(m->body, SCAN_DEPTH_MAX, &fault) != 0)
                 return err_set(e, ERR_INVALID,
                                "the body is not one JSON value: %s at line %u, column %u",
                                fault.detail, fault.line, fault.column);

@@ -55,8 +55,8 @@ struct job {
         msec due_at;       /* 0: not from a delay exchange */
         bool hop, again;
         bool from_outside; /* no service published it: only the first seven headers counted */
-        bool misread;      /* malformed by a header that a stream drops: the projection, which reads
-                              the stream, takes it for a job */
+        bool misread; /* malformed by what the projection may not see (a header that a stream drops,
+                         a limit that is set otherwise there): it may take it for a job */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         enum reason reason;            /* REASON_NONE but on a burial */
@@ -87,7 +87,8 @@ struct job_limits {
  * The id of a job from a broker-made burial (exchange `dead`, no x-reason) is valid as always.
  * A burial by a service (x-reason) keeps whatever body, type and content type it has: only tenant
  * and id must be there; with reason malformed the payload need not be JSON. A body published by the
- * gateway, the consumer or the dlx-monitor was checked by them and is not scanned again. */
+ * gateway, the consumer or the dlx-monitor was checked by them: neither its size nor its form is
+ * judged again. */
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,
                struct err *e) MUST_CHECK;
 

@@ -269,6 +269,20 @@ def test_a_long_job_for_later_in_a_short_lane(warren, outside, events):
     assert ways[1][0].startswith("delay.")
 
 
+def test_limits_that_differ_lose_nothing(make_warren):
+    """What the gateway accepted runs where the limit is smaller; what was buried is not pending."""
+    warren = make_warren(settings={"consumer": {"payload_max": "1KiB"}})
+    large = "x" * 2000
+    assert warren.api.run("echo", large)["result"] == large
+    with warren.tenant("direct", amqp_login=True).pika() as connection:
+        id = publish(connection.channel(), "direct", "echo", large)
+    api = warren.tenant("direct").api
+    buried = until(lambda: api.letters(reason="malformed"), 30, "buried")[0]["job_id"]
+    assert api.wait(buried)["reason"] == "malformed"
+    until(lambda: api.request("GET", f"/jobs/{id}").status_code == 404 and
+          api.request("GET", "/stats").json()["pending"] == 0, 30, "no row of it")
+
+
 def test_nothing_is_left_and_the_consumer_lives(warren, outside):
     """After all of the above; also a flood of rubbish does not keep honest jobs away."""
     rubbish = [uuid.uuid4().hex.encode() for _ in range(300)]

@@ -454,6 +454,26 @@ static void what_breaks_the_contract_is_refused(void **state)
         }
 }
 
+/* Programs may have limits of their own: what the gateway let in must run. */
+static void what_a_service_checked_is_no_more_judged_by_its_size(void **state)
+{
+        static const struct {
+                const char *user;
+                int want;
+        } rows[] = {{NULL, -1}, {"tenant-acme", -1}, {"warren-gateway", 0}, {"warren-consumer", 0}};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "jobs.acme", "high", rows[i].user);
+                grow_body(&m);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), rows[i].want);
+                assert_int_equal(job.misread, rows[i].want < 0);
+        }
+}
+
 static void the_depth_of_a_body_has_its_edge(void **state)
 {
         char deep[128];
@@ -697,6 +717,7 @@ int main(void)
                 cmocka_unit_test(a_known_header_of_another_type_is_refused),
                 cmocka_unit_test(a_delay_counts_from_the_submission),
                 cmocka_unit_test(what_breaks_the_contract_is_refused),
+                cmocka_unit_test(what_a_service_checked_is_no_more_judged_by_its_size),
                 cmocka_unit_test(the_depth_of_a_body_has_its_edge),
                 cmocka_unit_test(burials_are_judged_by_who_buried),
                 cmocka_unit_test(upper_case_ids_are_the_same_job),
