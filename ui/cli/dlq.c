@@ -5,7 +5,7 @@
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/body.h"
-#include "ui/cli/view.h"
+#include "ui/cli/listing.h"
 
 static const struct view_column letter_columns[] = {
         {"LETTER", "id", VIEW_TEXT},     {"JOB", "job_id", VIEW_TEXT},
@@ -44,43 +44,19 @@ static void letter_path(struct buffer *path, const char *id)
         api_segment(path, id);
 }
 
-static void list_path(const struct cli *c, struct buffer *path)
-{
-        static const char *const options[][2] = {
-                {"tenant", "tenant"}, {"job", "job"},     {"type", "type"},
-                {"reason", "reason"}, {"state", "state"}, {"group", "group"},
-                {"q", "search"},      {"limit", "limit"}, {"cursor", "cursor"},
-        };
-
-        buffer_add_text(path, "/api/v1/dlq");
-        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-                api_query(path, options[i][0], cli_option(c, options[i][1]));
-}
-
 enum exit_code command_dlq_list(struct cli *c)
 {
-        struct scan_value letters;
-        struct scan_item item;
+        static const struct listing_filter filters[] = {
+                {"tenant", "tenant"}, {"job", "job"},     {"type", "type"}, {"reason", "reason"},
+                {"state", "state"},   {"group", "group"}, {"q", "search"},  {"limit", "limit"},
+                {"cursor", "cursor"}, {NULL, NULL},
+        };
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER out = {0};
-        AUTO_BUFFER cursor = {0};
         AUTO_REPLY reply = {0};
 
-        list_path(c, &path);
+        listing_path(c, "/api/v1/dlq", filters, &path);
         enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply.body));
-        AUTO(table) t = view_table(letter_columns);
-        if (view_find(api_value(&reply), "letters", &letters)) {
-                for (struct scan_cursor at = scan_items(letters); scan_next(&at, &item);)
-                        view_row(t, letter_columns, item.value, clock_wall());
-        }
-        table_render(t, c->width, c->colours, &out);
-        if (view_add(api_value(&reply), "next_cursor", &cursor))
-                buffer_printf(&out, "more: --cursor %s\n", cursor.data);
-        return cli_print(c, buffer_bytes(&out));
+        return code == EXIT_DONE ? listing_show(c, &reply, "letters", letter_columns) : code;
 }
 
 enum exit_code command_dlq_show(struct cli *c)

@@ -10,6 +10,7 @@
 
 #include "common/base/own.h"
 #include "ui/cli/body.h"
+#include "ui/cli/listing.h"
 
 /* How long a job just submitted may stay unknown to the projection. */
 static const msec fresh_patience = (msec)30 * MSEC_SECOND;
@@ -186,8 +187,6 @@ enum exit_code command_submit(struct cli *c)
 /* Attempts are of interest once there was more than one. */
 static enum exit_code show_attempts(struct cli *c, const char *id)
 {
-        struct scan_value list;
-        struct scan_item item;
         AUTO_BUFFER path = {0};
         AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
@@ -199,11 +198,7 @@ static enum exit_code show_attempts(struct cli *c, const char *id)
                 return code;
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply.body));
-        if (!view_find(api_value(&reply), "attempts", &list))
-                return EXIT_DONE;
-        AUTO(table) t = view_table(attempt_columns);
-        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
-                view_row(t, attempt_columns, item.value, clock_wall());
+        AUTO(table) t = listing_table(&reply, "attempts", attempt_columns);
         if (table_rows(t) == 0)
                 return EXIT_DONE;
         buffer_add_char(&out, '\n');
@@ -239,42 +234,25 @@ enum exit_code command_get(struct cli *c)
         return code == EXIT_DONE ? verdict : code;
 }
 
-static void list_path(const struct cli *c, struct buffer *path)
-{
-        static const char *const options[][2] = {
-                {"status", "status"}, {"type", "type"},           {"priority", "priority"},
-                {"tenant", "tenant"}, {"created_after", "after"}, {"created_before", "before"},
-                {"q", "search"},      {"sort", "sort"},           {"limit", "limit"},
-                {"cursor", "cursor"},
-        };
-
-        buffer_add_text(path, "/api/v1/jobs");
-        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-                api_query(path, options[i][0], cli_option(c, options[i][1]));
-}
-
 enum exit_code command_list(struct cli *c)
 {
-        struct scan_value jobs;
-        struct scan_item item;
+        static const struct listing_filter filters[] = {
+                {"status", "status"},
+                {"type", "type"},
+                {"priority", "priority"},
+                {"tenant", "tenant"},
+                {"created_after", "after"},
+                {"created_before", "before"},
+                {"q", "search"},
+                {"sort", "sort"},
+                {"limit", "limit"},
+                {"cursor", "cursor"},
+                {NULL, NULL},
+        };
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER out = {0};
-        AUTO_BUFFER cursor = {0};
         AUTO_REPLY reply = {0};
 
-        list_path(c, &path);
+        listing_path(c, "/api/v1/jobs", filters, &path);
         enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply.body));
-        AUTO(table) t = view_table(job_columns);
-        if (view_find(api_value(&reply), "jobs", &jobs)) {
-                for (struct scan_cursor at = scan_items(jobs); scan_next(&at, &item);)
-                        view_row(t, job_columns, item.value, clock_wall());
-        }
-        table_render(t, c->width, c->colours, &out);
-        if (view_add(api_value(&reply), "next_cursor", &cursor))
-                buffer_printf(&out, "more: --cursor %s\n", cursor.data);
-        return cli_print(c, buffer_bytes(&out));
+        return code == EXIT_DONE ? listing_show(c, &reply, "jobs", job_columns) : code;
 }

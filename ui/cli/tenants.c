@@ -7,7 +7,7 @@
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/body.h"
-#include "ui/cli/view.h"
+#include "ui/cli/listing.h"
 
 static const struct view_column tenant_columns[] = {
         {"TENANT", "name", VIEW_TEXT},
@@ -99,31 +99,12 @@ enum exit_code command_tenant_add(struct cli *c)
         return code == EXIT_DONE ? show_tenant(c, &reply) : code;
 }
 
-/* The table of an answer's array `member`. */
-static enum exit_code show_list(const struct cli *c, const struct http_reply *reply,
-                                const char *member, const struct view_column *columns)
-{
-        struct scan_value list;
-        struct scan_item item;
-        AUTO_BUFFER out = {0};
-        AUTO(table) t = view_table(columns);
-
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply->body));
-        if (view_find(api_value(reply), member, &list)) {
-                for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
-                        view_row(t, columns, item.value, clock_wall());
-        }
-        table_render(t, c->width, c->colours, &out);
-        return cli_print(c, buffer_bytes(&out));
-}
-
 enum exit_code command_tenant_list(struct cli *c)
 {
         AUTO_REPLY reply = {0};
         enum exit_code code = api_get(c, API_ADMIN, "/api/v1/tenants", &reply);
 
-        return code == EXIT_DONE ? show_list(c, &reply, "tenants", tenant_columns) : code;
+        return code == EXIT_DONE ? listing_show(c, &reply, "tenants", tenant_columns) : code;
 }
 
 enum exit_code command_tenant_show(struct cli *c)
@@ -245,7 +226,7 @@ enum exit_code command_key_list(struct cli *c)
         if (code != EXIT_DONE)
                 return code;
         if (!c->json)
-                return show_list(c, &reply, "keys", key_columns);
+                return listing_show(c, &reply, "keys", key_columns);
         bool found = view_find(api_value(&reply), "keys", &keys);
         body_begin(&out);
         body_add_json(&out, "keys", found ? keys.raw : bytes_of_text("[]"));

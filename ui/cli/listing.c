@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * listing.c: lists, page by page.
+ */
+#include "ui/cli/listing.h"
+
+#include "common/base/own.h"
+
+void listing_path(const struct cli *c, const char *base, const struct listing_filter *filters,
+                  struct buffer *path)
+{
+        buffer_add_text(path, base);
+        for (; filters->parameter != NULL; filters++)
+                api_query(path, filters->parameter, cli_option(c, filters->option));
+}
+
+struct table *listing_table(const struct http_reply *reply, const char *member,
+                            const struct view_column *columns)
+{
+        AUTO(table) t = view_table(columns);
+        struct scan_value list;
+        struct scan_item item;
+
+        if (view_find(api_value(reply), member, &list)) {
+                for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
+                        view_row(t, columns, item.value, clock_wall());
+        }
+        return TAKE(t);
+}
+
+enum exit_code listing_show(const struct cli *c, const struct http_reply *reply, const char *member,
+                            const struct view_column *columns)
+{
+        AUTO_BUFFER out = {0};
+        AUTO_BUFFER cursor = {0};
+
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply->body));
+        AUTO(table) t = listing_table(reply, member, columns);
+        table_render(t, c->width, c->colours, &out);
+        if (view_add(api_value(reply), "next_cursor", &cursor))
+                buffer_printf(&out, "more: --cursor %s\n", cursor.data);
+        return cli_print(c, buffer_bytes(&out));
+}

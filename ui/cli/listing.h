@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * listing.h: what the commands that list things share: filters as a query, pages as a table.
+ */
+#ifndef WARREN_CLI_LISTING_H
+#define WARREN_CLI_LISTING_H
+
+#include "ui/cli/api.h"
+#include "ui/cli/table.h"
+#include "ui/cli/view.h"
+
+struct listing_filter {
+        const char *parameter; /* of the query; NULL ends the table */
+        const char *option;    /* of the command */
+};
+
+/* base, with those options that were given as its query. */
+void listing_path(const struct cli *c, const char *base, const struct listing_filter *filters,
+                  struct buffer *path);
+/* The answer's array `member`, a row each. */
+struct table *listing_table(const struct http_reply *reply, const char *member,
+                            const struct view_column *columns) MUST_CHECK;
+/* Prints it, or the JSON, and how to get the next page. */
+enum exit_code listing_show(const struct cli *c, const struct http_reply *reply, const char *member,
+                            const struct view_column *columns);
+
+#endif
