@@ -11,33 +11,18 @@
 
 enum { DELIVERIES_MAX = 256 };
 
-void stats_get(void *owner, struct http_request *r)
-{
-        static const char *const allowed[] = {"tenant", NULL};
-        struct api *a = owner;
-        if (!http_query_only(r, allowed))
-                return;
-        const char *tenant = api_tenant(r);
-        if (tenant == NULL)
-                return;
-        struct err why = {0};
-        AUTO_BUFFER members = {0};
-        AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || stats_write(reader, tenant, clock_wall(), &members, &why) != 0)
-                http_problem_err(r, &why);
-        else
-                api_answer(a, r, &members);
-}
-
 static msec as_of(const struct api *a)
 {
         return freshness_lag(a->freshness, clock_wall()).as_of;
 }
 
-void workers_list(void *owner, struct http_request *r)
+/* Answers with what that writes of the tenant asked for. */
+static void answer_for_tenant(struct api *a, struct http_request *r,
+                              int write(struct reader *r, const char *tenant, msec now,
+                                        struct buffer *out, struct err *e),
+                              msec now)
 {
         static const char *const allowed[] = {"tenant", NULL};
-        struct api *a = owner;
         if (!http_query_only(r, allowed))
                 return;
         const char *tenant = api_tenant(r);
@@ -46,10 +31,20 @@ void workers_list(void *owner, struct http_request *r)
         struct err why = {0};
         AUTO_BUFFER members = {0};
         AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || lookup_write_workers(reader, tenant, as_of(a), &members, &why) != 0)
+        if (reader == NULL || write(reader, tenant, now, &members, &why) != 0)
                 http_problem_err(r, &why);
         else
                 api_answer(a, r, &members);
+}
+
+void stats_get(void *owner, struct http_request *r)
+{
+        answer_for_tenant(owner, r, stats_write, clock_wall());
+}
+
+void workers_list(void *owner, struct http_request *r)
+{
+        answer_for_tenant(owner, r, lookup_write_workers, as_of(owner));
 }
 
 static int read_delivery(json_t *from, struct delivery_asked *out, struct err *e)

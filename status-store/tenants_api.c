@@ -4,15 +4,13 @@
  * committed in the registry first, then declared, then told; what did not get that far is repaired
  * by the provisioning thread.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/secret.h"
 #include "status-store/api.h"
 #include "status-store/lookup.h"
 #include "status-store/tenant_body.h"
-
-enum { PASSWORD_BYTES = 24, PASSWORD_SIZE = 2 * PASSWORD_BYTES + 1 };
 
 static bool is_primary(struct api *a, struct http_request *r)
 {
@@ -96,18 +94,10 @@ void tenants_get(void *owner, struct http_request *r)
         http_problem_err(r, &why);
 }
 
-static void make_password(char out[PASSWORD_SIZE])
-{
-        unsigned char raw[PASSWORD_BYTES];
-        random_fill(raw, sizeof(raw));
-        for (size_t i = 0; i < sizeof(raw); i++)
-                snprintf(out + 2 * i, 3, "%02x", raw[i]);
-}
-
 static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
 {
-        char password[PASSWORD_SIZE];
-        make_password(password);
+        char password[SECRET_RANDOM_SIZE];
+        secret_random(password);
         if (provisioning_make_login(a->provisioning, t->record.name, password, e) != 0)
                 return NULL;
         return json_pack("{s:o, s:o, s:s}", "exchange", json_sprintf("jobs.%s", t->record.name),

@@ -11,7 +11,7 @@
 #include "common/base/config.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/base/uuid.h"
+#include "common/base/secret.h"
 #include "common/model/job.h"
 #include "common/topology/declared.h"
 
@@ -95,10 +95,12 @@ int management_call(struct http_client *management, const char *method, const ch
                        path, reply->status);
 }
 
-static int put(struct http_client *management, const char *path, json_t *body, struct err *e)
+/* A call whose answer says no more than that it was done. */
+static int tell(struct http_client *management, const char *method, const char *path, json_t *body,
+                struct err *e)
 {
         struct http_reply reply = {0};
-        int status = management_call(management, "PUT", path, body, &reply, e);
+        int status = management_call(management, method, path, body, &reply, e);
         http_reply_fini(&reply);
         return status;
 }
@@ -110,37 +112,13 @@ int topology_put_account(struct http_client *management, const char *vhost, cons
         AUTO_BUFFER permissions = {0};
         add_path(&user, "/api/users/", a->login, NULL);
         add_path(&permissions, "/api/permissions/", vhost, a->login);
-        if (put(management, user.data, json_pack("{ss ss}", "password", password, "tags", a->tags),
-                e) < 0)
+        if (tell(management, "PUT", user.data,
+                 json_pack("{ss ss}", "password", password, "tags", a->tags), e) < 0 ||
+            tell(management, "PUT", permissions.data,
+                 json_pack("{ss ss ss}", "configure", a->configure, "write", a->write, "read",
+                           a->read),
+                 e) < 0)
                 return err_wrap(e, "login %s", a->login);
-        if (put(management, permissions.data,
-                json_pack("{ss ss ss}", "configure", a->configure, "write", a->write, "read",
-                          a->read),
-                e) < 0)
-                return err_wrap(e, "login %s", a->login);
-        return 0;
-}
-
-enum { PASSWORD_BYTES = 24, PASSWORD_SIZE = 2 * PASSWORD_BYTES + 1 };
-
-static void random_password(char out[PASSWORD_SIZE])
-{
-        unsigned char bytes[PASSWORD_BYTES];
-        random_fill(bytes, sizeof(bytes));
-        for (size_t i = 0; i < sizeof(bytes); i++)
-                snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-/* Whole or not at all: under a name of its own first. */
-static int write_secret(const char *path, const char *secret, struct err *e)
-{
-        AUTO_FREE char *fresh = xasprintf("%s.new", path);
-        AUTO_CLOSE int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return err_set_errno(e, "%s", fresh);
-        if (write(fd, secret, strlen(secret)) != (ssize_t)strlen(secret) || fsync(fd) < 0 ||
-            rename(fresh, path) < 0)
-                return err_set_errno(e, "%s", path);
         return 0;
 }
 
@@ -148,9 +126,9 @@ static int write_secret(const char *path, const char *secret, struct err *e)
 static char *password_of(const char *path, struct err *e)
 {
         if (access(path, F_OK) < 0) {
-                char fresh[PASSWORD_SIZE];
-                random_password(fresh);
-                if (write_secret(path, fresh, e) < 0)
+                char fresh[SECRET_RANDOM_SIZE];
+                secret_random(fresh);
+                if (secret_write(path, fresh, e) < 0)
                         return NULL;
         }
         return secret_read(path, e);
@@ -190,10 +168,8 @@ int topology_delete_tenant_account(struct http_client *management, const char *t
         AUTO_BUFFER path = {0};
         AUTO_FREE char *login = xasprintf("tenant-%s", tenant);
         add_path(&path, "/api/users/", login, NULL);
-        struct http_reply reply = {0};
         struct err refused = {0};
-        int status = management_call(management, "DELETE", path.data, NULL, &reply, &refused);
-        http_reply_fini(&reply);
+        int status = tell(management, "DELETE", path.data, NULL, &refused);
         if (status == 0 || refused.code == ERR_NOT_FOUND)
                 return 0;
         return err_set(e, refused.code, "%s", refused.text);

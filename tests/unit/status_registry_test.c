@@ -421,10 +421,11 @@ static void a_first_admin_key_cut_short_is_made_again(void **state)
         struct fixture *f = *state;
         struct err e = {0};
         AUTO_FREE char *path = xasprintf("%s/admin.key", f->folder);
+        AUTO_FREE char *fresh = xasprintf("%s.new", path);
         struct stat info;
         int status = 0;
         registry_destroy(&f->registry);
-        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_int_equal(mkfifo(fresh, 0600), 0);
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0)
@@ -435,7 +436,7 @@ static void a_first_admin_key_cut_short_is_made_again(void **state)
         assert_int_equal(state_of(child), 'S');
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
-        assert_int_equal(unlink(path), 0);
+        assert_int_equal(unlink(fresh), 0);
         f->registry = registry_create(f->path, &e);
         assert_non_null(f->registry);
         assert_int_equal(admin_key_bootstrap(f->registry, path, &e), 0);

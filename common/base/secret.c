@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * secret.c: secrets made at random, and their files.
+ */
+#include "common/base/secret.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/base/uuid.h"
+
+void secret_random(char out[SECRET_RANDOM_SIZE])
+{
+        unsigned char raw[(SECRET_RANDOM_SIZE - 1) / 2];
+
+        random_fill(raw, sizeof(raw));
+        for (size_t i = 0; i < sizeof(raw); i++)
+                snprintf(out + 2 * i, 3, "%02x", raw[i]);
+        explicit_bzero(raw, sizeof(raw));
+}
+
+static int write_fresh(const char *path, const char *text, struct err *e)
+{
+        AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0 || fchmod(fd, 0600) < 0)
+                return err_set_errno(e, "%s", path);
+        if (write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fsync(fd) < 0)
+                return err_set_errno(e, "%s", path);
+        return 0;
+}
+
+/* A new name is on the disk only when its folder is. */
+static int sync_folder(const char *path, struct err *e)
+{
+        AUTO_FREE char *copy = xstrdup(path);
+        AUTO_CLOSE int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 || fsync(fd) < 0)
+                return err_set_errno(e, "%s: its folder", path);
+        return 0;
+}
+
+int secret_write(const char *path, const char *text, struct err *e)
+{
+        AUTO_FREE char *fresh = xasprintf("%s.new", path);
+
+        if (write_fresh(fresh, text, e) < 0)
+                return -1;
+        if (rename(fresh, path) < 0)
+                return err_set_errno(e, "%s", path);
+        return sync_folder(path, e);
+}

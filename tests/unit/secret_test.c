@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * secret_test.c: secrets are random, and their files the owner's alone, whole or not there.
+ */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/config.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/base/secret.h"
+
+static void random_ones_differ(void **state)
+{
+        char one[SECRET_RANDOM_SIZE], other[SECRET_RANDOM_SIZE];
+        (void)state;
+        secret_random(one);
+        secret_random(other);
+        assert_int_equal(strlen(one), SECRET_RANDOM_SIZE - 1);
+        assert_int_equal(strspn(one, "0123456789abcdef"), SECRET_RANDOM_SIZE - 1);
+        assert_string_not_equal(one, other);
+}
+
+static void assert_holds(const char *path, const char *want)
+{
+        struct err e = {0};
+        struct stat info;
+        AUTO_FREE char *got = secret_read(path, &e);
+        assert_non_null(got);
+        assert_string_equal(got, want);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+}
+
+static void a_file_is_its_owners_alone(void **state)
+{
+        char folder[] = "/tmp/warren-unit-XXXXXX";
+        struct err e = {0};
+        (void)state;
+        assert_non_null(mkdtemp(folder));
+        AUTO_FREE char *path = xasprintf("%s/secret", folder);
+        AUTO_FREE char *fresh = xasprintf("%s.new", path);
+        assert_int_equal(secret_write(path, "first\n", &e), 0);
+        assert_holds(path, "first");
+        int fd = open(fresh, O_CREAT | O_WRONLY | O_CLOEXEC, 0666); /* left by a crash */
+        assert_true(fd >= 0 && fchmod(fd, 0666) == 0 && close(fd) == 0);
+        assert_int_equal(secret_write(path, "second", &e), 0);
+        assert_holds(path, "second");
+        assert_int_equal(access(fresh, F_OK), -1);
+        assert_int_equal(symlink("/dev/null", fresh), 0); /* never followed */
+        assert_int_equal(secret_write(path, "third", &e), -1);
+        assert_non_null(strstr(e.text, fresh));
+        assert_holds(path, "second");
+        assert_int_equal(unlink(fresh), 0);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(folder), 0);
+        err_clear(&e);
+        assert_int_equal(secret_write(path, "gone", &e), -1);
+        assert_int_equal(e.code, ERR_SYSTEM);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(random_ones_differ),
+                cmocka_unit_test(a_file_is_its_owners_alone),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
