@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_encode_test.c: the messages a job is sent as, read again by the judge.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/model/job.h"
+
+#define ID "01902f5e-7b1a-7000-8000-000000000001"
+#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define NOW ((msec)1732250000000)
+
+static const struct job_limits limits = {.payload_max = 1000};
+
+static struct job whole_job(void)
+{
+        struct job job = {
+                .id = ID,
+                .tenant = "acme",
+                .type = "send_email",
+                .priority = PRIORITY_HIGH,
+                .lane = LANE_HIGH,
+                .run = 2,
+                .attempt = 3,
+                .copy = 1,
+                .max_retries = 7,
+                .timeout = 20000,
+                .run_at = NOW + 30000,
+                .submitted_at = NOW - 5000,
+                .traceparent = TRACE,
+                .key = "k",
+                .key_hash = "h",
+                .error_kind = ERROR_KIND_TIMEOUT,
+        };
+
+        job.error = bytes_of_text("too slow");
+        job.payload = bytes_of_text("{\"to\":1.10}");
+        return job;
+}
+
+/* As the broker would deliver it: with the service's user_id. */
+static void decode_again(struct job_message *sent, struct job *job)
+{
+        struct err e = {0};
+
+        sent->message.user_id = bytes_of_text("warren-consumer");
+        assert_int_equal(job_decode(&sent->message, &limits, NOW, job, &e), 0);
+        assert_string_equal(job->id, ID);
+        assert_string_equal(job->tenant, "acme");
+        assert_string_equal(job->type, "send_email");
+        assert_int_equal(job->run, 2);
+        assert_int_equal(job->attempt, 3);
+        assert_int_equal(job->copy, 1);
+        assert_int_equal(job->max_retries, 7);
+        assert_int_equal(job->timeout, 20000);
+        assert_int_equal(job->submitted_at, NOW - 5000);
+        assert_int_equal(job->queued_at, NOW);
+        assert_string_equal(job->traceparent, TRACE);
+        assert_string_equal(job->key, "k");
+        assert_string_equal(job->key_hash, "h");
+        assert_true(bytes_equal_text(job->payload, "{\"to\":1.10}"));
+}
+
+static void assert_addressed(const struct job_message *m, const char *exchange, const char *key)
+{
+        assert_true(bytes_equal_text(m->message.exchange, exchange));
+        assert_true(bytes_equal_text(m->message.routing_key, key));
+        assert_int_equal(m->message.delivery_mode, 2);
+        assert_null(m->message.user_id.data);
+}
+
+static void messages_make_the_round_trip(void **state)
+{
+        struct job job = whole_job(), got;
+        struct job_message m;
+
+        (void)state;
+        job_encode_submission(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        assert_null(message_header(&m.message, "x-hop"));
+        decode_again(&m, &got);
+        assert_int_equal(got.due_at, NOW + 30000);
+        assert_int_equal(got.run_at, NOW + 30000);
+
+        job_encode_hop(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        decode_again(&m, &got);
+        assert_true(got.hop);
+        assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
+
+        job_encode_first_hop(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        decode_again(&m, &got);
+        assert_false(got.hop);
+
+        job_encode_retry(&job, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        decode_again(&m, &got);
+        assert_true(bytes_equal_text(got.error, "too slow"));
+
+        job_encode_lane_move(&job, NOW, &m);
+        assert_addressed(&m, "due", "acme.long");
+        assert_null(message_header(&m.message, "x-due-at"));
+        decode_again(&m, &got);
+        assert_int_equal(got.lane, LANE_LONG);
+        assert_int_equal(got.priority, PRIORITY_HIGH);
+
+        job.reason = REASON_EXHAUSTED;
+        memcpy(job.burial, ID, sizeof(job.burial));
+        job_encode_burial(&job, NOW, &m);
+        assert_addressed(&m, "dead", "acme.high");
+        decode_again(&m, &got);
+        assert_int_equal(got.reason, REASON_EXHAUSTED);
+        assert_string_equal(got.burial, ID);
+}
+
+static void a_submission_goes_where_its_time_says(void **state)
+{
+        static const struct {
+                msec run_at;
+                const char *want_exchange, *want_key;
+        } rows[] = {
+                {0, "jobs.acme", "high"},
+                {NOW, "jobs.acme", "high"},
+                {NOW + 100, "jobs.acme", "high"},
+                {NOW + 101, "delay.100ms", "acme.high"},
+                {NOW + (msec)365 * MSEC_DAY, "delay.30d", "acme.high"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct job job = whole_job();
+                struct job_message m;
+                job.run_at = rows[i].run_at;
+                job_encode_submission(&job, NOW, &m);
+                assert_addressed(&m, rows[i].want_exchange, rows[i].want_key);
+        }
+}
+
+static void defaults_are_not_written(void **state)
+{
+        struct job job = whole_job();
+        struct job_message m;
+
+        (void)state;
+        job.run = 1;
+        job.attempt = job.copy = 0;
+        job.max_retries = JOB_MAX_RETRIES_DEFAULT;
+        job.timeout = job.run_at = job.submitted_at = 0;
+        job.traceparent[0] = job.key[0] = job.key_hash[0] = '\0';
+        job_encode_submission(&job, NOW, &m);
+        assert_int_equal(m.message.header_count, 1);
+        assert_int_equal(message_header_int(&m.message, "x-queued-at", 0), NOW);
+}
+
+static void a_malformed_burial_claims_no_json(void **state)
+{
+        struct job job = whole_job();
+        struct job_message m;
+
+        (void)state;
+        job.reason = REASON_MALFORMED;
+        job.type[0] = '\0';
+        snprintf(job.claimed_id, sizeof(job.claimed_id), "%s", "x");
+        job_encode_burial(&job, NOW, &m);
+        assert_null(m.message.type.data);
+        assert_true(bytes_equal_text(m.message.content_type, "application/octet-stream"));
+        assert_true(bytes_equal_text(message_header_text(&m.message, "x-claimed-id"), "x"));
+}
+
+static void the_lane_follows_the_timeout(void **state)
+{
+        static const struct {
+                msec timeout, type_timeout;
+                enum lane want;
+        } rows[] = {
+                {0, 0, LANE_HIGH},
+                {0, JOB_TIMEOUT_LONG, LANE_HIGH},
+                {0, JOB_TIMEOUT_LONG + 1, LANE_LONG},
+                {JOB_TIMEOUT_LONG + 1, 5, LANE_LONG},
+                {5000, JOB_TIMEOUT_LONG + 1, LANE_HIGH},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct job job = whole_job();
+                job.timeout = rows[i].timeout;
+                assert_int_equal(job_lane(&job, rows[i].type_timeout), rows[i].want);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(messages_make_the_round_trip),
+                cmocka_unit_test(a_submission_goes_where_its_time_says),
+                cmocka_unit_test(defaults_are_not_written),
+                cmocka_unit_test(a_malformed_burial_claims_no_json),
+                cmocka_unit_test(the_lane_follows_the_timeout),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
