@@ -186,6 +186,30 @@ def test_topology_broken(doctor, path, names):
     doctor.warren.status_store.restart()
 
 
+@pytest.mark.parametrize("queue", ["events", "dead", "control", "jobs.acme.high"])
+def test_the_advice_is_enough(fresh_warren, tmp_path, queue):
+    """Whoever does what the doctor says, as often as it says it, gets everything back."""
+    warren = fresh_warren
+    doctor = Doctor(warren, tmp_path)
+    doctor.await_health()
+    warren.broker.management("DELETE", f"/api/queues/{warren.vhost}/{queue}")
+    until(lambda: "topology" in doctor.look(), 30, "the doctor sees it")
+
+    def heal():
+        checks = json.loads(doctor.cli("doctor", "--json").stdout)["checks"]
+        advice = {check["remedy"] for check in checks if check["state"] == "wrong"}
+        if any("warren topology apply" in remedy for remedy in advice):
+            assert doctor.cli("topology", "apply").returncode == EXIT["done"]
+        elif any("restart the primary status-store" in remedy for remedy in advice):
+            warren.status_store.restart()
+        return not advice
+
+    until(heal, 90, "everything well", every=0.5)
+    assert warren.api.run("echo", 1, priority="high")["status"] == "completed"
+    dead = warren.api.run("fail", {"permanent": True})
+    until(lambda: warren.api.letters(job=dead["id"]), 30, "its letter")
+
+
 def test_management_unset_is_unknown_not_wrong(doctor):
     checks = doctor.cli.json("doctor", WARREN_MANAGEMENT_URL=None)["checks"]
     assert {check["check"] for check in checks if check["state"] == "unknown"} == {"broker"}
