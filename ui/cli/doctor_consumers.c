@@ -24,6 +24,7 @@ enum { PAUSE_MS = 500, NAMES_SHOWN = 10 };
 struct queue_entry {
         char *name;
         bool consumed;
+        bool in_use; /* something is in it */
         UT_hash_handle hh;
 };
 
@@ -34,8 +35,8 @@ struct idle {
 };
 
 struct reading {
-        /* A consumer reads something. It leaves a queue alone while all of its workers are busy for
-         * long, so one that nobody reads is no fault then. */
+        /* A consumer reads something. It leaves a queue alone whose jobs it cannot start, while all
+         * of its workers are busy for long: that is no fault. */
         bool consumer_there;
         struct idle jobs, events, archive;
 };
@@ -74,6 +75,7 @@ static void add_queue(struct queue_entry **queues, struct scan_value queue)
                 return;
         struct queue_entry *entry = xcalloc(1, sizeof(*entry));
         entry->name = buffer_take(&name);
+        entry->in_use = view_int(queue, "messages") > 0;
         HASH_ADD_KEYPTR(hh, *queues, entry->name, strlen(entry->name), entry);
 }
 
@@ -85,7 +87,7 @@ static int list_queues(const struct visit *v, struct queue_entry **queues, struc
 
         buffer_add_text(&path, "/api/queues");
         api_segment(&path, v->vhost);
-        buffer_add_text(&path, "?columns=name");
+        buffer_add_text(&path, "?columns=name,messages");
         if (visit_ask(v, path.data, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);)
@@ -128,11 +130,13 @@ static void add_if_idle(struct queue_entry *queues, const char *name, struct idl
                 buffer_printf(&idle->names, "%s%s", idle->count == 1 ? "" : ", ", name);
 }
 
-static void read_tenant(const char *tenant, struct queue_entry *queues, struct idle *idle)
+static void read_tenant(const char *tenant, struct queue_entry *queues, struct reading *r)
 {
         for (int lane = 0; lane < LANE_COUNT; lane++) {
                 AUTO_FREE char *name = xasprintf("jobs.%s.%s", tenant, lane_name((enum lane)lane));
-                add_if_idle(queues, name, idle);
+                const struct queue_entry *entry = find_queue(queues, name);
+                if (entry == NULL || !entry->in_use || !r->consumer_there)
+                        add_if_idle(queues, name, &r->jobs);
         }
 }
 
@@ -140,9 +144,9 @@ static void read_queues(const struct visit *v, struct queue_entry *queues, struc
 {
         const char *const *t = v->tenants == NULL ? NULL : tenant_names_list(v->tenants);
 
-        for (; t != NULL && *t != NULL && !r->consumer_there; t++) {
+        for (; t != NULL && *t != NULL; t++) {
                 if (!tenant_names_is_paused(v->tenants, *t))
-                        read_tenant(*t, queues, &r->jobs);
+                        read_tenant(*t, queues, r);
         }
         add_if_idle(queues, "events", &r->events);
         add_if_idle(queues, "dead", &r->archive);
