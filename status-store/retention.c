@@ -34,6 +34,10 @@ static const char page_sql[] =
         "SELECT seq, created, finished_at, type FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
         " created < ?3 AND (created, seq) > (?4, ?5) ORDER BY created, seq LIMIT ?6";
 
+static const char names_sql[] =
+        "DELETE FROM names WHERE ref NOT IN (SELECT tenant FROM counts UNION SELECT type FROM"
+        " counts UNION SELECT tenant FROM counters UNION SELECT tenant FROM minutes)";
+
 static const char *const statement_sql[STATEMENT_COUNT] = {
         [NEXT_TENANT] = "SELECT min(tenant) FROM counts WHERE tenant > ?1",
         [PAGE] = page_sql,
@@ -44,9 +48,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [DELETE_MINUTES] = "DELETE FROM minutes WHERE minute < ?1",
         [DELETE_WORKERS] = "DELETE FROM workers WHERE at < ?1",
         [DELETE_COUNTS] = "DELETE FROM counts WHERE n = 0",
-        [DELETE_NAMES] = "DELETE FROM names WHERE ref NOT IN (SELECT tenant FROM counts UNION"
-                         " SELECT type FROM counts UNION SELECT tenant FROM counters UNION"
-                         " SELECT tenant FROM minutes)",
+        [DELETE_NAMES] = names_sql,
 };
 
 struct retention {
