@@ -4,13 +4,9 @@ import contextlib
 import datetime
 import decimal
 import json
-import os
-import pathlib
-import signal
 import sqlite3
 import struct
 import subprocess
-import threading
 import uuid
 
 import pika
@@ -18,82 +14,8 @@ import pytest
 import requests
 
 from harness.broker import BIN
-from harness.processes import Program
 from harness.until import until
-from harness.warren import free_port
-
-TOKEN = "internal-token-of-the-test"
-
-
-class Monitor:
-    """A dlx-monitor alone on a vhost; tenants are what the test says on `control`."""
-
-    def __init__(self, broker, folder):
-        self.broker = broker
-        self.vhost = broker.vhost()
-        self.folder = pathlib.Path(folder)
-        token = self.folder / "internal.token"
-        token.touch(mode=0o600)
-        token.write_text(TOKEN + "\n", encoding="utf-8")
-        self.archive = self.folder / "archive.db"
-        self.program = Program("dlx-monitor", folder, BIN / "warren-dlx-monitor", {
-            "amqp_urls": broker.url(self.vhost),
-            "amqp_password_file": broker.secrets / "warren-dlx-monitor.password",
-            "internal_token_file": token,
-            "archive": self.archive,
-            "port": free_port(),
-            "health_port": free_port(),
-        })
-
-    def add_tenant(self, name):
-        self.broker.topology(self.vhost, "tenant", name)
-        record = {"record": "tenant", "key": name, "v": 1, "rate": None, "burst": 1,
-                  "max_running": None, "slots_version": 0, "max_pending": None, "weight": 1,
-                  "paused": False, "deleted": False}
-        with self.broker.pika(self.vhost, "warren-provision") as connection:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            channel.basic_publish("control", "", json.dumps(record).encode(),
-                                  pika.BasicProperties(user_id="warren-provision", delivery_mode=2))
-
-    def request(self, method, path, tenant="*", **options):
-        headers = {"Authorization": f"Bearer {TOKEN}", **options.pop("headers", {})}
-        return requests.request(method, f"http://127.0.0.1:{self.program.port}/internal/v1{path}",
-                                params={"tenant": tenant, **options.pop("params", {})},
-                                headers=headers, timeout=60, **options)
-
-    def letters(self, tenant="*", **filters):
-        answer = self.request("GET", "/dlq", tenant, params=filters)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["letters"]
-
-    def letter(self, id):
-        answer = self.request("GET", f"/dlq/{id}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def stored(self, id):
-        """(properties, body), as they lie in the archive."""
-        with contextlib.closing(sqlite3.connect(self.archive)) as db:
-            return db.execute("SELECT c.properties, c.body FROM letters l JOIN contents c"
-                              " ON c.seq = l.seq WHERE l.id = ?", (id,)).fetchone()
-
-    def publish(self, exchange, key, body, properties, login="warren-admin"):
-        with self.broker.pika(self.vhost, login) as connection:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            channel.basic_publish(exchange, key, body, properties)
-
-    def take(self, queue):
-        """The next message of a queue: (method, properties, body)."""
-        with self.broker.pika(self.vhost) as connection:
-            channel = connection.channel()
-
-            def got():
-                found = channel.basic_get(queue, auto_ack=True)
-                return found if found[0] is not None else None
-
-            return until(got, 30, f"a message in {queue}")
+from monitor_rig import TOKEN, Monitor, burial, one_letter
 
 
 @pytest.fixture(scope="module")
@@ -103,28 +25,6 @@ def monitor(broker, tmp_path_factory):
     made.program.start()
     yield made
     assert not made.program.end()
-
-
-@pytest.fixture()
-def own_monitor(broker, tmp_path_factory):
-    made = Monitor(broker, tmp_path_factory.mktemp("dlx-monitor"))
-    made.add_tenant("acme")
-    yield made
-    assert not made.program.end()
-
-
-def burial(id=None, **headers):
-    """Properties as the consumer buries; admin's own user_id counts as a service's."""
-    merged = {"x-run": 1, "x-attempt": 4, "x-reason": "exhausted", "x-error": "boom",
-              "x-error-kind": "error", "x-burial": str(uuid.uuid4()), **headers}
-    return pika.BasicProperties(
-        message_id=id or str(uuid.uuid4()), type="echo", content_type="application/json",
-        delivery_mode=2, user_id="warren-admin", timestamp=1732250000,
-        headers={name: value for name, value in merged.items() if value is not None})
-
-
-def one_letter(monitor, **filters):
-    return until(lambda: monitor.letters(**filters), 30, f"a letter with {filters}")[0]
 
 
 # Every type that pika can write, nested too.
@@ -426,176 +326,6 @@ def test_replay_of_a_tenant_that_is_gone(monitor):
     answer = monitor.request("POST", f"/dlq/{id}/requeue")
     assert answer.status_code == 409 and "ghost" in answer.json()["detail"]
     assert monitor.letter(id)["state"] == "dead"
-
-
-def test_a_replay_left_by_a_crash_is_finished(own_monitor):
-    monitor = own_monitor
-    monitor.program.start()
-    properties = burial()
-    monitor.publish("dead", "acme.high", b"{}", properties)
-    id = one_letter(monitor, job=properties.message_id)["id"]
-    monitor.program.kill()
-    # What a crash between the first commit and the confirm leaves behind.
-    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
-        db.execute("UPDATE letters SET replaying = 1, replay_run = 5 WHERE id = ?", (id,))
-        db.commit()
-    monitor.program.start()
-    _, got, _ = monitor.take("jobs.acme.high")
-    assert (got.headers["x-run"], got.headers["x-again"]) == (5, 1)
-    until(lambda: monitor.letter(id)["state"] == "replayed", 30, "replayed")
-
-
-def test_replays_of_a_deleted_tenant_keep_none_back(own_monitor):
-    monitor = own_monitor
-    monitor.program.start()
-    bodies = 120
-    with monitor.broker.pika(monitor.vhost) as connection:
-        channel = connection.channel()
-        for _ in range(bodies):
-            channel.basic_publish("dead", "ghost.high", b"{}", burial())
-    until(lambda: len(monitor.letters(tenant="ghost", limit=500)) == bodies, 60, "archived")
-    properties = burial()
-    monitor.publish("dead", "acme.high", b"{}", properties)
-    id = one_letter(monitor, job=properties.message_id)["id"]
-    monitor.program.kill()
-    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
-        db.execute("UPDATE letters SET replaying = 1, replay_run = 2")
-        db.commit()
-    monitor.program.start()
-    until(lambda: monitor.letter(id)["state"] == "replayed", 30, "replayed")
-    assert all(letter["state"] == "dead" for letter in monitor.letters(tenant="ghost", limit=500))
-
-
-def test_kill_in_the_middle_of_the_intake(own_monitor):
-    """Every burial once, though many deliveries were taken and not acknowledged."""
-    monitor = own_monitor
-    total = 8000
-    ids = [str(uuid.uuid4()) for _ in range(total)]
-
-    def publish_all():
-        with monitor.broker.pika(monitor.vhost) as connection:
-            channel = connection.channel()
-            for id in ids:
-                channel.basic_publish("dead", "acme.high", b"{}", burial(id))
-
-    def archived():
-        if not monitor.archive.exists():
-            return 0
-        with contextlib.closing(sqlite3.connect(monitor.archive, timeout=30)) as db:
-            return db.execute("SELECT count(*) FROM letters").fetchone()[0]
-
-    monitor.program.start()
-    publisher = threading.Thread(target=publish_all)
-    publisher.start()
-    kills = 0
-    for share in (0.1, 0.3, 0.5):
-        until(lambda part=share: archived() >= total * part, 60, f"{share} archived")
-        before = archived()
-        monitor.program.kill()
-        assert before < total, "the kill came too late to prove anything"
-        kills += 1
-        monitor.program.start()
-    publisher.join()
-    assert kills == 3
-    until(lambda: archived() >= total, 60, "all archived")
-    until(lambda: monitor.broker.depth(monitor.vhost, "dead") == 0, 30, "queue empty")
-    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
-        found = sorted(row[0] for row in db.execute("SELECT job_id FROM letters"))
-    assert found == sorted(ids)
-
-
-def test_stop_in_the_middle_of_the_intake(own_monitor):
-    """SIGTERM: what was taken is archived and acknowledged, the rest stays in its queue."""
-    monitor = own_monitor
-    monitor.program.start()
-    ids = [str(uuid.uuid4()) for _ in range(3000)]
-    # A lock holds the commit back until the signal is there.
-    with contextlib.closing(sqlite3.connect(monitor.archive, isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        with monitor.broker.pika(monitor.vhost) as connection:
-            channel = connection.channel()
-            for id in ids:
-                channel.basic_publish("dead", "acme.high", b"{}", burial(id))
-        until(lambda: monitor.broker.depth(monitor.vhost, "dead") == len(ids) - 100, 60, "100 taken")
-        monitor.program.signal(signal.SIGTERM)
-        db.execute("ROLLBACK")
-    monitor.program.ended_by_test = True
-    assert monitor.program.process.wait(60) == 0
-    archived = len(archived_jobs(monitor))
-    assert archived + monitor.broker.depth(monitor.vhost, "dead") == len(ids)
-    assert 100 <= archived < len(ids), "the stop came too late to prove anything"
-    monitor.program.start()
-    until(lambda: len(archived_jobs(monitor)) == len(ids), 60, "all archived")
-    assert sorted(row[0] for row in archived_jobs(monitor)) == sorted(ids)
-
-
-def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path):
-    """What was confirmed is archived once, whatever was under way."""
-    monitor = Monitor(private_broker, tmp_path)
-    monitor.program.start()
-    confirmed = set()
-
-    def publish(count):
-        with monitor.broker.pika(monitor.vhost) as connection:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            for _ in range(count):
-                id = str(uuid.uuid4())
-                channel.basic_publish("dead", "acme.high", b"{}", burial(id))
-                confirmed.add(id)
-
-    publish(1)
-    until(lambda: archived_jobs(monitor), 30, "the intake runs")
-    # A lock holds the commit back, so that what was delivered is not acknowledged yet.
-    with contextlib.closing(sqlite3.connect(monitor.archive, isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        publish(500)
-        until(lambda: monitor.broker.depth(monitor.vhost, "dead") == 400, 30, "100 delivered")
-        private_broker.kill()
-        assert len(archived_jobs(monitor)) == 1
-        db.execute("ROLLBACK")
-    private_broker.start()
-    publish(10)
-    until(lambda: confirmed <= {row[0] for row in archived_jobs(monitor)}, 90, "all archived")
-    until(lambda: monitor.broker.depth(monitor.vhost, "dead") == 0, 30, "queue empty")
-    assert sorted(row[0] for row in archived_jobs(monitor)) == sorted(confirmed)
-    print("delivered again and kept once:",
-          int(monitor.program.metrics()["warren_dead_letters_repeated_total"]))
-    assert not monitor.program.end()
-
-
-def archived_jobs(monitor):
-    with contextlib.closing(sqlite3.connect(monitor.archive, timeout=30)) as db:
-        return db.execute("SELECT job_id FROM letters").fetchall()
-
-
-def test_a_replay_without_a_confirm_is_sent_again(private_broker, tmp_path):
-    """The broker hangs: 202 says that it is still being replayed; then it is, with x-again."""
-    monitor = Monitor(private_broker, tmp_path)
-    monitor.program.settings["confirm_timeout"] = "500ms"
-    monitor.add_tenant("acme")
-    monitor.program.start()
-    properties = burial()
-    monitor.publish("dead", "acme.high", b"{}", properties)
-    id = one_letter(monitor, job=properties.message_id)["id"]
-    pid = int(private_broker.ctl("eval", "os:getpid().").strip().strip('"'))
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        answer = monitor.request("POST", f"/dlq/{id}/requeue")
-        assert (answer.status_code, answer.json()["state"]) == (202, "replaying"), answer.text
-        assert monitor.letter(id)["replay"]["state"] == "replaying"
-        assert monitor.request("POST", f"/dlq/{id}/requeue").status_code == 409
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    until(lambda: monitor.letter(id)["state"] == "replayed", 60, "replayed")
-
-    def again():
-        _, got, _ = monitor.take("jobs.acme.high")
-        assert (got.message_id, got.headers["x-run"]) == (properties.message_id, 2)
-        return got.headers.get("x-again") == 1
-
-    until(again, 30, "a copy that says it may be one")
-    assert not monitor.program.end()
 
 
 def test_backup_while_in_use(monitor, tmp_path):
