@@ -169,14 +169,14 @@ bool attempt_is_live(const struct attempt *a)
         return false;
 }
 
-void attempt_event(const struct attempt *a, enum event_kind kind, struct event *out)
+void attempt_event(const struct attempt *a, enum event_kind kind, msec at, struct event *out)
 {
         *out = (struct event){
                 .kind = kind,
                 .run = a->job.run,
                 .attempt = a->number,
                 .copy = a->job.copy,
-                .at = clock_wall(),
+                .at = at,
         };
         memcpy(out->id, a->job.id, sizeof(out->id));
         memcpy(out->tenant, a->job.tenant, sizeof(out->tenant));

@@ -90,7 +90,7 @@ struct attempt {
                                           while WAITING, from `set` after it */
         struct handlers *set;          /* RUNNING to LEAVING: a reference */
         struct run *run;               /* RUNNING, STOPPING */
-        int64_t started_us;            /* monotonic */
+        int64_t started_us, took_us;   /* monotonic; how long its handler ran */
         msec started_at;               /* wall */
         msec progress_at;              /* monotonic; of the last progress event */
         bool stopped_by_loss;          /* STOPPING: by a lost link, not to give it back */
@@ -123,7 +123,7 @@ void attempt_settle(struct attempt *a, enum settle how);
 bool attempt_is_live(const struct attempt *a);
 
 /* An event of this attempt, now. */
-void attempt_event(const struct attempt *a, enum event_kind kind, struct event *out);
+void attempt_event(const struct attempt *a, enum event_kind kind, msec at, struct event *out);
 
 void attempt_key_of(const struct job *job, struct attempt_key *out);
 /* The key of this very message, for what may come again under the same attempt: a hop. */

@@ -98,7 +98,7 @@ void work_dispatch(struct consumer *c);
 void work_room(void *owner);
 
 /* leaving.c */
-void leaving_complete(struct consumer *c, struct attempt *a, const struct run_end *end);
+void leaving_complete(struct consumer *c, struct attempt *a, struct bytes result, msec now);
 /* By a->departure, which an outcome_ function has set. */
 void leaving_begin(struct consumer *c, struct attempt *a);
 void leaving_kept(void *owner, struct attempt *a);

@@ -41,9 +41,8 @@ static bool is_suspect(const struct consumer *c, const struct attempt *a, msec n
 }
 
 /* Decides what an attempt that has not started does next. */
-static void consider(struct consumer *c, struct attempt *a)
+static void consider(struct consumer *c, struct attempt *a, msec now)
 {
-        msec now = clock_wall();
         const struct handler *h = handlers_find(c->handlers, a->job.type);
         const struct intake_view view = {
                 .job = &a->job,
@@ -172,6 +171,7 @@ void intake_delivery(void *owner, struct feed *f, struct delivery *d)
 {
         struct consumer *c = owner;
         const struct job_limits limits = {.payload_max = (size_t)c->settings->payload_max};
+        msec now = clock_wall();
         struct job job;
         struct err why = {0};
 
@@ -179,7 +179,7 @@ void intake_delivery(void *owner, struct feed *f, struct delivery *d)
                 link_settle(&d, SETTLE_REQUEUE);
                 return;
         }
-        if (job_decode(&d->message, &limits, clock_wall(), &job, &why) != 0) {
+        if (job_decode(&d->message, &limits, now, &job, &why) != 0) {
                 bury_malformed(c, &job, f, &d, &why);
                 return;
         }
@@ -188,7 +188,7 @@ void intake_delivery(void *owner, struct feed *f, struct delivery *d)
         job.lane = f->lane;
         if (is_known(c, &job, f, &d))
                 return;
-        consider(c, admit(c, &job, f, &d));
+        consider(c, admit(c, &job, f, &d), now);
         work_dispatch(c);
 }
 
@@ -216,10 +216,10 @@ void intake_answered(void *owner, struct attempt *a, const struct guard_answer *
         switch (step) {
         case GUARD_RUN_AGAIN:
                 a->redelivered = true;
-                consider(c, a);
+                consider(c, a, clock_wall());
                 break;
         case GUARD_RUN:
-                consider(c, a);
+                consider(c, a, clock_wall());
                 break;
         case GUARD_DROP:
                 leaving_end(c, a, SETTLE_ACK);
@@ -240,7 +240,7 @@ void intake_due(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
 
-        consider(c, a);
+        consider(c, a, clock_wall());
         work_dispatch(c);
 }
 

@@ -54,15 +54,15 @@ static void count(struct consumer *c, const struct attempt *a)
         }
 }
 
-void leaving_complete(struct consumer *c, struct attempt *a, const struct run_end *end)
+void leaving_complete(struct consumer *c, struct attempt *a, struct bytes result, msec now)
 {
         struct event e;
 
         attempt_move(a, STATE_LEAVING);
         count(c, a);
-        attempt_event(a, EVENT_COMPLETED, &e);
-        e.ms = end->duration;
-        e.result = end->result;
+        attempt_event(a, EVENT_COMPLETED, now, &e);
+        e.ms = a->took_us / 1000;
+        e.result = result;
         events_add(c->events, &e, a);
 }
 

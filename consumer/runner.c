@@ -165,7 +165,6 @@ void run_begin(struct run *run, struct runner *r, const struct run_request *q,
                 .on = on,
                 .owner = owner,
                 .load = load,
-                .started = clock_mono(),
                 .timeout = q->timeout,
         };
 }
@@ -186,7 +185,6 @@ void run_finish(struct run *run, struct run_end *end)
         const struct run_events *on = run->on;
         void *owner = run->owner;
 
-        end->duration = clock_mono() - run->started;
         run_drop(run);
         on->ended(owner, end);
         runner_room(r);

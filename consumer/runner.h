@@ -25,7 +25,6 @@ struct run_end {
         struct bytes error;         /* UTF-8, at most JOB_ERROR_MAX; absent when DONE */
         struct bytes result;        /* one JSON value, at most EVENT_RESULT_MAX; absent: none */
         msec retry_after;           /* 0: by the policy */
-        msec duration;
 };
 
 /* On the loop's thread, never inside runner_start or run_stop. What `end` borrows lives until

@@ -30,7 +30,6 @@ struct run {
         const struct run_events *on;
         void *owner;
         struct type_load *load;
-        msec started; /* clock_mono */
         msec timeout;
         enum run_ending ending;
 };

@@ -33,7 +33,7 @@ static void on_progress(void *owner, double done, struct bytes text)
             !link_is_up(c->publish))
                 return;
         a->progress_at = now;
-        attempt_event(a, EVENT_PROGRESS, &e);
+        attempt_event(a, EVENT_PROGRESS, clock_wall(), &e);
         e.progress = done;
         e.message = text;
         events_add(c->events, &e, NULL);
@@ -53,9 +53,10 @@ static void leave(struct consumer *c, struct attempt *a, const struct run_end *e
                 leaving_end(c, a, SETTLE_REQUEUE);
                 return;
         }
-        outcome_decide(a, end, end->outcome == OUTCOME_DONE ? 0 : chance(), clock_wall());
+        msec now = clock_wall();
+        outcome_decide(a, end, end->outcome == OUTCOME_DONE ? 0 : chance(), now);
         if (a->departure == DEPART_COMPLETE)
-                leaving_complete(c, a, end);
+                leaving_complete(c, a, end->result, now);
         else
                 leaving_begin(c, a);
 }
@@ -64,13 +65,14 @@ static void on_ended(void *owner, const struct run_end *end)
 {
         struct attempt *a = owner;
         struct consumer *c = a->consumer;
-        int64_t took_us = clock_mono_us() - a->started_us;
+        int64_t now_us = clock_mono_us();
 
+        a->took_us = now_us - a->started_us;
         a->run = NULL;
         c->running--;
-        c->changed_at = clock_mono();
-        window_note(&a->feed->window, took_us);
-        metric_observe(c->measures.processing, (double)took_us / 1e6, a->job.type);
+        c->changed_at = now_us / 1000;
+        window_note(&a->feed->window, a->took_us);
+        metric_observe(c->measures.processing, (double)a->took_us / 1e6, a->job.type);
         leave(c, a, end);
         if (c->draining) {
                 drain_step(c);
@@ -88,8 +90,7 @@ static void tell_started(struct consumer *c, struct attempt *a)
         msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
         struct event e;
 
-        attempt_event(a, EVENT_STARTED, &e);
-        e.at = a->started_at;
+        attempt_event(a, EVENT_STARTED, a->started_at, &e);
         e.worker = bytes_of_text(c->worker);
         e.redelivered = a->redelivered;
         events_add(c->events, &e, NULL);
