@@ -179,6 +179,7 @@ static int connect_links(struct consumer *c, struct err *e)
         c->consume = link_create(&config, &consume_events, c, c->loop, e);
         config.name = publish;
         config.resend = true;
+        config.stream = "events";
         if (c->consume != NULL)
                 c->publish = link_create(&config, &publish_events, c, c->loop, e);
         if (c->publish == NULL)

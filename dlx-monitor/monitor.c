@@ -173,9 +173,11 @@ static int create_links(struct monitor *m, struct err *e)
         if (m->consume == NULL)
                 return -1;
         snprintf(name, sizeof(name), "dlx-monitor@%s publish", host);
+        config.stream = "events";
         m->publish = link_create(&config, &publish, m, loop, e);
         if (m->publish == NULL)
                 return -1;
+        config.stream = NULL;
         snprintf(name, sizeof(name), "dlx-monitor@%s control", host);
         m->control = control_create(&config, &(struct control_events){0}, m, loop, e);
         return m->control != NULL ? 0 : -1;

@@ -106,9 +106,11 @@ static int create_links(struct gateway *g, struct err *e)
                                 .window_bytes = (size_t)s->window_bytes};
 
         snprintf(name, sizeof(name), "%s publish", g->name);
+        c.stream = "events";
         g->link = link_create(&c, &link_events, g, loop, e);
         if (g->link == NULL)
                 return -1;
+        c.stream = NULL;
         snprintf(name, sizeof(name), "%s backlog", g->name);
         g->backlog = backlog_create(&c, loop, e);
         if (g->backlog == NULL)

@@ -66,7 +66,9 @@ static int finish(struct link *l, struct request *r)
         int result = 0;
 
         if (r->probe != 0) {
-                result = subscriptions_probed(l, r->probe, err_is_set(&r->why) ? &r->why : NULL);
+                const struct err *why = err_is_set(&r->why) ? &r->why : NULL;
+                result = r->probe == FEED_PROBE ? feed_answered(l, why)
+                                                : subscriptions_probed(l, r->probe, why);
                 free(r);
         } else if (r->reported) {
                 free(r);
@@ -81,14 +83,24 @@ void declarations_take(struct link *l, struct node_list *more)
         node_list_append(&l->engine.declares, more);
 }
 
-void declarations_probe(struct link *l, const struct subscription *s)
+static void look_for(struct link *l, const char *queue, uint64_t probe)
 {
         struct request *r =
-                request_create(&(struct declaration){.what = COUNT_QUEUE, .name = s->queue});
+                request_create(&(struct declaration){.what = COUNT_QUEUE, .name = queue});
 
-        r->probe = s->id;
+        r->probe = probe;
         r->deadline = INT64_MAX;
         node_list_add(&l->engine.declares, &r->notice.node);
+}
+
+void declarations_probe(struct link *l, const struct subscription *s)
+{
+        look_for(l, s->queue, s->id);
+}
+
+void declarations_look_for(struct link *l, const char *stream)
+{
+        look_for(l, stream, FEED_PROBE);
 }
 
 static int send_queue_declare(struct link *l, const struct request *r, bool passive)

@@ -57,7 +57,7 @@ void engine_set_blocked(struct link *l, bool blocked)
         publisher_set_blocked(l, blocked);
         atomic_store(&l->blocked, blocked);
         pthread_mutex_lock(&l->mutex);
-        l->accepting = engine_is_connected(l) && !blocked;
+        l->accepting = feed_is_open(l) && !blocked;
         pthread_mutex_unlock(&l->mutex);
         engine_post_plain(l, blocked ? NOTICE_BLOCKED : NOTICE_UNBLOCKED, NULL);
 }
@@ -95,7 +95,7 @@ static void retry_later(struct link *l)
                 en->backoff = BACKOFF_MAX;
 }
 
-static void report_down(struct link *l)
+void engine_report_down(struct link *l)
 {
         engine_post_plain(l, NOTICE_DOWN, NULL)->why = l->engine.why;
         l->engine.down_reported = true;
@@ -108,9 +108,8 @@ static void go_down(struct link *l)
         struct node_list late = {0};
 
         atomic_store(&l->live_epoch, 0);
-        atomic_store(&l->up, false);
+        feed_end(l);
         pthread_mutex_lock(&l->mutex);
-        l->accepting = false;
         node_list_append(&late, &l->publishes);
         pthread_mutex_unlock(&l->mutex);
         connection_close(l, false);
@@ -122,7 +121,7 @@ static void go_down(struct link *l)
         assembly_reset(&en->assembly);
         if (en->blocked)
                 engine_set_blocked(l, false);
-        report_down(l);
+        engine_report_down(l);
         en->connect_at = clock_mono() + jittered(BACKOFF_MIN);
         en->backoff = BACKOFF_MIN;
 }
@@ -134,10 +133,7 @@ static void go_up(struct link *l)
         en->down_reported = false;
         en->read_at = clock_mono();
         en->read_more = true;
-        atomic_store(&l->up, true);
-        pthread_mutex_lock(&l->mutex);
-        l->accepting = true;
-        pthread_mutex_unlock(&l->mutex);
+        feed_begin(l);
         if (subscriptions_connected(l) < 0)
                 go_down(l);
 }
@@ -151,7 +147,7 @@ static void connect_when_due(struct link *l)
                 return;
         }
         if (!l->engine.down_reported)
-                report_down(l);
+                engine_report_down(l);
         retry_later(l);
 }
 
@@ -203,7 +199,9 @@ static int keep_time(struct link *l)
 
         publisher_expire(l, now);
         declarations_expire(l, now);
-        return engine_is_connected(l) ? subscriptions_retry(l, now) : 0;
+        if (!engine_is_connected(l))
+                return 0;
+        return feed_keep(l, now) < 0 ? -1 : subscriptions_retry(l, now);
 }
 
 static void end_drain(struct link *l)
@@ -236,6 +234,7 @@ static msec next_deadline(const struct link *l)
         if (engine_is_connected(l)) {
                 sooner(&deadline, en->retry_at);
                 sooner(&deadline, settles_deadline(l));
+                sooner(&deadline, feed_deadline(l));
                 sooner(&deadline, en->read_at + l->heartbeat / 2);
         } else {
                 sooner(&deadline, en->connect_at);
@@ -252,7 +251,7 @@ static bool has_work(const struct link *l)
         if (en->read_more || amqp_frames_enqueued(en->connection) ||
             amqp_data_in_buffer(en->connection) || en->declares.first != NULL)
                 return true;
-        return en->waiting.first != NULL && !en->blocked && en->careful == 0;
+        return en->waiting.first != NULL && !en->blocked && en->careful == 0 && feed_is_open(l);
 }
 
 /* From here on whoever hands something over must wake the thread. */

@@ -168,6 +168,8 @@ static int on_work_closed(struct link *l, const amqp_channel_close_t *why)
         amqp_channel_close_ok_t ok = {0};
         struct err e = {0};
         bool by_publish = why->class_id == 60 && why->method_id == 40;
+        /* RESOURCE_ERROR: the broker's coordinator of streams is away. */
+        bool stream_away = l->stream != NULL && why->reply_code == AMQP_RESOURCE_ERROR;
 
         err_set(&e, wire_reply_code(why->reply_code), "%.*s", (int)why->reply_text.len,
                 (const char *)why->reply_text.bytes);
@@ -176,13 +178,17 @@ static int on_work_closed(struct link *l, const amqp_channel_close_t *why)
         atomic_store(&l->live_epoch, 0);
         if (why->class_id == 60 && why->method_id == 20)
                 subscriptions_consume_failed(l, &e);
-        publisher_disconnected(l, by_publish);
+        publisher_disconnected(l, by_publish && !stream_away);
         subscriptions_disconnected(l, false);
         settles_disconnected(l);
         assembly_reset(&en->assembly);
         engine_post_plain(l, NOTICE_DOWN, NULL)->why = e;
         if (connection_open_channel(l) < 0)
                 return -1;
+        if (stream_away || !feed_is_open(l)) {
+                feed_end(l);
+                feed_begin(l);
+        }
         return subscriptions_connected(l);
 }
 

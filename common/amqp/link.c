@@ -43,6 +43,7 @@ static void link_free(struct link *l)
         free(l->password);
         free(l->name);
         free(l->ca_file);
+        free(l->stream);
         if (l->wake_fd >= 0)
                 close(l->wake_fd);
         pthread_mutex_destroy(&l->mutex);
@@ -56,6 +57,7 @@ static struct link *link_new(const struct link_config *c, const struct link_even
         l->login = xstrdup(c->login);
         l->password = xstrdup(c->password == NULL ? "" : c->password);
         l->name = xstrdup(c->name);
+        l->stream = c->stream == NULL ? NULL : xstrdup(c->stream);
         l->ca_file = c->ca_file == NULL || c->ca_file[0] == '\0' ? NULL : xstrdup(c->ca_file);
         l->heartbeat = c->heartbeat > 0 ? c->heartbeat : 10 * MSEC_SECOND;
         l->confirm_timeout = c->confirm_timeout > 0 ? c->confirm_timeout : 5 * MSEC_SECOND;

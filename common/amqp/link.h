@@ -35,13 +35,17 @@ struct link_config {
         msec confirm_timeout;     /* 0: 5 s; a publish without confirm for so long: LINK_EXPIRED */
         uint32_t window_messages; /* 0: 1024 unconfirmed publishes */
         size_t window_bytes;      /* 0: 1 MiB of them (one larger message is let through alone) */
+        /* NULL, or a stream that is fed by the exchange of its name, and in which every publish of
+         * this link ends too: nothing is published, and the link is not up, before a probe (type
+         * `probe`, no body) is kept there. */
+        const char *stream;
         bool resend; /* after a reconnect send unconfirmed publishes again with x-again;
                         false: they end as LINK_CLOSED */
 };
 
 /* Any may be NULL. */
 struct link_events {
-        void (*up)(void *owner);                          /* connected, subscriptions renewed */
+        void (*up)(void *owner); /* connected, its stream there, subscriptions renewed */
         void (*down)(void *owner, const struct err *why); /* deliveries so far are void */
         void (*blocked)(void *owner, bool blocked);       /* the broker's alarm */
         void (*refused)(void *owner, struct subscription *s, const struct err *why); /* a
@@ -78,7 +82,7 @@ struct publish_wait {
  * sent). With `resend` a publish made while the link is down waits within the window. */
 int link_publish(struct link *l, const struct message *m, const struct publish_wait *done,
                  struct err *e) MUST_CHECK;
-/* Connected and not blocked. Any thread. */
+/* Connected, its stream there, and not blocked. Any thread. */
 bool link_is_up(const struct link *l);
 bool link_is_blocked(const struct link *l);
 /* Unconfirmed now. Any thread. */

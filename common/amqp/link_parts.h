@@ -15,6 +15,8 @@
 
 #include "common/amqp/link.h"
 
+#define FEED_PROBE UINT64_MAX
+
 enum {
         WORK_CHANNEL = 1,    /* publishes and deliveries */
         DECLARE_CHANNEL = 2, /* declarations, so that a refusal does not void deliveries */
@@ -85,6 +87,7 @@ struct publish {
         size_t cost; /* bytes it takes of the window */
         msec since;  /* when the time for its confirm began; 0: it has not */
         bool written, returned, mandatory, again;
+        bool probe; /* the link's own, see feed.c */
         amqp_bytes_t exchange, routing_key, body;
         amqp_bytes_t raw;                   /* property list as given, instead of `properties` */
         amqp_basic_properties_t properties; /* has room for one more header */
@@ -155,7 +158,7 @@ struct request {
         amqp_bytes_t name, type, source, key;
         amqp_table_t arguments;
         bool if_unused;
-        uint64_t probe; /* a subscription's id: asked by the thread itself */
+        uint64_t probe; /* a subscription's id, or FEED_PROBE: asked by the thread itself */
         msec deadline;
         bool reported; /* too late for its owner, but its answer is still to come */
         declared_fn *done;
@@ -184,6 +187,14 @@ struct assembly {
         size_t size;
 };
 
+enum feed_state {
+        FEED_SHUT,   /* not connected */
+        FEED_WAITS,  /* to look for the stream at feed_at */
+        FEED_ASKED,  /* the answer must be here by feed_at */
+        FEED_PROBED, /* likewise the confirm */
+        FEED_OPEN,   /* publishes may go */
+};
+
 struct known_queue {
         UT_hash_handle hh;
         char name[];
@@ -201,6 +212,8 @@ struct engine {
         bool blocked, down_reported;
         struct err why;
         unsigned renewing;
+        enum feed_state feed;
+        msec feed_at, feed_since;
         struct assembly assembly;
         /* publishes */
         struct node_list waiting; /* not yet written */
@@ -239,6 +252,7 @@ struct link {
         struct address *addresses;
         size_t address_count;
         char *login, *password, *name, *ca_file;
+        char *stream; /* or NULL */
         msec heartbeat, confirm_timeout;
         uint32_t window_messages;
         size_t window_bytes;
@@ -261,7 +275,7 @@ struct link {
         struct node_list publishes, settles, orders, requests;
         struct node_list outbox;
         bool sleeping;  /* the thread waits in poll */
-        bool accepting; /* connected and not blocked */
+        bool accepting; /* connected, the stream there, and not blocked */
         bool closing;   /* refuse publishes: drained or destroyed */
         bool stopping;  /* end the thread */
         int shut_fd;    /* the connection's socket, to be shut down by link_destroy; -1 */
@@ -283,6 +297,7 @@ struct notice_plain *engine_post_plain(struct link *l, enum notice_kind kind,
 /* Remembers why the connection must end. Always -1. */
 int engine_fail(struct link *l, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 int engine_fail_status(struct link *l, int status, const char *doing);
+void engine_report_down(struct link *l);
 /* The broker raised or lifted its alarm. */
 void engine_set_blocked(struct link *l, bool blocked);
 
@@ -316,6 +331,18 @@ void publisher_end(struct link *l);
 struct publish *publish_create(const struct link *l, const struct message *m,
                                struct err *e) MUST_CHECK;
 
+/* Writes the probe, which feed_probed hears of; nothing else may be in flight. */
+int publisher_probe(struct link *l) MUST_CHECK;
+
+/* feed.c */
+void feed_begin(struct link *l); /* of a connection, or of a channel whose stream was not there */
+void feed_end(struct link *l);
+bool feed_is_open(const struct link *l);
+int feed_keep(struct link *l, msec now) MUST_CHECK;
+int feed_answered(struct link *l, const struct err *why) MUST_CHECK;
+void feed_probed(struct link *l, enum link_result result);
+msec feed_deadline(const struct link *l); /* 0: none */
+
 /* outgoing.c */
 int outgoing_publish(struct link *l, struct publish *p) MUST_CHECK;
 int outgoing_flush(struct link *l) MUST_CHECK;
@@ -323,6 +350,8 @@ int outgoing_flush(struct link *l) MUST_CHECK;
 /* subscriptions.c */
 int subscriptions_order(struct link *l, struct order *o) MUST_CHECK; /* frees o */
 int subscriptions_connected(struct link *l) MUST_CHECK;
+/* One less to wait for before `up` is told. */
+void subscriptions_count_down(struct link *l);
 /* connection_lost: those refused are tried again at once too. */
 void subscriptions_disconnected(struct link *l, bool connection_lost);
 int subscriptions_retry(struct link *l, msec now) MUST_CHECK;
@@ -349,6 +378,8 @@ void declarations_take(struct link *l, struct node_list *more);
 int declarations_write(struct link *l) MUST_CHECK;
 /* A passive declare on behalf of a subscription: subscriptions_probed hears of it. */
 void declarations_probe(struct link *l, const struct subscription *s);
+/* The same on behalf of the link's stream: feed_answered hears of it. */
+void declarations_look_for(struct link *l, const char *stream);
 int declarations_answered(struct link *l, const amqp_method_t *m) MUST_CHECK;
 int declarations_refused(struct link *l, const amqp_channel_close_t *why) MUST_CHECK;
 void declarations_disconnected(struct link *l);

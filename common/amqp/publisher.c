@@ -9,6 +9,7 @@
 #include "common/amqp/link_parts.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/model/event.h"
 
 /* Where a publish's copy of the message is being laid out. */
 struct layout {
@@ -166,6 +167,11 @@ static void add_again(struct publish *p)
 
 static void finish(struct link *l, struct publish *p, enum link_result result)
 {
+        if (p->probe) {
+                feed_probed(l, result);
+                free(p);
+                return;
+        }
         p->result = result;
         if (p->wait.done != NULL && !p->wait.direct) {
                 engine_post(l, &p->notice, NOTICE_PUBLISHED);
@@ -215,7 +221,7 @@ static void finish_tag(struct link *l, uint64_t tag, enum link_result result)
         if (p == NULL)
                 return;
         *slot(&l->engine, tag) = NULL;
-        if (l->engine.careful > 0)
+        if (l->engine.careful > 0 && !p->probe)
                 l->engine.careful--;
         finish(l, p, p->returned && result == LINK_CONFIRMED ? LINK_RETURNED : result);
 }
@@ -279,9 +285,33 @@ static int write_one(struct link *l, struct publish *p, msec now)
         return outgoing_publish(l, p);
 }
 
-static bool may_write(const struct engine *en)
+int publisher_probe(struct link *l)
 {
-        if (en->waiting.first == NULL || en->blocked)
+        struct bytes stream = bytes_of_text(l->stream);
+        struct message m = {.exchange = stream,
+                            .routing_key = bytes_of_text(""),
+                            .type = bytes_of_text("probe"),
+                            .content_type = bytes_of_text(EVENTS_CONTENT_TYPE), /* of none */
+                            .timestamp = -1,
+                            .delivery_mode = 2,
+                            .mandatory = true,
+                            .body = bytes_of_text("")};
+        struct publish *p = publish_create(l, &m, &l->engine.why);
+
+        if (p == NULL)
+                return -1;
+        p->probe = p->written = true;
+        p->since = clock_mono();
+        ring_add(&l->engine, p);
+        int result = outgoing_publish(l, p);
+        return result < 0 ? result : outgoing_flush(l);
+}
+
+static bool may_write(const struct link *l)
+{
+        const struct engine *en = &l->engine;
+
+        if (en->waiting.first == NULL || en->blocked || !feed_is_open(l))
                 return false;
         return en->careful == 0 || en->first_tag == en->next_tag;
 }
@@ -291,13 +321,13 @@ int publisher_write(struct link *l)
         struct engine *en = &l->engine;
         int result = 0;
 
-        if (!may_write(en))
+        if (!may_write(l))
                 return 0;
         msec now = clock_mono();
         bool tls = l->addresses[en->address].tls;
         if (tls)
                 connection_cork(l, true);
-        for (int i = 0; i < PUBLISH_BATCH && result == 0 && may_write(en); i++)
+        for (int i = 0; i < PUBLISH_BATCH && result == 0 && may_write(l); i++)
                 result = write_one(l, (struct publish *)node_list_take(&en->waiting), now);
         if (tls)
                 connection_cork(l, false);
@@ -328,7 +358,9 @@ static void take_back(struct link *l, struct node_list *list)
         for (uint64_t tag = en->first_tag; tag < en->next_tag; tag++) {
                 struct publish *p = *slot(en, tag);
                 *slot(en, tag) = NULL;
-                if (p != NULL)
+                if (p != NULL && p->probe)
+                        free(p);
+                else if (p != NULL)
                         node_list_add(list, &p->notice.node);
         }
         en->first_tag = en->next_tag = 1;

@@ -79,14 +79,19 @@ static void unknow_all(struct link *l)
         }
 }
 
+void subscriptions_count_down(struct link *l)
+{
+        if (--l->engine.renewing == 0)
+                engine_post_plain(l, NOTICE_UP, NULL);
+}
+
 /* `up` is told when all that were there at the connect have their answer. */
 static void renewed(struct link *l, struct subscription *s)
 {
         if (!s->renewing)
                 return;
         s->renewing = false;
-        if (--l->engine.renewing == 0)
-                engine_post_plain(l, NOTICE_UP, NULL);
+        subscriptions_count_down(l);
 }
 
 static void refuse(struct link *l, struct subscription *s, const struct err *why)
@@ -323,7 +328,7 @@ int subscriptions_connected(struct link *l)
         struct subscription *s, *next;
         msec now = clock_mono();
 
-        en->renewing = 1; /* not before the loop is through */
+        en->renewing = feed_is_open(l) ? 1 : 2; /* not before the loop is through */
         HASH_ITER (hh, en->subscriptions, s, next) {
                 if (en->draining || !is_due(s, now))
                         continue;
@@ -332,8 +337,7 @@ int subscriptions_connected(struct link *l)
                 if (begin(l, s) < 0)
                         return -1;
         }
-        if (--en->renewing == 0)
-                engine_post_plain(l, NOTICE_UP, NULL);
+        subscriptions_count_down(l);
         return 0;
 }
 

@@ -166,6 +166,8 @@ static void take_record(struct control *c, const struct message *m)
 {
         struct record record;
         struct err e = {0};
+        if (m->body.length == 0) /* a link's probe */
+                return;
         if (record_parse(m->body, &record, &e) < 0) {
                 LOG_WARN("control record refused", log_err(&e), log_bytes("login", m->user_id));
                 return;

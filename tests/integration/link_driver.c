@@ -469,6 +469,8 @@ static int open_link(struct driver *d, int argc, char **argv)
                         config.confirm_timeout = strtol(value, NULL, 10);
                 else if (strcmp(flag, "--heartbeat") == 0)
                         config.heartbeat = strtol(value, NULL, 10);
+                else if (strcmp(flag, "--stream") == 0)
+                        config.stream = value;
                 else if (strcmp(flag, "--resend") == 0)
                         config.resend = strcmp(value, "yes") == 0;
         }

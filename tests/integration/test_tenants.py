@@ -47,6 +47,8 @@ def control_records(primary):
             "control", arguments={"x-stream-offset": "first"}, inactivity_timeout=30):
         assert method is not None, "control did not come to its end"
         channel.basic_ack(method.delivery_tag)
+        if not body:
+            continue  # a link's probe
         record = json.loads(body)
         if record.get("key") == end:
             break

@@ -177,6 +177,13 @@ static void a_message_of_lines_is_heard_in_order(void **state)
         assert_int_equal(h.kind, EVENT_COMPLETED);
         assert_int_equal(h.skipped, 3);
 
+        const struct bytes lines = m.body;
+        m.body = bytes_of_text(""); /* a link's probe */
+        events_of_message(&m, &limits, hear, &h, &h.skipped);
+        assert_int_equal(h.count, 2);
+        assert_int_equal(h.skipped, 3);
+
+        m.body = lines;
         m.content_type = bytes_of_text("text/plain");
         events_of_message(&m, &limits, hear, &h, &h.skipped);
         assert_int_equal(h.count, 2);

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker restarted under a link that publishes: whatever it confirms is in the stream, although
+RabbitMQ opens its listener before its streams are back."""
+import asyncio
+import os
+import threading
+
+import pytest
+
+from harness.link_driver import Driver, outcomes_of, read_stream
+
+RESTARTS = int(os.environ.get("WARREN_STREAM_RESTARTS", "3"))
+WAITING = 100  # publishes that go out the moment the link is up
+
+
+class Door:
+    """A proxy that always accepts and connects on as soon as the broker listens: a link that comes
+    this way is there within milliseconds, whatever its backoff."""
+
+    def __init__(self, target):
+        self.target = target
+        self.port = None
+        self.loop = asyncio.new_event_loop()
+        started = threading.Event()
+        threading.Thread(target=self.serve, args=(started,), daemon=True).start()
+        assert started.wait(10)
+
+    def serve(self, started):
+        asyncio.set_event_loop(self.loop)
+        server = self.loop.run_until_complete(asyncio.start_server(self.accept, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        started.set()
+        self.loop.run_forever()
+
+    async def accept(self, reader, writer):
+        while True:
+            try:
+                up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target)
+                break
+            except OSError:
+                await asyncio.sleep(0.002)
+        await asyncio.gather(self.pump(reader, up_writer), self.pump(up_reader, writer))
+
+    async def pump(self, reader, writer):
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        writer.close()
+
+    def close(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+@pytest.fixture()
+def door(private_broker):
+    proxy = Door(private_broker.port)
+    yield f"amqp://127.0.0.1:{proxy.port}/warren"
+    proxy.close()
+
+
+def declare(channel):
+    """Stream `kept` behind an exchange of its name, and behind one that also feeds a queue. Other
+    streams come back before or after it."""
+    stream = {"x-queue-type": "stream"}
+    for name in ["kept"] + [f"other{i}" for i in range(5)]:
+        channel.queue_declare(name, durable=True, arguments=stream)
+    channel.queue_declare("queue", durable=True, arguments={"x-queue-type": "quorum"})
+    for exchange in "kept", "both":
+        channel.exchange_declare(exchange, "fanout", durable=True)
+        channel.queue_bind("kept", exchange)
+    channel.queue_bind("queue", "both")
+
+
+def confirmed(driver):
+    return {id for id, results in outcomes_of(driver.seen).items() if results == ["confirmed"]}
+
+
+def settled(driver, count):
+    driver.wait(lambda seen: sum("outcome" in event for event in seen) == count, 60)
+
+
+@pytest.mark.parametrize("fault", ["kill", "stop"])
+def test_what_is_confirmed_is_in_the_stream(private_broker, door, fault):
+    with private_broker.pika() as connection:
+        declare(connection.channel())
+    private_broker.restart()  # what is younger than half a second may not survive a kill
+    with Driver(private_broker, "--resend", "yes", "--stream", "kept", urls=door) as driver:
+        for round in range(RESTARTS):
+            driver.do("publish", exchange="both", count=WAITING, prefix=f"{round}-before")
+            settled(driver, round * 3 * WAITING + WAITING)
+            getattr(private_broker, fault)()
+            driver.do("publish", exchange="both", count=WAITING, prefix=f"{round}-while")
+            assert driver.state()["in_flight"] == WAITING, "nothing waits for the broker"
+            ups = driver.count(event="up")
+            private_broker.start()
+            driver.wait(lambda seen: sum(e.get("event") == "up" for e in seen) > ups)
+            driver.do("publish", exchange="both", count=WAITING, prefix=f"{round}-after")
+            settled(driver, (round + 1) * 3 * WAITING)
+        driver.do("publish", exchange="kept", prefix="end")
+        settled(driver, RESTARTS * 3 * WAITING + 1)
+        kept = confirmed(driver)
+    with private_broker.pika() as connection:
+        there = read_stream(connection.channel(), "kept", "end-0")
+    assert len(kept) == RESTARTS * 3 * WAITING + 1, "each was confirmed in the end"
+    missing = kept - set(there)
+    print(f"{fault}: {len(kept)} confirmed over {RESTARTS} restarts, {len(missing)} missing")
+    assert not missing
