@@ -2,11 +2,11 @@
  *
  * main.c: warren-consumer.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
 #include "common/base/own.h"
+#include "common/base/program.h"
 #include "common/http/client.h"
 #include "consumer/consumer.h"
 
@@ -20,12 +20,14 @@ static void on_reload(void *owner)
         consumer_reload(*(struct consumer **)owner);
 }
 
-static int run(const struct consumer_settings *s, struct err *e)
+static int run(const void *settings, struct err *e)
 {
         static const struct service_events events = {.stop = on_stop, .reload = on_reload};
+        const struct consumer_settings *s = settings;
         struct consumer *fresh = NULL;
-        AUTO(service) service = service_create(&events, &fresh, e);
 
+        http_client_global_init();
+        AUTO(service) service = service_create(&events, &fresh, e);
         if (service == NULL)
                 return EXIT_FAILURE;
         fresh = consumer_create(s, service, e);
@@ -41,22 +43,10 @@ static int run(const struct consumer_settings *s, struct err *e)
 int main(int argc, char **argv)
 {
         struct consumer_settings settings = {0};
-        enum config_action action;
-        enum log_level level;
-        struct err e = {0};
-        int status = EXIT_SUCCESS;
+        const struct program program = {.config = &consumer_config,
+                                        .settings = &settings,
+                                        .log_level = &settings.log_level,
+                                        .run = run};
 
-        log_open("consumer", LOG_LEVEL_INFO);
-        if (config_load(&consumer_config, argc, argv, &settings, &action, &e) != 0 ||
-            (action == CONFIG_RUN && log_level_parse(settings.log_level, &level, &e) != 0))
-                status = 2;
-        else if (action == CONFIG_RUN) {
-                log_set_level(level);
-                http_client_global_init();
-                status = run(&settings, &e);
-        }
-        if (err_is_set(&e))
-                LOG_ERROR("cannot go on", log_err(&e));
-        config_fini(&consumer_config, &settings);
-        return status;
+        return program_main(&program, argc, argv);
 }

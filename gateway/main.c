@@ -2,13 +2,11 @@
  *
  * main.c: warren-gateway.
  */
-#include <stdio.h>
-
-#include "common/base/log.h"
 #include "common/base/own.h"
+#include "common/base/program.h"
 #include "gateway/gateway.h"
 
-static int run(const struct gateway_settings *settings, struct err *e)
+static int run(const void *settings, struct err *e)
 {
         AUTO(gateway) g = gateway_create(settings, e);
 
@@ -18,22 +16,10 @@ static int run(const struct gateway_settings *settings, struct err *e)
 int main(int argc, char **argv)
 {
         struct gateway_settings settings = {0};
-        enum config_action action = CONFIG_EXIT;
-        enum log_level level = LOG_LEVEL_INFO;
-        struct err e = {0};
-        int status = 0;
+        const struct program program = {.config = &gateway_config,
+                                        .settings = &settings,
+                                        .log_level = &settings.log_level,
+                                        .run = run};
 
-        log_open("gateway", LOG_LEVEL_INFO);
-        if (config_load(&gateway_config, argc, argv, &settings, &action, &e) < 0) {
-                LOG_ERROR("cannot start", log_err(&e));
-                status = 2;
-        } else if (action == CONFIG_RUN) {
-                if (log_level_parse(settings.log_level, &level, &e) == 0)
-                        log_set_level(level);
-                status = run(&settings, &e);
-                if (status < 0)
-                        LOG_ERROR("cannot start", log_err(&e));
-        }
-        config_fini(&gateway_config, &settings);
-        return status < 0 ? 1 : status;
+        return program_main(&program, argc, argv);
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "common/base/log.h"
 #include "common/base/own.h"
+#include "common/base/program.h"
 #include "common/http/client.h"
 #include "status-store/status_store.h"
 
@@ -29,18 +29,15 @@ static int serve(const struct settings *c, struct err *e)
         return status;
 }
 
-static int run(const struct settings *c, struct err *e)
+static int run(const void *settings, struct err *e)
 {
-        enum log_level level = LOG_LEVEL_INFO;
+        const struct settings *c = settings;
 
-        if (log_level_parse(c->log_level, &level, e) != 0)
-                return EXIT_FAILURE;
-        log_set_level(level);
         umask(077); /* registry.db holds the hashes of keys */
         if (c->create_admin_key != NULL)
-                return status_store_create_admin_key(c, e) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+                return status_store_create_admin_key(c, e);
         if (c->backup != NULL)
-                return status_store_backup(c, e) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+                return status_store_backup(c, e);
         http_client_global_init();
         return serve(c, e);
 }
@@ -48,17 +45,10 @@ static int run(const struct settings *c, struct err *e)
 int main(int argc, char **argv)
 {
         struct settings settings = {0};
-        enum config_action action = CONFIG_EXIT;
-        struct err e = {0};
-        int status = EXIT_SUCCESS;
+        const struct program program = {.config = &status_store_config,
+                                        .settings = &settings,
+                                        .log_level = &settings.log_level,
+                                        .run = run};
 
-        log_open("status-store", LOG_LEVEL_INFO);
-        if (config_load(&status_store_config, argc, argv, &settings, &action, &e) != 0)
-                status = 2;
-        else if (action == CONFIG_RUN)
-                status = run(&settings, &e);
-        if (err_is_set(&e))
-                LOG_ERROR("cannot go on", log_err(&e));
-        config_fini(&status_store_config, &settings);
-        return status;
+        return program_main(&program, argc, argv);
 }
