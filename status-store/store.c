@@ -71,21 +71,7 @@ struct store {
         sqlite3 *db;
         struct names *names;
         sqlite3_stmt *statements[STATEMENT_COUNT];
-        /* No stored id is above it. Ids begin with their time, so nearly every new job's is and
-         * need not be looked for. */
-        unsigned char newest[ID_SIZE];
 };
-
-static int read_newest(struct store *s, struct err *e)
-{
-        AUTO_STATEMENT *max = db_prepare(s->db, "SELECT max(id) FROM jobs", e);
-        if (max == NULL || db_step(max, e) != 1)
-                return -1;
-        struct bytes id = db_bytes(max, 0);
-        if (id.length == ID_SIZE)
-                memcpy(s->newest, id.data, ID_SIZE);
-        return 0;
-}
 
 static int store_open_tables(struct store *s, const char *path, struct err *e)
 {
@@ -112,7 +98,7 @@ static int store_open_tables(struct store *s, const char *path, struct err *e)
                 if (s->statements[i] == NULL)
                         return -1;
         }
-        return read_newest(s, e);
+        return 0;
 }
 
 static void remove_files(const char *path)
@@ -220,15 +206,12 @@ int store_clear(struct store *s, struct err *e)
                 return -1;
         }
         names_forget(s->names);
-        memset(s->newest, 0, ID_SIZE);
         return 0;
 }
 
 int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
                struct stored_job *job, struct err *e)
 {
-        if (memcmp(id, s->newest, ID_SIZE) > 0)
-                return 0;
         AUTO_RESET *find = s->statements[FIND];
         sqlite3_bind_blob(find, 1, id, ID_SIZE, SQLITE_STATIC);
         db_bind_int(find, 2, tenant);
@@ -280,8 +263,6 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
         bind_job(insert, job, type, keys);
         sqlite3_bind_blob(insert, 26, id, ID_SIZE, SQLITE_STATIC);
         db_bind_int(insert, 27, tenant);
-        if (memcmp(id, s->newest, ID_SIZE) > 0)
-                memcpy(s->newest, id, ID_SIZE);
         return db_run(insert, e);
 }
 

@@ -353,38 +353,6 @@ static void a_burial_unrun_overwrites_no_attempt(void **state)
         }
 }
 
-/* Whether it is above or below all that are stored, in this life of the store or the next. */
-static void a_job_is_known_by_whatever_id(void **state)
-{
-        static const char *const ids[] = {
-                "01902f5e-7b1a-7000-8000-000000000005", "01902f5e-7b1a-7000-8000-000000000003",
-                "01902f5e-7b1a-7000-8000-000000000004", "01902f5e-7b1a-7000-8000-000000000006"};
-        struct err e = {0};
-        struct rig rig;
-        (void)state;
-        rig_open(&rig);
-        for (size_t i = 0; i < COUNT(ids); i++) {
-                struct job j = rig_job(ids[i], 1700000000000);
-                rig_submit(&rig, &j);
-                rig_commit(&rig);
-                assert_int_equal(rig_number(&rig, "SELECT count(*) FROM jobs"), i + 1);
-        }
-        projection_destroy(&rig.projection);
-        store_destroy(&rig.store);
-        rig.store = store_create(rig.place.path, &e);
-        rig.projection = projection_create(rig.store, JOB_PAYLOAD_MAX_DEFAULT, &e);
-        assert_non_null(rig.projection);
-        for (size_t i = 0; i < COUNT(ids); i++) {
-                struct job j = rig_job(ids[i], 1700000000000);
-                rig_tell(&rig, &j, EVENT_COMPLETED, 1, 1700000000100);
-                rig_commit(&rig);
-        }
-        assert_int_equal(rig_number(&rig, "SELECT count(*) FROM jobs"), COUNT(ids));
-        assert_int_equal(rig_number(&rig, "SELECT count(*) FROM jobs WHERE finished_at > 0"),
-                         COUNT(ids));
-        rig_close(&rig);
-}
-
 static void the_fingerprint_tells_messages_apart(void **state)
 {
         struct message a = {.exchange = bytes_of_text("jobs.acme"),
@@ -454,7 +422,6 @@ int main(void)
                 cmocka_unit_test(a_plain_job_has_no_attempt_rows),
                 cmocka_unit_test(a_burial_before_any_attempt_is_none),
                 cmocka_unit_test(a_burial_unrun_overwrites_no_attempt),
-                cmocka_unit_test(a_job_is_known_by_whatever_id),
                 cmocka_unit_test(the_fingerprint_tells_messages_apart),
                 cmocka_unit_test(a_commit_that_fails_leaves_all_as_it_was),
         };
