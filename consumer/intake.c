@@ -94,27 +94,9 @@ static struct attempt *admit(struct consumer *c, const struct job *job, struct f
         return a;
 }
 
-/* The row that the projection made of it would be pending for ever. What starts under that id all
- * the same outranks this. */
-static void withdraw_row(struct consumer *c, const struct job *job, const struct feed *f,
-                         const struct err *why)
-{
-        struct event e = {.kind = EVENT_REJECTED,
-                          .run = 1,
-                          .attempt = 1,
-                          .at = clock_wall(),
-                          .why = bytes_of_text(why->text)};
-
-        memcpy(e.id, job->id, sizeof(e.id));
-        memcpy(e.tenant, f->tenant->name, sizeof(e.tenant));
-        events_add(c->events, &e, NULL);
-}
-
 static void bury_malformed(struct consumer *c, struct job *job, struct feed *f, struct delivery **d,
                            const struct err *why)
 {
-        if (job->misread)
-                withdraw_row(c, job, f, why);
         outcome_disown(job, f, (*d)->message.body);
         struct attempt *a = admit(c, job, f, d);
         outcome_bury(a, REASON_MALFORMED, bytes_of_text(why->text));

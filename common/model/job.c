@@ -213,7 +213,7 @@ static void read_service_headers(const struct message *m, struct job *job)
 
 /* A header of the wrong type says something that cannot be understood: to leave it out would run a
  * job at once that was to wait. What a service writes is right. */
-static int check_public_headers(const struct message *m, struct job *job, struct err *e)
+static int check_public_headers(const struct message *m, const struct job *job, struct err *e)
 {
         static const struct {
                 const char *name;
@@ -227,7 +227,6 @@ static int check_public_headers(const struct message *m, struct job *job, struct
                 const struct header *h = message_header(m, known[i].name);
                 if (h == NULL || h->kind == known[i].kind)
                         continue;
-                job->misread = h->kind == HEADER_NESTED;
                 return err_set(e, ERR_INVALID, "the header %s is not %s", known[i].name,
                                known[i].kind == HEADER_INT ? "an integer of at most 64 bits"
                                                            : "a string");
@@ -256,11 +255,9 @@ static int check_contract(const struct message *m, const struct job_limits *limi
                 return err_set(e, ERR_INVALID, "delivery_mode is not 2");
         if (m->body.length == 0)
                 return err_set(e, ERR_INVALID, "the body is empty");
-        if (!checked && m->body.length > limits->payload_max) {
-                job->misread = true;
+        if (!checked && m->body.length > limits->payload_max)
                 return err_set(e, ERR_INVALID, "the body has %zu bytes, more than %zu",
                                m->body.length, limits->payload_max);
-        }
         if (!checked && scan_check(m->body, SCAN_DEPTH_MAX, &fault) != 0)
                 return err_set(e, ERR_INVALID,
                                "the body is not one JSON value: %s at line %u, column %u",

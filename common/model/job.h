@@ -55,8 +55,6 @@ struct job {
         msec due_at;       /* 0: not from a delay exchange */
         bool hop, again;
         bool from_outside; /* no service published it: only the first seven headers counted */
-        bool misread; /* malformed by what the projection may not see (a header that a stream drops,
-                         a limit that is set otherwise there): it may take it for a job */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         enum reason reason;            /* REASON_NONE but on a burial */
