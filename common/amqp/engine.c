@@ -59,6 +59,8 @@ void engine_set_blocked(struct link *l, bool blocked)
         pthread_mutex_lock(&l->mutex);
         l->accepting = feed_is_open(l) && !blocked;
         pthread_mutex_unlock(&l->mutex);
+        if (!blocked)
+                feed_unblocked(l);
         engine_post_plain(l, blocked ? NOTICE_BLOCKED : NOTICE_UNBLOCKED, NULL);
 }
 
@@ -74,7 +76,7 @@ static void hand_over_notices(struct link *l)
                 uv_async_send(&l->doorbell->async);
 }
 
-static msec jittered(msec wait)
+msec engine_jittered(msec wait)
 {
         uint16_t chance;
 
@@ -86,7 +88,7 @@ static void retry_later(struct link *l)
 {
         struct engine *en = &l->engine;
 
-        en->connect_at = clock_mono() + jittered(en->backoff);
+        en->connect_at = clock_mono() + engine_jittered(en->backoff);
         en->address = (en->address + 1) % l->address_count;
         if (en->address != 0)
                 return;
@@ -106,6 +108,7 @@ static void go_down(struct link *l)
 {
         struct engine *en = &l->engine;
         struct node_list late = {0};
+        msec wait = feed_is_open(l) ? BACKOFF_MIN : STREAM_BACKOFF;
 
         atomic_store(&l->live_epoch, 0);
         feed_end(l);
@@ -122,7 +125,7 @@ static void go_down(struct link *l)
         if (en->blocked)
                 engine_set_blocked(l, false);
         engine_report_down(l);
-        en->connect_at = clock_mono() + jittered(BACKOFF_MIN);
+        en->connect_at = clock_mono() + engine_jittered(wait);
         en->backoff = BACKOFF_MIN;
 }
 

@@ -9,10 +9,10 @@
  * the first message of its channel: its confirm comes from the stream's writer.
  */
 #include "common/amqp/link_parts.h"
-#include "common/base/uuid.h"
 
 #define LOOK_AGAIN ((msec)100)
 #define ANSWER_LIMIT ((msec)5 * MSEC_SECOND)
+/* Past this its absence is no restart any more: it is told, and looked for once a second. */
 #define QUIET_LIMIT ((msec)5 * MSEC_SECOND)
 
 static void open_up(struct link *l)
@@ -26,11 +26,12 @@ static void open_up(struct link *l)
 
 static void look_later(struct link *l)
 {
-        uint16_t chance;
+        struct engine *en = &l->engine;
+        msec now = clock_mono();
+        bool late = now - en->feed_since > QUIET_LIMIT;
 
-        random_fill(&chance, sizeof(chance));
-        l->engine.feed = FEED_WAITS;
-        l->engine.feed_at = clock_mono() + LOOK_AGAIN / 2 + LOOK_AGAIN / 2 * chance / UINT16_MAX;
+        en->feed = FEED_WAITS;
+        en->feed_at = now + engine_jittered(late ? MSEC_SECOND : LOOK_AGAIN);
 }
 
 void feed_begin(struct link *l)
@@ -66,6 +67,11 @@ int feed_keep(struct link *l, msec now)
         /* A broker that has raised its alarm reads nothing: neither does it answer. */
         if (en->feed == FEED_OPEN || en->feed == FEED_SHUT || en->blocked || now < en->feed_at)
                 return 0;
+        if (en->feed == FEED_REFUSED)
+                return engine_fail(l, ERR_UNAVAILABLE,
+                                   "stream %s does not get what is published: "
+                                   "`warren topology apply` binds it",
+                                   l->stream);
         if (en->feed != FEED_WAITS)
                 return engine_fail(l, ERR_TIMEOUT, "stream %s does not answer", l->stream);
         declarations_look_for(l, l->stream);
@@ -96,14 +102,26 @@ int feed_answered(struct link *l, const struct err *why)
 
 void feed_probed(struct link *l, enum link_result result)
 {
-        if (l->engine.feed != FEED_PROBED)
+        struct engine *en = &l->engine;
+
+        if (en->feed != FEED_PROBED)
                 return;
         if (result != LINK_CONFIRMED) {
-                look_later(l);
+                /* This channel's numbers are no longer the stream's: feed_keep ends it. */
+                en->feed = FEED_REFUSED;
+                en->feed_at = clock_mono();
                 return;
         }
         open_up(l);
         subscriptions_count_down(l);
+}
+
+void feed_unblocked(struct link *l)
+{
+        struct engine *en = &l->engine;
+
+        if (en->feed == FEED_ASKED || en->feed == FEED_PROBED)
+                en->feed_at = clock_mono() + ANSWER_LIMIT;
 }
 
 msec feed_deadline(const struct link *l)

@@ -173,22 +173,20 @@ static int on_work_closed(struct link *l, const amqp_channel_close_t *why)
 
         err_set(&e, wire_reply_code(why->reply_code), "%.*s", (int)why->reply_text.len,
                 (const char *)why->reply_text.bytes);
+        if (stream_away || (by_publish && !feed_is_open(l)))
+                return engine_fail(l, e.code, "%s", e.text);
         if (connection_send(l, WORK_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok) < 0)
                 return -1;
         atomic_store(&l->live_epoch, 0);
         if (why->class_id == 60 && why->method_id == 20)
                 subscriptions_consume_failed(l, &e);
-        publisher_disconnected(l, by_publish && !stream_away);
+        publisher_disconnected(l, by_publish);
         subscriptions_disconnected(l, false);
         settles_disconnected(l);
         assembly_reset(&en->assembly);
         engine_post_plain(l, NOTICE_DOWN, NULL)->why = e;
         if (connection_open_channel(l) < 0)
                 return -1;
-        if (stream_away || !feed_is_open(l)) {
-                feed_end(l);
-                feed_begin(l);
-        }
         return subscriptions_connected(l);
 }
 

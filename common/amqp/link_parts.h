@@ -36,6 +36,7 @@ enum {
 #define REFUSED_RETRY ((msec)5000)
 #define BACKOFF_MIN ((msec)100)
 #define BACKOFF_MAX ((msec)5000)
+#define STREAM_BACKOFF ((msec)2000) /* after a connection whose stream was not there */
 
 /* A singly linked queue of things that begin with a node. */
 struct node {
@@ -188,11 +189,12 @@ struct assembly {
 };
 
 enum feed_state {
-        FEED_SHUT,   /* not connected */
-        FEED_WAITS,  /* to look for the stream at feed_at */
-        FEED_ASKED,  /* the answer must be here by feed_at */
-        FEED_PROBED, /* likewise the confirm */
-        FEED_OPEN,   /* publishes may go */
+        FEED_SHUT,    /* not connected */
+        FEED_WAITS,   /* to look for the stream at feed_at */
+        FEED_ASKED,   /* the answer must be here by feed_at */
+        FEED_PROBED,  /* likewise the confirm */
+        FEED_REFUSED, /* the probe was not kept: the connection ends */
+        FEED_OPEN,    /* publishes may go */
 };
 
 struct known_queue {
@@ -298,6 +300,8 @@ struct notice_plain *engine_post_plain(struct link *l, enum notice_kind kind,
 int engine_fail(struct link *l, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 int engine_fail_status(struct link *l, int status, const char *doing);
 void engine_report_down(struct link *l);
+/* Between a half and the whole of `wait`. */
+msec engine_jittered(msec wait);
 /* The broker raised or lifted its alarm. */
 void engine_set_blocked(struct link *l, bool blocked);
 
@@ -335,12 +339,13 @@ struct publish *publish_create(const struct link *l, const struct message *m,
 int publisher_probe(struct link *l) MUST_CHECK;
 
 /* feed.c */
-void feed_begin(struct link *l); /* of a connection, or of a channel whose stream was not there */
+void feed_begin(struct link *l); /* of a connection */
 void feed_end(struct link *l);
 bool feed_is_open(const struct link *l);
 int feed_keep(struct link *l, msec now) MUST_CHECK;
 int feed_answered(struct link *l, const struct err *why) MUST_CHECK;
 void feed_probed(struct link *l, enum link_result result);
+void feed_unblocked(struct link *l); /* the time in which the broker did not read does not count */
 msec feed_deadline(const struct link *l); /* 0: none */
 
 /* outgoing.c */

@@ -82,6 +82,37 @@ def settled(driver, count):
     driver.wait(lambda seen: sum("outcome" in event for event in seen) == count, 60)
 
 
+def make_exchange(channel):
+    channel.exchange_declare("kept", "fanout", durable=True)
+
+
+def bind(channel):
+    make_exchange(channel)
+    channel.queue_bind("kept", "kept")
+
+
+@pytest.mark.parametrize("there, says", [
+    (None, "no exchange"), (make_exchange, "does not get what is published")])
+def test_a_stream_that_nothing_leads_to(private_broker, there, says):
+    """Told, tried again at leisure, and found once it is bound."""
+    with private_broker.pika() as connection:
+        channel = connection.channel()
+        channel.queue_declare("kept", durable=True, arguments={"x-queue-type": "stream"})
+        if there:
+            there(channel)
+        with Driver(private_broker, "--resend", "yes", "--stream", "kept") as driver:
+            driver.do("publish", exchange="kept", prefix="early")
+            driver.wait(lambda seen: sum(e.get("event") == "down" for e in seen) >= 3)
+            assert driver.count(event="up") == 0
+            downs = [e for e in driver.seen if e.get("event") == "down"]
+            assert len(downs) <= 4 and all(says in str(e["why"]) for e in downs), downs
+            bind(channel)
+            driver.wait_for(event="up")
+            settled(driver, 1)
+            assert confirmed(driver) == {"early-0"}
+        assert "early-0" in read_stream(connection.channel(), "kept", "early-0")
+
+
 @pytest.mark.parametrize("fault", ["kill", "stop"])
 def test_what_is_confirmed_is_in_the_stream(private_broker, door, fault):
     with private_broker.pika() as connection:
