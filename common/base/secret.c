@@ -4,6 +4,7 @@
  */
 #include "common/base/secret.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -25,10 +26,12 @@ void secret_random(char out[SECRET_RANDOM_SIZE])
         explicit_bzero(raw, sizeof(raw));
 }
 
+/* Always a file of its own: one that is there already may be another's, or open, or a link. */
 static int write_fresh(const char *path, const char *text, struct err *e)
 {
-        AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
+        if (unlink(path) < 0 && errno != ENOENT)
+                return err_set_errno(e, "%s", path);
+        AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0 || fchmod(fd, 0600) < 0)
                 return err_set_errno(e, "%s", path);
         if (write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fsync(fd) < 0)
@@ -51,9 +54,11 @@ int secret_write(const char *path, const char *text, struct err *e)
 {
         AUTO_FREE char *fresh = xasprintf("%s.new", path);
 
-        if (write_fresh(fresh, text, e) < 0)
-                return -1;
-        if (rename(fresh, path) < 0)
-                return err_set_errno(e, "%s", path);
-        return sync_folder(path, e);
+        int done = write_fresh(fresh, text, e);
+        if (done == 0 && rename(fresh, path) < 0)
+                done = err_set_errno(e, "%s", path);
+        if (done == 0)
+                return sync_folder(path, e);
+        unlink(fresh);
+        return done;
 }

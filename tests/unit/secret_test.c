@@ -53,11 +53,11 @@ static void a_file_is_its_owners_alone(void **state)
         assert_int_equal(secret_write(path, "second", &e), 0);
         assert_holds(path, "second");
         assert_int_equal(access(fresh, F_OK), -1);
-        assert_int_equal(symlink("/dev/null", fresh), 0); /* never followed */
+        assert_int_equal(mkdir(fresh, 0700), 0);
         assert_int_equal(secret_write(path, "third", &e), -1);
         assert_non_null(strstr(e.text, fresh));
         assert_holds(path, "second");
-        assert_int_equal(unlink(fresh), 0);
+        assert_int_equal(rmdir(fresh), 0);
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(folder), 0);
         err_clear(&e);
@@ -65,11 +65,56 @@ static void a_file_is_its_owners_alone(void **state)
         assert_int_equal(e.code, ERR_SYSTEM);
 }
 
+/* By whatever way another could still reach it. */
+static void a_file_beside_it_is_never_written_into(void **state)
+{
+        static int (*const ways[])(const char *, const char *) = {symlink, link};
+        char folder[] = "/tmp/warren-unit-XXXXXX";
+        struct err e = {0};
+        struct stat info;
+        (void)state;
+        assert_non_null(mkdtemp(folder));
+        AUTO_FREE char *path = xasprintf("%s/secret", folder);
+        AUTO_FREE char *fresh = xasprintf("%s.new", path);
+        AUTO_FREE char *other = xasprintf("%s/other", folder);
+        int fd = open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        assert_true(fd >= 0 && close(fd) == 0);
+        for (size_t i = 0; i < COUNT(ways); i++) {
+                assert_int_equal(ways[i](other, fresh), 0);
+                assert_int_equal(secret_write(path, "mine", &e), 0);
+                assert_holds(path, "mine");
+                assert_int_equal(stat(other, &info), 0);
+                assert_int_equal(info.st_size, 0);
+                assert_int_equal(access(fresh, F_OK), -1);
+        }
+        assert_int_equal(unlink(other), 0);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(folder), 0);
+}
+
+static void a_secret_that_found_no_place_is_not_left(void **state)
+{
+        char folder[] = "/tmp/warren-unit-XXXXXX";
+        struct err e = {0};
+        (void)state;
+        assert_non_null(mkdtemp(folder));
+        AUTO_FREE char *path = xasprintf("%s/secret", folder);
+        AUTO_FREE char *fresh = xasprintf("%s.new", path);
+        assert_int_equal(mkdir(path, 0700), 0);
+        assert_int_equal(secret_write(path, "mine", &e), -1);
+        assert_non_null(strstr(e.text, path));
+        assert_int_equal(access(fresh, F_OK), -1);
+        assert_int_equal(rmdir(path), 0);
+        assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(random_ones_differ),
                 cmocka_unit_test(a_file_is_its_owners_alone),
+                cmocka_unit_test(a_file_beside_it_is_never_written_into),
+                cmocka_unit_test(a_secret_that_found_no_place_is_not_left),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
