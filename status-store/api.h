@@ -5,6 +5,8 @@
 #ifndef WARREN_STATUS_STORE_API_H
 #define WARREN_STATUS_STORE_API_H
 
+#include <pthread.h>
+
 #include "common/http/server.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
@@ -22,6 +24,9 @@ struct api {
         struct gauges *gauges;
         const char *token;
         int64_t tenants_max;
+        /* Held through a change of a tenant, from reading it to the last note: two at once could
+         * leave a login that the registry does not know. */
+        pthread_mutex_t changing;
 };
 
 extern const struct http_route api_routes[];

@@ -109,24 +109,35 @@ int provisioning_settle(struct provisioning *p, const char *tenant, struct err *
         return done;
 }
 
+/* False, and said in p->refused, when it may still be there. */
+static bool sweep_login(struct provisioning *p, const struct tenant *t)
+{
+        struct err why = {0};
+        if (provisioning_delete_login(p, t->record.name, &why) == 0 &&
+            registry_note_login(p->registry, t->record.name, LOGIN_NONE, &why) == 0)
+                return true;
+        (void)err_set(&p->refused, why.code, "login of %s: %s", t->record.name, why.text);
+        return false;
+}
+
 /* Queues of a tenant deleted long enough ago, and a login that a change cut short may have left.
- * One whose consumers have not left waits. */
+ * One whose consumers have not left waits. Nothing that could be the login of whoever takes the
+ * name next stays: it is deleted once more before the name is free, known or not. */
 static int sweep(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         struct err why = {0};
         if (!t->record.deleted || clock_wall() < t->deleted_at + p->delete_after)
                 return 0;
-        if ((t->amqp_login || t->login_unsure) &&
-            provisioning_delete_login(p, t->record.name, &why) != 0) {
-                (void)err_set(&p->refused, why.code, "login of %s: %s", t->record.name, why.text);
+        if ((t->amqp_login || t->login_unsure) && !sweep_login(p, t))
                 return 0;
-        }
         if (topology_delete_tenant(p->link, t->record.name, &why) != 0) {
                 if (why.code != ERR_CONFLICT)
                         return err_set(e, why.code, "%s", why.text);
                 return 0;
         }
+        if (p->management != NULL && !sweep_login(p, t))
+                return 0;
         LOG_INFO("tenant's queues deleted", log_text("tenant", t->record.name));
         return registry_drop_tenant(p->registry, t->record.name, e);
 }

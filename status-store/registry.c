@@ -396,8 +396,16 @@ int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct
 int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
                         struct err *e)
 {
-        return mark(r, "UPDATE tenants SET amqp_login = ?2 WHERE name = ?1 AND deleted = 0", name,
-                    login, e);
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        int noted = raise(r,
+                          "UPDATE tenants SET amqp_login = ?2 WHERE name = ?1"
+                          " AND (deleted = 0 OR ?2 = 0)",
+                          name, login, e);
+        if (noted == 0)
+                return err_set(e, ERR_NOT_FOUND, "there is no tenant %s", name);
+        return noted < 0 ? -1 : work_commit(&w, e);
 }
 
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e)

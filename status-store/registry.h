@@ -44,7 +44,8 @@ int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max,
  * changed since, ERR_NOT_FOUND when it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
 /* What the broker has of a tenant's login. Noted UNSURE before it is asked to change that, so that
- * a change cut short is done again or undone, whichever is wanted next. */
+ * a change cut short is done again or undone, whichever is wanted next. ERR_NOT_FOUND when there is
+ * no such tenant; one that is deleted can be noted as having NONE. */
 enum tenant_login { LOGIN_NONE, LOGIN_THERE, LOGIN_UNSURE };
 int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
                         struct err *e) MUST_CHECK;

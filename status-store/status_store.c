@@ -170,7 +170,8 @@ static int open_ports(struct status_store *s, const struct settings *c, struct e
                               .provisioning = s->provisioning,
                               .gauges = s->gauges,
                               .token = c->internal_token,
-                              .tenants_max = c->tenants_max};
+                              .tenants_max = c->tenants_max,
+                              .changing = PTHREAD_MUTEX_INITIALIZER};
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
                                                 .threads = (unsigned)c->threads,

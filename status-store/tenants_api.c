@@ -12,6 +12,19 @@
 #include "status-store/lookup.h"
 #include "status-store/tenant_body.h"
 
+/* The right to change tenants, given back at the end of the scope. */
+static void change_end(pthread_mutex_t **changing)
+{
+        pthread_mutex_unlock(*changing);
+}
+#define AUTO_CHANGE __attribute__((cleanup(change_end))) pthread_mutex_t
+
+static pthread_mutex_t *change_begin(struct api *a)
+{
+        pthread_mutex_lock(&a->changing);
+        return &a->changing;
+}
+
 static bool is_primary(struct api *a, struct http_request *r)
 {
         if (a->registry != NULL)
@@ -158,6 +171,7 @@ void tenants_create(void *owner, struct http_request *r)
                 return;
         }
         t.login_unsure = t.amqp_login;
+        AUTO_CHANGE *changing = change_begin(a);
         if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
             registry_add_tenant(a->registry, &t, a->tenants_max, &why) != 0) {
                 http_problem_err(r, &why);
@@ -197,6 +211,7 @@ void tenants_patch(void *owner, struct http_request *r)
         struct tenant t;
         struct scan_fault fault = {0};
         struct err why = {0};
+        AUTO_CHANGE *changing = change_begin(a);
         if (!can_change(a, r) || !http_body_is_json(r) || !find_tenant(a, r, &t))
                 return;
         bool had_login = t.amqp_login;
@@ -268,6 +283,7 @@ void tenants_delete(void *owner, struct http_request *r)
         struct api *a = owner;
         struct tenant t;
         struct err why = {0};
+        AUTO_CHANGE *changing = change_begin(a);
         if (!http_query_only(r, allowed) || !can_change(a, r) || !find_tenant(a, r, &t))
                 return;
         const char *force = http_query(r, "force");
@@ -290,6 +306,7 @@ void tenants_delete(void *owner, struct http_request *r)
 static void set_paused(struct api *a, struct http_request *r, bool paused)
 {
         struct tenant t;
+        AUTO_CHANGE *changing = change_begin(a);
         if (!can_change(a, r) || !find_tenant(a, r, &t))
                 return;
         bool changes = t.record.paused != paused;

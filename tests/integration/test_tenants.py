@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tenants and keys: the primary status-store provisions them and tells everybody on `control`."""
+import concurrent.futures
 import contextlib
 import http.server
 import json
@@ -360,6 +361,52 @@ def test_a_login_half_changed_is_changed_when_asked_again(broker, tmp_path):
     finally:
         made.end()
         management.end()
+
+
+def test_a_login_that_nobody_knows_of_does_not_outlive_its_tenant(broker, tmp_path):
+    management = Management()
+    made = StatusStore(broker, tmp_path, tenant_delete_after="200ms").primary()
+    made.program.settings["management_url"] = f"http://127.0.0.1:{management.server_port}"
+    made.start()
+    try:
+        create(made, "plain")
+        management.users["tenant-plain"] = "a stranger's"
+        assert made.request("DELETE", "/tenants/plain").status_code == 204
+        until(lambda: made.request("POST", "/tenants", json={"name": "plain"}).status_code == 201,
+              30, "the name is free again")
+        assert management.users == {}
+    finally:
+        made.end()
+        management.end()
+
+
+def test_changes_of_a_login_at_once_end_as_the_registry_says(primary):
+    def there():
+        return "tenant-torn" in {u["name"] for u in primary.broker.management("GET", "/api/users")}
+
+    def patch(wanted):
+        return primary.request("PATCH", "/tenants/torn", json={"amqp_login": wanted})
+
+    def pause(_):
+        return primary.request("POST", "/tenants/torn/pause")
+
+    def delete(_):
+        return primary.request("DELETE", "/tenants/torn")
+
+    def make(wanted):
+        return primary.request("POST", "/tenants", json={"name": "torn", "amqp_login": wanted})
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for turn in range(12):
+            until(lambda: make(True).status_code in (201, 409)
+                  and primary.request("GET", "/tenants/torn").status_code == 200, 30, "made")
+            calls = [(patch, True), (patch, False), (pause, None)] * 2
+            if turn % 2:
+                calls += [(delete, None), (make, True)]
+            answers = [pool.submit(call, wanted) for call, wanted in calls]
+            assert {a.result().status_code for a in answers} <= {200, 201, 202, 204, 404, 409}
+            shown = primary.request("GET", "/tenants/torn")
+            assert there() == (shown.status_code == 200 and shown.json()["tenant"]["amqp_login"])
 
 
 def test_a_registry_from_a_backup_is_heard(broker, tmp_path):
