@@ -34,10 +34,11 @@ static const char *const query_sql[QUERY_COUNT] = {
                          " sum(dead) FROM counters WHERE" OF_TENANT,
         [QUERY_MINUTES] = "SELECT submitted, completed, failed, retried, dead, latency, wait,"
                           " duration FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
-        [QUERY_TENANTS] = "WITH RECURSIVE t(ref) AS (SELECT min(tenant) FROM jobs WHERE"
-                          " ?1 = '*' UNION ALL SELECT (SELECT min(tenant) FROM jobs WHERE tenant > "
-                          "ref) FROM t"
-                          " WHERE ref IS NOT NULL) SELECT ref FROM t WHERE ref IS NOT NULL"
+        [QUERY_TENANTS] = "WITH RECURSIVE t(ref) AS ("
+                          "SELECT min(tenant) FROM jobs WHERE ?1 = '*' UNION ALL"
+                          " SELECT (SELECT min(tenant) FROM jobs WHERE tenant > ref)"
+                          " FROM t WHERE ref IS NOT NULL)"
+                          " SELECT ref FROM t WHERE ref IS NOT NULL"
                           " UNION ALL SELECT ref FROM names WHERE name = ?1",
         [QUERY_STATES] = "SELECT state FROM counts WHERE tenant = ?1 AND n > 0 AND"
                          " type = (SELECT ref FROM names WHERE name = ?2)",
