@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/model/delay.h"
 #include "gateway/door.h"
 #include "gateway/gateway.h"
 #include "gateway/publisher.h"
@@ -122,22 +123,36 @@ static bool admit(struct gateway *g, struct http_request *r, const struct job *j
         return true;
 }
 
-static void answer_kept(struct gateway *g, struct http_request *r, const struct job *job)
+/* One that is due too soon for a delay exchange is in its queue already. */
+static const char *status_of(const struct job *job, msec published)
+{
+        const struct delay_bucket *bucket;
+        msec left;
+
+        if (delay_step(job->run_at, published, &left, &bucket) == WAIT_HOP)
+                return "scheduled";
+        return "pending";
+}
+
+static void answer_kept(struct gateway *g, struct http_request *r, const struct job *job,
+                        msec published)
 {
         AUTO_BUFFER body = {0};
         char time[TIME_TEXT_SIZE];
-        bool scheduled = job->run_at > job->submitted_at;
 
         metric_increment(g->meters.submitted, 1, job->tenant, job->type,
                          priority_name(job->priority));
         buffer_reserve(&body, 320);
         buffer_add_text(&body, "{\"id\":\"");
         buffer_add_text(&body, job->id);
-        buffer_add_text(&body, scheduled ? "\",\"status\":\"scheduled\",\"run_at\":\""
-                                         : "\",\"status\":\"pending\",\"run_at\":null");
-        if (scheduled) {
+        buffer_add_text(&body, "\",\"status\":\"");
+        buffer_add_text(&body, status_of(job, published));
+        if (job->run_at > job->submitted_at) {
+                buffer_add_text(&body, "\",\"run_at\":\"");
                 buffer_add_text(&body, time_format(job->run_at, time));
                 buffer_add_char(&body, '"');
+        } else {
+                buffer_add_text(&body, "\",\"run_at\":null");
         }
         /* None of these holds a character that JSON escapes. */
         buffer_add_text(&body, ",\"type\":\"");
@@ -168,12 +183,13 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
 {
         struct err e = {0};
         int64_t before = clock_mono_us();
-        enum publish_end end = publisher_submit(g->link, job, clock_wall(), &e);
+        msec now = clock_wall();
+        enum publish_end end = publisher_submit(g->link, job, now, &e);
 
         switch (end) {
         case PUBLISH_KEPT:
                 metric_observe(g->meters.confirm, (double)(clock_mono_us() - before) / 1e6);
-                answer_kept(g, r, job);
+                answer_kept(g, r, job, now);
                 return;
         case PUBLISH_UNKNOWN:
                 answer_unknown(g, r, job, &e);

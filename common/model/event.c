@@ -87,8 +87,7 @@ static enum event_verdict event_of_job_message(const struct message *m,
         out->digest = message_digest(m);
         if (begins_with(m->exchange, "jobs.")) {
                 out->kind = EVENT_SUBMITTED;
-                /* Due too soon for a delay exchange: a consumer holds it until then. */
-                out->scheduled = !out->job.from_outside && out->job.run_at > out->job.submitted_at;
+                out->soon = !out->job.from_outside && out->job.run_at > out->job.submitted_at;
                 return EVENT_IS;
         }
         if (begins_with(m->exchange, "delay."))

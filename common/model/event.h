@@ -41,9 +41,9 @@ struct event {
         msec at;
         uint64_t digest; /* of the event's bytes: the last tie-breaker of the fold */
         /* A job message's own: kinds SUBMITTED, DUE, FAILED, DEAD when `has_job`. `scheduled`: it
-         * came through delay.*, or a service put it on jobs.* with a time to come: the job waits
-         * for job.run_at. */
-        bool has_job, scheduled;
+         * came through delay.*, so the job waits for job.run_at and a `due` follows. `soon`: a
+         * service put it on jobs.* with a time to come, which a consumer waits for. */
+        bool has_job, scheduled, soon;
         struct job job;
         /* Borrowed from what was decoded; absent when not given. */
         struct bytes worker;  /* STARTED, WORKER */

@@ -158,7 +158,7 @@ static bool fold_job(struct job_row *row, const struct event *e, const struct fo
                 set_facts(row, e);
                 changed = true;
         }
-        if (e->scheduled && raise(&row->wait, key)) {
+        if ((e->scheduled || e->soon) && raise(&row->wait, key)) {
                 row->run_at = e->job.run_at;
                 changed = true;
         }

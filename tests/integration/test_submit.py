@@ -157,6 +157,15 @@ def test_delays(acme, node, members, bucket):
     assert job["run_at"].startswith(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(run_at // 1000)))
 
 
+def test_due_too_soon_for_a_delay_exchange_is_pending(acme, queues):
+    job = acme.submit(delay=0.09).json()
+    (_, properties, _), = queues()
+    run_at = properties.headers["x-run-at"]
+    assert run_at == properties.headers["x-submitted-at"] + 90
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(run_at // 1000))
+    assert (job["status"], job["run_at"]) == ("pending", f"{whole}.{run_at % 1000:03}Z")
+
+
 def test_run_at_in_the_past_is_now(acme, queues):
     job = acme.submit(run_at="2020-01-01T00:00:00Z").json()
     assert job["status"] == "pending"

@@ -29,7 +29,7 @@ struct heard {
         int64_t attempt, run;
         msec at;
         enum reason reason;
-        bool scheduled, has_job;
+        bool scheduled, soon, has_job;
         char id[UUID_SIZE];
 };
 
@@ -44,6 +44,7 @@ static void hear(void *owner, const struct event *e)
         h->at = e->at;
         h->reason = e->reason;
         h->scheduled = e->scheduled;
+        h->soon = e->soon;
         h->has_job = e->has_job;
         memcpy(h->id, e->id, sizeof(h->id));
 }
@@ -202,37 +203,42 @@ static void job_messages_are_events(void **state)
                 int64_t want_attempt;
                 bool want_scheduled;
                 enum reason want_reason;
+                bool want_soon;
         } rows[] = {
-                {"jobs.acme", "high", NULL, 5, 1, 0, 0, NULL, 1, 0, EVENT_SUBMITTED, 1, false, 0},
+                {"jobs.acme", "high", NULL, 5, 1, 0, 0, NULL, 1, 0, EVENT_SUBMITTED, 1, false, 0,
+                 false},
                 {"jobs.acme", "high", "warren-gateway", 2, 0, 0, 0, NULL, 1, 0, EVENT_SUBMITTED, 3,
-                 false, 0},
+                 false, 0, false},
                 {"jobs.acme", "high", "warren-gateway", 0, 0, 0, NOW, NULL, 1, 0, EVENT_SUBMITTED,
-                 1, true, 0},
+                 1, false, 0, true},
                 {"jobs.acme", "high", "warren-gateway", 0, 0, 0, NOW - 9, NULL, 1, 0,
-                 EVENT_SUBMITTED, 1, false, 0},
-                {"jobs.acme", "high", NULL, 0, 0, 0, NOW, NULL, 1, 0, EVENT_SUBMITTED, 1, false, 0},
-                {"jobs.acme", "bogus", NULL, 0, 0, 0, 0, NULL, 0, 1, EVENT_SUBMITTED, 0, false, 0},
+                 EVENT_SUBMITTED, 1, false, 0, false},
+                {"jobs.acme", "high", NULL, 0, 0, 0, NOW, NULL, 1, 0, EVENT_SUBMITTED, 1, false, 0,
+                 false},
+                {"jobs.acme", "bogus", NULL, 0, 0, 0, 0, NULL, 0, 1, EVENT_SUBMITTED, 0, false, 0,
+                 false},
                 {"delay.30s", "acme.high", "warren-gateway", 0, 0, NOW, NOW, NULL, 1, 0,
-                 EVENT_SUBMITTED, 1, true, 0},
+                 EVENT_SUBMITTED, 1, true, 0, false},
                 {"delay.30s", "acme.high", "warren-consumer", 2, 0, NOW, NOW, NULL, 1, 0,
-                 EVENT_FAILED, 2, true, 0},
+                 EVENT_FAILED, 2, true, 0, false},
                 {"delay.30s", "acme.high", "warren-consumer", 2, 1, NOW, NOW, NULL, 0, 0,
-                 EVENT_FAILED, 0, false, 0},
+                 EVENT_FAILED, 0, false, 0, false},
                 {"due", "acme.high", "warren-consumer", 2, 0, NOW, NOW + 100, NULL, 1, 0, EVENT_DUE,
-                 3, false, 0},
+                 3, false, 0, false},
                 {"due", "acme.high", "warren-consumer", 2, 1, NOW, NOW, NULL, 1, 0, EVENT_DUE, 3,
-                 false, 0},
+                 false, 0, false},
                 {"due", "acme.high", "warren-consumer", 2, 0, NOW, NOW + 101, NULL, 0, 0, EVENT_DUE,
-                 0, false, 0},
+                 0, false, 0, false},
                 {"due", "acme.long", "warren-consumer", 0, 0, 0, 0, NULL, 0, 0, EVENT_DUE, 0, false,
-                 0},
+                 0, false},
                 {"dead", "acme.high", "warren-consumer", 4, 0, 0, 0, "exhausted", 1, 0, EVENT_DEAD,
-                 4, false, REASON_EXHAUSTED},
+                 4, false, REASON_EXHAUSTED, false},
                 {"dead", "acme.high", "warren-consumer", 1, 0, 0, 0, NULL, 1, 0, EVENT_DEAD, 2,
-                 false, REASON_DELIVERY_LIMIT},
+                 false, REASON_DELIVERY_LIMIT, false},
                 {"dead", "acme.high", NULL, 9, 0, 0, 0, "exhausted", 1, 0, EVENT_DEAD, 1, false,
-                 REASON_DELIVERY_LIMIT},
-                {"sync", "", "warren-gateway", 0, 0, 0, 0, NULL, 0, 1, EVENT_DEAD, 0, false, 0},
+                 REASON_DELIVERY_LIMIT, false},
+                {"sync", "", "warren-gateway", 0, 0, 0, 0, NULL, 0, 1, EVENT_DEAD, 0, false, 0,
+                 false},
         };
 
         (void)state;
@@ -264,6 +270,7 @@ static void job_messages_are_events(void **state)
                 assert_int_equal(h.kind, rows[i].want);
                 assert_int_equal(h.attempt, rows[i].want_attempt);
                 assert_int_equal(h.scheduled, rows[i].want_scheduled);
+                assert_int_equal(h.soon, rows[i].want_soon);
                 assert_int_equal(h.reason, rows[i].want_reason);
                 assert_int_equal(h.at, rows[i].user == NULL ? NOW - 9 : NOW - 7);
                 assert_true(h.has_job);

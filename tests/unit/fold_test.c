@@ -77,6 +77,7 @@ static struct event draw_event(uint64_t *seed)
             (e.kind == EVENT_DEAD && below(seed, 2) == 0))
                 draw_job(seed, &e);
         e.scheduled = e.kind == EVENT_FAILED || (e.kind == EVENT_SUBMITTED && below(seed, 2) == 0);
+        e.soon = e.kind == EVENT_SUBMITTED && !e.scheduled && below(seed, 2) == 0;
         e.worker = any_word(seed);
         e.result = any_word(seed);
         e.message = any_word(seed);
