@@ -141,7 +141,8 @@ def test_a_consumer_busy_for_long_is_no_alarm(doctor):
     waiting = [api.submit("noop", priority=lane)["id"]
                for lane in ("critical", "high", "medium", "low")]
     waiting.append(api.submit("noop", timeout="11m")["id"])
-    lanes = [f"jobs.acme.{lane}" for lane in ("critical", "high", "medium", "low", "long")]
+    # The broker counts one that left `critical` for as long as the sleepers are not acknowledged.
+    lanes = [f"jobs.acme.{lane}" for lane in ("high", "medium", "low", "long")]
 
     def left():
         queues = warren.broker.queues(warren.vhost)
