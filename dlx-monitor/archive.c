@@ -40,7 +40,7 @@ struct archive {
         char *path;
         pthread_mutex_t mutex; /* guards all below */
         sqlite3 *db;
-        sqlite3_stmt *put, *put_content, *begin, *edit, *end, *announced;
+        sqlite3_stmt *put, *put_content, *begin, *edit, *end, *abandon, *announced;
 };
 
 static int check_version(sqlite3 *db, struct err *e)
@@ -78,6 +78,7 @@ static int prepare_all(struct archive *a, struct err *e)
                 {&a->edit, "UPDATE contents SET edited = ?2 WHERE seq = ?1"},
                 {&a->end, "UPDATE letters SET replaying = 0, state = 'replayed', replayed_at = ?2"
                           " WHERE id = ?1 AND replaying = 1"},
+                {&a->abandon, "UPDATE letters SET replaying = 0 WHERE id = ?1"},
                 {&a->announced, "UPDATE letters SET announced = 1 WHERE id = ?1"},
         };
 
@@ -113,6 +114,7 @@ void archive_destroy(struct archive **archive)
         db_finalize(&a->begin);
         db_finalize(&a->edit);
         db_finalize(&a->end);
+        db_finalize(&a->abandon);
         db_finalize(&a->announced);
         db_close(&a->db);
         pthread_mutex_destroy(&a->mutex);
@@ -269,6 +271,15 @@ int archive_end_replay(struct archive *a, const char *letter, msec now, struct e
         db_bind_text(a->end, 1, letter);
         db_bind_int(a->end, 2, now);
         int result = db_run(a->end, e);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
+}
+
+int archive_abandon_replay(struct archive *a, const char *letter, struct err *e)
+{
+        pthread_mutex_lock(&a->mutex);
+        db_bind_text(a->abandon, 1, letter);
+        int result = db_run(a->abandon, e);
         pthread_mutex_unlock(&a->mutex);
         return result;
 }

@@ -37,6 +37,8 @@ int archive_begin_replay(struct archive *a, const char *letter, const struct rep
                          int64_t *run, struct err *e) MUST_CHECK;
 /* "Replayed". */
 int archive_end_replay(struct archive *a, const char *letter, msec now, struct err *e) MUST_CHECK;
+/* "Dead" again; a later replay is a run of its own all the same. */
+int archive_abandon_replay(struct archive *a, const char *letter, struct err *e) MUST_CHECK;
 
 /* The `buried` event of this letter has been published. */
 int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,

@@ -252,7 +252,7 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
 {
         bool replaying = sqlite3_column_int(s, column) != 0;
 
-        if (sqlite3_column_type(s, column + 1) == SQLITE_NULL) {
+        if (!replaying && sqlite3_column_type(s, column + 2) == SQLITE_NULL) {
                 buffer_add_text(out, ",\"replay\":null");
                 return;
         }
@@ -357,6 +357,26 @@ void letter_content_fini(struct letter_content *c)
         buffer_fini(&c->properties);
         buffer_fini(&c->body);
         buffer_fini(&c->edited);
+}
+
+int letters_replaying_tenant(const struct archive *a, const char *id, char tenant[TENANT_SIZE],
+                             struct err *e)
+{
+        AUTO_DB *db = archive_reader(a, e);
+
+        if (db == NULL)
+                return -1;
+        AUTO_STATEMENT *s =
+                db_prepare(db, "SELECT tenant FROM letters WHERE id = ?1 AND replaying = 1", e);
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, id);
+        int found = db_step(s, e);
+        if (found == 0)
+                return err_set(e, ERR_NOT_FOUND, "the dead letter is not being replayed");
+        if (found == 1)
+                db_text(s, 0, tenant, TENANT_SIZE);
+        return found < 0 ? -1 : 0;
 }
 
 int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,

@@ -48,6 +48,9 @@ void letter_content_fini(struct letter_content *c);
  * ("": from the first). */
 int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,
                       const char *after, size_t *count, struct err *e) MUST_CHECK;
+/* Whose letter it is that is "replaying"; ERR_NOT_FOUND when it is not, or no more. */
+int letters_replaying_tenant(const struct archive *a, const char *id, char tenant[TENANT_SIZE],
+                             struct err *e) MUST_CHECK;
 
 /* Letters whose `buried` event is still to be published, the oldest first: writes the lines and
  * their ids. */

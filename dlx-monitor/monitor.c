@@ -87,6 +87,13 @@ static bool has_tenant(void *owner, const char *tenant)
         return control_tenant(m->control, tenant, &record);
 }
 
+static bool knows_tenants(void *owner)
+{
+        struct monitor *m = owner;
+
+        return control_is_ready(m->control);
+}
+
 static bool is_ready(void *owner, struct err *why)
 {
         struct monitor *m = owner;
@@ -195,6 +202,7 @@ static void create_parts(struct monitor *m)
                 .loop = loop,
                 .payload_max = (size_t)m->settings->payload_max,
                 .has_tenant = has_tenant,
+                .knows_tenants = knows_tenants,
                 .owner = m,
         });
         m->intake = intake_create(&(struct intake_config){

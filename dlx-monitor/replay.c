@@ -214,13 +214,40 @@ static int republish(struct replayer *r, struct flight *f, struct err *e)
         return link_publish(r->config.link, &out.message, &wait, e);
 }
 
+/* What is left of a tenant that is gone must not reach a later one of its name. */
+static void abandon(struct replayer *r, const char *letter, const char *tenant)
+{
+        struct err e = {0};
+
+        if (archive_abandon_replay(r->config.archive, letter, &e) == 0)
+                LOG_WARN("a replay ends: its tenant is deleted", log_text("letter", letter),
+                         log_text("tenant", tenant));
+        else
+                LOG_WARN("a deleted tenant's replay cannot be ended", log_text("letter", letter),
+                         log_err(&e));
+}
+
 static void sweep_one(struct replayer *r, const char *id)
 {
+        char tenant[TENANT_SIZE];
         struct err e = {0};
 
         AUTO(flight) f = take_off(r, id);
         if (f == NULL)
                 return;
+        /* Whoever was at it may have ended it since the ids were read. */
+        if (letters_replaying_tenant(r->config.archive, id, tenant, &e) != 0) {
+                if (e.code != ERR_NOT_FOUND)
+                        LOG_WARN("a replay waits", log_text("letter", id), log_err(&e));
+                return;
+        }
+        /* In this order: a no that came before all tenants were known is none. */
+        bool known = r->config.knows_tenants(r->config.owner);
+        if (!r->config.has_tenant(r->config.owner, tenant)) {
+                if (known)
+                        abandon(r, id, tenant);
+                return;
+        }
         if (republish(r, f, &e) == 0)
                 (void)TAKE(f);
         else if (e.code == ERR_CORRUPT || e.code == ERR_INVALID)

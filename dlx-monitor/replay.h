@@ -2,7 +2,8 @@
  *
  * replay.h: sends dead letters back as new runs of their jobs: commits "replaying as run n+1",
  * publishes, and after the confirm commits "replayed". What is left in between, by an unknown
- * outcome or a crash, is published again with x-again until it is confirmed.
+ * outcome or a crash, is published again with x-again until it is confirmed, or is dead again once
+ * its tenant is deleted.
  */
 #ifndef WARREN_DLX_MONITOR_REPLAY_H
 #define WARREN_DLX_MONITOR_REPLAY_H
@@ -20,8 +21,10 @@ struct replayer_config {
         struct metrics *metrics;
         uv_loop_t *loop;
         size_t payload_max;
-        /* Whether the tenant's exchange is there. Any thread. */
+        /* Whether the tenant's exchange is there, and whether a no is final: until all tenants are
+         * read it is not. Any thread. */
         bool (*has_tenant)(void *owner, const char *tenant);
+        bool (*knows_tenants)(void *owner);
         void *owner;
 };
 

@@ -39,9 +39,12 @@ class Monitor:
 
     def add_tenant(self, name):
         self.broker.topology(self.vhost, "tenant", name)
-        record = {"record": "tenant", "key": name, "v": 1, "rate": None, "burst": 1,
+        self.say_tenant(name)
+
+    def say_tenant(self, name, version=1, deleted=False):
+        record = {"record": "tenant", "key": name, "v": version, "rate": None, "burst": 1,
                   "max_running": None, "slots_version": 0, "max_pending": None, "weight": 1,
-                  "paused": False, "deleted": False}
+                  "paused": False, "deleted": deleted}
         with self.broker.pika(self.vhost, "warren-provision") as connection:
             channel = connection.channel()
             channel.confirm_delivery()

@@ -56,7 +56,35 @@ def test_replays_of_a_deleted_tenant_keep_none_back(own_monitor):
         db.commit()
     monitor.program.start()
     until(lambda: monitor.letter(id)["state"] == "replayed", 30, "replayed")
+    until(lambda: not replaying(monitor), 30, "the others dead again")
     assert all(letter["state"] == "dead" for letter in monitor.letters(tenant="ghost", limit=500))
+
+
+def replaying(monitor):
+    with contextlib.closing(sqlite3.connect(monitor.archive, timeout=30)) as db:
+        return db.execute("SELECT count(*) FROM letters WHERE replaying = 1").fetchone()[0]
+
+
+def test_a_replay_of_a_deleted_tenant_never_reaches_its_successor(own_monitor):
+    """What is left "replaying" when the tenant is deleted is a dead letter again."""
+    monitor = own_monitor
+    monitor.program.start()
+    properties = burial()
+    monitor.publish("dead", "acme.high", b"{}", properties)
+    id = one_letter(monitor, job=properties.message_id)["id"]
+    monitor.program.kill()
+    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
+        db.execute("UPDATE letters SET replaying = 1, replay_run = 5 WHERE id = ?", (id,))
+        db.commit()
+    monitor.say_tenant("acme", version=2, deleted=True)
+    monitor.program.start()
+    until(lambda: monitor.letter(id)["replay"] is None, 30, "dead again")
+    assert monitor.letter(id)["state"] == "dead"
+    monitor.say_tenant("acme", version=3)
+    until(lambda: monitor.request("POST", f"/dlq/{id}/requeue").status_code == 202, 30, "requeued")
+    _, got, _ = monitor.take("jobs.acme.high")
+    assert got.headers["x-run"] == 6 and "x-again" not in got.headers
+    assert monitor.broker.depth(monitor.vhost, "jobs.acme.high") == 0
 
 
 def test_kill_in_the_middle_of_the_intake(own_monitor):

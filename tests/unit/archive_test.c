@@ -312,7 +312,7 @@ static void a_replay_outlives_a_crash(void **state)
                 .payload = bytes_of_text("[2]"), .type = "other", .priority = PRIORITY_LOW};
         __attribute__((cleanup(letter_content_fini))) struct letter_content content = {0};
         struct place *p = *state;
-        char left[2][UUID_SIZE];
+        char left[2][UUID_SIZE], tenant[TENANT_SIZE];
         size_t count;
         struct letter l;
         struct err e = {0};
@@ -341,7 +341,12 @@ static void a_replay_outlives_a_crash(void **state)
         assert_int_equal(
                 list_count(p->archive, &(struct letter_filter){.limit = 9, .state = "dead"}), 1);
 
+        assert_int_equal(letters_replaying_tenant(p->archive, l.id, tenant, &e), 0);
+        assert_string_equal(tenant, "acme");
         assert_int_equal(archive_end_replay(p->archive, l.id, NOW, &e), 0);
+        assert_int_equal(letters_replaying_tenant(p->archive, l.id, tenant, &e), -1);
+        assert_int_equal(e.code, ERR_NOT_FOUND);
+        err_clear(&e);
         assert_int_equal(letters_replaying(p->archive, left, 2, "", &count, &e), 0);
         assert_int_equal(count, 0);
         assert_int_equal(archive_begin_replay(p->archive, l.id, &edit, &run, &e), -1);
@@ -349,6 +354,27 @@ static void a_replay_outlives_a_crash(void **state)
         err_clear(&e);
         assert_int_equal(archive_begin_replay(p->archive, ID, &edit, &run, &e), -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
+static void an_abandoned_replay_is_a_dead_letter_again(void **state)
+{
+        const struct replay_edit none = {.priority = -1};
+        struct place *p = *state;
+        char left[1][UUID_SIZE];
+        size_t count;
+        struct letter l;
+        struct err e = {0};
+        int64_t run;
+
+        bury(p->archive, ID, "acme.high", "t", "{}", &l);
+        assert_int_equal(archive_begin_replay(p->archive, l.id, &none, &run, &e), 0);
+        assert_int_equal(archive_abandon_replay(p->archive, l.id, &e), 0);
+        assert_int_equal(letters_replaying(p->archive, left, 1, "", &count, &e), 0);
+        assert_int_equal(count, 0);
+        assert_int_equal(
+                list_count(p->archive, &(struct letter_filter){.limit = 9, .state = "dead"}), 1);
+        assert_int_equal(archive_begin_replay(p->archive, l.id, &none, &run, &e), 0);
+        assert_int_equal(run, 3);
 }
 
 static void each_replay_of_a_job_is_a_run_of_its_own(void **state)
@@ -494,6 +520,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(groups_are_counted, begin, end),
                 cmocka_unit_test_setup_teardown(a_letter_is_shown_as_it_came, begin, end),
                 cmocka_unit_test_setup_teardown(a_replay_outlives_a_crash, begin, end),
+                cmocka_unit_test_setup_teardown(an_abandoned_replay_is_a_dead_letter_again, begin,
+                                                end),
                 cmocka_unit_test_setup_teardown(each_replay_of_a_job_is_a_run_of_its_own, begin,
                                                 end),
                 cmocka_unit_test_setup_teardown(unroutable_letters_are_announced, begin, end),
