@@ -123,7 +123,8 @@ struct attempt_row {
 
 void attempt_row_fini(struct attempt_row *row);
 /* Which attempt the event speaks of; false when of none (a submission, a due, a worker, a burial
- * before any attempt, or for want of a handler, a queue or a readable job). Attempts of runs up to the row's forgotten_run are the caller's to drop. */
+ * before any attempt, or for want of a handler, a queue or a readable job). Attempts of runs up to
+ * the row's forgotten_run are the caller's to drop. */
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
 bool attempt_row_fold(struct attempt_row *row, const struct event *e);
 
