@@ -16,6 +16,10 @@ def queued(warren):
     return sum(warren.depth(f"jobs.acme.{lane}") for lane in LANES)
 
 
+def worker_states(events):
+    return [line["state"] for line in events.lines if line["event"] == "worker"]
+
+
 def test_drained_under_load(fresh_warren):
     warren = fresh_warren
     tenant = warren.tenant("acme", amqp_login=True)
@@ -39,7 +43,7 @@ def test_drained_under_load(fresh_warren):
     ended = events.ended(ids)
     assert len(ended) + left == len(ids)
     assert set(sleepers) <= ended, "a running job was not let to its end"
-    assert [line["state"] for line in events.lines if line["event"] == "worker"][-1] == "gone"
+    events.until(lambda: worker_states(events)[-1:] == ["gone"], what="its last word")
 
     warren.consumer.start()
     events.until(lambda: len(events.ended(ids)) == len(ids), 120, "the rest")
