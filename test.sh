@@ -68,9 +68,9 @@ run_ctest() { # NAME BUILD [ARGUMENT…]
         add "$name" "$status" $((tests - failures)) "$failures"
 }
 
-run_pytest() { # NAME FOLDER
+run_pytest() { # NAME FOLDER [OPTION…]
         local name=$1 status=0 summary
-        WARREN_BIN="$root/build/asan/bin" /usr/bin/python3 -u -m pytest -v "$root/$2" 2>&1 |
+        WARREN_BIN="$root/build/asan/bin" /usr/bin/python3 -u -m pytest -v "${@:3}" "$root/$2" 2>&1 |
                 tee "$logs/$name.log" || status=$?
         summary=$(grep -E '(passed|failed|error).* in [0-9]' "$logs/$name.log" | tail -n 1 || true)
         add "$name" "$status" "$(count_of passed "$summary")" \
@@ -85,8 +85,10 @@ suite_valgrind() {
                 --overwrite MemoryCheckCommandOptions="--quiet --leak-check=full --error-exitcode=99"
 }
 
-suite_integration() { need_build asan && run_pytest integration tests/integration; }
-suite_faults() { need_build asan && run_pytest faults tests/faults; }
+# Most of their time is waiting, so two files at once, each worker with a broker of its own.
+readonly at_once=(-n 2 --dist loadfile)
+suite_integration() { need_build asan && run_pytest integration tests/integration "${at_once[@]}"; }
+suite_faults() { need_build asan && run_pytest faults tests/faults "${at_once[@]}"; }
 
 suite_run() { need_build plain && run_pytest run tests/run; }
 

@@ -95,7 +95,7 @@ def test_held_and_waiting_jobs_are_given_back(make_warren):
 def test_a_second_signal_ends_it_at_once(make_warren):
     """In the middle of a drain, with jobs running and outcomes unconfirmed: an exit status, no
     crash, and every job ends after the next start."""
-    warren = make_warren(settings={"consumer": {"drain": "0s"}})
+    warren = make_warren(settings={"consumer": {"drain": "30s"}})
     tenant = warren.tenant("acme", amqp_login=True)
     assert warren.consumer.stop() == 0
     with tenant.pika() as connection:
@@ -108,6 +108,7 @@ def test_a_second_signal_ends_it_at_once(make_warren):
     until(lambda: warren.consumer.metrics().sum("warren_jobs_processed_total") > 50, 60,
           "a start")
     warren.consumer.signal(signal.SIGTERM)
+    until(lambda: '"msg":"draining"' in warren.consumer.log(), 30, "it drains")
     status = warren.consumer.stop()
     assert status in (0, 1), warren.consumer.log()[-3000:]
     warren.consumer.start()
