@@ -17,10 +17,16 @@ enum {
         RETURNS_MAX = 500,
 };
 
+/* The count is the broker's from the first return on; until then it is what a publisher says. */
+static bool came_too_often(const struct delivery *d)
+{
+        return d->redelivered &&
+               message_header_int(&d->message, "x-delivery-count", 0) >= RETURNS_MAX;
+}
+
 static bool may_go_back(const struct attempt *a)
 {
-        return attempt_is_unstarted(a) &&
-               message_header_int(&a->delivery->message, "x-delivery-count", 0) < RETURNS_MAX;
+        return attempt_is_unstarted(a) && !came_too_often(a->delivery);
 }
 
 /* The queue first: what is given back to it must not come again. */
