@@ -10,7 +10,7 @@ usage() {
 usage: ./run.sh             build, start everything, run demo jobs; Ctrl-C stops it
        ./run.sh --detach    the same, but return when ready and the demo jobs have ended
        ./run.sh --no-demo   without the demo jobs; also with --detach
-       ./run.sh stop        stop everything
+       ./run.sh stop        stop everything, when running jobs have ended or their time is over
        ./run.sh status      what runs; exit status 0: all of it, 3: not
        ./run.sh --help
 
@@ -23,8 +23,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # Other values are for the tests: another folder, another build.
 var=${WARREN_VAR:-$root/var} build_preset=${WARREN_PRESET:-release}
 readonly root var build_preset bin=$root/build/$build_preset/bin
-readonly programs=(status-store dlx-monitor consumer gateway)
-readonly demo_seconds=60 ready_seconds=60 stop_seconds=40
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -33,15 +31,10 @@ fail() { say "$*"; exit 1; }
 . "$root/scripts/setup.sh"
 # shellcheck source=scripts/ports.sh
 . "$root/scripts/ports.sh"
-
-# A program's process, when it lives: its command line names its configuration here.
-program_pid() {
-        local pid line
-        pid=$( (tr -dc 0-9 <"$var/run/$1.pid") 2>/dev/null) && [[ -n $pid ]] || return 1
-        line=$( (tr '\0' ' ' <"/proc/$pid/cmdline") 2>/dev/null) || return 1
-        [[ $line == *"$var/etc/$1.conf "* ]] || return 1
-        echo "$pid"
-}
+# shellcheck source=scripts/programs.sh
+. "$root/scripts/programs.sh"
+# shellcheck source=scripts/demo.sh
+. "$root/scripts/demo.sh"
 
 # The run.sh in the foreground that watches over them, if there is one.
 watcher_pid() {
@@ -152,42 +145,6 @@ make_handlers() {
         fi
 }
 
-# A session of its own, so that Ctrl-C reaches this script alone, which then stops them in order.
-start_programs() {
-        local name
-        for name in "${programs[@]}"; do
-                setsid "$bin/warren-$name" --config "$var/etc/$name.conf" \
-                        </dev/null >>"$var/log/$name.log" 2>&1 9>&- &
-                echo $! >"$var/run/$name.pid"
-        done
-        for name in "${programs[@]}"; do
-                await_program "$name"
-        done
-        say "ready: ${programs[*]}"
-}
-
-health_port_of() {
-        sed -n 's/^health_port = //p' "$var/etc/$1.conf"
-}
-
-await_program() {
-        local started=$SECONDS shown=0 url
-        url="http://127.0.0.1:$(health_port_of "$1")/readyz"
-        until curl -fs -o /dev/null --max-time 2 "$url"; do
-                if ! kill -0 "$(<"$var/run/$1.pid")" 2>/dev/null; then
-                        tail -n 5 "$var/log/$1.log" >&2
-                        fail "$1 ended, see $var/log/$1.log"
-                fi
-                ((SECONDS - started < ready_seconds)) ||
-                        fail "$1 is not ready after $ready_seconds s, see $var/log/$1.log"
-                if ((SECONDS - started >= shown + 5)); then
-                        shown=$((SECONDS - started))
-                        say "waiting for $1, $shown s"
-                fi
-                sleep 0.1
-        done
-}
-
 # --- keys and the demo tenant -----------------------------------------------------------------
 
 await_key() { # KEY: until the gateway knows it
@@ -233,105 +190,6 @@ write_env() {
         } | write_secret "$var/env"
 }
 
-# --- demo jobs --------------------------------------------------------------------------------
-
-demo_ids=() demo_wants=() demo_notes=()
-
-demo_job() { # WANTED NOTE TYPE PAYLOAD [OPTION…]
-        local want=$1 note=$2 id
-        shift 2
-        id=$("$bin/warren" submit "$@" --json |
-                grep -oE '"id": *"[0-9a-f-]{36}"' | head -n 1 | cut -d'"' -f4)
-        [[ -n $id ]] || fail "a demo job was not accepted: $*"
-        demo_ids+=("$id") demo_wants+=("$want") demo_notes+=("$note")
-}
-
-submit_demo_jobs() {
-        demo_job completed "a plugin's handler" echo '{"hello": "warren"}'
-        demo_job completed "urgent, takes a second" sleep '{"ms": 1000}' --priority critical
-        demo_job completed "a program in Python" word_count '{"text": "from the warren to the field"}'
-        demo_job completed "delayed by 3 s" echo '{"late": true}' --delay 3s
-        demo_job completed "fails twice, is retried" fail '{"times": 2}' --max-retries 3
-        demo_job dead "fails for good, is buried" fail '{"permanent": true}'
-}
-
-# A line per demo job, from GET /jobs.
-demo_table() {
-        local list i row status
-        list=$("$bin/warren" list --limit 200 2>/dev/null) || return 0
-        printf '  %-10s  %-10s  %-3s  %-25s  %s\n' TYPE STATUS TRY WHAT ID
-        for i in "${!demo_ids[@]}"; do
-                row=$(grep "^${demo_ids[i]} " <<<"$list" || true)
-                read -r _ _ type _ status try _ <<<"$row" || true
-                printf '  %-10s  %-10s  %-3s  %-25s  %s\n' "${type:--}" "${status:-submitted}" \
-                        "${try:--}" "${demo_notes[i]}" "${demo_ids[i]}"
-        done
-}
-
-demo_open() { # TABLE: how many have not reached the state they should
-        local i open=0
-        for i in "${!demo_ids[@]}"; do
-                grep -qE "^  [^ ]+ +${demo_wants[i]} .*${demo_ids[i]}$" <<<"$1" || open=$((open + 1))
-        done
-        echo "$open"
-}
-
-# Redrawn in place on a terminal; else only the LAST is printed.
-show_table() { # TABLE [LAST]
-        if [[ $1 == "$table_shown" || (! -t 1 && -z ${2:-}) ]]; then
-                return
-        fi
-        if [[ -n $table_shown ]]; then
-                printf '\033[%dA\033[J' "$(wc -l <<<"$table_shown")"
-        fi
-        printf '%s\n' "$1"
-        table_shown=$1
-}
-
-demo_types=(echo fail sleep word_count)
-
-# The handlers are the user's: he may have taken some away.
-missing_demo_types() {
-        /usr/bin/python3 - "$var/handlers/handlers.json" "${demo_types[@]}" <<'TEXT'
-import json, sys
-with open(sys.argv[1], encoding="utf-8") as file:
-    types = json.load(file)["types"]
-print(*(name for name in sys.argv[2:] if name not in types))
-TEXT
-}
-
-demo() {
-        local missing
-        missing=$(missing_demo_types)
-        if [[ -n $missing ]]; then
-                say "no demo jobs: var/handlers/handlers.json has no type ${missing// /, }"
-                return
-        fi
-        run_demo
-}
-
-run_demo() {
-        local started=$SECONDS table=""
-        table_shown=""
-        submit_demo_jobs
-        say "submitted ${#demo_ids[@]} demo jobs"
-        while true; do
-                table=$(demo_table)
-                [[ -z $table ]] || show_table "$table"
-                if [[ -n $table && $(demo_open "$table") == 0 ]]; then
-                        show_table "$table" last
-                        return 0
-                fi
-                if ((SECONDS - started > demo_seconds)); then
-                        show_table "$table" last
-                        say "a demo job is not where it should be after $demo_seconds s," \
-                                "see $var/log/consumer.log"
-                        return 1
-                fi
-                sleep 0.25
-        done
-}
-
 print_where() {
         cat <<TEXT
 
@@ -345,25 +203,6 @@ TEXT
 }
 
 # --- stopping ---------------------------------------------------------------------------------
-
-stop_programs() { # NAME…; 1 when one had to be killed
-        local name pid started=$SECONDS status=0
-        for name in "$@"; do
-                pid=$(program_pid "$name") && kill -TERM "$pid" 2>/dev/null
-        done
-        for name in "$@"; do
-                while pid=$(program_pid "$name"); do
-                        if ((SECONDS - started > stop_seconds)); then
-                                say "$name does not end, killing it"
-                                kill -KILL "$pid" 2>/dev/null || true
-                                status=1
-                        fi
-                        sleep 0.05
-                done
-                rm -f "$var/run/$name.pid"
-        done
-        return $status
-}
 
 # Jobs are no longer taken, then no longer run; what reads ends last.
 stop_all() {
@@ -380,13 +219,27 @@ stop_all() {
         return $status
 }
 
+# Continued first: on its terminal it may have been put to sleep.
+stop_watcher() { # PID
+        local started=$SECONDS limit shown=0 passed=0
+        limit=$(whole_stop_limit)
+        kill -CONT "$1" 2>/dev/null || true
+        kill -TERM "$1" 2>/dev/null || true
+        while watcher_pid >/dev/null && ((passed < limit)); do
+                sleep 0.1
+                passed=$((SECONDS - started))
+                if ((passed >= shown + 5)); then
+                        shown=$passed
+                        say "waiting for the run.sh on its terminal, which stops everything:" \
+                                "$passed s, at most $limit s"
+                fi
+        done
+}
+
 command_stop() {
-        local watcher started=$SECONDS
+        local watcher
         if watcher=$(watcher_pid); then
-                kill -TERM "$watcher" 2>/dev/null || true
-                while watcher_pid >/dev/null && ((SECONDS - started < 3 * stop_seconds)); do
-                        sleep 0.1
-                done
+                stop_watcher "$watcher"
         fi
         stop_all
 }
@@ -411,13 +264,6 @@ command_status() {
 
 # --- the whole --------------------------------------------------------------------------------
 
-nothing_runs() {
-        local name
-        for name in "${programs[@]}"; do
-                ! program_pid "$name" >/dev/null || return 1
-        done
-}
-
 prepare() {
         mkdir -p "$var"/{broker,data,etc,log,run,secrets}
         chmod 0700 "$var"/{broker,data,etc,log,run,secrets}
@@ -430,21 +276,6 @@ prepare() {
         else
                 build "$build_preset" "$var/log/build.log" 9>&-
         fi
-}
-
-# Until one of them ends by itself.
-watch_programs() {
-        local name
-        while true; do
-                for name in "${programs[@]}"; do
-                        if ! program_pid "$name" >/dev/null; then
-                                tail -n 5 "$var/log/$name.log" >&2
-                                say "$name ended by itself, see $var/log/$name.log"
-                                return 1
-                        fi
-                done
-                sleep 0.5
-        done
 }
 
 bring_up() { # DEMO: yes or no

@@ -27,10 +27,16 @@ class Run:
         self.var = var
         self.env = dict(os.environ, WARREN_VAR=str(var), WARREN_PRESET="plain")
 
-    def __call__(self, *arguments):
-        return subprocess.run([ROOT / "run.sh", *arguments], env=self.env, text=True, timeout=280,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    def __call__(self, *arguments, **env):
+        return subprocess.run([ROOT / "run.sh", *arguments], env=self.env | env, text=True,
+                              timeout=280, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False)
+
+    def begin(self, *arguments):
+        """Goes on beside the test; its standard error is a pipe."""
+        return subprocess.Popen([ROOT / "run.sh", *arguments], env=self.env, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE)
 
     def environment(self):
         """What `. var/env` gives to a shell's children."""
@@ -39,12 +45,17 @@ class Run:
         every = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         return {name: every[name] for name in WHERE}
 
-    def jobs(self):
+    def request(self, method, want, **options):
+        """/api/v1/jobs as tenant demo."""
         env = self.environment()
-        answer = requests.get(env["WARREN_URL"] + "/api/v1/jobs", timeout=30,
-                              headers={"Authorization": "Bearer " + env["WARREN_API_KEY"]})
-        assert answer.status_code == 200
-        return {job["id"]: job for job in answer.json()["jobs"]}
+        answer = requests.request(method, env["WARREN_URL"] + "/api/v1/jobs", timeout=30,
+                                  headers={"Authorization": "Bearer " + env["WARREN_API_KEY"]},
+                                  **options)
+        assert answer.status_code == want, answer.text
+        return answer.json()
+
+    def jobs(self):
+        return {job["id"]: job for job in self.request("GET", 200)["jobs"]}
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +149,50 @@ def test_no_demo_is_run_when_unwanted_or_when_its_types_are_gone(up):
     assert up("stop").returncode == 0
 
 
+def test_stop_waits_for_a_job_that_runs(up, tmp_path):
+    """As long as `drain` says, telling what it waits for."""
+    handlers = up.var / "handlers/handlers.json"
+    whole = json.loads(handlers.read_text(encoding="utf-8"))
+    script = f"touch {tmp_path}/runs; until test -e {tmp_path}/open; do sleep 0.1; done; echo 1"
+    gated = dict(whole, types={"gated": {"exec": ["/bin/sh", "-c", script], "grace": "1m"}})
+    handlers.write_text(json.dumps(gated), encoding="utf-8")
+    done = up("--detach", "--no-demo", WARREN_CONSUMER_DRAIN="10m")
+    assert done.returncode == 0, done.stderr
+    id = up.request("POST", 202, json={"type": "gated"})["id"]
+    until((tmp_path / "runs").exists, 30, "it runs")
+    stopping, seen = up.begin("stop"), []
+    lines = (seen.append(line) or line for line in iter(stopping.stderr.readline, ""))
+    assert any("consumer waits for running jobs" in line for line in lines), seen
+    assert seen[-1].endswith(", at most 690 s\n")
+    (tmp_path / "open").touch()
+    assert not any("killing" in line for line in lines), seen
+    assert stopping.wait(120) == 0
+    handlers.write_text(json.dumps(whole), encoding="utf-8")
+    assert up("--detach", "--no-demo").returncode == 0
+    assert (up.jobs()[id]["status"], up.jobs()[id]["attempt"]) == ("completed", 1)
+    assert up("stop").returncode == 0
+
+
+@pytest.mark.parametrize("name, settings, handlers, want", [
+    ("consumer", "drain = 25s", "{}", 30 + 25 + 5),
+    ("consumer", "drain = 1.5s", '{"defaults": {"grace":\n "2.5m"}}', 30 + 2 + 180),
+    ("consumer", "drain = 1d", '{"a": {"grace": 7}, "b": {"grace": "900ms"}}', 30 + 86400 + 7),
+    ("gateway", "body_deadline = 10s\nconfirm_timeout = 250ms\ndrain_limit = 2m", "{}",
+     30 + 10 + 1 + 120),
+    ("status-store", "port = 8090", "{}", 30),
+])
+def test_stop_limit(tmp_path, name, settings, handlers, want):
+    """What a program's own settings let its end take."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "handlers.json").write_text(handlers, encoding="utf-8")
+    (tmp_path / f"run/{name}.settings").write_text(
+        f"{settings}\nhandlers = {tmp_path}/handlers.json\n", encoding="utf-8")
+    script = 'set -euo pipefail; bin=none var=$1; . "$2"; stop_limit "$3"'
+    done = subprocess.run(["bash", "-c", script, "-", tmp_path, ROOT / "scripts/programs.sh", name],
+                          stdout=subprocess.PIPE, text=True, check=True, timeout=30)
+    assert int(done.stdout) == want
+
+
 def read_terminal(terminal):
     """Nothing once its other end is closed."""
     try:
@@ -168,9 +223,7 @@ def test_ctrl_c_ends_it_cleanly(run):
 
 def test_a_demo_job_that_does_not_end_is_a_failure(run):
     """The consumer is made to stand still as soon as it is there."""
-    process = subprocess.Popen([ROOT / "run.sh", "--detach"], env=run.env, text=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    seen = []
+    process, seen = run.begin("--detach"), []
     lines = (seen.append(line) or line for line in iter(process.stderr.readline, ""))
     assert any("ready: " in line for line in lines), seen
     consumer = int((run.var / "run/consumer.pid").read_text(encoding="utf-8"))

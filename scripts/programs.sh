@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# programs.sh: Warren's programs as processes: started, awaited, watched, stopped. Sourced; the
+# caller has say(), fail(), $bin and $var.
+
+: "${bin:?set by the script that sources this}" "${var:?}"
+
+readonly programs=(status-store dlx-monitor consumer gateway)
+readonly ready_seconds=60
+
+# A program's process, when it lives: its command line names its configuration here.
+program_pid() {
+        local pid line
+        pid=$( (tr -dc 0-9 <"$var/run/$1.pid") 2>/dev/null) && [[ -n $pid ]] || return 1
+        line=$( (tr '\0' ' ' <"/proc/$pid/cmdline") 2>/dev/null) || return 1
+        [[ $line == *"$var/etc/$1.conf "* ]] || return 1
+        echo "$pid"
+}
+
+nothing_runs() {
+        local name
+        for name in "${programs[@]}"; do
+                ! program_pid "$name" >/dev/null || return 1
+        done
+}
+
+# --- starting ---------------------------------------------------------------------------------
+
+# A session of its own, so that Ctrl-C reaches the caller alone, which then stops them in order.
+# The settings in force, which also come from the environment, are kept for the stop.
+start_programs() {
+        local name config
+        for name in "${programs[@]}"; do
+                config=$var/etc/$name.conf
+                "$bin/warren-$name" --config "$config" --print-config >"$var/run/$name.settings" ||
+                        fail "the settings of $name are wrong"
+                setsid "$bin/warren-$name" --config "$config" \
+                        </dev/null >>"$var/log/$name.log" 2>&1 9>&- &
+                echo $! >"$var/run/$name.pid"
+        done
+        for name in "${programs[@]}"; do
+                await_program "$name"
+        done
+        say "ready: ${programs[*]}"
+}
+
+setting() { # NAME KEY: what is in force, nothing when the program has no such key
+        sed -n "s/^$2 = //p" "$var/run/$1.settings" 2>/dev/null || true
+}
+
+await_program() {
+        local started=$SECONDS shown=0 url
+        url="http://127.0.0.1:$(setting "$1" health_port)/readyz"
+        until curl -fs -o /dev/null --max-time 2 "$url"; do
+                if ! kill -0 "$(<"$var/run/$1.pid")" 2>/dev/null; then
+                        tail -n 5 "$var/log/$1.log" >&2
+                        fail "$1 ended, see $var/log/$1.log"
+                fi
+                ((SECONDS - started < ready_seconds)) ||
+                        fail "$1 is not ready after $ready_seconds s, see $var/log/$1.log"
+                if ((SECONDS - started >= shown + 5)); then
+                        shown=$((SECONDS - started))
+                        say "waiting for $1, $shown s"
+                fi
+                sleep 0.1
+        done
+}
+
+# Until one of them ends by itself.
+watch_programs() {
+        local name
+        while true; do
+                for name in "${programs[@]}"; do
+                        if ! program_pid "$name" >/dev/null; then
+                                tail -n 5 "$var/log/$name.log" >&2
+                                say "$name ended by itself, see $var/log/$name.log"
+                                return 1
+                        fi
+                done
+                sleep 0.5
+        done
+}
+
+# --- stopping ---------------------------------------------------------------------------------
+
+# What a program needs beyond the settings that bound its end: the consumer's last word and its two
+# links, with the broker away, come to 25 s.
+readonly stop_margin=30
+
+seconds_of() { # DURATION, as settings and handlers.json write it: whole seconds, rounded up
+        local part=0 unit
+        [[ $1 =~ ^([0-9]+)(\.[0-9]+)?(ms|s|m|h|d)?$ ]] || return 1
+        [[ -z ${BASH_REMATCH[2]} ]] || part=1
+        case ${BASH_REMATCH[3]} in
+        ms) echo $(((10#${BASH_REMATCH[1]} + part + 999) / 1000)) && return ;;
+        m) unit=60 ;;
+        h) unit=3600 ;;
+        d) unit=86400 ;;
+        *) unit=1 ;;
+        esac
+        echo $(((10#${BASH_REMATCH[1]} + part) * unit))
+}
+
+# The time that a handler may take to end when told to; 5 s where handlers.json does not say.
+longest_grace() {
+        local text seconds longest=5
+        while read -r text; do
+                seconds=$(seconds_of "$text") || continue
+                longest=$((seconds > longest ? seconds : longest))
+        done < <(tr -d ' \n\t' 2>/dev/null <"$(setting consumer handlers)" |
+                grep -oE '"grace":"?[0-9][^",}]*' | grep -oE '[0-9].*')
+        echo "$longest"
+}
+
+# How long a program may take to end by its own settings.
+stop_limit() {
+        local key text seconds=$stop_margin
+        for key in body_deadline confirm_timeout drain_limit drain; do
+                text=$(setting "$1" "$key")
+                [[ -z $text ]] || seconds=$((seconds + $(seconds_of "$text")))
+        done
+        [[ $1 != consumer ]] || seconds=$((seconds + $(longest_grace)))
+        echo "$seconds"
+}
+
+# … all of them, one after the other, as stop_all() does it, and a broker as rabbitmq/node does.
+whole_stop_limit() {
+        local name seconds=60
+        for name in "${programs[@]}"; do
+                seconds=$((seconds + $(stop_limit "$name")))
+        done
+        echo "$seconds"
+}
+
+declare -rA last_work=(
+        [gateway]="requests under way to be answered"
+        [consumer]="running jobs to end and the broker to confirm how they ended"
+        [dlx-monitor]="the broker to confirm what was archived and replayed"
+        [status-store]="what was read of the events to be written"
+)
+
+stop_programs() { # NAME…; 1 when one had to be killed
+        local name pid started=$SECONDS status=0
+        for name in "$@"; do
+                pid=$(program_pid "$name") && kill -TERM "$pid" 2>/dev/null
+        done
+        for name in "$@"; do
+                await_end "$name" "$started" || status=1
+                rm -f "$var/run/$name.pid"
+        done
+        return $status
+}
+
+await_end() { # NAME STARTED; 1 when it had to be killed
+        local limit pid passed shown=0 status=0
+        limit=$(stop_limit "$1")
+        while pid=$(program_pid "$1"); do
+                passed=$((SECONDS - $2))
+                if ((passed > limit)); then
+                        ((status != 0)) || say "$1 does not end, killing it"
+                        status=1
+                        kill -KILL "$pid" 2>/dev/null || true
+                elif ((passed >= shown + 5)); then
+                        shown=$passed
+                        say "$1 waits for ${last_work[$1]}: $passed s, at most $limit s"
+                fi
+                sleep 0.05
+        done
+        return $status
+}
