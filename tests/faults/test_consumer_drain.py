@@ -20,19 +20,26 @@ def worker_states(events):
     return [line["state"] for line in events.lines if line["event"] == "worker"]
 
 
-def test_drained_under_load(fresh_warren):
-    warren = fresh_warren
+def set_to_work(warren, urgent, noops):
+    """The consumer among so many jobs, the urgent ones running; returns both kinds' ids."""
     tenant = warren.tenant("acme", amqp_login=True)
     assert warren.consumer.stop() == 0
     with tenant.pika() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        sleepers = [publish(channel, "acme", "sleep", {"ms": 4000}, lane="critical")
-                    for _ in range(2)]
-        ids = sleepers + [publish(channel, "acme", "noop") for _ in range(4000)]
+        first = [publish(channel, "acme", type, payload, lane="critical")
+                 for type, payload in urgent]
+        others = [publish(channel, "acme", "noop") for _ in range(noops)]
     warren.consumer.start()
     until(lambda: warren.consumer.metrics().sum("warren_jobs_processed_total") > 50, 60, "a start")
     assert warren.consumer.metrics()["warren_workers_active"] >= 1
+    return first, others
+
+
+def test_drained_under_load(fresh_warren):
+    warren = fresh_warren
+    sleepers, noops = set_to_work(warren, 2 * [("sleep", {"ms": 4000})], 4000)
+    ids = sleepers + noops
     assert warren.consumer.stop() == 0
     assert '"clean":false' not in warren.consumer.log()
 
@@ -93,26 +100,23 @@ def test_held_and_waiting_jobs_are_given_back(make_warren):
 
 
 def test_a_second_signal_ends_it_at_once(make_warren):
-    """In the middle of a drain, with jobs running and outcomes unconfirmed: an exit status, no
-    crash, and every job ends after the next start."""
-    warren = make_warren(settings={"consumer": {"drain": "30s"}})
-    tenant = warren.tenant("acme", amqp_login=True)
-    assert warren.consumer.stop() == 0
-    with tenant.pika() as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        ids = [publish(channel, "acme", "sleep", {"ms": 4000}, lane="critical")
-               for _ in range(2)]
-        ids += [publish(channel, "acme", "noop") for _ in range(3000)]
-    warren.consumer.start()
-    until(lambda: warren.consumer.metrics().sum("warren_jobs_processed_total") > 50, 60,
-          "a start")
+    """In the middle of a drain that would last for minutes, with jobs running and outcomes
+    unconfirmed: an exit status, no crash, no child, and every job ends after the next start."""
+    warren = make_warren(settings={"consumer": {"drain": "10m"}}, start=False)
+    handlers = default_handlers()
+    script = (f"touch {warren.folder}/started; "
+              f"until test -e {warren.folder}/open; do sleep 0.1; done; echo 1")
+    handlers["types"]["gated"] = {"exec": ["/bin/sh", "-c", script], "timeout": "1h"}
+    warren.write_handlers(handlers)
+    warren.start()
+    gated, noops = set_to_work(warren, 2 * [("gated", None)], 3000)
+    until((warren.folder / "started").exists, 30, "a program runs")
     warren.consumer.signal(signal.SIGTERM)
     until(lambda: '"msg":"draining"' in warren.consumer.log(), 30, "it drains")
-    status = warren.consumer.stop()
-    assert status in (0, 1), warren.consumer.log()[-3000:]
+    assert warren.consumer.stop() == 1, warren.consumer.log()[-3000:]
+    assert "second signal" in warren.consumer.log()
+    (warren.folder / "open").touch()
     warren.consumer.start()
-    events = Events(warren)
-    events.until(lambda: len(events.ended(ids)) == len(ids), 120, "all of them")
+    events, ids = Events(warren), set(gated + noops)
+    events.until(lambda: events.ended(ids) == ids, 120, "all of them")
     events.close()
-    assert "second signal" in warren.consumer.log(), "no signal came in the middle of a drain"
