@@ -14,6 +14,7 @@
 #include "status-store/api.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
+#include "status-store/queue_sizes.h"
 
 struct status_store {
         struct service *service; /* borrowed */
@@ -30,6 +31,7 @@ struct status_store {
         struct control *control;
         struct metrics *metrics;
         struct gauges *gauges;
+        struct queue_sizes *queue_sizes;
         struct api api;
         struct http_server *server;
         struct health *health;
@@ -152,6 +154,19 @@ static int follow_control(struct status_store *s, const struct settings *c, stru
         return s->control != NULL ? 0 : -1;
 }
 
+/* Only the primary knows every tenant. */
+static int show_queue_sizes(struct status_store *s, const struct settings *c, struct err *e)
+{
+        const struct queue_sizes_config sizes = {.link = link_of(c, "status-store count"),
+                                                 .control = s->control,
+                                                 .metrics = s->metrics,
+                                                 .tenants_max = (size_t)c->tenants_max};
+        if (s->control == NULL)
+                return 0;
+        s->queue_sizes = queue_sizes_create(&sizes, service_loop(s->service), e);
+        return s->queue_sizes != NULL ? 0 : -1;
+}
+
 static void answered(void *owner, const struct http_route *route, int status, int64_t us)
 {
         struct api *a = owner;
@@ -162,6 +177,8 @@ static int open_ports(struct status_store *s, const struct settings *c, struct e
 {
         s->metrics = metrics_create("status-store");
         s->gauges = gauges_create(s->metrics, s->readers, &s->freshness);
+        if (show_queue_sizes(s, c, e) != 0)
+                return -1;
         s->api = (struct api){.readers = s->readers,
                               .freshness = &s->freshness,
                               .waiting = s->waiting,
@@ -217,10 +234,11 @@ void status_store_drain(struct status_store *s)
         waiters_close(s->waiting);
         waiters_close(s->young);
         http_server_destroy(&s->server);
+        health_destroy(&s->health); /* it asks those below */
+        queue_sizes_destroy(&s->queue_sizes);
         control_destroy(&s->control);
         provisioning_destroy(&s->provisioning);
         follower_destroy(&s->follower);
-        health_destroy(&s->health);
         LOG_INFO("drained", log_int("offset", projection_position(s->projection)->offset));
         service_end(s->service, 0);
 }
@@ -232,6 +250,7 @@ void status_store_destroy(struct status_store **store)
                 return;
         http_server_destroy(&s->server);
         health_destroy(&s->health);
+        queue_sizes_destroy(&s->queue_sizes);
         control_destroy(&s->control);
         provisioning_destroy(&s->provisioning);
         follower_destroy(&s->follower);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue_sizes.c: counting every tenant's queues for the metrics.
+ */
+#include "status-store/queue_sizes.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/model/job.h"
+#include "common/model/lane.h"
+
+/* A scraper's interval is up to a minute, two at the most. */
+#define PASS_EVERY ((msec)15 * MSEC_SECOND)
+#define WATCHED_FOR ((msec)150 * MSEC_SECOND)
+#define GOOD_FOR ((msec)2 * MSEC_MINUTE)
+
+/* 800 tenants take 5 s. */
+enum { TENANTS_AT_ONCE = 8, BETWEEN_MS = 50, IDLE_MS = 1000 };
+
+struct lane_size {
+        struct tenant_sizes *of;
+        uint32_t jobs;
+        msec counted_at; /* 0: not known */
+};
+
+struct tenant_sizes {
+        char tenant[TENANT_SIZE];
+        struct lane_size lanes[LANE_COUNT];
+        bool there; /* still a tenant, when the pass began */
+        struct queue_sizes *owner;
+        UT_hash_handle hh;
+};
+
+struct queue_sizes {
+        struct control *control;
+        struct metric *metric;
+
+        /* loop thread only */
+        uv_timer_t timer;
+        struct link *link;
+        msec pass_at;              /* no pass begins before */
+        struct tenant_sizes *next; /* to be counted in this pass */
+        unsigned outstanding;
+
+        pthread_mutex_t mutex;
+        struct tenant_sizes *tenants; /* changed by the loop thread, under mutex */
+        msec watched_until;           /* guarded by mutex */
+};
+
+static void free_tenants(struct queue_sizes *q, bool all)
+{
+        struct tenant_sizes *t = NULL;
+        struct tenant_sizes *next = NULL;
+
+        HASH_ITER (hh, q->tenants, t, next) {
+                if (t->there && !all)
+                        continue;
+                HASH_DEL(q->tenants, t);
+                free(t);
+        }
+}
+
+static void on_count(void *owner, const struct err *why, uint32_t messages, uint32_t consumers)
+{
+        struct lane_size *lane = owner;
+        struct queue_sizes *q = lane->of->owner;
+        bool failed = why != NULL && err_is_set(why);
+
+        (void)consumers;
+        pthread_mutex_lock(&q->mutex);
+        if (!failed) {
+                lane->jobs = messages;
+                lane->counted_at = clock_mono();
+        } else if (why->code == ERR_NOT_FOUND) {
+                lane->counted_at = 0;
+        }
+        pthread_mutex_unlock(&q->mutex);
+        q->outstanding--;
+}
+
+static void count(struct queue_sizes *q, struct tenant_sizes *t)
+{
+        char name[TENANT_SIZE + 16];
+
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+                snprintf(name, sizeof(name), "jobs.%s.%s", t->tenant, lane_name((enum lane)lane));
+                q->outstanding++;
+                link_declare(q->link, &(struct declaration){.what = COUNT_QUEUE, .name = name},
+                             on_count, &t->lanes[lane]);
+        }
+}
+
+static void note_tenant(void *owner, const struct tenant_record *r)
+{
+        struct queue_sizes *q = owner;
+        struct tenant_sizes *t = NULL;
+
+        HASH_FIND_STR(q->tenants, r->name, t);
+        if (t == NULL) {
+                t = xcalloc(1, sizeof(*t));
+                snprintf(t->tenant, sizeof(t->tenant), "%s", r->name);
+                t->owner = q;
+                for (int lane = 0; lane < LANE_COUNT; lane++)
+                        t->lanes[lane].of = t;
+                HASH_ADD_STR(q->tenants, tenant, t);
+        }
+        t->there = true;
+}
+
+/* Only between passes: a lane whose count is under way must stay. */
+static void begin_pass(struct queue_sizes *q)
+{
+        pthread_mutex_lock(&q->mutex);
+        for (struct tenant_sizes *t = q->tenants; t != NULL; t = t->hh.next)
+                t->there = false;
+        control_each_tenant(q->control, note_tenant, q);
+        free_tenants(q, false);
+        pthread_mutex_unlock(&q->mutex);
+        q->next = q->tenants;
+        q->pass_at = clock_mono() + PASS_EVERY;
+}
+
+static bool is_due(struct queue_sizes *q)
+{
+        msec now = clock_mono();
+
+        pthread_mutex_lock(&q->mutex);
+        bool watched = now < q->watched_until;
+        pthread_mutex_unlock(&q->mutex);
+        return watched && now >= q->pass_at;
+}
+
+static void go_on(struct queue_sizes *q)
+{
+        if (!link_is_up(q->link) || q->outstanding > 0)
+                return;
+        if (q->next == NULL && is_due(q))
+                begin_pass(q);
+        for (int i = 0; i < TENANTS_AT_ONCE && q->next != NULL; i++) {
+                count(q, q->next);
+                q->next = q->next->hh.next;
+        }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+        struct queue_sizes *q = timer->data;
+
+        go_on(q);
+        uv_timer_start(&q->timer, on_timer, q->next != NULL ? BETWEEN_MS : IDLE_MS, 0);
+}
+
+static void show(struct queue_sizes *q, const struct tenant_sizes *t, msec now)
+{
+        for (int i = 0; i < LANE_COUNT; i++) {
+                const struct lane_size *lane = &t->lanes[i];
+                if (lane->counted_at != 0 && now - lane->counted_at < GOOD_FOR)
+                        metric_increment(q->metric, lane->jobs, t->tenant, lane_name((enum lane)i));
+        }
+}
+
+static void collect(void *owner)
+{
+        struct queue_sizes *q = owner;
+        msec now = clock_mono();
+
+        metric_reset(q->metric);
+        pthread_mutex_lock(&q->mutex);
+        q->watched_until = now + WATCHED_FOR;
+        for (const struct tenant_sizes *t = q->tenants; t != NULL; t = t->hh.next)
+                show(q, t, now);
+        pthread_mutex_unlock(&q->mutex);
+}
+
+struct queue_sizes *queue_sizes_create(const struct queue_sizes_config *c, uv_loop_t *loop,
+                                       struct err *e)
+{
+        static const struct link_events no_events;
+        AUTO_FREE struct queue_sizes *q = xcalloc(1, sizeof(*q));
+
+        q->control = c->control;
+        q->link = link_create(&c->link, &no_events, q, loop, e);
+        if (q->link == NULL)
+                return NULL;
+        pthread_mutex_init(&q->mutex, NULL);
+        uv_timer_init(loop, &q->timer);
+        q->timer.data = q;
+        uv_timer_start(&q->timer, on_timer, IDLE_MS, 0);
+        const struct metric_spec spec = {
+                .name = "warren_queue_size",
+                .help = "Jobs that wait in a queue, without those that a consumer has.",
+                .kind = METRIC_GAUGE,
+                .labels = {"tenant", "lane"},
+                .series_max = c->tenants_max * LANE_COUNT + 1,
+        };
+        q->metric = metric_add(c->metrics, &spec);
+        metrics_on_collect(c->metrics, collect, q);
+        return TAKE(q);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+        struct queue_sizes *q = handle->data;
+
+        free_tenants(q, true);
+        pthread_mutex_destroy(&q->mutex);
+        free(q);
+}
+
+void queue_sizes_destroy(struct queue_sizes **queue_sizes)
+{
+        struct queue_sizes *q = TAKE(*queue_sizes);
+
+        if (q == NULL)
+                return;
+        link_destroy(&q->link);
+        uv_close((uv_handle_t *)&q->timer, on_closed);
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What /metrics shows: well-formed everywhere; how many jobs wait in each queue."""
+import pytest
+
+from harness.status_rig import StatusStore, uuid7
+from harness.until import until
+
+LANES = ("critical", "high", "medium", "low", "long")
+
+
+def test_every_programs_metrics_are_well_formed(warren):
+    warren.api.run("fail", {"permanent": True})
+    warren.api.run("echo", 'odd "text" \\')
+    for program in (warren.gateway, warren.consumer, warren.status_store, warren.dlx_monitor):
+        metrics = until(lambda p=program: p.metrics(), 30, "metrics")
+        metrics.check()
+        assert metrics.sum("warren_build_info", program=program.name) == 1
+
+
+@pytest.fixture
+def primary(broker, tmp_path):
+    made = StatusStore(broker, tmp_path, tenants=(), tenant_delete_after="0s", tenants_max=4)
+    made.primary().start()
+    yield made
+    made.end()
+
+
+def create(primary, *names):
+    for name in names:
+        assert primary.request("POST", "/tenants", json={"name": name}).status_code == 201
+
+
+def sizes(primary):
+    """{(tenant, lane): jobs} as /metrics says now."""
+    metrics = primary.program.metrics()
+    metrics.check()
+    return {(labels["tenant"], labels["lane"]): value
+            for name, labels, value in metrics.samples if name == "warren_queue_size"}
+
+
+def publish(primary, tenant, lane, count):
+    for _ in range(count):
+        primary.stream.job(uuid7(), tenant=tenant, lane=lane)
+
+
+def none(*tenants):
+    return {(tenant, lane): 0 for tenant in tenants for lane in LANES}
+
+
+def test_what_waits_in_every_queue(primary):
+    create(primary, "first", "second", "third")
+    publish(primary, "first", "high", 3)
+    publish(primary, "second", "long", 1)
+    want = {**none("first", "second", "third"), ("first", "high"): 3, ("second", "long"): 1}
+    until(lambda: sizes(primary) == want, 30, "the sizes")
+    # What is not there is not shown, and hides nothing else.
+    primary.broker.management("DELETE", f"/api/queues/{primary.vhost}/jobs.second.low")
+    assert primary.request("DELETE", "/tenants/first?force=true").status_code == 204
+    publish(primary, "second", "critical", 2)
+    want = {**none("second", "third"), ("second", "long"): 1, ("second", "critical"): 2}
+    del want["second", "low"]
+    until(lambda: sizes(primary) == want, 60, "a tenant less, and a queue")
+    # Nobody waits for that queue: tenants are still changed.
+    create(primary, "fourth")
+
+
+def test_one_series_for_all_beyond_the_bound(broker, tmp_path):
+    made = StatusStore(broker, tmp_path, tenants=(), tenants_max=3).primary().start()
+    try:
+        create(made, "first", "second", "third")
+        publish(made, "first", "high", 1)
+        publish(made, "second", "high", 1)
+        publish(made, "third", "high", 2)
+        until(lambda: sum(sizes(made).values()) == 4, 30, "the sizes")
+        made.program.stop()
+        made.program.settings["tenants_max"] = 1
+        made.start()
+        until(lambda: sum(sizes(made).values()) == 4, 30, "the same jobs")
+        assert len(sizes(made)) == len(LANES) + 1 and sizes(made)["other", "other"] > 0
+    finally:
+        made.end()
+
+
+def test_a_replica_counts_no_queues(primary):
+    create(primary, "only")
+    replica = primary.add("replica", primary="false").start()
+    until(lambda: sizes(primary) == none("only"), 30, "the primary's sizes")
+    assert "warren_queue_size" not in replica.metrics().text
+    assert replica.stop() == 0
