@@ -89,6 +89,35 @@ def test_units_please_systemd(prefix, service):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_units_always_come_back(prefix, service):
+    """A port that is still taken makes a program end in milliseconds, five times in a few seconds:
+    systemd's own limit would leave it at that."""
+    text = unit_of(prefix, service).read_text(encoding="utf-8")
+    unit = text[text.index("[Unit]"):text.index("[Service]")]
+    assert "\nStartLimitIntervalSec=0\n" in unit
+    assert re.search(r"^Restart=on-failure$", text, re.M)
+    assert int(re.search(r"^RestartSec=(\d+)s$", text, re.M).group(1)) >= 1
+
+
+# A grace of 5 s, then 15 s for the last outcomes and 5 s for each link: what consumer/drain.c adds.
+BEYOND = {"consumer": 5 + 15 + 2 * 5}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_units_wait_for_the_end(prefix, service):
+    """Longer than the program's own settings let its end take."""
+    shown = subprocess.run([prefix / "bin" / f"warren-{service}", "--print-config"], check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                           timeout=30).stdout
+    seconds = [int(text) for text in re.findall(
+        r"^(?:body_deadline|confirm_timeout|drain_limit|drain) = (\d+)s$", shown, re.M)]
+    assert len(seconds) == {"gateway": 3, "consumer": 1, "dlx-monitor": 2, "status-store": 0}[service]
+    wait = re.search(r"^TimeoutStopSec=(\d+)s$", unit_of(prefix, service).read_text(encoding="utf-8"),
+                     re.M).group(1)
+    assert int(wait) >= sum(seconds) + BEYOND.get(service, 0) + 15
+
+
 def test_a_handler_builds_against_the_installed_header(prefix, tmp_path):
     source = tmp_path / "handler.c"
     source.write_text("#include <warren/handler.h>\nint abi(void);\n"
