@@ -409,6 +409,23 @@ def test_changes_of_a_login_at_once_end_as_the_registry_says(primary):
             assert there() == (shown.status_code == 200 and shown.json()["tenant"]["amqp_login"])
 
 
+def test_of_many_logins_asked_for_at_once_one_is_made_and_its_password_holds(primary):
+    create(primary, "contended")
+
+    def patch(_):
+        return primary.request("PATCH", "/tenants/contended", json={"amqp_login": True})
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(4):
+            answers = list(pool.map(patch, range(8)))
+            assert {answer.status_code for answer in answers} == {200}
+            shown = [a.json()["amqp"] for a in answers if "amqp" in a.json()]
+            assert len(shown) == 1
+            primary.broker.pika(primary.vhost, shown[0]["login"], shown[0]["password"]).close()
+            assert primary.request("PATCH", "/tenants/contended",
+                                   json={"amqp_login": False}).status_code == 200
+
+
 def test_a_registry_from_a_backup_is_heard(broker, tmp_path):
     made = StatusStore(broker, tmp_path).primary().start()
     try:
