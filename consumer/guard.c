@@ -20,9 +20,10 @@ bool guard_is_wanted(const struct guard_view *v, msec now)
 bool guard_state_parse(struct bytes word, enum guard_state *out)
 {
         static const char *const words[] = {
-                [GUARD_UNKNOWN] = "unknown",   [GUARD_OPEN] = "open",
-                [GUARD_RUNNING] = "running",   [GUARD_CLOSED] = "closed",
-                [GUARD_RETRYING] = "retrying", [GUARD_SUPERSEDED] = "superseded",
+                [GUARD_UNKNOWN] = "unknown",       [GUARD_OPEN] = "open",
+                [GUARD_RUNNING] = "running",       [GUARD_BURIED] = "buried",
+                [GUARD_CLOSED] = "closed",         [GUARD_RETRYING] = "retrying",
+                [GUARD_SUPERSEDED] = "superseded",
         };
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -34,9 +35,16 @@ bool guard_state_parse(struct bytes word, enum guard_state *out)
         return false;
 }
 
+void guard_answer_fini(struct guard_answer *a)
+{
+        buffer_fini(&a->error);
+}
+
 enum guard_step guard_judge(const struct guard_answer *a, const char *me)
 {
         switch (a->state) {
+        case GUARD_BURIED:
+                return GUARD_BURY_AGAIN;
         case GUARD_CLOSED:
         case GUARD_SUPERSEDED:
                 return GUARD_DROP;

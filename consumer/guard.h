@@ -36,6 +36,7 @@ enum guard_state {
         GUARD_OPEN,
         GUARD_RUNNING,
         GUARD_RETRYING, /* its retry is known to the stream, and has not come due */
+        GUARD_BURIED,   /* in this very attempt: perhaps in the stream alone */
         GUARD_CLOSED,
         GUARD_SUPERSEDED,
         GUARD_SILENT, /* no answer in time */
@@ -49,14 +50,21 @@ struct guard_answer {
         char worker[WORKER_NAME_SIZE]; /* "" unknown */
         bool worker_alive;
         int64_t starts; /* by workers that then died */
+        /* BURIED: why. */
+        enum reason reason;
+        enum error_kind error_kind;
+        struct buffer error;
 };
+
+void guard_answer_fini(struct guard_answer *a);
 
 enum guard_step {
         GUARD_RUN,
-        GUARD_RUN_AGAIN, /* run, telling the handler that it may have run before */
-        GUARD_DROP,      /* ack unrun */
-        GUARD_WAIT,      /* hop, and ask again */
-        GUARD_BURY,      /* poison */
+        GUARD_RUN_AGAIN,  /* run, telling the handler that it may have run before */
+        GUARD_DROP,       /* ack unrun */
+        GUARD_WAIT,       /* hop, and ask again */
+        GUARD_BURY,       /* poison */
+        GUARD_BURY_AGAIN, /* as it was */
 };
 
 /* me: this worker's name. An attempt that runs here is adopted before anybody is asked, so one that

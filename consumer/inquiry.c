@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "common/base/log.h"
@@ -20,7 +21,8 @@
 enum {
         CALL_TIMEOUT = 1500, /* ms */
         CALL_AGAIN = 250,    /* ms after a call that failed */
-        ANSWER_MAX = 256 * 1024,
+        /* An error's bytes can each be an escape. */
+        ANSWER_MAX = INQUIRY_MAX * (6 * JOB_ERROR_MAX + 1024),
 };
 
 struct question {
@@ -53,13 +55,28 @@ struct inquiry {
         bool failing;          /* the last call failed: said once */
 };
 
+/* What a burial says of itself. Its reason is one that a consumer gave. */
+static int parse_burial(json_t *entry, struct guard_answer *out, struct err *e)
+{
+        json_t *error = json_object_get(entry, "error");
+
+        if (!reason_parse(bytes_of_text(json_string_value(json_object_get(entry, "reason"))),
+                          &out->reason))
+                return err_set(e, ERR_PROTOCOL,
+                               "the status-store tells of a burial without reason");
+        error_kind_parse(bytes_of_text(json_string_value(json_object_get(entry, "error_kind"))),
+                         &out->error_kind);
+        if (json_is_string(error))
+                buffer_add(&out->error, json_string_value(error), json_string_length(error));
+        return 0;
+}
+
 static int parse_answer(json_t *entry, struct guard_answer *out, struct err *e)
 {
         const char *state, *worker = json_string_value(json_object_get(entry, "worker"));
         int alive = 0;
         json_int_t starts = 0;
 
-        *out = (struct guard_answer){0};
         if (json_unpack(entry, "{s:s, s?:b, s?:I}", "state", &state, "worker_alive", &alive,
                         "starts", &starts) != 0 ||
             !guard_state_parse(bytes_of_text(state), &out->state))
@@ -68,7 +85,7 @@ static int parse_answer(json_t *entry, struct guard_answer *out, struct err *e)
                 snprintf(out->worker, sizeof(out->worker), "%s", worker);
         out->worker_alive = alive != 0;
         out->starts = starts;
-        return 0;
+        return out->state == GUARD_BURIED ? parse_burial(entry, out, e) : 0;
 }
 
 static void json_release(json_t **j)
@@ -79,9 +96,10 @@ static void json_release(json_t **j)
 int inquiry_parse(struct bytes body, struct guard_answer *answers, size_t count, struct err *e)
 {
         __attribute__((cleanup(json_release))) json_t *root =
-                json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES, NULL);
+                json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
         json_t *list = json_object_get(root, "deliveries");
 
+        memset(answers, 0, count * sizeof(*answers));
         if (json_array_size(list) != count)
                 return err_set(e, ERR_PROTOCOL, "the status-store answered about %zu of %zu",
                                json_array_size(list), count);
@@ -195,6 +213,8 @@ static void on_called(uv_work_t *work, int status)
         give_up_late_ones(q);
         if (q->open != NULL)
                 alarm_set(q->alarm, err_is_set(&c->why) ? CALL_AGAIN : 0);
+        for (size_t i = 0; i < c->count; i++)
+                guard_answer_fini(&c->answers[i]);
         buffer_fini(&c->body);
         free(c);
 }

@@ -38,7 +38,8 @@ void inquiry_withdraw(struct inquiry *q, struct attempt *a);
 /* Any one attempt that waits for its answer, or NULL. */
 struct attempt *inquiry_any(const struct inquiry *q);
 
-/* The answer's body for `count` questions. -1: it is not what the contract says. */
+/* The answer's body for `count` questions. -1: it is not what the contract says. Either way each
+ * answer ends with guard_answer_fini. */
 int inquiry_parse(struct bytes body, struct guard_answer *answers, size_t count,
                   struct err *e) MUST_CHECK;
 

@@ -174,6 +174,14 @@ void intake_delivery(void *owner, struct feed *f, struct delivery *d)
         work_dispatch(c);
 }
 
+/* The first burial may be in the stream alone (the broker died between its two writes, the consumer
+ * before it made them again): this delivery is then all that is left to replay. */
+static void bury_again(struct consumer *c, struct attempt *a, const struct guard_answer *was)
+{
+        outcome_bury_again(a, was->reason, was->error_kind, buffer_bytes(&was->error));
+        leaving_begin(c, a);
+}
+
 static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
 {
         char text[128];
@@ -187,8 +195,9 @@ static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
 void intake_answered(void *owner, struct attempt *a, const struct guard_answer *answer)
 {
         static const char *const verdicts[] = {
-                [GUARD_RUN] = "run",   [GUARD_RUN_AGAIN] = "run_again", [GUARD_DROP] = "dropped",
-                [GUARD_WAIT] = "wait", [GUARD_BURY] = "poison",
+                [GUARD_RUN] = "run",      [GUARD_RUN_AGAIN] = "run_again",
+                [GUARD_DROP] = "dropped", [GUARD_WAIT] = "wait",
+                [GUARD_BURY] = "poison",  [GUARD_BURY_AGAIN] = "buried",
         };
         struct consumer *c = owner;
         enum guard_step step = guard_judge(answer, c->worker);
@@ -213,6 +222,9 @@ void intake_answered(void *owner, struct attempt *a, const struct guard_answer *
                 break;
         case GUARD_BURY:
                 bury_poison(c, a, answer->starts);
+                break;
+        case GUARD_BURY_AGAIN:
+                bury_again(c, a, answer);
                 break;
         }
         work_dispatch(c);

@@ -33,11 +33,23 @@ static void forget_journey(struct job *job)
         job->claimed_id[0] = '\0';
 }
 
+/* By what is buried, so that whoever buries it once more, and for whatever reason, names the same
+ * letter. The payload counts: two messages with the same id and other bytes are two letters. */
+static void name_burial(struct attempt *a)
+{
+        char attempt[TENANT_SIZE + UUID_SIZE + 64];
+
+        snprintf(attempt, sizeof(attempt), "%s/%s/%lld/%lld", a->job.tenant, a->job.id,
+                 (long long)a->job.run, (long long)a->number);
+        const struct bytes parts[] = {bytes_of_text(attempt), a->job.payload};
+        uuid8_of(parts, 2, a->job.burial);
+}
+
 static void bury(struct attempt *a, enum reason reason)
 {
         a->departure = DEPART_BURY;
         a->job.reason = reason;
-        uuid7(a->job.burial);
+        name_burial(a);
 }
 
 /* Its handler was stopped because the link was lost: it is tried again, and not charged. It is not
@@ -124,6 +136,16 @@ void outcome_bury(struct attempt *a, enum reason reason, struct bytes text)
                 memcpy(a->job.claimed_id, claimed, sizeof(claimed));
         set_error(a, ERROR_KIND_ERROR, text);
         bury(a, reason);
+}
+
+void outcome_bury_again(struct attempt *a, enum reason reason, enum error_kind kind,
+                        struct bytes text)
+{
+        outcome_bury(a, reason, text);
+        a->job.error_kind = kind;
+        a->job.again = true;
+        if (reason != REASON_NO_HANDLER)
+                a->job.attempt = a->number;
 }
 
 void outcome_disown(struct job *job, const struct feed *feed, struct bytes body)

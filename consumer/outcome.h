@@ -22,6 +22,9 @@ void outcome_travel(struct attempt *a);
 void outcome_move_to_long(struct attempt *a);
 /* text is copied, and cut to JOB_ERROR_MAX. An attempt that was not started is not charged. */
 void outcome_bury(struct attempt *a, enum reason reason, struct bytes text);
+/* An attempt that was buried before, by whomever: the same letter once more. */
+void outcome_bury_again(struct attempt *a, enum reason reason, enum error_kind kind,
+                        struct bytes text);
 /* Makes a job that could not be decoded one that can be buried: under a fresh id, of the tenant
  * and lane it came from. */
 void outcome_disown(struct job *job, const struct feed *feed, struct bytes body);

@@ -146,13 +146,41 @@ static bool is_retrying(const struct job_row *row, const struct delivery_asked *
                as_of < due + RETRY_GRACE;
 }
 
+static const char buried[] = "buried";
+
+/* This very delivery was buried by a consumer. The stream has that, the queue `dead` perhaps not:
+ * should the broker have died between them, the delivery is the job's last. */
+static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
+{
+        const struct fold_key *end = &row->finish;
+        int64_t attempt = end->attempt;
+
+        switch (row->reason) {
+        case REASON_NO_HANDLER: /* names the attempts before it */
+                attempt++;
+                break;
+        case REASON_PERMANENT:
+        case REASON_EXHAUSTED:
+        case REASON_POISON:
+                break;
+        case REASON_NONE:
+        case REASON_MALFORMED:  /* never under the job's own id */
+        case REASON_UNROUTABLE: /* these two are the broker's: it keeps what it buries */
+        case REASON_DELIVERY_LIMIT:
+                return false;
+        }
+        return end->run == d->run && end->closed == 1 && attempt == d->attempt &&
+               end->copy <= d->copy && fold_key_compare(end, &row->failure) == 0;
+}
+
 static const char *delivery_state(const struct job_row *row, const struct delivery_asked *d,
                                   msec as_of)
 {
         const struct fold_key *w = &row->winner;
-        if (w->run > d->run || row->forgotten_run >= d->run ||
-            (row->finish.run == d->run && row->finish.closed > 0))
+        if (w->run > d->run || row->forgotten_run >= d->run)
                 return "closed";
+        if (row->finish.run == d->run && row->finish.closed > 0)
+                return is_buried(row, d) ? buried : "closed";
         if (w->run < d->run)
                 return "open";
         if (w->attempt > d->attempt || highest_copy(row, d->run) > d->copy)
@@ -160,6 +188,13 @@ static const char *delivery_state(const struct job_row *row, const struct delive
         if (is_retrying(row, d, as_of))
                 return "retrying";
         return row->start.run == d->run && row->start.attempt == d->attempt ? "running" : "open";
+}
+
+static void write_burial(const struct job_row *row, struct buffer *out)
+{
+        buffer_printf(out, ",\"reason\":\"%s\",\"error_kind\":\"%s\",\"error\":",
+                      reason_word(row->reason), error_kind_word(row->error_kind));
+        buffer_add_json_string(out, buffer_bytes(&row->error));
 }
 
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
@@ -177,13 +212,17 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         int starts = deadly_starts(r, &job, d, as_of, e);
         int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
         if (starts >= 0 && state >= 0) {
-                buffer_printf(out, "{\"state\":\"%s\",\"worker\":", delivery_state(row, d, as_of));
+                const char *word = delivery_state(row, d, as_of);
+                buffer_printf(out, "{\"state\":\"%s\",\"worker\":", word);
                 if (started)
                         buffer_add_json_string(out, bytes_of_text(row->worker));
                 else
                         buffer_add_text(out, "null");
-                buffer_printf(out, ",\"worker_alive\":%s,\"starts\":%d}",
+                buffer_printf(out, ",\"worker_alive\":%s,\"starts\":%d",
                               state == WORKER_ALIVE_NOW ? "true" : "false", starts);
+                if (word == buried)
+                        write_burial(row, out);
+                buffer_add_char(out, '}');
         }
         stored_job_fini(&job);
         return starts >= 0 && state >= 0 ? 0 : -1;

@@ -29,7 +29,8 @@ struct delivery_asked {
 /* A retry that has not come due so long after its time is taken for lost. */
 #define RETRY_GRACE ((msec)10 * MSEC_SECOND)
 
-/* Adds one object: state, worker, worker_alive, starts. */
+/* Adds one object: state, worker, worker_alive, starts; of a buried one also reason, error_kind and
+ * error. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e) MUST_CHECK;
 /* Adds `"workers": […]`. What a worker runs of other tenants is left out; "*": all. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uuid.c: version 7 UUIDs from the wall clock, a counter and the kernel's randomness.
+ * uuid.c: version 7 UUIDs from the wall clock, a counter and the kernel's randomness; version 8
+ * UUIDs from what they name.
  */
 #include "common/base/uuid.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -117,6 +120,28 @@ void uuid7(char out[UUID_SIZE])
         next_locked(clock_wall(), raw);
         pthread_mutex_unlock(&state.mutex);
         write_text(raw, out);
+}
+
+void uuid8_of(const struct bytes *parts, size_t count, char out[UUID_SIZE])
+{
+        unsigned char digest[EVP_MAX_MD_SIZE], length[8];
+        EVP_MD_CTX *hash = EVP_MD_CTX_new();
+        int done = EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+
+        for (size_t i = 0; i < count; i++) {
+                /* The same on machines of either byte order. */
+                for (int at = 0; at < 8; at++)
+                        length[at] = (unsigned char)((uint64_t)parts[i].length >> (56 - 8 * at));
+                done &= EVP_DigestUpdate(hash, length, sizeof(length));
+                done &= EVP_DigestUpdate(hash, parts[i].data, parts[i].length);
+        }
+        done &= EVP_DigestFinal_ex(hash, digest, NULL);
+        assert(done == 1);
+        (void)done;
+        EVP_MD_CTX_free(hash);
+        digest[6] = (unsigned char)(0x80 | (digest[6] & 0x0F));
+        digest[8] = (unsigned char)(0x80 | (digest[8] & 0x3F));
+        write_text(digest, out);
 }
 
 bool uuid_parse(struct bytes text, char out[UUID_SIZE])

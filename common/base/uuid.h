@@ -16,6 +16,9 @@ enum { UUID_SIZE = 37 }; /* 36 characters and a NUL */
 /* A fresh version 7 UUID, monotonic within a process. Any thread. Aborts when the kernel has no
  * randomness to give. */
 void uuid7(char out[UUID_SIZE]);
+/* A version 8 UUID made of the parts alone (of their SHA-256): the same parts, the same id. Any
+ * thread. */
+void uuid8_of(const struct bytes *parts, size_t count, char out[UUID_SIZE]);
 /* 8-4-4-4-12 lower or upper case hexadecimal digits, any version. Copies in lower case. */
 bool uuid_parse(struct bytes text, char out[UUID_SIZE]);
 /* The time in a version 7 UUID; -1 for any other version. */

@@ -328,6 +328,41 @@ def test_deliveries_check(store):
     assert many.status_code == 422
 
 
+def bury(store, **burial):
+    """The question of the delivery that was buried."""
+    job = uuid7()
+    store.stream.job(job)
+    store.stream.buried(job, **burial)
+    store.until_status(job, "dead")
+    return {"tenant": "acme", "id": job, "run": 1, "attempt": 1, "copy": 0}
+
+
+def test_a_buried_delivery_is_told_with_its_reason(store):
+    """The queue `dead` may have missed it: whoever still has the delivery can bury it again."""
+    told = {"state": "buried", "worker": None, "worker_alive": False, "starts": 0,
+            "error_kind": "error", "error": 'it "broke"\n\x00'}
+    for reason, before in (("exhausted", 1), ("permanent", 1), ("poison", 1), ("no_handler", 0)):
+        ask = bury(store, reason=reason, attempt=before, error=told["error"])
+        assert check(store, ask) == [{**told, "reason": reason}]
+        assert [answer["state"] for answer in check(store, dict(ask, attempt=2), dict(ask, run=2))] \
+            == ["closed", "open"], "another delivery"
+    store.stream.job(ask["id"], x_run=2)
+    until(lambda: check(store, ask)[0]["state"] == "closed", 10, "replayed")
+
+
+def test_what_the_broker_buried_is_closed(store):
+    """Its own dead-lettering ends only when the queue has the letter."""
+    job = uuid7()
+    store.stream.job(job)
+    store.stream.job(job, exchange="dead")
+    assert store.until_status(job, "dead")["reason"] == "delivery_limit"
+    ask = {"tenant": "acme", "id": job, "run": 1, "attempt": 1, "copy": 0}
+    assert check(store, ask)[0]["state"] == "closed"
+    ask = bury(store)
+    store.stream.completed(ask["id"])
+    until(lambda: check(store, ask)[0]["state"] == "closed", 10, "completed after all")
+
+
 def test_workers(store):
     job = {"id": uuid7(), "tenant": "acme", "type": "noop", "since": now_ms()}
     store.stream.events({"event": "worker", "worker": "host-b/7", "at": now_ms(),

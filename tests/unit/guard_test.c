@@ -56,6 +56,7 @@ static void verdicts(void **state)
                 {{.state = GUARD_OPEN}, GUARD_RUN},
                 {{.state = GUARD_OPEN, .starts = 4}, GUARD_RUN_AGAIN},
                 {{.state = GUARD_OPEN, .starts = 5}, GUARD_BURY},
+                {{.state = GUARD_BURIED, .starts = 9}, GUARD_BURY_AGAIN},
                 {{.state = GUARD_CLOSED}, GUARD_DROP},
                 {{.state = GUARD_CLOSED, .starts = 9}, GUARD_DROP},
                 {{.state = GUARD_SUPERSEDED, .starts = 9}, GUARD_DROP},
@@ -89,6 +90,12 @@ static void answers_are_read(void **state)
                 {"{\"deliveries\":[{\"state\":\"open\"}]}", 2, false},
                 {"{\"deliveries\":[{\"state\":\"silent\"}]}", 1, false},
                 {"{\"deliveries\":[{\"state\":7}]}", 1, false},
+                {"{\"deliveries\":[{\"state\":\"buried\",\"reason\":\"exhausted\"}]}", 1, true},
+                {"{\"deliveries\":[{\"state\":\"buried\",\"reason\":\"\",\"error\":\"x\"}]}", 1,
+                 false},
+                {"{\"deliveries\":[{\"state\":\"buried\",\"reason\":\"poison\",\"error\":\"x\"},"
+                 "{\"state\":\"buried\",\"error\":\"x\"}]}",
+                 2, false},
                 {"{\"deliveries\":[{}]}", 1, false},
                 {"{\"deliveries\":{}}", 1, false},
                 {"[]", 1, false},
@@ -103,6 +110,8 @@ static void answers_are_read(void **state)
                 int got = inquiry_parse(bytes_of_text(rows[i].text), answers, rows[i].count, &e);
                 assert_int_equal(got, rows[i].want ? 0 : -1);
                 assert_int_equal(err_is_set(&e), !rows[i].want);
+                for (size_t at = 0; at < rows[i].count; at++)
+                        guard_answer_fini(&answers[at]);
         }
 }
 
@@ -119,6 +128,26 @@ static void an_answer_is_whole(void **state)
         assert_string_equal(a.worker, "b/2");
         assert_true(a.worker_alive);
         assert_int_equal(a.starts, 3);
+        guard_answer_fini(&a);
+}
+
+/* An error is whatever a handler wrote. */
+static void a_burial_is_told_whole(void **state)
+{
+        const char *text = "{\"deliveries\":[{\"state\":\"buried\",\"worker\":\"b/2\","
+                           "\"worker_alive\":false,\"starts\":1,\"reason\":\"permanent\","
+                           "\"error_kind\":\"timeout\",\"error\":\"a\\u0000b\"}]}";
+        struct guard_answer a;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(inquiry_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(a.state, GUARD_BURIED);
+        assert_int_equal(a.reason, REASON_PERMANENT);
+        assert_int_equal(a.error_kind, ERROR_KIND_TIMEOUT);
+        assert_int_equal(a.error.length, 3);
+        assert_memory_equal(a.error.data, "a\0b", 3);
+        guard_answer_fini(&a);
 }
 
 static struct attempt_key key_of(int number)
@@ -172,6 +201,7 @@ int main(void)
                 cmocka_unit_test(verdicts),
                 cmocka_unit_test(answers_are_read),
                 cmocka_unit_test(an_answer_is_whole),
+                cmocka_unit_test(a_burial_is_told_whole),
                 cmocka_unit_test(the_last_finished_are_remembered),
                 cmocka_unit_test(a_message_is_told_from_its_attempt),
         };

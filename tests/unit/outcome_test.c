@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,6 +247,91 @@ static void a_burial_keeps_its_name_when_repeated(void **state)
         free(out);
 }
 
+static void bury_and_name(struct attempt *a, enum reason reason, char burial[UUID_SIZE])
+{
+        if (reason == REASON_EXHAUSTED) {
+                const struct run_end end = {.outcome = OUTCOME_RETRY};
+                a->job.max_retries = 0;
+                outcome_decide(a, &end, 0.5, NOW);
+        } else {
+                outcome_bury(a, reason, bytes_of_text("why"));
+        }
+        assert_int_equal(a->departure, DEPART_BURY);
+        memcpy(burial, a->job.burial, UUID_SIZE);
+}
+
+/* Two consumers that bury the same delivery write the same letter, whatever they bury it for. */
+static void a_burial_is_named_by_what_is_buried(void **state)
+{
+        static const struct {
+                const char *tenant, *id, *payload;
+                int64_t run, number;
+                enum reason reason;
+                bool want_same; /* as of the first row */
+        } rows[] = {
+                {"acme", ID, "1", 1, 2, REASON_EXHAUSTED, true},
+                {"acme", ID, "1", 1, 2, REASON_EXHAUSTED, true},
+                {"acme", ID, "1", 1, 2, REASON_NO_HANDLER, true},
+                {"acme", ID, "1", 1, 2, REASON_POISON, true},
+                {"acme", ID, "1", 1, 3, REASON_EXHAUSTED, false},
+                {"acme", ID, "1", 2, 2, REASON_EXHAUSTED, false},
+                {"acme", ID, "2", 1, 2, REASON_EXHAUSTED, false},
+                {"acme2", ID, "1", 1, 2, REASON_EXHAUSTED, false},
+                {"acme", "01902f5e-7b1a-7000-8000-000000000002", "1", 1, 2, REASON_EXHAUSTED,
+                 false},
+        };
+        char first[UUID_SIZE] = "", next[UUID_SIZE];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct attempt *a = attempt(rows[i].number, 3);
+                snprintf(a->job.tenant, sizeof(a->job.tenant), "%s", rows[i].tenant);
+                snprintf(a->job.id, sizeof(a->job.id), "%s", rows[i].id);
+                a->job.payload = bytes_of_text(rows[i].payload);
+                a->job.run = rows[i].run;
+                bury_and_name(a, rows[i].reason, i == 0 ? first : next);
+                if (i > 0)
+                        assert_int_equal(strcmp(first, next) == 0, rows[i].want_same);
+                release(a);
+        }
+}
+
+static void what_was_buried_is_buried_as_it_was(void **state)
+{
+        static const struct {
+                enum reason reason;
+                int64_t want_attempt;
+        } rows[] = {
+                {REASON_EXHAUSTED, 4},
+                {REASON_PERMANENT, 4},
+                {REASON_POISON, 4},
+                {REASON_NO_HANDLER, 3}, /* charged for none */
+        };
+        char first[UUID_SIZE];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct job_message *out = xcalloc(1, sizeof(*out));
+                const struct message *m = &out->message;
+                struct attempt *a = attempt(4, 3), *again = attempt(4, 3);
+                bury_and_name(a, rows[i].reason, first);
+                outcome_bury_again(again, rows[i].reason, ERROR_KIND_TIMEOUT,
+                                   bytes_of_text("too slow"));
+                outcome_encode(again, false, NOW, out);
+                assert_true(text_is(m->exchange, "dead"));
+                assert_true(text_is(message_header_text(m, "x-burial"), first));
+                assert_true(
+                        text_is(message_header_text(m, "x-reason"), reason_word(rows[i].reason)));
+                assert_true(text_is(message_header_text(m, "x-error"), "too slow"));
+                assert_true(text_is(message_header_text(m, "x-error-kind"), "timeout"));
+                assert_int_equal(message_header_int(m, "x-attempt", 0), rows[i].want_attempt);
+                assert_int_equal(message_header_int(m, "x-again", 0), 1);
+                release(a);
+                release(again);
+                free(out);
+        }
+}
+
 static void a_foreign_message_is_buried_under_its_own_id(void **state)
 {
         struct tenant t = {.name = "acme"};
@@ -294,6 +380,8 @@ int main(void)
                 cmocka_unit_test(a_lost_link_costs_no_attempt),
                 cmocka_unit_test(the_way_on_keeps_the_attempt),
                 cmocka_unit_test(a_burial_keeps_its_name_when_repeated),
+                cmocka_unit_test(a_burial_is_named_by_what_is_buried),
+                cmocka_unit_test(what_was_buried_is_buried_as_it_was),
                 cmocka_unit_test(a_foreign_message_is_buried_under_its_own_id),
                 cmocka_unit_test(errors_are_cut_between_characters),
         };

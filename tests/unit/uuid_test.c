@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uuid_test.c: version 7 UUIDs: form, order, uniqueness over threads; parsing.
+ * uuid_test.c: version 7 UUIDs: form, order, uniqueness over threads; version 8 of what they name;
+ * parsing.
  */
 #include "tests/unit/unit.h"
 
@@ -92,6 +93,31 @@ static void test_parse(void **state)
         assert_false(uuid_parse(bytes_of("01930000-0000-7000-8000-0000000000\0000", 36), out));
 }
 
+static void test_made_of_parts(void **state)
+{
+        static const struct {
+                struct bytes parts[2];
+                bool want_same; /* as of the first row */
+        } rows[] = {
+                {{{"ab", 2}, {"c", 1}}, true},  {{{"ab", 2}, {"c", 1}}, true},
+                {{{"a", 1}, {"bc", 2}}, false}, {{{"abc", 3}, {NULL, 0}}, false},
+                {{{"ab", 2}, {"d", 1}}, false},
+        };
+        char first[UUID_SIZE], next[UUID_SIZE], parsed[UUID_SIZE];
+
+        (void)state;
+        uuid8_of(rows[0].parts, 2, first);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                uuid8_of(rows[i].parts, 2, next);
+                assert_int_equal(strcmp(first, next) == 0, rows[i].want_same);
+                assert_true(uuid_parse(bytes_of_text(next), parsed));
+                assert_int_equal(next[14], '8');
+                assert_non_null(strchr("89ab", next[19]));
+        }
+        /* SHA-256 over each length in eight bytes, high first, and the part: on any machine. */
+        assert_string_equal(first, "601d5476-e2cc-8e2c-87a2-bba7a3226597");
+}
+
 static void test_time(void **state)
 {
         (void)state;
@@ -104,10 +130,9 @@ static void test_time(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_form_and_order),
-                cmocka_unit_test(test_threads_share_nothing),
-                cmocka_unit_test(test_parse),
-                cmocka_unit_test(test_time),
+                cmocka_unit_test(test_form_and_order), cmocka_unit_test(test_threads_share_nothing),
+                cmocka_unit_test(test_parse),          cmocka_unit_test(test_time),
+                cmocka_unit_test(test_made_of_parts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
