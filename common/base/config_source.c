@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/config_line.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -66,35 +67,22 @@ static void take_defaults(const struct config_table *t, struct config_values *va
         }
 }
 
-static char *trim(char *text)
-{
-        while (isspace((unsigned char)*text))
-                text++;
-        size_t length = strlen(text);
-        while (length > 0 && isspace((unsigned char)text[length - 1]))
-                text[--length] = '\0';
-        return text;
-}
-
 static int take_line(const struct config_table *t, char *line, const char *origin,
                      struct config_values *values, struct err *e)
 {
-        char *key = trim(line);
-        char *equals = strchr(key, '=');
+        char *key, *value;
 
-        if (*key == '\0' || *key == '#')
+        if (config_line_split(line, &key, &value, e) < 0)
+                return err_wrap(e, "%s", origin);
+        if (*key == '\0')
                 return 0;
-        if (equals == NULL)
-                return err_set(e, ERR_INVALID, "%s: not 'key = value'", origin);
-        *equals = '\0';
-        key = trim(key);
         struct config_value *v = value_of(t, values, key, strlen(key));
         if (v == NULL)
                 return err_set(e, ERR_INVALID, "%s: there is no setting '%.60s'", origin, key);
         if (strncmp(v->origin, "line ", 5) == 0)
                 return err_set(e, ERR_INVALID, "%s: '%s' is set already, in %s", origin, key,
                                v->origin);
-        value_set(v, trim(equals + 1), origin);
+        value_set(v, value, origin);
         return 0;
 }
 

@@ -201,6 +201,8 @@ static void test_file_refusals(void **state)
                 {"port = 1\nwhat = 2\n", "line 2 of"},
                 {"port = 1\nport = 2\n", "'port' is set already, in line 1"},
                 {"port\n", "not 'key = value'"},
+                {" = 1\n", "line 1 of"},
+                {"# = 1\n\n  \nport 1\n", "line 4 of"},
                 {"port = x\n", "port (from line 1 of"},
         };
 

@@ -4,7 +4,6 @@
  */
 #include "ui/cli/settings.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,6 +12,8 @@
 #include <sys/stat.h>
 
 #include "common/base/bytes.h"
+#include "common/base/config_line.h"
+#include "common/base/hex.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -42,30 +43,17 @@ static void set(struct settings *s, size_t key, const char *text)
         *field(s, key) = *text == '\0' ? NULL : xstrdup(text);
 }
 
-static char *trim(char *text)
-{
-        while (isspace((unsigned char)*text))
-                text++;
-        size_t length = strlen(text);
-        while (length > 0 && isspace((unsigned char)text[length - 1]))
-                text[--length] = '\0';
-        return text;
-}
-
 static int take_line(struct settings *s, char *line, struct err *e)
 {
-        char *key = trim(line);
-        char *equals = strchr(key, '=');
+        char *key, *value;
 
-        if (*key == '\0' || *key == '#')
+        if (config_line_split(line, &key, &value, e) < 0)
+                return -1;
+        if (*key == '\0')
                 return 0;
-        if (equals == NULL)
-                return err_set(e, ERR_INVALID, "not 'key = value'");
-        *equals = '\0';
-        key = trim(key);
         for (size_t i = 0; i < KEY_COUNT; i++) {
                 if (strcmp(keys[i].key, key) == 0) {
-                        set(s, i, trim(equals + 1));
+                        set(s, i, value);
                         return 0;
                 }
         }
@@ -174,14 +162,6 @@ void url_login_fini(struct url_login *u)
         wipe(&u->url);
         wipe(&u->login);
         wipe(&u->password);
-}
-
-static int hex_value(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        c = (char)(c | 0x20);
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Percent-decoded; what is no escape stays as it is. Owned. */

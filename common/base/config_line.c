@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config_line.c: a line of a settings file.
+ */
+#include "common/base/config_line.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static char *trim(char *text)
+{
+        while (isspace((unsigned char)*text))
+                text++;
+        size_t length = strlen(text);
+        while (length > 0 && isspace((unsigned char)text[length - 1]))
+                text[--length] = '\0';
+        return text;
+}
+
+int config_line_split(char *line, char **key, char **value, struct err *e)
+{
+        *key = trim(line);
+        *value = *key + strlen(*key);
+        if (**key == '\0')
+                return 0;
+        if (**key == '#') {
+                *key = *value;
+                return 0;
+        }
+
+        char *equals = strchr(*key, '=');
+        if (equals == NULL || equals == *key)
+                return err_set(e, ERR_INVALID, "not 'key = value'");
+        *equals = '\0';
+        *key = trim(*key);
+        *value = trim(equals + 1);
+        return 0;
+}
