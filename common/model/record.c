@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/base/hex.h"
 #include "common/base/json_scan.h"
 
 #define COUNTER_MAX ((int64_t)1 << 53)
@@ -148,13 +149,6 @@ static int parse_tenant(struct scan_value root, struct tenant_record *t, struct 
         return 0;
 }
 
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int read_hash(struct scan_value root, unsigned char out[KEY_HASH_SIZE], struct err *e)
 {
         char text[2 * KEY_HASH_SIZE + 1] = "";
@@ -164,7 +158,7 @@ static int read_hash(struct scan_value root, unsigned char out[KEY_HASH_SIZE], s
         if (strlen(text) != 2 * KEY_HASH_SIZE)
                 return err_set(e, ERR_INVALID, "sha256: 64 hexadecimal digits are wanted");
         for (size_t i = 0; i < KEY_HASH_SIZE; i++) {
-                int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+                int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
                 if (high < 0 || low < 0)
                         return err_set(e, ERR_INVALID, "sha256: no hexadecimal digits");
                 out[i] = (unsigned char)(high << 4 | low);
