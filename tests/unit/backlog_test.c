@@ -67,6 +67,35 @@ void __wrap_link_declare(struct link *l, const struct declaration *d, declared_f
         asked_by = owner;
 }
 
+/* A backlog on a loop of its own. */
+struct rig {
+        uv_loop_t loop;
+        struct backlog *backlog;
+};
+
+static int begin(void **state)
+{
+        static struct rig rig;
+        struct err e = {0};
+
+        up = false;
+        asked = withheld = 0;
+        in_each_queue = 0;
+        uv_loop_init(&rig.loop);
+        rig.backlog = backlog_create(&(struct link_config){0}, &rig.loop, &e);
+        *state = &rig;
+        return rig.backlog == NULL ? -1 : 0;
+}
+
+static int end(void **state)
+{
+        struct rig *r = *state;
+
+        backlog_destroy(&r->backlog);
+        uv_run(&r->loop, UV_RUN_DEFAULT);
+        return uv_loop_close(&r->loop);
+}
+
 static void count_once(uv_loop_t *loop)
 {
         int before = asked;
@@ -78,12 +107,9 @@ static void count_once(uv_loop_t *loop)
 
 static void only_so_many_may_wait(void **state)
 {
-        uv_loop_t loop;
-        struct err e = {0};
+        struct rig *r = *state;
+        struct backlog *b = r->backlog;
 
-        (void)state;
-        uv_loop_init(&loop);
-        struct backlog *b = backlog_create(&(struct link_config){0}, &loop, &e);
         assert_true(backlog_admit(b, "free", RECORD_UNLIMITED));
 
         /* The broker is away: what is refused for that is not held against the tenant. */
@@ -99,7 +125,7 @@ static void only_so_many_may_wait(void **state)
 
         up = true;
         in_each_queue = 1;
-        count_once(&loop);
+        count_once(&r->loop);
         assert_false(backlog_admit(b, "acme", LANE_COUNT));
         assert_true(backlog_admit(b, "acme", LANE_COUNT + 1));
         assert_false(backlog_admit(b, "acme", LANE_COUNT + 1));
@@ -107,41 +133,28 @@ static void only_so_many_may_wait(void **state)
         in_each_queue = 0;
         assert_true(backlog_admit(b, "acme", 1));
         assert_false(backlog_admit(b, "acme", 1));
-        backlog_destroy(&b);
-        uv_run(&loop, UV_RUN_DEFAULT);
-        assert_int_equal(uv_loop_close(&loop), 0);
 }
 
 /* Whoever comes back after a pause does not get one in for nothing. */
 static void the_first_is_counted_too(void **state)
 {
-        uv_loop_t loop;
-        struct err e = {0};
+        struct rig *r = *state;
+        struct backlog *b = r->backlog;
 
-        (void)state;
-        uv_loop_init(&loop);
-        struct backlog *b = backlog_create(&(struct link_config){0}, &loop, &e);
         up = true;
         in_each_queue = 1;
-        asked = 0;
         assert_false(backlog_admit(b, "acme", LANE_COUNT));
         assert_true(backlog_admit(b, "acme", LANE_COUNT + 1));
         assert_false(backlog_admit(b, "acme", LANE_COUNT + 1));
         assert_int_equal(asked, LANE_COUNT); /* and only the first has it done */
-        backlog_destroy(&b);
-        uv_run(&loop, UV_RUN_DEFAULT);
-        assert_int_equal(uv_loop_close(&loop), 0);
 }
 
 /* A broker that does not answer holds nobody up for long, and nobody twice. */
 static void a_count_that_does_not_come_is_not_waited_for(void **state)
 {
-        uv_loop_t loop;
-        struct err e = {0};
+        struct rig *r = *state;
+        struct backlog *b = r->backlog;
 
-        (void)state;
-        uv_loop_init(&loop);
-        struct backlog *b = backlog_create(&(struct link_config){0}, &loop, &e);
         up = true;
         withheld = LANE_COUNT;
         assert_true(backlog_admit(b, "acme", 2));
@@ -151,17 +164,15 @@ static void a_count_that_does_not_come_is_not_waited_for(void **state)
         for (int i = 0; i < LANE_COUNT; i++)
                 on_count(asked_by, NULL, 0, 0);
         assert_false(backlog_admit(b, "acme", 2)); /* counted in since it was asked */
-        backlog_destroy(&b);
-        uv_run(&loop, UV_RUN_DEFAULT);
-        assert_int_equal(uv_loop_close(&loop), 0);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(only_so_many_may_wait),
-                cmocka_unit_test(the_first_is_counted_too),
-                cmocka_unit_test(a_count_that_does_not_come_is_not_waited_for),
+                cmocka_unit_test_setup_teardown(only_so_many_may_wait, begin, end),
+                cmocka_unit_test_setup_teardown(the_first_is_counted_too, begin, end),
+                cmocka_unit_test_setup_teardown(a_count_that_does_not_come_is_not_waited_for, begin,
+                                                end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,30 +38,51 @@ static void assert_holds(const char *path, const char *want)
         assert_int_equal(info.st_mode & 0777, 0600);
 }
 
+/* A folder of its own: the secret's file, and the one it is written to first. */
+struct place {
+        char folder[32], path[48], fresh[56];
+};
+
+static int begin(void **state)
+{
+        static struct place p;
+
+        snprintf(p.folder, sizeof(p.folder), "/tmp/warren-unit-XXXXXX");
+        if (mkdtemp(p.folder) == NULL)
+                return -1;
+        snprintf(p.path, sizeof(p.path), "%s/secret", p.folder);
+        snprintf(p.fresh, sizeof(p.fresh), "%s.new", p.path);
+        *state = &p;
+        return 0;
+}
+
+/* What a test leaves there beyond the secret itself is an error. */
+static int end(void **state)
+{
+        const struct place *p = *state;
+
+        unlink(p->path);
+        return rmdir(p->folder);
+}
+
 static void a_file_is_its_owners_alone(void **state)
 {
-        char folder[] = "/tmp/warren-unit-XXXXXX";
+        const struct place *p = *state;
         struct err e = {0};
-        (void)state;
-        assert_non_null(mkdtemp(folder));
-        AUTO_FREE char *path = xasprintf("%s/secret", folder);
-        AUTO_FREE char *fresh = xasprintf("%s.new", path);
-        assert_int_equal(secret_write(path, "first\n", &e), 0);
-        assert_holds(path, "first");
-        int fd = open(fresh, O_CREAT | O_WRONLY | O_CLOEXEC, 0666); /* left by a crash */
+        assert_int_equal(secret_write(p->path, "first\n", &e), 0);
+        assert_holds(p->path, "first");
+        int fd = open(p->fresh, O_CREAT | O_WRONLY | O_CLOEXEC, 0666); /* left by a crash */
         assert_true(fd >= 0 && fchmod(fd, 0666) == 0 && close(fd) == 0);
-        assert_int_equal(secret_write(path, "second", &e), 0);
-        assert_holds(path, "second");
-        assert_int_equal(access(fresh, F_OK), -1);
-        assert_int_equal(mkdir(fresh, 0700), 0);
-        assert_int_equal(secret_write(path, "third", &e), -1);
-        assert_non_null(strstr(e.text, fresh));
-        assert_holds(path, "second");
-        assert_int_equal(rmdir(fresh), 0);
-        assert_int_equal(unlink(path), 0);
-        assert_int_equal(rmdir(folder), 0);
+        assert_int_equal(secret_write(p->path, "second", &e), 0);
+        assert_holds(p->path, "second");
+        assert_int_equal(access(p->fresh, F_OK), -1);
+        assert_int_equal(mkdir(p->fresh, 0700), 0);
+        assert_int_equal(secret_write(p->path, "third", &e), -1);
+        assert_non_null(strstr(e.text, p->fresh));
+        assert_holds(p->path, "second");
+        assert_int_equal(rmdir(p->fresh), 0);
         err_clear(&e);
-        assert_int_equal(secret_write(path, "gone", &e), -1);
+        assert_int_equal(secret_write("/nonexistent/secret", "gone", &e), -1);
         assert_int_equal(e.code, ERR_SYSTEM);
 }
 
@@ -69,52 +90,42 @@ static void a_file_is_its_owners_alone(void **state)
 static void a_file_beside_it_is_never_written_into(void **state)
 {
         static int (*const ways[])(const char *, const char *) = {symlink, link};
-        char folder[] = "/tmp/warren-unit-XXXXXX";
+        const struct place *p = *state;
         struct err e = {0};
         struct stat info;
-        (void)state;
-        assert_non_null(mkdtemp(folder));
-        AUTO_FREE char *path = xasprintf("%s/secret", folder);
-        AUTO_FREE char *fresh = xasprintf("%s.new", path);
-        AUTO_FREE char *other = xasprintf("%s/other", folder);
+        AUTO_FREE char *other = xasprintf("%s/other", p->folder);
         int fd = open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
         assert_true(fd >= 0 && close(fd) == 0);
         for (size_t i = 0; i < COUNT(ways); i++) {
-                assert_int_equal(ways[i](other, fresh), 0);
-                assert_int_equal(secret_write(path, "mine", &e), 0);
-                assert_holds(path, "mine");
+                assert_int_equal(ways[i](other, p->fresh), 0);
+                assert_int_equal(secret_write(p->path, "mine", &e), 0);
+                assert_holds(p->path, "mine");
                 assert_int_equal(stat(other, &info), 0);
                 assert_int_equal(info.st_size, 0);
-                assert_int_equal(access(fresh, F_OK), -1);
+                assert_int_equal(access(p->fresh, F_OK), -1);
         }
         assert_int_equal(unlink(other), 0);
-        assert_int_equal(unlink(path), 0);
-        assert_int_equal(rmdir(folder), 0);
 }
 
 static void a_secret_that_found_no_place_is_not_left(void **state)
 {
-        char folder[] = "/tmp/warren-unit-XXXXXX";
+        const struct place *p = *state;
         struct err e = {0};
-        (void)state;
-        assert_non_null(mkdtemp(folder));
-        AUTO_FREE char *path = xasprintf("%s/secret", folder);
-        AUTO_FREE char *fresh = xasprintf("%s.new", path);
-        assert_int_equal(mkdir(path, 0700), 0);
-        assert_int_equal(secret_write(path, "mine", &e), -1);
-        assert_non_null(strstr(e.text, path));
-        assert_int_equal(access(fresh, F_OK), -1);
-        assert_int_equal(rmdir(path), 0);
-        assert_int_equal(rmdir(folder), 0);
+        assert_int_equal(mkdir(p->path, 0700), 0);
+        assert_int_equal(secret_write(p->path, "mine", &e), -1);
+        assert_non_null(strstr(e.text, p->path));
+        assert_int_equal(access(p->fresh, F_OK), -1);
+        assert_int_equal(rmdir(p->path), 0);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(random_ones_differ),
-                cmocka_unit_test(a_file_is_its_owners_alone),
-                cmocka_unit_test(a_file_beside_it_is_never_written_into),
-                cmocka_unit_test(a_secret_that_found_no_place_is_not_left),
+                cmocka_unit_test_setup_teardown(a_file_is_its_owners_alone, begin, end),
+                cmocka_unit_test_setup_teardown(a_file_beside_it_is_never_written_into, begin, end),
+                cmocka_unit_test_setup_teardown(a_secret_that_found_no_place_is_not_left, begin,
+                                                end),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
