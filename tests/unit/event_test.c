@@ -2,15 +2,11 @@
  *
  * event_test.c: events out of job messages and lines, and lines written.
  */
+#include "tests/unit/unit.h"
+
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/model/event.h"
 
@@ -84,7 +80,7 @@ static void lines_make_the_round_trip(void **state)
         };
 
         (void)state;
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t i = 0; i < COUNT(rows); i++) {
                 AUTO_BUFFER scratch = {0}, out = {0};
                 struct event event;
                 struct bytes line = bytes_of(rows[i].text, strlen(rows[i].text) - 1);
@@ -134,7 +130,7 @@ static void odd_lines_are_told_apart(void **state)
         };
 
         (void)state;
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t i = 0; i < COUNT(rows); i++) {
                 AUTO_BUFFER scratch = {0};
                 struct event event;
                 assert_int_equal(event_parse(bytes_of_text(rows[i].text), &scratch, &event),
@@ -191,88 +187,159 @@ static void a_message_of_lines_is_heard_in_order(void **state)
         assert_int_equal(h.skipped, 4);
 }
 
+/* A job message and the event it is; attempt 0: it is none. */
+static const struct job_case {
+        const char *exchange, *key, *user, *reason;
+        int64_t attempt, hop, due_at, run_at;
+        enum event_kind want;
+        int64_t want_attempt;
+        bool want_scheduled, want_soon;
+        enum reason want_reason;
+        uint64_t want_skipped;
+} job_cases[] = {
+        {.exchange = "jobs.acme",
+         .key = "high",
+         .attempt = 5,
+         .hop = 1,
+         .want = EVENT_SUBMITTED,
+         .want_attempt = 1},
+        {.exchange = "jobs.acme",
+         .key = "high",
+         .user = "warren-gateway",
+         .attempt = 2,
+         .want = EVENT_SUBMITTED,
+         .want_attempt = 3},
+        {.exchange = "jobs.acme",
+         .key = "high",
+         .user = "warren-gateway",
+         .run_at = NOW,
+         .want = EVENT_SUBMITTED,
+         .want_attempt = 1,
+         .want_soon = true},
+        {.exchange = "jobs.acme",
+         .key = "high",
+         .user = "warren-gateway",
+         .run_at = NOW - 9,
+         .want = EVENT_SUBMITTED,
+         .want_attempt = 1},
+        {.exchange = "jobs.acme",
+         .key = "high",
+         .run_at = NOW,
+         .want = EVENT_SUBMITTED,
+         .want_attempt = 1},
+        {.exchange = "jobs.acme", .key = "bogus", .want_skipped = 1},
+        {.exchange = "delay.30s",
+         .key = "acme.high",
+         .user = "warren-gateway",
+         .due_at = NOW,
+         .run_at = NOW,
+         .want = EVENT_SUBMITTED,
+         .want_attempt = 1,
+         .want_scheduled = true},
+        {.exchange = "delay.30s",
+         .key = "acme.high",
+         .user = "warren-consumer",
+         .attempt = 2,
+         .due_at = NOW,
+         .run_at = NOW,
+         .want = EVENT_FAILED,
+         .want_attempt = 2,
+         .want_scheduled = true},
+        {.exchange = "delay.30s",
+         .key = "acme.high",
+         .user = "warren-consumer",
+         .attempt = 2,
+         .hop = 1,
+         .due_at = NOW,
+         .run_at = NOW},
+        {.exchange = "due",
+         .key = "acme.high",
+         .user = "warren-consumer",
+         .attempt = 2,
+         .due_at = NOW,
+         .run_at = NOW + 100,
+         .want = EVENT_DUE,
+         .want_attempt = 3},
+        {.exchange = "due",
+         .key = "acme.high",
+         .user = "warren-consumer",
+         .attempt = 2,
+         .hop = 1,
+         .due_at = NOW,
+         .run_at = NOW,
+         .want = EVENT_DUE,
+         .want_attempt = 3},
+        {.exchange = "due",
+         .key = "acme.high",
+         .user = "warren-consumer",
+         .attempt = 2,
+         .due_at = NOW,
+         .run_at = NOW + 101},
+        {.exchange = "due", .key = "acme.long", .user = "warren-consumer"},
+        {.exchange = "dead",
+         .key = "acme.high",
+         .user = "warren-consumer",
+         .attempt = 4,
+         .reason = "exhausted",
+         .want = EVENT_DEAD,
+         .want_attempt = 4,
+         .want_reason = REASON_EXHAUSTED},
+        {.exchange = "dead",
+         .key = "acme.high",
+         .user = "warren-consumer",
+         .attempt = 1,
+         .want = EVENT_DEAD,
+         .want_attempt = 2,
+         .want_reason = REASON_DELIVERY_LIMIT},
+        {.exchange = "dead",
+         .key = "acme.high",
+         .attempt = 9,
+         .reason = "exhausted",
+         .want = EVENT_DEAD,
+         .want_attempt = 1,
+         .want_reason = REASON_DELIVERY_LIMIT},
+        {.exchange = "sync", .key = "", .user = "warren-gateway", .want_skipped = 1},
+};
+
+static void fill(struct message *m, const struct job_case *c)
+{
+        m->exchange = bytes_of_text(c->exchange);
+        m->routing_key = bytes_of_text(c->key);
+        m->user_id = bytes_of_text(c->user);
+        m->message_id = bytes_of_text(ID);
+        m->type = bytes_of_text("t");
+        m->content_type = bytes_of_text("application/json");
+        m->delivery_mode = 2;
+        m->body = bytes_of_text("{}");
+        message_add_int(m, "x-attempt", c->attempt);
+        message_add_int(m, "x-hop", c->hop);
+        message_add_int(m, "x-due-at", c->due_at);
+        message_add_int(m, "x-run-at", c->run_at);
+        message_add_int(m, "x-queued-at", NOW - 7);
+        message_add_int(m, "x-submitted-at", NOW - 9);
+        message_add_text(m, "x-death", bytes_of_text("forged"));
+        if (c->reason != NULL)
+                message_add_text(m, "x-reason", bytes_of_text(c->reason));
+}
+
 static void job_messages_are_events(void **state)
 {
-        static const struct {
-                const char *exchange, *key, *user;
-                int64_t attempt, hop, due_at, run_at;
-                const char *reason;
-                int want_count;
-                uint64_t want_skipped;
-                enum event_kind want;
-                int64_t want_attempt;
-                bool want_scheduled;
-                enum reason want_reason;
-                bool want_soon;
-        } rows[] = {
-                {"jobs.acme", "high", NULL, 5, 1, 0, 0, NULL, 1, 0, EVENT_SUBMITTED, 1, false, 0,
-                 false},
-                {"jobs.acme", "high", "warren-gateway", 2, 0, 0, 0, NULL, 1, 0, EVENT_SUBMITTED, 3,
-                 false, 0, false},
-                {"jobs.acme", "high", "warren-gateway", 0, 0, 0, NOW, NULL, 1, 0, EVENT_SUBMITTED,
-                 1, false, 0, true},
-                {"jobs.acme", "high", "warren-gateway", 0, 0, 0, NOW - 9, NULL, 1, 0,
-                 EVENT_SUBMITTED, 1, false, 0, false},
-                {"jobs.acme", "high", NULL, 0, 0, 0, NOW, NULL, 1, 0, EVENT_SUBMITTED, 1, false, 0,
-                 false},
-                {"jobs.acme", "bogus", NULL, 0, 0, 0, 0, NULL, 0, 1, EVENT_SUBMITTED, 0, false, 0,
-                 false},
-                {"delay.30s", "acme.high", "warren-gateway", 0, 0, NOW, NOW, NULL, 1, 0,
-                 EVENT_SUBMITTED, 1, true, 0, false},
-                {"delay.30s", "acme.high", "warren-consumer", 2, 0, NOW, NOW, NULL, 1, 0,
-                 EVENT_FAILED, 2, true, 0, false},
-                {"delay.30s", "acme.high", "warren-consumer", 2, 1, NOW, NOW, NULL, 0, 0,
-                 EVENT_FAILED, 0, false, 0, false},
-                {"due", "acme.high", "warren-consumer", 2, 0, NOW, NOW + 100, NULL, 1, 0, EVENT_DUE,
-                 3, false, 0, false},
-                {"due", "acme.high", "warren-consumer", 2, 1, NOW, NOW, NULL, 1, 0, EVENT_DUE, 3,
-                 false, 0, false},
-                {"due", "acme.high", "warren-consumer", 2, 0, NOW, NOW + 101, NULL, 0, 0, EVENT_DUE,
-                 0, false, 0, false},
-                {"due", "acme.long", "warren-consumer", 0, 0, 0, 0, NULL, 0, 0, EVENT_DUE, 0, false,
-                 0, false},
-                {"dead", "acme.high", "warren-consumer", 4, 0, 0, 0, "exhausted", 1, 0, EVENT_DEAD,
-                 4, false, REASON_EXHAUSTED, false},
-                {"dead", "acme.high", "warren-consumer", 1, 0, 0, 0, NULL, 1, 0, EVENT_DEAD, 2,
-                 false, REASON_DELIVERY_LIMIT, false},
-                {"dead", "acme.high", NULL, 9, 0, 0, 0, "exhausted", 1, 0, EVENT_DEAD, 1, false,
-                 REASON_DELIVERY_LIMIT, false},
-                {"sync", "", "warren-gateway", 0, 0, 0, 0, NULL, 0, 1, EVENT_DEAD, 0, false, 0,
-                 false},
-        };
-
         (void)state;
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (const struct job_case *c = job_cases; c < job_cases + COUNT(job_cases); c++) {
                 struct heard h = {0};
                 struct message m = {0};
-                m.exchange = bytes_of_text(rows[i].exchange);
-                m.routing_key = bytes_of_text(rows[i].key);
-                m.user_id = bytes_of_text(rows[i].user);
-                m.message_id = bytes_of_text(ID);
-                m.type = bytes_of_text("t");
-                m.content_type = bytes_of_text("application/json");
-                m.delivery_mode = 2;
-                m.body = bytes_of_text("{}");
-                message_add_int(&m, "x-attempt", rows[i].attempt);
-                message_add_int(&m, "x-hop", rows[i].hop);
-                message_add_int(&m, "x-due-at", rows[i].due_at);
-                message_add_int(&m, "x-run-at", rows[i].run_at);
-                message_add_int(&m, "x-queued-at", NOW - 7);
-                message_add_int(&m, "x-submitted-at", NOW - 9);
-                message_add_text(&m, "x-death", bytes_of_text("forged"));
-                if (rows[i].reason != NULL)
-                        message_add_text(&m, "x-reason", bytes_of_text(rows[i].reason));
+                fill(&m, c);
                 events_of_message(&m, &limits, hear, &h, &h.skipped);
-                assert_int_equal(h.count, rows[i].want_count);
-                assert_int_equal(h.skipped, rows[i].want_skipped);
+                assert_int_equal(h.count, c->want_attempt > 0 ? 1 : 0);
+                assert_int_equal(h.skipped, c->want_skipped);
                 if (h.count == 0)
                         continue;
-                assert_int_equal(h.kind, rows[i].want);
-                assert_int_equal(h.attempt, rows[i].want_attempt);
-                assert_int_equal(h.scheduled, rows[i].want_scheduled);
-                assert_int_equal(h.soon, rows[i].want_soon);
-                assert_int_equal(h.reason, rows[i].want_reason);
-                assert_int_equal(h.at, rows[i].user == NULL ? NOW - 9 : NOW - 7);
+                assert_int_equal(h.kind, c->want);
+                assert_int_equal(h.attempt, c->want_attempt);
+                assert_int_equal(h.scheduled, c->want_scheduled);
+                assert_int_equal(h.soon, c->want_soon);
+                assert_int_equal(h.reason, c->want_reason);
+                assert_int_equal(h.at, c->user == NULL ? NOW - 9 : NOW - 7);
                 assert_true(h.has_job);
         }
 }

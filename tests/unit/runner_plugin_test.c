@@ -46,69 +46,63 @@ static const char all_types[] =
         TYPE("rogue", "hangs_up");
 /* clang-format on */
 
+static const struct end_case ends[] = {
+        {"noop", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+        {"echo", "{\"a\":1.10}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}", 0},
+        {"sleep", "{\"ms\": 20}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+        {"sleep", "{\"ms\": -1}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "/ms must", "", 0},
+        {"sleep", "7", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "the payload must", "", 0},
+        {"sleep", "{\"ms\": 60000}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms",
+         "", 0},
+        {"fail", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as asked, attempt 2", "", 0},
+        {"fail", "{\"times\": 2}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as", "", 0},
+        {"fail", "{\"times\": 1}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+        {"fail", "{\"permanent\": true}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "failed as",
+         "", 0},
+        {"fail", "{\"crash\": true}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+         "plugin basic: killed by SIGABRT", "", 0},
+        {"segv", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH, "plugin rogue: killed by SIGSEGV",
+         "", 0},
+        {"leaves", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+         "plugin rogue: exited with status 3", "", 0},
+        {"spin", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+         "no end within 200ms: plugin rogue: killed by SIGKILL", "", 0},
+        {"waits", "\"stopped\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms", "",
+         0},
+        {"waits", "\"retry\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+         "no end within 200ms: was told to end", "", 0},
+        {"waits", "\"done\"", 200, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
+        {"stops_unasked", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it stopped", "", 0},
+        {"no_outcome", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it returned", "", 0},
+        {"silent", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed without saying why", "",
+         0},
+        {"retry_after", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "not \xEF\xBF\xBD now", "",
+         1234},
+        {"long_error", "{}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "eeee", "", 0},
+        {"results", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
+        {"hog", "\"graceful\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+        {"hog", "\"crashing\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+        {"garbles", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+         "plugin rogue: its host broke the protocol: a frame too long", "", 0},
+        {"garbles", "\"unknown frame\"", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+         "plugin rogue: its host broke the protocol: ", "", 0},
+        {"hangs_up", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+         "plugin rogue: killed by SIGKILL", "", 0},
+        {"descriptors", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "[0,1,2,3,4,5]", 0},
+        {"shows", "[1,2]", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "",
+         "[\"01900000-0000-7000-8000-000000000001\",\"acme\",\"shows\","
+         "\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",2,2,3,0,1,5]",
+         0},
+};
+
 static void ends_as_the_handler_says(void **state)
 {
-        static const struct end_case cases[] = {
-                {"noop", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"echo", "{\"a\":1.10}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"a\":1.10}",
-                 0},
-                {"sleep", "{\"ms\": 20}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"sleep", "{\"ms\": -1}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "/ms must",
-                 "", 0},
-                {"sleep", "7", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "the payload must", "",
-                 0},
-                {"sleep", "{\"ms\": 60000}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
-                 "no end within 200ms", "", 0},
-                {"fail", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as asked, attempt 2",
-                 "", 0},
-                {"fail", "{\"times\": 2}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as", "",
-                 0},
-                {"fail", "{\"times\": 1}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"fail", "{\"permanent\": true}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR,
-                 "failed as", "", 0},
-                {"fail", "{\"crash\": true}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
-                 "plugin basic: killed by SIGABRT", "", 0},
-                {"segv", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
-                 "plugin rogue: killed by SIGSEGV", "", 0},
-                {"leaves", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
-                 "plugin rogue: exited with status 3", "", 0},
-                {"spin", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
-                 "no end within 200ms: plugin rogue: killed by SIGKILL", "", 0},
-                {"waits", "\"stopped\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
-                 "no end within 200ms", "", 0},
-                {"waits", "\"retry\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
-                 "no end within 200ms: was told to end", "", 0},
-                {"waits", "\"done\"", 200, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-                {"stops_unasked", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it stopped", "",
-                 0},
-                {"no_outcome", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it returned", "", 0},
-                {"silent", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR,
-                 "failed without saying why", "", 0},
-                {"retry_after", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR,
-                 "not \xEF\xBF\xBD now", "", 1234},
-                {"long_error", "{}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "eeee", "", 0},
-                {"results", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
-                {"hog", "\"graceful\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
-                {"hog", "\"crashing\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
-                {"garbles", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
-                 "plugin rogue: its host broke the protocol: a frame too long", "", 0},
-                {"garbles", "\"unknown frame\"", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
-                 "plugin rogue: its host broke the protocol: ", "", 0},
-                {"hangs_up", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
-                 "plugin rogue: killed by SIGKILL", "", 0},
-                {"descriptors", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "[0,1,2,3,4,5]", 0},
-                {"shows", "[1,2]", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "",
-                 "[\"01900000-0000-7000-8000-000000000001\",\"acme\",\"shows\","
-                 "\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",2,2,3,0,1,5]",
-                 0},
-        };
-
         (void)state;
         /* Something a child must not get. */
         AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
         AUTO(bench) b = bench_create(all_plugins, all_types, 1);
-        for (size_t i = 0; i < COUNT(cases); i++)
-                bench_case(b, &cases[i]);
+        for (size_t i = 0; i < COUNT(ends); i++)
+                bench_case(b, &ends[i]);
         assert_int_equal(runner_running(b->runner), 0);
 }
 
