@@ -13,6 +13,10 @@
 
 struct intake;
 
+/* For the `read_bytes` of the link: letters are up to 1 MiB, and two prefetches of those 200 MB. It
+ * is some thousand letters of the usual size, a batch of which goes into one transaction. */
+enum { INTAKE_READ_BYTES = 32 * 1024 * 1024 };
+
 struct intake_config {
         struct link *link; /* borrowed */
         struct archive *archive;

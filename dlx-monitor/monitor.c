@@ -176,9 +176,11 @@ static int create_links(struct monitor *m, struct err *e)
                 .confirm_timeout = m->settings->confirm_timeout,
         };
         snprintf(name, sizeof(name), "dlx-monitor@%s consume", host);
+        config.read_bytes = INTAKE_READ_BYTES;
         m->consume = link_create(&config, &consume, m, loop, e);
         if (m->consume == NULL)
                 return -1;
+        config.read_bytes = 0;
         snprintf(name, sizeof(name), "dlx-monitor@%s publish", host);
         config.stream = "events";
         m->publish = link_create(&config, &publish, m, loop, e);

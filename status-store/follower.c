@@ -18,6 +18,9 @@ enum {
         TICK = 50,
         RETENTION_EVERY = 60 * MSEC_SECOND,
         AGAIN_AFTER = 1000, /* ms after a write that failed */
+        /* A tenant may publish messages of 1 MiB: a prefetch of them is 1 GB. Usual ones have about
+         * 1 KiB, so this does not hold those up. */
+        READ_BYTES = 16 * 1024 * 1024,
 };
 /* No message for so long means that the stream has been read to its end. */
 #define QUIET ((msec)200)
@@ -248,7 +251,9 @@ struct follower *follower_create(const struct follower_config *c, uv_loop_t *loo
         f->retention = c->retention;
         f->freshness = c->freshness;
         f->silence = c->silence;
-        f->link = link_create(&c->link, &events, f, loop, e);
+        struct link_config link = c->link;
+        link.read_bytes = READ_BYTES;
+        f->link = link_create(&link, &events, f, loop, e);
         if (f->link == NULL)
                 return NULL;
         uv_check_init(loop, &f->check);

@@ -307,10 +307,21 @@ void declarations_expire(struct link *l, msec now)
                         node_list_add(&kept, n);
         }
         en->declares = kept;
+        if (budget_is_pausing(l))
+                return;
         for (n = en->declares_sent.first; n != NULL; n = n->next) {
                 struct request *r = (struct request *)n;
                 if (r->probe == 0 && !r->reported && r->deadline + DECLARE_LIMIT <= now)
                         report_late(l, r);
+        }
+}
+
+void declarations_skip_time(struct link *l, msec time)
+{
+        for (struct node *n = l->engine.declares_sent.first; n != NULL; n = n->next) {
+                struct request *r = (struct request *)n;
+                if (r->probe == 0)
+                        r->deadline += time;
         }
 }
 
@@ -320,7 +331,7 @@ msec declarations_deadline(const struct link *l)
 
         if (en->declares.first != NULL)
                 return ((const struct request *)en->declares.first)->deadline;
-        if (en->declares_sent.first != NULL) {
+        if (en->declares_sent.first != NULL && !budget_is_pausing(l)) {
                 const struct request *r = (const struct request *)en->declares_sent.first;
                 return r->probe != 0 || r->reported ? 0 : r->deadline + DECLARE_LIMIT;
         }

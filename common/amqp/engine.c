@@ -60,7 +60,7 @@ void engine_set_blocked(struct link *l, bool blocked)
         l->accepting = feed_is_open(l) && !blocked;
         pthread_mutex_unlock(&l->mutex);
         if (!blocked)
-                feed_unblocked(l);
+                feed_wait_anew(l);
         engine_post_plain(l, blocked ? NOTICE_BLOCKED : NOTICE_UNBLOCKED, NULL);
 }
 
@@ -112,6 +112,7 @@ static void go_down(struct link *l)
 
         atomic_store(&l->live_epoch, 0);
         feed_end(l);
+        en->paused_at = 0;
         pthread_mutex_lock(&l->mutex);
         node_list_append(&late, &l->publishes);
         pthread_mutex_unlock(&l->mutex);
@@ -191,7 +192,10 @@ static int write_all(struct link *l)
         /* rabbitmq-c 0.11 can hang in a publish when it has not read for two heartbeats. */
         if (clock_mono() - l->engine.read_at >= l->heartbeat / 2 && frames_read(l) < 0)
                 return -1;
-        if (settles_write(l, l->engine.draining) < 0 || publisher_write(l) < 0)
+        if (settles_write(l, l->engine.draining || budget_is_spent(l)) < 0)
+                return -1;
+        budget_look(l);
+        if (publisher_write(l) < 0)
                 return -1;
         return declarations_write(l);
 }
@@ -238,7 +242,8 @@ static msec next_deadline(const struct link *l)
                 sooner(&deadline, en->retry_at);
                 sooner(&deadline, settles_deadline(l));
                 sooner(&deadline, feed_deadline(l));
-                sooner(&deadline, en->read_at + l->heartbeat / 2);
+                sooner(&deadline,
+                       budget_is_pausing(l) ? budget_deadline(l) : en->read_at + l->heartbeat / 2);
         } else {
                 sooner(&deadline, en->connect_at);
         }
@@ -251,10 +256,10 @@ static bool has_work(const struct link *l)
 
         if (!engine_is_connected(l))
                 return false;
-        if (en->read_more || amqp_frames_enqueued(en->connection) ||
-            amqp_data_in_buffer(en->connection) || en->declares.first != NULL)
+        if (!budget_is_pausing(l) && (en->read_more || amqp_frames_enqueued(en->connection) ||
+                                      amqp_data_in_buffer(en->connection)))
                 return true;
-        return en->waiting.first != NULL && !en->blocked && en->careful == 0 && feed_is_open(l);
+        return en->declares.first != NULL || publisher_may_write(l);
 }
 
 /* From here on whoever hands something over must wake the thread. */
@@ -283,7 +288,7 @@ static int wait_and_read(struct link *l)
         bool more = en->read_more;
         struct pollfd fds[2] = {
                 {.fd = l->wake_fd, .events = POLLIN},
-                {.fd = connected ? en->fd : -1, .events = POLLIN},
+                {.fd = connected ? en->fd : -1, .events = budget_is_pausing(l) ? 0 : POLLIN},
         };
 
         poll(fds, 2, poll_timeout(l));
@@ -294,6 +299,8 @@ static int wait_and_read(struct link *l)
         }
         if (!connected)
                 return 0;
+        if (budget_is_pausing(l))
+                return budget_keep_alive(l, fds[1].revents);
         bool due = clock_mono() - en->read_at >= l->heartbeat / 2;
         if (more || due || fds[1].revents != 0 || amqp_frames_enqueued(en->connection) ||
             amqp_data_in_buffer(en->connection))

@@ -60,12 +60,17 @@ bool feed_is_open(const struct link *l)
         return l->engine.feed == FEED_OPEN;
 }
 
+/* A broker that has raised its alarm reads nothing, so neither does it answer. */
+static bool is_deaf(const struct link *l)
+{
+        return l->engine.blocked || budget_is_pausing(l);
+}
+
 int feed_keep(struct link *l, msec now)
 {
         struct engine *en = &l->engine;
 
-        /* A broker that has raised its alarm reads nothing: neither does it answer. */
-        if (en->feed == FEED_OPEN || en->feed == FEED_SHUT || en->blocked || now < en->feed_at)
+        if (en->feed == FEED_OPEN || en->feed == FEED_SHUT || is_deaf(l) || now < en->feed_at)
                 return 0;
         if (en->feed == FEED_REFUSED)
                 return engine_fail(l, ERR_UNAVAILABLE,
@@ -116,7 +121,7 @@ void feed_probed(struct link *l, enum link_result result)
         subscriptions_count_down(l);
 }
 
-void feed_unblocked(struct link *l)
+void feed_wait_anew(struct link *l)
 {
         struct engine *en = &l->engine;
 
@@ -128,5 +133,5 @@ msec feed_deadline(const struct link *l)
 {
         const struct engine *en = &l->engine;
 
-        return en->feed == FEED_OPEN || en->feed == FEED_SHUT || en->blocked ? 0 : en->feed_at;
+        return en->feed == FEED_OPEN || en->feed == FEED_SHUT || is_deaf(l) ? 0 : en->feed_at;
 }

@@ -69,6 +69,7 @@ static int begin_box(struct link *l, const amqp_frame_t *f)
                 return engine_fail(l, ERR_TOO_LARGE, "no memory for a message of %zu bytes", size);
         memset(b, 0, offsetof(struct box, delivery));
         b->link = l;
+        b->size = size;
         b->epoch = l->engine.epoch;
         fill_box(b, a, f);
         a->box = b;
@@ -275,7 +276,7 @@ int frames_read(struct link *l)
         amqp_frame_t f;
 
         en->read_more = true;
-        for (int i = 0; i < READ_BATCH; i++) {
+        for (int i = 0; i < READ_BATCH && !budget_is_spent(l); i++) {
                 int status = amqp_simple_wait_frame_noblock(en->connection, &f, &zero);
                 if (status == AMQP_STATUS_TIMEOUT) {
                         en->read_more = false;

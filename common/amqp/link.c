@@ -63,6 +63,7 @@ static struct link *link_new(const struct link_config *c, const struct link_even
         l->confirm_timeout = c->confirm_timeout > 0 ? c->confirm_timeout : 5 * MSEC_SECOND;
         l->window_messages = c->window_messages > 0 ? c->window_messages : WINDOW_MESSAGES_DEFAULT;
         l->window_bytes = c->window_bytes > 0 ? c->window_bytes : WINDOW_BYTES_DEFAULT;
+        l->read_bytes = c->read_bytes;
         l->resend = c->resend;
         if (on != NULL)
                 l->on = *on;

@@ -105,6 +105,7 @@ struct box {
         bool acked;       /* settled, not yet written */
         bool waited;
         bool listed; /* in `unsettled` */
+        size_t size;
         uint64_t epoch, tag;
         struct box *prev, *next;           /* thread: unsettled, in the order of tags */
         struct box *held_prev, *held_next; /* loop: handed to its owner */
@@ -226,6 +227,9 @@ struct engine {
         size_t careful; /* so many go one by one: one of them made the broker close the channel */
         /* deliveries */
         struct box *unsettled;
+        size_t unsettled_bytes; /* of all that are not freed yet, void ones too */
+        msec paused_at;         /* reading; 0: it is not paused */
+        msec beat_at;           /* the last heartbeat since then */
         struct node_list acked; /* not yet written */
         uint32_t acked_count, acked_enough;
         msec acked_since;                   /* 0: none that is in a hurry */
@@ -257,7 +261,7 @@ struct link {
         char *stream; /* or NULL */
         msec heartbeat, confirm_timeout;
         uint32_t window_messages;
-        size_t window_bytes;
+        size_t window_bytes, read_bytes;
         bool resend;
         struct link_events on;
         void *owner;
@@ -316,6 +320,15 @@ int connection_send(struct link *l, amqp_channel_t channel, amqp_method_number_t
                     void *method) MUST_CHECK;
 void connection_cork(struct link *l, bool cork);
 
+/* budget.c */
+bool budget_is_spent(const struct link *l);
+bool budget_is_pausing(const struct link *l);
+/* Pauses or resumes reading. */
+void budget_look(struct link *l);
+/* Instead of a read; events: what poll says of the socket. */
+int budget_keep_alive(struct link *l, short events) MUST_CHECK;
+msec budget_deadline(const struct link *l);
+
 /* frames.c */
 int frames_read(struct link *l) MUST_CHECK;
 void assembly_reset(struct assembly *a);
@@ -328,6 +341,9 @@ void publisher_return(struct link *l, const struct assembly *a);
 /* The channel is gone; refused: the broker closed it because of a publish. */
 void publisher_disconnected(struct link *l, bool refused);
 void publisher_set_blocked(struct link *l, bool blocked);
+bool publisher_may_write(const struct link *l);
+/* What the broker answered since `from` could not be heard. */
+void publisher_skip_time(struct link *l, msec from, msec now);
 void publisher_expire(struct link *l, msec now);
 msec publisher_deadline(const struct link *l); /* 0: none */
 bool publisher_is_idle(const struct link *l);
@@ -345,7 +361,8 @@ bool feed_is_open(const struct link *l);
 int feed_keep(struct link *l, msec now) MUST_CHECK;
 int feed_answered(struct link *l, const struct err *why) MUST_CHECK;
 void feed_probed(struct link *l, enum link_result result);
-void feed_unblocked(struct link *l); /* the time in which the broker did not read does not count */
+/* The time in which the broker did not read, or could not be heard, does not count. */
+void feed_wait_anew(struct link *l);
 msec feed_deadline(const struct link *l); /* 0: none */
 
 /* outgoing.c */
@@ -389,6 +406,7 @@ int declarations_answered(struct link *l, const amqp_method_t *m) MUST_CHECK;
 int declarations_refused(struct link *l, const amqp_channel_close_t *why) MUST_CHECK;
 void declarations_disconnected(struct link *l);
 void declarations_expire(struct link *l, msec now);
+void declarations_skip_time(struct link *l, msec time);
 msec declarations_deadline(const struct link *l);
 void declarations_end(struct link *l);
 

@@ -307,11 +307,20 @@ int publisher_probe(struct link *l)
         return result < 0 ? result : outgoing_flush(l);
 }
 
-static bool may_write(const struct link *l)
+static bool is_tls(const struct link *l)
+{
+        return l->addresses[l->engine.address].tls;
+}
+
+/* rabbitmq-c 0.11 reads in a publish when it has not for two heartbeats, and may hang there: over
+ * TLS, where it is the library that publishes, nothing is while reading is paused. */
+bool publisher_may_write(const struct link *l)
 {
         const struct engine *en = &l->engine;
 
         if (en->waiting.first == NULL || en->blocked || !feed_is_open(l))
+                return false;
+        if (budget_is_pausing(l) && is_tls(l))
                 return false;
         return en->careful == 0 || en->first_tag == en->next_tag;
 }
@@ -321,13 +330,13 @@ int publisher_write(struct link *l)
         struct engine *en = &l->engine;
         int result = 0;
 
-        if (!may_write(l))
+        if (!publisher_may_write(l))
                 return 0;
         msec now = clock_mono();
-        bool tls = l->addresses[en->address].tls;
+        bool tls = is_tls(l);
         if (tls)
                 connection_cork(l, true);
-        for (int i = 0; i < PUBLISH_BATCH && result == 0 && may_write(l); i++)
+        for (int i = 0; i < PUBLISH_BATCH && result == 0 && publisher_may_write(l); i++)
                 result = write_one(l, (struct publish *)node_list_take(&en->waiting), now);
         if (tls)
                 connection_cork(l, false);
@@ -349,6 +358,25 @@ void publisher_set_blocked(struct link *l, bool blocked)
                 if (p != NULL)
                         p->since = now;
         }
+}
+
+static void skip_time(struct publish *p, msec from, msec now)
+{
+        p->since = p->since < from ? p->since + (now - from) : now;
+}
+
+void publisher_skip_time(struct link *l, msec from, msec now)
+{
+        struct engine *en = &l->engine;
+
+        for (uint64_t tag = en->first_tag; tag < en->next_tag; tag++) {
+                if (*slot(en, tag) != NULL)
+                        skip_time(*slot(en, tag), from, now);
+        }
+        if (l->resend)
+                return;
+        for (struct node *n = en->waiting.first; n != NULL; n = n->next)
+                skip_time((struct publish *)n, from, now);
 }
 
 static void take_back(struct link *l, struct node_list *list)
@@ -419,7 +447,7 @@ void publisher_expire(struct link *l, msec now)
         struct engine *en = &l->engine;
         msec oldest = now - l->confirm_timeout;
 
-        if (l->resend && en->blocked)
+        if ((l->resend && en->blocked) || budget_is_pausing(l))
                 return;
         while (en->first_tag < en->next_tag && (*slot(en, en->first_tag))->since <= oldest) {
                 finish_tag(l, en->first_tag, LINK_EXPIRED);
@@ -435,7 +463,7 @@ msec publisher_deadline(const struct link *l)
 {
         const struct engine *en = &l->engine;
 
-        if (l->resend && en->blocked)
+        if ((l->resend && en->blocked) || budget_is_pausing(l))
                 return 0;
         if (en->first_tag < en->next_tag)
                 return (*slot(en, en->first_tag))->since + l->confirm_timeout;

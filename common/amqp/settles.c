@@ -5,7 +5,8 @@
  * LAZY_ACK has passed. Deliveries not yet settled are kept in the order of their tags; when the
  * oldest are all acked, one basic.ack says so for all of them. One that was acked behind an older
  * delivery waits once more for that, then has an ack of its own. On a stream an ack only gives
- * credit: no hurry.
+ * credit: no hurry. A delivery keeps its bytes until its ack is written, so when the link's budget
+ * for reading is spent none waits.
  */
 #include <stdlib.h>
 #include <utlist.h>
@@ -18,6 +19,7 @@ void settles_track(struct link *l, struct box *b)
 
         b->company = prefetch < 8 ? 1 : prefetch / 4;
         b->listed = true;
+        l->engine.unsettled_bytes += b->size;
         DL_APPEND(l->engine.unsettled, b);
 }
 
@@ -25,6 +27,12 @@ static void forget(struct link *l, struct box *b)
 {
         DL_DELETE(l->engine.unsettled, b);
         b->listed = false;
+}
+
+static void box_free(struct link *l, struct box *b)
+{
+        l->engine.unsettled_bytes -= b->size;
+        free(b);
 }
 
 static int requeue(struct link *l, struct box *b)
@@ -64,7 +72,7 @@ int settles_take(struct link *l, struct node_list *settles)
                 }
                 if (b->listed && requeue(l, b) < 0)
                         result = -1;
-                free(b);
+                box_free(l, b);
         }
         return result;
 }
@@ -102,7 +110,7 @@ static int ack_others(struct link *l, bool all)
                         if (result == 0)
                                 result = ack(l, b->tag, false);
                 }
-                free(b);
+                box_free(l, b);
         }
         return result;
 }
@@ -133,7 +141,7 @@ void settles_disconnected(struct link *l)
         while (en->unsettled != NULL)
                 forget(l, en->unsettled);
         for (struct node *n; (n = node_list_take(&en->acked)) != NULL;)
-                free(n);
+                box_free(l, (struct box *)n);
         en->acked_count = 0;
         en->acked_since = 0;
 }

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -76,6 +77,7 @@ class Program:
         self.stderr_path = self.folder / f"{name}.log"
         self.process = None
         self.ended_by_test = False
+        self.asan_options = ""  # more of them: "quarantine_size_mb=8"
 
     @property
     def port(self):
@@ -105,7 +107,7 @@ class Program:
     def _environment(self):
         reports = self.folder / f"sanitizer.{self.name}"
         env = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ") if key in os.environ}
-        env["ASAN_OPTIONS"] = f"log_path={reports}:detect_leaks=1:exitcode=99"
+        env["ASAN_OPTIONS"] = f"log_path={reports}:detect_leaks=1:exitcode=99:{self.asan_options}"
         env["UBSAN_OPTIONS"] = f"log_path={reports}:print_stacktrace=1:exitcode=99"
         env["TSAN_OPTIONS"] = f"log_path={reports}:exitcode=99"
         return env
@@ -131,6 +133,11 @@ class Program:
         answer = requests.get(self.health_url("/metrics"), timeout=10)
         assert answer.status_code == 200
         return Metrics(answer.text)
+
+    def peak_memory(self):
+        """The most bytes that were ever resident."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.M).group(1)) * 1024
 
     def log(self):
         return self.stderr_path.read_text(encoding="utf-8", errors="replace")

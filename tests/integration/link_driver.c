@@ -465,6 +465,8 @@ static int open_link(struct driver *d, int argc, char **argv)
                         config.window_messages = (uint32_t)strtoul(value, NULL, 10);
                 else if (strcmp(flag, "--window-bytes") == 0)
                         config.window_bytes = strtoul(value, NULL, 10);
+                else if (strcmp(flag, "--read-bytes") == 0)
+                        config.read_bytes = strtoul(value, NULL, 10);
                 else if (strcmp(flag, "--confirm-timeout") == 0)
                         config.confirm_timeout = strtol(value, NULL, 10);
                 else if (strcmp(flag, "--heartbeat") == 0)

@@ -1,138 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The link against a real broker: what it promises when the connection breaks at any byte, when the
 broker stops, blocks, refuses or forgets, and over TLS."""
-import asyncio
-import collections
-import json
 import os
 import random
 import socket
 import ssl
 import struct
 import subprocess
-import threading
 import time
 
 import pika
 import pytest
 
-from harness.broker import Broker
-from harness.link_driver import Driver, matches, outcomes_of, read_stream
+from harness.link_driver import Driver, outcomes_of, read_stream
+from harness.proxy import Proxy
+from link_rig import channel, declare_route, drain_queue, node  # noqa: F401 (fixtures)
 
 OUTCOMES = {"confirmed", "returned", "nacked", "expired", "closed"}
 RESETS = int(os.environ.get("WARREN_LINK_RESETS", "1000"))
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    """A broker of this module's own: it is stopped and blocked."""
-    broker = Broker(tmp_path_factory.mktemp("broker"))
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture()
-def channel(node):
-    connection = node.pika()
-    yield connection.channel()
-    try:
-        connection.close()
-    except pika.exceptions.AMQPError:
-        pass  # the test stopped the broker
-
-
-def declare_route(channel, name, stream=True):
-    """An exchange whose key k leads to a quorum queue and a stream, as a tenant's does."""
-    channel.exchange_declare(name, "direct", durable=True)
-    channel.queue_declare(f"{name}.q", durable=True, arguments={"x-queue-type": "quorum"})
-    channel.queue_bind(f"{name}.q", name, "k")
-    if stream:
-        channel.queue_declare(f"{name}.s", durable=True, arguments={"x-queue-type": "stream"})
-        channel.queue_bind(f"{name}.s", name, "k")
-
-
-def drain_queue(channel, queue, expect=None):
-    """The message ids left in a queue. A count can read 0 for a while: `expect` says how many."""
-    ids = []
-    deadline = time.monotonic() + 60
-    while True:
-        method, properties, _ = channel.basic_get(queue, auto_ack=True)
-        if method is not None:
-            ids.append(properties.message_id)
-        elif expect is None or len(ids) >= expect or time.monotonic() > deadline:
-            return ids
-
-
-class Proxy:
-    """A TCP proxy in a thread of its own. cut(number of the connection) gives the direction and the
-    byte at which both sides are reset, or None."""
-
-    def __init__(self, target, cut=lambda number: None, tls=None):
-        self.target = target
-        self.cut = cut
-        self.tls = tls
-        self.resets = 0
-        self.connections = 0
-        self.paused = False
-        self.loop = asyncio.new_event_loop()
-        self.port = None
-        started = threading.Event()
-        self.thread = threading.Thread(target=self.serve, args=(started,), daemon=True)
-        self.thread.start()
-        assert started.wait(10)
-
-    def serve(self, started):
-        asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(
-            asyncio.start_server(self.accept, "127.0.0.1", 0, ssl=self.tls))
-        self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        self.loop.run_forever()
-        server.close()
-
-    async def accept(self, reader, writer):
-        number = self.connections
-        self.connections += 1
-        try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
-            writer.transport.abort()
-            return
-        cut = self.cut(number)
-        both = (writer, up_writer)
-        pumps = [
-            self.pump(reader, up_writer, cut[1] if cut and cut[0] == "up" else None, both),
-            self.pump(up_reader, writer, cut[1] if cut and cut[0] == "down" else None, both)]
-        await asyncio.gather(*pumps)
-
-    async def pump(self, reader, writer, limit, both):
-        passed = 0
-        try:
-            while data := await reader.read(65536):
-                if limit is not None and passed + len(data) >= limit:
-                    writer.write(data[:limit - passed])
-                    await writer.drain()
-                    self.resets += 1
-                    break
-                passed += len(data)
-                writer.write(data)
-                await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        for end in both:
-            reset(end)
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(timeout=10)
-
-
-def reset(writer):
-    """RST instead of FIN: what is still on its way is lost, as when a machine dies."""
-    raw = writer.get_extra_info("socket")
-    if raw is not None and raw.fileno() >= 0:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
 
 
 def cuts(seed):
@@ -538,16 +423,8 @@ def test_hung_broker_is_noticed(node, channel):
                 urls=f"amqp://127.0.0.1:{proxy.port}/warren,"
                      f"amqp://127.0.0.1:{node.port}/warren") as driver:
         driver.wait_for(event="up")
-        proxy.loop.call_soon_threadsafe(hang, proxy)
+        proxy.hang()
         driver.do("publish", exchange="hung", key="k", count=50)
         driver.wait(lambda seen: len(outcomes_of(seen)) == 50)
-        proxy.hung.set()
+        proxy.go_on()
     proxy.stop()
-
-
-def hang(proxy):
-    """Stops the proxy's loop from moving a byte until `hung` is set."""
-    proxy.hung.wait(60)
-
-
-Proxy.hung = property(lambda self: self.__dict__.setdefault("_hung", threading.Event()))

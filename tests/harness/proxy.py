@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TCP proxy between a link and its broker, to hang, to cut and to look at the traffic."""
+import asyncio
+import socket
+import struct
+import threading
+
+HEARTBEAT = b"\x08\0\0\0\0\0\0\xce"
+
+
+class Proxy:
+    """A TCP proxy in a thread of its own. cut(number of the connection) gives the direction and the
+    byte at which both sides are reset, or None."""
+
+    def __init__(self, target, cut=lambda number: None, tls=None):
+        self.target = target
+        self.cut = cut
+        self.tls = tls
+        self.resets = 0
+        self.connections = 0
+        self.heartbeats = 0  # that came from the link
+        self.open = []  # writers of connections, both ends
+        self.hung = threading.Event()
+        self.loop = asyncio.new_event_loop()
+        self.port = None
+        started = threading.Event()
+        self.thread = threading.Thread(target=self.serve, args=(started,), daemon=True)
+        self.thread.start()
+        assert started.wait(10)
+
+    def serve(self, started):
+        asyncio.set_event_loop(self.loop)
+        server = self.loop.run_until_complete(
+            asyncio.start_server(self.accept, "127.0.0.1", 0, ssl=self.tls))
+        self.port = server.sockets[0].getsockname()[1]
+        started.set()
+        self.loop.run_forever()
+        server.close()
+
+    async def accept(self, reader, writer):
+        number = self.connections
+        self.connections += 1
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        cut = self.cut(number)
+        both = (writer, up_writer)
+        self.open += both
+        pumps = [
+            self.pump(reader, up_writer, cut[1] if cut and cut[0] == "up" else None, both),
+            self.pump(up_reader, writer, cut[1] if cut and cut[0] == "down" else None, both)]
+        await asyncio.gather(*pumps)
+        for writer in both:
+            self.open.remove(writer)
+
+    async def pump(self, reader, writer, limit, both):
+        passed = 0
+        try:
+            while data := await reader.read(65536):
+                if limit is not None and passed + len(data) >= limit:
+                    writer.write(data[:limit - passed])
+                    await writer.drain()
+                    self.resets += 1
+                    break
+                passed += len(data)
+                if writer is both[1]:
+                    self.heartbeats += data.count(HEARTBEAT)
+                writer.write(data)
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        for end in both:
+            reset(end)
+
+    def reset_all(self):
+        """Resets every connection."""
+        def reset_open():
+            for writer in self.open:
+                reset(writer)
+        self.loop.call_soon_threadsafe(reset_open)
+
+    def hang(self):
+        """Moves no byte more, until go_on()."""
+        self.hung.clear()
+        self.loop.call_soon_threadsafe(self.hung.wait, 60)
+
+    def go_on(self):
+        self.hung.set()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(timeout=10)
+
+
+def reset(writer):
+    """RST instead of FIN: what is still on its way is lost, as when a machine dies."""
+    raw = writer.get_extra_info("socket")
+    if raw is not None and raw.fileno() >= 0:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
