@@ -254,6 +254,35 @@ def test_what_a_busy_consumer_gave_back_comes_in_order_when_it_is_free(gated):
     assert order.index(late) <= 1
 
 
+RETURNS = 500  # how often a consumer that is busy for long returns a job at most
+
+
+def test_what_went_back_too_often_is_kept(gated):
+    """The broker buries what is returned 1000 times, also a job that never ran."""
+    gated.tenant("worn")
+    at_primary(gated, "/tenants/worn/pause?tenant=*")
+    until(lambda: gated.broker.queues(gated.vhost)["jobs.worn.medium"].get("consumers") == 0, 30,
+          "unsubscribed", every=0.2)
+    worn = gated.tenant("worn").api.submit("noop")["id"]
+    with gated.pika() as connection:
+        channel = connection.channel()
+        for _ in range(RETURNS):
+            method, _, _ = channel.basic_get("jobs.worn.medium")
+            channel.basic_reject(method.delivery_tag, requeue=True)
+    gated.api.wait(gated.api.submit("gate")["id"], "running")
+    fresh = gated.tenant("worn").api.submit("noop")["id"]
+    at_primary(gated, "/tenants/worn/resume?tenant=*")
+    wait_held(gated, 3)
+    wait_held(gated, 2)
+    until(lambda: gated.depth("jobs.worn.medium") == 1, 30, "the other one is back")
+    with gated.pika() as connection:
+        _, properties, _ = connection.channel().basic_get("jobs.worn.medium")
+        assert properties.message_id == fresh
+    gated.open_gate()
+    for id in worn, fresh:
+        assert gated.tenant("worn").api.wait(id)["status"] == "completed"
+
+
 def now_ms():
     return int(time.time() * 1000)
 
