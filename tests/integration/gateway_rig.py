@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gateway on a vhost of a broker: control records come from here, and the services behind it are
-played by a small HTTP server that remembers what it was asked."""
+played by a small HTTP server that remembers what it was asked; a caller with a key, and what it may
+expect of a refusal."""
 import hashlib
 import http.server
 import json
@@ -17,6 +18,7 @@ import requests
 from harness.broker import BIN
 from harness.until import until
 
+JOBS = "/api/v1/jobs"
 LANES = ("low", "medium", "high", "critical", "long")
 
 
@@ -167,3 +169,38 @@ def drain(channel, tenant):
                 break
             found.append((lane, properties, body))
     return found
+
+
+class Caller(requests.Session):
+    def __init__(self, gateway, key, **headers):
+        super().__init__()
+        self.base = gateway.url
+        self.headers.update({"Authorization": f"Bearer {key}", **headers})
+
+    def request(self, method, url, **arguments):
+        return super().request(method, self.base + url, timeout=60, **arguments)
+
+    def submit(self, body=None, **members):
+        if body is None:
+            return self.post(JOBS, json=dict({"type": "noop"}, **members))
+        return self.post(JOBS, data=body, headers={"Content-Type": "application/json"})
+
+
+def known(caller):
+    """A key is known when it is not turned away."""
+    until(lambda: caller.get(JOBS).status_code != 401, what="key known")
+    return caller
+
+
+def check_problem(answer, status, pointer=None, words=""):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status and problem["title"]
+    assert problem["trace_id"] == answer.headers["traceparent"].split("-")[1]
+    assert words in problem["detail"], problem
+    if pointer is not None:
+        error, = problem["errors"]
+        assert error["pointer"] == pointer, problem
+        assert error["line"] >= 1 and error["column"] >= 1 and error["detail"]
+    return problem

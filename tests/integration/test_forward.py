@@ -3,33 +3,15 @@
 import uuid
 
 import pytest
-from gateway_rig import Control, Gateway, Place, Service
+
+from gateway_rig import Caller, Control, Gateway, Service, check_problem, known
 from harness.until import until
-from test_submit import Caller, check_problem, known
 
 ID = "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"
 
 
 @pytest.fixture(scope="module")
-def node(broker):
-    return Place(broker)
-
-
-@pytest.fixture(scope="module")
-def services():
-    return Service(), Service()
-
-
-@pytest.fixture(scope="module")
-def gateway(node, services, tmp_path_factory):
-    program = Gateway(node, tmp_path_factory.mktemp("gateway"), *services).wait_ready()
-    yield program
-    assert program.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def callers(node, gateway):
-    control = Control(node)
+def callers(gateway, control):
     control.tenant("acme")
     return {"acme": known(Caller(gateway, control.key("acme", ["read", "operate"]))),
             "admin": known(Caller(gateway, control.key(None, ["admin"])))}

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: a gateway alone, for a module's tests; what stands behind it is played (gateway_rig)."""
+import pytest
+
+from gateway_rig import Caller, Control, Gateway, Place, Service, known
+
+
+@pytest.fixture(scope="module")
+def node(broker):
+    return Place(broker)
+
+
+@pytest.fixture(scope="module")
+def control(node):
+    return Control(node)
+
+
+@pytest.fixture(scope="module")
+def services():
+    return Service(), Service()
+
+
+@pytest.fixture(scope="module")
+def gateway(node, services, tmp_path_factory):
+    program = Gateway(node, tmp_path_factory.mktemp("gateway"), *services).wait_ready()
+    yield program
+    assert program.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def acme(gateway, control):
+    control.tenant("acme")
+    return known(Caller(gateway, control.key("acme", ["submit", "read", "operate"])))
