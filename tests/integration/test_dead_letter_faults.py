@@ -21,17 +21,26 @@ def own_monitor(broker, tmp_path_factory):
     assert not made.program.end()
 
 
+def letter(monitor):
+    """One dead letter of tenant acme: its id, and its job's."""
+    properties = burial()
+    monitor.publish("dead", "acme.high", b"{}", properties)
+    return one_letter(monitor, job=properties.message_id)["id"], properties.message_id
+
+
+def crash_in_mid_replay(monitor, run):
+    """What a crash between the first commit and the confirm leaves behind, for every letter."""
+    monitor.program.kill()
+    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
+        db.execute("UPDATE letters SET replaying = 1, replay_run = ?", (run,))
+        db.commit()
+
+
 def test_a_replay_left_by_a_crash_is_finished(own_monitor):
     monitor = own_monitor
     monitor.program.start()
-    properties = burial()
-    monitor.publish("dead", "acme.high", b"{}", properties)
-    id = one_letter(monitor, job=properties.message_id)["id"]
-    monitor.program.kill()
-    # What a crash between the first commit and the confirm leaves behind.
-    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
-        db.execute("UPDATE letters SET replaying = 1, replay_run = 5 WHERE id = ?", (id,))
-        db.commit()
+    id, _ = letter(monitor)
+    crash_in_mid_replay(monitor, run=5)
     monitor.program.start()
     _, got, _ = monitor.take("jobs.acme.high")
     assert (got.headers["x-run"], got.headers["x-again"]) == (5, 1)
@@ -47,13 +56,8 @@ def test_replays_of_a_deleted_tenant_keep_none_back(own_monitor):
         for _ in range(bodies):
             channel.basic_publish("dead", "ghost.high", b"{}", burial())
     until(lambda: len(monitor.letters(tenant="ghost", limit=500)) == bodies, 60, "archived")
-    properties = burial()
-    monitor.publish("dead", "acme.high", b"{}", properties)
-    id = one_letter(monitor, job=properties.message_id)["id"]
-    monitor.program.kill()
-    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
-        db.execute("UPDATE letters SET replaying = 1, replay_run = 2")
-        db.commit()
+    id, _ = letter(monitor)
+    crash_in_mid_replay(monitor, run=2)
     monitor.program.start()
     until(lambda: monitor.letter(id)["state"] == "replayed", 30, "replayed")
     until(lambda: not replaying(monitor), 30, "the others dead again")
@@ -69,13 +73,8 @@ def test_a_replay_of_a_deleted_tenant_never_reaches_its_successor(own_monitor):
     """What is left "replaying" when the tenant is deleted is a dead letter again."""
     monitor = own_monitor
     monitor.program.start()
-    properties = burial()
-    monitor.publish("dead", "acme.high", b"{}", properties)
-    id = one_letter(monitor, job=properties.message_id)["id"]
-    monitor.program.kill()
-    with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
-        db.execute("UPDATE letters SET replaying = 1, replay_run = 5 WHERE id = ?", (id,))
-        db.commit()
+    id, _ = letter(monitor)
+    crash_in_mid_replay(monitor, run=5)
     monitor.say_tenant("acme", version=2, deleted=True)
     monitor.program.start()
     until(lambda: monitor.letter(id)["replay"] is None, 30, "dead again")
@@ -191,9 +190,7 @@ def test_a_replay_without_a_confirm_is_sent_again(private_broker, tmp_path):
     monitor.program.settings["confirm_timeout"] = "500ms"
     monitor.add_tenant("acme")
     monitor.program.start()
-    properties = burial()
-    monitor.publish("dead", "acme.high", b"{}", properties)
-    id = one_letter(monitor, job=properties.message_id)["id"]
+    id, job = letter(monitor)
     pid = int(private_broker.ctl("eval", "os:getpid().").strip().strip('"'))
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -207,7 +204,7 @@ def test_a_replay_without_a_confirm_is_sent_again(private_broker, tmp_path):
 
     def again():
         _, got, _ = monitor.take("jobs.acme.high")
-        assert (got.message_id, got.headers["x-run"]) == (properties.message_id, 2)
+        assert (got.message_id, got.headers["x-run"]) == (job, 2)
         return got.headers.get("x-again") == 1
 
     until(again, 30, "a copy that says it may be one")
