@@ -12,6 +12,8 @@
 #include "status-store/lookup.h"
 #include "status-store/tenant_body.h"
 
+enum { TOTAL_SUBMITTED = 0, TOTAL_DEAD = 4 }; /* of QUERY_TOTALS */
+
 /* The right to change tenants, given back at the end of the scope. */
 static void change_end(pthread_mutex_t **changing)
 {
@@ -44,6 +46,12 @@ static bool can_change(struct api *a, struct http_request *r)
                 return true;
         http_problem_err(r, &why);
         return false;
+}
+
+static bool is_true(struct http_request *r, const char *parameter)
+{
+        const char *value = http_query(r, parameter);
+        return value != NULL && strcmp(value, "true") == 0;
 }
 
 /* The tenant in the path, live. */
@@ -157,13 +165,40 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
         return 0;
 }
 
+/* What is kept of jobs and dead letters under a name is for whoever has it: nobody gets another's
+ * unasked. */
+static int check_name_is_new(struct api *a, const char *name, struct err *e)
+{
+        struct tenant before;
+        int found = registry_tenant(a->registry, name, &before, e);
+        if (found != 0)
+                return found < 0 ? -1 : 0; /* taken: said when it is added */
+        AUTO_READER *reader = readers_take(a->readers, e);
+        if (reader == NULL)
+                return -1;
+        AUTO_RESET *totals = reader_query(reader, QUERY_TOTALS, e);
+        if (totals == NULL)
+                return -1;
+        db_bind_text(totals, 1, name);
+        if (db_step(totals, e) < 0)
+                return -1;
+        int64_t jobs = sqlite3_column_int64(totals, TOTAL_SUBMITTED);
+        if (jobs + sqlite3_column_int64(totals, TOTAL_DEAD) == 0)
+                return 0;
+        return err_set(e, ERR_CONFLICT,
+                       "a deleted tenant had the name %s and %lld jobs: a new one would see what is"
+                       " kept of them and of dead letters; ?reuse=true says that it may",
+                       name, (long long)jobs);
+}
+
 void tenants_create(void *owner, struct http_request *r)
 {
+        static const char *const allowed[] = {"reuse", "tenant", NULL};
         struct api *a = owner;
         struct tenant t = {.record = tenant_record_default};
         struct scan_fault fault = {0};
         struct err why = {0};
-        if (!can_change(a, r) || !http_body_is_json(r))
+        if (!http_query_only(r, allowed) || !can_change(a, r) || !http_body_is_json(r))
                 return;
         int refused = tenant_body_read(http_body(r), BODY_NEW_TENANT, &t, &fault);
         if (refused != 0) {
@@ -172,7 +207,8 @@ void tenants_create(void *owner, struct http_request *r)
         }
         t.login_unsure = t.amqp_login;
         AUTO_CHANGE *changing = change_begin(a);
-        if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
+        if ((!is_true(r, "reuse") && check_name_is_new(a, t.record.name, &why) != 0) ||
+            (t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
             registry_add_tenant(a->registry, &t, a->tenants_max, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
@@ -286,9 +322,7 @@ void tenants_delete(void *owner, struct http_request *r)
         AUTO_CHANGE *changing = change_begin(a);
         if (!http_query_only(r, allowed) || !can_change(a, r) || !find_tenant(a, r, &t))
                 return;
-        const char *force = http_query(r, "force");
-        int64_t open =
-                force != NULL && strcmp(force, "true") == 0 ? 0 : open_jobs(a, t.record.name, &why);
+        int64_t open = is_true(r, "force") ? 0 : open_jobs(a, t.record.name, &why);
         if (open > 0) {
                 http_problem(r, 409,
                              "tenant %s has %lld jobs that have not ended; ?force=true drops them",

@@ -159,7 +159,7 @@ def test_dead_letters(cli):
 
 
 def test_tenants_and_keys(cli):
-    made = cli.json("tenant", "add", "cli-made", "--rate", "unlimited", "--weight", "3")
+    made = cli.json("tenant", "add", "cli-made", "--rate", "unlimited", "--weight", "3", "--reuse")
     assert made["tenant"]["name"] == "cli-made" and made["key"].startswith("wk_")
     assert "cli-made" in cli("tenant", "list").stdout
     changed = cli("tenant", "set", "cli-made", "--max-pending", "7")

@@ -172,6 +172,24 @@ def test_a_tenant_with_open_jobs_is_not_deleted_by_accident(primary):
     assert primary.request("DELETE", "/tenants/open?force=true").status_code == 204
 
 
+def test_what_a_deleted_tenant_left_is_nobodys_unasked(primary):
+    def make(**query):
+        return primary.request("POST", "/tenants", json={"name": "heir"}, params=query)
+
+    assert make().status_code == 201
+    job = uuid7()
+    primary.stream.job(job, tenant="heir")
+    primary.until_status(job, "pending")
+    assert "already" in make(reuse="true").json()["detail"]
+    assert primary.request("DELETE", "/tenants/heir?force=true").status_code == 204
+    until(lambda: "jobs.heir.low" not in primary.broker.queues(primary.vhost), 30, "swept")
+    until(lambda: "?reuse=true" in make().json()["detail"], 30, "refused for what it left")
+    assert make(reuse="false").status_code == 409 and make(reus="true").status_code == 400
+    assert primary.request("GET", "/tenants/heir").status_code == 404
+    assert make(reuse="true").status_code == 201
+    assert primary.get("/jobs", tenant="heir")["jobs"][0]["id"] == job
+
+
 def test_the_tenants_own_login_reaches_its_exchange_only(primary):
     made = create(primary, "amqp", amqp_login=True)["amqp"]
     assert made["exchange"] == "jobs.amqp" and made["login"] == "tenant-amqp"

@@ -64,6 +64,7 @@ static const struct option stats_options[] = {
 static const struct option tenant_add_options[] = {
         LIMIT_OPTIONS,
         {"amqp-login", NULL, "also an AMQP login that may publish its jobs", NULL},
+        {"reuse", NULL, "also when a deleted tenant of that name left jobs and dead letters", NULL},
         {NULL, NULL, NULL, NULL},
 };
 

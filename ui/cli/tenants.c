@@ -94,8 +94,8 @@ enum exit_code command_tenant_add(struct cli *c)
         if (cli_has(c, "amqp-login"))
                 body_add_json(&body, "amqp_login", bytes_of_text("true"));
         body_end(&body);
-        enum exit_code code =
-                api_send(c, API_ADMIN, "POST", "/api/v1/tenants", buffer_bytes(&body), &reply);
+        const char *path = cli_has(c, "reuse") ? "/api/v1/tenants?reuse=true" : "/api/v1/tenants";
+        enum exit_code code = api_send(c, API_ADMIN, "POST", path, buffer_bytes(&body), &reply);
         return code == EXIT_DONE ? show_tenant(c, &reply) : code;
 }
 
