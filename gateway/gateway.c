@@ -34,20 +34,27 @@ static void on_control_ready(void *owner)
 
 static void on_link_up(void *owner)
 {
-        (void)owner;
+        struct gateway *g = owner;
+
         LOG_INFO("publishing link is up");
+        doubts_link_up(g->doubts, g->link);
 }
 
 static void on_link_down(void *owner, const struct err *why)
 {
-        (void)owner;
+        struct gateway *g = owner;
+
         LOG_WARN("publishing link is down", log_err(why));
+        doubts_link_down(g->doubts);
 }
 
 static void on_link_blocked(void *owner, bool blocked)
 {
-        (void)owner;
+        struct gateway *g = owner;
+
         LOG_WARN(blocked ? "the broker takes no messages" : "the broker takes messages again");
+        if (!blocked)
+                doubts_link_up(g->doubts, g->link);
 }
 
 static void on_answer(void *owner, const struct http_route *route, int status, int64_t us)
@@ -209,6 +216,7 @@ struct gateway *gateway_create(const struct gateway_settings *settings, struct e
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);
         g->limiter = limiter_create();
+        g->doubts = doubts_create();
         meters_init(&g->meters);
         if (assemble(g, e) < 0)
                 return NULL;
@@ -224,6 +232,7 @@ void gateway_destroy(struct gateway **g)
         control_destroy(&(*g)->control);
         backlog_destroy(&(*g)->backlog);
         link_destroy(&(*g)->link);
+        doubts_destroy(&(*g)->doubts);
         service_destroy(&(*g)->service);
         http_client_destroy(&(*g)->status_store);
         http_client_destroy(&(*g)->dlx_monitor);

@@ -14,6 +14,7 @@
 #include "common/http/server.h"
 #include "gateway/access.h"
 #include "gateway/backlog.h"
+#include "gateway/doubts.h"
 #include "gateway/limiter.h"
 #include "gateway/meters.h"
 #include "gateway/settings.h"
@@ -28,6 +29,7 @@ struct gateway {
         char route_names[GATEWAY_ROUTES_MAX][ROUTE_NAME_SIZE]; /* "GET /api/v1/jobs" */
         struct http_client *status_store, *dlx_monitor;
         struct limiter *limiter;
+        struct doubts *doubts;
         struct meters meters;
         /* loop thread only, but for what their headers allow */
         struct service *service;

@@ -6,8 +6,7 @@
 #ifndef WARREN_GATEWAY_PUBLISHER_H
 #define WARREN_GATEWAY_PUBLISHER_H
 
-#include "common/amqp/link.h"
-#include "common/model/job.h"
+#include "gateway/doubts.h"
 
 enum publish_end {
         PUBLISH_KEPT,    /* the job's queue and the event stream have it */
@@ -15,6 +14,7 @@ enum publish_end {
         PUBLISH_UNKNOWN, /* it may run, or may not; e says why */
 };
 
-enum publish_end publisher_submit(struct link *l, const struct job *job, msec now, struct err *e);
+enum publish_end publisher_submit(struct link *l, struct doubts *d, const struct job *job, msec now,
+                                  struct err *e);
 
 #endif

@@ -184,7 +184,7 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
         struct err e = {0};
         int64_t before = clock_mono_us();
         msec now = clock_wall();
-        enum publish_end end = publisher_submit(g->link, job, now, &e);
+        enum publish_end end = publisher_submit(g->link, g->doubts, job, now, &e);
 
         switch (end) {
         case PUBLISH_KEPT:

@@ -68,7 +68,7 @@ def test_the_broker_goes_while_jobs_run(faulty_warren, fault):
     runs = report(all_ended(warren, ids), ids, f"broker {fault}")
     # A sleeper outlived the outage: its redelivery joined it, or was acked from memory.
     assert [runs[id] for id in sleepers] == [1] * SLEEPERS
-    until(lambda: warren.consumer.is_ready(), 60, "ready again")
+    until(lambda: warren.consumer.is_ready() and warren.gateway.is_ready(), 60, "ready again")
     assert warren.api.run("noop")["status"] == "completed"
 
 

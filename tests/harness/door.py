@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A way to the broker that can be shut: while it is, nobody connects, and who was connected is reset."""
+"""A way to the broker that can be shut: while it is, nobody connects, and who was connected is reset. Or be
+made mute: then nothing comes back any more, on the connections there are."""
 import contextlib
 import socket
 import struct
@@ -13,6 +14,7 @@ class Door:
     def __init__(self, target):
         self.target = target
         self.passed = 0
+        self.is_mute = False
         self._listener = None
         self._ends = []
         self._lock = threading.Lock()
@@ -21,6 +23,7 @@ class Door:
             self.port = probe.getsockname()[1]
 
     def open(self):
+        self.is_mute = False
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
         return self
@@ -51,13 +54,14 @@ class Door:
                     self._ends += [near, far]
                     self.passed += 1
                 for pair in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=pair, daemon=True).start()
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
 
-
-def _pump(source, sink):
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for end in (source, sink):
+    def _pump(self, source, sink):
         with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(65536):
+                if self.is_mute and source.getpeername()[1] == self.target:
+                    continue
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A submission whose confirm never came, which the event stream holds and perhaps its queue: what is
+shown of it is what becomes of it."""
+import threading
+
+import pytest
+
+from harness.door import Door
+from harness.until import until
+
+
+@pytest.fixture()
+def door(broker):
+    way = Door(broker.port).open()
+    yield way
+    way.shut()
+
+
+def start(make_warren, door, **settings):
+    warren = make_warren(start=False)
+    warren.gateway.settings.update(amqp_urls=f"amqp://127.0.0.1:{door.port}/{warren.vhost}", **settings)
+    warren.start()
+    assert warren.api.run("noop")["status"] == "completed"
+    warren.consumer.stop()
+    return warren
+
+
+class Submission(threading.Thread):
+    """One that the broker has and did not confirm: `answer` is there after `join`."""
+
+    def __init__(self, warren, door):
+        super().__init__(daemon=True)
+        self.warren = warren
+        self.answer = None
+        door.is_mute = True
+        self.start()
+        self.id = until(self.pending, 30, "the job shows")[0]
+
+    def run(self):
+        self.answer = self.warren.api.request("POST", "/jobs", json={"type": "noop"})
+
+    def pending(self):
+        return [job["id"] for job in self.warren.api.list(status="pending")["jobs"]]
+
+    def is_unknown(self):
+        self.join(30)
+        body = self.answer.json()
+        return self.answer.status_code == 503 and body["accepted"] == "unknown" and body["id"] == self.id
+
+    def is_shown(self):
+        return self.warren.api.request("GET", f"/jobs/{self.id}").status_code == 200
+
+
+def lose_the_message(warren):
+    with warren.broker.pika(warren.vhost) as connection:
+        assert connection.channel().queue_purge("jobs.acme.medium").method.message_count == 1
+
+
+def test_what_only_the_stream_holds_is_not_shown(make_warren, door):
+    warren = start(make_warren, door)
+    submission = Submission(warren, door)
+    lose_the_message(warren)
+    door.shut()
+    assert submission.is_unknown()
+    assert submission.is_shown(), "told before the broker was there"
+    door.open()
+    until(lambda: not submission.is_shown(), 60, "it is not shown")
+    assert warren.api.list()["jobs"][0]["status"] == "completed"
+
+
+def test_what_was_kept_all_the_same_is_shown_when_it_starts(make_warren, door):
+    warren = start(make_warren, door)
+    submission = Submission(warren, door)
+    door.shut()
+    assert submission.is_unknown()
+    door.open()
+    until(lambda: not submission.is_shown(), 60, "told when the broker is there")
+    warren.consumer.start()
+    job = warren.api.wait(submission.id)
+    assert (job["status"], job["attempt"]) == ("completed", 1)
+
+
+def test_a_late_confirm_is_a_doubt_only_when_the_broker_goes(make_warren, door):
+    warren = start(make_warren, door, confirm_timeout="1s")
+    submission = Submission(warren, door)
+    lose_the_message(warren)
+    assert submission.is_unknown()
+    assert submission.is_shown(), "the connection is still there"
+    door.shut()
+    door.open()
+    until(lambda: not submission.is_shown(), 60, "it is not shown")
