@@ -12,6 +12,11 @@
 #include "common/db/db.h"
 #include "status-store/registry_rows.h"
 
+/* How long the keys of a deleted tenant are told as revoked: longer than any copy of a broker's
+ * data is old in which they still live. All are told again at every reconnect, so they must not
+ * pile up for ever. */
+#define REVOKED_KEPT ((msec)30 * MSEC_DAY)
+
 static const char *const schema_sql =
         "CREATE TABLE IF NOT EXISTS tenants(name TEXT PRIMARY KEY, v INTEGER NOT NULL,"
         " rate_count INTEGER, rate_per INTEGER, burst INTEGER, max_running INTEGER,"
@@ -193,6 +198,33 @@ static int run_with_name(sqlite3 *db, const char *sql, const char *name, struct 
         return db_run(s, e);
 }
 
+/* Its keys expire too: what has been expired for so long needs no telling. */
+static int end_keys(sqlite3 *db, const char *tenant, msec now, struct err *e)
+{
+        AUTO_STATEMENT *end = db_prepare(db,
+                                         "UPDATE keys SET v = v + (revoked = 0),"
+                                         " told = told AND revoked <> 0, revoked = 2, expires ="
+                                         " CASE WHEN expires BETWEEN 1 AND ?2 THEN expires"
+                                         " ELSE max(?2, created_at) END"
+                                         " WHERE tenant = ?1 AND revoked < 2",
+                                         e);
+        if (end == NULL)
+                return -1;
+        db_bind_text(end, 1, tenant);
+        db_bind_int(end, 2, now);
+        return db_run(end, e);
+}
+
+static int forget_keys(sqlite3 *db, msec expired_before, struct err *e)
+{
+        AUTO_STATEMENT *forget = db_prepare(
+                db, "DELETE FROM keys WHERE revoked = 2 AND told AND expires BETWEEN 1 AND ?1", e);
+        if (forget == NULL)
+                return -1;
+        db_bind_int(forget, 1, expired_before);
+        return db_run(forget, e);
+}
+
 int registry_delete_tenant(struct registry *r, const char *name, msec now, struct err *e)
 {
         AUTO_WORK w = {.registry = r};
@@ -207,12 +239,8 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now, struc
         t.record.v++;
         t.record.deleted = true;
         t.deleted_at = now;
-        if (put_tenant(r->db, &t, e) != 0 ||
-            run_with_name(r->db,
-                          "UPDATE keys SET v = v + (revoked = 0),"
-                          " told = told AND revoked <> 0, revoked = 2"
-                          " WHERE tenant = ?1 AND revoked < 2",
-                          name, e) != 0)
+        if (put_tenant(r->db, &t, e) != 0 || end_keys(r->db, name, now, e) != 0 ||
+            forget_keys(r->db, now - REVOKED_KEPT, e) != 0)
                 return -1;
         return work_commit(&w, e);
 }

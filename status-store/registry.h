@@ -49,7 +49,8 @@ int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) 
 enum tenant_login { LOGIN_NONE, LOGIN_THERE, LOGIN_UNSURE };
 int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
                         struct err *e) MUST_CHECK;
-/* Marks it as deleted and revokes its keys, which are listed no more. */
+/* Marks it as deleted and revokes its keys, which are listed no more; they expire now, too. Keys of
+ * tenants deleted more than 30 days ago are forgotten. */
 int registry_delete_tenant(struct registry *r, const char *name, msec now,
                            struct err *e) MUST_CHECK;
 /* Its queues are gone: the name can be used again. */
@@ -73,8 +74,8 @@ int registry_has_admin_key(struct registry *r, struct err *e) MUST_CHECK;
 typedef int tenant_fn(void *owner, const struct tenant *t, struct err *e);
 typedef int key_fn(void *owner, const struct key *k, struct err *e);
 /* Each works on a copy of the list: the callback may call the registry. tenant NULL: all keys.
- * Those of a deleted tenant stay, so that their revocation can be told again, but WHICH_ALL of a
- * tenant passes over them: they are not of whoever has its name now. */
+ * Those of a deleted tenant stay for long, so that their revocation can be told again, but
+ * WHICH_ALL of a tenant passes over them: they are not of whoever has its name now. */
 enum which { WHICH_ALL, WHICH_UNTOLD };
 int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
                          struct err *e) MUST_CHECK;

@@ -343,10 +343,61 @@ static void keys_of_a_deleted_tenant_are_not_its_successors(void **state)
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &fresh, &e), 0);
         assert_int_equal(registry_each_key(r, WHICH_ALL, "acme", count_key, &keys, &e), 0);
         assert_int_equal(keys, 1);
-        keys = 0; /* but what was revoked is told again for ever */
+        keys = 0; /* but what was revoked is told again */
         assert_int_equal(registry_tell_again(r, &e), 0);
         assert_int_equal(registry_each_key(r, WHICH_UNTOLD, NULL, count_revoked, &keys, &e), 0);
         assert_int_equal(keys, 2);
+}
+
+static void revoke_with_tenant(struct registry *r, const char *name, msec now, bool told)
+{
+        struct tenant t = tenant_named(name);
+        struct key key;
+        struct err e = {0};
+        char text[KEY_TEXT_SIZE];
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_key(r, name, SCOPE_READ, 0, text, &key, &e), 0);
+        assert_int_equal(registry_delete_tenant(r, name, now, &e), 0);
+        if (told)
+                assert_int_equal(registry_told_key(r, key.record.id, 2, &e), 0);
+        assert_int_equal(registry_drop_tenant(r, name, &e), 0);
+}
+
+static int check_expired(void *owner, const struct key *k, struct err *e)
+{
+        (void)e;
+        assert_true(!k->record.revoked || k->record.expires >= k->created_at);
+        ++*(int *)owner;
+        return 0;
+}
+
+static int count_keys(struct registry *r)
+{
+        struct err e = {0};
+        int keys = 0;
+        assert_int_equal(registry_each_key(r, WHICH_ALL, NULL, check_expired, &keys, &e), 0);
+        return keys;
+}
+
+static void keys_of_long_deleted_tenants_are_forgotten(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        const msec now = clock_wall() + MSEC_SECOND;
+        const msec month = (msec)30 * MSEC_DAY;
+        struct tenant alive = tenant_named("alive");
+        struct key key;
+        struct err e = {0};
+        char text[KEY_TEXT_SIZE];
+        assert_int_equal(registry_add_tenant(r, &alive, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_key(r, "alive", SCOPE_READ, now, text, &key, &e), 0);
+        assert_int_equal(registry_told_key(r, key.record.id, 1, &e), 0);
+        revoke_with_tenant(r, "told", now, true);
+        revoke_with_tenant(r, "untold", now, false);
+        revoke_with_tenant(r, "undone", 0, false);
+        revoke_with_tenant(r, "early", now + month - 1, true);
+        assert_int_equal(count_keys(r), 5);
+        revoke_with_tenant(r, "late", now + month, true);
+        assert_int_equal(count_keys(r), 5); /* "told" had one that is gone */
 }
 
 static void a_login_is_what_was_noted(void **state)
@@ -474,6 +525,7 @@ int main(void)
                 WITH_REGISTRY(keys_live_with_their_tenant),
                 WITH_REGISTRY(an_old_registry_goes_above_what_was_told),
                 WITH_REGISTRY(keys_of_a_deleted_tenant_are_not_its_successors),
+                WITH_REGISTRY(keys_of_long_deleted_tenants_are_forgotten),
                 WITH_REGISTRY(a_login_is_what_was_noted),
                 WITH_REGISTRY(the_first_admin_key_is_written_once),
                 WITH_REGISTRY(a_first_admin_key_cut_short_is_made_again),
