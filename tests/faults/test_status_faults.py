@@ -74,16 +74,12 @@ def remake_stream(store):
 
 
 def test_a_rewound_stream_with_other_messages_is_folded_again(store):
-    old = [uuid7() for _ in range(10)]
-    for job in old:
-        store.stream.job(job)
+    old = store.stream.jobs(10)
     store.until_status(old[-1], "pending")
     until(lambda: offset(store) == 9, 20, "ten messages folded")
     store.program.kill()
     remake_stream(store)
-    new = [uuid7() for _ in range(25)]
-    for job in new:
-        store.stream.job(job)
+    new = store.stream.jobs(25)
     store.program.start()
     until(lambda: {job["id"] for job in store.jobs()} == set(new), 60, "only the new stream's jobs")
     history = store.get("/stats")["history"]
@@ -94,15 +90,11 @@ def test_a_rewound_stream_with_other_messages_is_folded_again(store):
 
 def test_a_rewound_stream_that_is_shorter_is_folded_again(store):
     """Attached past its end, the broker is silent, whatever is published."""
-    old = [uuid7() for _ in range(50)]
-    for job in old:
-        store.stream.job(job)
+    store.stream.jobs(50)
     until(lambda: offset(store) == 49, 20, "fifty messages folded")
     store.program.kill()
     remake_stream(store)
-    new = [uuid7() for _ in range(3)]
-    for job in new:
-        store.stream.job(job)
+    new = store.stream.jobs(3)
     store.program.start(ready=False)
     until(lambda: {job["id"] for job in store.jobs()} == set(new) if store.program.is_ready() else None,
           60, "only the new stream's jobs")
@@ -111,14 +103,10 @@ def test_a_rewound_stream_that_is_shorter_is_folded_again(store):
 
 
 def test_a_stream_remade_while_it_runs(store):
-    old = [uuid7() for _ in range(20)]
-    for job in old:
-        store.stream.job(job)
+    store.stream.jobs(20)
     until(lambda: offset(store) == 19, 20, "twenty messages folded")
     remake_stream(store)
-    new = [uuid7() for _ in range(3)]
-    for job in new:
-        store.stream.job(job)
+    new = store.stream.jobs(3)
     until(lambda: {job["id"] for job in store.jobs()} == set(new), 90, "only the new stream's jobs")
 
 

@@ -12,7 +12,7 @@ import requests
 from harness.broker import BIN
 from harness.processes import Program
 from harness.until import until
-from harness.warren import free_port
+from harness.warren import free_port, primary_settings
 
 TOKEN = "internal-token-of-the-test"
 FINAL = ("completed", "dead")
@@ -53,6 +53,13 @@ class Stream:
         key = lane if exchange is None else f"{tenant}.{lane}"
         self.publish(where, key, payload, message_id=job_id, type=kind, user_id="warren-admin",
                      content_type="application/json", headers=stamps)
+
+    def jobs(self, count):
+        """So many fresh ones; returns their ids."""
+        ids = [uuid7() for _ in range(count)]
+        for id in ids:
+            self.job(id)
+        return ids
 
     def events(self, *lines):
         body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
@@ -113,15 +120,7 @@ class StatusStore:
 
     def primary(self):
         """Settings that make it the primary."""
-        self.program.settings.update({
-            "primary": "true",
-            "registry": self.folder / "registry.db",
-            "provision_password_file": self.broker.secrets / "warren-provision.password",
-            "vhost": self.vhost,
-            "management_url": f"http://127.0.0.1:{self.broker.management_port}",
-            "management_password_file": self.broker.folder / "warren-admin.password",
-            "bootstrap_admin_key_file": self.folder / "admin.key",
-        })
+        self.program.settings.update(primary_settings(self.broker, self.folder, self.vhost))
         return self
 
     def start(self):

@@ -32,6 +32,19 @@ def free_port():
 _given = set()
 
 
+def primary_settings(broker, folder, vhost):
+    """What makes a status-store the primary."""
+    return {
+        "primary": "true",
+        "registry": folder / "registry.db",
+        "provision_password_file": broker.secrets / "warren-provision.password",
+        "vhost": vhost,
+        "management_url": f"http://127.0.0.1:{broker.management_port}",
+        "management_password_file": broker.folder / "warren-admin.password",
+        "bootstrap_admin_key_file": folder / "admin.key",
+    }
+
+
 class Tenant:
     """A tenant of one Warren: an API client with its key, and its AMQP login when it has one."""
 
@@ -97,14 +110,8 @@ class Warren:
     def _status_store(self):
         return self._program("status-store", "status-store", "warren-status-store", {
             "port": free_port(),
-            "primary": "true",
             "database": self.folder / "status.db",
-            "registry": self.folder / "registry.db",
-            "provision_password_file": self.broker.secrets / "warren-provision.password",
-            "vhost": self.vhost,
-            "management_url": f"http://127.0.0.1:{self.broker.management_port}",
-            "management_password_file": self.broker.folder / "warren-admin.password",
-            "bootstrap_admin_key_file": self.folder / "admin.key",
+            **primary_settings(self.broker, self.folder, self.vhost),
         })
 
     def _dlx_monitor(self):

@@ -200,9 +200,7 @@ def test_bad_queries_are_refused(shared, query):
 
 
 def test_pages_under_concurrent_inserts_give_each_row_once(store):
-    old = [uuid7() for _ in range(300)]
-    for job in old:
-        store.stream.job(job)
+    old = store.stream.jobs(300)
     store.until_status(old[-1], "pending")
     stop = threading.Event()
     inserted = []

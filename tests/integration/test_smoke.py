@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole Warren once, by every way in: what must work before anything finer is worth a test."""
-import json
-import uuid
-
-import pika
+from harness.publish import publish
 
 
 def test_completed_with_its_result(warren):
@@ -23,12 +20,9 @@ def test_buried_and_archived(warren):
 
 def test_published_by_a_tenants_own_login(warren):
     tenant = warren.tenant("outside", amqp_login=True)
-    ident = str(uuid.uuid4())
     with tenant.pika() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        channel.basic_publish("jobs.outside", "high", json.dumps({"b": 2}).encode(),
-                              pika.BasicProperties(message_id=ident, type="echo", delivery_mode=2,
-                                                   content_type="application/json"))
+        ident = publish(channel, "outside", "echo", {"b": 2}, lane="high")
     job = tenant.api.wait(ident)
     assert (job["status"], job["result"], job["priority"]) == ("completed", {"b": 2}, "high")
