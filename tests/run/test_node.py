@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""rabbitmq/node: what it calls ready is ready."""
+"""rabbitmq/node: what it calls ready is ready; rabbitmq.conf, which installations take too."""
 
 STREAMS = [f"stream-{i}" for i in range(60)]
 
@@ -17,3 +17,11 @@ def test_streams_are_back_when_it_says_ready(private_broker):
     private_broker.stop()
     private_broker.start()
     assert live_streams(private_broker) == sorted(STREAMS)
+
+
+def test_guest_never_comes_from_afar(private_broker):
+    """Debian's broker has that login, with a password that everybody knows."""
+    private_broker.ctl("add_user", "guest", "guest")
+    asked = 'rabbit_access_control:check_user_loopback(<<"{}">>, {{192, 0, 2, 1}}).'
+    assert private_broker.ctl("eval", asked.format("guest")).strip() == "not_allowed"
+    assert private_broker.ctl("eval", asked.format("warren-admin")).strip() == "ok"
