@@ -59,6 +59,15 @@ def test_payload_from_elsewhere(cli, tmp_path, source):
     assert job["result"] == {"from": "elsewhere"}
 
 
+def test_listed_from_either_end(cli):
+    mine = [cli.json("submit", "noop", "--wait")["id"] for _ in range(2)]
+    assert [job["id"] for job in cli.json("list", "--limit", "2")["jobs"]] == mine[::-1]
+    newest = cli.json("list", "--limit", "2", "--sort", "-created_at")["jobs"]
+    assert [job["id"] for job in newest] == mine[::-1]
+    oldest = [job["created_at"] for job in cli.json("list", "--sort", "created_at")["jobs"]]
+    assert oldest == sorted(oldest) and len(oldest) >= 2
+
+
 def test_failed_job_shows_its_attempts(cli):
     job = cli.json("submit", "fail", '{"times": 1}', "--wait")
     assert job["status"] == "completed"
@@ -189,6 +198,7 @@ def test_tenants_and_keys(cli):
     (["submit", "noop", "@/nonexistent"], {}, "usage", "No such file"),
     (["submit"], {}, "usage", "usage: warren submit"),
     (["submit", "noop", "--priority", "urgent"], {}, "usage", "critical"),
+    (["list", "--sort", "size"], {}, "usage", "-created_at created_at"),
     (["frobnicate"], {}, "usage", "frobnicate"),
     (["tenant", "add", "warren-x"], {}, "refused", ""),
     (["tenant", "add", "acme"], {}, "refused", ""),
