@@ -113,11 +113,13 @@ static void add_header(const struct frame_copy *c, const amqp_table_entry_t *ent
         }
 }
 
-/* Named as the contract's are: `x-...` or traceparent. */
-static bool may_count(amqp_bytes_t name)
+/* Of many, only what is ever looked at: whatever else there is, and how often a name is given, must
+ * not crowd that out. The broker's own are among the publisher's, in the order of names. */
+static bool is_wanted(const struct message *m, amqp_bytes_t name)
 {
-        return (name.len > 2 && memcmp(name.bytes, "x-", 2) == 0) ||
-               bytes_equal_text(bytes_of(name.bytes, name.len), "traceparent");
+        const char *known = message_known_header(wire_view(name));
+
+        return known != NULL && message_header(m, known) == NULL;
 }
 
 static void add_headers(const struct frame_copy *c, const amqp_table_t *headers, struct message *m)
@@ -125,8 +127,8 @@ static void add_headers(const struct frame_copy *c, const amqp_table_t *headers,
         size_t count = (size_t)headers->num_entries;
         bool all = count <= MESSAGE_HEADERS_MAX;
 
-        for (size_t i = 0; i < count && m->header_count < MESSAGE_HEADERS_MAX; i++) {
-                if (all || may_count(headers->entries[i].key))
+        for (size_t i = 0; i < count; i++) {
+                if (all || is_wanted(m, headers->entries[i].key))
                         add_header(c, &headers->entries[i], &m->headers[m->header_count++]);
         }
 }

@@ -134,6 +134,15 @@ def test_an_integer_of_any_width_counts(warren, outside, monkeypatch, kind):
     assert warren.api.wait(id)["max_retries"] == 9
 
 
+def test_many_headers_hide_none_that_counts(warren, outside):
+    """Nor the broker's own, which come in the order of names: the stream's offset among them."""
+    headers = {f"x-a{number}": number for number in range(60)}
+    id = publish(outside, "acme", "echo", {"many": 1}, headers={**headers, "x-max-retries": 9})
+    job = warren.api.wait(id)
+    assert (job["status"], job["result"], job["max_retries"]) == ("completed", {"many": 1}, 9)
+    assert (job["type"], job["payload"]) == ("echo", {"many": 1})
+
+
 def test_a_malformed_message_touches_no_other_job(warren, outside, events):
     honest = warren.api.run("echo", {"mine": 1})
     send(outside, b"not json at all", job_properties("echo", message_id=honest["id"]))

@@ -66,6 +66,8 @@ static void decode_again(struct job_message *sent, struct job *job)
         assert_string_equal(job->key, "k");
         assert_string_equal(job->key_hash, "h");
         assert_true(bytes_equal_text(job->payload, "{\"to\":1.10}"));
+        for (size_t i = 0; i < sent->message.header_count; i++)
+                assert_non_null(message_known_header(sent->message.headers[i].name));
 }
 
 static void assert_addressed(const struct job_message *m, const char *exchange, const char *key)
