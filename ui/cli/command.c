@@ -84,12 +84,12 @@ void command_list_help(const char *noun, struct buffer *out)
         }
         add_options("Options of every command", command_shared_options, out);
         buffer_add_text(
-                out,
-                "\nSettings: WARREN_URL, WARREN_API_KEY, WARREN_ADMIN_KEY (tenants, keys, doctor),\n"
-                "WARREN_ADMIN_AMQP_URL, WARREN_MANAGEMENT_URL (topology, doctor), or lines\n"
-                "'url = …', 'api_key = …' and so on in ~/.config/warren/config.\n"
-                "Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 not allowed,\n"
-                "5 unreachable, 6 refused, 7 limited.\n");
+                out, "\nSettings: WARREN_URL, WARREN_API_KEY, WARREN_ADMIN_KEY (tenants, keys, "
+                     "doctor),\n"
+                     "WARREN_ADMIN_AMQP_URL, WARREN_MANAGEMENT_URL (topology, doctor), or lines\n"
+                     "'url = …', 'api_key = …' and so on in ~/.config/warren/config.\n"
+                     "Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 not allowed,\n"
+                     "5 unreachable, 6 refused, 7 limited.\n");
 }
 
 void command_help(const struct command *command, struct buffer *out)
