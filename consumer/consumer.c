@@ -149,9 +149,8 @@ static bool is_ready(void *owner, struct err *why)
 
         if (atomic_load(&c->is_draining))
                 err_set(why, ERR_UNAVAILABLE, "draining");
-        else if (!link_is_up(c->consume) || !link_is_up(c->publish))
-                err_set(why, ERR_UNAVAILABLE, "not connected to RabbitMQ");
-        else if (!control_is_ready(c->control))
+        else if (link_is_ready(c->consume, why) && link_is_ready(c->publish, why) &&
+                 !control_is_ready(c->control))
                 err_set(why, ERR_UNAVAILABLE, "tenants are not yet read");
         return !err_is_set(why);
 }

@@ -98,10 +98,8 @@ static bool is_ready(void *owner, struct err *why)
 {
         struct monitor *m = owner;
 
-        if (!link_is_up(m->consume) || !link_is_up(m->publish)) {
-                err_set(why, ERR_UNAVAILABLE, "the broker is away");
+        if (!link_is_ready(m->consume, why) || !link_is_ready(m->publish, why))
                 return false;
-        }
         if (!control_is_ready(m->control)) {
                 err_set(why, ERR_UNAVAILABLE, "the tenants are still being read");
                 return false;

@@ -32,10 +32,8 @@ bool routes_ready(void *owner, struct err *why)
                 err_set(why, ERR_UNAVAILABLE, "stopping");
         else if (!control_is_ready(g->control))
                 err_set(why, ERR_UNAVAILABLE, "keys and tenants have not been read yet");
-        else if (link_is_blocked(g->link))
-                err_set(why, ERR_UNAVAILABLE, "the broker takes no messages now");
-        else if (!link_is_up(g->link))
-                err_set(why, ERR_UNAVAILABLE, "no connection to the broker");
+        else
+                (void)link_is_ready(g->link, why);
         return !err_is_set(why);
 }
 

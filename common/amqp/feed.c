@@ -15,13 +15,19 @@
 /* Past this its absence is no restart any more: it is told, and looked for once a second. */
 #define QUIET_LIMIT ((msec)5 * MSEC_SECOND)
 
+static void tell_callers(struct link *l, bool accepting, bool streamless)
+{
+        pthread_mutex_lock(&l->mutex);
+        l->accepting = accepting;
+        l->streamless = streamless;
+        pthread_mutex_unlock(&l->mutex);
+}
+
 static void open_up(struct link *l)
 {
         l->engine.feed = FEED_OPEN;
         atomic_store(&l->up, true);
-        pthread_mutex_lock(&l->mutex);
-        l->accepting = !l->engine.blocked;
-        pthread_mutex_unlock(&l->mutex);
+        tell_callers(l, !l->engine.blocked, false);
 }
 
 static void look_later(struct link *l)
@@ -44,15 +50,14 @@ void feed_begin(struct link *l)
         }
         en->feed = FEED_WAITS;
         en->feed_at = en->feed_since = clock_mono();
+        tell_callers(l, false, true);
 }
 
 void feed_end(struct link *l)
 {
         l->engine.feed = FEED_SHUT;
         atomic_store(&l->up, false);
-        pthread_mutex_lock(&l->mutex);
-        l->accepting = false;
-        pthread_mutex_unlock(&l->mutex);
+        tell_callers(l, false, false);
 }
 
 bool feed_is_open(const struct link *l)
@@ -96,9 +101,12 @@ int feed_answered(struct link *l, const struct err *why)
                 en->feed_at = clock_mono() + ANSWER_LIMIT;
                 return publisher_probe(l);
         }
+        const char *step = why->code == ERR_NOT_FOUND
+                                   ? "; if it stays away, `warren topology apply` makes it"
+                                   : "";
         look_later(l);
         if (!en->down_reported && en->feed_at - en->feed_since > QUIET_LIMIT) {
-                engine_fail(l, why->code, "stream %s: %s", l->stream, why->text);
+                engine_fail(l, why->code, "stream %s: %s%s", l->stream, why->text, step);
                 engine_report_down(l);
                 err_clear(&en->why);
         }

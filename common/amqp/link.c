@@ -209,6 +209,18 @@ void link_destroy(struct link **link)
         link_free(l);
 }
 
+static int refuse_locked(const struct link *l, struct err *e)
+{
+        if (atomic_load(&l->blocked))
+                return err_set(e, ERR_UNAVAILABLE, "the broker takes no messages now");
+        if (l->streamless)
+                return err_set(e, ERR_UNAVAILABLE,
+                               "the broker's stream %s is not there: if it stays away, "
+                               "`warren topology apply` makes it",
+                               l->stream);
+        return err_set(e, ERR_UNAVAILABLE, "no connection to the broker");
+}
+
 static int admit_locked(struct link *l, size_t cost, struct err *e)
 {
         uint32_t messages = atomic_load(&l->in_flight);
@@ -217,9 +229,7 @@ static int admit_locked(struct link *l, size_t cost, struct err *e)
         if (l->closing)
                 return err_set(e, ERR_UNAVAILABLE, "the link to the broker is closing");
         if (!l->resend && !l->accepting)
-                return err_set(e, ERR_UNAVAILABLE,
-                               atomic_load(&l->blocked) ? "the broker takes no messages now"
-                                                        : "no connection to the broker");
+                return refuse_locked(l, e);
         if (messages >= l->window_messages || (messages > 0 && bytes + cost > l->window_bytes))
                 return err_set(e, ERR_FULL, "%u publishes are not confirmed yet", messages);
         return 0;
@@ -251,6 +261,16 @@ int link_publish(struct link *l, const struct message *m, const struct publish_w
 bool link_is_up(const struct link *l)
 {
         return atomic_load(&l->up) && !atomic_load(&l->blocked);
+}
+
+bool link_is_ready(struct link *l, struct err *why)
+{
+        if (link_is_up(l))
+                return true;
+        pthread_mutex_lock(&l->mutex);
+        (void)refuse_locked(l, why);
+        pthread_mutex_unlock(&l->mutex);
+        return false;
 }
 
 bool link_is_blocked(const struct link *l)

@@ -35,9 +35,13 @@ struct link_config {
         msec confirm_timeout;     /* 0: 5 s; a publish without confirm for so long: LINK_EXPIRED */
         uint32_t window_messages; /* 0: 1024 unconfirmed publishes */
         size_t window_bytes;      /* 0: 1 MiB of them (one larger message is let through alone) */
-        /* NULL, or a stream that is fed by the exchange of its name, and in which every publish of
-         * this link ends too: nothing is published, and the link is not up, before a probe (type
-         * `probe`, no body) is kept there. */
+        /* NULL, or a stream that is fed by the exchange of its name: nothing is published, and the
+         * link is not up, before a probe (type `probe`, no body) is kept there. Every publish
+         * should end in that stream too. One that does not (a job for a lane that went with its
+         * tenant ends in `unroutable` alone) puts the channel's count of publishes ahead of the
+         * stream's: were the stream's writer replaced under this connection, as many others could
+         * be confirmed and dropped as duplicates (docs/facts.md). A restarted broker also ends the
+         * connection. */
         const char *stream;
         /* 0: none. Bytes of deliveries that are not settled yet, above which the link reads nothing
          * more from the broker until settles bring it below (one larger delivery is let through
@@ -53,8 +57,10 @@ struct link_config {
 /* Any may be NULL. */
 struct link_events {
         void (*up)(void *owner); /* connected, its stream there, subscriptions renewed */
-        void (*down)(void *owner, const struct err *why); /* deliveries so far are void */
-        void (*blocked)(void *owner, bool blocked);       /* the broker's alarm */
+        /* Also when the first connection cannot be made. Deliveries so far are void, but for one
+         * case: connected, and `stream` has been away for 5 s. */
+        void (*down)(void *owner, const struct err *why);
+        void (*blocked)(void *owner, bool blocked); /* the broker's alarm */
         void (*refused)(void *owner, struct subscription *s, const struct err *why); /* a
                                subscription was cancelled by the broker, or its queue is not there;
                                it is tried again after every reconnect and every 5 s */
@@ -92,6 +98,8 @@ int link_publish(struct link *l, const struct message *m, const struct publish_w
 /* Connected, its stream there, and not blocked. Any thread. */
 bool link_is_up(const struct link *l);
 bool link_is_blocked(const struct link *l);
+/* As link_is_up; why says what is missing, and what to do when it stays so. Any thread. */
+bool link_is_ready(struct link *l, struct err *why);
 /* Unconfirmed now. Any thread. */
 uint32_t link_in_flight(const struct link *l);
 

@@ -280,11 +280,12 @@ struct link {
         pthread_mutex_t mutex;
         struct node_list publishes, settles, orders, requests;
         struct node_list outbox;
-        bool sleeping;  /* the thread waits in poll */
-        bool accepting; /* connected, the stream there, and not blocked */
-        bool closing;   /* refuse publishes: drained or destroyed */
-        bool stopping;  /* end the thread */
-        int shut_fd;    /* the connection's socket, to be shut down by link_destroy; -1 */
+        bool sleeping;   /* the thread waits in poll */
+        bool accepting;  /* connected, the stream there, and not blocked */
+        bool streamless; /* connected, but the stream is not there */
+        bool closing;    /* refuse publishes: drained or destroyed */
+        bool stopping;   /* end the thread */
+        int shut_fd;     /* the connection's socket, to be shut down by link_destroy; -1 */
         /* any thread */
         atomic_uint in_flight;
         atomic_size_t in_flight_bytes;

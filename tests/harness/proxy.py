@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 
+PUBLISH = struct.pack(">HH", 60, 40)
 HEARTBEAT = b"\x08\0\0\0\0\0\0\xce"
 
 
@@ -20,6 +21,9 @@ class Proxy:
         self.connections = 0
         self.heartbeats = 0  # that came from the link
         self.open = []  # writers of connections, both ends
+        self.hold_contents = False  # only the methods of publishes pass, until let_pass()
+        self.held = 0
+        self.passing = threading.Event()
         self.hung = threading.Event()
         self.loop = asyncio.new_event_loop()
         self.port = None
@@ -67,6 +71,7 @@ class Proxy:
                 passed += len(data)
                 if writer is both[1]:
                     self.heartbeats += data.count(HEARTBEAT)
+                    data = await self.pass_methods(data, writer)
                 writer.write(data)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
@@ -74,12 +79,31 @@ class Proxy:
         for end in both:
             reset(end)
 
+    async def pass_methods(self, data, writer):
+        at = data.find(PUBLISH) if self.hold_contents else -1
+        if at < 0:
+            return data
+        end = at + struct.unpack(">I", data[at - 4:at])[0] + 1
+        writer.write(data[:end])
+        self.held += 1
+        await self.loop.run_in_executor(None, self.passing.wait, 60)
+        return data[end:]
+
+    def let_pass(self):
+        self.passing.set()
+
     def reset_all(self):
         """Resets every connection."""
         def reset_open():
             for writer in self.open:
                 reset(writer)
         self.loop.call_soon_threadsafe(reset_open)
+
+    def send_to_link(self, data):
+        """As if the broker sent it; between two frames when the connection is idle."""
+        def send():
+            self.open[0].write(data)
+        self.loop.call_soon_threadsafe(send)
 
     def hang(self):
         """Moves no byte more, until go_on()."""

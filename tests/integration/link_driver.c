@@ -355,11 +355,14 @@ static void on_drained(void *owner, bool clean)
         say(json_pack("{s:s,s:b}", "event", "drained", "clean", clean));
 }
 
-static void do_state(const struct driver *d)
+static void do_state(struct driver *d)
 {
-        say(json_pack("{s:s,s:I,s:b,s:b}", "event", "state", "in_flight",
+        struct err why = {0};
+
+        (void)link_is_ready(d->link, &why);
+        say(json_pack("{s:s,s:I,s:b,s:b,s:s}", "event", "state", "in_flight",
                       (json_int_t)link_in_flight(d->link), "up", link_is_up(d->link), "is_blocked",
-                      link_is_blocked(d->link)));
+                      link_is_blocked(d->link), "missing", why.text));
 }
 
 static void obey(struct driver *d, const json_t *command)
