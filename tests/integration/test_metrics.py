@@ -1,20 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 """What /metrics shows: well-formed everywhere; how many jobs wait in each queue."""
+import re
+
 import pytest
 
+from harness.broker import ROOT
 from harness.status_rig import StatusStore, uuid7
 from harness.until import until
 
 LANES = ("critical", "high", "medium", "low", "long")
 
 
+def programs(warren):
+    return (warren.gateway, warren.consumer, warren.status_store, warren.dlx_monitor)
+
+
 def test_every_programs_metrics_are_well_formed(warren):
     warren.api.run("fail", {"permanent": True})
     warren.api.run("echo", 'odd "text" \\')
-    for program in (warren.gateway, warren.consumer, warren.status_store, warren.dlx_monitor):
-        metrics = until(lambda p=program: p.metrics(), 30, "metrics")
+    for program in programs(warren):
+        metrics = program.metrics()
         metrics.check()
         assert metrics.sum("warren_build_info", program=program.name) == 1
+
+
+def test_every_metric_of_the_contract_is_shown(warren):
+    section = (ROOT / "docs/http.md").read_text(encoding="utf-8").split("\n## Metrics\n")[1]
+    wanted = {}
+    for name, labels in re.findall(r"`(warren_\w+)(?:{([\w,]+)})?`", section.split("\n## ")[0]):
+        wanted.setdefault(name, set(filter(None, labels.split(","))))
+    assert len(wanted) >= 13 and wanted["warren_queue_size"] == {"tenant", "lane"}
+    warren.api.run("fail", {"times": 1})
+    warren.api.run("fail", {"permanent": True})
+    missing = set()
+
+    def complete():
+        shown = {}
+        for program in programs(warren):
+            for name, labels, _ in program.metrics().samples:
+                shown.setdefault(re.sub("_(bucket|sum|count)$", "", name), set()).update(labels)
+        missing.clear()
+        missing.update(name for name, labels in wanted.items()
+                       if name not in shown or not labels <= shown[name])
+        return not missing
+
+    until(complete, 30, missing)
 
 
 @pytest.fixture
