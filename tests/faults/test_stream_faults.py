@@ -1,64 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The broker restarted under a link that publishes: whatever it confirms is in the stream, although
 RabbitMQ opens its listener before its streams are back."""
-import asyncio
 import os
-import threading
 
 import pytest
 
+from harness.door import Door
 from harness.link_driver import Driver, outcomes_of, read_stream
 
 RESTARTS = int(os.environ.get("WARREN_STREAM_RESTARTS", "3"))
 WAITING = 100  # publishes that go out the moment the link is up
 
 
-class Door:
-    """A proxy that always accepts and connects on as soon as the broker listens: a link that comes
-    this way is there within milliseconds, whatever its backoff."""
-
-    def __init__(self, target):
-        self.target = target
-        self.port = None
-        self.loop = asyncio.new_event_loop()
-        started = threading.Event()
-        threading.Thread(target=self.serve, args=(started,), daemon=True).start()
-        assert started.wait(10)
-
-    def serve(self, started):
-        asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self.accept, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        self.loop.run_forever()
-
-    async def accept(self, reader, writer):
-        while True:
-            try:
-                up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target)
-                break
-            except OSError:
-                await asyncio.sleep(0.002)
-        await asyncio.gather(self.pump(reader, up_writer), self.pump(up_reader, writer))
-
-    async def pump(self, reader, writer):
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except OSError:
-            pass
-        writer.close()
-
-    def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-
-
 @pytest.fixture()
 def door(private_broker):
-    proxy = Door(private_broker.port)
-    yield f"amqp://127.0.0.1:{proxy.port}/warren"
-    proxy.close()
+    """A link that comes this way is there within milliseconds of the broker, whatever its backoff."""
+    way = Door(private_broker.port).open()
+    yield f"amqp://127.0.0.1:{way.port}/warren"
+    way.shut()
 
 
 def declare(channel):

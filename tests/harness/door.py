@@ -6,10 +6,13 @@ import socket
 import struct
 import threading
 
+from harness.until import until
+
 
 class Door:
     """A TCP forwarder to `target`, a port of this machine. Shut at first; `passed` counts who came
-    through."""
+    through. Who comes while the target is away waits inside, and is connected within milliseconds
+    of its return, whatever his own backoff."""
 
     def __init__(self, target):
         self.target = target
@@ -45,16 +48,28 @@ class Door:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
-                with self._lock:
-                    if self._listener is not listener:
-                        near.close()
-                        far.close()
-                        return
-                    self._ends += [near, far]
-                    self.passed += 1
-                for pair in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+                threading.Thread(target=self._let_in, args=(listener, near), daemon=True).start()
+
+    def _let_in(self, listener, near):
+        ends = [near]
+        until(lambda: self._listener is not listener or self._reach(ends), 300, "the target",
+              every=0.002)
+        with self._lock:
+            if self._listener is not listener:
+                for end in ends:
+                    end.close()
+                return
+            self._ends += ends
+            self.passed += 1
+        for pair in (ends, ends[::-1]):
+            threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _reach(self, ends):
+        try:
+            ends.append(socket.create_connection(("127.0.0.1", self.target)))
+            return True
+        except OSError:
+            return False
 
     def _pump(self, source, sink):
         with contextlib.suppress(OSError):
