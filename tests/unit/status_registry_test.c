@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_registry_test.c: what may be said of a tenant, and the life of tenants and keys in
- * registry.db.
+ * status_registry_test.c: the life of tenants and keys in registry.db.
  */
 #include "tests/unit/unit.h"
 
@@ -17,108 +16,8 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/admin_key.h"
-#include "status-store/tenant_body.h"
 
 enum { TENANTS_MAX = 3 };
-
-static void bodies_are_judged(void **state)
-{
-        static const struct {
-                const char *body;
-                int want;
-                const char *pointer;
-        } table[] = {
-                {"{\"name\":\"acme\"}", 0, ""},
-                {"{\"name\":\"a\",\"rate\":\"unlimited\",\"max_pending\":\"unlimited\"}", 0, ""},
-                {"{\"name\":\"a\",\"rate\":\"100/1.5s\",\"burst\":7,\"weight\":3}", 0, ""},
-                {"{\"name\":\"a\",\"max_running\":\"unlimited\",\"amqp_login\":true}", 0, ""},
-                {"{\"name\":\"a\",\"max_running\":5}", 422, "/max_running"},
-                {"{\"name\":\"a\",\"max_running\":null}", 422, "/max_running"},
-                {"{}", 422, ""},
-                {"[]", 422, ""},
-                {"", 400, ""},
-                {"{\"name\":\"acme\",}", 400, NULL},
-                {"{\"name\":\"a\",\"name\":\"b\"}", 400, NULL},
-                {"{\"name\":\"Acme\"}", 422, "/name"},
-                {"{\"name\":\"warrens\"}", 422, "/name"},
-                {"{\"name\":\"\"}", 422, "/name"},
-                {"{\"name\":\"a\\u0000\"}", 422, "/name"},
-                {"{\"name\":5}", 422, "/name"},
-                {"{\"name\":\"a\",\"rate\":10}", 422, "/rate"},
-                {"{\"name\":\"a\",\"rate\":\"10\"}", 422, "/rate"},
-                {"{\"name\":\"a\",\"rate\":\"/1m\"}", 422, "/rate"},
-                {"{\"name\":\"a\",\"rate\":\"-1/1m\"}", 422, "/rate"},
-                {"{\"name\":\"a\",\"rate\":\"0/1m\"}", 422, "/rate"},
-                {"{\"name\":\"a\",\"rate\":\"1/0s\"}", 422, "/rate"},
-                {"{\"name\":\"a\",\"rate\":\"99999999999999999999/1s\"}", 422, "/rate"},
-                {"{\"name\":\"a\",\"burst\":0}", 422, "/burst"},
-                {"{\"name\":\"a\",\"burst\":1.5}", 422, "/burst"},
-                {"{\"name\":\"a\",\"weight\":1001}", 422, "/weight"},
-                {"{\"name\":\"a\",\"amqp_login\":1}", 422, "/amqp_login"},
-                {"{\"name\":\"a\",\"colour\":1}", 422, "/colour"},
-        };
-        (void)state;
-        for (size_t i = 0; i < COUNT(table); i++) {
-                struct tenant t = {.record = tenant_record_default};
-                struct scan_fault fault = {0};
-                int got =
-                        tenant_body_read(bytes_of_text(table[i].body), BODY_NEW_TENANT, &t, &fault);
-                if (got != table[i].want)
-                        fail_msg("%s: %d, not %d", table[i].body, got, table[i].want);
-                if (got != 0 && table[i].pointer != NULL)
-                        assert_string_equal(fault.pointer, table[i].pointer);
-                assert_true(got == 0 || fault.detail[0] != '\0');
-        }
-}
-
-static void what_a_body_says_is_kept(void **state)
-{
-        struct tenant t = {.record = tenant_record_default};
-        struct scan_fault fault;
-        (void)state;
-        assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":\"acme\",\"rate\":\"20/1m\"}"),
-                                          BODY_NEW_TENANT, &t, &fault),
-                         0);
-        assert_int_equal(t.record.burst, 20);
-        json_t *shown = tenant_json(&t);
-        assert_string_equal(json_string_value(json_object_get(shown, "rate")), "20/1m");
-        assert_string_equal(json_string_value(json_object_get(shown, "max_running")), "unlimited");
-        assert_int_equal(json_integer_value(json_object_get(shown, "max_pending")), 100000);
-        json_decref(shown);
-        assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":\"other\"}"), BODY_TENANT_CHANGE,
-                                          &t, &fault),
-                         422);
-}
-
-static void key_bodies_are_judged(void **state)
-{
-        static const struct {
-                const char *body;
-                int want;
-                unsigned scopes;
-        } table[] = {
-                {"", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
-                {"{}", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
-                {"{\"scopes\":[\"read\"],\"expires\":\"2999-01-01T00:00:00Z\"}", 0, SCOPE_READ},
-                {"{\"scopes\":[]}", 422, 0},
-                {"{\"scopes\":[\"admin\"]}", 422, 0},
-                {"{\"scopes\":\"read\"}", 422, 0},
-                {"{\"expires\":\"2001-01-01T00:00:00Z\"}", 422, 0},
-                {"{\"expires\":\"soon\"}", 422, 0},
-                {"{\"secret\":\"mine\"}", 422, 0},
-                {"nonsense", 400, 0},
-        };
-        (void)state;
-        for (size_t i = 0; i < COUNT(table); i++) {
-                struct scan_fault fault;
-                unsigned scopes = 0;
-                msec expires = 0;
-                int got = key_body_read(bytes_of_text(table[i].body), &scopes, &expires, &fault);
-                assert_int_equal(got, table[i].want);
-                if (got == 0)
-                        assert_int_equal(scopes, table[i].scopes);
-        }
-}
 
 struct fixture {
         char folder[32];
@@ -516,9 +415,6 @@ static void a_backup_holds_everything(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(bodies_are_judged),
-                cmocka_unit_test(what_a_body_says_is_kept),
-                cmocka_unit_test(key_bodies_are_judged),
                 WITH_REGISTRY(a_tenant_lives),
                 WITH_REGISTRY(a_name_is_used_again_with_a_higher_version),
                 WITH_REGISTRY(tenants_are_bounded),
