@@ -55,26 +55,26 @@ static struct handlers *load(const struct folder *f, const char *text, struct er
         return handlers_load(f->file, e);
 }
 
+static const char everything[] =
+        "{\"plugins\": {\"basic\": {\"file\": \"basic.so\", \"processes\": 8,\n"
+        "   \"recycle_after\": 10000, \"memory\": \"256MiB\", \"settings\": {\"a\": "
+        "1.10}}},\n"
+        " \"defaults\": {\"timeout\": \"2m\", \"retry\": {\"base\": \"2s\", "
+        "\"factor\": 3,\n"
+        "   \"cap\": \"1h\", \"jitter\": 0.5}, \"grace\": \"1s\"},\n"
+        " \"types\": {\"echo\": {\"plugin\": \"basic\", \"handler\": \"echo\", "
+        "\"timeout\": \"30s\"},\n"
+        "   \"report\": {\"exec\": [\"/usr/bin/python3\", \"report.py\"], "
+        "\"concurrency\": 2,\n"
+        "     \"memory\": \"512MiB\", \"output\": 2048, \"env\": {\"LANG\": "
+        "\"C.UTF-8\", \"E\": \"\"},\n"
+        "     \"retry\": {\"base\": \"5s\"}, \"on_link_loss\": \"stop\"}}}";
+
 static void takes_everything_the_contract_names(void **state)
 {
         const struct folder *f = *state;
         struct err e = {0};
-        AUTO(handlers) set =
-                load(f,
-                     "{\"plugins\": {\"basic\": {\"file\": \"basic.so\", \"processes\": 8,\n"
-                     "   \"recycle_after\": 10000, \"memory\": \"256MiB\", \"settings\": {\"a\": "
-                     "1.10}}},\n"
-                     " \"defaults\": {\"timeout\": \"2m\", \"retry\": {\"base\": \"2s\", "
-                     "\"factor\": 3,\n"
-                     "   \"cap\": \"1h\", \"jitter\": 0.5}, \"grace\": \"1s\"},\n"
-                     " \"types\": {\"echo\": {\"plugin\": \"basic\", \"handler\": \"echo\", "
-                     "\"timeout\": \"30s\"},\n"
-                     "   \"report\": {\"exec\": [\"/usr/bin/python3\", \"report.py\"], "
-                     "\"concurrency\": 2,\n"
-                     "     \"memory\": \"512MiB\", \"output\": 2048, \"env\": {\"LANG\": "
-                     "\"C.UTF-8\", \"E\": \"\"},\n"
-                     "     \"retry\": {\"base\": \"5s\"}, \"on_link_loss\": \"stop\"}}}",
-                     &e);
+        AUTO(handlers) set = load(f, everything, &e);
         assert_string_equal(e.text, "");
         assert_non_null(set);
         assert_int_equal(handlers_count(set), 2);
@@ -152,85 +152,81 @@ static void lives_while_it_is_referred_to(void **state)
 #define PLUGIN "\"plugin\": \"p\", \"handler\": \"h\""
 #define EXEC "\"exec\": [\"true\"]"
 
+static const struct {
+        const char *text;
+        const char *want; /* what follows the file's name */
+} faults[] = {
+        {"", ":1:1: "},
+        {"{\"types\": {}", ":1:13: "},
+        {"{\"types\": {}, \"types\": {}}", ":1:15: "},
+        {"[]", ":1:1: /: must be an object, is an array"},
+        {"{}", ":1:1: /: member \"types\" is missing"},
+        {"{\"types\": []}", ":1:11: /types: must be an object, is an array"},
+        {"{\"types\": {},\n  \"typos\": {}}", ":2:3: /typos: unknown member"},
+        {"{\"types\": {\"Upper\": {}}}", ":1:12: /types/Upper: a job type has the form"},
+        {"{\"types\": {\"a/b~c\": {}}}", ":1:12: /types/a~1b~0c: a job type has the form"},
+        {"{\"types\": {\"t\": 1}}", ":1:17: /types/t: must be an object, is a number"},
+        {IN_TYPE(""), ":2:17: /types/t: exactly one of"},
+        {IN_TYPE(PLUGIN ", " EXEC), ":2:17: /types/t: exactly one of"},
+        {IN_TYPE("\"http\": \"https://a.example\""),
+         ":2:26: /types/t: handlers of kind http are not part of this version"},
+        {IN_TYPE("\"plugin\": \"q\", \"handler\": \"h\""),
+         ":2:28: /types/t/plugin: no plugin of this name"},
+        {IN_TYPE("\"plugin\": \"p\""), ":2:17: /types/t: member \"handler\" is missing"},
+        {IN_TYPE(PLUGIN ", \"memory\": 1048576"), ":2:49: /types/t/memory: unknown member"},
+        {IN_TYPE(PLUGIN ", \"timeout\": \"fast\""), ":2:60: /types/t/timeout: "},
+        {IN_TYPE(PLUGIN ", \"timeout\": \"25h\""),
+         ":2:60: /types/t/timeout: must be from 100ms to 1d"},
+        {IN_TYPE(PLUGIN ", \"timeout\": null"),
+         ":2:60: /types/t/timeout: must be a string, is null"},
+        {IN_TYPE(PLUGIN ", \"concurrency\": 0"),
+         ":2:64: /types/t/concurrency: must be an integer from 1 to 100000"},
+        {IN_TYPE(PLUGIN ", \"concurrency\": 1.5"),
+         ":2:64: /types/t/concurrency: must be an integer"},
+        {IN_TYPE(PLUGIN ", \"on_link_loss\": \"panic\""),
+         ":2:65: /types/t/on_link_loss: must be \"finish\" or \"stop\""},
+        {IN_TYPE(PLUGIN ", \"retry\": {\"factor\": 0.5}"),
+         ":2:69: /types/t/retry/factor: must be from 1 to 1000"},
+        {IN_TYPE(PLUGIN ", \"retry\": {\"jitter\": 2}"),
+         ":2:69: /types/t/retry/jitter: must be from 0 to 1"},
+        {IN_TYPE(PLUGIN ", \"retry\": {\"base\": \"20m\"}"),
+         ":2:58: /types/t/retry: base must not be above cap"},
+        {IN_TYPE(PLUGIN ", \"retry\": {\"tries\": 2}"),
+         ":2:59: /types/t/retry/tries: unknown member"},
+        {IN_TYPE("\"exec\": []"), ":2:26: /types/t/exec: must begin with a program"},
+        {IN_TYPE("\"exec\": [\"a\", 1]"), ":2:32: /types/t/exec/1: must be a string, is a number"},
+        {IN_TYPE("\"exec\": [\"a\\u0000b\"]"), ":2:27: /types/t/exec/0: must not hold a NUL"},
+        {IN_TYPE("\"exec\": \"true\""), ":2:26: /types/t/exec: must be an array"},
+        {IN_TYPE(EXEC ", \"memory\": \"1KiB\""), ":2:46: /types/t/memory: must be from"},
+        {IN_TYPE(EXEC ", \"output\": \"big\""), ":2:46: /types/t/output: "},
+        {IN_TYPE(EXEC ", \"env\": {\"A=B\": \"1\"}"), ":2:44: /types/t/env/A=B: not a variable"},
+        {IN_TYPE(EXEC ", \"env\": {\"WARREN_JOB_ID\": \"1\"}"),
+         ":2:44: /types/t/env/WARREN_JOB_ID: not a variable"},
+        {IN_TYPE(EXEC ", \"env\": {\"A\": 1}"), ":2:49: /types/t/env/A: must be a string"},
+        {"{\"plugins\": {\"p\": {}}, \"types\": {}}",
+         ":1:19: /plugins/p: member \"file\" is missing"},
+        {"{\"plugins\": {\"p\": {\"file\": \"\"}}, \"types\": {}}",
+         ":1:28: /plugins/p/file: must not be empty"},
+        {"{\"plugins\": {\"p\": {\"file\": \"p\", \"settings\": []}}, \"types\": {}}",
+         ":1:45: /plugins/p/settings: must be an object, is an array"},
+        {"{\"plugins\": {\"p\": {\"file\": \"p\", \"processes\": 9999}}, \"types\": {}}",
+         ":1:46: /plugins/p/processes: must be an integer from 1 to 1024"},
+        {"{\"plugins\": {\"\": {\"file\": \"p\"}}, \"types\": {}}", ":1:14: /plugins/: a plugin's"},
+        {"{\"defaults\": {\"memory\": 1}, \"types\": {}}",
+         ":1:15: /defaults/memory: unknown member"},
+};
+
 static void says_what_is_wrong_and_where(void **state)
 {
-        static const struct {
-                const char *text;
-                const char *want; /* what follows the file's name */
-        } cases[] = {
-                {"", ":1:1: "},
-                {"{\"types\": {}", ":1:13: "},
-                {"{\"types\": {}, \"types\": {}}", ":1:15: "},
-                {"[]", ":1:1: /: must be an object, is an array"},
-                {"{}", ":1:1: /: member \"types\" is missing"},
-                {"{\"types\": []}", ":1:11: /types: must be an object, is an array"},
-                {"{\"types\": {},\n  \"typos\": {}}", ":2:3: /typos: unknown member"},
-                {"{\"types\": {\"Upper\": {}}}", ":1:12: /types/Upper: a job type has the form"},
-                {"{\"types\": {\"a/b~c\": {}}}", ":1:12: /types/a~1b~0c: a job type has the form"},
-                {"{\"types\": {\"t\": 1}}", ":1:17: /types/t: must be an object, is a number"},
-                {IN_TYPE(""), ":2:17: /types/t: exactly one of"},
-                {IN_TYPE(PLUGIN ", " EXEC), ":2:17: /types/t: exactly one of"},
-                {IN_TYPE("\"http\": \"https://a.example\""),
-                 ":2:26: /types/t: handlers of kind http are not part of this version"},
-                {IN_TYPE("\"plugin\": \"q\", \"handler\": \"h\""),
-                 ":2:28: /types/t/plugin: no plugin of this name"},
-                {IN_TYPE("\"plugin\": \"p\""), ":2:17: /types/t: member \"handler\" is missing"},
-                {IN_TYPE(PLUGIN ", \"memory\": 1048576"), ":2:49: /types/t/memory: unknown member"},
-                {IN_TYPE(PLUGIN ", \"timeout\": \"fast\""), ":2:60: /types/t/timeout: "},
-                {IN_TYPE(PLUGIN ", \"timeout\": \"25h\""),
-                 ":2:60: /types/t/timeout: must be from 100ms to 1d"},
-                {IN_TYPE(PLUGIN ", \"timeout\": null"),
-                 ":2:60: /types/t/timeout: must be a string, is null"},
-                {IN_TYPE(PLUGIN ", \"concurrency\": 0"),
-                 ":2:64: /types/t/concurrency: must be an integer from 1 to 100000"},
-                {IN_TYPE(PLUGIN ", \"concurrency\": 1.5"),
-                 ":2:64: /types/t/concurrency: must be an integer"},
-                {IN_TYPE(PLUGIN ", \"on_link_loss\": \"panic\""),
-                 ":2:65: /types/t/on_link_loss: must be \"finish\" or \"stop\""},
-                {IN_TYPE(PLUGIN ", \"retry\": {\"factor\": 0.5}"),
-                 ":2:69: /types/t/retry/factor: must be from 1 to 1000"},
-                {IN_TYPE(PLUGIN ", \"retry\": {\"jitter\": 2}"),
-                 ":2:69: /types/t/retry/jitter: must be from 0 to 1"},
-                {IN_TYPE(PLUGIN ", \"retry\": {\"base\": \"20m\"}"),
-                 ":2:58: /types/t/retry: base must not be above cap"},
-                {IN_TYPE(PLUGIN ", \"retry\": {\"tries\": 2}"),
-                 ":2:59: /types/t/retry/tries: unknown member"},
-                {IN_TYPE("\"exec\": []"), ":2:26: /types/t/exec: must begin with a program"},
-                {IN_TYPE("\"exec\": [\"a\", 1]"),
-                 ":2:32: /types/t/exec/1: must be a string, is a number"},
-                {IN_TYPE("\"exec\": [\"a\\u0000b\"]"),
-                 ":2:27: /types/t/exec/0: must not hold a NUL"},
-                {IN_TYPE("\"exec\": \"true\""), ":2:26: /types/t/exec: must be an array"},
-                {IN_TYPE(EXEC ", \"memory\": \"1KiB\""), ":2:46: /types/t/memory: must be from"},
-                {IN_TYPE(EXEC ", \"output\": \"big\""), ":2:46: /types/t/output: "},
-                {IN_TYPE(EXEC ", \"env\": {\"A=B\": \"1\"}"),
-                 ":2:44: /types/t/env/A=B: not a variable"},
-                {IN_TYPE(EXEC ", \"env\": {\"WARREN_JOB_ID\": \"1\"}"),
-                 ":2:44: /types/t/env/WARREN_JOB_ID: not a variable"},
-                {IN_TYPE(EXEC ", \"env\": {\"A\": 1}"), ":2:49: /types/t/env/A: must be a string"},
-                {"{\"plugins\": {\"p\": {}}, \"types\": {}}",
-                 ":1:19: /plugins/p: member \"file\" is missing"},
-                {"{\"plugins\": {\"p\": {\"file\": \"\"}}, \"types\": {}}",
-                 ":1:28: /plugins/p/file: must not be empty"},
-                {"{\"plugins\": {\"p\": {\"file\": \"p\", \"settings\": []}}, \"types\": {}}",
-                 ":1:45: /plugins/p/settings: must be an object, is an array"},
-                {"{\"plugins\": {\"p\": {\"file\": \"p\", \"processes\": 9999}}, \"types\": {}}",
-                 ":1:46: /plugins/p/processes: must be an integer from 1 to 1024"},
-                {"{\"plugins\": {\"\": {\"file\": \"p\"}}, \"types\": {}}",
-                 ":1:14: /plugins/: a plugin's"},
-                {"{\"defaults\": {\"memory\": 1}, \"types\": {}}",
-                 ":1:15: /defaults/memory: unknown member"},
-        };
-
         const struct folder *f = *state;
-        for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t i = 0; i < COUNT(faults); i++) {
                 struct err e = {0};
                 char want[512];
-                struct handlers *set = load(f, cases[i].text, &e);
+                struct handlers *set = load(f, faults[i].text, &e);
 
-                snprintf(want, sizeof(want), "%s%s", f->file, cases[i].want);
+                snprintf(want, sizeof(want), "%s%s", f->file, faults[i].want);
                 if (set != NULL || strncmp(e.text, want, strlen(want)) != 0)
-                        fail_msg("%s\n  want %s\n  got  %s", cases[i].text, want, e.text);
+                        fail_msg("%s\n  want %s\n  got  %s", faults[i].text, want, e.text);
         }
 }
 

@@ -56,120 +56,109 @@ static bool text_is(struct bytes got, const char *want)
         return want == NULL ? got.data == NULL : bytes_equal_text(got, want);
 }
 
+/* How an attempt of that number ended in that state, and what is made of it. */
+static const struct end_case {
+        struct run_end end;
+        enum attempt_state from;
+        int64_t number;
+        enum departure want;
+        const char *want_exchange, *want_reason, *want_error, *want_kind;
+        int64_t want_wait;
+} end_cases[] = {
+        {.end = {.outcome = OUTCOME_DONE},
+         .from = STATE_RUNNING,
+         .number = 1,
+         .want = DEPART_COMPLETE},
+        {.end = {.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_CRASH, .error = {"boom", 4}},
+         .from = STATE_RUNNING,
+         .number = 1,
+         .want = DEPART_RETRY,
+         .want_exchange = "delay.1s",
+         .want_error = "boom",
+         .want_kind = "crash",
+         .want_wait = 1000},
+        {.end = {.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_ERROR, .error = {"no", 2}},
+         .from = STATE_RUNNING,
+         .number = 2,
+         .want = DEPART_RETRY,
+         .want_exchange = "delay.2s",
+         .want_error = "no",
+         .want_kind = "error",
+         .want_wait = 2000},
+        {.end = {.outcome = OUTCOME_RETRY,
+                 .error_kind = ERROR_KIND_ERROR,
+                 .error = {"no", 2},
+                 .retry_after = 1800000},
+         .from = STATE_RUNNING,
+         .number = 1,
+         .want = DEPART_RETRY,
+         .want_exchange = "delay.30m",
+         .want_error = "no",
+         .want_kind = "error",
+         .want_wait = 1800000},
+        {.end = {.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_TIMEOUT, .error = {"", 0}},
+         .from = STATE_RUNNING,
+         .number = 3,
+         .want = DEPART_BURY,
+         .want_exchange = "dead",
+         .want_reason = "exhausted",
+         .want_error = "",
+         .want_kind = "timeout"},
+        {.end = {.outcome = OUTCOME_PERMANENT, .error_kind = ERROR_KIND_ERROR, .error = {"bad", 3}},
+         .from = STATE_RUNNING,
+         .number = 1,
+         .want = DEPART_BURY,
+         .want_exchange = "dead",
+         .want_reason = "permanent",
+         .want_error = "bad",
+         .want_kind = "error"},
+        {.end = {.outcome = OUTCOME_STOPPED},
+         .from = STATE_RUNNING,
+         .number = 1,
+         .want = DEPART_RETRY,
+         .want_exchange = "delay.1s",
+         .want_error = "the handler stopped without being asked to",
+         .want_kind = "error",
+         .want_wait = 1000},
+        {.end = {.outcome = OUTCOME_STOPPED},
+         .from = STATE_STOPPING,
+         .number = 3,
+         .want = DEPART_RETRY,
+         .want_exchange = "delay.1s",
+         .want_error = "stopped: the connection to the broker was lost",
+         .want_kind = "error",
+         .want_wait = 1000},
+};
+
+static void assert_message(const struct message *m, const struct end_case *c)
+{
+        assert_true(text_is(m->exchange, c->want_exchange));
+        assert_true(text_is(m->routing_key, "acme.high"));
+        assert_true(text_is(m->message_id, ID));
+        assert_true(text_is(m->body, "{\"a\":1.10}"));
+        assert_int_equal(message_header_int(m, "x-attempt", 0), c->number);
+        assert_true(text_is(message_header_text(m, "x-error"), c->want_error));
+        assert_true(text_is(message_header_text(m, "x-error-kind"), c->want_kind));
+        assert_true(text_is(message_header_text(m, "x-reason"), c->want_reason));
+        assert_null(message_header(m, "x-again"));
+        assert_null(message_header(m, "x-hop"));
+        if (c->want == DEPART_RETRY)
+                assert_int_equal(message_header_int(m, "x-run-at", 0), NOW + c->want_wait);
+}
+
 static void ends_become_messages(void **state)
 {
-        static const struct {
-                struct run_end end;
-                enum attempt_state from;
-                int64_t number;
-                enum departure want;
-                const char *want_exchange, *want_reason, *want_error, *want_kind;
-                int64_t want_wait;
-        } rows[] = {
-                {{.outcome = OUTCOME_DONE},
-                 STATE_RUNNING,
-                 1,
-                 DEPART_COMPLETE,
-                 NULL,
-                 NULL,
-                 NULL,
-                 NULL,
-                 0},
-                {{.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_CRASH, .error = {"boom", 4}},
-                 STATE_RUNNING,
-                 1,
-                 DEPART_RETRY,
-                 "delay.1s",
-                 NULL,
-                 "boom",
-                 "crash",
-                 1000},
-                {{.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_ERROR, .error = {"no", 2}},
-                 STATE_RUNNING,
-                 2,
-                 DEPART_RETRY,
-                 "delay.2s",
-                 NULL,
-                 "no",
-                 "error",
-                 2000},
-                {{.outcome = OUTCOME_RETRY,
-                  .error_kind = ERROR_KIND_ERROR,
-                  .error = {"no", 2},
-                  .retry_after = 1800000},
-                 STATE_RUNNING,
-                 1,
-                 DEPART_RETRY,
-                 "delay.30m",
-                 NULL,
-                 "no",
-                 "error",
-                 1800000},
-                {{.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_TIMEOUT, .error = {"", 0}},
-                 STATE_RUNNING,
-                 3,
-                 DEPART_BURY,
-                 "dead",
-                 "exhausted",
-                 "",
-                 "timeout",
-                 0},
-                {{.outcome = OUTCOME_PERMANENT,
-                  .error_kind = ERROR_KIND_ERROR,
-                  .error = {"bad", 3}},
-                 STATE_RUNNING,
-                 1,
-                 DEPART_BURY,
-                 "dead",
-                 "permanent",
-                 "bad",
-                 "error",
-                 0},
-                {{.outcome = OUTCOME_STOPPED},
-                 STATE_RUNNING,
-                 1,
-                 DEPART_RETRY,
-                 "delay.1s",
-                 NULL,
-                 "the handler stopped without being asked to",
-                 "error",
-                 1000},
-                {{.outcome = OUTCOME_STOPPED},
-                 STATE_STOPPING,
-                 3,
-                 DEPART_RETRY,
-                 "delay.1s",
-                 NULL,
-                 "stopped: the connection to the broker was lost",
-                 "error",
-                 1000},
-        };
-
         (void)state;
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t i = 0; i < sizeof(end_cases) / sizeof(end_cases[0]); i++) {
+                const struct end_case *c = &end_cases[i];
                 struct job_message *out = xcalloc(1, sizeof(*out));
-                struct attempt *a = attempt(rows[i].number, 2);
-                const struct message *m = &out->message;
-                a->state = rows[i].from;
-                outcome_decide(a, &rows[i].end, 0.5, NOW);
-                assert_int_equal(a->departure, rows[i].want);
-                if (rows[i].want != DEPART_COMPLETE) {
+                struct attempt *a = attempt(c->number, 2);
+                a->state = c->from;
+                outcome_decide(a, &c->end, 0.5, NOW);
+                assert_int_equal(a->departure, c->want);
+                if (c->want != DEPART_COMPLETE) {
                         outcome_encode(a, false, NOW, out);
-                        assert_true(text_is(m->exchange, rows[i].want_exchange));
-                        assert_true(text_is(m->routing_key, "acme.high"));
-                        assert_true(text_is(m->message_id, ID));
-                        assert_true(text_is(m->body, "{\"a\":1.10}"));
-                        assert_int_equal(message_header_int(m, "x-attempt", 0), rows[i].number);
-                        assert_true(text_is(message_header_text(m, "x-error"), rows[i].want_error));
-                        assert_true(
-                                text_is(message_header_text(m, "x-error-kind"), rows[i].want_kind));
-                        assert_true(
-                                text_is(message_header_text(m, "x-reason"), rows[i].want_reason));
-                        assert_null(message_header(m, "x-again"));
-                        assert_null(message_header(m, "x-hop"));
-                        if (rows[i].want == DEPART_RETRY)
-                                assert_int_equal(message_header_int(m, "x-run-at", 0),
-                                                 NOW + rows[i].want_wait);
+                        assert_message(&out->message, c);
                 }
                 release(a);
                 free(out);
