@@ -36,6 +36,13 @@ def declare_route(channel, name, stream=True):
         channel.queue_bind(f"{name}.s", name, "k")
 
 
+def declare_stream(channel, name):
+    """A stream behind an exchange of its name."""
+    channel.queue_declare(name, durable=True, arguments={"x-queue-type": "stream"})
+    channel.exchange_declare(name, "fanout", durable=True)
+    channel.queue_bind(name, name)
+
+
 def drain_queue(channel, queue, expect=None):
     """The message ids left in a queue. A count can read 0 for a while: `expect` says how many."""
     ids = []

@@ -3,18 +3,10 @@
 meanwhile. (How it is with a restarted broker: tests/faults/test_stream_faults.py.)"""
 import struct
 
-import pytest
-
 from harness.link_driver import Driver, outcomes_of, read_stream
 from harness.proxy import Proxy
 from harness.until import until
-from link_rig import channel, node  # noqa: F401 (fixtures)
-
-
-def declare_stream(channel, name):
-    channel.queue_declare(name, durable=True, arguments={"x-queue-type": "stream"})
-    channel.exchange_declare(name, "fanout", durable=True)
-    channel.queue_bind(name, name)
+from link_rig import channel, declare_stream, node  # noqa: F401 (fixtures)
 
 
 def feeding(node, stream, *flags, resend="yes", **options):

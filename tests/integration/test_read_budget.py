@@ -13,12 +13,17 @@ from harness.link_driver import Driver, outcomes_of
 from harness.proxy import Proxy
 from harness.status_rig import StatusStore, uuid7
 from harness.until import until
-from link_rig import channel, declare_route, drain_queue, node  # noqa: F401 (fixtures)
+from link_rig import channel, declare_route, drain_queue  # noqa: F401 (a fixture)
 from monitor_rig import Monitor, archived_jobs, burial
 
 MIB = 1024 * 1024
 BUDGET = 8
 FLAGS = ["--read-bytes", str(BUDGET * MIB), "--heartbeat", "1000", "--confirm-timeout", "1000"]
+
+
+@pytest.fixture(scope="module")
+def node(broker):
+    return broker
 
 
 def publish_large(channel, exchange, count, size=MIB):

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A link's subscriptions: queues that are missing or go, acks and what is given back."""
+import struct
+
+import pika
+import pytest
+
+from harness.link_driver import Driver, outcomes_of
+from link_rig import channel, declare_route, drain_queue  # noqa: F401 (a fixture)
+
+
+@pytest.fixture(scope="module")
+def node(broker):
+    return broker
+
+
+def test_queue_missing(node, channel):
+    declare_route(channel, "there", stream=False)
+    with Driver(node) as driver:
+        driver.do("subscribe", name="there", queue="there.q", hold=True)
+        driver.do("publish", exchange="there", key="k")
+        driver.wait_for(**{"from": "there"})
+        driver.do("subscribe", name="absent", queue="absent.q")
+        assert driver.wait_for(event="refused", name="absent")["why"]["code"] == "not_found"
+        declare_route(channel, "absent", stream=False)
+        channel.basic_publish("absent", "k", b"")
+        driver.wait_for(**{"from": "absent"})
+        # The other subscription did not notice: its delivery is still its own.
+        assert driver.count(event="down") == 0
+        driver.do("settle", name="there")
+        assert driver.declare("count", "there.q")["messages"] in (0, 1)
+        assert driver.count(event="refused") == 1
+
+
+def test_queue_deleted(node, channel):
+    declare_route(channel, "deleted", stream=False)
+    with Driver(node) as driver:
+        driver.do("subscribe", name="s", queue="deleted.q")
+        driver.wait_for(event="up")
+        channel.basic_publish("deleted", "k", b"")
+        driver.wait_for(**{"from": "s"})
+        channel.queue_delete("deleted.q")
+        driver.wait_for(event="refused", name="s")
+        declare_route(channel, "deleted", stream=False)
+        driver.forget()
+        channel.basic_publish("deleted", "k", b"")
+        driver.wait_for(**{"from": "s"})
+
+
+def test_settling(node, channel):
+    declare_route(channel, "settle", stream=False)
+    with Driver(node) as driver:
+        driver.do("subscribe", name="s", queue="settle.q", prefetch=20, hold=True)
+        driver.do("publish", exchange="settle", key="k", count=60)
+        driver.wait(lambda seen: sum("delivery" in e for e in seen) == 20)
+        driver.do("settle", name="s", count=5, back=True)   # a gap: single acks
+        driver.do("settle", name="s", count=5)              # the oldest: one ack
+        driver.do("settle", name="s", count=5, requeue=True)
+        # A quorum queue without delivery limit takes what comes back at its end.
+        for total, count in ((35, 20), (55, 10), (65, 0)):
+            driver.wait(lambda seen, n=total: sum("delivery" in e for e in seen) == n)
+            driver.do("settle", name="s", count=count)
+        assert driver.count(redelivered=True) == 5
+        # What is held goes back when the subscription and then the link ends.
+        driver.do("unsubscribe", name="s")
+    settled = 40
+    left = drain_queue(channel, "settle.q", 60 - settled)
+    assert len(left) == len(set(left)) == 60 - settled
+
+
+def test_unsubscribe_gives_back(node, channel):
+    declare_route(channel, "leave", stream=False)
+    with Driver(node) as driver:
+        driver.do("publish", exchange="leave", key="k", count=200)
+        driver.wait(lambda seen: len(outcomes_of(seen)) == 200)
+        driver.do("subscribe", name="a", queue="leave.q", prefetch=50, hold=True)
+        driver.do("unsubscribe", name="a")
+        driver.do("subscribe", name="b", queue="leave.q", prefetch=50)
+        driver.wait(lambda seen: len({e["delivery"] for e in seen if "delivery" in e}) == 200)
+        got_by_a = driver.count(**{"from": "a"})
+        assert got_by_a == 0
+
+
+def test_nested_headers_do_not_overflow(node, channel):
+    """A table that nests as deep as a frame allows is decoded by recursion in the library."""
+    declare_route(channel, "nested", stream=False)
+    depth = 24000
+    inner = b""
+    parts = []
+    for level in range(depth):
+        parts.append(b"A" + struct.pack(">I", 5 * (depth - level - 1)))
+    inner = b"".join(parts)
+    table = struct.pack(">I", len(inner) + 2) + b"\x01a" + inner
+    publish_raw(node, "nested", "k", struct.pack(">H", 0x2000) + table)
+    with Driver(node) as driver:
+        driver.do("subscribe", name="s", queue="nested.q")
+        driver.wait_for(**{"from": "s"})
+        assert driver.count(event="down") == 0
+
+
+def publish_raw(node, exchange, key, properties):
+    """One empty message with exactly these properties, past every client library's checks."""
+    connection = node.pika()
+    channel = connection.channel()
+    channel.confirm_delivery()
+
+    class Raw(pika.BasicProperties):
+        def encode(self):
+            return [properties]
+    channel.basic_publish(exchange, key, b"", Raw())
+    connection.close()
