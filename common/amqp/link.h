@@ -47,8 +47,8 @@ struct link_config {
          * more from the broker until settles bring it below (one larger delivery is let through
          * alone). Confirms, answers and notices wait meanwhile, without running late by it; a
          * broker that falls silent is not noticed, and RabbitMQ closes a connection that takes
-         * nothing for 15 s. So it is for an owner who settles soon, and needs nothing of the broker
-         * for that. */
+         * nothing for 30 s (3.10.8). So it is for an owner who settles soon, and needs nothing of
+         * the broker for that. */
         size_t read_bytes;
         bool resend; /* after a reconnect send unconfirmed publishes again with x-again;
                         false: they end as LINK_CLOSED */
