@@ -36,6 +36,14 @@ def set_to_work(warren, urgent, noops):
     return first, others
 
 
+def start_with_program(warren, type, script, **members):
+    """A type whose jobs are run by that shell script."""
+    handlers = default_handlers()
+    handlers["types"][type] = {"exec": ["/bin/sh", "-c", script], **members}
+    warren.write_handlers(handlers)
+    warren.start()
+
+
 def test_drained_under_load(fresh_warren):
     warren = fresh_warren
     sleepers, noops = set_to_work(warren, 2 * [("sleep", {"ms": 4000})], 4000)
@@ -64,12 +72,8 @@ def test_drained_under_load(fresh_warren):
 
 def test_what_outlasts_the_drain_is_given_back(make_warren):
     warren = make_warren(settings={"consumer": {"drain": "300ms"}}, start=False)
-    handlers = default_handlers()
-    script = (f"test -e {warren.folder}/open && echo '\"second\"' && exit; "
-              f"touch {warren.folder}/started; sleep 600")
-    handlers["types"]["stuck"] = {"exec": ["/bin/sh", "-c", script], "grace": "5s"}
-    warren.write_handlers(handlers)
-    warren.start()
+    start_with_program(warren, "stuck", f"test -e {warren.folder}/open && echo '\"second\"' && exit; "
+                       f"touch {warren.folder}/started; sleep 600", grace="5s")
     id = warren.api.submit("stuck", max_retries=0)["id"]
     until((warren.folder / "started").exists, 30, "the program runs")
     assert warren.consumer.stop() == 0
@@ -103,12 +107,8 @@ def test_a_second_signal_ends_it_at_once(make_warren):
     """In the middle of a drain that would last for minutes, with jobs running and outcomes
     unconfirmed: an exit status, no crash, no child, and every job ends after the next start."""
     warren = make_warren(settings={"consumer": {"drain": "10m"}}, start=False)
-    handlers = default_handlers()
-    script = (f"touch {warren.folder}/started; "
-              f"until test -e {warren.folder}/open; do sleep 0.1; done; echo 1")
-    handlers["types"]["gated"] = {"exec": ["/bin/sh", "-c", script], "timeout": "1h"}
-    warren.write_handlers(handlers)
-    warren.start()
+    start_with_program(warren, "gated", f"touch {warren.folder}/started; until test -e "
+                       f"{warren.folder}/open; do sleep 0.1; done; echo 1", timeout="1h")
     gated, noops = set_to_work(warren, 2 * [("gated", None)], 3000)
     until((warren.folder / "started").exists, 30, "a program runs")
     warren.consumer.signal(signal.SIGTERM)
