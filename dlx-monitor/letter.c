@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/amqp/properties.h"
+
 enum { GROUP_TEXT_MAX = 300, HASH_SIZE = 32 };
 
 static const char *const state_names[LETTER_STATE_COUNT] = {
@@ -102,31 +104,18 @@ void letter_group(const char *type, enum reason reason, struct bytes error,
         hash_end(hash, out, LETTER_GROUP_SIZE - 1);
 }
 
-static void hash_header(EVP_MD_CTX *hash, const struct header *h, struct bytes value)
-{
-        hash_part(hash, h->name);
-        hash_part(hash, value);
-}
-
 /* Everything but what the broker adds when it delivers again. */
 static void content_burial(const struct message *m, char out[LETTER_BURIAL_SIZE])
 {
         EVP_MD_CTX *hash = hash_begin();
+        AUTO_BUFFER published = {0};
 
+        if (properties_as_published(m->properties, &published, NULL) != 0)
+                buffer_add(&published, m->properties.data, m->properties.length);
         hash_part(hash, m->exchange);
         hash_part(hash, m->routing_key);
-        hash_part(hash, m->message_id);
-        hash_part(hash, m->type);
         hash_part(hash, m->body);
-        for (size_t i = 0; i < m->header_count; i++) {
-                const struct header *h = &m->headers[i];
-                if (bytes_equal_text(h->name, "x-delivery-count"))
-                        continue;
-                if (h->kind == HEADER_STRING)
-                        hash_header(hash, h, h->text);
-                else if (h->kind == HEADER_INT)
-                        hash_header(hash, h, bytes_of(&h->number, sizeof(h->number)));
-        }
+        hash_part(hash, buffer_bytes(&published));
         int length = snprintf(out, LETTER_BURIAL_SIZE, "content:");
         hash_end(hash, out + length, 2 * HASH_SIZE);
 }

@@ -420,6 +420,8 @@ enum err_code wire_reply_code(uint16_t reply_code);
  * within copy. */
 void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char *copy,
                   struct message *m);
+/* See properties_as_published. */
+int wire_as_published(struct bytes raw, struct buffer *out, struct err *e) MUST_CHECK;
 /* The raw property list is whole and nests no deeper than TABLE_DEPTH_MAX. */
 int wire_check_properties(struct bytes raw, struct err *e) MUST_CHECK;
 /* Copies b to *at, moves *at on, and points b to the copy. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * properties_view.c: a stored property list as the message it came with.
+ * properties_view.c: a stored property list as the message it came with, and as its publisher wrote
+ * it.
  */
 #include <string.h>
 
@@ -25,4 +26,9 @@ int properties_to_message(struct bytes wire, struct message *m, struct err *e)
         if (status != AMQP_STATUS_OK)
                 return err_set(e, ERR_CORRUPT, "properties: %s", amqp_error_string2(status));
         return 0;
+}
+
+int properties_as_published(struct bytes wire, struct buffer *out, struct err *e)
+{
+        return wire_as_published(wire, out, e);
 }

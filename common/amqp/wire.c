@@ -2,9 +2,12 @@
  *
  * wire.c: between the values of rabbitmq-c and ours.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/amqp/link_parts.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
 
 struct bytes wire_view(amqp_bytes_t b)
 {
@@ -286,5 +289,80 @@ int wire_check_properties(struct bytes raw, struct err *e)
         }
         if (w.at != raw.length)
                 return err_set(e, ERR_INVALID, "a property list followed by other bytes");
+        return 0;
+}
+
+/* Past one header, however deep it nests. */
+static bool walk_header(struct walk *w, size_t limit)
+{
+        size_t length = 0;
+
+        if (!walk_short(w, limit) || w->at == limit)
+                return false;
+        if (w->data[w->at] != 'A' && w->data[w->at] != 'F')
+                return walk_value(w, limit);
+        w->at++;
+        return walk_length(w, limit, &length) && walk_skip(w, limit, length);
+}
+
+static bool is_delivery_count(struct bytes header)
+{
+        static const char name[] = "\x10x-delivery-count";
+
+        return header.length >= sizeof(name) - 1 &&
+               memcmp(header.data, name, sizeof(name) - 1) == 0;
+}
+
+static int compare_headers(const void *a, const void *b)
+{
+        const struct bytes *left = a, *right = b;
+
+        return bytes_compare(*left, *right);
+}
+
+/* Adds the table's headers, sorted, and counts them. w stands behind its length. */
+static bool add_sorted(struct walk *w, size_t end, struct buffer *out, size_t *count)
+{
+        /* None is shorter than two bytes. */
+        AUTO_FREE struct bytes *headers = xcalloc((end - w->at) / 2 + 1, sizeof(*headers));
+
+        while (w->at < end) {
+                size_t from = w->at;
+                if (!walk_header(w, end))
+                        return false;
+                struct bytes header = bytes_of(w->data + from, w->at - from);
+                if (!is_delivery_count(header))
+                        headers[(*count)++] = header;
+        }
+        qsort(headers, *count, sizeof(*headers), compare_headers);
+        for (size_t i = 0; i < *count; i++)
+                buffer_add(out, headers[i].data, headers[i].length);
+        return true;
+}
+
+int wire_as_published(struct bytes raw, struct buffer *out, struct err *e)
+{
+        struct walk w = {.data = (const unsigned char *)raw.data, .at = 2};
+        unsigned flags = raw.length < 2 ? 3U : (unsigned)w.data[0] << 8 | w.data[1];
+        AUTO_BUFFER headers = {0};
+        size_t length = 0, count = 0;
+        bool ok = (flags & 3) == 0 && raw.length <= PROPERTIES_MAX;
+
+        for (size_t i = 0; i < 2 && ok; i++) {
+                if ((flags & (0x8000U >> i)) != 0)
+                        ok = walk_short(&w, raw.length);
+        }
+        size_t table = w.at;
+        if (ok && (flags & AMQP_BASIC_HEADERS_FLAG) != 0)
+                ok = walk_length(&w, raw.length, &length) &&
+                     add_sorted(&w, w.at + length, &headers, &count);
+        if (!ok)
+                return err_set(e, ERR_INVALID, "a property list broken at byte %zu", w.at);
+        /* A redelivery has headers also where its publisher gave none. */
+        flags &= ~(unsigned)AMQP_BASIC_HEADERS_FLAG;
+        buffer_printf(out, "%zu/%04x/", count, flags);
+        buffer_add(out, headers.data, headers.length);
+        buffer_add(out, raw.data + 2, table - 2);
+        buffer_add(out, raw.data + w.at, raw.length - w.at);
         return 0;
 }

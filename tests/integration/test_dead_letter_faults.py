@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dlx-monitor killed and stopped, and its broker: archived once, replayed in the end."""
 import contextlib
+import datetime
 import os
 import signal
 import sqlite3
 import threading
 import uuid
 
+import pika
 import pytest
 
 from harness.until import until
@@ -84,6 +86,39 @@ def test_a_replay_of_a_deleted_tenant_never_reaches_its_successor(own_monitor):
     _, got, _ = monitor.take("jobs.acme.high")
     assert got.headers["x-run"] == 6 and "x-again" not in got.headers
     assert monitor.broker.depth(monitor.vhost, "jobs.acme.high") == 0
+
+
+def take_and_lose(monitor, queue, count):
+    """As a monitor that dies before it has archived what it took."""
+    with monitor.broker.pika(monitor.vhost) as connection:
+        channel = connection.channel()
+        taken = channel.consume(queue)
+        for _ in range(count):
+            next(taken)
+
+
+def test_a_redelivery_is_told_from_a_message_much_like_it(own_monitor):
+    """The broker sorts the headers of what it delivers again, and counts it among them."""
+    monitor = own_monitor
+    monitor.program.start()
+    id = str(uuid.uuid4())
+
+    def publish(urgent):
+        monitor.publish("unroutable", "acme.high", b"{}", pika.BasicProperties(
+            message_id=id, type="echo", content_type="application/json", delivery_mode=2,
+            headers={"urgent": urgent, "at": datetime.datetime(2024, 11, 22), "x": {"n": None}}))
+
+    publish(True)
+    until(monitor.letters, 30, "its letter")
+    monitor.program.kill()
+    publish(True)
+    publish(False)
+    take_and_lose(monitor, "unroutable", 2)
+    monitor.program.start()
+    until(lambda: len(monitor.letters()) == 2, 30, "the other message")
+    assert monitor.program.metrics()["warren_dead_letters_repeated_total"] == 1
+    assert [monitor.letter(letter["id"])["headers"]["urgent"] for letter in monitor.letters()] == \
+        [False, True]
 
 
 def test_kill_in_the_middle_of_the_intake(own_monitor):

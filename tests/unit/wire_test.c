@@ -252,6 +252,74 @@ static void test_many_headers(void **state)
         assert_non_null(message_header(&m, "traceparent"));
 }
 
+/* delivery_mode and type, and before them these headers, if any. */
+static struct bytes properties_with(struct bytes headers, char out[256])
+{
+        static const char rest[] = "\x02\x04"
+                                   "echo";
+        size_t at = 2;
+
+        out[0] = headers.data == NULL ? 0x10 : 0x30;
+        out[1] = 0x20;
+        if (headers.data != NULL) {
+                memset(out + at, 0, 3);
+                out[at + 3] = (char)headers.length;
+                memcpy(out + at + 4, headers.data, headers.length);
+                at += 4 + headers.length;
+        }
+        memcpy(out + at, rest, sizeof(rest) - 1);
+        return bytes_of(out, at + sizeof(rest) - 1);
+}
+
+#define HEADERS(literal) \
+        { \
+                literal, sizeof(literal) - 1 \
+        }
+#define COUNT_OF_3 "\x10x-delivery-countl\0\0\0\0\0\0\0\x03"
+
+static void test_as_published(void **state)
+{
+        static const struct {
+                struct bytes a, b;
+                bool want_same;
+        } rows[] = {
+                {HEADERS("\1zt\1\1aV"), HEADERS("\1zt\1\1aV"), true},
+                {HEADERS("\1zt\1\1aV"), HEADERS("\1aV" COUNT_OF_3 "\1zt\1"), true},
+                {{NULL, 0}, HEADERS(COUNT_OF_3), true},
+                {HEADERS(""), {NULL, 0}, true},
+                {HEADERS("\1zt\1"), HEADERS("\1zt\0"), false},
+                {HEADERS("\1zT\0\0\0\0\0\0\0\1"), HEADERS("\1zT\0\0\0\0\0\0\0\2"), false},
+                {HEADERS("\1zl\0\0\0\0\0\0\0\1"), HEADERS("\1zT\0\0\0\0\0\0\0\1"), false},
+                {HEADERS("\1zV"), {NULL, 0}, false},
+                {HEADERS("\1zd\0\0\0\0\0\0\0\1"), HEADERS("\1zd\0\0\0\0\0\0\0\2"), false},
+                {HEADERS("\1zD\0\0\0\0\1"), HEADERS("\1zD\1\0\0\0\1"), false},
+                {HEADERS("\1zF\0\0\0\4\1at\1"), HEADERS("\1zF\0\0\0\4\1at\0"), false},
+                {HEADERS("\1zA\0\0\0\2t\1\1yV"), HEADERS("\1yV\1zA\0\0\0\2t\1"), true},
+                {HEADERS("\1zA\0\0\0\2t\1\1yV"), HEADERS("\1yV\1zA\0\0\0\2t\0"), false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                char a[256], b[256];
+                AUTO_BUFFER of_a = {0};
+                AUTO_BUFFER of_b = {0};
+                struct bytes whole = properties_with(rows[i].a, a);
+                assert_int_equal(properties_as_published(whole, &of_a, NULL), 0);
+                assert_int_equal(
+                        properties_as_published(properties_with(rows[i].b, b), &of_b, NULL), 0);
+                assert_int_equal(bytes_equal(buffer_bytes(&of_a), buffer_bytes(&of_b)),
+                                 rows[i].want_same);
+                if (rows[i].a.length > 0) /* cut within the headers */
+                        assert_int_equal(
+                                properties_as_published(bytes_of(a, whole.length - 7), &of_a, NULL),
+                                -1);
+                a[whole.length - 1] = 'O';
+                buffer_clear(&of_a);
+                assert_int_equal(properties_as_published(whole, &of_a, NULL), 0);
+                assert_false(bytes_equal(buffer_bytes(&of_a), buffer_bytes(&of_b)));
+        }
+}
+
 static void test_json(void **state)
 {
         char raw[1024];
@@ -334,13 +402,10 @@ static void test_publish_refused(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_check),
-                cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_message),
-                cmocka_unit_test(test_many_headers),
-                cmocka_unit_test(test_json),
-                cmocka_unit_test(test_publish),
-                cmocka_unit_test(test_publish_refused),
+                cmocka_unit_test(test_check),        cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_message),      cmocka_unit_test(test_many_headers),
+                cmocka_unit_test(test_as_published), cmocka_unit_test(test_json),
+                cmocka_unit_test(test_publish),      cmocka_unit_test(test_publish_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
