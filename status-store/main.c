@@ -7,6 +7,7 @@
 
 #include "common/base/own.h"
 #include "common/base/program.h"
+#include "common/db/db.h"
 #include "common/http/client.h"
 #include "status-store/status_store.h"
 
@@ -37,7 +38,7 @@ static int run(const void *settings, struct err *e)
         if (c->create_admin_key != NULL)
                 return status_store_create_admin_key(c, e);
         if (c->backup != NULL)
-                return status_store_backup(c, e);
+                return db_backup(c->registry, c->backup, e);
         http_client_global_init();
         return serve(c, e);
 }

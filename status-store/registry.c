@@ -80,19 +80,6 @@ static int work_commit(struct work *w, struct err *e)
         return db_exec(w->registry->db, "COMMIT", e);
 }
 
-int registry_backup(struct registry *r, const char *path, struct err *e)
-{
-        pthread_mutex_lock(&r->mutex);
-        AUTO_STATEMENT *copy = db_prepare(r->db, "VACUUM INTO ?1", e);
-        int done = -1;
-        if (copy != NULL) {
-                db_bind_text(copy, 1, path);
-                done = db_run(copy, e);
-        }
-        pthread_mutex_unlock(&r->mutex);
-        return done;
-}
-
 static int find_tenant(sqlite3 *db, const char *name, struct tenant *out, struct err *e)
 {
         AUTO_STATEMENT *find =

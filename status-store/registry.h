@@ -30,8 +30,6 @@ struct key {
 
 struct registry *registry_create(const char *path, struct err *e) MUST_CHECK;
 void registry_destroy(struct registry **r);
-/* Copies the database to a file that is not there yet. */
-int registry_backup(struct registry *r, const char *path, struct err *e) MUST_CHECK;
 
 /* 1, 0 (unknown), -1. Deleted ones are found until their queues are gone. */
 int registry_tenant(struct registry *r, const char *name, struct tenant *out,

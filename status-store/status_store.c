@@ -272,9 +272,3 @@ int status_store_create_admin_key(const struct settings *c, struct err *e)
         AUTO(registry) r = registry_create(c->registry, e);
         return r != NULL ? admin_key_create(r, c->create_admin_key, e) : -1;
 }
-
-int status_store_backup(const struct settings *c, struct err *e)
-{
-        AUTO(registry) r = registry_create(c->registry, e);
-        return r != NULL ? registry_backup(r, c->backup, e) : -1;
-}

@@ -16,8 +16,7 @@ struct status_store *status_store_create(const struct settings *s, struct servic
 void status_store_drain(struct status_store *s);
 void status_store_destroy(struct status_store **s);
 
-/* The one-shot commands; 0, or -1. */
+/* A one-shot command; 0, or -1. */
 int status_store_create_admin_key(const struct settings *s, struct err *e) MUST_CHECK;
-int status_store_backup(const struct settings *s, struct err *e) MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -480,4 +481,12 @@ def test_admin_keys_and_backup(primary):
     made = second.read_text(encoding="utf-8").strip()
     assert stat.S_IMODE(second.stat().st_mode) == 0o600 and made != text
     until(lambda: latest(primary, "apikey", made[3:11]) is not None, 20, "told while it runs")
-    assert copy.stat().st_size > 0
+    with contextlib.closing(sqlite3.connect(copy)) as db:
+        kept = {row[0] for row in db.execute("SELECT id FROM keys")}
+    assert {text[3:11], made[3:11]} <= kept
+    nowhere = primary.folder / "nowhere.db"
+    none = subprocess.run([BIN / "warren-status-store", "--config", config, "--registry", nowhere,
+                           "--backup", primary.folder / "none.db"], timeout=60, check=False,
+                          stderr=subprocess.PIPE, text=True)
+    assert none.returncode == 1 and str(nowhere) in none.stderr
+    assert not nowhere.exists() and not (primary.folder / "none.db").exists()

@@ -15,6 +15,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/db/db.h"
 #include "status-store/admin_key.h"
 
 enum { TENANTS_MAX = 3 };
@@ -397,8 +398,8 @@ static void a_backup_holds_everything(void **state)
         struct err e = {0};
         AUTO_FREE char *path = xasprintf("%s/copy.db", f->folder);
         assert_int_equal(registry_add_tenant(f->registry, &t, TENANTS_MAX, &e), 0);
-        assert_int_equal(registry_backup(f->registry, path, &e), 0);
-        assert_int_equal(registry_backup(f->registry, path, &e), -1); /* never over another */
+        assert_int_equal(db_backup(f->path, path, &e), 0);
+        assert_int_equal(db_backup(f->path, path, &e), -1); /* never over another */
         err_clear(&e);
         AUTO(registry) copy = registry_create(path, &e);
         assert_non_null(copy);
