@@ -4,36 +4,36 @@
  */
 #include "gateway/publisher.h"
 
-#include "common/amqp/wait.h"
-
-enum publish_end publisher_submit(struct link *l, struct doubts *d, const struct job *job, msec now,
-                                  struct err *e)
+int publisher_submit(struct link *l, const struct job *job, msec now,
+                     const struct publish_wait *wait, struct err *e)
 {
         struct job_message m;
-        enum link_result result = LINK_CLOSED;
 
         job_encode_submission(job, now, &m);
-        if (publish_and_wait(l, &m.message, &result, e) < 0)
-                return PUBLISH_NOT;
+        return link_publish(l, &m.message, wait, e);
+}
 
+bool publisher_is_unknown(struct link *l, struct doubts *d, const struct job *job,
+                          enum link_result result, struct err *e)
+{
         switch (result) {
         case LINK_CONFIRMED:
-                return PUBLISH_KEPT;
+                return false;
         case LINK_RETURNED:
                 err_set(e, ERR_UNAVAILABLE, "the broker has no queue for this job");
-                return PUBLISH_NOT;
+                return false;
         case LINK_NACKED:
                 doubts_add(d, l, job, DOUBT_NACK);
                 err_set(e, ERR_UNAVAILABLE, "the broker did not take the job");
-                return PUBLISH_UNKNOWN;
+                return true;
         case LINK_EXPIRED:
                 doubts_add(d, l, job, DOUBT_LATE);
                 err_set(e, ERR_TIMEOUT, "the broker did not confirm in time");
-                return PUBLISH_UNKNOWN;
+                return true;
         case LINK_CLOSED:
                 doubts_add(d, l, job, DOUBT_LOST);
                 err_set(e, ERR_UNAVAILABLE, "the connection to the broker was lost");
-                return PUBLISH_UNKNOWN;
+                return true;
         }
-        return PUBLISH_UNKNOWN;
+        return true;
 }

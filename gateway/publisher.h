@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * publisher.h: a submission's publish, and what its end means. Blocks for the broker's confirm: not
- * on the loop's thread.
+ * publisher.h: a submission's publish, and what its end means.
  */
 #ifndef WARREN_GATEWAY_PUBLISHER_H
 #define WARREN_GATEWAY_PUBLISHER_H
 
 #include "gateway/doubts.h"
 
-enum publish_end {
-        PUBLISH_KEPT,    /* the job's queue and the event stream have it */
-        PUBLISH_NOT,     /* nothing was sent; e says why */
-        PUBLISH_UNKNOWN, /* it may run, or may not; e says why */
-};
-
-enum publish_end publisher_submit(struct link *l, struct doubts *d, const struct job *job, msec now,
-                                  struct err *e);
+/* As link_publish. */
+int publisher_submit(struct link *l, const struct job *job, msec now,
+                     const struct publish_wait *wait, struct err *e) MUST_CHECK;
+/* Why it was not confirmed. True: it may be kept all the same, and d knows of it. */
+bool publisher_is_unknown(struct link *l, struct doubts *d, const struct job *job,
+                          enum link_result result, struct err *e);
 
 #endif

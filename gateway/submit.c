@@ -16,7 +16,7 @@
 #include "gateway/publisher.h"
 #include "gateway/submission.h"
 
-enum { RETRY_SECONDS = 1 };
+enum { RETRY_SECONDS = 1, LOCATION_SIZE = 64 };
 
 static void count_refusal(struct gateway *g, const char *reason)
 {
@@ -134,14 +134,12 @@ static const char *status_of(const struct job *job, msec published)
         return "pending";
 }
 
-static void answer_kept(struct gateway *g, struct http_request *r, const struct job *job,
-                        msec published)
+static void prepare_kept(struct http_request *r, const struct job *job, msec published)
 {
         AUTO_BUFFER body = {0};
         char time[TIME_TEXT_SIZE];
+        char location[LOCATION_SIZE];
 
-        metric_increment(g->meters.submitted, 1, job->tenant, job->type,
-                         priority_name(job->priority));
         buffer_reserve(&body, 320);
         buffer_add_text(&body, "{\"id\":\"");
         buffer_add_text(&body, job->id);
@@ -162,8 +160,8 @@ static void answer_kept(struct gateway *g, struct http_request *r, const struct 
         buffer_add_text(&body, "\",\"tenant\":\"");
         buffer_add_text(&body, job->tenant);
         buffer_add_text(&body, "\"}");
-        http_add_header(r, "Location", "/api/v1/jobs/%s", job->id);
-        http_answer(r, 202, "application/json", buffer_bytes(&body));
+        snprintf(location, sizeof(location), "/api/v1/jobs/%s", job->id);
+        http_prepare(r, 202, "application/json", location, buffer_bytes(&body));
 }
 
 static void answer_unknown(struct gateway *g, struct http_request *r, const struct job *job,
@@ -179,28 +177,59 @@ static void answer_unknown(struct gateway *g, struct http_request *r, const stru
                           job->id);
 }
 
+static void answer_not_kept(struct gateway *g, struct http_request *r, const struct job *job,
+                            const struct err *why)
+{
+        limiter_return(g->limiter, job->tenant);
+        backlog_return(g->backlog, job->tenant);
+        count_refusal(g, why->code == ERR_FULL ? "window" : "broker");
+        http_problem_err(r, why);
+}
+
+/* A publish on its way. */
+struct passage {
+        struct gateway *g;
+        struct http_request *r;
+        const struct job *job;
+        int64_t since; /* us */
+        enum link_result result;
+};
+
+/* On the link's thread. */
+static void on_published(void *owner, enum link_result result)
+{
+        struct passage *p = owner;
+        const struct meters *m = &p->g->meters;
+
+        p->result = result;
+        if (result != LINK_CONFIRMED) {
+                http_withhold(p->r);
+                return;
+        }
+        metric_observe(m->confirm, (double)(clock_mono_us() - p->since) / 1e6);
+        metric_increment(m->submitted, 1, p->job->tenant, p->job->type,
+                         priority_name(p->job->priority));
+        http_give(p->r);
+}
+
 static void publish(struct gateway *g, struct http_request *r, const struct job *job)
 {
         struct err e = {0};
-        int64_t before = clock_mono_us();
         msec now = clock_wall();
-        enum publish_end end = publisher_submit(g->link, g->doubts, job, now, &e);
+        struct passage p = {.g = g, .r = r, .job = job, .since = clock_mono_us()};
+        const struct publish_wait wait = {.done = on_published, .owner = &p, .direct = true};
 
-        switch (end) {
-        case PUBLISH_KEPT:
-                metric_observe(g->meters.confirm, (double)(clock_mono_us() - before) / 1e6);
-                answer_kept(g, r, job, now);
-                return;
-        case PUBLISH_UNKNOWN:
-                answer_unknown(g, r, job, &e);
-                return;
-        case PUBLISH_NOT:
-                limiter_return(g->limiter, job->tenant);
-                backlog_return(g->backlog, job->tenant);
-                count_refusal(g, e.code == ERR_FULL ? "window" : "broker");
-                http_problem_err(r, &e);
+        prepare_kept(r, job, now);
+        if (publisher_submit(g->link, job, now, &wait, &e) < 0) {
+                answer_not_kept(g, r, job, &e);
                 return;
         }
+        if (http_await(r))
+                return;
+        if (publisher_is_unknown(g->link, g->doubts, job, p.result, &e))
+                answer_unknown(g, r, job, &e);
+        else
+                answer_not_kept(g, r, job, &e);
 }
 
 void submit_handle(void *owner, struct http_request *r)

@@ -73,7 +73,7 @@ void http_add_header(struct http_request *r, const char *name, const char *forma
 }
 
 /* A body still on its way would be taken for the next request. */
-static bool ends_connection(const struct http_request *r)
+bool answer_ends_connection(const struct http_request *r)
 {
         return r->broken || !r->framing.keep_alive || !r->body_read || server_is_closing(r);
 }
@@ -111,29 +111,43 @@ static void add_head(struct buffer *out, const struct http_request *r, int statu
                              "Cache-Control: no-store\r\n");
 }
 
+size_t answer_write(struct http_request *r, const struct answer_text *a, struct buffer *out)
+{
+        server_decorate(r);
+        buffer_reserve(out, 512 + r->headers.length + a->body.length);
+        add_head(out, r, a->status, a->content_type);
+        if (a->status != 204 && a->status != 304) {
+                buffer_add_text(out, "Content-Length: ");
+                add_number(out, a->body.length);
+                buffer_add_text(out, "\r\n");
+        }
+        if (a->location != NULL) {
+                buffer_add_text(out, "Location: ");
+                buffer_add_text(out, a->location);
+                buffer_add_text(out, "\r\n");
+        }
+        buffer_add(out, r->headers.data, r->headers.length);
+        if (a->closing)
+                buffer_add_text(out, "Connection: close\r\n");
+        size_t head = out->length;
+        buffer_add_text(out, "\r\n");
+        if (strcmp(r->method, "HEAD") != 0)
+                buffer_add(out, a->body.data, a->body.length);
+        return head;
+}
+
 void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body)
 {
         AUTO_BUFFER out = {0};
 
         assert(r->status == 0);
         r->status = status;
-        r->closing = ends_connection(r);
-        server_decorate(r);
-
-        buffer_reserve(&out, 512 + r->headers.length + body.length);
-        add_head(&out, r, status, content_type);
-        if (status != 204 && status != 304) {
-                buffer_add_text(&out, "Content-Length: ");
-                add_number(&out, body.length);
-                buffer_add_text(&out, "\r\n");
-        }
-        buffer_add(&out, r->headers.data, r->headers.length);
-        if (r->closing)
-                buffer_add_text(&out, "Connection: close\r\n");
-        buffer_add_text(&out, "\r\n");
-        if (strcmp(r->method, "HEAD") != 0)
-                buffer_add(&out, body.data, body.length);
-
+        r->closing = answer_ends_connection(r);
+        const struct answer_text a = {.status = status,
+                                      .content_type = content_type,
+                                      .body = body,
+                                      .closing = r->closing};
+        answer_write(r, &a, &out);
         if (r->closing)
                 mg_disable_connection_keep_alive(r->connection);
         mg_write(r->connection, out.data, out.length);

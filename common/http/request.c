@@ -127,6 +127,7 @@ void request_fini(struct http_request *r)
         query_fini(&r->query);
         buffer_fini(&r->body);
         buffer_fini(&r->headers);
+        prepared_fini(r);
 }
 
 enum body_end { BODY_WHOLE, BODY_OVER, BODY_LATE, BODY_BROKEN };

@@ -6,6 +6,7 @@
 #define WARREN_HTTP_REQUEST_H
 
 #include <civetweb.h>
+#include <semaphore.h>
 
 #include "common/http/framing.h"
 #include "common/http/query.h"
@@ -13,6 +14,19 @@
 #include "common/http/server.h"
 #include "common/http/trace.h"
 #include "common/http/watch.h"
+
+/* An answer that another thread gives, see prepared.c. */
+struct prepared {
+        int status; /* 0: there is none */
+        int fd;
+        bool closing;       /* the text says so */
+        bool awaits_next;   /* its handler sleeps until the socket can be read */
+        struct buffer text; /* whole */
+        size_t head;        /* bytes of it before the empty line */
+        size_t sent;
+        bool given;
+        sem_t told; /* given or withheld */
+};
 
 struct http_request {
         struct http_server *server;
@@ -32,7 +46,9 @@ struct http_request {
         int status;            /* of the answer; 0: none yet */
         bool broken;           /* nothing more can be read: the connection ends */
         bool closing;          /* the connection ends with this answer */
+        bool counted;          /* the server's owner was told of the answer */
         int64_t began_us;
+        struct prepared prepared;
 };
 
 /* Reads a route's body within `limit` ms; false when the request was refused (and answered). */
@@ -46,5 +62,21 @@ void server_decorate(struct http_request *r);
 /* The header Date, made once a second. */
 void server_add_date(const struct http_request *r, struct buffer *out);
 bool server_is_closing(const struct http_request *r);
+/* Tells the server's owner of the answer; once. */
+void server_count(struct http_request *r);
+
+struct answer_text {
+        int status;
+        const char *content_type, *location; /* or NULL */
+        struct bytes body;
+        bool closing; /* the connection ends with it */
+};
+
+/* answer.c's. Returns the length of the head without the empty line. */
+size_t answer_write(struct http_request *r, const struct answer_text *a, struct buffer *out);
+bool answer_ends_connection(const struct http_request *r);
+
+/* prepared.c's. */
+void prepared_fini(struct http_request *r);
 
 #endif

@@ -24,6 +24,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/http/connection.h"
 #include "common/http/request.h"
 
 #define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
@@ -62,8 +63,7 @@ static void end(struct http_request *r)
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
         request_drain_body(r, r->server->watch, c->body_deadline);
-        if (c->answered != NULL)
-                c->answered(c->owner, r->match.route, r->status, clock_mono_us() - r->began_us);
+        server_count(r);
         request_fini(r);
 }
 
@@ -136,6 +136,7 @@ static int on_request(struct mg_connection *connection)
         struct http_request r = {0};
 
         begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
+        connection_resumed(connection);
         trace_continue(mg_get_header(connection, "traceparent"), r.traceparent);
         if (let_in(&r))
                 serve(&r);
@@ -186,6 +187,15 @@ static int on_log(const struct mg_connection *connection, const char *message)
         return 1;
 }
 
+void server_count(struct http_request *r)
+{
+        const struct http_server_config *c = &r->server->config;
+
+        if (!r->counted && c->answered != NULL)
+                c->answered(c->owner, r->match.route, r->status, clock_mono_us() - r->began_us);
+        r->counted = true;
+}
+
 void server_decorate(struct http_request *r)
 {
         const struct http_server_config *c = &r->server->config;
@@ -227,6 +237,8 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         char timeout[24];
         char text[256] = "";
         static const struct mg_callbacks callbacks = {
+                .init_connection = connection_opened,
+                .connection_close = connection_closing,
                 .begin_request = on_request,
                 .http_error = on_error,
                 .log_message = on_log,

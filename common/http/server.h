@@ -85,6 +85,17 @@ void http_answer(struct http_request *r, int status, const char *content_type, s
 void http_answer_json(struct http_request *r, int status, json_t *body); /* takes the reference */
 void http_answer_empty(struct http_request *r, int status);
 
+/* An answer made before it is known whether it will be given, because another thread gets to know.
+ * The handler prepares it, hands the request over, and sleeps in http_await. Until that returns the
+ * request belongs to the other thread, which calls http_give or http_withhold, once; neither
+ * blocks. Prepared and never handed over, or withheld: the handler answers otherwise. */
+void http_prepare(struct http_request *r, int status, const char *content_type,
+                  const char *location, struct bytes body); /* location: or NULL */
+void http_give(struct http_request *r);
+void http_withhold(struct http_request *r);
+/* True when it was given, perhaps long ago: when the connection's next request is there. */
+bool http_await(struct http_request *r) MUST_CHECK;
+
 /* RFC 9457. The title is the status's own phrase. */
 void http_problem(struct http_request *r, int status, const char *format, ...) PRINTF_LIKE(3, 4);
 /* With one entry in `errors`: a fault of scan_check, or of validation. */

@@ -3,11 +3,17 @@
  * echo_server.c: a server that echoes bodies, for the tests of HTTP framing. Prints its port and
  * serves until its standard input ends.
  */
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/http/server.h"
+
+enum { LARGE = 16 * 1024 * 1024 }; /* more than a socket takes at once */
 
 static void echo(void *owner, struct http_request *r)
 {
@@ -33,10 +39,53 @@ static void silent(void *owner, struct http_request *r)
         (void)r;
 }
 
+struct later {
+        struct http_request *r;
+        bool given;
+        useconds_t us;
+};
+
+static void *decide(void *owner)
+{
+        const struct later l = *(const struct later *)owner;
+
+        usleep(l.us);
+        if (l.given)
+                http_give(l.r);
+        else
+                http_withhold(l.r);
+        return NULL;
+}
+
+/* An answer that another thread gives after a while, or withholds. */
+static void later(void *owner, struct http_request *r)
+{
+        const char *what = http_param(r, "what");
+        size_t size = strcmp(what, "large") == 0 ? LARGE : strlen(what);
+        struct later l = {.r = r,
+                          .given = strcmp(what, "withheld") != 0,
+                          .us = strcmp(what, "slow") == 0 ? 1000000 : 20000};
+        pthread_t thread;
+
+        (void)owner;
+        char *body = xmalloc(size);
+        memset(body, 'x', size);
+        http_prepare(r, 202, "text/plain", "/here", bytes_of(body, size));
+        free(body);
+        if (strcmp(what, "never") == 0 || pthread_create(&thread, NULL, decide, &l) != 0) {
+                http_problem(r, 503, "not handed over");
+                return;
+        }
+        if (!http_await(r))
+                http_problem(r, 503, "withheld");
+        pthread_join(thread, NULL);
+}
+
 static const struct http_route routes[] = {
         {.method = "POST", .pattern = "/echo", .handle = echo, .body_max = 65536},
         {.method = "GET", .pattern = "/things/{id}", .handle = thing},
         {.method = "GET", .pattern = "/silent", .handle = silent},
+        {.method = "GET", .pattern = "/later/{what}", .handle = later},
         {.method = NULL},
 };
 

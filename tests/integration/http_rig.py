@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test server of common/http, and a client that sends whatever bytes it likes."""
+import contextlib
+import json
+import socket
+import subprocess
+
+from harness.broker import BIN
+
+HOST = b"Host: a\r\n"
+
+
+@contextlib.contextmanager
+def echo_server():
+    """Its port. It has ended well afterwards."""
+    with subprocess.Popen([BIN / "warren-test-echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        yield int(server.stdout.readline())
+        server.stdin.close()
+        assert server.wait(timeout=30) == 0
+
+
+class Answers:
+    """Reads answers off a connection, each by its Content-Length."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.settimeout(20)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, data):
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before it was all sent: the answer is what counts
+        return self
+
+    def read(self, head=False):
+        line = self.file.readline()
+        if not line:
+            return None
+        status = int(line.split()[1])
+        headers = {}
+        while True:
+            line = self.file.readline().rstrip(b"\r\n")
+            if not line:
+                break
+            name, value = line.decode().split(": ", 1)
+            assert name.lower() not in headers
+            headers[name.lower()] = value
+        size = 0 if head else int(headers.get("content-length", 0))
+        return status, headers, self.file.read(size)
+
+    def is_closed(self):
+        return self.file.read(1) == b""
+
+
+def ask(port, data):
+    return Answers(port).send(data).read()
+
+
+def check_problem(answer, status, words):
+    assert answer is not None, "no answer"
+    got, headers, body = answer
+    problem = json.loads(body)
+    assert (got, problem["status"]) == (status, status), problem
+    assert headers["content-type"] == "application/problem+json"
+    assert words in problem["detail"], problem
+    assert problem["trace_id"] == headers["traceparent"].split("-")[1]
