@@ -180,7 +180,12 @@ def test_tenants_and_keys(cli):
     assert cli("key", "rm", "cli-made", key.split("_")[1]).returncode == EXIT["done"]
     until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["not allowed"], 30,
           "the key revoked")
-    assert cli("tenant", "rm", "cli-made").returncode == EXIT["done"]
+    waiting = made["key"]
+    assert cli("submit", "noop", "--delay", "1h", WARREN_API_KEY=waiting).returncode == EXIT["done"]
+    until(lambda: cli("list", WARREN_API_KEY=waiting).stdout.count("scheduled") == 1, 30, "a job waits")
+    refused = cli("tenant", "rm", "cli-made")
+    assert refused.returncode == EXIT["refused"] and "force" in refused.stderr
+    assert cli("tenant", "rm", "cli-made", "--force").returncode == EXIT["done"]
     until(lambda: cli("tenant", "show", "cli-made").returncode == EXIT["not found"], 30,
           "the tenant gone")
 

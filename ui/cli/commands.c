@@ -73,6 +73,11 @@ static const struct option tenant_set_options[] = {
         {NULL, NULL, NULL, NULL},
 };
 
+static const struct option tenant_rm_options[] = {
+        {"force", NULL, "also when it has jobs that have not ended; they are dropped", NULL},
+        {NULL, NULL, NULL, NULL},
+};
+
 static const struct option key_add_options[] = {
         {"scopes", "LIST", "submit,read,operate (the default), or fewer", NULL},
         {"expires", "TIME", "no longer valid from then on (RFC 3339)", NULL},
@@ -137,7 +142,8 @@ const struct command command_table[] = {
         {"tenant", "show", "NAME", 1, 1, "show a tenant", NULL, NULL, command_tenant_show},
         {"tenant", "set", "NAME", 1, 1, "change a tenant's limits", tenant_set_options, NULL,
          command_tenant_set},
-        {"tenant", "rm", "NAME", 1, 1, "delete a tenant", NULL, NULL, command_tenant_rm},
+        {"tenant", "rm", "NAME", 1, 1, "delete a tenant", tenant_rm_options, NULL,
+         command_tenant_rm},
         {"key", "add", "TENANT", 1, 1, "make an API key; it is shown once", key_add_options, NULL,
          command_key_add},
         {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},

@@ -161,6 +161,8 @@ enum exit_code command_tenant_rm(struct cli *c)
         AUTO_BUFFER path = {0};
 
         tenant_path(&path, cli_word(c, 0));
+        if (cli_has(c, "force"))
+                buffer_add_text(&path, "?force=true");
         return delete_path(c, path.data, "tenant", cli_word(c, 0));
 }
 
