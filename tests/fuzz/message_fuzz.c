@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message_fuzz.c: any property list and body, as from a queue: a list that is whole can be shown; a
- * job that keeps the contract keeps it when it is published again; nothing is more than it may be.
+ * message_fuzz.c: any property list and body, as from a queue: a list that is whole can be shown and
+ * told from others; a job that keeps the contract keeps it when it is published again; nothing is
+ * more than it may be.
  *
  * Input: one byte that picks exchange and key, two with the length of the property list (big
  * endian), the list, the body.
@@ -79,8 +80,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
         size_t place = data[0] % (sizeof(places) / sizeof(places[0]));
         listed = listed < length - 3 ? listed : length - 3;
         struct bytes wire = bytes_of(data + 3, listed);
+        AUTO_BUFFER published = {0};
+        int status = properties_as_published(wire, &published, NULL);
         if (properties_to_message(wire, &m, NULL) != 0)
                 return 0;
+        assert(status == 0);
+        (void)status;
         json_t *shown = properties_to_json(wire, NULL);
         assert(shown != NULL);
         json_decref(shown);
