@@ -14,9 +14,9 @@
 #include "common/amqp/link.h"
 #include "common/model/event.h"
 #include "common/model/job.h"
-#include "consumer/handlers.h"
 #include "consumer/outbox.h"
-#include "consumer/runner.h"
+#include "consumer/runner/handlers.h"
+#include "consumer/runner/runner.h"
 #include "consumer/tenant.h"
 
 /*   arrived ─► asked ─► held ─► waiting ─► running ─► leaving ─► settled

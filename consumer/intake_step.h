@@ -9,7 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/model/job.h"
-#include "consumer/handlers.h"
+#include "consumer/runner/handlers.h"
 
 enum intake_step {
         INTAKE_TRAVEL,     /* its time is far: to a delay exchange */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * channel.h: the host's ends of the pipes (consumer/plugin_wire.h): whole frames in, whole frames
- * out, each by one system call when it fits.
+ * channel.h: the host's ends of the pipes (consumer/runner/plugin_wire.h): whole frames in, whole
+ * frames out, each by one system call when it fits.
  */
 #ifndef WARREN_HOST_CHANNEL_H
 #define WARREN_HOST_CHANNEL_H
 
 #include "common/base/bytes.h"
 #include "common/base/err.h"
-#include "consumer/plugin_wire.h"
+#include "consumer/runner/plugin_wire.h"
 
 struct channel {
         struct buffer in;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * main.c: warren-plugin-host, a process that loads one plugin and runs its jobs, one at a time, for
- * the consumer that started it (consumer/plugin_wire.h). Not for use by hand.
+ * the consumer that started it (consumer/runner/plugin_wire.h). Not for use by hand.
  */
 #include <signal.h>
 #include <stdint.h>

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
-#include "consumer/plugin_wire.h"
+#include "consumer/runner/plugin_wire.h"
 
 /* From here on the process gets `bytes` more than it has. page is kept and must stay mapped. */
 int memory_limit_set(int64_t bytes, struct wire_page *page, struct err *e) MUST_CHECK;

@@ -7,7 +7,7 @@
 
 #include "consumer/host/channel.h"
 #include "consumer/include/warren/handler.h"
-#include "consumer/plugin_wire.h"
+#include "consumer/runner/plugin_wire.h"
 
 struct plugin;
 

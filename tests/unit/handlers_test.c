@@ -11,8 +11,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/handlers.h"
-#include "consumer/text.h"
+#include "consumer/runner/handlers.h"
+#include "consumer/runner/text.h"
 
 struct folder {
         char path[64];

@@ -7,7 +7,7 @@
 
 #include "tests/unit/unit.h"
 
-#include "consumer/runner.h"
+#include "consumer/runner/runner.h"
 
 struct bench {
         uv_loop_t loop;

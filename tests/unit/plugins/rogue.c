@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "consumer/include/warren/handler.h"
-#include "consumer/plugin_wire.h"
+#include "consumer/runner/plugin_wire.h"
 
 static int rogue_open(const char *settings, void **state, char *error, size_t size)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner_parts.h: what the kinds of handlers share inside the runner. Loop thread only.
+ * parts.h: what the kinds of handlers share inside the runner. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_RUNNER_PARTS_H
 #define WARREN_CONSUMER_RUNNER_PARTS_H
 
 #include <uthash.h>
 
-#include "consumer/plugin_wire.h"
-#include "consumer/runner.h"
+#include "consumer/runner/plugin_wire.h"
+#include "consumer/runner/runner.h"
 
 struct plugin_pool;
 struct exec_run;

@@ -2,7 +2,7 @@
  *
  * handlers_read.c: values of handlers.json into fields, or a refusal that says where and why.
  */
-#include "consumer/handlers_read.h"
+#include "consumer/runner/handlers_read.h"
 
 #include <stdarg.h>
 #include <stdio.h>

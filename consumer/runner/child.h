@@ -8,8 +8,8 @@
  * without a SIGCHLD handler that would wait for others' children. Parent-death signals follow the
  * thread that spawned: the loop's, which lives as long as the consumer.
  */
-#ifndef WARREN_CONSUMER_CHILD_H
-#define WARREN_CONSUMER_CHILD_H
+#ifndef WARREN_CONSUMER_RUNNER_CHILD_H
+#define WARREN_CONSUMER_RUNNER_CHILD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * handlers.h: handlers.json (docs/handlers.md): which handler runs which job type, with what
  * limits. A loaded set never changes; a reload makes another.
  */
-#ifndef WARREN_CONSUMER_HANDLERS_H
-#define WARREN_CONSUMER_HANDLERS_H
+#ifndef WARREN_CONSUMER_RUNNER_HANDLERS_H
+#define WARREN_CONSUMER_RUNNER_HANDLERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
  *
  * handlers.c: handlers.json as tables of members, and the set they make.
  */
-#include "consumer/handlers.h"
+#include "consumer/runner/handlers.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/handlers_read.h"
+#include "consumer/runner/handlers_read.h"
 
 enum {
         FILE_MAX = 4 * 1024 * 1024,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner_plugin.c: handler kind `plugin`: a pool of warm host processes for each plugin, kept at
+ * plugin.c: handler kind `plugin`: a pool of warm host processes for each plugin, kept at
  * its size: the dead are replaced (at once after a crash in a job, with backoff otherwise), the
  * worn by younger ones that are ready before the old leave.
  */
@@ -11,8 +11,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/plugin_host.h"
-#include "consumer/runner_parts.h"
+#include "consumer/runner/parts.h"
+#include "consumer/runner/plugin_host.h"
 
 #define RESTART_WAIT_MIN ((msec)100)
 #define RESTART_WAIT_MAX ((msec)30 * MSEC_SECOND)

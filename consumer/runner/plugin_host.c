@@ -3,7 +3,7 @@
  * plugin_host.c: the life of one host process: start, jobs given, kill, end. What it says is heard
  * in plugin_talk.c.
  */
-#include "consumer/plugin_host.h"
+#include "consumer/runner/plugin_host.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/plugin_talk.h"
+#include "consumer/runner/plugin_talk.h"
 
 #define START_PATIENCE ((msec)10 * MSEC_SECOND)
 #define LEAVE_PATIENCE ((msec)5 * MSEC_SECOND)

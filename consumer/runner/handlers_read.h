@@ -3,8 +3,8 @@
  * handlers_read.h: reading JSON by tables of members, for handlers.c: every refusal names file,
  * line, column and pointer, and a member nobody knows is refused.
  */
-#ifndef WARREN_CONSUMER_HANDLERS_READ_H
-#define WARREN_CONSUMER_HANDLERS_READ_H
+#ifndef WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
+#define WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
  *
  * child.c: spawning, killing and reaping.
  */
-#include "consumer/child.h"
+#include "consumer/runner/child.h"
 
 #include <errno.h>
 #include <fcntl.h>

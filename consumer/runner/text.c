@@ -2,7 +2,7 @@
  *
  * text.c: repairing, cutting and quoting text that handlers gave us.
  */
-#include "consumer/text.h"
+#include "consumer/runner/text.h"
 
 #include <string.h>
 

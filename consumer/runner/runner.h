@@ -4,8 +4,8 @@
  * process, or a program. Enforces time, memory and output limits by killing. Loop thread only;
  * SIGPIPE must be ignored.
  */
-#ifndef WARREN_CONSUMER_RUNNER_H
-#define WARREN_CONSUMER_RUNNER_H
+#ifndef WARREN_CONSUMER_RUNNER_RUNNER_H
+#define WARREN_CONSUMER_RUNNER_RUNNER_H
 
 #include <stdbool.h>
 #include <uv.h>
@@ -14,7 +14,7 @@
 #include "common/metrics/metrics.h"
 #include "common/model/job.h"
 #include "common/model/retry.h"
-#include "consumer/handlers.h"
+#include "consumer/runner/handlers.h"
 
 struct runner;
 struct run;

@@ -10,8 +10,8 @@
 
 #include "common/base/json_scan.h"
 #include "common/model/event.h"
-#include "consumer/exec_run.h"
-#include "consumer/text.h"
+#include "consumer/runner/exec_run.h"
+#include "consumer/runner/text.h"
 
 enum { LINE_DEPTH_MAX = 4, REST_MAX = 1024 * 1024 };
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_run.h: one program at work for an exec handler: for runner_exec.c (its life), exec_streams.c
+ * exec_run.h: one program at work for an exec handler: for exec.c (its life), exec_streams.c
  * (what it writes) and exec_command.c (its arguments and environment). Loop thread only.
  */
-#ifndef WARREN_CONSUMER_EXEC_RUN_H
-#define WARREN_CONSUMER_EXEC_RUN_H
+#ifndef WARREN_CONSUMER_RUNNER_EXEC_RUN_H
+#define WARREN_CONSUMER_RUNNER_EXEC_RUN_H
 
 #include <uv.h>
 
-#include "consumer/child.h"
 #include "consumer/launch/launch.h"
-#include "consumer/runner_parts.h"
+#include "consumer/runner/child.h"
+#include "consumer/runner/parts.h"
 
 enum exec_stream_kind { EXEC_OUTPUT, EXEC_COMPLAINT, EXEC_TALK };
 enum { EXEC_STREAMS = 3 };

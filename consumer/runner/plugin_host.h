@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_host.h: the consumer's side of one warren-plugin-host process (consumer/plugin_wire.h):
- * starts it, gives it a job, hears the end, kills it when a job will not end. Loop thread only.
+ * plugin_host.h: the consumer's side of one warren-plugin-host process
+ * (consumer/runner/plugin_wire.h): starts it, gives it a job, hears the end, kills it when a job
+ * will not end. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_PLUGIN_HOST_H
-#define WARREN_CONSUMER_PLUGIN_HOST_H
+#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_HOST_H
+#define WARREN_CONSUMER_RUNNER_PLUGIN_HOST_H
 
 #include <uv.h>
 
-#include "consumer/child.h"
-#include "consumer/plugin_wire.h"
-#include "consumer/runner_parts.h"
+#include "consumer/runner/child.h"
+#include "consumer/runner/parts.h"
+#include "consumer/runner/plugin_wire.h"
 
 /*   starting ─► idle ◄─► busy
  *      └─────────┴────────┴──► leaving ─► dead      (dead from anywhere: a crash)

@@ -2,15 +2,15 @@
  *
  * runner.c: what is common to all kinds of handlers: room, counts, the beginning and the end.
  */
-#include "consumer/runner.h"
+#include "consumer/runner/runner.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/runner_parts.h"
-#include "consumer/text.h"
+#include "consumer/runner/parts.h"
+#include "consumer/runner/text.h"
 
 struct run_kind {
         bool (*has_room)(const struct runner *r, const struct handler *h);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner_exec.c: handler kind `exec`: a program for each attempt, started through warren-launch.
+ * exec.c: handler kind `exec`: a program for each attempt, started through warren-launch.
  * The payload is a sealed file in memory on its stdin, so nobody has to feed it; stdout, stderr and
  * descriptor 3 are pipes that are read as they fill.
  */
-#include "consumer/exec_run.h"
+#include "consumer/runner/exec_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/model/event.h"
-#include "consumer/text.h"
+#include "consumer/runner/text.h"
 
 static void on_handle_closed(uv_handle_t *handle)
 {

@@ -2,10 +2,10 @@
  *
  * plugin_talk.h: frames to and from a plugin host, for plugin_host.c.
  */
-#ifndef WARREN_CONSUMER_PLUGIN_TALK_H
-#define WARREN_CONSUMER_PLUGIN_TALK_H
+#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_TALK_H
+#define WARREN_CONSUMER_RUNNER_PLUGIN_TALK_H
 
-#include "consumer/plugin_host.h"
+#include "consumer/runner/plugin_host.h"
 
 enum { TALK_PARTS_MAX = 3 };
 

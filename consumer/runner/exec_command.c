@@ -8,7 +8,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/exec_run.h"
+#include "consumer/runner/exec_run.h"
 
 struct exec_command {
         char **argv, **env;

@@ -12,8 +12,8 @@
  *      consumer → host:  OPEN once, then JOB one at a time; end of file asks it to leave
  *      host → consumer:  READY or FAILED once; then PROGRESS and LOG during a job, END after it
  */
-#ifndef WARREN_CONSUMER_PLUGIN_WIRE_H
-#define WARREN_CONSUMER_PLUGIN_WIRE_H
+#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_WIRE_H
+#define WARREN_CONSUMER_RUNNER_PLUGIN_WIRE_H
 
 #include <stdatomic.h>
 #include <stdint.h>

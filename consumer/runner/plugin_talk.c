@@ -2,7 +2,7 @@
  *
  * plugin_talk.c: what is said to a plugin host, and what its words do to its state.
  */
-#include "consumer/plugin_talk.h"
+#include "consumer/runner/plugin_talk.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "common/base/log.h"
 #include "common/model/event.h"
 #include "consumer/include/warren/handler.h"
-#include "consumer/text.h"
+#include "consumer/runner/text.h"
 
 static void write_more(uv_poll_t *poll, int status, int events)
 {

@@ -2,8 +2,8 @@
  *
  * text.h: text that handlers gave us, made fit for events and headers.
  */
-#ifndef WARREN_CONSUMER_TEXT_H
-#define WARREN_CONSUMER_TEXT_H
+#ifndef WARREN_CONSUMER_RUNNER_TEXT_H
+#define WARREN_CONSUMER_RUNNER_TEXT_H
 
 #include "common/base/bytes.h"
 
