@@ -298,12 +298,11 @@ bool follower_is_ready(const struct follower *f, struct err *why)
         enum follow_state state = f->state;
         switch (state) {
         case FOLLOW_FOLDING:
-                if (link_is_up(f->link))
-                        return true;
-                (void)err_set(why, ERR_UNAVAILABLE, "the broker cannot be reached");
-                break;
+                return link_is_ready(f->link, why);
         case FOLLOW_AWAY:
-                (void)err_set(why, ERR_UNAVAILABLE, "the event stream cannot be read");
+                (void)err_set(why, ERR_UNAVAILABLE,
+                              "stream events cannot be read: if it stays so, `warren doctor` says "
+                              "what is missing");
                 break;
         case FOLLOW_VERIFYING:
                 (void)err_set(why, ERR_UNAVAILABLE, "finding the place in the event stream");
