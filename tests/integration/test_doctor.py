@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`warren doctor`: each test breaks one thing, and the doctor names that thing and what to do."""
 import contextlib
+import http.server
 import json
+import threading
 
 import pytest
+import requests
 
 from cli_rig import EXIT, Cli
 from harness.broker import Broker
@@ -187,6 +190,56 @@ def test_topology_broken(doctor, path, names):
     doctor.warren.status_store.restart()
 
 
+def other_arguments(channel):
+    """Everything of the queue as it should be, and bound, but its time."""
+    channel.queue_delete("delay.30d")
+    channel.queue_declare("delay.30d", durable=True, arguments={
+        "x-queue-type": "quorum", "x-message-ttl": 2_591_999_000, "x-dead-letter-exchange": "due",
+        "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"})
+    channel.queue_bind("delay.30d", "delay.30d", "")
+
+
+def other_type(channel):
+    channel.exchange_delete("admits")
+    channel.exchange_declare("admits", "topic", durable=True)
+    channel.queue_bind("admits", "admits", "")
+
+
+@pytest.mark.parametrize("spoil, subject, problem", [
+    (other_arguments, ("queue", "delay.30d"), "x-message-ttl is 2591999000, should be 2592000000"),
+    (other_type, ("exchange", "admits"), 'type is "topic", should be "fanout"'),
+], ids=["arguments", "type"])
+def test_topology_other_than_ours(doctor, spoil, subject, problem):
+    warren = doctor.warren
+    with warren.pika() as connection:
+        spoil(connection.channel())
+    kind, name = subject
+    assert doctor.look() == {"topology": f"{kind} {name}: {problem}"}
+    # What the doctor says to do helps: delete it, then apply.
+    warren.broker.management("DELETE", f"/api/{kind}s/{warren.vhost}/{name}")
+    assert doctor.cli("topology", "apply").returncode == EXIT["done"]
+    doctor.await_health()
+
+
+def test_stray_binding(doctor):
+    stray = ("dead", "due", "acme.low")
+    with doctor.warren.pika() as connection:
+        channel = connection.channel()
+        channel.queue_bind(*stray)
+        found = doctor.look()
+        channel.queue_unbind(*stray)
+    assert found == {"topology": 'binding of queue dead to exchange due with key "acme.low": '
+                                 "it should not be there"}
+    doctor.await_health()
+
+
+def test_vhost_missing(doctor):
+    broker = doctor.warren.broker
+    url = f"amqp://warren-admin:{broker.password}@127.0.0.1:{broker.port}/nowhere"
+    found = doctor.look(WARREN_ADMIN_AMQP_URL=url)
+    assert set(found) == {"topology"} and "/api/definitions/nowhere" in found["topology"]
+
+
 @pytest.mark.parametrize("queue", ["events", "dead", "control", "jobs.acme.high"])
 def test_the_advice_is_enough(fresh_warren, tmp_path, queue):
     """Whoever does what the doctor says, as often as it says it, gets everything back."""
@@ -216,6 +269,15 @@ def test_management_unset_is_unknown_not_wrong(doctor):
     assert {check["check"] for check in checks if check["state"] == "unknown"} == {"broker"}
 
 
+def test_tenants_unreadable_is_unknown_not_wrong(doctor):
+    """Without an admin key nobody tells the doctor whose queues must have a consumer."""
+    checks = doctor.cli.json("doctor", WARREN_ADMIN_KEY=None)["checks"]
+    unknown = [check for check in checks if check["state"] != "ok"]
+    assert [(check["check"], check["state"], check["problem"]) for check in unknown] == [
+        ("consumers", "unknown", "which tenants there are could not be read")]
+    assert "WARREN_ADMIN_KEY" in unknown[0]["remedy"]
+
+
 def test_management_away(doctor):
     assert set(doctor.look(WARREN_MANAGEMENT_URL="http://127.0.0.1:1")) == {"broker"}
 
@@ -226,19 +288,60 @@ def test_management_login_wrong(doctor):
     assert set(found) == {"broker"} and "login" in found["broker"]
 
 
+class Management(http.server.ThreadingHTTPServer):
+    """The broker's management API, with one more node, that does not run."""
+
+    daemon_threads = True
+
+    def __init__(self, broker):
+        self.real = f"http://127.0.0.1:{broker.management_port}"
+        super().__init__(("127.0.0.1", 0), ManagementHandler)
+        self.url = f"http://warren-admin:{broker.password}@127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class ManagementHandler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):  # noqa: N802
+        real = requests.get(self.server.real + self.path, timeout=30,
+                            headers={"Authorization": self.headers["Authorization"]})
+        body = real.content
+        if self.path == "/api/nodes":
+            body = json.dumps(real.json() + [{"name": "rabbit@away", "running": False}]).encode()
+        self.send_response(real.status_code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_a_node_does_not_run(doctor):
+    with Management(doctor.warren.broker) as management:
+        found = doctor.look(WARREN_MANAGEMENT_URL=management.url)
+        management.shutdown()
+    assert found == {"node rabbit@away": "not running"}
+
+
 def alarms(found):
     return [problem for check, problem in found.items() if check.startswith("node ")]
 
 
-def test_memory_alarm(own_broker):
+@pytest.mark.parametrize("name, raised, lowered", [
+    ("memory", ("set_vm_memory_high_watermark", "absolute", "1MB"),
+     ("set_vm_memory_high_watermark", "0.6")),
+    ("disk", ("set_disk_free_limit", "1000000000000000"), ("set_disk_free_limit", "200MB")),
+])
+def test_alarm(own_broker, name, raised, lowered):
     own_broker.await_health()
     broker = own_broker.warren.broker
-    broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+    broker.ctl(*raised)
     try:
         found = until(lambda: alarms(own_broker.look()), 60, "the alarm", every=0.2)
     finally:
-        broker.ctl("set_vm_memory_high_watermark", "0.6")
-    assert len(found) == 1 and "memory alarm" in found[0]
+        broker.ctl(*lowered)
+    assert found == [f"{name} alarm: publishers are blocked"]
 
 
 def test_broker_away(own_broker):
