@@ -135,3 +135,40 @@ def test_broker_hangs(private_broker, services, tmp_path):
     # The one of unknown fate is there or not, but never twice.
     assert job["id"] in found and found.count(unknown[0]["id"]) <= 1
     assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("raised, lowered", [
+    (("set_vm_memory_high_watermark", "absolute", "1MB"), ("set_vm_memory_high_watermark", "0.6")),
+    (("set_disk_free_limit", "1000000000000000"), ("set_disk_free_limit", "200MB")),
+], ids=["memory", "disk"])
+def test_broker_blocks(private_broker, services, tmp_path, raised, lowered):
+    """An alarm: a broker tells a publisher so at its next message, which nobody confirms; what comes
+    after it is refused unsent. Ready by itself when the alarm is over."""
+    node = Place(private_broker)
+    control = Control(node)
+    control.tenant("waiting")
+    gateway = Gateway(node, tmp_path, *services, confirm_timeout="1s").wait_ready()
+    caller = known(Caller(gateway, control.key("waiting", ["submit"])))
+    accepted = [caller.submit().json()["id"]]
+    private_broker.ctl(*raised)
+    try:
+        # rabbitmqctl does not wait until every connection knows of the alarm.
+        while (first := caller.submit()).status_code == 202:
+            accepted.append(first.json()["id"])
+        unknown = check_problem(first, 503)
+        assert (uuid.UUID(unknown["id"]).version, unknown["accepted"]) == (7, "unknown")
+        second = caller.submit()
+        assert "id" not in check_problem(second, 503, words="takes no messages now")
+        assert all(int(answer.headers["Retry-After"]) >= 1 for answer in (first, second))
+        assert not gateway.is_ready()
+        assert requests.get(gateway.url + "/healthz", timeout=20).status_code == 200
+        assert len(gateway.lines("the broker takes no messages")) == 1
+    finally:
+        private_broker.ctl(*lowered)
+    gateway.wait_ready()
+    accepted.append(caller.submit().json()["id"])
+    with node.connect() as connection:
+        found = [properties.message_id for _, properties, _ in drain(connection.channel(), "waiting")]
+    # The one of unknown fate waited in the broker's socket: it is there, or not, but never twice.
+    assert set(accepted) <= set(found) <= {*accepted, unknown["id"]} and len(found) == len(set(found))
+    assert gateway.stop() == 0
