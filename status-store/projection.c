@@ -241,6 +241,15 @@ struct before {
         bool shown;
 };
 
+/* A publisher from outside may leave out every time: then it came when the stream was read so far.
+ */
+static msec submitted_at(const struct projection *p, const struct job_row *row)
+{
+        if (row->created_at > 0)
+                return row->created_at;
+        return p->next.event_at > 0 ? p->next.event_at : p->now;
+}
+
 static void tally_event(struct projection *p, const struct job_entry *j, const struct event *e,
                         const struct before *was, bool attempt_ended)
 {
@@ -249,7 +258,7 @@ static void tally_event(struct projection *p, const struct job_entry *j, const s
         msec due = due_time(row);
         bool counts = row->shown && (!was->shown || was->status != row->status);
         if (was->facts.run == 0 && row->facts.run != 0)
-                tally_count(p->tally, tenant, TALLY_SUBMITTED, row->created_at, p->now);
+                tally_count(p->tally, tenant, TALLY_SUBMITTED, submitted_at(p, row), p->now);
         if (e->kind == EVENT_STARTED && was->start.run == 0 && due > 0)
                 tally_observe(p->tally, tenant, TALLY_WAIT, e->at - due, e->at, p->now);
         if (counts && row->status == STATUS_COMPLETED) {

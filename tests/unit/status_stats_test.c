@@ -100,6 +100,47 @@ static void times_are_measured_from_when_it_was_due(void **state)
         }
 }
 
+static json_int_t submitted_last_hour(const struct rig *rig, msec now)
+{
+        json_t *stats = stats_of(rig, now);
+        const json_t *hour = json_object_get(stats, "last_hour");
+        json_int_t count = json_integer_value(json_object_get(hour, "submitted"));
+        json_decref(stats);
+        return count;
+}
+
+/* From outside, with an id that holds no time: the last event before it tells the hour. */
+static void a_job_without_any_time_counts_when_it_came(void **state)
+{
+        static const struct {
+                msec age; /* of the event before; 0: there is none */
+                json_int_t want;
+        } table[] = {{0, 1}, {MSEC_MINUTE, 1}, {3 * 60 * MSEC_MINUTE, 0}};
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct rig rig;
+                msec now = clock_wall();
+                struct job other = rig_job("01900000-0000-7000-8000-000000000001", now);
+                rig_open(&rig);
+                if (table[i].age > 0)
+                        rig_tell(&rig, &other, EVENT_STARTED, 1, now - table[i].age);
+                struct message m = {.exchange = bytes_of_text("jobs.acme"),
+                                    .routing_key = bytes_of_text("medium"),
+                                    .user_id = bytes_of_text("tenant-acme"),
+                                    .message_id =
+                                            bytes_of_text("ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2"),
+                                    .type = bytes_of_text("noop"),
+                                    .content_type = bytes_of_text("application/json"),
+                                    .timestamp = -1,
+                                    .delivery_mode = 2,
+                                    .body = bytes_of_text("{}")};
+                projection_fold(rig.projection, &m, rig.offset++);
+                rig_commit(&rig);
+                assert_int_equal(submitted_last_hour(&rig, now), table[i].want);
+                rig_close(&rig);
+        }
+}
+
 /* One completed job of each type. */
 static void invent(struct rig *rig, msec at, int count)
 {
@@ -183,6 +224,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(times_are_measured_from_when_it_was_due),
+                cmocka_unit_test(a_job_without_any_time_counts_when_it_came),
                 cmocka_unit_test(invented_types_go_with_their_jobs),
                 cmocka_unit_test(types_beyond_many_are_one),
         };
