@@ -335,8 +335,10 @@ void consumer_reload(struct consumer *c)
         if (fresh == NULL || runner_use(c->runner, fresh, &why) != 0) {
                 LOG_ERROR("handlers were not read again; the old ones stay in force",
                           log_err(&why));
+                metric_set(c->measures.stale, 1);
                 return;
         }
+        metric_set(c->measures.stale, 0);
         handlers_destroy(&c->handlers);
         c->handlers = TAKE(fresh);
         LOG_INFO("handlers were read again",

@@ -19,9 +19,11 @@ static void wait_for_worker(struct consumer *c, struct attempt *a, const struct 
 
 static void bury_unhandled(struct consumer *c, struct attempt *a)
 {
-        char text[128];
+        char text[256];
 
-        snprintf(text, sizeof(text), "no handler for type %s", a->job.type);
+        snprintf(text, sizeof(text),
+                 "no handler for type %s: this consumer's handlers.json does not map it",
+                 a->job.type);
         outcome_bury(a, REASON_NO_HANDLER, bytes_of_text(text));
         leaving_begin(c, a);
 }

@@ -46,6 +46,11 @@ void measures_init(struct measures *ms, struct metrics *m)
         ms->slots = metric_add(m, &(struct metric_spec){.name = "warren_workers",
                                                         .help = "Attempts that can run at once.",
                                                         .kind = METRIC_GAUGE});
+        ms->stale = metric_add(
+                m, &(struct metric_spec){.name = "warren_handlers_stale",
+                                         .help = "1 while handlers.json was refused when it was "
+                                                 "read again, and the old one is in force.",
+                                         .kind = METRIC_GAUGE});
         ms->held = metric_add(m, &(struct metric_spec){.name = "warren_deliveries_held",
                                                        .help = "Attempts not yet settled.",
                                                        .kind = METRIC_GAUGE});

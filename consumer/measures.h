@@ -16,6 +16,7 @@ struct measures {
         struct metric *confirm;
         struct metric *guarded; /* verdict */
         struct metric *active, *held, *held_bytes, *slots;
+        struct metric *stale; /* 0 or 1 */
 };
 
 void measures_init(struct measures *ms, struct metrics *m);

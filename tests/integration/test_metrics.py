@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What /metrics shows: well-formed everywhere; how many jobs wait in each queue."""
 import re
+import signal
 
 import pytest
 
@@ -22,6 +23,15 @@ def test_every_programs_metrics_are_well_formed(warren):
         metrics = program.metrics()
         metrics.check()
         assert metrics.sum("warren_build_info", program=program.name) == 1
+
+
+def test_handlers_that_were_refused_show(fresh_warren):
+    consumer = fresh_warren.consumer
+    good = fresh_warren.handlers_path.read_text(encoding="utf-8")
+    for text, stale in ((good, 0), ("{", 1), (good, 0)):
+        fresh_warren.handlers_path.write_text(text, encoding="utf-8")
+        consumer.signal(signal.SIGHUP)
+        until(lambda want=stale: consumer.metrics()["warren_handlers_stale"] == want, 30, f"stale is {stale}")
 
 
 def test_every_metric_of_the_contract_is_shown(warren):
