@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: a private broker for the session, a Warren for a module, fresh ones for a fault."""
+"""Fixtures: a private broker for the session, a Warren for a module, fresh ones for a fault, and the
+tally of what the faults cost."""
 import os
 import shutil
 
@@ -7,6 +8,7 @@ import pytest
 
 from harness.broker import Broker
 from harness.processes import become_subreaper, command_line, descendants, reap
+from harness.tally import Tally, lines
 from harness.warren import Warren
 
 become_subreaper()
@@ -60,6 +62,12 @@ def make_warren(broker, tmp_path_factory):
     _end_all(made)
 
 
+@pytest.fixture()
+def tally(record_property):
+    """tally("broker kill -9", ids, ended, starts): none lost, and a line of the run's summary."""
+    return Tally(record_property)
+
+
 def _warren(broker, tmp_path_factory):
     whole = Warren(broker, tmp_path_factory.mktemp("warren"), start=False)
     try:
@@ -87,6 +95,15 @@ def nothing_left_behind():
         reap(pid)
     left = [(pid, command_line(pid)) for pid in descendants(os.getpid())]
     assert not left, f"left behind: {left}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tests that pass print nothing; what a fault cost is told all the same."""
+    told = lines(report for reports in terminalreporter.stats.values() for report in reports)
+    if told:
+        terminalreporter.section("faults: what they cost")
+        for line in told:
+            terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish(session):

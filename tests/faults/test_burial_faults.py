@@ -76,7 +76,7 @@ def starts(warren, id):
     return sum(line["run"] == 1 for line in events.of(id, "started"))
 
 
-def test_a_burial_without_a_letter_is_made_again(fresh_warren):
+def test_a_burial_without_a_letter_is_made_again(fresh_warren, tally):
     warren = fresh_warren
     before = half_buried(warren, refused_and_lost)
     id = before["id"]
@@ -91,12 +91,13 @@ def test_a_burial_without_a_letter_is_made_again(fresh_warren):
     job = warren.api.get(id)
     for member in "status", "reason", "error", "error_kind", "run", "attempt", "payload":
         assert job[member] == before[member], member
+    tally.letters("burial lost between stream and queue", [id], [letter["job_id"]])
     made = burials(warren, id, 2)
     assert len({properties.headers["x-burial"] for properties, _ in made}) == 1
     assert len({body for _, body in made}) == 1
 
 
-def test_a_burial_that_has_its_letter_is_no_second_one(fresh_warren):
+def test_a_burial_that_has_its_letter_is_no_second_one(fresh_warren, tally):
     warren = fresh_warren
     id = half_buried(warren, refused)["id"]
     count = await_all_archived(warren, id)
@@ -106,12 +107,13 @@ def test_a_burial_that_has_its_letter_is_no_second_one(fresh_warren):
     until(lambda: warren.depth("jobs.acme.medium") == 0, 30, "its lane is empty")
     assert checked(warren, "buried") == 1
     assert warren.api.letters(job=id) == [letter]
+    tally.letters("burial unknown to its consumer", [id], [letter["job_id"]])
     assert starts(warren, id) == 1
     stats = warren.api.stats()
     assert (warren.api.get(id)["status"], stats["dead"]) == ("dead", 1)
 
 
-def test_a_replay_is_not_touched_by_what_it_replays(fresh_warren):
+def test_a_replay_is_not_touched_by_what_it_replays(fresh_warren, tally):
     """Neither by the old delivery nor by its burial when that comes late."""
     warren = fresh_warren
     id = half_buried(warren, refused)["id"]
@@ -136,3 +138,4 @@ def test_a_replay_is_not_touched_by_what_it_replays(fresh_warren):
     assert row(warren.api.get(id)) == row(job)
     letters = warren.api.letters(job=id)
     assert [(one["id"], one["state"]) for one in letters] == [(letter["id"], "replayed")]
+    tally.letters("burial that came after its replay", [id], [one["job_id"] for one in letters])

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 
+from harness.events import Events
 from harness.processes import command_line
 from harness.until import until
 from harness.warren import default_handlers
@@ -42,25 +43,17 @@ def handlers_with(**types):
 
 
 def await_completed(api, ids, timeout=90):
-    for id in ids:
-        job = api.wait(id, timeout=timeout)
-        assert job["status"] == "completed", job
-
-
-def report(what, ids, runs):
-    """What the faults tests always tell: how many were lost, how often jobs ran."""
-    times = collections.Counter(runs[id] for id in ids)
-    print(f"{what}: {len(ids)} jobs, lost {times[0]}, "
-          f"times run: {dict(sorted(times.items()))}")
-    assert times[0] == 0
-    return times
+    """Until all have ended, each well; returns the ids of those that have."""
+    jobs = [api.wait(id, timeout=timeout) for id in ids]
+    assert not [job for job in jobs if job["status"] != "completed"]
+    return [job["id"] for job in jobs]
 
 
 def hosts_of(consumer):
     return [pid for pid in consumer.children() if "warren-plugin-host" in command_line(pid)]
 
 
-def test_kill_9_of_the_plugin_hosts_in_mid_job(fresh_warren):
+def test_kill_9_of_the_plugin_hosts_in_mid_job(fresh_warren, tally):
     api = fresh_warren.api
     ids = [api.submit("sleep", {"ms": 1500})["id"] for _ in range(WORKERS)]
     for id in ids:
@@ -70,13 +63,14 @@ def test_kill_9_of_the_plugin_hosts_in_mid_job(fresh_warren):
     for pid in struck:
         os.kill(pid, signal.SIGKILL)
 
-    await_completed(api, ids)
+    ended = await_completed(api, ids)
     for id in ids:
         attempts = api.attempts(id)["attempts"]
         assert [attempt["outcome"] for attempt in attempts] == ["failed", "completed"], attempts
         assert attempts[0]["error_kind"] == "crash"
         assert "SIGKILL" in attempts[0]["error"]
-    report("hosts killed", ids, {id: len(api.attempts(id)["attempts"]) for id in ids})
+    tally("plugin hosts kill -9", ids, ended,
+          {id: len(api.attempts(id)["attempts"]) for id in ids}, note=f"running then {len(ids)}")
     assert not set(struck) & set(hosts_of(fresh_warren.consumer))
     assert api.run("echo", "alive")["result"] == "alive"
 
@@ -92,7 +86,7 @@ def test_a_handler_that_crashes_costs_its_attempts_only(fresh_warren):
         assert job["attempt"] == 2 and "SIGABRT" in job["error"]
 
 
-def test_kill_9_of_a_consumer_with_jobs_running(make_warren, tmp_path):
+def test_kill_9_of_a_consumer_with_jobs_running(make_warren, tmp_path, tally):
     ledger = Ledger(tmp_path / "ledger")
     warren = make_warren(handlers=handlers_with(slow=ledger.handler(0.4)))
     api = warren.api
@@ -104,15 +98,16 @@ def test_kill_9_of_a_consumer_with_jobs_running(make_warren, tmp_path):
     assert struck >= 1
 
     warren.consumer.start()
-    await_completed(api, ids)
-    times = report("consumer killed", ids, ledger.count("start"))
+    ended = await_completed(api, ids)
+    runs = ledger.count("start")
+    again = tally("consumer kill -9", ids, ended, runs, note=f"running then {struck}")
     # What ran when it died runs again, and at most what had just ended unconfirmed.
-    assert 1 <= times[2] <= 2 * WORKERS
-    assert sum(times.values()) == times[1] + times[2]
+    assert 1 <= again <= 2 * WORKERS
+    assert set(runs.values()) <= {1, 2}
     assert warren.depth("jobs.acme.medium") == 0
 
 
-def test_kill_9_of_one_of_two_consumers(make_warren, tmp_path):
+def test_kill_9_of_one_of_two_consumers(make_warren, tmp_path, tally):
     ledger = Ledger(tmp_path / "ledger")
     warren = make_warren(handlers=handlers_with(slow=ledger.handler(0.4)))
     warren.add_consumer()
@@ -120,12 +115,13 @@ def test_kill_9_of_one_of_two_consumers(make_warren, tmp_path):
     ids = [api.submit("slow")["id"] for _ in range(32)]
     until(lambda: ledger.at_work() > WORKERS, 60, "both at work")
     warren.consumer.kill()
-    await_completed(api, ids)
-    times = report("one of two consumers killed", ids, ledger.count("start"))
-    assert sum(times.values()) == times[1] + times[2]
+    ended = await_completed(api, ids)
+    runs = ledger.count("start")
+    tally("one of two consumers kill -9", ids, ended, runs)
+    assert set(runs.values()) <= {1, 2}
 
 
-def test_sigterm_under_load_loses_and_repeats_nothing(make_warren, tmp_path):
+def test_sigterm_under_load_loses_and_repeats_nothing(make_warren, tmp_path, tally):
     ledger = Ledger(tmp_path / "ledger")
     warren = make_warren(handlers=handlers_with(slow=ledger.handler(0.2)))
     api = warren.api
@@ -154,10 +150,15 @@ def test_sigterm_under_load_loses_and_repeats_nothing(make_warren, tmp_path):
                   and len(ids) - queued, 30, "submitted = ended + still queued")
 
     warren.consumer.start()
-    await_completed(api, ids)
+    all_ended = await_completed(api, ids)
+    events = Events(warren)
+    told = events.await_ended(ids)
+    events.close()
+    again = tally("consumer SIGTERM under HTTP load", ids, told & set(all_ended),
+                  events.count("started", set(ids)),
+                  note=f"ended then {ended}, still queued {queued}")
     slow = [id for number, id in enumerate(ids) if number % 3 == 1]
-    times = report(f"SIGTERM with {ended} ended and {queued} queued", slow, ledger.count("start"))
-    assert times[1] == len(slow)
+    assert again == 0 and ledger.count("start") == dict.fromkeys(slow, 1)
     assert warren.depth("jobs.acme.medium") == 0
 
 

@@ -62,27 +62,26 @@ class Load:
         return self
 
 
-def check_ends(warren, load, what):
+def check_ends(warren, load, tally, what):
     """Each 202 ended exactly once; what was unknown ended too, or does not show."""
     events = Events(warren)
-    events.until(lambda: len(events.ended(load.accepted)) == len(load.accepted), 120,
-                 "every accepted job ended")
+    ended = events.await_ended(load.accepted)
+    starts = events.count("started", set(load.accepted))
+    events.close()
     rows = {}
 
     def settled():
         rows.update({job["id"]: job["status"] for job in warren.api.list_all(type="noop", limit=500)})
-        return (set(load.accepted) <= rows.keys() and
+        return (ended <= rows.keys() and
                 all(status == "completed" for status in rows.values()))
 
     until(settled, 120, "every job that shows is completed", every=0.5)
-    starts = events.count("started", set(load.accepted))
-    again = sum(1 for id in load.accepted if starts[id] > 1)
     kept = sum(1 for id in load.unknown if id in rows)
-    events.close()
     assert len(set(load.accepted)) == len(load.accepted)
     assert rows.keys() <= set(load.accepted) | set(load.unknown)
-    print(f"{what}: accepted {len(load.accepted)}, lost 0, run more than once {again}; "
-          f"unknown {len(load.unknown)}, of these kept {kept}; answers {dict(load.codes)}")
+    tally(what, load.accepted, ended & rows.keys(), starts,
+          note=f"unknown {len(load.unknown)}, of these kept {kept}; "
+               f"answers {dict(sorted(load.codes.items()))}")
 
 
 def queues_are_on_disk(broker):
@@ -100,7 +99,7 @@ def faulty(faulty_warren):
     return faulty_warren
 
 
-def test_broker_killed_while_publishing(faulty):
+def test_broker_killed_while_publishing(faulty, tally):
     load = Load(faulty)
     load.until(300)
     faulty.broker.kill()
@@ -112,7 +111,7 @@ def test_broker_killed_while_publishing(faulty):
     load.until(before + 300)
     load.stop()
     load.accepted += known_before(faulty, load)
-    check_ends(faulty, load, "broker kill -9")
+    check_ends(faulty, load, tally, "broker kill -9")
 
 
 def known_before(warren, load):
@@ -123,7 +122,7 @@ def known_before(warren, load):
             if job["id"] < first and job["id"] not in ours]
 
 
-def test_broker_stopped_for_a_while(faulty):
+def test_broker_stopped_for_a_while(faulty, tally):
     """503 with Retry-After meanwhile (checked on every answer), then all goes on."""
     faulty.broker.stop()
     load = Load(faulty, clients=2)
@@ -134,11 +133,11 @@ def test_broker_stopped_for_a_while(faulty):
     load.until(50)
     load.stop()
     load.accepted += known_before(faulty, load)
-    check_ends(faulty, load, "broker stopped")
+    check_ends(faulty, load, tally, "broker stopped")
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_gateway_ends_under_load(fresh_warren, how):
+def test_gateway_ends_under_load(fresh_warren, tally, how):
     """SIGTERM: nobody is left without an answer for a job that was kept; SIGKILL: no 202 is lost."""
     warren = fresh_warren
     warren.tenant()
@@ -157,10 +156,10 @@ def test_gateway_ends_under_load(fresh_warren, how):
         load.unknown += [job["id"] for job in warren.api.list_all(type="noop", limit=500)
                          if job["id"] not in set(load.accepted)]
         assert len(load.unknown) <= CLIENTS
-    check_ends(warren, load, f"gateway {how}")
+    check_ends(warren, load, tally, f"gateway {how}")
 
 
-def test_status_store_away(fresh_warren):
+def test_status_store_away(fresh_warren, tally):
     """Submitting and running need no status-store; reading says 503 until it is back."""
     warren = fresh_warren
     warren.tenant()
@@ -172,4 +171,4 @@ def test_status_store_away(fresh_warren):
     answer = warren.api.request("GET", f"/jobs/{load.accepted[0]}")
     assert (answer.status_code, int(answer.headers["Retry-After"]) >= 1) == (503, True)
     warren.status_store.start()
-    check_ends(warren, load, "status-store kill -9")
+    check_ends(warren, load, tally, "status-store kill -9")

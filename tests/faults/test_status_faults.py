@@ -28,11 +28,15 @@ def whole(store, program=None):
                             if name not in ("as_of", "lag_ms", "last_minute", "last_hour", "history")}
 
 
+def row_ids(store):
+    return {job["id"] for job in store.jobs()}
+
+
 def offset(store):
     return store.get("/stats")["history"]["offset"]
 
 
-def test_killed_in_the_middle_catches_up_and_equals_a_rebuild(store):
+def test_killed_in_the_middle_catches_up_and_equals_a_rebuild(store, tally):
     """kill -9 while it folds, several times; afterwards all is there exactly once."""
     done = threading.Event()
     published = []
@@ -59,7 +63,9 @@ def test_killed_in_the_middle_catches_up_and_equals_a_rebuild(store):
         thread.join()
     store.until_current()
     live = whole(store)
-    assert {job["id"] for job in live[0] if job["type"] != "marker"} == set(published)
+    rows = {job["id"] for job in live[0] if job["type"] != "marker"}
+    tally("status-store kill -9, four times", published, rows)
+    assert rows == set(published)
     replica = store.add("rebuilt").start()
     until(lambda: whole(store, replica) == live, 60, "a rebuild equals it")
     history = store.get("/stats")["history"]
@@ -73,7 +79,7 @@ def remake_stream(store):
     store.broker.topology(store.vhost, "tenant", "acme")
 
 
-def test_a_rewound_stream_with_other_messages_is_folded_again(store):
+def test_a_rewound_stream_with_other_messages_is_folded_again(store, tally):
     old = store.stream.jobs(10)
     store.until_status(old[-1], "pending")
     until(lambda: offset(store) == 9, 20, "ten messages folded")
@@ -81,14 +87,15 @@ def test_a_rewound_stream_with_other_messages_is_folded_again(store):
     remake_stream(store)
     new = store.stream.jobs(25)
     store.program.start()
-    until(lambda: {job["id"] for job in store.jobs()} == set(new), 60, "only the new stream's jobs")
+    until(lambda: row_ids(store) == set(new), 60, "only the new stream's jobs")
     history = store.get("/stats")["history"]
     assert history["rebuilds"] == 1 and history["offset"] == 24
     assert store.get("/stats")["submitted_total"] == 25
     assert "another message at the stored offset" in store.program.log()
+    tally("stream rewound under the status-store", new, row_ids(store))
 
 
-def test_a_rewound_stream_that_is_shorter_is_folded_again(store):
+def test_a_rewound_stream_that_is_shorter_is_folded_again(store, tally):
     """Attached past its end, the broker is silent, whatever is published."""
     store.stream.jobs(50)
     until(lambda: offset(store) == 49, 20, "fifty messages folded")
@@ -96,18 +103,20 @@ def test_a_rewound_stream_that_is_shorter_is_folded_again(store):
     remake_stream(store)
     new = store.stream.jobs(3)
     store.program.start(ready=False)
-    until(lambda: {job["id"] for job in store.jobs()} == set(new) if store.program.is_ready() else None,
+    until(lambda: row_ids(store) == set(new) if store.program.is_ready() else None,
           60, "only the new stream's jobs")
     assert store.get("/stats")["history"]["rebuilds"] == 1
     assert "silence at the stored offset" in store.program.log()
+    tally("stream rewound and shorter", new, row_ids(store))
 
 
-def test_a_stream_remade_while_it_runs(store):
+def test_a_stream_remade_while_it_runs(store, tally):
     store.stream.jobs(20)
     until(lambda: offset(store) == 19, 20, "twenty messages folded")
     remake_stream(store)
     new = store.stream.jobs(3)
-    until(lambda: {job["id"] for job in store.jobs()} == set(new), 90, "only the new stream's jobs")
+    until(lambda: row_ids(store) == set(new), 90, "only the new stream's jobs")
+    tally("stream remade under the status-store", new, row_ids(store))
 
 
 def test_messages_that_retention_took_are_a_gap(store):
@@ -152,7 +161,7 @@ def test_messages_that_retention_took_are_a_gap(store):
     assert "events are missing" in store.program.log()
 
 
-def test_broker_killed_while_it_follows(private_broker, tmp_path):
+def test_broker_killed_while_it_follows(private_broker, tmp_path, tally):
     made = StatusStore(private_broker, tmp_path)
     # A node killed within a second of its first stream forgets its stream coordinator (measured on
     # 3.10.8: the directory of Raft names is written late), so it is stopped once in good order.
@@ -176,5 +185,6 @@ def test_broker_killed_while_it_follows(private_broker, tmp_path):
         made.until_status(second, "pending", 90)
         assert made.job(first)["status"] == "pending"
         assert made.get("/stats")["history"]["rebuilds"] == 0
+        tally("broker kill -9 under the status-store", [first, second], row_ids(made))
     finally:
         made.end()

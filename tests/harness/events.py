@@ -66,6 +66,14 @@ class Events:
         done |= {properties.message_id for properties, _ in self.burials()}
         return done & set(among)
 
+    def await_ended(self, ids, timeout=120):
+        """Those of `ids` that have ended: all of them, unless the time is over before."""
+        try:
+            self.until(lambda: len(self.ended(ids)) == len(set(ids)), timeout)
+        except AssertionError:
+            pass  # the caller counts who is missing
+        return self.ended(ids)
+
     def close(self):
         """pika gives back what it has not handed over yet, which a stream does not know."""
         try:

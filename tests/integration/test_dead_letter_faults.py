@@ -55,6 +55,7 @@ def test_replays_of_a_deleted_tenant_keep_none_back(own_monitor):
     bodies = 120
     with monitor.broker.pika(monitor.vhost) as connection:
         channel = connection.channel()
+        channel.confirm_delivery()
         for _ in range(bodies):
             channel.basic_publish("dead", "ghost.high", b"{}", burial())
     until(lambda: len(monitor.letters(tenant="ghost", limit=500)) == bodies, 60, "archived")
@@ -121,7 +122,7 @@ def test_a_redelivery_is_told_from_a_message_much_like_it(own_monitor):
         [False, True]
 
 
-def test_kill_in_the_middle_of_the_intake(own_monitor):
+def test_kill_in_the_middle_of_the_intake(own_monitor, tally):
     """Every burial once, though many deliveries were taken and not acknowledged."""
     monitor = own_monitor
     total = 8000
@@ -155,11 +156,11 @@ def test_kill_in_the_middle_of_the_intake(own_monitor):
     until(lambda: archived() >= total, 60, "all archived")
     until(lambda: monitor.broker.depth(monitor.vhost, "dead") == 0, 30, "queue empty")
     with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
-        found = sorted(row[0] for row in db.execute("SELECT job_id FROM letters"))
-    assert found == sorted(ids)
+        found = [row[0] for row in db.execute("SELECT job_id FROM letters")]
+    tally.letters("dlx-monitor kill -9, three times", ids, found)
 
 
-def test_stop_in_the_middle_of_the_intake(own_monitor):
+def test_stop_in_the_middle_of_the_intake(own_monitor, tally):
     """SIGTERM: what was taken is archived and acknowledged, the rest stays in its queue."""
     monitor = own_monitor
     monitor.program.start()
@@ -181,10 +182,10 @@ def test_stop_in_the_middle_of_the_intake(own_monitor):
     assert 100 <= archived < len(ids), "the stop came too late to prove anything"
     monitor.program.start()
     until(lambda: len(archived_jobs(monitor)) == len(ids), 60, "all archived")
-    assert sorted(row[0] for row in archived_jobs(monitor)) == sorted(ids)
+    tally.letters("dlx-monitor SIGTERM", ids, [row[0] for row in archived_jobs(monitor)])
 
 
-def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path):
+def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path, tally):
     """What was confirmed is archived once, whatever was under way."""
     monitor = Monitor(private_broker, tmp_path)
     monitor.program.start()
@@ -213,9 +214,10 @@ def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path
     publish(10)
     until(lambda: confirmed <= {row[0] for row in archived_jobs(monitor)}, 90, "all archived")
     until(lambda: monitor.broker.depth(monitor.vhost, "dead") == 0, 30, "queue empty")
-    assert sorted(row[0] for row in archived_jobs(monitor)) == sorted(confirmed)
-    print("delivered again and kept once:",
-          int(monitor.program.metrics()["warren_dead_letters_repeated_total"]))
+    repeated = monitor.program.metrics()["warren_dead_letters_repeated_total"]
+    tally.letters("broker kill -9 under the dlx-monitor", confirmed,
+                  [row[0] for row in archived_jobs(monitor)],
+                  note=f"delivered again and kept once: {repeated:.0f}")
     assert not monitor.program.end()
 
 
