@@ -332,6 +332,83 @@ def test_a_deleted_tenant_is_left_alone(warren):
     assert warren.consumer.is_ready()
 
 
+def pause(warren, name):
+    """No consumer takes the tenant's jobs any more; what runs goes on. Records are read in order:
+    who takes jobs of a tenant made afterwards has read the pause."""
+    at_primary(warren, f"/tenants/{name}/pause?tenant=*")
+    later = f"later-{len(warren.tenants)}"
+    assert warren.tenant(later).api.run("noop")["status"] == "completed"
+
+
+class Witness:
+    """Reads a job's state again and again: none comes but the next that is expected, and perhaps
+    one that passes too quickly to be read for sure."""
+
+    def __init__(self, api, id):
+        self.api, self.id, self.seen = api, id, []
+
+    def sees(self, status, passing=None):
+        def there():
+            answer = self.api.request("GET", f"/jobs/{self.id}")
+            if answer.status_code == 404:  # of an AMQP publisher: not in the projection yet
+                return None
+            read = answer.json()["status"]
+            known = {status, passing, *self.seen[-1:]}
+            assert read in known, f"{read} after {self.seen}, not {status}"
+            return read == status and answer.json()
+
+        job = until(there, 60, f"{status} after {self.seen}")
+        self.seen.append(status)
+        return job
+
+
+@pytest.mark.parametrize("kind", [Http, Amqp], ids=lambda kind: kind.name)
+def test_each_state_is_read(make_warren, kind):
+    """A delayed job that fails once. What holds it in a state: a pause of its tenant, or a file that
+    its attempt waits for; `scheduled` and `failed` last for the 5 s that it waits."""
+    whole = make_warren(start=False)
+    handlers = default_handlers()
+    gate = f'while [ ! -e {whole.folder}/end-"$WARREN_JOB_ATTEMPT" ]; do sleep 0.02; done'
+    handlers["types"]["twice"] = {
+        "exec": ["/bin/sh", "-c", gate + '; [ "$WARREN_JOB_ATTEMPT" = 2 ] && echo true'],
+        "retry": {"base": "5s", "cap": "5s"}}
+    whole.write_handlers(handlers)
+    whole.start()
+    door = kind(whole)
+    pause(whole, "acme")
+    before = now_ms()
+    witness = Witness(whole.api, door.submit("twice", delay_ms=5000))
+
+    if kind is Http:
+        job = witness.sees("scheduled")
+        assert witness.sees("pending")["started_at"] is None
+        at_primary(whole, "/tenants/acme/resume?tenant=*")
+    else:  # a consumer takes it to its delay queue, from one to the next
+        witness.sees("pending")
+        at_primary(whole, "/tenants/acme/resume?tenant=*")
+        job = witness.sees("scheduled")
+    assert (job["started_at"], job["attempt"], job["run_at"] is None) == (None, 1, False)
+    job = witness.sees("running", passing="pending")
+    assert (job["attempt"], job["finished_at"]) == (1, None)
+    assert job["worker"].endswith(f"/{whole.consumer.pid}")
+    pause(whole, "acme")
+    (whole.folder / "end-1").touch()
+    job = witness.sees("failed")
+    assert (job["error_kind"], job["finished_at"], job["run"]) == ("error", None, 1)
+    assert witness.sees("pending")["attempt"] == 2
+    at_primary(whole, "/tenants/acme/resume?tenant=*")
+    assert witness.sees("running")["attempt"] == 2
+    (whole.folder / "end-2").touch()
+    job = witness.sees("completed")
+    assert (job["attempt"], job["result"]) == (2, True)
+    assert outcomes(whole, job["id"]) == ["failed", "completed"]
+    events = Events(whole)
+    events.until(lambda: events.of(job["id"], "completed"), what="completed")
+    events.close()
+    first, second = sorted(line["at"] for line in events.of(job["id"], "started"))
+    assert before + 5000 <= first < second
+
+
 def test_a_paused_type_hops(gated):
     put_record(gated, {"record": "pause", "key": "type:echo", "v": 1, "paused": True})
     ids = []
