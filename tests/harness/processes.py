@@ -164,10 +164,12 @@ class Program:
         self._await_gone(below)
 
     def stop(self, timeout=60):
-        """SIGTERM; returns the exit status once it and its children are gone."""
+        """SIGTERM, which one that hangs hears too; returns the exit status once it and its children
+        are gone."""
         below = self.children()
         self.ended_by_test = True
         self.process.terminate()
+        self.go_on()
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
