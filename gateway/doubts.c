@@ -5,12 +5,14 @@
 #include "gateway/doubts.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "common/model/event.h"
 
 /* A broker that went without a word (its power, the network) is missed after two heartbeats of
@@ -18,7 +20,7 @@
 #define LATE_LIMIT ((msec)30000)
 
 /* A message of `events` holds some 180 bytes of each. */
-enum { DOUBTS_MAX = 16384, TELL_BATCH = 256 };
+enum { DOUBTS_MAX = 16384, TELL_BATCH = 256, TELL_EVERY_MS = 1000 };
 
 struct doubt {
         char id[UUID_SIZE];
@@ -31,9 +33,12 @@ struct doubt {
 };
 
 struct doubts {
+        uv_timer_t *timer;
+        struct link *link;
         pthread_mutex_t mutex;
         struct doubt *list; /* the oldest first */
         size_t count;
+        atomic_uint losses; /* written under mutex */
 };
 
 /* What one message tells. */
@@ -41,14 +46,6 @@ struct telling {
         struct doubts *doubts;
         struct doubt *list;
 };
-
-struct doubts *doubts_create(void)
-{
-        struct doubts *d = xcalloc(1, sizeof(*d));
-
-        pthread_mutex_init(&d->mutex, NULL);
-        return d;
-}
 
 static void free_list(struct doubt *list)
 {
@@ -58,19 +55,6 @@ static void free_list(struct doubt *list)
                 DL_DELETE(list, at);
                 free(at);
         }
-}
-
-void doubts_destroy(struct doubts **d)
-{
-        if (*d == NULL)
-                return;
-        if ((*d)->list != NULL)
-                LOG_WARN("what may be kept by half stays visible as pending",
-                         log_int("jobs", (int64_t)(*d)->count));
-        free_list((*d)->list);
-        pthread_mutex_destroy(&(*d)->mutex);
-        free(*d);
-        *d = NULL;
 }
 
 static bool is_due(const struct doubt *doubt)
@@ -161,10 +145,10 @@ static void on_told(void *owner, enum link_result result)
         free(t);
 }
 
-/* Stops at a link that takes nothing: it is done again when the link comes up. */
-static void tell(struct doubts *d, struct link *l)
+/* What is put back, and what the link does not take now, is told a second later. */
+void doubts_tell(struct doubts *d)
 {
-        while (link_is_up(l)) {
+        while (link_is_up(d->link)) {
                 AUTO_BUFFER lines = {0};
                 struct err e = {0};
                 struct telling *t = telling_take(d, &lines);
@@ -177,15 +161,73 @@ static void tell(struct doubts *d, struct link *l)
                                     .timestamp = -1,
                                     .delivery_mode = 2,
                                     .body = buffer_bytes(&lines)};
-                if (link_publish(l, &m, &(struct publish_wait){.done = on_told, .owner = t}, &e) ==
-                    0)
-                        continue;
-                telling_put_back(t);
-                return;
+                const struct publish_wait wait = {.done = on_told, .owner = t};
+                if (link_publish(d->link, &m, &wait, &e) < 0) {
+                        telling_put_back(t);
+                        return;
+                }
         }
 }
 
-void doubts_add(struct doubts *d, struct link *l, const struct job *job, enum doubt_cause cause)
+static void on_timer(uv_timer_t *timer)
+{
+        doubts_tell(timer->data);
+}
+
+struct doubts *doubts_create(uv_loop_t *loop)
+{
+        struct doubts *d = xcalloc(1, sizeof(*d));
+
+        pthread_mutex_init(&d->mutex, NULL);
+        d->timer = xcalloc(1, sizeof(*d->timer));
+        uv_timer_init(loop, d->timer);
+        d->timer->data = d;
+        return d;
+}
+
+void doubts_use(struct doubts *d, struct link *l)
+{
+        d->link = l;
+        uv_timer_start(d->timer, on_timer, TELL_EVERY_MS, TELL_EVERY_MS);
+}
+
+static void free_timer(uv_handle_t *timer)
+{
+        free(timer);
+}
+
+static size_t count_due(const struct doubts *d)
+{
+        const struct doubt *at;
+        size_t count = 0;
+
+        DL_FOREACH (d->list, at)
+                count += is_due(at) ? 1 : 0;
+        return count;
+}
+
+void doubts_destroy(struct doubts **doubts)
+{
+        struct doubts *d = TAKE(*doubts);
+
+        if (d == NULL)
+                return;
+        size_t untold = count_due(d);
+        if (untold > 0)
+                LOG_WARN("what may be kept by half stays visible as pending",
+                         log_int("jobs", (int64_t)untold));
+        uv_close((uv_handle_t *)d->timer, free_timer);
+        free_list(d->list);
+        pthread_mutex_destroy(&d->mutex);
+        free(d);
+}
+
+unsigned doubts_losses(struct doubts *d)
+{
+        return atomic_load(&d->losses);
+}
+
+static struct doubt *doubt_of(const struct job *job, enum doubt_cause cause)
 {
         struct doubt *doubt = xcalloc(1, sizeof(*doubt));
 
@@ -195,22 +237,28 @@ void doubts_add(struct doubts *d, struct link *l, const struct job *job, enum do
         doubt->at = clock_wall();
         doubt->seen = clock_mono();
         doubt->cause = cause;
+        return doubt;
+}
+
+void doubts_add(struct doubts *d, const struct job *job, enum doubt_cause cause, unsigned losses)
+{
+        struct doubt *doubt = doubt_of(job, cause);
+
         pthread_mutex_lock(&d->mutex);
         forget_slow_locked(d);
+        if (cause == DOUBT_LATE && losses != atomic_load(&d->losses))
+                doubt->cause = DOUBT_LOST;
         bool fits = d->count < DOUBTS_MAX;
         if (fits) {
                 DL_APPEND(d->list, doubt);
                 d->count++;
         }
         pthread_mutex_unlock(&d->mutex);
-        if (!fits) {
-                LOG_WARN("too many submissions in doubt: one may stay visible as pending",
-                         log_text("job", job->id), log_text("tenant", job->tenant));
-                free(doubt);
+        if (fits)
                 return;
-        }
-        if (cause != DOUBT_LATE)
-                tell(d, l);
+        LOG_WARN("too many submissions in doubt: one may stay visible as pending",
+                 log_text("job", job->id), log_text("tenant", job->tenant));
+        free(doubt);
 }
 
 void doubts_link_down(struct doubts *d)
@@ -218,15 +266,11 @@ void doubts_link_down(struct doubts *d)
         struct doubt *at;
 
         pthread_mutex_lock(&d->mutex);
+        atomic_fetch_add(&d->losses, 1);
         forget_slow_locked(d);
         DL_FOREACH (d->list, at) {
                 if (at->cause == DOUBT_LATE)
                         at->cause = DOUBT_LOST;
         }
         pthread_mutex_unlock(&d->mutex);
-}
-
-void doubts_link_up(struct doubts *d, struct link *l)
-{
-        tell(d, l);
 }

@@ -19,14 +19,19 @@ enum doubt_cause {
         DOUBT_LATE, /* no confirm in time: a doubt only if the connection goes as well */
 };
 
-/* The link is borrowed, and must end first: its callbacks come back here. */
-struct doubts *doubts_create(void);
+/* Loop thread, but for what says any. */
+struct doubts *doubts_create(uv_loop_t *loop);
+/* The link they are told by, from now on, once a second. Borrowed; it ends first, because its
+ * callbacks come back here. */
+void doubts_use(struct doubts *d, struct link *l);
 void doubts_destroy(struct doubts **d);
 
-/* Any thread. */
-void doubts_add(struct doubts *d, struct link *l, const struct job *job, enum doubt_cause cause);
-/* The link went down, came up, takes messages again. */
+/* How often the link went down so far: to be noted before a publish. Any thread. */
+unsigned doubts_losses(struct doubts *d);
+/* Any thread. `losses`: as noted. */
+void doubts_add(struct doubts *d, const struct job *job, enum doubt_cause cause, unsigned losses);
 void doubts_link_down(struct doubts *d);
-void doubts_link_up(struct doubts *d, struct link *l);
+/* At once, if the link is up. */
+void doubts_tell(struct doubts *d);
 
 #endif

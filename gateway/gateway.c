@@ -34,10 +34,8 @@ static void on_control_ready(void *owner)
 
 static void on_link_up(void *owner)
 {
-        struct gateway *g = owner;
-
+        (void)owner;
         LOG_INFO("publishing link is up");
-        doubts_link_up(g->doubts, g->link);
 }
 
 static void on_link_down(void *owner, const struct err *why)
@@ -50,11 +48,8 @@ static void on_link_down(void *owner, const struct err *why)
 
 static void on_link_blocked(void *owner, bool blocked)
 {
-        struct gateway *g = owner;
-
+        (void)owner;
         LOG_WARN(blocked ? "the broker takes no messages" : "the broker takes messages again");
-        if (!blocked)
-                doubts_link_up(g->doubts, g->link);
 }
 
 static void on_answer(void *owner, const struct http_route *route, int status, int64_t us)
@@ -114,9 +109,11 @@ static int create_links(struct gateway *g, struct err *e)
 
         snprintf(name, sizeof(name), "%s publish", g->name);
         c.stream = "events";
+        g->doubts = doubts_create(loop);
         g->link = link_create(&c, &link_events, g, loop, e);
         if (g->link == NULL)
                 return -1;
+        doubts_use(g->doubts, g->link);
         c.stream = NULL;
         snprintf(name, sizeof(name), "%s backlog", g->name);
         g->backlog = backlog_create(&c, loop, e);
@@ -180,6 +177,7 @@ static void drain_link(uv_work_t *work, int status)
 
         (void)status;
         g->finishing = false;
+        doubts_tell(g->doubts);
         link_drain(g->link, g->settings->drain_limit, on_drained, g);
 }
 
@@ -216,7 +214,6 @@ struct gateway *gateway_create(const struct gateway_settings *settings, struct e
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);
         g->limiter = limiter_create();
-        g->doubts = doubts_create();
         meters_init(&g->meters);
         if (assemble(g, e) < 0)
                 return NULL;

@@ -13,7 +13,7 @@ int publisher_submit(struct link *l, const struct job *job, msec now,
         return link_publish(l, &m.message, wait, e);
 }
 
-bool publisher_is_unknown(struct link *l, struct doubts *d, const struct job *job,
+bool publisher_is_unknown(struct doubts *d, unsigned losses, const struct job *job,
                           enum link_result result, struct err *e)
 {
         switch (result) {
@@ -23,15 +23,15 @@ bool publisher_is_unknown(struct link *l, struct doubts *d, const struct job *jo
                 err_set(e, ERR_UNAVAILABLE, "the broker has no queue for this job");
                 return false;
         case LINK_NACKED:
-                doubts_add(d, l, job, DOUBT_NACK);
+                doubts_add(d, job, DOUBT_NACK, losses);
                 err_set(e, ERR_UNAVAILABLE, "the broker did not take the job");
                 return true;
         case LINK_EXPIRED:
-                doubts_add(d, l, job, DOUBT_LATE);
+                doubts_add(d, job, DOUBT_LATE, losses);
                 err_set(e, ERR_TIMEOUT, "the broker did not confirm in time");
                 return true;
         case LINK_CLOSED:
-                doubts_add(d, l, job, DOUBT_LOST);
+                doubts_add(d, job, DOUBT_LOST, losses);
                 err_set(e, ERR_UNAVAILABLE, "the connection to the broker was lost");
                 return true;
         }

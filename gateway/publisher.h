@@ -10,8 +10,9 @@
 /* As link_publish. */
 int publisher_submit(struct link *l, const struct job *job, msec now,
                      const struct publish_wait *wait, struct err *e) MUST_CHECK;
-/* Why it was not confirmed. True: it may be kept all the same, and d knows of it. */
-bool publisher_is_unknown(struct link *l, struct doubts *d, const struct job *job,
+/* Why it was not confirmed. True: it may be kept all the same, and d knows of it. `losses`: as
+ * noted before it was published. */
+bool publisher_is_unknown(struct doubts *d, unsigned losses, const struct job *job,
                           enum link_result result, struct err *e);
 
 #endif

@@ -218,6 +218,7 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
         msec now = clock_wall();
         struct passage p = {.g = g, .r = r, .job = job, .since = clock_mono_us()};
         const struct publish_wait wait = {.done = on_published, .owner = &p, .direct = true};
+        const unsigned losses = doubts_losses(g->doubts);
 
         prepare_kept(r, job, now);
         if (publisher_submit(g->link, job, now, &wait, &e) < 0) {
@@ -226,7 +227,7 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
         }
         if (http_await(r))
                 return;
-        if (publisher_is_unknown(g->link, g->doubts, job, p.result, &e))
+        if (publisher_is_unknown(g->doubts, losses, job, p.result, &e))
                 answer_unknown(g, r, job, &e);
         else
                 answer_not_kept(g, r, job, &e);
