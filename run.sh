@@ -11,6 +11,7 @@ usage: ./run.sh             build, start everything, run demo jobs; Ctrl-C stops
        ./run.sh --detach    the same, but return when ready and the demo jobs have ended
        ./run.sh --no-demo   without the demo jobs; also with --detach
        ./run.sh stop        stop everything, when running jobs have ended or their time is over
+                            (Ctrl-C meanwhile: at once; jobs that run stay, and run again)
        ./run.sh status      what runs; exit status 0: all of it, 3: not
        ./run.sh --help
 
@@ -219,24 +220,29 @@ stop_all() {
         return $status
 }
 
-# Continued first: on its terminal it may have been put to sleep.
+# Continued first: on its terminal it may have been put to sleep. To one that stops already a signal
+# would be its second.
 stop_watcher() { # PID
-        local started=$SECONDS limit shown=0 passed=0
+        local started=$SECONDS limit shown=0 passed=0 passed_on=no
         limit=$(whole_stop_limit)
         kill -CONT "$1" 2>/dev/null || true
-        kill -TERM "$1" 2>/dev/null || true
+        grep -q stops "$var/run/run.pid" || kill -TERM "$1" 2>/dev/null || true
         while watcher_pid >/dev/null && ((passed < limit)); do
                 sleep 0.1
                 passed=$((SECONDS - started))
+                if [[ $hurried$passed_on == yesno ]]; then
+                        passed_on=yes
+                        kill -TERM "$1" 2>/dev/null || true
+                fi
                 if ((passed >= shown + 5)); then
                         shown=$passed
                         say "waiting for the run.sh on its terminal, which stops everything:" \
-                                "$passed s, at most $limit s"
+                                "$passed s, at most $limit s$(hurry_hint)"
                 fi
         done
 }
 
-command_stop() {
+stop_from_outside() {
         local watcher
         if watcher=$(watcher_pid); then
                 stop_watcher "$watcher"
@@ -291,6 +297,12 @@ bring_up() { # DEMO: yes or no
         print_where
 }
 
+stop_at_exit() {
+        trap "" INT TERM
+        echo "$$ stops" >"$var/run/run.pid"
+        hurriable stop_all
+}
+
 command_run() { # [--detach] [--no-demo]
         local detach=no demo=yes ending=""
         while (($# > 0)); do
@@ -304,7 +316,7 @@ command_run() { # [--detach] [--no-demo]
         umask 022
         prepare
         echo $$ >"$var/run/run.pid"
-        trap 'trap "" INT TERM; stop_all || exit 1; exit "${ending:-1}"' EXIT
+        trap 'stop_at_exit || exit 1; exit "${ending:-1}"' EXIT
         trap 'ending=0; exit' INT TERM
         bring_up "$demo"
         if [[ $detach == yes ]]; then
@@ -326,7 +338,7 @@ refuse() {
 main() {
         case ${1:-} in
         "" | --detach | --no-demo) command_run "$@" ;;
-        stop) command_stop ;;
+        stop) hurriable stop_from_outside ;;
         status) command_status ;;
         -h | --help | help) usage ;;
         *) refuse "$1" ;;

@@ -133,6 +133,35 @@ whole_stop_limit() {
         echo "$seconds"
 }
 
+# hurriable COMMAND…: runs a stop, which Ctrl-C and SIGTERM do not break off but hurry. What it
+# starts ignores them: a terminal tells them to all, and a child's death would look like an answer.
+hurriable() {
+        local stopping
+        trap '' INT TERM USR1
+        (
+                trap hurry USR1
+                "$@"
+        ) &
+        stopping=$!
+        # shellcheck disable=SC2064 # this process
+        trap "kill -USR1 $stopping 2>/dev/null || true" INT TERM
+        while kill -0 "$stopping" 2>/dev/null; do
+                wait "$stopping" || true # also ends at a signal
+        done
+        wait "$stopping"
+}
+
+hurried=no
+hurry() {
+        [[ $hurried == no ]] || return 0
+        hurried=yes
+        say "ending the programs at once; jobs that run stay in the broker"
+}
+
+hurry_hint() {
+        [[ $hurried == yes ]] || echo "; Ctrl-C ends it at once, jobs that run stay in the broker"
+}
+
 declare -rA last_work=(
         [gateway]="requests under way to be answered"
         [consumer]="running jobs to end and the broker to confirm how they ended"
@@ -153,17 +182,23 @@ stop_programs() { # NAME…; 1 when one had to be killed
 }
 
 await_end() { # NAME STARTED; 1 when it had to be killed
-        local limit pid passed shown=0 status=0
+        local limit pid passed shown=0 status=0 told=no
         limit=$(stop_limit "$1")
         while pid=$(program_pid "$1"); do
                 passed=$((SECONDS - $2))
+                if [[ $hurried$told == yesno ]]; then
+                        told=yes
+                        # A second SIGTERM could merge with the first.
+                        kill -INT "$pid" 2>/dev/null || true
+                fi
                 if ((passed > limit)); then
                         ((status != 0)) || say "$1 does not end, killing it"
                         status=1
                         kill -KILL "$pid" 2>/dev/null || true
                 elif ((passed >= shown + 5)); then
                         shown=$passed
-                        say "$1 waits for ${last_work[$1]}: $passed s, at most $limit s"
+                        say "$1 waits for ${last_work[$1]}: $passed s," \
+                                "at most $limit s$(hurry_hint)"
                 fi
                 sleep 0.05
         done

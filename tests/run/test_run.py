@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""./run.sh as a user meets it: up with its demo jobs, used, stopped, up again with its data; and
-Ctrl-C."""
+"""./run.sh as a user meets it: up with its demo jobs though the usual ports are taken, used,
+stopped, up again with its data; and, with a second installation, Ctrl-C."""
+import contextlib
 import json
 import os
 import pathlib
 import pty
+import re
+import shutil
 import signal
+import socket
 import stat
 import subprocess
 
+import pika
 import pytest
 import requests
 
 from harness.processes import descendants
+from harness.publish import publish
 from harness.until import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WHERE = ["WARREN_URL", "WARREN_API_KEY", "WARREN_ADMIN_KEY", "WARREN_AMQP_URL",
          "WARREN_ADMIN_AMQP_URL", "WARREN_MANAGEMENT_URL", "WARREN_BIN"]
+TAKEN = {"broker": 5672, "run.sh": 8080}
 
 
 class Run:
@@ -45,17 +52,42 @@ class Run:
         every = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         return {name: every[name] for name in WHERE}
 
-    def request(self, method, want, **options):
-        """/api/v1/jobs as tenant demo."""
+    def request(self, method, want, path="/jobs", key="WARREN_API_KEY", **options):
+        """As tenant demo, when not said otherwise."""
         env = self.environment()
-        answer = requests.request(method, env["WARREN_URL"] + "/api/v1/jobs", timeout=30,
-                                  headers={"Authorization": "Bearer " + env["WARREN_API_KEY"]},
-                                  **options)
+        answer = requests.request(method, env["WARREN_URL"] + "/api/v1" + path, timeout=60,
+                                  headers={"Authorization": "Bearer " + env[key]}, **options)
         assert answer.status_code == want, answer.text
         return answer.json()
 
     def jobs(self):
         return {job["id"]: job for job in self.request("GET", 200)["jobs"]}
+
+    def ended(self, id):
+        """One from AMQP is known a moment later."""
+        until(lambda: id in self.jobs(), 30, "it is listed")
+        return self.request("GET", 200, f"/jobs/{id}?wait=30s")
+
+    def secrets(self):
+        """Every secret that was drawn for this installation, by a name."""
+        files = [path for path in (self.var / "secrets").iterdir() if path.name != "demo.json"]
+        files += [self.var / "broker/warren-admin.password", self.var / "broker/.erlang.cookie"]
+        drawn = {path.name: path.read_text(encoding="utf-8").strip() for path in files}
+        demo = json.loads((self.var / "secrets/demo.json").read_text(encoding="utf-8"))
+        return drawn | {"key of demo": demo["key"], "login of demo": demo["amqp"]["password"]}
+
+
+@contextlib.contextmanager
+def taken(ports):
+    """Somebody listens on them, if nobody does already."""
+    with contextlib.ExitStack() as held:
+        for port in ports:
+            other = held.enter_context(socket.socket())
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                other.bind(("127.0.0.1", port))
+                other.listen(128)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +99,43 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def up(run):
-    done = run("--detach")
+    with taken(TAKEN.values()):
+        done = run("--detach")
     assert done.returncode == 0, done.stderr
-    run.output = done.stdout
+    run.output, run.told = done.stdout, done.stderr
     return run
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A second installation, which has the type `gated` beside the samples: its jobs begin by
+    making the file `runs`, and end once `open` is there."""
+    whole = Run(tmp_path_factory.mktemp("other") / "var")
+    whole.folder = whole.var.parent
+    handlers, samples = whole.var / "handlers", ROOT / "build/plain/handlers"
+    handlers.mkdir(parents=True)
+    shutil.copy(samples / "word_count.py", handlers)
+    mine = json.loads((samples / "handlers.json").read_text(encoding="utf-8"))
+    mine["types"]["gated"] = gated(whole.folder)
+    (handlers / "handlers.json").write_text(json.dumps(mine), encoding="utf-8")
+    yield whole
+    (whole.folder / "open").touch()
+    whole("stop")
+
+
+def gated(folder):
+    script = f"touch {folder}/runs; until test -e {folder}/open; do sleep 0.1; done; echo 1"
+    return {"exec": ["/bin/sh", "-c", script], "grace": "1m"}
+
+
+def test_free_ports_when_the_usual_ones_are_taken(up):
+    """The demo jobs have run with them."""
+    env = up.environment()
+    for name, url in (("broker", env["WARREN_AMQP_URL"]), ("run.sh", env["WARREN_URL"])):
+        used = int(re.search(r":(\d+)(/|$)", url)[1])
+        assert used != TAKEN[name]
+        assert f"{name}: port {TAKEN[name]} is taken, using {used}\n" in up.told
+    assert f":{TAKEN['broker']}/" not in env["WARREN_ADMIN_AMQP_URL"]
 
 
 def test_demo_jobs_end_as_they_should(up):
@@ -80,7 +145,51 @@ def test_demo_jobs_end_as_they_should(up):
     assert [job["type"] for job in retried] == ["fail"]
     for job in jobs:
         assert job["id"] in up.output
-    assert up.environment()["WARREN_URL"] in up.output
+
+
+def test_it_says_where_everything_is(up):
+    """… and how to log in: with what it says the console opens."""
+    api = re.search(r"^ +API +(http://\S+) ", up.output, re.M)[1]
+    assert api == up.environment()["WARREN_URL"] + "/api/v1"
+    url, login, password = re.search(
+        r"^ +RabbitMQ +(http://\S+) +login (\S+), password in var/(\S+)$", up.output, re.M).groups()
+    secret = (up.var / password).read_text(encoding="utf-8").strip()
+    assert "RabbitMQ Management" in requests.get(url, timeout=30).text
+    who = requests.get(url + "/api/whoami", auth=(login, secret), timeout=30)
+    assert who.json()["name"] == login == "warren-admin"
+    assert requests.get(url + "/api/whoami", auth=(login, "guess"), timeout=30).status_code == 401
+    logs = re.search(r"^ +logs +var/(\S+), var/(\S+)$", up.output, re.M).groups()
+    assert logs == ("log/", "broker/log/")
+    for folder in logs:
+        assert any(path.stat().st_size for path in (up.var / folder).iterdir())
+
+
+def test_demo_is_for_trying_out(up):
+    """No rate and no limit on what runs at once."""
+    demo = up.request("GET", 200, "/tenants/demo", key="WARREN_ADMIN_KEY")["tenant"]
+    assert (demo["rate"], demo["max_running"]) == ("unlimited", "unlimited")
+
+
+def test_a_job_by_the_amqp_login_of_demo(up):
+    """WARREN_AMQP_URL is its own login: it publishes to its own exchange, and nowhere else."""
+    url = up.environment()["WARREN_AMQP_URL"]
+    parameters = pika.URLParameters(url)
+    login = parameters.credentials.username
+    assert login == "tenant-demo"
+    with contextlib.closing(pika.BlockingConnection(parameters)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        id = publish(channel, "demo", "echo", {"from": "pika"}, lane="high", user_id=login,
+                     headers={"x-max-retries": 3})
+        job = up.ended(id)
+        assert (job["status"], job["result"]) == ("completed", {"from": "pika"})
+        for exchange in ("", "dead", "amq.direct"):
+            channel = connection.channel()
+            channel.confirm_delivery()
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
+                channel.basic_publish(exchange, "jobs.demo.high", b"{}",
+                                      pika.BasicProperties(user_id=login))
+            assert refused.value.reply_code == 403
 
 
 def test_status_says_running(up):
@@ -116,13 +225,14 @@ def test_stop_leaves_nothing_and_a_start_keeps_the_data(up):
     done = up("stop")
     assert done.returncode == 0, done.stderr
     assert "killing" not in done.stderr
+    assert "at once" not in done.stderr
     assert up("status").returncode == 3
     assert str(up.var) not in subprocess.run(["ps", "-eo", "stat,args"], stdout=subprocess.PIPE,
                                              text=True, check=True, timeout=30).stdout
     assert up("--detach").returncode == 0
     assert up.environment() == where
     after = up.jobs()
-    assert len(after) == 12
+    assert len(after) == len(before) + 6
     assert {id: after[id]["status"] for id in before} == {
         id: job["status"] for id, job in before.items()}
     assert up("stop").returncode == 0
@@ -153,9 +263,7 @@ def test_stop_waits_for_a_job_that_runs(up, tmp_path):
     """As long as `drain` says, telling what it waits for."""
     handlers = up.var / "handlers/handlers.json"
     whole = json.loads(handlers.read_text(encoding="utf-8"))
-    script = f"touch {tmp_path}/runs; until test -e {tmp_path}/open; do sleep 0.1; done; echo 1"
-    gated = dict(whole, types={"gated": {"exec": ["/bin/sh", "-c", script], "grace": "1m"}})
-    handlers.write_text(json.dumps(gated), encoding="utf-8")
+    handlers.write_text(json.dumps(dict(whole, types={"gated": gated(tmp_path)})), encoding="utf-8")
     done = up("--detach", "--no-demo", WARREN_CONSUMER_DRAIN="10m")
     assert done.returncode == 0, done.stderr
     id = up.request("POST", 202, json={"type": "gated"})["id"]
@@ -163,7 +271,7 @@ def test_stop_waits_for_a_job_that_runs(up, tmp_path):
     stopping, seen = up.begin("stop"), []
     lines = (seen.append(line) or line for line in iter(stopping.stderr.readline, ""))
     assert any("consumer waits for running jobs" in line for line in lines), seen
-    assert seen[-1].endswith(", at most 690 s\n")
+    assert ", at most 690 s; Ctrl-C ends it at once" in seen[-1]
     (tmp_path / "open").touch()
     assert not any("killing" in line for line in lines), seen
     assert stopping.wait(120) == 0
@@ -193,47 +301,86 @@ def test_stop_limit(tmp_path, name, settings, handlers, want):
     assert int(done.stdout) == want
 
 
-def read_terminal(terminal):
-    """Nothing once its other end is closed."""
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""
+class Terminal:
+    """./run.sh on a terminal, as a context: its end is waited for."""
+
+    def __init__(self, run, *arguments, **env):
+        self.seen = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            # In the background of a shell it may have been ignored, which a bash cannot undo.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.execve(ROOT / "run.sh", ["run.sh", *arguments], run.env | env)
+
+    def read(self):
+        """"" once its other end is closed."""
+        try:
+            more = os.read(self.fd, 4096).decode(errors="replace")
+        except OSError:
+            more = ""
+        self.seen += more
+        return more
+
+    def see(self, text):
+        while text not in self.seen:
+            assert self.read(), self.seen[-2000:]
+
+    def ctrl_c(self):
+        os.write(self.fd, b"\x03")
+
+    def end(self):
+        while self.read():
+            pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def test_ctrl_c_ends_it_cleanly(run):
-    """On a terminal; the last of this module, because it ends what the others share."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        # In the background of a shell it may have been ignored, which a bash cannot undo.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execve(ROOT / "run.sh", ["run.sh"], run.env)
-    seen = b""
-    while b"Ctrl-C" not in seen:
-        more = read_terminal(terminal)
-        assert more, seen.decode()[-2000:]
-        seen += more
-    assert run("status").returncode == 0
-    os.write(terminal, b"\x03")
-    while more := read_terminal(terminal):
-        seen += more
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, seen.decode()[-2000:]
-    assert run("status").returncode == 3
+def test_a_second_ctrl_c_ends_it_at_once(other):
+    """What a job that runs would hold up for ten minutes; it stays, and runs again."""
+    terminal = Terminal(other, "--no-demo", WARREN_CONSUMER_DRAIN="10m")
+    terminal.see("stop       Ctrl-C")
+    id = other.request("POST", 202, json={"type": "gated"})["id"]
+    until((other.folder / "runs").exists, 30, "it runs")
+    terminal.ctrl_c()
+    terminal.see("; Ctrl-C ends it at once")
+    assert "consumer waits for running jobs" in terminal.seen
+    terminal.ctrl_c()
+    terminal.see("ending the programs at once; jobs that run stay in the broker")
+    assert terminal.end() == 0, terminal.seen[-2000:]
+    assert "killing" not in terminal.seen
+    assert other("status").returncode == 3
+    (other.folder / "open").touch()
+    terminal = Terminal(other)
+    terminal.see("stop       Ctrl-C")
+    assert other("status").returncode == 0
+    assert other.ended(id)["status"] == "completed"
+    terminal.ctrl_c()
+    assert terminal.end() == 0, terminal.seen[-2000:]
+    assert "at once" not in terminal.seen.partition("stop       Ctrl-C")[2]
+    assert other("status").returncode == 3
 
 
-def test_a_demo_job_that_does_not_end_is_a_failure(run):
+def test_secrets_are_those_of_one_installation(up, other):
+    """What is not random would be the same in both, or twice in one."""
+    mine, others = up.secrets(), other.secrets()
+    assert mine.keys() == others.keys() and len(mine) >= 10
+    assert len(set(mine.values()) | set(others.values())) == len(mine) + len(others)
+    assert min(map(len, [*mine.values(), *others.values()])) >= 20
+
+
+def test_a_demo_job_that_does_not_end_is_a_failure(other):
     """The consumer is made to stand still as soon as it is there."""
-    process, seen = run.begin("--detach"), []
+    process, seen = other.begin("--detach"), []
     lines = (seen.append(line) or line for line in iter(process.stderr.readline, ""))
     assert any("ready: " in line for line in lines), seen
-    consumer = int((run.var / "run/consumer.pid").read_text(encoding="utf-8"))
+    consumer = int((other.var / "run/consumer.pid").read_text(encoding="utf-8"))
     os.kill(consumer, signal.SIGSTOP)
     assert any("not where it should be" in line for line in lines), seen
     os.kill(consumer, signal.SIGCONT)
     process.communicate(timeout=120)
     assert process.returncode == 1
     until(lambda: not [pid for pid in descendants(os.getpid()) if pid == consumer], 30, "it ended")
-    assert run("status").returncode == 3
+    assert other("status").returncode == 3
 
 
 @pytest.mark.parametrize("arguments, want", [(["--help"], 0), (["--nonsense"], 2),
