@@ -4,9 +4,11 @@
  * serves until its standard input ends.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -14,6 +16,23 @@
 #include "common/http/server.h"
 
 enum { LARGE = 16 * 1024 * 1024 }; /* more than a socket takes at once */
+
+static atomic_int sends;
+
+/* A program's own function goes before libc's, also for the libraries: this counts what civetweb
+ * writes and what common/http writes past it. */
+ssize_t send(int fd, const void *data, size_t size, int flags)
+{
+        atomic_fetch_add(&sends, 1);
+        return sendto(fd, data, size, flags, NULL, 0);
+}
+
+/* How many writes there were before this answer's. */
+static void count(void *owner, struct http_request *r)
+{
+        (void)owner;
+        http_answer_json(r, 200, json_integer(atomic_load(&sends)));
+}
 
 static void echo(void *owner, struct http_request *r)
 {
@@ -86,6 +105,7 @@ static const struct http_route routes[] = {
         {.method = "GET", .pattern = "/things/{id}", .handle = thing},
         {.method = "GET", .pattern = "/silent", .handle = silent},
         {.method = "GET", .pattern = "/later/{what}", .handle = later},
+        {.method = "GET", .pattern = "/sends", .handle = count},
         {.method = NULL},
 };
 

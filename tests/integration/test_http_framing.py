@@ -106,6 +106,29 @@ def test_head(port):
     assert answers.read()[2] == b'{"id":"7","a":null}'
 
 
+WRITTEN = [
+    ("answer", GET + b"\r\n", 200),
+    ("no body", GET.replace(b"GET", b"HEAD", 1) + b"\r\n", 200),
+    ("large body", POST + b"Content-Length: 65536\r\n\r\n" + b"a" * 65536, 200),
+    ("closing", GET + b"Connection: close\r\n\r\n", 200),
+    ("problem", b"GET /elsewhere HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+    ("framing", POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400),
+    ("no HTTP", b"garbage\r\n\r\n", 400),
+    ("another thread's", b"GET /later/given HTTP/1.1\r\n" + HOST + b"\r\n", 202),
+    ("withheld", b"GET /later/withheld HTTP/1.1\r\n" + HOST + b"\r\n", 503),
+]
+
+
+@pytest.mark.parametrize("data,status", [r[1:] for r in WRITTEN], ids=[r[0] for r in WRITTEN])
+def test_one_write_per_answer(port, data, status):
+    def sends():
+        return int(ask(port, b"GET /sends HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")[2])
+
+    before = sends()
+    assert Answers(port).send(data).read(head=data.startswith(b"HEAD"))[0] == status
+    assert sends() - before == 2  # this answer's, and that of the count before
+
+
 def test_continue(port):
     answers = Answers(port).send(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     assert answers.file.readline() == b"HTTP/1.1 100 Continue\r\n"
