@@ -42,8 +42,20 @@ allow_services() {
         fi
 }
 
+# A shell's background ignores Ctrl-C; apt-get knows best when it may be broken off.
 apt() {
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null >>"$apt_log" 2>&1
+        as_root env --default-signal=INT DEBIAN_FRONTEND=noninteractive \
+                apt-get -q -y "$@" </dev/null >>"$apt_log" 2>&1
+}
+
+# For as long as apt-get goes on, services stay forbidden.
+end_interrupted() {
+        trap '' INT TERM
+        if [[ -n $apt_pid ]]; then
+                ! kill -0 "$apt_pid" 2>/dev/null || say "waiting for apt-get to end"
+                wait "$apt_pid" || true
+        fi
+        allow_services
 }
 
 # install_packages LOG FILE…
@@ -51,20 +63,21 @@ install_packages() {
         apt_log=$1
         shift
         local file status=0 started=$SECONDS
-        missing=""
+        missing="" apt_pid=""
         for file in "$@"; do
                 missing+=$(missing_packages "$file")
         done
         [[ -n $missing ]] || return 0
         command -v apt-get >/dev/null || fail "this is no Debian: install$missing"
         say "installing Debian packages:$missing"
-        trap allow_services EXIT
+        trap end_interrupted EXIT
         trap 'exit 130' INT TERM
         forbid_services
         : >"$apt_log"
         # shellcheck disable=SC2086 # a list
         { apt update && apt install --no-install-recommends $missing; } &
-        watch_process $! "installing" || status=$?
+        apt_pid=$!
+        watch_process $apt_pid "installing" || status=$?
         allow_services
         trap - EXIT INT TERM
         if ((status != 0)); then
