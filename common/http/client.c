@@ -116,7 +116,8 @@ static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, cu
         const struct http_client *client = owner;
 
         (void)a, (void)b, (void)c, (void)d;
-        return atomic_load(&client->stopping) ? 1 : 0;
+        bool told = client->config.stop != NULL && *client->config.stop != 0;
+        return told || atomic_load(&client->stopping) ? 1 : 0;
 }
 
 static CURL *take_handle(struct http_client *c)

@@ -5,6 +5,7 @@
 #ifndef WARREN_HTTP_CLIENT_H
 #define WARREN_HTTP_CLIENT_H
 
+#include <signal.h>
 #include <stddef.h>
 
 #include "common/base/bytes.h"
@@ -20,6 +21,9 @@ struct http_client_config {
         msec connect_timeout;        /* 0: 2 s */
         msec timeout;                /* 0: 10 s for the whole exchange */
         size_t answer_max;           /* 0: 64 MiB */
+        /* Once it is not 0 calls end as after http_client_stop: a signal handler can set it. Or
+         * NULL. */
+        const volatile sig_atomic_t *stop;
 };
 
 struct http_call {

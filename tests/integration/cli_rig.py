@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the `warren` command as a user would."""
+import fcntl
 import json
 import os
 import pty
 import select
+import signal
+import struct
 import subprocess
+import termios
 
 from harness.broker import BIN
 
@@ -48,9 +52,12 @@ class Cli:
         assert done.returncode == EXIT[want], f"{words}: {done.returncode} {done.stderr}"
         return json.loads(done.stdout)
 
-    def on_terminal(self, *words, **variables):
-        """(exit code, output) with standard output a terminal."""
+    def on_terminal(self, *words, size=None, enough=None, **variables):
+        """(exit code, output) with standard output a terminal of size (rows, columns). Ctrl-C comes
+        when enough(output) is true."""
         master, slave = pty.openpty()
+        if size:
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         with subprocess.Popen([BIN / "warren", *words], env=self._env(variables), stdout=slave,
                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             os.close(slave)
@@ -61,5 +68,8 @@ class Cli:
                 except OSError:  # the other side is closed
                     break
                 output += part
+                if enough and enough(output.decode(errors="replace")):
+                    process.send_signal(signal.SIGINT)
+                    enough = None
             os.close(master)
             return process.wait(60), output.decode()

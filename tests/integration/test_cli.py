@@ -2,6 +2,7 @@
 """The `warren` command against a whole Warren: jobs, tenants, dead letters, exit codes."""
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import uuid
@@ -41,11 +42,56 @@ def test_submit_and_wait(cli):
     assert "OUTCOME" in shown.stdout and "WORKER" in shown.stdout
 
 
+def test_a_refusal_is_said_once(cli):
+    said = cli("submit", "echo", "1", "--run-at", "tomorrow").stderr
+    assert said.count("must be") == 1 and "line" not in said and "column" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_wait_that_is_interrupted_tells_the_job(cli):
+    done = cli("submit", "noop", "--wait")
+    assert done.stderr == f"submitted: {done.stdout.split()[1]}\n"
+    for words in ((), ("--json",)):
+        waiting = cli.start("submit", "sleep", '{"ms": 4000}', "--wait", *words)
+        told = "" if words else waiting.stderr.readline()
+        until(lambda: cli("list", "--status", "running", "--type", "sleep").stdout.count("sleep"),
+              30, "the job runs")
+        waiting.send_signal(signal.SIGINT)
+        out, err = waiting.communicate(timeout=60)
+        assert out == "" and waiting.returncode == -signal.SIGINT
+        if words:
+            job = json.loads(err)["id"]
+        else:
+            job = told.split()[1]
+            assert told == f"submitted: {job}\n" and "interrupted" in err
+            assert f"it was submitted; 'warren get {job} --wait' goes on waiting" in err
+        assert cli("get", job, "--wait").returncode == EXIT["done"]
+
+
+def test_a_wait_that_loses_the_gateway_tells_the_job(warren, cli):
+    for words in ((), ("--json",)):
+        waiting = cli.start("submit", "sleep", '{"ms": 3000}', "--wait", *words)
+        until(lambda: cli("list", "--status", "running", "--type", "sleep").stdout.count("sleep"),
+              30, "the job runs")
+        warren.gateway.stop()
+        try:
+            _, err = waiting.communicate(timeout=60)
+        finally:
+            warren.gateway.start()
+        assert waiting.returncode == EXIT["unreachable"]
+        if words:
+            assert cli.json("get", json.loads(err)["id"], "--wait")["status"] == "completed"
+        else:
+            job = err.splitlines()[0].split()[1]
+            assert f"'warren get {job} --wait' goes on waiting" in err and "try again" not in err
+            assert cli("get", job, "--wait").returncode == EXIT["done"]
+
+
 def test_submit_prints_the_id_first(cli):
     done = cli("submit", "noop", "--delay", "1h", "--priority", "high")
     assert done.returncode == 0, done.stderr
     uuid.UUID(done.stdout.split()[0])
-    assert "scheduled, runs in 59m" in done.stdout or "scheduled, runs in 60m" in done.stdout
+    assert "scheduled, runs in 1h" in done.stdout or "scheduled, runs in 59m" in done.stdout
 
 
 @pytest.mark.parametrize("source", ["file", "stdin"])
@@ -84,7 +130,24 @@ def test_waiting_for_a_dead_job_fails(cli):
     waited = cli("get", job["id"], "--wait")
     assert waited.returncode == EXIT["failed"]
     assert "permanent" in waited.stdout
+    assert waited.stdout.count(f"\nnext: warren dlq list --job {job['id']}\n") == 1
     assert cli("get", job["id"]).returncode == EXIT["done"]
+    submitted = cli("submit", "fail", '{"permanent": true}', "--wait")
+    assert "\nnext: warren dlq list --job 0" in submitted.stdout
+
+
+def test_a_timeout_is_told_as_one(cli):
+    done = cli("submit", "sleep", '{"ms": 60000}', "--timeout", "1s", "--max-retries", "0", "--wait")
+    assert done.returncode == EXIT["failed"]
+    assert any(line.split() == ["error", "kind", "timeout"] for line in done.stdout.splitlines())
+
+
+def test_progress_is_seen_while_it_matters(cli):
+    job = cli.json("submit", "sleep", '{"ms": 3000}')
+    lines = cli("watch", job["id"]).stdout.splitlines()
+    parts = [line.split("  ") for line in lines if " %" in line]
+    assert parts and all(part[4] == "running" and part[6].endswith(" %") for part in parts)
+    assert " %" not in lines[-1] and "progress" not in cli("get", job["id"]).stdout
 
 
 def test_list_filters_and_pages(cli):
@@ -116,9 +179,16 @@ def test_watch_tells_each_change(cli):
 
 
 def test_watch_all_until_interrupted(cli):
+    ended = cli.json("submit", "noop", "--wait")
+    waits = cli.json("submit", "noop", "--delay", "1h")
+    until(lambda: cli("get", waits["id"]).returncode == EXIT["done"], 30, "the job that waits")
     watching = cli.start("watch", "--json")
     try:
-        watching.stdout.readline()  # it has begun
+        begun = [json.loads(watching.stdout.readline())]
+        while begun[-1]["id"] != waits["id"]:
+            begun.append(json.loads(watching.stdout.readline()))
+        assert ended["id"] not in {job["id"] for job in begun}
+        assert not {"completed", "dead"} & {job["status"] for job in begun}
         job = cli.json("submit", "echo", '"watched"')
         until(lambda: json.loads(watching.stdout.readline())["id"] == job["id"], 30,
               "the job among the changes", every=0)
@@ -148,6 +218,8 @@ def test_stats(cli):
     assert done.stdout.splitlines()[0].split() == [
         "JOBS", "SCHEDULED", "PENDING", "RUNNING", "FAILED", "COMPLETED", "DEAD", "CANCELLED"]
     assert "as of 20" in done.stdout and "TYPE" in done.stdout
+    last = [line.split() for line in done.stdout.splitlines() if line.startswith("hour ")][0]
+    assert all(re.fullmatch(r"[0-9.]+(ms|s|m|h|d)([0-9]+[sm])?", span) for span in last[5:8])
     assert cli.json("stats")["total"] > 0
 
 
@@ -167,17 +239,38 @@ def test_dead_letters(cli):
     assert cli("dlq", "requeue", letter["id"]).returncode == EXIT["refused"]
 
 
+def test_several_dead_letters_are_requeued(cli):
+    letters = [letter_of(cli, dead_job(cli))["id"] for _ in range(2)]
+    missing = str(uuid.UUID(int=0x0190 << 112 | 7 << 76 | 2 << 62))
+    done = cli("dlq", "requeue", letters[0], missing, letters[1], "--payload", '{"times": 0}')
+    assert done.returncode == EXIT["not found"]
+    assert done.stdout.count("requeued: job ") == 2
+    assert done.stderr.startswith(f"warren: {missing}: ") and len(done.stderr.splitlines()) == 1
+    again = cli("dlq", "requeue", *letters)
+    assert again.returncode == EXIT["refused"] and again.stdout == ""
+    assert [line.split(": ")[1] for line in again.stderr.splitlines()] == letters
+
+
 def test_tenants_and_keys(cli):
     made = cli.json("tenant", "add", "cli-made", "--rate", "unlimited", "--weight", "3", "--reuse")
     assert made["tenant"]["name"] == "cli-made" and made["key"].startswith("wk_")
     assert "cli-made" in cli("tenant", "list").stdout
+    assert "has AMQP login  no" in cli("tenant", "show", "cli-made").stdout
+    given = cli("tenant", "set", "cli-made", "--amqp-login")
+    assert given.returncode == EXIT["done"] and "tenant-cli-made" in given.stdout
+    assert given.stdout.endswith("The password is shown this once; it is not kept.\n")
+    shown = cli("tenant", "show", "cli-made").stdout
+    assert "has AMQP login  yes" in shown and "shown this once" not in shown
     changed = cli("tenant", "set", "cli-made", "--max-pending", "7")
     assert changed.returncode == 0, changed.stderr
     assert "7" in cli("tenant", "show", "cli-made").stdout
     key = cli.json("key", "add", "cli-made", "--scopes", "read")["key"]
     until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["done"], 30, "the key works")
     assert cli("submit", "noop", WARREN_API_KEY=key).returncode == EXIT["not allowed"]
-    assert cli("key", "rm", "cli-made", key.split("_")[1]).returncode == EXIT["done"]
+    assert "  read  " in cli("key", "list", "cli-made").stdout
+    assert "  submit,read,operate  " in cli("key", "list", "cli-made").stdout
+    revoked = key.split("_")[1]
+    assert cli("key", "rm", "cli-made", revoked).stdout == f"key {revoked} is revoked\n"
     until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["not allowed"], 30,
           "the key revoked")
     waiting = made["key"]
@@ -195,10 +288,15 @@ def test_tenants_and_keys(cli):
     (["list"], {"WARREN_API_KEY": "wk_aaaaaaaa_" + "x" * 43}, "not allowed", ""),
     (["list"], {"WARREN_API_KEY": None, "WARREN_ADMIN_KEY": None}, "not allowed",
      "WARREN_API_KEY is not set"),
+    (["tenant", "list"], {"WARREN_API_KEY": None, "WARREN_ADMIN_KEY": None}, "not allowed",
+     "WARREN_ADMIN_KEY is not set"),
+    (["tenant", "list"], {"WARREN_ADMIN_KEY": None}, "not allowed",
+     "the scope 'admin': set WARREN_ADMIN_KEY"),
     (["list"], {"WARREN_URL": "http://127.0.0.1:1"}, "unreachable", "127.0.0.1:1"),
-    (["list"], {"WARREN_URL": "gopher://x"}, "refused", "no http or https URL"),
+    (["list"], {"WARREN_URL": "gopher://x"}, "usage", "no http or https URL"),
     (["list", "--url", "http://a\nb"], {}, "usage", "control character"),
-    (["submit", "Not A Type"], {}, "refused", "/type"),
+    (["submit", "Not A Type"], {}, "refused", "warren: type: "),
+    (["submit", "noop", "1", "--run-at", "tomorrow"], {}, "refused", "warren: run_at: must be a time"),
     (["submit", "noop", '{"a":1,"a":2}'], {}, "usage", "line 1, column 8"),
     (["submit", "noop", "@/nonexistent"], {}, "usage", "No such file"),
     (["submit"], {}, "usage", "usage: warren submit"),
@@ -207,7 +305,6 @@ def test_tenants_and_keys(cli):
     (["frobnicate"], {}, "usage", "frobnicate"),
     (["tenant", "add", "warren-x"], {}, "refused", ""),
     (["tenant", "add", "acme"], {}, "refused", ""),
-    (["tenant", "list"], {"WARREN_ADMIN_KEY": None}, "not allowed", ""),
     (["tenant", "set", "acme"], {}, "usage", "nothing to set"),
     (["dlq", "show", "nonsense"], {}, "not found", ""),
     (["topology", "apply"], {"WARREN_ADMIN_AMQP_URL": None}, "usage", "WARREN_ADMIN_AMQP_URL"),
@@ -220,6 +317,12 @@ def test_exit_codes(cli, words, variables, want, says):
     assert done.stdout == "" and says in done.stderr and done.stderr.startswith("warren: ")
     for secret in (cli.env["WARREN_API_KEY"], cli.env["WARREN_ADMIN_KEY"]):
         assert secret not in done.stderr
+
+
+def test_both_secrets_are_told_as_such(cli):
+    made = cli("tenant", "add", "cli-secrets", "--amqp-login", "--reuse")
+    assert made.stdout.endswith("Key and password are shown this once; they are not kept.\n")
+    assert cli("tenant", "rm", "cli-secrets", "--force").stdout == "tenant cli-secrets is gone\n"
 
 
 def test_limited(warren, cli):
@@ -271,6 +374,19 @@ def test_watch_redraws_on_a_terminal(cli):
     code, shown = cli.on_terminal("watch", job["id"], TERM="xterm")
     assert code == 0
     assert shown.count("\x1b[H\x1b[2J") >= 2
+
+
+def test_watch_keeps_to_its_terminal(cli):
+    for _ in range(8):
+        cli.json("submit", "noop", "--delay", "1h")
+    until(lambda: len(cli.json("list", "--limit", "8")["jobs"]) == 8, 30, "jobs to show")
+    clear = "\x1b[H\x1b[2J"
+    code, shown = cli.on_terminal("watch", size=(8, 60), NO_COLOR="1",
+                                  enough=lambda text: text.count(clear) > 1)
+    assert code == EXIT["done"]
+    picture = shown.split(clear)[1]
+    assert picture.startswith("\x1b[?7l") and picture.endswith("\x1b[?7h")
+    assert picture.count("\n") == 7 and "ERROR" in picture
 
 
 def test_hostile_text_does_not_reach_the_terminal(cli):

@@ -45,11 +45,11 @@ static void test_render(void **state)
                  "gr\xc3\xbc\xc3\x9f"
                  "e!  a rather lo\xe2\x80\xa6\n"
                  "last\n"},
-                {5, false,
+                {17, false, /* too little would be left of the last column */
                  "NAME    WHAT\n"
                  "\xe6\x97\xa5\xe6\x9c\xac    wide\n"
                  "gr\xc3\xbc\xc3\x9f"
-                 "e!  a rather \xe2\x80\xa6\n"
+                 "e!  a rather long text here\n"
                  "last\n"},
                 {0, true,
                  "\x1b[90mNAME\x1b[0m    \x1b[90mWHAT\x1b[0m\n"

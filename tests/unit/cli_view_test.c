@@ -50,7 +50,7 @@ static void test_ages(void **state)
         } table[] = {
                 {"{\"at\":\"1970-01-01T00:16:39.500Z\"}", "500ms ago"},
                 {"{\"at\":\"1970-01-01T00:16:00Z\"}", "40s ago"},
-                {"{\"at\":\"1970-01-01T00:00:00Z\"}", "16m ago"},
+                {"{\"at\":\"1970-01-01T00:00:00Z\"}", "16m40s ago"},
                 {"{\"at\":\"1970-01-01T05:16:40Z\"}", "in 5h"},
                 {"{\"at\":\"1970-01-04T00:16:40Z\"}", "in 3d"},
                 {"{\"at\":\"soon\"}", "soon"},
@@ -63,6 +63,89 @@ static void test_ages(void **state)
                 view_add_age(value_of(table[i].at), "at", 1000000, &out);
                 assert_string_equal(buffer_bytes(&out).data, table[i].want);
         }
+}
+
+static void test_spans(void **state)
+{
+        static const struct {
+                msec span;
+                const char *want;
+        } table[] = {
+                {0, "0ms"},          {999, "999ms"},    {1990, "2.0s"},    {3999, "4.0s"},
+                {3940, "3.9s"},      {9949, "9.9s"},    {9951, "10s"},     {59499, "59s"},
+                {59500, "1m"},       {69632, "1m10s"},  {92000, "1m32s"},  {3599900, "1h"},
+                {19800000, "5h30m"}, {172799999, "2d"}, {400000000, "5d"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_BUFFER out = {0};
+                view_add_span(table[i].span, &out);
+                assert_string_equal(out.data, table[i].want);
+        }
+}
+
+static void test_kinds(void **state)
+{
+        static const struct {
+                const char *path;
+                enum view_kind kind;
+                const char *json, *want; /* "": left out */
+        } table[] = {
+                {"progress", VIEW_PROGRESS,
+                 "{\"status\":\"running\",\"progress\":{\"value\":0.26,\"message\":\"half\"}}",
+                 "title           26 %  half\n"},
+                {"progress", VIEW_PROGRESS, "{\"progress\":{\"value\":0,\"message\":null}}",
+                 "title           0 %\n"},
+                {"progress", VIEW_PROGRESS,
+                 "{\"status\":\"completed\",\"progress\":{\"value\":0.7685}}", ""},
+                {"progress", VIEW_PROGRESS, "{\"status\":\"running\",\"progress\":null}", ""},
+                {"error", VIEW_ERROR, "{\"error\":\"no\",\"reason\":\"permanent\"}",
+                 "title           no\n"},
+                {"error", VIEW_ERROR, "{\"error\":null,\"reason\":\"unroutable\"}",
+                 "title           unroutable\n"},
+                {"error", VIEW_ERROR, "{\"error\":\"\",\"reason\":\"unroutable\"}",
+                 "title           unroutable\n"},
+                {"scopes", VIEW_LIST, "{\"scopes\":[\"submit\", \"read\"]}",
+                 "title           submit,read\n"},
+                {"scopes", VIEW_LIST, "{\"scopes\":null}", ""},
+                {"on", VIEW_FLAG, "{\"on\":true}", "title           yes\n"},
+                {"on", VIEW_FLAG, "{\"on\":false}", "title           no\n"},
+                {"on", VIEW_FLAG, "{}", ""},
+                {"on", VIEW_MARK, "{\"on\":true}", "title           yes\n"},
+                {"on", VIEW_MARK, "{\"on\":false}", ""},
+                {"p", VIEW_AMQP, "{\"p\":{\"timestamp\":{\"timestamp\":10},\"app_id\":\"a\\\"b\"}}",
+                 "title           {\"timestamp\":\"1970-01-01T00:00:10.000Z\","
+                 "\"app_id\":\"a\\\"b\"}\n"},
+                {"p", VIEW_AMQP, "{\"p\":{}}", "title           {}\n"},
+                {"p", VIEW_AMQP, "{\"p\":{\"at\":{\"timestamp\":9e99}}}",
+                 "title           {\"at\":{\"timestamp\":9e99}}\n"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                const struct view_column columns[] = {
+                        {"title", table[i].path, table[i].kind},
+                        {NULL, NULL, VIEW_TEXT},
+                };
+                AUTO_BUFFER out = {0};
+                view_fields(columns, value_of(table[i].json), 0, false, &out);
+                buffer_add_char(&out, '\0');
+                assert_string_equal(out.data, table[i].want);
+        }
+}
+
+static void test_a_long_title_stands_apart(void **state)
+{
+        static const struct view_column columns[] = {
+                {"payload base64", "payload_base64", VIEW_TEXT},
+                {NULL, NULL, VIEW_TEXT},
+        };
+        AUTO_BUFFER out = {0};
+
+        (void)state;
+        view_fields(columns, value_of("{\"payload_base64\":\"25v\"}"), 0, false, &out);
+        assert_string_equal(out.data, "payload base64  25v\n");
 }
 
 static void test_bodies(void **state)
@@ -146,7 +229,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_members),   cmocka_unit_test(test_ages),
                 cmocka_unit_test(test_bodies),    cmocka_unit_test(test_json_argument),
-                cmocka_unit_test(test_url_login),
+                cmocka_unit_test(test_url_login), cmocka_unit_test(test_spans),
+                cmocka_unit_test(test_kinds),     cmocka_unit_test(test_a_long_title_stands_apart),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

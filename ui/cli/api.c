@@ -4,6 +4,7 @@
  */
 #include "ui/cli/api.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/own.h"
@@ -18,10 +19,12 @@ static struct http_client *client_of(struct cli *c, enum api_role role, struct e
         const char *key = role == API_ADMIN && s->admin_key != NULL ? s->admin_key : s->api_key;
 
         if (c->clients[role] == NULL)
-                c->clients[role] = http_client_create(
-                        &(struct http_client_config){
-                                .base_url = s->url, .bearer = key, .timeout = call_timeout},
-                        e);
+                c->clients[role] =
+                        http_client_create(&(struct http_client_config){.base_url = s->url,
+                                                                        .bearer = key,
+                                                                        .timeout = call_timeout,
+                                                                        .stop = c->stop},
+                                           e);
         return c->clients[role];
 }
 
@@ -65,53 +68,134 @@ enum exit_code api_exit_code(int status)
         }
 }
 
-static void explain_error(struct scan_value error, struct buffer *out)
+/* Where the payload begins in a body that the command has made: all before it is one line. */
+static unsigned payload_column(struct bytes body)
+{
+        struct scan_fault fault;
+        struct scan_value payload;
+        unsigned line, column;
+
+        if (body.length == 0 || scan_check(body, SCAN_DEPTH_WRAPPED, &fault) < 0 ||
+            !view_find(scan_root(body), "payload", &payload))
+                return 0;
+        const char *at = payload.raw.data;
+        while (at[-1] != ':')
+                at--;
+        scan_locate(body, at, &line, &column);
+        return column;
+}
+
+/* The user knows lines and columns of the payload alone; the rest stood in options. */
+static void add_position(struct scan_value error, struct bytes body, struct buffer *out)
+{
+        int64_t line = view_int(error, "line"), column = view_int(error, "column");
+        unsigned begins = payload_column(body);
+
+        if (line <= 0 || begins == 0)
+                return;
+        if (line == 1)
+                column -= begins - 1;
+        if (column > 0)
+                buffer_printf(out, "line %lld, column %lld: ", (long long)line, (long long)column);
+}
+
+static void explain_error(struct scan_value error, struct bytes body, struct buffer *out)
 {
         AUTO_BUFFER pointer = {0};
 
-        buffer_add_text(out, "\n  ");
-        if (view_add(error, "pointer", &pointer))
-                buffer_printf(out, "at \"%s\": ", pointer.data == NULL ? "" : pointer.data);
-        if (view_int(error, "line") > 0)
-                buffer_printf(out, "line %lld, column %lld: ", (long long)view_int(error, "line"),
-                              (long long)view_int(error, "column"));
+        if (out->length > 0)
+                buffer_add_text(out, "\n  ");
+        if (view_add(error, "pointer", &pointer) && pointer.length > 1)
+                buffer_printf(out, "%s: ", pointer.data + (pointer.data[0] == '/'));
+        if (pointer.data != NULL && strncmp(pointer.data, "/payload", 8) == 0)
+                add_position(error, body, out);
         view_add(error, "detail", out);
 }
 
-void api_explain(const struct http_reply *reply, struct buffer *out)
+static void add_detail(const struct http_reply *reply, struct buffer *out)
+{
+        struct scan_value problem = api_value(reply);
+
+        if (!view_add(problem, "detail", out) && !view_add(problem, "title", out))
+                buffer_printf(out, "the gateway answered %d", reply->status);
+}
+
+/* The detail of a problem with errors is that of the first. */
+void api_explain(const struct http_reply *reply, struct bytes body, struct buffer *out)
 {
         struct scan_value problem = api_value(reply), errors;
         struct scan_item item;
-        AUTO_BUFFER detail = {0};
+        AUTO_BUFFER text = {0};
 
-        if (!view_add(problem, "detail", &detail) && !view_add(problem, "title", &detail))
-                buffer_printf(&detail, "the gateway answered %d", reply->status);
-        buffer_add(out, detail.data, detail.length);
         if (view_find(problem, "errors", &errors)) {
                 for (struct scan_cursor at = scan_items(errors); scan_next(&at, &item);)
-                        explain_error(item.value, out);
+                        explain_error(item.value, body, &text);
         }
+        if (text.length == 0)
+                add_detail(reply, &text);
         if (view_is(problem, "accepted", "unknown")) {
-                buffer_add_text(out, "\n  it may have been accepted; its id is ");
-                view_add(problem, "id", out);
+                buffer_add_text(&text, "\n  it may have been accepted; its id is ");
+                view_add(problem, "id", &text);
         }
-        if (reply->retry_after >= 0)
-                buffer_printf(out, "\n  try again in %lld s",
-                              (long long)(reply->retry_after / MSEC_SECOND));
+        buffer_add(out, text.data, text.length);
 }
 
-static enum exit_code tell_refusal(const struct cli *c, const struct http_reply *reply)
+static const char *scope_of(enum api_role role, const struct http_call *call)
+{
+        if (role == API_ADMIN)
+                return "admin";
+        if (strcmp(call->method, "GET") == 0)
+                return "read";
+        return strcmp(call->path, "/api/v1/jobs") == 0 ? "submit" : "operate";
+}
+
+/* Which variable has the key that is wanted. */
+static void add_key_advice(const struct cli *c, enum api_role role, const struct http_call *call,
+                           const struct http_reply *reply, struct buffer *out)
+{
+        const struct settings *s = &c->settings;
+        const char *variable = role == API_ADMIN ? "WARREN_ADMIN_KEY" : "WARREN_API_KEY";
+        bool given = s->api_key != NULL || (role == API_ADMIN && s->admin_key != NULL);
+        AUTO_BUFFER detail = {0};
+
+        if (reply->status == 401 && !given)
+                buffer_printf(out, "\n  %s is not set", variable);
+        add_detail(reply, &detail);
+        if (reply->status == 403 && strstr(detail.data, "scope") != NULL)
+                buffer_printf(out, "\n  it needs the scope '%s': set %s to a key that has it",
+                              scope_of(role, call), variable);
+}
+
+/* The problem as it came, with the job that was submitted before. */
+static void print_problem(const struct cli *c, const struct http_reply *reply)
+{
+        struct scan_value problem = api_value(reply);
+        AUTO_BUFFER line = {0};
+
+        buffer_add(&line, problem.raw.data, problem.raw.length);
+        if (c->submitted != NULL && problem.kind == SCAN_OBJECT) {
+                line.length--;
+                cli_add_submitted(c, &line);
+                buffer_add_char(&line, '}');
+        }
+        fprintf(stderr, "%s\n", line.data);
+}
+
+enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct http_call *call,
+                           const struct http_reply *reply)
 {
         enum exit_code code = api_exit_code(reply->status);
         AUTO_BUFFER text = {0};
 
         if (c->json && reply->body.length > 0) {
-                fprintf(stderr, "%s\n", reply->body.data);
+                print_problem(c, reply);
                 return code;
         }
-        api_explain(reply, &text);
-        if (reply->status == 401 && c->settings.api_key == NULL && c->settings.admin_key == NULL)
-                buffer_add_text(&text, "\n  WARREN_API_KEY is not set");
+        api_explain(reply, call->body, &text);
+        add_key_advice(c, role, call, reply, &text);
+        if (reply->retry_after >= 0 && c->submitted == NULL)
+                buffer_printf(&text, "\n  try again in %lld s",
+                              (long long)(reply->retry_after / MSEC_SECOND));
         return cli_fail(c, code, "%s", text.data);
 }
 
@@ -123,7 +207,7 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
         if (api_ask(c, role, call, reply, &e) < 0)
                 return cli_fail_err(c, &e);
         if (reply->status < 200 || reply->status > 299)
-                return tell_refusal(c, reply);
+                return api_refusal(c, role, call, reply);
         return EXIT_DONE;
 }
 

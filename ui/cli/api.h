@@ -25,10 +25,14 @@ enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
                        struct http_reply *reply) MUST_CHECK;
 enum exit_code api_send(struct cli *c, enum api_role role, const char *method, const char *path,
                         struct bytes body, struct http_reply *reply) MUST_CHECK;
+/* Tells the user of an answer that is no 2xx. */
+enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct http_call *call,
+                           const struct http_reply *reply);
 /* The status as an exit code: 401 and 403 not allowed, 404 not found, 429 limited… */
 enum exit_code api_exit_code(int status);
-/* What a refusal says, with pointer and line of each error. Adds to out. */
-void api_explain(const struct http_reply *reply, struct buffer *out);
+/* What a refusal says: each error with the member it is about, and with its line and column where
+ * that is in a payload of the body that was sent. Adds to out. */
+void api_explain(const struct http_reply *reply, struct bytes body, struct buffer *out);
 
 /* The answer as a value; {"null"} for an empty body. */
 struct scan_value api_value(const struct http_reply *reply);

@@ -16,7 +16,7 @@ struct option {
         const char *words; /* the values there are, with spaces; NULL: any */
 };
 
-enum { OPTIONS_MAX = 24, WORDS_MAX = 4 };
+enum { OPTIONS_MAX = 24, WORDS_MAX = 100 };
 
 struct arguments {
         /* Borrowed from argv. */

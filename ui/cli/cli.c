@@ -10,6 +10,20 @@
 #include "common/base/own.h"
 #include "ui/cli/table.h"
 
+void cli_add_submitted(const struct cli *c, struct buffer *out)
+{
+        if (c->submitted == NULL)
+                return;
+        if (c->json) {
+                buffer_add_text(out, ",\"id\":");
+                buffer_add_json_string(out, bytes_of_text(c->submitted));
+                return;
+        }
+        buffer_add_text(out, "\n  it was submitted; 'warren get ");
+        show_text(out, bytes_of_text(c->submitted));
+        buffer_add_text(out, " --wait' goes on waiting");
+}
+
 enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *format, ...)
 {
         char text[2 * ERR_TEXT_SIZE];
@@ -22,10 +36,21 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
         if (c->json) {
                 buffer_add_text(&line, "{\"error\":");
                 buffer_add_json_string(&line, bytes_of_text(text));
-                buffer_printf(&line, ",\"exit\":%d}\n", (int)code);
+                if (c->about != NULL) {
+                        buffer_add_text(&line, ",\"about\":");
+                        buffer_add_json_string(&line, bytes_of_text(c->about));
+                }
+                buffer_printf(&line, ",\"exit\":%d", (int)code);
+                cli_add_submitted(c, &line);
+                buffer_add_text(&line, "}\n");
         } else {
                 buffer_add_text(&line, "warren: ");
+                if (c->about != NULL) {
+                        show_text(&line, bytes_of_text(c->about));
+                        buffer_add_text(&line, ": ");
+                }
                 show_block(&line, bytes_of_text(text));
+                cli_add_submitted(c, &line);
                 buffer_add_char(&line, '\n');
         }
         fputs(line.data, stderr);

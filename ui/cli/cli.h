@@ -5,6 +5,7 @@
 #ifndef WARREN_CLI_CLI_H
 #define WARREN_CLI_CLI_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "common/base/bytes.h"
@@ -21,6 +22,7 @@ enum exit_code {
         EXIT_UNREACHABLE = 5,
         EXIT_REFUSED = 6,
         EXIT_LIMITED = 7,
+        EXIT_INTERRUPTED = 130, /* as the shell tells an end by Ctrl-C */
 };
 
 struct http_client;
@@ -31,8 +33,12 @@ struct cli {
         bool json;                      /* --json: answers as they came, one a line */
         bool colours;                   /* standard output is a terminal that wants them */
         bool terminal;                  /* standard output is one */
-        unsigned width;                 /* its columns; 0: no terminal */
+        unsigned width, height;         /* its columns and rows; 0: no terminal, or not known */
         struct http_client *clients[2]; /* by enum api_role; made when first needed */
+        /* NULL, or not 0 once calls shall end; set before the first call. */
+        const volatile sig_atomic_t *stop;
+        const char *about;     /* which of several things a failure is about; or NULL */
+        const char *submitted; /* the job that was accepted: every failure names it; or NULL */
 };
 
 /* A command ends with one of enum exit_code. */
@@ -41,6 +47,9 @@ typedef enum exit_code command_fn(struct cli *c);
 /* Says what went wrong on standard error, as JSON with --json. Returns code. */
 enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *format, ...)
         PRINTF_LIKE(3, 4);
+/* Adds which job was submitted and how to wait for it, if one was: a line, or a member with --json.
+ */
+void cli_add_submitted(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
 /* Writes to standard output at once. EXIT_REFUSED when it is closed or full. */
 enum exit_code cli_print(const struct cli *c, struct bytes text);

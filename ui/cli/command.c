@@ -113,6 +113,7 @@ static void look_at_terminal(struct cli *c)
         if (!c->terminal)
                 return;
         c->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 80;
+        c->height = size.ws_row;
         c->colours = (no_colour == NULL || *no_colour == '\0') &&
                      (term == NULL || strcmp(term, "dumb") != 0);
 }

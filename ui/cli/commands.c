@@ -57,7 +57,7 @@ static const struct option stats_options[] = {
 #define LIMIT_OPTIONS \
         {"rate", "N/DURATION", "submissions over HTTP, 10/1m, or unlimited", NULL}, \
         {"burst", "N", "submissions at once", NULL}, \
-        {"max-running", "N", "jobs running at once, or unlimited", NULL}, \
+        {"max-running", "N", "jobs running at once; this version takes only unlimited", NULL}, \
         {"max-pending", "N", "jobs waiting, or unlimited", NULL}, \
         {"weight", "N", "its share against other tenants", NULL}
 
@@ -70,6 +70,7 @@ static const struct option tenant_add_options[] = {
 
 static const struct option tenant_set_options[] = {
         LIMIT_OPTIONS,
+        {"amqp-login", NULL, "also make an AMQP login that may publish its jobs", NULL},
         {NULL, NULL, NULL, NULL},
 };
 
@@ -134,7 +135,7 @@ const struct command command_table[] = {
          command_stats},
         {"dlq", "list", "", 0, 0, "list dead letters", dlq_list_options, NULL, command_dlq_list},
         {"dlq", "show", "LETTER", 1, 1, "show a dead letter", NULL, NULL, command_dlq_show},
-        {"dlq", "requeue", "LETTER", 1, 1, "run a dead letter's job again", requeue_options,
+        {"dlq", "requeue", "LETTER...", 1, WORDS_MAX, "run dead letters' jobs again", requeue_options,
          JSON_SOURCES, command_dlq_requeue},
         {"tenant", "add", "NAME", 1, 1, "make a tenant and its first key", tenant_add_options,
          NULL, command_tenant_add},

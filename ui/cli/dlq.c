@@ -31,8 +31,8 @@ static const struct view_column letter_fields[] = {
         {"group", "group", VIEW_TEXT},
         {"died", "dead_at", VIEW_TEXT},
         {"size", "size", VIEW_TEXT},
-        {"properties", "properties", VIEW_TEXT},
-        {"headers", "headers", VIEW_TEXT},
+        {"properties", "properties", VIEW_AMQP},
+        {"headers", "headers", VIEW_AMQP},
         {"payload", "payload", VIEW_TEXT},
         {"payload base64", "payload_base64", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},
@@ -105,19 +105,15 @@ static void add_requeued(struct scan_value answer, struct buffer *out)
         show_text(out, buffer_bytes(&text));
 }
 
-enum exit_code command_dlq_requeue(struct cli *c)
+static enum exit_code requeue(struct cli *c, const char *letter, struct bytes body)
 {
-        struct err e = {0};
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER body = {0};
         AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
 
-        if (requeue_body(c, &body, &e) < 0)
-                return cli_fail(c, EXIT_USAGE, "%s", e.text);
-        letter_path(&path, cli_word(c, 0));
+        letter_path(&path, letter);
         buffer_add_text(&path, "/requeue");
-        enum exit_code code = api_send(c, API_USER, "POST", path.data, buffer_bytes(&body), &reply);
+        enum exit_code code = api_send(c, API_USER, "POST", path.data, body, &reply);
         if (code != EXIT_DONE)
                 return code;
         if (c->json)
@@ -125,4 +121,22 @@ enum exit_code command_dlq_requeue(struct cli *c)
         add_requeued(api_value(&reply), &out);
         buffer_add_char(&out, '\n');
         return cli_print(c, buffer_bytes(&out));
+}
+
+/* Each is tried; the worst that came of one is what comes of all. */
+enum exit_code command_dlq_requeue(struct cli *c)
+{
+        struct err e = {0};
+        enum exit_code worst = EXIT_DONE;
+        AUTO_BUFFER body = {0};
+
+        if (requeue_body(c, &body, &e) < 0)
+                return cli_fail(c, EXIT_USAGE, "%s", e.text);
+        for (int i = 0; i < c->arguments.word_count; i++) {
+                c->about = c->arguments.word_count > 1 ? cli_word(c, i) : NULL;
+                enum exit_code code = requeue(c, cli_word(c, i), buffer_bytes(&body));
+                worst = code > worst ? code : worst;
+        }
+        c->about = NULL;
+        return worst;
 }

@@ -26,7 +26,7 @@ static int ask(struct cli *c, const char *path, struct http_reply *reply, struct
                 return -1;
         }
         if (reply->status > 299)
-                api_explain(reply, why);
+                api_explain(reply, (struct bytes){0}, why);
         return 0;
 }
 

@@ -18,6 +18,7 @@ struct visit {
         struct http_client *management;
         const char *vhost;
         const struct tenant_names *tenants; /* NULL: the gateway does not say */
+        const struct err *unknown;          /* why not */
 };
 
 /* A checked answer of the management API. */

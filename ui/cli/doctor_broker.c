@@ -109,7 +109,11 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d)
                 return;
         }
         AUTO(tenant_names) tenants = tenant_names_ask(c, &unknown);
-        struct visit v = {.d = d, .management = management, .vhost = vhost, .tenants = tenants};
+        struct visit v = {.d = d,
+                          .management = management,
+                          .vhost = vhost,
+                          .tenants = tenants,
+                          .unknown = &unknown};
         if (!check_nodes(&v))
                 return;
         check_topology(&v);

@@ -197,6 +197,17 @@ static void tell(const struct visit *v, const char *check, const struct idle *id
         diagnosis_add(v->d, check, HEALTH_WRONG, problem.data, remedy);
 }
 
+/* Another key helps only where the key is what is wrong. */
+static void tell_unknown_tenants(const struct visit *v)
+{
+        AUTO_FREE char *problem =
+                xasprintf("which tenants there are could not be read: %s", v->unknown->text);
+        bool forbidden = v->unknown->code == ERR_FORBIDDEN;
+
+        diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, problem,
+                      forbidden ? "set WARREN_ADMIN_KEY to an admin key" : NULL);
+}
+
 void doctor_check_consumers(const struct visit *v)
 {
         struct err e = {0};
@@ -207,9 +218,7 @@ void doctor_check_consumers(const struct visit *v)
                 return;
         }
         if (v->tenants == NULL)
-                diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN,
-                              "which tenants there are could not be read",
-                              "set WARREN_ADMIN_KEY to an admin key");
+                tell_unknown_tenants(v);
         else
                 tell(v, "consumers", &r.jobs, "start warren-consumer, or see its log");
         tell(v, "status-store reads", &r.events, "start warren-status-store, or see its log");

@@ -10,6 +10,7 @@
 
 #include "common/base/own.h"
 #include "ui/cli/body.h"
+#include "ui/cli/interrupt.h"
 #include "ui/cli/listing.h"
 
 /* How long a job just submitted may stay unknown to the projection. */
@@ -25,7 +26,7 @@ const struct view_column job_columns[] = {
         {"TRY", "attempt", VIEW_TEXT},
         {"CREATED", "created_at", VIEW_AGE},
         {"TOOK", "duration_ms", VIEW_SPAN},
-        {"ERROR", "error", VIEW_TEXT},
+        {"ERROR", "error", VIEW_ERROR},
         {NULL, NULL, VIEW_TEXT},
 };
 
@@ -39,8 +40,7 @@ static const struct view_column detail_columns[] = {
         {"run", "run", VIEW_TEXT},
         {"attempt", "attempt", VIEW_TEXT},
         {"max retries", "max_retries", VIEW_TEXT},
-        {"progress", "progress.value", VIEW_TEXT},
-        {"", "progress.message", VIEW_TEXT},
+        {"progress", "progress", VIEW_PROGRESS},
         {"created", "created_at", VIEW_TEXT},
         {"run at", "run_at", VIEW_TEXT},
         {"started", "started_at", VIEW_TEXT},
@@ -52,15 +52,22 @@ static const struct view_column detail_columns[] = {
         {"payload", "payload", VIEW_TEXT},
         {"payload base64", "payload_base64", VIEW_TEXT},
         {"result", "result", VIEW_TEXT},
+        {"error kind", "error_kind", VIEW_TEXT},
         {"error", "error", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},
 };
 
 static const struct view_column attempt_columns[] = {
-        {"RUN", "run", VIEW_TEXT},           {"TRY", "attempt", VIEW_TEXT},
-        {"OUTCOME", "outcome", VIEW_STATUS}, {"STARTED", "started_at", VIEW_AGE},
-        {"TOOK", "duration_ms", VIEW_SPAN},  {"WORKER", "worker", VIEW_TEXT},
-        {"ERROR", "error", VIEW_TEXT},       {NULL, NULL, VIEW_TEXT},
+        {"RUN", "run", VIEW_TEXT},
+        {"TRY", "attempt", VIEW_TEXT},
+        {"OUTCOME", "outcome", VIEW_STATUS},
+        {"STARTED", "started_at", VIEW_AGE},
+        {"TOOK", "duration_ms", VIEW_SPAN},
+        {"WORKER", "worker", VIEW_TEXT},
+        {"REDELIVERED", "redelivered", VIEW_MARK},
+        {"KIND", "error_kind", VIEW_TEXT},
+        {"ERROR", "error", VIEW_ERROR},
+        {NULL, NULL, VIEW_TEXT},
 };
 
 void job_path(struct buffer *path, const char *id)
@@ -78,7 +85,30 @@ enum exit_code job_verdict(struct scan_value job)
 
 void job_show(struct scan_value job, bool colours, struct buffer *out)
 {
+        AUTO_BUFFER id = {0};
+
         view_fields(detail_columns, job, clock_wall(), colours, out);
+        if (!view_is(job, "status", "dead") || !view_add(job, "id", &id))
+                return;
+        buffer_add_text(out, "next: warren dlq list --job ");
+        show_text(out, buffer_bytes(&id));
+        buffer_add_char(out, '\n');
+}
+
+/* Asks once. EXIT_DONE: the answer is worth looking at, or worth asking for again. */
+static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, bool patient,
+                                  struct http_reply *reply)
+{
+        struct err e = {0};
+
+        if (api_ask(c, API_USER, call, reply, &e) < 0)
+                return c->stop != NULL && *c->stop != 0
+                               ? cli_fail(c, EXIT_INTERRUPTED, "interrupted")
+                               : cli_fail_err(c, &e);
+        enum exit_code code = api_exit_code(reply->status);
+        if (code != EXIT_DONE && (!patient || code == EXIT_NOT_ALLOWED))
+                return api_refusal(c, API_USER, call, reply);
+        return EXIT_DONE;
 }
 
 enum exit_code job_wait(struct cli *c, const char *id, bool fresh, struct http_reply *reply)
@@ -90,17 +120,12 @@ enum exit_code job_wait(struct cli *c, const char *id, bool fresh, struct http_r
         api_query(&path, "wait", "60s");
         for (;;) {
                 const struct http_call call = {.method = "GET", .path = path.data};
-                struct err e = {0};
 
                 http_reply_fini(reply);
                 *reply = (struct http_reply){0};
-                if (clock_mono() >= give_up) {
-                        enum exit_code code = api_call(c, API_USER, &call, reply);
-                        if (code != EXIT_DONE)
-                                return code;
-                } else if (api_ask(c, API_USER, &call, reply, &e) < 0) {
-                        return cli_fail_err(c, &e);
-                }
+                enum exit_code code = ask_waiting(c, &call, clock_mono() < give_up, reply);
+                if (code != EXIT_DONE)
+                        return code;
                 if (reply->status == 200 && view_job_has_ended(api_value(reply)))
                         return EXIT_DONE;
                 if (reply->status != 200)
@@ -164,24 +189,45 @@ static enum exit_code show_accepted(const struct cli *c, const struct http_reply
         return cli_print(c, buffer_bytes(&out));
 }
 
+/* Whatever becomes of the wait, its id is told: who does not know it would submit again. */
+static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply)
+{
+        AUTO_BUFFER id = {0};
+
+        if (!view_add(api_value(reply), "id", &id))
+                return cli_fail(c, EXIT_UNREACHABLE, "the gateway's answer has no id");
+        c->submitted = id.data;
+        if (!c->json) {
+                AUTO_BUFFER line = {0};
+                show_text(&line, buffer_bytes(&id));
+                fprintf(stderr, "submitted: %s\n", line.data);
+        }
+        enum exit_code code = job_wait(c, id.data, true, reply);
+        c->submitted = NULL;
+        return code == EXIT_DONE ? show_ended(c, reply) : code;
+}
+
 enum exit_code command_submit(struct cli *c)
 {
         struct err e = {0};
         AUTO_BUFFER body = {0};
-        AUTO_BUFFER id = {0};
         AUTO_REPLY reply = {0};
 
         if (submission(c, &body, &e) < 0)
                 return cli_fail(c, EXIT_USAGE, "%s", e.text);
+        if (cli_has(c, "wait"))
+                c->stop = interrupt_flag();
         enum exit_code code =
                 api_send(c, API_USER, "POST", "/api/v1/jobs", buffer_bytes(&body), &reply);
         if (code != EXIT_DONE)
                 return code;
         if (!cli_has(c, "wait"))
                 return show_accepted(c, &reply);
-        view_add(api_value(&reply), "id", &id);
-        code = job_wait(c, id.data == NULL ? "" : id.data, true, &reply);
-        return code == EXIT_DONE ? show_ended(c, &reply) : code;
+        interrupt_catch();
+        code = wait_for_submitted(c, &reply);
+        if (code == EXIT_INTERRUPTED)
+                interrupt_pass_on();
+        return code;
 }
 
 /* Attempts are of interest once there was more than one. */

@@ -140,7 +140,11 @@ int settings_load(struct settings *s, const char *file, const char *url, struct 
                 set(s, 0, url);
         if (s->url == NULL)
                 s->url = xstrdup(URL_DEFAULT);
-        return check_texts(s, e);
+        if (check_texts(s, e) < 0)
+                return -1;
+        if (strncmp(s->url, "http://", 7) != 0 && strncmp(s->url, "https://", 8) != 0)
+                return err_set(e, ERR_INVALID, "WARREN_URL: %s is no http or https URL", s->url);
+        return 0;
 }
 
 static void wipe(char **text)

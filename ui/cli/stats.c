@@ -57,7 +57,10 @@ static void add_cell(struct table *t, struct scan_value window, const char *path
 {
         AUTO_BUFFER text = {0};
 
-        view_add(window, path, &text);
+        if (strstr(path, "_ms.") == NULL)
+                view_add(window, path, &text);
+        else if (view_int(window, path) >= 0)
+                view_add_span(view_int(window, path), &text);
         table_cell(t, buffer_bytes(&text), COLOUR_NONE);
 }
 
@@ -79,9 +82,9 @@ static void add_window(struct table *t, struct scan_value stats, const char *mem
 
 static void add_windows(const struct cli *c, struct scan_value stats, struct buffer *out)
 {
-        static const char *const titles[] = {
-                "LAST",   "SUBMITTED", "COMPLETED", "FAILED TRIES", "BURIED",
-                "P50 ms", "P95 ms",    "P99 ms",    "WAIT P99 ms",  NULL};
+        static const char *const titles[] = {"LAST",     "SUBMITTED", "COMPLETED", "FAILED TRIES",
+                                             "BURIED",   "P50",       "P95",       "P99",
+                                             "WAIT P99", NULL};
         AUTO(table) t = table_create(titles);
 
         add_window(t, stats, "last_minute", "minute");

@@ -18,7 +18,7 @@ static const char *const colour_codes[] = {
 
 static const char replacement[] = "\xEF\xBF\xBD";
 static const char ellipsis[] = "\xE2\x80\xA6";
-enum { GAP = 2 };
+enum { GAP = 2, LAST_LEAST = 10 };
 
 struct cell {
         struct buffer text; /* as shown */
@@ -239,8 +239,8 @@ void table_render(const struct table *t, unsigned width, bool colours, struct bu
         for (size_t i = 0; i + 1 < t->columns; i++)
                 before += widths[i] + GAP;
         unsigned *last = &widths[t->columns - 1];
-        if (width > 0 && before + *last > width)
-                *last = width > before + 10 ? width - before : 10;
+        if (before + *last > width && width >= before + LAST_LEAST)
+                *last = width - before;
         for (size_t row = 0; row < t->rows; row++)
                 render_row(t, row, widths, colours, out);
 }

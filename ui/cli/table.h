@@ -22,7 +22,7 @@ void table_cell(struct table *t, struct bytes text, enum colour colour);
 void table_cell_text(struct table *t, const char *text);
 size_t table_rows(const struct table *t);
 /* Columns are as wide as their widest cell; the last is cut to what is left of `width` (0: no
- * limit). */
+ * limit), and not at all when hardly anything is left. */
 void table_render(const struct table *t, unsigned width, bool colours, struct buffer *out);
 
 /* Adds text so that it cannot control a terminal: control characters and what is not UTF-8 become

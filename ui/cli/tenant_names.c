@@ -36,7 +36,7 @@ static int ask(struct cli *c, struct http_reply *reply, struct err *e)
         if (reply->status == 200)
                 return 0;
         AUTO_BUFFER text = {0};
-        api_explain(reply, &text);
+        api_explain(reply, (struct bytes){0}, &text);
         bool forbidden = reply->status == 401 || reply->status == 403;
         return err_set(e, forbidden ? ERR_FORBIDDEN : ERR_UNAVAILABLE, "%s", text.data);
 }

@@ -29,6 +29,7 @@ static const struct view_column tenant_fields[] = {
         {"max pending", "max_pending", VIEW_TEXT},
         {"weight", "weight", VIEW_TEXT},
         {"paused", "paused", VIEW_TEXT},
+        {"has AMQP login", "amqp_login", VIEW_FLAG},
         {"created", "created_at", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},
 };
@@ -43,7 +44,7 @@ static const struct view_column secret_fields[] = {
 
 static const struct view_column key_columns[] = {
         {"KEY", "id", VIEW_TEXT},
-        {"SCOPES", "scopes", VIEW_TEXT},
+        {"SCOPES", "scopes", VIEW_LIST},
         {"CREATED", "created_at", VIEW_AGE},
         {"EXPIRES", "expires", VIEW_AGE},
         {"REVOKED", "revoked", VIEW_TEXT},
@@ -57,13 +58,28 @@ static void tenant_path(struct buffer *path, const char *name)
                 api_segment(path, name);
 }
 
-static void add_limits(const struct cli *c, struct buffer *body)
+static void add_changes(const struct cli *c, struct buffer *body)
 {
         body_add_text(body, "rate", cli_option(c, "rate"));
         body_add_number_or_text(body, "burst", cli_option(c, "burst"));
         body_add_number_or_text(body, "max_running", cli_option(c, "max-running"));
         body_add_number_or_text(body, "max_pending", cli_option(c, "max-pending"));
         body_add_number_or_text(body, "weight", cli_option(c, "weight"));
+        if (cli_has(c, "amqp-login"))
+                body_add_json(body, "amqp_login", bytes_of_text("true"));
+}
+
+static void add_secrets_warning(struct scan_value answer, struct buffer *out)
+{
+        struct scan_value found;
+        bool key = view_find(answer, "key", &found);
+        bool password = view_find(answer, "amqp.password", &found);
+
+        if (key && password)
+                buffer_add_text(out, "Key and password are shown this once; they are not kept.\n");
+        else if (key || password)
+                buffer_printf(out, "The %s is shown this once; it is not kept.\n",
+                              key ? "key" : "password");
 }
 
 /* The tenant stands in "tenant", or is the answer itself. */
@@ -78,8 +94,7 @@ static enum exit_code show_tenant(const struct cli *c, const struct http_reply *
                 tenant = answer;
         view_fields(tenant_fields, tenant, clock_wall(), c->colours, &out);
         view_fields(secret_fields, answer, clock_wall(), c->colours, &out);
-        if (view_find(answer, "key", &tenant))
-                buffer_add_text(&out, "The key is shown this once; it is not kept.\n");
+        add_secrets_warning(answer, &out);
         return cli_print(c, buffer_bytes(&out));
 }
 
@@ -90,9 +105,7 @@ enum exit_code command_tenant_add(struct cli *c)
 
         body_begin(&body);
         body_add_text(&body, "name", cli_word(c, 0));
-        add_limits(c, &body);
-        if (cli_has(c, "amqp-login"))
-                body_add_json(&body, "amqp_login", bytes_of_text("true"));
+        add_changes(c, &body);
         body_end(&body);
         const char *path = cli_has(c, "reuse") ? "/api/v1/tenants?reuse=true" : "/api/v1/tenants";
         enum exit_code code = api_send(c, API_ADMIN, "POST", path, buffer_bytes(&body), &reply);
@@ -124,7 +137,7 @@ enum exit_code command_tenant_set(struct cli *c)
         AUTO_REPLY reply = {0};
 
         body_begin(&body);
-        add_limits(c, &body);
+        add_changes(c, &body);
         if (body.length == 1)
                 return cli_fail(c, EXIT_USAGE, "nothing to set; see 'warren tenant set --help'");
         body_end(&body);
@@ -134,8 +147,8 @@ enum exit_code command_tenant_set(struct cli *c)
         return code == EXIT_DONE ? show_tenant(c, &reply) : code;
 }
 
-/* For a DELETE, whose answer is empty. */
-static enum exit_code delete_path(struct cli *c, const char *path, const char *what,
+/* For a DELETE, whose answer is empty. words: of what, and what became of it. */
+static enum exit_code delete_path(struct cli *c, const char *path, const char *const words[2],
                                   const char *name)
 {
         AUTO_BUFFER out = {0};
@@ -149,9 +162,9 @@ static enum exit_code delete_path(struct cli *c, const char *path, const char *w
                 buffer_add_json_string(&out, bytes_of_text(name));
                 buffer_add_text(&out, "}\n");
         } else {
-                buffer_printf(&out, "%s ", what);
+                buffer_printf(&out, "%s ", words[0]);
                 show_text(&out, bytes_of_text(name));
-                buffer_add_text(&out, " is gone\n");
+                buffer_printf(&out, " is %s\n", words[1]);
         }
         return cli_print(c, buffer_bytes(&out));
 }
@@ -163,7 +176,7 @@ enum exit_code command_tenant_rm(struct cli *c)
         tenant_path(&path, cli_word(c, 0));
         if (cli_has(c, "force"))
                 buffer_add_text(&path, "?force=true");
-        return delete_path(c, path.data, "tenant", cli_word(c, 0));
+        return delete_path(c, path.data, (const char *[]){"tenant", "gone"}, cli_word(c, 0));
 }
 
 static void key_path(struct buffer *path, const char *tenant)
@@ -242,5 +255,5 @@ enum exit_code command_key_rm(struct cli *c)
 
         key_path(&path, cli_word(c, 0));
         api_segment(&path, cli_word(c, 1));
-        return delete_path(c, path.data, "key", cli_word(c, 1));
+        return delete_path(c, path.data, (const char *[]){"key", "revoked"}, cli_word(c, 1));
 }

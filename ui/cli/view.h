@@ -25,14 +25,27 @@ bool view_is_true(struct scan_value object, const char *path);
 
 /* "12s ago", "in 5m": an RFC 3339 time against now. */
 void view_add_age(struct scan_value object, const char *path, msec now, struct buffer *out);
-/* A whole duration of at most two digits of the largest fitting unit: "850ms", "12s", "3m", "2h".
- */
+/* A duration to about two digits, rounded: "850ms", "3.9s", "12s", "1m32s", "2h", "5d". */
 void view_add_span(msec span, struct buffer *out);
 
 enum colour view_status_colour(struct bytes status);
 bool view_job_has_ended(struct scan_value job);
 
-enum view_kind { VIEW_TEXT, VIEW_AGE, VIEW_SPAN, VIEW_STATUS };
+/* "26 %  the message"; nothing when there is none. False then. */
+bool view_add_progress(struct scan_value job, struct buffer *out);
+
+enum view_kind {
+        VIEW_TEXT,
+        VIEW_AGE,
+        VIEW_SPAN,
+        VIEW_STATUS,
+        VIEW_PROGRESS, /* of a job, unless it completed */
+        VIEW_ERROR,    /* why it failed: the error, else the reason */
+        VIEW_LIST,     /* texts, with commas */
+        VIEW_FLAG,     /* yes or no */
+        VIEW_MARK,     /* yes or nothing */
+        VIEW_AMQP,     /* a table whose times are shown as such */
+};
 
 struct view_column {
         const char *title; /* NULL ends the list */

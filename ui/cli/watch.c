@@ -4,7 +4,6 @@
  * anew; elsewhere each change is a line.
  */
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -12,26 +11,18 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/uuid.h"
+#include "ui/cli/interrupt.h"
 #include "ui/cli/jobs.h"
 
-enum { PAUSE_MS = 500, SEEN_MAX = 10000 };
+enum { PAUSE_MS = 500, SEEN_MAX = 10000, ROWS_DEFAULT = 20 };
 #define RECENT_PATH "/api/v1/jobs?limit=100"
 #define CLEAR_SCREEN "\x1b[H\x1b[2J"
+#define WRAP_OFF "\x1b[?7l"
+#define WRAP_ON "\x1b[?7h"
 
-static volatile sig_atomic_t interrupted; /* the stop flag */
-
-static void on_interrupt(int number)
+static bool is_interrupted(void)
 {
-        (void)number;
-        interrupted = 1;
-}
-
-static void catch_interrupt(void)
-{
-        struct sigaction action = {.sa_handler = on_interrupt};
-
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+        return *interrupt_flag() != 0;
 }
 
 /* The state of a job as last told: its change is what makes a line. */
@@ -50,6 +41,7 @@ static void add_line(const struct cli *c, struct scan_value job, struct buffer *
         char now[TIME_TEXT_SIZE];
         static const char *const paths[] = {"id", "tenant", "type"};
         AUTO_BUFFER text = {0};
+        AUTO_BUFFER progress = {0};
 
         if (c->json) {
                 buffer_add(out, job.raw.data, job.raw.length);
@@ -59,19 +51,21 @@ static void add_line(const struct cli *c, struct scan_value job, struct buffer *
         buffer_printf(out, "%s", time_format(clock_wall(), now));
         for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
                 buffer_add_text(&text, "  ");
-                view_add(job, paths[i], &text);
+                if (!view_add(job, paths[i], &text))
+                        buffer_add_char(&text, '-');
         }
         buffer_add_text(&text, "  ");
         view_add(job, "status", &text);
         buffer_add_text(&text, "  try ");
         view_add(job, "attempt", &text);
-        if (view_int(job, "progress.value") >= 0 || view_is_true(job, "progress.value")) {
+        if (view_is(job, "status", "running") && view_add_progress(job, &progress)) {
                 buffer_add_text(&text, "  ");
-                view_add(job, "progress.value", &text);
+                buffer_add(&text, progress.data, progress.length);
         }
         if (view_is(job, "status", "failed") || view_is(job, "status", "dead")) {
                 buffer_add_text(&text, "  ");
-                view_add(job, "error", &text);
+                if (!view_add(job, "error", &text))
+                        view_add(job, "reason", &text);
         }
         show_text(out, buffer_bytes(&text));
         buffer_add_char(out, '\n');
@@ -118,7 +112,7 @@ static enum exit_code watch_one(struct cli *c, const char *id)
         bool began = false;
 
         job_path(&path, id);
-        for (; !interrupted; began = true) {
+        for (; !is_interrupted(); began = true) {
                 AUTO_REPLY reply = {0};
                 enum exit_code code = api_get(c, API_USER, path.data, &reply);
                 if (code == EXIT_DONE)
@@ -175,6 +169,29 @@ static bool has_changed(struct seen **all, struct scan_value job)
         return true;
 }
 
+/* What ended before the watch began is no change. */
+static void remember_ended(struct scan_value jobs, struct seen **all)
+{
+        struct scan_item item;
+
+        for (struct scan_cursor at = scan_items(jobs); scan_next(&at, &item);) {
+                if (view_job_has_ended(item.value))
+                        (void)has_changed(all, item.value);
+        }
+}
+
+/* So that memory stays bounded; what was just told is not told again. */
+static void forget_old(struct scan_value jobs, struct seen **all)
+{
+        struct scan_item item;
+
+        if (HASH_COUNT(*all) <= SEEN_MAX)
+                return;
+        forget(all);
+        for (struct scan_cursor at = scan_items(jobs); scan_next(&at, &item);)
+                (void)has_changed(all, item.value);
+}
+
 /* Answers list the newest first; lines go in time's order. */
 static enum exit_code tell_changes(const struct cli *c, struct scan_value jobs, struct seen **all)
 {
@@ -190,26 +207,31 @@ static enum exit_code tell_changes(const struct cli *c, struct scan_value jobs, 
                 buffer_clear(&out);
                 buffer_add(&out, line.data, line.length);
         }
-        if (HASH_COUNT(*all) > SEEN_MAX)
-                forget(all);
+        forget_old(jobs, all);
         return cli_print(c, buffer_bytes(&out));
 }
 
+/* Three lines stand above the jobs, and the cursor below them. What is wider than the terminal is
+ * cut by it, so that a job is one row. */
 static enum exit_code draw_recent(const struct cli *c, struct scan_value jobs)
 {
         struct scan_item item;
         char now[TIME_TEXT_SIZE];
+        size_t room = c->height == 0 ? ROWS_DEFAULT : c->height > 5 ? c->height - 4 : 1;
         AUTO_BUFFER out = {0};
         AUTO(table) t = view_table(job_columns);
 
-        for (struct scan_cursor at = scan_items(jobs); table_rows(t) < 20 && scan_next(&at, &item);)
+        for (struct scan_cursor at = scan_items(jobs);
+             table_rows(t) < room && scan_next(&at, &item);)
                 view_row(t, job_columns, item.value, clock_wall());
+        buffer_add_text(&out, WRAP_OFF);
         buffer_printf(&out, "newest jobs at %s; Ctrl-C ends\n\n", time_format(clock_wall(), now));
         table_render(t, c->width, c->colours, &out);
+        buffer_add_text(&out, WRAP_ON);
         return draw(c, &out);
 }
 
-static enum exit_code watch_step(struct cli *c, struct seen **all)
+static enum exit_code watch_step(struct cli *c, struct seen **all, bool began)
 {
         struct scan_value jobs;
         AUTO_REPLY reply = {0};
@@ -217,7 +239,11 @@ static enum exit_code watch_step(struct cli *c, struct seen **all)
 
         if (code != EXIT_DONE || !view_find(api_value(&reply), "jobs", &jobs))
                 return code;
-        return c->terminal && !c->json ? draw_recent(c, jobs) : tell_changes(c, jobs, all);
+        if (c->terminal && !c->json)
+                return draw_recent(c, jobs);
+        if (!began)
+                remember_ended(jobs, all);
+        return tell_changes(c, jobs, all);
 }
 
 enum exit_code command_watch(struct cli *c)
@@ -225,15 +251,15 @@ enum exit_code command_watch(struct cli *c)
         struct seen *all = NULL;
         enum exit_code code = EXIT_DONE;
 
-        catch_interrupt();
+        interrupt_catch();
         if (cli_word(c, 0) != NULL)
                 return watch_one(c, cli_word(c, 0));
-        for (bool began = false; !interrupted; began = true) {
-                code = watch_step(c, &all);
+        for (bool began = false; !is_interrupted(); began = true) {
+                code = watch_step(c, &all, began);
                 if (!goes_on(code, began))
                         break;
                 poll(NULL, 0, PAUSE_MS);
         }
         forget(&all);
-        return interrupted ? EXIT_DONE : code;
+        return is_interrupted() ? EXIT_DONE : code;
 }
