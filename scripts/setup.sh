@@ -26,7 +26,7 @@ missing_packages() {
 }
 
 # While packages are installed no service may start: RabbitMQ's package would start the system's
-# own broker. What was there before comes back.
+# own broker, Prometheus' a server. What was there before comes back.
 policy=/usr/sbin/policy-rc.d
 forbid_services() {
         if [[ -e $policy ]]; then
@@ -58,6 +58,16 @@ end_interrupted() {
         allow_services
 }
 
+# … nor at the machine's next start.
+disable_services() {
+        local service
+        command -v systemctl >/dev/null || return 0
+        for service in rabbitmq-server prometheus; do
+                [[ "$missing " != *" $service "* ]] ||
+                        as_root systemctl --quiet disable "$service" >/dev/null 2>&1 || true
+        done
+}
+
 # install_packages LOG FILE…
 install_packages() {
         apt_log=$1
@@ -84,9 +94,7 @@ install_packages() {
                 tail -n 15 "$apt_log" >&2
                 fail "the packages could not be installed, see $apt_log"
         fi
-        if [[ $missing == *" rabbitmq-server"* ]] && command -v systemctl >/dev/null; then
-                as_root systemctl --quiet disable rabbitmq-server >/dev/null 2>&1 || true
-        fi
+        disable_services
         say "installed after $((SECONDS - started)) s"
 }
 
