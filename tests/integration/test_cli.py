@@ -5,8 +5,10 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 import uuid
 
+import pika
 import pytest
 
 from cli_rig import EXIT, Cli
@@ -148,6 +150,32 @@ def test_progress_is_seen_while_it_matters(cli):
     parts = [line.split("  ") for line in lines if " %" in line]
     assert parts and all(part[4] == "running" and part[6].endswith(" %") for part in parts)
     assert " %" not in lines[-1] and "progress" not in cli("get", job["id"]).stdout
+
+
+def test_a_redelivered_attempt_is_marked(warren, cli):
+    plain = cli.json("submit", "noop", "--wait")["id"]
+    assert "yes" not in cli("get", plain).stdout
+    job = cli.json("submit", "sleep", '{"ms": 2000}')["id"]
+    until(lambda: cli.json("get", job)["status"] == "running", 30, "the job runs")
+    warren.consumer.kill()
+    warren.consumer.start()
+    shown = cli("get", job, "--wait")
+    assert shown.returncode == EXIT["done"], shown.stderr
+    attempts = shown.stdout.split("\n\n")[1].splitlines()
+    assert "REDELIVERED" in attempts[0] and "yes" in attempts[-1].split()
+
+
+def test_an_unroutable_job_is_told_as_one(warren, cli):
+    job = str(uuid.UUID(int=(int(time.time() * 1000) << 80) | 7 << 76 | 2 << 62))
+    with warren.broker.pika(warren.vhost) as connection:
+        connection.channel().basic_publish(
+            "jobs.acme", "nowhere", b"{}", pika.BasicProperties(
+                message_id=job, type="echo", content_type="application/json", delivery_mode=2))
+    until(lambda: cli("get", job).returncode == EXIT["done"], 30, "the job")
+    listed = [line for line in cli("list").stdout.splitlines() if job in line]
+    assert listed[0].endswith("unroutable")
+    told = cli("watch", job)
+    assert told.returncode == EXIT["failed"] and told.stdout.rstrip().endswith("unroutable")
 
 
 def test_list_filters_and_pages(cli):

@@ -116,6 +116,20 @@ def test_status_store_away(doctor):
         doctor.await_wrong("status-store", "status-store reads")
 
 
+def test_a_good_key_is_not_blamed(doctor):
+    """The tenants cannot be read, but no other key would help."""
+    with away(doctor.warren.status_store):
+        doctor.await_wrong("status-store", "status-store reads")
+        checks = doctor.cli.json("doctor", want="failed")["checks"]
+        shown = doctor.cli("doctor").stdout
+    unknown = [check for check in checks if check["state"] == "unknown"]
+    assert [(check["check"], check["remedy"]) for check in unknown] == [("consumers", None)]
+    assert "WARREN_ADMIN_KEY" not in shown and "try again" not in shown
+    checks = doctor.cli.json("doctor", WARREN_ADMIN_KEY=None)["checks"]
+    remedies = {check["check"]: check["remedy"] for check in checks if check["state"] == "unknown"}
+    assert remedies == {"consumers": "set WARREN_ADMIN_KEY to an admin key"}
+
+
 def test_status_store_hangs(doctor):
     doctor.warren.status_store.hang()
     try:
