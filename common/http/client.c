@@ -52,12 +52,23 @@ static char *copy_text(const char *text)
         return text != NULL ? xstrdup(text) : NULL;
 }
 
+int http_url_check(const char *url, struct err *e)
+{
+        if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+                return err_set(e, ERR_INVALID, "%s is no http or https URL", url);
+        CURLU *parts = curl_url();
+        assert(parts != NULL);
+        CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
+        curl_url_cleanup(parts);
+        if (code != CURLUE_OK)
+                return err_set(e, ERR_INVALID, "%s: %s", url, curl_url_strerror(code));
+        return 0;
+}
+
 struct http_client *http_client_create(const struct http_client_config *c, struct err *e)
 {
-        if (strncmp(c->base_url, "http://", 7) != 0 && strncmp(c->base_url, "https://", 8) != 0) {
-                err_set(e, ERR_INVALID, "%s is no http or https URL", c->base_url);
+        if (http_url_check(c->base_url, e) < 0)
                 return NULL;
-        }
 
         AUTO(http_client) client = xcalloc(1, sizeof(*client));
         pthread_mutex_init(&client->mutex, NULL);

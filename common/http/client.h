@@ -42,6 +42,8 @@ struct http_reply {
         msec retry_after; /* -1: none */
 };
 
+/* Is it an http or https URL with a host, such as a client can be made of? ERR_INVALID if not. */
+int http_url_check(const char *url, struct err *e) MUST_CHECK;
 /* Call http_client_global_init once before threads start. */
 void http_client_global_init(void);
 struct http_client *http_client_create(const struct http_client_config *c,

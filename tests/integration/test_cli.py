@@ -236,11 +236,13 @@ def test_watch_outlives_a_gateway_that_is_away(warren, cli):
 
 
 def test_json_may_stand_first(cli):
+    cli.json("submit", "noop", "--wait")
     done = cli("--json", "stats")
     assert done.returncode == EXIT["done"] and json.loads(done.stdout)["total"] > 0
 
 
 def test_stats(cli):
+    cli.json("submit", "noop", "--wait")
     done = cli("stats")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split() == [
@@ -322,6 +324,8 @@ def test_tenants_and_keys(cli):
      "the scope 'admin': set WARREN_ADMIN_KEY"),
     (["list"], {"WARREN_URL": "http://127.0.0.1:1"}, "unreachable", "127.0.0.1:1"),
     (["list"], {"WARREN_URL": "gopher://x"}, "usage", "no http or https URL"),
+    (["list"], {"WARREN_URL": "http://"}, "usage", "WARREN_URL: http://: "),
+    (["list"], {"WARREN_URL": "http://127.0.0.1:99999"}, "usage", "WARREN_URL: "),
     (["list", "--url", "http://a\nb"], {}, "usage", "control character"),
     (["submit", "Not A Type"], {}, "refused", "warren: type: "),
     (["submit", "noop", "1", "--run-at", "tomorrow"], {}, "refused", "warren: run_at: must be a time"),

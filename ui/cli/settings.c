@@ -16,6 +16,7 @@
 #include "common/base/hex.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/http/client.h"
 
 enum { LINE_SIZE = 4096 };
 #define URL_DEFAULT "http://127.0.0.1:8080"
@@ -142,9 +143,7 @@ int settings_load(struct settings *s, const char *file, const char *url, struct 
                 s->url = xstrdup(URL_DEFAULT);
         if (check_texts(s, e) < 0)
                 return -1;
-        if (strncmp(s->url, "http://", 7) != 0 && strncmp(s->url, "https://", 8) != 0)
-                return err_set(e, ERR_INVALID, "WARREN_URL: %s is no http or https URL", s->url);
-        return 0;
+        return http_url_check(s->url, e) < 0 ? err_wrap(e, "WARREN_URL") : 0;
 }
 
 static void wipe(char **text)
