@@ -156,12 +156,20 @@ def test_broker_blocks(private_broker, services, tmp_path, raised, lowered):
     control.tenant("waiting")
     gateway = Gateway(node, tmp_path, *services, confirm_timeout="1s").wait_ready()
     caller = known(Caller(gateway, control.key("waiting", ["submit"])))
-    accepted = [caller.submit().json()["id"]]
+    accepted = []
+
+    def refused():
+        answer = caller.submit()
+        if answer.status_code != 202:
+            return [answer]
+        accepted.append(answer.json()["id"])
+        return None
+
+    assert refused() is None
     private_broker.ctl(*raised)
     try:
         # rabbitmqctl does not wait until every connection knows of the alarm.
-        while (first := caller.submit()).status_code == 202:
-            accepted.append(first.json()["id"])
+        first, = until(refused, what="the alarm at the gateway")
         unknown = check_problem(first, 503)
         assert (uuid.UUID(unknown["id"]).version, unknown["accepted"]) == (7, "unknown")
         second = caller.submit()
