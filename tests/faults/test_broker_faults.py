@@ -52,7 +52,7 @@ def test_the_broker_goes_while_jobs_run(faulty_warren, tally, fault):
     events = Events(warren)
     ended = events.await_ended(ids)
     events.close()
-    runs = events.count("started", set(ids))
+    runs = events.starts(set(ids))
     tally(f"broker {NAMES[fault]} with jobs running", ids, ended, runs,
           note=f"running then {running:.0f}")
     # A sleeper outlived the outage: its redelivery joined it, or was acked from memory.

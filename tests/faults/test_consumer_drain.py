@@ -63,7 +63,7 @@ def test_drained_under_load(fresh_warren, tally):
     warren.consumer.start()
     all_ended = events.await_ended(ids)
     events.close()
-    runs = events.count("started", set(ids))
+    runs = events.starts(set(ids))
     again = tally("consumer SIGTERM", ids, all_ended, runs,
                   note=f"ended then {len(ended)}, still queued {left}")
     assert again == 0
@@ -120,4 +120,4 @@ def test_a_second_signal_ends_it_at_once(make_warren, tally):
     events, ids = Events(warren), set(gated + noops)
     ended = events.await_ended(ids)
     events.close()
-    tally("consumer SIGTERM twice", ids, ended, events.count("started", ids))
+    tally("consumer SIGTERM twice", ids, ended, events.starts(ids))

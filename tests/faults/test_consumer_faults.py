@@ -155,7 +155,7 @@ def test_sigterm_under_load_loses_and_repeats_nothing(make_warren, tmp_path, tal
     told = events.await_ended(ids)
     events.close()
     again = tally("consumer SIGTERM under HTTP load", ids, told & set(all_ended),
-                  events.count("started", set(ids)),
+                  events.starts(set(ids)),
                   note=f"ended then {ended}, still queued {queued}")
     slow = [id for number, id in enumerate(ids) if number % 3 == 1]
     assert again == 0 and ledger.count("start") == dict.fromkeys(slow, 1)

@@ -79,7 +79,7 @@ def check_ends(warren, load, tally, what, then):
     """Each 202 ended exactly once; what was unknown ended too, or does not show."""
     events = Events(warren)
     ended = events.await_ended(load.accepted)
-    starts = events.count("started", set(load.accepted))
+    starts = events.starts(set(load.accepted))
     events.close()
     rows = {}
 

@@ -51,6 +51,13 @@ class Events:
         return collections.Counter(line["id"] for line in self.lines if line["event"] == event and
                                    (among is None or line["id"] in among))
 
+    def starts(self, among):
+        """Job id → how often it was started. A batch that was published again, for want of a
+        confirm, tells of no other start."""
+        told = {json.dumps(line, sort_keys=True): line["id"] for line in self.lines
+                if line["event"] == "started" and line["id"] in among}
+        return collections.Counter(told.values())
+
     def of(self, id, event=None):
         return [line for line in self.lines
                 if line.get("id") == id and event in (None, line["event"])]
