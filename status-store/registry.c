@@ -28,7 +28,9 @@ static const char *const schema_sql =
         " revoked INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
         "CREATE INDEX IF NOT EXISTS keys_tenant ON keys(tenant);"
         /* A name that is used again goes on counting where the deleted one stopped. */
-        "CREATE TABLE IF NOT EXISTS versions(name TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID;";
+        "CREATE TABLE IF NOT EXISTS versions(name TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID;"
+        /* Names of tenants that were deleted: for ever, as the archive keeps their dead letters. */
+        "CREATE TABLE IF NOT EXISTS former(name TEXT PRIMARY KEY) WITHOUT ROWID;";
 
 struct registry {
         pthread_mutex_t mutex;
@@ -229,7 +231,22 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now, struc
         if (put_tenant(r->db, &t, e) != 0 || end_keys(r->db, name, now, e) != 0 ||
             forget_keys(r->db, now - REVOKED_KEPT, e) != 0)
                 return -1;
+        if (now > 0 &&
+            run_with_name(r->db, "INSERT OR IGNORE INTO former VALUES(?1)", name, e) != 0)
+                return -1;
         return work_commit(&w, e);
+}
+
+int registry_had_tenant(struct registry *r, const char *name, struct err *e)
+{
+        AUTO_WORK w = {.registry = r};
+        if (work_begin(&w, e) != 0)
+                return -1;
+        AUTO_STATEMENT *find = db_prepare(r->db, "SELECT 1 FROM former WHERE name = ?1", e);
+        if (find == NULL)
+                return -1;
+        db_bind_text(find, 1, name);
+        return db_step(find, e);
 }
 
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e)

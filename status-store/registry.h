@@ -48,9 +48,11 @@ enum tenant_login { LOGIN_NONE, LOGIN_THERE, LOGIN_UNSURE };
 int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
                         struct err *e) MUST_CHECK;
 /* Marks it as deleted and revokes its keys, which are listed no more; they expire now, too. Keys of
- * tenants deleted more than 30 days ago are forgotten. */
+ * tenants deleted more than 30 days ago are forgotten. now 0: it was never really there. */
 int registry_delete_tenant(struct registry *r, const char *name, msec now,
                            struct err *e) MUST_CHECK;
+/* 1 when a tenant of that name was deleted, 0, -1. */
+int registry_had_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 /* Its queues are gone: the name can be used again. */
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 

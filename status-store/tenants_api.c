@@ -12,8 +12,6 @@
 #include "status-store/lookup.h"
 #include "status-store/tenant_body.h"
 
-enum { TOTAL_SUBMITTED = 0, TOTAL_DEAD = 4 }; /* of QUERY_TOTALS */
-
 /* The right to change tenants, given back at the end of the scope. */
 static void change_end(pthread_mutex_t **changing)
 {
@@ -166,29 +164,21 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
 }
 
 /* What is kept of jobs and dead letters under a name is for whoever has it: nobody gets another's
- * unasked. */
+ * unasked. Whether anything is kept is not looked for: the archive knows it, and a projection that
+ * is being rebuilt does not. */
 static int check_name_is_new(struct api *a, const char *name, struct err *e)
 {
         struct tenant before;
         int found = registry_tenant(a->registry, name, &before, e);
         if (found != 0)
                 return found < 0 ? -1 : 0; /* taken: said when it is added */
-        AUTO_READER *reader = readers_take(a->readers, e);
-        if (reader == NULL)
-                return -1;
-        AUTO_RESET *totals = reader_query(reader, QUERY_TOTALS, e);
-        if (totals == NULL)
-                return -1;
-        db_bind_text(totals, 1, name);
-        if (db_step(totals, e) < 0)
-                return -1;
-        int64_t jobs = sqlite3_column_int64(totals, TOTAL_SUBMITTED);
-        if (jobs + sqlite3_column_int64(totals, TOTAL_DEAD) == 0)
-                return 0;
+        int had = registry_had_tenant(a->registry, name, e);
+        if (had <= 0)
+                return had;
         return err_set(e, ERR_CONFLICT,
-                       "a deleted tenant had the name %s and %lld jobs: a new one would see what is"
-                       " kept of them and of dead letters; ?reuse=true says that it may",
-                       name, (long long)jobs);
+                       "a deleted tenant had the name %s: a new one would see what is kept of its"
+                       " jobs and dead letters; ?reuse=true (--reuse) says that it may",
+                       name);
 }
 
 void tenants_create(void *owner, struct http_request *r)
@@ -293,7 +283,8 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
                 int state = sqlite3_column_int(counts, 3);
-                bool ended = state >= STATUS_COUNT || status_is_ended((enum status)state);
+                /* A hidden one may be in its queue all the same, and will show when it starts. */
+                bool ended = state != STATE_HIDDEN && status_is_ended((enum status)state);
                 open += ended ? 0 : sqlite3_column_int64(counts, 4);
         }
         return more < 0 ? -1 : open;
