@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli_view_test.c: members as text, ages, request bodies, URLs with a login.
+ * cli_view_test.c: members as text, ages, refusals, request bodies, URLs with a login.
  */
 #include "tests/unit/unit.h"
 
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
+#include "ui/cli/api.h"
 #include "ui/cli/body.h"
 #include "ui/cli/settings.h"
 #include "ui/cli/view.h"
@@ -148,6 +149,43 @@ static void test_a_long_title_stands_apart(void **state)
         assert_string_equal(out.data, "payload base64  25v\n");
 }
 
+static void test_refusals(void **state)
+{
+        static const struct {
+                const char *answer, *body, *want;
+        } table[] = {
+                {"{\"title\":\"T\",\"detail\":\"no\"}", NULL, "no"},
+                {"{\"title\":\"T\"}", NULL, "T"},
+                {"{}", NULL, "the gateway answered 422"},
+                {"{\"detail\":\"bad\",\"errors\":[{\"pointer\":\"/run_at\",\"line\":1,"
+                 "\"column\":22,\"detail\":\"bad\"}]}",
+                 "{\"type\":\"x\",\"run_at\":\"tomorrow\",\"payload\":1}", "run_at: bad"},
+                {"{\"detail\":\"bad\",\"errors\":[{\"pointer\":\"\",\"detail\":\"bad\"},"
+                 "{\"pointer\":\"/type\",\"detail\":\"worse\"}]}",
+                 NULL, "bad\n  type: worse"},
+                {"{\"errors\":[{\"pointer\":\"/payload/a\",\"line\":1,\"column\":30,"
+                 "\"detail\":\"bad\"}]}",
+                 "{\"type\":\"x\",\"payload\": {\"a\": 0}}", "payload/a: line 1, column 8: bad"},
+                {"{\"errors\":[{\"pointer\":\"/payload/a\",\"line\":3,\"column\":2,"
+                 "\"detail\":\"bad\"}]}",
+                 "{\"type\":\"x\",\"payload\":\n{\n\"a\": 0}}", "payload/a: line 3, column 2: bad"},
+                {"{\"errors\":[{\"pointer\":\"/payload\",\"line\":1,\"column\":2,"
+                 "\"detail\":\"bad\"}]}",
+                 "{\"type\":\"x\"}", "payload: bad"},
+                {"{\"detail\":\"no\",\"accepted\":\"unknown\",\"id\":\"7\"}", NULL,
+                 "no\n  it may have been accepted; its id is 7"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_REPLY reply = {.status = 422};
+                AUTO_BUFFER out = {0};
+                buffer_add_text(&reply.body, table[i].answer);
+                api_explain(&reply, bytes_of_text(table[i].body), &out);
+                assert_string_equal(out.data, table[i].want);
+        }
+}
+
 static void test_bodies(void **state)
 {
         AUTO_BUFFER body = {0};
@@ -227,10 +265,15 @@ static void test_url_login(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_members),   cmocka_unit_test(test_ages),
-                cmocka_unit_test(test_bodies),    cmocka_unit_test(test_json_argument),
-                cmocka_unit_test(test_url_login), cmocka_unit_test(test_spans),
-                cmocka_unit_test(test_kinds),     cmocka_unit_test(test_a_long_title_stands_apart),
+                cmocka_unit_test(test_members),
+                cmocka_unit_test(test_ages),
+                cmocka_unit_test(test_bodies),
+                cmocka_unit_test(test_json_argument),
+                cmocka_unit_test(test_url_login),
+                cmocka_unit_test(test_spans),
+                cmocka_unit_test(test_kinds),
+                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_a_long_title_stands_apart),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
