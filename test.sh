@@ -85,8 +85,8 @@ suite_valgrind() {
                 --overwrite MemoryCheckCommandOptions="--quiet --leak-check=full --error-exitcode=99"
 }
 
-# Most of their time is waiting, so two files at once, each worker with a broker of its own.
-readonly at_once=(-n 2 --dist loadfile)
+# Most of their time is waiting, so three files at once, each worker with a broker of its own.
+readonly at_once=(-n 3 --dist loadfile)
 suite_integration() { need_build asan && run_pytest integration tests/integration "${at_once[@]}"; }
 suite_faults() { need_build asan && run_pytest faults tests/faults "${at_once[@]}"; }
 

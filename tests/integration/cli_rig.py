@@ -73,3 +73,9 @@ class Cli:
                     enough = None
             os.close(master)
             return process.wait(60), output.decode()
+
+
+def dead_job(cli):
+    done = cli("submit", "fail", '{"permanent": true}', "--wait", "--json")
+    assert done.returncode == EXIT["failed"], done.stderr
+    return json.loads(done.stdout)
