@@ -169,7 +169,7 @@ bool attempt_is_live(const struct attempt *a)
         return false;
 }
 
-void attempt_event(const struct attempt *a, enum event_kind kind, msec at, struct event *out)
+void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct event *out)
 {
         *out = (struct event){
                 .kind = kind,
@@ -180,4 +180,6 @@ void attempt_event(const struct attempt *a, enum event_kind kind, msec at, struc
         };
         memcpy(out->id, a->job.id, sizeof(out->id));
         memcpy(out->tenant, a->job.tenant, sizeof(out->tenant));
+        if (at > a->told_at)
+                a->told_at = at;
 }

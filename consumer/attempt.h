@@ -43,6 +43,7 @@ enum { STATE_COUNT = STATE_SETTLED + 1 };
 /* How it leaves: what is published before its delivery is acked. */
 enum departure {
         DEPART_COMPLETE,  /* the event `completed`, in a batch */
+        DEPART_GIVE_BACK, /* the event `released`, likewise; then it is requeued, not acked */
         DEPART_RETRY,     /* to a delay exchange, charged */
         DEPART_BURY,      /* to `dead` */
         DEPART_HOP,       /* to a delay exchange, the same attempt later */
@@ -93,6 +94,7 @@ struct attempt {
         int64_t started_us, took_us;   /* monotonic; how long its handler ran */
         msec started_at;               /* wall */
         msec progress_at;              /* monotonic; of the last progress event */
+        msec told_at;                  /* wall; the greatest that an event of it told */
         bool stopped_by_loss;          /* STOPPING: by a lost link, not to give it back */
 
         enum departure departure; /* LEAVING */
@@ -122,8 +124,8 @@ void attempt_settle(struct attempt *a, enum settle how);
 /* One of its deliveries can still be settled. */
 bool attempt_is_live(const struct attempt *a);
 
-/* An event of this attempt, now. */
-void attempt_event(const struct attempt *a, enum event_kind kind, msec at, struct event *out);
+/* An event of this attempt, at that time. */
+void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct event *out);
 
 void attempt_key_of(const struct job *job, struct attempt_key *out);
 /* The key of this very message, for what may come again under the same attempt: a hop. */

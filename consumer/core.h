@@ -99,6 +99,8 @@ void work_room(void *owner);
 
 /* leaving.c */
 void leaving_complete(struct consumer *c, struct attempt *a, struct bytes result, msec now);
+/* Of one that was started: tells that it comes again, and requeues it when the broker has that. */
+void leaving_give_back(struct consumer *c, struct attempt *a, msec now);
 /* By a->departure, which an outcome_ function has set. */
 void leaving_begin(struct consumer *c, struct attempt *a);
 void leaving_kept(void *owner, struct attempt *a);

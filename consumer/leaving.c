@@ -47,6 +47,7 @@ static void count(struct consumer *c, const struct attempt *a)
                          log_text("reason", reason_word(a->job.reason)),
                          log_bytes("error", a->job.error), log_text("trace", a->job.traceparent));
                 break;
+        case DEPART_GIVE_BACK:
         case DEPART_HOP:
         case DEPART_FIRST_HOP:
         case DEPART_LANE:
@@ -66,6 +67,19 @@ void leaving_complete(struct consumer *c, struct attempt *a, struct bytes result
         events_add(c->events, &e, a);
 }
 
+void leaving_give_back(struct consumer *c, struct attempt *a, msec now)
+{
+        msec told_at = a->told_at;
+        struct event e;
+
+        attempt_move(a, STATE_LEAVING);
+        a->departure = DEPART_GIVE_BACK;
+        attempt_event(a, EVENT_RELEASED, now, &e);
+        e.worker = bytes_of_text(c->worker);
+        e.after = told_at;
+        events_add(c->events, &e, a);
+}
+
 static bool comes_again(enum departure d)
 {
         switch (d) {
@@ -74,6 +88,7 @@ static bool comes_again(enum departure d)
         case DEPART_LANE:
                 return true;
         case DEPART_COMPLETE:
+        case DEPART_GIVE_BACK:
         case DEPART_RETRY:
         case DEPART_BURY:
                 return false;
@@ -92,7 +107,7 @@ static void make_room_for_successor(struct consumer *c, struct attempt *a)
 
 void leaving_begin(struct consumer *c, struct attempt *a)
 {
-        assert(a->departure != DEPART_COMPLETE);
+        assert(a->departure != DEPART_COMPLETE && a->departure != DEPART_GIVE_BACK);
         attempt_move(a, STATE_LEAVING);
         count(c, a);
         if (comes_again(a->departure))
@@ -105,9 +120,13 @@ void leaving_kept(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
 
-        /* Of one that comes again, this names its message alone. */
-        recent_add(c->recent, &a->key);
-        leaving_end(c, a, SETTLE_ACK);
+        if (a->departure == DEPART_GIVE_BACK) {
+                leaving_end(c, a, SETTLE_REQUEUE);
+        } else {
+                /* Of one that comes again, this names its message alone. */
+                recent_add(c->recent, &a->key);
+                leaving_end(c, a, SETTLE_ACK);
+        }
         if (c->draining)
                 drain_step(c);
 }

@@ -163,7 +163,8 @@ void outcome_encode(const struct attempt *a, bool again, msec now, struct job_me
 {
         switch (a->departure) {
         case DEPART_COMPLETE:
-                assert(!"a completion is an event, not a message");
+        case DEPART_GIVE_BACK:
+                assert(!"what it tells is an event, not a message");
                 break;
         case DEPART_RETRY:
                 job_encode_retry(&a->job, now, out);

@@ -29,7 +29,7 @@ void outcome_bury_again(struct attempt *a, enum reason reason, enum error_kind k
  * and lane it came from. */
 void outcome_disown(struct job *job, const struct feed *feed, struct bytes body);
 
-/* Not for DEPART_COMPLETE. again: it may be published twice. */
+/* Not for DEPART_COMPLETE and DEPART_GIVE_BACK. again: it may be published twice. */
 void outcome_encode(const struct attempt *a, bool again, msec now, struct job_message *out);
 
 #endif

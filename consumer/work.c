@@ -49,11 +49,12 @@ static bool is_given_back(const struct consumer *c, const struct attempt *a,
 
 static void leave(struct consumer *c, struct attempt *a, const struct run_end *end)
 {
+        msec now = clock_wall();
+
         if (is_given_back(c, a, end)) {
-                leaving_end(c, a, SETTLE_REQUEUE);
+                leaving_give_back(c, a, now);
                 return;
         }
-        msec now = clock_wall();
         outcome_decide(a, end, end->outcome == OUTCOME_DONE ? 0 : chance(), now);
         if (a->departure == DEPART_COMPLETE)
                 leaving_complete(c, a, end->result, now);

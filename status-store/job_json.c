@@ -68,7 +68,8 @@ static void add_result(struct buffer *out, struct bytes result)
 
 static void add_progress(struct buffer *out, const struct job_row *row)
 {
-        bool told = row->step.run == row->winner.run && row->step.attempt == row->winner.attempt;
+        bool told = row->step.run == row->winner.run && row->step.attempt == row->winner.attempt &&
+                    !job_row_is_given_back(row);
         if (row->step.run == 0 || !told) {
                 buffer_add_text(out, ",\"progress\":null");
                 return;
@@ -87,7 +88,7 @@ static bool is_of_this_run(const struct job_row *row, const struct fold_key *k)
 static void add_course(struct buffer *out, const struct stored_job *job)
 {
         const struct job_row *row = &job->row;
-        bool started = is_of_this_run(row, &row->start);
+        bool started = is_of_this_run(row, &row->start) && !job_row_is_given_back(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
         add_time(out, "created_at", job->created);
         add_time(out, "run_at", is_of_this_run(row, &row->wait) ? row->run_at : 0);
@@ -134,18 +135,28 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         add_text(out, "trace_id", trace);
 }
 
-void attempt_json_write(const struct attempt_row *a, struct buffer *out)
+/* A worker that was given up and goes on says so of the job alone. */
+static enum attempt_outcome outcome_now(const struct attempt_row *a, const struct job_row *row)
 {
+        bool runs = row->status == STATUS_RUNNING && row->winner.run == a->run &&
+                    row->winner.attempt == a->attempt;
+        return runs ? ATTEMPT_OPEN : attempt_row_outcome(a);
+}
+
+void attempt_json_write(const struct attempt_row *a, const struct job_row *row, struct buffer *out)
+{
+        enum attempt_outcome outcome = outcome_now(a, row);
+        msec ended_at = outcome == ATTEMPT_OPEN ? 0 : a->ended_at;
         buffer_printf(out, "{\"run\":%lld,\"attempt\":%lld", (long long)a->run,
                       (long long)a->attempt);
         add_text(out, "worker", a->worker);
         add_time(out, "started_at", a->started_at);
-        add_time(out, "finished_at", a->ended_at);
-        if (a->started_at > 0 && a->ended_at >= a->started_at)
-                add_int(out, "duration_ms", a->ended_at - a->started_at);
+        add_time(out, "finished_at", ended_at);
+        if (a->started_at > 0 && ended_at >= a->started_at)
+                add_int(out, "duration_ms", ended_at - a->started_at);
         else
                 buffer_add_text(out, ",\"duration_ms\":null");
-        add_text(out, "outcome", attempt_outcome_name(a->outcome));
+        add_text(out, "outcome", attempt_outcome_name(outcome));
         add_text(out, "reason", reason_word(a->reason));
         add_bytes(out, "error", buffer_bytes(&a->error));
         add_text(out, "error_kind", error_kind_word(a->error_kind));

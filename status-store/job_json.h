@@ -11,6 +11,6 @@
  * else as payload_base64. */
 void job_json_write(const struct stored_job *job, struct bytes payload, struct buffer *out);
 /* One attempt, with braces. */
-void attempt_json_write(const struct attempt_row *a, struct buffer *out);
+void attempt_json_write(const struct attempt_row *a, const struct job_row *row, struct buffer *out);
 
 #endif

@@ -41,19 +41,20 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
         return 0;
 }
 
-static int write_spilled(struct reader *r, int64_t seq, struct buffer *out, struct err *e)
+static int write_spilled(struct reader *r, const struct stored_job *job, struct buffer *out,
+                         struct err *e)
 {
         AUTO_RESET *all = reader_query(r, QUERY_ATTEMPTS, e);
         if (all == NULL)
                 return -1;
-        db_bind_int(all, 1, seq);
+        db_bind_int(all, 1, job->seq);
         int more = 0;
         for (int n = 0; (more = db_step(all, e)) == 1; n++) {
                 struct attempt_row a = {0};
                 int read = attempt_read(all, &a, e);
                 if (read == 0) {
                         buffer_add_text(out, n > 0 ? "," : "");
-                        attempt_json_write(&a, out);
+                        attempt_json_write(&a, &job->row, out);
                 }
                 attempt_row_fini(&a);
                 if (read != 0)
@@ -68,10 +69,10 @@ int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct
         buffer_add_text(out, "\"attempts\":[");
         struct attempt_row only = {0};
         if (job->spilled) {
-                if (write_spilled(r, job->seq, out, e) != 0)
+                if (write_spilled(r, job, out, e) != 0)
                         return -1;
         } else if (attempt_of_row(&job->row, &only)) {
-                attempt_json_write(&only, out);
+                attempt_json_write(&only, &job->row, out);
         }
         buffer_add_char(out, ']');
         return 0;
@@ -115,12 +116,13 @@ static int deadly_starts(struct reader *r, const struct stored_job *job,
         int count = 0;
         int more = 0;
         while ((more = db_step(starts, e)) == 1) {
+                int left = sqlite3_column_int(starts, 1);
                 char worker[WORKER_NAME_SIZE];
                 db_text(starts, 0, worker, sizeof(worker));
                 int state = worker_state(r, worker, as_of, e);
                 if (state < 0)
                         return -1;
-                count += state == WORKER_DIED;
+                count += state == WORKER_DIED && left > 0 ? left : 0;
         }
         return more < 0 ? -1 : count;
 }
@@ -187,7 +189,8 @@ static const char *delivery_state(const struct job_row *row, const struct delive
                 return "superseded";
         if (is_retrying(row, d, as_of))
                 return "retrying";
-        return row->start.run == d->run && row->start.attempt == d->attempt ? "running" : "open";
+        bool started = row->start.run == d->run && row->start.attempt == d->attempt;
+        return started && !job_row_is_given_back(row) ? "running" : "open";
 }
 
 static void write_burial(const struct job_row *row, struct buffer *out)

@@ -188,11 +188,15 @@ static void load_attempt(void *owner, const struct attempt_row *a)
                 buffer_add(&into->row.error, a->error.data, a->error.length);
 }
 
+/* A start, or that its worker gave it back: such a start killed nobody. */
 static void note_start(struct job_entry *j, const struct event *e)
 {
         struct start_entry *s = xcalloc(1, sizeof(*s));
-        s->start = (struct start){
-                .run = e->run, .attempt = e->attempt, .digest = e->digest, .at = e->at};
+        s->start = (struct start){.run = e->run,
+                                  .attempt = e->attempt,
+                                  .digest = e->digest,
+                                  .at = e->at,
+                                  .released = e->kind == EVENT_RELEASED};
         if (bytes_to_text(e->worker, s->start.worker, sizeof(s->start.worker)) != 0)
                 s->start.worker[0] = '\0';
         LL_PREPEND(j->starts, s);
@@ -218,12 +222,12 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
                         return false;
         }
         struct attempt_entry *a = job_entry_attempt(j, run, attempt);
-        bool was_open = a->row.end.run == 0;
+        bool had_ended = attempt_row_has_ended(&a->row);
         if (attempt_row_fold(&a->row, e))
                 a->dirty = j->dirty = true;
-        if (e->kind == EVENT_STARTED)
+        if (e->kind == EVENT_STARTED || (e->kind == EVENT_RELEASED && !e->lost))
                 note_start(j, e);
-        return was_open && a->row.end.run != 0;
+        return !had_ended && attempt_row_has_ended(&a->row);
 }
 
 /* When it could first have started; 0: nothing tells. */

@@ -24,7 +24,8 @@ static const char *const query_sql[QUERY_COUNT] = {
         [QUERY_PAYLOAD] = "SELECT payload FROM bodies WHERE seq = ?1",
         [QUERY_ATTEMPTS] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1"
                            " ORDER BY run, attempt",
-        [QUERY_STARTS] = "SELECT worker FROM starts WHERE seq = ?1 AND run = ?2 AND attempt = ?3",
+        [QUERY_STARTS] = "SELECT worker, sum(released = 0) - sum(released) FROM starts WHERE"
+                         " seq = ?1 AND run = ?2 AND attempt = ?3 GROUP BY worker",
         [QUERY_WORKER] = "SELECT at, state FROM workers WHERE worker = ?1",
         [QUERY_WORKERS] = "SELECT worker, at, state, raw FROM workers ORDER BY worker LIMIT 10000",
         [QUERY_COUNTS] = "SELECT tenant, (SELECT name FROM names WHERE ref = tenant),"

@@ -26,7 +26,7 @@ enum query {
         QUERY_JOB_OF_SEQ, /* seq → JOB_COLUMNS */
         QUERY_PAYLOAD,    /* seq → payload */
         QUERY_ATTEMPTS,   /* seq → ATTEMPT_COLUMNS, in order */
-        QUERY_STARTS,     /* seq, run, attempt → worker */
+        QUERY_STARTS,     /* seq, run, attempt → worker, starts it did not give back */
         QUERY_WORKER,     /* worker → at, state */
         QUERY_WORKERS,    /* → worker, at, state, raw */
         QUERY_COUNTS,     /* tenant name or "*" → tenant ref, tenant, type, state, n */

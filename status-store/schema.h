@@ -6,7 +6,7 @@
  *                gives every job the same seq
  *      bodies    the payloads, apart, so that a change of state does not write them again
  *      attempts  only of jobs that had more than one plain, successful first attempt
- *      starts    the distinct `started` events of those jobs
+ *      starts    the distinct `started` events of those jobs, and what their workers gave back
  *      names     tenants and types, by number
  *      counts    jobs by tenant, type and state, kept in the transaction that changes them
  *      counters  what happened, by tenant, since the stream's beginning
@@ -20,7 +20,7 @@
 #include "common/db/db.h"
 #include "common/model/fold.h"
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
 enum { SEQ_PER_OFFSET = 4096 };
 

@@ -53,8 +53,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [EACH_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1",
         [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS ")"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        [PUT_START] = "INSERT OR IGNORE INTO starts(seq, run, attempt, digest, at, worker)"
-                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+        [PUT_START] = "INSERT OR IGNORE INTO starts(seq, run, attempt, digest, at, worker,"
+                      " released) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         [FORGET_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1 AND run <= ?2",
         [FORGET_STARTS] = "DELETE FROM starts WHERE seq = ?1 AND run <= ?2",
         [PUT_WORKER] = "INSERT INTO workers(worker, at, state, raw) VALUES(?1, ?2, ?3, ?4)"
@@ -328,6 +328,7 @@ int store_put_start(struct store *s, int64_t seq, const struct start *start, str
         db_bind_int(put, 4, (int64_t)start->digest);
         db_bind_int(put, 5, start->at);
         db_bind_text(put, 6, start->worker);
+        db_bind_int(put, 7, start->released);
         return db_run(put, e);
 }
 

@@ -59,6 +59,7 @@ struct start {
         uint64_t digest;
         msec at;
         char worker[WORKER_NAME_SIZE];
+        bool released; /* given back by that worker */
 };
 int store_put_start(struct store *s, int64_t seq, const struct start *start,
                     struct err *e) MUST_CHECK;

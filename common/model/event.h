@@ -20,6 +20,7 @@ enum event_kind {
         EVENT_CANCEL_REQUESTED,
         EVENT_STARTED,
         EVENT_PROGRESS,
+        EVENT_RELEASED, /* an attempt was given back, or its worker was lost: it comes again */
         EVENT_FAILED,
         EVENT_DEAD, /* a burial, by its message or by `buried` */
         EVENT_CANCELLED,
@@ -39,6 +40,7 @@ struct event {
         char tenant[TENANT_SIZE];
         int64_t run, attempt, copy;
         msec at;
+        msec after;      /* RELEASED: `at` of the last event that the worker told of this attempt */
         uint64_t digest; /* of the event's bytes: the last tie-breaker of the fold */
         /* A job message's own: kinds SUBMITTED, DUE, FAILED, DEAD when `has_job`. `scheduled`: it
          * came through delay.*, so the job waits for job.run_at and a `due` follows. `soon`: a
@@ -46,7 +48,7 @@ struct event {
         bool has_job, scheduled, soon;
         struct job job;
         /* Borrowed from what was decoded; absent when not given. */
-        struct bytes worker;  /* STARTED, WORKER */
+        struct bytes worker;  /* STARTED, RELEASED, WORKER */
         struct bytes result;  /* COMPLETED: raw JSON */
         struct bytes message; /* PROGRESS: text */
         struct bytes by;      /* CANCEL_REQUESTED, CANCELLED, FORGOTTEN */
@@ -55,6 +57,7 @@ struct event {
         enum reason reason;   /* DEAD */
         bool redelivered;     /* STARTED */
         bool running;         /* CANCELLED: it was */
+        bool lost;            /* RELEASED: not by the worker itself, which died */
         double progress;      /* PROGRESS, 0..1 */
         int64_t ms;           /* COMPLETED: how long the attempt took */
         struct bytes raw;     /* WORKER: the whole line, checked JSON */

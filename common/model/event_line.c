@@ -10,6 +10,7 @@
 #include "common/base/json_scan.h"
 #include "common/model/event.h"
 
+/* clang-format off */
 static const struct {
         const char *word;
         enum event_kind kind;
@@ -18,6 +19,7 @@ static const struct {
         {"started", EVENT_STARTED, true},
         {"completed", EVENT_COMPLETED, true},
         {"progress", EVENT_PROGRESS, true},
+        {"released", EVENT_RELEASED, true},
         {"worker", EVENT_WORKER, false},
         {"cancel_requested", EVENT_CANCEL_REQUESTED, false},
         {"cancelled", EVENT_CANCELLED, false},
@@ -25,6 +27,7 @@ static const struct {
         {"buried", EVENT_DEAD, false},
         {"forgotten", EVENT_FORGOTTEN, false},
 };
+/* clang-format on */
 enum { LINE_KIND_COUNT = sizeof(line_kinds) / sizeof(line_kinds[0]) };
 
 #define COUNTER_MAX ((int64_t)1 << 53)
@@ -119,8 +122,12 @@ static bool read_member(struct line *l, struct bytes key, struct scan_value valu
                 return read_counter(value, &e->attempt);
         if (scan_key_is(key, "at"))
                 return read_counter(value, &e->at);
+        if (scan_key_is(key, "after"))
+                return read_counter(value, &e->after);
         if (scan_key_is(key, "worker"))
                 return read_text(l, value, &e->worker);
+        if (scan_key_is(key, "lost"))
+                return read_flag(value, &e->lost);
         if (scan_key_is(key, "redelivered"))
                 return read_flag(value, &e->redelivered);
         if (scan_key_is(key, "ms"))
@@ -176,6 +183,8 @@ static enum event_verdict check_line(int which, struct bytes line, struct event 
         if (line_kinds[which].needs_attempt && e->attempt < 1)
                 return EVENT_MALFORMED;
         if (e->kind == EVENT_DEAD && e->reason == REASON_NONE)
+                return EVENT_MALFORMED;
+        if (e->kind == EVENT_RELEASED && (e->after < 1 || e->worker.length == 0))
                 return EVENT_MALFORMED;
         return EVENT_IS;
 }
@@ -280,6 +289,11 @@ static void write_job_of(const struct event *e, struct buffer *out)
 static void write_rest(const struct event *e, struct buffer *out)
 {
         add_text(out, "worker", e->worker);
+        if (e->kind == EVENT_RELEASED) {
+                ADD(out, ",\"after\":");
+                add_int(out, e->after);
+                add_flag(out, "lost", e->lost);
+        }
         if (e->kind == EVENT_STARTED)
                 add_flag(out, "redelivered", e->redelivered);
         if (e->kind == EVENT_COMPLETED) {

@@ -25,7 +25,8 @@ static const struct {
         [EVENT_DUE] = {0, 3, STATUS_PENDING, false},
         [EVENT_CANCEL_REQUESTED] = {0, 4, STATUS_PENDING, false},
         [EVENT_STARTED] = {0, 5, STATUS_RUNNING, false},
-        [EVENT_PROGRESS] = {0, 6, STATUS_RUNNING, false},
+        [EVENT_PROGRESS] = {0, 5, STATUS_RUNNING, false},
+        [EVENT_RELEASED] = {0, 5, STATUS_PENDING, false},
         [EVENT_FAILED] = {0, 7, STATUS_FAILED, false},
         [EVENT_DEAD] = {1, 8, STATUS_DEAD, false},
         [EVENT_CANCELLED] = {1, 9, STATUS_CANCELLED, false},
@@ -63,7 +64,7 @@ struct fold_key fold_key_of(const struct event *e)
                 .attempt = e->attempt,
                 .phase = kinds[e->kind].phase,
                 .copy = e->copy,
-                .at = e->at,
+                .at = e->kind == EVENT_RELEASED ? e->after + 1 : e->at,
                 .digest = e->digest,
         };
 }
@@ -269,6 +270,13 @@ bool job_row_fold(struct job_row *row, const struct event *e)
         return changed;
 }
 
+bool job_row_is_given_back(const struct job_row *row)
+{
+        /* Whatever else makes a job pending comes before the start of its attempt. */
+        return row->status == STATUS_PENDING && row->start.run != 0 &&
+               row->start.run == row->winner.run && row->start.attempt == row->winner.attempt;
+}
+
 void job_row_fini(struct job_row *row)
 {
         buffer_fini(&row->payload);
@@ -282,15 +290,16 @@ const char *attempt_outcome_name(enum attempt_outcome o)
         static const char *const names[] = {
                 [ATTEMPT_OPEN] = "running",        [ATTEMPT_COMPLETED] = "completed",
                 [ATTEMPT_FAILED] = "failed",       [ATTEMPT_DEAD] = "dead",
-                [ATTEMPT_CANCELLED] = "cancelled",
+                [ATTEMPT_CANCELLED] = "cancelled", [ATTEMPT_RELEASED] = "released",
+                [ATTEMPT_LOST] = "lost",
         };
 
         return names[o];
 }
 
-static enum attempt_outcome outcome_of(enum event_kind kind)
+static enum attempt_outcome outcome_of(const struct event *e)
 {
-        switch (kind) {
+        switch (e->kind) {
         case EVENT_COMPLETED:
                 return ATTEMPT_COMPLETED;
         case EVENT_FAILED:
@@ -299,6 +308,8 @@ static enum attempt_outcome outcome_of(enum event_kind kind)
                 return ATTEMPT_DEAD;
         case EVENT_CANCELLED:
                 return ATTEMPT_CANCELLED;
+        case EVENT_RELEASED:
+                return e->lost ? ATTEMPT_LOST : ATTEMPT_RELEASED;
         case EVENT_SUBMITTED:
         case EVENT_REJECTED:
         case EVENT_DUE:
@@ -323,7 +334,7 @@ static bool buried_unrun(const struct event *e)
 
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt)
 {
-        if (e->kind != EVENT_STARTED && outcome_of(e->kind) == ATTEMPT_OPEN)
+        if (e->kind != EVENT_STARTED && outcome_of(e) == ATTEMPT_OPEN)
                 return false;
         if (buried_unrun(e))
                 return false;
@@ -346,14 +357,31 @@ bool attempt_row_fold(struct attempt_row *row, const struct event *e)
                 set_worker(row->worker, e->worker);
                 return true;
         }
-        if (outcome_of(e->kind) == ATTEMPT_OPEN || !raise(&row->end, &key))
+        if (outcome_of(e) == ATTEMPT_OPEN || !raise(&row->end, &key))
                 return false;
         row->ended_at = e->at;
-        row->outcome = outcome_of(e->kind);
+        row->outcome = outcome_of(e);
         row->reason = e->reason;
         row->error_kind = e->has_job ? e->job.error_kind : ERROR_KIND_NONE;
         set_buffer(&row->error, e->has_job ? e->job.error : (struct bytes){NULL, 0});
         return true;
+}
+
+static bool was_given_back(const struct attempt_row *row)
+{
+        return row->outcome == ATTEMPT_RELEASED || row->outcome == ATTEMPT_LOST;
+}
+
+bool attempt_row_has_ended(const struct attempt_row *row)
+{
+        return row->end.run != 0 && !was_given_back(row);
+}
+
+enum attempt_outcome attempt_row_outcome(const struct attempt_row *row)
+{
+        if (was_given_back(row) && fold_key_compare(&row->start, &row->end) > 0)
+                return ATTEMPT_OPEN;
+        return row->outcome;
 }
 
 void attempt_row_fini(struct attempt_row *row)

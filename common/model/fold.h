@@ -5,6 +5,11 @@
  * it, and events are ordered by (run, closed, attempt, phase, copy, at, digest): greatest wins is
  * commutative, associative and idempotent.
  *
+ * An attempt can be started, be given back and be started again. So `started`, `progress` and
+ * `released` share a phase and go by their time; a release counts as told 1 ms after the last event
+ * that its worker told of the attempt, not when it was told: the next worker's start is above it
+ * even if that one's clock is behind, and so is what a worker tells that was wrongly given up.
+ *
  * `forgotten` erases: the row keeps the highest run forgotten, and nothing that an event of that
  * run or an earlier one said. So it must stay as a tombstone, or a repeated event would bring back
  * what was forgotten.
@@ -97,6 +102,9 @@ void job_row_fini(struct job_row *row);
  */
 bool job_row_fold(struct job_row *row, const struct event *e);
 
+/* The attempt that began last was given back, and has not been started again. */
+bool job_row_is_given_back(const struct job_row *row);
+
 /* One attempt (run, attempt) of a job, folded the same way. */
 enum attempt_outcome {
         ATTEMPT_OPEN,
@@ -104,6 +112,8 @@ enum attempt_outcome {
         ATTEMPT_FAILED,
         ATTEMPT_DEAD,
         ATTEMPT_CANCELLED,
+        ATTEMPT_RELEASED, /* given back by its worker */
+        ATTEMPT_LOST,     /* its worker was lost */
 };
 const char *attempt_outcome_name(enum attempt_outcome o); /* open: "running" */
 
@@ -115,11 +125,16 @@ struct attempt_row {
         bool redelivered;
         struct fold_key end;
         msec ended_at;
-        enum attempt_outcome outcome;
+        enum attempt_outcome outcome; /* of the greatest end: see attempt_row_outcome */
         enum reason reason;
         enum error_kind error_kind;
         struct buffer error;
 };
+
+/* An outcome is known, which being given back is not: the attempt comes again. */
+bool attempt_row_has_ended(const struct attempt_row *row);
+/* OPEN again once it has been started after it was given back. */
+enum attempt_outcome attempt_row_outcome(const struct attempt_row *row);
 
 void attempt_row_fini(struct attempt_row *row);
 /* Which attempt the event speaks of; false when of none (a submission, a due, a worker, a burial

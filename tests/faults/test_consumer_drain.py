@@ -70,6 +70,18 @@ def test_drained_under_load(fresh_warren, tally):
     assert queued(warren) == 0
 
 
+def given_back(warren, id, outcome):
+    """It is pending again, wherever one looks, though no other has started it."""
+    job = until(lambda: (job := warren.api.get(id))["status"] == "pending" and job, 1, "pending")
+    assert (job["attempt"], job["worker"], job["started_at"]) == (1, None, None)
+    assert [found["id"] for found in warren.api.list_all(status="pending")] == [id]
+    assert warren.api.list_all(status="running") == []
+    stats = warren.api.stats()
+    assert (stats["pending"], stats["running"]) == (1, 0)
+    [attempt] = warren.api.attempts(id)["attempts"]
+    assert attempt["outcome"] == outcome and attempt["finished_at"]
+
+
 def test_what_outlasts_the_drain_is_given_back(make_warren):
     warren = make_warren(settings={"consumer": {"drain": "300ms"}}, start=False)
     start_with_program(warren, "stuck", f"test -e {warren.folder}/open && echo '\"second\"' && exit; "
@@ -78,10 +90,13 @@ def test_what_outlasts_the_drain_is_given_back(make_warren):
     until((warren.folder / "started").exists, 30, "the program runs")
     assert warren.consumer.stop() == 0
     assert warren.depth("jobs.acme.medium") == 1
+    given_back(warren, id, "released")
     (warren.folder / "open").touch()
     warren.consumer.start()
     job = warren.api.wait(id)
     assert (job["status"], job["result"], job["attempt"]) == ("completed", "second", 1)
+    [attempt] = warren.api.attempts(id)["attempts"]
+    assert (attempt["outcome"], attempt["redelivered"]) == ("completed", True)
 
 
 def test_held_and_waiting_jobs_are_given_back(make_warren):

@@ -60,6 +60,9 @@ static void lines_make_the_round_trip(void **state)
                 {"{\"event\":\"progress\"," HEAD ",\"attempt\":1," AT
                  ",\"progress\":0.4,\"message\":\"page 4 \\\"of\\\" 10\"}\n",
                  EVENT_PROGRESS},
+                {"{\"event\":\"released\"," HEAD ",\"attempt\":1," AT
+                 ",\"worker\":\"host-a/4711\",\"after\":1732240000000,\"lost\":false}\n",
+                 EVENT_RELEASED},
                 {"{\"event\":\"cancel_requested\"," HEAD ",\"attempt\":1," AT
                  ",\"by\":\"key k1x2\"}\n",
                  EVENT_CANCEL_REQUESTED},
@@ -108,6 +111,12 @@ static void odd_lines_are_told_apart(void **state)
                 {"{\"event\":\"moon\"}", EVENT_UNKNOWN},
                 {"{\"event\":\"moon\",\"id\":5}", EVENT_UNKNOWN},
                 {"{\"event\":\"started\"," HEAD "," AT "}", EVENT_MALFORMED},
+                {"{\"event\":\"released\"," HEAD "," AT ",\"attempt\":1,\"worker\":\"a/1\"}",
+                 EVENT_MALFORMED},
+                {"{\"event\":\"released\"," HEAD "," AT ",\"attempt\":1,\"after\":5}",
+                 EVENT_MALFORMED},
+                {"{\"event\":\"released\"," HEAD "," AT ",\"worker\":\"a/1\",\"after\":5}",
+                 EVENT_MALFORMED},
                 {"{\"event\":\"started\"," HEAD ",\"attempt\":0," AT "}", EVENT_MALFORMED},
                 {"{\"event\":\"started\"," HEAD ",\"attempt\":-1," AT "}", EVENT_MALFORMED},
                 {"{\"event\":\"started\"," HEAD ",\"attempt\":1.5," AT "}", EVENT_MALFORMED},

@@ -72,6 +72,8 @@ static struct event draw_event(uint64_t *seed)
         e.attempt = 1 + below(seed, 3);
         e.copy = below(seed, 2);
         e.at = 1000 + below(seed, 2);
+        e.after = 999 + below(seed, 2);
+        e.lost = below(seed, 2) == 0;
         e.digest = draw(seed);
         if (e.kind == EVENT_SUBMITTED || e.kind == EVENT_DUE || e.kind == EVENT_FAILED ||
             (e.kind == EVENT_DEAD && below(seed, 2) == 0))
@@ -241,6 +243,102 @@ static void each_history_has_its_status(void **state)
         }
 }
 
+/* An event of attempt 1 in few words: what, by whom, and when. Of a release the time is that of
+ * the last event which its worker told before. */
+static void tell(struct folded *f, enum event_kind kind, const char *worker, msec at)
+{
+        struct event e = make(kind, 1, 1);
+
+        e.worker = bytes_of_text(worker);
+        e.at = kind == EVENT_RELEASED ? at + 500 : at;
+        e.after = at;
+        fold(f, &e);
+}
+
+static void what_was_given_back_is_pending_until_it_starts_again(void **state)
+{
+        static const struct {
+                struct {
+                        enum event_kind kind;
+                        const char *worker;
+                        msec at;
+                } events[4];
+                enum status want;
+                enum attempt_outcome want_outcome;
+        } rows[] = {
+                {{{EVENT_STARTED, "a/1", 10}, {EVENT_RELEASED, "a/1", 10}},
+                 STATUS_PENDING,
+                 ATTEMPT_RELEASED},
+                {{{EVENT_STARTED, "a/1", 10},
+                  {EVENT_PROGRESS, "a/1", 20},
+                  {EVENT_RELEASED, "a/1", 20}},
+                 STATUS_PENDING,
+                 ATTEMPT_RELEASED},
+                /* Another starts it, before the release was told by its clock. */
+                {{{EVENT_STARTED, "a/1", 10},
+                  {EVENT_RELEASED, "a/1", 10},
+                  {EVENT_STARTED, "b/2", 12}},
+                 STATUS_RUNNING,
+                 ATTEMPT_OPEN},
+                {{{EVENT_STARTED, "a/1", 10},
+                  {EVENT_PROGRESS, "a/1", 20},
+                  {EVENT_STARTED, "b/2", 30},
+                  {EVENT_RELEASED, "a/1", 20}},
+                 STATUS_RUNNING,
+                 ATTEMPT_OPEN},
+                {{{EVENT_STARTED, "a/1", 10},
+                  {EVENT_RELEASED, "a/1", 10},
+                  {EVENT_STARTED, "b/2", 30},
+                  {EVENT_RELEASED, "b/2", 30}},
+                 STATUS_PENDING,
+                 ATTEMPT_RELEASED},
+                /* It was not lost after all. */
+                {{{EVENT_STARTED, "a/1", 10},
+                  {EVENT_RELEASED, "a/1", 10},
+                  {EVENT_COMPLETED, "a/1", 90}},
+                 STATUS_COMPLETED,
+                 ATTEMPT_COMPLETED},
+                {{{EVENT_STARTED, "a/1", 10},
+                  {EVENT_RELEASED, "a/1", 10},
+                  {EVENT_FAILED, "a/1", 5}},
+                 STATUS_FAILED,
+                 ATTEMPT_FAILED},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                for (int turn = 0; turn < 2; turn++) {
+                        struct folded f = {0};
+                        for (int j = 0; j < 4; j++) {
+                                int at = turn == 0 ? j : 3 - j;
+                                if (rows[i].events[at].worker != NULL)
+                                        tell(&f, rows[i].events[at].kind, rows[i].events[at].worker,
+                                             rows[i].events[at].at);
+                        }
+                        assert_int_equal(f.row.status, rows[i].want);
+                        assert_int_equal(job_row_is_given_back(&f.row),
+                                         rows[i].want == STATUS_PENDING);
+                        assert_int_equal(attempt_row_outcome(&f.attempts[1]), rows[i].want_outcome);
+                        folded_fini(&f);
+                }
+        }
+}
+
+static void progress_after_a_release_is_a_sign_of_life(void **state)
+{
+        struct folded f = {0};
+
+        (void)state;
+        tell(&f, EVENT_STARTED, "a/1", 10);
+        tell(&f, EVENT_RELEASED, "a/1", 10);
+        tell(&f, EVENT_PROGRESS, "a/1", 11);
+        assert_int_equal(f.row.status, STATUS_PENDING); /* told before it was given up */
+        tell(&f, EVENT_PROGRESS, "a/1", 12);
+        assert_int_equal(f.row.status, STATUS_RUNNING);
+        assert_false(job_row_is_given_back(&f.row));
+        folded_fini(&f);
+}
+
 static void a_repeated_event_changes_nothing(void **state)
 {
         struct event e = make(EVENT_STARTED, 1, 1);
@@ -305,6 +403,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(any_order_and_repetition_gives_the_same_row),
                 cmocka_unit_test(each_history_has_its_status),
+                cmocka_unit_test(what_was_given_back_is_pending_until_it_starts_again),
+                cmocka_unit_test(progress_after_a_release_is_a_sign_of_life),
                 cmocka_unit_test(a_repeated_event_changes_nothing),
                 cmocka_unit_test(forgetting_leaves_nothing_behind),
                 cmocka_unit_test(the_birth_of_a_job_is_found),

@@ -83,14 +83,16 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
 
 static void draw_line(uint64_t *seed, const char *id, struct item *item)
 {
-        static const enum event_kind kinds[] = {EVENT_STARTED,  EVENT_STARTED,   EVENT_STARTED,
-                                                EVENT_PROGRESS, EVENT_COMPLETED, EVENT_CANCELLED,
-                                                EVENT_REJECTED, EVENT_FORGOTTEN};
+        static const enum event_kind kinds[] = {
+                EVENT_STARTED,  EVENT_STARTED,   EVENT_STARTED,   EVENT_PROGRESS, EVENT_RELEASED,
+                EVENT_RELEASED, EVENT_COMPLETED, EVENT_CANCELLED, EVENT_REJECTED, EVENT_FORGOTTEN};
         struct event e = {.kind = kinds[below(seed, COUNT(kinds) - (below(seed, 6) != 0))],
                           .tenant = "acme",
                           .run = 1 + below(seed, 2) * below(seed, 2),
                           .attempt = 1 + below(seed, 2) * below(seed, 2),
                           .at = 1700000000000 + below(seed, 4),
+                          .after = 1700000000000 + below(seed, 4),
+                          .lost = below(seed, 2) == 0,
                           .worker = bytes_of_text(below(seed, 2) == 0 ? "host/1" : "host/2"),
                           .redelivered = below(seed, 4) == 0,
                           .progress = 0.5,
