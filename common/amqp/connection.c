@@ -2,8 +2,6 @@
  *
  * connection.c: from a URL to a connection that is logged in, with TLS when the URL says so.
  */
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>

@@ -7,13 +7,12 @@
 #ifndef WARREN_AMQP_LINK_PARTS_H
 #define WARREN_AMQP_LINK_PARTS_H
 
-#include <amqp.h>
-#include <amqp_framing.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uthash.h>
 
 #include "common/amqp/link.h"
+#include "common/amqp/rabbitmq.h"
 
 #define FEED_PROBE UINT64_MAX
 

@@ -7,9 +7,6 @@
  *
  *      warren-bench-ceiling PORT LOGIN PASSWORD JOBS PAYLOAD_BYTES
  */
-#include <amqp.h>
-#include <amqp_tcp_socket.h>
-
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,6 +17,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
+
+#include "common/amqp/rabbitmq.h"
 
 enum {
         CHANNEL = 1,
