@@ -98,8 +98,8 @@ int child_spawn(const struct child_spec *s, struct child *out, struct err *e)
                 return err_set_errno(e, "cannot start %s", s->program);
         }
 
-        *out = (struct child){.pid = pid, .pidfd = pidfd_open(pid, 0)};
-        if (out->pidfd < 0) {
+        *out = (struct child){.pid = pid, .end.fd = pidfd_open(pid, 0)};
+        if (out->end.fd < 0) {
                 err_set_errno(e, "cannot watch %s", s->program);
                 child_kill(out, SIGKILL);
                 child_reap(out);
@@ -114,6 +114,14 @@ void child_kill(const struct child *c, int signal)
                 kill(-c->pid, signal);
 }
 
+bool child_has_ended(const struct child *c)
+{
+        siginfo_t info = {0};
+
+        return c->pid > 0 && waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid == c->pid;
+}
+
 struct child_end child_reap(struct child *c)
 {
         int status = 0;
@@ -124,9 +132,7 @@ struct child_end child_reap(struct child *c)
         child_kill(c, SIGKILL);
         while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
                 continue;
-        if (c->pidfd >= 0)
-                close(c->pidfd);
-        *c = (struct child){.pidfd = -1};
+        c->pid = 0;
         if (WIFSIGNALED(status))
                 return (struct child_end){.killed = true, .number = WTERMSIG(status)};
         return (struct child_end){.number = WEXITSTATUS(status)};

@@ -16,10 +16,11 @@
 #include <sys/types.h>
 
 #include "common/base/err.h"
+#include "consumer/runner/watched.h"
 
 struct child {
-        pid_t pid; /* also its process group; 0: none, or reaped */
-        int pidfd; /* readable when it has ended */
+        pid_t pid;          /* also its process group; 0: none, or reaped */
+        struct watched end; /* a pidfd: readable when it has ended */
 };
 
 enum { CHILD_FDS_MAX = 8, CHILD_END_SIZE = 64 };
@@ -40,7 +41,10 @@ struct child_end {
 int child_spawn(const struct child_spec *s, struct child *out, struct err *e) MUST_CHECK;
 /* Sends to the whole group. */
 void child_kill(const struct child *c, int signal);
-/* Kills what is left of the group, then reaps the child, waiting for it if it still runs. */
+/* It has ended and can be reaped at once: asks the system, as an event may be another's. */
+bool child_has_ended(const struct child *c);
+/* Kills what is left of the group, then reaps the child, waiting for it if it still runs. Its
+ * pidfd stays until watched_close. */
 struct child_end child_reap(struct child *c);
 /* "killed by SIGSEGV", "exited with status 3". */
 const char *child_end_text(struct child_end end, char out[CHILD_END_SIZE]);

@@ -20,10 +20,8 @@
 #include "common/model/event.h"
 #include "consumer/runner/text.h"
 
-static void on_handle_closed(uv_handle_t *handle)
+static void let_go(struct exec_run *x)
 {
-        struct exec_run *x = handle->data;
-
         if (--x->handles_open > 0)
                 return;
         buffer_fini(&x->output);
@@ -32,25 +30,26 @@ static void on_handle_closed(uv_handle_t *handle)
         free(x);
 }
 
-static void close_fd(int *fd)
+static void on_handle_closed(uv_handle_t *handle)
 {
-        if (*fd >= 0)
-                close(*fd);
-        *fd = -1;
+        let_go(handle->data);
+}
+
+static void on_stream_closed(uv_handle_t *handle)
+{
+        const struct exec_stream *s = handle->data;
+
+        let_go(s->owner);
 }
 
 /* Everything but the memory, which goes with the last handle. */
 static void release(struct exec_run *x)
 {
-        DL_DELETE(x->run.runner->execs, x);
-        for (size_t i = 0; i < EXEC_STREAMS; i++) {
-                uv_poll_stop(&x->streams[i].poll);
-                close_fd(&x->streams[i].fd);
-                uv_close((uv_handle_t *)&x->streams[i].poll, on_handle_closed);
-        }
-        close_fd(&x->status);
-        uv_poll_stop(&x->end);
-        uv_close((uv_handle_t *)&x->end, on_handle_closed);
+        for (size_t i = 0; i < EXEC_STREAMS; i++)
+                watched_close(&x->streams[i].pipe, on_stream_closed);
+        watched_close(&x->child.end, on_handle_closed);
+        if (x->status >= 0)
+                close(own_take_fd(&x->status));
         uv_close((uv_handle_t *)&x->timer, on_handle_closed);
 }
 
@@ -177,6 +176,8 @@ static void on_end(uv_poll_t *poll, int status, int events)
 
         (void)status;
         (void)events;
+        if (!child_has_ended(&x->child))
+                return;
         /* The group first: what lives on there could write for ever. */
         child_kill(&x->child, SIGKILL);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
@@ -185,6 +186,7 @@ static void on_end(uv_poll_t *poll, int status, int events)
         struct child_end child_end = child_reap(&x->child);
         if (x->run.ending == RUN_STOPPED || !launch_failed(x, &end))
                 judge(x, child_end, &end);
+        DL_DELETE(x->run.runner->execs, x);
         release(x);
         run_finish(&x->run, &end);
 }
@@ -233,9 +235,9 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
         AUTO_CLOSE int talk = -1;
         AUTO_CLOSE int status = -1;
 
-        if (payload < 0 || child_pipe(&x->streams[EXEC_OUTPUT].fd, &out, e) != 0 ||
-            child_pipe(&x->streams[EXEC_COMPLAINT].fd, &complaint, e) != 0 ||
-            child_pipe(&x->streams[EXEC_TALK].fd, &talk, e) != 0 ||
+        if (payload < 0 || child_pipe(&x->streams[EXEC_OUTPUT].pipe.fd, &out, e) != 0 ||
+            child_pipe(&x->streams[EXEC_COMPLAINT].pipe.fd, &complaint, e) != 0 ||
+            child_pipe(&x->streams[EXEC_TALK].pipe.fd, &talk, e) != 0 ||
             child_pipe(&x->status, &status, e) != 0)
                 return -1;
         if (fcntl(x->status, F_SETFL, O_NONBLOCK) != 0)
@@ -248,40 +250,16 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
 static int init_handles(struct exec_run *x, struct err *e)
 {
         uv_loop_t *loop = x->run.runner->loop;
-        int failed = 0;
 
-        for (size_t i = 0; failed == 0 && i < EXEC_STREAMS; i++) {
-                struct exec_stream *s = &x->streams[i];
-                s->poll.data = x;
-                failed = uv_poll_init(loop, &s->poll, s->fd);
-                x->handles_open += failed == 0;
+        for (size_t i = 0; i < EXEC_STREAMS; i++) {
+                if (watched_init(&x->streams[i].pipe, loop, &x->streams[i], e) != 0)
+                        return -1;
+                x->handles_open++;
         }
-        if (failed == 0) {
-                x->end.data = x;
-                failed = uv_poll_init(loop, &x->end, x->child.pidfd);
-                x->handles_open += failed == 0;
-        }
-        if (failed != 0)
-                return err_set(e, ERR_SYSTEM, "cannot watch a program: %s", uv_strerror(failed));
-        uv_timer_init(loop, &x->timer);
-        x->timer.data = x;
+        if (watched_init(&x->child.end, loop, x, e) != 0)
+                return -1;
         x->handles_open++;
         return 0;
-}
-
-/* Of one that never came to be watched; only streams can have handles then. */
-static void discard(struct exec_run *x)
-{
-        unsigned open = x->handles_open;
-
-        child_reap(&x->child);
-        for (size_t i = 0; i < EXEC_STREAMS; i++)
-                close_fd(&x->streams[i].fd);
-        close_fd(&x->status);
-        for (size_t i = 0; i < open; i++)
-                uv_close((uv_handle_t *)&x->streams[i].poll, on_handle_closed);
-        if (open == 0)
-                free(x);
 }
 
 bool exec_has_room(const struct runner *r, const struct handler *h)
@@ -291,28 +269,39 @@ bool exec_has_room(const struct runner *r, const struct handler *h)
         return true;
 }
 
-struct run *exec_start(struct runner *r, const struct run_request *q, const struct run_events *on,
-                       void *owner, struct err *e)
+static struct exec_run *exec_create(struct runner *r)
 {
         struct exec_run *x = xcalloc(1, sizeof(*x));
 
-        x->child.pidfd = x->status = -1;
+        x->run.runner = r;
+        x->child.end.fd = x->status = -1;
         for (size_t i = 0; i < EXEC_STREAMS; i++) {
-                x->streams[i].fd = -1;
+                x->streams[i].pipe.fd = -1;
                 x->streams[i].owner = x;
                 x->streams[i].which = (enum exec_stream_kind)i;
         }
-        x->run.runner = r;
+        uv_timer_init(r->loop, &x->timer);
+        x->timer.data = x;
+        x->handles_open = 1;
+        return x;
+}
+
+struct run *exec_start(struct runner *r, const struct run_request *q, const struct run_events *on,
+                       void *owner, struct err *e)
+{
+        struct exec_run *x = exec_create(r);
+
         if (start_process(x, q, e) != 0 || init_handles(x, e) != 0) {
-                discard(x);
+                child_reap(&x->child);
+                release(x);
                 return NULL;
         }
 
         run_begin(&x->run, r, q, on, owner);
         DL_APPEND(r->execs, x);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                uv_poll_start(&x->streams[i].poll, UV_READABLE, exec_on_stream);
-        uv_poll_start(&x->end, UV_READABLE, on_end);
+                watched_start(&x->streams[i].pipe, UV_READABLE, exec_on_stream);
+        watched_start(&x->child.end, UV_READABLE, on_end);
         uv_update_time(r->loop);
         uv_timer_start(&x->timer, on_timer, (uint64_t)q->timeout, 0);
         return &x->run;
@@ -331,6 +320,7 @@ void execs_destroy(struct runner *r)
                 child_kill(&x->child, SIGKILL);
         DL_FOREACH_SAFE (r->execs, x, next) {
                 child_reap(&x->child);
+                DL_DELETE(r->execs, x);
                 release(x);
                 run_drop(&x->run);
         }

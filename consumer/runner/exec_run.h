@@ -23,10 +23,9 @@ enum {
 struct exec_run;
 
 struct exec_stream {
-        int fd;
+        struct watched pipe;
         enum exec_stream_kind which;
         struct exec_run *owner;
-        uv_poll_t poll; /* its data is the run */
 };
 
 struct exec_run {
@@ -34,8 +33,7 @@ struct exec_run {
         struct exec_run *prev, *next;
         struct child child;
         struct exec_stream streams[EXEC_STREAMS];
-        int status; /* where warren-launch tells that it failed */
-        uv_poll_t end;
+        int status;       /* where warren-launch tells that it failed */
         uv_timer_t timer; /* timeout, then grace */
         unsigned handles_open;
         struct buffer output;    /* the beginning of stdout: one byte more than a result may have */

@@ -109,7 +109,7 @@ static ssize_t hear_once(struct exec_stream *s)
 {
         struct exec_run *x = s->owner;
         struct runner *r = x->run.runner;
-        ssize_t got = read(s->fd, r->scratch, sizeof(r->scratch));
+        ssize_t got = read(s->pipe.fd, r->scratch, sizeof(r->scratch));
 
         if (got <= 0)
                 return got < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : 0;
@@ -131,14 +131,11 @@ static ssize_t hear_once(struct exec_stream *s)
 
 void exec_on_stream(uv_poll_t *poll, int status, int events)
 {
-        struct exec_run *x = poll->data;
-        struct exec_stream *s = x->streams;
+        struct exec_stream *s = poll->data;
 
         (void)events;
-        while (&s->poll != poll)
-                s++;
         if (status != 0 || hear_once(s) == 0)
-                uv_poll_stop(poll);
+                watched_stop(&s->pipe);
 }
 
 void exec_hear_rest(struct exec_stream *s)

@@ -34,24 +34,15 @@ static void on_handle_closed(uv_handle_t *handle)
         free(h);
 }
 
-/* The handle first: once the descriptor is closed its number may be another's. */
-static void close_pipe(uv_poll_t *watcher, int *fd)
-{
-        if (*fd < 0)
-                return;
-        uv_close((uv_handle_t *)watcher, on_handle_closed);
-        close(own_take_fd(fd));
-}
-
 /* Everything but the memory, which goes with the last handle. */
 static void release(struct plugin_host *h)
 {
         h->state = HOST_DEAD;
-        uv_poll_stop(&h->end);
-        munmap(h->page, sizeof(*h->page));
-        close_pipe(&h->hearing, &h->hear_fd);
-        close_pipe(&h->telling, &h->tell_fd);
-        uv_close((uv_handle_t *)&h->end, on_handle_closed);
+        if (h->page != NULL)
+                munmap(h->page, sizeof(*h->page));
+        watched_close(&h->hearing, on_handle_closed);
+        watched_close(&h->telling, on_handle_closed);
+        watched_close(&h->child.end, on_handle_closed);
         uv_close((uv_handle_t *)&h->timer, on_handle_closed);
 }
 
@@ -125,6 +116,8 @@ static void on_end(uv_poll_t *poll, int status, int events)
 
         (void)status;
         (void)events;
+        if (!child_has_ended(&h->child))
+                return;
         talk_hear_all(h);
 
         enum host_state was = h->state;
@@ -143,32 +136,20 @@ static void on_end(uv_poll_t *poll, int status, int events)
 /* It also makes this side's ends of the pipes, and only these, non-blocking. */
 static int init_handles(struct plugin_host *h, struct err *e)
 {
-        uv_loop_t *loop = h->spec.runner->loop;
+        struct watched *const all[] = {&h->hearing, &h->telling, &h->child.end};
 
-        const struct {
-                uv_poll_t *watcher;
-                int fd;
-        } watched[] = {
-                {&h->hearing, h->hear_fd}, {&h->telling, h->tell_fd}, {&h->end, h->child.pidfd}};
-
-        for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
-                int failed = uv_poll_init(loop, watched[i].watcher, watched[i].fd);
-                if (failed != 0)
-                        return err_set(e, ERR_SYSTEM, "cannot watch a plugin host: %s",
-                                       uv_strerror(failed));
-                watched[i].watcher->data = h;
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                if (watched_init(all[i], h->spec.runner->loop, h, e) != 0)
+                        return -1;
                 h->handles_open++;
         }
-        uv_timer_init(loop, &h->timer);
-        h->timer.data = h;
-        h->handles_open++;
         return 0;
 }
 
 static void watch(struct plugin_host *h)
 {
-        uv_poll_start(&h->hearing, UV_READABLE, talk_on_readable);
-        uv_poll_start(&h->end, UV_READABLE, on_end);
+        watched_start(&h->hearing, UV_READABLE, talk_on_readable);
+        watched_start(&h->child.end, UV_READABLE, on_end);
         uv_update_time(h->spec.runner->loop);
         uv_timer_start(&h->timer, on_timer, (uint64_t)START_PATIENCE, 0);
 }
@@ -248,30 +229,10 @@ static int prepare(struct plugin_host *h, struct err *e)
         AUTO_CLOSE int out = -1;
 
         h->page = page_create(&page_fd, e);
-        if (h->page == NULL || child_pipe(&in, &h->tell_fd, e) != 0 ||
-            child_pipe(&h->hear_fd, &out, e) != 0)
+        if (h->page == NULL || child_pipe(&in, &h->telling.fd, e) != 0 ||
+            child_pipe(&h->hearing.fd, &out, e) != 0)
                 return -1;
         return start_process(h, in, out, page_fd, e);
-}
-
-/* Of one that never came to be watched. */
-static void discard(struct plugin_host *h)
-{
-        unsigned watched = h->handles_open;
-
-        child_reap(&h->child);
-        if (h->page != NULL)
-                munmap(h->page, sizeof(*h->page));
-        if (watched > 0)
-                uv_close((uv_handle_t *)&h->hearing, on_handle_closed);
-        if (watched > 1)
-                uv_close((uv_handle_t *)&h->telling, on_handle_closed);
-        if (h->hear_fd >= 0)
-                close(h->hear_fd);
-        if (h->tell_fd >= 0)
-                close(h->tell_fd);
-        if (watched == 0)
-                free(h);
 }
 
 struct plugin_host *host_create(const struct host_spec *s, struct err *e)
@@ -280,10 +241,13 @@ struct plugin_host *host_create(const struct host_spec *s, struct err *e)
         struct err unsent = {0};
 
         h->spec = *s;
-        h->hear_fd = h->tell_fd = -1;
-        h->child.pidfd = -1;
+        h->hearing.fd = h->telling.fd = h->child.end.fd = -1;
+        uv_timer_init(s->runner->loop, &h->timer);
+        h->timer.data = h;
+        h->handles_open = 1;
         if (prepare(h, e) != 0 || init_handles(h, e) != 0) {
-                discard(h);
+                child_reap(&h->child);
+                release(h);
                 return NULL;
         }
         watch(h);
@@ -324,7 +288,7 @@ void host_leave(struct plugin_host *h)
         if (h->state != HOST_STARTING && h->state != HOST_IDLE)
                 return;
         h->state = HOST_LEAVING;
-        close_pipe(&h->telling, &h->tell_fd);
+        watched_close(&h->telling, on_handle_closed);
         uv_update_time(h->spec.runner->loop);
         uv_timer_start(&h->timer, on_timer, (uint64_t)LEAVE_PATIENCE, 0);
 }
@@ -349,7 +313,7 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
         msec end = clock_mono() + limit;
 
         while (h->state == HOST_STARTING && !h->end_is_near) {
-                if (!wait_readable(h->hear_fd, end))
+                if (!wait_readable(h->hearing.fd, end))
                         return err_set(e, ERR_TIMEOUT, "plugin %s did not open in time",
                                        h->spec.plugin);
                 talk_hear_all(h);
@@ -368,7 +332,7 @@ void host_end(struct plugin_host *h, msec patience)
                 child_kill(&h->child, SIGKILL);
                 run_drop(&h->run);
         } else if (!h->end_is_near) {
-                wait_readable(h->child.pidfd, clock_mono() + patience);
+                wait_readable(h->child.end.fd, clock_mono() + patience);
         }
         child_reap(&h->child);
         release(h);

@@ -50,11 +50,10 @@ struct plugin_host {
         enum host_state state;
         struct host_spec spec;
         struct child child;
-        int hear_fd, tell_fd; /* tell_fd: -1 once it was asked to leave */
+        struct watched hearing, telling; /* telling: closed once it was asked to leave */
         struct wire_page *page;
         uint32_t sequence; /* of the job it has or had */
-        uv_poll_t hearing, telling, end;
-        uv_timer_t timer; /* STARTING: patience; BUSY: timeout, then grace; LEAVING: patience */
+        uv_timer_t timer;  /* STARTING: patience; BUSY: timeout, then grace; LEAVING: patience */
         unsigned handles_open;
         bool end_is_near; /* was sent SIGKILL */
         struct buffer in, out;

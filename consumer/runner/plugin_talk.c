@@ -18,7 +18,7 @@
 static void write_more(uv_poll_t *poll, int status, int events)
 {
         struct plugin_host *h = poll->data;
-        ssize_t sent = write(h->tell_fd, h->out.data, h->out.length);
+        ssize_t sent = write(h->telling.fd, h->out.data, h->out.length);
 
         (void)status;
         (void)events;
@@ -26,7 +26,7 @@ static void write_more(uv_poll_t *poll, int status, int events)
                 buffer_drop(&h->out, (size_t)sent);
         if (h->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
                 buffer_fini(&h->out);
-                uv_poll_stop(poll);
+                watched_stop(&h->telling);
         }
 }
 
@@ -38,7 +38,7 @@ static void keep_unsent(struct plugin_host *h, const struct iovec *v, size_t cou
                 sent -= skip;
         }
         if (h->out.length > 0)
-                uv_poll_start(&h->telling, UV_WRITABLE, write_more);
+                watched_start(&h->telling, UV_WRITABLE, write_more);
 }
 
 int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
@@ -58,7 +58,7 @@ int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes par
 
         ssize_t sent = 0;
         if (h->out.length == 0)
-                sent = writev(h->tell_fd, vector, 1 + TALK_PARTS_MAX);
+                sent = writev(h->telling.fd, vector, 1 + TALK_PARTS_MAX);
         if (sent < 0 && errno != EAGAIN)
                 return err_set_errno(e, "plugin %s: cannot write to its host", h->spec.plugin);
         keep_unsent(h, vector, 1 + TALK_PARTS_MAX, sent > 0 ? (size_t)sent : 0);
@@ -330,7 +330,7 @@ static bool hear_once(struct plugin_host *h)
 
         if (h->end_is_near)
                 return false;
-        ssize_t got = read(h->hear_fd, r->scratch, sizeof(r->scratch));
+        ssize_t got = read(h->hearing.fd, r->scratch, sizeof(r->scratch));
         if (got > 0) {
                 hear(h, bytes_of(r->scratch, (size_t)got));
                 return true;
@@ -338,7 +338,7 @@ static bool hear_once(struct plugin_host *h)
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
                 return false;
         /* Its end of the pipe is closed, so it is dying, or made itself useless. */
-        uv_poll_stop(&h->hearing);
+        watched_stop(&h->hearing);
         if (h->state != HOST_LEAVING)
                 host_kill(h, NULL);
         return false;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,6 +171,11 @@ bool told_ended(void *told)
         return ((struct told *)told)->ended;
 }
 
+bool told_something(void *told)
+{
+        return told_ended(told) || told_progress(told);
+}
+
 bool told_progress(void *told)
 {
         return ((struct told *)told)->progresses > 0;
@@ -259,4 +265,22 @@ void wait_gone(int pid)
                 return;
         assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
         close(fd);
+}
+
+int holder_start(void)
+{
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid > 0)
+                return pid;
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not end it */
+        for (;;)
+                pause();
+}
+
+void holder_end(int holder)
+{
+        kill(holder, SIGKILL);
+        waitpid(holder, NULL, 0);
 }

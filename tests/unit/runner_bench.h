@@ -57,6 +57,7 @@ void bench_run(struct bench *b, const char *type, const char *payload, msec time
 void bench_until(struct bench *b, bool (*holds)(void *of), void *of);
 bool told_ended(void *told);
 bool told_progress(void *told);
+bool told_something(void *told);
 void told_fini(struct told *told);
 
 #define AUTO_TOLD __attribute__((cleanup(told_fini))) struct told
@@ -68,5 +69,10 @@ int bench_killed(struct bench *(*create)(void), int (*live)(struct bench *b));
 
 /* Waits until a process is gone or a zombie. */
 void wait_gone(int pid);
+
+/* A process that has a copy of every descriptor there is now, as a child between its start and its
+ * exec has, and keeps them until holder_end. */
+int holder_start(void);
+void holder_end(int holder);
 
 #endif

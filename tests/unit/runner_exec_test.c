@@ -44,6 +44,7 @@ static const struct {
         {"pid", "echo '{\"progress\":0,\"message\":\"'$$'\"}' >&3; exec sleep 1000", ""},
         {"absent", "", ", \"exec\": [\"./no-such-program\"]"},
         {"hog", "exec /usr/bin/python3 -c \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\""},
+        {"true", "", ", \"exec\": [\"/bin/true\"]"},
         {"env", "",
          ", \"exec\": [\"env\"], \"env\": {\"COLOUR\": \"red\", \"HOME\": \"/nowhere\"}"},
 };
@@ -254,6 +255,48 @@ static void runs_the_sample(void **state)
         snprintf(b->file, sizeof(b->file), "%s/handlers.json", b->folder);
 }
 
+static void is_not_ended_by_what_was_told_of_another(void **state)
+{
+        AUTO_TOLD first = {0};
+        AUTO_TOLD second = {0};
+
+        (void)state;
+        AUTO(bench) b = create();
+        bench_start(b, "nothing", "{}", 20000, &first);
+        int holder = holder_start();
+        bench_until(b, told_ended, &first);
+
+        /* It gets the first one's descriptors. */
+        struct run *run = bench_start(b, "polite", "{}", 20000, &second);
+        bench_until(b, told_something, &second);
+        assert_false(second.ended);
+        run_stop(run, 20000);
+        bench_until(b, told_ended, &second);
+        assert_int_equal(second.end.outcome, OUTCOME_STOPPED);
+        holder_end(holder);
+}
+
+enum { MANY = 2000, AT_ONCE = 8 };
+
+static void ends_thousands_as_they_do(void **state)
+{
+        struct told told[AT_ONCE] = {0};
+
+        (void)state;
+        AUTO(bench) b = create();
+        for (size_t i = 0; i < MANY + AT_ONCE; i++) {
+                struct told *t = &told[i % AT_ONCE];
+                if (i >= AT_ONCE) {
+                        bench_until(b, told_ended, t);
+                        if (t->end.outcome != OUTCOME_DONE)
+                                fail_msg("run %zu: %s", i - AT_ONCE, t->error.data);
+                        told_fini(t);
+                }
+                if (i < MANY)
+                        bench_start(b, "true", "{}", 20000, t);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -267,6 +310,8 @@ int main(void)
                 cmocka_unit_test(leaves_nothing_when_it_goes_in_mid_job),
                 cmocka_unit_test(dies_with_its_consumer),
                 cmocka_unit_test(runs_the_sample),
+                cmocka_unit_test(is_not_ended_by_what_was_told_of_another),
+                cmocka_unit_test(ends_thousands_as_they_do),
         };
 
         return cmocka_run_group_tests_name("runner_exec", tests, NULL, NULL);

@@ -223,6 +223,24 @@ static void restarts_a_host_that_dies_idle(void **state)
         }
 }
 
+static void is_not_ended_by_what_was_told_of_another(void **state)
+{
+        int jobs;
+
+        (void)state;
+        AUTO(bench) b = bench_create(ROGUE, TYPE("rogue", "count"), 1);
+        int pid = pid_of(b, &jobs);
+        int holder = holder_start();
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        bench_until(b, has_lost_room, b);
+
+        /* It gets the first one's descriptors. */
+        int next = pid_of(b, &jobs);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(pid_of(b, &jobs), next);
+        holder_end(holder);
+}
+
 static void replaces_worn_hosts(void **state)
 {
         int pids[64], jobs, distinct = 0;
@@ -478,6 +496,7 @@ int main(void)
                 cmocka_unit_test(kills_a_run_that_does_not),
                 cmocka_unit_test(survives_kill_9_in_mid_job),
                 cmocka_unit_test(restarts_a_host_that_dies_idle),
+                cmocka_unit_test(is_not_ended_by_what_was_told_of_another),
                 cmocka_unit_test(replaces_worn_hosts),
                 cmocka_unit_test(has_room_for_as_many_as_it_may_run),
                 cmocka_unit_test(runs_a_thousand_at_full_speed),

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watched.c: a descriptor and its handle on the loop.
+ */
+#include "consumer/runner/watched.h"
+
+#include <unistd.h>
+
+#include "common/base/own.h"
+
+int watched_init(struct watched *w, uv_loop_t *loop, void *owner, struct err *e)
+{
+        int failed = uv_poll_init(loop, &w->poll, w->fd);
+
+        if (failed != 0)
+                return err_set(e, ERR_SYSTEM, "cannot watch a descriptor: %s", uv_strerror(failed));
+        w->poll.data = owner;
+        w->has_handle = true;
+        return 0;
+}
+
+void watched_start(struct watched *w, int events, uv_poll_cb heard)
+{
+        uv_poll_start(&w->poll, events, heard);
+}
+
+void watched_stop(struct watched *w)
+{
+        uv_poll_stop(&w->poll);
+}
+
+void watched_close(struct watched *w, uv_close_cb closed)
+{
+        if (w->has_handle) {
+                w->has_handle = false;
+                uv_close((uv_handle_t *)&w->poll, closed); /* it stops the poll */
+        }
+        if (w->fd >= 0)
+                close(own_take_fd(&w->fd));
+}
