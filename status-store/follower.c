@@ -58,7 +58,7 @@ static void commit(struct follower *f)
                 return;
         f->committed_at = clock_mono();
         if (projection_commit(f->projection, &why) == 0) {
-                freshness_reached(f->freshness, projection_position(f->projection)->event_at,
+                freshness_reached(f->freshness, projection_position(f->projection)->clock,
                                   clock_wall());
                 return;
         }

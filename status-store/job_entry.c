@@ -26,6 +26,17 @@ void job_entry_free(struct job_entry *j)
         free(j);
 }
 
+void job_entry_date(struct job_entry *j, msec first)
+{
+        job_row_date(&j->job.row, first);
+        struct attempt_entry *a;
+        LL_FOREACH (j->attempts, a) {
+                if (a->row.end.run != 0 && a->row.ended_at == 0)
+                        a->row.ended_at = first;
+        }
+        j->dirty = true;
+}
+
 static bool register_takes(const struct fold_key *held, const struct event *e)
 {
         struct fold_key key = fold_key_of(e);

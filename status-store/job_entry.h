@@ -41,6 +41,8 @@ struct job_entry {
 };
 
 void job_entry_free(struct job_entry *j);
+/* Dates what was told before the stream had a clock. */
+void job_entry_date(struct job_entry *j, msec first);
 
 /* Is there more to an event of this job than its row can hold? Asked before the row is folded.
  * A job's only attempt, begun once and completed, is told by the row's own registers. */

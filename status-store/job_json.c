@@ -90,7 +90,7 @@ static void add_course(struct buffer *out, const struct stored_job *job)
         const struct job_row *row = &job->row;
         bool started = is_of_this_run(row, &row->start) && !job_row_is_given_back(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
-        add_time(out, "created_at", job->created);
+        add_time(out, "created_at", row->created_at);
         add_time(out, "run_at", is_of_this_run(row, &row->wait) ? row->run_at : 0);
         add_time(out, "started_at", started ? row->started_at : 0);
         add_time(out, "finished_at", ended ? row->finished_at : 0);

@@ -37,6 +37,8 @@ struct projection {
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* for the new jobs of the message being folded */
         msec now;
+        int64_t folding;   /* offset of the message being folded */
+        bool from_service; /* it is */
         struct err failure;
 
         struct position position;
@@ -204,7 +206,8 @@ static void note_start(struct job_entry *j, const struct event *e)
 }
 
 /* Folds the event into its attempt. True when it is the first end of an attempt seen. */
-static bool fold_attempt(struct projection *p, struct job_entry *j, const struct event *e)
+static bool fold_attempt(struct projection *p, struct job_entry *j, const struct event *e,
+                         const struct arrival *arrival)
 {
         int64_t run = 0;
         int64_t attempt = 0;
@@ -223,7 +226,7 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
         }
         struct attempt_entry *a = job_entry_attempt(j, run, attempt);
         bool had_ended = attempt_row_has_ended(&a->row);
-        if (attempt_row_fold(&a->row, e))
+        if (attempt_row_fold(&a->row, e, arrival))
                 a->dirty = j->dirty = true;
         if (e->kind == EVENT_STARTED || (e->kind == EVENT_RELEASED && !e->lost))
                 note_start(j, e);
@@ -245,15 +248,6 @@ struct before {
         bool shown;
 };
 
-/* A publisher from outside may leave out every time: then it came when the stream was read so far.
- */
-static msec submitted_at(const struct projection *p, const struct job_row *row)
-{
-        if (row->created_at > 0)
-                return row->created_at;
-        return p->next.event_at > 0 ? p->next.event_at : p->now;
-}
-
 static void tally_event(struct projection *p, const struct job_entry *j, const struct event *e,
                         const struct before *was, bool attempt_ended)
 {
@@ -262,7 +256,8 @@ static void tally_event(struct projection *p, const struct job_entry *j, const s
         msec due = due_time(row);
         bool counts = row->shown && (!was->shown || was->status != row->status);
         if (was->facts.run == 0 && row->facts.run != 0)
-                tally_count(p->tally, tenant, TALLY_SUBMITTED, submitted_at(p, row), p->now);
+                tally_count(p->tally, tenant, TALLY_SUBMITTED,
+                            p->next.clock > 0 ? p->next.clock : p->now, p->now);
         if (e->kind == EVENT_STARTED && was->start.run == 0 && due > 0)
                 tally_observe(p->tally, tenant, TALLY_WAIT, e->at - due, e->at, p->now);
         if (counts && row->status == STATUS_COMPLETED) {
@@ -299,14 +294,30 @@ static void fold_worker(struct projection *p, const struct event *e)
         w->length = e->raw.length;
 }
 
+/* What came before any service told a time came when the first did. */
+static void date_all(struct projection *p, msec first)
+{
+        for (struct job_entry *j = p->jobs; j != NULL; j = j->hh.next)
+                job_entry_date(j, first);
+        if (!err_is_set(&p->failure) && store_date(p->store, first, &p->failure) != 0)
+                (void)err_wrap(&p->failure, "dating");
+}
+
+static void advance_clock(struct projection *p, msec at)
+{
+        if (at <= p->next.clock)
+                return;
+        if (p->next.clock == 0)
+                date_all(p, at);
+        p->next.clock = at;
+}
+
 static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
         p->next.events++;
-        /* A publisher from outside may claim any time. */
-        bool claimed = e->has_job && e->job.from_outside;
-        if (!claimed && e->at > p->next.event_at)
-                p->next.event_at = e->at;
+        if (p->from_service)
+                advance_clock(p, e->at);
         if (err_is_set(&p->failure))
                 return;
         if (e->kind == EVENT_WORKER) {
@@ -318,8 +329,9 @@ static void fold_event(void *owner, const struct event *e)
                 return;
         struct job_row *row = &j->job.row;
         struct before was = {row->facts, row->start, row->status, row->shown};
-        bool attempt_ended = fold_attempt(p, j, e);
-        if (job_row_fold(row, e))
+        const struct arrival arrival = {p->folding, p->next.clock};
+        bool attempt_ended = fold_attempt(p, j, e, &arrival);
+        if (job_row_fold(row, e, &arrival))
                 j->dirty = true;
         if (fold_key_compare(&was.facts, &row->facts) != 0) {
                 j->payload_dirty = true;
@@ -344,6 +356,8 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
         }
         p->new_seq = offset * SEQ_PER_OFFSET;
         p->end_seq = p->new_seq + SEQ_PER_OFFSET;
+        p->from_service = job_message_is_from_service(m);
+        p->folding = offset;
         uint64_t skipped = 0;
         events_of_message(m, &p->limits, fold_event, p, &skipped);
         p->next.skipped += (int64_t)skipped;
@@ -374,19 +388,10 @@ static int write_attempts(struct projection *p, struct job_entry *j, struct err 
         return 0;
 }
 
-static msec created_of(const struct job_row *row)
-{
-        msec born = uuid7_time(row->id);
-        if (row->created_at > 0)
-                return row->created_at;
-        return born > 0 ? born : row->winner.at;
-}
-
 static int write_job(struct projection *p, struct job_entry *j, struct err *e)
 {
         struct stored_job *job = &j->job;
         job->state = job->row.shown ? (int)job->row.status : STATE_HIDDEN;
-        job->created = created_of(&job->row);
         int wrote = j->stored ? store_update(p->store, job, j->type, e)
                               : store_insert(p->store, j->key.tenant, j->key.id, job, j->type, e);
         if (wrote != 0 || write_attempts(p, j, e) != 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * retention.c: deletes jobs that ended long ago. It walks the index of each tenant and ended state
- * by creation; what was created long ago but ended lately is passed over until the next walk.
+ * retention.c: deletes jobs that have ended and of which nothing was told for long, by the stream's
+ * clock. It walks the index of each tenant and ended state by creation, which is never after that;
+ * what was created long ago but told of lately is passed over until the next walk.
  * Between two walks go the names that no job has any more: publishers may invent a type each time.
  */
 #include "status-store/retention.h"
@@ -31,7 +32,7 @@ enum statement {
 };
 
 static const char page_sql[] =
-        "SELECT seq, created, finished_at, type FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+        "SELECT seq, created, told, type FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
         " created < ?3 AND (created, seq) > (?4, ?5) ORDER BY created, seq LIMIT ?6";
 
 static const char names_sql[] =
@@ -144,7 +145,8 @@ static int read_page(struct retention *r, msec before, struct expired *list, int
         for (; (more = db_step(page, e)) == 1; rows++) {
                 r->seq = sqlite3_column_int64(page, 0);
                 r->created = sqlite3_column_int64(page, 1);
-                if (sqlite3_column_int64(page, 2) < before)
+                msec told = sqlite3_column_int64(page, 2);
+                if (told > 0 && told < before) /* 0: the stream has no clock yet */
                         list[(*count)++] = (struct expired){r->seq, sqlite3_column_int64(page, 3)};
         }
         return more < 0 ? -1 : rows;

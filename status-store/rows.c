@@ -121,6 +121,7 @@ void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX])
         keys[4] = &row->finish;
         keys[5] = &row->failure;
         keys[6] = &row->step;
+        keys[7] = &row->birth;
 }
 
 static void buffer_read(sqlite3_stmt *s, int column, struct buffer *out)
@@ -140,12 +141,6 @@ static void row_read_texts(sqlite3_stmt *s, struct job_row *row)
         buffer_read(s, 25, &row->result);
 }
 
-/* Otherwise column `created` is a guess, and no part of the row. */
-static bool tells_creation(const struct job_row *row)
-{
-        return row->facts.run != 0 && (row->facts.at > 0 || uuid7_time(row->id) > 0);
-}
-
 int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
 {
         struct job_row *row = &job->row;
@@ -158,8 +153,7 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
         job->state = sqlite3_column_int(s, 3);
         row->shown = job->state >= 0 && job->state < STATE_HIDDEN;
         row->status = row->shown ? (enum status)job->state : STATUS_PENDING;
-        job->created = sqlite3_column_int64(s, 4);
-        row->created_at = job->created;
+        row->created_at = sqlite3_column_int64(s, 4);
         db_text(s, 5, row->type, sizeof(row->type));
         row->priority = (enum priority)sqlite3_column_int(s, 6);
         row->lane = (enum lane)sqlite3_column_int(s, 7);
@@ -175,14 +169,13 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
         row->progress = sqlite3_column_double(s, 17);
         job->spilled = sqlite3_column_int(s, 18) != 0;
         row->forgotten_run = sqlite3_column_int64(s, 26);
+        row->born = sqlite3_column_int64(s, 27);
+        row->earliest = sqlite3_column_int64(s, 28);
+        row->told_at = sqlite3_column_int64(s, 29);
         row_read_texts(s, row);
         struct fold_key *keys[KEYS_MAX];
         job_row_keys(row, keys);
-        if (keys_unpack(db_bytes(s, 19), keys, KEYS_MAX, e) != 0)
-                return -1;
-        if (!tells_creation(row))
-                row->created_at = 0;
-        return 0;
+        return keys_unpack(db_bytes(s, 19), keys, KEYS_MAX, e);
 }
 
 void stored_job_fini(struct stored_job *job)

@@ -9,8 +9,8 @@ const char *const schema_sql =
         " tenant INTEGER NOT NULL, state INTEGER NOT NULL, created INTEGER NOT NULL, type INTEGER,"
         " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"
         " started_at INTEGER, worker TEXT, finished_at INTEGER, duration_ms INTEGER,"
-        " reason INTEGER, error_kind INTEGER, progress REAL, spilled INTEGER, forgotten INTEGER, "
-        "keys BLOB,"
+        " reason INTEGER, error_kind INTEGER, progress REAL, spilled INTEGER, forgotten INTEGER,"
+        " born INTEGER NOT NULL, earliest INTEGER, told INTEGER NOT NULL, keys BLOB,"
         " traceparent TEXT, key TEXT, key_hash TEXT, progress_message BLOB, error BLOB,"
         " result BLOB);"
         "CREATE UNIQUE INDEX IF NOT EXISTS jobs_id ON jobs(id, tenant);"
@@ -34,7 +34,7 @@ const char *const schema_sql =
         "CREATE TABLE IF NOT EXISTS workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
         " raw BLOB) WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS position(one INTEGER PRIMARY KEY CHECK(one = 1),"
-        " offset INTEGER, hash INTEGER, event_at INTEGER, first_offset INTEGER, messages INTEGER,"
+        " offset INTEGER, hash INTEGER, clock INTEGER, first_offset INTEGER, messages INTEGER,"
         " events INTEGER, skipped INTEGER, gaps INTEGER, gap_from INTEGER, gap_to INTEGER,"
         " rebuilds INTEGER);";
 

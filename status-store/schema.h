@@ -20,7 +20,7 @@
 #include "common/db/db.h"
 #include "common/model/fold.h"
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 4 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
 enum { SEQ_PER_OFFSET = 4096 };
 
@@ -34,8 +34,8 @@ extern const char *const schema_clear_sql;
         " (SELECT name FROM names WHERE ref = j.type), j.priority, j.lane, j.max_retries," \
         " j.timeout, j.run_at, j.started_at, j.worker, j.finished_at, j.duration_ms, j.reason," \
         " j.error_kind, j.progress, j.spilled, j.keys, j.traceparent, j.key, j.key_hash," \
-        " j.progress_message, j.error, j.result, j.forgotten"
-enum { JOB_COLUMN_COUNT = 27 };
+        " j.progress_message, j.error, j.result, j.forgotten, j.born, j.earliest, j.told"
+enum { JOB_COLUMN_COUNT = 30 };
 
 enum { ID_SIZE = 16 };
 /* The 16 bytes of a canonical UUID; false when it is none. */
@@ -45,7 +45,6 @@ void id_unpack(const unsigned char id[ID_SIZE], char out[UUID_SIZE]);
 /* A row as it is stored, without its payload. */
 struct stored_job {
         int64_t seq;
-        msec created; /* the sort key: created_at, or the best guess */
         int state;
         bool spilled; /* its attempts are in `attempts` */
         struct job_row row;
@@ -62,7 +61,7 @@ void stored_job_fini(struct stored_job *job);
 int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e) MUST_CHECK;
 
 /* Fold keys as one blob: for each, varints and the digest; a single 0 for an empty one. */
-enum { KEYS_MAX = 7, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
+enum { KEYS_MAX = 8, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE]);
 int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count,
                 struct err *e) MUST_CHECK;

@@ -18,6 +18,8 @@ enum statement {
         FIND,
         INSERT,
         UPDATE,
+        DATE_JOBS,
+        DATE_ATTEMPTS,
         PUT_PAYLOAD,
         EACH_ATTEMPT,
         PUT_ATTEMPT,
@@ -38,17 +40,23 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [INSERT] = "INSERT INTO jobs(seq, state, created, type, priority, lane, max_retries,"
                    " timeout, run_at, started_at, worker, finished_at, duration_ms, reason,"
                    " error_kind, progress, spilled, keys, traceparent, key, key_hash,"
-                   " progress_message, error, result, forgotten, id, tenant) VALUES(?1, ?2, ?3, "
-                   "?4, ?5, ?6,"
+                   " progress_message, error, result, forgotten, born, earliest, told, id,"
+                   " tenant) VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
                    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
-                   " ?23, ?24, ?25, ?26, ?27)",
+                   " ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
         [UPDATE] = "UPDATE jobs SET state = ?2, created = ?3, type = ?4, priority = ?5, lane = ?6,"
                    " max_retries = ?7, timeout = ?8, run_at = ?9, started_at = ?10, worker = ?11,"
                    " finished_at = ?12, duration_ms = ?13, reason = ?14, error_kind = ?15,"
                    " progress = ?16, spilled = ?17, keys = ?18, traceparent = ?19, key = ?20,"
                    " key_hash = ?21, progress_message = ?22, error = ?23, result = ?24,"
-                   " forgotten = ?25"
+                   " forgotten = ?25, born = ?26, earliest = ?27, told = ?28"
                    " WHERE seq = ?1",
+        [DATE_JOBS] = "UPDATE jobs SET told = ?1, earliest = min(ifnull(earliest, ?1), ?1),"
+                      " created = min(ifnull(nullif(born, 0), ?1), ifnull(earliest, ?1), ?1),"
+                      " finished_at = CASE WHEN state = ?2 THEN ifnull(finished_at, ?1)"
+                      " ELSE finished_at END WHERE told = 0",
+        [DATE_ATTEMPTS] =
+                "UPDATE attempts SET ended_at = ?1 WHERE ended_at IS NULL AND outcome = ?2",
         [PUT_PAYLOAD] = "INSERT OR REPLACE INTO bodies(seq, payload) VALUES(?1, ?2)",
         [EACH_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1",
         [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS ")"
@@ -60,9 +68,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [PUT_WORKER] = "INSERT INTO workers(worker, at, state, raw) VALUES(?1, ?2, ?3, ?4)"
                        " ON CONFLICT(worker) DO UPDATE SET at = excluded.at,"
                        " state = excluded.state, raw = excluded.raw WHERE excluded.at >= at",
-        [GET_POSITION] = "SELECT offset, hash, event_at, first_offset, messages, events, skipped,"
+        [GET_POSITION] = "SELECT offset, hash, clock, first_offset, messages, events, skipped,"
                          " gaps, gap_from, gap_to, rebuilds FROM position",
-        [PUT_POSITION] = "INSERT OR REPLACE INTO position(one, offset, hash, event_at,"
+        [PUT_POSITION] = "INSERT OR REPLACE INTO position(one, offset, hash, clock,"
                          " first_offset, messages, events, skipped, gaps, gap_from, gap_to,"
                          " rebuilds) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 };
@@ -160,8 +168,8 @@ int store_begin(struct store *s, struct err *e)
 int store_commit(struct store *s, const struct position *p, struct err *e)
 {
         sqlite3_stmt *put = s->statements[PUT_POSITION];
-        const int64_t values[] = {p->offset,   p->hash,   p->event_at, p->first_offset,
-                                  p->messages, p->events, p->skipped,  p->gaps,
+        const int64_t values[] = {p->offset,   p->hash,   p->clock,   p->first_offset,
+                                  p->messages, p->events, p->skipped, p->gaps,
                                   p->gap_from, p->gap_to, p->rebuilds};
         for (int i = 0; i < 11; i++)
                 db_bind_int(put, i + 1, values[i]);
@@ -186,8 +194,8 @@ int store_position(struct store *s, struct position *p, struct err *e)
         int found = db_step(get, e);
         if (found != 1)
                 return found;
-        int64_t *const fields[] = {&p->offset,   &p->hash,   &p->event_at, &p->first_offset,
-                                   &p->messages, &p->events, &p->skipped,  &p->gaps,
+        int64_t *const fields[] = {&p->offset,   &p->hash,   &p->clock,   &p->first_offset,
+                                   &p->messages, &p->events, &p->skipped, &p->gaps,
                                    &p->gap_from, &p->gap_to, &p->rebuilds};
         for (int i = 0; i < 11; i++)
                 *fields[i] = sqlite3_column_int64(get, i);
@@ -227,7 +235,7 @@ static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type
         const struct job_row *row = &job->row;
         db_bind_int(s, 1, job->seq);
         db_bind_int(s, 2, job->state);
-        db_bind_int(s, 3, job->created);
+        db_bind_int(s, 3, row->created_at);
         db_bind_int_or_null(s, 4, type);
         db_bind_int(s, 5, row->priority);
         db_bind_int(s, 6, row->lane);
@@ -253,6 +261,9 @@ static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type
         db_bind_blob(s, 23, row->error.data, row->error.length);
         db_bind_blob(s, 24, row->result.data, row->result.length);
         db_bind_int_or_null(s, 25, row->forgotten_run);
+        db_bind_int(s, 26, row->born);
+        db_bind_int_or_null(s, 27, row->earliest);
+        db_bind_int(s, 28, row->told_at);
 }
 
 int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
@@ -261,8 +272,8 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
         unsigned char keys[KEYS_SIZE];
         sqlite3_stmt *insert = s->statements[INSERT];
         bind_job(insert, job, type, keys);
-        sqlite3_bind_blob(insert, 26, id, ID_SIZE, SQLITE_STATIC);
-        db_bind_int(insert, 27, tenant);
+        sqlite3_bind_blob(insert, 29, id, ID_SIZE, SQLITE_STATIC);
+        db_bind_int(insert, 30, tenant);
         return db_run(insert, e);
 }
 
@@ -272,6 +283,18 @@ int store_update(struct store *s, const struct stored_job *job, int64_t type, st
         sqlite3_stmt *update = s->statements[UPDATE];
         bind_job(update, job, type, keys);
         return db_run(update, e);
+}
+
+int store_date(struct store *s, msec first, struct err *e)
+{
+        const int dead[] = {[DATE_JOBS] = STATUS_DEAD, [DATE_ATTEMPTS] = ATTEMPT_DEAD};
+        for (int i = DATE_JOBS; i <= DATE_ATTEMPTS; i++) {
+                db_bind_int(s->statements[i], 1, first);
+                db_bind_int(s->statements[i], 2, dead[i]);
+                if (db_run(s->statements[i], e) != 0)
+                        return -1;
+        }
+        return 0;
 }
 
 int store_put_payload(struct store *s, int64_t seq, struct bytes payload, struct err *e)

@@ -13,7 +13,7 @@ struct position {
         bool known;           /* false: nothing has been folded yet */
         int64_t offset;       /* of the last message folded */
         int64_t hash;         /* of that message */
-        msec event_at;        /* the newest event's time */
+        msec clock;           /* the stream's: the greatest time a service told; 0: none did */
         int64_t first_offset; /* where the history in the tables begins */
         int64_t messages, events, skipped;
         int64_t gaps;             /* how often messages were missing */
@@ -45,6 +45,8 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
                  const struct stored_job *job, int64_t type, struct err *e) MUST_CHECK;
 int store_update(struct store *s, const struct stored_job *job, int64_t type,
                  struct err *e) MUST_CHECK;
+/* Dates what was stored before the stream had a clock (job_row_date), within a transaction. */
+int store_date(struct store *s, msec first, struct err *e) MUST_CHECK;
 int store_put_payload(struct store *s, int64_t seq, struct bytes payload, struct err *e) MUST_CHECK;
 
 /* Calls each with every attempt of the job; what it is given is lent. */

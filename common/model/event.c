@@ -60,10 +60,13 @@ static enum event_verdict judge_dead(struct event *out)
 {
         out->kind = EVENT_DEAD;
         out->reason = out->job.reason;
-        if (out->reason == REASON_NONE)
-                out->reason = REASON_DELIVERY_LIMIT;
-        else
+        if (out->reason != REASON_NONE) {
                 out->attempt = out->job.attempt;
+                return EVENT_IS;
+        }
+        /* By the broker, which left x-queued-at as it was. */
+        out->reason = REASON_DELIVERY_LIMIT;
+        out->at = 0;
         return EVENT_IS;
 }
 
@@ -83,7 +86,7 @@ static enum event_verdict event_of_job_message(const struct message *m,
         out->run = out->job.run;
         out->attempt = out->job.attempt + 1;
         out->copy = out->job.copy;
-        out->at = out->job.queued_at != 0 ? out->job.queued_at : out->job.submitted_at;
+        out->at = out->job.queued_at;
         out->digest = message_digest(m);
         if (begins_with(m->exchange, "jobs.")) {
                 out->kind = EVENT_SUBMITTED;

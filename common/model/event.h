@@ -39,8 +39,8 @@ struct event {
         char id[UUID_SIZE];
         char tenant[TENANT_SIZE];
         int64_t run, attempt, copy;
-        msec at;
-        msec after;      /* RELEASED: `at` of the last event that the worker told of this attempt */
+        msec at;    /* as a service told it; 0: none did (from outside, or buried by the broker) */
+        msec after; /* RELEASED: `at` of the last event that the worker told of this attempt */
         uint64_t digest; /* of the event's bytes: the last tie-breaker of the fold */
         /* A job message's own: kinds SUBMITTED, DUE, FAILED, DEAD when `has_job`. `scheduled`: it
          * came through delay.*, so the job waits for job.run_at and a `due` follows. `soon`: a

@@ -119,22 +119,75 @@ static void set_worker(char worker[WORKER_NAME_SIZE], struct bytes name)
 static void set_facts(struct job_row *row, const struct event *e)
 {
         const struct job *j = &e->job;
-        msec born = uuid7_time(j->id);
 
         memcpy(row->type, j->type, sizeof(row->type));
         row->priority = j->priority;
         row->lane = j->lane;
         row->max_retries = j->max_retries;
         row->timeout = j->timeout;
-        row->created_at = e->at;
-        if (j->submitted_at > 0)
-                row->created_at = j->submitted_at;
-        else if (born > 0)
-                row->created_at = born;
         memcpy(row->traceparent, j->traceparent, sizeof(row->traceparent));
         memcpy(row->key, j->key, sizeof(row->key));
         memcpy(row->key_hash, j->key_hash, sizeof(row->key_hash));
         set_buffer(&row->payload, j->payload);
+}
+
+/* The lesser of two times; 0 is none. */
+static msec lesser(msec a, msec b)
+{
+        return b == 0 || (a > 0 && a < b) ? a : b;
+}
+
+/* What a service tells is never after the stream's clock: that follows it. */
+static msec event_time(const struct event *e, const struct arrival *a)
+{
+        return lesser(e->at, a->clock);
+}
+
+static msec time_in_id(const struct job_row *row)
+{
+        msec at = uuid7_time(row->id);
+
+        return at > 0 ? at : 0;
+}
+
+static bool fold_birth(struct job_row *row, const struct event *e, const struct arrival *a)
+{
+        const struct fold_key key = {.run = 1, .at = a->offset, .digest = e->digest};
+
+        if (!e->has_job || (row->birth.run != 0 && fold_key_compare(&row->birth, &key) <= 0))
+                return false;
+        row->birth = key;
+        row->born = e->job.submitted_at > 0 ? e->job.submitted_at : time_in_id(row);
+        return true;
+}
+
+/* The registers of time, which nothing forgets. */
+static bool fold_times(struct job_row *row, const struct event *e, const struct arrival *a)
+{
+        bool changed = fold_birth(row, e, a);
+        msec earliest = lesser(row->earliest, event_time(e, a));
+
+        if (earliest != row->earliest) {
+                row->earliest = earliest;
+                changed = true;
+        }
+        if (a->clock > row->told_at) {
+                row->told_at = a->clock;
+                changed = true;
+        }
+        row->created_at = lesser(row->born, row->earliest);
+        return changed;
+}
+
+void job_row_date(struct job_row *row, msec first)
+{
+        if (row->told_at > 0)
+                return;
+        row->told_at = first;
+        row->earliest = lesser(row->earliest, first);
+        row->created_at = lesser(row->born, row->earliest);
+        if (row->finish.run > 0 && row->finished_at == 0)
+                row->finished_at = first;
 }
 
 static bool fold_winner(struct job_row *row, const struct event *e, const struct fold_key *key)
@@ -172,22 +225,23 @@ static bool fold_job(struct job_row *row, const struct event *e, const struct fo
 }
 
 /* The registers of running and ending. */
-static bool fold_course(struct job_row *row, const struct event *e, const struct fold_key *key)
+static bool fold_course(struct job_row *row, const struct event *e, const struct arrival *a)
 {
+        const struct fold_key key = fold_key_of(e);
         bool changed = false;
 
-        if (e->kind == EVENT_STARTED && raise(&row->start, key)) {
-                row->started_at = e->at;
+        if (e->kind == EVENT_STARTED && raise(&row->start, &key)) {
+                row->started_at = event_time(e, a);
                 set_worker(row->worker, e->worker);
                 changed = true;
         }
-        if (e->kind == EVENT_PROGRESS && raise(&row->step, key)) {
+        if (e->kind == EVENT_PROGRESS && raise(&row->step, &key)) {
                 row->progress = e->progress;
                 set_buffer(&row->progress_message, e->message);
                 changed = true;
         }
-        if (key->closed > 0 && e->kind != EVENT_FORGOTTEN && raise(&row->finish, key)) {
-                row->finished_at = e->at;
+        if (key.closed > 0 && e->kind != EVENT_FORGOTTEN && raise(&row->finish, &key)) {
+                row->finished_at = event_time(e, a);
                 row->duration_ms = e->ms;
                 row->reason = e->reason;
                 set_buffer(&row->result, e->result);
@@ -203,7 +257,6 @@ static void forget_facts(struct job_row *row)
         row->lane = (enum lane)0;
         row->max_retries = 0;
         row->timeout = 0;
-        row->created_at = 0;
         memset(row->traceparent, 0, sizeof(row->traceparent));
         memset(row->key, 0, sizeof(row->key));
         memset(row->key_hash, 0, sizeof(row->key_hash));
@@ -246,7 +299,7 @@ static void forget(struct job_row *row, int64_t run)
         }
 }
 
-bool job_row_fold(struct job_row *row, const struct event *e)
+bool job_row_fold(struct job_row *row, const struct event *e, const struct arrival *a)
 {
         struct fold_key key = fold_key_of(e);
         bool changed = false;
@@ -255,8 +308,10 @@ bool job_row_fold(struct job_row *row, const struct event *e)
         if (row->id[0] == '\0') {
                 memcpy(row->id, e->id, sizeof(row->id));
                 memcpy(row->tenant, e->tenant, sizeof(row->tenant));
+                row->born = time_in_id(row);
                 changed = true;
         }
+        changed |= fold_times(row, e, a);
         if (e->kind == EVENT_FORGOTTEN && e->run > row->forgotten_run) {
                 row->forgotten_run = e->run;
                 forget(row, e->run);
@@ -266,7 +321,7 @@ bool job_row_fold(struct job_row *row, const struct event *e)
                 return changed;
         changed |= fold_winner(row, e, &key);
         changed |= fold_job(row, e, &key);
-        changed |= fold_course(row, e, &key);
+        changed |= fold_course(row, e, a);
         return changed;
 }
 
@@ -343,7 +398,7 @@ bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt)
         return e->attempt > 0;
 }
 
-bool attempt_row_fold(struct attempt_row *row, const struct event *e)
+bool attempt_row_fold(struct attempt_row *row, const struct event *e, const struct arrival *a)
 {
         struct fold_key key = fold_key_of(e);
 
@@ -352,14 +407,14 @@ bool attempt_row_fold(struct attempt_row *row, const struct event *e)
         if (e->kind == EVENT_STARTED) {
                 if (!raise(&row->start, &key))
                         return false;
-                row->started_at = e->at;
+                row->started_at = event_time(e, a);
                 row->redelivered = e->redelivered;
                 set_worker(row->worker, e->worker);
                 return true;
         }
         if (outcome_of(e) == ATTEMPT_OPEN || !raise(&row->end, &key))
                 return false;
-        row->ended_at = e->at;
+        row->ended_at = event_time(e, a);
         row->outcome = outcome_of(e);
         row->reason = e->reason;
         row->error_kind = e->has_job ? e->job.error_kind : ERROR_KIND_NONE;

@@ -13,6 +13,12 @@
  * `forgotten` erases: the row keeps the highest run forgotten, and nothing that an event of that
  * run or an earlier one said. So it must stay as a tombstone, or a repeated event would bring back
  * what was forgotten.
+ *
+ * Three times are kept of every event, forgotten or not: when the job was created, the earliest
+ * that is told of it, when it was last told of. No claim of a publisher stands alone: it is bounded
+ * by the stream's clock, and an event that no service timed happened when that clock says. So the
+ * row is a function of the set of (event, arrival), and an arrival belongs to a place in the
+ * stream.
  */
 #ifndef WARREN_MODEL_FOLD_H
 #define WARREN_MODEL_FOLD_H
@@ -51,6 +57,12 @@ struct fold_key {
 struct fold_key fold_key_of(const struct event *e);
 int fold_key_compare(const struct fold_key *a, const struct fold_key *b);
 
+/* Where an event stands in the stream. */
+struct arrival {
+        int64_t offset;
+        msec clock; /* the greatest time that a service told up to there; 0: none did */
+};
+
 /* A job's row. Each group below is one register: its key, then what the greatest event said. Texts
  * are owned by the row; a row starts as {0} and ends with job_row_fini. */
 struct job_row {
@@ -58,6 +70,12 @@ struct job_row {
         char tenant[TENANT_SIZE];
 
         int64_t forgotten_run; /* 0: none; events of runs up to this one count no more */
+
+        struct fold_key birth; /* the first job message there was; at = its offset */
+        msec born;             /* as that claims, or else the id; 0: neither tells */
+        msec earliest;         /* time of all events; 0: the stream had no clock yet */
+        msec created_at;       /* the lesser of both */
+        msec told_at;          /* the stream's clock at the last event */
 
         struct fold_key winner; /* status */
         enum status status;
@@ -69,7 +87,6 @@ struct job_row {
         enum lane lane;
         int64_t max_retries;
         msec timeout;
-        msec created_at; /* x-submitted-at or timestamp, else the time in the id, else `at` */
         char traceparent[JOB_TRACEPARENT_SIZE];
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         struct buffer payload; /* JSON, but any bytes when `reason` was malformed */
@@ -100,7 +117,9 @@ struct job_row {
 void job_row_fini(struct job_row *row);
 /* True when the row changed. The event must be of the row's job (or the row empty), not a worker's.
  */
-bool job_row_fold(struct job_row *row, const struct event *e);
+bool job_row_fold(struct job_row *row, const struct event *e, const struct arrival *a);
+/* Dates a row that was made before the stream had a clock: `first` is the first there was. */
+void job_row_date(struct job_row *row, msec first);
 
 /* The attempt that began last was given back, and has not been started again. */
 bool job_row_is_given_back(const struct job_row *row);
@@ -141,6 +160,6 @@ void attempt_row_fini(struct attempt_row *row);
  * before any attempt, or for want of a handler, a queue or a readable job). Attempts of runs up to
  * the row's forgotten_run are the caller's to drop. */
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
-bool attempt_row_fold(struct attempt_row *row, const struct event *e);
+bool attempt_row_fold(struct attempt_row *row, const struct event *e, const struct arrival *a);
 
 #endif

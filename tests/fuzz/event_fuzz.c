@@ -15,6 +15,7 @@
 static void write_and_read(void *owner, const struct event *event)
 {
         AUTO_BUFFER first = {0}, second = {0}, scratch = {0};
+        const struct arrival place = {.offset = 1, .clock = 1};
         struct job_row *row = owner;
         struct event again;
 
@@ -27,8 +28,8 @@ static void write_and_read(void *owner, const struct event *event)
         assert(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
         if (event->kind == EVENT_WORKER)
                 return;
-        job_row_fold(row, event);
-        assert(!job_row_fold(row, event));
+        job_row_fold(row, event, &place);
+        assert(!job_row_fold(row, event, &place));
 }
 
 static void try_record(struct bytes text)

@@ -64,7 +64,7 @@ static void check_job(const struct message *m)
 
 static void fold_it(void *owner, const struct event *event)
 {
-        job_row_fold(owner, event);
+        job_row_fold(owner, event, &(struct arrival){.offset = 1, .clock = NOW});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)

@@ -232,6 +232,29 @@ def test_a_time_beyond_all_is_kept_for_later(warren, outside):
     assert warren.api.wait(id, "scheduled")["id"] == id
 
 
+CLAIMED = {
+    "far future": {"headers": {"x-submitted-at": 2**62}},
+    "the year 9999": {"timestamp": 253402300799},
+    "an id of the year 10889": {"timestamp": None,
+                                "message_id": "ffffffff-ffff-7fff-8000-{:012x}"},
+    "no time at all": {"timestamp": None},
+    "before the epoch": {"timestamp": None, "headers": {"x-submitted-at": -1}},
+}
+
+
+@pytest.mark.parametrize("case", CLAIMED)
+def test_no_job_is_created_after_it_came(warren, outside, case):
+    claim = dict(CLAIMED[case])
+    if "message_id" in claim:
+        claim["message_id"] = claim["message_id"].format(time.time_ns() % 2**48)
+    honest = warren.api.run("noop")
+    job = warren.api.wait(publish(outside, "acme", "noop", **claim))
+    assert honest["created_at"] <= job["created_at"] <= job["started_at"] <= job["finished_at"]
+    newest = warren.api.run("noop")["id"]
+    listed = [one["id"] for one in warren.api.list(limit=100)["jobs"]]
+    assert listed.index(newest) < listed.index(job["id"])
+
+
 def test_carbon_copies_are_the_same_job(warren, outside, events):
     """CC puts a copy into each lane, also as a sender's wish to reach others' queues."""
     id = publish(outside, "acme", "echo", "cc", lane="low",

@@ -2,10 +2,12 @@
 """The status-store on a real stream: what it folds, how it is read, and that it can be rebuilt."""
 import base64
 import concurrent.futures
+import datetime
 import json
 import pathlib
 import random
 import threading
+import uuid
 
 import pytest
 
@@ -32,6 +34,12 @@ def shared(broker, tmp_path_factory):
 
 def without_clock(job):
     return {name: value for name, value in job.items() if name not in ("as_of", "lag_ms")}
+
+
+def time_text(at):
+    """As the API writes a time in ms."""
+    moment = datetime.datetime.fromtimestamp(at / 1000, datetime.timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def whole(store, program=None):
@@ -228,15 +236,25 @@ def test_pages_under_concurrent_inserts_give_each_row_once(store):
     assert inserted
 
 
+def from_outside(store):
+    """Jobs of a publisher that knows no time, or a wrong one."""
+    for headers in (None, {"x-submitted-at": 2**62}, {"x-submitted-at": 1}):
+        store.stream.publish("jobs.acme", "medium", b"1", message_id=str(uuid.uuid4()), type="noop",
+                             content_type="application/json", headers=headers)
+
+
 def test_rebuild_equals_the_live_one(store):
+    from_outside(store)  # before any service has told a time
     random_life(store.stream, random.Random(7), 120)
+    from_outside(store)
     store.until_current()
     replica = store.add("replica").start()
     store.until_current(replica)
     until(lambda: counts(store) == counts(store, replica), 20, "both current")
     live = whole(store)
     assert whole(store, replica) == live
-    assert len(live[0]) == 122
+    assert len(live[0]) == 128
+    assert all(job["created_at"] for job in live[0])
     assert store.program.stop() == 0
     for suffix in ("", "-wal", "-shm"):
         pathlib.Path(str(store.program.settings["database"]) + suffix).unlink(missing_ok=True)
@@ -378,6 +396,32 @@ def test_unknown_events_are_counted_not_fatal(store):
     store.stream.publish("events", "", b"not json\n", content_type="application/x-ndjson")
     store.until_current()
     assert store.get("/stats")["history"]["skipped_events"] == 3
+
+
+def test_no_row_goes_before_its_time_for_want_of_one(broker, tmp_path):
+    """Buried by the broker, of a publisher that told no time, before any service told one; and one
+    from the far future goes like all others."""
+    made = StatusStore(broker, tmp_path, keep_ended="1s", keep_dead="10d")
+    made.start()
+    try:
+        plain, future, old = str(uuid.uuid4()), str(uuid.uuid4()), uuid7()
+        outside = {"type": "noop", "content_type": "application/json"}
+        for exchange, key in (("jobs.acme", "medium"), ("dead", "acme.medium")):
+            made.stream.publish(exchange, key, b"1", message_id=plain, **outside)
+        made.stream.publish("jobs.acme", "medium", b"1", message_id=future,
+                            headers={"x-submitted-at": 2**62}, **outside)
+        assert made.until_status(plain, "dead")["finished_at"] is None
+        long_ago = now_ms() - 60000
+        made.stream.job(old, x_submitted_at=long_ago, x_queued_at=long_ago)
+        made.stream.completed(future, at=long_ago)
+        made.stream.completed(old, at=long_ago)
+        made.program.restart()
+        until(lambda: made.job(old) is None and made.job(future) is None, 90, "the old ones gone")
+        job = made.job(plain)
+        assert job["status"] == "dead"
+        assert job["created_at"] == job["finished_at"] == time_text(long_ago)
+    finally:
+        made.end()
 
 
 def test_retention_deletes_what_ended_long_ago(broker, tmp_path):

@@ -284,7 +284,9 @@ static void job_messages_are_events(void **state)
                 assert_int_equal(h.scheduled, c->want_scheduled);
                 assert_int_equal(h.soon, c->want_soon);
                 assert_int_equal(h.reason, c->want_reason);
-                assert_int_equal(h.at, c->user == NULL ? NOW - 9 : NOW - 7);
+                /* A service tells when it published, but not when the broker buried. */
+                bool timed = c->user != NULL && c->want_reason != REASON_DELIVERY_LIMIT;
+                assert_int_equal(h.at, timed ? NOW - 7 : 0);
                 assert_true(h.has_job);
         }
 }

@@ -54,7 +54,7 @@ static void draw_job(uint64_t *seed, struct event *e)
         j->lane = (enum lane)below(seed, LANE_COUNT);
         j->max_retries = below(seed, 4);
         j->run_at = below(seed, 1000);
-        j->submitted_at = below(seed, 3);
+        j->submitted_at = below(seed, 3) * 999;
         j->error_kind = (enum error_kind)below(seed, ERROR_KIND_HTTP + 1);
         j->error = any_word(seed);
         j->payload = any_word(seed);
@@ -71,7 +71,7 @@ static struct event draw_event(uint64_t *seed)
         e.run = 1 + below(seed, 3);
         e.attempt = 1 + below(seed, 3);
         e.copy = below(seed, 2);
-        e.at = 1000 + below(seed, 2);
+        e.at = below(seed, 4) == 0 ? 0 : 1000 + below(seed, 2);
         e.after = 999 + below(seed, 2);
         e.lost = below(seed, 2) == 0;
         e.digest = draw(seed);
@@ -90,12 +90,29 @@ static struct event draw_event(uint64_t *seed)
         return e;
 }
 
+/* An event at its place in the stream. */
+struct told {
+        struct event event;
+        struct arrival arrival;
+};
+
+/* The clock goes on by what services tell; now and then nothing has told it yet. */
+static struct told draw_told(uint64_t *seed, unsigned place, const struct arrival *before)
+{
+        struct told t = {.event = draw_event(seed), .arrival.offset = place / 2};
+
+        t.arrival.clock = before == NULL ? 1000 * below(seed, 2) : before->clock;
+        if (t.event.at > t.arrival.clock && below(seed, 2) == 0)
+                t.arrival.clock = t.event.at;
+        return t;
+}
+
 struct folded {
         struct job_row row;
         struct attempt_row attempts[ATTEMPTS_MAX];
 };
 
-static void fold_attempt(struct folded *f, const struct event *e)
+static void fold_attempt(struct folded *f, const struct event *e, const struct arrival *a)
 {
         int64_t run, attempt;
 
@@ -103,13 +120,13 @@ static void fold_attempt(struct folded *f, const struct event *e)
                 return;
         assert_in_range(run, 1, 3);
         assert_in_range(attempt, 1, 3);
-        attempt_row_fold(&f->attempts[(run - 1) * 4 + attempt], e);
+        attempt_row_fold(&f->attempts[(run - 1) * 4 + attempt], e, a);
 }
 
-static void fold(struct folded *f, const struct event *e)
+static void fold(struct folded *f, const struct told *t)
 {
-        job_row_fold(&f->row, e);
-        fold_attempt(f, e);
+        job_row_fold(&f->row, &t->event, &t->arrival);
+        fold_attempt(f, &t->event, &t->arrival);
 }
 
 static void folded_fini(struct folded *f)
@@ -149,9 +166,19 @@ static void assert_same(struct folded a, struct folded b)
         assert_memory_equal(a.attempts, b.attempts, sizeof(a.attempts));
 }
 
+static void check_times(const struct job_row *row, msec first_clock)
+{
+        assert_true(row->started_at == 0 || row->created_at <= row->started_at);
+        assert_true(row->finished_at == 0 || row->created_at <= row->finished_at);
+        if (first_clock == 0)
+                return;
+        assert_in_range(row->created_at, 1, row->told_at);
+        assert_true(row->finish.run == 0 || row->finished_at > 0);
+}
+
 static void any_order_and_repetition_gives_the_same_row(void **state)
 {
-        static struct event history[HISTORY_MAX];
+        static struct told history[HISTORY_MAX];
 
         (void)state;
         for (uint64_t i = 1; i <= SEEDS; i++) {
@@ -162,12 +189,13 @@ static void any_order_and_repetition_gives_the_same_row(void **state)
                 memset(&straight, 0, sizeof(straight));
                 memset(&shuffled, 0, sizeof(shuffled));
                 for (unsigned j = 0; j < count; j++) {
-                        history[j] = draw_event(&seed);
+                        history[j] = draw_told(&seed, j, j > 0 ? &history[j - 1].arrival : NULL);
                         fold(&straight, &history[j]);
                 }
+                msec first_clock = history[0].arrival.clock;
                 for (unsigned j = count; j > 1; j--) {
                         unsigned other = below(&seed, j);
-                        struct event swap = history[j - 1];
+                        struct told swap = history[j - 1];
                         history[j - 1] = history[other];
                         history[other] = swap;
                 }
@@ -176,10 +204,13 @@ static void any_order_and_repetition_gives_the_same_row(void **state)
                         fold(&shuffled, &history[below(&seed, j + 1)]);
                 }
                 assert_same(straight, shuffled);
+                check_times(&straight.row, first_clock);
                 folded_fini(&straight);
                 folded_fini(&shuffled);
         }
 }
+
+static const struct arrival place = {.offset = 7, .clock = 5000};
 
 static struct event make(enum event_kind kind, int64_t run, int64_t attempt)
 {
@@ -234,7 +265,7 @@ static void each_history_has_its_status(void **state)
                 for (int j = 0; j < rows[i].count; j++) {
                         struct event e = make(rows[i].events[j].kind, rows[i].events[j].run,
                                               rows[i].events[j].attempt);
-                        job_row_fold(&row, &e);
+                        job_row_fold(&row, &e, &place);
                 }
                 assert_int_equal(row.shown, rows[i].want_shown);
                 if (row.shown)
@@ -247,12 +278,12 @@ static void each_history_has_its_status(void **state)
  * the last event which its worker told before. */
 static void tell(struct folded *f, enum event_kind kind, const char *worker, msec at)
 {
-        struct event e = make(kind, 1, 1);
+        struct told t = {.event = make(kind, 1, 1), .arrival = place};
 
-        e.worker = bytes_of_text(worker);
-        e.at = kind == EVENT_RELEASED ? at + 500 : at;
-        e.after = at;
-        fold(f, &e);
+        t.event.worker = bytes_of_text(worker);
+        t.event.at = kind == EVENT_RELEASED ? at + 500 : at;
+        t.event.after = at;
+        fold(f, &t);
 }
 
 static void what_was_given_back_is_pending_until_it_starts_again(void **state)
@@ -345,8 +376,8 @@ static void a_repeated_event_changes_nothing(void **state)
         struct job_row row = {0};
 
         (void)state;
-        assert_true(job_row_fold(&row, &e));
-        assert_false(job_row_fold(&row, &e));
+        assert_true(job_row_fold(&row, &e, &place));
+        assert_false(job_row_fold(&row, &e, &place));
         job_row_fini(&row);
 }
 
@@ -357,29 +388,101 @@ static void forgetting_leaves_nothing_behind(void **state)
         struct job_row row = {0};
 
         (void)state;
-        job_row_fold(&row, &submitted);
-        job_row_fold(&row, &failed);
+        job_row_fold(&row, &submitted, &place);
+        job_row_fold(&row, &failed, &place);
         assert_int_equal(row.payload.length, 2);
-        job_row_fold(&row, &forgotten);
+        job_row_fold(&row, &forgotten, &place);
         assert_int_equal(row.payload.length + row.error.length, 0);
-        assert_false(job_row_fold(&row, &submitted));
+        assert_false(job_row_fold(&row, &submitted, &place));
         assert_int_equal(row.payload.length, 0);
         assert_int_equal(row.facts.run, 0);
         job_row_fini(&row);
 }
 
+#define PLAIN "7d9d8c5e-7b1a-4000-8000-000000000001" /* an id that tells no time */
+
 static void the_birth_of_a_job_is_found(void **state)
 {
-        struct event e = make(EVENT_SUBMITTED, 1, 1);
+        const msec born = uuid7_time(ID);
+        static const struct {
+                const char *what, *id;
+                msec claim, clock_past_id; /* from the id's time */
+                msec want, want_past_id;
+        } rows[] = {
+                {"x-submitted-at or timestamp", ID, 77, 1000, 77, 0},
+                {"the time in the id", ID, 0, 1000, 0, 0},
+                {"none: when it came", PLAIN, 0, 1000, 0, 1000},
+                {"a claim to come: when it came", ID, (msec)253402300799999, 1000, 0, 1000},
+                {"an id to come: when it came", ID, 0, -1000, 0, -1000},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct event e = make(EVENT_SUBMITTED, 1, 1);
+                struct job_row row = {0};
+                struct arrival a = {.offset = 1, .clock = born + rows[i].clock_past_id};
+                msec want = rows[i].want > 0 ? rows[i].want : born + rows[i].want_past_id;
+                memcpy(e.id, rows[i].id, sizeof(ID));
+                e.at = 0;
+                e.job.submitted_at = rows[i].claim;
+                print_message("%s\n", rows[i].what);
+                job_row_fold(&row, &e, &a);
+                assert_int_equal(row.created_at, want);
+                e.job.submitted_at = 1; /* another with its id, and a replay */
+                a = (struct arrival){.offset = 2, .clock = born + 2000};
+                job_row_fold(&row, &e, &a);
+                e.run = 2;
+                job_row_fold(&row, &e, &a);
+                assert_int_equal(row.created_at, want);
+                assert_int_equal(row.told_at, born + 2000);
+                job_row_fini(&row);
+        }
+}
+
+/* The clock of who starts it may be behind that of who submitted it. */
+static void no_job_starts_before_it_is_created(void **state)
+{
+        struct event submitted = make(EVENT_SUBMITTED, 1, 1), started = make(EVENT_STARTED, 1, 1);
         struct job_row row = {0};
 
         (void)state;
-        job_row_fold(&row, &e);
-        assert_int_equal(row.created_at, uuid7_time(ID)); /* no x-submitted-at, no timestamp */
-        e.job.submitted_at = 77;
-        e.copy = 1;
-        job_row_fold(&row, &e);
-        assert_int_equal(row.created_at, 77);
+        submitted.at = submitted.job.submitted_at = 3000;
+        started.at = 2990;
+        job_row_fold(&row, &submitted, &place);
+        assert_int_equal(row.created_at, 3000);
+        job_row_fold(&row, &started, &place);
+        assert_int_equal(row.created_at, 2990);
+        job_row_fini(&row);
+}
+
+/* Buried by the broker, of a publisher that gave no time. */
+static void what_no_service_timed_happened_by_the_clock(void **state)
+{
+        struct event dead = make(EVENT_DEAD, 1, 1);
+        struct arrival none = {.offset = 1};
+        struct attempt_row attempt = {0};
+        struct job_row row = {0};
+
+        (void)state;
+        memcpy(dead.id, PLAIN, sizeof(PLAIN));
+        dead.at = 0;
+        job_row_fold(&row, &dead, &place);
+        attempt_row_fold(&attempt, &dead, &place);
+        assert_int_equal(row.finished_at, 5000);
+        assert_int_equal(row.created_at, 5000);
+        assert_int_equal(attempt.ended_at, 5000);
+        job_row_fini(&row);
+        attempt_row_fini(&attempt);
+
+        row = (struct job_row){0};
+        job_row_fold(&row, &dead, &none);
+        assert_int_equal(row.created_at, 0);
+        job_row_date(&row, 6000);
+        assert_int_equal(row.finished_at, 6000);
+        assert_int_equal(row.created_at, 6000);
+        assert_int_equal(row.told_at, 6000);
+        job_row_date(&row, 7000);
+        assert_int_equal(row.told_at, 6000);
         job_row_fini(&row);
 }
 
@@ -408,6 +511,8 @@ int main(void)
                 cmocka_unit_test(a_repeated_event_changes_nothing),
                 cmocka_unit_test(forgetting_leaves_nothing_behind),
                 cmocka_unit_test(the_birth_of_a_job_is_found),
+                cmocka_unit_test(no_job_starts_before_it_is_created),
+                cmocka_unit_test(what_no_service_timed_happened_by_the_clock),
                 cmocka_unit_test(statuses_are_read_back),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

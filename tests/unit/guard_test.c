@@ -39,6 +39,8 @@ static void suspects(void **state)
                 {{.submitted_at = NOW - 1000}, false},
                 {{.submitted_at = NOW - 3 * (msec)MSEC_DAY}, true},
                 {{.queued_at = 0}, true},
+                {{.submitted_at = NOW + MSEC_DAY}, false},
+                {{.submitted_at = NOW + MSEC_DAY + 1}, true},
         };
 
         (void)state;

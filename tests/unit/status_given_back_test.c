@@ -27,6 +27,7 @@ static void tell(struct rig *r, const char *id, enum event_kind kind, const char
         event_write(&e, &line);
         const struct message m = {.exchange = bytes_of_text("events"),
                                   .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
+                                  .user_id = bytes_of_text("warren-consumer"),
                                   .body = buffer_bytes(&line)};
         projection_fold(r->projection, &m, r->offset++);
 }

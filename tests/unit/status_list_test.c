@@ -178,6 +178,93 @@ static void a_listing_holds_few_statements(void **state)
         rig_close(&rig);
 }
 
+/* Published straight to the tenant's exchange: neither id nor header needs to tell a time. */
+static void publish(struct rig *r, const char *id, msec claim, const char *exchange)
+{
+        const bool dead = strcmp(exchange, "dead") == 0;
+        struct message m = {.exchange = bytes_of_text(exchange),
+                            .routing_key = bytes_of_text(dead ? "acme.medium" : "medium"),
+                            .user_id = bytes_of_text("tenant-acme"),
+                            .message_id = bytes_of_text(id),
+                            .type = bytes_of_text("noop"),
+                            .content_type = bytes_of_text("application/json"),
+                            .timestamp = -1,
+                            .delivery_mode = 2,
+                            .body = bytes_of_text("{}")};
+        if (claim != 0)
+                message_add_int(&m, "x-submitted-at", claim);
+        projection_fold(r->projection, &m, r->offset++);
+}
+
+static void tell_time(struct rig *r, msec at)
+{
+        struct job other = rig_job("01900000-0000-7000-8000-00000000000f", at);
+        rig_tell(r, &other, EVENT_PROGRESS, 1, at);
+}
+
+static const char *const strangers[] = {
+        "ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2", /* tells no time */
+        "01900000-0000-7000-8000-000000000001",
+        "ffffffff-ffff-7fff-8000-000000000001", /* the year 10889 */
+};
+
+static void retain(struct retention *retention, msec now)
+{
+        struct err e = {0};
+        int more = 1;
+        while (more == 1)
+                more = retention_step(retention, now, &e);
+        assert_int_equal(more, 0);
+}
+
+enum clock_told { BEFORE_IT, IN_ITS_BATCH, LATER, CLOCK_TOLD_COUNT };
+
+static void see_it_go(enum clock_told when, const char *id, msec claim)
+{
+        static const struct retention_settings keep = {.keep_ended = MSEC_DAY,
+                                                       .keep_dead = MSEC_DAY};
+        static const char dead[] = "SELECT count(*) FROM jobs WHERE state = 5";
+        const msec now = BORN * (msec)1000;
+        struct err e = {0};
+        struct rig rig;
+        rig_open(&rig);
+        AUTO(retention) retention = retention_create(rig.store, &keep, &e);
+        if (when == BEFORE_IT)
+                tell_time(&rig, now);
+        publish(&rig, id, claim, "jobs.acme");
+        publish(&rig, id, claim, "dead"); /* by the broker */
+        if (when == LATER) {
+                rig_commit(&rig);
+                retain(retention, now + 100 * (msec)MSEC_DAY);
+                assert_int_equal(rig_number(&rig, dead), 1);
+        }
+        if (when != BEFORE_IT)
+                tell_time(&rig, now);
+        rig_commit(&rig);
+        assert_int_equal(rig_number(&rig, "SELECT count(*) FROM jobs WHERE state = 5 AND created"
+                                          " BETWEEN 1 AND 1700000000000 AND finished_at ="
+                                          " 1700000000000"),
+                         1);
+        retain(retention, now + MSEC_DAY);
+        assert_int_equal(rig_number(&rig, dead), 1);
+        retain(retention, now + MSEC_DAY + 1);
+        assert_int_equal(rig_number(&rig, dead), 0);
+        retention_destroy(&retention);
+        rig_close(&rig);
+}
+
+/* Whatever time a publisher claims, or none, a job counts as created at most when it came, and its
+ * row stays as long after its end as any other's. */
+static void a_claimed_time_buys_nothing(void **state)
+{
+        static const msec claims[] = {0, 1, -1, BORN * (msec)1000, INT64_MAX};
+        (void)state;
+        for (int when = 0; when < CLOCK_TOLD_COUNT; when++)
+                for (size_t i = 0; i < COUNT(claims) * COUNT(strangers); i++)
+                        see_it_go((enum clock_told)when, strangers[i % COUNT(strangers)],
+                                  claims[i / COUNT(strangers)]);
+}
+
 /* Jobs ended long ago go by steps, while others come and somebody reads page by page. */
 static void old_jobs_go_while_new_ones_come(void **state)
 {
@@ -240,6 +327,7 @@ int main(void)
                 cmocka_unit_test(new_jobs_repeat_none),
                 cmocka_unit_test(a_listing_holds_few_statements),
                 cmocka_unit_test(old_jobs_go_while_new_ones_come),
+                cmocka_unit_test(a_claimed_time_buys_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,7 @@ static inline void rig_tell(struct rig *r, const struct job *j, enum event_kind 
         event_write(&e, &line);
         struct message m = {.exchange = bytes_of_text("events"),
                             .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
+                            .user_id = bytes_of_text("warren-consumer"),
                             .body = buffer_bytes(&line)};
         projection_fold(r->projection, &m, r->offset++);
 }
