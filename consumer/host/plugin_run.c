@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/json_scan.h"
+#include "common/base/utf8.h"
 #include "consumer/host/memory_limit.h"
 
 enum {
@@ -52,10 +53,23 @@ static bool may_talk(struct call *c)
         return true;
 }
 
+/* At most WIRE_TEXT_MAX bytes, not cut within a character. */
+static size_t kept_length(const char *text)
+{
+        size_t length = text == NULL ? 0 : strnlen(text, WIRE_TEXT_MAX + 1);
+
+        if (length <= WIRE_TEXT_MAX)
+                return length;
+        length--;
+        while (length > WIRE_TEXT_MAX - 4 && utf8_continues_((unsigned char)text[length]))
+                length--;
+        return length;
+}
+
 /* A consumer that is gone shows when the answer is written. */
 static void talk(struct call *c, enum wire_kind kind, struct bytes head, const char *text)
 {
-        struct bytes said = bytes_of(text, text == NULL ? 0 : strnlen(text, WIRE_TEXT_MAX));
+        struct bytes said = bytes_of(text, kept_length(text));
         const struct bytes parts[CHANNEL_PARTS_MAX] = {head, said};
 
         if (may_talk(c) && channel_write(kind, parts, NULL) != 0)
@@ -79,7 +93,7 @@ static void give_error(const struct warren_job *job, const char *text)
 {
         struct call *c = call_of(job);
 
-        c->error_length = text == NULL ? 0 : strnlen(text, sizeof(c->error));
+        c->error_length = kept_length(text);
         if (c->error_length > 0)
                 memcpy(c->error, text, c->error_length);
 }

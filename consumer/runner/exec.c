@@ -95,15 +95,11 @@ static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
         enum error_kind kind = lacked_memory(x) ? ERROR_KIND_MEMORY
                                : end.killed     ? ERROR_KIND_CRASH
                                                 : ERROR_KIND_ERROR;
-        char how[CHILD_END_SIZE];
-        AUTO_BUFFER text = {0};
+        char how[CHILD_END_SIZE] = "";
 
         if (end.killed || said.length == 0)
-                buffer_add_text(&text, child_end_text(end, how));
-        if (end.killed && said.length > 0)
-                buffer_add_text(&text, ": ");
-        buffer_add(&text, said.data, said.length);
-        run_fails(&x->run, out, kind, buffer_bytes(&text));
+                child_end_text(end, how);
+        run_fails_saying(&x->run, out, kind, how, said);
 }
 
 static void judge_exit(struct exec_run *x, struct child_end end, struct run_end *out)
@@ -134,7 +130,7 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
                 judge_exit(x, end, out);
                 break;
         case RUN_TIMED_OUT:
-                run_fails_by_timeout(&x->run, out, text_trim(buffer_bytes(&x->complaint)));
+                run_fails_by_timeout(&x->run, out, buffer_bytes(&x->complaint));
                 break;
         case RUN_STOPPED:
                 out->outcome = OUTCOME_STOPPED;

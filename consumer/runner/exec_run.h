@@ -16,7 +16,7 @@ enum exec_stream_kind { EXEC_OUTPUT, EXEC_COMPLAINT, EXEC_TALK };
 enum { EXEC_STREAMS = 3 };
 
 enum {
-        EXEC_COMPLAINT_MAX = 4096, /* the tail of stderr that is kept */
+        EXEC_COMPLAINT_MAX = 8192, /* the tail of stderr: the error, and white space after it */
         EXEC_LINE_MAX = 8192,      /* of one line on descriptor 3; longer ones are skipped */
 };
 

@@ -62,6 +62,10 @@ void run_drop(struct run *run);
 /* Fills outcome RETRY, kind and error. The text is made fit (UTF-8, ≤ JOB_ERROR_MAX) in
  * runner->text. */
 void run_fails(struct run *run, struct run_end *end, enum error_kind kind, struct bytes error);
+/* The same of a program or handler that said something before it ended: `how` it ended, then the
+ * end of what it said. */
+void run_fails_saying(struct run *run, struct run_end *end, enum error_kind kind, const char *how,
+                      struct bytes said);
 /* The error of an attempt that exceeded its timeout. */
 void run_fails_by_timeout(struct run *run, struct run_end *end, struct bytes said);
 void runner_room(struct runner *r);

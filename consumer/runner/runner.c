@@ -5,6 +5,7 @@
 #include "consumer/runner/runner.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/memory.h"
@@ -203,15 +204,23 @@ void run_fails(struct run *run, struct run_end *end, enum error_kind kind, struc
         end->error = buffer_bytes(text);
 }
 
-void run_fails_by_timeout(struct run *run, struct run_end *end, struct bytes said)
+void run_fails_saying(struct run *run, struct run_end *end, enum error_kind kind, const char *how,
+                      struct bytes said)
 {
         AUTO_BUFFER text = {0};
-        char duration[TIME_TEXT_SIZE];
 
-        buffer_printf(&text, "no end within %s", duration_format(run->timeout, duration));
-        if (said.length > 0) {
+        said = text_trim(said);
+        buffer_add_text(&text, how);
+        if (text.length > 0 && said.length > 0)
                 buffer_add_text(&text, ": ");
-                buffer_add(&text, said.data, said.length);
-        }
-        run_fails(run, end, ERROR_KIND_TIMEOUT, buffer_bytes(&text));
+        text_repair_tail(said, JOB_ERROR_MAX - text.length, &text);
+        run_fails(run, end, kind, buffer_bytes(&text));
+}
+
+void run_fails_by_timeout(struct run *run, struct run_end *end, struct bytes said)
+{
+        char how[TIME_TEXT_SIZE + 32], duration[TIME_TEXT_SIZE];
+
+        snprintf(how, sizeof(how), "no end within %s", duration_format(run->timeout, duration));
+        run_fails_saying(run, end, ERROR_KIND_TIMEOUT, how, said);
 }

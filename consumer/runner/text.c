@@ -4,6 +4,7 @@
  */
 #include "consumer/runner/text.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "common/base/json_scan.h"
@@ -25,6 +26,17 @@ void text_repair(struct bytes text, size_t max, struct buffer *out)
                 room -= adds;
                 at += good ? length : 1;
         }
+}
+
+void text_repair_tail(struct bytes text, size_t max, struct buffer *out)
+{
+        AUTO_BUFFER whole = {0};
+
+        text_repair(text, SIZE_MAX, &whole);
+        size_t skip = whole.length > max ? whole.length - max : 0;
+        while (skip < whole.length && utf8_continues_((unsigned char)whole.data[skip]))
+                skip++;
+        buffer_add(out, whole.data + skip, whole.length - skip);
 }
 
 static bool is_blank(char c)

@@ -10,6 +10,8 @@
 /* Adds text as UTF-8 without NULs: every byte that is none becomes U+FFFD. Adds at most `max`
  * bytes, cut between characters. */
 void text_repair(struct bytes text, size_t max, struct buffer *out);
+/* The same, but what is kept is the end: its last line often names the cause. */
+void text_repair_tail(struct bytes text, size_t max, struct buffer *out);
 /* Without ASCII white space at both ends. */
 struct bytes text_trim(struct bytes text);
 /* Adds a handler's output as one JSON value of at most `max` (from 256) bytes without line breaks:

@@ -277,6 +277,30 @@ static void repairs_text(void **state)
         }
 }
 
+static void keeps_the_end_of_a_text(void **state)
+{
+        static const struct {
+                const char *text;
+                size_t max;
+                const char *want;
+        } cases[] = {
+                {"plain", 99, "plain"},
+                {"plain", 2, "in"},
+                {"\xff\xff end", 99, "\xEF\xBF\xBD\xEF\xBF\xBD end"},
+                {"\xff\xff end", 7, "\xEF\xBF\xBD end"},
+                {"\xff\xff end", 6, " end"},
+                {"\xC3\xA9\xC3\xA9", 3, "\xC3\xA9"},
+                {"", 9, ""},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_BUFFER out = {0};
+                text_repair_tail(bytes_of_text(cases[i].text), cases[i].max, &out);
+                assert_true(bytes_equal_text(buffer_bytes(&out), cases[i].want));
+        }
+}
+
 static void makes_a_result_of_any_output(void **state)
 {
         static const struct {
@@ -324,6 +348,7 @@ int main(void)
                 cmocka_unit_test(says_what_is_wrong_and_where),
                 cmocka_unit_test(refuses_what_it_cannot_read),
                 cmocka_unit_test(repairs_text),
+                cmocka_unit_test(keeps_the_end_of_a_text),
                 cmocka_unit_test(makes_a_result_of_any_output),
                 cmocka_unit_test(cuts_a_result_that_is_too_long),
         };

@@ -12,6 +12,11 @@
 #include <unistd.h>
 
 #include "common/base/own.h"
+#include "common/base/utf8.h"
+
+#define CAUSE "echo the cause >&2;"
+/* 5000 bytes that are no UTF-8, then the cause. */
+#define BAD_STDERR "head -c 5000 /dev/zero | tr '\\0' '\\377' >&2;" CAUSE
 
 /* Types by name: a script for /bin/sh, and what else the type has. */
 static const struct {
@@ -32,6 +37,11 @@ static const struct {
         {"status78", "exit 78", ""},
         {"segv", "echo oops >&2; kill -SEGV $$", ""},
         {"tail", "i=0; while [ $i -lt 2000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1", ""},
+        {"tail_bad", BAD_STDERR "exit 1", ""},
+        {"tail_wide", "head -c 6000 /dev/zero | sed 's/../\342\202\254/g' >&2;" CAUSE "exit 1", ""},
+        {"tail_blank", BAD_STDERR "printf '%4000s' '' >&2; exit 1", ""},
+        {"tail_crash", BAD_STDERR "kill -SEGV $$", ""},
+        {"tail_late", BAD_STDERR "exec sleep 1000", ""},
         {"flood", "yes", ", \"output\": \"64KiB\""},
         {"sleeps", "echo started >&2; sleep 1000", ""},
         {"stubborn", "trap '' TERM; echo '{\"progress\":0}' >&3; while :; do sleep 1; done", ""},
@@ -120,6 +130,35 @@ static void keeps_the_tail_of_complaints(void **state)
         assert_in_range(told.error.length, 4000, 4096);
         assert_non_null(strstr(told.error.data, "line 1998\nline 1999"));
         assert_null(strstr(told.error.data, "line 1\n"));
+}
+
+/* What is no UTF-8 grows when it is repaired; how it ended stands before it; white space may
+ * follow. */
+static void keeps_the_last_line_whatever_came_before(void **state)
+{
+        static const struct {
+                const char *type;
+                msec timeout;
+                const char *want;
+        } cases[] = {
+                {"tail_bad", 20000, ""},
+                {"tail_wide", 20000, ""},
+                {"tail_blank", 20000, ""},
+                {"tail_crash", 20000, "killed by SIGSEGV: "},
+                {"tail_late", 500, "no end within 500ms: "},
+        };
+        static const char cause[] = "the cause";
+
+        (void)state;
+        AUTO(bench) b = create();
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_TOLD told = {0};
+                bench_run(b, cases[i].type, "{}", cases[i].timeout, &told);
+                assert_in_range(told.error.length, JOB_ERROR_MAX - 2, JOB_ERROR_MAX);
+                assert_memory_equal(told.error.data, cases[i].want, strlen(cases[i].want));
+                assert_string_equal(told.error.data + told.error.length - strlen(cause), cause);
+                assert_true(utf8_length(told.error.data + strlen(cases[i].want), 4) > 0);
+        }
 }
 
 static void cuts_a_long_result_and_says_so(void **state)
@@ -302,6 +341,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ends_as_the_program_does),
                 cmocka_unit_test(keeps_the_tail_of_complaints),
+                cmocka_unit_test(keeps_the_last_line_whatever_came_before),
                 cmocka_unit_test(cuts_a_long_result_and_says_so),
                 cmocka_unit_test(gives_the_environment_of_the_contract),
                 cmocka_unit_test(tells_progress),

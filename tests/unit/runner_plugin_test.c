@@ -117,6 +117,17 @@ static void thins_out_a_flood_of_words(void **state)
         assert_in_range(told.progresses, 1, 2000);
 }
 
+static void cuts_an_error_between_characters(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        bench_run(b, "long_error", "\"wide\"", 20000, &told);
+        assert_int_equal(told.error.length, JOB_ERROR_MAX - 1);
+        assert_string_equal(told.error.data + told.error.length - 2, "\xC3\xA9");
+}
+
 static void carries_a_large_payload_and_result(void **state)
 {
         AUTO_TOLD small = {0};
@@ -491,6 +502,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ends_as_the_handler_says),
                 cmocka_unit_test(thins_out_a_flood_of_words),
+                cmocka_unit_test(cuts_an_error_between_characters),
                 cmocka_unit_test(carries_a_large_payload_and_result),
                 cmocka_unit_test(stops_a_run_that_listens),
                 cmocka_unit_test(kills_a_run_that_does_not),

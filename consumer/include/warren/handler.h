@@ -49,7 +49,7 @@ struct warren_host {
         size_t size; /* of this struct as the host knows it */
         /* One JSON value of at most 65536 bytes; the last call counts. 0, or -1 when refused. */
         int (*result)(const struct warren_job *job, const char *json, size_t length);
-        /* Why it failed, at most 4096 bytes are kept; the last call counts. */
+        /* Why it failed; the first 4096 bytes are kept, and the last call counts. */
         void (*error)(const struct warren_job *job, const char *text);
         /* How long to wait before the next attempt, at most 30 days. */
         void (*retry_after)(const struct warren_job *job, int64_t wait_ms);

@@ -120,6 +120,9 @@ static int long_error(const struct warren_job *job, void *state)
 {
         (void)state;
         char *text = text_of('e', 100000);
+        /* One letter, then letters of two bytes: the limit falls within one. */
+        for (size_t i = 1; job->payload[1] == 'w' && i + 1 < 100000; i += 2)
+                memcpy(text + i, "\xC3\xA9", 2);
         job->host->error(job, text);
         free(text);
         return WARREN_PERMANENT;
