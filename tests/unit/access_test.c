@@ -2,17 +2,11 @@
  *
  * access_test.c: who may do what.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway/access.h"
+#include "tests/unit/unit.h"
 
 enum { NOW = 1000000 };
 

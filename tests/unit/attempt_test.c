@@ -2,18 +2,13 @@
  *
  * attempt_test.c: the map of an attempt's states, its deliveries, and what it does next on arrival.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/base/memory.h"
 #include "consumer/attempt.h"
 #include "consumer/intake_step.h"
+#include "tests/unit/unit.h"
 
 #define NOW ((msec)1732250000000)
 
@@ -86,7 +81,7 @@ static void all_deliveries_are_settled_together(void **state)
         a = arrive(f, 1000);
         size_t alone = a->bytes;
         assert_int_equal(a->number, 3);
-        assert_in_range(alone, 1000, 100000);
+        assert_int_in_range(alone, 1000, 100000);
         for (int i = 0; i < 2; i++) {
                 more = xcalloc(1, sizeof(*more));
                 if (i == 0)
@@ -96,7 +91,7 @@ static void all_deliveries_are_settled_together(void **state)
         }
         assert_int_equal(acked, 1); /* the dead one was dropped when the next came */
         assert_int_equal(f->held, 2);
-        assert_in_range(a->bytes, alone + 1, 2 * alone);
+        assert_int_in_range(a->bytes, alone + 1, 2 * alone);
         assert_true(attempt_is_live(a));
         attempt_settle(a, SETTLE_REQUEUE);
         assert_int_equal(requeued, 2);

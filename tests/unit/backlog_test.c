@@ -3,17 +3,12 @@
  * backlog_test.c: who is let in between two counts, and that what was never sent does not count;
  * the link is played by this test.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/model/lane.h"
 #include "common/model/record.h"
 #include "gateway/backlog.h"
+#include "tests/unit/unit.h"
 
 static bool up;
 static int asked;

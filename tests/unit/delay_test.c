@@ -3,15 +3,10 @@
  * delay_test.c: the choice of a bucket at its edges, rounding, and the step of a waiting job.
  */
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/model/delay.h"
+#include "tests/unit/unit.h"
 
 static void the_bucket_is_the_largest_that_fits(void **state)
 {
@@ -101,7 +96,7 @@ static void a_rounded_wait_takes_at_most_two_hops(void **state)
                         left -= delay_bucket_for(left)->ttl;
                         if (left > DELAY_HOLD_MAX)
                                 left -= delay_bucket_for(left)->ttl;
-                        assert_in_range(left + DELAY_SLACK, 0, DELAY_HOLD_MAX + DELAY_SLACK);
+                        assert_int_in_range(left + DELAY_SLACK, 0, DELAY_HOLD_MAX + DELAY_SLACK);
                 }
         }
 }

@@ -194,11 +194,11 @@ static void many_are_told_in_several_messages(void **state)
         for (int i = 0; i < 600; i++)
                 doubt(&r, DOUBT_LOST);
         doubts_tell(r.doubts);
-        assert_in_range(answer(LINK_NACKED), 100, 500);
+        assert_int_in_range(answer(LINK_NACKED), 100, 500);
         for (size_t count; (count = told(&r)) > 0; all += count)
                 most = count > most ? count : most;
         assert_int_equal(all, 600);
-        assert_in_range(most, 100, 500);
+        assert_int_in_range(most, 100, 500);
         rig_close(&r);
 }
 

@@ -4,17 +4,12 @@
  * worth.
  */
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/model/fold.h"
+#include "tests/unit/unit.h"
 
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 
@@ -118,8 +113,8 @@ static void fold_attempt(struct folded *f, const struct event *e, const struct a
 
         if (!event_attempt(e, &run, &attempt))
                 return;
-        assert_in_range(run, 1, 3);
-        assert_in_range(attempt, 1, 3);
+        assert_int_in_range(run, 1, 3);
+        assert_int_in_range(attempt, 1, 3);
         attempt_row_fold(&f->attempts[(run - 1) * 4 + attempt], e, a);
 }
 
@@ -172,7 +167,7 @@ static void check_times(const struct job_row *row, msec first_clock)
         assert_true(row->finished_at == 0 || row->created_at <= row->finished_at);
         if (first_clock == 0)
                 return;
-        assert_in_range(row->created_at, 1, row->told_at);
+        assert_int_in_range(row->created_at, 1, row->told_at);
         assert_true(row->finish.run == 0 || row->finished_at > 0);
 }
 

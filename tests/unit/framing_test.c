@@ -2,14 +2,8 @@
  *
  * framing_test.c: requests whose framing is in doubt are refused.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "common/http/framing.h"
+#include "tests/unit/unit.h"
 
 #define HOST \
         { \

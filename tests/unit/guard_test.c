@@ -3,19 +3,14 @@
  * guard_test.c: which deliveries are asked about, what answers mean, and the memory of what was
  * finished here.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/base/own.h"
 #include "consumer/guard.h"
 #include "consumer/inquiry.h"
 #include "consumer/recent.h"
+#include "tests/unit/unit.h"
 
 #define NOW ((msec)1732250000000)
 #define ME "host-a/1"

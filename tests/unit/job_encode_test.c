@@ -2,16 +2,11 @@
  *
  * job_encode_test.c: the messages a job is sent as, read again by the judge.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/model/job.h"
+#include "tests/unit/unit.h"
 
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 #define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

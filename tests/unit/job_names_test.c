@@ -2,14 +2,8 @@
  *
  * job_names_test.c: which names and traceparents a job may have.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "common/model/job.h"
+#include "tests/unit/unit.h"
 
 #define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

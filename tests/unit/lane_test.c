@@ -3,17 +3,12 @@
  * lane_test.c: names of lanes, priorities, reasons and error kinds; headers of a message.
  */
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/model/lane.h"
 #include "common/model/message.h"
 #include "common/model/reason.h"
+#include "tests/unit/unit.h"
 
 static void lanes_are_read_back(void **state)
 {

@@ -3,16 +3,11 @@
  * letter_test.c: what messages of `dead` and `unroutable` are worth; the body of a replay request.
  */
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "dlx-monitor/edit.h"
 #include "dlx-monitor/letter.h"
+#include "tests/unit/unit.h"
 
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 #define BURIAL "01902f5e-7b1a-7000-8000-00000000000b"

@@ -2,14 +2,8 @@
  *
  * limiter_test.c: token buckets, and what is told of them.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "gateway/limiter.h"
+#include "tests/unit/unit.h"
 
 static const struct rate ten_a_minute = {.count = 10, .per = 60000, .burst = 10};
 
@@ -92,7 +86,7 @@ static void test_exact_in_the_long_run(void **state)
 
         for (msec now = 1; now <= 1000000; now += 13)
                 granted += bucket_take(&b, &rate, now, BUCKET_TAKE).granted ? 1 : 0;
-        assert_in_range(granted, 7000, 7003);
+        assert_int_in_range(granted, 7000, 7003);
 }
 
 static void test_texts(void **state)

@@ -2,18 +2,12 @@
  *
  * metrics_test.c: counting and the exposition; promtool judges it where it is installed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/metrics/metrics.h"
+#include "tests/unit/unit.h"
 
 static void expect(struct metrics *m, const char *line)
 {

@@ -3,20 +3,15 @@
  * outbox_test.c: publishing until it is confirmed, events in batches, and attempts held until their
  * time; the link is played by this test.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/base/memory.h"
 #include "consumer/events.h"
 #include "consumer/holding.h"
 #include "consumer/outbox.h"
+#include "tests/unit/unit.h"
 
 enum { SENT_MAX = 64 };
 
@@ -38,7 +33,7 @@ int __wrap_link_publish(struct link *l, const struct message *m, const struct pu
         (void)l;
         if (sent.count >= sent.window)
                 return err_set(e, ERR_FULL, "full");
-        assert_in_range(m->body.length, 0, sizeof(sent.bodies[0]) - 1);
+        assert_int_in_range(m->body.length, 0, sizeof(sent.bodies[0]) - 1);
         memcpy(sent.bodies[sent.count], m->body.data, m->body.length);
         sent.bodies[sent.count][m->body.length] = '\0';
         sent.again[sent.count] = message_header(m, "x-again") != NULL;
@@ -50,7 +45,7 @@ static void answer_first(enum link_result result)
 {
         struct publish_wait wait = sent.waits[0];
 
-        assert_in_range(sent.count, 1, SENT_MAX);
+        assert_int_in_range(sent.count, 1, SENT_MAX);
         sent.count--;
         memmove(&sent.waits[0], &sent.waits[1], sent.count * sizeof(sent.waits[0]));
         memmove(sent.bodies[0], sent.bodies[1], sent.count * sizeof(sent.bodies[0]));

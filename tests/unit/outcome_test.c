@@ -2,18 +2,13 @@
  *
  * outcome_test.c: how an attempt leaves, and with which message.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/base/memory.h"
 #include "consumer/outcome.h"
+#include "tests/unit/unit.h"
 
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 #define NOW ((msec)1732250000000)
@@ -327,7 +322,7 @@ static void errors_are_cut_between_characters(void **state)
         while (text.length < 2 * JOB_ERROR_MAX)
                 buffer_add_text(&text, "\xe2\x82\xac");
         outcome_bury(a, REASON_PERMANENT, buffer_bytes(&text));
-        assert_in_range(a->job.error.length, JOB_ERROR_MAX - 3, JOB_ERROR_MAX);
+        assert_int_in_range(a->job.error.length, JOB_ERROR_MAX - 3, JOB_ERROR_MAX);
         assert_true(bytes_are_utf8(a->job.error));
         release(a);
 }

@@ -2,18 +2,12 @@
  *
  * problem_test.c: refusals as JSON.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <jansson.h>
 #include <string.h>
 
 #include "common/http/problem.h"
 #include "common/http/trace.h"
+#include "tests/unit/unit.h"
 
 static json_t *written(const struct problem *p)
 {

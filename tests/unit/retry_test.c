@@ -4,15 +4,10 @@
  */
 #include <limits.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/model/retry.h"
+#include "tests/unit/unit.h"
 
 static void backoff_doubles_up_to_its_cap(void **state)
 {

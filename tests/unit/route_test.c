@@ -2,18 +2,12 @@
  *
  * route_test.c: paths, queries and the table of routes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "common/base/bytes.h"
 #include "common/http/client.h"
 #include "common/http/percent.h"
 #include "common/http/query.h"
 #include "common/http/route.h"
+#include "tests/unit/unit.h"
 
 static const struct http_route routes[] = {
         {.method = "GET", .pattern = "/api/jobs"},

@@ -127,7 +127,7 @@ static void keeps_the_tail_of_complaints(void **state)
         AUTO(bench) b = create();
         bench_run(b, "tail", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_RETRY);
-        assert_in_range(told.error.length, 4000, 4096);
+        assert_int_in_range(told.error.length, 4000, 4096);
         assert_non_null(strstr(told.error.data, "line 1998\nline 1999"));
         assert_null(strstr(told.error.data, "line 1\n"));
 }
@@ -168,7 +168,7 @@ static void cuts_a_long_result_and_says_so(void **state)
         (void)state;
         AUTO(bench) b = create();
         bench_run(b, "long", "{}", 20000, &told);
-        assert_in_range(told.result.length, 60000, 65536);
+        assert_int_in_range(told.result.length, 60000, 65536);
         assert_non_null(strstr(told.result.data, "[cut, 100000 bytes in all]\""));
 }
 

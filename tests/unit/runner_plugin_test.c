@@ -114,7 +114,7 @@ static void thins_out_a_flood_of_words(void **state)
         AUTO(bench) b = bench_create(all_plugins, all_types, 1);
         bench_run(b, "floods", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_DONE);
-        assert_in_range(told.progresses, 1, 2000);
+        assert_int_in_range(told.progresses, 1, 2000);
 }
 
 static void cuts_an_error_between_characters(void **state)

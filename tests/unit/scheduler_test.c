@@ -2,17 +2,12 @@
  *
  * scheduler_test.c: who runs next: shares by weight, priority, and that nobody starves.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/base/memory.h"
 #include "consumer/scheduler.h"
+#include "tests/unit/unit.h"
 
 static const struct handler busy = {.type = "busy"};
 static const struct handler idle = {.type = "idle"};
@@ -112,7 +107,7 @@ static void a_tenant_that_comes_late_is_served_within_a_round(void **state)
                 before++;
         }
         free(a);
-        assert_in_range(before, 0, 4);
+        assert_int_in_range(before, 0, 4);
         inbox_each(&in, drop, &in);
 }
 
@@ -175,7 +170,7 @@ static void types_without_room_are_passed_over(void **state)
 
         assert_ptr_equal(first, behind);
         assert_ptr_equal(second, beside);
-        assert_in_range(asked, 1, 8);
+        assert_int_in_range(asked, 1, 8);
         assert_null(scheduler_pick(&in, has_room, &asked));
         assert_int_equal(in.count, 100);
         free(first);

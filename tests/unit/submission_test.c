@@ -2,13 +2,6 @@
  *
  * submission_test.c: bodies of POST /jobs, good and bad.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "gateway/submission.h"
+#include "tests/unit/unit.h"
 
 #define NOW ((msec)1767225600000) /* 2026-01-01T00:00:00Z */
 

@@ -3,18 +3,13 @@
  * subscriptions_test.c: which queues are subscribed as tenants come, pause and go, and while the
  * consumer is full; the link is played by this test.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/base/memory.h"
 #include "consumer/subscriptions.h"
+#include "tests/unit/unit.h"
 
 /* Queues subscribed now, and the feed of each. */
 static struct {

@@ -2,14 +2,8 @@
  *
  * window_test.c: how many deliveries of a queue are held, and how seldom that changes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "consumer/window.h"
+#include "tests/unit/unit.h"
 
 static void follows_the_work(void **state)
 {
@@ -39,7 +33,7 @@ static void starts_with_something(void **state)
 
         (void)state;
         window_init(&w, 1, 0);
-        assert_in_range(w.size, 1, WINDOW_MAX);
+        assert_int_in_range(w.size, 1, WINDOW_MAX);
         window_init(&w, 1024, 0);
         assert_int_equal(w.size, WINDOW_MAX);
 }

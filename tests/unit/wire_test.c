@@ -3,18 +3,13 @@
  * wire_test.c: property lists: what is refused, what a delivery's message shows, what a publish
  * carries, and what people are shown.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/amqp/link_parts.h"
 #include "common/amqp/properties.h"
 #include "common/base/own.h"
+#include "tests/unit/unit.h"
 
 #define RAW(text) \
         { \
