@@ -138,17 +138,18 @@ static int create_servers(struct gateway *g, struct err *e)
         if (g->health == NULL)
                 return -1;
         routes_init(g);
-        g->server =
-                http_server_create(&(struct http_server_config){.address = s->address,
-                                                                .port = (uint16_t)s->port,
-                                                                .threads = (unsigned)s->threads,
-                                                                .body_deadline = s->body_deadline,
-                                                                .routes = g->routes,
-                                                                .owner = g,
-                                                                .authorize = door_authorize,
-                                                                .answered = on_answer,
-                                                                .decorate = submit_decorate},
-                                   e);
+        g->server = http_server_create(
+                &(struct http_server_config){.address = s->address,
+                                             .port = (uint16_t)s->port,
+                                             .threads = (unsigned)s->threads,
+                                             .body_deadline = s->body_deadline,
+                                             .answer_deadline = s->answer_deadline,
+                                             .routes = g->routes,
+                                             .owner = g,
+                                             .authorize = door_authorize,
+                                             .answered = on_answer,
+                                             .decorate = submit_decorate},
+                e);
         return g->server != NULL ? 0 : -1;
 }
 

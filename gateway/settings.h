@@ -18,7 +18,7 @@ struct gateway_settings {
         char *status_store_url, *dlx_monitor_url;
         char *internal_token;
         int64_t payload_max;
-        msec body_deadline;
+        msec body_deadline, answer_deadline;
         msec confirm_timeout;
         int64_t window_messages, window_bytes;
         msec drain_limit;

@@ -75,7 +75,15 @@ void http_add_header(struct http_request *r, const char *name, const char *forma
 /* A body still on its way would be taken for the next request. */
 bool answer_ends_connection(const struct http_request *r)
 {
-        return r->broken || !r->framing.keep_alive || !r->body_read || server_is_closing(r);
+        return r->broken || r->last || !r->framing.keep_alive || !r->body_read ||
+               server_is_closing(r) || connection_must_yield(r->known);
+}
+
+void answer_send(struct http_request *r, struct bytes text)
+{
+        connection_answers(r->known);
+        if (connection_write(r->known, r->connection, text, server_answer_deadline(r)) < 0)
+                r->broken = true;
 }
 
 /* By hand: printf is a third of what an answer costs. */
@@ -150,7 +158,7 @@ void http_answer(struct http_request *r, int status, const char *content_type, s
         answer_write(r, &a, &out);
         if (r->closing)
                 mg_disable_connection_keep_alive(r->connection);
-        mg_write(r->connection, out.data, out.length);
+        answer_send(r, buffer_bytes(&out));
 }
 
 void http_answer_json(struct http_request *r, int status, json_t *body)

@@ -1,28 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * connection.h: the inside of common/http: what is known of a connection from one request to the
- * next. On the thread that serves it.
+ * next, and writing to it. On the thread that serves it, unless something else is said.
  */
 #ifndef WARREN_HTTP_CONNECTION_H
 #define WARREN_HTTP_CONNECTION_H
 
 #include <civetweb.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 
-/* civetweb's callbacks. 1.15 has forgotten the data when it calls the one for a closed connection.
- */
-int connection_opened(const struct mg_connection *c, void **data);
-void connection_closing(const struct mg_connection *c);
+#include "common/base/bytes.h"
+#include "common/http/admission.h"
+#include "common/http/watch.h"
 
-/* Its socket; -1 when it is not found. */
-int connection_descriptor(struct mg_connection *c);
+/* Those of one server. */
+struct connections {
+        struct in_addr address; /* where it listens */
+        in_port_t port;         /* in network order; set when it does */
+        struct watch *watch;
+        struct admission admission;
+        /* guarded by mutex */
+        pthread_mutex_t mutex;
+        struct connection *known; /* whose socket was found */
+};
 
-/* A request begins. */
-void connection_resumed(struct mg_connection *c);
-/* Nothing came for a while after an answer. */
-void connection_idle(struct mg_connection *c);
+struct connection;
+
+int connections_init(struct connections *all, struct in_addr address, unsigned seats,
+                     struct err *e) MUST_CHECK;
+void connections_fini(struct connections *all);
+
+/* For civetweb's init_connection and connection_close. 1.15 has forgotten the data when it calls
+ * connection_closed. */
+struct connection *connection_create(struct connections *all);
+void connection_destroy(struct connection **k);
+
+/* Its socket, from the first request on; -1 when it is not certain which it is: then it is used
+ * through civetweb only. */
+int connection_descriptor(const struct connection *k);
+
+/* A request begins: the connection has a seat from then on, or is refused one. */
+bool connection_begin(struct connection *k, const struct mg_request_info *info,
+                      bool *first_refusal) MUST_CHECK;
+/* civetweb has refused what the client sent: nothing of the connection is looked at any more. */
+void connection_end(struct connection *k, const struct mg_request_info *info);
+bool connection_is_over(const struct connection *k);
+/* An answer is about to be written. Any thread. */
+void connection_answers(struct connection *k);
+/* The answer is written, and the next request is awaited. */
+void connection_rest(struct connection *k);
+
 /* The client has sent requests before it had the answers of those before: they can be in civetweb's
  * buffer, and then nobody sees them at the socket. */
-bool connection_is_pipelined(struct mg_connection *c);
+bool connection_is_pipelined(const struct connection *k);
+/* It has sent as many of them as it may, or others wait for its seat. */
+bool connection_must_yield(const struct connection *k);
+
+/* Whole within `limit` ms, or the connection is cut: the peer cannot take a part for the whole. */
+int connection_write(struct connection *k, struct mg_connection *c, struct bytes text, msec limit);
 
 #endif

@@ -48,6 +48,7 @@ static const struct {
 struct headers {
         const char *values[KNOWN_COUNT];
         int counts[KNOWN_COUNT];
+        bool closes; /* a Connection asks for it, or civetweb takes it so: it is not keep-alive */
 };
 
 static void note(struct headers *h, const struct mg_header *header)
@@ -59,6 +60,9 @@ static void note(struct headers *h, const struct mg_header *header)
                         continue;
                 h->values[i] = header->value;
                 h->counts[i]++;
+                if (i == CONNECTION)
+                        h->closes = h->closes || strcasestr(header->value, "close") != NULL ||
+                                    strcasestr(header->value, "keep-alive") == NULL;
                 return;
         }
 }
@@ -115,6 +119,8 @@ static int read_headers(const struct mg_request_info *info, struct headers *h, s
         }
         if (h->values[HOST] == NULL && strcmp(info->http_version, "1.1") == 0)
                 return refuse(out, 400, e, "the header Host is missing");
+        if (h->values[HOST] != NULL && strpbrk(h->values[HOST], " \t,/\\?#@") != NULL)
+                return refuse(out, 400, e, "the header Host is malformed");
         return 0;
 }
 
@@ -139,8 +145,7 @@ int framing_check(const struct mg_request_info *info, struct framing *out, struc
         if (read_headers(info, &h, out, e) < 0)
                 return -1;
 
-        const char *connection = h.values[CONNECTION];
-        out->keep_alive = is_new && (connection == NULL || strcasestr(connection, "close") == NULL);
+        out->keep_alive = is_new && !h.closes;
 
         const char *length = h.values[CONTENT_LENGTH];
         const char *coding = h.values[TRANSFER_ENCODING];

@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "common/http/connection.h"
 #include "common/http/request.h"
 
 /* A thread that waits here keeps the server from stopping, and does not see what a client pipelined
@@ -27,9 +26,9 @@ void http_prepare(struct http_request *r, int status, const char *content_type,
 
         assert(p->status == 0);
         p->status = status;
-        p->fd = connection_descriptor(r->connection);
+        p->fd = connection_descriptor(r->known);
         p->closing = answer_ends_connection(r);
-        p->awaits_next = p->fd >= 0 && !p->closing && !connection_is_pipelined(r->connection);
+        p->awaits_next = p->fd >= 0 && !p->closing && !connection_is_pipelined(r->known);
         const struct answer_text a = {.status = status,
                                       .content_type = content_type,
                                       .location = location,
@@ -67,6 +66,7 @@ void http_give(struct http_request *r)
         r->status = p->status;
         server_count(r); /* before the client can ask for the metrics */
         if (p->fd >= 0 && (p->closing || !server_is_closing(r))) {
+                connection_answers(r->known);
                 ssize_t sent =
                         send(p->fd, p->text.data, p->text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (sent > 0)
@@ -95,10 +95,8 @@ static void sleep_until_next(struct http_request *r)
         struct pollfd next = {.fd = p->fd, .events = POLLIN};
 
         while (poll(&next, 1, NEXT_WAIT_MS) <= 0) {
-                if (!is_told(p))
-                        continue;
-                connection_idle(r->connection);
-                return;
+                if (is_told(p))
+                        return;
         }
 }
 
@@ -109,17 +107,18 @@ static void send_rest(struct http_request *r)
         struct prepared *p = &r->prepared;
         AUTO_BUFFER rest = {0};
 
-        r->closing = true;
-        mg_disable_connection_keep_alive(r->connection);
+        r->closing = p->closing || p->awaits_next || server_is_closing(r);
+        if (r->closing)
+                mg_disable_connection_keep_alive(r->connection);
         buffer_reserve(&rest, p->text.length + sizeof(close));
         if (p->sent == 0) {
                 buffer_add(&rest, p->text.data, p->head);
-                if (!p->closing)
+                if (r->closing && !p->closing)
                         buffer_add_text(&rest, close);
                 p->sent = p->head;
         }
         buffer_add(&rest, p->text.data + p->sent, p->text.length - p->sent);
-        mg_write(r->connection, rest.data, rest.length);
+        answer_send(r, buffer_bytes(&rest));
 }
 
 bool http_await(struct http_request *r)

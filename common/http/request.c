@@ -44,7 +44,7 @@ const char *http_query(struct http_request *r, const char *name)
 
 const char *http_query_string(const struct http_request *r)
 {
-        return r->info->query_string;
+        return r->query_string;
 }
 
 void http_query_write(const struct http_request *r, const char *except, struct buffer *out)
@@ -168,7 +168,7 @@ static enum body_end read_body(struct http_request *r, struct watch *w, size_t m
         if (!r->framing.chunked && (size_t)r->framing.length > max)
                 return BODY_OVER;
         msec begun = clock_mono();
-        watch_begin(w, &entry, r->connection, limit);
+        watch_begin(w, &entry, connection_descriptor(r->known), WATCH_BODY, limit);
         enum body_end end = r->framing.chunked ? read_chunked(r, max) : read_known(r);
         bool late = watch_end(w, &entry) || clock_mono() - begun >= limit;
         if (r->body.data != NULL)
@@ -184,7 +184,7 @@ static void say_continue(struct http_request *r)
         static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
         if (r->framing.expects_continue && strcmp(r->info->http_version, "1.1") == 0)
-                mg_write(r->connection, line, sizeof(line) - 1);
+                answer_send(r, bytes_of(line, sizeof(line) - 1));
 }
 
 static bool judge_body(struct http_request *r, enum body_end end, size_t max)
@@ -203,7 +203,8 @@ static bool judge_body(struct http_request *r, enum body_end end, size_t max)
         case BODY_BROKEN:
                 r->broken = true;
                 http_problem(r, 400,
-                             r->framing.chunked ? "the chunked body is malformed"
+                             r->framing.chunked ? "the chunked body is malformed, or has chunk "
+                                                  "extensions, which are not understood"
                                                 : "the body ended early");
                 return false;
         }
@@ -237,7 +238,7 @@ void request_drain_body(struct http_request *r, struct watch *w, msec limit)
         if (r->body_read || r->broken || r->framing.expects_continue)
                 return;
         buffer_reserve(&r->body, READ_STEP);
-        watch_begin(w, &entry, r->connection, limit);
+        watch_begin(w, &entry, connection_descriptor(r->known), WATCH_BODY, limit);
         while (drained < DRAIN_MAX) {
                 int got = mg_read(r->connection, r->body.data, READ_STEP);
                 if (got <= 0)

@@ -8,6 +8,7 @@
 #include <civetweb.h>
 #include <semaphore.h>
 
+#include "common/http/connection.h"
 #include "common/http/framing.h"
 #include "common/http/query.h"
 #include "common/http/route.h"
@@ -31,8 +32,10 @@ struct prepared {
 struct http_request {
         struct http_server *server;
         struct mg_connection *connection;
+        struct connection *known;
         const struct mg_request_info *info;
         const char *method, *raw_path; /* raw_path without its query */
+        const char *query_string;      /* or NULL */
         struct framing framing;
         struct path path;
         struct route_match match;
@@ -45,6 +48,8 @@ struct http_request {
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
         bool broken;           /* nothing more can be read: the connection ends */
+        bool last;             /* the connection ends with the answer, whatever is asked */
+        bool hurried;          /* nothing is waited for: others need the thread */
         bool closing;          /* the connection ends with this answer */
         bool counted;          /* the server's owner was told of the answer */
         int64_t began_us;
@@ -62,6 +67,7 @@ void server_decorate(struct http_request *r);
 /* The header Date, made once a second. */
 void server_add_date(const struct http_request *r, struct buffer *out);
 bool server_is_closing(const struct http_request *r);
+msec server_answer_deadline(const struct http_request *r);
 /* Tells the server's owner of the answer; once. */
 void server_count(struct http_request *r);
 
@@ -75,6 +81,8 @@ struct answer_text {
 /* answer.c's. Returns the length of the head without the empty line. */
 size_t answer_write(struct http_request *r, const struct answer_text *a, struct buffer *out);
 bool answer_ends_connection(const struct http_request *r);
+/* Writes the text whole, or ends the connection. */
+void answer_send(struct http_request *r, struct bytes text);
 
 /* prepared.c's. */
 void prepared_fini(struct http_request *r);

@@ -68,13 +68,23 @@ static bool pattern_fits(const char *pattern, const struct path *path, struct ro
         return at == NULL && i == path->count;
 }
 
-static void allow(struct route_match *out, const char *method)
+static void allow(char out[ALLOW_SIZE], const char *method)
 {
-        size_t used = strlen(out->allow);
+        size_t used = strlen(out);
         bool get = strcmp(method, "GET") == 0;
 
-        snprintf(out->allow + used, sizeof(out->allow) - used, "%s%s%s", used > 0 ? ", " : "",
-                 method, get ? ", HEAD" : "");
+        snprintf(out + used, ALLOW_SIZE - used, "%s%s%s", used > 0 ? ", " : "", method,
+                 get ? ", HEAD" : "");
+}
+
+void route_methods(const struct http_route *routes, char out[ALLOW_SIZE])
+{
+        out[0] = '\0';
+        for (const struct http_route *r = routes; r->method != NULL; r++) {
+                if (strstr(out, r->method) == NULL)
+                        allow(out, r->method);
+        }
+        allow(out, "OPTIONS");
 }
 
 void route_match(const struct http_route *routes, const char *method, const struct path *path,
@@ -93,6 +103,6 @@ void route_match(const struct http_route *routes, const char *method, const stru
                         out->route = r;
                         return;
                 }
-                allow(out, r->method);
+                allow(out->allow, r->method);
         }
 }

@@ -34,6 +34,8 @@ struct route_match {
         char allow[ALLOW_SIZE]; /* methods of the routes whose pattern fits; "" when none does */
 };
 
+/* The methods of all routes, each once. */
+void route_methods(const struct http_route *routes, char out[ALLOW_SIZE]);
 /* HEAD finds a GET route. */
 void route_match(const struct http_route *routes, const char *method, const struct path *path,
                  struct route_match *out);

@@ -25,17 +25,20 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/http/connection.h"
+#include "common/http/head.h"
 #include "common/http/request.h"
 
 #define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
+#define ANSWER_DEADLINE_DEFAULT ((msec)30 * MSEC_SECOND)
+#define HURRIED_DRAIN ((msec)500)
 
-enum { DRAIN_STEP_US = 2000 };
+/* Threads that wait for a seat, or tell that there is none: see admission.h. */
+enum { DRAIN_STEP_US = 2000, SPARE_THREADS = 2, SPARE_THREADS_DIVISOR = 8 };
 
 struct http_server {
         struct http_server_config config;
         struct mg_context *context;
-        struct watch *watch;
-        struct in_addr address;
+        struct connections connections;
         uint16_t port;
         atomic_bool closing; /* nothing new is let in */
         atomic_bool closed;  /* civetweb has stopped */
@@ -50,6 +53,7 @@ static void begin(struct http_request *r, struct http_server *s, struct mg_conne
 {
         r->server = s;
         r->connection = c;
+        r->known = mg_get_user_connection_data(c);
         r->info = mg_get_request_info(c);
         r->method = r->info->request_method != NULL ? r->info->request_method : "";
         r->raw_path = r->info->local_uri_raw != NULL ? r->info->local_uri_raw : "";
@@ -59,12 +63,31 @@ static void begin(struct http_request *r, struct http_server *s, struct mg_conne
 static void end(struct http_request *r)
 {
         const struct http_server_config *c = &r->server->config;
+        msec drain = r->hurried ? HURRIED_DRAIN : c->body_deadline;
 
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
-        request_drain_body(r, r->server->watch, c->body_deadline);
+        request_drain_body(r, r->server->connections.watch, drain);
         server_count(r);
+        connection_rest(r->known);
         request_fini(r);
+}
+
+/* OPTIONS * asks what the server can do at all. */
+static bool answer_for_server(struct http_request *r)
+{
+        char allow[ALLOW_SIZE];
+
+        if (strcmp(r->raw_path, "*") != 0)
+                return false;
+        if (strcmp(r->method, "OPTIONS") != 0) {
+                http_problem(r, 400, "the target * goes with OPTIONS only");
+                return true;
+        }
+        route_methods(r->server->config.routes, allow);
+        http_add_header(r, "Allow", "%s", allow);
+        http_answer_empty(r, 204);
+        return true;
 }
 
 /* Framing, path and query; false when the request was refused. */
@@ -72,17 +95,20 @@ static bool accept_form(struct http_request *r)
 {
         struct err e = {0};
 
-        if (framing_check(r->info, &r->framing, &e) < 0) {
+        int refusal = head_check(r->info, &e);
+        if (refusal == 0 && framing_check(r->info, &r->framing, &e) < 0)
+                refusal = r->framing.refusal;
+        if (refusal != 0) {
                 r->broken = true;
-                http_problem(r, r->framing.refusal, "%s", e.text);
+                http_problem(r, refusal, "%s", e.text);
                 return false;
         }
         r->body_read = !r->framing.chunked && r->framing.length == 0;
-        if (path_parse(r->raw_path, &r->path, &e) < 0) {
+        if (strcmp(r->raw_path, "*") != 0 && path_parse(r->raw_path, &r->path, &e) < 0) {
                 http_problem(r, e.code == ERR_NOT_FOUND ? 404 : 400, "%s", e.text);
                 return false;
         }
-        if (query_parse(r->info->query_string, &r->query, &e) < 0) {
+        if (query_parse(r->query_string, &r->query, &e) < 0) {
                 http_problem(r, 400, "%s", e.text);
                 return false;
         }
@@ -107,28 +133,54 @@ static void serve(struct http_request *r)
 {
         const struct http_server_config *c = &r->server->config;
 
-        if (!accept_form(r))
-                return;
-        if (!find_route(r))
+        if (!accept_form(r) || answer_for_server(r) || !find_route(r))
                 return;
         /* Who may not come in has no body read for him. */
         if (c->authorize != NULL && !c->authorize(c->owner, r, r->match.route))
                 return;
-        if (!request_read_body(r, r->server->watch, r->match.route->body_max, c->body_deadline))
+        if (!request_read_body(r, r->server->connections.watch, r->match.route->body_max,
+                               c->body_deadline))
                 return;
         r->match.route->handle(c->owner, r);
+}
+
+static void turn_away(struct http_request *r, const char *why)
+{
+        r->last = true;
+        r->hurried = true;
+        http_add_header(r, "Retry-After", "1");
+        http_problem(r, 503, "%s", why);
 }
 
 /* Once it is told to stop civetweb writes nothing any more, so who was let in is answered first. */
 static bool let_in(struct http_request *r)
 {
+        struct http_server *s = r->server;
+        bool first = false;
+
+        if (!connection_begin(r->known, r->info, &first)) {
+                if (first)
+                        LOG_WARN("a port is full: requests are refused with 503",
+                                 log_int("port", s->port), log_int("threads", s->config.threads));
+                turn_away(r, "all threads of this server are busy");
+                return false;
+        }
+        if (atomic_load(&s->closing)) {
+                turn_away(r, "this server is stopping");
+                return false;
+        }
+        return true;
+}
+
+static void handle(struct http_request *r)
+{
+        trace_continue(mg_get_header(r->connection, "traceparent"), r->traceparent);
         atomic_fetch_add(&r->server->handling, 1);
-        if (!atomic_load(&r->server->closing))
-                return true;
-        r->broken = true;
-        http_add_header(r, "Retry-After", "1");
-        http_problem(r, 503, "this server is stopping");
-        return false;
+        if (let_in(r))
+                serve(r);
+        struct http_server *s = r->server;
+        end(r);
+        atomic_fetch_sub(&s->handling, 1);
 }
 
 static int on_request(struct mg_connection *connection)
@@ -136,14 +188,27 @@ static int on_request(struct mg_connection *connection)
         struct http_request r = {0};
 
         begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
-        connection_resumed(connection);
-        trace_continue(mg_get_header(connection, "traceparent"), r.traceparent);
-        if (let_in(&r))
-                serve(&r);
-        int status = r.status;
-        end(&r);
-        atomic_fetch_sub(&r.server->handling, 1);
-        return status != 0 ? status : 500;
+        r.query_string = r.info->query_string;
+        handle(&r);
+        return r.status != 0 ? r.status : 500;
+}
+
+/* civetweb closes the connection without a word when the target is `*`, or is absolute and does
+ * not name its port: so such a request is answered when it is about to. */
+static void answer_unheard(struct mg_connection *connection)
+{
+        struct http_request r = {0};
+
+        begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
+        char *target = (char *)r.info->request_uri;
+        const char *authority = strstr(target, "://");
+        char *query = strchr(target, '?');
+        if (query != NULL)
+                *query++ = '\0';
+        r.query_string = query;
+        r.raw_path = authority != NULL ? strchrnul(authority + 3, '/') : target;
+        r.last = true;
+        handle(&r);
 }
 
 /* civetweb's status and words for what it refuses by itself, made right: 413 when it has only read
@@ -159,6 +224,8 @@ static const char *refusal(int *status, const char *message)
         if (strcmp(message, "Malformed message") == 0)
                 return "this is no HTTP/1.1 request, or its headers are larger than 16 KiB, or "
                        "they did not arrive in time";
+        if (strcmp(message, "Invalid URI") == 0)
+                return "the request's target is malformed";
         if (strcmp(message, "Bad request") == 0)
                 return "the request line or a header is malformed";
         return message;
@@ -174,10 +241,30 @@ static int on_error(struct mg_connection *connection, int status, const char *me
         r.raw_path = "";
         r.broken = true;
         trace_continue(NULL, r.traceparent);
+        connection_end(r.known, r.info);
         const char *detail = refusal(&status, message);
         http_problem(&r, status, "%s", detail);
         end(&r);
         return 0;
+}
+
+static int on_connection(const struct mg_connection *connection, void **data)
+{
+        struct http_server *s = mg_get_user_data(mg_get_context(connection));
+
+        *data = connection_create(&s->connections);
+        return 0;
+}
+
+static void on_close(const struct mg_connection *connection)
+{
+        struct connection *k = mg_get_user_connection_data(connection);
+        const struct mg_request_info *info = mg_get_request_info(connection);
+
+        if (info != NULL && info->request_method != NULL && info->local_uri_raw == NULL &&
+            !connection_is_over(k))
+                answer_unheard((struct mg_connection *)connection);
+        connection_destroy(&k);
 }
 
 static int on_log(const struct mg_connection *connection, const char *message)
@@ -220,6 +307,11 @@ void server_add_date(const struct http_request *r, struct buffer *out)
         pthread_mutex_unlock(&s->date_mutex);
 }
 
+msec server_answer_deadline(const struct http_request *r)
+{
+        return r->server->config.answer_deadline;
+}
+
 bool server_is_closing(const struct http_request *r)
 {
         return atomic_load_explicit(&r->server->closing, memory_order_relaxed);
@@ -237,15 +329,16 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         char timeout[24];
         char text[256] = "";
         static const struct mg_callbacks callbacks = {
-                .init_connection = connection_opened,
-                .connection_close = connection_closing,
+                .init_connection = on_connection,
+                .connection_close = on_close,
                 .begin_request = on_request,
                 .http_error = on_error,
                 .log_message = on_log,
         };
 
         snprintf(port, sizeof(port), "%s:%u", c->address, c->port);
-        snprintf(threads, sizeof(threads), "%u", c->threads);
+        snprintf(threads, sizeof(threads), "%u",
+                 c->threads + SPARE_THREADS + c->threads / SPARE_THREADS_DIVISOR);
         snprintf(timeout, sizeof(timeout), "%lld", (long long)s->config.body_deadline);
         const char *options[] = {"listening_ports", port, "num_threads", threads,
                                  "request_timeout_ms", timeout, "keep_alive_timeout_ms", "20000",
@@ -274,14 +367,16 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         pthread_once(&once, library_init);
         pthread_mutex_init(&s->date_mutex, NULL);
         s->config = *c;
-        s->address.s_addr = inet_addr(c->address);
         if (s->config.body_deadline == 0)
                 s->config.body_deadline = BODY_DEADLINE_DEFAULT;
-        s->watch = watch_create(e);
-        if (s->watch == NULL || start(s, c, e) < 0)
+        if (s->config.answer_deadline == 0)
+                s->config.answer_deadline = ANSWER_DEADLINE_DEFAULT;
+        const struct in_addr address = {.s_addr = inet_addr(c->address)};
+        if (connections_init(&s->connections, address, c->threads, e) < 0 || start(s, c, e) < 0)
                 return NULL;
         if (mg_get_server_ports(s->context, 1, ports) == 1)
                 s->port = (uint16_t)ports[0].port;
+        s->connections.port = htons(s->port);
         return TAKE(s);
 }
 
@@ -289,8 +384,9 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
 static void *knock(void *owner)
 {
         struct http_server *s = owner;
-        const struct sockaddr_in door = {
-                .sin_family = AF_INET, .sin_port = htons(s->port), .sin_addr = s->address};
+        const struct sockaddr_in door = {.sin_family = AF_INET,
+                                         .sin_port = htons(s->port),
+                                         .sin_addr = s->connections.address};
 
         while (!atomic_load(&s->closed)) {
                 AUTO_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -321,7 +417,7 @@ void http_server_destroy(struct http_server **s)
                 usleep(DRAIN_STEP_US);
         if ((*s)->context != NULL)
                 stop(*s);
-        watch_destroy(&(*s)->watch);
+        connections_fini(&(*s)->connections);
         pthread_mutex_destroy(&(*s)->date_mutex);
         free(*s);
         *s = NULL;

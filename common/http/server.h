@@ -32,10 +32,11 @@ struct http_route {
 };
 
 struct http_server_config {
-        const char *address; /* "127.0.0.1" */
-        uint16_t port;       /* 0: any; http_server_port tells */
-        unsigned threads;    /* connections served at once */
-        msec body_deadline;  /* 0: 10 s for a whole request body */
+        const char *address;  /* "127.0.0.1" */
+        uint16_t port;        /* 0: any; http_server_port tells */
+        unsigned threads;     /* connections served at once */
+        msec body_deadline;   /* 0: 10 s for a whole request body */
+        msec answer_deadline; /* 0: 30 s until the client has taken a whole answer */
         const struct http_route *routes;
         void *owner;
         /* Before each handler; false: it has answered itself. NULL: everything is allowed. */

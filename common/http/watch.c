@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch.c: deadlines for reads inside civetweb.
+ * watch.c: deadlines for what civetweb, or a slow peer, holds up.
  */
 #include "common/http/watch.h"
 
@@ -13,19 +13,27 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/http/connection.h"
 
-enum { TICK_MS = 100 };
+enum { TICK_MS = 100, IDLE_LEAST_MS = 500, ANSWER_LEAST_MS = 1000 };
 
 struct watch {
+        /* before start */
+        unsigned (*excess)(void *owner);
+        void *owner;
         pthread_t thread;
         bool started;
         /* guarded by mutex */
         pthread_mutex_t mutex;
         pthread_cond_t stop_cond;
         bool stopping;
-        struct watched *entries;
+        struct watched *entries; /* the longest first */
 };
+
+static void expire(struct watched *entry)
+{
+        entry->expired = true;
+        shutdown(entry->fd, entry->what == WATCH_ANSWER ? SHUT_RDWR : SHUT_RD);
+}
 
 static void expire_locked(struct watch *w)
 {
@@ -33,11 +41,55 @@ static void expire_locked(struct watch *w)
         struct watched *at = NULL;
 
         DL_FOREACH (w->entries, at) {
-                if (at->expired || now < at->deadline)
-                        continue;
-                at->expired = true;
-                shutdown(at->fd, SHUT_RD);
+                if (!at->expired && now >= at->deadline)
+                        expire(at);
         }
+}
+
+static bool may_end_early(const struct watched *entry, msec now)
+{
+        switch (entry->what) {
+        case WATCH_IDLE:
+                return now - entry->since >= IDLE_LEAST_MS;
+        case WATCH_ANSWER:
+                return now - entry->since >= ANSWER_LEAST_MS;
+        case WATCH_BODY:
+                return false;
+        }
+        return false;
+}
+
+unsigned watch_relieve(struct watch *w, unsigned count)
+{
+        msec now = clock_mono();
+        struct watched *at = NULL;
+        unsigned ended = 0;
+
+        pthread_mutex_lock(&w->mutex);
+        DL_FOREACH (w->entries, at) {
+                if (ended == count)
+                        break;
+                if (at->expired || !may_end_early(at, now))
+                        continue;
+                expire(at);
+                ended++;
+        }
+        pthread_mutex_unlock(&w->mutex);
+        return ended;
+}
+
+static void tick_locked(struct watch *w)
+{
+        struct timespec until = {0};
+
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += TICK_MS * 1000000L;
+        if (until.tv_nsec >= 1000000000L) {
+                until.tv_sec++;
+                until.tv_nsec -= 1000000000L;
+        }
+        pthread_cond_timedwait(&w->stop_cond, &w->mutex, &until);
+        expire_locked(w);
 }
 
 static void *run(void *owner)
@@ -46,25 +98,22 @@ static void *run(void *owner)
 
         pthread_mutex_lock(&w->mutex);
         while (!w->stopping) {
-                struct timespec until = {0};
-                clock_gettime(CLOCK_MONOTONIC, &until);
-                until.tv_nsec += TICK_MS * 1000000L;
-                if (until.tv_nsec >= 1000000000L) {
-                        until.tv_sec++;
-                        until.tv_nsec -= 1000000000L;
-                }
-                pthread_cond_timedwait(&w->stop_cond, &w->mutex, &until);
-                expire_locked(w);
+                tick_locked(w);
+                pthread_mutex_unlock(&w->mutex);
+                watch_relieve(w, w->excess(w->owner));
+                pthread_mutex_lock(&w->mutex);
         }
         pthread_mutex_unlock(&w->mutex);
         return NULL;
 }
 
-struct watch *watch_create(struct err *e)
+struct watch *watch_create(unsigned (*excess)(void *owner), void *owner, struct err *e)
 {
         AUTO(watch) w = xcalloc(1, sizeof(*w));
         pthread_condattr_t attributes;
 
+        w->excess = excess;
+        w->owner = owner;
         pthread_mutex_init(&w->mutex, NULL);
         pthread_condattr_init(&attributes);
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -95,9 +144,11 @@ void watch_destroy(struct watch **w)
         *w = NULL;
 }
 
-void watch_begin(struct watch *w, struct watched *entry, struct mg_connection *c, msec limit)
+void watch_begin(struct watch *w, struct watched *entry, int fd, enum watch_what what, msec limit)
 {
-        *entry = (struct watched){.fd = connection_descriptor(c), .deadline = clock_mono() + limit};
+        msec now = clock_mono();
+
+        *entry = (struct watched){.fd = fd, .what = what, .since = now, .deadline = now + limit};
         pthread_mutex_lock(&w->mutex);
         DL_APPEND(w->entries, entry);
         pthread_mutex_unlock(&w->mutex);

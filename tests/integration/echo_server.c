@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * echo_server.c: a server that echoes bodies, for the tests of HTTP framing. Prints its port and
- * serves until its standard input ends.
+ * serves until its standard input ends. Arguments: its address and threads.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -83,7 +83,9 @@ static void later(void *owner, struct http_request *r)
         size_t size = strcmp(what, "large") == 0 ? LARGE : strlen(what);
         struct later l = {.r = r,
                           .given = strcmp(what, "withheld") != 0,
-                          .us = strcmp(what, "slow") == 0 ? 1000000 : 20000};
+                          .us = strcmp(what, "slow") == 0   ? 1000000
+                                : strcmp(what, "held") == 0 ? 4000000
+                                                            : 20000};
         pthread_t thread;
 
         (void)owner;
@@ -100,20 +102,34 @@ static void later(void *owner, struct http_request *r)
         pthread_join(thread, NULL);
 }
 
+static void large(void *owner, struct http_request *r)
+{
+        (void)owner;
+        char *body = xmalloc(LARGE);
+        memset(body, 'x', LARGE);
+        http_answer(r, 200, "text/plain", bytes_of(body, LARGE));
+        free(body);
+}
+
 static const struct http_route routes[] = {
         {.method = "POST", .pattern = "/echo", .handle = echo, .body_max = 65536},
         {.method = "GET", .pattern = "/things/{id}", .handle = thing},
         {.method = "GET", .pattern = "/silent", .handle = silent},
         {.method = "GET", .pattern = "/later/{what}", .handle = later},
+        {.method = "GET", .pattern = "/large", .handle = large},
         {.method = "GET", .pattern = "/sends", .handle = count},
         {.method = NULL},
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
         struct err e = {0};
         struct http_server_config config = {
-                .address = "127.0.0.1", .threads = 8, .body_deadline = 1500, .routes = routes};
+                .address = argc > 1 ? argv[1] : "127.0.0.1",
+                .threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 8,
+                .body_deadline = 1500,
+                .answer_deadline = 3000,
+                .routes = routes};
 
         log_open("echo", LOG_LEVEL_INFO);
         struct http_server *server = http_server_create(&config, &e);

@@ -11,9 +11,11 @@ HOST = b"Host: a\r\n"
 
 
 @contextlib.contextmanager
-def echo_server():
+def echo_server(address="127.0.0.1", threads=8, stderr=None):
     """Its port. It has ended well afterwards."""
-    with subprocess.Popen([BIN / "warren-test-echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    command = [BIN / "warren-test-echo", address, str(threads)]
+    with subprocess.Popen(command, stderr=stderr, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as server:
         yield int(server.stdout.readline())
         server.stdin.close()
         assert server.wait(timeout=30) == 0
@@ -22,8 +24,12 @@ def echo_server():
 class Answers:
     """Reads answers off a connection, each by its Content-Length."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port, address="127.0.0.1", source=None):
+        self.socket = socket.socket()
+        if source:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind(source)
+        self.socket.connect((address, port))
         self.socket.settimeout(20)
         self.file = self.socket.makefile("rb")
 

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * admission.c: waiting for a seat.
+ */
+#include "common/http/admission.h"
+
+#include <time.h>
+
+enum { STEP_MS = 20 };
+#define PATIENCE MSEC_SECOND
+#define WAIT_MAX ((msec)5 * MSEC_SECOND)
+#define EPISODE ((msec)10 * MSEC_SECOND)
+
+void admission_init(struct admission *a, unsigned seats)
+{
+        pthread_condattr_t attributes;
+
+        *a = (struct admission){.seats = seats, .refused = -EPISODE};
+        pthread_mutex_init(&a->mutex, NULL);
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(&a->left, &attributes);
+        pthread_condattr_destroy(&attributes);
+}
+
+void admission_fini(struct admission *a)
+{
+        pthread_cond_destroy(&a->left);
+        pthread_mutex_destroy(&a->mutex);
+}
+
+static void wait_locked(struct admission *a)
+{
+        struct timespec until = {0};
+
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += STEP_MS * 1000000L;
+        if (until.tv_nsec >= 1000000000L) {
+                until.tv_sec++;
+                until.tv_nsec -= 1000000000L;
+        }
+        pthread_cond_timedwait(&a->left, &a->mutex, &until);
+}
+
+/* False when there is nothing to wait for. */
+static bool await_seat_locked(struct admission *a, struct watch *w)
+{
+        msec begun = clock_mono();
+        msec hope = a->changed;
+
+        while (a->taken >= a->seats) {
+                if (watch_relieve(w, 1) > 0)
+                        hope = clock_mono();
+                if (a->changed > hope)
+                        hope = a->changed;
+                msec now = clock_mono();
+                if (now - hope >= PATIENCE || now - begun >= WAIT_MAX)
+                        return false;
+                wait_locked(a);
+        }
+        return true;
+}
+
+bool admission_enter(struct admission *a, struct watch *w, bool *first)
+{
+        pthread_mutex_lock(&a->mutex);
+        atomic_fetch_add(&a->waiting, 1);
+        bool found = await_seat_locked(a, w);
+        atomic_fetch_sub(&a->waiting, 1);
+        msec now = clock_mono();
+        if (found) {
+                a->taken++;
+                a->changed = now;
+        } else {
+                *first = now - a->refused >= EPISODE;
+                a->refused = now;
+        }
+        pthread_mutex_unlock(&a->mutex);
+        return found;
+}
+
+void admission_leave(struct admission *a)
+{
+        pthread_mutex_lock(&a->mutex);
+        a->taken--;
+        a->changed = clock_mono();
+        pthread_cond_signal(&a->left);
+        pthread_mutex_unlock(&a->mutex);
+}
+
+unsigned admission_excess(void *admission)
+{
+        const struct admission *a = admission;
+        unsigned open = atomic_load(&a->open);
+
+        return open > a->seats ? open - a->seats : 0;
+}
