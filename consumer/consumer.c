@@ -229,8 +229,10 @@ static int start_runner(struct consumer *c, struct err *e)
 static int start_inquiry(struct consumer *c, struct err *e)
 {
         const struct inquiry_config config = {
-                .url = c->settings->status_store_url,
+                .urls = c->settings->status_store_url,
                 .token = c->settings->internal_token,
+                .outbox = c->outbox,
+                .app_id = c->worker,
                 .loop = c->loop,
                 .answered = intake_answered,
                 .owner = c,
@@ -276,7 +278,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->tick = alarm_create(c->loop, on_tick, c);
         c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
         c->gather_alarm = alarm_create(c->loop, stall_gathered, c);
-        if (start_runner(c, e) != 0 || start_inquiry(c, e) != 0 || connect_links(c, e) != 0 ||
+        if (start_runner(c, e) != 0 || connect_links(c, e) != 0 || start_inquiry(c, e) != 0 ||
             listen_for_health(c, e) != 0)
                 return NULL;
         alarm_set_every(c->tick, TICK);
@@ -307,16 +309,16 @@ void consumer_destroy(struct consumer **consumer)
                 subscriptions_close(c->subscriptions);
         health_destroy(&c->health);
         intake_give_back(c, NULL);
-        inquiry_destroy(&c->inquiry);
+        alarm_destroy(&c->tick); /* it publishes */
         control_destroy(&c->control);
         runner_destroy(&c->runner);
         link_destroy(&c->publish);
         drop_attempts(c);
         events_destroy(&c->events);
         outbox_destroy(&c->outbox);
+        inquiry_destroy(&c->inquiry);
         subscriptions_destroy(&c->subscriptions);
         link_destroy(&c->consume);
-        alarm_destroy(&c->tick);
         alarm_destroy(&c->drain_alarm);
         alarm_destroy(&c->gather_alarm);
         holding_destroy(&c->holding);

@@ -24,7 +24,7 @@ bool guard_state_parse(struct bytes word, enum guard_state *out)
                 [GUARD_UNKNOWN] = "unknown",       [GUARD_OPEN] = "open",
                 [GUARD_RUNNING] = "running",       [GUARD_BURIED] = "buried",
                 [GUARD_CLOSED] = "closed",         [GUARD_RETRYING] = "retrying",
-                [GUARD_SUPERSEDED] = "superseded",
+                [GUARD_SUPERSEDED] = "superseded", [GUARD_BEHIND] = "behind",
         };
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -53,6 +53,8 @@ enum guard_step guard_judge(const struct guard_answer *a, const char *me)
                 return GUARD_RUN_AGAIN;
         case GUARD_RETRYING:
                 return GUARD_WAIT;
+        case GUARD_BEHIND:
+                return GUARD_POSTPONE;
         case GUARD_RUNNING:
                 if (a->worker_alive && strcmp(a->worker, me) != 0)
                         return GUARD_WAIT;
@@ -64,4 +66,13 @@ enum guard_step guard_judge(const struct guard_answer *a, const char *me)
         if (a->starts >= GUARD_POISON_STARTS)
                 return GUARD_BURY;
         return a->state == GUARD_RUNNING || a->starts > 0 ? GUARD_RUN_AGAIN : GUARD_RUN;
+}
+
+msec guard_hop(const struct guard_answer *a)
+{
+        msec wait = a->lag / 4;
+
+        if (wait < GUARD_HOP)
+                return GUARD_HOP;
+        return wait < GUARD_HOP_MAX ? wait : GUARD_HOP_MAX;
 }

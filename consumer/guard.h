@@ -16,6 +16,7 @@
 enum {
         GUARD_POISON_STARTS = 5, /* started so often by workers that died: buried */
         GUARD_HOP = 1000,        /* ms until a job that runs elsewhere is looked at again */
+        GUARD_HOP_MAX = 30000,   /* the same of one that a store far behind was asked about */
         GUARD_PATIENCE = 5000,   /* ms to wait for an answer */
         GUARD_RECONNECT = 60000, /* ms after a reconnect in which retries may come twice */
 };
@@ -39,6 +40,7 @@ enum guard_state {
         GUARD_BURIED,   /* in this very attempt: perhaps in the stream alone */
         GUARD_CLOSED,
         GUARD_SUPERSEDED,
+        GUARD_BEHIND, /* the store does not know yet what was told before the delivery came */
         GUARD_SILENT, /* no answer in time */
 };
 
@@ -50,6 +52,7 @@ struct guard_answer {
         char worker[WORKER_NAME_SIZE]; /* "" unknown */
         bool worker_alive;
         int64_t starts; /* by workers that then died */
+        msec lag;       /* BEHIND: of the store */
         /* BURIED: why. */
         enum reason reason;
         enum error_kind error_kind;
@@ -63,6 +66,7 @@ enum guard_step {
         GUARD_RUN_AGAIN,  /* run, telling the handler that it may have run before */
         GUARD_DROP,       /* ack unrun */
         GUARD_WAIT,       /* hop, and ask again */
+        GUARD_POSTPONE,   /* likewise: the store has to catch up first */
         GUARD_BURY,       /* poison */
         GUARD_BURY_AGAIN, /* as it was */
 };
@@ -70,5 +74,8 @@ enum guard_step {
 /* me: this worker's name. An attempt that runs here is adopted before anybody is asked, so one that
  * is said to run on me was started by an earlier process of that name. */
 enum guard_step guard_judge(const struct guard_answer *a, const char *me);
+/* How long it hops then. Each hop makes the stream longer, so it grows with how far the store is
+ * behind. */
+msec guard_hop(const struct guard_answer *a);
 
 #endif

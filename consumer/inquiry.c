@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * inquiry.c: one call at a time to POST /internal/v1/deliveries/check, made by a thread of libuv's
- * pool. Questions that got no answer go into the next call until their patience ends.
+ * pool once its marker is kept. Questions that got no answer go into the next call until their
+ * patience ends.
  */
 #include "consumer/inquiry.h"
 
@@ -29,14 +30,16 @@ struct question {
         struct attempt *attempt; /* NULL: withdrawn while its call was under way */
         struct attempt_key key;
         int64_t copy;
-        msec asked_at; /* monotonic */
+        msec asked_at; /* monotonic; of its first call, 0: none yet */
         struct question *prev, *next;
 };
 
 struct call {
+        struct parcel parcel; /* the marker */
+        char marker[UUID_SIZE];
         uv_work_t work;
+        bool working; /* on a thread of the pool */
         struct inquiry *inquiry;
-        struct http_client *client;
         struct buffer body;
         struct question *questions[INQUIRY_MAX]; /* NULL once answered */
         size_t count;
@@ -48,7 +51,11 @@ struct inquiry {
         uv_loop_t *loop;
         answered_fn *answered;
         void *owner;
-        struct http_client *client;
+        struct http_client *stores[INQUIRY_STORES_MAX];
+        size_t store_count,
+                first; /* first: the one that answered last; the pool's thread moves it */
+        struct outbox *outbox;
+        const char *app_id;
         struct alarm *alarm;
         struct question *open; /* not in a call */
         struct call *call;     /* under way */
@@ -99,6 +106,8 @@ int inquiry_parse(struct bytes body, struct guard_answer *answers, size_t count,
                 json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
         json_t *list = json_object_get(root, "deliveries");
 
+        json_int_t lag = json_integer_value(json_object_get(root, "lag_ms"));
+
         memset(answers, 0, count * sizeof(*answers));
         if (json_array_size(list) != count)
                 return err_set(e, ERR_PROTOCOL, "the status-store answered about %zu of %zu",
@@ -106,13 +115,14 @@ int inquiry_parse(struct bytes body, struct guard_answer *answers, size_t count,
         for (size_t i = 0; i < count; i++) {
                 if (parse_answer(json_array_get(list, i), &answers[i], e) != 0)
                         return -1;
+                answers[i].lag = lag > 0 ? lag : 0;
         }
         return 0;
 }
 
 static void write_questions(struct call *c)
 {
-        buffer_add_text(&c->body, "{\"deliveries\":[");
+        buffer_printf(&c->body, "{\"marker\":\"%s\",\"deliveries\":[", c->marker);
         for (size_t i = 0; i < c->count; i++) {
                 const struct question *q = c->questions[i];
                 buffer_printf(&c->body,
@@ -124,10 +134,24 @@ static void write_questions(struct call *c)
         buffer_add_text(&c->body, "]}");
 }
 
-/* On a thread of the pool. */
-static void make_call(uv_work_t *work)
+static void forget_answers(struct call *c)
 {
-        struct call *c = work->data;
+        for (size_t i = 0; i < c->count; i++) {
+                guard_answer_fini(&c->answers[i]);
+                c->answers[i] = (struct guard_answer){.state = GUARD_SILENT};
+        }
+}
+
+static void answer_behind(struct call *c, msec lag)
+{
+        forget_answers(c);
+        for (size_t i = 0; i < c->count; i++)
+                c->answers[i] = (struct guard_answer){.state = GUARD_BEHIND, .lag = lag};
+}
+
+/* -1: it gave no answer. */
+static int ask_store(struct call *c, struct http_client *store, struct err *e)
+{
         struct http_reply reply = {0};
         const struct http_call call = {
                 .method = "POST",
@@ -135,15 +159,59 @@ static void make_call(uv_work_t *work)
                 .body = buffer_bytes(&c->body),
         };
 
-        if (http_client_call(c->client, &call, &reply, &c->why) == 0) {
-                if (reply.status != 200)
-                        err_set(&c->why, ERR_UNAVAILABLE, "the status-store answered %d",
-                                reply.status);
-                else if (inquiry_parse(buffer_bytes(&reply.body), c->answers, c->count, &c->why) !=
-                         0)
-                        err_wrap(&c->why, "deliveries/check");
+        int done = http_client_call(store, &call, &reply, e);
+        if (done == 0 && reply.status != 200)
+                done = err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
+        if (done == 0) {
+                forget_answers(c);
+                done = inquiry_parse(buffer_bytes(&reply.body), c->answers, c->count, e);
         }
         http_reply_fini(&reply);
+        return done;
+}
+
+/* On a thread of the pool: the answer of the first store that is current, or that one is behind. */
+static void make_call(uv_work_t *work)
+{
+        struct call *c = work->data;
+        struct inquiry *q = c->inquiry;
+        struct err why = {0};
+        msec lag = -1;
+
+        for (size_t i = 0; i < q->store_count; i++) {
+                size_t at = (q->first + i) % q->store_count;
+                if (ask_store(c, q->stores[at], &why) != 0)
+                        continue;
+                if (c->answers[0].state != GUARD_BEHIND) {
+                        q->first = at;
+                        return;
+                }
+                lag = lag < 0 || c->answers[0].lag < lag ? c->answers[0].lag : lag;
+        }
+        if (lag >= 0)
+                answer_behind(c, lag);
+        else
+                c->why = why;
+}
+
+static void encode_marker(const struct parcel *p, bool again, msec now, struct job_message *out)
+{
+        const struct call *c = p->owner;
+        struct message *m = &out->message;
+
+        (void)again;
+        memset(m, 0, offsetof(struct message, headers));
+        m->exchange = bytes_of_text("events");
+        m->routing_key = bytes_of_text("");
+        m->type = bytes_of_text("probe");
+        m->message_id = bytes_of_text(c->marker);
+        m->content_type = bytes_of_text(EVENTS_CONTENT_TYPE);
+        m->app_id = bytes_of_text(c->inquiry->app_id);
+        m->timestamp = now / 1000;
+        m->delivery_mode = 2;
+        m->header_count = 0;
+        m->properties = (struct bytes){0};
+        m->body = bytes_of_text("");
 }
 
 static void answer(struct inquiry *q, struct question *one, const struct guard_answer *a)
@@ -162,7 +230,8 @@ static void give_up_late_ones(struct inquiry *q)
         static const struct guard_answer silent = {.state = GUARD_SILENT};
         msec now = clock_mono();
 
-        while (q->open != NULL && now - q->open->asked_at >= GUARD_PATIENCE) {
+        while (q->open != NULL && q->open->asked_at != 0 &&
+               now - q->open->asked_at >= GUARD_PATIENCE) {
                 struct question *one = q->open;
                 DL_DELETE(q->open, one);
                 answer(q, one, &silent);
@@ -198,6 +267,16 @@ static void answer_all(struct inquiry *q, struct call *c)
                 answer(q, TAKE(c->questions[i]), &c->answers[i]);
 }
 
+static void free_call(struct call *c)
+{
+        for (size_t i = 0; i < c->count; i++) {
+                free(c->questions[i]);
+                guard_answer_fini(&c->answers[i]);
+        }
+        buffer_fini(&c->body);
+        free(c);
+}
+
 static void on_called(uv_work_t *work, int status)
 {
         struct call *c = work->data;
@@ -213,10 +292,23 @@ static void on_called(uv_work_t *work, int status)
         give_up_late_ones(q);
         if (q->open != NULL)
                 alarm_set(q->alarm, err_is_set(&c->why) ? CALL_AGAIN : 0);
-        for (size_t i = 0; i < c->count; i++)
-                guard_answer_fini(&c->answers[i]);
-        buffer_fini(&c->body);
-        free(c);
+        free_call(c);
+}
+
+static void on_marked(void *owner, struct parcel *p)
+{
+        struct call *c = owner;
+        msec now = clock_mono();
+
+        (void)p;
+        for (size_t i = 0; i < c->count; i++) {
+                if (c->questions[i]->asked_at == 0)
+                        c->questions[i]->asked_at = now;
+        }
+        c->working = true;
+        int failed = uv_queue_work(c->inquiry->loop, &c->work, make_call, on_called);
+        assert(failed == 0);
+        (void)failed;
 }
 
 static void start_call(struct inquiry *q)
@@ -224,8 +316,9 @@ static void start_call(struct inquiry *q)
         struct call *c = xcalloc(1, sizeof(*c));
 
         c->inquiry = q;
-        c->client = q->client;
         c->work.data = c;
+        c->parcel = (struct parcel){.encode = encode_marker, .kept = on_marked, .owner = c};
+        uuid7(c->marker);
         while (q->open != NULL && c->count < INQUIRY_MAX) {
                 struct question *one = q->open;
                 DL_DELETE(q->open, one);
@@ -233,9 +326,7 @@ static void start_call(struct inquiry *q)
         }
         write_questions(c);
         q->call = c;
-        int failed = uv_queue_work(q->loop, &c->work, make_call, on_called);
-        assert(failed == 0);
-        (void)failed;
+        outbox_post(q->outbox, &c->parcel);
 }
 
 static void on_alarm(void *owner)
@@ -247,6 +338,38 @@ static void on_alarm(void *owner)
                 start_call(q);
 }
 
+static int add_store(struct inquiry *q, const char *url, const char *token, struct err *e)
+{
+        const struct http_client_config client = {
+                .base_url = url,
+                .bearer = token,
+                .connect_timeout = CALL_TIMEOUT,
+                .timeout = CALL_TIMEOUT,
+                .answer_max = ANSWER_MAX,
+        };
+
+        if (q->store_count == INQUIRY_STORES_MAX)
+                return err_set(e, ERR_INVALID, "more than %d status-stores", INQUIRY_STORES_MAX);
+        q->stores[q->store_count] = http_client_create(&client, e);
+        if (q->stores[q->store_count] == NULL)
+                return -1;
+        q->store_count++;
+        return 0;
+}
+
+static int add_stores(struct inquiry *q, const struct inquiry_config *c, struct err *e)
+{
+        AUTO_FREE char *urls = xstrdup(c->urls);
+        char *rest = NULL;
+
+        for (char *url = strtok_r(urls, ", ", &rest); url != NULL;
+             url = strtok_r(NULL, ", ", &rest)) {
+                if (add_store(q, url, c->token, e) != 0)
+                        return err_wrap(e, "status_store_url");
+        }
+        return q->store_count > 0 ? 0 : err_set(e, ERR_INVALID, "status_store_url: names none");
+}
+
 struct inquiry *inquiry_create(const struct inquiry_config *c, struct err *e)
 {
         AUTO(inquiry) q = xcalloc(1, sizeof(*q));
@@ -254,16 +377,10 @@ struct inquiry *inquiry_create(const struct inquiry_config *c, struct err *e)
         q->loop = c->loop;
         q->answered = c->answered;
         q->owner = c->owner;
+        q->outbox = c->outbox;
+        q->app_id = c->app_id;
         q->alarm = alarm_create(c->loop, on_alarm, q);
-        const struct http_client_config client = {
-                .base_url = c->url,
-                .bearer = c->token,
-                .connect_timeout = CALL_TIMEOUT,
-                .timeout = CALL_TIMEOUT,
-                .answer_max = ANSWER_MAX,
-        };
-        q->client = http_client_create(&client, e);
-        if (q->client == NULL)
+        if (add_stores(q, c, e) != 0)
                 return NULL;
         return TAKE(q);
 }
@@ -273,9 +390,12 @@ void inquiry_destroy(struct inquiry **q)
         if (*q == NULL)
                 return;
         assert((*q)->open == NULL);
-        while ((*q)->call != NULL)
+        while ((*q)->call != NULL && (*q)->call->working)
                 uv_run((*q)->loop, UV_RUN_ONCE);
-        http_client_destroy(&(*q)->client);
+        if ((*q)->call != NULL)
+                free_call((*q)->call);
+        for (size_t i = 0; i < (*q)->store_count; i++)
+                http_client_destroy(&(*q)->stores[i]);
         alarm_destroy(&(*q)->alarm);
         free(*q);
         *q = NULL;
@@ -288,7 +408,6 @@ void inquiry_ask(struct inquiry *q, struct attempt *a)
         one->attempt = a;
         one->key = a->key;
         one->copy = a->job.copy;
-        one->asked_at = clock_mono();
         a->question = one;
         DL_APPEND(q->open, one);
         if (q->call == NULL && !alarm_is_set(q->alarm))

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * inquiry.h: asks the status-store, in batches and off the loop, what became of attempts that may
- * have run before. Each question gets exactly one answer, GUARD_SILENT after GUARD_PATIENCE, unless
- * it is withdrawn. Loop thread only.
+ * have run before. Each question gets exactly one answer, unless it is withdrawn.
+ *
+ * An answer is worth something only when the store knows all that was told before the delivery
+ * came. So a batch begins with a marker of its own in the event stream, and a store that has not
+ * folded it says that it is behind. Of several stores the next is asked when one is away or behind.
+ * GUARD_BEHIND: all that answered are. GUARD_SILENT: none has answered for GUARD_PATIENCE. While
+ * nothing can be published, questions wait.
+ *
+ * Loop thread only.
  */
 #ifndef WARREN_CONSUMER_INQUIRY_H
 #define WARREN_CONSUMER_INQUIRY_H
@@ -13,8 +20,12 @@
 #include "common/base/err.h"
 #include "consumer/attempt.h"
 #include "consumer/guard.h"
+#include "consumer/outbox.h"
 
-enum { INQUIRY_MAX = 256 }; /* questions in a batch */
+enum {
+        INQUIRY_MAX = 256, /* questions in a batch */
+        INQUIRY_STORES_MAX = 8,
+};
 
 struct inquiry;
 
@@ -22,15 +33,18 @@ struct inquiry;
 typedef void answered_fn(void *owner, struct attempt *a, const struct guard_answer *answer);
 
 struct inquiry_config {
-        const char *url;   /* of the status-store */
-        const char *token; /* the internal one */
+        const char *urls;      /* of status-stores, commas between; copied */
+        const char *token;     /* the internal one */
+        struct outbox *outbox; /* borrowed; for markers */
+        const char *app_id;    /* borrowed */
         uv_loop_t *loop;
         answered_fn *answered;
         void *owner;
 };
 
 struct inquiry *inquiry_create(const struct inquiry_config *c, struct err *e) MUST_CHECK;
-/* Waits for a call under way (it runs the loop). No question may be open. */
+/* Waits for a call under way (it runs the loop). No question may be open, and the outbox must be
+ * gone. */
 void inquiry_destroy(struct inquiry **q);
 /* The attempt must be ASKED; it is the inquiry's until it is answered or withdrawn. */
 void inquiry_ask(struct inquiry *q, struct attempt *a);

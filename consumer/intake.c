@@ -197,9 +197,10 @@ static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
 void intake_answered(void *owner, struct attempt *a, const struct guard_answer *answer)
 {
         static const char *const verdicts[] = {
-                [GUARD_RUN] = "run",      [GUARD_RUN_AGAIN] = "run_again",
-                [GUARD_DROP] = "dropped", [GUARD_WAIT] = "wait",
-                [GUARD_BURY] = "poison",  [GUARD_BURY_AGAIN] = "buried",
+                [GUARD_RUN] = "run",         [GUARD_RUN_AGAIN] = "run_again",
+                [GUARD_DROP] = "dropped",    [GUARD_WAIT] = "wait",
+                [GUARD_BURY] = "poison",     [GUARD_BURY_AGAIN] = "buried",
+                [GUARD_POSTPONE] = "behind",
         };
         struct consumer *c = owner;
         enum guard_step step = guard_judge(answer, c->worker);
@@ -218,8 +219,9 @@ void intake_answered(void *owner, struct attempt *a, const struct guard_answer *
                 leaving_end(c, a, SETTLE_ACK);
                 break;
         case GUARD_WAIT:
+        case GUARD_POSTPONE:
                 a->redelivered = true;
-                outcome_hop(a, GUARD_HOP, clock_wall());
+                outcome_hop(a, guard_hop(answer), clock_wall());
                 leaving_begin(c, a);
                 break;
         case GUARD_BURY:

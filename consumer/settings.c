@@ -24,7 +24,8 @@ static const struct config_key keys[] = {
         {.name = "handlers", .kind = CONFIG_TEXT, .fallback = NULL,
          .help = "path of handlers.json", AT(handlers)},
         {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",
-         .help = "internal API of a status-store, asked about possible duplicates",
+         .help = "internal API of a status-store, asked about possible duplicates; several with "
+                 "commas between: the next is asked when one is away or behind",
          AT(status_store_url)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
          .help = "file with the token of the internal APIs", AT(internal_token)},

@@ -7,9 +7,11 @@
 
 #include <pthread.h>
 
+#include "common/clients/control.h"
 #include "common/http/server.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
+#include "status-store/markers.h"
 #include "status-store/provisioning.h"
 #include "status-store/readers.h"
 #include "status-store/waiters.h"
@@ -17,10 +19,12 @@
 struct api {
         struct readers *readers;
         struct freshness *freshness;
+        struct markers *markers;
         struct waiters *waiting;           /* for a job's end */
         struct waiters *young;             /* for a job just submitted to be known */
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
+        struct control *control;           /* likewise */
         struct gauges *gauges;
         const char *token;
         int64_t tenants_max;

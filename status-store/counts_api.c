@@ -9,7 +9,10 @@
 #include "status-store/lookup.h"
 #include "status-store/stats.h"
 
-enum { DELIVERIES_MAX = 256 };
+enum {
+        DELIVERIES_MAX = 256,
+        MARKER_WAIT = 1000, /* ms; the consumer waits 1.5 s for the answer */
+};
 
 static msec as_of(const struct api *a)
 {
@@ -67,7 +70,21 @@ static int read_delivery(json_t *from, struct delivery_asked *out, struct err *e
         return 0;
 }
 
-static int check_all(struct api *a, json_t *list, struct buffer *out, struct err *e)
+/* Of deliveries that came after the marker was published. No marker, as of an asker that knows
+ * none: as things are. */
+static int is_behind(struct api *a, json_t *marker, bool *behind, struct err *e)
+{
+        char id[UUID_SIZE];
+        *behind = false;
+        if (marker == NULL)
+                return 0;
+        if (!json_is_string(marker) || !uuid_parse(bytes_of_text(json_string_value(marker)), id))
+                return err_set(e, ERR_INVALID, "marker: the id of a message published to events");
+        *behind = !markers_await(a->markers, id, clock_mono() + MARKER_WAIT);
+        return 0;
+}
+
+static int check_all(struct api *a, json_t *list, bool behind, struct buffer *out, struct err *e)
 {
         if (!json_is_array(list) || json_array_size(list) > DELIVERIES_MAX)
                 return err_set(e, ERR_INVALID, "deliveries: an array of at most %d",
@@ -83,8 +100,11 @@ static int check_all(struct api *a, json_t *list, struct buffer *out, struct err
         {
                 struct delivery_asked d;
                 buffer_add_text(out, i > 0 ? "," : "");
-                if (read_delivery(one, &d, e) != 0 ||
-                    lookup_write_delivery(reader, &d, now, out, e) != 0)
+                if (read_delivery(one, &d, e) != 0)
+                        return -1;
+                if (behind)
+                        buffer_add_text(out, "{\"state\":\"behind\"}");
+                else if (lookup_write_delivery(reader, &d, now, out, e) != 0)
                         return -1;
         }
         buffer_add_char(out, ']');
@@ -106,7 +126,9 @@ void deliveries_check(void *owner, struct http_request *r)
         }
         struct err why = {0};
         AUTO_BUFFER members = {0};
-        if (check_all(a, json_object_get(asked, "deliveries"), &members, &why) != 0)
+        bool behind = false;
+        if (is_behind(a, json_object_get(asked, "marker"), &behind, &why) != 0 ||
+            check_all(a, json_object_get(asked, "deliveries"), behind, &members, &why) != 0)
                 http_problem_err(r, &why);
         else
                 api_answer(a, r, &members);

@@ -4,6 +4,9 @@
  */
 #include "status-store/freshness.h"
 
+/* The follower says so again and again: one that has stopped is not current. */
+#define DRAINED_HOLDS ((msec)5 * MSEC_SECOND)
+
 static void raise_until(struct freshness *f, msec at)
 {
         if (at > atomic_load(&f->until))
@@ -28,9 +31,9 @@ void freshness_behind(struct freshness *f)
 
 struct lag freshness_lag(const struct freshness *f, msec now)
 {
-        if (atomic_load(&f->drained))
-                return (struct lag){.as_of = now, .lag = 0};
         msec until = atomic_load(&f->until);
+        if (atomic_load(&f->drained) && now - until < DRAINED_HOLDS)
+                return (struct lag){.as_of = now, .lag = 0};
         if (until > now)
                 until = now;
         return (struct lag){.as_of = until, .lag = now - until};

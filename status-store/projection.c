@@ -29,11 +29,14 @@ struct projection {
         struct job_limits limits;
         job_changed_fn *changed;
         void *changed_owner;
+        marker_passed_fn *passed;
+        void *passed_owner;
 
         /* The batch. */
         struct job_entry *jobs;
         struct worker_entry *workers;
-        struct position next; /* what the position becomes */
+        struct buffer markers; /* of UUID_SIZE bytes each */
+        struct position next;  /* what the position becomes */
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* for the new jobs of the message being folded */
         msec now;
@@ -62,6 +65,7 @@ void projection_destroy(struct projection **p)
                 return;
         projection_forget(*p);
         tally_destroy(&(*p)->tally);
+        buffer_fini(&(*p)->markers);
         free(*p);
         *p = NULL;
 }
@@ -70,6 +74,12 @@ void projection_on_change(struct projection *p, job_changed_fn *changed, void *o
 {
         p->changed = changed;
         p->changed_owner = owner;
+}
+
+void projection_on_marker(struct projection *p, marker_passed_fn *passed, void *owner)
+{
+        p->passed = passed;
+        p->passed_owner = owner;
 }
 
 static void clear_batch(struct projection *p)
@@ -87,6 +97,7 @@ static void clear_batch(struct projection *p)
                 free(w->raw);
                 free(w);
         }
+        buffer_clear(&p->markers);
         if (p->tally != NULL)
                 tally_clear(p->tally);
         p->next = p->position;
@@ -342,6 +353,13 @@ static void fold_event(void *owner, const struct event *e)
         tally_event(p, j, e, &was, attempt_ended);
 }
 
+static void note_marker(struct projection *p, const struct message *m)
+{
+        char id[UUID_SIZE];
+        if (bytes_equal_text(m->type, "probe") && uuid_parse(m->message_id, id))
+                buffer_add(&p->markers, id, sizeof(id));
+}
+
 void projection_fold(struct projection *p, const struct message *m, int64_t offset)
 {
         if (p->messages == 0) {
@@ -360,6 +378,7 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
         p->folding = offset;
         uint64_t skipped = 0;
         events_of_message(m, &p->limits, fold_event, p, &skipped);
+        note_marker(p, m);
         p->next.skipped += (int64_t)skipped;
         p->next.messages++;
         p->next.offset = offset;
@@ -435,6 +454,16 @@ static int write_batch(struct projection *p, struct err *e)
         return store_commit(p->store, &p->next, e);
 }
 
+static void tell_of_batch(struct projection *p)
+{
+        for (struct job_entry *j = p->jobs; p->changed != NULL && j != NULL; j = j->hh.next) {
+                if (j->dirty)
+                        p->changed(p->changed_owner, j->job.row.tenant, j->job.row.id);
+        }
+        for (size_t at = 0; p->passed != NULL && at < p->markers.length; at += UUID_SIZE)
+                p->passed(p->passed_owner, p->markers.data + at);
+}
+
 int projection_commit(struct projection *p, struct err *e)
 {
         if (p->messages == 0)
@@ -444,11 +473,7 @@ int projection_commit(struct projection *p, struct err *e)
                 return -1;
         }
         p->position = p->next;
-        if (p->changed != NULL) {
-                for (struct job_entry *j = p->jobs; j != NULL; j = j->hh.next)
-                        if (j->dirty)
-                                p->changed(p->changed_owner, j->job.row.tenant, j->job.row.id);
-        }
+        tell_of_batch(p);
         clear_batch(p);
         return 0;
 }

@@ -14,11 +14,15 @@ struct projection;
 /* After a commit, for every job in it that changed. */
 typedef void job_changed_fn(void *owner, const char *tenant, const char *id);
 
+/* After a commit, for every marker in it (see markers.h). */
+typedef void marker_passed_fn(void *owner, const char *id);
+
 /* store is borrowed. */
 struct projection *projection_create(struct store *store, size_t payload_max,
                                      struct err *e) MUST_CHECK;
 void projection_destroy(struct projection **p);
 void projection_on_change(struct projection *p, job_changed_fn *changed, void *owner);
+void projection_on_marker(struct projection *p, marker_passed_fn *passed, void *owner);
 
 /* Copies what it needs of m. What fails here fails the commit. */
 void projection_fold(struct projection *p, const struct message *m, int64_t offset);

@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/model/event.h"
 #include "common/topology/topology.h"
 
 enum { POLL_S = 1 };
@@ -42,32 +43,45 @@ static void on_up(void *owner)
         pthread_mutex_unlock(&p->mutex);
 }
 
-static int publish(struct provisioning *p, const struct record *r, struct err *e)
+/* Under a fresh id, which it fills. */
+static int publish(struct provisioning *p, const char *stream, struct message *m,
+                   char id[UUID_SIZE], struct err *e)
 {
-        AUTO_BUFFER body = {0};
-        char id[UUID_SIZE];
         uuid7(id);
-        record_write(r, &body);
-        struct message m = {
-                .exchange = bytes_of_text("control"),
-                .routing_key = bytes_of_text(""),
-                .message_id = bytes_of_text(id),
-                .content_type = bytes_of_text("application/json"),
-                .timestamp = clock_wall() / MSEC_SECOND,
-                .delivery_mode = 2,
-                .mandatory = true,
-                .body = buffer_bytes(&body),
-        };
+        m->exchange = bytes_of_text(stream);
+        m->routing_key = bytes_of_text("");
+        m->message_id = bytes_of_text(id);
+        m->timestamp = clock_wall() / MSEC_SECOND;
+        m->delivery_mode = 2;
+        m->mandatory = true;
         enum link_result result = LINK_CLOSED;
-        if (publish_and_wait(p->link, &m, &result, e) != 0)
+        if (publish_and_wait(p->link, m, &result, e) != 0)
                 return -1;
         if (result == LINK_RETURNED)
                 return err_set(e, ERR_UNAVAILABLE,
-                               "exchange control leads to no stream: apply the "
-                               "topology");
+                               "exchange %s leads to no stream: apply the topology", stream);
         if (result != LINK_CONFIRMED)
-                return err_set(e, ERR_UNAVAILABLE, "the broker did not confirm a control record");
+                return err_set(e, ERR_UNAVAILABLE,
+                               "the broker did not confirm what was published to %s", stream);
         return 0;
+}
+
+static int publish_record(struct provisioning *p, const struct record *r, struct err *e)
+{
+        AUTO_BUFFER body = {0};
+        char id[UUID_SIZE];
+        record_write(r, &body);
+        struct message m = {.content_type = bytes_of_text("application/json"),
+                            .body = buffer_bytes(&body)};
+        return publish(p, "control", &m, id, e);
+}
+
+int provisioning_mark(struct provisioning *p, char id[UUID_SIZE], struct err *e)
+{
+        struct message m = {.type = bytes_of_text("probe"),
+                            .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
+                            .body = bytes_of_text("")};
+        return publish(p, "events", &m, id, e);
 }
 
 static int tell_tenant(void *owner, const struct tenant *t, struct err *e)
@@ -76,7 +90,7 @@ static int tell_tenant(void *owner, const struct tenant *t, struct err *e)
         struct record r = {.kind = RECORD_TENANT, .tenant = t->record};
         if (!t->record.deleted && topology_apply_tenant(p->link, t->record.name, e) != 0)
                 return -1;
-        if (publish(p, &r, e) != 0)
+        if (publish_record(p, &r, e) != 0)
                 return -1;
         return registry_told_tenant(p->registry, t->record.name, t->record.v, e);
 }
@@ -85,7 +99,7 @@ static int tell_key(void *owner, const struct key *k, struct err *e)
 {
         struct provisioning *p = owner;
         struct record r = {.kind = RECORD_KEY, .key = k->record};
-        if (publish(p, &r, e) != 0)
+        if (publish_record(p, &r, e) != 0)
                 return -1;
         return registry_told_key(p->registry, k->record.id, k->record.v, e);
 }

@@ -25,6 +25,7 @@ struct status_store {
         struct follower *follower;
         struct readers *readers;
         struct waiters *waiting, *young;
+        struct markers *markers;
         struct registry *registry;
         struct http_client *management;
         struct provisioning *provisioning;
@@ -42,6 +43,12 @@ static void on_change(void *owner, const char *tenant, const char *id)
         struct status_store *s = owner;
         waiters_changed(s->waiting, tenant, id);
         waiters_changed(s->young, tenant, id);
+}
+
+static void on_marker(void *owner, const char *id)
+{
+        const struct status_store *s = owner;
+        markers_passed(s->markers, id);
 }
 
 static bool is_ready(void *owner, struct err *why)
@@ -107,7 +114,9 @@ static int open_projection(struct status_store *s, const struct settings *c, str
                 return -1;
         s->waiting = waiters_create((unsigned)c->waiting);
         s->young = waiters_create((unsigned)c->waiting);
+        s->markers = markers_create();
         projection_on_change(s->projection, on_change, s);
+        projection_on_marker(s->projection, on_marker, s);
         return 0;
 }
 
@@ -181,10 +190,12 @@ static int open_ports(struct status_store *s, const struct settings *c, struct e
                 return -1;
         s->api = (struct api){.readers = s->readers,
                               .freshness = &s->freshness,
+                              .markers = s->markers,
                               .waiting = s->waiting,
                               .young = s->young,
                               .registry = s->registry,
                               .provisioning = s->provisioning,
+                              .control = s->control,
                               .gauges = s->gauges,
                               .token = c->internal_token,
                               .tenants_max = c->tenants_max,
@@ -233,6 +244,7 @@ void status_store_drain(struct status_store *s)
 {
         waiters_close(s->waiting);
         waiters_close(s->young);
+        markers_close(s->markers);
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* it asks those below */
         queue_sizes_destroy(&s->queue_sizes);
@@ -260,6 +272,7 @@ void status_store_destroy(struct status_store **store)
         gauges_destroy(&s->gauges);
         waiters_destroy(&s->waiting);
         waiters_destroy(&s->young);
+        markers_destroy(&s->markers);
         readers_destroy(&s->readers);
         retention_destroy(&s->retention);
         projection_destroy(&s->projection);

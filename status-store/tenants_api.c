@@ -12,6 +12,11 @@
 #include "status-store/lookup.h"
 #include "status-store/tenant_body.h"
 
+enum {
+        CURRENT_WAIT = 5000, /* ms for the projection to become current; the gateway waits 10 s */
+        CURRENT_RETRY_S = 5,
+};
+
 /* The right to change tenants, given back at the end of the scope. */
 static void change_end(pthread_mutex_t **changing)
 {
@@ -40,7 +45,10 @@ static bool can_change(struct api *a, struct http_request *r)
         struct err why = {0};
         if (!is_primary(a, r))
                 return false;
-        if (provisioning_check(a->provisioning, &why) == 0)
+        /* Until then a registry brought back from a backup may be older than what was told. */
+        if (!control_is_ready(a->control))
+                (void)err_set(&why, ERR_UNAVAILABLE, "stream control has not been read yet");
+        else if (provisioning_check(a->provisioning, &why) == 0)
                 return true;
         http_problem_err(r, &why);
         return false;
@@ -269,6 +277,25 @@ void tenants_patch(void *owner, struct http_request *r)
         http_answer_json(r, 200, answer);
 }
 
+/* Counts decide only once the projection has all that was in the stream when the request came:
+ * jobs not folded yet would be dropped as if they were not there. False: answered. */
+static bool await_projection(struct api *a, struct http_request *r)
+{
+        char marker[UUID_SIZE];
+        struct err why = {0};
+        if (provisioning_mark(a->provisioning, marker, &why) != 0) {
+                http_problem_err(r, &why);
+                return false;
+        }
+        if (markers_await(a->markers, marker, clock_mono() + CURRENT_WAIT))
+                return true;
+        http_add_header(r, "Retry-After", "%d", CURRENT_RETRY_S);
+        http_problem(r, 503,
+                     "which jobs have not ended is not known yet: the status-store has not read the"
+                     " event stream to its end; try again, or ?force=true drops what there is");
+        return false;
+}
+
 /* Jobs that have not ended would vanish with the queues. -1 when that cannot be known. */
 static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
 {
@@ -310,10 +337,14 @@ void tenants_delete(void *owner, struct http_request *r)
         struct api *a = owner;
         struct tenant t;
         struct err why = {0};
-        AUTO_CHANGE *changing = change_begin(a);
-        if (!http_query_only(r, allowed) || !can_change(a, r) || !find_tenant(a, r, &t))
+        bool force = is_true(r, "force");
+        if (!http_query_only(r, allowed) || !can_change(a, r) || !find_tenant(a, r, &t) ||
+            (!force && !await_projection(a, r)))
                 return;
-        int64_t open = is_true(r, "force") ? 0 : open_jobs(a, t.record.name, &why);
+        AUTO_CHANGE *changing = change_begin(a);
+        if (!find_tenant(a, r, &t))
+                return;
+        int64_t open = force ? 0 : open_jobs(a, t.record.name, &why);
         if (open > 0) {
                 http_problem(r, 409,
                              "tenant %s has %lld jobs that have not ended; ?force=true drops them",

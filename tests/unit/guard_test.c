@@ -65,11 +65,41 @@ static void verdicts(void **state)
                 {{.state = GUARD_RUNNING, .worker = "b/2", .starts = 5}, GUARD_BURY},
                 {{.state = GUARD_RUNNING, .worker = ME, .worker_alive = true}, GUARD_RUN_AGAIN},
                 {{.state = GUARD_SILENT}, GUARD_RUN_AGAIN},
+                {{.state = GUARD_BEHIND}, GUARD_POSTPONE},
+                {{.state = GUARD_BEHIND, .starts = 9}, GUARD_POSTPONE},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
                 assert_int_equal(guard_judge(&rows[i].answer, ME), rows[i].want);
+}
+
+static void hops_grow_with_the_lag(void **state)
+{
+        static const struct {
+                msec lag, want;
+        } rows[] = {
+                {0, 1000}, {3999, 1000}, {8000, 2000}, {119999, 29999}, {(msec)MSEC_DAY, 30000},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const struct guard_answer a = {.state = GUARD_BEHIND, .lag = rows[i].lag};
+                assert_int_equal(guard_hop(&a), rows[i].want);
+        }
+}
+
+static void a_lag_is_read(void **state)
+{
+        const char *text = "{\"deliveries\":[{\"state\":\"behind\"}],\"lag_ms\":7000}";
+        struct guard_answer a;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(inquiry_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(a.state, GUARD_BEHIND);
+        assert_int_equal(a.lag, 7000);
+        guard_answer_fini(&a);
 }
 
 static void answers_are_read(void **state)
@@ -196,6 +226,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(suspects),
                 cmocka_unit_test(verdicts),
+                cmocka_unit_test(hops_grow_with_the_lag),
+                cmocka_unit_test(a_lag_is_read),
                 cmocka_unit_test(answers_are_read),
                 cmocka_unit_test(an_answer_is_whole),
                 cmocka_unit_test(a_burial_is_told_whole),

@@ -97,6 +97,7 @@ static void lag_is_told(void **state)
         freshness_drained(&f, 6500);
         assert_int_equal(freshness_lag(&f, 9000).lag, 0);
         assert_int_equal(freshness_lag(&f, 9000).as_of, 9000);
+        assert_int_equal(freshness_lag(&f, 12000).as_of, 6500); /* the follower has stopped */
         freshness_behind(&f);
         assert_int_equal(freshness_lag(&f, 9000).lag, 2500);
         freshness_reached(&f, 99999, 9000); /* a clock ahead of ours */

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A status-store that answers but has not read the event stream to its end: nothing that cannot be
+undone is decided by what it says."""
+import contextlib
+import json
+import sqlite3
+import time
+
+import pika
+import pytest
+
+from harness.events import Events
+from harness.until import until
+
+
+@contextlib.contextmanager
+def behind(program):
+    """Nothing is folded meanwhile: another holds the right to write that database. Reads go on."""
+    writer = sqlite3.connect(program.settings["database"], timeout=60, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
+
+
+def checked(warren, verdict):
+    return warren.consumer.metrics().sum("warren_duplicates_checked_total", verdict=verdict)
+
+
+def delivered_again(warren, id, **headers):
+    """The job's message once more, as a service publishes it after a lost confirm."""
+    with warren.pika("warren-gateway") as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("jobs.acme", "medium", json.dumps("once").encode(),
+                              pika.BasicProperties(
+                                  message_id=id, type="echo", content_type="application/json",
+                                  delivery_mode=2, user_id="warren-gateway",
+                                  headers={"x-again": 1, "x-queued-at": int(time.time() * 1000),
+                                           **headers}))
+
+
+def end_and_forget(warren):
+    """A job that has ended, and a consumer that does not remember it; returns its id."""
+    id = warren.api.submit("echo", "once")["id"]
+    events = Events(warren)
+    events.until(lambda: events.of(id, "completed"), what="completed")
+    events.close()
+    warren.consumer.restart()
+    return id
+
+
+def starts(warren, id):
+    """How often it was started, once a job published after it has ended."""
+    marker = warren.api.run("noop")["id"]
+    events = Events(warren)
+    events.until(lambda: events.of(marker, "completed"), what="the marker")
+    events.close()
+    return len(events.of(id, "started"))
+
+
+def test_a_tenant_with_jobs_not_yet_known_is_not_deleted(fresh_warren):
+    warren = fresh_warren
+    api = warren.api
+    with behind(warren.status_store):
+        id = api.submit("noop", delay="1h")["id"]
+        refused = warren.admin.request("DELETE", "/tenants/acme")
+        assert refused.status_code == 503, refused.text
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert "force" in refused.json()["detail"]
+        assert warren.admin.request("GET", "/tenants/acme").status_code == 200
+        assert warren.admin.request("DELETE", "/tenants/nobody").status_code == 404
+    refused = warren.admin.request("DELETE", "/tenants/acme")
+    assert refused.status_code == 409, refused.text
+    assert api.wait(id, "scheduled")["status"] == "scheduled"
+    assert warren.admin.request("DELETE", "/tenants/acme?force=true").status_code == 204
+
+
+def test_force_waits_for_nothing(fresh_warren):
+    fresh_warren.tenant("acme")
+    with behind(fresh_warren.status_store):
+        answer = fresh_warren.admin.request("DELETE", "/tenants/acme?force=true")
+        assert answer.status_code == 204, answer.text
+
+
+def test_a_tenant_without_jobs_is_deleted_as_soon_as_that_is_known(fresh_warren):
+    fresh_warren.api.run("noop")
+    answer = fresh_warren.admin.request("DELETE", "/tenants/acme")
+    assert answer.status_code == 204, answer.text
+
+
+def test_no_job_runs_twice_because_its_end_is_not_folded_yet(fresh_warren):
+    warren = fresh_warren
+    warren.tenant("acme")
+    with behind(warren.status_store):
+        id = end_and_forget(warren)
+        delivered_again(warren, id)
+        until(lambda: checked(warren, "behind") >= 2, 60, "it hops, and is asked about again")
+    until(lambda: checked(warren, "dropped") == 1, 60, "dropped")
+    assert starts(warren, id) == 1
+    assert warren.depth("jobs.acme.medium") == 0
+
+
+def test_a_store_that_goes_on_does_not_answer_from_before(fresh_warren):
+    """It was stopped, and what was told meanwhile is not folded when it hears the question."""
+    warren = fresh_warren
+    warren.tenant("acme")
+    warren.status_store.hang()
+    id = end_and_forget(warren)
+    delivered_again(warren, id)
+    warren.status_store.go_on()
+    until(lambda: checked(warren, "dropped") == 1, 60, "dropped")
+    assert starts(warren, id) == 1
+
+
+@pytest.mark.parametrize("first", ["behind", "away"])
+def test_the_next_store_is_asked(make_warren, first):
+    warren = make_warren()
+    warren.tenant("acme")
+    replica = warren.add_status_store()
+    if first == "behind":
+        urls = (warren.status_store.port, replica.port)
+    else:
+        urls = (1, replica.port)
+    warren.consumer.settings["status_store_url"] = ", ".join(
+        f"http://127.0.0.1:{port}" for port in urls)
+    with behind(warren.status_store):
+        id = end_and_forget(warren)
+        delivered_again(warren, id)
+        until(lambda: checked(warren, "dropped") == 1, 60, "dropped")
+        assert checked(warren, "behind") == 0
+    assert starts(warren, id) == 1
+
+
+def test_while_one_is_behind_and_one_is_away_it_waits(make_warren):
+    warren = make_warren()
+    warren.tenant("acme")
+    warren.consumer.settings["status_store_url"] = \
+        f"http://127.0.0.1:1,http://127.0.0.1:{warren.status_store.port}"
+    with behind(warren.status_store):
+        id = end_and_forget(warren)
+        delivered_again(warren, id)
+        until(lambda: checked(warren, "behind") >= 1, 60, "it hops")
+    until(lambda: checked(warren, "dropped") == 1, 60, "dropped")
+    assert starts(warren, id) == 1
