@@ -154,7 +154,7 @@ static void keeps_the_last_line_whatever_came_before(void **state)
         for (size_t i = 0; i < COUNT(cases); i++) {
                 AUTO_TOLD told = {0};
                 bench_run(b, cases[i].type, "{}", cases[i].timeout, &told);
-                assert_in_range(told.error.length, JOB_ERROR_MAX - 2, JOB_ERROR_MAX);
+                assert_int_in_range(told.error.length, JOB_ERROR_MAX - 2, JOB_ERROR_MAX);
                 assert_memory_equal(told.error.data, cases[i].want, strlen(cases[i].want));
                 assert_string_equal(told.error.data + told.error.length - strlen(cause), cause);
                 assert_true(utf8_length(told.error.data + strlen(cases[i].want), 4) > 0);
