@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * announcer.h: tells the stream `events` what was archived from `unroutable`: one `buried` for
- * each, until its confirm has come. Loop thread only.
+ * announcer.h: tells the stream `events` what the broker buried, in `unroutable` or in `dead`: one
+ * `buried` for each letter, until its confirm has come. Loop thread only.
  */
 #ifndef WARREN_DLX_MONITOR_ANNOUNCER_H
 #define WARREN_DLX_MONITOR_ANNOUNCER_H

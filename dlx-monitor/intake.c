@@ -61,13 +61,9 @@ static void settle_all(struct intake *i)
 
 static void count_kept(struct intake *i, size_t kept)
 {
-        size_t dead = 0;
-
         for (size_t at = 0; at < i->count; at++)
-                dead += i->batch[at].source == FROM_DEAD;
-        metric_increment(i->archived, (double)dead, letter_source_name(FROM_DEAD));
-        metric_increment(i->archived, (double)(i->count - dead),
-                         letter_source_name(FROM_UNROUTABLE));
+                metric_increment(i->archived, 1, letter_source_name(i->letters[at].source),
+                                 reason_word(i->letters[at].reason));
         metric_increment(i->repeated, (double)(i->count - kept));
 }
 
@@ -147,9 +143,9 @@ struct intake *intake_create(const struct intake_config *c)
         struct intake *i = xcalloc(1, sizeof(*i));
         const struct metric_spec archived = {
                 .name = "warren_dead_letters_archived_total",
-                .help = "Messages taken into the archive, by the queue they lay in",
+                .help = "Messages taken into the archive, by the queue they lay in and the reason",
                 .kind = METRIC_COUNTER,
-                .labels = {"source"},
+                .labels = {"source", "reason"},
         };
         const struct metric_spec repeated = {
                 .name = "warren_dead_letters_repeated_total",

@@ -160,6 +160,13 @@ static void explain(const struct message *m, const struct job *job, struct lette
                 out->error = bytes_of_text(out->fault.text);
 }
 
+static enum reason broker_reason(const struct message *m)
+{
+        bool expired = bytes_equal_text(properties_last_death(m->properties), "expired");
+
+        return expired ? REASON_EXPIRED : REASON_DELIVERY_LIMIT;
+}
+
 void letter_of_message(const struct message *m, enum letter_source source, msec now,
                        struct letter *out)
 {
@@ -193,8 +200,9 @@ void letter_of_message(const struct message *m, enum letter_source source, msec 
                 out->reason = job.reason;
                 out->dead_at = job.queued_at > 0 ? job.queued_at : now;
         } else {
-                out->reason = REASON_DELIVERY_LIMIT;
+                out->reason = broker_reason(m);
                 out->attempt++;
+                out->announce = out->tenant[0] != '\0';
         }
         explain(m, &job, out);
         name_burial(m, &job, whole, out);

@@ -36,7 +36,7 @@ struct letter {
         int64_t run, attempt;
         enum letter_source source;
         bool redelivered;
-        bool announce; /* the stream has to be told that it is buried */
+        bool announce; /* the broker buried it: the stream does not hold that, or why, for sure */
         msec dead_at;
         char group[LETTER_GROUP_SIZE];
         /* What makes two deliveries the same burial: x-burial; for the broker's own, the job, run,

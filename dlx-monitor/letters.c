@@ -405,7 +405,7 @@ int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t li
 
 static void add_buried_line(sqlite3_stmt *s, struct buffer *lines)
 {
-        struct event event = {.kind = EVENT_DEAD, .reason = REASON_UNROUTABLE};
+        struct event event = {.kind = EVENT_DEAD};
 
         event.burial = db_bytes(s, 0);
         db_text(s, 1, event.id, sizeof(event.id));
@@ -413,6 +413,7 @@ static void add_buried_line(sqlite3_stmt *s, struct buffer *lines)
         event.run = sqlite3_column_int64(s, 3);
         event.attempt = sqlite3_column_int64(s, 4);
         event.at = sqlite3_column_int64(s, 5);
+        reason_parse(db_bytes(s, 6), &event.reason);
         event_write(&event, lines);
 }
 
@@ -426,7 +427,7 @@ int letters_silent(const struct archive *a, size_t limit, char (*ids)[UUID_SIZE]
         if (db == NULL)
                 return -1;
         AUTO_STATEMENT *s = db_prepare(db,
-                                       "SELECT id, job_id, tenant, run, attempt, dead_at"
+                                       "SELECT id, job_id, tenant, run, attempt, dead_at, reason"
                                        " FROM letters WHERE announced = 0 ORDER BY id LIMIT ?",
                                        e);
         if (s == NULL)

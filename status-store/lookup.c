@@ -49,12 +49,15 @@ static int write_spilled(struct reader *r, const struct stored_job *job, struct 
                 return -1;
         db_bind_int(all, 1, job->seq);
         int more = 0;
-        for (int n = 0; (more = db_step(all, e)) == 1; n++) {
+        bool first = true;
+        while ((more = db_step(all, e)) == 1) {
                 struct attempt_row a = {0};
                 int read = attempt_read(all, &a, e);
-                if (read == 0) {
-                        buffer_add_text(out, n > 0 ? "," : "");
+                /* What expired without a start was never attempted. */
+                if (read == 0 && (a.start.run != 0 || a.reason != REASON_EXPIRED)) {
+                        buffer_add_text(out, first ? "" : ",");
                         attempt_json_write(&a, &job->row, out);
+                        first = false;
                 }
                 attempt_row_fini(&a);
                 if (read != 0)
@@ -167,8 +170,9 @@ static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
                 break;
         case REASON_NONE:
         case REASON_MALFORMED:  /* never under the job's own id */
-        case REASON_UNROUTABLE: /* these two are the broker's: it keeps what it buries */
+        case REASON_UNROUTABLE: /* these three are the broker's: it keeps what it buries */
         case REASON_DELIVERY_LIMIT:
+        case REASON_EXPIRED:
                 return false;
         }
         return end->run == d->run && end->closed == 1 && attempt == d->attempt &&

@@ -26,4 +26,9 @@ int properties_to_message(struct bytes wire, struct message *m, struct err *e) M
  * them.) -1: not a property list. */
 int properties_as_published(struct bytes wire, struct buffer *out, struct err *e) MUST_CHECK;
 
+/* Why the broker dead-lettered the message last ("expired", "delivery_limit"), borrowed from wire.
+ * Absent: it never did. The first entry of the first x-death is the broker's own: RabbitMQ 3.10
+ * puts it before all that a publisher forged, 4.0 and 4.3 drop what a publisher sent. */
+struct bytes properties_last_death(struct bytes wire);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/utf8.h"
 
@@ -122,4 +123,14 @@ void json_text_resolve(struct json_text t, struct buffer *out)
         for (int c = next_byte(&r); c >= 0; c = next_byte(&r))
                 out->data[out->length++] = (char)c; /* escapes are longer than what they mean */
         out->data[out->length] = '\0';
+}
+
+bool json_is_media_type(struct bytes type)
+{
+        static const char json[] = "application/json";
+        const size_t length = sizeof(json) - 1;
+
+        if (type.length < length || strncasecmp(type.data, json, length) != 0)
+                return false;
+        return type.length == length || memchr("; \t", type.data[length], 3) != NULL;
 }

@@ -3,6 +3,7 @@
  * request.c: what a request says, and reading its body within its bounds.
  */
 #include "common/http/request.h"
+#include "common/base/json_text.h"
 #include "common/http/client.h"
 
 #include <assert.h>
@@ -92,11 +93,9 @@ struct bytes http_body(const struct http_request *r)
 
 bool http_body_is_json(struct http_request *r)
 {
-        static const char json[] = "application/json";
         const char *type = http_header(r, "Content-Type");
 
-        if (type != NULL && strncasecmp(type, json, sizeof(json) - 1) == 0 &&
-            strchr("; \t", type[sizeof(json) - 1]) != NULL)
+        if (type != NULL && json_is_media_type(bytes_of_text(type)))
                 return true;
         http_problem(r, 415, "Content-Type must be application/json");
         return false;

@@ -56,7 +56,18 @@ static enum event_verdict judge_due(struct event *out)
         return EVENT_IS;
 }
 
-static enum event_verdict judge_dead(struct event *out)
+/* Why the broker buried. A stream drops the header that says so for sure; this one is right unless
+ * the publisher forged it, and then `buried` corrects it. What a service published has no
+ * expiration, but first died in a delay queue. */
+static enum reason broker_reason(const struct message *m, const struct job *job)
+{
+        struct bytes first = message_header_text(m, "x-first-death-reason");
+
+        return job->from_outside && bytes_equal_text(first, "expired") ? REASON_EXPIRED
+                                                                       : REASON_DELIVERY_LIMIT;
+}
+
+static enum event_verdict judge_dead(const struct message *m, struct event *out)
 {
         out->kind = EVENT_DEAD;
         out->reason = out->job.reason;
@@ -65,7 +76,7 @@ static enum event_verdict judge_dead(struct event *out)
                 return EVENT_IS;
         }
         /* By the broker, which left x-queued-at as it was. */
-        out->reason = REASON_DELIVERY_LIMIT;
+        out->reason = broker_reason(m, &out->job);
         out->at = 0;
         return EVENT_IS;
 }
@@ -95,7 +106,7 @@ static enum event_verdict event_of_job_message(const struct message *m,
         }
         if (begins_with(m->exchange, "delay."))
                 return judge_delayed(out);
-        return bytes_equal_text(m->exchange, "due") ? judge_due(out) : judge_dead(out);
+        return bytes_equal_text(m->exchange, "due") ? judge_due(out) : judge_dead(m, out);
 }
 
 static bool carries_a_job(const struct message *m)

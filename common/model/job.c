@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/json_scan.h"
+#include "common/base/json_text.h"
 
 /* Counters of a service stay in the range that every JSON reader holds exactly. */
 #define COUNTER_MAX ((int64_t)1 << 53)
@@ -166,6 +167,12 @@ static msec delay_start(const struct message *m, msec stamped, msec now)
         return start;
 }
 
+/* A job from outside waits as long as one over HTTP may. */
+static msec latest_start(const struct job *job, msec now)
+{
+        return job->from_outside && now > 0 ? now + JOB_DELAY_MAX : TIME_MAX;
+}
+
 /* The first seven headers: anybody's. */
 static void read_public_headers(const struct message *m, msec now, struct job *job)
 {
@@ -181,7 +188,7 @@ static void read_public_headers(const struct message *m, msec now, struct job *j
         job->run_at = clamped_header(m, "x-run-at", 0, TIME_MAX);
         if (job->from_outside && job->run_at == 0 && delay > 0)
                 job->run_at = delay_start(m, stamped, now) + delay;
-        job->run_at = clamp(job->run_at, 0, TIME_MAX);
+        job->run_at = clamp(job->run_at, 0, latest_start(job, now));
 
         struct bytes trace = message_header_text(m, "traceparent");
         if (traceparent_is_valid(trace))
@@ -249,7 +256,7 @@ static int check_contract(const struct message *m, const struct job_limits *limi
                 return err_set(e, ERR_INVALID, "type is missing");
         if (job->type[0] == '\0')
                 return err_set(e, ERR_INVALID, "type is not [a-z0-9][a-z0-9._-]{0,63}");
-        if (!bytes_equal_text(m->content_type, "application/json"))
+        if (!json_is_media_type(m->content_type))
                 return err_set(e, ERR_INVALID, "content_type is not application/json");
         if (m->delivery_mode != 2)
                 return err_set(e, ERR_INVALID, "delivery_mode is not 2");

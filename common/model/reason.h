@@ -17,7 +17,8 @@
         X(REASON_MALFORMED, "malformed") \
         X(REASON_UNROUTABLE, "unroutable") \
         X(REASON_POISON, "poison") \
-        X(REASON_DELIVERY_LIMIT, "delivery_limit")
+        X(REASON_DELIVERY_LIMIT, "delivery_limit") \
+        X(REASON_EXPIRED, "expired")
 
 enum reason {
 #define X(code, word) code,

@@ -199,7 +199,7 @@ static void a_message_of_lines_is_heard_in_order(void **state)
 /* clang-format off */
 /* A job message and the event it is; attempt 0: it is none. */
 static const struct job_case {
-        const char *exchange, *key, *user, *reason;
+        const char *exchange, *key, *user, *reason, *first_death;
         int64_t attempt, hop, due_at, run_at;
         enum event_kind want;
         int64_t want_attempt;
@@ -242,6 +242,14 @@ static const struct job_case {
          .want = EVENT_DEAD, .want_attempt = 2, .want_reason = REASON_DELIVERY_LIMIT},
         {.exchange = "dead", .key = "acme.high", .attempt = 9, .reason = "exhausted",
          .want = EVENT_DEAD, .want_attempt = 1, .want_reason = REASON_DELIVERY_LIMIT},
+        {.exchange = "dead", .key = "acme.high", .first_death = "rejected",
+         .want = EVENT_DEAD, .want_attempt = 1, .want_reason = REASON_DELIVERY_LIMIT},
+        {.exchange = "dead", .key = "acme.high", .first_death = "expired",
+         .want = EVENT_DEAD, .want_attempt = 1, .want_reason = REASON_EXPIRED},
+        /* It came through a delay queue. */
+        {.exchange = "dead", .key = "acme.high", .user = "warren-consumer", .attempt = 1,
+         .first_death = "expired",
+         .want = EVENT_DEAD, .want_attempt = 2, .want_reason = REASON_DELIVERY_LIMIT},
         {.exchange = "sync", .key = "", .user = "warren-gateway", .want_skipped = 1},
 };
 /* clang-format on */
@@ -265,6 +273,8 @@ static void fill(struct message *m, const struct job_case *c)
         message_add_text(m, "x-death", bytes_of_text("forged"));
         if (c->reason != NULL)
                 message_add_text(m, "x-reason", bytes_of_text(c->reason));
+        if (c->first_death != NULL)
+                message_add_text(m, "x-first-death-reason", bytes_of_text(c->first_death));
 }
 
 static void job_messages_are_events(void **state)

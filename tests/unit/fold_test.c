@@ -78,7 +78,7 @@ static struct event draw_event(uint64_t *seed)
         e.worker = any_word(seed);
         e.result = any_word(seed);
         e.message = any_word(seed);
-        e.reason = (enum reason)below(seed, REASON_DELIVERY_LIMIT + 1);
+        e.reason = (enum reason)below(seed, REASON_EXPIRED + 1);
         e.redelivered = below(seed, 2) == 0;
         e.progress = below(seed, 5) / 4.0;
         e.ms = below(seed, 100);

@@ -170,7 +170,8 @@ static void numbers_are_clamped(void **state)
                 {NULL, "x-timeout-ms", 99, 100},
                 {NULL, "x-timeout-ms", INT64_MAX, 86400000},
                 {NULL, "x-run-at", -5, 0},
-                {NULL, "x-run-at", INT64_MAX, 253402300799999},
+                {NULL, "x-run-at", INT64_MAX, NOW + JOB_DELAY_MAX},
+                {NULL, "x-run-at", NOW + JOB_DELAY_MAX, NOW + JOB_DELAY_MAX},
                 {NULL, "x-delay", -5, 0},
                 {NULL, "x-delay", 30000, NOW + 30000},
                 {NULL, "x-delay", INT64_MAX, NOW + JOB_DELAY_MAX},
@@ -181,6 +182,7 @@ static void numbers_are_clamped(void **state)
                 {NULL, "x-attempt", INT64_MAX, 0},
                 {NULL, "x-attempt", -1, 0},
                 {NULL, "x-run", (int64_t)1 << 31, 1},
+                {"warren-consumer", "x-run-at", INT64_MAX, 253402300799999},
                 {"warren-gateway", "x-run", -1, 1},
                 {"warren-gateway", "x-run", INT64_MAX, (int64_t)1 << 53},
                 {"warren-gateway", "x-attempt", INT64_MIN, 0},
@@ -253,7 +255,7 @@ static void a_delay_counts_from_the_submission(void **state)
                 {0, NOW / 1000 + 3600, 0, NOW + 5000},   /* a clock ahead of this one */
                 {1600000000123, 1700000000, 0, (msec)1600000005123},
                 {NOW + 60000, -1, 0, NOW + 5000},
-                {0, -1, 1800000000000, (msec)1800000000000},
+                {0, -1, NOW + 86400000, NOW + 86400000},
         };
 
         (void)state;
@@ -296,6 +298,35 @@ static void spoil_type(struct message *m)
 static void spoil_content_type(struct message *m)
 {
         m->content_type = bytes_of_text("text/plain");
+}
+
+static void json_goes_by_many_names(void **state)
+{
+        static const struct {
+                const char *type;
+                bool want;
+        } rows[] = {
+                {"application/json", true},
+                {"Application/JSON", true},
+                {"application/json; charset=utf-8", true},
+                {"application/json;charset=UTF-8", true},
+                {"APPLICATION/JSON\t; a=b", true},
+                {"application/json-seq", false},
+                {"application/jso", false},
+                {" application/json", false},
+                {"text/json", false},
+                {"", false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "jobs.acme", "high", NULL);
+                m.content_type = bytes_of_text(rows[i].type);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e) == 0, rows[i].want);
+        }
 }
 
 static void make_transient(struct message *m)
@@ -475,6 +506,7 @@ int main(void)
                 cmocka_unit_test(a_known_header_of_another_type_is_refused),
                 cmocka_unit_test(a_delay_counts_from_the_submission),
                 cmocka_unit_test(what_breaks_the_contract_is_refused),
+                cmocka_unit_test(json_goes_by_many_names),
                 cmocka_unit_test(what_a_service_checked_is_no_more_judged_by_its_size),
                 cmocka_unit_test(the_depth_of_a_body_has_its_edge),
                 cmocka_unit_test(burials_are_judged_by_who_buried),

@@ -46,7 +46,7 @@ static void reasons_are_read_back(void **state)
         enum reason reason = REASON_NONE;
 
         (void)state;
-        for (unsigned i = REASON_PERMANENT; i <= REASON_DELIVERY_LIMIT; i++) {
+        for (unsigned i = REASON_PERMANENT; i <= REASON_EXPIRED; i++) {
                 assert_true(reason_parse(bytes_of_text(reason_word((enum reason)i)), &reason));
                 assert_int_equal(reason, i);
         }

@@ -42,11 +42,11 @@ static void messages_become_letters(void **state)
                 {"dead", "acme.high", "warren-consumer", "malformed", ID, "{", FROM_DEAD, true,
                  "acme", REASON_MALFORMED, 4, false, false},
                 {"dead", "acme.high", "warren-consumer", NULL, ID, "{}", FROM_DEAD, true, "acme",
-                 REASON_DELIVERY_LIMIT, 5, false, false},
+                 REASON_DELIVERY_LIMIT, 5, true, false},
                 {"dead", "acme.high", NULL, "exhausted", ID, "{}", FROM_DEAD, true, "acme",
-                 REASON_DELIVERY_LIMIT, 1, false, false},
+                 REASON_DELIVERY_LIMIT, 1, true, false},
                 {"dead", "acme.high", NULL, NULL, ID, "{", FROM_DEAD, false, "acme",
-                 REASON_DELIVERY_LIMIT, 1, false, true},
+                 REASON_DELIVERY_LIMIT, 1, true, true},
                 {"jobs.acme", "bogus", NULL, NULL, ID, "{}", FROM_UNROUTABLE, true, "acme",
                  REASON_UNROUTABLE, 1, true, true},
                 {"jobs.acme", "bogus", NULL, NULL, "x", "{}", FROM_UNROUTABLE, false, "acme",
@@ -118,6 +118,53 @@ static void a_redelivery_is_the_same_burial(void **state)
                 letter_of_message(&m, FROM_UNROUTABLE, NOW + (msec)i, i == 0 ? &first : &next);
                 if (i > 0)
                         assert_int_equal(strcmp(first.burial, next.burial) == 0, rows[i].want_same);
+        }
+}
+
+/* Property lists that have headers only; names and texts of single digits' length. */
+#define LONG_TEXT(length, text) "S\0\0\0" length text
+#define REASON(length, text) "\6reason" LONG_TEXT(length, text)
+#define DEATH(size, entry) "F\0\0\0" size entry
+#define HEADERS(size, headers) bytes_of("\x20\0\0\0\0" size headers, sizeof(size headers) + 4)
+#define EXPIRED DEATH("\x13", REASON("\7", "expired"))
+#define REJECTED DEATH("\x14", REASON("\x8", "rejected"))
+#define DEATHS(size, entries) "\7x-deathA\0\0\0" size entries
+
+static void what_the_broker_did_last_is_its_reason(void **state)
+{
+        const struct {
+                struct bytes properties;
+                enum reason want;
+        } rows[] = {
+                {HEADERS("\x25", DEATHS("\x18", EXPIRED)), REASON_EXPIRED},
+                {HEADERS("\x26", DEATHS("\x19", REJECTED)), REASON_DELIVERY_LIMIT},
+                {HEADERS("\x3e", DEATHS("\x31", EXPIRED REJECTED)), REASON_EXPIRED},
+                {HEADERS("\x3e", DEATHS("\x31", REJECTED EXPIRED)), REASON_DELIVERY_LIMIT},
+                /* The first of that name is the broker's. */
+                {HEADERS("\x4b", DEATHS("\x18", EXPIRED) DEATHS("\x19", REJECTED)), REASON_EXPIRED},
+                {HEADERS("\x4b", DEATHS("\x19", REJECTED) DEATHS("\x18", EXPIRED)),
+                 REASON_DELIVERY_LIMIT},
+                /* What no broker writes. */
+                {HEADERS("\x0d", DEATHS("\0", "")), REASON_DELIVERY_LIMIT},
+                {HEADERS("\x0f", DEATHS("\2", "b\1")), REASON_DELIVERY_LIMIT},
+                {HEADERS("\x12", DEATHS("\5", DEATH("\0", ""))), REASON_DELIVERY_LIMIT},
+                {HEADERS("\x1b", DEATHS("\xe", DEATH("\x9", "\6reasonb\1"))),
+                 REASON_DELIVERY_LIMIT},
+                {HEADERS("\x14", "\7x-death" LONG_TEXT("\7", "expired")), REASON_DELIVERY_LIMIT},
+                {bytes_of("\x20\0\0\0\0\0", 6), REASON_DELIVERY_LIMIT},
+                {bytes_of("\0\0", 2), REASON_DELIVERY_LIMIT},
+                {bytes_of_text("no property list"), REASON_DELIVERY_LIMIT},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct letter l;
+                fill(&m, "dead", "acme.low", NULL);
+                m.properties = rows[i].properties;
+                letter_of_message(&m, FROM_DEAD, NOW, &l);
+                assert_int_equal(l.reason, rows[i].want);
+                assert_true(l.announce);
         }
 }
 
@@ -210,6 +257,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(messages_become_letters),
                 cmocka_unit_test(a_redelivery_is_the_same_burial),
+                cmocka_unit_test(what_the_broker_did_last_is_its_reason),
                 cmocka_unit_test(the_longest_burial_name_fits),
                 cmocka_unit_test(numbers_do_not_split_a_group),
                 cmocka_unit_test(edits_are_read),

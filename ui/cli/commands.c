@@ -90,7 +90,8 @@ static const struct option dlq_list_options[] = {
         {"job", "ID", "only of this job", NULL},
         {"type", "TYPE", "only these", NULL},
         {"reason", "REASON", "only these",
-         "permanent exhausted no_handler malformed unroutable poison delivery_limit"},
+         "permanent exhausted no_handler malformed unroutable poison delivery_limit "
+         "expired"},
         {"state", "STATE", "only these", "dead replayed discarded"},
         {"group", "GROUP", "only of this group", NULL},
         {"search", "TEXT", "text in payload or error", NULL},
