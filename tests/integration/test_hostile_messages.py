@@ -255,6 +255,23 @@ def test_no_job_is_created_after_it_came(warren, outside, case):
     assert listed.index(newest) < listed.index(job["id"])
 
 
+def test_no_time_is_further_than_a_year(warren, outside):
+    """The bound of HTTP; a time in microseconds is far beyond it."""
+    year = 365 * 86400 * 1000
+    for at in (int(time.time() * 10**6), int(time.time() * 1000) + year + 86400_000):
+        before = int(time.time() * 1000)
+        id = publish(outside, "acme", "noop", headers={"x-run-at": at})
+        run_at = warren.api.wait(id, "scheduled")["run_at"]
+        run_at = datetime.datetime.fromisoformat(run_at.replace("Z", "+00:00")).timestamp() * 1000
+        assert before + year <= run_at + 1 and run_at <= time.time() * 1000 + year + 1
+
+
+@pytest.mark.parametrize("type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_json_goes_by_many_names(warren, outside, type):
+    id = publish(outside, "acme", "echo", {"type": type}, content_type=type)
+    assert warren.api.wait(id)["result"] == {"type": type}
+
+
 def test_carbon_copies_are_the_same_job(warren, outside, events):
     """CC puts a copy into each lane, also as a sender's wish to reach others' queues."""
     id = publish(outside, "acme", "echo", "cc", lane="low",
@@ -308,6 +325,30 @@ def test_a_forged_user_id_is_refused_by_the_broker(warren, outside, events, logi
     events.until(lambda: events.of(marker, "completed"), what="the marker")
     assert not events.of(forged.message_id)
     assert warren.api.request("GET", f"/jobs/{forged.message_id}").status_code == 404
+
+
+FORBIDDEN = {
+    "get": lambda channel, name: channel.basic_get(f"jobs.{name}.low"),
+    "purge": lambda channel, name: channel.queue_purge(f"jobs.{name}.low"),
+    "declare": lambda channel, name: channel.queue_declare(f"jobs.{name}.low", durable=True),
+    "delete": lambda channel, name: channel.queue_delete(f"jobs.{name}.low"),
+    "bind": lambda channel, name: channel.queue_bind(f"jobs.{name}.low", "jobs.acme", "low"),
+    "publish": lambda channel, name: channel.basic_publish(f"jobs.{name}", "low", b"1"),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_a_login_is_told_the_same_of_others_there_or_not(warren, outside, what):
+    warren.tenant("neighbour")
+    told = []
+    for name in ("neighbour", "nobody"):
+        with warren.tenant("acme").pika() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker) as why:
+                FORBIDDEN[what](channel, name)
+        told.append((why.value.reply_code, why.value.reply_text.replace(name, "NAME")))
+    assert told[0][0] == 403 and told[0] == told[1]
 
 
 def test_a_long_job_for_later_in_a_short_lane(warren, outside, events):
