@@ -95,6 +95,7 @@ struct attempt {
         msec started_at;               /* wall */
         msec progress_at;              /* monotonic; of the last progress event */
         msec told_at;                  /* wall; the greatest that an event of it told */
+        uint64_t content;              /* event_content() of its job, once it was started */
         bool stopped_by_loss;          /* STOPPING: by a lost link, not to give it back */
 
         enum departure departure; /* LEAVING */

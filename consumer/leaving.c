@@ -62,6 +62,7 @@ void leaving_complete(struct consumer *c, struct attempt *a, struct bytes result
         attempt_move(a, STATE_LEAVING);
         count(c, a);
         attempt_event(a, EVENT_COMPLETED, now, &e);
+        e.content = a->content;
         e.ms = a->took_us / 1000;
         e.result = result;
         events_add(c->events, &e, a);

@@ -91,7 +91,9 @@ static void tell_started(struct consumer *c, struct attempt *a)
         msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
         struct event e;
 
+        a->content = event_content(job);
         attempt_event(a, EVENT_STARTED, a->started_at, &e);
+        e.content = a->content;
         e.worker = bytes_of_text(c->worker);
         e.redelivered = a->redelivered;
         events_add(c->events, &e, NULL);

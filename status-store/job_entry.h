@@ -29,7 +29,7 @@ struct job_entry {
         struct stored_job job;
         bool stored;        /* there is a row already */
         bool dirty;         /* it must be written */
-        bool payload_dirty; /* and so must its payload */
+        bool drop_payloads; /* those stored are of an earlier run, or forgotten */
         int64_t type;       /* its number; 0: unknown */
         int was_state;      /* as counted; -1: not counted yet */
         int64_t was_type;

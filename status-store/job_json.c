@@ -88,10 +88,11 @@ static bool is_of_this_run(const struct job_row *row, const struct fold_key *k)
 static void add_course(struct buffer *out, const struct stored_job *job)
 {
         const struct job_row *row = &job->row;
+        const struct job_facts *facts = job_row_facts(row);
         bool started = is_of_this_run(row, &row->start) && !job_row_is_given_back(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
         add_time(out, "created_at", row->created_at);
-        add_time(out, "run_at", is_of_this_run(row, &row->wait) ? row->run_at : 0);
+        add_time(out, "run_at", is_of_this_run(row, &facts->wait) ? facts->run_at : 0);
         add_time(out, "started_at", started ? row->started_at : 0);
         add_time(out, "finished_at", ended ? row->finished_at : 0);
         if (ended && row->status == STATUS_COMPLETED)
@@ -106,15 +107,16 @@ static void add_course(struct buffer *out, const struct stored_job *job)
 void job_json_write(const struct stored_job *job, struct bytes payload, struct buffer *out)
 {
         const struct job_row *row = &job->row;
+        const struct job_facts *facts = job_row_facts(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
         bool failed = is_of_this_run(row, &row->failure) && row->status != STATUS_COMPLETED;
         char trace[33] = "";
-        if (row->traceparent[0] != '\0')
-                (void)snprintf(trace, sizeof(trace), "%.32s", row->traceparent + 3);
+        if (facts->traceparent[0] != '\0')
+                (void)snprintf(trace, sizeof(trace), "%.32s", facts->traceparent + 3);
         buffer_printf(out, "\"id\":\"%s\",\"tenant\":\"%s\"", row->id, row->tenant);
-        add_text(out, "type", row->type);
+        add_text(out, "type", facts->type);
         /* A job message that never reached the stream leaves these unknown. */
-        add_text(out, "priority", row->facts.run != 0 ? priority_name(row->priority) : "");
+        add_text(out, "priority", row->facts != NULL ? priority_name(facts->priority) : "");
         add_text(out, "status", status_name(row->status));
         add_payload(out, payload);
         add_result(out, ended ? buffer_bytes(&row->result) : (struct bytes){0});
@@ -123,15 +125,16 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         add_text(out, "reason", ended ? reason_word(row->reason) : "");
         add_int(out, "run", row->winner.run);
         add_int(out, "attempt", row->winner.attempt);
-        if (row->facts.run != 0)
-                add_int(out, "max_retries", row->max_retries);
+        if (row->facts != NULL)
+                add_int(out, "max_retries", facts->max_retries);
         else
                 buffer_add_text(out, ",\"max_retries\":null");
-        if (row->timeout > 0)
-                add_int(out, "timeout_ms", row->timeout);
+        if (facts->timeout > 0)
+                add_int(out, "timeout_ms", facts->timeout);
         add_progress(out, row);
         add_course(out, job);
-        add_text(out, "idempotency_key", row->key);
+        add_int(out, "duplicates", job->published > 1 ? job->published - 1 : 0);
+        add_text(out, "idempotency_key", facts->idempotency_key);
         add_text(out, "trace_id", trace);
 }
 

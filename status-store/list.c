@@ -202,9 +202,9 @@ static bool holds(struct bytes text, const char *wanted)
 static bool matches(struct listing *l, const struct stored_job *job, struct bytes payload)
 {
         const struct list_query *q = l->query;
-        if (q->type != NULL && strcmp(job->row.type, q->type) != 0)
+        if (q->type != NULL && strcmp(job_row_facts(&job->row)->type, q->type) != 0)
                 return false;
-        if (q->priority >= 0 && (int)job->row.priority != q->priority)
+        if (q->priority >= 0 && (int)job_row_facts(&job->row)->priority != q->priority)
                 return false;
         if (q->text == NULL)
                 return true;
@@ -217,7 +217,7 @@ static int add_job(struct listing *l, const struct stored_job *job, struct err *
         AUTO_RESET *body = reader_query(l->reader, QUERY_PAYLOAD, e);
         if (body == NULL)
                 return -1;
-        db_bind_int(body, 1, job->seq);
+        db_bind_int(body, 1, job_body_place(&job->row));
         int found = db_step(body, e);
         if (found < 0)
                 return -1;

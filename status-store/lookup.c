@@ -33,7 +33,7 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
         AUTO_RESET *body = reader_query(r, QUERY_PAYLOAD, e);
         if (body == NULL)
                 return -1;
-        db_bind_int(body, 1, job->seq);
+        db_bind_int(body, 1, job_body_place(&job->row));
         int found = db_step(body, e);
         if (found < 0)
                 return -1;
@@ -132,7 +132,8 @@ static int deadly_starts(struct reader *r, const struct stored_job *job,
 
 static int64_t highest_copy(const struct job_row *row, int64_t run)
 {
-        const struct fold_key *const keys[] = {&row->winner, &row->facts, &row->wait};
+        const struct fold_key *const keys[] = {&row->winner, &row->message,
+                                               &job_row_facts(row)->wait};
         int64_t copy = 0;
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
                 if (keys[i]->run == run && keys[i]->copy > copy)
@@ -145,8 +146,9 @@ static int64_t highest_copy(const struct job_row *row, int64_t run)
  * between the stream and the delay queue, it never will be, and this delivery is the job's last. */
 static bool is_retrying(const struct job_row *row, const struct delivery_asked *d, msec as_of)
 {
-        bool waits = row->wait.run == d->run && row->wait.attempt >= d->attempt;
-        msec due = waits ? row->run_at : row->failure.at;
+        const struct job_facts *facts = job_row_facts(row);
+        bool waits = facts->wait.run == d->run && facts->wait.attempt >= d->attempt;
+        msec due = waits ? facts->run_at : row->failure.at;
         return row->failure.run == d->run && row->failure.attempt >= d->attempt &&
                as_of < due + RETRY_GRACE;
 }

@@ -154,6 +154,13 @@ int64_t message_fingerprint(const struct message *m)
         return (int64_t)bytes_digest(digest, head);
 }
 
+/* 0: unknown. */
+static int64_t type_ref(struct projection *p, const struct job_row *row)
+{
+        const char *type = job_row_facts(row)->type;
+        return type[0] == '\0' ? 0 : names_ref(store_names(p->store), type, &p->failure);
+}
+
 /* The job's entry, loaded on first sight; NULL when the batch has failed. */
 static struct job_entry *find_job(struct projection *p, const struct event *e)
 {
@@ -181,9 +188,11 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
         if (j->stored) {
                 j->was_state = j->job.state;
                 j->forgotten = j->job.row.forgotten_run;
-                if (j->job.row.type[0] != '\0')
-                        j->type = names_ref(store_names(p->store), j->job.row.type, &p->failure);
+                j->type = type_ref(p, &j->job.row);
                 j->was_type = j->type;
+                if (j->job.others > 0 &&
+                    store_load_others(p->store, j->job.seq, &j->job.row.facts, &p->failure) != 0)
+                        (void)err_wrap(&p->failure, "other contents");
         } else {
                 j->job.seq = p->new_seq++;
         }
@@ -247,14 +256,17 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
 /* When it could first have started; 0: nothing tells. */
 static msec due_time(const struct job_row *row)
 {
-        if (row->facts.run == 0)
+        const struct job_facts *facts = row->facts;
+        if (facts == NULL)
                 return 0;
-        bool delayed = row->wait.run == row->winner.run && row->failure.run != row->winner.run;
-        return delayed && row->run_at > row->created_at ? row->run_at : row->created_at;
+        bool delayed = facts->wait.run == row->winner.run && row->failure.run != row->winner.run;
+        return delayed && facts->run_at > row->created_at ? facts->run_at : row->created_at;
 }
 
 struct before {
-        struct fold_key facts, start;
+        int64_t run; /* of its messages; 0: none was seen */
+        uint64_t content;
+        struct fold_key start;
         enum status status;
         bool shown;
 };
@@ -266,7 +278,7 @@ static void tally_event(struct projection *p, const struct job_entry *j, const s
         int64_t tenant = j->key.tenant;
         msec due = due_time(row);
         bool counts = row->shown && (!was->shown || was->status != row->status);
-        if (was->facts.run == 0 && row->facts.run != 0)
+        if (was->run == 0 && row->message.run != 0)
                 tally_count(p->tally, tenant, TALLY_SUBMITTED,
                             p->next.clock > 0 ? p->next.clock : p->now, p->now);
         if (e->kind == EVENT_STARTED && was->start.run == 0 && due > 0)
@@ -323,6 +335,15 @@ static void advance_clock(struct projection *p, msec at)
         p->next.clock = at;
 }
 
+/* Somebody published the job, or another with its id: services publish it again on its way. */
+static bool is_published(const struct job_row *row, const struct event *e)
+{
+        if (e->kind != EVENT_SUBMITTED || e->job.from_outside)
+                return e->kind == EVENT_SUBMITTED;
+        return e->run == 1 && e->copy == 0 && !e->job.again &&
+               facts_find(row->facts, e->content) == NULL;
+}
+
 static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
@@ -339,17 +360,20 @@ static void fold_event(void *owner, const struct event *e)
         if (j == NULL)
                 return;
         struct job_row *row = &j->job.row;
-        struct before was = {row->facts, row->start, row->status, row->shown};
+        struct before was = {row->message.run, job_row_facts(row)->content, row->start, row->status,
+                             row->shown};
+        if (is_published(row, e)) {
+                j->job.published++;
+                j->dirty = true;
+        }
         const struct arrival arrival = {p->folding, p->next.clock};
         bool attempt_ended = fold_attempt(p, j, e, &arrival);
         if (job_row_fold(row, e, &arrival))
                 j->dirty = true;
-        if (fold_key_compare(&was.facts, &row->facts) != 0) {
-                j->payload_dirty = true;
-                j->type = row->type[0] == '\0'
-                                  ? 0
-                                  : names_ref(store_names(p->store), row->type, &p->failure);
-        }
+        if (was.run != 0 && was.run != row->message.run)
+                j->drop_payloads = true;
+        if (was.run != row->message.run || was.content != job_row_facts(row)->content)
+                j->type = type_ref(p, row);
         tally_event(p, j, e, &was, attempt_ended);
 }
 
@@ -407,16 +431,26 @@ static int write_attempts(struct projection *p, struct job_entry *j, struct err 
         return 0;
 }
 
+/* What is told of the job beside its row. */
+static int write_facts(struct projection *p, const struct job_entry *j, struct err *e)
+{
+        const struct job_facts *facts = j->job.row.facts;
+        const struct job_facts *others = facts == NULL ? NULL : facts->next;
+        if ((j->job.others > 0 || others != NULL) &&
+            store_put_others(p->store, j->job.seq, others, e) != 0)
+                return -1;
+        return store_put_payloads(p->store, facts, e);
+}
+
 static int write_job(struct projection *p, struct job_entry *j, struct err *e)
 {
         struct stored_job *job = &j->job;
         job->state = job->row.shown ? (int)job->row.status : STATE_HIDDEN;
+        if (j->drop_payloads && store_drop_payloads(p->store, job->seq, e) != 0)
+                return -1;
         int wrote = j->stored ? store_update(p->store, job, j->type, e)
                               : store_insert(p->store, j->key.tenant, j->key.id, job, j->type, e);
-        if (wrote != 0 || write_attempts(p, j, e) != 0)
-                return -1;
-        if (j->payload_dirty &&
-            store_put_payload(p->store, job->seq, buffer_bytes(&job->row.payload), e) != 0)
+        if (wrote != 0 || write_facts(p, j, e) != 0 || write_attempts(p, j, e) != 0)
                 return -1;
         if (j->was_state >= 0)
                 tally_state(p->tally, j->key.tenant, j->was_type, j->was_state, -1);

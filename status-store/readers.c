@@ -21,7 +21,7 @@ static const char *const query_sql[QUERY_COUNT] = {
                             " (?1 = '*' OR j.tenant = (SELECT ref FROM names WHERE name = ?1))"
                             " ORDER BY j.state = 7, j.seq",
         [QUERY_JOB_OF_SEQ] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.seq = ?1",
-        [QUERY_PAYLOAD] = "SELECT payload FROM bodies WHERE seq = ?1",
+        [QUERY_PAYLOAD] = "SELECT payload FROM bodies WHERE place = ?1",
         [QUERY_ATTEMPTS] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1"
                            " ORDER BY run, attempt",
         [QUERY_STARTS] = "SELECT worker, sum(released = 0) - sum(released) FROM starts WHERE"

@@ -20,8 +20,9 @@ enum { WALKED_COUNT = sizeof(walked) / sizeof(walked[0]) };
 enum statement {
         NEXT_TENANT,
         PAGE,
+        DELETE_BODIES, /* by what the job's rows say, so they come after */
+        DELETE_OTHERS,
         DELETE_JOB,
-        DELETE_BODY,
         DELETE_ATTEMPTS,
         DELETE_STARTS,
         DELETE_MINUTES,
@@ -42,8 +43,9 @@ static const char names_sql[] =
 static const char *const statement_sql[STATEMENT_COUNT] = {
         [NEXT_TENANT] = "SELECT min(tenant) FROM counts WHERE tenant > ?1",
         [PAGE] = page_sql,
+        [DELETE_BODIES] = DELETE_BODIES_SQL,
+        [DELETE_OTHERS] = "DELETE FROM others WHERE seq = ?1",
         [DELETE_JOB] = "DELETE FROM jobs WHERE seq = ?1",
-        [DELETE_BODY] = "DELETE FROM bodies WHERE seq = ?1",
         [DELETE_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1",
         [DELETE_STARTS] = "DELETE FROM starts WHERE seq = ?1",
         [DELETE_MINUTES] = "DELETE FROM minutes WHERE minute < ?1",
@@ -99,7 +101,7 @@ void retention_destroy(struct retention **r)
 
 static int delete_job(struct retention *r, int64_t seq, struct err *e)
 {
-        for (int i = DELETE_JOB; i <= DELETE_STARTS; i++) {
+        for (int i = DELETE_BODIES; i <= DELETE_STARTS; i++) {
                 db_bind_int(r->statements[i], 1, seq);
                 if (db_run(r->statements[i], e) != 0)
                         return -1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/hex.h"
+#include "common/base/memory.h"
 #include "status-store/schema.h"
 
 bool id_pack(const char *uuid, unsigned char out[ID_SIZE])
@@ -115,13 +116,16 @@ int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count,
 void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX])
 {
         keys[0] = &row->winner;
-        keys[1] = &row->facts;
-        keys[2] = &row->wait;
+        keys[1] = &row->message;
+        keys[2] = &row->ran;
         keys[3] = &row->start;
         keys[4] = &row->finish;
         keys[5] = &row->failure;
         keys[6] = &row->step;
         keys[7] = &row->birth;
+        struct job_facts *facts = (struct job_facts *)job_row_facts(row);
+        keys[8] = &facts->key;
+        keys[9] = &facts->wait;
 }
 
 static void buffer_read(sqlite3_stmt *s, int column, struct buffer *out)
@@ -131,14 +135,32 @@ static void buffer_read(sqlite3_stmt *s, int column, struct buffer *out)
                 buffer_add(out, b.data, b.length);
 }
 
-static void row_read_texts(sqlite3_stmt *s, struct job_row *row)
+static void row_read_facts(sqlite3_stmt *s, struct job_facts *f)
 {
-        db_text(s, 20, row->traceparent, sizeof(row->traceparent));
-        db_text(s, 21, row->key, sizeof(row->key));
-        db_text(s, 22, row->key_hash, sizeof(row->key_hash));
-        buffer_read(s, 23, &row->progress_message);
-        buffer_read(s, 24, &row->error);
-        buffer_read(s, 25, &row->result);
+        db_text(s, 5, f->type, sizeof(f->type));
+        f->priority = (enum priority)sqlite3_column_int(s, 6);
+        f->lane = (enum lane)sqlite3_column_int(s, 7);
+        f->max_retries = sqlite3_column_int64(s, 8);
+        f->timeout = sqlite3_column_int64(s, 9);
+        f->run_at = sqlite3_column_int64(s, 10);
+        db_text(s, 20, f->traceparent, sizeof(f->traceparent));
+        db_text(s, 21, f->idempotency_key, sizeof(f->idempotency_key));
+        db_text(s, 22, f->key_hash, sizeof(f->key_hash));
+        f->content = (uint64_t)sqlite3_column_int64(s, 30);
+        f->first = sqlite3_column_int64(s, 31);
+}
+
+static int row_read_keys(sqlite3_stmt *s, struct job_row *row, struct err *e)
+{
+        struct fold_key *keys[KEYS_MAX];
+        row->facts = xcalloc(1, sizeof(*row->facts));
+        row_read_facts(s, row->facts);
+        job_row_keys(row, keys);
+        if (keys_unpack(db_bytes(s, 19), keys, KEYS_MAX, e) != 0)
+                return -1;
+        if (row->facts->key.run == 0)
+                facts_clear(&row->facts);
+        return 0;
 }
 
 int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
@@ -154,12 +176,6 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
         row->shown = job->state >= 0 && job->state < STATE_HIDDEN;
         row->status = row->shown ? (enum status)job->state : STATUS_PENDING;
         row->created_at = sqlite3_column_int64(s, 4);
-        db_text(s, 5, row->type, sizeof(row->type));
-        row->priority = (enum priority)sqlite3_column_int(s, 6);
-        row->lane = (enum lane)sqlite3_column_int(s, 7);
-        row->max_retries = sqlite3_column_int64(s, 8);
-        row->timeout = sqlite3_column_int64(s, 9);
-        row->run_at = sqlite3_column_int64(s, 10);
         row->started_at = sqlite3_column_int64(s, 11);
         db_text(s, 12, row->worker, sizeof(row->worker));
         row->finished_at = sqlite3_column_int64(s, 13);
@@ -172,10 +188,38 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
         row->born = sqlite3_column_int64(s, 27);
         row->earliest = sqlite3_column_int64(s, 28);
         row->told_at = sqlite3_column_int64(s, 29);
-        row_read_texts(s, row);
-        struct fold_key *keys[KEYS_MAX];
-        job_row_keys(row, keys);
-        return keys_unpack(db_bytes(s, 19), keys, KEYS_MAX, e);
+        row->ran_content = (uint64_t)sqlite3_column_int64(s, 32);
+        job->others = sqlite3_column_int(s, 33);
+        job->published = sqlite3_column_int64(s, 34);
+        buffer_read(s, 23, &row->progress_message);
+        buffer_read(s, 24, &row->error);
+        buffer_read(s, 25, &row->result);
+        return row_read_keys(s, row, e);
+}
+
+int64_t job_body_place(const struct job_row *row)
+{
+        return row->facts == NULL ? -1 : row->facts->first * SEQ_PER_OFFSET;
+}
+
+struct job_facts *other_read(sqlite3_stmt *s, struct err *e)
+{
+        struct job_facts *f = xcalloc(1, sizeof(*f));
+        struct fold_key *keys[] = {&f->key, &f->wait};
+        f->content = (uint64_t)sqlite3_column_int64(s, 0);
+        f->first = sqlite3_column_int64(s, 1);
+        db_text(s, 2, f->type, sizeof(f->type));
+        f->priority = (enum priority)sqlite3_column_int(s, 3);
+        f->lane = (enum lane)sqlite3_column_int(s, 4);
+        f->max_retries = sqlite3_column_int64(s, 5);
+        f->timeout = sqlite3_column_int64(s, 6);
+        f->run_at = sqlite3_column_int64(s, 7);
+        db_text(s, 8, f->traceparent, sizeof(f->traceparent));
+        db_text(s, 9, f->idempotency_key, sizeof(f->idempotency_key));
+        db_text(s, 10, f->key_hash, sizeof(f->key_hash));
+        if (keys_unpack(db_bytes(s, 11), keys, 2, e) != 0)
+                facts_clear(&f);
+        return f;
 }
 
 void stored_job_fini(struct stored_job *job)

@@ -10,12 +10,17 @@ const char *const schema_sql =
         " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"
         " started_at INTEGER, worker TEXT, finished_at INTEGER, duration_ms INTEGER,"
         " reason INTEGER, error_kind INTEGER, progress REAL, spilled INTEGER, forgotten INTEGER,"
-        " born INTEGER NOT NULL, earliest INTEGER, told INTEGER NOT NULL, keys BLOB,"
+        " born INTEGER NOT NULL, earliest INTEGER, told INTEGER NOT NULL, content INTEGER,"
+        " first INTEGER, ran INTEGER, others INTEGER, published INTEGER, keys BLOB,"
         " traceparent TEXT, key TEXT, key_hash TEXT, progress_message BLOB, error BLOB,"
         " result BLOB);"
         "CREATE UNIQUE INDEX IF NOT EXISTS jobs_id ON jobs(id, tenant);"
         "CREATE INDEX IF NOT EXISTS jobs_state ON jobs(tenant, state, created);"
-        "CREATE TABLE IF NOT EXISTS bodies(seq INTEGER PRIMARY KEY, payload BLOB);"
+        "CREATE TABLE IF NOT EXISTS bodies(place INTEGER PRIMARY KEY, payload BLOB);"
+        "CREATE TABLE IF NOT EXISTS others(seq INTEGER, content INTEGER, first INTEGER, type TEXT,"
+        " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"
+        " traceparent TEXT, key TEXT, key_hash TEXT, keys BLOB, PRIMARY KEY(seq, content))"
+        " WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS attempts(seq INTEGER, run INTEGER, attempt INTEGER,"
         " started_at INTEGER, worker TEXT, redelivered INTEGER, ended_at INTEGER,"
         " outcome INTEGER, reason INTEGER, error_kind INTEGER, keys BLOB, error BLOB,"
@@ -39,6 +44,7 @@ const char *const schema_sql =
         " rebuilds INTEGER);";
 
 const char *const schema_clear_sql =
-        "DELETE FROM jobs; DELETE FROM bodies; DELETE FROM attempts; DELETE FROM starts;"
+        "DELETE FROM jobs; DELETE FROM bodies; DELETE FROM others; DELETE FROM attempts; DELETE "
+        "FROM starts;"
         "DELETE FROM names; DELETE FROM counts; DELETE FROM counters; DELETE FROM minutes;"
         "DELETE FROM workers; DELETE FROM position;";

@@ -4,7 +4,9 @@
  *
  *      jobs      one row a job; seq = offset of the message that made it × 4096 + n, so a rebuild
  *                gives every job the same seq
- *      bodies    the payloads, apart, so that a change of state does not write them again
+ *      bodies    the payloads, apart, so that a change of state does not write them again; place =
+ *                offset of the first message with it × 4096
+ *      others    what other messages with a job's id say of it: facts that are not shown
  *      attempts  only of jobs that had more than one plain, successful first attempt
  *      starts    the distinct `started` events of those jobs, and what their workers gave back
  *      names     tenants and types, by number
@@ -20,9 +22,9 @@
 #include "common/db/db.h"
 #include "common/model/fold.h"
 
-enum { SCHEMA_VERSION = 4 };
+enum { SCHEMA_VERSION = 5 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
-enum { SEQ_PER_OFFSET = 4096 };
+enum { SEQ_PER_OFFSET = 4096 };       /* DELETE_BODIES_SQL has it too */
 
 extern const char *const schema_sql;
 /* Empties every table. */
@@ -34,8 +36,10 @@ extern const char *const schema_clear_sql;
         " (SELECT name FROM names WHERE ref = j.type), j.priority, j.lane, j.max_retries," \
         " j.timeout, j.run_at, j.started_at, j.worker, j.finished_at, j.duration_ms, j.reason," \
         " j.error_kind, j.progress, j.spilled, j.keys, j.traceparent, j.key, j.key_hash," \
-        " j.progress_message, j.error, j.result, j.forgotten, j.born, j.earliest, j.told"
-enum { JOB_COLUMN_COUNT = 30 };
+        " j.progress_message, j.error, j.result, j.forgotten, j.born, j.earliest, j.told, " \
+        "j.content," \
+        " j.first, j.ran, j.others, j.published"
+enum { JOB_COLUMN_COUNT = 35 };
 
 enum { ID_SIZE = 16 };
 /* The 16 bytes of a canonical UUID; false when it is none. */
@@ -46,13 +50,31 @@ void id_unpack(const unsigned char id[ID_SIZE], char out[UUID_SIZE]);
 struct stored_job {
         int64_t seq;
         int state;
-        bool spilled; /* its attempts are in `attempts` */
+        bool spilled;      /* its attempts are in `attempts` */
+        int others;        /* so many rows in `others`, as it was read */
+        int64_t published; /* how often it was: not counting what services publish on its way */
         struct job_row row;
 };
 
 /* Fills job (zeroed) from JOB_COLUMNS at the front of the statement's row. */
 int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e) MUST_CHECK;
 void stored_job_fini(struct stored_job *job);
+
+/* Of a row in `others`: `SELECT OTHER_COLUMNS FROM others`. Owned. */
+#define OTHER_COLUMNS \
+        "content, first, type, priority, lane, max_retries, timeout, run_at, traceparent, key," \
+        " key_hash, keys"
+enum { OTHER_COLUMN_COUNT = 12 };
+struct job_facts *other_read(sqlite3_stmt *s, struct err *e) MUST_CHECK;
+
+/* All payloads of job ?1 as it is stored. */
+#define DELETE_BODIES_SQL \
+        "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 UNION " \
+        "ALL" \
+        " SELECT first * 4096 FROM others WHERE seq = ?1)"
+
+/* Where the payload of what is shown stands in `bodies`; -1: nowhere. */
+int64_t job_body_place(const struct job_row *row);
 
 /* Attempts: `SELECT ATTEMPT_COLUMNS FROM attempts`. */
 #define ATTEMPT_COLUMNS \
@@ -61,7 +83,7 @@ void stored_job_fini(struct stored_job *job);
 int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e) MUST_CHECK;
 
 /* Fold keys as one blob: for each, varints and the digest; a single 0 for an empty one. */
-enum { KEYS_MAX = 8, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
+enum { KEYS_MAX = 10, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE]);
 int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count,
                 struct err *e) MUST_CHECK;

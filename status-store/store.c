@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <utlist.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -21,6 +22,10 @@ enum statement {
         DATE_JOBS,
         DATE_ATTEMPTS,
         PUT_PAYLOAD,
+        DROP_PAYLOADS,
+        EACH_OTHER,
+        DROP_OTHERS,
+        PUT_OTHER,
         EACH_ATTEMPT,
         PUT_ATTEMPT,
         PUT_START,
@@ -40,16 +45,19 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [INSERT] = "INSERT INTO jobs(seq, state, created, type, priority, lane, max_retries,"
                    " timeout, run_at, started_at, worker, finished_at, duration_ms, reason,"
                    " error_kind, progress, spilled, keys, traceparent, key, key_hash,"
-                   " progress_message, error, result, forgotten, born, earliest, told, id,"
-                   " tenant) VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
+                   " progress_message, error, result, forgotten, born, earliest, told,"
+                   " content, first, ran, others, published, id, tenant) VALUES(?1, ?2, ?3, ?4, "
+                   "?5, ?6,"
                    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
-                   " ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+                   " ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
+                   " ?34, ?35)",
         [UPDATE] = "UPDATE jobs SET state = ?2, created = ?3, type = ?4, priority = ?5, lane = ?6,"
                    " max_retries = ?7, timeout = ?8, run_at = ?9, started_at = ?10, worker = ?11,"
                    " finished_at = ?12, duration_ms = ?13, reason = ?14, error_kind = ?15,"
                    " progress = ?16, spilled = ?17, keys = ?18, traceparent = ?19, key = ?20,"
                    " key_hash = ?21, progress_message = ?22, error = ?23, result = ?24,"
-                   " forgotten = ?25, born = ?26, earliest = ?27, told = ?28"
+                   " forgotten = ?25, born = ?26, earliest = ?27, told = ?28,"
+                   " content = ?29, first = ?30, ran = ?31, others = ?32, published = ?33"
                    " WHERE seq = ?1",
         [DATE_JOBS] = "UPDATE jobs SET told = ?1, earliest = min(ifnull(earliest, ?1), ?1),"
                       " created = min(ifnull(nullif(born, 0), ?1), ifnull(earliest, ?1), ?1),"
@@ -57,7 +65,12 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                       " ELSE finished_at END WHERE told = 0",
         [DATE_ATTEMPTS] =
                 "UPDATE attempts SET ended_at = ?1 WHERE ended_at IS NULL AND outcome = ?2",
-        [PUT_PAYLOAD] = "INSERT OR REPLACE INTO bodies(seq, payload) VALUES(?1, ?2)",
+        [PUT_PAYLOAD] = "INSERT OR REPLACE INTO bodies(place, payload) VALUES(?1, ?2)",
+        [DROP_PAYLOADS] = DELETE_BODIES_SQL,
+        [EACH_OTHER] = "SELECT " OTHER_COLUMNS " FROM others WHERE seq = ?1 ORDER BY first",
+        [DROP_OTHERS] = "DELETE FROM others WHERE seq = ?1",
+        [PUT_OTHER] = "INSERT INTO others(" OTHER_COLUMNS ", seq)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         [EACH_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1",
         [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS ")"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -229,6 +242,28 @@ int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
         return found;
 }
 
+static void bind_facts(sqlite3_stmt *s, const struct job_facts *f)
+{
+        db_bind_int(s, 5, f->priority);
+        db_bind_int(s, 6, f->lane);
+        db_bind_int(s, 7, f->max_retries);
+        db_bind_int_or_null(s, 8, f->timeout);
+        db_bind_int_or_null(s, 9, f->run_at);
+        db_bind_text(s, 19, f->traceparent);
+        db_bind_text(s, 20, f->idempotency_key);
+        db_bind_text(s, 21, f->key_hash);
+        db_bind_int_or_null(s, 29, (int64_t)f->content);
+        db_bind_int(s, 30, f->first);
+}
+
+static int others_of(const struct job_row *row)
+{
+        int count = 0;
+        for (const struct job_facts *f = row->facts; f != NULL && f->next != NULL; f = f->next)
+                count++;
+        return count;
+}
+
 static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type,
                      unsigned char keys[KEYS_SIZE])
 {
@@ -237,11 +272,7 @@ static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type
         db_bind_int(s, 2, job->state);
         db_bind_int(s, 3, row->created_at);
         db_bind_int_or_null(s, 4, type);
-        db_bind_int(s, 5, row->priority);
-        db_bind_int(s, 6, row->lane);
-        db_bind_int(s, 7, row->max_retries);
-        db_bind_int_or_null(s, 8, row->timeout);
-        db_bind_int_or_null(s, 9, row->run_at);
+        bind_facts(s, job_row_facts(row));
         db_bind_int_or_null(s, 10, row->started_at);
         db_bind_text(s, 11, row->worker);
         db_bind_int_or_null(s, 12, row->finished_at);
@@ -254,9 +285,6 @@ static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type
         job_row_keys((struct job_row *)row, all);
         size_t length = keys_pack((const struct fold_key *const *)all, KEYS_MAX, keys);
         db_bind_blob(s, 18, keys, length);
-        db_bind_text(s, 19, row->traceparent);
-        db_bind_text(s, 20, row->key);
-        db_bind_text(s, 21, row->key_hash);
         db_bind_blob(s, 22, row->progress_message.data, row->progress_message.length);
         db_bind_blob(s, 23, row->error.data, row->error.length);
         db_bind_blob(s, 24, row->result.data, row->result.length);
@@ -264,6 +292,9 @@ static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type
         db_bind_int(s, 26, row->born);
         db_bind_int_or_null(s, 27, row->earliest);
         db_bind_int(s, 28, row->told_at);
+        db_bind_int_or_null(s, 31, (int64_t)row->ran_content);
+        db_bind_int_or_null(s, 32, others_of(row));
+        db_bind_int_or_null(s, 33, job->published);
 }
 
 int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
@@ -272,8 +303,8 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
         unsigned char keys[KEYS_SIZE];
         sqlite3_stmt *insert = s->statements[INSERT];
         bind_job(insert, job, type, keys);
-        sqlite3_bind_blob(insert, 29, id, ID_SIZE, SQLITE_STATIC);
-        db_bind_int(insert, 30, tenant);
+        sqlite3_bind_blob(insert, 34, id, ID_SIZE, SQLITE_STATIC);
+        db_bind_int(insert, 35, tenant);
         return db_run(insert, e);
 }
 
@@ -297,12 +328,70 @@ int store_date(struct store *s, msec first, struct err *e)
         return 0;
 }
 
-int store_put_payload(struct store *s, int64_t seq, struct bytes payload, struct err *e)
+int store_put_payloads(struct store *s, const struct job_facts *all, struct err *e)
 {
         sqlite3_stmt *put = s->statements[PUT_PAYLOAD];
-        db_bind_int(put, 1, seq);
-        db_bind_blob(put, 2, payload.data, payload.length);
+        for (const struct job_facts *f = all; f != NULL; f = f->next) {
+                if (f->payload.length == 0)
+                        continue;
+                db_bind_int(put, 1, f->first * SEQ_PER_OFFSET);
+                db_bind_blob(put, 2, f->payload.data, f->payload.length);
+                if (db_run(put, e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int store_drop_payloads(struct store *s, int64_t seq, struct err *e)
+{
+        db_bind_int(s->statements[DROP_PAYLOADS], 1, seq);
+        return db_run(s->statements[DROP_PAYLOADS], e);
+}
+
+int store_load_others(struct store *s, int64_t seq, struct job_facts **all, struct err *e)
+{
+        AUTO_RESET *each = s->statements[EACH_OTHER];
+        db_bind_int(each, 1, seq);
+        int more = 0;
+        while ((more = db_step(each, e)) == 1) {
+                struct job_facts *f = other_read(each, e);
+                if (f == NULL)
+                        return -1;
+                LL_APPEND(*all, f);
+        }
+        return more;
+}
+
+static int put_other(struct store *s, int64_t seq, const struct job_facts *f, struct err *e)
+{
+        unsigned char keys[KEYS_SIZE];
+        const struct fold_key *both[] = {&f->key, &f->wait};
+        sqlite3_stmt *put = s->statements[PUT_OTHER];
+        db_bind_int(put, 1, (int64_t)f->content);
+        db_bind_int(put, 2, f->first);
+        db_bind_text(put, 3, f->type);
+        db_bind_int(put, 4, f->priority);
+        db_bind_int(put, 5, f->lane);
+        db_bind_int(put, 6, f->max_retries);
+        db_bind_int(put, 7, f->timeout);
+        db_bind_int(put, 8, f->run_at);
+        db_bind_text(put, 9, f->traceparent);
+        db_bind_text(put, 10, f->idempotency_key);
+        db_bind_text(put, 11, f->key_hash);
+        db_bind_blob(put, 12, keys, keys_pack(both, 2, keys));
+        db_bind_int(put, 13, seq);
         return db_run(put, e);
+}
+
+int store_put_others(struct store *s, int64_t seq, const struct job_facts *others, struct err *e)
+{
+        db_bind_int(s->statements[DROP_OTHERS], 1, seq);
+        if (db_run(s->statements[DROP_OTHERS], e) != 0)
+                return -1;
+        for (const struct job_facts *f = others; f != NULL; f = f->next)
+                if (put_other(s, seq, f, e) != 0)
+                        return -1;
+        return 0;
 }
 
 int store_each_attempt(struct store *s, int64_t seq, attempt_fn *each, void *owner, struct err *e)

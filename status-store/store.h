@@ -47,7 +47,16 @@ int store_update(struct store *s, const struct stored_job *job, int64_t type,
                  struct err *e) MUST_CHECK;
 /* Dates what was stored before the stream had a clock (job_row_date), within a transaction. */
 int store_date(struct store *s, msec first, struct err *e) MUST_CHECK;
-int store_put_payload(struct store *s, int64_t seq, struct bytes payload, struct err *e) MUST_CHECK;
+/* The payloads that `all` holds. */
+int store_put_payloads(struct store *s, const struct job_facts *all, struct err *e) MUST_CHECK;
+/* Deletes those of the job as it is stored. */
+int store_drop_payloads(struct store *s, int64_t seq, struct err *e) MUST_CHECK;
+/* Of a job that has more than one content: appends the rest to *all. */
+int store_load_others(struct store *s, int64_t seq, struct job_facts **all,
+                      struct err *e) MUST_CHECK;
+/* Replaces them. */
+int store_put_others(struct store *s, int64_t seq, const struct job_facts *others,
+                     struct err *e) MUST_CHECK;
 
 /* Calls each with every attempt of the job; what it is given is lent. */
 typedef void attempt_fn(void *owner, const struct attempt_row *a);

@@ -26,6 +26,16 @@ static uint64_t message_digest(const struct message *m)
         return digest;
 }
 
+uint64_t event_content(const struct job *job)
+{
+        const int64_t numbers[] = {job->priority, job->timeout};
+        uint64_t digest = bytes_digest(1, bytes_of_text(job->type));
+
+        digest = bytes_digest(digest, bytes_of((const char *)numbers, sizeof(numbers)));
+        digest = bytes_digest(digest, job->payload);
+        return digest != 0 ? digest : 1;
+}
+
 static bool begins_with(struct bytes text, const char *prefix)
 {
         size_t length = strlen(prefix);
@@ -99,6 +109,7 @@ static enum event_verdict event_of_job_message(const struct message *m,
         out->copy = out->job.copy;
         out->at = out->job.queued_at;
         out->digest = message_digest(m);
+        out->content = event_content(&out->job);
         if (begins_with(m->exchange, "jobs.")) {
                 out->kind = EVENT_SUBMITTED;
                 out->soon = !out->job.from_outside && out->job.run_at > out->job.submitted_at;

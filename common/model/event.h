@@ -41,7 +41,9 @@ struct event {
         int64_t run, attempt, copy;
         msec at;    /* as a service told it; 0: none did (from outside, or buried by the broker) */
         msec after; /* RELEASED: `at` of the last event that the worker told of this attempt */
-        uint64_t digest; /* of the event's bytes: the last tie-breaker of the fold */
+        uint64_t digest;  /* of the event's bytes: the last tie-breaker of the fold */
+        uint64_t content; /* of the job: it has one, or STARTED, COMPLETED: it ran one; 0: not told
+                           */
         /* A job message's own: kinds SUBMITTED, DUE, FAILED, DEAD when `has_job`. `scheduled`: it
          * came through delay.*, so the job waits for job.run_at and a `due` follows. `soon`: a
          * service put it on jobs.* with a time to come, which a consumer waits for. */
@@ -86,6 +88,10 @@ enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct
  * DEAD as `buried`; WORKER as its `raw`. Members without a value (absent text, attempt 0) are left
  * out. */
 void event_write(const struct event *event, struct buffer *out);
+
+/* What tells a job from another with its id: a digest of type, priority, timeout and payload. The
+ * same for each message that carries the job on its way. Never 0. */
+uint64_t event_content(const struct job *job);
 
 #define EVENTS_CONTENT_TYPE "application/x-ndjson"
 

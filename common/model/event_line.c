@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/base/hex.h"
 #include "common/base/json_scan.h"
 #include "common/model/event.h"
 
@@ -106,6 +107,22 @@ static bool read_result(struct scan_value value, struct bytes *out)
         return true;
 }
 
+static bool read_content(struct line *l, struct scan_value value, uint64_t *out)
+{
+        struct bytes text = {NULL, 0};
+
+        *out = 0;
+        if (!read_text(l, value, &text) || text.length != 16)
+                return false;
+        for (size_t i = 0; i < text.length; i++) {
+                int digit = hex_value(text.data[i]);
+                if (digit < 0)
+                        return false;
+                *out = *out << 4 | (uint64_t)digit;
+        }
+        return true;
+}
+
 static bool read_member(struct line *l, struct bytes key, struct scan_value value)
 {
         struct event *e = l->event;
@@ -134,6 +151,8 @@ static bool read_member(struct line *l, struct bytes key, struct scan_value valu
                 return read_counter(value, &e->ms);
         if (scan_key_is(key, "result"))
                 return read_result(value, &e->result);
+        if (scan_key_is(key, "content"))
+                return read_content(l, value, &e->content);
         if (scan_key_is(key, "copy"))
                 return read_counter(value, &e->copy);
         if (scan_key_is(key, "progress"))
@@ -300,6 +319,8 @@ static void write_rest(const struct event *e, struct buffer *out)
                 ADD(out, ",\"ms\":");
                 add_int(out, e->ms);
         }
+        if (e->content != 0)
+                buffer_printf(out, ",\"content\":\"%016" PRIx64 "\"", e->content);
         if (e->result.data != NULL) {
                 ADD(out, ",\"result\":");
                 add_on_one_line(out, e->result);

@@ -69,39 +69,6 @@ struct fold_key fold_key_of(const struct event *e)
         };
 }
 
-static int compare(int64_t a, int64_t b)
-{
-        return (a > b) - (a < b);
-}
-
-int fold_key_compare(const struct fold_key *a, const struct fold_key *b)
-{
-        int order = compare(a->run, b->run);
-
-        if (order == 0)
-                order = compare(a->closed, b->closed);
-        if (order == 0)
-                order = compare(a->attempt, b->attempt);
-        if (order == 0)
-                order = compare(a->phase, b->phase);
-        if (order == 0)
-                order = compare(a->copy, b->copy);
-        if (order == 0)
-                order = compare(a->at, b->at);
-        if (order == 0)
-                order = (a->digest > b->digest) - (a->digest < b->digest);
-        return order;
-}
-
-/* Moves the register up to `key`; false when it is there or above already. */
-static bool raise(struct fold_key *key, const struct fold_key *to)
-{
-        if (fold_key_compare(key, to) >= 0)
-                return false;
-        *key = *to;
-        return true;
-}
-
 static void set_buffer(struct buffer *b, struct bytes text)
 {
         buffer_clear(b);
@@ -114,21 +81,6 @@ static void set_worker(char worker[WORKER_NAME_SIZE], struct bytes name)
         memset(worker, 0, WORKER_NAME_SIZE);
         if (bytes_to_text(name, worker, WORKER_NAME_SIZE) != 0)
                 worker[0] = '\0';
-}
-
-static void set_facts(struct job_row *row, const struct event *e)
-{
-        const struct job *j = &e->job;
-
-        memcpy(row->type, j->type, sizeof(row->type));
-        row->priority = j->priority;
-        row->lane = j->lane;
-        row->max_retries = j->max_retries;
-        row->timeout = j->timeout;
-        memcpy(row->traceparent, j->traceparent, sizeof(row->traceparent));
-        memcpy(row->key, j->key, sizeof(row->key));
-        memcpy(row->key_hash, j->key_hash, sizeof(row->key_hash));
-        set_buffer(&row->payload, j->payload);
 }
 
 /* The lesser of two times; 0 is none. */
@@ -192,7 +144,7 @@ void job_row_date(struct job_row *row, msec first)
 
 static bool fold_winner(struct job_row *row, const struct event *e, const struct fold_key *key)
 {
-        if (!raise(&row->winner, key))
+        if (!fold_key_raise(&row->winner, key))
                 return false;
         row->status = kinds[e->kind].status;
         if (e->kind == EVENT_SUBMITTED && e->scheduled)
@@ -201,26 +153,49 @@ static bool fold_winner(struct job_row *row, const struct event *e, const struct
         return true;
 }
 
-/* The registers that a job message fills. */
-static bool fold_job(struct job_row *row, const struct event *e, const struct fold_key *key)
+/* A message of an earlier run says nothing of this one, and one of a later run replaces all. */
+static bool fold_facts(struct job_row *row, const struct event *e, const struct arrival *a)
 {
-        bool changed = false;
+        const struct fold_key key = fold_key_of(e);
+
+        if (key.run < row->message.run)
+                return false;
+        if (key.run > row->message.run)
+                facts_clear(&row->facts);
+        bool raised = fold_key_raise(&row->message, &key);
+        return facts_fold(&row->facts, e, &key, a->offset) || raised;
+}
+
+/* The registers that a job message fills. */
+static bool fold_job(struct job_row *row, const struct event *e, const struct arrival *a)
+{
+        const struct fold_key key = fold_key_of(e);
 
         if (!e->has_job)
                 return false;
-        if (raise(&row->facts, key)) {
-                set_facts(row, e);
-                changed = true;
-        }
-        if ((e->scheduled || e->soon) && raise(&row->wait, key)) {
-                row->run_at = e->job.run_at;
-                changed = true;
-        }
-        if ((e->kind == EVENT_FAILED || e->kind == EVENT_DEAD) && raise(&row->failure, key)) {
+        bool changed = fold_facts(row, e, a);
+        if ((e->kind == EVENT_FAILED || e->kind == EVENT_DEAD) &&
+            fold_key_raise(&row->failure, &key)) {
                 row->error_kind = e->job.error_kind;
                 set_buffer(&row->error, e->job.error);
                 changed = true;
         }
+        return changed;
+}
+
+/* Which content ran: as its start and its completion name it, or as a retry or a burial holds it.
+ */
+static bool fold_ran(struct job_row *row, const struct event *e, const struct fold_key *key)
+{
+        bool waits = e->kind == EVENT_SUBMITTED || e->kind == EVENT_DUE;
+        bool changed = false;
+
+        if (e->content != 0 && !waits && fold_key_raise(&row->ran, key)) {
+                row->ran_content = e->content;
+                changed = true;
+        }
+        changed |=
+                facts_choose(&row->facts, row->ran.run == row->message.run ? row->ran_content : 0);
         return changed;
 }
 
@@ -230,17 +205,17 @@ static bool fold_course(struct job_row *row, const struct event *e, const struct
         const struct fold_key key = fold_key_of(e);
         bool changed = false;
 
-        if (e->kind == EVENT_STARTED && raise(&row->start, &key)) {
+        if (e->kind == EVENT_STARTED && fold_key_raise(&row->start, &key)) {
                 row->started_at = event_time(e, a);
                 set_worker(row->worker, e->worker);
                 changed = true;
         }
-        if (e->kind == EVENT_PROGRESS && raise(&row->step, &key)) {
+        if (e->kind == EVENT_PROGRESS && fold_key_raise(&row->step, &key)) {
                 row->progress = e->progress;
                 set_buffer(&row->progress_message, e->message);
                 changed = true;
         }
-        if (key.closed > 0 && e->kind != EVENT_FORGOTTEN && raise(&row->finish, &key)) {
+        if (key.closed > 0 && e->kind != EVENT_FORGOTTEN && fold_key_raise(&row->finish, &key)) {
                 row->finished_at = event_time(e, a);
                 row->duration_ms = e->ms;
                 row->reason = e->reason;
@@ -248,19 +223,6 @@ static bool fold_course(struct job_row *row, const struct event *e, const struct
                 changed = true;
         }
         return changed;
-}
-
-static void forget_facts(struct job_row *row)
-{
-        memset(row->type, 0, sizeof(row->type));
-        row->priority = (enum priority)0;
-        row->lane = (enum lane)0;
-        row->max_retries = 0;
-        row->timeout = 0;
-        memset(row->traceparent, 0, sizeof(row->traceparent));
-        memset(row->key, 0, sizeof(row->key));
-        memset(row->key_hash, 0, sizeof(row->key_hash));
-        buffer_fini(&row->payload);
 }
 
 static bool forget_key(struct fold_key *key, int64_t run)
@@ -275,10 +237,10 @@ static bool forget_key(struct fold_key *key, int64_t run)
  * are compared by, so such a register never saw a later run's. */
 static void forget(struct job_row *row, int64_t run)
 {
-        if (forget_key(&row->facts, run))
-                forget_facts(row);
-        if (forget_key(&row->wait, run))
-                row->run_at = 0;
+        if (forget_key(&row->message, run))
+                facts_clear(&row->facts);
+        if (forget_key(&row->ran, run))
+                row->ran_content = 0;
         if (forget_key(&row->start, run)) {
                 row->started_at = 0;
                 memset(row->worker, 0, sizeof(row->worker));
@@ -320,8 +282,9 @@ bool job_row_fold(struct job_row *row, const struct event *e, const struct arriv
         if (e->run <= row->forgotten_run && e->kind != EVENT_FORGOTTEN)
                 return changed;
         changed |= fold_winner(row, e, &key);
-        changed |= fold_job(row, e, &key);
+        changed |= fold_job(row, e, a);
         changed |= fold_course(row, e, a);
+        changed |= fold_ran(row, e, &key);
         return changed;
 }
 
@@ -332,9 +295,16 @@ bool job_row_is_given_back(const struct job_row *row)
                row->start.run == row->winner.run && row->start.attempt == row->winner.attempt;
 }
 
+const struct job_facts *job_row_facts(const struct job_row *row)
+{
+        static const struct job_facts none;
+
+        return row->facts != NULL ? row->facts : &none;
+}
+
 void job_row_fini(struct job_row *row)
 {
-        buffer_fini(&row->payload);
+        facts_clear(&row->facts);
         buffer_fini(&row->result);
         buffer_fini(&row->error);
         buffer_fini(&row->progress_message);
@@ -405,14 +375,14 @@ bool attempt_row_fold(struct attempt_row *row, const struct event *e, const stru
         row->run = e->run;
         row->attempt = e->attempt;
         if (e->kind == EVENT_STARTED) {
-                if (!raise(&row->start, &key))
+                if (!fold_key_raise(&row->start, &key))
                         return false;
                 row->started_at = event_time(e, a);
                 row->redelivered = e->redelivered;
                 set_worker(row->worker, e->worker);
                 return true;
         }
-        if (outcome_of(e) == ATTEMPT_OPEN || !raise(&row->end, &key))
+        if (outcome_of(e) == ATTEMPT_OPEN || !fold_key_raise(&row->end, &key))
                 return false;
         row->ended_at = event_time(e, a);
         row->outcome = outcome_of(e);

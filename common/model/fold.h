@@ -27,6 +27,8 @@
 #include <stdint.h>
 
 #include "common/model/event.h"
+#include "common/model/facts.h"
+#include "common/model/fold_key.h"
 
 enum status {
         STATUS_SCHEDULED,
@@ -43,19 +45,7 @@ const char *status_name(enum status s);
 bool status_parse(struct bytes name, enum status *out);
 bool status_is_ended(enum status s); /* completed, dead, cancelled */
 
-/* All zero: no event yet, less than any event's. */
-struct fold_key {
-        int64_t run;
-        int64_t closed; /* 3 forgotten, 2 completed, 1 dead or cancelled, 0 else */
-        int64_t attempt;
-        int64_t phase;
-        int64_t copy;
-        msec at;
-        uint64_t digest;
-};
-
 struct fold_key fold_key_of(const struct event *e);
-int fold_key_compare(const struct fold_key *a, const struct fold_key *b);
 
 /* Where an event stands in the stream. */
 struct arrival {
@@ -81,18 +71,11 @@ struct job_row {
         enum status status;
         bool shown; /* false while the winner is `rejected` or `forgotten`, or there is none */
 
-        struct fold_key facts; /* the greatest job message; key.run 0: none was seen */
-        char type[JOB_TYPE_SIZE];
-        enum priority priority;
-        enum lane lane;
-        int64_t max_retries;
-        msec timeout;
-        char traceparent[JOB_TRACEPARENT_SIZE];
-        char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
-        struct buffer payload; /* JSON, but any bytes when `reason` was malformed */
+        struct fold_key message; /* the greatest job message; run 0: none was seen */
+        struct job_facts *facts; /* of its run: what to show in front, see job_row_facts */
 
-        struct fold_key wait; /* the greatest message that was to wait until run_at */
-        msec run_at;
+        struct fold_key ran; /* the greatest event of a run's course that names its content */
+        uint64_t ran_content;
 
         struct fold_key start; /* the greatest `started` */
         msec started_at;
@@ -121,6 +104,8 @@ bool job_row_fold(struct job_row *row, const struct event *e, const struct arriv
 /* Dates a row that was made before the stream had a clock: `first` is the first there was. */
 void job_row_date(struct job_row *row, msec first);
 
+/* What runs, or ran, or else was told first; all empty when no message with the job was seen. */
+const struct job_facts *job_row_facts(const struct job_row *row);
 /* The attempt that began last was given back, and has not been started again. */
 bool job_row_is_given_back(const struct job_row *row);
 

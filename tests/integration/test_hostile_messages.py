@@ -305,6 +305,36 @@ def test_the_same_id_again_is_the_same_job(warren, outside, events):
     assert events.count("started")[id] == 1
 
 
+def test_another_content_under_an_id_that_has_ended(warren, outside, events):
+    """It is told as a duplicate, and the job shows what ran."""
+    for id in (publish(outside, "acme", "echo", "first"), warren.api.submit("echo", "first")["id"]):
+        assert warren.api.wait(id)["status"] == "completed"
+        for lane, type, payload in (("medium", "noop", "first"), ("medium", "echo", "second"),
+                                    ("high", "echo", "first"), ("medium", "nobody.handles", 1)):
+            publish(outside, "acme", type, payload, lane=lane, message_id=id)
+        until(lambda id=id: warren.api.get(id)["duplicates"] == 4, 30, "the duplicates are told")
+        marker = warren.api.run("noop")["id"]
+        events.until(lambda marker=marker: events.of(marker, "completed"), what="the marker")
+        job = warren.api.get(id)
+        assert (job["type"], job["priority"], job["status"]) == ("echo", "medium", "completed")
+        assert job["payload"] == job["result"] == "first"
+
+
+def test_of_two_that_wait_the_job_shows_what_ran(warren, outside):
+    """The second passes the first when it is more urgent: or not, but the row agrees."""
+    warren.consumer.hang()
+    try:
+        id = publish(outside, "acme", "echo", "first", lane="low")
+        publish(outside, "acme", "echo", "second", lane="critical", message_id=id)
+        assert warren.api.wait(id, "pending")["payload"] == "first"
+        until(lambda: warren.api.get(id)["duplicates"] == 1, 30, "the duplicate is told")
+    finally:
+        warren.consumer.go_on()
+    job = warren.api.wait(id)
+    assert job["payload"] == job["result"]
+    assert job["priority"] == {"first": "low", "second": "critical"}[job["result"]]
+
+
 def test_upper_case_ids_are_the_same(warren, outside):
     id = str(uuid.uuid4())
     publish(outside, "acme", "echo", 1, message_id=id.upper())

@@ -115,6 +115,9 @@ static void test_kinds(void **state)
                 {"on", VIEW_FLAG, "{}", ""},
                 {"on", VIEW_MARK, "{\"on\":true}", "title           yes\n"},
                 {"on", VIEW_MARK, "{\"on\":false}", ""},
+                {"n", VIEW_COUNT, "{\"n\":2}", "title           2\n"},
+                {"n", VIEW_COUNT, "{\"n\":0}", ""},
+                {"n", VIEW_COUNT, "{}", ""},
                 {"p", VIEW_AMQP, "{\"p\":{\"timestamp\":{\"timestamp\":10},\"app_id\":\"a\\\"b\"}}",
                  "title           {\"timestamp\":\"1970-01-01T00:00:10.000Z\","
                  "\"app_id\":\"a\\\"b\"}\n"},

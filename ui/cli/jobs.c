@@ -47,6 +47,7 @@ static const struct view_column detail_columns[] = {
         {"finished", "finished_at", VIEW_TEXT},
         {"took", "duration_ms", VIEW_SPAN},
         {"worker", "worker", VIEW_TEXT},
+        {"duplicates", "duplicates", VIEW_COUNT},
         {"key", "idempotency_key", VIEW_TEXT},
         {"trace", "trace_id", VIEW_TEXT},
         {"payload", "payload", VIEW_TEXT},

@@ -235,6 +235,10 @@ static void add_by_kind(const struct view_column *column, struct scan_value item
                 if (view_is_true(item, column->path))
                         buffer_add_text(out, "yes");
                 break;
+        case VIEW_COUNT:
+                if (view_int(item, column->path) > 0)
+                        view_add(item, column->path, out);
+                break;
         case VIEW_AMQP:
                 add_amqp(item, column->path, out);
                 break;

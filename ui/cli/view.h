@@ -44,6 +44,7 @@ enum view_kind {
         VIEW_LIST,     /* texts, with commas */
         VIEW_FLAG,     /* yes or no */
         VIEW_MARK,     /* yes or nothing */
+        VIEW_COUNT,    /* a number, or nothing for 0 */
         VIEW_AMQP,     /* a table whose times are shown as such */
 };
 

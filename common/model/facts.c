@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * facts.c: the contents that were published under one id.
+ */
+#include "common/model/facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/base/memory.h"
+
+static void facts_free(struct job_facts *f)
+{
+        buffer_fini(&f->payload);
+        free(f);
+}
+
+void facts_clear(struct job_facts **all)
+{
+        struct job_facts *f, *next;
+
+        LL_FOREACH_SAFE (*all, f, next)
+                facts_free(f);
+        *all = NULL;
+}
+
+struct job_facts *facts_find(struct job_facts *all, uint64_t content)
+{
+        struct job_facts *f;
+
+        LL_SEARCH_SCALAR(all, f, content, content);
+        return f;
+}
+
+static void set_values(struct job_facts *f, const struct job *j)
+{
+        memcpy(f->type, j->type, sizeof(f->type));
+        f->priority = j->priority;
+        f->lane = j->lane;
+        f->max_retries = j->max_retries;
+        f->timeout = j->timeout;
+        memcpy(f->traceparent, j->traceparent, sizeof(f->traceparent));
+        memcpy(f->idempotency_key, j->key, sizeof(f->idempotency_key));
+        memcpy(f->key_hash, j->key_hash, sizeof(f->key_hash));
+}
+
+/* The same in each message, for it is part of the content. A row that was stored comes without. */
+static void set_payload(struct job_facts *f, const struct job *j)
+{
+        buffer_clear(&f->payload);
+        if (j->payload.length > 0)
+                buffer_add(&f->payload, j->payload.data, j->payload.length);
+}
+
+/* A place for a content that came at that offset; NULL when as many came before it. */
+static struct job_facts *make_room(struct job_facts **all, uint64_t content, int64_t offset)
+{
+        struct job_facts *f, *last = *all;
+        int count = 0;
+
+        LL_FOREACH (*all, f) {
+                count++;
+                if (f->first > last->first)
+                        last = f;
+        }
+        if (count >= FACTS_MAX && last->first <= offset)
+                return NULL;
+        if (count >= FACTS_MAX) {
+                LL_DELETE(*all, last);
+                facts_free(last);
+        }
+        f = xcalloc(1, sizeof(*f));
+        f->content = content;
+        f->first = offset;
+        LL_APPEND(*all, f);
+        return f;
+}
+
+bool facts_fold(struct job_facts **all, const struct event *e, const struct fold_key *key,
+                int64_t offset)
+{
+        struct job_facts *f = facts_find(*all, e->content);
+        bool changed = false;
+
+        if (f == NULL)
+                f = make_room(all, e->content, offset);
+        if (f == NULL)
+                return false;
+        if (offset < f->first) {
+                f->first = offset;
+                set_payload(f, &e->job);
+                changed = true;
+        }
+        if (fold_key_raise(&f->key, key)) {
+                set_values(f, &e->job);
+                set_payload(f, &e->job);
+                changed = true;
+        }
+        if ((e->scheduled || e->soon) && fold_key_raise(&f->wait, key)) {
+                f->run_at = e->job.run_at;
+                changed = true;
+        }
+        return changed;
+}
+
+bool facts_choose(struct job_facts **all, uint64_t ran)
+{
+        struct job_facts *f, *chosen = facts_find(*all, ran);
+
+        if (chosen == NULL) {
+                chosen = *all;
+                LL_FOREACH (*all, f)
+                        chosen = f->first < chosen->first ? f : chosen;
+        }
+        if (chosen == *all)
+                return false;
+        LL_DELETE(*all, chosen);
+        LL_PREPEND(*all, chosen);
+        return true;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fold_key.c: comparing events of a job.
+ */
+#include "common/model/fold_key.h"
+
+static int compare(int64_t a, int64_t b)
+{
+        return (a > b) - (a < b);
+}
+
+int fold_key_compare(const struct fold_key *a, const struct fold_key *b)
+{
+        int order = compare(a->run, b->run);
+
+        if (order == 0)
+                order = compare(a->closed, b->closed);
+        if (order == 0)
+                order = compare(a->attempt, b->attempt);
+        if (order == 0)
+                order = compare(a->phase, b->phase);
+        if (order == 0)
+                order = compare(a->copy, b->copy);
+        if (order == 0)
+                order = compare(a->at, b->at);
+        if (order == 0)
+                order = (a->digest > b->digest) - (a->digest < b->digest);
+        return order;
+}
+
+bool fold_key_raise(struct fold_key *key, const struct fold_key *to)
+{
+        if (fold_key_compare(key, to) >= 0)
+                return false;
+        *key = *to;
+        return true;
+}

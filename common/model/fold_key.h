@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fold_key.h: the order of a job's events. A register keeps what its greatest event said.
+ */
+#ifndef WARREN_MODEL_FOLD_KEY_H
+#define WARREN_MODEL_FOLD_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+
+/* All zero: no event yet, less than any event's. */
+struct fold_key {
+        int64_t run;
+        int64_t closed; /* 3 forgotten, 2 completed, 1 dead or cancelled, 0 else */
+        int64_t attempt;
+        int64_t phase;
+        int64_t copy;
+        msec at;
+        uint64_t digest;
+};
+
+int fold_key_compare(const struct fold_key *a, const struct fold_key *b);
+/* Moves the register up to `to`; false when it is there or above already. */
+bool fold_key_raise(struct fold_key *key, const struct fold_key *to);
+
+#endif
