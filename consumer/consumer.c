@@ -245,7 +245,7 @@ static int start_inquiry(struct consumer *c, struct err *e)
 static int listen_for_health(struct consumer *c, struct err *e)
 {
         const struct health_config config = {
-                .address = c->settings->address,
+                .address = c->settings->health_address,
                 .port = (uint16_t)c->settings->health_port,
                 .metrics = c->metrics,
                 .ready = is_ready,

@@ -12,7 +12,7 @@
 struct consumer_settings {
         struct amqp_settings amqp;
         const char *log_level;
-        char *address;
+        char *health_address;
         int64_t health_port;
         int64_t concurrency;
         char *handlers;

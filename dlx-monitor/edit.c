@@ -55,14 +55,15 @@ static int read_member(struct bytes body, const struct scan_item *item, struct e
                 out->edit.payload = item->value.raw;
                 return 0;
         }
+        bool absent = item->value.kind == SCAN_NULL;
         if (scan_key_is(item->key, "type")) {
-                if (read_type(item->value, out))
+                if (absent || read_type(item->value, out))
                         return 0;
                 return refuse(body, item->value, "/type",
                               "a job type is wanted: [a-z0-9][a-z0-9._-]{0,63}", fault);
         }
         if (scan_key_is(item->key, "priority")) {
-                if (read_priority(item->value, out))
+                if (absent || read_priority(item->value, out))
                         return 0;
                 return refuse(body, item->value, "/priority",
                               "critical, high, medium, low or 0..3 is wanted", fault);

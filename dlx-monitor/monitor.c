@@ -236,7 +236,7 @@ static int create_servers(struct monitor *m, struct err *e)
                 e);
         if (m->server == NULL)
                 return -1;
-        m->health = health_create(&(struct health_config){.address = s->address,
+        m->health = health_create(&(struct health_config){.address = s->health_address,
                                                           .port = (uint16_t)s->health_port,
                                                           .metrics = m->metrics,
                                                           .ready = is_ready,

@@ -21,6 +21,8 @@ static const struct config_key keys[] = {
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8092", .min = 0, .max = 65535,
          .help = "internal port; 0: any", AT(port)},
+        {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
+         .help = "IPv4 address of the health port", AT(health_address)},
         {.name = "health_port", .kind = CONFIG_INT, .fallback = "8093", .min = 0, .max = 65535,
          .help = "port of /healthz, /readyz and /metrics; 0: any", AT(health_port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "16", .min = 2, .max = 256,

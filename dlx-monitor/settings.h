@@ -13,7 +13,7 @@ struct dlx_monitor_settings {
         struct amqp_settings amqp;
         const char *log_level;
         char *archive, *backup;
-        char *address;
+        char *address, *health_address;
         int64_t port, health_port, threads;
         char *internal_token;
         int64_t payload_max;

@@ -171,7 +171,7 @@ void forward_job(void *owner, struct http_request *r)
                 return;
         }
         if (duration_parse(text, &wait, &e) < 0 || wait > WAIT_MAX) {
-                http_problem(r, 400, "wait must be a duration of at most 60s");
+                http_problem(r, 400, "wait must be " DURATION_FORM ", at most 60s");
                 return;
         }
         if (atomic_fetch_add(&g->waiting, 1) < WAITING_MAX) {

@@ -129,7 +129,7 @@ static int create_servers(struct gateway *g, struct err *e)
         const struct gateway_settings *s = g->settings;
 
         metrics_on_collect(g->meters.metrics, on_collect, g);
-        g->health = health_create(&(struct health_config){.address = s->address,
+        g->health = health_create(&(struct health_config){.address = s->health_address,
                                                           .port = (uint16_t)s->health_port,
                                                           .metrics = g->meters.metrics,
                                                           .ready = routes_ready,

@@ -17,6 +17,8 @@ static const struct config_key keys[] = {
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8080", .min = 0, .max = 65535,
          .help = "public port; 0: any", AT(port)},
+        {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
+         .help = "IPv4 address of the health port", AT(health_address)},
         {.name = "health_port", .kind = CONFIG_INT, .fallback = "8081", .min = 0, .max = 65535,
          .help = "port of /healthz, /readyz and /metrics; 0: any", AT(health_port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "128", .min = 4, .max = 1024,

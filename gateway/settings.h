@@ -12,7 +12,7 @@
 struct gateway_settings {
         struct amqp_settings amqp;
         const char *log_level;
-        char *address;
+        char *address, *health_address;
         int64_t port, health_port;
         int64_t threads;
         char *status_store_url, *dlx_monitor_url;

@@ -132,9 +132,7 @@ static int parse_timeout(struct parse *p, const char *name, struct scan_value va
 {
         if (!read_duration(value, TIMEOUT_SECONDS_MAX, &p->job->timeout) ||
             p->job->timeout < JOB_TIMEOUT_MIN)
-                return refuse(p, 422, name, value,
-                              "must be a number of seconds or a duration like \"20s\", from 0.1 s "
-                              "to 24 h");
+                return refuse(p, 422, name, value, "must be " DURATION_FORM ", from 0.1 s to 24 h");
         return 0;
 }
 
@@ -143,9 +141,7 @@ static int parse_delay(struct parse *p, const char *name, struct scan_value valu
         msec delay = 0;
 
         if (!read_duration(value, DELAY_SECONDS_MAX, &delay))
-                return refuse(p, 422, name, value,
-                              "must be a number of seconds or a duration like \"10m\", at most "
-                              "365 days");
+                return refuse(p, 422, name, value, "must be " DURATION_FORM ", at most 365 days");
         p->delay = value;
         p->job->run_at = delay > 0 ? p->rules->now + delay : 0;
         return 0;
@@ -219,8 +215,12 @@ static int refuse_unknown(struct parse *p, const struct scan_item *item)
 static int parse_member(struct parse *p, const struct scan_item *item)
 {
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-                if (scan_key_is(item->key, members[i].name))
-                        return members[i].parse(p, members[i].name, item->value);
+                if (!scan_key_is(item->key, members[i].name))
+                        continue;
+                /* As if it were not there; a payload can be null. */
+                if (item->value.kind == SCAN_NULL && members[i].parse != parse_payload)
+                        return 0;
+                return members[i].parse(p, members[i].name, item->value);
         }
         return refuse_unknown(p, item);
 }

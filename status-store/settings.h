@@ -11,7 +11,7 @@
 struct settings {
         struct amqp_settings amqp;
         const char *log_level;
-        char *address;
+        char *address, *health_address;
         int64_t port, health_port, threads, readers, waiting;
         char *internal_token;
         char *database;

@@ -207,7 +207,7 @@ static int open_ports(struct status_store *s, const struct settings *c, struct e
                                                 .owner = &s->api,
                                                 .authorize = api_authorize,
                                                 .answered = answered};
-        const struct health_config health = {.address = c->address,
+        const struct health_config health = {.address = c->health_address,
                                              .port = (uint16_t)c->health_port,
                                              .metrics = s->metrics,
                                              .ready = is_ready,

@@ -12,6 +12,7 @@
 
 enum { BODY_DEPTH = 4, TEXT_SIZE = 64 };
 #define NUMBER_MAX ((int64_t)1000000000)
+#define WEIGHT_MAX 1000
 
 /* One member being read. */
 struct reading {
@@ -62,10 +63,11 @@ static int read_number(struct reading *r, int64_t max, int64_t *out)
 }
 
 /* "10/1m", or "unlimited". */
-static int read_rate(struct reading *r, struct tenant_record *t)
+static int read_rate(struct reading *r, struct tenant *tenant)
 {
+        struct tenant_record *t = &tenant->record;
         static const char *const form = "must be \"unlimited\" or \"<count>/<duration>\", "
-                                        "like \"10/1m\"";
+                                        "like \"10/1m\", with d, h, m, s or ms";
         char text[TEXT_SIZE];
         r->has_rate = true;
         if (is_unlimited(r->item.value)) {
@@ -97,8 +99,10 @@ static int read_flag(struct reading *r, bool *out)
         return 0;
 }
 
-static int read_name(struct reading *r, struct tenant_record *t)
+static int read_name(struct reading *r, struct tenant *tenant)
 {
+        struct tenant_record *t = &tenant->record;
+
         r->has_name = true;
         if (r->kind == BODY_TENANT_CHANGE)
                 return refuse(r, "a tenant cannot be renamed");
@@ -108,32 +112,58 @@ static int read_name(struct reading *r, struct tenant_record *t)
         return refuse(r, "must match [a-z0-9][a-z0-9-]{0,31} and not begin with \"warren\"");
 }
 
+static int read_burst(struct reading *r, struct tenant *t)
+{
+        r->has_burst = true;
+        return read_number(r, NUMBER_MAX, &t->record.burst);
+}
+
+static int read_max_running(struct reading *r, struct tenant *t)
+{
+        (void)t;
+        return is_unlimited(r->item.value)
+                       ? 0
+                       : refuse(r, "only \"unlimited\": running limits (slots) are not available "
+                                   "in this version");
+}
+
+static int read_max_pending(struct reading *r, struct tenant *t)
+{
+        if (!is_unlimited(r->item.value))
+                return read_number(r, NUMBER_MAX, &t->record.max_pending);
+        t->record.max_pending = RECORD_UNLIMITED;
+        return 0;
+}
+
+static int read_weight(struct reading *r, struct tenant *t)
+{
+        return read_number(r, WEIGHT_MAX, &t->record.weight);
+}
+
+static int read_login(struct reading *r, struct tenant *t)
+{
+        return read_flag(r, &t->amqp_login);
+}
+
+static const struct {
+        const char *name;
+        int (*read)(struct reading *r, struct tenant *t);
+} members[] = {
+        {"name", read_name},
+        {"rate", read_rate},
+        {"burst", read_burst},
+        {"max_running", read_max_running},
+        {"max_pending", read_max_pending},
+        {"weight", read_weight},
+        {"amqp_login", read_login},
+};
+
 static int read_member(struct reading *r, struct tenant *t)
 {
-        struct tenant_record *record = &t->record;
-        if (scan_key_is(r->item.key, "name"))
-                return read_name(r, record);
-        if (scan_key_is(r->item.key, "rate"))
-                return read_rate(r, record);
-        if (scan_key_is(r->item.key, "burst")) {
-                r->has_burst = true;
-                return read_number(r, NUMBER_MAX, &record->burst);
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+                if (scan_key_is(r->item.key, members[i].name))
+                        return r->item.value.kind == SCAN_NULL ? 0 : members[i].read(r, t);
         }
-        if (scan_key_is(r->item.key, "max_running"))
-                return is_unlimited(r->item.value)
-                               ? 0
-                               : refuse(r, "only \"unlimited\": running limits (slots) are not "
-                                           "available in this version");
-        if (scan_key_is(r->item.key, "max_pending")) {
-                if (!is_unlimited(r->item.value))
-                        return read_number(r, NUMBER_MAX, &record->max_pending);
-                record->max_pending = RECORD_UNLIMITED;
-                return 0;
-        }
-        if (scan_key_is(r->item.key, "weight"))
-                return read_number(r, 1000, &record->weight);
-        if (scan_key_is(r->item.key, "amqp_login"))
-                return read_flag(r, &t->amqp_login);
         return refuse(r, "unknown member");
 }
 
@@ -186,8 +216,6 @@ static int read_expires(struct reading *r, msec *expires)
 {
         char text[TEXT_SIZE];
         struct err why = {0};
-        if (r->item.value.kind == SCAN_NULL)
-                return 0;
         if (!text_of(r->item.value, text, sizeof(text)) || time_parse(text, expires, &why) != 0)
                 return refuse(r, "must be a time, like \"2030-01-01T00:00:00Z\"");
         return *expires > clock_wall() ? 0 : refuse(r, "is in the past");
@@ -203,10 +231,11 @@ int key_body_read(struct bytes body, unsigned *scopes, msec *expires, struct sca
                 return 0;
         int status = open_body(&r, &cursor);
         while (status == 0 && scan_next(&cursor, &r.item)) {
+                bool absent = r.item.value.kind == SCAN_NULL;
                 if (scan_key_is(r.item.key, "scopes"))
-                        status = read_scopes(&r, scopes);
+                        status = absent ? 0 : read_scopes(&r, scopes);
                 else if (scan_key_is(r.item.key, "expires"))
-                        status = read_expires(&r, expires);
+                        status = absent ? 0 : read_expires(&r, expires);
                 else
                         status = refuse(&r, "unknown member");
         }

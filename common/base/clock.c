@@ -172,50 +172,61 @@ static const struct unit {
         const char *name;
         msec length;
 } units[] = {{"d", MSEC_DAY}, {"h", MSEC_HOUR}, {"m", MSEC_MINUTE}, {"s", MSEC_SECOND}, {"ms", 1}};
-enum { UNIT_COUNT = sizeof(units) / sizeof(units[0]) };
+enum { UNIT_COUNT = sizeof(units) / sizeof(units[0]), UNIT_SECONDS = 3 };
 
 static const msec duration_max = INT64_C(10000) * MSEC_DAY;
 static const int64_t billion = INT64_C(1000000000);
 
-/* The length of the unit; 0: there is none of that name. */
-static msec unit_length(const char *name)
-{
-        if (*name == '\0')
-                return MSEC_SECOND;
-        for (int i = 0; i < UNIT_COUNT; i++) {
-                if (strcmp(units[i].name, name) == 0)
-                        return units[i].length;
-        }
-        return 0;
-}
-
 static int duration_refuse(const char *text, struct err *e)
 {
         return err_set(e, ERR_INVALID,
-                       "'%.40s' is not a duration: a number of seconds, or a number with "
-                       "ms, s, m, h or d, at most 10000d",
-                       text);
+                       "'%.40s' is not a duration: " DURATION_FORM ", at most 10000d", text);
+}
+
+/* Which unit's name stands there, and moves on; UNIT_COUNT: none. */
+static int take_unit(const char **at)
+{
+        size_t length = strspn(*at, "abcdefghijklmnopqrstuvwxyz");
+        int i = 0;
+
+        while (i < UNIT_COUNT &&
+               (strlen(units[i].name) != length || strncmp(units[i].name, *at, length) != 0))
+                i++;
+        *at += length;
+        return i;
+}
+
+/* A number of at most the longest duration's milliseconds, and its fraction. */
+static bool take_number(const char **at, int64_t *whole, int64_t *billionths)
+{
+        *whole = *billionths = 0;
+        if (!is_digit(**at))
+                return false;
+        for (; is_digit(**at); (*at)++) {
+                if (*whole > duration_max)
+                        return false;
+                *whole = *whole * 10 + (**at - '0');
+        }
+        return !take_char(at, '.') || take_fraction(at, billionths);
 }
 
 int duration_parse(const char *text, msec *out, struct err *e)
 {
         const char *p = text;
-        int64_t whole = 0, billionths = 0;
+        msec sum = 0;
+        int least = -1; /* the unit before */
 
-        if (!is_digit(*p))
-                return duration_refuse(text, e);
-        for (; is_digit(*p); p++) {
-                if (whole > duration_max)
+        do {
+                int64_t whole, billionths;
+                if (!take_number(&p, &whole, &billionths))
                         return duration_refuse(text, e);
-                whole = whole * 10 + (*p - '0');
-        }
-        if (take_char(&p, '.') && !take_fraction(&p, &billionths))
-                return duration_refuse(text, e);
-
-        msec unit = unit_length(p);
-        if (unit == 0 || whole > duration_max / unit)
-                return duration_refuse(text, e);
-        msec sum = whole * unit + billionths * unit / billion;
+                int unit = *p == '\0' && least < 0 ? UNIT_SECONDS : take_unit(&p);
+                if (unit == UNIT_COUNT || unit <= least || (billionths != 0 && *p != '\0') ||
+                    whole > duration_max / units[unit].length)
+                        return duration_refuse(text, e);
+                sum += whole * units[unit].length + billionths * units[unit].length / billion;
+                least = unit;
+        } while (*p != '\0');
         if (sum > duration_max)
                 return duration_refuse(text, e);
         *out = sum;

@@ -21,6 +21,7 @@
 #include "common/base/config_source.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/utf8.h"
 
 enum { SECRET_MAX = 4096 };
 
@@ -87,6 +88,8 @@ char *secret_read(const char *path, struct err *e)
                 err_set(e, ERR_TOO_LARGE, "%s: a secret has at most %d bytes", path, SECRET_MAX);
         else if (length == 0)
                 err_set(e, ERR_INVALID, "%s: empty", path);
+        else if (utf8_begins_with_bom(text, length))
+                err_set(e, ERR_INVALID, "%s: " UTF8_BOM_REFUSAL, path);
         else if (memchr(text, '\0', length) != NULL)
                 err_set(e, ERR_INVALID, "%s: holds a NUL", path);
         else

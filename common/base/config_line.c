@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "common/base/utf8.h"
+
 static char *trim(char *text)
 {
         while (isspace((unsigned char)*text))
@@ -19,6 +21,8 @@ static char *trim(char *text)
 
 int config_line_split(char *line, char **key, char **value, struct err *e)
 {
+        if (utf8_begins_with_bom(line, strlen(line)))
+                return err_set(e, ERR_INVALID, "the file " UTF8_BOM_REFUSAL);
         *key = trim(line);
         *value = *key + strlen(*key);
         if (**key == '\0')

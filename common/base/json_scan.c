@@ -458,7 +458,9 @@ int scan_check(struct bytes text, unsigned max_depth, struct scan_fault *fault)
         s.key_count = 0;
         s.key_size = KEYS_INLINE;
 
-        int result = check_values(&s);
+        int result = utf8_begins_with_bom(s.begin, text.length)
+                             ? refuse(&s, s.begin, "the text " UTF8_BOM_REFUSAL)
+                             : check_values(&s);
         if (s.keys != s.keys_inline)
                 free(s.keys);
         return result;

@@ -9,6 +9,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* A byte order mark: some editors put it before a text. No text that is read here has one. */
+#define UTF8_BOM "\xEF\xBB\xBF"
+#define UTF8_BOM_REFUSAL "begins with a byte order mark (byte 0xef): write it as UTF-8 without one"
+
+static inline bool utf8_begins_with_bom(const char *at, size_t left)
+{
+        return left >= sizeof(UTF8_BOM) - 1 && memcmp(at, UTF8_BOM, sizeof(UTF8_BOM) - 1) == 0;
+}
 
 static inline bool utf8_continues_(unsigned char c)
 {

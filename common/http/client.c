@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client.c: blocking HTTP calls on libcurl; idle handles are kept with their connections.
+ * client.c: blocking HTTP calls on libcurl; a few handles are kept with their connections, for
+ * seconds.
  */
 #include "common/http/client.h"
 
 #include <assert.h>
 #include <curl/curl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +18,17 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-enum { IDLE_MAX = 64 };
+/* A server may have 16 threads, and several clients. What was not used for a while would keep one
+ * of them from others. */
+enum { IDLE_MAX = 4 };
+#define IDLE_AGE_MAX ((msec)2 * MSEC_SECOND)
 #define CONNECT_TIMEOUT_DEFAULT ((msec)2 * MSEC_SECOND)
 #define TIMEOUT_DEFAULT ((msec)10 * MSEC_SECOND)
 #define ANSWER_MAX_DEFAULT ((size_t)64 * 1024 * 1024)
 
 struct idle {
         CURL *easy;
+        msec since; /* on the monotonic clock */
         struct idle *next;
 };
 
@@ -32,8 +38,12 @@ struct http_client {
         atomic_bool stopping;
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        struct idle *idle;
+        pthread_cond_t changed;
+        struct idle *idle; /* the last used first */
         unsigned idle_count;
+        bool ending;
+        bool sweeping; /* the thread that closes what is not used has been started */
+        pthread_t sweeper;
 };
 
 struct exchange {
@@ -72,6 +82,7 @@ struct http_client *http_client_create(const struct http_client_config *c, struc
 
         AUTO(http_client) client = xcalloc(1, sizeof(*client));
         pthread_mutex_init(&client->mutex, NULL);
+        pthread_cond_init(&client->changed, NULL);
         client->config = *c;
         char *base = xstrdup(c->base_url);
         while (strlen(base) > 8 && base[strlen(base) - 1] == '/')
@@ -96,17 +107,29 @@ static void free_secret(const char *text)
         free((char *)text);
 }
 
-void http_client_destroy(struct http_client **c)
+static void close_all(struct idle *list)
 {
         struct idle *at = NULL;
         struct idle *next = NULL;
 
-        if (*c == NULL)
-                return;
-        LL_FOREACH_SAFE ((*c)->idle, at, next) {
+        LL_FOREACH_SAFE (list, at, next) {
                 curl_easy_cleanup(at->easy);
                 free(at);
         }
+}
+
+void http_client_destroy(struct http_client **c)
+{
+        if (*c == NULL)
+                return;
+        pthread_mutex_lock(&(*c)->mutex);
+        (*c)->ending = true;
+        pthread_cond_signal(&(*c)->changed);
+        pthread_mutex_unlock(&(*c)->mutex);
+        if ((*c)->sweeping)
+                pthread_join((*c)->sweeper, NULL);
+        close_all((*c)->idle);
+        pthread_cond_destroy(&(*c)->changed);
         pthread_mutex_destroy(&(*c)->mutex);
         free((char *)(*c)->config.base_url);
         free((char *)(*c)->config.user);
@@ -146,14 +169,76 @@ static CURL *take_handle(struct http_client *c)
         return easy;
 }
 
+/* Takes out what was not used for long: the end of the list. */
+static struct idle *take_old_locked(struct http_client *c)
+{
+        struct idle **at = &c->idle;
+        msec now = clock_mono();
+
+        while (*at != NULL && now - (*at)->since < IDLE_AGE_MAX)
+                at = &(*at)->next;
+        struct idle *old = *at;
+        *at = NULL;
+        for (struct idle *i = old; i != NULL; i = i->next)
+                c->idle_count--;
+        return old;
+}
+
+static void *sweep(void *owner)
+{
+        struct http_client *c = owner;
+
+        pthread_mutex_lock(&c->mutex);
+        while (!c->ending) {
+                struct timespec until = {0};
+                clock_gettime(CLOCK_REALTIME, &until);
+                until.tv_sec++;
+                if (c->idle == NULL)
+                        pthread_cond_wait(&c->changed, &c->mutex);
+                else
+                        pthread_cond_timedwait(&c->changed, &c->mutex, &until);
+                struct idle *old = take_old_locked(c);
+                pthread_mutex_unlock(&c->mutex);
+                close_all(old);
+                pthread_mutex_lock(&c->mutex);
+        }
+        pthread_mutex_unlock(&c->mutex);
+        return NULL;
+}
+
+/* Signals are for the threads of the program: one of them may wait to be interrupted. */
+static bool start_sweeper(struct http_client *c)
+{
+        sigset_t all, before;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, &before);
+        bool started = pthread_create(&c->sweeper, NULL, sweep, c) == 0;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return started;
+}
+
+/* False when there is no thread that would close what is kept. */
+static bool may_keep_locked(struct http_client *c)
+{
+        if (c->idle_count >= IDLE_MAX)
+                return false;
+        if (!c->sweeping)
+                c->sweeping = start_sweeper(c);
+        return c->sweeping;
+}
+
 static void give_handle(struct http_client *c, CURL *easy)
 {
         struct idle *kept = xcalloc(1, sizeof(*kept));
 
         curl_easy_reset(easy); /* options go, connections stay */
         kept->easy = easy;
+        kept->since = clock_mono();
         pthread_mutex_lock(&c->mutex);
-        if (c->idle_count < IDLE_MAX) {
+        if (may_keep_locked(c)) {
+                if (c->idle == NULL)
+                        pthread_cond_signal(&c->changed);
                 LL_PREPEND(c->idle, kept);
                 c->idle_count++;
                 kept = NULL;

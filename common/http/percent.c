@@ -11,7 +11,7 @@
 #include "common/base/hex.h"
 #include "common/http/client.h"
 
-int percent_decode(char *text, enum percent_where where)
+int percent_decode(char *text, enum percent_where where, struct err *e)
 {
         char *to = text;
 
@@ -26,13 +26,17 @@ int percent_decode(char *text, enum percent_where where)
                 }
                 int high = hex_value(at[1]);
                 int low = high < 0 ? -1 : hex_value(at[2]);
-                if (low < 0 || (high == 0 && low == 0))
-                        return -1;
+                if (low < 0)
+                        return err_set(e, ERR_INVALID, "has a bad percent escape");
+                if (high == 0 && low == 0)
+                        return err_set(e, ERR_INVALID, "has an escaped NUL");
                 *to++ = (char)(high * 16 + low);
                 at += 2;
         }
         *to = '\0';
-        return bytes_are_utf8(bytes_of(text, (size_t)(to - text))) ? 0 : -1;
+        if (!bytes_are_utf8(bytes_of(text, (size_t)(to - text))))
+                return err_set(e, ERR_INVALID, "is not UTF-8 behind its percent escapes");
+        return 0;
 }
 
 void url_encode(struct buffer *out, const char *text)

@@ -9,7 +9,8 @@
 
 enum percent_where { PERCENT_PATH, PERCENT_QUERY /* + is a space */ };
 
-/* Decodes text in place. -1: a bad escape, an escaped NUL, or the outcome is not UTF-8. */
-int percent_decode(char *text, enum percent_where where) MUST_CHECK;
+/* Decodes text in place. ERR_INVALID for a bad escape, an escaped NUL, or when the outcome is not
+ * UTF-8: e then goes on after "the path". */
+int percent_decode(char *text, enum percent_where where, struct err *e) MUST_CHECK;
 
 #endif

@@ -18,8 +18,11 @@ static int add_pair(struct query *q, char *pair, struct err *e)
                 *value++ = '\0';
         else
                 value = pair + strlen(pair);
-        if (percent_decode(pair, PERCENT_QUERY) < 0 || percent_decode(value, PERCENT_QUERY) < 0)
-                return err_set(e, ERR_INVALID, "the query has a bad percent escape");
+        struct err wrong = {0};
+        if (percent_decode(pair, PERCENT_QUERY, &wrong) < 0)
+                return err_set(e, ERR_INVALID, "a name in the query %s", wrong.text);
+        if (percent_decode(value, PERCENT_QUERY, &wrong) < 0)
+                return err_set(e, ERR_INVALID, "the query parameter \"%s\" %s", pair, wrong.text);
         if (query_find(q, pair) != NULL)
                 return err_set(e, ERR_INVALID, "the query gives \"%s\" twice", pair);
         if (q->count == QUERY_PAIRS_MAX)

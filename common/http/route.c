@@ -23,8 +23,9 @@ int path_parse(const char *raw, struct path *out, struct err *e)
                 if (out->count == PATH_SEGMENTS_MAX)
                         return err_set(e, ERR_NOT_FOUND, "no such path");
                 char *segment = strsep(&at, "/");
-                if (percent_decode(segment, PERCENT_PATH) < 0)
-                        return err_set(e, ERR_INVALID, "the path has a bad percent escape");
+                struct err wrong = {0};
+                if (percent_decode(segment, PERCENT_PATH, &wrong) < 0)
+                        return err_set(e, ERR_INVALID, "the path %s", wrong.text);
                 out->segments[out->count++] = segment;
         }
         return 0;

@@ -227,7 +227,9 @@ static const char *refusal(int *status, const char *message)
         if (strcmp(message, "Invalid URI") == 0)
                 return "the request's target is malformed";
         if (strcmp(message, "Bad request") == 0)
-                return "the request line or a header is malformed";
+                return "the request line or a header is malformed; in the target, bytes beyond "
+                       "ASCII "
+                       "are written as percent escapes of UTF-8";
         return message;
 }
 

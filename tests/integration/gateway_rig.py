@@ -48,9 +48,18 @@ class Service(http.server.ThreadingHTTPServer):
     def __init__(self):
         self.asked = []
         self.answers = {}
+        self.connections = set()
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def process_request(self, request, client_address):
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.connections.discard(request)
+        super().shutdown_request(request)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

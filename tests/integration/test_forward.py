@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the gateway asks the services behind it, and how it passes their answers."""
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -55,6 +56,15 @@ def test_forwarded(callers, services, who, method, path, service, query):
     assert asked["headers"]["Authorization"] == "Bearer internal-secret"
     assert asked["headers"]["traceparent"] == answer.headers["traceparent"]
     assert asked["body"] == (b'{"a": 0.1}' if body else b"")
+
+
+def test_no_connection_is_kept_unused(callers, services):
+    """A service has few threads, and an unused connection would hold one of them."""
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: callers["acme"].get("/api/v1/dlq").status_code, range(60)))
+    assert answers == [200] * 60
+    until(lambda: not services[DLX].connections, 15, "the gateway closes what it does not use")
+    assert callers["acme"].get("/api/v1/dlq").status_code == 200
 
 
 @pytest.mark.parametrize("query", ["tenant=other", "tenant=*", "tenant=%2A", "%74enant=other", "limit=1&tenant=other"])

@@ -35,6 +35,21 @@ def test_health(gateway):
         assert requests.get(base + "/readyz", timeout=20).json() == {"status": "ready"}
 
 
+@pytest.mark.parametrize("settings,reached", [({}, False), ({"health_address": "0.0.0.0"}, True)],
+                         ids=["loopback", "as told"])
+def test_the_health_port_has_an_address_of_its_own(node, services, tmp_path, settings, reached):
+    gateway = Gateway(node, tmp_path, *services, address="0.0.0.0", **settings)
+    elsewhere = [url.replace("127.0.0.1", "127.0.0.2") for url in (gateway.url, gateway.health)]
+    assert requests.get(elsewhere[0] + "/healthz", timeout=20).status_code == 200
+    assert requests.get(gateway.health + "/metrics", timeout=20).status_code == 200
+    if reached:
+        assert requests.get(elsewhere[1] + "/metrics", timeout=20).status_code == 200
+    else:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(elsewhere[1] + "/metrics", timeout=20)
+    assert gateway.stop() == 0
+
+
 def test_broker_away(private_broker, services, tmp_path):
     """503 while it is away, by itself back to 202; nothing that got 202 is lost."""
     node = Place(private_broker)

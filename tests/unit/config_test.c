@@ -200,6 +200,7 @@ static void test_file_refusals(void **state)
         } cases[] = {
                 {"port = 1\nwhat = 2\n", "line 2 of"},
                 {"port = 1\nport = 2\n", "'port' is set already, in line 1"},
+                {"\xef\xbb\xbfport = 1\n", "byte order mark"},
                 {"port\n", "not 'key = value'"},
                 {" = 1\n", "line 1 of"},
                 {"# = 1\n\n  \nport 1\n", "line 4 of"},

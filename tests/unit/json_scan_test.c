@@ -89,7 +89,7 @@ static void test_refuses_syntax(void **state)
                 {BYTES("nul"), "", 1, 1, "'n' where a value"},
                 {BYTES("nulls"), "", 1, 5, "'s' where the end of the text"},
                 {BYTES("1 2"), "", 1, 3, "the end of the text"},
-                {BYTES("\xef\xbb\xbf{}"), "", 1, 1, "byte 0xef"},
+                {BYTES("\xef\xbb\xbf{}"), "", 1, 1, "byte order mark"},
                 {BYTES("NaN"), "", 1, 1, "a value"},
                 {BYTES("'a'"), "", 1, 1, "''' where a value"},
                 {BYTES("+1"), "", 1, 1, "a value"},

@@ -222,6 +222,8 @@ static void edits_are_read(void **state)
                 {"{\"payload\":null}", 0, NULL, "null", NULL, -1},
                 {"{\"type\":\"other\",\"priority\":\"high\"}", 0, NULL, NULL, "other",
                  PRIORITY_HIGH},
+                {"{\"type\":null,\"priority\":null}", 0, NULL, NULL, NULL, -1},
+                {"{\"tenant\":null}", 422, "/tenant", NULL, NULL, -1},
                 {"{\"priority\":0}", 0, NULL, NULL, NULL, PRIORITY_LOW},
                 {"{\"priority\":4}", 422, "/priority", NULL, NULL, -1},
                 {"{\"priority\":\"long\"}", 422, "/priority", NULL, NULL, -1},

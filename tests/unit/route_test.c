@@ -120,12 +120,13 @@ static void test_encode(void **state)
 {
         (void)state;
         AUTO_BUFFER out = {0};
+        struct err e = {0};
         char back[64];
 
         url_encode(&out, "a b/c?d=é&~._-");
         assert_string_equal(out.data, "a%20b%2Fc%3Fd%3D%C3%A9%26~._-");
         assert_int_equal(bytes_to_text(buffer_bytes(&out), back, sizeof(back)), 0);
-        assert_int_equal(percent_decode(back, PERCENT_QUERY), 0);
+        assert_int_equal(percent_decode(back, PERCENT_QUERY, &e), 0);
         assert_string_equal(back, "a b/c?d=é&~._-");
 }
 

@@ -21,7 +21,6 @@ static void bodies_are_judged(void **state)
                 {"{\"name\":\"a\",\"rate\":\"100/1.5s\",\"burst\":7,\"weight\":3}", 0, ""},
                 {"{\"name\":\"a\",\"max_running\":\"unlimited\",\"amqp_login\":true}", 0, ""},
                 {"{\"name\":\"a\",\"max_running\":5}", 422, "/max_running"},
-                {"{\"name\":\"a\",\"max_running\":null}", 422, "/max_running"},
                 {"{}", 422, ""},
                 {"[]", 422, ""},
                 {"", 400, ""},
@@ -44,6 +43,12 @@ static void bodies_are_judged(void **state)
                 {"{\"name\":\"a\",\"weight\":1001}", 422, "/weight"},
                 {"{\"name\":\"a\",\"amqp_login\":1}", 422, "/amqp_login"},
                 {"{\"name\":\"a\",\"colour\":1}", 422, "/colour"},
+                {"{\"name\":\"a\",\"colour\":null}", 422, "/colour"},
+                {"{\"name\":\"a\",\"rate\":null,\"burst\":null,\"max_running\":null,"
+                 "\"max_pending\":null,\"weight\":null,\"amqp_login\":null}",
+                 0, NULL},
+                {"{\"name\":null}", 422, ""},
+                {"{\"name\":\"a\",\"rate\":\"10/1h30m\"}", 0, NULL},
         };
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
@@ -73,6 +78,10 @@ static void what_a_body_says_is_kept(void **state)
         assert_string_equal(json_string_value(json_object_get(shown, "max_running")), "unlimited");
         assert_int_equal(json_integer_value(json_object_get(shown, "max_pending")), 100000);
         json_decref(shown);
+        assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":null,\"rate\":null}"),
+                                          BODY_TENANT_CHANGE, &t, &fault),
+                         0);
+        assert_int_equal(t.record.rate_count, 20);
         assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":\"other\"}"), BODY_TENANT_CHANGE,
                                           &t, &fault),
                          422);
@@ -88,6 +97,9 @@ static void key_bodies_are_judged(void **state)
                 {"", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
                 {"{}", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
                 {"{\"scopes\":[\"read\"],\"expires\":\"2999-01-01T00:00:00Z\"}", 0, SCOPE_READ},
+                {"{\"scopes\":null,\"expires\":null}", 0,
+                 SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
+                {"{\"secret\":null}", 422, 0},
                 {"{\"scopes\":[]}", 422, 0},
                 {"{\"scopes\":[\"admin\"]}", 422, 0},
                 {"{\"scopes\":\"read\"}", 422, 0},

@@ -67,6 +67,11 @@ static void test_accepted(void **state)
                 {"\"timeout\":0.1", 0, 100, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
                 {"\"timeout\":\"24h\",\"priority\":\"high\"", 0, MSEC_DAY, PRIORITY_HIGH, LANE_LONG,
                  3},
+                {"\"timeout\":\"1h30m\"", 0, 5400000, PRIORITY_MEDIUM, LANE_LONG, 3},
+                {"\"priority\":null,\"payload\":null,\"max_retries\":null,\"timeout\":null,"
+                 "\"tenant_id\":null,\"idempotency_key\":null,\"delay\":null,\"run_at\":null",
+                 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":30,\"run_at\":null", NOW + 30000, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
                 {"\"tenant_id\":\"acme\"", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
                 {"\"prior\\u0069ty\":1", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
         };
@@ -141,6 +146,7 @@ static void test_refused(void **state)
         static const struct refusal cases[] = {
                 {"", 400, "", 0, 0},
                 {"nonsense", 400, "", 1, 1},
+                {"\xef\xbb\xbf{\"type\":\"t\"}", 400, "", 1, 1},
                 {"{\"type\":\"t\"", 400, "/type", 0, 0},
                 {"{\"type\":\"t\"} x", 400, "", 0, 0},
                 {"{\"type\":\"t\",\"type\":\"t\"}", 400, "/type", 0, 0},
@@ -160,7 +166,8 @@ static void test_refused(void **state)
                 {"{\"type\":\"t\",\"priority\":1.0}", 422, "/priority", 0, 0},
                 {"{\"type\":\"t\",\"priority\":-1}", 422, "/priority", 0, 0},
                 {"{\"type\":\"t\",\"priority\":\"urgent\"}", 422, "/priority", 0, 0},
-                {"{\"type\":\"t\",\"priority\":null}", 422, "/priority", 0, 0},
+                {"{\"type\":null}", 422, "/type", 0, 0},
+                {"{\"type\":\"t\",\"prio\":null}", 422, "/prio", 0, 0},
                 {"{\"type\":\"t\",\"max_retries\":101}", 422, "/max_retries", 0, 0},
                 {"{\"type\":\"t\",\"max_retries\":-1}", 422, "/max_retries", 0, 0},
                 {"{\"type\":\"t\",\"max_retries\":\"3\"}", 422, "/max_retries", 0, 0},
