@@ -67,6 +67,7 @@ struct consumer {
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */
         msec changed_at;     /* monotonic; when a run last started or ended */
+        msec recorded_at;    /* monotonic; the last record of this worker */
         bool dispatching;
         bool stalled;   /* every worker is busy and nothing has ended for a while */
         bool gathering; /* a stall is over: nothing starts until the queues have answered */

@@ -8,14 +8,32 @@
 #include "common/base/log.h"
 
 enum {
-        LOOK_EVERY = 20,    /* ms */
-        LINK_DRAIN = 5000,  /* ms for each link to settle what is written */
-        LATE_AFTER = 15000, /* ms after everything should have ended, graces included */
+        LOOK_EVERY = 20,             /* ms */
+        LINK_DRAIN = 5000,           /* ms for each link to settle what is written */
+        SILENCE = 2 * WORKER_PERIOD, /* ms between two records that may have looked like its end */
+        LATE_AFTER = 15000,          /* ms after everything should have ended, graces included */
 };
+
+/* It was stopped or cut off for so long that others may take it for lost, and what it runs with it:
+ * it tells that all that goes on. */
+static void tell_resumed(struct consumer *c)
+{
+        LOG_INFO("nothing could be told for a while; what runs is told again",
+                 log_int("running", atomic_load(&c->running)));
+        for (struct attempt *a = c->attempts; a != NULL; a = a->hh.next) {
+                struct event e;
+                if (!attempt_is_running(a))
+                        continue;
+                attempt_event(a, EVENT_RESUMED, clock_wall(), &e);
+                e.worker = bytes_of_text(c->worker);
+                events_add(c->events, &e, NULL);
+        }
+}
 
 void drain_write_worker(struct consumer *c, enum worker_state state)
 {
         AUTO_BUFFER line = {0};
+        msec now = clock_mono();
         const struct worker_view view = {
                 .worker = c->worker,
                 .state = state,
@@ -31,6 +49,9 @@ void drain_write_worker(struct consumer *c, enum worker_state state)
         worker_write(&view, &line);
         const struct event e = {.kind = EVENT_WORKER, .raw = buffer_bytes(&line)};
         events_add(c->events, &e, NULL);
+        if (c->recorded_at != 0 && now - c->recorded_at >= SILENCE)
+                tell_resumed(c);
+        c->recorded_at = now;
 }
 
 static void on_consume_drained(void *owner, bool clean)

@@ -76,6 +76,13 @@ static int publish_record(struct provisioning *p, const struct record *r, struct
         return publish(p, "control", &m, id, e);
 }
 
+int provisioning_tell(struct provisioning *p, struct bytes lines, struct err *e)
+{
+        char id[UUID_SIZE];
+        struct message m = {.content_type = bytes_of_text(EVENTS_CONTENT_TYPE), .body = lines};
+        return publish(p, "events", &m, id, e);
+}
+
 int provisioning_mark(struct provisioning *p, char id[UUID_SIZE], struct err *e)
 {
         struct message m = {.type = bytes_of_text("probe"),

@@ -41,6 +41,8 @@ int provisioning_make_login(struct provisioning *p, const char *tenant, const ch
 int provisioning_delete_login(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
 /* Publishes a marker to `events` (see markers.h) and fills its id. 0: the broker has it. */
 int provisioning_mark(struct provisioning *p, char id[UUID_SIZE], struct err *e) MUST_CHECK;
+/* Publishes these lines to `events`. 0: the broker has them. */
+int provisioning_tell(struct provisioning *p, struct bytes lines, struct err *e) MUST_CHECK;
 /* Wakes the thread: something is untold. */
 void provisioning_wake(struct provisioning *p);
 

@@ -28,6 +28,11 @@ static const char *const query_sql[QUERY_COUNT] = {
                          " seq = ?1 AND run = ?2 AND attempt = ?3 GROUP BY worker",
         [QUERY_WORKER] = "SELECT at, state FROM workers WHERE worker = ?1",
         [QUERY_WORKERS] = "SELECT worker, at, state, raw FROM workers ORDER BY worker LIMIT 10000",
+        [QUERY_RUN_BY_SILENT] = "SELECT " JOB_COLUMNS ", w.at, w.state FROM jobs j"
+                                " LEFT JOIN workers w ON w.worker = j.worker WHERE j.state = 2"
+                                " AND j.tenant IN (SELECT tenant FROM counts WHERE state = 2 AND"
+                                " n > 0) AND (w.state = 'gone' OR"
+                                " max(ifnull(w.at, 0), ifnull(j.started_at, 0)) <= ?1)",
         [QUERY_COUNTS] = "SELECT tenant, (SELECT name FROM names WHERE ref = tenant),"
                          " (SELECT name FROM names WHERE ref = type), state, n FROM counts"
                          " WHERE n > 0 AND" OF_TENANT,

@@ -29,14 +29,17 @@ enum query {
         QUERY_STARTS,     /* seq, run, attempt → worker, starts it did not give back */
         QUERY_WORKER,     /* worker → at, state */
         QUERY_WORKERS,    /* → worker, at, state, raw */
-        QUERY_COUNTS,     /* tenant name or "*" → tenant ref, tenant, type, state, n */
-        QUERY_TOTALS,     /* tenant name or "*" → submitted, completed, failed, retried, dead */
-        QUERY_MINUTES,    /* tenant name or "*", from → the counts, the histograms */
-        QUERY_TENANTS,    /* tenant name or "*" → the refs of those that have jobs */
-        QUERY_STATES,     /* tenant ref, type → the states of its jobs of that type */
-        QUERY_RUN_DOWN,   /* tenant ref, state, created, seq, bound, most → created, seq, newest
-                             first, of what is older than the place and newer than the bound */
-        QUERY_RUN_UP,     /* the same upwards */
+        /* a time → JOB_COLUMNS of what runs on workers that are gone or told nothing since, at and
+         * state of the worker's record (NULL: none) */
+        QUERY_RUN_BY_SILENT,
+        QUERY_COUNTS,   /* tenant name or "*" → tenant ref, tenant, type, state, n */
+        QUERY_TOTALS,   /* tenant name or "*" → submitted, completed, failed, retried, dead */
+        QUERY_MINUTES,  /* tenant name or "*", from → the counts, the histograms */
+        QUERY_TENANTS,  /* tenant name or "*" → the refs of those that have jobs */
+        QUERY_STATES,   /* tenant ref, type → the states of its jobs of that type */
+        QUERY_RUN_DOWN, /* tenant ref, state, created, seq, bound, most → created, seq, newest
+                           first, of what is older than the place and newer than the bound */
+        QUERY_RUN_UP,   /* the same upwards */
         QUERY_POSITION, /* → offset, first_offset, events, skipped, gaps, rebuilds, gap_from, gap_to
                          */
 };

@@ -15,6 +15,7 @@
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
 #include "status-store/queue_sizes.h"
+#include "status-store/releaser.h"
 
 struct status_store {
         struct service *service; /* borrowed */
@@ -29,6 +30,7 @@ struct status_store {
         struct registry *registry;
         struct http_client *management;
         struct provisioning *provisioning;
+        struct releaser *releaser;
         struct control *control;
         struct metrics *metrics;
         struct gauges *gauges;
@@ -149,7 +151,12 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
         s->provisioning = provisioning_create(&p, e);
-        return s->provisioning != NULL ? 0 : -1;
+        if (s->provisioning == NULL)
+                return -1;
+        const struct releaser_config release = {
+                .readers = s->readers, .markers = s->markers, .provisioning = s->provisioning};
+        s->releaser = releaser_create(&release, e);
+        return s->releaser != NULL ? 0 : -1;
 }
 
 static int follow_control(struct status_store *s, const struct settings *c, struct err *e)
@@ -249,6 +256,7 @@ void status_store_drain(struct status_store *s)
         health_destroy(&s->health); /* it asks those below */
         queue_sizes_destroy(&s->queue_sizes);
         control_destroy(&s->control);
+        releaser_destroy(&s->releaser);
         provisioning_destroy(&s->provisioning);
         follower_destroy(&s->follower);
         LOG_INFO("drained", log_int("offset", projection_position(s->projection)->offset));
@@ -264,6 +272,7 @@ void status_store_destroy(struct status_store **store)
         health_destroy(&s->health);
         queue_sizes_destroy(&s->queue_sizes);
         control_destroy(&s->control);
+        releaser_destroy(&s->releaser);
         provisioning_destroy(&s->provisioning);
         follower_destroy(&s->follower);
         http_client_destroy(&s->management);

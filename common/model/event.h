@@ -20,6 +20,7 @@ enum event_kind {
         EVENT_CANCEL_REQUESTED,
         EVENT_STARTED,
         EVENT_PROGRESS,
+        EVENT_RESUMED,  /* an attempt still runs, whose worker could tell nothing for a while */
         EVENT_RELEASED, /* an attempt was given back, or its worker was lost: it comes again */
         EVENT_FAILED,
         EVENT_DEAD, /* a burial, by its message or by `buried` */
@@ -50,7 +51,7 @@ struct event {
         bool has_job, scheduled, soon;
         struct job job;
         /* Borrowed from what was decoded; absent when not given. */
-        struct bytes worker;  /* STARTED, RELEASED, WORKER */
+        struct bytes worker;  /* STARTED, RESUMED, RELEASED, WORKER */
         struct bytes result;  /* COMPLETED: raw JSON */
         struct bytes message; /* PROGRESS: text */
         struct bytes by;      /* CANCEL_REQUESTED, CANCELLED, FORGOTTEN */

@@ -20,6 +20,7 @@ static const struct {
         {"started", EVENT_STARTED, true},
         {"completed", EVENT_COMPLETED, true},
         {"progress", EVENT_PROGRESS, true},
+        {"resumed", EVENT_RESUMED, true},
         {"released", EVENT_RELEASED, true},
         {"worker", EVENT_WORKER, false},
         {"cancel_requested", EVENT_CANCEL_REQUESTED, false},

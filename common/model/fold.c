@@ -26,6 +26,7 @@ static const struct {
         [EVENT_CANCEL_REQUESTED] = {0, 4, STATUS_PENDING, false},
         [EVENT_STARTED] = {0, 5, STATUS_RUNNING, false},
         [EVENT_PROGRESS] = {0, 5, STATUS_RUNNING, false},
+        [EVENT_RESUMED] = {0, 5, STATUS_RUNNING, false},
         [EVENT_RELEASED] = {0, 5, STATUS_PENDING, false},
         [EVENT_FAILED] = {0, 7, STATUS_FAILED, false},
         [EVENT_DEAD] = {1, 8, STATUS_DEAD, false},
@@ -341,6 +342,7 @@ static enum attempt_outcome outcome_of(const struct event *e)
         case EVENT_CANCEL_REQUESTED:
         case EVENT_STARTED:
         case EVENT_PROGRESS:
+        case EVENT_RESUMED:
         case EVENT_FORGOTTEN:
         case EVENT_WORKER:
                 break;

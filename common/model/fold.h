@@ -5,10 +5,11 @@
  * it, and events are ordered by (run, closed, attempt, phase, copy, at, digest): greatest wins is
  * commutative, associative and idempotent.
  *
- * An attempt can be started, be given back and be started again. So `started`, `progress` and
- * `released` share a phase and go by their time; a release counts as told 1 ms after the last event
- * that its worker told of the attempt, not when it was told: the next worker's start is above it
- * even if that one's clock is behind, and so is what a worker tells that was wrongly given up.
+ * An attempt can be started, be given back and be started again. So `started`, `progress`,
+ * `resumed` and `released` share a phase and go by their time; a release counts as told 1 ms after
+ * the last event that its worker told of the attempt, not when it was told: the next worker's start
+ * is above it even if that one's clock is behind, and so is what a worker tells that was wrongly
+ * given up.
  *
  * `forgotten` erases: the row keeps the highest run forgotten, and nothing that an event of that
  * run or an earlier one said. So it must stay as a tombstone, or a repeated event would bring back

@@ -1,28 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A status-store that answers but has not read the event stream to its end: nothing that cannot be
 undone is decided by what it says."""
-import contextlib
 import json
-import sqlite3
 import time
 
 import pika
 import pytest
 
+from harness.behind import behind
 from harness.events import Events
 from harness.until import until
-
-
-@contextlib.contextmanager
-def behind(program):
-    """Nothing is folded meanwhile: another holds the right to write that database. Reads go on."""
-    writer = sqlite3.connect(program.settings["database"], timeout=60, isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        writer.execute("ROLLBACK")
-        writer.close()
 
 
 def checked(warren, verdict):

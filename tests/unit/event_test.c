@@ -60,6 +60,9 @@ static void lines_make_the_round_trip(void **state)
                 {"{\"event\":\"progress\"," HEAD ",\"attempt\":1," AT
                  ",\"progress\":0.4,\"message\":\"page 4 \\\"of\\\" 10\"}\n",
                  EVENT_PROGRESS},
+                {"{\"event\":\"resumed\"," HEAD ",\"attempt\":1," AT
+                 ",\"worker\":\"host-a/4711\"}\n",
+                 EVENT_RESUMED},
                 {"{\"event\":\"released\"," HEAD ",\"attempt\":1," AT
                  ",\"worker\":\"host-a/4711\",\"after\":1732240000000,\"lost\":false}\n",
                  EVENT_RELEASED},

@@ -385,7 +385,11 @@ static void progress_after_a_release_is_a_sign_of_life(void **state)
         tell(&f, EVENT_RELEASED, "a/1", 10);
         tell(&f, EVENT_PROGRESS, "a/1", 11);
         assert_int_equal(f.row.status, STATUS_PENDING); /* told before it was given up */
-        tell(&f, EVENT_PROGRESS, "a/1", 12);
+        tell(&f, EVENT_RESUMED, "a/1", 12);
+        assert_int_equal(f.row.status, STATUS_RUNNING);
+        tell(&f, EVENT_RELEASED, "a/1", 12);
+        assert_int_equal(f.row.status, STATUS_PENDING);
+        tell(&f, EVENT_PROGRESS, "a/1", 14);
         assert_int_equal(f.row.status, STATUS_RUNNING);
         assert_false(job_row_is_given_back(&f.row));
         folded_fini(&f);

@@ -98,9 +98,10 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
 
 static void draw_line(uint64_t *seed, const char *id, struct item *item)
 {
-        static const enum event_kind kinds[] = {
-                EVENT_STARTED,  EVENT_STARTED,   EVENT_STARTED,   EVENT_PROGRESS, EVENT_RELEASED,
-                EVENT_RELEASED, EVENT_COMPLETED, EVENT_CANCELLED, EVENT_REJECTED, EVENT_FORGOTTEN};
+        static const enum event_kind kinds[] = {EVENT_STARTED,  EVENT_STARTED,   EVENT_STARTED,
+                                                EVENT_PROGRESS, EVENT_RELEASED,  EVENT_RESUMED,
+                                                EVENT_RELEASED, EVENT_COMPLETED, EVENT_CANCELLED,
+                                                EVENT_REJECTED, EVENT_FORGOTTEN};
         struct event e = {.kind = kinds[below(seed, COUNT(kinds) - (below(seed, 6) != 0))],
                           .tenant = "acme",
                           .run = 1 + below(seed, 2) * below(seed, 2),

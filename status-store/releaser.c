@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * releaser.c: looks for attempts that run on workers of which nothing has been heard for too long.
+ */
+#include "status-store/releaser.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/model/event.h"
+#include "status-store/lookup.h"
+
+enum {
+        LOOK_EVERY = 500,    /* ms */
+        CURRENT_WAIT = 5000, /* ms for the projection to become current */
+        AT_ONCE = 200,       /* attempts in a message */
+};
+
+struct releaser {
+        struct releaser_config config;
+        pthread_t thread;
+        bool complained; /* the thread's */
+        pthread_mutex_t mutex;
+        pthread_cond_t end;
+        bool ending; /* guarded by mutex */
+};
+
+/* What there is to tell. */
+struct found {
+        struct buffer lines;
+        int count;
+        char worker[WORKER_NAME_SIZE]; /* the last one's */
+};
+
+static void found_fini(struct found *f)
+{
+        buffer_fini(&f->lines);
+}
+#define AUTO_FOUND __attribute__((cleanup(found_fini))) struct found
+
+/* recorded_at: 0 without a record, as long after its end nobody keeps one. */
+static bool is_lost(const struct job_row *row, msec recorded_at, bool gone, msec as_of)
+{
+        msec heard_at = recorded_at > row->winner.at ? recorded_at : row->winner.at;
+
+        return (gone && recorded_at >= row->winner.at) || heard_at <= as_of - WORKER_ALIVE;
+}
+
+static void add_release(struct found *f, const struct job_row *row)
+{
+        struct event e = {.kind = EVENT_RELEASED,
+                          .run = row->winner.run,
+                          .attempt = row->winner.attempt,
+                          .copy = row->winner.copy,
+                          .at = clock_wall(),
+                          .after = row->winner.at,
+                          .worker = bytes_of_text(row->worker),
+                          .lost = true};
+        memcpy(e.id, row->id, sizeof(e.id));
+        memcpy(e.tenant, row->tenant, sizeof(e.tenant));
+        memcpy(f->worker, row->worker, sizeof(f->worker));
+        event_write(&e, &f->lines);
+        f->count++;
+}
+
+static int look_at(struct found *f, sqlite3_stmt *row, msec as_of, struct err *e)
+{
+        struct stored_job job = {0};
+        msec recorded_at = sqlite3_column_int64(row, JOB_COLUMN_COUNT);
+        bool gone = bytes_equal_text(db_bytes(row, JOB_COLUMN_COUNT + 1), "gone");
+        int read = stored_job_read(row, &job, e);
+        if (read == 0 && job.row.worker[0] != '\0' && is_lost(&job.row, recorded_at, gone, as_of))
+                add_release(f, &job.row);
+        stored_job_fini(&job);
+        return read;
+}
+
+static int find(struct releaser *r, msec as_of, struct found *f, struct err *e)
+{
+        AUTO_READER *reader = readers_take(r->config.readers, e);
+        if (reader == NULL)
+                return -1;
+        AUTO_RESET *rows = reader_query(reader, QUERY_RUN_BY_SILENT, e);
+        if (rows == NULL)
+                return -1;
+        db_bind_int(rows, 1, as_of - WORKER_ALIVE);
+        int more = 0;
+        while (f->count < AT_ONCE && (more = db_step(rows, e)) == 1) {
+                if (look_at(f, rows, as_of, e) != 0)
+                        return -1;
+        }
+        return more < 0 ? -1 : 0;
+}
+
+/* The first look may be at old rows: those of a store that was stopped, or is behind. So the second
+ * is taken once everything up to a moment is known, and as of that moment. */
+static int release_lost(struct releaser *r, struct err *e)
+{
+        AUTO_FOUND suspects = {.count = 0};
+        AUTO_FOUND lost = {.count = 0};
+        char marker[UUID_SIZE];
+        if (provisioning_check(r->config.provisioning, e) != 0 ||
+            find(r, clock_wall(), &suspects, e) != 0)
+                return -1;
+        if (suspects.count == 0)
+                return 0;
+        msec as_of = clock_wall();
+        if (provisioning_mark(r->config.provisioning, marker, e) != 0)
+                return -1;
+        if (!markers_await(r->config.markers, marker, clock_mono() + CURRENT_WAIT))
+                return 0;
+        if (find(r, as_of, &lost, e) != 0)
+                return -1;
+        if (lost.count == 0)
+                return 0;
+        LOG_WARN("jobs of a lost worker are pending again", log_text("worker", lost.worker),
+                 log_int("jobs", lost.count));
+        return provisioning_tell(r->config.provisioning, buffer_bytes(&lost.lines), e);
+}
+
+/* False when it is time to end. */
+static bool wait_a_while(struct releaser *r)
+{
+        msec at = clock_mono() + LOOK_EVERY;
+        const struct timespec until = {.tv_sec = at / MSEC_SECOND,
+                                       .tv_nsec = at % MSEC_SECOND * 1000000};
+        int late = 0;
+        pthread_mutex_lock(&r->mutex);
+        while (!r->ending && late == 0)
+                late = pthread_cond_timedwait(&r->end, &r->mutex, &until);
+        bool goes_on = !r->ending;
+        pthread_mutex_unlock(&r->mutex);
+        return goes_on;
+}
+
+static void *run(void *owner)
+{
+        struct releaser *r = owner;
+        while (wait_a_while(r)) {
+                struct err why = {0};
+                int done = release_lost(r, &why);
+                if (done != 0 && !r->complained)
+                        LOG_WARN("jobs of lost workers stay running for now", log_err(&why));
+                r->complained = done != 0;
+        }
+        return NULL;
+}
+
+struct releaser *releaser_create(const struct releaser_config *c, struct err *e)
+{
+        struct releaser *r = xcalloc(1, sizeof(*r));
+        pthread_condattr_t monotonic;
+        r->config = *c;
+        pthread_mutex_init(&r->mutex, NULL);
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&r->end, &monotonic);
+        pthread_condattr_destroy(&monotonic);
+        if (pthread_create(&r->thread, NULL, run, r) == 0)
+                return r;
+        (void)err_set(e, ERR_SYSTEM, "no thread for the jobs of lost workers");
+        pthread_cond_destroy(&r->end);
+        pthread_mutex_destroy(&r->mutex);
+        free(r);
+        return NULL;
+}
+
+void releaser_destroy(struct releaser **releaser)
+{
+        struct releaser *r = TAKE(*releaser);
+        if (r == NULL)
+                return;
+        pthread_mutex_lock(&r->mutex);
+        r->ending = true;
+        pthread_cond_signal(&r->end);
+        pthread_mutex_unlock(&r->mutex);
+        pthread_join(r->thread, NULL);
+        pthread_cond_destroy(&r->end);
+        pthread_mutex_destroy(&r->mutex);
+        free(r);
+}

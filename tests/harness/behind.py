@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A status-store that answers and does not fold."""
+import contextlib
+import sqlite3
+
+
+@contextlib.contextmanager
+def behind(program):
+    """Nothing is folded meanwhile: another holds the right to write that database. Reads go on."""
+    writer = sqlite3.connect(program.settings["database"], timeout=60, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
