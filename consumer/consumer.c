@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "consumer/overflow.h"
 #include "consumer/stall.h"
 
 enum { TICK = 250 /* ms */, TICKS_PER_RECORD = WORKER_PERIOD / TICK, TICKS_PER_REVIEW = 4 };
@@ -123,11 +124,10 @@ static void on_tick(void *owner)
                         drain_write_worker(c, WORKER_DRAINING);
                 return;
         }
+        overflow_look(c);
         subscriptions_adjust(c->subscriptions, clock_mono());
-        if (c->ticks % TICKS_PER_REVIEW == 0) {
-                intake_thin_out(c);
+        if (c->ticks % TICKS_PER_REVIEW == 0)
                 stall_look(c);
-        }
         if (c->ticks % TICKS_PER_RECORD == 0)
                 drain_write_worker(c, WORKER_UP);
 }
@@ -274,6 +274,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         metric_set(c->measures.slots, (double)s->concurrency);
         metrics_on_collect(c->metrics, on_collect, c);
         c->recent = recent_create(RECENT_MAX);
+        c->overflow = overflow_create();
         c->holding = holding_create(c->loop, intake_due, c);
         c->tick = alarm_create(c->loop, on_tick, c);
         c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
@@ -323,6 +324,7 @@ void consumer_destroy(struct consumer **consumer)
         alarm_destroy(&c->gather_alarm);
         holding_destroy(&c->holding);
         recent_destroy(&c->recent);
+        overflow_destroy(&c->overflow);
         handlers_destroy(&c->handlers);
         metrics_destroy(&c->metrics);
         free(c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * core.h: what the parts of the consumer share: intake.c (what comes), work.c (what runs),
- * leaving.c (what goes), stall.c (what waits too long), drain.c (the end), consumer.c (how it is
- * put together).
+ * leaving.c (what goes), overflow.c (what is too much of its type), stall.c (what waits too long),
+ * drain.c (the end), consumer.c (how it is put together).
  */
 #ifndef WARREN_CONSUMER_CORE_H
 #define WARREN_CONSUMER_CORE_H
@@ -51,6 +51,7 @@ struct consumer {
         struct subscriptions *subscriptions;
         struct holding *holding;
         struct inquiry *inquiry;
+        struct overflow *overflow;
         struct outbox *outbox;
         struct events *events;
         struct recent *recent;
@@ -90,8 +91,6 @@ void intake_withdraw(struct consumer *c, struct attempt *a);
 void intake_give_back(struct consumer *c, const struct tenant *of);
 /* What waits is looked at again under the handlers and pauses now in force. */
 void intake_review(struct consumer *c);
-/* Sends on what waits behind a type that is at its own limit. */
-void intake_thin_out(struct consumer *c);
 
 /* work.c */
 /* Starts what can start. */

@@ -9,9 +9,12 @@
 #include "common/model/delay.h"
 #include "consumer/intake_step.h"
 #include "consumer/outcome.h"
+#include "consumer/overflow.h"
 
 static void wait_for_worker(struct consumer *c, struct attempt *a, const struct handler *h)
 {
+        if (overflow_takes(c, a, h))
+                return;
         attempt_move(a, STATE_WAITING);
         a->handler = h;
         inbox_add(&c->inbox, a);
@@ -297,55 +300,4 @@ void intake_review(struct consumer *c)
 {
         inbox_each(&c->inbox, review, c);
         work_dispatch(c);
-}
-
-enum {
-        CROWD_TYPES = 32,
-        CROWD_AFTER = 1000 /* ms that an attempt waits behind its type's limit */
-};
-
-/* How many attempts of each limited type stay, seen from the oldest. */
-struct crowd {
-        struct consumer *consumer;
-        msec now;
-        struct {
-                const struct handler *handler;
-                int64_t stay;
-        } types[CROWD_TYPES];
-        size_t count;
-};
-
-static bool may_stay(struct crowd *crowd, const struct handler *h)
-{
-        for (size_t i = 0; i < crowd->count; i++) {
-                if (crowd->types[i].handler == h)
-                        return crowd->types[i].stay-- > 0;
-        }
-        if (crowd->count < CROWD_TYPES) {
-                crowd->types[crowd->count].handler = h;
-                crowd->types[crowd->count++].stay = h->concurrency - 1;
-        }
-        return true;
-}
-
-static void thin_out(void *owner, struct attempt *a)
-{
-        struct crowd *crowd = owner;
-        struct consumer *c = crowd->consumer;
-
-        if (a->handler->concurrency == 0 || runner_has_room(c->runner, a->handler))
-                return;
-        if (may_stay(crowd, a->handler) || crowd->now - a->arrived_at < CROWD_AFTER)
-                return;
-        inbox_remove(&c->inbox, a);
-        outcome_hop(a, OUTCOME_PAUSE, clock_wall());
-        leaving_begin(c, a);
-}
-
-void intake_thin_out(struct consumer *c)
-{
-        struct crowd crowd = {.consumer = c, .now = clock_mono()};
-
-        if (c->running < (unsigned)c->settings->concurrency)
-                inbox_each(&c->inbox, thin_out, &crowd);
 }

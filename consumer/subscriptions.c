@@ -34,7 +34,7 @@ static void subscribe(struct subscriptions *s, struct feed *f)
         char queue[sizeof("jobs..critical") + TENANT_SIZE];
 
         snprintf(queue, sizeof(queue), "jobs.%s.%s", f->tenant->name, lane_name(f->lane));
-        const struct source source = {.queue = queue, .prefetch = f->window.size};
+        const struct source source = {.queue = queue, .prefetch = window_prefetch(&f->window)};
         f->subscription = link_subscribe(s->link, &source, on_delivery, f);
 }
 
@@ -188,14 +188,21 @@ bool subscriptions_return(struct subscriptions *s)
 static void resize(struct subscriptions *s, struct feed *f)
 {
         LOG_DEBUG("window changed", log_text("tenant", f->tenant->name),
-                  log_text("lane", lane_name(f->lane)), log_int("size", f->window.size));
+                  log_text("lane", lane_name(f->lane)),
+                  log_int("size", window_prefetch(&f->window)));
         link_unsubscribe(&f->subscription);
         subscribe(s, f);
 }
 
 static void adjust(struct subscriptions *s, struct feed *f, msec now)
 {
-        if (f->subscription != NULL && window_adjust(&f->window, s->concurrency, now))
+        bool changed = window_spare(&f->window, f->limited, now);
+
+        f->limited = 0;
+        if (f->subscription == NULL)
+                return;
+        changed |= window_adjust(&f->window, s->concurrency, now);
+        if (changed)
                 resize(s, f);
 }
 

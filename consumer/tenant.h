@@ -24,8 +24,9 @@ struct feed {
         enum lane lane;
         struct subscription *subscription; /* NULL while not subscribed */
         struct window window;
-        unsigned held; /* deliveries of it not yet settled */
-        bool left;     /* not subscribed until a worker is free */
+        unsigned held;    /* deliveries of it not yet settled */
+        unsigned limited; /* of those, waiting for their type's limit; counted by overflow_look */
+        bool left;        /* not subscribed until a worker is free */
 };
 
 struct tenant {

@@ -48,6 +48,24 @@ bool window_adjust(struct window *w, unsigned concurrency, msec now)
         return true;
 }
 
+bool window_spare(struct window *w, unsigned limited, msec now)
+{
+        uint16_t wanted = limited == 0 ? 0 : WINDOW_SPARE_MIN;
+
+        while (wanted < limited && wanted < WINDOW_SPARE_MAX)
+                wanted = (uint16_t)(2 * wanted);
+        if (wanted == w->spare || (wanted < w->spare && now - w->spared_at < WINDOW_SHRINK_AFTER))
+                return false;
+        w->spare = wanted;
+        w->spared_at = now;
+        return true;
+}
+
+uint16_t window_prefetch(const struct window *w)
+{
+        return (uint16_t)(w->size + w->spare);
+}
+
 void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now)
 {
         *w = (struct window){

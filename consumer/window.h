@@ -18,10 +18,14 @@ enum {
         WINDOW_SAMPLES_MIN = 16,    /* attempts seen before a change */
         WINDOW_GROW_AFTER = 200,    /* ms since the last change */
         WINDOW_SHRINK_AFTER = 5000, /* ms since the last change */
+        WINDOW_SPARE_MIN = 8,
+        WINDOW_SPARE_MAX = 1024,
 };
 
 struct window {
-        uint16_t size; /* in force: the prefetch of the subscription */
+        uint16_t size;  /* in force */
+        uint16_t spare; /* in force: beside it, for jobs that wait for their type's limit */
+        msec spared_at; /* when spare was changed */
         unsigned samples;
         double mean_us; /* of an attempt, moving average */
         msec changed_at;
@@ -34,6 +38,11 @@ uint16_t window_wanted(const struct window *w, unsigned concurrency);
 /* True when the size was changed: only to less than half or more than double (or to the limit), and
  * not often, because a change costs a cancel and a consume. */
 bool window_adjust(struct window *w, unsigned concurrency, msec now);
+
+/* True when the spare was changed to have room for `limited`. */
+bool window_spare(struct window *w, unsigned limited, msec now);
+/* The prefetch of the subscription. */
+uint16_t window_prefetch(const struct window *w);
 
 /* Nothing has ended for `us`: back to what the workers themselves need. */
 void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now);

@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "consumer/outcome.h"
+#include "consumer/overflow.h"
 #include "consumer/scheduler.h"
 #include "consumer/stall.h"
 
@@ -73,6 +74,7 @@ static void on_ended(void *owner, const struct run_end *end)
         c->running--;
         c->changed_at = now_us / 1000;
         window_note(&a->feed->window, a->took_us);
+        overflow_ended(c->overflow, a->handler, a->took_us, c->changed_at);
         metric_observe(c->measures.processing, (double)a->took_us / 1e6, a->job.type);
         leave(c, a, end);
         if (c->draining) {
@@ -149,6 +151,7 @@ static bool start(struct consumer *c, struct attempt *a)
         }
         attempt_move(a, STATE_RUNNING);
         c->running++;
+        overflow_started(c->overflow, h, c->changed_at);
         tell_started(c, a);
         return true;
 }

@@ -81,6 +81,31 @@ static void collapses_when_nothing_ends(void **state)
         assert_int_equal(w.size, WINDOW_MAX);
 }
 
+static void what_waits_for_its_type_takes_no_place_of_others(void **state)
+{
+        static const struct {
+                unsigned limited;
+                msec after; /* since the row before */
+                bool want;
+                unsigned spare;
+        } rows[] = {
+                {0, 0, false, 0},      {1, 0, true, 8},
+                {8, 250, false, 8},    {9, 250, true, 16},
+                {2000, 1, true, 1024}, {10, WINDOW_SHRINK_AFTER - 1, false, 1024},
+                {10, 1, true, 16},     {0, WINDOW_SHRINK_AFTER, true, 0},
+        };
+        struct window w;
+        msec now = 0;
+
+        (void)state;
+        window_init(&w, 8, 0);
+        for (size_t r = 0; r < COUNT(rows); r++) {
+                now += rows[r].after;
+                assert_int_equal(window_spare(&w, rows[r].limited, now), rows[r].want);
+                assert_int_equal(window_prefetch(&w), 16 + rows[r].spare);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -88,6 +113,7 @@ int main(void)
                 cmocka_unit_test(starts_with_something),
                 cmocka_unit_test(changes_seldom),
                 cmocka_unit_test(collapses_when_nothing_ends),
+                cmocka_unit_test(what_waits_for_its_type_takes_no_place_of_others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
