@@ -49,7 +49,7 @@ watcher_pid() {
 broker_runs() { "$root/rabbitmq/node" status "$var/broker" >/dev/null 2>&1; }
 
 write_secret() { # FILE, from standard input
-        (umask 077 && cat >"$1.new") && mv "$1.new" "$1"
+        cat >"$1.new" && mv "$1.new" "$1"
 }
 
 # --- starting ---------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ command_run() { # [--detach] [--no-demo]
                 esac
                 shift
         done
-        umask 022
+        umask 077
         prepare
         echo $$ >"$var/run/run.pid"
         trap 'stop_at_exit || exit 1; exit "${ending:-1}"' EXIT

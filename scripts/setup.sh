@@ -44,8 +44,8 @@ allow_services() {
 
 # A shell's background ignores Ctrl-C; apt-get knows best when it may be broken off.
 apt() {
-        as_root env --default-signal=INT DEBIAN_FRONTEND=noninteractive \
-                apt-get -q -y "$@" </dev/null >>"$apt_log" 2>&1
+        (umask 022 && as_root env --default-signal=INT DEBIAN_FRONTEND=noninteractive \
+                apt-get -q -y "$@") </dev/null >>"$apt_log" 2>&1
 }
 
 # For as long as apt-get goes on, services stay forbidden.
@@ -130,15 +130,18 @@ show_build() {
         fi
 }
 
+# What is built is for everybody; the log is not.
+open_cmake() { (umask 022 && cmake "$@"); }
+
 # build PRESET LOG [CMAKE-ARGUMENT…]
 build() {
         local preset=$1 log=$2
         shift 2
-        if ! cmake --preset "$preset" -S "$root" "$@" >"$log" 2>&1; then
+        if ! open_cmake --preset "$preset" -S "$root" "$@" >"$log" 2>&1; then
                 tail -n 20 "$log" >&2
                 fail "the build could not be configured, see $log"
         fi
-        if ! cmake --build "$root/build/$preset" 2>&1 | show_build 3>>"$log"; then
+        if ! open_cmake --build "$root/build/$preset" 2>&1 | show_build 3>>"$log"; then
                 grep -E 'error|FAILED|warning' "$log" | head -n 20 >&2 || true
                 fail "the build failed, see $log"
         fi

@@ -4,7 +4,13 @@
  */
 #include "common/db/db.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
 
 /* Debian builds SQLite with secure_delete on, which writes every freed page once more. A mapping
  * counts as resident memory once for each connection, so the many readers have none. */
@@ -37,11 +43,41 @@ int db_fail(sqlite3 *db, struct err *e, const char *doing)
         return err_set(e, ours, "%s: %s", doing, sqlite3_errmsg(db));
 }
 
+/* A file that an earlier version made may be readable by others. */
+static int keep_private(const char *file, struct err *e)
+{
+        struct stat s;
+
+        if (stat(file, &s) != 0 || (s.st_mode & 077) == 0 || chmod(file, 0600) == 0)
+                return 0;
+        return err_set_errno(e, "%s is not the user's alone, and cannot be made so", file);
+}
+
+/* Whatever the umask. SQLite gives the files beside it the mode of the database. */
+static int create_private(const char *path, struct err *e)
+{
+        static const char *const beside[] = {"", "-wal", "-shm"};
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        if (fd >= 0) {
+                close(fd);
+                return 0;
+        }
+        for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+                AUTO_FREE char *file = xasprintf("%s%s", path, beside[i]);
+                if (keep_private(file, e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
 sqlite3 *db_open(const char *path, enum db_mode mode, struct err *e)
 {
         int flags = mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY
                                          : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
         sqlite3 *db = NULL;
+        if (mode != DB_READ_ONLY && create_private(path, e) != 0)
+                return NULL;
         if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
                 (void)err_set(e, ERR_SYSTEM, "cannot open %s: %s", path, sqlite3_errmsg(db));
                 db_close(&db);
@@ -151,16 +187,32 @@ void db_text(sqlite3_stmt *s, int column, char *out, size_t size)
         out[length] = '\0';
 }
 
-int db_backup(const char *path, const char *file, struct err *e)
+static int vacuum_into(sqlite3 *db, const char *file, struct err *e)
 {
-        AUTO_DB *db = db_open(path, DB_READ_ONLY, e);
-
-        /* Under query_only VACUUM INTO is refused too, though it writes to another file. */
-        if (db == NULL || db_exec(db, "PRAGMA query_only = OFF", e) != 0)
+        /* Under query_only it is refused, though it writes to another file. */
+        if (db_exec(db, "PRAGMA query_only = OFF", e) != 0)
                 return -1;
         AUTO_STATEMENT *s = db_prepare(db, "VACUUM INTO ?", e);
         if (s == NULL)
                 return -1;
         db_bind_text(s, 1, file);
-        return db_run(s, e) == 0 ? 0 : err_wrap(e, "backup to %s", file);
+        return db_run(s, e);
+}
+
+int db_backup(const char *path, const char *file, struct err *e)
+{
+        AUTO_DB *db = db_open(path, DB_READ_ONLY, e);
+
+        if (db == NULL)
+                return -1;
+        /* VACUUM INTO takes an empty file; its own would be readable by others. */
+        AUTO_CLOSE int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return err_set_errno(e, "backup to %s", file);
+        if (vacuum_into(db, file, e) == 0 && fsync(fd) == 0)
+                return 0;
+        if (!err_is_set(e))
+                err_set_errno(e, "its disk");
+        unlink(file);
+        return err_wrap(e, "backup to %s", file);
 }

@@ -19,10 +19,12 @@ enum db_mode {
         DB_READ_ONLY,
 };
 
+/* A file that it makes, or may write, is its user's alone (0600), and so are those beside it. */
 sqlite3 *db_open(const char *path, enum db_mode mode, struct err *e) MUST_CHECK;
 void db_close(sqlite3 **db);
 #define AUTO_DB __attribute__((cleanup(db_close))) sqlite3
-/* Copies the database at `path` into a new file (VACUUM INTO), while it may be in use. */
+/* Copies the database at `path` into a new file (VACUUM INTO; mode 0600), while it may be in use.
+ */
 int db_backup(const char *path, const char *file, struct err *e) MUST_CHECK;
 int db_exec(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;

@@ -100,6 +100,13 @@ def test_units_always_come_back(prefix, service):
     assert int(re.search(r"^RestartSec=(\d+)s$", text, re.M).group(1)) >= 1
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_units_keep_files_to_their_user(prefix, service):
+    text = unit_of(prefix, service).read_text(encoding="utf-8")
+    assert "\nUMask=0077\n" in text
+    assert ("StateDirectory=" in text) == ("\nStateDirectoryMode=0700\n" in text)
+
+
 # A grace of 5 s, then 15 s for the last outcomes and 5 s for each link: what consumer/drain.c adds.
 BEYOND = {"consumer": 5 + 15 + 2 * 5}
 

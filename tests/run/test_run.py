@@ -36,7 +36,7 @@ class Run:
 
     def __call__(self, *arguments, **env):
         return subprocess.run([ROOT / "run.sh", *arguments], env=self.env | env, text=True,
-                              timeout=280, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              timeout=280, umask=0o022, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False)
 
     def begin(self, *arguments):
@@ -211,6 +211,26 @@ def test_secrets_are_the_owners_alone(up):
     assert len(secrets) >= 9
     for path in secrets:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_nobody_else_reads_what_it_made(up, tmp_path):
+    """Everything under var/, whatever the umask of who started it; and a backup."""
+    copy = up.var / "backup.db"
+    for program in ("status-store", "dlx-monitor"):
+        subprocess.run([pathlib.Path(up.environment()["WARREN_BIN"]) / f"warren-{program}", "--config",
+                        up.var / f"etc/{program}.conf", "--backup", copy], check=True, timeout=60,
+                       stderr=subprocess.DEVNULL, umask=0)
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        copy.unlink()
+    open_to_all = [f"{path} {stat.S_IMODE(path.lstat().st_mode):o}" for path in up.var.rglob("*")
+                   if not path.is_symlink() and path.lstat().st_mode & 0o077]
+    assert not open_to_all, open_to_all
+
+
+def test_every_program_keeps_its_files_to_itself(up):
+    for pid in (up.var / "run").glob("*.pid"):
+        status = pathlib.Path(f"/proc/{pid.read_text(encoding='utf-8').strip()}/status")
+        assert "\nUmask:\t0077\n" in status.read_text(encoding="utf-8"), pid.name
 
 
 def test_the_doctor_is_content(up):

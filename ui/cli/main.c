@@ -3,12 +3,14 @@
  * main.c: the `warren` command.
  */
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "common/base/log.h"
 #include "ui/cli/command.h"
 
 int main(int argc, char **argv)
 {
+        umask(077); /* it writes passwords */
         signal(SIGPIPE, SIG_IGN);
         log_open("warren", LOG_LEVEL_ERROR);
         return (int)command_run(argc - 1, argv + 1);
