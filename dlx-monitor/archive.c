@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archive.c: the archive's tables, and every change of them.
+ * archive.c: every change of what the archive holds.
  */
 #include "dlx-monitor/archive.h"
 
@@ -13,28 +13,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/db/db.h"
-
-enum { SCHEMA_VERSION = 1 };
-
-/* Lists read `letters` alone; what is large lies in `contents`. */
-static const char schema[] =
-        "CREATE TABLE IF NOT EXISTS letters("
-        " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, burial TEXT NOT NULL UNIQUE,"
-        " job_id TEXT NOT NULL, claimed_id TEXT, tenant TEXT NOT NULL, type TEXT,"
-        " reason TEXT NOT NULL, error TEXT, error_kind TEXT, run INTEGER NOT NULL,"
-        " attempt INTEGER NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'dead',"
-        " grp TEXT NOT NULL, dead_at INTEGER NOT NULL, size INTEGER NOT NULL,"
-        " exchange TEXT NOT NULL, routing_key TEXT NOT NULL, announced INTEGER NOT NULL,"
-        " replaying INTEGER NOT NULL DEFAULT 0, replay_run INTEGER, replay_type TEXT,"
-        " replay_priority INTEGER, replayed_at INTEGER);"
-        "CREATE TABLE IF NOT EXISTS contents("
-        " seq INTEGER PRIMARY KEY REFERENCES letters(seq), properties BLOB, body BLOB,"
-        " edited BLOB);"
-        "CREATE INDEX IF NOT EXISTS letters_tenant ON letters(tenant, id);"
-        "CREATE INDEX IF NOT EXISTS letters_job ON letters(job_id);"
-        "CREATE INDEX IF NOT EXISTS letters_group ON letters(state, grp);"
-        "CREATE INDEX IF NOT EXISTS letters_replaying ON letters(id) WHERE replaying = 1;"
-        "CREATE INDEX IF NOT EXISTS letters_silent ON letters(id) WHERE announced = 0;";
+#include "dlx-monitor/schema.h"
 
 struct archive {
         char *path;
@@ -42,20 +21,6 @@ struct archive {
         sqlite3 *db;
         sqlite3_stmt *put, *put_content, *begin, *edit, *end, *abandon, *announced;
 };
-
-static int check_version(sqlite3 *db, struct err *e)
-{
-        AUTO_STATEMENT *s = db_prepare(db, "PRAGMA user_version", e);
-
-        if (s == NULL || db_step(s, e) != 1)
-                return -1;
-        int version = sqlite3_column_int(s, 0);
-        if (version != 0 && version != SCHEMA_VERSION)
-                return err_set(e, ERR_CONFLICT,
-                               "the archive has version %d; this program knows version %d", version,
-                               SCHEMA_VERSION);
-        return 0;
-}
 
 static int prepare_all(struct archive *a, struct err *e)
 {
@@ -66,11 +31,12 @@ static int prepare_all(struct archive *a, struct err *e)
                 {&a->put,
                  "INSERT INTO letters(id, burial, job_id, claimed_id, tenant, type, reason,"
                  " error, error_kind, run, attempt, source, grp, dead_at, size, exchange,"
-                 " routing_key, announced) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+                 " routing_key, announced, archived_at)"
+                 " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
                  " ON CONFLICT(burial) DO NOTHING"},
                 {&a->put_content, "INSERT INTO contents(seq, properties, body) VALUES(?,?,?)"},
                 {&a->begin, "UPDATE letters SET replaying = 1, replay_type = ?2,"
-                            " replay_priority = ?3, replay_run = 1 +"
+                            " replay_priority = ?3, replay_run_at = ?4, replay_run = 1 +"
                             " (SELECT max(max(run), max(coalesce(replay_run, 0))) FROM letters AS o"
                             "  WHERE o.job_id = letters.job_id AND o.tenant = letters.tenant)"
                             " WHERE id = ?1 AND state = 'dead' AND replaying = 0"
@@ -97,8 +63,7 @@ struct archive *archive_open(const char *path, struct err *e)
         pthread_mutex_init(&a->mutex, NULL);
         a->path = xstrdup(path);
         a->db = db_open(path, DB_ARCHIVE, e);
-        if (a->db == NULL || check_version(a->db, e) != 0 || db_exec(a->db, schema, e) != 0 ||
-            db_exec(a->db, "PRAGMA user_version = 1", e) != 0 || prepare_all(a, e) != 0)
+        if (a->db == NULL || archive_schema_apply(a->db, e) != 0 || prepare_all(a, e) != 0)
                 return NULL;
         return TAKE(a);
 }
@@ -157,6 +122,7 @@ static int put_letter_locked(struct archive *a, const struct letter *l, const ch
         bind_slice(s, 16, l->message->exchange);
         bind_slice(s, 17, l->message->routing_key);
         db_bind_int(s, 18, l->announce ? 0 : 1);
+        db_bind_int(s, 19, l->archived_at);
         if (db_run(s, e) != 0)
                 return -1;
         return sqlite3_changes(a->db) > 0;
@@ -240,6 +206,10 @@ static int begin_replay_locked(struct archive *a, const char *letter,
                 sqlite3_bind_null(begin, 3);
         else
                 db_bind_int(begin, 3, edit->priority);
+        if (edit->sets_run_at)
+                db_bind_int(begin, 4, edit->run_at);
+        else
+                sqlite3_bind_null(begin, 4);
         int found = db_step(begin, e);
         if (found < 0)
                 return -1;

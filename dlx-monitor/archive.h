@@ -29,6 +29,8 @@ struct replay_edit {
         struct bytes payload; /* absent: as it was */
         const char *type;     /* NULL: as it was */
         int priority;         /* enum priority; -1: as it was */
+        bool sets_run_at;     /* false: as it was */
+        msec run_at;          /* 0: at once */
 };
 
 /* "Replaying as run *run": one more than any run of that job known here. ERR_CONFLICT when the

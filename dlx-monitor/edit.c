@@ -5,6 +5,7 @@
 #include "dlx-monitor/edit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int refuse(struct bytes body, struct scan_value value, const char *pointer,
                   const char *detail, struct scan_fault *fault)
@@ -46,7 +47,24 @@ static bool read_priority(struct scan_value value, struct edit *out)
         return true;
 }
 
-static int read_member(struct bytes body, const struct scan_item *item, struct edit *out,
+/* null: at once, whatever the letter waits for. */
+static bool read_run_at(struct scan_value value, msec now, struct edit *out)
+{
+        AUTO_BUFFER text = {0};
+
+        out->edit.sets_run_at = true;
+        if (value.kind == SCAN_NULL)
+                return true;
+        if (value.kind != SCAN_STRING)
+                return false;
+        scan_string(value, &text);
+        buffer_add_char(&text, '\0');
+        return memchr(text.data, '\0', text.length) == text.data + text.length - 1 &&
+               time_parse(text.data, &out->edit.run_at, NULL) == 0 &&
+               out->edit.run_at <= now + JOB_DELAY_MAX;
+}
+
+static int read_member(struct bytes body, const struct scan_item *item, msec now, struct edit *out,
                        struct scan_fault *fault)
 {
         char pointer[SCAN_POINTER_SIZE];
@@ -68,11 +86,19 @@ static int read_member(struct bytes body, const struct scan_item *item, struct e
                 return refuse(body, item->value, "/priority",
                               "critical, high, medium, low or 0..3 is wanted", fault);
         }
+        if (scan_key_is(item->key, "run_at")) {
+                if (read_run_at(item->value, now, out))
+                        return 0;
+                return refuse(body, item->value, "/run_at",
+                              "null or a time as RFC 3339 writes it, at most 365 days ahead, is "
+                              "wanted",
+                              fault);
+        }
         snprintf(pointer, sizeof(pointer), "/%.*s", (int)item->key.length, item->key.data);
         return refuse(body, item->value, pointer, "unknown member", fault);
 }
 
-int edit_parse(struct bytes body, struct edit *out, struct scan_fault *fault)
+int edit_parse(struct bytes body, msec now, struct edit *out, struct scan_fault *fault)
 {
         struct scan_item item;
         int status = 0;
@@ -87,6 +113,6 @@ int edit_parse(struct bytes body, struct edit *out, struct scan_fault *fault)
                 return refuse(body, root, "", "an object is wanted", fault);
         struct scan_cursor cursor = scan_items(root);
         while (status == 0 && scan_next(&cursor, &item))
-                status = read_member(body, &item, out, fault);
+                status = read_member(body, &item, now, out, fault);
         return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * edit.h: the body of a replay request: {"payload": …, "type": "…", "priority": …}, all optional.
- * Pure.
+ * edit.h: the body of a replay request: {"payload": …, "type": "…", "priority": …,
+ * "run_at": "…"}, all optional. Pure.
  */
 #ifndef WARREN_DLX_MONITOR_EDIT_H
 #define WARREN_DLX_MONITOR_EDIT_H
@@ -16,6 +16,6 @@ struct edit {
 
 /* An empty body changes nothing. 0, or the HTTP status of the refusal: 400 for what is no JSON
  * object, 422 for members that are wrong; fault says where. out must stay where it is. */
-int edit_parse(struct bytes body, struct edit *out, struct scan_fault *fault) MUST_CHECK;
+int edit_parse(struct bytes body, msec now, struct edit *out, struct scan_fault *fault) MUST_CHECK;
 
 #endif

@@ -191,7 +191,7 @@ void letter_of_message(const struct message *m, enum letter_source source, msec 
         memcpy(out->type, job.type, sizeof(out->type));
         out->run = job.run;
         out->attempt = job.attempt;
-        out->dead_at = now;
+        out->dead_at = out->archived_at = now;
         if (source == FROM_UNROUTABLE) {
                 out->reason = REASON_UNROUTABLE;
                 out->attempt++;

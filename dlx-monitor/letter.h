@@ -37,7 +37,7 @@ struct letter {
         enum letter_source source;
         bool redelivered;
         bool announce; /* the broker buried it: the stream does not hold that, or why, for sure */
-        msec dead_at;
+        msec dead_at, archived_at;
         char group[LETTER_GROUP_SIZE];
         /* What makes two deliveries the same burial: x-burial; for the broker's own, the job, run,
          * attempt and body; else the content, which only tells a redelivery from its first delivery

@@ -331,7 +331,8 @@ int letters_content(const struct archive *a, const char *id, const char *tenant,
         AUTO_STATEMENT *s = find_letter(
                 db,
                 "SELECT l.job_id, l.tenant, l.replay_run, l.replay_type, l.replay_priority,"
-                " l.exchange, l.routing_key, c.properties, c.body, c.edited" ONE_LETTER,
+                " l.replay_run_at, l.dead_at, l.exchange, l.routing_key, c.properties, c.body,"
+                " c.edited" ONE_LETTER,
                 id, tenant, e);
         if (s == NULL)
                 return -1;
@@ -342,11 +343,14 @@ int letters_content(const struct archive *a, const char *id, const char *tenant,
         out->replay_priority = -1;
         if (sqlite3_column_type(s, 4) != SQLITE_NULL)
                 out->replay_priority = sqlite3_column_int(s, 4);
-        take_bytes(&out->exchange, s, 5);
-        take_bytes(&out->routing_key, s, 6);
-        take_bytes(&out->properties, s, 7);
-        take_bytes(&out->body, s, 8);
-        take_bytes(&out->edited, s, 9);
+        out->replay_sets_run_at = sqlite3_column_type(s, 5) != SQLITE_NULL;
+        out->replay_run_at = sqlite3_column_int64(s, 5);
+        out->dead_at = sqlite3_column_int64(s, 6);
+        take_bytes(&out->exchange, s, 7);
+        take_bytes(&out->routing_key, s, 8);
+        take_bytes(&out->properties, s, 9);
+        take_bytes(&out->body, s, 10);
+        take_bytes(&out->edited, s, 11);
         return 0;
 }
 

@@ -37,6 +37,9 @@ struct letter_content {
         int64_t replay_run; /* 0: none begun */
         char replay_type[JOB_TYPE_SIZE];
         int replay_priority; /* -1: none */
+        bool replay_sets_run_at;
+        msec replay_run_at;
+        msec dead_at;
         struct buffer exchange, routing_key, properties, body, edited;
 };
 

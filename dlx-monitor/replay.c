@@ -92,6 +92,37 @@ static int check_payload(struct bytes payload, size_t max, struct err *e)
         return 0;
 }
 
+/* The time that the message says. What says it in a way that nobody understands meant something by
+ * it: it is not run at once. */
+static int check_time(const struct message *m, struct err *e)
+{
+        static const char *const names[] = {"x-run-at", "x-delay"};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                const struct header *h = message_header(m, names[i]);
+                if (h != NULL && h->kind != HEADER_INT)
+                        return err_set(e, ERR_INVALID,
+                                       "the dead letter's %s cannot be understood: give run_at, or "
+                                       "null for at once",
+                                       names[i]);
+        }
+        return 0;
+}
+
+/* Never early: the time it waits for stays, unless the edit sets another. x-delay counts from the
+ * submission, which was before the burial. */
+static int choose_time(const struct message *m, const struct replay_edit *edit, msec now,
+                       struct job *job, struct err *e)
+{
+        if (edit->sets_run_at)
+                job->run_at = edit->run_at;
+        else if (check_time(m, e) != 0)
+                return -1;
+        if (job->run_at <= now)
+                job->run_at = 0;
+        return 0;
+}
+
 int replay_job(const struct letter_content *c, const struct replay_edit *edit, size_t payload_max,
                struct message *m, struct job *job, struct err *e)
 {
@@ -103,7 +134,7 @@ int replay_job(const struct letter_content *c, const struct replay_edit *edit, s
         m->routing_key = buffer_bytes(&c->routing_key);
         m->body = buffer_bytes(&c->body);
         /* What breaks the contract may be just what the edit mends. */
-        (void)!job_decode(m, &limits, clock_wall(), job, NULL);
+        (void)!job_decode(m, &limits, c->dead_at, job, NULL);
 
         memcpy(job->id, c->job_id, sizeof(job->id));
         if (edit->type != NULL && edit->type[0] != '\0')
@@ -112,12 +143,14 @@ int replay_job(const struct letter_content *c, const struct replay_edit *edit, s
                 job->payload = edit->payload;
         choose_lane(job, edit->priority);
         job->attempt = job->copy = 0;
-        job->run_at = job->due_at = 0;
+        job->due_at = 0;
         job->hop = job->again = false;
         if (job->tenant[0] == '\0')
                 return err_set(e, ERR_INVALID, "the dead letter names no tenant");
         if (!job_type_is_valid(bytes_of_text(job->type)))
                 return err_set(e, ERR_INVALID, "the dead letter has no valid type: give one");
+        if (choose_time(m, edit, clock_wall(), job, e) != 0)
+                return -1;
         return check_payload(job->payload, payload_max, e);
 }
 
@@ -176,6 +209,7 @@ int replayer_replay(struct replayer *r, const char *letter, const char *tenant,
         memcpy(out->job_id, job.id, sizeof(out->job_id));
         memcpy(out->tenant, job.tenant, sizeof(out->tenant));
         out->run = job.run;
+        out->run_at = job.run_at;
         out->confirmed = publish(r, &job, &result, &lost) == 0;
         if (out->confirmed)
                 end_replay(r, letter);
@@ -204,7 +238,9 @@ static int republish(struct replayer *r, struct flight *f, struct err *e)
                 return -1;
         const struct replay_edit edit = {.payload = buffer_bytes(&content.edited),
                                          .type = content.replay_type,
-                                         .priority = content.replay_priority};
+                                         .priority = content.replay_priority,
+                                         .sets_run_at = content.replay_sets_run_at,
+                                         .run_at = content.replay_run_at};
         if (replay_job(&content, &edit, SIZE_MAX, &m, &job, e) != 0 ||
             check_can_publish(r, job.tenant, e) != 0)
                 return -1;

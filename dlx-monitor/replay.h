@@ -37,6 +37,7 @@ struct replay_result {
         char job_id[UUID_SIZE];
         char tenant[TENANT_SIZE];
         int64_t run;
+        msec run_at;    /* 0: at once */
         bool confirmed; /* false: committed, and published again until it is */
 };
 

@@ -183,13 +183,17 @@ static void get_letter(void *owner, struct http_request *r)
 static void answer_replayed(struct http_request *r, const char *id,
                             const struct replay_result *result)
 {
+        char at[TIME_TEXT_SIZE];
         AUTO_BUFFER body = {0};
 
         buffer_printf(&body,
                       "{\"id\":\"%s\",\"job_id\":\"%s\",\"tenant\":\"%s\",\"run\":%lld,"
-                      "\"state\":\"%s\"}",
+                      "\"state\":\"%s\"",
                       id, result->job_id, result->tenant, (long long)result->run,
                       result->confirmed ? "replayed" : "replaying");
+        if (result->run_at > 0)
+                buffer_printf(&body, ",\"run_at\":\"%s\"", time_format(result->run_at, at));
+        buffer_add_char(&body, '}');
         http_answer(r, 202, "application/json", buffer_bytes(&body));
 }
 
@@ -206,7 +210,7 @@ static void requeue_letter(void *owner, struct http_request *r)
 
         if (!read_letter(r, id, &tenant) || (body.length > 0 && !http_body_is_json(r)))
                 return;
-        int refused = edit_parse(body, &edit, &fault);
+        int refused = edit_parse(body, clock_wall(), &edit, &fault);
         if (refused != 0)
                 http_problem_at(r, refused, &fault);
         else if (replayer_replay(api->replayer, id, tenant, &edit.edit, &result, &e) == 0)

@@ -121,7 +121,7 @@ static bool read_duration(struct scan_value value, double seconds_max, msec *out
                 double seconds = scan_real(value);
                 if (!(seconds >= 0 && seconds <= seconds_max))
                         return false;
-                *out = (msec)floor(seconds * 1000 + 1e-6);
+                *out = (msec)ceil(seconds * 1000 - 1e-6); /* never early */
                 return true;
         }
         return short_text(value, text) && duration_parse(text, out, &e) == 0 &&

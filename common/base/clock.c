@@ -163,7 +163,7 @@ int time_parse(const char *text, msec *at, struct err *e)
                 return err_set(e, ERR_INVALID,
                                "'%.40s' is not an RFC 3339 time such as 2026-01-31T12:00:00Z",
                                text);
-        *at = ((msec)timegm(&t) - offset * 60) * 1000 + ns / 1000000;
+        *at = ((msec)timegm(&t) - offset * 60) * 1000 + (ns + 999999) / 1000000;
         return 0;
 }
 
@@ -224,7 +224,8 @@ int duration_parse(const char *text, msec *out, struct err *e)
                 if (unit == UNIT_COUNT || unit <= least || (billionths != 0 && *p != '\0') ||
                     whole > duration_max / units[unit].length)
                         return duration_refuse(text, e);
-                sum += whole * units[unit].length + billionths * units[unit].length / billion;
+                sum += whole * units[unit].length +
+                       (billionths * units[unit].length + billion - 1) / billion;
                 least = unit;
         } while (*p != '\0');
         if (sum > duration_max)

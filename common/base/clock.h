@@ -28,14 +28,15 @@ enum { TIME_TEXT_SIZE = 32 };
 
 /* RFC 3339 in UTC with milliseconds: 2026-01-01T00:00:30.000Z. Years 0000 to 9999. */
 const char *time_format(msec at, char out[TIME_TEXT_SIZE]);
-/* RFC 3339 with any offset and up to nine fraction digits (cut to ms). ERR_INVALID else. */
+/* RFC 3339 with any offset and up to nine fraction digits. A part of a millisecond is
+ * rounded up: what waits for that time is never early. ERR_INVALID else. */
 int time_parse(const char *text, msec *at, struct err *e) MUST_CHECK;
 
 /* What a message says of its form. */
 #define DURATION_FORM "a number of seconds, or numbers with d, h, m, s or ms, such as 1h30m"
 /* "250ms", "1.5s", "10m", "2d", "1h30m": numbers with units, the larger unit first and none twice;
  * or a bare number of seconds. Not negative, at most 10000 d; only the last number has a fraction,
- * of at most nine digits; fractions of a millisecond are cut. ERR_INVALID else. */
+ * of at most nine digits; a part of a millisecond is rounded up. ERR_INVALID else. */
 int duration_parse(const char *text, msec *out, struct err *e) MUST_CHECK;
 /* The shortest exact form that duration_parse reads back: "1500ms" → "1.5s", 90000 → "90s". */
 const char *duration_format(msec duration, char out[TIME_TEXT_SIZE]);

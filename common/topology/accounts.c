@@ -56,7 +56,7 @@ const struct account topology_accounts[] = {
         {
                 .login = "warren-dlx-monitor",
                 .configure = NOTHING,
-                .write = "^(jobs\\..*|events|sync)$",
+                .write = "^((jobs|delay)\\..*|events|sync)$",
                 .read = "^(dead|unroutable|events|control)$",
                 .tags = "",
         },

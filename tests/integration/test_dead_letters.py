@@ -7,6 +7,7 @@ import json
 import sqlite3
 import struct
 import subprocess
+import time
 import uuid
 
 import pika
@@ -317,6 +318,44 @@ def test_replay_with_edits(monitor):
     assert body == b'{"n": 1.10}'
     assert got.type == "other"
     assert got.content_type == "application/json"
+
+
+def test_replay_waits_for_its_time(monitor):
+    """A job that was to wait still does; the edit clears that."""
+    later = int(time.time() * 1000) + 3_600_000
+    for edit, want in ({}, later), ({"run_at": None}, None):
+        properties = burial(**{"x-run-at": later})
+        monitor.publish("dead", "acme.high", b"[9]", properties)
+        id = one_letter(monitor, job=properties.message_id)["id"]
+        answer = monitor.request("POST", f"/dlq/{id}/requeue", json=edit)
+        assert answer.status_code == 202, answer.text
+        assert (answer.json()["state"], "run_at" in answer.json()) == ("replayed", want is not None)
+        queue = "jobs.acme.high" if want is None else "delay.30m"
+        _, got, _ = monitor.take(queue)
+        assert got.message_id == properties.message_id
+        assert got.headers.get("x-run-at") == want
+        assert "x-hop" not in got.headers
+
+
+def test_replay_of_a_time_from_outside(monitor):
+    """x-delay counts from the submission; what nobody understands is replayed only when told when."""
+    submitted = int(time.time()) - 60
+    for headers, want in ({"x-delay": 3_600_000}, submitted * 1000 + 3_600_000), \
+            ({"x-run-at": "tomorrow"}, None):
+        id = str(uuid.uuid4())
+        monitor.publish("jobs.acme", "no-lane", json.dumps(id).encode(), pika.BasicProperties(
+            message_id=id, type="echo", content_type="application/json", delivery_mode=2,
+            timestamp=submitted, headers=headers))
+        letter = one_letter(monitor, q=id)["id"]
+        answer = monitor.request("POST", f"/dlq/{letter}/requeue")
+        if want is None:
+            assert answer.status_code == 422 and "x-run-at" in answer.json()["detail"]
+            assert monitor.letter(letter)["state"] == "dead"
+            continue
+        assert answer.status_code == 202, answer.text
+        _, got, body = monitor.take("delay.30m")
+        assert json.loads(body) == id
+        assert want <= got.headers["x-run-at"] < want + 1000
 
 
 def test_replay_of_a_tenant_that_is_gone(monitor):

@@ -78,6 +78,27 @@ static inline size_t wire_properties(char *out, const char *id, const char *type
         return at + strlen(type);
 }
 
+/* … of a job from outside, with one header of 8 bytes. */
+static inline void wire_with_header(struct buffer *out, const char *header, char kind,
+                                    int64_t value)
+{
+        AUTO_BUFFER field = {0};
+        char plain[256];
+        size_t length = wire_properties(plain, ID, "t"), before = 3 + (size_t)plain[2];
+
+        buffer_add_char(&field, (char)strlen(header));
+        buffer_add_text(&field, header);
+        buffer_add_char(&field, kind);
+        for (int shift = 56; shift >= 0; shift -= 8)
+                buffer_add_char(&field, (char)((uint64_t)value >> shift));
+        plain[0] = (char)(plain[0] | 0x20); /* headers, behind content_type */
+        buffer_add(out, plain, before);
+        buffer_add(out, "\0\0\0", 3);
+        buffer_add_char(out, (char)field.length);
+        buffer_add(out, field.data, field.length);
+        buffer_add(out, plain + before, length - before);
+}
+
 /* Archives a burial of a service; returns what archive_put kept. */
 static inline size_t bury(struct archive *a, const char *id, const char *tenant_lane,
                           const char *type, const char *body, struct letter *l)

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/archive_rig.h"
 
+#include <sys/stat.h>
+
 #include "common/db/db.h"
 
 static void a_burial_is_kept_once(void **state)
@@ -202,6 +204,101 @@ static void unroutable_letters_are_announced(void **state)
         assert_int_equal(count, 0);
 }
 
+/* As version 1 wrote it: what is there is kept, and what it did not know can be said. */
+static const char version_1[] =
+        "CREATE TABLE letters("
+        " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, burial TEXT NOT NULL UNIQUE,"
+        " job_id TEXT NOT NULL, claimed_id TEXT, tenant TEXT NOT NULL, type TEXT,"
+        " reason TEXT NOT NULL, error TEXT, error_kind TEXT, run INTEGER NOT NULL,"
+        " attempt INTEGER NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'dead',"
+        " grp TEXT NOT NULL, dead_at INTEGER NOT NULL, size INTEGER NOT NULL,"
+        " exchange TEXT NOT NULL, routing_key TEXT NOT NULL, announced INTEGER NOT NULL,"
+        " replaying INTEGER NOT NULL DEFAULT 0, replay_run INTEGER, replay_type TEXT,"
+        " replay_priority INTEGER, replayed_at INTEGER);"
+        "CREATE TABLE contents(seq INTEGER PRIMARY KEY REFERENCES letters(seq), properties BLOB,"
+        " body BLOB, edited BLOB);"
+        "INSERT INTO letters(id, burial, job_id, tenant, type, reason, run, attempt, source, grp,"
+        " dead_at, size, exchange, routing_key, announced) VALUES('" ID "', 'burial:x', '" ID "',"
+        " 'acme', 't', 'exhausted', 1, 4, 'dead', 'g', 1732250000000, 2, 'dead', 'acme.high', 1);"
+        "INSERT INTO contents(seq, properties, body) VALUES(1, x'0000', '{}');"
+        "PRAGMA user_version = 1;";
+
+static void an_archive_of_version_1_is_read(void **state)
+{
+        const struct replay_edit edit = {.priority = -1, .sets_run_at = true, .run_at = NOW};
+        struct place *p = *state;
+        AUTO_BUFFER out = {0};
+        struct letter l;
+        struct err e = {0};
+        int64_t run;
+
+        AUTO_DB *old = db_open(p->copy, DB_ARCHIVE, &e);
+        assert_non_null(old);
+        assert_int_equal(db_exec(old, version_1, &e), 0);
+        db_close(&old);
+        for (int i = 0; i < 2; i++) {
+                AUTO(archive) copy = archive_open(p->copy, &e);
+                assert_non_null(copy);
+                assert_int_equal(letters_get(copy, ID, "acme", &out, &e), 0);
+                bury(copy, ID, "acme.high", "t", "{}", &l);
+                assert_int_equal(archive_begin_replay(copy, l.id, &edit, &run, &e), 0);
+        }
+        AUTO_DB *later = db_open(p->copy, DB_ARCHIVE, &e);
+        assert_int_equal(db_exec(later, "PRAGMA user_version = 99", &e), 0);
+        assert_null(archive_open(p->copy, &e));
+        assert_int_equal(e.code, ERR_CONFLICT);
+}
+
+static void assert_private(const char *path)
+{
+        struct stat s;
+
+        assert_int_equal(stat(path, &s), 0);
+        assert_int_equal(s.st_mode & 0777, 0600);
+}
+
+/* Whatever the umask, and also what an earlier version made. */
+static void only_the_user_reads_its_files(void **state)
+{
+        static const char *const suffixes[] = {"", "-wal", "-shm"};
+        mode_t was = umask(0);
+        struct place *p = *state;
+        char path[128];
+        struct letter l;
+        struct err e = {0};
+
+        for (int old = 0; old < 2; old++) {
+                AUTO(archive) copy = archive_open(p->copy, &e);
+                assert_non_null(copy);
+                bury(copy, ID, "acme.high", "t", "{}", &l);
+                for (size_t i = 0; i < COUNT(suffixes); i++) {
+                        snprintf(path, sizeof(path), "%s%s", p->copy, suffixes[i]);
+                        assert_private(path);
+                }
+                archive_destroy(&copy);
+                assert_int_equal(chmod(p->copy, 0644), 0);
+        }
+        unlink(p->copy);
+        assert_int_equal(db_backup(p->path, p->copy, &e), 0);
+        assert_private(p->copy);
+        umask(was);
+}
+
+/* What could not be written leaves no file in the way of the next. */
+static void a_backup_that_failed_leaves_nothing(void **state)
+{
+        struct place *p = *state;
+        struct err e = {0};
+
+        archive_destroy(&p->archive);
+        FILE *broken = fopen(p->path, "w");
+        assert_non_null(broken);
+        fputs("this is no database, and too long to be taken for an empty one", broken);
+        fclose(broken);
+        assert_int_equal(db_backup(p->path, p->copy, &e), -1);
+        assert_int_equal(access(p->copy, F_OK), -1);
+}
+
 static void a_backup_is_whole(void **state)
 {
         struct place *p = *state;
@@ -230,6 +327,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(groups_are_counted, begin, end),
                 cmocka_unit_test_setup_teardown(a_letter_is_shown_as_it_came, begin, end),
                 cmocka_unit_test_setup_teardown(unroutable_letters_are_announced, begin, end),
+                cmocka_unit_test_setup_teardown(an_archive_of_version_1_is_read, begin, end),
+                cmocka_unit_test_setup_teardown(only_the_user_reads_its_files, begin, end),
+                cmocka_unit_test_setup_teardown(a_backup_that_failed_leaves_nothing, begin, end),
                 cmocka_unit_test_setup_teardown(a_backup_is_whole, begin, end),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

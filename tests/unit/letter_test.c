@@ -231,6 +231,12 @@ static void edits_are_read(void **state)
                 {"{\"type\":\"Other\"}", 422, "/type", NULL, NULL, -1},
                 {"{\"type\":5}", 422, "/type", NULL, NULL, -1},
                 {"{\"tenant\":\"x\"}", 422, "/tenant", NULL, NULL, -1},
+                {"{\"run_at\":\"2024-11-23T00:00:00Z\"}", 0, NULL, NULL, NULL, -1},
+                {"{\"run_at\":null}", 0, NULL, NULL, NULL, -1},
+                {"{\"run_at\":1732250000}", 422, "/run_at", NULL, NULL, -1},
+                {"{\"run_at\":\"tomorrow\"}", 422, "/run_at", NULL, NULL, -1},
+                {"{\"run_at\":\"2024-11-23T00:00:00Z\\u0000\"}", 422, "/run_at", NULL, NULL, -1},
+                {"{\"run_at\":\"2026-11-23T00:00:00Z\"}", 422, "/run_at", NULL, NULL, -1},
                 {"[]", 422, "", NULL, NULL, -1},
                 {"{\"payload\":", 400, NULL, NULL, NULL, -1},
                 {"{\"payload\":1,\"payload\":2}", 400, NULL, NULL, NULL, -1},
@@ -240,7 +246,7 @@ static void edits_are_read(void **state)
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 struct scan_fault fault = {0};
                 struct edit edit;
-                int got = edit_parse(bytes_of_text(rows[i].body), &edit, &fault);
+                int got = edit_parse(bytes_of_text(rows[i].body), NOW, &edit, &fault);
                 assert_int_equal(got, rows[i].want);
                 if (rows[i].want_pointer != NULL)
                         assert_string_equal(fault.pointer, rows[i].want_pointer);

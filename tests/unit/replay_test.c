@@ -4,6 +4,7 @@
  */
 #include "tests/unit/archive_rig.h"
 
+#include "common/amqp/properties.h"
 #include "dlx-monitor/replay.h"
 
 /* How many replays are under way after that letter; the first of them. */
@@ -158,6 +159,91 @@ static void a_replayed_job_is_built(void **state)
         }
 }
 
+/* Buries one from outside with that header, which waits; `edit` says when it is replayed. */
+static int replay_waiting(struct place *p, const char *header, char kind, int64_t value,
+                          const struct replay_edit *edit, struct job *job, struct err *e)
+{
+        __attribute__((cleanup(letter_content_fini))) struct letter_content content = {0};
+        AUTO_BUFFER wire = {0};
+        struct message m;
+        struct letter l;
+        size_t kept;
+
+        wire_with_header(&wire, header, kind, value);
+        assert_int_equal(properties_to_message(buffer_bytes(&wire), &m, e), 0);
+        m.exchange = bytes_of_text("jobs.acme");
+        m.routing_key = bytes_of_text("bogus");
+        m.body = bytes_of_text("{}");
+        letter_of_message(&m, FROM_UNROUTABLE, clock_wall(), &l);
+        assert_int_equal(archive_put(p->archive, &l, 1, &kept, e), 0);
+        assert_int_equal(letters_content(p->archive, l.id, NULL, &content, e), 0);
+        return replay_job(&content, edit, 10, &m, job, e);
+}
+
+static void a_replay_is_never_early(void **state)
+{
+        const struct replay_edit kept = {.priority = -1};
+        const struct replay_edit cleared = {.priority = -1, .sets_run_at = true};
+        const msec now = clock_wall(), later = now + MSEC_HOUR;
+        const struct replay_edit set = {.priority = -1, .sets_run_at = true, .run_at = later + 1};
+        const struct {
+                const char *header;
+                char kind; /* of the field on the wire */
+                int64_t value;
+                const struct replay_edit *edit;
+                msec want_from; /* -1: refused; else the earliest run_at, 0: at once */
+        } rows[] = {
+                {"x-run-at", 'l', later, &kept, later},
+                {"x-run-at", 'l', later, &cleared, 0},
+                {"x-run-at", 'l', later, &set, later + 1},
+                {"x-run-at", 'l', now - 1, &kept, 0},
+                {"x-run-at", 'T', later / 1000, &kept, -1},
+                {"x-run-at", 'T', later / 1000, &cleared, 0},
+                {"x-delay", 'l', MSEC_HOUR, &kept, later},
+                {"x-delay", 'l', MSEC_HOUR, &cleared, 0},
+                {"x-delay", 'T', MSEC_HOUR, &kept, -1},
+                {"x-delay", 'T', MSEC_HOUR, &set, later + 1},
+                {"x-odd", 'T', MSEC_HOUR, &kept, 0},
+        };
+
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct job job;
+                struct err e = {0};
+                int got = replay_waiting(*state, rows[i].header, rows[i].kind, rows[i].value,
+                                         rows[i].edit, &job, &e);
+                assert_int_equal(got, rows[i].want_from < 0 ? -1 : 0);
+                if (got != 0)
+                        assert_non_null(strstr(e.text, "give run_at"));
+                else if (rows[i].want_from == 0)
+                        assert_int_equal(job.run_at, 0);
+                else
+                        assert_int_in_range(job.run_at, rows[i].want_from,
+                                            rows[i].want_from + MSEC_MINUTE);
+        }
+}
+
+static void the_time_of_a_replay_outlives_a_crash(void **state)
+{
+        const struct replay_edit edits[] = {
+                {.priority = -1},
+                {.priority = -1, .sets_run_at = true},
+                {.priority = -1, .sets_run_at = true, .run_at = NOW},
+        };
+        struct place *p = *state;
+
+        for (size_t i = 0; i < COUNT(edits); i++) {
+                __attribute__((cleanup(letter_content_fini))) struct letter_content content = {0};
+                struct letter l;
+                struct err e = {0};
+                int64_t run;
+                bury(p->archive, ID, "acme.high", "t", "{}", &l);
+                assert_int_equal(archive_begin_replay(p->archive, l.id, &edits[i], &run, &e), 0);
+                assert_int_equal(letters_content(p->archive, l.id, NULL, &content, &e), 0);
+                assert_int_equal(content.replay_sets_run_at, edits[i].sets_run_at);
+                assert_int_equal(content.replay_run_at, edits[i].run_at);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -167,6 +253,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(each_replay_of_a_job_is_a_run_of_its_own, begin,
                                                 end),
                 cmocka_unit_test_setup_teardown(a_replayed_job_is_built, begin, end),
+                cmocka_unit_test_setup_teardown(a_replay_is_never_early, begin, end),
+                cmocka_unit_test_setup_teardown(the_time_of_a_replay_outlives_a_crash, begin, end),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

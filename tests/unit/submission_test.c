@@ -52,6 +52,8 @@ static void test_accepted(void **state)
                 {"\"max_retries\":100", 0, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 100},
                 {"\"delay\":30", NOW + 30000, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
                 {"\"delay\":0.25", NOW + 250, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":0.2501", NOW + 251, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
+                {"\"delay\":\"1500.0001ms\"", NOW + 1501, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
                 {"\"delay\":1e1", NOW + 10000, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
                 {"\"delay\":\"1.5s\"", NOW + 1500, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},
                 {"\"delay\":\"2d\"", NOW + 2 * MSEC_DAY, 0, PRIORITY_MEDIUM, LANE_MEDIUM, 3},

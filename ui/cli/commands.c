@@ -104,6 +104,7 @@ static const struct option requeue_options[] = {
         {"payload", "JSON", "another payload", NULL},
         {"type", "TYPE", "another type", NULL},
         {"priority", "NAME", "another priority", PRIORITIES},
+        {"run-at", "TIME", "not before this time instead of the letter's own; now: at once", NULL},
         {NULL, NULL, NULL, NULL},
 };
 

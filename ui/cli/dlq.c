@@ -2,6 +2,8 @@
  *
  * dlq.c: dead letters.
  */
+#include <string.h>
+
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/body.h"
@@ -79,6 +81,7 @@ static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
 {
         AUTO_BUFFER payload = {0};
         const char *argument = cli_option(c, "payload");
+        const char *run_at = cli_option(c, "run-at");
 
         body_begin(body);
         if (argument != NULL) {
@@ -88,6 +91,10 @@ static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
         }
         body_add_text(body, "type", cli_option(c, "type"));
         body_add_number_or_text(body, "priority", cli_option(c, "priority"));
+        if (run_at != NULL && strcmp(run_at, "now") == 0)
+                body_add_json(body, "run_at", bytes_of_text("null"));
+        else
+                body_add_text(body, "run_at", run_at);
         body_end(body);
         return 0;
 }
@@ -95,13 +102,15 @@ static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
 /* "requeued: job 0190…, run 2" */
 static void add_requeued(struct scan_value answer, struct buffer *out)
 {
-        AUTO_BUFFER text = {0};
+        AUTO_BUFFER text = {0}, when = {0};
 
         buffer_add_text(&text, "requeued: job ");
         if (!view_add(answer, "job_id", &text))
                 view_add(answer, "id", &text);
         if (view_int(answer, "run") > 0)
                 buffer_printf(&text, ", run %lld", (long long)view_int(answer, "run"));
+        if (view_add(answer, "run_at", &when))
+                buffer_printf(&text, ", not before %s", when.data);
         show_text(out, buffer_bytes(&text));
 }
 
