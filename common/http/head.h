@@ -10,6 +10,9 @@
  * request can be smuggled past it. What was read is not to be had from civetweb, but it parses in
  * place: it puts a NUL where a word, a name or a value ends, and everything it returns points into
  * that buffer. So whatever stands between its words can be looked at afterwards.
+ *
+ * What cannot be told apart: CR LF after the request line, and any other two of CR, LF and blank:
+ * civetweb puts two NULs for either.
  */
 #ifndef WARREN_HTTP_HEAD_H
 #define WARREN_HTTP_HEAD_H

@@ -222,8 +222,8 @@ static const char *refusal(int *status, const char *message)
         if (message == NULL)
                 return "";
         if (strcmp(message, "Malformed message") == 0)
-                return "this is no HTTP/1.1 request, or its headers are larger than 16 KiB, or "
-                       "they did not arrive in time";
+                return "this is no HTTP/1.1 request, or its head has a tab or another control "
+                       "character, is larger than 16 KiB, or did not arrive in time";
         if (strcmp(message, "Invalid URI") == 0)
                 return "the request's target is malformed";
         if (strcmp(message, "Bad request") == 0)
@@ -329,6 +329,7 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         char port[80];
         char threads[16];
         char timeout[24];
+        char head[16];
         char text[256] = "";
         static const struct mg_callbacks callbacks = {
                 .init_connection = on_connection,
@@ -342,9 +343,10 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         snprintf(threads, sizeof(threads), "%u",
                  c->threads + SPARE_THREADS + c->threads / SPARE_THREADS_DIVISOR);
         snprintf(timeout, sizeof(timeout), "%lld", (long long)s->config.body_deadline);
-        const char *options[] = {"listening_ports", port, "num_threads", threads,
-                                 "request_timeout_ms", timeout, "keep_alive_timeout_ms", "20000",
-                                 "enable_keep_alive", "yes", "tcp_nodelay", "1",
+        snprintf(head, sizeof(head), "%d", HEAD_SIZE);
+        const char *options[] = {"max_request_size", head, "listening_ports", port, "num_threads",
+                                 threads, "request_timeout_ms", timeout, "keep_alive_timeout_ms",
+                                 "20000", "enable_keep_alive", "yes", "tcp_nodelay", "1",
                                  /* A segment may hold an escaped slash: this side decodes. */
                                  "decode_url", "no", "decode_query_string", "no",
                                  "enable_auth_domain_check", "no", "enable_directory_listing", "no",

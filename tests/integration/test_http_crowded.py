@@ -8,6 +8,7 @@ import time
 
 import pytest
 from http_rig import HOST, Answers, ask, check_problem, echo_server
+from harness.until import until
 
 THREADS = 4
 MANY = 3 * THREADS
@@ -47,9 +48,9 @@ def send_all(client, data):
 
 def served(port, times=10):
     """A client with a connection of its own each time; a full server tells it to try again."""
-    until = time.monotonic() + 15
+    deadline = time.monotonic() + 15
     while times > 0:
-        assert time.monotonic() < until, "a healthy client is not served"
+        assert time.monotonic() < deadline, "a healthy client is not served"
         answer = Answers(port).send(GET).read()
         assert answer is not None and answer[0] in (200, 503)
         times -= answer[0] == 200
@@ -101,21 +102,16 @@ def test_readers_that_do_not_read(port, data, how):
 def test_an_answer_that_was_cut_is_the_last(port, request_):
     with clients(port, 1) as (client,):
         client.sendall(request_ + GET)
-        assert wait_for_end(client), "the answer has no deadline"
+        wait_for_end(client)
         received = read_to_the_end(client)
     assert received.count(b"HTTP/1.1") == 1 and len(received) < 16 * 1024 * 1024
 
 
 def wait_for_end(client):
-    """True when the server has ended the connection, seen without reading from it."""
+    """Until the server has ended the connection, seen without reading from it."""
     tcp_close, tcp_close_wait = 7, 8
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        if state in (tcp_close, tcp_close_wait):
-            return True
-        time.sleep(0.01)
-    return False
+    until(lambda: client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in (tcp_close, tcp_close_wait),
+          20, "the server ends the connection")
 
 
 def read_to_the_end(client):
@@ -129,7 +125,8 @@ def read_to_the_end(client):
 
 def test_a_slow_reader_gets_a_whole_answer(port):
     answers = Answers(port).send(LARGE)
-    time.sleep(0.5)  # not a wait for anything: this client is late
+    for _ in range(20):  # the server waits for its reader meanwhile
+        assert ask(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))[0] == 200
     assert answers.read()[2] == b"x" * 16 * 1024 * 1024
     assert answers.send(GET).read()[0] == 200
 
@@ -176,7 +173,8 @@ def test_unfinished_heads_make_room(port):
 def test_idle_connections_stay_while_there_is_room(port):
     first = Answers(port).send(GET)
     assert first.read()[0] == 200
-    time.sleep(2)  # longer than an idle connection keeps its thread when others need it
+    for _ in range(200):
+        assert ask(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))[0] == 200
     assert first.send(GET).read()[0] == 200
 
 
