@@ -21,7 +21,7 @@
 
 /*   arrived ─► asked ─► held ─► waiting ─► running ─► leaving ─► settled
  *      └─ any of the later ones ─┘  └─ leaving, settled ─┘ └─► stopping
- * and held may be looked at again: ─► asked, ─► held
+ * and held may be looked at again: ─► asked, ─► held; running that could not begin: ─► waiting
  */
 #define ATTEMPT_STATES(X) \
         X(STATE_ARRIVED, "arrived")   /* decoded */ \

@@ -8,12 +8,14 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/overflow.h"
+#include "consumer/runner/needs.h"
 #include "consumer/stall.h"
 
 enum { TICK = 250 /* ms */, TICKS_PER_RECORD = WORKER_PERIOD / TICK, TICKS_PER_REVIEW = 4 };
@@ -204,6 +206,22 @@ static char *program_path(const char *set, const char *name)
         return xasprintf("%s/%s", dirname(self), name);
 }
 
+/* Not refused: the machine may never be asked for all of it at once, and what finds no room waits.
+ */
+static void check_open_files(const struct consumer *c)
+{
+        struct rlimit limit = {0};
+        int64_t needed = needs_open_files(c->handlers, c->settings->concurrency);
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)needed > limit.rlim_cur)
+                LOG_WARN("concurrency needs more open files than this process may have; "
+                         "fewer jobs will run at once",
+                         log_int("concurrency", c->settings->concurrency),
+                         log_int("needed", needed), log_int("limit", (int64_t)limit.rlim_cur),
+                         log_text("next", "raise the hard limit (LimitNOFILE in the unit, ulimit "
+                                          "-Hn in a shell) or lower concurrency"));
+}
+
 static int start_runner(struct consumer *c, struct err *e)
 {
         AUTO_FREE char *host = program_path(c->settings->host_program, "warren-plugin-host");
@@ -213,6 +231,7 @@ static int start_runner(struct consumer *c, struct err *e)
                 .launch_program = launch,
                 .workers = (unsigned)c->settings->concurrency,
                 .loop = c->loop,
+                .as_started = service_process_start(c->service),
                 .metrics = c->metrics,
         };
 
@@ -223,6 +242,7 @@ static int start_runner(struct consumer *c, struct err *e)
         if (c->runner == NULL || runner_use(c->runner, c->handlers, e) != 0)
                 return -1;
         runner_on_room(c->runner, work_room, c);
+        check_open_files(c);
         return 0;
 }
 
@@ -345,6 +365,7 @@ void consumer_reload(struct consumer *c)
         metric_set(c->measures.stale, 0);
         handlers_destroy(&c->handlers);
         c->handlers = TAKE(fresh);
+        check_open_files(c);
         LOG_INFO("handlers were read again",
                  log_int("types", (int64_t)handlers_count(c->handlers)));
         intake_review(c);

@@ -89,6 +89,8 @@ void intake_withdraw(struct consumer *c, struct attempt *a);
 /* Gives back, or drops when its connection has gone, every attempt that has not started; of one
  * tenant, or of all when NULL. */
 void intake_give_back(struct consumer *c, const struct tenant *of);
+/* One that was to run and could not begin: waits again, or goes as what waits would. */
+void intake_take_back(struct consumer *c, struct attempt *a);
 /* What waits is looked at again under the handlers and pauses now in force. */
 void intake_review(struct consumer *c);
 

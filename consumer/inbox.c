@@ -7,16 +7,29 @@
 #include <assert.h>
 #include <utlist.h>
 
-void inbox_add(struct inbox *in, struct attempt *a)
+static void count_in(struct inbox *in, struct tenant *t)
 {
-        struct tenant *t = a->feed->tenant;
-
-        DL_APPEND(t->waiting[a->job.priority], a);
         in->count++;
         if (t->waiting_count++ > 0)
                 return;
         CDL_APPEND(in->ring, t);
         in->tenants++;
+}
+
+void inbox_add(struct inbox *in, struct attempt *a)
+{
+        struct tenant *t = a->feed->tenant;
+
+        DL_APPEND(t->waiting[a->job.priority], a);
+        count_in(in, t);
+}
+
+void inbox_put_back(struct inbox *in, struct attempt *a)
+{
+        struct tenant *t = a->feed->tenant;
+
+        DL_PREPEND(t->waiting[a->job.priority], a);
+        count_in(in, t);
 }
 
 void inbox_remove(struct inbox *in, struct attempt *a)

@@ -18,6 +18,8 @@ struct inbox {
 
 /* The attempt must be WAITING or about to be. */
 void inbox_add(struct inbox *in, struct attempt *a);
+/* To the head of its line: one that was picked and could not start. */
+void inbox_put_back(struct inbox *in, struct attempt *a);
 void inbox_remove(struct inbox *in, struct attempt *a);
 /* Calls each for every waiting attempt, which it may remove. */
 void inbox_each(struct inbox *in, void (*each)(void *owner, struct attempt *a), void *owner);

@@ -296,6 +296,14 @@ static void review(void *owner, struct attempt *a)
         leaving_begin(c, a);
 }
 
+void intake_take_back(struct consumer *c, struct attempt *a)
+{
+        attempt_move(a, STATE_WAITING);
+        handlers_destroy(&a->set);
+        inbox_put_back(&c->inbox, a);
+        review(c, a);
+}
+
 void intake_review(struct consumer *c)
 {
         inbox_each(&c->inbox, review, c);

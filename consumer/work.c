@@ -85,8 +85,6 @@ static void on_ended(void *owner, const struct run_end *end)
         work_dispatch(c);
 }
 
-static const struct run_events run_events = {.progress = on_progress, .ended = on_ended};
-
 static void tell_started(struct consumer *c, struct attempt *a)
 {
         const struct job *job = &a->job;
@@ -107,6 +105,39 @@ static void tell_started(struct consumer *c, struct attempt *a)
                                a->started_at > since ? (double)(a->started_at - since) / 1e3 : 0,
                                priority_name(job->priority));
 }
+
+static void on_began(void *owner)
+{
+        struct attempt *a = owner;
+
+        tell_started(a->consumer, a);
+}
+
+/* Nothing of it has run, and nothing was told. */
+static void on_put_off(void *owner)
+{
+        struct attempt *a = owner;
+        struct consumer *c = a->consumer;
+
+        a->run = NULL;
+        c->running--;
+        if (!c->draining && a->state == STATE_RUNNING && attempt_is_live(a)) {
+                intake_take_back(c, a);
+                return;
+        }
+        if (a->state == STATE_RUNNING)
+                attempt_move(a, STATE_STOPPING);
+        leaving_end(c, a, SETTLE_REQUEUE);
+        if (c->draining)
+                drain_step(c);
+}
+
+static const struct run_events run_events = {
+        .progress = on_progress,
+        .ended = on_ended,
+        .began = on_began,
+        .put_off = on_put_off,
+};
 
 /* A handler that cannot even be started fails the attempt. */
 static void fail_start(struct consumer *c, struct attempt *a, const struct err *why)
@@ -137,13 +168,13 @@ static bool start(struct consumer *c, struct attempt *a)
 
         a->job.attempt = a->number - 1;
         a->started_us = clock_mono_us();
-        c->changed_at = a->started_us / 1000;
         a->started_at = clock_wall();
         a->run = runner_start(c->runner, &request, &run_events, a, &why);
         if (a->run == NULL && why.code == ERR_FULL) {
-                inbox_add(&c->inbox, a);
+                inbox_put_back(&c->inbox, a);
                 return false;
         }
+        c->changed_at = a->started_us / 1000;
         a->set = handlers_ref(h->set);
         if (a->run == NULL) {
                 fail_start(c, a, &why);
@@ -152,7 +183,6 @@ static bool start(struct consumer *c, struct attempt *a)
         attempt_move(a, STATE_RUNNING);
         c->running++;
         overflow_started(c->overflow, h, c->changed_at);
-        tell_started(c, a);
         return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * service.h: what every daemon does with its loop: it ignores SIGPIPE, stops on SIGTERM and SIGINT,
- * reloads on SIGHUP. Main thread only.
+ * service.h: what every daemon does with its loop: it settles its process (process.h), ignores
+ * SIGPIPE, stops on SIGTERM and SIGINT, reloads on SIGHUP. Main thread only.
  */
 #ifndef WARREN_BASE_SERVICE_H
 #define WARREN_BASE_SERVICE_H
@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "common/base/err.h"
+#include "common/base/process.h"
 
 struct service;
 
@@ -22,6 +23,8 @@ struct service *service_create(const struct service_events *on, void *owner,
 /* Closes the loop: every handle of others on it must be closed. */
 void service_destroy(struct service **s);
 uv_loop_t *service_loop(struct service *s);
+/* What the process was before it settled. */
+const struct process_start *service_process_start(const struct service *s);
 /* Runs the loop until service_end. A second SIGTERM or SIGINT ends it at once. Returns the exit
  * status given to service_end, or 1 after a second signal. */
 int service_run(struct service *s);

@@ -15,10 +15,11 @@
 #include "consumer/host/channel.h"
 #include "consumer/host/memory_limit.h"
 #include "consumer/host/plugin.h"
+#include "consumer/launch/as_started.h"
 
 /* Dies with its consumer, also when that was killed before this line; keeps nothing of what the
  * consumer had open. */
-static int settle_in(const char *parent, struct err *e)
+static int settle_in(const char *parent, const char *as_started, struct err *e)
 {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
                 return err_set_errno(e, "cannot ask to die with the consumer");
@@ -26,6 +27,8 @@ static int settle_in(const char *parent, struct err *e)
                 return err_set(e, ERR_UNAVAILABLE, "the consumer is gone");
         if (close_range(WIRE_FD_COUNT, ~0U, 0) != 0)
                 return err_set_errno(e, "cannot close what was inherited");
+        if (as_started_restore(as_started) != 0)
+                return err_set_errno(e, "cannot get back what the consumer was started with");
         return 0;
 }
 
@@ -97,11 +100,11 @@ int main(int argc, char **argv)
         struct wire_page *page = NULL;
 
         channel_init(&channel);
-        if (argc != 3) {
+        if (argc != 4) {
                 fprintf(stderr, "warren-plugin-host is started by warren-consumer\n");
                 return 2;
         }
-        if (settle_in(argv[2], &e) != 0 || (page = page_map(&e)) == NULL)
+        if (settle_in(argv[2], argv[3], &e) != 0 || (page = page_map(&e)) == NULL)
                 return refuse(&e);
 
         AUTO(plugin) plugin = open_plugin(&channel, page, &e);

@@ -4,9 +4,10 @@
  * handler. The consumer has already given it a process group, default signals, stdin to stderr,
  * descriptor 3 for progress, and the program's own environment.
  *
- *      warren-launch PARENT MEMORY FOLDER PROGRAM [ARGUMENT]…
+ *      warren-launch PARENT AS_STARTED MEMORY FOLDER PROGRAM [ARGUMENT]…
  *
- * When it fails it writes a struct launch_failure to descriptor 4, which a program never sees.
+ * It becomes the program when its consumer has said so, on descriptor 4, which a program never
+ * sees. When it fails it writes a struct launch_failure there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +18,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "consumer/launch/as_started.h"
 #include "consumer/launch/launch.h"
 
-enum { ARGUMENT_PARENT = 1, ARGUMENT_MEMORY, ARGUMENT_FOLDER, ARGUMENT_PROGRAM };
+enum {
+        ARGUMENT_PARENT = 1,
+        ARGUMENT_AS_STARTED,
+        ARGUMENT_MEMORY,
+        ARGUMENT_FOLDER,
+        ARGUMENT_PROGRAM
+};
 
 static int fail(enum launch_step step)
 {
@@ -34,6 +42,20 @@ static int limit(int resource, rlim_t value)
         struct rlimit l = {.rlim_cur = value, .rlim_max = value};
 
         return setrlimit(resource, &l);
+}
+
+/* The consumer may still find that it cannot watch this process: then nothing must have run. */
+static int await_word(void)
+{
+        char word;
+        ssize_t got;
+
+        do
+                got = read(LAUNCH_STATUS_FD, &word, sizeof(word));
+        while (got < 0 && errno == EINTR);
+        if (got == 0)
+                errno = EPIPE;
+        return got > 0 ? 0 : -1;
 }
 
 int main(int argc, char **argv)
@@ -52,8 +74,11 @@ int main(int argc, char **argv)
                 return fail(LAUNCH_DESCRIPTORS);
         if (chdir(argv[ARGUMENT_FOLDER]) != 0)
                 return fail(LAUNCH_FOLDER);
-        if (limit(RLIMIT_CORE, 0) != 0 || (memory > 0 && limit(RLIMIT_AS, (rlim_t)memory) != 0))
+        if (as_started_restore(argv[ARGUMENT_AS_STARTED]) != 0 || limit(RLIMIT_CORE, 0) != 0 ||
+            (memory > 0 && limit(RLIMIT_AS, (rlim_t)memory) != 0))
                 return fail(LAUNCH_LIMITS);
+        if (await_word() != 0)
+                return fail(LAUNCH_WORD);
         execvp(argv[ARGUMENT_PROGRAM], &argv[ARGUMENT_PROGRAM]);
         return fail(LAUNCH_EXEC);
 }

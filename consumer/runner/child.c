@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/base/own.h"
+#include "consumer/runner/shortage.h"
 
 static int attributes(posix_spawnattr_t *a)
 {
@@ -76,7 +77,7 @@ static int lift(const struct child_spec *s, int *fds, int *copies, struct err *e
                         continue;
                 copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, CHILD_FDS_MAX);
                 if (copies[i] < 0)
-                        return err_set_errno(e, "cannot copy a descriptor");
+                        return shortage_err(e, "cannot copy a descriptor");
                 fds[i] = copies[i];
         }
         return 0;
@@ -95,12 +96,12 @@ int child_spawn(const struct child_spec *s, struct child *out, struct err *e)
         close_all(copies, s->fd_count);
         if (failed != 0) {
                 errno = failed;
-                return err_set_errno(e, "cannot start %s", s->program);
+                return shortage_err(e, "cannot start %s", s->program);
         }
 
         *out = (struct child){.pid = pid, .end.fd = pidfd_open(pid, 0)};
         if (out->end.fd < 0) {
-                err_set_errno(e, "cannot watch %s", s->program);
+                shortage_err(e, "cannot watch %s", s->program);
                 child_kill(out, SIGKILL);
                 child_reap(out);
                 return -1;
@@ -156,7 +157,7 @@ int child_pipe(int *read_end, int *write_end, struct err *e)
         int ends[2];
 
         if (pipe2(ends, O_CLOEXEC) != 0)
-                return err_set_errno(e, "cannot make a pipe");
+                return shortage_err(e, "cannot make a pipe");
         *read_end = ends[0];
         *write_end = ends[1];
         return 0;

@@ -38,6 +38,7 @@ struct child_end {
         int number; /* the signal, or the exit status */
 };
 
+/* ERR_FULL: the system has no room for it now. */
 int child_spawn(const struct child_spec *s, struct child *out, struct err *e) MUST_CHECK;
 /* Sends to the whole group. */
 void child_kill(const struct child *c, int signal);
@@ -48,7 +49,7 @@ bool child_has_ended(const struct child *c);
 struct child_end child_reap(struct child *c);
 /* "killed by SIGSEGV", "exited with status 3". */
 const char *child_end_text(struct child_end end, char out[CHILD_END_SIZE]);
-/* Both ends close on exec. */
+/* Both ends close on exec. ERR_FULL as above. */
 int child_pipe(int *read_end, int *write_end, struct err *e) MUST_CHECK;
 
 #endif

@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -18,6 +20,8 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/model/event.h"
+#include "consumer/runner/needs.h"
+#include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
 
 static void let_go(struct exec_run *x)
@@ -48,8 +52,7 @@ static void release(struct exec_run *x)
         for (size_t i = 0; i < EXEC_STREAMS; i++)
                 watched_close(&x->streams[i].pipe, on_stream_closed);
         watched_close(&x->child.end, on_handle_closed);
-        if (x->status >= 0)
-                close(own_take_fd(&x->status));
+        watched_close(&x->status, on_handle_closed);
         uv_close((uv_handle_t *)&x->timer, on_handle_closed);
 }
 
@@ -144,47 +147,89 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
         }
 }
 
-/* True when warren-launch could not become the program; it says so on its last descriptor. */
-static bool launch_failed(struct exec_run *x, struct run_end *out)
+void exec_hear_launch(struct exec_run *x)
+{
+        if (x->launch != EXEC_LAUNCHING)
+                return;
+        ssize_t got = read(x->status.fd, &x->failure, sizeof(x->failure));
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (got == sizeof(x->failure) && (size_t)x->failure.step < LAUNCH_STEP_COUNT)
+                x->launch = EXEC_REFUSED;
+        else
+                x->launch = got == 0 && x->word_given ? EXEC_LAUNCHED : EXEC_LOST;
+        watched_close(&x->status, on_handle_closed);
+        if (x->launch == EXEC_LAUNCHED)
+                run_began(&x->run);
+}
+
+static void on_status(uv_poll_t *poll, int status, int events)
+{
+        (void)status;
+        (void)events;
+        exec_hear_launch(poll->data);
+}
+
+/* Why warren-launch did not become the program. */
+static void launch_error(const struct exec_run *x, struct err *e)
 {
         static const char *const steps[] = {
 #define X(step, words) [step] = words,
                 LAUNCH_STEPS(X)
 #undef X
         };
-        struct launch_failure failure;
-        char reason[128];
-        AUTO_BUFFER text = {0};
+        const char *program = x->run.handler->exec[0];
 
-        if (read(x->status, &failure, sizeof(failure)) != sizeof(failure) ||
-            (size_t)failure.step >= sizeof(steps) / sizeof(steps[0]))
-                return false;
-        buffer_printf(&text, "cannot start %.200s: cannot %s: %s", x->run.handler->exec[0],
-                      steps[failure.step], strerror_r(failure.number, reason, sizeof(reason)));
-        run_fails(&x->run, out, ERROR_KIND_ERROR, buffer_bytes(&text));
-        return true;
+        if (x->launch != EXEC_REFUSED) {
+                err_set(e, ERR_FULL, "cannot start %.200s: its launcher ended", program);
+                return;
+        }
+        errno = x->failure.number;
+        shortage_err(e, "cannot start %.200s: cannot %s", program, steps[x->failure.step]);
+        /* A program larger than its own limit will never fit. */
+        if (x->failure.number == ENOMEM && x->run.handler->memory > 0)
+                e->code = ERR_SYSTEM;
+}
+
+/* Tells how one went that has ended and was released. */
+static void finish(struct exec_run *x, struct child_end child_end)
+{
+        struct run_end end = {0};
+        struct err unlaunched = {0};
+
+        if (x->launch != EXEC_LAUNCHED && x->run.ending == RUN_GOES_ON)
+                launch_error(x, &unlaunched);
+        if (unlaunched.code == ERR_FULL) {
+                run_put_off(&x->run, "exec", &unlaunched);
+                return;
+        }
+        if (x->launch != EXEC_LAUNCHED)
+                run_began(&x->run);
+        if (err_is_set(&unlaunched))
+                run_fails(&x->run, &end, ERROR_KIND_ERROR, bytes_of_text(unlaunched.text));
+        else
+                judge(x, child_end, &end);
+        run_finish(&x->run, &end);
 }
 
 static void on_end(uv_poll_t *poll, int status, int events)
 {
         struct exec_run *x = poll->data;
-        struct run_end end = {0};
 
         (void)status;
         (void)events;
         if (!child_has_ended(&x->child))
                 return;
+        exec_hear_launch(x);
         /* The group first: what lives on there could write for ever. */
         child_kill(&x->child, SIGKILL);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
                 exec_hear_rest(&x->streams[i]);
 
         struct child_end child_end = child_reap(&x->child);
-        if (x->run.ending == RUN_STOPPED || !launch_failed(x, &end))
-                judge(x, child_end, &end);
         DL_DELETE(x->run.runner->execs, x);
         release(x);
-        run_finish(&x->run, &end);
+        finish(x, child_end);
 }
 
 /* The payload as a file that can be read, sought and mapped, and not changed. */
@@ -192,11 +237,11 @@ static int payload_file(struct bytes payload, struct err *e)
 {
         AUTO_CLOSE int fd = memfd_create("payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (fd < 0)
-                return err_set_errno(e, "cannot make a file for the payload");
+                return shortage_err(e, "cannot make a file for the payload");
         for (size_t done = 0; done < payload.length;) {
                 ssize_t wrote = write(fd, payload.data + done, payload.length - done);
                 if (wrote < 0)
-                        return err_set_errno(e, "cannot write the payload");
+                        return shortage_err(e, "cannot write the payload");
                 done += (size_t)wrote;
         }
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0 ||
@@ -210,7 +255,7 @@ static int launch(struct exec_run *x, const struct run_request *q, const int fds
 {
         const struct handler *h = q->handler;
         AUTO(exec_command) command =
-                exec_command_create(q, x->run.runner->launch_program, clock_wall() + q->timeout);
+                exec_command_create(q, x->run.runner, clock_wall() + q->timeout);
         const struct child_spec spec = {
                 .program = x->run.runner->launch_program,
                 .argv = exec_command_argv(command),
@@ -220,6 +265,31 @@ static int launch(struct exec_run *x, const struct run_request *q, const int fds
         };
 
         return child_spawn(&spec, &x->child, e) == 0 ? 0 : err_wrap(e, "type %s", h->type);
+}
+
+static int socket_pair(int *own_end, int *other_end, struct err *e)
+{
+        int ends[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+                return shortage_err(e, "cannot make a socket");
+        *own_end = ends[0];
+        *other_end = ends[1];
+        return 0;
+}
+
+/* The consumer's own connections, and the health port's, must still find descriptors when programs
+ * do not. The lowest free number is given out, so the last one given tells how many there are. */
+static int leaves_enough(int last_fd, struct err *e)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+            (rlim_t)last_fd + FILES_SPARED >= limit.rlim_cur)
+                return err_set(e, ERR_FULL,
+                               "Too many open files: the last %d of %llu are kept for connections",
+                               FILES_SPARED, (unsigned long long)limit.rlim_cur);
+        return 0;
 }
 
 /* Makes the pipes and the process; what the child has of them is closed here. */
@@ -234,10 +304,8 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
         if (payload < 0 || child_pipe(&x->streams[EXEC_OUTPUT].pipe.fd, &out, e) != 0 ||
             child_pipe(&x->streams[EXEC_COMPLAINT].pipe.fd, &complaint, e) != 0 ||
             child_pipe(&x->streams[EXEC_TALK].pipe.fd, &talk, e) != 0 ||
-            child_pipe(&x->status, &status, e) != 0)
+            socket_pair(&x->status.fd, &status, e) != 0 || leaves_enough(status, e) != 0)
                 return -1;
-        if (fcntl(x->status, F_SETFL, O_NONBLOCK) != 0)
-                return err_set_errno(e, "cannot set up a pipe");
 
         const int fds[LAUNCH_FD_COUNT] = {payload, out, complaint, talk, status};
         return launch(x, q, fds, e);
@@ -252,17 +320,27 @@ static int init_handles(struct exec_run *x, struct err *e)
                         return -1;
                 x->handles_open++;
         }
-        if (watched_init(&x->child.end, loop, x, e) != 0)
-                return -1;
-        x->handles_open++;
+        struct watched *const others[] = {&x->status, &x->child.end};
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+                if (watched_init(others[i], loop, x, e) != 0)
+                        return -1;
+                x->handles_open++;
+        }
         return 0;
+}
+
+/* From here on the launcher may become the program, unless it has ended. */
+static void give_word(struct exec_run *x)
+{
+        const char word = 1;
+
+        x->word_given = send(x->status.fd, &word, sizeof(word), MSG_NOSIGNAL) == sizeof(word);
 }
 
 bool exec_has_room(const struct runner *r, const struct handler *h)
 {
-        (void)r;
         (void)h;
-        return true;
+        return !r->lacks_room;
 }
 
 static struct exec_run *exec_create(struct runner *r)
@@ -270,7 +348,7 @@ static struct exec_run *exec_create(struct runner *r)
         struct exec_run *x = xcalloc(1, sizeof(*x));
 
         x->run.runner = r;
-        x->child.end.fd = x->status = -1;
+        x->child.end.fd = x->status.fd = -1;
         for (size_t i = 0; i < EXEC_STREAMS; i++) {
                 x->streams[i].pipe.fd = -1;
                 x->streams[i].owner = x;
@@ -290,6 +368,8 @@ struct run *exec_start(struct runner *r, const struct run_request *q, const stru
         if (start_process(x, q, e) != 0 || init_handles(x, e) != 0) {
                 child_reap(&x->child);
                 release(x);
+                if (e->code == ERR_FULL)
+                        runner_lacks_room(r, "exec", e);
                 return NULL;
         }
 
@@ -297,7 +377,9 @@ struct run *exec_start(struct runner *r, const struct run_request *q, const stru
         DL_APPEND(r->execs, x);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
                 watched_start(&x->streams[i].pipe, UV_READABLE, exec_on_stream);
+        watched_start(&x->status, UV_READABLE, on_status);
         watched_start(&x->child.end, UV_READABLE, on_end);
+        give_word(x);
         uv_update_time(r->loop);
         uv_timer_start(&x->timer, on_timer, (uint64_t)q->timeout, 0);
         return &x->run;

@@ -27,12 +27,13 @@ static void add(struct texts *t, char *text)
         t->at[t->count] = NULL;
 }
 
-static char **make_argv(const struct handler *h, const char *launch_program)
+static char **make_argv(const struct handler *h, const struct runner *r)
 {
         struct texts t = {0};
 
-        add(&t, xstrdup(launch_program));
+        add(&t, xstrdup(r->launch_program));
         add(&t, xasprintf("%ld", (long)getpid()));
+        add(&t, xstrdup(r->as_started));
         add(&t, xasprintf("%lld", (long long)h->memory));
         add(&t, xstrdup(h->folder));
         for (char **argument = h->exec; *argument != NULL; argument++)
@@ -89,12 +90,12 @@ static char **make_env(const struct run_request *q, msec deadline)
         return t.at;
 }
 
-struct exec_command *exec_command_create(const struct run_request *q, const char *launch_program,
+struct exec_command *exec_command_create(const struct run_request *q, const struct runner *r,
                                          msec deadline)
 {
         struct exec_command *c = xcalloc(1, sizeof(*c));
 
-        c->argv = make_argv(q->handler, launch_program);
+        c->argv = make_argv(q->handler, r);
         c->env = make_env(q, deadline);
         return c;
 }

@@ -28,12 +28,22 @@ struct exec_stream {
         struct exec_run *owner;
 };
 
+enum exec_launch {
+        EXEC_LAUNCHING,
+        EXEC_LAUNCHED, /* the program runs, or has run */
+        EXEC_REFUSED,  /* the launcher could not become the program, and told why */
+        EXEC_LOST,     /* the launcher ended before it was one */
+};
+
 struct exec_run {
         struct run run;
         struct exec_run *prev, *next;
         struct child child;
         struct exec_stream streams[EXEC_STREAMS];
-        int status;       /* where warren-launch tells that it failed */
+        struct watched status; /* the socket of warren-launch, until it tells how it went */
+        enum exec_launch launch;
+        bool word_given;
+        struct launch_failure failure;
         uv_timer_t timer; /* timeout, then grace */
         unsigned handles_open;
         struct buffer output;    /* the beginning of stdout: one byte more than a result may have */
@@ -47,6 +57,10 @@ struct exec_run {
 /* SIGTERM (SIGKILL when it floods), and SIGKILL after `grace`. Nothing when it ends already. */
 void exec_end_soon(struct exec_run *x, enum run_ending why, msec grace);
 
+/* What the launcher has told, if it has and was not heard yet: that it is the program comes before
+ * what that says. */
+void exec_hear_launch(struct exec_run *x);
+
 /* One read a turn. */
 void exec_on_stream(uv_poll_t *poll, int status, int events);
 /* What is left in a pipe whose program has ended, up to what it holds. */
@@ -55,7 +69,7 @@ void exec_hear_rest(struct exec_stream *s);
 struct exec_command;
 
 /* Arguments for warren-launch and the program, and the program's environment. */
-struct exec_command *exec_command_create(const struct run_request *q, const char *launch_program,
+struct exec_command *exec_command_create(const struct run_request *q, const struct runner *r,
                                          msec deadline);
 void exec_command_destroy(struct exec_command **c);
 char *const *exec_command_argv(const struct exec_command *c);

@@ -134,6 +134,7 @@ void exec_on_stream(uv_poll_t *poll, int status, int events)
         struct exec_stream *s = poll->data;
 
         (void)events;
+        exec_hear_launch(s->owner);
         if (status != 0 || hear_once(s) == 0)
                 watched_stop(&s->pipe);
 }

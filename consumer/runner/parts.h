@@ -7,6 +7,8 @@
 
 #include <uthash.h>
 
+#include "consumer/alarm.h"
+#include "consumer/launch/as_started.h"
 #include "consumer/runner/plugin_wire.h"
 #include "consumer/runner/runner.h"
 
@@ -36,6 +38,7 @@ struct run {
 
 struct runner {
         char *host_program, *launch_program;
+        char as_started[AS_STARTED_SIZE]; /* for what it starts */
         int64_t workers;
         uv_loop_t *loop;
         struct handlers *handlers; /* NULL until the first runner_use */
@@ -45,6 +48,11 @@ struct runner {
         unsigned running;
         void (*room)(void *owner);
         void *room_owner;
+        bool lacks_room; /* the system had none for the last start: until a run ends, or the alarm
+                          */
+        struct alarm *lack_alarm;
+        msec lack_told_at;            /* monotonic; of the last line in the log about it */
+        struct metric *put_off;       /* NULL without metrics */
         struct metric *hosts_started; /* NULL without metrics */
         struct metric *hosts_running;
         struct buffer text; /* of the run_end that is being told */
@@ -54,6 +62,10 @@ struct runner {
 /* Fills the common part and counts it. */
 void run_begin(struct run *run, struct runner *r, const struct run_request *q,
                const struct run_events *on, void *owner);
+/* Its handler's code begins now. */
+void run_began(struct run *run);
+/* It could not begin for want of room: forgotten here, and its owner's again. */
+void run_put_off(struct run *run, const char *kind, const struct err *why);
 /* Tells the owner; `end` may borrow from the runner's text and scratch. The run's memory may be
  * used again from within: it must be ready for that. */
 void run_finish(struct run *run, struct run_end *end);
@@ -69,6 +81,11 @@ void run_fails_saying(struct run *run, struct run_end *end, enum error_kind kind
 /* The error of an attempt that exceeded its timeout. */
 void run_fails_by_timeout(struct run *run, struct run_end *end, struct bytes said);
 void runner_room(struct runner *r);
+/* The system had no room for a process of that kind: told in the log and in a metric; programs are
+ * not started until a run has ended, or LACK_WAIT has passed. */
+void runner_lacks_room(struct runner *r, const char *kind, const struct err *why);
+
+#define LACK_WAIT ((msec)1000)
 
 /* Kind plugin. */
 bool plugin_has_room(const struct runner *r, const struct handler *h);

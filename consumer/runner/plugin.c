@@ -160,15 +160,19 @@ static void on_restart(uv_timer_t *timer)
         fill(p);
 }
 
+static void wait_to_fill(struct plugin_pool *p, msec wait)
+{
+        p->waits = true;
+        uv_timer_start(&p->restart, on_restart, (uint64_t)wait, 0);
+}
+
 static void fill_later(struct plugin_pool *p)
 {
         unsigned doublings = p->failures < 16 ? p->failures : 16;
         msec wait = RESTART_WAIT_MIN << doublings;
 
         p->failures++;
-        p->waits = true;
-        uv_timer_start(&p->restart, on_restart,
-                       (uint64_t)(wait < RESTART_WAIT_MAX ? wait : RESTART_WAIT_MAX), 0);
+        wait_to_fill(p, wait < RESTART_WAIT_MAX ? wait : RESTART_WAIT_MAX);
 }
 
 static void on_died(void *owner, struct plugin_host *h, enum host_state was, const struct err *why)
@@ -221,8 +225,14 @@ static void fill(struct plugin_pool *p)
                 struct err e = {0};
                 if (add_host(p, &e) != NULL)
                         continue;
-                LOG_WARN("cannot start a plugin host", log_text("plugin", p->name), log_err(&e));
-                fill_later(p);
+                if (e.code == ERR_FULL) {
+                        runner_lacks_room(p->runner, "plugin", &e);
+                        wait_to_fill(p, LACK_WAIT);
+                } else {
+                        LOG_WARN("cannot start a plugin host", log_text("plugin", p->name),
+                                 log_err(&e));
+                        fill_later(p);
+                }
                 return;
         }
 }

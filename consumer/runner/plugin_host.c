@@ -19,6 +19,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/runner/plugin_talk.h"
+#include "consumer/runner/shortage.h"
 
 #define START_PATIENCE ((msec)10 * MSEC_SECOND)
 #define LEAVE_PATIENCE ((msec)5 * MSEC_SECOND)
@@ -154,7 +155,24 @@ static void watch(struct plugin_host *h)
         uv_timer_start(&h->timer, on_timer, (uint64_t)START_PATIENCE, 0);
 }
 
-/* The consumer's environment without what is Warren's: its settings may carry secrets. */
+/* Of the consumer alone: its settings may carry secrets, and what systemd tells a service would
+ * make a handler speak for it. */
+static bool is_own(const char *assignment)
+{
+        static const char *const own[] = {
+                "WARREN_",      "CREDENTIALS_DIRECTORY=", "INVOCATION_ID=", "JOURNAL_STREAM=",
+                "LISTEN_",      "MEMORY_PRESSURE_",       "NOTIFY_SOCKET=", "SYSTEMD_EXEC_PID=",
+                "WATCHDOG_PID", "WATCHDOG_USEC",
+        };
+
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+                if (strncmp(assignment, own[i], strlen(own[i])) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The consumer's environment without what is its own. */
 static char **environment(void)
 {
         size_t count = 0;
@@ -164,7 +182,7 @@ static char **environment(void)
         char **kept = xcalloc(count + 1, sizeof(*kept));
         size_t n = 0;
         for (size_t i = 0; i < count; i++) {
-                if (strncmp(environ[i], "WARREN_", strlen("WARREN_")) != 0)
+                if (!is_own(environ[i]))
                         kept[n++] = environ[i];
         }
         return kept;
@@ -177,12 +195,12 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
 
         AUTO_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (null < 0)
-                return err_set_errno(e, "/dev/null");
+                return shortage_err(e, "/dev/null");
 
         char *program = h->spec.runner->host_program;
         AUTO_FREE char *name = xstrdup(h->spec.plugin);
         AUTO_FREE char **env = environment();
-        char *argv[] = {program, name, parent, NULL};
+        char *argv[] = {program, name, parent, h->spec.runner->as_started, NULL};
         const int fds[WIRE_FD_COUNT] = {null, STDERR_FILENO, STDERR_FILENO, in, out, page};
         const struct child_spec spec = {.program = program,
                                         .argv = argv,
@@ -196,14 +214,14 @@ static struct wire_page *page_create(int *fd, struct err *e)
 {
         AUTO_CLOSE int page_fd = memfd_create("warren-page", MFD_CLOEXEC);
         if (page_fd < 0 || ftruncate(page_fd, sizeof(struct wire_page)) != 0) {
-                err_set_errno(e, "cannot make a shared page");
+                shortage_err(e, "cannot make a shared page");
                 return NULL;
         }
 
         void *page = mmap(NULL, sizeof(struct wire_page), PROT_READ | PROT_WRITE, MAP_SHARED,
                           page_fd, 0);
         if (page == MAP_FAILED) {
-                err_set_errno(e, "cannot map a shared page");
+                shortage_err(e, "cannot map a shared page");
                 return NULL;
         }
         *fd = own_take_fd(&page_fd);
@@ -268,6 +286,7 @@ int host_give(struct plugin_host *h, const struct run_request *q, const struct r
         }
         h->state = HOST_BUSY;
         run_begin(&h->run, h->spec.runner, q, on, owner);
+        run_began(&h->run);
         uv_update_time(h->spec.runner->loop);
         uv_timer_start(&h->timer, on_timer, (uint64_t)q->timeout, 0);
         return 0;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/runner/parts.h"
@@ -34,10 +35,26 @@ static void add_metrics(struct runner *r, struct metrics *m)
                                          .help = "Plugin host processes started, by plugin.",
                                          .kind = METRIC_COUNTER,
                                          .labels = {"plugin"}});
+        r->put_off = metric_add(
+                m, &(struct metric_spec){.name = "warren_starts_put_off_total",
+                                         .help = "Starts of programs and plugin hosts put off for "
+                                                 "want of descriptors, processes or memory.",
+                                         .kind = METRIC_COUNTER,
+                                         .labels = {"kind"}});
+        metric_increment(r->put_off, 0, "exec");
+        metric_increment(r->put_off, 0, "plugin");
         r->hosts_running = metric_add(m, &(struct metric_spec){.name = "warren_plugin_hosts",
                                                                .help = "Plugin host processes.",
                                                                .kind = METRIC_GAUGE,
                                                                .labels = {"plugin"}});
+}
+
+static void on_lack_alarm(void *owner)
+{
+        struct runner *r = owner;
+
+        r->lacks_room = false;
+        runner_room(r);
 }
 
 struct runner *runner_create(const struct runner_config *c, struct err *e)
@@ -56,6 +73,8 @@ struct runner *runner_create(const struct runner_config *c, struct err *e)
         r->launch_program = xstrdup(c->launch_program);
         r->workers = c->workers > 0 ? (int64_t)c->workers : 1;
         r->loop = c->loop;
+        as_started_write(c->as_started, r->as_started);
+        r->lack_alarm = alarm_create(r->loop, on_lack_alarm, r);
         add_metrics(r, c->metrics);
         return r;
 }
@@ -82,6 +101,7 @@ void runner_destroy(struct runner **r)
         drop_loads(*r, 0);
         handlers_destroy(&(*r)->handlers);
         buffer_fini(&(*r)->text);
+        alarm_destroy(&(*r)->lack_alarm);
         free((*r)->host_program);
         free((*r)->launch_program);
         free(*r);
@@ -170,6 +190,12 @@ void run_begin(struct run *run, struct runner *r, const struct run_request *q,
         };
 }
 
+void run_began(struct run *run)
+{
+        if (run->on->began != NULL)
+                run->on->began(run->owner);
+}
+
 void run_drop(struct run *run)
 {
         struct handlers *set = run->handler->set;
@@ -187,8 +213,39 @@ void run_finish(struct run *run, struct run_end *end)
         void *owner = run->owner;
 
         run_drop(run);
+        r->lacks_room = false;
         on->ended(owner, end);
         runner_room(r);
+}
+
+enum { LACK_TELL = 10000 /* ms between two lines in the log */ };
+
+void runner_lacks_room(struct runner *r, const char *kind, const struct err *why)
+{
+        msec now = clock_mono();
+
+        r->lacks_room = true;
+        alarm_set(r->lack_alarm, LACK_WAIT);
+        if (r->put_off != NULL)
+                metric_increment(r->put_off, 1, kind);
+        if (r->lack_told_at != 0 && now - r->lack_told_at < LACK_TELL)
+                return;
+        r->lack_told_at = now;
+        LOG_WARN("no room to start a process; what waits is started when there is",
+                 log_text("kind", kind), log_int("running", r->running), log_err(why),
+                 log_text("next", "raise the limit it names (files: LimitNOFILE, ulimit -Hn; "
+                                  "processes: TasksMax, ulimit -u) or lower concurrency"));
+}
+
+void run_put_off(struct run *run, const char *kind, const struct err *why)
+{
+        struct runner *r = run->runner;
+        const struct run_events *on = run->on;
+        void *owner = run->owner;
+
+        run_drop(run);
+        runner_lacks_room(r, kind, why);
+        on->put_off(owner);
 }
 
 void run_fails(struct run *run, struct run_end *end, enum error_kind kind, struct bytes error)

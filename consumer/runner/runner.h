@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "common/base/err.h"
+#include "common/base/process.h"
 #include "common/metrics/metrics.h"
 #include "common/model/job.h"
 #include "common/model/retry.h"
@@ -27,11 +28,16 @@ struct run_end {
         msec retry_after;           /* 0: by the policy */
 };
 
-/* On the loop's thread, never inside runner_start or run_stop. What `end` borrows lives until
- * ended returns; after it the run is gone. */
+/* On the loop's thread, and but for `began` never inside runner_start or run_stop. What `end`
+ * borrows lives until ended returns; after ended and put_off the run is gone. */
 struct run_events {
         void (*progress)(void *owner, double done, struct bytes text);
         void (*ended)(void *owner, const struct run_end *end);
+        /* Code of the handler begins; before anything else is told but put_off. */
+        void (*began)(void *owner);
+        /* The system had no room after all, and nothing of the handler has run: as if runner_start
+         * had said ERR_FULL. */
+        void (*put_off)(void *owner);
 };
 
 struct run_request {
@@ -46,7 +52,8 @@ struct runner_config {
         const char *launch_program; /* path of warren-launch */
         unsigned workers;           /* hosts of a plugin that does not say `processes`; from 1 */
         uv_loop_t *loop;
-        struct metrics *metrics; /* NULL: none are kept */
+        const struct process_start *as_started; /* what handlers are started with */
+        struct metrics *metrics;                /* NULL: none are kept */
 };
 
 struct runner *runner_create(const struct runner_config *c, struct err *e) MUST_CHECK;
@@ -64,7 +71,8 @@ bool runner_has_room(const struct runner *r, const struct handler *h);
 /* Called on the loop's thread when room may have appeared (a host came up again, a run ended). */
 void runner_on_room(struct runner *r, void (*room)(void *owner), void *owner);
 
-/* NULL with ERR_FULL when there is no room, other codes when it could not be started. */
+/* NULL with ERR_FULL when there is no room, here or in the system; other codes when it could not be
+ * started. */
 struct run *runner_start(struct runner *r, const struct run_request *q, const struct run_events *on,
                          void *owner, struct err *e) MUST_CHECK;
 /* Asks it to stop: plugins see cancelled(), programs get SIGTERM; SIGKILL after `grace`. Ends by

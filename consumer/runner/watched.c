@@ -4,16 +4,20 @@
  */
 #include "consumer/runner/watched.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "common/base/own.h"
+#include "consumer/runner/shortage.h"
 
 int watched_init(struct watched *w, uv_loop_t *loop, void *owner, struct err *e)
 {
         int failed = uv_poll_init(loop, &w->poll, w->fd);
 
-        if (failed != 0)
-                return err_set(e, ERR_SYSTEM, "cannot watch a descriptor: %s", uv_strerror(failed));
+        if (failed != 0) {
+                errno = -failed;
+                return shortage_err(e, "cannot watch a descriptor");
+        }
         w->poll.data = owner;
         w->has_handle = true;
         return 0;

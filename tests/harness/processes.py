@@ -77,6 +77,7 @@ class Program:
         self.stderr_path = self.folder / f"{name}.log"
         self.process = None
         self.ended_by_test = False
+        self.prefix = []  # a command that becomes the program: ["prlimit", "--nofile=64"]
         self.asan_options = ""  # more of them: "quarantine_size_mb=8"
 
     @property
@@ -97,8 +98,9 @@ class Program:
         config.write_text("".join(f"{key} = {value}\n" for key, value in self.settings.items()),
                           encoding="utf-8")
         with open(self.stderr_path, "ab") as log:
-            self.process = subprocess.Popen([self.binary, "--config", config], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env=self._environment())
+            self.process = subprocess.Popen([*self.prefix, self.binary, "--config", config],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=self._environment())
         self.ended_by_test = False
         if ready:
             self.wait_ready()

@@ -41,7 +41,7 @@ static void only_mapped_moves_are_allowed(void **state)
                 [STATE_ASKED] = "held waiting leaving settled ",
                 [STATE_HELD] = "asked held waiting leaving settled ",
                 [STATE_WAITING] = "running leaving settled ",
-                [STATE_RUNNING] = "stopping leaving ",
+                [STATE_RUNNING] = "waiting stopping leaving ",
                 [STATE_STOPPING] = "leaving settled ",
                 [STATE_LEAVING] = "settled ",
                 [STATE_SETTLED] = "",

@@ -47,6 +47,12 @@ static void on_room(void *owner)
 
 struct bench *bench_create(const char *plugins, const char *types, unsigned workers)
 {
+        return bench_create_with(plugins, types, workers, LAUNCH_PROGRAM);
+}
+
+struct bench *bench_create_with(const char *plugins, const char *types, unsigned workers,
+                                const char *launch_program)
+{
         struct bench *b = xcalloc(1, sizeof(*b));
         struct err e = {0};
 
@@ -56,11 +62,15 @@ struct bench *bench_create(const char *plugins, const char *types, unsigned work
         snprintf(b->file, sizeof(b->file), "%s/handlers.json", b->folder);
         bench_write(b, plugins, types);
 
+        b->metrics = metrics_create("unit");
+        b->as_started = (struct process_start){.umask = 027, .open_files = 1000};
         const struct runner_config config = {
                 .host_program = HOST_PROGRAM,
-                .launch_program = LAUNCH_PROGRAM,
+                .launch_program = launch_program,
                 .workers = workers,
                 .loop = &b->loop,
+                .as_started = &b->as_started,
+                .metrics = b->metrics,
         };
         b->runner = runner_create(&config, &e);
         if (b->runner == NULL || bench_use(b, &e) != 0)
@@ -79,6 +89,7 @@ void bench_destroy(struct bench **b)
         handlers_destroy(&(*b)->handlers);
         uv_run(&(*b)->loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&(*b)->loop), 0);
+        metrics_destroy(&(*b)->metrics);
         unlink((*b)->file);
         rmdir((*b)->folder);
         free(*b);
@@ -89,6 +100,7 @@ static void on_progress(void *owner, double done, struct bytes text)
 {
         struct told *told = owner;
 
+        assert_int_equal(told->begins, 1);
         told->progresses++;
         assert_true(done >= 0 && done <= 1);
         buffer_clear(&told->progress);
@@ -99,14 +111,46 @@ static void on_ended(void *owner, const struct run_end *end)
 {
         struct told *told = owner;
 
-        assert_false(told->ended);
+        assert_true(told->begins == 1 && !told->ended);
         told->ended = true;
         told->end = *end;
         buffer_add(&told->error, end->error.data, end->error.length);
         buffer_add(&told->result, end->result.data, end->result.length);
 }
 
-static const struct run_events told_events = {on_progress, on_ended};
+static void on_began(void *owner)
+{
+        struct told *told = owner;
+
+        assert_true(told->begins == 0 && !told->ended);
+        told->begins++;
+}
+
+static void on_put_off(void *owner)
+{
+        struct told *told = owner;
+
+        assert_true(told->begins == 0 && !told->ended);
+        told->put_off++;
+}
+
+static const struct run_events told_events = {
+        .progress = on_progress,
+        .ended = on_ended,
+        .began = on_began,
+        .put_off = on_put_off,
+};
+
+struct run *bench_try(struct bench *b, const struct job *job, msec timeout, struct told *told,
+                      struct err *e)
+{
+        const struct handler *handler = handlers_find(b->handlers, job->type);
+
+        assert_non_null(handler);
+        *told = (struct told){.bench = b};
+        const struct run_request request = {.job = job, .handler = handler, .timeout = timeout};
+        return runner_start(b->runner, &request, &told_events, told, e);
+}
 
 struct run *bench_start(struct bench *b, const char *type, const char *payload, msec timeout,
                         struct told *told)
@@ -121,13 +165,9 @@ struct run *bench_start(struct bench *b, const char *type, const char *payload, 
                 .payload = bytes_of_text(payload),
         };
         struct err e = {0};
-        const struct handler *handler = handlers_find(b->handlers, type);
 
-        assert_non_null(handler);
         snprintf(job.type, sizeof(job.type), "%s", type);
-        *told = (struct told){.bench = b};
-        const struct run_request request = {.job = &job, .handler = handler, .timeout = timeout};
-        struct run *run = runner_start(b->runner, &request, &told_events, told, &e);
+        struct run *run = bench_try(b, &job, timeout, told, &e);
         if (run == NULL)
                 fail_msg("%s: %s", type, e.text);
         assert_false(told->ended);
@@ -169,6 +209,11 @@ void bench_until(struct bench *b, bool (*holds)(void *of), void *of)
 bool told_ended(void *told)
 {
         return ((struct told *)told)->ended;
+}
+
+bool told_put_off(void *told)
+{
+        return ((struct told *)told)->put_off > 0;
 }
 
 bool told_something(void *told)

@@ -12,6 +12,8 @@
 struct bench {
         uv_loop_t loop;
         struct runner *runner;
+        struct metrics *metrics;
+        struct process_start as_started; /* the usual policy, umask 027, 1000 open files */
         struct handlers *handlers;
         char folder[64];
         char file[96];
@@ -24,11 +26,14 @@ struct told {
         bool ended;
         struct run_end end;
         struct buffer error, result, progress;
-        unsigned progresses;
+        unsigned progresses, begins, put_off;
 };
 
 /* handlers.json in a folder of its own; `types` is the text of the member's object. */
 struct bench *bench_create(const char *plugins, const char *types, unsigned workers);
+/* … with another program in the place of warren-launch. */
+struct bench *bench_create_with(const char *plugins, const char *types, unsigned workers,
+                                const char *launch_program);
 void bench_destroy(struct bench **b); /* and asserts that no child is left */
 void bench_write(struct bench *b, const char *plugins, const char *types);
 /* Loads the file and puts it in force. */
@@ -50,7 +55,10 @@ void bench_case(struct bench *b, const struct end_case *c);
 /* Starts a job of a type; asserts that it could. */
 struct run *bench_start(struct bench *b, const char *type, const char *payload, msec timeout,
                         struct told *told);
-/* The same, until it has ended. */
+/* NULL and e when it could not. */
+struct run *bench_try(struct bench *b, const struct job *job, msec timeout, struct told *told,
+                      struct err *e);
+/* bench_start, until it has ended. */
 void bench_run(struct bench *b, const char *type, const char *payload, msec timeout,
                struct told *told);
 /* Turns the loop until the condition holds; fails the test after 30 s. */
@@ -58,6 +66,7 @@ void bench_until(struct bench *b, bool (*holds)(void *of), void *of);
 bool told_ended(void *told);
 bool told_progress(void *told);
 bool told_something(void *told);
+bool told_put_off(void *told);
 void told_fini(struct told *told);
 
 #define AUTO_TOLD __attribute__((cleanup(told_fini))) struct told

@@ -13,6 +13,7 @@
 
 #include "common/base/own.h"
 #include "common/base/utf8.h"
+#include "consumer/launch/as_started.h"
 
 #define CAUSE "echo the cause >&2;"
 /* 5000 bytes that are no UTF-8, then the cause. */
@@ -54,6 +55,11 @@ static const struct {
         {"pid", "echo '{\"progress\":0,\"message\":\"'$$'\"}' >&3; exec sleep 1000", ""},
         {"absent", "", ", \"exec\": [\"./no-such-program\"]"},
         {"hog", "exec /usr/bin/python3 -c \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\""},
+        /* Policy and nice value; umask; soft limit; ignored and blocked signals. */
+        {"process",
+         "cut -d' ' -f19,41 /proc/self/stat; umask; ulimit -Sn;"
+         "grep -E 'Sig(Blk|Ign)' /proc/self/status",
+         ""},
         {"true", "", ", \"exec\": [\"/bin/true\"]"},
         {"env", "",
          ", \"exec\": [\"env\"], \"env\": {\"COLOUR\": \"red\", \"HOME\": \"/nowhere\"}"},
@@ -204,6 +210,23 @@ static void gives_the_environment_of_the_contract(void **state)
         assert_int_equal(lines, COUNT(want));
 }
 
+static void gives_back_what_the_consumer_was_started_with(void **state)
+{
+        struct process_start was;
+        char text[AS_STARTED_SIZE];
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = create();
+        process_settle(&was);
+        bench_run(b, "process", "{}", 20000, &told);
+        as_started_write(&was, text);
+        assert_int_equal(as_started_restore(text), 0);
+        assert_string_equal(
+                told.result.data,
+                "\"0 0\\n0027\\n1000\\nSigBlk:\\t0000000000000000\\nSigIgn:\\t0000000000000000\"");
+}
+
 static void tells_progress(void **state)
 {
         AUTO_TOLD told = {0};
@@ -344,6 +367,7 @@ int main(void)
                 cmocka_unit_test(keeps_the_last_line_whatever_came_before),
                 cmocka_unit_test(cuts_a_long_result_and_says_so),
                 cmocka_unit_test(gives_the_environment_of_the_contract),
+                cmocka_unit_test(gives_back_what_the_consumer_was_started_with),
                 cmocka_unit_test(tells_progress),
                 cmocka_unit_test(stops_with_sigterm_then_sigkill),
                 cmocka_unit_test(takes_the_whole_group_along),

@@ -13,6 +13,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "consumer/launch/as_started.h"
 
 #define ROGUE "\"rogue\": {\"file\": \"" ROGUE_PLUGIN "\", \"memory\": \"256MiB\"}"
 #define BASIC "\"basic\": {\"file\": \"" BASIC_PLUGIN "\"}"
@@ -42,6 +43,7 @@ static const char all_types[] =
         TYPE("rogue", "count") ","
         TYPE("rogue", "descriptors") ","
         TYPE("rogue", "shows") ","
+        TYPE("rogue", "process") ","
         TYPE("rogue", "garbles") ","
         TYPE("rogue", "hangs_up");
 /* clang-format on */
@@ -126,6 +128,31 @@ static void cuts_an_error_between_characters(void **state)
         bench_run(b, "long_error", "\"wide\"", 20000, &told);
         assert_int_equal(told.error.length, JOB_ERROR_MAX - 1);
         assert_string_equal(told.error.data + told.error.length - 2, "\xC3\xA9");
+}
+
+static void gives_back_what_the_consumer_was_started_with(void **state)
+{
+        struct process_start was;
+        char text[AS_STARTED_SIZE];
+        static const char *const own[] = {"WARREN_X", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"};
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(own); i++)
+                setenv(own[i], "x", 1);
+        setenv("KEPT", "x", 1);
+        AUTO(bench) b = bench_create("", "", 1);
+        process_settle(&was);
+        struct err e = {0};
+        bench_write(b, all_plugins, all_types);
+        assert_int_equal(bench_use(b, &e), 0);
+        bench_run(b, "process", "{}", 20000, &told);
+        as_started_write(&was, text);
+        assert_int_equal(as_started_restore(text), 0);
+        for (size_t i = 0; i < COUNT(own); i++)
+                unsetenv(own[i]);
+        /* Policy, nice value, umask, soft limit, blocked and ignored signals; KEPT, what is not. */
+        assert_string_equal(told.result.data, "[0,0,23,1000,0,0,true,0]");
 }
 
 static void carries_a_large_payload_and_result(void **state)
@@ -325,7 +352,7 @@ static void crowd_ended(void *owner, const struct run_end *end)
         crowd_start(c);
 }
 
-static const struct run_events crowd_events = {NULL, crowd_ended};
+static const struct run_events crowd_events = {.ended = crowd_ended};
 
 /* As the scheduler does: from within `ended`, as long as there is room. */
 static void crowd_start(struct crowd *c)
@@ -502,6 +529,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ends_as_the_handler_says),
                 cmocka_unit_test(thins_out_a_flood_of_words),
+                cmocka_unit_test(gives_back_what_the_consumer_was_started_with),
                 cmocka_unit_test(cuts_an_error_between_characters),
                 cmocka_unit_test(carries_a_large_payload_and_result),
                 cmocka_unit_test(stops_a_run_that_listens),

@@ -4,7 +4,10 @@
  */
 #include "tests/unit/unit.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -87,11 +90,45 @@ static void test_handles_of_others_are_awaited(void **state)
         service_destroy(&seen.service);
 }
 
+static void test_the_process_is_settled(void **state)
+{
+        struct err e = {0};
+        struct seen seen = {0};
+        struct rlimit files;
+
+        (void)state;
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+        files.rlim_cur = 100;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+        sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+        umask(026);
+        seen.service = service_create(&events, &seen, &e);
+        assert_non_null(seen.service);
+        const struct process_start *was = service_process_start(seen.service);
+        assert_int_equal(was->scheduling, SCHED_OTHER);
+        assert_int_equal(was->umask, 026);
+        assert_int_equal(was->open_files, 100);
+        assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+        assert_true(files.rlim_cur == files.rlim_max);
+        assert_int_equal(umask(022), 077);
+        service_destroy(&seen.service);
+
+        /* What somebody has chosen stays. */
+        sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+        seen.service = service_create(&events, &seen, &e);
+        assert_int_equal(service_process_start(seen.service)->scheduling, SCHED_IDLE);
+        assert_int_equal(sched_getscheduler(0), SCHED_IDLE);
+        service_destroy(&seen.service);
+        sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_signals),
                 cmocka_unit_test(test_handles_of_others_are_awaited),
+                cmocka_unit_test(test_the_process_is_settled),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

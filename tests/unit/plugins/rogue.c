@@ -3,11 +3,14 @@
  * rogue.c: a plugin whose handlers do everything a handler should not, and some of what it may.
  */
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -242,7 +245,34 @@ static int hangs_up(const struct warren_job *job, void *state)
         return WARREN_DONE;
 }
 
+/* What it was started with. */
+static int process(const struct warren_job *job, void *state)
+{
+        static const char *const own[] = {"WARREN_X", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"};
+        struct rlimit files = {0};
+        sigset_t blocked;
+        char text[128];
+        int ignores = 0, blocks = 0, owns = 0;
+
+        (void)state;
+        getrlimit(RLIMIT_NOFILE, &files);
+        sigprocmask(SIG_SETMASK, NULL, &blocked);
+        for (int i = 1; i < SIGRTMIN; i++) {
+                struct sigaction action = {0};
+                ignores += sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+                blocks += sigismember(&blocked, i) == 1;
+        }
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+                owns += getenv(own[i]) != NULL;
+        int length =
+                snprintf(text, sizeof(text), "[%d,%d,%d,%d,%d,%d,%s,%d]", sched_getscheduler(0),
+                         getpriority(PRIO_PROCESS, 0), (int)umask(0), (int)files.rlim_cur, blocks,
+                         ignores, getenv("KEPT") != NULL ? "true" : "false", owns);
+        return job->host->result(job, text, (size_t)length) == 0 ? WARREN_DONE : WARREN_RETRY;
+}
+
 static const struct warren_handler handlers[] = {
+        {"process", process},
         {"garbles", garbles},
         {"hangs_up", hangs_up},
         {"segv", segv},

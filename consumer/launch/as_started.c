@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * as_started.c: three numbers in a text.
+ */
+#include "consumer/launch/as_started.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void as_started_write(const struct process_start *was, char out[AS_STARTED_SIZE])
+{
+        snprintf(out, AS_STARTED_SIZE, "%d:%o:%llu", was->scheduling, (unsigned)was->umask,
+                 (unsigned long long)was->open_files);
+}
+
+static int restore_open_files(rlim_t soft)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return -1;
+        limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+        return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* posix_spawn of glibc (2.36) makes a child ignore the two signals that glibc keeps for itself,
+ * when the parent has handlers for them. Its sigaction does not take them. */
+static void reset_signals_of_libc(void)
+{
+        const char by_default[64] = {0}; /* the kernel's struct sigaction */
+
+        for (int number = __SIGRTMIN; number < SIGRTMIN; number++)
+                syscall(SYS_rt_sigaction, number, by_default, NULL, _NSIG / 8);
+}
+
+int as_started_restore(const char *text)
+{
+        const struct sched_param none = {0};
+        int scheduling;
+        unsigned mask;
+        unsigned long long open_files;
+
+        if (sscanf(text, "%d:%o:%llu", &scheduling, &mask, &open_files) != 3) {
+                errno = EINVAL;
+                return -1;
+        }
+        reset_signals_of_libc();
+        umask((mode_t)mask);
+        /* What differs is what the consumer changed, and that was the usual policy. */
+        if (sched_getscheduler(0) != scheduling && sched_setscheduler(0, scheduling, &none) != 0)
+                return -1;
+        return restore_open_files((rlim_t)open_files);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shortage.c: the numbers that mean "later".
+ */
+#include "consumer/runner/shortage.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+bool shortage_is(int number)
+{
+        switch (number) {
+        case EMFILE: /* of this process */
+        case ENFILE: /* of the machine; or of the user's pipes */
+        case EAGAIN: /* processes, of the user or the unit */
+        case ENOMEM:
+        case ENOSPC: /* watches of epoll, of the user */
+                return true;
+        }
+        return false;
+}
+
+int shortage_err(struct err *e, const char *format, ...)
+{
+        int number = errno;
+        char what[ERR_TEXT_SIZE];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(what, sizeof(what), format, arguments);
+        va_end(arguments);
+        if (err_is_set(e))
+                return -1;
+        errno = number;
+        err_set_errno(e, "%s", what);
+        if (shortage_is(number))
+                e->code = ERR_FULL;
+        return -1;
+}

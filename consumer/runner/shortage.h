@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shortage.h: what the system refuses for now, for want of room: no fault of the job that asked.
+ */
+#ifndef WARREN_CONSUMER_RUNNER_SHORTAGE_H
+#define WARREN_CONSUMER_RUNNER_SHORTAGE_H
+
+#include <stdbool.h>
+
+#include "common/base/err.h"
+
+/* True for the errno of a shortage: descriptors, processes, memory, watches. */
+bool shortage_is(int number);
+/* As err_set_errno, but with ERR_FULL for a shortage. */
+int shortage_err(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

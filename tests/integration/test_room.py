@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the system does not have room for waits, at no charge; what a service changes for itself its
+handlers do not inherit."""
+import json
+import re
+
+from harness.until import until
+
+HELD = 80  # more than can run at once
+
+
+def warnings(consumer):
+    lines = [json.loads(line) for line in consumer.log().splitlines() if line.startswith("{")]
+    return [line for line in lines if "needs more open files" in line["msg"]]
+
+
+def restart(consumer, prefix, **settings):
+    assert consumer.stop() == 0
+    consumer.prefix = prefix
+    consumer.settings.update(settings)
+    consumer.start()
+
+
+def gated(gate):
+    """Jobs that end when the file is there."""
+    script = f'until [ -e "{gate}" ]; do sleep 0.1; done'
+    return {"types": {"waits": {"exec": ["/bin/sh", "-c", script]}}}
+
+
+def put_off(consumer):
+    return consumer.metrics().sum("warren_starts_put_off_total", kind="exec")
+
+
+def test_jobs_wait_for_descriptors_at_no_charge(make_warren, tmp_path):
+    warren = make_warren(handlers=gated(tmp_path / "gate"))
+    restart(warren.consumer, ["prlimit", "--nofile=140:140"], concurrency=HELD)
+    [warning] = warnings(warren.consumer)
+    assert warning["limit"] == 140 and warning["needed"] > 5 * HELD
+    assert "LimitNOFILE" in warning["next"]
+
+    ids = [warren.api.submit("waits", {})["id"] for _ in range(HELD // 3)]
+    until(lambda: put_off(warren.consumer) > 0, 60, "no more room")
+    (tmp_path / "gate").touch()
+    for id in ids:
+        job = warren.api.wait(id)
+        assert (job["status"], job["attempt"]) == ("completed", 1), job
+        assert len(warren.api.attempts(id)["attempts"]) == 1
+    assert warren.consumer.metrics().sum("warren_jobs_failed_total") == 0
+
+
+def test_the_soft_limit_is_raised_as_far_as_it_may(make_warren, tmp_path):
+    warren = make_warren(handlers=gated(tmp_path / "gate"))
+    programs = (warren.gateway, warren.consumer, warren.status_store, warren.dlx_monitor)
+    for program in programs:
+        restart(program, ["prlimit", "--nofile=64:4096"])
+        with open(f"/proc/{program.pid}/limits", encoding="utf-8") as limits:
+            assert re.search(r"^Max open files +4096 +4096 ", limits.read(), re.M)
+    restart(warren.consumer, ["prlimit", "--nofile=64:4096"], concurrency=HELD)
+    assert not warnings(warren.consumer)
+    ids = [warren.api.submit("waits", {})["id"] for _ in range(HELD // 3)]
+    until(lambda: warren.consumer.metrics()["warren_workers_active"] == len(ids), 60, "all at once")
+    (tmp_path / "gate").touch()
+    for id in ids:
+        assert warren.api.wait(id)["status"] == "completed"
+    assert put_off(warren.consumer) == 0
+
+
+def test_a_handler_starts_as_if_from_where_the_consumer_did(make_warren):
+    script = ("cut -d' ' -f19,41 /proc/self/stat; umask; ulimit -Sn; ulimit -Hn;"
+              "cat /proc/self/timerslack_ns /proc/self/oom_score_adj;"
+              "grep -E '^Sig(Blk|Ign)' /proc/self/status")
+    warren = make_warren(handlers={"types": {"shows": {"exec": ["/bin/sh", "-c", script]}}})
+    restart(warren.consumer, ["/bin/sh", "-c", 'umask 027; ulimit -Sn 777; ulimit -Hn 4096;'
+                                               'trap "" USR1; exec "$@"', "sh"])
+    job = warren.api.wait(warren.api.submit("shows", {})["id"])
+    shown = job["result"].split("\n")
+    assert shown[:4] == ["0 0", "0027", "777", "4096"]
+    with open("/proc/self/oom_score_adj", encoding="utf-8") as own:
+        assert shown[4:6] == ["50000", own.read().strip()]
+    assert shown[6:] == ["SigBlk:\t" + "0" * 16, "SigIgn:\t" + "0" * 16]
+
+
+def test_programs_leave_the_consumer_what_it_needs(make_warren, tmp_path):
+    """Its connections come back while as many programs run as can."""
+    warren = make_warren(handlers=gated(tmp_path / "gate"))
+    restart(warren.consumer, ["prlimit", "--nofile=160:160"], concurrency=HELD)
+    ids = [warren.api.submit("waits", {})["id"] for _ in range(HELD // 4)]
+    until(lambda: put_off(warren.consumer) > 0, 60, "no more room")
+    assert warren.consumer.metrics()["warren_workers_active"] >= 2
+    warren.broker.ctl("close_all_connections", "--vhost", warren.vhost, "as asked by a test")
+    until(lambda: warren.consumer.log().count('"disconnected"') >= 2, 30, "its connections lost")
+    until(warren.consumer.is_ready, 30, "its connections back")
+    (tmp_path / "gate").touch()
+    for id in ids:
+        assert warren.api.wait(id)["status"] == "completed"
