@@ -4,9 +4,20 @@
  */
 #include "common/base/program.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
+
+/* Of --help and the like. A reader that has had enough (`| head`) is no failure. */
+static int end_of_output(struct err *e)
+{
+        errno = 0;
+        bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+        return failed && errno != EPIPE ? err_set_errno(e, "standard output") : 0;
+}
 
 static int start(const struct program *p, int argc, char **argv, struct err *e)
 {
@@ -16,7 +27,7 @@ static int start(const struct program *p, int argc, char **argv, struct err *e)
         if (config_load(p->config, argc, argv, p->settings, &action, e) < 0)
                 return 2;
         if (action == CONFIG_EXIT)
-                return EXIT_SUCCESS;
+                return end_of_output(e) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         if (log_level_parse(*p->log_level, &level, e) < 0)
                 return 2;
         log_set_level(level);

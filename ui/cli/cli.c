@@ -4,8 +4,10 @@
  */
 #include "ui/cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/own.h"
 #include "ui/cli/table.h"
@@ -90,9 +92,16 @@ enum exit_code cli_print(const struct cli *c, struct bytes text)
 {
         size_t written = fwrite(text.data, 1, text.length, stdout);
 
-        if (written != text.length || fflush(stdout) != 0)
-                return cli_fail(c, EXIT_REFUSED, "standard output cannot be written");
-        return EXIT_DONE;
+        if (written == text.length && fflush(stdout) == 0)
+                return EXIT_DONE;
+        if (errno == EPIPE)
+                return EXIT_DONE;
+        return cli_fail(c, EXIT_REFUSED, "standard output: %s", strerror(errno));
+}
+
+bool cli_is_read(void)
+{
+        return ferror(stdout) == 0;
 }
 
 enum exit_code cli_print_json(const struct cli *c, struct bytes json)

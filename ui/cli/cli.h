@@ -51,8 +51,11 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
  */
 void cli_add_submitted(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
-/* Writes to standard output at once. EXIT_REFUSED when it is closed or full. */
+/* Writes to standard output at once. EXIT_REFUSED when that fails. A pipe that nobody reads any
+ * more (`| head -1`) is no failure: what was printed is dropped. */
 enum exit_code cli_print(const struct cli *c, struct bytes text);
+/* False once a print has met such a pipe: what only prints may end. */
+bool cli_is_read(void);
 /* As cli_print, with a line break. */
 enum exit_code cli_print_json(const struct cli *c, struct bytes json);
 

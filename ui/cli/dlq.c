@@ -53,12 +53,25 @@ enum exit_code command_dlq_list(struct cli *c)
                 {"state", "state"},   {"group", "group"}, {"q", "search"},  {"limit", "limit"},
                 {"cursor", "cursor"}, {NULL, NULL},
         };
+        static const char *const next[] = {"dlq show", "dlq requeue", NULL};
+        static const struct listing letters = {"letters", letter_columns, next};
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
 
         listing_path(c, "/api/v1/dlq", filters, &path);
         enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        return code == EXIT_DONE ? listing_show(c, &reply, "letters", letter_columns) : code;
+        return code == EXIT_DONE ? listing_show(c, &reply, &letters) : code;
+}
+
+static void add_next(struct scan_value letter, struct buffer *out)
+{
+        AUTO_BUFFER id = {0};
+
+        if (!view_is(letter, "state", "dead") || !view_add(letter, "id", &id))
+                return;
+        buffer_add_text(out, "next: warren dlq requeue ");
+        show_text(out, buffer_bytes(&id));
+        buffer_add_char(out, '\n');
 }
 
 enum exit_code command_dlq_show(struct cli *c)
@@ -74,6 +87,7 @@ enum exit_code command_dlq_show(struct cli *c)
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply.body));
         view_fields(letter_fields, api_value(&reply), clock_wall(), c->colours, &out);
+        add_next(api_value(&reply), &out);
         return cli_print(c, buffer_bytes(&out));
 }
 

@@ -296,10 +296,12 @@ enum exit_code command_list(struct cli *c)
                 {"cursor", "cursor"},
                 {NULL, NULL},
         };
+        static const char *const next[] = {"get", NULL};
+        static const struct listing jobs = {"jobs", job_columns, next};
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
 
         listing_path(c, "/api/v1/jobs", filters, &path);
         enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        return code == EXIT_DONE ? listing_show(c, &reply, "jobs", job_columns) : code;
+        return code == EXIT_DONE ? listing_show(c, &reply, &jobs) : code;
 }

@@ -4,6 +4,8 @@
  */
 #include "ui/cli/listing.h"
 
+#include <stdio.h>
+
 #include "common/base/own.h"
 
 void listing_path(const struct cli *c, const char *base, const struct listing_filter *filters,
@@ -28,17 +30,40 @@ struct table *listing_table(const struct http_reply *reply, const char *member,
         return TAKE(t);
 }
 
-enum exit_code listing_show(const struct cli *c, const struct http_reply *reply, const char *member,
-                            const struct view_column *columns)
+static void tell_next(const struct http_reply *reply, const struct listing *l)
+{
+        struct scan_value list;
+        struct scan_item first;
+        AUTO_BUFFER name = {0};
+        AUTO_BUFFER line = {0};
+
+        if (!view_find(api_value(reply), l->member, &list))
+                return;
+        struct scan_cursor at = scan_items(list);
+        if (!scan_next(&at, &first) || !view_add(first.value, l->columns[0].path, &name))
+                return;
+        buffer_add_text(&line, "next:");
+        for (const char *const *command = l->next; *command != NULL; command++) {
+                buffer_printf(&line, "%s warren %s ", command == l->next ? "" : ",", *command);
+                show_text(&line, buffer_bytes(&name));
+        }
+        fprintf(stderr, "%s\n", line.data);
+}
+
+enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
+                            const struct listing *l)
 {
         AUTO_BUFFER out = {0};
         AUTO_BUFFER cursor = {0};
 
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply->body));
-        AUTO(table) t = listing_table(reply, member, columns);
+        AUTO(table) t = listing_table(reply, l->member, l->columns);
         table_render(t, c->width, c->colours, &out);
         if (view_add(api_value(reply), "next_cursor", &cursor))
                 buffer_printf(&out, "more: --cursor %s\n", cursor.data);
-        return cli_print(c, buffer_bytes(&out));
+        enum exit_code code = cli_print(c, buffer_bytes(&out));
+        if (code == EXIT_DONE && cli_is_read())
+                tell_next(reply, l);
+        return code;
 }

@@ -17,11 +17,20 @@ struct listing_filter {
 /* base, with those options that were given as its query. */
 void listing_path(const struct cli *c, const char *base, const struct listing_filter *filters,
                   struct buffer *path);
+/* What an answer lists, and what can be done with one of them. */
+struct listing {
+        const char *member; /* the array of the answer */
+        const struct view_column *columns;
+        /* Commands that take what the first column shows: "dlq show"; NULL ends the list. */
+        const char *const *next;
+};
+
 /* The answer's array `member`, a row each. */
 struct table *listing_table(const struct http_reply *reply, const char *member,
                             const struct view_column *columns) MUST_CHECK;
-/* Prints it, or the JSON, and how to get the next page. */
-enum exit_code listing_show(const struct cli *c, const struct http_reply *reply, const char *member,
-                            const struct view_column *columns);
+/* Prints it, or the JSON, and how to get the next page. On standard error, not with --json: what to
+ * do next, with the first one listed. */
+enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
+                            const struct listing *l);
 
 #endif

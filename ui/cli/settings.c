@@ -128,6 +128,25 @@ static int check_texts(struct settings *s, struct err *e)
         return 0;
 }
 
+/* Without `suffix` at its end, and without slashes there: people give what their browser or another
+ * program shows. */
+static void cut_path(char *url, const char *suffix)
+{
+        char *host = strstr(url, "://");
+        char *path = host == NULL ? NULL : strchr(host + 3, '/');
+
+        if (path == NULL)
+                return;
+        size_t length = strlen(path), cut = strlen(suffix);
+        while (length > 0 && path[length - 1] == '/')
+                length--;
+        if (length >= cut && memcmp(path + length - cut, suffix, cut) == 0)
+                length -= cut;
+        while (length > 0 && path[length - 1] == '/')
+                length--;
+        path[length] = '\0';
+}
+
 int settings_load(struct settings *s, const char *file, const char *url, struct err *e)
 {
         if (load_file(s, file, e) < 0)
@@ -143,6 +162,9 @@ int settings_load(struct settings *s, const char *file, const char *url, struct 
                 s->url = xstrdup(URL_DEFAULT);
         if (check_texts(s, e) < 0)
                 return -1;
+        cut_path(s->url, "/api/v1");
+        if (s->management_url != NULL)
+                cut_path(s->management_url, "/api");
         return http_url_check(s->url, e) < 0 ? err_wrap(e, "WARREN_URL") : 0;
 }
 

@@ -9,7 +9,7 @@
 
 /* Each as given, NULL when it is not. Owned. */
 struct settings {
-        char *url;            /* WARREN_URL, url; never NULL */
+        char *url;            /* WARREN_URL, url, without /api/v1; never NULL */
         char *api_key;        /* WARREN_API_KEY, api_key */
         char *admin_key;      /* WARREN_ADMIN_KEY, admin_key */
         char *admin_amqp_url; /* WARREN_ADMIN_AMQP_URL: amqp://login:password@host:port/vhost */

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/body.h"
@@ -114,10 +115,12 @@ enum exit_code command_tenant_add(struct cli *c)
 
 enum exit_code command_tenant_list(struct cli *c)
 {
+        static const char *const next[] = {"tenant show", "key list", NULL};
+        static const struct listing tenants = {"tenants", tenant_columns, next};
         AUTO_REPLY reply = {0};
         enum exit_code code = api_get(c, API_ADMIN, "/api/v1/tenants", &reply);
 
-        return code == EXIT_DONE ? listing_show(c, &reply, "tenants", tenant_columns) : code;
+        return code == EXIT_DONE ? listing_show(c, &reply, &tenants) : code;
 }
 
 enum exit_code command_tenant_show(struct cli *c)
@@ -240,8 +243,11 @@ enum exit_code command_key_list(struct cli *c)
         enum exit_code code = api_get(c, API_ADMIN, path.data, &reply);
         if (code != EXIT_DONE)
                 return code;
-        if (!c->json)
-                return listing_show(c, &reply, "keys", key_columns);
+        if (!c->json) {
+                AUTO_FREE char *revoke = xasprintf("key rm %s", cli_word(c, 0));
+                const char *const next[] = {revoke, NULL};
+                return listing_show(c, &reply, &(struct listing){"keys", key_columns, next});
+        }
         bool found = view_find(api_value(&reply), "keys", &keys);
         body_begin(&out);
         body_add_json(&out, "keys", found ? keys.raw : bytes_of_text("[]"));

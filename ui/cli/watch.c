@@ -25,6 +25,12 @@ static bool is_interrupted(void)
         return *interrupt_flag() != 0;
 }
 
+/* Until Ctrl-C, or until nobody reads any more. */
+static bool goes_on_watching(void)
+{
+        return !is_interrupted() && cli_is_read();
+}
+
 /* The state of a job as last told: its change is what makes a line. */
 static void add_state(struct scan_value job, struct buffer *out)
 {
@@ -112,7 +118,7 @@ static enum exit_code watch_one(struct cli *c, const char *id)
         bool began = false;
 
         job_path(&path, id);
-        for (; !is_interrupted(); began = true) {
+        for (; goes_on_watching(); began = true) {
                 AUTO_REPLY reply = {0};
                 enum exit_code code = api_get(c, API_USER, path.data, &reply);
                 if (code == EXIT_DONE)
@@ -254,7 +260,7 @@ enum exit_code command_watch(struct cli *c)
         interrupt_catch();
         if (cli_word(c, 0) != NULL)
                 return watch_one(c, cli_word(c, 0));
-        for (bool began = false; !is_interrupted(); began = true) {
+        for (bool began = false; goes_on_watching(); began = true) {
                 code = watch_step(c, &all, began);
                 if (!goes_on(code, began))
                         break;
