@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * accounts.c: the logins of docs/amqp.md with the least they need, and a tenant's own. Patterns are
- * anchored because RabbitMQ's are not.
+ * accounts.c: makes the logins, with passwords and rights, by the management API.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,56 +14,7 @@
 #include "common/model/job.h"
 #include "common/topology/declared.h"
 
-#define NOTHING "^$"
-
-const struct account topology_accounts[] = {
-        {
-                .login = "warren-admin",
-                .configure = ".*",
-                .write = ".*",
-                .read = ".*",
-                .tags = "administrator",
-        },
-        {
-                .login = "warren-provision",
-                .configure = "^(jobs|slots)\\..*$",
-                .write = "^((jobs|slots)\\..*|control|sync|events|dead|unroutable|amq\\.default)$",
-                .read = "^((jobs|slots)\\..*|due|control)$",
-                .tags = "",
-        },
-        {
-                .login = "warren-gateway",
-                .configure = NOTHING,
-                .write = "^((jobs|delay)\\..*|events|marks|admits|sync)$",
-                .read = "^(events|control|admits)$",
-                .tags = "",
-        },
-        {
-                .login = "warren-consumer",
-                .configure = NOTHING,
-                .write = "^(delay\\..*|due|dead|events|sync)$",
-                .read = "^((jobs|slots)\\..*|control|marks)$",
-                .tags = "",
-        },
-        {
-                .login = "warren-status-store",
-                .configure = NOTHING,
-                .write = "^sync$",
-                .read = "^(events|control)$",
-                .tags = "",
-        },
-        {
-                .login = "warren-dlx-monitor",
-                .configure = NOTHING,
-                .write = "^((jobs|delay)\\..*|events|sync)$",
-                .read = "^(dead|unroutable|events|control)$",
-                .tags = "",
-        },
-        {.login = NULL},
-};
-
-/* prefix/first or prefix/first/second, percent-encoded. */
-static void add_path(struct buffer *out, const char *prefix, const char *first, const char *second)
+void management_path(struct buffer *out, const char *prefix, const char *first, const char *second)
 {
         buffer_add_text(out, prefix);
         url_encode(out, first);
@@ -95,6 +45,19 @@ int management_call(struct http_client *management, const char *method, const ch
                        path, reply->status);
 }
 
+json_t *management_get(struct http_client *management, const char *path, struct err *e)
+{
+        struct http_reply reply = {0};
+        json_t *answer = NULL;
+        if (management_call(management, "GET", path, NULL, &reply, e) == 0) {
+                answer = json_loadb(reply.body.data, reply.body.length, 0, NULL);
+                if (answer == NULL)
+                        err_set(e, ERR_PROTOCOL, "the management API's answer is no JSON");
+        }
+        http_reply_fini(&reply);
+        return answer;
+}
+
 /* A call whose answer says no more than that it was done. */
 static int tell(struct http_client *management, const char *method, const char *path, json_t *body,
                 struct err *e)
@@ -105,21 +68,28 @@ static int tell(struct http_client *management, const char *method, const char *
         return status;
 }
 
-int topology_put_account(struct http_client *management, const char *vhost, const struct account *a,
-                         const char *password, struct err *e)
+static int put_rights(struct http_client *management, const char *vhost, const struct account *a,
+                      struct err *e)
 {
-        AUTO_BUFFER user = {0};
-        AUTO_BUFFER permissions = {0};
-        add_path(&user, "/api/users/", a->login, NULL);
-        add_path(&permissions, "/api/permissions/", vhost, a->login);
-        if (tell(management, "PUT", user.data,
-                 json_pack("{ss ss}", "password", password, "tags", a->tags), e) < 0 ||
-            tell(management, "PUT", permissions.data,
+        AUTO_BUFFER path = {0};
+        management_path(&path, "/api/permissions/", vhost, a->login);
+        if (tell(management, "PUT", path.data,
                  json_pack("{ss ss ss}", "configure", a->configure, "write", a->write, "read",
                            a->read),
                  e) < 0)
                 return err_wrap(e, "login %s", a->login);
         return 0;
+}
+
+static int put_account(struct http_client *management, const char *vhost, const struct account *a,
+                       const char *password, struct err *e)
+{
+        AUTO_BUFFER path = {0};
+        management_path(&path, "/api/users/", a->login, NULL);
+        if (tell(management, "PUT", path.data,
+                 json_pack("{ss ss}", "password", password, "tags", a->tags), e) < 0)
+                return err_wrap(e, "login %s", a->login);
+        return put_rights(management, vhost, a, e);
 }
 
 /* The password in the file, which is made when it is not there. NULL on failure. */
@@ -134,18 +104,82 @@ static char *password_of(const char *path, struct err *e)
         return secret_read(path, e);
 }
 
+static int put_with_password(struct http_client *management, const char *vhost,
+                             const struct account *a, const char *folder, struct err *e)
+{
+        AUTO_FREE char *path = xasprintf("%s/%s.password", folder, a->login);
+        AUTO_FREE char *password = password_of(path, e);
+        return password == NULL ? -1 : put_account(management, vhost, a, password, e);
+}
+
 int topology_put_accounts(struct http_client *management, const char *vhost, const char *folder,
                           struct err *e)
 {
+        struct broker_version version;
+        if (topology_broker_version(management, &version, e) < 0)
+                return -1;
         for (const struct account *a = topology_accounts; a->login != NULL; a++) {
-                if (strcmp(a->login, "warren-admin") == 0)
-                        continue;
-                AUTO_FREE char *path = xasprintf("%s/%s.password", folder, a->login);
-                AUTO_FREE char *password = password_of(path, e);
-                if (password == NULL || topology_put_account(management, vhost, a, password, e) < 0)
+                const struct account fit = account_for(a, passive_declare_of(&version));
+                if (strcmp(a->login, "warren-admin") != 0 &&
+                    put_with_password(management, vhost, &fit, folder, e) < 0)
                         return -1;
         }
         return 0;
+}
+
+json_t *fetch_rights(struct http_client *management, const char *vhost, struct err *e)
+{
+        AUTO_BUFFER path = {0};
+        management_path(&path, "/api/vhosts/", vhost, "permissions");
+        return management_get(management, path.data, e);
+}
+
+const json_t *rights_of(const json_t *rights, const char *login)
+{
+        size_t i;
+        json_t *row;
+        json_array_foreach(rights, i, row)
+        {
+                const char *user = json_string_value(json_object_get(row, "user"));
+                if (user != NULL && strcmp(user, login) == 0)
+                        return row;
+        }
+        return NULL;
+}
+
+static int put_rights_of_all(struct http_client *management, const char *vhost, struct err *e)
+{
+        struct broker_version version;
+        json_auto_t *rights = fetch_rights(management, vhost, e);
+        if (rights == NULL || topology_broker_version(management, &version, e) < 0)
+                return -1;
+        for (const struct account *a = topology_accounts; a->login != NULL; a++) {
+                const struct account fit = account_for(a, passive_declare_of(&version));
+                if (strcmp(a->login, "warren-admin") != 0 && rights_of(rights, a->login) != NULL &&
+                    put_rights(management, vhost, &fit, e) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int topology_apply_managed(struct http_client *management, const char *vhost, struct err *e)
+{
+        AUTO_BUFFER path = {0};
+        management_path(&path, "/api/policies/", vhost, DELIVERY_POLICY);
+        if (tell(management, "PUT", path.data, declared_policy(), e) < 0)
+                return err_wrap(e, "policy %s", DELIVERY_POLICY);
+        return put_rights_of_all(management, vhost, e);
+}
+
+struct account account_of_tenant(const char *tenant, char **login, char **write)
+{
+        *login = xasprintf("tenant-%s", tenant);
+        *write = xasprintf("^jobs\\.%s$", tenant);
+        return (struct account){.login = *login,
+                                .configure = RIGHT_TO_NOTHING,
+                                .write = *write,
+                                .read = RIGHT_TO_NOTHING,
+                                .tags = ""};
 }
 
 int topology_put_tenant_account(struct http_client *management, const char *vhost,
@@ -153,11 +187,10 @@ int topology_put_tenant_account(struct http_client *management, const char *vhos
 {
         if (!tenant_name_is_valid(bytes_of_text(tenant)))
                 return err_set(e, ERR_INVALID, "%.64s is no tenant name", tenant);
-        AUTO_FREE char *login = xasprintf("tenant-%s", tenant);
-        AUTO_FREE char *write = xasprintf("^jobs\\.%s$", tenant);
-        const struct account a = {
-                .login = login, .configure = NOTHING, .write = write, .read = NOTHING, .tags = ""};
-        return topology_put_account(management, vhost, &a, password, e);
+        AUTO_FREE char *login = NULL;
+        AUTO_FREE char *write = NULL;
+        const struct account a = account_of_tenant(tenant, &login, &write);
+        return put_account(management, vhost, &a, password, e);
 }
 
 int topology_delete_tenant_account(struct http_client *management, const char *tenant,
@@ -167,7 +200,7 @@ int topology_delete_tenant_account(struct http_client *management, const char *t
                 return err_set(e, ERR_INVALID, "%.64s is no tenant name", tenant);
         AUTO_BUFFER path = {0};
         AUTO_FREE char *login = xasprintf("tenant-%s", tenant);
-        add_path(&path, "/api/users/", login, NULL);
+        management_path(&path, "/api/users/", login, NULL);
         struct err refused = {0};
         int status = tell(management, "DELETE", path.data, NULL, &refused);
         if (status == 0 || refused.code == ERR_NOT_FOUND)

@@ -57,7 +57,7 @@ static void add_present(struct check *c, char *key, const json_t *item)
         HASH_ADD_KEYPTR(hh, c->present, p->key, strlen(p->key), p);
 }
 
-static const char *member(const json_t *item, const char *name)
+const char *text_member(const json_t *item, const char *name)
 {
         const char *text = json_string_value(json_object_get(item, name));
         return text != NULL ? text : "";
@@ -68,15 +68,16 @@ static void index_definitions(struct check *c, const json_t *all)
         size_t i;
         json_t *item;
         json_array_foreach(json_object_get(all, "exchanges"), i, item)
-                add_present(c, xasprintf("exchange %s", member(item, "name")), item);
+                add_present(c, xasprintf("exchange %s", text_member(item, "name")), item);
         json_array_foreach(json_object_get(all, "queues"), i, item)
-                add_present(c, xasprintf("queue %s", member(item, "name")), item);
+                add_present(c, xasprintf("queue %s", text_member(item, "name")), item);
         json_array_foreach(json_object_get(all, "bindings"), i, item)
         {
-                if (strcmp(member(item, "destination_type"), "queue") == 0)
+                if (strcmp(text_member(item, "destination_type"), "queue") == 0)
                         add_present(c,
-                                    binding_key(member(item, "destination"), member(item, "source"),
-                                                member(item, "routing_key")),
+                                    binding_key(text_member(item, "destination"),
+                                                text_member(item, "source"),
+                                                text_member(item, "routing_key")),
                                     item);
         }
 }
@@ -123,7 +124,7 @@ static void compare_type(const struct check *c, const char *subject, const json_
                          const struct declaration *d)
 {
         json_t *type = json_string(d->type);
-        if (strcmp(member(have, "type"), d->type) != 0)
+        if (strcmp(text_member(have, "type"), d->type) != 0)
                 find_wrong(c, subject, "type", json_object_get(have, "type"), type);
         json_decref(type);
 }
@@ -162,8 +163,8 @@ static bool is_ours(const struct check *c, const char *kind, const char *name)
  * deletion is under way. */
 static bool is_a_tenants(const json_t *binding)
 {
-        return strcmp(member(binding, "source"), "due") == 0 &&
-               strcmp(member(binding, "destination"), "events") == 0;
+        return strcmp(text_member(binding, "source"), "due") == 0 &&
+               strcmp(text_member(binding, "destination"), "events") == 0;
 }
 
 /* A binding between two of ours that is not in the table sends jobs where they do not belong.
@@ -174,8 +175,8 @@ static void find_strays(const struct check *c)
                 if (p->expected || json_object_get(p->item, "destination") == NULL ||
                     is_a_tenants(p->item))
                         continue;
-                if (is_ours(c, "exchange", member(p->item, "source")) &&
-                    is_ours(c, "queue", member(p->item, "destination")))
+                if (is_ours(c, "exchange", text_member(p->item, "source")) &&
+                    is_ours(c, "queue", text_member(p->item, "destination")))
                         c->finding(c->owner, p->key, "it should not be there",
                                    "remove it in the management console");
         }
@@ -206,33 +207,22 @@ static void forget_present(struct check *c)
         }
 }
 
-static json_t *fetch_definitions(struct http_client *management, const char *vhost, struct err *e)
-{
-        struct http_reply reply = {0};
-        json_t *all = NULL;
-        AUTO_BUFFER path = {0};
-        buffer_add_text(&path, "/api/definitions/");
-        url_encode(&path, vhost);
-        if (management_call(management, "GET", path.data, NULL, &reply, e) == 0) {
-                all = json_loadb(reply.body.data, reply.body.length, 0, NULL);
-                if (all == NULL)
-                        err_set(e, ERR_PROTOCOL, "the management API's answer is no JSON");
-        }
-        http_reply_fini(&reply);
-        return all;
-}
-
 int topology_check(struct http_client *management, const char *vhost,
                    const struct topology_settings *s, const char *const *tenants,
                    finding_fn *finding, void *owner, struct err *e)
 {
-        json_t *all = fetch_definitions(management, vhost, e);
+        AUTO_BUFFER path = {0};
+        management_path(&path, "/api/definitions/", vhost, NULL);
+        json_auto_t *all = management_get(management, path.data, e);
         if (all == NULL)
                 return -1;
         struct check c = {.finding = finding, .owner = owner};
         index_definitions(&c, all);
         int status = check_all(&c, s, tenants, e);
         forget_present(&c);
-        json_decref(all);
-        return status;
+        if (status < 0)
+                return -1;
+        const struct finder f = {finding, owner};
+        find_wrong_policies(&f, json_object_get(all, "policies"));
+        return find_wrong_rights(&f, management, vhost, tenants, e);
 }

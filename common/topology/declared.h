@@ -8,12 +8,42 @@
 
 #include "common/topology/topology.h"
 
+#define RIGHT_TO_NOTHING "^$"
+#define DELIVERY_POLICY "warren-no-delivery-limit"
+
 /* A declaration's arguments as the management API shows them. New reference. */
 json_t *declared_arguments(const struct declaration *d);
+
+/* The policy of that name, as the management API takes and shows it. New reference. */
+json_t *declared_policy(void);
+
+/* The rights that a login is to have for the broker's version, borrowed from a. */
+struct account account_for(const struct account *a, enum passive_declare need);
+/* A tenant's own. login and write are owned by the caller. */
+struct account account_of_tenant(const char *tenant, char **login, char **write);
 
 /* Takes the reference of body (NULL: none). -1 unless the answer is a 2xx; http_reply_fini always.
  */
 int management_call(struct http_client *management, const char *method, const char *path,
                     json_t *body, struct http_reply *reply, struct err *e) MUST_CHECK;
+/* What a GET answers; NULL on failure. New reference. */
+json_t *management_get(struct http_client *management, const char *path, struct err *e) MUST_CHECK;
+/* prefix/first or prefix/first/second, percent-encoded. */
+void management_path(struct buffer *out, const char *prefix, const char *first, const char *second);
+
+/* The rights that the logins have in vhost. New reference. */
+json_t *fetch_rights(struct http_client *management, const char *vhost, struct err *e) MUST_CHECK;
+/* Borrowed from rights; NULL: the login has none. */
+const json_t *rights_of(const json_t *rights, const char *login);
+
+/* Parts of topology_check. A member that is no text reads as "". */
+const char *text_member(const json_t *item, const char *name);
+struct finder {
+        finding_fn *finding;
+        void *owner;
+};
+void find_wrong_policies(const struct finder *f, const json_t *policies);
+int find_wrong_rights(const struct finder *f, struct http_client *management, const char *vhost,
+                      const char *const *tenants, struct err *e) MUST_CHECK;
 
 #endif

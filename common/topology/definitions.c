@@ -21,6 +21,27 @@ json_t *declared_arguments(const struct declaration *d)
         return object;
 }
 
+/* As good as none: 3.10 refuses -1 in a policy. More returns than a token makes in a lifetime. */
+#define NO_DELIVERY_LIMIT ((json_int_t)9007199254740991) /* 2^53 - 1 */
+
+json_t *declared_policy(void)
+{
+        return json_pack("{ss ss s{sI} si}", "pattern", "^(delay\\..*|dead|unroutable|slots\\..*)$",
+                         "apply-to", "queues", "definition", "delivery-limit", NO_DELIVERY_LIMIT,
+                         "priority", 100);
+}
+
+static json_t *policies(const char *vhost)
+{
+        json_t *list = json_array();
+        json_t *policy = json_pack("{ss ss}", "vhost", vhost, "name", DELIVERY_POLICY);
+        json_t *rest = declared_policy();
+        json_object_update(policy, rest);
+        json_decref(rest);
+        json_array_append_new(list, policy);
+        return list;
+}
+
 struct lists {
         const char *vhost;
         json_t *exchanges, *queues, *bindings;
@@ -77,8 +98,9 @@ json_t *topology_definitions(const struct topology_settings *s, const char *vhos
         struct err e = {0};
         if (topology_each(s, add, &lists, &e) < 0)
                 abort(); /* the table holds declarations only */
-        return json_pack("{s[{ss}] so so so}", "vhosts", "name", vhost, "exchanges",
-                         lists.exchanges, "queues", lists.queues, "bindings", lists.bindings);
+        return json_pack("{s[{ss}] so so so so}", "vhosts", "name", vhost, "policies",
+                         policies(vhost), "exchanges", lists.exchanges, "queues", lists.queues,
+                         "bindings", lists.bindings);
 }
 
 /* One object a line: a difference of versions is then readable. */

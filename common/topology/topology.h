@@ -36,24 +36,43 @@ json_t *topology_definitions(const struct topology_settings *s, const char *vhos
 /* The same as the text of rabbitmq/definitions.json, for vhost `warren`. Owned. */
 char *topology_definitions_text(const struct topology_settings *s);
 
+/* What cannot be declared by AMQP, through the management API: the policy that lifts the default
+ * delivery limit of RabbitMQ 4, and the rights of those logins of the table that are there, for the
+ * broker's version. */
+int topology_apply_managed(struct http_client *management, const char *vhost,
+                           struct err *e) MUST_CHECK;
+
 /* Compares the fixed part, and the parts of `tenants` (NULL-terminated, or NULL), with what the
- * management API shows: names, types, arguments, bindings. Calls finding for each difference:
- * what it is about, what is wrong, what to do. -1 when the API cannot be asked. */
+ * management API shows: names, types, arguments, bindings, the policy, the rights of the logins
+ * that are there. Calls finding for each difference: what it is about, what is wrong, what to do.
+ * -1 when the API cannot be asked. */
 typedef void finding_fn(void *owner, const char *subject, const char *problem, const char *remedy);
 int topology_check(struct http_client *management, const char *vhost,
                    const struct topology_settings *s, const char *const *tenants,
                    finding_fn *finding, void *owner, struct err *e) MUST_CHECK;
 
+struct broker_version {
+        int major, minor, patch;
+};
+/* "4.3.6", "4.3.0-rc.1". -1: it is something else. */
+int broker_version_parse(const char *text, struct broker_version *v) MUST_CHECK;
+int topology_broker_version(struct http_client *management, struct broker_version *v,
+                            struct err *e) MUST_CHECK;
+
+/* What a passive declare wants of a login: nothing, the right to configure (4.2.6 and 4.3.0), or
+ * any of the three (from 4.2.7 and 4.3.1 on). */
+enum passive_declare { PASSIVE_DECLARE_FREE, PASSIVE_DECLARE_CONFIGURE, PASSIVE_DECLARE_ANY };
+enum passive_declare passive_declare_of(const struct broker_version *v);
+
 /* The accounts of docs/amqp.md, as permissions. */
 struct account {
         const char *login;                    /* "warren-gateway"; NULL ends the table */
         const char *configure, *write, *read; /* anchored patterns */
+        const char *configure_to_look;        /* instead, where a passive declare wants configure */
+        const char *write_to_look;            /* instead, where it wants any right */
         const char *tags;                     /* management tags */
 };
 extern const struct account topology_accounts[];
-/* Creates or updates a login with its permissions, through the management API. */
-int topology_put_account(struct http_client *management, const char *vhost, const struct account *a,
-                         const char *password, struct err *e) MUST_CHECK;
 /* Every login of the table but warren-admin, with a random password in folder/<login>.password
  * (0600) that is kept when it is there. */
 int topology_put_accounts(struct http_client *management, const char *vhost, const char *folder,

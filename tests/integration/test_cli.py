@@ -295,6 +295,7 @@ def test_tenants_and_keys(cli):
     (["tenant", "set", "acme"], {}, "usage", "nothing to set"),
     (["dlq", "show", "nonsense"], {}, "not found", ""),
     (["topology", "apply"], {"WARREN_ADMIN_AMQP_URL": None}, "usage", "WARREN_ADMIN_AMQP_URL"),
+    (["topology", "apply"], {"WARREN_MANAGEMENT_URL": None}, "usage", "WARREN_MANAGEMENT_URL"),
     (["topology", "check"], {"WARREN_MANAGEMENT_URL": None}, "usage", "WARREN_MANAGEMENT_URL"),
     (["topology", "check"], {"WARREN_MANAGEMENT_URL": "http://127.0.0.1:1"}, "unreachable", ""),
 ])

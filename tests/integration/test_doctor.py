@@ -176,18 +176,77 @@ def test_projection_behind(doctor):
     """The follower is refused the stream, so the projection stands still."""
     warren = doctor.warren
     warren.status_store.stop()
-    permit(warren, "^control$")
+    permit(warren, "^sync$", "^control$")
     try:
         warren.status_store.start(ready=False)
-        found = doctor.await_wrong("projection", "status-store reads")
+        found = doctor.await_wrong("projection", "status-store reads", "topology")
     finally:
-        permit(warren, "^(events|control)$")
+        assert doctor.cli("topology", "apply").returncode == EXIT["done"]
     assert "as of" in found["projection"]
+    assert found["topology"] == ("login warren-status-store: its right to read is ^control$, "
+                                 "should be ^(events|control)$")
 
 
-def permit(warren, read):
-    warren.broker.ctl("set_permissions", "-p", warren.vhost, "warren-status-store", "^$", "^sync$",
-                      read)
+def permit(warren, write, read):
+    warren.broker.management("PUT", f"/api/permissions/{warren.vhost}/warren-status-store",
+                             {"configure": "^$", "write": write, "read": read})
+
+
+def test_rights_that_another_version_wants(doctor):
+    """As after an upgrade of the broker: our logins still have what the old one wanted."""
+    permit(doctor.warren, "^nothing$", "^(events|control)$")
+    found = doctor.look()
+    assert set(found) == {"topology"} and "right to write is ^nothing$" in found["topology"]
+    assert doctor.cli("topology", "apply").returncode == EXIT["done"]
+    doctor.await_health()
+
+
+KNOWN = {
+    "3.9.13": ("wrong", "3.10 or later"),
+    "3.10.8": ("ok", "without a leader"),
+    "4.0.5": ("ok", ""),
+    "4.2.6": ("wrong", "4.2.7"),
+    "4.3.0": ("wrong", "4.3.1"),
+    "4.3.6": ("ok", ""),
+    "nonsense": ("unknown", ""),
+}
+
+
+@pytest.mark.parametrize("version", KNOWN)
+def test_what_is_known_of_the_version(doctor, version):
+    state, words = KNOWN[version]
+    with pretend_version(doctor.warren.broker, version) as url:
+        done = doctor.cli("doctor", "--json", WARREN_MANAGEMENT_URL=url)
+    checks = json.loads(done.stdout)["checks"]
+    (told,) = [check for check in checks if check["check"] == "broker version"]
+    assert told["state"] == state and version in told["problem"]
+    assert words in f"{told['problem']} {told['remedy']}"
+
+
+@contextlib.contextmanager
+def pretend_version(broker, version):
+    """The broker's management API, but for the version that it tells."""
+    class Pretender(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer = broker.management("GET", self.path)
+            if self.path == "/api/overview":
+                answer["rabbitmq_version"] = version
+            body = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pretender)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://warren-admin:x@127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.mark.parametrize("path, names", [

@@ -8,6 +8,8 @@ import subprocess
 import pika
 import pytest
 
+from harness.until import until
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -99,6 +101,83 @@ def test_check_finds_a_stray_binding(broker, own_vhost):
     assert len(found) == 1
     assert found[0].startswith('binding of queue dead to exchange due with key "acme.low": '
                                "it should not be there")
+
+
+POLICY = "warren-no-delivery-limit"
+
+
+def test_check_finds_a_missing_policy(broker, own_vhost):
+    broker.management("DELETE", f"/api/policies/{own_vhost}/{POLICY}")
+    assert f"policy {POLICY}: it is missing" in broker.topology(own_vhost, "check").stdout
+    broker.topology(own_vhost, "apply")
+    assert broker.topology(own_vhost, "check").stdout == ""
+
+
+@pytest.mark.parametrize("name, pattern, priority, want", [
+    (POLICY, "^dead$", 100, f"policy {POLICY}: it is another than it should be"),
+    ("all", ".*", 100, f"policy all: it takes the place of {POLICY}"),
+    ("all", ".*", 99, None),
+    ("others", "^jobs", 200, None),
+])
+def test_check_finds_another_policy(broker, own_vhost, name, pattern, priority, want):
+    broker.management("PUT", f"/api/policies/{own_vhost}/{name}", {
+        "pattern": pattern, "priority": priority, "apply-to": "queues",
+        "definition": {"delivery-limit": 7}})
+    found = broker.topology(own_vhost, "check").stdout
+    assert want in found if want else found == ""
+
+
+@pytest.mark.parametrize("queue", ["dead", "unroutable", "delay.1d", "slots.acme.1"])
+def test_no_number_of_returns_loses_a_message(broker, own_vhost, queue):
+    """RabbitMQ 4 drops it after 20, if nothing is said."""
+    with broker.pika(own_vhost) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        if queue.startswith("slots."):
+            channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        until(lambda: broker.queues(own_vhost)[queue].get("policy") == POLICY, 30, "the policy")
+        properties = pika.BasicProperties(message_id="kept", delivery_mode=2)
+        channel.basic_publish("", queue, b"null", properties)
+        returned = 0
+        for method, told, _ in channel.consume(queue, inactivity_timeout=10):
+            assert method is not None, f"gone after {returned} returns"
+            assert told.message_id == "kept"
+            if returned == 50:
+                channel.basic_ack(method.delivery_tag)
+                break
+            channel.basic_reject(method.delivery_tag, requeue=True)
+            returned += 1
+
+
+@pytest.mark.parametrize("login", ["warren-status-store", "warren-gateway", "warren-consumer",
+                                   "warren-dlx-monitor", "warren-provision", "tenant-acme"])
+def test_check_finds_other_rights(broker, own_vhost, login):
+    broker.topology(own_vhost, "tenant", "acme")
+    if login == "tenant-acme":
+        broker.management("PUT", f"/api/users/{login}", {"password": "x", "tags": ""})
+    broker.management("PUT", f"/api/permissions/{own_vhost}/{login}",
+                      {"configure": ".*", "write": ".*", "read": ".*"})
+    found = broker.topology(own_vhost, "check", "acme").stdout.splitlines()
+    assert len(found) == 3 and all(f"login {login}: its right to" in line for line in found)
+    broker.topology(own_vhost, "apply")
+    left = broker.topology(own_vhost, "check", "acme").stdout
+    assert (left == "") == (login != "tenant-acme")
+
+
+COUNTED = {"warren-status-store": ["jobs.acme.high", "jobs.acme.long", "events", "control"],
+           "warren-gateway": ["jobs.acme.high", "events", "control"],
+           "warren-consumer": ["jobs.acme.high", "events", "control", "marks"],
+           "warren-dlx-monitor": ["dead", "unroutable", "events", "control"],
+           "warren-provision": ["jobs.acme.high", "control", "events"]}
+
+
+@pytest.mark.parametrize("login", COUNTED)
+def test_a_login_may_look_at_what_it_looks_for(broker, vhost, login):
+    """What a passive declare wants differs by the broker's version."""
+    broker.topology(vhost, "tenant", "acme")
+    for queue in COUNTED[login]:
+        with broker.pika(vhost, login) as connection:
+            connection.channel().queue_declare(queue, passive=True)
 
 
 def test_a_tenants_part_comes_and_goes(broker, own_vhost):

@@ -73,6 +73,8 @@ static int on_management(const char *command, const char *argument, struct err *
         AUTO(http_client) management = http_client_create(&config, e);
         if (management == NULL)
                 return -1;
+        if (strcmp(command, "apply") == 0)
+                return topology_apply_managed(management, getenv("TOPOLOGY_VHOST"), e);
         if (strcmp(command, "accounts") == 0)
                 return topology_put_accounts(management, getenv("TOPOLOGY_VHOST"), argument, e);
         return topology_check(management, getenv("TOPOLOGY_VHOST"), NULL, tenants, print_finding,
@@ -82,7 +84,7 @@ static int on_management(const char *command, const char *argument, struct err *
 static int run(const char *command, const char *argument, struct err *e)
 {
         if (strcmp(command, "apply") == 0)
-                return on_link(apply, argument, e);
+                return on_link(apply, argument, e) < 0 ? -1 : on_management(command, argument, e);
         if (strcmp(command, "accounts") == 0 || strcmp(command, "check") == 0)
                 return on_management(command, argument, e);
         if (strcmp(command, "tenant") == 0)

@@ -9,6 +9,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/topology/declared.h"
 #include "common/topology/topology.h"
 #include "tests/unit/unit.h"
 
@@ -209,6 +210,68 @@ static void accounts_may_what_the_contract_says(void **state)
         }
 }
 
+/* 4.2.6 and 4.3.0 want the right to configure for a passive declare, later ones any right. */
+static void passive_declares_want_rights_by_version(void **state)
+{
+        (void)state;
+        const struct {
+                const char *version;
+                enum passive_declare want;
+        } cases[] = {
+                {"3.10.8", PASSIVE_DECLARE_FREE},     {"3.13.7", PASSIVE_DECLARE_FREE},
+                {"4.0.5", PASSIVE_DECLARE_FREE},      {"4.2.5", PASSIVE_DECLARE_FREE},
+                {"4.2.6", PASSIVE_DECLARE_CONFIGURE}, {"4.2.7", PASSIVE_DECLARE_ANY},
+                {"4.3.0", PASSIVE_DECLARE_CONFIGURE}, {"4.3.0-rc.1", PASSIVE_DECLARE_CONFIGURE},
+                {"4.3.1", PASSIVE_DECLARE_ANY},       {"4.3.6", PASSIVE_DECLARE_ANY},
+                {"5.0.0", PASSIVE_DECLARE_ANY},
+        };
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                struct broker_version v;
+                assert_int_equal(broker_version_parse(cases[i].version, &v), 0);
+                assert_int_equal(passive_declare_of(&v), cases[i].want);
+        }
+        const char *const none[] = {NULL, "", "4", "4.3", "four.three.six", "4.3.x"};
+        for (size_t i = 0; i < COUNT(none); i++) {
+                struct broker_version v;
+                assert_int_equal(broker_version_parse(none[i], &v), -1);
+        }
+}
+
+static void accounts_follow_what_a_look_wants(void **state)
+{
+        (void)state;
+        const struct {
+                const char *login, *queue;
+        } looks[] = {
+                {"warren-status-store", "jobs.acme.high"},
+                {"warren-status-store", "events"},
+                {"warren-status-store", "control"},
+                {"warren-gateway", "jobs.acme.high"},
+                {"warren-gateway", "events"},
+                {"warren-gateway", "control"},
+                {"warren-consumer", "jobs.acme.high"},
+                {"warren-consumer", "events"},
+                {"warren-consumer", "marks"},
+                {"warren-dlx-monitor", "dead"},
+                {"warren-dlx-monitor", "unroutable"},
+                {"warren-dlx-monitor", "events"},
+                {"warren-provision", "control"},
+                {"warren-provision", "jobs.acme.high"},
+        };
+        for (size_t i = 0; i < COUNT(looks); i++) {
+                const struct account *a = account(looks[i].login);
+                struct account one = account_for(a, PASSIVE_DECLARE_CONFIGURE);
+                struct account any = account_for(a, PASSIVE_DECLARE_ANY);
+                assert_true(allows(one.configure, looks[i].queue));
+                assert_true(allows(any.configure, looks[i].queue) ||
+                            allows(any.write, looks[i].queue) || allows(any.read, looks[i].queue));
+        }
+        struct account store = account_for(account("warren-status-store"), PASSIVE_DECLARE_ANY);
+        assert_false(allows(store.write, "jobs.acme")); /* an exchange */
+        assert_false(allows(store.read, "jobs.acme.high"));
+        assert_string_equal(store.configure, "^$");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -218,6 +281,8 @@ int main(void)
                 cmocka_unit_test(tenant_has_its_own_exchange_and_lanes),
                 cmocka_unit_test(bad_tenant_names_declare_nothing),
                 cmocka_unit_test(accounts_may_what_the_contract_says),
+                cmocka_unit_test(passive_declares_want_rights_by_version),
+                cmocka_unit_test(accounts_follow_what_a_look_wants),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

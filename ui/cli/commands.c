@@ -152,7 +152,7 @@ const struct command command_table[] = {
         {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},
         {"key", "rm", "TENANT KEY-ID", 2, 2, "revoke an API key", NULL, NULL, command_key_rm},
         {"topology", "apply", "", 0, 0, "declare what Warren needs in its vhost", apply_options,
-         ADMIN_NEEDS "; --accounts also\n" MANAGEMENT_NEEDS ".", command_topology_apply},
+         ADMIN_NEEDS "\nand " MANAGEMENT_NEEDS ".", command_topology_apply},
         {"topology", "export", "", 0, 0, "print the topology as RabbitMQ definitions",
          events_options, NULL, command_topology_export},
         {"topology", "check", "", 0, 0, "compare the broker with the topology", events_options,

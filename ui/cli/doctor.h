@@ -24,6 +24,7 @@ struct visit {
 /* A checked answer of the management API. */
 int visit_ask(const struct visit *v, const char *path, struct http_reply *reply,
               struct err *e) MUST_CHECK;
+void doctor_check_version(const struct visit *v);
 /* Is there somebody for every queue that somebody must read? */
 void doctor_check_consumers(const struct visit *v);
 

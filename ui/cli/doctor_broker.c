@@ -116,6 +116,7 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d)
                           .unknown = &unknown};
         if (!check_nodes(&v))
                 return;
+        doctor_check_version(&v);
         check_topology(&v);
         doctor_check_consumers(&v);
 }

@@ -28,13 +28,16 @@ static int read_settings(const struct cli *c, struct topology_settings *s, struc
         return 0;
 }
 
-static int put_accounts(const struct cli *c, const char *folder, struct err *e)
+/* What AMQP has no words for. folder: NULL, or accounts are made too. */
+static int apply_managed(const struct cli *c, struct http_client *management, const char *folder,
+                         struct err *e)
 {
-        AUTO(http_client) management = broker_management(c, e);
         AUTO_FREE char *vhost = broker_vhost(c);
 
-        if (management == NULL)
+        if (topology_apply_managed(management, vhost, e) < 0)
                 return -1;
+        if (folder == NULL)
+                return 0;
         if (mkdir(folder, 0700) < 0 && errno != EEXIST)
                 return err_set_errno(e, "%s", folder);
         return topology_put_accounts(management, vhost, folder, e);
@@ -70,11 +73,14 @@ enum exit_code command_topology_apply(struct cli *c)
         AUTO(broker_link) l = broker_link_create(c, &e);
         if (l == NULL)
                 return fail(c, &e);
+        AUTO(http_client) management = broker_management(c, &e);
+        if (management == NULL)
+                return fail(c, &e);
         if (topology_apply(broker_link_get(l), &settings, &e) < 0) {
                 broker_link_blame(l, &e);
                 return fail(c, &e);
         }
-        if (folder != NULL && put_accounts(c, folder, &e) < 0)
+        if (apply_managed(c, management, folder, &e) < 0)
                 return fail(c, &e);
         return tell_applied(c, folder);
 }

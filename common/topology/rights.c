@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rights.c: what each login of docs/amqp.md may do, the least that it needs, which differs by the
+ * broker's version. Patterns are anchored because RabbitMQ's are not.
+ */
+#include <stdio.h>
+
+#include "common/topology/declared.h"
+
+/* Queues, not the exchanges jobs.<tenant>: a tenant's name has no dot. */
+#define JOB_QUEUES "jobs\\.[^.]+\\.[^.]+"
+
+/* configure_to_look: for each queue that a login counts, or waits for when it connects.
+ * write_to_look: for those to which it has no right otherwise. With a write on a queue a login can
+ * bind it to an exchange that it may read: the least of the three. */
+const struct account topology_accounts[] = {
+        {
+                .login = "warren-admin",
+                .configure = ".*",
+                .write = ".*",
+                .read = ".*",
+                .tags = "administrator",
+        },
+        {
+                .login = "warren-provision",
+                .configure = "^(jobs|slots)\\..*$",
+                .configure_to_look = "^((jobs|slots)\\..*|control|events)$",
+                .write = "^((jobs|slots)\\..*|control|sync|events|dead|unroutable|amq\\.default)$",
+                .read = "^((jobs|slots)\\..*|due|control)$",
+                .tags = "",
+        },
+        {
+                .login = "warren-gateway",
+                .configure = RIGHT_TO_NOTHING,
+                .configure_to_look = "^(" JOB_QUEUES "|events|control|admits)$",
+                .write = "^((jobs|delay)\\..*|events|marks|admits|sync)$",
+                .read = "^(events|control|admits)$",
+                .tags = "",
+        },
+        {
+                .login = "warren-consumer",
+                .configure = RIGHT_TO_NOTHING,
+                .configure_to_look = "^(" JOB_QUEUES "|slots\\..*|events|control|marks)$",
+                .write = "^(delay\\..*|due|dead|events|sync)$",
+                .read = "^((jobs|slots)\\..*|control|marks)$",
+                .tags = "",
+        },
+        {
+                .login = "warren-status-store",
+                .configure = RIGHT_TO_NOTHING,
+                .configure_to_look = "^(" JOB_QUEUES "|events|control)$",
+                .write = "^sync$",
+                .write_to_look = "^(sync|" JOB_QUEUES ")$",
+                .read = "^(events|control)$",
+                .tags = "",
+        },
+        {
+                .login = "warren-dlx-monitor",
+                .configure = RIGHT_TO_NOTHING,
+                .configure_to_look = "^(dead|unroutable|events|control)$",
+                .write = "^((jobs|delay)\\..*|events|sync)$",
+                .read = "^(dead|unroutable|events|control)$",
+                .tags = "",
+        },
+        {.login = NULL},
+};
+
+enum passive_declare passive_declare_of(const struct broker_version *v)
+{
+        const int number = v->major * 10000 + v->minor * 100 + v->patch;
+        if (number < 40206)
+                return PASSIVE_DECLARE_FREE;
+        return number == 40206 || number == 40300 ? PASSIVE_DECLARE_CONFIGURE : PASSIVE_DECLARE_ANY;
+}
+
+struct account account_for(const struct account *a, enum passive_declare need)
+{
+        struct account fit = *a;
+        switch (need) {
+        case PASSIVE_DECLARE_FREE:
+                break;
+        case PASSIVE_DECLARE_CONFIGURE:
+                if (a->configure_to_look != NULL)
+                        fit.configure = a->configure_to_look;
+                break;
+        case PASSIVE_DECLARE_ANY:
+                if (a->write_to_look != NULL)
+                        fit.write = a->write_to_look;
+                break;
+        }
+        return fit;
+}
+
+int broker_version_parse(const char *text, struct broker_version *v)
+{
+        *v = (struct broker_version){0};
+        return text != NULL && sscanf(text, "%2d.%2d.%2d", &v->major, &v->minor, &v->patch) == 3
+                       ? 0
+                       : -1;
+}
+
+int topology_broker_version(struct http_client *management, struct broker_version *v, struct err *e)
+{
+        json_auto_t *overview = management_get(management, "/api/overview", e);
+        if (overview == NULL)
+                return -1;
+        const char *text = json_string_value(json_object_get(overview, "rabbitmq_version"));
+        if (broker_version_parse(text, v) < 0)
+                return err_set(e, ERR_PROTOCOL, "the broker's version is not understood: %.40s",
+                               text == NULL ? "none" : text);
+        return 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor_version.c: the broker's version, and what is known to be wrong with it.
+ */
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/topology/topology.h"
+#include "ui/cli/doctor.h"
+
+/* In what versions: from the first to before the second. */
+static const struct {
+        struct broker_version from, before;
+        enum health health; /* ok: nothing has to be done as long as it works */
+        const char *problem, *remedy;
+} known[] = {
+        {{0, 0, 0}, {3, 10, 0}, HEALTH_WRONG, "Warren needs 3.10 or later", "upgrade RabbitMQ"},
+        {{3, 10, 0},
+         {4, 0, 0},
+         HEALTH_OK,
+         "no longer maintained; a queue made less than half a second before the broker is killed "
+         "may come back without a leader, and a stream misses what other systems publish in the "
+         "second after a start",
+         NULL},
+        {{4, 2, 6},
+         {4, 2, 7},
+         HEALTH_WRONG,
+         "whoever looks at a queue must be allowed to delete it, so our logins are",
+         "upgrade RabbitMQ to 4.2.7 or later, then run: warren topology apply"},
+        {{4, 3, 0},
+         {4, 3, 1},
+         HEALTH_WRONG,
+         "whoever looks at a queue must be allowed to delete it, so our logins are; and a quorum "
+         "queue may not come back after the broker was killed",
+         "upgrade RabbitMQ to 4.3.1 or later, then run: warren topology apply"},
+};
+
+static int compare(const struct broker_version *a, const struct broker_version *b)
+{
+        if (a->major != b->major)
+                return a->major - b->major;
+        return a->minor != b->minor ? a->minor - b->minor : a->patch - b->patch;
+}
+
+/* Named also when all is well: everything else that is found is read with it in mind. */
+static void tell(struct diagnosis *d, const struct broker_version *v)
+{
+        enum health health = HEALTH_OK;
+        const char *remedy = NULL;
+        AUTO_BUFFER text = {0};
+
+        buffer_printf(&text, "RabbitMQ %d.%d.%d", v->major, v->minor, v->patch);
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+                if (compare(v, &known[i].from) < 0 || compare(v, &known[i].before) >= 0)
+                        continue;
+                buffer_printf(&text, ": %s", known[i].problem);
+                health = known[i].health;
+                remedy = known[i].remedy;
+        }
+        diagnosis_add(d, "broker version", health, text.data, remedy);
+}
+
+void doctor_check_version(const struct visit *v)
+{
+        struct err e = {0};
+        struct broker_version version;
+
+        if (topology_broker_version(v->management, &version, &e) < 0)
+                diagnosis_add(v->d, "broker version", HEALTH_UNKNOWN, e.text, NULL);
+        else
+                tell(v->d, &version);
+}
