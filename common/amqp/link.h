@@ -35,14 +35,16 @@ struct link_config {
         msec confirm_timeout;     /* 0: 5 s; a publish without confirm for so long: LINK_EXPIRED */
         uint32_t window_messages; /* 0: 1024 unconfirmed publishes */
         size_t window_bytes;      /* 0: 1 MiB of them (one larger message is let through alone) */
-        /* NULL, or a stream that is fed by the exchange of its name: nothing is published, and the
-         * link is not up, before a probe (type `probe`, no body) is kept there. Every publish
-         * should end in that stream too. One that does not (a job for a lane that went with its
-         * tenant ends in `unroutable` alone) puts the channel's count of publishes ahead of the
-         * stream's: were the stream's writer replaced under this connection, as many others could
-         * be confirmed and dropped as duplicates (docs/facts.md). A restarted broker also ends the
-         * connection. */
+        /* The stream that every publish of this link feeds, through whichever exchange (see
+         * common/model/feed.h), or NULL: none. link_publish refuses any other exchange
+         * (ERR_INVALID): on a channel whose publishes do not all reach the same stream RabbitMQ
+         * confirms, and loses, what the stream was to get when its writer is replaced
+         * (docs/facts.md). A job for a lane that went with its tenant ends in `unroutable` alone:
+         * rare enough. Nothing is published, and the link is not up, before a probe (type `probe`,
+         * no body) is kept in the stream. */
         const char *stream;
+        bool unprobed; /* without that probe: what is published is published again until it is seen
+                        */
         /* 0: none. Bytes of deliveries that are not settled yet, above which the link reads nothing
          * more from the broker until settles bring it below (one larger delivery is let through
          * alone). Confirms, answers and notices wait meanwhile, without running late by it; a
@@ -50,8 +52,9 @@ struct link_config {
          * nothing for 30 s (3.10.8). So it is for an owner who settles soon, and needs nothing of
          * the broker for that. */
         size_t read_bytes;
-        bool resend; /* after a reconnect send unconfirmed publishes again with x-again;
-                        false: they end as LINK_CLOSED */
+        bool renew_when_told; /* subscriptions begin, at each connection, with link_renew */
+        bool resend;          /* after a reconnect send unconfirmed publishes again with x-again;
+                                 false: they end as LINK_CLOSED */
 };
 
 /* Any may be NULL. */
@@ -132,6 +135,10 @@ struct subscription *link_subscribe(struct link *l, const struct source *s, deli
 /* basic.cancel (nowait); deliveries the owner still holds stay his to settle; those not yet handed
  * over are requeued. Clears *s; no callback after it. */
 void link_unsubscribe(struct subscription **s);
+
+/* With renew_when_told: begins the subscriptions of the connection that is up now. To be called in
+ * or after `up`, which does not wait for them then. */
+void link_renew(struct link *l);
 
 enum settle { SETTLE_ACK, SETTLE_REQUEUE };
 /* Clears *d and frees it. A delivery of a dead connection is dropped silently. On a stream ACK only

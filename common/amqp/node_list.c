@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node_list.c: the queue that hands things between the loop's thread and the link's.
+ * node_list.c: a queue; what is added last is taken last.
  */
-#include <stddef.h>
+#include "common/amqp/node_list.h"
 
-#include "common/amqp/link_parts.h"
+#include <stddef.h>
 
 void node_list_add(struct node_list *l, struct node *n)
 {

@@ -1,166 +1,176 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outgoing.c: writes publishes. rabbitmq-c sends a small publish by three system calls (measured: a
- * third of what a publish costs us), so on a plain connection its encoders fill a buffer that is
- * sent as one; over TLS, where only the library can write, it publishes itself.
+ * outgoing.c: lays out the copy of a message in one allocation.
  */
-#include <assert.h>
-#include <endian.h>
-#include <errno.h>
-#include <poll.h>
+#include "common/amqp/outgoing.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "common/amqp/link_parts.h"
+#include "common/base/memory.h"
 
-enum {
-        FRAME_HEAD = 7, /* type, channel, size */
-        FRAME_END = 1,
-        METHOD_HEAD = 4,   /* class and method */
-        HEADER_HEAD = 12,  /* class, weight, body size */
-        FLUSH_AT = 262144, /* bytes */
-        METHOD_ROOM = 1024,
-        ENTRY_ROOM = 16, /* of a header beside its strings */
-        WRITE_LIMIT_MS = 5000,
+/* Where a publish's copy of the message is being laid out. */
+struct layout {
+        size_t strings; /* bytes of all strings */
+        bool too_long;
 };
 
-static char *put(char *at, const void *data, size_t length)
+static amqp_bytes_t take_short(struct layout *lay, struct bytes b)
 {
-        if (length > 0)
-                memcpy(at, data, length);
-        return at + length;
+        lay->strings += b.length;
+        lay->too_long = lay->too_long || b.length > SHORT_STRING_MAX;
+        return wire_bytes(b);
 }
 
-/* The frame around `size` bytes of payload that stand at frame + FRAME_HEAD. */
-static void end_frame(struct buffer *out, uint8_t type, size_t size)
+static void set_property(struct layout *lay, amqp_basic_properties_t *p, amqp_flags_t flag,
+                         amqp_bytes_t *field, struct bytes value)
 {
-        char *frame = out->data + out->length;
-        uint16_t channel = htobe16(WORK_CHANNEL);
-        uint32_t length = htobe32((uint32_t)size);
-
-        frame[0] = (char)type;
-        put(put(frame + 1, &channel, sizeof(channel)), &length, sizeof(length));
-        frame[FRAME_HEAD + size] = (char)AMQP_FRAME_END;
-        out->length += FRAME_HEAD + size + FRAME_END;
+        if (value.data == NULL)
+                return;
+        *field = take_short(lay, value);
+        p->_flags |= flag;
 }
 
-static int add_method(struct buffer *out, const struct publish *p)
+static void set_properties(struct layout *lay, const char *login, const struct message *m,
+                           amqp_basic_properties_t *p)
 {
-        amqp_basic_publish_t m = {
-                .exchange = p->exchange, .routing_key = p->routing_key, .mandatory = p->mandatory};
-        uint32_t id = htobe32(AMQP_BASIC_PUBLISH_METHOD);
-
-        buffer_reserve(out, METHOD_ROOM);
-        char *at = put(out->data + out->length + FRAME_HEAD, &id, sizeof(id));
-        int length = amqp_encode_method(AMQP_BASIC_PUBLISH_METHOD, &m,
-                                        (amqp_bytes_t){.len = METHOD_ROOM / 2 + 32, .bytes = at});
-        if (length < 0)
-                return length;
-        end_frame(out, AMQP_FRAME_METHOD, METHOD_HEAD + (size_t)length);
-        return AMQP_STATUS_OK;
-}
-
-static int add_header(struct buffer *out, struct publish *p)
-{
-        size_t room = p->cost - p->body.len + METHOD_ROOM +
-                      (size_t)p->properties.headers.num_entries * ENTRY_ROOM;
-        uint16_t class_and_weight[] = {htobe16(AMQP_BASIC_CLASS), 0};
-        uint64_t body_size = htobe64(p->body.len);
-        int length = (int)p->raw.len;
-
-        buffer_reserve(out, room + FRAME_HEAD + HEADER_HEAD + FRAME_END);
-        char *at = put(out->data + out->length + FRAME_HEAD, class_and_weight,
-                       sizeof(class_and_weight));
-        at = put(at, &body_size, sizeof(body_size));
-        if (p->raw.len > 0)
-                put(at, p->raw.bytes, p->raw.len);
-        else
-                length = amqp_encode_properties(AMQP_BASIC_CLASS, &p->properties,
-                                                (amqp_bytes_t){.len = room, .bytes = at});
-        if (length < 0)
-                return length;
-        end_frame(out, AMQP_FRAME_HEADER, HEADER_HEAD + (size_t)length);
-        return AMQP_STATUS_OK;
-}
-
-static void add_body(struct buffer *out, const struct publish *p, size_t frame_max)
-{
-        size_t most = frame_max - FRAME_HEAD - FRAME_END;
-        const char *from = p->body.bytes;
-
-        for (size_t left = p->body.len; left > 0;) {
-                size_t size = left < most ? left : most;
-                buffer_reserve(out, FRAME_HEAD + size + FRAME_END);
-                put(out->data + out->length + FRAME_HEAD, from, size);
-                end_frame(out, AMQP_FRAME_BODY, size);
-                from += size;
-                left -= size;
+        set_property(lay, p, AMQP_BASIC_MESSAGE_ID_FLAG, &p->message_id, m->message_id);
+        set_property(lay, p, AMQP_BASIC_TYPE_FLAG, &p->type, m->type);
+        set_property(lay, p, AMQP_BASIC_CONTENT_TYPE_FLAG, &p->content_type, m->content_type);
+        set_property(lay, p, AMQP_BASIC_APP_ID_FLAG, &p->app_id, m->app_id);
+        set_property(lay, p, AMQP_BASIC_USER_ID_FLAG, &p->user_id, bytes_of_text(login));
+        if (m->timestamp > 0) {
+                p->timestamp = (uint64_t)m->timestamp;
+                p->_flags |= AMQP_BASIC_TIMESTAMP_FLAG;
+        }
+        if (m->delivery_mode != 0) {
+                p->delivery_mode = m->delivery_mode;
+                p->_flags |= AMQP_BASIC_DELIVERY_MODE_FLAG;
+        }
+        for (size_t i = 0; i < m->header_count; i++) {
+                take_short(lay, m->headers[i].name);
+                if (m->headers[i].kind == HEADER_STRING)
+                        lay->strings += m->headers[i].text.length;
         }
 }
 
-static int await_room(struct link *l)
+static void place_header(char **at, const struct header *h, amqp_table_entry_t *entry)
 {
-        struct pollfd fd = {.fd = l->engine.fd, .events = POLLOUT};
-        int ready = poll(&fd, 1, WRITE_LIMIT_MS);
-
-        if (ready > 0 || (ready < 0 && errno == EINTR))
-                return 0;
-        return engine_fail(l, ERR_UNAVAILABLE, "publish: the broker does not read");
-}
-
-int outgoing_flush(struct link *l)
-{
-        struct buffer *out = &l->engine.out;
-        int result = 0;
-
-        for (size_t sent = 0; sent < out->length && result == 0;) {
-                ssize_t n = send(l->engine.fd, out->data + sent, out->length - sent, MSG_NOSIGNAL);
-                if (n >= 0)
-                        sent += (size_t)n;
-                else if (errno == EAGAIN || errno == EWOULDBLOCK)
-                        result = await_room(l);
-                else if (errno != EINTR)
-                        result = engine_fail(l, ERR_UNAVAILABLE, "publish: %s", strerror(errno));
+        entry->key = wire_bytes(h->name);
+        wire_place(at, &entry->key);
+        if (h->kind == HEADER_STRING) {
+                entry->value.kind = AMQP_FIELD_KIND_UTF8;
+                entry->value.value.bytes = wire_bytes(h->text);
+                wire_place(at, &entry->value.value.bytes);
+        } else {
+                entry->value.kind = AMQP_FIELD_KIND_I64;
+                entry->value.value.i64 = h->number;
         }
-        if (out->size > FLUSH_AT * 2)
-                buffer_fini(out);
-        else
-                buffer_clear(out);
-        return result;
 }
 
-static int buffered(struct link *l, struct publish *p)
+static void place_headers(char **at, const struct message *m, amqp_table_entry_t *entries,
+                          amqp_basic_properties_t *p)
 {
-        struct buffer *out = &l->engine.out;
-        int status = add_method(out, p);
+        int count = 0;
 
-        if (status == AMQP_STATUS_OK)
-                status = add_header(out, p);
-        if (status != AMQP_STATUS_OK)
-                return engine_fail_status(l, status, "publish");
-        add_body(out, p, (size_t)amqp_get_frame_max(l->engine.connection));
-        return out->length < FLUSH_AT ? 0 : outgoing_flush(l);
+        for (size_t i = 0; i < m->header_count; i++) {
+                if (m->headers[i].kind == HEADER_INT || m->headers[i].kind == HEADER_STRING)
+                        place_header(at, &m->headers[i], &entries[count++]);
+        }
+        p->headers = (amqp_table_t){.num_entries = count, .entries = entries};
+        if (count > 0)
+                p->_flags |= AMQP_BASIC_HEADERS_FLAG;
 }
 
-/* rabbitmq-c sends what it can encode itself, so a raw list is decoded first. */
-static int through_library(struct link *l, const struct publish *p)
+static int check_sizes(const struct layout *lay, const struct message *m, struct err *e)
 {
-        amqp_pool_t pool;
-        void *decoded = (void *)&p->properties;
-        int status = AMQP_STATUS_OK;
-
-        init_amqp_pool(&pool, 4096);
-        if (p->raw.len > 0)
-                status = amqp_decode_properties(AMQP_BASIC_CLASS, &pool, p->raw, &decoded);
-        if (status == AMQP_STATUS_OK)
-                status = amqp_basic_publish(l->engine.connection, WORK_CHANNEL, p->exchange,
-                                            p->routing_key, p->mandatory, 0, decoded, p->body);
-        empty_amqp_pool(&pool);
-        return status == AMQP_STATUS_OK ? 0 : engine_fail_status(l, status, "publish");
+        if (lay->too_long)
+                return err_set(e, ERR_INVALID, "a name or property over %d bytes",
+                               SHORT_STRING_MAX);
+        if (lay->strings > PROPERTIES_MAX)
+                return err_set(e, ERR_TOO_LARGE, "properties of %zu bytes", lay->strings);
+        if (m->body.length > BODY_MAX)
+                return err_set(e, ERR_TOO_LARGE, "a body of %zu bytes", m->body.length);
+        return 0;
 }
 
-int outgoing_publish(struct link *l, struct publish *p)
+/* What is not the properties: names, body, or the raw list. */
+static void place_rest(char **at, const struct message *m, struct outgoing *o)
 {
-        return l->addresses[l->engine.address].tls ? through_library(l, p) : buffered(l, p);
+        amqp_bytes_t *const texts[] = {&o->properties.message_id, &o->properties.type,
+                                       &o->properties.content_type, &o->properties.app_id,
+                                       &o->properties.user_id};
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                wire_place(at, texts[i]);
+        o->exchange = wire_bytes(m->exchange);
+        wire_place(at, &o->exchange);
+        o->routing_key = wire_bytes(m->routing_key);
+        wire_place(at, &o->routing_key);
+        o->raw = wire_bytes(m->properties);
+        wire_place(at, &o->raw);
+        o->body = wire_bytes(m->body);
+        wire_place(at, &o->body);
+}
+
+struct outgoing *outgoing_create(const struct message *m, const char *login, struct err *e)
+{
+        bool raw = m->properties.data != NULL;
+        size_t headers = raw ? 0 : m->header_count;
+        struct layout lay = {.strings = m->properties.length};
+        amqp_basic_properties_t properties = {0};
+
+        if (raw && wire_check_properties(m->properties, e) < 0)
+                return NULL;
+        if (!raw)
+                set_properties(&lay, login, m, &properties);
+        take_short(&lay, m->exchange);
+        take_short(&lay, m->routing_key);
+        if (check_sizes(&lay, m, e) < 0)
+                return NULL;
+
+        size_t table = (headers + 1) * sizeof(amqp_table_entry_t);
+        struct outgoing *o = xmalloc(sizeof(*o) + table + lay.strings + m->body.length);
+        memset(o, 0, sizeof(*o));
+        o->properties = properties;
+        o->mandatory = m->mandatory;
+        o->cost = lay.strings + m->body.length;
+        amqp_table_entry_t *entries = (amqp_table_entry_t *)(o + 1);
+        char *at = (char *)entries + table;
+        if (!raw)
+                place_headers(&at, m, entries, &o->properties);
+        place_rest(&at, m, o);
+        return o;
+}
+
+void outgoing_mark_again(struct outgoing *o)
+{
+        static const char name[] = "x-again";
+
+        if (o->again || o->raw.len > 0)
+                return;
+        o->again = true;
+        amqp_table_t *headers = &o->properties.headers;
+        for (int i = 0; i < headers->num_entries; i++) {
+                if (bytes_equal_text(wire_view(headers->entries[i].key), name))
+                        return;
+        }
+        headers->entries[headers->num_entries++] = (amqp_table_entry_t){
+                .key = amqp_cstring_bytes(name),
+                .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = 1},
+        };
+        o->properties._flags |= AMQP_BASIC_HEADERS_FLAG;
+}
+
+static bool same(amqp_bytes_t a, amqp_bytes_t b)
+{
+        return a.len == b.len && (a.len == 0 || memcmp(a.bytes, b.bytes, a.len) == 0);
+}
+
+bool outgoing_looks_like(const struct outgoing *o, const struct returned *r)
+{
+        return o->mandatory && same(o->routing_key, r->routing_key) &&
+               same(o->exchange, r->exchange) &&
+               (o->raw.len > 0 || same(o->properties.message_id, r->message_id)) &&
+               same(o->body, r->body);
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/amqp/link_parts.h"
+#include "common/amqp/wire.h"
 
 static json_t *value_json(const amqp_field_value_t *v);
 

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "common/amqp/link_parts.h"
 #include "common/amqp/properties.h"
+#include "common/amqp/wire.h"
 
 int properties_to_message(struct bytes wire, struct message *m, struct err *e)
 {

@@ -2,10 +2,11 @@
  *
  * wire.c: between the values of rabbitmq-c and ours.
  */
+#include "common/amqp/wire.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/amqp/link_parts.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -48,6 +49,11 @@ enum err_code wire_reply_code(uint16_t reply_code)
         default:
                 return ERR_UNAVAILABLE;
         }
+}
+
+int wire_fail(int status, const char *doing, struct err *e)
+{
+        return err_set(e, ERR_UNAVAILABLE, "%s: %s", doing, amqp_error_string2(status));
 }
 
 /* Where a string of the frame lies in the copy of it. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/amqp/link_parts.h"
+#include "common/amqp/outgoing.h"
 #include "common/amqp/properties.h"
 #include "common/base/own.h"
 #include "tests/unit/unit.h"
@@ -347,7 +347,6 @@ static void test_json(void **state)
 
 static void test_publish(void **state)
 {
-        struct link l = {.login = "warren-test"};
         struct message m = {.exchange = bytes_of_text("e"),
                             .routing_key = bytes_of_text("k"),
                             .message_id = bytes_of_text("id"),
@@ -358,7 +357,7 @@ static void test_publish(void **state)
         (void)state;
         message_add_int(&m, "n", -5);
         message_add_text(&m, "s", bytes_of_text("text"));
-        AUTO_FREE struct publish *p = publish_create(&l, &m, &e);
+        AUTO_FREE struct outgoing *p = outgoing_create(&m, "warren-test", &e);
         assert_non_null(p);
         assert_int_equal(p->properties.headers.num_entries, 2);
         assert_int_equal(p->properties.headers.entries[0].value.value.i64, -5);
@@ -371,7 +370,6 @@ static void test_publish(void **state)
 static void test_publish_refused(void **state)
 {
         static char long_text[300];
-        struct link l = {.login = "warren-test"};
         struct bytes too_long =
                 bytes_of(memset(long_text, 'a', sizeof(long_text)), sizeof(long_text));
         const struct {
@@ -389,7 +387,7 @@ static void test_publish_refused(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct err e = {0};
-                assert_null(publish_create(&l, &cases[i].m, &e));
+                assert_null(outgoing_create(&cases[i].m, "warren-test", &e));
                 assert_int_equal(e.code, cases[i].want);
         }
 }

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * declarer.c: declarations that wait, and those that were sent and are not answered.
+ */
+#include "common/amqp/declarer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+#define ANSWER_LIMIT ((msec)30000) /* past a request's deadline, when it was sent */
+
+struct declarer {
+        bool channel_open;
+        struct node_list waiting, sent;
+        struct node_list ended;
+};
+
+struct declarer *declarer_create(void)
+{
+        return xcalloc(1, sizeof(struct declarer));
+}
+
+static size_t argument_bytes(const struct argument *a)
+{
+        return strlen(a->name) + (a->text == NULL ? 0 : strlen(a->text));
+}
+
+static void place_argument(char **at, const struct argument *a, amqp_table_entry_t *entry)
+{
+        entry->key = wire_text(a->name);
+        wire_place(at, &entry->key);
+        if (a->text != NULL) {
+                entry->value.kind = AMQP_FIELD_KIND_UTF8;
+                entry->value.value.bytes = wire_text(a->text);
+                wire_place(at, &entry->value.value.bytes);
+        } else if (a->boolean) {
+                entry->value.kind = AMQP_FIELD_KIND_BOOLEAN;
+                entry->value.value.boolean = a->number != 0;
+        } else {
+                entry->value.kind = AMQP_FIELD_KIND_I64;
+                entry->value.value.i64 = a->number;
+        }
+}
+
+struct request *request_create(const struct declaration *d)
+{
+        const char *const texts[] = {d->name, d->type, d->source, d->key};
+        size_t bytes = 0;
+        size_t count = 0;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                bytes += texts[i] == NULL ? 0 : strlen(texts[i]);
+        for (const struct argument *a = d->arguments; a != NULL && a->name != NULL; a++, count++)
+                bytes += argument_bytes(a);
+
+        size_t table = count * sizeof(amqp_table_entry_t);
+        struct request *r = xcalloc(1, sizeof(*r) + table + bytes);
+        amqp_table_entry_t *entries = (amqp_table_entry_t *)(r + 1);
+        char *at = (char *)entries + table;
+        amqp_bytes_t *const fields[] = {&r->name, &r->type, &r->source, &r->key};
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+                *fields[i] = wire_text(texts[i]);
+                wire_place(&at, fields[i]);
+        }
+        for (size_t i = 0; i < count; i++)
+                place_argument(&at, &d->arguments[i], &entries[i]);
+        r->what = d->what;
+        r->if_unused = d->if_unused;
+        r->arguments = (amqp_table_t){.num_entries = (int)count, .entries = entries};
+        return r;
+}
+
+/* Its owner hears of it once; its answer may still be to come. */
+static void finish(struct declarer *d, struct request *r)
+{
+        if (r->reported)
+                free(r);
+        else
+                node_list_add(&d->ended, &r->notice.node);
+}
+
+struct request *declarer_take_ended(struct declarer *d)
+{
+        return (struct request *)node_list_take(&d->ended);
+}
+
+void declarer_take(struct declarer *d, struct node_list *more)
+{
+        node_list_append(&d->waiting, more);
+}
+
+void declarer_look_for(struct declarer *d, const char *queue, uint64_t look)
+{
+        struct request *r =
+                request_create(&(struct declaration){.what = COUNT_QUEUE, .name = queue});
+
+        r->look = look;
+        r->deadline = INT64_MAX;
+        node_list_add(&d->waiting, &r->notice.node);
+}
+
+bool declarer_has_work(const struct declarer *d)
+{
+        return d->waiting.first != NULL;
+}
+
+static int send_queue_declare(struct channel *ch, const struct request *r, bool passive,
+                              struct err *e)
+{
+        amqp_queue_declare_t m = {.queue = r->name, .passive = passive, .durable = 1};
+
+        m.arguments = r->arguments;
+        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &m, e);
+}
+
+static int send_exchange_declare(struct channel *ch, const struct request *r, struct err *e)
+{
+        amqp_exchange_declare_t m = {.exchange = r->name, .type = r->type, .durable = 1};
+
+        m.arguments = r->arguments;
+        return channel_send(ch, DECLARE_CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &m, e);
+}
+
+static int send_bind(struct channel *ch, const struct request *r, struct err *e)
+{
+        amqp_queue_bind_t m = {.queue = r->name, .exchange = r->source, .routing_key = r->key};
+
+        m.arguments = r->arguments;
+        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_BIND_METHOD, &m, e);
+}
+
+static int send_unbind(struct channel *ch, const struct request *r, struct err *e)
+{
+        amqp_queue_unbind_t m = {.queue = r->name, .exchange = r->source, .routing_key = r->key};
+
+        m.arguments = r->arguments;
+        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_UNBIND_METHOD, &m, e);
+}
+
+static int send_delete_or_purge(struct channel *ch, const struct request *r, struct err *e)
+{
+        amqp_exchange_delete_t exchange = {.exchange = r->name, .if_unused = r->if_unused};
+        amqp_queue_delete_t queue = {.queue = r->name, .if_unused = r->if_unused};
+        amqp_queue_purge_t purge = {.queue = r->name};
+
+        if (r->what == DELETE_EXCHANGE)
+                return channel_send(ch, DECLARE_CHANNEL, AMQP_EXCHANGE_DELETE_METHOD, &exchange, e);
+        if (r->what == DELETE_QUEUE)
+                return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_DELETE_METHOD, &queue, e);
+        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_PURGE_METHOD, &purge, e);
+}
+
+static int send_request(struct channel *ch, const struct request *r, struct err *e)
+{
+        switch (r->what) {
+        case DECLARE_EXCHANGE:
+                return send_exchange_declare(ch, r, e);
+        case DECLARE_QUEUE:
+                return send_queue_declare(ch, r, false, e);
+        case COUNT_QUEUE:
+                return send_queue_declare(ch, r, true, e);
+        case DECLARE_BINDING:
+                return send_bind(ch, r, e);
+        case DELETE_BINDING:
+                return send_unbind(ch, r, e);
+        case DELETE_QUEUE:
+                /* A quorum queue does not know the flag and closes the connection over it. */
+                if (r->if_unused)
+                        return send_queue_declare(ch, r, true, e);
+                return send_delete_or_purge(ch, r, e);
+        case DELETE_EXCHANGE:
+        case PURGE_QUEUE:
+                return send_delete_or_purge(ch, r, e);
+        }
+        return 0;
+}
+
+int declarer_write(struct declarer *d, struct channel *ch, struct err *e)
+{
+        struct node *n;
+
+        if (d->waiting.first != NULL && !d->channel_open) {
+                d->channel_open = true;
+                if (channel_open(ch, DECLARE_CHANNEL, e) < 0)
+                        return -1;
+        }
+        while ((n = node_list_take(&d->waiting)) != NULL) {
+                node_list_add(&d->sent, n);
+                if (send_request(ch, (struct request *)n, e) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static void delete_unless_used(struct declarer *d, struct request *r,
+                               const amqp_queue_declare_ok_t *ok)
+{
+        struct node_list first = {0};
+
+        if (ok->consumer_count > 0) {
+                err_set(&r->why, ERR_CONFLICT, "the queue has %u consumers", ok->consumer_count);
+                finish(d, r);
+                return;
+        }
+        r->if_unused = false;
+        node_list_add(&first, &r->notice.node);
+        node_list_prepend(&d->waiting, &first);
+}
+
+int declarer_answered(struct declarer *d, const amqp_method_t *m, struct err *e)
+{
+        if (m->id == AMQP_CHANNEL_OPEN_OK_METHOD)
+                return 0;
+        struct request *r = (struct request *)node_list_take(&d->sent);
+        if (r == NULL)
+                return err_set(e, ERR_PROTOCOL, "an answer that nobody asked for");
+        if (m->id == AMQP_QUEUE_DECLARE_OK_METHOD) {
+                const amqp_queue_declare_ok_t *ok = m->decoded;
+                if (r->what == DELETE_QUEUE) {
+                        delete_unless_used(d, r, ok);
+                        return 0;
+                }
+                r->messages = r->what == COUNT_QUEUE ? ok->message_count : 0;
+                r->consumers = r->what == COUNT_QUEUE ? ok->consumer_count : 0;
+        }
+        finish(d, r);
+        return 0;
+}
+
+static bool is_deletion(const struct request *r)
+{
+        return r->what == DELETE_EXCHANGE || r->what == DELETE_QUEUE || r->what == DELETE_BINDING;
+}
+
+int declarer_refused(struct declarer *d, const amqp_channel_close_t *why, struct channel *ch,
+                     struct err *e)
+{
+        struct request *r = (struct request *)node_list_take(&d->sent);
+
+        d->channel_open = false;
+        node_list_prepend(&d->waiting, &d->sent);
+        if (r != NULL) {
+                if (why->reply_code != AMQP_NOT_FOUND || !is_deletion(r))
+                        err_set(&r->why, wire_reply_code(why->reply_code), "%.*s",
+                                (int)why->reply_text.len, (const char *)why->reply_text.bytes);
+                finish(d, r);
+        }
+        return channel_closed(ch, DECLARE_CHANNEL, e);
+}
+
+/* What the thread asked itself ends with its connection; the rest is sent again by the next one. */
+void declarer_disconnected(struct declarer *d)
+{
+        struct node_list all = {0};
+        struct node *n;
+
+        d->channel_open = false;
+        node_list_append(&all, &d->sent);
+        node_list_append(&all, &d->waiting);
+        while ((n = node_list_take(&all)) != NULL) {
+                struct request *r = (struct request *)n;
+                if (r->look != 0 || r->reported)
+                        free(r);
+                else
+                        node_list_add(&d->waiting, n);
+        }
+}
+
+static void fail_late(struct declarer *d, struct request *r)
+{
+        err_set(&r->why, ERR_UNAVAILABLE, "the broker is away");
+        finish(d, r);
+}
+
+/* The answer to one that was sent is still awaited: a copy tells its owner. */
+static void report_late(struct declarer *d, struct request *r)
+{
+        struct request *copy = xcalloc(1, sizeof(*copy));
+
+        copy->done = r->done;
+        copy->owner = r->owner;
+        r->reported = true;
+        fail_late(d, copy);
+}
+
+void declarer_expire(struct declarer *d, msec now, bool deaf)
+{
+        struct node_list all = {0};
+        struct node *n;
+
+        node_list_append(&all, &d->waiting);
+        while ((n = node_list_take(&all)) != NULL) {
+                if (((struct request *)n)->deadline <= now)
+                        fail_late(d, (struct request *)n);
+                else
+                        node_list_add(&d->waiting, n);
+        }
+        if (deaf)
+                return;
+        for (n = d->sent.first; n != NULL; n = n->next) {
+                struct request *r = (struct request *)n;
+                if (r->look == 0 && !r->reported && r->deadline + ANSWER_LIMIT <= now)
+                        report_late(d, r);
+        }
+}
+
+void declarer_skip_time(struct declarer *d, msec time)
+{
+        for (struct node *n = d->sent.first; n != NULL; n = n->next) {
+                struct request *r = (struct request *)n;
+                if (r->look == 0)
+                        r->deadline += time;
+        }
+}
+
+msec declarer_deadline(const struct declarer *d, bool deaf)
+{
+        const struct request *sent = (const struct request *)d->sent.first;
+
+        if (d->waiting.first != NULL)
+                return ((const struct request *)d->waiting.first)->deadline;
+        if (sent == NULL || deaf || sent->look != 0 || sent->reported)
+                return 0;
+        return sent->deadline + ANSWER_LIMIT;
+}
+
+void declarer_end(struct declarer *d)
+{
+        struct node *n;
+
+        declarer_disconnected(d);
+        while ((n = node_list_take(&d->waiting)) != NULL)
+                fail_late(d, (struct request *)n);
+}
+
+void declarer_destroy(struct declarer **d)
+{
+        free(TAKE(*d));
+}

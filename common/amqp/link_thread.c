@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link_thread.c: in each round the thread takes what was handed over, writes, waits for the socket
+ * or for its callers, reads, and hands notices back.
+ */
+#include "common/amqp/link_thread.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/amqp/jitter.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+#define STOP_LIMIT ((msec)2000)
+#define BACKOFF_MIN ((msec)100)
+#define BACKOFF_MAX ((msec)5000)
+#define STREAM_BACKOFF ((msec)2000) /* after a connection whose stream was not there */
+#define POLL_MAX ((msec)60000)
+
+enum {
+        READ_BATCH = 4096, /* frames between two looks at what was handed over */
+        /* What a hostile peer nests in a table, rabbitmq-c decodes by recursion: 26 000 arrays fit
+         * into a frame. */
+        STACK_SIZE = 64 * 1024 * 1024,
+};
+
+struct link_thread {
+        pthread_t thread;
+        const struct link_settings *settings;
+        struct handover *handover;
+        struct router *router;
+        size_t address; /* the one to try next */
+        msec connect_at, backoff;
+        bool told_down;
+        msec read_at;   /* the last look at the socket */
+        bool read_more; /* the last look ended before the socket was empty */
+};
+
+static void retry_later(struct link_thread *t)
+{
+        t->connect_at = clock_mono() + jittered(t->backoff);
+        t->address = (t->address + 1) % t->settings->addresses.count;
+        if (t->address != 0)
+                return;
+        t->backoff *= 2;
+        if (t->backoff > BACKOFF_MAX)
+                t->backoff = BACKOFF_MAX;
+}
+
+static void go_down(struct link_thread *t, const struct err *why)
+{
+        msec wait = router_is_open(t->router) ? BACKOFF_MIN : STREAM_BACKOFF;
+
+        router_disconnect(t->router, why);
+        t->told_down = true;
+        t->connect_at = clock_mono() + jittered(wait);
+        t->backoff = BACKOFF_MIN;
+}
+
+static void connect_when_due(struct link_thread *t)
+{
+        struct err why = {0};
+
+        if (router_is_connected(t->router) || clock_mono() < t->connect_at)
+                return;
+        if (router_connect(t->router, &t->settings->addresses.addresses[t->address], &why) == 0) {
+                t->told_down = false;
+                t->read_at = clock_mono();
+                t->read_more = true;
+        } else if (router_is_connected(t->router)) {
+                go_down(t, &why);
+        } else {
+                if (!t->told_down)
+                        router_tell_down(t->router, &why);
+                t->told_down = true;
+                retry_later(t);
+        }
+}
+
+static bool read_is_overdue(const struct link_thread *t)
+{
+        return clock_mono() - t->read_at >= t->settings->heartbeat / 2;
+}
+
+static int read_batch(struct link_thread *t, struct err *e)
+{
+        int result = 1;
+
+        for (int i = 0; i < READ_BATCH && result > 0 && router_may_read(t->router); i++)
+                result = router_read(t->router, e);
+        t->read_more = result > 0;
+        t->read_at = clock_mono();
+        return result < 0 ? -1 : 0;
+}
+
+static int write_all(struct link_thread *t, struct err *e)
+{
+        bool paused = router_is_paused(t->router);
+
+        if (!router_is_connected(t->router))
+                return 0;
+        /* rabbitmq-c 0.11 can hang in a publish when it has not read for two heartbeats. */
+        if (!paused && read_is_overdue(t) && read_batch(t, e) < 0)
+                return -1;
+        if (router_write(t->router, e) < 0)
+                return -1;
+        if (paused && !router_is_paused(t->router))
+                t->read_more = true;
+        return 0;
+}
+
+static msec next_deadline(const struct link_thread *t)
+{
+        msec deadline = router_deadline(t->router);
+        msec own = router_is_connected(t->router) ? t->read_at + t->settings->heartbeat / 2
+                                                  : t->connect_at;
+
+        if (router_is_paused(t->router) || deadline < own)
+                return deadline;
+        return own;
+}
+
+static int poll_timeout(struct link_thread *t)
+{
+        bool more = router_is_connected(t->router) && !router_is_paused(t->router) && t->read_more;
+
+        if (more || router_has_input(t->router) || router_has_output(t->router) ||
+            !handover_fall_asleep(t->handover))
+                return 0;
+        msec left = next_deadline(t) - clock_mono();
+        return left <= 0 ? 0 : left > POLL_MAX ? (int)POLL_MAX : (int)left;
+}
+
+static int wait_and_read(struct link_thread *t, struct err *e)
+{
+        bool paused = router_is_paused(t->router);
+        struct pollfd fds[2] = {
+                {.fd = handover_wake_fd(t->handover), .events = POLLIN},
+                {.fd = router_fd(t->router), .events = paused ? 0 : POLLIN},
+        };
+        uint64_t count;
+
+        poll(fds, 2, poll_timeout(t));
+        if ((fds[0].revents & POLLIN) != 0 && read(fds[0].fd, &count, sizeof(count)) < 0)
+                count = 0;
+        if (!router_is_connected(t->router))
+                return 0;
+        if (paused)
+                return (fds[1].revents & (POLLERR | POLLHUP)) == 0
+                               ? 0
+                               : err_set(e, ERR_UNAVAILABLE, "the connection broke");
+        if (t->read_more || fds[1].revents != 0 || read_is_overdue(t) ||
+            router_has_input(t->router))
+                return read_batch(t, e);
+        return 0;
+}
+
+/* False when the thread is to end. */
+static bool round_of(struct link_thread *t)
+{
+        struct handed_over work = handover_take(t->handover);
+        struct err why = {0};
+        int result = router_take(t->router, &work, &why);
+
+        if (work.stop)
+                return false;
+        connect_when_due(t);
+        if (result == 0)
+                result = write_all(t, &why);
+        if (result == 0)
+                result = router_keep_time(t->router, &why);
+        router_end_drain(t->router);
+        router_hand_over(t->router);
+        if (result == 0)
+                result = wait_and_read(t, &why);
+        handover_wake_up(t->handover);
+        if (result < 0 && router_is_connected(t->router))
+                go_down(t, &why);
+        router_hand_over(t->router);
+        return true;
+}
+
+static void *run(void *thread)
+{
+        struct link_thread *t = thread;
+
+        while (round_of(t))
+                ;
+        router_end(t->router, true);
+        return NULL;
+}
+
+struct link_thread *link_thread_start(const struct link_settings *s, struct handover *h,
+                                      struct err *e)
+{
+        struct link_thread *t = xcalloc(1, sizeof(*t));
+        pthread_attr_t attributes;
+
+        t->settings = s;
+        t->handover = h;
+        t->router = router_create(s, h);
+        t->backoff = BACKOFF_MIN;
+        pthread_attr_init(&attributes);
+        pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        int number = pthread_create(&t->thread, &attributes, run, t);
+        pthread_attr_destroy(&attributes);
+        if (number == 0)
+                return t;
+        err_set(e, ERR_SYSTEM, "link thread: %s", strerror(number));
+        router_destroy(&t->router);
+        free(t);
+        return NULL;
+}
+
+void link_thread_end(struct link_thread **thread)
+{
+        struct link_thread *t = TAKE(*thread);
+        struct timespec until;
+
+        if (t == NULL)
+                return;
+        handover_stop(t->handover);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += STOP_LIMIT / MSEC_SECOND;
+        if (pthread_timedjoin_np(t->thread, NULL, &until) != 0) {
+                handover_stop(t->handover);
+                pthread_join(t->thread, NULL);
+        }
+        router_destroy(&t->router);
+        free(t);
+}

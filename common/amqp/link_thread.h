@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link_thread.h: the thread that owns a link's connection. It reconnects for ever.
+ */
+#ifndef WARREN_AMQP_LINK_THREAD_H
+#define WARREN_AMQP_LINK_THREAD_H
+
+#include "common/amqp/router.h"
+
+struct link_thread;
+
+/* Both are borrowed until link_thread_end. */
+struct link_thread *link_thread_start(const struct link_settings *s, struct handover *h,
+                                      struct err *e) MUST_CHECK;
+/* Its last notices are in the handover then. A hanging connect or write delays it by 2 s. */
+void link_thread_end(struct link_thread **t);
+
+#endif

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * subscriber.c: what is subscribed by which channel, and in which state.
+ */
+#include "common/amqp/subscriber.h"
+
+#include <stdlib.h>
+
+#include "common/amqp/acker.h"
+#include "common/amqp/consume.h"
+#include "common/amqp/id_queue.h"
+#include "common/amqp/name_set.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+#define REFUSED_RETRY ((msec)5000)
+
+enum { BUSY = 16 /* deliveries of a subscription that is worth a move */ };
+
+struct delivery_channel {
+        bool open;
+        int prefetch;              /* as last set; -1: not yet */
+        struct id_queue consuming; /* ids whose consume-ok is still to come */
+};
+
+struct subscriber {
+        bool hold;
+        atomic_ullong *live;
+
+        struct subscription *subscriptions; /* hash */
+        struct acker *acker;
+        struct name_set known; /* queues that are there */
+        struct id_queue looks; /* ids whose queue is to be looked for */
+        struct delivery_channel channels[DELIVERY_CHANNELS];
+        uint16_t current;    /* the channel of what is subscribed next */
+        uint64_t epoch;      /* of the channel that was opened last */
+        uint64_t generation; /* grows when subscriptions are lost */
+        unsigned renewing;
+        bool held; /* nothing is subscribed until told */
+        bool draining;
+        msec retry_at; /* the earliest of the refused; 0: none */
+        struct node_list notices;
+};
+
+struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool hold)
+{
+        struct subscriber *s = xcalloc(1, sizeof(*s));
+
+        s->live = live;
+        s->hold = s->held = hold;
+        s->acker = acker_create();
+        s->current = DELIVERY_CHANNEL;
+        return s;
+}
+
+static struct delivery_channel *channel_of(struct subscriber *s, uint16_t channel)
+{
+        return &s->channels[channel - DELIVERY_CHANNEL];
+}
+
+static struct subscription *find_id(const struct subscriber *s, uint64_t id)
+{
+        struct subscription *sub = NULL;
+
+        HASH_FIND(hh, s->subscriptions, &id, sizeof(id), sub);
+        return sub;
+}
+
+/* `up` is told when all that were there at the connect have their answer. */
+static void renewed(struct subscriber *s, struct subscription *sub)
+{
+        if (sub->renewing)
+                s->renewing--;
+        sub->renewing = false;
+}
+
+static void refuse(struct subscriber *s, struct subscription *sub, const struct err *why)
+{
+        sub->state = SUBSCRIPTION_REFUSED;
+        sub->retry_at = clock_mono() + REFUSED_RETRY;
+        if (s->retry_at == 0 || sub->retry_at < s->retry_at)
+                s->retry_at = sub->retry_at;
+        name_set_remove(&s->known, sub->queue);
+        if (!sub->reported) {
+                struct notice_plain *n = notice_add(&s->notices, NOTICE_REFUSED);
+                n->subscription = sub;
+                n->why = *why;
+        }
+        sub->reported = true;
+        renewed(s, sub);
+}
+
+static int open_channel(struct subscriber *s, uint16_t channel, struct channel *ch, struct err *e)
+{
+        struct delivery_channel *d = channel_of(s, channel);
+
+        if (d->open)
+                return 0;
+        d->open = true;
+        d->prefetch = -1;
+        atomic_store(&s->live[channel - DELIVERY_CHANNEL], ++s->epoch);
+        return channel_open(ch, channel, e);
+}
+
+static int send_qos(struct subscriber *s, const struct subscription *sub, struct channel *ch,
+                    struct err *e)
+{
+        struct delivery_channel *d = channel_of(s, sub->channel);
+        amqp_basic_qos_t qos = {.prefetch_count = sub->source.prefetch};
+
+        if (d->prefetch == sub->source.prefetch)
+                return 0;
+        d->prefetch = sub->source.prefetch;
+        return channel_send(ch, sub->channel, AMQP_BASIC_QOS_METHOD, &qos, e);
+}
+
+static int consume(struct subscriber *s, struct subscription *sub, const struct order *where,
+                   struct channel *ch, struct err *e)
+{
+        sub->state = SUBSCRIPTION_SENT;
+        sub->channel = s->current;
+        sub->deliveries = 0;
+        if (open_channel(s, sub->channel, ch, e) < 0 || send_qos(s, sub, ch, e) < 0)
+                return -1;
+        id_queue_add(&channel_of(s, sub->channel)->consuming, sub->id);
+        return consume_send(sub, where, ch, e);
+}
+
+/* The queue is there. */
+static int proceed(struct subscriber *s, struct subscription *sub, struct channel *ch,
+                   struct err *e)
+{
+        const struct order next = {.start = SOURCE_NEXT};
+
+        if (!sub->source.stream || sub->source.start == NULL)
+                return consume(s, sub, &next, ch, e);
+        sub->state = SUBSCRIPTION_ASKING;
+        struct notice_plain *n = notice_add(&s->notices, NOTICE_WHERE);
+        n->subscription = sub;
+        n->epoch = s->generation;
+        return 0;
+}
+
+static int begin(struct subscriber *s, struct subscription *sub, struct channel *ch, struct err *e)
+{
+        if (name_set_has(&s->known, sub->queue))
+                return proceed(s, sub, ch, e);
+        sub->state = SUBSCRIPTION_PROBING;
+        id_queue_add(&s->looks, sub->id);
+        return 0;
+}
+
+const char *subscriber_next_look(struct subscriber *s, uint64_t *id)
+{
+        while ((*id = id_queue_take(&s->looks)) != 0) {
+                const struct subscription *sub = find_id(s, *id);
+                if (sub != NULL && sub->state == SUBSCRIPTION_PROBING)
+                        return sub->queue;
+        }
+        return NULL;
+}
+
+int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, struct channel *ch,
+                     struct err *e)
+{
+        struct subscription *sub = find_id(s, id);
+
+        if (sub == NULL || sub->state != SUBSCRIPTION_PROBING)
+                return 0;
+        if (why != NULL) {
+                refuse(s, sub, why);
+                return 0;
+        }
+        name_set_add(&s->known, sub->queue);
+        return proceed(s, sub, ch, e);
+}
+
+void subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag)
+{
+        struct subscription *sub = find_id(s, consume_tag_id(wire_view(tag)));
+
+        id_queue_take(&channel_of(s, channel)->consuming);
+        if (sub == NULL || sub->state != SUBSCRIPTION_SENT)
+                return;
+        sub->state = SUBSCRIPTION_ACTIVE;
+        sub->reported = false;
+        renewed(s, sub);
+}
+
+void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag)
+{
+        struct subscription *sub = find_id(s, consume_tag_id(wire_view(tag)));
+        struct err why = {0};
+
+        if (sub == NULL)
+                return;
+        err_set(&why, ERR_NOT_FOUND, "the broker cancelled the subscription of %s", sub->queue);
+        refuse(s, sub, &why);
+}
+
+static int cancel(struct subscription *sub, struct channel *ch, struct err *e)
+{
+        if (sub->state != SUBSCRIPTION_SENT && sub->state != SUBSCRIPTION_ACTIVE)
+                return 0;
+        sub->state = SUBSCRIPTION_IDLE;
+        return consume_cancel(sub, ch, e);
+}
+
+int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e)
+{
+        struct subscription *sub, *next;
+
+        s->draining = true;
+        HASH_ITER (hh, s->subscriptions, sub, next) {
+                int result = cancel(sub, ch, e);
+                sub->state = SUBSCRIPTION_IDLE;
+                renewed(s, sub);
+                if (result < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int subscriber_unsubscribe(struct subscriber *s, struct subscription *sub, struct channel *ch,
+                           struct err *e)
+{
+        int result = cancel(sub, ch, e);
+
+        HASH_DEL(s->subscriptions, sub);
+        renewed(s, sub);
+        notice_add(&s->notices, NOTICE_GONE)->subscription = sub;
+        return result;
+}
+
+int subscriber_subscribe(struct subscriber *s, struct subscription *sub, struct channel *ch,
+                         struct err *e)
+{
+        HASH_ADD(hh, s->subscriptions, id, sizeof(sub->id), sub);
+        return ch == NULL || s->draining || s->held ? 0 : begin(s, sub, ch, e);
+}
+
+int subscriber_consume(struct subscriber *s, const struct order *o, struct channel *ch,
+                       struct err *e)
+{
+        if (o->epoch != s->generation || o->subscription->state != SUBSCRIPTION_ASKING)
+                return 0;
+        return consume(s, o->subscription, o, ch, e);
+}
+
+/* Those refused by this connection a moment ago keep their pause. */
+static bool is_due(const struct subscription *sub, msec now)
+{
+        return sub->state == SUBSCRIPTION_IDLE ||
+               (sub->state == SUBSCRIPTION_REFUSED && sub->retry_at <= now);
+}
+
+int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e)
+{
+        struct subscription *sub, *next;
+        msec now = clock_mono();
+
+        if (told)
+                s->held = false;
+        if (s->held || s->draining)
+                return 0;
+        HASH_ITER (hh, s->subscriptions, sub, next) {
+                if (!is_due(sub, now))
+                        continue;
+                sub->renewing = true;
+                s->renewing++;
+                if (begin(s, sub, ch, e) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+bool subscriber_is_renewed(const struct subscriber *s)
+{
+        return s->renewing == 0;
+}
+
+static void lose_channel(struct subscriber *s, uint16_t channel)
+{
+        struct delivery_channel *d = channel_of(s, channel);
+
+        d->open = false;
+        id_queue_clear(&d->consuming);
+        atomic_store(&s->live[channel - DELIVERY_CHANNEL], 0);
+        acker_forget(s->acker, channel);
+}
+
+static void lose(struct subscriber *s, struct subscription *sub)
+{
+        sub->state = SUBSCRIPTION_IDLE;
+        renewed(s, sub);
+}
+
+void subscriber_channel_closed(struct subscriber *s, uint16_t channel, bool consuming,
+                               const struct err *why)
+{
+        struct subscription *sub, *next;
+        struct subscription *cause = NULL;
+
+        if (consuming)
+                cause = find_id(s, id_queue_take(&channel_of(s, channel)->consuming));
+        if (cause != NULL)
+                refuse(s, cause, why);
+        HASH_ITER (hh, s->subscriptions, sub, next) {
+                if (sub->channel == channel &&
+                    (sub->state == SUBSCRIPTION_SENT || sub->state == SUBSCRIPTION_ACTIVE))
+                        lose(s, sub);
+        }
+        lose_channel(s, channel);
+}
+
+void subscriber_disconnected(struct subscriber *s)
+{
+        struct subscription *sub, *next;
+
+        HASH_ITER (hh, s->subscriptions, sub, next)
+                lose(s, sub);
+        for (uint16_t i = 0; i < DELIVERY_CHANNELS; i++)
+                lose_channel(s, (uint16_t)(DELIVERY_CHANNEL + i));
+        name_set_clear(&s->known);
+        id_queue_clear(&s->looks);
+        s->current = DELIVERY_CHANNEL;
+        s->generation++;
+        s->held = s->hold;
+        s->retry_at = 0;
+}
+
+int subscriber_retry(struct subscriber *s, msec now, struct channel *ch, struct err *e)
+{
+        struct subscription *sub, *next;
+
+        if (s->retry_at == 0 || now < s->retry_at || s->draining)
+                return 0;
+        s->retry_at = 0;
+        HASH_ITER (hh, s->subscriptions, sub, next) {
+                if (sub->state != SUBSCRIPTION_REFUSED)
+                        continue;
+                if (sub->retry_at <= now) {
+                        if (begin(s, sub, ch, e) < 0)
+                                return -1;
+                } else if (s->retry_at == 0 || sub->retry_at < s->retry_at) {
+                        s->retry_at = sub->retry_at;
+                }
+        }
+        return 0;
+}
+
+msec subscriber_retry_at(const struct subscriber *s)
+{
+        return s->retry_at;
+}
+
+/* A nack on a stream closes the connection. */
+static int return_unowned(struct incoming *in, struct channel *ch, struct err *e)
+{
+        AUTO_FREE struct incoming *unowned = in;
+
+        if (consume_tag_is_stream(bytes_of_text(unowned->consumer_tag)))
+                return channel_ack(ch, unowned, false, e);
+        return channel_requeue(ch, unowned, e);
+}
+
+int subscriber_deliver(struct subscriber *s, struct incoming *in, struct channel *ch, struct err *e)
+{
+        struct bytes tag = bytes_of_text(in->consumer_tag);
+        struct subscription *sub = find_id(s, consume_tag_id(tag));
+
+        if (sub == NULL || s->draining)
+                return return_unowned(in, ch, e);
+        in->stream = sub->source.stream;
+        in->epoch = atomic_load(&s->live[in->channel - DELIVERY_CHANNEL]);
+        in->delivery.subscription = sub;
+        if (in->stream)
+                in->delivery.offset =
+                        message_header_int(&in->delivery.message, "x-stream-offset", -1);
+        sub->deliveries++;
+        acker_track(s->acker, in, sub->source.prefetch);
+        in->notice.kind = NOTICE_DELIVERY;
+        node_list_add(&s->notices, &in->notice.node);
+        return 0;
+}
+
+int subscriber_settle(struct subscriber *s, struct node_list *settled, struct channel *ch,
+                      struct err *e)
+{
+        return acker_take(s->acker, settled, ch, e);
+}
+
+/* A channel by which nothing is held; 0: there is none. */
+static uint16_t clear_channel(const struct subscriber *s)
+{
+        for (uint16_t c = DELIVERY_CHANNEL; c <= CHANNEL_MAX; c++) {
+                if (acker_is_clear(s->acker, c))
+                        return c;
+        }
+        return 0;
+}
+
+static bool may_move(const struct subscription *sub, uint16_t from)
+{
+        return sub->channel == from && sub->state == SUBSCRIPTION_ACTIVE && !sub->source.stream &&
+               !sub->source.exclusive && sub->deliveries >= BUSY;
+}
+
+/* Moves the busy subscriptions of a pinned channel: what they have here is settled here. */
+static int leave_pinned(struct subscriber *s, uint16_t from, struct channel *ch, struct err *e)
+{
+        const struct order next_message = {.start = SOURCE_NEXT};
+        struct subscription *sub, *next;
+        uint16_t to = clear_channel(s);
+
+        if (to != 0)
+                s->current = to;
+        HASH_ITER (hh, s->subscriptions, sub, next) {
+                if (to != 0 && may_move(sub, from) &&
+                    (cancel(sub, ch, e) < 0 || consume(s, sub, &next_message, ch, e) < 0))
+                        return -1;
+                sub->deliveries = 0;
+        }
+        acker_unpin(s->acker, from);
+        return 0;
+}
+
+int subscriber_write(struct subscriber *s, struct channel *ch, bool all, struct err *e)
+{
+        if (acker_write(s->acker, ch, all, e) < 0)
+                return -1;
+        for (uint16_t c = DELIVERY_CHANNEL; c <= CHANNEL_MAX && !s->draining; c++) {
+                if (acker_is_pinned(s->acker, c) && leave_pinned(s, c, ch, e) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+msec subscriber_ack_deadline(const struct subscriber *s)
+{
+        return acker_deadline(s->acker);
+}
+
+size_t subscriber_bytes(const struct subscriber *s)
+{
+        return acker_bytes(s->acker);
+}
+
+void subscriber_take_notices(struct subscriber *s, struct node_list *to)
+{
+        node_list_append(to, &s->notices);
+}
+
+void subscriber_destroy(struct subscriber **subscriber)
+{
+        struct subscriber *s = TAKE(*subscriber);
+
+        if (s == NULL)
+                return;
+        name_set_clear(&s->known);
+        id_queue_fini(&s->looks);
+        for (size_t i = 0; i < DELIVERY_CHANNELS; i++)
+                id_queue_fini(&s->channels[i].consuming);
+        HASH_CLEAR(hh, s->subscriptions);
+        acker_destroy(&s->acker);
+        free(s);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wire.h: between the values of rabbitmq-c and ours, and property lists in their wire form.
+ */
+#ifndef WARREN_AMQP_WIRE_H
+#define WARREN_AMQP_WIRE_H
+
+#include "common/amqp/rabbitmq.h"
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "common/model/message.h"
+
+enum {
+        SHORT_STRING_MAX = 255,
+        PROPERTIES_MAX = 100 * 1024, /* must fit into one frame of 128 KiB */
+        BODY_MAX = 128 * 1024 * 1024, /* RabbitMQ's own largest message */
+        TABLE_DEPTH_MAX = 32,
+};
+
+struct bytes wire_view(amqp_bytes_t b);
+amqp_bytes_t wire_bytes(struct bytes b);
+amqp_bytes_t wire_text(const char *text); /* NULL: empty */
+/* Copies b to *at, moves *at on, and points b to the copy. */
+void wire_place(char **at, amqp_bytes_t *b);
+
+enum err_code wire_reply_code(uint16_t reply_code);
+/* What a status of the library says. Always -1. */
+int wire_fail(int status, const char *doing, struct err *e);
+
+/* The properties of a header frame, whose strings lie within raw, as a message whose strings lie
+ * within copy. */
+void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char *copy,
+                  struct message *m);
+/* The raw property list is whole and nests no deeper than TABLE_DEPTH_MAX. */
+int wire_check_properties(struct bytes raw, struct err *e) MUST_CHECK;
+/* See properties_as_published. */
+int wire_as_published(struct bytes raw, struct buffer *out, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * feed.c: exchanges and the streams they feed.
+ */
+#include "common/model/feed.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+        const char *exchange; /* one that ends in a point: all that begin so */
+        const char *stream;
+} feeds[] = {
+        {"jobs.", "events"}, {"delay.", "events"}, {"due", "events"},
+        {"dead", "events"},  {"events", "events"}, {"control", "control"},
+        {"sync", "control"}, {"marks", "marks"},   {"admits", "admits"},
+};
+
+static bool matches(struct bytes exchange, const char *name)
+{
+        size_t length = strlen(name);
+
+        if (name[length - 1] != '.')
+                return bytes_equal_text(exchange, name);
+        return exchange.length > length && memcmp(exchange.data, name, length) == 0;
+}
+
+bool feed_is_of(struct bytes exchange, const char *stream)
+{
+        for (size_t i = 0; i < sizeof(feeds) / sizeof(feeds[0]); i++) {
+                if (matches(exchange, feeds[i].exchange))
+                        return stream != NULL && strcmp(feeds[i].stream, stream) == 0;
+        }
+        return stream == NULL || bytes_equal_text(exchange, stream);
+}
