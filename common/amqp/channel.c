@@ -31,7 +31,8 @@ struct channel {
         bool tls;
         struct buffer out; /* frames to be sent as one */
         struct assembly assemblies[CHANNEL_MAX + 1];
-        uint16_t whole; /* the channel whose assembly the last read has completed; 0: none */
+        amqp_frame_t frame; /* the last that was read */
+        uint16_t whole;     /* the channel whose assembly the last read has completed; 0: none */
         struct returned returned;
 };
 
@@ -269,16 +270,15 @@ static int on_frame(struct channel *ch, const amqp_frame_t *f, struct channel_ev
 int channel_read(struct channel *ch, struct channel_event *event, struct err *e)
 {
         struct timeval zero = {0};
-        amqp_frame_t f;
 
         release(ch);
         *event = (struct channel_event){0};
-        int status = amqp_simple_wait_frame_noblock(ch->connection, &f, &zero);
+        int status = amqp_simple_wait_frame_noblock(ch->connection, &ch->frame, &zero);
         if (status == AMQP_STATUS_TIMEOUT)
                 return 0;
         if (status != AMQP_STATUS_OK)
                 return wire_fail(status, "read", e);
-        return on_frame(ch, &f, event, e) < 0 ? -1 : 1;
+        return on_frame(ch, &ch->frame, event, e) < 0 ? -1 : 1;
 }
 
 bool channel_has_input(const struct channel *ch)

@@ -3,8 +3,7 @@
  * control.c: keeps the highest version of each record of stream `control` and tells what is new.
  *
  * The stream is read from its start at every connection: it is small, and only a higher version
- * counts. That the reader has caught up is known by a marker of its own, published on `sync` and
- * published again until it has come back.
+ * counts.
  */
 #include "common/clients/control.h"
 
@@ -16,9 +15,9 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/clients/catch_up.h"
 
 #define PROVISIONING_LOGIN "warren-provision"
-#define MARKER_AGAIN ((msec)2000)
 
 enum { PREFETCH = 512, ENTRY_NAME_SIZE = JOB_TYPE_SIZE + 16 };
 
@@ -33,14 +32,8 @@ struct control {
         /* Before start. */
         struct control_events on;
         void *owner;
-        char marker[UUID_SIZE];
 
-        /* Loop thread only. */
-        struct link *reader;
-        struct link *marker_link; /* gone once ready */
-        struct subscription *subscription;
-        uv_timer_t *timer; /* gone once ready */
-        bool marker_in_flight;
+        struct catch_up *reader; /* loop thread only */
 
         /* Written on the loop's thread under `mutex`; read there without, elsewhere with it. */
         pthread_mutex_t mutex;
@@ -136,47 +129,30 @@ static void tell(const struct control *c, const struct record *r)
         }
 }
 
-static void free_handle(uv_handle_t *handle)
+static void on_caught_up(void *owner)
 {
-        free(handle);
-}
+        struct control *c = owner;
 
-/* The marker's link and timer have done their work, or the whole thing ends. */
-static void end_marking(struct control *c)
-{
-        if (c->timer != NULL)
-                uv_close((uv_handle_t *)c->timer, free_handle);
-        c->timer = NULL;
-        link_destroy(&c->marker_link);
-}
-
-static void become_ready(struct control *c)
-{
         pthread_mutex_lock(&c->mutex);
         c->ready = true;
         pthread_mutex_unlock(&c->mutex);
-        end_marking(c);
         for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
                 tell(c, &entry->record);
         if (c->on.ready != NULL)
                 c->on.ready(c->owner);
 }
 
-static void take_record(struct control *c, const struct message *m)
+static void on_message(void *owner, const struct message *m)
 {
+        struct control *c = owner;
         struct record record;
         struct err e = {0};
-        if (m->body.length == 0) /* a link's probe */
-                return;
         if (record_parse(m->body, &record, &e) < 0) {
                 LOG_WARN("control record refused", log_err(&e), log_bytes("login", m->user_id));
                 return;
         }
-        if (record.kind == RECORD_SYNC) {
-                if (!c->ready && strcmp(record.sync, c->marker) == 0)
-                        become_ready(c);
+        if (record.kind == RECORD_SYNC) /* another program's marker */
                 return;
-        }
         if (!bytes_equal_text(m->user_id, PROVISIONING_LOGIN)) {
                 LOG_WARN("control record of a login that may not make one",
                          log_bytes("login", m->user_id));
@@ -190,112 +166,19 @@ static void take_record(struct control *c, const struct message *m)
                 tell(c, &news->record);
 }
 
-static void on_record(void *owner, struct delivery *d)
-{
-        take_record(owner, &d->message);
-        link_settle(&d, SETTLE_ACK);
-}
-
-static enum source_start from_first(void *owner, int64_t *offset)
-{
-        (void)owner;
-        (void)offset;
-        return SOURCE_FIRST;
-}
-
-static void on_marker_done(void *owner, enum link_result result)
-{
-        struct control *c = owner;
-        (void)result; /* the timer publishes again until the marker has come back */
-        c->marker_in_flight = false;
-}
-
-static void publish_marker(uv_timer_t *timer)
-{
-        struct control *c = timer->data;
-        if (c->marker_in_flight || !link_is_up(c->marker_link))
-                return;
-        AUTO_BUFFER body = {0};
-        struct record record = {.kind = RECORD_SYNC};
-        memcpy(record.sync, c->marker, sizeof(record.sync));
-        record_write(&record, &body);
-        struct message m = {
-                .exchange = bytes_of_text("sync"),
-                .routing_key = bytes_of_text(""),
-                .message_id = bytes_of_text(c->marker),
-                .content_type = bytes_of_text("application/json"),
-                .delivery_mode = 2,
-                .body = buffer_bytes(&body),
-        };
-        const struct publish_wait done = {.done = on_marker_done, .owner = c};
-        struct err e = {0};
-        c->marker_in_flight = true;
-        if (link_publish(c->marker_link, &m, &done, &e) < 0) {
-                c->marker_in_flight = false;
-                LOG_DEBUG("marker not published", log_err(&e));
-        }
-}
-
-static void on_marker_up(void *owner)
-{
-        struct control *c = owner;
-        if (c->timer != NULL)
-                uv_timer_start(c->timer, publish_marker, 0, (uint64_t)MARKER_AGAIN);
-}
-
-static void on_refused(void *owner, struct subscription *s, const struct err *why)
-{
-        (void)owner;
-        (void)s;
-        LOG_WARN("stream control cannot be read", log_err(why));
-}
-
-static struct link *start_link(const struct link_config *config, const char *suffix,
-                               const struct link_events *on, struct control *c, uv_loop_t *loop,
-                               struct err *e)
-{
-        AUTO_FREE char *name = xasprintf("%s %s", config->name, suffix);
-        struct link_config own = *config;
-        own.name = name;
-        own.resend = false;
-        return link_create(&own, on, c, loop, e);
-}
-
-static int start_reading(struct control *c, const struct link_config *config, uv_loop_t *loop,
-                         struct err *e)
-{
-        static const struct link_events on = {.refused = on_refused};
-        static const struct source source = {
-                .queue = "control", .prefetch = PREFETCH, .stream = true, .start = from_first};
-        c->reader = start_link(config, "control", &on, c, loop, e);
-        if (c->reader == NULL)
-                return -1;
-        c->subscription = link_subscribe(c->reader, &source, on_record, c);
-        return 0;
-}
-
-static int start_marking(struct control *c, const struct link_config *config, uv_loop_t *loop,
-                         struct err *e)
-{
-        static const struct link_events on = {.up = on_marker_up};
-        c->timer = xcalloc(1, sizeof(*c->timer));
-        uv_timer_init(loop, c->timer);
-        c->timer->data = c;
-        c->marker_link = start_link(config, "marker", &on, c, loop, e);
-        return c->marker_link == NULL ? -1 : 0;
-}
-
 struct control *control_create(const struct link_config *config, const struct control_events *on,
                                void *owner, uv_loop_t *loop, struct err *e)
 {
+        static const struct catch_up_events reading = {.message = on_message,
+                                                       .caught_up = on_caught_up};
+        const struct catch_up_config catch_up = {
+                .link = config, .stream = "control", .prefetch = PREFETCH};
         AUTO(control) c = xcalloc(1, sizeof(*c));
         c->on = *on;
         c->owner = owner;
         pthread_mutex_init(&c->mutex, NULL);
-        uuid7(c->marker);
-        if (start_reading(c, config, loop, e) < 0 || start_marking(c, config, loop, e) < 0)
-                return NULL;
-        return TAKE(c);
+        c->reader = catch_up_create(&catch_up, &reading, c, loop, e);
+        return c->reader == NULL ? NULL : TAKE(c);
 }
 
 static void forget_records(struct control *c)
@@ -313,10 +196,7 @@ void control_destroy(struct control **c)
         if (*c == NULL)
                 return;
         struct control *gone = TAKE(*c);
-        if (gone->subscription != NULL)
-                link_unsubscribe(&gone->subscription);
-        link_destroy(&gone->reader);
-        end_marking(gone);
+        catch_up_destroy(&gone->reader);
         forget_records(gone);
         pthread_mutex_destroy(&gone->mutex);
         free(gone);
