@@ -14,7 +14,7 @@
 #include "common/amqp/link.h"
 #include "common/model/event.h"
 #include "common/model/job.h"
-#include "consumer/outbox.h"
+#include "common/amqp/outbox.h"
 #include "consumer/runner/handlers.h"
 #include "consumer/runner/runner.h"
 #include "consumer/tenant.h"

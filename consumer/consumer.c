@@ -170,6 +170,13 @@ static struct link_config link_settings(const struct consumer *c, const char *na
         };
 }
 
+static void on_confirmed(void *owner, double seconds)
+{
+        struct consumer *c = owner;
+
+        metric_observe(c->measures.confirm, seconds);
+}
+
 static int connect_links(struct consumer *c, struct err *e)
 {
         AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
@@ -185,7 +192,7 @@ static int connect_links(struct consumer *c, struct err *e)
                 c->publish = link_create(&config, &publish_events, c, c->loop, e);
         if (c->publish == NULL)
                 return -1;
-        c->outbox = outbox_create(c->publish, c->loop, c->measures.confirm);
+        c->outbox = outbox_create(c->publish, c->loop, on_confirmed, c);
         c->events = events_create(c->loop, c->outbox, c->worker, leaving_kept, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
                                                 stall_delivery, c);

@@ -11,7 +11,7 @@
 
 #include "common/clients/control.h"
 #include "common/http/health.h"
-#include "consumer/alarm.h"
+#include "common/base/alarm.h"
 #include "consumer/attempt.h"
 #include "consumer/consumer.h"
 #include "consumer/events.h"
@@ -19,7 +19,7 @@
 #include "consumer/inbox.h"
 #include "consumer/inquiry.h"
 #include "consumer/measures.h"
-#include "consumer/outbox.h"
+#include "common/amqp/outbox.h"
 #include "consumer/recent.h"
 #include "consumer/subscriptions.h"
 #include "consumer/worker.h"

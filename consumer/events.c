@@ -10,7 +10,7 @@
 #include <utlist.h>
 
 #include "common/base/memory.h"
-#include "consumer/alarm.h"
+#include "common/base/alarm.h"
 
 enum { SPARE_MAX = 8 }; /* batches kept for use again */
 

@@ -11,7 +11,7 @@
 
 #include "common/model/event.h"
 #include "consumer/attempt.h"
-#include "consumer/outbox.h"
+#include "common/amqp/outbox.h"
 
 enum {
         EVENTS_MAX = 64,

@@ -6,7 +6,7 @@
 #ifndef WARREN_CONSUMER_HOLDING_H
 #define WARREN_CONSUMER_HOLDING_H
 
-#include "consumer/alarm.h"
+#include "common/base/alarm.h"
 #include "consumer/attempt.h"
 
 struct holding;

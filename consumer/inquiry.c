@@ -17,7 +17,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/http/client.h"
-#include "consumer/alarm.h"
+#include "common/base/alarm.h"
 
 enum {
         CALL_TIMEOUT = 1500, /* ms */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/amqp/outbox.h"
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -14,93 +16,83 @@
 #include "dlx-monitor/letters.h"
 
 enum { BATCH_MAX = 100 };
-#define RETRY_AFTER 1000 /* ms */
+#define RETRY_AFTER ((msec)1000)
 
 struct announcer {
-        struct link *link;
         struct archive *archive;
-        uv_timer_t *timer;
+        struct outbox *outbox;
+        struct alarm *alarm;
+        struct parcel parcel; /* the batch on its way */
+        bool in_flight;
+        struct buffer lines;
         char ids[BATCH_MAX][UUID_SIZE];
         size_t count;
-        bool in_flight;
 };
 
-static void on_timer(uv_timer_t *timer)
-{
-        announcer_kick(timer->data);
-}
-
-static void try_later(struct announcer *a)
-{
-        uv_timer_start(a->timer, on_timer, RETRY_AFTER, 0);
-}
-
-static void on_published(void *owner, enum link_result result)
+static void on_kept(void *owner, struct parcel *p)
 {
         struct announcer *a = owner;
         struct err e = {0};
 
+        (void)p;
         a->in_flight = false;
-        if (result != LINK_CONFIRMED) {
-                try_later(a);
-                return;
-        }
         if (archive_set_announced(a->archive, a->ids, a->count, &e) != 0) {
                 LOG_WARN("a burial will be announced twice", log_err(&e));
-                try_later(a);
+                alarm_set(a->alarm, RETRY_AFTER);
                 return;
         }
         announcer_kick(a);
 }
 
-static int publish(struct announcer *a, struct bytes lines, struct err *e)
+static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
 {
-        struct message m = {
-                .exchange = bytes_of_text("events"),
-                .routing_key = bytes_of("", 0),
-                .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
-                .delivery_mode = 2,
-                .body = lines,
-        };
-        const struct publish_wait wait = {.done = on_published, .owner = a};
+        const struct announcer *a = p->owner;
 
-        if (link_publish(a->link, &m, &wait, e) != 0)
-                return -1;
-        a->in_flight = true;
-        return 0;
+        (void)again; /* events may be repeated */
+        (void)now;
+        memset(&out->message, 0, offsetof(struct message, headers));
+        out->message.header_count = 0;
+        out->message.properties = (struct bytes){0};
+        out->message.exchange = bytes_of_text("events");
+        out->message.routing_key = bytes_of_text("");
+        out->message.content_type = bytes_of_text(EVENTS_CONTENT_TYPE);
+        out->message.delivery_mode = 2;
+        out->message.body = buffer_bytes(&a->lines);
 }
 
 void announcer_kick(struct announcer *a)
 {
-        AUTO_BUFFER lines = {0};
         struct err e = {0};
 
-        if (a->in_flight || !link_is_up(a->link))
+        if (a->in_flight)
                 return;
-        uv_timer_stop(a->timer);
-        if (letters_silent(a->archive, BATCH_MAX, a->ids, &a->count, &lines, &e) != 0) {
+        alarm_stop(a->alarm);
+        buffer_clear(&a->lines);
+        if (letters_silent(a->archive, BATCH_MAX, a->ids, &a->count, &a->lines, &e) != 0) {
                 LOG_WARN("cannot read what is to be announced", log_err(&e));
-                try_later(a);
-        } else if (a->count > 0 && publish(a, buffer_bytes(&lines), &e) != 0) {
-                try_later(a);
+                alarm_set(a->alarm, RETRY_AFTER);
+                return;
         }
+        if (a->count == 0)
+                return;
+        a->in_flight = true;
+        a->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = a};
+        outbox_post(a->outbox, &a->parcel);
+}
+
+static void on_alarm(void *owner)
+{
+        announcer_kick(owner);
 }
 
 struct announcer *announcer_create(struct link *link, struct archive *archive, uv_loop_t *loop)
 {
         struct announcer *a = xcalloc(1, sizeof(*a));
 
-        a->link = link;
         a->archive = archive;
-        a->timer = xcalloc(1, sizeof(*a->timer));
-        uv_timer_init(loop, a->timer);
-        a->timer->data = a;
+        a->outbox = outbox_create(link, loop, NULL, NULL);
+        a->alarm = alarm_create(loop, on_alarm, a);
         return a;
-}
-
-static void free_timer(uv_handle_t *timer)
-{
-        free(timer);
 }
 
 void announcer_destroy(struct announcer **announcer)
@@ -109,6 +101,8 @@ void announcer_destroy(struct announcer **announcer)
 
         if (a == NULL)
                 return;
-        uv_close((uv_handle_t *)a->timer, free_timer);
+        outbox_destroy(&a->outbox);
+        alarm_destroy(&a->alarm);
+        buffer_fini(&a->lines);
         free(a);
 }

@@ -161,8 +161,10 @@ static void run_pumps(struct driver *d)
                 struct err e = {0};
                 while (p->next < p->count && publish_one(d, p, &e))
                         p->next++;
-                if (p->next < p->count)
+                if (p->next < p->count && e.code != ERR_INVALID)
                         return;
+                if (p->next < p->count)
+                        say(json_pack("{s:s,s:o}", "unpublished", p->prefix, "why", why_json(&e)));
                 DL_DELETE2(d->pumps, p, prev, following);
                 pump_free(p);
         }

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/amqp/outbox.h"
 #include "common/base/memory.h"
 #include "consumer/events.h"
 #include "consumer/holding.h"
-#include "consumer/outbox.h"
 #include "tests/unit/unit.h"
 
 enum { SENT_MAX = 64 };
@@ -55,21 +55,27 @@ static void answer_first(enum link_result result)
 
 struct fixture {
         uv_loop_t loop;
-        struct metrics *metrics;
         struct outbox *outbox;
+        unsigned confirmed;
         unsigned kept;
 };
+
+static void on_confirmed(void *owner, double seconds)
+{
+        struct fixture *f = owner;
+
+        assert_true(seconds >= 0);
+        f->confirmed++;
+}
 
 static int set_up(void **state)
 {
         struct fixture *f = xcalloc(1, sizeof(*f));
-        const struct metric_spec spec = {.name = "t", .help = "t.", .kind = METRIC_HISTOGRAM};
 
         memset(&sent, 0, sizeof(sent));
         sent.window = SENT_MAX;
         uv_loop_init(&f->loop);
-        f->metrics = metrics_create("test");
-        f->outbox = outbox_create(NULL, &f->loop, metric_add(f->metrics, &spec));
+        f->outbox = outbox_create(NULL, &f->loop, on_confirmed, f);
         *state = f;
         return 0;
 }
@@ -81,7 +87,6 @@ static int tear_down(void **state)
         outbox_destroy(&f->outbox);
         uv_run(&f->loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&f->loop), 0);
-        metrics_destroy(&f->metrics);
         free(f);
         return 0;
 }

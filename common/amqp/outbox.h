@@ -3,14 +3,13 @@
  * outbox.h: messages that must be kept by the broker. What ends unknown (no confirm in time, a
  * nack, a closed connection) is published again until it is confirmed. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_OUTBOX_H
-#define WARREN_CONSUMER_OUTBOX_H
+#ifndef WARREN_AMQP_OUTBOX_H
+#define WARREN_AMQP_OUTBOX_H
 
 #include <stdbool.h>
 #include <uv.h>
 
 #include "common/amqp/link.h"
-#include "common/metrics/metrics.h"
 #include "common/model/job.h"
 
 struct outbox;
@@ -28,8 +27,9 @@ struct parcel {
         struct parcel *prev, *next;
 };
 
-/* confirm_seconds: a histogram. The link is borrowed. */
-struct outbox *outbox_create(struct link *l, uv_loop_t *loop, struct metric *confirm_seconds);
+/* Told, unless NULL, how long each confirm took. The link is borrowed. */
+typedef void confirmed_fn(void *owner, double seconds);
+struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirmed_fn *confirmed, void *owner);
 /* After the link was destroyed. Parcels still here are the owner's. */
 void outbox_destroy(struct outbox **o);
 void outbox_post(struct outbox *o, struct parcel *p);

@@ -2,7 +2,7 @@
  *
  * alarm.c: a heap-held uv_timer_t that frees itself when libuv has closed it.
  */
-#include "consumer/alarm.h"
+#include "common/base/alarm.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * alarm.h: a timer of the loop that is owned like anything else: destroyed at once, while libuv
  * closes its handle later. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_ALARM_H
-#define WARREN_CONSUMER_ALARM_H
+#ifndef WARREN_BASE_ALARM_H
+#define WARREN_BASE_ALARM_H
 
 #include <stdbool.h>
 #include <uv.h>

@@ -2,22 +2,23 @@
  *
  * outbox.c: a queue before the link's window, and another try for what ended unknown.
  */
-#include "consumer/outbox.h"
+#include "common/amqp/outbox.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "consumer/alarm.h"
 
 enum { RETRY_AFTER = 500 }; /* ms after a try that ended unknown */
 
 struct outbox {
         struct link *link;
         struct alarm *alarm;
-        struct metric *confirm_seconds;
+        confirmed_fn *confirmed;
+        void *owner;
         struct parcel *waiting;
         unsigned in_flight, count;
         struct job_message *scratch; /* large, and cleared field by field by its encoders */
@@ -30,13 +31,14 @@ static void on_alarm(void *owner)
         send_waiting(owner);
 }
 
-struct outbox *outbox_create(struct link *l, uv_loop_t *loop, struct metric *confirm_seconds)
+struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirmed_fn *confirmed, void *owner)
 {
         struct outbox *o = xcalloc(1, sizeof(*o));
 
         o->link = l;
         o->alarm = alarm_create(loop, on_alarm, o);
-        o->confirm_seconds = confirm_seconds;
+        o->confirmed = confirmed;
+        o->owner = owner;
         o->scratch = xcalloc(1, sizeof(*o->scratch));
         return o;
 }
@@ -81,7 +83,8 @@ static void on_result(void *owner, enum link_result result)
         o->in_flight--;
         if (result == LINK_CONFIRMED) {
                 o->count--;
-                metric_observe(o->confirm_seconds, (double)(clock_mono_us() - p->sent_us) / 1e6);
+                if (o->confirmed != NULL)
+                        o->confirmed(o->owner, (double)(clock_mono_us() - p->sent_us) / 1e6);
                 p->kept(p->owner, p);
                 if (o->waiting != NULL && !alarm_is_set(o->alarm))
                         send_waiting(o);
