@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * subscriber_test.c: subscriptions looked for, begun, refused, renewed and moved; deliveries with
+ * an owner and without.
+ */
+#include "common/amqp/subscriber.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "tests/unit/fake_channel.h"
+#include "tests/unit/unit.h"
+
+static atomic_ullong live[DELIVERY_CHANNELS];
+
+static struct subscription *subscription(uint64_t id, const char *queue)
+{
+        struct subscription *sub = xcalloc(1, sizeof(*sub));
+
+        sub->id = id;
+        sub->queue = xstrdup(queue);
+        sub->source = (struct source){.queue = sub->queue, .prefetch = 16};
+        return sub;
+}
+
+static void subscribe(struct subscriber *s, struct subscription *sub)
+{
+        struct err e = {0};
+
+        assert_int_equal(subscriber_subscribe(s, sub, fake_channel, &e), 0);
+}
+
+/* Answers every look with `why`; "" when nothing was looked for. */
+static void answer_looks(struct subscriber *s, const struct err *why, const char *want)
+{
+        AUTO_BUFFER looked = {0};
+        struct err e = {0};
+        const char *queue;
+        uint64_t id;
+
+        buffer_add_text(&looked, " ");
+        while ((queue = subscriber_next_look(s, &id)) != NULL) {
+                buffer_printf(&looked, "%s ", queue);
+                assert_int_equal(subscriber_found(s, id, why, fake_channel, &e), 0);
+        }
+        assert_string_equal(looked.data + 1, want);
+}
+
+static void consumed(struct subscriber *s, uint16_t channel, const char *tag)
+{
+        subscriber_consumed(s, channel, amqp_cstring_bytes(tag));
+}
+
+static int deliver(struct subscriber *s, uint16_t channel, uint64_t number, const char *tag)
+{
+        struct incoming *in = xcalloc(1, sizeof(*in));
+        struct err e = {0};
+
+        in->channel = channel;
+        in->tag = number;
+        in->size = 1;
+        snprintf(in->consumer_tag, sizeof(in->consumer_tag), "%s", tag);
+        return subscriber_deliver(s, in, fake_channel, &e);
+}
+
+/* Of the notices: how many are of that kind. Deliveries are settled, plain ones freed. */
+static int take_notices(struct subscriber *s, enum notice_kind kind)
+{
+        struct node_list notices = {0}, settled = {0};
+        struct err e = {0};
+        int count = 0;
+
+        subscriber_take_notices(s, &notices);
+        for (struct node *n; (n = node_list_take(&notices)) != NULL;) {
+                struct notice *notice = (struct notice *)n;
+                count += notice->kind == kind;
+                if (notice->kind == NOTICE_DELIVERY)
+                        node_list_add(&settled, n);
+                else
+                        free(n);
+        }
+        assert_int_equal(subscriber_settle(s, &settled, fake_channel, &e), 0);
+        return count;
+}
+
+static void end(struct subscriber *s, struct subscription *sub, struct subscription *other)
+{
+        take_notices(s, NOTICE_GONE);
+        subscriber_disconnected(s);
+        subscriber_destroy(&s);
+        subscription_free(sub);
+        if (other != NULL)
+                subscription_free(other);
+        fake_forget();
+}
+
+static void a_queue_is_looked_for_first(void **state)
+{
+        struct subscriber *s = subscriber_create(live, false);
+        struct subscription *sub = subscription(1, "a");
+        struct err missing = {0};
+
+        (void)state;
+        err_set(&missing, ERR_NOT_FOUND, "no queue");
+        subscribe(s, sub);
+        assert_sent("");
+        answer_looks(s, &missing, "a ");
+        assert_int_equal(take_notices(s, NOTICE_REFUSED), 1);
+        struct err e = {0};
+        assert_int_equal(subscriber_retry(s, subscriber_retry_at(s) - 1, fake_channel, &e), 0);
+        answer_looks(s, NULL, "");
+        fake_now = subscriber_retry_at(s);
+        assert_int_equal(subscriber_retry(s, fake_now, fake_channel, &e), 0);
+        answer_looks(s, &missing, "a ");
+        assert_int_equal(take_notices(s, NOTICE_REFUSED), 0); /* told once */
+        fake_now = subscriber_retry_at(s);
+        assert_int_equal(subscriber_retry(s, fake_now, fake_channel, &e), 0);
+        answer_looks(s, NULL, "a ");
+        assert_sent("open:3 consume:3:q1 ");
+        assert_int_not_equal(atomic_load(&live[0]), 0);
+        end(s, sub, NULL);
+        assert_int_equal(atomic_load(&live[0]), 0);
+}
+
+static void what_nobody_wants_goes_back(void **state)
+{
+        struct subscriber *s = subscriber_create(live, false);
+        struct subscription *sub = subscription(7, "a");
+        struct err e = {0};
+
+        (void)state;
+        subscribe(s, sub);
+        answer_looks(s, NULL, "a ");
+        consumed(s, 3, "q7");
+        fake_forget();
+        assert_int_equal(deliver(s, 3, 1, "q7"), 0);
+        assert_int_equal(take_notices(s, NOTICE_DELIVERY), 1);
+        assert_int_equal(deliver(s, 3, 2, "q8"), 0);
+        assert_sent("requeue:3:2 ");
+        assert_int_equal(deliver(s, 3, 3, "s8"), 0); /* a stream knows no requeue */
+        assert_sent("ack:3:3 ");
+        assert_int_equal(subscriber_unsubscribe(s, sub, fake_channel, &e), 0);
+        assert_sent("cancel:3:q7 ");
+        assert_int_equal(deliver(s, 3, 4, "q7"), 0);
+        assert_sent("requeue:3:4 ");
+        assert_int_equal(take_notices(s, NOTICE_GONE), 1);
+        end(s, sub, NULL);
+}
+
+static void a_closed_channel_is_its_oldest_consume(void **state)
+{
+        struct subscriber *s = subscriber_create(live, false);
+        struct subscription *gone = subscription(1, "gone"), *other = subscription(2, "other");
+        struct err why = {0}, e = {0};
+
+        (void)state;
+        err_set(&why, ERR_NOT_FOUND, "vanished");
+        subscribe(s, gone);
+        subscribe(s, other);
+        answer_looks(s, NULL, "gone other ");
+        assert_sent("open:3 consume:3:q1 consume:3:q2 ");
+        subscriber_channel_closed(s, 3, true, &why);
+        assert_int_equal(take_notices(s, NOTICE_REFUSED), 1);
+        assert_int_equal(subscriber_renew(s, fake_channel, false, &e), 0);
+        assert_false(subscriber_is_renewed(s));
+        assert_sent("open:3 consume:3:q2 "); /* known to be there; the other is tried later */
+        consumed(s, 3, "q2");
+        assert_true(subscriber_is_renewed(s));
+        end(s, gone, other);
+}
+
+static void renews_when_told(void **state)
+{
+        struct subscriber *s = subscriber_create(live, true);
+        struct subscription *sub = subscription(1, "a");
+        struct err e = {0};
+
+        (void)state;
+        subscribe(s, sub);
+        for (int connection = 0; connection < 2; connection++) {
+                assert_int_equal(subscriber_renew(s, fake_channel, false, &e), 0);
+                assert_true(subscriber_is_renewed(s));
+                answer_looks(s, NULL, "");
+                assert_int_equal(subscriber_renew(s, fake_channel, true, &e), 0);
+                answer_looks(s, NULL, "a ");
+                assert_sent("open:3 consume:3:q1 ");
+                subscriber_disconnected(s);
+        }
+        end(s, sub, NULL);
+}
+
+/* One delivery is held; the queue that goes on busily moves to a channel of its own, the idle one
+ * stays. */
+static void moves_away_from_a_held_delivery(void **state)
+{
+        struct subscriber *s = subscriber_create(live, false);
+        struct subscription *busy = subscription(1, "busy"), *idle = subscription(2, "idle");
+        struct node_list held = {0};
+        struct err e = {0};
+        uint64_t number = 2;
+
+        (void)state;
+        subscribe(s, busy);
+        subscribe(s, idle);
+        answer_looks(s, NULL, "busy idle ");
+        consumed(s, 3, "q1");
+        consumed(s, 3, "q2");
+        assert_int_equal(deliver(s, 3, 1, "q1"), 0);
+        subscriber_take_notices(s, &held);
+        fake_forget();
+        for (; number < 2000 && fake_count("cancel:3:q1 open:4 consume:4:q1 ") == 0; number++) {
+                assert_int_equal(deliver(s, 3, number, "q1"), 0);
+                take_notices(s, NOTICE_DELIVERY);
+                fake_now += 5;
+                assert_int_equal(subscriber_write(s, fake_channel, false, &e), 0);
+        }
+        assert_int_in_range(number, 256, 400);
+        assert_int_equal(fake_count(":q2"), 0);
+        assert_int_equal(subscriber_write(s, fake_channel, true, &e), 0);
+        fake_forget();
+        consumed(s, 4, "q1");
+        for (number = 1; number <= 40; number++) {
+                assert_int_equal(deliver(s, 4, number, "q1"), 0);
+                take_notices(s, NOTICE_DELIVERY);
+                assert_int_equal(subscriber_write(s, fake_channel, false, &e), 0);
+        }
+        assert_sent("ack:4:4+ ack:4:8+ ack:4:12+ ack:4:16+ ack:4:20+ ack:4:24+ ack:4:28+ ack:4:32+ "
+                    "ack:4:36+ ack:4:40+ ");
+        assert_int_equal(subscriber_settle(s, &held, fake_channel, &e), 0);
+        assert_int_equal(subscriber_write(s, fake_channel, true, &e), 0);
+        assert_int_equal(fake_count("ack:3:1+"), 1);
+        end(s, busy, idle);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_queue_is_looked_for_first),
+                cmocka_unit_test(what_nobody_wants_goes_back),
+                cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
+                cmocka_unit_test(renews_when_told),
+                cmocka_unit_test(moves_away_from_a_held_delivery),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
