@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * router_parts.h: a router from inside, for its own files: the connection, the parts, and what goes
+ * from one to another. See router.h.
+ */
+#ifndef WARREN_AMQP_ROUTER_PARTS_H
+#define WARREN_AMQP_ROUTER_PARTS_H
+
+#include "common/amqp/gate.h"
+#include "common/amqp/publisher.h"
+#include "common/amqp/router.h"
+#include "common/amqp/subscriber.h"
+
+struct router {
+        const struct link_settings *settings;
+        struct handover *handover;
+        struct channel *channel; /* NULL: not connected */
+        uint64_t connection;     /* counts them */
+        struct publisher *publisher;
+        struct subscriber *subscriber;
+        struct declarer *declarer;
+        struct gate *gate;
+        bool blocked; /* the broker's alarm */
+        bool told_up;
+        bool draining;
+        msec drain_deadline;      /* 0: over */
+        struct node_list notices; /* to be handed over */
+};
+
+/* The words that callers read of the connection. */
+void parts_tell_state(struct router *r);
+void parts_tell_down(struct router *r, const struct err *why);
+void parts_set_blocked(struct router *r, bool blocked);
+/* Publishes that have ended: their owners hear of it here, or on the loop. */
+void parts_report_ended(struct router *r);
+/* Declarations that have ended, for whoever asked. */
+int parts_answer_ended(struct router *r, struct err *e) MUST_CHECK;
+/* Does what the gate wants; why: as the gate filled it. */
+int parts_take_step(struct router *r, enum gate_step step, const struct err *why,
+                    struct err *e) MUST_CHECK;
+
+#endif
