@@ -21,17 +21,11 @@ static const double default_buckets[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05
                                          0.5,   1,      2.5,   5,    10,    30,   60};
 static const char *const other[METRIC_LABELS_MAX] = {"other", "other", "other", "other"};
 
-struct metrics *metrics_create(const char *program)
+struct metrics *metrics_registry_create(void)
 {
         struct metrics *m = xcalloc(1, sizeof(*m));
+
         pthread_mutex_init(&m->mutex, NULL);
-        struct metric *build = metric_add(
-                m, &(struct metric_spec){.name = "warren_build_info",
-                                         .help = "The program and its version; always 1.",
-                                         .kind = METRIC_GAUGE,
-                                         .labels = {"program", "version"}});
-        metric_set(build, 1, program, WARREN_VERSION);
-        process_metrics_add(m);
         return m;
 }
 

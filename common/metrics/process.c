@@ -72,7 +72,8 @@ static struct metric *plain(struct metrics *m, const char *name, const char *hel
         return metric_add(m, &(struct metric_spec){.name = name, .help = help, .kind = kind});
 }
 
-void process_metrics_add(struct metrics *m)
+/* The process_* basics, filled at each exposition. */
+static void add_process(struct metrics *m)
 {
         struct process_metrics *p = xcalloc(1, sizeof(*p));
 
@@ -91,4 +92,18 @@ void process_metrics_add(struct metrics *m)
         pthread_mutex_lock(&m->mutex);
         m->collectors = &p->collector;
         pthread_mutex_unlock(&m->mutex);
+}
+
+struct metrics *metrics_create(const char *program)
+{
+        struct metrics *m = metrics_registry_create();
+        struct metric *build = metric_add(
+                m, &(struct metric_spec){.name = "warren_build_info",
+                                         .help = "The program and its version; always 1.",
+                                         .kind = METRIC_GAUGE,
+                                         .labels = {"program", "version"}});
+
+        metric_set(build, 1, program, WARREN_VERSION);
+        add_process(m);
+        return m;
 }

@@ -40,7 +40,7 @@ struct metrics {
         struct collector *collectors;
 };
 
-/* The process_* basics, filled at each exposition. */
-void process_metrics_add(struct metrics *m);
+/* An empty one; metrics_create fills it with what every program tells. */
+struct metrics *metrics_registry_create(void);
 
 #endif
