@@ -13,11 +13,11 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/http/client.h"
-#include "common/base/alarm.h"
 
 enum {
         CALL_TIMEOUT = 1500, /* ms */

@@ -16,11 +16,11 @@
 
 #include <uv.h>
 
+#include "common/amqp/outbox.h"
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 #include "consumer/attempt.h"
 #include "consumer/guard.h"
-#include "consumer/outbox.h"
 
 enum {
         INQUIRY_MAX = 256, /* questions in a batch */
