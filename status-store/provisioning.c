@@ -23,7 +23,8 @@ struct provisioning {
         char *vhost;
         msec delete_after;
         struct loop_thread *loop;
-        struct link *link;
+        struct link *link;        /* declares, and publishes to `control` */
+        struct link *events_link; /* publishes to `events`: no channel feeds two streams */
         pthread_t thread;
         bool has_thread;
         struct err refused; /* the thread's: why a tenant could not be told */
@@ -44,8 +45,8 @@ static void on_up(void *owner)
 }
 
 /* Under a fresh id, which it fills. */
-static int publish(struct provisioning *p, const char *stream, struct message *m,
-                   char id[UUID_SIZE], struct err *e)
+static int publish(struct link *l, const char *stream, struct message *m, char id[UUID_SIZE],
+                   struct err *e)
 {
         uuid7(id);
         m->exchange = bytes_of_text(stream);
@@ -55,7 +56,7 @@ static int publish(struct provisioning *p, const char *stream, struct message *m
         m->delivery_mode = 2;
         m->mandatory = true;
         enum link_result result = LINK_CLOSED;
-        if (publish_and_wait(p->link, m, &result, e) != 0)
+        if (publish_and_wait(l, m, &result, e) != 0)
                 return -1;
         if (result == LINK_RETURNED)
                 return err_set(e, ERR_UNAVAILABLE,
@@ -73,7 +74,7 @@ static int publish_record(struct provisioning *p, const struct record *r, struct
         record_write(r, &body);
         struct message m = {.content_type = bytes_of_text("application/json"),
                             .body = buffer_bytes(&body)};
-        return publish(p, "control", &m, id, e);
+        return publish(p->link, "control", &m, id, e);
 }
 
 int provisioning_tell(struct provisioning *p, struct bytes lines, struct err *e)
@@ -88,7 +89,7 @@ int provisioning_mark(struct provisioning *p, char id[UUID_SIZE], struct err *e)
         struct message m = {.type = bytes_of_text("probe"),
                             .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
                             .body = bytes_of_text("")};
-        return publish(p, "events", &m, id, e);
+        return publish(p->events_link, "events", &m, id, e);
 }
 
 static int tell_tenant(void *owner, const struct tenant *t, struct err *e)
@@ -237,14 +238,22 @@ static void open_link(void *owner)
 {
         static const struct link_events events = {.up = on_up};
         struct opening *o = owner;
-        o->p->link = link_create(o->config, &events, o->p, loop_thread_loop(o->p->loop), o->e);
+        AUTO_FREE char *name = xasprintf("%s events", o->config->name);
+        struct link_config config = *o->config;
+        config.stream = "control";
+        o->p->link = link_create(&config, &events, o->p, loop_thread_loop(o->p->loop), o->e);
+        if (o->p->link == NULL)
+                return;
+        config.name = name;
+        config.stream = "events";
+        o->p->events_link = link_create(&config, NULL, o->p, loop_thread_loop(o->p->loop), o->e);
 }
 
 static void close_link(void *owner)
 {
         struct provisioning *p = owner;
-        if (p->link != NULL)
-                link_destroy(&p->link);
+        link_destroy(&p->link);
+        link_destroy(&p->events_link);
 }
 
 struct provisioning *provisioning_create(const struct provisioning_config *c, struct err *e)
@@ -262,7 +271,7 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
                 return NULL;
         struct opening o = {p, &c->link, e};
         loop_thread_run(p->loop, open_link, &o);
-        if (p->link == NULL)
+        if (p->events_link == NULL)
                 return NULL;
         if (pthread_create(&p->thread, NULL, run, p) != 0) {
                 (void)err_set(e, ERR_SYSTEM, "no thread for provisioning");

@@ -18,7 +18,7 @@
 struct provisioning;
 
 struct provisioning_config {
-        struct link_config link;        /* of the provisioning login */
+        struct link_config link;        /* of the provisioning login; two links are made of it */
         struct registry *registry;      /* borrowed */
         struct http_client *management; /* borrowed; NULL: not configured */
         const char *vhost;

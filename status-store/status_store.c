@@ -147,7 +147,6 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
                                         .management = s->management,
                                         .vhost = c->vhost,
                                         .delete_after = c->tenant_delete_after};
-        p.link.stream = "control";
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
         s->provisioning = provisioning_create(&p, e);
