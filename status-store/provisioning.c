@@ -81,7 +81,7 @@ int provisioning_tell(struct provisioning *p, struct bytes lines, struct err *e)
 {
         char id[UUID_SIZE];
         struct message m = {.content_type = bytes_of_text(EVENTS_CONTENT_TYPE), .body = lines};
-        return publish(p, "events", &m, id, e);
+        return publish(p->events_link, "events", &m, id, e);
 }
 
 int provisioning_mark(struct provisioning *p, char id[UUID_SIZE], struct err *e)
