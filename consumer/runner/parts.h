@@ -7,7 +7,7 @@
 
 #include <uthash.h>
 
-#include "consumer/alarm.h"
+#include "common/base/alarm.h"
 #include "consumer/launch/as_started.h"
 #include "consumer/runner/plugin_wire.h"
 #include "consumer/runner/runner.h"
