@@ -52,8 +52,8 @@ struct inquiry {
         answered_fn *answered;
         void *owner;
         struct http_client *stores[INQUIRY_STORES_MAX];
-        size_t store_count,
-                first; /* first: the one that answered last; the pool's thread moves it */
+        size_t store_count;
+        size_t first; /* the store that answered last; only the pool's thread uses it */
         struct outbox *outbox;
         const char *app_id;
         struct alarm *alarm;

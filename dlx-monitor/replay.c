@@ -181,8 +181,13 @@ static void end_replay(struct replayer *r, const char *letter)
 
 static int check_can_publish(struct replayer *r, const char *tenant, struct err *e)
 {
+        /* In this order: a no that came before all tenants were known is none. */
+        bool known = r->config.knows_tenants(r->config.owner);
+
         if (!r->config.has_tenant(r->config.owner, tenant))
-                return err_set(e, ERR_CONFLICT, "tenant %s is not there any more", tenant);
+                return known ? err_set(e, ERR_CONFLICT, "tenant %s is not there any more", tenant)
+                             : err_set(e, ERR_UNAVAILABLE,
+                                       "tenants have not been read from the broker yet");
         if (!link_is_up(r->config.link))
                 return err_set(e, ERR_UNAVAILABLE, "the broker cannot take it now");
         return 0;

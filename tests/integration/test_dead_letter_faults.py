@@ -10,8 +10,10 @@ import uuid
 
 import pika
 import pytest
+import requests
 
 from harness.until import until
+from harness.warren import free_port
 from monitor_rig import Monitor, archived_jobs, burial, one_letter
 
 
@@ -36,6 +38,30 @@ def crash_in_mid_replay(monitor, run):
     with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
         db.execute("UPDATE letters SET replaying = 1, replay_run = ?", (run,))
         db.commit()
+
+
+def test_no_tenant_is_gone_before_all_are_known(own_monitor):
+    """Started while the broker is away, it cannot say that a tenant is not there."""
+    monitor = own_monitor
+    monitor.program.start()
+    id, _ = letter(monitor)
+    assert monitor.program.stop() == 0
+    urls = monitor.program.settings["amqp_urls"]
+    monitor.program.settings["amqp_urls"] = f"amqp://127.0.0.1:{free_port()}/warren"
+    monitor.program.start(ready=False)
+
+    def ask():
+        with contextlib.suppress(requests.ConnectionError):
+            return [monitor.request("POST", f"/dlq/{id}/requeue")]
+        return None
+
+    [answer] = until(ask, 30, "an answer")
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert monitor.letter(id)["state"] == "dead"
+    monitor.program.settings["amqp_urls"] = urls
+    monitor.program.restart()
+    assert monitor.request("POST", f"/dlq/{id}/requeue").status_code == 202
 
 
 def test_a_replay_left_by_a_crash_is_finished(own_monitor):
