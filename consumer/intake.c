@@ -99,15 +99,6 @@ static struct attempt *admit(struct consumer *c, const struct job *job, struct f
         return a;
 }
 
-static void bury_malformed(struct consumer *c, struct job *job, struct feed *f, struct delivery **d,
-                           const struct err *why)
-{
-        outcome_disown(job, f, (*d)->message.body);
-        struct attempt *a = admit(c, job, f, d);
-        outcome_bury(a, REASON_MALFORMED, bytes_of_text(why->text));
-        leaving_begin(c, a);
-}
-
 /* Another delivery of an attempt that is here: settled with it. */
 static void join(struct consumer *c, struct attempt *a, struct feed *f, struct delivery **d)
 {
@@ -152,6 +143,29 @@ static bool is_known(struct consumer *c, const struct job *job, struct feed *f, 
                 }
         }
         return false;
+}
+
+/* It is told what of the properties a burial has no room for. */
+static void explain_malformed(const struct message *m, const struct err *why, struct buffer *text)
+{
+        buffer_add_text(text, why->text);
+        if (m->properties.length > JOB_ORIGINAL_MAX)
+                buffer_printf(text, "; of its %zu bytes of properties the first %d are kept",
+                              m->properties.length, JOB_ORIGINAL_MAX);
+}
+
+static void bury_malformed(struct consumer *c, struct job *job, struct feed *f, struct delivery **d,
+                           const struct err *why)
+{
+        AUTO_BUFFER text = {0};
+
+        explain_malformed(&(*d)->message, why, &text);
+        outcome_disown(job, f, &(*d)->message);
+        if (is_known(c, job, f, d))
+                return;
+        struct attempt *a = admit(c, job, f, d);
+        outcome_bury(a, REASON_MALFORMED, buffer_bytes(&text));
+        leaving_begin(c, a);
 }
 
 void intake_delivery(void *owner, struct feed *f, struct delivery *d)

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/amqp/properties.h"
+
 static void set_error(struct attempt *a, enum error_kind kind, struct bytes text)
 {
         size_t length = text.length > JOB_ERROR_MAX ? JOB_ERROR_MAX : text.length;
@@ -148,12 +150,31 @@ void outcome_bury_again(struct attempt *a, enum reason reason, enum error_kind k
                 a->job.attempt = a->number;
 }
 
-void outcome_disown(struct job *job, const struct feed *feed, struct bytes body)
+/* All that came, but what the broker adds when it delivers again. */
+static void name_by_content(struct job *job, const struct message *m)
 {
-        uuid7(job->id);
+        AUTO_BUFFER published = {0};
+
+        if (properties_as_published(m->properties, &published, NULL) != 0)
+                buffer_add(&published, m->properties.data, m->properties.length);
+        const struct bytes parts[] = {bytes_of_text("malformed"),
+                                      bytes_of_text(job->tenant),
+                                      m->exchange,
+                                      m->routing_key,
+                                      buffer_bytes(&published),
+                                      m->body};
+        uuid8_of(parts, sizeof(parts) / sizeof(parts[0]), job->id);
+}
+
+void outcome_disown(struct job *job, const struct feed *feed, const struct message *m)
+{
         memcpy(job->tenant, feed->tenant->name, sizeof(job->tenant));
+        name_by_content(job, m);
         job->lane = feed->lane;
-        job->payload = body;
+        job->payload = m->body;
+        job->original = m->properties;
+        if (job->original.length > JOB_ORIGINAL_MAX)
+                job->original.length = JOB_ORIGINAL_MAX;
         job->run = 1;
         job->attempt = job->copy = 0;
         job->key[0] = job->key_hash[0] = '\0';

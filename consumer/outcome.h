@@ -25,9 +25,10 @@ void outcome_bury(struct attempt *a, enum reason reason, struct bytes text);
 /* An attempt that was buried before, by whomever: the same letter once more. */
 void outcome_bury_again(struct attempt *a, enum reason reason, enum error_kind kind,
                         struct bytes text);
-/* Makes a job that could not be decoded one that can be buried: under a fresh id, of the tenant
- * and lane it came from. */
-void outcome_disown(struct job *job, const struct feed *feed, struct bytes body);
+/* Makes a job that could not be decoded one that can be buried: of the tenant and lane it came
+ * from, with its properties as they came, under an id of its content: whoever buries it once more
+ * makes the same letter. Borrows from m. */
+void outcome_disown(struct job *job, const struct feed *feed, const struct message *m);
 
 /* Not for DEPART_COMPLETE and DEPART_GIVE_BACK. again: it may be published twice. */
 void outcome_encode(const struct attempt *a, bool again, msec now, struct job_message *out);

@@ -141,7 +141,7 @@ static int put_one_locked(struct archive *a, const struct letter *l, struct err 
         if (kept != 1)
                 return kept;
         db_bind_int(a->put_content, 1, sqlite3_last_insert_rowid(a->db));
-        db_bind_blob(a->put_content, 2, l->message->properties.data, l->message->properties.length);
+        db_bind_blob(a->put_content, 2, l->properties.data, l->properties.length);
         db_bind_blob(a->put_content, 3, l->message->body.data, l->message->body.length);
         return db_run(a->put_content, e) == 0 ? 1 : -1;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/amqp/properties.h"
+#include "common/model/quote.h"
 
 enum { GROUP_TEXT_MAX = 300, HASH_SIZE = 32 };
 
@@ -98,6 +99,10 @@ void letter_group(const char *type, enum reason reason, struct bytes error,
         char text[GROUP_TEXT_MAX];
         EVP_MD_CTX *hash = hash_begin();
 
+        /* What breaks the contract is quoted, and different each time. */
+        const char *quote = error.length > 0 ? memchr(error.data, '"', error.length) : NULL;
+        if ((reason == REASON_MALFORMED || reason == REASON_UNROUTABLE) && quote != NULL)
+                error.length = (size_t)(quote - error.data);
         hash_part(hash, bytes_of_text(type));
         hash_part(hash, bytes_of_text(reason_word(reason)));
         hash_part(hash, bytes_of(text, generalise(error, text)));
@@ -150,10 +155,11 @@ static bool is_whole_but_for_its_key(const struct message *m, const struct job_l
 
 static void explain(const struct message *m, const struct job *job, struct letter *out)
 {
+        char key[QUOTE_SIZE], exchange[QUOTE_SIZE];
+
         if (out->source == FROM_UNROUTABLE && !err_is_set(&out->fault))
-                err_set(&out->fault, ERR_NOT_FOUND, "no queue for key %.*s of exchange %.*s",
-                        (int)m->routing_key.length, m->routing_key.data, (int)m->exchange.length,
-                        m->exchange.data);
+                err_set(&out->fault, ERR_NOT_FOUND, "no queue for key %s of exchange %s",
+                        quote_text(m->routing_key, key), quote_text(m->exchange, exchange));
         out->error = job->error;
         out->error_kind = job->error_kind;
         if (err_is_set(&out->fault) && (out->source == FROM_UNROUTABLE || job->error.length == 0))
@@ -175,6 +181,7 @@ void letter_of_message(const struct message *m, enum letter_source source, msec 
 
         memset(out, 0, sizeof(*out));
         out->message = m;
+        out->properties = m->properties;
         out->source = source;
         uuid7(out->id);
         bool whole = job_decode(m, &limits, now, &job, &out->fault) == 0;
@@ -204,6 +211,8 @@ void letter_of_message(const struct message *m, enum letter_source source, msec 
                 out->attempt++;
                 out->announce = out->tenant[0] != '\0';
         }
+        if (job.original.data != NULL)
+                out->properties = job.original;
         explain(m, &job, out);
         name_burial(m, &job, whole, out);
         letter_group(out->type, out->reason, out->error, out->group);

@@ -24,8 +24,9 @@ bool letter_state_parse(const char *name, enum letter_state *out);
 /* Borrows from the message. */
 struct letter {
         const struct message *message;
-        char id[UUID_SIZE];     /* fresh */
-        char job_id[UUID_SIZE]; /* fresh too when the message breaks the contract */
+        struct bytes properties; /* as they came: the message's, or of what it is the burial of */
+        char id[UUID_SIZE];      /* fresh */
+        char job_id[UUID_SIZE];  /* fresh too when the message breaks the contract */
         char claimed_id[JOB_KEY_SIZE];
         char tenant[TENANT_SIZE]; /* "": none to be told */
         char type[JOB_TYPE_SIZE]; /* "": none */

@@ -92,6 +92,19 @@ static int check_payload(struct bytes payload, size_t max, struct err *e)
         return 0;
 }
 
+/* What cannot be read may say a time, too. */
+static int view_properties(const struct letter_content *c, const struct replay_edit *edit,
+                           struct message *m, struct err *e)
+{
+        if (properties_to_message(buffer_bytes(&c->properties), m, NULL) == 0)
+                return 0;
+        if (edit->type == NULL || !edit->sets_run_at)
+                return err_set(e, ERR_INVALID,
+                               "the dead letter's properties cannot be read: give type and run_at");
+        *m = (struct message){.timestamp = -1};
+        return 0;
+}
+
 /* The time that the message says. What says it in a way that nobody understands meant something by
  * it: it is not run at once. */
 static int check_time(const struct message *m, struct err *e)
@@ -128,7 +141,7 @@ int replay_job(const struct letter_content *c, const struct replay_edit *edit, s
 {
         const struct job_limits limits = {.payload_max = SIZE_MAX};
 
-        if (properties_to_message(buffer_bytes(&c->properties), m, e) != 0)
+        if (view_properties(c, edit, m, e) != 0)
                 return -1;
         m->exchange = buffer_bytes(&c->exchange);
         m->routing_key = buffer_bytes(&c->routing_key);

@@ -311,12 +311,17 @@ static bool walk_header(struct walk *w, size_t limit)
         return walk_length(w, limit, &length) && walk_skip(w, limit, length);
 }
 
-static bool is_delivery_count(struct bytes header)
+/* Counts of deliveries: RabbitMQ 4.3 has two. */
+static bool is_the_brokers(struct bytes header)
 {
-        static const char name[] = "\x10x-delivery-count";
+        static const char *const names[] = {"x-delivery-count", "x-acquired-count"};
+        size_t length = (unsigned char)header.data[0];
 
-        return header.length >= sizeof(name) - 1 &&
-               memcmp(header.data, name, sizeof(name) - 1) == 0;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                if (bytes_equal_text(bytes_of(header.data + 1, length), names[i]))
+                        return true;
+        }
+        return false;
 }
 
 static int compare_headers(const void *a, const void *b)
@@ -337,7 +342,7 @@ static bool add_sorted(struct walk *w, size_t end, struct buffer *out, size_t *c
                 if (!walk_header(w, end))
                         return false;
                 struct bytes header = bytes_of(w->data + from, w->at - from);
-                if (!is_delivery_count(header))
+                if (!is_the_brokers(header))
                         headers[(*count)++] = header;
         }
         qsort(headers, *count, sizeof(*headers), compare_headers);

@@ -12,7 +12,7 @@
 
 enum {
         SHORT_STRING_MAX = 255,
-        PROPERTIES_MAX = 100 * 1024,  /* must fit into one frame of 128 KiB */
+        PROPERTIES_MAX = 124 * 1024,  /* must fit into one frame of 128 KiB */
         BODY_MAX = 128 * 1024 * 1024, /* RabbitMQ's own largest message */
         TABLE_DEPTH_MAX = 32,
 };

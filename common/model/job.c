@@ -9,6 +9,8 @@
 
 #include "common/base/json_scan.h"
 #include "common/base/json_text.h"
+#include "common/base/utf8.h"
+#include "common/model/quote.h"
 
 /* Counters of a service stay in the range that every JSON reader holds exactly. */
 #define COUNTER_MAX ((int64_t)1 << 53)
@@ -216,6 +218,8 @@ static void read_service_headers(const struct message *m, struct job *job)
         if (!uuid_parse(burial, job->burial))
                 job->burial[0] = '\0';
         claim_id(job, message_header_text(m, "x-claimed-id"));
+        if (job->reason == REASON_MALFORMED)
+                job->original = message_header_text(m, "x-original");
 }
 
 /* A header of the wrong type says something that cannot be understood: to leave it out would run a
@@ -229,47 +233,90 @@ static int check_public_headers(const struct message *m, const struct job *job, 
                      {"x-run-at", HEADER_INT},      {"x-delay", HEADER_INT},
                      {"x-priority", HEADER_INT},    {"x-submitted-at", HEADER_INT},
                      {"traceparent", HEADER_STRING}};
+        char value[QUOTE_SIZE];
 
         for (size_t i = 0; job->from_outside && i < sizeof(known) / sizeof(known[0]); i++) {
                 const struct header *h = message_header(m, known[i].name);
                 if (h == NULL || h->kind == known[i].kind)
                         continue;
-                return err_set(e, ERR_INVALID, "the header %s is not %s", known[i].name,
+                return err_set(e, ERR_INVALID, "the header %s is not %s: %s", known[i].name,
                                known[i].kind == HEADER_INT ? "an integer of at most 64 bits"
-                                                           : "a string");
+                                                           : "a string",
+                               quote_header(m, h, value));
         }
         return 0;
+}
+
+/* What is missing, or is there and not what it must be. */
+static int refuse_property(struct err *e, const char *name, struct bytes value, const char *wanted)
+{
+        char quoted[QUOTE_SIZE];
+
+        if (value.data == NULL)
+                return err_set(e, ERR_INVALID, "%s is missing", name);
+        return err_set(e, ERR_INVALID, "%s is not %s: %s", name, wanted, quote_text(value, quoted));
+}
+
+static int check_properties(const struct message *m, const struct job *job, struct err *e)
+{
+        if (job->id[0] == '\0')
+                return refuse_property(e, "message_id", m->message_id, "a UUID");
+        if (job->type[0] == '\0')
+                return refuse_property(e, "type", m->type, "[a-z0-9][a-z0-9._-]{0,63}");
+        if (!json_is_media_type(m->content_type))
+                return refuse_property(e, "content_type", m->content_type, "application/json");
+        if (m->delivery_mode == 0)
+                return err_set(e, ERR_INVALID, "delivery_mode is missing: 2 is wanted");
+        if (m->delivery_mode != 2)
+                return err_set(e, ERR_INVALID, "delivery_mode is not 2: %d", m->delivery_mode);
+        return 0;
+}
+
+/* With what stands at the fault, from a little before it. */
+static int check_json(struct bytes body, struct err *e)
+{
+        enum { BEFORE = 20 };
+        struct scan_fault fault;
+        char near[QUOTE_SIZE];
+
+        if (scan_check(body, SCAN_DEPTH_MAX, &fault) == 0)
+                return 0;
+        size_t from = fault.offset > BEFORE ? fault.offset - BEFORE : 0;
+        while (from < fault.offset && utf8_continues_((unsigned char)body.data[from]))
+                from++;
+        return err_set(e, ERR_INVALID,
+                       "the body is not one JSON value: %s at line %u, column %u, near %s",
+                       fault.detail, fault.line, fault.column,
+                       quote_text(bytes_of(body.data + from, body.length - from), near));
 }
 
 /* Ids, type, body and headers of a message that must be whole; first failure wins. */
 static int check_contract(const struct message *m, const struct job_limits *limits, struct job *job,
                           struct err *e)
 {
-        struct scan_fault fault;
-        bool checked = body_was_checked(m);
-
-        if (m->message_id.data == NULL)
-                return err_set(e, ERR_INVALID, "message_id is missing");
-        if (job->id[0] == '\0')
-                return err_set(e, ERR_INVALID, "message_id is not a UUID");
-        if (m->type.data == NULL)
-                return err_set(e, ERR_INVALID, "type is missing");
-        if (job->type[0] == '\0')
-                return err_set(e, ERR_INVALID, "type is not [a-z0-9][a-z0-9._-]{0,63}");
-        if (!json_is_media_type(m->content_type))
-                return err_set(e, ERR_INVALID, "content_type is not application/json");
-        if (m->delivery_mode != 2)
-                return err_set(e, ERR_INVALID, "delivery_mode is not 2");
+        if (check_properties(m, job, e) != 0)
+                return -1;
         if (m->body.length == 0)
                 return err_set(e, ERR_INVALID, "the body is empty");
-        if (!checked && m->body.length > limits->payload_max)
-                return err_set(e, ERR_INVALID, "the body has %zu bytes, more than %zu",
-                               m->body.length, limits->payload_max);
-        if (!checked && scan_check(m->body, SCAN_DEPTH_MAX, &fault) != 0)
-                return err_set(e, ERR_INVALID,
-                               "the body is not one JSON value: %s at line %u, column %u",
-                               fault.detail, fault.line, fault.column);
+        if (!body_was_checked(m)) {
+                if (m->body.length > limits->payload_max)
+                        return err_set(e, ERR_INVALID, "the body has %zu bytes, more than %zu",
+                                       m->body.length, limits->payload_max);
+                if (check_json(m->body, e) != 0)
+                        return -1;
+        }
         return check_public_headers(m, job, e);
+}
+
+static int refuse_address(const struct message *m, bool named, struct err *e)
+{
+        char exchange[QUOTE_SIZE], key[QUOTE_SIZE];
+
+        quote_text(m->routing_key, key);
+        if (named)
+                return err_set(e, ERR_INVALID, "the routing key names no lane: %s", key);
+        return err_set(e, ERR_INVALID, "neither exchange nor routing key names a tenant: %s, %s",
+                       quote_text(m->exchange, exchange), key);
 }
 
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,
@@ -303,13 +350,13 @@ int job_decode(const struct message *m, const struct job_limits *limits, msec no
 
         bool burial = bytes_equal_text(m->exchange, "dead") && job->reason != REASON_NONE;
         if (!named)
-                err_set(e, ERR_INVALID, "neither exchange nor routing key names a tenant");
+                refuse_address(m, named, e);
         else if (burial && job->id[0] == '\0')
-                err_set(e, ERR_INVALID, "message_id is not a UUID");
+                refuse_property(e, "message_id", m->message_id, "a UUID");
         else if (burial)
                 return 0;
         else if (lane == (enum lane)LANE_COUNT)
-                err_set(e, ERR_INVALID, "the routing key names no lane");
+                refuse_address(m, named, e);
         else if (check_contract(m, limits, job, e) == 0)
                 return 0;
         claim_id(job, m->message_id);

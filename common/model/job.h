@@ -25,6 +25,7 @@ enum {
         JOB_PAYLOAD_MAX_DEFAULT = 256 * 1024,
         JOB_TRACEPARENT_SIZE = 56, /* W3C version 00, and a NUL */
         JOB_KEY_SIZE = 256,
+        JOB_ORIGINAL_MAX = 112 * 1024, /* leaves room in its frame of 128 KiB for a burial's own */
 };
 
 #define JOB_TIMEOUT_MIN ((msec)100)
@@ -65,6 +66,8 @@ struct job {
         struct bytes error;
         struct bytes app_id;
         struct bytes payload; /* one JSON value, bytes as submitted */
+        /* On the burial of a malformed message: its property list as it came, in wire form. */
+        struct bytes original;
 };
 
 /* user_id is a `warren-` login. The broker vouches for user_id, so all its headers count. */
@@ -110,7 +113,8 @@ void job_encode_hop(const struct job *job, msec now, struct job_message *out);
 void job_encode_first_hop(const struct job *job, msec now, struct job_message *out);
 /* A retry: job->attempt names the attempt that failed, run_at when to run again. */
 void job_encode_retry(const struct job *job, msec now, struct job_message *out);
-/* To `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream. */
+/* To `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream, with
+ * job->original. */
 void job_encode_burial(const struct job *job, msec now, struct job_message *out);
 /* To `due`, key <tenant>.long. */
 void job_encode_lane_move(const struct job *job, msec now, struct job_message *out);

@@ -139,6 +139,8 @@ void job_encode_burial(const struct job *job, msec now, struct job_message *out)
         message_add_text(&out->message, "x-reason", bytes_of_text(reason_word(job->reason)));
         add_filled(&out->message, "x-burial", job->burial);
         add_filled(&out->message, "x-claimed-id", job->claimed_id);
+        if (job->original.data != NULL)
+                message_add_text(&out->message, "x-original", job->original);
         if (job->reason == REASON_MALFORMED)
                 out->message.content_type = bytes_of_text("application/octet-stream");
         snprintf(out->exchange, sizeof(out->exchange), "dead");

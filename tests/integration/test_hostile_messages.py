@@ -46,21 +46,21 @@ def burial_of(events, body, among=0):
 
 MALFORMED = {
     "empty body": (b"", {}, "empty"),
-    "not JSON": (b"hello 1", {}, "not one JSON value"),
+    "not JSON": (b"hello 1", {}, 'near "hello 1"'),
     "two values": (b"1 2", {}, "not one JSON value"),
     "duplicate member": (b'{"a":1,"a":2}', {}, "not one JSON value"),
-    "not UTF-8": (b'"\xff\xfe"', {}, "not one JSON value"),
+    "not UTF-8": (b'"\xff\xfe"', {}, r'near "\"\xff\xfe\""'),
     "deep": (b"[" * 10000 + b"]" * 10000, {}, "not one JSON value"),
     "too large": (b'"' + b"x" * (300 * 1024) + b'"', {}, "more than"),
     "no message_id": (b'"no id"', {"message_id": None}, "message_id is missing"),
     "empty message_id": (b'"empty id"', {"message_id": ""}, "message_id"),
-    "message_id no UUID": (b'"bad id"', {"message_id": "42; drop table"}, "message_id is not a UUID"),
+    "message_id no UUID": (b'"bad id"', {"message_id": "42; drop table"}, 'is not a UUID: "42; drop table"'),
     "no type": (b'"no type"', {"type": None}, "type is missing"),
-    "bad type": (b'"bad type"', {"type": "UPPER CASE"}, "type is not"),
-    "long type": (b'"long type"', {"type": "x" * 200}, "type is not"),
-    "no content type": (b'"no ct"', {"content_type": None}, "content_type"),
-    "content type": (b'"text"', {"content_type": "text/plain"}, "content_type"),
-    "transient": (b'"transient"', {"delivery_mode": 1}, "delivery_mode"),
+    "bad type": (b'"bad type"', {"type": "UPPER CASE"}, '{0,63}: "UPPER CASE"'),
+    "long type": (b'"long type"', {"type": "x" * 200}, f'"{"x" * 60}"… (200 bytes)'),
+    "no content type": (b'"no ct"', {"content_type": None}, "content_type is missing"),
+    "content type": (b'"text"', {"content_type": "text/plain"}, 'application/json: "text/plain"'),
+    "transient": (b'"transient"', {"delivery_mode": 1}, "delivery_mode is not 2: 1"),
 }
 
 
@@ -79,18 +79,18 @@ def test_malformed(outside, events, case):
 
 
 MISTYPED = {
-    "text": {"x-run-at": "tomorrow"},
-    "digits": {"x-run-at": "1732250000123"},
-    "seconds": {"x-run-at": datetime.datetime(2100, 1, 1)},
-    "table": {"x-delay": {"days": 1}},
-    "array": {"x-delay": [86400000]},
-    "fraction": {"x-delay": 1.5},
-    "void": {"x-delay": None},
-    "bytes": {"x-timeout-ms": b"100"},
-    "boolean": {"x-max-retries": True},
-    "priority": {"x-priority": "high"},
-    "submitted": {"x-submitted-at": {}},
-    "trace": {"traceparent": 5},
+    "text": ({"x-run-at": "tomorrow"}, '"tomorrow"'),
+    "digits": ({"x-run-at": "1732250000123"}, '"1732250000123"'),
+    "seconds": ({"x-run-at": datetime.datetime(2100, 1, 1)}, "timestamp 4102444800"),
+    "table": ({"x-delay": {"days": 1}}, '{"days": 1}'),
+    "array": ({"x-delay": [86400000]}, "[86400000]"),
+    "fraction": ({"x-delay": 1.5}, "1.5"),
+    "void": ({"x-delay": None}, "void"),
+    "bytes": ({"x-timeout-ms": b"100"}, '"100"'),
+    "boolean": ({"x-max-retries": True}, "true"),
+    "priority": ({"x-priority": "high"}, '"high"'),
+    "submitted": ({"x-submitted-at": {}}, "{}"),
+    "trace": ({"traceparent": 5}, "5"),
 }
 
 
@@ -102,11 +102,13 @@ def test_a_header_of_the_wrong_type_is_malformed(warren, outside, events, monkey
     """Whoever wrote it meant something by it: the job must not run as if it were not there."""
     monkeypatch.setattr(pika.data, "encode_value", encode_float_too)
     body = json.dumps(f"mistyped {case}").encode()
-    id = publish(outside, "acme", "echo", body, headers=MISTYPED[case])
+    headers, quoted = MISTYPED[case]
+    id = publish(outside, "acme", "echo", body, headers=headers)
     buried = burial_of(events, body)
-    (name,) = MISTYPED[case]
+    (name,) = headers
     assert buried.headers["x-reason"] == "malformed"
     assert f"header {name} is not" in buried.headers["x-error"]
+    assert buried.headers["x-error"].endswith(f": {quoted}")
     assert buried.headers["x-claimed-id"] == id
     assert not events.of(id, "started")
     assert warren.api.wait(buried.message_id)["reason"] == "malformed"

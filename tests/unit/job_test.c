@@ -391,9 +391,9 @@ static void what_breaks_the_contract_is_refused(void **state)
                 const char *want_type;
         } rows[] = {
                 {drop_id, "message_id is missing", "", "send_email"},
-                {spoil_id, "message_id is not a UUID", "no?uuid", "send_email"},
+                {spoil_id, "message_id is not a UUID: \"no\\x01uuid\"", "no?uuid", "send_email"},
                 {drop_type, "type is missing", ID, ""},
-                {spoil_type, "type is not", ID, ""},
+                {spoil_type, "{0,63}: \"Send Email\"", ID, ""},
                 {spoil_content_type, "content_type", ID, "send_email"},
                 {make_transient, "delivery_mode", ID, "send_email"},
                 {empty_body, "body is empty", ID, "send_email"},

@@ -182,6 +182,47 @@ static void the_longest_burial_name_fits(void **state)
         assert_int_equal(strlen(strrchr(l.burial, '/')), 17);
 }
 
+/* Of a malformed message the properties are kept as they came, not as its burial has them. */
+static void a_burial_carries_what_it_buried(void **state)
+{
+        static const struct {
+                const char *user, *reason;
+                bool want_original;
+        } rows[] = {
+                {"warren-consumer", "malformed", true},
+                {"warren-consumer", "exhausted", false},
+                {"tenant-acme", "malformed", false}, /* forged */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct message m;
+                struct letter l;
+                fill(&m, "dead", "acme.high", rows[i].user);
+                m.properties = bytes_of_text("its own");
+                message_add_text(&m, "x-reason", bytes_of_text(rows[i].reason));
+                message_add_text(&m, "x-original", bytes_of_text("as they came"));
+                letter_of_message(&m, FROM_DEAD, NOW, &l);
+                assert_true(bytes_equal_text(l.properties,
+                                             rows[i].want_original ? "as they came" : "its own"));
+        }
+}
+
+static void quoted_values_do_not_split_a_group(void **state)
+{
+        const struct bytes one = bytes_of_text("message_id is not a UUID: \"one\"");
+        const struct bytes other = bytes_of_text("message_id is not a UUID: \"other\"");
+        char a[LETTER_GROUP_SIZE], b[LETTER_GROUP_SIZE];
+
+        (void)state;
+        letter_group("", REASON_MALFORMED, one, a);
+        letter_group("", REASON_MALFORMED, other, b);
+        assert_string_equal(a, b);
+        letter_group("", REASON_PERMANENT, one, a); /* a handler's own words */
+        letter_group("", REASON_PERMANENT, other, b);
+        assert_string_not_equal(a, b);
+}
+
 static void numbers_do_not_split_a_group(void **state)
 {
         static const struct {
@@ -267,6 +308,8 @@ int main(void)
                 cmocka_unit_test(a_redelivery_is_the_same_burial),
                 cmocka_unit_test(what_the_broker_did_last_is_its_reason),
                 cmocka_unit_test(the_longest_burial_name_fits),
+                cmocka_unit_test(a_burial_carries_what_it_buried),
+                cmocka_unit_test(quoted_values_do_not_split_a_group),
                 cmocka_unit_test(numbers_do_not_split_a_group),
                 cmocka_unit_test(edits_are_read),
         };

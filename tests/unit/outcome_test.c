@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "consumer/outcome.h"
 #include "tests/unit/unit.h"
 
@@ -286,28 +287,91 @@ static void what_was_buried_is_buried_as_it_was(void **state)
         }
 }
 
-static void a_foreign_message_is_buried_under_its_own_id(void **state)
+/* content_type text/plain, headers {"a": true} and what else is given, delivery_mode 2. */
+#define LIST(length, headers) "\xb0\0\x0atext/plain\0\0\0" length "\1at\1" headers "\2"
+#define COUNTED "\x10x-delivery-countl\0\0\0\0\0\0\0\1"
+
+static const struct foreign {
+        const char *key, *body;
+        struct bytes properties;
+        bool want_same; /* as the first row */
+} foreigners[] = {
+        {"low", "not json", {LIST("\4", ""), sizeof(LIST("\4", "")) - 1}, true},
+        {"low", "not json", {LIST("\x1e", COUNTED), sizeof(LIST("\x1e", COUNTED)) - 1}, true},
+        {"low", "not json", {LIST("\7", "\1bV"), sizeof(LIST("\7", "\1bV")) - 1}, false},
+        {"low", "no json", {LIST("\4", ""), sizeof(LIST("\4", "")) - 1}, false},
+        {"high", "not json", {LIST("\4", ""), sizeof(LIST("\4", "")) - 1}, false},
+        {"low", "not json", {"no list", 7}, false},
+};
+
+static void bury_foreign(const struct foreign *f, struct job_message *out, struct attempt *a)
 {
         struct tenant t = {.name = "acme"};
-        struct feed f = {.tenant = &t, .lane = LANE_LOW};
+        struct feed feed = {.tenant = &t, .lane = LANE_LOW};
+        const struct message m = {.exchange = bytes_of_text("jobs.acme"),
+                                  .routing_key = bytes_of_text(f->key),
+                                  .properties = f->properties,
+                                  .body = bytes_of_text(f->body)};
+
+        memcpy(a->job.claimed_id, ID, sizeof(ID));
+        a->job.tenant[0] = '\0';
+        outcome_disown(&a->job, &feed, &m);
+        outcome_bury(a, REASON_MALFORMED, bytes_of_text("the body is not one JSON value"));
+        outcome_encode(a, false, NOW, out);
+}
+
+static void a_foreign_message_is_buried_under_its_own_id(void **state)
+{
         struct job_message *out = xcalloc(1, sizeof(*out));
         struct attempt *a = attempt(7, 3);
         const struct message *m = &out->message;
         char id[UUID_SIZE];
 
         (void)state;
-        memcpy(a->job.claimed_id, ID, sizeof(ID));
-        a->job.tenant[0] = '\0';
-        outcome_disown(&a->job, &f, bytes_of_text("not json"));
-        outcome_bury(a, REASON_MALFORMED, bytes_of_text("the body is not one JSON value"));
-        outcome_encode(a, false, NOW, out);
+        bury_foreign(&foreigners[0], out, a);
         assert_true(text_is(m->exchange, "dead"));
         assert_true(text_is(m->routing_key, "acme.low"));
         assert_true(text_is(m->body, "not json"));
         assert_true(text_is(message_header_text(m, "x-claimed-id"), ID));
+        assert_true(bytes_equal(message_header_text(m, "x-original"), foreigners[0].properties));
         assert_null(message_header(m, "x-attempt"));
         assert_true(uuid_parse(m->message_id, id));
         assert_string_not_equal(id, ID);
+        release(a);
+        free(out);
+}
+
+/* Whoever buries it once more makes the same letter, and no other message does. */
+static void a_foreign_message_is_named_by_its_content(void **state)
+{
+        char id[UUID_SIZE] = "", burial[UUID_SIZE] = "";
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(foreigners) / sizeof(foreigners[0]); i++) {
+                struct job_message *out = xcalloc(1, sizeof(*out));
+                struct attempt *a = attempt(1, 3);
+                bury_foreign(&foreigners[i], out, a);
+                if (i == 0) {
+                        memcpy(id, a->job.id, sizeof(id));
+                        memcpy(burial, a->job.burial, sizeof(burial));
+                }
+                assert_int_equal(strcmp(a->job.id, id) == 0, foreigners[i].want_same);
+                assert_int_equal(strcmp(a->job.burial, burial) == 0, foreigners[i].want_same);
+                release(a);
+                free(out);
+        }
+}
+
+static void what_has_no_room_in_a_burial_is_cut(void **state)
+{
+        AUTO_FREE char *list = xcalloc(1, JOB_ORIGINAL_MAX + 1);
+        const struct foreign f = {"low", "x", {list, JOB_ORIGINAL_MAX + 1}, false};
+        struct job_message *out = xcalloc(1, sizeof(*out));
+        struct attempt *a = attempt(1, 3);
+
+        (void)state;
+        bury_foreign(&f, out, a);
+        assert_int_equal(message_header_text(&out->message, "x-original").length, JOB_ORIGINAL_MAX);
         release(a);
         free(out);
 }
@@ -337,6 +401,8 @@ int main(void)
                 cmocka_unit_test(a_burial_is_named_by_what_is_buried),
                 cmocka_unit_test(what_was_buried_is_buried_as_it_was),
                 cmocka_unit_test(a_foreign_message_is_buried_under_its_own_id),
+                cmocka_unit_test(a_foreign_message_is_named_by_its_content),
+                cmocka_unit_test(what_has_no_room_in_a_burial_is_cut),
                 cmocka_unit_test(errors_are_cut_between_characters),
         };
 
