@@ -45,6 +45,20 @@ TAG = "SPDX-License-Identifier: Apache-2.0"
 SKIP = {"build", "var", ".git", ".cache", "__pycache__", "vendor", "node_modules"}
 
 
+# A folder's own header is short: what is longer is shared by too many.
+PRIVATE_HEADER_MAX = 120
+
+# Files of one folder that call each other, and why. At most three.
+CIRCLES = {
+}
+
+# A function's definition, in the style of the house: its name begins a line's last word before the
+# first parenthesis, and the brace stands on a line of its own.
+DEFINITION = re.compile(r"^(?!static\b)[a-z][\w\s*]*?\b\*?(\w+)\((?:[^;{}]*?)\)\n\{", re.MULTILINE)
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+WORD = re.compile(r"\b\w+\b")
+
+
 def files():
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
@@ -103,6 +117,67 @@ def check_file(path, name):
             yield from check_include(name, bracket, target)
 
 
+def calls_within(folder, texts):
+    """File → the files of its folder whose functions it names."""
+    home = {}
+    for name in texts:
+        for function in DEFINITION.findall(texts[name]):
+            home[function] = name
+    return {name: {home[word] for word in set(WORD.findall(text)) if home.get(word, name) != name}
+            for name, text in texts.items()}
+
+
+def circles(graph):
+    """Sets of files that reach each other."""
+    reach = {name: set(graph[name]) for name in graph}
+    grown = True
+    while grown:
+        grown = False
+        for name in reach:
+            more = set().union(*(reach[other] for other in reach[name])) if reach[name] else set()
+            if not more <= reach[name]:
+                reach[name] |= more
+                grown = True
+    return {frozenset(other for other in graph if other in reach[name] and name in reach[other])
+            for name in graph if name in reach[name]}
+
+
+def check_circles():
+    folders = {}
+    for path, name in files():
+        if path.suffix == ".c" and layer_of(name):
+            folder = name.rsplit("/", 1)[0]
+            text = COMMENT.sub(" ", path.read_text(encoding="utf-8"))
+            folders.setdefault(folder, {})[name] = text
+    found = set()
+    for folder, texts in folders.items():
+        for circle in circles(calls_within(folder, texts)):
+            found.add(folder)
+            if folder not in CIRCLES:
+                yield f"{folder}: call each other in a circle: {', '.join(sorted(circle))}"
+    for folder in CIRCLES:
+        if folder not in found:
+            yield f"{folder}: has no circle any more: take its exception out"
+    if len(CIRCLES) > 3:
+        yield "more than three folders are excepted from having no circle"
+
+
+def check_private_headers():
+    """A header is private when only files of its own folder include it."""
+    users = {}
+    lines = {}
+    for path, name in files():
+        if path.suffix not in (".c", ".h"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        lines[name] = text.count("\n")
+        for _, target in INCLUDE.findall(text):
+            users.setdefault(target, set()).add(name.rsplit("/", 1)[0])
+    for name, folders in users.items():
+        if folders == {name.rsplit("/", 1)[0]} and lines.get(name, 0) > PRIVATE_HEADER_MAX:
+            yield f"{name}: a private header of {lines[name]} lines, over {PRIVATE_HEADER_MAX}"
+
+
 def main():
     checked = 0
     failed = 0
@@ -111,6 +186,9 @@ def main():
         for finding in check_file(path, name):
             print(f"{name}: {finding}")
             failed += 1
+    for finding in [*check_circles(), *check_private_headers()]:
+        print(finding)
+        failed += 1
     if checked < 50:
         print(f"only {checked} files found under {ROOT}")
         failed += 1

@@ -2,6 +2,8 @@
  *
  * answer.c: answers, each in one write of headers and body.
  */
+#include "common/http/answer.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 
 #include "common/base/memory.h"
 #include "common/http/phrase.h"
-#include "common/http/request.h"
 
 const char *http_phrase(int status)
 {
@@ -76,13 +77,22 @@ void http_add_header(struct http_request *r, const char *name, const char *forma
 bool answer_ends_connection(const struct http_request *r)
 {
         return r->broken || r->last || !r->framing.keep_alive || !r->body_read ||
-               server_is_closing(r) || connection_must_yield(r->known);
+               serving_is_closing(r->serving) || connection_must_yield(r->known);
+}
+
+void answer_count(struct http_request *r)
+{
+        const struct http_server_config *c = &r->serving->config;
+
+        if (!r->counted && c->answered != NULL)
+                c->answered(c->owner, r->match.route, r->status, clock_mono_us() - r->began_us);
+        r->counted = true;
 }
 
 void answer_send(struct http_request *r, struct bytes text)
 {
         connection_answers(r->known);
-        if (connection_write(r->known, r->connection, text, server_answer_deadline(r)) < 0)
+        if (connection_write(r->known, r->connection, text, r->serving->config.answer_deadline) < 0)
                 r->broken = true;
 }
 
@@ -107,7 +117,7 @@ static void add_head(struct buffer *out, const struct http_request *r, int statu
         buffer_add_char(out, ' ');
         buffer_add_text(out, http_phrase(status));
         buffer_add_text(out, "\r\n");
-        server_add_date(r, out);
+        serving_add_date(r->serving, out);
         if (content_type != NULL) {
                 buffer_add_text(out, "Content-Type: ");
                 buffer_add_text(out, content_type);
@@ -121,7 +131,10 @@ static void add_head(struct buffer *out, const struct http_request *r, int statu
 
 size_t answer_write(struct http_request *r, const struct answer_text *a, struct buffer *out)
 {
-        server_decorate(r);
+        const struct http_server_config *c = &r->serving->config;
+
+        if (c->decorate != NULL)
+                c->decorate(c->owner, r);
         buffer_reserve(out, 512 + r->headers.length + a->body.length);
         add_head(out, r, a->status, a->content_type);
         if (a->status != 204 && a->status != 304) {

@@ -13,7 +13,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "common/http/request.h"
+#include "common/http/answer.h"
+#include "common/http/prepared.h"
 
 /* A thread that waits here keeps the server from stopping, and does not see what a client pipelined
  * behind this request: afterwards it waits in civetweb. */
@@ -64,8 +65,8 @@ void http_give(struct http_request *r)
         struct prepared *p = &r->prepared;
 
         r->status = p->status;
-        server_count(r); /* before the client can ask for the metrics */
-        if (p->fd >= 0 && (p->closing || !server_is_closing(r))) {
+        answer_count(r); /* before the client can ask for the metrics */
+        if (p->fd >= 0 && (p->closing || !serving_is_closing(r->serving))) {
                 connection_answers(r->known);
                 ssize_t sent =
                         send(p->fd, p->text.data, p->text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -107,7 +108,7 @@ static void send_rest(struct http_request *r)
         struct prepared *p = &r->prepared;
         AUTO_BUFFER rest = {0};
 
-        r->closing = p->closing || p->awaits_next || server_is_closing(r);
+        r->closing = p->closing || p->awaits_next || serving_is_closing(r->serving);
         if (r->closing)
                 mg_disable_connection_keep_alive(r->connection);
         buffer_reserve(&rest, p->text.length + sizeof(close));

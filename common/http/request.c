@@ -3,13 +3,15 @@
  * request.c: what a request says, and reading its body within its bounds.
  */
 #include "common/http/request.h"
-#include "common/base/json_text.h"
-#include "common/http/client.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "common/base/json_text.h"
+#include "common/http/answer.h"
+#include "common/http/client.h"
 
 enum { READ_STEP = 16 * 1024, DRAIN_MAX = 32 * 1024 * 1024 };
 
@@ -126,7 +128,6 @@ void request_fini(struct http_request *r)
         query_fini(&r->query);
         buffer_fini(&r->body);
         buffer_fini(&r->headers);
-        prepared_fini(r);
 }
 
 enum body_end { BODY_WHOLE, BODY_OVER, BODY_LATE, BODY_BROKEN };

@@ -13,6 +13,7 @@
 #include "common/http/query.h"
 #include "common/http/route.h"
 #include "common/http/server.h"
+#include "common/http/serving.h"
 #include "common/http/trace.h"
 #include "common/http/watch.h"
 
@@ -30,7 +31,7 @@ struct prepared {
 };
 
 struct http_request {
-        struct http_server *server;
+        struct serving *serving;
         struct mg_connection *connection;
         struct connection *known;
         const struct mg_request_info *info;
@@ -61,30 +62,5 @@ bool request_read_body(struct http_request *r, struct watch *w, size_t body_max,
 /* Takes what is left of a refused body off the connection, bounded in bytes and time. */
 void request_drain_body(struct http_request *r, struct watch *w, msec limit);
 void request_fini(struct http_request *r);
-
-/* server.c's, for the answer. */
-void server_decorate(struct http_request *r);
-/* The header Date, made once a second. */
-void server_add_date(const struct http_request *r, struct buffer *out);
-bool server_is_closing(const struct http_request *r);
-msec server_answer_deadline(const struct http_request *r);
-/* Tells the server's owner of the answer; once. */
-void server_count(struct http_request *r);
-
-struct answer_text {
-        int status;
-        const char *content_type, *location; /* or NULL */
-        struct bytes body;
-        bool closing; /* the connection ends with it */
-};
-
-/* answer.c's. Returns the length of the head without the empty line. */
-size_t answer_write(struct http_request *r, const struct answer_text *a, struct buffer *out);
-bool answer_ends_connection(const struct http_request *r);
-/* Writes the text whole, or ends the connection. */
-void answer_send(struct http_request *r, struct bytes text);
-
-/* prepared.c's. */
-void prepared_fini(struct http_request *r);
 
 #endif

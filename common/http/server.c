@@ -24,34 +24,34 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/http/answer.h"
 #include "common/http/connection.h"
 #include "common/http/head.h"
+#include "common/http/prepared.h"
 #include "common/http/request.h"
 
-#define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
-#define ANSWER_DEADLINE_DEFAULT ((msec)30 * MSEC_SECOND)
 #define HURRIED_DRAIN ((msec)500)
 
 /* Threads that wait for a seat, or tell that there is none: see admission.h. */
 enum { DRAIN_STEP_US = 2000, SPARE_THREADS = 2, SPARE_THREADS_DIVISOR = 8 };
 
 struct http_server {
-        struct http_server_config config;
+        struct serving serving; /* first: a request knows its server by it */
         struct mg_context *context;
         struct connections connections;
         uint16_t port;
-        atomic_bool closing; /* nothing new is let in */
         atomic_bool closed;  /* civetweb has stopped */
         atomic_int handling; /* requests that were let in and are not answered yet */
-        /* guarded by date_mutex */
-        pthread_mutex_t date_mutex;
-        time_t date_at;
-        char date[48];
 };
+
+static struct http_server *server_of(const struct http_request *r)
+{
+        return (struct http_server *)r->serving;
+}
 
 static void begin(struct http_request *r, struct http_server *s, struct mg_connection *c)
 {
-        r->server = s;
+        r->serving = &s->serving;
         r->connection = c;
         r->known = mg_get_user_connection_data(c);
         r->info = mg_get_request_info(c);
@@ -62,14 +62,15 @@ static void begin(struct http_request *r, struct http_server *s, struct mg_conne
 
 static void end(struct http_request *r)
 {
-        const struct http_server_config *c = &r->server->config;
+        const struct http_server_config *c = &r->serving->config;
         msec drain = r->hurried ? HURRIED_DRAIN : c->body_deadline;
 
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
-        request_drain_body(r, r->server->connections.watch, drain);
-        server_count(r);
+        request_drain_body(r, server_of(r)->connections.watch, drain);
+        answer_count(r);
         connection_rest(r->known);
+        prepared_fini(r);
         request_fini(r);
 }
 
@@ -84,7 +85,7 @@ static bool answer_for_server(struct http_request *r)
                 http_problem(r, 400, "the target * goes with OPTIONS only");
                 return true;
         }
-        route_methods(r->server->config.routes, allow);
+        route_methods(r->serving->config.routes, allow);
         http_add_header(r, "Allow", "%s", allow);
         http_answer_empty(r, 204);
         return true;
@@ -117,7 +118,7 @@ static bool accept_form(struct http_request *r)
 
 static bool find_route(struct http_request *r)
 {
-        route_match(r->server->config.routes, r->method, &r->path, &r->match);
+        route_match(r->serving->config.routes, r->method, &r->path, &r->match);
         if (r->match.route != NULL)
                 return true;
         if (r->match.allow[0] == '\0') {
@@ -131,14 +132,14 @@ static bool find_route(struct http_request *r)
 
 static void serve(struct http_request *r)
 {
-        const struct http_server_config *c = &r->server->config;
+        const struct http_server_config *c = &r->serving->config;
 
         if (!accept_form(r) || answer_for_server(r) || !find_route(r))
                 return;
         /* Who may not come in has no body read for him. */
         if (c->authorize != NULL && !c->authorize(c->owner, r, r->match.route))
                 return;
-        if (!request_read_body(r, r->server->connections.watch, r->match.route->body_max,
+        if (!request_read_body(r, server_of(r)->connections.watch, r->match.route->body_max,
                                c->body_deadline))
                 return;
         r->match.route->handle(c->owner, r);
@@ -155,17 +156,18 @@ static void turn_away(struct http_request *r, const char *why)
 /* Once it is told to stop civetweb writes nothing any more, so who was let in is answered first. */
 static bool let_in(struct http_request *r)
 {
-        struct http_server *s = r->server;
+        struct http_server *s = server_of(r);
         bool first = false;
 
         if (!connection_begin(r->known, r->info, &first)) {
                 if (first)
                         LOG_WARN("a port is full: requests are refused with 503",
-                                 log_int("port", s->port), log_int("threads", s->config.threads));
+                                 log_int("port", s->port),
+                                 log_int("threads", s->serving.config.threads));
                 turn_away(r, "all threads of this server are busy");
                 return false;
         }
-        if (atomic_load(&s->closing)) {
+        if (atomic_load(&s->serving.closing)) {
                 turn_away(r, "this server is stopping");
                 return false;
         }
@@ -175,10 +177,10 @@ static bool let_in(struct http_request *r)
 static void handle(struct http_request *r)
 {
         trace_continue(mg_get_header(r->connection, "traceparent"), r->traceparent);
-        atomic_fetch_add(&r->server->handling, 1);
+        atomic_fetch_add(&server_of(r)->handling, 1);
         if (let_in(r))
                 serve(r);
-        struct http_server *s = r->server;
+        struct http_server *s = server_of(r);
         end(r);
         atomic_fetch_sub(&s->handling, 1);
 }
@@ -276,49 +278,6 @@ static int on_log(const struct mg_connection *connection, const char *message)
         return 1;
 }
 
-void server_count(struct http_request *r)
-{
-        const struct http_server_config *c = &r->server->config;
-
-        if (!r->counted && c->answered != NULL)
-                c->answered(c->owner, r->match.route, r->status, clock_mono_us() - r->began_us);
-        r->counted = true;
-}
-
-void server_decorate(struct http_request *r)
-{
-        const struct http_server_config *c = &r->server->config;
-
-        if (c->decorate != NULL)
-                c->decorate(c->owner, r);
-}
-
-void server_add_date(const struct http_request *r, struct buffer *out)
-{
-        struct http_server *s = r->server;
-        time_t now = (time_t)(clock_wall() / MSEC_SECOND);
-
-        pthread_mutex_lock(&s->date_mutex);
-        if (now != s->date_at) {
-                struct tm utc = {0};
-                gmtime_r(&now, &utc);
-                strftime(s->date, sizeof(s->date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
-                s->date_at = now;
-        }
-        buffer_add_text(out, s->date);
-        pthread_mutex_unlock(&s->date_mutex);
-}
-
-msec server_answer_deadline(const struct http_request *r)
-{
-        return r->server->config.answer_deadline;
-}
-
-bool server_is_closing(const struct http_request *r)
-{
-        return atomic_load_explicit(&r->server->closing, memory_order_relaxed);
-}
-
 static void library_init(void)
 {
         mg_init_library(MG_FEATURES_DEFAULT);
@@ -342,7 +301,7 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         snprintf(port, sizeof(port), "%s:%u", c->address, c->port);
         snprintf(threads, sizeof(threads), "%u",
                  c->threads + SPARE_THREADS + c->threads / SPARE_THREADS_DIVISOR);
-        snprintf(timeout, sizeof(timeout), "%lld", (long long)s->config.body_deadline);
+        snprintf(timeout, sizeof(timeout), "%lld", (long long)s->serving.config.body_deadline);
         snprintf(head, sizeof(head), "%d", HEAD_SIZE);
         const char *options[] = {"max_request_size", head, "listening_ports", port, "num_threads",
                                  threads, "request_timeout_ms", timeout, "keep_alive_timeout_ms",
@@ -369,12 +328,7 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         struct mg_server_port ports[1] = {0};
 
         pthread_once(&once, library_init);
-        pthread_mutex_init(&s->date_mutex, NULL);
-        s->config = *c;
-        if (s->config.body_deadline == 0)
-                s->config.body_deadline = BODY_DEADLINE_DEFAULT;
-        if (s->config.answer_deadline == 0)
-                s->config.answer_deadline = ANSWER_DEADLINE_DEFAULT;
+        serving_init(&s->serving, c);
         const struct in_addr address = {.s_addr = inet_addr(c->address)};
         if (connections_init(&s->connections, address, c->threads, e) < 0 || start(s, c, e) < 0)
                 return NULL;
@@ -416,13 +370,13 @@ void http_server_destroy(struct http_server **s)
 {
         if (*s == NULL)
                 return;
-        atomic_store(&(*s)->closing, true);
+        atomic_store(&(*s)->serving.closing, true);
         while (atomic_load(&(*s)->handling) > 0)
                 usleep(DRAIN_STEP_US);
         if ((*s)->context != NULL)
                 stop(*s);
         connections_fini(&(*s)->connections);
-        pthread_mutex_destroy(&(*s)->date_mutex);
+        serving_fini(&(*s)->serving);
         free(*s);
         *s = NULL;
 }
