@@ -46,25 +46,3 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
         http_problem(r, 401, "the internal token is missing or wrong");
         return false;
 }
-
-const char *api_tenant(struct http_request *r)
-{
-        const char *tenant = http_query(r, "tenant");
-        if (tenant != NULL &&
-            (strcmp(tenant, "*") == 0 || tenant_name_is_valid(bytes_of_text(tenant))))
-                return tenant;
-        http_problem(r, 400, "tenant: a tenant's name, or * for all, is required");
-        return NULL;
-}
-
-void api_answer(struct api *a, struct http_request *r, struct buffer *members)
-{
-        AUTO_BUFFER out = {0};
-        struct lag lag = freshness_lag(a->freshness, clock_wall());
-        buffer_add_char(&out, '{');
-        buffer_add(&out, members->data, members->length);
-        buffer_add_char(&out, ',');
-        lag_write(&lag, &out);
-        buffer_add_char(&out, '}');
-        http_answer(r, 200, "application/json", buffer_bytes(&out));
-}
