@@ -57,12 +57,6 @@ static void add_present(struct check *c, char *key, const json_t *item)
         HASH_ADD_KEYPTR(hh, c->present, p->key, strlen(p->key), p);
 }
 
-const char *text_member(const json_t *item, const char *name)
-{
-        const char *text = json_string_value(json_object_get(item, name));
-        return text != NULL ? text : "";
-}
-
 static void index_definitions(struct check *c, const json_t *all)
 {
         size_t i;
