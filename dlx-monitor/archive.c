@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct archive {
         pthread_mutex_t mutex; /* guards all below */
         sqlite3 *db;
         sqlite3_stmt *put, *put_content, *begin, *edit, *end, *abandon, *announced;
+        sqlite3_stmt *due, *usage, *raise_run, *drop_content, *drop;
 };
 
 static int prepare_all(struct archive *a, struct err *e)
@@ -46,6 +48,23 @@ static int prepare_all(struct archive *a, struct err *e)
                           " WHERE id = ?1 AND replaying = 1"},
                 {&a->abandon, "UPDATE letters SET replaying = 0 WHERE id = ?1"},
                 {&a->announced, "UPDATE letters SET announced = 1 WHERE id = ?1"},
+                {&a->due,
+                 "SELECT l.seq, " CONTENT_BYTES(
+                         "c") " FROM letters AS l"
+                              " JOIN contents AS c ON c.seq = l.seq"
+                              " WHERE " LETTERS_DUE("?1", "?2",
+                                                    "?3") " ORDER BY coalesce(l.replayed_at, "
+                                                          "l.archived_at) LIMIT ?4"},
+                {&a->usage, "SELECT bytes FROM usage WHERE tenant = ?1"},
+                /* No run is begun twice, though what remembers it goes. */
+                {&a->raise_run,
+                 "UPDATE letters SET replay_run = max(coalesce(letters.replay_run, 0),"
+                 " g.run, coalesce(g.replay_run, 0))"
+                 " FROM (SELECT job_id, tenant, run, replay_run FROM letters WHERE seq = ?1) AS g"
+                 " WHERE letters.job_id = g.job_id AND letters.tenant = g.tenant"
+                 " AND letters.state = 'dead' AND letters.replaying = 0 AND letters.seq <> ?1"},
+                {&a->drop_content, "DELETE FROM contents WHERE seq = ?1"},
+                {&a->drop, "DELETE FROM letters WHERE seq = ?1"},
         };
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -81,6 +100,11 @@ void archive_destroy(struct archive **archive)
         db_finalize(&a->end);
         db_finalize(&a->abandon);
         db_finalize(&a->announced);
+        db_finalize(&a->due);
+        db_finalize(&a->usage);
+        db_finalize(&a->raise_run);
+        db_finalize(&a->drop_content);
+        db_finalize(&a->drop);
         db_close(&a->db);
         pthread_mutex_destroy(&a->mutex);
         free(a->path);
@@ -264,6 +288,114 @@ int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t 
                 result = db_run(a->announced, e);
         }
         result = finish_locked(a, result, e);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
+}
+
+/* Of one step: 100 letters, or as many as take 16 MiB. */
+enum { EXPIRE_MAX = 100, EXPIRE_BYTES = 16 * 1024 * 1024, GIVE_BACK_PAGES = 2000 };
+
+/* How many bytes have to go; INT64_MAX: whatever is due. */
+static int read_excess_locked(struct archive *a, const struct archive_expiry *x, int64_t *excess,
+                              struct err *e)
+{
+        AUTO_RESET *usage = a->usage;
+
+        *excess = INT64_MAX;
+        if (x->down_to == 0)
+                return 0;
+        bind_slice(usage, 1, bytes_of_text(x->tenant));
+        int found = db_step(usage, e);
+        *excess = found == 1 ? sqlite3_column_int64(usage, 0) - x->down_to : 0;
+        return found < 0 ? -1 : 0;
+}
+
+/* The letters that go in this step; their number, -1. */
+static int choose_locked(struct archive *a, const struct archive_expiry *x, int64_t excess,
+                         int64_t seqs[EXPIRE_MAX], struct err *e)
+{
+        AUTO_RESET *due = a->due;
+        int64_t bytes = 0;
+        int count = 0, found = 1;
+
+        bind_slice(due, 1, bytes_of_text(x->tenant)); /* "": letters that name none */
+        db_bind_int(due, 2, x->dead);
+        db_bind_int(due, 3, x->before);
+        db_bind_int(due, 4, EXPIRE_MAX);
+        while (bytes < excess && bytes < EXPIRE_BYTES && (found = db_step(due, e)) == 1) {
+                seqs[count++] = sqlite3_column_int64(due, 0);
+                bytes += sqlite3_column_int64(due, 1);
+        }
+        return found < 0 ? -1 : count;
+}
+
+static int drop_locked(struct archive *a, int64_t seq, struct err *e)
+{
+        sqlite3_stmt *const order[] = {a->raise_run, a->drop_content, a->drop};
+
+        for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+                db_bind_int(order[i], 1, seq);
+                if (db_run(order[i], e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int expire_locked(struct archive *a, const struct archive_expiry *x, size_t *gone,
+                         struct err *e)
+{
+        int64_t seqs[EXPIRE_MAX], excess;
+
+        if (read_excess_locked(a, x, &excess, e) != 0)
+                return -1;
+        int count = choose_locked(a, x, excess, seqs, e);
+        int result = count < 0 ? -1 : 0;
+        for (int i = 0; i < count && result == 0; i++)
+                result = drop_locked(a, seqs[i], e);
+        *gone = result == 0 ? (size_t)count : 0;
+        return result;
+}
+
+int archive_expire(struct archive *a, const struct archive_expiry *x, size_t *gone, struct err *e)
+{
+        *gone = 0;
+        pthread_mutex_lock(&a->mutex);
+        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
+        if (result == 0)
+                result = finish_locked(a, expire_locked(a, x, gone, e), e);
+        pthread_mutex_unlock(&a->mutex);
+        if (result != 0)
+                *gone = 0;
+        return result;
+}
+
+static int give_back_locked(struct archive *a, struct err *e)
+{
+        AUTO_STATEMENT *free_pages = db_prepare(a->db, "PRAGMA freelist_count", e);
+        AUTO_STATEMENT *kind = db_prepare(a->db, "PRAGMA auto_vacuum", e);
+        char sql[64];
+
+        if (free_pages == NULL || kind == NULL || db_step(free_pages, e) != 1 ||
+            db_step(kind, e) != 1)
+                return -1;
+        int64_t pages = sqlite3_column_int64(free_pages, 0);
+        if (pages == 0 || sqlite3_column_int(kind, 0) != 2)
+                return 0;
+        db_finalize(&free_pages);
+        db_finalize(&kind);
+        snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", GIVE_BACK_PAGES);
+        if (db_exec(a->db, sql, e) != 0)
+                return -1;
+        /* The file shrinks when its log has been written into it. */
+        if (pages > GIVE_BACK_PAGES)
+                return 1;
+        return db_exec(a->db, "PRAGMA wal_checkpoint(PASSIVE)", e);
+}
+
+int archive_give_back(struct archive *a, struct err *e)
+{
+        pthread_mutex_lock(&a->mutex);
+        int result = give_back_locked(a, e);
         pthread_mutex_unlock(&a->mutex);
         return result;
 }

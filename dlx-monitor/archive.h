@@ -46,4 +46,18 @@ int archive_abandon_replay(struct archive *a, const char *letter, struct err *e)
 int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
                           struct err *e) MUST_CHECK;
 
+struct archive_expiry {
+        const char *tenant;
+        bool dead;       /* those that nobody touched; else those that were replayed or discarded */
+        msec before;     /* when they were archived; when they were replayed or discarded */
+        int64_t down_to; /* only until the tenant's letters take no more bytes than this; 0: all */
+};
+
+/* Deletes some of them, the oldest first. *gone 0: there are none left. A job's later replays are
+ * runs of their own all the same. */
+int archive_expire(struct archive *a, const struct archive_expiry *x, size_t *gone,
+                   struct err *e) MUST_CHECK;
+/* Gives the file system some of what deleted letters took. 1: there is more, 0, -1. */
+int archive_give_back(struct archive *a, struct err *e) MUST_CHECK;
+
 #endif

@@ -16,6 +16,7 @@
 #include "common/http/health.h"
 #include "dlx-monitor/announcer.h"
 #include "dlx-monitor/intake.h"
+#include "dlx-monitor/retention.h"
 #include "dlx-monitor/routes.h"
 
 struct monitor {
@@ -29,6 +30,7 @@ struct monitor {
         struct intake *intake;
         struct announcer *announcer;
         struct replayer *replayer;
+        struct retention *retention;
         struct api api;
         struct http_server *server;
         struct health *health;
@@ -122,6 +124,7 @@ static void on_collect(void *owner)
         metric_reset(m->dead);
         if (letters_dead_by_group(m->archive, set_group, m, &e) != 0)
                 LOG_WARN("cannot count dead letters", log_err(&e));
+        retention_collect(m->retention);
 }
 
 static void on_answer(void *owner, const struct http_route *route, int status, int64_t us)
@@ -204,6 +207,14 @@ static void create_parts(struct monitor *m)
                 .has_tenant = has_tenant,
                 .knows_tenants = knows_tenants,
                 .owner = m,
+        });
+        m->retention = retention_create(&(struct retention_config){
+                .archive = m->archive,
+                .metrics = m->metrics,
+                .loop = loop,
+                .keep_ended = m->settings->keep_ended,
+                .keep_dead = m->settings->keep_dead,
+                .tenant_bytes = m->settings->tenant_bytes,
         });
         m->intake = intake_create(&(struct intake_config){
                 .link = m->consume,
@@ -306,6 +317,7 @@ void monitor_destroy(struct monitor **monitor)
         control_destroy(&m->control);
         announcer_destroy(&m->announcer);
         replayer_destroy(&m->replayer);
+        retention_destroy(&m->retention);
         archive_destroy(&m->archive);
         metrics_destroy(&m->metrics);
         service_destroy(&m->service);

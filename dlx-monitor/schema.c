@@ -5,6 +5,7 @@
  */
 #include "dlx-monitor/schema.h"
 
+#include "common/base/log.h"
 #include "common/db/db.h"
 
 enum { SCHEMA_VERSION = 2 };
@@ -33,7 +34,74 @@ static const char tables[] =
         "CREATE INDEX IF NOT EXISTS letters_job ON letters(job_id);"
         "CREATE INDEX IF NOT EXISTS letters_group ON letters(state, grp);"
         "CREATE INDEX IF NOT EXISTS letters_replaying ON letters(id) WHERE replaying = 1;"
-        "CREATE INDEX IF NOT EXISTS letters_silent ON letters(id) WHERE announced = 0;";
+        "CREATE INDEX IF NOT EXISTS letters_silent ON letters(id) WHERE announced = 0;"
+        "CREATE INDEX IF NOT EXISTS letters_age ON letters(tenant, state = 'dead',"
+        " coalesce(replayed_at, archived_at));";
+
+/* What the letters of each tenant take. */
+static const char usage[] =
+        "CREATE TABLE IF NOT EXISTS usage(tenant TEXT PRIMARY KEY, bytes INTEGER NOT NULL)"
+        " WITHOUT ROWID;"
+        "CREATE TRIGGER IF NOT EXISTS contents_put AFTER INSERT ON contents BEGIN"
+        " INSERT INTO usage(tenant, bytes) SELECT tenant, " CONTENT_BYTES(
+                "NEW") " FROM letters"
+                       " WHERE seq = NEW.seq ON CONFLICT(tenant) DO UPDATE SET bytes = bytes + "
+                       "excluded.bytes;"
+                       " END;"
+                       "CREATE TRIGGER IF NOT EXISTS contents_edited AFTER UPDATE OF edited ON "
+                       "contents BEGIN"
+                       " UPDATE usage SET bytes = bytes - " CONTENT_BYTES(
+                               "OLD") " + " CONTENT_BYTES("NEW") " WHERE tenant = (SELECT tenant "
+                                                                 "FROM letters WHERE seq = "
+                                                                 "NEW.seq); END;"
+                                                                 "CREATE TRIGGER IF NOT EXISTS "
+                                                                 "contents_gone BEFORE DELETE ON "
+                                                                 "contents BEGIN"
+                                                                 " UPDATE usage SET bytes = bytes "
+                                                                 "- " CONTENT_BYTES(
+                                                                         "OLD") " WHERE tenant = "
+                                                                                "(SELECT tenant "
+                                                                                "FROM letters "
+                                                                                "WHERE seq = "
+                                                                                "OLD.seq); END;"
+                                                                                /* Of letters that
+                                                                                   are older than
+                                                                                   this table. */
+                                                                                "INSERT INTO "
+                                                                                "usage(tenant, "
+                                                                                "bytes) SELECT "
+                                                                                "l.tenant, "
+                                                                                "sum"
+                                                                                "(" CONTENT_BYTES(
+                                                                                        "c") ")"
+                                                                                             " FROM"
+                                                                                             " lett"
+                                                                                             "ers "
+                                                                                             "AS l "
+                                                                                             "JOIN "
+                                                                                             "conte"
+                                                                                             "nts "
+                                                                                             "AS c "
+                                                                                             "ON "
+                                                                                             "c."
+                                                                                             "seq "
+                                                                                             "= "
+                                                                                             "l.seq"
+                                                                                             " WHER"
+                                                                                             "E "
+                                                                                             "NOT "
+                                                                                             "EXIST"
+                                                                                             "S "
+                                                                                             "(SELE"
+                                                                                             "CT 1 "
+                                                                                             "FROM "
+                                                                                             "usage"
+                                                                                             ") "
+                                                                                             "GROUP"
+                                                                                             " BY "
+                                                                                             "l."
+                                                                                             "tenan"
+                                                                                             "t;";
 
 /* 0: a fresh file. */
 static int read_version(sqlite3 *db, int *version, struct err *e)
@@ -50,15 +118,38 @@ static int read_version(sqlite3 *db, int *version, struct err *e)
         return 0;
 }
 
+static int64_t read_number(sqlite3 *db, const char *pragma)
+{
+        AUTO_STATEMENT *s = db_prepare(db, pragma, NULL);
+
+        return s != NULL && db_step(s, NULL) == 1 ? sqlite3_column_int64(s, 0) : -1;
+}
+
+/* A file that cannot shrink is written anew, once: an earlier version made it. It goes on as it is
+ * while the disk has no room for that. */
+static void make_shrinkable(sqlite3 *db)
+{
+        enum { INCREMENTAL = 2 };
+        struct err e = {0};
+
+        if (read_number(db, "PRAGMA auto_vacuum") == INCREMENTAL)
+                return;
+        LOG_INFO("the archive is written anew, so that it can shrink");
+        if (db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;", &e) != 0)
+                LOG_WARN("the archive cannot shrink; tried again at the next start", log_err(&e));
+}
+
 int archive_schema_apply(sqlite3 *db, struct err *e)
 {
         int version;
 
         if (read_version(db, &version, e) != 0)
                 return -1;
+        make_shrinkable(db);
         if (db_exec(db, "BEGIN IMMEDIATE", e) == 0 &&
             (version != 1 || db_exec(db, from_version_1, e) == 0) && db_exec(db, tables, e) == 0 &&
-            db_exec(db, "PRAGMA user_version = 2", e) == 0 && db_exec(db, "COMMIT", e) == 0)
+            db_exec(db, usage, e) == 0 && db_exec(db, "PRAGMA user_version = 2", e) == 0 &&
+            db_exec(db, "COMMIT", e) == 0)
                 return 0;
         if (!sqlite3_get_autocommit(db))
                 (void)!db_exec(db, "ROLLBACK", NULL);

@@ -17,6 +17,8 @@ struct dlx_monitor_settings {
         int64_t port, health_port, threads;
         char *internal_token;
         int64_t payload_max;
+        msec keep_ended, keep_dead;
+        int64_t tenant_bytes;
         msec confirm_timeout, drain_limit;
 };
 

@@ -22,9 +22,11 @@ static const char *const mode_sql[] = {
                           "PRAGMA temp_store = MEMORY;",
         [DB_PRIMARY] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                        "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
-        [DB_ARCHIVE] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        [DB_ARCHIVE] = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA "
+                       "synchronous = FULL;"
                        "PRAGMA secure_delete = OFF; PRAGMA foreign_keys = ON;"
-                       "PRAGMA wal_autocheckpoint = 4000; PRAGMA mmap_size = 67108864;",
+                       "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
+                       "PRAGMA mmap_size = 67108864;",
         [DB_READ_ONLY] = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;"
                          "PRAGMA temp_store = MEMORY;",
 };

@@ -15,7 +15,7 @@
 enum db_mode {
         DB_PROJECTION, /* WAL, synchronous NORMAL: can be folded again */
         DB_PRIMARY,    /* WAL, synchronous FULL: exists nowhere else; what is deleted is wiped */
-        DB_ARCHIVE,    /* as DB_PRIMARY, but large: nothing is wiped */
+        DB_ARCHIVE,    /* as DB_PRIMARY, but large: nothing is wiped, and a new file can shrink */
         DB_READ_ONLY,
 };
 

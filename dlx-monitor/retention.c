@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * retention.c: a pass over the tenants that have letters to delete; each tenant by three rules, one
+ * after the other.
+ */
+#include "dlx-monitor/retention.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/db/db.h"
+#include "dlx-monitor/schema.h"
+
+enum { STEP_WAIT = 20 /* ms between two steps: others write meanwhile */, PASS_WAIT = 10000 };
+#define WARN_AHEAD (7 * (msec)MSEC_DAY)
+
+enum rule { RULE_ENDED, RULE_SIZE, RULE_DEAD, RULE_COUNT };
+
+static const struct {
+        const char *word; /* in metrics */
+        const char *what; /* in the log, before they go */
+} rules[RULE_COUNT] = {
+        [RULE_ENDED] = {"ended", "deleting letters that were replayed or discarded long ago"},
+        [RULE_SIZE] = {"size", "a tenant's letters take too much room: deleting replayed and "
+                               "discarded ones, the oldest first, as many as need be"},
+        [RULE_DEAD] = {"untouched", "deleting letters that nobody touched: they are too old"},
+};
+
+struct retention {
+        struct retention_config config;
+        uv_timer_t *timer;
+        struct metric *expired, *expiring, *bytes;
+        /* The pass. */
+        bool begun;               /* it had a tenant already */
+        char tenant[TENANT_SIZE]; /* the last; "": of letters that name none */
+        bool at_work;             /* its turn is not over */
+        enum rule rule;
+        msec now; /* of its turn */
+        int64_t due[RULE_COUNT];
+        msec warned_at;
+};
+
+static msec before(const struct retention *r, enum rule rule)
+{
+        if (rule == RULE_SIZE)
+                return INT64_MAX;
+        return r->now - (rule == RULE_DEAD ? r->config.keep_dead : r->config.keep_ended);
+}
+
+/* The next tenant that has something to delete, and how much by each rule. 1, 0: none, -1. */
+static int next_tenant(struct retention *r, struct err *e)
+{
+        static const char sql[] =
+                "SELECT u.tenant,"
+                " (SELECT count(*) FROM letters AS l WHERE " LETTERS_DUE(
+                        "u.tenant", "0",
+                        "?3") "),"
+                              " CASE WHEN u.bytes > ?2 THEN (SELECT count(*) FROM letters AS l"
+                              "  WHERE " LETTERS_DUE(
+                                      "u.tenant", "0",
+                                      "?4") ") ELSE 0 END,"
+                                            " (SELECT count(*) FROM letters AS l "
+                                            "WHERE " LETTERS_DUE(
+                                                    "u.tenant", "1",
+                                                    "?5") ")"
+                                                          " FROM usage AS u WHERE ?1 IS NULL OR "
+                                                          "u.tenant > ?1 ORDER BY u.tenant";
+        AUTO_DB *db = archive_reader(r->config.archive, e);
+        AUTO_STATEMENT *s = db == NULL ? NULL : db_prepare(db, sql, e);
+        int found;
+
+        if (s == NULL)
+                return -1;
+        r->now = clock_wall();
+        if (r->begun)
+                sqlite3_bind_text(s, 1, r->tenant, -1, SQLITE_STATIC);
+        db_bind_int(s, 2, r->config.tenant_bytes);
+        for (int rule = 0; rule < RULE_COUNT; rule++)
+                db_bind_int(s, 3 + rule, before(r, (enum rule)rule));
+        while ((found = db_step(s, e)) == 1) {
+                int64_t all = 0;
+                for (int rule = 0; rule < RULE_COUNT; rule++) {
+                        r->due[rule] = sqlite3_column_int64(s, 1 + rule);
+                        all += r->due[rule];
+                }
+                if (all > 0) {
+                        db_text(s, 0, r->tenant, sizeof(r->tenant));
+                        r->begun = true;
+                        return 1;
+                }
+        }
+        return found;
+}
+
+static void announce(const struct retention *r)
+{
+        if (r->due[r->rule] == 0)
+                return;
+        if (r->rule == RULE_DEAD)
+                LOG_WARN(rules[r->rule].what, log_text("tenant", r->tenant),
+                         log_int("letters", r->due[r->rule]));
+        else
+                LOG_INFO(rules[r->rule].what, log_text("tenant", r->tenant),
+                         log_int("letters", r->due[r->rule]));
+}
+
+/* What it has to lose, by the rule that it is at. 0: nothing any more, -1. */
+static int step(struct retention *r, struct err *e)
+{
+        const struct archive_expiry expiry = {
+                .tenant = r->tenant,
+                .dead = r->rule == RULE_DEAD,
+                .before = before(r, r->rule),
+                .down_to = r->rule == RULE_SIZE ? r->config.tenant_bytes : 0};
+        size_t gone = 0;
+
+        if (r->due[r->rule] == 0)
+                return 0;
+        if (archive_expire(r->config.archive, &expiry, &gone, e) != 0)
+                return -1;
+        metric_increment(r->expired, (double)gone, rules[r->rule].word);
+        return gone > 0;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void wait_for(struct retention *r, uint64_t wait)
+{
+        uv_timer_start(r->timer, on_timer, wait, 0);
+}
+
+/* Calls each for every tenant that has letters: how much they take, and how many of them nobody
+ * touched and go before long. */
+static int each_tenant(const struct retention *r, msec now,
+                       void (*each)(const struct retention *r, const char *tenant, int64_t bytes,
+                                    int64_t expiring),
+                       struct err *e)
+{
+        static const char sql[] =
+                "SELECT u.tenant, u.bytes,"
+                " (SELECT count(*) FROM letters AS l WHERE " LETTERS_DUE(
+                        "u.tenant", "1", "?1") ")"
+                                               " FROM usage AS u WHERE u.bytes > 0";
+        AUTO_DB *db = archive_reader(r->config.archive, e);
+        AUTO_STATEMENT *s = db == NULL ? NULL : db_prepare(db, sql, e);
+        char tenant[TENANT_SIZE];
+        int found;
+
+        if (s == NULL)
+                return -1;
+        db_bind_int(s, 1, now - r->config.keep_dead + WARN_AHEAD);
+        while ((found = db_step(s, e)) == 1) {
+                db_text(s, 0, tenant, sizeof(tenant));
+                each(r, tenant, sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
+        }
+        return found;
+}
+
+static void warn_of_one(const struct retention *r, const char *tenant, int64_t bytes,
+                        int64_t expiring)
+{
+        if (expiring > 0)
+                LOG_WARN("letters that nobody touched will be deleted within 7 days: replay or "
+                         "copy them",
+                         log_text("tenant", tenant), log_int("letters", expiring));
+        if (bytes > r->config.tenant_bytes)
+                LOG_WARN("a tenant's letters take more than tenant_bytes",
+                         log_text("tenant", tenant), log_int("bytes", bytes));
+}
+
+/* Once a day. */
+static void warn_ahead(struct retention *r)
+{
+        struct err e = {0};
+        msec now = clock_wall();
+
+        if (r->warned_at != 0 && now - r->warned_at < MSEC_DAY)
+                return;
+        r->warned_at = now;
+        if (each_tenant(r, now, warn_of_one, &e) != 0)
+                LOG_WARN("cannot count the letters that go soon", log_err(&e));
+}
+
+/* 1: there is more to do soon, 0: the pass is over, -1. */
+static int advance(struct retention *r, struct err *e)
+{
+        if (!r->at_work) {
+                int found = next_tenant(r, e);
+                if (found != 1)
+                        return found;
+                r->at_work = true;
+                r->rule = RULE_ENDED;
+                announce(r);
+                return 1;
+        }
+        int more = step(r, e);
+        if (more != 0)
+                return more;
+        if (r->rule + 1 == RULE_COUNT) {
+                r->at_work = false;
+                return 1;
+        }
+        r->rule++;
+        announce(r);
+        return 1;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+        struct retention *r = timer->data;
+        struct err e = {0};
+        int more;
+
+        warn_ahead(r);
+        more = advance(r, &e);
+        if (more == 0)
+                more = archive_give_back(r->config.archive, &e);
+        if (more > 0) {
+                wait_for(r, STEP_WAIT);
+                return;
+        }
+        if (more < 0)
+                LOG_WARN("letters that are too old cannot be deleted; tried again", log_err(&e));
+        r->begun = r->at_work = false;
+        wait_for(r, PASS_WAIT);
+}
+
+static void set_gauges(const struct retention *r, const char *tenant, int64_t bytes,
+                       int64_t expiring)
+{
+        metric_set(r->bytes, (double)bytes, tenant);
+        metric_set(r->expiring, (double)expiring, tenant);
+}
+
+void retention_collect(struct retention *r)
+{
+        struct err e = {0};
+
+        metric_reset(r->bytes);
+        metric_reset(r->expiring);
+        if (each_tenant(r, clock_wall(), set_gauges, &e) != 0)
+                LOG_WARN("cannot count the letters that go soon", log_err(&e));
+}
+
+struct retention *retention_create(const struct retention_config *c)
+{
+        static const struct metric_spec expired = {
+                .name = "warren_dead_letters_expired_total",
+                .help = "Letters deleted from the archive: ended long ago, for size, or untouched",
+                .kind = METRIC_COUNTER,
+                .labels = {"rule"},
+        };
+        static const struct metric_spec expiring = {
+                .name = "warren_dead_letters_expiring",
+                .help = "Letters that nobody touched and that are deleted within 7 days",
+                .kind = METRIC_GAUGE,
+                .labels = {"tenant"},
+        };
+        static const struct metric_spec bytes = {
+                .name = "warren_dead_letters_bytes",
+                .help = "What a tenant's letters take in the archive",
+                .kind = METRIC_GAUGE,
+                .labels = {"tenant"},
+        };
+        struct retention *r = xcalloc(1, sizeof(*r));
+
+        r->config = *c;
+        r->expired = metric_add(c->metrics, &expired);
+        r->expiring = metric_add(c->metrics, &expiring);
+        r->bytes = metric_add(c->metrics, &bytes);
+        r->timer = xcalloc(1, sizeof(*r->timer));
+        uv_timer_init(c->loop, r->timer);
+        r->timer->data = r;
+        wait_for(r, 0);
+        return r;
+}
+
+static void free_timer(uv_handle_t *timer)
+{
+        free(timer);
+}
+
+void retention_destroy(struct retention **retention)
+{
+        struct retention *r = TAKE(*retention);
+
+        if (r == NULL)
+                return;
+        uv_close((uv_handle_t *)r->timer, free_timer);
+        free(r);
+}
