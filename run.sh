@@ -10,10 +10,13 @@ usage() {
 usage: ./run.sh             build, start everything, run demo jobs; Ctrl-C stops it
        ./run.sh --detach    the same, but return when ready and the demo jobs have ended
        ./run.sh --no-demo   without the demo jobs; also with --detach
+                            Where a part runs already, each of these starts what is missing
        ./run.sh stop        stop everything, when running jobs have ended or their time is over
                             (Ctrl-C meanwhile: at once; jobs that run stay, and run again)
-       ./run.sh status      what runs; exit status 0: all of it, 3: not
+       ./run.sh status      what runs, and what was started again; exit status 0: all of it, 3: not
        ./run.sh --help
+
+A program that ends by itself is started again, the broker too; var/log/run.log tells when.
 
 Everything it makes is under var/ (data, logs, secrets) and build/release. var/env has the
 addresses and keys, for a shell: . var/env
@@ -25,6 +28,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 var=${WARREN_VAR:-$root/var} build_preset=${WARREN_PRESET:-release}
 readonly root var build_preset bin=$root/build/$build_preset/bin
 
+# What var/env gives to a shell. Not for the programs: they have files with what they may know.
+readonly shell_names=(WARREN_URL WARREN_API_KEY WARREN_ADMIN_KEY WARREN_AMQP_URL
+        WARREN_ADMIN_AMQP_URL WARREN_MANAGEMENT_URL WARREN_BIN)
+unset "${shell_names[@]}"
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
@@ -34,6 +42,8 @@ fail() { say "$*"; exit 1; }
 . "$root/scripts/ports.sh"
 # shellcheck source=scripts/programs.sh
 . "$root/scripts/programs.sh"
+# shellcheck source=scripts/supervise.sh
+. "$root/scripts/supervise.sh"
 # shellcheck source=scripts/demo.sh
 . "$root/scripts/demo.sh"
 
@@ -46,7 +56,18 @@ watcher_pid() {
         echo "$pid"
 }
 
-broker_runs() { "$root/rabbitmq/node" status "$var/broker" >/dev/null 2>&1; }
+broker_lives() { lives "$var/broker/pid" "-s rabbit boot" >/dev/null; }
+
+# As the user, with the address and the keys that are known so far.
+warren() { "$bin/warren" "$@" --config "$var/etc/warren.conf"; }
+
+write_warren_config() {
+        local key name
+        for key in url api_key admin_key admin_amqp_url management_url; do
+                name=WARREN_${key^^}
+                [[ -z ${!name:-} ]] || printf '%s = %s\n' "$key" "${!name}"
+        done | write_secret "$var/etc/warren.conf"
+}
 
 write_secret() { # FILE, from standard input
         cat >"$1.new" && mv "$1.new" "$1"
@@ -56,17 +77,20 @@ write_secret() { # FILE, from standard input
 
 start_broker() {
         "$root/rabbitmq/node" start "$var/broker" \
-                --port 5672 --management-port 15672 --prometheus-port 15692
+                --port 5672 --management-port 15672 --prometheus-port 15692 || return
         # shellcheck source=/dev/null
         . "$var/broker/node.env"
         local password
         password=$(<"$var/broker/warren-admin.password")
-        export WARREN_ADMIN_AMQP_URL="amqp://warren-admin:$password@127.0.0.1:$WARREN_AMQP_PORT/warren"
-        export WARREN_MANAGEMENT_URL="http://warren-admin:$password@127.0.0.1:$WARREN_MANAGEMENT_PORT"
+        # shellcheck disable=SC2034 # known by name: shell_names
+        WARREN_ADMIN_AMQP_URL="amqp://warren-admin:$password@127.0.0.1:$WARREN_AMQP_PORT/warren"
+        # shellcheck disable=SC2034
+        WARREN_MANAGEMENT_URL="http://warren-admin:$password@127.0.0.1:$WARREN_MANAGEMENT_PORT"
 }
 
 apply_topology() {
-        if ! "$bin/warren" topology apply --accounts "$var/secrets" >"$var/log/topology.log" 2>&1; then
+        write_warren_config
+        if ! warren topology apply --accounts "$var/secrets" >"$var/log/topology.log" 2>&1; then
                 cat "$var/log/topology.log" >&2
                 fail "the topology could not be declared; see $var/broker/log"
         fi
@@ -74,6 +98,25 @@ apply_topology() {
                 head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' |
                         write_secret "$var/secrets/internal.token"
         fi
+}
+
+declare -rA port_owners=(
+        [gateway]=gateway [gateway_health]=gateway [status]=status-store
+        [status_health]=status-store [dlx]=dlx-monitor [dlx_health]=dlx-monitor
+        [consumer_health]=consumer
+)
+
+# A program that runs keeps its port, and the others know where it is.
+choose_own_port() { # NAME OF A PORT
+        local name=port_$1 before
+        before=${!name}
+        if is_alive "${port_owners[$1]}"; then
+                ports_chosen="$ports_chosen $before"
+                return
+        fi
+        choose_port "$name" "$before"
+        ((${#there[@]} == 0)) || [[ ${!name} == "$before" ]] ||
+                fail "others here know ${port_owners[$1]} by port $before: free it, or ./run.sh stop"
 }
 
 # The usual ports, or those of the last run, or free ones.
@@ -85,11 +128,11 @@ choose_ports() {
         [[ ! -f $var/run/ports ]] || . "$var/run/ports"
         for port in gateway gateway_health status status_health dlx dlx_health consumer_health; do
                 local name=port_$port
-                choose_port "$name" "${!name}"
+                choose_own_port "$port"
                 printf '%s=%s\n' "$name" "${!name}"
         done >"$var/run/ports.new"
         mv "$var/run/ports.new" "$var/run/ports"
-        export WARREN_URL="http://127.0.0.1:$port_gateway"
+        WARREN_URL="http://127.0.0.1:$port_gateway"
 }
 
 # write_config PROGRAM, its own lines from standard input.
@@ -163,31 +206,32 @@ TEXT
 make_demo_tenant() {
         local answer=$var/secrets/demo.json
         WARREN_ADMIN_KEY=$(<"$var/secrets/admin.key")
-        export WARREN_ADMIN_KEY
+        write_warren_config
         await_key "$WARREN_ADMIN_KEY"
         if [[ ! -s $answer ]]; then
-                "$bin/warren" tenant add demo --rate unlimited --max-pending unlimited \
+                warren tenant add demo --rate unlimited --max-pending unlimited \
                         --amqp-login --json | write_secret "$answer" ||
                         fail "tenant demo could not be made; for a fresh start: rm -r $var"
         fi
         WARREN_API_KEY=$(grep -oE 'wk_[a-z0-9]{8}_[A-Za-z0-9]{43}' "$answer" | head -n 1)
-        export WARREN_API_KEY
         local password
         password=$(grep -oE '"password": *"[^"]*"' "$answer" | cut -d'"' -f4)
-        export WARREN_AMQP_URL="amqp://tenant-demo:$password@127.0.0.1:$WARREN_AMQP_PORT/warren"
+        # shellcheck disable=SC2034
+        WARREN_AMQP_URL="amqp://tenant-demo:$password@127.0.0.1:$WARREN_AMQP_PORT/warren"
+        write_warren_config
         await_key "$WARREN_API_KEY"
 }
 
 write_env() {
-        local names=(WARREN_URL WARREN_API_KEY WARREN_ADMIN_KEY WARREN_AMQP_URL
-                WARREN_ADMIN_AMQP_URL WARREN_MANAGEMENT_URL WARREN_BIN) name
-        export WARREN_BIN=$bin
+        local name
+        # shellcheck disable=SC2034
+        WARREN_BIN=$bin
         {
                 echo "# Addresses and keys of this Warren; for a shell: . var/env"
-                for name in "${names[@]}"; do
+                for name in "${shell_names[@]}"; do
                         printf '%s=%q\n' "$name" "${!name}"
                 done
-                echo "export ${names[*]}"
+                echo "export ${shell_names[*]}"
         } | write_secret "$var/env"
 }
 
@@ -209,10 +253,12 @@ TEXT
 stop_all() {
         local status=0
         say "stopping"
+        stop_supervisor
         stop_programs gateway || status=1
         stop_programs consumer || status=1
         stop_programs dlx-monitor status-store || status=1
-        if broker_runs; then
+        # Also one that is just starting.
+        if [[ -f $var/broker/pid || -f $var/broker/launcher.pid ]]; then
                 "$root/rabbitmq/node" stop "$var/broker" || status=1
         fi
         rm -f "$var/run/run.pid"
@@ -250,21 +296,41 @@ stop_from_outside() {
         stop_all
 }
 
+restarts() { # NAME
+        local count at
+        [[ -f $var/run/$1.restarts ]] || return 0
+        read -r count at <"$var/run/$1.restarts" || return 0
+        printf ', restarts %d, last at %s' "$count" "$at"
+}
+
+# Exit status 3: nobody would start again what ends.
+supervision() {
+        local pid
+        if pid=$(supervisor_pid); then
+                echo "by process $pid"
+        elif pid=$(watcher_pid); then
+                echo "by run.sh on its terminal, process $pid"
+        else
+                echo "none; ./run.sh starts it"
+                return 3
+        fi
+}
+
 command_status() {
-        local name pid status=0
+        local name pid said status=0
         for name in "${programs[@]}"; do
                 if pid=$(program_pid "$name"); then
-                        printf '%-13s running, process %s\n' "$name" "$pid"
+                        said="running, process $pid"
                 else
-                        printf '%-13s not running\n' "$name"
+                        said="not running"
                         status=3
                 fi
+                printf '%-13s %s%s\n' "$name" "$said" "$(restarts "$name")"
         done
-        printf '%-13s ' broker
-        "$root/rabbitmq/node" status "$var/broker" 2>/dev/null || {
-                [[ -d $var/broker ]] || echo "not running"
-                status=3
-        }
+        said=$("$root/rabbitmq/node" status "$var/broker" 2>/dev/null) || status=3
+        printf '%-13s %s%s\n' broker "${said:-not running}" "$(restarts broker)"
+        said=$(supervision) || status=3
+        printf '%-13s %s\n' supervision "$said"
         exit $status
 }
 
@@ -275,13 +341,26 @@ prepare() {
         chmod 0700 "$var"/{broker,data,etc,log,run,secrets}
         exec 9>"$var/run/lock"
         flock -n 9 || fail "another run.sh is at work here (./run.sh stop ends it)"
-        nothing_runs || fail "it is running already: ./run.sh status, ./run.sh stop"
+        take_stock
+        if ((${#there[@]} == 0)); then
+                rm -f "$var"/run/*.restarts
+        else
+                join_running
+        fi
+        stop_supervisor
         install_packages "$var/log/apt.log" "$root/packages.txt"
         if [[ $build_preset == release ]]; then
                 build release "$var/log/build.log" -DBUILD_TESTING=OFF 9>&-
         else
                 build "$build_preset" "$var/log/build.log" 9>&-
         fi
+}
+
+# What is there goes on; nobody else starts what is missing meanwhile.
+join_running() {
+        supervisor_pid >/dev/null || missing+=(supervision)
+        ((${#missing[@]} > 0)) || fail "it is running already: ./run.sh status, ./run.sh stop"
+        say "running already: ${there[*]}; missing, and started now: ${missing[*]}"
 }
 
 bring_up() { # DEMO: yes or no
@@ -293,8 +372,16 @@ bring_up() { # DEMO: yes or no
         start_programs
         make_demo_tenant
         write_env
-        [[ $1 == no ]] || demo
+        [[ $1 == no || ${#there[@]} -gt 0 ]] || demo
         print_where
+}
+
+# Where it did not come up: what it found running goes on.
+leave() {
+        ((${#there[@]} > 0)) || return 1
+        say "what was running before goes on"
+        rm -f "$var/run/run.pid"
+        start_supervisor
 }
 
 stop_at_exit() {
@@ -316,17 +403,26 @@ command_run() { # [--detach] [--no-demo]
         umask 077
         prepare
         echo $$ >"$var/run/run.pid"
-        trap 'stop_at_exit || exit 1; exit "${ending:-1}"' EXIT
+        trap 'leave || stop_at_exit || exit 1; exit "${ending:-1}"' EXIT
         trap 'ending=0; exit' INT TERM
         bring_up "$demo"
+        there=()
         if [[ $detach == yes ]]; then
                 trap - EXIT
                 rm -f "$var/run/run.pid"
+                start_supervisor
                 say "running; ./run.sh stop ends it"
                 return
         fi
         echo "  stop       Ctrl-C"
-        watch_programs
+        supervise
+}
+
+# By start_supervisor.
+command_supervise() { # VAR
+        [[ $# == 1 && $1 == "$var" && -d $var/run ]] || refuse supervise
+        umask 077
+        supervise
 }
 
 refuse() {
@@ -340,6 +436,7 @@ main() {
         "" | --detach | --no-demo) command_run "$@" ;;
         stop) hurriable stop_from_outside ;;
         status) command_status ;;
+        supervise) command_supervise "${@:2}" ;;
         -h | --help | help) usage ;;
         *) refuse "$1" ;;
         esac

@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 #
 # demo.sh: a handful of real jobs, and a table of what became of them. Sourced; the caller has
-# say(), fail(), $bin and $var, and the address and key of tenant demo in the environment.
+# say(), fail(), warren(), which acts for tenant demo, and $var.
 
-: "${bin:?set by the script that sources this}" "${var:?}"
+: "${var:?set by the script that sources this}"
 
 readonly demo_seconds=60
 
@@ -13,7 +13,7 @@ demo_ids=() demo_wants=() demo_notes=()
 demo_job() { # WANTED NOTE TYPE PAYLOAD [OPTION…]
         local want=$1 note=$2 id
         shift 2
-        id=$("$bin/warren" submit "$@" --json |
+        id=$(warren submit "$@" --json |
                 grep -oE '"id": *"[0-9a-f-]{36}"' | head -n 1 | cut -d'"' -f4)
         [[ -n $id ]] || fail "a demo job was not accepted: $*"
         demo_ids+=("$id") demo_wants+=("$want") demo_notes+=("$note")
@@ -31,7 +31,7 @@ submit_demo_jobs() {
 # A line per demo job, from GET /jobs.
 demo_table() {
         local list i row status
-        list=$("$bin/warren" list --limit 200 2>/dev/null) || return 0
+        list=$(warren list --limit 200 2>/dev/null) || return 0
         printf '  %-10s  %-10s  %-3s  %-25s  %s\n' TYPE STATUS TRY WHAT ID
         for i in "${!demo_ids[@]}"; do
                 row=$(grep "^${demo_ids[i]} " <<<"$list" || true)

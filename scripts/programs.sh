@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# programs.sh: Warren's programs as processes: started, awaited, watched, stopped. Sourced; the
+# programs.sh: Warren's programs as processes: started, awaited, stopped. Sourced; the
 # caller has say(), fail(), $bin and $var.
 
 : "${bin:?set by the script that sources this}" "${var:?}"
@@ -9,35 +9,36 @@
 readonly programs=(status-store dlx-monitor consumer gateway)
 readonly ready_seconds=60
 
-# A program's process, when it lives: its command line names its configuration here.
-program_pid() {
-        local pid line
-        pid=$( (tr -dc 0-9 <"$var/run/$1.pid") 2>/dev/null) && [[ -n $pid ]] || return 1
-        line=$( (tr '\0' ' ' <"/proc/$pid/cmdline") 2>/dev/null) || return 1
-        [[ $line == *"$var/etc/$1.conf "* ]] || return 1
+# lives FILE WORDS: prints the process in a pid file, when it lives and its command line has these
+# words: the number may be another's by now. A zombie has none. Forks nothing: it is asked often.
+lives() {
+        local pid="" words=()
+        { read -r pid <"$1" || [[ -n $pid ]]; } 2>/dev/null && [[ $pid =~ ^[0-9]+$ ]] || return 1
+        { mapfile -d '' -t words <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
+        [[ " ${words[*]} " == *" $2 "* ]] || return 1
         echo "$pid"
 }
 
-nothing_runs() {
-        local name
-        for name in "${programs[@]}"; do
-                ! program_pid "$name" >/dev/null || return 1
-        done
-}
+program_pid() { lives "$var/run/$1.pid" "$var/etc/$1.conf"; }
 
 # --- starting ---------------------------------------------------------------------------------
 
 # A session of its own, so that Ctrl-C reaches the caller alone, which then stops them in order.
-# The settings in force, which also come from the environment, are kept for the stop.
+start_program() { # NAME
+        setsid "$bin/warren-$1" --config "$var/etc/$1.conf" \
+                </dev/null >>"$var/log/$1.log" 2>&1 9>&- &
+        echo $! >"$var/run/$1.pid"
+}
+
+# Those that do not run; then all are awaited. The settings in force, which also come from the
+# environment, are kept for the stop.
 start_programs() {
-        local name config
+        local name
         for name in "${programs[@]}"; do
-                config=$var/etc/$name.conf
-                "$bin/warren-$name" --config "$config" --print-config >"$var/run/$name.settings" ||
-                        fail "the settings of $name are wrong"
-                setsid "$bin/warren-$name" --config "$config" \
-                        </dev/null >>"$var/log/$name.log" 2>&1 9>&- &
-                echo $! >"$var/run/$name.pid"
+                ! program_pid "$name" >/dev/null || continue
+                "$bin/warren-$name" --config "$var/etc/$name.conf" --print-config \
+                        >"$var/run/$name.settings" || fail "the settings of $name are wrong"
+                start_program "$name"
         done
         for name in "${programs[@]}"; do
                 await_program "$name"
@@ -64,21 +65,6 @@ await_program() {
                         say "waiting for $1, $shown s"
                 fi
                 sleep 0.1
-        done
-}
-
-# Until one of them ends by itself.
-watch_programs() {
-        local name
-        while true; do
-                for name in "${programs[@]}"; do
-                        if ! program_pid "$name" >/dev/null; then
-                                tail -n 5 "$var/log/$name.log" >&2
-                                say "$name ended by itself, see $var/log/$name.log"
-                                return 1
-                        fi
-                done
-                sleep 0.5
         done
 }
 

@@ -24,6 +24,7 @@ from harness.until import until
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WHERE = ["WARREN_URL", "WARREN_API_KEY", "WARREN_ADMIN_KEY", "WARREN_AMQP_URL",
          "WARREN_ADMIN_AMQP_URL", "WARREN_MANAGEMENT_URL", "WARREN_BIN"]
+PROGRAMS = ["status-store", "dlx-monitor", "consumer", "gateway"]
 TAKEN = {"broker": 5672, "run.sh": 8080}
 
 
@@ -67,6 +68,43 @@ class Run:
         """One from AMQP is known a moment later."""
         until(lambda: id in self.jobs(), 30, "it is listed")
         return self.request("GET", 200, f"/jobs/{id}?wait=30s")
+
+    def runs_a_job(self):
+        until(lambda: self.answers("/tenants"), 60, "the gateway answers")
+        job = self.request("POST", 202, json={"type": "echo", "payload": 1})
+        return self.ended(job["id"])["status"] == "completed"
+
+    def answers(self, path):
+        """Once the gateway has heard of the keys."""
+        env = self.environment()
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{env['WARREN_URL']}/api/v1{path}", timeout=10, headers={
+                "Authorization": "Bearer " + env["WARREN_ADMIN_KEY"]}).status_code == 200
+        return False
+
+    def processes(self):
+        """Programs and broker, by name."""
+        files = {name: self.var / f"run/{name}.pid" for name in PROGRAMS}
+        files["broker"] = self.var / "broker/pid"
+        return {name: int(file.read_text(encoding="utf-8")) for name, file in files.items()}
+
+    def kill_unsupervised(self, *names):
+        """They stay away: whoever would start them again goes first."""
+        os.kill(int((self.var / "run/supervisor.pid").read_text(encoding="utf-8")), signal.SIGKILL)
+        for name in names:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.processes()[name], signal.SIGKILL)
+        until(lambda: self("status").stdout.count("not running") == len(names), 30, "they are gone")
+
+    def every_process(self):
+        """All that this installation runs, with what they have started."""
+        mark, found = str(self.var).encode(), set()
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                text = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+                if mark in text and int(folder.name) != os.getpid():
+                    found |= {int(folder.name), *descendants(int(folder.name))}
+        return found
 
     def secrets(self):
         """Every secret that was drawn for this installation, by a name."""
@@ -240,6 +278,84 @@ def test_the_doctor_is_content(up):
     assert done.returncode == 0, done.stdout
 
 
+def test_what_ends_by_itself_comes_back(up):
+    """The broker too; the status and a log tell."""
+    before = up.processes()
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: up("status").returncode == 0, 120, "all are back", every=0.5)
+    after, status = up.processes(), up("status").stdout
+    log = (up.var / "log/run.log").read_text(encoding="utf-8")
+    for name, pid in before.items():
+        assert after[name] != pid
+        assert re.search(rf"^{name} +running, .*, restarts 1, last at 20\d\d-\S+Z$", status, re.M)
+        assert re.search(rf"^20\d\d-\S+Z {name} has ended by itself, .*{up.var}", log, re.M)
+        assert re.search(rf"^20\d\d-\S+Z {name} is started again, restart 1$", log, re.M)
+    assert up.runs_a_job()
+
+
+def test_what_is_missing_is_started_and_said(up):
+    """Also where nobody is left who would start it again."""
+    before = up.processes()
+    up.kill_unsupervised("broker", "consumer", "gateway")
+    status = up("status")
+    assert status.returncode == 3 and re.search("^supervision +none", status.stdout, re.M)
+    broken = up("--detach", WARREN_CONSUMER_CONCURRENCY="nonsense")
+    assert broken.returncode == 1 and "what was running before goes on" in broken.stderr
+    up.kill_unsupervised("broker", "consumer", "gateway")
+    done = up("--detach", **up.environment())
+    assert done.returncode == 0, done.stderr
+    assert ("running already: status-store dlx-monitor; "
+            "missing, and started now: broker consumer gateway supervision\n") in done.stderr
+    assert "submitted" not in done.stderr, "no demo jobs among somebody's own"
+    after = up.processes()
+    assert [name for name in before if after[name] != before[name]] == ["consumer", "gateway", "broker"]
+    assert up("status").returncode == 0
+    assert up.runs_a_job()
+    os.kill(after["gateway"], signal.SIGKILL)
+    until(lambda: up("status").returncode == 0, 60, "the gateway is back", every=0.5)
+
+
+def test_no_secret_is_in_an_environment_or_an_argument(up):
+    """Of what the test above started in a shell that has read var/env; nor of what others started."""
+    secrets, env = up.secrets(), up.environment()
+    looked_at = set()
+    for pid in up.every_process():
+        for name in ("environ", "cmdline"):
+            try:
+                text = pathlib.Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            found = [which for which, secret in secrets.items() if secret in text]
+            assert not found, f"{name} of {pid}"
+            assert name == "cmdline" or not [key for key in env if f"{key}=" in text]
+            looked_at.add(pid)
+    assert looked_at >= set(up.processes().values())
+
+
+@pytest.mark.parametrize("lives, want", [
+    ("false", [0, 1, 3, 7, 15, 31, 61, 91]),  # it never stays
+    ("((SECONDS % 70 > 0))", [0, 70]),  # at once, when it has stayed a minute
+])
+def test_pauses_before_it_is_started_again(tmp_path, lives, want):
+    (tmp_path / "log").mkdir()
+    (tmp_path / "run").mkdir()
+    script = f"""set -euo pipefail
+        root=none var=$1 programs=(one)
+        . "$2"
+        is_alive() {{ {lives}; }}
+        say() {{ :; }}
+        start_program() {{ echo "$at"; }}
+        for ((at = 0; at < 120; at++)); do
+                SECONDS=$at
+                revive one
+        done"""
+    done = subprocess.run(["bash", "-c", script, "-", tmp_path, ROOT / "scripts/supervise.sh"],
+                          stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    assert [int(line) for line in done.stdout.split()] == want
+    assert (tmp_path / "run/one.restarts").read_text(encoding="utf-8").split()[0] == str(len(want))
+
+
 def test_stop_leaves_nothing_and_a_start_keeps_the_data(up):
     before, where = up.jobs(), up.environment()
     done = up("stop")
@@ -373,6 +489,9 @@ def test_a_second_ctrl_c_ends_it_at_once(other):
     terminal = Terminal(other)
     terminal.see("stop       Ctrl-C")
     assert other("status").returncode == 0
+    os.kill(other.processes()["gateway"], signal.SIGKILL)
+    terminal.see("gateway has ended by itself, starting it again")
+    until(lambda: other.answers("/tenants"), 60, "the gateway is back")
     assert other.ended(id)["status"] == "completed"
     terminal.ctrl_c()
     assert terminal.end() == 0, terminal.seen[-2000:]

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# supervise.sh: starts again what ends by itself, each program and the broker: at once, and when it
+# does not stay, after 1, 2, 4 … 30 s. Sourced after programs.sh; the caller has say(), fail(),
+# start_broker(), broker_lives(), $root and $var.
+
+: "${root:?set by the script that sources this}" "${var:?}" "${programs:?}"
+
+readonly settled_seconds=60 longest_pause=30
+
+declare -A tries=() since=() due=() logs=([broker]="$var/broker/log")
+
+is_alive() { # broker, or a program's name
+        if [[ $1 == broker ]]; then
+                broker_lives
+        else
+                program_pid "$1" >/dev/null
+        fi
+}
+
+# take_stock: what of an installation is alive, and what is not.
+there=() missing=()
+take_stock() {
+        local name
+        there=() missing=()
+        for name in broker "${programs[@]}"; do
+                if is_alive "$name"; then
+                        there+=("$name")
+                else
+                        missing+=("$name")
+                fi
+        done
+}
+
+# --- the loop ---------------------------------------------------------------------------------
+
+note() {
+        say "$*"
+        printf '%s %s\n' "$(utc_now)" "$*" >>"$var/log/run.log"
+}
+utc_now() { TZ=UTC printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1; }
+
+# For `run.sh status`.
+count_restart() { # NAME; prints which one it was
+        local count=0
+        [[ ! -f $var/run/$1.restarts ]] || read -r count _ <"$var/run/$1.restarts" || true
+        echo "$((count + 1)) $(utc_now)" >"$var/run/$1.restarts"
+        echo "$((count + 1))"
+}
+
+start_again() { # NAME
+        if [[ $1 == broker ]]; then
+                start_broker 9>&- 2>>"$var/log/run.log"
+        else
+                start_program "$1"
+        fi
+}
+
+revive() { # NAME: when it has ended, and its pause is over
+        local pause
+        if is_alive "$1"; then
+                ((SECONDS - ${since[$1]:-0} < settled_seconds)) || tries[$1]=0
+                return 0
+        fi
+        ((SECONDS >= ${due[$1]:-0})) || return 0
+        pause=$((1 << (${tries[$1]:-0} < 5 ? ${tries[$1]:-0} : 5)))
+        pause=$((pause < longest_pause ? pause : longest_pause))
+        tries[$1]=$((${tries[$1]:-0} + 1))
+        note "$1 has ended by itself, starting it again; its log is in ${logs[$1]:-$var/log/$1.log}"
+        if start_again "$1"; then
+                note "$1 is started again, restart $(count_restart "$1" || echo "not counted")"
+        else
+                note "$1 could not be started, next try in $pause s"
+        fi
+        since[$1]=$SECONDS
+        due[$1]=$((SECONDS + pause))
+}
+
+# A disk that is full for a while must not end it; that its folder is gone does.
+supervise() {
+        local name
+        while [[ -d $var/run ]]; do
+                for name in broker "${programs[@]}"; do
+                        revive "$name" || true
+                done
+                sleep 0.5
+        done
+        fail "$var is gone"
+}
+
+# --- in the background, for --detach ----------------------------------------------------------
+
+supervisor_pid() { lives "$var/run/supervisor.pid" "supervise $var"; }
+
+start_supervisor() {
+        setsid "$root/run.sh" supervise "$var" </dev/null >/dev/null 2>&1 9>&- &
+        echo $! >"$var/run/supervisor.pid"
+}
+
+# With what it is just starting; what runs already has a session of its own.
+stop_supervisor() {
+        local pid started=$SECONDS
+        pid=$(supervisor_pid) || pid=""
+        if [[ -n $pid ]]; then
+                kill -TERM -- "-$pid" 2>/dev/null || true
+        fi
+        while supervisor_pid >/dev/null; do
+                ((SECONDS - started < 5)) || kill -KILL -- "-$pid" 2>/dev/null || true
+                sleep 0.05
+        done
+        rm -f "$var/run/supervisor.pid"
+}
