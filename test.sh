@@ -18,6 +18,9 @@ Suites, all of them by default, in this order:
   bench        a short run of the benchmark, which must come to its end
   lint         formatting, cppcheck, clang-tidy, shellcheck
 
+Only when named, since it takes hours:
+  platform     ./run.sh and the suites on Debian 13 and sid, in roots by debootstrap, as root
+
 The last line is `N passed, N failed`; the exit status is 0 when nothing failed. Logs are under
 build/test.
 TEXT
@@ -25,7 +28,7 @@ TEXT
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly root logs=$root/build/test
-readonly suites=(unit valgrind integration faults run bench lint)
+readonly suites=(unit valgrind integration faults run bench lint) extra_suites=(platform)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -108,6 +111,13 @@ suite_lint() {
         add lint "$status" "$(count_of passed "$summary")" "$(count_of failed "$summary")"
 }
 
+suite_platform() {
+        local status=0 summary
+        "$root/tests/platform/run" 2>&1 | tee "$logs/platform.log" || status=$?
+        summary=$(tail -n 1 "$logs/platform.log")
+        add platform "$status" "$(count_of passed "$summary")" "$(count_of failed "$summary")"
+}
+
 run_suite() {
         local started=$SECONDS
         printf '== %s\n' "$1"
@@ -125,7 +135,7 @@ main() {
         chosen=("$@")
         ((${#chosen[@]} > 0)) || chosen=("${suites[@]}")
         for suite in "${chosen[@]}"; do
-                [[ " ${suites[*]} " == *" $suite "* ]] || { usage >&2; exit 2; }
+                [[ " ${suites[*]} ${extra_suites[*]} " == *" $suite "* ]] || { usage >&2; exit 2; }
         done
         mkdir -p "$logs"
         install_packages "$logs/apt.log" "$root/packages.txt" "$root/packages-test.txt"

@@ -74,10 +74,15 @@ static enum source_start where_to_start(void *owner, int64_t *offset)
         const struct position *p = projection_position(f->projection);
         f->attached_at = f->heard_at = clock_mono();
         f->heard = false;
-        f->state = p->known ? FOLLOW_VERIFYING : FOLLOW_FOLDING;
-        if (!p->known)
+        int64_t unreadable =
+                f->subscription == NULL
+                        ? -1
+                        : subscription_unreadable(f->subscription, p->known ? p->offset : -1);
+        /* Behind it there may be nothing yet, so silence is no sign of anything. */
+        f->state = p->known && unreadable < 0 ? FOLLOW_VERIFYING : FOLLOW_FOLDING;
+        if (!p->known && unreadable < 0)
                 return SOURCE_FIRST;
-        *offset = p->offset;
+        *offset = unreadable < 0 ? p->offset : unreadable + 1;
         return SOURCE_OFFSET;
 }
 

@@ -34,6 +34,7 @@ struct channel {
         amqp_frame_t frame; /* the last that was read */
         uint16_t whole;     /* the channel whose assembly the last read has completed; 0: none */
         struct returned returned;
+        struct unreadable unreadable;
 };
 
 struct channel *channel_create(const struct address *a, const struct login *l, struct err *e)
@@ -116,6 +117,11 @@ int channel_ack(struct channel *ch, const struct incoming *in, bool multiple, st
 int channel_requeue(struct channel *ch, const struct incoming *in, struct err *e)
 {
         return check(amqp_basic_nack(ch->connection, in->channel, in->tag, 0, 1), "requeue", e);
+}
+
+int channel_refuse(struct channel *ch, const struct unreadable *u, struct err *e)
+{
+        return check(amqp_basic_reject(ch->connection, u->channel, u->tag, 0), "refuse", e);
 }
 
 static void cork(struct channel *ch, bool cork)
@@ -267,17 +273,42 @@ static int on_frame(struct channel *ch, const amqp_frame_t *f, struct channel_ev
         }
 }
 
+/* From 0.14 on rabbitmq-c refuses headers that nest over 100 deep, and reads nothing behind them.
+ */
+static int read_failed(struct channel *ch, int status, struct channel_event *event, struct err *e)
+{
+        const amqp_frame_t *f = &ch->frame;
+        const struct assembly *a = &ch->assemblies[f->channel <= CHANNEL_MAX ? f->channel : 0];
+
+        if (status != AMQP_STATUS_BAD_AMQP_DATA || f->frame_type != AMQP_FRAME_HEADER ||
+            !a->active || a->is_return || a->incoming != NULL)
+                return wire_fail(status, "read", e);
+        ch->unreadable = (struct unreadable){
+                .consumer_tag = a->deliver.consumer_tag,
+                .channel = f->channel,
+                .tag = a->deliver.delivery_tag,
+                .offset = wire_stream_offset(wire_view(f->payload.properties.raw)),
+        };
+        event->unreadable = &ch->unreadable;
+        return err_set(e, ERR_PROTOCOL,
+                       "the headers of a message from exchange %.*s with key %.*s nest too deep to "
+                       "be read: it is refused, or passed over in a stream",
+                       (int)a->deliver.exchange.len, (const char *)a->deliver.exchange.bytes,
+                       (int)a->deliver.routing_key.len, (const char *)a->deliver.routing_key.bytes);
+}
+
 int channel_read(struct channel *ch, struct channel_event *event, struct err *e)
 {
         struct timeval zero = {0};
 
         release(ch);
         *event = (struct channel_event){0};
+        ch->frame.frame_type = 0; /* set by the library before it decodes, and so is what is raw */
         int status = amqp_simple_wait_frame_noblock(ch->connection, &ch->frame, &zero);
         if (status == AMQP_STATUS_TIMEOUT)
                 return 0;
         if (status != AMQP_STATUS_OK)
-                return wire_fail(status, "read", e);
+                return read_failed(ch, status, event, e);
         return on_frame(ch, &ch->frame, event, e) < 0 ? -1 : 1;
 }
 

@@ -45,12 +45,23 @@ int channel_flush(struct channel *ch, struct err *e) MUST_CHECK;
 /* rabbitmq-c sends heartbeats only while it reads: this sends one. */
 int channel_beat(struct channel *ch, struct err *e) MUST_CHECK;
 
+/* A delivery whose headers the library cannot decode. */
+struct unreadable {
+        amqp_bytes_t consumer_tag;
+        uint16_t channel;
+        uint64_t tag;
+        int64_t offset; /* of a stream; -1: not known */
+};
+/* basic.reject: it does not come again. */
+int channel_refuse(struct channel *ch, const struct unreadable *u, struct err *e) MUST_CHECK;
+
 /* What was read: one of these, or none. */
 struct channel_event {
         uint16_t channel;
-        const amqp_method_t *method;     /* until the next read */
-        struct incoming *delivery;       /* the reader's */
-        const struct returned *returned; /* until the next read */
+        const amqp_method_t *method;         /* until the next read */
+        struct incoming *delivery;           /* the reader's */
+        const struct returned *returned;     /* until the next read */
+        const struct unreadable *unreadable; /* only with a failure, which it is the cause of */
 };
 /* Never waits. 1: something was read, of which `event` tells what concerns the reader; 0: there is
  * nothing more now. */

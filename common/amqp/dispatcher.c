@@ -254,6 +254,7 @@ struct subscription *dispatcher_subscribe(struct dispatcher *d, const struct sou
 {
         struct subscription *s = xcalloc(1, sizeof(*s));
 
+        s->last_offset = s->unreadable = -1;
         s->home = d;
         s->id = ++d->next_id;
         s->queue = xstrdup(source->queue);

@@ -132,6 +132,10 @@ typedef void delivery_fn(void *owner, struct delivery *d);
 /* Renewed after a reconnect; ends with the link. Never NULL: usage errors are asserted. */
 struct subscription *link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
                                     void *owner);
+/* Streams, within start: the message after offset `after` (-1: the first one) cannot be read by
+ * rabbitmq-c, and ended the last connection. Its offset; -1: there is none. Of a queue it was
+ * refused. */
+int64_t subscription_unreadable(const struct subscription *s, int64_t after);
 /* basic.cancel (nowait); deliveries the owner still holds stay his to settle; those not yet handed
  * over are requeued. Clears *s; no callback after it. */
 void link_unsubscribe(struct subscription **s);

@@ -6,6 +6,11 @@
 
 #include <stdlib.h>
 
+int64_t subscription_unreadable(const struct subscription *s, int64_t after)
+{
+        return s->unreadable_after == after ? s->unreadable : -1;
+}
+
 void subscription_free(struct subscription *s)
 {
         free(s->queue);

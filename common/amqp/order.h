@@ -58,6 +58,10 @@ struct subscription {
         bool renewing;       /* counts among those that `up` waits for */
         bool reported;       /* the owner knows that it is refused */
         msec retry_at;
+        int64_t last_offset; /* of a stream, by this basic.consume; -1: none */
+        /* Written by the thread while it consumes; the loop reads them when it is asked for a
+         * start: the message behind offset unreadable_after cannot be read. -1: there is none. */
+        int64_t unreadable_after, unreadable;
 };
 
 void subscription_free(struct subscription *s);

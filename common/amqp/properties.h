@@ -21,7 +21,7 @@ json_t *properties_to_json(struct bytes wire, struct err *e) MUST_CHECK;
 int properties_to_message(struct bytes wire, struct message *m, struct err *e) MUST_CHECK;
 
 /* Adds what every delivery of one message has in common, other than for any other property list:
- * not the count of its deliveries, and the headers sorted, whatever their types and however deep
+ * not the counts of its deliveries, and the headers sorted, whatever their types and however deep
  * they nest. (RabbitMQ 3.10 sorts the headers of what it delivers again, with the count among
  * them.) -1: not a property list. */
 int properties_as_published(struct bytes wire, struct buffer *out, struct err *e) MUST_CHECK;

@@ -116,6 +116,8 @@ int router_read(struct router *r, struct err *e)
         struct channel_event event;
         int result = channel_read(r->channel, &event, e);
 
+        if (result < 0 && event.unreadable != NULL)
+                subscriber_pass_over(r->subscriber, event.unreadable, r->channel);
         if (result <= 0)
                 return result;
         if (event.returned != NULL)

@@ -120,6 +120,7 @@ static int consume(struct subscriber *s, struct subscription *sub, const struct 
         sub->state = SUBSCRIPTION_SENT;
         sub->channel = s->current;
         sub->deliveries = 0;
+        sub->last_offset = -1;
         if (open_channel(s, sub->channel, ch, e) < 0 || send_qos(s, sub, ch, e) < 0)
                 return -1;
         id_queue_add(&channel_of(s, sub->channel)->consuming, sub->id);
@@ -375,13 +376,28 @@ int subscriber_deliver(struct subscriber *s, struct incoming *in, struct channel
         in->epoch = atomic_load(&s->live[in->channel - DELIVERY_CHANNEL]);
         in->delivery.subscription = sub;
         if (in->stream)
-                in->delivery.offset =
+                sub->last_offset = in->delivery.offset =
                         message_header_int(&in->delivery.message, "x-stream-offset", -1);
         sub->deliveries++;
         acker_track(s->acker, in, sub->source.prefetch);
         in->notice.kind = NOTICE_DELIVERY;
         node_list_add(&s->notices, &in->notice.node);
         return 0;
+}
+
+void subscriber_pass_over(struct subscriber *s, const struct unreadable *u, struct channel *ch)
+{
+        struct bytes tag = wire_view(u->consumer_tag);
+        struct subscription *sub = find_id(s, consume_tag_id(tag));
+        struct err why = {0};
+
+        if (!consume_tag_is_stream(tag)) {
+                int ignored = channel_refuse(ch, u, &why); /* the connection ends in any case */
+                (void)ignored;
+        } else if (sub != NULL) {
+                sub->unreadable_after = sub->last_offset;
+                sub->unreadable = u->offset;
+        }
 }
 
 int subscriber_settle(struct subscriber *s, struct node_list *settled, struct channel *ch,

@@ -54,6 +54,9 @@ int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, s
 void subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag);
 void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag);
 
+/* A delivery that nobody can read would end the next connection too: one of a queue is refused, its
+ * stream's reader starts behind it. */
+void subscriber_pass_over(struct subscriber *s, const struct unreadable *u, struct channel *ch);
 /* Takes a delivery. */
 int subscriber_deliver(struct subscriber *s, struct incoming *in, struct channel *ch,
                        struct err *e) MUST_CHECK;

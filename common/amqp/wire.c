@@ -4,6 +4,7 @@
  */
 #include "common/amqp/wire.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -309,6 +310,31 @@ static bool walk_header(struct walk *w, size_t limit)
                 return walk_value(w, limit);
         w->at++;
         return walk_length(w, limit, &length) && walk_skip(w, limit, length);
+}
+
+int64_t wire_stream_offset(struct bytes raw)
+{
+        static const char name[] = "\x0fx-stream-offsetl";
+        struct walk w = {.data = (const unsigned char *)raw.data, .at = 2};
+        unsigned flags = raw.length < 2 ? 0 : (unsigned)w.data[0] << 8 | w.data[1];
+        size_t length = 0;
+
+        for (size_t i = 0; i < 2; i++) {
+                if ((flags & (0x8000U >> i)) != 0 && !walk_short(&w, raw.length))
+                        return -1;
+        }
+        if ((flags & AMQP_BASIC_HEADERS_FLAG) == 0 || !walk_length(&w, raw.length, &length))
+                return -1;
+        for (size_t end = w.at + length, from = w.at; from < end && walk_header(&w, end);
+             from = w.at) {
+                uint64_t number = 0;
+                if (w.at - from != sizeof(name) - 1 + sizeof(number) ||
+                    memcmp(w.data + from, name, sizeof(name) - 1) != 0)
+                        continue;
+                memcpy(&number, w.data + w.at - sizeof(number), sizeof(number));
+                return (int64_t)be64toh(number);
+        }
+        return -1;
 }
 
 /* Counts of deliveries: RabbitMQ 4.3 has two. */

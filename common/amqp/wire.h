@@ -35,5 +35,7 @@ void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char
 int wire_check_properties(struct bytes raw, struct err *e) MUST_CHECK;
 /* See properties_as_published. */
 int wire_as_published(struct bytes raw, struct buffer *out, struct err *e) MUST_CHECK;
+/* The broker's header of that name, also where other headers cannot be decoded. -1: none. */
+int64_t wire_stream_offset(struct bytes raw);
 
 #endif

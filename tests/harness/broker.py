@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private RabbitMQ node in a folder."""
+import functools
 import os
 import pathlib
 import subprocess
@@ -60,6 +61,12 @@ class Broker:
                                   auth=("warren-admin", self.password), json=json, timeout=30)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    @functools.cached_property
+    def version(self):
+        """(4, 3, 6)"""
+        told = self.management("GET", "/api/overview")["rabbitmq_version"]
+        return tuple(int(part) for part in told.split("-")[0].split("."))
 
     def vhost(self, name=None):
         """A fresh vhost with topology and accounts; returns its name."""

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import pty
 import select
 import signal
 import struct
@@ -11,6 +10,7 @@ import subprocess
 import termios
 
 from harness.broker import BIN
+from harness.terminal import open_terminal
 
 EXIT = {"done": 0, "failed": 1, "usage": 2, "not found": 3, "not allowed": 4, "unreachable": 5,
         "refused": 6, "limited": 7}
@@ -55,7 +55,7 @@ class Cli:
     def on_terminal(self, *words, size=None, enough=None, **variables):
         """(exit code, output) with standard output a terminal of size (rows, columns). Ctrl-C comes
         when enough(output) is true."""
-        master, slave = pty.openpty()
+        master, slave = open_terminal()
         if size:
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         with subprocess.Popen([BIN / "warren", *words], env=self._env(variables), stdout=slave,

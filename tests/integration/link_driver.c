@@ -247,10 +247,15 @@ static void on_delivery(void *owner, struct delivery *delivery)
         settle_or_hold(f, delivery);
 }
 
+/* It resumes behind what it has, so what cannot be read is the first there. */
 static enum source_start where(void *owner, int64_t *offset)
 {
-        const struct follower *f = owner;
+        struct follower *f = owner;
+        int64_t unreadable =
+                f->subscription == NULL ? -1 : subscription_unreadable(f->subscription, -1);
 
+        if (unreadable >= 0 && unreadable >= f->next)
+                f->next = unreadable + 1;
         *offset = f->next;
         return f->next == -1 ? SOURCE_FIRST : f->next == -2 ? SOURCE_NEXT : SOURCE_OFFSET;
 }

@@ -16,6 +16,7 @@ import requests
 
 from harness.broker import BIN
 from harness.until import until
+from harness.wire import WireProperties, field, reads_deep_headers
 from monitor_rig import TOKEN, Monitor, burial, one_letter
 
 
@@ -68,11 +69,11 @@ def test_every_property_and_header_is_kept(monitor, exchange):
     properties, stored_body = monitor.stored(id)
     assert stored_body == body
     kept = pika.BasicProperties().decode(properties)
-    assert kept == sent
-    # And what pika made of its own bytes: types are told apart, not only values.
+    # What pika made of its own bytes: types are told apart, not only values.
+    own = pika.BasicProperties().decode(b"".join(sent.encode()))
+    assert kept == own
     assert {name: type(value) for name, value in kept.headers.items()} == \
-        {name: type(value) for name, value in
-         pika.BasicProperties().decode(b"".join(sent.encode())).headers.items()}
+        {name: type(value) for name, value in own.headers.items()}
 
     shown = monitor.letter(id)
     assert shown["properties"]["correlation_id"] == "c"
@@ -90,26 +91,11 @@ def test_every_property_and_header_is_kept(monitor, exchange):
     assert b'"payload":{ "a": 1.10, "b": 1e400 }' in monitor.request("GET", f"/dlq/{id}").content
 
 
-class WireProperties(pika.BasicProperties):
-    """A property list of the test's own making: pika writes only some of the protocol's types."""
-
-    def __init__(self, wire):
-        super().__init__()
-        self.wire = wire
-
-    def encode(self):
-        return [self.wire]
-
-
-def field(name, kind, data):
-    return bytes([len(name)]) + name.encode() + kind + data
-
-
 @EXCHANGES
 def test_every_type_of_the_protocol_is_kept(monitor, exchange):
     id = str(uuid.uuid4())
     number = field("D", b"D", struct.pack(">BI", 3, 1250))
-    fields = b"".join([
+    fields = [
         field("t", b"t", b"\x01"), field("b", b"b", b"\xff"), field("B", b"B", b"\xff"),
         field("s", b"s", struct.pack(">h", -2)), field("u", b"u", struct.pack(">H", 65535)),
         field("I", b"I", struct.pack(">i", -3)), field("i", b"i", struct.pack(">I", 2 ** 32 - 1)),
@@ -120,7 +106,9 @@ def test_every_type_of_the_protocol_is_kept(monitor, exchange):
         field("T", b"T", struct.pack(">Q", 1732250000)), field("V", b"V", b""),
         field("A", b"A", struct.pack(">I", 10) + b"d" + struct.pack(">d", 1.5) + b"V"),
         field("F", b"F", struct.pack(">I", 4) + field("n", b"b", b"\x05")),
-    ])
+    ]
+    # RabbitMQ 4 has them sorted by name, and else as they came.
+    fields = b"".join(fields if monitor.broker.version < (4,) else sorted(fields))
     # content_type, headers, delivery_mode, message_id, type
     wire = struct.pack(">H", 0xb0a0)
     wire += b"\x10application/json" + struct.pack(">I", len(fields)) + fields + b"\x02"
@@ -136,7 +124,8 @@ def test_every_type_of_the_protocol_is_kept(monitor, exchange):
 
 
 def test_headers_nested_without_end_are_kept(monitor):
-    """More than anybody reads: kept as it is, and the answer says why it is not shown."""
+    """More than anybody reads: kept as it is, where rabbitmq-c can read it, and the answer says why
+    it is not shown. Else it is refused, or nothing else would ever be taken."""
     nest = b""
     for _ in range(5000):
         nest = b"A" + struct.pack(">I", len(nest)) + nest
@@ -145,10 +134,14 @@ def test_headers_nested_without_end_are_kept(monitor):
     wire = struct.pack(">H", 0xb0a0) + b"\x10application/json" + struct.pack(">I", len(nest))
     wire += nest + b"\x02" + bytes([len(id)]) + id.encode() + b"\x04echo"
     monitor.publish("unroutable", "acme.high", b"{}", WireProperties(wire))
-    letter_id = one_letter(monitor, job=id)["id"]
-    assert monitor.stored(letter_id) == (wire, b"{}")
-    shown = monitor.letter(letter_id)
-    assert shown["headers"] is None and shown["fault"]
+    if reads_deep_headers():
+        letter_id = one_letter(monitor, job=id)["id"]
+        assert monitor.stored(letter_id) == (wire, b"{}")
+        shown = monitor.letter(letter_id)
+        assert shown["headers"] is None and shown["fault"]
+    properties = burial()
+    monitor.publish("unroutable", "acme.high", b"{}", properties)
+    assert one_letter(monitor, job=properties.message_id), "it stops nobody else"
 
 
 def test_a_body_that_is_no_json_is_shown_in_base64(monitor):

@@ -19,6 +19,7 @@ import requests
 
 from harness.processes import descendants
 from harness.publish import publish
+from harness.terminal import need_terminal
 from harness.until import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -441,6 +442,7 @@ class Terminal:
     """./run.sh on a terminal, as a context: its end is waited for."""
 
     def __init__(self, run, *arguments, **env):
+        need_terminal()
         self.seen = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:

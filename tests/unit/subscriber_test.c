@@ -149,6 +149,45 @@ static void what_nobody_wants_goes_back(void **state)
         end(s, sub, NULL);
 }
 
+static void pass_over(struct subscriber *s, const char *tag, int64_t offset)
+{
+        const struct unreadable u = {
+                .consumer_tag = amqp_cstring_bytes(tag), .channel = 3, .tag = 5, .offset = offset};
+
+        subscriber_pass_over(s, &u, fake_channel);
+}
+
+/* One of a queue is refused; a stream's reader hears of it when it is asked where to start. */
+static void what_nobody_can_read_is_passed_over(void **state)
+{
+        struct subscriber *s = subscriber_create(live, false);
+        struct subscription *queue = subscription(7, "a");
+        struct subscription *stream = subscription(8, "b");
+
+        (void)state;
+        stream->source.stream = true;
+        stream->unreadable = -1;
+        subscribe(s, queue);
+        subscribe(s, stream);
+        answer_looks(s, NULL, "a b ");
+        fake_forget();
+        assert_int_equal(subscription_unreadable(stream, -1), -1);
+        pass_over(s, "q7", -1);
+        assert_sent("refuse:3:5 ");
+        pass_over(s, "q9", -1); /* unsubscribed meanwhile */
+        assert_sent("refuse:3:5 ");
+        pass_over(s, "s9", 4);
+        pass_over(s, "s8", 20);
+        assert_sent("");
+        assert_int_equal(subscription_unreadable(stream, -1), 20);
+        stream->last_offset = 22;
+        pass_over(s, "s8", 23);
+        assert_int_equal(subscription_unreadable(stream, 22), 23);
+        assert_int_equal(subscription_unreadable(stream, -1), -1);
+        assert_int_equal(subscription_unreadable(stream, 23), -1);
+        end(s, queue, stream);
+}
+
 static void a_closed_channel_is_its_oldest_consume(void **state)
 {
         struct subscriber *s = subscriber_create(live, false);
@@ -239,6 +278,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_queue_is_looked_for_first),
                 cmocka_unit_test(what_nobody_wants_goes_back),
+                cmocka_unit_test(what_nobody_can_read_is_passed_over),
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
                 cmocka_unit_test(renews_when_told),
                 cmocka_unit_test(moves_away_from_a_held_delivery),

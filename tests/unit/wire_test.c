@@ -271,6 +271,7 @@ static struct bytes properties_with(struct bytes headers, char out[256])
                 literal, sizeof(literal) - 1 \
         }
 #define COUNT_OF_3 "\x10x-delivery-countl\0\0\0\0\0\0\0\x03"
+#define ACQUIRED_5 "\x10x-acquired-countl\0\0\0\0\0\0\0\x05"
 
 static void test_as_published(void **state)
 {
@@ -281,6 +282,12 @@ static void test_as_published(void **state)
                 {HEADERS("\1zt\1\1aV"), HEADERS("\1zt\1\1aV"), true},
                 {HEADERS("\1zt\1\1aV"), HEADERS("\1aV" COUNT_OF_3 "\1zt\1"), true},
                 {{NULL, 0}, HEADERS(COUNT_OF_3), true},
+                {{NULL, 0}, HEADERS(ACQUIRED_5), true},
+                {HEADERS("\1zt\1"), HEADERS(ACQUIRED_5 COUNT_OF_3 "\1zt\1"), true},
+                {HEADERS("\1zt\1"),
+                 HEADERS("\x10x-acquired-counut\1"
+                         "\1zt\1"),
+                 false},
                 {HEADERS(""), {NULL, 0}, true},
                 {HEADERS("\1zt\1"), HEADERS("\1zt\0"), false},
                 {HEADERS("\1zT\0\0\0\0\0\0\0\1"), HEADERS("\1zT\0\0\0\0\0\0\0\2"), false},
@@ -313,6 +320,36 @@ static void test_as_published(void **state)
                 assert_int_equal(properties_as_published(whole, &of_a, NULL), 0);
                 assert_false(bytes_equal(buffer_bytes(&of_a), buffer_bytes(&of_b)));
         }
+}
+
+#define OFFSET(n) "\x0fx-stream-offsetl\0\0\0\0\0\0\0" n
+
+/* Found though the rest cannot be decoded, and only where the broker puts it. */
+static void test_stream_offset(void **state)
+{
+        static const struct {
+                struct bytes headers;
+                int64_t want;
+        } rows[] = {
+                {HEADERS(OFFSET("\7")), 7},
+                {HEADERS("\x0fx-stream-offsetl\0\0\0\0\0\1\0\0"), 65536},
+                {HEADERS("\1zt\1" OFFSET("\7") "\1yV"), 7},
+                {HEADERS("\1zF\0\0\0\x19" OFFSET("\x09") OFFSET("\7")), 7},
+                {HEADERS("\1zF\0\0\0\x19" OFFSET("\x09")), -1},
+                {HEADERS("\1zA\0\0\0\5A\0\0\0\x7f" OFFSET("\7")), 7},
+                {HEADERS("\x0fx-stream-offsetS\0\0\0\4abcd"), -1},
+                {HEADERS("\1zA\0\0\1\0"), -1}, /* longer than the table */
+                {HEADERS(""), -1},
+                {{NULL, 0}, -1},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                char out[256];
+                struct bytes whole = properties_with(rows[i].headers, out);
+                assert_int_equal(wire_stream_offset(whole), rows[i].want);
+        }
+        assert_int_equal(wire_stream_offset((struct bytes){0}), -1);
 }
 
 static void test_json(void **state)
@@ -395,10 +432,15 @@ static void test_publish_refused(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_check),        cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_message),      cmocka_unit_test(test_many_headers),
-                cmocka_unit_test(test_as_published), cmocka_unit_test(test_json),
-                cmocka_unit_test(test_publish),      cmocka_unit_test(test_publish_refused),
+                cmocka_unit_test(test_check),
+                cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_message),
+                cmocka_unit_test(test_many_headers),
+                cmocka_unit_test(test_as_published),
+                cmocka_unit_test(test_stream_offset),
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_publish),
+                cmocka_unit_test(test_publish_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
