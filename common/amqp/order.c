@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * order.c: the end of a subscription.
+ * order.c: what the loop asks of a subscription, and its end.
  */
 #include "common/amqp/order.h"
 
