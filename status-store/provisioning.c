@@ -14,6 +14,7 @@
 #include "common/base/own.h"
 #include "common/model/event.h"
 #include "common/topology/topology.h"
+#include "status-store/told.h"
 
 enum { POLL_S = 1 };
 
@@ -25,23 +26,40 @@ struct provisioning {
         struct loop_thread *loop;
         struct link *link;        /* declares, and publishes to `control` */
         struct link *events_link; /* publishes to `events`: no channel feeds two streams */
+        struct told *told;
         pthread_t thread;
         bool has_thread;
         struct err refused; /* the thread's: why a tenant could not be told */
+        int64_t missing;    /* likewise: records that `control` lacks */
 
         pthread_mutex_t settling; /* one change at a time reaches the broker */
         pthread_mutex_t mutex;
         pthread_cond_t news;
-        bool ending, awake, again; /* guarded by mutex */
+        bool ending, awake; /* guarded by mutex, like these: what is to be done beside that */
+        struct work {
+                bool declare; /* every tenant's queues: the broker was away */
+                bool compare; /* what `control` holds, which has been read, with the registry */
+        } work;
 };
+
+static void wake_for(struct provisioning *p, struct work more)
+{
+        pthread_mutex_lock(&p->mutex);
+        p->awake = true;
+        p->work.declare |= more.declare;
+        p->work.compare |= more.compare;
+        pthread_cond_signal(&p->news);
+        pthread_mutex_unlock(&p->mutex);
+}
 
 static void on_up(void *owner)
 {
-        struct provisioning *p = owner;
-        pthread_mutex_lock(&p->mutex);
-        p->again = true;
-        pthread_cond_signal(&p->news);
-        pthread_mutex_unlock(&p->mutex);
+        wake_for(owner, (struct work){.declare = true});
+}
+
+static void on_read(void *owner)
+{
+        wake_for(owner, (struct work){.compare = true});
 }
 
 /* Under a fresh id, which it fills. */
@@ -166,24 +184,79 @@ static int sweep(void *owner, const struct tenant *t, struct err *e)
 
 /* One whose queues the broker refuses (they are there with other arguments) keeps nobody waiting:
  * the records after it, revoked keys among them, are told. */
+static int pass_conflict(struct provisioning *p, const struct tenant *t, const struct err *why,
+                         struct err *e)
+{
+        if (why->code != ERR_CONFLICT)
+                return err_set(e, why->code, "%s", why->text);
+        (void)err_set(&p->refused, why->code, "tenant %s: %s", t->record.name, why->text);
+        return 0;
+}
+
 static int tell_or_pass(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         struct err why = {0};
-        if (tell_tenant(p, t, &why) == 0)
+        return tell_tenant(p, t, &why) == 0 ? 0 : pass_conflict(p, t, &why, e);
+}
+
+/* One that is refused is tried again by itself, until it is told. */
+static int declare_tenant(void *owner, const struct tenant *t, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct err why = {0};
+        if (t->record.deleted || topology_apply_tenant(p->link, t->record.name, &why) == 0)
                 return 0;
-        if (why.code != ERR_CONFLICT)
-                return err_set(e, why.code, "%s", why.text);
-        (void)err_set(&p->refused, why.code, "tenant %s: %s", t->record.name, why.text);
+        if (pass_conflict(p, t, &why, e) != 0)
+                return -1;
+        return registry_untold_tenant(p->registry, t->record.name, t->record.v, e);
+}
+
+static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
+{
+        struct provisioning *p = owner;
+        const struct tenant_record *r = &t->record;
+        if (told_has_tenant(p->told, r->name, r->v))
+                return 0;
+        p->missing++;
+        return registry_untold_tenant(p->registry, r->name, r->v, e);
+}
+
+static int compare_key(void *owner, const struct key *k, struct err *e)
+{
+        struct provisioning *p = owner;
+        const struct key_record *r = &k->record;
+        if (told_has_key(p->told, r->id, r->v))
+                return 0;
+        p->missing++;
+        return registry_untold_key(p->registry, r->id, r->v, e);
+}
+
+static int compare_all(struct provisioning *p, struct err *e)
+{
+        p->missing = 0;
+        if (registry_each_tenant(p->registry, WHICH_ALL, compare_tenant, p, e) != 0 ||
+            registry_each_key(p->registry, WHICH_ALL, NULL, compare_key, p, e) != 0)
+                return -1;
+        LOG_INFO("control is compared with the registry; what it lacks is told",
+                 log_int("records", p->missing));
         return 0;
 }
 
-static int settle_all(struct provisioning *p, struct err *e)
+/* What is done is taken out of w. */
+static int settle_all(struct provisioning *p, struct work *w, struct err *e)
 {
+        struct registry *r = p->registry;
         err_clear(&p->refused);
-        if (registry_each_tenant(p->registry, WHICH_UNTOLD, tell_or_pass, p, e) != 0 ||
-            registry_each_key(p->registry, WHICH_UNTOLD, NULL, tell_key, p, e) != 0 ||
-            registry_each_tenant(p->registry, WHICH_ALL, sweep, p, e) != 0)
+        if (w->declare && registry_each_tenant(r, WHICH_ALL, declare_tenant, p, e) != 0)
+                return -1;
+        w->declare = false;
+        if (w->compare && compare_all(p, e) != 0)
+                return -1;
+        w->compare = false;
+        if (registry_each_tenant(r, WHICH_UNTOLD, tell_or_pass, p, e) != 0 ||
+            registry_each_key(r, WHICH_UNTOLD, NULL, tell_key, p, e) != 0 ||
+            registry_each_tenant(r, WHICH_ALL, sweep, p, e) != 0)
                 return -1;
         if (err_is_set(&p->refused))
                 return err_set(e, p->refused.code, "%s", p->refused.text);
@@ -191,39 +264,47 @@ static int settle_all(struct provisioning *p, struct err *e)
 }
 
 /* False when it is time to end. */
-static bool wait_for_work(struct provisioning *p, bool *again)
+static bool wait_for_work(struct provisioning *p, struct work *w)
 {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += POLL_S;
         pthread_mutex_lock(&p->mutex);
         int waited = 0;
-        while (!p->ending && !p->awake && !p->again && waited == 0)
+        while (!p->ending && !p->awake && waited == 0)
                 waited = pthread_cond_timedwait(&p->news, &p->mutex, &until);
-        *again = p->again;
-        p->awake = p->again = false;
+        *w = p->work;
+        p->work = (struct work){0};
+        p->awake = false;
         bool goes_on = !p->ending;
         pthread_mutex_unlock(&p->mutex);
         return goes_on;
 }
 
+static void put_off(struct provisioning *p, const struct work *left)
+{
+        pthread_mutex_lock(&p->mutex);
+        p->work.declare |= left->declare;
+        p->work.compare |= left->compare;
+        pthread_mutex_unlock(&p->mutex);
+}
+
 static void *run(void *owner)
 {
         struct provisioning *p = owner;
-        bool again = false;
+        struct work w;
         bool complained = false;
-        while (wait_for_work(p, &again)) {
+        while (wait_for_work(p, &w)) {
                 struct err why = {0};
-                if (!link_is_up(p->link))
-                        continue;
-                pthread_mutex_lock(&p->settling);
-                int done = again ? registry_tell_again(p->registry, &why) : 0;
-                if (done == 0)
-                        done = settle_all(p, &why);
-                pthread_mutex_unlock(&p->settling);
-                if (done != 0 && !complained)
-                        LOG_WARN("tenants not provisioned; tried again", log_err(&why));
-                complained = done != 0;
+                if (link_is_up(p->link)) {
+                        pthread_mutex_lock(&p->settling);
+                        int done = settle_all(p, &w, &why);
+                        pthread_mutex_unlock(&p->settling);
+                        if (done != 0 && !complained)
+                                LOG_WARN("tenants not provisioned; tried again", log_err(&why));
+                        complained = done != 0;
+                }
+                put_off(p, &w); /* to the next round */
         }
         return NULL;
 }
@@ -238,15 +319,18 @@ static void open_link(void *owner)
 {
         static const struct link_events events = {.up = on_up};
         struct opening *o = owner;
+        uv_loop_t *loop = loop_thread_loop(o->p->loop);
         AUTO_FREE char *name = xasprintf("%s events", o->config->name);
         struct link_config config = *o->config;
         config.stream = "control";
-        o->p->link = link_create(&config, &events, o->p, loop_thread_loop(o->p->loop), o->e);
+        o->p->link = link_create(&config, &events, o->p, loop, o->e);
         if (o->p->link == NULL)
                 return;
         config.name = name;
         config.stream = "events";
-        o->p->events_link = link_create(&config, NULL, o->p, loop_thread_loop(o->p->loop), o->e);
+        o->p->events_link = link_create(&config, NULL, o->p, loop, o->e);
+        if (o->p->events_link != NULL)
+                o->p->told = told_create(o->config, on_read, o->p, loop, o->e);
 }
 
 static void close_link(void *owner)
@@ -254,6 +338,7 @@ static void close_link(void *owner)
         struct provisioning *p = owner;
         link_destroy(&p->link);
         link_destroy(&p->events_link);
+        told_destroy(&p->told);
 }
 
 struct provisioning *provisioning_create(const struct provisioning_config *c, struct err *e)
@@ -271,7 +356,7 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
                 return NULL;
         struct opening o = {p, &c->link, e};
         loop_thread_run(p->loop, open_link, &o);
-        if (p->events_link == NULL)
+        if (p->told == NULL)
                 return NULL;
         if (pthread_create(&p->thread, NULL, run, p) != 0) {
                 (void)err_set(e, ERR_SYSTEM, "no thread for provisioning");
@@ -336,8 +421,5 @@ int provisioning_delete_login(struct provisioning *p, const char *tenant, struct
 
 void provisioning_wake(struct provisioning *p)
 {
-        pthread_mutex_lock(&p->mutex);
-        p->awake = true;
-        pthread_cond_signal(&p->news);
-        pthread_mutex_unlock(&p->mutex);
+        wake_for(p, (struct work){0});
 }

@@ -3,8 +3,8 @@
  * provisioning.h: makes the broker and stream `control` say what the registry says: declares a
  * tenant's exchange, queues and bindings, then publishes its record; deletes the queues of a
  * deleted tenant when nobody consumes from them. What could not be done is done again by a thread
- * of its own, and everything is told again whenever the broker comes back: a stream can lose its
- * last seconds.
+ * of its own. Whenever the broker comes back the queues of all tenants are declared again, and what
+ * `control` does not hold is told again: a stream can lose its last seconds.
  *
  * Any thread; the calls block.
  */

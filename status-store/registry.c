@@ -395,6 +395,16 @@ int registry_told_key(struct registry *r, const char *id, int64_t v, struct err 
         return mark(r, "UPDATE keys SET told = 1 WHERE id = ?1 AND v = ?2", id, v, e);
 }
 
+int registry_untold_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
+{
+        return mark(r, "UPDATE tenants SET told = 0 WHERE name = ?1 AND v = ?2", name, v, e);
+}
+
+int registry_untold_key(struct registry *r, const char *id, int64_t v, struct err *e)
+{
+        return mark(r, "UPDATE keys SET told = 0 WHERE id = ?1 AND v = ?2", id, v, e);
+}
+
 /* Runs it with name and v; 1 when it changed a row. */
 static int raise(struct registry *r, const char *sql, const char *name, int64_t v, struct err *e)
 {
@@ -448,13 +458,4 @@ int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err 
         int raised =
                 raise(r, "UPDATE keys SET v = ?2 + 1, told = 0 WHERE id = ?1 AND v < ?2", id, v, e);
         return raised == 1 && work_commit(&w, e) != 0 ? -1 : raised;
-}
-
-int registry_tell_again(struct registry *r, struct err *e)
-{
-        AUTO_WORK w = {.registry = r};
-        if (work_begin(&w, e) != 0 ||
-            db_exec(r->db, "UPDATE tenants SET told = 0; UPDATE keys SET told = 0;", e) != 0)
-                return -1;
-        return work_commit(&w, e);
 }

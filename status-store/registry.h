@@ -90,7 +90,9 @@ int registry_told_key(struct registry *r, const char *id, int64_t v, struct err 
  * raised; 0. */
 int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e) MUST_CHECK;
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
-/* Everything is to be published again. */
-int registry_tell_again(struct registry *r, struct err *e) MUST_CHECK;
+/* The record of version v is to be published again. */
+int registry_untold_tenant(struct registry *r, const char *name, int64_t v,
+                           struct err *e) MUST_CHECK;
+int registry_untold_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
 
 #endif

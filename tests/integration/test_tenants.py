@@ -17,6 +17,7 @@ import pytest
 from harness.broker import BIN
 from harness.status_rig import StatusStore, event, uuid7
 from harness.until import until
+from tenants_rig import create, latest
 
 LANES = ("critical", "high", "medium", "low", "long")
 
@@ -27,44 +28,6 @@ def primary(broker, tmp_path_factory):
     made.primary().start()
     yield made
     made.end()
-
-
-def create(primary, name, **limits):
-    answer = primary.request("POST", "/tenants", json={"name": name, **limits})
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def control_records(primary):
-    """Every record of stream control, in order, with the login that published it."""
-    found = []
-    connection = primary.broker.pika(primary.vhost)
-    channel = connection.channel()
-    channel.confirm_delivery()
-    channel.basic_qos(prefetch_count=100)
-    end = uuid7()
-    channel.basic_publish("sync", "", json.dumps({"record": "sync", "key": end}).encode(),
-                          pika.BasicProperties(delivery_mode=2))
-    for method, properties, body in channel.consume(
-            "control", arguments={"x-stream-offset": "first"}, inactivity_timeout=30):
-        assert method is not None, "control did not come to its end"
-        channel.basic_ack(method.delivery_tag)
-        if not body:
-            continue  # a link's probe
-        record = json.loads(body)
-        if record.get("key") == end:
-            break
-        found.append((record, properties.user_id))
-    # pika hands back what came after the marker, which a stream answers by closing.
-    with contextlib.suppress(pika.exceptions.AMQPError):
-        connection.close()
-    return found
-
-
-def latest(primary, kind, key):
-    found = [r for r, login in control_records(primary)
-             if r["record"] == kind and r["key"] == key and login == "warren-provision"]
-    return max(found, key=lambda r: r["v"]) if found else None
 
 
 def test_a_tenant_is_made_whole(primary):
@@ -257,41 +220,6 @@ def test_a_replica_has_no_registry(primary):
     assert replica.stop() == 0
 
 
-def test_everything_is_told_again_when_control_was_lost(broker, tmp_path):
-    made = StatusStore(broker, tmp_path).primary().start()
-    try:
-        key = create(made, "kept")["key"]
-        made.broker.management("DELETE", f"/api/queues/{made.vhost}/control")
-        made.broker.management("DELETE", f"/api/queues/{made.vhost}/jobs.kept.low")
-        made.broker.topology(made.vhost, "apply")
-        assert latest(made, "tenant", "kept") is None
-        made.program.restart()
-        until(lambda: latest(made, "tenant", "kept") is not None, 30, "the tenant is told again")
-        until(lambda: latest(made, "apikey", key[3:11]) is not None, 30, "and its key")
-        until(lambda: "jobs.kept.low" in made.broker.queues(made.vhost), 30, "its queue is back")
-    finally:
-        made.end()
-
-
-def test_a_tenant_that_the_broker_refuses_keeps_nobody_waiting(broker, tmp_path):
-    made = StatusStore(broker, tmp_path).primary().start()
-    try:
-        create(made, "first")
-        key = create(made, "second")["key"]
-        made.program.stop()
-        for queue in ("control", "jobs.first.low"):
-            made.broker.management("DELETE", f"/api/queues/{made.vhost}/{queue}")
-        with made.broker.pika(made.vhost) as connection:
-            connection.channel().queue_declare("jobs.first.low", durable=True)
-        made.broker.topology(made.vhost, "apply")
-        made.start()
-        until(lambda: latest(made, "apikey", key[3:11]) is not None, 30, "a key told again")
-        assert latest(made, "tenant", "second") is not None
-        assert latest(made, "tenant", "first") is None
-    finally:
-        made.end()
-
-
 def test_a_login_goes_before_its_tenant(broker, tmp_path):
     made = StatusStore(broker, tmp_path).primary().start()
     try:
@@ -447,27 +375,6 @@ def test_of_many_logins_asked_for_at_once_one_is_made_and_its_password_holds(pri
             primary.broker.pika(primary.vhost, shown[0]["login"], shown[0]["password"]).close()
             assert primary.request("PATCH", "/tenants/contended",
                                    json={"amqp_login": False}).status_code == 200
-
-
-def test_a_registry_from_a_backup_is_heard(broker, tmp_path):
-    made = StatusStore(broker, tmp_path).primary().start()
-    try:
-        create(made, "old", weight=1)
-        assert made.program.stop() == 0
-        registry = pathlib.Path(made.program.settings["registry"])
-        backup = registry.read_bytes()
-        made.program.start()
-        for weight in (2, 3, 4):
-            assert made.request("PATCH", "/tenants/old", json={"weight": weight}).status_code == 200
-        assert latest(made, "tenant", "old")["weight"] == 4
-        assert made.program.stop() == 0
-        registry.write_bytes(backup)
-        made.program.start()
-        until(lambda: latest(made, "tenant", "old")["weight"] == 1, 30, "the backup's word counts")
-        assert made.request("PATCH", "/tenants/old", json={"weight": 9}).status_code == 200
-        assert latest(made, "tenant", "old")["weight"] == 9
-    finally:
-        made.end()
 
 
 def test_admin_keys_and_backup(primary):
