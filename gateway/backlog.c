@@ -11,7 +11,8 @@
 #include <utlist.h>
 
 #include "common/base/memory.h"
-#include "common/model/job.h"
+#include "common/base/own.h"
+#include "common/clients/queue_counter.h"
 #include "common/model/record.h"
 
 enum { COUNT_EVERY_MS = 1000, ACTIVE_MS = 10 * MSEC_SECOND, FIRST_COUNT_MS = 500 };
@@ -29,21 +30,18 @@ struct counted {
 struct backlog {
         /* loop thread only */
         uv_timer_t timer;
-        struct link *link;
+        struct queue_counter *counter;
         /* guarded by mutex */
         pthread_mutex_t mutex;
         pthread_cond_t counted; /* some tenant was, for the first time */
         struct counted *tenants;
 };
 
-/* One count of one tenant: its lanes' sum, while answers are outstanding. */
+/* One count of one tenant, while its answer is outstanding. */
 struct tally {
         struct backlog *backlog;
         char tenant[TENANT_SIZE];
-        int outstanding;
-        int64_t sum;
         int64_t admitted_before;
-        bool failed;
         struct tally *next; /* until it is counted */
 };
 
@@ -55,50 +53,42 @@ static struct counted *find_locked(struct backlog *b, const char *tenant)
         return t;
 }
 
-static void finish(struct tally *tally)
+/* False when a lane could not be counted. */
+static bool sum_of(const struct tenant_count *c, int64_t *sum)
 {
+        *sum = 0;
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+                if (c->lanes[lane].state != LANE_COUNTED)
+                        return false;
+                *sum += c->lanes[lane].jobs;
+        }
+        return true;
+}
+
+static void on_counted(void *owner, const char *tenant, const struct tenant_count *c)
+{
+        AUTO_FREE struct tally *tally = owner;
         struct backlog *b = tally->backlog;
+        int64_t sum = 0;
 
         pthread_mutex_lock(&b->mutex);
-        struct counted *t = find_locked(b, tally->tenant);
+        struct counted *t = find_locked(b, tenant);
         if (t != NULL) {
                 t->counting = false;
                 t->counted = true;
-                if (!tally->failed) {
-                        t->pending = tally->sum;
+                if (sum_of(c, &sum)) {
+                        t->pending = sum;
                         t->admitted -= tally->admitted_before;
                 }
         }
         pthread_cond_broadcast(&b->counted);
         pthread_mutex_unlock(&b->mutex);
-        free(tally);
-}
-
-static void on_count(void *owner, const struct err *why, uint32_t messages, uint32_t consumers)
-{
-        struct tally *tally = owner;
-
-        (void)consumers;
-        if (why != NULL && err_is_set(why))
-                tally->failed = true;
-        else
-                tally->sum += messages;
-        if (--tally->outstanding == 0)
-                finish(tally);
 }
 
 static void count(struct backlog *b, struct tally *tally)
 {
-        char name[64];
-
         tally->backlog = b;
-        tally->outstanding = LANE_COUNT;
-        for (int lane = 0; lane < LANE_COUNT; lane++) {
-                snprintf(name, sizeof(name), "jobs.%s.%s", tally->tenant,
-                         lane_name((enum lane)lane));
-                link_declare(b->link, &(struct declaration){.what = COUNT_QUEUE, .name = name},
-                             on_count, tally);
-        }
+        queue_counter_count(b->counter, tally->tenant, on_counted, tally);
 }
 
 static struct tally *begin_count_locked(struct counted *t)
@@ -141,7 +131,7 @@ static void on_timer(uv_timer_t *timer)
         struct tally *tally = NULL;
         struct tally *next = NULL;
 
-        if (!link_is_up(b->link))
+        if (!queue_counter_is_up(b->counter))
                 return;
         LL_FOREACH_SAFE (choose(b), tally, next)
                 count(b, tally);
@@ -160,11 +150,10 @@ static void init_lock(struct backlog *b)
 
 struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, struct err *e)
 {
-        static const struct link_events no_events;
         struct backlog *b = xcalloc(1, sizeof(*b));
 
-        b->link = link_create(c, &no_events, b, loop, e);
-        if (b->link == NULL) {
+        b->counter = queue_counter_create(c, loop, e);
+        if (b->counter == NULL) {
                 free(b);
                 return NULL;
         }
@@ -194,7 +183,7 @@ void backlog_destroy(struct backlog **b)
 {
         if (*b == NULL)
                 return;
-        link_destroy(&(*b)->link);
+        queue_counter_destroy(&(*b)->counter);
         uv_close((uv_handle_t *)&(*b)->timer, on_closed);
         *b = NULL;
 }
@@ -249,7 +238,7 @@ bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
 
         pthread_mutex_lock(&b->mutex);
         struct counted *t = find_or_add_locked(b, tenant);
-        if (!t->counted && link_is_up(b->link)) {
+        if (!t->counted && queue_counter_is_up(b->counter)) {
                 count_first_locked(b, t, tenant);
                 t = find_or_add_locked(b, tenant);
         }

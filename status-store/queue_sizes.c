@@ -11,8 +11,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/model/job.h"
-#include "common/model/lane.h"
+#include "common/clients/queue_counter.h"
 
 /* A scraper's interval is up to a minute, two at the most. */
 #define PASS_EVERY ((msec)15 * MSEC_SECOND)
@@ -23,7 +22,6 @@
 enum { TENANTS_AT_ONCE = 8, BETWEEN_MS = 50, IDLE_MS = 1000 };
 
 struct lane_size {
-        struct tenant_sizes *of;
         uint32_t jobs;
         msec counted_at; /* 0: not known */
 };
@@ -42,7 +40,7 @@ struct queue_sizes {
 
         /* loop thread only */
         uv_timer_t timer;
-        struct link *link;
+        struct queue_counter *counter;
         msec pass_at;              /* no pass begins before */
         struct tenant_sizes *next; /* to be counted in this pass */
         unsigned outstanding;
@@ -65,34 +63,22 @@ static void free_tenants(struct queue_sizes *q, bool all)
         }
 }
 
-static void on_count(void *owner, const struct err *why, uint32_t messages, uint32_t consumers)
+static void on_counted(void *owner, const char *tenant, const struct tenant_count *c)
 {
-        struct lane_size *lane = owner;
-        struct queue_sizes *q = lane->of->owner;
-        bool failed = why != NULL && err_is_set(why);
+        struct tenant_sizes *t = owner;
+        struct queue_sizes *q = t->owner;
+        msec now = clock_mono();
 
-        (void)consumers;
+        (void)tenant;
         pthread_mutex_lock(&q->mutex);
-        if (!failed) {
-                lane->jobs = messages;
-                lane->counted_at = clock_mono();
-        } else if (why->code == ERR_NOT_FOUND) {
-                lane->counted_at = 0;
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+                if (c->lanes[lane].state == LANE_COUNTED)
+                        t->lanes[lane] = (struct lane_size){c->lanes[lane].jobs, now};
+                else if (c->lanes[lane].state == LANE_ABSENT)
+                        t->lanes[lane].counted_at = 0;
         }
         pthread_mutex_unlock(&q->mutex);
         q->outstanding--;
-}
-
-static void count(struct queue_sizes *q, struct tenant_sizes *t)
-{
-        char name[TENANT_SIZE + 16];
-
-        for (int lane = 0; lane < LANE_COUNT; lane++) {
-                snprintf(name, sizeof(name), "jobs.%s.%s", t->tenant, lane_name((enum lane)lane));
-                q->outstanding++;
-                link_declare(q->link, &(struct declaration){.what = COUNT_QUEUE, .name = name},
-                             on_count, &t->lanes[lane]);
-        }
 }
 
 static void note_tenant(void *owner, const struct tenant_record *r)
@@ -105,8 +91,6 @@ static void note_tenant(void *owner, const struct tenant_record *r)
                 t = xcalloc(1, sizeof(*t));
                 snprintf(t->tenant, sizeof(t->tenant), "%s", r->name);
                 t->owner = q;
-                for (int lane = 0; lane < LANE_COUNT; lane++)
-                        t->lanes[lane].of = t;
                 HASH_ADD_STR(q->tenants, tenant, t);
         }
         t->there = true;
@@ -137,12 +121,13 @@ static bool is_due(struct queue_sizes *q)
 
 static void go_on(struct queue_sizes *q)
 {
-        if (!link_is_up(q->link) || q->outstanding > 0)
+        if (!queue_counter_is_up(q->counter) || q->outstanding > 0)
                 return;
         if (q->next == NULL && is_due(q))
                 begin_pass(q);
         for (int i = 0; i < TENANTS_AT_ONCE && q->next != NULL; i++) {
-                count(q, q->next);
+                q->outstanding++;
+                queue_counter_count(q->counter, q->next->tenant, on_counted, q->next);
                 q->next = q->next->hh.next;
         }
 }
@@ -180,12 +165,11 @@ static void collect(void *owner)
 struct queue_sizes *queue_sizes_create(const struct queue_sizes_config *c, uv_loop_t *loop,
                                        struct err *e)
 {
-        static const struct link_events no_events;
         AUTO_FREE struct queue_sizes *q = xcalloc(1, sizeof(*q));
 
         q->control = c->control;
-        q->link = link_create(&c->link, &no_events, q, loop, e);
-        if (q->link == NULL)
+        q->counter = queue_counter_create(&c->link, loop, e);
+        if (q->counter == NULL)
                 return NULL;
         pthread_mutex_init(&q->mutex, NULL);
         uv_timer_init(loop, &q->timer);
@@ -218,6 +202,6 @@ void queue_sizes_destroy(struct queue_sizes **queue_sizes)
 
         if (q == NULL)
                 return;
-        link_destroy(&q->link);
+        queue_counter_destroy(&q->counter);
         uv_close((uv_handle_t *)&q->timer, on_closed);
 }
