@@ -270,6 +270,8 @@ struct retention *retention_create(const struct retention_config *c)
 
         r->config = *c;
         r->expired = metric_add(c->metrics, &expired);
+        for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+                metric_increment(r->expired, 0, rules[i].word); /* shown from the start */
         r->expiring = metric_add(c->metrics, &expiring);
         r->bytes = metric_add(c->metrics, &bytes);
         r->timer = xcalloc(1, sizeof(*r->timer));
