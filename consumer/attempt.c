@@ -106,6 +106,7 @@ void attempt_destroy(struct attempt **a)
         (*a)->feed->tenant->attempts--;
         handlers_destroy(&(*a)->set);
         buffer_fini(&(*a)->error);
+        buffer_fini(&(*a)->progress.text);
         free(*a);
         *a = NULL;
 }

@@ -12,9 +12,10 @@
 #include <uthash.h>
 
 #include "common/amqp/link.h"
+#include "common/amqp/outbox.h"
 #include "common/model/event.h"
 #include "common/model/job.h"
-#include "common/amqp/outbox.h"
+#include "consumer/progress.h"
 #include "consumer/runner/handlers.h"
 #include "consumer/runner/runner.h"
 #include "consumer/tenant.h"
@@ -93,7 +94,7 @@ struct attempt {
         struct run *run;               /* RUNNING, STOPPING */
         int64_t started_us, took_us;   /* monotonic; how long its handler ran */
         msec started_at;               /* wall */
-        msec progress_at;              /* monotonic; of the last progress event */
+        struct progress_note progress; /* RUNNING, STOPPING */
         msec told_at;                  /* wall; the greatest that an event of it told */
         uint64_t content;              /* event_content() of its job, once it was started */
         bool stopped_by_loss;          /* STOPPING: by a lost link, not to give it back */

@@ -302,6 +302,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         metrics_on_collect(c->metrics, on_collect, c);
         c->recent = recent_create(RECENT_MAX);
         c->overflow = overflow_create();
+        c->progress = work_progress(c);
         c->holding = holding_create(c->loop, intake_due, c);
         c->tick = alarm_create(c->loop, on_tick, c);
         c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
@@ -340,6 +341,7 @@ void consumer_destroy(struct consumer **consumer)
         alarm_destroy(&c->tick); /* it publishes */
         control_destroy(&c->control);
         runner_destroy(&c->runner);
+        progress_destroy(&c->progress);
         link_destroy(&c->publish);
         drop_attempts(c);
         events_destroy(&c->events);

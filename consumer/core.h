@@ -9,9 +9,10 @@
 
 #include <stdatomic.h>
 
+#include "common/amqp/outbox.h"
+#include "common/base/alarm.h"
 #include "common/clients/control.h"
 #include "common/http/health.h"
-#include "common/base/alarm.h"
 #include "consumer/attempt.h"
 #include "consumer/consumer.h"
 #include "consumer/events.h"
@@ -19,7 +20,6 @@
 #include "consumer/inbox.h"
 #include "consumer/inquiry.h"
 #include "consumer/measures.h"
-#include "common/amqp/outbox.h"
 #include "consumer/recent.h"
 #include "consumer/subscriptions.h"
 #include "consumer/worker.h"
@@ -54,6 +54,7 @@ struct consumer {
         struct overflow *overflow;
         struct outbox *outbox;
         struct events *events;
+        struct progress *progress;
         struct recent *recent;
         struct alarm *tick;
         struct alarm *drain_alarm;
@@ -98,6 +99,7 @@ void intake_review(struct consumer *c);
 /* Starts what can start. */
 void work_dispatch(struct consumer *c);
 void work_room(void *owner);
+struct progress *work_progress(struct consumer *c);
 
 /* leaving.c */
 void leaving_complete(struct consumer *c, struct attempt *a, struct bytes result, msec now);

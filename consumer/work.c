@@ -12,8 +12,6 @@
 #include "consumer/scheduler.h"
 #include "consumer/stall.h"
 
-enum { PROGRESS_PERIOD = 1000 }; /* ms between two progress events of a job */
-
 static double chance(void)
 {
         uint32_t bits;
@@ -25,19 +23,48 @@ static double chance(void)
 static void on_progress(void *owner, double done, struct bytes text)
 {
         struct attempt *a = owner;
-        struct consumer *c = a->consumer;
-        msec now = clock_mono();
+
+        progress_note(a->consumer->progress, a, done, text);
+}
+
+static void look(void *owner, struct attempt *a)
+{
+        (void)owner;
+        run_look(a->run);
+}
+
+/* While nothing can be published, progress would only pile up. */
+static bool may_tell(void *owner)
+{
+        const struct consumer *c = owner;
+
+        return link_is_up(c->publish);
+}
+
+static void tell(void *owner, struct attempt *a, double done, struct bytes text)
+{
+        struct consumer *c = owner;
+        msec now = clock_wall();
         struct event e;
 
-        /* While nothing can be published, progress would only pile up. */
-        if ((a->progress_at != 0 && now - a->progress_at < PROGRESS_PERIOD) ||
-            !link_is_up(c->publish))
-                return;
-        a->progress_at = now;
-        attempt_event(a, EVENT_PROGRESS, clock_wall(), &e);
+        /* Of two progresses at the same time the earlier could be shown. */
+        attempt_event(a, EVENT_PROGRESS, now > a->told_at ? now : a->told_at + 1, &e);
         e.progress = done;
         e.message = text;
         events_add(c->events, &e, NULL);
+}
+
+struct progress *work_progress(struct consumer *c)
+{
+        const struct progress_config config = {
+                .loop = c->loop,
+                .look = look,
+                .may_tell = may_tell,
+                .tell = tell,
+                .owner = c,
+        };
+
+        return progress_create(&config);
 }
 
 /* Stopped because the consumer ends: the broker gives it to another, and no attempt is charged. */
@@ -69,6 +96,7 @@ static void on_ended(void *owner, const struct run_end *end)
         struct consumer *c = a->consumer;
         int64_t now_us = clock_mono_us();
 
+        progress_end(c->progress, a);
         a->took_us = now_us - a->started_us;
         a->run = NULL;
         c->running--;

@@ -14,7 +14,7 @@
 
 enum {
         RESULT_MAX = 64 * 1024,
-        TALK_BURST = 32, /* progress and log frames at once; then one each TALK_EVERY */
+        TALK_BURST = 32, /* log frames at once; then one each TALK_EVERY */
 };
 #define TALK_EVERY ((msec)50)
 
@@ -103,12 +103,28 @@ static void give_retry_after(const struct warren_job *job, int64_t wait_ms)
         call_of(job)->retry_after = wait_ms > 0 ? wait_ms : 0;
 }
 
+/* Never waits, and never is lost: the consumer looks when it wants to know. */
 static void give_progress(const struct warren_job *job, double done, const char *text)
 {
         struct call *c = call_of(job);
-        struct wire_progress head = {.sequence = c->sequence, .done = done};
+        struct wire_latest *latest = &c->page->latest;
+        uint32_t version = atomic_load_explicit(&latest->version, memory_order_relaxed);
+        const struct wire_progress head = {.sequence = c->sequence};
 
-        talk(c, WIRE_PROGRESS, bytes_of(&head, sizeof(head)), text);
+        atomic_store_explicit(&latest->version, version + 1, memory_order_relaxed);
+        atomic_thread_fence(memory_order_release);
+        latest->sequence = c->sequence;
+        latest->done = done;
+        size_t length = kept_length(text);
+        if (length > 0)
+                memcpy(latest->text, text, length);
+        atomic_store_explicit(&latest->length, (uint32_t)length, memory_order_relaxed);
+        atomic_store_explicit(&latest->version, version + 2, memory_order_release);
+
+        const struct bytes parts[CHANNEL_PARTS_MAX] = {bytes_of(&head, sizeof(head))};
+        if (atomic_exchange(&c->page->told, 1) == 0 &&
+            channel_write(WIRE_PROGRESS, parts, NULL) != 0)
+                return;
 }
 
 static int is_cancelled(const struct warren_job *job)

@@ -92,6 +92,7 @@ bool plugin_has_room(const struct runner *r, const struct handler *h);
 struct run *plugin_start(struct runner *r, const struct run_request *q, const struct run_events *on,
                          void *owner, struct err *e) MUST_CHECK;
 void plugin_stop(struct run *run, msec grace);
+void plugin_look(struct run *run);
 int plugins_use(struct runner *r, const struct handlers *h, struct err *e) MUST_CHECK;
 void plugins_destroy(struct runner *r);
 
@@ -100,6 +101,7 @@ bool exec_has_room(const struct runner *r, const struct handler *h);
 struct run *exec_start(struct runner *r, const struct run_request *q, const struct run_events *on,
                        void *owner, struct err *e) MUST_CHECK;
 void exec_stop(struct run *run, msec grace);
+void exec_look(struct run *run);
 void execs_destroy(struct runner *r);
 
 #endif

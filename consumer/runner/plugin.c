@@ -13,6 +13,7 @@
 #include "common/base/own.h"
 #include "consumer/runner/parts.h"
 #include "consumer/runner/plugin_host.h"
+#include "consumer/runner/plugin_talk.h"
 
 #define RESTART_WAIT_MIN ((msec)100)
 #define RESTART_WAIT_MAX ((msec)30 * MSEC_SECOND)
@@ -437,6 +438,11 @@ struct run *plugin_start(struct runner *r, const struct run_request *q, const st
 void plugin_stop(struct run *run, msec grace)
 {
         host_cancel((struct plugin_host *)run, RUN_STOPPED, grace);
+}
+
+void plugin_look(struct run *run)
+{
+        talk_look((struct plugin_host *)run);
 }
 
 void plugins_destroy(struct runner *r)

@@ -123,6 +123,8 @@ static void on_end(uv_poll_t *poll, int status, int events)
 
         enum host_state was = h->state;
         bool refused = atomic_load(&h->page->refused) == h->sequence && h->sequence != 0;
+        if (was == HOST_BUSY)
+                talk_look_last(h);
         struct child_end child_end = child_reap(&h->child);
         if (was == HOST_BUSY)
                 end_of_crash(h, child_end, refused, &end);
@@ -280,6 +282,7 @@ int host_give(struct plugin_host *h, const struct run_request *q, const struct r
         assert(h->state == HOST_IDLE);
         if (++h->sequence == 0)
                 h->sequence = 1;
+        atomic_store(&h->page->told, 0);
         if (talk_send_job(h, q, e) != 0) {
                 host_kill(h, e);
                 return -1;

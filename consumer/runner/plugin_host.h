@@ -52,8 +52,9 @@ struct plugin_host {
         struct child child;
         struct watched hearing, telling; /* telling: closed once it was asked to leave */
         struct wire_page *page;
-        uint32_t sequence; /* of the job it has or had */
-        uv_timer_t timer;  /* STARTING: patience; BUSY: timeout, then grace; LEAVING: patience */
+        uint32_t sequence;     /* of the job it has or had */
+        uint32_t latest_heard; /* version of the progress in the page */
+        uv_timer_t timer; /* STARTING: patience; BUSY: timeout, then grace; LEAVING: patience */
         unsigned handles_open;
         bool end_is_near; /* was sent SIGKILL */
         struct buffer in, out;

@@ -139,25 +139,71 @@ static void hear_failed(struct plugin_host *h, struct bytes body)
         host_kill(h, NULL);
 }
 
-static void hear_progress(struct plugin_host *h, struct bytes body)
+/* A copy of what the host has written last; false when it is writing now. */
+static bool copy_latest(struct wire_latest *from, struct wire_latest *out, uint32_t *version)
 {
-        struct wire_progress head;
+        *version = atomic_load_explicit(&from->version, memory_order_acquire);
+        out->sequence = from->sequence;
+        out->done = from->done;
+        uint32_t length = atomic_load_explicit(&from->length, memory_order_relaxed);
+        out->length = length < sizeof(out->text) ? length : sizeof(out->text);
+        memcpy(out->text, from->text, out->length);
+        atomic_thread_fence(memory_order_acquire);
+        return *version % 2 == 0 &&
+               *version == atomic_load_explicit(&from->version, memory_order_relaxed);
+}
+
+static void tell_latest(struct plugin_host *h, const struct wire_latest *latest, uint32_t version)
+{
         struct run *run = &h->run;
         AUTO_BUFFER text = {0};
 
-        if (body.length < sizeof(head)) {
+        if (version == h->latest_heard)
+                return;
+        h->latest_heard = version;
+        if (latest->sequence != h->sequence || !isfinite(latest->done) || run->on->progress == NULL)
+                return;
+        text_repair(bytes_of(latest->text, latest->length), WIRE_TEXT_MAX, &text);
+        double done = latest->done < 0 ? 0 : latest->done > 1 ? 1 : latest->done;
+        run->on->progress(run->owner, done,
+                          text.length > 0 ? buffer_bytes(&text) : bytes_of(NULL, 0));
+}
+
+void talk_look_last(struct plugin_host *h)
+{
+        struct wire_latest latest;
+        uint32_t version;
+
+        if (copy_latest(&h->page->latest, &latest, &version))
+                tell_latest(h, &latest, version);
+}
+
+/* In this order: what is being written meanwhile, or later, is told of. */
+void talk_look(struct plugin_host *h)
+{
+        if (h->state != HOST_BUSY)
+                return;
+        atomic_store(&h->page->told, 0);
+        talk_look_last(h);
+}
+
+static void hear_progress(struct plugin_host *h, struct bytes body)
+{
+        struct wire_progress head;
+        struct wire_latest latest;
+        uint32_t version;
+
+        if (body.length != sizeof(head)) {
                 breaks_protocol(h, "progress");
                 return;
         }
         memcpy(&head, body.data, sizeof(head));
-        if (head.sequence != h->sequence || h->state != HOST_BUSY || !isfinite(head.done) ||
-            run->on->progress == NULL)
+        if (head.sequence != h->sequence || h->state != HOST_BUSY)
                 return;
-        text_repair(bytes_of(body.data + sizeof(head), body.length - sizeof(head)), WIRE_TEXT_MAX,
-                    &text);
-        double done = head.done < 0 ? 0 : head.done > 1 ? 1 : head.done;
-        run->on->progress(run->owner, done,
-                          text.length > 0 ? buffer_bytes(&text) : bytes_of(NULL, 0));
+        if (copy_latest(&h->page->latest, &latest, &version))
+                tell_latest(h, &latest, version);
+        else
+                talk_look(h);
 }
 
 static enum log_level level_of(uint32_t level)
@@ -257,6 +303,7 @@ static void hear_end(struct plugin_host *h, struct bytes body)
         const char *texts = body.data + sizeof(head);
         struct bytes error = bytes_of(texts, head.error_length);
         struct bytes result = bytes_of(texts + head.error_length, head.result_length);
+        talk_look_last(h);
         judge(h, &head, error, result, &end);
         uv_timer_stop(&h->timer);
         h->state = HOST_IDLE;

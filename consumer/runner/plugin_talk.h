@@ -14,6 +14,10 @@ int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes par
               struct err *e) MUST_CHECK;
 int talk_send_job(struct plugin_host *h, const struct run_request *q, struct err *e) MUST_CHECK;
 void talk_on_readable(uv_poll_t *poll, int status, int events);
+/* BUSY: tells the latest progress in the page, if it is news, and has the host tell of the next. */
+void talk_look(struct plugin_host *h);
+/* The same before its run ends: nothing more is to come. */
+void talk_look_last(struct plugin_host *h);
 /* Hears whatever has arrived. */
 void talk_hear_all(struct plugin_host *h);
 

@@ -49,11 +49,10 @@ struct wire_job {
 
 /* READY: handler names, each with its NUL. FAILED: text. */
 
-/* Then: text. */
+/* Its value is in the page. */
 struct wire_progress {
         uint32_t sequence;
         uint32_t reserved;
-        double done;
 };
 
 /* Then: text. */
@@ -73,10 +72,23 @@ struct wire_end {
         int64_t retry_after; /* ms; 0: not said */
 };
 
-/* The page both map. Sequences start at 1. */
+/* The latest progress, so that however much is reported nothing is queued and the last is kept. */
+struct wire_latest {
+        _Atomic uint32_t version; /* odd: being written */
+        uint32_t sequence;
+        _Atomic uint32_t length; /* of text; read once, as a plugin can write here too */
+        uint32_t reserved;
+        double done;
+        char text[WIRE_TEXT_MAX];
+};
+
+/* What both map. Sequences start at 1. */
 struct wire_page {
         _Atomic uint32_t cancelled; /* the job that shall end; written by the consumer */
         _Atomic uint32_t refused;   /* the job during which an allocation failed; by the host */
+        /* 1: the consumer has been told, by a PROGRESS frame, and will look; 0 again by it. */
+        _Atomic uint32_t told;
+        struct wire_latest latest; /* by the host */
 };
 
 #endif

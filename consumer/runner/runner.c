@@ -19,11 +19,12 @@ struct run_kind {
         struct run *(*start)(struct runner *r, const struct run_request *q,
                              const struct run_events *on, void *owner, struct err *e);
         void (*stop)(struct run *run, msec grace);
+        void (*look)(struct run *run);
 };
 
 static const struct run_kind kinds[] = {
-        [HANDLER_PLUGIN] = {plugin_has_room, plugin_start, plugin_stop},
-        [HANDLER_EXEC] = {exec_has_room, exec_start, exec_stop},
+        [HANDLER_PLUGIN] = {plugin_has_room, plugin_start, plugin_stop, plugin_look},
+        [HANDLER_EXEC] = {exec_has_room, exec_start, exec_stop, exec_look},
 };
 
 static void add_metrics(struct runner *r, struct metrics *m)
@@ -161,6 +162,11 @@ struct run *runner_start(struct runner *r, const struct run_request *q, const st
 void run_stop(struct run *run, msec grace)
 {
         kinds[run->handler->kind].stop(run, grace);
+}
+
+void run_look(struct run *run)
+{
+        kinds[run->handler->kind].look(run);
 }
 
 unsigned runner_running(const struct runner *r)

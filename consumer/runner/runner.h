@@ -78,6 +78,9 @@ struct run *runner_start(struct runner *r, const struct run_request *q, const st
 /* Asks it to stop: plugins see cancelled(), programs get SIGTERM; SIGKILL after `grace`. Ends by
  * `ended` with OUTCOME_STOPPED (or whatever came first). */
 void run_stop(struct run *run, msec grace);
+/* Tells by `progress`, at once, what a run has reported since that was last called: after a call a
+ * plugin's further reports wait to be looked for, so that a flood of them costs nothing. */
+void run_look(struct run *run);
 unsigned runner_running(const struct runner *r);
 
 #endif

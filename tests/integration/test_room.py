@@ -2,6 +2,7 @@
 """What the system does not have room for waits, at no charge; what a service changes for itself its
 handlers do not inherit."""
 import json
+import os
 import re
 
 from harness.until import until
@@ -74,7 +75,7 @@ def test_a_handler_starts_as_if_from_where_the_consumer_did(make_warren):
                                                'trap "" USR1; exec "$@"', "sh"])
     job = warren.api.wait(warren.api.submit("shows", {})["id"])
     shown = job["result"].split("\n")
-    assert shown[:4] == ["0 0", "0027", "777", "4096"]
+    assert shown[:4] == [f"{os.getpriority(os.PRIO_PROCESS, 0)} 0", "0027", "777", "4096"]
     with open("/proc/self/oom_score_adj", encoding="utf-8") as own:
         assert shown[4:6] == ["50000", own.read().strip()]
     assert shown[6:] == ["SigBlk:\t" + "0" * 16, "SigIgn:\t" + "0" * 16]

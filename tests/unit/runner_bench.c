@@ -103,6 +103,7 @@ static void on_progress(void *owner, double done, struct bytes text)
         assert_int_equal(told->begins, 1);
         told->progresses++;
         assert_true(done >= 0 && done <= 1);
+        told->done = done;
         buffer_clear(&told->progress);
         buffer_add(&told->progress, text.data, text.length);
 }

@@ -27,6 +27,8 @@ struct told {
         struct run_end end;
         struct buffer error, result, progress;
         unsigned progresses, begins, put_off;
+        double done; /* of the last progress */
+        struct run *run;
 };
 
 /* handlers.json in a folder of its own; `types` is the text of the member's object. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
@@ -44,6 +45,7 @@ static const char all_types[] =
         TYPE("rogue", "descriptors") ","
         TYPE("rogue", "shows") ","
         TYPE("rogue", "process") ","
+        TYPE("rogue", "bursts") ","
         TYPE("rogue", "garbles") ","
         TYPE("rogue", "hangs_up");
 /* clang-format on */
@@ -117,6 +119,30 @@ static void thins_out_a_flood_of_words(void **state)
         bench_run(b, "floods", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_DONE);
         assert_int_in_range(told.progresses, 1, 2000);
+        assert_true(told.done == 99999 / 100000.0); /* the last, before the end */
+}
+
+static bool is_at_last_step(void *of)
+{
+        struct told *told = of;
+
+        run_look(told->run);
+        return told->done == 1;
+}
+
+static void the_last_progress_is_seen_in_the_silence_after_it(void **state)
+{
+        AUTO_TOLD told = {0};
+
+        (void)state;
+        AUTO(bench) b = bench_create(all_plugins, all_types, 1);
+        struct run *run = bench_start(b, "bursts", "{}", 20000, &told);
+        bench_until(b, told_progress, &told);
+        told.run = run;
+        bench_until(b, is_at_last_step, &told);
+        assert_string_equal(told.progress.data, "the last step");
+        run_stop(run, 20000);
+        bench_until(b, told_ended, &told);
 }
 
 static void cuts_an_error_between_characters(void **state)
@@ -152,7 +178,9 @@ static void gives_back_what_the_consumer_was_started_with(void **state)
         for (size_t i = 0; i < COUNT(own); i++)
                 unsetenv(own[i]);
         /* Policy, nice value, umask, soft limit, blocked and ignored signals; KEPT, what is not. */
-        assert_string_equal(told.result.data, "[0,0,23,1000,0,0,true,0]");
+        char want[64];
+        snprintf(want, sizeof(want), "[0,%d,23,1000,0,0,true,0]", getpriority(PRIO_PROCESS, 0));
+        assert_string_equal(told.result.data, want);
 }
 
 static void carries_a_large_payload_and_result(void **state)
@@ -529,6 +557,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ends_as_the_handler_says),
                 cmocka_unit_test(thins_out_a_flood_of_words),
+                cmocka_unit_test(the_last_progress_is_seen_in_the_silence_after_it),
                 cmocka_unit_test(gives_back_what_the_consumer_was_started_with),
                 cmocka_unit_test(cuts_an_error_between_characters),
                 cmocka_unit_test(carries_a_large_payload_and_result),

@@ -161,6 +161,21 @@ static int floods(const struct warren_job *job, void *state)
         return WARREN_DONE;
 }
 
+/* A burst of progress, then a long silence. */
+static int bursts(const struct warren_job *job, void *state)
+{
+        const struct timespec slice = {.tv_nsec = 1000000};
+
+        (void)state;
+        for (int i = 1; i <= 1000; i++) {
+                job->host->log(job, WARREN_LOG_DEBUG, "a step");
+                job->host->progress(job, i / 1000.0, i < 1000 ? "a step" : "the last step");
+        }
+        while (!job->host->cancelled(job))
+                nanosleep(&slice, NULL);
+        return WARREN_STOPPED;
+}
+
 /* Uses what it did not get, as much code does. */
 static int hog(const struct warren_job *job, void *state)
 {
@@ -273,6 +288,7 @@ static int process(const struct warren_job *job, void *state)
 
 static const struct warren_handler handlers[] = {
         {"process", process},
+        {"bursts", bursts},
         {"garbles", garbles},
         {"hangs_up", hangs_up},
         {"segv", segv},
