@@ -3,7 +3,8 @@
  * rights.c: what each login of docs/amqp.md may do, the least that it needs, which differs by the
  * broker's version. Patterns are anchored because RabbitMQ's are not.
  */
-#include <stdio.h>
+#include <ctype.h>
+#include <stdlib.h>
 
 #include "common/topology/declared.h"
 
@@ -91,10 +92,29 @@ struct account account_for(const struct account *a, enum passive_declare need)
         return fit;
 }
 
+/* Digits, and what stands behind them. */
+static bool take_number(const char **at, int *out)
+{
+        char *end = NULL;
+        long number = strtol(*at, &end, 10);
+        if (!isdigit((unsigned char)**at) || number > 99)
+                return false;
+        *out = (int)number;
+        *at = end;
+        return true;
+}
+
+static bool take_dot(const char **at)
+{
+        return *(*at)++ == '.';
+}
+
 int broker_version_parse(const char *text, struct broker_version *v)
 {
+        const char *at = text != NULL ? text : "";
         *v = (struct broker_version){0};
-        return text != NULL && sscanf(text, "%2d.%2d.%2d", &v->major, &v->minor, &v->patch) == 3
+        return take_number(&at, &v->major) && take_dot(&at) && take_number(&at, &v->minor) &&
+                               take_dot(&at) && take_number(&at, &v->patch)
                        ? 0
                        : -1;
 }

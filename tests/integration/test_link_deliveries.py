@@ -81,7 +81,7 @@ def test_unsubscribe_gives_back(node, channel):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["queue", "stream"])
-@pytest.mark.parametrize("depth", [101, 24000])
+@pytest.mark.parametrize("depth", [150, 24000])
 def test_nested_headers_stop_nothing(node, channel, depth, stream):
     """A table that nests as deep as a frame allows is decoded by recursion in rabbitmq-c, or not at
     all. x-: RabbitMQ 4 keeps it in a stream."""
@@ -105,4 +105,4 @@ def test_nested_headers_stop_nothing(node, channel, depth, stream):
             driver.wait_for(**{"from": "s", "delivery": ""})
         elif not stream or node.version >= (4,):  # a stream of 3.10 drops the header
             why = driver.wait_for(event="down")["why"]["text"]
-            assert f"exchange {name} with key k cannot be read" in why
+            assert f"exchange {name} with key k nest too deep to be read" in why
