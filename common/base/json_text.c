@@ -132,5 +132,8 @@ bool json_is_media_type(struct bytes type)
 
         if (type.length < length || strncasecmp(type.data, json, length) != 0)
                 return false;
-        return type.length == length || memchr("; \t", type.data[length], 3) != NULL;
+        if (type.length == length)
+                return true;
+        char next = type.data[length];
+        return next == ';' || next == ' ' || next == '\t';
 }
