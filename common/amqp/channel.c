@@ -29,6 +29,7 @@ struct channel {
         amqp_connection_state_t connection;
         int fd;
         bool tls;
+        size_t frame_max;  /* of what is sent */
         struct buffer out; /* frames to be sent as one */
         struct assembly assemblies[CHANNEL_MAX + 1];
         amqp_frame_t frame; /* the last that was read */
@@ -39,11 +40,13 @@ struct channel {
 
 struct channel *channel_create(const struct address *a, const struct login *l, struct err *e)
 {
-        amqp_connection_state_t connection = login_open(a, l, e);
+        size_t frame_max = 0;
+        amqp_connection_state_t connection = login_open(a, l, &frame_max, e);
 
         if (connection == NULL)
                 return NULL;
         struct channel *ch = xcalloc(1, sizeof(*ch));
+        ch->frame_max = frame_max;
         ch->connection = connection;
         ch->fd = amqp_get_sockfd(connection);
         ch->tls = a->tls;
@@ -178,11 +181,46 @@ int channel_flush(struct channel *ch, struct err *e)
 
 static int buffered(struct channel *ch, const struct outgoing *o, struct err *e)
 {
-        size_t frame_max = (size_t)amqp_get_frame_max(ch->connection);
-
-        if (encode_publish(&ch->out, o, PUBLISH_CHANNEL, frame_max, e) < 0)
+        if (encode_publish(&ch->out, o, PUBLISH_CHANNEL, ch->frame_max, e) < 0)
                 return -1;
         return ch->out.length < FLUSH_AT ? 0 : send_buffer(ch, e);
+}
+
+static int send_body(struct channel *ch, amqp_bytes_t body)
+{
+        size_t most = ch->frame_max - FRAME_OVERHEAD;
+        int status = AMQP_STATUS_OK;
+
+        for (size_t at = 0; at < body.len && status == AMQP_STATUS_OK; at += most) {
+                size_t left = body.len - at;
+                const amqp_frame_t f = {
+                        .frame_type = AMQP_FRAME_BODY,
+                        .channel = PUBLISH_CHANNEL,
+                        .payload.body_fragment = {.len = left < most ? left : most,
+                                                  .bytes = (char *)body.bytes + at},
+                };
+                status = amqp_send_frame(ch->connection, &f);
+        }
+        return status;
+}
+
+static int send_frames(struct channel *ch, const struct outgoing *o, void *properties)
+{
+        amqp_basic_publish_t m = {
+                .exchange = o->exchange, .routing_key = o->routing_key, .mandatory = o->mandatory};
+        const amqp_frame_t header = {
+                .frame_type = AMQP_FRAME_HEADER,
+                .channel = PUBLISH_CHANNEL,
+                .payload.properties = {.class_id = AMQP_BASIC_CLASS,
+                                       .body_size = o->body.len,
+                                       .decoded = properties},
+        };
+        int status =
+                amqp_send_method(ch->connection, PUBLISH_CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &m);
+
+        if (status == AMQP_STATUS_OK)
+                status = amqp_send_frame(ch->connection, &header);
+        return status == AMQP_STATUS_OK ? send_body(ch, o->body) : status;
 }
 
 /* rabbitmq-c sends what it can encode itself, so a raw list is decoded first. */
@@ -196,8 +234,7 @@ static int through_library(struct channel *ch, const struct outgoing *o, struct 
         if (o->raw.len > 0)
                 status = amqp_decode_properties(AMQP_BASIC_CLASS, &pool, o->raw, &decoded);
         if (status == AMQP_STATUS_OK)
-                status = amqp_basic_publish(ch->connection, PUBLISH_CHANNEL, o->exchange,
-                                            o->routing_key, o->mandatory, 0, decoded, o->body);
+                status = send_frames(ch, o, decoded);
         empty_amqp_pool(&pool);
         return check(status, "publish", e);
 }

@@ -10,7 +10,7 @@
 
 enum {
         FRAME_HEAD = 7, /* type, channel, size */
-        FRAME_END = 1,
+        FRAME_END = FRAME_OVERHEAD - FRAME_HEAD,
         METHOD_HEAD = 4,  /* class and method */
         HEADER_HEAD = 12, /* class, weight, body size */
         METHOD_ROOM = 1024,
@@ -78,7 +78,7 @@ static int add_header(struct buffer *out, const struct outgoing *o, uint16_t on)
 
 static void add_body(struct buffer *out, const struct outgoing *o, uint16_t on, size_t frame_max)
 {
-        size_t most = frame_max - FRAME_HEAD - FRAME_END;
+        size_t most = frame_max - FRAME_OVERHEAD;
         const char *from = o->body.bytes;
 
         for (size_t left = o->body.len; left > 0;) {

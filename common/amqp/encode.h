@@ -9,6 +9,8 @@
 
 #include "common/amqp/outgoing.h"
 
+enum { FRAME_OVERHEAD = 8 /* of each frame, beside its payload */ };
+
 /* Adds the frames of basic.publish, header and body on that channel. */
 int encode_publish(struct buffer *out, const struct outgoing *o, uint16_t channel, size_t frame_max,
                    struct err *e) MUST_CHECK;

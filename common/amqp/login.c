@@ -12,7 +12,7 @@
 #define CONNECT_LIMIT ((msec)3000)
 #define HANDSHAKE_LIMIT ((msec)5000)
 
-enum { FRAME_MAX = 131072, USER_TIMEOUT_MS = 5000 };
+enum { FRAME_MAX = 131072, READ_FRAME_MAX = 1024 * 1024, USER_TIMEOUT_MS = 5000 };
 
 static struct timeval timeval_of(msec t)
 {
@@ -127,7 +127,17 @@ static int log_in(amqp_connection_state_t connection, const struct address *a,
                            e);
 }
 
-amqp_connection_state_t login_open(const struct address *a, const struct login *l, struct err *e)
+/* What was agreed on with the broker bounds what is sent. */
+static int read_larger(amqp_connection_state_t connection, size_t *frame_max, struct err *e)
+{
+        *frame_max = (size_t)amqp_get_frame_max(connection);
+        int status = amqp_tune_connection(connection, amqp_get_channel_max(connection),
+                                          READ_FRAME_MAX, amqp_get_heartbeat(connection));
+        return status == AMQP_STATUS_OK ? 0 : wire_fail(status, "login", e);
+}
+
+amqp_connection_state_t login_open(const struct address *a, const struct login *l,
+                                   size_t *frame_max, struct err *e)
 {
         struct timeval handshake = timeval_of(HANDSHAKE_LIMIT);
         amqp_connection_state_t connection = amqp_new_connection();
@@ -138,7 +148,8 @@ amqp_connection_state_t login_open(const struct address *a, const struct login *
         }
         amqp_set_handshake_timeout(connection, &handshake);
         amqp_set_rpc_timeout(connection, &handshake);
-        if (open_socket(connection, a, l, e) == 0 && log_in(connection, a, l, e) == 0)
+        if (open_socket(connection, a, l, e) == 0 && log_in(connection, a, l, e) == 0 &&
+            read_larger(connection, frame_max, e) == 0)
                 return connection;
         err_wrap(e, "%s:%d", a->host, a->port);
         l->opened(l->owner, -1);

@@ -24,8 +24,11 @@ struct login {
         void *owner;
 };
 
-/* NULL: it could not be made; the error names the broker. amqp_destroy_connection frees it. */
+/* NULL: it could not be made; the error names the broker. amqp_destroy_connection frees it.
+ * frame_max: of what is sent. Larger frames are read: a broker does not split a message's headers,
+ * and adds its own to those with which a publisher has filled a frame. rabbitmq-c takes the size
+ * that it reads for that of what it sends, so amqp_basic_publish must not be used. */
 amqp_connection_state_t login_open(const struct address *a, const struct login *l,
-                                   struct err *e) MUST_CHECK;
+                                   size_t *frame_max, struct err *e) MUST_CHECK;
 
 #endif

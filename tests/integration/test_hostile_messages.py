@@ -244,6 +244,35 @@ def test_huge_headers(warren, outside):
     assert (job["status"], job["result"], job["max_retries"]) == ("completed", "huge", 7)
 
 
+# What the broker adds makes a frame of it that is larger than any that a publisher may send, and
+# small integers take more room in what a stream gives back.
+FILLED = {
+    "to the byte": lambda room: field("long", b"S", struct.pack(">I", room - 10) +
+                                      b"x" * (room - 10)),
+    "nearly": lambda room: field("long", b"S", struct.pack(">I", room - 30) + b"x" * (room - 30)),
+    "with small ones": lambda room: b"".join(
+        field(f"{n:04x}", b"b", b"\x07") for n in range(room // 7)),
+}
+
+
+def field(name, kind, data):
+    return bytes([len(name)]) + name.encode() + kind + data
+
+
+@pytest.mark.parametrize("case", FILLED)
+def test_headers_that_fill_a_frame_stop_nobody(warren, outside, case):
+    id = str(uuid.uuid4())
+    begin, end = b"\xb0\xa0\x10application/json", b"\x02$" + id.encode() + b"\x04echo"
+    room = 131072 - 8 - 14 - len(begin) - 4 - len(end)  # frame, class and size, the table's length
+    headers = FILLED[case](room)
+    properties = pika.BasicProperties()
+    properties.encode = lambda: [begin + struct.pack(">I", len(headers)) + headers + end]
+    send(outside, json.dumps(case).encode(), properties)
+    job = warren.api.wait(id)
+    assert (job["status"], job["result"]) == ("completed", case)
+    assert warren.api.run("noop")["status"] == "completed"
+
+
 def test_a_time_beyond_all_is_kept_for_later(warren, outside):
     id = publish(outside, "acme", "noop", headers={"x-run-at": 2**62})
     assert warren.api.wait(id, "scheduled")["id"] == id

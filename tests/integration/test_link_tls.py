@@ -92,3 +92,17 @@ def test_publishes_wait_while_reading_is_paused(node, channel, tmp_path):
         driver.wait(lambda seen: sum("delivery" in e for e in seen) == 2)
         driver.do("settle", name="s")
         driver.wait_for(id="m-0", outcome="confirmed")
+
+
+def test_a_body_of_several_frames(node, channel, tmp_path):
+    """Each frame keeps to what was agreed with the broker, which would end the connection."""
+    declare_route(channel, "tls-large", stream=False)
+    certificates = make_certificates(tmp_path, "localhost")
+    with tls_proxy(node, certificates) as url, \
+            Driver(node, "--ca-file", str(certificates / "ca.pem"), urls=url) as driver:
+        driver.wait_for(event="up")
+        for size in (131072 - 8, 131072, 1000000):
+            driver.do("publish", exchange="tls-large", key="k", prefix=f"s{size}", size=size)
+            driver.wait_for(id=f"s{size}-0", outcome="confirmed")
+            assert len(channel.basic_get("tls-large.q", auto_ack=True)[2]) == size
+        assert driver.count(event="down") == 0
