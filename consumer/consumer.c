@@ -14,6 +14,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "consumer/elsewhere.h"
+#include "consumer/hops.h"
 #include "consumer/overflow.h"
 #include "consumer/runner/needs.h"
 #include "consumer/stall.h"
@@ -253,11 +255,10 @@ static int start_runner(struct consumer *c, struct err *e)
         return 0;
 }
 
-static int start_inquiry(struct consumer *c, struct err *e)
+static void start_inquiry(struct consumer *c)
 {
         const struct inquiry_config config = {
-                .urls = c->settings->status_store_url,
-                .token = c->settings->internal_token,
+                .stores = c->stores,
                 .outbox = c->outbox,
                 .app_id = c->worker,
                 .loop = c->loop,
@@ -265,8 +266,8 @@ static int start_inquiry(struct consumer *c, struct err *e)
                 .owner = c,
         };
 
-        c->inquiry = inquiry_create(&config, e);
-        return c->inquiry == NULL ? -1 : 0;
+        c->inquiry = inquiry_create(&config);
+        c->elsewhere = elsewhere_create(c->stores, c->loop);
 }
 
 static int listen_for_health(struct consumer *c, struct err *e)
@@ -303,12 +304,16 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->recent = recent_create(RECENT_MAX);
         c->overflow = overflow_create();
         c->progress = work_progress(c);
+        c->hops = hops_create();
         c->holding = holding_create(c->loop, intake_due, c);
         c->tick = alarm_create(c->loop, on_tick, c);
         c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
         c->gather_alarm = alarm_create(c->loop, stall_gathered, c);
-        if (start_runner(c, e) != 0 || connect_links(c, e) != 0 || start_inquiry(c, e) != 0 ||
-            listen_for_health(c, e) != 0)
+        c->stores = stores_create(s->status_store_url, s->internal_token, e);
+        if (c->stores == NULL || start_runner(c, e) != 0 || connect_links(c, e) != 0)
+                return NULL;
+        start_inquiry(c);
+        if (listen_for_health(c, e) != 0)
                 return NULL;
         alarm_set_every(c->tick, TICK);
         return TAKE(c);
@@ -347,6 +352,8 @@ void consumer_destroy(struct consumer **consumer)
         events_destroy(&c->events);
         outbox_destroy(&c->outbox);
         inquiry_destroy(&c->inquiry);
+        elsewhere_destroy(&c->elsewhere);
+        stores_destroy(&c->stores);
         subscriptions_destroy(&c->subscriptions);
         link_destroy(&c->consume);
         alarm_destroy(&c->drain_alarm);
@@ -354,6 +361,7 @@ void consumer_destroy(struct consumer **consumer)
         holding_destroy(&c->holding);
         recent_destroy(&c->recent);
         overflow_destroy(&c->overflow);
+        hops_destroy(&c->hops);
         handlers_destroy(&c->handlers);
         metrics_destroy(&c->metrics);
         free(c);
@@ -377,5 +385,7 @@ void consumer_reload(struct consumer *c)
         check_open_files(c);
         LOG_INFO("handlers were read again",
                  log_int("types", (int64_t)handlers_count(c->handlers)));
+        if (!c->draining)
+                drain_write_worker(c, WORKER_UP); /* others go by it: who handles what */
         intake_review(c);
 }

@@ -52,13 +52,14 @@ struct consumer {
         struct holding *holding;
         struct inquiry *inquiry;
         struct overflow *overflow;
+        struct hops *hops;
+        struct stores *stores;
+        struct elsewhere *elsewhere;
         struct outbox *outbox;
         struct events *events;
         struct progress *progress;
         struct recent *recent;
-        struct alarm *tick;
-        struct alarm *drain_alarm;
-        struct alarm *gather_alarm;
+        struct alarm *tick, *drain_alarm, *gather_alarm;
 
         struct attempt *attempts; /* all of them, by key */
         struct inbox inbox;

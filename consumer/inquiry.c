@@ -17,14 +17,10 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/http/client.h"
 
-enum {
-        CALL_TIMEOUT = 1500, /* ms */
-        CALL_AGAIN = 250,    /* ms after a call that failed */
-        /* An error's bytes can each be an escape. */
-        ANSWER_MAX = INQUIRY_MAX * (6 * JOB_ERROR_MAX + 1024),
-};
+enum { CALL_AGAIN = 250 }; /* ms after a call that failed */
+/* An error's bytes can each be an escape. */
+_Static_assert(STORES_ANSWER_MAX >= INQUIRY_MAX * (6 * JOB_ERROR_MAX + 1024), "an answer fits");
 
 struct question {
         struct attempt *attempt; /* NULL: withdrawn while its call was under way */
@@ -51,8 +47,7 @@ struct inquiry {
         uv_loop_t *loop;
         answered_fn *answered;
         void *owner;
-        struct http_client *stores[INQUIRY_STORES_MAX];
-        size_t store_count;
+        const struct stores *stores;
         size_t first; /* the store that answered last; only the pool's thread uses it */
         struct outbox *outbox;
         const char *app_id;
@@ -178,9 +173,9 @@ static void make_call(uv_work_t *work)
         struct err why = {0};
         msec lag = -1;
 
-        for (size_t i = 0; i < q->store_count; i++) {
-                size_t at = (q->first + i) % q->store_count;
-                if (ask_store(c, q->stores[at], &why) != 0)
+        for (size_t i = 0; i < stores_count(q->stores); i++) {
+                size_t at = (q->first + i) % stores_count(q->stores);
+                if (ask_store(c, stores_at(q->stores, at), &why) != 0)
                         continue;
                 if (c->answers[0].state != GUARD_BEHIND) {
                         q->first = at;
@@ -338,51 +333,18 @@ static void on_alarm(void *owner)
                 start_call(q);
 }
 
-static int add_store(struct inquiry *q, const char *url, const char *token, struct err *e)
+struct inquiry *inquiry_create(const struct inquiry_config *c)
 {
-        const struct http_client_config client = {
-                .base_url = url,
-                .bearer = token,
-                .connect_timeout = CALL_TIMEOUT,
-                .timeout = CALL_TIMEOUT,
-                .answer_max = ANSWER_MAX,
-        };
-
-        if (q->store_count == INQUIRY_STORES_MAX)
-                return err_set(e, ERR_INVALID, "more than %d status-stores", INQUIRY_STORES_MAX);
-        q->stores[q->store_count] = http_client_create(&client, e);
-        if (q->stores[q->store_count] == NULL)
-                return -1;
-        q->store_count++;
-        return 0;
-}
-
-static int add_stores(struct inquiry *q, const struct inquiry_config *c, struct err *e)
-{
-        AUTO_FREE char *urls = xstrdup(c->urls);
-        char *rest = NULL;
-
-        for (char *url = strtok_r(urls, ", ", &rest); url != NULL;
-             url = strtok_r(NULL, ", ", &rest)) {
-                if (add_store(q, url, c->token, e) != 0)
-                        return err_wrap(e, "status_store_url");
-        }
-        return q->store_count > 0 ? 0 : err_set(e, ERR_INVALID, "status_store_url: names none");
-}
-
-struct inquiry *inquiry_create(const struct inquiry_config *c, struct err *e)
-{
-        AUTO(inquiry) q = xcalloc(1, sizeof(*q));
+        struct inquiry *q = xcalloc(1, sizeof(*q));
 
         q->loop = c->loop;
         q->answered = c->answered;
         q->owner = c->owner;
         q->outbox = c->outbox;
         q->app_id = c->app_id;
+        q->stores = c->stores;
         q->alarm = alarm_create(c->loop, on_alarm, q);
-        if (add_stores(q, c, e) != 0)
-                return NULL;
-        return TAKE(q);
+        return q;
 }
 
 void inquiry_destroy(struct inquiry **q)
@@ -394,8 +356,6 @@ void inquiry_destroy(struct inquiry **q)
                 uv_run((*q)->loop, UV_RUN_ONCE);
         if ((*q)->call != NULL)
                 free_call((*q)->call);
-        for (size_t i = 0; i < (*q)->store_count; i++)
-                http_client_destroy(&(*q)->stores[i]);
         alarm_destroy(&(*q)->alarm);
         free(*q);
         *q = NULL;

@@ -21,10 +21,10 @@
 #include "common/base/err.h"
 #include "consumer/attempt.h"
 #include "consumer/guard.h"
+#include "consumer/stores.h"
 
 enum {
         INQUIRY_MAX = 256, /* questions in a batch */
-        INQUIRY_STORES_MAX = 8,
 };
 
 struct inquiry;
@@ -33,16 +33,15 @@ struct inquiry;
 typedef void answered_fn(void *owner, struct attempt *a, const struct guard_answer *answer);
 
 struct inquiry_config {
-        const char *urls;      /* of status-stores, commas between; copied */
-        const char *token;     /* the internal one */
-        struct outbox *outbox; /* borrowed; for markers */
-        const char *app_id;    /* borrowed */
+        const struct stores *stores; /* borrowed */
+        struct outbox *outbox;       /* borrowed; for markers */
+        const char *app_id;          /* borrowed */
         uv_loop_t *loop;
         answered_fn *answered;
         void *owner;
 };
 
-struct inquiry *inquiry_create(const struct inquiry_config *c, struct err *e) MUST_CHECK;
+struct inquiry *inquiry_create(const struct inquiry_config *c);
 /* Waits for a call under way (it runs the loop). No question may be open, and the outbox must be
  * gone. */
 void inquiry_destroy(struct inquiry **q);

@@ -7,6 +7,8 @@
 
 #include "common/base/log.h"
 #include "common/model/delay.h"
+#include "consumer/elsewhere.h"
+#include "consumer/hops.h"
 #include "consumer/intake_step.h"
 #include "consumer/outcome.h"
 #include "consumer/overflow.h"
@@ -20,14 +22,12 @@ static void wait_for_worker(struct consumer *c, struct attempt *a, const struct 
         inbox_add(&c->inbox, a);
 }
 
-static void bury_unhandled(struct consumer *c, struct attempt *a)
+static void hop(struct consumer *c, struct attempt *a, enum hop_why why, msec wanted)
 {
-        char text[256];
+        msec wait = hops_wait(c->hops, a->job.type, why, wanted, clock_mono());
 
-        snprintf(text, sizeof(text),
-                 "no handler for type %s: this consumer's handlers.json does not map it",
-                 a->job.type);
-        outcome_bury(a, REASON_NO_HANDLER, bytes_of_text(text));
+        metric_increment(c->measures.hops, 1, hop_why_word(why));
+        outcome_hop(a, wait, clock_wall());
         leaving_begin(c, a);
 }
 
@@ -45,6 +45,70 @@ static bool is_suspect(const struct consumer *c, const struct attempt *a, msec n
         return !a->guarded && guard_is_wanted(&v, now);
 }
 
+static void ask(struct consumer *c, struct attempt *a)
+{
+        attempt_move(a, STATE_ASKED);
+        inquiry_ask(c->inquiry, a);
+}
+
+static void bury_unhandled(struct consumer *c, struct attempt *a, msec now)
+{
+        char text[256];
+
+        if (is_suspect(c, a, now)) {
+                ask(c, a);
+                return;
+        }
+        snprintf(
+                text, sizeof(text),
+                "no handler for type %s: for %lld s no live consumer's handlers.json has mapped it",
+                a->job.type, (long long)((now - a->job.unhandled_at) / MSEC_SECOND));
+        outcome_bury(a, REASON_NO_HANDLER, bytes_of_text(text));
+        leaving_begin(c, a);
+}
+
+/* No handler for it is here. */
+static void pass_on(struct consumer *c, struct attempt *a, msec now)
+{
+        bool fresh;
+        enum handled by = elsewhere_look(c->elsewhere, a->job.type, &fresh);
+        msec since = a->job.unhandled_at;
+
+        if (by == HANDLED_ELSEWHERE)
+                since = 0;
+        else if (by == HANDLED_BY_NONE && (since == 0 || since > now))
+                since = now;
+        a->job.unhandled_at = since;
+        const struct handled_view view = {
+                .by = by,
+                .fresh = fresh,
+                .since = since,
+                .limit = c->settings->no_handler_wait,
+                .last = hops_last(&a->job),
+        };
+        msec wanted;
+        switch (unhandled_judge(&view, now, &wanted)) {
+        case UNHANDLED_BURY:
+                bury_unhandled(c, a, now);
+                return;
+        case UNHANDLED_ELSEWHERE:
+                hop(c, a, HOP_ELSEWHERE, wanted);
+                return;
+        case UNHANDLED_UNKNOWN:
+                hop(c, a, HOP_UNKNOWN, wanted);
+                return;
+        case UNHANDLED_WAIT:
+                hop(c, a, HOP_UNHANDLED, wanted);
+                return;
+        }
+}
+
+static void hop_paused(struct consumer *c, struct attempt *a)
+{
+        a->job.unhandled_at = 0;
+        hop(c, a, HOP_PAUSED, 0);
+}
+
 /* Decides what an attempt that has not started does next. */
 static void consider(struct consumer *c, struct attempt *a, msec now)
 {
@@ -56,25 +120,28 @@ static void consider(struct consumer *c, struct attempt *a, msec now)
                 .suspect = is_suspect(c, a, now),
         };
 
+        if (h != NULL)
+                a->job.unhandled_at = 0;
         switch (intake_step(&view, now)) {
         case INTAKE_TRAVEL:
                 outcome_travel(a);
                 leaving_begin(c, a);
                 return;
         case INTAKE_NO_HANDLER:
-                bury_unhandled(c, a);
+                if (view.paused)
+                        hop_paused(c, a);
+                else
+                        pass_on(c, a, now);
                 return;
         case INTAKE_LANE:
                 outcome_move_to_long(a);
                 leaving_begin(c, a);
                 return;
         case INTAKE_PAUSED:
-                outcome_hop(a, OUTCOME_PAUSE, now);
-                leaving_begin(c, a);
+                hop_paused(c, a);
                 return;
         case INTAKE_ASK:
-                attempt_move(a, STATE_ASKED);
-                inquiry_ask(c->inquiry, a);
+                ask(c, a);
                 return;
         case INTAKE_HOLD:
                 attempt_move(a, STATE_HELD);
@@ -302,12 +369,10 @@ static void review(void *owner, struct attempt *a)
                 return;
         }
         inbox_remove(&c->inbox, a);
-        if (h == NULL) {
-                bury_unhandled(c, a);
-                return;
-        }
-        outcome_hop(a, OUTCOME_PAUSE, clock_wall());
-        leaving_begin(c, a);
+        if (control_type_is_paused(c->control, a->job.type))
+                hop_paused(c, a);
+        else
+                pass_on(c, a, clock_wall());
 }
 
 void intake_take_back(struct consumer *c, struct attempt *a)

@@ -13,7 +13,7 @@
 
 enum intake_step {
         INTAKE_TRAVEL,     /* its time is far: to a delay exchange */
-        INTAKE_NO_HANDLER, /* nobody here runs its type: buried */
+        INTAKE_NO_HANDLER, /* nobody here runs its type: passed on */
         INTAKE_LANE,       /* a long job in a short lane: moved */
         INTAKE_PAUSED,     /* its type is paused: hops */
         INTAKE_ASK,        /* it may have run before: asked about */

@@ -40,6 +40,11 @@ void measures_init(struct measures *ms, struct metrics *m)
                                          .help = "Possible duplicates, by what was done.",
                                          .kind = METRIC_COUNTER,
                                          .labels = {"verdict"}});
+        ms->hops = metric_add(
+                m, &(struct metric_spec){.name = "warren_hops_total",
+                                         .help = "Jobs sent away to come back later, by reason.",
+                                         .kind = METRIC_COUNTER,
+                                         .labels = {"reason"}});
         ms->active = metric_add(m, &(struct metric_spec){.name = "warren_workers_active",
                                                          .help = "Attempts running now.",
                                                          .kind = METRIC_GAUGE});

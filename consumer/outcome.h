@@ -7,10 +7,6 @@
 
 #include "consumer/attempt.h"
 
-enum {
-        OUTCOME_PAUSE = 10000, /* ms until a job of a paused or crowded type is looked at again */
-};
-
 /* Each sets a->departure and makes a->job what its message will say. */
 
 /* An attempt that ended. chance in [0,1) places the backoff's jitter. */

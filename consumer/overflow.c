@@ -166,6 +166,7 @@ static void send_away(struct consumer *c, struct attempt *a, const struct handle
         msec now = clock_mono();
         double each = each_ms(s->kind, h, now) * s->kind->shares;
 
+        metric_increment(c->measures.hops, 1, "limit");
         outcome_hop(a, returns_plan(&s->returns, waiting, each, now), clock_wall());
         leaving_begin(c, a);
 }

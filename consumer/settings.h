@@ -19,6 +19,7 @@ struct consumer_settings {
         char *status_store_url;
         char *internal_token;
         msec drain;
+        msec no_handler_wait;
         int64_t payload_max;
         int64_t held_max;
         char *worker;         /* NULL: host/pid */

@@ -52,7 +52,8 @@ void worker_write(const struct worker_view *v, struct buffer *out)
         write_running(v, out);
         buffer_add_text(out, "],\"types\":[");
         write_types(v, out);
-        buffer_add_text(out, "]}");
+        buffer_printf(out, "],\"all_types\":%s}",
+                      handlers_count(v->handlers) > WORKER_TYPES_MAX ? "false" : "true");
 }
 
 void worker_name(char out[WORKER_NAME_SIZE])

@@ -12,7 +12,7 @@ enum worker_state { WORKER_UP, WORKER_DRAINING, WORKER_GONE };
 enum {
         WORKER_PERIOD = 5000,     /* ms between records */
         WORKER_RUNNING_MAX = 256, /* attempts a record names */
-        WORKER_TYPES_MAX = 256,
+        WORKER_TYPES_MAX = 1024,  /* types it names */
 };
 
 struct worker_view {

@@ -42,7 +42,8 @@ const char *api_tenant(struct http_request *r);
 /* {members so far, as_of, lag_ms} as the answer. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
 
-http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, deliveries_check;
+http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, deliveries_check,
+        types_check;
 http_handler tenants_list, tenants_create, tenants_get, tenants_patch, tenants_delete;
 http_handler tenants_pause, tenants_resume, tenant_keys_create, tenant_keys_delete;
 

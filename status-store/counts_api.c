@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * counts_api.c: GET /stats and /workers, POST /deliveries/check of the internal API.
+ * counts_api.c: GET /stats and /workers, POST /deliveries/check and /types/check of the internal
+ * API.
  */
 #include <jansson.h>
 #include <string.h>
 
 #include "status-store/api.h"
+#include "status-store/handled.h"
 #include "status-store/lookup.h"
 #include "status-store/stats.h"
 
 enum {
         DELIVERIES_MAX = 256,
+        TYPES_MAX = 256,
         MARKER_WAIT = 1000, /* ms; the consumer waits 1.5 s for the answer */
 };
 
@@ -19,11 +22,26 @@ static msec as_of(const struct api *a)
         return freshness_lag(a->freshness, clock_wall()).as_of;
 }
 
-/* Answers with what that writes of the tenant asked for. */
-static void answer_for_tenant(struct api *a, struct http_request *r,
-                              int write(struct reader *r, const char *tenant, msec now,
-                                        struct buffer *out, struct err *e),
-                              msec now)
+/* Members of an answer, of the tenant asked for and as of a time. */
+struct part {
+        int (*write)(struct reader *r, const char *tenant, msec at, struct buffer *out,
+                     struct err *e);
+        msec at;
+};
+
+static int write_parts(struct reader *r, const char *tenant, const struct part *parts, size_t count,
+                       struct buffer *out, struct err *e)
+{
+        for (size_t i = 0; i < count; i++) {
+                buffer_add_text(out, i > 0 ? "," : "");
+                if (parts[i].write(r, tenant, parts[i].at, out, e) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static void answer_for_tenant(struct api *a, struct http_request *r, const struct part *parts,
+                              size_t count)
 {
         static const char *const allowed[] = {"tenant", NULL};
         if (!http_query_only(r, allowed))
@@ -34,7 +52,7 @@ static void answer_for_tenant(struct api *a, struct http_request *r,
         struct err why = {0};
         AUTO_BUFFER members = {0};
         AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || write(reader, tenant, now, &members, &why) != 0)
+        if (reader == NULL || write_parts(reader, tenant, parts, count, &members, &why) != 0)
                 http_problem_err(r, &why);
         else
                 api_answer(a, r, &members);
@@ -42,12 +60,14 @@ static void answer_for_tenant(struct api *a, struct http_request *r,
 
 void stats_get(void *owner, struct http_request *r)
 {
-        answer_for_tenant(owner, r, stats_write, clock_wall());
+        const struct part parts[] = {{stats_write, clock_wall()}, {unhandled_write, as_of(owner)}};
+        answer_for_tenant(owner, r, parts, 2);
 }
 
 void workers_list(void *owner, struct http_request *r)
 {
-        answer_for_tenant(owner, r, lookup_write_workers, as_of(owner));
+        const struct part workers = {lookup_write_workers, as_of(owner)};
+        answer_for_tenant(owner, r, &workers, 1);
 }
 
 static int read_delivery(json_t *from, struct delivery_asked *out, struct err *e)
@@ -111,19 +131,26 @@ static int check_all(struct api *a, json_t *list, bool behind, struct buffer *ou
         return 0;
 }
 
-void deliveries_check(void *owner, struct http_request *r)
+/* The body as JSON, owned; NULL: answered. */
+static json_t *read_question(struct http_request *r)
 {
-        struct api *a = owner;
         struct bytes body = http_body(r);
         json_error_t fault;
         if (!http_body_is_json(r))
-                return;
+                return NULL;
         json_t *asked = json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES, &fault);
-        if (asked == NULL) {
+        if (asked == NULL)
                 http_problem(r, 400, "line %d, column %d: %s", fault.line, fault.column,
                              fault.text);
+        return asked;
+}
+
+void deliveries_check(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        json_t *asked = read_question(r);
+        if (asked == NULL)
                 return;
-        }
         struct err why = {0};
         AUTO_BUFFER members = {0};
         bool behind = false;
@@ -132,5 +159,63 @@ void deliveries_check(void *owner, struct http_request *r)
                 http_problem_err(r, &why);
         else
                 api_answer(a, r, &members);
+        json_decref(asked);
+}
+
+static int read_types(json_t *list, struct handled_type **set, struct err *e)
+{
+        if (!json_is_array(list) || json_array_size(list) > TYPES_MAX)
+                return err_set(e, ERR_INVALID, "types: an array of at most %d", TYPES_MAX);
+        size_t i = 0;
+        json_t *one = NULL;
+        json_array_foreach(list, i, one)
+        {
+                const char *type = json_string_value(one);
+                if (type == NULL || !job_type_is_valid(bytes_of_text(type)))
+                        return err_set(e, ERR_INVALID, "types: the element %zu is no type", i);
+                handled_add(set, type);
+        }
+        return 0;
+}
+
+/* In the order of the question. */
+static void write_handled(json_t *list, struct handled_type *set, struct buffer *out)
+{
+        size_t i = 0;
+        json_t *one = NULL;
+        buffer_add_text(out, "\"types\":[");
+        json_array_foreach(list, i, one)
+        {
+                struct handled_type *t = NULL;
+                HASH_FIND_STR(set, json_string_value(one), t);
+                buffer_printf(out, "%s{\"type\":\"%s\",\"workers\":%lld}", i > 0 ? "," : "",
+                              t->type, (long long)t->workers);
+        }
+        buffer_add_char(out, ']');
+}
+
+static int count_workers(struct api *a, struct handled_type *set, struct err *e)
+{
+        AUTO_READER *reader = readers_take(a->readers, e);
+        return reader == NULL ? -1 : handled_count(reader, as_of(a), set, e);
+}
+
+void types_check(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        json_t *asked = read_question(r);
+        if (asked == NULL)
+                return;
+        json_t *list = json_object_get(asked, "types");
+        struct handled_type *set = NULL;
+        struct err why = {0};
+        AUTO_BUFFER members = {0};
+        if (read_types(list, &set, &why) != 0 || count_workers(a, set, &why) != 0) {
+                http_problem_err(r, &why);
+        } else {
+                write_handled(list, set, &members);
+                api_answer(a, r, &members);
+        }
+        handled_forget(&set);
         json_decref(asked);
 }

@@ -17,6 +17,7 @@ const struct http_route api_routes[] = {
         {"GET", "/internal/v1/stats", stats_get, 0, 0},
         {"GET", "/internal/v1/workers", workers_list, 0, 0},
         {"POST", "/internal/v1/deliveries/check", deliveries_check, 0, CHECK_BODY_MAX},
+        {"POST", "/internal/v1/types/check", types_check, 0, CHECK_BODY_MAX},
         {"GET", "/internal/v1/tenants", tenants_list, 0, 0},
         {"POST", "/internal/v1/tenants", tenants_create, 0, BODY_MAX},
         {"GET", "/internal/v1/tenants/{tenant}", tenants_get, 0, 0},

@@ -209,6 +209,7 @@ static void read_service_headers(const struct message *m, struct job *job)
         job->copy = clamped_header(m, "x-copy", 0, COUNTER_MAX);
         job->queued_at = clamped_header(m, "x-queued-at", 0, TIME_MAX);
         job->due_at = clamped_header(m, "x-due-at", 0, TIME_MAX);
+        job->unhandled_at = clamped_header(m, "x-unhandled-at", 0, TIME_MAX);
         job->hop = message_header_int(m, "x-hop", 0) != 0;
         job->again = message_header_int(m, "x-again", 0) != 0;
         job->error =

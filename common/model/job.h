@@ -54,6 +54,7 @@ struct job {
         msec submitted_at; /* 0: unknown */
         msec queued_at;    /* 0: unknown */
         msec due_at;       /* 0: not from a delay exchange */
+        msec unhandled_at; /* when it was first found that nobody handles its type; 0: not so */
         bool hop, again;
         bool from_outside; /* no service published it: only the first seven headers counted */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */

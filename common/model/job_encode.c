@@ -116,6 +116,7 @@ void job_encode_hop(const struct job *job, msec now, struct job_message *out)
         if (job->again)
                 message_add_int(&out->message, "x-again", 1);
         message_add_int(&out->message, "x-hop", 1);
+        add_nonzero(&out->message, "x-unhandled-at", job->unhandled_at);
         to_bucket(job, now, out);
 }
 

@@ -15,7 +15,7 @@ static const char *const known[] = {
         "x-queued-at",   "x-error",         "x-error-kind",     "x-reason",
         "x-burial",      "x-again",         "x-due-at",         "x-hop",
         "x-claimed-id",  "x-stream-offset", "x-delivery-count", "x-first-death-reason",
-        "x-original",
+        "x-original",    "x-unhandled-at",
 };
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
 _Static_assert(KNOWN_COUNT <= MESSAGE_HEADERS_MAX, "one of each fits");

@@ -131,6 +131,7 @@ class Warren:
         return self._program(name, "consumer", "warren-consumer", {
             "handlers": self.handlers_path,
             "concurrency": 4,
+            "no_handler_wait": "1s",
             "status_store_url": f"http://127.0.0.1:{self.status_store.port}",
         })
 

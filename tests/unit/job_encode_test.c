@@ -86,10 +86,12 @@ static void messages_make_the_round_trip(void **state)
         assert_int_equal(got.due_at, NOW + 30000);
         assert_int_equal(got.run_at, NOW + 30000);
 
+        job.unhandled_at = NOW - 7;
         job_encode_hop(&job, NOW, &m);
         assert_addressed(&m, "delay.30s", "acme.high");
         decode_again(&m, &got);
         assert_true(got.hop);
+        assert_int_equal(got.unhandled_at, NOW - 7);
         assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
 
         job_encode_first_hop(&job, NOW, &m);
@@ -101,6 +103,7 @@ static void messages_make_the_round_trip(void **state)
         assert_addressed(&m, "delay.30s", "acme.high");
         decode_again(&m, &got);
         assert_true(bytes_equal_text(got.error, "too slow"));
+        assert_int_equal(got.unhandled_at, 0); /* it ran: somebody handles it */
 
         job_encode_lane_move(&job, NOW, &m);
         assert_addressed(&m, "due", "acme.long");

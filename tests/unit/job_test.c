@@ -79,6 +79,7 @@ static void add_every_service_header(struct message *m)
         message_add_int(m, "x-again", 1);
         message_add_int(m, "x-due-at", NOW + 5);
         message_add_int(m, "x-hop", 1);
+        message_add_int(m, "x-unhandled-at", NOW - 7);
         message_add_text(m, "x-claimed-id", bytes_of_text("me"));
 }
 
@@ -99,6 +100,7 @@ static void from_outside_only_seven_headers_count(void **state)
                 assert_int_equal(job.max_retries, 9);
                 assert_int_equal(job.run, 1);
                 assert_int_equal(job.attempt + job.copy + job.queued_at + job.due_at, 0);
+                assert_int_equal(job.unhandled_at, 0);
                 assert_false(job.hop || job.again);
                 assert_string_equal(job.key, "");
                 assert_string_equal(job.key_hash, "");
@@ -127,6 +129,7 @@ static void from_a_service_all_headers_count(void **state)
         assert_int_equal(job.copy, 4);
         assert_int_equal(job.queued_at, NOW);
         assert_int_equal(job.due_at, NOW + 5);
+        assert_int_equal(job.unhandled_at, NOW - 7);
         assert_true(job.hop && job.again);
         assert_string_equal(job.key, "k");
         assert_string_equal(job.burial, ID);

@@ -159,7 +159,7 @@ static void the_way_on_keeps_the_attempt(void **state)
         assert_null(message_header(m, "x-again"));
 
         a->redelivered = true; /* said of a hop, or the next consumer could not know */
-        outcome_hop(a, OUTCOME_PAUSE, NOW);
+        outcome_hop(a, 10000, NOW);
         outcome_encode(a, false, NOW, out);
         assert_true(text_is(m->exchange, "delay.10s"));
         assert_int_equal(message_header_int(m, "x-again", 0), 1);

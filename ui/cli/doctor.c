@@ -72,6 +72,31 @@ static void check_lag(struct scan_value stats, struct diagnosis *d)
                       "connection to the broker");
 }
 
+/* Of a store that is far behind, all workers seem to be away. */
+static void check_handlers(struct scan_value stats, struct diagnosis *d)
+{
+        AUTO_BUFFER problem = {0};
+        struct scan_value types;
+        struct scan_item item;
+
+        if (view_int(stats, "lag_ms") > lag_max_ms || !view_find(stats, "unhandled_types", &types))
+                return;
+        for (struct scan_cursor at = scan_items(types); scan_next(&at, &item);) {
+                buffer_add_text(&problem,
+                                problem.length == 0
+                                        ? "jobs wait whose type no live consumer handles: "
+                                        : ", ");
+                view_add(item.value, "", &problem);
+        }
+        if (problem.length == 0)
+                diagnosis_add(d, "handlers", HEALTH_OK, NULL, NULL);
+        else
+                diagnosis_add(d, "handlers", HEALTH_WRONG, problem.data,
+                              "add the type to the handlers.json of a consumer and reload it "
+                              "(SIGHUP), or start a consumer that has it; jobs that have waited "
+                              "for no_handler_wait (10m) are dead letters and can be replayed");
+}
+
 /* The key is judged by the first call that needs one. A gateway that has not read the keys yet
  * refuses everything, which says nothing of who is behind it. */
 static bool check_status_store(struct cli *c, enum gateway_state gateway, struct diagnosis *d)
@@ -98,6 +123,7 @@ static bool check_status_store(struct cli *c, enum gateway_state gateway, struct
         }
         diagnosis_add(d, "status-store", HEALTH_OK, NULL, NULL);
         check_lag(api_value(&reply), d);
+        check_handlers(api_value(&reply), d);
         return true;
 }
 

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * elsewhere.c: the types asked about lately, and one call at a time to POST
+ * /internal/v1/types/check, made by a thread of libuv's pool.
+ */
+#include "consumer/elsewhere.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/base/alarm.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/model/job.h"
+
+enum {
+        CALL_AGAIN = 1000, /* ms after a call that failed */
+        SAY_EVERY = 1000,  /* ms between two types that are named in the log */
+        LAG_MAX = 5000,    /* ms that a store may be behind */
+};
+/* A type of which no job came for so long is forgotten. */
+#define FORGET_AFTER (30 * MSEC_MINUTE)
+/* Likewise, when there are too many. */
+#define FORGET_EARLY MSEC_MINUTE
+
+struct entry {
+        char type[JOB_TYPE_SIZE];
+        bool known, handled;
+        bool wanted; /* is to be asked about */
+        bool said;   /* that nobody handles it */
+        msec answered_at, used_at;
+        UT_hash_handle hh;
+};
+
+struct call {
+        uv_work_t work;
+        struct elsewhere *of;
+        char types[ELSEWHERE_ASKED_MAX][JOB_TYPE_SIZE];
+        bool handled[ELSEWHERE_ASKED_MAX]; /* written by the pool's thread, as is why */
+        size_t count;
+        struct buffer body;
+        struct err why;
+};
+
+struct elsewhere {
+        const struct stores *stores;
+        uv_loop_t *loop;
+        struct entry *entries;
+        struct alarm *alarm;
+        struct call *call; /* under way */
+        bool failing;      /* the last call failed: said once */
+        msec said_at;
+};
+
+enum unhandled_step unhandled_judge(const struct handled_view *v, msec now, msec *wanted)
+{
+        msec waited = v->since > 0 ? now - v->since : 0;
+
+        *wanted = 2 * v->last;
+        switch (v->by) {
+        case HANDLED_UNKNOWN:
+                return UNHANDLED_UNKNOWN;
+        case HANDLED_ELSEWHERE:
+                return UNHANDLED_ELSEWHERE;
+        case HANDLED_BY_NONE:
+                break;
+        }
+        *wanted = 0;
+        if (waited >= v->limit)
+                return v->fresh ? UNHANDLED_BURY : UNHANDLED_UNKNOWN;
+        *wanted = waited < v->limit - waited ? waited : v->limit - waited;
+        return UNHANDLED_WAIT;
+}
+
+static void json_release(json_t **j)
+{
+        json_decref(*j);
+}
+
+int elsewhere_parse(struct bytes body, bool *handled, size_t count, struct err *e)
+{
+        __attribute__((cleanup(json_release))) json_t *root =
+                json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES, NULL);
+        json_t *list = json_object_get(root, "types");
+        json_t *lag = json_object_get(root, "lag_ms");
+
+        if (json_array_size(list) != count || !json_is_integer(lag))
+                return err_set(e, ERR_PROTOCOL, "types/check: an answer about %zu of %zu types",
+                               json_array_size(list), count);
+        if (json_integer_value(lag) > LAG_MAX)
+                return err_set(e, ERR_UNAVAILABLE, "the status-store is behind");
+        for (size_t i = 0; i < count; i++) {
+                json_t *workers = json_object_get(json_array_get(list, i), "workers");
+                if (!json_is_integer(workers))
+                        return err_set(e, ERR_PROTOCOL, "types/check: an entry without workers");
+                handled[i] = json_integer_value(workers) > 0;
+        }
+        return 0;
+}
+
+static int ask_store(struct call *c, struct http_client *store, struct err *e)
+{
+        struct http_reply reply = {0};
+        const struct http_call call = {
+                .method = "POST",
+                .path = "/internal/v1/types/check",
+                .body = buffer_bytes(&c->body),
+        };
+
+        int done = http_client_call(store, &call, &reply, e);
+        if (done == 0 && reply.status != 200)
+                done = err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
+        if (done == 0)
+                done = elsewhere_parse(buffer_bytes(&reply.body), c->handled, c->count, e);
+        http_reply_fini(&reply);
+        return done;
+}
+
+/* On a thread of the pool: the answer of the first store that has one. */
+static void make_call(uv_work_t *work)
+{
+        struct call *c = work->data;
+        const struct stores *stores = c->of->stores;
+
+        for (size_t i = 0; i < stores_count(stores); i++) {
+                struct err why = {0};
+                if (ask_store(c, stores_at(stores, i), &why) == 0) {
+                        c->why = (struct err){0};
+                        return;
+                }
+                c->why = why;
+        }
+}
+
+static void note_health(struct elsewhere *e, const struct err *why)
+{
+        bool failed = err_is_set(why);
+
+        if (failed && !e->failing)
+                LOG_WARN("who handles a type cannot be asked", log_err(why));
+        if (!failed && e->failing)
+                LOG_INFO("who handles a type can be asked again");
+        e->failing = failed;
+}
+
+/* Once a type, and seldom: publishers choose their names. */
+static void say(struct elsewhere *e, struct entry *t, msec now)
+{
+        if (t->handled) {
+                t->said = false;
+                return;
+        }
+        if (t->said || (e->said_at != 0 && now - e->said_at < SAY_EVERY))
+                return;
+        t->said = true;
+        e->said_at = now;
+        LOG_WARN("no live consumer handles a type: its jobs wait for no_handler_wait, and are "
+                 "then buried",
+                 log_text("type", t->type),
+                 log_text("remedy", "add the type to the handlers.json of a consumer and reload it "
+                                    "(SIGHUP), or start a consumer that has it"));
+}
+
+static void take_answers(struct elsewhere *e, const struct call *c)
+{
+        msec now = clock_mono();
+
+        for (size_t i = 0; i < c->count; i++) {
+                struct entry *t;
+                HASH_FIND_STR(e->entries, c->types[i], t);
+                if (t == NULL)
+                        continue;
+                t->known = true;
+                t->handled = c->handled[i];
+                t->answered_at = now;
+                t->wanted = false;
+                say(e, t, now);
+        }
+}
+
+static void forget_unused(struct elsewhere *e, msec after)
+{
+        msec now = clock_mono();
+        struct entry *t, *next;
+
+        HASH_ITER (hh, e->entries, t, next) {
+                if (now - t->used_at < after)
+                        continue;
+                HASH_DEL(e->entries, t);
+                free(t);
+        }
+}
+
+static bool any_wanted(const struct elsewhere *e)
+{
+        for (const struct entry *t = e->entries; t != NULL; t = t->hh.next) {
+                if (t->wanted)
+                        return true;
+        }
+        return false;
+}
+
+static void free_call(struct call *c)
+{
+        buffer_fini(&c->body);
+        free(c);
+}
+
+static void on_called(uv_work_t *work, int status)
+{
+        struct call *c = work->data;
+        struct elsewhere *e = c->of;
+        bool failed = err_is_set(&c->why);
+
+        assert(status == 0);
+        note_health(e, &c->why);
+        if (!failed)
+                take_answers(e, c);
+        e->call = NULL;
+        free_call(c);
+        forget_unused(e, failed ? FORGET_EARLY : FORGET_AFTER);
+        if (any_wanted(e))
+                alarm_set(e->alarm, failed ? CALL_AGAIN : 0);
+}
+
+static void on_alarm(void *owner)
+{
+        struct elsewhere *e = owner;
+
+        if (e->call != NULL || !any_wanted(e))
+                return;
+        struct call *c = xcalloc(1, sizeof(*c));
+        c->of = e;
+        c->work.data = c;
+        buffer_add_text(&c->body, "{\"types\":[");
+        for (const struct entry *t = e->entries; t != NULL; t = t->hh.next) {
+                if (!t->wanted || c->count == ELSEWHERE_ASKED_MAX)
+                        continue;
+                buffer_printf(&c->body, "%s\"%s\"", c->count == 0 ? "" : ",", t->type);
+                memcpy(c->types[c->count++], t->type, sizeof(t->type));
+        }
+        buffer_add_text(&c->body, "]}");
+        e->call = c;
+        int failed = uv_queue_work(e->loop, &c->work, make_call, on_called);
+        assert(failed == 0);
+        (void)failed;
+}
+
+struct elsewhere *elsewhere_create(const struct stores *stores, uv_loop_t *loop)
+{
+        struct elsewhere *e = xcalloc(1, sizeof(*e));
+
+        e->stores = stores;
+        e->loop = loop;
+        e->alarm = alarm_create(loop, on_alarm, e);
+        return e;
+}
+
+void elsewhere_destroy(struct elsewhere **e)
+{
+        if (*e == NULL)
+                return;
+        while ((*e)->call != NULL)
+                uv_run((*e)->loop, UV_RUN_ONCE);
+        alarm_destroy(&(*e)->alarm);
+        forget_unused(*e, 0);
+        free(*e);
+        *e = NULL;
+}
+
+static struct entry *entry_of(struct elsewhere *e, const char *type)
+{
+        struct entry *t;
+
+        HASH_FIND_STR(e->entries, type, t);
+        if (t != NULL)
+                return t;
+        if (HASH_COUNT(e->entries) >= ELSEWHERE_TYPES_MAX)
+                forget_unused(e, FORGET_EARLY);
+        if (HASH_COUNT(e->entries) >= ELSEWHERE_TYPES_MAX)
+                return NULL;
+        t = xcalloc(1, sizeof(*t));
+        snprintf(t->type, sizeof(t->type), "%s", type);
+        HASH_ADD_STR(e->entries, type, t);
+        return t;
+}
+
+enum handled elsewhere_look(struct elsewhere *e, const char *type, bool *fresh)
+{
+        struct entry *t = entry_of(e, type);
+        msec now = clock_mono();
+
+        *fresh = false;
+        if (t == NULL)
+                return HANDLED_UNKNOWN;
+        t->used_at = now;
+        *fresh = t->known && now - t->answered_at < ELSEWHERE_FRESH;
+        t->wanted = t->wanted || !*fresh;
+        if (t->wanted && e->call == NULL && !alarm_is_set(e->alarm))
+                alarm_set(e->alarm, 0);
+        if (!t->known || (e->failing && !*fresh))
+                return HANDLED_UNKNOWN;
+        return t->handled ? HANDLED_ELSEWHERE : HANDLED_BY_NONE;
+}

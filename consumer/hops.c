@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hops.c: per type, when the next one may come back.
+ */
+#include "consumer/hops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/base/memory.h"
+#include "common/model/delay.h"
+
+static const struct {
+        const char *word;
+        msec least, most; /* while few are away */
+        msec apart;       /* between two of a type */
+} rules[HOP_WHY_COUNT] = {
+        [HOP_PAUSED] = {"paused", 10 * MSEC_SECOND, 10 * MSEC_SECOND, 100},
+        [HOP_ELSEWHERE] = {"elsewhere", 200, 5 * MSEC_SECOND, 5},
+        [HOP_UNKNOWN] = {"unknown", 200, 30 * MSEC_SECOND, 10},
+        [HOP_UNHANDLED] = {"unhandled", MSEC_SECOND, MSEC_MINUTE, 10},
+};
+
+struct line {
+        char type[JOB_TYPE_SIZE];
+        msec next; /* monotonic; nobody comes back before it who is sent away now */
+        UT_hash_handle hh;
+};
+
+struct hops {
+        struct line *lines;
+        struct line rest; /* of the types beyond HOPS_TYPES_MAX */
+};
+
+struct hops *hops_create(void)
+{
+        return xcalloc(1, sizeof(struct hops));
+}
+
+/* A line whose time is over says nothing. */
+static void forget_before(struct hops *h, msec time)
+{
+        struct line *l, *after;
+
+        HASH_ITER (hh, h->lines, l, after) {
+                if (l->next >= time)
+                        continue;
+                HASH_DEL(h->lines, l);
+                free(l);
+        }
+}
+
+void hops_destroy(struct hops **h)
+{
+        if (*h == NULL)
+                return;
+        forget_before(*h, INT64_MAX);
+        free(*h);
+        *h = NULL;
+}
+
+const char *hop_why_word(enum hop_why why)
+{
+        return rules[why].word;
+}
+
+static struct line *line_of(struct hops *h, const char *type, msec now)
+{
+        struct line *l;
+
+        HASH_FIND_STR(h->lines, type, l);
+        if (l != NULL)
+                return l;
+        if (HASH_COUNT(h->lines) >= HOPS_TYPES_MAX)
+                forget_before(h, now);
+        if (HASH_COUNT(h->lines) >= HOPS_TYPES_MAX)
+                return &h->rest;
+        l = xcalloc(1, sizeof(*l));
+        snprintf(l->type, sizeof(l->type), "%s", type);
+        HASH_ADD_STR(h->lines, type, l);
+        return l;
+}
+
+msec hops_wait(struct hops *h, const char *type, enum hop_why why, msec wanted, msec mono_now)
+{
+        struct line *l = line_of(h, type, mono_now);
+        msec wait = wanted < rules[why].least ? rules[why].least : wanted;
+
+        if (wait > rules[why].most)
+                wait = rules[why].most;
+        if (l->next < mono_now + wait)
+                l->next = mono_now + wait;
+        wait = l->next - mono_now;
+        if (wait > HOPS_LONGEST)
+                wait = HOPS_LONGEST;
+        else
+                l->next += rules[why].apart;
+        const struct delay_bucket *bucket = delay_bucket_for(wait);
+        return bucket == NULL ? delay_buckets[0].ttl : bucket->ttl;
+}
+
+msec hops_last(const struct job *job)
+{
+        return job->hop && job->due_at > job->queued_at ? job->due_at - job->queued_at : 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stores.c: from a list of URLs to clients.
+ */
+#include "consumer/stores.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+struct stores {
+        struct http_client *clients[STORES_MAX];
+        size_t count;
+};
+
+static int add(struct stores *s, const char *url, const char *token, struct err *e)
+{
+        const struct http_client_config client = {
+                .base_url = url,
+                .bearer = token,
+                .connect_timeout = STORES_TIMEOUT,
+                .timeout = STORES_TIMEOUT,
+                .answer_max = STORES_ANSWER_MAX,
+        };
+
+        if (s->count == STORES_MAX)
+                return err_set(e, ERR_INVALID, "more than %d status-stores", STORES_MAX);
+        s->clients[s->count] = http_client_create(&client, e);
+        if (s->clients[s->count] == NULL)
+                return -1;
+        s->count++;
+        return 0;
+}
+
+static int add_all(struct stores *s, const char *urls, const char *token, struct err *e)
+{
+        AUTO_FREE char *list = xstrdup(urls);
+        char *rest = NULL;
+
+        for (char *url = strtok_r(list, ", ", &rest); url != NULL;
+             url = strtok_r(NULL, ", ", &rest)) {
+                if (add(s, url, token, e) != 0)
+                        return err_wrap(e, "status_store_url");
+        }
+        return s->count > 0 ? 0 : err_set(e, ERR_INVALID, "status_store_url: names none");
+}
+
+struct stores *stores_create(const char *urls, const char *token, struct err *e)
+{
+        AUTO(stores) s = xcalloc(1, sizeof(*s));
+
+        if (add_all(s, urls, token, e) != 0)
+                return NULL;
+        return TAKE(s);
+}
+
+void stores_destroy(struct stores **s)
+{
+        if (*s == NULL)
+                return;
+        for (size_t i = 0; i < (*s)->count; i++)
+                http_client_destroy(&(*s)->clients[i]);
+        free(*s);
+        *s = NULL;
+}
+
+size_t stores_count(const struct stores *s)
+{
+        return s->count;
+}
+
+struct http_client *stores_at(const struct stores *s, size_t index)
+{
+        return s->clients[index];
+}

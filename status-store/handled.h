@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handled.h: how many live workers handle a type, by the last record of each.
+ */
+#ifndef WARREN_STATUS_STORE_HANDLED_H
+#define WARREN_STATUS_STORE_HANDLED_H
+
+#include <uthash.h>
+
+#include "status-store/readers.h"
+
+enum { UNHANDLED_MAX = 100 };
+
+/* A set of types, by name. */
+struct handled_type {
+        char type[JOB_TYPE_SIZE];
+        int64_t workers;
+        UT_hash_handle hh;
+};
+
+/* Adds a type; twice is once. */
+void handled_add(struct handled_type **set, const char *type);
+void handled_forget(struct handled_type **set);
+/* Counts the workers of each. Those that drain take nothing more, so they do not count. A worker
+ * whose record does not name all of its types counts for each type. */
+int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct err *e) MUST_CHECK;
+
+/* Adds `"unhandled_types": […]`: types with jobs that wait, at most UNHANDLED_MAX of them, which no
+ * live worker handles. */
+int unhandled_write(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
+                    struct err *e) MUST_CHECK;
+
+#endif
