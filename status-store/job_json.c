@@ -91,6 +91,9 @@ static void add_course(struct buffer *out, const struct stored_job *job)
         const struct job_facts *facts = job_row_facts(row);
         bool started = is_of_this_run(row, &row->start) && !job_row_is_given_back(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
+        /* A later start is a duplicate's, which ran as well. */
+        if (row->status == STATUS_COMPLETED && row->started_at > row->finished_at)
+                started = false;
         add_time(out, "created_at", row->created_at);
         add_time(out, "run_at", is_of_this_run(row, &facts->wait) ? facts->run_at : 0);
         add_time(out, "started_at", started ? row->started_at : 0);
@@ -150,13 +153,15 @@ void attempt_json_write(const struct attempt_row *a, const struct job_row *row, 
 {
         enum attempt_outcome outcome = outcome_now(a, row);
         msec ended_at = outcome == ATTEMPT_OPEN ? 0 : a->ended_at;
+        bool again = outcome == ATTEMPT_COMPLETED && a->started_at > ended_at;
+        msec started_at = again ? 0 : a->started_at;
         buffer_printf(out, "{\"run\":%lld,\"attempt\":%lld", (long long)a->run,
                       (long long)a->attempt);
-        add_text(out, "worker", a->worker);
-        add_time(out, "started_at", a->started_at);
+        add_text(out, "worker", again ? "" : a->worker);
+        add_time(out, "started_at", started_at);
         add_time(out, "finished_at", ended_at);
-        if (a->started_at > 0 && ended_at >= a->started_at)
-                add_int(out, "duration_ms", ended_at - a->started_at);
+        if (started_at > 0 && ended_at >= started_at)
+                add_int(out, "duration_ms", ended_at - started_at);
         else
                 buffer_add_text(out, ",\"duration_ms\":null");
         add_text(out, "outcome", attempt_outcome_name(outcome));

@@ -7,21 +7,13 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "common/base/json_scan.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/job_entry.h"
 #include "status-store/tally.h"
+#include "status-store/worker_entry.h"
 
 enum { FINGERPRINT_BODY = 192 };
-
-struct worker_entry {
-        msec at;
-        char *raw;
-        size_t length;
-        UT_hash_handle hh;
-        char name[];
-};
 
 struct projection {
         struct store *store;
@@ -34,9 +26,9 @@ struct projection {
 
         /* The batch. */
         struct job_entry *jobs;
-        struct worker_entry *workers;
-        struct buffer markers; /* of UUID_SIZE bytes each */
-        struct position next;  /* what the position becomes */
+        struct worker_entry *workers; /* see worker_entry.h */
+        struct buffer markers;        /* of UUID_SIZE bytes each */
+        struct position next;         /* what the position becomes */
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* for the new jobs of the message being folded */
         msec now;
@@ -91,12 +83,7 @@ static void clear_batch(struct projection *p)
                 jobs = j->hh.next;
                 job_entry_free(j);
         }
-        struct worker_entry *w, *next_worker;
-        HASH_ITER (hh, p->workers, w, next_worker) {
-                HASH_DEL(p->workers, w);
-                free(w->raw);
-                free(w);
-        }
+        worker_entries_clear(&p->workers);
         buffer_clear(&p->markers);
         if (p->tally != NULL)
                 tally_clear(p->tally);
@@ -219,8 +206,7 @@ static void note_start(struct job_entry *j, const struct event *e)
                                   .digest = e->digest,
                                   .at = e->at,
                                   .released = e->kind == EVENT_RELEASED};
-        if (bytes_to_text(e->worker, s->start.worker, sizeof(s->start.worker)) != 0)
-                s->start.worker[0] = '\0';
+        event_worker(e, s->start.worker);
         LL_PREPEND(j->starts, s);
         j->dirty = true;
 }
@@ -300,23 +286,6 @@ static void tally_event(struct projection *p, const struct job_entry *j, const s
                 tally_count(p->tally, tenant, TALLY_RETRIED, e->at, p->now);
 }
 
-static void fold_worker(struct projection *p, const struct event *e)
-{
-        struct worker_entry *w = NULL;
-        HASH_FIND(hh, p->workers, e->worker.data, e->worker.length, w);
-        if (w == NULL) {
-                w = xcalloc(1, sizeof(*w) + e->worker.length + 1);
-                memcpy(w->name, e->worker.data, e->worker.length);
-                HASH_ADD_KEYPTR(hh, p->workers, w->name, e->worker.length, w);
-        } else if (e->at < w->at) {
-                return;
-        }
-        w->at = e->at;
-        free(w->raw);
-        w->raw = xmemdup0(e->raw.data, e->raw.length);
-        w->length = e->raw.length;
-}
-
 /* What came before any service told a time came when the first did. */
 static void date_all(struct projection *p, msec first)
 {
@@ -353,7 +322,7 @@ static void fold_event(void *owner, const struct event *e)
         if (err_is_set(&p->failure))
                 return;
         if (e->kind == EVENT_WORKER) {
-                fold_worker(p, e);
+                worker_entries_fold(&p->workers, e);
                 return;
         }
         struct job_entry *j = find_job(p, e);
@@ -458,19 +427,6 @@ static int write_job(struct projection *p, struct job_entry *j, struct err *e)
         return 0;
 }
 
-static int write_worker(struct projection *p, const struct worker_entry *w, struct err *e)
-{
-        struct scan_value root = scan_root(bytes_of(w->raw, w->length));
-        struct scan_value state = {0};
-        char word[16] = "";
-        if (scan_find(root, "state", &state) && state.kind == SCAN_STRING &&
-            bytes_to_text(bytes_of(state.raw.data + 1, state.raw.length - 2), word, sizeof(word)) !=
-                    0)
-                word[0] = '\0';
-        return store_put_worker(p->store, bytes_of_text(w->name), w->at, word,
-                                bytes_of(w->raw, w->length), e);
-}
-
 static int write_batch(struct projection *p, struct err *e)
 {
         if (err_is_set(&p->failure))
@@ -479,11 +435,7 @@ static int write_batch(struct projection *p, struct err *e)
                 if (j->dirty && write_job(p, j, e) != 0)
                         return -1;
         }
-        for (struct worker_entry *w = p->workers; w != NULL; w = w->hh.next) {
-                if (write_worker(p, w, e) != 0)
-                        return -1;
-        }
-        if (tally_write(p->tally, e) != 0)
+        if (worker_entries_write(p->workers, p->store, e) != 0 || tally_write(p->tally, e) != 0)
                 return -1;
         return store_commit(p->store, &p->next, e);
 }

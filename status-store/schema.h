@@ -20,7 +20,7 @@
 #define WARREN_STATUS_STORE_SCHEMA_H
 
 #include "common/db/db.h"
-#include "common/model/fold.h"
+#include "common/model/attempt_row.h"
 
 enum { SCHEMA_VERSION = 5 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */

@@ -110,6 +110,13 @@ void buffer_clear(struct buffer *b)
                 b->data[0] = '\0';
 }
 
+void buffer_set(struct buffer *b, struct bytes content)
+{
+        buffer_clear(b);
+        if (content.length > 0)
+                buffer_add(b, content.data, content.length);
+}
+
 void buffer_reserve(struct buffer *b, size_t more)
 {
         assert(more < SIZE_MAX / 4 && b->length < SIZE_MAX / 4);

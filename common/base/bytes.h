@@ -46,6 +46,7 @@ struct buffer {
 
 void buffer_fini(struct buffer *b); /* frees, leaves {0} */
 void buffer_clear(struct buffer *b);
+void buffer_set(struct buffer *b, struct bytes content); /* instead of what it held */
 void buffer_reserve(struct buffer *b, size_t more);
 void buffer_add(struct buffer *b, const void *data, size_t length);
 void buffer_add_text(struct buffer *b, const char *text);

@@ -36,6 +36,13 @@ uint64_t event_content(const struct job *job)
         return digest != 0 ? digest : 1;
 }
 
+void event_worker(const struct event *event, char out[WORKER_NAME_SIZE])
+{
+        memset(out, 0, WORKER_NAME_SIZE);
+        if (bytes_to_text(event->worker, out, WORKER_NAME_SIZE) != 0)
+                out[0] = '\0';
+}
+
 static bool begins_with(struct bytes text, const char *prefix)
 {
         size_t length = strlen(prefix);

@@ -82,6 +82,9 @@ typedef void event_fn(void *owner, const struct event *event);
 void events_of_message(const struct message *m, const struct job_limits *limits, event_fn *on,
                        void *owner, uint64_t *skipped);
 
+/* The worker's name, the rest of `out` zero; empty when there is none. */
+void event_worker(const struct event *event, char out[WORKER_NAME_SIZE]);
+
 /* One line of exchange `events`. `scratch` is cleared, and keeps unescaped text that the event
  * borrows. A result over EVENT_RESULT_MAX is left out. */
 enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct event *out);

@@ -45,14 +45,6 @@ static void set_values(struct job_facts *f, const struct job *j)
         memcpy(f->key_hash, j->key_hash, sizeof(f->key_hash));
 }
 
-/* The same in each message, for it is part of the content. A row that was stored comes without. */
-static void set_payload(struct job_facts *f, const struct job *j)
-{
-        buffer_clear(&f->payload);
-        if (j->payload.length > 0)
-                buffer_add(&f->payload, j->payload.data, j->payload.length);
-}
-
 /* A place for a content that came at that offset; NULL when as many came before it. */
 static struct job_facts *make_room(struct job_facts **all, uint64_t content, int64_t offset)
 {
@@ -89,12 +81,13 @@ bool facts_fold(struct job_facts **all, const struct event *e, const struct fold
                 return false;
         if (offset < f->first) {
                 f->first = offset;
-                set_payload(f, &e->job);
+                /* The same in each message; but a row that was stored comes without. */
+                buffer_set(&f->payload, e->job.payload);
                 changed = true;
         }
         if (fold_key_raise(&f->key, key)) {
                 set_values(f, &e->job);
-                set_payload(f, &e->job);
+                buffer_set(&f->payload, e->job.payload);
                 changed = true;
         }
         if ((e->scheduled || e->soon) && fold_key_raise(&f->wait, key)) {

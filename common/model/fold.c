@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fold.c: the registers of a job's row, and of an attempt's.
+ * fold.c: the registers of a job's row.
  */
 #include "common/model/fold.h"
 
@@ -70,28 +70,13 @@ struct fold_key fold_key_of(const struct event *e)
         };
 }
 
-static void set_buffer(struct buffer *b, struct bytes text)
-{
-        buffer_clear(b);
-        if (text.length > 0)
-                buffer_add(b, text.data, text.length);
-}
-
-static void set_worker(char worker[WORKER_NAME_SIZE], struct bytes name)
-{
-        memset(worker, 0, WORKER_NAME_SIZE);
-        if (bytes_to_text(name, worker, WORKER_NAME_SIZE) != 0)
-                worker[0] = '\0';
-}
-
 /* The lesser of two times; 0 is none. */
 static msec lesser(msec a, msec b)
 {
         return b == 0 || (a > 0 && a < b) ? a : b;
 }
 
-/* What a service tells is never after the stream's clock: that follows it. */
-static msec event_time(const struct event *e, const struct arrival *a)
+msec event_time(const struct event *e, const struct arrival *a)
 {
         return lesser(e->at, a->clock);
 }
@@ -178,7 +163,7 @@ static bool fold_job(struct job_row *row, const struct event *e, const struct ar
         if ((e->kind == EVENT_FAILED || e->kind == EVENT_DEAD) &&
             fold_key_raise(&row->failure, &key)) {
                 row->error_kind = e->job.error_kind;
-                set_buffer(&row->error, e->job.error);
+                buffer_set(&row->error, e->job.error);
                 changed = true;
         }
         return changed;
@@ -208,19 +193,19 @@ static bool fold_course(struct job_row *row, const struct event *e, const struct
 
         if (e->kind == EVENT_STARTED && fold_key_raise(&row->start, &key)) {
                 row->started_at = event_time(e, a);
-                set_worker(row->worker, e->worker);
+                event_worker(e, row->worker);
                 changed = true;
         }
         if (e->kind == EVENT_PROGRESS && fold_key_raise(&row->step, &key)) {
                 row->progress = e->progress;
-                set_buffer(&row->progress_message, e->message);
+                buffer_set(&row->progress_message, e->message);
                 changed = true;
         }
         if (key.closed > 0 && e->kind != EVENT_FORGOTTEN && fold_key_raise(&row->finish, &key)) {
                 row->finished_at = event_time(e, a);
                 row->duration_ms = e->ms;
                 row->reason = e->reason;
-                set_buffer(&row->result, e->result);
+                buffer_set(&row->result, e->result);
                 changed = true;
         }
         return changed;
@@ -309,109 +294,4 @@ void job_row_fini(struct job_row *row)
         buffer_fini(&row->result);
         buffer_fini(&row->error);
         buffer_fini(&row->progress_message);
-}
-
-const char *attempt_outcome_name(enum attempt_outcome o)
-{
-        static const char *const names[] = {
-                [ATTEMPT_OPEN] = "running",        [ATTEMPT_COMPLETED] = "completed",
-                [ATTEMPT_FAILED] = "failed",       [ATTEMPT_DEAD] = "dead",
-                [ATTEMPT_CANCELLED] = "cancelled", [ATTEMPT_RELEASED] = "released",
-                [ATTEMPT_LOST] = "lost",
-        };
-
-        return names[o];
-}
-
-static enum attempt_outcome outcome_of(const struct event *e)
-{
-        switch (e->kind) {
-        case EVENT_COMPLETED:
-                return ATTEMPT_COMPLETED;
-        case EVENT_FAILED:
-                return ATTEMPT_FAILED;
-        case EVENT_DEAD:
-                return ATTEMPT_DEAD;
-        case EVENT_CANCELLED:
-                return ATTEMPT_CANCELLED;
-        case EVENT_RELEASED:
-                return e->lost ? ATTEMPT_LOST : ATTEMPT_RELEASED;
-        case EVENT_SUBMITTED:
-        case EVENT_REJECTED:
-        case EVENT_DUE:
-        case EVENT_CANCEL_REQUESTED:
-        case EVENT_STARTED:
-        case EVENT_PROGRESS:
-        case EVENT_RESUMED:
-        case EVENT_FORGOTTEN:
-        case EVENT_WORKER:
-                break;
-        }
-        return ATTEMPT_OPEN;
-}
-
-/* Buried for what it is, not for what an attempt did: the number in it is of an attempt that ended
- * before, or of none. */
-static bool buried_unrun(const struct event *e)
-{
-        return e->kind == EVENT_DEAD &&
-               (e->reason == REASON_NO_HANDLER || e->reason == REASON_MALFORMED ||
-                e->reason == REASON_UNROUTABLE);
-}
-
-bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt)
-{
-        if (e->kind != EVENT_STARTED && outcome_of(e) == ATTEMPT_OPEN)
-                return false;
-        if (buried_unrun(e))
-                return false;
-        *run = e->run;
-        *attempt = e->attempt;
-        return e->attempt > 0;
-}
-
-bool attempt_row_fold(struct attempt_row *row, const struct event *e, const struct arrival *a)
-{
-        struct fold_key key = fold_key_of(e);
-
-        row->run = e->run;
-        row->attempt = e->attempt;
-        if (e->kind == EVENT_STARTED) {
-                if (!fold_key_raise(&row->start, &key))
-                        return false;
-                row->started_at = event_time(e, a);
-                row->redelivered = e->redelivered;
-                set_worker(row->worker, e->worker);
-                return true;
-        }
-        if (outcome_of(e) == ATTEMPT_OPEN || !fold_key_raise(&row->end, &key))
-                return false;
-        row->ended_at = event_time(e, a);
-        row->outcome = outcome_of(e);
-        row->reason = e->reason;
-        row->error_kind = e->has_job ? e->job.error_kind : ERROR_KIND_NONE;
-        set_buffer(&row->error, e->has_job ? e->job.error : (struct bytes){NULL, 0});
-        return true;
-}
-
-static bool was_given_back(const struct attempt_row *row)
-{
-        return row->outcome == ATTEMPT_RELEASED || row->outcome == ATTEMPT_LOST;
-}
-
-bool attempt_row_has_ended(const struct attempt_row *row)
-{
-        return row->end.run != 0 && !was_given_back(row);
-}
-
-enum attempt_outcome attempt_row_outcome(const struct attempt_row *row)
-{
-        if (was_given_back(row) && fold_key_compare(&row->start, &row->end) > 0)
-                return ATTEMPT_OPEN;
-        return row->outcome;
-}
-
-void attempt_row_fini(struct attempt_row *row)
-{
-        buffer_fini(&row->error);
 }

@@ -53,6 +53,9 @@ struct arrival {
         int64_t offset;
         msec clock; /* the greatest time that a service told up to there; 0: none did */
 };
+/* When it happened, as a service says (so never after the clock, which follows that), else by the
+ * clock. 0: nobody says, and there is none yet. */
+msec event_time(const struct event *e, const struct arrival *a);
 
 /* A job's row. Each group below is one register: its key, then what the greatest event said. Texts
  * are owned by the row; a row starts as {0} and ends with job_row_fini. */
@@ -109,43 +112,5 @@ void job_row_date(struct job_row *row, msec first);
 const struct job_facts *job_row_facts(const struct job_row *row);
 /* The attempt that began last was given back, and has not been started again. */
 bool job_row_is_given_back(const struct job_row *row);
-
-/* One attempt (run, attempt) of a job, folded the same way. */
-enum attempt_outcome {
-        ATTEMPT_OPEN,
-        ATTEMPT_COMPLETED,
-        ATTEMPT_FAILED,
-        ATTEMPT_DEAD,
-        ATTEMPT_CANCELLED,
-        ATTEMPT_RELEASED, /* given back by its worker */
-        ATTEMPT_LOST,     /* its worker was lost */
-};
-const char *attempt_outcome_name(enum attempt_outcome o); /* open: "running" */
-
-struct attempt_row {
-        int64_t run, attempt;
-        struct fold_key start;
-        msec started_at;
-        char worker[WORKER_NAME_SIZE];
-        bool redelivered;
-        struct fold_key end;
-        msec ended_at;
-        enum attempt_outcome outcome; /* of the greatest end: see attempt_row_outcome */
-        enum reason reason;
-        enum error_kind error_kind;
-        struct buffer error;
-};
-
-/* An outcome is known, which being given back is not: the attempt comes again. */
-bool attempt_row_has_ended(const struct attempt_row *row);
-/* OPEN again once it has been started after it was given back. */
-enum attempt_outcome attempt_row_outcome(const struct attempt_row *row);
-
-void attempt_row_fini(struct attempt_row *row);
-/* Which attempt the event speaks of; false when of none (a submission, a due, a worker, a burial
- * before any attempt, or for want of a handler, a queue or a readable job). Attempts of runs up to
- * the row's forgotten_run are the caller's to drop. */
-bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
-bool attempt_row_fold(struct attempt_row *row, const struct event *e, const struct arrival *a);
 
 #endif

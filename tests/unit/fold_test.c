@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/model/fold.h"
+#include "common/model/attempt_row.h"
 #include "tests/unit/unit.h"
 
 #define ID "01902f5e-7b1a-7000-8000-000000000001"

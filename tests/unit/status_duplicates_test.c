@@ -215,10 +215,40 @@ static void the_time_to_run_is_that_of_what_is_shown(void **state)
         rig_close(&rig);
 }
 
+/* After it has completed another is run with its id, which fails or is not over: what is told of
+ * the start is not mixed with the end of the one that completed. */
+static void a_later_start_is_not_told_of_what_completed(void **state)
+{
+        struct err e = {0};
+        struct stored_job job = {0};
+        struct rig rig;
+        AUTO_BUFFER out = {0};
+        (void)state;
+        rig_open(&rig);
+        step(&rig, 'o', 'a', START);
+        step(&rig, 's', 'a', START + 10);
+        step(&rig, 'c', 'a', START + 20);
+        step(&rig, 'o', 'd', START + 30);
+        step(&rig, 's', 'd', START + 40);
+        rig_commit(&rig);
+        see(&rig, 'a', 1);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        AUTO_READER *reader = readers_take(readers, &e);
+        assert_int_equal(lookup_job(reader, "acme", ID, &job, &e), 1);
+        assert_int_equal(lookup_write_job(reader, &job, &out, &e), 0);
+        assert_int_equal(lookup_write_attempts(reader, &job, &out, &e), 0);
+        assert_non_null(strstr(out.data, "\"status\":\"completed\""));
+        assert_null(strstr(out.data, "\"started_at\":\""));
+        assert_null(strstr(out.data, "host/1"));
+        stored_job_fini(&job);
+        rig_close(&rig);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_row_shows_what_runs),
+                cmocka_unit_test(a_later_start_is_not_told_of_what_completed),
                 cmocka_unit_test(forgetting_takes_all),
                 cmocka_unit_test(the_time_to_run_is_that_of_what_is_shown),
         };
