@@ -43,7 +43,7 @@ static const char names_sql[] =
 static const char *const statement_sql[STATEMENT_COUNT] = {
         [NEXT_TENANT] = "SELECT min(tenant) FROM counts WHERE tenant > ?1",
         [PAGE] = page_sql,
-        [DELETE_BODIES] = DELETE_BODIES_SQL,
+        [DELETE_BODIES] = delete_bodies_sql,
         [DELETE_OTHERS] = "DELETE FROM others WHERE seq = ?1",
         [DELETE_JOB] = "DELETE FROM jobs WHERE seq = ?1",
         [DELETE_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1",

@@ -48,3 +48,7 @@ const char *const schema_clear_sql =
         "FROM starts;"
         "DELETE FROM names; DELETE FROM counts; DELETE FROM counters; DELETE FROM minutes;"
         "DELETE FROM workers; DELETE FROM position;";
+
+const char delete_bodies_sql[] =
+        "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 UNION ALL"
+        " SELECT first * 4096 FROM others WHERE seq = ?1)";

@@ -24,7 +24,7 @@
 
 enum { SCHEMA_VERSION = 5 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
-enum { SEQ_PER_OFFSET = 4096 };       /* DELETE_BODIES_SQL has it too */
+enum { SEQ_PER_OFFSET = 4096 };       /* delete_bodies_sql has it too */
 
 extern const char *const schema_sql;
 /* Empties every table. */
@@ -67,11 +67,8 @@ void stored_job_fini(struct stored_job *job);
 enum { OTHER_COLUMN_COUNT = 12 };
 struct job_facts *other_read(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 
-/* All payloads of job ?1 as it is stored. */
-#define DELETE_BODIES_SQL \
-        "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 UNION " \
-        "ALL" \
-        " SELECT first * 4096 FROM others WHERE seq = ?1)"
+/* Deletes all payloads of job ?1 as it is stored. */
+extern const char delete_bodies_sql[];
 
 /* Where the payload of what is shown stands in `bodies`; -1: nowhere. */
 int64_t job_body_place(const struct job_row *row);

@@ -66,7 +66,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [DATE_ATTEMPTS] =
                 "UPDATE attempts SET ended_at = ?1 WHERE ended_at IS NULL AND outcome = ?2",
         [PUT_PAYLOAD] = "INSERT OR REPLACE INTO bodies(place, payload) VALUES(?1, ?2)",
-        [DROP_PAYLOADS] = DELETE_BODIES_SQL,
+        [DROP_PAYLOADS] = delete_bodies_sql,
         [EACH_OTHER] = "SELECT " OTHER_COLUMNS " FROM others WHERE seq = ?1 ORDER BY first",
         [DROP_OTHERS] = "DELETE FROM others WHERE seq = ?1",
         [PUT_OTHER] = "INSERT INTO others(" OTHER_COLUMNS ", seq)"
