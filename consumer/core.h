@@ -43,17 +43,17 @@ struct consumer {
 
         struct link *consume, *publish;
         struct control *control;
+        struct health *health;
         struct metrics *metrics;
         struct measures measures;
-        struct health *health;
         struct handlers *handlers;
         struct runner *runner;
         struct subscriptions *subscriptions;
         struct holding *holding;
-        struct inquiry *inquiry;
         struct overflow *overflow;
         struct hops *hops;
-        struct stores *stores;
+        struct stores *stores; /* asked by the two below */
+        struct inquiry *inquiry;
         struct elsewhere *elsewhere;
         struct outbox *outbox;
         struct events *events;
@@ -63,8 +63,7 @@ struct consumer {
 
         struct attempt *attempts; /* all of them, by key */
         struct inbox inbox;
-        atomic_uint running; /* these three are read by the health port's thread too */
-        atomic_uint held;
+        atomic_uint running, held; /* these three are read by the health port's thread too */
         atomic_size_t held_bytes;
         unsigned ticks;
         unsigned ups;        /* times the consuming link came up */

@@ -372,7 +372,7 @@ static void review(void *owner, struct attempt *a)
         if (control_type_is_paused(c->control, a->job.type))
                 hop_paused(c, a);
         else
-                pass_on(c, a, clock_wall());
+                hop(c, a, HOP_UNKNOWN, 0); /* and is judged as what arrives */
 }
 
 void intake_take_back(struct consumer *c, struct attempt *a)
