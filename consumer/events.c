@@ -9,8 +9,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "common/base/memory.h"
 #include "common/base/alarm.h"
+#include "common/base/memory.h"
 
 enum { SPARE_MAX = 8 }; /* batches kept for use again */
 

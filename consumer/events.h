@@ -9,9 +9,9 @@
 
 #include <uv.h>
 
+#include "common/amqp/outbox.h"
 #include "common/model/event.h"
 #include "consumer/attempt.h"
-#include "common/amqp/outbox.h"
 
 enum {
         EVENTS_MAX = 64,
