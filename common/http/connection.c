@@ -27,6 +27,7 @@ enum {
         PIECE_SIZE = 4096,      /* through civetweb, which has no deadline for a whole answer */
 };
 #define IDLE_MAX ((msec)20 * MSEC_SECOND)
+#define LINGER_MAX ((msec)MSEC_SECOND)
 
 struct connection {
         struct connections *all;
@@ -259,6 +260,23 @@ void connection_answers(struct connection *k)
         k->answered = true;
         k->early = ioctl(k->fd, SIOCINQ, &unread) == 0 && unread > 0;
         k->received = bytes_received(k->fd);
+}
+
+void connection_linger(struct connection *k)
+{
+        struct pollfd in = {.fd = k->fd, .events = POLLIN};
+        msec until = clock_mono() + LINGER_MAX;
+        char waste[4096];
+        int unread = 0;
+
+        if (k->fd < 0 || ioctl(k->fd, SIOCINQ, &unread) != 0 || unread == 0)
+                return;
+        shutdown(k->fd, SHUT_WR);
+        for (msec left = LINGER_MAX; left > 0; left = until - clock_mono()) {
+                if (poll(&in, 1, (int)left) <= 0 ||
+                    recv(k->fd, waste, sizeof(waste), MSG_DONTWAIT) <= 0)
+                        return;
+        }
 }
 
 void connection_rest(struct connection *k)

@@ -48,6 +48,9 @@ void connection_end(struct connection *k, const struct mg_request_info *info);
 bool connection_is_over(const struct connection *k);
 /* An answer is about to be written. Any thread. */
 void connection_answers(struct connection *k);
+/* The connection ends with what was written. Closed with unread input it would be reset, and the
+ * client could lose answers: so what it goes on to send is taken, a second at most. */
+void connection_linger(struct connection *k);
 /* The answer is written, and the next request is awaited. */
 void connection_rest(struct connection *k);
 

@@ -69,6 +69,8 @@ static void end(struct http_request *r)
                 http_problem(r, 500, "the handler gave no answer");
         request_drain_body(r, server_of(r)->connections.watch, drain);
         answer_count(r);
+        if (r->closing && !r->broken)
+                connection_linger(r->known);
         connection_rest(r->known);
         prepared_fini(r);
         request_fini(r);
