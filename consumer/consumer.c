@@ -305,6 +305,8 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->overflow = overflow_create();
         c->progress = work_progress(c);
         c->hops = hops_create();
+        for (int why = 0; why < HOP_WHY_COUNT; why++)
+                metric_increment(c->measures.hops, 0, hop_why_word((enum hop_why)why));
         c->holding = holding_create(c->loop, intake_due, c);
         c->tick = alarm_create(c->loop, on_tick, c);
         c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
