@@ -320,8 +320,8 @@ void subscriber_disconnected(struct subscriber *s)
 
         HASH_ITER (hh, s->subscriptions, sub, next)
                 lose(s, sub);
-        for (uint16_t i = 0; i < DELIVERY_CHANNELS; i++)
-                lose_channel(s, (uint16_t)(DELIVERY_CHANNEL + i));
+        for (int c = DELIVERY_CHANNEL; c <= CHANNEL_MAX; c++)
+                lose_channel(s, (uint16_t)c);
         name_set_clear(&s->known);
         id_queue_clear(&s->looks);
         s->current = DELIVERY_CHANNEL;
@@ -409,9 +409,9 @@ int subscriber_settle(struct subscriber *s, struct node_list *settled, struct ch
 /* A channel by which nothing is held; 0: there is none. */
 static uint16_t clear_channel(const struct subscriber *s)
 {
-        for (uint16_t c = DELIVERY_CHANNEL; c <= CHANNEL_MAX; c++) {
-                if (acker_is_clear(s->acker, c))
-                        return c;
+        for (int c = DELIVERY_CHANNEL; c <= CHANNEL_MAX; c++) {
+                if (acker_is_clear(s->acker, (uint16_t)c))
+                        return (uint16_t)c;
         }
         return 0;
 }
@@ -445,8 +445,9 @@ int subscriber_write(struct subscriber *s, struct channel *ch, bool all, struct 
 {
         if (acker_write(s->acker, ch, all, e) < 0)
                 return -1;
-        for (uint16_t c = DELIVERY_CHANNEL; c <= CHANNEL_MAX && !s->draining; c++) {
-                if (acker_is_pinned(s->acker, c) && leave_pinned(s, c, ch, e) < 0)
+        for (int c = DELIVERY_CHANNEL; c <= CHANNEL_MAX && !s->draining; c++) {
+                if (acker_is_pinned(s->acker, (uint16_t)c) &&
+                    leave_pinned(s, (uint16_t)c, ch, e) < 0)
                         return -1;
         }
         return 0;

@@ -4,6 +4,7 @@
  */
 #include "common/model/quote.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,7 @@ static bool add_int(struct buffer *out, struct field *f, size_t size, bool is_si
         uint64_t value;
         unsigned unused = 64 - 8 * (unsigned)size;
 
+        assert(size > 0 && size <= sizeof(value));
         if (!take_number(f, size, &value))
                 return false;
         if (is_signed)
