@@ -120,15 +120,20 @@ def test_a_header_of_the_wrong_type_is_malformed(warren, outside, events, monkey
 
 
 @pytest.mark.parametrize("depth", [150, 20000])
-def test_headers_that_nobody_can_read_stop_nobody(warren, outside, depth):
-    """Some rabbitmq-c end the connection over them, and RabbitMQ 4 keeps them in the stream too."""
-    for name in ("x-deep", "deep"):
-        outside.basic_publish("jobs.acme", "high", b"1",
-                              WireProperties(nested_headers(name, depth)))
-    ran = warren.api.run("echo", {"depth": depth}, priority="high")
-    assert ran["status"] == "completed"
-    dead = warren.api.run("fail", {"permanent": True})
-    until(lambda: warren.api.letters(job=dead["id"]), 60, "its letter")
+def test_headers_that_nobody_can_read_stop_nobody(fresh_warren, depth):
+    """Some rabbitmq-c end the connection over them, and RabbitMQ 4 keeps them in the stream too,
+    which pika cannot read from then on."""
+    tenant = fresh_warren.tenant(f"deep-{depth}", amqp_login=True)  # logins are the broker's
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for name in ("x-deep", "deep"):
+            channel.basic_publish(f"jobs.deep-{depth}", "high", b"1",
+                                  WireProperties(nested_headers(name, depth)))
+    api = fresh_warren.api
+    assert api.run("echo", {"depth": depth}, priority="high")["status"] == "completed"
+    dead = api.run("fail", {"permanent": True})
+    until(lambda: api.letters(job=dead["id"]), 60, "its letter")
 
 
 def encode_float_too(pieces, value, encode=pika.data.encode_value):
