@@ -186,10 +186,11 @@ static void write_handled(json_t *list, struct handled_type *set, struct buffer 
         buffer_add_text(out, "\"types\":[");
         json_array_foreach(list, i, one)
         {
+                const char *type = json_string_value(one);
                 struct handled_type *t = NULL;
-                HASH_FIND_STR(set, json_string_value(one), t);
-                buffer_printf(out, "%s{\"type\":\"%s\",\"workers\":%lld}", i > 0 ? "," : "",
-                              t->type, (long long)t->workers);
+                HASH_FIND_STR(set, type, t);
+                buffer_printf(out, "%s{\"type\":\"%s\",\"workers\":%lld}", i > 0 ? "," : "", type,
+                              t == NULL ? 0LL : (long long)t->workers);
         }
         buffer_add_char(out, ']');
 }

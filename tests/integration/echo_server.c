@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * echo_server.c: a server that echoes bodies, for the tests of HTTP framing. Prints its port and
- * serves until its standard input ends. Arguments: its address and threads.
+ * serves until its standard input ends. It prints a line for each answer it holds; each byte of
+ * input lets one go. Arguments: its address and threads.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 enum { LARGE = 16 * 1024 * 1024 }; /* more than a socket takes at once */
 
 static atomic_int sends;
+static sem_t let_go;
 
 /* A program's own function goes before libc's, also for the libraries: this counts what civetweb
  * writes and what common/http writes past it. */
@@ -60,7 +63,7 @@ static void silent(void *owner, struct http_request *r)
 
 struct later {
         struct http_request *r;
-        bool given;
+        bool given, held;
         useconds_t us;
 };
 
@@ -68,7 +71,13 @@ static void *decide(void *owner)
 {
         const struct later l = *(const struct later *)owner;
 
-        usleep(l.us);
+        if (l.held) {
+                puts("held");
+                fflush(stdout);
+                sem_wait(&let_go);
+        } else {
+                usleep(l.us);
+        }
         if (l.given)
                 http_give(l.r);
         else
@@ -83,9 +92,8 @@ static void later(void *owner, struct http_request *r)
         size_t size = strcmp(what, "large") == 0 ? LARGE : strlen(what);
         struct later l = {.r = r,
                           .given = strcmp(what, "withheld") != 0,
-                          .us = strcmp(what, "slow") == 0   ? 1000000
-                                : strcmp(what, "held") == 0 ? 4000000
-                                                            : 20000};
+                          .held = strcmp(what, "held") == 0,
+                          .us = strcmp(what, "slow") == 0 ? 1000000 : 20000};
         pthread_t thread;
 
         (void)owner;
@@ -132,6 +140,7 @@ int main(int argc, char **argv)
                 .routes = routes};
 
         log_open("echo", LOG_LEVEL_INFO);
+        sem_init(&let_go, 0, 0);
         struct http_server *server = http_server_create(&config, &e);
         if (server == NULL) {
                 LOG_ERROR("no server", log_err(&e));
@@ -139,8 +148,10 @@ int main(int argc, char **argv)
         }
         printf("%u\n", http_server_port(server));
         fflush(stdout);
-        for (char c; read(STDIN_FILENO, &c, 1) > 0;) {
-        }
+        for (char c; read(STDIN_FILENO, &c, 1) > 0;)
+                sem_post(&let_go);
+        for (unsigned i = 0; i < config.threads; i++)
+                sem_post(&let_go);
         http_server_destroy(&server);
         return 0;
 }

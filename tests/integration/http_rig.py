@@ -11,14 +11,20 @@ HOST = b"Host: a\r\n"
 
 
 @contextlib.contextmanager
-def echo_server(address="127.0.0.1", threads=8, stderr=None):
-    """Its port. It has ended well afterwards."""
+def echo_process(address="127.0.0.1", threads=8, stderr=None):
+    """The process and its port. It has ended well afterwards."""
     command = [BIN / "warren-test-echo", address, str(threads)]
     with subprocess.Popen(command, stderr=stderr, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as server:
-        yield int(server.stdout.readline())
+        yield server, int(server.stdout.readline())
         server.stdin.close()
         assert server.wait(timeout=30) == 0
+
+
+@contextlib.contextmanager
+def echo_server(**options):
+    with echo_process(**options) as (_, port):
+        yield port
 
 
 class Answers:

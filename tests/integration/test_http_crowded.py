@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from http_rig import HOST, Answers, ask, check_problem, echo_server
+from http_rig import HOST, Answers, ask, check_problem, echo_process, echo_server
 from harness.until import until
 
 THREADS = 4
@@ -180,12 +180,16 @@ def test_idle_connections_stay_while_there_is_room(port):
 
 def test_a_full_port_says_so(tmp_path):
     log = tmp_path / "log"
-    with log.open("wb") as errors, echo_server(threads=THREADS, stderr=errors) as port:
+    with log.open("wb") as errors, \
+            echo_process(threads=THREADS, stderr=errors) as (server, port):
         held = [Answers(port).send(later(b"held")) for _ in range(THREADS)]
+        assert [server.stdout.readline() for _ in held] == [b"held\n"] * THREADS
         for _ in range(3):
             answer = ask(port, GET)
             check_problem(answer, 503, "busy")
             assert answer[1]["connection"] == "close" and answer[1]["retry-after"] == "1"
+        server.stdin.write(b"x" * THREADS)
+        server.stdin.flush()
         assert [answers.read()[0] for answers in held] == [202] * THREADS
         served(port)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
