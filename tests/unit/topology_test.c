@@ -9,6 +9,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/model/feed.h"
 #include "common/topology/declared.h"
 #include "common/topology/topology.h"
 #include "tests/unit/unit.h"
@@ -128,6 +129,56 @@ static void tenant_has_its_own_exchange_and_lanes(void **state)
         assert_non_null(strstr(p.text.data, "due -acme.long-> jobs.acme.long\n"));
         assert_non_null(strstr(p.text.data, "jobs.acme -critical-> events\n"));
         buffer_fini(&p.text);
+}
+
+/* What is bound where, and which queues are streams. */
+struct reached {
+        json_t *streams;   /* name: true */
+        json_t *exchanges; /* name: {stream: true} */
+};
+
+static int write_reached(void *owner, const struct declaration *d, struct err *e)
+{
+        struct reached *r = owner;
+
+        (void)e;
+        if (d->what == DECLARE_EXCHANGE)
+                json_object_set_new(r->exchanges, d->name, json_object());
+        for (const struct argument *a = d->arguments; a != NULL && a->name != NULL; a++)
+                if (d->what == DECLARE_QUEUE && a->text != NULL && strcmp(a->text, "stream") == 0)
+                        json_object_set_new(r->streams, d->name, json_true());
+        if (d->what == DECLARE_BINDING && json_object_get(r->streams, d->name) != NULL)
+                json_object_set_new(json_object_get(r->exchanges, d->source), d->name, json_true());
+        return 0;
+}
+
+static void every_exchange_feeds_what_it_is_said_to(void **state)
+{
+        struct reached r = {.streams = json_object(), .exchanges = json_object()};
+        struct err e = {0};
+        const char *exchange, *stream;
+        json_t *fed, *unused;
+
+        (void)state;
+        assert_int_equal(topology_each(NULL, write_reached, &r, &e), 0);
+        assert_int_equal(topology_each_of_tenant("acme", write_reached, &r, &e), 0);
+        assert_int_equal(json_object_size(r.streams), 4);
+        json_object_foreach(r.exchanges, exchange, fed)
+        {
+                struct bytes name = bytes_of_text(exchange);
+                assert_int_equal(feed_is_of(name, NULL), json_object_size(fed) == 0);
+                json_object_foreach(r.streams, stream, unused)
+                {
+                        bool reached = json_object_get(fed, stream) != NULL;
+                        /* It feeds two; publishes to it count as the first's. */
+                        if (strcmp(exchange, "sync") == 0 && strcmp(stream, "marks") == 0)
+                                reached = false;
+                        if (feed_is_of(name, stream) != reached)
+                                fail_msg("%s, %s", exchange, stream);
+                }
+        }
+        json_decref(r.streams);
+        json_decref(r.exchanges);
 }
 
 static void bad_tenant_names_declare_nothing(void **state)
@@ -279,6 +330,7 @@ int main(void)
                 cmocka_unit_test(settings_reach_the_stream),
                 cmocka_unit_test(bindings_join_what_is_declared),
                 cmocka_unit_test(tenant_has_its_own_exchange_and_lanes),
+                cmocka_unit_test(every_exchange_feeds_what_it_is_said_to),
                 cmocka_unit_test(bad_tenant_names_declare_nothing),
                 cmocka_unit_test(accounts_may_what_the_contract_says),
                 cmocka_unit_test(passive_declares_want_rights_by_version),
