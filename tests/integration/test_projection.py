@@ -226,6 +226,7 @@ def test_pages_under_concurrent_inserts_give_each_row_once(store):
     thread = threading.Thread(target=insert)
     thread.start()
     try:
+        until(lambda: inserted, 20, "the first insert")
         for order in ("-created_at", "created_at"):
             seen = [job["id"] for job in store.jobs(limit=10, sort=order)]
             assert len(seen) == len(set(seen))
@@ -233,7 +234,6 @@ def test_pages_under_concurrent_inserts_give_each_row_once(store):
     finally:
         stop.set()
         thread.join()
-    assert inserted
 
 
 def from_outside(store):
