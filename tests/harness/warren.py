@@ -194,7 +194,9 @@ class Warren:
             limits.setdefault("rate", "unlimited")
             self.tenants[name] = Tenant(self, name, self.admin.create_tenant(name, **limits))
             self._await_key(self.tenants[name])
-        return self.tenants[name]
+        tenant = self.tenants[name]
+        assert tenant.amqp or not limits.get("amqp_login"), f"{name} was made without a login before"
+        return tenant
 
     def _await_key(self, tenant):
         """A key is known to a gateway a moment after it was made."""

@@ -467,7 +467,7 @@ def test_the_worker_is_told(warren):
 
 
 def test_a_tenants_login_reaches_its_own_exchange_alone(warren):
-    tenant = warren.tenant("acme", amqp_login=True)
+    tenant = warren.tenant("lone", amqp_login=True)
     warren.tenant("other")
     refused = ["jobs.other", "due", "dead", "events", "control", "marks", "delay.1s", "unroutable",
                "sync", ""]
@@ -479,4 +479,4 @@ def test_a_tenants_login_reaches_its_own_exchange_alone(warren):
                 channel.basic_publish(exchange, "medium", b"1")
             assert why.value.reply_code == 403
     with tenant.pika() as connection, pytest.raises(pika.exceptions.ChannelClosedByBroker):
-        connection.channel().basic_get("jobs.acme.medium")
+        connection.channel().basic_get("jobs.lone.medium")

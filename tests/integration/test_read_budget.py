@@ -18,7 +18,7 @@ from monitor_rig import Monitor, archived_jobs, burial
 
 MIB = 1024 * 1024
 BUDGET = 8
-FLAGS = ["--read-bytes", str(BUDGET * MIB), "--heartbeat", "1000", "--confirm-timeout", "1000"]
+FLAGS = ["--read-bytes", str(BUDGET * MIB), "--heartbeat", "1000", "--confirm-timeout", "5000"]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_link_reads_no_more_than_it_may(node, channel, stream):
     with paused_driver(node, channel, f"large-{stream}", count, stream) as (driver, proxy):
         driver.do("publish", exchange=f"large-{stream}-out", key="k")
         used = cpu_seconds(driver.process.pid)
-        await_heartbeats(proxy, 8)  # 4 s: the broker gives up after 2, the confirm is due after 1
+        await_heartbeats(proxy, 14)  # 7 s: the broker gives up after 2, the confirm is due after 5
         assert cpu_seconds(driver.process.pid) - used < 2, "it spins"
         assert deliveries(driver.seen) == BUDGET
         assert outcomes_of(driver.seen) == {}
