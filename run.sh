@@ -419,8 +419,9 @@ command_run() { # [--detach] [--no-demo]
 }
 
 # By start_supervisor.
-command_supervise() { # VAR
-        [[ $# == 1 && $1 == "$var" && -d $var/run ]] || refuse supervise
+command_supervise() { # VAR UMASK
+        [[ $# == 2 && $1 == "$var" && -d $var/run && $2 =~ ^[0-7]{1,4}$ ]] || refuse supervise
+        callers_umask=$2
         umask 077
         supervise
 }

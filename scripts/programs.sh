@@ -2,12 +2,13 @@
 # shellcheck shell=bash
 #
 # programs.sh: Warren's programs as processes: started, awaited, stopped. Sourced; the
-# caller has say(), fail(), $bin and $var.
+# caller has say(), fail(), $bin and $var, and changes the umask afterwards only.
 
 : "${bin:?set by the script that sources this}" "${var:?}"
 
 readonly programs=(status-store dlx-monitor consumer gateway)
 readonly ready_seconds=60
+callers_umask=$(umask)
 
 # lives FILE WORDS: prints the process in a pid file, when it lives and its command line has these
 # words: the number may be another's by now. A zombie has none. Forks nothing: it is asked often.
@@ -23,9 +24,10 @@ program_pid() { lives "$var/run/$1.pid" "$var/etc/$1.conf"; }
 
 # --- starting ---------------------------------------------------------------------------------
 
-# A session of its own, so that Ctrl-C reaches the caller alone, which then stops them in order.
+# A session of its own, so that Ctrl-C reaches the caller alone, which then stops them in order. The
+# umask is for handlers: a program sets its own.
 start_program() { # NAME
-        setsid "$bin/warren-$1" --config "$var/etc/$1.conf" \
+        (umask "$callers_umask" && exec setsid "$bin/warren-$1" --config "$var/etc/$1.conf") \
                 </dev/null >>"$var/log/$1.log" 2>&1 9>&- &
         echo $! >"$var/run/$1.pid"
 }

@@ -3,7 +3,7 @@
 #
 # supervise.sh: starts again what ends by itself, each program and the broker: at once, and when it
 # does not stay, after 1, 2, 4 … 30 s. Sourced after programs.sh; the caller has say(), fail(),
-# start_broker(), broker_lives(), $root and $var.
+# start_broker(), broker_lives(), $root, $var and $callers_umask.
 
 : "${root:?set by the script that sources this}" "${var:?}" "${programs:?}"
 
@@ -94,7 +94,7 @@ supervise() {
 supervisor_pid() { lives "$var/run/supervisor.pid" "supervise $var"; }
 
 start_supervisor() {
-        setsid "$root/run.sh" supervise "$var" </dev/null >/dev/null 2>&1 9>&- &
+        setsid "$root/run.sh" supervise "$var" "${callers_umask:?}" </dev/null >/dev/null 2>&1 9>&- &
         echo $! >"$var/run/supervisor.pid"
 }
 

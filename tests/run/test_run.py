@@ -272,6 +272,18 @@ def test_every_program_keeps_its_files_to_itself(up):
         assert "\nUmask:\t0077\n" in status.read_text(encoding="utf-8"), pid.name
 
 
+def umasks_of_handlers(up):
+    """Of the plugin hosts, which the consumer has started."""
+    consumer = (up.var / "run/consumer.pid").read_text(encoding="utf-8").strip()
+    hosts = pathlib.Path(f"/proc/{consumer}/task/{consumer}/children").read_text(encoding="ascii")
+    return {re.search(r"^Umask:\t(\d+)$", pathlib.Path(f"/proc/{pid}/status").read_text(
+        encoding="utf-8"), re.M).group(1) for pid in hosts.split()}
+
+
+def test_handlers_have_the_umask_of_who_started_it(up):
+    assert umasks_of_handlers(up) == {"0022"}
+
+
 def test_the_doctor_is_content(up):
     env = dict(os.environ, **up.environment())
     done = subprocess.run([pathlib.Path(env["WARREN_BIN"]) / "warren", "doctor"], env=env, timeout=60,
@@ -285,6 +297,7 @@ def test_what_ends_by_itself_comes_back(up):
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     until(lambda: up("status").returncode == 0, 120, "all are back", every=0.5)
+    assert umasks_of_handlers(up) == {"0022"}
     after, status = up.processes(), up("status").stdout
     log = (up.var / "log/run.log").read_text(encoding="utf-8")
     for name, pid in before.items():
