@@ -15,18 +15,21 @@ class Events:
     def __init__(self, warren):
         self.lines = []
         self.messages = []
+        self._warren = warren
         self._connection = warren.pika()
         self._channel = until(self._attach, 60, "the stream `events`", every=0.2)
 
     def _attach(self):
         """None while the stream is not there: a broker that has just started opens it late."""
+        if self._connection.is_closed:
+            self._connection = self._warren.pika()
         channel = self._connection.channel()
         channel.basic_qos(prefetch_count=1000)
         try:
             channel.basic_consume("events", self._on_message,
                                   arguments={"x-stream-offset": "first"})
-        except pika.exceptions.ChannelClosedByBroker:
-            return None
+        except (pika.exceptions.ChannelClosedByBroker, pika.exceptions.ConnectionClosedByBroker):
+            return None  # RabbitMQ 4.3 closes the connection
         return channel
 
     def _on_message(self, channel, method, properties, body):
