@@ -51,7 +51,6 @@ PRIVATE_HEADER_MAX = 120
 # Files of one folder that call each other, and why. At most three.
 CIRCLES = {
     "consumer": "an attempt's steps hand it on to each other: intake, work, leaving, overflow, stall",
-    "consumer/runner": "the kinds of handlers end a run of the runner that started them",
 }
 
 # A function's definition, in the style of the house: its name begins a line's last word before the

@@ -4,11 +4,12 @@
  * The payload is a sealed file in memory on its stdin, so nobody has to feed it; stdout, stderr and
  * descriptor 3 are pipes that are read as they fill.
  */
-#include "consumer/runner/exec_run.h"
+#include "consumer/runner/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -19,61 +20,112 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/model/event.h"
+#include "consumer/launch/as_started.h"
+#include "consumer/launch/launch.h"
+#include "consumer/runner/child.h"
+#include "consumer/runner/exec_command.h"
+#include "consumer/runner/exec_streams.h"
 #include "consumer/runner/needs.h"
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
 
-static void let_go(struct exec_run *x)
+enum { READ_SIZE = 128 * 1024 }; /* of one read: more than a pipe holds */
+
+struct exec_run;
+
+struct execs {
+        struct runs *runs;
+        uv_loop_t *loop;
+        char *launch_program;
+        char as_started[AS_STARTED_SIZE]; /* for what it starts */
+        struct exec_run *running;
+        struct buffer scratch; /* of one read: its length is its size */
+};
+
+enum exec_launch {
+        EXEC_LAUNCHING,
+        EXEC_LAUNCHED, /* the program runs, or has run */
+        EXEC_REFUSED,  /* the launcher could not become the program, and told why */
+        EXEC_LOST,     /* the launcher ended before it was one */
+};
+
+struct exec_run {
+        struct run run;
+        struct execs *all;
+        struct exec_run *prev, *next;
+        struct child child;
+        struct exec_streams streams;
+        struct watched status; /* the socket of warren-launch, until it tells how it went */
+        enum exec_launch launch;
+        bool word_given;
+        struct launch_failure failure;
+        uv_timer_t timer; /* timeout, then grace */
+        unsigned handles_open;
+};
+
+struct execs *execs_create(const struct runner_config *c, struct runs *runs)
 {
-        if (--x->handles_open > 0)
-                return;
-        buffer_fini(&x->output);
-        buffer_fini(&x->complaint);
-        buffer_fini(&x->line);
-        free(x);
+        struct execs *all = xcalloc(1, sizeof(*all));
+
+        all->runs = runs;
+        all->loop = c->loop;
+        all->launch_program = xstrdup(c->launch_program);
+        as_started_write(c->as_started, all->as_started);
+        buffer_reserve(&all->scratch, READ_SIZE);
+        all->scratch.length = READ_SIZE;
+        return all;
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-        let_go(handle->data);
-}
+        struct exec_run *x = handle->data;
 
-static void on_stream_closed(uv_handle_t *handle)
-{
-        const struct exec_stream *s = handle->data;
-
-        let_go(s->owner);
+        if (--x->handles_open > 0)
+                return;
+        exec_streams_fini(&x->streams);
+        free(x);
 }
 
 /* Everything but the memory, which goes with the last handle. */
 static void release(struct exec_run *x)
 {
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                watched_close(&x->streams[i].pipe, on_stream_closed);
+                watched_close(&x->streams.pipes[i], on_handle_closed);
         watched_close(&x->child.end, on_handle_closed);
         watched_close(&x->status, on_handle_closed);
         uv_close((uv_handle_t *)&x->timer, on_handle_closed);
 }
+
+static void end_soon(struct exec_run *x, enum run_ending why, msec grace);
 
 static void on_timer(uv_timer_t *timer)
 {
         struct exec_run *x = timer->data;
 
         if (x->run.ending == RUN_GOES_ON)
-                exec_end_soon(x, RUN_TIMED_OUT, x->run.handler->grace);
+                end_soon(x, RUN_TIMED_OUT, x->run.handler->grace);
         else
                 child_kill(&x->child, SIGKILL);
 }
 
-void exec_end_soon(struct exec_run *x, enum run_ending why, msec grace)
+/* SIGTERM (SIGKILL when it floods), and SIGKILL after `grace`. Nothing when it ends already. */
+static void end_soon(struct exec_run *x, enum run_ending why, msec grace)
 {
         if (x->run.ending != RUN_GOES_ON)
                 return;
         x->run.ending = why;
         child_kill(&x->child, why == RUN_FLOODED ? SIGKILL : SIGTERM);
-        uv_update_time(x->run.runner->loop);
+        uv_update_time(x->all->loop);
         uv_timer_start(&x->timer, on_timer, (uint64_t)grace, 0);
+}
+
+static void end_if_it_floods(struct exec_run *x)
+{
+        size_t total = 0;
+
+        exec_streams_output(&x->streams, &total);
+        if ((int64_t)total > x->run.handler->output)
+                end_soon(x, RUN_FLOODED, 0);
 }
 
 /* A refused allocation looks like any other failure; what a program says about it is all there is
@@ -83,10 +135,11 @@ static bool lacked_memory(const struct exec_run *x)
         static const char *const words[] = {"MemoryError", "bad_alloc", "out of memory",
                                             "Out of memory", "annot allocate memory"};
 
-        if (x->run.handler->memory == 0 || x->complaint.data == NULL)
+        struct bytes said = exec_streams_complaint(&x->streams);
+        if (x->run.handler->memory == 0 || said.length == 0)
                 return false;
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-                if (memmem(x->complaint.data, x->complaint.length, words[i], strlen(words[i])))
+                if (memmem(said.data, said.length, words[i], strlen(words[i])))
                         return true;
         }
         return false;
@@ -94,7 +147,7 @@ static bool lacked_memory(const struct exec_run *x)
 
 static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 {
-        struct bytes said = text_trim(buffer_bytes(&x->complaint));
+        struct bytes said = text_trim(exec_streams_complaint(&x->streams));
         enum error_kind kind = lacked_memory(x) ? ERROR_KIND_MEMORY
                                : end.killed     ? ERROR_KIND_CRASH
                                                 : ERROR_KIND_ERROR;
@@ -107,7 +160,7 @@ static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 
 static void judge_exit(struct exec_run *x, struct child_end end, struct run_end *out)
 {
-        struct buffer *text = &x->run.runner->text;
+        size_t total = 0;
 
         if (end.killed || end.number != EX_OK) {
                 fails(x, end, out);
@@ -115,13 +168,12 @@ static void judge_exit(struct exec_run *x, struct child_end end, struct run_end 
                     (end.number == EX_USAGE || end.number == EX_DATAERR || end.number == EX_CONFIG))
                         out->outcome = OUTCOME_PERMANENT;
                 else
-                        out->retry_after = x->retry_after;
+                        out->retry_after = exec_streams_retry_after(&x->streams);
                 return;
         }
         out->outcome = OUTCOME_DONE;
-        buffer_clear(text);
-        if (text_to_result(buffer_bytes(&x->output), x->output_total, EVENT_RESULT_MAX, text))
-                out->result = buffer_bytes(text);
+        struct bytes output = exec_streams_output(&x->streams, &total);
+        run_result(&x->run, out, output, total);
 }
 
 static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
@@ -133,7 +185,7 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
                 judge_exit(x, end, out);
                 break;
         case RUN_TIMED_OUT:
-                run_fails_by_timeout(&x->run, out, buffer_bytes(&x->complaint));
+                run_fails_by_timeout(&x->run, out, exec_streams_complaint(&x->streams));
                 break;
         case RUN_STOPPED:
                 out->outcome = OUTCOME_STOPPED;
@@ -147,7 +199,9 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
         }
 }
 
-void exec_hear_launch(struct exec_run *x)
+/* What the launcher has told, if it has and was not heard yet: that it is the program comes before
+ * what that says. */
+static void hear_launch(struct exec_run *x)
 {
         if (x->launch != EXEC_LAUNCHING)
                 return;
@@ -167,7 +221,22 @@ static void on_status(uv_poll_t *poll, int status, int events)
 {
         (void)status;
         (void)events;
-        exec_hear_launch(poll->data);
+        hear_launch(poll->data);
+}
+
+static void on_stream(uv_poll_t *poll, int status, int events)
+{
+        struct exec_run *x = poll->data;
+        size_t which = 0;
+
+        (void)events;
+        while (poll != &x->streams.pipes[which].poll)
+                which++;
+        hear_launch(x);
+        if (status != 0 ||
+            exec_streams_hear(&x->streams, (enum exec_stream_kind)which, &x->all->scratch) == 0)
+                watched_stop(&x->streams.pipes[which]);
+        end_if_it_floods(x);
 }
 
 /* Why warren-launch did not become the program. */
@@ -220,14 +289,14 @@ static void on_end(uv_poll_t *poll, int status, int events)
         (void)events;
         if (!child_has_ended(&x->child))
                 return;
-        exec_hear_launch(x);
+        hear_launch(x);
         /* The group first: what lives on there could write for ever. */
         child_kill(&x->child, SIGKILL);
-        for (size_t i = 0; i < EXEC_STREAMS; i++)
-                exec_hear_rest(&x->streams[i]);
+        exec_streams_hear_rest(&x->streams, &x->all->scratch);
+        end_if_it_floods(x);
 
         struct child_end child_end = child_reap(&x->child);
-        DL_DELETE(x->run.runner->execs, x);
+        DL_DELETE(x->all->running, x);
         release(x);
         finish(x, child_end);
 }
@@ -254,10 +323,11 @@ static int launch(struct exec_run *x, const struct run_request *q, const int fds
                   struct err *e)
 {
         const struct handler *h = q->handler;
-        AUTO(exec_command) command =
-                exec_command_create(q, x->run.runner, clock_wall() + q->timeout);
+        AUTO(exec_command)
+        command = exec_command_create(q, x->all->launch_program, x->all->as_started,
+                                      clock_wall() + q->timeout);
         const struct child_spec spec = {
-                .program = x->run.runner->launch_program,
+                .program = x->all->launch_program,
                 .argv = exec_command_argv(command),
                 .env = exec_command_env(command),
                 .fds = fds,
@@ -301,9 +371,9 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
         AUTO_CLOSE int talk = -1;
         AUTO_CLOSE int status = -1;
 
-        if (payload < 0 || child_pipe(&x->streams[EXEC_OUTPUT].pipe.fd, &out, e) != 0 ||
-            child_pipe(&x->streams[EXEC_COMPLAINT].pipe.fd, &complaint, e) != 0 ||
-            child_pipe(&x->streams[EXEC_TALK].pipe.fd, &talk, e) != 0 ||
+        if (payload < 0 || child_pipe(&x->streams.pipes[EXEC_OUTPUT].fd, &out, e) != 0 ||
+            child_pipe(&x->streams.pipes[EXEC_COMPLAINT].fd, &complaint, e) != 0 ||
+            child_pipe(&x->streams.pipes[EXEC_TALK].fd, &talk, e) != 0 ||
             socket_pair(&x->status.fd, &status, e) != 0 || leaves_enough(status, e) != 0)
                 return -1;
 
@@ -313,16 +383,16 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
 
 static int init_handles(struct exec_run *x, struct err *e)
 {
-        uv_loop_t *loop = x->run.runner->loop;
+        struct watched *const all[] = {
+                &x->streams.pipes[EXEC_OUTPUT],
+                &x->streams.pipes[EXEC_COMPLAINT],
+                &x->streams.pipes[EXEC_TALK],
+                &x->status,
+                &x->child.end,
+        };
 
-        for (size_t i = 0; i < EXEC_STREAMS; i++) {
-                if (watched_init(&x->streams[i].pipe, loop, &x->streams[i], e) != 0)
-                        return -1;
-                x->handles_open++;
-        }
-        struct watched *const others[] = {&x->status, &x->child.end};
-        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-                if (watched_init(others[i], loop, x, e) != 0)
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+                if (watched_init(all[i], x->all->loop, x, e) != 0)
                         return -1;
                 x->handles_open++;
         }
@@ -337,75 +407,65 @@ static void give_word(struct exec_run *x)
         x->word_given = send(x->status.fd, &word, sizeof(word), MSG_NOSIGNAL) == sizeof(word);
 }
 
-bool exec_has_room(const struct runner *r, const struct handler *h)
-{
-        (void)h;
-        return !r->lacks_room;
-}
-
-static struct exec_run *exec_create(struct runner *r)
+static struct exec_run *exec_create(struct execs *all)
 {
         struct exec_run *x = xcalloc(1, sizeof(*x));
 
-        x->run.runner = r;
+        x->all = all;
         x->child.end.fd = x->status.fd = -1;
-        for (size_t i = 0; i < EXEC_STREAMS; i++) {
-                x->streams[i].pipe.fd = -1;
-                x->streams[i].owner = x;
-                x->streams[i].which = (enum exec_stream_kind)i;
-        }
-        uv_timer_init(r->loop, &x->timer);
+        exec_streams_init(&x->streams, &x->run);
+        uv_timer_init(all->loop, &x->timer);
         x->timer.data = x;
         x->handles_open = 1;
         return x;
 }
 
-struct run *exec_start(struct runner *r, const struct run_request *q, const struct run_events *on,
+struct run *exec_start(struct execs *all, const struct run_request *q, const struct run_events *on,
                        void *owner, struct err *e)
 {
-        struct exec_run *x = exec_create(r);
+        struct exec_run *x = exec_create(all);
 
         if (start_process(x, q, e) != 0 || init_handles(x, e) != 0) {
                 child_reap(&x->child);
                 release(x);
                 if (e->code == ERR_FULL)
-                        runner_lacks_room(r, "exec", e);
+                        runs_lack_room(all->runs, "exec", e);
                 return NULL;
         }
 
-        run_begin(&x->run, r, q, on, owner);
-        DL_APPEND(r->execs, x);
+        run_begin(&x->run, all->runs, q, on, owner);
+        DL_APPEND(all->running, x);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                watched_start(&x->streams[i].pipe, UV_READABLE, exec_on_stream);
+                watched_start(&x->streams.pipes[i], UV_READABLE, on_stream);
         watched_start(&x->status, UV_READABLE, on_status);
         watched_start(&x->child.end, UV_READABLE, on_end);
         give_word(x);
-        uv_update_time(r->loop);
+        uv_update_time(all->loop);
         uv_timer_start(&x->timer, on_timer, (uint64_t)q->timeout, 0);
         return &x->run;
 }
 
 void exec_stop(struct run *run, msec grace)
 {
-        exec_end_soon((struct exec_run *)run, RUN_STOPPED, grace);
+        end_soon((struct exec_run *)run, RUN_STOPPED, grace);
 }
 
-/* What a program reports is heard as it comes. */
-void exec_look(struct run *run)
-{
-        (void)run;
-}
-
-void execs_destroy(struct runner *r)
+void execs_destroy(struct execs **all)
 {
         struct exec_run *x, *next;
 
-        DL_FOREACH (r->execs, x)
+        if (*all == NULL)
+                return;
+        DL_FOREACH ((*all)->running, x)
                 child_kill(&x->child, SIGKILL);
-        DL_FOREACH_SAFE (r->execs, x, next) {
+        DL_FOREACH_SAFE ((*all)->running, x, next) {
                 child_reap(&x->child);
-                DL_DELETE(r->execs, x);
+                DL_DELETE((*all)->running, x);
                 release(x);
                 run_drop(&x->run);
         }
+        buffer_fini(&(*all)->scratch);
+        free((*all)->launch_program);
+        free(*all);
+        *all = NULL;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_command.c: the arguments and the environment of a program (docs/handlers.md).
+ * exec_command.c: making argument vectors.
  */
+#include "consumer/runner/exec_command.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/runner/exec_run.h"
 
 struct exec_command {
         char **argv, **env;
@@ -27,13 +28,13 @@ static void add(struct texts *t, char *text)
         t->at[t->count] = NULL;
 }
 
-static char **make_argv(const struct handler *h, const struct runner *r)
+static char **make_argv(const struct handler *h, const char *launch_program, const char *as_started)
 {
         struct texts t = {0};
 
-        add(&t, xstrdup(r->launch_program));
+        add(&t, xstrdup(launch_program));
         add(&t, xasprintf("%ld", (long)getpid()));
-        add(&t, xstrdup(r->as_started));
+        add(&t, xstrdup(as_started));
         add(&t, xasprintf("%lld", (long long)h->memory));
         add(&t, xstrdup(h->folder));
         for (char **argument = h->exec; *argument != NULL; argument++)
@@ -90,12 +91,12 @@ static char **make_env(const struct run_request *q, msec deadline)
         return t.at;
 }
 
-struct exec_command *exec_command_create(const struct run_request *q, const struct runner *r,
-                                         msec deadline)
+struct exec_command *exec_command_create(const struct run_request *q, const char *launch_program,
+                                         const char *as_started, msec deadline)
 {
         struct exec_command *c = xcalloc(1, sizeof(*c));
 
-        c->argv = make_argv(q->handler, r);
+        c->argv = make_argv(q->handler, launch_program, as_started);
         c->env = make_env(q, deadline);
         return c;
 }

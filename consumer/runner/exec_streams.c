@@ -1,58 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_streams.c: what a program writes: its result on stdout, complaints on stderr, progress and
- * retry_after as JSON lines on descriptor 3. A line there that means nothing is skipped.
+ * exec_streams.c: reading a program's three pipes.
  */
+#include "consumer/runner/exec_streams.h"
+
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/json_scan.h"
 #include "common/model/event.h"
-#include "consumer/runner/exec_run.h"
-#include "consumer/runner/text.h"
 
-enum { LINE_DEPTH_MAX = 4, REST_MAX = 1024 * 1024 };
+enum {
+        COMPLAINT_MAX = 8192,  /* the error, and white space after it */
+        LINE_MAX_BYTES = 8192, /* longer lines on descriptor 3 are skipped */
+        LINE_DEPTH_MAX = 4,
+        REST_MAX = 1024 * 1024,
+};
 
-static void hear_output(struct exec_run *x, struct bytes text)
+void exec_streams_init(struct exec_streams *s, struct run *run)
 {
-        size_t room = EVENT_RESULT_MAX + 1 - x->output.length;
-
-        buffer_add(&x->output, text.data, text.length < room ? text.length : room);
-        x->output_total += text.length;
-        if ((int64_t)x->output_total > x->run.handler->output)
-                exec_end_soon(x, RUN_FLOODED, 0);
+        *s = (struct exec_streams){.run = run};
+        for (size_t i = 0; i < EXEC_STREAMS; i++)
+                s->pipes[i].fd = -1;
 }
 
-static void hear_complaint(struct exec_run *x, struct bytes text)
+void exec_streams_fini(struct exec_streams *s)
 {
-        if (text.length > EXEC_COMPLAINT_MAX)
-                text = bytes_of(text.data + text.length - EXEC_COMPLAINT_MAX, EXEC_COMPLAINT_MAX);
-        size_t total = x->complaint.length + text.length;
-        if (total > EXEC_COMPLAINT_MAX)
-                buffer_drop(&x->complaint, total - EXEC_COMPLAINT_MAX);
-        buffer_add(&x->complaint, text.data, text.length);
+        buffer_fini(&s->output);
+        buffer_fini(&s->complaint);
+        buffer_fini(&s->line);
 }
 
-static void hear_progress(struct exec_run *x, struct scan_value line, struct scan_value number)
+static void hear_output(struct exec_streams *s, struct bytes text)
 {
-        double done = scan_real(number);
+        size_t room = EVENT_RESULT_MAX + 1 - s->output.length;
+
+        buffer_add(&s->output, text.data, text.length < room ? text.length : room);
+        s->output_total += text.length;
+}
+
+static void hear_complaint(struct exec_streams *s, struct bytes text)
+{
+        if (text.length > COMPLAINT_MAX)
+                text = bytes_of(text.data + text.length - COMPLAINT_MAX, COMPLAINT_MAX);
+        size_t total = s->complaint.length + text.length;
+        if (total > COMPLAINT_MAX)
+                buffer_drop(&s->complaint, total - COMPLAINT_MAX);
+        buffer_add(&s->complaint, text.data, text.length);
+}
+
+static void hear_progress(struct exec_streams *s, struct scan_value line, struct scan_value number)
+{
         struct scan_value message;
         AUTO_BUFFER raw = {0};
-        AUTO_BUFFER text = {0};
 
-        if (!isfinite(done) || x->run.ending != RUN_GOES_ON || x->run.on->progress == NULL)
+        if (s->run->ending != RUN_GOES_ON)
                 return;
         if (scan_find(line, "message", &message) && message.kind == SCAN_STRING)
                 scan_string(message, &raw);
-        text_repair(buffer_bytes(&raw), WIRE_TEXT_MAX, &text);
-        done = done < 0 ? 0 : done > 1 ? 1 : done;
-        x->run.on->progress(x->run.owner, done,
-                            text.length > 0 ? buffer_bytes(&text) : bytes_of(NULL, 0));
+        run_progress(s->run, scan_real(number), buffer_bytes(&raw));
 }
 
-static void hear_retry_after(struct exec_run *x, struct scan_value duration)
+static void hear_retry_after(struct exec_streams *s, struct scan_value duration)
 {
         char text[TIME_TEXT_SIZE];
         AUTO_BUFFER raw = {0};
@@ -65,10 +75,10 @@ static void hear_retry_after(struct exec_run *x, struct scan_value duration)
         if (bytes_to_text(buffer_bytes(&raw), text, sizeof(text)) != 0 ||
             duration_parse(text, &wait, NULL) != 0)
                 return;
-        x->retry_after = wait < RETRY_AFTER_MAX ? wait : RETRY_AFTER_MAX;
+        s->retry_after = wait < RETRY_AFTER_MAX ? wait : RETRY_AFTER_MAX;
 }
 
-static void hear_line(struct exec_run *x, struct bytes line)
+static void hear_line(struct exec_streams *s, struct bytes line)
 {
         struct scan_fault fault;
         struct scan_value value;
@@ -79,75 +89,77 @@ static void hear_line(struct exec_run *x, struct bytes line)
         if (root.kind != SCAN_OBJECT)
                 return;
         if (scan_find(root, "progress", &value) && value.kind == SCAN_NUMBER)
-                hear_progress(x, root, value);
+                hear_progress(s, root, value);
         if (scan_find(root, "retry_after", &value))
-                hear_retry_after(x, value);
+                hear_retry_after(s, value);
 }
 
-static void hear_talk(struct exec_run *x, struct bytes text)
+static void hear_talk(struct exec_streams *s, struct bytes text)
 {
         while (text.length > 0) {
                 const char *end = memchr(text.data, '\n', text.length);
                 size_t part = end != NULL ? (size_t)(end - text.data) : text.length;
 
-                if (x->line.length + part > EXEC_LINE_MAX)
-                        x->line_too_long = true;
+                if (s->line.length + part > LINE_MAX_BYTES)
+                        s->line_too_long = true;
                 else
-                        buffer_add(&x->line, text.data, part);
+                        buffer_add(&s->line, text.data, part);
                 if (end == NULL)
                         return;
-                if (!x->line_too_long)
-                        hear_line(x, buffer_bytes(&x->line));
-                buffer_clear(&x->line);
-                x->line_too_long = false;
+                if (!s->line_too_long)
+                        hear_line(s, buffer_bytes(&s->line));
+                buffer_clear(&s->line);
+                s->line_too_long = false;
                 text = bytes_of(end + 1, text.length - part - 1);
         }
 }
 
-/* How many bytes there were; 0 at the end, -1 when there is nothing now. */
-static ssize_t hear_once(struct exec_stream *s)
+ssize_t exec_streams_hear(struct exec_streams *s, enum exec_stream_kind which,
+                          struct buffer *scratch)
 {
-        struct exec_run *x = s->owner;
-        struct runner *r = x->run.runner;
-        ssize_t got = read(s->pipe.fd, r->scratch, sizeof(r->scratch));
+        ssize_t got = read(s->pipes[which].fd, scratch->data, scratch->length);
 
         if (got <= 0)
                 return got < 0 && (errno == EAGAIN || errno == EINTR) ? -1 : 0;
 
-        struct bytes text = bytes_of(r->scratch, (size_t)got);
-        switch (s->which) {
+        struct bytes text = bytes_of(scratch->data, (size_t)got);
+        switch (which) {
         case EXEC_OUTPUT:
-                hear_output(x, text);
+                hear_output(s, text);
                 break;
         case EXEC_COMPLAINT:
-                hear_complaint(x, text);
+                hear_complaint(s, text);
                 break;
         case EXEC_TALK:
-                hear_talk(x, text);
+                hear_talk(s, text);
                 break;
         }
         return got;
 }
 
-void exec_on_stream(uv_poll_t *poll, int status, int events)
+void exec_streams_hear_rest(struct exec_streams *s, struct buffer *scratch)
 {
-        struct exec_stream *s = poll->data;
-
-        (void)events;
-        exec_hear_launch(s->owner);
-        if (status != 0 || hear_once(s) == 0)
-                watched_stop(&s->pipe);
+        for (size_t i = 0; i < EXEC_STREAMS; i++) {
+                ssize_t got = 1;
+                for (size_t heard = 0; got > 0 && heard < REST_MAX; heard += (size_t)got)
+                        got = exec_streams_hear(s, (enum exec_stream_kind)i, scratch);
+        }
+        if (s->line.length > 0)
+                hear_talk(s, bytes_of("\n", 1));
 }
 
-void exec_hear_rest(struct exec_stream *s)
+struct bytes exec_streams_output(const struct exec_streams *s, size_t *total)
 {
-        size_t heard = 0;
-        ssize_t got;
+        *total = s->output_total;
+        return buffer_bytes(&s->output);
+}
 
-        do {
-                got = hear_once(s);
-                heard += got > 0 ? (size_t)got : 0;
-        } while (got > 0 && heard < REST_MAX);
-        if (s->which == EXEC_TALK && s->owner->line.length > 0)
-                hear_talk(s->owner, bytes_of("\n", 1));
+struct bytes exec_streams_complaint(const struct exec_streams *s)
+{
+        return buffer_bytes(&s->complaint);
+}
+
+msec exec_streams_retry_after(const struct exec_streams *s)
+{
+        return s->retry_after;
 }

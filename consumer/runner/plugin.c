@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin.c: handler kind `plugin`: a pool of warm host processes for each plugin, kept at
- * its size: the dead are replaced (at once after a crash in a job, with backoff otherwise), the
- * worn by younger ones that are ready before the old leave.
+ * plugin.c: a pool of warm host processes for each plugin, kept at its size: the dead are replaced
+ * (at once after a crash in a job, with backoff otherwise), the worn by younger ones that are ready
+ * before the old leave.
  */
+#include "consumer/runner/plugin.h"
+
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <utlist.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/runner/parts.h"
+#include "consumer/launch/as_started.h"
+#include "consumer/runner/plugin_build.h"
 #include "consumer/runner/plugin_host.h"
-#include "consumer/runner/plugin_talk.h"
 
 #define RESTART_WAIT_MIN ((msec)100)
 #define RESTART_WAIT_MAX ((msec)30 * MSEC_SECOND)
 #define OPEN_LIMIT ((msec)10 * MSEC_SECOND)
 #define END_PATIENCE ((msec)2 * MSEC_SECOND)
 
+struct plugins {
+        struct runs *runs;
+        uv_loop_t *loop;
+        char *host_program;
+        char as_started[AS_STARTED_SIZE]; /* for what it starts */
+        int64_t workers;
+        struct plugin_pool *pools;
+        struct metric *hosts_started; /* NULL without metrics */
+        struct metric *hosts_running;
+        char *scratch; /* of one read */
+};
+
 struct plugin_pool {
-        struct runner *runner;
+        struct plugins *all;
         struct plugin_pool *prev, *next;
-        char *name, *file, *settings;
-        int64_t memory, recycle_after, size;
-        struct stat identity;      /* of the file: a new build is another plugin */
-        struct buffer names;       /* of its handlers, each with its NUL */
+        struct plugin_build build;
+        int64_t recycle_after, size;
         struct plugin_host *hosts; /* all that live */
         struct plugin_host *idle;  /* the one used last first: its caches are warm */
         unsigned failures;         /* deaths in a row outside a job */
@@ -36,6 +48,32 @@ struct plugin_pool {
         uv_timer_t restart;
 };
 
+struct plugins *plugins_create(const struct runner_config *c, struct runs *runs)
+{
+        struct plugins *all = xcalloc(1, sizeof(*all));
+
+        all->runs = runs;
+        all->loop = c->loop;
+        all->host_program = xstrdup(c->host_program);
+        as_started_write(c->as_started, all->as_started);
+        all->workers = c->workers > 0 ? (int64_t)c->workers : 1;
+        all->scratch = xmalloc(TALK_READ_SIZE);
+        if (c->metrics == NULL)
+                return all;
+        all->hosts_started = metric_add(
+                c->metrics,
+                &(struct metric_spec){.name = "warren_plugin_hosts_started_total",
+                                      .help = "Plugin host processes started, by plugin.",
+                                      .kind = METRIC_COUNTER,
+                                      .labels = {"plugin"}});
+        all->hosts_running =
+                metric_add(c->metrics, &(struct metric_spec){.name = "warren_plugin_hosts",
+                                                             .help = "Plugin host processes.",
+                                                             .kind = METRIC_GAUGE,
+                                                             .labels = {"plugin"}});
+        return all;
+}
+
 static void fill(struct plugin_pool *p);
 
 static void show_size(const struct plugin_pool *p)
@@ -43,26 +81,23 @@ static void show_size(const struct plugin_pool *p)
         const struct plugin_host *h;
         int count;
 
-        if (p->runner->hosts_running == NULL || p->retired || !p->in_force)
+        if (p->all->hosts_running == NULL || p->retired || !p->in_force)
                 return;
         DL_COUNT(p->hosts, h, count);
-        metric_set(p->runner->hosts_running, count, p->name);
+        metric_set(p->all->hosts_running, count, p->build.name);
 }
 
 static void on_pool_closed(uv_handle_t *handle)
 {
         struct plugin_pool *p = handle->data;
 
-        buffer_fini(&p->names);
-        free(p->name);
-        free(p->file);
-        free(p->settings);
+        build_fini(&p->build);
         free(p);
 }
 
 static void pool_close(struct plugin_pool *p)
 {
-        DL_DELETE(p->runner->pools, p);
+        DL_DELETE(p->all->pools, p);
         uv_close((uv_handle_t *)&p->restart, on_pool_closed);
 }
 
@@ -84,8 +119,9 @@ static void dismiss(struct plugin_pool *p, struct plugin_host *h)
 
 static bool is_young(const struct plugin_host *h)
 {
-        return !h->worn &&
-               (h->state == HOST_STARTING || h->state == HOST_IDLE || h->state == HOST_BUSY);
+        enum host_state state = host_state(h);
+
+        return !h->worn && (state == HOST_STARTING || state == HOST_IDLE || state == HOST_BUSY);
 }
 
 static int64_t young_count(const struct plugin_pool *p)
@@ -104,7 +140,7 @@ static int64_t ready_count(const struct plugin_pool *p)
         int64_t count = 0;
 
         DL_FOREACH (p->hosts, h)
-                count += h->state == HOST_IDLE || h->state == HOST_BUSY;
+                count += host_state(h) == HOST_IDLE || host_state(h) == HOST_BUSY;
         return count;
 }
 
@@ -114,7 +150,7 @@ static void dismiss_one_worn(struct plugin_pool *p)
         struct plugin_host *h;
 
         DL_FOREACH (p->hosts, h) {
-                if (h->worn && h->state == HOST_IDLE) {
+                if (h->worn && host_state(h) == HOST_IDLE) {
                         dismiss(p, h);
                         return;
                 }
@@ -129,12 +165,12 @@ static void on_ready(void *owner, struct plugin_host *h, struct bytes names)
                 host_leave(h);
                 return;
         }
-        buffer_clear(&p->names);
-        buffer_add(&p->names, names.data, names.length);
+        buffer_clear(&p->build.names);
+        buffer_add(&p->build.names, names.data, names.length);
         LL_PREPEND2(p->idle, h, next_idle);
         dismiss_one_worn(p);
         if (p->in_force)
-                runner_room(p->runner);
+                runs_tell_room(p->all->runs);
 }
 
 static void on_idle(void *owner, struct plugin_host *h)
@@ -146,7 +182,7 @@ static void on_idle(void *owner, struct plugin_host *h)
                 host_leave(h);
                 return;
         }
-        if (!h->worn && p->recycle_after > 0 && h->served >= p->recycle_after) {
+        if (!h->worn && p->recycle_after > 0 && host_served(h) >= p->recycle_after) {
                 h->worn = true;
                 fill(p);
         }
@@ -184,7 +220,7 @@ static void on_died(void *owner, struct plugin_host *h, enum host_state was, con
         DL_DELETE(p->hosts, h);
         show_size(p);
         if (was != HOST_LEAVING)
-                LOG_WARN("a plugin host died", log_text("plugin", p->name), log_err(why));
+                LOG_WARN("a plugin host died", log_text("plugin", p->build.name), log_err(why));
         if (p->retired) {
                 if (p->hosts == NULL)
                         pool_close(p);
@@ -200,11 +236,15 @@ static const struct host_events events = {on_ready, on_idle, on_died};
 static struct plugin_host *add_host(struct plugin_pool *p, struct err *e)
 {
         const struct host_spec spec = {
-                .runner = p->runner,
-                .plugin = p->name,
-                .file = p->file,
-                .settings = p->settings,
-                .memory = p->memory,
+                .runs = p->all->runs,
+                .loop = p->all->loop,
+                .program = p->all->host_program,
+                .as_started = p->all->as_started,
+                .scratch = p->all->scratch,
+                .plugin = p->build.name,
+                .file = p->build.file,
+                .settings = p->build.settings,
+                .memory = p->build.memory,
                 .on = &events,
                 .owner = p,
         };
@@ -212,8 +252,8 @@ static struct plugin_host *add_host(struct plugin_pool *p, struct err *e)
         if (h == NULL)
                 return NULL;
         DL_APPEND(p->hosts, h);
-        if (p->runner->hosts_started != NULL)
-                metric_increment(p->runner->hosts_started, 1, p->name);
+        if (p->all->hosts_started != NULL)
+                metric_increment(p->all->hosts_started, 1, p->build.name);
         show_size(p);
         return h;
 }
@@ -227,10 +267,10 @@ static void fill(struct plugin_pool *p)
                 if (add_host(p, &e) != NULL)
                         continue;
                 if (e.code == ERR_FULL) {
-                        runner_lacks_room(p->runner, "plugin", &e);
+                        runs_lack_room(p->all->runs, "plugin", &e);
                         wait_to_fill(p, LACK_WAIT);
                 } else {
-                        LOG_WARN("cannot start a plugin host", log_text("plugin", p->name),
+                        LOG_WARN("cannot start a plugin host", log_text("plugin", p->build.name),
                                  log_err(&e));
                         fill_later(p);
                 }
@@ -243,8 +283,8 @@ static void retire(struct plugin_pool *p)
         struct plugin_host *h;
 
         p->retired = true;
-        if (p->in_force && p->runner->hosts_running != NULL)
-                metric_set(p->runner->hosts_running, 0, p->name);
+        if (p->in_force && p->all->hosts_running != NULL)
+                metric_set(p->all->hosts_running, 0, p->build.name);
         p->idle = NULL;
         uv_timer_stop(&p->restart);
         if (p->hosts == NULL) {
@@ -255,79 +295,38 @@ static void retire(struct plugin_pool *p)
                 host_leave(h);
 }
 
-static struct plugin_pool *find_pool(const struct runner *r, const char *name)
+static struct plugin_pool *find_pool(const struct plugins *all, const char *name)
 {
         struct plugin_pool *p;
 
-        DL_FOREACH (r->pools, p) {
-                if (p->in_force && !p->retired && strcmp(p->name, name) == 0)
+        DL_FOREACH (all->pools, p) {
+                if (p->in_force && !p->retired && strcmp(p->build.name, name) == 0)
                         return p;
         }
         return NULL;
 }
 
-static bool is_same(const struct plugin_pool *p, const struct plugin *plugin)
-{
-        struct stat now;
-
-        return stat(plugin->file, &now) == 0 && now.st_dev == p->identity.st_dev &&
-               now.st_ino == p->identity.st_ino && now.st_size == p->identity.st_size &&
-               now.st_mtim.tv_sec == p->identity.st_mtim.tv_sec &&
-               now.st_mtim.tv_nsec == p->identity.st_mtim.tv_nsec &&
-               strcmp(p->file, plugin->file) == 0 && strcmp(p->settings, plugin->settings) == 0 &&
-               p->memory == plugin->memory;
-}
-
-static bool has_name(const struct plugin_pool *p, const char *name)
-{
-        for (const char *at = p->names.data; at < p->names.data + p->names.length;
-             at += strlen(at) + 1) {
-                if (strcmp(at, name) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static int check_names(const struct plugin_pool *p, const struct handlers *set,
-                       const struct plugin *plugin, struct err *e)
-{
-        for (size_t i = 0; i < handlers_count(set); i++) {
-                const struct handler *h = handlers_at(set, i);
-                if (h->kind == HANDLER_PLUGIN && h->plugin == plugin &&
-                    !has_name(p, h->plugin_handler))
-                        return err_set(e, ERR_NOT_FOUND,
-                                       "type %s: plugin %s has no handler named %s", h->type,
-                                       plugin->name, h->plugin_handler);
-        }
-        return 0;
-}
-
 static void set_limits(struct plugin_pool *p, const struct plugin *plugin)
 {
-        p->size = plugin->processes > 0 ? plugin->processes : p->runner->workers;
+        p->size = plugin->processes > 0 ? plugin->processes : p->all->workers;
         p->recycle_after = plugin->recycle_after;
 }
 
 /* A pool with one host that has opened the plugin; not yet found by name. */
-static struct plugin_pool *open_pool(struct runner *r, const struct plugin *plugin, struct err *e)
+static struct plugin_pool *open_pool(struct plugins *all, const struct plugin *plugin,
+                                     struct err *e)
 {
-        struct stat identity;
-        if (stat(plugin->file, &identity) != 0) {
-                err_set_errno(e, "plugin %s: %s", plugin->name, plugin->file);
+        struct plugin_build build;
+        if (build_init(&build, plugin, e) != 0)
                 return NULL;
-        }
 
         struct plugin_pool *p = xcalloc(1, sizeof(*p));
-        p->runner = r;
-        p->name = xstrdup(plugin->name);
-        p->file = xstrdup(plugin->file);
-        p->settings = xstrdup(plugin->settings);
-        p->memory = plugin->memory;
-        p->identity = identity;
+        p->all = all;
+        p->build = build;
         p->size = 1;
-        uv_timer_init(r->loop, &p->restart);
+        uv_timer_init(all->loop, &p->restart);
         p->restart.data = p;
-        DL_APPEND(r->pools, p);
+        DL_APPEND(all->pools, p);
 
         struct plugin_host *h = add_host(p, e);
         if (h == NULL || host_wait(h, OPEN_LIMIT, e) != 0) {
@@ -343,16 +342,18 @@ struct plan {
         bool *fresh;
 };
 
-static int make_plan(struct runner *r, const struct handlers *set, const struct plan *plan,
+static int make_plan(struct plugins *all, const struct handlers *set, const struct plan *plan,
                      struct err *e)
 {
         for (size_t i = 0; i < handlers_plugin_count(set); i++) {
                 const struct plugin *plugin = handlers_plugin_at(set, i);
-                struct plugin_pool *p = find_pool(r, plugin->name);
+                struct plugin_pool *p = find_pool(all, plugin->name);
 
-                plan->fresh[i] = p == NULL || p->names.length == 0 || !is_same(p, plugin);
-                plan->pools[i] = plan->fresh[i] ? open_pool(r, plugin, e) : p;
-                if (plan->pools[i] == NULL || check_names(plan->pools[i], set, plugin, e) != 0)
+                plan->fresh[i] = p == NULL || p->build.names.length == 0 ||
+                                 !build_is_current(&p->build, plugin);
+                plan->pools[i] = plan->fresh[i] ? open_pool(all, plugin, e) : p;
+                if (plan->pools[i] == NULL ||
+                    build_check_names(&plan->pools[i]->build, set, plugin, e) != 0)
                         return -1;
         }
         return 0;
@@ -376,12 +377,12 @@ static void drop_plan(const struct plan *plan, size_t count)
         }
 }
 
-static void follow_plan(struct runner *r, const struct handlers *set, const struct plan *plan)
+static void follow_plan(struct plugins *all, const struct handlers *set, const struct plan *plan)
 {
         size_t count = handlers_plugin_count(set);
         struct plugin_pool *p, *next;
 
-        DL_FOREACH_SAFE (r->pools, p, next) {
+        DL_FOREACH_SAFE (all->pools, p, next) {
                 if (p->in_force && !p->retired && !is_in_plan(plan, count, p))
                         retire(p);
         }
@@ -395,41 +396,43 @@ static void follow_plan(struct runner *r, const struct handlers *set, const stru
         }
 }
 
-int plugins_use(struct runner *r, const struct handlers *h, struct err *e)
+int plugins_use(struct plugins *all, const struct handlers *h, struct err *e)
 {
         size_t count = handlers_plugin_count(h);
         AUTO_FREE struct plugin_pool **pools = xcalloc(count, sizeof(struct plugin_pool *));
         AUTO_FREE bool *fresh = xcalloc(count, sizeof(bool));
         const struct plan plan = {.pools = pools, .fresh = fresh};
 
-        if (make_plan(r, h, &plan, e) != 0) {
+        if (make_plan(all, h, &plan, e) != 0) {
                 drop_plan(&plan, count);
                 return -1;
         }
-        follow_plan(r, h, &plan);
+        follow_plan(all, h, &plan);
         return 0;
 }
 
-bool plugin_has_room(const struct runner *r, const struct handler *h)
+bool plugins_have_room(const struct plugins *all, const struct handler *h)
 {
-        const struct plugin_pool *p = find_pool(r, h->plugin->name);
+        const struct plugin_pool *p = find_pool(all, h->plugin->name);
 
         return p != NULL && p->idle != NULL;
 }
 
-struct run *plugin_start(struct runner *r, const struct run_request *q, const struct run_events *on,
-                         void *owner, struct err *e)
+struct run *plugin_start(struct plugins *all, const struct run_request *q,
+                         const struct run_events *on, void *owner, struct err *e)
 {
-        struct plugin_pool *p = find_pool(r, q->handler->plugin->name);
+        struct plugin_pool *p = find_pool(all, q->handler->plugin->name);
 
         while (p != NULL && p->idle != NULL) {
                 struct plugin_host *h = p->idle;
                 struct err unfit = {0};
 
                 p->idle = h->next_idle;
-                if (host_give(h, q, on, owner, &unfit) == 0)
-                        return &h->run;
-                LOG_WARN("a plugin host took no job", log_text("plugin", p->name), log_err(&unfit));
+                struct run *run = host_give(h, q, on, owner, &unfit);
+                if (run != NULL)
+                        return run;
+                LOG_WARN("a plugin host took no job", log_text("plugin", p->build.name),
+                         log_err(&unfit));
         }
         err_set(e, ERR_FULL, "no host of plugin %s is free", q->handler->plugin->name);
         return NULL;
@@ -437,25 +440,27 @@ struct run *plugin_start(struct runner *r, const struct run_request *q, const st
 
 void plugin_stop(struct run *run, msec grace)
 {
-        host_cancel((struct plugin_host *)run, RUN_STOPPED, grace);
+        host_stop(run, grace);
 }
 
 void plugin_look(struct run *run)
 {
-        talk_look((struct plugin_host *)run);
+        host_look(run);
 }
 
-void plugins_destroy(struct runner *r)
+void plugins_destroy(struct plugins **all)
 {
         msec end = clock_mono() + END_PATIENCE;
         struct plugin_pool *p, *next;
         struct plugin_host *h, *next_host;
 
-        DL_FOREACH (r->pools, p) {
+        if (*all == NULL)
+                return;
+        DL_FOREACH ((*all)->pools, p) {
                 DL_FOREACH (p->hosts, h)
                         host_leave(h);
         }
-        DL_FOREACH_SAFE (r->pools, p, next) {
+        DL_FOREACH_SAFE ((*all)->pools, p, next) {
                 DL_FOREACH_SAFE (p->hosts, h, next_host) {
                         msec left = end - clock_mono();
                         DL_DELETE(p->hosts, h);
@@ -463,4 +468,8 @@ void plugins_destroy(struct runner *r)
                 }
                 pool_close(p);
         }
+        free((*all)->scratch);
+        free((*all)->host_program);
+        free(*all);
+        *all = NULL;
 }

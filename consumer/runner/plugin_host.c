@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_host.c: the life of one host process: start, jobs given, kill, end. What it says is heard
- * in plugin_talk.c.
+ * plugin_host.c: the life of one host process: start, jobs given, what it says, kill,
+ * end.
  */
 #include "consumer/runner/plugin_host.h"
 
@@ -11,15 +11,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "consumer/runner/plugin_talk.h"
+#include "consumer/include/warren/handler.h"
+#include "consumer/runner/plugin_environment.h"
+#include "consumer/runner/plugin_outcome.h"
 #include "consumer/runner/shortage.h"
+#include "consumer/runner/text.h"
 
 #define START_PATIENCE ((msec)10 * MSEC_SECOND)
 #define LEAVE_PATIENCE ((msec)5 * MSEC_SECOND)
@@ -30,8 +33,7 @@ static void on_handle_closed(uv_handle_t *handle)
 
         if (--h->handles_open > 0)
                 return;
-        buffer_fini(&h->in);
-        buffer_fini(&h->out);
+        talk_fini(&h->talk);
         free(h);
 }
 
@@ -39,23 +41,41 @@ static void on_handle_closed(uv_handle_t *handle)
 static void release(struct plugin_host *h)
 {
         h->state = HOST_DEAD;
-        if (h->page != NULL)
-                munmap(h->page, sizeof(*h->page));
-        watched_close(&h->hearing, on_handle_closed);
-        watched_close(&h->telling, on_handle_closed);
+        page_fini(&h->page);
+        watched_close(&h->talk.hearing, on_handle_closed);
+        watched_close(&h->talk.telling, on_handle_closed);
         watched_close(&h->child.end, on_handle_closed);
         uv_close((uv_handle_t *)&h->timer, on_handle_closed);
 }
 
-void host_kill(struct plugin_host *h, const struct err *why)
+/* SIGKILL, with the reason to tell; died follows from the loop. */
+static void kill_host(struct plugin_host *h, const struct err *why)
 {
         if (why != NULL)
-                err_set(&h->fault, why->code, "%s", why->text);
+                err_set(&h->fault, why->code, "plugin %s: %s", h->spec.plugin, why->text);
         if (h->end_is_near || h->state == HOST_DEAD)
                 return;
         h->end_is_near = true;
         uv_timer_stop(&h->timer);
         child_kill(&h->child, SIGKILL);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void set_timer(struct plugin_host *h, msec wait)
+{
+        uv_update_time(h->spec.loop);
+        uv_timer_start(&h->timer, on_timer, (uint64_t)wait, 0);
+}
+
+/* BUSY: sets the cancel flag; the process is killed after `grace`. */
+static void cancel(struct plugin_host *h, enum run_ending why, msec grace)
+{
+        if (h->state != HOST_BUSY || h->run.ending != RUN_GOES_ON)
+                return;
+        h->run.ending = why;
+        page_cancel_job(&h->page);
+        set_timer(h, grace);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -65,17 +85,17 @@ static void on_timer(uv_timer_t *timer)
 
         switch (h->state) {
         case HOST_STARTING:
-                err_set(&late, ERR_TIMEOUT, "plugin %s did not open in time", h->spec.plugin);
-                host_kill(h, &late);
+                err_set(&late, ERR_TIMEOUT, "did not open in time");
+                kill_host(h, &late);
                 break;
         case HOST_BUSY:
                 if (h->run.ending == RUN_GOES_ON)
-                        host_cancel(h, RUN_TIMED_OUT, h->run.handler->grace);
+                        cancel(h, RUN_TIMED_OUT, h->run.handler->grace);
                 else
-                        host_kill(h, NULL);
+                        kill_host(h, NULL);
                 break;
         case HOST_LEAVING:
-                host_kill(h, NULL);
+                kill_host(h, NULL);
                 break;
         case HOST_IDLE:
         case HOST_DEAD:
@@ -83,29 +103,169 @@ static void on_timer(uv_timer_t *timer)
         }
 }
 
-/* How a run ends whose process did. */
-static void end_of_crash(struct plugin_host *h, struct child_end end, bool refused,
-                         struct run_end *out)
+/* Before its run ends: nothing more is to come. */
+static enum page_news tell_progress(struct plugin_host *h)
 {
-        char how[CHILD_END_SIZE], text[256];
+        struct wire_latest latest;
+        enum page_news news = page_read(&h->page, &latest);
 
-        child_end_text(end, how);
-        snprintf(text, sizeof(text), "plugin %.100s: %s%s", h->spec.plugin, how,
-                 refused ? ", out of memory" : "");
-        switch (h->run.ending) {
-        case RUN_GOES_ON:
-        case RUN_FLOODED:
-                run_fails(&h->run, out, refused ? ERROR_KIND_MEMORY : ERROR_KIND_CRASH,
-                          err_is_set(&h->fault) ? bytes_of_text(h->fault.text)
-                                                : bytes_of_text(text));
+        if (news == PAGE_NEWS)
+                run_progress(&h->run, latest.done, bytes_of(latest.text, latest.length));
+        return news;
+}
+
+/* In this order: what is being written meanwhile, or later, is told of. */
+static void look(struct plugin_host *h)
+{
+        if (h->state != HOST_BUSY)
+                return;
+        page_ask_to_tell(&h->page);
+        tell_progress(h);
+}
+
+static void breaks_protocol(struct plugin_host *h, const char *what)
+{
+        struct err why = {0};
+
+        err_set(&why, ERR_PROTOCOL, "its host broke the protocol: %s", what);
+        kill_host(h, &why);
+}
+
+static void hear_ready(struct plugin_host *h, struct bytes names)
+{
+        if (h->state == HOST_LEAVING)
+                return;
+        if (h->state != HOST_STARTING) {
+                breaks_protocol(h, "ready");
+                return;
+        }
+        uv_timer_stop(&h->timer);
+        h->state = HOST_IDLE;
+        h->spec.on->ready(h->spec.owner, h, names);
+}
+
+static void hear_failed(struct plugin_host *h, struct bytes reason)
+{
+        AUTO_BUFFER text = {0};
+        struct err why = {0};
+
+        if (h->state != HOST_STARTING && h->state != HOST_LEAVING) {
+                breaks_protocol(h, "failed");
+                return;
+        }
+        text_repair(text_trim(reason), ERR_TEXT_SIZE / 2, &text);
+        err_set(&why, ERR_INVALID, "%s", text.length > 0 ? text.data : "no reason given");
+        kill_host(h, &why);
+}
+
+static bool is_of_job(const struct plugin_host *h, uint32_t sequence)
+{
+        return h->state == HOST_BUSY && sequence == h->page.sequence;
+}
+
+static enum log_level level_of(uint32_t level)
+{
+        switch (level) {
+        case WARREN_LOG_ERROR:
+                return LOG_LEVEL_ERROR;
+        case WARREN_LOG_WARN:
+                return LOG_LEVEL_WARN;
+        case WARREN_LOG_INFO:
+                return LOG_LEVEL_INFO;
+        }
+        return LOG_LEVEL_DEBUG;
+}
+
+static void hear_log(struct plugin_host *h, const struct plugin_word *word)
+{
+        if (is_of_job(h, word->log.sequence))
+                LOG_AT(level_of(word->log.level), "a handler says",
+                       log_text("plugin", h->spec.plugin), log_text("type", h->run.handler->type),
+                       log_bytes("text", word->text));
+}
+
+static void hear_end(struct plugin_host *h, const struct plugin_word *word)
+{
+        struct run_end end = {0};
+
+        if (!is_of_job(h, word->end.sequence)) {
+                breaks_protocol(h, "end");
+                return;
+        }
+        tell_progress(h);
+        plugin_outcome(&h->run, word, &end);
+        uv_timer_stop(&h->timer);
+        h->state = HOST_IDLE;
+        h->served++;
+        if (word->end.memory_refused)
+                host_leave(h);
+        else
+                h->spec.on->idle(h->spec.owner, h);
+        run_finish(&h->run, &end);
+}
+
+static void hear_word(struct plugin_host *h, const struct plugin_word *word)
+{
+        switch (word->kind) {
+        case WIRE_READY:
+                hear_ready(h, word->text);
                 break;
-        case RUN_TIMED_OUT:
-                run_fails_by_timeout(&h->run, out, bytes_of_text(text));
+        case WIRE_FAILED:
+                hear_failed(h, word->text);
                 break;
-        case RUN_STOPPED:
-                out->outcome = OUTCOME_STOPPED;
+        case WIRE_PROGRESS:
+                if (is_of_job(h, word->sequence) && tell_progress(h) == PAGE_BUSY)
+                        look(h);
+                break;
+        case WIRE_LOG:
+                hear_log(h, word);
+                break;
+        case WIRE_END:
+                hear_end(h, word);
+                break;
+        case WIRE_OPEN:
+        case WIRE_JOB: /* talk_next gives none */
                 break;
         }
+}
+
+/* False when there is nothing more to hear now. */
+static bool hear_once(struct plugin_host *h)
+{
+        struct plugin_word word;
+        struct err fault = {0};
+        int next = 0;
+
+        if (h->end_is_near)
+                return false;
+        int got = talk_read(&h->talk, h->spec.scratch);
+        if (got < 0) {
+                /* Its end of the pipe is closed, so it is dying, or made itself useless. */
+                watched_stop(&h->talk.hearing);
+                if (h->state != HOST_LEAVING)
+                        kill_host(h, NULL);
+        }
+        if (got <= 0)
+                return false;
+        while (!h->end_is_near && (next = talk_next(&h->talk, &word, &fault)) > 0)
+                hear_word(h, &word);
+        if (next < 0)
+                kill_host(h, &fault);
+        return true;
+}
+
+static void hear_all(struct plugin_host *h)
+{
+        while (hear_once(h))
+                continue;
+}
+
+/* One read a turn: a level-triggered poll comes back when there is more. */
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+        (void)status;
+        (void)events;
+        hear_once(poll->data);
 }
 
 /* The process has ended: hears its last words, reaps it, tells. */
@@ -119,15 +279,16 @@ static void on_end(uv_poll_t *poll, int status, int events)
         (void)events;
         if (!child_has_ended(&h->child))
                 return;
-        talk_hear_all(h);
+        hear_all(h);
 
         enum host_state was = h->state;
-        bool refused = atomic_load(&h->page->refused) == h->sequence && h->sequence != 0;
+        bool refused = page_was_refused(&h->page);
         if (was == HOST_BUSY)
-                talk_look_last(h);
+                tell_progress(h);
         struct child_end child_end = child_reap(&h->child);
         if (was == HOST_BUSY)
-                end_of_crash(h, child_end, refused, &end);
+                plugin_outcome_of_death(&h->run, h->spec.plugin, child_end, refused, &h->fault,
+                                        &end);
         err_set(&h->fault, ERR_UNAVAILABLE, "plugin %s: %s", h->spec.plugin,
                 child_end_text(child_end, how));
         release(h);
@@ -139,10 +300,10 @@ static void on_end(uv_poll_t *poll, int status, int events)
 /* It also makes this side's ends of the pipes, and only these, non-blocking. */
 static int init_handles(struct plugin_host *h, struct err *e)
 {
-        struct watched *const all[] = {&h->hearing, &h->telling, &h->child.end};
+        struct watched *const all[] = {&h->talk.hearing, &h->talk.telling, &h->child.end};
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (watched_init(all[i], h->spec.runner->loop, h, e) != 0)
+                if (watched_init(all[i], h->spec.loop, h, e) != 0)
                         return -1;
                 h->handles_open++;
         }
@@ -151,43 +312,9 @@ static int init_handles(struct plugin_host *h, struct err *e)
 
 static void watch(struct plugin_host *h)
 {
-        watched_start(&h->hearing, UV_READABLE, talk_on_readable);
+        watched_start(&h->talk.hearing, UV_READABLE, on_readable);
         watched_start(&h->child.end, UV_READABLE, on_end);
-        uv_update_time(h->spec.runner->loop);
-        uv_timer_start(&h->timer, on_timer, (uint64_t)START_PATIENCE, 0);
-}
-
-/* Of the consumer alone: its settings may carry secrets, and what systemd tells a service would
- * make a handler speak for it. */
-static bool is_own(const char *assignment)
-{
-        static const char *const own[] = {
-                "WARREN_",      "CREDENTIALS_DIRECTORY=", "INVOCATION_ID=", "JOURNAL_STREAM=",
-                "LISTEN_",      "MEMORY_PRESSURE_",       "NOTIFY_SOCKET=", "SYSTEMD_EXEC_PID=",
-                "WATCHDOG_PID", "WATCHDOG_USEC",
-        };
-
-        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-                if (strncmp(assignment, own[i], strlen(own[i])) == 0)
-                        return true;
-        }
-        return false;
-}
-
-/* The consumer's environment without what is its own. */
-static char **environment(void)
-{
-        size_t count = 0;
-        while (environ[count] != NULL)
-                count++;
-
-        char **kept = xcalloc(count + 1, sizeof(*kept));
-        size_t n = 0;
-        for (size_t i = 0; i < count; i++) {
-                if (!is_own(environ[i]))
-                        kept[n++] = environ[i];
-        }
-        return kept;
+        set_timer(h, START_PATIENCE);
 }
 
 static int start_process(struct plugin_host *h, int in, int out, int page, struct err *e)
@@ -199,10 +326,11 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
         if (null < 0)
                 return shortage_err(e, "/dev/null");
 
-        char *program = h->spec.runner->host_program;
+        AUTO_FREE char *program = xstrdup(h->spec.program);
+        AUTO_FREE char *as_started = xstrdup(h->spec.as_started);
         AUTO_FREE char *name = xstrdup(h->spec.plugin);
-        AUTO_FREE char **env = environment();
-        char *argv[] = {program, name, parent, h->spec.runner->as_started, NULL};
+        AUTO_FREE char **env = plugin_environment();
+        char *argv[] = {program, name, parent, as_started, NULL};
         const int fds[WIRE_FD_COUNT] = {null, STDERR_FILENO, STDERR_FILENO, in, out, page};
         const struct child_spec spec = {.program = program,
                                         .argv = argv,
@@ -210,24 +338,6 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
                                         .fds = fds,
                                         .fd_count = WIRE_FD_COUNT};
         return child_spawn(&spec, &h->child, e);
-}
-
-static struct wire_page *page_create(int *fd, struct err *e)
-{
-        AUTO_CLOSE int page_fd = memfd_create("warren-page", MFD_CLOEXEC);
-        if (page_fd < 0 || ftruncate(page_fd, sizeof(struct wire_page)) != 0) {
-                shortage_err(e, "cannot make a shared page");
-                return NULL;
-        }
-
-        void *page = mmap(NULL, sizeof(struct wire_page), PROT_READ | PROT_WRITE, MAP_SHARED,
-                          page_fd, 0);
-        if (page == MAP_FAILED) {
-                shortage_err(e, "cannot map a shared page");
-                return NULL;
-        }
-        *fd = own_take_fd(&page_fd);
-        return page;
 }
 
 static int send_open(struct plugin_host *h, struct err *e)
@@ -238,7 +348,7 @@ static int send_open(struct plugin_host *h, struct err *e)
                 bytes_of(h->spec.file, strlen(h->spec.file) + 1),
                 bytes_of(h->spec.settings, strlen(h->spec.settings) + 1),
         };
-        return talk_send(h, WIRE_OPEN, parts, e);
+        return talk_send(&h->talk, WIRE_OPEN, parts, e);
 }
 
 /* The process, its pipes and its page, before it is watched. */
@@ -248,9 +358,8 @@ static int prepare(struct plugin_host *h, struct err *e)
         AUTO_CLOSE int in = -1;
         AUTO_CLOSE int out = -1;
 
-        h->page = page_create(&page_fd, e);
-        if (h->page == NULL || child_pipe(&in, &h->telling.fd, e) != 0 ||
-            child_pipe(&h->hearing.fd, &out, e) != 0)
+        if (page_init(&h->page, &page_fd, e) != 0 || child_pipe(&in, &h->talk.telling.fd, e) != 0 ||
+            child_pipe(&h->talk.hearing.fd, &out, e) != 0)
                 return -1;
         return start_process(h, in, out, page_fd, e);
 }
@@ -261,8 +370,9 @@ struct plugin_host *host_create(const struct host_spec *s, struct err *e)
         struct err unsent = {0};
 
         h->spec = *s;
-        h->hearing.fd = h->telling.fd = h->child.end.fd = -1;
-        uv_timer_init(s->runner->loop, &h->timer);
+        talk_init(&h->talk);
+        h->child.end.fd = -1;
+        uv_timer_init(s->loop, &h->timer);
         h->timer.data = h;
         h->handles_open = 1;
         if (prepare(h, e) != 0 || init_handles(h, e) != 0) {
@@ -272,37 +382,43 @@ struct plugin_host *host_create(const struct host_spec *s, struct err *e)
         }
         watch(h);
         if (send_open(h, &unsent) != 0)
-                host_kill(h, &unsent);
+                kill_host(h, &unsent);
         return h;
 }
 
-int host_give(struct plugin_host *h, const struct run_request *q, const struct run_events *on,
-              void *owner, struct err *e)
+struct run *host_give(struct plugin_host *h, const struct run_request *q,
+                      const struct run_events *on, void *owner, struct err *e)
 {
         assert(h->state == HOST_IDLE);
-        if (++h->sequence == 0)
-                h->sequence = 1;
-        atomic_store(&h->page->told, 0);
-        if (talk_send_job(h, q, e) != 0) {
-                host_kill(h, e);
-                return -1;
+        if (talk_send_job(&h->talk, q, page_begin_job(&h->page), e) != 0) {
+                kill_host(h, e);
+                return NULL;
         }
         h->state = HOST_BUSY;
-        run_begin(&h->run, h->spec.runner, q, on, owner);
+        run_begin(&h->run, h->spec.runs, q, on, owner);
         run_began(&h->run);
-        uv_update_time(h->spec.runner->loop);
-        uv_timer_start(&h->timer, on_timer, (uint64_t)q->timeout, 0);
-        return 0;
+        set_timer(h, q->timeout);
+        return &h->run;
 }
 
-void host_cancel(struct plugin_host *h, enum run_ending why, msec grace)
+void host_stop(struct run *run, msec grace)
 {
-        if (h->state != HOST_BUSY || h->run.ending != RUN_GOES_ON)
-                return;
-        h->run.ending = why;
-        atomic_store(&h->page->cancelled, h->sequence);
-        uv_update_time(h->spec.runner->loop);
-        uv_timer_start(&h->timer, on_timer, (uint64_t)grace, 0);
+        cancel((struct plugin_host *)run, RUN_STOPPED, grace);
+}
+
+void host_look(struct run *run)
+{
+        look((struct plugin_host *)run);
+}
+
+enum host_state host_state(const struct plugin_host *h)
+{
+        return h->state;
+}
+
+int64_t host_served(const struct plugin_host *h)
+{
+        return h->served;
 }
 
 void host_leave(struct plugin_host *h)
@@ -310,9 +426,8 @@ void host_leave(struct plugin_host *h)
         if (h->state != HOST_STARTING && h->state != HOST_IDLE)
                 return;
         h->state = HOST_LEAVING;
-        watched_close(&h->telling, on_handle_closed);
-        uv_update_time(h->spec.runner->loop);
-        uv_timer_start(&h->timer, on_timer, (uint64_t)LEAVE_PATIENCE, 0);
+        watched_close(&h->talk.telling, on_handle_closed);
+        set_timer(h, LEAVE_PATIENCE);
 }
 
 /* Until fd is readable or the time `end` has come. */
@@ -335,10 +450,10 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
         msec end = clock_mono() + limit;
 
         while (h->state == HOST_STARTING && !h->end_is_near) {
-                if (!wait_readable(h->hearing.fd, end))
+                if (!wait_readable(h->talk.hearing.fd, end))
                         return err_set(e, ERR_TIMEOUT, "plugin %s did not open in time",
                                        h->spec.plugin);
-                talk_hear_all(h);
+                hear_all(h);
         }
         if (h->state == HOST_IDLE)
                 return 0;

@@ -10,8 +10,9 @@
 #include <uv.h>
 
 #include "consumer/runner/child.h"
-#include "consumer/runner/parts.h"
-#include "consumer/runner/plugin_wire.h"
+#include "consumer/runner/plugin_page.h"
+#include "consumer/runner/plugin_talk.h"
+#include "consumer/runner/run.h"
 
 /*   starting ─► idle ◄─► busy
  *      └─────────┴────────┴──► leaving ─► dead      (dead from anywhere: a crash)
@@ -32,42 +33,49 @@ struct host_events {
 };
 
 struct host_spec {
-        struct runner *runner;
-        const char *plugin; /* the name: for messages, and in the list of processes */
+        struct runs *runs;
+        uv_loop_t *loop;
+        const char *program, *as_started; /* of the host, and what it is started with */
+        char *scratch;                    /* TALK_READ_SIZE bytes to read into */
+        const char *plugin;               /* the name: for messages, and in the list of processes */
         const char *file;
         const char *settings;
         int64_t memory;
-        const struct host_events *on; /* borrowed, as is plugin, until it died */
+        const struct host_events *on; /* borrowed, as are the texts, until it died */
         void *owner;
 };
 
-/* Fields other than its lists are plugin_host.c's. */
 struct plugin_host {
         struct run run; /* BUSY */
+        /* its pool's */
         struct plugin_host *prev, *next, *next_idle;
         bool worn; /* to be replaced by a younger one */
-        int64_t served;
+        /* plugin_host.c's */
         enum host_state state;
+        int64_t served;
         struct host_spec spec;
         struct child child;
-        struct watched hearing, telling; /* telling: closed once it was asked to leave */
-        struct wire_page *page;
-        uint32_t sequence;     /* of the job it has or had */
-        uint32_t latest_heard; /* version of the progress in the page */
+        struct plugin_talk talk; /* its pipe to the host is closed once it was asked to leave */
+        struct plugin_page page;
         uv_timer_t timer; /* STARTING: patience; BUSY: timeout, then grace; LEAVING: patience */
         unsigned handles_open;
         bool end_is_near; /* was sent SIGKILL */
-        struct buffer in, out;
         struct err fault; /* why it ends, if it is known before */
 };
 
 /* Starts the process; ready or died follows. */
 struct plugin_host *host_create(const struct host_spec *s, struct err *e) MUST_CHECK;
-/* IDLE only. Its run begins. */
-int host_give(struct plugin_host *h, const struct run_request *q, const struct run_events *on,
-              void *owner, struct err *e) MUST_CHECK;
-/* BUSY: sets the cancel flag; the process is killed after `grace`. */
-void host_cancel(struct plugin_host *h, enum run_ending why, msec grace);
+enum host_state host_state(const struct plugin_host *h);
+/* How many jobs it has ended. */
+int64_t host_served(const struct plugin_host *h);
+/* IDLE only. Its run begins. NULL: it takes no job any more. */
+struct run *host_give(struct plugin_host *h, const struct run_request *q,
+                      const struct run_events *on, void *owner, struct err *e) MUST_CHECK;
+/* Of a run that host_give began: sets the cancel flag; the process is killed after `grace`. */
+void host_stop(struct run *run, msec grace);
+/* Of such a run: tells the latest progress in the page, if it is news, and has the host tell of the
+ * next. */
+void host_look(struct run *run);
 /* Asks an idle or starting one to leave; it is killed if it does not. */
 void host_leave(struct plugin_host *h);
 /* Waits for it to be no longer STARTING, hearing it meanwhile. -1: fault is in e. */

@@ -1,47 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_talk.c: what is said to a plugin host, and what its words do to its state.
+ * plugin_talk.c: writing and reading frames.
  */
 #include "consumer/runner/plugin_talk.h"
 
 #include <errno.h>
-#include <math.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "common/base/log.h"
-#include "common/model/event.h"
-#include "consumer/include/warren/handler.h"
-#include "consumer/runner/text.h"
+void talk_init(struct plugin_talk *t)
+{
+        *t = (struct plugin_talk){.hearing.fd = -1, .telling.fd = -1};
+}
+
+void talk_fini(struct plugin_talk *t)
+{
+        buffer_fini(&t->in);
+        buffer_fini(&t->out);
+}
+
+/* The poll's data is the owner's. */
+static struct plugin_talk *talk_of(uv_poll_t *telling)
+{
+        return (struct plugin_talk *)((char *)telling - offsetof(struct plugin_talk, telling.poll));
+}
 
 static void write_more(uv_poll_t *poll, int status, int events)
 {
-        struct plugin_host *h = poll->data;
-        ssize_t sent = write(h->telling.fd, h->out.data, h->out.length);
+        struct plugin_talk *t = talk_of(poll);
+        ssize_t sent = write(t->telling.fd, t->out.data, t->out.length);
 
         (void)status;
         (void)events;
         if (sent > 0)
-                buffer_drop(&h->out, (size_t)sent);
-        if (h->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
-                buffer_fini(&h->out);
-                watched_stop(&h->telling);
+                buffer_drop(&t->out, (size_t)sent);
+        if (t->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
+                buffer_fini(&t->out);
+                watched_stop(&t->telling);
         }
 }
 
-static void keep_unsent(struct plugin_host *h, const struct iovec *v, size_t count, size_t sent)
+static void keep_unsent(struct plugin_talk *t, const struct iovec *v, size_t count, size_t sent)
 {
         for (size_t i = 0; i < count; i++) {
                 size_t skip = sent < v[i].iov_len ? sent : v[i].iov_len;
-                buffer_add(&h->out, (const char *)v[i].iov_base + skip, v[i].iov_len - skip);
+                buffer_add(&t->out, (const char *)v[i].iov_base + skip, v[i].iov_len - skip);
                 sent -= skip;
         }
-        if (h->out.length > 0)
-                watched_start(&h->telling, UV_WRITABLE, write_more);
+        if (t->out.length > 0)
+                watched_start(&t->telling, UV_WRITABLE, write_more);
 }
 
-int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
+int talk_send(struct plugin_talk *t, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
               struct err *e)
 {
         struct wire_header header = {.kind = (uint32_t)kind};
@@ -57,11 +69,11 @@ int talk_send(struct plugin_host *h, enum wire_kind kind, const struct bytes par
         header.length = (uint32_t)total;
 
         ssize_t sent = 0;
-        if (h->out.length == 0)
-                sent = writev(h->telling.fd, vector, 1 + TALK_PARTS_MAX);
+        if (t->out.length == 0)
+                sent = writev(t->telling.fd, vector, 1 + TALK_PARTS_MAX);
         if (sent < 0 && errno != EAGAIN)
-                return err_set_errno(e, "plugin %s: cannot write to its host", h->spec.plugin);
-        keep_unsent(h, vector, 1 + TALK_PARTS_MAX, sent > 0 ? (size_t)sent : 0);
+                return err_set_errno(e, "cannot write to its host");
+        keep_unsent(t, vector, 1 + TALK_PARTS_MAX, sent > 0 ? (size_t)sent : 0);
         return 0;
 }
 
@@ -74,11 +86,12 @@ static size_t put_text(char *at, const char *text)
         return size;
 }
 
-int talk_send_job(struct plugin_host *h, const struct run_request *q, struct err *e)
+int talk_send_job(struct plugin_talk *t, const struct run_request *q, uint32_t sequence,
+                  struct err *e)
 {
         const struct job *job = q->job;
         const struct wire_job head = {
-                .sequence = h->sequence,
+                .sequence = sequence,
                 .redelivered = q->redelivered,
                 .run = job->run,
                 .attempt = job->attempt + 1,
@@ -100,307 +113,115 @@ int talk_send_job(struct plugin_host *h, const struct run_request *q, struct err
                 bytes_of(texts, length),
                 job->payload,
         };
-        return talk_send(h, WIRE_JOB, parts, e);
+        return talk_send(t, WIRE_JOB, parts, e);
 }
 
-static void breaks_protocol(struct plugin_host *h, const char *what)
+/* Frames that came whole are looked at where they were read. */
+int talk_read(struct plugin_talk *t, char *scratch)
 {
-        struct err why = {0};
+        ssize_t got = read(t->hearing.fd, scratch, TALK_READ_SIZE);
 
-        err_set(&why, ERR_PROTOCOL, "plugin %s: its host broke the protocol: %s", h->spec.plugin,
-                what);
-        host_kill(h, &why);
-}
-
-static void hear_ready(struct plugin_host *h, struct bytes body)
-{
-        if (h->state == HOST_LEAVING)
-                return;
-        if (h->state != HOST_STARTING || (body.length > 0 && body.data[body.length - 1] != '\0')) {
-                breaks_protocol(h, "ready");
-                return;
+        if (got <= 0)
+                return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+        t->unread = bytes_of(scratch, (size_t)got);
+        if (t->in.length > 0) {
+                buffer_add(&t->in, scratch, (size_t)got);
+                t->unread = buffer_bytes(&t->in);
         }
-        uv_timer_stop(&h->timer);
-        h->state = HOST_IDLE;
-        h->spec.on->ready(h->spec.owner, h, body);
+        return 1;
 }
 
-static void hear_failed(struct plugin_host *h, struct bytes body)
+/* What is left is the beginning of a frame. */
+static void keep_unread(struct plugin_talk *t)
 {
-        AUTO_BUFFER text = {0};
-
-        if (h->state != HOST_STARTING && h->state != HOST_LEAVING) {
-                breaks_protocol(h, "failed");
-                return;
-        }
-        text_repair(text_trim(body), ERR_TEXT_SIZE / 2, &text);
-        err_set(&h->fault, ERR_INVALID, "plugin %s: %s", h->spec.plugin,
-                text.length > 0 ? text.data : "no reason given");
-        host_kill(h, NULL);
+        if (t->in.length > 0)
+                buffer_drop(&t->in, t->in.length - t->unread.length);
+        else
+                buffer_add(&t->in, t->unread.data, t->unread.length);
+        t->unread = (struct bytes){0};
 }
 
-/* A copy of what the host has written last; false when it is writing now. */
-static bool copy_latest(struct wire_latest *from, struct wire_latest *out, uint32_t *version)
+static bool take_head(struct bytes *body, void *head, size_t size)
 {
-        *version = atomic_load_explicit(&from->version, memory_order_acquire);
-        out->sequence = from->sequence;
-        out->done = from->done;
-        uint32_t length = atomic_load_explicit(&from->length, memory_order_relaxed);
-        out->length = length < sizeof(out->text) ? length : sizeof(out->text);
-        memcpy(out->text, from->text, out->length);
-        atomic_thread_fence(memory_order_acquire);
-        return *version % 2 == 0 &&
-               *version == atomic_load_explicit(&from->version, memory_order_relaxed);
+        if (body->length < size)
+                return false;
+        memcpy(head, body->data, size);
+        *body = bytes_of(body->data + size, body->length - size);
+        return true;
 }
 
-static void tell_latest(struct plugin_host *h, const struct wire_latest *latest, uint32_t version)
+static int breaks_protocol(struct err *e, const char *what)
 {
-        struct run *run = &h->run;
-        AUTO_BUFFER text = {0};
-
-        if (version == h->latest_heard)
-                return;
-        h->latest_heard = version;
-        if (latest->sequence != h->sequence || !isfinite(latest->done) || run->on->progress == NULL)
-                return;
-        text_repair(bytes_of(latest->text, latest->length), WIRE_TEXT_MAX, &text);
-        double done = latest->done < 0 ? 0 : latest->done > 1 ? 1 : latest->done;
-        run->on->progress(run->owner, done,
-                          text.length > 0 ? buffer_bytes(&text) : bytes_of(NULL, 0));
+        return err_set(e, ERR_PROTOCOL, "its host broke the protocol: %s", what);
 }
 
-void talk_look_last(struct plugin_host *h)
-{
-        struct wire_latest latest;
-        uint32_t version;
-
-        if (copy_latest(&h->page->latest, &latest, &version))
-                tell_latest(h, &latest, version);
-}
-
-/* In this order: what is being written meanwhile, or later, is told of. */
-void talk_look(struct plugin_host *h)
-{
-        if (h->state != HOST_BUSY)
-                return;
-        atomic_store(&h->page->told, 0);
-        talk_look_last(h);
-}
-
-static void hear_progress(struct plugin_host *h, struct bytes body)
+static int read_progress(struct bytes body, struct plugin_word *out, struct err *e)
 {
         struct wire_progress head;
-        struct wire_latest latest;
-        uint32_t version;
 
-        if (body.length != sizeof(head)) {
-                breaks_protocol(h, "progress");
-                return;
-        }
-        memcpy(&head, body.data, sizeof(head));
-        if (head.sequence != h->sequence || h->state != HOST_BUSY)
-                return;
-        if (copy_latest(&h->page->latest, &latest, &version))
-                tell_latest(h, &latest, version);
-        else
-                talk_look(h);
+        if (!take_head(&body, &head, sizeof(head)) || body.length > 0)
+                return breaks_protocol(e, "progress");
+        out->sequence = head.sequence;
+        return 1;
 }
 
-static enum log_level level_of(uint32_t level)
+static int read_log(struct bytes body, struct plugin_word *out, struct err *e)
 {
-        switch (level) {
-        case WARREN_LOG_ERROR:
-                return LOG_LEVEL_ERROR;
-        case WARREN_LOG_WARN:
-                return LOG_LEVEL_WARN;
-        case WARREN_LOG_INFO:
-                return LOG_LEVEL_INFO;
-        }
-        return LOG_LEVEL_DEBUG;
+        if (!take_head(&body, &out->log, sizeof(out->log)))
+                return breaks_protocol(e, "log");
+        out->text = body;
+        return 1;
 }
 
-static void hear_log(struct plugin_host *h, struct bytes body)
+static int read_end(struct bytes body, struct plugin_word *out, struct err *e)
 {
-        struct wire_log head;
+        struct wire_end *end = &out->end;
 
-        if (body.length < sizeof(head)) {
-                breaks_protocol(h, "log");
-                return;
-        }
-        memcpy(&head, body.data, sizeof(head));
-        if (h->state != HOST_BUSY || head.sequence != h->sequence)
-                return;
-        LOG_AT(level_of(head.level), "a handler says", log_text("plugin", h->spec.plugin),
-               log_text("type", h->run.handler->type),
-               log_bytes("text", bytes_of(body.data + sizeof(head), body.length - sizeof(head))));
+        if (!take_head(&body, end, sizeof(*end)) ||
+            (uint64_t)end->error_length + end->result_length != body.length)
+                return breaks_protocol(e, "end");
+        out->text = bytes_of(body.data, end->error_length);
+        out->value = bytes_of(body.data + end->error_length, end->result_length);
+        return 1;
 }
 
-/* What the handler returned, before what we did to it is considered. */
-static void outcome_of(struct plugin_host *h, const struct wire_end *head, struct bytes error,
-                       struct run_end *out)
+static int read_word(uint32_t kind, struct bytes body, struct plugin_word *out, struct err *e)
 {
-        enum error_kind kind = head->memory_refused ? ERROR_KIND_MEMORY : ERROR_KIND_ERROR;
-
-        switch (head->outcome) {
-        case WARREN_DONE:
-                out->outcome = OUTCOME_DONE;
-                return;
-        case WARREN_STOPPED:
-                if (h->run.ending != RUN_GOES_ON) {
-                        out->outcome = OUTCOME_STOPPED;
-                        return;
-                }
-                run_fails(&h->run, out, kind,
-                          bytes_of_text("it stopped though nothing asked it to"));
-                return;
-        case WARREN_RETRY:
-        case WARREN_PERMANENT:
-                run_fails(&h->run, out, kind, error);
-                if (head->outcome == WARREN_PERMANENT)
-                        out->outcome = OUTCOME_PERMANENT;
-                return;
-        }
-        run_fails(&h->run, out, kind, bytes_of_text("it returned what is no outcome"));
-}
-
-/* The handler ended by itself: after a timeout only what is final counts. */
-static void judge(struct plugin_host *h, const struct wire_end *head, struct bytes error,
-                  struct bytes result, struct run_end *out)
-{
-        outcome_of(h, head, error, out);
-        if (h->run.ending == RUN_TIMED_OUT &&
-            (out->outcome == OUTCOME_RETRY || out->outcome == OUTCOME_STOPPED))
-                run_fails_by_timeout(&h->run, out, error);
-        if (out->outcome == OUTCOME_RETRY && head->retry_after > 0)
-                out->retry_after =
-                        head->retry_after < RETRY_AFTER_MAX ? head->retry_after : RETRY_AFTER_MAX;
-        if (out->outcome != OUTCOME_DONE || result.length == 0)
-                return;
-
-        /* From a process that a plugin may have corrupted: judged again. */
-        struct buffer *text = &h->run.runner->text;
-        buffer_clear(text);
-        if (text_to_result(result, result.length, EVENT_RESULT_MAX, text))
-                out->result = buffer_bytes(text);
-}
-
-static void hear_end(struct plugin_host *h, struct bytes body)
-{
-        struct wire_end head;
-        struct run_end end = {0};
-
-        if (body.length < sizeof(head)) {
-                breaks_protocol(h, "end");
-                return;
-        }
-        memcpy(&head, body.data, sizeof(head));
-        if (h->state != HOST_BUSY || head.sequence != h->sequence ||
-            (uint64_t)head.error_length + head.result_length != body.length - sizeof(head)) {
-                breaks_protocol(h, "end");
-                return;
-        }
-
-        const char *texts = body.data + sizeof(head);
-        struct bytes error = bytes_of(texts, head.error_length);
-        struct bytes result = bytes_of(texts + head.error_length, head.result_length);
-        talk_look_last(h);
-        judge(h, &head, error, result, &end);
-        uv_timer_stop(&h->timer);
-        h->state = HOST_IDLE;
-        h->served++;
-        if (head.memory_refused)
-                host_leave(h);
-        else
-                h->spec.on->idle(h->spec.owner, h);
-        run_finish(&h->run, &end);
-}
-
-static void hear_frame(struct plugin_host *h, uint32_t kind, struct bytes body)
-{
+        *out = (struct plugin_word){.kind = (enum wire_kind)kind};
         switch (kind) {
         case WIRE_READY:
-                hear_ready(h, body);
-                return;
+                if (body.length > 0 && body.data[body.length - 1] != '\0')
+                        return breaks_protocol(e, "ready");
+                out->text = body;
+                return 1;
         case WIRE_FAILED:
-                hear_failed(h, body);
-                return;
+                out->text = body;
+                return 1;
         case WIRE_PROGRESS:
-                hear_progress(h, body);
-                return;
+                return read_progress(body, out, e);
         case WIRE_LOG:
-                hear_log(h, body);
-                return;
+                return read_log(body, out, e);
         case WIRE_END:
-                hear_end(h, body);
-                return;
+                return read_end(body, out, e);
         }
-        breaks_protocol(h, "a frame of no known kind");
+        return breaks_protocol(e, "a frame of no known kind");
 }
 
-/* Hears the whole frames in text; how many bytes those were. */
-static size_t hear_frames(struct plugin_host *h, struct bytes text)
+int talk_next(struct plugin_talk *t, struct plugin_word *out, struct err *e)
 {
+        struct bytes rest = t->unread;
         struct wire_header header;
-        size_t used = 0;
 
-        while (!h->end_is_near && text.length - used >= sizeof(header)) {
-                memcpy(&header, text.data + used, sizeof(header));
-                if (header.length > WIRE_REPLY_MAX) {
-                        breaks_protocol(h, "a frame too long");
-                        break;
-                }
-                if (text.length - used - sizeof(header) < header.length)
-                        break;
-                used += sizeof(header) + header.length;
-                hear_frame(h, header.kind,
-                           bytes_of(text.data + used - header.length, header.length));
+        if (!take_head(&rest, &header, sizeof(header))) {
+                keep_unread(t);
+                return 0;
         }
-        return used;
-}
-
-/* Frames that came whole are heard where they were read. */
-static void hear(struct plugin_host *h, struct bytes text)
-{
-        if (h->in.length == 0) {
-                size_t used = hear_frames(h, text);
-                buffer_add(&h->in, text.data + used, text.length - used);
-                return;
+        if (header.length > WIRE_REPLY_MAX)
+                return breaks_protocol(e, "a frame too long");
+        if (rest.length < header.length) {
+                keep_unread(t);
+                return 0;
         }
-        buffer_add(&h->in, text.data, text.length);
-        buffer_drop(&h->in, hear_frames(h, buffer_bytes(&h->in)));
-}
-
-/* False when there is nothing more to hear now. */
-static bool hear_once(struct plugin_host *h)
-{
-        struct runner *r = h->spec.runner;
-
-        if (h->end_is_near)
-                return false;
-        ssize_t got = read(h->hearing.fd, r->scratch, sizeof(r->scratch));
-        if (got > 0) {
-                hear(h, bytes_of(r->scratch, (size_t)got));
-                return true;
-        }
-        if (got < 0 && (errno == EAGAIN || errno == EINTR))
-                return false;
-        /* Its end of the pipe is closed, so it is dying, or made itself useless. */
-        watched_stop(&h->hearing);
-        if (h->state != HOST_LEAVING)
-                host_kill(h, NULL);
-        return false;
-}
-
-void talk_hear_all(struct plugin_host *h)
-{
-        while (hear_once(h))
-                continue;
-}
-
-/* One read a turn: a level-triggered poll comes back when there is more. */
-void talk_on_readable(uv_poll_t *poll, int status, int events)
-{
-        (void)status;
-        (void)events;
-        hear_once(poll->data);
+        t->unread = bytes_of(rest.data + header.length, rest.length - header.length);
+        return read_word(header.kind, bytes_of(rest.data, header.length), out, e);
 }

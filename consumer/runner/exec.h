@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec.h: handler kind `exec`: a program for each attempt. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_RUNNER_EXEC_H
+#define WARREN_CONSUMER_RUNNER_EXEC_H
+
+#include "consumer/runner/run.h"
+
+struct execs;
+
+struct execs *execs_create(const struct runner_config *c, struct runs *runs);
+/* Kills and reaps what runs, untold. */
+void execs_destroy(struct execs **all);
+struct run *exec_start(struct execs *all, const struct run_request *q, const struct run_events *on,
+                       void *owner, struct err *e) MUST_CHECK;
+/* SIGTERM, and SIGKILL after `grace`. Nothing when it ends already. */
+void exec_stop(struct run *run, msec grace);
+
+#endif

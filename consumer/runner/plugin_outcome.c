@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plugin_outcome.c: from a host's last word, or its end, to an outcome.
+ */
+#include "consumer/runner/plugin_outcome.h"
+
+#include <stdio.h>
+
+#include "common/model/event.h"
+#include "consumer/include/warren/handler.h"
+
+/* What the handler returned, before what we did to it is considered. */
+static void returned(struct run *run, const struct plugin_word *said, struct run_end *out)
+{
+        const struct wire_end *head = &said->end;
+        enum error_kind kind = head->memory_refused ? ERROR_KIND_MEMORY : ERROR_KIND_ERROR;
+
+        switch (head->outcome) {
+        case WARREN_DONE:
+                out->outcome = OUTCOME_DONE;
+                return;
+        case WARREN_STOPPED:
+                if (run->ending != RUN_GOES_ON) {
+                        out->outcome = OUTCOME_STOPPED;
+                        return;
+                }
+                run_fails(run, out, kind, bytes_of_text("it stopped though nothing asked it to"));
+                return;
+        case WARREN_RETRY:
+        case WARREN_PERMANENT:
+                run_fails(run, out, kind, said->text);
+                if (head->outcome == WARREN_PERMANENT)
+                        out->outcome = OUTCOME_PERMANENT;
+                return;
+        }
+        run_fails(run, out, kind, bytes_of_text("it returned what is no outcome"));
+}
+
+/* The handler ended by itself: after a timeout only what is final counts. */
+void plugin_outcome(struct run *run, const struct plugin_word *said, struct run_end *out)
+{
+        msec wait = said->end.retry_after;
+
+        returned(run, said, out);
+        if (run->ending == RUN_TIMED_OUT &&
+            (out->outcome == OUTCOME_RETRY || out->outcome == OUTCOME_STOPPED))
+                run_fails_by_timeout(run, out, said->text);
+        if (out->outcome == OUTCOME_RETRY && wait > 0)
+                out->retry_after = wait < RETRY_AFTER_MAX ? wait : RETRY_AFTER_MAX;
+        /* From a process that a plugin may have corrupted: judged again. */
+        if (out->outcome == OUTCOME_DONE && said->value.length > 0)
+                run_result(run, out, said->value, said->value.length);
+}
+
+void plugin_outcome_of_death(struct run *run, const char *plugin, struct child_end end,
+                             bool memory_refused, const struct err *fault, struct run_end *out)
+{
+        char how[CHILD_END_SIZE], text[256];
+
+        child_end_text(end, how);
+        snprintf(text, sizeof(text), "plugin %.100s: %s%s", plugin, how,
+                 memory_refused ? ", out of memory" : "");
+        switch (run->ending) {
+        case RUN_GOES_ON:
+        case RUN_FLOODED:
+                run_fails(run, out, memory_refused ? ERROR_KIND_MEMORY : ERROR_KIND_CRASH,
+                          bytes_of_text(err_is_set(fault) ? fault->text : text));
+                break;
+        case RUN_TIMED_OUT:
+                run_fails_by_timeout(run, out, bytes_of_text(text));
+                break;
+        case RUN_STOPPED:
+                out->outcome = OUTCOME_STOPPED;
+                break;
+        }
+}
