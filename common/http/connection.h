@@ -7,17 +7,16 @@
 #define WARREN_HTTP_CONNECTION_H
 
 #include <civetweb.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 
 #include "common/base/bytes.h"
 #include "common/http/admission.h"
+#include "common/http/civetweb_quirks.h"
 #include "common/http/watch.h"
 
 /* Those of one server. */
 struct connections {
-        struct in_addr address; /* where it listens */
-        in_port_t port;         /* in network order; set when it does */
+        struct quirk_listener listener; /* its port is set when it listens */
         struct watch *watch;
         struct admission admission;
         /* guarded by mutex */

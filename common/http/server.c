@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,22 +24,20 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/http/answer.h"
+#include "common/http/civetweb_quirks.h"
 #include "common/http/connection.h"
-#include "common/http/head.h"
 #include "common/http/prepared.h"
 #include "common/http/request.h"
 
 #define HURRIED_DRAIN ((msec)500)
 
-/* Threads that wait for a seat, or tell that there is none: see admission.h. */
-enum { DRAIN_STEP_US = 2000, SPARE_THREADS = 2, SPARE_THREADS_DIVISOR = 8 };
+enum { DRAIN_STEP_US = 2000 };
 
 struct http_server {
         struct serving serving; /* first: a request knows its server by it */
         struct mg_context *context;
         struct connections connections;
         uint16_t port;
-        atomic_bool closed;  /* civetweb has stopped */
         atomic_int handling; /* requests that were let in and are not answered yet */
 };
 
@@ -98,7 +95,7 @@ static bool accept_form(struct http_request *r)
 {
         struct err e = {0};
 
-        int refusal = head_check(r->info, &e);
+        int refusal = quirk_check_head(r->info, &e);
         if (refusal == 0 && framing_check(r->info, &r->framing, &e) < 0)
                 refusal = r->framing.refusal;
         if (refusal != 0) {
@@ -197,44 +194,14 @@ static int on_request(struct mg_connection *connection)
         return r.status != 0 ? r.status : 500;
 }
 
-/* civetweb closes the connection without a word when the target is `*`, or is absolute and does
- * not name its port: so such a request is answered when it is about to. */
 static void answer_unheard(struct mg_connection *connection)
 {
         struct http_request r = {0};
 
         begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
-        char *target = (char *)r.info->request_uri;
-        const char *authority = strstr(target, "://");
-        char *query = strchr(target, '?');
-        if (query != NULL)
-                *query++ = '\0';
-        r.query_string = query;
-        r.raw_path = authority != NULL ? strchrnul(authority + 3, '/') : target;
+        quirk_split_target(r.info, &r.raw_path, &r.query_string);
         r.last = true;
         handle(&r);
-}
-
-/* civetweb's status and words for what it refuses by itself, made right: 413 when it has only read
- * headers so far, 411 for a Content-Length that is no number. */
-static const char *refusal(int *status, const char *message)
-{
-        if (*status == 413)
-                *status = 431;
-        if (*status == 411)
-                *status = 400;
-        if (message == NULL)
-                return "";
-        if (strcmp(message, "Malformed message") == 0)
-                return "this is no HTTP/1.1 request, or its head has a tab or another control "
-                       "character, is larger than 16 KiB, or did not arrive in time";
-        if (strcmp(message, "Invalid URI") == 0)
-                return "the request's target is malformed";
-        if (strcmp(message, "Bad request") == 0)
-                return "the request line or a header is malformed; in the target, bytes beyond "
-                       "ASCII "
-                       "are written as percent escapes of UTF-8";
-        return message;
 }
 
 /* The request's headers cannot be trusted, and the connection ends. */
@@ -248,7 +215,7 @@ static int on_error(struct mg_connection *connection, int status, const char *me
         r.broken = true;
         trace_continue(NULL, r.traceparent);
         connection_end(r.known, r.info);
-        const char *detail = refusal(&status, message);
+        const char *detail = quirk_refusal(&status, message);
         http_problem(&r, status, "%s", detail);
         end(&r);
         return 0;
@@ -265,10 +232,8 @@ static int on_connection(const struct mg_connection *connection, void **data)
 static void on_close(const struct mg_connection *connection)
 {
         struct connection *k = mg_get_user_connection_data(connection);
-        const struct mg_request_info *info = mg_get_request_info(connection);
 
-        if (info != NULL && info->request_method != NULL && info->local_uri_raw == NULL &&
-            !connection_is_over(k))
+        if (quirk_is_unanswered(mg_get_request_info(connection)) && !connection_is_over(k))
                 answer_unheard((struct mg_connection *)connection);
         connection_destroy(&k);
 }
@@ -301,10 +266,9 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         };
 
         snprintf(port, sizeof(port), "%s:%u", c->address, c->port);
-        snprintf(threads, sizeof(threads), "%u",
-                 c->threads + SPARE_THREADS + c->threads / SPARE_THREADS_DIVISOR);
+        snprintf(threads, sizeof(threads), "%u", quirk_threads(c->threads));
         snprintf(timeout, sizeof(timeout), "%lld", (long long)s->serving.config.body_deadline);
-        snprintf(head, sizeof(head), "%d", HEAD_SIZE);
+        snprintf(head, sizeof(head), "%d", QUIRK_HEAD_SIZE);
         const char *options[] = {"max_request_size", head, "listening_ports", port, "num_threads",
                                  threads, "request_timeout_ms", timeout, "keep_alive_timeout_ms",
                                  "20000", "enable_keep_alive", "yes", "tcp_nodelay", "1",
@@ -336,45 +300,25 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
                 return NULL;
         if (mg_get_server_ports(s->context, 1, ports) == 1)
                 s->port = (uint16_t)ports[0].port;
-        s->connections.port = htons(s->port);
+        s->connections.listener.port = htons(s->port);
         return TAKE(s);
 }
 
-/* civetweb's accepting thread looks up every 2 s only (1.15), or when somebody knocks. */
-static void *knock(void *owner)
-{
-        struct http_server *s = owner;
-        const struct sockaddr_in door = {.sin_family = AF_INET,
-                                         .sin_port = htons(s->port),
-                                         .sin_addr = s->connections.address};
-
-        while (!atomic_load(&s->closed)) {
-                AUTO_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-                if (fd >= 0)
-                        (void)connect(fd, (const struct sockaddr *)&door, sizeof(door));
-                usleep(DRAIN_STEP_US);
-        }
-        return NULL;
-}
-
+/* Answers what was let in first: once it is told to stop, civetweb writes nothing any more. */
 static void stop(struct http_server *s)
 {
-        pthread_t knocker;
-        bool knocks = pthread_create(&knocker, NULL, knock, s) == 0;
-
+        atomic_store(&s->serving.closing, true);
+        watch_limit_all(s->connections.watch, s->serving.config.stop_deadline);
+        while (atomic_load(&s->handling) > 0)
+                usleep(DRAIN_STEP_US);
+        quirk_wake_to_stop(&s->connections.listener);
         mg_stop(s->context);
-        atomic_store(&s->closed, true);
-        if (knocks)
-                pthread_join(knocker, NULL);
 }
 
 void http_server_destroy(struct http_server **s)
 {
         if (*s == NULL)
                 return;
-        atomic_store(&(*s)->serving.closing, true);
-        while (atomic_load(&(*s)->handling) > 0)
-                usleep(DRAIN_STEP_US);
         if ((*s)->context != NULL)
                 stop(*s);
         connections_fini(&(*s)->connections);

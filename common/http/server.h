@@ -37,6 +37,7 @@ struct http_server_config {
         unsigned threads;     /* connections served at once */
         msec body_deadline;   /* 0: 10 s for a whole request body */
         msec answer_deadline; /* 0: 30 s until the client has taken a whole answer */
+        msec stop_deadline;   /* 0: 5 s, see http_server_destroy */
         const struct http_route *routes;
         void *owner;
         /* Before each handler; false: it has answered itself. NULL: everything is allowed. */
@@ -50,7 +51,9 @@ struct http_server_config {
 /* Routes and owner must outlive the server. Listens when it returns. */
 struct http_server *http_server_create(const struct http_server_config *c,
                                        struct err *e) MUST_CHECK;
-/* Lets nothing in any more (503), waits until who was let in is answered, closes the port. */
+/* Lets nothing in any more (503), waits until who was let in is answered, closes the port. Whatever
+ * clients do, that takes no longer than `stop_deadline`, but for handlers that are at work, and a
+ * few seconds: clients that have not sent their body or taken their answer by then are cut off. */
 void http_server_destroy(struct http_server **s);
 uint16_t http_server_port(const struct http_server *s);
 

@@ -8,6 +8,7 @@
 
 #define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
 #define ANSWER_DEADLINE_DEFAULT ((msec)30 * MSEC_SECOND)
+#define STOP_DEADLINE_DEFAULT ((msec)5 * MSEC_SECOND)
 
 void serving_init(struct serving *s, const struct http_server_config *c)
 {
@@ -16,6 +17,8 @@ void serving_init(struct serving *s, const struct http_server_config *c)
                 s->config.body_deadline = BODY_DEADLINE_DEFAULT;
         if (s->config.answer_deadline == 0)
                 s->config.answer_deadline = ANSWER_DEADLINE_DEFAULT;
+        if (s->config.stop_deadline == 0)
+                s->config.stop_deadline = STOP_DEADLINE_DEFAULT;
         pthread_mutex_init(&s->date_mutex, NULL);
 }
 

@@ -26,6 +26,7 @@ struct watch {
         pthread_mutex_t mutex;
         pthread_cond_t stop_cond;
         bool stopping;
+        msec last_deadline;      /* of whatever is watched; 0: none */
         struct watched *entries; /* the longest first */
 };
 
@@ -38,10 +39,11 @@ static void expire(struct watched *entry)
 static void expire_locked(struct watch *w)
 {
         msec now = clock_mono();
+        bool all = w->last_deadline != 0 && now >= w->last_deadline;
         struct watched *at = NULL;
 
         DL_FOREACH (w->entries, at) {
-                if (!at->expired && now >= at->deadline)
+                if (!at->expired && (all || now >= at->deadline))
                         expire(at);
         }
 }
@@ -76,6 +78,13 @@ unsigned watch_relieve(struct watch *w, unsigned count)
         }
         pthread_mutex_unlock(&w->mutex);
         return ended;
+}
+
+void watch_limit_all(struct watch *w, msec limit)
+{
+        pthread_mutex_lock(&w->mutex);
+        w->last_deadline = clock_mono() + limit;
+        pthread_mutex_unlock(&w->mutex);
 }
 
 static void tick_locked(struct watch *w)

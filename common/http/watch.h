@@ -43,4 +43,7 @@ bool watch_end(struct watch *w, struct watched *entry);
  * a while: the longest first. Returns how many. Any thread. */
 unsigned watch_relieve(struct watch *w, unsigned count);
 
+/* Ends whatever is watched, now or later, when that lasts until `limit` ms from now. Any thread. */
+void watch_limit_all(struct watch *w, msec limit);
+
 #endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * civetweb_quirks.c: reading heads again, finding sockets, waking threads.
+ *
+ * A head in civetweb's buffer, once it is parsed:
+ *
+ *      GET\0/path\0HTTP/1.1\0\0Host\0 a\0\0Accept\0 b\0\0\r\0
+ *      one NUL after a word or a name, two where a line ended, \r\0 at the end of the head
+ */
+#include "common/http/civetweb_quirks.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/own.h"
+
+enum {
+        ALIGNMENT = 16,    /* what malloc aligns a buffer to */
+        SPARE_THREADS = 2, /* and one for each so many: */
+        SEATS_PER_SPARE = 8,
+        SILENT_LEAST_MS = 1000, /* without a byte, before a connection is ended early */
+        PIECE_SIZE = 4096,
+};
+
+unsigned quirk_threads(unsigned seats)
+{
+        return seats + SPARE_THREADS + seats / SEATS_PER_SPARE;
+}
+
+static int refuse(int status, struct err *e, const char *text)
+{
+        err_set(e, ERR_INVALID, "%s", text);
+        return status;
+}
+
+/* Where this thread's buffer begins: civetweb allocates one for each of its threads. A request
+ * stands at its beginning, or behind one empty line, which clients may send. NULL: not known, and
+ * `request` is not it. */
+static const char *buffer_start(const char *request)
+{
+        static _Thread_local const char *start;
+        bool after_line =
+                (uintptr_t)request % ALIGNMENT == 2 && memcmp(request - 2, "\r\n", 2) == 0;
+        const char *candidate = after_line ? request - 2 : request;
+
+        if ((uintptr_t)candidate % ALIGNMENT == 0 && (start == NULL || candidate < start))
+                start = candidate;
+        return candidate == start ? start : NULL;
+}
+
+/* The end of the request line; NULL when its words are not parted by one space each. */
+static const char *request_line_end(const struct mg_request_info *info)
+{
+        const char *version = info->http_version - (sizeof("HTTP/") - 1);
+        const char *target = info->request_method + strlen(info->request_method) + 1;
+        const char *end = info->request_uri + strlen(info->request_uri);
+
+        if (info->request_uri != target)
+                return NULL;
+        if (end + 1 != version)
+                end += 1 + strlen(end + 1); /* civetweb cuts the query off */
+        return end + 1 == version ? version + strlen(version) : NULL;
+}
+
+/* The end of a header; NULL when its line does not look like `name: value`. */
+static const char *header_end(const struct mg_header *header, const char *line)
+{
+        const char *value = header->name + strlen(header->name) + 1;
+
+        if (header->name != line)
+                return NULL;
+        value += strspn(value, " \t");
+        if (value != header->value) /* a NUL where white space before the colon was */
+                return NULL;
+        return value + strlen(value);
+}
+
+/* The optional white space after a value is not part of it. */
+static void trim(const struct mg_header *header)
+{
+        char *end = (char *)header->value + strlen(header->value);
+
+        while (end > header->value && (end[-1] == ' ' || end[-1] == '\t'))
+                *--end = '\0';
+}
+
+int quirk_check_head(const struct mg_request_info *info, struct err *e)
+{
+        const char *start = buffer_start(info->request_method);
+
+        if (start == NULL)
+                return refuse(400, e, "there is white space before the request line");
+        const char *last = start + QUIRK_HEAD_SIZE - sizeof("\r\n\r");
+        const char *at = request_line_end(info);
+        for (int i = 0; at != NULL && i < info->num_headers; i++) {
+                if (at > last || at[1] != '\0')
+                        return refuse(400, e, "a line of the head does not end with CR LF");
+                at = header_end(&info->http_headers[i], at + 2);
+        }
+        if (at == NULL)
+                return refuse(400, e, "the request line or a header is malformed");
+        if (at > last || at[1] != '\0')
+                return refuse(400, e, "a line of the head does not end with CR LF");
+        bool bare = info->num_headers == 0 && at[2] == '\0'; /* all white space is NUL there */
+        if (!bare && (at[2] != '\r' || at[3] != '\0'))
+                return info->num_headers >= MG_MAX_HEADERS
+                               ? refuse(431, e, "the request has too many headers")
+                               : refuse(400, e, "the head has a line that is no header");
+        for (int i = 0; i < info->num_headers; i++)
+                trim(&info->http_headers[i]);
+        return 0;
+}
+
+bool quirk_is_unanswered(const struct mg_request_info *info)
+{
+        return info != NULL && info->request_method != NULL && info->local_uri_raw == NULL;
+}
+
+void quirk_split_target(const struct mg_request_info *info, const char **path, const char **query)
+{
+        char *target = (char *)info->request_uri;
+        const char *authority = strstr(target, "://");
+        char *mark = strchr(target, '?');
+
+        if (mark != NULL)
+                *mark++ = '\0';
+        *query = mark;
+        *path = authority != NULL ? strchrnul(authority + 3, '/') : target;
+}
+
+const char *quirk_refusal(int *status, const char *message)
+{
+        if (*status == 413)
+                *status = 431;
+        if (*status == 411)
+                *status = 400;
+        if (message == NULL)
+                return "";
+        if (strcmp(message, "Malformed message") == 0)
+                return "this is no HTTP/1.1 request, or its head has a tab or another control "
+                       "character, is larger than 16 KiB, or did not arrive in time";
+        if (strcmp(message, "Invalid URI") == 0)
+                return "the request's target is malformed";
+        if (strcmp(message, "Bad request") == 0)
+                return "the request line or a header is malformed; in the target, bytes beyond "
+                       "ASCII are written as percent escapes of UTF-8";
+        return message;
+}
+
+/* Calls visit for each descriptor of this process until it returns false. */
+static void for_each_descriptor(bool (*visit)(void *owner, int fd), void *owner)
+{
+        DIR *folder = opendir("/proc/self/fd");
+        bool more = true;
+
+        if (folder == NULL)
+                return;
+        for (struct dirent *entry; more && (entry = readdir(folder)) != NULL;)
+                more = visit(owner, (int)strtol(entry->d_name, NULL, 10)); /* "." is 0 */
+        closedir(folder);
+}
+
+static bool is_bound_to(const struct quirk_listener *l, int fd)
+{
+        struct sockaddr_in near = {0};
+        socklen_t size = sizeof(near);
+
+        return getsockname(fd, (struct sockaddr *)&near, &size) == 0 &&
+               near.sin_family == AF_INET && near.sin_port == l->port &&
+               (l->address.s_addr == INADDR_ANY || near.sin_addr.s_addr == l->address.s_addr);
+}
+
+/* Is it a connection to the listener? Tells the other end. */
+static bool is_connection(const struct quirk_listener *l, int fd, struct sockaddr_in *far)
+{
+        socklen_t size = sizeof(*far);
+
+        return getpeername(fd, (struct sockaddr *)far, &size) == 0 && far->sin_family == AF_INET &&
+               is_bound_to(l, fd);
+}
+
+struct search {
+        const struct quirk_listener *listener;
+        struct in_addr peer;
+        in_port_t peer_port;
+        int found;
+};
+
+static bool find(void *owner, int fd)
+{
+        struct search *s = owner;
+        struct sockaddr_in far = {0};
+
+        if (!is_connection(s->listener, fd, &far) || far.sin_port != s->peer_port ||
+            far.sin_addr.s_addr != s->peer.s_addr)
+                return true;
+        bool another = s->found >= 0;
+        s->found = another ? -1 : fd;
+        return !another && s->listener->address.s_addr == INADDR_ANY;
+}
+
+int quirk_find_socket(const struct quirk_listener *l, const struct mg_request_info *info)
+{
+        struct search s = {
+                .listener = l, .peer_port = htons((uint16_t)info->remote_port), .found = -1};
+
+        if (inet_pton(AF_INET, info->remote_addr, &s.peer) == 1)
+                for_each_descriptor(find, &s);
+        return s.found;
+}
+
+static bool is_silent(int fd)
+{
+        struct tcp_info info = {0};
+        socklen_t size = sizeof(info);
+        int unread = 0;
+
+        return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+               info.tcpi_last_data_recv >= SILENT_LEAST_MS && ioctl(fd, SIOCINQ, &unread) == 0 &&
+               unread == 0;
+}
+
+struct silencing {
+        const struct quirk_listener *listener;
+        bool (*known)(void *owner, int fd);
+        void *owner;
+        unsigned count, ended;
+};
+
+static bool end_if_silent(void *owner, int fd)
+{
+        struct silencing *s = owner;
+        struct sockaddr_in far = {0};
+
+        if (s->ended == s->count)
+                return false;
+        if (s->known(s->owner, fd))
+                return true;
+        /* Whatever happens to fd meanwhile, this remains the socket that was looked at. */
+        AUTO_CLOSE int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (same >= 0 && is_connection(s->listener, same, &far) && is_silent(same) &&
+            shutdown(same, SHUT_RD) == 0)
+                s->ended++;
+        return true;
+}
+
+unsigned quirk_end_silent(const struct quirk_listener *l, unsigned count,
+                          bool (*known)(void *owner, int fd), void *owner)
+{
+        struct silencing s = {.listener = l, .known = known, .owner = owner, .count = count};
+
+        for_each_descriptor(end_if_silent, &s);
+        return s.ended;
+}
+
+uint64_t quirk_bytes_received(int fd)
+{
+        struct tcp_info info = {0};
+        socklen_t size = sizeof(info);
+
+        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+                return 0;
+        return info.tcpi_bytes_received;
+}
+
+int quirk_write(struct mg_connection *c, struct bytes text, msec limit)
+{
+        msec deadline = clock_mono() + limit;
+
+        while (text.length > 0) {
+                size_t piece = text.length < PIECE_SIZE ? text.length : PIECE_SIZE;
+                if (clock_mono() >= deadline || mg_write(c, text.data, piece) != (int)piece)
+                        return -1;
+                text = bytes_of(text.data + piece, text.length - piece);
+        }
+        return 0;
+}
+
+int quirk_take_socket(int fd, struct err *e)
+{
+        int ends[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+                return err_set_errno(e, "cannot make a socket");
+        AUTO_CLOSE int near = ends[0];
+        AUTO_CLOSE int far = ends[1];
+        AUTO_CLOSE int taken = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (taken < 0 || dup3(near, fd, O_CLOEXEC) < 0)
+                return err_set_errno(e, "cannot take a socket over");
+        (void)far; /* closed here: its peer finds the end of input */
+        return own_take_fd(&taken);
+}
+
+static bool wake(void *owner, int fd)
+{
+        const struct quirk_listener *l = owner;
+
+        if (is_bound_to(l, fd))
+                shutdown(fd, SHUT_RD);
+        return true;
+}
+
+void quirk_wake_to_stop(const struct quirk_listener *l)
+{
+        struct quirk_listener listener = *l;
+
+        for_each_descriptor(wake, &listener);
+}
