@@ -19,6 +19,7 @@ const char *http_phrase(int status)
                 int status;
                 const char *phrase;
         } phrases[] = {
+                {101, "Switching Protocols"},
                 {200, "OK"},
                 {201, "Created"},
                 {202, "Accepted"},
@@ -37,6 +38,7 @@ const char *http_phrase(int status)
                 {415, "Unsupported Media Type"},
                 {417, "Expectation Failed"},
                 {422, "Unprocessable Content"},
+                {426, "Upgrade Required"},
                 {429, "Too Many Requests"},
                 {431, "Request Header Fields Too Large"},
                 {500, "Internal Server Error"},
@@ -109,24 +111,36 @@ static void add_number(struct buffer *out, size_t number)
         buffer_add(out, digits + at, sizeof(digits) - at);
 }
 
-static void add_head(struct buffer *out, const struct http_request *r, int status,
-                     const char *content_type)
+static void add_head(struct buffer *out, const struct http_request *r, const struct answer_text *a)
 {
         buffer_add_text(out, "HTTP/1.1 ");
-        add_number(out, (size_t)status);
+        add_number(out, (size_t)a->status);
         buffer_add_char(out, ' ');
-        buffer_add_text(out, http_phrase(status));
+        buffer_add_text(out, http_phrase(a->status));
         buffer_add_text(out, "\r\n");
         serving_add_date(r->serving, out);
-        if (content_type != NULL) {
+        if (a->content_type != NULL) {
                 buffer_add_text(out, "Content-Type: ");
-                buffer_add_text(out, content_type);
+                buffer_add_text(out, a->content_type);
                 buffer_add_text(out, "\r\n");
         }
         buffer_add_text(out, "traceparent: ");
         buffer_add_text(out, r->traceparent);
-        buffer_add_text(out, "\r\nX-Content-Type-Options: nosniff\r\n"
-                             "Cache-Control: no-store\r\n");
+        buffer_add_text(out, "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: ");
+        buffer_add_text(out, a->cache_control != NULL ? a->cache_control : "no-store");
+        buffer_add_text(out, "\r\n");
+}
+
+static void add_length(struct buffer *out, const struct answer_text *a)
+{
+        if (a->length == ANSWER_CHUNKED) {
+                buffer_add_text(out, "Transfer-Encoding: chunked\r\n");
+        } else if (a->length == ANSWER_SIZED && a->status >= 200 && a->status != 204 &&
+                   a->status != 304) {
+                buffer_add_text(out, "Content-Length: ");
+                add_number(out, a->body.length);
+                buffer_add_text(out, "\r\n");
+        }
 }
 
 size_t answer_write(struct http_request *r, const struct answer_text *a, struct buffer *out)
@@ -136,12 +150,8 @@ size_t answer_write(struct http_request *r, const struct answer_text *a, struct 
         if (c->decorate != NULL)
                 c->decorate(c->owner, r);
         buffer_reserve(out, 512 + r->headers.length + a->body.length);
-        add_head(out, r, a->status, a->content_type);
-        if (a->status != 204 && a->status != 304) {
-                buffer_add_text(out, "Content-Length: ");
-                add_number(out, a->body.length);
-                buffer_add_text(out, "\r\n");
-        }
+        add_head(out, r, a);
+        add_length(out, a);
         if (a->location != NULL) {
                 buffer_add_text(out, "Location: ");
                 buffer_add_text(out, a->location);
@@ -157,21 +167,24 @@ size_t answer_write(struct http_request *r, const struct answer_text *a, struct 
         return head;
 }
 
-void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body)
+void answer_give(struct http_request *r, const struct answer_text *a)
 {
         AUTO_BUFFER out = {0};
+        struct answer_text text = *a;
 
         assert(r->status == 0);
-        r->status = status;
-        r->closing = answer_ends_connection(r);
-        const struct answer_text a = {.status = status,
-                                      .content_type = content_type,
-                                      .body = body,
-                                      .closing = r->closing};
-        answer_write(r, &a, &out);
+        r->status = a->status;
+        r->closing = text.closing = answer_ends_connection(r);
+        answer_write(r, &text, &out);
         if (r->closing)
                 mg_disable_connection_keep_alive(r->connection);
         answer_send(r, buffer_bytes(&out));
+}
+
+void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body)
+{
+        answer_give(r, &(struct answer_text){
+                               .status = status, .content_type = content_type, .body = body});
 }
 
 void http_answer_json(struct http_request *r, int status, json_t *body)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "common/base/memory.h"
@@ -40,18 +41,36 @@ struct connection {
         struct connection *prev, *next;
 };
 
+struct taken_socket {
+        struct connections *all;
+        int fd;
+        struct taken_socket *prev, *next; /* guarded by the mutex of all */
+};
+
+static bool is_known_locked(const struct connections *all, int fd)
+{
+        const struct connection *k = NULL;
+        const struct taken_socket *t = NULL;
+
+        DL_FOREACH (all->known, k) {
+                if (k->fd == fd)
+                        return true;
+        }
+        DL_FOREACH (all->taken, t) {
+                if (t->fd == fd)
+                        return true;
+        }
+        return false;
+}
+
 static bool is_known(void *owner, int fd)
 {
         struct connections *all = owner;
-        struct connection *at = NULL;
 
         pthread_mutex_lock(&all->mutex);
-        DL_FOREACH (all->known, at) {
-                if (at->fd == fd)
-                        break;
-        }
+        bool known = is_known_locked(all, fd);
         pthread_mutex_unlock(&all->mutex);
-        return at != NULL;
+        return known;
 }
 
 static unsigned excess(void *owner)
@@ -200,8 +219,7 @@ bool connection_must_yield(const struct connection *k)
         return k->in_a_row >= PIPELINE_MAX || atomic_load(&k->all->admission.waiting) > 0;
 }
 
-/* What is still to be sent is dropped, and the peer gets a reset. */
-static void cut(const struct connection *k, struct mg_connection *c)
+void connection_cut(const struct connection *k, struct mg_connection *c)
 {
         const struct linger none = {.l_onoff = 1, .l_linger = 0};
 
@@ -255,6 +273,53 @@ int connection_write(struct connection *k, struct mg_connection *c, struct bytes
         int written = k->fd >= 0 ? write_to_socket(k, text, limit) : quirk_write(c, text, limit);
 
         if (written < 0)
-                cut(k, c);
+                connection_cut(k, c);
         return written;
+}
+
+bool connection_is_gone(const struct connection *k)
+{
+        struct pollfd ended = {.fd = k->fd};
+
+        return k->fd >= 0 && poll(&ended, 1, 0) > 0;
+}
+
+struct taken_socket *connection_take(struct connection *k, struct err *e)
+{
+        struct connections *all = k->all;
+        struct taken_socket *t = NULL;
+
+        if (k->fd < 0) {
+                err_set(e, ERR_UNAVAILABLE, "the connection's socket was not found");
+                return NULL;
+        }
+        pthread_mutex_lock(&all->mutex); /* so that is_known tells of it from the first */
+        int fd = quirk_take_socket(k->fd, e);
+        if (fd >= 0) {
+                t = xcalloc(1, sizeof(*t));
+                t->all = all;
+                t->fd = fd;
+                DL_APPEND(all->taken, t);
+                k->fd = -1;
+        }
+        pthread_mutex_unlock(&all->mutex);
+        return t;
+}
+
+int taken_socket_descriptor(const struct taken_socket *t)
+{
+        return t->fd;
+}
+
+void taken_socket_close(struct taken_socket **t)
+{
+        if (*t == NULL)
+                return;
+        struct connections *all = (*t)->all;
+        pthread_mutex_lock(&all->mutex);
+        DL_DELETE(all->taken, *t);
+        pthread_mutex_unlock(&all->mutex);
+        close((*t)->fd);
+        free(*t);
+        *t = NULL;
 }

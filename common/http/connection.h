@@ -21,7 +21,8 @@ struct connections {
         struct admission admission;
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        struct connection *known; /* whose socket was found */
+        struct connection *known; /* whose socket was looked for */
+        struct taken_socket *taken;
 };
 
 struct connection;
@@ -61,5 +62,21 @@ bool connection_must_yield(const struct connection *k);
 
 /* Whole within `limit` ms, or the connection is cut: the peer cannot take a part for the whole. */
 int connection_write(struct connection *k, struct mg_connection *c, struct bytes text, msec limit);
+
+/* What is still to be sent is dropped, and the peer gets a reset. */
+void connection_cut(const struct connection *k, struct mg_connection *c);
+/* Has the peer ended it in both directions? False when that cannot be known. */
+bool connection_is_gone(const struct connection *k);
+
+/* A connection that goes on without civetweb. Its descriptor stays known to the server: it is no
+ * fresh connection that may be ended for room. */
+struct taken_socket;
+
+/* The end of this connection for the thread that serves it: nothing is to be done with it but to
+ * destroy it. connections_fini comes after taken_socket_close. */
+struct taken_socket *connection_take(struct connection *k, struct err *e) MUST_CHECK;
+int taken_socket_descriptor(const struct taken_socket *t);
+/* Any thread. Takes t and clears it. */
+void taken_socket_close(struct taken_socket **t);
 
 #endif

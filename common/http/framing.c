@@ -21,6 +21,9 @@ enum known {
         CONTENT_ENCODING,
         AUTHORIZATION,
         IDEMPOTENCY_KEY,
+        ORIGIN,
+        WEBSOCKET_KEY,
+        WEBSOCKET_VERSION,
         KNOWN_COUNT,
 };
 
@@ -41,6 +44,9 @@ static const struct {
         [CONTENT_ENCODING] = NAME("Content-Encoding"),
         [AUTHORIZATION] = NAME("Authorization"),
         [IDEMPOTENCY_KEY] = NAME("Idempotency-Key"),
+        [ORIGIN] = NAME("Origin"),
+        [WEBSOCKET_KEY] = NAME("Sec-WebSocket-Key"),
+        [WEBSOCKET_VERSION] = NAME("Sec-WebSocket-Version"),
 #undef NAME
 };
 

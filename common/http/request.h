@@ -30,6 +30,8 @@ struct prepared {
         sem_t told; /* given or withheld */
 };
 
+enum stream_state { STREAM_NONE, STREAM_OPEN, STREAM_ENDED };
+
 struct http_request {
         struct serving *serving;
         struct mg_connection *connection;
@@ -48,11 +50,12 @@ struct http_request {
         void (*release)(void *);
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
-        bool broken;           /* nothing more can be read: the connection ends */
-        bool last;             /* the connection ends with the answer, whatever is asked */
-        bool hurried;          /* nothing is waited for: others need the thread */
-        bool closing;          /* the connection ends with this answer */
-        bool counted;          /* the server's owner was told of the answer */
+        enum stream_state stream;
+        bool broken;  /* nothing more can be read: the connection ends */
+        bool last;    /* the connection ends with the answer, whatever is asked */
+        bool hurried; /* nothing is waited for: others need the thread */
+        bool closing; /* the connection ends with this answer */
+        bool counted; /* the server's owner was told of the answer */
         int64_t began_us;
         struct prepared prepared;
 };

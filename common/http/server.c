@@ -26,8 +26,10 @@
 #include "common/http/answer.h"
 #include "common/http/civetweb_quirks.h"
 #include "common/http/connection.h"
+#include "common/http/files_answer.h"
 #include "common/http/prepared.h"
 #include "common/http/request.h"
+#include "common/http/websockets.h"
 
 #define HURRIED_DRAIN ((msec)500)
 
@@ -62,6 +64,10 @@ static void end(struct http_request *r)
         const struct http_server_config *c = &r->serving->config;
         msec drain = r->hurried ? HURRIED_DRAIN : c->body_deadline;
 
+        if (r->stream == STREAM_OPEN && !r->broken) {
+                r->broken = true;
+                connection_cut(r->known, r->connection);
+        }
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
         request_drain_body(r, server_of(r)->connections.watch, drain);
@@ -115,11 +121,20 @@ static bool accept_form(struct http_request *r)
         return true;
 }
 
-static bool find_route(struct http_request *r)
+/* Finds what answers: a route, or else a file. */
+static bool find_route(struct http_request *r, const struct http_file **file)
 {
-        route_match(r->serving->config.routes, r->method, &r->path, &r->match);
+        const char *method = r->method;
+
+        route_match(r->serving->config.routes, method, &r->path, &r->match);
         if (r->match.route != NULL)
                 return true;
+        if (r->match.allow[0] == '\0')
+                *file = files_find(r->serving->config.files, &r->path);
+        if (*file != NULL && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
+                return true;
+        if (*file != NULL)
+                snprintf(r->match.allow, ALLOW_SIZE, "GET, HEAD");
         if (r->match.allow[0] == '\0') {
                 http_problem(r, 404, "there is nothing at this path");
                 return false;
@@ -132,16 +147,21 @@ static bool find_route(struct http_request *r)
 static void serve(struct http_request *r)
 {
         const struct http_server_config *c = &r->serving->config;
+        const struct http_file *file = NULL;
 
-        if (!accept_form(r) || answer_for_server(r) || !find_route(r))
+        if (!accept_form(r) || answer_for_server(r) || !find_route(r, &file))
                 return;
+        const struct http_route *route = r->match.route;
         /* Who may not come in has no body read for him. */
-        if (c->authorize != NULL && !c->authorize(c->owner, r, r->match.route))
+        if (route != NULL && c->authorize != NULL && !c->authorize(c->owner, r, route))
                 return;
-        if (!request_read_body(r, server_of(r)->connections.watch, r->match.route->body_max,
-                               c->body_deadline))
+        if (!request_read_body(r, server_of(r)->connections.watch,
+                               route != NULL ? route->body_max : 0, c->body_deadline))
                 return;
-        r->match.route->handle(c->owner, r);
+        if (route != NULL)
+                route->handle(c->owner, r);
+        else
+                files_answer(r, file);
 }
 
 static void turn_away(struct http_request *r, const char *why)
@@ -311,6 +331,8 @@ static void stop(struct http_server *s)
         watch_limit_all(s->connections.watch, s->serving.config.stop_deadline);
         while (atomic_load(&s->handling) > 0)
                 usleep(DRAIN_STEP_US);
+        if (s->serving.config.websockets != NULL)
+                websockets_end(s->serving.config.websockets);
         quirk_wake_to_stop(&s->connections.listener);
         mg_stop(s->context);
 }

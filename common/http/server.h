@@ -18,8 +18,10 @@
 #include "common/base/err.h"
 #include "common/base/json_scan.h"
 
-struct http_server;
+struct http_files;
 struct http_request;
+struct http_server;
+struct websockets;
 
 typedef void http_handler(void *owner, struct http_request *r);
 
@@ -40,6 +42,11 @@ struct http_server_config {
         msec stop_deadline;   /* 0: 5 s, see http_server_destroy */
         const struct http_route *routes;
         void *owner;
+        /* Answers GET and HEAD, for everybody, where no route's pattern fits; see files.h. Or NULL.
+         */
+        const struct http_files *files;
+        /* Those of routes that upgrade, see websocket.h; ended by http_server_destroy. Or NULL. */
+        struct websockets *websockets;
         /* Before each handler; false: it has answered itself. NULL: everything is allowed. */
         bool (*authorize)(void *owner, struct http_request *r, const struct http_route *route);
         /* After each answer, for metrics; route is NULL when none matched. NULL: none. */
@@ -48,7 +55,7 @@ struct http_server_config {
         void (*decorate)(void *owner, struct http_request *r);
 };
 
-/* Routes and owner must outlive the server. Listens when it returns. */
+/* Routes, owner, files and websockets must outlive the server. Listens when it returns. */
 struct http_server *http_server_create(const struct http_server_config *c,
                                        struct err *e) MUST_CHECK;
 /* Lets nothing in any more (503), waits until who was let in is answered, closes the port. Whatever

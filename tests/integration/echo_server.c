@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * echo_server.c: a server that echoes bodies, for the tests of HTTP framing. Prints its port and
- * serves until its standard input ends. It prints a line for each answer it holds; each byte of
- * input lets one go. Arguments: its address and threads.
+ * echo_server.c: a server that echoes bodies and WebSocket messages, for the tests of common/http.
+ * Prints its port and serves until its standard input ends. It prints a line for each answer it
+ * holds; each byte of input lets one go. It also prints when a stream or a WebSocket is over.
+ * Arguments: its address, threads, folder of files or "", and silence_max of its WebSockets.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -15,12 +16,23 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/http/files.h"
 #include "common/http/server.h"
+#include "common/http/stream.h"
+#include "common/http/websocket.h"
 
 enum { LARGE = 16 * 1024 * 1024 }; /* more than a socket takes at once */
 
 static atomic_int sends;
 static sem_t let_go;
+static struct websockets *sockets;
+
+static void say(const char *line)
+{
+        puts(line);
+        fflush(stdout);
+}
 
 /* A program's own function goes before libc's, also for the libraries: this counts what civetweb
  * writes and what common/http writes past it. */
@@ -72,8 +84,7 @@ static void *decide(void *owner)
         const struct later l = *(const struct later *)owner;
 
         if (l.held) {
-                puts("held");
-                fflush(stdout);
+                say("held");
                 sem_wait(&let_go);
         } else {
                 usleep(l.us);
@@ -119,6 +130,117 @@ static void large(void *owner, struct http_request *r)
         free(body);
 }
 
+static void stream_lines(struct http_request *r)
+{
+        static const char *const lines[] = {"one\n", "two\n", "three\n"};
+
+        for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+                if (http_stream_write(r, bytes_of_text(lines[i])) < 0)
+                        return;
+        }
+        http_stream_end(r);
+}
+
+static void stream_large(struct http_request *r, bool endless)
+{
+        AUTO_BUFFER piece = {0};
+
+        buffer_reserve(&piece, LARGE / 16);
+        memset(piece.data, 'x', LARGE / 16);
+        piece.length = LARGE / 16;
+        for (int i = 0; endless || i < 16; i++) {
+                if (http_stream_write(r, buffer_bytes(&piece)) < 0) {
+                        say("over");
+                        return;
+                }
+        }
+        http_stream_end(r);
+}
+
+static void stream(void *owner, struct http_request *r)
+{
+        const char *what = http_param(r, "what");
+
+        (void)owner;
+        if (http_stream_begin(r, 200, "text/plain") < 0)
+                return;
+        if (strcmp(what, "lines") == 0)
+                stream_lines(r);
+        else if (strcmp(what, "left") == 0)
+                (void)!http_stream_write(r, bytes_of_text("part"));
+        else if (strcmp(what, "empty") == 0)
+                http_stream_end(r);
+        else if (strcmp(what, "waiting") == 0) {
+                (void)!http_stream_write(r, bytes_of_text("wait\n"));
+                while (!http_stream_is_over(r))
+                        usleep(20000);
+                say("over");
+        } else
+                stream_large(r, strcmp(what, "endless") == 0);
+}
+
+static void opened(void *user, uint64_t socket)
+{
+        (void)user;
+        (void)socket;
+        say("opened");
+}
+
+static void *send_from_thread(void *id)
+{
+        struct err e = {0};
+
+        (void)!websockets_send(sockets, (uint64_t)(uintptr_t)id, bytes_of_text("from a thread"),
+                               &e);
+        return NULL;
+}
+
+static void flood(uint64_t socket)
+{
+        AUTO_BUFFER text = {0};
+        struct err e = {0};
+
+        buffer_reserve(&text, 65536);
+        memset(text.data, 'y', 65536);
+        text.length = 65536;
+        while (websockets_send(sockets, socket, buffer_bytes(&text), &e) == 0)
+                continue;
+        say(e.code == ERR_FULL ? "full" : "gone");
+}
+
+static void message(void *user, uint64_t socket, struct bytes text)
+{
+        pthread_t thread;
+        struct err e = {0};
+
+        (void)user;
+        if (bytes_equal_text(text, "flood")) {
+                flood(socket);
+        } else if (bytes_equal_text(text, "close")) {
+                websockets_close(sockets, socket, 4001);
+        } else if (bytes_equal_text(text, "thread")) {
+                if (pthread_create(&thread, NULL, send_from_thread, (void *)(uintptr_t)socket) == 0)
+                        pthread_detach(thread);
+        } else if (websockets_send(sockets, socket, text, &e) < 0) {
+                say(e.text);
+        }
+}
+
+static void closed(void *user, uint64_t socket)
+{
+        (void)user;
+        (void)socket;
+        say("closed");
+}
+
+static void live(void *owner, struct http_request *r)
+{
+        static const struct websocket_events events = {opened, message, closed};
+
+        (void)owner;
+        (void)!websocket_upgrade(r, &events, NULL);
+}
+
 static const struct http_route routes[] = {
         {.method = "POST", .pattern = "/echo", .handle = echo, .body_max = 65536},
         {.method = "GET", .pattern = "/things/{id}", .handle = thing},
@@ -126,6 +248,8 @@ static const struct http_route routes[] = {
         {.method = "GET", .pattern = "/later/{what}", .handle = later},
         {.method = "GET", .pattern = "/large", .handle = large},
         {.method = "GET", .pattern = "/sends", .handle = count},
+        {.method = "GET", .pattern = "/stream/{what}", .handle = stream},
+        {.method = "GET", .pattern = "/live", .handle = live},
         {.method = NULL},
 };
 
@@ -137,10 +261,24 @@ int main(int argc, char **argv)
                 .threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 8,
                 .body_deadline = 1500,
                 .answer_deadline = 3000,
+                .stop_deadline = 2000,
                 .routes = routes};
+        const struct websockets_config live_config = {
+                .max = 4, .silence_max = argc > 4 ? (msec)strtoul(argv[4], NULL, 10) : 0};
+        AUTO(http_files) files = NULL;
 
         log_open("echo", LOG_LEVEL_INFO);
         sem_init(&let_go, 0, 0);
+        if (argc > 3 && argv[3][0] != '\0') {
+                files = http_files_create(argv[3], LARGE, &e);
+                config.files = files;
+        }
+        if (!err_is_set(&e))
+                sockets = config.websockets = websockets_create(&live_config, &e);
+        if (err_is_set(&e)) {
+                LOG_ERROR("no server", log_err(&e));
+                return 1;
+        }
         struct http_server *server = http_server_create(&config, &e);
         if (server == NULL) {
                 LOG_ERROR("no server", log_err(&e));
@@ -153,5 +291,6 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < config.threads; i++)
                 sem_post(&let_go);
         http_server_destroy(&server);
+        websockets_destroy(&sockets);
         return 0;
 }

@@ -11,9 +11,9 @@ HOST = b"Host: a\r\n"
 
 
 @contextlib.contextmanager
-def echo_process(address="127.0.0.1", threads=8, stderr=None):
+def echo_process(address="127.0.0.1", threads=8, stderr=None, files="", silence=20000):
     """The process and its port. It has ended well afterwards."""
-    command = [BIN / "warren-test-echo", address, str(threads)]
+    command = [BIN / "warren-test-echo", address, str(threads), files, str(silence)]
     with subprocess.Popen(command, stderr=stderr, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as server:
         yield server, int(server.stdout.readline())
@@ -59,8 +59,18 @@ class Answers:
             name, value = line.decode().split(": ", 1)
             assert name.lower() not in headers
             headers[name.lower()] = value
+        if not head and headers.get("transfer-encoding") == "chunked":
+            return status, headers, b"".join(self.chunks())
         size = 0 if head else int(headers.get("content-length", 0))
         return status, headers, self.file.read(size)
+
+    def chunks(self):
+        """Up to the last, or AssertionError when that does not come."""
+        while size := int(self.file.readline() or b"-1", 16):
+            chunk = self.file.read(size + 2) if size > 0 else b""
+            assert len(chunk) == size + 2 and chunk.endswith(b"\r\n"), "cut off"
+            yield chunk[:-2]
+        assert self.file.readline() == b"\r\n"
 
     def is_closed(self):
         return self.file.read(1) == b""

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * files_answer.h: answering with a static file, for the files of common/http.
+ */
+#ifndef WARREN_HTTP_FILES_ANSWER_H
+#define WARREN_HTTP_FILES_ANSWER_H
+
+#include "common/http/files.h"
+#include "common/http/request.h"
+
+struct http_file;
+
+/* NULL: none; also when f is. The path `/` is index.html, here and in no other folder. */
+const struct http_file *files_find(const struct http_files *f, const struct path *path);
+/* 200, or 304 when the client has it. */
+void files_answer(struct http_request *r, const struct http_file *file);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * websocket_frames.c: reading and writing frames.
+ */
+#include "common/http/websocket_frames.h"
+
+#include <stdint.h>
+
+enum { HEAD_LEAST = 2, MASK_SIZE = 4, FINAL = 0x80, RESERVED = 0x70, MASKED = 0x80 };
+
+struct frame {
+        enum frame_opcode opcode;
+        bool final;
+        uint64_t length;
+        size_t head; /* bytes before the payload */
+};
+
+void frames_fini(struct frame_reader *r)
+{
+        buffer_fini(&r->in);
+        buffer_fini(&r->message);
+        buffer_fini(&r->control);
+}
+
+void frames_add(struct frame_reader *r, struct bytes received)
+{
+        buffer_drop(&r->in, r->used);
+        r->used = 0;
+        buffer_add(&r->in, received.data, received.length);
+}
+
+static uint64_t big_endian(const unsigned char *at, size_t size)
+{
+        uint64_t value = 0;
+
+        for (size_t i = 0; i < size; i++)
+                value = value << 8 | at[i];
+        return value;
+}
+
+/* False when the head is not whole yet. A length in more bytes than it needs is taken as well. */
+static bool read_head(struct bytes in, struct frame *out)
+{
+        const unsigned char *at = (const unsigned char *)in.data;
+
+        if (in.length < HEAD_LEAST)
+                return false;
+        size_t extra = (at[1] & 0x7f) == 127 ? 8 : (at[1] & 0x7f) == 126 ? 2 : 0;
+        *out = (struct frame){
+                .opcode = (enum frame_opcode)(at[0] & 0x0f),
+                .final = (at[0] & FINAL) != 0,
+                .length = at[1] & 0x7f,
+                .head = HEAD_LEAST + extra + MASK_SIZE,
+        };
+        if (in.length < out->head)
+                return false;
+        if (extra > 0)
+                out->length = big_endian(at + HEAD_LEAST, extra);
+        return true;
+}
+
+static bool is_control(const struct frame *f)
+{
+        return (f->opcode & 0x8) != 0;
+}
+
+/* The code to close with, 0: none. Told as soon as the first two bytes are there. */
+static unsigned judge_start(const struct frame_reader *r, struct bytes in)
+{
+        const unsigned char *at = (const unsigned char *)in.data;
+        const struct frame f = {.opcode = (enum frame_opcode)(at[0] & 0x0f),
+                                .final = (at[0] & FINAL) != 0};
+
+        if ((at[0] & RESERVED) != 0 || (at[1] & MASKED) == 0)
+                return CLOSE_PROTOCOL_ERROR;
+        switch (f.opcode) {
+        case FRAME_CONTINUATION:
+                return r->in_message ? 0 : CLOSE_PROTOCOL_ERROR;
+        case FRAME_TEXT:
+                return r->in_message ? CLOSE_PROTOCOL_ERROR : 0;
+        case FRAME_BINARY:
+                return r->in_message ? CLOSE_PROTOCOL_ERROR : CLOSE_UNSUPPORTED;
+        case FRAME_CLOSE:
+        case FRAME_PING:
+        case FRAME_PONG:
+                return f.final && (at[1] & 0x7f) <= FRAME_CONTROL_MAX ? 0 : CLOSE_PROTOCOL_ERROR;
+        }
+        return CLOSE_PROTOCOL_ERROR;
+}
+
+static void add_unmasked(struct buffer *out, const struct frame *f, const char *at)
+{
+        const char *mask = at + f->head - MASK_SIZE;
+        size_t begin = out->length;
+
+        buffer_add(out, at + f->head, (size_t)f->length);
+        for (size_t i = 0; i < f->length; i++)
+                out->data[begin + i] = (char)(out->data[begin + i] ^ mask[i % MASK_SIZE]);
+}
+
+static bool is_close_code(unsigned code)
+{
+        return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+               (code >= 3000 && code <= 4999);
+}
+
+static enum frame_event read_close(struct bytes payload, unsigned *code)
+{
+        *code = CLOSE_NONE;
+        if (payload.length == 0)
+                return FRAME_IS_CLOSE;
+        if (payload.length >= 2)
+                *code = (unsigned)big_endian((const unsigned char *)payload.data, 2);
+        if (!is_close_code(*code)) {
+                *code = CLOSE_PROTOCOL_ERROR;
+                return FRAME_IS_WRONG;
+        }
+        if (bytes_are_utf8(bytes_of(payload.data + 2, payload.length - 2)))
+                return FRAME_IS_CLOSE;
+        *code = CLOSE_NOT_UTF8;
+        return FRAME_IS_WRONG;
+}
+
+static enum frame_event read_control(struct frame_reader *r, const struct frame *f, const char *at,
+                                     struct bytes *payload, unsigned *code)
+{
+        buffer_clear(&r->control);
+        add_unmasked(&r->control, f, at);
+        *payload = buffer_bytes(&r->control);
+        if (f->opcode == FRAME_CLOSE)
+                return read_close(*payload, code);
+        return f->opcode == FRAME_PING ? FRAME_IS_PING : FRAME_IS_PONG;
+}
+
+/* FRAME_NOTHING: more fragments follow. */
+static enum frame_event read_data(struct frame_reader *r, const struct frame *f, const char *at,
+                                  struct bytes *payload, unsigned *code)
+{
+        if (!r->in_message)
+                buffer_clear(&r->message);
+        r->in_message = !f->final;
+        add_unmasked(&r->message, f, at);
+        if (r->in_message)
+                return FRAME_NOTHING;
+        *payload = buffer_bytes(&r->message);
+        if (bytes_are_utf8(*payload))
+                return FRAME_IS_TEXT;
+        *code = CLOSE_NOT_UTF8;
+        return FRAME_IS_WRONG;
+}
+
+enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsigned *code)
+{
+        for (;;) {
+                struct bytes in = bytes_of(r->in.data + r->used, r->in.length - r->used);
+                struct frame f;
+
+                if (in.length < HEAD_LEAST)
+                        return FRAME_NOTHING;
+                *code = judge_start(r, in);
+                if (*code != 0)
+                        return FRAME_IS_WRONG;
+                if (!read_head(in, &f))
+                        return FRAME_NOTHING;
+                size_t held = is_control(&f) || !r->in_message ? 0 : r->message.length;
+                if (!is_control(&f) && f.length > r->message_max - held) {
+                        *code = CLOSE_TOO_BIG;
+                        return FRAME_IS_WRONG;
+                }
+                if (in.length - f.head < f.length)
+                        return FRAME_NOTHING;
+                r->used += f.head + (size_t)f.length;
+                if (is_control(&f))
+                        return read_control(r, &f, in.data, payload, code);
+                enum frame_event event = read_data(r, &f, in.data, payload, code);
+                if (event != FRAME_NOTHING)
+                        return event;
+        }
+}
+
+void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload)
+{
+        size_t length = payload.length;
+        size_t extra = length <= 125 ? 0 : length <= UINT16_MAX ? 2 : 8;
+
+        buffer_reserve(out, HEAD_LEAST + extra + length);
+        buffer_add_char(out, (char)(FINAL | (int)opcode));
+        buffer_add_char(out, (char)(extra == 0 ? length : extra == 2 ? 126 : 127));
+        for (size_t i = extra; i > 0; i--)
+                buffer_add_char(out, (char)(length >> 8 * (i - 1) & 0xff));
+        buffer_add(out, payload.data, length);
+}
+
+void frame_write_close(struct buffer *out, unsigned code)
+{
+        const char bytes[2] = {(char)(code >> 8), (char)(code & 0xff)};
+
+        frame_write(out, FRAME_CLOSE, bytes_of(bytes, code == CLOSE_NONE ? 0 : 2));
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * websocket_frames.h: WebSocket frames (RFC 6455), the server's side: masked frames in, others out.
+ * No extensions; of messages only text. Pure.
+ *
+ *       0 1 2 3 4 5 6 7   0   1 … 7
+ *      ┌─┬─────┬───────┬─┬───────────┬───────────────────────┬─────────┬─────────┐
+ *      │F│0 0 0│opcode │M│ length    │ length, 16 or 64 bit, │ mask    │ payload │
+ *      │ │     │       │ │           │ if it is 126 or 127   │ 4 bytes │         │
+ *      └─┴─────┴───────┴─┴───────────┴───────────────────────┴─────────┴─────────┘
+ */
+#ifndef WARREN_HTTP_WEBSOCKET_FRAMES_H
+#define WARREN_HTTP_WEBSOCKET_FRAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/bytes.h"
+
+enum { FRAME_CONTROL_MAX = 125 }; /* bytes of a ping, pong or close */
+
+enum frame_opcode {
+        FRAME_CONTINUATION = 0x0,
+        FRAME_TEXT = 0x1,
+        FRAME_BINARY = 0x2,
+        FRAME_CLOSE = 0x8,
+        FRAME_PING = 0x9,
+        FRAME_PONG = 0xA,
+};
+
+enum close_code {
+        CLOSE_NORMAL = 1000,
+        CLOSE_GOING_AWAY = 1001,
+        CLOSE_PROTOCOL_ERROR = 1002,
+        CLOSE_UNSUPPORTED = 1003, /* a binary message */
+        CLOSE_NONE = 1005,        /* a close frame without a code; never sent */
+        CLOSE_NOT_UTF8 = 1007,
+        CLOSE_TOO_BIG = 1009,
+};
+
+/* Joins what comes into messages. {0} but for message_max; fini with frames_fini. */
+struct frame_reader {
+        size_t message_max; /* bytes */
+        struct buffer in;
+        size_t used;           /* of in: looked at */
+        struct buffer message; /* its fragments so far, or the payload of a control frame */
+        struct buffer control;
+        bool in_message;
+};
+
+enum frame_event {
+        FRAME_NOTHING, /* more bytes are needed */
+        FRAME_IS_TEXT, /* a whole message, UTF-8 */
+        FRAME_IS_PING,
+        FRAME_IS_PONG,
+        FRAME_IS_CLOSE,
+        FRAME_IS_WRONG, /* the connection is to be closed with *code; nothing is read any more */
+};
+
+void frames_fini(struct frame_reader *r);
+void frames_add(struct frame_reader *r, struct bytes received);
+/* The next event, and its payload, which lives until the next call. *code is set for CLOSE (what
+ * the peer gave, or CLOSE_NONE) and WRONG. */
+enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsigned *code);
+
+/* Adds a whole frame. */
+void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload);
+void frame_write_close(struct buffer *out, unsigned code);
+
+#endif

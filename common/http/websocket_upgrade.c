@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * websocket_upgrade.c: the handshake of a WebSocket.
+ */
+#include <assert.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/http/answer.h"
+#include "common/http/websockets.h"
+
+enum { KEY_LENGTH = 24 }; /* 16 bytes in base64 */
+
+/* Is the word in a header's list? */
+static bool lists(const char *list, const char *word)
+{
+        size_t length = strlen(word);
+
+        while (list != NULL && *list != '\0') {
+                list += strspn(list, " \t,");
+                size_t size = strcspn(list, " \t,");
+                if (size == length && strncasecmp(list, word, length) == 0)
+                        return true;
+                list += size;
+        }
+        return false;
+}
+
+static bool is_key(const char *key)
+{
+        static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+        return key != NULL && strlen(key) == KEY_LENGTH && strspn(key, base64) == KEY_LENGTH - 2 &&
+               strcmp(key + KEY_LENGTH - 2, "==") == 0;
+}
+
+/* False when the request was refused. */
+static bool accept_handshake(struct http_request *r, const struct websockets *all)
+{
+        const char *version = http_header(r, "Sec-WebSocket-Version");
+
+        if (!lists(http_header(r, "Upgrade"), "websocket") || version == NULL ||
+            strcmp(version, "13") != 0) {
+                http_add_header(r, "Upgrade", "websocket");
+                http_add_header(r, "Sec-WebSocket-Version", "13");
+                http_problem(r, 426, "this is a WebSocket of version 13");
+                return false;
+        }
+        if (strcmp(r->method, "GET") != 0 || strcmp(r->info->http_version, "1.1") != 0 ||
+            !lists(http_header(r, "Connection"), "upgrade") ||
+            !is_key(http_header(r, "Sec-WebSocket-Key"))) {
+                http_problem(r, 400, "the WebSocket handshake is malformed");
+                return false;
+        }
+        if (!websockets_allow_origin(all, http_header(r, "Origin"), http_header(r, "Host"))) {
+                http_problem(r, 403, "pages of this origin may not connect");
+                return false;
+        }
+        return true;
+}
+
+static int add_accept(struct http_request *r, struct err *e)
+{
+        static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 */
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned int size = 0;
+        char text[KEY_LENGTH + sizeof(guid)];
+        AUTO_BUFFER accept = {0};
+
+        memcpy(text, http_header(r, "Sec-WebSocket-Key"), KEY_LENGTH);
+        memcpy(text + KEY_LENGTH, guid, sizeof(guid));
+        if (EVP_Digest(text, strlen(text), digest, &size, EVP_sha1(), NULL) != 1)
+                return err_set(e, ERR_UNAVAILABLE, "SHA-1 is not there");
+        buffer_add_base64(&accept, bytes_of(digest, size));
+        http_add_header(r, "Upgrade", "websocket");
+        http_add_header(r, "Connection", "Upgrade");
+        http_add_header(r, "Sec-WebSocket-Accept", "%s", accept.data);
+        return 0;
+}
+
+/* Sends 101, and takes the socket; NULL when it cannot be taken. */
+static struct taken_socket *switch_over(struct http_request *r, struct err *e)
+{
+        AUTO_BUFFER out = {0};
+
+        if (connection_descriptor(r->known) < 0) {
+                err_set(e, ERR_UNAVAILABLE, "the connection's socket is not known for certain");
+                return NULL;
+        }
+        if (add_accept(r, e) < 0)
+                return NULL;
+        r->status = 101;
+        answer_write(r, &(struct answer_text){.status = 101}, &out);
+        answer_send(r, buffer_bytes(&out));
+        mg_disable_connection_keep_alive(r->connection);
+        if (r->broken)
+                return NULL;
+        r->broken = true; /* for whoever serves it */
+        return connection_take(r->known, e);
+}
+
+bool websocket_upgrade(struct http_request *r, const struct websocket_events *on, void *user)
+{
+        struct websockets *all = r->serving->config.websockets;
+        struct err e = {0};
+
+        assert(all != NULL && r->status == 0);
+        if (!accept_handshake(r, all))
+                return false;
+        if (!websockets_reserve(all)) {
+                http_add_header(r, "Retry-After", "5");
+                http_problem(r, 503, "there are as many WebSockets as this server allows");
+                return false;
+        }
+        struct taken_socket *socket = switch_over(r, &e);
+        if (socket == NULL) {
+                websockets_give_back(all);
+                if (r->status == 0)
+                        http_problem_err(r, &e);
+                return false;
+        }
+        websockets_add(all, socket, on, user);
+        return true;
+}

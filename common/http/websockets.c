@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * websockets.c: one thread that polls the sockets of a pool.
+ */
+#include "common/http/websockets.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/http/websocket_frames.h"
+
+enum { TICK_MS = 250, READ_SIZE = 16 * 1024 };
+#define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for a client to take a close, and to answer it */
+
+struct websocket {
+        uint64_t id;
+        const struct websocket_events *on;
+        void *user;
+        struct taken_socket *socket;
+        /* the pool's thread only */
+        int fd;
+        struct frame_reader reader;
+        msec heard_at; /* the last byte from the client */
+        bool opened, pinged, half_closed, dead;
+        /* guarded by mutex */
+        struct buffer out;
+        msec taken_at; /* when there was nothing to send last, or the client took something */
+        msec end_at;   /* a close frame was sent, or is in out: ends by then; 0: open */
+        UT_hash_handle hh;
+};
+
+struct websockets {
+        struct websockets_config config;
+        int wake; /* an eventfd */
+        pthread_t thread;
+        bool started;
+        /* the pool's thread only */
+        struct pollfd *polled;
+        struct websocket **served;
+        char *scratch;
+        /* guarded by mutex; only the pool's thread takes sockets out */
+        pthread_mutex_t mutex;
+        struct websocket *sockets;
+        unsigned reserved; /* and those that are there */
+        uint64_t last_id;
+        bool ending;
+};
+
+static void wake(struct websockets *all)
+{
+        const uint64_t one = 1;
+
+        (void)!write(all->wake, &one, sizeof(one));
+}
+
+static bool has_room_locked(const struct websockets *all, const struct websocket *w, size_t length)
+{
+        size_t max = all->config.unsent_max;
+
+        return w->out.length <= max && length <= max - w->out.length;
+}
+
+static void begin_close_locked(struct websocket *w, unsigned code)
+{
+        if (w->end_at != 0)
+                return;
+        w->end_at = clock_mono() + CLOSE_WAIT;
+        frame_write_close(&w->out, code);
+}
+
+static void begin_close(struct websockets *all, struct websocket *w, unsigned code)
+{
+        pthread_mutex_lock(&all->mutex);
+        begin_close_locked(w, code);
+        pthread_mutex_unlock(&all->mutex);
+}
+
+/* A client that pings and does not read gets no more pongs than it may have unsent bytes. */
+static void send_control(struct websockets *all, struct websocket *w, enum frame_opcode opcode,
+                         struct bytes payload)
+{
+        pthread_mutex_lock(&all->mutex);
+        if (w->end_at == 0 && has_room_locked(all, w, payload.length))
+                frame_write(&w->out, opcode, payload);
+        pthread_mutex_unlock(&all->mutex);
+}
+
+/* Returns false when nothing more is to be looked at. */
+static bool hear_event(struct websockets *all, struct websocket *w)
+{
+        struct bytes payload = {0};
+        unsigned code = 0;
+
+        switch (frames_next(&w->reader, &payload, &code)) {
+        case FRAME_NOTHING:
+                return false;
+        case FRAME_IS_TEXT:
+                w->on->message(w->user, w->id, payload);
+                return true;
+        case FRAME_IS_PING:
+                send_control(all, w, FRAME_PONG, payload);
+                return true;
+        case FRAME_IS_PONG:
+                return true;
+        case FRAME_IS_CLOSE:
+        case FRAME_IS_WRONG:
+                begin_close(all, w, code);
+                return false;
+        }
+        return false;
+}
+
+static bool is_closing(struct websockets *all, const struct websocket *w)
+{
+        pthread_mutex_lock(&all->mutex);
+        bool closing = w->end_at != 0;
+        pthread_mutex_unlock(&all->mutex);
+        return closing;
+}
+
+/* One read a turn, so that none keeps the others waiting. */
+static void hear(struct websockets *all, struct websocket *w)
+{
+        ssize_t got = recv(w->fd, all->scratch, READ_SIZE, MSG_DONTWAIT);
+
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (got <= 0) {
+                w->dead = true;
+                return;
+        }
+        w->heard_at = clock_mono();
+        w->pinged = false;
+        if (is_closing(all, w))
+                return; /* what it goes on to send is not looked at */
+        frames_add(&w->reader, bytes_of(all->scratch, (size_t)got));
+        while (!is_closing(all, w) && hear_event(all, w))
+                continue;
+}
+
+static void send_unsent(struct websockets *all, struct websocket *w)
+{
+        pthread_mutex_lock(&all->mutex);
+        if (w->out.length > 0) {
+                ssize_t sent = send(w->fd, w->out.data, w->out.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (sent > 0) {
+                        buffer_drop(&w->out, (size_t)sent);
+                        w->taken_at = clock_mono();
+                }
+                w->dead = w->dead || (sent < 0 && errno != EAGAIN && errno != EINTR);
+        }
+        if (w->end_at != 0 && w->out.length == 0 && !w->half_closed) {
+                w->half_closed = true;
+                shutdown(w->fd, SHUT_WR); /* the client ends its side then */
+        }
+        pthread_mutex_unlock(&all->mutex);
+}
+
+static void look_at_clock(struct websockets *all, struct websocket *w, msec now)
+{
+        msec silence = all->config.silence_max;
+
+        pthread_mutex_lock(&all->mutex);
+        if (w->out.length == 0)
+                w->taken_at = now;
+        bool over = w->end_at != 0 ? now >= w->end_at : now - w->taken_at >= 2 * silence;
+        pthread_mutex_unlock(&all->mutex);
+        if (over || now - w->heard_at >= 2 * silence)
+                w->dead = true;
+        if (now - w->heard_at < silence || w->pinged)
+                return;
+        w->pinged = true;
+        send_control(all, w, FRAME_PING, bytes_of("", 0));
+}
+
+static void serve(struct websockets *all, struct websocket *w, int events)
+{
+        if (!w->opened) {
+                w->opened = true;
+                w->on->opened(w->user, w->id);
+        }
+        if (events != 0)
+                hear(all, w);
+        look_at_clock(all, w, clock_mono());
+        if (!w->dead)
+                send_unsent(all, w);
+}
+
+static void end_socket(struct websockets *all, struct websocket *w)
+{
+        pthread_mutex_lock(&all->mutex);
+        HASH_DEL(all->sockets, w);
+        all->reserved--;
+        pthread_mutex_unlock(&all->mutex);
+        taken_socket_close(&w->socket);
+        if (w->opened)
+                w->on->closed(w->user, w->id);
+        frames_fini(&w->reader);
+        buffer_fini(&w->out);
+        free(w);
+}
+
+/* Lists who is there. Returns how many, or -1 when the pool has ended. */
+static int list(struct websockets *all)
+{
+        struct websocket *w, *next;
+        int count = 0;
+
+        pthread_mutex_lock(&all->mutex);
+        bool ended = all->ending && all->sockets == NULL;
+        HASH_ITER (hh, all->sockets, w, next) {
+                if (all->ending)
+                        begin_close_locked(w, CLOSE_GOING_AWAY);
+                all->served[count] = w;
+                all->polled[count++] = (struct pollfd){
+                        .fd = w->fd,
+                        .events = (short)(POLLIN | (w->out.length > 0 ? POLLOUT : 0)),
+                };
+        }
+        pthread_mutex_unlock(&all->mutex);
+        all->polled[count] = (struct pollfd){.fd = all->wake, .events = POLLIN};
+        return ended ? -1 : count;
+}
+
+static void *run(void *owner)
+{
+        struct websockets *all = owner;
+        uint64_t waste = 0;
+
+        for (int count = list(all); count >= 0; count = list(all)) {
+                int ready = poll(all->polled, (nfds_t)count + 1, count > 0 ? TICK_MS : -1);
+                if (ready > 0 && all->polled[count].revents != 0)
+                        (void)!read(all->wake, &waste, sizeof(waste));
+                for (int i = 0; i < count; i++) {
+                        int events = ready > 0 ? all->polled[i].revents & ~POLLOUT : 0;
+                        serve(all, all->served[i], events);
+                        if (all->served[i]->dead)
+                                end_socket(all, all->served[i]);
+                }
+        }
+        return NULL;
+}
+
+static void set_defaults(struct websockets_config *c)
+{
+        if (c->max == 0)
+                c->max = 100;
+        if (c->message_max == 0)
+                c->message_max = (size_t)64 * 1024;
+        if (c->unsent_max == 0)
+                c->unsent_max = (size_t)1024 * 1024;
+        if (c->silence_max == 0)
+                c->silence_max = (msec)20 * MSEC_SECOND;
+}
+
+struct websockets *websockets_create(const struct websockets_config *c, struct err *e)
+{
+        AUTO(websockets) all = xcalloc(1, sizeof(*all));
+
+        all->config = *c;
+        set_defaults(&all->config);
+        pthread_mutex_init(&all->mutex, NULL);
+        all->polled = xcalloc((size_t)all->config.max + 1, sizeof(*all->polled));
+        all->served = xcalloc(all->config.max, sizeof(struct websocket *));
+        all->scratch = xmalloc(READ_SIZE);
+        all->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (all->wake < 0) {
+                err_set_errno(e, "cannot make an eventfd");
+                return NULL;
+        }
+        errno = pthread_create(&all->thread, NULL, run, all);
+        if (errno != 0) {
+                err_set_errno(e, "cannot start a thread");
+                return NULL;
+        }
+        all->started = true;
+        return TAKE(all);
+}
+
+void websockets_end(struct websockets *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        all->ending = true;
+        pthread_mutex_unlock(&all->mutex);
+        wake(all);
+        if (all->started)
+                pthread_join(all->thread, NULL);
+        all->started = false;
+}
+
+void websockets_destroy(struct websockets **all)
+{
+        if (*all == NULL)
+                return;
+        websockets_end(*all);
+        if ((*all)->wake >= 0)
+                close((*all)->wake);
+        pthread_mutex_destroy(&(*all)->mutex);
+        free((*all)->polled);
+        free((void *)(*all)->served);
+        free((*all)->scratch);
+        free(*all);
+        *all = NULL;
+}
+
+bool websockets_reserve(struct websockets *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        bool room = !all->ending && all->reserved < all->config.max;
+        all->reserved += room;
+        pthread_mutex_unlock(&all->mutex);
+        return room;
+}
+
+void websockets_give_back(struct websockets *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        all->reserved--;
+        pthread_mutex_unlock(&all->mutex);
+}
+
+void websockets_add(struct websockets *all, struct taken_socket *socket,
+                    const struct websocket_events *on, void *user)
+{
+        struct websocket *w = xcalloc(1, sizeof(*w));
+
+        w->on = on;
+        w->user = user;
+        w->socket = socket;
+        w->fd = taken_socket_descriptor(socket);
+        w->reader.message_max = all->config.message_max;
+        w->heard_at = w->taken_at = clock_mono();
+        pthread_mutex_lock(&all->mutex);
+        w->id = ++all->last_id;
+        HASH_ADD(hh, all->sockets, id, sizeof(w->id), w);
+        pthread_mutex_unlock(&all->mutex);
+        wake(all);
+}
+
+/* "https://warren.example:8443" is of the host "warren.example:8443". */
+bool websockets_allow_origin(const struct websockets *all, const char *origin, const char *host)
+{
+        if (origin == NULL)
+                return true;
+        if (all->config.allow_origin != NULL)
+                return all->config.allow_origin(all->config.owner, origin);
+        const char *authority = strstr(origin, "://");
+        return authority != NULL && host != NULL && strcasecmp(authority + 3, host) == 0;
+}
+
+static struct websocket *find_open_locked(const struct websockets *all, uint64_t id)
+{
+        struct websocket *w = NULL;
+
+        HASH_FIND(hh, all->sockets, &id, sizeof(id), w);
+        return w != NULL && w->end_at == 0 ? w : NULL;
+}
+
+int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, struct err *e)
+{
+        int result = 0;
+
+        pthread_mutex_lock(&all->mutex);
+        struct websocket *w = find_open_locked(all, socket);
+        bool first = w != NULL && w->out.length == 0;
+        if (w == NULL)
+                result = err_set(e, ERR_NOT_FOUND, "the WebSocket is gone");
+        else if (!has_room_locked(all, w, text.length))
+                result = err_set(e, ERR_FULL, "%zu bytes wait for this client already",
+                                 w->out.length);
+        else
+                frame_write(&w->out, FRAME_TEXT, text);
+        pthread_mutex_unlock(&all->mutex);
+        if (first)
+                wake(all);
+        return result;
+}
+
+void websockets_close(struct websockets *all, uint64_t socket, unsigned code)
+{
+        pthread_mutex_lock(&all->mutex);
+        struct websocket *w = find_open_locked(all, socket);
+        if (w != NULL)
+                begin_close_locked(w, code);
+        pthread_mutex_unlock(&all->mutex);
+        wake(all);
+}
+
+unsigned websockets_count(struct websockets *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        unsigned count = HASH_COUNT(all->sockets);
+        pthread_mutex_unlock(&all->mutex);
+        return count;
+}
