@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * websocket_frames_test.c: frames become events, however they are cut, and are written as short as
+ * can be.
+ */
+#include "common/http/websocket_frames.h"
+
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+enum { MESSAGE_MAX = 1000, BYTES_MAX = 64 };
+
+#define MASK "\0\0\0\0"
+#define BYTES(text) \
+        { \
+                text, sizeof(text) - 1 \
+        }
+
+static const struct {
+        struct {
+                const char *data;
+                size_t length;
+        } in;
+        enum frame_event want;
+        const char *want_payload; /* or NULL */
+        unsigned want_code;
+} cases[] = {
+        {BYTES("\x81\x82" MASK "hi"), FRAME_IS_TEXT, "hi", 0},
+        {BYTES("\x81\x82\x01\x02\x01\x02ik"), FRAME_IS_TEXT, "hi", 0},
+        {BYTES("\x81\x80" MASK), FRAME_IS_TEXT, "", 0},
+        {BYTES("\x81\xfe\x00\x02" MASK "hi"), FRAME_IS_TEXT, "hi", 0},
+        {BYTES("\x81\xff\0\0\0\0\0\0\0\x02" MASK "hi"), FRAME_IS_TEXT, "hi", 0},
+        {BYTES("\x01\x81" MASK "h\x80\x81" MASK "i"), FRAME_IS_TEXT, "hi", 0},
+        {BYTES("\x01\x81" MASK "h\x00\x80" MASK "\x80\x81" MASK "i"), FRAME_IS_TEXT, "hi", 0},
+        {BYTES("\x01\x81" MASK "h\x89\x81" MASK "?"), FRAME_IS_PING, "?", 0},
+        {BYTES("\x8a\x80" MASK), FRAME_IS_PONG, "", 0},
+        {BYTES("\x88\x80" MASK), FRAME_IS_CLOSE, NULL, CLOSE_NONE},
+        {BYTES("\x88\x82" MASK "\x03\xe8"), FRAME_IS_CLOSE, NULL, 1000},
+        {BYTES("\x88\x84" MASK "\x0f\xa0ok"), FRAME_IS_CLOSE, NULL, 4000},
+        {BYTES("\x88\x81" MASK "\x03"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},
+        {BYTES("\x88\x82" MASK "\x03\xee"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* 1006 */
+        {BYTES("\x88\x83" MASK "\x03\xe8\xff"), FRAME_IS_WRONG, NULL, CLOSE_NOT_UTF8},
+        {BYTES("\x81\x02hi"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* not masked */
+        {BYTES("\xc1\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* reserved */
+        {BYTES("\x83\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* no opcode */
+        {BYTES("\x80\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* continues nothing */
+        {BYTES("\x01\x81" MASK "h\x81\x81"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},
+        {BYTES("\x09\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* a part of a ping */
+        {BYTES("\x89\xfe"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* a long one */
+        {BYTES("\x82\x81" MASK "b"), FRAME_IS_WRONG, NULL, CLOSE_UNSUPPORTED},
+        {BYTES("\x81\x81" MASK "\xff"), FRAME_IS_WRONG, NULL, CLOSE_NOT_UTF8},
+        {BYTES("\x81\xfe\x03\xe9" MASK), FRAME_IS_WRONG, NULL, CLOSE_TOO_BIG},
+        {BYTES("\x01\x81" MASK "h\x80\xfe\x03\xe8" MASK), FRAME_IS_WRONG, NULL, CLOSE_TOO_BIG},
+        {BYTES("\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff" MASK), FRAME_IS_WRONG, NULL,
+         CLOSE_TOO_BIG},
+        {BYTES("\x81\x82" MASK "h"), FRAME_NOTHING, NULL, 0},
+        {BYTES("\x01\x82" MASK "hi"), FRAME_NOTHING, NULL, 0},
+};
+
+static void check(size_t i, size_t step)
+{
+        struct frame_reader r = {.message_max = MESSAGE_MAX};
+        struct bytes payload = {0};
+        enum frame_event event = FRAME_NOTHING;
+        unsigned code = 0;
+
+        for (size_t at = 0; at < cases[i].in.length && event == FRAME_NOTHING; at += step) {
+                size_t left = cases[i].in.length - at;
+                frames_add(&r, bytes_of(cases[i].in.data + at, left < step ? left : step));
+                event = frames_next(&r, &payload, &code);
+        }
+        assert_int_equal(event, cases[i].want);
+        if (cases[i].want_payload != NULL)
+                assert_true(bytes_equal_text(payload, cases[i].want_payload));
+        if (event == FRAME_IS_CLOSE || event == FRAME_IS_WRONG)
+                assert_int_equal(code, cases[i].want_code);
+        frames_fini(&r);
+}
+
+static void test_events(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                check(i, 1);
+                check(i, 3);
+                check(i, BYTES_MAX);
+        }
+}
+
+static void test_several_at_once(void **state)
+{
+        (void)state;
+        static const char in[] = "\x81\x81" MASK "a\x89\x80" MASK "\x81\x81" MASK "b\x81";
+        struct frame_reader r = {.message_max = MESSAGE_MAX};
+        struct bytes payload = {0};
+        unsigned code = 0;
+
+        frames_add(&r, bytes_of(in, sizeof(in) - 1));
+        assert_int_equal(frames_next(&r, &payload, &code), FRAME_IS_TEXT);
+        assert_true(bytes_equal_text(payload, "a"));
+        assert_int_equal(frames_next(&r, &payload, &code), FRAME_IS_PING);
+        assert_int_equal(frames_next(&r, &payload, &code), FRAME_IS_TEXT);
+        assert_true(bytes_equal_text(payload, "b"));
+        assert_int_equal(frames_next(&r, &payload, &code), FRAME_NOTHING);
+        frames_fini(&r);
+}
+
+static void test_writing(void **state)
+{
+        (void)state;
+        static const struct {
+                size_t length;
+                const char *want;
+                size_t want_length;
+        } writes[] = {
+                {0, "\x81\x00", 2},
+                {125, "\x81\x7d", 2},
+                {126, "\x81\x7e\x00\x7e", 4},
+                {65535, "\x81\x7e\xff\xff", 4},
+                {65536, "\x81\x7f\0\0\0\0\0\x01\0\0", 10},
+        };
+        static const char text[65536];
+
+        for (size_t i = 0; i < COUNT(writes); i++) {
+                AUTO_BUFFER out = {0};
+                frame_write(&out, FRAME_TEXT, bytes_of(text, writes[i].length));
+                assert_int_equal(out.length, writes[i].want_length + writes[i].length);
+                assert_memory_equal(out.data, writes[i].want, writes[i].want_length);
+        }
+        AUTO_BUFFER out = {0};
+        frame_write_close(&out, CLOSE_GOING_AWAY);
+        frame_write_close(&out, CLOSE_NONE);
+        assert_int_equal(out.length, 6);
+        assert_memory_equal(out.data, "\x88\x02\x03\xe9\x88\x00", 6);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_events),
+                cmocka_unit_test(test_several_at_once),
+                cmocka_unit_test(test_writing),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
