@@ -301,16 +301,16 @@ int quirk_take_socket(int fd, struct err *e)
 
 static bool wake(void *owner, int fd)
 {
-        const struct quirk_listener *l = owner;
+        const struct search *s = owner;
 
-        if (is_bound_to(l, fd))
+        if (is_bound_to(s->listener, fd))
                 shutdown(fd, SHUT_RD);
         return true;
 }
 
 void quirk_wake_to_stop(const struct quirk_listener *l)
 {
-        struct quirk_listener listener = *l;
+        struct search s = {.listener = l};
 
-        for_each_descriptor(wake, &listener);
+        for_each_descriptor(wake, &s);
 }

@@ -10,6 +10,7 @@
 
 #include <civetweb.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,7 +24,7 @@
 /* Where a server listens. */
 struct quirk_listener {
         struct in_addr address;
-        in_port_t port; /* in network order */
+        _Atomic in_port_t port; /* in network order; of any that is free: once it is known */
 };
 
 /* A connection that no thread is free for waits in a queue, and nobody answers it. So a server that

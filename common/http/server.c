@@ -39,7 +39,6 @@ struct http_server {
         struct serving serving; /* first: a request knows its server by it */
         struct mg_context *context;
         struct connections connections;
-        uint16_t port;
         atomic_int handling; /* requests that were let in and are not answered yet */
 };
 
@@ -181,7 +180,7 @@ static bool let_in(struct http_request *r)
         if (!connection_begin(r->known, r->info, &first)) {
                 if (first)
                         LOG_WARN("a port is full: requests are refused with 503",
-                                 log_int("port", s->port),
+                                 log_int("port", http_server_port(s)),
                                  log_int("threads", s->serving.config.threads));
                 turn_away(r, "all threads of this server are busy");
                 return false;
@@ -316,11 +315,11 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         pthread_once(&once, library_init);
         serving_init(&s->serving, c);
         const struct in_addr address = {.s_addr = inet_addr(c->address)};
+        s->connections.listener.port = htons(c->port);
         if (connections_init(&s->connections, address, c->threads, e) < 0 || start(s, c, e) < 0)
                 return NULL;
         if (mg_get_server_ports(s->context, 1, ports) == 1)
-                s->port = (uint16_t)ports[0].port;
-        s->connections.listener.port = htons(s->port);
+                s->connections.listener.port = htons((uint16_t)ports[0].port);
         return TAKE(s);
 }
 
@@ -351,5 +350,5 @@ void http_server_destroy(struct http_server **s)
 
 uint16_t http_server_port(const struct http_server *s)
 {
-        return s->port;
+        return ntohs(s->connections.listener.port);
 }
