@@ -2,8 +2,12 @@
  *
  * civetweb_quirks.h: everything that works around civetweb, each with its reason. Read from the
  * sources of 1.15 (Debian 12) and 1.16 (Debian 13), and tested with 1.15. Where something of it is
- * no longer needed, only this file and its callers change. What a server checks by itself, whatever
- * its library, is in framing.h; deadlines are in watch.h.
+ * no longer needed, only this file and its callers change.
+ *
+ * What is shaped by it elsewhere: what a server checks of a request by itself (framing.h);
+ * deadlines for what it waits for without one (watch.h); a connection's data are freed in
+ * connection_close, as they are forgotten when connection_closed is called (connection.h); all
+ * answers are given before mg_stop, after which nothing is written (server.c); no TLS (server.c).
  */
 #ifndef WARREN_HTTP_CIVETWEB_QUIRKS_H
 #define WARREN_HTTP_CIVETWEB_QUIRKS_H
