@@ -75,8 +75,7 @@ const char *http_query(struct http_request *r, const char *name); /* percent-dec
 const char *http_query_string(const struct http_request *r);
 /* Adds "&name=value" for each of the query but `except` (or NULL), encoded anew. */
 void http_query_write(const struct http_request *r, const char *except, struct buffer *out);
-/* Calls 400 itself and returns false when the query has a name that is not in `allowed` (NULL
- * ends), one twice, or bad escapes. */
+/* Answers 400 itself and returns false when a name is not in `allowed` (NULL ends it). */
 bool http_query_only(struct http_request *r, const char *const *allowed);
 const char *http_header(const struct http_request *r, const char *name);
 struct bytes http_body(const struct http_request *r);
