@@ -16,7 +16,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/model/event.h"
-#include "consumer/runner/plugin_wire.h"
 #include "consumer/runner/text.h"
 
 enum { LACK_TELL = 10000 /* ms between two lines in the log */ };
@@ -180,7 +179,7 @@ void run_progress(struct run *run, double done, struct bytes text)
 
         if (!isfinite(done) || run->on->progress == NULL)
                 return;
-        text_repair(text, WIRE_TEXT_MAX, &fit);
+        text_repair(text, RUN_PROGRESS_MAX, &fit);
         done = done < 0 ? 0 : done > 1 ? 1 : done;
         run->on->progress(run->owner, done,
                           fit.length > 0 ? buffer_bytes(&fit) : bytes_of(NULL, 0));

@@ -12,6 +12,8 @@
 #include "common/metrics/metrics.h"
 #include "consumer/runner/runner.h"
 
+enum { RUN_PROGRESS_MAX = 4096 };
+
 /* Those of one runner. */
 struct runs;
 
@@ -54,7 +56,8 @@ void run_begin(struct run *run, struct runs *all, const struct run_request *q,
                const struct run_events *on, void *owner);
 /* Its handler's code begins now. */
 void run_began(struct run *run);
-/* Tells its owner, unless `done` is no number. The text is made fit; empty: none. */
+/* Tells its owner, unless `done` is no number. The text is made fit: UTF-8, at most
+ * RUN_PROGRESS_MAX bytes; empty: none. */
 void run_progress(struct run *run, double done, struct bytes text);
 /* It could not begin for want of room: forgotten here, and its owner's again. */
 void run_put_off(struct run *run, const char *kind, const struct err *why);
