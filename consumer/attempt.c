@@ -49,6 +49,13 @@ void attempt_move(struct attempt *a, enum attempt_state to)
         a->state = to;
 }
 
+void attempt_stop(struct attempt *a, enum stop_reason why)
+{
+        attempt_move(a, STATE_STOPPING);
+        a->stopped_for = why;
+        run_stop(a->run, a->handler->grace);
+}
+
 bool attempt_is_running(const struct attempt *a)
 {
         return a->state == STATE_RUNNING || a->state == STATE_STOPPING;
@@ -102,7 +109,7 @@ void attempt_destroy(struct attempt **a)
 {
         if (*a == NULL)
                 return;
-        assert((*a)->delivery == NULL && (*a)->twins == NULL);
+        assert((*a)->delivery == NULL && (*a)->redeliveries == NULL);
         (*a)->feed->tenant->attempts--;
         handlers_destroy(&(*a)->set);
         buffer_fini(&(*a)->error);
@@ -111,48 +118,48 @@ void attempt_destroy(struct attempt **a)
         *a = NULL;
 }
 
-static void settle_twin(struct twin *t, enum settle how)
+static void settle_redelivery(struct redelivery *t, enum settle how)
 {
         t->feed->held--;
         link_settle(&t->delivery, how);
         free(t);
 }
 
-static void drop_dead_twins(struct attempt *a)
+static void drop_dead_redeliveries(struct attempt *a)
 {
-        for (struct twin **at = &a->twins; *at != NULL;) {
-                struct twin *t = *at;
+        for (struct redelivery **at = &a->redeliveries; *at != NULL;) {
+                struct redelivery *t = *at;
                 if (delivery_is_live(t->delivery)) {
                         at = &t->next;
                         continue;
                 }
                 *at = t->next;
                 a->bytes -= delivery_size(t->delivery);
-                settle_twin(t, SETTLE_ACK);
+                settle_redelivery(t, SETTLE_ACK);
         }
 }
 
 void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d)
 {
-        struct twin *t = xcalloc(1, sizeof(*t));
+        struct redelivery *t = xcalloc(1, sizeof(*t));
 
         assert(feed->tenant == a->feed->tenant);
-        drop_dead_twins(a);
+        drop_dead_redeliveries(a);
         a->bytes += delivery_size(*d);
         t->delivery = *d;
         t->feed = feed;
-        t->next = a->twins;
-        a->twins = t;
+        t->next = a->redeliveries;
+        a->redeliveries = t;
         feed->held++;
         *d = NULL;
 }
 
 void attempt_settle(struct attempt *a, enum settle how)
 {
-        while (a->twins != NULL) {
-                struct twin *t = a->twins;
-                a->twins = t->next;
-                settle_twin(t, how);
+        while (a->redeliveries != NULL) {
+                struct redelivery *t = a->redeliveries;
+                a->redeliveries = t->next;
+                settle_redelivery(t, how);
         }
         if (a->delivery != NULL) {
                 a->feed->held--;
@@ -164,7 +171,7 @@ bool attempt_is_live(const struct attempt *a)
 {
         if (a->delivery != NULL && delivery_is_live(a->delivery))
                 return true;
-        for (const struct twin *t = a->twins; t != NULL; t = t->next)
+        for (const struct redelivery *t = a->redeliveries; t != NULL; t = t->next)
                 if (delivery_is_live(t->delivery))
                         return true;
         return false;

@@ -28,7 +28,7 @@
         X(STATE_ARRIVED, "arrived")   /* decoded */ \
         X(STATE_ASKED, "asked")       /* the status-store is asked whether it ran elsewhere */ \
         X(STATE_HELD, "held")         /* waits for its time, the last 100 ms */ \
-        X(STATE_WAITING, "waiting")   /* waits in the inbox for a worker */ \
+        X(STATE_WAITING, "waiting")   /* ready: waits for a worker */ \
         X(STATE_RUNNING, "running")   /* its handler runs */ \
         X(STATE_STOPPING, "stopping") /* its handler was told to stop */ \
         X(STATE_LEAVING, "leaving")   /* its outcome is being published */ \
@@ -52,6 +52,9 @@ enum departure {
         DEPART_LANE,      /* to its tenant's lane `long` */
 };
 
+/* Why a handler was told to stop. */
+enum stop_reason { STOP_UNASKED, STOP_LINK_LOST, STOP_DRAINING };
+
 /* Zero-padded, for hashing. */
 struct attempt_key {
         char tenant[TENANT_SIZE];
@@ -61,10 +64,10 @@ struct attempt_key {
 };
 
 /* Another delivery of the same attempt: redelivered after a lost link, or published twice. */
-struct twin {
+struct redelivery {
         struct delivery *delivery;
         struct feed *feed;
-        struct twin *next;
+        struct redelivery *next;
 };
 
 struct consumer;
@@ -77,10 +80,10 @@ struct attempt {
         enum attempt_state state;
         struct feed *feed;
         struct delivery *delivery; /* kept for its bytes even when its connection is gone */
-        struct twin *twins;
+        struct redelivery *redeliveries;
         size_t bytes;     /* what the deliveries take */
         bool redelivered; /* it may have run before: the handler is told */
-        bool guarded;     /* was asked about: not again */
+        bool checked;     /* was asked about: not again */
         msec arrived_at;  /* monotonic */
 
         struct attempt *prev, *next; /* of the list its state puts it in */
@@ -97,7 +100,7 @@ struct attempt {
         struct progress_note progress; /* RUNNING, STOPPING */
         msec told_at;                  /* wall; the greatest that an event of it told */
         uint64_t content;              /* event_content() of its job, once it was started */
-        bool stopped_by_loss;          /* STOPPING: by a lost link, not to give it back */
+        enum stop_reason stopped_for;  /* STOPPING */
 
         enum departure departure; /* LEAVING */
         struct parcel parcel;     /* LEAVING: its message on the way out */
@@ -114,6 +117,8 @@ const char *attempt_state_name(enum attempt_state s);
 bool attempt_may_move(enum attempt_state from, enum attempt_state to);
 /* Asserts that the map allows it. */
 void attempt_move(struct attempt *a, enum attempt_state to);
+/* RUNNING: tells its handler to stop, and kills it after its grace. */
+void attempt_stop(struct attempt *a, enum stop_reason why);
 /* Its handler has begun, and not ended. */
 bool attempt_is_running(const struct attempt *a);
 /* It is here and could run, or be given back. */

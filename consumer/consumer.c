@@ -14,13 +14,24 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "consumer/accept.h"
 #include "consumer/elsewhere.h"
+#include "consumer/finish.h"
+#include "consumer/flow.h"
+#include "consumer/heartbeat.h"
 #include "consumer/hops.h"
-#include "consumer/overflow.h"
 #include "consumer/runner/needs.h"
-#include "consumer/stall.h"
+#include "consumer/start.h"
+#include "consumer/stop.h"
+#include "consumer/turn.h"
+#include "consumer/type_limits.h"
 
-enum { TICK = 250 /* ms */, TICKS_PER_RECORD = WORKER_PERIOD / TICK, TICKS_PER_REVIEW = 4 };
+enum {
+        TICK = 250, /* ms */
+        TICKS_PER_RECORD = WORKER_PERIOD / TICK,
+        TICKS_PER_REVIEW = 4,
+        FINISHED_MAX = 16384, /* attempts remembered */
+};
 
 static void on_consume_up(void *owner)
 {
@@ -40,13 +51,11 @@ static void on_consume_down(void *owner, const struct err *why)
 
         LOG_WARN("disconnected", log_text("link", "consume"), log_int("running", c->running),
                  log_err(why));
-        intake_give_back(c, NULL);
+        finish_release_all(c, NULL);
         HASH_ITER (hh, c->attempts, a, after) {
                 if (a->state != STATE_RUNNING || !a->handler->stop_on_link_loss)
                         continue;
-                a->stopped_by_loss = true;
-                attempt_move(a, STATE_STOPPING);
-                run_stop(a->run, a->handler->grace);
+                attempt_stop(a, STOP_LINK_LOST);
         }
 }
 
@@ -63,7 +72,7 @@ static void on_publish_up(void *owner)
 
         LOG_INFO("connected", log_text("link", "publish"));
         if (!c->draining)
-                drain_write_worker(c, WORKER_UP);
+                heartbeat_tell(c, WORKER_UP);
 }
 
 static void on_publish_down(void *owner, const struct err *why)
@@ -95,13 +104,13 @@ static void on_tenant(void *owner, const struct tenant_record *r)
         struct tenant *t = subscriptions_tenant(c->subscriptions, r);
 
         if (t != NULL && !t->wanted)
-                intake_give_back(c, t);
+                finish_release_all(c, t);
 }
 
 static void on_pause(void *owner, const struct pause_record *p)
 {
         (void)p;
-        intake_review(owner);
+        accept_review(owner);
 }
 
 static void on_control_ready(void *owner)
@@ -118,22 +127,35 @@ static const struct control_events control_events = {
         .ready = on_control_ready,
 };
 
+/* Whatever has happened in this turn of the loop, its consequences are drawn here, once. */
+static void on_turn(void *owner)
+{
+        struct consumer *c = owner;
+
+        if (c->draining) {
+                stop_step(c);
+        } else {
+                flow_turn(c);
+                start_ready(c);
+        }
+}
+
 static void on_tick(void *owner)
 {
         struct consumer *c = owner;
 
         c->ticks++;
         if (c->draining) {
-                if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < DRAIN_GONE)
-                        drain_write_worker(c, WORKER_DRAINING);
+                if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < PHASE_GONE)
+                        heartbeat_tell(c, WORKER_DRAINING);
                 return;
         }
-        overflow_look(c);
+        type_limits_look(c);
         subscriptions_adjust(c->subscriptions, clock_mono());
         if (c->ticks % TICKS_PER_REVIEW == 0)
-                stall_look(c);
+                flow_look(c);
         if (c->ticks % TICKS_PER_RECORD == 0)
-                drain_write_worker(c, WORKER_UP);
+                heartbeat_tell(c, WORKER_UP);
 }
 
 /* On the health port's thread. */
@@ -195,9 +217,9 @@ static int connect_links(struct consumer *c, struct err *e)
         if (c->publish == NULL)
                 return -1;
         c->outbox = outbox_create(c->publish, c->loop, on_confirmed, c);
-        c->events = events_create(c->loop, c->outbox, c->worker, leaving_kept, c);
+        c->events = events_create(c->loop, c->outbox, c->worker, finish_kept, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
-                                                stall_delivery, c);
+                                                accept_delivery, c);
         config = link_settings(c, control);
         c->control = control_create(&config, &control_events, c, c->loop, e);
         return c->control == NULL ? -1 : 0;
@@ -250,23 +272,22 @@ static int start_runner(struct consumer *c, struct err *e)
         c->runner = runner_create(&config, e);
         if (c->runner == NULL || runner_use(c->runner, c->handlers, e) != 0)
                 return -1;
-        runner_on_room(c->runner, work_room, c);
         check_open_files(c);
         return 0;
 }
 
-static void start_inquiry(struct consumer *c)
+static void start_duplicate_check(struct consumer *c)
 {
-        const struct inquiry_config config = {
+        const struct duplicate_check_config config = {
                 .stores = c->stores,
                 .outbox = c->outbox,
                 .app_id = c->worker,
                 .loop = c->loop,
-                .answered = intake_answered,
+                .answered = accept_answered,
                 .owner = c,
         };
 
-        c->inquiry = inquiry_create(&config);
+        c->duplicate_check = duplicate_check_create(&config);
         c->elsewhere = elsewhere_create(c->stores, c->loop);
 }
 
@@ -301,20 +322,21 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         measures_init(&c->measures, c->metrics);
         metric_set(c->measures.slots, (double)s->concurrency);
         metrics_on_collect(c->metrics, on_collect, c);
-        c->recent = recent_create(RECENT_MAX);
-        c->overflow = overflow_create();
-        c->progress = work_progress(c);
+        c->finished = finished_create(FINISHED_MAX);
+        c->type_limits = type_limits_create();
+        c->progress = start_progress(c);
         c->hops = hops_create();
         for (int why = 0; why < HOP_WHY_COUNT; why++)
                 metric_increment(c->measures.hops, 0, hop_why_word((enum hop_why)why));
-        c->holding = holding_create(c->loop, intake_due, c);
+        c->due_soon = due_soon_create(c->loop, accept_due, c);
+        c->turn = turn_create(c->loop, on_turn, c);
         c->tick = alarm_create(c->loop, on_tick, c);
-        c->drain_alarm = alarm_create(c->loop, drain_on_alarm, c);
-        c->gather_alarm = alarm_create(c->loop, stall_gathered, c);
+        c->stop_alarm = alarm_create(c->loop, stop_on_alarm, c);
+        c->gather_alarm = alarm_create(c->loop, flow_gathered, c);
         c->stores = stores_create(s->status_store_url, s->internal_token, e);
         if (c->stores == NULL || start_runner(c, e) != 0 || connect_links(c, e) != 0)
                 return NULL;
-        start_inquiry(c);
+        start_duplicate_check(c);
         if (listen_for_health(c, e) != 0)
                 return NULL;
         alarm_set_every(c->tick, TICK);
@@ -329,7 +351,7 @@ static void drop_attempts(struct consumer *c)
         HASH_ITER (hh, c->attempts, a, after) {
                 if (a->state == STATE_RUNNING)
                         attempt_move(a, STATE_STOPPING);
-                leaving_end(c, a, SETTLE_REQUEUE);
+                finish_settle(c, a, SETTLE_REQUEUE);
         }
 }
 
@@ -339,12 +361,13 @@ void consumer_destroy(struct consumer **consumer)
 
         if (c == NULL)
                 return;
+        turn_destroy(&c->turn);
         c->draining = true;
-        c->phase = DRAIN_NONE; /* a drain cut short takes no further steps on what ends here */
+        c->phase = PHASE_UP; /* a drain cut short takes no further steps on what ends here */
         if (c->subscriptions != NULL)
                 subscriptions_close(c->subscriptions);
         health_destroy(&c->health);
-        intake_give_back(c, NULL);
+        finish_release_all(c, NULL);
         alarm_destroy(&c->tick); /* it publishes */
         control_destroy(&c->control);
         runner_destroy(&c->runner);
@@ -353,16 +376,16 @@ void consumer_destroy(struct consumer **consumer)
         drop_attempts(c);
         events_destroy(&c->events);
         outbox_destroy(&c->outbox);
-        inquiry_destroy(&c->inquiry);
+        duplicate_check_destroy(&c->duplicate_check);
         elsewhere_destroy(&c->elsewhere);
         stores_destroy(&c->stores);
         subscriptions_destroy(&c->subscriptions);
         link_destroy(&c->consume);
-        alarm_destroy(&c->drain_alarm);
+        alarm_destroy(&c->stop_alarm);
         alarm_destroy(&c->gather_alarm);
-        holding_destroy(&c->holding);
-        recent_destroy(&c->recent);
-        overflow_destroy(&c->overflow);
+        due_soon_destroy(&c->due_soon);
+        finished_destroy(&c->finished);
+        type_limits_destroy(&c->type_limits);
         hops_destroy(&c->hops);
         handlers_destroy(&c->handlers);
         metrics_destroy(&c->metrics);
@@ -388,6 +411,6 @@ void consumer_reload(struct consumer *c)
         LOG_INFO("handlers were read again",
                  log_int("types", (int64_t)handlers_count(c->handlers)));
         if (!c->draining)
-                drain_write_worker(c, WORKER_UP); /* others go by it: who handles what */
-        intake_review(c);
+                heartbeat_tell(c, WORKER_UP); /* others go by it: who handles what */
+        accept_review(c);
 }

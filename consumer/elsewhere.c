@@ -57,26 +57,6 @@ struct elsewhere {
         msec said_at;
 };
 
-enum unhandled_step unhandled_judge(const struct handled_view *v, msec now, msec *wanted)
-{
-        msec waited = v->since > 0 ? now - v->since : 0;
-
-        *wanted = 2 * v->last;
-        switch (v->by) {
-        case HANDLED_UNKNOWN:
-                return UNHANDLED_UNKNOWN;
-        case HANDLED_ELSEWHERE:
-                return UNHANDLED_ELSEWHERE;
-        case HANDLED_BY_NONE:
-                break;
-        }
-        *wanted = 0;
-        if (waited >= v->limit)
-                return v->fresh ? UNHANDLED_BURY : UNHANDLED_UNKNOWN;
-        *wanted = waited < v->limit - waited ? waited : v->limit - waited;
-        return UNHANDLED_WAIT;
-}
-
 static void json_release(json_t **j)
 {
         json_decref(*j);

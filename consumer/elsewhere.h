@@ -24,19 +24,6 @@ struct elsewhere;
 
 enum handled { HANDLED_UNKNOWN, HANDLED_ELSEWHERE, HANDLED_BY_NONE };
 
-/* What is known of a type. */
-struct handled_view {
-        enum handled by;
-        bool fresh;
-        msec since; /* when a job of it was first found to be handled by none; 0: not so */
-        msec limit; /* so long it may wait for a handler */
-        msec last;  /* how long its last hop was; 0: none */
-};
-
-enum unhandled_step { UNHANDLED_BURY, UNHANDLED_ELSEWHERE, UNHANDLED_UNKNOWN, UNHANDLED_WAIT };
-/* Pure. Buried only by a fresh answer; *wanted: for how long it should wait. */
-enum unhandled_step unhandled_judge(const struct handled_view *v, msec now, msec *wanted);
-
 /* stores is borrowed. */
 struct elsewhere *elsewhere_create(const struct stores *stores, uv_loop_t *loop);
 /* Waits for a call under way (it runs the loop). */

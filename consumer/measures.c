@@ -35,7 +35,7 @@ void measures_init(struct measures *ms, struct metrics *m)
                 metric_add(m, &(struct metric_spec){.name = "warren_publish_confirm_seconds",
                                                     .help = "Time from a publish to its confirm.",
                                                     .kind = METRIC_HISTOGRAM});
-        ms->guarded = metric_add(
+        ms->checked = metric_add(
                 m, &(struct metric_spec){.name = "warren_duplicates_checked_total",
                                          .help = "Possible duplicates, by what was done.",
                                          .kind = METRIC_COUNTER,

@@ -14,7 +14,7 @@ struct measures {
         struct metric *processing; /* type */
         struct metric *wait;       /* priority */
         struct metric *confirm;
-        struct metric *guarded; /* verdict */
+        struct metric *checked; /* verdict */
         struct metric *hops;    /* reason */
         struct metric *active, *held, *held_bytes, *slots;
         struct metric *stale; /* 0 or 1 */

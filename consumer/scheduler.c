@@ -45,7 +45,7 @@ static struct attempt *pick_of(const struct tenant *t, struct room *r)
 }
 
 /* The turn passes on when the deficit is used up; a tenant with nothing to run keeps none. */
-static void charge(struct inbox *in, struct tenant *t)
+static void charge(struct ready *in, struct tenant *t)
 {
         t->picks++;
         if (in->pass < t->pass)
@@ -56,7 +56,7 @@ static void charge(struct inbox *in, struct tenant *t)
                 in->ring = t->next;
 }
 
-struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner)
+struct attempt *scheduler_pick(struct ready *in, room_fn *room, void *owner)
 {
         struct room r = {.ask = room, .owner = owner};
 
@@ -68,7 +68,7 @@ struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner)
                 struct attempt *a = pick_of(t, &r);
                 if (a != NULL) {
                         charge(in, t);
-                        inbox_remove(in, a);
+                        ready_remove(in, a);
                         return a;
                 }
                 t->deficit = 0;
@@ -77,7 +77,7 @@ struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner)
         return NULL;
 }
 
-void scheduler_resume(struct inbox *in)
+void scheduler_resume(struct ready *in)
 {
         struct tenant *t = in->ring;
 

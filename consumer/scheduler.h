@@ -10,16 +10,16 @@
 
 #include <stdbool.h>
 
-#include "consumer/inbox.h"
+#include "consumer/ready.h"
 
 enum { SCHEDULER_LOWEST_EVERY = 16 };
 
 typedef bool room_fn(void *owner, const struct handler *h);
 
-/* Takes it out of the inbox. NULL: nothing waits that could run. */
-struct attempt *scheduler_pick(struct inbox *in, room_fn *room, void *owner);
+/* Takes it out. NULL: nothing waits that could run. */
+struct attempt *scheduler_pick(struct ready *in, room_fn *room, void *owner);
 /* The ring was emptied by giving back, and has filled again in whatever order: the turn is whose
  * picks, by weight, were the fewest. */
-void scheduler_resume(struct inbox *in);
+void scheduler_resume(struct ready *in);
 
 #endif

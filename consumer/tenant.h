@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tenant.h: a tenant as this consumer sees it: its five queues, and its jobs that wait here. A
- * plain struct: subscriptions.c owns it and its feeds, inbox.c its lists, scheduler.c its turn.
+ * plain struct: subscriptions.c owns it and its feeds, ready.c its lists, scheduler.c its turn.
  */
 #ifndef WARREN_CONSUMER_TENANT_H
 #define WARREN_CONSUMER_TENANT_H
@@ -24,9 +24,10 @@ struct feed {
         enum lane lane;
         struct subscription *subscription; /* NULL while not subscribed */
         struct window window;
-        unsigned held;    /* deliveries of it not yet settled */
-        unsigned limited; /* of those, waiting for their type's limit; counted by overflow_look */
-        bool left;        /* not subscribed until a worker is free */
+        unsigned held; /* deliveries of it not yet settled */
+        unsigned
+                limited; /* of those, waiting for their type's limit; counted by type_limits_look */
+        bool left;       /* not subscribed until a worker is free */
 };
 
 struct tenant {

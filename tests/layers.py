@@ -48,11 +48,6 @@ SKIP = {"build", "var", ".git", ".cache", "__pycache__", "vendor", "node_modules
 # A folder's own header is short: what is longer is shared by too many.
 PRIVATE_HEADER_MAX = 120
 
-# Files of one folder that call each other, and why. At most three.
-CIRCLES = {
-    "consumer": "an attempt's steps hand it on to each other: intake, work, leaving, overflow, stall",
-}
-
 # A function's definition, in the style of the house: its name begins a line's last word before the
 # first parenthesis, and the brace stands on a line of its own.
 DEFINITION = re.compile(r"^(?!static\b)[a-z][\w\s*]*?\b\*?(\w+)\((?:[^;{}]*?)\)\n\{", re.MULTILINE)
@@ -150,17 +145,9 @@ def check_circles():
             folder = name.rsplit("/", 1)[0]
             text = NOT_CODE.sub(" ", path.read_text(encoding="utf-8"))
             folders.setdefault(folder, {})[name] = text
-    found = set()
     for folder, texts in folders.items():
         for circle in circles(calls_within(folder, texts)):
-            found.add(folder)
-            if folder not in CIRCLES:
-                yield f"{folder}: call each other in a circle: {', '.join(sorted(circle))}"
-    for folder in CIRCLES:
-        if folder not in found:
-            yield f"{folder}: has no circle any more: take its exception out"
-    if len(CIRCLES) > 3:
-        yield "more than three folders are excepted from having no circle"
+            yield f"{folder}: call each other in a circle: {', '.join(sorted(circle))}"
 
 
 def check_private_headers():

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt_test.c: the map of an attempt's states, its deliveries, and what it does next on arrival.
+ * attempt_test.c: the map of an attempt's states, and its deliveries.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "consumer/attempt.h"
-#include "consumer/intake_step.h"
 #include "tests/unit/unit.h"
 
 #define NOW ((msec)1732250000000)
@@ -101,50 +100,11 @@ static void all_deliveries_are_settled_together(void **state)
         assert_int_equal(t.attempts, 0);
 }
 
-static void next_steps(void **state)
-{
-        static const struct handler short_one = {.timeout = 60000}, long_one = {.timeout = 3600000};
-        static const struct {
-                struct job job;
-                const struct handler *handler;
-                bool paused, suspect;
-                enum intake_step want;
-        } rows[] = {
-                {{.lane = LANE_LOW}, &short_one, false, false, INTAKE_RUN},
-                {{.lane = LANE_LOW, .run_at = NOW}, &short_one, false, false, INTAKE_RUN},
-                {{.lane = LANE_LOW, .run_at = NOW + 1}, &short_one, false, false, INTAKE_HOLD},
-                {{.lane = LANE_LOW, .run_at = NOW + 100}, &short_one, false, false, INTAKE_HOLD},
-                {{.lane = LANE_LOW, .run_at = NOW + 101}, &short_one, false, false, INTAKE_TRAVEL},
-                {{.lane = LANE_LOW, .run_at = NOW + 101}, NULL, true, true, INTAKE_TRAVEL},
-                {{.lane = LANE_LOW}, NULL, true, true, INTAKE_NO_HANDLER},
-                {{.lane = LANE_LOW}, &long_one, true, true, INTAKE_LANE},
-                {{.lane = LANE_LONG}, &long_one, false, false, INTAKE_RUN},
-                {{.lane = LANE_LONG}, &short_one, false, false, INTAKE_RUN},
-                {{.lane = LANE_LOW, .timeout = 600001}, &short_one, false, false, INTAKE_LANE},
-                {{.lane = LANE_LOW, .timeout = 600000}, &long_one, false, false, INTAKE_RUN},
-                {{.lane = LANE_LOW}, &short_one, true, true, INTAKE_PAUSED},
-                {{.lane = LANE_LOW}, &short_one, false, true, INTAKE_ASK},
-                {{.lane = LANE_LOW, .run_at = NOW + 50}, &short_one, false, true, INTAKE_ASK},
-        };
-
-        (void)state;
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                const struct intake_view view = {
-                        .job = &rows[i].job,
-                        .handler = rows[i].handler,
-                        .paused = rows[i].paused,
-                        .suspect = rows[i].suspect,
-                };
-                assert_int_equal(intake_step(&view, NOW), rows[i].want);
-        }
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(only_mapped_moves_are_allowed),
                 cmocka_unit_test(all_deliveries_are_settled_together),
-                cmocka_unit_test(next_steps),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hops_test.c: for how long a job is sent away, and what a job whose type nobody here handles does.
+ * hops_test.c: for how long a job is sent away, and what is read of who handles it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -79,33 +79,6 @@ static void the_last_hop_is_what_its_message_says(void **state)
                 assert_int_equal(hops_last(&table[i].job), table[i].want);
 }
 
-static void a_job_without_handler_is_judged(void **state)
-{
-        static const struct {
-                struct handled_view view;
-                enum unhandled_step want;
-                msec wanted;
-        } table[] = {
-                {{HANDLED_UNKNOWN, false, 0, 60000, 0}, UNHANDLED_UNKNOWN, 0},
-                {{HANDLED_UNKNOWN, false, NOW - 90000, 60000, 500}, UNHANDLED_UNKNOWN, 1000},
-                {{HANDLED_ELSEWHERE, true, 0, 60000, 200}, UNHANDLED_ELSEWHERE, 400},
-                {{HANDLED_ELSEWHERE, false, 0, 0, 200}, UNHANDLED_ELSEWHERE, 400},
-                {{HANDLED_BY_NONE, true, NOW, 60000, 200}, UNHANDLED_WAIT, 0},
-                {{HANDLED_BY_NONE, true, NOW - 20000, 60000, 0}, UNHANDLED_WAIT, 20000},
-                {{HANDLED_BY_NONE, true, NOW - 50000, 60000, 0}, UNHANDLED_WAIT, 10000},
-                {{HANDLED_BY_NONE, true, NOW - 60000, 60000, 0}, UNHANDLED_BURY, 0},
-                {{HANDLED_BY_NONE, false, NOW - 60000, 60000, 9000}, UNHANDLED_UNKNOWN, 0},
-                {{HANDLED_BY_NONE, true, NOW, 0, 0}, UNHANDLED_BURY, 0},
-        };
-
-        (void)state;
-        for (size_t i = 0; i < COUNT(table); i++) {
-                msec wanted;
-                assert_int_equal(unhandled_judge(&table[i].view, NOW, &wanted), table[i].want);
-                assert_int_equal(wanted, table[i].wanted);
-        }
-}
-
 static void answers_are_read(void **state)
 {
         static const struct {
@@ -145,7 +118,6 @@ int main(void)
                 cmocka_unit_test(the_more_are_away_the_longer_they_are),
                 cmocka_unit_test(types_are_remembered_within_a_bound),
                 cmocka_unit_test(the_last_hop_is_what_its_message_says),
-                cmocka_unit_test(a_job_without_handler_is_judged),
                 cmocka_unit_test(answers_are_read),
         };
 

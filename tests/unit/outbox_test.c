@@ -9,8 +9,8 @@
 
 #include "common/amqp/outbox.h"
 #include "common/base/memory.h"
+#include "consumer/due_soon.h"
 #include "consumer/events.h"
-#include "consumer/holding.h"
 #include "tests/unit/unit.h"
 
 enum { SENT_MAX = 64 };
@@ -277,7 +277,7 @@ static void held_attempts_come_in_order_and_never_early(void **state)
 {
         struct fixture *f = *state;
         struct due due = {0};
-        struct holding *h = holding_create(&f->loop, on_due, &due);
+        struct due_soon *h = due_soon_create(&f->loop, on_due, &due);
         struct attempt *a[4];
         msec now = clock_wall();
         static const msec waits[] = {60, 20, 100, 40};
@@ -285,15 +285,15 @@ static void held_attempts_come_in_order_and_never_early(void **state)
         for (int i = 0; i < 4; i++) {
                 a[i] = xcalloc(1, sizeof(*a[i]));
                 a[i]->job.run_at = now + waits[i];
-                holding_add(h, a[i]);
+                due_soon_add(h, a[i]);
         }
-        holding_remove(h, a[3]);
+        due_soon_remove(h, a[3]);
         while (due.count < 3)
                 uv_run(&f->loop, UV_RUN_NOWAIT);
         assert_ptr_equal(due.order[0], a[1]);
         assert_ptr_equal(due.order[1], a[0]);
         assert_ptr_equal(due.order[2], a[2]);
-        holding_destroy(&h);
+        due_soon_destroy(&h);
         for (int i = 0; i < 4; i++)
                 free(a[i]);
 }

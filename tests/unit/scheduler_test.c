@@ -29,7 +29,7 @@ static void init_tenant(struct tenant *t, const char *name, int64_t weight)
         t->feeds[0].tenant = t;
 }
 
-static struct attempt *add(struct inbox *in, struct tenant *t, enum priority p,
+static struct attempt *add(struct ready *in, struct tenant *t, enum priority p,
                            const struct handler *h)
 {
         struct attempt *a = xcalloc(1, sizeof(*a));
@@ -37,11 +37,11 @@ static struct attempt *add(struct inbox *in, struct tenant *t, enum priority p,
         a->feed = &t->feeds[0];
         a->job.priority = p;
         a->handler = h;
-        inbox_add(in, a);
+        ready_add(in, a);
         return a;
 }
 
-static void add_many(struct inbox *in, struct tenant *t, enum priority p, unsigned count)
+static void add_many(struct ready *in, struct tenant *t, enum priority p, unsigned count)
 {
         for (unsigned i = 0; i < count; i++)
                 add(in, t, p, &idle);
@@ -49,7 +49,7 @@ static void add_many(struct inbox *in, struct tenant *t, enum priority p, unsign
 
 static void drop(void *owner, struct attempt *a)
 {
-        inbox_remove(owner, a);
+        ready_remove(owner, a);
         free(a);
 }
 
@@ -68,7 +68,7 @@ static void tenants_share_by_weight(void **state)
 
         (void)state;
         for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
-                struct inbox in = {0};
+                struct ready in = {0};
                 struct tenant tenants[3];
                 unsigned got[3] = {0};
                 for (int i = 0; i < 3; i++) {
@@ -82,7 +82,7 @@ static void tenants_share_by_weight(void **state)
                         free(a);
                 }
                 assert_memory_equal(got, rows[r].want, sizeof(got));
-                inbox_each(&in, drop, &in);
+                ready_each(&in, drop, &in);
                 assert_int_equal(in.count, 0);
                 assert_null(in.ring);
         }
@@ -90,7 +90,7 @@ static void tenants_share_by_weight(void **state)
 
 static void a_tenant_that_comes_late_is_served_within_a_round(void **state)
 {
-        struct inbox in = {0};
+        struct ready in = {0};
         struct tenant crowd, late;
         struct attempt *a;
         int before = 0;
@@ -108,12 +108,12 @@ static void a_tenant_that_comes_late_is_served_within_a_round(void **state)
         }
         free(a);
         assert_int_in_range(before, 0, 4);
-        inbox_each(&in, drop, &in);
+        ready_each(&in, drop, &in);
 }
 
 static void priorities_go_first_and_the_lowest_does_not_starve(void **state)
 {
-        struct inbox in = {0};
+        struct ready in = {0};
         struct tenant t;
         int low = 0, critical = 0;
 
@@ -132,12 +132,12 @@ static void priorities_go_first_and_the_lowest_does_not_starve(void **state)
         }
         assert_int_equal(low, 10);
         assert_int_equal(critical, 150);
-        inbox_each(&in, drop, &in);
+        ready_each(&in, drop, &in);
 }
 
 static void the_oldest_of_a_priority_goes_first(void **state)
 {
-        struct inbox in = {0};
+        struct ready in = {0};
         struct tenant t;
         struct attempt *want[5];
 
@@ -154,7 +154,7 @@ static void the_oldest_of_a_priority_goes_first(void **state)
 
 static void types_without_room_are_passed_over(void **state)
 {
-        struct inbox in = {0};
+        struct ready in = {0};
         struct tenant stuck, other;
         unsigned asked = 0;
 
@@ -175,7 +175,7 @@ static void types_without_room_are_passed_over(void **state)
         assert_int_equal(in.count, 100);
         free(first);
         free(second);
-        inbox_each(&in, drop, &in);
+        ready_each(&in, drop, &in);
 }
 
 /* One worker, and all that waits is given back before each pick: whoever comes back first must not
@@ -183,7 +183,7 @@ static void types_without_room_are_passed_over(void **state)
 static void turns_go_on_over_a_ring_that_was_emptied(void **state)
 {
         static const int64_t weights[3] = {1, 2, 3};
-        struct inbox in = {0};
+        struct ready in = {0};
         struct tenant tenants[3];
         unsigned got[3] = {0};
 
@@ -197,7 +197,7 @@ static void turns_go_on_over_a_ring_that_was_emptied(void **state)
                 struct attempt *a = scheduler_pick(&in, has_room, NULL);
                 got[a->feed->tenant - tenants]++;
                 free(a);
-                inbox_each(&in, drop, &in);
+                ready_each(&in, drop, &in);
         }
         for (int i = 0; i < 3; i++)
                 assert_int_equal(got[i], 10 * weights[i]);

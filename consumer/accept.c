@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * accept.c: what becomes of a delivery: it joins one that is here already, is dropped, sent on,
+ * buried, asked about, held until its time, or waits for a worker.
+ */
+#include "consumer/accept.h"
+
+#include <assert.h>
+
+#include "common/base/log.h"
+#include "consumer/departure.h"
+#include "consumer/finish.h"
+#include "consumer/next_step.h"
+#include "consumer/type_limits.h"
+
+static void hop(struct consumer *c, struct attempt *a, enum hop_why why, msec wanted)
+{
+        msec wait = hops_wait(c->hops, a->job.type, why, wanted, clock_mono());
+
+        metric_increment(c->measures.hops, 1, hop_why_word(why));
+        departure_hop(a, wait, clock_wall());
+        finish_publish(c, a);
+}
+
+static bool is_suspect(const struct consumer *c, const struct attempt *a, msec now)
+{
+        const struct duplicate_view v = {
+                .redelivered = a->delivery->redelivered,
+                .again = a->job.again,
+                .attempt = a->job.attempt,
+                .reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT,
+                .queued_at = a->job.queued_at,
+                .submitted_at = a->job.submitted_at,
+        };
+
+        return !a->checked && duplicate_is_possible(&v, now);
+}
+
+static void bury_unhandled(struct consumer *c, struct attempt *a, msec now)
+{
+        char text[256];
+
+        snprintf(
+                text, sizeof(text),
+                "no handler for type %s: for %lld s no live consumer's handlers.json has mapped it",
+                a->job.type, (long long)((now - a->job.unhandled_at) / MSEC_SECOND));
+        departure_bury(a, REASON_NO_HANDLER, bytes_of_text(text));
+        finish_publish(c, a);
+}
+
+static void wait_for_worker(struct consumer *c, struct attempt *a, const struct handler *h)
+{
+        if (type_limits_takes(c, a, h))
+                return;
+        attempt_move(a, STATE_WAITING);
+        a->handler = h;
+        ready_add(&c->ready, a);
+}
+
+static struct next next_of(struct consumer *c, struct attempt *a, const struct handler *h, msec now)
+{
+        struct next_view view = {
+                .job = &a->job,
+                .handler = h,
+                .paused = control_type_is_paused(c->control, a->job.type),
+                .suspect = is_suspect(c, a, now),
+                .unhandled_max = c->settings->no_handler_wait,
+        };
+        struct next next = next_step(&view, now);
+
+        if (next.step != NEXT_ASK_WHO)
+                return next;
+        view.looked_up = true;
+        view.by = elsewhere_look(c->elsewhere, a->job.type, &view.fresh);
+        return next_step(&view, now);
+}
+
+/* Decides what an attempt that has not started does next, and does it. */
+static void go_on(struct consumer *c, struct attempt *a, msec now)
+{
+        const struct handler *h = handlers_find(c->handlers, a->job.type);
+        const struct next next = next_of(c, a, h, now);
+
+        a->job.unhandled_at = next.unhandled_at;
+        switch (next.step) {
+        case NEXT_TRAVEL:
+                departure_travel(a);
+                finish_publish(c, a);
+                return;
+        case NEXT_MOVE_TO_LONG:
+                departure_move_to_long(a);
+                finish_publish(c, a);
+                return;
+        case NEXT_HOP:
+                hop(c, a, next.why, next.wait);
+                return;
+        case NEXT_ASK_WHO:
+                assert(!"it was looked up");
+                return;
+        case NEXT_ASK_DUPLICATE:
+                attempt_move(a, STATE_ASKED);
+                duplicate_check_ask(c->duplicate_check, a);
+                return;
+        case NEXT_BURY_UNHANDLED:
+                bury_unhandled(c, a, now);
+                return;
+        case NEXT_HOLD:
+                attempt_move(a, STATE_HELD);
+                due_soon_add(c->due_soon, a);
+                return;
+        case NEXT_WAIT:
+                wait_for_worker(c, a, h);
+                return;
+        }
+}
+
+static struct attempt *admit(struct consumer *c, const struct job *job, struct feed *f,
+                             struct delivery **d)
+{
+        struct attempt *a = attempt_create(job, f, d, clock_mono());
+
+        a->consumer = c;
+        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
+        c->held++;
+        c->held_bytes += a->bytes;
+        return a;
+}
+
+/* Another delivery of an attempt that is here: settled with it. */
+static void join(struct consumer *c, struct attempt *a, struct feed *f, struct delivery **d)
+{
+        if (attempt_is_running(a))
+                LOG_INFO("a redelivery joins the attempt that runs here",
+                         log_text("job", a->job.id), log_int("attempt", a->number));
+        c->held_bytes -= a->bytes;
+        attempt_join(a, f, d);
+        c->held_bytes += a->bytes;
+}
+
+/* The attempt of this delivery, if it is here. */
+static struct attempt *find(const struct consumer *c, const struct attempt_key *key)
+{
+        struct attempt *found;
+
+        HASH_FIND(hh, c->attempts, key, sizeof(*key), found);
+        return found;
+}
+
+/* Takes a delivery whose attempt is here, or was finished here and only its ack was lost. What was
+ * sent on under the same attempt is known by its message, and only when that is redelivered. */
+static bool is_known(struct consumer *c, const struct job *job, struct feed *f, struct delivery **d)
+{
+        struct attempt_key keys[2];
+        int count = (*d)->redelivered ? 2 : 1;
+
+        attempt_key_of(job, &keys[0]);
+        attempt_key_of_message(job, &keys[1]);
+        for (int i = 0; i < count; i++) {
+                struct attempt *here = find(c, &keys[i]);
+                if (here != NULL) {
+                        join(c, here, f, d);
+                        return true;
+                }
+        }
+        for (int i = 0; i < count; i++) {
+                if (finished_has(c->finished, &keys[i])) {
+                        metric_increment(c->measures.checked, 1, "remembered");
+                        link_settle(d, SETTLE_ACK);
+                        return true;
+                }
+        }
+        return false;
+}
+
+/* It is told what of the properties a burial has no room for. */
+static void explain_malformed(const struct message *m, const struct err *why, struct buffer *text)
+{
+        buffer_add_text(text, why->text);
+        if (m->properties.length > JOB_ORIGINAL_MAX)
+                buffer_printf(text, "; of its %zu bytes of properties the first %d are kept",
+                              m->properties.length, JOB_ORIGINAL_MAX);
+}
+
+static void bury_malformed(struct consumer *c, struct job *job, struct feed *f, struct delivery **d,
+                           const struct err *why)
+{
+        AUTO_BUFFER text = {0};
+
+        explain_malformed(&(*d)->message, why, &text);
+        departure_disown(job, f, &(*d)->message);
+        if (is_known(c, job, f, d))
+                return;
+        struct attempt *a = admit(c, job, f, d);
+        departure_bury(a, REASON_MALFORMED, buffer_bytes(&text));
+        finish_publish(c, a);
+}
+
+void accept_delivery(void *owner, struct feed *f, struct delivery *d)
+{
+        struct consumer *c = owner;
+        const struct job_limits limits = {.payload_max = (size_t)c->settings->payload_max};
+        msec now = clock_wall();
+        struct job job;
+        struct err why = {0};
+
+        if (c->draining) {
+                link_settle(&d, SETTLE_REQUEUE);
+                return;
+        }
+        if (job_decode(&d->message, &limits, now, &job, &why) != 0) {
+                bury_malformed(c, &job, f, &d, &why);
+                return;
+        }
+        /* What it is called on its way does not matter: it is the queue's tenant's. */
+        memcpy(job.tenant, f->tenant->name, sizeof(job.tenant));
+        job.lane = f->lane;
+        if (is_known(c, &job, f, &d))
+                return;
+        go_on(c, admit(c, &job, f, &d), now);
+}
+
+/* The first burial may be in the stream alone (the broker died between its two writes, the consumer
+ * before it made them again): this delivery is then all that is left to replay. */
+static void bury_again(struct consumer *c, struct attempt *a, const struct duplicate_answer *was)
+{
+        departure_bury_again(a, was->reason, was->error_kind, buffer_bytes(&was->error));
+        finish_publish(c, a);
+}
+
+static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
+{
+        char text[128];
+
+        snprintf(text, sizeof(text), "started %lld times by workers that died", (long long)starts);
+        a->job.attempt = a->number;
+        departure_bury(a, REASON_POISON, bytes_of_text(text));
+        finish_publish(c, a);
+}
+
+void accept_answered(void *owner, struct attempt *a, const struct duplicate_answer *answer)
+{
+        static const char *const verdicts[] = {
+                [DUPLICATE_RUN] = "run",         [DUPLICATE_RUN_AGAIN] = "run_again",
+                [DUPLICATE_DROP] = "dropped",    [DUPLICATE_WAIT] = "wait",
+                [DUPLICATE_BURY] = "poison",     [DUPLICATE_BURY_AGAIN] = "buried",
+                [DUPLICATE_POSTPONE] = "behind",
+        };
+        struct consumer *c = owner;
+        enum duplicate_step step = duplicate_judge(answer, c->worker);
+
+        metric_increment(c->measures.checked, 1, verdicts[step]);
+        a->checked = true;
+        switch (step) {
+        case DUPLICATE_RUN_AGAIN:
+                a->redelivered = true;
+                go_on(c, a, clock_wall());
+                break;
+        case DUPLICATE_RUN:
+                go_on(c, a, clock_wall());
+                break;
+        case DUPLICATE_DROP:
+                finish_settle(c, a, SETTLE_ACK);
+                break;
+        case DUPLICATE_WAIT:
+        case DUPLICATE_POSTPONE:
+                a->redelivered = true;
+                departure_hop(a, duplicate_hop(answer), clock_wall());
+                finish_publish(c, a);
+                break;
+        case DUPLICATE_BURY:
+                bury_poison(c, a, answer->starts);
+                break;
+        case DUPLICATE_BURY_AGAIN:
+                bury_again(c, a, answer);
+                break;
+        }
+}
+
+void accept_due(void *owner, struct attempt *a)
+{
+        struct consumer *c = owner;
+
+        go_on(c, a, clock_wall());
+}
+
+static void review(void *owner, struct attempt *a)
+{
+        struct consumer *c = owner;
+        const struct handler *h = handlers_find(c->handlers, a->job.type);
+
+        bool paused = control_type_is_paused(c->control, a->job.type);
+
+        if (h != NULL && !paused) {
+                a->handler = h;
+                return;
+        }
+        ready_remove(&c->ready, a);
+        if (paused)
+                a->job.unhandled_at = 0;
+        hop(c, a, paused ? HOP_PAUSED : HOP_UNKNOWN, 0); /* and is judged as what arrives */
+}
+
+void accept_take_back(struct consumer *c, struct attempt *a)
+{
+        attempt_move(a, STATE_WAITING);
+        handlers_destroy(&a->set);
+        ready_put_back(&c->ready, a);
+        review(c, a);
+}
+
+void accept_review(struct consumer *c)
+{
+        ready_each(&c->ready, review, c);
+}

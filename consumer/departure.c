@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * departure.c: from the end of an attempt to what is published about it.
+ */
+#include "consumer/departure.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/amqp/properties.h"
+
+static void set_error(struct attempt *a, enum error_kind kind, struct bytes text)
+{
+        size_t length = text.length > JOB_ERROR_MAX ? JOB_ERROR_MAX : text.length;
+
+        /* Not within a character. */
+        while (length < text.length && length > 0 &&
+               ((unsigned char)text.data[length] & 0xC0) == 0x80)
+                length--;
+        buffer_clear(&a->error);
+        buffer_add(&a->error, text.data, length);
+        a->job.error = buffer_bytes(&a->error);
+        a->job.error_kind = kind;
+}
+
+/* What was true of the message that came is not of the one that goes. */
+static void forget_journey(struct job *job)
+{
+        job->hop = false;
+        job->again = false;
+        job->due_at = 0;
+        job->reason = REASON_NONE;
+        job->burial[0] = '\0';
+        job->claimed_id[0] = '\0';
+}
+
+/* By what is buried, so that whoever buries it once more, and for whatever reason, names the same
+ * letter. The payload counts: two messages with the same id and other bytes are two letters. */
+static void name_burial(struct attempt *a)
+{
+        char attempt[TENANT_SIZE + UUID_SIZE + 64];
+
+        snprintf(attempt, sizeof(attempt), "%s/%s/%lld/%lld", a->job.tenant, a->job.id,
+                 (long long)a->job.run, (long long)a->number);
+        const struct bytes parts[] = {bytes_of_text(attempt), a->job.payload};
+        uuid8_of(parts, 2, a->job.burial);
+}
+
+static void bury(struct attempt *a, enum reason reason)
+{
+        a->departure = DEPART_BURY;
+        a->job.reason = reason;
+        name_burial(a);
+}
+
+/* Its handler was stopped because the link was lost: it is tried again, and not charged. It is not
+ * given back: whoever got the job meanwhile finds it running here, and hops until it is not. */
+static void try_again_uncharged(struct attempt *a, double chance, msec now)
+{
+        if (a->job.max_retries < JOB_MAX_RETRIES_MAX)
+                a->job.max_retries++;
+        a->departure = DEPART_RETRY;
+        a->job.run_at = now + retry_backoff(&a->handler->retry, 1, chance);
+        set_error(a, ERROR_KIND_ERROR,
+                  bytes_of_text("stopped: the connection to the broker was lost"));
+}
+
+/* Not told to stop, or told to by nobody here. */
+static void decide_by_outcome(struct attempt *a, const struct run_end *end, double chance, msec now)
+{
+        bool stopped = end->outcome == OUTCOME_STOPPED;
+        const struct attempt_end facts = {
+                .outcome = stopped ? OUTCOME_RETRY : end->outcome,
+                .attempt = a->number,
+                .max_retries = a->job.max_retries,
+                .retry_after = end->retry_after,
+        };
+        enum reason reason;
+        msec wait;
+
+        if (stopped)
+                set_error(a, ERROR_KIND_ERROR,
+                          bytes_of_text("the handler stopped without being asked to"));
+        else if (end->outcome != OUTCOME_DONE)
+                set_error(a, end->error_kind, end->error);
+        switch (attempt_verdict(&facts, &a->handler->retry, chance, &wait, &reason)) {
+        case VERDICT_COMPLETE:
+                a->departure = DEPART_COMPLETE;
+                return;
+        case VERDICT_RETRY:
+                a->departure = DEPART_RETRY;
+                a->job.run_at = now + wait;
+                return;
+        case VERDICT_BURY:
+                bury(a, reason);
+                return;
+        case VERDICT_CANCEL:
+                assert(!"an attempt that was not asked to stop was cancelled");
+        }
+}
+
+void departure_decide(struct attempt *a, const struct run_end *end, double chance, msec now)
+{
+        enum stop_reason why = end->outcome == OUTCOME_STOPPED ? a->stopped_for : STOP_UNASKED;
+
+        if (why == STOP_DRAINING) {
+                a->departure = DEPART_GIVE_BACK;
+                return;
+        }
+        forget_journey(&a->job);
+        a->job.attempt = a->number;
+        if (why == STOP_LINK_LOST)
+                try_again_uncharged(a, chance, now);
+        else
+                decide_by_outcome(a, end, chance, now);
+}
+
+void departure_hop(struct attempt *a, msec wait, msec now)
+{
+        forget_journey(&a->job);
+        a->job.again = a->redelivered;
+        a->job.run_at = now + wait;
+        a->departure = DEPART_HOP;
+}
+
+void departure_travel(struct attempt *a)
+{
+        forget_journey(&a->job);
+        a->job.again = a->redelivered;
+        a->departure = a->job.from_outside ? DEPART_FIRST_HOP : DEPART_HOP;
+}
+
+void departure_move_to_long(struct attempt *a)
+{
+        forget_journey(&a->job);
+        a->job.again = a->redelivered;
+        a->departure = DEPART_LANE;
+}
+
+void departure_bury(struct attempt *a, enum reason reason, struct bytes text)
+{
+        char claimed[sizeof(a->job.claimed_id)];
+
+        memcpy(claimed, a->job.claimed_id, sizeof(claimed));
+        forget_journey(&a->job);
+        if (reason == REASON_MALFORMED)
+                memcpy(a->job.claimed_id, claimed, sizeof(claimed));
+        set_error(a, ERROR_KIND_ERROR, text);
+        bury(a, reason);
+}
+
+void departure_bury_again(struct attempt *a, enum reason reason, enum error_kind kind,
+                          struct bytes text)
+{
+        departure_bury(a, reason, text);
+        a->job.error_kind = kind;
+        a->job.again = true;
+        if (reason != REASON_NO_HANDLER)
+                a->job.attempt = a->number;
+}
+
+/* All that came, but what the broker adds when it delivers again. */
+static void name_by_content(struct job *job, const struct message *m)
+{
+        AUTO_BUFFER published = {0};
+
+        if (properties_as_published(m->properties, &published, NULL) != 0)
+                buffer_add(&published, m->properties.data, m->properties.length);
+        const struct bytes parts[] = {bytes_of_text("malformed"),
+                                      bytes_of_text(job->tenant),
+                                      m->exchange,
+                                      m->routing_key,
+                                      buffer_bytes(&published),
+                                      m->body};
+        uuid8_of(parts, sizeof(parts) / sizeof(parts[0]), job->id);
+}
+
+void departure_disown(struct job *job, const struct feed *feed, const struct message *m)
+{
+        memcpy(job->tenant, feed->tenant->name, sizeof(job->tenant));
+        name_by_content(job, m);
+        job->lane = feed->lane;
+        job->payload = m->body;
+        job->original = m->properties;
+        if (job->original.length > JOB_ORIGINAL_MAX)
+                job->original.length = JOB_ORIGINAL_MAX;
+        job->run = 1;
+        job->attempt = job->copy = 0;
+        job->key[0] = job->key_hash[0] = '\0';
+}
+
+void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out)
+{
+        switch (a->departure) {
+        case DEPART_COMPLETE:
+        case DEPART_GIVE_BACK:
+                assert(!"what it tells is an event, not a message");
+                break;
+        case DEPART_RETRY:
+                job_encode_retry(&a->job, now, out);
+                break;
+        case DEPART_BURY:
+                job_encode_burial(&a->job, now, out);
+                break;
+        case DEPART_HOP:
+                job_encode_hop(&a->job, now, out);
+                break;
+        case DEPART_FIRST_HOP:
+                job_encode_first_hop(&a->job, now, out);
+                break;
+        case DEPART_LANE:
+                job_encode_lane_move(&a->job, now, out);
+                break;
+        }
+        if ((again || a->job.again) && message_header(&out->message, "x-again") == NULL)
+                message_add_int(&out->message, "x-again", 1);
+}

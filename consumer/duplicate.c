@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * duplicate.c: which deliveries are asked about, and what the answer means.
+ */
+#include "consumer/duplicate.h"
+
+#include <string.h>
+
+bool duplicate_is_possible(const struct duplicate_view *v, msec now)
+{
+        msec since = v->queued_at > 0 ? v->queued_at : v->submitted_at;
+
+        if (v->redelivered || v->again)
+                return true;
+        if (v->attempt > 0 && v->reconnected)
+                return true;
+        /* So far ahead, it tells no age either. */
+        return now - since > MSEC_DAY || since - now > MSEC_DAY;
+}
+
+bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
+{
+        static const char *const words[] = {
+                [DUPLICATE_UNKNOWN] = "unknown",       [DUPLICATE_OPEN] = "open",
+                [DUPLICATE_RUNNING] = "running",       [DUPLICATE_BURIED] = "buried",
+                [DUPLICATE_CLOSED] = "closed",         [DUPLICATE_RETRYING] = "retrying",
+                [DUPLICATE_SUPERSEDED] = "superseded", [DUPLICATE_BEHIND] = "behind",
+        };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+                if (bytes_equal_text(word, words[i])) {
+                        *out = (enum duplicate_state)i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+void duplicate_answer_fini(struct duplicate_answer *a)
+{
+        buffer_fini(&a->error);
+}
+
+enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me)
+{
+        switch (a->state) {
+        case DUPLICATE_BURIED:
+                return DUPLICATE_BURY_AGAIN;
+        case DUPLICATE_CLOSED:
+        case DUPLICATE_SUPERSEDED:
+                return DUPLICATE_DROP;
+        case DUPLICATE_SILENT:
+                return DUPLICATE_RUN_AGAIN;
+        case DUPLICATE_RETRYING:
+                return DUPLICATE_WAIT;
+        case DUPLICATE_BEHIND:
+                return DUPLICATE_POSTPONE;
+        case DUPLICATE_RUNNING:
+                if (a->worker_alive && strcmp(a->worker, me) != 0)
+                        return DUPLICATE_WAIT;
+                break;
+        case DUPLICATE_UNKNOWN:
+        case DUPLICATE_OPEN:
+                break;
+        }
+        if (a->starts >= DUPLICATE_POISON_STARTS)
+                return DUPLICATE_BURY;
+        return a->state == DUPLICATE_RUNNING || a->starts > 0 ? DUPLICATE_RUN_AGAIN : DUPLICATE_RUN;
+}
+
+msec duplicate_hop(const struct duplicate_answer *a)
+{
+        msec wait = a->lag / 4;
+
+        if (wait < DUPLICATE_HOP)
+                return DUPLICATE_HOP;
+        return wait < DUPLICATE_HOP_MAX ? wait : DUPLICATE_HOP_MAX;
+}

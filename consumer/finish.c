@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * finish.c: an attempt's last steps: what is published about it, then its ack or its return.
+ */
+#include "consumer/finish.h"
+
+#include <assert.h>
+
+#include "common/base/log.h"
+#include "consumer/departure.h"
+
+static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
+{
+        const struct attempt *a =
+                (const struct attempt *)((const char *)p - offsetof(struct attempt, parcel));
+
+        departure_encode(a, again, now, out);
+}
+
+static void on_kept(void *owner, struct parcel *p)
+{
+        struct attempt *a = (struct attempt *)((char *)p - offsetof(struct attempt, parcel));
+
+        finish_kept(owner, a);
+}
+
+static void count(struct consumer *c, const struct attempt *a)
+{
+        const struct measures *ms = &c->measures;
+        const char *type = a->job.type;
+
+        switch (a->departure) {
+        case DEPART_COMPLETE:
+                metric_increment(ms->processed, 1, type, "completed");
+                break;
+        case DEPART_RETRY:
+                metric_increment(ms->processed, 1, type, "retried");
+                metric_increment(ms->failed, 1, type, error_kind_word(a->job.error_kind));
+                metric_increment(ms->retries, 1, type);
+                break;
+        case DEPART_BURY:
+                metric_increment(ms->processed, 1, type, "dead");
+                metric_increment(ms->failed, 1, type, reason_word(a->job.reason));
+                LOG_WARN("job buried", log_text("job", a->job.id),
+                         log_text("tenant", a->job.tenant), log_text("type", type),
+                         log_int("run", a->job.run), log_int("attempt", a->job.attempt),
+                         log_text("reason", reason_word(a->job.reason)),
+                         log_bytes("error", a->job.error), log_text("trace", a->job.traceparent));
+                break;
+        case DEPART_GIVE_BACK:
+        case DEPART_HOP:
+        case DEPART_FIRST_HOP:
+        case DEPART_LANE:
+                break;
+        }
+}
+
+void finish_complete(struct consumer *c, struct attempt *a, struct bytes result, msec now)
+{
+        struct event e;
+
+        attempt_move(a, STATE_LEAVING);
+        count(c, a);
+        attempt_event(a, EVENT_COMPLETED, now, &e);
+        e.content = a->content;
+        e.ms = a->took_us / 1000;
+        e.result = result;
+        events_add(c->events, &e, a);
+}
+
+void finish_give_back(struct consumer *c, struct attempt *a, msec now)
+{
+        msec told_at = a->told_at;
+        struct event e;
+
+        attempt_move(a, STATE_LEAVING);
+        a->departure = DEPART_GIVE_BACK;
+        attempt_event(a, EVENT_RELEASED, now, &e);
+        e.worker = bytes_of_text(c->worker);
+        e.after = told_at;
+        events_add(c->events, &e, a);
+}
+
+static bool comes_again(enum departure d)
+{
+        switch (d) {
+        case DEPART_HOP:
+        case DEPART_FIRST_HOP:
+        case DEPART_LANE:
+                return true;
+        case DEPART_COMPLETE:
+        case DEPART_GIVE_BACK:
+        case DEPART_RETRY:
+        case DEPART_BURY:
+                return false;
+        }
+        return false;
+}
+
+/* The message on its way may be delivered before its confirm is here. It must not join the one that
+ * it comes from, whose ack would take it along: that one gives up its place. */
+static void make_room_for_successor(struct consumer *c, struct attempt *a)
+{
+        HASH_DEL(c->attempts, a);
+        attempt_key_of_message(&a->job, &a->key);
+        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
+}
+
+void finish_publish(struct consumer *c, struct attempt *a)
+{
+        assert(a->departure != DEPART_COMPLETE && a->departure != DEPART_GIVE_BACK);
+        attempt_move(a, STATE_LEAVING);
+        count(c, a);
+        if (comes_again(a->departure))
+                make_room_for_successor(c, a);
+        a->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = c};
+        outbox_post(c->outbox, &a->parcel);
+}
+
+void finish_kept(void *owner, struct attempt *a)
+{
+        struct consumer *c = owner;
+
+        if (a->departure == DEPART_GIVE_BACK) {
+                finish_settle(c, a, SETTLE_REQUEUE);
+        } else {
+                /* Of one that comes again, this names its message alone. */
+                finished_add(c->finished, &a->key);
+                finish_settle(c, a, SETTLE_ACK);
+        }
+}
+
+void finish_settle(struct consumer *c, struct attempt *a, enum settle how)
+{
+        attempt_move(a, STATE_SETTLED);
+        attempt_settle(a, how);
+        HASH_DEL(c->attempts, a);
+        c->held--;
+        c->held_bytes -= a->bytes;
+        attempt_destroy(&a);
+}
+
+/* Takes an attempt that has not started away from where it waits. */
+static void withdraw(struct consumer *c, struct attempt *a)
+{
+        switch (a->state) {
+        case STATE_ASKED:
+                duplicate_check_withdraw(c->duplicate_check, a);
+                break;
+        case STATE_HELD:
+                due_soon_remove(c->due_soon, a);
+                break;
+        case STATE_WAITING:
+                ready_remove(&c->ready, a);
+                break;
+        case STATE_ARRIVED:
+        case STATE_RUNNING:
+        case STATE_STOPPING:
+        case STATE_LEAVING:
+        case STATE_SETTLED:
+                break;
+        }
+}
+
+void finish_release(struct consumer *c, struct attempt *a)
+{
+        withdraw(c, a);
+        finish_settle(c, a, SETTLE_REQUEUE);
+}
+
+void finish_release_all(struct consumer *c, const struct tenant *of)
+{
+        struct attempt *a, *after;
+
+        HASH_ITER (hh, c->attempts, a, after) {
+                if (attempt_is_unstarted(a) && (of == NULL || a->feed->tenant == of))
+                        finish_release(c, a);
+        }
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * finished.h: the attempts this consumer has finished lately, so that their redeliveries (an ack
+ * was lost with its connection) are acked unrun. A ring of fixed size: the oldest is forgotten.
+ * Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_FINISHED_H
+#define WARREN_CONSUMER_FINISHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "consumer/attempt.h"
+
+struct finished;
+
+struct finished *finished_create(size_t capacity);
+void finished_destroy(struct finished **r);
+void finished_add(struct finished *r, const struct attempt_key *key);
+bool finished_has(const struct finished *r, const struct attempt_key *key);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * heartbeat.c: this worker's record in the event stream.
+ */
+#include "consumer/heartbeat.h"
+
+#include "common/base/log.h"
+
+/* ms between two records that may have looked like its end */
+enum { SILENCE = 2 * WORKER_PERIOD };
+
+/* It was stopped or cut off for so long that others may take it for lost, and what it runs with it:
+ * it tells that all that goes on. */
+static void tell_resumed(struct consumer *c)
+{
+        LOG_INFO("nothing could be told for a while; what runs is told again",
+                 log_int("running", atomic_load(&c->running)));
+        for (struct attempt *a = c->attempts; a != NULL; a = a->hh.next) {
+                struct event e;
+                if (!attempt_is_running(a))
+                        continue;
+                attempt_event(a, EVENT_RESUMED, clock_wall(), &e);
+                e.worker = bytes_of_text(c->worker);
+                events_add(c->events, &e, NULL);
+        }
+}
+
+void heartbeat_tell(struct consumer *c, enum worker_state state)
+{
+        AUTO_BUFFER line = {0};
+        msec now = clock_mono();
+        const struct worker_view view = {
+                .worker = c->worker,
+                .state = state,
+                .at = clock_wall(),
+                .started = c->started_at,
+                .concurrency = (unsigned)c->settings->concurrency,
+                .attempts = c->attempts,
+                .handlers = c->handlers,
+        };
+
+        if (!link_is_up(c->publish))
+                return;
+        worker_write(&view, &line);
+        const struct event e = {.kind = EVENT_WORKER, .raw = buffer_bytes(&line)};
+        events_add(c->events, &e, NULL);
+        if (c->recorded_at != 0 && now - c->recorded_at >= SILENCE)
+                tell_resumed(c);
+        c->recorded_at = now;
+}

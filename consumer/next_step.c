@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * next_step.c: the order of the questions. Time comes first: a job that is not due yet may find a
+ * handler, or no pause, when it is.
+ */
+#include "consumer/next_step.h"
+
+#include "common/model/delay.h"
+
+static struct next hop(enum hop_why why, msec wait, msec unhandled_at)
+{
+        return (struct next){NEXT_HOP, why, wait, unhandled_at};
+}
+
+/* Nobody has a handler: it waits as long again as it has waited, then it is buried. */
+static struct next await_handler(const struct next_view *v, msec now)
+{
+        msec since = v->job->unhandled_at;
+
+        if (since == 0 || since > now)
+                since = now;
+        msec waited = now - since;
+        msec left = v->unhandled_max - waited;
+        if (left > 0)
+                return hop(HOP_UNHANDLED, waited < left ? waited : left, since);
+        if (!v->fresh)
+                return hop(HOP_UNKNOWN, 0, since);
+        return (struct next){.step = v->suspect ? NEXT_ASK_DUPLICATE : NEXT_BURY_UNHANDLED,
+                             .unhandled_at = since};
+}
+
+static struct next without_handler(const struct next_view *v, msec now)
+{
+        msec longer = 2 * hops_last(v->job);
+
+        if (!v->looked_up)
+                return (struct next){.step = NEXT_ASK_WHO, .unhandled_at = v->job->unhandled_at};
+        switch (v->by) {
+        case HANDLED_UNKNOWN:
+                return hop(HOP_UNKNOWN, longer, v->job->unhandled_at);
+        case HANDLED_ELSEWHERE:
+                return hop(HOP_ELSEWHERE, longer, 0);
+        case HANDLED_BY_NONE:
+                break;
+        }
+        return await_handler(v, now);
+}
+
+struct next next_step(const struct next_view *v, msec now)
+{
+        const struct delay_bucket *bucket;
+        msec left;
+        enum wait_step wait = delay_step(v->job->run_at, now, &left, &bucket);
+
+        if (wait == WAIT_HOP)
+                return (struct next){.step = NEXT_TRAVEL,
+                                     .unhandled_at = v->handler == NULL ? v->job->unhandled_at : 0};
+        if (v->handler == NULL && !v->paused)
+                return without_handler(v, now);
+        if (v->handler != NULL && v->job->lane != LANE_LONG &&
+            job_lane(v->job, v->handler->timeout) == LANE_LONG)
+                return (struct next){.step = NEXT_MOVE_TO_LONG};
+        if (v->paused)
+                return hop(HOP_PAUSED, 0, 0);
+        if (v->suspect)
+                return (struct next){.step = NEXT_ASK_DUPLICATE};
+        return (struct next){.step = wait == WAIT_HOLD ? NEXT_HOLD : NEXT_WAIT};
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ready.c: a tenant's four lists, and the ring of tenants that have something in them.
+ */
+#include "consumer/ready.h"
+
+#include <assert.h>
+#include <utlist.h>
+
+static void count_in(struct ready *in, struct tenant *t)
+{
+        in->count++;
+        if (t->waiting_count++ > 0)
+                return;
+        CDL_APPEND(in->ring, t);
+        in->tenants++;
+}
+
+void ready_add(struct ready *in, struct attempt *a)
+{
+        struct tenant *t = a->feed->tenant;
+
+        DL_APPEND(t->waiting[a->job.priority], a);
+        count_in(in, t);
+}
+
+void ready_put_back(struct ready *in, struct attempt *a)
+{
+        struct tenant *t = a->feed->tenant;
+
+        DL_PREPEND(t->waiting[a->job.priority], a);
+        count_in(in, t);
+}
+
+void ready_remove(struct ready *in, struct attempt *a)
+{
+        struct tenant *t = a->feed->tenant;
+
+        assert(t->waiting_count > 0);
+        DL_DELETE(t->waiting[a->job.priority], a);
+        in->count--;
+        if (--t->waiting_count > 0)
+                return;
+        CDL_DELETE(in->ring, t);
+        in->tenants--;
+        t->deficit = 0;
+}
+
+static void each_of_tenant(struct tenant *t, void (*each)(void *owner, struct attempt *a),
+                           void *owner)
+{
+        struct attempt *a, *after;
+
+        for (int p = 0; p < PRIORITY_COUNT; p++) {
+                DL_FOREACH_SAFE (t->waiting[p], a, after)
+                        each(owner, a);
+        }
+}
+
+void ready_each(struct ready *in, void (*each)(void *owner, struct attempt *a), void *owner)
+{
+        struct tenant *t = in->ring;
+
+        for (unsigned left = in->tenants; left > 0; left--) {
+                struct tenant *after = t->next;
+                each_of_tenant(t, each, owner);
+                t = after;
+        }
+}

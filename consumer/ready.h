@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ready.h: the attempts that wait for a worker, per tenant and priority, oldest first. Tenants with
+ * something waiting form a ring. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_READY_H
+#define WARREN_CONSUMER_READY_H
+
+#include "consumer/attempt.h"
+#include "consumer/tenant.h"
+
+struct ready {
+        struct tenant *ring;
+        unsigned tenants; /* in the ring */
+        unsigned count;   /* attempts waiting */
+        int64_t pass;     /* of the last pick: who was away does not catch up on it */
+};
+
+/* The attempt must be WAITING or about to be. */
+void ready_add(struct ready *in, struct attempt *a);
+/* To the head of its line: one that was picked and could not start. */
+void ready_put_back(struct ready *in, struct attempt *a);
+void ready_remove(struct ready *in, struct attempt *a);
+/* Calls each for every waiting attempt, which it may remove. */
+void ready_each(struct ready *in, void (*each)(void *owner, struct attempt *a), void *owner);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * start.c: starts what the scheduler picks, and takes what the runner says of it.
+ */
+#include "consumer/start.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "consumer/accept.h"
+#include "consumer/departure.h"
+#include "consumer/finish.h"
+#include "consumer/flow.h"
+#include "consumer/scheduler.h"
+#include "consumer/type_limits.h"
+
+static double chance(void)
+{
+        uint32_t bits;
+
+        random_fill(&bits, sizeof(bits));
+        return (double)bits / 4294967296.0;
+}
+
+static void on_progress(void *owner, double done, struct bytes text)
+{
+        struct attempt *a = owner;
+
+        progress_note(a->consumer->progress, a, done, text);
+}
+
+static void look(void *owner, struct attempt *a)
+{
+        (void)owner;
+        run_look(a->run);
+}
+
+/* While nothing can be published, progress would only pile up. */
+static bool may_tell(void *owner)
+{
+        const struct consumer *c = owner;
+
+        return link_is_up(c->publish);
+}
+
+static void tell(void *owner, struct attempt *a, double done, struct bytes text)
+{
+        struct consumer *c = owner;
+        msec now = clock_wall();
+        struct event e;
+
+        /* Of two progresses at the same time the earlier could be shown. */
+        attempt_event(a, EVENT_PROGRESS, now > a->told_at ? now : a->told_at + 1, &e);
+        e.progress = done;
+        e.message = text;
+        events_add(c->events, &e, NULL);
+}
+
+struct progress *start_progress(struct consumer *c)
+{
+        const struct progress_config config = {
+                .loop = c->loop,
+                .look = look,
+                .may_tell = may_tell,
+                .tell = tell,
+                .owner = c,
+        };
+
+        return progress_create(&config);
+}
+
+static void leave(struct consumer *c, struct attempt *a, const struct run_end *end)
+{
+        msec now = clock_wall();
+
+        departure_decide(a, end, end->outcome == OUTCOME_DONE ? 0 : chance(), now);
+        if (a->departure == DEPART_COMPLETE)
+                finish_complete(c, a, end->result, now);
+        else if (a->departure == DEPART_GIVE_BACK)
+                finish_give_back(c, a, now);
+        else
+                finish_publish(c, a);
+}
+
+static void on_ended(void *owner, const struct run_end *end)
+{
+        struct attempt *a = owner;
+        struct consumer *c = a->consumer;
+        int64_t now_us = clock_mono_us();
+
+        progress_end(c->progress, a);
+        a->took_us = now_us - a->started_us;
+        a->run = NULL;
+        c->running--;
+        c->changed_at = now_us / 1000;
+        window_note(&a->feed->window, a->took_us);
+        type_limits_ended(c->type_limits, a->handler, a->took_us, c->changed_at);
+        metric_observe(c->measures.processing, (double)a->took_us / 1e6, a->job.type);
+        leave(c, a, end);
+        if (!c->draining)
+                flow_run_ended(c);
+}
+
+static void tell_started(struct consumer *c, struct attempt *a)
+{
+        const struct job *job = &a->job;
+        msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
+        struct event e;
+
+        a->content = event_content(job);
+        attempt_event(a, EVENT_STARTED, a->started_at, &e);
+        e.content = a->content;
+        e.worker = bytes_of_text(c->worker);
+        e.redelivered = a->redelivered;
+        events_add(c->events, &e, NULL);
+
+        if (job->run_at > since)
+                since = job->run_at;
+        if (since > 0)
+                metric_observe(c->measures.wait,
+                               a->started_at > since ? (double)(a->started_at - since) / 1e3 : 0,
+                               priority_name(job->priority));
+}
+
+static void on_began(void *owner)
+{
+        struct attempt *a = owner;
+
+        tell_started(a->consumer, a);
+}
+
+/* Nothing of it has run, and nothing was told. */
+static void on_put_off(void *owner)
+{
+        struct attempt *a = owner;
+        struct consumer *c = a->consumer;
+
+        a->run = NULL;
+        c->running--;
+        if (!c->draining && a->state == STATE_RUNNING && attempt_is_live(a)) {
+                accept_take_back(c, a);
+                return;
+        }
+        if (a->state == STATE_RUNNING)
+                attempt_move(a, STATE_STOPPING);
+        finish_settle(c, a, SETTLE_REQUEUE);
+}
+
+static const struct run_events run_events = {
+        .progress = on_progress,
+        .ended = on_ended,
+        .began = on_began,
+        .put_off = on_put_off,
+};
+
+/* A handler that cannot even be started fails the attempt. */
+static void fail_start(struct consumer *c, struct attempt *a, const struct err *why)
+{
+        const struct run_end end = {
+                .outcome = OUTCOME_RETRY,
+                .error_kind = ERROR_KIND_ERROR,
+                .error = bytes_of_text(why->text),
+        };
+
+        LOG_WARN("a handler could not be started", log_text("job", a->job.id),
+                 log_text("type", a->job.type), log_err(why));
+        attempt_move(a, STATE_RUNNING);
+        leave(c, a, &end);
+}
+
+/* False when there is no room after all. */
+static bool start(struct consumer *c, struct attempt *a)
+{
+        const struct handler *h = a->handler;
+        const struct run_request request = {
+                .job = &a->job,
+                .handler = h,
+                .redelivered = a->redelivered,
+                .timeout = a->job.timeout > 0 ? a->job.timeout : h->timeout,
+        };
+        struct err why = {0};
+
+        a->job.attempt = a->number - 1;
+        a->started_us = clock_mono_us();
+        a->started_at = clock_wall();
+        a->run = runner_start(c->runner, &request, &run_events, a, &why);
+        if (a->run == NULL && why.code == ERR_FULL) {
+                ready_put_back(&c->ready, a);
+                return false;
+        }
+        c->changed_at = a->started_us / 1000;
+        a->set = handlers_ref(h->set);
+        if (a->run == NULL) {
+                fail_start(c, a, &why);
+                return true;
+        }
+        attempt_move(a, STATE_RUNNING);
+        c->running++;
+        type_limits_started(c->type_limits, h, c->changed_at);
+        return true;
+}
+
+static bool has_room(void *owner, const struct handler *h)
+{
+        const struct consumer *c = owner;
+
+        return runner_has_room(c->runner, h);
+}
+
+void start_ready(struct consumer *c)
+{
+        while (!c->gathering && c->running < (unsigned)c->settings->concurrency &&
+               c->ready.count > 0) {
+                struct attempt *a = scheduler_pick(&c->ready, has_room, c);
+                if (a == NULL || !start(c, a))
+                        break;
+        }
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stop.c: the end in order: nothing new, what runs may end, then it is stopped and given back,
+ * then the broker is told that this worker has gone, then the links close.
+ */
+#include "consumer/stop.h"
+
+#include "common/base/log.h"
+#include "consumer/finish.h"
+#include "consumer/heartbeat.h"
+
+enum {
+        LOOK_EVERY = 20,    /* ms */
+        LINK_DRAIN = 5000,  /* ms for each link to settle what is written */
+        LATE_AFTER = 15000, /* ms after everything should have ended, graces included */
+};
+
+static void on_consume_drained(void *owner, bool clean)
+{
+        struct consumer *c = owner;
+
+        LOG_INFO("drained", log_bool("clean", clean && c->attempts == NULL));
+        service_end(c->service, 0);
+}
+
+static void on_publish_drained(void *owner, bool clean)
+{
+        struct consumer *c = owner;
+
+        if (!clean)
+                LOG_WARN("what was published last was not confirmed in time");
+        link_drain(c->consume, LINK_DRAIN, on_consume_drained, c);
+}
+
+static void close_links(struct consumer *c)
+{
+        c->phase = PHASE_LINKS;
+        alarm_stop(c->stop_alarm);
+        link_drain(c->publish, LINK_DRAIN, on_publish_drained, c);
+}
+
+static void stop_running(struct consumer *c)
+{
+        struct attempt *a, *after;
+
+        c->phase = PHASE_STOPPING;
+        HASH_ITER (hh, c->attempts, a, after) {
+                if (a->state != STATE_RUNNING)
+                        continue;
+                if (a->handler->grace > c->grace)
+                        c->grace = a->handler->grace;
+                attempt_stop(a, STOP_DRAINING);
+        }
+}
+
+static bool is_late(const struct consumer *c, msec now)
+{
+        return now > c->stop_until + c->grace + LATE_AFTER;
+}
+
+void stop_step(struct consumer *c)
+{
+        msec now = clock_mono();
+
+        switch (c->phase) {
+        case PHASE_UP:
+        case PHASE_LINKS:
+                return;
+        case PHASE_FINISHING:
+                if (c->running > 0 && now >= c->stop_until)
+                        stop_running(c);
+                break;
+        case PHASE_STOPPING:
+        case PHASE_GONE:
+                break;
+        }
+        if (is_late(c, now)) {
+                LOG_WARN("not everything could be ended and told in time",
+                         log_int("attempts", atomic_load(&c->held)));
+                close_links(c);
+                return;
+        }
+        if (c->attempts != NULL || events_are_pending(c->events))
+                return;
+        if (c->phase == PHASE_GONE) {
+                close_links(c);
+                return;
+        }
+        c->phase = PHASE_GONE;
+        heartbeat_tell(c, WORKER_GONE);
+}
+
+void stop_on_alarm(void *owner)
+{
+        stop_step(owner);
+}
+
+void consumer_drain(struct consumer *c)
+{
+        if (c->draining)
+                return;
+        LOG_INFO("draining", log_int("running", atomic_load(&c->running)));
+        c->draining = true;
+        atomic_store(&c->is_draining, true);
+        c->phase = PHASE_FINISHING;
+        c->stop_until = clock_mono() + c->settings->drain;
+        subscriptions_close(c->subscriptions);
+        finish_release_all(c, NULL);
+        heartbeat_tell(c, WORKER_DRAINING);
+        alarm_set_every(c->stop_alarm, LOOK_EVERY);
+}

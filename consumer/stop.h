@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stop.h: the phases of a consumer's end. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_STOP_H
+#define WARREN_CONSUMER_STOP_H
+
+#include "consumer/core.h"
+
+/* Goes on with the end when it can: once a turn of the loop, and by stop_alarm. */
+void stop_step(struct consumer *c);
+void stop_on_alarm(void *owner);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * turn.h: calls its owner once in each turn of the loop, after everything else in it and before the
+ * loop waits. It does not keep the loop alive. Loop thread only.
+ */
+#ifndef WARREN_CONSUMER_TURN_H
+#define WARREN_CONSUMER_TURN_H
+
+#include <uv.h>
+
+struct turn;
+
+struct turn *turn_create(uv_loop_t *loop, void (*done)(void *owner), void *owner);
+/* Its handle is closed by the loop's next turns. */
+void turn_destroy(struct turn **t);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * type_limits.c: what is known of each limited type's work, and of each queue's jobs of it.
+ */
+#include "consumer/type_limits.h"
+
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "consumer/departure.h"
+#include "consumer/finish.h"
+#include "consumer/return_plan.h"
+
+enum {
+        WAITS_AT_MOST = 1000,  /* ms that one too many waits here when it is in nobody's way */
+        UNKNOWN_MEAN_MS = 100, /* of a type of which nothing has ended yet */
+        AVERAGE_SHARE = 16,    /* the newest run counts for one of so many */
+};
+
+/* Of one type: only types with a concurrency of their own, so as many as handlers.json has. */
+struct kind {
+        char type[JOB_TYPE_SIZE];
+        double mean_ms;  /* of a run, moving average; 0: unknown */
+        msec changed_at; /* monotonic; when a run last started or ended */
+        unsigned shares;
+        UT_hash_handle hh;
+};
+
+/* Zero-padded, for hashing. */
+struct share_key {
+        char type[JOB_TYPE_SIZE];
+        char tenant[TENANT_SIZE];
+        enum lane lane;
+};
+
+/* Of one type in one queue, while some of it waits here or is away. */
+struct share {
+        struct share_key key;
+        struct kind *kind;
+        struct return_plan returns;
+        unsigned seen; /* in this look */
+        UT_hash_handle hh;
+};
+
+struct type_limits {
+        struct kind *kinds;
+        struct share *shares;
+};
+
+struct type_limits *type_limits_create(void)
+{
+        return xcalloc(1, sizeof(struct type_limits));
+}
+
+static void drop_share(struct type_limits *o, struct share *s)
+{
+        s->kind->shares--;
+        HASH_DEL(o->shares, s);
+        free(s);
+}
+
+void type_limits_destroy(struct type_limits **o)
+{
+        struct share *s, *next_share;
+        struct kind *k, *next_kind;
+
+        if (*o == NULL)
+                return;
+        HASH_ITER (hh, (*o)->shares, s, next_share)
+                drop_share(*o, s);
+        HASH_ITER (hh, (*o)->kinds, k, next_kind) {
+                HASH_DEL((*o)->kinds, k);
+                free(k);
+        }
+        free(*o);
+        *o = NULL;
+}
+
+static struct kind *kind_of(struct type_limits *o, const struct handler *h)
+{
+        struct kind *k;
+
+        HASH_FIND_STR(o->kinds, h->type, k);
+        if (k != NULL)
+                return k;
+        k = xcalloc(1, sizeof(*k));
+        memcpy(k->type, h->type, sizeof(k->type));
+        HASH_ADD_STR(o->kinds, type, k);
+        return k;
+}
+
+static struct share *share_of(struct type_limits *o, const struct handler *h, const struct feed *f)
+{
+        struct share_key key;
+        struct share *s;
+
+        memset(&key, 0, sizeof(key));
+        memcpy(key.type, h->type, strnlen(h->type, sizeof(key.type)));
+        memcpy(key.tenant, f->tenant->name, strnlen(f->tenant->name, sizeof(key.tenant)));
+        key.lane = f->lane;
+        HASH_FIND(hh, o->shares, &key, sizeof(key), s);
+        if (s != NULL)
+                return s;
+        s = xcalloc(1, sizeof(*s));
+        s->key = key;
+        s->kind = kind_of(o, h);
+        s->kind->shares++;
+        HASH_ADD(hh, o->shares, key, sizeof(s->key), s);
+        return s;
+}
+
+void type_limits_started(struct type_limits *o, const struct handler *h, msec mono_now)
+{
+        if (h->concurrency > 0)
+                kind_of(o, h)->changed_at = mono_now;
+}
+
+void type_limits_ended(struct type_limits *o, const struct handler *h, int64_t us, msec mono_now)
+{
+        if (h->concurrency == 0)
+                return;
+        struct kind *k = kind_of(o, h);
+        double ms = (us < 1 ? 1 : (double)us) / 1000;
+        k->mean_ms = k->mean_ms == 0 ? ms : k->mean_ms + (ms - k->mean_ms) / AVERAGE_SHARE;
+        k->changed_at = mono_now;
+}
+
+/* The slots take one job every so many ms. While nothing ends, runs take at least that long. */
+static double each_ms(const struct kind *k, const struct handler *h, msec now)
+{
+        double mean = k->mean_ms == 0 ? UNKNOWN_MEAN_MS : k->mean_ms;
+        double silence = (double)(now - k->changed_at);
+
+        return (silence > mean ? silence : mean) / (double)h->concurrency;
+}
+
+/* Its own limit is what holds it up, not that all workers are busy. */
+static bool is_at_limit(const struct consumer *c, const struct handler *h)
+{
+        return h->concurrency > 0 && h->concurrency < c->settings->concurrency &&
+               !runner_has_room(c->runner, h);
+}
+
+/* Jobs of other types could be behind it, and not come. */
+static bool is_in_the_way(const struct feed *f)
+{
+        return f->held >= window_prefetch(&f->window) / 2;
+}
+
+static unsigned count_waiting(const struct feed *f, const struct handler *h)
+{
+        unsigned count = 0;
+
+        for (int p = 0; p < PRIORITY_COUNT; p++) {
+                for (const struct attempt *a = f->tenant->waiting[p]; a != NULL; a = a->next)
+                        count += a->feed == f && a->handler == h;
+        }
+        return count;
+}
+
+/* The slots are shared by the queues that have such jobs. */
+static void send_away(struct consumer *c, struct attempt *a, const struct handler *h,
+                      unsigned waiting)
+{
+        struct share *s = share_of(c->type_limits, h, a->feed);
+        msec now = clock_mono();
+        double each = each_ms(s->kind, h, now) * s->kind->shares;
+
+        metric_increment(c->measures.hops, 1, "limit");
+        departure_hop(a, return_plan_next(&s->returns, waiting, each, now), clock_wall());
+        finish_publish(c, a);
+}
+
+bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handler *h)
+{
+        if (!is_at_limit(c, h) || !is_in_the_way(a->feed))
+                return false;
+        unsigned waiting = count_waiting(a->feed, h);
+        double each = each_ms(kind_of(c->type_limits, h), h, clock_mono());
+        if (waiting < return_plan_keep(h->concurrency, each))
+                return false;
+        send_away(c, a, h, waiting);
+        return true;
+}
+
+static void look_at(void *owner, struct attempt *a)
+{
+        struct consumer *c = owner;
+        const struct handler *h = a->handler;
+        msec now = clock_mono();
+
+        if (!is_at_limit(c, h))
+                return;
+        struct share *s = share_of(c->type_limits, h, a->feed);
+        unsigned keep = return_plan_keep(h->concurrency, each_ms(s->kind, h, now));
+        bool waits =
+                s->seen < keep || (!is_in_the_way(a->feed) && now - a->arrived_at < WAITS_AT_MOST);
+        s->seen++;
+        if (waits) {
+                a->feed->limited++;
+                return;
+        }
+        ready_remove(&c->ready, a);
+        send_away(c, a, h, keep);
+}
+
+void type_limits_look(struct consumer *c)
+{
+        struct share *s, *after;
+        msec now = clock_mono();
+
+        ready_each(&c->ready, look_at, c);
+        HASH_ITER (hh, c->type_limits->shares, s, after) {
+                if (s->seen == 0 && return_plan_is_over(&s->returns, now))
+                        drop_share(c->type_limits, s);
+                else
+                        s->seen = 0;
+        }
+}

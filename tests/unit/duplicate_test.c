@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * duplicate_test.c: which deliveries are asked about, what answers mean, and the memory of what was
+ * finished here.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/own.h"
+#include "consumer/duplicate.h"
+#include "consumer/duplicate_check.h"
+#include "consumer/finished.h"
+#include "tests/unit/unit.h"
+
+#define NOW ((msec)1732250000000)
+#define ME "host-a/1"
+
+static void suspects(void **state)
+{
+        static const struct {
+                struct duplicate_view view;
+                bool want;
+        } rows[] = {
+                {{.queued_at = NOW - 1000}, false},
+                {{.queued_at = NOW + 1000}, false},
+                {{.queued_at = NOW - 1000, .redelivered = true}, true},
+                {{.queued_at = NOW - 1000, .again = true}, true},
+                {{.queued_at = NOW - 1000, .attempt = 1}, false},
+                {{.queued_at = NOW - 1000, .reconnected = true}, false},
+                {{.queued_at = NOW - 1000, .attempt = 1, .reconnected = true}, true},
+                {{.queued_at = NOW - MSEC_DAY}, false},
+                {{.queued_at = NOW - MSEC_DAY - 1}, true},
+                {{.queued_at = NOW - 1000, .submitted_at = NOW - 3 * (msec)MSEC_DAY}, false},
+                {{.submitted_at = NOW - 1000}, false},
+                {{.submitted_at = NOW - 3 * (msec)MSEC_DAY}, true},
+                {{.queued_at = 0}, true},
+                {{.submitted_at = NOW + MSEC_DAY}, false},
+                {{.submitted_at = NOW + MSEC_DAY + 1}, true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_int_equal(duplicate_is_possible(&rows[i].view, NOW), rows[i].want);
+}
+
+static void verdicts(void **state)
+{
+        static const struct {
+                struct duplicate_answer answer;
+                enum duplicate_step want;
+        } rows[] = {
+                {{.state = DUPLICATE_UNKNOWN}, DUPLICATE_RUN},
+                {{.state = DUPLICATE_OPEN}, DUPLICATE_RUN},
+                {{.state = DUPLICATE_OPEN, .starts = 4}, DUPLICATE_RUN_AGAIN},
+                {{.state = DUPLICATE_OPEN, .starts = 5}, DUPLICATE_BURY},
+                {{.state = DUPLICATE_BURIED, .starts = 9}, DUPLICATE_BURY_AGAIN},
+                {{.state = DUPLICATE_CLOSED}, DUPLICATE_DROP},
+                {{.state = DUPLICATE_CLOSED, .starts = 9}, DUPLICATE_DROP},
+                {{.state = DUPLICATE_SUPERSEDED, .starts = 9}, DUPLICATE_DROP},
+                {{.state = DUPLICATE_RETRYING, .starts = 9}, DUPLICATE_WAIT},
+                {{.state = DUPLICATE_RUNNING, .worker = "b/2", .worker_alive = true},
+                 DUPLICATE_WAIT},
+                {{.state = DUPLICATE_RUNNING, .worker = "b/2", .worker_alive = true, .starts = 7},
+                 DUPLICATE_WAIT},
+                {{.state = DUPLICATE_RUNNING, .worker = "b/2", .starts = 1}, DUPLICATE_RUN_AGAIN},
+                {{.state = DUPLICATE_RUNNING, .worker = "b/2", .starts = 5}, DUPLICATE_BURY},
+                {{.state = DUPLICATE_RUNNING, .worker = ME, .worker_alive = true},
+                 DUPLICATE_RUN_AGAIN},
+                {{.state = DUPLICATE_SILENT}, DUPLICATE_RUN_AGAIN},
+                {{.state = DUPLICATE_BEHIND}, DUPLICATE_POSTPONE},
+                {{.state = DUPLICATE_BEHIND, .starts = 9}, DUPLICATE_POSTPONE},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_int_equal(duplicate_judge(&rows[i].answer, ME), rows[i].want);
+}
+
+static void hops_grow_with_the_lag(void **state)
+{
+        static const struct {
+                msec lag, want;
+        } rows[] = {
+                {0, 1000}, {3999, 1000}, {8000, 2000}, {119999, 29999}, {(msec)MSEC_DAY, 30000},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const struct duplicate_answer a = {.state = DUPLICATE_BEHIND, .lag = rows[i].lag};
+                assert_int_equal(duplicate_hop(&a), rows[i].want);
+        }
+}
+
+static void a_lag_is_read(void **state)
+{
+        const char *text = "{\"deliveries\":[{\"state\":\"behind\"}],\"lag_ms\":7000}";
+        struct duplicate_answer a;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(a.state, DUPLICATE_BEHIND);
+        assert_int_equal(a.lag, 7000);
+        duplicate_answer_fini(&a);
+}
+
+static void answers_are_read(void **state)
+{
+        static const struct {
+                const char *text;
+                size_t count;
+                bool want;
+        } rows[] = {
+                {"{\"deliveries\":[]}", 0, true},
+                {"{\"deliveries\":[{\"state\":\"open\",\"worker\":null,\"worker_alive\":false,"
+                 "\"starts\":0}]}",
+                 1, true},
+                {"{\"deliveries\":[{\"state\":\"open\"},{\"state\":\"closed\"}]}", 2, true},
+                {"{\"deliveries\":[{\"state\":\"open\"}]}", 2, false},
+                {"{\"deliveries\":[{\"state\":\"silent\"}]}", 1, false},
+                {"{\"deliveries\":[{\"state\":7}]}", 1, false},
+                {"{\"deliveries\":[{\"state\":\"buried\",\"reason\":\"exhausted\"}]}", 1, true},
+                {"{\"deliveries\":[{\"state\":\"buried\",\"reason\":\"\",\"error\":\"x\"}]}", 1,
+                 false},
+                {"{\"deliveries\":[{\"state\":\"buried\",\"reason\":\"poison\",\"error\":\"x\"},"
+                 "{\"state\":\"buried\",\"error\":\"x\"}]}",
+                 2, false},
+                {"{\"deliveries\":[{}]}", 1, false},
+                {"{\"deliveries\":{}}", 1, false},
+                {"[]", 1, false},
+                {"", 1, false},
+                {"nonsense", 1, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct duplicate_answer answers[2];
+                struct err e = {0};
+                int got = duplicate_check_parse(bytes_of_text(rows[i].text), answers, rows[i].count,
+                                                &e);
+                assert_int_equal(got, rows[i].want ? 0 : -1);
+                assert_int_equal(err_is_set(&e), !rows[i].want);
+                for (size_t at = 0; at < rows[i].count; at++)
+                        duplicate_answer_fini(&answers[at]);
+        }
+}
+
+static void an_answer_is_whole(void **state)
+{
+        const char *text = "{\"deliveries\":[{\"state\":\"running\",\"worker\":\"b/2\","
+                           "\"worker_alive\":true,\"starts\":3}]}";
+        struct duplicate_answer a;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(a.state, DUPLICATE_RUNNING);
+        assert_string_equal(a.worker, "b/2");
+        assert_true(a.worker_alive);
+        assert_int_equal(a.starts, 3);
+        duplicate_answer_fini(&a);
+}
+
+/* An error is whatever a handler wrote. */
+static void a_burial_is_told_whole(void **state)
+{
+        const char *text = "{\"deliveries\":[{\"state\":\"buried\",\"worker\":\"b/2\","
+                           "\"worker_alive\":false,\"starts\":1,\"reason\":\"permanent\","
+                           "\"error_kind\":\"timeout\",\"error\":\"a\\u0000b\"}]}";
+        struct duplicate_answer a;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(a.state, DUPLICATE_BURIED);
+        assert_int_equal(a.reason, REASON_PERMANENT);
+        assert_int_equal(a.error_kind, ERROR_KIND_TIMEOUT);
+        assert_int_equal(a.error.length, 3);
+        assert_memory_equal(a.error.data, "a\0b", 3);
+        duplicate_answer_fini(&a);
+}
+
+static struct attempt_key key_of(int number)
+{
+        struct job job = {.tenant = "acme", .run = 1, .attempt = number};
+        struct attempt_key key;
+
+        snprintf(job.id, sizeof(job.id), "01902f5e-7b1a-7000-8000-%012d", number / 2);
+        attempt_key_of(&job, &key);
+        return key;
+}
+
+static void the_last_finished_are_remembered(void **state)
+{
+        AUTO(finished) r = finished_create(100);
+
+        (void)state;
+        for (int i = 0; i < 1000; i++) {
+                struct attempt_key key = key_of(i);
+                assert_false(finished_has(r, &key));
+                finished_add(r, &key);
+                finished_add(r, &key); /* takes no second place */
+        }
+        for (int i = 0; i < 1000; i++) {
+                struct attempt_key key = key_of(i);
+                assert_int_equal(finished_has(r, &key), i >= 900);
+        }
+}
+
+static void a_message_is_told_from_its_attempt(void **state)
+{
+        struct job job = {.tenant = "acme", .id = "x", .run = 1, .queued_at = NOW};
+        struct attempt_key attempt, message, later;
+
+        (void)state;
+        attempt_key_of(&job, &attempt);
+        attempt_key_of_message(&job, &message);
+        job.queued_at++;
+        attempt_key_of_message(&job, &later);
+        assert_memory_not_equal(&attempt, &message, sizeof(attempt));
+        assert_memory_not_equal(&message, &later, sizeof(attempt));
+        job.queued_at = 0;
+        attempt_key_of_message(&job, &message);
+        assert_memory_not_equal(&attempt, &message, sizeof(attempt));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(suspects),
+                cmocka_unit_test(verdicts),
+                cmocka_unit_test(hops_grow_with_the_lag),
+                cmocka_unit_test(a_lag_is_read),
+                cmocka_unit_test(answers_are_read),
+                cmocka_unit_test(an_answer_is_whole),
+                cmocka_unit_test(a_burial_is_told_whole),
+                cmocka_unit_test(the_last_finished_are_remembered),
+                cmocka_unit_test(a_message_is_told_from_its_attempt),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

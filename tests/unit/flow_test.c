@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * flow_test.c: what a consumer gives back whose workers are all busy; the link is played by this
+ * test.
+ */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "consumer/finish.h"
+#include "consumer/flow.h"
+
+#define ID "01902f5e-7b1a-7000-8000-000000000001"
+
+static unsigned acked, requeued, open_count;
+
+void __wrap_link_settle(struct delivery **d, enum settle how);
+bool __wrap_delivery_is_live(const struct delivery *d);
+struct subscription *__wrap_link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
+                                           void *owner);
+void __wrap_link_unsubscribe(struct subscription **s);
+
+void __wrap_link_settle(struct delivery **d, enum settle how)
+{
+        if (how == SETTLE_ACK)
+                acked++;
+        else
+                requeued++;
+        free(*d);
+        *d = NULL;
+}
+
+bool __wrap_delivery_is_live(const struct delivery *d)
+{
+        (void)d;
+        return true;
+}
+
+struct subscription *__wrap_link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
+                                           void *owner)
+{
+        static char any;
+
+        (void)l;
+        (void)s;
+        (void)on;
+        (void)owner;
+        open_count++;
+        return (struct subscription *)(void *)&any;
+}
+
+void __wrap_link_unsubscribe(struct subscription **s)
+{
+        *s = NULL;
+        open_count--;
+}
+
+/* One that waits for a worker, as a publisher and the broker made its message. */
+static struct attempt *add_waiting(struct consumer *c, struct feed *f, bool redelivered,
+                                   int64_t count)
+{
+        struct delivery *d = xcalloc(1, sizeof(*d));
+        struct job job = {.id = ID, .tenant = "acme", .run = 1};
+
+        d->redelivered = redelivered;
+        if (count >= 0)
+                message_add_int(&d->message, "x-delivery-count", count);
+        struct attempt *a = attempt_create(&job, f, &d, 0);
+        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
+        c->held++;
+        c->held_bytes += a->bytes;
+        attempt_move(a, STATE_WAITING);
+        ready_add(&c->ready, a);
+        return a;
+}
+
+/* What returns too often would be buried for its returns (the queues' delivery limit is 1000). */
+static void what_came_back_too_often_stays(void **state)
+{
+        static const struct {
+                bool redelivered;
+                int64_t count; /* x-delivery-count; -1: none */
+                bool want_back;
+        } rows[] =
+                {
+                        {false, -1, true},  {true, 1, true},    {true, 499, true},
+                        {true, 500, false}, {true, 999, false}, {true, -1, true},
+                        {false, 500, true}, /* a publisher's word: the broker has none yet */
+                };
+        const struct consumer_settings settings = {.concurrency = 1, .held_max = 1 << 20};
+        const struct tenant_record record = {.name = "acme", .weight = 1};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct consumer *c = xcalloc(1, sizeof(*c));
+                c->settings = &settings;
+                c->subscriptions = subscriptions_create(NULL, 1, NULL, NULL);
+                subscriptions_open(c->subscriptions);
+                struct feed *f =
+                        &subscriptions_tenant(c->subscriptions, &record)->feeds[LANE_MEDIUM];
+                struct attempt *a = add_waiting(c, f, rows[i].redelivered, rows[i].count);
+                c->running = 1;
+                c->changed_at = clock_mono() - MSEC_MINUTE;
+                acked = requeued = 0;
+
+                flow_look(c);
+                assert_true(c->stalled);
+                assert_int_equal(requeued, rows[i].want_back);
+                assert_int_equal(c->held, !rows[i].want_back);
+                assert_int_equal(c->ready.count, !rows[i].want_back);
+                assert_int_equal(f->left, rows[i].want_back);
+                if (!rows[i].want_back)
+                        finish_release(c, a);
+                assert_int_equal(acked, 0);
+                subscriptions_destroy(&c->subscriptions);
+                assert_int_equal(open_count, 0);
+                free(c);
+        }
+}
+
+static void who_has_a_free_worker_or_just_had_is_not_stalled(void **state)
+{
+        static const struct {
+                unsigned running;
+                msec since;
+                bool want;
+        } rows[] = {{1, MSEC_MINUTE, false}, {2, 0, false}, {2, MSEC_MINUTE, true}};
+        const struct consumer_settings settings = {.concurrency = 2};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct consumer *c = xcalloc(1, sizeof(*c));
+                c->settings = &settings;
+                c->subscriptions = subscriptions_create(NULL, 2, NULL, NULL);
+                c->running = rows[i].running;
+                c->changed_at = clock_mono() - rows[i].since;
+                flow_look(c);
+                assert_int_equal(c->stalled, rows[i].want);
+                subscriptions_destroy(&c->subscriptions);
+                free(c);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_came_back_too_often_stays),
+                cmocka_unit_test(who_has_a_free_worker_or_just_had_is_not_stalled),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * next_step_test.c: what an attempt that has not started does next.
+ */
+#include "consumer/next_step.h"
+
+#include "tests/unit/unit.h"
+
+#define NOW ((msec)1732250000000)
+
+static void with_a_handler_or_before_its_time(void **state)
+{
+        static const struct handler short_one = {.timeout = 60000}, long_one = {.timeout = 3600000};
+        static const struct {
+                struct job job;
+                const struct handler *handler;
+                bool paused, suspect;
+                enum next_step want;
+        } rows[] = {
+                {{.lane = LANE_LOW}, &short_one, false, false, NEXT_WAIT},
+                {{.lane = LANE_LOW, .run_at = NOW}, &short_one, false, false, NEXT_WAIT},
+                {{.lane = LANE_LOW, .run_at = NOW + 1}, &short_one, false, false, NEXT_HOLD},
+                {{.lane = LANE_LOW, .run_at = NOW + 100}, &short_one, false, false, NEXT_HOLD},
+                {{.lane = LANE_LOW, .run_at = NOW + 101}, &short_one, false, false, NEXT_TRAVEL},
+                {{.lane = LANE_LOW, .run_at = NOW + 101}, NULL, true, true, NEXT_TRAVEL},
+                {{.lane = LANE_LOW, .run_at = NOW + 101}, NULL, false, true, NEXT_TRAVEL},
+                {{.lane = LANE_LOW, .run_at = NOW + 50}, NULL, false, false, NEXT_ASK_WHO},
+                {{.lane = LANE_LOW}, NULL, false, true, NEXT_ASK_WHO},
+                {{.lane = LANE_LOW}, NULL, true, true, NEXT_HOP},
+                {{.lane = LANE_LOW}, &long_one, true, true, NEXT_MOVE_TO_LONG},
+                {{.lane = LANE_LONG}, &long_one, false, false, NEXT_WAIT},
+                {{.lane = LANE_LONG}, &short_one, false, false, NEXT_WAIT},
+                {{.lane = LANE_LOW, .timeout = 600001},
+                 &short_one,
+                 false,
+                 false,
+                 NEXT_MOVE_TO_LONG},
+                {{.lane = LANE_LOW, .timeout = 600000}, &long_one, false, false, NEXT_WAIT},
+                {{.lane = LANE_LOW}, &short_one, true, true, NEXT_HOP},
+                {{.lane = LANE_LOW}, &short_one, false, true, NEXT_ASK_DUPLICATE},
+                {{.lane = LANE_LOW, .run_at = NOW + 50},
+                 &short_one,
+                 false,
+                 true,
+                 NEXT_ASK_DUPLICATE},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct next_view view = {
+                        .job = &rows[i].job,
+                        .handler = rows[i].handler,
+                        .paused = rows[i].paused,
+                        .suspect = rows[i].suspect,
+                };
+                struct next next = next_step(&view, NOW);
+                if (next.step != rows[i].want)
+                        fail_msg("row %zu: %d", i, next.step);
+                if (next.step == NEXT_HOP)
+                        assert_int_equal(next.why, HOP_PAUSED);
+        }
+}
+
+/* Since when nobody has a handler for it is forgotten where that does not count any more. */
+static void what_is_remembered(void **state)
+{
+        static const struct handler handler = {.timeout = 60000};
+        static const struct {
+                msec run_at;
+                const struct handler *handler;
+                bool paused;
+                msec want;
+        } rows[] = {
+                {NOW + 101, NULL, false, NOW - 5},
+                {NOW + 101, &handler, false, 0},
+                {0, NULL, false, NOW - 5},
+                {0, NULL, true, 0},
+                {0, &handler, true, 0},
+                {0, &handler, false, 0},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct job job = {
+                        .lane = LANE_LOW, .run_at = rows[i].run_at, .unhandled_at = NOW - 5};
+                const struct next_view view = {
+                        .job = &job, .handler = rows[i].handler, .paused = rows[i].paused};
+                if (next_step(&view, NOW).unhandled_at != rows[i].want)
+                        fail_msg("row %zu", i);
+        }
+}
+
+static void without_a_handler(void **state)
+{
+        static const struct {
+                enum handled by;
+                bool fresh, suspect;
+                msec since, max, last_hop;
+                struct next want;
+        } rows[] = {
+                {HANDLED_UNKNOWN, false, false, 0, 60000, 0, {NEXT_HOP, HOP_UNKNOWN, 0, 0}},
+                {HANDLED_UNKNOWN,
+                 false,
+                 true,
+                 NOW - 90000,
+                 60000,
+                 500,
+                 {NEXT_HOP, HOP_UNKNOWN, 1000, NOW - 90000}},
+                {HANDLED_ELSEWHERE, true, false, 0, 60000, 200, {NEXT_HOP, HOP_ELSEWHERE, 400, 0}},
+                {HANDLED_ELSEWHERE,
+                 false,
+                 true,
+                 NOW - 1,
+                 0,
+                 200,
+                 {NEXT_HOP, HOP_ELSEWHERE, 400, 0}},
+                {HANDLED_BY_NONE, true, false, 0, 60000, 200, {NEXT_HOP, HOP_UNHANDLED, 0, NOW}},
+                {HANDLED_BY_NONE, true, false, NOW, 60000, 200, {NEXT_HOP, HOP_UNHANDLED, 0, NOW}},
+                {HANDLED_BY_NONE,
+                 true,
+                 false,
+                 NOW + 9,
+                 60000,
+                 0,
+                 {NEXT_HOP, HOP_UNHANDLED, 0, NOW}},
+                {HANDLED_BY_NONE,
+                 true,
+                 true,
+                 NOW - 20000,
+                 60000,
+                 0,
+                 {NEXT_HOP, HOP_UNHANDLED, 20000, NOW - 20000}},
+                {HANDLED_BY_NONE,
+                 true,
+                 false,
+                 NOW - 50000,
+                 60000,
+                 0,
+                 {NEXT_HOP, HOP_UNHANDLED, 10000, NOW - 50000}},
+                {HANDLED_BY_NONE,
+                 true,
+                 false,
+                 NOW - 60000,
+                 60000,
+                 0,
+                 {.step = NEXT_BURY_UNHANDLED, .unhandled_at = NOW - 60000}},
+                {HANDLED_BY_NONE,
+                 true,
+                 true,
+                 NOW - 60000,
+                 60000,
+                 0,
+                 {.step = NEXT_ASK_DUPLICATE, .unhandled_at = NOW - 60000}},
+                {HANDLED_BY_NONE,
+                 false,
+                 false,
+                 NOW - 60000,
+                 60000,
+                 9000,
+                 {NEXT_HOP, HOP_UNKNOWN, 0, NOW - 60000}},
+                {HANDLED_BY_NONE,
+                 true,
+                 false,
+                 NOW,
+                 0,
+                 0,
+                 {.step = NEXT_BURY_UNHANDLED, .unhandled_at = NOW}},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct job job = {
+                        .lane = LANE_LOW,
+                        .unhandled_at = rows[i].since,
+                        .hop = rows[i].last_hop > 0,
+                        .queued_at = NOW - 100000,
+                        .due_at = NOW - 100000 + rows[i].last_hop,
+                };
+                const struct next_view view = {
+                        .job = &job,
+                        .suspect = rows[i].suspect,
+                        .looked_up = true,
+                        .by = rows[i].by,
+                        .fresh = rows[i].fresh,
+                        .unhandled_max = rows[i].max,
+                };
+                struct next next = next_step(&view, NOW), want = rows[i].want;
+                if (next.step != want.step || next.wait != want.wait ||
+                    next.unhandled_at != want.unhandled_at ||
+                    (next.step == NEXT_HOP && next.why != want.why))
+                        fail_msg("row %zu: %d %d %lld %lld", i, next.step, next.why,
+                                 (long long)next.wait, (long long)next.unhandled_at);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(with_a_handler_or_before_its_time),
+                cmocka_unit_test(what_is_remembered),
+                cmocka_unit_test(without_a_handler),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
