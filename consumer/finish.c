@@ -134,6 +134,7 @@ void finish_settle(struct consumer *c, struct attempt *a, enum settle how)
 {
         attempt_move(a, STATE_SETTLED);
         attempt_settle(a, how);
+        assert(c->attempts != NULL);
         HASH_DEL(c->attempts, a);
         c->held--;
         c->held_bytes -= a->bytes;
