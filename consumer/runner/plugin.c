@@ -169,8 +169,6 @@ static void on_ready(void *owner, struct plugin_host *h, struct bytes names)
         buffer_add(&p->build.names, names.data, names.length);
         LL_PREPEND2(p->idle, h, next_idle);
         dismiss_one_worn(p);
-        if (p->in_force)
-                runs_tell_room(p->all->runs);
 }
 
 static void on_idle(void *owner, struct plugin_host *h)

@@ -30,8 +30,6 @@ struct type_load {
 struct runs {
         struct type_load *loads;
         unsigned running;
-        void (*room)(void *owner);
-        void *room_owner;
         bool lacks_room; /* the system had none for the last start: until a run ends, or the alarm
                           */
         struct alarm *lack_alarm;
@@ -45,7 +43,6 @@ static void on_lack_alarm(void *owner)
         struct runs *all = owner;
 
         all->lacks_room = false;
-        runs_tell_room(all);
 }
 
 struct runs *runs_create(uv_loop_t *loop, struct metrics *m)
@@ -108,18 +105,6 @@ void runs_forget_idle_types(struct runs *all)
                 HASH_DEL(all->loads, load);
                 free(load);
         }
-}
-
-void runs_on_room(struct runs *all, void (*room)(void *owner), void *owner)
-{
-        all->room = room;
-        all->room_owner = owner;
-}
-
-void runs_tell_room(struct runs *all)
-{
-        if (all->room != NULL)
-                all->room(all->room_owner);
 }
 
 void runs_lack_room(struct runs *all, const char *kind, const struct err *why)
@@ -204,7 +189,6 @@ void run_finish(struct run *run, const struct run_end *end)
         run_drop(run);
         all->lacks_room = false;
         on->ended(owner, end);
-        runs_tell_room(all);
 }
 
 void run_put_off(struct run *run, const char *kind, const struct err *why)

@@ -41,9 +41,6 @@ bool runs_allow(const struct runs *all, const struct handler *h);
 /* Forgets the types of which nothing runs. */
 void runs_forget_idle_types(struct runs *all);
 
-/* Whom runs_tell_room tells. */
-void runs_on_room(struct runs *all, void (*room)(void *owner), void *owner);
-void runs_tell_room(struct runs *all);
 /* The system had no room for a process of that kind: told in the log and in a metric; room is
  * lacking until a run has ended, or LACK_WAIT has passed. */
 void runs_lack_room(struct runs *all, const char *kind, const struct err *why);

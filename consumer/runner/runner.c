@@ -72,11 +72,6 @@ bool runner_has_room(const struct runner *r, const struct handler *h)
         return false;
 }
 
-void runner_on_room(struct runner *r, void (*room)(void *owner), void *owner)
-{
-        runs_on_room(r->runs, room, owner);
-}
-
 struct run *runner_start(struct runner *r, const struct run_request *q, const struct run_events *on,
                          void *owner, struct err *e)
 {

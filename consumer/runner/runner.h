@@ -66,10 +66,9 @@ void runner_destroy(struct runner **r);
  * is open in one host (10 s at most each). 0, or -1 and the old set stays: a plugin cannot be
  * loaded or has no handler of the name a type asks for. Calls nobody back. */
 int runner_use(struct runner *r, struct handlers *h, struct err *e) MUST_CHECK;
-/* True when a run of this handler could start now: its concurrency and, for a plugin, a host. */
+/* True when a run of this handler could start now: its concurrency and, for a plugin, a host. It
+ * can change in any turn of the loop. */
 bool runner_has_room(const struct runner *r, const struct handler *h);
-/* Called on the loop's thread when room may have appeared (a host came up again, a run ended). */
-void runner_on_room(struct runner *r, void (*room)(void *owner), void *owner);
 
 /* NULL with ERR_FULL when there is no room, here or in the system; other codes when it could not be
  * started. */

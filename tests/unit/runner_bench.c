@@ -38,13 +38,6 @@ int bench_use(struct bench *b, struct err *e)
         return runner_use(b->runner, b->handlers, e);
 }
 
-static void on_room(void *owner)
-{
-        struct bench *b = owner;
-
-        b->rooms++;
-}
-
 struct bench *bench_create(const char *plugins, const char *types, unsigned workers)
 {
         return bench_create_with(plugins, types, workers, LAUNCH_PROGRAM);
@@ -75,7 +68,6 @@ struct bench *bench_create_with(const char *plugins, const char *types, unsigned
         b->runner = runner_create(&config, &e);
         if (b->runner == NULL || bench_use(b, &e) != 0)
                 fail_msg("%s", e.text);
-        runner_on_room(b->runner, on_room, b);
         return b;
 }
 

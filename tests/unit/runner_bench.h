@@ -17,7 +17,6 @@ struct bench {
         struct handlers *handlers;
         char folder[64];
         char file[96];
-        unsigned rooms; /* times the runner told of room */
 };
 
 /* What one run told, copied. */

