@@ -39,69 +39,29 @@ static const char tables[] =
         " coalesce(replayed_at, archived_at));";
 
 /* What the letters of each tenant take. */
+/* clang-format off */
 static const char usage[] =
         "CREATE TABLE IF NOT EXISTS usage(tenant TEXT PRIMARY KEY, bytes INTEGER NOT NULL)"
         " WITHOUT ROWID;"
         "CREATE TRIGGER IF NOT EXISTS contents_put AFTER INSERT ON contents BEGIN"
-        " INSERT INTO usage(tenant, bytes) SELECT tenant, " CONTENT_BYTES(
-                "NEW") " FROM letters"
-                       " WHERE seq = NEW.seq ON CONFLICT(tenant) DO UPDATE SET bytes = bytes + "
-                       "excluded.bytes;"
-                       " END;"
-                       "CREATE TRIGGER IF NOT EXISTS contents_edited AFTER UPDATE OF edited ON "
-                       "contents BEGIN"
-                       " UPDATE usage SET bytes = bytes - " CONTENT_BYTES(
-                               "OLD") " + " CONTENT_BYTES("NEW") " WHERE tenant = (SELECT tenant "
-                                                                 "FROM letters WHERE seq = "
-                                                                 "NEW.seq); END;"
-                                                                 "CREATE TRIGGER IF NOT EXISTS "
-                                                                 "contents_gone BEFORE DELETE ON "
-                                                                 "contents BEGIN"
-                                                                 " UPDATE usage SET bytes = bytes "
-                                                                 "- " CONTENT_BYTES(
-                                                                         "OLD") " WHERE tenant = "
-                                                                                "(SELECT tenant "
-                                                                                "FROM letters "
-                                                                                "WHERE seq = "
-                                                                                "OLD.seq); END;"
-                                                                                /* Of letters that
-                                                                                   are older than
-                                                                                   this table. */
-                                                                                "INSERT INTO "
-                                                                                "usage(tenant, "
-                                                                                "bytes) SELECT "
-                                                                                "l.tenant, "
-                                                                                "sum"
-                                                                                "(" CONTENT_BYTES(
-                                                                                        "c") ")"
-                                                                                             " FROM"
-                                                                                             " lett"
-                                                                                             "ers "
-                                                                                             "AS l "
-                                                                                             "JOIN "
-                                                                                             "conte"
-                                                                                             "nts "
-                                                                                             "AS c "
-                                                                                             "ON "
-                                                                                             "c."
-                                                                                             "seq "
-                                                                                             "= "
-                                                                                             "l.seq"
-                                                                                             " WHER"
-                                                                                             "E "
-                                                                                             "NOT "
-                                                                                             "EXIST"
-                                                                                             "S "
-                                                                                             "(SELE"
-                                                                                             "CT 1 "
-                                                                                             "FROM "
-                                                                                             "usage"
-                                                                                             ") "
-                                                                                             "GROUP"
-                                                                                             " BY "
-                                                                                             "l."
-                                                                                             "tenan"
-                                                                                             "t;";
+        " INSERT INTO usage(tenant, bytes)"
+        " SELECT tenant, " CONTENT_BYTES("NEW") " FROM letters WHERE seq = NEW.seq"
+        " ON CONFLICT(tenant) DO UPDATE SET bytes = bytes + excluded.bytes;"
+        " END;"
+        "CREATE TRIGGER IF NOT EXISTS contents_edited AFTER UPDATE OF edited ON contents BEGIN"
+        " UPDATE usage SET bytes = bytes - " CONTENT_BYTES("OLD") " + " CONTENT_BYTES("NEW")
+        " WHERE tenant = (SELECT tenant FROM letters WHERE seq = NEW.seq);"
+        " END;"
+        "CREATE TRIGGER IF NOT EXISTS contents_gone BEFORE DELETE ON contents BEGIN"
+        " UPDATE usage SET bytes = bytes - " CONTENT_BYTES("OLD")
+        " WHERE tenant = (SELECT tenant FROM letters WHERE seq = OLD.seq);"
+        " END;"
+        /* Of letters that are older than this table. */
+        "INSERT INTO usage(tenant, bytes)"
+        " SELECT l.tenant, sum(" CONTENT_BYTES("c") ")"
+        " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
+        " WHERE NOT EXISTS (SELECT 1 FROM usage) GROUP BY l.tenant;";
+/* clang-format on */
 
 /* 0: a fresh file. */
 static int read_version(sqlite3 *db, int *version, struct err *e)
