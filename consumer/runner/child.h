@@ -16,11 +16,11 @@
 #include <sys/types.h>
 
 #include "common/base/err.h"
-#include "consumer/runner/watched.h"
+#include "consumer/runner/polled.h"
 
 struct child {
-        pid_t pid;          /* also its process group; 0: none, or reaped */
-        struct watched end; /* a pidfd: readable when it has ended */
+        pid_t pid;         /* also its process group; 0: none, or reaped */
+        struct polled end; /* a pidfd: readable when it has ended */
 };
 
 enum { CHILD_FDS_MAX = 8, CHILD_END_SIZE = 64 };
@@ -45,7 +45,7 @@ void child_kill(const struct child *c, int signal);
 /* It has ended and can be reaped at once: asks the system, as an event may be another's. */
 bool child_has_ended(const struct child *c);
 /* Kills what is left of the group, then reaps the child, waiting for it if it still runs. Its
- * pidfd stays until watched_close. */
+ * pidfd stays until polled_close. */
 struct child_end child_reap(struct child *c);
 /* "killed by SIGSEGV", "exited with status 3". */
 const char *child_end_text(struct child_end end, char out[CHILD_END_SIZE]);

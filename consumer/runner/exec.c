@@ -55,7 +55,7 @@ struct exec_run {
         struct exec_run *prev, *next;
         struct child child;
         struct exec_streams streams;
-        struct watched status; /* the socket of warren-launch, until it tells how it went */
+        struct polled status; /* the socket of warren-launch, until it tells how it went */
         enum exec_launch launch;
         bool word_given;
         struct launch_failure failure;
@@ -90,9 +90,9 @@ static void on_handle_closed(uv_handle_t *handle)
 static void release(struct exec_run *x)
 {
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                watched_close(&x->streams.pipes[i], on_handle_closed);
-        watched_close(&x->child.end, on_handle_closed);
-        watched_close(&x->status, on_handle_closed);
+                polled_close(&x->streams.pipes[i], on_handle_closed);
+        polled_close(&x->child.end, on_handle_closed);
+        polled_close(&x->status, on_handle_closed);
         uv_close((uv_handle_t *)&x->timer, on_handle_closed);
 }
 
@@ -212,7 +212,7 @@ static void hear_launch(struct exec_run *x)
                 x->launch = EXEC_REFUSED;
         else
                 x->launch = got == 0 && x->word_given ? EXEC_LAUNCHED : EXEC_LOST;
-        watched_close(&x->status, on_handle_closed);
+        polled_close(&x->status, on_handle_closed);
         if (x->launch == EXEC_LAUNCHED)
                 run_began(&x->run);
 }
@@ -235,7 +235,7 @@ static void on_stream(uv_poll_t *poll, int status, int events)
         hear_launch(x);
         if (status != 0 ||
             exec_streams_hear(&x->streams, (enum exec_stream_kind)which, &x->all->scratch) == 0)
-                watched_stop(&x->streams.pipes[which]);
+                polled_stop(&x->streams.pipes[which]);
         end_if_it_floods(x);
 }
 
@@ -383,7 +383,7 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
 
 static int init_handles(struct exec_run *x, struct err *e)
 {
-        struct watched *const all[] = {
+        struct polled *const all[] = {
                 &x->streams.pipes[EXEC_OUTPUT],
                 &x->streams.pipes[EXEC_COMPLAINT],
                 &x->streams.pipes[EXEC_TALK],
@@ -392,7 +392,7 @@ static int init_handles(struct exec_run *x, struct err *e)
         };
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (watched_init(all[i], x->all->loop, x, e) != 0)
+                if (polled_init(all[i], x->all->loop, x, e) != 0)
                         return -1;
                 x->handles_open++;
         }
@@ -436,9 +436,9 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
         run_begin(&x->run, all->runs, q, on, owner);
         DL_APPEND(all->running, x);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                watched_start(&x->streams.pipes[i], UV_READABLE, on_stream);
-        watched_start(&x->status, UV_READABLE, on_status);
-        watched_start(&x->child.end, UV_READABLE, on_end);
+                polled_start(&x->streams.pipes[i], UV_READABLE, on_stream);
+        polled_start(&x->status, UV_READABLE, on_status);
+        polled_start(&x->child.end, UV_READABLE, on_end);
         give_word(x);
         uv_update_time(all->loop);
         uv_timer_start(&x->timer, on_timer, (uint64_t)q->timeout, 0);

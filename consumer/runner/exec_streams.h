@@ -7,15 +7,15 @@
 #ifndef WARREN_CONSUMER_RUNNER_EXEC_STREAMS_H
 #define WARREN_CONSUMER_RUNNER_EXEC_STREAMS_H
 
+#include "consumer/runner/polled.h"
 #include "consumer/runner/run.h"
-#include "consumer/runner/watched.h"
 
 enum exec_stream_kind { EXEC_OUTPUT, EXEC_COMPLAINT, EXEC_TALK };
 enum { EXEC_STREAMS = 3 };
 
 /* The pipes are their owner's to open, watch and close; the rest is exec_streams.c's. */
 struct exec_streams {
-        struct watched pipes[EXEC_STREAMS];
+        struct polled pipes[EXEC_STREAMS];
         struct run *run;         /* of which progress is told */
         struct buffer output;    /* the beginning of stdout: one byte more than a result may have */
         size_t output_total;     /* how much there was */

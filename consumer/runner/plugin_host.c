@@ -42,9 +42,9 @@ static void release(struct plugin_host *h)
 {
         h->state = HOST_DEAD;
         page_fini(&h->page);
-        watched_close(&h->talk.hearing, on_handle_closed);
-        watched_close(&h->talk.telling, on_handle_closed);
-        watched_close(&h->child.end, on_handle_closed);
+        polled_close(&h->talk.hearing, on_handle_closed);
+        polled_close(&h->talk.telling, on_handle_closed);
+        polled_close(&h->child.end, on_handle_closed);
         uv_close((uv_handle_t *)&h->timer, on_handle_closed);
 }
 
@@ -241,7 +241,7 @@ static bool hear_once(struct plugin_host *h)
         int got = talk_read(&h->talk, h->spec.scratch);
         if (got < 0) {
                 /* Its end of the pipe is closed, so it is dying, or made itself useless. */
-                watched_stop(&h->talk.hearing);
+                polled_stop(&h->talk.hearing);
                 if (h->state != HOST_LEAVING)
                         kill_host(h, NULL);
         }
@@ -300,10 +300,10 @@ static void on_end(uv_poll_t *poll, int status, int events)
 /* It also makes this side's ends of the pipes, and only these, non-blocking. */
 static int init_handles(struct plugin_host *h, struct err *e)
 {
-        struct watched *const all[] = {&h->talk.hearing, &h->talk.telling, &h->child.end};
+        struct polled *const all[] = {&h->talk.hearing, &h->talk.telling, &h->child.end};
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (watched_init(all[i], h->spec.loop, h, e) != 0)
+                if (polled_init(all[i], h->spec.loop, h, e) != 0)
                         return -1;
                 h->handles_open++;
         }
@@ -312,8 +312,8 @@ static int init_handles(struct plugin_host *h, struct err *e)
 
 static void watch(struct plugin_host *h)
 {
-        watched_start(&h->talk.hearing, UV_READABLE, on_readable);
-        watched_start(&h->child.end, UV_READABLE, on_end);
+        polled_start(&h->talk.hearing, UV_READABLE, on_readable);
+        polled_start(&h->child.end, UV_READABLE, on_end);
         set_timer(h, START_PATIENCE);
 }
 
@@ -426,7 +426,7 @@ void host_leave(struct plugin_host *h)
         if (h->state != HOST_STARTING && h->state != HOST_IDLE)
                 return;
         h->state = HOST_LEAVING;
-        watched_close(&h->talk.telling, on_handle_closed);
+        polled_close(&h->talk.telling, on_handle_closed);
         set_timer(h, LEAVE_PATIENCE);
 }
 

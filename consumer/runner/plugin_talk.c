@@ -38,7 +38,7 @@ static void write_more(uv_poll_t *poll, int status, int events)
                 buffer_drop(&t->out, (size_t)sent);
         if (t->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
                 buffer_fini(&t->out);
-                watched_stop(&t->telling);
+                polled_stop(&t->telling);
         }
 }
 
@@ -50,7 +50,7 @@ static void keep_unsent(struct plugin_talk *t, const struct iovec *v, size_t cou
                 sent -= skip;
         }
         if (t->out.length > 0)
-                watched_start(&t->telling, UV_WRITABLE, write_more);
+                polled_start(&t->telling, UV_WRITABLE, write_more);
 }
 
 int talk_send(struct plugin_talk *t, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],

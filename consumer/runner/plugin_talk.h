@@ -8,14 +8,14 @@
 
 #include "common/base/bytes.h"
 #include "consumer/runner/plugin_wire.h"
+#include "consumer/runner/polled.h"
 #include "consumer/runner/runner.h"
-#include "consumer/runner/watched.h"
 
 enum { TALK_PARTS_MAX = 3, TALK_READ_SIZE = 2 * (sizeof(struct wire_header) + WIRE_REPLY_MAX) };
 
 /* The pipes are their owner's to open, watch for input and close; the rest is plugin_talk.c's. */
 struct plugin_talk {
-        struct watched hearing, telling;
+        struct polled hearing, telling;
         struct buffer in, out; /* a frame not yet whole; what the pipe did not take */
         struct bytes unread;   /* in `in`, or in what was read into */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watched.c: a descriptor and its handle on the loop.
+ * polled.c: a descriptor and its handle on the loop.
  */
-#include "consumer/runner/watched.h"
+#include "consumer/runner/polled.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "common/base/own.h"
 #include "consumer/runner/shortage.h"
 
-int watched_init(struct watched *w, uv_loop_t *loop, void *owner, struct err *e)
+int polled_init(struct polled *w, uv_loop_t *loop, void *owner, struct err *e)
 {
         int failed = uv_poll_init(loop, &w->poll, w->fd);
 
@@ -23,17 +23,17 @@ int watched_init(struct watched *w, uv_loop_t *loop, void *owner, struct err *e)
         return 0;
 }
 
-void watched_start(struct watched *w, int events, uv_poll_cb heard)
+void polled_start(struct polled *w, int events, uv_poll_cb heard)
 {
         uv_poll_start(&w->poll, events, heard);
 }
 
-void watched_stop(struct watched *w)
+void polled_stop(struct polled *w)
 {
         uv_poll_stop(&w->poll);
 }
 
-void watched_close(struct watched *w, uv_close_cb closed)
+void polled_close(struct polled *w, uv_close_cb closed)
 {
         if (w->has_handle) {
                 w->has_handle = false;
