@@ -292,6 +292,51 @@ int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t 
         return result;
 }
 
+static int note_warning_locked(struct archive *a, msec now, msec before, msec matured,
+                               struct err *e)
+{
+        AUTO_STATEMENT *put = db_prepare(
+                a->db, "INSERT OR REPLACE INTO warnings(told_at, before) VALUES(?1, ?2)", e);
+        AUTO_STATEMENT *drop =
+                db_prepare(a->db,
+                           "DELETE FROM warnings WHERE told_at < (SELECT max(told_at)"
+                           " FROM warnings WHERE told_at <= ?1)",
+                           e);
+
+        if (put == NULL || drop == NULL)
+                return -1;
+        db_bind_int(put, 1, now);
+        db_bind_int(put, 2, before);
+        db_bind_int(drop, 1, matured);
+        return db_run(put, e) != 0 || db_run(drop, e) != 0 ? -1 : 0;
+}
+
+int archive_note_warning(struct archive *a, msec now, msec before, msec matured, struct err *e)
+{
+        pthread_mutex_lock(&a->mutex);
+        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
+        if (result == 0)
+                result = finish_locked(a, note_warning_locked(a, now, before, matured, e), e);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
+}
+
+int archive_warned(struct archive *a, msec matured, msec *before, struct err *e)
+{
+        AUTO_DB *db = archive_reader(a, e);
+        AUTO_STATEMENT *s =
+                db == NULL
+                        ? NULL
+                        : db_prepare(db, "SELECT max(before) FROM warnings WHERE told_at <= ?1", e);
+
+        if (s == NULL)
+                return -1;
+        db_bind_int(s, 1, matured);
+        int found = db_step(s, e);
+        *before = found == 1 ? sqlite3_column_int64(s, 0) : 0;
+        return found < 0 ? -1 : 0;
+}
+
 /* Of one step: 100 letters, or as many as take 16 MiB. */
 enum { EXPIRE_MAX = 100, EXPIRE_BYTES = 16 * 1024 * 1024, GIVE_BACK_PAGES = 2000 };
 

@@ -46,6 +46,13 @@ int archive_abandon_replay(struct archive *a, const char *letter, struct err *e)
 int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
                           struct err *e) MUST_CHECK;
 
+/* It is told now that what was archived before that time goes; what was told before `matured` is
+ * remembered in sum. */
+int archive_note_warning(struct archive *a, msec now, msec before, msec matured,
+                         struct err *e) MUST_CHECK;
+/* What was archived before *before has been told of since `matured` at least; 0: nothing has. */
+int archive_warned(struct archive *a, msec matured, msec *before, struct err *e) MUST_CHECK;
+
 struct archive_expiry {
         const char *tenant;
         bool dead;       /* those that nobody touched; else those that were replayed or discarded */

@@ -136,7 +136,7 @@ static void name_burial(const struct message *m, const struct job *job, bool who
                          job->run, job->attempt, bytes_hash(m->body));
         } else {
                 content_burial(m, out->burial);
-                out->by_content = true;
+                out->by_content = out->source == FROM_UNROUTABLE;
         }
 }
 

@@ -41,8 +41,9 @@ struct letter {
         msec dead_at, archived_at;
         char group[LETTER_GROUP_SIZE];
         /* What makes two deliveries the same burial: x-burial; for the broker's own, the job, run,
-         * attempt and body; else the content, which only tells a redelivery from its first delivery
-         * (`by_content`): whoever publishes the same bytes twice buries twice. */
+         * attempt and body; else the content. Of what could not be routed the content only tells a
+         * redelivery from its first delivery (`by_content`): whoever publishes the same bytes twice
+         * has two letters. */
         char burial[LETTER_BURIAL_SIZE];
         bool by_content;
 };

@@ -39,16 +39,32 @@ struct retention {
         char tenant[TENANT_SIZE]; /* the last; "": of letters that name none */
         bool at_work;             /* its turn is not over */
         enum rule rule;
-        msec now; /* of its turn */
+        msec now;    /* of its turn */
+        msec warned; /* what was archived before that has been told of for long enough */
         int64_t due[RULE_COUNT];
         msec warned_at;
 };
 
+/* How long it is told before that a letter goes. */
+static msec notice(const struct retention *r)
+{
+        return r->config.keep_dead < WARN_AHEAD ? r->config.keep_dead : WARN_AHEAD;
+}
+
 static msec before(const struct retention *r, enum rule rule)
 {
-        if (rule == RULE_SIZE)
-                return INT64_MAX;
-        return r->now - (rule == RULE_DEAD ? r->config.keep_dead : r->config.keep_ended);
+        msec dead = r->now - r->config.keep_dead;
+
+        switch (rule) {
+        case RULE_ENDED:
+                return r->now - r->config.keep_ended;
+        case RULE_DEAD:
+                return dead < r->warned ? dead : r->warned;
+        case RULE_SIZE:
+        case RULE_COUNT:
+                break;
+        }
+        return INT64_MAX;
 }
 
 /* The next tenant that has something to delete, and how much by each rule. 1, 0: none, -1. */
@@ -73,9 +89,9 @@ static int next_tenant(struct retention *r, struct err *e)
         AUTO_STATEMENT *s = db == NULL ? NULL : db_prepare(db, sql, e);
         int found;
 
-        if (s == NULL)
-                return -1;
         r->now = clock_wall();
+        if (s == NULL || archive_warned(r->config.archive, r->now - notice(r), &r->warned, e) != 0)
+                return -1;
         if (r->begun)
                 sqlite3_bind_text(s, 1, r->tenant, -1, SQLITE_STATIC);
         db_bind_int(s, 2, r->config.tenant_bytes);
@@ -152,7 +168,7 @@ static int each_tenant(const struct retention *r, msec now,
 
         if (s == NULL)
                 return -1;
-        db_bind_int(s, 1, now - r->config.keep_dead + WARN_AHEAD);
+        db_bind_int(s, 1, now - r->config.keep_dead + notice(r));
         while ((found = db_step(s, e)) == 1) {
                 db_text(s, 0, tenant, sizeof(tenant));
                 each(r, tenant, sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
@@ -172,16 +188,18 @@ static void warn_of_one(const struct retention *r, const char *tenant, int64_t b
                          log_text("tenant", tenant), log_int("bytes", bytes));
 }
 
-/* Once a day. */
+/* Once a day, and so often that nothing is kept for much longer than it should be. */
 static void warn_ahead(struct retention *r)
 {
         struct err e = {0};
-        msec now = clock_wall();
+        msec now = clock_wall(), ahead = notice(r);
 
-        if (r->warned_at != 0 && now - r->warned_at < MSEC_DAY)
+        if (r->warned_at != 0 && now - r->warned_at < (ahead < MSEC_DAY ? ahead : MSEC_DAY))
                 return;
         r->warned_at = now;
-        if (each_tenant(r, now, warn_of_one, &e) != 0)
+        if (each_tenant(r, now, warn_of_one, &e) != 0 ||
+            archive_note_warning(r->config.archive, now, now - r->config.keep_dead + ahead,
+                                 now - ahead, &e) != 0)
                 LOG_WARN("cannot count the letters that go soon", log_err(&e));
 }
 

@@ -2,7 +2,9 @@
  *
  * retention.h: deletes letters by age, and those that were replayed or discarded sooner when their
  * tenant's take too much room. What goes is counted and logged before, never silently, and its room
- * in the file is given back. Loop thread only, a few letters at a time.
+ * in the file is given back. What nobody touched goes only when that was told 7 days ago, or as
+ * long ago as such letters are kept: also after a long stop, on an archive of an earlier version,
+ * or with a setting that was lowered. Loop thread only, a few letters at a time.
  */
 #ifndef WARREN_DLX_MONITOR_RETENTION_H
 #define WARREN_DLX_MONITOR_RETENTION_H

@@ -38,6 +38,10 @@ static const char tables[] =
         "CREATE INDEX IF NOT EXISTS letters_age ON letters(tenant, state = 'dead',"
         " coalesce(replayed_at, archived_at));";
 
+/* Since when it has been told that what was archived before a time goes. */
+static const char warnings[] = "CREATE TABLE IF NOT EXISTS warnings(told_at INTEGER PRIMARY KEY, "
+                               "before INTEGER NOT NULL);";
+
 /* What the letters of each tenant take. */
 /* clang-format off */
 static const char usage[] =
@@ -108,8 +112,8 @@ int archive_schema_apply(sqlite3 *db, struct err *e)
         make_shrinkable(db);
         if (db_exec(db, "BEGIN IMMEDIATE", e) == 0 &&
             (version != 1 || db_exec(db, from_version_1, e) == 0) && db_exec(db, tables, e) == 0 &&
-            db_exec(db, usage, e) == 0 && db_exec(db, "PRAGMA user_version = 2", e) == 0 &&
-            db_exec(db, "COMMIT", e) == 0)
+            db_exec(db, warnings, e) == 0 && db_exec(db, usage, e) == 0 &&
+            db_exec(db, "PRAGMA user_version = 2", e) == 0 && db_exec(db, "COMMIT", e) == 0)
                 return 0;
         if (!sqlite3_get_autocommit(db))
                 (void)!db_exec(db, "ROLLBACK", NULL);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dead letters leave the archive by settings, and never silently."""
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -115,3 +117,39 @@ def test_one_that_came_late_is_kept_as_long(make_monitor):
     replay(monitor, replayed)
     until(lambda: not is_there(monitor, replayed), 60, "a pass over acme")
     assert is_there(monitor, letter)
+
+
+DAY = 24 * 3600 * 1000
+
+
+def change(monitor, *statements):
+    """What its database holds, while it is stopped."""
+    assert monitor.program.stop() == 0
+    with contextlib.closing(sqlite3.connect(monitor.folder / "archive.db")) as db, db:
+        for statement in statements:
+            db.execute(statement)
+    monitor.program.start()
+
+
+def await_a_pass(monitor):
+    replayed = bury(monitor)
+    replay(monitor, replayed)
+    until(lambda: not is_there(monitor, replayed), 60, "a pass over acme")
+
+
+def test_what_was_not_told_of_for_long_enough_stays(make_monitor):
+    """The archive is an earlier version's, or nobody was there to tell."""
+    monitor = make_monitor(keep_ended="1s")
+    letter = bury(monitor)
+    change(monitor, f"UPDATE letters SET archived_at = archived_at - {91 * DAY}",
+           "DROP TABLE warnings")
+    until(lambda: lines(monitor, "will be deleted within 7 days"), 30, "told")
+    await_a_pass(monitor)
+    assert is_there(monitor, letter)
+    assert monitor.program.metrics().sum("warren_dead_letters_expiring", tenant="acme") == 1
+    change(monitor, f"UPDATE warnings SET told_at = told_at - {6 * DAY}")
+    await_a_pass(monitor)
+    assert is_there(monitor, letter)
+    change(monitor, f"UPDATE warnings SET told_at = told_at - {7 * DAY + 1000}")
+    until(lambda: not is_there(monitor, letter), 60, "the letter gone")
+    assert expired(monitor, "untouched") == 1

@@ -42,6 +42,26 @@ static void the_same_bytes_twice_are_two_burials(void **state)
         }
 }
 
+/* Whoever buries it, a malformed message is one letter: what it holds makes it. */
+static void a_malformed_message_is_one_letter(void **state)
+{
+        static const char *const bodies[] = {"{", "{", "[", "{"};
+        struct place *p = *state;
+        struct letter l;
+        struct err e = {0};
+        size_t kept, all = 0;
+
+        for (size_t i = 0; i < COUNT(bodies); i++) {
+                struct message m = {.exchange = bytes_of_text("dead"),
+                                    .routing_key = bytes_of_text("acme.high"),
+                                    .body = bytes_of_text(bodies[i])};
+                letter_of_message(&m, FROM_DEAD, NOW, &l);
+                assert_int_equal(archive_put(p->archive, &l, 1, &kept, &e), 0);
+                all += kept;
+        }
+        assert_int_equal(all, 2);
+}
+
 static void a_failed_batch_leaves_nothing(void **state)
 {
         struct place *p = *state;
@@ -321,6 +341,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_burial_is_kept_once, begin, end),
                 cmocka_unit_test_setup_teardown(the_same_bytes_twice_are_two_burials, begin, end),
+                cmocka_unit_test_setup_teardown(a_malformed_message_is_one_letter, begin, end),
                 cmocka_unit_test_setup_teardown(a_failed_batch_leaves_nothing, begin, end),
                 cmocka_unit_test_setup_teardown(filters_select, begin, end),
                 cmocka_unit_test_setup_teardown(pages_miss_nothing, begin, end),

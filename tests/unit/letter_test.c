@@ -46,7 +46,7 @@ static void messages_become_letters(void **state)
                 {"dead", "acme.high", NULL, "exhausted", ID, "{}", FROM_DEAD, true, "acme",
                  REASON_DELIVERY_LIMIT, 1, true, false},
                 {"dead", "acme.high", NULL, NULL, ID, "{", FROM_DEAD, false, "acme",
-                 REASON_DELIVERY_LIMIT, 1, true, true},
+                 REASON_DELIVERY_LIMIT, 1, true, false},
                 {"jobs.acme", "bogus", NULL, NULL, ID, "{}", FROM_UNROUTABLE, true, "acme",
                  REASON_UNROUTABLE, 1, true, true},
                 {"jobs.acme", "bogus", NULL, NULL, "x", "{}", FROM_UNROUTABLE, false, "acme",
