@@ -75,26 +75,32 @@ await_program() {
 # What a program needs beyond the settings that bound its end: the consumer's last word and its two
 # links, with the broker away, come to 25 s.
 readonly stop_margin=30
+# What a setting is taken for that this script cannot read: nothing is killed because of that.
+readonly unreadable_limit=3600
 
-seconds_of() { # DURATION, as settings and handlers.json write it: whole seconds, rounded up
-        local part=0 unit
-        [[ $1 =~ ^([0-9]+)(\.[0-9]+)?(ms|s|m|h|d)?$ ]] || return 1
-        [[ -z ${BASH_REMATCH[2]} ]] || part=1
-        case ${BASH_REMATCH[3]} in
-        ms) echo $(((10#${BASH_REMATCH[1]} + part + 999) / 1000)) && return ;;
-        m) unit=60 ;;
-        h) unit=3600 ;;
-        d) unit=86400 ;;
-        *) unit=1 ;;
-        esac
-        echo $(((10#${BASH_REMATCH[1]} + part) * unit))
+seconds_of() { # DURATION, as settings and handlers.json write it (1h30m): whole seconds, at least
+        local left=$1 sum=0 number unit
+        [[ -n $left ]] || return 1
+        while [[ -n $left ]]; do
+                [[ $left =~ ^([0-9]+)(\.[0-9]+)?(ms|s|m|h|d)?(.*)$ ]] || return 1
+                number=$((10#${BASH_REMATCH[1]})) unit=${BASH_REMATCH[3]:-s} left=${BASH_REMATCH[4]}
+                [[ -z ${BASH_REMATCH[2]} ]] || number=$((number + 1))
+                case $unit in
+                ms) number=$(((number + 999) / 1000)) ;;
+                m) number=$((number * 60)) ;;
+                h) number=$((number * 3600)) ;;
+                d) number=$((number * 86400)) ;;
+                esac
+                sum=$((sum + number))
+        done
+        echo "$sum"
 }
 
 # The time that a handler may take to end when told to; 5 s where handlers.json does not say.
 longest_grace() {
         local text seconds longest=5
         while read -r text; do
-                seconds=$(seconds_of "$text") || continue
+                seconds=$(seconds_of "$text") || seconds=$unreadable_limit
                 longest=$((seconds > longest ? seconds : longest))
         done < <(tr -d ' \n\t' 2>/dev/null <"$(setting consumer handlers)" |
                 grep -oE '"grace":"?[0-9][^",}]*' | grep -oE '[0-9].*')
@@ -106,7 +112,8 @@ stop_limit() {
         local key text seconds=$stop_margin
         for key in body_deadline confirm_timeout drain_limit drain; do
                 text=$(setting "$1" "$key")
-                [[ -z $text ]] || seconds=$((seconds + $(seconds_of "$text")))
+                [[ -n $text ]] || continue
+                seconds=$((seconds + $(seconds_of "$text" || echo "$unreadable_limit")))
         done
         [[ $1 != consumer ]] || seconds=$((seconds + $(longest_grace)))
         echo "$seconds"

@@ -437,6 +437,9 @@ def test_stop_waits_for_a_job_that_runs(up, tmp_path):
     ("consumer", "drain = 1d", '{"a": {"grace": 7}, "b": {"grace": "900ms"}}', 30 + 86400 + 7),
     ("gateway", "body_deadline = 10s\nconfirm_timeout = 250ms\ndrain_limit = 2m", "{}",
      30 + 10 + 1 + 120),
+    ("consumer", "drain = 1h30m", '{"defaults": {"grace": "1m30s"}}', 30 + 5400 + 90),
+    ("consumer", "drain = 1d2h3m4.5s6ms", "{}", 30 + 93784 + 1 + 1 + 5),
+    ("consumer", "drain = a while", '{"defaults": {"grace": "7 moons"}}', 30 + 3600 + 3600),
     ("status-store", "port = 8090", "{}", 30),
 ])
 def test_stop_limit(tmp_path, name, settings, handlers, want):
