@@ -18,7 +18,10 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-enum { CALL_AGAIN = 250 }; /* ms after a call that failed */
+enum {
+        CALL_AGAIN = 250, /* ms after a call that failed */
+        BUSY_LAG = 20000, /* ms that a store is taken to be behind that cannot answer now */
+};
 /* An error's bytes can each be an escape. */
 _Static_assert(STORES_ANSWER_MAX >= DUPLICATE_CHECK_MAX * (6 * JOB_ERROR_MAX + 1024),
                "an answer fits");
@@ -146,7 +149,14 @@ static void answer_behind(struct call *c, msec lag)
                 c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_BEHIND, .lag = lag};
 }
 
-/* -1: it gave no answer. */
+/* 500 and 503 are a store's own words for "not now": it is there, and may know. Anything else but
+ * 200 is of a store that this consumer cannot use, or of no store: as if it were away. */
+static bool is_busy(int status)
+{
+        return status == 500 || status == 503;
+}
+
+/* -1: it gave no answer. 1: it is there, and cannot answer now. */
 static int ask_store(struct call *c, struct http_client *store, struct err *e)
 {
         struct http_reply reply = {0};
@@ -157,7 +167,9 @@ static int ask_store(struct call *c, struct http_client *store, struct err *e)
         };
 
         int done = http_client_call(store, &call, &reply, e);
-        if (done == 0 && reply.status != 200)
+        if (done == 0 && is_busy(reply.status))
+                done = 1;
+        else if (done == 0 && reply.status != 200)
                 done = err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
         if (done == 0) {
                 forget_answers(c);
@@ -177,13 +189,15 @@ static void make_call(uv_work_t *work)
 
         for (size_t i = 0; i < stores_count(q->stores); i++) {
                 size_t at = (q->first + i) % stores_count(q->stores);
-                if (ask_store(c, stores_at(q->stores, at), &why) != 0)
+                int done = ask_store(c, stores_at(q->stores, at), &why);
+                if (done < 0)
                         continue;
-                if (c->answers[0].state != DUPLICATE_BEHIND) {
+                if (done == 0 && c->answers[0].state != DUPLICATE_BEHIND) {
                         q->first = at;
                         return;
                 }
-                lag = lag < 0 || c->answers[0].lag < lag ? c->answers[0].lag : lag;
+                msec behind = done == 1 ? BUSY_LAG : c->answers[0].lag;
+                lag = lag < 0 || behind < lag ? behind : lag;
         }
         if (lag >= 0)
                 answer_behind(c, lag);

@@ -6,7 +6,8 @@
  * An answer is worth something only when the store knows all that was told before the delivery
  * came. So a batch begins with a marker of its own in the event stream, and a store that has not
  * folded it says that it is behind. Of several stores the next is asked when one is away or behind.
- * DUPLICATE_BEHIND: all that answered are. DUPLICATE_SILENT: none has answered for
+ * DUPLICATE_BEHIND: all that answered are, or
+ * are too busy to say. DUPLICATE_SILENT: none has answered for
  * DUPLICATE_PATIENCE. While nothing can be published, questions wait.
  *
  * Loop thread only.

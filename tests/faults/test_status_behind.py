@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A status-store that answers but has not read the event stream to its end: nothing that cannot be
 undone is decided by what it says."""
+import contextlib
+import http.server
 import json
+import threading
 import time
 
 import pika
 import pytest
+import requests
 
 from harness.behind import behind
 from harness.events import Events
@@ -132,3 +136,57 @@ def test_while_one_is_behind_and_one_is_away_it_waits(make_warren):
         until(lambda: checked(warren, "behind") >= 1, 60, "it hops")
     until(lambda: checked(warren, "dropped") == 1, 60, "dropped")
     assert starts(warren, id) == 1
+
+
+class Front(http.server.ThreadingHTTPServer):
+    """Passes calls on to a status-store, or answers all of them with `status`."""
+
+    daemon_threads = True
+
+    def __init__(self, store):
+        self.store = f"http://127.0.0.1:{store.port}"
+        self.status = None
+        super().__init__(("127.0.0.1", 0), FrontHandler)
+
+
+class FrontHandler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status, answer = self.server.status, b"{}"
+        if status is None:
+            headers = {name: self.headers[name] for name in ("Authorization", "Content-Type")}
+            given = requests.post(self.server.store + self.path, body, headers=headers, timeout=30)
+            status, answer = given.status_code, given.content
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def in_front_of(store):
+    front = Front(store)
+    threading.Thread(target=front.serve_forever, daemon=True).start()
+    yield front
+    front.shutdown()
+    front.server_close()
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_store_too_busy_to_answer_is_not_away(make_warren, status):
+    """What was finished is not run again, however long it takes to hear that."""
+    warren = make_warren()
+    warren.tenant("acme")
+    with in_front_of(warren.status_store) as front:
+        warren.consumer.settings["status_store_url"] = f"http://127.0.0.1:{front.server_port}"
+        id = end_and_forget(warren)
+        front.status = status
+        delivered_again(warren, id)
+        until(lambda: checked(warren, "behind") >= 2, 60, "it hops, and is asked about again")
+        front.status = None
+        until(lambda: checked(warren, "dropped") == 1, 60, "dropped")
+        assert starts(warren, id) == 1
+        assert warren.consumer.stop() == 0
