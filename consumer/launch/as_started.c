@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,21 +40,33 @@ static void reset_signals_of_libc(void)
                 syscall(SYS_rt_sigaction, number, by_default, NULL, _NSIG / 8);
 }
 
+static bool take_number(const char **text, int base, char end, unsigned long long *out)
+{
+        char *after;
+
+        errno = 0;
+        *out = strtoull(*text, &after, base);
+        if (errno != 0 || after == *text || *after != end)
+                return false;
+        *text = after + 1;
+        return true;
+}
+
 int as_started_restore(const char *text)
 {
         const struct sched_param none = {0};
-        int scheduling;
-        unsigned mask;
-        unsigned long long open_files;
+        unsigned long long scheduling, mask, open_files;
 
-        if (sscanf(text, "%d:%o:%llu", &scheduling, &mask, &open_files) != 3) {
+        if (!take_number(&text, 10, ':', &scheduling) || !take_number(&text, 8, ':', &mask) ||
+            !take_number(&text, 10, '\0', &open_files)) {
                 errno = EINVAL;
                 return -1;
         }
         reset_signals_of_libc();
         umask((mode_t)mask);
         /* What differs is what the consumer changed, and that was the usual policy. */
-        if (sched_getscheduler(0) != scheduling && sched_setscheduler(0, scheduling, &none) != 0)
+        if (sched_getscheduler(0) != (int)scheduling &&
+            sched_setscheduler(0, (int)scheduling, &none) != 0)
                 return -1;
         return restore_open_files((rlim_t)open_files);
 }

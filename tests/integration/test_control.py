@@ -50,10 +50,10 @@ def test_control_is_told_once(broker, tmp_path):
     """Whoever connects again publishes what control lacks, and no more; but queues are made again."""
     made = StatusStore(broker, tmp_path).primary().start()
     try:
+        until(lambda: comparisons(made), 30, "compared at the first start")
         create(made, "kept")
         create(made, "gone")
         assert made.request("DELETE", "/tenants/gone").status_code == 204
-        until(lambda: comparisons(made), 30, "compared at the first start")
         told = [r for r, _ in control_records(made) if r["record"] != "sync"]
         assert len(told) == len({(r["record"], r["key"], r["v"]) for r in told})
         made.program.restart()
