@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -348,20 +347,6 @@ static int socket_pair(int *own_end, int *other_end, struct err *e)
         return 0;
 }
 
-/* The consumer's own connections, and the health port's, must still find descriptors when programs
- * do not. The lowest free number is given out, so the last one given tells how many there are. */
-static int leaves_enough(int last_fd, struct err *e)
-{
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-            (rlim_t)last_fd + FILES_SPARED >= limit.rlim_cur)
-                return err_set(e, ERR_FULL,
-                               "Too many open files: the last %d of %llu are kept for connections",
-                               FILES_SPARED, (unsigned long long)limit.rlim_cur);
-        return 0;
-}
-
 /* Makes the pipes and the process; what the child has of them is closed here. */
 static int start_process(struct exec_run *x, const struct run_request *q, struct err *e)
 {
@@ -374,7 +359,8 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
         if (payload < 0 || child_pipe(&x->streams.pipes[EXEC_OUTPUT].fd, &out, e) != 0 ||
             child_pipe(&x->streams.pipes[EXEC_COMPLAINT].fd, &complaint, e) != 0 ||
             child_pipe(&x->streams.pipes[EXEC_TALK].fd, &talk, e) != 0 ||
-            socket_pair(&x->status.fd, &status, e) != 0 || leaves_enough(status, e) != 0)
+            socket_pair(&x->status.fd, &status, e) != 0 ||
+            shortage_spare_files(status, FILES_SPARED, e) != 0)
                 return -1;
 
         const int fds[LAUNCH_FD_COUNT] = {payload, out, complaint, talk, status};

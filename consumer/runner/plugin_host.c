@@ -19,6 +19,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/include/warren/handler.h"
+#include "consumer/runner/needs.h"
 #include "consumer/runner/plugin_environment.h"
 #include "consumer/runner/plugin_outcome.h"
 #include "consumer/runner/shortage.h"
@@ -359,7 +360,8 @@ static int prepare(struct plugin_host *h, struct err *e)
         AUTO_CLOSE int out = -1;
 
         if (page_init(&h->page, &page_fd, e) != 0 || child_pipe(&in, &h->talk.telling.fd, e) != 0 ||
-            child_pipe(&h->talk.hearing.fd, &out, e) != 0)
+            child_pipe(&h->talk.hearing.fd, &out, e) != 0 ||
+            shortage_spare_files(out, FILES_SPARED_BY_HOSTS, e) != 0)
                 return -1;
         return start_process(h, in, out, page_fd, e);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 bool shortage_is(int number)
 {
@@ -37,4 +38,17 @@ int shortage_err(struct err *e, const char *format, ...)
         if (shortage_is(number))
                 e->code = ERR_FULL;
         return -1;
+}
+
+/* The lowest free number is given out, so the last one given tells how many there are. */
+int shortage_spare_files(int last_fd, int spared, struct err *e)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+            (rlim_t)last_fd + (rlim_t)spared >= limit.rlim_cur)
+                return err_set(e, ERR_FULL,
+                               "Too many open files: the last %d of %llu are kept for connections",
+                               spared, (unsigned long long)limit.rlim_cur);
+        return 0;
 }

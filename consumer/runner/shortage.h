@@ -13,5 +13,8 @@
 bool shortage_is(int number);
 /* As err_set_errno, but with ERR_FULL for a shortage. */
 int shortage_err(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
+/* ERR_FULL unless as many open files as `spared` are left to the consumer's own connections and the
+ * health port's. `last_fd` is the descriptor that was opened last. */
+int shortage_spare_files(int last_fd, int spared, struct err *e) MUST_CHECK;
 
 #endif

@@ -94,3 +94,12 @@ def test_programs_leave_the_consumer_what_it_needs(make_warren, tmp_path):
     (tmp_path / "gate").touch()
     for id in ids:
         assert warren.api.wait(id)["status"] == "completed"
+
+
+def test_plugin_hosts_leave_the_consumer_what_it_needs(make_warren):
+    """More hosts are wanted than there are descriptors for: it connects and works with fewer."""
+    warren = make_warren()
+    restart(warren.consumer, ["prlimit", "--nofile=100:100"], concurrency=HELD)
+    assert warnings(warren.consumer)
+    assert warren.api.run("noop")["status"] == "completed"
+    assert warren.consumer.metrics().sum("warren_starts_put_off_total", kind="plugin") > 0

@@ -83,6 +83,18 @@ static int lowest_free(void)
         return fd;
 }
 
+/* Descriptors that can still be opened. */
+static int count_free(void)
+{
+        int fd = dup(STDERR_FILENO);
+
+        if (fd < 0)
+                return 0;
+        int count = 1 + count_free();
+        close(fd);
+        return count;
+}
+
 static bool has_room(void *of)
 {
         struct bench *b = of;
@@ -295,6 +307,23 @@ static void a_plugin_host_is_started_when_there_is_room(void **state)
         assert_int_equal(told.end.error_kind, ERROR_KIND_CRASH);
 }
 
+/* Hosts stay, so what they took would be missing for good. */
+static void a_pool_leaves_descriptors_to_the_consumer(void **state)
+{
+        enum { OF_BENCH = 20 };
+
+        (void)state;
+        limit_open_files((rlim_t)lowest_free() + OF_BENCH + FILES_SPARED_BY_HOSTS);
+        AUTO(bench) b =
+                bench_create("\"basic\": {\"file\": \"" BASIC_PLUGIN "\", \"processes\": 40}",
+                             "\"noop\": {\"plugin\": \"basic\", \"handler\": \"noop\"}", 1);
+        bench_until(b, host_was_put_off, b);
+        assert_true(host_is_up(b));
+        int left = count_free();
+        limit_open_files(1024);
+        assert_int_in_range(left, FILES_SPARED_BY_HOSTS, FILES_SPARED_BY_HOSTS + OF_BENCH);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -305,6 +334,7 @@ int main(void)
                 cmocka_unit_test(no_start_fails_for_want_of_a_descriptor),
                 cmocka_unit_test(what_the_launcher_lacks_is_no_failure),
                 cmocka_unit_test(a_plugin_host_is_started_when_there_is_room),
+                cmocka_unit_test(a_pool_leaves_descriptors_to_the_consumer),
         };
 
         return cmocka_run_group_tests_name("runner_room", tests, NULL, NULL);
