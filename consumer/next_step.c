@@ -7,18 +7,31 @@
 
 #include "common/model/delay.h"
 
+/* So late a hop may be over without having lain in its queue. */
+#define UNHANDLED_LATE ((msec)10 * MSEC_SECOND)
+
 static struct next hop(enum hop_why why, msec wait, msec unhandled_at)
 {
         return (struct next){NEXT_HOP, why, wait, unhandled_at};
 }
 
+/* Since when it waits for a handler. While it lay in its queue there was nobody to look, as when
+ * all consumers are stopped: that does not count, or the first to be back would bury what another
+ * handles that is started after it. */
+static msec unhandled_since(const struct job *job, msec now)
+{
+        msec since = job->unhandled_at;
+        msec lay = job->hop && job->due_at > 0 ? now - job->due_at : 0;
+
+        if (since != 0 && lay > UNHANDLED_LATE)
+                since += lay;
+        return since == 0 || since > now ? now : since;
+}
+
 /* Nobody has a handler: it waits as long again as it has waited, then it is buried. */
 static struct next await_handler(const struct next_view *v, msec now)
 {
-        msec since = v->job->unhandled_at;
-
-        if (since == 0 || since > now)
-                since = now;
+        msec since = unhandled_since(v->job, now);
         msec waited = now - since;
         msec left = v->unhandled_max - waited;
         if (left > 0)

@@ -173,8 +173,8 @@ static void without_a_handler(void **state)
                         .lane = LANE_LOW,
                         .unhandled_at = rows[i].since,
                         .hop = rows[i].last_hop > 0,
-                        .queued_at = NOW - 100000,
-                        .due_at = NOW - 100000 + rows[i].last_hop,
+                        .queued_at = NOW - rows[i].last_hop,
+                        .due_at = NOW,
                 };
                 const struct next_view view = {
                         .job = &job,
@@ -193,11 +193,49 @@ static void without_a_handler(void **state)
         }
 }
 
+/* Nobody looked while it lay in its queue. */
+static void only_what_was_looked_at_counts(void **state)
+{
+        static const struct {
+                msec since, lay, want;
+                enum next_step step;
+        } rows[] = {
+                {NOW - 3600000, 0, NOW - 3600000, NEXT_BURY_UNHANDLED},
+                {NOW - 3600000, 10000, NOW - 3600000, NEXT_BURY_UNHANDLED},
+                {NOW - 3600000, 3590000, NOW - 10000, NEXT_HOP},
+                {NOW - 3600000, 3600001, NOW, NEXT_HOP},
+                {NOW - 3600000, 3000000, NOW - 600000, NEXT_BURY_UNHANDLED},
+                {0, 3600000, NOW, NEXT_HOP},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct job job = {
+                        .lane = LANE_LOW,
+                        .unhandled_at = rows[i].since,
+                        .hop = true,
+                        .queued_at = NOW - rows[i].lay - 1000,
+                        .due_at = NOW - rows[i].lay,
+                };
+                const struct next_view view = {
+                        .job = &job,
+                        .looked_up = true,
+                        .by = HANDLED_BY_NONE,
+                        .fresh = true,
+                        .unhandled_max = 600000,
+                };
+                struct next next = next_step(&view, NOW);
+                if (next.step != rows[i].step || next.unhandled_at != rows[i].want)
+                        fail_msg("row %zu: %d %lld", i, next.step, (long long)next.unhandled_at);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(with_a_handler_or_before_its_time),
                 cmocka_unit_test(what_is_remembered),
+                cmocka_unit_test(only_what_was_looked_at_counts),
                 cmocka_unit_test(without_a_handler),
         };
 
