@@ -69,9 +69,21 @@ static struct job_facts *make_room(struct job_facts **all, uint64_t content, int
         return f;
 }
 
+/* Of several messages at one stage the first told stands: another of the same content that is
+ * published later may have other retries or another trace, and does not run. */
+static struct fold_key stage_of(const struct fold_key *key, int64_t offset)
+{
+        struct fold_key stage = *key;
+
+        stage.at = 0;
+        stage.digest = UINT64_MAX - (uint64_t)offset;
+        return stage;
+}
+
 bool facts_fold(struct job_facts **all, const struct event *e, const struct fold_key *key,
                 int64_t offset)
 {
+        const struct fold_key stage = stage_of(key, offset);
         struct job_facts *f = facts_find(*all, e->content);
         bool changed = false;
 
@@ -85,7 +97,7 @@ bool facts_fold(struct job_facts **all, const struct event *e, const struct fold
                 buffer_set(&f->payload, e->job.payload);
                 changed = true;
         }
-        if (fold_key_raise(&f->key, key)) {
+        if (fold_key_raise(&f->key, &stage)) {
                 set_values(f, &e->job);
                 buffer_set(&f->payload, e->job.payload);
                 changed = true;

@@ -17,7 +17,7 @@ struct job_facts {
         uint64_t content; /* event_content() */
         int64_t first;    /* the least offset of such a message */
 
-        struct fold_key key; /* run 0: none was seen */
+        struct fold_key key; /* of a message's stage and place; run 0: none was seen */
         char type[JOB_TYPE_SIZE];
         enum priority priority;
         enum lane lane;

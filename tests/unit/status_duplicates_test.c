@@ -179,6 +179,53 @@ static void the_row_shows_what_runs(void **state)
         }
 }
 
+/* The same job once more, but for what does not make another content. */
+static void publish_again(struct rig *r, char which, int64_t max_retries, msec run_at)
+{
+        struct job j = job_of('a');
+        struct job_message m;
+
+        j.max_retries = max_retries;
+        j.run_at = run_at;
+        snprintf(j.traceparent, sizeof(j.traceparent),
+                 "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902%02d-01", (int)max_retries);
+        if (which == 'h') {
+                job_encode_first_hop(&j, START + 1000, &m);
+                rig_fold(r, &m);
+                return;
+        }
+        job_encode_submission(&j, 0, &m);
+        m.message.user_id = bytes_of_text("tenant-acme");
+        projection_fold(r->projection, &m.message, r->offset++);
+}
+
+/* It came when the job had ended, or before, and did not run: at each of many digests. */
+static void a_second_message_does_not_change_the_first(void **state)
+{
+        static const char *const histories[] = {"o", "oh", "osco", "oscoh", "oo", "oos"};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(histories) * 10; i++) {
+                struct rig rig;
+                int64_t times = 0;
+                rig_open(&rig);
+                for (const char *h = histories[i / 10]; *h != '\0'; h++) {
+                        if (*h == 's' || *h == 'c')
+                                step(&rig, *h, 'a', START + (*h == 's' ? 10 : 20));
+                        else
+                                publish_again(&rig, *h, times++ == 0 ? 5 : 10 + (int64_t)i % 10,
+                                              *h == 'h' ? START + 60000 : 0);
+                        if (i % 2 == 0)
+                                rig_commit(&rig);
+                }
+                rig_commit(&rig);
+                print_message("%s\n", histories[i / 10]);
+                assert_int_equal(rig_number(&rig, "SELECT max_retries FROM jobs"), 5);
+                see(&rig, 'a', strlen(histories[i / 10]) > 1 && strchr(histories[i / 10] + 1, 'o'));
+                rig_close(&rig);
+        }
+}
+
 /* Of what is forgotten no payload stays, of none of them. */
 static void forgetting_takes_all(void **state)
 {
@@ -249,6 +296,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_row_shows_what_runs),
                 cmocka_unit_test(a_later_start_is_not_told_of_what_completed),
+                cmocka_unit_test(a_second_message_does_not_change_the_first),
                 cmocka_unit_test(forgetting_takes_all),
                 cmocka_unit_test(the_time_to_run_is_that_of_what_is_shown),
         };
