@@ -6,6 +6,7 @@ import os
 import re
 
 from harness.until import until
+from harness.warren import default_handlers
 
 HELD = 80  # more than can run at once
 
@@ -79,6 +80,17 @@ def test_a_handler_starts_as_if_from_where_the_consumer_did(make_warren):
     with open("/proc/self/oom_score_adj", encoding="utf-8") as own:
         assert shown[4:6] == ["50000", own.read().strip()]
     assert shown[6:] == ["SigBlk:\t" + "0" * 16, "SigIgn:\t" + "0" * 16]
+
+
+def test_handlers_end_where_sigchld_was_ignored(make_warren):
+    """Whoever starts the consumer may ignore it; ignored, no end of a process could be waited for."""
+    handlers = default_handlers()
+    handlers["types"]["fails"] = {"exec": ["/bin/sh", "-c", "echo why >&2; exit 65"]}
+    warren = make_warren(handlers=handlers)
+    restart(warren.consumer, ["env", "--ignore-signal=CHLD"])
+    assert warren.api.run("noop")["status"] == "completed"
+    job = warren.api.run("fails")
+    assert (job["status"], job["reason"], job["error"]) == ("dead", "permanent", "why")
 
 
 def test_programs_leave_the_consumer_what_it_needs(make_warren, tmp_path):
