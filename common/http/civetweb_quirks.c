@@ -26,7 +26,7 @@ enum {
         ALIGNMENT = 16,    /* what malloc aligns a buffer to */
         SPARE_THREADS = 2, /* and one for each so many: */
         SEATS_PER_SPARE = 8,
-        SILENT_LEAST_MS = 1000, /* without a byte, before a connection is ended early */
+        FIRST_HEAD_MS = 1000, /* for a connection's first head, before it is ended early */
         PIECE_SIZE = 4096,
 };
 
@@ -217,27 +217,29 @@ int quirk_find_socket(const struct quirk_listener *l, const struct mg_request_in
         return s.found;
 }
 
-static bool is_silent(int fd)
+/* Nothing was sent to it, so that is how long it has been open. What it sent waits unread only as
+ * long as no thread reads its head. */
+static bool is_late(int fd)
 {
         struct tcp_info info = {0};
         socklen_t size = sizeof(info);
         int unread = 0;
 
         return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-               info.tcpi_last_data_recv >= SILENT_LEAST_MS && ioctl(fd, SIOCINQ, &unread) == 0 &&
+               info.tcpi_last_data_sent >= FIRST_HEAD_MS && ioctl(fd, SIOCINQ, &unread) == 0 &&
                unread == 0;
 }
 
-struct silencing {
+struct ending {
         const struct quirk_listener *listener;
         bool (*known)(void *owner, int fd);
         void *owner;
         unsigned count, ended;
 };
 
-static bool end_if_silent(void *owner, int fd)
+static bool end_if_late(void *owner, int fd)
 {
-        struct silencing *s = owner;
+        struct ending *s = owner;
         struct sockaddr_in far = {0};
 
         if (s->ended == s->count)
@@ -246,18 +248,18 @@ static bool end_if_silent(void *owner, int fd)
                 return true;
         /* Whatever happens to fd meanwhile, this remains the socket that was looked at. */
         AUTO_CLOSE int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (same >= 0 && is_connection(s->listener, same, &far) && is_silent(same) &&
+        if (same >= 0 && is_connection(s->listener, same, &far) && is_late(same) &&
             shutdown(same, SHUT_RD) == 0)
                 s->ended++;
         return true;
 }
 
-unsigned quirk_end_silent(const struct quirk_listener *l, unsigned count,
-                          bool (*known)(void *owner, int fd), void *owner)
+unsigned quirk_end_late(const struct quirk_listener *l, unsigned count,
+                        bool (*known)(void *owner, int fd), void *owner)
 {
-        struct silencing s = {.listener = l, .known = known, .owner = owner, .count = count};
+        struct ending s = {.listener = l, .known = known, .owner = owner, .count = count};
 
-        for_each_descriptor(end_if_silent, &s);
+        for_each_descriptor(end_if_late, &s);
         return s.ended;
 }
 

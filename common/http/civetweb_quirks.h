@@ -67,10 +67,10 @@ const char *quirk_refusal(int *status, const char *message);
 int quirk_find_socket(const struct quirk_listener *l, const struct mg_request_info *info);
 
 /* A connection whose first request has not come is not told of at all, and holds a thread until its
- * head has come. Ends for reading up to `count` sockets of the listener that have been silent for a
+ * head has come. Ends for reading up to `count` sockets of the listener that have been open for a
  * second and are not `known`. Returns how many. Any thread. */
-unsigned quirk_end_silent(const struct quirk_listener *l, unsigned count,
-                          bool (*known)(void *owner, int fd), void *owner);
+unsigned quirk_end_late(const struct quirk_listener *l, unsigned count,
+                        bool (*known)(void *owner, int fd), void *owner);
 
 /* What a client pipelines is read into a buffer that nobody can see. So a request that begins
  * without a byte from outside was there before: this is how many have come. */

@@ -78,7 +78,7 @@ static unsigned excess(void *owner)
         struct connections *all = owner;
         unsigned count = admission_excess(&all->admission);
 
-        return count > 0 ? count - quirk_end_silent(&all->listener, count, is_known, all) : 0;
+        return count > 0 ? count - quirk_end_late(&all->listener, count, is_known, all) : 0;
 }
 
 int connections_init(struct connections *all, struct in_addr address, unsigned seats, struct err *e)

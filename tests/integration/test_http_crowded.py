@@ -170,6 +170,27 @@ def test_unfinished_heads_make_room(port):
         answers.socket.close()
 
 
+def test_heads_that_never_end_make_room(port):
+    """So many that each has but a moment, though a byte comes again and again."""
+    stop = threading.Event()
+    slow = [Answers(port).send(GET[:20]) for _ in range(30 * THREADS)]
+
+    def trickle():
+        while not stop.wait(0.05):
+            for answers in slow:
+                answers.send(b"a")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        served(port)
+    finally:
+        stop.set()
+        thread.join()
+        for answers in slow:
+            answers.socket.close()
+
+
 def test_idle_connections_stay_while_there_is_room(port):
     first = Answers(port).send(GET)
     assert first.read()[0] == 200
