@@ -41,6 +41,17 @@ static int refuse(int status, struct err *e, const char *text)
         return status;
 }
 
+/* Is it in front of a buffer's first byte? There the allocator keeps the block's size, whose last
+ * byte is 0 (glibc). No C may look there, so the kernel is asked. */
+static bool is_white_space(const char *at)
+{
+        AUTO_CLOSE int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+        char c = '\0';
+
+        return memory >= 0 && pread(memory, &c, 1, (off_t)(uintptr_t)at) == 1 &&
+               strchr(" \t\r\n\v\f", c) != NULL && c != '\0';
+}
+
 /* Where this thread's buffer begins: civetweb allocates one for each of its threads. A request
  * stands at its beginning, or behind one empty line, which clients may send. NULL: not known, and
  * `request` is not it. */
@@ -51,7 +62,8 @@ static const char *buffer_start(const char *request)
                 (uintptr_t)request % ALIGNMENT == 2 && memcmp(request - 2, "\r\n", 2) == 0;
         const char *candidate = after_line ? request - 2 : request;
 
-        if ((uintptr_t)candidate % ALIGNMENT == 0 && (start == NULL || candidate < start))
+        if ((uintptr_t)candidate % ALIGNMENT == 0 && (start == NULL || candidate < start) &&
+            !is_white_space(candidate - 1))
                 start = candidate;
         return candidate == start ? start : NULL;
 }

@@ -135,6 +135,18 @@ def test_nothing_is_smuggled(port, head, warm):
     assert ask(port, GET + b"\r\n")[0] == 200
 
 
+@pytest.mark.parametrize("before", [b" " * 16, b" " * 48, b"\r\n" * 8, b"\r\n" * 9, b"\n" * 16],
+                         ids=["blanks", "more blanks", "empty lines", "one more", "line feeds"])
+def test_white_space_before_what_a_thread_reads_first(before):
+    """A thread that has served nobody does not know yet where its buffer begins."""
+    with echo_server() as fresh:
+        for _ in range(16):  # more than it has threads
+            answers = Answers(fresh).send(before + GET + b"\r\n")
+            assert answers.read()[0] == 400
+            assert answers.is_closed()
+            answers.socket.close()
+
+
 def test_one_empty_line_before_a_request(port):
     answers = Answers(port).send(b"\r\n" + GET + b"\r\n" + b"\r\n" + GET + b"\r\n")
     assert [answers.read()[0] for _ in range(2)] == [200, 200]
