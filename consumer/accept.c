@@ -114,6 +114,13 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
         }
 }
 
+/* At once: what else has come in this turn of the loop then goes back. flow.c takes more again. */
+static void limit_bytes(struct consumer *c)
+{
+        if (c->held_bytes > (size_t)c->settings->held_max)
+                subscriptions_set_full(c->subscriptions, true);
+}
+
 static struct attempt *admit(struct consumer *c, const struct job *job, struct feed *f,
                              struct delivery **d)
 {
@@ -123,6 +130,7 @@ static struct attempt *admit(struct consumer *c, const struct job *job, struct f
         HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
         c->held++;
         c->held_bytes += a->bytes;
+        limit_bytes(c);
         return a;
 }
 
@@ -135,6 +143,7 @@ static void join(struct consumer *c, struct attempt *a, struct feed *f, struct d
         c->held_bytes -= a->bytes;
         attempt_join(a, f, d);
         c->held_bytes += a->bytes;
+        limit_bytes(c);
 }
 
 /* The attempt of this delivery, if it is here. */

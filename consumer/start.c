@@ -137,6 +137,8 @@ static void on_put_off(void *owner)
 
         a->run = NULL;
         c->running--;
+        if (!c->draining)
+                flow_run_ended(c);
         if (!c->draining && a->state == STATE_RUNNING && attempt_is_live(a)) {
                 accept_take_back(c, a);
                 return;

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import os
+import pathlib
 import signal
 import sqlite3
 import threading
@@ -249,6 +250,11 @@ def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path
     assert not monitor.program.end()
 
 
+def all_stand_still(pid):
+    return all(stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
+               for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
 def test_a_replay_without_a_confirm_is_sent_again(private_broker, tmp_path):
     """The broker hangs: 202 says that it is still being replayed; then it is, with x-again."""
     monitor = Monitor(private_broker, tmp_path)
@@ -259,6 +265,7 @@ def test_a_replay_without_a_confirm_is_sent_again(private_broker, tmp_path):
     pid = int(private_broker.ctl("eval", "os:getpid().").strip().strip('"'))
     os.kill(pid, signal.SIGSTOP)
     try:
+        until(lambda: all_stand_still(pid), 30, "all its threads stand still")
         answer = monitor.request("POST", f"/dlq/{id}/requeue")
         assert (answer.status_code, answer.json()["state"]) == (202, "replaying"), answer.text
         assert monitor.letter(id)["replay"]["state"] == "replaying"

@@ -41,3 +41,23 @@ def test_large_jobs_stay_within_the_budget(make_warren):
     assert most[0] < BUDGET + len(tenants) * 3 * FIRST_WINDOW * PAYLOAD * 1.1
     until(lambda: warren.consumer.metrics()["warren_held_bytes"] == 0, 30, "nothing held")
     assert max(events.count("started", set(ids)).values()) == 1
+
+
+def test_what_comes_at_once_stays_within_the_budget_too(make_warren):
+    """120 jobs of half a MiB lie there; a MiB may be held, and the job that passes it."""
+    warren = make_warren(handlers={"types": {"slow": {"exec": ["/bin/sleep", "60"], "concurrency": 1}}},
+                         settings={"consumer": {"held_max": 1 << 20, "concurrency": 100}})
+    tenant = warren.tenant("acme", amqp_login=True)
+    assert warren.consumer.stop() == 0
+    with tenant.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for _ in range(120):
+            publish(channel, "acme", "slow", "x" * (1 << 19), lane="low")
+    warren.consumer.start()
+
+    def held():
+        return warren.consumer.metrics()["warren_held_bytes"]
+
+    until(lambda: held() > 1 << 20, 60, "the budget is used")
+    assert max(held() for _ in range(50)) < 2 << 20
