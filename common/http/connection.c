@@ -279,7 +279,7 @@ int connection_write(struct connection *k, struct mg_connection *c, struct bytes
 
 bool connection_is_gone(const struct connection *k)
 {
-        struct pollfd ended = {.fd = k->fd};
+        struct pollfd ended = {.fd = k->fd, .events = POLLRDHUP};
 
         return k->fd >= 0 && poll(&ended, 1, 0) > 0;
 }

@@ -65,7 +65,8 @@ int connection_write(struct connection *k, struct mg_connection *c, struct bytes
 
 /* What is still to be sent is dropped, and the peer gets a reset. */
 void connection_cut(const struct connection *k, struct mg_connection *c);
-/* Has the peer ended it in both directions? False when that cannot be known. */
+/* Will the peer send nothing more? A close looks like that: nobody can tell the two apart before
+ * something is sent. False when the socket is not known. */
 bool connection_is_gone(const struct connection *k);
 
 /* A connection that goes on without civetweb. Its descriptor stays known to the server: it is no

@@ -39,7 +39,7 @@ struct http_server {
         struct serving serving; /* first: a request knows its server by it */
         struct mg_context *context;
         struct connections connections;
-        atomic_int handling; /* requests that were let in and are not answered yet */
+        atomic_int let_in; /* requests that are not answered yet */
 };
 
 static struct http_server *server_of(const struct http_request *r)
@@ -171,36 +171,46 @@ static void turn_away(struct http_request *r, const char *why)
         http_problem(r, 503, "%s", why);
 }
 
-/* Once it is told to stop civetweb writes nothing any more, so who was let in is answered first. */
-static bool let_in(struct http_request *r)
+/* Counts it, unless the server is stopping. */
+static bool begin_serving(struct http_server *s)
+{
+        atomic_fetch_add(&s->let_in, 1);
+        if (!atomic_load(&s->serving.closing))
+                return true;
+        atomic_fetch_sub(&s->let_in, 1);
+        return false;
+}
+
+static bool has_seat(struct http_request *r)
 {
         struct http_server *s = server_of(r);
         bool first = false;
 
-        if (!connection_begin(r->known, r->info, &first)) {
-                if (first)
-                        LOG_WARN("a port is full: requests are refused with 503",
-                                 log_int("port", http_server_port(s)),
-                                 log_int("threads", s->serving.config.threads));
-                turn_away(r, "all threads of this server are busy");
-                return false;
-        }
-        if (atomic_load(&s->serving.closing)) {
-                turn_away(r, "this server is stopping");
-                return false;
-        }
-        return true;
+        if (connection_begin(r->known, r->info, &first))
+                return true;
+        if (first)
+                LOG_WARN("a port is full: requests are refused with 503",
+                         log_int("port", http_server_port(s)),
+                         log_int("threads", s->serving.config.threads));
+        return false;
 }
 
 static void handle(struct http_request *r)
 {
-        trace_continue(mg_get_header(r->connection, "traceparent"), r->traceparent);
-        atomic_fetch_add(&server_of(r)->handling, 1);
-        if (let_in(r))
-                serve(r);
         struct http_server *s = server_of(r);
-        end(r);
-        atomic_fetch_sub(&s->handling, 1);
+
+        trace_continue(mg_get_header(r->connection, "traceparent"), r->traceparent);
+        if (!has_seat(r)) {
+                turn_away(r, "all threads of this server are busy");
+                end(r);
+        } else if (!begin_serving(s)) {
+                turn_away(r, "this server is stopping");
+                end(r);
+        } else {
+                serve(r);
+                end(r);
+                atomic_fetch_sub(&s->let_in, 1);
+        }
 }
 
 static int on_request(struct mg_connection *connection)
@@ -323,12 +333,13 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         return TAKE(s);
 }
 
-/* Answers what was let in first: once it is told to stop, civetweb writes nothing any more. */
+/* Once it is told to stop, civetweb writes nothing any more: so what was let in is answered first.
+ * Nobody is let in meanwhile, so that it ends however many clients go on to come. */
 static void stop(struct http_server *s)
 {
         atomic_store(&s->serving.closing, true);
         watch_limit_all(s->connections.watch, s->serving.config.stop_deadline);
-        while (atomic_load(&s->handling) > 0)
+        while (atomic_load(&s->let_in) > 0)
                 usleep(DRAIN_STEP_US);
         if (s->serving.config.websockets != NULL)
                 websockets_end(s->serving.config.websockets);

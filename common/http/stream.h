@@ -24,7 +24,7 @@ int http_stream_begin(struct http_request *r, int status, const char *content_ty
  * takes what was sent for all, and nothing more is sent. Of a HEAD request nothing is sent. */
 int http_stream_write(struct http_request *r, struct bytes piece) MUST_CHECK;
 /* Is there no sense in going on? To be asked, once a second or so, by who waits for what to write.
- */
+ * A client that ends its side counts as gone: a plain close looks like that. */
 bool http_stream_is_over(const struct http_request *r);
 /* All was written. A handler that returns without this has its connection cut. */
 void http_stream_end(struct http_request *r);

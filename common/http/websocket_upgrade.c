@@ -61,49 +61,47 @@ static bool accept_handshake(struct http_request *r, const struct websockets *al
         return true;
 }
 
-static int add_accept(struct http_request *r, struct err *e)
+static int write_accept(const struct http_request *r, struct buffer *accept, struct err *e)
 {
         static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 */
         unsigned char digest[EVP_MAX_MD_SIZE];
         unsigned int size = 0;
         char text[KEY_LENGTH + sizeof(guid)];
-        AUTO_BUFFER accept = {0};
 
         memcpy(text, http_header(r, "Sec-WebSocket-Key"), KEY_LENGTH);
         memcpy(text + KEY_LENGTH, guid, sizeof(guid));
         if (EVP_Digest(text, strlen(text), digest, &size, EVP_sha1(), NULL) != 1)
                 return err_set(e, ERR_UNAVAILABLE, "SHA-1 is not there");
-        buffer_add_base64(&accept, bytes_of(digest, size));
-        http_add_header(r, "Upgrade", "websocket");
-        http_add_header(r, "Connection", "Upgrade");
-        http_add_header(r, "Sec-WebSocket-Accept", "%s", accept.data);
+        buffer_add_base64(accept, bytes_of(digest, size));
         return 0;
 }
 
-/* Sends 101, and takes the socket; NULL when it cannot be taken. */
-static struct taken_socket *switch_over(struct http_request *r, struct err *e)
+/* Takes the socket, and writes the 101 that is to be sent first; NULL: the request can still be
+ * answered otherwise. */
+static struct taken_socket *switch_over(struct http_request *r, struct buffer *answer,
+                                        struct err *e)
 {
-        AUTO_BUFFER out = {0};
+        AUTO_BUFFER accept = {0};
 
-        if (connection_descriptor(r->known) < 0) {
-                err_set(e, ERR_UNAVAILABLE, "the connection's socket is not known for certain");
+        if (write_accept(r, &accept, e) < 0)
                 return NULL;
-        }
-        if (add_accept(r, e) < 0)
+        struct taken_socket *socket = connection_take(r->known, e);
+        if (socket == NULL)
                 return NULL;
         r->status = 101;
-        answer_write(r, &(struct answer_text){.status = 101}, &out);
-        answer_send(r, buffer_bytes(&out));
-        mg_disable_connection_keep_alive(r->connection);
-        if (r->broken)
-                return NULL;
         r->broken = true; /* for whoever serves it */
-        return connection_take(r->known, e);
+        mg_disable_connection_keep_alive(r->connection);
+        http_add_header(r, "Upgrade", "websocket");
+        http_add_header(r, "Connection", "Upgrade");
+        http_add_header(r, "Sec-WebSocket-Accept", "%s", accept.data);
+        answer_write(r, &(struct answer_text){.status = 101}, answer);
+        return socket;
 }
 
 bool websocket_upgrade(struct http_request *r, const struct websocket_events *on, void *user)
 {
         struct websockets *all = r->serving->config.websockets;
+        AUTO_BUFFER answer = {0};
         struct err e = {0};
 
         assert(all != NULL && r->status == 0);
@@ -114,13 +112,12 @@ bool websocket_upgrade(struct http_request *r, const struct websocket_events *on
                 http_problem(r, 503, "there are as many WebSockets as this server allows");
                 return false;
         }
-        struct taken_socket *socket = switch_over(r, &e);
+        struct taken_socket *socket = switch_over(r, &answer, &e);
         if (socket == NULL) {
                 websockets_give_back(all);
-                if (r->status == 0)
-                        http_problem_err(r, &e);
+                http_problem(r, 503, "%s", e.text);
                 return false;
         }
-        websockets_add(all, socket, on, user);
+        websockets_add(all, socket, &answer, on, user);
         return true;
 }

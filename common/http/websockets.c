@@ -329,7 +329,7 @@ void websockets_give_back(struct websockets *all)
         pthread_mutex_unlock(&all->mutex);
 }
 
-void websockets_add(struct websockets *all, struct taken_socket *socket,
+void websockets_add(struct websockets *all, struct taken_socket *socket, struct buffer *answer,
                     const struct websocket_events *on, void *user)
 {
         struct websocket *w = xcalloc(1, sizeof(*w));
@@ -340,6 +340,8 @@ void websockets_add(struct websockets *all, struct taken_socket *socket,
         w->fd = taken_socket_descriptor(socket);
         w->reader.message_max = all->config.message_max;
         w->heard_at = w->taken_at = clock_mono();
+        w->out = *answer;
+        *answer = (struct buffer){0};
         pthread_mutex_lock(&all->mutex);
         w->id = ++all->last_id;
         HASH_ADD(hh, all->sockets, id, sizeof(w->id), w);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stop is bounded, whatever clients do."""
 import contextlib
+import socket
+import threading
 
+import pytest
 from http_rig import HOST, Answers, echo_process
-from test_http_crowded import clients
+from test_http_crowded import clients, read_to_the_end
 from websocket_rig import TEXT, WebSocket, frame
 
 GET = b"GET /things/7 HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -46,5 +49,26 @@ def test_a_full_server_with_more_waiting():
     with echo_process(threads=2) as (server, port), clients(port, 40) as dead:
         for client in dead:
             client.sendall(LARGE)
+        server.stdin.close()
+        assert server.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("state", ["half a body", "half a refused body", "idle", "refused"])
+def test_clients_that_go_on_coming(state):
+    over = threading.Event()
+
+    def come_again_and_again(port):
+        while not over.is_set():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as client:
+                client.sendall(STATES[state])
+                read_to_the_end(client)
+
+    with echo_process(threads=8) as (server, port), contextlib.ExitStack() as after:
+        crowd = [threading.Thread(target=come_again_and_again, args=(port,)) for _ in range(32)]
+        for thread in crowd:
+            thread.start()
+            after.callback(thread.join)
+        after.callback(over.set)
+        assert Answers(port).send(b"no HTTP\r\n\r\n").read()[0] == 400  # all threads serve by now
         server.stdin.close()
         assert server.wait(timeout=30) == 0

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A route that goes on as a WebSocket."""
+import json
+import os
+import resource
 import struct
 
 import pytest
@@ -236,3 +239,16 @@ def test_where_the_socket_is_not_certain():
         second = Answers(port, "127.0.0.2", first.socket.getsockname())
         second.send(handshake())
         check_problem(second.read(), 503, "socket")
+
+
+def test_without_descriptors_it_is_refused_as_other_requests_are():
+    with echo_process() as (server, port):
+        made = Answers(port)
+        assert made.send(b"GET /things/7 HTTP/1.1\r\n" + HOST + b"\r\n").read()[0] == 200
+        plenty = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        enough = max(int(fd) for fd in os.listdir(f"/proc/{server.pid}/fd")) + 2  # for its own looking around
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (enough, plenty[1]))
+        status, headers, body = made.send(handshake()).read()
+        assert (status, json.loads(body)["status"]) == (503, 503) and "upgrade" not in headers
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, plenty)
+        assert WebSocket(port).say(b"a").hear() == (TEXT, b"a")
