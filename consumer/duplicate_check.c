@@ -44,7 +44,8 @@ struct call {
         struct question *questions[DUPLICATE_CHECK_MAX]; /* NULL once answered */
         size_t count;
         struct duplicate_answer answers[DUPLICATE_CHECK_MAX]; /* written by the pool's thread */
-        struct err why;
+        bool answered;
+        struct err why; /* of the last store that was asked and could not answer */
 };
 
 struct duplicate_check {
@@ -156,7 +157,7 @@ static bool is_busy(int status)
         return status == 500 || status == 503;
 }
 
-/* -1: it gave no answer. 1: it is there, and cannot answer now. */
+/* -1: it gave no answer. 1: it is there, and cannot answer now. e says why of both. */
 static int ask_store(struct call *c, struct http_client *store, struct err *e)
 {
         struct http_reply reply = {0};
@@ -167,10 +168,10 @@ static int ask_store(struct call *c, struct http_client *store, struct err *e)
         };
 
         int done = http_client_call(store, &call, &reply, e);
-        if (done == 0 && is_busy(reply.status))
-                done = 1;
-        else if (done == 0 && reply.status != 200)
-                done = err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
+        if (done == 0 && reply.status != 200) {
+                err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
+                done = is_busy(reply.status) ? 1 : -1;
+        }
         if (done == 0) {
                 forget_answers(c);
                 done = duplicate_check_parse(buffer_bytes(&reply.body), c->answers, c->count, e);
@@ -184,14 +185,16 @@ static void make_call(uv_work_t *work)
 {
         struct call *c = work->data;
         struct duplicate_check *q = c->duplicate_check;
-        struct err why = {0};
         msec lag = -1;
 
         for (size_t i = 0; i < stores_count(q->stores); i++) {
                 size_t at = (q->first + i) % stores_count(q->stores);
+                struct err why = {0};
                 int done = ask_store(c, stores_at(q->stores, at), &why);
+                c->why = why;
                 if (done < 0)
                         continue;
+                c->answered = true;
                 if (done == 0 && c->answers[0].state != DUPLICATE_BEHIND) {
                         q->first = at;
                         return;
@@ -199,10 +202,8 @@ static void make_call(uv_work_t *work)
                 msec behind = done == 1 ? BUSY_LAG : c->answers[0].lag;
                 lag = lag < 0 || behind < lag ? behind : lag;
         }
-        if (lag >= 0)
+        if (c->answered)
                 answer_behind(c, lag);
-        else
-                c->why = why;
 }
 
 static void encode_marker(const struct parcel *p, bool again, msec now, struct job_message *out)
@@ -296,14 +297,14 @@ static void on_called(uv_work_t *work, int status)
 
         assert(status == 0);
         note_health(q, &c->why);
-        if (err_is_set(&c->why))
-                put_all_back(q, c);
-        else
+        if (c->answered)
                 answer_all(q, c);
+        else
+                put_all_back(q, c);
         q->call = NULL;
         give_up_late_ones(q);
         if (q->open != NULL)
-                alarm_set(q->alarm, err_is_set(&c->why) ? CALL_AGAIN : 0);
+                alarm_set(q->alarm, c->answered ? 0 : CALL_AGAIN);
         free_call(c);
 }
 

@@ -44,7 +44,16 @@ static struct attempt *pick_of(const struct tenant *t, struct room *r)
         return NULL;
 }
 
-/* The turn passes on when the deficit is used up; a tenant with nothing to run keeps none. */
+/* The turn comes to t: those before it had nothing that could run, and keep no deficit. */
+static void take_turn(struct ready *in, struct tenant *t)
+{
+        for (; in->ring != t; in->ring = in->ring->next)
+                in->ring->deficit = 0;
+        if (t->deficit <= 0)
+                t->deficit = t->weight;
+}
+
+/* The turn passes on when the deficit is used up. */
 static void charge(struct ready *in, struct tenant *t)
 {
         t->picks++;
@@ -52,27 +61,25 @@ static void charge(struct ready *in, struct tenant *t)
                 in->pass = t->pass;
         t->pass = in->pass + PASS_STRIDE / t->weight + 1;
         t->deficit--;
-        if (t->deficit <= 0 && in->ring == t)
+        if (t->deficit <= 0)
                 in->ring = t->next;
 }
 
+/* A walk that finds nothing leaves turn and deficits alone: otherwise, where room comes one place
+ * at a time, the same tenant would have every turn. */
 struct attempt *scheduler_pick(struct ready *in, room_fn *room, void *owner)
 {
         struct room r = {.ask = room, .owner = owner};
+        struct tenant *t = in->ring;
 
-        for (unsigned left = in->tenants; left > 0; left--) {
-                struct tenant *t = in->ring;
-                if (t->deficit <= 0)
-                        t->deficit = t->weight;
-
+        for (unsigned left = in->tenants; left > 0; left--, t = t->next) {
                 struct attempt *a = pick_of(t, &r);
-                if (a != NULL) {
-                        charge(in, t);
-                        ready_remove(in, a);
-                        return a;
-                }
-                t->deficit = 0;
-                in->ring = t->next;
+                if (a == NULL)
+                        continue;
+                take_turn(in, t);
+                charge(in, t);
+                ready_remove(in, a);
+                return a;
         }
         return NULL;
 }

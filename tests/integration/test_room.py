@@ -5,6 +5,7 @@ import json
 import os
 import re
 
+from harness.broker import BIN
 from harness.until import until
 from harness.warren import default_handlers
 
@@ -115,3 +116,22 @@ def test_plugin_hosts_leave_the_consumer_what_it_needs(make_warren):
     assert warnings(warren.consumer)
     assert warren.api.run("noop")["status"] == "completed"
     assert warren.consumer.metrics().sum("warren_starts_put_off_total", kind="plugin") > 0
+
+
+def test_a_start_put_off_while_the_only_worker_was_taken_for_busy(make_warren, tmp_path):
+    """Its launcher hangs for so long that what waits goes back, and ends without becoming the program."""
+    launcher = tmp_path / "launcher"
+    launcher.write_text(f'#!/bin/sh\n[ -e "{tmp_path}/hung" ] && exec "{BIN}/warren-launch" "$@"\n'
+                        f'until [ -e "{tmp_path}/gate" ]; do sleep 0.1; done\ntouch "{tmp_path}/hung"\n')
+    launcher.chmod(0o755)
+    warren = make_warren(handlers={"types": {"runs": {"exec": ["/bin/true"]}}})
+    restart(warren.consumer, [], concurrency=1, launch_program=launcher)
+    first = warren.api.submit("runs", {})["id"]
+    until(lambda: warren.consumer.metrics()["warren_workers_active"] == 1, 30, "the launcher hangs")
+    second = warren.api.submit("runs", {})["id"]
+    until(lambda: "what waits goes back" in warren.consumer.log(), 60, "a stall")
+    (tmp_path / "gate").touch()
+    for id in (first, second):
+        job = warren.api.wait(id)
+        assert (job["status"], job["attempt"]) == ("completed", 1), job
+    assert put_off(warren.consumer) == 1

@@ -88,6 +88,40 @@ static void tenants_share_by_weight(void **state)
         }
 }
 
+/* Room for one, which is asked for again before it is there. */
+static bool has_one_place(void *owner, const struct handler *h)
+{
+        bool *place = owner;
+
+        (void)h;
+        return *place;
+}
+
+static void tenants_share_by_weight_what_comes_one_place_at_a_time(void **state)
+{
+        static const int64_t weights[3] = {2, 1, 3};
+        struct ready in = {0};
+        struct tenant tenants[3];
+        unsigned got[3] = {0};
+
+        (void)state;
+        for (int i = 0; i < 3; i++) {
+                init_tenant(&tenants[i], "t", weights[i]);
+                add_many(&in, &tenants[i], PRIORITY_MEDIUM, 300);
+        }
+        for (int i = 0; i < 120; i++) {
+                bool place = true;
+                struct attempt *a = scheduler_pick(&in, has_one_place, &place);
+                got[a->feed->tenant - tenants]++;
+                free(a);
+                place = false;
+                assert_null(scheduler_pick(&in, has_one_place, &place));
+        }
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(got[i], 20 * weights[i]);
+        ready_each(&in, drop, &in);
+}
+
 static void a_tenant_that_comes_late_is_served_within_a_round(void **state)
 {
         struct ready in = {0};
@@ -209,6 +243,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tenants_share_by_weight),
+                cmocka_unit_test(tenants_share_by_weight_what_comes_one_place_at_a_time),
                 cmocka_unit_test(a_tenant_that_comes_late_is_served_within_a_round),
                 cmocka_unit_test(priorities_go_first_and_the_lowest_does_not_starve),
                 cmocka_unit_test(the_oldest_of_a_priority_goes_first),
