@@ -45,45 +45,45 @@ static struct attempt *pick_of(const struct tenant *t, struct room *r)
 }
 
 /* The turn passes on when the deficit is used up; a tenant with nothing to run keeps none. */
-static void charge(struct ready *in, struct tenant *t)
+static void charge(struct ready *ready, struct tenant *t)
 {
         t->picks++;
-        if (in->pass < t->pass)
-                in->pass = t->pass;
-        t->pass = in->pass + PASS_STRIDE / t->weight + 1;
+        if (ready->pass < t->pass)
+                ready->pass = t->pass;
+        t->pass = ready->pass + PASS_STRIDE / t->weight + 1;
         t->deficit--;
-        if (t->deficit <= 0 && in->ring == t)
-                in->ring = t->next;
+        if (t->deficit <= 0 && ready->ring == t)
+                ready->ring = t->next;
 }
 
-struct attempt *scheduler_pick(struct ready *in, room_fn *room, void *owner)
+struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner)
 {
         struct room r = {.ask = room, .owner = owner};
 
-        for (unsigned left = in->tenants; left > 0; left--) {
-                struct tenant *t = in->ring;
+        for (unsigned left = ready->tenants; left > 0; left--) {
+                struct tenant *t = ready->ring;
                 if (t->deficit <= 0)
                         t->deficit = t->weight;
 
                 struct attempt *a = pick_of(t, &r);
                 if (a != NULL) {
-                        charge(in, t);
-                        ready_remove(in, a);
+                        charge(ready, t);
+                        ready_remove(ready, a);
                         return a;
                 }
                 t->deficit = 0;
-                in->ring = t->next;
+                ready->ring = t->next;
         }
         return NULL;
 }
 
-void scheduler_resume(struct ready *in)
+void scheduler_resume(struct ready *ready)
 {
-        struct tenant *t = in->ring;
+        struct tenant *t = ready->ring;
 
-        for (unsigned left = in->tenants; left > 0; left--) {
-                if (t->pass < in->ring->pass)
-                        in->ring = t;
+        for (unsigned left = ready->tenants; left > 0; left--) {
+                if (t->pass < ready->ring->pass)
+                        ready->ring = t;
                 t = t->next;
         }
 }
