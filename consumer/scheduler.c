@@ -45,52 +45,52 @@ static struct attempt *pick_of(const struct tenant *t, struct room *r)
 }
 
 /* The turn comes to t: those before it had nothing that could run, and keep no deficit. */
-static void take_turn(struct ready *in, struct tenant *t)
+static void take_turn(struct ready *ready, struct tenant *t)
 {
-        for (; in->ring != t; in->ring = in->ring->next)
-                in->ring->deficit = 0;
+        for (; ready->ring != t; ready->ring = ready->ring->next)
+                ready->ring->deficit = 0;
         if (t->deficit <= 0)
                 t->deficit = t->weight;
 }
 
 /* The turn passes on when the deficit is used up. */
-static void charge(struct ready *in, struct tenant *t)
+static void charge(struct ready *ready, struct tenant *t)
 {
         t->picks++;
-        if (in->pass < t->pass)
-                in->pass = t->pass;
-        t->pass = in->pass + PASS_STRIDE / t->weight + 1;
+        if (ready->pass < t->pass)
+                ready->pass = t->pass;
+        t->pass = ready->pass + PASS_STRIDE / t->weight + 1;
         t->deficit--;
         if (t->deficit <= 0)
-                in->ring = t->next;
+                ready->ring = t->next;
 }
 
 /* A walk that finds nothing leaves turn and deficits alone: otherwise, where room comes one place
  * at a time, the same tenant would have every turn. */
-struct attempt *scheduler_pick(struct ready *in, room_fn *room, void *owner)
+struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner)
 {
         struct room r = {.ask = room, .owner = owner};
-        struct tenant *t = in->ring;
+        struct tenant *t = ready->ring;
 
-        for (unsigned left = in->tenants; left > 0; left--, t = t->next) {
+        for (unsigned left = ready->tenants; left > 0; left--, t = t->next) {
                 struct attempt *a = pick_of(t, &r);
                 if (a == NULL)
                         continue;
-                take_turn(in, t);
-                charge(in, t);
-                ready_remove(in, a);
+                take_turn(ready, t);
+                charge(ready, t);
+                ready_remove(ready, a);
                 return a;
         }
         return NULL;
 }
 
-void scheduler_resume(struct ready *in)
+void scheduler_resume(struct ready *ready)
 {
-        struct tenant *t = in->ring;
+        struct tenant *t = ready->ring;
 
-        for (unsigned left = in->tenants; left > 0; left--) {
-                if (t->pass < in->ring->pass)
-                        in->ring = t;
+        for (unsigned left = ready->tenants; left > 0; left--) {
+                if (t->pass < ready->ring->pass)
+                        ready->ring = t;
                 t = t->next;
         }
 }

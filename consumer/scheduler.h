@@ -17,9 +17,9 @@ enum { SCHEDULER_LOWEST_EVERY = 16 };
 typedef bool room_fn(void *owner, const struct handler *h);
 
 /* Takes it out. NULL: nothing waits that could run. */
-struct attempt *scheduler_pick(struct ready *in, room_fn *room, void *owner);
+struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner);
 /* The ring was emptied by giving back, and has filled again in whatever order: the turn is whose
  * picks, by weight, were the fewest. */
-void scheduler_resume(struct ready *in);
+void scheduler_resume(struct ready *ready);
 
 #endif

@@ -7,7 +7,10 @@
 #ifndef WARREN_AMQP_DISPATCHER_H
 #define WARREN_AMQP_DISPATCHER_H
 
+#include <uv.h>
+
 #include "common/amqp/handover.h"
+#include "common/amqp/link_events.h"
 
 struct dispatcher;
 

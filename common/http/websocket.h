@@ -16,7 +16,8 @@
 
 #include <stdint.h>
 
-#include "common/http/server.h"
+#include "common/base/clock.h"
+#include "common/http/handler.h"
 
 struct websockets;
 
