@@ -22,6 +22,7 @@
 #include "consumer/heartbeat.h"
 #include "consumer/hops.h"
 #include "consumer/runner/needs.h"
+#include "consumer/scheduler.h"
 #include "consumer/start.h"
 #include "consumer/stop.h"
 #include "consumer/turn.h"
@@ -379,6 +380,7 @@ void consumer_destroy(struct consumer **consumer)
         duplicate_check_destroy(&c->duplicate_check);
         elsewhere_destroy(&c->elsewhere);
         stores_destroy(&c->stores);
+        scheduler_fini(&c->ready);
         subscriptions_destroy(&c->subscriptions);
         link_destroy(&c->consume);
         alarm_destroy(&c->stop_alarm);

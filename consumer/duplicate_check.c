@@ -412,15 +412,3 @@ void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a)
         DL_DELETE(d->open, one);
         free(one);
 }
-
-struct attempt *duplicate_check_any(const struct duplicate_check *d)
-{
-        if (d->open != NULL)
-                return d->open->attempt;
-        for (size_t i = 0; d->call != NULL && i < d->call->count; i++) {
-                const struct question *one = d->call->questions[i];
-                if (one != NULL && one->attempt != NULL)
-                        return one->attempt;
-        }
-        return NULL;
-}

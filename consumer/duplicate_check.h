@@ -49,8 +49,6 @@ void duplicate_check_destroy(struct duplicate_check **d);
 /* The attempt must be ASKED; it is the duplicate_check's until it is answered or withdrawn. */
 void duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
 void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
-/* Any one attempt that waits for its answer, or NULL. */
-struct attempt *duplicate_check_any(const struct duplicate_check *d);
 
 /* The answer's body for `count` questions. -1: it is not what the contract says. Either way each
  * answer ends with duplicate_answer_fini. */

@@ -9,11 +9,14 @@
 #include "consumer/attempt.h"
 #include "consumer/tenant.h"
 
+struct type_turn;
+
 struct ready {
         struct tenant *ring;
-        unsigned tenants; /* in the ring */
-        unsigned count;   /* attempts waiting */
-        int64_t pass;     /* of the last pick: who was away does not catch up on it */
+        unsigned tenants;        /* in the ring */
+        unsigned count;          /* attempts waiting */
+        int64_t pass;            /* of the last pick: who was away does not catch up on it */
+        struct type_turn *turns; /* by type; scheduler.c */
 };
 
 /* The attempt must be WAITING or about to be. */

@@ -85,8 +85,9 @@ struct subscription *link_subscribe(struct link *l, const struct source *s, deli
  * over are requeued. Clears *s; no callback after it. */
 void link_unsubscribe(struct subscription **s);
 
-/* With renew_when_told: begins the subscriptions of the connection that is up now. To be called in
- * or after `up`, which does not wait for them then. */
+/* With renew_when_told: begins the subscriptions of the connection whose `up` was told last, which
+ * did not wait for them; nothing once `down` was told. A connection that was lost and made again
+ * meanwhile is not that one: its own `up` comes. */
 void link_renew(struct link *l);
 
 /* Clears *d and frees it. A delivery of a dead connection is dropped silently. On a stream ACK only

@@ -34,8 +34,6 @@ const struct http_route *http_matched(const struct http_request *r);
 const char *http_param(const struct http_request *r,
                        const char *name);                         /* asserts it is in the pattern */
 const char *http_query(struct http_request *r, const char *name); /* percent-decoded */
-/* The raw query string, or NULL. */
-const char *http_query_string(const struct http_request *r);
 /* Adds "&name=value" for each of the query but `except` (or NULL), encoded anew. */
 void http_query_write(const struct http_request *r, const char *except, struct buffer *out);
 /* Answers 400 itself and returns false when a name is not in `allowed` (NULL ends it). */

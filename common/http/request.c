@@ -39,11 +39,6 @@ const char *http_query(struct http_request *r, const char *name)
         return query_find(&r->query, name);
 }
 
-const char *http_query_string(const struct http_request *r)
-{
-        return r->query_string;
-}
-
 void http_query_write(const struct http_request *r, const char *except, struct buffer *out)
 {
         for (size_t i = 0; i < r->query.count; i++) {
