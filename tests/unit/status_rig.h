@@ -37,6 +37,14 @@ static inline void place_close(const struct place *p)
         assert_int_equal(rmdir(p->folder), 0);
 }
 
+static inline void place_rewind(const struct place *p)
+{
+        struct err e = {0};
+        AUTO(store) store = store_create(p->path, &e);
+        assert_non_null(store);
+        assert_int_equal(store_rewind(store, &e), 0);
+}
+
 struct rig {
         struct place place;
         struct store *store;
