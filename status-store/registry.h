@@ -42,6 +42,9 @@ int registry_tenant(struct registry *r, const char *name, struct tenant *out,
  * there are max already, with those whose queues are not gone yet. */
 int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max,
                         struct err *e) MUST_CHECK;
+/* ERR_CONFLICT also when a deleted tenant had the name. */
+int registry_add_new_tenant(struct registry *r, struct tenant *t, int64_t max,
+                            struct err *e) MUST_CHECK;
 /* Writes limits and paused of a tenant that was read before, and raises v. ERR_CONFLICT when it has
  * changed since, ERR_NOT_FOUND when it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
@@ -55,8 +58,6 @@ int registry_note_login(struct registry *r, const char *name, enum tenant_login 
  * tenants deleted more than 30 days ago are forgotten. now 0: it was never really there. */
 int registry_delete_tenant(struct registry *r, const char *name, msec now,
                            struct err *e) MUST_CHECK;
-/* 1 when a tenant of that name was deleted, 0, -1. */
-int registry_had_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 /* Its queues are gone: the name can be used again. */
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 

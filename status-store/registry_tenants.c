@@ -56,9 +56,24 @@ static int check_room(struct database *db, int64_t max, struct err *e)
                        (long long)sqlite3_column_int64(count, 0));
 }
 
+/* What is kept of jobs and dead letters under a name is for whoever has it: nobody gets another's
+ * unasked. Whether anything is kept is not looked for: the archive knows it, and a projection that
+ * is being rebuilt does not. */
+static int check_name_is_new(struct database *db, const char *name, struct err *e)
+{
+        int had = rows_exist(db, "SELECT 1 FROM former WHERE name = ?1", name, 0, e);
+        if (had <= 0)
+                return had;
+        return err_set(e, ERR_CONFLICT,
+                       "a deleted tenant had the name %s: a new one would see what is kept of its"
+                       " jobs and dead letters; ?reuse=true (--reuse) says that it may",
+                       name);
+}
+
 struct addition {
         struct tenant *tenant;
         int64_t max;
+        bool only_new;
 };
 
 static int add_tenant(struct database *db, void *owner, struct err *e)
@@ -71,7 +86,8 @@ static int add_tenant(struct database *db, void *owner, struct err *e)
                                t->record.name);
         if (found == 1)
                 return err_set(e, ERR_CONFLICT, "there is a tenant %s already", t->record.name);
-        if (found != 0 || check_room(db, a->max, e) != 0 ||
+        if (found != 0 || (a->only_new && check_name_is_new(db, t->record.name, e) != 0) ||
+            check_room(db, a->max, e) != 0 ||
             last_version(db, t->record.name, &t->record.v, e) != 0)
                 return -1;
         t->record.v++;
@@ -82,6 +98,12 @@ static int add_tenant(struct database *db, void *owner, struct err *e)
 int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, struct err *e)
 {
         struct addition a = {.tenant = t, .max = max};
+        return registry_write(r, add_tenant, &a, e);
+}
+
+int registry_add_new_tenant(struct registry *r, struct tenant *t, int64_t max, struct err *e)
+{
+        struct addition a = {.tenant = t, .max = max, .only_new = true};
         return registry_write(r, add_tenant, &a, e);
 }
 
@@ -150,15 +172,6 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now, struc
 {
         struct deletion d = {.name = name, .now = now};
         return registry_write(r, delete_tenant, &d, e) < 0 ? -1 : 0;
-}
-
-int registry_had_tenant(struct registry *r, const char *name, struct err *e)
-{
-        AUTO_READER *reader = registry_read(r, e);
-        if (reader == NULL)
-                return -1;
-        return rows_exist(reader_database(reader), "SELECT 1 FROM former WHERE name = ?1", name, 0,
-                          e);
 }
 
 static int drop_tenant(struct database *db, void *owner, struct err *e)

@@ -80,6 +80,10 @@ static void a_name_is_used_again_with_a_higher_version(void **state)
         assert_int_equal(e.code, ERR_CONFLICT);
         err_clear(&e);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
+        assert_int_equal(registry_add_new_tenant(r, &t, TENANTS_MAX, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        assert_non_null(strstr(e.text, "reuse"));
+        err_clear(&e);
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(t.record.v, 3);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0); /* not a deleted one: stays */
