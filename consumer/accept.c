@@ -117,7 +117,7 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
 /* At once: what else has come in this turn of the loop then goes back. flow.c takes more again. */
 static void limit_bytes(struct consumer *c)
 {
-        if (c->held_bytes > (size_t)c->settings->held_max)
+        if (c->attempts.bytes > (size_t)c->settings->held_max)
                 subscriptions_set_full(c->subscriptions, true);
 }
 
@@ -127,9 +127,7 @@ static struct attempt *admit(struct consumer *c, const struct job *job, struct f
         struct attempt *a = attempt_create(job, f, d, clock_mono());
 
         a->consumer = c;
-        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
-        c->held++;
-        c->held_bytes += a->bytes;
+        attempts_add(&c->attempts, a);
         limit_bytes(c);
         return a;
 }
@@ -140,19 +138,8 @@ static void join(struct consumer *c, struct attempt *a, struct feed *f, struct d
         if (attempt_is_running(a))
                 LOG_INFO("a redelivery joins the attempt that runs here",
                          log_text("job", a->job.id), log_int("attempt", a->number));
-        c->held_bytes -= a->bytes;
-        attempt_join(a, f, d);
-        c->held_bytes += a->bytes;
+        attempts_join(&c->attempts, a, f, d);
         limit_bytes(c);
-}
-
-/* The attempt of this delivery, if it is here. */
-static struct attempt *find(const struct consumer *c, const struct attempt_key *key)
-{
-        struct attempt *found;
-
-        HASH_FIND(hh, c->attempts, key, sizeof(*key), found);
-        return found;
 }
 
 /* Takes a delivery whose attempt is here, or was finished here and only its ack was lost. What was
@@ -165,7 +152,7 @@ static bool is_known(struct consumer *c, const struct job *job, struct feed *f, 
         attempt_key_of(job, &keys[0]);
         attempt_key_of_message(job, &keys[1]);
         for (int i = 0; i < count; i++) {
-                struct attempt *here = find(c, &keys[i]);
+                struct attempt *here = attempts_find(&c->attempts, &keys[i]);
                 if (here != NULL) {
                         join(c, here, f, d);
                         return true;
@@ -212,7 +199,7 @@ void accept_delivery(void *owner, struct feed *f, struct delivery *d)
         struct job job;
         struct err why = {0};
 
-        if (c->draining) {
+        if (consumer_is_draining(c)) {
                 link_settle(&d, SETTLE_REQUEUE);
                 return;
         }

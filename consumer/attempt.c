@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt.c: the map of an attempt's states, and the deliveries it answers for.
+ * attempt.c: an attempt's life, and the deliveries that it answers for.
  */
 #include "consumer/attempt.h"
 
@@ -10,38 +10,12 @@
 
 #include "common/base/memory.h"
 
-#define TO(state) (1U << (state))
-
-static const unsigned moves[STATE_COUNT] = {
-        [STATE_ARRIVED] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
-                          TO(STATE_SETTLED),
-        [STATE_ASKED] = TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
-        /* Once its time has come it is judged afresh, by a clock that may have been set back, and
-         * may have grown old enough to be asked about. */
-        [STATE_HELD] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
-                       TO(STATE_SETTLED),
-        [STATE_WAITING] = TO(STATE_RUNNING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
-        [STATE_RUNNING] = TO(STATE_STOPPING) | TO(STATE_LEAVING) | TO(STATE_WAITING),
-        [STATE_STOPPING] = TO(STATE_LEAVING) | TO(STATE_SETTLED),
-        [STATE_LEAVING] = TO(STATE_SETTLED),
-        [STATE_SETTLED] = 0,
+/* Another delivery of the same attempt: redelivered after a lost link, or published twice. */
+struct redelivery {
+        struct delivery *delivery;
+        struct feed *feed;
+        struct redelivery *next;
 };
-
-static const char *const names[] = {
-#define X(code, word) [code] = word,
-        ATTEMPT_STATES(X)
-#undef X
-};
-
-const char *attempt_state_name(enum attempt_state s)
-{
-        return names[s];
-}
-
-bool attempt_may_move(enum attempt_state from, enum attempt_state to)
-{
-        return (moves[from] & TO(to)) != 0;
-}
 
 void attempt_move(struct attempt *a, enum attempt_state to)
 {
@@ -99,6 +73,7 @@ struct attempt *attempt_create(const struct job *job, struct feed *feed, struct 
         a->bytes = sizeof(*a) + delivery_size(*d);
         a->redelivered = (*d)->redelivered || job->again;
         a->arrived_at = mono_now;
+        a->progress.attempt = a;
         *d = NULL;
         feed->held++;
         feed->tenant->attempts++;
@@ -118,38 +93,38 @@ void attempt_destroy(struct attempt **a)
         *a = NULL;
 }
 
-static void settle_redelivery(struct redelivery *t, enum settle how)
+static void settle_redelivery(struct redelivery *r, enum settle how)
 {
-        t->feed->held--;
-        link_settle(&t->delivery, how);
-        free(t);
+        r->feed->held--;
+        link_settle(&r->delivery, how);
+        free(r);
 }
 
 static void drop_dead_redeliveries(struct attempt *a)
 {
         for (struct redelivery **at = &a->redeliveries; *at != NULL;) {
-                struct redelivery *t = *at;
-                if (delivery_is_live(t->delivery)) {
-                        at = &t->next;
+                struct redelivery *r = *at;
+                if (delivery_is_live(r->delivery)) {
+                        at = &r->next;
                         continue;
                 }
-                *at = t->next;
-                a->bytes -= delivery_size(t->delivery);
-                settle_redelivery(t, SETTLE_ACK);
+                *at = r->next;
+                a->bytes -= delivery_size(r->delivery);
+                settle_redelivery(r, SETTLE_ACK);
         }
 }
 
 void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d)
 {
-        struct redelivery *t = xcalloc(1, sizeof(*t));
+        struct redelivery *r = xcalloc(1, sizeof(*r));
 
         assert(feed->tenant == a->feed->tenant);
         drop_dead_redeliveries(a);
         a->bytes += delivery_size(*d);
-        t->delivery = *d;
-        t->feed = feed;
-        t->next = a->redeliveries;
-        a->redeliveries = t;
+        r->delivery = *d;
+        r->feed = feed;
+        r->next = a->redeliveries;
+        a->redeliveries = r;
         feed->held++;
         *d = NULL;
 }
@@ -157,9 +132,9 @@ void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d)
 void attempt_settle(struct attempt *a, enum settle how)
 {
         while (a->redeliveries != NULL) {
-                struct redelivery *t = a->redeliveries;
-                a->redeliveries = t->next;
-                settle_redelivery(t, how);
+                struct redelivery *r = a->redeliveries;
+                a->redeliveries = r->next;
+                settle_redelivery(r, how);
         }
         if (a->delivery != NULL) {
                 a->feed->held--;
@@ -171,8 +146,8 @@ bool attempt_is_live(const struct attempt *a)
 {
         if (a->delivery != NULL && delivery_is_live(a->delivery))
                 return true;
-        for (const struct redelivery *t = a->redeliveries; t != NULL; t = t->next)
-                if (delivery_is_live(t->delivery))
+        for (const struct redelivery *r = a->redeliveries; r != NULL; r = r->next)
+                if (delivery_is_live(r->delivery))
                         return true;
         return false;
 }

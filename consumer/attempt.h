@@ -15,31 +15,11 @@
 #include "common/amqp/outbox.h"
 #include "common/model/event.h"
 #include "common/model/job.h"
+#include "consumer/attempt_state.h"
 #include "consumer/progress.h"
 #include "consumer/runner/handlers.h"
 #include "consumer/runner/runner.h"
 #include "consumer/tenant.h"
-
-/*   arrived ─► asked ─► held ─► waiting ─► running ─► leaving ─► settled
- *      └─ any of the later ones ─┘  └─ leaving, settled ─┘ └─► stopping
- * and held may be looked at again: ─► asked, ─► held; running that could not begin: ─► waiting
- */
-#define ATTEMPT_STATES(X) \
-        X(STATE_ARRIVED, "arrived")   /* decoded */ \
-        X(STATE_ASKED, "asked")       /* the status-store is asked whether it ran elsewhere */ \
-        X(STATE_HELD, "held")         /* waits for its time, the last 100 ms */ \
-        X(STATE_WAITING, "waiting")   /* ready: waits for a worker */ \
-        X(STATE_RUNNING, "running")   /* its handler runs */ \
-        X(STATE_STOPPING, "stopping") /* its handler was told to stop */ \
-        X(STATE_LEAVING, "leaving")   /* its outcome is being published */ \
-        X(STATE_SETTLED, "settled")   /* acked or given back: about to be freed */
-
-enum attempt_state {
-#define X(code, word) code,
-        ATTEMPT_STATES(X)
-#undef X
-};
-enum { STATE_COUNT = STATE_SETTLED + 1 };
 
 /* How it leaves: what is published before its delivery is acked. */
 enum departure {
@@ -63,15 +43,9 @@ struct attempt_key {
         msec stamp; /* 0, or which of its messages: see attempt_key_of_message */
 };
 
-/* Another delivery of the same attempt: redelivered after a lost link, or published twice. */
-struct redelivery {
-        struct delivery *delivery;
-        struct feed *feed;
-        struct redelivery *next;
-};
-
 struct consumer;
 struct question;
+struct redelivery;
 
 struct attempt {
         struct job job; /* borrows from the delivery, and from `error` */
@@ -79,12 +53,12 @@ struct attempt {
         int64_t number; /* of this attempt, from 1 */
         enum attempt_state state;
         struct feed *feed;
-        struct delivery *delivery; /* kept for its bytes even when its connection is gone */
-        struct redelivery *redeliveries;
-        size_t bytes;     /* what the deliveries take */
-        bool redelivered; /* it may have run before: the handler is told */
-        bool checked;     /* was asked about: not again */
-        msec arrived_at;  /* monotonic */
+        struct delivery *delivery;       /* kept for its bytes even when its connection is gone */
+        struct redelivery *redeliveries; /* its other deliveries */
+        size_t bytes;                    /* what the deliveries take */
+        bool redelivered;                /* it may have run before: the handler is told */
+        bool checked;                    /* was asked about: not again */
+        msec arrived_at;                 /* monotonic */
 
         struct attempt *prev, *next; /* of the list its state puts it in */
         UT_hash_handle hh;
@@ -113,8 +87,6 @@ struct attempt *attempt_create(const struct job *job, struct feed *feed, struct 
 /* Frees it; its deliveries must have been settled. */
 void attempt_destroy(struct attempt **a);
 
-const char *attempt_state_name(enum attempt_state s);
-bool attempt_may_move(enum attempt_state from, enum attempt_state to);
 /* Asserts that the map allows it. */
 void attempt_move(struct attempt *a, enum attempt_state to);
 /* RUNNING: tells its handler to stop, and kills it after its grace. */

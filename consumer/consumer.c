@@ -2,7 +2,7 @@
  *
  * consumer.c: puts the parts together, and answers to the links, the control stream and the clock.
  */
-#include "consumer/core.h"
+#include "consumer/consumer.h"
 
 #include <assert.h>
 #include <libgen.h>
@@ -15,12 +15,14 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/accept.h"
+#include "consumer/core.h"
 #include "consumer/elsewhere.h"
 #include "consumer/finish.h"
 #include "consumer/flow.h"
 #include "consumer/heartbeat.h"
 #include "consumer/hops.h"
 #include "consumer/runner/needs.h"
+#include "consumer/scheduler.h"
 #include "consumer/start.h"
 #include "consumer/stop.h"
 #include "consumer/turn.h"
@@ -52,7 +54,7 @@ static void on_consume_down(void *owner, const struct err *why)
         LOG_WARN("disconnected", log_text("link", "consume"), log_int("running", c->running),
                  log_err(why));
         finish_release_all(c, NULL);
-        HASH_ITER (hh, c->attempts, a, after) {
+        HASH_ITER (hh, c->attempts.table, a, after) {
                 if (a->state != STATE_RUNNING || !a->handler->stop_on_link_loss)
                         continue;
                 attempt_stop(a, STOP_LINK_LOST);
@@ -71,7 +73,7 @@ static void on_publish_up(void *owner)
         struct consumer *c = owner;
 
         LOG_INFO("connected", log_text("link", "publish"));
-        if (!c->draining)
+        if (!consumer_is_draining(c))
                 heartbeat_tell(c, WORKER_UP);
 }
 
@@ -117,7 +119,7 @@ static void on_control_ready(void *owner)
 {
         struct consumer *c = owner;
 
-        if (!c->draining)
+        if (!consumer_is_draining(c))
                 subscriptions_open(c->subscriptions);
 }
 
@@ -132,7 +134,7 @@ static void on_turn(void *owner)
 {
         struct consumer *c = owner;
 
-        if (c->draining) {
+        if (consumer_is_draining(c)) {
                 stop_step(c);
         } else {
                 flow_turn(c);
@@ -145,7 +147,7 @@ static void on_tick(void *owner)
         struct consumer *c = owner;
 
         c->ticks++;
-        if (c->draining) {
+        if (consumer_is_draining(c)) {
                 if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < PHASE_GONE)
                         heartbeat_tell(c, WORKER_DRAINING);
                 return;
@@ -164,8 +166,8 @@ static void on_collect(void *owner)
         struct consumer *c = owner;
 
         metric_set(c->measures.active, atomic_load(&c->running));
-        metric_set(c->measures.held, atomic_load(&c->held));
-        metric_set(c->measures.held_bytes, (double)atomic_load(&c->held_bytes));
+        metric_set(c->measures.held, atomic_load(&c->attempts.count));
+        metric_set(c->measures.held_bytes, (double)atomic_load(&c->attempts.bytes));
 }
 
 /* On the health port's thread. */
@@ -173,7 +175,7 @@ static bool is_ready(void *owner, struct err *why)
 {
         struct consumer *c = owner;
 
-        if (atomic_load(&c->is_draining))
+        if (consumer_is_draining(c))
                 err_set(why, ERR_UNAVAILABLE, "draining");
         else if (link_is_ready(c->consume, why) && link_is_ready(c->publish, why) &&
                  !control_is_ready(c->control))
@@ -348,7 +350,7 @@ static void drop_attempts(struct consumer *c)
 {
         struct attempt *a, *after;
 
-        HASH_ITER (hh, c->attempts, a, after) {
+        HASH_ITER (hh, c->attempts.table, a, after) {
                 if (a->state == STATE_RUNNING)
                         attempt_move(a, STATE_STOPPING);
                 finish_settle(c, a, SETTLE_REQUEUE);
@@ -362,8 +364,7 @@ void consumer_destroy(struct consumer **consumer)
         if (c == NULL)
                 return;
         turn_destroy(&c->turn);
-        c->draining = true;
-        c->phase = PHASE_UP; /* a drain cut short takes no further steps on what ends here */
+        stop_at_once(c);
         if (c->subscriptions != NULL)
                 subscriptions_close(c->subscriptions);
         health_destroy(&c->health);
@@ -379,6 +380,7 @@ void consumer_destroy(struct consumer **consumer)
         duplicate_check_destroy(&c->duplicate_check);
         elsewhere_destroy(&c->elsewhere);
         stores_destroy(&c->stores);
+        scheduler_fini(&c->ready);
         subscriptions_destroy(&c->subscriptions);
         link_destroy(&c->consume);
         alarm_destroy(&c->stop_alarm);
@@ -391,6 +393,11 @@ void consumer_destroy(struct consumer **consumer)
         metrics_destroy(&c->metrics);
         free(c);
         *consumer = NULL;
+}
+
+void consumer_drain(struct consumer *c)
+{
+        stop_begin(c);
 }
 
 void consumer_reload(struct consumer *c)
@@ -410,7 +417,7 @@ void consumer_reload(struct consumer *c)
         check_open_files(c);
         LOG_INFO("handlers were read again",
                  log_int("types", (int64_t)handlers_count(c->handlers)));
-        if (!c->draining)
+        if (!consumer_is_draining(c))
                 heartbeat_tell(c, WORKER_UP); /* others go by it: who handles what */
         accept_review(c);
 }

@@ -12,16 +12,17 @@
 
 #include "common/amqp/outbox.h"
 #include "common/base/alarm.h"
+#include "common/base/service.h"
 #include "common/clients/control.h"
 #include "common/http/health.h"
-#include "consumer/attempt.h"
-#include "consumer/consumer.h"
+#include "consumer/attempts.h"
 #include "consumer/due_soon.h"
 #include "consumer/duplicate_check.h"
 #include "consumer/events.h"
 #include "consumer/finished.h"
 #include "consumer/measures.h"
 #include "consumer/ready.h"
+#include "consumer/settings.h"
 #include "consumer/subscriptions.h"
 #include "consumer/worker.h"
 
@@ -61,10 +62,9 @@ struct consumer {
         struct turn *turn;
         struct alarm *tick, *stop_alarm, *gather_alarm;
 
-        struct attempt *attempts; /* all of them, by key */
+        struct attempts attempts;
         struct ready ready;
-        atomic_uint running, held; /* these three are read by the health port's thread too */
-        atomic_size_t held_bytes;
+        atomic_uint running; /* also read by the health port's thread */
         unsigned ticks;
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */
@@ -73,11 +73,16 @@ struct consumer {
         bool stalled;        /* every worker is busy and nothing has ended for a while */
         bool gathering;      /* a stall is over: nothing starts until the queues have answered */
 
-        bool draining; /* takes and starts nothing more */
-        enum phase phase;
-        msec stop_until;         /* monotonic: then what runs is stopped */
-        msec grace;              /* the longest of what was stopped */
-        atomic_bool is_draining; /* for readyz, on another thread */
+        /* stop.c's */
+        _Atomic(enum phase) phase; /* also read by the health port's thread */
+        msec stop_until;           /* monotonic: then what runs is stopped */
+        msec grace;                /* the longest of what was stopped */
 };
+
+/* It takes and starts nothing more. */
+static inline bool consumer_is_draining(const struct consumer *c)
+{
+        return c->phase != PHASE_UP;
+}
 
 #endif

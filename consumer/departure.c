@@ -190,29 +190,30 @@ void departure_disown(struct job *job, const struct feed *feed, const struct mes
         job->key[0] = job->key_hash[0] = '\0';
 }
 
-void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out)
+static enum job_station station_of(enum departure d)
 {
-        switch (a->departure) {
+        switch (d) {
         case DEPART_COMPLETE:
         case DEPART_GIVE_BACK:
-                assert(!"what it tells is an event, not a message");
                 break;
         case DEPART_RETRY:
-                job_encode_retry(&a->job, now, out);
-                break;
+                return STATION_RETRY;
         case DEPART_BURY:
-                job_encode_burial(&a->job, now, out);
-                break;
+                return STATION_BURIAL;
         case DEPART_HOP:
-                job_encode_hop(&a->job, now, out);
-                break;
+                return STATION_HOP;
         case DEPART_FIRST_HOP:
-                job_encode_first_hop(&a->job, now, out);
-                break;
+                return STATION_FIRST_HOP;
         case DEPART_LANE:
-                job_encode_lane_move(&a->job, now, out);
-                break;
+                return STATION_LANE_MOVE;
         }
+        assert(!"what it tells is an event, not a message");
+        return STATION_HOP;
+}
+
+void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out)
+{
+        job_encode(&a->job, station_of(a->departure), now, out);
         if ((again || a->job.again) && message_header(&out->message, "x-again") == NULL)
                 message_add_int(&out->message, "x-again", 1);
 }

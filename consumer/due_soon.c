@@ -19,69 +19,64 @@ struct due_soon {
 /* The wall clock can jump: at most this long between looks at it. */
 #define LOOK_EVERY ((msec)100)
 
-static void set_alarm(struct due_soon *h, msec now)
+static void set_alarm(struct due_soon *d, msec now)
 {
-        if (h->list == NULL) {
-                alarm_stop(h->alarm);
+        if (d->list == NULL) {
+                alarm_stop(d->alarm);
                 return;
         }
-        msec left = h->list->job.run_at - now;
-        alarm_set(h->alarm, left < 0 ? 0 : left < LOOK_EVERY ? left : LOOK_EVERY);
+        msec left = d->list->job.run_at - now;
+        alarm_set(d->alarm, left < 0 ? 0 : left < LOOK_EVERY ? left : LOOK_EVERY);
 }
 
 static void on_alarm(void *owner)
 {
-        struct due_soon *h = owner;
+        struct due_soon *d = owner;
         msec now = clock_wall();
 
-        while (h->list != NULL && h->list->job.run_at <= now) {
-                struct attempt *a = h->list;
-                DL_DELETE(h->list, a);
-                h->due(h->owner, a);
+        while (d->list != NULL && d->list->job.run_at <= now) {
+                struct attempt *a = d->list;
+                DL_DELETE(d->list, a);
+                d->due(d->owner, a);
         }
-        set_alarm(h, now);
+        set_alarm(d, now);
 }
 
 struct due_soon *due_soon_create(uv_loop_t *loop, due_fn *due, void *owner)
 {
-        struct due_soon *h = xcalloc(1, sizeof(*h));
+        struct due_soon *d = xcalloc(1, sizeof(*d));
 
-        h->due = due;
-        h->owner = owner;
-        h->alarm = alarm_create(loop, on_alarm, h);
-        return h;
+        d->due = due;
+        d->owner = owner;
+        d->alarm = alarm_create(loop, on_alarm, d);
+        return d;
 }
 
-void due_soon_destroy(struct due_soon **h)
+void due_soon_destroy(struct due_soon **d)
 {
-        if (*h == NULL)
+        if (*d == NULL)
                 return;
-        alarm_destroy(&(*h)->alarm);
-        free(*h);
-        *h = NULL;
+        alarm_destroy(&(*d)->alarm);
+        free(*d);
+        *d = NULL;
 }
 
-void due_soon_add(struct due_soon *h, struct attempt *a)
+void due_soon_add(struct due_soon *d, struct attempt *a)
 {
-        struct attempt *after = h->list == NULL ? NULL : h->list->prev; /* the last */
+        struct attempt *after = d->list == NULL ? NULL : d->list->prev; /* the last */
 
         while (after != NULL && after->job.run_at > a->job.run_at)
-                after = after == h->list ? NULL : after->prev;
+                after = after == d->list ? NULL : after->prev;
         if (after == NULL)
-                DL_PREPEND(h->list, a);
+                DL_PREPEND(d->list, a);
         else
-                DL_APPEND_ELEM(h->list, after, a);
-        if (h->list == a)
-                set_alarm(h, clock_wall());
+                DL_APPEND_ELEM(d->list, after, a);
+        if (d->list == a)
+                set_alarm(d, clock_wall());
 }
 
-void due_soon_remove(struct due_soon *h, struct attempt *a)
+void due_soon_remove(struct due_soon *d, struct attempt *a)
 {
-        DL_DELETE(h->list, a);
-        set_alarm(h, clock_wall());
-}
-
-struct attempt *due_soon_any(const struct due_soon *h)
-{
-        return h->list;
+        DL_DELETE(d->list, a);
+        set_alarm(d, clock_wall());
 }

@@ -15,10 +15,8 @@ typedef void due_fn(void *owner, struct attempt *a);
 
 struct due_soon *due_soon_create(uv_loop_t *loop, due_fn *due, void *owner);
 /* Attempts still held stay the owner's. */
-void due_soon_destroy(struct due_soon **h);
-void due_soon_add(struct due_soon *h, struct attempt *a);
-void due_soon_remove(struct due_soon *h, struct attempt *a);
-/* Any one of them, or NULL. */
-struct attempt *due_soon_any(const struct due_soon *h);
+void due_soon_destroy(struct due_soon **d);
+void due_soon_add(struct due_soon *d, struct attempt *a);
+void due_soon_remove(struct due_soon *d, struct attempt *a);
 
 #endif

@@ -184,19 +184,19 @@ static int ask_store(struct call *c, struct http_client *store, struct err *e)
 static void make_call(uv_work_t *work)
 {
         struct call *c = work->data;
-        struct duplicate_check *q = c->duplicate_check;
+        struct duplicate_check *d = c->duplicate_check;
         msec lag = -1;
 
-        for (size_t i = 0; i < stores_count(q->stores); i++) {
-                size_t at = (q->first + i) % stores_count(q->stores);
+        for (size_t i = 0; i < stores_count(d->stores); i++) {
+                size_t at = (d->first + i) % stores_count(d->stores);
                 struct err why = {0};
-                int done = ask_store(c, stores_at(q->stores, at), &why);
+                int done = ask_store(c, stores_at(d->stores, at), &why);
                 c->why = why;
                 if (done < 0)
                         continue;
                 c->answered = true;
                 if (done == 0 && c->answers[0].state != DUPLICATE_BEHIND) {
-                        q->first = at;
+                        d->first = at;
                         return;
                 }
                 msec behind = done == 1 ? BUSY_LAG : c->answers[0].lag;
@@ -226,7 +226,7 @@ static void encode_marker(const struct parcel *p, bool again, msec now, struct j
         m->body = bytes_of_text("");
 }
 
-static void answer(struct duplicate_check *q, struct question *one,
+static void answer(struct duplicate_check *d, struct question *one,
                    const struct duplicate_answer *a)
 {
         struct attempt *attempt = one->attempt;
@@ -235,49 +235,49 @@ static void answer(struct duplicate_check *q, struct question *one,
         if (attempt == NULL)
                 return;
         attempt->question = NULL;
-        q->answered(q->owner, attempt, a);
+        d->answered(d->owner, attempt, a);
 }
 
-static void give_up_late_ones(struct duplicate_check *q)
+static void give_up_late_ones(struct duplicate_check *d)
 {
         static const struct duplicate_answer silent = {.state = DUPLICATE_SILENT};
         msec now = clock_mono();
 
-        while (q->open != NULL && q->open->asked_at != 0 &&
-               now - q->open->asked_at >= DUPLICATE_PATIENCE) {
-                struct question *one = q->open;
-                DL_DELETE(q->open, one);
-                answer(q, one, &silent);
+        while (d->open != NULL && d->open->asked_at != 0 &&
+               now - d->open->asked_at >= DUPLICATE_PATIENCE) {
+                struct question *one = d->open;
+                DL_DELETE(d->open, one);
+                answer(d, one, &silent);
         }
 }
 
-static void note_health(struct duplicate_check *q, const struct err *why)
+static void note_health(struct duplicate_check *d, const struct err *why)
 {
         bool failed = err_is_set(why);
 
-        if (failed && !q->failing)
+        if (failed && !d->failing)
                 LOG_WARN("possible duplicates cannot be asked about", log_err(why));
-        if (!failed && q->failing)
+        if (!failed && d->failing)
                 LOG_INFO("possible duplicates can be asked about again");
-        q->failing = failed;
+        d->failing = failed;
 }
 
 /* In their old order, before what was asked since. */
-static void put_all_back(struct duplicate_check *q, struct call *c)
+static void put_all_back(struct duplicate_check *d, struct call *c)
 {
         for (size_t i = c->count; i > 0; i--) {
                 struct question *one = TAKE(c->questions[i - 1]);
                 if (one->attempt == NULL)
                         free(one);
                 else
-                        DL_PREPEND(q->open, one);
+                        DL_PREPEND(d->open, one);
         }
 }
 
-static void answer_all(struct duplicate_check *q, struct call *c)
+static void answer_all(struct duplicate_check *d, struct call *c)
 {
         for (size_t i = 0; i < c->count; i++)
-                answer(q, TAKE(c->questions[i]), &c->answers[i]);
+                answer(d, TAKE(c->questions[i]), &c->answers[i]);
 }
 
 static void free_call(struct call *c)
@@ -293,18 +293,18 @@ static void free_call(struct call *c)
 static void on_called(uv_work_t *work, int status)
 {
         struct call *c = work->data;
-        struct duplicate_check *q = c->duplicate_check;
+        struct duplicate_check *d = c->duplicate_check;
 
         assert(status == 0);
-        note_health(q, &c->why);
+        note_health(d, &c->why);
         if (c->answered)
-                answer_all(q, c);
+                answer_all(d, c);
         else
-                put_all_back(q, c);
-        q->call = NULL;
-        give_up_late_ones(q);
-        if (q->open != NULL)
-                alarm_set(q->alarm, c->answered ? 0 : CALL_AGAIN);
+                put_all_back(d, c);
+        d->call = NULL;
+        give_up_late_ones(d);
+        if (d->open != NULL)
+                alarm_set(d->alarm, c->answered ? 0 : CALL_AGAIN);
         free_call(c);
 }
 
@@ -324,62 +324,62 @@ static void on_marked(void *owner, struct parcel *p)
         (void)failed;
 }
 
-static void start_call(struct duplicate_check *q)
+static void start_call(struct duplicate_check *d)
 {
         struct call *c = xcalloc(1, sizeof(*c));
 
-        c->duplicate_check = q;
+        c->duplicate_check = d;
         c->work.data = c;
         c->parcel = (struct parcel){.encode = encode_marker, .kept = on_marked, .owner = c};
         uuid7(c->marker);
-        while (q->open != NULL && c->count < DUPLICATE_CHECK_MAX) {
-                struct question *one = q->open;
-                DL_DELETE(q->open, one);
+        while (d->open != NULL && c->count < DUPLICATE_CHECK_MAX) {
+                struct question *one = d->open;
+                DL_DELETE(d->open, one);
                 c->questions[c->count++] = one;
         }
         write_questions(c);
-        q->call = c;
-        outbox_post(q->outbox, &c->parcel);
+        d->call = c;
+        outbox_post(d->outbox, &c->parcel);
 }
 
 static void on_alarm(void *owner)
 {
-        struct duplicate_check *q = owner;
+        struct duplicate_check *d = owner;
 
-        give_up_late_ones(q);
-        if (q->open != NULL && q->call == NULL)
-                start_call(q);
+        give_up_late_ones(d);
+        if (d->open != NULL && d->call == NULL)
+                start_call(d);
 }
 
 struct duplicate_check *duplicate_check_create(const struct duplicate_check_config *c)
 {
-        struct duplicate_check *q = xcalloc(1, sizeof(*q));
+        struct duplicate_check *d = xcalloc(1, sizeof(*d));
 
-        q->loop = c->loop;
-        q->answered = c->answered;
-        q->owner = c->owner;
-        q->outbox = c->outbox;
-        q->app_id = c->app_id;
-        q->stores = c->stores;
-        q->alarm = alarm_create(c->loop, on_alarm, q);
-        return q;
+        d->loop = c->loop;
+        d->answered = c->answered;
+        d->owner = c->owner;
+        d->outbox = c->outbox;
+        d->app_id = c->app_id;
+        d->stores = c->stores;
+        d->alarm = alarm_create(c->loop, on_alarm, d);
+        return d;
 }
 
-void duplicate_check_destroy(struct duplicate_check **q)
+void duplicate_check_destroy(struct duplicate_check **d)
 {
-        if (*q == NULL)
+        if (*d == NULL)
                 return;
-        assert((*q)->open == NULL);
-        while ((*q)->call != NULL && (*q)->call->working)
-                uv_run((*q)->loop, UV_RUN_ONCE);
-        if ((*q)->call != NULL)
-                free_call((*q)->call);
-        alarm_destroy(&(*q)->alarm);
-        free(*q);
-        *q = NULL;
+        assert((*d)->open == NULL);
+        while ((*d)->call != NULL && (*d)->call->working)
+                uv_run((*d)->loop, UV_RUN_ONCE);
+        if ((*d)->call != NULL)
+                free_call((*d)->call);
+        alarm_destroy(&(*d)->alarm);
+        free(*d);
+        *d = NULL;
 }
 
-void duplicate_check_ask(struct duplicate_check *q, struct attempt *a)
+void duplicate_check_ask(struct duplicate_check *d, struct attempt *a)
 {
         struct question *one = xcalloc(1, sizeof(*one));
 
@@ -387,40 +387,28 @@ void duplicate_check_ask(struct duplicate_check *q, struct attempt *a)
         one->key = a->key;
         one->copy = a->job.copy;
         a->question = one;
-        DL_APPEND(q->open, one);
-        if (q->call == NULL && !alarm_is_set(q->alarm))
-                alarm_set(q->alarm, 0);
+        DL_APPEND(d->open, one);
+        if (d->call == NULL && !alarm_is_set(d->alarm))
+                alarm_set(d->alarm, 0);
 }
 
-static bool is_in_call(const struct duplicate_check *q, const struct question *one)
+static bool is_in_call(const struct duplicate_check *d, const struct question *one)
 {
-        for (size_t i = 0; q->call != NULL && i < q->call->count; i++) {
-                if (q->call->questions[i] == one)
+        for (size_t i = 0; d->call != NULL && i < d->call->count; i++) {
+                if (d->call->questions[i] == one)
                         return true;
         }
         return false;
 }
 
-void duplicate_check_withdraw(struct duplicate_check *q, struct attempt *a)
+void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a)
 {
         struct question *one = a->question;
 
         a->question = NULL;
         one->attempt = NULL;
-        if (is_in_call(q, one))
+        if (is_in_call(d, one))
                 return;
-        DL_DELETE(q->open, one);
+        DL_DELETE(d->open, one);
         free(one);
-}
-
-struct attempt *duplicate_check_any(const struct duplicate_check *q)
-{
-        if (q->open != NULL)
-                return q->open->attempt;
-        for (size_t i = 0; q->call != NULL && i < q->call->count; i++) {
-                const struct question *one = q->call->questions[i];
-                if (one != NULL && one->attempt != NULL)
-                        return one->attempt;
-        }
-        return NULL;
 }

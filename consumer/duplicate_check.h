@@ -45,12 +45,10 @@ struct duplicate_check_config {
 struct duplicate_check *duplicate_check_create(const struct duplicate_check_config *c);
 /* Waits for a call under way (it runs the loop). No question may be open, and the outbox must be
  * gone. */
-void duplicate_check_destroy(struct duplicate_check **q);
+void duplicate_check_destroy(struct duplicate_check **d);
 /* The attempt must be ASKED; it is the duplicate_check's until it is answered or withdrawn. */
-void duplicate_check_ask(struct duplicate_check *q, struct attempt *a);
-void duplicate_check_withdraw(struct duplicate_check *q, struct attempt *a);
-/* Any one attempt that waits for its answer, or NULL. */
-struct attempt *duplicate_check_any(const struct duplicate_check *q);
+void duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
+void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
 
 /* The answer's body for `count` questions. -1: it is not what the contract says. Either way each
  * answer ends with duplicate_answer_fini. */

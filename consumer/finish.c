@@ -97,22 +97,15 @@ static bool comes_again(enum departure d)
         return false;
 }
 
-/* The message on its way may be delivered before its confirm is here. It must not join the one that
- * it comes from, whose ack would take it along: that one gives up its place. */
-static void make_room_for_successor(struct consumer *c, struct attempt *a)
-{
-        HASH_DEL(c->attempts, a);
-        attempt_key_of_message(&a->job, &a->key);
-        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
-}
-
 void finish_publish(struct consumer *c, struct attempt *a)
 {
         assert(a->departure != DEPART_COMPLETE && a->departure != DEPART_GIVE_BACK);
         attempt_move(a, STATE_LEAVING);
         count(c, a);
+        /* The message on its way may be delivered before its confirm is here. It must not join the
+         * one that it comes from, whose ack would take it along. */
         if (comes_again(a->departure))
-                make_room_for_successor(c, a);
+                attempts_make_room(&c->attempts, a);
         a->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = c};
         outbox_post(c->outbox, &a->parcel);
 }
@@ -134,10 +127,7 @@ void finish_settle(struct consumer *c, struct attempt *a, enum settle how)
 {
         attempt_move(a, STATE_SETTLED);
         attempt_settle(a, how);
-        assert(c->attempts != NULL);
-        HASH_DEL(c->attempts, a);
-        c->held--;
-        c->held_bytes -= a->bytes;
+        attempts_remove(&c->attempts, a);
         attempt_destroy(&a);
 }
 
@@ -173,7 +163,7 @@ void finish_release_all(struct consumer *c, const struct tenant *of)
 {
         struct attempt *a, *after;
 
-        HASH_ITER (hh, c->attempts, a, after) {
+        HASH_ITER (hh, c->attempts.table, a, after) {
                 if (attempt_is_unstarted(a) && (of == NULL || a->feed->tenant == of))
                         finish_release(c, a);
         }

@@ -24,38 +24,38 @@ struct finished {
 struct finished *finished_create(size_t capacity)
 {
         assert(capacity > 0);
-        struct finished *r = xcalloc(1, sizeof(*r) + capacity * sizeof(r->ring[0]));
+        struct finished *f = xcalloc(1, sizeof(*f) + capacity * sizeof(f->ring[0]));
 
-        r->capacity = capacity;
-        return r;
+        f->capacity = capacity;
+        return f;
 }
 
-void finished_destroy(struct finished **r)
+void finished_destroy(struct finished **f)
 {
-        if (*r == NULL)
+        if (*f == NULL)
                 return;
-        HASH_CLEAR(hh, (*r)->table);
-        free(*r);
-        *r = NULL;
+        HASH_CLEAR(hh, (*f)->table);
+        free(*f);
+        *f = NULL;
 }
 
-bool finished_has(const struct finished *r, const struct attempt_key *key)
+bool finished_has(const struct finished *f, const struct attempt_key *key)
 {
         struct entry *found;
 
-        HASH_FIND(hh, r->table, key, sizeof(*key), found);
+        HASH_FIND(hh, f->table, key, sizeof(*key), found);
         return found != NULL;
 }
 
-void finished_add(struct finished *r, const struct attempt_key *key)
+void finished_add(struct finished *f, const struct attempt_key *key)
 {
-        struct entry *slot = &r->ring[r->next];
+        struct entry *slot = &f->ring[f->next];
 
-        if (finished_has(r, key))
+        if (finished_has(f, key))
                 return;
         if (slot->used)
-                HASH_DELETE(hh, r->table, slot);
+                HASH_DELETE(hh, f->table, slot);
         *slot = (struct entry){.key = *key, .used = true};
-        HASH_ADD(hh, r->table, key, sizeof(slot->key), slot);
-        r->next = (r->next + 1) % r->capacity;
+        HASH_ADD(hh, f->table, key, sizeof(slot->key), slot);
+        f->next = (f->next + 1) % f->capacity;
 }

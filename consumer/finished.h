@@ -15,8 +15,8 @@
 struct finished;
 
 struct finished *finished_create(size_t capacity);
-void finished_destroy(struct finished **r);
-void finished_add(struct finished *r, const struct attempt_key *key);
-bool finished_has(const struct finished *r, const struct attempt_key *key);
+void finished_destroy(struct finished **f);
+void finished_add(struct finished *f, const struct attempt_key *key);
+bool finished_has(const struct finished *f, const struct attempt_key *key);
 
 #endif

@@ -35,7 +35,7 @@ static unsigned give_back_all(struct consumer *c)
         struct attempt *a, *after;
         unsigned count = 0;
 
-        HASH_ITER (hh, c->attempts, a, after) {
+        HASH_ITER (hh, c->attempts.table, a, after) {
                 if (!may_go_back(a))
                         continue;
                 /* The queue first: what is given back to it must not come again. */
@@ -64,9 +64,9 @@ static void limit_bytes(struct consumer *c)
 {
         size_t most = (size_t)c->settings->held_max;
 
-        if (c->held_bytes > most)
+        if (c->attempts.bytes > most)
                 subscriptions_set_full(c->subscriptions, true);
-        else if (c->held_bytes < most / 4 * 3)
+        else if (c->attempts.bytes < most / 4 * 3)
                 subscriptions_set_full(c->subscriptions, false);
 }
 

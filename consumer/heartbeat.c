@@ -15,7 +15,7 @@ static void tell_resumed(struct consumer *c)
 {
         LOG_INFO("nothing could be told for a while; what runs is told again",
                  log_int("running", atomic_load(&c->running)));
-        for (struct attempt *a = c->attempts; a != NULL; a = a->hh.next) {
+        for (struct attempt *a = c->attempts.table; a != NULL; a = a->hh.next) {
                 struct event e;
                 if (!attempt_is_running(a))
                         continue;
@@ -35,7 +35,7 @@ void heartbeat_tell(struct consumer *c, enum worker_state state)
                 .at = clock_wall(),
                 .started = c->started_at,
                 .concurrency = (unsigned)c->settings->concurrency,
-                .attempts = c->attempts,
+                .attempts = c->attempts.table,
                 .handlers = c->handlers,
         };
 

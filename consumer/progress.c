@@ -9,55 +9,53 @@
 
 #include "common/base/alarm.h"
 #include "common/base/memory.h"
-#include "consumer/attempt.h"
 
 struct progress {
         struct progress_config config;
-        struct attempt *list; /* the next one due first */
+        struct progress_note *list; /* the next one due first */
         struct alarm *alarm;
 };
 
-static void list(struct progress *p, struct attempt *a)
+static void list(struct progress *p, struct progress_note *n)
 {
-        a->progress.listed = true;
-        a->progress.next_at = clock_mono() + PROGRESS_PERIOD;
-        DL_APPEND2(p->list, a, progress.prev, progress.next);
-        if (p->list == a)
+        n->listed = true;
+        n->next_at = clock_mono() + PROGRESS_PERIOD;
+        DL_APPEND(p->list, n);
+        if (p->list == n)
                 alarm_set(p->alarm, PROGRESS_PERIOD);
 }
 
-static void unlist(struct progress *p, struct attempt *a)
+static void unlist(struct progress *p, struct progress_note *n)
 {
-        a->progress.listed = false;
-        DL_DELETE2(p->list, a, progress.prev, progress.next);
+        n->listed = false;
+        DL_DELETE(p->list, n);
 }
 
-static void tell(struct progress *p, struct attempt *a)
+static void tell(struct progress *p, struct progress_note *n)
 {
-        struct bytes text = buffer_bytes(&a->progress.text);
+        struct bytes text = buffer_bytes(&n->text);
 
-        a->progress.untold = false;
-        p->config.tell(p->config.owner, a, a->progress.done,
+        n->untold = false;
+        p->config.tell(p->config.owner, n->attempt, n->done,
                        text.length > 0 ? text : bytes_of(NULL, 0));
 }
 
-static void tell_if_any(struct progress *p, struct attempt *a)
+static void tell_if_any(struct progress *p, struct progress_note *n)
 {
-        if (a->progress.untold && p->config.may_tell(p->config.owner))
-                tell(p, a);
+        if (n->untold && p->config.may_tell(p->config.owner))
+                tell(p, n);
 }
 
 /* Its period is over. One that has reported nothing in it is listed no more: what it reports next
  * is told at once. */
-static void look_at(struct progress *p, struct attempt *a)
+static void look_at(struct progress *p, struct progress_note *n)
 {
-        unlist(p, a);
-        list(p, a);
-        p->config.look(p->config.owner, a);
-        if (a->progress.untold)
-                tell_if_any(p, a);
-        else
-                unlist(p, a);
+        p->config.look(p->config.owner, n->attempt);
+        unlist(p, n);
+        if (!n->untold)
+                return;
+        list(p, n);
+        tell_if_any(p, n);
 }
 
 static void on_alarm(void *owner)
@@ -65,10 +63,10 @@ static void on_alarm(void *owner)
         struct progress *p = owner;
         msec now = clock_mono();
 
-        while (p->list != NULL && p->list->progress.next_at <= now)
+        while (p->list != NULL && p->list->next_at <= now)
                 look_at(p, p->list);
         if (p->list != NULL)
-                alarm_set(p->alarm, p->list->progress.next_at - now);
+                alarm_set(p->alarm, p->list->next_at - now);
         else
                 alarm_stop(p->alarm);
 }
@@ -91,24 +89,22 @@ void progress_destroy(struct progress **p)
         *p = NULL;
 }
 
-void progress_note(struct progress *p, struct attempt *a, double done, struct bytes text)
+void progress_note(struct progress *p, struct progress_note *n, double done, struct bytes text)
 {
-        struct progress_note *n = &a->progress;
-
         n->untold = true;
         n->done = done;
         buffer_clear(&n->text);
         buffer_add(&n->text, text.data, text.length);
         if (n->listed)
                 return;
-        list(p, a);
-        tell_if_any(p, a);
+        list(p, n);
+        tell_if_any(p, n);
 }
 
-void progress_end(struct progress *p, struct attempt *a)
+void progress_end(struct progress *p, struct progress_note *n)
 {
-        if (a->progress.listed)
-                unlist(p, a);
-        if (a->progress.untold)
-                tell(p, a);
+        if (n->listed)
+                unlist(p, n);
+        if (n->untold)
+                tell(p, n);
 }

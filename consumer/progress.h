@@ -26,22 +26,23 @@ struct progress_config {
         void *owner;
 };
 
-/* What is kept with an attempt; zeroed to begin with. */
+/* What is kept with an attempt; zeroed to begin with, but for `attempt`. */
 struct progress_note {
+        struct attempt *attempt;
         bool listed; /* something was told in this period, or waits for the next */
         bool untold;
         double done;
         struct buffer text;
         int64_t next_at; /* monotonic ms; of what is listed */
-        struct attempt *prev, *next;
+        struct progress_note *prev, *next;
 };
 
 struct progress *progress_create(const struct progress_config *c);
 void progress_destroy(struct progress **p);
 
 /* text is copied; absent: none. */
-void progress_note(struct progress *p, struct attempt *a, double done, struct bytes text);
+void progress_note(struct progress *p, struct progress_note *n, double done, struct bytes text);
 /* Tells what is untold, whatever may_tell says, and forgets the attempt. Before its end is told. */
-void progress_end(struct progress *p, struct attempt *a);
+void progress_end(struct progress *p, struct progress_note *n);
 
 #endif

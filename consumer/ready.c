@@ -7,42 +7,42 @@
 #include <assert.h>
 #include <utlist.h>
 
-static void count_in(struct ready *in, struct tenant *t)
+static void count_in(struct ready *ready, struct tenant *t)
 {
-        in->count++;
+        ready->count++;
         if (t->waiting_count++ > 0)
                 return;
-        CDL_APPEND(in->ring, t);
-        in->tenants++;
+        CDL_APPEND(ready->ring, t);
+        ready->tenants++;
 }
 
-void ready_add(struct ready *in, struct attempt *a)
+void ready_add(struct ready *ready, struct attempt *a)
 {
         struct tenant *t = a->feed->tenant;
 
         DL_APPEND(t->waiting[a->job.priority], a);
-        count_in(in, t);
+        count_in(ready, t);
 }
 
-void ready_put_back(struct ready *in, struct attempt *a)
+void ready_put_back(struct ready *ready, struct attempt *a)
 {
         struct tenant *t = a->feed->tenant;
 
         DL_PREPEND(t->waiting[a->job.priority], a);
-        count_in(in, t);
+        count_in(ready, t);
 }
 
-void ready_remove(struct ready *in, struct attempt *a)
+void ready_remove(struct ready *ready, struct attempt *a)
 {
         struct tenant *t = a->feed->tenant;
 
         assert(t->waiting_count > 0);
         DL_DELETE(t->waiting[a->job.priority], a);
-        in->count--;
+        ready->count--;
         if (--t->waiting_count > 0)
                 return;
-        CDL_DELETE(in->ring, t);
-        in->tenants--;
+        CDL_DELETE(ready->ring, t);
+        ready->tenants--;
         t->deficit = 0;
 }
 
@@ -57,11 +57,11 @@ static void each_of_tenant(struct tenant *t, void (*each)(void *owner, struct at
         }
 }
 
-void ready_each(struct ready *in, void (*each)(void *owner, struct attempt *a), void *owner)
+void ready_each(struct ready *ready, void (*each)(void *owner, struct attempt *a), void *owner)
 {
-        struct tenant *t = in->ring;
+        struct tenant *t = ready->ring;
 
-        for (unsigned left = in->tenants; left > 0; left--) {
+        for (unsigned left = ready->tenants; left > 0; left--) {
                 struct tenant *after = t->next;
                 each_of_tenant(t, each, owner);
                 t = after;

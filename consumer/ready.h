@@ -9,19 +9,22 @@
 #include "consumer/attempt.h"
 #include "consumer/tenant.h"
 
+struct type_turn;
+
 struct ready {
         struct tenant *ring;
-        unsigned tenants; /* in the ring */
-        unsigned count;   /* attempts waiting */
-        int64_t pass;     /* of the last pick: who was away does not catch up on it */
+        unsigned tenants;        /* in the ring */
+        unsigned count;          /* attempts waiting */
+        int64_t pass;            /* of the last pick: who was away does not catch up on it */
+        struct type_turn *turns; /* by type; scheduler.c */
 };
 
 /* The attempt must be WAITING or about to be. */
-void ready_add(struct ready *in, struct attempt *a);
+void ready_add(struct ready *ready, struct attempt *a);
 /* To the head of its line: one that was picked and could not start. */
-void ready_put_back(struct ready *in, struct attempt *a);
-void ready_remove(struct ready *in, struct attempt *a);
+void ready_put_back(struct ready *ready, struct attempt *a);
+void ready_remove(struct ready *ready, struct attempt *a);
 /* Calls each for every waiting attempt, which it may remove. */
-void ready_each(struct ready *in, void (*each)(void *owner, struct attempt *a), void *owner);
+void ready_each(struct ready *ready, void (*each)(void *owner, struct attempt *a), void *owner);
 
 #endif

@@ -4,40 +4,76 @@
  */
 #include "consumer/scheduler.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+
 #define PASS_STRIDE ((int64_t)1 << 20)
 
-struct room {
-        room_fn *ask;
-        void *owner;
-        const struct handler *full; /* the last one without room: neighbours are often alike */
+/* Whose turn it is within a type that has a limit of its own. Without it a tenant that has other
+ * types as well would pass its turn on by those, and find no place in this one ever. */
+struct type_turn {
+        char type[JOB_TYPE_SIZE];
+        const struct tenant *tenant; /* that took the last place; may be gone: compared only */
+        int64_t left;                /* places it may still take before others */
+        UT_hash_handle hh;
 };
 
-static bool has_room(struct room *r, const struct handler *h)
+/* One walk over the ring. */
+struct walk {
+        const struct ready *ready;
+        room_fn *room;
+        void *owner;
+        const struct handler *full; /* the last one without room: neighbours are often alike */
+        bool by_turn;               /* a tenant whose turn within a type is over is passed over */
+        bool passed_over;           /* some was */
+};
+
+static bool has_room(struct walk *w, const struct handler *h)
 {
-        if (h == r->full)
+        if (h == w->full)
                 return false;
-        if (r->ask(r->owner, h))
+        if (w->room(w->owner, h))
                 return true;
-        r->full = h;
+        w->full = h;
         return false;
 }
 
-static struct attempt *first_with_room(struct attempt *list, struct room *r)
+static struct type_turn *turn_of(const struct ready *ready, const struct handler *h)
 {
-        for (struct attempt *a = list; a != NULL; a = a->next) {
-                if (has_room(r, a->handler))
+        struct type_turn *turn = NULL;
+
+        HASH_FIND_STR(ready->turns, h->type, turn);
+        return turn;
+}
+
+static bool has_turn(struct walk *w, const struct tenant *t, const struct handler *h)
+{
+        if (!w->by_turn || h->concurrency == 0)
+                return true;
+        const struct type_turn *turn = turn_of(w->ready, h);
+        bool over = turn != NULL && turn->tenant == t && turn->left <= 0;
+        w->passed_over = w->passed_over || over;
+        return !over;
+}
+
+static struct attempt *first_with_room(const struct tenant *t, int priority, struct walk *w)
+{
+        for (struct attempt *a = t->waiting[priority]; a != NULL; a = a->next) {
+                if (has_room(w, a->handler) && has_turn(w, t, a->handler))
                         return a;
         }
         return NULL;
 }
 
-static struct attempt *pick_of(const struct tenant *t, struct room *r)
+static struct attempt *pick_of(const struct tenant *t, struct walk *w)
 {
         bool lowest = (t->picks + 1) % SCHEDULER_LOWEST_EVERY == 0;
 
         for (int i = 0; i < PRIORITY_COUNT; i++) {
                 int priority = lowest ? i : PRIORITY_COUNT - 1 - i;
-                struct attempt *a = first_with_room(t->waiting[priority], r);
+                struct attempt *a = first_with_room(t, priority, w);
                 if (a != NULL)
                         return a;
         }
@@ -45,52 +81,90 @@ static struct attempt *pick_of(const struct tenant *t, struct room *r)
 }
 
 /* The turn comes to t: those before it had nothing that could run, and keep no deficit. */
-static void take_turn(struct ready *in, struct tenant *t)
+static void take_turn(struct ready *ready, struct tenant *t)
 {
-        for (; in->ring != t; in->ring = in->ring->next)
-                in->ring->deficit = 0;
+        for (; ready->ring != t; ready->ring = ready->ring->next)
+                ready->ring->deficit = 0;
         if (t->deficit <= 0)
                 t->deficit = t->weight;
 }
 
+static void take_type_turn(struct ready *ready, const struct tenant *t, const struct handler *h)
+{
+        if (h->concurrency == 0)
+                return;
+        struct type_turn *turn = turn_of(ready, h);
+        if (turn == NULL) {
+                turn = xcalloc(1, sizeof(*turn));
+                memcpy(turn->type, h->type, sizeof(turn->type));
+                HASH_ADD_STR(ready->turns, type, turn);
+        }
+        if (turn->tenant != t || turn->left <= 0)
+                turn->left = t->weight;
+        turn->tenant = t;
+        turn->left--;
+}
+
 /* The turn passes on when the deficit is used up. */
-static void charge(struct ready *in, struct tenant *t)
+static void charge(struct ready *ready, struct tenant *t)
 {
         t->picks++;
-        if (in->pass < t->pass)
-                in->pass = t->pass;
-        t->pass = in->pass + PASS_STRIDE / t->weight + 1;
+        if (ready->pass < t->pass)
+                ready->pass = t->pass;
+        t->pass = ready->pass + PASS_STRIDE / t->weight + 1;
         t->deficit--;
         if (t->deficit <= 0)
-                in->ring = t->next;
+                ready->ring = t->next;
 }
 
 /* A walk that finds nothing leaves turn and deficits alone: otherwise, where room comes one place
  * at a time, the same tenant would have every turn. */
-struct attempt *scheduler_pick(struct ready *in, room_fn *room, void *owner)
+static struct attempt *pick(struct ready *ready, struct walk *w)
 {
-        struct room r = {.ask = room, .owner = owner};
-        struct tenant *t = in->ring;
+        struct tenant *t = ready->ring;
 
-        for (unsigned left = in->tenants; left > 0; left--, t = t->next) {
-                struct attempt *a = pick_of(t, &r);
+        for (unsigned left = ready->tenants; left > 0; left--, t = t->next) {
+                struct attempt *a = pick_of(t, w);
                 if (a == NULL)
                         continue;
-                take_turn(in, t);
-                charge(in, t);
-                ready_remove(in, a);
+                take_turn(ready, t);
+                take_type_turn(ready, t, a->handler);
+                charge(ready, t);
+                ready_remove(ready, a);
                 return a;
         }
         return NULL;
 }
 
-void scheduler_resume(struct ready *in)
+struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner)
 {
-        struct tenant *t = in->ring;
+        struct walk w = {.ready = ready, .room = room, .owner = owner, .by_turn = true};
+        struct attempt *a = pick(ready, &w);
 
-        for (unsigned left = in->tenants; left > 0; left--) {
-                if (t->pass < in->ring->pass)
-                        in->ring = t;
+        if (a != NULL || !w.passed_over)
+                return a;
+        w.by_turn = false; /* nobody else wants those places */
+        w.full = NULL;
+        return pick(ready, &w);
+}
+
+void scheduler_resume(struct ready *ready)
+{
+        struct tenant *t = ready->ring;
+
+        for (unsigned left = ready->tenants; left > 0; left--) {
+                if (t->pass < ready->ring->pass)
+                        ready->ring = t;
                 t = t->next;
+        }
+}
+
+void scheduler_fini(struct ready *ready)
+{
+        struct type_turn *turn, *next;
+
+        HASH_ITER (hh, ready->turns, turn, next) {
+                HASH_DEL(ready->turns, turn);
+                free(turn);
         }
 }

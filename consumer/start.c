@@ -26,7 +26,7 @@ static void on_progress(void *owner, double done, struct bytes text)
 {
         struct attempt *a = owner;
 
-        progress_note(a->consumer->progress, a, done, text);
+        progress_note(a->consumer->progress, &a->progress, done, text);
 }
 
 static void look(void *owner, struct attempt *a)
@@ -88,7 +88,7 @@ static void on_ended(void *owner, const struct run_end *end)
         struct consumer *c = a->consumer;
         int64_t now_us = clock_mono_us();
 
-        progress_end(c->progress, a);
+        progress_end(c->progress, &a->progress);
         a->took_us = now_us - a->started_us;
         a->run = NULL;
         c->running--;
@@ -97,7 +97,7 @@ static void on_ended(void *owner, const struct run_end *end)
         type_limits_ended(c->type_limits, a->handler, a->took_us, c->changed_at);
         metric_observe(c->measures.processing, (double)a->took_us / 1e6, a->job.type);
         leave(c, a, end);
-        if (!c->draining)
+        if (!consumer_is_draining(c))
                 flow_run_ended(c);
 }
 
@@ -137,9 +137,9 @@ static void on_put_off(void *owner)
 
         a->run = NULL;
         c->running--;
-        if (!c->draining)
+        if (!consumer_is_draining(c))
                 flow_run_ended(c);
-        if (!c->draining && a->state == STATE_RUNNING && attempt_is_live(a)) {
+        if (!consumer_is_draining(c) && a->state == STATE_RUNNING && attempt_is_live(a)) {
                 accept_take_back(c, a);
                 return;
         }

@@ -19,7 +19,7 @@ static void on_consume_drained(void *owner, bool clean)
 {
         struct consumer *c = owner;
 
-        LOG_INFO("drained", log_bool("clean", clean && c->attempts == NULL));
+        LOG_INFO("drained", log_bool("clean", clean && c->attempts.table == NULL));
         service_end(c->service, 0);
 }
 
@@ -44,7 +44,7 @@ static void stop_running(struct consumer *c)
         struct attempt *a, *after;
 
         c->phase = PHASE_STOPPING;
-        HASH_ITER (hh, c->attempts, a, after) {
+        HASH_ITER (hh, c->attempts.table, a, after) {
                 if (a->state != STATE_RUNNING)
                         continue;
                 if (a->handler->grace > c->grace)
@@ -62,7 +62,7 @@ void stop_step(struct consumer *c)
 {
         msec now = clock_mono();
 
-        switch (c->phase) {
+        switch (atomic_load(&c->phase)) {
         case PHASE_UP:
         case PHASE_LINKS:
                 return;
@@ -76,11 +76,11 @@ void stop_step(struct consumer *c)
         }
         if (is_late(c, now)) {
                 LOG_WARN("not everything could be ended and told in time",
-                         log_int("attempts", atomic_load(&c->held)));
+                         log_int("attempts", atomic_load(&c->attempts.count)));
                 close_links(c);
                 return;
         }
-        if (c->attempts != NULL || events_are_pending(c->events))
+        if (c->attempts.table != NULL || events_are_pending(c->events))
                 return;
         if (c->phase == PHASE_GONE) {
                 close_links(c);
@@ -90,18 +90,21 @@ void stop_step(struct consumer *c)
         heartbeat_tell(c, WORKER_GONE);
 }
 
+void stop_at_once(struct consumer *c)
+{
+        c->phase = PHASE_LINKS;
+}
+
 void stop_on_alarm(void *owner)
 {
         stop_step(owner);
 }
 
-void consumer_drain(struct consumer *c)
+void stop_begin(struct consumer *c)
 {
-        if (c->draining)
+        if (consumer_is_draining(c))
                 return;
         LOG_INFO("draining", log_int("running", atomic_load(&c->running)));
-        c->draining = true;
-        atomic_store(&c->is_draining, true);
         c->phase = PHASE_FINISHING;
         c->stop_until = clock_mono() + c->settings->drain;
         subscriptions_close(c->subscriptions);

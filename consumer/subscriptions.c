@@ -158,11 +158,6 @@ void subscriptions_set_full(struct subscriptions *s, bool full)
         apply_to_all(s);
 }
 
-bool subscriptions_are_full(const struct subscriptions *s)
-{
-        return s->full;
-}
-
 void subscriptions_leave(struct subscriptions *s, struct feed *f)
 {
         f->left = true;

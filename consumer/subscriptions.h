@@ -31,7 +31,6 @@ void subscriptions_open(struct subscriptions *s);
 void subscriptions_close(struct subscriptions *s);
 /* Full: queues of which something is held here are unsubscribed until there is room again. */
 void subscriptions_set_full(struct subscriptions *s, bool full);
-bool subscriptions_are_full(const struct subscriptions *s);
 /* Not subscribed until subscriptions_return, which is for all of them and says if there were any.
  */
 void subscriptions_leave(struct subscriptions *s, struct feed *f);

@@ -52,44 +52,45 @@ struct type_limits *type_limits_create(void)
         return xcalloc(1, sizeof(struct type_limits));
 }
 
-static void drop_share(struct type_limits *o, struct share *s)
+static void drop_share(struct type_limits *limits, struct share *s)
 {
         s->kind->shares--;
-        HASH_DEL(o->shares, s);
+        HASH_DEL(limits->shares, s);
         free(s);
 }
 
-void type_limits_destroy(struct type_limits **o)
+void type_limits_destroy(struct type_limits **limits)
 {
         struct share *s, *next_share;
         struct kind *k, *next_kind;
 
-        if (*o == NULL)
+        if (*limits == NULL)
                 return;
-        HASH_ITER (hh, (*o)->shares, s, next_share)
-                drop_share(*o, s);
-        HASH_ITER (hh, (*o)->kinds, k, next_kind) {
-                HASH_DEL((*o)->kinds, k);
+        HASH_ITER (hh, (*limits)->shares, s, next_share)
+                drop_share(*limits, s);
+        HASH_ITER (hh, (*limits)->kinds, k, next_kind) {
+                HASH_DEL((*limits)->kinds, k);
                 free(k);
         }
-        free(*o);
-        *o = NULL;
+        free(*limits);
+        *limits = NULL;
 }
 
-static struct kind *kind_of(struct type_limits *o, const struct handler *h)
+static struct kind *kind_of(struct type_limits *limits, const struct handler *h)
 {
         struct kind *k;
 
-        HASH_FIND_STR(o->kinds, h->type, k);
+        HASH_FIND_STR(limits->kinds, h->type, k);
         if (k != NULL)
                 return k;
         k = xcalloc(1, sizeof(*k));
         memcpy(k->type, h->type, sizeof(k->type));
-        HASH_ADD_STR(o->kinds, type, k);
+        HASH_ADD_STR(limits->kinds, type, k);
         return k;
 }
 
-static struct share *share_of(struct type_limits *o, const struct handler *h, const struct feed *f)
+static struct share *share_of(struct type_limits *limits, const struct handler *h,
+                              const struct feed *f)
 {
         struct share_key key;
         struct share *s;
@@ -98,28 +99,29 @@ static struct share *share_of(struct type_limits *o, const struct handler *h, co
         memcpy(key.type, h->type, strnlen(h->type, sizeof(key.type)));
         memcpy(key.tenant, f->tenant->name, strnlen(f->tenant->name, sizeof(key.tenant)));
         key.lane = f->lane;
-        HASH_FIND(hh, o->shares, &key, sizeof(key), s);
+        HASH_FIND(hh, limits->shares, &key, sizeof(key), s);
         if (s != NULL)
                 return s;
         s = xcalloc(1, sizeof(*s));
         s->key = key;
-        s->kind = kind_of(o, h);
+        s->kind = kind_of(limits, h);
         s->kind->shares++;
-        HASH_ADD(hh, o->shares, key, sizeof(s->key), s);
+        HASH_ADD(hh, limits->shares, key, sizeof(s->key), s);
         return s;
 }
 
-void type_limits_started(struct type_limits *o, const struct handler *h, msec mono_now)
+void type_limits_started(struct type_limits *limits, const struct handler *h, msec mono_now)
 {
         if (h->concurrency > 0)
-                kind_of(o, h)->changed_at = mono_now;
+                kind_of(limits, h)->changed_at = mono_now;
 }
 
-void type_limits_ended(struct type_limits *o, const struct handler *h, int64_t us, msec mono_now)
+void type_limits_ended(struct type_limits *limits, const struct handler *h, int64_t us,
+                       msec mono_now)
 {
         if (h->concurrency == 0)
                 return;
-        struct kind *k = kind_of(o, h);
+        struct kind *k = kind_of(limits, h);
         double ms = (us < 1 ? 1 : (double)us) / 1000;
         k->mean_ms = k->mean_ms == 0 ? ms : k->mean_ms + (ms - k->mean_ms) / AVERAGE_SHARE;
         k->changed_at = mono_now;

@@ -17,7 +17,7 @@ struct handler;
 struct type_limits;
 
 struct type_limits *type_limits_create(void);
-void type_limits_destroy(struct type_limits **o);
+void type_limits_destroy(struct type_limits **limits);
 
 /* Sends it away, instead of letting it wait: enough of its kind do. */
 bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handler *h);
@@ -25,7 +25,8 @@ bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handl
 void type_limits_look(struct consumer *c);
 
 /* A run has started, or ended after us. */
-void type_limits_started(struct type_limits *o, const struct handler *h, msec mono_now);
-void type_limits_ended(struct type_limits *o, const struct handler *h, int64_t us, msec mono_now);
+void type_limits_started(struct type_limits *limits, const struct handler *h, msec mono_now);
+void type_limits_ended(struct type_limits *limits, const struct handler *h, int64_t us,
+                       msec mono_now);
 
 #endif

@@ -26,11 +26,6 @@ const char *letter_source_name(enum letter_source s)
         return s == FROM_DEAD ? "dead" : "unroutable";
 }
 
-const char *letter_state_name(enum letter_state s)
-{
-        return state_names[s];
-}
-
 bool letter_state_parse(const char *name, enum letter_state *out)
 {
         for (unsigned i = 0; i < LETTER_STATE_COUNT; i++) {

@@ -18,7 +18,6 @@ enum {
 };
 
 const char *letter_source_name(enum letter_source s);
-const char *letter_state_name(enum letter_state s);
 bool letter_state_parse(const char *name, enum letter_state *out);
 
 /* Borrows from the message. */

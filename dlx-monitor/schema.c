@@ -1,86 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema.c: version 2 of the archive's tables. Version 1 knew no time of a replay and not when a
- * letter was archived.
+ * schema.c: the tables of archive.db, and what led from each version to the next.
  */
 #include "dlx-monitor/schema.h"
 
 #include "common/base/log.h"
-#include "common/db/db.h"
+#include "common/db/migrate.h"
 
-enum { SCHEMA_VERSION = 2 };
+/* clang-format off */
 
-static const char from_version_1[] =
+/* Lists read `letters` alone; what is large lies in `contents`. */
+#define LETTERS \
+        "CREATE TABLE letters(" \
+        " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, burial TEXT NOT NULL UNIQUE," \
+        " job_id TEXT NOT NULL, claimed_id TEXT, tenant TEXT NOT NULL, type TEXT," \
+        " reason TEXT NOT NULL, error TEXT, error_kind TEXT, run INTEGER NOT NULL," \
+        " attempt INTEGER NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'dead'," \
+        " grp TEXT NOT NULL, dead_at INTEGER NOT NULL, size INTEGER NOT NULL," \
+        " exchange TEXT NOT NULL, routing_key TEXT NOT NULL, announced INTEGER NOT NULL," \
+        " replaying INTEGER NOT NULL DEFAULT 0, replay_run INTEGER, replay_type TEXT," \
+        " replay_priority INTEGER, replayed_at INTEGER, replay_run_at INTEGER," \
+        " archived_at INTEGER NOT NULL DEFAULT 0);" \
+        "CREATE TABLE contents(" \
+        " seq INTEGER PRIMARY KEY REFERENCES letters(seq), properties BLOB, body BLOB," \
+        " edited BLOB);" \
+        "CREATE INDEX letters_tenant ON letters(tenant, id);" \
+        "CREATE INDEX letters_job ON letters(job_id);" \
+        "CREATE INDEX letters_group ON letters(state, grp);" \
+        "CREATE INDEX letters_replaying ON letters(id) WHERE replaying = 1;" \
+        "CREATE INDEX letters_silent ON letters(id) WHERE announced = 0;"
+
+/* By age: what is due. `warnings`: since when it has been told that what was archived before a
+ * time goes. `usage`: what the letters of each tenant take. */
+#define RETENTION \
+        "CREATE INDEX IF NOT EXISTS letters_age ON letters(tenant, state = 'dead'," \
+        " coalesce(replayed_at, archived_at));" \
+        "CREATE TABLE IF NOT EXISTS warnings(told_at INTEGER PRIMARY KEY," \
+        " before INTEGER NOT NULL);" \
+        "CREATE TABLE IF NOT EXISTS usage(tenant TEXT PRIMARY KEY, bytes INTEGER NOT NULL)" \
+        " WITHOUT ROWID;" \
+        "CREATE TRIGGER IF NOT EXISTS contents_put AFTER INSERT ON contents BEGIN" \
+        " INSERT INTO usage(tenant, bytes)" \
+        " SELECT tenant, " CONTENT_BYTES("NEW") " FROM letters WHERE seq = NEW.seq" \
+        " ON CONFLICT(tenant) DO UPDATE SET bytes = bytes + excluded.bytes;" \
+        " END;" \
+        "CREATE TRIGGER IF NOT EXISTS contents_edited AFTER UPDATE OF edited ON contents BEGIN" \
+        " UPDATE usage SET bytes = bytes - " CONTENT_BYTES("OLD") " + " CONTENT_BYTES("NEW") \
+        " WHERE tenant = (SELECT tenant FROM letters WHERE seq = NEW.seq);" \
+        " END;" \
+        "CREATE TRIGGER IF NOT EXISTS contents_gone BEFORE DELETE ON contents BEGIN" \
+        " UPDATE usage SET bytes = bytes - " CONTENT_BYTES("OLD") \
+        " WHERE tenant = (SELECT tenant FROM letters WHERE seq = OLD.seq);" \
+        " END;"
+
+/* Version 1 knew no time of a replay, and not when a letter was archived. */
+static const char from_1[] =
         "ALTER TABLE letters ADD COLUMN replay_run_at INTEGER;"
         "ALTER TABLE letters ADD COLUMN archived_at INTEGER NOT NULL DEFAULT 0;"
         "UPDATE letters SET archived_at = dead_at;";
 
-/* Lists read `letters` alone; what is large lies in `contents`. */
-static const char tables[] =
-        "CREATE TABLE IF NOT EXISTS letters("
-        " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, burial TEXT NOT NULL UNIQUE,"
-        " job_id TEXT NOT NULL, claimed_id TEXT, tenant TEXT NOT NULL, type TEXT,"
-        " reason TEXT NOT NULL, error TEXT, error_kind TEXT, run INTEGER NOT NULL,"
-        " attempt INTEGER NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'dead',"
-        " grp TEXT NOT NULL, dead_at INTEGER NOT NULL, size INTEGER NOT NULL,"
-        " exchange TEXT NOT NULL, routing_key TEXT NOT NULL, announced INTEGER NOT NULL,"
-        " replaying INTEGER NOT NULL DEFAULT 0, replay_run INTEGER, replay_type TEXT,"
-        " replay_priority INTEGER, replayed_at INTEGER, replay_run_at INTEGER,"
-        " archived_at INTEGER NOT NULL DEFAULT 0);"
-        "CREATE TABLE IF NOT EXISTS contents("
-        " seq INTEGER PRIMARY KEY REFERENCES letters(seq), properties BLOB, body BLOB,"
-        " edited BLOB);"
-        "CREATE INDEX IF NOT EXISTS letters_tenant ON letters(tenant, id);"
-        "CREATE INDEX IF NOT EXISTS letters_job ON letters(job_id);"
-        "CREATE INDEX IF NOT EXISTS letters_group ON letters(state, grp);"
-        "CREATE INDEX IF NOT EXISTS letters_replaying ON letters(id) WHERE replaying = 1;"
-        "CREATE INDEX IF NOT EXISTS letters_silent ON letters(id) WHERE announced = 0;"
-        "CREATE INDEX IF NOT EXISTS letters_age ON letters(tenant, state = 'dead',"
-        " coalesce(replayed_at, archived_at));";
-
-/* Since when it has been told that what was archived before a time goes. */
-static const char warnings[] = "CREATE TABLE IF NOT EXISTS warnings(told_at INTEGER PRIMARY KEY, "
-                               "before INTEGER NOT NULL);";
-
-/* What the letters of each tenant take. */
-/* clang-format off */
-static const char usage[] =
-        "CREATE TABLE IF NOT EXISTS usage(tenant TEXT PRIMARY KEY, bytes INTEGER NOT NULL)"
-        " WITHOUT ROWID;"
-        "CREATE TRIGGER IF NOT EXISTS contents_put AFTER INSERT ON contents BEGIN"
-        " INSERT INTO usage(tenant, bytes)"
-        " SELECT tenant, " CONTENT_BYTES("NEW") " FROM letters WHERE seq = NEW.seq"
-        " ON CONFLICT(tenant) DO UPDATE SET bytes = bytes + excluded.bytes;"
-        " END;"
-        "CREATE TRIGGER IF NOT EXISTS contents_edited AFTER UPDATE OF edited ON contents BEGIN"
-        " UPDATE usage SET bytes = bytes - " CONTENT_BYTES("OLD") " + " CONTENT_BYTES("NEW")
-        " WHERE tenant = (SELECT tenant FROM letters WHERE seq = NEW.seq);"
-        " END;"
-        "CREATE TRIGGER IF NOT EXISTS contents_gone BEFORE DELETE ON contents BEGIN"
-        " UPDATE usage SET bytes = bytes - " CONTENT_BYTES("OLD")
-        " WHERE tenant = (SELECT tenant FROM letters WHERE seq = OLD.seq);"
-        " END;"
-        /* Of letters that are older than this table. */
+/* Files of version 2 have what RETENTION makes, some of it, or nothing. */
+static const char from_2[] =
+        RETENTION
         "INSERT INTO usage(tenant, bytes)"
         " SELECT l.tenant, sum(" CONTENT_BYTES("c") ")"
         " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
         " WHERE NOT EXISTS (SELECT 1 FROM usage) GROUP BY l.tenant;";
+
 /* clang-format on */
 
-/* 0: a fresh file. */
-static int read_version(sqlite3 *db, int *version, struct err *e)
-{
-        AUTO_STATEMENT *s = db_prepare(db, "PRAGMA user_version", e);
+static const struct db_step steps[] = {
+        [0] = {0}, /* the first files had a version already */
+        [1] = {.sql = from_1},
+        [2] = {.sql = from_2},
+};
 
-        if (s == NULL || db_step(s, e) != 1)
-                return -1;
-        *version = sqlite3_column_int(s, 0);
-        if (*version > SCHEMA_VERSION)
-                return err_set(e, ERR_CONFLICT,
-                               "the archive has version %d; this program knows version %d",
-                               *version, SCHEMA_VERSION);
-        return 0;
-}
+static const struct db_schema schema = {.tables = LETTERS RETENTION,
+                                        .steps = steps,
+                                        .version = sizeof(steps) / sizeof(steps[0]),
+                                        .otherwise = "bring back a backup from before it"};
 
 static int64_t read_number(sqlite3 *db, const char *pragma)
 {
@@ -105,17 +103,8 @@ static void make_shrinkable(sqlite3 *db)
 
 int archive_schema_apply(sqlite3 *db, struct err *e)
 {
-        int version;
-
-        if (read_version(db, &version, e) != 0)
+        if (db_migrate(db, &schema, e) != 0)
                 return -1;
         make_shrinkable(db);
-        if (db_exec(db, "BEGIN IMMEDIATE", e) == 0 &&
-            (version != 1 || db_exec(db, from_version_1, e) == 0) && db_exec(db, tables, e) == 0 &&
-            db_exec(db, warnings, e) == 0 && db_exec(db, usage, e) == 0 &&
-            db_exec(db, "PRAGMA user_version = 2", e) == 0 && db_exec(db, "COMMIT", e) == 0)
-                return 0;
-        if (!sqlite3_get_autocommit(db))
-                (void)!db_exec(db, "ROLLBACK", NULL);
-        return -1;
+        return 0;
 }

@@ -5,7 +5,7 @@
 #ifndef WARREN_GATEWAY_DOOR_H
 #define WARREN_GATEWAY_DOOR_H
 
-#include "gateway/gateway.h"
+#include "gateway/core.h"
 
 /* As http_server_config wants it; owner is the gateway. Leaves a struct caller with the request. A
  * route without scope is open to everybody. */

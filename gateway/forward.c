@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "gateway/core.h"
 #include "gateway/door.h"
-#include "gateway/gateway.h"
 #include "gateway/internal_path.h"
 
 enum { WAITING_MAX = 64, RETRY_SECONDS = 1 };

@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "gateway/core.h"
 #include "gateway/door.h"
 #include "gateway/routes.h"
 #include "gateway/submit.h"

@@ -9,7 +9,7 @@ int publisher_submit(struct link *l, const struct job *job, msec now,
 {
         struct job_message m;
 
-        job_encode_submission(job, now, &m);
+        job_encode(job, STATION_SUBMISSION, now, &m);
         return link_publish(l, &m.message, wait, e);
 }
 

@@ -5,7 +5,7 @@
 #ifndef WARREN_GATEWAY_ROUTES_H
 #define WARREN_GATEWAY_ROUTES_H
 
-#include "gateway/gateway.h"
+#include "gateway/core.h"
 
 /* Fills g->routes, with body limits from the settings. */
 void routes_init(struct gateway *g);

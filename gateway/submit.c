@@ -11,8 +11,8 @@
 
 #include "common/base/log.h"
 #include "common/model/delay.h"
+#include "gateway/core.h"
 #include "gateway/door.h"
-#include "gateway/gateway.h"
 #include "gateway/publisher.h"
 #include "gateway/submission.h"
 

@@ -31,7 +31,7 @@ enum follow_state {
         FOLLOW_AWAY,      /* not attached */
         FOLLOW_VERIFYING, /* attached at the stored offset; that message must come */
         FOLLOW_FOLDING,
-        FOLLOW_REWOUND, /* the tables must be emptied */
+        FOLLOW_REWOUND, /* the position must go back to its start */
         FOLLOW_BROKEN,  /* a write failed; read again from the stored offset */
 };
 
@@ -88,7 +88,7 @@ static enum source_start where_to_start(void *owner, int64_t *offset)
 
 static void rewound(struct follower *f, const char *sign)
 {
-        LOG_WARN("the event stream was rewound; status is folded again from its start",
+        LOG_WARN("the event stream was rewound; it is folded from its start on what is there",
                  log_text("sign", sign),
                  log_int("offset", projection_position(f->projection)->offset));
         f->state = FOLLOW_REWOUND;
@@ -107,7 +107,7 @@ static bool verify(struct follower *f, const struct delivery *d)
         const struct position *p = projection_position(f->projection);
         if (d->offset < p->offset)
                 return false;
-        if (d->offset == p->offset && message_fingerprint(&d->message) != p->hash) {
+        if (d->offset == p->offset && p->hash != 0 && message_fingerprint(&d->message) != p->hash) {
                 rewound(f, "another message at the stored offset");
                 return false;
         }
@@ -174,8 +174,8 @@ static void start_again(struct follower *f)
         struct err why = {0};
         if (f->subscription != NULL)
                 link_unsubscribe(&f->subscription);
-        if (f->state == FOLLOW_REWOUND && projection_clear(f->projection, &why) != 0) {
-                LOG_ERROR("status database not emptied", log_err(&why));
+        if (f->state == FOLLOW_REWOUND && projection_rewind(f->projection, &why) != 0) {
+                LOG_ERROR("the rewind was not written", log_err(&why));
                 f->broken_at = clock_mono();
                 return;
         }

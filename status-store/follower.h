@@ -4,9 +4,9 @@
  * arrived, and tells a rewound stream from one that goes on.
  *
  * It resumes at the offset of the last message folded and must receive that very message. Another
- * one, or silence, means that the stream is not the one that was folded: the tables are emptied and
- * folded again from the first message there is. A first offset above its own means that messages
- * are missing: it says so and goes on.
+ * one, or silence, means that the stream is not the one that was folded, or lost its end: it is
+ * folded from the first message there is, on the rows that are there. A first offset above its own
+ * means that messages are missing: it says so and goes on.
  *
  * Loop thread only, but for follower_is_ready.
  */

@@ -32,7 +32,7 @@ struct projection {
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* for the new jobs of the message being folded */
         msec now;
-        int64_t folding;   /* offset of the message being folded */
+        int64_t folding;   /* place of the message being folded */
         bool from_service; /* it is */
         struct err failure;
 
@@ -304,6 +304,18 @@ static void advance_clock(struct projection *p, msec at)
         p->next.clock = at;
 }
 
+/* The stream was rewound, and has not told yet what is new. */
+static bool tells_again(const struct projection *p)
+{
+        return p->next.counted > 0 && p->next.clock <= p->next.counted;
+}
+
+/* Its row is older than the last rewind. */
+static bool was_there(const struct projection *p, const struct job_entry *j)
+{
+        return j->job.seq < p->next.base * SEQ_PER_OFFSET;
+}
+
 /* Somebody published the job, or another with its id: services publish it again on its way. */
 static bool is_published(const struct job_row *row, const struct event *e)
 {
@@ -331,7 +343,7 @@ static void fold_event(void *owner, const struct event *e)
         struct job_row *row = &j->job.row;
         struct before was = {row->message.run, job_row_facts(row)->content, row->start, row->status,
                              row->shown};
-        if (is_published(row, e)) {
+        if (is_published(row, e) && !(tells_again(p) && was_there(p, j))) {
                 j->job.published++;
                 j->dirty = true;
         }
@@ -343,7 +355,8 @@ static void fold_event(void *owner, const struct event *e)
                 j->drop_payloads = true;
         if (was.run != row->message.run || was.content != job_row_facts(row)->content)
                 j->type = type_ref(p, row);
-        tally_event(p, j, e, &was, attempt_ended);
+        if (!tells_again(p))
+                tally_event(p, j, e, &was, attempt_ended);
 }
 
 static void note_marker(struct projection *p, const struct message *m)
@@ -365,10 +378,10 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
                 p->next.known = true;
                 p->next.first_offset = offset;
         }
-        p->new_seq = offset * SEQ_PER_OFFSET;
+        p->folding = p->next.base + offset;
+        p->new_seq = p->folding * SEQ_PER_OFFSET;
         p->end_seq = p->new_seq + SEQ_PER_OFFSET;
         p->from_service = job_message_is_from_service(m);
-        p->folding = offset;
         uint64_t skipped = 0;
         events_of_message(m, &p->limits, fold_event, p, &skipped);
         note_marker(p, m);
@@ -464,10 +477,10 @@ int projection_commit(struct projection *p, struct err *e)
         return 0;
 }
 
-int projection_clear(struct projection *p, struct err *e)
+int projection_rewind(struct projection *p, struct err *e)
 {
         projection_forget(p);
-        if (store_clear(p->store, e) != 0)
+        if (store_rewind(p->store, e) != 0)
                 return -1;
         if (store_position(p->store, &p->position, e) != 0)
                 return -1;

@@ -37,8 +37,9 @@ void projection_forget(struct projection *p);
 const struct position *projection_position(const struct projection *p);
 /* With what has been folded since. */
 const struct position *projection_next(const struct projection *p);
-/* Empties the tables: the stream was rewound. */
-int projection_clear(struct projection *p, struct err *e) MUST_CHECK;
+/* The stream was rewound: it is folded from its start on what there is, and what it tells again
+ * changes no row and is not counted again. */
+int projection_rewind(struct projection *p, struct err *e) MUST_CHECK;
 /* Notes that offsets from..to inclusive were never seen; written with the next commit. */
 void projection_note_gap(struct projection *p, int64_t from, int64_t to);
 

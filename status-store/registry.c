@@ -2,27 +2,44 @@
  *
  * registry.c: registry.db, opened, read and written.
  */
-#include "status-store/registry_db.h"
+#include "status-store/registry.h"
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/db/migrate.h"
+#include "status-store/registry_db.h"
 
 enum { READERS = 4 };
 
-static const char *const schema_sql =
-        "CREATE TABLE IF NOT EXISTS tenants(name TEXT PRIMARY KEY, v INTEGER NOT NULL,"
-        " rate_count INTEGER, rate_per INTEGER, burst INTEGER, max_running INTEGER,"
-        " slots_version INTEGER, max_pending INTEGER, weight INTEGER, paused INTEGER,"
-        " deleted INTEGER, amqp_login INTEGER, created_at INTEGER, deleted_at INTEGER,"
-        " told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS keys(id TEXT PRIMARY KEY, v INTEGER NOT NULL,"
-        " tenant TEXT NOT NULL, sha256 BLOB NOT NULL, scopes INTEGER, expires INTEGER,"
-        " revoked INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-        "CREATE INDEX IF NOT EXISTS keys_tenant ON keys(tenant);"
-        /* A name that is used again goes on counting where the deleted one stopped. */
-        "CREATE TABLE IF NOT EXISTS versions(name TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID;"
-        /* Names of tenants that were deleted: for ever, as the archive keeps their dead letters. */
-        "CREATE TABLE IF NOT EXISTS former(name TEXT PRIMARY KEY) WITHOUT ROWID;";
+/* clang-format off */
+#define TABLES_1 \
+        "CREATE TABLE IF NOT EXISTS tenants(name TEXT PRIMARY KEY, v INTEGER NOT NULL," \
+        " rate_count INTEGER, rate_per INTEGER, burst INTEGER, max_running INTEGER," \
+        " slots_version INTEGER, max_pending INTEGER, weight INTEGER, paused INTEGER," \
+        " deleted INTEGER, amqp_login INTEGER, created_at INTEGER, deleted_at INTEGER," \
+        " told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;" \
+        "CREATE TABLE IF NOT EXISTS keys(id TEXT PRIMARY KEY, v INTEGER NOT NULL," \
+        " tenant TEXT NOT NULL, sha256 BLOB NOT NULL, scopes INTEGER, expires INTEGER," \
+        " revoked INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;" \
+        "CREATE INDEX IF NOT EXISTS keys_tenant ON keys(tenant);" \
+        /* A name that is used again goes on counting where the deleted one stopped. */ \
+        "CREATE TABLE IF NOT EXISTS versions(name TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID;" \
+        /* Names of tenants that were deleted: for ever, as the archive keeps their letters. */ \
+        "CREATE TABLE IF NOT EXISTS former(name TEXT PRIMARY KEY) WITHOUT ROWID;"
+/* clang-format on */
+
+/* Before version 1 files had none, and the first of them did not keep the names of former tenants:
+ * each of these left its version. */
+static const char unversioned_to_1[] =
+        TABLES_1 "INSERT OR IGNORE INTO former SELECT name FROM versions UNION"
+                 " SELECT name FROM tenants WHERE deleted = 1 AND deleted_at > 0;";
+
+static const struct db_step steps[] = {{.sql = unversioned_to_1}};
+
+static const struct db_schema schema = {.tables = TABLES_1,
+                                        .steps = steps,
+                                        .version = sizeof(steps) / sizeof(steps[0]),
+                                        .otherwise = "bring back a backup from before it"};
 
 struct registry {
         struct writer *writer;
@@ -33,7 +50,7 @@ struct registry *registry_create(const char *path, struct err *e)
 {
         AUTO(registry) r = xcalloc(1, sizeof(*r));
         AUTO_DB *db = db_open(path, DB_PRIMARY, e);
-        if (db == NULL || db_exec(db, schema_sql, e) != 0)
+        if (db == NULL || db_migrate(db, &schema, e) != 0)
                 return NULL;
         r->writer = writer_create(&db, e);
         if (r->writer == NULL)

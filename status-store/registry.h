@@ -11,25 +11,10 @@
 #ifndef WARREN_STATUS_STORE_REGISTRY_H
 #define WARREN_STATUS_STORE_REGISTRY_H
 
-#include <stdbool.h>
-
 #include "common/base/err.h"
-#include "common/model/record.h"
+#include "status-store/tenant.h"
 
 struct registry;
-
-struct tenant {
-        struct tenant_record record;
-        bool amqp_login;
-        bool login_unsure; /* a change of its login was begun and not seen to end */
-        msec created_at;
-        msec deleted_at; /* 0: not */
-};
-
-struct key {
-        struct key_record record;
-        msec created_at;
-};
 
 struct registry *registry_create(const char *path, struct err *e) MUST_CHECK;
 /* No call may be under way. */
@@ -51,13 +36,14 @@ int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) 
 /* What the broker has of a tenant's login. Noted UNSURE before it is asked to change that, so that
  * a change cut short is done again or undone, whichever is wanted next. ERR_NOT_FOUND when there is
  * no such tenant; one that is deleted can be noted as having NONE. */
-enum tenant_login { LOGIN_NONE, LOGIN_THERE, LOGIN_UNSURE };
 int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
                         struct err *e) MUST_CHECK;
 /* Marks it as deleted and revokes its keys, which are listed no more; they expire now, too. Keys of
  * tenants deleted more than 30 days ago are forgotten. now 0: it was never really there. */
 int registry_delete_tenant(struct registry *r, const char *name, msec now,
                            struct err *e) MUST_CHECK;
+/* 1 when a tenant of that name was deleted, 0, -1. */
+int registry_had_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 /* Its queues are gone: the name can be used again. */
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 
@@ -81,7 +67,6 @@ typedef int key_fn(void *owner, const struct key *k, struct err *e);
 /* Each works on a copy of the list: the callback may call the registry. tenant NULL: all keys.
  * Those of a deleted tenant stay for long, so that their revocation can be told again, but
  * WHICH_ALL of a tenant passes over them: they are not of whoever has its name now. */
-enum which { WHICH_ALL, WHICH_UNTOLD };
 int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
                          struct err *e) MUST_CHECK;
 int registry_each_key(struct registry *r, enum which which, const char *tenant, key_fn *each,

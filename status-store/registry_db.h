@@ -7,7 +7,8 @@
 
 #include "common/db/readers.h"
 #include "common/db/writer.h"
-#include "status-store/registry.h"
+
+struct registry;
 
 /* writer_run: what `run` returns, once it is committed together with the writes of other threads.
  * Blocks; any thread, but not within a write. */

@@ -2,6 +2,8 @@
  *
  * registry_keys.c: keys in registry.db.
  */
+#include "status-store/registry.h"
+
 #include "common/base/own.h"
 #include "status-store/registry_db.h"
 #include "status-store/registry_rows.h"

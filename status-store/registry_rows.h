@@ -6,7 +6,7 @@
 #define WARREN_STATUS_STORE_REGISTRY_ROWS_H
 
 #include "common/db/database.h"
-#include "status-store/registry.h"
+#include "status-store/tenant.h"
 
 #define TENANT_COLUMNS \
         "name, v, rate_count, rate_per, burst, max_running, slots_version, max_pending, weight," \

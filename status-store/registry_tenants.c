@@ -2,6 +2,8 @@
  *
  * registry_tenants.c: tenants in registry.db.
  */
+#include "status-store/registry.h"
+
 #include "common/base/own.h"
 #include "status-store/registry_db.h"
 #include "status-store/registry_rows.h"
@@ -56,12 +58,17 @@ static int check_room(struct database *db, int64_t max, struct err *e)
                        (long long)sqlite3_column_int64(count, 0));
 }
 
+static int is_former(struct database *db, const char *name, struct err *e)
+{
+        return rows_exist(db, "SELECT 1 FROM former WHERE name = ?1", name, 0, e);
+}
+
 /* What is kept of jobs and dead letters under a name is for whoever has it: nobody gets another's
  * unasked. Whether anything is kept is not looked for: the archive knows it, and a projection that
  * is being rebuilt does not. */
 static int check_name_is_new(struct database *db, const char *name, struct err *e)
 {
-        int had = rows_exist(db, "SELECT 1 FROM former WHERE name = ?1", name, 0, e);
+        int had = is_former(db, name, e);
         if (had <= 0)
                 return had;
         return err_set(e, ERR_CONFLICT,
@@ -172,6 +179,12 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now, struc
 {
         struct deletion d = {.name = name, .now = now};
         return registry_write(r, delete_tenant, &d, e) < 0 ? -1 : 0;
+}
+
+int registry_had_tenant(struct registry *r, const char *name, struct err *e)
+{
+        AUTO_READER *reader = registry_read(r, e);
+        return reader == NULL ? -1 : is_former(reader_database(reader), name, e);
 }
 
 static int drop_tenant(struct database *db, void *owner, struct err *e)

@@ -4,8 +4,8 @@
  */
 #include "status-store/schema.h"
 
-const char *const schema_sql =
-        "CREATE TABLE IF NOT EXISTS jobs(seq INTEGER PRIMARY KEY, id BLOB NOT NULL,"
+const char schema_tables[] =
+        "CREATE TABLE jobs(seq INTEGER PRIMARY KEY, id BLOB NOT NULL,"
         " tenant INTEGER NOT NULL, state INTEGER NOT NULL, created INTEGER NOT NULL, type INTEGER,"
         " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"
         " started_at INTEGER, worker TEXT, finished_at INTEGER, duration_ms INTEGER,"
@@ -14,41 +14,36 @@ const char *const schema_sql =
         " first INTEGER, ran INTEGER, others INTEGER, published INTEGER, keys BLOB,"
         " traceparent TEXT, key TEXT, key_hash TEXT, progress_message BLOB, error BLOB,"
         " result BLOB);"
-        "CREATE UNIQUE INDEX IF NOT EXISTS jobs_id ON jobs(id, tenant);"
-        "CREATE INDEX IF NOT EXISTS jobs_state ON jobs(tenant, state, created);"
-        "CREATE TABLE IF NOT EXISTS bodies(place INTEGER PRIMARY KEY, payload BLOB);"
-        "CREATE TABLE IF NOT EXISTS others(seq INTEGER, content INTEGER, first INTEGER, type TEXT,"
+        "CREATE UNIQUE INDEX jobs_id ON jobs(id, tenant);"
+        "CREATE INDEX jobs_state ON jobs(tenant, state, created);"
+        "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
+        "CREATE TABLE others(seq INTEGER, content INTEGER, first INTEGER, type TEXT,"
         " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"
         " traceparent TEXT, key TEXT, key_hash TEXT, keys BLOB, PRIMARY KEY(seq, content))"
         " WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS attempts(seq INTEGER, run INTEGER, attempt INTEGER,"
+        "CREATE TABLE attempts(seq INTEGER, run INTEGER, attempt INTEGER,"
         " started_at INTEGER, worker TEXT, redelivered INTEGER, ended_at INTEGER,"
         " outcome INTEGER, reason INTEGER, error_kind INTEGER, keys BLOB, error BLOB,"
         " PRIMARY KEY(seq, run, attempt)) WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS starts(seq INTEGER, run INTEGER, attempt INTEGER,"
+        "CREATE TABLE starts(seq INTEGER, run INTEGER, attempt INTEGER,"
         " digest INTEGER, at INTEGER, worker TEXT, released INTEGER,"
         " PRIMARY KEY(seq, run, attempt, digest)) WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS names(ref INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-        "CREATE TABLE IF NOT EXISTS counts(tenant INTEGER, type INTEGER, state INTEGER,"
+        "CREATE TABLE names(ref INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+        "CREATE TABLE counts(tenant INTEGER, type INTEGER, state INTEGER,"
         " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, state)) WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS counters(tenant INTEGER PRIMARY KEY, submitted INTEGER,"
+        "CREATE TABLE counters(tenant INTEGER PRIMARY KEY, submitted INTEGER,"
         " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER);"
-        "CREATE TABLE IF NOT EXISTS minutes(minute INTEGER, tenant INTEGER, submitted INTEGER,"
+        "CREATE TABLE minutes(minute INTEGER, tenant INTEGER, submitted INTEGER,"
         " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER, latency BLOB,"
         " wait BLOB, duration BLOB, PRIMARY KEY(minute, tenant)) WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
+        "CREATE TABLE workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
         " raw BLOB) WITHOUT ROWID;"
-        "CREATE TABLE IF NOT EXISTS position(one INTEGER PRIMARY KEY CHECK(one = 1),"
+        "CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1),"
         " offset INTEGER, hash INTEGER, clock INTEGER, first_offset INTEGER, messages INTEGER,"
         " events INTEGER, skipped INTEGER, gaps INTEGER, gap_from INTEGER, gap_to INTEGER,"
-        " rebuilds INTEGER);";
-
-const char *const schema_clear_sql =
-        "DELETE FROM jobs; DELETE FROM bodies; DELETE FROM others; DELETE FROM attempts; DELETE "
-        "FROM starts;"
-        "DELETE FROM names; DELETE FROM counts; DELETE FROM counters; DELETE FROM minutes;"
-        "DELETE FROM workers; DELETE FROM position;";
+        " rebuilds INTEGER, base INTEGER, counted INTEGER);";
 
 const char delete_bodies_sql[] =
-        "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 UNION ALL"
+        "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 AND"
+        " content IS NOT NULL UNION ALL"
         " SELECT first * 4096 FROM others WHERE seq = ?1)";

@@ -2,10 +2,10 @@
  *
  * schema.h: the tables of status.db, and the columns that make a job's row.
  *
- *      jobs      one row a job; seq = offset of the message that made it × 4096 + n, so a rebuild
+ *      jobs      one row a job; seq = place of the message that made it × 4096 + n, so a rebuild
  *                gives every job the same seq
  *      bodies    the payloads, apart, so that a change of state does not write them again; place =
- *                offset of the first message with it × 4096
+ *                place of the first message with it × 4096
  *      others    what other messages with a job's id say of it: facts that are not shown
  *      attempts  only of jobs that had more than one plain, successful first attempt
  *      starts    the distinct `started` events of those jobs, and what their workers gave back
@@ -15,6 +15,11 @@
  *      minutes   the same by minute, with histograms, for a day
  *      workers   the last record of each consumer
  *      position  how far the stream has been folded
+ *
+ * A message's place is its offset, plus `base` in `position` once the stream was rewound: no two
+ * messages have the same. A row that an earlier version made has a negative one of its own.
+ *
+ * Whoever changes a table adds a step in migrations.c.
  */
 #ifndef WARREN_STATUS_STORE_SCHEMA_H
 #define WARREN_STATUS_STORE_SCHEMA_H
@@ -22,13 +27,10 @@
 #include "common/db/db.h"
 #include "common/model/attempt_row.h"
 
-enum { SCHEMA_VERSION = 5 };
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
 enum { SEQ_PER_OFFSET = 4096 };       /* delete_bodies_sql has it too */
 
-extern const char *const schema_sql;
-/* Empties every table. */
-extern const char *const schema_clear_sql;
+extern const char schema_tables[];
 
 /* For SELECT … FROM jobs j. */
 #define JOB_COLUMNS \

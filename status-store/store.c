@@ -4,13 +4,15 @@
  */
 #include "status-store/store.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <utlist.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "status-store/migrations.h"
 
 enum statement {
         BEGIN,
@@ -82,11 +84,14 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                        " ON CONFLICT(worker) DO UPDATE SET at = excluded.at,"
                        " state = excluded.state, raw = excluded.raw WHERE excluded.at >= at",
         [GET_POSITION] = "SELECT offset, hash, clock, first_offset, messages, events, skipped,"
-                         " gaps, gap_from, gap_to, rebuilds FROM position",
+                         " gaps, gap_from, gap_to, rebuilds, base, counted FROM position",
         [PUT_POSITION] = "INSERT OR REPLACE INTO position(one, offset, hash, clock,"
                          " first_offset, messages, events, skipped, gaps, gap_from, gap_to,"
-                         " rebuilds) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                         " rebuilds, base, counted) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+                         " ?9, ?10, ?11, ?12, ?13)",
 };
+
+enum { POSITION_COLUMNS = 13 };
 
 struct store {
         sqlite3 *db;
@@ -97,19 +102,7 @@ struct store {
 static int store_open_tables(struct store *s, const char *path, struct err *e)
 {
         s->db = db_open(path, DB_PROJECTION, e);
-        if (s->db == NULL)
-                return -1;
-        AUTO_STATEMENT *version = db_prepare(s->db, "PRAGMA user_version", e);
-        if (version == NULL || db_step(version, e) != 1)
-                return -1;
-        int found = sqlite3_column_int(version, 0);
-        if (found != 0 && found != SCHEMA_VERSION)
-                return err_set(e, ERR_CORRUPT, "%s has schema version %d, not %d", path, found,
-                               SCHEMA_VERSION);
-        sqlite3_reset(version);
-        char set[48];
-        snprintf(set, sizeof(set), "PRAGMA user_version = %d", SCHEMA_VERSION);
-        if (db_exec(s->db, schema_sql, e) != 0 || db_exec(s->db, set, e) != 0)
+        if (s->db == NULL || status_db_migrate(s->db, e) != 0)
                 return -1;
         s->names = names_create(s->db, e);
         if (s->names == NULL)
@@ -122,13 +115,21 @@ static int store_open_tables(struct store *s, const char *path, struct err *e)
         return 0;
 }
 
-static void remove_files(const char *path)
+/* Its rows may be all there is of old jobs. What is beside it goes first: a new file must not find
+ * another's WAL. */
+static int set_aside(const char *path, const struct err *why, struct err *e)
 {
-        static const char *const suffixes[] = {"", "-wal", "-shm"};
+        static const char *const suffixes[] = {"-wal", "-shm", ""};
+        AUTO_FREE char *aside = xasprintf("%s.damaged-%lld", path, (long long)clock_wall());
         for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-                AUTO_FREE char *name = xasprintf("%s%s", path, suffixes[i]);
-                unlink(name);
+                AUTO_FREE char *from = xasprintf("%s%s", path, suffixes[i]);
+                AUTO_FREE char *to = xasprintf("%s%s", aside, suffixes[i]);
+                if (rename(from, to) != 0 && errno != ENOENT)
+                        return err_set_errno(e, "%s is damaged, and cannot be renamed", from);
         }
+        LOG_ERROR("status database damaged: it is folded again from what the stream holds",
+                  log_text("path", path), log_text("kept_as", aside), log_err(why));
+        return 0;
 }
 
 struct store *store_create(const char *path, struct err *e)
@@ -137,14 +138,13 @@ struct store *store_create(const char *path, struct err *e)
         struct err why = {0};
         if (store_open_tables(s, path, &why) == 0)
                 return TAKE(s);
-        if (why.code != ERR_CORRUPT && why.code != ERR_CONFLICT) {
+        if (why.code != ERR_CORRUPT) {
                 (void)err_set(e, why.code, "%s", why.text);
                 return NULL;
         }
-        LOG_WARN("status database thrown away; it is folded again from the stream",
-                 log_text("path", path), log_err(&why));
         store_destroy(&s);
-        remove_files(path);
+        if (set_aside(path, &why, e) != 0)
+                return NULL;
         s = xcalloc(1, sizeof(*s));
         if (store_open_tables(s, path, e) != 0)
                 return NULL;
@@ -181,10 +181,10 @@ int store_begin(struct store *s, struct err *e)
 int store_commit(struct store *s, const struct position *p, struct err *e)
 {
         sqlite3_stmt *put = s->statements[PUT_POSITION];
-        const int64_t values[] = {p->offset,   p->hash,   p->clock,   p->first_offset,
-                                  p->messages, p->events, p->skipped, p->gaps,
-                                  p->gap_from, p->gap_to, p->rebuilds};
-        for (int i = 0; i < 11; i++)
+        const int64_t values[] = {p->offset,   p->hash,    p->clock,  p->first_offset, p->messages,
+                                  p->events,   p->skipped, p->gaps,   p->gap_from,     p->gap_to,
+                                  p->rebuilds, p->base,    p->counted};
+        for (int i = 0; i < POSITION_COLUMNS; i++)
                 db_bind_int(put, i + 1, values[i]);
         if (db_run(put, e) != 0)
                 return -1;
@@ -207,26 +207,32 @@ int store_position(struct store *s, struct position *p, struct err *e)
         int found = db_step(get, e);
         if (found != 1)
                 return found;
-        int64_t *const fields[] = {&p->offset,   &p->hash,   &p->clock,   &p->first_offset,
-                                   &p->messages, &p->events, &p->skipped, &p->gaps,
-                                   &p->gap_from, &p->gap_to, &p->rebuilds};
-        for (int i = 0; i < 11; i++)
+        int64_t *const fields[] = {&p->offset,   &p->hash,   &p->clock,    &p->first_offset,
+                                   &p->messages, &p->events, &p->skipped,  &p->gaps,
+                                   &p->gap_from, &p->gap_to, &p->rebuilds, &p->base,
+                                   &p->counted};
+        for (int i = 0; i < POSITION_COLUMNS; i++)
                 *fields[i] = sqlite3_column_int64(get, i);
         p->known = p->offset >= 0;
         return 0;
 }
 
-int store_clear(struct store *s, struct err *e)
+int store_rewind(struct store *s, struct err *e)
 {
         struct position p;
         if (store_position(s, &p, e) != 0 || store_begin(s, e) != 0)
                 return -1;
-        struct position fresh = {.offset = -1, .rebuilds = p.rebuilds + 1};
-        if (db_exec(s->db, schema_clear_sql, e) != 0 || store_commit(s, &fresh, e) != 0) {
+        /* A clock that some service set far ahead would stop the counts until then. */
+        msec now = clock_wall();
+        msec counted = p.clock < now ? p.clock : now;
+        struct position start = {.offset = -1,
+                                 .rebuilds = p.rebuilds + 1,
+                                 .base = p.base + (p.known ? p.offset + 1 : 0),
+                                 .counted = counted > p.counted ? counted : p.counted};
+        if (store_commit(s, &start, e) != 0) {
                 store_rollback(s);
                 return -1;
         }
-        names_forget(s->names);
         return 0;
 }
 

@@ -12,19 +12,21 @@
 struct position {
         bool known;           /* false: nothing has been folded yet */
         int64_t offset;       /* of the last message folded */
-        int64_t hash;         /* of that message */
+        int64_t hash;         /* of that message; 0: not known */
         msec clock;           /* the stream's: the greatest time a service told; 0: none did */
         int64_t first_offset; /* where the history in the tables begins */
         int64_t messages, events, skipped;
         int64_t gaps;             /* how often messages were missing */
         int64_t gap_from, gap_to; /* the last of these, inclusive */
-        int64_t rebuilds;
+        int64_t rebuilds;         /* how often the stream was rewound */
+        int64_t base;             /* see schema.h */
+        msec counted; /* what is told up to this clock was counted before a rewind; 0: none */
 };
 
 struct store;
 
-/* Opens or creates the file; one of another version, or a damaged one, is deleted and made anew:
- * the stream has it all. */
+/* Opens the file, migrates it or creates it. A damaged one is renamed and made anew: the stream has
+ * most of it. ERR_CONFLICT: a later version made it. */
 struct store *store_create(const char *path, struct err *e) MUST_CHECK;
 void store_destroy(struct store **s);
 sqlite3 *store_db(struct store *s);
@@ -35,8 +37,9 @@ int store_begin(struct store *s, struct err *e) MUST_CHECK;
 int store_commit(struct store *s, const struct position *p, struct err *e) MUST_CHECK;
 void store_rollback(struct store *s);
 int store_position(struct store *s, struct position *p, struct err *e) MUST_CHECK;
-/* Empties everything, in a transaction of its own; keeps and adds to `rebuilds`. */
-int store_clear(struct store *s, struct err *e) MUST_CHECK;
+/* The stream was rewound: the position goes back to before its start, in a transaction of its own.
+ * Rows and counts stay. */
+int store_rewind(struct store *s, struct err *e) MUST_CHECK;
 
 /* 1: found, job (zeroed before) is filled, without its payload; 0: not there; -1. */
 int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],

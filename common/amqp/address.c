@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/amqp/link.h"
 #include "common/amqp/rabbitmq.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -44,11 +43,11 @@ int address_list_init(struct address_list *l, const char *urls, struct err *e)
         AUTO_FREE char *text = xstrdup(urls);
         char *rest = NULL;
 
-        *l = (struct address_list){.addresses = xcalloc(LINK_URLS_MAX, sizeof(struct address))};
+        *l = (struct address_list){.addresses = xcalloc(ADDRESSES_MAX, sizeof(struct address))};
         for (char *url = strtok_r(text, ", ", &rest); url != NULL;
              url = strtok_r(NULL, ", ", &rest)) {
-                if (l->count == LINK_URLS_MAX)
-                        return err_set(e, ERR_INVALID, "more than %d amqp URLs", LINK_URLS_MAX);
+                if (l->count == ADDRESSES_MAX)
+                        return err_set(e, ERR_INVALID, "more than %d amqp URLs", ADDRESSES_MAX);
                 if (parse(&l->addresses[l->count], url, e) < 0)
                         return -1;
                 l->count++;

@@ -10,6 +10,8 @@
 
 #include "common/base/err.h"
 
+enum { ADDRESSES_MAX = 8 };
+
 struct address {
         char *host, *vhost;
         int port;
@@ -21,7 +23,7 @@ struct address_list {
         size_t count;
 };
 
-/* 1 to LINK_URLS_MAX of them, with commas. On failure too: address_list_fini. */
+/* 1 to ADDRESSES_MAX of them, with commas. On failure too: address_list_fini. */
 int address_list_init(struct address_list *l, const char *urls, struct err *e) MUST_CHECK;
 void address_list_fini(struct address_list *l);
 

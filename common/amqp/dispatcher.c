@@ -23,6 +23,7 @@ struct dispatcher {
         struct link_events on;
         void *owner;
         struct bell *bell;
+        uint64_t connection; /* whose `up` was told last; 0: it is down again, or there was none */
         struct incoming *held; /* with their owners */
         struct subscription *subscriptions;
         uint64_t next_id;
@@ -92,10 +93,12 @@ static void report_plain(struct dispatcher *d, const struct notice_plain *n)
 
         switch (n->notice.kind) {
         case NOTICE_UP:
+                d->connection = n->epoch;
                 if (d->on.up != NULL)
                         d->on.up(d->owner);
                 break;
         case NOTICE_DOWN:
+                d->connection = 0;
                 if (d->on.down != NULL)
                         d->on.down(d->owner, &n->why);
                 break;
@@ -274,6 +277,14 @@ void dispatcher_unsubscribe(struct subscription *s)
         assert(!s->closed);
         s->closed = true;
         handover_order(d->handover, (struct order){.kind = ORDER_UNSUBSCRIBE, .subscription = s});
+}
+
+void dispatcher_renew(struct dispatcher *d)
+{
+        const struct order o = {.kind = ORDER_RENEW, .epoch = d->connection};
+
+        if (d->connection != 0)
+                handover_order(d->handover, o);
 }
 
 static struct incoming *incoming_of(const struct delivery *d)

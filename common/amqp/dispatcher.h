@@ -7,7 +7,10 @@
 #ifndef WARREN_AMQP_DISPATCHER_H
 #define WARREN_AMQP_DISPATCHER_H
 
+#include <uv.h>
+
 #include "common/amqp/handover.h"
+#include "common/amqp/link_events.h"
 
 struct dispatcher;
 
@@ -23,6 +26,8 @@ void dispatcher_ring(void *dispatcher);
 struct subscription *dispatcher_subscribe(struct dispatcher *d, const struct source *source,
                                           delivery_fn *on, void *owner);
 void dispatcher_unsubscribe(struct subscription *s);
+/* For the connection whose `up` the owner was told last, though there may be another by now. */
+void dispatcher_renew(struct dispatcher *d);
 /* Takes it. Its link may be gone. */
 void dispatcher_settle(struct delivery *d, enum settle how);
 bool dispatcher_is_live(const struct delivery *d);

@@ -17,7 +17,8 @@
 #ifndef WARREN_AMQP_GATE_H
 #define WARREN_AMQP_GATE_H
 
-#include "common/amqp/link.h"
+#include "common/amqp/link_events.h"
+#include "common/base/clock.h"
 
 struct gate;
 

@@ -32,7 +32,6 @@ struct handover {
         atomic_uint in_flight;
         atomic_size_t in_flight_bytes;
         atomic_bool up, blocked;
-        atomic_ullong connection;
         atomic_ullong live[DELIVERY_CHANNELS];
 };
 
@@ -184,11 +183,6 @@ bool handover_is_live(const struct handover *h, uint16_t channel, uint64_t epoch
         return atomic_load(&h->live[channel - DELIVERY_CHANNEL]) == epoch;
 }
 
-uint64_t handover_connection(const struct handover *h)
-{
-        return atomic_load(&h->connection);
-}
-
 void handover_take_notices(struct handover *h, struct node_list *to)
 {
         pthread_mutex_lock(&h->mutex);
@@ -273,14 +267,11 @@ bool handover_set_socket(struct handover *h, int fd)
 
 void handover_set_state(struct handover *h, struct link_state s)
 {
-        bool connected = s.connection != 0;
-
-        atomic_store(&h->connection, s.connection);
-        atomic_store(&h->up, connected && s.open);
+        atomic_store(&h->up, s.connected && s.open);
         atomic_store(&h->blocked, s.blocked);
         pthread_mutex_lock(&h->mutex);
-        h->accepting = connected && s.open && !s.blocked;
-        h->streamless = connected && !s.open;
+        h->accepting = s.connected && s.open && !s.blocked;
+        h->streamless = s.connected && !s.open;
         pthread_mutex_unlock(&h->mutex);
 }
 

@@ -49,8 +49,6 @@ void handover_stop(struct handover *h);
 
 /* Whether what a delivery channel brought under that epoch can still be settled. Any thread. */
 bool handover_is_live(const struct handover *h, uint16_t channel, uint64_t epoch);
-/* Of the connection now; 0: none. Any thread. */
-uint64_t handover_connection(const struct handover *h);
 
 /* The link's thread from here on. */
 struct handed_over {
@@ -69,8 +67,8 @@ int handover_wake_fd(const struct handover *h);
 bool handover_set_socket(struct handover *h, int fd);
 
 struct link_state {
-        uint64_t connection; /* 0: down */
-        bool open;           /* the stream is there, if there is one */
+        bool connected;
+        bool open; /* the stream is there, if there is one */
         bool blocked;
 };
 void handover_set_state(struct handover *h, struct link_state s);

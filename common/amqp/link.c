@@ -170,9 +170,7 @@ void link_unsubscribe(struct subscription **subscription)
 
 void link_renew(struct link *l)
 {
-        const struct order o = {.kind = ORDER_RENEW, .epoch = handover_connection(l->handover)};
-
-        handover_order(l->handover, o);
+        dispatcher_renew(l->dispatcher);
 }
 
 void link_settle(struct delivery **d, enum settle how)

@@ -15,18 +15,18 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "common/amqp/declaration.h"
+#include "common/amqp/delivery.h"
+#include "common/amqp/link_events.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/model/message.h"
 
 struct link;
-struct subscription;
-
-enum { LINK_URLS_MAX = 8 };
 
 /* Every string is copied. */
 struct link_config {
-        const char *urls; /* "amqp://host:port/vhost,amqps://…": 1 to LINK_URLS_MAX; no password */
+        const char *urls; /* "amqp://host:port/vhost,amqps://…": 1 to ADDRESSES_MAX; no password */
         const char *login; /* also the user_id of every publish */
         const char *password;
         const char *name;         /* connection name in the console: "gateway@host publish" */
@@ -57,27 +57,6 @@ struct link_config {
                                  false: they end as LINK_CLOSED */
 };
 
-/* Any may be NULL. */
-struct link_events {
-        void (*up)(void *owner); /* connected, its stream there, subscriptions renewed */
-        /* Also when the first connection cannot be made. Deliveries so far are void, but for one
-         * case: connected, and `stream` has been away for 5 s. */
-        void (*down)(void *owner, const struct err *why);
-        void (*blocked)(void *owner, bool blocked); /* the broker's alarm */
-        void (*refused)(void *owner, struct subscription *s, const struct err *why); /* a
-                               subscription was cancelled by the broker, or its queue is not there;
-                               it is tried again after every reconnect and every 5 s */
-};
-
-enum link_result {
-        LINK_CONFIRMED,
-        LINK_RETURNED, /* mandatory and unroutable, or refused by the broker (no such exchange, not
-                          allowed): kept nowhere */
-        LINK_NACKED,   /* unknown: some queue may hold it */
-        LINK_EXPIRED,  /* unknown: no confirm in time; it is not sent again */
-        LINK_CLOSED,   /* unknown if it had been written, see link_publish */
-};
-
 /* Starts the thread and returns; the first connection is made in the background. */
 struct link *link_create(const struct link_config *c, const struct link_events *on, void *owner,
                          uv_loop_t *loop, struct err *e) MUST_CHECK;
@@ -85,13 +64,6 @@ struct link *link_create(const struct link_config *c, const struct link_events *
  * deliveries go back to the broker; those still held can be settled, to no effect. Ends the thread,
  * which a hanging connect can delay by 3 s. Loop thread only; allowed in a callback. */
 void link_destroy(struct link **l);
-
-struct publish_wait {
-        void (*done)(void *owner, enum link_result result);
-        void *owner;
-        bool direct; /* run `done` at once on the link's own thread: it must neither block nor call
-                        the link */
-};
 
 /* Copies m; done may be NULL. 0: `done` runs exactly once. -1: no callback; ERR_FULL when the
  * window is full, ERR_UNAVAILABLE when the link is down or blocked and `resend` is off (nothing was
@@ -106,87 +78,28 @@ bool link_is_ready(struct link *l, struct err *why);
 /* Unconfirmed now. Any thread. */
 uint32_t link_in_flight(const struct link *l);
 
-/* Lent to on_delivery's owner until link_settle. */
-struct delivery {
-        struct message message;
-        int64_t offset; /* of a stream; -1 for a queue */
-        bool redelivered;
-        struct subscription *subscription; /* void after link_unsubscribe or down */
-};
-
-enum source_start { SOURCE_NEXT, SOURCE_FIRST, SOURCE_OFFSET };
-
-struct source {
-        const char *queue; /* copied */
-        uint16_t prefetch; /* 1.. */
-        int32_t priority;  /* x-priority; 0: none */
-        bool stream;
-        bool exclusive; /* basic.consume exclusive */
-        /* Streams: asked for at each (re)connect, on the loop thread: where to start. */
-        enum source_start (*start)(void *owner, int64_t *offset);
-};
-
-/* The callback owns the delivery. */
-typedef void delivery_fn(void *owner, struct delivery *d);
-
 /* Renewed after a reconnect; ends with the link. Never NULL: usage errors are asserted. */
 struct subscription *link_subscribe(struct link *l, const struct source *s, delivery_fn *on,
                                     void *owner);
-/* Streams, within start: the message after offset `after` (-1: the first one) cannot be read by
- * rabbitmq-c, and ended the last connection. Its offset; -1: there is none. Of a queue it was
- * refused. */
-int64_t subscription_unreadable(const struct subscription *s, int64_t after);
 /* basic.cancel (nowait); deliveries the owner still holds stay his to settle; those not yet handed
  * over are requeued. Clears *s; no callback after it. */
 void link_unsubscribe(struct subscription **s);
 
-/* With renew_when_told: begins the subscriptions of the connection that is up now. To be called in
- * or after `up`, which does not wait for them then. */
+/* With renew_when_told: begins the subscriptions of the connection whose `up` was told last, which
+ * did not wait for them; nothing once `down` was told. A connection that was lost and made again
+ * meanwhile is not that one: its own `up` comes. */
 void link_renew(struct link *l);
 
-enum settle { SETTLE_ACK, SETTLE_REQUEUE };
 /* Clears *d and frees it. A delivery of a dead connection is dropped silently. On a stream ACK only
  * gives credit and REQUEUE is treated as ACK. Acks are coalesced. */
 void link_settle(struct delivery **d, enum settle how);
 /* True while the connection that brought it lives: an ack can still reach the broker. */
 bool delivery_is_live(const struct delivery *d);
 
-enum declare_what {
-        DECLARE_EXCHANGE,
-        DECLARE_QUEUE,
-        DECLARE_BINDING, /* queue `name` to exchange `source` with `key` */
-        DELETE_BINDING,  /* the same; one that is not there counts as done */
-        DELETE_EXCHANGE, /* one that is not there counts as done */
-        DELETE_QUEUE,    /* as DELETE_EXCHANGE; quorum queues refuse if_unused: count first */
-        COUNT_QUEUE,     /* passive declare */
-        PURGE_QUEUE,
-};
-
-struct argument {
-        const char *name; /* NULL ends the list */
-        const char *text; /* NULL: number */
-        int64_t number;
-        bool boolean; /* number is sent as a boolean */
-};
-
-struct declaration {
-        enum declare_what what;
-        const char *name;
-        const char *type;   /* exchange type */
-        const char *source; /* binding */
-        const char *key;
-        const struct argument *arguments; /* or NULL */
-        bool if_unused;
-};
-
-/* Counts are 0 but for COUNT_QUEUE. why is filled when it failed: ERR_NOT_FOUND, ERR_CONFLICT
- * (other arguments, in use), ERR_FORBIDDEN, ERR_UNAVAILABLE. */
-typedef void declared_fn(void *owner, const struct err *why, uint32_t messages, uint32_t consumers);
 /* Copies d; done in order among themselves, not with publishes. A refusal disturbs nothing else on
  * the link. While the link is down it waits up to `confirm_timeout`. Any thread. */
 void link_declare(struct link *l, const struct declaration *d, declared_fn *done, void *owner);
 
-typedef void drained_fn(void *owner, bool clean);
 /* Refuses new publishes, cancels subscriptions (held deliveries can still be settled), waits until
  * every publish has its outcome and every settle is written, at most `limit` ms, then calls back
  * once. link_destroy afterwards. */

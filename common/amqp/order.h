@@ -7,8 +7,9 @@
 
 #include <uthash.h>
 
-#include "common/amqp/link.h"
+#include "common/amqp/delivery.h"
 #include "common/amqp/node_list.h"
+#include "common/base/clock.h"
 
 struct dispatcher;
 

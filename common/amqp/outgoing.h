@@ -6,9 +6,10 @@
 #ifndef WARREN_AMQP_OUTGOING_H
 #define WARREN_AMQP_OUTGOING_H
 
-#include "common/amqp/link.h"
+#include "common/amqp/link_events.h"
 #include "common/amqp/notice.h"
 #include "common/amqp/wire.h"
+#include "common/base/clock.h"
 
 /* One allocation: the struct, the header entries, the strings, the body. free() frees it. */
 struct outgoing {

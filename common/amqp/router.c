@@ -59,7 +59,7 @@ static void tell_up(struct router *r)
             !subscriber_is_renewed(r->subscriber))
                 return;
         r->told_up = true;
-        notice_add(&r->notices, NOTICE_UP);
+        notice_add(&r->notices, NOTICE_UP)->epoch = r->connection;
 }
 
 void router_hand_over(struct router *r)

@@ -7,21 +7,12 @@
 #ifndef WARREN_AMQP_ROUTER_H
 #define WARREN_AMQP_ROUTER_H
 
-#include "common/amqp/address.h"
 #include "common/amqp/handover.h"
+#include "common/amqp/link_settings.h"
 
 struct router;
 
-/* Must stay as they are until the router is destroyed. */
-struct link_settings {
-        struct address_list addresses;
-        char *login, *password, *name, *ca_file;
-        char *stream; /* or NULL */
-        msec heartbeat, confirm_timeout;
-        size_t read_bytes;
-        bool resend, unprobed, renew_when_told;
-};
-
+/* The settings must stay as they are until the router is destroyed. */
 struct router *router_create(const struct link_settings *s, struct handover *h);
 /* After router_end. */
 void router_destroy(struct router **r);

@@ -2,6 +2,7 @@
  *
  * router_events.c: what the broker sends, each to the part that it concerns.
  */
+#include "common/amqp/router.h"
 #include "common/amqp/router_parts.h"
 
 /* The channel's publishes are gone, and no delivery. */

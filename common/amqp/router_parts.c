@@ -14,7 +14,7 @@
 void parts_tell_state(struct router *r)
 {
         const struct link_state s = {
-                .connection = r->channel == NULL ? 0 : r->connection,
+                .connected = r->channel != NULL,
                 .open = gate_is_open(r->gate),
                 .blocked = r->blocked,
         };

@@ -7,8 +7,9 @@
 #define WARREN_AMQP_ROUTER_PARTS_H
 
 #include "common/amqp/gate.h"
+#include "common/amqp/handover.h"
+#include "common/amqp/link_settings.h"
 #include "common/amqp/publisher.h"
-#include "common/amqp/router.h"
 #include "common/amqp/subscriber.h"
 
 struct router {

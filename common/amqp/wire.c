@@ -10,6 +10,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/model/job_headers.h"
 
 struct bytes wire_view(amqp_bytes_t b)
 {
@@ -127,7 +128,7 @@ static void add_header(const struct frame_copy *c, const amqp_table_entry_t *ent
  * not crowd that out. The broker's own are among the publisher's, in the order of names. */
 static bool is_wanted(const struct message *m, amqp_bytes_t name)
 {
-        const char *known = message_known_header(wire_view(name));
+        const char *known = job_header_known(wire_view(name));
 
         return known != NULL && message_header(m, known) == NULL;
 }

@@ -30,6 +30,13 @@ bool bytes_equal_text(struct bytes a, const char *text)
         return bytes_equal(a, bytes_of_text(text));
 }
 
+bool bytes_begin_with(struct bytes b, const char *text)
+{
+        size_t length = strlen(text);
+
+        return b.length >= length && memcmp(b.data, text, length) == 0;
+}
+
 int bytes_compare(struct bytes a, struct bytes b)
 {
         size_t common = a.length < b.length ? a.length : b.length;

@@ -26,6 +26,7 @@ static inline struct bytes bytes_of(const void *data, size_t length)
 struct bytes bytes_of_text(const char *text);
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_equal_text(struct bytes a, const char *text);
+bool bytes_begin_with(struct bytes b, const char *text);
 /* memcmp order, the shorter first. <0, 0, >0. */
 int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_are_utf8(struct bytes b);

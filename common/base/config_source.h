@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-#include "common/base/config.h"
+#include "common/base/config_table.h"
+#include "common/base/err.h"
 
 enum { CONFIG_ORIGIN_SIZE = 160 };
 

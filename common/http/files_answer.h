@@ -5,10 +5,10 @@
 #ifndef WARREN_HTTP_FILES_ANSWER_H
 #define WARREN_HTTP_FILES_ANSWER_H
 
-#include "common/http/files.h"
 #include "common/http/request.h"
 
 struct http_file;
+struct http_files;
 
 /* NULL: none; also when f is. The path `/` is index.html, here and in no other folder. */
 const struct http_file *files_find(const struct http_files *f, const struct path *path);

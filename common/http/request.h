@@ -10,9 +10,9 @@
 
 #include "common/http/connection.h"
 #include "common/http/framing.h"
+#include "common/http/handler.h"
 #include "common/http/query.h"
 #include "common/http/route.h"
-#include "common/http/server.h"
 #include "common/http/serving.h"
 #include "common/http/trace.h"
 #include "common/http/watch.h"
@@ -60,10 +60,6 @@ struct http_request {
         struct prepared prepared;
 };
 
-/* Reads a route's body within `limit` ms; false when the request was refused (and answered). */
-bool request_read_body(struct http_request *r, struct watch *w, size_t body_max, msec limit);
-/* Takes what is left of a refused body off the connection, bounded in bytes and time. */
-void request_drain_body(struct http_request *r, struct watch *w, msec limit);
 void request_fini(struct http_request *r);
 
 #endif

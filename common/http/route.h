@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "common/base/err.h"
-#include "common/http/server.h"
+#include "common/http/handler.h"
 
 enum { PATH_SEGMENTS_MAX = 12, PATH_PARAMS_MAX = 4, ALLOW_SIZE = 64 };
 

@@ -27,6 +27,7 @@
 #include "common/http/civetweb_quirks.h"
 #include "common/http/connection.h"
 #include "common/http/files_answer.h"
+#include "common/http/input.h"
 #include "common/http/prepared.h"
 #include "common/http/request.h"
 #include "common/http/websockets.h"
@@ -69,7 +70,7 @@ static void end(struct http_request *r)
         }
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
-        request_drain_body(r, server_of(r)->connections.watch, drain);
+        input_drain_body(r, server_of(r)->connections.watch, drain);
         answer_count(r);
         if (r->closing && !r->broken)
                 connection_linger(r->known);
@@ -154,8 +155,8 @@ static void serve(struct http_request *r)
         /* Who may not come in has no body read for him. */
         if (route != NULL && c->authorize != NULL && !c->authorize(c->owner, r, route))
                 return;
-        if (!request_read_body(r, server_of(r)->connections.watch,
-                               route != NULL ? route->body_max : 0, c->body_deadline))
+        if (!input_read_body(r, server_of(r)->connections.watch,
+                             route != NULL ? route->body_max : 0, c->body_deadline))
                 return;
         if (route != NULL)
                 route->handle(c->owner, r);

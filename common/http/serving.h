@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "common/http/server.h"
+#include "common/http/server_config.h"
 
 struct serving {
         struct http_server_config config;

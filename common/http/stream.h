@@ -15,7 +15,7 @@
 #ifndef WARREN_HTTP_STREAM_H
 #define WARREN_HTTP_STREAM_H
 
-#include "common/http/server.h"
+#include "common/http/handler.h"
 
 /* Instead of another answer, once. Headers were added before. -1: as http_stream_write. */
 int http_stream_begin(struct http_request *r, int status, const char *content_type) MUST_CHECK;

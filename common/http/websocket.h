@@ -16,7 +16,8 @@
 
 #include <stdint.h>
 
-#include "common/http/server.h"
+#include "common/base/clock.h"
+#include "common/http/handler.h"
 
 struct websockets;
 
@@ -60,7 +61,5 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
 /* Any thread. Ends it with a close code (1000: done; 4000 to 4999 are the program's) after what was
  * sent before; `closed` follows within two seconds. */
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code);
-/* How many there are. Any thread. */
-unsigned websockets_count(struct websockets *all);
 
 #endif

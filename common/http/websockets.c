@@ -397,11 +397,3 @@ void websockets_close(struct websockets *all, uint64_t socket, unsigned code)
         pthread_mutex_unlock(&all->mutex);
         wake(all);
 }
-
-unsigned websockets_count(struct websockets *all)
-{
-        pthread_mutex_lock(&all->mutex);
-        unsigned count = HASH_COUNT(all->sockets);
-        pthread_mutex_unlock(&all->mutex);
-        return count;
-}

@@ -43,13 +43,6 @@ void event_worker(const struct event *event, char out[WORKER_NAME_SIZE])
                 out[0] = '\0';
 }
 
-static bool begins_with(struct bytes text, const char *prefix)
-{
-        size_t length = strlen(prefix);
-
-        return text.length >= length && memcmp(text.data, prefix, length) == 0;
-}
-
 static enum event_verdict judge_delayed(struct event *out)
 {
         if (out->job.hop)
@@ -117,19 +110,19 @@ static enum event_verdict event_of_job_message(const struct message *m,
         out->at = out->job.queued_at;
         out->digest = message_digest(m);
         out->content = event_content(&out->job);
-        if (begins_with(m->exchange, "jobs.")) {
+        if (bytes_begin_with(m->exchange, "jobs.")) {
                 out->kind = EVENT_SUBMITTED;
                 out->soon = !out->job.from_outside && out->job.run_at > out->job.submitted_at;
                 return EVENT_IS;
         }
-        if (begins_with(m->exchange, "delay."))
+        if (bytes_begin_with(m->exchange, "delay."))
                 return judge_delayed(out);
         return bytes_equal_text(m->exchange, "due") ? judge_due(out) : judge_dead(m, out);
 }
 
 static bool carries_a_job(const struct message *m)
 {
-        return begins_with(m->exchange, "jobs.") || begins_with(m->exchange, "delay.") ||
+        return bytes_begin_with(m->exchange, "jobs.") || bytes_begin_with(m->exchange, "delay.") ||
                bytes_equal_text(m->exchange, "due") || bytes_equal_text(m->exchange, "dead");
 }
 

@@ -28,6 +28,10 @@ enum {
         JOB_ORIGINAL_MAX = 112 * 1024, /* leaves room in its frame of 128 KiB for a burial's own */
 };
 
+/* Counters of a service stay in the range that every JSON reader holds exactly. */
+#define JOB_COUNTER_MAX ((int64_t)1 << 53)
+/* 9999-12-31T23:59:59.999Z: the last time that can be written as text. */
+#define JOB_TIME_MAX ((msec)253402300799999)
 #define JOB_TIMEOUT_MIN ((msec)100)
 #define JOB_TIMEOUT_MAX ((msec)86400000)
 #define JOB_TIMEOUT_DEFAULT ((msec)300000)
@@ -104,20 +108,22 @@ struct job_message {
         char routing_key[64];
 };
 
-/* Each fills a message that borrows from job and from `out`; out must stay where it is. `now`
- * becomes x-queued-at. Only headers of the contract are written. user_id is the link's to add. */
-/* jobs.<tenant>, or delay.<bucket> when run_at is still to come (a submission either way). */
-void job_encode_submission(const struct job *job, msec now, struct job_message *out);
-/* To the bucket that fits the time left until run_at. hop: x-hop, on its way, no transition. */
-void job_encode_hop(const struct job *job, msec now, struct job_message *out);
-/* The first hop of a job that came from outside with a time: a submission on delay.<bucket>. */
-void job_encode_first_hop(const struct job *job, msec now, struct job_message *out);
-/* A retry: job->attempt names the attempt that failed, run_at when to run again. */
-void job_encode_retry(const struct job *job, msec now, struct job_message *out);
-/* To `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream, with
- * job->original. */
-void job_encode_burial(const struct job *job, msec now, struct job_message *out);
-/* To `due`, key <tenant>.long. */
-void job_encode_lane_move(const struct job *job, msec now, struct job_message *out);
+/* What a message brings a job to: its headers and its address go by that. */
+enum job_station {
+        STATION_SUBMISSION = 1 << 0, /* jobs.<tenant>, or delay.<bucket> when run_at is to come */
+        STATION_FIRST_HOP = 1 << 1,  /* of a job from outside with a time: delay.<bucket> */
+        STATION_HOP = 1 << 2,        /* on its way to run_at, no transition: delay.<bucket> */
+        /* delay.<bucket>: job->attempt names the attempt that failed, run_at when to run again. */
+        STATION_RETRY = 1 << 3,
+        /* `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream,
+         * with job->original. */
+        STATION_BURIAL = 1 << 4,
+        STATION_LANE_MOVE = 1 << 5, /* `due`, key <tenant>.long */
+};
+
+/* Fills a message that borrows from job and from `out`; out must stay where it is. The bucket is
+ * the one that fits the time left until run_at. `now` becomes x-queued-at. Only headers of the
+ * contract are written. user_id is the link's to add. */
+void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out);
 
 #endif

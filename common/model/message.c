@@ -7,28 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* docs/amqp.md, and at the end what the broker adds to a delivery. */
-static const char *const known[] = {
-        "x-max-retries", "x-timeout-ms",    "x-run-at",         "x-delay",
-        "x-priority",    "x-submitted-at",  "traceparent",      "x-key",
-        "x-key-hash",    "x-run",           "x-attempt",        "x-copy",
-        "x-queued-at",   "x-error",         "x-error-kind",     "x-reason",
-        "x-burial",      "x-again",         "x-due-at",         "x-hop",
-        "x-claimed-id",  "x-stream-offset", "x-delivery-count", "x-first-death-reason",
-        "x-original",    "x-unhandled-at",
-};
-#define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
-_Static_assert(KNOWN_COUNT <= MESSAGE_HEADERS_MAX, "one of each fits");
-
-const char *message_known_header(struct bytes name)
-{
-        for (size_t i = 0; i < KNOWN_COUNT; i++) {
-                if (bytes_equal_text(name, known[i]))
-                        return known[i];
-        }
-        return NULL;
-}
-
 const struct header *message_header(const struct message *m, const char *name)
 {
         size_t length = strlen(name);

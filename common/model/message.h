@@ -37,7 +37,7 @@ struct message {
         int64_t timestamp;     /* seconds; -1: not set. On publish 0 and below: not set */
         uint8_t delivery_mode; /* 2 durable; 0: not set */
         bool mandatory;        /* publish only */
-        /* Delivered with more than fit: those that message_known_header knows, the first of each
+        /* Delivered with more than fit: those that job_header_known knows, the first of each
          * name (`properties` has them all). */
         struct header headers[MESSAGE_HEADERS_MAX];
         size_t header_count;
@@ -53,10 +53,6 @@ const struct header *message_header(const struct message *m, const char *name);
 int64_t message_header_int(const struct message *m, const char *name, int64_t fallback);
 /* absent when missing or no string. */
 struct bytes message_header_text(const struct message *m, const char *name);
-
-/* The name, when it is one of those that are ever looked at: the contract's, and the broker's own.
- * Else NULL. */
-const char *message_known_header(struct bytes name);
 
 /* name and text are borrowed. Asserts that there is room: only our own code adds. */
 void message_add_int(struct message *m, const char *name, int64_t value);

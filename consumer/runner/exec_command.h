@@ -6,7 +6,8 @@
 #ifndef WARREN_CONSUMER_RUNNER_EXEC_COMMAND_H
 #define WARREN_CONSUMER_RUNNER_EXEC_COMMAND_H
 
-#include "consumer/runner/runner.h"
+#include "consumer/runner/handlers.h"
+#include "consumer/runner/run_request.h"
 
 struct exec_command;
 

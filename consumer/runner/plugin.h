@@ -7,6 +7,7 @@
 #define WARREN_CONSUMER_RUNNER_PLUGIN_H
 
 #include "consumer/runner/run.h"
+#include "consumer/runner/runner_config.h"
 
 struct plugins;
 

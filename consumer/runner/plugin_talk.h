@@ -7,9 +7,10 @@
 #define WARREN_CONSUMER_RUNNER_PLUGIN_TALK_H
 
 #include "common/base/bytes.h"
+#include "consumer/runner/handlers.h"
 #include "consumer/runner/plugin_wire.h"
 #include "consumer/runner/polled.h"
-#include "consumer/runner/runner.h"
+#include "consumer/runner/run_request.h"
 
 enum { TALK_PARTS_MAX = 3, TALK_READ_SIZE = 2 * (sizeof(struct wire_header) + WIRE_REPLY_MAX) };
 

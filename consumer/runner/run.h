@@ -10,7 +10,8 @@
 #include <uv.h>
 
 #include "common/metrics/metrics.h"
-#include "consumer/runner/runner.h"
+#include "consumer/runner/handlers.h"
+#include "consumer/runner/run_request.h"
 
 enum { RUN_PROGRESS_MAX = 4096 };
 

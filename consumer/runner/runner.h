@@ -8,53 +8,14 @@
 #define WARREN_CONSUMER_RUNNER_RUNNER_H
 
 #include <stdbool.h>
-#include <uv.h>
 
 #include "common/base/err.h"
-#include "common/base/process.h"
-#include "common/metrics/metrics.h"
-#include "common/model/job.h"
-#include "common/model/retry.h"
 #include "consumer/runner/handlers.h"
+#include "consumer/runner/run_request.h"
+#include "consumer/runner/runner_config.h"
 
 struct runner;
 struct run;
-
-struct run_end {
-        enum outcome outcome;
-        enum error_kind error_kind; /* unless DONE */
-        struct bytes error;         /* UTF-8, at most JOB_ERROR_MAX; absent when DONE */
-        struct bytes result;        /* one JSON value, at most EVENT_RESULT_MAX; absent: none */
-        msec retry_after;           /* 0: by the policy */
-};
-
-/* On the loop's thread, and but for `began` never inside runner_start or run_stop. What `end`
- * borrows lives until ended returns; after ended and put_off the run is gone. */
-struct run_events {
-        void (*progress)(void *owner, double done, struct bytes text);
-        void (*ended)(void *owner, const struct run_end *end);
-        /* Code of the handler begins; before anything else is told but put_off. */
-        void (*began)(void *owner);
-        /* The system had no room after all, and nothing of the handler has run: as if runner_start
-         * had said ERR_FULL. */
-        void (*put_off)(void *owner);
-};
-
-struct run_request {
-        const struct job *job; /* borrowed for the call; payload is copied or written at once */
-        const struct handler *handler; /* kept by reference (handler_ref) until the run ended */
-        bool redelivered;
-        msec timeout; /* of this attempt: already chosen */
-};
-
-struct runner_config {
-        const char *host_program;   /* path of warren-plugin-host */
-        const char *launch_program; /* path of warren-launch */
-        unsigned workers;           /* hosts of a plugin that does not say `processes`; from 1 */
-        uv_loop_t *loop;
-        const struct process_start *as_started; /* what handlers are started with */
-        struct metrics *metrics;                /* NULL: none are kept */
-};
 
 struct runner *runner_create(const struct runner_config *c, struct err *e) MUST_CHECK;
 /* Kills whatever runs (no callbacks) and reaps every child before it returns. Not from inside a

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-bool shortage_is(int number)
+static bool shortage_is(int number)
 {
         switch (number) {
         case EMFILE: /* of this process */

@@ -9,9 +9,8 @@
 
 #include "common/base/err.h"
 
-/* True for the errno of a shortage: descriptors, processes, memory, watches. */
-bool shortage_is(int number);
-/* As err_set_errno, but with ERR_FULL for a shortage. */
+/* As err_set_errno, but with ERR_FULL for a shortage: of descriptors, processes, memory, watches.
+ */
 int shortage_err(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 /* ERR_FULL unless as many open files as `spared` are left to the consumer's own connections and the
  * health port's. `last_fd` is the descriptor that was opened last. */

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults of the status-store and of its stream: it catches up, and knows a stream that is not the
 one it folded."""
+import contextlib
 import pathlib
 import random
+import sqlite3
 import threading
 
 import pytest
@@ -79,44 +81,106 @@ def remake_stream(store):
     store.broker.topology(store.vhost, "tenant", "acme")
 
 
-def test_a_rewound_stream_with_other_messages_is_folded_again(store, tally):
-    old = store.stream.jobs(10)
-    store.until_status(old[-1], "pending")
+def all_of(store, job_id):
+    """A job with its attempts; not how far the projection is."""
+    told = {**store.job(job_id), **store.get(f"/jobs/{job_id}/attempts")}
+    return {name: told[name] for name in told if name not in ("as_of", "lag_ms")}
+
+
+def test_a_rewound_stream_with_other_messages_adds_to_what_is_there(store, tally):
+    """A dead job is kept for 30 days, which is longer than the stream holds what made it."""
+    old = store.stream.jobs(7)
+    dead = old[0]
+    store.stream.started(dead)
+    store.stream.failed(dead)
+    store.stream.buried(dead, attempt=2, error="it broke for good")
+    store.until_status(dead, "dead")
     until(lambda: offset(store) == 9, 20, "ten messages folded")
+    before = all_of(store, dead)
+    assert before["payload"] == {"n": 1} and len(before["attempts"]) == 2
     store.program.kill()
     remake_stream(store)
     new = store.stream.jobs(25)
     store.program.start()
-    until(lambda: row_ids(store) == set(new), 60, "only the new stream's jobs")
-    history = store.get("/stats")["history"]
-    assert history["rebuilds"] == 1 and history["offset"] == 24
-    assert store.get("/stats")["submitted_total"] == 25
+    until(lambda: row_ids(store) == set(old + new), 60, "the new stream's jobs beside the old ones")
+    stats = store.get("/stats")
+    assert stats["history"]["rebuilds"] == 1 and stats["history"]["offset"] == 24
+    assert (stats["submitted_total"], stats["dead_total"], stats["dead"]) == (32, 1, 1)
+    assert all_of(store, dead) == before
     assert "another message at the stored offset" in store.program.log()
-    tally("stream rewound under the status-store", new, row_ids(store))
+    tally("stream rewound under the status-store", old + new, row_ids(store))
 
 
-def test_a_rewound_stream_that_is_shorter_is_folded_again(store, tally):
+def test_a_rewound_stream_that_is_shorter_adds_to_what_is_there(store, tally):
     """Attached past its end, the broker is silent, whatever is published."""
-    store.stream.jobs(50)
+    old = store.stream.jobs(50)
     until(lambda: offset(store) == 49, 20, "fifty messages folded")
     store.program.kill()
     remake_stream(store)
     new = store.stream.jobs(3)
     store.program.start(ready=False)
-    until(lambda: row_ids(store) == set(new) if store.program.is_ready() else None,
-          60, "only the new stream's jobs")
+    until(lambda: row_ids(store) == set(old + new) if store.program.is_ready() else None,
+          60, "the new stream's jobs beside the old ones")
     assert store.get("/stats")["history"]["rebuilds"] == 1
     assert "silence at the stored offset" in store.program.log()
-    tally("stream rewound and shorter", new, row_ids(store))
+    tally("stream rewound and shorter", old + new, row_ids(store))
 
 
 def test_a_stream_remade_while_it_runs(store, tally):
-    store.stream.jobs(20)
+    old = store.stream.jobs(20)
     until(lambda: offset(store) == 19, 20, "twenty messages folded")
     remake_stream(store)
     new = store.stream.jobs(3)
-    until(lambda: row_ids(store) == set(new), 90, "only the new stream's jobs")
-    tally("stream remade under the status-store", new, row_ids(store))
+    until(lambda: row_ids(store) == set(old + new), 90, "the new stream's jobs beside the old ones")
+    tally("stream remade under the status-store", old + new, row_ids(store))
+
+
+def forget_the_database(store):
+    for path in ("", "-wal", "-shm"):
+        pathlib.Path(str(store.program.settings["database"]) + path).unlink(missing_ok=True)
+
+
+def forget_the_place(store):
+    """Makes the database's position one that the stream does not have: it looks rewound, and tells
+    all again, as after a power cut that took its end."""
+    with contextlib.closing(sqlite3.connect(store.program.settings["database"])) as db:
+        db.execute("UPDATE position SET hash = hash + 1")
+        db.commit()
+
+
+def test_what_a_stream_tells_again_is_counted_once(store, tally):
+    ids = random_life(store.stream, random.Random(7), 40)
+    store.until_current()
+    before = whole(store)
+    store.program.kill()
+    forget_the_place(store)
+    store.program.start()
+    store.until_current()
+    after = whole(store)
+    assert [job for job in after[0] if job["id"] in ids] == [
+        job for job in before[0] if job["id"] in ids]
+    assert [after[1][id] for id in ids] == [before[1][id] for id in ids]
+    assert after[2]["submitted_total"] == before[2]["submitted_total"] + 1  # the second marker
+    for name in ("completed_total", "dead_total", "retried_total", "dead", "completed"):
+        assert after[2][name] == before[2][name], name
+    assert store.get("/stats")["history"]["rebuilds"] == 1
+    tally("stream told again", ids, row_ids(store))
+
+
+def test_a_database_of_version_1_goes_on_in_its_stream(store):
+    """Nothing says whether the message at its place is the one that it folded last."""
+    store.program.kill()
+    forget_the_database(store)
+    database = store.program.settings["database"]
+    sql = pathlib.Path(__file__).parents[1] / "unit" / "databases" / "status-1.sql"
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        db.executescript(sql.read_text(encoding="utf-8"))
+        held = db.execute("SELECT count(*) FROM jobs").fetchone()[0]
+    new = store.stream.jobs(25)
+    store.program.start()
+    until(lambda: offset(store) == 24, 60, "the stream folded")
+    assert set(new[20:]) <= row_ids(store) and len(row_ids(store)) == held - 1 + 5
+    assert store.get("/stats")["history"]["rebuilds"] == 0
 
 
 def test_messages_that_retention_took_are_a_gap(store):
@@ -130,8 +194,7 @@ def test_messages_that_retention_took_are_a_gap(store):
     channel.queue_bind("events", "jobs.acme", "medium")
     first = uuid7()
     store.stream.job(first)
-    for path in ("", "-wal", "-shm"):
-        pathlib.Path(str(store.program.settings["database"]) + path).unlink(missing_ok=True)
+    forget_the_database(store)
     store.program.start()
     store.until_status(first, "pending")
     store.program.kill()

@@ -33,7 +33,7 @@ static void publish_again(const struct job *job)
         struct job_message sent;
         struct job again;
 
-        job_encode_retry(job, NOW, &sent);
+        job_encode(job, STATION_RETRY, NOW, &sent);
         sent.message.user_id = bytes_of_text(user);
         int status = job_decode(&sent.message, &limits, NOW, &again, NULL);
         assert(status == 0);

@@ -38,7 +38,7 @@ static void check_message(struct bytes body, struct job *job)
                (job->payload.data >= body.data &&
                 job->payload.data + job->payload.length <= body.data + body.length));
         snprintf(job->id, sizeof(job->id), "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee");
-        job_encode_submission(job, NOW, &m);
+        job_encode(job, STATION_SUBMISSION, NOW, &m);
         m.message.user_id = bytes_of_text("warren-gateway");
         int got = job_decode(&m.message, &limits, NOW, &back, &e);
         assert(got == 0);

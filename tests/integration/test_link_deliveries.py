@@ -31,6 +31,23 @@ def test_queue_missing(node, channel):
         assert driver.count(event="refused") == 1
 
 
+def test_subscriptions_are_renewed_when_told(node, channel):
+    """At each connection anew: an owner that must catch up elsewhere first gets nothing before."""
+    declare_route(channel, "told", stream=False)
+    with Driver(node, "--renew", "told") as driver:
+        driver.do("subscribe", name="s", queue="told.q")
+        for ups in (1, 2):
+            driver.wait(lambda seen: driver.count(event="up") == ups)
+            channel.basic_publish("told", "k", b"")
+            assert driver.declare("count", "told.q")["consumers"] == 0
+            assert driver.count(**{"from": "s"}) == ups - 1
+            driver.do("renew")
+            driver.wait(lambda seen: driver.count(**{"from": "s"}) == ups)
+            node.ctl("eval", "[rabbit_networking:close_connection(rabbit_misc:pget(pid, C), <<\"cut\">>) || "
+                             "C <- rabbit_networking:connection_info_all([pid, client_properties]), "
+                             "lists:keymember(<<\"link_driver\">>, 3, rabbit_misc:pget(client_properties, C))].")
+
+
 def test_queue_deleted(node, channel):
     declare_route(channel, "deleted", stream=False)
     with Driver(node) as driver:

@@ -3,6 +3,7 @@
  * archive_test.c: dead letters kept once and byte for byte, listed, searched, copied.
  */
 #include "tests/unit/archive_rig.h"
+#include "tests/unit/stored_db.h"
 
 #include <sys/stat.h>
 
@@ -224,49 +225,51 @@ static void unroutable_letters_are_announced(void **state)
         assert_int_equal(count, 0);
 }
 
-/* As version 1 wrote it: what is there is kept, and what it did not know can be said. */
-static const char version_1[] =
-        "CREATE TABLE letters("
-        " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, burial TEXT NOT NULL UNIQUE,"
-        " job_id TEXT NOT NULL, claimed_id TEXT, tenant TEXT NOT NULL, type TEXT,"
-        " reason TEXT NOT NULL, error TEXT, error_kind TEXT, run INTEGER NOT NULL,"
-        " attempt INTEGER NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'dead',"
-        " grp TEXT NOT NULL, dead_at INTEGER NOT NULL, size INTEGER NOT NULL,"
-        " exchange TEXT NOT NULL, routing_key TEXT NOT NULL, announced INTEGER NOT NULL,"
-        " replaying INTEGER NOT NULL DEFAULT 0, replay_run INTEGER, replay_type TEXT,"
-        " replay_priority INTEGER, replayed_at INTEGER);"
-        "CREATE TABLE contents(seq INTEGER PRIMARY KEY REFERENCES letters(seq), properties BLOB,"
-        " body BLOB, edited BLOB);"
-        "INSERT INTO letters(id, burial, job_id, tenant, type, reason, run, attempt, source, grp,"
-        " dead_at, size, exchange, routing_key, announced) VALUES('" ID "', 'burial:x', '" ID "',"
-        " 'acme', 't', 'exhausted', 1, 4, 'dead', 'g', 1732250000000, 2, 'dead', 'acme.high', 1);"
-        "INSERT INTO contents(seq, properties, body) VALUES(1, x'0000', '{}');"
-        "PRAGMA user_version = 1;";
-
-static void an_archive_of_version_1_is_read(void **state)
+/* What is there is kept, and what it did not know can be said. */
+static void an_archive_of_each_version_is_read(void **state)
 {
+        static const char *const names[] = {"archive-1", "archive-2", "archive-2-retention"};
         const struct replay_edit edit = {.priority = -1, .sets_run_at = true, .run_at = NOW};
         struct place *p = *state;
-        AUTO_BUFFER out = {0};
-        struct letter l;
-        struct err e = {0};
-        int64_t run;
+        AUTO_FREE char *schema = stored_db_schema(p->path);
 
-        AUTO_DB *old = db_open(p->copy, DB_ARCHIVE, &e);
-        assert_non_null(old);
-        assert_int_equal(db_exec(old, version_1, &e), 0);
-        db_close(&old);
-        for (int i = 0; i < 2; i++) {
-                AUTO(archive) copy = archive_open(p->copy, &e);
-                assert_non_null(copy);
-                assert_int_equal(letters_get(copy, ID, "acme", &out, &e), 0);
-                bury(copy, ID, "acme.high", "t", "{}", &l);
-                assert_int_equal(archive_begin_replay(copy, l.id, &edit, &run, &e), 0);
+        for (size_t i = 0; i < COUNT(names); i++) {
+                AUTO_BUFFER out = {0};
+                struct letter l;
+                struct err e = {0};
+                int64_t run;
+                stored_db_make(p->copy, names[i]);
+                for (int turn = 0; turn < 2; turn++) {
+                        AUTO(archive) copy = archive_open(p->copy, &e);
+                        if (copy == NULL)
+                                fail_msg("%s: %s", names[i], e.text);
+                        assert_int_equal(letters_get(copy, ID, "acme", &out, &e), 0);
+                        bury(copy, ID, "acme.high", "t", "{}", &l);
+                        assert_int_equal(archive_begin_replay(copy, l.id, &edit, &run, &e), 0);
+                }
+                AUTO_FREE char *tables = stored_db_schema(p->copy);
+                assert_string_equal(tables, schema);
+                AUTO_FREE char *usage =
+                        stored_db_lines(p->copy, "SELECT count(*) || ' ' || min(bytes"
+                                                 " > 4 * 1024) FROM usage");
+                assert_string_equal(usage, "1 1\n");
+                AUTO_FREE char *replayed = stored_db_lines(
+                        p->copy, "SELECT state || replay_run FROM letters WHERE replayed_at > 0");
+                assert_string_equal(replayed, "replayed2\n");
+                stored_db_remove(p->copy);
         }
-        AUTO_DB *later = db_open(p->copy, DB_ARCHIVE, &e);
-        assert_int_equal(db_exec(later, "PRAGMA user_version = 99", &e), 0);
-        assert_null(archive_open(p->copy, &e));
+}
+
+static void a_newer_archive_is_refused(void **state)
+{
+        struct place *p = *state;
+        struct err e = {0};
+
+        stored_db_exec(p->path, "PRAGMA user_version = 99");
+        assert_null(archive_open(p->path, &e));
         assert_int_equal(e.code, ERR_CONFLICT);
+        assert_non_null(strstr(e.text, p->path));
+        assert_non_null(strstr(e.text, "version 99"));
 }
 
 static void assert_private(const char *path)
@@ -348,7 +351,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(groups_are_counted, begin, end),
                 cmocka_unit_test_setup_teardown(a_letter_is_shown_as_it_came, begin, end),
                 cmocka_unit_test_setup_teardown(unroutable_letters_are_announced, begin, end),
-                cmocka_unit_test_setup_teardown(an_archive_of_version_1_is_read, begin, end),
+                cmocka_unit_test_setup_teardown(an_archive_of_each_version_is_read, begin, end),
+                cmocka_unit_test_setup_teardown(a_newer_archive_is_refused, begin, end),
                 cmocka_unit_test_setup_teardown(only_the_user_reads_its_files, begin, end),
                 cmocka_unit_test_setup_teardown(a_backup_that_failed_leaves_nothing, begin, end),
                 cmocka_unit_test_setup_teardown(a_backup_is_whole, begin, end),

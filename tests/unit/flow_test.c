@@ -68,9 +68,7 @@ static struct attempt *add_waiting(struct consumer *c, struct feed *f, bool rede
         if (count >= 0)
                 message_add_int(&d->message, "x-delivery-count", count);
         struct attempt *a = attempt_create(&job, f, &d, 0);
-        HASH_ADD(hh, c->attempts, key, sizeof(a->key), a);
-        c->held++;
-        c->held_bytes += a->bytes;
+        attempts_add(&c->attempts, a);
         attempt_move(a, STATE_WAITING);
         ready_add(&c->ready, a);
         return a;
@@ -108,7 +106,7 @@ static void what_came_back_too_often_stays(void **state)
                 flow_look(c);
                 assert_true(c->stalled);
                 assert_int_equal(requeued, rows[i].want_back);
-                assert_int_equal(c->held, !rows[i].want_back);
+                assert_int_equal(c->attempts.count, !rows[i].want_back);
                 assert_int_equal(c->ready.count, !rows[i].want_back);
                 assert_int_equal(f->left, rows[i].want_back);
                 if (!rows[i].want_back)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/model/job.h"
+#include "common/model/job_headers.h"
 #include "tests/unit/unit.h"
 
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
@@ -62,7 +62,7 @@ static void decode_again(struct job_message *sent, struct job *job)
         assert_string_equal(job->key_hash, "h");
         assert_true(bytes_equal_text(job->payload, "{\"to\":1.10}"));
         for (size_t i = 0; i < sent->message.header_count; i++)
-                assert_non_null(message_known_header(sent->message.headers[i].name));
+                assert_non_null(job_header_known(sent->message.headers[i].name));
 }
 
 static void assert_addressed(const struct job_message *m, const char *exchange, const char *key)
@@ -79,7 +79,7 @@ static void messages_make_the_round_trip(void **state)
         struct job_message m;
 
         (void)state;
-        job_encode_submission(&job, NOW, &m);
+        job_encode(&job, STATION_SUBMISSION, NOW, &m);
         assert_addressed(&m, "delay.30s", "acme.high");
         assert_null(message_header(&m.message, "x-hop"));
         decode_again(&m, &got);
@@ -87,25 +87,25 @@ static void messages_make_the_round_trip(void **state)
         assert_int_equal(got.run_at, NOW + 30000);
 
         job.unhandled_at = NOW - 7;
-        job_encode_hop(&job, NOW, &m);
+        job_encode(&job, STATION_HOP, NOW, &m);
         assert_addressed(&m, "delay.30s", "acme.high");
         decode_again(&m, &got);
         assert_true(got.hop);
         assert_int_equal(got.unhandled_at, NOW - 7);
         assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
 
-        job_encode_first_hop(&job, NOW, &m);
+        job_encode(&job, STATION_FIRST_HOP, NOW, &m);
         assert_addressed(&m, "delay.30s", "acme.high");
         decode_again(&m, &got);
         assert_false(got.hop);
 
-        job_encode_retry(&job, NOW, &m);
+        job_encode(&job, STATION_RETRY, NOW, &m);
         assert_addressed(&m, "delay.30s", "acme.high");
         decode_again(&m, &got);
         assert_true(bytes_equal_text(got.error, "too slow"));
         assert_int_equal(got.unhandled_at, 0); /* it ran: somebody handles it */
 
-        job_encode_lane_move(&job, NOW, &m);
+        job_encode(&job, STATION_LANE_MOVE, NOW, &m);
         assert_addressed(&m, "due", "acme.long");
         assert_null(message_header(&m.message, "x-due-at"));
         decode_again(&m, &got);
@@ -114,7 +114,7 @@ static void messages_make_the_round_trip(void **state)
 
         job.reason = REASON_EXHAUSTED;
         memcpy(job.burial, ID, sizeof(job.burial));
-        job_encode_burial(&job, NOW, &m);
+        job_encode(&job, STATION_BURIAL, NOW, &m);
         assert_addressed(&m, "dead", "acme.high");
         decode_again(&m, &got);
         assert_int_equal(got.reason, REASON_EXHAUSTED);
@@ -139,7 +139,7 @@ static void a_submission_goes_where_its_time_says(void **state)
                 struct job job = whole_job();
                 struct job_message m;
                 job.run_at = rows[i].run_at;
-                job_encode_submission(&job, NOW, &m);
+                job_encode(&job, STATION_SUBMISSION, NOW, &m);
                 assert_addressed(&m, rows[i].want_exchange, rows[i].want_key);
         }
 }
@@ -155,7 +155,7 @@ static void defaults_are_not_written(void **state)
         job.max_retries = JOB_MAX_RETRIES_DEFAULT;
         job.timeout = job.run_at = job.submitted_at = 0;
         job.traceparent[0] = job.key[0] = job.key_hash[0] = '\0';
-        job_encode_submission(&job, NOW, &m);
+        job_encode(&job, STATION_SUBMISSION, NOW, &m);
         assert_int_equal(m.message.header_count, 1);
         assert_int_equal(message_header_int(&m.message, "x-queued-at", 0), NOW);
 }
@@ -169,7 +169,7 @@ static void a_malformed_burial_claims_no_json(void **state)
         job.reason = REASON_MALFORMED;
         job.type[0] = '\0';
         snprintf(job.claimed_id, sizeof(job.claimed_id), "%s", "x");
-        job_encode_burial(&job, NOW, &m);
+        job_encode(&job, STATION_BURIAL, NOW, &m);
         assert_null(m.message.type.data);
         assert_true(bytes_equal_text(m.message.content_type, "application/octet-stream"));
         assert_true(bytes_equal_text(message_header_text(&m.message, "x-claimed-id"), "x"));

@@ -25,7 +25,7 @@ static void look(void *owner, struct attempt *a)
 
         b->looks++;
         if (b->hidden > 0)
-                progress_note(b->progress, a, b->hidden, bytes_of_text("hidden"));
+                progress_note(b->progress, &a->progress, b->hidden, bytes_of_text("hidden"));
         b->hidden = 0;
 }
 
@@ -74,7 +74,8 @@ static void next_look(struct bench *b)
 
 static void note(struct bench *b, struct attempt *a, double done, const char *text)
 {
-        progress_note(b->progress, a, done, bytes_of_text(text));
+        a->progress.attempt = a;
+        progress_note(b->progress, &a->progress, done, bytes_of_text(text));
 }
 
 static void the_latest_is_told_when_the_period_is_over(void **state)
@@ -101,7 +102,7 @@ static void the_latest_is_told_when_the_period_is_over(void **state)
         note(&b, &a, 0.7, "");
         assert_int_equal(b.tells, 3);
         assert_string_equal(b.text, "");
-        progress_end(b.progress, &a);
+        progress_end(b.progress, &a.progress);
         assert_int_equal(b.tells, 3);
         take_down(&b, &a);
 }
@@ -116,10 +117,10 @@ static void the_latest_is_told_before_the_end(void **state)
         note(&b, &a, 0.1, "");
         note(&b, &a, 0.9, "");
         b.told_at = 0; /* the end does not wait */
-        progress_end(b.progress, &a);
+        progress_end(b.progress, &a.progress);
         assert_int_equal(b.tells, 2);
         assert_true(b.done == 0.9);
-        progress_end(b.progress, &a);
+        progress_end(b.progress, &a.progress);
         assert_int_equal(b.tells, 2);
         take_down(&b, &a);
 }
@@ -159,7 +160,7 @@ static void what_cannot_be_told_is_told_later(void **state)
         b.mute = true;
         note(&b, &a, 0.3, "");
         b.told_at = 0;
-        progress_end(b.progress, &a);
+        progress_end(b.progress, &a.progress);
         assert_int_equal(b.tells, 2);
         take_down(&b, &a);
 }
@@ -177,12 +178,12 @@ static void each_has_its_own_period(void **state)
                 note(&b, &a[i], 0.2, "");
         }
         assert_int_equal(b.tells, 3);
-        progress_end(b.progress, &a[1]);
+        progress_end(b.progress, &a[1].progress);
         assert_int_equal(b.tells, 4);
         while (b.tells < 6)
                 uv_run(&b.loop, UV_RUN_ONCE);
         for (size_t i = 0; i < COUNT(a); i++) {
-                progress_end(b.progress, &a[i]);
+                progress_end(b.progress, &a[i].progress);
                 buffer_fini(&a[i].progress.text);
         }
         assert_int_equal(b.tells, 6);

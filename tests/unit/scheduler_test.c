@@ -122,6 +122,61 @@ static void tenants_share_by_weight_what_comes_one_place_at_a_time(void **state)
         ready_each(&in, drop, &in);
 }
 
+static const struct handler limited = {.type = "limited", .concurrency = 1};
+
+static bool has_room_but_in_limited(void *owner, const struct handler *h)
+{
+        (void)owner;
+        return h != &limited;
+}
+
+/* The second has another type too, by which it uses its turns up while the limited one is full. */
+static void tenants_share_a_limited_type_whatever_else_they_run(void **state)
+{
+        static const int64_t weights[2] = {1, 3};
+        struct ready in = {0};
+        struct tenant tenants[2];
+        unsigned got[2] = {0};
+
+        (void)state;
+        for (int i = 0; i < 2; i++) {
+                init_tenant(&tenants[i], "t", weights[i]);
+                for (int n = 0; n < 120; n++)
+                        add(&in, &tenants[i], PRIORITY_MEDIUM, &limited);
+        }
+        add_many(&in, &tenants[1], PRIORITY_MEDIUM, 300);
+        for (int i = 0; i < 120;) {
+                free(scheduler_pick(&in, has_room_but_in_limited, NULL));
+                struct attempt *a = scheduler_pick(&in, has_room, NULL);
+                if (a->handler == &limited) {
+                        got[a->feed->tenant - tenants]++;
+                        i++;
+                }
+                free(a);
+        }
+        assert_int_equal(got[0], 30);
+        assert_int_equal(got[1], 90);
+        ready_each(&in, drop, &in);
+        scheduler_fini(&in);
+}
+
+static void a_limited_type_that_one_tenant_wants_is_all_its_own(void **state)
+{
+        struct ready in = {0};
+        struct tenant t;
+
+        (void)state;
+        init_tenant(&t, "t", 1);
+        for (int i = 0; i < 10; i++)
+                add(&in, &t, PRIORITY_MEDIUM, &limited);
+        for (int i = 0; i < 10; i++) {
+                struct attempt *a = scheduler_pick(&in, has_room, NULL);
+                assert_non_null(a);
+                free(a);
+        }
+        scheduler_fini(&in);
+}
+
 static void a_tenant_that_comes_late_is_served_within_a_round(void **state)
 {
         struct ready in = {0};
@@ -244,6 +299,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tenants_share_by_weight),
                 cmocka_unit_test(tenants_share_by_weight_what_comes_one_place_at_a_time),
+                cmocka_unit_test(tenants_share_a_limited_type_whatever_else_they_run),
+                cmocka_unit_test(a_limited_type_that_one_tenant_wants_is_all_its_own),
                 cmocka_unit_test(a_tenant_that_comes_late_is_served_within_a_round),
                 cmocka_unit_test(priorities_go_first_and_the_lowest_does_not_starve),
                 cmocka_unit_test(the_oldest_of_a_priority_goes_first),

@@ -37,27 +37,27 @@ static void step(struct rig *r, char what, char which, msec at)
 
         switch (what) {
         case 'o': /* published from outside */
-                job_encode_submission(&j, 0, &m);
+                job_encode(&j, STATION_SUBMISSION, 0, &m);
                 m.message.user_id = bytes_of_text("tenant-acme");
                 projection_fold(r->projection, &m.message, r->offset++);
                 return;
         case 'g': /* submitted at a gateway */
         case 'G': /* again, after a lost confirm */
                 j.again = what == 'G';
-                job_encode_submission(&j, at, &m);
+                job_encode(&j, STATION_SUBMISSION, at, &m);
                 break;
         case 'h': /* taken to its delay queue */
                 j.run_at = at + 60000;
-                job_encode_first_hop(&j, at, &m);
+                job_encode(&j, STATION_FIRST_HOP, at, &m);
                 break;
         case 'f': /* failed, to be tried again */
                 j.attempt = 1;
                 j.run_at = at + 1000;
-                job_encode_retry(&j, at, &m);
+                job_encode(&j, STATION_RETRY, at, &m);
                 break;
         case 'r': /* replayed */
                 j.run = 2;
-                job_encode_submission(&j, at, &m);
+                job_encode(&j, STATION_SUBMISSION, at, &m);
                 break;
         default:
                 memcpy(e.id, ID, sizeof(e.id));
@@ -190,11 +190,11 @@ static void publish_again(struct rig *r, char which, int64_t max_retries, msec r
         snprintf(j.traceparent, sizeof(j.traceparent),
                  "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902%02d-01", (int)max_retries);
         if (which == 'h') {
-                job_encode_first_hop(&j, START + 1000, &m);
+                job_encode(&j, STATION_FIRST_HOP, START + 1000, &m);
                 rig_fold(r, &m);
                 return;
         }
-        job_encode_submission(&j, 0, &m);
+        job_encode(&j, STATION_SUBMISSION, 0, &m);
         m.message.user_id = bytes_of_text("tenant-acme");
         projection_fold(r->projection, &m.message, r->offset++);
 }

@@ -154,7 +154,7 @@ static void a_failure_after_it_counts(void **state)
         j.attempt = 1;
         j.error = bytes_of_text("broken");
         j.run_at = START + 1000;
-        job_encode_retry(&j, START + 200, &encoded);
+        job_encode(&j, STATION_RETRY, START + 200, &encoded);
         rig_fold(&rig, &encoded);
         AUTO_FREE char *got = ask(&rig, id);
         assert_non_null(strstr(got, "\"outcome\":\"failed\""));

@@ -37,6 +37,14 @@ static inline void place_close(const struct place *p)
         assert_int_equal(rmdir(p->folder), 0);
 }
 
+static inline void place_rewind(const struct place *p)
+{
+        struct err e = {0};
+        AUTO(store) store = store_create(p->path, &e);
+        assert_non_null(store);
+        assert_int_equal(store_rewind(store, &e), 0);
+}
+
 struct rig {
         struct place place;
         struct store *store;
@@ -93,7 +101,7 @@ static inline struct job rig_job(const char *id, msec at)
 static inline void rig_submit(struct rig *r, const struct job *j)
 {
         struct job_message encoded;
-        job_encode_submission(j, j->submitted_at, &encoded);
+        job_encode(j, STATION_SUBMISSION, j->submitted_at, &encoded);
         rig_fold(r, &encoded);
 }
 

@@ -49,7 +49,7 @@ static void fold_retry(struct rig *rig, struct job *j, msec at, msec run_at)
         j->run_at = run_at;
         j->error = bytes_of_text("broken");
         j->error_kind = ERROR_KIND_ERROR;
-        job_encode_retry(j, at, &encoded);
+        job_encode(j, STATION_RETRY, at, &encoded);
         rig_fold(rig, &encoded);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * metrics.c: the registry of metrics, and counting into their series.
+ * registry.c: the registry of metrics, and counting into their series.
  */
 #include "common/metrics/metrics.h"
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link_settings.h: what a link was created with, as its own copy. Nothing changes in it later.
+ */
+#ifndef WARREN_AMQP_LINK_SETTINGS_H
+#define WARREN_AMQP_LINK_SETTINGS_H
+
+#include "common/amqp/address.h"
+#include "common/base/clock.h"
+
+struct link_settings {
+        struct address_list addresses;
+        char *login, *password, *name, *ca_file;
+        char *stream; /* or NULL */
+        msec heartbeat, confirm_timeout;
+        size_t read_bytes;
+        bool resend, unprobed, renew_when_told;
+};
+
+#endif

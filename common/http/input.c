@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * input.c: reading a body within its bounds, and refusing what a route does not take.
+ */
+#include "common/http/input.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/json_text.h"
+#include "common/http/answer.h"
+
+enum { READ_STEP = 16 * 1024, DRAIN_MAX = 32 * 1024 * 1024 };
+
+static bool is_among(const char *name, const char *const *allowed)
+{
+        for (; *allowed != NULL; allowed++) {
+                if (strcmp(name, *allowed) == 0)
+                        return true;
+        }
+        return false;
+}
+
+bool http_query_only(struct http_request *r, const char *const *allowed)
+{
+        for (size_t i = 0; i < r->query.count; i++) {
+                if (is_among(r->query.pairs[i].name, allowed))
+                        continue;
+                http_problem(r, 400, "the query parameter \"%s\" is not known here",
+                             r->query.pairs[i].name);
+                return false;
+        }
+        return true;
+}
+
+bool http_body_is_json(struct http_request *r)
+{
+        const char *type = http_header(r, "Content-Type");
+
+        if (type != NULL && json_is_media_type(bytes_of_text(type)))
+                return true;
+        http_problem(r, 415, "Content-Type must be application/json");
+        return false;
+}
+
+enum body_end { BODY_WHOLE, BODY_OVER, BODY_LATE, BODY_BROKEN };
+
+static enum body_end read_known(struct http_request *r)
+{
+        size_t want = (size_t)r->framing.length;
+
+        buffer_reserve(&r->body, want);
+        while (r->body.length < want) {
+                int got = mg_read(r->connection, r->body.data + r->body.length,
+                                  want - r->body.length);
+                if (got <= 0)
+                        return BODY_BROKEN;
+                r->body.length += (size_t)got;
+        }
+        return BODY_WHOLE;
+}
+
+static enum body_end read_chunked(struct http_request *r, size_t max)
+{
+        while (r->body.length <= max) {
+                buffer_reserve(&r->body, READ_STEP);
+                int got = mg_read(r->connection, r->body.data + r->body.length, READ_STEP);
+                if (got == 0)
+                        return BODY_WHOLE;
+                if (got < 0)
+                        return BODY_BROKEN;
+                r->body.length += (size_t)got;
+        }
+        return BODY_OVER;
+}
+
+static enum body_end read_body(struct http_request *r, struct watch *w, size_t max, msec limit)
+{
+        struct watched entry;
+
+        if (!r->framing.chunked && (size_t)r->framing.length > max)
+                return BODY_OVER;
+        msec begun = clock_mono();
+        watch_begin(w, &entry, connection_descriptor(r->known), WATCH_BODY, limit);
+        enum body_end end = r->framing.chunked ? read_chunked(r, max) : read_known(r);
+        bool late = watch_end(w, &entry) || clock_mono() - begun >= limit;
+        if (r->body.data != NULL)
+                r->body.data[r->body.length] = '\0';
+        /* A body cut short by the watch can look whole when it is chunked. */
+        if (entry.expired || (late && end == BODY_BROKEN))
+                return BODY_LATE;
+        return end;
+}
+
+static void say_continue(struct http_request *r)
+{
+        static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+        if (r->framing.expects_continue && strcmp(r->info->http_version, "1.1") == 0)
+                answer_send(r, bytes_of(line, sizeof(line) - 1));
+}
+
+static bool judge_body(struct http_request *r, enum body_end end, size_t max)
+{
+        switch (end) {
+        case BODY_WHOLE:
+                r->body_read = true;
+                return true;
+        case BODY_OVER:
+                http_problem(r, 413, "the body is larger than %zu bytes", max);
+                return false;
+        case BODY_LATE:
+                r->broken = true;
+                http_problem(r, 408, "the body did not arrive in time");
+                return false;
+        case BODY_BROKEN:
+                r->broken = true;
+                http_problem(r, 400,
+                             r->framing.chunked ? "the chunked body is malformed, or has chunk "
+                                                  "extensions, which are not understood"
+                                                : "the body ended early");
+                return false;
+        }
+        return false;
+}
+
+bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, msec limit)
+{
+        if (r->body_read)
+                return true;
+        if (body_max == 0) {
+                http_problem(r, 400, "a body has no meaning here");
+                return false;
+        }
+        const char *coding = http_header(r, "Content-Encoding");
+        if (coding != NULL && strcasecmp(coding, "identity") != 0) {
+                http_problem(r, 415, "Content-Encoding %s is not understood", coding);
+                return false;
+        }
+        if (r->framing.chunked || (size_t)r->framing.length <= body_max)
+                say_continue(r);
+        return judge_body(r, read_body(r, w, body_max, limit), body_max);
+}
+
+/* An answer given before the body was read would be lost when the connection is reset. */
+void input_drain_body(struct http_request *r, struct watch *w, msec limit)
+{
+        struct watched entry;
+        size_t drained = 0;
+
+        if (r->body_read || r->broken || r->framing.expects_continue)
+                return;
+        buffer_reserve(&r->body, READ_STEP);
+        watch_begin(w, &entry, connection_descriptor(r->known), WATCH_BODY, limit);
+        while (drained < DRAIN_MAX) {
+                int got = mg_read(r->connection, r->body.data, READ_STEP);
+                if (got <= 0)
+                        break;
+                drained += (size_t)got;
+        }
+        watch_end(w, &entry);
+}

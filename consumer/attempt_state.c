@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attempt_state.c: the map of an attempt's states.
+ */
+#include "consumer/attempt_state.h"
+
+#define TO(state) (1U << (state))
+
+static const unsigned moves[STATE_COUNT] = {
+        [STATE_ARRIVED] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
+                          TO(STATE_SETTLED),
+        [STATE_ASKED] = TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        /* Once its time has come it is judged afresh, by a clock that may have been set back, and
+         * may have grown old enough to be asked about. */
+        [STATE_HELD] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
+                       TO(STATE_SETTLED),
+        [STATE_WAITING] = TO(STATE_RUNNING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        [STATE_RUNNING] = TO(STATE_STOPPING) | TO(STATE_LEAVING) | TO(STATE_WAITING),
+        [STATE_STOPPING] = TO(STATE_LEAVING) | TO(STATE_SETTLED),
+        [STATE_LEAVING] = TO(STATE_SETTLED),
+        [STATE_SETTLED] = 0,
+};
+
+static const char *const names[] = {
+#define X(code, word) [code] = word,
+        ATTEMPT_STATES(X)
+#undef X
+};
+
+const char *attempt_state_name(enum attempt_state s)
+{
+        return names[s];
+}
+
+bool attempt_may_move(enum attempt_state from, enum attempt_state to)
+{
+        return (moves[from] & TO(to)) != 0;
+}

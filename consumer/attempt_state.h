@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attempt_state.h: the states of an attempt, and which may follow which. Pure.
+ */
+#ifndef WARREN_CONSUMER_ATTEMPT_STATE_H
+#define WARREN_CONSUMER_ATTEMPT_STATE_H
+
+#include <stdbool.h>
+
+/*   arrived ─► asked ─► held ─► waiting ─► running ─► leaving ─► settled
+ *      └─ any of the later ones ─┘  └─ leaving, settled ─┘ └─► stopping
+ * and held may be looked at again: ─► asked, ─► held; running that could not begin: ─► waiting
+ */
+#define ATTEMPT_STATES(X) \
+        X(STATE_ARRIVED, "arrived")   /* decoded */ \
+        X(STATE_ASKED, "asked")       /* the status-store is asked whether it ran elsewhere */ \
+        X(STATE_HELD, "held")         /* waits for its time, the last 100 ms */ \
+        X(STATE_WAITING, "waiting")   /* ready: waits for a worker */ \
+        X(STATE_RUNNING, "running")   /* its handler runs */ \
+        X(STATE_STOPPING, "stopping") /* its handler was told to stop */ \
+        X(STATE_LEAVING, "leaving")   /* its outcome is being published */ \
+        X(STATE_SETTLED, "settled")   /* acked or given back: about to be freed */
+
+enum attempt_state {
+#define X(code, word) code,
+        ATTEMPT_STATES(X)
+#undef X
+};
+enum { STATE_COUNT = STATE_SETTLED + 1 };
+
+const char *attempt_state_name(enum attempt_state s);
+bool attempt_may_move(enum attempt_state from, enum attempt_state to);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * core.h: the gateway, as its own files see it.
+ */
+#ifndef WARREN_GATEWAY_CORE_H
+#define WARREN_GATEWAY_CORE_H
+
+#include <stdatomic.h>
+
+#include "common/base/service.h"
+#include "common/clients/control.h"
+#include "common/http/client.h"
+#include "common/http/health.h"
+#include "common/http/server.h"
+#include "gateway/access.h"
+#include "gateway/backlog.h"
+#include "gateway/doubts.h"
+#include "gateway/limiter.h"
+#include "gateway/meters.h"
+#include "gateway/settings.h"
+
+enum { GATEWAY_ROUTES_MAX = 32, GATEWAY_NAME_SIZE = 96, ROUTE_NAME_SIZE = 64 };
+
+struct gateway {
+        /* before start */
+        const struct gateway_settings *settings;
+        char name[GATEWAY_NAME_SIZE]; /* gateway@host */
+        struct http_route routes[GATEWAY_ROUTES_MAX];
+        char route_names[GATEWAY_ROUTES_MAX][ROUTE_NAME_SIZE]; /* "GET /api/v1/jobs" */
+        struct http_client *status_store, *dlx_monitor;
+        struct limiter *limiter;
+        struct doubts *doubts;
+        struct meters meters;
+        /* loop thread only, but for what their headers allow */
+        struct service *service;
+        struct link *link; /* publishes */
+        struct backlog *backlog;
+        struct control *control;
+        struct health *health;
+        struct http_server *server;
+        uv_work_t drain_work;
+        bool finishing; /* drain_work is under way */
+        /* any thread */
+        atomic_bool draining;
+        atomic_int waiting; /* requests with ?wait */
+};
+
+#endif

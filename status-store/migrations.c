@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * migrations.c: what led from each version of status.db to the next. The step to version 5 uses
+ * keys_pack, keys_unpack and event_content: who changes one of them copies it here as it was.
+ */
+#include "status-store/migrations.h"
+
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/db/migrate.h"
+#include "status-store/schema.h"
+
+/* Version 1 took other fingerprints of messages: that of the last one is not known. */
+static const char from_1[] = "UPDATE position SET hash = 0;";
+
+static const char from_2[] = "ALTER TABLE starts ADD COLUMN released INTEGER;";
+
+/* Up to version 3 a job had one time of its own, which its publisher claimed. The clock bounds it;
+ * when the job was last told of is known by its times only. */
+static const char from_3[] =
+        "ALTER TABLE position RENAME COLUMN event_at TO clock;"
+        "ALTER TABLE jobs ADD COLUMN born INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE jobs ADD COLUMN earliest INTEGER;"
+        "ALTER TABLE jobs ADD COLUMN told INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE jobs SET born = created, created = coalesce(min(coalesce(nullif(created, 0), "
+        "clock),"
+        " clock), created) FROM (SELECT nullif(max(clock), 0) AS clock FROM position);"
+        "UPDATE jobs SET earliest = nullif(created, 0),"
+        " told = max(created, ifnull(started_at, 0), ifnull(finished_at, 0));";
+
+/* Up to version 4 a job had one content, whose payload stood at its seq. It was told before all
+ * that the stream still tells. */
+static const char from_4[] =
+        "ALTER TABLE jobs ADD COLUMN content INTEGER;"
+        "ALTER TABLE jobs ADD COLUMN first INTEGER;"
+        "ALTER TABLE jobs ADD COLUMN ran INTEGER;"
+        "ALTER TABLE jobs ADD COLUMN others INTEGER;"
+        "ALTER TABLE jobs ADD COLUMN published INTEGER;"
+        "ALTER TABLE bodies RENAME TO bodies_4;"
+        "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
+        "INSERT INTO bodies SELECT (-1 - seq) * 4096, payload FROM bodies_4"
+        " WHERE payload IS NOT NULL;"
+        "DROP TABLE bodies_4;"
+        "CREATE TABLE others(seq INTEGER, content INTEGER, first INTEGER, type TEXT,"
+        " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"
+        " traceparent TEXT, key TEXT, key_hash TEXT, keys BLOB, PRIMARY KEY(seq, content))"
+        " WITHOUT ROWID;";
+
+static const char next_row_4[] =
+        "SELECT j.seq, j.keys, (SELECT name FROM names WHERE ref = j.type), j.priority, j.timeout,"
+        " b.payload FROM jobs AS j LEFT JOIN bodies AS b ON b.place = (-1 - j.seq) * 4096"
+        " WHERE j.seq > ?1 ORDER BY j.seq LIMIT 1";
+
+static const char put_row_5[] =
+        "UPDATE jobs SET keys = ?2, content = ?3, first = ?4, published = ?5 WHERE seq = ?1";
+
+/* The registers of a row, as versions 1 to 4 packed them; up to version 3 without the last. */
+struct keys_4 {
+        struct fold_key winner, message, wait, start, finish, failure, step, birth;
+};
+
+static int read_keys_4(struct bytes packed, struct keys_4 *k, struct err *e)
+{
+        enum { RUNNING = 5, PROGRESS_UP_TO_2 = 6 }; /* phases */
+        struct fold_key *const all[] = {&k->winner, &k->message, &k->wait, &k->start,
+                                        &k->finish, &k->failure, &k->step, &k->birth};
+        AUTO_BUFFER whole = {0};
+        buffer_add(&whole, packed.data, packed.length);
+        buffer_add_char(&whole, 0); /* an empty register */
+        if (keys_unpack(buffer_bytes(&whole), all, sizeof(all) / sizeof(all[0]), e) != 0)
+                return -1;
+        struct fold_key *const progress[] = {&k->winner, &k->step};
+        for (size_t i = 0; i < 2; i++)
+                if (progress[i]->phase == PROGRESS_UP_TO_2)
+                        progress[i]->phase = RUNNING;
+        return 0;
+}
+
+/* As version 5 packs them: in the order of job_row_keys. The content's key is one of its stage, and
+ * no later message of that stage goes before it. */
+static size_t pack_keys_5(const struct keys_4 *k, unsigned char out[KEYS_SIZE])
+{
+        const struct fold_key none = {0};
+        struct fold_key stage = k->message;
+        stage.at = 0;
+        stage.digest = UINT64_MAX;
+        const struct fold_key *const all[] = {
+                &k->winner,
+                &k->message,
+                &none,
+                &k->start,
+                &k->finish,
+                &k->failure,
+                &k->step,
+                &k->birth,
+                k->message.run == 0 ? &none : &stage,
+                k->message.run == 0 ? &none : &k->wait,
+        };
+        return keys_pack(all, sizeof(all) / sizeof(all[0]), out);
+}
+
+static uint64_t content_of(sqlite3_stmt *row)
+{
+        struct job job = {.priority = (enum priority)sqlite3_column_int(row, 3),
+                          .timeout = sqlite3_column_int64(row, 4),
+                          .payload = db_bytes(row, 5)};
+        db_text(row, 2, job.type, sizeof(job.type));
+        return event_content(&job);
+}
+
+static int rewrite_row(sqlite3_stmt *row, sqlite3_stmt *put, struct err *e)
+{
+        unsigned char packed[KEYS_SIZE];
+        struct keys_4 k = {0};
+        int64_t seq = sqlite3_column_int64(row, 0);
+        if (read_keys_4(db_bytes(row, 1), &k, e) != 0)
+                return -1;
+        bool has_content = k.message.run != 0;
+        if (has_content && k.birth.run == 0)
+                k.birth = (struct fold_key){.run = 1, .at = seq / SEQ_PER_OFFSET};
+        db_bind_int(put, 1, seq);
+        db_bind_blob(put, 2, packed, pack_keys_5(&k, packed));
+        db_bind_int_or_null(put, 3, has_content ? (int64_t)content_of(row) : 0);
+        db_bind_int_or_null(put, 4, has_content ? -1 - seq : 0);
+        db_bind_int_or_null(put, 5, has_content);
+        return db_run(put, e);
+}
+
+static int read_row(sqlite3_stmt *next, int64_t after, struct err *e)
+{
+        sqlite3_reset(next);
+        db_bind_int(next, 1, after);
+        return db_step(next, e);
+}
+
+static int rewrite_rows(sqlite3 *db, struct err *e)
+{
+        AUTO_STATEMENT *next = db_prepare(db, next_row_4, e);
+        AUTO_STATEMENT *put = next == NULL ? NULL : db_prepare(db, put_row_5, e);
+        int64_t seq = -1;
+        int found = put == NULL ? -1 : 1;
+        while (found == 1) {
+                found = read_row(next, seq, e);
+                if (found == 1 && rewrite_row(next, put, e) != 0)
+                        return -1;
+                seq = sqlite3_column_int64(next, 0);
+        }
+        return found;
+}
+
+/* Up to version 5 a rewound stream emptied the tables. */
+static const char from_5[] = "ALTER TABLE position ADD COLUMN base INTEGER;"
+                             "ALTER TABLE position ADD COLUMN counted INTEGER;";
+
+static const struct db_step steps[] = {
+        [0] = {0}, /* tables without a version were not made to the end */
+        [1] = {.sql = from_1},
+        [2] = {.sql = from_2},
+        [3] = {.sql = from_3},
+        [4] = {.sql = from_4, .run = rewrite_rows},
+        [5] = {.sql = from_5},
+};
+
+static const struct db_schema schema = {
+        .tables = schema_tables,
+        .steps = steps,
+        .version = sizeof(steps) / sizeof(steps[0]),
+        .otherwise = "move the file away: what the event stream still holds is folded anew",
+};
+
+int status_db_migrate(sqlite3 *db, struct err *e)
+{
+        return db_migrate(db, &schema, e);
+}
