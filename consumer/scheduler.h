@@ -2,7 +2,7 @@
  *
  * scheduler.h: which waiting attempt runs next. The tenant first, by deficit round-robin: on its
  * turn a tenant gets as many picks as its weight; within a type that has a limit of its own the
- * tenants take turns likewise. Then its highest priority, oldest first; every
+ * tenants take turns too. Then its highest priority, oldest first; every
  * 16th pick of a tenant takes its lowest instead, so nothing starves. Attempts whose type has no
  * room are skipped. Pure but for the tenants' own counters.
  */

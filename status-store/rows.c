@@ -128,73 +128,59 @@ void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX])
         keys[9] = &facts->wait;
 }
 
-static void buffer_read(sqlite3_stmt *s, int column, struct buffer *out)
+#define JOB(column, declaration, kind, member) COLUMN_OF(struct stored_job, kind, member)
+#define FACTS(column, declaration, kind, member) COLUMN_OF(struct job_facts, kind, member)
+#define ATTEMPT(column, declaration, kind, member) COLUMN_OF(struct attempt_row, kind, member)
+static const struct column job_members[] = {JOB_MEMBERS(JOB)};
+static const struct column facts_members[] = {FACTS_MEMBERS(FACTS)};
+static const struct column attempt_members[] = {ATTEMPT_MEMBERS(ATTEMPT)};
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static int others_of(const struct job_row *row)
 {
-        struct bytes b = db_bytes(s, column);
-        if (b.length > 0)
-                buffer_add(out, b.data, b.length);
+        int count = 0;
+        for (const struct job_facts *f = row->facts; f != NULL && f->next != NULL; f = f->next)
+                count++;
+        return count;
 }
 
-static void row_read_facts(sqlite3_stmt *s, struct job_facts *f)
+int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
+                    unsigned char keys[KEYS_SIZE])
 {
-        db_text(s, 5, f->type, sizeof(f->type));
-        f->priority = (enum priority)sqlite3_column_int(s, 6);
-        f->lane = (enum lane)sqlite3_column_int(s, 7);
-        f->max_retries = sqlite3_column_int64(s, 8);
-        f->timeout = sqlite3_column_int64(s, 9);
-        f->run_at = sqlite3_column_int64(s, 10);
-        db_text(s, 20, f->traceparent, sizeof(f->traceparent));
-        db_text(s, 21, f->idempotency_key, sizeof(f->idempotency_key));
-        db_text(s, 22, f->key_hash, sizeof(f->key_hash));
-        f->content = (uint64_t)sqlite3_column_int64(s, 30);
-        f->first = sqlite3_column_int64(s, 31);
-}
-
-static int row_read_keys(sqlite3_stmt *s, struct job_row *row, struct err *e)
-{
-        struct fold_key *keys[KEYS_MAX];
-        row->facts = xcalloc(1, sizeof(*row->facts));
-        row_read_facts(s, row->facts);
-        job_row_keys(row, keys);
-        if (keys_unpack(db_bytes(s, 19), keys, KEYS_MAX, e) != 0)
-                return -1;
-        if (row->facts->key.run == 0)
-                facts_clear(&row->facts);
-        return 0;
+        const struct job_row *row = &job->row;
+        struct fold_key *all[KEYS_MAX];
+        job_row_keys((struct job_row *)row, all);
+        db_bind_int_or_null(s, first++, others_of(row));
+        size_t length = keys_pack((const struct fold_key *const *)all, KEYS_MAX, keys);
+        db_bind_blob(s, first++, keys, length);
+        first = columns_bind(s, first, job_members, COUNT(job_members), job);
+        return columns_bind(s, first, facts_members, COUNT(facts_members), job_row_facts(row));
 }
 
 int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
 {
         struct job_row *row = &job->row;
+        struct job_facts *facts = row->facts = xcalloc(1, sizeof(*row->facts));
         struct bytes id = db_bytes(s, 1);
         if (id.length != ID_SIZE)
                 return err_set(e, ERR_CORRUPT, "a row's id has %zu bytes", id.length);
         id_unpack((const unsigned char *)id.data, row->id);
         job->seq = sqlite3_column_int64(s, 0);
         db_text(s, 2, row->tenant, sizeof(row->tenant));
-        job->state = sqlite3_column_int(s, 3);
+        db_text(s, 3, facts->type, sizeof(facts->type));
+        job->others = sqlite3_column_int(s, 4);
+        int next = columns_read(s, 6, job_members, COUNT(job_members), job);
+        columns_read(s, next, facts_members, COUNT(facts_members), facts);
         row->shown = job->state >= 0 && job->state < STATE_HIDDEN;
         row->status = row->shown ? (enum status)job->state : STATUS_PENDING;
-        row->created_at = sqlite3_column_int64(s, 4);
-        row->started_at = sqlite3_column_int64(s, 11);
-        db_text(s, 12, row->worker, sizeof(row->worker));
-        row->finished_at = sqlite3_column_int64(s, 13);
-        row->duration_ms = sqlite3_column_int64(s, 14);
-        row->reason = (enum reason)sqlite3_column_int(s, 15);
-        row->error_kind = (enum error_kind)sqlite3_column_int(s, 16);
-        row->progress = sqlite3_column_double(s, 17);
-        job->spilled = sqlite3_column_int(s, 18) != 0;
-        row->forgotten_run = sqlite3_column_int64(s, 26);
-        row->born = sqlite3_column_int64(s, 27);
-        row->earliest = sqlite3_column_int64(s, 28);
-        row->told_at = sqlite3_column_int64(s, 29);
-        row->ran_content = (uint64_t)sqlite3_column_int64(s, 32);
-        job->others = sqlite3_column_int(s, 33);
-        job->published = sqlite3_column_int64(s, 34);
-        buffer_read(s, 23, &row->progress_message);
-        buffer_read(s, 24, &row->error);
-        buffer_read(s, 25, &row->result);
-        return row_read_keys(s, row, e);
+
+        struct fold_key *keys[KEYS_MAX];
+        job_row_keys(row, keys);
+        if (keys_unpack(db_bytes(s, 5), keys, KEYS_MAX, e) != 0)
+                return -1;
+        if (facts->key.run == 0)
+                facts_clear(&row->facts);
+        return 0;
 }
 
 int64_t job_body_place(const struct job_row *row)
@@ -202,22 +188,22 @@ int64_t job_body_place(const struct job_row *row)
         return row->facts == NULL ? -1 : row->facts->first * SEQ_PER_OFFSET;
 }
 
+void other_bind(sqlite3_stmt *s, int first, const struct job_facts *f,
+                unsigned char keys[KEYS_SIZE])
+{
+        const struct fold_key *both[] = {&f->key, &f->wait};
+        db_bind_text(s, first++, f->type);
+        db_bind_blob(s, first++, keys, keys_pack(both, 2, keys));
+        columns_bind(s, first, facts_members, COUNT(facts_members), f);
+}
+
 struct job_facts *other_read(sqlite3_stmt *s, struct err *e)
 {
         struct job_facts *f = xcalloc(1, sizeof(*f));
         struct fold_key *keys[] = {&f->key, &f->wait};
-        f->content = (uint64_t)sqlite3_column_int64(s, 0);
-        f->first = sqlite3_column_int64(s, 1);
-        db_text(s, 2, f->type, sizeof(f->type));
-        f->priority = (enum priority)sqlite3_column_int(s, 3);
-        f->lane = (enum lane)sqlite3_column_int(s, 4);
-        f->max_retries = sqlite3_column_int64(s, 5);
-        f->timeout = sqlite3_column_int64(s, 6);
-        f->run_at = sqlite3_column_int64(s, 7);
-        db_text(s, 8, f->traceparent, sizeof(f->traceparent));
-        db_text(s, 9, f->idempotency_key, sizeof(f->idempotency_key));
-        db_text(s, 10, f->key_hash, sizeof(f->key_hash));
-        if (keys_unpack(db_bytes(s, 11), keys, 2, e) != 0)
+        db_text(s, 0, f->type, sizeof(f->type));
+        columns_read(s, 2, facts_members, COUNT(facts_members), f);
+        if (keys_unpack(db_bytes(s, 1), keys, 2, e) != 0)
                 facts_clear(&f);
         return f;
 }
@@ -227,18 +213,17 @@ void stored_job_fini(struct stored_job *job)
         job_row_fini(&job->row);
 }
 
+void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,
+                  unsigned char keys[KEYS_SIZE])
+{
+        const struct fold_key *both[] = {&a->start, &a->end};
+        db_bind_blob(s, first++, keys, keys_pack(both, 2, keys));
+        columns_bind(s, first, attempt_members, COUNT(attempt_members), a);
+}
+
 int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e)
 {
-        a->run = sqlite3_column_int64(s, 0);
-        a->attempt = sqlite3_column_int64(s, 1);
-        a->started_at = sqlite3_column_int64(s, 2);
-        db_text(s, 3, a->worker, sizeof(a->worker));
-        a->redelivered = sqlite3_column_int(s, 4) != 0;
-        a->ended_at = sqlite3_column_int64(s, 5);
-        a->outcome = (enum attempt_outcome)sqlite3_column_int(s, 6);
-        a->reason = (enum reason)sqlite3_column_int(s, 7);
-        a->error_kind = (enum error_kind)sqlite3_column_int(s, 8);
-        buffer_read(s, 10, &a->error);
         struct fold_key *keys[] = {&a->start, &a->end};
-        return keys_unpack(db_bytes(s, 9), keys, 2, e);
+        columns_read(s, 1, attempt_members, COUNT(attempt_members), a);
+        return keys_unpack(db_bytes(s, 0), keys, 2, e);
 }

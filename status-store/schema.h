@@ -26,22 +26,23 @@
 
 #include "common/db/db.h"
 #include "common/model/attempt_row.h"
+#include "status-store/columns.h"
 
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
 enum { SEQ_PER_OFFSET = 4096 };       /* delete_bodies_sql has it too */
 
 extern const char schema_tables[];
 
+#define OF_JOBS(column, declaration, kind, member) ", j." #column
 /* For SELECT … FROM jobs j. */
 #define JOB_COLUMNS \
-        "j.seq, j.id, (SELECT name FROM names WHERE ref = j.tenant), j.state, j.created," \
-        " (SELECT name FROM names WHERE ref = j.type), j.priority, j.lane, j.max_retries," \
-        " j.timeout, j.run_at, j.started_at, j.worker, j.finished_at, j.duration_ms, j.reason," \
-        " j.error_kind, j.progress, j.spilled, j.keys, j.traceparent, j.key, j.key_hash," \
-        " j.progress_message, j.error, j.result, j.forgotten, j.born, j.earliest, j.told, " \
-        "j.content," \
-        " j.first, j.ran, j.others, j.published"
-enum { JOB_COLUMN_COUNT = 35 };
+        "j.seq, j.id, (SELECT name FROM names WHERE ref = j.tenant)," \
+        " (SELECT name FROM names WHERE ref = j.type), j.others, j.keys" JOB_MEMBERS(OF_JOBS) \
+                FACTS_MEMBERS(OF_JOBS)
+enum { JOB_COLUMN_COUNT = 6 JOB_MEMBERS(COLUMN_ONE) FACTS_MEMBERS(COLUMN_ONE) };
+
+/* Fold keys as one blob: for each, varints and the digest; a single 0 for an empty one. */
+enum { KEYS_MAX = 10, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 
 enum { ID_SIZE = 16 };
 /* The 16 bytes of a canonical UUID; false when it is none. */
@@ -60,14 +61,17 @@ struct stored_job {
 
 /* Fills job (zeroed) from JOB_COLUMNS at the front of the statement's row. */
 int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e) MUST_CHECK;
+/* Binds others, keys, and the members, from place `first`. Returns the place after the last. */
+int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
+                    unsigned char keys[KEYS_SIZE]);
 void stored_job_fini(struct stored_job *job);
 
 /* Of a row in `others`: `SELECT OTHER_COLUMNS FROM others`. Owned. */
-#define OTHER_COLUMNS \
-        "content, first, type, priority, lane, max_retries, timeout, run_at, traceparent, key," \
-        " key_hash, keys"
-enum { OTHER_COLUMN_COUNT = 12 };
+#define OTHER_COLUMNS "type, keys" FACTS_NAMES
 struct job_facts *other_read(sqlite3_stmt *s, struct err *e) MUST_CHECK;
+/* Binds OTHER_COLUMNS from place `first`. */
+void other_bind(sqlite3_stmt *s, int first, const struct job_facts *f,
+                unsigned char keys[KEYS_SIZE]);
 
 /* Deletes all payloads of job ?1 as it is stored. */
 extern const char delete_bodies_sql[];
@@ -76,13 +80,11 @@ extern const char delete_bodies_sql[];
 int64_t job_body_place(const struct job_row *row);
 
 /* Attempts: `SELECT ATTEMPT_COLUMNS FROM attempts`. */
-#define ATTEMPT_COLUMNS \
-        "run, attempt, started_at, worker, redelivered, ended_at, outcome, reason, error_kind," \
-        " keys, error"
+#define ATTEMPT_COLUMNS "keys" ATTEMPT_NAMES
 int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e) MUST_CHECK;
+void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,
+                  unsigned char keys[KEYS_SIZE]);
 
-/* Fold keys as one blob: for each, varints and the digest; a single 0 for an empty one. */
-enum { KEYS_MAX = 10, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE]);
 int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count,
                 struct err *e) MUST_CHECK;

@@ -44,23 +44,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [COMMIT] = "COMMIT",
         [ROLLBACK] = "ROLLBACK",
         [FIND] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = ?1 AND j.tenant = ?2",
-        [INSERT] = "INSERT INTO jobs(seq, state, created, type, priority, lane, max_retries,"
-                   " timeout, run_at, started_at, worker, finished_at, duration_ms, reason,"
-                   " error_kind, progress, spilled, keys, traceparent, key, key_hash,"
-                   " progress_message, error, result, forgotten, born, earliest, told,"
-                   " content, first, ran, others, published, id, tenant) VALUES(?1, ?2, ?3, ?4, "
-                   "?5, ?6,"
-                   " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
-                   " ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
-                   " ?34, ?35)",
-        [UPDATE] = "UPDATE jobs SET state = ?2, created = ?3, type = ?4, priority = ?5, lane = ?6,"
-                   " max_retries = ?7, timeout = ?8, run_at = ?9, started_at = ?10, worker = ?11,"
-                   " finished_at = ?12, duration_ms = ?13, reason = ?14, error_kind = ?15,"
-                   " progress = ?16, spilled = ?17, keys = ?18, traceparent = ?19, key = ?20,"
-                   " key_hash = ?21, progress_message = ?22, error = ?23, result = ?24,"
-                   " forgotten = ?25, born = ?26, earliest = ?27, told = ?28,"
-                   " content = ?29, first = ?30, ran = ?31, others = ?32, published = ?33"
-                   " WHERE seq = ?1",
+        [INSERT] = "INSERT INTO jobs(seq, id, tenant, type, others, keys" JOB_NAMES FACTS_NAMES
+                   ") VALUES(?, ?, ?, ?, ?, ?" JOB_PLACES FACTS_PLACES ")",
+        [UPDATE] = "UPDATE jobs SET type = ?, others = ?, keys = ?" JOB_SETS FACTS_SETS
+                   " WHERE seq = ?",
         [DATE_JOBS] = "UPDATE jobs SET told = ?1, earliest = min(ifnull(earliest, ?1), ?1),"
                       " created = min(ifnull(nullif(born, 0), ?1), ifnull(earliest, ?1), ?1),"
                       " finished_at = CASE WHEN state = ?2 THEN ifnull(finished_at, ?1)"
@@ -71,27 +58,26 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         [DROP_PAYLOADS] = delete_bodies_sql,
         [EACH_OTHER] = "SELECT " OTHER_COLUMNS " FROM others WHERE seq = ?1 ORDER BY first",
         [DROP_OTHERS] = "DELETE FROM others WHERE seq = ?1",
-        [PUT_OTHER] = "INSERT INTO others(" OTHER_COLUMNS ", seq)"
-                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        [PUT_OTHER] = "INSERT INTO others(seq, " OTHER_COLUMNS ") VALUES(?, ?, ?" FACTS_PLACES ")",
         [EACH_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1",
-        [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS ")"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        [PUT_START] = "INSERT OR IGNORE INTO starts(seq, run, attempt, digest, at, worker,"
-                      " released) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS
+                        ") VALUES(?, ?" ATTEMPT_PLACES ")",
+        [PUT_START] = "INSERT OR IGNORE INTO starts(seq" START_NAMES ") VALUES(?" START_PLACES ")",
         [FORGET_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1 AND run <= ?2",
         [FORGET_STARTS] = "DELETE FROM starts WHERE seq = ?1 AND run <= ?2",
         [PUT_WORKER] = "INSERT INTO workers(worker, at, state, raw) VALUES(?1, ?2, ?3, ?4)"
                        " ON CONFLICT(worker) DO UPDATE SET at = excluded.at,"
                        " state = excluded.state, raw = excluded.raw WHERE excluded.at >= at",
-        [GET_POSITION] = "SELECT offset, hash, clock, first_offset, messages, events, skipped,"
-                         " gaps, gap_from, gap_to, rebuilds, base, counted FROM position",
-        [PUT_POSITION] = "INSERT OR REPLACE INTO position(one, offset, hash, clock,"
-                         " first_offset, messages, events, skipped, gaps, gap_from, gap_to,"
-                         " rebuilds, base, counted) VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-                         " ?9, ?10, ?11, ?12, ?13)",
+        [GET_POSITION] = "SELECT one" POSITION_NAMES " FROM position",
+        [PUT_POSITION] = "INSERT OR REPLACE INTO position(one" POSITION_NAMES
+                         ") VALUES(1" POSITION_PLACES ")",
 };
 
-enum { POSITION_COLUMNS = 13 };
+#define START(column, declaration, kind, member) COLUMN_OF(struct start, kind, member)
+#define POSITION(column, declaration, kind, member) COLUMN_OF(struct position, kind, member)
+static const struct column start_members[] = {START_MEMBERS(START)};
+static const struct column position_members[] = {POSITION_MEMBERS(POSITION)};
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 struct store {
         sqlite3 *db;
@@ -181,11 +167,7 @@ int store_begin(struct store *s, struct err *e)
 int store_commit(struct store *s, const struct position *p, struct err *e)
 {
         sqlite3_stmt *put = s->statements[PUT_POSITION];
-        const int64_t values[] = {p->offset,   p->hash,    p->clock,  p->first_offset, p->messages,
-                                  p->events,   p->skipped, p->gaps,   p->gap_from,     p->gap_to,
-                                  p->rebuilds, p->base,    p->counted};
-        for (int i = 0; i < POSITION_COLUMNS; i++)
-                db_bind_int(put, i + 1, values[i]);
+        columns_bind(put, 1, position_members, COUNT(position_members), p);
         if (db_run(put, e) != 0)
                 return -1;
         return db_run(s->statements[COMMIT], e);
@@ -207,12 +189,7 @@ int store_position(struct store *s, struct position *p, struct err *e)
         int found = db_step(get, e);
         if (found != 1)
                 return found;
-        int64_t *const fields[] = {&p->offset,   &p->hash,   &p->clock,    &p->first_offset,
-                                   &p->messages, &p->events, &p->skipped,  &p->gaps,
-                                   &p->gap_from, &p->gap_to, &p->rebuilds, &p->base,
-                                   &p->counted};
-        for (int i = 0; i < POSITION_COLUMNS; i++)
-                *fields[i] = sqlite3_column_int64(get, i);
+        columns_read(get, 1, position_members, COUNT(position_members), p);
         p->known = p->offset >= 0;
         return 0;
 }
@@ -248,69 +225,16 @@ int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
         return found;
 }
 
-static void bind_facts(sqlite3_stmt *s, const struct job_facts *f)
-{
-        db_bind_int(s, 5, f->priority);
-        db_bind_int(s, 6, f->lane);
-        db_bind_int(s, 7, f->max_retries);
-        db_bind_int_or_null(s, 8, f->timeout);
-        db_bind_int_or_null(s, 9, f->run_at);
-        db_bind_text(s, 19, f->traceparent);
-        db_bind_text(s, 20, f->idempotency_key);
-        db_bind_text(s, 21, f->key_hash);
-        db_bind_int_or_null(s, 29, (int64_t)f->content);
-        db_bind_int(s, 30, f->first);
-}
-
-static int others_of(const struct job_row *row)
-{
-        int count = 0;
-        for (const struct job_facts *f = row->facts; f != NULL && f->next != NULL; f = f->next)
-                count++;
-        return count;
-}
-
-static void bind_job(sqlite3_stmt *s, const struct stored_job *job, int64_t type,
-                     unsigned char keys[KEYS_SIZE])
-{
-        const struct job_row *row = &job->row;
-        db_bind_int(s, 1, job->seq);
-        db_bind_int(s, 2, job->state);
-        db_bind_int(s, 3, row->created_at);
-        db_bind_int_or_null(s, 4, type);
-        bind_facts(s, job_row_facts(row));
-        db_bind_int_or_null(s, 10, row->started_at);
-        db_bind_text(s, 11, row->worker);
-        db_bind_int_or_null(s, 12, row->finished_at);
-        db_bind_int_or_null(s, 13, row->duration_ms);
-        db_bind_int_or_null(s, 14, row->reason);
-        db_bind_int_or_null(s, 15, row->error_kind);
-        sqlite3_bind_double(s, 16, row->progress);
-        db_bind_int_or_null(s, 17, job->spilled);
-        struct fold_key *all[KEYS_MAX];
-        job_row_keys((struct job_row *)row, all);
-        size_t length = keys_pack((const struct fold_key *const *)all, KEYS_MAX, keys);
-        db_bind_blob(s, 18, keys, length);
-        db_bind_blob(s, 22, row->progress_message.data, row->progress_message.length);
-        db_bind_blob(s, 23, row->error.data, row->error.length);
-        db_bind_blob(s, 24, row->result.data, row->result.length);
-        db_bind_int_or_null(s, 25, row->forgotten_run);
-        db_bind_int(s, 26, row->born);
-        db_bind_int_or_null(s, 27, row->earliest);
-        db_bind_int(s, 28, row->told_at);
-        db_bind_int_or_null(s, 31, (int64_t)row->ran_content);
-        db_bind_int_or_null(s, 32, others_of(row));
-        db_bind_int_or_null(s, 33, job->published);
-}
-
 int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
                  const struct stored_job *job, int64_t type, struct err *e)
 {
         unsigned char keys[KEYS_SIZE];
         sqlite3_stmt *insert = s->statements[INSERT];
-        bind_job(insert, job, type, keys);
-        sqlite3_bind_blob(insert, 34, id, ID_SIZE, SQLITE_STATIC);
-        db_bind_int(insert, 35, tenant);
+        db_bind_int(insert, 1, job->seq);
+        sqlite3_bind_blob(insert, 2, id, ID_SIZE, SQLITE_STATIC);
+        db_bind_int(insert, 3, tenant);
+        db_bind_int_or_null(insert, 4, type);
+        stored_job_bind(insert, 5, job, keys);
         return db_run(insert, e);
 }
 
@@ -318,7 +242,8 @@ int store_update(struct store *s, const struct stored_job *job, int64_t type, st
 {
         unsigned char keys[KEYS_SIZE];
         sqlite3_stmt *update = s->statements[UPDATE];
-        bind_job(update, job, type, keys);
+        db_bind_int_or_null(update, 1, type);
+        db_bind_int(update, stored_job_bind(update, 2, job, keys), job->seq);
         return db_run(update, e);
 }
 
@@ -371,21 +296,9 @@ int store_load_others(struct store *s, int64_t seq, struct job_facts **all, stru
 static int put_other(struct store *s, int64_t seq, const struct job_facts *f, struct err *e)
 {
         unsigned char keys[KEYS_SIZE];
-        const struct fold_key *both[] = {&f->key, &f->wait};
         sqlite3_stmt *put = s->statements[PUT_OTHER];
-        db_bind_int(put, 1, (int64_t)f->content);
-        db_bind_int(put, 2, f->first);
-        db_bind_text(put, 3, f->type);
-        db_bind_int(put, 4, f->priority);
-        db_bind_int(put, 5, f->lane);
-        db_bind_int(put, 6, f->max_retries);
-        db_bind_int(put, 7, f->timeout);
-        db_bind_int(put, 8, f->run_at);
-        db_bind_text(put, 9, f->traceparent);
-        db_bind_text(put, 10, f->idempotency_key);
-        db_bind_text(put, 11, f->key_hash);
-        db_bind_blob(put, 12, keys, keys_pack(both, 2, keys));
-        db_bind_int(put, 13, seq);
+        db_bind_int(put, 1, seq);
+        other_bind(put, 2, f, keys);
         return db_run(put, e);
 }
 
@@ -420,20 +333,9 @@ int store_each_attempt(struct store *s, int64_t seq, attempt_fn *each, void *own
 int store_put_attempt(struct store *s, int64_t seq, const struct attempt_row *a, struct err *e)
 {
         unsigned char keys[KEYS_SIZE];
-        const struct fold_key *both[] = {&a->start, &a->end};
         sqlite3_stmt *put = s->statements[PUT_ATTEMPT];
         db_bind_int(put, 1, seq);
-        db_bind_int(put, 2, a->run);
-        db_bind_int(put, 3, a->attempt);
-        db_bind_int_or_null(put, 4, a->started_at);
-        db_bind_text(put, 5, a->worker);
-        db_bind_int(put, 6, a->redelivered);
-        db_bind_int_or_null(put, 7, a->ended_at);
-        db_bind_int(put, 8, a->outcome);
-        db_bind_int(put, 9, a->reason);
-        db_bind_int(put, 10, a->error_kind);
-        db_bind_blob(put, 11, keys, keys_pack(both, 2, keys));
-        db_bind_blob(put, 12, a->error.data, a->error.length);
+        attempt_bind(put, 2, a, keys);
         return db_run(put, e);
 }
 
@@ -441,12 +343,7 @@ int store_put_start(struct store *s, int64_t seq, const struct start *start, str
 {
         sqlite3_stmt *put = s->statements[PUT_START];
         db_bind_int(put, 1, seq);
-        db_bind_int(put, 2, start->run);
-        db_bind_int(put, 3, start->attempt);
-        db_bind_int(put, 4, (int64_t)start->digest);
-        db_bind_int(put, 5, start->at);
-        db_bind_text(put, 6, start->worker);
-        db_bind_int(put, 7, start->released);
+        columns_bind(put, 2, start_members, COUNT(start_members), start);
         return db_run(put, e);
 }
 

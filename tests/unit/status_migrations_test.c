@@ -53,7 +53,7 @@ static void retry(struct rig *r, const char *id, msec at)
         j.attempt = 1;
         j.run_at = at + 1000;
         j.error = bytes_of_text("it broke");
-        job_encode_retry(&j, at, &m);
+        job_encode(&j, STATION_RETRY, at, &m);
         rig_fold(r, &m);
 }
 
@@ -80,7 +80,7 @@ static void tell_history(struct rig *r)
         second.reason = REASON_EXHAUSTED;
         second.error = bytes_of_text("it broke for good");
         memcpy(second.burial, "019ab697-e800-7000-8000-0000000000b2", UUID_SIZE);
-        job_encode_burial(&second, START + 1200, &m);
+        job_encode(&second, STATION_BURIAL, START + 1200, &m);
         rig_fold(r, &m);
         rig_commit(r);
         struct job refused = rig_job(ID("7"), START + 4);
@@ -88,7 +88,7 @@ static void tell_history(struct rig *r)
         tell(r, ID("7"), (struct event){.kind = EVENT_REJECTED, .attempt = 1, .at = START + 1900});
         struct job outside = rig_job(OUTSIDE, 0);
         outside.payload = bytes_of_text("[1]");
-        job_encode_submission(&outside, 0, &m);
+        job_encode(&outside, STATION_SUBMISSION, 0, &m);
         projection_fold(r->projection, &m.message, r->offset++);
         rig_commit(r);
 }
@@ -301,7 +301,7 @@ static void counts_end_where_the_stream_was(void **state)
         rig_submit(&r, &late);
         struct job_message again;
         struct job outside = rig_job(OUTSIDE, 0);
-        job_encode_submission(&outside, 0, &again);
+        job_encode(&outside, STATION_SUBMISSION, 0, &again);
         projection_fold(r.projection, &again.message, r.offset++);
         rig_commit(&r);
         assert_int_equal(rig_number(&r, "SELECT submitted FROM counters"), 5);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * columns.h: a table's columns from one list, and their values from the members of a struct.
+ *
+ * The list is a macro of rows X(column, declaration, kind, member):
+ *
+ *      #define PET_COLUMNS(X) \
+ *              X(name, "TEXT NOT NULL", COLUMN_TEXT, name) \
+ *              X(born, "INTEGER", COLUMN_INT, born_at)
+ *
+ *      "CREATE TABLE pets(id INTEGER PRIMARY KEY" PET_COLUMNS(COLUMN_DECLARED) ")"
+ *      "INSERT INTO pets(id" PET_COLUMNS(COLUMN_NAMED) ") VALUES(?" PET_COLUMNS(COLUMN_PLACE) ")"
+ *      "UPDATE pets SET id = ?" PET_COLUMNS(COLUMN_SET)
+ *
+ *      #define PET(column, declaration, kind, member) COLUMN_OF(struct pet, kind, member)
+ *      static const struct column pet_columns[] = {PET_COLUMNS(PET)};
+ */
+#ifndef WARREN_DB_COLUMNS_H
+#define WARREN_DB_COLUMNS_H
+
+#include <stddef.h>
+
+#include "common/db/db.h"
+
+enum column_kind {
+        COLUMN_INT,         /* int64_t or uint64_t */
+        COLUMN_INT_OR_NULL, /* likewise; 0 is NULL */
+        COLUMN_ENUM,        /* an enum, or an int */
+        COLUMN_ENUM_OR_NULL,
+        COLUMN_FLAG, /* bool */
+        COLUMN_FLAG_OR_NULL,
+        COLUMN_REAL,  /* double */
+        COLUMN_TEXT,  /* a char array; empty is NULL */
+        COLUMN_BUFFER /* struct buffer; empty is NULL. Reading adds to it */
+};
+
+struct column {
+        enum column_kind kind;
+        size_t at, size;
+};
+
+/* Each begins with a comma: something stands before it. */
+#define COLUMN_DECLARED(column, declaration, kind, member) ", " #column " " declaration
+#define COLUMN_NAMED(column, declaration, kind, member) ", " #column
+#define COLUMN_PLACE(column, declaration, kind, member) ", ?"
+#define COLUMN_SET(column, declaration, kind, member) ", " #column " = ?"
+#define COLUMN_OF(type, kind, member) \
+        {kind, offsetof(type, member), sizeof(((type *)NULL)->member)},
+#define COLUMN_ONE(column, declaration, kind, member) +1
+
+/* Binds them from place `first` (1 is the first), or reads them from column `first` (0 is the
+ * first), in the order of the list. Returns the place or column after the last. What is bound is
+ * borrowed until the next reset. */
+int columns_bind(sqlite3_stmt *s, int first, const struct column *columns, size_t count,
+                 const void *from);
+int columns_read(sqlite3_stmt *s, int first, const struct column *columns, size_t count, void *to);
+
+#endif
