@@ -12,7 +12,8 @@ usage: ./run.sh             build, start everything, run demo jobs; Ctrl-C stops
        ./run.sh --no-demo   without the demo jobs; also with --detach
                             Where a part runs already, each of these starts what is missing
        ./run.sh stop        stop everything, when running jobs have ended or their time is over
-                            (Ctrl-C meanwhile: at once; jobs that run stay, and run again)
+                            (Ctrl-C meanwhile kills what is left; jobs that run stay, and run
+                            again)
        ./run.sh status      what runs, and what was started again; exit status 0: all of it, 3: not
        ./run.sh --help
 
@@ -48,13 +49,7 @@ fail() { say "$*"; exit 1; }
 . "$root/scripts/demo.sh"
 
 # The run.sh in the foreground that watches over them, if there is one.
-watcher_pid() {
-        local pid line
-        pid=$( (tr -dc 0-9 <"$var/run/run.pid") 2>/dev/null) && [[ -n $pid && $pid != "$$" ]] || return 1
-        line=$( (tr '\0' ' ' <"/proc/$pid/cmdline") 2>/dev/null) || return 1
-        [[ $line == *run.sh* ]] || return 1
-        echo "$pid"
-}
+watcher_pid() { lives "$var/run/run.pid" run.sh; }
 
 broker_lives() { lives "$var/broker/pid" "-s rabbit boot" >/dev/null; }
 
@@ -254,12 +249,12 @@ stop_all() {
         local status=0
         say "stopping"
         stop_supervisor
-        stop_programs gateway || status=1
-        stop_programs consumer || status=1
-        stop_programs dlx-monitor status-store || status=1
-        # Also one that is just starting.
+        stop_programs gateway
+        stop_programs consumer
+        stop_programs dlx-monitor status-store
+        # Also one that is just starting; within a minute, and not hurried: it has the jobs.
         if [[ -f $var/broker/pid || -f $var/broker/launcher.pid ]]; then
-                "$root/rabbitmq/node" stop "$var/broker" || status=1
+                (trap '' INT TERM && "$root/rabbitmq/node" stop "$var/broker") || status=1
         fi
         rm -f "$var/run/run.pid"
         say "stopped"
@@ -269,27 +264,18 @@ stop_all() {
 # Continued first: on its terminal it may have been put to sleep. To one that stops already a signal
 # would be its second.
 stop_watcher() { # PID
-        local started=$SECONDS limit shown=0 passed=0 passed_on=no
-        limit=$(whole_stop_limit)
+        say "waiting for the run.sh on its terminal, which stops everything"
         kill -CONT "$1" 2>/dev/null || true
         grep -q stops "$var/run/run.pid" || kill -TERM "$1" 2>/dev/null || true
-        while watcher_pid >/dev/null && ((passed < limit)); do
-                sleep 0.1
-                passed=$((SECONDS - started))
-                if [[ $hurried$passed_on == yesno ]]; then
-                        passed_on=yes
-                        kill -TERM "$1" 2>/dev/null || true
-                fi
-                if ((passed >= shown + 5)); then
-                        shown=$passed
-                        say "waiting for the run.sh on its terminal, which stops everything:" \
-                                "$passed s, at most $limit s$(hurry_hint)"
-                fi
+        while watcher_pid >/dev/null; do
+                [[ $stop_signal == TERM ]] || kill -KILL "$1" 2>/dev/null || true
+                sleep 0.1 || true
         done
 }
 
 stop_from_outside() {
         local watcher
+        trap kill_from_now_on INT TERM
         if watcher=$(watcher_pid); then
                 stop_watcher "$watcher"
         fi
@@ -385,9 +371,9 @@ leave() {
 }
 
 stop_at_exit() {
-        trap "" INT TERM
+        trap kill_from_now_on INT TERM
         echo "$$ stops" >"$var/run/run.pid"
-        hurriable stop_all
+        stop_all
 }
 
 command_run() { # [--detach] [--no-demo]
@@ -435,7 +421,7 @@ refuse() {
 main() {
         case ${1:-} in
         "" | --detach | --no-demo) command_run "$@" ;;
-        stop) hurriable stop_from_outside ;;
+        stop) stop_from_outside || exit 1 ;;
         status) command_status ;;
         supervise) command_supervise "${@:2}" ;;
         -h | --help | help) usage ;;

@@ -11,12 +11,13 @@ readonly ready_seconds=60
 callers_umask=$(umask)
 
 # lives FILE WORDS: prints the process in a pid file, when it lives and its command line has these
-# words: the number may be another's by now. A zombie has none. Forks nothing: it is asked often.
+# words at the end of an argument: the number may be another's by now, or this script's. A zombie
+# has none. Forks nothing: it is asked often, and Ctrl-C would end a child.
 lives() {
         local pid="" words=()
-        { read -r pid <"$1" || [[ -n $pid ]]; } 2>/dev/null && [[ $pid =~ ^[0-9]+$ ]] || return 1
+        { read -r pid _ <"$1" || [[ -n $pid ]]; } 2>/dev/null && [[ $pid =~ ^[0-9]+$ && $pid != "$$" ]] || return 1
         { mapfile -d '' -t words <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
-        [[ " ${words[*]} " == *" $2 "* ]] || return 1
+        [[ "${words[*]} " == *"$2 "* ]] || return 1
         echo "$pid"
 }
 
@@ -32,8 +33,8 @@ start_program() { # NAME
         echo $! >"$var/run/$1.pid"
 }
 
-# Those that do not run; then all are awaited. The settings in force, which also come from the
-# environment, are kept for the stop.
+# Those that do not run; then all are awaited, by the settings in force, which also come from the
+# environment.
 start_programs() {
         local name
         for name in "${programs[@]}"; do
@@ -72,89 +73,14 @@ await_program() {
 
 # --- stopping ---------------------------------------------------------------------------------
 
-# What a program needs beyond the settings that bound its end: the consumer's last word and its two
-# links, with the broker away, come to 25 s.
-readonly stop_margin=30
-# What a setting is taken for that this script cannot read: nothing is killed because of that.
-readonly unreadable_limit=3600
-
-seconds_of() { # DURATION, as settings and handlers.json write it (1h30m): whole seconds, at least
-        local left=$1 sum=0 number unit
-        [[ -n $left ]] || return 1
-        while [[ -n $left ]]; do
-                [[ $left =~ ^([0-9]+)(\.[0-9]+)?(ms|s|m|h|d)?(.*)$ ]] || return 1
-                number=$((10#${BASH_REMATCH[1]})) unit=${BASH_REMATCH[3]:-s} left=${BASH_REMATCH[4]}
-                [[ -z ${BASH_REMATCH[2]} ]] || number=$((number + 1))
-                case $unit in
-                ms) number=$(((number + 999) / 1000)) ;;
-                m) number=$((number * 60)) ;;
-                h) number=$((number * 3600)) ;;
-                d) number=$((number * 86400)) ;;
-                esac
-                sum=$((sum + number))
-        done
-        echo "$sum"
-}
-
-# The time that a handler may take to end when told to; 5 s where handlers.json does not say.
-longest_grace() {
-        local text seconds longest=5
-        while read -r text; do
-                seconds=$(seconds_of "$text") || seconds=$unreadable_limit
-                longest=$((seconds > longest ? seconds : longest))
-        done < <(tr -d ' \n\t' 2>/dev/null <"$(setting consumer handlers)" |
-                grep -oE '"grace":"?[0-9][^",}]*' | grep -oE '[0-9].*')
-        echo "$longest"
-}
-
-# How long a program may take to end by its own settings.
-stop_limit() {
-        local key text seconds=$stop_margin
-        for key in body_deadline confirm_timeout drain_limit drain; do
-                text=$(setting "$1" "$key")
-                [[ -n $text ]] || continue
-                seconds=$((seconds + $(seconds_of "$text" || echo "$unreadable_limit")))
-        done
-        [[ $1 != consumer ]] || seconds=$((seconds + $(longest_grace)))
-        echo "$seconds"
-}
-
-# … all of them, one after the other, as stop_all() does it, and a broker as rabbitmq/node does.
-whole_stop_limit() {
-        local name seconds=60
-        for name in "${programs[@]}"; do
-                seconds=$((seconds + $(stop_limit "$name")))
-        done
-        echo "$seconds"
-}
-
-# hurriable COMMAND…: runs a stop, which Ctrl-C and SIGTERM do not break off but hurry. What it
-# starts ignores them: a terminal tells them to all, and a child's death would look like an answer.
-hurriable() {
-        local stopping
-        trap '' INT TERM USR1
-        (
-                trap hurry USR1
-                "$@"
-        ) &
-        stopping=$!
-        # shellcheck disable=SC2064 # this process
-        trap "kill -USR1 $stopping 2>/dev/null || true" INT TERM
-        while kill -0 "$stopping" 2>/dev/null; do
-                wait "$stopping" || true # also ends at a signal
-        done
-        wait "$stopping"
-}
-
-hurried=no
-hurry() {
-        [[ $hurried == no ]] || return 0
-        hurried=yes
-        say "ending the programs at once; jobs that run stay in the broker"
-}
-
-hurry_hint() {
-        [[ $hurried == yes ]] || echo "; Ctrl-C ends it at once, jobs that run stay in the broker"
+# Each program bounds the time of its own end by its settings, so none is killed until the user asks
+# for it, by Ctrl-C or SIGTERM while this stops them. No trap ignores these from then on: bash 5.2
+# aborts at the next one ("bad signal 2").
+stop_signal=TERM
+kill_from_now_on() {
+        [[ $stop_signal == TERM ]] || return 0
+        stop_signal=KILL
+        say "killing the programs; jobs that run stay in the broker"
 }
 
 declare -rA last_work=(
@@ -164,38 +90,34 @@ declare -rA last_work=(
         [status-store]="what was read of the events to be written"
 )
 
-stop_programs() { # NAME…; 1 when one had to be killed
-        local name pid started=$SECONDS status=0
+stop_programs() { # NAME…
+        local name pid
         for name in "$@"; do
                 pid=$(program_pid "$name") && kill -TERM "$pid" 2>/dev/null
         done
         for name in "$@"; do
-                await_end "$name" "$started" || status=1
+                await_end "$name"
                 rm -f "$var/run/$name.pid"
         done
-        return $status
 }
 
-await_end() { # NAME STARTED; 1 when it had to be killed
-        local limit pid passed shown=0 status=0 told=no
-        limit=$(stop_limit "$1")
-        while pid=$(program_pid "$1"); do
-                passed=$((SECONDS - $2))
-                if [[ $hurried$told == yesno ]]; then
-                        told=yes
-                        # A second SIGTERM could merge with the first.
-                        kill -INT "$pid" 2>/dev/null || true
+await_end() { # NAME
+        local started=$SECONDS shown=0
+        while program_pid "$1" >/dev/null; do
+                if [[ $stop_signal == KILL ]]; then
+                        kill_with_groups "$(<"$var/run/$1.pid")"
+                elif ((SECONDS - started >= shown + 5)); then
+                        shown=$((SECONDS - started))
+                        say "$1 waits for ${last_work[$1]}: $shown s;" \
+                                "Ctrl-C kills it, jobs that run stay in the broker"
                 fi
-                if ((passed > limit)); then
-                        ((status != 0)) || say "$1 does not end, killing it"
-                        status=1
-                        kill -KILL "$pid" 2>/dev/null || true
-                elif ((passed >= shown + 5)); then
-                        shown=$passed
-                        say "$1 waits for ${last_work[$1]}: $passed s," \
-                                "at most $limit s$(hurry_hint)"
-                fi
-                sleep 0.05
+                sleep 0.05 || true # which Ctrl-C ends
         done
-        return $status
+}
+
+# The consumer first, as it would take the end of a handler for a failure; each has a group.
+kill_with_groups() { # PID
+        local handlers
+        read -ra handlers < <(cat "/proc/$1/task/"*/children 2>/dev/null) || true
+        kill -KILL -- "$1" "${handlers[@]/#/-}" 2>/dev/null || true
 }

@@ -100,14 +100,11 @@ start_supervisor() {
 
 # With what it is just starting; what runs already has a session of its own.
 stop_supervisor() {
-        local pid started=$SECONDS
-        pid=$(supervisor_pid) || pid=""
-        if [[ -n $pid ]]; then
-                kill -TERM -- "-$pid" 2>/dev/null || true
-        fi
+        local signal=TERM started=$SECONDS
         while supervisor_pid >/dev/null; do
-                ((SECONDS - started < 5)) || kill -KILL -- "-$pid" 2>/dev/null || true
-                sleep 0.05
+                kill -s "$signal" -- "-$(<"$var/run/supervisor.pid")" 2>/dev/null || true
+                ((SECONDS - started < 5)) || signal=KILL
+                sleep 0.05 || true
         done
         rm -f "$var/run/supervisor.pid"
 }

@@ -13,7 +13,7 @@
 #include "status-store/gauges.h"
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
-#include "status-store/readers.h"
+#include "status-store/queries.h"
 #include "status-store/waiters.h"
 
 struct api {

@@ -8,7 +8,7 @@
 #include "common/http/server.h"
 #include "common/metrics/metrics.h"
 #include "status-store/freshness.h"
-#include "status-store/readers.h"
+#include "status-store/queries.h"
 
 struct gauges;
 

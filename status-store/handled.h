@@ -7,7 +7,7 @@
 
 #include <uthash.h>
 
-#include "status-store/readers.h"
+#include "status-store/queries.h"
 
 enum { UNHANDLED_MAX = 100 };
 

@@ -9,7 +9,7 @@
 #define WARREN_STATUS_STORE_LIST_H
 
 #include "status-store/cursor.h"
-#include "status-store/readers.h"
+#include "status-store/queries.h"
 
 enum { LIST_LIMIT_MAX = 500, LIST_LIMIT_DEFAULT = 50 };
 

@@ -5,7 +5,7 @@
 #ifndef WARREN_STATUS_STORE_LOOKUP_H
 #define WARREN_STATUS_STORE_LOOKUP_H
 
-#include "status-store/readers.h"
+#include "status-store/queries.h"
 
 /* 1: found (job, zeroed before, is filled); 0: unknown; -1. tenant "*": any. Rows that are not
  * shown are found too: the caller looks at row.shown. */

@@ -3,7 +3,10 @@
  * registry.h: registry.db, the one place where tenants and keys are kept. Every change raises its
  * row's version and marks it as untold until its control record has been published.
  *
- * Any thread; calls are serialised inside.
+ * Any thread. What changes something blocks until it is on the disk: a thread of the registry's own
+ * writes in turn and commits in groups, so that who writes at the same time shares an fsync. What
+ * only reads sees all that was changed before it was called, and waits for no change. A full disk
+ * or a file that another process keeps locked is ERR_UNAVAILABLE, and nothing was changed.
  */
 #ifndef WARREN_STATUS_STORE_REGISTRY_H
 #define WARREN_STATUS_STORE_REGISTRY_H
@@ -14,6 +17,7 @@
 struct registry;
 
 struct registry *registry_create(const char *path, struct err *e) MUST_CHECK;
+/* No call may be under way. */
 void registry_destroy(struct registry **r);
 
 /* 1, 0 (unknown), -1. Deleted ones are found until their queues are gone. */
@@ -23,6 +27,9 @@ int registry_tenant(struct registry *r, const char *name, struct tenant *out,
  * there are max already, with those whose queues are not gone yet. */
 int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max,
                         struct err *e) MUST_CHECK;
+/* ERR_CONFLICT also when a deleted tenant had the name. */
+int registry_add_new_tenant(struct registry *r, struct tenant *t, int64_t max,
+                            struct err *e) MUST_CHECK;
 /* Writes limits and paused of a tenant that was read before, and raises v. ERR_CONFLICT when it has
  * changed since, ERR_NOT_FOUND when it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;

@@ -72,12 +72,26 @@ void key_bind(sqlite3_stmt *s, const struct key *k)
         db_bind_int(s, 8, k->created_at);
 }
 
-int tenants_read(sqlite3 *db, enum which which, struct tenant **list, size_t *count, struct err *e)
+int tenant_find(struct database *db, const char *name, struct tenant *out, struct err *e)
 {
-        AUTO_STATEMENT *all = db_prepare(db,
-                                         "SELECT " TENANT_COLUMNS " FROM tenants"
-                                         " WHERE ?1 = 0 OR told = 0 ORDER BY name",
-                                         e);
+        AUTO_RESET *find =
+                database_statement(db, "SELECT " TENANT_COLUMNS " FROM tenants WHERE name = ?1", e);
+        if (find == NULL)
+                return -1;
+        db_bind_text(find, 1, name);
+        int found = db_step(find, e);
+        if (found == 1)
+                tenant_read(find, out);
+        return found;
+}
+
+int tenants_read(struct database *db, enum which which, struct tenant **list, size_t *count,
+                 struct err *e)
+{
+        AUTO_RESET *all = database_statement(db,
+                                             "SELECT " TENANT_COLUMNS " FROM tenants"
+                                             " WHERE ?1 = 0 OR told = 0 ORDER BY name",
+                                             e);
         if (all == NULL)
                 return -1;
         db_bind_int(all, 1, which == WHICH_UNTOLD);
@@ -89,16 +103,15 @@ int tenants_read(sqlite3 *db, enum which which, struct tenant **list, size_t *co
         return more;
 }
 
-int keys_read(sqlite3 *db, enum which which, const char *tenant, struct key **list, size_t *count,
-              struct err *e)
+int keys_read(struct database *db, enum which which, const char *tenant, struct key **list,
+              size_t *count, struct err *e)
 {
-        AUTO_STATEMENT *all =
-                db_prepare(db,
-                           "SELECT " KEY_COLUMNS " FROM keys WHERE"
-                           " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2 AND (?1 = 1 OR"
-                           " revoked < 2))"
-                           " ORDER BY created_at, id",
-                           e);
+        AUTO_RESET *all = database_statement(
+                db,
+                "SELECT " KEY_COLUMNS " FROM keys WHERE"
+                " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2 AND (?1 = 1 OR revoked < 2))"
+                " ORDER BY created_at, id",
+                e);
         if (all == NULL)
                 return -1;
         db_bind_int(all, 1, which == WHICH_UNTOLD);
@@ -109,4 +122,39 @@ int keys_read(sqlite3 *db, enum which which, const char *tenant, struct key **li
                 key_read(all, &(*list)[(*count)++]);
         }
         return more;
+}
+
+static void bind_name(sqlite3_stmt *s, const char *name, int64_t number)
+{
+        db_bind_text(s, 1, name);
+        if (sqlite3_bind_parameter_count(s) > 1)
+                db_bind_int(s, 2, number);
+}
+
+int rows_exist(struct database *db, const char *sql, const char *name, int64_t number,
+               struct err *e)
+{
+        AUTO_RESET *find = database_statement(db, sql, e);
+        if (find == NULL)
+                return -1;
+        bind_name(find, name, number);
+        return db_step(find, e);
+}
+
+int rows_change(struct database *db, const char *sql, const char *name, int64_t number,
+                struct err *e)
+{
+        sqlite3_stmt *s = database_statement(db, sql, e);
+        if (s == NULL)
+                return -1;
+        bind_name(s, name, number);
+        if (db_run(s, e) != 0)
+                return -1;
+        return sqlite3_changes(database_handle(db)) > 0 ? 1 : 0;
+}
+
+int row_change_write(struct database *db, void *owner, struct err *e)
+{
+        const struct row_change *change = owner;
+        return rows_change(db, change->sql, change->name, change->number, e);
 }

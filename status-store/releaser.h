@@ -12,7 +12,7 @@
 
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
-#include "status-store/readers.h"
+#include "status-store/queries.h"
 
 struct releaser;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * status_store.c: puts the parts together. The loop's thread follows the stream and writes; the
- * server's threads read; the primary's provisioning has threads of its own.
+ * server's threads read; the primary's registry and provisioning have threads of their own.
  */
 #include "status-store/status_store.h"
 

@@ -171,22 +171,11 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
         return 0;
 }
 
-/* What is kept of jobs and dead letters under a name is for whoever has it: nobody gets another's
- * unasked. Whether anything is kept is not looked for: the archive knows it, and a projection that
- * is being rebuilt does not. */
-static int check_name_is_new(struct api *a, const char *name, struct err *e)
+static int add_row(struct api *a, struct tenant *t, bool reuse, struct err *e)
 {
-        struct tenant before;
-        int found = registry_tenant(a->registry, name, &before, e);
-        if (found != 0)
-                return found < 0 ? -1 : 0; /* taken: said when it is added */
-        int had = registry_had_tenant(a->registry, name, e);
-        if (had <= 0)
-                return had;
-        return err_set(e, ERR_CONFLICT,
-                       "a deleted tenant had the name %s: a new one would see what is kept of its"
-                       " jobs and dead letters; ?reuse=true (--reuse) says that it may",
-                       name);
+        if (reuse)
+                return registry_add_tenant(a->registry, t, a->tenants_max, e);
+        return registry_add_new_tenant(a->registry, t, a->tenants_max, e);
 }
 
 void tenants_create(void *owner, struct http_request *r)
@@ -205,9 +194,8 @@ void tenants_create(void *owner, struct http_request *r)
         }
         t.login_unsure = t.amqp_login;
         AUTO_CHANGE *changing = change_begin(a);
-        if ((!is_true(r, "reuse") && check_name_is_new(a, t.record.name, &why) != 0) ||
-            (t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
-            registry_add_tenant(a->registry, &t, a->tenants_max, &why) != 0) {
+        if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
+            add_row(a, &t, is_true(r, "reuse"), &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }

@@ -36,7 +36,7 @@ static void random_from_kernel(void *out, size_t length)
         }
 }
 
-/* A request of a few bytes (a trace id) is served from what its thread drew for many. */
+/* A request of a few bytes (an id) is served from what its thread drew for many. */
 void random_fill(void *out, size_t length)
 {
         static _Thread_local unsigned char drawn[512];
@@ -55,27 +55,11 @@ void random_fill(void *out, size_t length)
         memset(drawn + left, 0, length); /* what was given out is not kept */
 }
 
-/* Randomness is drawn from the kernel for 64 ids at a time. */
-enum { POOL_SIZE = 64 * 8 };
-
 static struct {
         pthread_mutex_t mutex;
         msec last;        /* time of the last id */
         uint32_t counter; /* 18 bits within it: 12 of rand_a and the first 6 of rand_b */
-        unsigned char pool[POOL_SIZE];
-        size_t used;
-} state = {.mutex = PTHREAD_MUTEX_INITIALIZER, .used = POOL_SIZE};
-
-static void pool_take_locked(unsigned char out[8])
-{
-        if (state.used == POOL_SIZE) {
-                random_fill(state.pool, POOL_SIZE);
-                state.used = 0;
-        }
-        memcpy(out, state.pool + state.used, 8);
-        memset(state.pool + state.used, 0, 8);
-        state.used += 8;
-}
+} state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* RFC 9562, method 1: a counter seeded at random each millisecond, its top bit clear. When the
  * clock stands still or goes back, or the counter is full, time is taken from the last id. */
@@ -83,7 +67,7 @@ static void next_locked(msec now, unsigned char out[16])
 {
         unsigned char random[8];
 
-        pool_take_locked(random);
+        random_fill(random, sizeof(random));
         if (now > state.last) {
                 state.last = now;
                 state.counter = ((uint32_t)random[0] << 8 | random[1]) << 1;

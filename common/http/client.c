@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client.c: blocking HTTP calls on libcurl; a few handles are kept with their connections, for
- * seconds.
+ * client.c: blocking HTTP calls on libcurl; a few handles are kept with their connections.
  */
 #include "common/http/client.h"
 
 #include <assert.h>
 #include <curl/curl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +16,8 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-/* A server may have 16 threads, and several clients. What was not used for a while would keep one
- * of them from others. */
+/* A kept connection holds one of its server's threads, until the server needs that or 20 s have
+ * passed; one that may be about to end so is not used again. */
 enum { IDLE_MAX = 4 };
 #define IDLE_AGE_MAX ((msec)2 * MSEC_SECOND)
 #define CONNECT_TIMEOUT_DEFAULT ((msec)2 * MSEC_SECOND)
@@ -38,12 +36,8 @@ struct http_client {
         atomic_bool stopping;
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        pthread_cond_t changed;
         struct idle *idle; /* the last used first */
         unsigned idle_count;
-        bool ending;
-        bool sweeping; /* the thread that closes what is not used has been started */
-        pthread_t sweeper;
 };
 
 struct exchange {
@@ -82,7 +76,6 @@ struct http_client *http_client_create(const struct http_client_config *c, struc
 
         AUTO(http_client) client = xcalloc(1, sizeof(*client));
         pthread_mutex_init(&client->mutex, NULL);
-        pthread_cond_init(&client->changed, NULL);
         client->config = *c;
         char *base = xstrdup(c->base_url);
         while (strlen(base) > 8 && base[strlen(base) - 1] == '/')
@@ -122,14 +115,7 @@ void http_client_destroy(struct http_client **c)
 {
         if (*c == NULL)
                 return;
-        pthread_mutex_lock(&(*c)->mutex);
-        (*c)->ending = true;
-        pthread_cond_signal(&(*c)->changed);
-        pthread_mutex_unlock(&(*c)->mutex);
-        if ((*c)->sweeping)
-                pthread_join((*c)->sweeper, NULL);
         close_all((*c)->idle);
-        pthread_cond_destroy(&(*c)->changed);
         pthread_mutex_destroy(&(*c)->mutex);
         free((char *)(*c)->config.base_url);
         free((char *)(*c)->config.user);
@@ -154,21 +140,6 @@ static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, cu
         return told || atomic_load(&client->stopping) ? 1 : 0;
 }
 
-static CURL *take_handle(struct http_client *c)
-{
-        pthread_mutex_lock(&c->mutex);
-        struct idle *kept = c->idle;
-        if (kept != NULL) {
-                LL_DELETE(c->idle, kept);
-                c->idle_count--;
-        }
-        pthread_mutex_unlock(&c->mutex);
-
-        CURL *easy = kept != NULL ? kept->easy : curl_easy_init();
-        free(kept);
-        return easy;
-}
-
 /* Takes out what was not used for long: the end of the list. */
 static struct idle *take_old_locked(struct http_client *c)
 {
@@ -184,48 +155,21 @@ static struct idle *take_old_locked(struct http_client *c)
         return old;
 }
 
-static void *sweep(void *owner)
+static CURL *take_handle(struct http_client *c)
 {
-        struct http_client *c = owner;
-
         pthread_mutex_lock(&c->mutex);
-        while (!c->ending) {
-                struct timespec until = {0};
-                clock_gettime(CLOCK_REALTIME, &until);
-                until.tv_sec++;
-                if (c->idle == NULL)
-                        pthread_cond_wait(&c->changed, &c->mutex);
-                else
-                        pthread_cond_timedwait(&c->changed, &c->mutex, &until);
-                struct idle *old = take_old_locked(c);
-                pthread_mutex_unlock(&c->mutex);
-                close_all(old);
-                pthread_mutex_lock(&c->mutex);
+        struct idle *old = take_old_locked(c);
+        struct idle *kept = c->idle;
+        if (kept != NULL) {
+                LL_DELETE(c->idle, kept);
+                c->idle_count--;
         }
         pthread_mutex_unlock(&c->mutex);
-        return NULL;
-}
+        close_all(old);
 
-/* Signals are for the threads of the program: one of them may wait to be interrupted. */
-static bool start_sweeper(struct http_client *c)
-{
-        sigset_t all, before;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, &before);
-        bool started = pthread_create(&c->sweeper, NULL, sweep, c) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return started;
-}
-
-/* False when there is no thread that would close what is kept. */
-static bool may_keep_locked(struct http_client *c)
-{
-        if (c->idle_count >= IDLE_MAX)
-                return false;
-        if (!c->sweeping)
-                c->sweeping = start_sweeper(c);
-        return c->sweeping;
+        CURL *easy = kept != NULL ? kept->easy : curl_easy_init();
+        free(kept);
+        return easy;
 }
 
 static void give_handle(struct http_client *c, CURL *easy)
@@ -236,9 +180,7 @@ static void give_handle(struct http_client *c, CURL *easy)
         kept->easy = easy;
         kept->since = clock_mono();
         pthread_mutex_lock(&c->mutex);
-        if (may_keep_locked(c)) {
-                if (c->idle == NULL)
-                        pthread_cond_signal(&c->changed);
+        if (c->idle_count < IDLE_MAX) {
                 LL_PREPEND(c->idle, kept);
                 c->idle_count++;
                 kept = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * client.h: a small blocking HTTP client on libcurl. Any thread. Connections are reused: up to
- * four are kept, and each is closed when it was not used for two seconds, by a thread.
+ * four are kept, and one that was not used for two seconds is closed at the next call.
  */
 #ifndef WARREN_HTTP_CLIENT_H
 #define WARREN_HTTP_CLIENT_H

@@ -10,7 +10,6 @@
 #include "common/base/clock.h"
 #include "common/base/json_scan.h"
 #include "common/base/utf8.h"
-#include "consumer/host/memory_limit.h"
 
 enum {
         RESULT_MAX = 64 * 1024,
@@ -182,7 +181,6 @@ static int answer(struct call *c, int outcome, struct err *e)
                 .outcome = outcome,
                 .error_length = (uint32_t)c->error_length,
                 .result_length = (uint32_t)c->result.length,
-                .memory_refused = atomic_load(&c->page->refused) == c->sequence,
                 .retry_after = c->retry_after,
         };
         const struct bytes parts[CHANNEL_PARTS_MAX] = {
@@ -205,10 +203,7 @@ static int run_handler(const struct plugin *p, struct call *c, const char *name)
                 return WARREN_RETRY;
         }
 
-        memory_limit_job(c->sequence);
-        int outcome = handler->run(&c->job, plugin_state(p));
-        memory_limit_job(0);
-        return outcome;
+        return handler->run(&c->job, plugin_state(p));
 }
 
 int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page, struct err *e)

@@ -127,29 +127,11 @@ static void end_if_it_floods(struct exec_run *x)
                 end_soon(x, RUN_FLOODED, 0);
 }
 
-/* A refused allocation looks like any other failure; what a program says about it is all there is
- * to go by. */
-static bool lacked_memory(const struct exec_run *x)
-{
-        static const char *const words[] = {"MemoryError", "bad_alloc", "out of memory",
-                                            "Out of memory", "annot allocate memory"};
-
-        struct bytes said = exec_streams_complaint(&x->streams);
-        if (x->run.handler->memory == 0 || said.length == 0)
-                return false;
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-                if (memmem(said.data, said.length, words[i], strlen(words[i])))
-                        return true;
-        }
-        return false;
-}
-
 static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 {
         struct bytes said = text_trim(exec_streams_complaint(&x->streams));
-        enum error_kind kind = lacked_memory(x) ? ERROR_KIND_MEMORY
-                               : end.killed     ? ERROR_KIND_CRASH
-                                                : ERROR_KIND_ERROR;
+        enum error_kind kind =
+                run_error_kind(&x->run, end.killed ? ERROR_KIND_CRASH : ERROR_KIND_ERROR, said);
         char how[CHILD_END_SIZE] = "";
 
         if (end.killed || said.length == 0)

@@ -198,10 +198,7 @@ static void hear_end(struct plugin_host *h, const struct plugin_word *word)
         uv_timer_stop(&h->timer);
         h->state = HOST_IDLE;
         h->served++;
-        if (word->end.memory_refused)
-                host_leave(h);
-        else
-                h->spec.on->idle(h->spec.owner, h);
+        h->spec.on->idle(h->spec.owner, h);
         run_finish(&h->run, &end);
 }
 
@@ -283,13 +280,11 @@ static void on_end(uv_poll_t *poll, int status, int events)
         hear_all(h);
 
         enum host_state was = h->state;
-        bool refused = page_was_refused(&h->page);
         if (was == HOST_BUSY)
                 tell_progress(h);
         struct child_end child_end = child_reap(&h->child);
         if (was == HOST_BUSY)
-                plugin_outcome_of_death(&h->run, h->spec.plugin, child_end, refused, &h->fault,
-                                        &end);
+                plugin_outcome_of_death(&h->run, child_end, &h->fault, &end);
         err_set(&h->fault, ERR_UNAVAILABLE, "plugin %s: %s", h->spec.plugin,
                 child_end_text(child_end, how));
         release(h);

@@ -13,7 +13,7 @@
 static void returned(struct run *run, const struct plugin_word *said, struct run_end *out)
 {
         const struct wire_end *head = &said->end;
-        enum error_kind kind = head->memory_refused ? ERROR_KIND_MEMORY : ERROR_KIND_ERROR;
+        enum error_kind kind = run_error_kind(run, ERROR_KIND_ERROR, said->text);
 
         switch (head->outcome) {
         case WARREN_DONE:
@@ -52,18 +52,22 @@ void plugin_outcome(struct run *run, const struct plugin_word *said, struct run_
                 run_result(run, out, said->value, said->value.length);
 }
 
-void plugin_outcome_of_death(struct run *run, const char *plugin, struct child_end end,
-                             bool memory_refused, const struct err *fault, struct run_end *out)
+void plugin_outcome_of_death(struct run *run, struct child_end end, const struct err *fault,
+                             struct run_end *out)
 {
-        char how[CHILD_END_SIZE], text[256];
+        const struct plugin *plugin = run->handler->plugin;
+        char how[CHILD_END_SIZE], limit[64] = "", text[256];
 
-        child_end_text(end, how);
-        snprintf(text, sizeof(text), "plugin %.100s: %s%s", plugin, how,
-                 memory_refused ? ", out of memory" : "");
+        /* What a refused allocation led to cannot be told from any other crash. */
+        if (end.killed && plugin->memory > 0 && run->ending == RUN_GOES_ON)
+                snprintf(limit, sizeof(limit), " (its memory limit is %lld MiB)",
+                         (long long)(plugin->memory >> 20));
+        snprintf(text, sizeof(text), "plugin %.100s: %s%s", plugin->name, child_end_text(end, how),
+                 limit);
         switch (run->ending) {
         case RUN_GOES_ON:
         case RUN_FLOODED:
-                run_fails(run, out, memory_refused ? ERROR_KIND_MEMORY : ERROR_KIND_CRASH,
+                run_fails(run, out, ERROR_KIND_CRASH,
                           bytes_of_text(err_is_set(fault) ? fault->text : text));
                 break;
         case RUN_TIMED_OUT:

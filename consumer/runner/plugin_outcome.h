@@ -12,7 +12,7 @@
 /* The handler returned. `said` is a word END. */
 void plugin_outcome(struct run *run, const struct plugin_word *said, struct run_end *out);
 /* Its process ended; `fault` is why, if that is known, and else how it ended is told. */
-void plugin_outcome_of_death(struct run *run, const char *plugin, struct child_end end,
-                             bool memory_refused, const struct err *fault, struct run_end *out);
+void plugin_outcome_of_death(struct run *run, struct child_end end, const struct err *fault,
+                             struct run_end *out);
 
 #endif

@@ -46,11 +46,6 @@ void page_cancel_job(struct plugin_page *p)
         atomic_store(&p->shared->cancelled, p->sequence);
 }
 
-bool page_was_refused(const struct plugin_page *p)
-{
-        return p->sequence != 0 && atomic_load(&p->shared->refused) == p->sequence;
-}
-
 void page_ask_to_tell(struct plugin_page *p)
 {
         atomic_store(&p->shared->told, 0);

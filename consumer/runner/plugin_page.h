@@ -24,8 +24,6 @@ void page_fini(struct plugin_page *p);
 /* A new job; returns its sequence. */
 uint32_t page_begin_job(struct plugin_page *p);
 void page_cancel_job(struct plugin_page *p);
-/* An allocation failed during the job. */
-bool page_was_refused(const struct plugin_page *p);
 
 enum page_news { PAGE_NEWS, PAGE_NO_NEWS, PAGE_BUSY /* it is being written */ };
 /* The job's progress since the last call, if there is any. */

@@ -64,12 +64,10 @@ struct wire_log {
 /* Then: error, result. */
 struct wire_end {
         uint32_t sequence;
-        int32_t outcome;         /* as `run` returned it */
-        uint32_t error_length;   /* 0: none */
-        uint32_t result_length;  /* 0: none */
-        uint32_t memory_refused; /* 1: an allocation failed during the job */
-        uint32_t reserved;
-        int64_t retry_after; /* ms; 0: not said */
+        int32_t outcome;        /* as `run` returned it */
+        uint32_t error_length;  /* 0: none */
+        uint32_t result_length; /* 0: none */
+        int64_t retry_after;    /* ms; 0: not said */
 };
 
 /* The latest progress, so that however much is reported nothing is queued and the last is kept. */
@@ -85,7 +83,6 @@ struct wire_latest {
 /* What both map. Sequences start at 1. */
 struct wire_page {
         _Atomic uint32_t cancelled; /* the job that shall end; written by the consumer */
-        _Atomic uint32_t refused;   /* the job during which an allocation failed; by the host */
         /* 1: the consumer has been told, by a PROGRESS frame, and will look; 0 again by it. */
         _Atomic uint32_t told;
         struct wire_latest latest; /* by the host */

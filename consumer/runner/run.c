@@ -202,6 +202,24 @@ void run_put_off(struct run *run, const char *kind, const struct err *why)
         on->put_off(owner);
 }
 
+/* A refused allocation looks like any other failure; what a handler says about it is all there is
+ * to go by. */
+enum error_kind run_error_kind(const struct run *run, enum error_kind kind, struct bytes said)
+{
+        static const char *const words[] = {"MemoryError", "bad_alloc", "out of memory",
+                                            "Out of memory", "annot allocate memory"};
+        const struct handler *h = run->handler;
+        int64_t limit = h->kind == HANDLER_PLUGIN ? h->plugin->memory : h->memory;
+
+        if (limit == 0 || said.length == 0)
+                return kind;
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+                if (memmem(said.data, said.length, words[i], strlen(words[i])))
+                        return ERROR_KIND_MEMORY;
+        }
+        return kind;
+}
+
 void run_fails(struct run *run, struct run_end *end, enum error_kind kind, struct bytes error)
 {
         struct buffer *text = &run->all->text;

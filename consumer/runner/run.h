@@ -65,6 +65,8 @@ void run_finish(struct run *run, const struct run_end *end);
 /* Forgets it without telling: the runner goes. */
 void run_drop(struct run *run);
 
+/* `kind`, or MEMORY when its process has a memory limit and `said` blames a lack of memory. */
+enum error_kind run_error_kind(const struct run *run, enum error_kind kind, struct bytes said);
 /* Fills outcome RETRY, kind and error. The text is made fit (UTF-8, ≤ JOB_ERROR_MAX), and lives
  * until the next of these calls for any run, as does a result. */
 void run_fails(struct run *run, struct run_end *end, enum error_kind kind, struct bytes error);

@@ -233,7 +233,8 @@ def test_a_login_goes_before_its_tenant(broker, tmp_path):
         made.program.stop()
         made.program.settings.update(kept)
         made.start()
-        assert made.request("DELETE", "/tenants/brief").status_code == 204
+        gone = made.request("DELETE", "/tenants/brief")
+        assert gone.status_code == 204, gone.text
         with pytest.raises(pika.exceptions.AMQPConnectionError):
             made.broker.pika(made.vhost, login["login"], login["password"])
     finally:

@@ -56,6 +56,7 @@ static const struct {
         {"pid", "echo '{\"progress\":0,\"message\":\"'$$'\"}' >&3; exec sleep 1000", ""},
         {"absent", "", ", \"exec\": [\"./no-such-program\"]"},
         {"hog", "exec /usr/bin/python3 -c \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\""},
+        {"complains", "echo MemoryError >&2; exit 1", ""},
         /* Policy and nice value; umask; soft limit; ignored and blocked signals. */
         {"process",
          "cut -d' ' -f19,41 /proc/self/stat; umask; ulimit -Sn;"
@@ -115,6 +116,7 @@ static void ends_as_the_program_does(void **state)
                 {"absent", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR,
                  "cannot start ./no-such-program: cannot execute it: No such file", "", 0},
                 {"hog", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+                {"complains", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "MemoryError", "", 0},
         };
 
         (void)state;

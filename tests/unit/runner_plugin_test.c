@@ -22,7 +22,9 @@
         "\"" name "\": {\"plugin\": \"" plugin "\", \"handler\": \"" name \
         "\", \"grace\": \"200ms\"}"
 
-static const char all_plugins[] = ROGUE ", " BASIC;
+#define UNLIMITED "\"unlimited\": {\"file\": \"" ROGUE_PLUGIN "\"}"
+
+static const char all_plugins[] = ROGUE ", " UNLIMITED ", " BASIC;
 /* clang-format off */
 static const char all_types[] =
         TYPE("basic", "noop") ","
@@ -41,6 +43,8 @@ static const char all_types[] =
         TYPE("rogue", "results") ","
         TYPE("rogue", "floods") ","
         TYPE("rogue", "hog") ","
+        TYPE("rogue", "complains") ","
+        "\"unlimited\": {\"plugin\": \"unlimited\", \"handler\": \"complains\"},"
         TYPE("rogue", "count") ","
         TYPE("rogue", "descriptors") ","
         TYPE("rogue", "shows") ","
@@ -65,8 +69,8 @@ static const struct end_case ends[] = {
          "", 0},
         {"fail", "{\"crash\": true}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
          "plugin basic: killed by SIGABRT", "", 0},
-        {"segv", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH, "plugin rogue: killed by SIGSEGV",
-         "", 0},
+        {"segv", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+         "plugin rogue: killed by SIGSEGV (its memory limit is 256 MiB)", "", 0},
         {"leaves", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
          "plugin rogue: exited with status 3", "", 0},
         {"spin", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
@@ -84,8 +88,15 @@ static const struct end_case ends[] = {
          1234},
         {"long_error", "{}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "eeee", "", 0},
         {"results", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
-        {"hog", "\"graceful\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
-        {"hog", "\"crashing\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "", "", 0},
+        {"hog", "\"graceful\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "bad_alloc", "", 0},
+        {"hog", "\"crashing\"", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
+         "plugin rogue: killed by SIGABRT (its memory limit is 256 MiB)", "", 0},
+        {"complains", "\"MemoryError\"", 20000, OUTCOME_PERMANENT, ERROR_KIND_MEMORY, "", "", 0},
+        {"complains", "\"Out of memory.\"", 20000, OUTCOME_PERMANENT, ERROR_KIND_MEMORY, "", "", 0},
+        {"complains", "\"Cannot allocate memory\"", 20000, OUTCOME_PERMANENT, ERROR_KIND_MEMORY, "",
+         "", 0},
+        {"complains", "\"memories\"", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "", "", 0},
+        {"unlimited", "\"Out of memory.\"", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "", "", 0},
         {"garbles", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
          "plugin rogue: its host broke the protocol: a frame too long", "", 0},
         {"garbles", "\"unknown frame\"", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
@@ -262,7 +273,8 @@ static void survives_kill_9_in_mid_job(void **state)
         bench_until(b, told_ended, &told);
         assert_int_equal(told.end.outcome, OUTCOME_RETRY);
         assert_int_equal(told.end.error_kind, ERROR_KIND_CRASH);
-        assert_string_equal(told.error.data, "plugin rogue: killed by SIGKILL");
+        assert_string_equal(told.error.data,
+                            "plugin rogue: killed by SIGKILL (its memory limit is 256 MiB)");
         assert_int_not_equal(pid_of(b, &jobs), pid);
 }
 

@@ -2,7 +2,7 @@
  *
  * status_registry_test.c: the life of tenants and keys in registry.db.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/registry_rig.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,66 +17,6 @@
 #include "common/base/own.h"
 #include "common/db/db.h"
 #include "status-store/admin_key.h"
-
-enum { TENANTS_MAX = 3 };
-
-struct fixture {
-        char folder[32];
-        char *path;
-        struct registry *registry;
-};
-
-static int open_registry(void **state)
-{
-        struct fixture *f = xcalloc(1, sizeof(*f));
-        struct err e = {0};
-        snprintf(f->folder, sizeof(f->folder), "/tmp/warren-unit-XXXXXX");
-        if (mkdtemp(f->folder) == NULL)
-                return -1;
-        f->path = xasprintf("%s/registry.db", f->folder);
-        f->registry = registry_create(f->path, &e);
-        *state = f;
-        return f->registry != NULL ? 0 : -1;
-}
-
-static int close_registry(void **state)
-{
-        static const char *const files[] = {"registry.db", "registry.db-wal", "registry.db-shm",
-                                            "copy.db", "admin.key"};
-        struct fixture *f = *state;
-        registry_destroy(&f->registry);
-        for (size_t i = 0; i < COUNT(files); i++) {
-                AUTO_FREE char *name = xasprintf("%s/%s", f->folder, files[i]);
-                unlink(name);
-        }
-        int removed = rmdir(f->folder);
-        free(f->path);
-        free(f);
-        return removed;
-}
-
-static struct tenant tenant_named(const char *name)
-{
-        struct tenant t = {.record = tenant_record_default};
-        snprintf(t.record.name, sizeof(t.record.name), "%s", name);
-        return t;
-}
-
-static int count_tenant(void *owner, const struct tenant *t, struct err *e)
-{
-        (void)t;
-        (void)e;
-        ++*(int *)owner;
-        return 0;
-}
-
-static int count_key(void *owner, const struct key *k, struct err *e)
-{
-        (void)k;
-        (void)e;
-        ++*(int *)owner;
-        return 0;
-}
 
 static int count_revoked(void *owner, const struct key *k, struct err *e)
 {
@@ -140,6 +80,10 @@ static void a_name_is_used_again_with_a_higher_version(void **state)
         assert_int_equal(e.code, ERR_CONFLICT);
         err_clear(&e);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
+        assert_int_equal(registry_add_new_tenant(r, &t, TENANTS_MAX, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        assert_non_null(strstr(e.text, "reuse"));
+        err_clear(&e);
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(t.record.v, 3);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0); /* not a deleted one: stays */
@@ -410,8 +354,6 @@ static void a_backup_holds_everything(void **state)
         unlink(wal);
         unlink(shm);
 }
-
-#define WITH_REGISTRY(test) cmocka_unit_test_setup_teardown(test, open_registry, close_registry)
 
 int main(void)
 {

@@ -176,19 +176,24 @@ static int bursts(const struct warren_job *job, void *state)
         return WARREN_STOPPED;
 }
 
-/* Uses what it did not get, as much code does. */
+/* Says that it was refused memory, or aborts, as an uncaught bad_alloc does. */
 static int hog(const struct warren_job *job, void *state)
 {
         (void)state;
-        size_t size = (size_t)1 << 33;
-        char *volatile all = malloc(size);
-        if (job->payload[1] == 'g' && all == NULL) {
-                job->host->error(job, "could not get it");
-                return WARREN_RETRY;
-        }
-        *(volatile char *)all = 1;
+        char *volatile all = malloc((size_t)1 << 33);
+        if (all == NULL && job->payload[1] != 'g')
+                abort();
         free(all);
-        return WARREN_DONE;
+        job->host->error(job, all == NULL ? "bad_alloc" : "it got what is over its limit");
+        return WARREN_RETRY;
+}
+
+/* What it says is its payload. */
+static int complains(const struct warren_job *job, void *state)
+{
+        (void)state;
+        job->host->error(job, job->payload);
+        return WARREN_PERMANENT;
 }
 
 /* Which process it is, and how many jobs this one has run. */
@@ -303,6 +308,7 @@ static const struct warren_handler handlers[] = {
         {"results", results},
         {"floods", floods},
         {"hog", hog},
+        {"complains", complains},
         {"count", count},
         {"descriptors", descriptors},
         {"shows", shows},

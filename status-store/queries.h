@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * readers.h: a few read-only connections to status.db, lent to the threads that answer requests.
- * Each loan is one snapshot; it must be short, for a long read keeps the log from being reused.
+ * queries.h: what is asked of status.db.
  */
-#ifndef WARREN_STATUS_STORE_READERS_H
-#define WARREN_STATUS_STORE_READERS_H
+#ifndef WARREN_STATUS_STORE_QUERIES_H
+#define WARREN_STATUS_STORE_QUERIES_H
 
+#include "common/db/readers.h"
 #include "status-store/schema.h"
-
-struct readers;
-struct reader;
-
-struct readers *readers_create(const char *path, unsigned count, struct err *e) MUST_CHECK;
-/* Every reader must have been given back. */
-void readers_destroy(struct readers **r);
-
-/* Waits for a free one, at most 5 s (ERR_UNAVAILABLE). Any thread. */
-struct reader *readers_take(struct readers *r, struct err *e) MUST_CHECK;
-void readers_give(struct reader **r);
-#define AUTO_READER __attribute__((cleanup(readers_give))) struct reader
 
 enum query {
         QUERY_NAME,       /* name → ref */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * readers.c: read-only connections to one database.
+ */
+#include "common/db/readers.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+
+enum { TAKE_WAIT_S = 5 };
+
+struct reader {
+        struct readers *pool;
+        struct database *database;
+        struct reader *next;
+};
+
+struct readers {
+        pthread_mutex_t mutex;
+        pthread_cond_t freed;
+        struct reader *free; /* guarded by mutex */
+        unsigned count;
+        struct reader all[];
+};
+
+struct readers *readers_create(const char *path, unsigned count, struct err *e)
+{
+        AUTO(readers) r = xcalloc(1, sizeof(*r) + count * sizeof(r->all[0]));
+        r->count = count;
+        pthread_mutex_init(&r->mutex, NULL);
+        pthread_cond_init(&r->freed, NULL);
+        for (unsigned i = 0; i < count; i++) {
+                struct reader *one = &r->all[i];
+                one->pool = r;
+                AUTO_DB *db = db_open(path, DB_READ_ONLY, e);
+                if (db == NULL)
+                        return NULL;
+                one->database = database_create(&db);
+                one->next = r->free;
+                r->free = one;
+        }
+        return TAKE(r);
+}
+
+void readers_destroy(struct readers **r)
+{
+        if (*r == NULL)
+                return;
+        for (unsigned i = 0; i < (*r)->count; i++)
+                database_destroy(&(*r)->all[i].database);
+        pthread_cond_destroy(&(*r)->freed);
+        pthread_mutex_destroy(&(*r)->mutex);
+        free(*r);
+        *r = NULL;
+}
+
+static struct reader *take_free(struct readers *r)
+{
+        struct timespec deadline;
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_sec += TAKE_WAIT_S;
+        pthread_mutex_lock(&r->mutex);
+        int waited = 0;
+        while (r->free == NULL && waited == 0)
+                waited = pthread_cond_timedwait(&r->freed, &r->mutex, &deadline);
+        struct reader *one = r->free;
+        if (one != NULL)
+                r->free = one->next;
+        pthread_mutex_unlock(&r->mutex);
+        return one;
+}
+
+struct reader *readers_take(struct readers *r, struct err *e)
+{
+        struct reader *one = take_free(r);
+        if (one == NULL) {
+                (void)err_set(e, ERR_UNAVAILABLE, "too many reads at once");
+                return NULL;
+        }
+        if (database_run(one->database, "BEGIN", e) != 0)
+                readers_give(&one);
+        return one;
+}
+
+void readers_give(struct reader **reader)
+{
+        struct reader *one = *reader;
+        if (one == NULL)
+                return;
+        *reader = NULL;
+        struct err why = {0};
+        if (database_in_transaction(one->database) &&
+            database_run(one->database, "ROLLBACK", &why) != 0)
+                LOG_WARN("a read did not end", log_err(&why));
+        pthread_mutex_lock(&one->pool->mutex);
+        one->next = one->pool->free;
+        one->pool->free = one;
+        pthread_cond_signal(&one->pool->freed);
+        pthread_mutex_unlock(&one->pool->mutex);
+}
+
+struct database *reader_database(struct reader *r)
+{
+        return r->database;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * writer_rig.h: a write that stands still until it is let go, with a deadline for whoever waits.
+ */
+#ifndef WARREN_TESTS_WRITER_RIG_H
+#define WARREN_TESTS_WRITER_RIG_H
+
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "common/db/writer.h"
+
+enum { RIG_WAIT_S = 60 };
+
+struct gate {
+        pthread_mutex_t mutex;
+        pthread_cond_t changed;
+        bool reached, open;
+};
+#define GATE \
+        { \
+                .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER \
+        }
+
+static inline bool gate_wait(struct gate *g, const bool *until)
+{
+        struct timespec deadline;
+        int waited = 0;
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_sec += RIG_WAIT_S;
+        pthread_mutex_lock(&g->mutex);
+        while (!*until && waited == 0)
+                waited = pthread_cond_timedwait(&g->changed, &g->mutex, &deadline);
+        bool came = *until;
+        pthread_mutex_unlock(&g->mutex);
+        return came;
+}
+
+static inline void gate_set(struct gate *g, bool *what)
+{
+        pthread_mutex_lock(&g->mutex);
+        *what = true;
+        pthread_cond_broadcast(&g->changed);
+        pthread_mutex_unlock(&g->mutex);
+}
+
+/* On the writer's thread: tells that it is there, and waits to be let go. */
+static inline int gate_pass(struct gate *g, struct err *e)
+{
+        gate_set(g, &g->reached);
+        return gate_wait(g, &g->open) ? 0 : err_set(e, ERR_TIMEOUT, "not let go");
+}
+
+#endif
