@@ -121,7 +121,7 @@ static void limit_bytes(struct consumer *c)
                 subscriptions_set_full(c->subscriptions, true);
 }
 
-static struct attempt *admit(struct consumer *c, const struct job *job, struct feed *f,
+static struct attempt *admit(struct consumer *c, const struct job *job, struct tenant_queue *f,
                              struct delivery **d)
 {
         struct attempt *a = attempt_create(job, f, d, clock_mono());
@@ -133,7 +133,7 @@ static struct attempt *admit(struct consumer *c, const struct job *job, struct f
 }
 
 /* Another delivery of an attempt that is here: settled with it. */
-static void join(struct consumer *c, struct attempt *a, struct feed *f, struct delivery **d)
+static void join(struct consumer *c, struct attempt *a, struct tenant_queue *f, struct delivery **d)
 {
         if (attempt_is_running(a))
                 LOG_INFO("a redelivery joins the attempt that runs here",
@@ -144,7 +144,8 @@ static void join(struct consumer *c, struct attempt *a, struct feed *f, struct d
 
 /* Takes a delivery whose attempt is here, or was finished here and only its ack was lost. What was
  * sent on under the same attempt is known by its message, and only when that is redelivered. */
-static bool is_known(struct consumer *c, const struct job *job, struct feed *f, struct delivery **d)
+static bool is_known(struct consumer *c, const struct job *job, struct tenant_queue *f,
+                     struct delivery **d)
 {
         struct attempt_key keys[2];
         int count = (*d)->redelivered ? 2 : 1;
@@ -177,8 +178,8 @@ static void explain_malformed(const struct message *m, const struct err *why, st
                               m->properties.length, JOB_ORIGINAL_MAX);
 }
 
-static void bury_malformed(struct consumer *c, struct job *job, struct feed *f, struct delivery **d,
-                           const struct err *why)
+static void bury_malformed(struct consumer *c, struct job *job, struct tenant_queue *f,
+                           struct delivery **d, const struct err *why)
 {
         AUTO_BUFFER text = {0};
 
@@ -191,7 +192,7 @@ static void bury_malformed(struct consumer *c, struct job *job, struct feed *f, 
         finish_publish(c, a);
 }
 
-void accept_delivery(void *owner, struct feed *f, struct delivery *d)
+void accept_delivery(void *owner, struct tenant_queue *f, struct delivery *d)
 {
         struct consumer *c = owner;
         const struct job_limits limits = {.payload_max = (size_t)c->settings->payload_max};

@@ -9,7 +9,7 @@
 #include "consumer/core.h"
 
 /* Takes the delivery. */
-void accept_delivery(void *owner, struct feed *f, struct delivery *d);
+void accept_delivery(void *owner, struct tenant_queue *f, struct delivery *d);
 /* Its duplicate check was answered. */
 void accept_answered(void *owner, struct attempt *a, const struct duplicate_answer *answer);
 /* The time has come for which it was held. */

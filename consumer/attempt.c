@@ -13,7 +13,7 @@
 /* Another delivery of the same attempt: redelivered after a lost link, or published twice. */
 struct redelivery {
         struct delivery *delivery;
-        struct feed *feed;
+        struct tenant_queue *queue;
         struct redelivery *next;
 };
 
@@ -60,23 +60,23 @@ static size_t delivery_size(const struct delivery *d)
         return sizeof(*d) + d->message.body.length + d->message.properties.length;
 }
 
-struct attempt *attempt_create(const struct job *job, struct feed *feed, struct delivery **d,
-                               msec mono_now)
+struct attempt *attempt_create(const struct job *job, struct tenant_queue *queue,
+                               struct delivery **d, msec mono_now)
 {
         struct attempt *a = xcalloc(1, sizeof(*a));
 
         a->job = *job;
         a->number = job->attempt + 1;
         attempt_key_of(job, &a->key);
-        a->feed = feed;
+        a->queue = queue;
         a->delivery = *d;
         a->bytes = sizeof(*a) + delivery_size(*d);
         a->redelivered = (*d)->redelivered || job->again;
         a->arrived_at = mono_now;
         a->progress.attempt = a;
         *d = NULL;
-        feed->held++;
-        feed->tenant->attempts++;
+        queue->held++;
+        queue->tenant->attempts++;
         return a;
 }
 
@@ -85,7 +85,7 @@ void attempt_destroy(struct attempt **a)
         if (*a == NULL)
                 return;
         assert((*a)->delivery == NULL && (*a)->redeliveries == NULL);
-        (*a)->feed->tenant->attempts--;
+        (*a)->queue->tenant->attempts--;
         handlers_destroy(&(*a)->set);
         buffer_fini(&(*a)->error);
         buffer_fini(&(*a)->progress.text);
@@ -95,7 +95,7 @@ void attempt_destroy(struct attempt **a)
 
 static void settle_redelivery(struct redelivery *r, enum settle how)
 {
-        r->feed->held--;
+        r->queue->held--;
         link_settle(&r->delivery, how);
         free(r);
 }
@@ -114,18 +114,18 @@ static void drop_dead_redeliveries(struct attempt *a)
         }
 }
 
-void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d)
+void attempt_join(struct attempt *a, struct tenant_queue *queue, struct delivery **d)
 {
         struct redelivery *r = xcalloc(1, sizeof(*r));
 
-        assert(feed->tenant == a->feed->tenant);
+        assert(queue->tenant == a->queue->tenant);
         drop_dead_redeliveries(a);
         a->bytes += delivery_size(*d);
         r->delivery = *d;
-        r->feed = feed;
+        r->queue = queue;
         r->next = a->redeliveries;
         a->redeliveries = r;
-        feed->held++;
+        queue->held++;
         *d = NULL;
 }
 
@@ -137,7 +137,7 @@ void attempt_settle(struct attempt *a, enum settle how)
                 settle_redelivery(r, how);
         }
         if (a->delivery != NULL) {
-                a->feed->held--;
+                a->queue->held--;
                 link_settle(&a->delivery, how);
         }
 }

@@ -52,7 +52,7 @@ struct attempt {
         struct attempt_key key;
         int64_t number; /* of this attempt, from 1 */
         enum attempt_state state;
-        struct feed *feed;
+        struct tenant_queue *queue;
         struct delivery *delivery;       /* kept for its bytes even when its connection is gone */
         struct redelivery *redeliveries; /* its other deliveries */
         size_t bytes;                    /* what the deliveries take */
@@ -76,14 +76,14 @@ struct attempt {
         uint64_t content;              /* event_content() of its job, once it was started */
         enum stop_reason stopped_for;  /* STOPPING */
 
-        enum departure departure; /* LEAVING */
-        struct parcel parcel;     /* LEAVING: its message on the way out */
+        enum departure departure;       /* LEAVING */
+        struct publication publication; /* LEAVING: its message on the way out */
         struct buffer error;
 };
 
 /* Takes the delivery. The job is copied and borrows from it. */
-struct attempt *attempt_create(const struct job *job, struct feed *feed, struct delivery **d,
-                               msec mono_now);
+struct attempt *attempt_create(const struct job *job, struct tenant_queue *queue,
+                               struct delivery **d, msec mono_now);
 /* Frees it; its deliveries must have been settled. */
 void attempt_destroy(struct attempt **a);
 
@@ -97,7 +97,7 @@ bool attempt_is_running(const struct attempt *a);
 bool attempt_is_unstarted(const struct attempt *a);
 
 /* Takes another delivery of the same attempt; the dead ones among the earlier are dropped. */
-void attempt_join(struct attempt *a, struct feed *feed, struct delivery **d);
+void attempt_join(struct attempt *a, struct tenant_queue *queue, struct delivery **d);
 /* Settles all its deliveries; those of dead connections are dropped. */
 void attempt_settle(struct attempt *a, enum settle how);
 /* One of its deliveries can still be settled. */

@@ -30,10 +30,11 @@ void attempts_remove(struct attempts *all, struct attempt *a)
         all->bytes -= a->bytes;
 }
 
-void attempts_join(struct attempts *all, struct attempt *a, struct feed *feed, struct delivery **d)
+void attempts_join(struct attempts *all, struct attempt *a, struct tenant_queue *queue,
+                   struct delivery **d)
 {
         all->bytes -= a->bytes;
-        attempt_join(a, feed, d);
+        attempt_join(a, queue, d);
         all->bytes += a->bytes;
 }
 

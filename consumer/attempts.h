@@ -21,7 +21,8 @@ struct attempt *attempts_find(const struct attempts *all, const struct attempt_k
 void attempts_add(struct attempts *all, struct attempt *a);
 void attempts_remove(struct attempts *all, struct attempt *a);
 /* attempt_join, of one that is here. */
-void attempts_join(struct attempts *all, struct attempt *a, struct feed *feed, struct delivery **d);
+void attempts_join(struct attempts *all, struct attempt *a, struct tenant_queue *queue,
+                   struct delivery **d);
 /* It gives up its place to a successor, and is found by its own message alone. */
 void attempts_make_room(struct attempts *all, struct attempt *a);
 

@@ -345,7 +345,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         return TAKE(c);
 }
 
-/* Runs were killed with the runner, and parcels dropped with their link. */
+/* Runs were killed with the runner, and publications dropped with their link. */
 static void drop_attempts(struct consumer *c)
 {
         struct attempt *a, *after;

@@ -176,11 +176,11 @@ static void name_by_content(struct job *job, const struct message *m)
         uuid8_of(parts, sizeof(parts) / sizeof(parts[0]), job->id);
 }
 
-void departure_disown(struct job *job, const struct feed *feed, const struct message *m)
+void departure_disown(struct job *job, const struct tenant_queue *queue, const struct message *m)
 {
-        memcpy(job->tenant, feed->tenant->name, sizeof(job->tenant));
+        memcpy(job->tenant, queue->tenant->name, sizeof(job->tenant));
         name_by_content(job, m);
-        job->lane = feed->lane;
+        job->lane = queue->lane;
         job->payload = m->body;
         job->original = m->properties;
         if (job->original.length > JOB_ORIGINAL_MAX)

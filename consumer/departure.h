@@ -24,7 +24,7 @@ void departure_bury_again(struct attempt *a, enum reason reason, enum error_kind
 /* Makes a job that could not be decoded one that can be buried: of the tenant and lane it came
  * from, with its properties as they came, under an id of its content: whoever buries it once more
  * makes the same letter. Borrows from m. */
-void departure_disown(struct job *job, const struct feed *feed, const struct message *m);
+void departure_disown(struct job *job, const struct tenant_queue *queue, const struct message *m);
 
 /* Not for DEPART_COMPLETE and DEPART_GIVE_BACK. again: it may be published twice. */
 void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out);

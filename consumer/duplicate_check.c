@@ -35,7 +35,7 @@ struct question {
 };
 
 struct call {
-        struct parcel parcel; /* the marker */
+        struct publication publication; /* the marker */
         char marker[UUID_SIZE];
         uv_work_t work;
         bool working; /* on a thread of the pool */
@@ -206,7 +206,8 @@ static void make_call(uv_work_t *work)
                 answer_behind(c, lag);
 }
 
-static void encode_marker(const struct parcel *p, bool again, msec now, struct job_message *out)
+static void encode_marker(const struct publication *p, bool again, msec now,
+                          struct job_message *out)
 {
         const struct call *c = p->owner;
         struct message *m = &out->message;
@@ -308,7 +309,7 @@ static void on_called(uv_work_t *work, int status)
         free_call(c);
 }
 
-static void on_marked(void *owner, struct parcel *p)
+static void on_marked(void *owner, struct publication *p)
 {
         struct call *c = owner;
         msec now = clock_mono();
@@ -330,7 +331,8 @@ static void start_call(struct duplicate_check *d)
 
         c->duplicate_check = d;
         c->work.data = c;
-        c->parcel = (struct parcel){.encode = encode_marker, .kept = on_marked, .owner = c};
+        c->publication =
+                (struct publication){.encode = encode_marker, .kept = on_marked, .owner = c};
         uuid7(c->marker);
         while (d->open != NULL && c->count < DUPLICATE_CHECK_MAX) {
                 struct question *one = d->open;
@@ -339,7 +341,7 @@ static void start_call(struct duplicate_check *d)
         }
         write_questions(c);
         d->call = c;
-        outbox_post(d->outbox, &c->parcel);
+        outbox_post(d->outbox, &c->publication);
 }
 
 static void on_alarm(void *owner)

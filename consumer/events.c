@@ -15,7 +15,7 @@
 enum { SPARE_MAX = 8 }; /* batches kept for use again */
 
 struct batch {
-        struct parcel parcel; /* first: the parcel is the batch */
+        struct publication publication; /* first: the publication is the batch */
         struct buffer lines;
         unsigned count;
         struct attempt *closes[EVENTS_MAX];
@@ -55,7 +55,7 @@ static void put_aside(struct events *ev, struct batch *b)
         ev->spare_count++;
 }
 
-static void on_kept(void *owner, struct parcel *p)
+static void on_kept(void *owner, struct publication *p)
 {
         struct events *ev = owner;
         struct batch *b = (struct batch *)p;
@@ -66,7 +66,7 @@ static void on_kept(void *owner, struct parcel *p)
         put_aside(ev, b);
 }
 
-static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
+static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
 {
         const struct batch *b = (const struct batch *)p;
         const struct events *ev = p->owner;
@@ -94,8 +94,8 @@ static void flush(struct events *ev)
         ev->open = NULL;
         alarm_stop(ev->alarm);
         DL_APPEND(ev->sent, b);
-        b->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = ev};
-        outbox_post(ev->outbox, &b->parcel);
+        b->publication = (struct publication){.encode = encode, .kept = on_kept, .owner = ev};
+        outbox_post(ev->outbox, &b->publication);
 }
 
 static void on_alarm(void *owner)

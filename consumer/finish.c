@@ -9,17 +9,17 @@
 #include "common/base/log.h"
 #include "consumer/departure.h"
 
-static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
+static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
 {
         const struct attempt *a =
-                (const struct attempt *)((const char *)p - offsetof(struct attempt, parcel));
+                (const struct attempt *)((const char *)p - offsetof(struct attempt, publication));
 
         departure_encode(a, again, now, out);
 }
 
-static void on_kept(void *owner, struct parcel *p)
+static void on_kept(void *owner, struct publication *p)
 {
-        struct attempt *a = (struct attempt *)((char *)p - offsetof(struct attempt, parcel));
+        struct attempt *a = (struct attempt *)((char *)p - offsetof(struct attempt, publication));
 
         finish_kept(owner, a);
 }
@@ -106,8 +106,8 @@ void finish_publish(struct consumer *c, struct attempt *a)
          * one that it comes from, whose ack would take it along. */
         if (comes_again(a->departure))
                 attempts_make_room(&c->attempts, a);
-        a->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = c};
-        outbox_post(c->outbox, &a->parcel);
+        a->publication = (struct publication){.encode = encode, .kept = on_kept, .owner = c};
+        outbox_post(c->outbox, &a->publication);
 }
 
 void finish_kept(void *owner, struct attempt *a)
@@ -164,7 +164,7 @@ void finish_release_all(struct consumer *c, const struct tenant *of)
         struct attempt *a, *after;
 
         HASH_ITER (hh, c->attempts.table, a, after) {
-                if (attempt_is_unstarted(a) && (of == NULL || a->feed->tenant == of))
+                if (attempt_is_unstarted(a) && (of == NULL || a->queue->tenant == of))
                         finish_release(c, a);
         }
 }

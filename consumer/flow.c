@@ -39,7 +39,7 @@ static unsigned give_back_all(struct consumer *c)
                 if (!may_go_back(a))
                         continue;
                 /* The queue first: what is given back to it must not come again. */
-                subscriptions_leave(c->subscriptions, a->feed);
+                subscriptions_leave(c->subscriptions, a->queue);
                 finish_release(c, a);
                 count++;
         }

@@ -18,7 +18,7 @@ static void count_in(struct ready *ready, struct tenant *t)
 
 void ready_add(struct ready *ready, struct attempt *a)
 {
-        struct tenant *t = a->feed->tenant;
+        struct tenant *t = a->queue->tenant;
 
         DL_APPEND(t->waiting[a->job.priority], a);
         count_in(ready, t);
@@ -26,7 +26,7 @@ void ready_add(struct ready *ready, struct attempt *a)
 
 void ready_put_back(struct ready *ready, struct attempt *a)
 {
-        struct tenant *t = a->feed->tenant;
+        struct tenant *t = a->queue->tenant;
 
         DL_PREPEND(t->waiting[a->job.priority], a);
         count_in(ready, t);
@@ -34,7 +34,7 @@ void ready_put_back(struct ready *ready, struct attempt *a)
 
 void ready_remove(struct ready *ready, struct attempt *a)
 {
-        struct tenant *t = a->feed->tenant;
+        struct tenant *t = a->queue->tenant;
 
         assert(t->waiting_count > 0);
         DL_DELETE(t->waiting[a->job.priority], a);

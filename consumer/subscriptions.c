@@ -15,21 +15,21 @@
 struct subscriptions {
         struct link *link;
         unsigned concurrency;
-        feed_fn *on;
+        queue_delivery_fn *on;
         void *owner;
         bool open, full;
-        bool left; /* some feed is */
+        bool left; /* some queue is */
         struct tenant *tenants;
 };
 
-static bool is_wanted(const struct subscriptions *s, const struct feed *f)
+static bool is_wanted(const struct subscriptions *s, const struct tenant_queue *f)
 {
         return s->open && f->tenant->wanted && !f->left && !(s->full && f->held > 0);
 }
 
 static void on_delivery(void *owner, struct delivery *d);
 
-static void subscribe(struct subscriptions *s, struct feed *f)
+static void subscribe(struct subscriptions *s, struct tenant_queue *f)
 {
         char queue[sizeof("jobs..critical") + TENANT_SIZE];
 
@@ -38,7 +38,7 @@ static void subscribe(struct subscriptions *s, struct feed *f)
         f->subscription = link_subscribe(s->link, &source, on_delivery, f);
 }
 
-static void apply(struct subscriptions *s, struct feed *f)
+static void apply(struct subscriptions *s, struct tenant_queue *f)
 {
         bool wanted = is_wanted(s, f);
 
@@ -50,7 +50,7 @@ static void apply(struct subscriptions *s, struct feed *f)
 
 static void on_delivery(void *owner, struct delivery *d)
 {
-        struct feed *f = owner;
+        struct tenant_queue *f = owner;
         struct subscriptions *s = f->tenant->home;
 
         s->on(s->owner, f, d);
@@ -61,7 +61,7 @@ static void on_delivery(void *owner, struct delivery *d)
 static void apply_to_tenant(struct subscriptions *s, struct tenant *t)
 {
         for (int lane = 0; lane < LANE_COUNT; lane++)
-                apply(s, &t->feeds[lane]);
+                apply(s, &t->queues[lane]);
 }
 
 static void apply_to_all(struct subscriptions *s)
@@ -72,8 +72,8 @@ static void apply_to_all(struct subscriptions *s)
                 apply_to_tenant(s, t);
 }
 
-struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency, feed_fn *on,
-                                           void *owner)
+struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency,
+                                           queue_delivery_fn *on, void *owner)
 {
         struct subscriptions *s = xcalloc(1, sizeof(*s));
 
@@ -112,7 +112,7 @@ static struct tenant *add_tenant(struct subscriptions *s, const char *name)
         snprintf(t->name, sizeof(t->name), "%s", name);
         t->home = s;
         for (int lane = 0; lane < LANE_COUNT; lane++) {
-                struct feed *f = &t->feeds[lane];
+                struct tenant_queue *f = &t->queues[lane];
                 f->tenant = t;
                 f->lane = (enum lane)lane;
                 window_init(&f->window, s->concurrency, now);
@@ -158,7 +158,7 @@ void subscriptions_set_full(struct subscriptions *s, bool full)
         apply_to_all(s);
 }
 
-void subscriptions_leave(struct subscriptions *s, struct feed *f)
+void subscriptions_leave(struct subscriptions *s, struct tenant_queue *f)
 {
         f->left = true;
         s->left = true;
@@ -174,13 +174,13 @@ bool subscriptions_return(struct subscriptions *s)
         s->left = false;
         HASH_ITER (hh, s->tenants, t, after) {
                 for (int lane = 0; lane < LANE_COUNT; lane++)
-                        t->feeds[lane].left = false;
+                        t->queues[lane].left = false;
                 apply_to_tenant(s, t);
         }
         return true;
 }
 
-static void resize(struct subscriptions *s, struct feed *f)
+static void resize(struct subscriptions *s, struct tenant_queue *f)
 {
         LOG_DEBUG("window changed", log_text("tenant", f->tenant->name),
                   log_text("lane", lane_name(f->lane)),
@@ -189,7 +189,7 @@ static void resize(struct subscriptions *s, struct feed *f)
         subscribe(s, f);
 }
 
-static void adjust(struct subscriptions *s, struct feed *f, msec now)
+static void adjust(struct subscriptions *s, struct tenant_queue *f, msec now)
 {
         bool changed = window_spare(&f->window, f->limited, now);
 
@@ -209,13 +209,13 @@ void subscriptions_adjust(struct subscriptions *s, msec mono_now)
                 /* While all is full, a queue of which nothing is held any more gets its turn. */
                 apply_to_tenant(s, t);
                 for (int lane = 0; lane < LANE_COUNT; lane++)
-                        adjust(s, &t->feeds[lane], mono_now);
+                        adjust(s, &t->queues[lane], mono_now);
                 if (t->deleted && t->attempts == 0)
                         forget(s, t);
         }
 }
 
-static void collapse(struct subscriptions *s, struct feed *f, msec stalled, msec now)
+static void collapse(struct subscriptions *s, struct tenant_queue *f, msec stalled, msec now)
 {
         if (f->window.size <= s->concurrency)
                 return;
@@ -230,6 +230,6 @@ void subscriptions_collapse(struct subscriptions *s, msec stalled, msec mono_now
 
         HASH_ITER (hh, s->tenants, t, after) {
                 for (int lane = 0; lane < LANE_COUNT; lane++)
-                        collapse(s, &t->feeds[lane], stalled, mono_now);
+                        collapse(s, &t->queues[lane], stalled, mono_now);
         }
 }

@@ -15,11 +15,11 @@
 struct subscriptions;
 
 /* Owns the delivery. */
-typedef void feed_fn(void *owner, struct feed *feed, struct delivery *d);
+typedef void queue_delivery_fn(void *owner, struct tenant_queue *queue, struct delivery *d);
 
 /* The link is borrowed. Nothing is subscribed until subscriptions_open. */
-struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency, feed_fn *on,
-                                           void *owner);
+struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency,
+                                           queue_delivery_fn *on, void *owner);
 /* Every attempt must have gone. */
 void subscriptions_destroy(struct subscriptions **s);
 /* A tenant's record: new, changed, paused or deleted. Lent; NULL when it was unknown and deleted.
@@ -33,7 +33,7 @@ void subscriptions_close(struct subscriptions *s);
 void subscriptions_set_full(struct subscriptions *s, bool full);
 /* Not subscribed until subscriptions_return, which is for all of them and says if there were any.
  */
-void subscriptions_leave(struct subscriptions *s, struct feed *f);
+void subscriptions_leave(struct subscriptions *s, struct tenant_queue *f);
 bool subscriptions_return(struct subscriptions *s);
 /* Fits windows to what attempts took, and forgets deleted tenants. Now and then. */
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tenant.h: a tenant as this consumer sees it: its five queues, and its jobs that wait here. A
- * plain struct: subscriptions.c owns it and its feeds, ready.c its lists, scheduler.c its turn.
+ * plain struct: subscriptions.c owns it and its queues, ready.c its lists, scheduler.c its turn.
  */
 #ifndef WARREN_CONSUMER_TENANT_H
 #define WARREN_CONSUMER_TENANT_H
@@ -19,7 +19,7 @@ struct subscriptions;
 struct tenant;
 
 /* One queue of a tenant. */
-struct feed {
+struct tenant_queue {
         struct tenant *tenant;
         enum lane lane;
         struct subscription *subscription; /* NULL while not subscribed */
@@ -36,7 +36,7 @@ struct tenant {
         bool wanted;  /* exists and is not paused */
         bool deleted; /* goes when its last attempt has gone */
         unsigned attempts;
-        struct feed feeds[LANE_COUNT];
+        struct tenant_queue queues[LANE_COUNT];
         UT_hash_handle hh;
 
         struct attempt *waiting[PRIORITY_COUNT]; /* oldest first */

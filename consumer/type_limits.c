@@ -90,7 +90,7 @@ static struct kind *kind_of(struct type_limits *limits, const struct handler *h)
 }
 
 static struct share *share_of(struct type_limits *limits, const struct handler *h,
-                              const struct feed *f)
+                              const struct tenant_queue *f)
 {
         struct share_key key;
         struct share *s;
@@ -144,18 +144,18 @@ static bool is_at_limit(const struct consumer *c, const struct handler *h)
 }
 
 /* Jobs of other types could be behind it, and not come. */
-static bool is_in_the_way(const struct feed *f)
+static bool is_in_the_way(const struct tenant_queue *f)
 {
         return f->held >= window_prefetch(&f->window) / 2;
 }
 
-static unsigned count_waiting(const struct feed *f, const struct handler *h)
+static unsigned count_waiting(const struct tenant_queue *f, const struct handler *h)
 {
         unsigned count = 0;
 
         for (int p = 0; p < PRIORITY_COUNT; p++) {
                 for (const struct attempt *a = f->tenant->waiting[p]; a != NULL; a = a->next)
-                        count += a->feed == f && a->handler == h;
+                        count += a->queue == f && a->handler == h;
         }
         return count;
 }
@@ -164,7 +164,7 @@ static unsigned count_waiting(const struct feed *f, const struct handler *h)
 static void send_away(struct consumer *c, struct attempt *a, const struct handler *h,
                       unsigned waiting)
 {
-        struct share *s = share_of(c->type_limits, h, a->feed);
+        struct share *s = share_of(c->type_limits, h, a->queue);
         msec now = clock_mono();
         double each = each_ms(s->kind, h, now) * s->kind->shares;
 
@@ -175,9 +175,9 @@ static void send_away(struct consumer *c, struct attempt *a, const struct handle
 
 bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handler *h)
 {
-        if (!is_at_limit(c, h) || !is_in_the_way(a->feed))
+        if (!is_at_limit(c, h) || !is_in_the_way(a->queue))
                 return false;
-        unsigned waiting = count_waiting(a->feed, h);
+        unsigned waiting = count_waiting(a->queue, h);
         double each = each_ms(kind_of(c->type_limits, h), h, clock_mono());
         if (waiting < return_plan_keep(h->concurrency, each))
                 return false;
@@ -193,13 +193,13 @@ static void look_at(void *owner, struct attempt *a)
 
         if (!is_at_limit(c, h))
                 return;
-        struct share *s = share_of(c->type_limits, h, a->feed);
+        struct share *s = share_of(c->type_limits, h, a->queue);
         unsigned keep = return_plan_keep(h->concurrency, each_ms(s->kind, h, now));
         bool waits =
-                s->seen < keep || (!is_in_the_way(a->feed) && now - a->arrived_at < WAITS_AT_MOST);
+                s->seen < keep || (!is_in_the_way(a->queue) && now - a->arrived_at < WAITS_AT_MOST);
         s->seen++;
         if (waits) {
-                a->feed->limited++;
+                a->queue->limited++;
                 return;
         }
         ready_remove(&c->ready, a);

@@ -22,14 +22,14 @@ struct announcer {
         struct archive *archive;
         struct outbox *outbox;
         struct alarm *alarm;
-        struct parcel parcel; /* the batch on its way */
+        struct publication publication; /* the batch on its way */
         bool in_flight;
         struct buffer lines;
         char ids[BATCH_MAX][UUID_SIZE];
         size_t count;
 };
 
-static void on_kept(void *owner, struct parcel *p)
+static void on_kept(void *owner, struct publication *p)
 {
         struct announcer *a = owner;
         struct err e = {0};
@@ -44,7 +44,7 @@ static void on_kept(void *owner, struct parcel *p)
         announcer_kick(a);
 }
 
-static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
+static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
 {
         const struct announcer *a = p->owner;
 
@@ -76,8 +76,8 @@ void announcer_kick(struct announcer *a)
         if (a->count == 0)
                 return;
         a->in_flight = true;
-        a->parcel = (struct parcel){.encode = encode, .kept = on_kept, .owner = a};
-        outbox_post(a->outbox, &a->parcel);
+        a->publication = (struct publication){.encode = encode, .kept = on_kept, .owner = a};
+        outbox_post(a->outbox, &a->publication);
 }
 
 static void on_alarm(void *owner)

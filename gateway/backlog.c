@@ -38,11 +38,11 @@ struct backlog {
 };
 
 /* One count of one tenant, while its answer is outstanding. */
-struct tally {
+struct queue_count {
         struct backlog *backlog;
         char tenant[TENANT_SIZE];
         int64_t admitted_before;
-        struct tally *next; /* until it is counted */
+        struct queue_count *next; /* until it is counted */
 };
 
 static struct counted *find_locked(struct backlog *b, const char *tenant)
@@ -67,7 +67,7 @@ static bool sum_of(const struct tenant_count *c, int64_t *sum)
 
 static void on_counted(void *owner, const char *tenant, const struct tenant_count *c)
 {
-        AUTO_FREE struct tally *tally = owner;
+        AUTO_FREE struct queue_count *tally = owner;
         struct backlog *b = tally->backlog;
         int64_t sum = 0;
 
@@ -85,15 +85,15 @@ static void on_counted(void *owner, const char *tenant, const struct tenant_coun
         pthread_mutex_unlock(&b->mutex);
 }
 
-static void count(struct backlog *b, struct tally *tally)
+static void count(struct backlog *b, struct queue_count *tally)
 {
         tally->backlog = b;
         queue_counter_count(b->counter, tally->tenant, on_counted, tally);
 }
 
-static struct tally *begin_count_locked(struct counted *t)
+static struct queue_count *begin_count_locked(struct counted *t)
 {
-        struct tally *tally = xcalloc(1, sizeof(*tally));
+        struct queue_count *tally = xcalloc(1, sizeof(*tally));
 
         snprintf(tally->tenant, sizeof(tally->tenant), "%s", t->tenant);
         tally->admitted_before = t->admitted;
@@ -102,11 +102,11 @@ static struct tally *begin_count_locked(struct counted *t)
 }
 
 /* Which tenants to count now, as a list; those long silent are dropped. */
-static struct tally *choose(struct backlog *b)
+static struct queue_count *choose(struct backlog *b)
 {
         struct counted *t = NULL;
         struct counted *next = NULL;
-        struct tally *chosen = NULL;
+        struct queue_count *chosen = NULL;
         msec now = clock_mono();
 
         pthread_mutex_lock(&b->mutex);
@@ -118,7 +118,7 @@ static struct tally *choose(struct backlog *b)
                         free(t);
                         continue;
                 }
-                struct tally *tally = begin_count_locked(t);
+                struct queue_count *tally = begin_count_locked(t);
                 LL_PREPEND(chosen, tally);
         }
         pthread_mutex_unlock(&b->mutex);
@@ -128,8 +128,8 @@ static struct tally *choose(struct backlog *b)
 static void on_timer(uv_timer_t *timer)
 {
         struct backlog *b = timer->data;
-        struct tally *tally = NULL;
-        struct tally *next = NULL;
+        struct queue_count *tally = NULL;
+        struct queue_count *next = NULL;
 
         if (!queue_counter_is_up(b->counter))
                 return;
@@ -222,7 +222,7 @@ static void await_first_count_locked(struct backlog *b, const char *tenant)
 /* Lets go of the mutex for a while: what was found before may be gone. */
 static void count_first_locked(struct backlog *b, struct counted *t, const char *tenant)
 {
-        struct tally *first = t->counting ? NULL : begin_count_locked(t);
+        struct queue_count *first = t->counting ? NULL : begin_count_locked(t);
 
         pthread_mutex_unlock(&b->mutex);
         if (first != NULL)

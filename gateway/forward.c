@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "gateway/authorize.h"
 #include "gateway/core.h"
-#include "gateway/door.h"
 #include "gateway/internal_path.h"
 
 enum { WAITING_MAX = 64, RETRY_SECONDS = 1 };
@@ -64,14 +64,14 @@ static void pass(struct http_request *r, const char *service, const struct http_
                             buffer_bytes(&reply->body));
 }
 
-struct errand {
+struct forwarding {
         struct http_client *client;
         const char *service;
         const char *tenant;
         msec timeout;
 };
 
-static void run_errand(struct http_request *r, const struct errand *errand)
+static void make_call(struct http_request *r, const struct forwarding *to)
 {
         AUTO_BUFFER path = {0};
         char trace[96];
@@ -80,28 +80,28 @@ static void run_errand(struct http_request *r, const struct errand *errand)
         struct http_reply reply = {0};
         struct err e = {0};
 
-        internal_path_write(r, errand->tenant, &path);
+        internal_path_write(r, to->tenant, &path);
         snprintf(trace, sizeof(trace), "traceparent: %s", http_traceparent(r));
-        snprintf(by, sizeof(by), "Warren-By: key %s", door_caller(r)->key);
+        snprintf(by, sizeof(by), "Warren-By: key %s", authorized_caller(r)->key);
         bool head = strcmp(http_method(r), "HEAD") == 0;
         struct http_call call = {.method = head ? "GET" : http_method(r),
                                  .path = path.data,
                                  .headers = headers,
-                                 .timeout = errand->timeout};
+                                 .timeout = to->timeout};
         if (http_body(r).length > 0)
                 call.body = http_body(r);
-        if (http_client_call(errand->client, &call, &reply, &e) == 0) {
-                pass(r, errand->service, &reply);
+        if (http_client_call(to->client, &call, &reply, &e) == 0) {
+                pass(r, to->service, &reply);
         } else {
-                LOG_WARN("a service does not answer", log_text("service", errand->service),
+                LOG_WARN("a service does not answer", log_text("service", to->service),
                          log_err(&e));
-                unavailable(r, errand->service, e.text);
+                unavailable(r, to->service, e.text);
         }
         http_reply_fini(&reply);
 }
 
 /* What a caller names in ?tenant= must be his to see. */
-static bool may_see(struct http_request *r, struct errand *errand)
+static bool may_see(struct http_request *r, struct forwarding *to)
 {
         const char *named = http_query(r, "tenant");
 
@@ -110,8 +110,8 @@ static bool may_see(struct http_request *r, struct errand *errand)
                 http_problem(r, 400, "the query parameter \"tenant\" names no tenant");
                 return false;
         }
-        errand->tenant = access_tenant(door_caller(r), named);
-        if (errand->tenant == NULL) {
+        to->tenant = access_tenant(authorized_caller(r), named);
+        if (to->tenant == NULL) {
                 http_problem(r, 403, "this key belongs to another tenant");
                 return false;
         }
@@ -127,47 +127,47 @@ static bool ids_are_sound(struct http_request *r)
         return false;
 }
 
-static void forward(struct http_request *r, struct errand *errand)
+static void forward(struct http_request *r, struct forwarding *to)
 {
-        if (!ids_are_sound(r) || !may_see(r, errand))
+        if (!ids_are_sound(r) || !may_see(r, to))
                 return;
         if (http_body(r).length > 0 && !http_body_is_json(r))
                 return;
-        run_errand(r, errand);
+        make_call(r, to);
 }
 
-static struct errand to_status_store(struct gateway *g)
+static struct forwarding to_status_store(struct gateway *g)
 {
-        return (struct errand){
+        return (struct forwarding){
                 .client = g->status_store, .service = "status-store", .timeout = ANSWER_TIMEOUT};
 }
 
 void forward_to_status_store(void *owner, struct http_request *r)
 {
-        struct errand errand = to_status_store(owner);
+        struct forwarding to = to_status_store(owner);
 
-        forward(r, &errand);
+        forward(r, &to);
 }
 
 void forward_to_dlx_monitor(void *owner, struct http_request *r)
 {
         struct gateway *g = owner;
-        struct errand errand = {
+        struct forwarding to = {
                 .client = g->dlx_monitor, .service = "dlx-monitor", .timeout = ANSWER_TIMEOUT};
 
-        forward(r, &errand);
+        forward(r, &to);
 }
 
 void forward_job(void *owner, struct http_request *r)
 {
         struct gateway *g = owner;
-        struct errand errand = to_status_store(g);
+        struct forwarding to = to_status_store(g);
         const char *text = http_query(r, "wait");
         struct err e = {0};
         msec wait = 0;
 
         if (text == NULL) {
-                forward(r, &errand);
+                forward(r, &to);
                 return;
         }
         if (duration_parse(text, &wait, &e) < 0 || wait > WAIT_MAX) {
@@ -175,8 +175,8 @@ void forward_job(void *owner, struct http_request *r)
                 return;
         }
         if (atomic_fetch_add(&g->waiting, 1) < WAITING_MAX) {
-                errand.timeout += wait;
-                forward(r, &errand);
+                to.timeout += wait;
+                forward(r, &to);
         } else {
                 unavailable(r, "gateway", "as many requests wait as may");
         }

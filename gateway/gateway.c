@@ -12,8 +12,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "gateway/authorize.h"
 #include "gateway/core.h"
-#include "gateway/door.h"
 #include "gateway/routes.h"
 #include "gateway/submit.h"
 
@@ -147,7 +147,7 @@ static int create_servers(struct gateway *g, struct err *e)
                                              .answer_deadline = s->answer_deadline,
                                              .routes = g->routes,
                                              .owner = g,
-                                             .authorize = door_authorize,
+                                             .authorize = authorize_request,
                                              .answered = on_answer,
                                              .decorate = submit_decorate},
                 e);

@@ -11,9 +11,9 @@
 
 #include "common/base/log.h"
 #include "common/model/delay.h"
+#include "gateway/authorize.h"
 #include "gateway/core.h"
-#include "gateway/door.h"
-#include "gateway/publisher.h"
+#include "gateway/publish.h"
 #include "gateway/submission.h"
 
 enum { RETRY_SECONDS = 1, LOCATION_SIZE = 64 };
@@ -48,7 +48,7 @@ void submit_decorate(void *owner, struct http_request *r)
 {
         struct gateway *g = owner;
         const struct http_route *route = http_matched(r);
-        const struct caller *caller = door_caller(r);
+        const struct caller *caller = authorized_caller(r);
         struct tenant_record t;
 
         if (route == NULL || route->handle != submit_handle || caller == NULL)
@@ -63,7 +63,7 @@ void submit_decorate(void *owner, struct http_request *r)
 static bool parse(struct gateway *g, struct http_request *r, struct job *job)
 {
         struct submission_refusal why = {0};
-        const struct submission_rules rules = {.tenant = door_caller(r)->tenant,
+        const struct submission_rules rules = {.tenant = authorized_caller(r)->tenant,
                                                .now = clock_wall(),
                                                .payload_max = (size_t)g->settings->payload_max};
 
@@ -187,7 +187,7 @@ static void answer_not_kept(struct gateway *g, struct http_request *r, const str
 }
 
 /* A publish on its way. */
-struct passage {
+struct publish_under_way {
         struct gateway *g;
         struct http_request *r;
         const struct job *job;
@@ -198,7 +198,7 @@ struct passage {
 /* On the link's thread. */
 static void on_published(void *owner, enum link_result result)
 {
-        struct passage *p = owner;
+        struct publish_under_way *p = owner;
         const struct meters *m = &p->g->meters;
 
         p->result = result;
@@ -216,18 +216,18 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
 {
         struct err e = {0};
         msec now = clock_wall();
-        struct passage p = {.g = g, .r = r, .job = job, .since = clock_mono_us()};
+        struct publish_under_way p = {.g = g, .r = r, .job = job, .since = clock_mono_us()};
         const struct publish_wait wait = {.done = on_published, .owner = &p, .direct = true};
         const unsigned losses = doubts_losses(g->doubts);
 
         prepare_kept(r, job, now);
-        if (publisher_submit(g->link, job, now, &wait, &e) < 0) {
+        if (publish_submission(g->link, job, now, &wait, &e) < 0) {
                 answer_not_kept(g, r, job, &e);
                 return;
         }
         if (http_await(r))
                 return;
-        if (publisher_is_unknown(g->doubts, losses, job, p.result, &e))
+        if (publish_is_unknown(g->doubts, losses, job, p.result, &e))
                 answer_unknown(g, r, job, &e);
         else
                 answer_not_kept(g, r, job, &e);

@@ -87,12 +87,12 @@ static int total_up(struct reader *r, const char *tenant, json_t *answer, struct
         return 0;
 }
 
-struct window {
+struct totals {
         int64_t count[TALLY_COUNT];
         struct histogram times[TALLY_TIMES];
 };
 
-static int gather(struct reader *r, const char *tenant, int64_t from, struct window *w,
+static int gather(struct reader *r, const char *tenant, int64_t from, struct totals *w,
                   struct err *e)
 {
         AUTO_RESET *minutes = reader_query(r, QUERY_MINUTES, e);
@@ -132,7 +132,7 @@ static int add_window(struct reader *r, const char *tenant, msec now, int64_t mi
         static const char *const counts[TALLY_COUNT] = {"submitted", "completed", "failed_attempts",
                                                         "retried", "dead"};
         static const char *const times[TALLY_TIMES] = {"latency_ms", "wait_ms", "duration_ms"};
-        struct window w = {0};
+        struct totals w = {0};
         int64_t from = now / MSEC_MINUTE - minutes;
         if (gather(r, tenant, from, &w, e) != 0)
                 return -1;

@@ -19,7 +19,7 @@ struct outbox {
         struct alarm *alarm;
         confirmed_fn *confirmed;
         void *owner;
-        struct parcel *waiting;
+        struct publication *waiting;
         unsigned in_flight, count;
         struct job_message *scratch; /* large, and cleared field by field by its encoders */
 };
@@ -77,7 +77,7 @@ static const char *result_word(enum link_result r)
 
 static void on_result(void *owner, enum link_result result)
 {
-        struct parcel *p = owner;
+        struct publication *p = owner;
         struct outbox *o = p->outbox;
 
         o->in_flight--;
@@ -98,7 +98,7 @@ static void on_result(void *owner, enum link_result result)
                 alarm_set(o->alarm, RETRY_AFTER);
 }
 
-static int send_one(struct outbox *o, struct parcel *p)
+static int send_one(struct outbox *o, struct publication *p)
 {
         struct err why = {0};
         const struct publish_wait wait = {.done = on_result, .owner = p};
@@ -118,14 +118,14 @@ static int send_one(struct outbox *o, struct parcel *p)
 static void send_waiting(struct outbox *o)
 {
         while (o->waiting != NULL) {
-                struct parcel *p = o->waiting;
+                struct publication *p = o->waiting;
                 if (send_one(o, p) != 0)
                         return;
                 DL_DELETE(o->waiting, p);
         }
 }
 
-void outbox_post(struct outbox *o, struct parcel *p)
+void outbox_post(struct outbox *o, struct publication *p)
 {
         assert(p->encode != NULL && p->kept != NULL);
         p->outbox = o;

@@ -15,24 +15,24 @@
 struct outbox;
 
 /* Embedded in what it carries, which must live until `kept`. */
-struct parcel {
+struct publication {
         /* Writes the message; called for each try. `again`: it may be there already. */
-        void (*encode)(const struct parcel *p, bool again, msec now, struct job_message *out);
-        /* Confirmed. The parcel is the owner's again. */
-        void (*kept)(void *owner, struct parcel *p);
+        void (*encode)(const struct publication *p, bool again, msec now, struct job_message *out);
+        /* Confirmed. The publication is the owner's again. */
+        void (*kept)(void *owner, struct publication *p);
         void *owner;
         struct outbox *outbox;
         bool again;
         int64_t sent_us; /* monotonic */
-        struct parcel *prev, *next;
+        struct publication *prev, *next;
 };
 
 /* Told, unless NULL, how long each confirm took. The link is borrowed. */
 typedef void confirmed_fn(void *owner, double seconds);
 struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirmed_fn *confirmed, void *owner);
-/* After the link was destroyed. Parcels still here are the owner's. */
+/* After the link was destroyed. Publications still here are the owner's. */
 void outbox_destroy(struct outbox **o);
-void outbox_post(struct outbox *o, struct parcel *p);
+void outbox_post(struct outbox *o, struct publication *p);
 /* Posted and not yet kept. */
 unsigned outbox_count(const struct outbox *o);
 

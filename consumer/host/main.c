@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/base/own.h"
-#include "consumer/host/channel.h"
+#include "consumer/host/pipes.h"
 #include "consumer/host/plugin.h"
 #include "consumer/launch/as_started.h"
 
@@ -73,9 +73,9 @@ static int limit_memory(int64_t bytes, struct err *e)
 
 static int refuse(const struct err *why)
 {
-        const struct bytes parts[CHANNEL_PARTS_MAX] = {bytes_of_text(why->text)};
+        const struct bytes parts[PIPES_PARTS_MAX] = {bytes_of_text(why->text)};
 
-        return channel_write(WIRE_FAILED, parts, NULL) == 0 ? 0 : 1;
+        return pipes_write(WIRE_FAILED, parts, NULL) == 0 ? 0 : 1;
 }
 
 static int say_ready(const struct plugin *p, struct err *e)
@@ -83,16 +83,16 @@ static int say_ready(const struct plugin *p, struct err *e)
         AUTO_BUFFER names = {0};
 
         plugin_names(p, &names);
-        const struct bytes parts[CHANNEL_PARTS_MAX] = {buffer_bytes(&names)};
-        return channel_write(WIRE_READY, parts, e);
+        const struct bytes parts[PIPES_PARTS_MAX] = {buffer_bytes(&names)};
+        return pipes_write(WIRE_READY, parts, e);
 }
 
-static struct plugin *open_plugin(struct channel *c, struct err *e)
+static struct plugin *open_plugin(struct pipes *c, struct err *e)
 {
-        struct channel_frame frame;
+        struct pipes_frame frame;
         struct wire_open open;
 
-        if (channel_read(c, &frame, e) != 1 || frame.kind != WIRE_OPEN) {
+        if (pipes_read(c, &frame, e) != 1 || frame.kind != WIRE_OPEN) {
                 err_set(e, ERR_PROTOCOL, "no plugin was named");
                 return NULL;
         }
@@ -106,12 +106,12 @@ static struct plugin *open_plugin(struct channel *c, struct err *e)
         return TAKE(p);
 }
 
-static int serve(struct channel *c, struct plugin *p, struct wire_page *page, struct err *e)
+static int serve(struct pipes *c, struct plugin *p, struct wire_page *page, struct err *e)
 {
-        struct channel_frame frame;
+        struct pipes_frame frame;
 
         for (;;) {
-                int got = channel_read(c, &frame, e);
+                int got = pipes_read(c, &frame, e);
                 if (got <= 0)
                         return got;
                 if (frame.kind != WIRE_JOB)
@@ -135,10 +135,10 @@ const char *__asan_default_options(void)
 int main(int argc, char **argv)
 {
         struct err e = {0};
-        struct channel channel __attribute__((cleanup(channel_fini)));
+        struct pipes channel __attribute__((cleanup(pipes_fini)));
         struct wire_page *page = NULL;
 
-        channel_init(&channel);
+        pipes_init(&channel);
         if (argc != 4) {
                 fprintf(stderr, "warren-plugin-host is started by warren-consumer\n");
                 return 2;

@@ -5,7 +5,7 @@
 #ifndef WARREN_HOST_PLUGIN_H
 #define WARREN_HOST_PLUGIN_H
 
-#include "consumer/host/channel.h"
+#include "consumer/host/pipes.h"
 #include "consumer/include/warren/handler.h"
 #include "consumer/runner/plugin_wire.h"
 

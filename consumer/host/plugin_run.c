@@ -69,9 +69,9 @@ static size_t kept_length(const char *text)
 static void talk(struct call *c, enum wire_kind kind, struct bytes head, const char *text)
 {
         struct bytes said = bytes_of(text, kept_length(text));
-        const struct bytes parts[CHANNEL_PARTS_MAX] = {head, said};
+        const struct bytes parts[PIPES_PARTS_MAX] = {head, said};
 
-        if (may_talk(c) && channel_write(kind, parts, NULL) != 0)
+        if (may_talk(c) && pipes_write(kind, parts, NULL) != 0)
                 return;
 }
 
@@ -120,9 +120,8 @@ static void give_progress(const struct warren_job *job, double done, const char 
         atomic_store_explicit(&latest->length, (uint32_t)length, memory_order_relaxed);
         atomic_store_explicit(&latest->version, version + 2, memory_order_release);
 
-        const struct bytes parts[CHANNEL_PARTS_MAX] = {bytes_of(&head, sizeof(head))};
-        if (atomic_exchange(&c->page->told, 1) == 0 &&
-            channel_write(WIRE_PROGRESS, parts, NULL) != 0)
+        const struct bytes parts[PIPES_PARTS_MAX] = {bytes_of(&head, sizeof(head))};
+        if (atomic_exchange(&c->page->told, 1) == 0 && pipes_write(WIRE_PROGRESS, parts, NULL) != 0)
                 return;
 }
 
@@ -183,13 +182,13 @@ static int answer(struct call *c, int outcome, struct err *e)
                 .result_length = (uint32_t)c->result.length,
                 .retry_after = c->retry_after,
         };
-        const struct bytes parts[CHANNEL_PARTS_MAX] = {
+        const struct bytes parts[PIPES_PARTS_MAX] = {
                 bytes_of(&end, sizeof(end)),
                 bytes_of(c->error, c->error_length),
                 buffer_bytes(&c->result),
         };
 
-        int written = channel_write(WIRE_END, parts, e);
+        int written = pipes_write(WIRE_END, parts, e);
         buffer_fini(&c->result);
         return written;
 }

@@ -17,7 +17,7 @@ static int64_t programs(const struct handlers *h, int64_t concurrency)
         return count < concurrency ? count : concurrency;
 }
 
-/* Each pool has one host more while it replaces a worn one. */
+/* Each pool has one host more while it replaces one. */
 static int64_t hosts(const struct handlers *h, int64_t concurrency)
 {
         int64_t count = 0;

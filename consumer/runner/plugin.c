@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin.c: a pool of warm host processes for each plugin, kept at its size: the dead are replaced
- * (at once after a crash in a job, with backoff otherwise), the worn by younger ones that are ready
- * before the old leave.
+ * plugin.c: a pool of warm host processes for each plugin, kept at its size. One that has died is
+ * replaced at once after a crash in a job, with backoff otherwise. One that has served
+ * `recycle_after` jobs ends when another is ready in its place.
  */
 #include "consumer/runner/plugin.h"
 
@@ -121,7 +121,7 @@ static bool is_young(const struct plugin_host *h)
 {
         enum host_state state = host_state(h);
 
-        return !h->worn && (state == HOST_STARTING || state == HOST_IDLE || state == HOST_BUSY);
+        return !h->replaced && (state == HOST_STARTING || state == HOST_IDLE || state == HOST_BUSY);
 }
 
 static int64_t young_count(const struct plugin_pool *p)
@@ -144,13 +144,14 @@ static int64_t ready_count(const struct plugin_pool *p)
         return count;
 }
 
-/* A host that is ready for a worn one that waits; a busy one goes when its job ends. */
-static void dismiss_one_worn(struct plugin_pool *p)
+/* A host has become ready: ends one that it replaces and that is idle. A busy one ends with its
+ * job. */
+static void dismiss_one_replaced(struct plugin_pool *p)
 {
         struct plugin_host *h;
 
         DL_FOREACH (p->hosts, h) {
-                if (h->worn && host_state(h) == HOST_IDLE) {
+                if (h->replaced && host_state(h) == HOST_IDLE) {
                         dismiss(p, h);
                         return;
                 }
@@ -168,7 +169,7 @@ static void on_ready(void *owner, struct plugin_host *h, struct bytes names)
         buffer_clear(&p->build.names);
         buffer_add(&p->build.names, names.data, names.length);
         LL_PREPEND2(p->idle, h, next_idle);
-        dismiss_one_worn(p);
+        dismiss_one_replaced(p);
 }
 
 static void on_idle(void *owner, struct plugin_host *h)
@@ -176,12 +177,12 @@ static void on_idle(void *owner, struct plugin_host *h)
         struct plugin_pool *p = owner;
 
         p->failures = 0;
-        if (p->retired || (h->worn ? ready_count(p) : young_count(p)) > p->size) {
+        if (p->retired || (h->replaced ? ready_count(p) : young_count(p)) > p->size) {
                 host_leave(h);
                 return;
         }
-        if (!h->worn && p->recycle_after > 0 && host_served(h) >= p->recycle_after) {
-                h->worn = true;
+        if (!h->replaced && p->recycle_after > 0 && host_served(h) >= p->recycle_after) {
+                h->replaced = true;
                 fill(p);
         }
         LL_PREPEND2(p->idle, h, next_idle);

@@ -49,7 +49,7 @@ struct plugin_host {
         struct run run; /* BUSY */
         /* its pool's */
         struct plugin_host *prev, *next, *next_idle;
-        bool worn; /* to be replaced by a younger one */
+        bool replaced; /* has served recycle_after jobs: ends when another is ready */
         /* plugin_host.c's */
         enum host_state state;
         int64_t served;

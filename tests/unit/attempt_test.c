@@ -59,7 +59,7 @@ static void only_mapped_moves_are_allowed(void **state)
         }
 }
 
-static struct attempt *arrive(struct feed *f, size_t size)
+static struct attempt *arrive(struct tenant_queue *f, size_t size)
 {
         struct delivery *d = xcalloc(1, sizeof(*d));
         struct job job = {.id = "x", .tenant = "acme", .run = 1, .attempt = 2};
@@ -71,7 +71,7 @@ static struct attempt *arrive(struct feed *f, size_t size)
 static void all_deliveries_are_settled_together(void **state)
 {
         struct tenant t = {.name = "acme"};
-        struct feed *f = &t.feeds[0];
+        struct tenant_queue *f = &t.queues[0];
         struct attempt *a;
         struct delivery *more;
 

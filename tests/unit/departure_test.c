@@ -313,7 +313,7 @@ static const struct foreign {
 static void bury_foreign(const struct foreign *f, struct job_message *out, struct attempt *a)
 {
         struct tenant t = {.name = "acme"};
-        struct feed feed = {.tenant = &t, .lane = LANE_LOW};
+        struct tenant_queue queue = {.tenant = &t, .lane = LANE_LOW};
         const struct message m = {.exchange = bytes_of_text("jobs.acme"),
                                   .routing_key = bytes_of_text(f->key),
                                   .properties = f->properties,
@@ -321,7 +321,7 @@ static void bury_foreign(const struct foreign *f, struct job_message *out, struc
 
         memcpy(a->job.claimed_id, ID, sizeof(ID));
         a->job.tenant[0] = '\0';
-        departure_disown(&a->job, &feed, &m);
+        departure_disown(&a->job, &queue, &m);
         departure_bury(a, REASON_MALFORMED, bytes_of_text("the body is not one JSON value"));
         departure_encode(a, false, NOW, out);
 }

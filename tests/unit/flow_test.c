@@ -58,7 +58,7 @@ void __wrap_link_unsubscribe(struct subscription **s)
 }
 
 /* One that waits for a worker, as a publisher and the broker made its message. */
-static struct attempt *add_waiting(struct consumer *c, struct feed *f, bool redelivered,
+static struct attempt *add_waiting(struct consumer *c, struct tenant_queue *f, bool redelivered,
                                    int64_t count)
 {
         struct delivery *d = xcalloc(1, sizeof(*d));
@@ -96,8 +96,8 @@ static void what_came_back_too_often_stays(void **state)
                 c->settings = &settings;
                 c->subscriptions = subscriptions_create(NULL, 1, NULL, NULL);
                 subscriptions_open(c->subscriptions);
-                struct feed *f =
-                        &subscriptions_tenant(c->subscriptions, &record)->feeds[LANE_MEDIUM];
+                struct tenant_queue *f =
+                        &subscriptions_tenant(c->subscriptions, &record)->queues[LANE_MEDIUM];
                 struct attempt *a = add_waiting(c, f, rows[i].redelivered, rows[i].count);
                 c->running = 1;
                 c->changed_at = clock_mono() - MSEC_MINUTE;

@@ -91,7 +91,7 @@ static int tear_down(void **state)
         return 0;
 }
 
-static void encode(const struct parcel *p, bool again, msec now, struct job_message *out)
+static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
 {
         struct message *m = &out->message;
 
@@ -103,7 +103,7 @@ static void encode(const struct parcel *p, bool again, msec now, struct job_mess
                 message_add_int(m, "x-again", 1);
 }
 
-static void on_kept(void *owner, struct parcel *p)
+static void on_kept(void *owner, struct publication *p)
 {
         struct fixture *f = owner;
 
@@ -111,9 +111,9 @@ static void on_kept(void *owner, struct parcel *p)
         f->kept++;
 }
 
-static struct parcel parcel_of(struct fixture *f)
+static struct publication parcel_of(struct fixture *f)
 {
-        return (struct parcel){.encode = encode, .kept = on_kept, .owner = f};
+        return (struct publication){.encode = encode, .kept = on_kept, .owner = f};
 }
 
 /* Runs the loop until the link was given that many publishes. */
@@ -128,7 +128,7 @@ static void what_ends_unknown_is_published_again(void **state)
         static const enum link_result unknown[] = {LINK_NACKED, LINK_EXPIRED, LINK_CLOSED,
                                                    LINK_RETURNED};
         struct fixture *f = *state;
-        struct parcel p = parcel_of(f);
+        struct publication p = parcel_of(f);
 
         outbox_post(f->outbox, &p);
         assert_int_equal(sent.count, 1);
@@ -149,12 +149,12 @@ static void what_ends_unknown_is_published_again(void **state)
 static void a_full_window_is_waited_for(void **state)
 {
         struct fixture *f = *state;
-        struct parcel parcels[5];
+        struct publication publications[5];
 
         sent.window = 2;
         for (size_t i = 0; i < 5; i++) {
-                parcels[i] = parcel_of(f);
-                outbox_post(f->outbox, &parcels[i]);
+                publications[i] = parcel_of(f);
+                outbox_post(f->outbox, &publications[i]);
         }
         assert_int_equal(sent.count, 2);
         for (unsigned done = 1; done <= 5; done++) {
@@ -167,7 +167,7 @@ static void a_full_window_is_waited_for(void **state)
 static void a_window_that_is_full_at_once_is_tried_again(void **state)
 {
         struct fixture *f = *state;
-        struct parcel p = parcel_of(f);
+        struct publication p = parcel_of(f);
 
         sent.window = 0;
         outbox_post(f->outbox, &p);

@@ -27,7 +27,7 @@ static void init_tenant(struct tenant *t, const char *name, int64_t weight)
         memset(t, 0, sizeof(*t));
         memcpy(t->name, name, strlen(name));
         t->weight = weight;
-        t->feeds[0].tenant = t;
+        t->queues[0].tenant = t;
 }
 
 static struct attempt *add(struct ready *in, struct tenant *t, enum priority p,
@@ -35,7 +35,7 @@ static struct attempt *add(struct ready *in, struct tenant *t, enum priority p,
 {
         struct attempt *a = xcalloc(1, sizeof(*a));
 
-        a->feed = &t->feeds[0];
+        a->queue = &t->queues[0];
         a->job.priority = p;
         a->handler = h;
         ready_add(in, a);
@@ -79,7 +79,7 @@ static void tenants_share_by_weight(void **state)
                 for (unsigned i = 0; i < rows[r].picks; i++) {
                         struct attempt *a = scheduler_pick(&in, has_room, NULL);
                         assert_non_null(a);
-                        got[a->feed->tenant - tenants]++;
+                        got[a->queue->tenant - tenants]++;
                         free(a);
                 }
                 assert_memory_equal(got, rows[r].want, sizeof(got));
@@ -114,7 +114,7 @@ static void tenants_share_by_weight_what_comes_one_place_at_a_time(void **state)
         for (int i = 0; i < 120; i++) {
                 bool place = true;
                 struct attempt *a = scheduler_pick(&in, has_one_place, &place);
-                got[a->feed->tenant - tenants]++;
+                got[a->queue->tenant - tenants]++;
                 free(a);
                 place = false;
                 assert_null(scheduler_pick(&in, has_one_place, &place));
@@ -149,7 +149,7 @@ static void tenants_share_a_limited_type_whatever_else_they_run(void **state)
                 free(scheduler_pick(&in, has_room_but_in_limited, NULL));
                 struct attempt *a = scheduler_pick(&in, has_room, NULL);
                 if (a->handler == &limited) {
-                        got[a->feed->tenant - tenants]++;
+                        got[a->queue->tenant - tenants]++;
                         i++;
                 }
                 free(a);
@@ -191,7 +191,7 @@ static void a_tenant_that_comes_late_is_served_within_a_round(void **state)
         for (int i = 0; i < 10; i++)
                 free(scheduler_pick(&in, has_room, NULL));
         add(&in, &late, PRIORITY_LOW, &idle);
-        while ((a = scheduler_pick(&in, has_room, NULL))->feed->tenant != &late) {
+        while ((a = scheduler_pick(&in, has_room, NULL))->queue->tenant != &late) {
                 free(a);
                 before++;
         }
@@ -284,7 +284,7 @@ static void turns_go_on_over_a_ring_that_was_emptied(void **state)
                         add(&in, &tenants[i], PRIORITY_MEDIUM, &idle);
                 scheduler_resume(&in);
                 struct attempt *a = scheduler_pick(&in, has_room, NULL);
-                got[a->feed->tenant - tenants]++;
+                got[a->queue->tenant - tenants]++;
                 free(a);
                 ready_each(&in, drop, &in);
         }

@@ -11,7 +11,7 @@
 #include "consumer/subscriptions.h"
 #include "tests/unit/unit.h"
 
-/* Queues subscribed now, and the feed of each. */
+/* Queues subscribed now, and what each was subscribed as. */
 static struct {
         char queue[64];
         void *owner;
@@ -97,15 +97,15 @@ static void a_full_consumer_still_serves_queues_it_holds_nothing_of(void **state
         subscriptions_open(s);
         struct tenant *big = tell(s, "big", false, false);
         struct tenant *small = tell(s, "small", false, false);
-        big->feeds[LANE_LOW].held = 3;
-        small->feeds[LANE_HIGH].held = 1;
+        big->queues[LANE_LOW].held = 3;
+        small->queues[LANE_HIGH].held = 1;
         subscriptions_set_full(s, true);
         assert_int_equal(open_count, 2 * LANE_COUNT - 2);
         assert_false(is_open("jobs.big.low"));
         assert_false(is_open("jobs.small.high"));
 
         /* What fills it runs for hours: who holds nothing is not made to wait for that. */
-        small->feeds[LANE_HIGH].held = 0;
+        small->queues[LANE_HIGH].held = 0;
         subscriptions_adjust(s, 0);
         assert_true(is_open("jobs.small.high"));
         assert_false(is_open("jobs.big.low"));
@@ -123,18 +123,18 @@ static void a_queue_that_is_left_is_subscribed_again_with_the_others(void **stat
         subscriptions_open(s);
         struct tenant *acme = tell(s, "acme", false, false);
         assert_false(subscriptions_return(s));
-        subscriptions_leave(s, &acme->feeds[LANE_LOW]);
-        subscriptions_leave(s, &acme->feeds[LANE_LOW]);
-        subscriptions_leave(s, &acme->feeds[LANE_HIGH]);
+        subscriptions_leave(s, &acme->queues[LANE_LOW]);
+        subscriptions_leave(s, &acme->queues[LANE_LOW]);
+        subscriptions_leave(s, &acme->queues[LANE_HIGH]);
         assert_int_equal(open_count, LANE_COUNT - 2);
-        acme->feeds[LANE_LOW].window.size = acme->feeds[LANE_LONG].window.size = 200;
+        acme->queues[LANE_LOW].window.size = acme->queues[LANE_LONG].window.size = 200;
         subscriptions_collapse(s, 5000, 0);
         subscriptions_adjust(s, 0);
         assert_false(is_open("jobs.acme.low"));
         assert_false(is_open("jobs.acme.high"));
         assert_true(is_open("jobs.acme.long"));
-        assert_int_equal(acme->feeds[LANE_LOW].window.size, 4);
-        assert_int_equal(acme->feeds[LANE_LONG].window.size, 4);
+        assert_int_equal(acme->queues[LANE_LOW].window.size, 4);
+        assert_int_equal(acme->queues[LANE_LONG].window.size, 4);
         tell(s, "acme", true, false);
         assert_true(subscriptions_return(s));
         assert_int_equal(open_count, 0); /* paused meanwhile */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * publisher.c: publishing a submission, and judging how that ended.
+ * publish.c: publishing a submission, and judging how that ended.
  */
-#include "gateway/publisher.h"
+#include "gateway/publish.h"
 
-int publisher_submit(struct link *l, const struct job *job, msec now,
-                     const struct publish_wait *wait, struct err *e)
+int publish_submission(struct link *l, const struct job *job, msec now,
+                       const struct publish_wait *wait, struct err *e)
 {
         struct job_message m;
 
@@ -13,8 +13,8 @@ int publisher_submit(struct link *l, const struct job *job, msec now,
         return link_publish(l, &m.message, wait, e);
 }
 
-bool publisher_is_unknown(struct doubts *d, unsigned losses, const struct job *job,
-                          enum link_result result, struct err *e)
+bool publish_is_unknown(struct doubts *d, unsigned losses, const struct job *job,
+                        enum link_result result, struct err *e)
 {
         switch (result) {
         case LINK_CONFIRMED:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * channel.c: frames on the host's pipes.
+ * pipes.c: frames on the host's pipes.
  */
-#include "consumer/host/channel.h"
+#include "consumer/host/pipes.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,19 +11,19 @@
 
 enum { READ_AT_ONCE = 64 * 1024 };
 
-void channel_init(struct channel *c)
+void pipes_init(struct pipes *c)
 {
-        *c = (struct channel){0};
+        *c = (struct pipes){0};
         buffer_reserve(&c->in, READ_AT_ONCE);
 }
 
-void channel_fini(struct channel *c)
+void pipes_fini(struct pipes *c)
 {
         buffer_fini(&c->in);
 }
 
 /* At least one byte more. 1, 0 at the end of file, -1. */
-static int read_more(struct channel *c, size_t room, struct err *e)
+static int read_more(struct pipes *c, size_t room, struct err *e)
 {
         ssize_t got;
 
@@ -38,7 +38,7 @@ static int read_more(struct channel *c, size_t room, struct err *e)
         return got > 0;
 }
 
-int channel_read(struct channel *c, struct channel_frame *out, struct err *e)
+int pipes_read(struct pipes *c, struct pipes_frame *out, struct err *e)
 {
         struct wire_header header = {0};
         size_t want = sizeof(header);
@@ -80,18 +80,18 @@ static int skip(struct iovec **parts, int count, size_t sent)
         return count;
 }
 
-int channel_write(enum wire_kind kind, const struct bytes parts[CHANNEL_PARTS_MAX], struct err *e)
+int pipes_write(enum wire_kind kind, const struct bytes parts[PIPES_PARTS_MAX], struct err *e)
 {
         struct wire_header header = {.kind = (uint32_t)kind};
-        struct iovec vector[1 + CHANNEL_PARTS_MAX] = {{&header, sizeof(header)}};
+        struct iovec vector[1 + PIPES_PARTS_MAX] = {{&header, sizeof(header)}};
 
-        for (size_t i = 0; i < CHANNEL_PARTS_MAX; i++) {
+        for (size_t i = 0; i < PIPES_PARTS_MAX; i++) {
                 vector[1 + i] = (struct iovec){(void *)parts[i].data, parts[i].length};
                 header.length += (uint32_t)parts[i].length;
         }
 
         struct iovec *left = vector;
-        int count = 1 + CHANNEL_PARTS_MAX;
+        int count = 1 + PIPES_PARTS_MAX;
         while (count > 0) {
                 ssize_t sent = writev(WIRE_OUT_FD, left, count);
                 if (sent < 0 && errno == EINTR)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * door.c: keys looked up and judged.
+ * authorize.c: keys looked up and judged.
  */
-#include "gateway/door.h"
+#include "gateway/authorize.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static enum access judge(struct gateway *g, struct http_request *r, const struct
         return access;
 }
 
-bool door_authorize(void *owner, struct http_request *r, const struct http_route *route)
+bool authorize_request(void *owner, struct http_request *r, const struct http_route *route)
 {
         struct gateway *g = owner;
 
@@ -75,7 +75,7 @@ bool door_authorize(void *owner, struct http_request *r, const struct http_route
         return answer(r, judge(g, r, route, caller));
 }
 
-const struct caller *door_caller(const struct http_request *r)
+const struct caller *authorized_caller(const struct http_request *r)
 {
         return http_context(r);
 }

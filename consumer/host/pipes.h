@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pipes.h: the host's ends of the pipes (consumer/runner/plugin_wire.h): whole frames in, whole
+ * frames out, each by one system call when it fits.
+ */
+#ifndef WARREN_HOST_CHANNEL_H
+#define WARREN_HOST_CHANNEL_H
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "consumer/runner/plugin_wire.h"
+
+struct pipes {
+        struct buffer in;
+};
+
+struct pipes_frame {
+        enum wire_kind kind;
+        struct bytes body; /* lives until the next pipes_read; a NUL follows it */
+};
+
+void pipes_init(struct pipes *c);
+void pipes_fini(struct pipes *c);
+/* Waits. 1: a frame; 0: the consumer has closed its end; -1: broken. */
+int pipes_read(struct pipes *c, struct pipes_frame *out, struct err *e) MUST_CHECK;
+
+enum { PIPES_PARTS_MAX = 3 };
+/* Writes header, then the parts (absent ones too). */
+int pipes_write(enum wire_kind kind, const struct bytes parts[PIPES_PARTS_MAX],
+                struct err *e) MUST_CHECK;
+
+#endif
