@@ -3,16 +3,16 @@
 and the other is there."""
 import pytest
 
-from harness.door import Door
+from harness.forwarder import Forwarder
 from harness.until import until
 
 
 @pytest.fixture()
-def doors(broker):
-    both = Door(broker.port), Door(broker.port)
+def forwarders(broker):
+    both = Forwarder(broker.port), Forwarder(broker.port)
     yield both
-    for door in both:
-        door.shut()
+    for forwarder in both:
+        forwarder.shut()
 
 
 def submit(api):
@@ -22,10 +22,10 @@ def submit(api):
     return answer.json()["id"]
 
 
-def test_gateway_and_consumer_take_the_broker_that_lives(make_warren, doors, tally):
-    first, second = doors
+def test_gateway_and_consumer_take_the_broker_that_lives(make_warren, forwarders, tally):
+    first, second = forwarders
     warren = make_warren(start=False)
-    urls = ",".join(f"amqp://127.0.0.1:{door.port}/{warren.vhost}" for door in doors)
+    urls = ",".join(f"amqp://127.0.0.1:{forwarder.port}/{warren.vhost}" for forwarder in forwarders)
     for program in (warren.gateway, warren.consumer):
         program.settings["amqp_urls"] = urls
     second.open()

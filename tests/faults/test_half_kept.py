@@ -5,20 +5,20 @@ import threading
 
 import pytest
 
-from harness.door import Door
+from harness.forwarder import Forwarder
 from harness.until import until
 
 
 @pytest.fixture()
-def door(broker):
-    way = Door(broker.port).open()
+def forwarder(broker):
+    way = Forwarder(broker.port).open()
     yield way
     way.shut()
 
 
-def start(make_warren, door, **settings):
+def start(make_warren, forwarder, **settings):
     warren = make_warren(start=False)
-    warren.gateway.settings.update(amqp_urls=f"amqp://127.0.0.1:{door.port}/{warren.vhost}", **settings)
+    warren.gateway.settings.update(amqp_urls=f"amqp://127.0.0.1:{forwarder.port}/{warren.vhost}", **settings)
     warren.start()
     assert warren.api.run("noop")["status"] == "completed"
     warren.consumer.stop()
@@ -28,11 +28,11 @@ def start(make_warren, door, **settings):
 class Submission(threading.Thread):
     """One that the broker has and did not confirm: `answer` is there after `join`."""
 
-    def __init__(self, warren, door):
+    def __init__(self, warren, forwarder):
         super().__init__(daemon=True)
         self.warren = warren
         self.answer = None
-        door.is_mute = True
+        forwarder.is_mute = True
         self.start()
         self.id = until(self.pending, 30, "the job shows")[0]
 
@@ -56,36 +56,36 @@ def lose_the_message(warren):
         assert connection.channel().queue_purge("jobs.acme.medium").method.message_count == 1
 
 
-def test_what_only_the_stream_holds_is_not_shown(make_warren, door):
-    warren = start(make_warren, door)
-    submission = Submission(warren, door)
+def test_what_only_the_stream_holds_is_not_shown(make_warren, forwarder):
+    warren = start(make_warren, forwarder)
+    submission = Submission(warren, forwarder)
     lose_the_message(warren)
-    door.shut()
+    forwarder.shut()
     assert submission.is_unknown()
     assert submission.is_shown(), "told before the broker was there"
-    door.open()
+    forwarder.open()
     until(lambda: not submission.is_shown(), 60, "it is not shown")
     assert warren.api.list()["jobs"][0]["status"] == "completed"
 
 
-def test_what_was_kept_all_the_same_is_shown_when_it_starts(make_warren, door):
-    warren = start(make_warren, door)
-    submission = Submission(warren, door)
-    door.shut()
+def test_what_was_kept_all_the_same_is_shown_when_it_starts(make_warren, forwarder):
+    warren = start(make_warren, forwarder)
+    submission = Submission(warren, forwarder)
+    forwarder.shut()
     assert submission.is_unknown()
-    door.open()
+    forwarder.open()
     until(lambda: not submission.is_shown(), 60, "told when the broker is there")
     warren.consumer.start()
     job = warren.api.wait(submission.id)
     assert (job["status"], job["attempt"]) == ("completed", 1)
 
 
-def test_a_late_confirm_is_a_doubt_only_when_the_broker_goes(make_warren, door):
-    warren = start(make_warren, door, confirm_timeout="1s")
-    submission = Submission(warren, door)
+def test_a_late_confirm_is_a_doubt_only_when_the_broker_goes(make_warren, forwarder):
+    warren = start(make_warren, forwarder, confirm_timeout="1s")
+    submission = Submission(warren, forwarder)
     lose_the_message(warren)
     assert submission.is_unknown()
     assert submission.is_shown(), "the connection is still there"
-    door.shut()
-    door.open()
+    forwarder.shut()
+    forwarder.open()
     until(lambda: not submission.is_shown(), 60, "it is not shown")

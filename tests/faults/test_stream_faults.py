@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from harness.door import Door
+from harness.forwarder import Forwarder
 from harness.link_driver import Driver, outcomes_of, read_stream
 
 RESTARTS = int(os.environ.get("WARREN_STREAM_RESTARTS", "3"))
@@ -14,9 +14,9 @@ WAITING = 100  # publishes that go out the moment the link is up
 
 
 @pytest.fixture()
-def door(private_broker):
+def forwarder(private_broker):
     """A link that comes this way is there within milliseconds of the broker, whatever its backoff."""
-    way = Door(private_broker.port).open()
+    way = Forwarder(private_broker.port).open()
     yield f"amqp://127.0.0.1:{way.port}/warren"
     way.shut()
 
@@ -74,11 +74,11 @@ def test_a_stream_that_nothing_leads_to(private_broker, there, says):
 
 
 @pytest.mark.parametrize("fault", ["kill", "stop"])
-def test_what_is_confirmed_is_in_the_stream(private_broker, door, tally, fault):
+def test_what_is_confirmed_is_in_the_stream(private_broker, forwarder, tally, fault):
     with private_broker.pika() as connection:
         declare(connection.channel())
     private_broker.restart()  # what is younger than half a second may not survive a kill
-    with Driver(private_broker, "--resend", "yes", "--stream", "events", urls=door) as driver:
+    with Driver(private_broker, "--resend", "yes", "--stream", "events", urls=forwarder) as driver:
         for round in range(RESTARTS):
             driver.do("publish", exchange="jobs.both", count=WAITING, prefix=f"{round}-before")
             settled(driver, round * 3 * WAITING + WAITING)

@@ -48,7 +48,7 @@ ODD_HEADERS = {
 }
 
 
-# RabbitMQ 3.10 ends the channel of whoever sends a decimal to a stream, so `dead` never holds one.
+# RabbitMQ 3.10 closes the connection of whoever sends a decimal to a stream, so `dead` never holds one.
 EXCHANGES = pytest.mark.parametrize("exchange", ["dead", "unroutable"])
 
 

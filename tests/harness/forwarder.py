@@ -9,7 +9,7 @@ import threading
 from harness.until import until
 
 
-class Door:
+class Forwarder:
     """A TCP forwarder to `target`, a port of this machine. Shut at first; `passed` counts who came
     through. Who comes while the target is away waits inside, and is connected within milliseconds
     of its return, whatever his own backoff."""
