@@ -48,8 +48,8 @@ class Amqp:
             return publish(channel, self.tenant.name, type, payload, lane=priority, headers=headers)
 
 
-@pytest.fixture(params=[Http, Amqp], ids=lambda door: door.name)
-def door(request, warren):
+@pytest.fixture(params=[Http, Amqp], ids=lambda submitter: submitter.name)
+def submitter(request, warren):
     return request.param(warren)
 
 
@@ -57,9 +57,9 @@ def outcomes(warren, id):
     return [attempt["outcome"] for attempt in warren.api.attempts(id)["attempts"]]
 
 
-def test_a_job_runs_and_is_completed(warren, door):
+def test_a_job_runs_and_is_completed(warren, submitter):
     payload = {"price": 1.10, "text": "ünïcode ☃", "deep": [[[{}]]], "big": 2**53 + 1}
-    job = warren.api.wait(door.submit("echo", payload))
+    job = warren.api.wait(submitter.submit("echo", payload))
     assert job["status"] == "completed"
     assert job["result"] == payload
     assert job["payload"] == payload
@@ -67,50 +67,50 @@ def test_a_job_runs_and_is_completed(warren, door):
     assert outcomes(warren, job["id"]) == ["completed"]
 
 
-def test_a_failure_is_tried_again(warren, door):
-    job = warren.api.wait(door.submit("fail", {"times": 2}))
+def test_a_failure_is_tried_again(warren, submitter):
+    job = warren.api.wait(submitter.submit("fail", {"times": 2}))
     assert (job["status"], job["attempt"]) == ("completed", 3)
     assert outcomes(warren, job["id"]) == ["failed", "failed", "completed"]
 
 
-def test_retries_are_exhausted(warren, door):
-    job = warren.api.wait(door.submit("fail", {}, max_retries=1))
+def test_retries_are_exhausted(warren, submitter):
+    job = warren.api.wait(submitter.submit("fail", {}, max_retries=1))
     assert (job["status"], job["reason"], job["attempt"]) == ("dead", "exhausted", 2)
     assert outcomes(warren, job["id"]) == ["failed", "dead"]
     assert "attempt 2" in job["error"]
 
 
-def test_no_retries_at_all(warren, door):
-    job = warren.api.wait(door.submit("fail", {}, max_retries=0))
+def test_no_retries_at_all(warren, submitter):
+    job = warren.api.wait(submitter.submit("fail", {}, max_retries=0))
     assert (job["status"], job["reason"], job["attempt"]) == ("dead", "exhausted", 1)
 
 
-def test_a_permanent_failure_is_not_tried_again(warren, door):
-    job = warren.api.wait(door.submit("fail", {"permanent": True}))
+def test_a_permanent_failure_is_not_tried_again(warren, submitter):
+    job = warren.api.wait(submitter.submit("fail", {"permanent": True}))
     assert (job["status"], job["reason"], job["attempt"]) == ("dead", "permanent", 1)
 
 
-def test_a_crash_fails_its_attempt(warren, door):
-    job = warren.api.wait(door.submit("fail", {"crash": True}, max_retries=1))
+def test_a_crash_fails_its_attempt(warren, submitter):
+    job = warren.api.wait(submitter.submit("fail", {"crash": True}, max_retries=1))
     assert (job["status"], job["reason"], job["attempt"]) == ("dead", "exhausted", 2)
     assert job["error_kind"] == "crash"
-    assert warren.api.wait(door.submit("noop"))["status"] == "completed"
+    assert warren.api.wait(submitter.submit("noop"))["status"] == "completed"
 
 
-def test_a_timeout_kills(warren, door):
-    job = warren.api.wait(door.submit("sleep", {"ms": 600000}, max_retries=0, timeout_ms=300))
+def test_a_timeout_kills(warren, submitter):
+    job = warren.api.wait(submitter.submit("sleep", {"ms": 600000}, max_retries=0, timeout_ms=300))
     assert (job["status"], job["error_kind"]) == ("dead", "timeout")
 
 
-def test_a_program_runs(warren, door):
-    job = warren.api.wait(door.submit("word_count", {"text": "one two three two"}))
+def test_a_program_runs(warren, submitter):
+    job = warren.api.wait(submitter.submit("word_count", {"text": "one two three two"}))
     assert job["status"] == "completed", job["error"]
 
 
 @pytest.mark.parametrize("delay_ms", [60, 130, 770, 1500])
-def test_a_delayed_job_is_never_early(warren, door, delay_ms):
+def test_a_delayed_job_is_never_early(warren, submitter, delay_ms):
     before = int(time.time() * 1000)
-    id = door.submit("noop", delay_ms=delay_ms)
+    id = submitter.submit("noop", delay_ms=delay_ms)
     warren.api.wait(id, "completed")
     events = Events(warren)
     started = events.until(lambda: events.of(id, "started"), what="started")
@@ -119,14 +119,14 @@ def test_a_delayed_job_is_never_early(warren, door, delay_ms):
     assert len(started) == 1
 
 
-def test_a_type_without_handler_is_buried(warren, door):
-    job = warren.api.wait(door.submit("nobody.knows"))
+def test_a_type_without_handler_is_buried(warren, submitter):
+    job = warren.api.wait(submitter.submit("nobody.knows"))
     assert (job["status"], job["reason"]) == ("dead", "no_handler")
     assert "nobody.knows" in job["error"]
 
 
-def test_a_long_job_runs_in_its_own_lane(warren, door):
-    id = door.submit("echo", "long", timeout_ms=660000, priority="high")
+def test_a_long_job_runs_in_its_own_lane(warren, submitter):
+    id = submitter.submit("echo", "long", timeout_ms=660000, priority="high")
     job = warren.api.wait(id)
     assert (job["status"], job["result"], job["priority"]) == ("completed", "long", "high")
     events = Events(warren)
@@ -137,9 +137,9 @@ def test_a_long_job_runs_in_its_own_lane(warren, door):
     assert len(events.of(id, "started")) == 1
 
 
-def test_a_result_is_any_json(warren, door):
+def test_a_result_is_any_json(warren, submitter):
     for payload in (None, True, 0, -1.5e300, "", "nul \u0000 inside", [], {}):
-        job = warren.api.wait(door.submit("echo", payload))
+        job = warren.api.wait(submitter.submit("echo", payload))
         assert (job["status"], job["result"]) == ("completed", payload)
 
 
@@ -373,11 +373,11 @@ def test_each_state_is_read(make_warren, kind):
         "retry": {"base": "5s", "cap": "5s"}}
     whole.write_handlers(handlers)
     whole.start()
-    door = kind(whole, "staged")  # a login is the whole broker's
+    submitter = kind(whole, "staged")  # a login is the whole broker's
     api = whole.tenant("staged").api
     pause(whole, "staged")
     before = now_ms()
-    witness = Witness(api, door.submit("twice", delay_ms=5000))
+    witness = Witness(api, submitter.submit("twice", delay_ms=5000))
 
     if kind is Http:
         job = witness.sees("scheduled")
