@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client.c: blocking HTTP calls on libcurl; a few handles are kept with their connections, for
- * seconds.
+ * client.c: blocking HTTP calls on libcurl, with a few idle handles kept for their connections.
  */
 #include "common/http/client.h"
 
@@ -18,8 +17,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-/* A server may have 16 threads, and several clients. What was not used for a while would keep one
- * of them from others. */
+/* An idle connection occupies a thread of the server, which may have only 16 for all clients. */
 enum { IDLE_MAX = 4 };
 #define IDLE_AGE_MAX ((msec)2 * MSEC_SECOND)
 #define CONNECT_TIMEOUT_DEFAULT ((msec)2 * MSEC_SECOND)
@@ -42,7 +40,7 @@ struct http_client {
         struct idle *idle; /* the last used first */
         unsigned idle_count;
         bool ending;
-        bool sweeping; /* the thread that closes what is not used has been started */
+        bool sweeping; /* the thread that closes old handles was started */
         pthread_t sweeper;
 };
 
@@ -65,7 +63,7 @@ static char *copy_text(const char *text)
 int http_url_check(const char *url, struct err *e)
 {
         if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-                return err_set(e, ERR_INVALID, "%s is no http or https URL", url);
+                return err_set(e, ERR_INVALID, "%s is not an http or https URL", url);
         CURLU *parts = curl_url();
         assert(parts != NULL);
         CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
@@ -144,14 +142,14 @@ void http_client_stop(struct http_client *c)
         atomic_store(&c->stopping, true);
 }
 
-/* curl asks about once a second, also while it waits. */
+/* curl calls it about once a second, also while it waits. Not 0: abort. */
 static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
         const struct http_client *client = owner;
 
         (void)a, (void)b, (void)c, (void)d;
-        bool told = client->config.stop != NULL && *client->config.stop != 0;
-        return told || atomic_load(&client->stopping) ? 1 : 0;
+        bool stop = client->config.stop != NULL && *client->config.stop != 0;
+        return stop || atomic_load(&client->stopping) ? 1 : 0;
 }
 
 static CURL *take_handle(struct http_client *c)
@@ -169,7 +167,7 @@ static CURL *take_handle(struct http_client *c)
         return easy;
 }
 
-/* Takes out what was not used for long: the end of the list. */
+/* Takes the handles not used for IDLE_AGE_MAX: the end of the list. */
 static struct idle *take_old_locked(struct http_client *c)
 {
         struct idle **at = &c->idle;
@@ -206,7 +204,7 @@ static void *sweep(void *owner)
         return NULL;
 }
 
-/* Signals are for the threads of the program: one of them may wait to be interrupted. */
+/* The sweeper blocks all signals: they must interrupt the program's own threads. */
 static bool start_sweeper(struct http_client *c)
 {
         sigset_t all, before;
@@ -218,7 +216,7 @@ static bool start_sweeper(struct http_client *c)
         return started;
 }
 
-/* False when there is no thread that would close what is kept. */
+/* False: enough are kept, or the sweeper could not be started. */
 static bool may_keep_locked(struct http_client *c)
 {
         if (c->idle_count >= IDLE_MAX)
@@ -228,11 +226,11 @@ static bool may_keep_locked(struct http_client *c)
         return c->sweeping;
 }
 
-static void give_handle(struct http_client *c, CURL *easy)
+static void return_handle(struct http_client *c, CURL *easy)
 {
         struct idle *kept = xcalloc(1, sizeof(*kept));
 
-        curl_easy_reset(easy); /* options go, connections stay */
+        curl_easy_reset(easy); /* resets options, keeps connections */
         kept->easy = easy;
         kept->since = clock_mono();
         pthread_mutex_lock(&c->mutex);
@@ -284,7 +282,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *owner)
 
 static void add_line(struct curl_slist **list, const char *line)
 {
-        /* A line break would smuggle in a header. */
+        /* A line break would add a header. */
         assert(strpbrk(line, "\r\n") == NULL);
         struct curl_slist *longer = curl_slist_append(*list, line);
         assert(longer != NULL);
@@ -295,7 +293,7 @@ static struct curl_slist *header_lines(const struct http_client *c, const struct
 {
         struct curl_slist *list = NULL;
 
-        /* Without these curl waits for a 100 Continue, or names a form as the body's type. */
+        /* Without these curl would wait for 100 Continue, and set the type of a form. */
         add_line(&list, "Expect:");
         if (call->body.data != NULL) {
                 AUTO_FREE char *type = xasprintf("Content-Type: %s", call->content_type != NULL
@@ -359,7 +357,7 @@ static int judge(CURLcode code, const struct exchange *x, const char *detail, st
                        detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
-static void read_facts(CURL *easy, struct http_reply *reply)
+static void read_head(CURL *easy, struct http_reply *reply)
 {
         long status = 0;
         char *type = NULL;
@@ -379,7 +377,7 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         CURL *easy = take_handle(c);
 
         if (easy == NULL)
-                return err_set(e, ERR_SYSTEM, "curl has no handle to give");
+                return err_set(e, ERR_SYSTEM, "cannot make a curl handle");
         reply->retry_after = -1;
         struct curl_slist *lines = header_lines(c, call);
         set_limits(easy, c, call->timeout != 0 ? call->timeout : c->config.timeout);
@@ -394,9 +392,9 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
 
         CURLcode code = curl_easy_perform(easy);
         if (code == CURLE_OK)
-                read_facts(easy, reply);
+                read_head(easy, reply);
         curl_slist_free_all(lines);
-        give_handle(c, easy);
+        return_handle(c, easy);
         return judge(code, &x, detail, e);
 }
 
