@@ -10,16 +10,16 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-#define LAZY_ACK ((msec)5)
+#define ACK_DELAY_MAX ((msec)5)
 
 enum {
-        BATCH_MIN_PREFETCH = 8, /* below it nothing waits */
-        PINNED_AFTER = 256,     /* acks that were written alone */
+        BATCH_MIN_PREFETCH = 8, /* with a smaller one acks are not batched */
+        PINNED_AFTER = 256,     /* acks written alone */
 };
 
 struct channel_acks {
         struct incoming *unsettled; /* in the order of tags */
-        unsigned alone;             /* acks written alone since the oldest was settled */
+        unsigned alone;             /* acks written alone since the oldest was last acked */
 };
 
 struct acker {
@@ -27,7 +27,7 @@ struct acker {
         size_t bytes;
         struct node_list acked; /* not yet written */
         uint32_t acked_count, acked_enough;
-        msec acked_since; /* 0: none that is in a hurry */
+        msec acked_since; /* of the oldest ack on a queue; 0: there is none */
 };
 
 struct acker *acker_create(void)
@@ -60,7 +60,7 @@ static void release(struct acker *a, struct incoming *in)
         free(in);
 }
 
-static void remember(struct acker *a, struct incoming *in, msec now)
+static void add_acked(struct acker *a, struct incoming *in, msec now)
 {
         in->acked = true;
         node_list_add(&a->acked, &in->notice.node);
@@ -78,7 +78,7 @@ int acker_take(struct acker *a, struct node_list *settled, struct channel *ch, s
         for (struct node *n; (n = node_list_take(settled)) != NULL;) {
                 struct incoming *in = (struct incoming *)n;
                 if (in->listed && (in->stream || in->how == SETTLE_ACK)) {
-                        remember(a, in, now);
+                        add_acked(a, in, now);
                         continue;
                 }
                 if (in->listed) {
@@ -91,7 +91,7 @@ int acker_take(struct acker *a, struct node_list *settled, struct channel *ch, s
         return result;
 }
 
-/* Those of a channel that no older delivery stands before. */
+/* One ack for a channel's oldest deliveries, up to the first that is unsettled. */
 static int ack_oldest(struct acker *a, struct channel_acks *l, struct channel *ch, struct err *e)
 {
         struct incoming last = {0};
@@ -115,7 +115,7 @@ static int ack_alone(struct acker *a, struct incoming *in, struct channel *ch, s
         return channel_ack(ch, in, false, e);
 }
 
-/* Those behind an older delivery. */
+/* Acks that are behind an unsettled delivery. */
 static int ack_others(struct acker *a, struct channel *ch, bool all, struct err *e)
 {
         struct node_list list = a->acked;
@@ -128,7 +128,7 @@ static int ack_others(struct acker *a, struct channel *ch, bool all, struct err 
                 struct incoming *in = (struct incoming *)n;
                 if (in->listed && !in->waited && in->batch > 1 && !all) {
                         in->waited = true;
-                        remember(a, in, clock_mono());
+                        add_acked(a, in, clock_mono());
                         continue;
                 }
                 if (in->listed && result == 0)
@@ -144,7 +144,7 @@ int acker_write(struct acker *a, struct channel *ch, bool all, struct err *e)
 {
         if (a->acked_count == 0)
                 return 0;
-        bool late = a->acked_since != 0 && clock_mono() - a->acked_since >= LAZY_ACK;
+        bool late = a->acked_since != 0 && clock_mono() - a->acked_since >= ACK_DELAY_MAX;
         if (!all && !late && a->acked_count < a->acked_enough)
                 return 0;
         for (size_t i = 0; i < DELIVERY_CHANNELS; i++) {
@@ -156,7 +156,7 @@ int acker_write(struct acker *a, struct channel *ch, bool all, struct err *e)
 
 msec acker_deadline(const struct acker *a)
 {
-        return a->acked_since == 0 ? 0 : a->acked_since + LAZY_ACK;
+        return a->acked_since == 0 ? 0 : a->acked_since + ACK_DELAY_MAX;
 }
 
 void acker_forget(struct acker *a, uint16_t channel)
@@ -172,7 +172,7 @@ void acker_forget(struct acker *a, uint16_t channel)
         a->acked_since = 0;
         for (struct node *n; (n = node_list_take(&list)) != NULL;) {
                 if (((struct incoming *)n)->listed)
-                        remember(a, (struct incoming *)n, clock_mono());
+                        add_acked(a, (struct incoming *)n, clock_mono());
                 else
                         release(a, (struct incoming *)n);
         }

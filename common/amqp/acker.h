@@ -3,14 +3,14 @@
  * acker.h: acks and requeues. Each ack costs the broker an entry in a queue's log, so acks are
  * batched: they wait until a quarter of a prefetch is acked, at most 5 ms. Link's thread only.
  *
- * Deliveries that are not settled are kept in the order of their tags, a list for each channel.
- * When the oldest are all acked, one basic.ack says so for all of them. One that was acked behind
- * an older delivery waits once more for that, then has an ack of its own. A channel whose oldest
- * delivery is held for long is *pinned*: the subscriber then moves its busy subscriptions to
- * another channel, where acks cover many deliveries again.
+ * Each channel has a list of its unsettled deliveries, ordered by tag. When the oldest are acked,
+ * one basic.ack (multiple) covers them. An ack behind an unsettled delivery waits for one more
+ * batch, then is written alone. A channel whose oldest delivery stays unsettled for long is
+ * *pinned*: the subscriber moves its busy subscriptions to another channel, where one ack covers
+ * many deliveries again.
  *
- * On a stream an ack only gives credit: no hurry. A delivery keeps its bytes until its ack is
- * written.
+ * On a stream an ack only gives credit, so it has no time limit. A delivery's memory is freed when
+ * its ack is written.
  */
 #ifndef WARREN_AMQP_ACKER_H
 #define WARREN_AMQP_ACKER_H
@@ -20,27 +20,27 @@
 struct acker;
 
 struct acker *acker_create(void);
-/* Frees what is still here. */
+/* Frees the acks not yet written. */
 void acker_destroy(struct acker **a);
 
-/* A delivery of a subscription with that prefetch: it must be settled. Lent until then. */
+/* Lists a delivery of a subscription with that prefetch. Borrowed until it is settled. */
 void acker_track(struct acker *a, struct incoming *in, uint16_t prefetch);
-/* Takes a list of what was settled; requeues at once. ch may be NULL: not connected. */
+/* Takes a list of settled deliveries; requeues are written at once. ch: NULL: not connected. */
 int acker_take(struct acker *a, struct node_list *settled, struct channel *ch,
                struct err *e) MUST_CHECK;
-/* The acks that are due, or all. */
+/* Writes the acks that are due, or all. */
 int acker_write(struct acker *a, struct channel *ch, bool all, struct err *e) MUST_CHECK;
 msec acker_deadline(const struct acker *a); /* 0: none */
-/* The channel is gone: what came by it needs no settling. */
+/* The channel is closed: its deliveries can no longer be settled. */
 void acker_forget(struct acker *a, uint16_t channel);
-/* Of all deliveries that are not freed yet, those of dead channels too. */
+/* Size of all deliveries not yet freed, those of closed channels included. */
 size_t acker_bytes(const struct acker *a);
 
-/* So many acks had to be written alone because of the channel's oldest delivery. */
+/* 256 acks were written alone since the channel's oldest delivery was last settled. */
 bool acker_is_pinned(const struct acker *a, uint16_t channel);
-/* Nothing that came by the channel is unsettled. */
+/* The channel has no unsettled delivery. */
 bool acker_is_clear(const struct acker *a, uint16_t channel);
-/* Counts anew. */
+/* Starts the count for acker_is_pinned again. */
 void acker_unpin(struct acker *a, uint16_t channel);
 
 #endif

@@ -27,8 +27,8 @@ static int parse(struct address *a, char *url, struct err *e)
 
         if (has_userinfo(url))
                 return err_set(e, ERR_INVALID,
-                               "amqp URL: login and password have settings of "
-                               "their own");
+                               "amqp URL: login and password belong in amqp_login and "
+                               "amqp_password_file");
         if (amqp_parse_url(text, &info) != AMQP_STATUS_OK || info.host[0] == '\0')
                 return err_set(e, ERR_INVALID, "amqp URL '%s': want amqp://host:port/vhost", url);
         *a = (struct address){.host = xstrdup(info.host),

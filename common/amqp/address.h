@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * address.h: the brokers of a list of AMQP URLs.
+ * address.h: parses a list of AMQP URLs into broker addresses.
  */
 #ifndef WARREN_AMQP_ADDRESS_H
 #define WARREN_AMQP_ADDRESS_H
@@ -23,7 +23,7 @@ struct address_list {
         size_t count;
 };
 
-/* 1 to ADDRESSES_MAX of them, with commas. On failure too: address_list_fini. */
+/* urls: 1 to ADDRESSES_MAX, separated by commas. After a failure too, call address_list_fini. */
 int address_list_init(struct address_list *l, const char *urls, struct err *e) MUST_CHECK;
 void address_list_fini(struct address_list *l);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * assembly.c: messages out of frames.
+ * assembly.c: frames into messages.
  */
 #include "common/amqp/assembly.h"
 
@@ -12,14 +12,14 @@
 void assembly_reset(struct assembly *a)
 {
         free(a->incoming);
-        free(a->own_body);
+        free(a->return_body);
         *a = (struct assembly){0};
 }
 
 int assembly_begin(struct assembly *a, const amqp_method_t *m, struct err *e)
 {
         if (a->active)
-                return err_set(e, ERR_PROTOCOL, "a message within a message");
+                return err_set(e, ERR_PROTOCOL, "a message began before the last one was whole");
         *a = (struct assembly){.active = true};
         if (m->id == AMQP_BASIC_RETURN_METHOD) {
                 a->is_return = true;
@@ -49,7 +49,7 @@ static void copy_tag(struct incoming *in, amqp_bytes_t tag)
         in->consumer_tag[length] = '\0';
 }
 
-/* Everything of the message but the body, which the frames to come will fill. */
+/* Everything but the body, which later frames fill. */
 static void fill(struct incoming *in, const struct assembly *a, const amqp_frame_t *f)
 {
         struct message *m = &in->delivery.message;
@@ -95,17 +95,17 @@ static int begin_return(struct assembly *a, const amqp_frame_t *f, struct err *e
 
         if ((p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0)
                 a->message_id = p->message_id;
-        a->own_body = malloc(a->size + 1);
-        if (a->own_body == NULL)
+        a->return_body = malloc(a->size + 1);
+        if (a->return_body == NULL)
                 return no_memory(a, e);
-        a->body = a->own_body;
+        a->body = a->return_body;
         return 0;
 }
 
 static int add_header(struct assembly *a, const amqp_frame_t *f, struct err *e)
 {
         if (!a->active || a->body != NULL)
-                return err_set(e, ERR_PROTOCOL, "a header out of place");
+                return err_set(e, ERR_PROTOCOL, "an unexpected header frame");
         if (f->payload.properties.body_size > BODY_MAX)
                 return err_set(e, ERR_TOO_LARGE, "a message over %d bytes", BODY_MAX);
         a->size = a->left = (size_t)f->payload.properties.body_size;
@@ -118,7 +118,7 @@ static int add_body(struct assembly *a, const amqp_frame_t *f, struct err *e)
         amqp_bytes_t part = f->payload.body_fragment;
 
         if (!a->active || a->body == NULL || part.len > a->left)
-                return err_set(e, ERR_PROTOCOL, "a body out of place");
+                return err_set(e, ERR_PROTOCOL, "an unexpected body frame");
         memcpy(a->body, part.bytes, part.len);
         a->body += part.len;
         a->left -= part.len;
@@ -141,6 +141,6 @@ struct returned assembly_returned(const struct assembly *a)
                 .exchange = a->back.exchange,
                 .routing_key = a->back.routing_key,
                 .message_id = a->message_id,
-                .body = {.len = a->size, .bytes = a->own_body},
+                .body = {.len = a->size, .bytes = a->return_body},
         };
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * assembly.h: puts the messages of one channel together out of frames: a method, a header, and
- * bodies. (rabbitmq-c's own reader drops the frames of other channels.)
+ * assembly.h: assembles one channel's messages from frames: a method, a header, and bodies.
+ * (rabbitmq-c's own reader drops the frames of other channels.)
  */
 #ifndef WARREN_AMQP_ASSEMBLY_H
 #define WARREN_AMQP_ASSEMBLY_H
@@ -9,29 +9,29 @@
 #include "common/amqp/incoming.h"
 #include "common/amqp/outgoing.h"
 
-/* While it is active it points into rabbitmq-c's memory of that channel. */
+/* While active it borrows from rabbitmq-c's memory of that channel. */
 struct assembly {
         bool active, is_return; /* is_return: a basic.return */
         amqp_basic_deliver_t deliver;
         amqp_basic_return_t back;
         amqp_bytes_t message_id;
-        struct incoming *incoming; /* NULL until the header is here */
-        char *own_body;            /* a return's */
+        struct incoming *incoming; /* NULL until the header was read */
+        char *return_body;         /* owned */
         char *body;                /* where the next bytes go */
         size_t left;
-        size_t size;
+        size_t size; /* of the body */
 };
 
-/* Frees what is unfinished. */
+/* Frees an unfinished message. */
 void assembly_reset(struct assembly *a);
-/* basic.deliver or basic.return. */
+/* m: basic.deliver or basic.return. */
 int assembly_begin(struct assembly *a, const amqp_method_t *m, struct err *e) MUST_CHECK;
-/* A header or body frame. 1: the message is whole; 0: there is more to come; -1: an error. Sizes
- * are checked against RabbitMQ's own limit before anything is allocated. */
+/* Adds a header or body frame. 1: the message is whole; 0: more frames follow; -1: an error. Sizes
+ * are checked against RabbitMQ's own limit before memory is allocated. */
 int assembly_add(struct assembly *a, const amqp_frame_t *f, struct err *e) MUST_CHECK;
-/* Of a whole delivery: it is the caller's. */
+/* The whole delivery, which the caller then owns. */
 struct incoming *assembly_take(struct assembly *a);
-/* Of a whole return: borrows from the assembly. */
+/* The whole return, borrowed from the assembly. */
 struct returned assembly_returned(const struct assembly *a);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * channel.c: a connection to a broker: opened, with TLS when the URL says so, written and read.
  *
- * On a plain connection publishes are encoded here and sent as one; over TLS, where only the
- * library can write, it publishes itself.
+ * On a plain connection publishes are encoded here and sent together. Over TLS only rabbitmq-c can
+ * write, so it encodes and sends them.
  */
 #include "common/amqp/channel.h"
 
@@ -30,10 +30,10 @@ struct channel {
         int fd;
         bool tls;
         size_t frame_max;  /* of what is sent */
-        struct buffer out; /* frames to be sent as one */
+        struct buffer out; /* frames to be sent together */
         struct assembly assemblies[CHANNEL_MAX + 1];
-        amqp_frame_t frame; /* the last that was read */
-        uint16_t whole;     /* the channel whose assembly the last read has completed; 0: none */
+        amqp_frame_t frame; /* the last one read */
+        uint16_t whole;     /* channel whose message the last read completed; 0: none */
         struct returned returned;
         struct unreadable unreadable;
 };
@@ -223,7 +223,7 @@ static int send_frames(struct channel *ch, const struct outgoing *o, void *prope
         return status == AMQP_STATUS_OK ? send_body(ch, o->body) : status;
 }
 
-/* rabbitmq-c sends what it can encode itself, so a raw list is decoded first. */
+/* rabbitmq-c encodes the properties itself, so a raw list is decoded first. */
 static int through_library(struct channel *ch, const struct outgoing *o, struct err *e)
 {
         amqp_pool_t pool;
@@ -251,8 +251,7 @@ int channel_beat(struct channel *ch, struct err *e)
         return check(amqp_send_frame(ch->connection, &beat), "heartbeat", e);
 }
 
-/* What a message is put together from lies in rabbitmq-c's memory of its channel until it is whole
- * and was looked at. */
+/* Frees the last event: rabbitmq-c holds a message's frames until it is whole and was handled. */
 static void release(struct channel *ch)
 {
         if (ch->whole == 0)
@@ -310,8 +309,7 @@ static int on_frame(struct channel *ch, const amqp_frame_t *f, struct channel_ev
         }
 }
 
-/* From 0.14 on rabbitmq-c refuses headers that nest over 100 deep, and reads nothing behind them.
- */
+/* rabbitmq-c from 0.14 on refuses headers nested more than 100 deep and reads no further. */
 static int read_failed(struct channel *ch, int status, struct channel_event *event, struct err *e)
 {
         const amqp_frame_t *f = &ch->frame;
@@ -340,7 +338,7 @@ int channel_read(struct channel *ch, struct channel_event *event, struct err *e)
 
         release(ch);
         *event = (struct channel_event){0};
-        ch->frame.frame_type = 0; /* set by the library before it decodes, and so is what is raw */
+        ch->frame.frame_type = 0; /* rabbitmq-c sets it, and the raw bytes, before it decodes */
         int status = amqp_simple_wait_frame_noblock(ch->connection, &ch->frame, &zero);
         if (status == AMQP_STATUS_TIMEOUT)
                 return 0;

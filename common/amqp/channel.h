@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * channel.h: one connection to a broker and the channels on it, as rabbitmq-c gives them: methods
- * and publishes out, methods and whole messages in. The link's thread only. Every call may block
- * until the broker reads, at most some 5 s; after a failure (-1) the connection is to be destroyed.
+ * channel.h: one connection to a broker and its channels: writes methods and publishes, reads
+ * methods and whole messages. Link's thread only. Every call may block for about 5 s while the
+ * broker does not read. After a failure (-1) destroy the connection.
  */
 #ifndef WARREN_AMQP_CHANNEL_H
 #define WARREN_AMQP_CHANNEL_H
@@ -15,58 +15,57 @@ struct channel;
 
 enum {
         PUBLISH_CHANNEL = 1,
-        DECLARE_CHANNEL = 2,  /* so that a refusal does not end publishes */
-        DELIVERY_CHANNEL = 3, /* and those behind it */
+        DECLARE_CHANNEL = 2,  /* its own: a refusal closes the channel */
+        DELIVERY_CHANNEL = 3, /* the first of DELIVERY_CHANNELS */
         DELIVERY_CHANNELS = CHANNEL_MAX - DELIVERY_CHANNEL + 1,
 };
 
-/* Connects and logs in. Everything is borrowed until the call returns. */
+/* Connects and logs in. Borrows its arguments until it returns. */
 struct channel *channel_create(const struct address *a, const struct login *l,
                                struct err *e) MUST_CHECK;
-/* Closes at once. */
+/* Closes the socket without telling the broker. */
 void channel_destroy(struct channel **ch);
-/* Tells the broker first, and waits 1 s for its answer. */
+/* Sends connection.close, waits up to 1 s for the answer, then destroys. */
 void channel_close(struct channel **ch);
 
 int channel_send(struct channel *ch, uint16_t channel, amqp_method_number_t id, void *method,
                  struct err *e) MUST_CHECK;
-/* Opens the channel; confirms: with publisher confirms. */
+/* Opens the channel; _confirmed: with publisher confirms. Neither waits for the answer. */
 int channel_open(struct channel *ch, uint16_t channel, struct err *e) MUST_CHECK;
 int channel_open_confirmed(struct channel *ch, uint16_t channel, struct err *e) MUST_CHECK;
-/* The broker has closed it: its unfinished message goes. */
+/* The broker has closed the channel: drops its unfinished message and sends channel.close-ok. */
 int channel_closed(struct channel *ch, uint16_t channel, struct err *e) MUST_CHECK;
 int channel_ack(struct channel *ch, const struct incoming *in, bool multiple,
                 struct err *e) MUST_CHECK;
 int channel_requeue(struct channel *ch, const struct incoming *in, struct err *e) MUST_CHECK;
-/* Written at the next flush, or before it. Between begin and flush nothing else is sent. */
+/* Publishes between begin and flush may be buffered until flush. Send nothing else meanwhile. */
 void channel_begin(struct channel *ch);
 int channel_publish(struct channel *ch, const struct outgoing *o, struct err *e) MUST_CHECK;
 int channel_flush(struct channel *ch, struct err *e) MUST_CHECK;
-/* rabbitmq-c sends heartbeats only while it reads: this sends one. */
+/* Sends a heartbeat, which rabbitmq-c does only while it reads. */
 int channel_beat(struct channel *ch, struct err *e) MUST_CHECK;
 
-/* A delivery whose headers the library cannot decode. */
+/* A delivery whose headers rabbitmq-c cannot decode. */
 struct unreadable {
         amqp_bytes_t consumer_tag;
         uint16_t channel;
         uint64_t tag;
-        int64_t offset; /* of a stream; -1: not known */
+        int64_t offset; /* in a stream; -1: not known */
 };
-/* basic.reject: it does not come again. */
+/* basic.reject without requeue. */
 int channel_refuse(struct channel *ch, const struct unreadable *u, struct err *e) MUST_CHECK;
 
-/* What was read: one of these, or none. */
+/* What was read: at most one of these is set. */
 struct channel_event {
         uint16_t channel;
-        const amqp_method_t *method;         /* until the next read */
-        struct incoming *delivery;           /* the reader's */
-        const struct returned *returned;     /* until the next read */
-        const struct unreadable *unreadable; /* only with a failure, which it is the cause of */
+        const amqp_method_t *method;         /* borrowed until the next read */
+        struct incoming *delivery;           /* the caller owns it */
+        const struct returned *returned;     /* borrowed until the next read */
+        const struct unreadable *unreadable; /* set only when it made the read fail */
 };
-/* Never waits. 1: something was read, of which `event` tells what concerns the reader; 0: there is
- * nothing more now. */
+/* Reads one frame without waiting. 1: read, see `event`; 0: there is no frame now. */
 int channel_read(struct channel *ch, struct channel_event *event, struct err *e) MUST_CHECK;
-/* Bytes were read from the socket and not looked at yet. */
+/* Bytes read from the socket are still to be parsed. */
 bool channel_has_input(const struct channel *ch);
 
 int channel_fd(const struct channel *ch);

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* q12 or, of a stream, s12: a delivery of a subscription that is gone still tells how to settle. */
+/* "q12", or "s12" for a stream: tells how to settle a delivery whose subscription is gone. */
 static amqp_bytes_t tag_of(const struct subscription *sub, char out[CONSUMER_TAG_SIZE])
 {
         snprintf(out, CONSUMER_TAG_SIZE, "%c%" PRIu64, sub->source.stream ? 's' : 'q', sub->id);

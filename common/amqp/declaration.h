@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * declaration.h: exchanges, queues and bindings: to be declared, deleted or counted.
+ * declaration.h: an exchange, queue or binding to be declared or deleted, or a queue to be counted
+ * or purged.
  */
 #ifndef WARREN_AMQP_DECLARATION_H
 #define WARREN_AMQP_DECLARATION_H
@@ -14,9 +15,9 @@ enum declare_what {
         DECLARE_EXCHANGE,
         DECLARE_QUEUE,
         DECLARE_BINDING, /* queue `name` to exchange `source` with `key` */
-        DELETE_BINDING,  /* the same; one that is not there counts as done */
-        DELETE_EXCHANGE, /* one that is not there counts as done */
-        DELETE_QUEUE,    /* as DELETE_EXCHANGE; quorum queues refuse if_unused: count first */
+        DELETE_BINDING,  /* the same fields; succeeds when there is none */
+        DELETE_EXCHANGE, /* succeeds when there is none */
+        DELETE_QUEUE,    /* succeeds when there is none */
         COUNT_QUEUE,     /* passive declare */
         PURGE_QUEUE,
 };
@@ -38,8 +39,8 @@ struct declaration {
         bool if_unused;
 };
 
-/* Counts are 0 but for COUNT_QUEUE. why is filled when it failed: ERR_NOT_FOUND, ERR_CONFLICT
- * (other arguments, in use), ERR_FORBIDDEN, ERR_UNAVAILABLE. */
+/* The counts are of COUNT_QUEUE, else 0. why: NULL: success; else ERR_NOT_FOUND, ERR_CONFLICT
+ * (declared with other arguments, or in use), ERR_FORBIDDEN or ERR_UNAVAILABLE. */
 typedef void declared_fn(void *owner, const struct err *why, uint32_t messages, uint32_t consumers);
 
 #endif

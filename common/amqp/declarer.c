@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * declarer.c: declarations that wait, and those that were sent and are not answered.
+ * declarer.c: declarations not yet sent, and those not yet answered.
  */
 #include "common/amqp/declarer.h"
 
@@ -10,7 +10,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-#define ANSWER_LIMIT ((msec)30000) /* past a request's deadline, when it was sent */
+#define ANSWER_LIMIT ((msec)30000) /* after the deadline of a request that was sent */
 
 struct declarer {
         bool channel_open;
@@ -73,7 +73,7 @@ struct request *request_create(const struct declaration *d)
         return r;
 }
 
-/* Its owner hears of it once; its answer may still be to come. */
+/* The owner was told already when the request is marked `reported`. */
 static void finish(struct declarer *d, struct request *r)
 {
         if (r->reported)
@@ -167,7 +167,7 @@ static int send_request(struct channel *ch, const struct request *r, struct err 
         case DELETE_BINDING:
                 return send_unbind(ch, r, e);
         case DELETE_QUEUE:
-                /* A quorum queue does not know the flag and closes the connection over it. */
+                /* A quorum queue closes the connection on if-unused: its consumers are counted. */
                 if (r->if_unused)
                         return send_queue_declare(ch, r, true, e);
                 return send_delete_or_purge(ch, r, e);
@@ -216,7 +216,7 @@ int declarer_answered(struct declarer *d, const amqp_method_t *m, struct err *e)
                 return 0;
         struct request *r = (struct request *)node_list_take(&d->sent);
         if (r == NULL)
-                return err_set(e, ERR_PROTOCOL, "an answer that nobody asked for");
+                return err_set(e, ERR_PROTOCOL, "an answer to no request");
         if (m->id == AMQP_QUEUE_DECLARE_OK_METHOD) {
                 const amqp_queue_declare_ok_t *ok = m->decoded;
                 if (r->what == DELETE_QUEUE) {
@@ -251,7 +251,7 @@ int declarer_refused(struct declarer *d, const amqp_channel_close_t *why, struct
         return channel_closed(ch, DECLARE_CHANNEL, e);
 }
 
-/* What the thread asked itself ends with its connection; the rest is sent again by the next one. */
+/* Requests of declarer_look_for end; the others are sent again on the next connection. */
 void declarer_disconnected(struct declarer *d)
 {
         struct node_list all = {0};
@@ -271,11 +271,11 @@ void declarer_disconnected(struct declarer *d)
 
 static void fail_late(struct declarer *d, struct request *r)
 {
-        err_set(&r->why, ERR_UNAVAILABLE, "the broker is away");
+        err_set(&r->why, ERR_UNAVAILABLE, "no answer from the broker");
         finish(d, r);
 }
 
-/* The answer to one that was sent is still awaited: a copy tells its owner. */
+/* The request stays in `sent` until its answer comes, so a copy of it is reported. */
 static void report_late(struct declarer *d, struct request *r)
 {
         struct request *copy = xcalloc(1, sizeof(*copy));
@@ -286,7 +286,7 @@ static void report_late(struct declarer *d, struct request *r)
         fail_late(d, copy);
 }
 
-void declarer_expire(struct declarer *d, msec now, bool deaf)
+void declarer_expire(struct declarer *d, msec now, bool paused)
 {
         struct node_list all = {0};
         struct node *n;
@@ -298,7 +298,7 @@ void declarer_expire(struct declarer *d, msec now, bool deaf)
                 else
                         node_list_add(&d->waiting, n);
         }
-        if (deaf)
+        if (paused)
                 return;
         for (n = d->sent.first; n != NULL; n = n->next) {
                 struct request *r = (struct request *)n;
@@ -316,13 +316,13 @@ void declarer_skip_time(struct declarer *d, msec time)
         }
 }
 
-msec declarer_deadline(const struct declarer *d, bool deaf)
+msec declarer_deadline(const struct declarer *d, bool paused)
 {
         const struct request *sent = (const struct request *)d->sent.first;
 
         if (d->waiting.first != NULL)
                 return ((const struct request *)d->waiting.first)->deadline;
-        if (sent == NULL || deaf || sent->look != 0 || sent->reported)
+        if (sent == NULL || paused || sent->look != 0 || sent->reported)
                 return 0;
         return sent->deadline + ANSWER_LIMIT;
 }

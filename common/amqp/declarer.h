@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * declarer.h: declarations in order, on a channel of their own. They are sent without waiting; the
- * answers come in order, and a refusal closes the channel, so it concerns the oldest one unanswered
- * and the others are sent again. Link's thread only, but for request_create. Those that have ended
- * wait until declarer_take_ended.
+ * declarer.h: sends declarations in order, on a channel of their own, without waiting for each
+ * answer. Answers come in order. A refusal closes the channel: it concerns the oldest unanswered
+ * declaration, and the others are sent again. Finished ones wait for declarer_take_ended. Link's
+ * thread only, but for request_create.
  */
 #ifndef WARREN_AMQP_DECLARER_H
 #define WARREN_AMQP_DECLARER_H
@@ -20,9 +20,9 @@ struct request {
         amqp_bytes_t name, type, source, key;
         amqp_table_t arguments;
         bool if_unused;
-        uint64_t look; /* not 0: asked by the thread itself, see declarer_look_for */
-        msec deadline; /* to be answered by then, if it was not sent */
-        bool reported; /* its owner was told that it is too late; its answer is still to come */
+        uint64_t look; /* not 0: made by declarer_look_for */
+        msec deadline; /* fails then if not sent; 30 s later if not answered */
+        bool reported; /* its failure was reported; the broker's answer is still to come */
         declared_fn *done;
         void *owner;
         struct err why; /* set: it failed */
@@ -33,29 +33,29 @@ struct request {
 struct request *request_create(const struct declaration *d);
 
 struct declarer *declarer_create(void);
-/* Everything in it ends as failed. */
+/* All its requests end with ERR_UNAVAILABLE. */
 void declarer_end(struct declarer *d);
 void declarer_destroy(struct declarer **d);
 
 /* Takes a list of struct request. */
 void declarer_take(struct declarer *d, struct node_list *more);
-/* Asks by a passive declare whether the queue is there; `look` says for whom. Ends with its
- * connection, without an answer. */
+/* Checks by a passive declare whether the queue exists. `look`: the caller's id for the answer, not
+ * 0. There is no answer when the connection ends first. */
 void declarer_look_for(struct declarer *d, const char *queue, uint64_t look);
 bool declarer_has_work(const struct declarer *d);
 int declarer_write(struct declarer *d, struct channel *ch, struct err *e) MUST_CHECK;
 int declarer_answered(struct declarer *d, const amqp_method_t *m, struct err *e) MUST_CHECK;
-/* The channel was closed. */
+/* The broker closed the channel. */
 int declarer_refused(struct declarer *d, const amqp_channel_close_t *why, struct channel *ch,
                      struct err *e) MUST_CHECK;
 void declarer_disconnected(struct declarer *d);
-/* NULL: none. The caller's. */
+/* A finished request, which the caller then owns; NULL: none. */
 struct request *declarer_take_ended(struct declarer *d);
 
-/* deaf: no answer can be heard now. */
-void declarer_expire(struct declarer *d, msec now, bool deaf);
-/* So long no answer could be heard: it does not count. */
+/* paused: answers are not read now, so no answer is late. */
+void declarer_expire(struct declarer *d, msec now, bool paused);
+/* Answers were not read for `time`: extends the deadlines by it. */
 void declarer_skip_time(struct declarer *d, msec time);
-msec declarer_deadline(const struct declarer *d, bool deaf); /* 0: none */
+msec declarer_deadline(const struct declarer *d, bool paused); /* 0: none */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * delivery.h: a message that the broker has delivered, and where from.
+ * delivery.h: a message that the broker has delivered, and its source: a queue or stream.
  */
 #ifndef WARREN_AMQP_DELIVERY_H
 #define WARREN_AMQP_DELIVERY_H
@@ -12,12 +12,12 @@
 
 struct subscription;
 
-/* Lent to on_delivery's owner until link_settle. */
+/* Lent to the callback's owner until link_settle. */
 struct delivery {
         struct message message;
-        int64_t offset; /* of a stream; -1 for a queue */
+        int64_t offset; /* in a stream; -1 for a queue */
         bool redelivered;
-        struct subscription *subscription; /* void after link_unsubscribe or down */
+        struct subscription *subscription; /* invalid after link_unsubscribe or `down` */
 };
 
 enum settle { SETTLE_ACK, SETTLE_REQUEUE };
@@ -30,16 +30,16 @@ struct source {
         int32_t priority;  /* x-priority; 0: none */
         bool stream;
         bool exclusive; /* basic.consume exclusive */
-        /* Streams: asked for at each (re)connect, on the loop thread: where to start. */
+        /* Streams: where to start. Called at each (re)connect, on the loop's thread. */
         enum source_start (*start)(void *owner, int64_t *offset);
 };
 
-/* Streams, within start: the message after offset `after` (-1: the first one) cannot be read by
- * rabbitmq-c, and ended the last connection. Its offset; -1: there is none. Of a queue it was
- * refused. */
+/* For a stream's `start`: the offset of a message that rabbitmq-c cannot decode and that ended the
+ * last connection, when it is the one after `after` (-1: the first one); else -1. (A queue's
+ * unreadable message is rejected.) */
 int64_t subscription_unreadable(const struct subscription *s, int64_t after);
 
-/* The callback owns the delivery. */
+/* The callback must settle the delivery, then or later. */
 typedef void delivery_fn(void *owner, struct delivery *d);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dispatcher.c: notices, each to its owner.
+ * dispatcher.c: hands each notice to its owner.
  */
 #include "common/amqp/dispatcher.h"
 
@@ -23,12 +23,12 @@ struct dispatcher {
         struct link_events on;
         void *owner;
         struct bell *bell;
-        uint64_t connection; /* whose `up` was told last; 0: it is down again, or there was none */
-        struct incoming *held; /* with their owners */
+        uint64_t connection;   /* of the last `up`; 0: down, or none yet */
+        struct incoming *held; /* by their owners, not yet settled */
         struct subscription *subscriptions;
         uint64_t next_id;
         struct node_list notices;
-        bool *destroyed; /* set while callbacks run */
+        bool *destroyed; /* not NULL while callbacks run: dispatcher_destroy sets it */
         drained_fn *drained;
         void *drained_owner;
 };
@@ -44,8 +44,8 @@ static bool is_live(const struct dispatcher *d, const struct incoming *in)
         return d != NULL && handover_is_live(d->handover, in->channel, in->epoch);
 }
 
-/* Only the thread may free a delivery, which it may have in its list: so what nobody wants goes
- * back to it. */
+/* Only the link's thread may free a delivery, which its acker may list: one without an owner is
+ * handed back. */
 static void report_delivery(struct dispatcher *d, struct incoming *in)
 {
         struct subscription *s = in->delivery.subscription;
@@ -211,7 +211,7 @@ static void bell_closed(uv_handle_t *handle)
         free(handle->data);
 }
 
-/* The outcomes that were on their way reach their owners; the rest goes. */
+/* Reports how publishes and declarations ended; drops other notices. */
 static void finish_notices(struct dispatcher *d)
 {
         struct node *n;

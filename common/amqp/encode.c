@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encode.c: frames, as AMQP 0-9-1 has them: type, channel and size of the payload, the payload, an
- * end mark.
+ * encode.c: AMQP 0-9-1 frames: type (1 byte), channel (2), size of the payload (4), the payload,
+ * an end mark (1).
  */
 #include "common/amqp/encode.h"
 
@@ -24,7 +24,7 @@ static char *put(char *at, const void *data, size_t length)
         return at + length;
 }
 
-/* The frame around `size` bytes of payload that stand at frame + FRAME_HEAD. */
+/* Completes the frame around `size` payload bytes that are at frame + FRAME_HEAD. */
 static void end_frame(struct buffer *out, uint16_t on, uint8_t type, size_t size)
 {
         char *frame = out->data + out->length;

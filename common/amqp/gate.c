@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gate.c: the stream's states, and the pause of reading.
+ * gate.c: the states of the wait for the stream, and the pause of reading.
  */
 #include "common/amqp/gate.h"
 
@@ -12,15 +12,15 @@
 
 #define LOOK_AGAIN ((msec)100)
 #define ANSWER_LIMIT ((msec)5 * MSEC_SECOND)
-/* Past this its absence is no restart any more: it is told, and looked for once a second. */
-#define QUIET_LIMIT ((msec)5 * MSEC_SECOND)
+/* A stream missing for longer is reported, and looked for once a second: it is no restart. */
+#define REPORT_AFTER ((msec)5 * MSEC_SECOND)
 
 enum gate_state {
-        GATE_SHUT,    /* not connected */
-        GATE_WAITS,   /* to look for the stream at `at` */
-        GATE_ASKED,   /* the answer must be here by `at` */
-        GATE_PROBED,  /* likewise the confirm */
-        GATE_REFUSED, /* the probe was not kept: the connection ends */
+        GATE_DISCONNECTED,
+        GATE_LOOK_DUE, /* to look for the stream at `at` */
+        GATE_LOOKING,  /* the answer must come by `at` */
+        GATE_PROBING,  /* the confirm must come by `at` */
+        GATE_REFUSED,  /* the probe was not confirmed: the connection ends */
         GATE_OPEN,
 };
 
@@ -32,8 +32,8 @@ struct gate {
 
         enum gate_state state;
         msec at, since;
-        bool told;      /* that the stream is away */
-        msec paused_at; /* reading; 0: it is not paused */
+        bool reported;  /* that the stream is not there */
+        msec paused_at; /* 0: reading is not paused */
         msec beat_at;   /* the last heartbeat since then */
 };
 
@@ -54,14 +54,14 @@ void gate_destroy(struct gate **g)
 
 void gate_connected(struct gate *g, msec now)
 {
-        g->state = g->stream == NULL ? GATE_OPEN : GATE_WAITS;
+        g->state = g->stream == NULL ? GATE_OPEN : GATE_LOOK_DUE;
         g->at = g->since = now;
-        g->told = false;
+        g->reported = false;
 }
 
 void gate_disconnected(struct gate *g)
 {
-        g->state = GATE_SHUT;
+        g->state = GATE_DISCONNECTED;
         g->paused_at = 0;
 }
 
@@ -70,17 +70,17 @@ bool gate_is_open(const struct gate *g)
         return g->state == GATE_OPEN;
 }
 
-static bool is_settled(const struct gate *g)
+static bool needs_no_step(const struct gate *g)
 {
-        return g->state == GATE_OPEN || g->state == GATE_SHUT;
+        return g->state == GATE_OPEN || g->state == GATE_DISCONNECTED;
 }
 
-enum gate_step gate_step(struct gate *g, msec now, bool deaf, struct err *e)
+enum gate_step gate_step(struct gate *g, msec now, bool blocked, struct err *e)
 {
-        if (is_settled(g) || deaf || gate_is_paused(g) || now < g->at)
+        if (needs_no_step(g) || blocked || gate_is_paused(g) || now < g->at)
                 return GATE_NOTHING;
-        if (g->state == GATE_WAITS) {
-                g->state = GATE_ASKED;
+        if (g->state == GATE_LOOK_DUE) {
+                g->state = GATE_LOOKING;
                 g->at = now + ANSWER_LIMIT;
                 return GATE_LOOK;
         }
@@ -96,53 +96,54 @@ enum gate_step gate_step(struct gate *g, msec now, bool deaf, struct err *e)
 
 static void look_later(struct gate *g, msec now)
 {
-        bool late = now - g->since > QUIET_LIMIT;
+        bool late = now - g->since > REPORT_AFTER;
 
-        g->state = GATE_WAITS;
+        g->state = GATE_LOOK_DUE;
         g->at = now + jittered(late ? MSEC_SECOND : LOOK_AGAIN);
 }
 
 enum gate_step gate_found(struct gate *g, msec now, const struct err *why, struct err *e)
 {
-        if (g->state != GATE_ASKED)
+        if (g->state != GATE_LOOKING)
                 return GATE_NOTHING;
         if (why == NULL) {
-                g->state = GATE_PROBED;
+                g->state = GATE_PROBING;
                 g->at = now + ANSWER_LIMIT;
                 return GATE_PROBE;
         }
         look_later(g, now);
-        if (g->told || g->at - g->since <= QUIET_LIMIT)
+        if (g->reported || g->at - g->since <= REPORT_AFTER)
                 return GATE_NOTHING;
-        g->told = true;
+        g->reported = true;
         err_set(e, why->code, "stream %s: %s%s", g->stream, why->text,
                 why->code == ERR_NOT_FOUND ? "; if it stays away, `warren topology apply` makes it"
                                            : "");
         return GATE_AWAY;
 }
 
-/* When it was not kept, this channel's numbers are no longer the stream's: gate_step ends it. */
+/* Unless it was confirmed, the broker would number this channel's publishes wrongly (see gate.h):
+ * gate_step ends the connection. */
 void gate_probed(struct gate *g, enum link_result result)
 {
-        if (g->state != GATE_PROBED)
+        if (g->state != GATE_PROBING)
                 return;
         g->state = result == LINK_CONFIRMED ? GATE_OPEN : GATE_REFUSED;
         g->at = 0;
 }
 
-void gate_wait_anew(struct gate *g, msec now)
+void gate_restart_wait(struct gate *g, msec now)
 {
-        if (g->state == GATE_ASKED || g->state == GATE_PROBED)
+        if (g->state == GATE_LOOKING || g->state == GATE_PROBING)
                 g->at = now + ANSWER_LIMIT;
 }
 
-msec gate_deadline(const struct gate *g, bool deaf)
+msec gate_deadline(const struct gate *g, bool blocked)
 {
         /* 1: at once */
-        return is_settled(g) || deaf || gate_is_paused(g) ? 0 : g->at == 0 ? 1 : g->at;
+        return needs_no_step(g) || blocked || gate_is_paused(g) ? 0 : g->at == 0 ? 1 : g->at;
 }
 
-bool gate_is_spent(const struct gate *g, size_t bytes)
+bool gate_is_over_limit(const struct gate *g, size_t bytes)
 {
         return g->read_bytes != 0 && bytes > g->read_bytes;
 }
@@ -152,11 +153,11 @@ bool gate_is_paused(const struct gate *g)
         return g->paused_at != 0;
 }
 
-msec gate_weigh(struct gate *g, size_t bytes, msec now)
+msec gate_update_pause(struct gate *g, size_t bytes, msec now)
 {
         msec since = g->paused_at;
 
-        if (gate_is_spent(g, bytes) == gate_is_paused(g))
+        if (gate_is_over_limit(g, bytes) == gate_is_paused(g))
                 return 0;
         g->paused_at = since == 0 ? now : 0;
         g->beat_at = now;

@@ -24,8 +24,8 @@ struct handover {
         bool sleeping;   /* the thread waits in poll */
         bool accepting;  /* connected, the stream there, and not blocked */
         bool streamless; /* connected, but the stream is not there */
-        bool closing;    /* refuse publishes: drained or destroyed */
-        bool stopping;   /* end the thread */
+        bool closing;    /* publishes are refused: the link drains or ends */
+        bool stopping;   /* the thread is to end */
         int socket;      /* -1: none */
 
         /* any thread */

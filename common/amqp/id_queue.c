@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * id_queue.c: a queue of numbers in an array that starts anew whenever it is empty.
+ * id_queue.c: an array, filled from its start again whenever the queue is empty.
  */
 #include "common/amqp/id_queue.h"
 

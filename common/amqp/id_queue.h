@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * id_queue.h: a queue of numbers, oldest first; 0 is none.
+ * id_queue.h: a queue of ids, oldest first; 0 is no id.
  */
 #ifndef WARREN_AMQP_ID_QUEUE_H
 #define WARREN_AMQP_ID_QUEUE_H

@@ -16,17 +16,17 @@ enum { CONSUMER_TAG_SIZE = 24 };
 /* One allocation: the struct, the property list, the names, the body. free() frees it. */
 struct incoming {
         struct notice notice;
-        struct dispatcher *home; /* loop: whose it is; NULL once the link is destroyed */
+        struct dispatcher *home; /* loop's thread; NULL once the link is destroyed */
         enum settle how;
-        char consumer_tag[CONSUMER_TAG_SIZE]; /* longer ones are none of ours: empty */
+        char consumer_tag[CONSUMER_TAG_SIZE]; /* empty: longer, so not one of consume.h */
         bool stream;
         /* acker.c, on the link's thread */
-        uint16_t batch;   /* settled deliveries that an ack of this one waits for */
-        uint16_t channel; /* it came by */
-        bool acked;       /* settled, not yet written */
-        bool waited;
-        bool listed;
-        size_t size;
+        uint16_t batch; /* its ack is written when so many deliveries are acked */
+        uint16_t channel;
+        bool acked;  /* the ack is not yet written */
+        bool waited; /* the ack was left for the next batch once already */
+        bool listed; /* unsettled or acked, on an open channel */
+        size_t size; /* bytes of the allocation */
         uint64_t epoch, tag;
         struct incoming *prev, *next;
         /* dispatcher.c, on the loop */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jitter.h: waits that many programs must not end at the same moment.
+ * jitter.h: random waits, so that many programs do not reconnect at the same moment.
  */
 #ifndef WARREN_AMQP_JITTER_H
 #define WARREN_AMQP_JITTER_H
@@ -8,13 +8,13 @@
 #include "common/base/clock.h"
 #include "common/base/uuid.h"
 
-/* Between a half and the whole of `wait`. */
+/* Between wait / 2 and wait. */
 static inline msec jittered(msec wait)
 {
-        uint16_t chance;
+        uint16_t random;
 
-        random_fill(&chance, sizeof(chance));
-        return wait / 2 + wait / 2 * chance / UINT16_MAX;
+        random_fill(&random, sizeof(random));
+        return wait / 2 + wait / 2 * random / UINT16_MAX;
 }
 
 #endif

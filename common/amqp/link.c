@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link.c: a link's public calls and its life.
+ * link.c: the public calls of a link.
  */
 #include "common/amqp/link.h"
 
@@ -106,8 +106,7 @@ static int check_feed(const struct link *l, const struct message *m, struct err 
 {
         if (feed_is_of(m->exchange, l->settings.stream))
                 return 0;
-        return err_set(e, ERR_INVALID,
-                       "exchange %.*s does not feed what this link publishes to: %s",
+        return err_set(e, ERR_INVALID, "exchange %.*s does not feed the stream of this link: %s",
                        (int)m->exchange.length, m->exchange.data,
                        l->settings.stream == NULL ? "no stream" : l->settings.stream);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link_settings.h: what a link was created with, as its own copy. Nothing changes in it later.
+ * link_settings.h: a link's copy of its link_config. Constant, so any thread may read it.
  */
 #ifndef WARREN_AMQP_LINK_SETTINGS_H
 #define WARREN_AMQP_LINK_SETTINGS_H

@@ -23,9 +23,9 @@
 #define POLL_MAX ((msec)60000)
 
 enum {
-        READ_BATCH = 4096, /* frames between two looks at what was handed over */
-        /* What a hostile peer nests in a table, rabbitmq-c decodes by recursion: 26 000 arrays fit
-         * into a frame. */
+        READ_BATCH = 4096, /* frames read before handed-over work is taken again */
+        /* rabbitmq-c decodes nested tables by recursion; a hostile publisher can nest 26 000 arrays
+         * in one frame. */
         STACK_SIZE = 64 * 1024 * 1024,
 };
 
@@ -34,11 +34,11 @@ struct link_thread {
         const struct link_settings *settings;
         struct handover *handover;
         struct router *router;
-        size_t address; /* the one to try next */
+        size_t address; /* index of the one to try next */
         msec connect_at, backoff;
         bool told_down;
-        msec read_at;   /* the last look at the socket */
-        bool read_more; /* the last look ended before the socket was empty */
+        msec read_at;   /* time of the last read from the socket */
+        bool read_more; /* the last read ended before the socket was empty */
 };
 
 static void retry_later(struct link_thread *t)
@@ -104,7 +104,7 @@ static int write_all(struct link_thread *t, struct err *e)
 
         if (!router_is_connected(t->router))
                 return 0;
-        /* rabbitmq-c 0.11 can hang in a publish when it has not read for two heartbeats. */
+        /* rabbitmq-c 0.11 can hang in a publish when nothing was read for two heartbeats. */
         if (!paused && read_is_overdue(t) && read_batch(t, e) < 0)
                 return -1;
         if (router_write(t->router, e) < 0)
@@ -161,7 +161,7 @@ static int wait_and_read(struct link_thread *t, struct err *e)
 }
 
 /* False when the thread is to end. */
-static bool round_of(struct link_thread *t)
+static bool run_round(struct link_thread *t)
 {
         struct handed_over work = handover_take(t->handover);
         struct err why = {0};
@@ -189,7 +189,7 @@ static void *run(void *thread)
 {
         struct link_thread *t = thread;
 
-        while (round_of(t))
+        while (run_round(t))
                 ;
         router_end(t->router, true);
         return NULL;

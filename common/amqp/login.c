@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * login.c: from an address to a connection that is logged in.
+ * login.c: connects and logs in.
  */
 #include "common/amqp/login.h"
 
@@ -33,7 +33,7 @@ static amqp_socket_t *tls_socket(amqp_connection_state_t c, const char *ca_file,
         if (ca_file == NULL)
                 SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket));
         else if (amqp_ssl_socket_set_cacert(socket, ca_file) != AMQP_STATUS_OK) {
-                err_set(e, ERR_INVALID, "cannot read the authorities in %s", ca_file);
+                err_set(e, ERR_INVALID, "cannot read the certificate authorities in %s", ca_file);
                 return NULL;
         }
         return socket;
@@ -53,7 +53,7 @@ static int open_socket(amqp_connection_state_t connection, const struct address 
                 return wire_fail(status, "connect", e);
         int fd = amqp_get_sockfd(connection);
 
-        /* Ends a write into a broker that has stopped reading; rabbitmq-c waits for ever. */
+        /* Ends a write when the broker stops reading; rabbitmq-c would wait for ever. */
         int user_timeout = USER_TIMEOUT_MS;
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof(user_timeout));
@@ -98,12 +98,12 @@ static int check_reply(amqp_rpc_reply_t reply, struct err *e)
         return err_set(e, ERR_UNAVAILABLE, "log in: the broker closed the connection");
 }
 
-/* A broker that knows these tells a publisher that it is blocked, and a consumer that its queue is
- * gone. */
+/* With these capabilities the broker announces that it blocks publishers, and cancels a consumer
+ * whose queue was deleted. */
 static int log_in(amqp_connection_state_t connection, const struct address *a,
                   const struct login *l, struct err *e)
 {
-        amqp_table_entry_t abilities[] = {
+        amqp_table_entry_t capabilities[] = {
                 true_entry("connection.blocked"),           true_entry("consumer_cancel_notify"),
                 true_entry("authentication_failure_close"), true_entry("basic.nack"),
                 true_entry("publisher_confirms"),
@@ -114,8 +114,9 @@ static int log_in(amqp_connection_state_t connection, const struct address *a,
                 text_entry("version", WARREN_VERSION),
                 {.key = amqp_cstring_bytes("capabilities"),
                  .value = {.kind = AMQP_FIELD_KIND_TABLE,
-                           .value.table = {.num_entries = sizeof(abilities) / sizeof(abilities[0]),
-                                           .entries = abilities}}},
+                           .value.table = {.num_entries =
+                                                   sizeof(capabilities) / sizeof(capabilities[0]),
+                                           .entries = capabilities}}},
         };
         amqp_table_t table = {.num_entries = sizeof(properties) / sizeof(properties[0]),
                               .entries = properties};
@@ -127,7 +128,7 @@ static int log_in(amqp_connection_state_t connection, const struct address *a,
                            e);
 }
 
-/* What was agreed on with the broker bounds what is sent. */
+/* Raises the limit for reading only: *frame_max, agreed with the broker, limits sending. */
 static int read_larger(amqp_connection_state_t connection, size_t *frame_max, struct err *e)
 {
         *frame_max = (size_t)amqp_get_frame_max(connection);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * name_set.c: a hash of names.
+ * name_set.c: a hash table.
  */
 #include "common/amqp/name_set.h"
 

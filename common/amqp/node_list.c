@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node_list.c: a queue; what is added last is taken last.
+ * node_list.c: first in, first out.
  */
 #include "common/amqp/node_list.h"
 

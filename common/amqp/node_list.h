@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node_list.h: a singly linked queue of structs that begin with a node.
+ * node_list.h: a singly linked queue of structs whose first member is a node.
  */
 #ifndef WARREN_AMQP_NODE_LIST_H
 #define WARREN_AMQP_NODE_LIST_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * notice.h: what a link's thread tells its loop. A message that was delivered, a publish that has
- * ended and a declaration that was answered begin with a notice of their own; the rest are plain.
+ * notice.h: what a link's thread reports to the loop. Deliveries, ended publishes and answered
+ * declarations are structs that begin with a notice; all others are a notice_plain.
  */
 #ifndef WARREN_AMQP_NOTICE_H
 #define WARREN_AMQP_NOTICE_H
@@ -23,8 +23,8 @@ enum notice_kind {
         NOTICE_BLOCKED,
         NOTICE_UNBLOCKED,
         NOTICE_REFUSED,
-        NOTICE_WHERE, /* a stream's subscription wants to know where to start */
-        NOTICE_GONE,  /* the last one about a subscription */
+        NOTICE_WHERE, /* asks where a stream's subscription is to start */
+        NOTICE_GONE,  /* a subscription's last notice: it may be freed */
         NOTICE_DRAINED,
 };
 
@@ -41,7 +41,7 @@ struct notice_plain {
         struct err why;                    /* DOWN, REFUSED */
 };
 
-/* Adds a plain notice. Lent: filled in before the list is handed over. */
+/* Adds a plain notice, which the caller fills in before it hands the list over. */
 struct notice_plain *notice_add(struct node_list *l, enum notice_kind kind);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * order.c: what the loop asks of a subscription, and its end.
+ * order.c: functions of a subscription for the loop's thread.
  */
 #include "common/amqp/order.h"
 

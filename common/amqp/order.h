@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * order.h: what a link's loop tells its thread about subscriptions, and the subscription itself.
+ * order.h: what a link's loop orders its thread to do with subscriptions, and the subscription.
  */
 #ifndef WARREN_AMQP_ORDER_H
 #define WARREN_AMQP_ORDER_H
@@ -27,15 +27,15 @@ struct order {
         struct subscription *subscription; /* SUBSCRIBE, CONSUME, UNSUBSCRIBE */
         enum source_start start;           /* CONSUME */
         int64_t offset;
-        uint64_t epoch; /* CONSUME, RENEW: of the connection that it is about */
+        uint64_t epoch; /* CONSUME, RENEW: of the connection it is for */
         msec limit;     /* DRAIN */
 };
 
 enum subscription_state {
         SUBSCRIPTION_IDLE,    /* not connected */
-        SUBSCRIPTION_PROBING, /* is the queue there? */
-        SUBSCRIPTION_ASKING,  /* where to start? */
-        SUBSCRIPTION_SENT,
+        SUBSCRIPTION_PROBING, /* checks whether the queue exists */
+        SUBSCRIPTION_ASKING,  /* asks its owner where to start */
+        SUBSCRIPTION_SENT,    /* basic.consume was sent */
         SUBSCRIPTION_ACTIVE,
         SUBSCRIPTION_REFUSED,
 };
@@ -54,14 +54,15 @@ struct subscription {
         /* Thread only: subscriber.c. */
         UT_hash_handle hh; /* by id */
         enum subscription_state state;
-        uint16_t channel;    /* it consumes by, once SENT */
-        unsigned deliveries; /* since its channel was looked at for a move */
-        bool renewing;       /* counts among those that `up` waits for */
-        bool reported;       /* the owner knows that it is refused */
+        uint16_t channel;    /* from SENT on */
+        unsigned deliveries; /* since its channel was last found pinned (acker.h) */
+        bool renewing;       /* `up` waits for it */
+        bool reported;       /* its refusal was reported */
         msec retry_at;
-        int64_t last_offset; /* of a stream, by this basic.consume; -1: none */
-        /* Written by the thread while it consumes; the loop reads them when it is asked for a
-         * start: the message behind offset unreadable_after cannot be read. -1: there is none. */
+        int64_t last_offset; /* last one read by this basic.consume; -1: none */
+        /* `unreadable`: offset of a message that cannot be decoded, -1: none; it followed
+         * unreadable_after. Written by the thread while it consumes; read by the loop only when
+         * asked for a start. */
         int64_t unreadable_after, unreadable;
 };
 

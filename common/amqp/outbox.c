@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outbox.c: a queue before the link's window, and another try for what ended unknown.
+ * outbox.c: parcels wait for the link's window, and are tried again until confirmed.
  */
 #include "common/amqp/outbox.h"
 
@@ -12,7 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
-enum { RETRY_AFTER = 500 }; /* ms after a try that ended unknown */
+enum { RETRY_AFTER = 500 }; /* ms after a failed try */
 
 struct outbox {
         struct link *link;
@@ -21,7 +21,7 @@ struct outbox {
         void *owner;
         struct publication *waiting;
         unsigned in_flight, count;
-        struct job_message *scratch; /* large, and cleared field by field by its encoders */
+        struct job_message *scratch; /* reused: large; encoders clear the fields they need */
 };
 
 static void send_waiting(struct outbox *o);
@@ -90,7 +90,7 @@ static void on_result(void *owner, enum link_result result)
                         send_waiting(o);
                 return;
         }
-        LOG_WARN("a publish ended unknown and is made again",
+        LOG_WARN("a message was not confirmed and is published again",
                  log_text("result", result_word(result)));
         p->again = true;
         DL_APPEND(o->waiting, p);
@@ -106,7 +106,8 @@ static int send_one(struct outbox *o, struct publication *p)
         p->encode(p, p->again, clock_wall(), o->scratch);
         p->sent_us = clock_mono_us();
         if (link_publish(o->link, &o->scratch->message, &wait, &why) != 0) {
-                /* A full window empties by itself; anything else is worth a pause. */
+                /* A full window is tried again at the next confirm, other failures after a pause.
+                 */
                 if ((why.code != ERR_FULL || o->in_flight == 0) && !alarm_is_set(o->alarm))
                         alarm_set(o->alarm, RETRY_AFTER);
                 return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outbox.h: messages that must be kept by the broker. What ends unknown (no confirm in time, a
- * nack, a closed connection) is published again until it is confirmed. Loop thread only.
+ * outbox.h: messages that must be confirmed by the broker. One that ends otherwise (no confirm in
+ * time, a nack, returned, a closed connection) is published again until it is confirmed. Loop's
+ * thread only.
  */
 #ifndef WARREN_AMQP_OUTBOX_H
 #define WARREN_AMQP_OUTBOX_H
@@ -14,26 +15,27 @@
 
 struct outbox;
 
-/* Embedded in what it carries, which must live until `kept`. */
+/* Embedded in the struct it sends, which must live until `kept`. */
 struct publication {
-        /* Writes the message; called for each try. `again`: it may be there already. */
+        /* Writes the message; called for each try. `again`: the broker may have it already. */
         void (*encode)(const struct publication *p, bool again, msec now, struct job_message *out);
-        /* Confirmed. The publication is the owner's again. */
+        /* Confirmed: the owner may free or reuse the publication. */
         void (*kept)(void *owner, struct publication *p);
         void *owner;
         struct outbox *outbox;
         bool again;
-        int64_t sent_us; /* monotonic */
+        int64_t sent_us; /* monotonic clock */
         struct publication *prev, *next;
 };
 
-/* Told, unless NULL, how long each confirm took. The link is borrowed. */
+/* Called with the time each confirm took. */
 typedef void confirmed_fn(void *owner, double seconds);
+/* Borrows the link; confirmed may be NULL. */
 struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirmed_fn *confirmed, void *owner);
-/* After the link was destroyed. Publications still here are the owner's. */
+/* Call after link_destroy. The owner frees the publications still posted. */
 void outbox_destroy(struct outbox **o);
 void outbox_post(struct outbox *o, struct publication *p);
-/* Posted and not yet kept. */
+/* Posted and not yet confirmed. */
 unsigned outbox_count(const struct outbox *o);
 
 #endif

@@ -9,13 +9,13 @@
 
 #include "common/base/memory.h"
 
-/* Where a publish's copy of the message is being laid out. */
+/* Sizes counted before the copy is allocated. */
 struct layout {
         size_t strings; /* bytes of all strings */
-        bool too_long;
+        bool too_long;  /* some name or property is over SHORT_STRING_MAX */
 };
 
-static amqp_bytes_t take_short(struct layout *lay, struct bytes b)
+static amqp_bytes_t count_short(struct layout *lay, struct bytes b)
 {
         lay->strings += b.length;
         lay->too_long = lay->too_long || b.length > SHORT_STRING_MAX;
@@ -27,7 +27,7 @@ static void set_property(struct layout *lay, amqp_basic_properties_t *p, amqp_fl
 {
         if (value.data == NULL)
                 return;
-        *field = take_short(lay, value);
+        *field = count_short(lay, value);
         p->_flags |= flag;
 }
 
@@ -48,7 +48,7 @@ static void set_properties(struct layout *lay, const char *login, const struct m
                 p->_flags |= AMQP_BASIC_DELIVERY_MODE_FLAG;
         }
         for (size_t i = 0; i < m->header_count; i++) {
-                take_short(lay, m->headers[i].name);
+                count_short(lay, m->headers[i].name);
                 if (m->headers[i].kind == HEADER_STRING)
                         lay->strings += m->headers[i].text.length;
         }
@@ -94,7 +94,7 @@ static int check_sizes(const struct layout *lay, const struct message *m, struct
         return 0;
 }
 
-/* What is not the properties: names, body, or the raw list. */
+/* Everything but the headers. */
 static void place_rest(char **at, const struct message *m, struct outgoing *o)
 {
         amqp_bytes_t *const texts[] = {&o->properties.message_id, &o->properties.type,
@@ -124,8 +124,8 @@ struct outgoing *outgoing_create(const struct message *m, const char *login, str
                 return NULL;
         if (!raw)
                 set_properties(&lay, login, m, &properties);
-        take_short(&lay, m->exchange);
-        take_short(&lay, m->routing_key);
+        count_short(&lay, m->exchange);
+        count_short(&lay, m->routing_key);
         if (check_sizes(&lay, m, e) < 0)
                 return NULL;
 

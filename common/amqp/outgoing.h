@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outgoing.h: a message on its way out, as a copy of its own. A plain struct: the publisher owns
- * what changes in it after its creation, `wait` and `cost` excepted.
+ * outgoing.h: a copy of a message to be published. After its creation only the publisher changes
+ * it, but for `wait`.
  */
 #ifndef WARREN_AMQP_OUTGOING_H
 #define WARREN_AMQP_OUTGOING_H
@@ -16,13 +16,13 @@ struct outgoing {
         struct notice notice;
         enum link_result result;
         struct publish_wait wait;
-        size_t cost; /* bytes it takes of the window */
-        msec since;  /* when the time for its confirm began; 0: it has not */
+        size_t cost; /* its bytes in the window */
+        msec since;  /* start of its confirm_timeout; 0: not begun */
         bool returned, mandatory, again;
-        bool probe; /* the link's own, see gate.h */
+        bool probe; /* see gate.h */
         amqp_bytes_t exchange, routing_key, body;
-        amqp_bytes_t raw;                   /* property list as given, instead of `properties` */
-        amqp_basic_properties_t properties; /* has room for one more header */
+        amqp_bytes_t raw;                   /* given property list; replaces `properties` */
+        amqp_basic_properties_t properties; /* with room for one more header */
 };
 
 /* A mandatory message that the broker sent back. */
@@ -30,12 +30,12 @@ struct returned {
         amqp_bytes_t exchange, routing_key, message_id, body;
 };
 
-/* login: the user_id of a message that brings no property list. */
+/* login: becomes the user_id of a message that has no property list of its own. */
 struct outgoing *outgoing_create(const struct message *m, const char *login,
                                  struct err *e) MUST_CHECK;
-/* Says, once, that it may have been published before. */
+/* Adds the header x-again: it may have been published before. A raw list stays as it is. */
 void outgoing_mark_again(struct outgoing *o);
-/* A return carries no number; this may be the message that it sends back. */
+/* r may be a return of this message: a basic.return does not carry the publish's number. */
 bool outgoing_looks_like(const struct outgoing *o, const struct returned *r);
 
 #endif

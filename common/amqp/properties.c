@@ -17,7 +17,7 @@ static json_t *text_json(amqp_bytes_t b)
 {
         struct bytes text = wire_view(b);
 
-        /* jansson refuses what is not UTF-8, and a NUL inside reads badly. */
+        /* jansson refuses text that is not UTF-8; NUL bytes are unreadable in JSON. */
         if (bytes_are_utf8(text) && (text.length == 0 || memchr(text.data, 0, text.length) == NULL))
                 return json_stringn(text.data, text.length);
         AUTO_BUFFER out = {0};
@@ -57,8 +57,7 @@ static json_t *decimal_json(amqp_decimal_t d)
         return json_pack("{s:s}", "decimal", text);
 }
 
-/* A name that is not UTF-8 is shown by its base64. A name given twice keeps its last value here;
- * the wire form has both. */
+/* A name that is not UTF-8 becomes its base64. Of a repeated name only the last value is shown. */
 static int set_member(json_t *object, amqp_bytes_t name, json_t *value)
 {
         struct bytes key = wire_view(name);
@@ -89,7 +88,7 @@ static json_t *array_json(const amqp_array_t *a)
         return array;
 }
 
-/* Recursion is bounded: wire_check_properties has seen the list. */
+/* Recursion is bounded: wire_check_properties has checked the depth. */
 static json_t *value_json(const amqp_field_value_t *v)
 {
         switch ((amqp_field_value_kind_t)v->kind) {
@@ -189,7 +188,7 @@ json_t *properties_to_json(struct bytes wire, struct err *e)
                 out = json_pack("{s:o,s:o}", "properties", basic_json(p), "headers",
                                 table_json(has ? &p->headers : &none));
         } else {
-                err_set(e, ERR_INVALID, "a property list that cannot be decoded");
+                err_set(e, ERR_INVALID, "the property list cannot be decoded");
         }
         empty_amqp_pool(&pool);
         return out;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * properties_view.c: a stored property list as the message it came with, and as its publisher wrote
- * it.
+ * properties_view.c: a stored property list as a struct message and in its normal form.
  */
 #include <string.h>
 
@@ -19,7 +18,7 @@ int properties_to_message(struct bytes wire, struct message *m, struct err *e)
                 return -1;
         init_amqp_pool(&pool, 4096);
         int status = amqp_decode_properties(AMQP_BASIC_CLASS, &pool, raw, &decoded);
-        /* The view's strings lie in the wire form, not in the pool. */
+        /* m's strings lie in the wire form, not in the pool. */
         if (status == AMQP_STATUS_OK)
                 wire_message(decoded, raw, wire.data, m);
         empty_amqp_pool(&pool);
@@ -28,7 +27,7 @@ int properties_to_message(struct bytes wire, struct message *m, struct err *e)
         return 0;
 }
 
-/* The first entry of that name; NULL when there is none. */
+/* The first entry with that name; NULL: none. */
 static const amqp_field_value_t *find(const amqp_table_t *table, const char *name)
 {
         for (int i = 0; i < table->num_entries; i++) {

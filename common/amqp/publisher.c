@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * publisher.c: unconfirmed publishes are kept in a ring by their tag, the number that the broker
- * confirms.
+ * publisher.c: a ring of unconfirmed publishes, indexed by the tag that the broker confirms.
  */
 #include "common/amqp/publisher.h"
 
@@ -10,7 +9,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-enum { BATCH = 256 /* publishes between two looks at the socket */, RING_MIN = 1024 };
+enum { BATCH = 256 /* publishes written before the socket is read */, RING_MIN = 1024 };
 
 struct publisher {
         /* before start */
@@ -21,7 +20,7 @@ struct publisher {
         struct outgoing **ring;   /* unconfirmed, by tag & (ring_size - 1) */
         size_t ring_size;
         uint64_t first_tag, next_tag; /* first_tag <= tag < next_tag are in the ring */
-        size_t careful; /* so many go one by one: one of them made the broker close the channel */
+        size_t suspects;              /* publishes to be sent one by one, see find_refused */
         struct node_list ended;
 };
 
@@ -85,8 +84,8 @@ static void finish_tag(struct publisher *p, uint64_t tag, enum link_result resul
 
         if (o == NULL)
                 return;
-        if (p->careful > 0 && !o->probe)
-                p->careful--;
+        if (p->suspects > 0 && !o->probe)
+                p->suspects--;
         finish(p, o, o->returned && result == LINK_CONFIRMED ? LINK_RETURNED : result);
 }
 
@@ -101,7 +100,7 @@ void publisher_confirm(struct publisher *p, uint64_t tag, bool multiple, enum li
         ring_advance(p);
 }
 
-/* Returns come in the order of publishing, so it is the oldest that looks the same. */
+/* Returns come in the order of publishing: r is of the oldest publish that looks like it. */
 void publisher_return(struct publisher *p, const struct returned *r)
 {
         for (uint64_t tag = p->first_tag; tag < p->next_tag; tag++) {
@@ -129,7 +128,7 @@ struct outgoing *publisher_take_ended(struct publisher *p)
 
 bool publisher_is_ready(const struct publisher *p)
 {
-        return p->waiting.first != NULL && (p->careful == 0 || p->first_tag == p->next_tag);
+        return p->waiting.first != NULL && (p->suspects == 0 || p->first_tag == p->next_tag);
 }
 
 static int write_one(struct publisher *p, struct channel *ch, struct outgoing *o, struct err *e)
@@ -189,18 +188,18 @@ static void take_unconfirmed(struct publisher *p, struct node_list *list)
         p->first_tag = p->next_tag = 1;
 }
 
-/* One refused publish closes the channel for all, and the broker does not say which it was. So they
- * are sent again one by one, and the one whose channel is closed while it is alone was it. */
+/* A refused publish closes the channel of all, and the broker does not say which one it was. So all
+ * are sent again one by one: it is the one that is alone in flight when the channel is closed. */
 static void find_refused(struct publisher *p, struct node_list *unconfirmed)
 {
         if (unconfirmed->first != NULL && unconfirmed->first == unconfirmed->last) {
                 finish_all(p, unconfirmed, LINK_RETURNED);
-                if (p->careful > 0)
-                        p->careful--;
+                if (p->suspects > 0)
+                        p->suspects--;
                 return;
         }
         for (struct node *n = unconfirmed->first; n != NULL; n = n->next)
-                p->careful++;
+                p->suspects++;
 }
 
 void publisher_disconnected(struct publisher *p, bool refused)
@@ -209,7 +208,7 @@ void publisher_disconnected(struct publisher *p, bool refused)
 
         take_unconfirmed(p, &unconfirmed);
         if (!p->resend) {
-                p->careful = 0;
+                p->suspects = 0;
                 finish_all(p, &unconfirmed, LINK_CLOSED);
                 finish_all(p, &p->waiting, LINK_CLOSED);
                 return;
@@ -224,7 +223,7 @@ void publisher_disconnected(struct publisher *p, bool refused)
         node_list_prepend(&p->waiting, &unconfirmed);
 }
 
-/* Only one that was written ages on a link that sends again: the others wait for the connection. */
+/* With resend a waiting publish does not expire: it waits for the connection. */
 static const struct outgoing *oldest_waiting(const struct publisher *p)
 {
         return p->resend ? NULL : (const struct outgoing *)p->waiting.first;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * publisher.h: publishes on the link's thread: written in batches, held until confirmed, returned,
- * refused or too old, and sent again after a reconnect when the link is asked to. Link's thread
- * only. Those that have ended wait, with their result, until publisher_take_ended.
+ * publisher.h: a link's publishes: written in batches, held until they are confirmed, returned,
+ * refused or expired, and with `resend` sent again after a reconnect. Ended ones wait, with their
+ * result, for publisher_take_ended. Link's thread only.
  */
 #ifndef WARREN_AMQP_PUBLISHER_H
 #define WARREN_AMQP_PUBLISHER_H
@@ -12,30 +12,30 @@
 
 struct publisher;
 
-/* resend: see link.h; confirm_timeout: of a publish that was written, or, without resend, taken. */
+/* See link.h. confirm_timeout begins when a publish is written; without resend when it is taken. */
 struct publisher *publisher_create(bool resend, msec confirm_timeout);
-/* Everything in it ends as LINK_CLOSED. */
+/* All its publishes end as LINK_CLOSED. */
 void publisher_end(struct publisher *p);
 void publisher_destroy(struct publisher **p);
 
-/* Takes the list of struct outgoing. */
+/* Takes a list of struct outgoing. */
 void publisher_take(struct publisher *p, struct node_list *more, msec now);
-/* Something waits, and may be written now. */
+/* A publish waits, and may be written now. */
 bool publisher_is_ready(const struct publisher *p);
-/* A batch of it. */
+/* Writes a batch. */
 int publisher_write(struct publisher *p, struct channel *ch, msec now, struct err *e) MUST_CHECK;
-/* Writes the link's own message, of which `ended` tells as of any; nothing else may be in flight.
- * Takes it. */
+/* Takes and writes the probe (gate.h), while nothing else is in flight. publisher_take_ended gives
+ * its result too. */
 int publisher_probe(struct publisher *p, struct channel *ch, struct outgoing *probe,
                     struct err *e) MUST_CHECK;
 void publisher_confirm(struct publisher *p, uint64_t tag, bool multiple, enum link_result result);
 void publisher_return(struct publisher *p, const struct returned *r);
-/* The channel is gone. refused: the broker closed it because of a publish. */
+/* The channel was closed. refused: by the broker, because of a publish. */
 void publisher_disconnected(struct publisher *p, bool refused);
-/* NULL: none. The caller's. */
+/* An ended publish, which the caller then owns; NULL: none. */
 struct outgoing *publisher_take_ended(struct publisher *p);
 
-/* The broker did not read, or could not be heard, since `from`: that time does not count. */
+/* The broker did not read, or was not read, from `from` until now: that time does not count. */
 void publisher_skip_time(struct publisher *p, msec from, msec now);
 void publisher_expire(struct publisher *p, msec now);
 msec publisher_deadline(const struct publisher *p); /* 0: none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rabbitmq.h: rabbitmq-c's headers, which have a folder of their own since 0.12. From then on the
- * old names warn.
+ * rabbitmq.h: includes rabbitmq-c's headers. Since 0.12 they have a folder of their own, and the
+ * old names cause a warning.
  */
 #ifndef WARREN_AMQP_RABBITMQ_H
 #define WARREN_AMQP_RABBITMQ_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * router.c: between the parts of a link.
+ * router.c: calls the parts of a link.
  */
 #include "common/amqp/router.h"
 
@@ -51,7 +51,7 @@ bool router_is_open(const struct router *r)
         return gate_is_open(r->gate);
 }
 
-/* `up` comes after what the renewal found. */
+/* Notices of refused subscriptions come before `up`. */
 static void tell_up(struct router *r)
 {
         subscriber_take_notices(r->subscriber, &r->notices);
@@ -131,7 +131,7 @@ int router_take(struct router *r, struct handed_over *work, struct err *e)
         declarer_take(r->declarer, &work->requests);
         for (struct node *n; (n = node_list_take(&work->orders)) != NULL;) {
                 AUTO_FREE struct order *o = (struct order *)n;
-                /* After a failure the rest is followed too: it cannot write, but must be known. */
+                /* Also after a failure: the parts must know of every order. */
                 if (follow(r, o, result == 0 ? e : &more) < 0)
                         result = -1;
         }
@@ -162,25 +162,25 @@ void router_disconnect(struct router *r, const struct err *why)
 
 static size_t bytes_held(const struct router *r)
 {
-        /* What comes while it drains is given back at once. */
+        /* Deliveries that come during a drain are requeued at once. */
         return r->draining ? 0 : subscriber_bytes(r->subscriber);
 }
 
-/* Pauses reading or resumes it. The time in which the broker could not be heard does not count. */
-static void weigh(struct router *r)
+/* Pauses or resumes reading. The time of the pause does not count for time limits. */
+static void update_pause(struct router *r)
 {
         msec now = clock_mono();
-        msec paused_at = gate_weigh(r->gate, bytes_held(r), now);
+        msec paused_at = gate_update_pause(r->gate, bytes_held(r), now);
 
         if (paused_at == 0)
                 return;
         publisher_skip_time(r->publisher, paused_at, now);
         declarer_skip_time(r->declarer, now - paused_at);
-        gate_wait_anew(r->gate, now);
+        gate_restart_wait(r->gate, now);
 }
 
-/* rabbitmq-c 0.11 reads in a publish when it has not for two heartbeats, and may hang there: over
- * TLS, where it is the library that publishes, nothing is while reading is paused. */
+/* rabbitmq-c 0.11 reads within a publish, and may hang, when nothing was read for two heartbeats.
+ * Over TLS, where it does the publishing, nothing is published while reading is paused. */
 static bool may_publish(const struct router *r)
 {
         return publisher_is_ready(r->publisher) && !r->blocked && gate_is_open(r->gate) &&
@@ -189,13 +189,13 @@ static bool may_publish(const struct router *r)
 
 int router_write(struct router *r, struct err *e)
 {
-        bool all = r->draining || gate_is_spent(r->gate, bytes_held(r));
+        bool all = r->draining || gate_is_over_limit(r->gate, bytes_held(r));
         const char *queue;
         uint64_t id = 0;
 
         if (subscriber_write(r->subscriber, r->channel, all, e) < 0)
                 return -1;
-        weigh(r);
+        update_pause(r);
         if (may_publish(r) && publisher_write(r->publisher, r->channel, clock_mono(), e) < 0)
                 return -1;
         while ((queue = subscriber_next_look(r->subscriber, &id)) != NULL)
@@ -205,19 +205,19 @@ int router_write(struct router *r, struct err *e)
 
 int router_keep_time(struct router *r, struct err *e)
 {
-        bool deaf = gate_is_paused(r->gate);
+        bool paused = gate_is_paused(r->gate);
         msec now = clock_mono();
         struct err why = {0};
 
-        if (!deaf && !(r->settings->resend && r->blocked))
+        if (!paused && !(r->settings->resend && r->blocked))
                 publisher_expire(r->publisher, now);
         parts_report_ended(r);
-        declarer_expire(r->declarer, now, deaf);
+        declarer_expire(r->declarer, now, paused);
         if (parts_answer_ended(r, e) < 0)
                 return -1;
         if (r->channel == NULL)
                 return 0;
-        if (deaf && gate_beat_is_due(r->gate, now) && channel_beat(r->channel, e) < 0)
+        if (paused && gate_beat_is_due(r->gate, now) && channel_beat(r->channel, e) < 0)
                 return -1;
         if (parts_take_step(r, gate_step(r->gate, now, r->blocked, &why), &why, e) < 0)
                 return -1;
@@ -226,7 +226,7 @@ int router_keep_time(struct router *r, struct err *e)
 
 bool router_may_read(const struct router *r)
 {
-        return !gate_is_spent(r->gate, bytes_held(r));
+        return !gate_is_over_limit(r->gate, bytes_held(r));
 }
 
 bool router_is_paused(const struct router *r)
@@ -254,19 +254,19 @@ static void sooner(msec *deadline, msec other)
 
 msec router_deadline(const struct router *r)
 {
-        bool deaf = gate_is_paused(r->gate);
+        bool paused = gate_is_paused(r->gate);
         msec deadline = INT64_MAX;
 
-        if (!deaf && !(r->settings->resend && r->blocked))
+        if (!paused && !(r->settings->resend && r->blocked))
                 sooner(&deadline, publisher_deadline(r->publisher));
-        sooner(&deadline, declarer_deadline(r->declarer, deaf));
+        sooner(&deadline, declarer_deadline(r->declarer, paused));
         sooner(&deadline, r->drain_deadline);
         if (r->channel == NULL)
                 return deadline;
         sooner(&deadline, subscriber_retry_at(r->subscriber));
         sooner(&deadline, subscriber_ack_deadline(r->subscriber));
         sooner(&deadline, gate_deadline(r->gate, r->blocked));
-        if (deaf)
+        if (paused)
                 sooner(&deadline, gate_beat_at(r->gate));
         return deadline;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * router_events.c: what the broker sends, each to the part that it concerns.
+ * router_events.c: passes what the broker sends to the right part.
  */
 #include "common/amqp/router.h"
 #include "common/amqp/router_parts.h"
 
-/* The channel's publishes are gone, and no delivery. */
+/* The channel's unconfirmed publishes are lost; deliveries are not affected. */
 static int on_publish_closed(struct router *r, const amqp_channel_close_t *why, struct err *e)
 {
         bool by_publish = why->class_id == AMQP_BASIC_CLASS && why->method_id == 40;
-        /* RESOURCE_ERROR: the broker's coordinator of streams is away. */
+        /* RESOURCE_ERROR: the broker's stream coordinator is not available. */
         bool stream_away = r->settings->stream != NULL && why->reply_code == AMQP_RESOURCE_ERROR;
 
         if (stream_away || (by_publish && !gate_is_open(r->gate)))
@@ -22,7 +22,7 @@ static int on_publish_closed(struct router *r, const amqp_channel_close_t *why, 
         return channel_open_confirmed(r->channel, PUBLISH_CHANNEL, e);
 }
 
-/* What came by the channel is void. */
+/* The channel's deliveries can no longer be settled. */
 static int on_delivery_closed(struct router *r, uint16_t channel, const amqp_channel_close_t *why,
                               struct err *e)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * router_parts.c: what the parts want of one another, and what the loop is to hear.
+ * router_parts.c: calls one part for another, and makes notices for the loop.
  */
 #include "common/amqp/router_parts.h"
 
@@ -28,7 +28,7 @@ void parts_tell_down(struct router *r, const struct err *why)
         notice_add(&r->notices, NOTICE_DOWN)->why = *why;
 }
 
-/* A publish that has ended: its owner hears of it here, or on the loop. */
+/* An ended publish: its callback runs here if `direct`, else on the loop. */
 static void report(struct router *r, struct outgoing *o)
 {
         if (o->wait.done != NULL && !o->wait.direct) {
@@ -68,18 +68,19 @@ void parts_set_blocked(struct router *r, bool blocked)
         notice_add(&r->notices, blocked ? NOTICE_BLOCKED : NOTICE_UNBLOCKED);
         if (blocked)
                 return;
-        gate_wait_anew(r->gate, now);
-        if (r->settings->resend) /* their time did not run while the broker did not read */
+        gate_restart_wait(r->gate, now);
+        if (r->settings->resend) /* the time for confirms does not run while blocked */
                 publisher_skip_time(r->publisher, 0, now);
 }
 
-/* The probe is kept by the stream that everything published here feeds. */
+/* See gate.h. */
 static int send_probe(struct router *r, struct err *e)
 {
         const struct message m = {.exchange = bytes_of_text(r->settings->stream),
                                   .routing_key = bytes_of_text(""),
                                   .type = bytes_of_text("probe"),
-                                  .content_type = bytes_of_text(EVENTS_CONTENT_TYPE), /* of none */
+                                  /* of an empty batch of events */
+                                  .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
                                   .timestamp = -1,
                                   .delivery_mode = 2,
                                   .mandatory = true,
@@ -108,7 +109,7 @@ int parts_take_step(struct router *r, enum gate_step step, const struct err *why
         return 0;
 }
 
-/* What a declaration found, for whoever asked. */
+/* Passes the result of a declaration to the loop, subscriber or gate. */
 static int answer(struct router *r, struct request *q, struct err *e)
 {
         const struct err *failed = err_is_set(&q->why) ? &q->why : NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * router_parts.h: a router from inside, for its own files: the connection, the parts, and what goes
- * from one to another. See router.h.
+ * router_parts.h: struct router and functions that its own files share. See router.h.
  */
 #ifndef WARREN_AMQP_ROUTER_PARTS_H
 #define WARREN_AMQP_ROUTER_PARTS_H
@@ -16,7 +15,7 @@ struct router {
         const struct link_settings *settings;
         struct handover *handover;
         struct channel *channel; /* NULL: not connected */
-        uint64_t connection;     /* counts them */
+        uint64_t connection;     /* number of the current or last one, from 1 */
         struct publisher *publisher;
         struct subscriber *subscriber;
         struct declarer *declarer;
@@ -28,15 +27,15 @@ struct router {
         struct node_list notices; /* to be handed over */
 };
 
-/* The words that callers read of the connection. */
+/* Updates the state that callers read in the handover. */
 void parts_tell_state(struct router *r);
 void parts_tell_down(struct router *r, const struct err *why);
 void parts_set_blocked(struct router *r, bool blocked);
-/* Publishes that have ended: their owners hear of it here, or on the loop. */
+/* Reports ended publishes: calls `direct` callbacks here, leaves the others to the loop. */
 void parts_report_ended(struct router *r);
-/* Declarations that have ended, for whoever asked. */
+/* Passes the results of ended declarations to the loop, subscriber or gate. */
 int parts_answer_ended(struct router *r, struct err *e) MUST_CHECK;
-/* Does what the gate wants; why: as the gate filled it. */
+/* Does the gate's step; why: as the gate filled it. */
 int parts_take_step(struct router *r, enum gate_step step, const struct err *why,
                     struct err *e) MUST_CHECK;
 

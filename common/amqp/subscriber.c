@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriber.c: what is subscribed by which channel, and in which state.
+ * subscriber.c: the state and channel of each subscription.
  */
 #include "common/amqp/subscriber.h"
 
@@ -15,39 +15,39 @@
 
 #define REFUSED_RETRY ((msec)5000)
 
-enum { BUSY = 16 /* deliveries of a subscription that is worth a move */ };
+enum { BUSY = 16 /* deliveries from which on a subscription is worth moving */ };
 
 struct delivery_channel {
         bool open;
         int prefetch;              /* as last set; -1: not yet */
-        struct id_queue consuming; /* ids whose consume-ok is still to come */
+        struct id_queue consuming; /* subscriptions whose consume-ok is still to come */
 };
 
 struct subscriber {
-        bool hold;
+        bool renew_when_told;
         atomic_ullong *live;
 
         struct subscription *subscriptions; /* hash */
         struct acker *acker;
-        struct name_set known; /* queues that are there */
-        struct id_queue looks; /* ids whose queue is to be looked for */
+        struct name_set known; /* queues that exist */
+        struct id_queue looks; /* subscriptions whose queue is to be looked for */
         struct delivery_channel channels[DELIVERY_CHANNELS];
-        uint16_t current;    /* the channel of what is subscribed next */
-        uint64_t epoch;      /* of the channel that was opened last */
-        uint64_t generation; /* grows when subscriptions are lost */
+        uint16_t current;    /* channel for the next basic.consume */
+        uint64_t epoch;      /* of the channel opened last */
+        uint64_t generation; /* counts disconnects */
         unsigned renewing;
-        bool held; /* nothing is subscribed until told */
+        bool awaits_renew; /* nothing is subscribed until link_renew */
         bool draining;
-        msec retry_at; /* the earliest of the refused; 0: none */
+        msec retry_at; /* earliest one of refused subscriptions; 0: none */
         struct node_list notices;
 };
 
-struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool hold)
+struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool renew_when_told)
 {
         struct subscriber *s = xcalloc(1, sizeof(*s));
 
         s->live = live;
-        s->hold = s->held = hold;
+        s->renew_when_told = s->awaits_renew = renew_when_told;
         s->acker = acker_create();
         s->current = DELIVERY_CHANNEL;
         return s;
@@ -66,7 +66,7 @@ static struct subscription *find_id(const struct subscriber *s, uint64_t id)
         return sub;
 }
 
-/* `up` is told when all that were there at the connect have their answer. */
+/* `up` is reported when no subscription is renewing. */
 static void renewed(struct subscriber *s, struct subscription *sub)
 {
         if (sub->renewing)
@@ -127,7 +127,7 @@ static int consume(struct subscriber *s, struct subscription *sub, const struct 
         return consume_send(sub, where, ch, e);
 }
 
-/* The queue is there. */
+/* The queue exists. */
 static int proceed(struct subscriber *s, struct subscription *sub, struct channel *ch,
                    struct err *e)
 {
@@ -237,7 +237,7 @@ int subscriber_subscribe(struct subscriber *s, struct subscription *sub, struct 
                          struct err *e)
 {
         HASH_ADD(hh, s->subscriptions, id, sizeof(sub->id), sub);
-        return ch == NULL || s->draining || s->held ? 0 : begin(s, sub, ch, e);
+        return ch == NULL || s->draining || s->awaits_renew ? 0 : begin(s, sub, ch, e);
 }
 
 int subscriber_consume(struct subscriber *s, const struct order *o, struct channel *ch,
@@ -248,7 +248,7 @@ int subscriber_consume(struct subscriber *s, const struct order *o, struct chann
         return consume(s, o->subscription, o, ch, e);
 }
 
-/* Those refused by this connection a moment ago keep their pause. */
+/* A subscription refused moments ago waits for its retry_at. */
 static bool is_due(const struct subscription *sub, msec now)
 {
         return sub->state == SUBSCRIPTION_IDLE ||
@@ -261,8 +261,8 @@ int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct
         msec now = clock_mono();
 
         if (told)
-                s->held = false;
-        if (s->held || s->draining)
+                s->awaits_renew = false;
+        if (s->awaits_renew || s->draining)
                 return 0;
         HASH_ITER (hh, s->subscriptions, sub, next) {
                 if (!is_due(sub, now))
@@ -326,7 +326,7 @@ void subscriber_disconnected(struct subscriber *s)
         id_queue_clear(&s->looks);
         s->current = DELIVERY_CHANNEL;
         s->generation++;
-        s->held = s->hold;
+        s->awaits_renew = s->renew_when_told;
         s->retry_at = 0;
 }
 
@@ -355,7 +355,7 @@ msec subscriber_retry_at(const struct subscriber *s)
         return s->retry_at;
 }
 
-/* A nack on a stream closes the connection. */
+/* Requeues; acks on a stream, where a nack closes the connection. */
 static int return_unowned(struct incoming *in, struct channel *ch, struct err *e)
 {
         AUTO_FREE struct incoming *unowned = in;
@@ -406,7 +406,7 @@ int subscriber_settle(struct subscriber *s, struct node_list *settled, struct ch
         return acker_take(s->acker, settled, ch, e);
 }
 
-/* A channel by which nothing is held; 0: there is none. */
+/* A channel without unsettled deliveries; 0: none. */
 static uint16_t clear_channel(const struct subscriber *s)
 {
         for (int c = DELIVERY_CHANNEL; c <= CHANNEL_MAX; c++) {
@@ -422,7 +422,7 @@ static bool may_move(const struct subscription *sub, uint16_t from)
                !sub->source.exclusive && sub->deliveries >= BUSY;
 }
 
-/* Moves the busy subscriptions of a pinned channel: what they have here is settled here. */
+/* Moves busy subscriptions to a clear channel. Deliveries of `from` are still settled on it. */
 static int leave_pinned(struct subscriber *s, uint16_t from, struct channel *ch, struct err *e)
 {
         const struct order next_message = {.start = SOURCE_NEXT};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriber.h: subscriptions and what they bring, with their acks. Link's thread only.
+ * subscriber.h: subscriptions, their deliveries and acks. Link's thread only.
  *
- * A basic.consume on a queue that is not there closes its channel and voids every delivery on it,
- * so a queue not yet known on this connection is looked for first: subscriber_next_look says by
- * what name, subscriber_found is told the answer. What the loop is to hear of collects until
- * subscriber_take_notices.
+ * A basic.consume on a missing queue closes its channel, and none of the channel's deliveries can
+ * be settled any more. So a queue not yet seen on this connection is looked for first: the caller
+ * asks for its name by subscriber_next_look and reports the result by subscriber_found. Notices for
+ * the loop wait for subscriber_take_notices.
  */
 #ifndef WARREN_AMQP_SUBSCRIBER_H
 #define WARREN_AMQP_SUBSCRIBER_H
@@ -17,56 +17,56 @@
 
 struct subscriber;
 
-/* live: an entry for each delivery channel, the epoch of what it brings now, or 0; read by the
- * loop. hold: renew only when told (see link.h). */
-struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool hold);
+/* live: for each delivery channel the epoch of its deliveries, 0 while closed; the loop reads it.
+ * renew_when_told: see link.h. */
+struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool renew_when_told);
 void subscriber_destroy(struct subscriber **s);
 
-/* ch may be NULL in what follows: not connected. */
+/* ch: NULL while not connected, in these four. */
 int subscriber_subscribe(struct subscriber *s, struct subscription *sub, struct channel *ch,
                          struct err *e) MUST_CHECK;
 int subscriber_unsubscribe(struct subscriber *s, struct subscription *sub, struct channel *ch,
                            struct err *e) MUST_CHECK;
-/* The answer to NOTICE_WHERE; a late one is ignored. */
+/* The answer to NOTICE_WHERE; one for an earlier connection is ignored. */
 int subscriber_consume(struct subscriber *s, const struct order *o, struct channel *ch,
                        struct err *e) MUST_CHECK;
-/* Cancels all and takes no new ones; what comes is given back. */
+/* Cancels all and starts no more; deliveries that still come are requeued. */
 int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
 
-/* Begins to subscribe what is not, unless held back. */
+/* Begins idle subscriptions. told: by link_renew; does nothing before it with renew_when_told. */
 int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e) MUST_CHECK;
-/* All that were to be renewed have their answer. */
+/* All renewed subscriptions have been accepted or refused. */
 bool subscriber_is_renewed(const struct subscriber *s);
-/* Everything here is void. */
+/* No delivery can be settled any more; all subscriptions are idle. */
 void subscriber_disconnected(struct subscriber *s);
-/* The broker closed a delivery channel: what came by it is void. consuming: because of the oldest
- * basic.consume unanswered there. */
+/* The broker closed a delivery channel: its deliveries can no longer be settled. consuming: because
+ * of the channel's oldest unanswered basic.consume. */
 void subscriber_channel_closed(struct subscriber *s, uint16_t channel, bool consuming,
                                const struct err *why);
 int subscriber_retry(struct subscriber *s, msec now, struct channel *ch, struct err *e) MUST_CHECK;
 msec subscriber_retry_at(const struct subscriber *s); /* 0: none */
 
-/* The next queue to look for, and for whom; NULL: none. */
+/* The next queue to look for; NULL: none. *id: of the subscription, for subscriber_found. */
 const char *subscriber_next_look(struct subscriber *s, uint64_t *id);
-/* why: NULL: it is there. */
+/* why: NULL: the queue exists. */
 int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, struct channel *ch,
                      struct err *e) MUST_CHECK;
 void subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag);
 void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag);
 
-/* A delivery that nobody can read would end the next connection too: one of a queue is refused, its
- * stream's reader starts behind it. */
+/* An undecodable delivery would end the next connection too: a queue's is rejected; for a stream it
+ * is recorded, so that the owner starts after it (subscription_unreadable). */
 void subscriber_pass_over(struct subscriber *s, const struct unreadable *u, struct channel *ch);
 /* Takes a delivery. */
 int subscriber_deliver(struct subscriber *s, struct incoming *in, struct channel *ch,
                        struct err *e) MUST_CHECK;
-/* Takes a list of deliveries that their owners have settled. */
+/* Takes a list of settled deliveries. */
 int subscriber_settle(struct subscriber *s, struct node_list *settled, struct channel *ch,
                       struct err *e) MUST_CHECK;
-/* Writes the acks that are due, or all, and moves what a held delivery is in the way of. */
+/* Writes the acks that are due, or all, and moves subscriptions off pinned channels (acker.h). */
 int subscriber_write(struct subscriber *s, struct channel *ch, bool all, struct err *e) MUST_CHECK;
 msec subscriber_ack_deadline(const struct subscriber *s); /* 0: none */
-/* Bytes of deliveries that are not freed yet. */
+/* Bytes of deliveries not yet freed. */
 size_t subscriber_bytes(const struct subscriber *s);
 
 void subscriber_take_notices(struct subscriber *s, struct node_list *to);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wait.c: a blocking face for the link, and a loop with a thread of its own.
+ * wait.c: blocking publish and declare, and a loop with a thread of its own.
  */
 #include "common/amqp/wait.h"
 
@@ -123,7 +123,7 @@ static void on_calls(uv_async_t *async)
         bool ending = false;
 
         for (struct loop_call *c = take_calls(t, &ending), *next; c != NULL; c = next) {
-                next = c->next; /* c is gone once its caller goes on */
+                next = c->next; /* c lies on its caller's stack: invalid after sem_post */
                 c->fn(c->owner);
                 sem_post(&c->done);
         }

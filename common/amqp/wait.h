@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wait.h: publishing and declaring from a thread that may block (an HTTP worker, a command), while
- * another thread runs the link's loop. Never call these on the loop's thread.
+ * wait.h: blocking publish and declare, for a thread (an HTTP worker, a command) other than the
+ * loop's. Never call these on the loop's thread.
  */
 #ifndef WARREN_AMQP_WAIT_H
 #define WARREN_AMQP_WAIT_H
 
 #include "common/amqp/link.h"
 
-/* 0: *result says how it ended. -1: not sent (as link_publish). */
+/* 0: ended with *result. -1: not sent; errors as link_publish. */
 int publish_and_wait(struct link *l, const struct message *m, enum link_result *result,
                      struct err *e) MUST_CHECK;
 /* 0: done; messages and consumers may be NULL. */
@@ -18,10 +18,10 @@ int declare_and_wait(struct link *l, const struct declaration *d, uint32_t *mess
 /* A loop with a thread of its own, for a program whose main thread blocks. */
 struct loop_thread;
 struct loop_thread *loop_thread_create(struct err *e) MUST_CHECK;
-/* Runs fn on the loop's thread and returns when it has. */
+/* Runs fn on the loop's thread and returns after it. */
 void loop_thread_run(struct loop_thread *t, void (*fn)(void *owner), void *owner);
 uv_loop_t *loop_thread_loop(struct loop_thread *t);
-/* Everything on the loop must have been closed. */
+/* Joins the thread. All handles on the loop must be closed before. */
 void loop_thread_destroy(struct loop_thread **t);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wire.c: between the values of rabbitmq-c and ours.
+ * wire.c: conversions and a parser for property lists.
  */
 #include "common/amqp/wire.h"
 
@@ -58,7 +58,7 @@ int wire_fail(int status, const char *doing, struct err *e)
         return err_set(e, ERR_UNAVAILABLE, "%s: %s", doing, amqp_error_string2(status));
 }
 
-/* Where a string of the frame lies in the copy of it. */
+/* Maps a string of a frame to its place in the copy. */
 struct frame_copy {
         const char *from, *to;
 };
@@ -124,8 +124,8 @@ static void add_header(const struct frame_copy *c, const amqp_table_entry_t *ent
         }
 }
 
-/* Of many, only what is ever looked at: whatever else there is, and how often a name is given, must
- * not crowd that out. The broker's own are among the publisher's, in the order of names. */
+/* Over MESSAGE_HEADERS_MAX only the headers that Warren reads are taken, each once: others must not
+ * displace them. The broker's own headers are sorted by name among the publisher's. */
 static bool is_wanted(const struct message *m, amqp_bytes_t name)
 {
         const char *known = job_header_known(wire_view(name));
@@ -167,8 +167,8 @@ void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char
         m->properties = bytes_of(copy, raw.len);
 }
 
-/* A walk over a property list without recursion: rabbitmq-c's decoder recurses, and what nests is
- * chosen by whoever published it. */
+/* Parses a property list without recursion, because publishers choose its depth: rabbitmq-c's
+ * recursive decoder must see only lists that were checked here. */
 struct walk {
         const unsigned char *data;
         size_t at;
@@ -280,10 +280,10 @@ int wire_check_properties(struct bytes raw, struct err *e)
         if (raw.length > PROPERTIES_MAX)
                 return err_set(e, ERR_TOO_LARGE, "properties of %zu bytes", raw.length);
         if (raw.length < 2)
-                return err_set(e, ERR_INVALID, "a property list without flags");
+                return err_set(e, ERR_INVALID, "the property list has no flags");
         unsigned flags = (unsigned)w.data[0] << 8 | w.data[1];
         if ((flags & 3) != 0)
-                return err_set(e, ERR_INVALID, "a property list with unknown flags");
+                return err_set(e, ERR_INVALID, "the property list has unknown flags");
         w.at = 2;
         for (size_t i = 0; i < sizeof(property_kinds) - 1; i++) {
                 if ((flags & (0x8000U >> i)) == 0)
@@ -293,14 +293,15 @@ int wire_check_properties(struct bytes raw, struct err *e)
                           : kind == 'T' ? walk_table(&w, raw.length)
                                         : walk_skip(&w, raw.length, kind == 'B' ? 1 : 8);
                 if (!ok)
-                        return err_set(e, ERR_INVALID, "a property list broken at byte %zu", w.at);
+                        return err_set(e, ERR_INVALID, "the property list is broken at byte %zu",
+                                       w.at);
         }
         if (w.at != raw.length)
-                return err_set(e, ERR_INVALID, "a property list followed by other bytes");
+                return err_set(e, ERR_INVALID, "other bytes follow the property list");
         return 0;
 }
 
-/* Past one header, however deep it nests. */
+/* Skips one header, nested to any depth. */
 static bool walk_header(struct walk *w, size_t limit)
 {
         size_t length = 0;
@@ -338,8 +339,8 @@ int64_t wire_stream_offset(struct bytes raw)
         return -1;
 }
 
-/* Counts of deliveries: RabbitMQ 4.3 has two. */
-static bool is_the_brokers(struct bytes header)
+/* RabbitMQ 4.3 has two. */
+static bool is_delivery_count(struct bytes header)
 {
         static const char *const names[] = {"x-delivery-count", "x-acquired-count"};
         size_t length = (unsigned char)header.data[0];
@@ -358,10 +359,10 @@ static int compare_headers(const void *a, const void *b)
         return bytes_compare(*left, *right);
 }
 
-/* Adds the table's headers, sorted, and counts them. w stands behind its length. */
+/* Appends and counts the table's headers, sorted. w is after the table's length. */
 static bool add_sorted(struct walk *w, size_t end, struct buffer *out, size_t *count)
 {
-        /* None is shorter than two bytes. */
+        /* A header has at least two bytes. */
         AUTO_FREE struct bytes *headers = xcalloc((end - w->at) / 2 + 1, sizeof(*headers));
 
         while (w->at < end) {
@@ -369,7 +370,7 @@ static bool add_sorted(struct walk *w, size_t end, struct buffer *out, size_t *c
                 if (!walk_header(w, end))
                         return false;
                 struct bytes header = bytes_of(w->data + from, w->at - from);
-                if (!is_the_brokers(header))
+                if (!is_delivery_count(header))
                         headers[(*count)++] = header;
         }
         qsort(headers, *count, sizeof(*headers), compare_headers);
@@ -395,8 +396,8 @@ int wire_as_published(struct bytes raw, struct buffer *out, struct err *e)
                 ok = walk_length(&w, raw.length, &length) &&
                      add_sorted(&w, w.at + length, &headers, &count);
         if (!ok)
-                return err_set(e, ERR_INVALID, "a property list broken at byte %zu", w.at);
-        /* A redelivery has headers also where its publisher gave none. */
+                return err_set(e, ERR_INVALID, "the property list is broken at byte %zu", w.at);
+        /* A redelivery has headers even when its publisher set none. */
         flags &= ~(unsigned)AMQP_BASIC_HEADERS_FLAG;
         buffer_printf(out, "%zu/%04x/", count, flags);
         buffer_add(out, headers.data, headers.length);

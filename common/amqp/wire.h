@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wire.h: between the values of rabbitmq-c and ours, and property lists in their wire form.
+ * wire.h: converts between rabbitmq-c's values and ours; property lists in their wire form.
  */
 #ifndef WARREN_AMQP_WIRE_H
 #define WARREN_AMQP_WIRE_H
@@ -12,8 +12,8 @@
 
 enum {
         SHORT_STRING_MAX = 255,
-        PROPERTIES_MAX = 124 * 1024,  /* must fit into one frame of 128 KiB */
-        BODY_MAX = 128 * 1024 * 1024, /* RabbitMQ's own largest message */
+        PROPERTIES_MAX = 124 * 1024,  /* bytes; fits into one frame of 128 KiB */
+        BODY_MAX = 128 * 1024 * 1024, /* bytes; RabbitMQ's own limit */
         TABLE_DEPTH_MAX = 32,
 };
 
@@ -24,18 +24,18 @@ amqp_bytes_t wire_text(const char *text); /* NULL: empty */
 void wire_place(char **at, amqp_bytes_t *b);
 
 enum err_code wire_reply_code(uint16_t reply_code);
-/* What a status of the library says. Always -1. */
+/* Fills e from a status of rabbitmq-c. Always -1. */
 int wire_fail(int status, const char *doing, struct err *e);
 
-/* The properties of a header frame, whose strings lie within raw, as a message whose strings lie
- * within copy. */
+/* Fills m from the properties of a header frame. p's strings lie in raw; m's lie in copy, which
+ * holds the same bytes. */
 void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char *copy,
                   struct message *m);
-/* The raw property list is whole and nests no deeper than TABLE_DEPTH_MAX. */
+/* Checks that the raw property list is whole and nests no deeper than TABLE_DEPTH_MAX. */
 int wire_check_properties(struct bytes raw, struct err *e) MUST_CHECK;
 /* See properties_as_published. */
 int wire_as_published(struct bytes raw, struct buffer *out, struct err *e) MUST_CHECK;
-/* The broker's header of that name, also where other headers cannot be decoded. -1: none. */
+/* The header x-stream-offset, found also when other headers cannot be decoded. -1: none. */
 int64_t wire_stream_offset(struct bytes raw);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alarm.c: a heap-held uv_timer_t that frees itself when libuv has closed it.
+ * alarm.c: a uv_timer_t on the heap, freed when libuv has closed it.
  */
 #include "common/base/alarm.h"
 
@@ -50,8 +50,8 @@ static void on_timer(uv_timer_t *timer)
 static void start(struct alarm *a, msec wait, msec period)
 {
         assert(wait >= 0 && period >= 0);
-        /* libuv counts from the loop's cached time, which may be old after a long callback: a timer
-         * would ring early. */
+        /* libuv counts from the loop's cached time. After a long callback that is old, and the
+         * timer would ring early. */
         uv_update_time(a->timer.loop);
         int failed = uv_timer_start(&a->timer, on_timer, (uint64_t)wait, (uint64_t)period);
         assert(failed == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * alarm.h: a timer of the loop that is owned like anything else: destroyed at once, while libuv
- * closes its handle later. Loop thread only.
+ * alarm.h: a timer of the loop. alarm_destroy returns at once, though libuv closes the handle
+ * later. Loop's thread only.
  */
 #ifndef WARREN_BASE_ALARM_H
 #define WARREN_BASE_ALARM_H
@@ -15,7 +15,7 @@ struct alarm;
 
 struct alarm *alarm_create(uv_loop_t *loop, void (*ring)(void *owner), void *owner);
 void alarm_destroy(struct alarm **a);
-/* Rings once after `wait` ms (0: in the loop's next round). An alarm already set is set anew. */
+/* Rings once after `wait` ms (0: in the loop's next round). Replaces an earlier setting. */
 void alarm_set(struct alarm *a, msec wait);
 void alarm_set_every(struct alarm *a, msec period);
 void alarm_stop(struct alarm *a);

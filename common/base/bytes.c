@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bytes.c: comparing, checking and gathering bytes.
+ * bytes.c: compares, checks, hashes and collects bytes.
  */
 #include "common/base/bytes.h"
 
@@ -235,7 +235,7 @@ void buffer_add_base64(struct buffer *b, struct bytes data)
         size_t groups = (data.length + 2) / 3;
         buffer_reserve(b, groups * 4);
 
-        /* EVP_EncodeBlock takes an int: feed it whole groups of three. */
+        /* EVP_EncodeBlock takes an int: parts of whole groups of three bytes. */
         const size_t step = 3 * (1U << 20);
         for (size_t at = 0; at < data.length; at += step) {
                 size_t part = data.length - at < step ? data.length - at : step;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bytes.h: a borrowed run of bytes, and a growable buffer that owns its own.
+ * bytes.h: a borrowed range of bytes, and a growable buffer.
  */
 #ifndef WARREN_BASE_BYTES_H
 #define WARREN_BASE_BYTES_H
@@ -32,13 +32,13 @@ int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_are_utf8(struct bytes b);
 /* Copies into out as a C string. -1 (out empty) when it does not fit or holds a NUL. */
 int bytes_to_text(struct bytes b, char *out, size_t size) MUST_CHECK;
-/* FNV-1a, 64 bit (Fowler, Noll, Vo): a fingerprint, not a defence. */
+/* FNV-1a, 64 bit (Fowler, Noll, Vo). Not cryptographic. */
 uint64_t bytes_hash(struct bytes b);
-/* The same for what is long or many, eight bytes at a time; `digest` is that of what came before,
- * at first any. Depends on the machine's byte order. */
+/* A faster hash for long data, continued over several pieces: `digest` is the result for the piece
+ * before, any start value for the first. Not cryptographic; depends on the byte order. */
 uint64_t bytes_digest(uint64_t digest, struct bytes b);
 
-/* Starts as {0}. Grows as needed; its size is bounded by its writer. data is NUL-terminated. */
+/* Starts as {0}. Grows as needed: whoever adds limits the size. data is NUL-terminated. */
 struct buffer {
         char *data;
         size_t length;
@@ -47,7 +47,7 @@ struct buffer {
 
 void buffer_fini(struct buffer *b); /* frees, leaves {0} */
 void buffer_clear(struct buffer *b);
-void buffer_set(struct buffer *b, struct bytes content); /* instead of what it held */
+void buffer_set(struct buffer *b, struct bytes content); /* replaces the content */
 void buffer_reserve(struct buffer *b, size_t more);
 void buffer_add(struct buffer *b, const void *data, size_t length);
 void buffer_add_text(struct buffer *b, const char *text);
@@ -60,7 +60,7 @@ void buffer_add_json_string(struct buffer *b, struct bytes text);
 /* Standard base64 with padding. */
 void buffer_add_base64(struct buffer *b, struct bytes data);
 struct bytes buffer_bytes(const struct buffer *b);
-/* Hands the data over (free it) and leaves {0}. Never NULL. */
+/* Returns the data, which the caller frees, and leaves {0}. Never NULL. */
 char *buffer_take(struct buffer *b);
 
 #define AUTO_BUFFER __attribute__((cleanup(buffer_fini))) struct buffer

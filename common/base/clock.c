@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clock.c: reading the clocks; times and durations as text.
+ * clock.c: reads the clocks; parses and writes times and durations.
  */
 #include "common/base/clock.h"
 
@@ -60,7 +60,7 @@ static bool is_digit(char c)
         return c >= '0' && c <= '9';
 }
 
-/* Reads exactly `count` digits and moves on. */
+/* Reads exactly `count` digits and advances *at. */
 static bool take_digits(const char **at, int count, int *out)
 {
         int value = 0;
@@ -183,7 +183,7 @@ static int duration_refuse(const char *text, struct err *e)
                        "'%.40s' is not a duration: " DURATION_FORM ", at most 10000d", text);
 }
 
-/* Which unit's name stands there, and moves on; UNIT_COUNT: none. */
+/* Index of the unit named at *at, which advances; UNIT_COUNT: none. */
 static int take_unit(const char **at)
 {
         size_t length = strspn(*at, "abcdefghijklmnopqrstuvwxyz");
@@ -196,7 +196,7 @@ static int take_unit(const char **at)
         return i;
 }
 
-/* A number of at most the longest duration's milliseconds, and its fraction. */
+/* A number with an optional fraction. Stops early over duration_max, so *whole cannot overflow. */
 static bool take_number(const char **at, int64_t *whole, int64_t *billionths)
 {
         *whole = *billionths = 0;
@@ -214,19 +214,19 @@ int duration_parse(const char *text, msec *out, struct err *e)
 {
         const char *p = text;
         msec sum = 0;
-        int least = -1; /* the unit before */
+        int last_unit = -1;
 
         do {
                 int64_t whole, billionths;
                 if (!take_number(&p, &whole, &billionths))
                         return duration_refuse(text, e);
-                int unit = *p == '\0' && least < 0 ? UNIT_SECONDS : take_unit(&p);
-                if (unit == UNIT_COUNT || unit <= least || (billionths != 0 && *p != '\0') ||
+                int unit = *p == '\0' && last_unit < 0 ? UNIT_SECONDS : take_unit(&p);
+                if (unit == UNIT_COUNT || unit <= last_unit || (billionths != 0 && *p != '\0') ||
                     whole > duration_max / units[unit].length)
                         return duration_refuse(text, e);
                 sum += whole * units[unit].length +
                        (billionths * units[unit].length + billion - 1) / billion;
-                least = unit;
+                last_unit = unit;
         } while (*p != '\0');
         if (sum > duration_max)
                 return duration_refuse(text, e);

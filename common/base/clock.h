@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clock.h: the two clocks, in milliseconds. Policy takes `now` as a value; a test that must move
- * time wraps these two at link time (-Wl,--wrap=clock_wall).
+ * clock.h: the wall clock, the monotonic clock, and times and durations as text. Policy code takes
+ * `now` as a value; a test that must move time wraps the clocks at link time
+ * (-Wl,--wrap=clock_wall).
  */
 #ifndef WARREN_BASE_CLOCK_H
 #define WARREN_BASE_CLOCK_H
@@ -21,22 +22,22 @@ enum {
 };
 
 msec clock_wall(void); /* since 1970-01-01 UTC; can jump */
-msec clock_mono(void); /* never goes back; only differences mean anything */
+msec clock_mono(void); /* never goes back; only differences have a meaning */
 int64_t clock_mono_us(void);
 
 enum { TIME_TEXT_SIZE = 32 };
 
 /* RFC 3339 in UTC with milliseconds: 2026-01-01T00:00:30.000Z. Years 0000 to 9999. */
 const char *time_format(msec at, char out[TIME_TEXT_SIZE]);
-/* RFC 3339 with any offset and up to nine fraction digits. A part of a millisecond is
- * rounded up: what waits for that time is never early. ERR_INVALID else. */
+/* RFC 3339 with any offset and up to nine fraction digits, else ERR_INVALID. A part of a
+ * millisecond is rounded up, so nothing that waits for the time is early. */
 int time_parse(const char *text, msec *at, struct err *e) MUST_CHECK;
 
-/* What a message says of its form. */
+/* The form of a duration, for error texts. */
 #define DURATION_FORM "a number of seconds, or numbers with d, h, m, s or ms, such as 1h30m"
-/* "250ms", "1.5s", "10m", "2d", "1h30m": numbers with units, the larger unit first and none twice;
- * or a bare number of seconds. Not negative, at most 10000 d; only the last number has a fraction,
- * of at most nine digits; a part of a millisecond is rounded up. ERR_INVALID else. */
+/* "250ms", "1.5s", "2d", "1h30m": numbers with units, larger units first, none twice; or a number
+ * of seconds alone. Not negative, at most 10000 d. Only the last number may have a fraction, of at
+ * most nine digits; a part of a millisecond is rounded up. Else ERR_INVALID. */
 int duration_parse(const char *text, msec *out, struct err *e) MUST_CHECK;
 /* The shortest exact form that duration_parse reads back: "1500ms" → "1.5s", 90000 → "90s". */
 const char *duration_format(msec duration, char out[TIME_TEXT_SIZE]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config.c: gathering a program's settings from flags, environment, file and defaults, and turning
- * their text into values. config_print.c shows them.
+ * config.c: converts the texts of settings into values. config_source.c reads the texts.
  */
 #include "common/base/config.h"
 
@@ -46,7 +45,7 @@ int size_parse(const char *text, int64_t *out, struct err *e)
                        text);
 }
 
-/* The file is the owner's alone, or root's and its group's: not for all to read. */
+/* Owner and group may have access to the file, others not. */
 static int secret_check(int fd, const char *path, struct err *e)
 {
         struct stat info;
@@ -142,7 +141,7 @@ static int word_parse(const char *text, const char *const *words, const char **o
         return err_set(e, ERR_INVALID, "'%.40s' is none of: %s", text, allowed.data);
 }
 
-/* The text of a number's limits, as it would be written. */
+/* A number's limit, as a user would write it. */
 static const char *limit_text(enum config_kind kind, int64_t value, char out[TIME_TEXT_SIZE])
 {
         if (kind == CONFIG_MSEC)
@@ -166,7 +165,7 @@ static int number_parse(const struct config_key *k, const char *text, int64_t *o
                        limit_text(k->kind, k->min, least), limit_text(k->kind, k->max, most));
 }
 
-/* Sets the field of key k from its text. */
+/* Sets k's field. */
 static int convert(const struct config_key *k, const char *text, void *field, struct err *e)
 {
         switch (k->kind) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config_line.c: a line of a settings file.
+ * config_line.c: parses a line of a settings file.
  */
 #include "common/base/config_line.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config_source.c: reading flags, environment and file.
+ * config_source.c: reads flags, environment and file.
  */
 #include "common/base/config_source.h"
 
@@ -104,7 +104,7 @@ static int take_file(const struct config_table *t, const char *path, struct conf
         return ferror(file) ? err_set_errno(e, "%s", path) : 0;
 }
 
-/* A variable that begins with the program's prefix and is none of its keys is a mistake. */
+/* A variable with the program's prefix that names no key is an error. */
 static int take_environment(const struct config_table *t, struct config_values *values,
                             struct err *e)
 {
@@ -132,7 +132,7 @@ static int take_environment(const struct config_table *t, struct config_values *
         return 0;
 }
 
-/* One flag with its value. *at moves over what was used. */
+/* Takes one flag with its value; *at advances past them. */
 static int take_flag(const struct config_table *t, int argc, char **argv, int *at,
                      struct config_values *values, struct err *e)
 {
@@ -157,7 +157,7 @@ static int take_flag(const struct config_table *t, int argc, char **argv, int *a
         return 0;
 }
 
-/* --help and the like count wherever they stand; --config may too. Removes them from argv. */
+/* Takes --help, --version, --print-config and --config, at any place, out of argv. */
 static int take_own_flags(int *argc, char **argv, const char **file, enum config_request *request,
                           struct err *e)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config_source.h: the inside of config.c: each setting's text and where it came from.
+ * config_source.h: for config.c: each setting's text and the source it came from.
  */
 #ifndef WARREN_BASE_CONFIG_SOURCE_H
 #define WARREN_BASE_CONFIG_SOURCE_H
@@ -13,7 +13,7 @@
 enum { CONFIG_ORIGIN_SIZE = 160 };
 
 struct config_value {
-        char *text; /* NULL: not given */
+        char *text; /* owned; NULL: not given */
         char origin[CONFIG_ORIGIN_SIZE];
 };
 
@@ -29,16 +29,16 @@ enum config_request {
         CONFIG_REQUEST_PRINT,
 };
 
-/* Defaults, then file, environment and flags, each over the one before. */
+/* Reads defaults, file, environment and flags; each overrides those before it. */
 int config_gather(const struct config_table *t, int argc, char **argv, struct config_values *values,
                   enum config_request *request, struct err *e) MUST_CHECK;
 void config_values_fini(struct config_values *values);
 
-/* WARREN_STATUS_STORE_PORT */
+/* Such as WARREN_STATUS_STORE_PORT. */
 const char *config_environment_name(const struct config_table *t, const char *key,
                                     char out[CONFIG_ORIGIN_SIZE]);
 
-/* On stdout. */
+/* Both print to stdout. */
 void config_print_help(const struct config_table *t);
 void config_print_values(const struct config_table *t, const struct config_values *values);
 

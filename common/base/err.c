@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * err.c: filling, wrapping and naming errors.
+ * err.c: fills, wraps and names errors.
  */
 #include "common/base/err.h"
 

@@ -11,7 +11,7 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
-/* X(code, word): the word is what logs and metrics show. */
+/* X(code, word): logs and metrics show the word. */
 #define ERR_CODES(X) \
         X(ERR_NONE, "none") \
         X(ERR_INVALID, "invalid")     /* the input breaks its contract */ \
@@ -20,10 +20,10 @@
         X(ERR_CONFLICT, "conflict") /* exists already, or is in another state */ \
         X(ERR_FORBIDDEN, "forbidden") \
         X(ERR_FULL, "full")               /* a bounded buffer is full: try later */ \
-        X(ERR_UNAVAILABLE, "unavailable") /* the other side is away or refuses */ \
+        X(ERR_UNAVAILABLE, "unavailable") /* the peer is not reachable or refuses */ \
         X(ERR_TIMEOUT, "timeout") \
-        X(ERR_PROTOCOL, "protocol") /* the other side said what it must not */ \
-        X(ERR_CORRUPT, "corrupt")   /* stored data is not what was written */ \
+        X(ERR_PROTOCOL, "protocol") /* the peer broke the protocol */ \
+        X(ERR_CORRUPT, "corrupt")   /* stored data is damaged */ \
         X(ERR_SYSTEM, "system")     /* a system call failed */
 
 enum err_code {

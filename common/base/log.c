@@ -12,7 +12,7 @@
 
 #include "common/base/clock.h"
 
-/* What is longer is cut: a hostile value must not fill the disk. */
+/* Longer values are cut: a hostile one must not fill the disk. */
 enum { LOG_TEXT_MAX = 4096 };
 
 static const char *const level_words[] = {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log.h: one JSON object a line on stderr: ts, level, program, msg, then typed fields.
+ * log.h: writes one JSON object a line to stderr: ts, level, program, msg, then typed fields.
  * Error: work was lost or the program cannot go on. Warn: something failed and was handled.
- * Info: life cycle. Debug: off unless asked for. Secrets are never logged. Any thread; a line is
- * written by one write(2).
+ * Info: life cycle. Debug: off by default. Never log secrets. Any thread; one write(2) a line.
  *
  *      LOG_WARN("job failed", log_text("job", id), log_int("attempt", 2));
  */
@@ -52,7 +51,7 @@ static inline struct log_field log_bool(const char *name, bool value)
 struct log_field log_text(const char *name, const char *value); /* value may be NULL */
 struct log_field log_err(const struct err *e);                  /* field "error" */
 
-/* program is kept as a pointer. Call once, before threads start. */
+/* Borrows program for good. Call once, before threads start. */
 void log_open(const char *program, enum log_level level);
 void log_set_level(enum log_level level);
 /* "error", "warn", "info", "debug". */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memory.c: allocation that aborts when memory is out.
+ * memory.c: allocation that aborts when there is no memory.
  */
 #include "common/base/memory.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memory.h: allocation of small things of our own, which aborts when memory is out. Whatever a
- * peer sizes is checked against a limit first.
+ * memory.h: allocation that aborts when there is no memory. For small sizes of our own: check any
+ * size that a peer chooses against a limit first.
  */
 #ifndef WARREN_BASE_MEMORY_H
 #define WARREN_BASE_MEMORY_H

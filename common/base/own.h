@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * own.h: ownership by scope. AUTO(limiter) declares a `struct limiter *` that is destroyed when
- * its scope ends; TAKE hands it to the caller and leaves NULL behind.
+ * own.h: ownership by scope. AUTO(limiter) declares a `struct limiter *` that is destroyed at the
+ * end of its scope; TAKE gives its value and sets it to NULL.
  *
  *      AUTO(limiter) l = limiter_create(...);
  *      if (l == NULL)
  *              return NULL;
  *      return TAKE(l);
  *
- * AUTO(x) needs `void x_destroy(struct x **)` that accepts NULL inside, as every destructor does.
+ * AUTO(x) needs `void x_destroy(struct x **)`, which must accept a pointer to NULL.
  */
 #ifndef WARREN_BASE_OWN_H
 #define WARREN_BASE_OWN_H
@@ -29,7 +29,7 @@
                 taken_; \
         })
 
-/* The same for a file descriptor, which leaves as -1. */
+/* TAKE for a file descriptor: sets it to -1. */
 static inline int own_take_fd(int *fd)
 {
         int taken = *fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * process.h: what a service changes of its own process, and what that was before: the programs it
- * starts for others get that back, as if they were started from where the service was.
+ * process.h: sets up a service's process, and records what it was before: programs that the service
+ * starts get those values back.
  */
 #ifndef WARREN_BASE_PROCESS_H
 #define WARREN_BASE_PROCESS_H
@@ -10,13 +10,13 @@
 #include <sys/types.h>
 
 struct process_start {
-        int scheduling; /* policy, as sched_getscheduler says it */
+        int scheduling; /* policy, of sched_getscheduler */
         mode_t umask;
-        rlim_t open_files; /* the soft limit */
+        rlim_t open_files; /* soft limit */
 };
 
-/* Once, before there are threads: fills `was`, then lets other threads run first, keeps the files
- * it makes to its own user, and raises the limit of open files as far as it may. */
-void process_settle(struct process_start *was);
+/* Fills `was`, then sets scheduling to SCHED_BATCH, umask to 077 and the limit of open files to the
+ * hard limit. Call once, before threads start. */
+void process_set_up(struct process_start *was);
 
 #endif

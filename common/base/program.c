@@ -10,7 +10,7 @@
 
 #include "common/base/log.h"
 
-/* Of --help and the like. A reader that has had enough (`| head`) is no failure. */
+/* Flushes the output of --help and such flags. A closed pipe (`| head`) is no failure. */
 static int end_of_output(struct err *e)
 {
         errno = 0;

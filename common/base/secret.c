@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secret.c: secrets made at random, and their files.
+ * secret.c: random secrets, and their files.
  */
 #include "common/base/secret.h"
 
@@ -26,7 +26,7 @@ void secret_random(char out[SECRET_RANDOM_SIZE])
         explicit_bzero(raw, sizeof(raw));
 }
 
-/* Always a file of its own: one that is there already may be another's, or open, or a link. */
+/* Always creates the file: an existing one may belong to another user, be open, or be a link. */
 static int write_fresh(const char *path, const char *text, struct err *e)
 {
         if (unlink(path) < 0 && errno != ENOENT)
@@ -39,14 +39,14 @@ static int write_fresh(const char *path, const char *text, struct err *e)
         return 0;
 }
 
-/* A new name is on the disk only when its folder is. */
+/* The rename is on the disk only after the folder's fsync. */
 static int sync_folder(const char *path, struct err *e)
 {
         AUTO_FREE char *copy = xstrdup(path);
         AUTO_CLOSE int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         if (fd < 0 || fsync(fd) < 0)
-                return err_set_errno(e, "%s: its folder", path);
+                return err_set_errno(e, "%s: sync of its folder", path);
         return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secret.h: secrets made at random, and written to files that only their owner can read.
- * secret_read of config.h reads them back.
+ * secret.h: makes random secrets, and writes secrets to files that only their owner can read.
+ * secret_read (config.h) reads them.
  */
 #ifndef WARREN_BASE_SECRET_H
 #define WARREN_BASE_SECRET_H
@@ -11,10 +11,9 @@
 enum { SECRET_RANDOM_SIZE = 49 }; /* 24 bytes in hexadecimal digits, and a NUL */
 
 void secret_random(char out[SECRET_RANDOM_SIZE]);
-/* Writes the text to the file (0600, the caller's), in place of what was there: whole and on the
- * disk when it returns 0. Else what was there is there still, unless it was only the folder that
- * did not reach the disk: then the text is there whole, and a crash can bring the old back. Uses
- * `<path>.new` beside it, replaces one that is there, and leaves none. */
+/* Replaces the file, mode 0600, atomically by rename from `<path>.new` (an existing one is deleted,
+ * none is left). 0: the text is on the disk. -1: the old file is unchanged; but if only the
+ * folder's sync failed, the text is there, and a crash may bring the old file back. */
 int secret_write(const char *path, const char *text, struct err *e) MUST_CHECK;
 
 #endif

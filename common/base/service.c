@@ -68,8 +68,8 @@ struct service *service_create(const struct service_events *on, void *owner, str
         struct service *fresh = xcalloc(1, sizeof(*fresh));
 
         signal(SIGPIPE, SIG_IGN);
-        signal(SIGCHLD, SIG_DFL); /* ignored, as one may inherit it, no child could be waited for */
-        process_settle(&fresh->was);
+        signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would make waiting for children fail */
+        process_set_up(&fresh->was);
         fresh->on = *on;
         fresh->owner = owner;
         int failed = uv_loop_init(&fresh->loop);

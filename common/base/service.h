@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * service.h: what every daemon does with its loop: it settles its process (process.h), ignores
- * SIGPIPE, stops on SIGTERM and SIGINT, reloads on SIGHUP. Main thread only.
+ * service.h: a daemon's loop and signals: sets up the process (process.h), ignores SIGPIPE, stops
+ * on SIGTERM and SIGINT, reloads on SIGHUP. Main thread only.
  */
 #ifndef WARREN_BASE_SERVICE_H
 #define WARREN_BASE_SERVICE_H
@@ -20,10 +20,10 @@ struct service_events {
 
 struct service *service_create(const struct service_events *on, void *owner,
                                struct err *e) MUST_CHECK;
-/* Closes the loop: every handle of others on it must be closed. */
+/* Closes the loop. All handles of others on it must be closed before. */
 void service_destroy(struct service **s);
 uv_loop_t *service_loop(struct service *s);
-/* What the process was before it settled. */
+/* See process.h. */
 const struct process_start *service_process_start(const struct service *s);
 /* Runs the loop until service_end. A second SIGTERM or SIGINT ends it at once. Returns the exit
  * status given to service_end, or 1 after a second signal. */

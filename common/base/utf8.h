@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * utf8.h: one UTF-8 sequence, judged strictly (RFC 3629: no overlong forms, no surrogates, nothing
- * over U+10FFFF). Inline, for the loops of bytes.c and json_scan.c.
+ * utf8.h: reads and writes one UTF-8 sequence, strictly by RFC 3629: no overlong forms, no
+ * surrogates, nothing over U+10FFFF. Inline, for the loops of bytes.c and json_scan.c.
  */
 #ifndef WARREN_BASE_UTF8_H
 #define WARREN_BASE_UTF8_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A byte order mark: some editors put it before a text. No text that is read here has one. */
+/* A byte order mark, which some editors write before a text. Warren refuses it. */
 #define UTF8_BOM "\xEF\xBB\xBF"
 #define UTF8_BOM_REFUSAL "begins with a byte order mark (byte 0xef): write it as UTF-8 without one"
 
@@ -25,7 +25,7 @@ static inline bool utf8_continues_(unsigned char c)
         return (c & 0xC0) == 0x80;
 }
 
-/* The length (1..4) of the sequence at `at`, of which `left` ≥ 1 bytes are there; 0: not UTF-8. */
+/* The length (1 to 4) of the sequence at `at`, with `left` ≥ 1 bytes to read; 0: not UTF-8. */
 static inline unsigned utf8_length(const char *at, size_t left)
 {
         const unsigned char *s = (const unsigned char *)at;
@@ -50,7 +50,7 @@ static inline unsigned utf8_length(const char *at, size_t left)
         return 4;
 }
 
-/* Writes a scalar value (not a surrogate, ≤ U+10FFFF) and says how many bytes. */
+/* Writes a scalar value (not a surrogate, ≤ U+10FFFF); returns the number of bytes. */
 static inline unsigned utf8_write(uint32_t code, char out[4])
 {
         if (code < 0x80) {

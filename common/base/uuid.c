@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uuid.c: version 7 UUIDs from the wall clock, a counter and the kernel's randomness; version 8
- * UUIDs from what they name.
+ * uuid.c: version 7 UUIDs from the wall clock, a counter and random bytes; version 8 UUIDs from a
+ * hash.
  */
 #include "common/base/uuid.h"
 
@@ -28,7 +28,7 @@ static void random_from_kernel(void *out, size_t length)
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got <= 0) {
-                        fputs("the kernel has no randomness\n", stderr);
+                        fputs("cannot get random bytes from the kernel\n", stderr);
                         abort();
                 }
                 at += got;
@@ -36,7 +36,7 @@ static void random_from_kernel(void *out, size_t length)
         }
 }
 
-/* A request of a few bytes (an id) is served from what its thread drew for many. */
+/* Small requests (a trace id) are served from a pool of the thread. */
 void random_fill(void *out, size_t length)
 {
         static _Thread_local unsigned char drawn[512];
@@ -52,7 +52,7 @@ void random_fill(void *out, size_t length)
         }
         left -= length;
         memcpy(out, drawn + left, length);
-        memset(drawn + left, 0, length); /* what was given out is not kept */
+        memset(drawn + left, 0, length);
 }
 
 static struct {
@@ -61,8 +61,10 @@ static struct {
         uint32_t counter; /* 18 bits within it: 12 of rand_a and the first 6 of rand_b */
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-/* RFC 9562, method 1: a counter seeded at random each millisecond, its top bit clear. When the
- * clock stands still or goes back, or the counter is full, time is taken from the last id. */
+/* RFC 9562, method 1: a counter with a random start each millisecond, its top bit clear. When the
+ * clock stands still or goes back, the last id's time is used; when the counter is full, 1 ms
+ * later.
+ */
 static void next_locked(msec now, unsigned char out[16])
 {
         unsigned char random[8];
@@ -113,7 +115,7 @@ void uuid8_of(const struct bytes *parts, size_t count, char out[UUID_SIZE])
         int done = EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
 
         for (size_t i = 0; i < count; i++) {
-                /* The same on machines of either byte order. */
+                /* Big-endian on every machine. */
                 for (int at = 0; at < 8; at++)
                         length[at] = (unsigned char)((uint64_t)parts[i].length >> (56 - 8 * at));
                 done &= EVP_DigestUpdate(hash, length, sizeof(length));

@@ -13,17 +13,15 @@
 
 enum { UUID_SIZE = 37 }; /* 36 characters and a NUL */
 
-/* A fresh version 7 UUID, monotonic within a process. Any thread. Aborts when the kernel has no
- * randomness to give. */
+/* A new version 7 UUID, monotonic within a process. Any thread. Aborts as random_fill. */
 void uuid7(char out[UUID_SIZE]);
-/* A version 8 UUID made of the parts alone (of their SHA-256): the same parts, the same id. Any
- * thread. */
+/* A version 8 UUID from the SHA-256 of the parts: the same parts give the same id. Any thread. */
 void uuid8_of(const struct bytes *parts, size_t count, char out[UUID_SIZE]);
-/* 8-4-4-4-12 lower or upper case hexadecimal digits, any version. Copies in lower case. */
+/* 8-4-4-4-12 hexadecimal digits, lower or upper case, any version. Copies in lower case. */
 bool uuid_parse(struct bytes text, char out[UUID_SIZE]);
 /* The time in a version 7 UUID; -1 for any other version. */
 msec uuid7_time(const char *uuid);
-/* Fills out with bytes from the kernel's generator. Aborts when it has none. */
+/* Fills out with random bytes of the kernel. Any thread. Aborts when getrandom fails. */
 void random_fill(void *out, size_t length);
 
 #endif

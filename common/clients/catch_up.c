@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catch_up.c: a reader, and the marker that it waits for.
+ * catch_up.c: reads a stream until its own marker comes.
  */
 #include "common/clients/catch_up.h"
 
@@ -19,12 +19,12 @@ struct catch_up {
         const char *stream;
         bool every_connection;
 
-        char marker[UUID_SIZE]; /* the one that is waited for */
+        char marker[UUID_SIZE]; /* id of the marker to wait for */
         bool caught_up;
         struct link *reader;
         struct subscription *subscription;
-        struct link *marker_link; /* NULL once it is needed no more */
-        uv_timer_t *timer;        /* likewise */
+        struct link *marker_link; /* NULL when no longer needed */
+        uv_timer_t *timer;        /* NULL when no longer needed */
         bool marker_in_flight;
 };
 
@@ -86,7 +86,7 @@ static void on_marker_done(void *owner, enum link_result result)
 {
         struct catch_up *c = owner;
 
-        (void)result; /* the timer publishes again until the marker has come back */
+        (void)result; /* the timer publishes again until the marker was read */
         c->marker_in_flight = false;
 }
 
@@ -113,7 +113,7 @@ static void publish_marker(uv_timer_t *timer)
         c->marker_in_flight = true;
         if (link_publish(c->marker_link, &m, &done, &e) < 0) {
                 c->marker_in_flight = false;
-                LOG_DEBUG("marker not published", log_err(&e));
+                LOG_DEBUG("the marker was not published", log_err(&e));
         }
 }
 
@@ -149,7 +149,7 @@ static void on_refused(void *owner, struct subscription *s, const struct err *wh
         const struct catch_up *c = owner;
 
         (void)s;
-        LOG_WARN("a stream cannot be read; tried again", log_text("stream", c->stream),
+        LOG_WARN("a stream cannot be read and is tried again", log_text("stream", c->stream),
                  log_err(why));
 }
 
@@ -181,7 +181,7 @@ static int start_marking(struct catch_up *c, const struct catch_up_config *confi
         struct link_config own = *config->link;
 
         own.name = name;
-        own.stream = "control"; /* of those that `sync` feeds */
+        own.stream = "control"; /* see feed.h: `sync` counts as its exchange */
         own.unprobed = true;
         own.resend = false;
         c->timer = xcalloc(1, sizeof(*c->timer));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * catch_up.h: reads a stream from its first message and says when it has caught up. That is known
- * by a marker of the reader's own, published on exchange `sync` by a link that publishes nothing
- * else, and published again until it has come back.
+ * catch_up.h: reads a stream from its first message and reports when it has caught up: when it
+ * reads its own marker. The marker is published to exchange `sync`, by a link that publishes
+ * nothing else, every 2 s until it was read.
  *
- * Threads: the loop's thread only.
+ * Loop's thread only.
  */
 #ifndef WARREN_CLIENTS_CATCH_UP_H
 #define WARREN_CLIENTS_CATCH_UP_H
@@ -14,22 +14,23 @@
 struct catch_up;
 
 struct catch_up_config {
-        /* Two links are made from it, whose names end in the stream's name and in "marker".
-         * Borrowed for the call. */
+        /* For two links, with " <stream>" and " marker" added to its name. Borrowed for the call.
+         */
         const struct link_config *link;
-        const char *stream; /* borrowed for good: `control` or `marks`, which `sync` feeds */
+        const char *stream; /* `control` or `marks`, which `sync` feeds; borrowed for good */
         uint16_t prefetch;
-        /* Caught up anew after every reconnect, which takes the marker's link for good. */
+        /* Catches up again after every reconnect; the marker's link then stays open. */
         bool every_connection;
 };
 
-/* On the loop's thread. */
 struct catch_up_events {
-        /* Each message, from the first at every connection, but for probes and markers. Lent. */
+        /* Each message but probes and its own marker; from the first again at every connection.
+         * Lent for the call. */
         void (*message)(void *owner, const struct message *m);
-        /* Everything that was in the stream when the marker was published has been given. */
+        /* Every message that was in the stream when the marker was published has been passed. */
         void (*caught_up)(void *owner);
-        /* With every_connection: what comes next begins with the first again. May be NULL. */
+        /* With every_connection: the connection is down; messages begin with the first again. May
+         * be NULL. */
         void (*lost)(void *owner);
 };
 

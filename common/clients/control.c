@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * control.c: keeps the highest version of each record of stream `control` and tells what is new.
+ * control.c: keeps the highest version of each record of stream `control` and reports new ones.
  *
- * The stream is read from its start at every connection: it is small, and only a higher version
- * counts.
+ * The stream is small, so it is read from its start at every connection: only higher versions have
+ * an effect.
  */
 #include "common/clients/control.h"
 
@@ -21,7 +21,7 @@
 
 enum { PREFETCH = 512, ENTRY_NAME_SIZE = JOB_TYPE_SIZE + 16 };
 
-/* A record under its kind and key: "tenant acme". */
+/* name: the record's kind and key, "tenant acme". */
 struct entry {
         char name[ENTRY_NAME_SIZE];
         struct record record;
@@ -33,9 +33,10 @@ struct control {
         struct control_events on;
         void *owner;
 
-        struct catch_up *reader; /* loop thread only */
+        struct catch_up *reader; /* loop's thread only */
 
-        /* Written on the loop's thread under `mutex`; read there without, elsewhere with it. */
+        /* Written only on the loop's thread, with `mutex` locked. The loop's thread reads without
+         * locking; others lock. */
         pthread_mutex_t mutex;
         struct entry *entries;
         bool ready;
@@ -52,7 +53,7 @@ static void entry_name(char out[ENTRY_NAME_SIZE], const char *kind, const char *
         out[before + 1 + length] = '\0';
 }
 
-/* Its name and version; false for what is not kept. */
+/* The record's entry name and version; false: a kind that is not kept. */
 static bool describe(const struct record *r, char name[ENTRY_NAME_SIZE], int64_t *v)
 {
         switch (r->kind) {
@@ -89,7 +90,7 @@ static struct entry *find(const struct control *c, const char *name)
         return entry;
 }
 
-/* The entry when the record is news, else NULL. */
+/* Stores the record. Returns its entry; NULL: the record is not new. */
 static const struct entry *keep_locked(struct control *c, const struct record *r)
 {
         char name[ENTRY_NAME_SIZE];
@@ -108,7 +109,7 @@ static const struct entry *keep_locked(struct control *c, const struct record *r
         return entry;
 }
 
-static void tell(const struct control *c, const struct record *r)
+static void report(const struct control *c, const struct record *r)
 {
         switch (r->kind) {
         case RECORD_TENANT:
@@ -137,7 +138,7 @@ static void on_caught_up(void *owner)
         c->ready = true;
         pthread_mutex_unlock(&c->mutex);
         for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
-                tell(c, &entry->record);
+                report(c, &entry->record);
         if (c->on.ready != NULL)
                 c->on.ready(c->owner);
 }
@@ -148,22 +149,23 @@ static void on_message(void *owner, const struct message *m)
         struct record record;
         struct err e = {0};
         if (record_parse(m->body, &record, &e) < 0) {
-                LOG_WARN("control record refused", log_err(&e), log_bytes("login", m->user_id));
+                LOG_WARN("a control record is malformed and ignored", log_err(&e),
+                         log_bytes("login", m->user_id));
                 return;
         }
         if (record.kind == RECORD_SYNC) /* another program's marker */
                 return;
         if (!bytes_equal_text(m->user_id, PROVISIONING_LOGIN)) {
-                LOG_WARN("control record of a login that may not make one",
+                LOG_WARN("a control record of another login is ignored",
                          log_bytes("login", m->user_id));
                 return;
         }
         pthread_mutex_lock(&c->mutex);
-        const struct entry *news = keep_locked(c, &record);
+        const struct entry *fresh = keep_locked(c, &record);
         pthread_mutex_unlock(&c->mutex);
-        /* Until caught up a later record may replace this one. */
-        if (news != NULL && c->ready)
-                tell(c, &news->record);
+        /* Before it has caught up nothing is reported: a later version may follow. */
+        if (fresh != NULL && c->ready)
+                report(c, &fresh->record);
 }
 
 struct control *control_create(const struct link_config *config, const struct control_events *on,
@@ -220,7 +222,7 @@ bool control_is_ready(const struct control *c)
         return ready;
 }
 
-/* Copies the record out; false when there is none. */
+/* Copies the record; false: there is none. */
 static bool look_up(const struct control *c, const char *kind, const char *key, struct record *out)
 {
         char name[ENTRY_NAME_SIZE];

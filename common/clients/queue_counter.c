@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_counter.c: a passive declare for each lane, and one answer for them all.
+ * queue_counter.c: a passive declare for each lane, and one callback for all.
  */
 #include "common/clients/queue_counter.h"
 
@@ -21,7 +21,7 @@ struct lane_counting {
         enum lane lane;
 };
 
-/* One count of one tenant, while answers are outstanding. */
+/* A running count of one tenant. */
 struct counting {
         char tenant[TENANT_SIZE];
         tenant_counted_fn *done;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * columns.c: members bound and read by kind.
+ * columns.c: binds and reads members by kind.
  */
 #include "common/db/columns.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * columns.h: a table's columns from one list, and their values from the members of a struct.
+ * columns.h: a table's columns and their SQL from one list; their values are members of a struct.
  *
  * The list is a macro of rows X(column, declaration, kind, member):
  *
@@ -24,14 +24,14 @@
 
 enum column_kind {
         COLUMN_INT,         /* int64_t or uint64_t */
-        COLUMN_INT_OR_NULL, /* likewise; 0 is NULL */
+        COLUMN_INT_OR_NULL, /* _OR_NULL: 0 or false is NULL */
         COLUMN_ENUM,        /* an enum, or an int */
         COLUMN_ENUM_OR_NULL,
         COLUMN_FLAG, /* bool */
         COLUMN_FLAG_OR_NULL,
         COLUMN_REAL,  /* double */
-        COLUMN_TEXT,  /* a char array; empty is NULL */
-        COLUMN_BUFFER /* struct buffer; empty is NULL. Reading adds to it */
+        COLUMN_TEXT,  /* char array; empty is NULL */
+        COLUMN_BUFFER /* struct buffer; empty is NULL. Reading appends */
 };
 
 struct column {
@@ -39,7 +39,7 @@ struct column {
         size_t at, size;
 };
 
-/* Each begins with a comma: something stands before it. */
+/* Each begins with a comma, so another column must precede them. */
 #define COLUMN_DECLARED(column, declaration, kind, member) ", " #column " " declaration
 #define COLUMN_NAMED(column, declaration, kind, member) ", " #column
 #define COLUMN_PLACE(column, declaration, kind, member) ", ?"
@@ -48,9 +48,9 @@ struct column {
         {kind, offsetof(type, member), sizeof(((type *)NULL)->member)},
 #define COLUMN_ONE(column, declaration, kind, member) +1
 
-/* Binds them from place `first` (1 is the first), or reads them from column `first` (0 is the
- * first), in the order of the list. Returns the place or column after the last. What is bound is
- * borrowed until the next reset. */
+/* Bind the columns to parameters from `first` on (counted from 1), or read them from columns
+ * `first` on (counted from 0). Return the index after the last. Bound values are borrowed until the
+ * next reset. */
 int columns_bind(sqlite3_stmt *s, int first, const struct column *columns, size_t count,
                  const void *from);
 int columns_read(sqlite3_stmt *s, int first, const struct column *columns, size_t count, void *to);

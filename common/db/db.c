@@ -12,8 +12,8 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-/* Debian builds SQLite with secure_delete on, which writes every freed page once more. A mapping
- * counts as resident memory once for each connection, so the many readers have none. */
+/* secure_delete is on by default in Debian's SQLite, and overwrites every freed page. mmap counts
+ * as resident memory for each connection, so the readers, which are many, do not use it. */
 static const char *const mode_sql[] = {
         [DB_PROJECTION] = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;"
                           "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF;"
@@ -45,17 +45,17 @@ int db_fail(sqlite3 *db, struct err *e, const char *doing)
         return err_set(e, ours, "%s: %s", doing, sqlite3_errmsg(db));
 }
 
-/* A file that an earlier version made may be readable by others. */
+/* A file of an earlier version may be readable by others. */
 static int keep_private(const char *file, struct err *e)
 {
         struct stat s;
 
         if (stat(file, &s) != 0 || (s.st_mode & 077) == 0 || chmod(file, 0600) == 0)
                 return 0;
-        return err_set_errno(e, "%s is not the user's alone, and cannot be made so", file);
+        return err_set_errno(e, "%s is accessible to others, and its mode cannot be changed", file);
 }
 
-/* Whatever the umask. SQLite gives the files beside it the mode of the database. */
+/* Mode 0600 with any umask. SQLite gives -wal and -shm the mode of the database. */
 static int create_private(const char *path, struct err *e)
 {
         static const char *const beside[] = {"", "-wal", "-shm"};
@@ -191,7 +191,7 @@ void db_text(sqlite3_stmt *s, int column, char *out, size_t size)
 
 static int vacuum_into(sqlite3 *db, const char *file, struct err *e)
 {
-        /* Under query_only it is refused, though it writes to another file. */
+        /* query_only would refuse VACUUM INTO, though that writes only another file. */
         if (db_exec(db, "PRAGMA query_only = OFF", e) != 0)
                 return -1;
         AUTO_STATEMENT *s = db_prepare(db, "VACUUM INTO ?", e);
@@ -207,14 +207,14 @@ int db_backup(const char *path, const char *file, struct err *e)
 
         if (db == NULL)
                 return -1;
-        /* VACUUM INTO takes an empty file; its own would be readable by others. */
+        /* VACUUM INTO accepts an empty file. One that it makes could be readable by others. */
         AUTO_CLOSE int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
                 return err_set_errno(e, "backup to %s", file);
         if (vacuum_into(db, file, e) == 0 && fsync(fd) == 0)
                 return 0;
         if (!err_is_set(e))
-                err_set_errno(e, "its disk");
+                err_set_errno(e, "sync");
         unlink(file);
         return err_wrap(e, "backup to %s", file);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * db.h: SQLite with this project's errors and ownership. One connection belongs to one thread at a
- * time.
+ * db.h: SQLite with this project's errors and ownership. Use a connection on one thread at a time.
  */
 #ifndef WARREN_DB_DB_H
 #define WARREN_DB_DB_H
@@ -13,38 +12,39 @@
 #include "common/base/err.h"
 
 enum db_mode {
-        DB_PROJECTION, /* WAL, synchronous NORMAL: can be folded again */
-        DB_PRIMARY,    /* WAL, synchronous FULL: exists nowhere else; what is deleted is wiped */
-        DB_ARCHIVE,    /* as DB_PRIMARY, but large: nothing is wiped, and a new file can shrink */
+        DB_PROJECTION, /* WAL, synchronous NORMAL: can be rebuilt from the stream */
+        DB_PRIMARY,    /* WAL, synchronous FULL: the only copy; deleted data are overwritten */
+        DB_ARCHIVE,    /* WAL, synchronous FULL, for large data: not overwritten; auto_vacuum
+                          INCREMENTAL in a new file */
         DB_READ_ONLY,
 };
 
-/* A file that it makes, or may write, is its user's alone (0600), and so are those beside it. */
+/* Makes the file if needed, but not for DB_READ_ONLY. A file open for writing gets mode 0600, and
+ * so do its -wal and -shm. */
 sqlite3 *db_open(const char *path, enum db_mode mode, struct err *e) MUST_CHECK;
 void db_close(sqlite3 **db);
 #define AUTO_DB __attribute__((cleanup(db_close))) sqlite3
-/* Copies the database at `path` into a new file (VACUUM INTO; mode 0600), while it may be in use.
- */
+/* Copies the database, which may be in use, into a new file (VACUUM INTO; mode 0600). */
 int db_backup(const char *path, const char *file, struct err *e) MUST_CHECK;
 int db_exec(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 void db_finalize(sqlite3_stmt **s);
-/* Always -1, with SQLite's own words; a full disk or a locked file is ERR_UNAVAILABLE. */
+/* Fills e with SQLite's message. A full disk or a locked file is ERR_UNAVAILABLE, a violated
+ * constraint ERR_CONFLICT, a damaged file ERR_CORRUPT. Always -1. */
 int db_fail(sqlite3 *db, struct err *e, const char *doing);
 
-/* 1: a row; 0: no more; -1. */
+/* 1: a row; 0: no more; -1: failed. */
 int db_step(sqlite3_stmt *s, struct err *e) MUST_CHECK;
-/* Steps to the end and resets, also after a failure. */
+/* Steps to the end, then resets, also after a failure. */
 int db_run(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 
-/* A prepared statement in use: reset when its scope ends, so that no read stays open. */
+/* Resets a statement at the end of the scope, which ends its read transaction. */
 #define AUTO_RESET __attribute__((cleanup(db_reset_))) sqlite3_stmt
-/* A statement of this scope alone. */
+/* Finalizes a statement at the end of the scope. */
 #define AUTO_STATEMENT __attribute__((cleanup(db_finalize))) sqlite3_stmt
 void db_reset_(sqlite3_stmt **s);
 
-/* What is bound is borrowed: it must outlive the next reset. Empty text and empty bytes are NULL.
- */
+/* Texts and bytes are borrowed until the next reset; empty ones are bound as NULL. */
 void db_bind_int(sqlite3_stmt *s, int at, int64_t value);
 void db_bind_int_or_null(sqlite3_stmt *s, int at, int64_t value); /* 0 is NULL */
 void db_bind_text(sqlite3_stmt *s, int at, const char *text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate.c: from the version that a file has to the one that the program knows.
+ * migrate.c: runs the steps from a file's version to the program's.
  */
 #include "common/db/migrate.h"
 
@@ -33,7 +33,7 @@ static int read_version(sqlite3 *db, const struct db_schema *schema, int *versio
 static int run_step(sqlite3 *db, const struct db_step *step, struct err *e)
 {
         if (step->sql == NULL && step->run == NULL)
-                return err_set(e, ERR_CORRUPT, "it has tables, and no version of them");
+                return err_set(e, ERR_CORRUPT, "the file has tables but no version");
         if (step->sql != NULL && db_exec(db, step->sql, e) != 0)
                 return -1;
         return step->run == NULL ? 0 : step->run(db, e);
@@ -43,13 +43,14 @@ static int run_steps(sqlite3 *db, const struct db_schema *schema, int from, stru
 {
         for (int v = from; v < schema->version; v++) {
                 if (run_step(db, &schema->steps[v], e) != 0)
-                        return err_wrap(e, "from version %d to %d of its tables", v, v + 1);
+                        return err_wrap(e, "migration of the tables from version %d to %d", v,
+                                        v + 1);
         }
         return 0;
 }
 
-/* Within a transaction. The version is read again: another process may have come first. */
-static int bring_up(sqlite3 *db, const struct db_schema *schema, int *from, struct err *e)
+/* In a transaction. Reads the version again: another process may have migrated the file. */
+static int migrate_locked(sqlite3 *db, const struct db_schema *schema, int *from, struct err *e)
 {
         char set[48];
         int tables;
@@ -78,7 +79,7 @@ int db_migrate(sqlite3 *db, const struct db_schema *schema, struct err *e)
                 return err_wrap(e, "%s", file);
         if (version == schema->version)
                 return 0;
-        if (db_exec(db, "BEGIN IMMEDIATE", e) == 0 && bring_up(db, schema, &version, e) == 0)
+        if (db_exec(db, "BEGIN IMMEDIATE", e) == 0 && migrate_locked(db, schema, &version, e) == 0)
                 return 0;
         if (!sqlite3_get_autocommit(db))
                 (void)!db_exec(db, "ROLLBACK", NULL);

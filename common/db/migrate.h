@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate.h: a database gets the tables that the program knows. Its version is SQLite's
+ * migrate.h: brings a database to the program's version of its tables. The version is in SQLite's
  * user_version; a table of steps leads from each version to the next.
  */
 #ifndef WARREN_DB_MIGRATE_H
@@ -8,24 +8,24 @@
 
 #include "common/db/db.h"
 
-/* Its SQL, then its function; either may be NULL. A step that has been released stays as it is: it
- * names no text that goes on changing. */
+/* Runs sql, then run; either may be NULL. Never change a released step, nor use a text in it that
+ * may change later. */
 struct db_step {
         const char *sql;
         int (*run)(sqlite3 *db, struct err *e);
 };
 
 struct db_schema {
-        const char *tables;          /* of a new file */
+        const char *tables;          /* SQL for a new file */
         const struct db_step *steps; /* steps[v] leads from version v to v + 1 */
-        int version;                 /* so many steps there are */
-        /* What to do with a file of a later version, other than to run the program that made it. */
+        int version;                 /* the number of steps */
+        /* For the error text: the alternative to running the later version that made the file. */
         const char *otherwise;
 };
 
-/* In one transaction: a failure leaves the file as it was. Version 0 with tables is a file from
- * before it had versions; ERR_CORRUPT when steps[0] is empty. ERR_CONFLICT: a later version made
- * the file, which is not touched. Blocks for as long as the steps take. */
+/* Runs in one transaction: a failure leaves the file unchanged. A file with tables but version 0 is
+ * older than versions: steps[0] converts it; if that is empty: ERR_CORRUPT. ERR_CONFLICT: a later
+ * version made the file. Blocks while the steps run. */
 int db_migrate(sqlite3 *db, const struct db_schema *schema, struct err *e) MUST_CHECK;
 
 #endif

@@ -7,25 +7,25 @@
 #include <time.h>
 
 enum { STEP_MS = 20 };
-#define PATIENCE MSEC_SECOND
+#define NO_PROGRESS_MAX MSEC_SECOND
 #define WAIT_MAX ((msec)5 * MSEC_SECOND)
-#define EPISODE ((msec)10 * MSEC_SECOND)
+#define QUIET_PERIOD ((msec)10 * MSEC_SECOND)
 
 void admission_init(struct admission *a, unsigned seats)
 {
         pthread_condattr_t attributes;
 
-        *a = (struct admission){.seats = seats, .refused = -EPISODE};
+        *a = (struct admission){.seats = seats, .refused_at = -QUIET_PERIOD};
         pthread_mutex_init(&a->mutex, NULL);
         pthread_condattr_init(&attributes);
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&a->left, &attributes);
+        pthread_cond_init(&a->seat_left, &attributes);
         pthread_condattr_destroy(&attributes);
 }
 
 void admission_fini(struct admission *a)
 {
-        pthread_cond_destroy(&a->left);
+        pthread_cond_destroy(&a->seat_left);
         pthread_mutex_destroy(&a->mutex);
 }
 
@@ -39,22 +39,22 @@ static void wait_locked(struct admission *a)
                 until.tv_sec++;
                 until.tv_nsec -= 1000000000L;
         }
-        pthread_cond_timedwait(&a->left, &a->mutex, &until);
+        pthread_cond_timedwait(&a->seat_left, &a->mutex, &until);
 }
 
-/* False when there is nothing to wait for. */
+/* False: no seat in time. */
 static bool await_seat_locked(struct admission *a, struct watch *w)
 {
         msec begun = clock_mono();
-        msec hope = a->changed;
+        msec progress = a->changed_at;
 
         while (a->taken >= a->seats) {
                 if (watch_relieve(w, 1) > 0)
-                        hope = clock_mono();
-                if (a->changed > hope)
-                        hope = a->changed;
+                        progress = clock_mono();
+                if (a->changed_at > progress)
+                        progress = a->changed_at;
                 msec now = clock_mono();
-                if (now - hope >= PATIENCE || now - begun >= WAIT_MAX)
+                if (now - progress >= NO_PROGRESS_MAX || now - begun >= WAIT_MAX)
                         return false;
                 wait_locked(a);
         }
@@ -70,10 +70,10 @@ bool admission_enter(struct admission *a, struct watch *w, bool *first)
         msec now = clock_mono();
         if (found) {
                 a->taken++;
-                a->changed = now;
+                a->changed_at = now;
         } else {
-                *first = now - a->refused >= EPISODE;
-                a->refused = now;
+                *first = now - a->refused_at >= QUIET_PERIOD;
+                a->refused_at = now;
         }
         pthread_mutex_unlock(&a->mutex);
         return found;
@@ -83,8 +83,8 @@ void admission_leave(struct admission *a)
 {
         pthread_mutex_lock(&a->mutex);
         a->taken--;
-        a->changed = clock_mono();
-        pthread_cond_signal(&a->left);
+        a->changed_at = clock_mono();
+        pthread_cond_signal(&a->seat_left);
         pthread_mutex_unlock(&a->mutex);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * answer.c: answers, each in one write of headers and body.
+ * answer.c: writes head and body of an answer in one call.
  */
 #include "common/http/answer.h"
 
@@ -64,7 +64,7 @@ void http_add_header(struct http_request *r, const char *name, const char *forma
         va_start(arguments, format);
         vsnprintf(value, sizeof(value), format, arguments);
         va_end(arguments);
-        /* A line break would let a value write headers of its own. */
+        /* A line break would let a value add headers. */
         for (char *c = value; *c != '\0'; c++) {
                 if ((unsigned char)*c < 0x20 || *c == 0x7f)
                         *c = ' ';
@@ -75,11 +75,11 @@ void http_add_header(struct http_request *r, const char *name, const char *forma
         buffer_add_text(&r->headers, "\r\n");
 }
 
-/* A body still on its way would be taken for the next request. */
+/* For instance an unread body, which would be read as the next request. */
 bool answer_ends_connection(const struct http_request *r)
 {
         return r->broken || r->last || !r->framing.keep_alive || !r->body_read ||
-               serving_is_closing(r->serving) || connection_must_yield(r->known);
+               serving_is_closing(r->serving) || connection_must_yield(r->connection);
 }
 
 void answer_count(struct http_request *r)
@@ -93,12 +93,14 @@ void answer_count(struct http_request *r)
 
 void answer_send(struct http_request *r, struct bytes text)
 {
-        connection_answers(r->known);
-        if (connection_write(r->known, r->connection, text, r->serving->config.answer_deadline) < 0)
+        msec limit = r->serving->config.answer_deadline;
+
+        connection_note_answer(r->connection);
+        if (connection_write(r->connection, r->civetweb, text, limit) < 0)
                 r->broken = true;
 }
 
-/* By hand: printf is a third of what an answer costs. */
+/* Without printf, which would be a third of an answer's cost. */
 static void add_number(struct buffer *out, size_t number)
 {
         char digits[24];
@@ -177,7 +179,7 @@ void answer_give(struct http_request *r, const struct answer_text *a)
         r->closing = text.closing = answer_ends_connection(r);
         answer_write(r, &text, &out);
         if (r->closing)
-                mg_disable_connection_keep_alive(r->connection);
+                mg_disable_connection_keep_alive(r->civetweb);
         answer_send(r, buffer_bytes(&out));
 }
 

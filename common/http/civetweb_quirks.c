@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * civetweb_quirks.c: reading heads again, finding sockets, waking threads.
+ * civetweb_quirks.c: checks heads, finds sockets, wakes threads.
  *
  * A head in civetweb's buffer, once it is parsed:
  *
  *      GET\0/path\0HTTP/1.1\0\0Host\0 a\0\0Accept\0 b\0\0\r\0
- *      one NUL after a word or a name, two where a line ended, \r\0 at the end of the head
+ *      one NUL after a word or a name, two at the end of a line, \r\0 at the end of the head
  */
 #include "common/http/civetweb_quirks.h"
 
@@ -24,9 +24,9 @@
 
 enum {
         ALIGNMENT = 16,    /* what malloc aligns a buffer to */
-        SPARE_THREADS = 2, /* and one for each so many: */
+        SPARE_THREADS = 2, /* and one more for each SEATS_PER_SPARE */
         SEATS_PER_SPARE = 8,
-        FIRST_HEAD_MS = 1000, /* for a connection's first head, before it is ended early */
+        FIRST_HEAD_MS = 1000, /* a connection without a head may be ended after this */
         PIECE_SIZE = 4096,
 };
 
@@ -41,8 +41,8 @@ static int refuse(int status, struct err *e, const char *text)
         return status;
 }
 
-/* Is it in front of a buffer's first byte? There the allocator keeps the block's size, whose last
- * byte is 0 (glibc). No C may look there, so the kernel is asked. */
+/* `at` may be before the first byte of a malloc block. There glibc keeps the block's size, whose
+ * last byte is 0. C code must not read that byte, so it is read through the kernel. */
 static bool is_white_space(const char *at)
 {
         AUTO_CLOSE int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
@@ -52,9 +52,8 @@ static bool is_white_space(const char *at)
                strchr(" \t\r\n\v\f", c) != NULL && c != '\0';
 }
 
-/* Where this thread's buffer begins: civetweb allocates one for each of its threads. A request
- * stands at its beginning, or behind one empty line, which clients may send. NULL: not known, and
- * `request` is not it. */
+/* The start of this thread's buffer (civetweb allocates one for each thread). A request begins
+ * there, or after one empty line, which clients may send. NULL: `request` is at neither place. */
 static const char *buffer_start(const char *request)
 {
         static _Thread_local const char *start;
@@ -68,7 +67,7 @@ static const char *buffer_start(const char *request)
         return candidate == start ? start : NULL;
 }
 
-/* The end of the request line; NULL when its words are not parted by one space each. */
+/* The end of the request line; NULL when its words are not separated by one space each. */
 static const char *request_line_end(const struct mg_request_info *info)
 {
         const char *version = info->http_version - (sizeof("HTTP/") - 1);
@@ -90,12 +89,12 @@ static const char *header_end(const struct mg_header *header, const char *line)
         if (header->name != line)
                 return NULL;
         value += strspn(value, " \t");
-        if (value != header->value) /* a NUL where white space before the colon was */
+        if (value != header->value) /* there was white space before the colon */
                 return NULL;
         return value + strlen(value);
 }
 
-/* The optional white space after a value is not part of it. */
+/* Cuts off the optional white space after a value. */
 static void trim(const struct mg_header *header)
 {
         char *end = (char *)header->value + strlen(header->value);
@@ -121,8 +120,9 @@ int quirk_check_head(const struct mg_request_info *info, struct err *e)
                 return refuse(400, e, "the request line or a header is malformed");
         if (at > last || at[1] != '\0')
                 return refuse(400, e, "a line of the head does not end with CR LF");
-        bool bare = info->num_headers == 0 && at[2] == '\0'; /* all white space is NUL there */
-        if (!bare && (at[2] != '\r' || at[3] != '\0'))
+        /* Without headers civetweb turns all white space there into NULs. */
+        bool no_headers = info->num_headers == 0 && at[2] == '\0';
+        if (!no_headers && (at[2] != '\r' || at[3] != '\0'))
                 return info->num_headers >= MG_MAX_HEADERS
                                ? refuse(431, e, "the request has too many headers")
                                : refuse(400, e, "the head has a line that is no header");
@@ -157,7 +157,7 @@ const char *quirk_refusal(int *status, const char *message)
         if (message == NULL)
                 return "";
         if (strcmp(message, "Malformed message") == 0)
-                return "this is no HTTP/1.1 request, or its head has a tab or another control "
+                return "this is not an HTTP/1.1 request, or its head has a tab or another control "
                        "character, is larger than 16 KiB, or did not arrive in time";
         if (strcmp(message, "Invalid URI") == 0)
                 return "the request's target is malformed";
@@ -190,7 +190,7 @@ static bool is_bound_to(const struct quirk_listener *l, int fd)
                (l->address.s_addr == INADDR_ANY || near.sin_addr.s_addr == l->address.s_addr);
 }
 
-/* Is it a connection to the listener? Tells the other end. */
+/* Whether fd is a connection to the listener; *far: its other end. */
 static bool is_connection(const struct quirk_listener *l, int fd, struct sockaddr_in *far)
 {
         socklen_t size = sizeof(*far);
@@ -229,8 +229,8 @@ int quirk_find_socket(const struct quirk_listener *l, const struct mg_request_in
         return s.found;
 }
 
-/* Nothing was sent to it, so that is how long it has been open. What it sent waits unread only as
- * long as no thread reads its head. */
+/* Nothing was sent to it yet, so tcpi_last_data_sent is the time since it was opened. Unread bytes
+ * mean that no thread has begun to read its head. */
 static bool is_late(int fd)
 {
         struct tcp_info info = {0};
@@ -258,7 +258,7 @@ static bool end_if_late(void *owner, int fd)
                 return false;
         if (s->known(s->owner, fd))
                 return true;
-        /* Whatever happens to fd meanwhile, this remains the socket that was looked at. */
+        /* A duplicate stays the same socket even if fd is closed and used again meanwhile. */
         AUTO_CLOSE int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (same >= 0 && is_connection(s->listener, same, &far) && is_late(same) &&
             shutdown(same, SHUT_RD) == 0)
@@ -309,7 +309,7 @@ int quirk_take_socket(int fd, struct err *e)
         AUTO_CLOSE int taken = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (taken < 0 || dup3(near, fd, O_CLOEXEC) < 0)
                 return err_set_errno(e, "cannot take a socket over");
-        (void)far; /* closed here: its peer finds the end of input */
+        (void)far; /* closed here, so that civetweb reads the end of input */
         return own_take_fd(&taken);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client.c: blocking HTTP calls on libcurl; a few handles are kept with their connections.
+ * client.c: blocking HTTP calls on libcurl, with a few idle handles kept for their connections.
  */
 #include "common/http/client.h"
 
@@ -16,8 +16,8 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-/* A kept connection holds one of its server's threads, until the server needs that or 20 s have
- * passed; one that may be about to end so is not used again. */
+/* An idle connection occupies a thread of its server until the server needs that or 20 s have
+ * passed. One that has idled for IDLE_AGE_MAX is not used again: the server may be ending it. */
 enum { IDLE_MAX = 4 };
 #define IDLE_AGE_MAX ((msec)2 * MSEC_SECOND)
 #define CONNECT_TIMEOUT_DEFAULT ((msec)2 * MSEC_SECOND)
@@ -59,7 +59,7 @@ static char *copy_text(const char *text)
 int http_url_check(const char *url, struct err *e)
 {
         if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-                return err_set(e, ERR_INVALID, "%s is no http or https URL", url);
+                return err_set(e, ERR_INVALID, "%s is not an http or https URL", url);
         CURLU *parts = curl_url();
         assert(parts != NULL);
         CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
@@ -130,17 +130,17 @@ void http_client_stop(struct http_client *c)
         atomic_store(&c->stopping, true);
 }
 
-/* curl asks about once a second, also while it waits. */
+/* curl calls it about once a second, also while it waits. Not 0: abort. */
 static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
         const struct http_client *client = owner;
 
         (void)a, (void)b, (void)c, (void)d;
-        bool told = client->config.stop != NULL && *client->config.stop != 0;
-        return told || atomic_load(&client->stopping) ? 1 : 0;
+        bool stop = client->config.stop != NULL && *client->config.stop != 0;
+        return stop || atomic_load(&client->stopping) ? 1 : 0;
 }
 
-/* Takes out what was not used for long: the end of the list. */
+/* Takes the handles not used for IDLE_AGE_MAX: the end of the list. */
 static struct idle *take_old_locked(struct http_client *c)
 {
         struct idle **at = &c->idle;
@@ -172,11 +172,11 @@ static CURL *take_handle(struct http_client *c)
         return easy;
 }
 
-static void give_handle(struct http_client *c, CURL *easy)
+static void return_handle(struct http_client *c, CURL *easy)
 {
         struct idle *kept = xcalloc(1, sizeof(*kept));
 
-        curl_easy_reset(easy); /* options go, connections stay */
+        curl_easy_reset(easy); /* resets options, keeps connections */
         kept->easy = easy;
         kept->since = clock_mono();
         pthread_mutex_lock(&c->mutex);
@@ -226,7 +226,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *owner)
 
 static void add_line(struct curl_slist **list, const char *line)
 {
-        /* A line break would smuggle in a header. */
+        /* A line break would add a header. */
         assert(strpbrk(line, "\r\n") == NULL);
         struct curl_slist *longer = curl_slist_append(*list, line);
         assert(longer != NULL);
@@ -237,7 +237,7 @@ static struct curl_slist *header_lines(const struct http_client *c, const struct
 {
         struct curl_slist *list = NULL;
 
-        /* Without these curl waits for a 100 Continue, or names a form as the body's type. */
+        /* Without these curl would wait for 100 Continue, and set the type of a form. */
         add_line(&list, "Expect:");
         if (call->body.data != NULL) {
                 AUTO_FREE char *type = xasprintf("Content-Type: %s", call->content_type != NULL
@@ -301,7 +301,7 @@ static int judge(CURLcode code, const struct exchange *x, const char *detail, st
                        detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
-static void read_facts(CURL *easy, struct http_reply *reply)
+static void read_head(CURL *easy, struct http_reply *reply)
 {
         long status = 0;
         char *type = NULL;
@@ -321,7 +321,7 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         CURL *easy = take_handle(c);
 
         if (easy == NULL)
-                return err_set(e, ERR_SYSTEM, "curl has no handle to give");
+                return err_set(e, ERR_SYSTEM, "cannot make a curl handle");
         reply->retry_after = -1;
         struct curl_slist *lines = header_lines(c, call);
         set_limits(easy, c, call->timeout != 0 ? call->timeout : c->config.timeout);
@@ -336,9 +336,9 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
 
         CURLcode code = curl_easy_perform(easy);
         if (code == CURLE_OK)
-                read_facts(easy, reply);
+                read_head(easy, reply);
         curl_slist_free_all(lines);
-        give_handle(c, easy);
+        return_handle(c, easy);
         return judge(code, &x, detail, e);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * connection.c: a connection's socket, its seat, its unread answers.
+ * connection.c: a connection's socket and seat, its pipelined requests, and writing to it.
  */
 #include "common/http/connection.h"
 
@@ -18,8 +18,8 @@
 #include "common/http/civetweb_quirks.h"
 
 enum {
-        PIPELINE_MAX = 256,     /* requests in a row whose client did not wait for an answer */
-        PROGRESS_LEAST = 65536, /* bytes: a reader who takes less at a time is slow */
+        PIPELINE_MAX = 256,     /* pipelined requests in a row */
+        PROGRESS_LEAST = 65536, /* bytes that count as progress of an answer (watch.h) */
 };
 #define IDLE_MAX ((msec)20 * MSEC_SECOND)
 #define LINGER_MAX ((msec)MSEC_SECOND)
@@ -29,14 +29,14 @@ struct connection {
         int fd;
         bool looked_for; /* its socket */
         bool seated, over;
-        struct watched rest;
-        bool resting;
-        /* of the answer before */
-        bool answered;     /* there is one */
-        bool early;        /* when it was written, there was more to read already */
-        uint64_t received; /* bytes, by then */
+        struct watched wait;
+        bool waiting;
+        /* of the last answer */
+        bool answered;     /* there was one */
+        bool early;        /* unread input was there when it was written */
+        uint64_t received; /* bytes received until then */
         bool pipelined;
-        unsigned in_a_row;
+        unsigned in_a_row; /* pipelined requests */
         /* guarded by the mutex of all */
         struct connection *prev, *next;
 };
@@ -118,11 +118,11 @@ static void look_for_socket(struct connection *k, const struct mg_request_info *
         pthread_mutex_unlock(&k->all->mutex);
 }
 
-static void end_rest(struct connection *k)
+static void end_wait(struct connection *k)
 {
-        if (k->resting)
-                watch_end(k->all->watch, &k->rest);
-        k->resting = false;
+        if (k->waiting)
+                watch_end(k->all->watch, &k->wait);
+        k->waiting = false;
 }
 
 void connection_destroy(struct connection **k)
@@ -130,7 +130,7 @@ void connection_destroy(struct connection **k)
         if (*k == NULL)
                 return;
         struct admission *a = &(*k)->all->admission;
-        end_rest(*k);
+        end_wait(*k);
         if ((*k)->looked_for) {
                 pthread_mutex_lock(&(*k)->all->mutex);
                 DL_DELETE((*k)->all->known, *k);
@@ -150,7 +150,7 @@ int connection_descriptor(const struct connection *k)
 
 bool connection_begin(struct connection *k, const struct mg_request_info *info, bool *first_refusal)
 {
-        end_rest(k);
+        end_wait(k);
         look_for_socket(k, info);
         if (k->answered) {
                 bool buffered = quirk_bytes_received(k->fd) == k->received;
@@ -165,7 +165,7 @@ bool connection_begin(struct connection *k, const struct mg_request_info *info, 
 
 void connection_end(struct connection *k, const struct mg_request_info *info)
 {
-        end_rest(k);
+        end_wait(k);
         look_for_socket(k, info);
         k->over = true;
 }
@@ -175,7 +175,7 @@ bool connection_is_over(const struct connection *k)
         return k->over;
 }
 
-void connection_answers(struct connection *k)
+void connection_note_answer(struct connection *k)
 {
         int unread = 0;
 
@@ -203,10 +203,10 @@ void connection_linger(struct connection *k)
         }
 }
 
-void connection_rest(struct connection *k)
+void connection_await_request(struct connection *k)
 {
-        watch_begin(k->all->watch, &k->rest, k->fd, WATCH_IDLE, IDLE_MAX);
-        k->resting = true;
+        watch_begin(k->all->watch, &k->wait, k->fd, WATCH_IDLE, IDLE_MAX);
+        k->waiting = true;
 }
 
 bool connection_is_pipelined(const struct connection *k)
@@ -228,7 +228,7 @@ void connection_cut(const struct connection *k, struct mg_connection *c)
         shutdown(k->fd, SHUT_RDWR);
 }
 
-/* Returns how much was sent, -1 when the connection has ended. */
+/* Returns the bytes sent; -1: the connection has ended. */
 static ssize_t send_some(int fd, struct bytes text)
 {
         ssize_t sent = send(fd, text.data, text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -238,8 +238,9 @@ static ssize_t send_some(int fd, struct bytes text)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
 }
 
-/* Sends until enough is sent for a mark, or the time is over. Returns how much, -1 on failure. */
-static ssize_t send_patiently(struct connection *k, struct bytes text, msec limit)
+/* Sends PROGRESS_LEAST bytes, or what is left, within `limit`. Returns the bytes sent; -1: failed.
+ */
+static ssize_t send_watched(struct connection *k, struct bytes text, msec limit)
 {
         struct watched entry;
         struct pollfd writable = {.fd = k->fd, .events = POLLOUT};
@@ -263,7 +264,7 @@ static int write_to_socket(struct connection *k, struct bytes text, msec limit)
 
         while (sent >= 0 && (size_t)sent < text.length) {
                 text = bytes_of(text.data + sent, text.length - (size_t)sent);
-                sent = send_patiently(k, text, deadline - clock_mono());
+                sent = send_watched(k, text, deadline - clock_mono());
         }
         return sent >= 0 ? 0 : -1;
 }
@@ -293,7 +294,7 @@ struct taken_socket *connection_take(struct connection *k, struct err *e)
                 err_set(e, ERR_UNAVAILABLE, "the connection's socket was not found");
                 return NULL;
         }
-        pthread_mutex_lock(&all->mutex); /* so that is_known tells of it from the first */
+        pthread_mutex_lock(&all->mutex); /* is_known must find it from the start */
         int fd = quirk_take_socket(k->fd, e);
         if (fd >= 0) {
                 t = xcalloc(1, sizeof(*t));

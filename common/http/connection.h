@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * connection.h: the inside of common/http: what is known of a connection from one request to the
- * next, and writing to it. On the thread that serves it, unless something else is said.
+ * connection.h: a connection's state between requests, and writing to it, for the files of
+ * common/http. Call these on the thread that serves the connection, unless stated otherwise.
  */
 #ifndef WARREN_HTTP_CONNECTION_H
 #define WARREN_HTTP_CONNECTION_H
@@ -14,14 +14,14 @@
 #include "common/http/civetweb_quirks.h"
 #include "common/http/watch.h"
 
-/* Those of one server. */
+/* The connections of one server. */
 struct connections {
-        struct quirk_listener listener; /* its port is set when it listens */
+        struct quirk_listener listener; /* the server sets its port */
         struct watch *watch;
         struct admission admission;
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        struct connection *known; /* whose socket was looked for */
+        struct connection *known; /* those that have had a request */
         struct taken_socket *taken;
 };
 
@@ -31,53 +31,52 @@ int connections_init(struct connections *all, struct in_addr address, unsigned s
                      struct err *e) MUST_CHECK;
 void connections_fini(struct connections *all);
 
-/* For civetweb's init_connection and connection_close. 1.15 has forgotten the data when it calls
- * connection_closed. */
+/* For civetweb's init_connection and connection_close; not connection_closed, when 1.15 has cleared
+ * the pointer already. */
 struct connection *connection_create(struct connections *all);
 void connection_destroy(struct connection **k);
 
-/* Its socket, from the first request on; -1 when it is not certain which it is: then it is used
- * through civetweb only. */
+/* Its socket, from the first request on; -1: not found, so use it only through civetweb. */
 int connection_descriptor(const struct connection *k);
 
-/* A request begins: the connection has a seat from then on, or is refused one. */
+/* A request begins. True: the connection has a seat, until it ends. False: it was refused one. */
 bool connection_begin(struct connection *k, const struct mg_request_info *info,
                       bool *first_refusal) MUST_CHECK;
-/* civetweb has refused what the client sent: nothing of the connection is looked at any more. */
+/* civetweb has refused the client's input: the connection's requests are ignored from now on. */
 void connection_end(struct connection *k, const struct mg_request_info *info);
 bool connection_is_over(const struct connection *k);
-/* An answer is about to be written. Any thread. */
-void connection_answers(struct connection *k);
-/* The connection ends with what was written. Closed with unread input it would be reset, and the
- * client could lose answers: so what it goes on to send is taken, a second at most. */
+/* Call before an answer is written. Any thread. */
+void connection_note_answer(struct connection *k);
+/* Call when the connection ends after an answer: reads and drops further input for up to 1 s. A
+ * close with unread input would reset the connection, and the client could lose the answer. */
 void connection_linger(struct connection *k);
-/* The answer is written, and the next request is awaited. */
-void connection_rest(struct connection *k);
+/* Call after an answer: limits the wait for the next request. */
+void connection_await_request(struct connection *k);
 
-/* The client has sent requests before it had the answers of those before: they can be in civetweb's
- * buffer, and then nobody sees them at the socket. */
+/* The client has sent requests before the answer to an earlier one: more may be in civetweb's
+ * buffer, where polling the socket does not show them. */
 bool connection_is_pipelined(const struct connection *k);
-/* It has sent as many of them as it may, or others wait for its seat. */
+/* It has sent 256 pipelined requests in a row, or other connections wait for a seat. */
 bool connection_must_yield(const struct connection *k);
 
-/* Whole within `limit` ms, or the connection is cut: the peer cannot take a part for the whole. */
+/* Writes everything within `limit` ms; else cuts the connection, so that the peer does not take a
+ * part for the whole. */
 int connection_write(struct connection *k, struct mg_connection *c, struct bytes text, msec limit);
 
-/* What is still to be sent is dropped, and the peer gets a reset. */
+/* Drops unsent data and resets the connection. */
 void connection_cut(const struct connection *k, struct mg_connection *c);
-/* Will the peer send nothing more? A close looks like that: nobody can tell the two apart before
- * something is sent. False when the socket is not known. */
+/* The peer has closed the connection, or only its sending side: the two look alike until something
+ * is sent. False when the socket was not found. */
 bool connection_is_gone(const struct connection *k);
 
-/* A connection that goes on without civetweb. Its descriptor stays known to the server: it is no
- * fresh connection that may be ended for room. */
+/* A socket that is used further, without civetweb. The server knows its descriptor, and does not
+ * end it as a new connection without a request. */
 struct taken_socket;
 
-/* The end of this connection for the thread that serves it: nothing is to be done with it but to
- * destroy it. connections_fini comes after taken_socket_close. */
+/* Takes the socket. Afterwards only destroy k. Call taken_socket_close before connections_fini. */
 struct taken_socket *connection_take(struct connection *k, struct err *e) MUST_CHECK;
 int taken_socket_descriptor(const struct taken_socket *t);
-/* Any thread. Takes t and clears it. */
+/* Any thread. Frees *t and clears it. */
 void taken_socket_close(struct taken_socket **t);
 
 #endif

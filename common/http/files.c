@@ -30,7 +30,7 @@ struct http_file {
 
 struct http_files {
         struct http_file *at; /* by name */
-        size_t count, room;   /* bytes that may still come */
+        size_t count, room;   /* room: bytes that may still be read */
 };
 
 static const char *content_type(const char *name)
@@ -66,7 +66,7 @@ static int make_etag(struct http_file *file, struct err *e)
 
         if (EVP_Digest(file->content.data, file->content.length, digest, NULL, EVP_sha256(),
                        NULL) != 1)
-                return err_set(e, ERR_SYSTEM, "SHA-256 is not there");
+                return err_set(e, ERR_SYSTEM, "SHA-256 is not available");
         file->etag[0] = '"';
         for (size_t i = 0; i < ETAG_BYTES; i++)
                 snprintf(file->etag + 1 + 2 * i, 3, "%02x", digest[i]);
@@ -187,7 +187,7 @@ const struct http_file *files_find(const struct http_files *f, const struct path
         if (f == NULL || f->count == 0)
                 return NULL;
         for (size_t i = 0; i < path->count; i++) {
-                if (strchr(path->segments[i], '/') != NULL) /* it was escaped */
+                if (strchr(path->segments[i], '/') != NULL) /* from an escape */
                         return NULL;
                 if (i > 0)
                         buffer_add_char(&name, '/');
@@ -197,7 +197,7 @@ const struct http_file *files_find(const struct http_files *f, const struct path
         return bsearch(&wanted, f->at, f->count, sizeof(*f->at), compare);
 }
 
-/* If-None-Match: a list of ETags, of which weak ones count as well here, or `*`. */
+/* list: If-None-Match, `*` or a list of ETags, in which weak ones count too. */
 static bool client_has(const char *list, const char *etag)
 {
         size_t length = strlen(etag);

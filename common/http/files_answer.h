@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * files_answer.h: answering with a static file, for the files of common/http.
+ * files_answer.h: answers with a static file, for the files of common/http.
  */
 #ifndef WARREN_HTTP_FILES_ANSWER_H
 #define WARREN_HTTP_FILES_ANSWER_H
@@ -10,9 +10,9 @@
 struct http_file;
 struct http_files;
 
-/* NULL: none; also when f is. The path `/` is index.html, here and in no other folder. */
+/* NULL: none, or f is NULL. `/` gives index.html; other folders have no index. */
 const struct http_file *files_find(const struct http_files *f, const struct path *path);
-/* 200, or 304 when the client has it. */
+/* Answers 200, or 304 when the client has the file. */
 void files_answer(struct http_request *r, const struct http_file *file);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * framing.c: the checks that civetweb leaves out.
+ * framing.c: the checks that civetweb does not make.
  */
 #include "common/http/framing.h"
 
@@ -10,7 +10,7 @@
 
 enum { LENGTH_DIGITS_MAX = 15 };
 
-/* The headers that framing looks at, and those of which two leave open which one counts. */
+/* The headers that framing uses, and others that must not be repeated. */
 enum known {
         HOST,
         CONTENT_LENGTH,
@@ -50,11 +50,11 @@ static const struct {
 #undef NAME
 };
 
-/* What a request's headers say; the last of each name. */
+/* The known headers of a request; of repeated ones the last value. */
 struct headers {
         const char *values[KNOWN_COUNT];
         int counts[KNOWN_COUNT];
-        bool closes; /* a Connection asks for it, or civetweb takes it so: it is not keep-alive */
+        bool closes; /* a Connection header has "close", or has not "keep-alive" (as civetweb) */
 };
 
 static void note(struct headers *h, const struct mg_header *header)
@@ -89,7 +89,8 @@ static bool is_clean(const char *value)
         return true;
 }
 
-/* "Content-Length : 5" is a header that some readers see and others do not. */
+/* A name with a space, as in "Content-Length : 5", is a header to some readers and not to others.
+ */
 static bool is_token(const char *name)
 {
         static const char marks[] = "!#$%&'*+-.^_`|~";
@@ -106,7 +107,7 @@ static bool is_token(const char *name)
 static int read_headers(const struct mg_request_info *info, struct headers *h, struct framing *out,
                         struct err *e)
 {
-        /* civetweb drops what exceeds its array without a word. */
+        /* civetweb silently drops headers over MG_MAX_HEADERS. */
         if (info->num_headers >= MG_MAX_HEADERS)
                 return refuse(out, 431, e, "the request has too many headers");
         for (int i = 0; i < info->num_headers; i++) {
@@ -137,7 +138,7 @@ static int check_length(const char *value, struct framing *out, struct err *e)
         if (digits == 0 || value[digits] != '\0')
                 return refuse(out, 400, e, "Content-Length is not a number");
         if (digits > LENGTH_DIGITS_MAX)
-                return refuse(out, 413, e, "Content-Length is beyond any limit");
+                return refuse(out, 413, e, "Content-Length is too large");
         out->length = strtoll(value, NULL, 10);
         return 0;
 }

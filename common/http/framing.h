@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * framing.h: is a request's framing beyond doubt? civetweb 1.15 takes two Content-Lengths, and
- * Transfer-Encoding beside Content-Length: two readers of such a request can disagree on where the
- * next one begins. Pure.
+ * framing.h: checks that a request's framing is unambiguous. civetweb 1.15 accepts two
+ * Content-Lengths, and Transfer-Encoding with Content-Length: readers of such a request can
+ * disagree on where the next one begins. Pure.
  */
 #ifndef WARREN_HTTP_FRAMING_H
 #define WARREN_HTTP_FRAMING_H
@@ -17,11 +17,11 @@ struct framing {
         bool chunked;
         int64_t length; /* of a body that is not chunked */
         bool expects_continue;
-        bool keep_alive; /* what the client asks for */
-        int refusal;     /* the status to answer with, 0: none */
+        bool keep_alive; /* requested by the client */
+        int refusal;     /* status of the refusal; 0: none */
 };
 
-/* -1: framing->refusal and e say why; nothing of the connection can be trusted after it. */
+/* -1: out->refusal and e say why; do not trust anything of the connection afterwards. */
 int framing_check(const struct mg_request_info *info, struct framing *out,
                   struct err *e) MUST_CHECK;
 

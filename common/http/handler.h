@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handler.h: what a handler of a route reads of its request, and how it answers.
+ * handler.h: how a route's handler reads its request and answers it.
  *
  * A handler runs on one of the server's threads (100 KB of stack: no large locals) and may block.
  */
@@ -23,18 +23,17 @@ struct http_route {
         const char *method;  /* "GET"; a GET route answers HEAD too. NULL ends the table */
         const char *pattern; /* "/api/v1/jobs/{id}": a parameter is one segment, percent-decoded */
         http_handler *handle;
-        unsigned scope;  /* for the authorizer: the program's meaning */
-        size_t body_max; /* bytes; 0: a body is refused with 400. Over it: 413 */
+        unsigned scope;  /* for the program's authorizer */
+        size_t body_max; /* bytes; larger bodies are refused with 413; 0: any body with 400 */
 };
 
-/* What a request says. Strings live until the handler returns; NULL when absent. */
+/* Strings are valid until the handler returns; NULL when absent. */
 const char *http_method(const struct http_request *r);
 const char *http_path(const struct http_request *r);
 const struct http_route *http_matched(const struct http_request *r);
-const char *http_param(const struct http_request *r,
-                       const char *name);                         /* asserts it is in the pattern */
-const char *http_query(struct http_request *r, const char *name); /* percent-decoded */
-/* Adds "&name=value" for each of the query but `except` (or NULL), encoded anew. */
+const char *http_param(const struct http_request *r, const char *name); /* must be in the pattern */
+const char *http_query(struct http_request *r, const char *name);       /* percent-decoded */
+/* Appends "&name=value", encoded, for each query parameter other than `except` (or NULL). */
 void http_query_write(const struct http_request *r, const char *except, struct buffer *out);
 /* Answers 400 itself and returns false when a name is not in `allowed` (NULL ends it). */
 bool http_query_only(struct http_request *r, const char *const *allowed);
@@ -42,40 +41,40 @@ const char *http_header(const struct http_request *r, const char *name);
 struct bytes http_body(const struct http_request *r);
 /* Answers 415 itself and returns false when Content-Type is not application/json. */
 bool http_body_is_json(struct http_request *r);
-/* W3C traceparent of this request: the caller's, or a fresh one. */
+/* W3C traceparent of this request: the client's, or a new one. */
 const char *http_traceparent(const struct http_request *r);
-/* A slot for the authorizer to leave something to the handler; freed by `release` if not NULL. */
+/* A value from the authorizer for the handler; freed by `release` if not NULL. */
 void http_set_context(struct http_request *r, void *context, void (*release)(void *));
 void *http_context(const struct http_request *r);
 
-/* The answer: exactly one of the next calls per request. Answers carry traceparent,
- * X-Content-Type-Options and Cache-Control: no-store. */
+/* Answer exactly once for each request, by one of the functions from here on. Answers carry
+ * traceparent, X-Content-Type-Options and Cache-Control: no-store. */
 void http_add_header(struct http_request *r, const char *name, const char *format, ...)
         PRINTF_LIKE(3, 4);
 void http_answer(struct http_request *r, int status, const char *content_type, struct bytes body);
 void http_answer_json(struct http_request *r, int status, json_t *body); /* takes the reference */
 void http_answer_empty(struct http_request *r, int status);
 
-/* An answer made before it is known whether it will be given, because another thread gets to know.
- * The handler prepares it, hands the request over, and sleeps in http_await. Until that returns the
- * request belongs to the other thread, which calls http_give or http_withhold, once; neither
- * blocks. Prepared and never handed over, or withheld: the handler answers otherwise. */
+/* An answer that another thread gives or withholds. The handler prepares it, hands the request to
+ * the other thread, and sleeps in http_await. Until http_await returns the request belongs to the
+ * other thread, which calls http_give or http_withhold, once; neither blocks. If it was withheld,
+ * or never handed over, the handler must answer in another way. */
 void http_prepare(struct http_request *r, int status, const char *content_type,
                   const char *location, struct bytes body); /* location: or NULL */
 void http_give(struct http_request *r);
 void http_withhold(struct http_request *r);
-/* True when it was given, perhaps long ago: when the connection's next request is there. */
+/* True: the answer was given. May return long after that: when the next request comes. */
 bool http_await(struct http_request *r) MUST_CHECK;
 
-/* RFC 9457. The title is the status's own phrase. */
+/* Answers with a problem (RFC 9457). Its title is the status's phrase. */
 void http_problem(struct http_request *r, int status, const char *format, ...) PRINTF_LIKE(3, 4);
 /* With one entry in `errors`: a fault of scan_check, or of validation. */
 void http_problem_at(struct http_request *r, int status, const struct scan_fault *fault);
 /* With extra members (e.g. id and accepted); takes the reference. */
 void http_problem_with(struct http_request *r, int status, json_t *members, const char *format, ...)
         PRINTF_LIKE(4, 5);
-/* The status an err code stands for: NOT_FOUND 404, CONFLICT 409, INVALID 422, FULL and UNAVAILABLE
- * and TIMEOUT 503 … and a problem with its text. 503 carries Retry-After. */
+/* With e's text, and the status for its code: INVALID 422, NOT_FOUND 404, CONFLICT 409, FULL,
+ * UNAVAILABLE and TIMEOUT 503 with Retry-After; others: see problem_status. */
 void http_problem_err(struct http_request *r, const struct err *e);
 
 #endif

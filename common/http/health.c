@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * health.c: liveness, readiness and metrics on a port of their own.
+ * health.c: liveness, readiness and metrics on a separate port.
  */
 #include "common/http/health.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * health.h: a program's own port with /healthz, /readyz and /metrics, on a civetweb context of its
- * own, so that it answers when every public thread is busy.
+ * health.h: a separate port with /healthz, /readyz and /metrics, with its own threads, so that it
+ * answers when every thread of the public port is busy.
  */
 #ifndef WARREN_HTTP_HEALTH_H
 #define WARREN_HTTP_HEALTH_H
@@ -13,7 +13,7 @@
 #include "common/http/server.h"
 #include "common/metrics/metrics.h"
 
-/* True when ready; else why holds the reason in words. Any thread. */
+/* False: not ready, and `why` says why. Any thread. */
 typedef bool ready_fn(void *owner, struct err *why);
 
 struct health;
@@ -30,7 +30,7 @@ struct health *health_create(const struct health_config *c, struct err *e) MUST_
 void health_destroy(struct health **h);
 uint16_t health_port(const struct health *h);
 
-/* The same two answers for a public port's route table: {"status": "ready"} or 503 with why. */
+/* The answers of /healthz and /readyz, for a public port's routes. */
 void health_answer_alive(struct http_request *r);
 void health_answer_ready(struct http_request *r, ready_fn *ready, void *owner);
 

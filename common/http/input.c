@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * input.c: reading a body within its bounds, and refusing what a route does not take.
+ * input.c: reads a body within its limits, and refuses input that a route does not accept.
  */
 #include "common/http/input.h"
 
@@ -51,8 +51,8 @@ static enum body_end read_known(struct http_request *r)
 
         buffer_reserve(&r->body, want);
         while (r->body.length < want) {
-                int got = mg_read(r->connection, r->body.data + r->body.length,
-                                  want - r->body.length);
+                int got =
+                        mg_read(r->civetweb, r->body.data + r->body.length, want - r->body.length);
                 if (got <= 0)
                         return BODY_BROKEN;
                 r->body.length += (size_t)got;
@@ -64,7 +64,7 @@ static enum body_end read_chunked(struct http_request *r, size_t max)
 {
         while (r->body.length <= max) {
                 buffer_reserve(&r->body, READ_STEP);
-                int got = mg_read(r->connection, r->body.data + r->body.length, READ_STEP);
+                int got = mg_read(r->civetweb, r->body.data + r->body.length, READ_STEP);
                 if (got == 0)
                         return BODY_WHOLE;
                 if (got < 0)
@@ -81,12 +81,12 @@ static enum body_end read_body(struct http_request *r, struct watch *w, size_t m
         if (!r->framing.chunked && (size_t)r->framing.length > max)
                 return BODY_OVER;
         msec begun = clock_mono();
-        watch_begin(w, &entry, connection_descriptor(r->known), WATCH_BODY, limit);
+        watch_begin(w, &entry, connection_descriptor(r->connection), WATCH_BODY, limit);
         enum body_end end = r->framing.chunked ? read_chunked(r, max) : read_known(r);
         bool late = watch_end(w, &entry) || clock_mono() - begun >= limit;
         if (r->body.data != NULL)
                 r->body.data[r->body.length] = '\0';
-        /* A body cut short by the watch can look whole when it is chunked. */
+        /* A chunked body that the watch has cut short can look whole. */
         if (entry.expired || (late && end == BODY_BROKEN))
                 return BODY_LATE;
         return end;
@@ -129,7 +129,7 @@ bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, m
         if (r->body_read)
                 return true;
         if (body_max == 0) {
-                http_problem(r, 400, "a body has no meaning here");
+                http_problem(r, 400, "this request must not have a body");
                 return false;
         }
         const char *coding = http_header(r, "Content-Encoding");
@@ -142,7 +142,7 @@ bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, m
         return judge_body(r, read_body(r, w, body_max, limit), body_max);
 }
 
-/* An answer given before the body was read would be lost when the connection is reset. */
+/* A close with an unread body would reset the connection, and the answer could be lost. */
 void input_drain_body(struct http_request *r, struct watch *w, msec limit)
 {
         struct watched entry;
@@ -151,9 +151,9 @@ void input_drain_body(struct http_request *r, struct watch *w, msec limit)
         if (r->body_read || r->broken || r->framing.expects_continue)
                 return;
         buffer_reserve(&r->body, READ_STEP);
-        watch_begin(w, &entry, connection_descriptor(r->known), WATCH_BODY, limit);
+        watch_begin(w, &entry, connection_descriptor(r->connection), WATCH_BODY, limit);
         while (drained < DRAIN_MAX) {
-                int got = mg_read(r->connection, r->body.data, READ_STEP);
+                int got = mg_read(r->civetweb, r->body.data, READ_STEP);
                 if (got <= 0)
                         break;
                 drained += (size_t)got;

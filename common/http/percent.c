@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * percent.c: percent-encoding, both ways.
+ * percent.c: percent-encodes and decodes.
  */
 #include "common/http/percent.h"
 
@@ -35,7 +35,7 @@ int percent_decode(char *text, enum percent_where where, struct err *e)
         }
         *to = '\0';
         if (!bytes_are_utf8(bytes_of(text, (size_t)(to - text))))
-                return err_set(e, ERR_INVALID, "is not UTF-8 behind its percent escapes");
+                return err_set(e, ERR_INVALID, "is not UTF-8 after percent-decoding");
         return 0;
 }
 

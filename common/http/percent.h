@@ -9,8 +9,8 @@
 
 enum percent_where { PERCENT_PATH, PERCENT_QUERY /* + is a space */ };
 
-/* Decodes text in place. ERR_INVALID for a bad escape, an escaped NUL, or when the outcome is not
- * UTF-8: e then goes on after "the path". */
+/* Decodes text in place. ERR_INVALID: a bad escape, an escaped NUL, or the result is not UTF-8. e's
+ * text has no subject: the caller puts "the path" or the like before it. */
 int percent_decode(char *text, enum percent_where where, struct err *e) MUST_CHECK;
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef WARREN_HTTP_PHRASE_H
 #define WARREN_HTTP_PHRASE_H
 
-/* A literal; "Unknown" for a status that Warren does not use. */
+/* A literal. "Unknown": Warren does not use the status. */
 const char *http_phrase(int status);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * prepared.c: an answer that another thread gives, while the handler's sleeps until the next
- * request comes.
+ * prepared.c: an answer that another thread gives, while the handler's thread sleeps until the next
+ * request.
  *
- * A thread that sleeps once for the other's word and once for the next request is a third of what a
- * submission costs. So the other thread writes the answer, without blocking, and wakes nobody. For
- * whatever is not that simple it shuts down the receiving side of the socket, which wakes the
- * handler's thread: that answers and ends the connection.
+ * Waking the handler's thread for the answer, to sleep again for the next request, would be a third
+ * of a submission's cost. So the other thread writes the answer, without blocking, and wakes no
+ * thread. When it cannot send all of it at once, or withholds it, it shuts down the receiving side
+ * of the socket. That wakes the handler's thread, which answers and ends the connection.
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include "common/http/answer.h"
 #include "common/http/prepared.h"
 
-/* A thread that waits here keeps the server from stopping, and does not see what a client pipelined
- * behind this request: afterwards it waits in civetweb. */
+/* Then the thread waits in civetweb instead: here it would delay a stop of the server, and miss a
+ * pipelined request in civetweb's buffer. */
 enum { NEXT_WAIT_MS = 100 };
 
 void http_prepare(struct http_request *r, int status, const char *content_type,
@@ -27,22 +27,22 @@ void http_prepare(struct http_request *r, int status, const char *content_type,
 
         assert(p->status == 0);
         p->status = status;
-        p->fd = connection_descriptor(r->known);
+        p->fd = connection_descriptor(r->connection);
         p->closing = answer_ends_connection(r);
-        p->awaits_next = p->fd >= 0 && !p->closing && !connection_is_pipelined(r->known);
+        p->awaits_next = p->fd >= 0 && !p->closing && !connection_is_pipelined(r->connection);
         const struct answer_text a = {.status = status,
                                       .content_type = content_type,
                                       .location = location,
                                       .body = body,
                                       .closing = p->closing};
         p->head = answer_write(r, &a, &p->text);
-        sem_init(&p->told, 0, 0);
+        sem_init(&p->decided, 0, 0);
 }
 
 void prepared_fini(struct http_request *r)
 {
         if (r->prepared.status != 0)
-                sem_destroy(&r->prepared.told);
+                sem_destroy(&r->prepared.decided);
         buffer_fini(&r->prepared.text);
 }
 
@@ -51,13 +51,13 @@ static bool is_sent(const struct prepared *p)
         return p->sent == p->text.length;
 }
 
-/* The request is the handler's again once it is told. */
-static void tell(struct prepared *p, bool given)
+/* Gives the request back to the handler. */
+static void decide(struct prepared *p, bool given)
 {
         p->given = given;
         if (p->awaits_next && !is_sent(p))
                 shutdown(p->fd, SHUT_RD);
-        sem_post(&p->told);
+        sem_post(&p->decided);
 }
 
 void http_give(struct http_request *r)
@@ -67,42 +67,43 @@ void http_give(struct http_request *r)
         r->status = p->status;
         answer_count(r); /* before the client can ask for the metrics */
         if (p->fd >= 0 && (p->closing || !serving_is_closing(r->serving))) {
-                connection_answers(r->known);
+                connection_note_answer(r->connection);
                 ssize_t sent =
                         send(p->fd, p->text.data, p->text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (sent > 0)
                         p->sent = (size_t)sent;
         }
-        tell(p, true);
+        decide(p, true);
 }
 
 void http_withhold(struct http_request *r)
 {
-        tell(&r->prepared, false);
+        decide(&r->prepared, false);
 }
 
-static bool is_told(struct prepared *p)
+static bool is_decided(struct prepared *p)
 {
-        int told = 0;
+        int decided = 0;
 
-        sem_getvalue(&p->told, &told);
-        return told > 0;
+        sem_getvalue(&p->decided, &decided);
+        return decided > 0;
 }
 
-/* Returns when the socket can be read or has ended, or when nothing came for a while. */
+/* Returns when the socket is readable or closed, or when the answer is decided and nothing came for
+ * a while. */
 static void sleep_until_next(struct http_request *r)
 {
         struct prepared *p = &r->prepared;
         struct pollfd next = {.fd = p->fd, .events = POLLIN};
 
         while (poll(&next, 1, NEXT_WAIT_MS) <= 0) {
-                if (is_told(p))
+                if (is_decided(p))
                         return;
         }
 }
 
-/* What could not be sent at once. */
-static void send_rest(struct http_request *r)
+/* Sends what http_give could not. */
+static void send_wait(struct http_request *r)
 {
         static const char close[] = "Connection: close\r\n";
         struct prepared *p = &r->prepared;
@@ -110,7 +111,7 @@ static void send_rest(struct http_request *r)
 
         r->closing = p->closing || p->awaits_next || serving_is_closing(r->serving);
         if (r->closing)
-                mg_disable_connection_keep_alive(r->connection);
+                mg_disable_connection_keep_alive(r->civetweb);
         buffer_reserve(&rest, p->text.length + sizeof(close));
         if (p->sent == 0) {
                 buffer_add(&rest, p->text.data, p->head);
@@ -128,15 +129,15 @@ bool http_await(struct http_request *r)
 
         if (p->awaits_next)
                 sleep_until_next(r);
-        while (sem_wait(&p->told) != 0)
+        while (sem_wait(&p->decided) != 0)
                 assert(errno == EINTR);
         if (!p->given) {
                 r->broken = r->broken || p->awaits_next;
                 return false;
         }
         if (!is_sent(p))
-                send_rest(r);
+                send_wait(r);
         else if (p->closing)
-                mg_disable_connection_keep_alive(r->connection);
+                mg_disable_connection_keep_alive(r->civetweb);
         return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * problem.c: refusals as application/problem+json.
+ * problem.c: error answers as application/problem+json.
  */
 #include "common/http/problem.h"
 

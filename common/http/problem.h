@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * problem.h: the body of a refusal (RFC 9457). Pure.
+ * problem.h: the body of an error answer (RFC 9457). Pure.
  */
 #ifndef WARREN_HTTP_PROBLEM_H
 #define WARREN_HTTP_PROBLEM_H
@@ -21,7 +21,7 @@ struct problem {
 };
 
 void problem_write(const struct problem *p, struct buffer *out);
-/* The status that an error stands for. */
+/* The HTTP status for an error code. */
 int problem_status(enum err_code code);
 
 #endif

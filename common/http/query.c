@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query.c: cutting and decoding a query string.
+ * query.c: splits and decodes a query string.
  */
 #include "common/http/query.h"
 

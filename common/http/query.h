@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query.h: a query string as names and values. Pure.
+ * query.h: parses a query string into names and values. Pure.
  */
 #ifndef WARREN_HTTP_QUERY_H
 #define WARREN_HTTP_QUERY_H
@@ -20,7 +20,7 @@ struct query {
         } pairs[QUERY_PAIRS_MAX];
 };
 
-/* raw may be NULL: empty. -1: ERR_INVALID for a bad escape, a name given twice, too many. */
+/* raw: NULL: empty. ERR_INVALID: a bad escape, a repeated name, or more than QUERY_PAIRS_MAX. */
 int query_parse(const char *raw, struct query *out, struct err *e) MUST_CHECK;
 void query_fini(struct query *q);
 const char *query_find(const struct query *q, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * request.c: what a request says.
+ * request.c: the functions of handler.h that read a request.
  */
 #include "common/http/request.h"
 
@@ -53,7 +53,7 @@ void http_query_write(const struct http_request *r, const char *except, struct b
 
 const char *http_header(const struct http_request *r, const char *name)
 {
-        return mg_get_header(r->connection, name);
+        return mg_get_header(r->civetweb, name);
 }
 
 struct bytes http_body(const struct http_request *r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * request.h: the inside of common/http: one request while its handler runs.
+ * request.h: one request while its handler runs, for the files of common/http.
  */
 #ifndef WARREN_HTTP_REQUEST_H
 #define WARREN_HTTP_REQUEST_H
@@ -21,21 +21,21 @@
 struct prepared {
         int status; /* 0: there is none */
         int fd;
-        bool closing;       /* the text says so */
-        bool awaits_next;   /* its handler sleeps until the socket can be read */
-        struct buffer text; /* whole */
-        size_t head;        /* bytes of it before the empty line */
+        bool closing;       /* the text has "Connection: close" */
+        bool awaits_next;   /* the handler's thread sleeps until the socket is readable */
+        struct buffer text; /* of the whole answer */
+        size_t head;        /* its bytes before the empty line */
         size_t sent;
         bool given;
-        sem_t told; /* given or withheld */
+        sem_t decided; /* posted when given or withheld */
 };
 
 enum stream_state { STREAM_NONE, STREAM_OPEN, STREAM_ENDED };
 
 struct http_request {
         struct serving *serving;
-        struct mg_connection *connection;
-        struct connection *known;
+        struct mg_connection *civetweb;
+        struct connection *connection;
         const struct mg_request_info *info;
         const char *method, *raw_path; /* raw_path without its query */
         const char *query_string;      /* or NULL */
@@ -44,18 +44,18 @@ struct http_request {
         struct route_match match;
         struct query query;
         struct buffer body;
-        bool body_read; /* to its end: the connection can be used again */
+        bool body_read; /* to its end: the connection can be reused */
         char traceparent[TRACEPARENT_SIZE];
         void *context;
         void (*release)(void *);
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
         enum stream_state stream;
-        bool broken;  /* nothing more can be read: the connection ends */
-        bool last;    /* the connection ends with the answer, whatever is asked */
-        bool hurried; /* nothing is waited for: others need the thread */
-        bool closing; /* the connection ends with this answer */
-        bool counted; /* the server's owner was told of the answer */
+        bool broken;  /* the connection cannot be used any more */
+        bool last;    /* the connection ends after this answer, even if keep-alive is requested */
+        bool hurried; /* a rest of the body is drained only briefly: the thread is needed */
+        bool closing; /* the connection ends after this answer */
+        bool counted; /* `answered` was called */
         int64_t began_us;
         struct prepared prepared;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * route.c: cutting paths, and finding routes in their table.
+ * route.c: splits paths, and finds routes in their table.
  */
 #include "common/http/route.h"
 
@@ -37,7 +37,7 @@ void path_fini(struct path *p)
         *p = (struct path){0};
 }
 
-/* One segment of a pattern: its length, and where the next begins (NULL at the end). */
+/* The segment at *at, which advances to the next one (NULL: none). */
 static struct bytes pattern_segment(const char **at)
 {
         const char *begin = *at;

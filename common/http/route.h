@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * route.h: which route a method and a path mean. Pure.
+ * route.h: finds the route for a method and a path. Pure.
  */
 #ifndef WARREN_HTTP_ROUTE_H
 #define WARREN_HTTP_ROUTE_H
@@ -12,15 +12,15 @@
 
 enum { PATH_SEGMENTS_MAX = 12, PATH_PARAMS_MAX = 4, ALLOW_SIZE = 64 };
 
-/* A path cut at its slashes, each segment percent-decoded. */
+/* A path split at its slashes, each segment percent-decoded. */
 struct path {
         char *text; /* owned; the segments lie in it */
         const char *segments[PATH_SEGMENTS_MAX];
         size_t count;
 };
 
-/* -1: ERR_INVALID for a bad escape, an escaped NUL or bytes that are not UTF-8; ERR_NOT_FOUND when
- * it has more segments than any route. */
+/* ERR_INVALID: a bad escape, an escaped NUL, or not UTF-8. ERR_NOT_FOUND: more segments than
+ * PATH_SEGMENTS_MAX. */
 int path_parse(const char *raw, struct path *out, struct err *e) MUST_CHECK;
 void path_fini(struct path *p);
 
@@ -28,15 +28,15 @@ struct route_match {
         const struct http_route *route; /* NULL: none */
         size_t param_count;
         struct {
-                struct bytes name; /* in the pattern */
-                const char *value; /* in the path */
+                struct bytes name; /* borrowed from the pattern */
+                const char *value; /* borrowed from the path */
         } params[PATH_PARAMS_MAX];
-        char allow[ALLOW_SIZE]; /* methods of the routes whose pattern fits; "" when none does */
+        char allow[ALLOW_SIZE]; /* methods of the routes whose pattern fits; "": none fits */
 };
 
 /* The methods of all routes, each once. */
 void route_methods(const struct http_route *routes, char out[ALLOW_SIZE]);
-/* HEAD finds a GET route. */
+/* For HEAD it finds a GET route. */
 void route_match(const struct http_route *routes, const char *method, const struct path *path,
                  struct route_match *out);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * server.c: a civetweb context, and the way of a request through it: framing, path, query, route,
- * body, authorizer, handler.
+ * server.c: a civetweb context, and the steps of a request: framing, path, query, route,
+ * authorizer, body, handler.
  *
- * Everything happens in begin_request, which comes before civetweb's own handlers (each of which
- * costs a lock) and before any file can be served. TLS is left out: Debian's civetweb 1.15 crashes
- * on OpenSSL 3 at the first handshake.
+ * All steps run in begin_request, before civetweb's own handlers (each costs a lock) and before
+ * civetweb could serve a file. There is no TLS: Debian's civetweb 1.15 crashes on OpenSSL 3 at the
+ * first handshake.
  */
 #include "common/http/server.h"
 
@@ -37,10 +37,10 @@
 enum { DRAIN_STEP_US = 2000 };
 
 struct http_server {
-        struct serving serving; /* first: a request knows its server by it */
+        struct serving serving; /* first: server_of depends on it */
         struct mg_context *context;
         struct connections connections;
-        atomic_int let_in; /* requests that are not answered yet */
+        atomic_int unanswered; /* accepted requests without an answer yet */
 };
 
 static struct http_server *server_of(const struct http_request *r)
@@ -51,8 +51,8 @@ static struct http_server *server_of(const struct http_request *r)
 static void begin(struct http_request *r, struct http_server *s, struct mg_connection *c)
 {
         r->serving = &s->serving;
-        r->connection = c;
-        r->known = mg_get_user_connection_data(c);
+        r->civetweb = c;
+        r->connection = mg_get_user_connection_data(c);
         r->info = mg_get_request_info(c);
         r->method = r->info->request_method != NULL ? r->info->request_method : "";
         r->raw_path = r->info->local_uri_raw != NULL ? r->info->local_uri_raw : "";
@@ -66,20 +66,20 @@ static void end(struct http_request *r)
 
         if (r->stream == STREAM_OPEN && !r->broken) {
                 r->broken = true;
-                connection_cut(r->known, r->connection);
+                connection_cut(r->connection, r->civetweb);
         }
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
         input_drain_body(r, server_of(r)->connections.watch, drain);
         answer_count(r);
         if (r->closing && !r->broken)
-                connection_linger(r->known);
-        connection_rest(r->known);
+                connection_linger(r->connection);
+        connection_await_request(r->connection);
         prepared_fini(r);
         request_fini(r);
 }
 
-/* OPTIONS * asks what the server can do at all. */
+/* OPTIONS *: the methods of the whole server. */
 static bool answer_for_server(struct http_request *r)
 {
         char allow[ALLOW_SIZE];
@@ -87,7 +87,7 @@ static bool answer_for_server(struct http_request *r)
         if (strcmp(r->raw_path, "*") != 0)
                 return false;
         if (strcmp(r->method, "OPTIONS") != 0) {
-                http_problem(r, 400, "the target * goes with OPTIONS only");
+                http_problem(r, 400, "the target * is allowed only with OPTIONS");
                 return true;
         }
         route_methods(r->serving->config.routes, allow);
@@ -96,7 +96,7 @@ static bool answer_for_server(struct http_request *r)
         return true;
 }
 
-/* Framing, path and query; false when the request was refused. */
+/* Checks framing, path and query; false: the request was refused. */
 static bool accept_form(struct http_request *r)
 {
         struct err e = {0};
@@ -121,7 +121,7 @@ static bool accept_form(struct http_request *r)
         return true;
 }
 
-/* Finds what answers: a route, or else a file. */
+/* Finds a route, or else a file; false: the request was refused. */
 static bool find_route(struct http_request *r, const struct http_file **file)
 {
         const char *method = r->method;
@@ -152,7 +152,7 @@ static void serve(struct http_request *r)
         if (!accept_form(r) || answer_for_server(r) || !find_route(r, &file))
                 return;
         const struct http_route *route = r->match.route;
-        /* Who may not come in has no body read for him. */
+        /* Before the body is read: an unauthorized client must not cost that. */
         if (route != NULL && c->authorize != NULL && !c->authorize(c->owner, r, route))
                 return;
         if (!input_read_body(r, server_of(r)->connections.watch,
@@ -164,7 +164,7 @@ static void serve(struct http_request *r)
                 files_answer(r, file);
 }
 
-static void turn_away(struct http_request *r, const char *why)
+static void refuse_busy(struct http_request *r, const char *why)
 {
         r->last = true;
         r->hurried = true;
@@ -172,13 +172,13 @@ static void turn_away(struct http_request *r, const char *why)
         http_problem(r, 503, "%s", why);
 }
 
-/* Counts it, unless the server is stopping. */
+/* Counts the request; false: the server is stopping. */
 static bool begin_serving(struct http_server *s)
 {
-        atomic_fetch_add(&s->let_in, 1);
+        atomic_fetch_add(&s->unanswered, 1);
         if (!atomic_load(&s->serving.closing))
                 return true;
-        atomic_fetch_sub(&s->let_in, 1);
+        atomic_fetch_sub(&s->unanswered, 1);
         return false;
 }
 
@@ -187,7 +187,7 @@ static bool has_seat(struct http_request *r)
         struct http_server *s = server_of(r);
         bool first = false;
 
-        if (connection_begin(r->known, r->info, &first))
+        if (connection_begin(r->connection, r->info, &first))
                 return true;
         if (first)
                 LOG_WARN("a port is full: requests are refused with 503",
@@ -200,17 +200,17 @@ static void handle(struct http_request *r)
 {
         struct http_server *s = server_of(r);
 
-        trace_continue(mg_get_header(r->connection, "traceparent"), r->traceparent);
+        trace_continue(mg_get_header(r->civetweb, "traceparent"), r->traceparent);
         if (!has_seat(r)) {
-                turn_away(r, "all threads of this server are busy");
+                refuse_busy(r, "all threads of this server are busy");
                 end(r);
         } else if (!begin_serving(s)) {
-                turn_away(r, "this server is stopping");
+                refuse_busy(r, "this server is stopping");
                 end(r);
         } else {
                 serve(r);
                 end(r);
-                atomic_fetch_sub(&s->let_in, 1);
+                atomic_fetch_sub(&s->unanswered, 1);
         }
 }
 
@@ -224,7 +224,7 @@ static int on_request(struct mg_connection *connection)
         return r.status != 0 ? r.status : 500;
 }
 
-static void answer_unheard(struct mg_connection *connection)
+static void answer_on_close(struct mg_connection *connection)
 {
         struct http_request r = {0};
 
@@ -234,7 +234,7 @@ static void answer_unheard(struct mg_connection *connection)
         handle(&r);
 }
 
-/* The request's headers cannot be trusted, and the connection ends. */
+/* civetweb refuses a request: its headers cannot be trusted, and the connection ends. */
 static int on_error(struct mg_connection *connection, int status, const char *message)
 {
         struct http_request r = {0};
@@ -244,7 +244,7 @@ static int on_error(struct mg_connection *connection, int status, const char *me
         r.raw_path = "";
         r.broken = true;
         trace_continue(NULL, r.traceparent);
-        connection_end(r.known, r.info);
+        connection_end(r.connection, r.info);
         const char *detail = quirk_refusal(&status, message);
         http_problem(&r, status, "%s", detail);
         end(&r);
@@ -264,7 +264,7 @@ static void on_close(const struct mg_connection *connection)
         struct connection *k = mg_get_user_connection_data(connection);
 
         if (quirk_is_unanswered(mg_get_request_info(connection)) && !connection_is_over(k))
-                answer_unheard((struct mg_connection *)connection);
+                answer_on_close((struct mg_connection *)connection);
         connection_destroy(&k);
 }
 
@@ -302,7 +302,7 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         const char *options[] = {"max_request_size", head, "listening_ports", port, "num_threads",
                                  threads, "request_timeout_ms", timeout, "keep_alive_timeout_ms",
                                  "20000", "enable_keep_alive", "yes", "tcp_nodelay", "1",
-                                 /* A segment may hold an escaped slash: this side decodes. */
+                                 /* route.c decodes: a segment may have an escaped slash. */
                                  "decode_url", "no", "decode_query_string", "no",
                                  "enable_auth_domain_check", "no", "enable_directory_listing", "no",
                                  "connection_queue", "256", "listen_backlog", "512", NULL};
@@ -313,7 +313,9 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         s->context = mg_start2(&init, &error);
         if (s->context == NULL)
                 return err_set(e, ERR_UNAVAILABLE, "cannot listen on %s: %s", port,
-                               text[0] != '\0' ? text : "the address is in use or not ours");
+                               text[0] != '\0'
+                                       ? text
+                                       : "the address is in use, or is not one of this machine");
         return 0;
 }
 
@@ -334,13 +336,13 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         return TAKE(s);
 }
 
-/* Once it is told to stop, civetweb writes nothing any more: so what was let in is answered first.
- * Nobody is let in meanwhile, so that it ends however many clients go on to come. */
+/* After mg_stop civetweb writes nothing, so accepted requests are answered first. New ones are
+ * refused, so that this ends even if clients keep coming. */
 static void stop(struct http_server *s)
 {
         atomic_store(&s->serving.closing, true);
         watch_limit_all(s->connections.watch, s->serving.config.stop_deadline);
-        while (atomic_load(&s->let_in) > 0)
+        while (atomic_load(&s->unanswered) > 0)
                 usleep(DRAIN_STEP_US);
         if (s->serving.config.websockets != NULL)
                 websockets_end(s->serving.config.websockets);

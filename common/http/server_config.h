@@ -15,23 +15,22 @@ struct websockets;
 
 struct http_server_config {
         const char *address;  /* "127.0.0.1" */
-        uint16_t port;        /* 0: any; http_server_port tells */
+        uint16_t port;        /* 0: any free one, see http_server_port */
         unsigned threads;     /* connections served at once */
-        msec body_deadline;   /* 0: 10 s for a whole request body */
-        msec answer_deadline; /* 0: 30 s until the client has taken a whole answer */
+        msec body_deadline;   /* for a whole request body; 0: 10 s */
+        msec answer_deadline; /* until the client has taken a whole answer; 0: 30 s */
         msec stop_deadline;   /* 0: 5 s, see http_server_destroy */
         const struct http_route *routes;
         void *owner;
-        /* Answers GET and HEAD, for everybody, where no route's pattern fits; see files.h. Or NULL.
-         */
+        /* For GET and HEAD where no route fits, without authorization; see files.h. Or NULL. */
         const struct http_files *files;
-        /* Those of routes that upgrade, see websocket.h; ended by http_server_destroy. Or NULL. */
+        /* For routes that upgrade, see websocket.h; http_server_destroy ends them. Or NULL. */
         struct websockets *websockets;
-        /* Before each handler; false: it has answered itself. NULL: everything is allowed. */
+        /* Called before each handler; false: it has answered itself. NULL: all is allowed. */
         bool (*authorize)(void *owner, struct http_request *r, const struct http_route *route);
-        /* After each answer, for metrics; route is NULL when none matched. NULL: none. */
+        /* Called after each answer, for metrics; route: NULL: none matched. Or NULL. */
         void (*answered)(void *owner, const struct http_route *route, int status, int64_t us);
-        /* Adds headers to every answer (RateLimit, CORS …). NULL: none. */
+        /* Adds headers to every answer (RateLimit, CORS …). Or NULL. */
         void (*decorate)(void *owner, struct http_request *r);
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * serving.c: a server's settings, its date and its closing.
+ * serving.c: a server's settings and date.
  */
 #include "common/http/serving.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stream.c: chunks.
+ * stream.c: writes an answer in chunks.
  */
 #include "common/http/stream.h"
 
@@ -16,12 +16,12 @@ static bool is_chunked(const struct http_request *r)
         return strcmp(r->info->http_version, "1.1") == 0;
 }
 
-/* Sends what goes out as one, or cuts the connection. */
+/* Sends the whole text, or cuts the connection. */
 static int send_whole(struct http_request *r, struct bytes text)
 {
         if (serving_is_closing(r->serving) && !r->broken) {
                 r->broken = true;
-                connection_cut(r->known, r->connection);
+                connection_cut(r->connection, r->civetweb);
         }
         if (!r->broken)
                 answer_send(r, text);
@@ -44,7 +44,7 @@ int http_stream_begin(struct http_request *r, int status, const char *content_ty
         };
         answer_write(r, &a, &out);
         if (r->closing)
-                mg_disable_connection_keep_alive(r->connection);
+                mg_disable_connection_keep_alive(r->civetweb);
         return send_whole(r, buffer_bytes(&out));
 }
 
@@ -77,7 +77,7 @@ int http_stream_write(struct http_request *r, struct bytes piece)
 
 bool http_stream_is_over(const struct http_request *r)
 {
-        return r->broken || serving_is_closing(r->serving) || connection_is_gone(r->known);
+        return r->broken || serving_is_closing(r->serving) || connection_is_gone(r->connection);
 }
 
 void http_stream_end(struct http_request *r)

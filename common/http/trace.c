@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * trace.c: taking over or beginning a trace.
+ * trace.c: continues or begins a trace.
  */
 #include "common/http/trace.h"
 
@@ -31,7 +31,7 @@ void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
                 return;
         }
         random_fill(random, sizeof(random));
-        /* An id of zeros only is no id. */
+        /* An id must not be all zeros. */
         random[TRACE_BYTES - 1] |= 1;
         random[TRACE_BYTES + SPAN_BYTES - 1] |= 1;
         out[0] = out[1] = '0';

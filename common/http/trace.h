@@ -7,7 +7,7 @@
 
 enum { TRACEPARENT_SIZE = 56, TRACE_ID_SIZE = 33 };
 
-/* Copies `given` when it is a valid traceparent of version 00, else makes a fresh one. */
+/* Copies `given` if it is a valid traceparent of version 00; else makes a new one. */
 void trace_continue(const char *given, char out[TRACEPARENT_SIZE]);
 void trace_id(const char *traceparent, char out[TRACE_ID_SIZE]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch.c: deadlines for what civetweb, or a slow peer, holds up.
+ * watch.c: a list of deadlines, checked every 100 ms.
  */
 #include "common/http/watch.h"
 
@@ -26,8 +26,8 @@ struct watch {
         pthread_mutex_t mutex;
         pthread_cond_t stop_cond;
         bool stopping;
-        msec last_deadline;      /* of whatever is watched; 0: none */
-        struct watched *entries; /* the longest first */
+        msec last_deadline;      /* for all entries; 0: none */
+        struct watched *entries; /* the oldest first */
 };
 
 static void expire(struct watched *entry)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch.h: ends what takes too long on a connection. civetweb's mg_read comes back only with all it
- * was asked for, and its timeout begins anew with every byte: a sender of one byte at a time holds
- * a thread for ever. So a thread of the watch shuts down such a socket. When a server is short of
- * threads, it also ends connections that wait for a request, and answers that nobody reads.
+ * watch.h: a thread that ends connections on which something takes too long. civetweb's mg_read
+ * returns only when all bytes have come, and its timeout begins again with every byte: a client
+ * that sends one byte at a time would hold a thread for ever. So the watch shuts down such a
+ * socket. When a server is short of threads, the watch also ends connections that wait for a
+ * request, and answers that make no progress.
  */
 #ifndef WARREN_HTTP_WATCH_H
 #define WARREN_HTTP_WATCH_H
@@ -16,9 +17,9 @@
 struct watch;
 
 enum watch_what {
-        WATCH_IDLE,   /* the next request is awaited */
-        WATCH_BODY,   /* a request's body is read */
-        WATCH_ANSWER, /* an answer is written */
+        WATCH_IDLE,   /* waits for the next request */
+        WATCH_BODY,   /* reads a request's body */
+        WATCH_ANSWER, /* writes an answer */
 };
 
 struct watched {
@@ -29,21 +30,21 @@ struct watched {
         struct watched *prev, *next;
 };
 
-/* `excess` is asked every 100 ms how many connections are to end early. Any thread. */
+/* Calls `excess` every 100 ms: it returns how many connections should end early. Any thread. */
 struct watch *watch_create(unsigned (*excess)(void *owner), void *owner, struct err *e) MUST_CHECK;
 void watch_destroy(struct watch **w);
 
-/* Between the two calls fd stays open and `entry` stays where it is. The socket is shut down when
- * that lasts longer than `limit`: for reading, or altogether when an answer is written. */
+/* Until watch_end keep fd open, and do not move `entry`. After `limit` ms the socket is shut down:
+ * for reading; for WATCH_ANSWER in both directions. */
 void watch_begin(struct watch *w, struct watched *entry, int fd, enum watch_what what, msec limit);
-/* True when the time was over. */
+/* True: the socket was shut down. */
 bool watch_end(struct watch *w, struct watched *entry);
 
-/* Ends up to `count` connections that have been idle, or have made no progress with an answer, for
- * a while: the longest first. Returns how many. Any thread. */
+/* Ends up to `count` connections that have been idle for 500 ms, or without progress of an answer
+ * for 1 s, the longest first. Returns how many. Any thread. */
 unsigned watch_relieve(struct watch *w, unsigned count);
 
-/* Ends whatever is watched, now or later, when that lasts until `limit` ms from now. Any thread. */
+/* Ends everything that is watched, now or later, `limit` ms from now. Any thread. */
 void watch_limit_all(struct watch *w, msec limit);
 
 #endif

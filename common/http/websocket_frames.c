@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * websocket_frames.c: reading and writing frames.
+ * websocket_frames.c: reads and writes frames.
  */
 #include "common/http/websocket_frames.h"
 
@@ -38,7 +38,7 @@ static uint64_t big_endian(const unsigned char *at, size_t size)
         return value;
 }
 
-/* False when the head is not whole yet. A length in more bytes than it needs is taken as well. */
+/* False: the head is not whole yet. A length in more bytes than needed is accepted. */
 static bool read_head(struct bytes in, struct frame *out)
 {
         const unsigned char *at = (const unsigned char *)in.data;
@@ -64,7 +64,7 @@ static bool is_control(const struct frame *f)
         return (f->opcode & 0x8) != 0;
 }
 
-/* The code to close with, 0: none. Told as soon as the first two bytes are there. */
+/* Checks a frame's first two bytes. Returns the code to close with; 0: none. */
 static unsigned judge_start(const struct frame_reader *r, struct bytes in)
 {
         const unsigned char *at = (const unsigned char *)in.data;

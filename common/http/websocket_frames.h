@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * websocket_frames.h: WebSocket frames (RFC 6455), the server's side: masked frames in, others out.
- * No extensions; of messages only text. Pure.
+ * websocket_frames.h: WebSocket frames (RFC 6455) for a server: reads masked frames, writes
+ * unmasked ones. No extensions, no binary messages. Pure.
  *
  *       0 1 2 3 4 5 6 7   0   1 … 7
  *      ┌─┬─────┬───────┬─┬───────────┬───────────────────────┬─────────┬─────────┐
@@ -38,13 +38,13 @@ enum close_code {
         CLOSE_TOO_BIG = 1009,
 };
 
-/* Joins what comes into messages. {0} but for message_max; fini with frames_fini. */
+/* Joins received frames into messages. Starts as {0} but for message_max; ends with frames_fini. */
 struct frame_reader {
         size_t message_max; /* bytes */
         struct buffer in;
-        size_t used;           /* of in: looked at */
-        struct buffer message; /* its fragments so far, or the payload of a control frame */
-        struct buffer control;
+        size_t used;           /* bytes of `in` that were parsed */
+        struct buffer message; /* the fragments so far */
+        struct buffer control; /* payload of a control frame */
         bool in_message;
 };
 
@@ -54,16 +54,16 @@ enum frame_event {
         FRAME_IS_PING,
         FRAME_IS_PONG,
         FRAME_IS_CLOSE,
-        FRAME_IS_WRONG, /* the connection is to be closed with *code; nothing is read any more */
+        FRAME_IS_WRONG, /* close the connection with *code and read no more */
 };
 
 void frames_fini(struct frame_reader *r);
 void frames_add(struct frame_reader *r, struct bytes received);
-/* The next event, and its payload, which lives until the next call. *code is set for CLOSE (what
- * the peer gave, or CLOSE_NONE) and WRONG. */
+/* The next event. *payload: valid until the next call. *code: for CLOSE the peer's or CLOSE_NONE,
+ * for WRONG the one to close with. */
 enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsigned *code);
 
-/* Adds a whole frame. */
+/* Appends a whole frame. */
 void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload);
 void frame_write_close(struct buffer *out, unsigned code);
 

@@ -12,7 +12,7 @@
 
 enum { KEY_LENGTH = 24 }; /* 16 bytes in base64 */
 
-/* Is the word in a header's list? */
+/* Whether a header's list has the word, in any case of letters. */
 static bool lists(const char *list, const char *word)
 {
         size_t length = strlen(word);
@@ -36,7 +36,7 @@ static bool is_key(const char *key)
                strcmp(key + KEY_LENGTH - 2, "==") == 0;
 }
 
-/* False when the request was refused. */
+/* False: the request was refused. */
 static bool accept_handshake(struct http_request *r, const struct websockets *all)
 {
         const char *version = http_header(r, "Sec-WebSocket-Version");
@@ -45,7 +45,7 @@ static bool accept_handshake(struct http_request *r, const struct websockets *al
             strcmp(version, "13") != 0) {
                 http_add_header(r, "Upgrade", "websocket");
                 http_add_header(r, "Sec-WebSocket-Version", "13");
-                http_problem(r, 426, "this is a WebSocket of version 13");
+                http_problem(r, 426, "this path needs a WebSocket handshake of version 13");
                 return false;
         }
         if (strcmp(r->method, "GET") != 0 || strcmp(r->info->http_version, "1.1") != 0 ||
@@ -71,26 +71,26 @@ static int write_accept(const struct http_request *r, struct buffer *accept, str
         memcpy(text, http_header(r, "Sec-WebSocket-Key"), KEY_LENGTH);
         memcpy(text + KEY_LENGTH, guid, sizeof(guid));
         if (EVP_Digest(text, strlen(text), digest, &size, EVP_sha1(), NULL) != 1)
-                return err_set(e, ERR_UNAVAILABLE, "SHA-1 is not there");
+                return err_set(e, ERR_UNAVAILABLE, "SHA-1 is not available");
         buffer_add_base64(accept, bytes_of(digest, size));
         return 0;
 }
 
-/* Takes the socket, and writes the 101 that is to be sent first; NULL: the request can still be
- * answered otherwise. */
-static struct taken_socket *switch_over(struct http_request *r, struct buffer *answer,
+/* Takes the socket, and writes the 101 to be sent first. NULL: failed; the request can still be
+ * answered. */
+static struct taken_socket *take_socket(struct http_request *r, struct buffer *answer,
                                         struct err *e)
 {
         AUTO_BUFFER accept = {0};
 
         if (write_accept(r, &accept, e) < 0)
                 return NULL;
-        struct taken_socket *socket = connection_take(r->known, e);
+        struct taken_socket *socket = connection_take(r->connection, e);
         if (socket == NULL)
                 return NULL;
         r->status = 101;
-        r->broken = true; /* for whoever serves it */
-        mg_disable_connection_keep_alive(r->connection);
+        r->broken = true; /* for the server's thread */
+        mg_disable_connection_keep_alive(r->civetweb);
         http_add_header(r, "Upgrade", "websocket");
         http_add_header(r, "Connection", "Upgrade");
         http_add_header(r, "Sec-WebSocket-Accept", "%s", accept.data);
@@ -109,10 +109,10 @@ bool websocket_upgrade(struct http_request *r, const struct websocket_events *on
                 return false;
         if (!websockets_reserve(all)) {
                 http_add_header(r, "Retry-After", "5");
-                http_problem(r, 503, "there are as many WebSockets as this server allows");
+                http_problem(r, 503, "this server has reached its limit of WebSockets");
                 return false;
         }
-        struct taken_socket *socket = switch_over(r, &answer, &e);
+        struct taken_socket *socket = take_socket(r, &answer, &e);
         if (socket == NULL) {
                 websockets_give_back(all);
                 http_problem(r, 503, "%s", e.text);

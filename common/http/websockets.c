@@ -20,7 +20,7 @@
 #include "common/http/websocket_frames.h"
 
 enum { TICK_MS = 250, READ_SIZE = 16 * 1024 };
-#define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for a client to take a close, and to answer it */
+#define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
 
 struct websocket {
         uint64_t id;
@@ -30,12 +30,12 @@ struct websocket {
         /* the pool's thread only */
         int fd;
         struct frame_reader reader;
-        msec heard_at; /* the last byte from the client */
+        msec heard_at; /* last time that the client sent something */
         bool opened, pinged, half_closed, dead;
         /* guarded by mutex */
         struct buffer out;
-        msec taken_at; /* when there was nothing to send last, or the client took something */
-        msec end_at;   /* a close frame was sent, or is in out: ends by then; 0: open */
+        msec taken_at; /* last time that `out` was empty or the client took some of it */
+        msec end_at;   /* not 0: closing, and ended then at the latest; 0: open */
         UT_hash_handle hh;
 };
 
@@ -51,7 +51,7 @@ struct websockets {
         /* guarded by mutex; only the pool's thread takes sockets out */
         pthread_mutex_t mutex;
         struct websocket *sockets;
-        unsigned reserved; /* and those that are there */
+        unsigned reserved; /* places, those of `sockets` included */
         uint64_t last_id;
         bool ending;
 };
@@ -85,7 +85,7 @@ static void begin_close(struct websockets *all, struct websocket *w, unsigned co
         pthread_mutex_unlock(&all->mutex);
 }
 
-/* A client that pings and does not read gets no more pongs than it may have unsent bytes. */
+/* Drops the frame over unsent_max: a client that pings without reading must not fill memory. */
 static void send_control(struct websockets *all, struct websocket *w, enum frame_opcode opcode,
                          struct bytes payload)
 {
@@ -95,8 +95,8 @@ static void send_control(struct websockets *all, struct websocket *w, enum frame
         pthread_mutex_unlock(&all->mutex);
 }
 
-/* Returns false when nothing more is to be looked at. */
-static bool hear_event(struct websockets *all, struct websocket *w)
+/* False: no further event now. */
+static bool handle_event(struct websockets *all, struct websocket *w)
 {
         struct bytes payload = {0};
         unsigned code = 0;
@@ -128,8 +128,8 @@ static bool is_closing(struct websockets *all, const struct websocket *w)
         return closing;
 }
 
-/* One read a turn, so that none keeps the others waiting. */
-static void hear(struct websockets *all, struct websocket *w)
+/* One read a turn, so that no client delays the others. */
+static void receive(struct websockets *all, struct websocket *w)
 {
         ssize_t got = recv(w->fd, all->scratch, READ_SIZE, MSG_DONTWAIT);
 
@@ -142,9 +142,9 @@ static void hear(struct websockets *all, struct websocket *w)
         w->heard_at = clock_mono();
         w->pinged = false;
         if (is_closing(all, w))
-                return; /* what it goes on to send is not looked at */
+                return; /* further input is dropped */
         frames_add(&w->reader, bytes_of(all->scratch, (size_t)got));
-        while (!is_closing(all, w) && hear_event(all, w))
+        while (!is_closing(all, w) && handle_event(all, w))
                 continue;
 }
 
@@ -161,12 +161,12 @@ static void send_unsent(struct websockets *all, struct websocket *w)
         }
         if (w->end_at != 0 && w->out.length == 0 && !w->half_closed) {
                 w->half_closed = true;
-                shutdown(w->fd, SHUT_WR); /* the client ends its side then */
+                shutdown(w->fd, SHUT_WR); /* then the client closes its side */
         }
         pthread_mutex_unlock(&all->mutex);
 }
 
-static void look_at_clock(struct websockets *all, struct websocket *w, msec now)
+static void check_timeouts(struct websockets *all, struct websocket *w, msec now)
 {
         msec silence = all->config.silence_max;
 
@@ -190,8 +190,8 @@ static void serve(struct websockets *all, struct websocket *w, int events)
                 w->on->opened(w->user, w->id);
         }
         if (events != 0)
-                hear(all, w);
-        look_at_clock(all, w, clock_mono());
+                receive(all, w);
+        check_timeouts(all, w, clock_mono());
         if (!w->dead)
                 send_unsent(all, w);
 }
@@ -210,8 +210,8 @@ static void end_socket(struct websockets *all, struct websocket *w)
         free(w);
 }
 
-/* Lists who is there. Returns how many, or -1 when the pool has ended. */
-static int list(struct websockets *all)
+/* Fills `served` and `polled`. Returns how many; -1: the pool has ended. */
+static int list_sockets(struct websockets *all)
 {
         struct websocket *w, *next;
         int count = 0;
@@ -237,7 +237,7 @@ static void *run(void *owner)
         struct websockets *all = owner;
         uint64_t waste = 0;
 
-        for (int count = list(all); count >= 0; count = list(all)) {
+        for (int count = list_sockets(all); count >= 0; count = list_sockets(all)) {
                 int ready = poll(all->polled, (nfds_t)count + 1, count > 0 ? TICK_MS : -1);
                 if (ready > 0 && all->polled[count].revents != 0)
                         (void)!read(all->wake, &waste, sizeof(waste));
@@ -349,7 +349,7 @@ void websockets_add(struct websockets *all, struct taken_socket *socket, struct 
         wake(all);
 }
 
-/* "https://warren.example:8443" is of the host "warren.example:8443". */
+/* By default the origin "https://warren.example:8443" needs the Host "warren.example:8443". */
 bool websockets_allow_origin(const struct websockets *all, const char *origin, const char *host)
 {
         if (origin == NULL)
@@ -376,7 +376,7 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, 
         struct websocket *w = find_open_locked(all, socket);
         bool first = w != NULL && w->out.length == 0;
         if (w == NULL)
-                result = err_set(e, ERR_NOT_FOUND, "the WebSocket is gone");
+                result = err_set(e, ERR_NOT_FOUND, "the WebSocket is closed");
         else if (!has_room_locked(all, w, text.length))
                 result = err_set(e, ERR_FULL, "%zu bytes wait for this client already",
                                  w->out.length);

@@ -24,7 +24,7 @@ static const char *kind_name(enum metric_kind kind)
         return "untyped";
 }
 
-/* The shortest form that reads back as the same number. */
+/* The shortest form that is read as the same number. */
 static void write_number(struct buffer *out, double value)
 {
         char text[32];
@@ -59,7 +59,7 @@ static void write_escaped(struct buffer *out, const char *text, bool quotes)
         }
 }
 
-/* name_suffix{labels,le="…"}, le only for a histogram's buckets. */
+/* Writes name_suffix{labels,le="…"}; le: NULL except for a histogram's buckets. */
 static void write_name(struct buffer *out, const struct metric *m, const struct series *s,
                        const char *suffix, const char *le)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * process.c: what every program tells of its own process, read from /proc.
+ * process.c: the metrics of every program about its own process, read from /proc.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static double resident_bytes(void)
 
         if (file == NULL || fgets(line, sizeof(line), file) == NULL)
                 return 0;
-        /* The second number; the first is the size with all that is not resident. */
+        /* The second number; the first is the virtual size. */
         const char *second = strchr(line, ' ');
         if (second == NULL)
                 return 0;
@@ -72,7 +72,7 @@ static struct metric *plain(struct metrics *m, const char *name, const char *hel
         return metric_add(m, &(struct metric_spec){.name = name, .help = help, .kind = kind});
 }
 
-/* The process_* basics, filled at each exposition. */
+/* process_*: set at each exposition. */
 static void add_process(struct metrics *m)
 {
         struct process_metrics *p = xcalloc(1, sizeof(*p));

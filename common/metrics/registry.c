@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * registry.c: the registry of metrics, and counting into their series.
+ * registry.c: metrics and their series.
  */
 #include "common/metrics/metrics.h"
 
@@ -71,7 +71,7 @@ void metrics_destroy(struct metrics **m)
         *m = NULL;
 }
 
-/* Label values run into one key, apart by a byte that UTF-8 never has. */
+/* Joins the label values, each followed by a byte that UTF-8 does not use. Cut at KEY_SIZE. */
 static size_t series_key(const struct metric *m, const char *const *values, char out[KEY_SIZE])
 {
         size_t length = 0;
@@ -81,7 +81,7 @@ static size_t series_key(const struct metric *m, const char *const *values, char
                 size_t add = strlen(values[i]);
                 if (length + add + 1 > KEY_SIZE)
                         add = KEY_SIZE - length - 1;
-                memcpy(out + length, values[i], add); /* NOLINT: no string, a separator follows */
+                memcpy(out + length, values[i], add); /* NOLINT: not a C string */
                 length += add;
                 out[length++] = '\xff';
                 if (length >= KEY_SIZE)
@@ -153,7 +153,7 @@ struct metric *metric_add(struct metrics *m, const struct metric_spec *spec)
         return metric;
 }
 
-/* Reads as many label values as the metric has; NULL counts as empty. */
+/* NULL counts as "". */
 static void read_values(const struct metric *m, va_list arguments,
                         const char *values[METRIC_LABELS_MAX])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * registry.h: the inside of common/metrics: what metrics.c counts and exposition.c writes.
+ * registry.h: the structs that the files of common/metrics share.
  */
 #ifndef WARREN_METRICS_REGISTRY_H
 #define WARREN_METRICS_REGISTRY_H
@@ -16,7 +16,7 @@ struct series {
         char *values[METRIC_LABELS_MAX];
         double value; /* a histogram's sum */
         uint64_t count;
-        uint64_t *counts; /* per bucket, not cumulated */
+        uint64_t *counts; /* of each bucket, not cumulative */
         UT_hash_handle hh;
 };
 
@@ -35,12 +35,12 @@ struct collector {
 };
 
 struct metrics {
-        pthread_mutex_t mutex; /* guards both lists; items are only ever added */
+        pthread_mutex_t mutex; /* guards both lists; items are only added */
         struct metric *all;
         struct collector *collectors;
 };
 
-/* An empty one; metrics_create fills it with what every program tells. */
+/* Empty; metrics_create adds the metrics of every program. */
 struct metrics *metrics_registry_create(void);
 
 #endif

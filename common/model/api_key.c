@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api_key.c: making, taking apart and comparing API keys.
+ * api_key.c: makes, splits and compares API keys.
  */
 #include <assert.h>
 #include <openssl/crypto.h>
@@ -39,7 +39,7 @@ bool api_key_split(const char *text, char id[KEY_ID_SIZE], char secret[KEY_SECRE
         return true;
 }
 
-/* Evenly spread: random bytes past the last whole multiple of `letters` are thrown away. */
+/* Uniform: random bytes past the last whole multiple of `letters` are discarded. */
 static void draw(char *out, size_t length, unsigned letters)
 {
         unsigned char pool[64];
@@ -58,8 +58,7 @@ static void draw(char *out, size_t length, unsigned letters)
         OPENSSL_cleanse(pool, sizeof(pool));
 }
 
-/* Fetched once: OpenSSL 3 looks an algorithm up by name each time, which costs more than to hash.
- */
+/* Fetched once: OpenSSL 3's lookup by name costs more than the hash. */
 static EVP_MD *sha256_algorithm;
 
 static void fetch_sha256(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt_row.c: the registers of an attempt, and which events speak of one.
+ * attempt_row.c: the registers of an attempt, and which events are about one.
  */
 #include "common/model/attempt_row.h"
 
@@ -43,8 +43,8 @@ static enum attempt_outcome outcome_of(const struct event *e)
         return ATTEMPT_OPEN;
 }
 
-/* Buried for what it is, not for what an attempt did: the number in it is of an attempt that ended
- * before, or of none. */
+/* Buried for a reason other than an attempt: its attempt number is of an earlier attempt, or none.
+ */
 static bool buried_unrun(const struct event *e)
 {
         return e->kind == EVENT_DEAD &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt_row.h: one attempt (run, attempt) of a job, folded the same way as the job's row.
+ * attempt_row.h: one attempt of a job, identified by (run, attempt), folded as a job's row is
+ * (fold.h).
  */
 #ifndef WARREN_MODEL_ATTEMPT_ROW_H
 #define WARREN_MODEL_ATTEMPT_ROW_H
@@ -13,8 +14,8 @@ enum attempt_outcome {
         ATTEMPT_FAILED,
         ATTEMPT_DEAD,
         ATTEMPT_CANCELLED,
-        ATTEMPT_RELEASED, /* given back by its worker */
-        ATTEMPT_LOST,     /* its worker was lost */
+        ATTEMPT_RELEASED, /* released by its worker: it starts again */
+        ATTEMPT_LOST,     /* its worker died: it starts again */
 };
 const char *attempt_outcome_name(enum attempt_outcome o); /* open: "running" */
 
@@ -26,21 +27,21 @@ struct attempt_row {
         bool redelivered;
         struct fold_key end;
         msec ended_at;
-        enum attempt_outcome outcome; /* of the greatest end: see attempt_row_outcome */
+        enum attempt_outcome outcome; /* of the greatest end; show attempt_row_outcome */
         enum reason reason;
         enum error_kind error_kind;
         struct buffer error;
 };
 
-/* An outcome is known, which being given back is not: the attempt comes again. */
+/* The outcome is final. RELEASED and LOST are not: the attempt starts again. */
 bool attempt_row_has_ended(const struct attempt_row *row);
-/* OPEN again once it has been started after it was given back. */
+/* RELEASED and LOST become OPEN when a later start is known. */
 enum attempt_outcome attempt_row_outcome(const struct attempt_row *row);
 
 void attempt_row_fini(struct attempt_row *row);
-/* Which attempt the event speaks of; false when of none (a submission, a due, a worker, a burial
- * before any attempt, or for want of a handler, a queue or a readable job). Attempts of runs up to
- * the row's forgotten_run are the caller's to drop. */
+/* The attempt that the event is about; false: none (a submission, due, worker; a burial before any
+ * attempt, or because of a missing handler, a missing queue or a malformed job). The caller must
+ * drop attempts of runs up to the job row's forgotten_run. */
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
 bool attempt_row_fold(struct attempt_row *row, const struct event *e, const struct arrival *a);
 

@@ -8,8 +8,8 @@
 
 #define DAYS(n) ((msec)(n)*MSEC_DAY)
 
-/* Ascending, and dense enough that what is left after the largest bucket that fits a sum of two
- * buckets is itself a bucket: a rounded backoff takes at most two hops. */
+/* Ascending. Take the sum of any two buckets, and from it the largest bucket that fits: the rest is
+ * again a bucket. So a rounded backoff takes at most two hops. */
 const struct delay_bucket delay_buckets[DELAY_BUCKET_COUNT] = {
         {"100ms", 100},
         {"200ms", 200},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * delay.h: the delay buckets, and which one a waiting job goes to.
+ * delay.h: the delay buckets (exchanges whose queue has a TTL), and the choice of one for a job.
  */
 #ifndef WARREN_MODEL_DELAY_H
 #define WARREN_MODEL_DELAY_H
@@ -18,20 +18,20 @@ struct delay_bucket {
 enum { DELAY_BUCKET_COUNT = 26 };
 extern const struct delay_bucket delay_buckets[DELAY_BUCKET_COUNT]; /* ascending */
 
-/* A time left of at most this is held in the consumer's memory, not sent on. */
+/* For a time left of at most this, the consumer holds the job in memory. */
 #define DELAY_HOLD_MAX ((msec)100)
-/* A bucket may outlast the time left by this much. */
+/* A bucket may be longer than the time left by this much. */
 #define DELAY_SLACK ((msec)50)
 
 /* The largest bucket that is <= left + DELAY_SLACK; NULL when even the smallest is too long. */
 const struct delay_bucket *delay_bucket_for(msec left);
-/* Rounds a retry's backoff to one bucket or the sum of two, nearest; at least the smallest. */
+/* Rounds a retry's backoff to the nearest bucket or sum of two; at least the smallest bucket. */
 msec delay_round(msec wait);
 
 enum wait_step { WAIT_RUN_NOW, WAIT_HOLD, WAIT_HOP };
 
-/* What to do with a job that wants to run at run_at. HOLD: for *left ms, in memory. HOP: to
- * *bucket. */
+/* What to do with a job that is to run at run_at. HOLD: keep it in memory for *left ms. HOP:
+ * publish it to *bucket. */
 enum wait_step delay_step(msec run_at, msec now, msec *left, const struct delay_bucket **bucket);
 
 #endif

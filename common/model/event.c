@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * event.c: events out of the messages of stream `events`.
+ * event.c: reads events from the messages of stream `events`.
  */
 #include "common/model/event.h"
 
@@ -59,16 +59,16 @@ static enum event_verdict judge_delayed(struct event *out)
 
 static enum event_verdict judge_due(struct event *out)
 {
-        /* Without x-due-at it came from no delay exchange: a move to another lane. */
+        /* Without x-due-at it did not come from a delay exchange: it moves to another lane. */
         if (out->job.due_at == 0 || out->job.due_at + 100 < out->job.run_at)
                 return EVENT_SKIP;
         out->kind = EVENT_DUE;
         return EVENT_IS;
 }
 
-/* Why the broker buried. A stream drops the header that says so for sure; this one is right unless
- * the publisher forged it, and then `buried` corrects it. What a service published has no
- * expiration, but first died in a delay queue. */
+/* Why the broker buried it. A stream drops x-death, the reliable header; a publisher can forge this
+ * one, and then `buried` corrects it. A service's message has no expiration, but its first death
+ * was in a delay queue. */
 static enum reason broker_reason(const struct message *m, const struct job *job)
 {
         struct bytes first = message_header_text(m, "x-first-death-reason");
@@ -85,7 +85,7 @@ static enum event_verdict judge_dead(const struct message *m, struct event *out)
                 out->attempt = out->job.attempt;
                 return EVENT_IS;
         }
-        /* By the broker, which left x-queued-at as it was. */
+        /* Buried by the broker, which does not change x-queued-at. */
         out->reason = broker_reason(m, &out->job);
         out->at = 0;
         return EVENT_IS;
@@ -97,8 +97,8 @@ static enum event_verdict event_of_job_message(const struct message *m,
         memset(out, 0, offsetof(struct event, job));
         memset((char *)out + offsetof(struct event, worker), 0,
                sizeof(*out) - offsetof(struct event, worker));
-        /* No clock: the same stream gives the same events at any time. A run_at that depends on
-         * `now` is an outside job's on jobs.*, whose event does not tell it. */
+        /* now is 0: the same stream must give the same events at any time. Only jobs from outside
+         * on jobs.* have a run_at that depends on `now`, and their events do not use it. */
         if (job_decode(m, limits, 0, &out->job, NULL) != 0)
                 return EVENT_MALFORMED;
         out->has_job = true;

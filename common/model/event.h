@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * event.h: what happened to a job, as the stream `events` tells it (docs/amqp.md). A job message
- * in the stream is an event too: a submission, a retry, a job come due, a burial.
+ * event.h: the events of stream `events` (docs/amqp.md): what happened to a job. A job message in
+ * the stream is an event too: a submission, a retry, a due job, a burial.
  */
 #ifndef WARREN_MODEL_EVENT_H
 #define WARREN_MODEL_EVENT_H
@@ -20,10 +20,10 @@ enum event_kind {
         EVENT_CANCEL_REQUESTED,
         EVENT_STARTED,
         EVENT_PROGRESS,
-        EVENT_RESUMED,  /* an attempt still runs, whose worker could tell nothing for a while */
-        EVENT_RELEASED, /* an attempt was given back, or its worker was lost: it comes again */
+        EVENT_RESUMED,  /* an attempt still runs; its worker could not publish events for a while */
+        EVENT_RELEASED, /* an attempt was released, or its worker died: it starts again */
         EVENT_FAILED,
-        EVENT_DEAD, /* a burial, by its message or by `buried` */
+        EVENT_DEAD, /* a burial: its job message, or the event `buried` */
         EVENT_CANCELLED,
         EVENT_COMPLETED,
         EVENT_FORGOTTEN,
@@ -40,14 +40,13 @@ struct event {
         char id[UUID_SIZE];
         char tenant[TENANT_SIZE];
         int64_t run, attempt, copy;
-        msec at;    /* as a service told it; 0: none did (from outside, or buried by the broker) */
-        msec after; /* RELEASED: `at` of the last event that the worker told of this attempt */
+        msec at; /* set by a service; 0: none (published from outside, or buried by the broker) */
+        msec after;       /* RELEASED: `at` of the worker's last event about this attempt */
         uint64_t digest;  /* of the event's bytes: the last tie-breaker of the fold */
-        uint64_t content; /* of the job: it has one, or STARTED, COMPLETED: it ran one; 0: not told
-                           */
-        /* A job message's own: kinds SUBMITTED, DUE, FAILED, DEAD when `has_job`. `scheduled`: it
-         * came through delay.*, so the job waits for job.run_at and a `due` follows. `soon`: a
-         * service put it on jobs.* with a time to come, which a consumer waits for. */
+        uint64_t content; /* event_content() of the job, or of the one that ran; 0: unknown */
+        /* has_job: a job message, of kind SUBMITTED, DUE, FAILED or DEAD. `scheduled`: it came
+         * through delay.*: the job waits until job.run_at, and a `due` follows. `soon`: a service
+         * put it on jobs.* with a run_at in the future, for which a consumer waits. */
         bool has_job, scheduled, soon;
         struct job job;
         /* Borrowed from what was decoded; absent when not given. */
@@ -59,42 +58,42 @@ struct event {
         struct bytes burial;  /* DEAD by `buried` */
         enum reason reason;   /* DEAD */
         bool redelivered;     /* STARTED */
-        bool running;         /* CANCELLED: it was */
-        bool lost;            /* RELEASED: not by the worker itself, which died */
-        double progress;      /* PROGRESS, 0..1 */
-        int64_t ms;           /* COMPLETED: how long the attempt took */
+        bool running;         /* CANCELLED: while it ran */
+        bool lost;            /* RELEASED: because its worker died */
+        double progress;      /* PROGRESS, 0 to 1 */
+        int64_t ms;           /* COMPLETED: duration of the attempt */
         struct bytes raw;     /* WORKER: the whole line, checked JSON */
-        unsigned unknown;     /* members of the line that this version does not know */
+        unsigned unknown;     /* count of members in the line that this version does not know */
 };
 
 enum event_verdict {
-        EVENT_IS,   /* filled */
-        EVENT_SKIP, /* known and without meaning here: a hop, a lane move that says nothing new */
-        EVENT_UNKNOWN,  /* an event or shape this version does not know: count it */
+        EVENT_IS,       /* filled */
+        EVENT_SKIP,     /* known, and no change of the job: a hop, a move to another lane */
+        EVENT_UNKNOWN,  /* an event or form that this version does not know: count it */
         EVENT_MALFORMED /* breaks the contract: count it */
 };
 
 /* Calls on(owner, event) for each event in a message of the stream, in order; a message of
- * exchange `events` holds several lines. *skipped counts EVENT_UNKNOWN and EVENT_MALFORMED. What
- * an event borrows lives until on returns. Members of a line that are not known are counted too,
- * and the event counts all the same. */
+ * exchange `events` holds several lines. *skipped grows by one for each EVENT_UNKNOWN and
+ * EVENT_MALFORMED, and each unknown member of a line that is an event. What an event borrows lives
+ * until `on` returns. */
 typedef void event_fn(void *owner, const struct event *event);
 void events_of_message(const struct message *m, const struct job_limits *limits, event_fn *on,
                        void *owner, uint64_t *skipped);
 
-/* The worker's name, the rest of `out` zero; empty when there is none. */
+/* The worker's name, padded with zeros; empty: none, or one that does not fit. */
 void event_worker(const struct event *event, char out[WORKER_NAME_SIZE]);
 
-/* One line of exchange `events`. `scratch` is cleared, and keeps unescaped text that the event
- * borrows. A result over EVENT_RESULT_MAX is left out. */
+/* Parses one line of exchange `events`. The event borrows from line and from `scratch`, which is
+ * cleared first. A result over EVENT_RESULT_MAX is left out. */
 enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct event *out);
-/* Writes the line with its newline. Only kinds that have a line form: not SUBMITTED, DUE, FAILED;
- * DEAD as `buried`; WORKER as its `raw`. Members without a value (absent text, attempt 0) are left
- * out. */
+/* Appends the line with its newline. Not for SUBMITTED, DUE and FAILED, which have no line form;
+ * DEAD is written as `buried`, WORKER as its `raw`. Members without a value (absent text, attempt
+ * 0) are left out. */
 void event_write(const struct event *event, struct buffer *out);
 
-/* What tells a job from another with its id: a digest of type, priority, timeout and payload. The
- * same for each message that carries the job on its way. Never 0. */
+/* Distinguishes jobs that were published with the same id: a digest of type, priority, timeout and
+ * payload. The same for every message of one job. Never 0. */
 uint64_t event_content(const struct job *job);
 
 #define EVENTS_CONTENT_TYPE "application/x-ndjson"

@@ -45,7 +45,7 @@ static void set_values(struct job_facts *f, const struct job *j)
         memcpy(f->key_hash, j->key_hash, sizeof(f->key_hash));
 }
 
-/* A place for a content that came at that offset; NULL when as many came before it. */
+/* Adds an entry for a content with that offset; NULL when FACTS_MAX others have lower offsets. */
 static struct job_facts *make_room(struct job_facts **all, uint64_t content, int64_t offset)
 {
         struct job_facts *f, *last = *all;
@@ -69,9 +69,9 @@ static struct job_facts *make_room(struct job_facts **all, uint64_t content, int
         return f;
 }
 
-/* Of several messages at one stage the first told stands: another of the same content that is
- * published later may have other retries or another trace, and does not run. */
-static struct fold_key stage_of(const struct fold_key *key, int64_t offset)
+/* Of several messages at one stage the one with the lowest offset is the greatest: a later one with
+ * the same content may have other retries or another trace, and does not run. */
+static struct fold_key stage_key(const struct fold_key *key, int64_t offset)
 {
         struct fold_key stage = *key;
 
@@ -83,7 +83,7 @@ static struct fold_key stage_of(const struct fold_key *key, int64_t offset)
 bool facts_fold(struct job_facts **all, const struct event *e, const struct fold_key *key,
                 int64_t offset)
 {
-        const struct fold_key stage = stage_of(key, offset);
+        const struct fold_key stage = stage_key(key, offset);
         struct job_facts *f = facts_find(*all, e->content);
         bool changed = false;
 
@@ -93,7 +93,7 @@ bool facts_fold(struct job_facts **all, const struct event *e, const struct fold
                 return false;
         if (offset < f->first) {
                 f->first = offset;
-                /* The same in each message; but a row that was stored comes without. */
+                /* Equal in each message, but a row read from the database has none. */
                 buffer_set(&f->payload, e->job.payload);
                 changed = true;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * feed.c: exchanges and the streams they feed.
+ * feed.c: the table of exchanges and the streams they feed.
  */
 #include "common/model/feed.h"
 
@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct {
-        const char *exchange; /* one that ends in a point: all that begin so */
+        const char *exchange; /* a prefix if it ends in a dot */
         const char *stream;
 } feeds[] = {
         {"jobs.", "events"}, {"delay.", "events"}, {"due", "events"},

@@ -10,9 +10,8 @@
 
 #include "common/base/bytes.h"
 
-/* What is published to the exchange reaches that stream, whatever else it reaches. stream: NULL: it
- * reaches none. An exchange feeds the stream of its own name. `sync` feeds two; it is `control`'s.
- */
+/* Publishes to the exchange reach that stream; NULL: no stream. Exchanges not in the table feed the
+ * stream of their name. `sync` feeds `control` and `marks`; it counts as `control`'s. */
 bool feed_is_of(struct bytes exchange, const char *stream);
 
 #endif

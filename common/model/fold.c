@@ -14,7 +14,7 @@ static const char *const status_names[STATUS_COUNT] = {
         [STATUS_CANCELLED] = "cancelled",
 };
 
-/* What each kind means to the fold. */
+/* Place in the order, and status, of each kind of event. */
 static const struct {
         int64_t closed, phase;
         enum status status;
@@ -70,15 +70,15 @@ struct fold_key fold_key_of(const struct event *e)
         };
 }
 
-/* The lesser of two times; 0 is none. */
-static msec lesser(msec a, msec b)
+/* The lower of two times; 0: unknown. */
+static msec earlier(msec a, msec b)
 {
         return b == 0 || (a > 0 && a < b) ? a : b;
 }
 
 msec event_time(const struct event *e, const struct arrival *a)
 {
-        return lesser(e->at, a->clock);
+        return earlier(e->at, a->clock);
 }
 
 static msec time_in_id(const struct job_row *row)
@@ -99,11 +99,11 @@ static bool fold_birth(struct job_row *row, const struct event *e, const struct 
         return true;
 }
 
-/* The registers of time, which nothing forgets. */
+/* The times, which `forgotten` does not erase. */
 static bool fold_times(struct job_row *row, const struct event *e, const struct arrival *a)
 {
         bool changed = fold_birth(row, e, a);
-        msec earliest = lesser(row->earliest, event_time(e, a));
+        msec earliest = earlier(row->earliest, event_time(e, a));
 
         if (earliest != row->earliest) {
                 row->earliest = earliest;
@@ -113,7 +113,7 @@ static bool fold_times(struct job_row *row, const struct event *e, const struct 
                 row->told_at = a->clock;
                 changed = true;
         }
-        row->created_at = lesser(row->born, row->earliest);
+        row->created_at = earlier(row->born, row->earliest);
         return changed;
 }
 
@@ -122,8 +122,8 @@ void job_row_date(struct job_row *row, msec first)
         if (row->told_at > 0)
                 return;
         row->told_at = first;
-        row->earliest = lesser(row->earliest, first);
-        row->created_at = lesser(row->born, row->earliest);
+        row->earliest = earlier(row->earliest, first);
+        row->created_at = earlier(row->born, row->earliest);
         if (row->finish.run > 0 && row->finished_at == 0)
                 row->finished_at = first;
 }
@@ -139,7 +139,7 @@ static bool fold_winner(struct job_row *row, const struct event *e, const struct
         return true;
 }
 
-/* A message of an earlier run says nothing of this one, and one of a later run replaces all. */
+/* A message of an earlier run is ignored; one of a later run replaces everything. */
 static bool fold_facts(struct job_row *row, const struct event *e, const struct arrival *a)
 {
         const struct fold_key key = fold_key_of(e);
@@ -169,8 +169,7 @@ static bool fold_job(struct job_row *row, const struct event *e, const struct ar
         return changed;
 }
 
-/* Which content ran: as its start and its completion name it, or as a retry or a burial holds it.
- */
+/* Which content ran: named by a start or completion, or carried by a retry or burial. */
 static bool fold_ran(struct job_row *row, const struct event *e, const struct fold_key *key)
 {
         bool waits = e->kind == EVENT_SUBMITTED || e->kind == EVENT_DUE;
@@ -185,8 +184,8 @@ static bool fold_ran(struct job_row *row, const struct event *e, const struct fo
         return changed;
 }
 
-/* The registers of running and ending. */
-static bool fold_course(struct job_row *row, const struct event *e, const struct arrival *a)
+/* The registers of start, progress and end. */
+static bool fold_attempt(struct job_row *row, const struct event *e, const struct arrival *a)
 {
         const struct fold_key key = fold_key_of(e);
         bool changed = false;
@@ -219,8 +218,8 @@ static bool forget_key(struct fold_key *key, int64_t run)
         return true;
 }
 
-/* Empties every register whose greatest event is of a forgotten run: run is the first thing events
- * are compared by, so such a register never saw a later run's. */
+/* Empties every register whose greatest event is of a forgotten run. It never had a value of a
+ * later run, because events are compared by run first. */
 static void forget(struct job_row *row, int64_t run)
 {
         if (forget_key(&row->message, run))
@@ -269,14 +268,14 @@ bool job_row_fold(struct job_row *row, const struct event *e, const struct arriv
                 return changed;
         changed |= fold_winner(row, e, &key);
         changed |= fold_job(row, e, a);
-        changed |= fold_course(row, e, a);
+        changed |= fold_attempt(row, e, a);
         changed |= fold_ran(row, e, &key);
         return changed;
 }
 
 bool job_row_is_given_back(const struct job_row *row)
 {
-        /* Whatever else makes a job pending comes before the start of its attempt. */
+        /* Other events that make a job pending are less than the start of its attempt. */
         return row->status == STATUS_PENDING && row->start.run != 0 &&
                row->start.run == row->winner.run && row->start.attempt == row->winner.attempt;
 }

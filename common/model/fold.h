@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fold.h: a job's row as a function of the *set* of its events: any order, any repetition, the
- * same row. Every field is a register that keeps the value of the greatest event that speaks of
- * it, and events are ordered by (run, closed, attempt, phase, copy, at, digest): greatest wins is
- * commutative, associative and idempotent.
+ * fold.h: computes a job's row from the *set* of its events: the same row for any order and any
+ * repetition. Every field belongs to a register, which keeps the value of the greatest event that
+ * sets it. Events are ordered by (run, closed, attempt, phase, copy, at, digest). Keeping the
+ * greatest is commutative, associative and idempotent.
  *
- * An attempt can be started, be given back and be started again. So `started`, `progress`,
- * `resumed` and `released` share a phase and go by their time; a release counts as told 1 ms after
- * the last event that its worker told of the attempt, not when it was told: the next worker's start
- * is above it even if that one's clock is behind, and so is what a worker tells that was wrongly
- * given up.
+ * An attempt can be started, released and started again. So `started`, `progress`, `resumed` and
+ * `released` share a phase and are ordered by their time. For a release that is not the time of its
+ * publication, but 1 ms after its worker's last event about the attempt: the next worker's start is
+ * greater even if that worker's clock is behind, and so is a later event of a worker that was
+ * wrongly believed dead.
  *
- * `forgotten` erases: the row keeps the highest run forgotten, and nothing that an event of that
- * run or an earlier one said. So it must stay as a tombstone, or a repeated event would bring back
- * what was forgotten.
+ * `forgotten` erases: the row keeps the highest forgotten run, and no value from an event of that
+ * run or an earlier one. The row must stay as a tombstone: without it a repeated event would bring
+ * the values back.
  *
- * Three times are kept of every event, forgotten or not: when the job was created, the earliest
- * that is told of it, when it was last told of. No claim of a publisher stands alone: it is bounded
- * by the stream's clock, and an event that no service timed happened when that clock says. So the
- * row is a function of the set of (event, arrival), and an arrival belongs to a place in the
- * stream.
+ * Three times are computed from all events, forgotten or not: when the job was created, its
+ * earliest event, its last event. A publisher's time is limited by the stream's clock, and an event
+ * without a service's time gets the clock's. So the row depends on the set of (event, arrival),
+ * and an arrival depends only on the place in the stream.
  */
 #ifndef WARREN_MODEL_FOLD_H
 #define WARREN_MODEL_FOLD_H
@@ -48,47 +47,46 @@ bool status_is_ended(enum status s); /* completed, dead, cancelled */
 
 struct fold_key fold_key_of(const struct event *e);
 
-/* Where an event stands in the stream. */
+/* An event's place in the stream. */
 struct arrival {
         int64_t offset;
-        msec clock; /* the greatest time that a service told up to there; 0: none did */
+        msec clock; /* the stream's clock: greatest service time up to there; 0: none yet */
 };
-/* When it happened, as a service says (so never after the clock, which follows that), else by the
- * clock. 0: nobody says, and there is none yet. */
+/* When it happened: the service's time, at most the clock; without one the clock. 0: unknown. */
 msec event_time(const struct event *e, const struct arrival *a);
 
-/* A job's row. Each group below is one register: its key, then what the greatest event said. Texts
- * are owned by the row; a row starts as {0} and ends with job_row_fini. */
+/* A job's row. Each group below is one register: its key, then the values of the greatest event.
+ * The row owns its texts. It starts as {0} and ends with job_row_fini. */
 struct job_row {
         char id[UUID_SIZE];
         char tenant[TENANT_SIZE];
 
-        int64_t forgotten_run; /* 0: none; events of runs up to this one count no more */
+        int64_t forgotten_run; /* 0: none; events of runs up to this one are ignored */
 
-        struct fold_key birth; /* the first job message there was; at = its offset */
-        msec born;             /* as that claims, or else the id; 0: neither tells */
-        msec earliest;         /* time of all events; 0: the stream had no clock yet */
-        msec created_at;       /* the lesser of both */
+        struct fold_key birth; /* of the first job message; at = its offset */
+        msec born;             /* its submitted_at, else the time in the id; 0: unknown */
+        msec earliest;         /* lowest event_time; 0: the stream had no clock yet */
+        msec created_at;       /* the lower of both */
         msec told_at;          /* the stream's clock at the last event */
 
-        struct fold_key winner; /* status */
+        struct fold_key winner; /* the greatest event: sets the status */
         enum status status;
         bool shown; /* false while the winner is `rejected` or `forgotten`, or there is none */
 
         struct fold_key message; /* the greatest job message; run 0: none was seen */
-        struct job_facts *facts; /* of its run: what to show in front, see job_row_facts */
+        struct job_facts *facts; /* of that run; see job_row_facts */
 
-        struct fold_key ran; /* the greatest event of a run's course that names its content */
+        struct fold_key ran; /* the greatest event that names the content that ran */
         uint64_t ran_content;
 
         struct fold_key start; /* the greatest `started` */
         msec started_at;
         char worker[WORKER_NAME_SIZE];
 
-        struct fold_key finish; /* the greatest closing event; of an earlier run after a replay:
-                                   show it only when finish.run == winner.run */
+        struct fold_key finish; /* the greatest closing event. After a replay it is of an earlier
+                                   run: show it only when finish.run == winner.run */
         msec finished_at;
-        int64_t duration_ms; /* of a completed one */
+        int64_t duration_ms; /* COMPLETED */
         enum reason reason;
         struct buffer result;
 
@@ -102,15 +100,15 @@ struct job_row {
 };
 
 void job_row_fini(struct job_row *row);
-/* True when the row changed. The event must be of the row's job (or the row empty), not a worker's.
- */
+/* True when the row changed. The event must be of the row's job (any, for an empty row), and not
+ * EVENT_WORKER. */
 bool job_row_fold(struct job_row *row, const struct event *e, const struct arrival *a);
-/* Dates a row that was made before the stream had a clock: `first` is the first there was. */
+/* Sets the times of a row made before the stream had a clock. first: the clock's first value. */
 void job_row_date(struct job_row *row, msec first);
 
-/* What runs, or ran, or else was told first; all empty when no message with the job was seen. */
+/* The content that runs or ran, else the first one; all empty when no job message was seen. */
 const struct job_facts *job_row_facts(const struct job_row *row);
-/* The attempt that began last was given back, and has not been started again. */
+/* The last attempt was released, or its worker died, and it has not been started again. */
 bool job_row_is_given_back(const struct job_row *row);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fold_key.c: comparing events of a job.
+ * fold_key.c: compares events of a job.
  */
 #include "common/model/fold_key.h"
 

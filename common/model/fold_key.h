@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fold_key.h: the order of a job's events. A register keeps what its greatest event said.
+ * fold_key.h: the order of a job's events. A register keeps the value of its greatest event.
  */
 #ifndef WARREN_MODEL_FOLD_KEY_H
 #define WARREN_MODEL_FOLD_KEY_H
@@ -10,7 +10,7 @@
 
 #include "common/base/clock.h"
 
-/* All zero: no event yet, less than any event's. */
+/* Members in the order of comparison. All zero: no event yet; less than any event's key. */
 struct fold_key {
         int64_t run;
         int64_t closed; /* 3 forgotten, 2 completed, 1 dead or cancelled, 0 else */
@@ -22,7 +22,7 @@ struct fold_key {
 };
 
 int fold_key_compare(const struct fold_key *a, const struct fold_key *b);
-/* Moves the register up to `to`; false when it is there or above already. */
+/* Sets *key to *to if that is greater; false: it is not. */
 bool fold_key_raise(struct fold_key *key, const struct fold_key *to);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job.c: names that are allowed, where a job message comes from and where a job belongs.
+ * job.c: checks names; finds a message's tenant and a job's lane.
  */
 #include "common/model/job.h"
 
@@ -33,7 +33,7 @@ bool job_type_is_valid(struct bytes type)
         return is_name(type, JOB_TYPE_SIZE, "._-");
 }
 
-/* `count` lower-case hexadecimal digits at `at`; *zero when all are 0. */
+/* `count` lower-case hexadecimal digits at `at`; *zero: all are 0. */
 static bool is_hex(const char *at, size_t count, bool *zero)
 {
         *zero = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job.h: a job, and its form as an AMQP message (docs/amqp.md). job_decode is the one judge of a
- * job message: the consumer and the projection both ask it.
+ * job.h: a job, and its form as an AMQP message (docs/amqp.md). Only job_decode decides whether a
+ * job message is valid, for the consumer and for the status store.
  */
 #ifndef WARREN_MODEL_JOB_H
 #define WARREN_MODEL_JOB_H
@@ -25,10 +25,10 @@ enum {
         JOB_PAYLOAD_MAX_DEFAULT = 256 * 1024,
         JOB_TRACEPARENT_SIZE = 56, /* W3C version 00, and a NUL */
         JOB_KEY_SIZE = 256,
-        JOB_ORIGINAL_MAX = 112 * 1024, /* leaves room in its frame of 128 KiB for a burial's own */
+        JOB_ORIGINAL_MAX = 112 * 1024, /* leaves room for other headers in a frame of 128 KiB */
 };
 
-/* Counters of a service stay in the range that every JSON reader holds exactly. */
+/* The range of integers that every JSON reader holds exactly. */
 #define JOB_COUNTER_MAX ((int64_t)1 << 53)
 /* 9999-12-31T23:59:59.999Z: the last time that can be written as text. */
 #define JOB_TIME_MAX ((msec)253402300799999)
@@ -47,10 +47,9 @@ struct job {
         char tenant[TENANT_SIZE];
         char type[JOB_TYPE_SIZE];
         enum priority priority;
-        enum lane lane;  /* where it was found or belongs: job_lane() says which it should be */
+        enum lane lane;  /* of its message; job_lane() says where it belongs */
         int64_t run;     /* from 1 */
-        int64_t attempt; /* attempts already made in this run; on a retry or burial: the failed one
-                          */
+        int64_t attempt; /* attempts made in this run; on a retry or burial: the failed one */
         int64_t copy;
         int64_t max_retries;
         msec timeout;      /* 0: the type's */
@@ -58,12 +57,12 @@ struct job {
         msec submitted_at; /* 0: unknown */
         msec queued_at;    /* 0: unknown */
         msec due_at;       /* 0: not from a delay exchange */
-        msec unhandled_at; /* when it was first found that nobody handles its type; 0: not so */
+        msec unhandled_at; /* when its type was first found to have no handler; 0: never */
         bool hop, again;
-        bool from_outside; /* no service published it: only the first seven headers counted */
+        bool from_outside; /* not published by a service: only public headers are read */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
-        enum reason reason;            /* REASON_NONE but on a burial */
+        enum reason reason;            /* of a burial, else REASON_NONE */
         char burial[UUID_SIZE];        /* "" none */
         char claimed_id[JOB_KEY_SIZE]; /* "" none; printable text only */
         enum error_kind error_kind;
@@ -71,48 +70,45 @@ struct job {
         struct bytes error;
         struct bytes app_id;
         struct bytes payload; /* one JSON value, bytes as submitted */
-        /* On the burial of a malformed message: its property list as it came, in wire form. */
+        /* Burial of a malformed message: its property list as delivered, in wire form. */
         struct bytes original;
 };
 
-/* user_id is a `warren-` login. The broker vouches for user_id, so all its headers count. */
+/* user_id, which the broker verifies, is a `warren-` login: all its headers are trusted. */
 bool job_message_is_from_service(const struct message *m);
 
 /* The tenant of a job message: from exchange `jobs.<tenant>`, else from routing key
- * `<tenant>.<lane>`. False when neither names one. Writes the lane too when the key names one, else
- * leaves it. */
+ * `<tenant>.<lane>`. False when neither names one. *lane is set only when the key names one. */
 bool job_message_origin(const struct message *m, char tenant[TENANT_SIZE], enum lane *lane);
 
 struct job_limits {
         size_t payload_max;
 };
 
-/* 0: job is filled and borrows from m. -1: it breaks the contract; e (ERR_INVALID) says what is
- * wrong in words fit for x-error, and job holds what could be read (tenant, claimed_id when there
- * was a message_id, type when valid). x-delay counts from the submission, at the latest from `now`.
- * The id of a job from a broker-made burial (exchange `dead`, no x-reason) is valid as always.
- * A burial by a service (x-reason) keeps whatever body, type and content type it has: only tenant
- * and id must be there; with reason malformed the payload need not be JSON. A body published by the
- * gateway, the consumer or the dlx-monitor was checked by them: neither its size nor its form is
- * judged again. */
+/* 0: job is filled and borrows from m. -1: m breaks the contract; e (ERR_INVALID) says how, for
+ * x-error, and job holds what could be read (tenant, claimed_id when there was a message_id, type
+ * when valid). x-delay counts from the submission, at the latest from `now` (0: unknown). A burial
+ * by a service (exchange `dead`, with x-reason) needs only tenant and id: its body, type and
+ * content type are not checked. The body is not checked when the gateway, the consumer or the
+ * dlx-monitor published the message: they checked it before. */
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,
                struct err *e) MUST_CHECK;
 
-/* The lane its timeout and priority put it in; type_timeout serves when job->timeout is 0. */
+/* The lane for its timeout and priority. type_timeout: used when job->timeout is 0. */
 enum lane job_lane(const struct job *job, msec type_timeout);
 
-/* Names live as long as `text`. */
+/* message borrows the two names. */
 struct job_message {
         struct message message;
         char exchange[64];
         char routing_key[64];
 };
 
-/* What a message brings a job to: its headers and its address go by that. */
+/* The purpose of a job message: decides its headers and its address. */
 enum job_station {
-        STATION_SUBMISSION = 1 << 0, /* jobs.<tenant>, or delay.<bucket> when run_at is to come */
-        STATION_FIRST_HOP = 1 << 1,  /* of a job from outside with a time: delay.<bucket> */
-        STATION_HOP = 1 << 2,        /* on its way to run_at, no transition: delay.<bucket> */
+        STATION_SUBMISSION = 1 << 0, /* jobs.<tenant>; delay.<bucket> when run_at is later */
+        STATION_FIRST_HOP = 1 << 1,  /* delay.<bucket>: first wait of a job from outside */
+        STATION_HOP = 1 << 2,        /* delay.<bucket>: further wait, no change of status */
         /* delay.<bucket>: job->attempt names the attempt that failed, run_at when to run again. */
         STATION_RETRY = 1 << 3,
         /* `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream,
@@ -121,9 +117,9 @@ enum job_station {
         STATION_LANE_MOVE = 1 << 5, /* `due`, key <tenant>.long */
 };
 
-/* Fills a message that borrows from job and from `out`; out must stay where it is. The bucket is
- * the one that fits the time left until run_at. `now` becomes x-queued-at. Only headers of the
- * contract are written. user_id is the link's to add. */
+/* Fills a message that borrows from job and from `out`: do not move `out`. The bucket is chosen by
+ * the time left until run_at. `now` becomes x-queued-at. Only headers of the contract are written.
+ * The link adds user_id. */
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out);
 
 #endif

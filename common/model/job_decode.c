@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_decode.c: judging a job message.
+ * job_decode.c: reads and checks a job message.
  */
 #include <string.h>
 
@@ -10,9 +10,9 @@
 #include "common/model/job_headers.h"
 #include "common/model/quote.h"
 
-/* These check a body before they publish it, so it is not judged again at each of its stations:
- * what the gateway accepted is a job also where a smaller limit is set. The broker vouches for
- * user_id. */
+/* These services check a body before they publish it. It is not checked again, so a job that the
+ * gateway accepted is valid also for a program with a smaller limit. The broker verifies user_id.
+ */
 static bool body_was_checked(const struct message *m)
 {
         static const char *const checkers[] = {"warren-gateway", "warren-consumer",
@@ -47,9 +47,9 @@ static void claim_id(struct job *job, struct bytes claimed)
         job->claimed_id[length] = '\0';
 }
 
-/* When the delay began: at the submission. A timestamp has seconds only, so its second's last
- * moment is taken: nothing runs early. `now` (0: unknown) is later than any submission, whatever
- * another's clock says. */
+/* The submission's time, from which x-delay counts. A timestamp has only seconds: the end of its
+ * second is used, so that nothing runs early. A time after `now` (0: unknown) comes from a wrong
+ * clock: `now` is used. */
 static msec delay_start(const struct job *job, msec stamped, msec now)
 {
         msec start = job->submitted_at;
@@ -61,13 +61,13 @@ static msec delay_start(const struct job *job, msec stamped, msec now)
         return start;
 }
 
-/* A job from outside waits as long as one over HTTP may. */
+/* A job from outside may wait no longer than one submitted over HTTP. */
 static msec latest_start(const struct job *job, msec now)
 {
         return job->from_outside && now > 0 ? now + JOB_DELAY_MAX : JOB_TIME_MAX;
 }
 
-/* When it is to run, and when it was submitted: each may be told in two ways. */
+/* run_at comes from x-run-at or x-delay, submitted_at from x-submitted-at or the timestamp. */
 static void read_times(const struct message *m, msec now, struct job *job)
 {
         msec stamped = m->timestamp > 0 ? clamp(m->timestamp, 0, JOB_TIME_MAX / 1000) * 1000 : 0;
@@ -80,7 +80,7 @@ static void read_times(const struct message *m, msec now, struct job *job)
                 job->submitted_at = stamped;
 }
 
-/* What is missing, or is there and not what it must be. */
+/* The property is missing or has a wrong value. */
 static int refuse_property(struct err *e, const char *name, struct bytes value, const char *wanted)
 {
         char quoted[QUOTE_SIZE];
@@ -105,7 +105,7 @@ static int check_properties(const struct message *m, const struct job *job, stru
         return 0;
 }
 
-/* With what stands at the fault, from a little before it. */
+/* The error quotes the text around the fault. */
 static int check_json(struct bytes body, struct err *e)
 {
         enum { BEFORE = 20 };
@@ -123,7 +123,7 @@ static int check_json(struct bytes body, struct err *e)
                        quote_text(bytes_of(body.data + from, body.length - from), near));
 }
 
-/* Ids, type, body and headers of a message that must be whole; first failure wins. */
+/* Checks id, type, body and headers of a message other than a burial. */
 static int check_contract(const struct message *m, const struct job_limits *limits, struct job *job,
                           struct err *e)
 {

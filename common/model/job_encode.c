@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_encode.c: a job as the message that carries it to its next station.
+ * job_encode.c: writes the message of a job.
  */
 #include <stdio.h>
 
 #include "common/model/delay.h"
 #include "common/model/job_headers.h"
 
-/* Field by field: clearing the whole header array costs more than all the rest. */
+/* Sets single members: clearing the whole header array would cost more than all the rest. */
 static void begin(const struct job *job, struct message *m)
 {
         m->user_id = m->properties = (struct bytes){NULL, 0};

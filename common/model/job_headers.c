@@ -15,19 +15,19 @@ enum field_kind {
         FIELD_TEXT, /* printable ASCII that fits, else empty */
         FIELD_TRACE,
         FIELD_UUID,
-        FIELD_BYTES, /* cut to its greatest length */
+        FIELD_BYTES, /* cut to `most` bytes */
         FIELD_ERROR_KIND,
         FIELD_REASON,
 };
 
 struct field {
         const char *name;
-        enum { PUBLIC, INTERNAL } use; /* internal: only what a service writes counts */
-        unsigned stations;             /* that job_headers_write writes it for */
+        enum { PUBLIC, INTERNAL } use; /* INTERNAL: read only from a service's message */
+        unsigned stations;             /* for which job_headers_write writes it */
         enum header_kind wire;
         enum field_kind kind;
         size_t at, size;
-        /* FIELD_INT: the range, and the value when it is absent. FIELD_BYTES: most. */
+        /* FIELD_INT: the range, and the value when absent. FIELD_BYTES: most: size limit. */
         int64_t least, most, absent;
 };
 
@@ -73,7 +73,7 @@ static const struct field fields[] = {
         {"x-burial", INTERNAL, STATION_BURIAL, TEXT(FIELD_UUID, burial)},
         {"x-claimed-id", INTERNAL, STATION_BURIAL, TEXT(FIELD_TEXT, claimed_id)},
         {"x-original", INTERNAL, STATION_BURIAL, BYTES(original, INT64_MAX)},
-        /* The broker's own, on what it delivers. */
+        /* The broker's own, in deliveries. */
         {"x-stream-offset", INTERNAL, NOWHERE, OTHER(HEADER_INT)},
         {"x-delivery-count", INTERNAL, NOWHERE, OTHER(HEADER_INT)},
         {"x-first-death-reason", INTERNAL, NOWHERE, OTHER(HEADER_STRING)},
@@ -100,7 +100,7 @@ static void read_text(struct bytes text, char *out, size_t size)
                 out[0] = '\0';
 }
 
-/* The member is zero, and stays so when the header does not hold what it must. */
+/* The member is zero, and stays so when the header has a wrong type or value. */
 static void read_field(const struct field *f, const struct header *h, void *member)
 {
         struct bytes text = h->kind == HEADER_STRING ? h->text : (struct bytes){0};

@@ -8,19 +8,18 @@
 #include "common/base/err.h"
 #include "common/model/job.h"
 
-/* Fills the members of job that stand in headers. Of a message from outside (job->from_outside)
- * only the public ones count, the others get their defaults. Numbers are brought into their range;
- * what has another type is as if it were absent. Texts are copied, job->error and job->original are
- * borrowed from m. Not read here, as they depend on more than one member: x-delay, x-priority. */
+/* Fills the members of job that headers hold. Of a message from outside (job->from_outside) only
+ * public headers are read; other members get their defaults. Numbers are clamped to their range; a
+ * header of a wrong type counts as absent. Texts are copied; job->error and job->original borrow
+ * from m. x-delay and x-priority are left to the caller: they depend on several members. */
 void job_headers_read(const struct message *m, struct job *job);
-/* -1: a public header has another type than the contract's; e says which. */
+/* -1: a public header has a wrong type; e names it. */
 int job_headers_check(const struct message *m, struct err *e) MUST_CHECK;
-/* Adds the headers of that station, but for members at their default. Left to the caller, who
- * knows their values: x-priority, x-queued-at, x-due-at, x-hop. */
+/* Adds the station's headers, but for members at their default. The caller adds x-priority,
+ * x-queued-at, x-due-at and x-hop. */
 void job_headers_write(const struct job *job, enum job_station station, struct message *m);
 
-/* The name, when it is one of those that are ever looked at: the contract's, and the broker's own.
- * Else NULL. */
+/* The name, if Warren reads such a header (the contract's, and some of the broker's); else NULL. */
 const char *job_header_known(struct bytes name);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lane.h: lanes are a tenant's queues; priorities are what a submitter asks for.
+ * lane.h: names of lanes (the queues of a tenant) and priorities (chosen by the submitter).
  */
 #ifndef WARREN_MODEL_LANE_H
 #define WARREN_MODEL_LANE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message.c: finding and adding headers of a message.
+ * message.c: finds and adds headers of a message.
  */
 #include "common/model/message.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message.h: an AMQP message as the rest of Warren sees it: a view whose strings belong to
- * somebody else (a delivery, or the caller of link_publish). No network here.
+ * message.h: an AMQP message. All its strings are borrowed: from a delivery, or from the caller of
+ * link_publish. No network here.
  */
 #ifndef WARREN_MODEL_MESSAGE_H
 #define WARREN_MODEL_MESSAGE_H
@@ -32,29 +32,29 @@ enum { MESSAGE_HEADERS_MAX = 48 };
 struct message {
         struct bytes exchange;
         struct bytes routing_key;
-        /* Absent ({NULL, 0}) when the property is not set. A peer can put any bytes here. */
+        /* Absent ({NULL, 0}): the property is not set. Delivered ones may hold any bytes. */
         struct bytes message_id, type, content_type, user_id, app_id;
-        int64_t timestamp;     /* seconds; -1: not set. On publish 0 and below: not set */
-        uint8_t delivery_mode; /* 2 durable; 0: not set */
+        int64_t timestamp;     /* seconds; -1: not set. For a publish <= 0: not set */
+        uint8_t delivery_mode; /* 2: persistent; 0: not set */
         bool mandatory;        /* publish only */
-        /* Delivered with more than fit: those that job_header_known knows, the first of each
-         * name (`properties` has them all). */
+        /* A delivery may have more headers than fit: then those of job_header_known, the first of
+         * each name (`properties` has all). */
         struct header headers[MESSAGE_HEADERS_MAX];
         size_t header_count;
-        /* Delivered: the property list exactly as it came, in AMQP 0-9-1 wire form (flags and all).
-         * Publish: when present, sent as it is instead of all the properties and headers above. */
+        /* Delivered: the property list unchanged, in AMQP 0-9-1 wire form with its flags.
+         * Publish: if present, sent instead of all the properties and headers above. */
         struct bytes properties;
         struct bytes body;
 };
 
-/* NULL when absent. The first of that name. */
+/* The first of that name; NULL: none. */
 const struct header *message_header(const struct message *m, const char *name);
-/* fallback when absent or no integer. */
+/* fallback: when absent or not an integer. */
 int64_t message_header_int(const struct message *m, const char *name, int64_t fallback);
-/* absent when missing or no string. */
+/* Absent when there is none or it is not a string. */
 struct bytes message_header_text(const struct message *m, const char *name);
 
-/* name and text are borrowed. Asserts that there is room: only our own code adds. */
+/* Borrow name and text. At most MESSAGE_HEADERS_MAX (asserted). */
 void message_add_int(struct message *m, const char *name, int64_t value);
 void message_add_text(struct message *m, const char *name, struct bytes text);
 

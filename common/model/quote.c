@@ -11,7 +11,7 @@
 
 #include "common/base/utf8.h"
 
-enum { SHOWN_MAX = 60 /* bytes of a text, and about of a whole value */, DEPTH_MAX = 8 };
+enum { SHOWN_MAX = 60 /* bytes of a text; about the size of a whole value */, DEPTH_MAX = 8 };
 
 static void add_escape(struct buffer *out, unsigned char c)
 {
@@ -44,7 +44,7 @@ static void add_text(struct buffer *out, struct bytes text)
                 buffer_printf(out, "… (%zu bytes)", text.length);
 }
 
-/* What is left of a field table in wire form. */
+/* The unread rest of a field table in wire form. */
 struct field {
         const unsigned char *at, *end;
 };
@@ -59,7 +59,7 @@ static bool take_number(struct field *f, size_t size, uint64_t *value)
         return true;
 }
 
-/* A string, or the inside of a table or an array, behind its length. */
+/* Takes a length, and the string, table or array of that length. */
 static bool take_part(struct field *f, size_t length_size, struct field *part)
 {
         uint64_t length;
@@ -119,7 +119,7 @@ static bool add_decimal(struct buffer *out, struct field *f)
 
 static bool add_value(struct buffer *out, struct field *f, int depth);
 
-/* False also when enough is shown. */
+/* False: malformed, or enough is shown. */
 static bool add_members(struct buffer *out, struct field inside, bool is_table, int depth)
 {
         const char *open = is_table ? "{" : "[", *before = open;
@@ -154,7 +154,7 @@ static bool add_flag(struct buffer *out, struct field *f)
         return true;
 }
 
-/* One value behind its type. False: the rest of it is not shown. */
+/* Takes a type and its value. False: the rest is not shown. */
 static bool add_value(struct buffer *out, struct field *f, int depth)
 {
         static const char int_kinds[] = "bBsuIilL"; /* signed, unsigned; of 1, 2, 4 and 8 bytes */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reason.h: why a job was buried, and what kind of error an attempt ended with.
+ * reason.h: why a job was buried, and the kind of error of an attempt.
  */
 #ifndef WARREN_MODEL_REASON_H
 #define WARREN_MODEL_REASON_H
@@ -42,7 +42,7 @@ enum error_kind {
 };
 
 const char *reason_word(enum reason r);
-/* The empty word (none) is refused: a parsed reason is one. */
+/* False for an unknown word and for "". */
 bool reason_parse(struct bytes word, enum reason *out);
 const char *error_kind_word(enum error_kind k);
 /* As reason_parse. */

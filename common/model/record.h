@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * record.h: the records of stream `control` (docs/amqp.md): tenants, API keys, pauses, and the
- * markers by which a reader knows that it has caught up.
+ * record.h: the records of stream `control` (docs/amqp.md): tenants, API keys, pauses, and markers
+ * that show a reader that it has caught up.
  */
 #ifndef WARREN_MODEL_RECORD_H
 #define WARREN_MODEL_RECORD_H

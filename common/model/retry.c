@@ -13,7 +13,7 @@ msec retry_backoff(const struct retry_policy *p, int64_t attempt, double chance)
         double steps = attempt > 1 ? (double)(attempt - 1) : 0;
         double wait = (double)p->base * pow(p->factor, steps);
 
-        /* Written so that infinity and NaN end at the cap too. */
+        /* Negated, so that infinity and NaN are capped too. */
         if (!(wait < (double)p->cap))
                 wait = (double)p->cap;
         wait *= 1 + p->jitter * (2 * chance - 1);

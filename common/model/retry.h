@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * retry.h: what to do with an attempt that ended. Pure.
+ * retry.h: decides what follows an attempt that ended. Pure.
  */
 #ifndef WARREN_MODEL_RETRY_H
 #define WARREN_MODEL_RETRY_H
@@ -14,7 +14,7 @@
 struct retry_policy {
         msec base, cap;
         double factor;
-        double jitter; /* 0..1: the wait is spread evenly over ±jitter */
+        double jitter; /* 0 to 1: the wait is multiplied by 1 - jitter to 1 + jitter */
 };
 
 #define RETRY_POLICY_DEFAULT \
@@ -23,22 +23,22 @@ struct retry_policy {
 
 enum outcome {
         OUTCOME_DONE,
-        OUTCOME_RETRY,     /* failed, may be tried again */
-        OUTCOME_PERMANENT, /* failed, trying again is useless */
-        OUTCOME_STOPPED,   /* saw a cancellation: no attempt is charged */
+        OUTCOME_RETRY,     /* failed; may be tried again */
+        OUTCOME_PERMANENT, /* failed; not to be tried again */
+        OUTCOME_STOPPED,   /* stopped by a cancellation: not counted as an attempt */
 };
 
 struct attempt_end {
         enum outcome outcome;
         int64_t attempt; /* the one that ended, from 1 */
         int64_t max_retries;
-        msec retry_after; /* what the handler asked for; 0: by the policy */
+        msec retry_after; /* set by the handler; 0: the policy decides */
 };
 
 enum verdict { VERDICT_COMPLETE, VERDICT_RETRY, VERDICT_BURY, VERDICT_CANCEL };
 
-/* chance in [0,1) places the jitter. wait (RETRY only) is rounded by delay_round unless the handler
- * gave it; reason (BURY only). */
+/* chance: random, in [0,1), for the jitter. *wait: for RETRY; rounded by delay_round unless the
+ * handler set it. *reason: for BURY. */
 enum verdict attempt_verdict(const struct attempt_end *end, const struct retry_policy *p,
                              double chance, msec *wait, enum reason *reason);
 /* The backoff before attempt + 1. Never overflows, never above cap * (1 + jitter). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * accounts.c: makes the logins, with passwords and rights, by the management API.
+ * accounts.c: creates the logins, with passwords and rights, by the management API.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,9 +14,9 @@
 #include "common/model/job.h"
 #include "common/topology/declared.h"
 
-/* A call whose answer says no more than that it was done. */
-static int tell(struct http_client *management, const char *method, const char *path, json_t *body,
-                struct err *e)
+/* A call whose answer has no content of interest. */
+static int send_command(struct http_client *management, const char *method, const char *path,
+                        json_t *body, struct err *e)
 {
         struct http_reply reply = {0};
         int status = management_call(management, method, path, body, &reply, e);
@@ -29,10 +29,10 @@ static int put_rights(struct http_client *management, const char *vhost, const s
 {
         AUTO_BUFFER path = {0};
         management_path(&path, "/api/permissions/", vhost, a->login);
-        if (tell(management, "PUT", path.data,
-                 json_pack("{ss ss ss}", "configure", a->configure, "write", a->write, "read",
-                           a->read),
-                 e) < 0)
+        if (send_command(management, "PUT", path.data,
+                         json_pack("{ss ss ss}", "configure", a->configure, "write", a->write,
+                                   "read", a->read),
+                         e) < 0)
                 return err_wrap(e, "login %s", a->login);
         return 0;
 }
@@ -42,13 +42,13 @@ static int put_account(struct http_client *management, const char *vhost, const 
 {
         AUTO_BUFFER path = {0};
         management_path(&path, "/api/users/", a->login, NULL);
-        if (tell(management, "PUT", path.data,
-                 json_pack("{ss ss}", "password", password, "tags", a->tags), e) < 0)
+        if (send_command(management, "PUT", path.data,
+                         json_pack("{ss ss}", "password", password, "tags", a->tags), e) < 0)
                 return err_wrap(e, "login %s", a->login);
         return put_rights(management, vhost, a, e);
 }
 
-/* The password in the file, which is made when it is not there. NULL on failure. */
+/* The password in the file, which is created if it is missing. NULL: failed. */
 static char *password_of(const char *path, struct err *e)
 {
         if (access(path, F_OK) < 0) {
@@ -122,7 +122,7 @@ int topology_apply_managed(struct http_client *management, const char *vhost, st
 {
         AUTO_BUFFER path = {0};
         management_path(&path, "/api/policies/", vhost, DELIVERY_POLICY);
-        if (tell(management, "PUT", path.data, declared_policy(), e) < 0)
+        if (send_command(management, "PUT", path.data, declared_policy(), e) < 0)
                 return err_wrap(e, "policy %s", DELIVERY_POLICY);
         return put_rights_of_all(management, vhost, e);
 }
@@ -158,7 +158,7 @@ int topology_delete_tenant_account(struct http_client *management, const char *t
         AUTO_FREE char *login = xasprintf("tenant-%s", tenant);
         management_path(&path, "/api/users/", login, NULL);
         struct err refused = {0};
-        int status = tell(management, "DELETE", path.data, NULL, &refused);
+        int status = send_command(management, "DELETE", path.data, NULL, &refused);
         if (status == 0 || refused.code == ERR_NOT_FOUND)
                 return 0;
         return err_set(e, refused.code, "%s", refused.text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * apply.c: declares the topology on a broker, and takes a tenant's part away.
+ * apply.c: declares the topology on a broker, and deletes a tenant's part.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -33,8 +33,8 @@ static const char *what_word(enum declare_what what)
         return "?";
 }
 
-/* A broker that has just started answers "not found: its home node is down" for a queue that is
- * there, until the queue's leader is back (seen on 3.10.8). */
+/* A broker that has just started answers "not found: its home node is down" for an existing queue
+ * until the queue's leader is back (seen on 3.10.8). */
 static bool queue_is_starting(const struct declaration *d, const struct err *why)
 {
         return d->what == DECLARE_QUEUE && why->code == ERR_NOT_FOUND;
@@ -66,7 +66,7 @@ int topology_apply_tenant(struct link *l, const char *tenant, struct err *e)
         return topology_each_of_tenant(tenant, declare, l, e);
 }
 
-/* `due` loses its way to the tenant: what still comes due is archived as unroutable, not lost. */
+/* Removes the bindings from `due`: jobs that still become due are archived as unroutable. */
 static int unbind_lane(struct link *l, const char *queue, const char *key, struct err *e)
 {
         uint32_t consumers = 0;
@@ -83,7 +83,7 @@ static int unbind_lane(struct link *l, const char *queue, const char *key, struc
         return declare(l, &own, e);
 }
 
-/* Quorum queues do not know if-unused, so their consumers are counted. */
+/* Quorum queues do not support if-unused, so their consumers are counted. */
 static int delete_lane(struct link *l, const char *queue, struct err *e)
 {
         uint32_t consumers = 0;

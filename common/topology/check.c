@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * check.c: compares the topology with what a broker has, by the management API's definitions of
- * the vhost. A passive declare would compare names only.
+ * check.c: compares the topology with the management API's definitions of the vhost. A passive
+ * declare would compare names only.
  */
 #include <string.h>
 #include <uthash.h>
@@ -10,7 +10,7 @@
 #include "common/base/own.h"
 #include "common/topology/declared.h"
 
-/* One thing the broker has, by a key that says what it is: "queue events". */
+/* An item of the broker. key: kind and name, "queue events". */
 struct present {
         char *key;
         const json_t *item; /* borrowed from the definitions */
@@ -22,7 +22,7 @@ struct check {
         struct present *present;
         finding_fn *finding;
         void *owner;
-        const char *remedy; /* for what is missing */
+        const char *remedy; /* for missing items */
 };
 
 static char *binding_key(const char *queue, const char *source, const char *key)
@@ -47,7 +47,7 @@ static struct present *find(const struct check *c, const char *key)
 /* Takes key. */
 static void add_present(struct check *c, char *key, const json_t *item)
 {
-        if (find(c, key) != NULL) { /* the same binding with other arguments */
+        if (find(c, key) != NULL) { /* a second binding that differs only in arguments */
                 free(key);
                 return;
         }
@@ -153,21 +153,21 @@ static bool is_ours(const struct check *c, const char *kind, const char *name)
         return p != NULL && p->expected;
 }
 
-/* Every tenant's part binds `events` to `due`: also of tenants that were not named, or whose
- * deletion is under way. */
-static bool is_a_tenants(const json_t *binding)
+/* Every tenant's part binds `events` to `due`, also that of a tenant not in `tenants` or being
+ * deleted. */
+static bool is_of_tenant(const json_t *binding)
 {
         return strcmp(text_member(binding, "source"), "due") == 0 &&
                strcmp(text_member(binding, "destination"), "events") == 0;
 }
 
-/* A binding between two of ours that is not in the table sends jobs where they do not belong.
- * Others may bind queues of their own. */
-static void find_strays(const struct check *c)
+/* A binding that is not in the table, between an exchange and a queue of ours, misroutes jobs.
+ * Bindings of foreign queues are allowed. */
+static void find_extra_bindings(const struct check *c)
 {
         for (struct present *p = c->present; p != NULL; p = p->hh.next) {
                 if (p->expected || json_object_get(p->item, "destination") == NULL ||
-                    is_a_tenants(p->item))
+                    is_of_tenant(p->item))
                         continue;
                 if (is_ours(c, "exchange", text_member(p->item, "source")) &&
                     is_ours(c, "queue", text_member(p->item, "destination")))
@@ -186,7 +186,7 @@ static int check_all(struct check *c, const struct topology_settings *s, const c
         for (; tenants != NULL && *tenants != NULL; tenants++)
                 if (topology_each_of_tenant(*tenants, check_one, c, e) < 0)
                         return -1;
-        find_strays(c);
+        find_extra_bindings(c);
         return 0;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * check_rights.c: compares what is set by the management API, the logins' rights and the policy,
- * with what it should be.
+ * check_rights.c: compares the policy and the logins' rights with what they should be.
  */
 #include <regex.h>
 #include <string.h>
@@ -22,8 +21,8 @@ static bool matches_any(const char *pattern, const char *const *names)
         return found;
 }
 
-/* A queue has one policy: that of the highest priority. */
-static bool hides_ours(const json_t *policy, const json_t *ours)
+/* A queue has one policy, that of the highest priority: this one may win over ours. */
+static bool overrides_ours(const json_t *policy, const json_t *ours)
 {
         static const char *const names[] = {"dead", "unroutable", "delay.1s", "slots.a.1", NULL};
         return json_integer_value(json_object_get(policy, "priority")) >=
@@ -48,17 +47,18 @@ void find_wrong_policies(const struct finder *f, const json_t *policies)
 {
         size_t i;
         json_t *policy;
-        const char *problem = "it is missing: RabbitMQ 4 drops a letter that comes back 20 times";
+        const char *problem =
+                "it is missing: RabbitMQ 4 drops a message that was returned 20 times";
         json_auto_t *want = declared_policy();
         json_array_foreach(policies, i, policy)
         {
                 if (strcmp(text_member(policy, "name"), DELIVERY_POLICY) == 0) {
-                        problem =
-                                is_subset(want, policy) ? NULL : "it is another than it should be";
-                } else if (hides_ours(policy, want)) {
+                        problem = is_subset(want, policy) ? NULL
+                                                          : "it differs from what it should be";
+                } else if (overrides_ours(policy, want)) {
                         AUTO_FREE char *subject =
                                 xasprintf("policy %s", text_member(policy, "name"));
-                        f->finding(f->owner, subject, "it takes the place of " DELIVERY_POLICY,
+                        f->finding(f->owner, subject, "it overrides " DELIVERY_POLICY,
                                    "give it a lower priority, or a pattern without the queues "
                                    "dead, unroutable, delay.* and slots.*");
                 }

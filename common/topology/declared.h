@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * declared.h: what the files of common/topology share: declarations as JSON, and one call of the
- * management API.
+ * declared.h: functions that the files of common/topology share: declarations as JSON, accounts,
+ * and calls of the management API.
  */
 #ifndef WARREN_TOPOLOGY_DECLARED_H
 #define WARREN_TOPOLOGY_DECLARED_H
@@ -14,30 +14,32 @@
 /* A declaration's arguments as the management API shows them. New reference. */
 json_t *declared_arguments(const struct declaration *d);
 
-/* The policy of that name, as the management API takes and shows it. New reference. */
+/* The policy DELIVERY_POLICY as in the management API, without its name. New reference. */
 json_t *declared_policy(void);
 
-/* The rights that a login is to have for the broker's version, borrowed from a. */
+/* The account with the rights that it needs on this broker; borrows from a. */
 struct account account_for(const struct account *a, enum passive_declare need);
-/* A tenant's own. login and write are owned by the caller. */
+/* A tenant's account. The caller frees *login and *write. */
 struct account account_of_tenant(const char *tenant, char **login, char **write);
 
-/* Takes the reference of body (NULL: none). -1 unless the answer is a 2xx; http_reply_fini always.
- */
+/* Takes the reference of body (NULL: none). -1 unless the status is 2xx. Call http_reply_fini in
+ * either case. */
 int management_call(struct http_client *management, const char *method, const char *path,
                     json_t *body, struct http_reply *reply, struct err *e) MUST_CHECK;
-/* What a GET answers; NULL on failure. New reference. */
+/* The answer to a GET; NULL: failed. New reference. */
 json_t *management_get(struct http_client *management, const char *path, struct err *e) MUST_CHECK;
-/* prefix/first or prefix/first/second, percent-encoded. */
+/* Appends prefix, first, and "/second" unless that is NULL; both percent-encoded. */
 void management_path(struct buffer *out, const char *prefix, const char *first, const char *second);
 
-/* The rights that the logins have in vhost. New reference. */
+/* The rights of all logins in vhost. New reference. */
 json_t *fetch_rights(struct http_client *management, const char *vhost, struct err *e) MUST_CHECK;
 /* Borrowed from rights; NULL: the login has none. */
 const json_t *rights_of(const json_t *rights, const char *login);
 
-/* Parts of topology_check. A member that is no text reads as "". */
+/* "" for a member that is missing or not a text. */
 const char *text_member(const json_t *item, const char *name);
+
+/* Parts of topology_check. */
 struct finder {
         finding_fn *finding;
         void *owner;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * definitions.c: the fixed part of the topology as RabbitMQ definitions, which a broker can load at
- * boot and people can read.
+ * boot.
  */
 #include <stdlib.h>
 
@@ -21,7 +21,7 @@ json_t *declared_arguments(const struct declaration *d)
         return object;
 }
 
-/* As good as none: 3.10 refuses -1 in a policy. More returns than a token makes in a lifetime. */
+/* No practical limit. -1, which means none, is refused in a policy by RabbitMQ 3.10. */
 #define NO_DELIVERY_LIMIT ((json_int_t)9007199254740991) /* 2^53 - 1 */
 
 json_t *declared_policy(void)
@@ -103,7 +103,7 @@ json_t *topology_definitions(const struct topology_settings *s, const char *vhos
                          "bindings", lists.bindings);
 }
 
-/* One object a line: a difference of versions is then readable. */
+/* One object a line, so that a diff is readable. */
 static void write_list(struct buffer *out, const char *name, const json_t *list)
 {
         size_t i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * management.c: calls of RabbitMQ's management API, and what they answer.
+ * management.c: calls RabbitMQ's management API.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,7 @@ json_t *management_get(struct http_client *management, const char *path, struct 
         if (management_call(management, "GET", path, NULL, &reply, e) == 0) {
                 answer = json_loadb(reply.body.data, reply.body.length, 0, NULL);
                 if (answer == NULL)
-                        err_set(e, ERR_PROTOCOL, "the management API's answer is no JSON");
+                        err_set(e, ERR_PROTOCOL, "the management API's answer is not JSON");
         }
         http_reply_fini(&reply);
         return answer;

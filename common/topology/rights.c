@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rights.c: what each login of docs/amqp.md may do, the least that it needs, which differs by the
- * broker's version. Patterns are anchored because RabbitMQ's are not.
+ * rights.c: the rights of each login of docs/amqp.md: the least that it needs, by the broker's
+ * version. RabbitMQ does not anchor patterns, so these have ^ and $.
  */
 #include <ctype.h>
 #include <stdlib.h>
 
 #include "common/topology/declared.h"
 
-/* Queues, not the exchanges jobs.<tenant>: a tenant's name has no dot. */
+/* The queues of jobs, but not the exchanges jobs.<tenant>: a tenant's name has no dot. */
 #define JOB_QUEUES "jobs\\.[^.]+\\.[^.]+"
 
-/* configure_to_look: for each queue that a login counts, or waits for when it connects.
- * write_to_look: for those to which it has no right otherwise. With a write on a queue a login can
- * bind it to an exchange that it may read: the least of the three. */
+/* configure_to_look: adds each queue that the login counts, or looks for when it connects.
+ * write_to_look: adds those of them on which it has no other right. A write on a queue only allows
+ * to bind it to an exchange that the login may read: the weakest of the three rights. */
 const struct account topology_accounts[] = {
         {
                 .login = "warren-admin",
@@ -92,7 +92,7 @@ struct account account_for(const struct account *a, enum passive_declare need)
         return fit;
 }
 
-/* Digits, and what stands behind them. */
+/* Reads digits; *at advances past them. */
 static bool take_number(const char **at, int *out)
 {
         char *end = NULL;

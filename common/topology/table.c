@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table.c: the fixed part of the topology as tables, and a tenant's part, both as declarations in
- * an order that works: exchanges, queues, bindings.
+ * table.c: the declarations of the fixed part and of a tenant's part, in a valid order: exchanges,
+ * queues, bindings.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static const struct argument endless_stream[] = {
         {.name = NULL},
 };
 
-/* Retention drops whole segments, so a short history wants small ones. */
+/* Retention deletes whole segments, so a short history needs small ones. */
 static const struct argument marks_stream[] = {
         {.name = "x-queue-type", .text = "stream"},
         {.name = "x-max-age", .text = "2D"},
@@ -59,7 +59,7 @@ static const struct declaration exchanges[] = {
         {DECLARE_EXCHANGE, .name = "sync", .type = "fanout"},
 };
 
-/* But `events`, whose retention is a setting. */
+/* Without `events`, whose retention is a setting. */
 static const struct declaration queues[] = {
         {DECLARE_QUEUE, .name = "unroutable", .arguments = single_active_quorum},
         {DECLARE_QUEUE, .name = "dead", .arguments = single_active_quorum},
@@ -101,7 +101,7 @@ static int walk_table(const struct walk *w, const struct declaration *table, siz
 
 #define WALK_TABLE(w, table, e) walk_table(w, table, sizeof(table) / sizeof((table)[0]), e)
 
-/* A stream's age in RabbitMQ's words: the largest unit that is exact, rounded up to seconds. */
+/* A stream's age in RabbitMQ's form: days if exact, else seconds, rounded up. */
 static void stream_age(msec age, char *out, size_t size)
 {
         if (age % MSEC_DAY == 0)
@@ -132,7 +132,7 @@ static int walk_bucket(const struct walk *w, const struct delay_bucket *b, struc
 {
         char name[NAME_SIZE];
         snprintf(name, sizeof(name), "delay.%s", b->name);
-        /* No dead-letter key: the job keeps its own, <tenant>.<lane>. */
+        /* Without a dead-letter routing key: the job keeps its own, <tenant>.<lane>. */
         const struct argument arguments[] = {
                 {.name = "x-queue-type", .text = "quorum"},
                 {.name = "x-message-ttl", .number = b->ttl},

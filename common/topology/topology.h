@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * topology.h: what Warren needs in its vhost, as one table, and a tenant's part of it. Declaring is
- * idempotent.
+ * topology.h: the exchanges, queues, bindings, policy and logins that Warren needs in its vhost: a
+ * fixed part, and one for each tenant. Declaring is idempotent.
  */
 #ifndef WARREN_TOPOLOGY_TOPOLOGY_H
 #define WARREN_TOPOLOGY_TOPOLOGY_H
@@ -16,36 +16,34 @@ struct topology_settings {
         msec events_max_age;      /* 0: 7 days */
 };
 
-/* Calls each for every declaration of the fixed part (or of a tenant's), in an order that works. */
+/* Call each for every declaration of the fixed part or of a tenant's, in a valid order. */
 typedef int declaration_fn(void *owner, const struct declaration *d, struct err *e);
 int topology_each(const struct topology_settings *s, declaration_fn *each, void *owner,
                   struct err *e) MUST_CHECK;
 int topology_each_of_tenant(const char *tenant, declaration_fn *each, void *owner,
                             struct err *e) MUST_CHECK;
 
-/* Declares by a link of an admin (or provisioning, for a tenant's part) login; blocks: not on the
- * link's loop. */
+/* Declare on a link with an admin login; for a tenant's part the provisioning login is enough. Not
+ * on the loop's thread. */
 int topology_apply(struct link *l, const struct topology_settings *s, struct err *e) MUST_CHECK;
 int topology_apply_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
-/* Exchange and bindings first, so that nothing more comes; then the queues that are there, but
- * ERR_CONFLICT when one has a consumer (it and the rest stay: try again later). */
+/* Deletes the exchange and bindings first, so that no more jobs come, then the queues. ERR_CONFLICT
+ * at the first queue that has a consumer; it and the rest remain: try again later. */
 int topology_delete_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
 
 /* RabbitMQ definitions without users, for vhost. New reference. */
 json_t *topology_definitions(const struct topology_settings *s, const char *vhost);
-/* The same as the text of rabbitmq/definitions.json, for vhost `warren`. Owned. */
+/* The text of rabbitmq/definitions.json, for vhost `warren`. The caller frees it. */
 char *topology_definitions_text(const struct topology_settings *s);
 
-/* What cannot be declared by AMQP, through the management API: the policy that lifts the default
- * delivery limit of RabbitMQ 4, and the rights of those logins of the table that are there, for the
- * broker's version. */
+/* Sets what AMQP cannot declare: the policy that lifts the default delivery limit of RabbitMQ 4,
+ * and the rights of the existing logins of topology_accounts, for the broker's version. */
 int topology_apply_managed(struct http_client *management, const char *vhost,
                            struct err *e) MUST_CHECK;
 
-/* Compares the fixed part, and the parts of `tenants` (NULL-terminated, or NULL), with what the
- * management API shows: names, types, arguments, bindings, the policy, the rights of the logins
- * that are there. Calls finding for each difference: what it is about, what is wrong, what to do.
- * -1 when the API cannot be asked. */
+/* Compares the fixed part, and the parts of `tenants` (NULL-terminated, or NULL), with the broker,
+ * by the management API: names, types, arguments, bindings, the policy, the rights of existing
+ * logins. Calls finding for each difference. -1: the API cannot be reached. */
 typedef void finding_fn(void *owner, const char *subject, const char *problem, const char *remedy);
 int topology_check(struct http_client *management, const char *vhost,
                    const struct topology_settings *s, const char *const *tenants,
@@ -54,13 +52,13 @@ int topology_check(struct http_client *management, const char *vhost,
 struct broker_version {
         int major, minor, patch;
 };
-/* "4.3.6", "4.3.0-rc.1". -1: it is something else. */
+/* "4.3.6", "4.3.0-rc.1". -1: not a version. */
 int broker_version_parse(const char *text, struct broker_version *v) MUST_CHECK;
 int topology_broker_version(struct http_client *management, struct broker_version *v,
                             struct err *e) MUST_CHECK;
 
-/* What a passive declare wants of a login: nothing, the right to configure (4.2.6 and 4.3.0), or
- * any of the three (from 4.2.7 and 4.3.1 on). */
+/* The right on a queue that a passive declare needs: none, configure (4.2.6 and 4.3.0), or any of
+ * the three (from 4.2.7 and 4.3.1 on). */
 enum passive_declare { PASSIVE_DECLARE_FREE, PASSIVE_DECLARE_CONFIGURE, PASSIVE_DECLARE_ANY };
 enum passive_declare passive_declare_of(const struct broker_version *v);
 
@@ -68,16 +66,16 @@ enum passive_declare passive_declare_of(const struct broker_version *v);
 struct account {
         const char *login;                    /* "warren-gateway"; NULL ends the table */
         const char *configure, *write, *read; /* anchored patterns */
-        const char *configure_to_look;        /* instead, where a passive declare wants configure */
-        const char *write_to_look;            /* instead, where it wants any right */
+        const char *configure_to_look;        /* replaces configure if a passive declare needs it */
+        const char *write_to_look;            /* replaces write if it needs any right */
         const char *tags;                     /* management tags */
 };
 extern const struct account topology_accounts[];
-/* Every login of the table but warren-admin, with a random password in folder/<login>.password
- * (0600) that is kept when it is there. */
+/* Creates every login of the table but warren-admin. Passwords are in folder/<login>.password
+ * (0600): existing ones are used, others are random. */
 int topology_put_accounts(struct http_client *management, const char *vhost, const char *folder,
                           struct err *e) MUST_CHECK;
-/* A tenant's own: login tenant-<tenant>, write jobs.<tenant>. */
+/* Creates login tenant-<tenant>, which may only publish to jobs.<tenant>. */
 int topology_put_tenant_account(struct http_client *management, const char *vhost,
                                 const char *tenant, const char *password, struct err *e) MUST_CHECK;
 int topology_delete_tenant_account(struct http_client *management, const char *tenant,

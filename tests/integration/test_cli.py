@@ -278,7 +278,7 @@ def test_tenants_and_keys(cli):
     (["tenant", "list"], {"WARREN_ADMIN_KEY": None}, "not allowed",
      "the scope 'admin': set WARREN_ADMIN_KEY"),
     (["list"], {"WARREN_URL": "http://127.0.0.1:1"}, "unreachable", "127.0.0.1:1"),
-    (["list"], {"WARREN_URL": "gopher://x"}, "usage", "no http or https URL"),
+    (["list"], {"WARREN_URL": "gopher://x"}, "usage", "not an http or https URL"),
     (["list"], {"WARREN_URL": "http://"}, "usage", "WARREN_URL: http://: "),
     (["list"], {"WARREN_URL": "http://127.0.0.1:99999"}, "usage", "WARREN_URL: "),
     (["list", "--url", "http://a\nb"], {}, "usage", "control character"),

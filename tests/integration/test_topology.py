@@ -114,8 +114,8 @@ def test_check_finds_a_missing_policy(broker, own_vhost):
 
 
 @pytest.mark.parametrize("name, pattern, priority, want", [
-    (POLICY, "^dead$", 100, f"policy {POLICY}: it is another than it should be"),
-    ("all", ".*", 100, f"policy all: it takes the place of {POLICY}"),
+    (POLICY, "^dead$", 100, f"policy {POLICY}: it differs from what it should be"),
+    ("all", ".*", 100, f"policy all: it overrides {POLICY}"),
     ("all", ".*", 99, None),
     ("others", "^jobs", 200, None),
 ])

@@ -88,7 +88,7 @@ static void no_answer(void **state)
         (void)state;
         gate_connected(g, 0);
         assert_int_equal(gate_step(g, 0, false, &e), GATE_LOOK);
-        gate_wait_anew(g, 3000);
+        gate_restart_wait(g, 3000);
         assert_int_equal(gate_step(g, 7999, false, &e), GATE_NOTHING);
         assert_int_equal(gate_step(g, 8000, false, &e), GATE_FAIL);
         gate_destroy(&g);
@@ -100,15 +100,15 @@ static void pauses_reading(void **state)
 
         (void)state;
         gate_connected(g, 5);
-        assert_int_equal(gate_weigh(g, 1000, 10), 0);
+        assert_int_equal(gate_update_pause(g, 1000, 10), 0);
         assert_false(gate_is_paused(g));
-        assert_int_equal(gate_weigh(g, 1001, 10), 0);
+        assert_int_equal(gate_update_pause(g, 1001, 10), 0);
         assert_true(gate_is_paused(g));
         assert_false(gate_beat_is_due(g, 5009));
         assert_true(gate_beat_is_due(g, 5010));
         assert_false(gate_beat_is_due(g, 5011));
-        assert_int_equal(gate_weigh(g, 1001, 20), 0);
-        assert_int_equal(gate_weigh(g, 900, 30), 10); /* paused since then */
+        assert_int_equal(gate_update_pause(g, 1001, 20), 0);
+        assert_int_equal(gate_update_pause(g, 900, 30), 10); /* paused since then */
         assert_false(gate_is_paused(g));
         gate_destroy(&g);
 }

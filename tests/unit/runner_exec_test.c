@@ -225,7 +225,7 @@ static void gives_back_what_the_consumer_was_started_with(void **state)
                  "\"%d 0\\n0027\\n1000\\nSigBlk:\\t0000000000000000\\nSigIgn:\\t0000000000000000\"",
                  getpriority(PRIO_PROCESS, 0));
         AUTO(bench) b = create();
-        process_settle(&was);
+        process_set_up(&was);
         bench_run(b, "process", "{}", 20000, &told);
         as_started_write(&was, text);
         assert_int_equal(as_started_restore(text), 0);

@@ -179,7 +179,7 @@ static void gives_back_what_the_consumer_was_started_with(void **state)
                 setenv(own[i], "x", 1);
         setenv("KEPT", "x", 1);
         AUTO(bench) b = bench_create("", "", 1);
-        process_settle(&was);
+        process_set_up(&was);
         struct err e = {0};
         bench_write(b, all_plugins, all_types);
         assert_int_equal(bench_use(b, &e), 0);
