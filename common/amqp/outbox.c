@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outbox.c: parcels wait for the link's window, and are tried again until confirmed.
+ * outbox.c: publications wait for the link's window, and are tried again until confirmed.
  */
 #include "common/amqp/outbox.h"
 

@@ -111,7 +111,7 @@ static void on_kept(void *owner, struct publication *p)
         f->kept++;
 }
 
-static struct publication parcel_of(struct fixture *f)
+static struct publication publication_of(struct fixture *f)
 {
         return (struct publication){.encode = encode, .kept = on_kept, .owner = f};
 }
@@ -128,7 +128,7 @@ static void what_ends_unknown_is_published_again(void **state)
         static const enum link_result unknown[] = {LINK_NACKED, LINK_EXPIRED, LINK_CLOSED,
                                                    LINK_RETURNED};
         struct fixture *f = *state;
-        struct publication p = parcel_of(f);
+        struct publication p = publication_of(f);
 
         outbox_post(f->outbox, &p);
         assert_int_equal(sent.count, 1);
@@ -153,7 +153,7 @@ static void a_full_window_is_waited_for(void **state)
 
         sent.window = 2;
         for (size_t i = 0; i < 5; i++) {
-                publications[i] = parcel_of(f);
+                publications[i] = publication_of(f);
                 outbox_post(f->outbox, &publications[i]);
         }
         assert_int_equal(sent.count, 2);
@@ -167,7 +167,7 @@ static void a_full_window_is_waited_for(void **state)
 static void a_window_that_is_full_at_once_is_tried_again(void **state)
 {
         struct fixture *f = *state;
-        struct publication p = parcel_of(f);
+        struct publication p = publication_of(f);
 
         sent.window = 0;
         outbox_post(f->outbox, &p);
