@@ -139,7 +139,7 @@ static int read_scopes(struct json_reader *r, const struct json_place *p, void *
 {
         unsigned *scopes = out;
         *scopes = 0;
-        if (json_read_is(r, p, SCAN_ARRAY) != 0 || json_read_each(r, p, read_scope, out) != 0)
+        if (json_read_list(r, p, out) != 0)
                 return -1;
         return *scopes != 0 ? 0 : json_refuse(r, p, "names no scope");
 }
@@ -152,7 +152,8 @@ static int read_expires(struct json_reader *r, const struct json_place *p, void 
 }
 
 static const struct json_member key_members[] = {
-        {"scopes", read_scopes, JSON_AT(struct key_record, scopes), .flags = JSON_NULLABLE},
+        {"scopes", read_scopes, JSON_AT(struct key_record, scopes), .each = read_scope,
+         .flags = JSON_NULLABLE},
         {"expires", read_expires, JSON_AT(struct key_record, expires), .flags = JSON_NULLABLE},
         {0},
 };

@@ -298,3 +298,15 @@ int json_read_object(struct json_reader *r, const struct json_place *p, void *ou
 {
         return json_read_members(r, p, p->member->members, out);
 }
+
+int json_read_list(struct json_reader *r, const struct json_place *p, void *out)
+{
+        return json_read_is(r, p, SCAN_ARRAY) != 0 ? -1
+                                                   : json_read_each(r, p, p->member->each, out);
+}
+
+int json_read_map(struct json_reader *r, const struct json_place *p, void *out)
+{
+        return json_read_is(r, p, SCAN_OBJECT) != 0 ? -1
+                                                    : json_read_each(r, p, p->member->each, out);
+}

@@ -63,6 +63,7 @@ struct json_member {
         unsigned flags;                    /* JSON_…, or-ed */
         const char *form;                  /* "must be …", instead of the function's own words */
         const struct json_member *members; /* json_read_object: of the value */
+        json_member_fn *each;              /* json_read_list, json_read_map: of what is in it */
 };
 
 #define JSON_AT(type, field) .offset = offsetof(type, field), .size = sizeof(((type *)NULL)->field)
@@ -74,7 +75,7 @@ int json_read_open(struct json_reader *r, struct bytes text, unsigned depth,
  * out is the struct of the offsets. */
 int json_read_members(struct json_reader *r, const struct json_place *p,
                       const struct json_member *table, void *out) MUST_CHECK;
-/* Every element of an array, or member of an object whose names are free. */
+/* Every element of an array, or member of an object: each is given the same `out`. */
 int json_read_each(struct json_reader *r, const struct json_place *p, json_member_fn *each,
                    void *out) MUST_CHECK;
 
@@ -86,6 +87,8 @@ json_member_fn json_read_time;   /* msec: RFC 3339 */
 json_member_fn json_read_bytes;  /* struct bytes: the text, in the reader's text or scratch */
 json_member_fn json_read_raw;    /* struct bytes: the value as it is written */
 json_member_fn json_read_object; /* by the row's `members`, into the field as a struct */
+json_member_fn json_read_list;   /* an array, by the row's `each` */
+json_member_fn json_read_map;    /* an object whose names are free, by the row's `each` */
 
 /* For functions of one's own. Each json_refuse fills the fault and returns -1. */
 int json_refuse(const struct json_reader *r, const struct json_place *p, const char *format, ...)

@@ -67,6 +67,14 @@ void json_put_text(struct buffer *out, const char *name, struct bytes text)
         buffer_add_json_string(out, text);
 }
 
+void json_put_string(struct buffer *out, const char *name, const char *text)
+{
+        if (text == NULL)
+                json_put_null(out, name);
+        else
+                json_put_text(out, name, bytes_of_text(text));
+}
+
 void json_put_text_or_null(struct buffer *out, const char *name, struct bytes text)
 {
         if (text.length == 0)
@@ -138,7 +146,7 @@ void json_put_raw(struct buffer *out, const char *name, struct bytes json)
 void json_put_payload(struct buffer *out, struct bytes payload, bool is_json)
 {
         json_put_raw(out, "payload", is_json ? payload : (struct bytes){0});
-        if (is_json || payload.length == 0)
+        if (is_json)
                 return;
         put_name(out, "payload_base64", 0);
         buffer_add_char(out, '"');

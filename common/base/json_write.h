@@ -31,6 +31,8 @@ void json_end_array(struct buffer *out);
 
 /* Absent text is "". Bytes that are not UTF-8 become U+FFFD. */
 void json_put_text(struct buffer *out, const char *name, struct bytes text);
+/* A C string; null when it is NULL. */
+void json_put_string(struct buffer *out, const char *name, const char *text);
 /* null when it is empty, or absent. */
 void json_put_text_or_null(struct buffer *out, const char *name, struct bytes text);
 /* Nothing when it is absent. */

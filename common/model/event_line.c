@@ -217,8 +217,8 @@ static void put_content(struct buffer *out, uint64_t content)
 
 static void write_job_of(const struct event *e, struct buffer *out)
 {
-        json_put_text(out, "id", bytes_of_text(e->id));
-        json_put_text(out, "tenant", bytes_of_text(e->tenant));
+        json_put_string(out, "id", e->id);
+        json_put_string(out, "tenant", e->tenant);
         json_put_int(out, "run", e->run);
         if (e->attempt > 0)
                 json_put_int(out, "attempt", e->attempt);
@@ -250,7 +250,7 @@ static void write_rest(const struct event *e, struct buffer *out)
                 json_put_flag(out, "running", e->running);
         json_put_given(out, "why", e->why);
         if (e->kind == EVENT_DEAD)
-                json_put_text(out, "reason", bytes_of_text(reason_word(e->reason)));
+                json_put_string(out, "reason", reason_word(e->reason));
         json_put_given(out, "burial", e->burial);
 }
 
@@ -269,7 +269,7 @@ void event_write(const struct event *event, struct buffer *out)
         }
         assert(word != NULL);
         json_begin(out);
-        json_put_text(out, "event", bytes_of_text(word));
+        json_put_string(out, "event", word);
         write_job_of(event, out);
         write_rest(event, out);
         json_end(out);

@@ -118,11 +118,6 @@ static int read_scope(struct json_reader *r, const struct json_place *p, void *o
         return 0;
 }
 
-static int read_scopes(struct json_reader *r, const struct json_place *p, void *out)
-{
-        return json_read_is(r, p, SCAN_ARRAY) != 0 ? -1 : json_read_each(r, p, read_scope, out);
-}
-
 static int read_pause_key(struct json_reader *r, const struct json_place *p, void *out)
 {
         if (json_read_copy(r, p, out) != 0)
@@ -203,7 +198,7 @@ static const struct json_member key_members[] = {
         KEY(v, json_read_int, FROM(0)),
         KEY(tenant, read_tenant_name, .flags = JSON_NULLABLE),
         KEY(sha256, read_hash, REQUIRED),
-        KEY(scopes, read_scopes, REQUIRED),
+        KEY(scopes, json_read_list, .each = read_scope, REQUIRED),
         KEY(expires, json_read_int, FROM(1), .flags = JSON_NULLABLE),
         KEY(revoked, json_read_flag),
         {0},
@@ -276,14 +271,14 @@ static void write_rate(const struct tenant_record *t, struct buffer *out)
         }
         json_begin_object(out, "rate");
         json_put_int(out, "count", t->rate_count);
-        json_put_text(out, "per", bytes_of_text(duration_format(t->rate_per, per)));
+        json_put_string(out, "per", duration_format(t->rate_per, per));
         json_end(out);
 }
 
 static void write_head(struct buffer *out, const char *kind, const char *key)
 {
-        json_put_text(out, "record", bytes_of_text(kind));
-        json_put_text(out, "key", bytes_of_text(key));
+        json_put_string(out, "record", kind);
+        json_put_string(out, "key", key);
 }
 
 static void write_tenant(const struct tenant_record *t, struct buffer *out)
@@ -313,7 +308,7 @@ static void write_key(const struct key_record *k, struct buffer *out)
         json_begin_array(out, "scopes");
         for (size_t i = 0; i < SCOPE_COUNT; i++) {
                 if ((k->scopes & scopes[i].scope) != 0)
-                        json_put_text(out, NULL, bytes_of_text(scopes[i].name));
+                        json_put_string(out, NULL, scopes[i].name);
         }
         json_end_array(out);
         write_limit(out, "expires", k->expires == 0 ? RECORD_UNLIMITED : k->expires);

@@ -119,7 +119,7 @@ static char *resolve(const struct handlers *set, const char *path)
 
 static int read_plugin(struct json_reader *r, const struct json_place *p, void *out)
 {
-        struct handlers *set = out;
+        struct handlers *set = ((struct loading *)out)->set;
         AUTO_FREE char *name = read_inside(p->key);
 
         if (name == NULL || !job_type_is_valid(bytes_of_text(name)))
@@ -136,15 +136,6 @@ static int read_plugin(struct json_reader *r, const struct json_place *p, void *
         if (plugin->settings == NULL)
                 plugin->settings = xstrdup("{}");
         return 0;
-}
-
-static int read_plugins(struct json_reader *r, const struct json_place *p, void *out)
-{
-        struct loading *loading = out;
-
-        if (json_read_is(r, p, SCAN_OBJECT) != 0)
-                return -1;
-        return json_read_each(r, p, read_plugin, loading->set);
 }
 
 static int read_plugin_name(struct json_reader *r, const struct json_place *p, void *out)
@@ -198,13 +189,6 @@ static int read_variable(struct json_reader *r, const struct json_place *p, void
         return 0;
 }
 
-static int read_env(struct json_reader *r, const struct json_place *p, void *out)
-{
-        if (json_read_is(r, p, SCAN_OBJECT) != 0)
-                return -1;
-        return json_read_each(r, p, read_variable, out);
-}
-
 #define COMMON_MEMBERS \
         HANDLER(timeout, read_duration, RANGE(JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX)), \
         HANDLER(grace, read_duration, RANGE(0, GRACE_MAX)), \
@@ -223,7 +207,7 @@ static const struct json_member plugin_type_members[] = {
 
 static const struct json_member exec_type_members[] = {
         HANDLER(exec, read_texts, .flags = JSON_REQUIRED),
-        HANDLER(env, read_env),
+        HANDLER(env, json_read_map, .each = read_variable),
         HANDLER(memory, read_size, RANGE(MEMORY_MIN, MEMORY_MAX)),
         HANDLER(output, read_size, RANGE(1, OUTPUT_MAX)),
         COMMON_MEMBERS,
@@ -290,17 +274,12 @@ static int read_type(struct json_reader *r, const struct json_place *p, void *ou
         return json_read_members(r, p, members, &entry->handler);
 }
 
-static int read_types(struct json_reader *r, const struct json_place *p, void *out)
-{
-        return json_read_is(r, p, SCAN_OBJECT) != 0 ? -1 : json_read_each(r, p, read_type, out);
-}
-
 /* The order matters: a type looks its plugin and its defaults up. */
 static const struct json_member root_members[] = {
-        {"plugins", read_plugins, .offset = 0},
+        {"plugins", json_read_map, .each = read_plugin},
         {"defaults", json_read_object, JSON_AT(struct loading, defaults),
          .members = default_members},
-        {"types", read_types, .flags = JSON_REQUIRED},
+        {"types", json_read_map, .each = read_type, .flags = JSON_REQUIRED},
         {0},
 };
 

@@ -30,11 +30,6 @@ static int count_element(struct json_reader *r, const struct json_place *p, void
         return 0;
 }
 
-static int read_list(struct json_reader *r, const struct json_place *p, void *out)
-{
-        return json_read_is(r, p, SCAN_ARRAY) != 0 ? -1 : json_read_each(r, p, count_element, out);
-}
-
 static int read_word(struct json_reader *r, const struct json_place *p, void *out)
 {
         (void)out;
@@ -57,7 +52,8 @@ static const struct json_member members[] = {
         {"text", json_read_bytes, JSON_AT(struct record, text)},
         {"raw", json_read_raw, JSON_AT(struct record, raw)},
         {"inner", json_read_object, JSON_AT(struct record, inner), .members = inner_members},
-        {"list", read_list, JSON_AT(struct record, elements)},
+        {"list", json_read_list, JSON_AT(struct record, elements), .each = count_element},
+        {"map", json_read_map, JSON_AT(struct record, elements), .each = count_element},
         {"word", read_word, .form = "must be \"yes\""},
         {"name2", json_read_copy, JSON_AT(struct record, name), .flags = JSON_NULLABLE,
          .form = "must be short"},
@@ -146,7 +142,8 @@ static void scratch_holds_many_texts(void **state)
         }
 }
 
-#define KNOWN "unknown member; known: name, count, share, at, text, raw, inner, list, word, name2"
+#define KNOWN \
+        "unknown member; known: name, count, share, at, text, raw, inner, list, map, word, name2"
 
 static const struct {
         const char *text;
@@ -176,6 +173,9 @@ static const struct {
         {"{\"name\":\"a\",\"inner\":{\"x\":1,\"on/off\":0}}", "/inner/on~1off", 1, 37,
          "must be true or false"},
         {"{\"name\":\"a\",\"list\":[1,\"2\"]}", "/list/1", 1, 23, "must be a number"},
+        {"{\"name\":\"a\",\"list\":{}}", "/list", 1, 20, "must be an array, is an object"},
+        {"{\"name\":\"a\",\"map\":[]}", "/map", 1, 19, "must be an object, is an array"},
+        {"{\"name\":\"a\",\"map\":{\"b/\":1,\"c\":{}}}", "/map/c", 1, 31, "must be a number"},
         {"{\"name\":\"a\",\"word\":\"no\"}", "/word", 1, 20, "must be \"yes\""},
         {"{\"name\":\"a\",\"name2\":\"123456789\"}", "/name2", 1, 21, "must be short"},
         {"{\"name\":\"a\",\"nam\":1}", "/nam", 1, 13, KNOWN},

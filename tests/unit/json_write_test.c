@@ -15,6 +15,8 @@ static void writes_every_kind(void **state)
         json_begin(&out);
         json_put_text(&out, "text", bytes_of_text("a\"\\\n\x7f\xff\xC3\xA9"));
         json_put_text(&out, "absent", (struct bytes){0});
+        json_put_string(&out, "word", "w");
+        json_put_string(&out, "no_word", NULL);
         json_put_text_or_null(&out, "empty", bytes_of_text(""));
         json_put_text_or_null(&out, "some", bytes_of_text("x"));
         json_put_given(&out, "nothing", (struct bytes){0});
@@ -34,7 +36,8 @@ static void writes_every_kind(void **state)
         assert_string_equal(
                 out.data,
                 "{\"text\":\"a\\\"\\\\\\n\\u007f\xEF\xBF\xBD\xC3\xA9\",\"absent\":\"\","
-                "\"empty\":null,\"some\":\"x\",\"given\":\"\",\"least\":-9223372036854775808,"
+                "\"word\":\"w\",\"no_word\":null,\"empty\":null,\"some\":\"x\",\"given\":\"\","
+                "\"least\":-9223372036854775808,"
                 "\"most\":9223372036854775807,\"zero\":0,\"yes\":true,\"no\":false,\"half\":0.5,"
                 "\"at\":\"1970-01-01T00:00:01.000Z\",\"never\":null,\"null\":null,"
                 "\"raw\": [1.50 ]\n,\"none\":null}");
@@ -89,7 +92,7 @@ static void shows_payloads(void **state)
                 {{"{\"a\": 1.0}", 10}, true, "\"payload\":{\"a\": 1.0}"},
                 {{"\xff\0", 2}, false, "\"payload\":null,\"payload_base64\":\"/wA=\""},
                 {{NULL, 0}, true, "\"payload\":null"},
-                {{NULL, 0}, false, "\"payload\":null"},
+                {{"", 0}, false, "\"payload\":null,\"payload_base64\":\"\""},
         };
 
         (void)state;
