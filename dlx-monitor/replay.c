@@ -12,6 +12,7 @@
 
 #include "common/amqp/properties.h"
 #include "common/amqp/wait.h"
+#include "common/base/alarm.h"
 #include "common/base/json_scan.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -30,7 +31,7 @@ struct flight {
 
 struct replayer {
         struct replayer_config config;
-        uv_timer_t *timer;
+        struct alarm *alarm;
         char swept[UUID_SIZE]; /* loop thread: up to here, "" from the first: one that cannot be
                                   published keeps no other from its turn */
         struct metric *replays;
@@ -310,9 +311,9 @@ static void sweep_one(struct replayer *r, const char *id)
                 LOG_WARN("a replay waits", log_text("letter", id), log_err(&e));
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        struct replayer *r = timer->data;
+        struct replayer *r = owner;
         char ids[SWEEP_MAX][UUID_SIZE];
         struct err e = {0};
         size_t count = 0;
@@ -347,16 +348,9 @@ struct replayer *replayer_create(const struct replayer_config *c)
         r->replays = metric_add(c->metrics, &replays);
         atomic_store(&r->left, true);
         pthread_mutex_init(&r->mutex, NULL);
-        r->timer = xcalloc(1, sizeof(*r->timer));
-        uv_timer_init(c->loop, r->timer);
-        r->timer->data = r;
-        uv_timer_start(r->timer, on_timer, SWEEP_PERIOD, SWEEP_PERIOD);
+        r->alarm = alarm_create(c->loop, on_alarm, r);
+        alarm_set_every(r->alarm, SWEEP_PERIOD);
         return r;
-}
-
-static void free_timer(uv_handle_t *timer)
-{
-        free(timer);
 }
 
 void replayer_destroy(struct replayer **replayer)
@@ -365,7 +359,7 @@ void replayer_destroy(struct replayer **replayer)
 
         if (r == NULL)
                 return;
-        uv_close((uv_handle_t *)r->timer, free_timer);
+        alarm_destroy(&r->alarm);
         pthread_mutex_destroy(&r->mutex);
         free(r);
 }
