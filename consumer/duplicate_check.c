@@ -17,6 +17,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/model/job_members.h"
 
 enum {
         CALL_AGAIN = 250, /* ms after a call that failed */
@@ -73,17 +74,7 @@ static int read_state(struct json_reader *r, const struct json_place *p, void *o
         return json_refuse(r, p, "no state of a delivery");
 }
 
-/* One that a consumer gave; NONE when it is no such word. */
-static int read_reason(struct json_reader *r, const struct json_place *p, void *out)
-{
-        char word[32];
-
-        (void)r;
-        if (json_copy_text(p->value, word, sizeof(word)))
-                reason_parse(bytes_of_text(word), out);
-        return 0;
-}
-
+/* One of a later version is none. */
 static int read_error_kind(struct json_reader *r, const struct json_place *p, void *out)
 {
         char word[32];
@@ -110,7 +101,7 @@ static const struct json_member answer_members[] = {
         ANSWER(worker, json_read_copy, .flags = JSON_NULLABLE),
         ANSWER(worker_alive, json_read_flag),
         ANSWER(starts, json_read_int, .most = JOB_COUNTER_MAX),
-        ANSWER(reason, read_reason),
+        ANSWER(reason, job_read_reason),
         ANSWER(error_kind, read_error_kind),
         ANSWER(error, read_error, .flags = JSON_NULLABLE),
         {0},

@@ -89,9 +89,8 @@ static int read_tenant(struct json_reader *r, const struct json_place *p, void *
         const char *own = parse->rules->tenant;
         char text[TENANT_SIZE];
 
-        if (!json_copy_text(p->value, text, sizeof(text)) ||
-            !tenant_name_is_valid(bytes_of_text(text)))
-                return json_refuse(r, p, "must be the name of a tenant");
+        if (job_read_tenant(r, p, text) != 0)
+                return -1;
         if (own[0] != '\0' && strcmp(own, text) != 0) {
                 parse->why->status = 403;
                 return json_refuse(r, p, "this key belongs to another tenant");

@@ -91,22 +91,14 @@ static void question_fini(struct question *q)
 }
 #define AUTO_QUESTION __attribute__((cleanup(question_fini))) struct question
 
-static int read_id(struct json_reader *r, const struct json_place *p, void *out)
-{
-        char text[UUID_SIZE];
-        if (json_copy_text(p->value, text, sizeof(text)) && uuid_parse(bytes_of_text(text), out))
-                return 0;
-        return json_refuse(r, p, "must be a UUID");
-}
-
 /* clang-format off */
 #define ASKED(field, fn, ...) \
         {#field, fn, JSON_AT(struct delivery_asked, field), .flags = JSON_REQUIRED, __VA_ARGS__}
 #define FROM(low) .least = (low), .most = JOB_COUNTER_MAX
 
 static const struct json_member delivery_members[] = {
-        ASKED(tenant, json_read_copy),
-        ASKED(id, read_id),
+        ASKED(tenant, job_read_tenant),
+        ASKED(id, json_read_uuid),
         ASKED(run, json_read_int, FROM(1)),
         ASKED(attempt, json_read_int, FROM(1)),
         ASKED(copy, json_read_int, FROM(0)),
@@ -142,7 +134,7 @@ static int await_marker(struct json_reader *r, const struct json_place *p, void 
 {
         struct question *q = out;
         char id[UUID_SIZE];
-        if (read_id(r, p, id) != 0)
+        if (json_read_uuid(r, p, id) != 0)
                 return -1;
         q->behind = !markers_await(q->api->markers, id, clock_mono() + MARKER_WAIT);
         return 0;
@@ -222,7 +214,8 @@ static void answer_question(struct api *a, struct http_request *r,
         struct json_place root;
         if (!http_body_is_json(r))
                 return;
-        if (json_read_open(&reader, http_body(r), QUESTION_DEPTH, &root) != 0)
+        if (json_read_open(&reader, http_body(r), QUESTION_DEPTH, &root) != 0 ||
+            json_read_is(&reader, &root, SCAN_OBJECT) != 0)
                 http_problem_at(r, 400, &fault);
         else if (json_read_members(&reader, &root, members, &q) == 0)
                 api_answer(a, r, &q.answer);

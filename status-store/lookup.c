@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "common/base/json_scan.h"
+#include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "status-store/job_entry.h"
 #include "status-store/job_json.h"
@@ -246,10 +246,9 @@ static void add_running(struct buffer *out, struct scan_value record, const char
                 return;
         json_begin_array(out, "running");
         for (struct scan_cursor at = scan_items(running); scan_next(&at, &item);) {
-                bool known = item.value.kind == SCAN_OBJECT &&
-                             scan_find(item.value, "tenant", &of) && of.kind == SCAN_STRING;
-                bool mine =
-                        known && scan_key_is(bytes_of(of.raw.data + 1, of.raw.length - 2), tenant);
+                char name[TENANT_SIZE];
+                bool mine = scan_find(item.value, "tenant", &of) &&
+                            json_copy_text(of, name, sizeof(name)) && strcmp(name, tenant) == 0;
                 if (mine || strcmp(tenant, "*") == 0)
                         json_put_raw(out, NULL, item.value.raw);
         }

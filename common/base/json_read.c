@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/uuid.h"
 
 /* From the whole text down. */
 static void add_pointer(const struct json_place *p, struct buffer *out)
@@ -267,6 +268,15 @@ int json_read_time(struct json_reader *r, const struct json_place *p, void *out)
                 return 0;
         return json_refuse(r, p,
                            "must be a time as RFC 3339 writes it, like \"2026-01-01T00:00:30Z\"");
+}
+
+int json_read_uuid(struct json_reader *r, const struct json_place *p, void *out)
+{
+        char text[UUID_SIZE];
+
+        if (json_copy_text(p->value, text, sizeof(text)) && uuid_parse(bytes_of_text(text), out))
+                return 0;
+        return json_refuse(r, p, "must be a UUID");
 }
 
 int json_read_bytes(struct json_reader *r, const struct json_place *p, void *out)

@@ -84,6 +84,7 @@ json_member_fn json_read_real;   /* double, from least to most */
 json_member_fn json_read_flag;   /* bool */
 json_member_fn json_read_copy;   /* char[size]: fits, without NUL */
 json_member_fn json_read_time;   /* msec: RFC 3339 */
+json_member_fn json_read_uuid;   /* char[UUID_SIZE], in canonical form */
 json_member_fn json_read_bytes;  /* struct bytes: the text, in the reader's text or scratch */
 json_member_fn json_read_raw;    /* struct bytes: the value as it is written */
 json_member_fn json_read_object; /* by the row's `members`, into the field as a struct */

@@ -10,6 +10,7 @@
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "common/model/event.h"
+#include "common/model/job_members.h"
 
 /* clang-format off */
 static const struct {
@@ -59,33 +60,6 @@ static int read_kind(struct json_reader *r, const struct json_place *p, void *ou
         return 0;
 }
 
-static int read_id(struct json_reader *r, const struct json_place *p, void *out)
-{
-        char text[UUID_SIZE];
-
-        if (json_copy_text(p->value, text, sizeof(text)) && uuid_parse(bytes_of_text(text), out))
-                return 0;
-        return json_refuse(r, p, "must be a UUID");
-}
-
-static int read_tenant(struct json_reader *r, const struct json_place *p, void *out)
-{
-        if (json_read_copy(r, p, out) != 0)
-                return -1;
-        if (tenant_name_is_valid(bytes_of_text(out)))
-                return 0;
-        return json_refuse(r, p, "must be the name of a tenant");
-}
-
-static int read_reason(struct json_reader *r, const struct json_place *p, void *out)
-{
-        char word[32];
-
-        if (json_copy_text(p->value, word, sizeof(word)) && reason_parse(bytes_of_text(word), out))
-                return 0;
-        return json_refuse(r, p, "must be a reason of burials");
-}
-
 /* One that is too long is as if it were not there. */
 static int read_result(struct json_reader *r, const struct json_place *p, void *out)
 {
@@ -131,8 +105,8 @@ static int read_running(struct json_reader *r, const struct json_place *p, void 
 /* In the order of writing. */
 static const struct json_member line_members[] = {
         {"event", read_kind, JSON_AT(struct event, kind), .flags = JSON_REQUIRED},
-        MEMBER(id, read_id),
-        MEMBER(tenant, read_tenant),
+        MEMBER(id, json_read_uuid),
+        MEMBER(tenant, job_read_tenant),
         COUNTER(run),
         COUNTER(attempt),
         COUNTER(copy),
@@ -149,7 +123,7 @@ static const struct json_member line_members[] = {
         TEXT(by),
         MEMBER(running, read_running),
         TEXT(why),
-        MEMBER(reason, read_reason),
+        MEMBER(reason, job_read_reason),
         TEXT(burial),
         {0},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_members.c: type and priority.
+ * job_members.c: each in the words of its own contract.
  */
 #include "common/model/job_members.h"
 
@@ -38,4 +38,24 @@ int job_read_priority(struct json_reader *r, const struct json_place *p, void *o
             priority_parse(bytes_of_text(text), priority))
                 return 0;
         return json_refuse(r, p, "must be \"low\", \"medium\", \"high\", \"critical\" or 0 to 3");
+}
+
+int job_read_tenant(struct json_reader *r, const struct json_place *p, void *out)
+{
+        char text[TENANT_SIZE];
+
+        if (!json_copy_text(p->value, text, sizeof(text)) ||
+            !tenant_name_is_valid(bytes_of_text(text)))
+                return json_refuse(r, p, "must be the name of a tenant");
+        memcpy(out, text, sizeof(text));
+        return 0;
+}
+
+int job_read_reason(struct json_reader *r, const struct json_place *p, void *out)
+{
+        char word[32];
+
+        if (json_copy_text(p->value, word, sizeof(word)) && reason_parse(bytes_of_text(word), out))
+                return 0;
+        return json_refuse(r, p, "must be a reason of burials");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_members.h: members of a job as bodies of requests give them, for their tables.
+ * job_members.h: values that several documents have, for their tables of members.
  */
 #ifndef WARREN_MODEL_JOB_MEMBERS_H
 #define WARREN_MODEL_JOB_MEMBERS_H
@@ -9,5 +9,7 @@
 
 json_member_fn job_read_type;     /* char[JOB_TYPE_SIZE] */
 json_member_fn job_read_priority; /* enum priority, by its name or number */
+json_member_fn job_read_tenant;   /* char[TENANT_SIZE] */
+json_member_fn job_read_reason;   /* enum reason */
 
 #endif

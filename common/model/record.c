@@ -9,6 +9,7 @@
 #include "common/base/hex.h"
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
+#include "common/model/job_members.h"
 
 #define COUNTER_MAX ((int64_t)1 << 53)
 
@@ -71,13 +72,6 @@ static int read_period(struct json_reader *r, const struct json_place *p, void *
         return json_refuse(r, p, "must be a duration above zero");
 }
 
-static int read_tenant_name(struct json_reader *r, const struct json_place *p, void *out)
-{
-        if (json_read_copy(r, p, out) != 0)
-                return -1;
-        return tenant_name_is_valid(bytes_of_text(out)) ? 0 : json_refuse(r, p, "no tenant name");
-}
-
 static int read_key_id(struct json_reader *r, const struct json_place *p, void *out)
 {
         const char *id = out;
@@ -123,15 +117,6 @@ static int read_pause_key(struct json_reader *r, const struct json_place *p, voi
         if (json_read_copy(r, p, out) != 0)
                 return -1;
         return *(const char *)out != '\0' ? 0 : json_refuse(r, p, "must not be empty");
-}
-
-static int read_sync_key(struct json_reader *r, const struct json_place *p, void *out)
-{
-        char text[UUID_SIZE];
-
-        if (json_copy_text(p->value, text, sizeof(text)) && uuid_parse(bytes_of_text(text), out))
-                return 0;
-        return json_refuse(r, p, "no UUID");
 }
 
 /* A record of a later version is none of ours, whatever it holds. */
@@ -180,7 +165,7 @@ static int read_rate(struct json_reader *r, const struct json_place *p, void *ou
 }
 
 static const struct json_member tenant_members[] = {
-        {"key", read_tenant_name, JSON_AT(struct tenant_record, name), REQUIRED},
+        {"key", job_read_tenant, JSON_AT(struct tenant_record, name), REQUIRED},
         TENANT(v, json_read_int, FROM(0)),
         {"rate", read_rate, .offset = 0},
         TENANT(burst, json_read_int, FROM(1)),
@@ -196,7 +181,7 @@ static const struct json_member tenant_members[] = {
 static const struct json_member key_members[] = {
         {"key", read_key_id, JSON_AT(struct key_record, id), REQUIRED},
         KEY(v, json_read_int, FROM(0)),
-        KEY(tenant, read_tenant_name, .flags = JSON_NULLABLE),
+        KEY(tenant, job_read_tenant, .flags = JSON_NULLABLE),
         KEY(sha256, read_hash, REQUIRED),
         KEY(scopes, json_read_list, .each = read_scope, REQUIRED),
         KEY(expires, json_read_int, FROM(1), .flags = JSON_NULLABLE),
@@ -212,7 +197,7 @@ static const struct json_member pause_members[] = {
 };
 
 static const struct json_member sync_members[] = {
-        {"key", read_sync_key, .flags = JSON_REQUIRED},
+        {"key", json_read_uuid, .flags = JSON_REQUIRED},
         {0},
 };
 /* clang-format on */
