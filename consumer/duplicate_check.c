@@ -7,20 +7,22 @@
 #include "consumer/duplicate_check.h"
 
 #include <assert.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "common/base/alarm.h"
+#include "common/base/json_read.h"
+#include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/model/job_members.h"
 
 enum {
         CALL_AGAIN = 250, /* ms after a call that failed */
         BUSY_LAG = 20000, /* ms that a store is taken to be behind that cannot answer now */
+        ANSWER_DEPTH = 4,
 };
 /* An error's bytes can each be an escape. */
 _Static_assert(STORES_ANSWER_MAX >= DUPLICATE_CHECK_MAX * (6 * JOB_ERROR_MAX + 1024),
@@ -62,77 +64,114 @@ struct duplicate_check {
         bool failing;          /* the last call failed: said once */
 };
 
-/* What a burial says of itself. Its reason is one that a consumer gave. */
-static int parse_burial(json_t *entry, struct duplicate_answer *out, struct err *e)
+static int read_state(struct json_reader *r, const struct json_place *p, void *out)
 {
-        json_t *error = json_object_get(entry, "error");
+        char word[32];
 
-        if (!reason_parse(bytes_of_text(json_string_value(json_object_get(entry, "reason"))),
-                          &out->reason))
-                return err_set(e, ERR_PROTOCOL,
-                               "the status-store tells of a burial without reason");
-        error_kind_parse(bytes_of_text(json_string_value(json_object_get(entry, "error_kind"))),
-                         &out->error_kind);
-        if (json_is_string(error))
-                buffer_add(&out->error, json_string_value(error), json_string_length(error));
+        if (json_copy_text(p->value, word, sizeof(word)) &&
+            duplicate_state_parse(bytes_of_text(word), out))
+                return 0;
+        return json_refuse(r, p, "no state of a delivery");
+}
+
+/* One of a later version is none. */
+static int read_error_kind(struct json_reader *r, const struct json_place *p, void *out)
+{
+        char word[32];
+
+        (void)r;
+        if (json_copy_text(p->value, word, sizeof(word)))
+                error_kind_parse(bytes_of_text(word), out);
         return 0;
 }
 
-static int parse_answer(json_t *entry, struct duplicate_answer *out, struct err *e)
+static int read_error(struct json_reader *r, const struct json_place *p, void *out)
 {
-        const char *state, *worker = json_string_value(json_object_get(entry, "worker"));
-        int alive = 0;
-        json_int_t starts = 0;
-
-        if (json_unpack(entry, "{s:s, s?:b, s?:I}", "state", &state, "worker_alive", &alive,
-                        "starts", &starts) != 0 ||
-            !duplicate_state_parse(bytes_of_text(state), &out->state))
-                return err_set(e, ERR_PROTOCOL, "the status-store's answer has a bad entry");
-        if (worker != NULL)
-                snprintf(out->worker, sizeof(out->worker), "%s", worker);
-        out->worker_alive = alive != 0;
-        out->starts = starts;
-        return out->state == DUPLICATE_BURIED ? parse_burial(entry, out, e) : 0;
+        if (json_read_is(r, p, SCAN_STRING) != 0)
+                return -1;
+        scan_string(p->value, out);
+        return 0;
 }
 
-static void json_release(json_t **j)
+/* clang-format off */
+#define ANSWER(field, fn, ...) {#field, fn, JSON_AT(struct duplicate_answer, field), __VA_ARGS__}
+
+static const struct json_member answer_members[] = {
+        ANSWER(state, read_state, .flags = JSON_REQUIRED),
+        ANSWER(worker, json_read_copy, .flags = JSON_NULLABLE),
+        ANSWER(worker_alive, json_read_flag),
+        ANSWER(starts, json_read_int, .most = JOB_COUNTER_MAX),
+        ANSWER(reason, job_read_reason),
+        ANSWER(error_kind, read_error_kind),
+        ANSWER(error, read_error, .flags = JSON_NULLABLE),
+        {0},
+};
+/* clang-format on */
+
+struct answers {
+        struct duplicate_answer *all;
+        size_t count, room;
+        msec lag;
+};
+
+static int read_answer(struct json_reader *r, const struct json_place *p, void *out)
 {
-        json_decref(*j);
+        struct answers *answers = out;
+
+        if (answers->count++ == answers->room)
+                return json_refuse(r, p->up, "more answers than questions");
+        struct duplicate_answer *a = &answers->all[p->index];
+        if (json_read_members(r, p, answer_members, a) != 0)
+                return -1;
+        if (a->state == DUPLICATE_BURIED && a->reason == REASON_NONE)
+                return json_refuse(r, p, "a burial without reason");
+        return 0;
 }
+
+static const struct json_member reply_members[] = {
+        {"deliveries", json_read_list, .each = read_answer, .flags = JSON_REQUIRED},
+        {"lag_ms", json_read_int, JSON_AT(struct answers, lag), .most = JOB_COUNTER_MAX},
+        {0},
+};
 
 int duplicate_check_parse(struct bytes body, struct duplicate_answer *answers, size_t count,
                           struct err *e)
 {
-        __attribute__((cleanup(json_release))) json_t *root =
-                json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
-        json_t *list = json_object_get(root, "deliveries");
-
-        json_int_t lag = json_integer_value(json_object_get(root, "lag_ms"));
+        struct answers got = {.all = answers, .room = count};
+        struct scan_fault fault;
+        struct json_reader r = {.fault = &fault, .lenient = true};
+        struct json_place root;
 
         memset(answers, 0, count * sizeof(*answers));
-        if (json_array_size(list) != count)
+        if (json_read_open(&r, body, ANSWER_DEPTH, &root) != 0 ||
+            json_read_members(&r, &root, reply_members, &got) != 0)
+                return err_set(e, ERR_PROTOCOL, "the status-store's answer: %s: %s", fault.pointer,
+                               fault.detail);
+        if (got.count != count)
                 return err_set(e, ERR_PROTOCOL, "the status-store answered about %zu of %zu",
-                               json_array_size(list), count);
-        for (size_t i = 0; i < count; i++) {
-                if (parse_answer(json_array_get(list, i), &answers[i], e) != 0)
-                        return -1;
-                answers[i].lag = lag > 0 ? lag : 0;
-        }
+                               got.count, count);
+        for (size_t i = 0; i < count; i++)
+                answers[i].lag = got.lag;
         return 0;
 }
 
 static void write_questions(struct call *c)
 {
-        buffer_printf(&c->body, "{\"marker\":\"%s\",\"deliveries\":[", c->marker);
+        json_begin(&c->body);
+        json_put_string(&c->body, "marker", c->marker);
+        json_begin_array(&c->body, "deliveries");
         for (size_t i = 0; i < c->count; i++) {
                 const struct question *q = c->questions[i];
-                buffer_printf(&c->body,
-                              "%s{\"tenant\":\"%s\",\"id\":\"%s\",\"run\":%lld,\"attempt\":%lld,"
-                              "\"copy\":%lld}",
-                              i == 0 ? "" : ",", q->key.tenant, q->key.id, (long long)q->key.run,
-                              (long long)q->key.number, (long long)q->copy);
+                json_begin_object(&c->body, NULL);
+                json_put_string(&c->body, "tenant", q->key.tenant);
+                json_put_string(&c->body, "id", q->key.id);
+                json_put_int(&c->body, "run", q->key.run);
+                json_put_int(&c->body, "attempt", q->key.number);
+                json_put_int(&c->body, "copy", q->copy);
+                json_end(&c->body);
         }
-        buffer_add_text(&c->body, "]}");
+        json_end_array(&c->body);
+        json_end(&c->body);
 }
 
 static void forget_answers(struct call *c)

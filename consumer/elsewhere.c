@@ -6,13 +6,14 @@
 #include "consumer/elsewhere.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 #include "common/base/alarm.h"
+#include "common/base/json_read.h"
+#include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -22,6 +23,7 @@ enum {
         CALL_AGAIN = 1000, /* ms after a call that failed */
         SAY_EVERY = 1000,  /* ms between two types that are named in the log */
         LAG_MAX = 5000,    /* ms that a store may be behind */
+        ANSWER_DEPTH = 4,
 };
 /* A type of which no job came for so long is forgotten. */
 #define FORGET_AFTER (30 * MSEC_MINUTE)
@@ -57,29 +59,54 @@ struct elsewhere {
         msec said_at;
 };
 
-static void json_release(json_t **j)
+/* The answer about types, in the order of the question. */
+struct answer {
+        bool *handled;
+        size_t count, room;
+        int64_t workers; /* of the type being read */
+        msec lag;
+};
+
+static const struct json_member type_members[] = {
+        {"workers", json_read_int, JSON_AT(struct answer, workers), .most = INT64_MAX,
+         .flags = JSON_REQUIRED},
+        {0},
+};
+
+static int read_type(struct json_reader *r, const struct json_place *p, void *out)
 {
-        json_decref(*j);
+        struct answer *a = out;
+
+        if (a->count++ == a->room)
+                return json_refuse(r, p->up, "more types than were asked about");
+        if (json_read_members(r, p, type_members, a) != 0)
+                return -1;
+        a->handled[p->index] = a->workers > 0;
+        return 0;
 }
+
+static const struct json_member answer_members[] = {
+        {"lag_ms", json_read_int, JSON_AT(struct answer, lag), .most = INT64_MAX,
+         .flags = JSON_REQUIRED},
+        {"types", json_read_list, .each = read_type, .flags = JSON_REQUIRED},
+        {0},
+};
 
 int elsewhere_parse(struct bytes body, bool *handled, size_t count, struct err *e)
 {
-        __attribute__((cleanup(json_release))) json_t *root =
-                json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES, NULL);
-        json_t *list = json_object_get(root, "types");
-        json_t *lag = json_object_get(root, "lag_ms");
+        struct answer a = {.handled = handled, .room = count};
+        struct scan_fault fault;
+        struct json_reader r = {.fault = &fault, .lenient = true};
+        struct json_place root;
 
-        if (json_array_size(list) != count || !json_is_integer(lag))
+        if (json_read_open(&r, body, ANSWER_DEPTH, &root) != 0 ||
+            json_read_members(&r, &root, answer_members, &a) != 0)
+                return err_set(e, ERR_PROTOCOL, "types/check: %s: %s", fault.pointer, fault.detail);
+        if (a.count != count)
                 return err_set(e, ERR_PROTOCOL, "types/check: an answer about %zu of %zu types",
-                               json_array_size(list), count);
-        if (json_integer_value(lag) > LAG_MAX)
+                               a.count, count);
+        if (a.lag > LAG_MAX)
                 return err_set(e, ERR_UNAVAILABLE, "the status-store is behind");
-        for (size_t i = 0; i < count; i++) {
-                json_t *workers = json_object_get(json_array_get(list, i), "workers");
-                if (!json_is_integer(workers))
-                        return err_set(e, ERR_PROTOCOL, "types/check: an entry without workers");
-                handled[i] = json_integer_value(workers) > 0;
-        }
         return 0;
 }
 
@@ -217,14 +244,16 @@ static void on_alarm(void *owner)
         struct call *c = xcalloc(1, sizeof(*c));
         c->of = e;
         c->work.data = c;
-        buffer_add_text(&c->body, "{\"types\":[");
+        json_begin(&c->body);
+        json_begin_array(&c->body, "types");
         for (const struct entry *t = e->entries; t != NULL; t = t->hh.next) {
                 if (!t->wanted || c->count == ELSEWHERE_ASKED_MAX)
                         continue;
-                buffer_printf(&c->body, "%s\"%s\"", c->count == 0 ? "" : ",", t->type);
+                json_put_string(&c->body, NULL, t->type);
                 memcpy(c->types[c->count++], t->type, sizeof(t->type));
         }
-        buffer_add_text(&c->body, "]}");
+        json_end_array(&c->body);
+        json_end(&c->body);
         e->call = c;
         int failed = uv_queue_work(e->loop, &c->work, make_call, on_called);
         assert(failed == 0);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/base/json_write.h"
 #include "common/model/event.h"
 
 static const char *const state_words[] = {
@@ -19,41 +20,46 @@ static void write_running(const struct worker_view *v, struct buffer *out)
 {
         unsigned count = 0;
 
+        json_begin_array(out, "running");
         for (const struct attempt *a = v->attempts; a != NULL; a = a->hh.next) {
                 if (!attempt_is_running(a))
                         continue;
-                if (count == WORKER_RUNNING_MAX)
+                if (count++ == WORKER_RUNNING_MAX)
                         break;
-                buffer_printf(out,
-                              "%s{\"id\":\"%s\",\"tenant\":\"%s\",\"type\":\"%s\",\"since\":%lld}",
-                              count++ == 0 ? "" : ",", a->job.id, a->job.tenant, a->job.type,
-                              (long long)a->started_at);
+                json_begin_object(out, NULL);
+                json_put_string(out, "id", a->job.id);
+                json_put_string(out, "tenant", a->job.tenant);
+                json_put_string(out, "type", a->job.type);
+                json_put_int(out, "since", a->started_at);
+                json_end(out);
         }
+        json_end_array(out);
 }
 
 static void write_types(const struct worker_view *v, struct buffer *out)
 {
         size_t count = handlers_count(v->handlers);
 
+        json_begin_array(out, "types");
         for (size_t i = 0; i < count && i < WORKER_TYPES_MAX; i++)
-                buffer_printf(out, "%s\"%s\"", i == 0 ? "" : ",",
-                              handlers_at(v->handlers, i)->type);
+                json_put_string(out, NULL, handlers_at(v->handlers, i)->type);
+        json_end_array(out);
 }
 
 void worker_write(const struct worker_view *v, struct buffer *out)
 {
-        buffer_add_text(out, "{\"event\":\"worker\",\"worker\":");
-        buffer_add_json_string(out, bytes_of_text(v->worker));
-        buffer_printf(out,
-                      ",\"at\":%lld,\"started\":%lld,\"version\":\"" WARREN_VERSION
-                      "\",\"concurrency\":%u,\"state\":\"%s\",\"running\":[",
-                      (long long)v->at, (long long)v->started, v->concurrency,
-                      state_words[v->state]);
+        json_begin(out);
+        json_put_string(out, "event", "worker");
+        json_put_string(out, "worker", v->worker);
+        json_put_int(out, "at", v->at);
+        json_put_int(out, "started", v->started);
+        json_put_string(out, "version", WARREN_VERSION);
+        json_put_int(out, "concurrency", v->concurrency);
+        json_put_string(out, "state", state_words[v->state]);
         write_running(v, out);
-        buffer_add_text(out, "],\"types\":[");
         write_types(v, out);
-        buffer_printf(out, "],\"all_types\":%s}",
-                      handlers_count(v->handlers) > WORKER_TYPES_MAX ? "false" : "true");
+        json_put_flag(out, "all_types", handlers_count(v->handlers) <= WORKER_TYPES_MAX);
+        json_end(out);
 }
 
 void worker_name(char out[WORKER_NAME_SIZE])

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -31,7 +32,7 @@ struct held {
 struct intake {
         struct intake_config config;
         struct inlet dead, unroutable;
-        uv_timer_t *timer;
+        struct alarm *alarm;
         struct held batch[BATCH_MAX];
         size_t count;
         struct letter *letters; /* room for a batch */
@@ -67,7 +68,7 @@ static void count_kept(struct intake *i, size_t kept)
         metric_increment(i->repeated, (double)(i->count - kept));
 }
 
-static void on_timer(uv_timer_t *timer);
+static void on_alarm(void *owner);
 
 static void flush(struct intake *i)
 {
@@ -75,7 +76,7 @@ static void flush(struct intake *i)
         msec now = clock_wall();
         size_t kept = 0;
 
-        uv_timer_stop(i->timer);
+        alarm_stop(i->alarm);
         if (i->count == 0)
                 return;
         for (size_t at = 0; at < i->count; at++) {
@@ -86,7 +87,7 @@ static void flush(struct intake *i)
         int result = archive_put(i->config.archive, i->letters, i->count, &kept, &e);
         set_fault(i, &e);
         if (result != 0) {
-                uv_timer_start(i->timer, on_timer, RETRY_AFTER, 0);
+                alarm_set(i->alarm, RETRY_AFTER);
                 return;
         }
         count_kept(i, kept);
@@ -95,9 +96,9 @@ static void flush(struct intake *i)
                 i->config.kept(i->config.owner);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        flush(timer->data);
+        flush(owner);
 }
 
 /* Deliveries of a channel that was closed meanwhile come again. */
@@ -125,8 +126,8 @@ static void on_delivery(void *owner, struct delivery *d)
         i->batch[i->count++] = (struct held){.delivery = d, .source = inlet->source};
         if (i->count == BATCH_MAX)
                 flush(i);
-        else if (!uv_is_active((uv_handle_t *)i->timer))
-                uv_timer_start(i->timer, on_timer, BATCH_AGE, 0);
+        else if (!alarm_is_set(i->alarm))
+                alarm_set(i->alarm, BATCH_AGE);
 }
 
 static void open_inlet(struct intake *i, struct inlet *inlet, enum letter_source source)
@@ -158,17 +159,10 @@ struct intake *intake_create(const struct intake_config *c)
         i->letters = xcalloc(BATCH_MAX, sizeof(*i->letters));
         i->archived = metric_add(c->metrics, &archived);
         i->repeated = metric_add(c->metrics, &repeated);
-        i->timer = xcalloc(1, sizeof(*i->timer));
-        uv_timer_init(c->loop, i->timer);
-        i->timer->data = i;
+        i->alarm = alarm_create(c->loop, on_alarm, i);
         open_inlet(i, &i->dead, FROM_DEAD);
         open_inlet(i, &i->unroutable, FROM_UNROUTABLE);
         return i;
-}
-
-static void free_timer(uv_handle_t *timer)
-{
-        free(timer);
 }
 
 void intake_destroy(struct intake **intake)
@@ -178,7 +172,7 @@ void intake_destroy(struct intake **intake)
         if (i == NULL)
                 return;
         intake_link_down(i);
-        uv_close((uv_handle_t *)i->timer, free_timer);
+        alarm_destroy(&i->alarm);
         pthread_mutex_destroy(&i->mutex);
         free(i->letters);
         free(i);
@@ -189,7 +183,7 @@ void intake_link_down(struct intake *i)
         for (size_t at = 0; at < i->count; at++)
                 link_settle(&i->batch[at].delivery, SETTLE_REQUEUE);
         i->count = 0;
-        uv_timer_stop(i->timer);
+        alarm_stop(i->alarm);
 }
 
 void intake_stop(struct intake *i)

@@ -10,6 +10,7 @@
 
 #include "common/amqp/properties.h"
 #include "common/base/json_scan.h"
+#include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/db/db.h"
@@ -26,10 +27,12 @@ enum { LETTER_COLUMN_COUNT = 15 };
 
 enum column_kind { COLUMN_TEXT, COLUMN_INT, COLUMN_TIME };
 
-static const struct {
+struct column {
         const char *name;
         enum column_kind kind;
-} members[LETTER_COLUMN_COUNT] = {
+};
+
+static const struct column members[LETTER_COLUMN_COUNT] = {
         {"id", COLUMN_TEXT},     {"job_id", COLUMN_TEXT},     {"claimed_id", COLUMN_TEXT},
         {"tenant", COLUMN_TEXT}, {"type", COLUMN_TEXT},       {"reason", COLUMN_TEXT},
         {"error", COLUMN_TEXT},  {"error_kind", COLUMN_TEXT}, {"run", COLUMN_INT},
@@ -37,45 +40,30 @@ static const struct {
         {"group", COLUMN_TEXT},  {"dead_at", COLUMN_TIME},    {"size", COLUMN_INT},
 };
 
-static void add_time(struct buffer *out, msec at)
+static void add_column(struct buffer *out, sqlite3_stmt *s, int at, const struct column *c)
 {
-        char text[TIME_TEXT_SIZE];
-
-        buffer_printf(out, "\"%s\"", time_format(at, text));
-}
-
-static void add_column(struct buffer *out, sqlite3_stmt *s, int column, enum column_kind kind)
-{
-        struct bytes text;
-
-        if (sqlite3_column_type(s, column) == SQLITE_NULL) {
-                buffer_add_text(out, "null");
+        if (sqlite3_column_type(s, at) == SQLITE_NULL) {
+                json_put_null(out, c->name);
                 return;
         }
-        switch (kind) {
+        switch (c->kind) {
         case COLUMN_TEXT:
-                text = db_bytes(s, column);
-                if (text.length == 0)
-                        buffer_add_text(out, "null");
-                else
-                        buffer_add_json_string(out, text);
+                json_put_text_or_null(out, c->name, db_bytes(s, at));
                 break;
         case COLUMN_INT:
-                buffer_printf(out, "%lld", (long long)sqlite3_column_int64(s, column));
+                json_put_int(out, c->name, sqlite3_column_int64(s, at));
                 break;
         case COLUMN_TIME:
-                add_time(out, sqlite3_column_int64(s, column));
+                json_put_time(out, c->name, sqlite3_column_int64(s, at));
                 break;
         }
 }
 
-/* The members, without the closing brace. */
-static void add_letter(struct buffer *out, sqlite3_stmt *s)
+static void add_columns(struct buffer *out, sqlite3_stmt *s, const struct column *columns,
+                        int count)
 {
-        for (int i = 0; i < LETTER_COLUMN_COUNT; i++) {
-                buffer_printf(out, "%s\"%s\":", i == 0 ? "{" : ",", members[i].name);
-                add_column(out, s, i, members[i].kind);
-        }
+        for (int i = 0; i < count; i++)
+                add_column(out, s, i, &columns[i]);
 }
 
 /* A WHERE clause out of fixed pieces, and what has to be bound to it. */
@@ -153,25 +141,21 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         AUTO_STATEMENT *s = begin_search(db, &selection, &deadline, e);
         if (s == NULL)
                 return -1;
-        buffer_add_text(out, "{\"letters\":[");
-        while ((found = db_step(s, e)) == 1 && count < f->limit) {
-                if (count++ > 0)
-                        buffer_add_char(out, ',');
-                add_letter(out, s);
-                buffer_add_char(out, '}');
+        json_begin(out);
+        json_begin_array(out, "letters");
+        while ((found = db_step(s, e)) == 1 && count++ < f->limit) {
+                json_begin_object(out, NULL);
+                add_columns(out, s, members, LETTER_COLUMN_COUNT);
+                json_end(out);
                 db_text(s, 0, last, sizeof(last));
         }
-        if (found == 1)
-                buffer_printf(out, "],\"next_cursor\":\"%s\"}", last);
-        else
-                buffer_add_text(out, "],\"next_cursor\":null}");
+        json_end_array(out);
+        json_put_string(out, "next_cursor", found == 1 ? last : NULL);
+        json_end(out);
         return found < 0 ? -1 : 0;
 }
 
-static const struct {
-        const char *name;
-        enum column_kind kind;
-} group_members[] = {
+static const struct column group_members[] = {
         {"group", COLUMN_TEXT},   {"type", COLUMN_TEXT},   {"reason", COLUMN_TEXT},
         {"error", COLUMN_TEXT},   {"count", COLUMN_INT},   {"first_at", COLUMN_TIME},
         {"last_at", COLUMN_TIME}, {"newest", COLUMN_TEXT},
@@ -183,7 +167,6 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
 {
         struct selection selection = {.sql = {0}};
         msec deadline;
-        bool first = true;
         int found;
 
         AUTO_DB *db = archive_reader(a, e);
@@ -201,50 +184,36 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         AUTO_STATEMENT *s = begin_search(db, &selection, &deadline, e);
         if (s == NULL)
                 return -1;
-        buffer_add_text(out, "{\"groups\":[");
+        json_begin(out);
+        json_begin_array(out, "groups");
         while ((found = db_step(s, e)) == 1) {
-                for (int i = 0; i < GROUP_COLUMN_COUNT; i++) {
-                        const char *before = i > 0 ? "," : first ? "{" : ",{";
-                        buffer_printf(out, "%s\"%s\":", before, group_members[i].name);
-                        add_column(out, s, i, group_members[i].kind);
-                }
-                buffer_add_char(out, '}');
-                first = false;
+                json_begin_object(out, NULL);
+                add_columns(out, s, group_members, GROUP_COLUMN_COUNT);
+                json_end(out);
         }
-        buffer_add_text(out, "]}");
+        json_end_array(out);
+        json_end(out);
         return found;
 }
 
-/* A payload is given as it is when it is JSON, else in base64. */
-static void add_payload(struct buffer *out, struct bytes body)
-{
-        struct scan_fault fault;
-
-        buffer_add_text(out, ",\"payload\":");
-        if (scan_check(body, SCAN_DEPTH_MAX, &fault) == 0) {
-                buffer_add(out, body.data, body.length);
-                return;
-        }
-        buffer_add_text(out, "null,\"payload_base64\":\"");
-        buffer_add_base64(out, body);
-        buffer_add_char(out, '"');
-}
-
-/* The members of {"properties": …, "headers": …}, or why they cannot be shown. */
+/* {"properties": …, "headers": …}, or why they cannot be shown. */
 static void add_properties(struct buffer *out, struct bytes wire)
 {
         struct err e = {0};
         json_t *shown = properties_to_json(wire, &e);
-        char *text = shown == NULL ? NULL : json_dumps(shown, JSON_COMPACT);
+        const char *name = NULL;
+        json_t *value = NULL;
 
-        if (text != NULL) {
-                buffer_add_char(out, ',');
-                buffer_add(out, text + 1, strlen(text) - 2);
-        } else {
-                buffer_add_text(out, ",\"properties\":null,\"headers\":null,\"fault\":");
-                buffer_add_json_string(out, bytes_of_text(e.text));
+        json_object_foreach(shown, name, value)
+        {
+                AUTO_FREE char *text = json_dumps(value, JSON_COMPACT);
+                json_put_raw(out, name, bytes_of_text(text));
         }
-        free(text);
+        if (shown == NULL) {
+                json_put_null(out, "properties");
+                json_put_null(out, "headers");
+                json_put_string(out, "fault", e.text);
+        }
         json_decref(shown);
 }
 
@@ -253,14 +222,22 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
         bool replaying = sqlite3_column_int(s, column) != 0;
 
         if (!replaying && sqlite3_column_type(s, column + 2) == SQLITE_NULL) {
-                buffer_add_text(out, ",\"replay\":null");
+                json_put_null(out, "replay");
                 return;
         }
-        buffer_printf(out, ",\"replay\":{\"run\":%lld,\"state\":\"%s\",\"at\":",
-                      (long long)sqlite3_column_int64(s, column + 1),
-                      replaying ? "replaying" : "replayed");
-        add_column(out, s, column + 2, COLUMN_TIME);
-        buffer_add_char(out, '}');
+        json_begin_object(out, "replay");
+        json_put_int(out, "run", sqlite3_column_int64(s, column + 1));
+        json_put_string(out, "state", replaying ? "replaying" : "replayed");
+        add_column(out, s, column + 2, &(struct column){"at", COLUMN_TIME});
+        json_end(out);
+}
+
+/* Whoever published it, nobody may have looked whether it is JSON; and it is one letter. */
+static void add_payload(struct buffer *out, struct bytes body)
+{
+        struct scan_fault fault;
+
+        json_put_payload(out, body, scan_check(body, SCAN_DEPTH_MAX, &fault) == 0);
 }
 
 #define ONE_LETTER \
@@ -299,16 +276,15 @@ int letters_get(const struct archive *a, const char *id, const char *tenant, str
                 return -1;
 
         int next = LETTER_COLUMN_COUNT;
-        add_letter(out, s);
-        buffer_add_text(out, ",\"exchange\":");
-        buffer_add_json_string(out, db_bytes(s, next++));
-        buffer_add_text(out, ",\"routing_key\":");
-        buffer_add_json_string(out, db_bytes(s, next++));
+        json_begin(out);
+        add_columns(out, s, members, LETTER_COLUMN_COUNT);
+        json_put_text(out, "exchange", db_bytes(s, next++));
+        json_put_text(out, "routing_key", db_bytes(s, next++));
         add_replay(out, s, next);
         next += 3;
         add_properties(out, db_bytes(s, next++));
         add_payload(out, db_bytes(s, next++));
-        buffer_add_char(out, '}');
+        json_end(out);
         return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/amqp/properties.h"
 #include "common/amqp/wait.h"
+#include "common/base/alarm.h"
 #include "common/base/json_scan.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -30,7 +31,7 @@ struct flight {
 
 struct replayer {
         struct replayer_config config;
-        uv_timer_t *timer;
+        struct alarm *alarm;
         char swept[UUID_SIZE]; /* loop thread: up to here, "" from the first: one that cannot be
                                   published keeps no other from its turn */
         struct metric *replays;
@@ -78,14 +79,15 @@ static void choose_lane(struct job *job, int priority)
                 job->lane = (enum lane)job->priority;
 }
 
-static int check_payload(struct bytes payload, size_t max, struct err *e)
+/* checked: it is known to be JSON. */
+static int check_payload(struct bytes payload, bool checked, size_t max, struct err *e)
 {
         struct scan_fault fault;
 
         if (payload.length > max)
                 return err_set(e, ERR_INVALID, "the payload has %zu bytes, more than %zu",
                                payload.length, max);
-        if (scan_check(payload, SCAN_DEPTH_MAX, &fault) != 0)
+        if (!checked && scan_check(payload, SCAN_DEPTH_MAX, &fault) != 0)
                 return err_set(e, ERR_INVALID,
                                "the payload is not one JSON value (%s): give another",
                                fault.detail);
@@ -164,7 +166,8 @@ int replay_job(const struct letter_content *c, const struct replay_edit *edit, s
                 return err_set(e, ERR_INVALID, "the dead letter has no valid type: give one");
         if (choose_time(m, edit, clock_wall(), job, e) != 0)
                 return -1;
-        return check_payload(job->payload, payload_max, e);
+        /* An edit was checked with the request that it came in. */
+        return check_payload(job->payload, edit->payload.length > 0, payload_max, e);
 }
 
 /* -1: not sent, or the outcome is unknown. */
@@ -308,9 +311,9 @@ static void sweep_one(struct replayer *r, const char *id)
                 LOG_WARN("a replay waits", log_text("letter", id), log_err(&e));
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        struct replayer *r = timer->data;
+        struct replayer *r = owner;
         char ids[SWEEP_MAX][UUID_SIZE];
         struct err e = {0};
         size_t count = 0;
@@ -345,16 +348,9 @@ struct replayer *replayer_create(const struct replayer_config *c)
         r->replays = metric_add(c->metrics, &replays);
         atomic_store(&r->left, true);
         pthread_mutex_init(&r->mutex, NULL);
-        r->timer = xcalloc(1, sizeof(*r->timer));
-        uv_timer_init(c->loop, r->timer);
-        r->timer->data = r;
-        uv_timer_start(r->timer, on_timer, SWEEP_PERIOD, SWEEP_PERIOD);
+        r->alarm = alarm_create(c->loop, on_alarm, r);
+        alarm_set_every(r->alarm, SWEEP_PERIOD);
         return r;
-}
-
-static void free_timer(uv_handle_t *timer)
-{
-        free(timer);
 }
 
 void replayer_destroy(struct replayer **replayer)
@@ -363,7 +359,7 @@ void replayer_destroy(struct replayer **replayer)
 
         if (r == NULL)
                 return;
-        uv_close((uv_handle_t *)r->timer, free_timer);
+        alarm_destroy(&r->alarm);
         pthread_mutex_destroy(&r->mutex);
         free(r);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -32,7 +33,7 @@ static const struct {
 
 struct retention {
         struct retention_config config;
-        uv_timer_t *timer;
+        struct alarm *alarm;
         struct metric *expired, *expiring, *bytes;
         /* The pass. */
         bool begun;               /* it had a tenant already */
@@ -142,13 +143,6 @@ static int step(struct retention *r, struct err *e)
         return gone > 0;
 }
 
-static void on_timer(uv_timer_t *timer);
-
-static void wait_for(struct retention *r, uint64_t wait)
-{
-        uv_timer_start(r->timer, on_timer, wait, 0);
-}
-
 /* Calls each for every tenant that has letters: how much they take, and how many of them nobody
  * touched and go before long. */
 static int each_tenant(const struct retention *r, msec now,
@@ -227,9 +221,9 @@ static int advance(struct retention *r, struct err *e)
         return 1;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        struct retention *r = timer->data;
+        struct retention *r = owner;
         struct err e = {0};
         int more;
 
@@ -238,13 +232,13 @@ static void on_timer(uv_timer_t *timer)
         if (more == 0)
                 more = archive_give_back(r->config.archive, &e);
         if (more > 0) {
-                wait_for(r, STEP_WAIT);
+                alarm_set(r->alarm, STEP_WAIT);
                 return;
         }
         if (more < 0)
                 LOG_WARN("letters that are too old cannot be deleted; tried again", log_err(&e));
         r->begun = r->at_work = false;
-        wait_for(r, PASS_WAIT);
+        alarm_set(r->alarm, PASS_WAIT);
 }
 
 static void set_gauges(const struct retention *r, const char *tenant, int64_t bytes,
@@ -292,16 +286,9 @@ struct retention *retention_create(const struct retention_config *c)
                 metric_increment(r->expired, 0, rules[i].word); /* shown from the start */
         r->expiring = metric_add(c->metrics, &expiring);
         r->bytes = metric_add(c->metrics, &bytes);
-        r->timer = xcalloc(1, sizeof(*r->timer));
-        uv_timer_init(c->loop, r->timer);
-        r->timer->data = r;
-        wait_for(r, 0);
+        r->alarm = alarm_create(c->loop, on_alarm, r);
+        alarm_set(r->alarm, 0);
         return r;
-}
-
-static void free_timer(uv_handle_t *timer)
-{
-        free(timer);
 }
 
 void retention_destroy(struct retention **retention)
@@ -310,6 +297,6 @@ void retention_destroy(struct retention **retention)
 
         if (r == NULL)
                 return;
-        uv_close((uv_handle_t *)r->timer, free_timer);
+        alarm_destroy(&r->alarm);
         free(r);
 }

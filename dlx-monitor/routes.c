@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "dlx-monitor/edit.h"
 #include "dlx-monitor/letters.h"
 
@@ -183,17 +184,17 @@ static void get_letter(void *owner, struct http_request *r)
 static void answer_replayed(struct http_request *r, const char *id,
                             const struct replay_result *result)
 {
-        char at[TIME_TEXT_SIZE];
         AUTO_BUFFER body = {0};
 
-        buffer_printf(&body,
-                      "{\"id\":\"%s\",\"job_id\":\"%s\",\"tenant\":\"%s\",\"run\":%lld,"
-                      "\"state\":\"%s\"",
-                      id, result->job_id, result->tenant, (long long)result->run,
-                      result->confirmed ? "replayed" : "replaying");
+        json_begin(&body);
+        json_put_string(&body, "id", id);
+        json_put_string(&body, "job_id", result->job_id);
+        json_put_string(&body, "tenant", result->tenant);
+        json_put_int(&body, "run", result->run);
+        json_put_string(&body, "state", result->confirmed ? "replayed" : "replaying");
         if (result->run_at > 0)
-                buffer_printf(&body, ",\"run_at\":\"%s\"", time_format(result->run_at, at));
-        buffer_add_char(&body, '}');
+                json_put_time(&body, "run_at", result->run_at);
+        json_end(&body);
         http_answer(r, 202, "application/json", buffer_bytes(&body));
 }
 

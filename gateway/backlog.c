@@ -10,6 +10,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "common/base/alarm.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/queue_counter.h"
@@ -29,7 +30,7 @@ struct counted {
 
 struct backlog {
         /* loop thread only */
-        uv_timer_t timer;
+        struct alarm *alarm;
         struct queue_counter *counter;
         /* guarded by mutex */
         pthread_mutex_t mutex;
@@ -125,9 +126,9 @@ static struct queue_count *choose(struct backlog *b)
         return chosen;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        struct backlog *b = timer->data;
+        struct backlog *b = owner;
         struct queue_count *tally = NULL;
         struct queue_count *next = NULL;
 
@@ -158,18 +159,20 @@ struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, str
                 return NULL;
         }
         init_lock(b);
-        uv_timer_init(loop, &b->timer);
-        b->timer.data = b;
-        uv_timer_start(&b->timer, on_timer, COUNT_EVERY_MS, COUNT_EVERY_MS);
+        b->alarm = alarm_create(loop, on_alarm, b);
+        alarm_set_every(b->alarm, COUNT_EVERY_MS);
         return b;
 }
 
-static void on_closed(uv_handle_t *handle)
+void backlog_destroy(struct backlog **backlog)
 {
-        struct backlog *b = handle->data;
-        struct counted *t = NULL;
-        struct counted *next = NULL;
+        struct backlog *b = TAKE(*backlog);
+        struct counted *t, *next;
 
+        if (b == NULL)
+                return;
+        queue_counter_destroy(&b->counter);
+        alarm_destroy(&b->alarm);
         HASH_ITER (hh, b->tenants, t, next) {
                 HASH_DEL(b->tenants, t);
                 free(t);
@@ -177,15 +180,6 @@ static void on_closed(uv_handle_t *handle)
         pthread_cond_destroy(&b->counted);
         pthread_mutex_destroy(&b->mutex);
         free(b);
-}
-
-void backlog_destroy(struct backlog **b)
-{
-        if (*b == NULL)
-                return;
-        queue_counter_destroy(&(*b)->counter);
-        uv_close((uv_handle_t *)&(*b)->timer, on_closed);
-        *b = NULL;
 }
 
 static struct counted *find_or_add_locked(struct backlog *b, const char *tenant)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -33,7 +34,7 @@ struct doubt {
 };
 
 struct doubts {
-        uv_timer_t *timer;
+        struct alarm *alarm;
         struct link *link;
         pthread_mutex_t mutex;
         struct doubt *list; /* the oldest first */
@@ -169,9 +170,9 @@ void doubts_tell(struct doubts *d)
         }
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        doubts_tell(timer->data);
+        doubts_tell(owner);
 }
 
 struct doubts *doubts_create(uv_loop_t *loop)
@@ -179,21 +180,14 @@ struct doubts *doubts_create(uv_loop_t *loop)
         struct doubts *d = xcalloc(1, sizeof(*d));
 
         pthread_mutex_init(&d->mutex, NULL);
-        d->timer = xcalloc(1, sizeof(*d->timer));
-        uv_timer_init(loop, d->timer);
-        d->timer->data = d;
+        d->alarm = alarm_create(loop, on_alarm, d);
         return d;
 }
 
 void doubts_use(struct doubts *d, struct link *l)
 {
         d->link = l;
-        uv_timer_start(d->timer, on_timer, TELL_EVERY_MS, TELL_EVERY_MS);
-}
-
-static void free_timer(uv_handle_t *timer)
-{
-        free(timer);
+        alarm_set_every(d->alarm, TELL_EVERY_MS);
 }
 
 static size_t count_due(const struct doubts *d)
@@ -216,7 +210,7 @@ void doubts_destroy(struct doubts **doubts)
         if (untold > 0)
                 LOG_WARN("what may be kept by half stays visible as pending",
                          log_int("jobs", (int64_t)untold));
-        uv_close((uv_handle_t *)d->timer, free_timer);
+        alarm_destroy(&d->alarm);
         free_list(d->list);
         pthread_mutex_destroy(&d->mutex);
         free(d);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/model/delay.h"
 #include "gateway/authorize.h"
@@ -137,29 +138,17 @@ static const char *status_of(const struct job *job, msec published)
 static void prepare_kept(struct http_request *r, const struct job *job, msec published)
 {
         AUTO_BUFFER body = {0};
-        char time[TIME_TEXT_SIZE];
         char location[LOCATION_SIZE];
 
         buffer_reserve(&body, 320);
-        buffer_add_text(&body, "{\"id\":\"");
-        buffer_add_text(&body, job->id);
-        buffer_add_text(&body, "\",\"status\":\"");
-        buffer_add_text(&body, status_of(job, published));
-        if (job->run_at > job->submitted_at) {
-                buffer_add_text(&body, "\",\"run_at\":\"");
-                buffer_add_text(&body, time_format(job->run_at, time));
-                buffer_add_char(&body, '"');
-        } else {
-                buffer_add_text(&body, "\",\"run_at\":null");
-        }
-        /* None of these holds a character that JSON escapes. */
-        buffer_add_text(&body, ",\"type\":\"");
-        buffer_add_text(&body, job->type);
-        buffer_add_text(&body, "\",\"priority\":\"");
-        buffer_add_text(&body, priority_name(job->priority));
-        buffer_add_text(&body, "\",\"tenant\":\"");
-        buffer_add_text(&body, job->tenant);
-        buffer_add_text(&body, "\"}");
+        json_begin(&body);
+        json_put_string(&body, "id", job->id);
+        json_put_string(&body, "status", status_of(job, published));
+        json_put_time(&body, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
+        json_put_string(&body, "type", job->type);
+        json_put_string(&body, "priority", priority_name(job->priority));
+        json_put_string(&body, "tenant", job->tenant);
+        json_end(&body);
         snprintf(location, sizeof(location), "/api/v1/jobs/%s", job->id);
         http_prepare(r, 202, "application/json", location, buffer_bytes(&body));
 }

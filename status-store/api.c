@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "common/base/json_write.h"
+
 const char *api_tenant(struct http_request *r)
 {
         const char *tenant = http_query(r, "tenant");
@@ -20,10 +22,9 @@ void api_answer(struct api *a, struct http_request *r, struct buffer *members)
 {
         AUTO_BUFFER out = {0};
         struct lag lag = freshness_lag(a->freshness, clock_wall());
-        buffer_add_char(&out, '{');
+        json_begin(&out);
         buffer_add(&out, members->data, members->length);
-        buffer_add_char(&out, ',');
         lag_write(&lag, &out);
-        buffer_add_char(&out, '}');
+        json_end(&out);
         http_answer(r, 200, "application/json", buffer_bytes(&out));
 }

@@ -3,9 +3,11 @@
  * counts_api.c: GET /stats and /workers, POST /deliveries/check and /types/check of the internal
  * API.
  */
-#include <jansson.h>
 #include <string.h>
 
+#include "common/base/json_read.h"
+#include "common/base/json_write.h"
+#include "common/model/job_members.h"
 #include "status-store/api.h"
 #include "status-store/handled.h"
 #include "status-store/lookup.h"
@@ -14,6 +16,7 @@
 enum {
         DELIVERIES_MAX = 256,
         TYPES_MAX = 256,
+        QUESTION_DEPTH = 4,
         MARKER_WAIT = 1000, /* ms; the consumer waits 1.5 s for the answer */
 };
 
@@ -33,7 +36,6 @@ static int write_parts(struct reader *r, const char *tenant, const struct part *
                        struct buffer *out, struct err *e)
 {
         for (size_t i = 0; i < count; i++) {
-                buffer_add_text(out, i > 0 ? "," : "");
                 if (parts[i].write(r, tenant, parts[i].at, out, e) != 0)
                         return -1;
         }
@@ -70,153 +72,165 @@ void workers_list(void *owner, struct http_request *r)
         answer_for_tenant(owner, r, &workers, 1);
 }
 
-static int read_delivery(json_t *from, struct delivery_asked *out, struct err *e)
-{
-        const char *tenant = NULL;
-        const char *id = NULL;
-        json_int_t run = 0;
-        json_int_t attempt = 0;
-        json_int_t copy = 0;
-        json_error_t fault;
-        if (json_unpack_ex(from, &fault, 0, "{s:s, s:s, s:I, s:I, s:I}", "tenant", &tenant, "id",
-                           &id, "run", &run, "attempt", &attempt, "copy", &copy) != 0)
-                return err_set(e, ERR_INVALID, "a delivery: %s", fault.text);
-        *out = (struct delivery_asked){.run = run, .attempt = attempt, .copy = copy};
-        if (bytes_to_text(bytes_of_text(tenant), out->tenant, sizeof(out->tenant)) != 0 ||
-            !uuid_parse(bytes_of_text(id), out->id) || run < 1 || attempt < 1 || copy < 0)
-                return err_set(e, ERR_INVALID,
-                               "a delivery: tenant, id, run, attempt or copy is "
-                               "out of bounds");
-        return 0;
-}
+/* A question being answered: the reader's owner. */
+struct question {
+        struct api *api;
+        struct reader *reader;
+        bool behind; /* the projection, of deliveries that came after the marker was published */
+        msec as_of;
+        struct buffer answer; /* its members */
+        struct handled_type *types;
+        struct err why; /* it cannot be answered */
+};
 
-/* Of deliveries that came after the marker was published. No marker, as of an asker that knows
- * none: as things are. */
-static int is_behind(struct api *a, json_t *marker, bool *behind, struct err *e)
+static void question_fini(struct question *q)
 {
-        char id[UUID_SIZE];
-        *behind = false;
-        if (marker == NULL)
-                return 0;
-        if (!json_is_string(marker) || !uuid_parse(bytes_of_text(json_string_value(marker)), id))
-                return err_set(e, ERR_INVALID, "marker: the id of a message published to events");
-        *behind = !markers_await(a->markers, id, clock_mono() + MARKER_WAIT);
-        return 0;
+        readers_give(&q->reader);
+        handled_forget(&q->types);
+        buffer_fini(&q->answer);
 }
+#define AUTO_QUESTION __attribute__((cleanup(question_fini))) struct question
 
-static int check_all(struct api *a, json_t *list, bool behind, struct buffer *out, struct err *e)
+/* clang-format off */
+#define ASKED(field, fn, ...) \
+        {#field, fn, JSON_AT(struct delivery_asked, field), .flags = JSON_REQUIRED, __VA_ARGS__}
+#define FROM(low) .least = (low), .most = JOB_COUNTER_MAX
+
+static const struct json_member delivery_members[] = {
+        ASKED(tenant, job_read_tenant),
+        ASKED(id, json_read_uuid),
+        ASKED(run, json_read_int, FROM(1)),
+        ASKED(attempt, json_read_int, FROM(1)),
+        ASKED(copy, json_read_int, FROM(0)),
+        {0},
+};
+/* clang-format on */
+
+static int answer_delivery(struct json_reader *r, const struct json_place *p, void *out)
 {
-        if (!json_is_array(list) || json_array_size(list) > DELIVERIES_MAX)
-                return err_set(e, ERR_INVALID, "deliveries: an array of at most %d",
-                               DELIVERIES_MAX);
-        AUTO_READER *reader = readers_take(a->readers, e);
-        if (reader == NULL)
+        struct question *q = out;
+        struct delivery_asked d = {0};
+        if (p->index == DELIVERIES_MAX)
+                return json_refuse(r, p->up, "an array of at most %d", DELIVERIES_MAX);
+        if (json_read_members(r, p, delivery_members, &d) != 0)
                 return -1;
-        msec now = as_of(a);
-        buffer_add_text(out, "\"deliveries\":[");
-        size_t i = 0;
-        json_t *one = NULL;
-        json_array_foreach(list, i, one)
-        {
-                struct delivery_asked d;
-                buffer_add_text(out, i > 0 ? "," : "");
-                if (read_delivery(one, &d, e) != 0)
-                        return -1;
-                if (behind)
-                        buffer_add_text(out, "{\"state\":\"behind\"}");
-                else if (lookup_write_delivery(reader, &d, now, out, e) != 0)
-                        return -1;
-        }
-        buffer_add_char(out, ']');
+        if (!q->behind)
+                return lookup_write_delivery(q->reader, &d, q->as_of, &q->answer, &q->why);
+        json_begin_object(&q->answer, NULL);
+        json_put_string(&q->answer, "state", "behind");
+        json_end(&q->answer);
         return 0;
 }
 
-/* The body as JSON, owned; NULL: answered. */
-static json_t *read_question(struct http_request *r)
+static int open_reader(struct question *q)
 {
-        struct bytes body = http_body(r);
-        json_error_t fault;
-        if (!http_body_is_json(r))
-                return NULL;
-        json_t *asked = json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES, &fault);
-        if (asked == NULL)
-                http_problem(r, 400, "line %d, column %d: %s", fault.line, fault.column,
-                             fault.text);
-        return asked;
+        q->reader = readers_take(q->api->readers, &q->why);
+        q->as_of = as_of(q->api);
+        return q->reader == NULL ? -1 : 0;
 }
 
-void deliveries_check(void *owner, struct http_request *r)
+/* No marker, as of an asker that knows none: as things are. */
+static int await_marker(struct json_reader *r, const struct json_place *p, void *out)
 {
-        struct api *a = owner;
-        json_t *asked = read_question(r);
-        if (asked == NULL)
-                return;
-        struct err why = {0};
-        AUTO_BUFFER members = {0};
-        bool behind = false;
-        if (is_behind(a, json_object_get(asked, "marker"), &behind, &why) != 0 ||
-            check_all(a, json_object_get(asked, "deliveries"), behind, &members, &why) != 0)
-                http_problem_err(r, &why);
-        else
-                api_answer(a, r, &members);
-        json_decref(asked);
+        struct question *q = out;
+        char id[UUID_SIZE];
+        if (json_read_uuid(r, p, id) != 0)
+                return -1;
+        q->behind = !markers_await(q->api->markers, id, clock_mono() + MARKER_WAIT);
+        return 0;
 }
 
-static int read_types(json_t *list, struct handled_type **set, struct err *e)
+static int answer_deliveries(struct json_reader *r, const struct json_place *p, void *out)
 {
-        if (!json_is_array(list) || json_array_size(list) > TYPES_MAX)
-                return err_set(e, ERR_INVALID, "types: an array of at most %d", TYPES_MAX);
-        size_t i = 0;
-        json_t *one = NULL;
-        json_array_foreach(list, i, one)
-        {
-                const char *type = json_string_value(one);
-                if (type == NULL || !job_type_is_valid(bytes_of_text(type)))
-                        return err_set(e, ERR_INVALID, "types: the element %zu is no type", i);
-                handled_add(set, type);
-        }
+        struct question *q = out;
+        if (json_read_is(r, p, SCAN_ARRAY) != 0 || open_reader(q) != 0)
+                return -1;
+        json_begin_array(&q->answer, "deliveries");
+        int failed = json_read_each(r, p, answer_delivery, q);
+        json_end_array(&q->answer);
+        return failed;
+}
+
+static int add_type(struct json_reader *r, const struct json_place *p, void *out)
+{
+        struct question *q = out;
+        char type[JOB_TYPE_SIZE];
+        if (p->index == TYPES_MAX)
+                return json_refuse(r, p->up, "an array of at most %d", TYPES_MAX);
+        if (job_read_type(r, p, type) != 0)
+                return -1;
+        handled_add(&q->types, type);
+        return 0;
+}
+
+/* Its name was checked when it was added. */
+static int answer_type(struct json_reader *r, const struct json_place *p, void *out)
+{
+        struct question *q = out;
+        struct handled_type *t = NULL;
+        char type[JOB_TYPE_SIZE] = "";
+        (void)r;
+        (void)json_copy_text(p->value, type, sizeof(type));
+        HASH_FIND_STR(q->types, type, t);
+        json_begin_object(&q->answer, NULL);
+        json_put_string(&q->answer, "type", type);
+        json_put_int(&q->answer, "workers", t == NULL ? 0 : t->workers);
+        json_end(&q->answer);
         return 0;
 }
 
 /* In the order of the question. */
-static void write_handled(json_t *list, struct handled_type *set, struct buffer *out)
+static int answer_types(struct json_reader *r, const struct json_place *p, void *out)
 {
-        size_t i = 0;
-        json_t *one = NULL;
-        buffer_add_text(out, "\"types\":[");
-        json_array_foreach(list, i, one)
-        {
-                const char *type = json_string_value(one);
-                struct handled_type *t = NULL;
-                HASH_FIND_STR(set, type, t);
-                buffer_printf(out, "%s{\"type\":\"%s\",\"workers\":%lld}", i > 0 ? "," : "", type,
-                              t == NULL ? 0LL : (long long)t->workers);
-        }
-        buffer_add_char(out, ']');
+        struct question *q = out;
+        if (json_read_list(r, p, q) != 0 || open_reader(q) != 0 ||
+            handled_count(q->reader, q->as_of, q->types, &q->why) != 0)
+                return -1;
+        json_begin_array(&q->answer, "types");
+        int failed = json_read_each(r, p, answer_type, q);
+        json_end_array(&q->answer);
+        return failed;
 }
 
-static int count_workers(struct api *a, struct handled_type *set, struct err *e)
+/* In this order: a marker is awaited before anything is looked up. */
+static const struct json_member deliveries_members[] = {
+        {"marker", await_marker, .offset = 0},
+        {"deliveries", answer_deliveries, .flags = JSON_REQUIRED},
+        {0},
+};
+
+static const struct json_member types_members[] = {
+        {"types", answer_types, .each = add_type, .flags = JSON_REQUIRED},
+        {0},
+};
+
+/* Members that a later asker may add are not looked at. */
+static void answer_question(struct api *a, struct http_request *r,
+                            const struct json_member *members)
 {
-        AUTO_READER *reader = readers_take(a->readers, e);
-        return reader == NULL ? -1 : handled_count(reader, as_of(a), set, e);
+        AUTO_QUESTION q = {.api = a};
+        struct scan_fault fault;
+        struct json_reader reader = {.fault = &fault, .lenient = true};
+        struct json_place root;
+        if (!http_body_is_json(r))
+                return;
+        if (json_read_open(&reader, http_body(r), QUESTION_DEPTH, &root) != 0 ||
+            json_read_is(&reader, &root, SCAN_OBJECT) != 0)
+                http_problem_at(r, 400, &fault);
+        else if (json_read_members(&reader, &root, members, &q) == 0)
+                api_answer(a, r, &q.answer);
+        else if (err_is_set(&q.why))
+                http_problem_err(r, &q.why);
+        else
+                http_problem_at(r, 422, &fault);
+}
+
+void deliveries_check(void *owner, struct http_request *r)
+{
+        answer_question(owner, r, deliveries_members);
 }
 
 void types_check(void *owner, struct http_request *r)
 {
-        struct api *a = owner;
-        json_t *asked = read_question(r);
-        if (asked == NULL)
-                return;
-        json_t *list = json_object_get(asked, "types");
-        struct handled_type *set = NULL;
-        struct err why = {0};
-        AUTO_BUFFER members = {0};
-        if (read_types(list, &set, &why) != 0 || count_workers(a, set, &why) != 0) {
-                http_problem_err(r, &why);
-        } else {
-                write_handled(list, set, &members);
-                api_answer(a, r, &members);
-        }
-        handled_forget(&set);
-        json_decref(asked);
+        answer_question(owner, r, types_members);
 }

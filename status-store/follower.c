@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -47,8 +48,7 @@ struct follower {
         bool heard;                       /* a message has come since it attached */
         msec attached_at, heard_at, committed_at, broken_at, retained_at;
         uv_check_t check; /* after what arrived in one turn of the loop was handed over */
-        uv_timer_t tick, wake;
-        int handles; /* that are open */
+        struct alarm *tick, *wake;
 };
 
 static void commit(struct follower *f)
@@ -144,9 +144,9 @@ static void on_delivery(void *owner, struct delivery *d)
                 commit(f);
 }
 
-static void on_wake(uv_timer_t *timer)
+static void on_wake(void *owner)
 {
-        commit(timer->data);
+        commit(owner);
 }
 
 /* A lone message is written at once; under load, a batch every BATCH_AGE. */
@@ -158,8 +158,8 @@ static void on_check(uv_check_t *check)
         msec age = clock_mono() - f->committed_at;
         if (age >= BATCH_AGE)
                 commit(f);
-        else if (!uv_is_active((uv_handle_t *)&f->wake))
-                uv_timer_start(&f->wake, on_wake, (uint64_t)(BATCH_AGE - age), 0);
+        else if (!alarm_is_set(f->wake))
+                alarm_set(f->wake, BATCH_AGE - age);
 }
 
 static void subscribe(struct follower *f)
@@ -211,9 +211,9 @@ static void retain(struct follower *f, msec now)
                 f->retained_at = now;
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_tick(void *owner)
 {
-        struct follower *f = timer->data;
+        struct follower *f = owner;
         msec now = clock_mono();
         watch_silence(f, now);
         if (f->state == FOLLOW_REWOUND || f->state == FOLLOW_BROKEN) {
@@ -262,21 +262,18 @@ struct follower *follower_create(const struct follower_config *c, uv_loop_t *loo
         if (f->link == NULL)
                 return NULL;
         uv_check_init(loop, &f->check);
-        uv_timer_init(loop, &f->tick);
-        uv_timer_init(loop, &f->wake);
-        f->check.data = f->tick.data = f->wake.data = f;
-        f->handles = 3;
+        f->check.data = f;
         uv_check_start(&f->check, on_check);
-        uv_timer_start(&f->tick, on_tick, TICK, TICK);
+        f->wake = alarm_create(loop, on_wake, f);
+        f->tick = alarm_create(loop, on_tick, f);
+        alarm_set_every(f->tick, TICK);
         subscribe(f);
         return TAKE(f);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-        struct follower *f = handle->data;
-        if (--f->handles == 0)
-                free(f);
+        free(handle->data);
 }
 
 void follower_destroy(struct follower **follower)
@@ -289,13 +286,13 @@ void follower_destroy(struct follower **follower)
         if (f->link != NULL)
                 link_destroy(&f->link);
         commit(f);
-        if (f->handles == 0) {
+        if (f->tick == NULL) { /* half-built */
                 free(f);
                 return;
         }
+        alarm_destroy(&f->tick);
+        alarm_destroy(&f->wake);
         uv_close((uv_handle_t *)&f->check, on_closed);
-        uv_close((uv_handle_t *)&f->tick, on_closed);
-        uv_close((uv_handle_t *)&f->wake, on_closed);
 }
 
 bool follower_is_ready(const struct follower *f, struct err *why)

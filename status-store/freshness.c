@@ -4,6 +4,8 @@
  */
 #include "status-store/freshness.h"
 
+#include "common/base/json_write.h"
+
 /* The follower says so again and again: one that has stopped is not current. */
 #define DRAINED_HOLDS ((msec)5 * MSEC_SECOND)
 
@@ -42,6 +44,6 @@ struct lag freshness_lag(const struct freshness *f, msec now)
 void lag_write(const struct lag *l, struct buffer *out)
 {
         char text[TIME_TEXT_SIZE];
-        buffer_printf(out, "\"as_of\":\"%s\",\"lag_ms\":%lld", time_format(l->as_of, text),
-                      (long long)l->lag);
+        json_put_string(out, "as_of", time_format(l->as_of, text)); /* 1970: never yet */
+        json_put_int(out, "lag_ms", l->lag);
 }

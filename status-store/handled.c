@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/json_scan.h"
+#include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "status-store/lookup.h"
 
@@ -109,13 +110,15 @@ int unhandled_write(struct reader *r, const char *tenant, msec as_of, struct buf
 
         if (failed == 0 && set != NULL)
                 failed = handled_count(r, as_of, set, e);
-        buffer_add_text(out, "\"unhandled_types\":[");
+        json_begin_array(out, "unhandled_types");
         for (const struct handled_type *t = set; t != NULL && written < UNHANDLED_MAX;
              t = t->hh.next) {
-                if (t->workers == 0)
-                        buffer_printf(out, "%s\"%s\"", written++ > 0 ? "," : "", t->type);
+                if (t->workers > 0)
+                        continue;
+                json_put_string(out, NULL, t->type);
+                written++;
         }
-        buffer_add_char(out, ']');
+        json_end_array(out);
         handled_forget(&set);
         return failed;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/job_json.h"
@@ -224,9 +225,10 @@ static int add_job(struct listing *l, const struct stored_job *job, struct err *
         struct bytes payload = found == 1 ? db_bytes(body, 0) : (struct bytes){0};
         if (!matches(l, job, payload))
                 return 0;
-        buffer_add_text(l->out, l->found++ > 0 ? ",{" : "{");
+        l->found++;
+        json_begin_object(l->out, NULL);
         job_json_write(job, payload, l->out);
-        buffer_add_char(l->out, '}');
+        json_end(l->out);
         return 0;
 }
 
@@ -266,21 +268,18 @@ static int fill_page(struct listing *l, struct err *e)
                 if (look_at(l, next->seq, e) != 0 || step_top(l, e) != 0)
                         return -1;
         }
-        buffer_add_text(l->out, "],\"next_cursor\":");
         char text[CURSOR_SIZE];
-        if (l->run_count > 0) {
+        if (l->run_count > 0)
                 cursor_write(&l->at, text);
-                buffer_printf(l->out, "\"%s\"", text);
-        } else {
-                buffer_add_text(l->out, "null");
-        }
+        json_end_array(l->out);
+        json_put_string(l->out, "next_cursor", l->run_count > 0 ? text : NULL);
         return 0;
 }
 
 int list_write(struct reader *r, const struct list_query *q, struct buffer *out, struct err *e)
 {
         struct listing l = {.reader = r, .query = q, .out = out, .began = out->length};
-        buffer_add_text(out, "\"jobs\":[");
+        json_begin_array(out, "jobs");
         int done = fill_page(&l, e);
         listing_fini(&l);
         return done;

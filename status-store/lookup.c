@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#include "common/base/json_scan.h"
+#include "common/base/json_read.h"
+#include "common/base/json_write.h"
 #include "status-store/job_entry.h"
 #include "status-store/job_json.h"
 
@@ -49,16 +50,12 @@ static int write_spilled(struct reader *r, const struct stored_job *job, struct 
                 return -1;
         db_bind_int(all, 1, job->seq);
         int more = 0;
-        bool first = true;
         while ((more = db_step(all, e)) == 1) {
                 struct attempt_row a = {0};
                 int read = attempt_read(all, &a, e);
                 /* What expired without a start was never attempted. */
-                if (read == 0 && (a.start.run != 0 || a.reason != REASON_EXPIRED)) {
-                        buffer_add_text(out, first ? "" : ",");
+                if (read == 0 && (a.start.run != 0 || a.reason != REASON_EXPIRED))
                         attempt_json_write(&a, &job->row, out);
-                        first = false;
-                }
                 attempt_row_fini(&a);
                 if (read != 0)
                         return -1;
@@ -69,7 +66,7 @@ static int write_spilled(struct reader *r, const struct stored_job *job, struct 
 int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct buffer *out,
                           struct err *e)
 {
-        buffer_add_text(out, "\"attempts\":[");
+        json_begin_array(out, "attempts");
         struct attempt_row only = {0};
         if (job->spilled) {
                 if (write_spilled(r, job, out, e) != 0)
@@ -77,7 +74,7 @@ int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct
         } else if (attempt_of_row(&job->row, &only)) {
                 attempt_json_write(&only, &job->row, out);
         }
-        buffer_add_char(out, ']');
+        json_end_array(out);
         return 0;
 }
 
@@ -201,9 +198,9 @@ static const char *delivery_state(const struct job_row *row, const struct delive
 
 static void write_burial(const struct job_row *row, struct buffer *out)
 {
-        buffer_printf(out, ",\"reason\":\"%s\",\"error_kind\":\"%s\",\"error\":",
-                      reason_word(row->reason), error_kind_word(row->error_kind));
-        buffer_add_json_string(out, buffer_bytes(&row->error));
+        json_put_string(out, "reason", reason_word(row->reason));
+        json_put_string(out, "error_kind", error_kind_word(row->error_kind));
+        json_put_text(out, "error", buffer_bytes(&row->error));
 }
 
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
@@ -211,27 +208,22 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
 {
         struct stored_job job = {0};
         int found = lookup_job(r, d->tenant, d->id, &job, e);
-        if (found == 0)
-                buffer_add_text(out, "{\"state\":\"unknown\",\"worker\":null,"
-                                     "\"worker_alive\":false,\"starts\":0}");
-        if (found != 1)
-                return found;
+        if (found < 0)
+                return -1;
         const struct job_row *row = &job.row;
-        bool started = row->start.run == d->run && row->start.attempt == d->attempt;
-        int starts = deadly_starts(r, &job, d, as_of, e);
+        bool started = found == 1 && row->start.run == d->run && row->start.attempt == d->attempt;
+        int starts = found == 1 ? deadly_starts(r, &job, d, as_of, e) : 0;
         int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
         if (starts >= 0 && state >= 0) {
-                const char *word = delivery_state(row, d, as_of);
-                buffer_printf(out, "{\"state\":\"%s\",\"worker\":", word);
-                if (started)
-                        buffer_add_json_string(out, bytes_of_text(row->worker));
-                else
-                        buffer_add_text(out, "null");
-                buffer_printf(out, ",\"worker_alive\":%s,\"starts\":%d",
-                              state == WORKER_ALIVE_NOW ? "true" : "false", starts);
+                const char *word = found == 1 ? delivery_state(row, d, as_of) : "unknown";
+                json_begin_object(out, NULL);
+                json_put_string(out, "state", word);
+                json_put_string(out, "worker", started ? row->worker : NULL);
+                json_put_flag(out, "worker_alive", state == WORKER_ALIVE_NOW);
+                json_put_int(out, "starts", starts);
                 if (word == buried)
                         write_burial(row, out);
-                buffer_add_char(out, '}');
+                json_end(out);
         }
         stored_job_fini(&job);
         return starts >= 0 && state >= 0 ? 0 : -1;
@@ -240,10 +232,8 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
 static void add_member(struct buffer *out, struct scan_value record, const char *name)
 {
         struct scan_value value;
-        if (scan_find(record, name, &value)) {
-                buffer_printf(out, ",\"%s\":", name);
-                buffer_add(out, value.raw.data, value.raw.length);
-        }
+        if (scan_find(record, name, &value))
+                json_put_raw(out, name, value.raw);
 }
 
 /* The jobs of that tenant. */
@@ -252,42 +242,37 @@ static void add_running(struct buffer *out, struct scan_value record, const char
         struct scan_value running;
         struct scan_value of;
         struct scan_item item;
-        int count = 0;
         if (!scan_find(record, "running", &running) || running.kind != SCAN_ARRAY)
                 return;
-        buffer_add_text(out, ",\"running\":[");
+        json_begin_array(out, "running");
         for (struct scan_cursor at = scan_items(running); scan_next(&at, &item);) {
-                bool known = item.value.kind == SCAN_OBJECT &&
-                             scan_find(item.value, "tenant", &of) && of.kind == SCAN_STRING;
-                bool mine =
-                        known && scan_key_is(bytes_of(of.raw.data + 1, of.raw.length - 2), tenant);
-                if (!mine && strcmp(tenant, "*") != 0)
-                        continue;
-                buffer_add_text(out, count++ > 0 ? "," : "");
-                buffer_add(out, item.value.raw.data, item.value.raw.length);
+                char name[TENANT_SIZE];
+                bool mine = scan_find(item.value, "tenant", &of) &&
+                            json_copy_text(of, name, sizeof(name)) && strcmp(name, tenant) == 0;
+                if (mine || strcmp(tenant, "*") == 0)
+                        json_put_raw(out, NULL, item.value.raw);
         }
-        buffer_add_char(out, ']');
+        json_end_array(out);
 }
 
 static void write_worker(sqlite3_stmt *row, const char *tenant, msec as_of, struct buffer *out)
 {
         static const char *const members[] = {"state", "version", "started", "concurrency",
                                               "types"};
-        char text[TIME_TEXT_SIZE];
         msec at = sqlite3_column_int64(row, 1);
         struct bytes raw = db_bytes(row, 3);
         bool gone = bytes_equal_text(db_bytes(row, 2), "gone");
-        buffer_add_text(out, "{\"worker\":");
-        buffer_add_json_string(out, db_bytes(row, 0));
-        buffer_printf(out, ",\"alive\":%s,\"last_seen\":\"%s\"",
-                      !gone && at > as_of - WORKER_ALIVE ? "true" : "false", time_format(at, text));
+        json_begin_object(out, NULL);
+        json_put_text(out, "worker", db_bytes(row, 0));
+        json_put_flag(out, "alive", !gone && at > as_of - WORKER_ALIVE);
+        json_put_time(out, "last_seen", at);
         if (raw.length > 0) {
                 struct scan_value record = scan_root(raw);
                 for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
                         add_member(out, record, members[i]);
                 add_running(out, record, tenant);
         }
-        buffer_add_char(out, '}');
+        json_end(out);
 }
 
 int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
@@ -296,12 +281,10 @@ int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struc
         AUTO_RESET *all = reader_query(r, QUERY_WORKERS, e);
         if (all == NULL)
                 return -1;
-        buffer_add_text(out, "\"workers\":[");
+        json_begin_array(out, "workers");
         int more = 0;
-        for (int n = 0; (more = db_step(all, e)) == 1; n++) {
-                buffer_add_text(out, n > 0 ? "," : "");
+        while ((more = db_step(all, e)) == 1)
                 write_worker(all, tenant, as_of, out);
-        }
-        buffer_add_char(out, ']');
+        json_end_array(out);
         return more;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "common/base/alarm.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/queue_counter.h"
@@ -39,7 +40,7 @@ struct queue_sizes {
         struct metric *metric;
 
         /* loop thread only */
-        uv_timer_t timer;
+        struct alarm *alarm;
         struct queue_counter *counter;
         msec pass_at;              /* no pass begins before */
         struct tenant_sizes *next; /* to be counted in this pass */
@@ -132,12 +133,12 @@ static void go_on(struct queue_sizes *q)
         }
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        struct queue_sizes *q = timer->data;
+        struct queue_sizes *q = owner;
 
         go_on(q);
-        uv_timer_start(&q->timer, on_timer, q->next != NULL ? BETWEEN_MS : IDLE_MS, 0);
+        alarm_set(q->alarm, q->next != NULL ? BETWEEN_MS : IDLE_MS);
 }
 
 static void show(struct queue_sizes *q, const struct tenant_sizes *t, msec now)
@@ -172,9 +173,8 @@ struct queue_sizes *queue_sizes_create(const struct queue_sizes_config *c, uv_lo
         if (q->counter == NULL)
                 return NULL;
         pthread_mutex_init(&q->mutex, NULL);
-        uv_timer_init(loop, &q->timer);
-        q->timer.data = q;
-        uv_timer_start(&q->timer, on_timer, IDLE_MS, 0);
+        q->alarm = alarm_create(loop, on_alarm, q);
+        alarm_set(q->alarm, IDLE_MS);
         const struct metric_spec spec = {
                 .name = "warren_queue_size",
                 .help = "Jobs that wait in a queue, without those that a consumer has.",
@@ -187,15 +187,6 @@ struct queue_sizes *queue_sizes_create(const struct queue_sizes_config *c, uv_lo
         return TAKE(q);
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-        struct queue_sizes *q = handle->data;
-
-        free_tenants(q, true);
-        pthread_mutex_destroy(&q->mutex);
-        free(q);
-}
-
 void queue_sizes_destroy(struct queue_sizes **queue_sizes)
 {
         struct queue_sizes *q = TAKE(*queue_sizes);
@@ -203,5 +194,8 @@ void queue_sizes_destroy(struct queue_sizes **queue_sizes)
         if (q == NULL)
                 return;
         queue_counter_destroy(&q->counter);
-        uv_close((uv_handle_t *)&q->timer, on_closed);
+        alarm_destroy(&q->alarm);
+        free_tenants(q, true);
+        pthread_mutex_destroy(&q->mutex);
+        free(q);
 }

@@ -1,245 +1,175 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenant_body.c: bodies about tenants and keys, judged member by member.
+ * tenant_body.c: the members of bodies about tenants and keys.
  */
 #include "status-store/tenant_body.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/own.h"
+#include "common/base/json_read.h"
 
 enum { BODY_DEPTH = 4, TEXT_SIZE = 64 };
-#define NUMBER_MAX ((int64_t)1000000000)
+#define NUMBER_MAX 1000000000
 #define WEIGHT_MAX 1000
 
-/* One member being read. */
-struct reading {
-        struct bytes body;
-        struct scan_item item;
-        struct scan_fault *fault;
+/* What a body about a tenant says that is not yet in the tenant. */
+struct tenant_body {
+        struct tenant tenant;
         enum body_kind kind;
-        bool has_name, has_rate, has_burst;
+        bool has_rate;
+        int64_t burst; /* 0: not given */
 };
-
-static int refuse(struct reading *r, const char *detail)
-{
-        struct bytes key = r->item.key;
-        r->fault->pointer[0] = '\0';
-        if (key.data != NULL)
-                snprintf(r->fault->pointer, sizeof(r->fault->pointer), "/%.*s",
-                         (int)(key.length < 64 ? key.length : 64), key.data);
-        snprintf(r->fault->detail, sizeof(r->fault->detail), "%s", detail);
-        const char *at = key.data != NULL ? r->item.value.raw.data : r->body.data;
-        r->fault->offset = (size_t)(at - r->body.data);
-        scan_locate(r->body, at, &r->fault->line, &r->fault->column);
-        return 422;
-}
-
-static bool text_of(struct scan_value value, char *out, size_t size)
-{
-        return value.kind == SCAN_STRING &&
-               bytes_to_text(bytes_of(value.raw.data + 1, value.raw.length - 2), out, size) == 0;
-}
 
 static bool is_unlimited(struct scan_value value)
 {
         char text[TEXT_SIZE];
-        return text_of(value, text, sizeof(text)) && strcmp(text, "unlimited") == 0;
-}
-
-static int read_number(struct reading *r, int64_t max, int64_t *out)
-{
-        char why[TEXT_SIZE];
-        int64_t value = 0;
-        if (r->item.value.kind == SCAN_NUMBER && scan_int(r->item.value, &value) && value >= 1 &&
-            value <= max) {
-                *out = value;
-                return 0;
-        }
-        snprintf(why, sizeof(why), "must be an integer from 1 to %lld", (long long)max);
-        return refuse(r, why);
+        return json_copy_text(value, text, sizeof(text)) && strcmp(text, "unlimited") == 0;
 }
 
 /* "10/1m", or "unlimited". */
-static int read_rate(struct reading *r, struct tenant *tenant)
+static int read_rate(struct json_reader *r, const struct json_place *p, void *out)
 {
-        struct tenant_record *t = &tenant->record;
-        static const char *const form = "must be \"unlimited\" or \"<count>/<duration>\", "
-                                        "like \"10/1m\", with d, h, m, s or ms";
+        struct tenant_body *b = out;
+        struct tenant_record *t = &b->tenant.record;
         char text[TEXT_SIZE];
-        r->has_rate = true;
-        if (is_unlimited(r->item.value)) {
+        b->has_rate = true;
+        if (is_unlimited(p->value)) {
                 t->rate_count = RECORD_UNLIMITED;
                 return 0;
         }
-        if (!text_of(r->item.value, text, sizeof(text)))
-                return refuse(r, form);
+        if (!json_copy_text(p->value, text, sizeof(text)))
+                return json_refuse_form(r, p);
         char *slash = strchr(text, '/');
         char *end = NULL;
         long long count = strtoll(text, &end, 10);
-        struct err why = {0};
         msec per = 0;
         if (slash == NULL || end != slash || text[0] < '0' || text[0] > '9' ||
-            duration_parse(slash + 1, &per, &why) != 0)
-                return refuse(r, form);
+            duration_parse(slash + 1, &per, NULL) != 0)
+                return json_refuse_form(r, p);
         if (count < 1 || count > NUMBER_MAX || per < 1 || per > (msec)31 * MSEC_DAY)
-                return refuse(r, "count 1 to 1000000000, duration 1 ms to 31 days");
+                return json_refuse(r, p, "count 1 to 1000000000, duration 1 ms to 31 days");
         t->rate_count = count;
         t->rate_per = per;
         return 0;
 }
 
-static int read_flag(struct reading *r, bool *out)
+static int read_name(struct json_reader *r, const struct json_place *p, void *out)
 {
-        if (r->item.value.kind != SCAN_TRUE && r->item.value.kind != SCAN_FALSE)
-                return refuse(r, "must be true or false");
-        *out = r->item.value.kind == SCAN_TRUE;
-        return 0;
-}
+        const struct tenant_body *b = r->owner;
 
-static int read_name(struct reading *r, struct tenant *tenant)
-{
-        struct tenant_record *t = &tenant->record;
-
-        r->has_name = true;
-        if (r->kind == BODY_TENANT_CHANGE)
-                return refuse(r, "a tenant cannot be renamed");
-        if (text_of(r->item.value, t->name, sizeof(t->name)) &&
-            tenant_name_is_valid(bytes_of_text(t->name)))
+        if (b->kind == BODY_TENANT_CHANGE)
+                return json_refuse(r, p, "a tenant cannot be renamed");
+        if (json_copy_text(p->value, out, TENANT_SIZE) && tenant_name_is_valid(bytes_of_text(out)))
                 return 0;
-        return refuse(r, "must match [a-z0-9][a-z0-9-]{0,31} and not begin with \"warren\"");
+        return json_refuse_form(r, p);
 }
 
-static int read_burst(struct reading *r, struct tenant *t)
+static int read_max_running(struct json_reader *r, const struct json_place *p, void *out)
 {
-        r->has_burst = true;
-        return read_number(r, NUMBER_MAX, &t->record.burst);
+        (void)out;
+        return is_unlimited(p->value) ? 0 : json_refuse_form(r, p);
 }
 
-static int read_max_running(struct reading *r, struct tenant *t)
+static int read_max_pending(struct json_reader *r, const struct json_place *p, void *out)
 {
-        (void)t;
-        return is_unlimited(r->item.value)
-                       ? 0
-                       : refuse(r, "only \"unlimited\": running limits (slots) are not available "
-                                   "in this version");
-}
-
-static int read_max_pending(struct reading *r, struct tenant *t)
-{
-        if (!is_unlimited(r->item.value))
-                return read_number(r, NUMBER_MAX, &t->record.max_pending);
-        t->record.max_pending = RECORD_UNLIMITED;
+        if (!is_unlimited(p->value))
+                return json_read_int(r, p, out);
+        *(int64_t *)out = RECORD_UNLIMITED;
         return 0;
 }
 
-static int read_weight(struct reading *r, struct tenant *t)
-{
-        return read_number(r, WEIGHT_MAX, &t->record.weight);
-}
+/* clang-format off */
+#define MEMBER(name, fn, field, ...) \
+        {name, fn, JSON_AT(struct tenant_body, field), .flags = JSON_NULLABLE, __VA_ARGS__}
+#define UP_TO(high) .least = 1, .most = (high)
 
-static int read_login(struct reading *r, struct tenant *t)
-{
-        return read_flag(r, &t->amqp_login);
-}
-
-static const struct {
-        const char *name;
-        int (*read)(struct reading *r, struct tenant *t);
-} members[] = {
-        {"name", read_name},
-        {"rate", read_rate},
-        {"burst", read_burst},
-        {"max_running", read_max_running},
-        {"max_pending", read_max_pending},
-        {"weight", read_weight},
-        {"amqp_login", read_login},
+static const struct json_member tenant_members[] = {
+        MEMBER("name", read_name, tenant.record.name,
+               .form = "must match [a-z0-9][a-z0-9-]{0,31} and not begin with \"warren\""),
+        {"rate", read_rate, .flags = JSON_NULLABLE,
+         .form = "must be \"unlimited\" or \"<count>/<duration>\", like \"10/1m\", with d, h, m, s "
+                 "or ms"},
+        MEMBER("burst", json_read_int, burst, UP_TO(NUMBER_MAX)),
+        MEMBER("max_running", read_max_running, tenant.record.max_running,
+               .form = "only \"unlimited\": running limits (slots) are not available in this "
+                       "version"),
+        MEMBER("max_pending", read_max_pending, tenant.record.max_pending, UP_TO(NUMBER_MAX)),
+        MEMBER("weight", json_read_int, tenant.record.weight, UP_TO(WEIGHT_MAX)),
+        MEMBER("amqp_login", json_read_flag, tenant.amqp_login),
+        {0},
 };
-
-static int read_member(struct reading *r, struct tenant *t)
-{
-        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-                if (scan_key_is(r->item.key, members[i].name))
-                        return r->item.value.kind == SCAN_NULL ? 0 : members[i].read(r, t);
-        }
-        return refuse(r, "unknown member");
-}
-
-/* 0, with *cursor at the first member; or a status. */
-static int open_body(struct reading *r, struct scan_cursor *cursor)
-{
-        if (scan_check(r->body, BODY_DEPTH, r->fault) != 0)
-                return 400;
-        struct scan_value root = scan_root(r->body);
-        if (root.kind != SCAN_OBJECT)
-                return refuse(r, "must be an object");
-        *cursor = scan_items(root);
-        return 0;
-}
+/* clang-format on */
 
 int tenant_body_read(struct bytes body, enum body_kind kind, struct tenant *t,
                      struct scan_fault *fault)
 {
-        struct reading r = {.body = body, .fault = fault, .kind = kind};
-        struct scan_cursor cursor;
-        int status = open_body(&r, &cursor);
-        while (status == 0 && scan_next(&cursor, &r.item))
-                status = read_member(&r, t);
-        r.item.key = (struct bytes){0};
-        if (status == 0 && kind == BODY_NEW_TENANT && !r.has_name)
-                status = refuse(&r, "member \"name\" is missing");
-        if (status == 0 && r.has_rate && !r.has_burst && t->record.rate_count > 0)
-                t->record.burst = t->record.rate_count;
-        return status;
-}
-
-static int read_scopes(struct reading *r, unsigned *scopes)
-{
-        struct scan_item one;
-        *scopes = 0;
-        if (r->item.value.kind != SCAN_ARRAY)
-                return refuse(r, "must be an array");
-        for (struct scan_cursor at = scan_items(r->item.value); scan_next(&at, &one);) {
-                char name[TEXT_SIZE];
-                unsigned scope = 0;
-                if (!text_of(one.value, name, sizeof(name)) ||
-                    !scope_parse(bytes_of_text(name), &scope) || scope == SCOPE_ADMIN)
-                        return refuse(r, "each is one of submit, read, operate");
-                *scopes |= scope;
+        struct tenant_body b = {.tenant = *t, .kind = kind};
+        struct json_reader r = {.fault = fault, .owner = &b};
+        struct json_place root;
+        if (json_read_open(&r, body, BODY_DEPTH, &root) != 0)
+                return 400;
+        if (json_read_members(&r, &root, tenant_members, &b) != 0)
+                return 422;
+        struct tenant_record *record = &b.tenant.record;
+        if (record->name[0] == '\0') {
+                (void)json_refuse(&r, &root, "member \"name\" is missing");
+                return 422;
         }
-        return *scopes != 0 ? 0 : refuse(r, "names no scope");
+        if (b.burst > 0)
+                record->burst = b.burst;
+        else if (b.has_rate && record->rate_count > 0)
+                record->burst = record->rate_count;
+        *t = b.tenant;
+        return 0;
 }
 
-static int read_expires(struct reading *r, msec *expires)
+static int read_scope(struct json_reader *r, const struct json_place *p, void *out)
 {
-        char text[TEXT_SIZE];
-        struct err why = {0};
-        if (!text_of(r->item.value, text, sizeof(text)) || time_parse(text, expires, &why) != 0)
-                return refuse(r, "must be a time, like \"2030-01-01T00:00:00Z\"");
-        return *expires > clock_wall() ? 0 : refuse(r, "is in the past");
+        char name[TEXT_SIZE];
+        unsigned scope = 0;
+        if (!json_copy_text(p->value, name, sizeof(name)) ||
+            !scope_parse(bytes_of_text(name), &scope) || scope == SCOPE_ADMIN)
+                return json_refuse(r, p->up, "each is one of submit, read, operate");
+        *(unsigned *)out |= scope;
+        return 0;
 }
+
+static int read_scopes(struct json_reader *r, const struct json_place *p, void *out)
+{
+        unsigned *scopes = out;
+        *scopes = 0;
+        if (json_read_list(r, p, out) != 0)
+                return -1;
+        return *scopes != 0 ? 0 : json_refuse(r, p, "names no scope");
+}
+
+static int read_expires(struct json_reader *r, const struct json_place *p, void *out)
+{
+        if (json_read_time(r, p, out) != 0)
+                return -1;
+        return *(msec *)out > clock_wall() ? 0 : json_refuse(r, p, "is in the past");
+}
+
+static const struct json_member key_members[] = {
+        {"scopes", read_scopes, JSON_AT(struct key_record, scopes), .each = read_scope,
+         .flags = JSON_NULLABLE},
+        {"expires", read_expires, JSON_AT(struct key_record, expires), .flags = JSON_NULLABLE},
+        {0},
+};
 
 int key_body_read(struct bytes body, unsigned *scopes, msec *expires, struct scan_fault *fault)
 {
-        struct reading r = {.body = body, .fault = fault};
-        struct scan_cursor cursor;
-        *scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE;
-        *expires = 0;
-        if (body.length == 0)
-                return 0;
-        int status = open_body(&r, &cursor);
-        while (status == 0 && scan_next(&cursor, &r.item)) {
-                bool absent = r.item.value.kind == SCAN_NULL;
-                if (scan_key_is(r.item.key, "scopes"))
-                        status = absent ? 0 : read_scopes(&r, scopes);
-                else if (scan_key_is(r.item.key, "expires"))
-                        status = absent ? 0 : read_expires(&r, expires);
-                else
-                        status = refuse(&r, "unknown member");
-        }
-        return status;
+        struct key_record k = {.scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE};
+        struct json_reader r = {.fault = fault};
+        struct json_place root;
+        if (body.length > 0 && json_read_open(&r, body, BODY_DEPTH, &root) != 0)
+                return 400;
+        if (body.length > 0 && json_read_members(&r, &root, key_members, &k) != 0)
+                return 422;
+        *scopes = k.scopes;
+        *expires = k.expires;
+        return 0;
 }
 
 static json_t *limit_json(int64_t limit)

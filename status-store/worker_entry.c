@@ -7,7 +7,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "common/base/json_scan.h"
+#include "common/base/json_read.h"
 #include "common/base/memory.h"
 
 struct worker_entry {
@@ -40,10 +40,8 @@ static int write_entry(const struct worker_entry *w, struct store *store, struct
         struct scan_value root = scan_root(bytes_of(w->raw, w->length));
         struct scan_value state = {0};
         char word[16] = "";
-        if (scan_find(root, "state", &state) && state.kind == SCAN_STRING &&
-            bytes_to_text(bytes_of(state.raw.data + 1, state.raw.length - 2), word, sizeof(word)) !=
-                    0)
-                word[0] = '\0';
+        if (scan_find(root, "state", &state))
+                (void)json_copy_text(state, word, sizeof(word));
         return store_put_worker(store, bytes_of_text(w->name), w->at, word,
                                 bytes_of(w->raw, w->length), e);
 }

@@ -208,8 +208,12 @@ void buffer_add_json_string(struct buffer *b, struct bytes text)
         const char *plain = at;
 
         buffer_reserve(b, text.length + 2);
-        buffer_add_char(b, '"');
+        b->data[b->length++] = '"';
         while (at < end) {
+                if (end - at >= 8 && utf8_eight_are_plain(at)) {
+                        at += 8;
+                        continue;
+                }
                 unsigned char c = (unsigned char)*at;
                 unsigned length = c < 0x80 ? 1 : utf8_length(at, (size_t)(end - at));
                 if (length > 1 ||
@@ -224,8 +228,12 @@ void buffer_add_json_string(struct buffer *b, struct bytes text)
                         add_json_escape(b, c);
                 plain = ++at;
         }
-        buffer_add(b, plain, (size_t)(end - plain));
-        buffer_add_char(b, '"');
+        buffer_reserve(b, (size_t)(end - plain) + 1);
+        if (plain < end)
+                memcpy(b->data + b->length, plain, (size_t)(end - plain));
+        b->length += (size_t)(end - plain);
+        b->data[b->length++] = '"';
+        b->data[b->length] = '\0';
 }
 
 void buffer_add_base64(struct buffer *b, struct bytes data)

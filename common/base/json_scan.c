@@ -38,12 +38,11 @@ struct scanner {
         struct level levels[SCAN_DEPTH_WRAPPED];
 };
 
-/* One step of the pointer, with the escapes of RFC 6901. */
-static void add_key_step(struct buffer *out, struct json_text key)
+void scan_pointer_step(struct bytes raw_key, struct buffer *out)
 {
         AUTO_BUFFER plain = {0};
 
-        json_text_resolve(key, &plain);
+        json_text_resolve(json_text_of(raw_key), &plain);
         buffer_add_char(out, '/');
         for (size_t i = 0; i < plain.length; i++) {
                 char c = plain.data[i];
@@ -56,29 +55,37 @@ static void add_key_step(struct buffer *out, struct json_text key)
         }
 }
 
-static void write_pointer(const struct scanner *s, char out[SCAN_POINTER_SIZE])
+void scan_pointer_cut(struct bytes pointer, char out[SCAN_POINTER_SIZE])
 {
         static const char ellipsis[] = "\xE2\x80\xA6";
-        AUTO_BUFFER whole = {0};
+        const char *end = pointer.data + pointer.length;
 
-        for (unsigned i = 0; i < s->depth; i++) {
-                const struct level *l = &s->levels[i];
-                if (!l->is_object)
-                        buffer_printf(&whole, "/%zu", l->index);
-                else if (l->has_key)
-                        add_key_step(&whole, s->keys[l->last_key]);
-        }
-        struct bytes text = buffer_bytes(&whole);
-        if (text.length < SCAN_POINTER_SIZE) {
-                memcpy(out, text.data, text.length + 1);
+        if (pointer.length < SCAN_POINTER_SIZE) {
+                memcpy(out, pointer.data, pointer.length);
+                out[pointer.length] = '\0';
                 return;
         }
-        const char *end = text.data + text.length;
         const char *tail = end - (SCAN_POINTER_SIZE - sizeof(ellipsis));
         while (((unsigned char)*tail & 0xC0) == 0x80)
                 tail++;
         memcpy(out, ellipsis, sizeof(ellipsis) - 1);
-        memcpy(out + sizeof(ellipsis) - 1, tail, (size_t)(end - tail) + 1);
+        memcpy(out + sizeof(ellipsis) - 1, tail, (size_t)(end - tail));
+        out[sizeof(ellipsis) - 1 + (size_t)(end - tail)] = '\0';
+}
+
+static void write_pointer(const struct scanner *s, char out[SCAN_POINTER_SIZE])
+{
+        AUTO_BUFFER whole = {0};
+
+        for (unsigned i = 0; i < s->depth; i++) {
+                const struct level *l = &s->levels[i];
+                const struct json_text *key = &s->keys[l->last_key];
+                if (!l->is_object)
+                        buffer_printf(&whole, "/%zu", l->index);
+                else if (l->has_key)
+                        scan_pointer_step(bytes_of(key->data, key->length), &whole);
+        }
+        scan_pointer_cut(buffer_bytes(&whole), out);
 }
 
 /* Always -1. */
@@ -118,18 +125,6 @@ static inline void skip_space(struct scanner *s)
 static inline bool is_plain(char c)
 {
         return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
-}
-
-/* Eight bytes at a time: is any of them a quote, a backslash, a control or not ASCII? */
-static inline bool eight_are_plain(const char *at)
-{
-        const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-        uint64_t v;
-
-        memcpy(&v, at, sizeof(v));
-        uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
-        uint64_t low = (v - ones * 0x20) | (quote - ones) | (slash - ones);
-        return ((low | v) & tops) == 0;
 }
 
 static bool hex4_at(const char *at, const char *end, unsigned *out)
@@ -175,7 +170,7 @@ static int check_escape(struct scanner *s)
         return 0;
 }
 
-/* One byte that eight_are_plain stopped at, not the closing quote. */
+/* One byte that utf8_eight_are_plain stopped at, not the closing quote. */
 static int check_special(struct scanner *s, bool *escaped)
 {
         unsigned char c = (unsigned char)*s->at;
@@ -200,7 +195,7 @@ static int check_string(struct scanner *s, struct json_text *out)
 
         out->escaped = false;
         for (;;) {
-                while (s->end - s->at >= 8 && eight_are_plain(s->at))
+                while (s->end - s->at >= 8 && utf8_eight_are_plain(s->at))
                         s->at += 8;
                 while (s->at < s->end && is_plain(*s->at))
                         s->at++;

@@ -35,7 +35,7 @@ struct scan_fault {
         char pointer[SCAN_POINTER_SIZE]; /* of the innermost value at fault; cut at its front */
         size_t offset;                   /* byte in the text */
         unsigned line, column;           /* from 1; column counts characters */
-        char detail[128];                /* what is wrong, for people */
+        char detail[256];                /* what is wrong, for people; cut */
 };
 
 /* The text must be exactly one value (whitespace around it allowed), at most max_depth (1 to
@@ -75,5 +75,9 @@ bool scan_int(struct scan_value number, int64_t *out);
 double scan_real(struct scan_value number);
 /* Where a byte of text stands: for a fault found after the syntax was accepted. */
 void scan_locate(struct bytes text, const char *at, unsigned *line, unsigned *column);
+/* Adds a step of a pointer (RFC 6901) for a raw key. */
+void scan_pointer_step(struct bytes raw_key, struct buffer *out);
+/* What is too long loses its front. */
+void scan_pointer_cut(struct bytes pointer, char out[SCAN_POINTER_SIZE]);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/json_write.h"
 
 /* Longer values are cut: a hostile one must not fill the disk. */
 enum { LOG_TEXT_MAX = 4096 };
@@ -58,36 +59,30 @@ struct log_field log_err(const struct err *e)
         return log_text("error", e->text);
 }
 
-static void add_text(struct buffer *line, struct bytes text)
-{
-        if (text.data == NULL)
-                buffer_add_text(line, "null");
-        else if (text.length <= LOG_TEXT_MAX)
-                buffer_add_json_string(line, text);
-        else
-                buffer_add_json_string(line, bytes_of(text.data, LOG_TEXT_MAX));
-}
-
 static void add_field(struct buffer *line, const struct log_field *f)
 {
-        buffer_add_char(line, ',');
-        buffer_add_json_string(line, bytes_of_text(f->name));
-        buffer_add_char(line, ':');
+        struct bytes text = f->text;
+
         switch (f->kind) {
         case LOG_KIND_TEXT:
-                add_text(line, f->text);
+                if (text.length > LOG_TEXT_MAX)
+                        text.length = LOG_TEXT_MAX;
+                if (text.data == NULL)
+                        json_put_null(line, f->name);
+                else
+                        json_put_text(line, f->name, text);
                 break;
         case LOG_KIND_INT:
-                buffer_printf(line, "%lld", (long long)f->number);
+                json_put_int(line, f->name, f->number);
                 break;
         case LOG_KIND_REAL:
                 if (isfinite(f->real))
-                        buffer_printf(line, "%.6g", f->real);
+                        json_put_real(line, f->name, f->real);
                 else
-                        buffer_add_text(line, "null");
+                        json_put_null(line, f->name);
                 break;
         case LOG_KIND_BOOL:
-                buffer_add_text(line, f->number != 0 ? "true" : "false");
+                json_put_flag(line, f->name, f->number != 0);
                 break;
         }
 }
@@ -107,12 +102,14 @@ void log_write(enum log_level level, const struct log_field *fields)
                 return;
         int saved = errno;
         buffer_reserve(&line, 256);
-        buffer_printf(&line, "{\"ts\":\"%s\",\"level\":\"%s\",\"program\":",
-                      time_format(clock_wall(), now), level_words[level]);
-        buffer_add_json_string(&line, bytes_of_text(program_name));
+        json_begin(&line);
+        json_put_string(&line, "ts", time_format(clock_wall(), now));
+        json_put_string(&line, "level", level_words[level]);
+        json_put_string(&line, "program", program_name);
         for (const struct log_field *f = fields; f->name != NULL; f++)
                 add_field(&line, f);
-        buffer_add_text(&line, "}\n");
+        json_end(&line);
+        buffer_add_char(&line, '\n');
         write_line(buffer_bytes(&line));
         errno = saved;
 }

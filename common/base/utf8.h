@@ -15,6 +15,19 @@
 #define UTF8_BOM "\xEF\xBB\xBF"
 #define UTF8_BOM_REFUSAL "begins with a byte order mark (byte 0xef): write it as UTF-8 without one"
 
+/* Eight bytes of a JSON string at a time: none is a quote, a backslash, a control (DEL is one) or
+ * not ASCII. */
+static inline bool utf8_eight_are_plain(const char *at)
+{
+        const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+        uint64_t v;
+
+        memcpy(&v, at, sizeof(v));
+        uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\'), del = v ^ (ones * 0x7f);
+        uint64_t low = (v - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones);
+        return ((low | v) & tops) == 0;
+}
+
 static inline bool utf8_begins_with_bom(const char *at, size_t left)
 {
         return left >= sizeof(UTF8_BOM) - 1 && memcmp(at, UTF8_BOM, sizeof(UTF8_BOM) - 1) == 0;

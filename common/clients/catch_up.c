@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -24,20 +25,13 @@ struct catch_up {
         struct link *reader;
         struct subscription *subscription;
         struct link *marker_link; /* NULL when no longer needed */
-        uv_timer_t *timer;        /* NULL when no longer needed */
+        struct alarm *alarm;      /* NULL when no longer needed */
         bool marker_in_flight;
 };
 
-static void free_handle(uv_handle_t *handle)
-{
-        free(handle);
-}
-
 static void end_marking(struct catch_up *c)
 {
-        if (c->timer != NULL)
-                uv_close((uv_handle_t *)c->timer, free_handle);
-        c->timer = NULL;
+        alarm_destroy(&c->alarm);
         link_destroy(&c->marker_link);
 }
 
@@ -45,7 +39,7 @@ static void become_caught_up(struct catch_up *c)
 {
         c->caught_up = true;
         if (c->every_connection)
-                uv_timer_stop(c->timer);
+                alarm_stop(c->alarm);
         else
                 end_marking(c);
         c->on.caught_up(c->owner);
@@ -86,18 +80,19 @@ static void on_marker_done(void *owner, enum link_result result)
 {
         struct catch_up *c = owner;
 
-        (void)result; /* the timer publishes again until the marker was read */
+        (void)result; /* the alarm publishes again until the marker was read */
         c->marker_in_flight = false;
 }
 
-static void publish_marker(uv_timer_t *timer)
+static void publish_marker(void *owner)
 {
-        struct catch_up *c = timer->data;
+        struct catch_up *c = owner;
         AUTO_BUFFER body = {0};
         struct record record = {.kind = RECORD_SYNC};
         const struct publish_wait done = {.done = on_marker_done, .owner = c};
         struct err e = {0};
 
+        alarm_set(c->alarm, MARKER_AGAIN);
         if (c->marker_in_flight || !link_is_up(c->marker_link))
                 return;
         memcpy(record.sync, c->marker, sizeof(record.sync));
@@ -120,15 +115,15 @@ static void publish_marker(uv_timer_t *timer)
 static void begin_marking(struct catch_up *c)
 {
         uuid7(c->marker);
-        uv_timer_start(c->timer, publish_marker, 0, (uint64_t)MARKER_AGAIN);
+        alarm_set(c->alarm, 0);
 }
 
 static void on_marker_up(void *owner)
 {
         struct catch_up *c = owner;
 
-        if (c->timer != NULL && !c->caught_up)
-                uv_timer_start(c->timer, publish_marker, 0, (uint64_t)MARKER_AGAIN);
+        if (c->alarm != NULL && !c->caught_up)
+                alarm_set(c->alarm, 0);
 }
 
 static void on_reader_down(void *owner, const struct err *why)
@@ -184,9 +179,7 @@ static int start_marking(struct catch_up *c, const struct catch_up_config *confi
         own.stream = "control"; /* see feed.h: `sync` counts as its exchange */
         own.unprobed = true;
         own.resend = false;
-        c->timer = xcalloc(1, sizeof(*c->timer));
-        uv_timer_init(loop, c->timer);
-        c->timer->data = c;
+        c->alarm = alarm_create(loop, publish_marker, c);
         c->marker_link = link_create(&own, &on, c, loop, e);
         if (c->marker_link == NULL)
                 return -1;

@@ -8,26 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/json_write.h"
+#include "common/base/own.h"
 #include "common/http/phrase.h"
 #include "common/http/request.h"
 
 enum { RETRY_SECONDS = 1, DETAIL_SIZE = 512 };
 
-static void add_member(struct buffer *out, const char *name, const char *text)
-{
-        if (text == NULL)
-                return;
-        buffer_printf(out, ",\"%s\":", name);
-        buffer_add_json_string(out, bytes_of_text(text));
-}
-
 static void add_fault(struct buffer *out, const struct scan_fault *fault)
 {
-        buffer_add_text(out, ",\"errors\":[{\"pointer\":");
-        buffer_add_json_string(out, bytes_of_text(fault->pointer));
-        buffer_printf(out, ",\"line\":%u,\"column\":%u", fault->line, fault->column);
-        add_member(out, "detail", fault->detail);
-        buffer_add_text(out, "}]");
+        json_begin_array(out, "errors");
+        json_begin_object(out, NULL);
+        json_put_string(out, "pointer", fault->pointer);
+        json_put_int(out, "line", fault->line);
+        json_put_int(out, "column", fault->column);
+        json_put_string(out, "detail", fault->detail);
+        json_end(out);
+        json_end_array(out);
 }
 
 static void add_members(struct buffer *out, const json_t *members)
@@ -37,34 +34,29 @@ static void add_members(struct buffer *out, const json_t *members)
 
         json_object_foreach((json_t *)members, name, value)
         {
-                char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-                if (text != NULL) {
-                        buffer_add_char(out, ',');
-                        buffer_add_json_string(out, bytes_of_text(name));
-                        buffer_add_char(out, ':');
-                        buffer_add_text(out, text);
-                }
-                free(text);
+                AUTO_FREE char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+                json_put_raw(out, name, bytes_of_text(text));
         }
 }
 
 void problem_write(const struct problem *p, struct buffer *out)
 {
-        buffer_add_text(out, "{\"type\":\"about:blank\",\"title\":");
-        buffer_add_json_string(out, bytes_of_text(http_phrase(p->status)));
-        buffer_printf(out, ",\"status\":%d", p->status);
-        add_member(out, "detail", p->detail);
-        add_member(out, "instance", p->instance);
+        json_begin(out);
+        json_put_string(out, "type", "about:blank");
+        json_put_string(out, "title", http_phrase(p->status));
+        json_put_int(out, "status", p->status);
+        json_put_given(out, "detail", bytes_of_text(p->detail));
+        json_put_given(out, "instance", bytes_of_text(p->instance));
         if (p->fault != NULL)
                 add_fault(out, p->fault);
         if (p->traceparent != NULL) {
                 char id[TRACE_ID_SIZE];
                 trace_id(p->traceparent, id);
-                add_member(out, "trace_id", id);
+                json_put_string(out, "trace_id", id);
         }
         if (p->members != NULL)
                 add_members(out, p->members);
-        buffer_add_char(out, '}');
+        json_end(out);
 }
 
 int problem_status(enum err_code code)

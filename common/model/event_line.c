@@ -3,13 +3,14 @@
  * event_line.c: an event as one line of JSON, read and written.
  */
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "common/base/hex.h"
-#include "common/base/json_scan.h"
+#include "common/base/json_read.h"
+#include "common/base/json_write.h"
 #include "common/model/event.h"
+#include "common/model/job_members.h"
 
 /* clang-format off */
 static const struct {
@@ -33,161 +34,100 @@ static const struct {
 enum { LINE_KIND_COUNT = sizeof(line_kinds) / sizeof(line_kinds[0]) };
 
 #define COUNTER_MAX ((int64_t)1 << 53)
+enum { CONTENT_DIGITS = 16 };
 
-/* Reading: a member's value goes where its name says. False: not of the kind it must be. */
+/* One line being read: the reader's owner. */
 struct line {
         struct event *event;
-        struct buffer *scratch;
-        struct bytes kind; /* member "event" */
+        int which; /* of line_kinds; LINE_KIND_COUNT: an event of another version */
 };
 
-static bool read_text(struct line *l, struct scan_value value, struct bytes *out)
+/* First of all: what another version means by its members is not judged. */
+static int read_kind(struct json_reader *r, const struct json_place *p, void *out)
 {
-        if (value.kind == SCAN_NULL)
-                return true;
-        if (value.kind != SCAN_STRING)
-                return false;
-        struct bytes inner = bytes_of(value.raw.data + 1, value.raw.length - 2);
-        if (memchr(inner.data, '\\', inner.length) == NULL) {
-                *out = inner;
-                return true;
-        }
-        /* scratch was reserved for the whole line: what it lent before does not move. */
-        size_t before = l->scratch->length;
-        scan_string(value, l->scratch);
-        *out = bytes_of(l->scratch->data + before, l->scratch->length - before);
-        return true;
-}
+        struct line *l = r->owner;
+        char word[32] = "";
 
-static bool read_counter(struct scan_value value, int64_t *out)
-{
-        return value.kind == SCAN_NUMBER && scan_int(value, out) && *out >= 0 &&
-               *out <= COUNTER_MAX;
-}
-
-static bool read_flag(struct scan_value value, bool *out)
-{
-        *out = value.kind == SCAN_TRUE;
-        return value.kind == SCAN_TRUE || value.kind == SCAN_FALSE;
-}
-
-static bool read_progress(struct scan_value value, double *out)
-{
-        if (value.kind != SCAN_NUMBER)
-                return false;
-        *out = fmin(fmax(scan_real(value), 0), 1);
-        return true;
-}
-
-static bool read_id(struct line *l, struct scan_value value)
-{
-        struct bytes text = {NULL, 0};
-
-        return read_text(l, value, &text) && uuid_parse(text, l->event->id);
-}
-
-static bool read_tenant(struct line *l, struct scan_value value)
-{
-        struct bytes text = {NULL, 0};
-
-        return read_text(l, value, &text) && tenant_name_is_valid(text) &&
-               bytes_to_text(text, l->event->tenant, sizeof(l->event->tenant)) == 0;
-}
-
-static bool read_reason(struct line *l, struct scan_value value)
-{
-        struct bytes text = {NULL, 0};
-
-        return read_text(l, value, &text) && reason_parse(text, &l->event->reason);
-}
-
-static bool read_result(struct scan_value value, struct bytes *out)
-{
-        if (value.raw.length <= EVENT_RESULT_MAX)
-                *out = value.raw;
-        return true;
-}
-
-static bool read_content(struct line *l, struct scan_value value, uint64_t *out)
-{
-        struct bytes text = {NULL, 0};
-
-        *out = 0;
-        if (!read_text(l, value, &text) || text.length != 16)
-                return false;
-        for (size_t i = 0; i < text.length; i++) {
-                int digit = hex_value(text.data[i]);
-                if (digit < 0)
-                        return false;
-                *out = *out << 4 | (uint64_t)digit;
-        }
-        return true;
-}
-
-static bool read_member(struct line *l, struct bytes key, struct scan_value value)
-{
-        struct event *e = l->event;
-
-        if (scan_key_is(key, "event"))
-                return read_text(l, value, &l->kind);
-        if (scan_key_is(key, "id"))
-                return read_id(l, value);
-        if (scan_key_is(key, "tenant"))
-                return read_tenant(l, value);
-        if (scan_key_is(key, "run"))
-                return read_counter(value, &e->run);
-        if (scan_key_is(key, "attempt"))
-                return read_counter(value, &e->attempt);
-        if (scan_key_is(key, "at"))
-                return read_counter(value, &e->at);
-        if (scan_key_is(key, "after"))
-                return read_counter(value, &e->after);
-        if (scan_key_is(key, "worker"))
-                return read_text(l, value, &e->worker);
-        if (scan_key_is(key, "lost"))
-                return read_flag(value, &e->lost);
-        if (scan_key_is(key, "redelivered"))
-                return read_flag(value, &e->redelivered);
-        if (scan_key_is(key, "ms"))
-                return read_counter(value, &e->ms);
-        if (scan_key_is(key, "result"))
-                return read_result(value, &e->result);
-        if (scan_key_is(key, "content"))
-                return read_content(l, value, &e->content);
-        if (scan_key_is(key, "copy"))
-                return read_counter(value, &e->copy);
-        if (scan_key_is(key, "progress"))
-                return read_progress(value, &e->progress);
-        if (scan_key_is(key, "message"))
-                return read_text(l, value, &e->message);
-        if (scan_key_is(key, "by"))
-                return read_text(l, value, &e->by);
-        if (scan_key_is(key, "why"))
-                return read_text(l, value, &e->why);
-        if (scan_key_is(key, "running"))
-                return e->kind == EVENT_WORKER || read_flag(value, &e->running);
-        if (scan_key_is(key, "reason"))
-                return read_reason(l, value);
-        if (scan_key_is(key, "burial"))
-                return read_text(l, value, &e->burial);
-        e->unknown++;
-        return true;
-}
-
-static int find_kind(struct scan_value object, struct buffer *scratch)
-{
-        struct line l = {.scratch = scratch};
-        struct scan_value value;
-
-        if (!scan_find(object, "event", &value) || !read_text(&l, value, &l.kind) ||
-            l.kind.data == NULL)
+        if (json_read_is(r, p, SCAN_STRING) != 0)
                 return -1;
-        for (int i = 0; i < LINE_KIND_COUNT; i++) {
-                if (bytes_equal_text(l.kind, line_kinds[i].word))
-                        return i;
-        }
-        return LINE_KIND_COUNT;
+        (void)json_copy_text(p->value, word, sizeof(word));
+        l->which = 0;
+        while (l->which < LINE_KIND_COUNT && strcmp(line_kinds[l->which].word, word) != 0)
+                l->which++;
+        if (l->which == LINE_KIND_COUNT)
+                return json_refuse(r, p, "no event of this version");
+        *(enum event_kind *)out = line_kinds[l->which].kind;
+        return 0;
 }
+
+/* One that is too long is as if it were not there. */
+static int read_result(struct json_reader *r, const struct json_place *p, void *out)
+{
+        return p->value.raw.length <= EVENT_RESULT_MAX ? json_read_raw(r, p, out) : 0;
+}
+
+static int read_content(struct json_reader *r, const struct json_place *p, void *out)
+{
+        char text[CONTENT_DIGITS + 1] = "";
+        uint64_t content = 0;
+        bool good = json_copy_text(p->value, text, sizeof(text)) && text[CONTENT_DIGITS - 1] != 0;
+
+        for (size_t i = 0; good && i < CONTENT_DIGITS; i++) {
+                int digit = hex_value(text[i]);
+                good = digit >= 0;
+                content = content << 4 | (uint64_t)digit;
+        }
+        *(uint64_t *)out = content;
+        return good ? 0 : json_refuse(r, p, "must be %d hexadecimal digits", CONTENT_DIGITS);
+}
+
+static int read_progress(struct json_reader *r, const struct json_place *p, void *out)
+{
+        if (json_read_is(r, p, SCAN_NUMBER) != 0)
+                return -1;
+        *(double *)out = fmin(fmax(scan_real(p->value), 0), 1);
+        return 0;
+}
+
+/* Of a consumer it is an array, which who keeps consumers reads. */
+static int read_running(struct json_reader *r, const struct json_place *p, void *out)
+{
+        const struct line *l = r->owner;
+
+        return l->event->kind == EVENT_WORKER ? 0 : json_read_flag(r, p, out);
+}
+
+/* clang-format off */
+#define MEMBER(field, fn, ...) {#field, fn, JSON_AT(struct event, field), __VA_ARGS__}
+#define COUNTER(field) MEMBER(field, json_read_int, .least = 0, .most = COUNTER_MAX)
+#define TEXT(field) MEMBER(field, json_read_bytes, .flags = JSON_NULLABLE)
+
+/* In the order of writing. */
+static const struct json_member line_members[] = {
+        {"event", read_kind, JSON_AT(struct event, kind), .flags = JSON_REQUIRED},
+        MEMBER(id, json_read_uuid),
+        MEMBER(tenant, job_read_tenant),
+        COUNTER(run),
+        COUNTER(attempt),
+        COUNTER(copy),
+        COUNTER(at),
+        TEXT(worker),
+        COUNTER(after),
+        MEMBER(lost, json_read_flag),
+        MEMBER(redelivered, json_read_flag),
+        COUNTER(ms),
+        MEMBER(content, read_content),
+        MEMBER(result, read_result),
+        MEMBER(progress, read_progress),
+        TEXT(message),
+        TEXT(by),
+        MEMBER(running, read_running),
+        TEXT(why),
+        MEMBER(reason, job_read_reason),
+        TEXT(burial),
+        {0},
+};
+/* clang-format on */
 
 static enum event_verdict check_line(int which, struct bytes line, struct event *e)
 {
@@ -195,7 +135,7 @@ static enum event_verdict check_line(int which, struct bytes line, struct event 
                 return EVENT_MALFORMED;
         if (e->kind == EVENT_WORKER) {
                 e->raw = line;
-                e->unknown = 0; /* its members are read by who keeps workers */
+                e->unknown = 0; /* who keeps consumers reads its members */
                 return e->worker.length > 0 ? EVENT_IS : EVENT_MALFORMED;
         }
         if (e->id[0] == '\0' || e->tenant[0] == '\0' || e->run < 1)
@@ -211,131 +151,81 @@ static enum event_verdict check_line(int which, struct bytes line, struct event 
 
 enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct event *out)
 {
-        struct scan_fault fault;
-        struct scan_item item;
+        struct line l = {.event = out};
+        struct json_reader r = {.scratch = scratch, .owner = &l, .lenient = true};
+        struct json_place root;
 
-        if (scan_check(line, SCAN_DEPTH_WRAPPED, &fault) != 0)
-                return EVENT_MALFORMED;
-        struct scan_value root = scan_root(line);
-        if (root.kind != SCAN_OBJECT)
+        if (json_read_open(&r, line, SCAN_DEPTH_WRAPPED, &root) != 0)
                 return EVENT_MALFORMED;
         memset(out, 0, sizeof(*out));
         buffer_clear(scratch);
-        buffer_reserve(scratch, 2 * line.length + 2);
-
-        int which = find_kind(root, scratch);
-        if (which < 0)
-                return EVENT_MALFORMED;
-        if (which == LINE_KIND_COUNT)
-                return EVENT_UNKNOWN;
-        out->kind = line_kinds[which].kind;
+        if (json_read_members(&r, &root, line_members, out) != 0)
+                return l.which == LINE_KIND_COUNT ? EVENT_UNKNOWN : EVENT_MALFORMED;
         out->digest = bytes_digest(1, line);
-        struct line l = {.event = out, .scratch = scratch};
-        struct scan_cursor cursor = scan_items(root);
-        while (scan_next(&cursor, &item)) {
-                if (!read_member(&l, item.key, item.value))
-                        return EVENT_MALFORMED;
-        }
-        return check_line(which, line, out);
+        out->unknown = r.unknown;
+        return check_line(l.which, line, out);
 }
 
-/* Writing. Literals are added by their length: this is every job's path. */
-#define ADD(out, literal) buffer_add(out, literal, sizeof(literal) - 1)
-
-static void add_int(struct buffer *out, int64_t value)
-{
-        char digits[24];
-        char *at = digits + sizeof(digits);
-        uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-
-        do {
-                *--at = (char)('0' + left % 10);
-                left /= 10;
-        } while (left > 0);
-        if (value < 0)
-                *--at = '-';
-        buffer_add(out, at, (size_t)(digits + sizeof(digits) - at));
-}
-
-static void add_text(struct buffer *out, const char *name, struct bytes text)
-{
-        if (text.data == NULL)
-                return;
-        buffer_add(out, ",\"", 2);
-        buffer_add_text(out, name);
-        buffer_add(out, "\":", 2);
-        buffer_add_json_string(out, text);
-}
-
-static void add_flag(struct buffer *out, const char *name, bool value)
-{
-        buffer_add(out, ",\"", 2);
-        buffer_add_text(out, name);
-        buffer_add_text(out, value ? "\":true" : "\":false");
-}
+/* Writing. */
 
 /* Raw line ends in valid JSON are whitespace, so they can become spaces. */
-static void add_on_one_line(struct buffer *out, struct bytes json)
+static void put_on_one_line(struct buffer *out, const char *name, struct bytes json)
 {
         size_t at = out->length;
 
-        buffer_add(out, json.data, json.length);
+        json_put_raw(out, name, json);
         for (; at < out->length; at++) {
                 if (out->data[at] == '\n' || out->data[at] == '\r')
                         out->data[at] = ' ';
         }
 }
 
+static void put_content(struct buffer *out, uint64_t content)
+{
+        char text[CONTENT_DIGITS];
+
+        for (size_t i = CONTENT_DIGITS; i-- > 0; content >>= 4)
+                text[i] = "0123456789abcdef"[content & 15];
+        json_put_text(out, "content", bytes_of(text, sizeof(text)));
+}
+
 static void write_job_of(const struct event *e, struct buffer *out)
 {
-        ADD(out, ",\"id\":\"");
-        buffer_add_text(out, e->id);
-        ADD(out, "\",\"tenant\":\"");
-        buffer_add_text(out, e->tenant);
-        ADD(out, "\",\"run\":");
-        add_int(out, e->run);
-        if (e->attempt > 0) {
-                ADD(out, ",\"attempt\":");
-                add_int(out, e->attempt);
-        }
-        if (e->copy > 0) {
-                ADD(out, ",\"copy\":");
-                add_int(out, e->copy);
-        }
-        ADD(out, ",\"at\":");
-        add_int(out, e->at);
+        json_put_string(out, "id", e->id);
+        json_put_string(out, "tenant", e->tenant);
+        json_put_int(out, "run", e->run);
+        if (e->attempt > 0)
+                json_put_int(out, "attempt", e->attempt);
+        if (e->copy > 0)
+                json_put_int(out, "copy", e->copy);
+        json_put_int(out, "at", e->at);
 }
 
 static void write_rest(const struct event *e, struct buffer *out)
 {
-        add_text(out, "worker", e->worker);
+        json_put_given(out, "worker", e->worker);
         if (e->kind == EVENT_RELEASED) {
-                ADD(out, ",\"after\":");
-                add_int(out, e->after);
-                add_flag(out, "lost", e->lost);
+                json_put_int(out, "after", e->after);
+                json_put_flag(out, "lost", e->lost);
         }
         if (e->kind == EVENT_STARTED)
-                add_flag(out, "redelivered", e->redelivered);
-        if (e->kind == EVENT_COMPLETED) {
-                ADD(out, ",\"ms\":");
-                add_int(out, e->ms);
-        }
+                json_put_flag(out, "redelivered", e->redelivered);
+        if (e->kind == EVENT_COMPLETED)
+                json_put_int(out, "ms", e->ms);
         if (e->content != 0)
-                buffer_printf(out, ",\"content\":\"%016" PRIx64 "\"", e->content);
-        if (e->result.data != NULL) {
-                ADD(out, ",\"result\":");
-                add_on_one_line(out, e->result);
-        }
+                put_content(out, e->content);
+        if (e->result.data != NULL)
+                put_on_one_line(out, "result", e->result);
         if (e->kind == EVENT_PROGRESS)
-                buffer_printf(out, ",\"progress\":%.6g", e->progress);
-        add_text(out, "message", e->message);
-        add_text(out, "by", e->by);
+                json_put_real(out, "progress", e->progress);
+        json_put_given(out, "message", e->message);
+        json_put_given(out, "by", e->by);
         if (e->kind == EVENT_CANCELLED)
-                add_flag(out, "running", e->running);
-        add_text(out, "why", e->why);
+                json_put_flag(out, "running", e->running);
+        json_put_given(out, "why", e->why);
         if (e->kind == EVENT_DEAD)
-                add_text(out, "reason", bytes_of_text(reason_word(e->reason)));
-        add_text(out, "burial", e->burial);
+                json_put_string(out, "reason", reason_word(e->reason));
+        json_put_given(out, "burial", e->burial);
 }
 
 void event_write(const struct event *event, struct buffer *out)
@@ -352,10 +242,10 @@ void event_write(const struct event *event, struct buffer *out)
                         word = line_kinds[i].word;
         }
         assert(word != NULL);
-        ADD(out, "{\"event\":\"");
-        buffer_add_text(out, word);
-        buffer_add_char(out, '"');
+        json_begin(out);
+        json_put_string(out, "event", word);
         write_job_of(event, out);
         write_rest(event, out);
-        ADD(out, "}\n");
+        json_end(out);
+        buffer_add_char(out, '\n');
 }

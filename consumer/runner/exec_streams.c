@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/json_scan.h"
+#include "common/base/json_read.h"
 #include "common/model/event.h"
 
 enum {
@@ -65,15 +65,12 @@ static void hear_progress(struct exec_streams *s, struct scan_value line, struct
 static void hear_retry_after(struct exec_streams *s, struct scan_value duration)
 {
         char text[TIME_TEXT_SIZE];
-        AUTO_BUFFER raw = {0};
         msec wait = 0;
+        bool given = duration.kind == SCAN_NUMBER
+                             ? bytes_to_text(duration.raw, text, sizeof(text)) == 0
+                             : json_copy_text(duration, text, sizeof(text));
 
-        if (duration.kind == SCAN_STRING)
-                scan_string(duration, &raw);
-        else if (duration.kind == SCAN_NUMBER)
-                buffer_add(&raw, duration.raw.data, duration.raw.length);
-        if (bytes_to_text(buffer_bytes(&raw), text, sizeof(text)) != 0 ||
-            duration_parse(text, &wait, NULL) != 0)
+        if (!given || duration_parse(text, &wait, NULL) != 0)
                 return;
         s->retry_after = wait < RETRY_AFTER_MAX ? wait : RETRY_AFTER_MAX;
 }

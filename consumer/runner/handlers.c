@@ -23,10 +23,10 @@ enum {
         FACTOR_MAX = 1000,
         RECYCLE_MAX = 1000000000,
 };
-#define MEBIBYTE (1024.0 * 1024)
+#define MEBIBYTE ((int64_t)1024 * 1024)
 #define MEMORY_MIN MEBIBYTE
 #define MEMORY_MAX (1024 * 1024 * MEBIBYTE)
-#define OUTPUT_DEFAULT ((int64_t)1024 * 1024)
+#define OUTPUT_DEFAULT MEBIBYTE
 #define OUTPUT_MAX (1024 * MEBIBYTE)
 #define GRACE_DEFAULT ((msec)5 * MSEC_SECOND)
 #define GRACE_MAX ((msec)10 * MSEC_MINUTE)
@@ -58,72 +58,57 @@ struct loading {
         struct defaults defaults;
 };
 
-static struct loading *loading_of(const struct reading *r)
-{
-        return r->owner;
-}
+/* clang-format off */
+#define RANGE(low, high) .least = (low), .most = (high)
+#define RETRY(field, fn, ...) {#field, fn, JSON_AT(struct retry_policy, field), __VA_ARGS__}
+#define DEFAULT(field, fn, ...) {#field, fn, JSON_AT(struct defaults, field), __VA_ARGS__}
+#define PLUGIN(field, fn, ...) {#field, fn, JSON_AT(struct plugin, field), __VA_ARGS__}
+#define HANDLER(field, fn, ...) {#field, fn, JSON_AT(struct handler, field), __VA_ARGS__}
 
-static const struct member retry_members[] = {
-        {"base", read_duration, offsetof(struct retry_policy, base), 1, MSEC_DAY, false},
-        {"factor", read_real, offsetof(struct retry_policy, factor), 1, FACTOR_MAX, false},
-        {"cap", read_duration, offsetof(struct retry_policy, cap), 1, (double)RETRY_AFTER_MAX,
-         false},
-        {"jitter", read_real, offsetof(struct retry_policy, jitter), 0, 1, false},
+static const struct json_member retry_members[] = {
+        RETRY(base, read_duration, RANGE(1, MSEC_DAY)),
+        RETRY(factor, json_read_real, RANGE(1, FACTOR_MAX)),
+        RETRY(cap, read_duration, RANGE(1, RETRY_AFTER_MAX)),
+        RETRY(jitter, json_read_real, RANGE(0, 1)),
         {0},
 };
 
-static int read_retry(const struct reading *r, const struct place *p, const struct member *m,
-                      void *out)
+static int read_retry(struct json_reader *r, const struct json_place *p, void *out)
 {
         const struct retry_policy *policy = out;
 
-        (void)m;
-        if (read_object(r, p, retry_members, out) != 0)
+        if (json_read_members(r, p, retry_members, out) != 0)
                 return -1;
-        if (policy->base > policy->cap)
-                return read_refuse(r, p, NULL, "base must not be above cap");
-        return 0;
+        return policy->base <= policy->cap ? 0 : json_refuse(r, p, "base must not be above cap");
 }
 
-static int read_link_loss(const struct reading *r, const struct place *p, const struct member *m,
-                          void *out)
+static int read_link_loss(struct json_reader *r, const struct json_place *p, void *out)
 {
-        (void)m;
-        if (read_is(r, p, SCAN_STRING) != 0)
-                return -1;
+        char word[16] = "";
 
-        struct bytes word = bytes_of(p->value.raw.data + 1, p->value.raw.length - 2);
-        bool stops = scan_key_is(word, "stop");
-        if (!stops && !scan_key_is(word, "finish"))
-                return read_refuse(r, p, NULL, "must be \"finish\" or \"stop\"");
-        *(bool *)out = stops;
-        return 0;
+        if (json_read_is(r, p, SCAN_STRING) != 0)
+                return -1;
+        (void)json_copy_text(p->value, word, sizeof(word));
+        *(bool *)out = strcmp(word, "stop") == 0;
+        if (*(bool *)out || strcmp(word, "finish") == 0)
+                return 0;
+        return json_refuse(r, p, "must be \"finish\" or \"stop\"");
 }
 
-static const struct member default_members[] = {
-        {"timeout", read_duration, offsetof(struct defaults, timeout), (double)JOB_TIMEOUT_MIN,
-         (double)JOB_TIMEOUT_MAX, false},
-        {"grace", read_duration, offsetof(struct defaults, grace), 0, (double)GRACE_MAX, false},
-        {"on_link_loss", read_link_loss, offsetof(struct defaults, stop_on_link_loss), 0, 0, false},
-        {"retry", read_retry, offsetof(struct defaults, retry), 0, 0, false},
+static const struct json_member default_members[] = {
+        DEFAULT(timeout, read_duration, RANGE(JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX)),
+        DEFAULT(grace, read_duration, RANGE(0, GRACE_MAX)),
+        {"on_link_loss", read_link_loss, JSON_AT(struct defaults, stop_on_link_loss)},
+        DEFAULT(retry, read_retry),
         {0},
 };
 
-static int read_defaults(const struct reading *r, const struct place *p, const struct member *m,
-                         void *out)
-{
-        (void)m;
-        (void)out;
-        return read_object(r, p, default_members, &loading_of(r)->defaults);
-}
-
-static const struct member plugin_members[] = {
-        {"file", read_text, offsetof(struct plugin, file), 0, 0, true},
-        {"processes", read_integer, offsetof(struct plugin, processes), 1, PROCESSES_MAX, false},
-        {"recycle_after", read_integer, offsetof(struct plugin, recycle_after), 0, RECYCLE_MAX,
-         false},
-        {"memory", read_size, offsetof(struct plugin, memory), MEMORY_MIN, MEMORY_MAX, false},
-        {"settings", read_raw_object, offsetof(struct plugin, settings), 0, 0, false},
+static const struct json_member plugin_members[] = {
+        PLUGIN(file, read_text, .flags = JSON_REQUIRED),
+        PLUGIN(processes, json_read_int, RANGE(1, PROCESSES_MAX)),
+        PLUGIN(recycle_after, json_read_int, RANGE(0, RECYCLE_MAX)),
+        PLUGIN(memory, read_size, RANGE(MEMORY_MIN, MEMORY_MAX)),
+        PLUGIN(settings, read_raw_object),
         {0},
 };
 
@@ -132,20 +117,19 @@ static char *resolve(const struct handlers *set, const char *path)
         return path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", set->folder, path);
 }
 
-static int read_plugin(const struct reading *r, const struct place *p)
+static int read_plugin(struct json_reader *r, const struct json_place *p, void *out)
 {
-        struct handlers *set = loading_of(r)->set;
-        AUTO_FREE char *name = read_key(p->key);
+        struct handlers *set = ((struct loading *)out)->set;
+        AUTO_FREE char *name = read_inside(p->key);
 
         if (name == NULL || !job_type_is_valid(bytes_of_text(name)))
-                return read_refuse(r, p, p->key.data - 1,
-                                   "a plugin's name has the form of a job type");
+                return json_refuse_name(r, p, "a plugin's name has the form of a job type");
 
         struct plugin *plugin = xcalloc(1, sizeof(*plugin));
         set->plugins = xrealloc(set->plugins, (set->plugin_count + 1) * sizeof(struct plugin *));
         set->plugins[set->plugin_count++] = plugin;
         plugin->name = TAKE(name);
-        if (read_object(r, p, plugin_members, plugin) != 0)
+        if (json_read_members(r, p, plugin_members, plugin) != 0)
                 return -1;
         AUTO_FREE char *given = TAKE(plugin->file);
         plugin->file = resolve(set, given);
@@ -154,21 +138,13 @@ static int read_plugin(const struct reading *r, const struct place *p)
         return 0;
 }
 
-static int read_plugins(const struct reading *r, const struct place *p, const struct member *m,
-                        void *out)
+static int read_plugin_name(struct json_reader *r, const struct json_place *p, void *out)
 {
-        (void)m;
-        (void)out;
-        return read_each(r, p, read_plugin);
-}
-
-static int read_plugin_name(const struct reading *r, const struct place *p, const struct member *m,
-                            void *out)
-{
-        const struct handlers *set = loading_of(r)->set;
+        const struct loading *loading = r->owner;
+        const struct handlers *set = loading->set;
         char *name = NULL;
 
-        if (read_text(r, p, m, &name) != 0)
+        if (read_text(r, p, &name) != 0)
                 return -1;
         AUTO_FREE char *owned = name;
         for (size_t i = 0; i < set->plugin_count; i++) {
@@ -177,16 +153,15 @@ static int read_plugin_name(const struct reading *r, const struct place *p, cons
                         return 0;
                 }
         }
-        return read_refuse(r, p, NULL, "no plugin of this name under /plugins");
+        return json_refuse(r, p, "no plugin of this name under /plugins");
 }
 
-static int read_handler_name(const struct reading *r, const struct place *p, const struct member *m,
-                             void *out)
+static int read_handler_name(struct json_reader *r, const struct json_place *p, void *out)
 {
-        if (read_text(r, p, m, out) != 0)
+        if (read_text(r, p, out) != 0)
                 return -1;
         if (strlen(*(char **)out) >= HANDLER_NAME_SIZE)
-                return read_refuse(r, p, NULL, "must have at most %d bytes", HANDLER_NAME_SIZE - 1);
+                return json_refuse(r, p, "must have at most %d bytes", HANDLER_NAME_SIZE - 1);
         return 0;
 }
 
@@ -201,77 +176,60 @@ static bool is_variable_name(const char *name)
         return true;
 }
 
-static int read_env(const struct reading *r, const struct place *p, const struct member *m,
-                    void *out)
+static int read_variable(struct json_reader *r, const struct json_place *p, void *out)
 {
-        char ***env = out;
-        struct scan_cursor cursor;
-        struct scan_item item;
+        AUTO_FREE char *name = read_inside(p->key);
 
-        if (read_is(r, p, SCAN_OBJECT) != 0)
+        if (name == NULL || !is_variable_name(name) || strncmp(name, "WARREN_", 7) == 0)
+                return json_refuse_name(r, p, "not a variable's name that may be set");
+        AUTO_FREE char *value = take_string(r, p); /* may be empty */
+        if (value == NULL)
                 return -1;
-        cursor = scan_items(p->value);
-        for (size_t count = 0; scan_next(&cursor, &item);) {
-                struct place here = {.up = p, .key = item.key, .value = item.value};
-                AUTO_FREE char *name = read_key(item.key);
-                AUTO_FREE char *value = NULL;
-                if (name == NULL || !is_variable_name(name) || strncmp(name, "WARREN_", 7) == 0)
-                        return read_refuse(r, &here, item.key.data - 1,
-                                           "not a variable's name that may be set");
-                if (bytes_equal_text(item.value.raw, "\"\"")) /* a variable may be empty */
-                        value = xstrdup("");
-                else if (read_text(r, &here, m, &value) != 0)
-                        return -1;
-                *env = xrealloc(*env, (count + 2) * sizeof(char *));
-                (*env)[count++] = xasprintf("%s=%s", name, value);
-                (*env)[count] = NULL;
-        }
+        add_text(out, xasprintf("%s=%s", name, value));
         return 0;
 }
 
-/* clang-format off */
 #define COMMON_MEMBERS \
-        {"timeout", read_duration, offsetof(struct handler, timeout), (double)JOB_TIMEOUT_MIN, \
-         (double)JOB_TIMEOUT_MAX, false}, \
-        {"grace", read_duration, offsetof(struct handler, grace), 0, (double)GRACE_MAX, false}, \
-        {"concurrency", read_integer, offsetof(struct handler, concurrency), 1, \
-         CONCURRENCY_MAX, false}, \
-        {"on_link_loss", read_link_loss, offsetof(struct handler, stop_on_link_loss), 0, 0, \
-         false}, \
-        {"retry", read_retry, offsetof(struct handler, retry), 0, 0, false}
+        HANDLER(timeout, read_duration, RANGE(JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX)), \
+        HANDLER(grace, read_duration, RANGE(0, GRACE_MAX)), \
+        HANDLER(concurrency, json_read_int, RANGE(1, CONCURRENCY_MAX)), \
+        {"on_link_loss", read_link_loss, JSON_AT(struct handler, stop_on_link_loss)}, \
+        HANDLER(retry, read_retry)
+
+static const struct json_member plugin_type_members[] = {
+        {"plugin", read_plugin_name, .offset = offsetof(struct handler, plugin),
+         .flags = JSON_REQUIRED},
+        {"handler", read_handler_name, JSON_AT(struct handler, plugin_handler),
+         .flags = JSON_REQUIRED},
+        COMMON_MEMBERS,
+        {0},
+};
+
+static const struct json_member exec_type_members[] = {
+        HANDLER(exec, read_texts, .flags = JSON_REQUIRED),
+        HANDLER(env, json_read_map, .each = read_variable),
+        HANDLER(memory, read_size, RANGE(MEMORY_MIN, MEMORY_MAX)),
+        HANDLER(output, read_size, RANGE(1, OUTPUT_MAX)),
+        COMMON_MEMBERS,
+        {0},
+};
 /* clang-format on */
 
-static const struct member plugin_type_members[] = {
-        {"plugin", read_plugin_name, offsetof(struct handler, plugin), 0, 0, true},
-        {"handler", read_handler_name, offsetof(struct handler, plugin_handler), 0, 0, true},
-        COMMON_MEMBERS,
-        {0},
-};
-
-static const struct member exec_type_members[] = {
-        {"exec", read_texts, offsetof(struct handler, exec), 0, 0, true},
-        {"env", read_env, offsetof(struct handler, env), 0, 0, false},
-        {"memory", read_size, offsetof(struct handler, memory), MEMORY_MIN, MEMORY_MAX, false},
-        {"output", read_size, offsetof(struct handler, output), 1, OUTPUT_MAX, false},
-        COMMON_MEMBERS,
-        {0},
-};
-
 /* Exactly one of plugin, exec and http names the kind. */
-static const struct member *members_of_kind(const struct reading *r, const struct place *p,
-                                            enum handler_kind *kind)
+static const struct json_member *members_of_kind(struct json_reader *r, const struct json_place *p,
+                                                 enum handler_kind *kind)
 {
         struct scan_value plugin, exec, http;
         bool has_plugin = scan_find(p->value, "plugin", &plugin);
         bool has_exec = scan_find(p->value, "exec", &exec);
 
         if (scan_find(p->value, "http", &http)) {
-                read_refuse(r, p, http.raw.data,
-                            "handlers of kind http are not part of this version");
+                const struct json_place here = {.up = p->up, .key = p->key, .value = http};
+                (void)json_refuse(r, &here, "handlers of kind http are not part of this version");
                 return NULL;
         }
         if (has_plugin == has_exec) {
-                read_refuse(r, p, NULL, "exactly one of \"plugin\" and \"exec\" must be given");
+                (void)json_refuse(r, p, "exactly one of \"plugin\" and \"exec\" must be given");
                 return NULL;
         }
         *kind = has_plugin ? HANDLER_PLUGIN : HANDLER_EXEC;
@@ -297,39 +255,31 @@ static struct entry *add_entry(struct handlers *set, const struct defaults *defa
         return entry;
 }
 
-static int read_type(const struct reading *r, const struct place *p)
+static int read_type(struct json_reader *r, const struct json_place *p, void *out)
 {
-        struct loading *loading = loading_of(r);
-        AUTO_FREE char *type = read_key(p->key);
+        struct loading *loading = out;
+        AUTO_FREE char *type = read_inside(p->key);
 
         if (type == NULL || !job_type_is_valid(bytes_of_text(type)))
-                return read_refuse(r, p, p->key.data - 1,
-                                   "a job type has the form [a-z0-9][a-z0-9._-]{0,63}");
-        if (read_is(r, p, SCAN_OBJECT) != 0)
+                return json_refuse_name(r, p, "a job type has the form [a-z0-9][a-z0-9._-]{0,63}");
+        if (json_read_is(r, p, SCAN_OBJECT) != 0)
                 return -1;
 
         struct entry *entry = add_entry(loading->set, &loading->defaults);
         memcpy(entry->handler.type, type, strlen(type) + 1);
         HASH_ADD_STR(loading->set->by_type, handler.type, entry);
-        const struct member *members = members_of_kind(r, p, &entry->handler.kind);
+        const struct json_member *members = members_of_kind(r, p, &entry->handler.kind);
         if (members == NULL)
                 return -1;
-        return read_object(r, p, members, &entry->handler);
-}
-
-static int read_types(const struct reading *r, const struct place *p, const struct member *m,
-                      void *out)
-{
-        (void)m;
-        (void)out;
-        return read_each(r, p, read_type);
+        return json_read_members(r, p, members, &entry->handler);
 }
 
 /* The order matters: a type looks its plugin and its defaults up. */
-static const struct member root_members[] = {
-        {"plugins", read_plugins, 0, 0, 0, false},
-        {"defaults", read_defaults, 0, 0, 0, false},
-        {"types", read_types, 0, 0, 0, true},
+static const struct json_member root_members[] = {
+        {"plugins", json_read_map, .each = read_plugin},
+        {"defaults", json_read_object, JSON_AT(struct loading, defaults),
+         .members = default_members},
+        {"types", json_read_map, .each = read_type, .flags = JSON_REQUIRED},
         {0},
 };
 
@@ -353,16 +303,16 @@ static int load(struct loading *loading, const char *path, struct err *e)
 {
         AUTO_BUFFER text = {0};
         struct scan_fault fault;
+        struct json_reader r = {.fault = &fault, .owner = loading};
+        struct json_place root;
 
         if (read_file(path, &text, e) != 0)
                 return -1;
-        if (scan_check(buffer_bytes(&text), SCAN_DEPTH_MAX, &fault) != 0)
-                return err_set(e, ERR_INVALID, "%s:%u:%u: %s: %s", path, fault.line, fault.column,
-                               fault.pointer[0] != '\0' ? fault.pointer : "/", fault.detail);
-
-        struct reading r = {.path = path, .text = buffer_bytes(&text), .owner = loading, .e = e};
-        struct place root = {.value = scan_root(r.text)};
-        return read_object(&r, &root, root_members, NULL);
+        if (json_read_open(&r, buffer_bytes(&text), SCAN_DEPTH_MAX, &root) == 0 &&
+            json_read_members(&r, &root, root_members, loading) == 0)
+                return 0;
+        return err_set(e, ERR_INVALID, "%s:%u:%u: %s: %s", path, fault.line, fault.column,
+                       fault.pointer[0] != '\0' ? fault.pointer : "/", fault.detail);
 }
 
 static char *folder_of(const char *path, struct err *e)

@@ -53,18 +53,6 @@ struct bytes text_trim(struct bytes text)
         return text;
 }
 
-/* Between the tokens of JSON a line break is white space like any other. */
-static void add_on_one_line(struct bytes json, struct buffer *out)
-{
-        size_t from = out->length;
-
-        buffer_add(out, json.data, json.length);
-        for (char *c = out->data + from; c < out->data + out->length; c++) {
-                if (*c == '\n' || *c == '\r')
-                        *c = ' ';
-        }
-}
-
 /* A string of at most max bytes once quoted; escapes make it longer than its text. */
 static void add_cut_string(struct bytes text, size_t total, size_t max, struct buffer *out)
 {
@@ -98,7 +86,7 @@ bool text_to_result(struct bytes output, size_t total, size_t max, struct buffer
         if (output.length == total) /* white space at the end is no part of it */
                 total = text.length;
         if (text.length == total && total <= max && scan_check(text, SCAN_DEPTH_MAX, &fault) == 0)
-                add_on_one_line(text, out);
+                buffer_add(out, text.data, text.length);
         else
                 add_cut_string(text, total, max, out);
         return true;

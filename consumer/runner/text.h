@@ -14,9 +14,10 @@ void text_repair(struct bytes text, size_t max, struct buffer *out);
 void text_repair_tail(struct bytes text, size_t max, struct buffer *out);
 /* Without ASCII white space at both ends. */
 struct bytes text_trim(struct bytes text);
-/* Adds a handler's output as one JSON value of at most `max` (from 256) bytes without line breaks:
- * as it is when it is JSON, else as a string, which says so when it had to be cut. `total` is how
- * long the output was, of which `output` is the beginning. Nothing to add: false. */
+/* Adds a handler's output as one JSON value of at most `max` (from 256) bytes: as it is when it is
+ * JSON, which is looked at here and by no other service on the result's way; else as a string,
+ * which says so when it had to be cut. `total` is how long the output was, of which `output` is the
+ * beginning. Nothing to add: false. */
 bool text_to_result(struct bytes output, size_t total, size_t max, struct buffer *out);
 
 #endif

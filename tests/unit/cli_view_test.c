@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/body.h"
@@ -194,14 +195,14 @@ static void test_bodies(void **state)
         AUTO_BUFFER body = {0};
 
         (void)state;
-        body_begin(&body);
-        body_add_text(&body, "type", "a\"b");
-        body_add_text(&body, "absent", NULL);
+        json_begin(&body);
+        json_put_given(&body, "type", bytes_of_text("a\"b"));
+        json_put_given(&body, "absent", bytes_of_text(NULL));
         body_add_number_or_text(&body, "delay", "30");
         body_add_number_or_text(&body, "timeout", "30s");
         body_add_number_or_text(&body, "rate", "[1]");
-        body_add_json(&body, "payload", bytes_of_text("{\"x\": 0.10}"));
-        body_end(&body);
+        json_put_raw(&body, "payload", bytes_of_text("{\"x\": 0.10}"));
+        json_end(&body);
         assert_string_equal(body.data, "{\"type\":\"a\\\"b\",\"delay\":30,\"timeout\":\"30s\","
                                        "\"rate\":\"[1]\",\"payload\":{\"x\": 0.10}}");
 }

@@ -310,7 +310,7 @@ static void makes_a_result_of_any_output(void **state)
         } cases[] = {
                 {"", false, ""},
                 {" \n", false, ""},
-                {"{\"a\":\n 1.10}\n", true, "{\"a\":  1.10}"},
+                {"{\"a\":\n 1.10}\n", true, "{\"a\":\n 1.10}"},
                 {"42\n", true, "42"},
                 {"done\n", true, "\"done\""},
                 {"{\"a\":", true, "\"{\\\"a\\\":\""},

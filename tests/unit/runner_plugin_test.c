@@ -87,7 +87,7 @@ static const struct end_case ends[] = {
         {"retry_after", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "not \xEF\xBF\xBD now", "",
          1234},
         {"long_error", "{}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "eeee", "", 0},
-        {"results", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":  true}", 0},
+        {"results", "{}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "{\"kept\":\n true}", 0},
         {"hog", "\"graceful\"", 20000, OUTCOME_RETRY, ERROR_KIND_MEMORY, "bad_alloc", "", 0},
         {"hog", "\"crashing\"", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
          "plugin rogue: killed by SIGABRT (its memory limit is 256 MiB)", "", 0},

@@ -291,9 +291,62 @@ static void a_later_start_is_not_told_of_what_completed(void **state)
         rig_close(&rig);
 }
 
+/* What is no JSON never stands in an answer as it is, whatever else is told of its id. */
+static void a_body_that_is_no_json_is_shown_in_base64(void **state)
+{
+        enum what { SUBMISSION = 1, BURIAL = 2, COMPLETION = 4 };
+        static const struct {
+                unsigned what;
+                const char *body, *want; /* of the burial */
+        } table[] = {
+                {SUBMISSION, NULL, "\"payload\":{},"},
+                {BURIAL, "[1.50 ]", "\"payload\":[1.50 ],"},
+                {BURIAL, "\xff{", "\"payload\":null,\"payload_base64\":\"/3s=\","},
+                {BURIAL, "1} ,\"x\":{", "\"payload\":null,\"payload_base64\":"},
+                {SUBMISSION | BURIAL, "\xff{", "\"payload\":null,\"payload_base64\":"},
+                /* Its completion ends the row for another reason than the burial. */
+                {BURIAL | COMPLETION, "\xff{", "\"payload\":null,\"payload_base64\":"},
+        };
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct rig rig;
+                struct job_message encoded;
+                struct err e = {0};
+                char id[UUID_SIZE];
+                AUTO_BUFFER out = {0};
+                rig_open(&rig);
+                uuid7(id);
+                struct job j = rig_job(id, 1700000000000);
+                if ((table[i].what & SUBMISSION) != 0)
+                        rig_submit(&rig, &j);
+                if ((table[i].what & BURIAL) != 0) {
+                        j.payload = bytes_of_text(table[i].body);
+                        j.reason = REASON_MALFORMED;
+                        uuid7(j.burial);
+                        job_encode(&j, STATION_BURIAL, 1700000001300, &encoded);
+                        rig_fold(&rig, &encoded);
+                }
+                if ((table[i].what & COMPLETION) != 0)
+                        rig_tell(&rig, &j, EVENT_COMPLETED, 1, 1700000001400);
+                rig_commit(&rig);
+                AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+                struct reader *r = readers_take(readers, &e);
+                struct stored_job job = {0};
+                assert_int_equal(lookup_job(r, "acme", id, &job, &e), 1);
+                assert_int_equal(lookup_write_job(r, &job, &out, &e), 0);
+                if (strstr(out.data, table[i].want) == NULL)
+                        fail_msg("%zu: %s", i, out.data);
+                stored_job_fini(&job);
+                readers_give(&r);
+                readers_destroy(&readers);
+                rig_close(&rig);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_body_that_is_no_json_is_shown_in_base64),
                 cmocka_unit_test(the_row_shows_what_runs),
                 cmocka_unit_test(a_later_start_is_not_told_of_what_completed),
                 cmocka_unit_test(a_second_message_does_not_change_the_first),

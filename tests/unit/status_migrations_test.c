@@ -100,9 +100,10 @@ static void write_job(struct reader *r, const char *id, struct buffer *out)
         struct stored_job job = {0};
         assert_int_equal(lookup_job(r, "acme", id, &job, &e), 1);
         buffer_add_text(out, job.row.shown ? "" : "hidden ");
+        json_begin(out);
         assert_int_equal(lookup_write_job(r, &job, out, &e), 0);
-        buffer_add_char(out, ',');
         assert_int_equal(lookup_write_attempts(r, &job, out, &e), 0);
+        json_end(out);
         buffer_add_char(out, '\n');
         stored_job_fini(&job);
 }
@@ -137,7 +138,7 @@ static void open_stored(struct rig *r, const char *name)
  * out. */
 static void assert_dump(const char *got, const char *want, const char *name)
 {
-        static const char outside[] = "\"id\":\"" OUTSIDE;
+        static const char outside[] = "{\"id\":\"" OUTSIDE;
         bool undated = strcmp(name, "status-4") < 0;
         while (*got != '\0' && *want != '\0') {
                 size_t length = strcspn(got, "\n") + 1;

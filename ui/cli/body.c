@@ -8,41 +8,10 @@
 #include <string.h>
 
 #include "common/base/json_scan.h"
+#include "common/base/json_write.h"
 #include "common/base/own.h"
 
 enum { INPUT_MAX = 16 << 20, READ_SIZE = 64 << 10 };
-
-void body_begin(struct buffer *body)
-{
-        buffer_add_char(body, '{');
-}
-
-void body_end(struct buffer *body)
-{
-        buffer_add_char(body, '}');
-}
-
-static void add_name(struct buffer *body, const char *name)
-{
-        if (body->data[body->length - 1] != '{')
-                buffer_add_char(body, ',');
-        buffer_add_json_string(body, bytes_of_text(name));
-        buffer_add_char(body, ':');
-}
-
-void body_add_text(struct buffer *body, const char *name, const char *value)
-{
-        if (value == NULL)
-                return;
-        add_name(body, name);
-        buffer_add_json_string(body, bytes_of_text(value));
-}
-
-void body_add_json(struct buffer *body, const char *name, struct bytes value)
-{
-        add_name(body, name);
-        buffer_add(body, value.data, value.length);
-}
 
 void body_add_number_or_text(struct buffer *body, const char *name, const char *value)
 {
@@ -52,9 +21,9 @@ void body_add_number_or_text(struct buffer *body, const char *name, const char *
         if (value == NULL)
                 return;
         if (scan_check(text, 1, &fault) == 0 && scan_root(text).kind == SCAN_NUMBER)
-                body_add_json(body, name, scan_root(text).raw);
+                json_put_raw(body, name, scan_root(text).raw);
         else
-                body_add_text(body, name, value);
+                json_put_text(body, name, text);
 }
 
 static int read_all(FILE *file, struct buffer *out, struct err *e)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/table.h"
 
@@ -17,8 +18,7 @@ void cli_add_submitted(const struct cli *c, struct buffer *out)
         if (c->submitted == NULL)
                 return;
         if (c->json) {
-                buffer_add_text(out, ",\"id\":");
-                buffer_add_json_string(out, bytes_of_text(c->submitted));
+                json_put_string(out, "id", c->submitted);
                 return;
         }
         buffer_add_text(out, "\n  it was submitted; 'warren get ");
@@ -36,15 +36,13 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
         vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
         if (c->json) {
-                buffer_add_text(&line, "{\"error\":");
-                buffer_add_json_string(&line, bytes_of_text(text));
-                if (c->about != NULL) {
-                        buffer_add_text(&line, ",\"about\":");
-                        buffer_add_json_string(&line, bytes_of_text(c->about));
-                }
-                buffer_printf(&line, ",\"exit\":%d", (int)code);
+                json_begin(&line);
+                json_put_string(&line, "error", text);
+                json_put_given(&line, "about", bytes_of_text(c->about));
+                json_put_int(&line, "exit", code);
                 cli_add_submitted(c, &line);
-                buffer_add_text(&line, "}\n");
+                json_end(&line);
+                buffer_add_char(&line, '\n');
         } else {
                 buffer_add_text(&line, "warren: ");
                 if (c->about != NULL) {

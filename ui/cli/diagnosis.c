@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/table.h"
@@ -47,15 +48,6 @@ void diagnosis_destroy(struct diagnosis **d)
         free(old);
 }
 
-static void add_json_text(struct buffer *out, const char *name, const char *text)
-{
-        buffer_printf(out, ",\"%s\":", name);
-        if (text == NULL)
-                buffer_add_text(out, "null");
-        else
-                buffer_add_json_string(out, bytes_of_text(text));
-}
-
 static void add_remedy(struct diagnosis *d, const char *check, const char *remedy)
 {
         buffer_printf(&d->remedies, "%s: ", check);
@@ -74,12 +66,12 @@ void diagnosis_add(struct diagnosis *d, const char *check, enum health health, c
         table_cell_text(d->table, problem);
         if (remedy != NULL)
                 add_remedy(d, check, remedy);
-        buffer_add_text(&d->json, d->json.length == 0 ? "{\"check\":" : ",{\"check\":");
-        buffer_add_json_string(&d->json, bytes_of_text(check));
-        add_json_text(&d->json, "state", healths[health].word);
-        add_json_text(&d->json, "problem", problem);
-        add_json_text(&d->json, "remedy", remedy);
-        buffer_add_char(&d->json, '}');
+        json_begin_object(&d->json, NULL);
+        json_put_string(&d->json, "check", check);
+        json_put_string(&d->json, "state", healths[health].word);
+        json_put_string(&d->json, "problem", problem);
+        json_put_string(&d->json, "remedy", remedy);
+        json_end(&d->json);
 }
 
 unsigned diagnosis_wrong(const struct diagnosis *d)
@@ -108,10 +100,13 @@ enum exit_code diagnosis_tell(const struct diagnosis *d, const struct cli *c)
         AUTO_BUFFER out = {0};
 
         if (c->json) {
-                buffer_printf(&out, "{\"healthy\":%s,\"checks\":[",
-                              d->wrong == 0 ? "true" : "false");
+                json_begin(&out);
+                json_put_flag(&out, "healthy", d->wrong == 0);
+                json_begin_array(&out, "checks");
                 buffer_add(&out, d->json.data, d->json.length);
-                buffer_add_text(&out, "]}\n");
+                json_end_array(&out);
+                json_end(&out);
+                buffer_add_char(&out, '\n');
         } else {
                 table_render(d->table, 0, c->colours, &out);
                 add_verdict(d, c, &out);

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/body.h"
@@ -97,19 +98,19 @@ static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
         const char *argument = cli_option(c, "payload");
         const char *run_at = cli_option(c, "run-at");
 
-        body_begin(body);
+        json_begin(body);
         if (argument != NULL) {
                 if (json_argument(argument, &payload, e) < 0)
                         return -1;
-                body_add_json(body, "payload", buffer_bytes(&payload));
+                json_put_raw(body, "payload", buffer_bytes(&payload));
         }
-        body_add_text(body, "type", cli_option(c, "type"));
+        json_put_given(body, "type", bytes_of_text(cli_option(c, "type")));
         body_add_number_or_text(body, "priority", cli_option(c, "priority"));
         if (run_at != NULL && strcmp(run_at, "now") == 0)
-                body_add_json(body, "run_at", bytes_of_text("null"));
+                json_put_null(body, "run_at");
         else
-                body_add_text(body, "run_at", run_at);
-        body_end(body);
+                json_put_given(body, "run_at", bytes_of_text(run_at));
+        json_end(body);
         return 0;
 }
 

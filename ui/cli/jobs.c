@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/body.h"
 #include "ui/cli/interrupt.h"
@@ -139,21 +140,21 @@ static int submission(const struct cli *c, struct buffer *body, struct err *e)
         AUTO_BUFFER payload = {0};
         const char *argument = cli_word(c, 1);
 
-        body_begin(body);
-        body_add_text(body, "type", cli_word(c, 0));
+        json_begin(body);
+        json_put_given(body, "type", bytes_of_text(cli_word(c, 0)));
         if (argument != NULL) {
                 if (json_argument(argument, &payload, e) < 0)
                         return -1;
-                body_add_json(body, "payload", buffer_bytes(&payload));
+                json_put_raw(body, "payload", buffer_bytes(&payload));
         }
         body_add_number_or_text(body, "priority", cli_option(c, "priority"));
         body_add_number_or_text(body, "delay", cli_option(c, "delay"));
-        body_add_text(body, "run_at", cli_option(c, "run-at"));
+        json_put_given(body, "run_at", bytes_of_text(cli_option(c, "run-at")));
         body_add_number_or_text(body, "max_retries", cli_option(c, "max-retries"));
         body_add_number_or_text(body, "timeout", cli_option(c, "timeout"));
-        body_add_text(body, "tenant_id", cli_option(c, "tenant"));
-        body_add_text(body, "idempotency_key", cli_option(c, "key"));
-        body_end(body);
+        json_put_given(body, "tenant_id", bytes_of_text(cli_option(c, "tenant")));
+        json_put_given(body, "idempotency_key", bytes_of_text(cli_option(c, "key")));
+        json_end(body);
         return 0;
 }
 

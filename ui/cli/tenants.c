@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
@@ -61,13 +62,13 @@ static void tenant_path(struct buffer *path, const char *name)
 
 static void add_changes(const struct cli *c, struct buffer *body)
 {
-        body_add_text(body, "rate", cli_option(c, "rate"));
+        json_put_given(body, "rate", bytes_of_text(cli_option(c, "rate")));
         body_add_number_or_text(body, "burst", cli_option(c, "burst"));
         body_add_number_or_text(body, "max_running", cli_option(c, "max-running"));
         body_add_number_or_text(body, "max_pending", cli_option(c, "max-pending"));
         body_add_number_or_text(body, "weight", cli_option(c, "weight"));
         if (cli_has(c, "amqp-login"))
-                body_add_json(body, "amqp_login", bytes_of_text("true"));
+                json_put_flag(body, "amqp_login", true);
 }
 
 static void add_secrets_warning(struct scan_value answer, struct buffer *out)
@@ -104,10 +105,10 @@ enum exit_code command_tenant_add(struct cli *c)
         AUTO_BUFFER body = {0};
         AUTO_REPLY reply = {0};
 
-        body_begin(&body);
-        body_add_text(&body, "name", cli_word(c, 0));
+        json_begin(&body);
+        json_put_given(&body, "name", bytes_of_text(cli_word(c, 0)));
         add_changes(c, &body);
-        body_end(&body);
+        json_end(&body);
         const char *path = cli_has(c, "reuse") ? "/api/v1/tenants?reuse=true" : "/api/v1/tenants";
         enum exit_code code = api_send(c, API_ADMIN, "POST", path, buffer_bytes(&body), &reply);
         return code == EXIT_DONE ? show_tenant(c, &reply) : code;
@@ -139,11 +140,11 @@ enum exit_code command_tenant_set(struct cli *c)
         AUTO_BUFFER body = {0};
         AUTO_REPLY reply = {0};
 
-        body_begin(&body);
+        json_begin(&body);
         add_changes(c, &body);
         if (body.length == 1)
                 return cli_fail(c, EXIT_USAGE, "nothing to set; see 'warren tenant set --help'");
-        body_end(&body);
+        json_end(&body);
         tenant_path(&path, cli_word(c, 0));
         enum exit_code code =
                 api_send(c, API_ADMIN, "PATCH", path.data, buffer_bytes(&body), &reply);
@@ -161,9 +162,10 @@ static enum exit_code delete_path(struct cli *c, const char *path, const char *c
         if (code != EXIT_DONE)
                 return code;
         if (c->json) {
-                buffer_printf(&out, "{\"deleted\":");
-                buffer_add_json_string(&out, bytes_of_text(name));
-                buffer_add_text(&out, "}\n");
+                json_begin(&out);
+                json_put_string(&out, "deleted", name);
+                json_end(&out);
+                buffer_add_char(&out, '\n');
         } else {
                 buffer_printf(&out, "%s ", words[0]);
                 show_text(&out, bytes_of_text(name));
@@ -191,21 +193,16 @@ static void key_path(struct buffer *path, const char *tenant)
 /* "submit,read" as an array. */
 static void add_scopes(struct buffer *body, const char *scopes)
 {
-        AUTO_BUFFER array = {0};
-
         if (scopes == NULL)
                 return;
-        buffer_add_char(&array, '[');
+        json_begin_array(body, "scopes");
         for (const char *at = scopes; *at != '\0';) {
                 size_t length = strcspn(at, ",");
-                if (array.length > 1)
-                        buffer_add_char(&array, ',');
-                buffer_add_json_string(&array, bytes_of(at, length));
+                json_put_text(body, NULL, bytes_of(at, length));
                 at += length;
                 at += *at == ',';
         }
-        buffer_add_char(&array, ']');
-        body_add_json(body, "scopes", buffer_bytes(&array));
+        json_end_array(body);
 }
 
 enum exit_code command_key_add(struct cli *c)
@@ -216,10 +213,10 @@ enum exit_code command_key_add(struct cli *c)
         AUTO_REPLY reply = {0};
 
         key_path(&path, cli_word(c, 0));
-        body_begin(&body);
+        json_begin(&body);
         add_scopes(&body, cli_option(c, "scopes"));
-        body_add_text(&body, "expires", cli_option(c, "expires"));
-        body_end(&body);
+        json_put_given(&body, "expires", bytes_of_text(cli_option(c, "expires")));
+        json_end(&body);
         enum exit_code code =
                 api_send(c, API_ADMIN, "POST", path.data, buffer_bytes(&body), &reply);
         if (code != EXIT_DONE)
@@ -249,9 +246,9 @@ enum exit_code command_key_list(struct cli *c)
                 return listing_show(c, &reply, &(struct listing){"keys", key_columns, next});
         }
         bool found = view_find(api_value(&reply), "keys", &keys);
-        body_begin(&out);
-        body_add_json(&out, "keys", found ? keys.raw : bytes_of_text("[]"));
-        body_end(&out);
+        json_begin(&out);
+        json_put_raw(&out, "keys", found ? keys.raw : bytes_of_text("[]"));
+        json_end(&out);
         return cli_print_json(c, buffer_bytes(&out));
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/base/config.h"
+#include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/broker.h"
@@ -111,13 +112,11 @@ static void on_finding(void *owner, const char *subject, const char *problem, co
         table_cell_text(f->table, subject);
         table_cell(f->table, bytes_of_text(problem), COLOUR_RED);
         table_cell_text(f->table, remedy);
-        buffer_add_text(&f->json, f->json.length == 0 ? "{\"subject\":" : ",{\"subject\":");
-        buffer_add_json_string(&f->json, bytes_of_text(subject));
-        buffer_add_text(&f->json, ",\"problem\":");
-        buffer_add_json_string(&f->json, bytes_of_text(problem));
-        buffer_add_text(&f->json, ",\"remedy\":");
-        buffer_add_json_string(&f->json, bytes_of_text(remedy));
-        buffer_add_char(&f->json, '}');
+        json_begin_object(&f->json, NULL);
+        json_put_string(&f->json, "subject", subject);
+        json_put_string(&f->json, "problem", problem);
+        json_put_string(&f->json, "remedy", remedy);
+        json_end(&f->json);
 }
 
 static enum exit_code tell_findings(const struct cli *c, const struct findings *f)
@@ -126,10 +125,13 @@ static enum exit_code tell_findings(const struct cli *c, const struct findings *
         enum exit_code code;
 
         if (c->json) {
-                buffer_printf(&out, "{\"whole\":%s,\"findings\":[",
-                              f->count == 0 ? "true" : "false");
+                json_begin(&out);
+                json_put_flag(&out, "whole", f->count == 0);
+                json_begin_array(&out, "findings");
                 buffer_add(&out, f->json.data, f->json.length);
-                buffer_add_text(&out, "]}\n");
+                json_end_array(&out);
+                json_end(&out);
+                buffer_add_char(&out, '\n');
         } else if (f->count == 0) {
                 buffer_add_text(&out, "the topology is whole\n");
         } else {
