@@ -32,7 +32,7 @@ static void on_progress(void *owner, double done, struct bytes text)
 static void look(void *owner, struct attempt *a)
 {
         (void)owner;
-        run_look(a->run);
+        run_poll(a->run);
 }
 
 /* While nothing can be published, progress would only pile up. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * handler.h: the interface of a Warren plugin, ABI 1. A plugin is a shared object that exports one
- * `warren_plugin`. It is loaded in processes of its own, each running one job at a time on its main
- * thread; a crash there fails that attempt and nothing else. C11 and C++17.
+ * `warren_plugin`. It is loaded in separate host processes, each of which runs one job at a time on
+ * its main thread; a crash there fails that attempt and nothing else. For C11 and C++17.
  *
- * What is lent (everything in warren_job) lives until `run` returns; what is given is copied at
- * once. Text is UTF-8 and ends in a NUL; times are milliseconds. Only `cancelled` may be called
- * from threads of the plugin's own. Within ABI 1 members are only ever appended: before using one
- * that is newer than this header's first version, see that `size` reaches it.
+ * Everything in warren_job is borrowed, until `run` returns. What a handler passes to the host is
+ * copied at once. Text is UTF-8 and ends with a NUL; times are milliseconds. Only `cancelled` may
+ * be called from the plugin's own threads. Within ABI 1 members are only ever appended: before
+ * using one that is newer than the first version of this header, check that `size` includes it.
  */
 #ifndef WARREN_HANDLER_H
 #define WARREN_HANDLER_H
@@ -31,8 +31,8 @@ extern "C" {
 enum warren_outcome {
         WARREN_DONE = 0,
         WARREN_RETRY = 1,     /* failed; try again after the type's backoff, or retry_after */
-        WARREN_PERMANENT = 2, /* failed; trying again is useless: the job is buried */
-        WARREN_STOPPED = 3    /* saw the cancellation: no attempt is charged */
+        WARREN_PERMANENT = 2, /* failed; a retry is useless: the job is buried */
+        WARREN_STOPPED = 3    /* saw the cancellation: no attempt is counted */
 };
 
 enum warren_log_level {
@@ -44,20 +44,23 @@ enum warren_log_level {
 
 struct warren_job;
 
-/* What the host does for a handler. Also in reach as job->host. */
+/* The functions a handler may call: job->host. */
 struct warren_host {
         size_t size; /* of this struct as the host knows it */
-        /* One JSON value of at most 65536 bytes; the last call counts. 0, or -1 when refused. */
+        /* The job's result: one JSON value of at most 65536 bytes; the last call counts. 0, or -1:
+         * it is too long or not JSON. */
         int (*result)(const struct warren_job *job, const char *json, size_t length);
-        /* Why it failed; the first 4096 bytes are kept, and the last call counts. */
+        /* Why the job failed; only the first 4096 bytes count, and only the last call. */
         void (*error)(const struct warren_job *job, const char *text);
         /* How long to wait before the next attempt, at most 30 days. */
         void (*retry_after)(const struct warren_job *job, int64_t wait_ms);
-        /* done is 0 to 1; text may be NULL. Bursts are thinned out. */
+        /* done: 0 to 1; text may be NULL. Of many reports in a second only the latest is shown. */
         void (*progress)(const struct warren_job *job, double done, const char *text);
-        /* 1 when the job should end soon: it timed out, or the consumer stops. As cheap as reading
-         * a variable: poll it. The process is killed when the type's grace time is over. */
+        /* 1 when the job should end soon: it timed out, or the consumer is stopping. Poll it: it
+         * costs no more than a read of memory. The process is killed after the type's grace. */
         int (*cancelled)(const struct warren_job *job);
+        /* A line in the consumer's log. level: enum warren_log_level. 32 at once, then 20 a second;
+         * more are dropped. */
         void (*log)(const struct warren_job *job, int level, const char *text);
 };
 
@@ -74,7 +77,7 @@ struct warren_job {
         int64_t attempt;     /* of this run, from 1 */
         int64_t max_retries; /* after the first attempt */
         int redelivered;     /* 1: an earlier delivery may have run, wholly or in part */
-        int64_t deadline_ms; /* since the epoch: when the attempt times out */
+        int64_t deadline_ms; /* when the attempt times out, since the epoch */
 };
 
 struct warren_handler {
@@ -86,10 +89,10 @@ struct warren_plugin {
         uint32_t abi; /* WARREN_PLUGIN_ABI */
         const char *name;
         const char *version;
-        /* Once per process, before any job; NULL: nothing to do. settings is the JSON object from
-         * handlers.json. 0, or -1 with a message in error[size]: the plugin is not used. */
+        /* Called once per process, before any job; may be NULL. settings: the JSON object in
+         * handlers.json. Returns 0, or -1 with a message in error[size]: the plugin is not used. */
         int (*open)(const char *settings, void **state, char *error, size_t size);
-        /* At an orderly end of the process; NULL: nothing to do. */
+        /* Called when the process ends in order, not when it is killed; may be NULL. */
         void (*close)(void *state);
         const struct warren_handler *handlers;
 };
