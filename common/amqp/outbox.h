@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outbox.h: messages that must be kept by the broker. What ends unknown (no confirm in time, a
- * nack, a closed connection) is published again until it is confirmed. Loop thread only.
+ * outbox.h: publishes messages until the broker has confirmed them. After no confirm in time, a
+ * nack, a return or a closed connection a message is published again. Loop thread only.
  */
 #ifndef WARREN_AMQP_OUTBOX_H
 #define WARREN_AMQP_OUTBOX_H
@@ -14,12 +14,12 @@
 
 struct outbox;
 
-/* Embedded in what it carries, which must live until `kept`. */
+/* Embedded in its owner's struct; must live until `confirmed`. */
 struct publication {
-        /* Writes the message; called for each try. `again`: it may be there already. */
+        /* Writes the message; called for each try. again: the broker may have it already. */
         void (*encode)(const struct publication *p, bool again, msec now, struct job_message *out);
-        /* Confirmed. The publication is the owner's again. */
-        void (*kept)(void *owner, struct publication *p);
+        /* The broker has confirmed it. The owner may free or reuse the publication. */
+        void (*confirmed)(void *owner, struct publication *p);
         void *owner;
         struct outbox *outbox;
         bool again;
@@ -27,13 +27,15 @@ struct publication {
         struct publication *prev, *next;
 };
 
-/* Told, unless NULL, how long each confirm took. The link is borrowed. */
-typedef void confirmed_fn(void *owner, double seconds);
-struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirmed_fn *confirmed, void *owner);
-/* After the link was destroyed. Publications still here are the owner's. */
+/* Called with the time from each publish to its confirm; may be NULL. */
+typedef void confirm_time_fn(void *owner, double seconds);
+/* The link is borrowed. */
+struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirm_time_fn *confirm_time,
+                             void *owner);
+/* After the link was destroyed. Does not free or report publications that are not confirmed. */
 void outbox_destroy(struct outbox **o);
 void outbox_post(struct outbox *o, struct publication *p);
-/* Posted and not yet kept. */
+/* Posted and not yet confirmed. */
 unsigned outbox_count(const struct outbox *o);
 
 #endif
