@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * accept.h: takes deliveries, and decides what happens to each attempt that has not started. Loop
- * thread only.
+ * accept.h: decides what happens to deliveries, and to attempts not yet started. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_ACCEPT_H
 #define WARREN_CONSUMER_ACCEPT_H

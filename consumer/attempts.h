@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempts.h: the attempts held here, by key. Loop thread only; the two counts may be read from any
- * thread.
+ * attempts.h: the attempts held here, by key. Loop thread only; any thread may read the two counts.
  */
 #ifndef WARREN_CONSUMER_ATTEMPTS_H
 #define WARREN_CONSUMER_ATTEMPTS_H
@@ -23,8 +22,7 @@ void attempts_remove(struct attempts *all, struct attempt *a);
 /* attempt_join, keeping `bytes` up to date. */
 void attempts_join(struct attempts *all, struct attempt *a, struct tenant_queue *queue,
                    struct delivery **d);
-/* Changes the attempt's key to that of its message, so that a later message of the same attempt
- * does not find it. */
+/* Changes its key to its message's: a later message of the attempt must not find it. */
 void attempts_rekey(struct attempts *all, struct attempt *a);
 
 #endif

@@ -21,9 +21,8 @@ void departure_bury(struct attempt *a, enum reason reason, struct bytes text);
 /* The attempt was buried before, here or elsewhere: publishes the same dead letter again. */
 void departure_bury_again(struct attempt *a, enum reason reason, enum error_kind kind,
                           struct bytes text);
-/* Prepares a job that could not be decoded for its burial. Tenant and lane are the queue's, the
- * properties stay as they came, the id is made from the content: burying it again makes the same
- * dead letter. Borrows from m. */
+/* Prepares the burial of a job that could not be decoded: tenant and lane of its queue, properties
+ * as they came, an id made from the content, the same at each burial. Borrows from m. */
 void departure_prepare_malformed(struct job *job, const struct tenant_queue *queue,
                                  const struct message *m);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * duplicate.h: which deliveries may be duplicates of a run, and what to do with one once a
- * status-store has answered. Pure.
+ * duplicate.h: which deliveries may be duplicates, and what a store's answer means for one. Pure.
  */
 #ifndef WARREN_CONSUMER_DUPLICATE_H
 #define WARREN_CONSUMER_DUPLICATE_H

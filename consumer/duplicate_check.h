@@ -40,8 +40,7 @@ struct duplicate_check_config {
 };
 
 struct duplicate_check *duplicate_check_create(const struct duplicate_check_config *c);
-/* Runs the loop until a call in progress has ended. Before it, all questions must be withdrawn and
- * the outbox destroyed. */
+/* Runs the loop until a call has ended. First withdraw all questions and destroy the outbox. */
 void duplicate_check_destroy(struct duplicate_check **d);
 /* The attempt is ASKED, and must live until it is answered or withdrawn. */
 void duplicate_check_ask(struct duplicate_check *d, struct attempt *a);

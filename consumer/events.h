@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * events.h: publishes events to the stream `events` in batches. A batch is sent when it has
- * EVENTS_MAX events or EVENTS_BYTES_MAX bytes or is EVENTS_AGE old; at the end of the turn when no
- * other is unconfirmed. Once it is confirmed, the attempts that its events end are reported. Loop
- * thread only.
+ * EVENTS_MAX events, EVENTS_BYTES_MAX bytes or the age EVENTS_AGE; without delay when no other is
+ * unconfirmed. Once confirmed, the attempts that it ends are reported. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_EVENTS_H
 #define WARREN_CONSUMER_EVENTS_H

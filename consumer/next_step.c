@@ -27,8 +27,7 @@ static msec unhandled_since(const struct job *job, msec now)
         return since == 0 || since > now ? now : since;
 }
 
-/* No consumer has a handler: hops for as long as it has waited so far, up to unhandled_max in all,
- * then it is buried. */
+/* No consumer has a handler. It hops for as long as it has waited; after unhandled_max: buried. */
 static struct next await_handler(const struct next_view *v, msec now)
 {
         msec since = unhandled_since(v->job, now);

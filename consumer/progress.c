@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * progress.c: a list and one alarm for its head. All periods are equal, so appending keeps it
- * sorted.
+ * progress.c: a list, in order of time as all periods are equal, and an alarm for its head.
  */
 #include "consumer/progress.h"
 

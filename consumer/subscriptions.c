@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriptions.c: is_wanted says whether a queue should be subscribed; every change applies it
- * again.
+ * subscriptions.c: after every change is_wanted decides which queues are subscribed.
  */
 #include "consumer/subscriptions.h"
 

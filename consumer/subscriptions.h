@@ -22,9 +22,8 @@ struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency,
                                            queue_delivery_fn *on, void *owner);
 /* No attempt may be left. */
 void subscriptions_destroy(struct subscriptions **s);
-/* Applies a tenant's record: new, changed, paused or deleted. The tenant is borrowed; NULL when it
- * is deleted and was unknown. When not wanted it is unsubscribed, and the caller requeues
- * its attempts. */
+/* Applies a tenant's record; when paused or deleted, unsubscribes it, and the caller requeues its
+ * attempts. Returns the tenant, borrowed; NULL when it is deleted and was unknown. */
 struct tenant *subscriptions_tenant(struct subscriptions *s, const struct tenant_record *r);
 void subscriptions_open(struct subscriptions *s);
 /* Unsubscribes all queues. */

@@ -127,8 +127,7 @@ void type_limits_ended(struct type_limits *limits, const struct handler *h, int6
         k->changed_at = mono_now;
 }
 
-/* The slots take one job every so many ms. The time since the last start or end counts when it is
- * longer than the mean run. */
+/* The slots' time per job: by the mean run, or by the longer time since a run started or ended. */
 static double each_ms(const struct limited_type *k, const struct handler *h, msec now)
 {
         double mean = k->mean_ms == 0 ? UNKNOWN_MEAN_MS : k->mean_ms;

@@ -21,8 +21,7 @@ void type_limits_destroy(struct type_limits **limits);
 
 /* True: enough jobs of its type wait here, and this one was sent away. */
 bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handler *h);
-/* Sends away waiting jobs beyond that, and counts the rest in tenant_queue.limited. Call every 250
- * ms or so. */
+/* Sends surplus waiting jobs away, counts the rest in tenant_queue.limited. Call each 250 ms. */
 void type_limits_check(struct consumer *c);
 
 /* A run has started, or has ended after `us` microseconds. */

@@ -53,7 +53,7 @@ static bool may_log(struct call *c)
 }
 
 /* At most WIRE_TEXT_MAX bytes, not cut within a character. */
-static size_t kept_length(const char *text)
+static size_t cut_length(const char *text)
 {
         size_t length = text == NULL ? 0 : strnlen(text, WIRE_TEXT_MAX + 1);
 
@@ -82,7 +82,7 @@ static void give_error(const struct warren_job *job, const char *text)
 {
         struct call *c = call_of(job);
 
-        c->error_length = kept_length(text);
+        c->error_length = cut_length(text);
         if (c->error_length > 0)
                 memcpy(c->error, text, c->error_length);
 }
@@ -104,7 +104,7 @@ static void give_progress(const struct warren_job *job, double done, const char 
         atomic_thread_fence(memory_order_release);
         latest->sequence = c->sequence;
         latest->done = done;
-        size_t length = kept_length(text);
+        size_t length = cut_length(text);
         if (length > 0)
                 memcpy(latest->text, text, length);
         atomic_store_explicit(&latest->length, (uint32_t)length, memory_order_relaxed);
@@ -130,7 +130,7 @@ static void give_log(const struct warren_job *job, int level, const char *text)
 
         const struct bytes parts[PIPES_PARTS_MAX] = {
                 bytes_of(&head, sizeof(head)),
-                bytes_of(text, kept_length(text)),
+                bytes_of(text, cut_length(text)),
         };
 
         /* A failed write is no error here: the answer's write fails too, and ends the host. */

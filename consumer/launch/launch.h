@@ -6,9 +6,8 @@
 #define WARREN_LAUNCH_LAUNCH_H
 
 /* Descriptors of a launched program, besides stdin to stderr. LAUNCH_STATUS_FD is a socket, closed
- * by the exec. The launcher waits there for one byte from the consumer, the go-ahead, and writes
- * what failed. If the launcher ended without reading the byte, the consumer gets EPIPE on writing
- * or ECONNRESET on reading. */
+ * by the exec. The launcher reads the go-ahead there, one byte, and writes what failed. If it ended
+ * without reading the byte, the consumer gets EPIPE on writing or ECONNRESET on reading. */
 enum { LAUNCH_PROGRESS_FD = 3, LAUNCH_STATUS_FD = 4, LAUNCH_FD_COUNT = 5 };
 
 #define LAUNCH_STEPS(X) \

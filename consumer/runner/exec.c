@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * exec.c: handler kind `exec`: a program for each attempt, started through warren-launch. Its stdin
- * is a sealed file in memory, so the payload need not be written piece by piece; stdout, stderr and
- * descriptor 3 are pipes.
+ * is a sealed file in memory, written at once; stdout, stderr and descriptor 3 are pipes.
  */
 #include "consumer/runner/exec.h"
 

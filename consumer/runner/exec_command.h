@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_command.h: the arguments of warren-launch and the program, and the program's environment
- * (docs/handlers.md).
+ * exec_command.h: arguments and environment of a program and its launcher (docs/handlers.md).
  */
 #ifndef WARREN_CONSUMER_RUNNER_EXEC_COMMAND_H
 #define WARREN_CONSUMER_RUNNER_EXEC_COMMAND_H

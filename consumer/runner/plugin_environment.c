@@ -10,8 +10,7 @@
 
 #include "common/base/memory.h"
 
-/* For the consumer alone: its settings may hold secrets, and with systemd's variables a handler
- * could act as the service. */
+/* Its settings may hold secrets; with systemd's variables a handler could act as the service. */
 static bool is_own(const char *assignment)
 {
         static const char *const own[] = {

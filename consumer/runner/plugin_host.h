@@ -73,8 +73,7 @@ struct run *host_give(struct plugin_host *h, const struct run_request *q,
                       const struct run_events *on, void *owner, struct err *e) MUST_CHECK;
 /* run: of host_give. Sets the cancel flag; the process is killed after `grace`. */
 void host_stop(struct run *run, msec grace);
-/* run: of host_give. Reports the latest progress in the page, if it is new, and has the host send a
- * frame with the next. */
+/* run: of host_give. Reports the latest progress, if new; the host sends a frame for the next. */
 void host_poll(struct run *run);
 /* Asks an idle or starting host to end; it is killed after 5 s. A busy one is left alone. */
 void host_leave(struct plugin_host *h);

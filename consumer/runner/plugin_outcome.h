@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_outcome.h: the outcome of a plugin's run: from its host's END frame, or from how its host
- * died.
+ * plugin_outcome.h: the outcome of a plugin's run, from its END frame or its host's death.
  */
 #ifndef WARREN_CONSUMER_RUNNER_PLUGIN_OUTCOME_H
 #define WARREN_CONSUMER_RUNNER_PLUGIN_OUTCOME_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * polled.h: a descriptor that the loop watches. polled_close is the safe order: the loop stops
- * watching it, then it is closed. In the other order epoll goes on reporting it while another
- * process has a copy (each child has, until its exec), under a number that may be in use again.
- * Loop thread only.
+ * watching it, then it is closed. Otherwise epoll goes on reporting it while another process has a
+ * copy (a child, until its exec), under a number that may be reused. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_RUNNER_POLLED_H
 #define WARREN_CONSUMER_RUNNER_POLLED_H

@@ -54,8 +54,7 @@ void run_begin(struct run *run, struct runs *all, const struct run_request *q,
                const struct run_events *on, void *owner);
 /* The handler's code begins: calls `began`. */
 void run_began(struct run *run);
-/* Calls `progress`, unless `done` is not finite. The text is made valid UTF-8 and cut to
- * RUN_PROGRESS_MAX; empty: none. */
+/* Calls `progress` if `done` is finite. Makes the text UTF-8, and cuts it to RUN_PROGRESS_MAX. */
 void run_progress(struct run *run, double done, struct bytes text);
 /* The system had no room for it and it never began: ends it, and calls `put_off`. */
 void run_put_off(struct run *run, const char *kind, const struct err *why);

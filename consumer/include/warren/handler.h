@@ -59,8 +59,7 @@ struct warren_host {
         /* 1 when the job should end soon: it timed out, or the consumer is stopping. Poll it: it
          * costs no more than a read of memory. The process is killed after the type's grace. */
         int (*cancelled)(const struct warren_job *job);
-        /* A line in the consumer's log. level: enum warren_log_level. 32 at once, then 20 a second;
-         * more are dropped. */
+        /* A log line; level: enum warren_log_level. Over 32 at once or 20 a second are dropped. */
         void (*log)(const struct warren_job *job, int level, const char *text);
 };
 
