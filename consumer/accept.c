@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * accept.c: what becomes of a delivery: it joins one that is here already, is dropped, sent on,
- * buried, asked about, held until its time, or waits for a worker.
+ * accept.c: what happens to a delivery: it joins its attempt that is here already, or is acked as
+ * known, sent on, buried, checked for a duplicate, held until due, or waits for a worker.
  */
 #include "consumer/accept.h"
 
@@ -40,10 +40,9 @@ static void bury_unhandled(struct consumer *c, struct attempt *a, msec now)
 {
         char text[256];
 
-        snprintf(
-                text, sizeof(text),
-                "no handler for type %s: for %lld s no live consumer's handlers.json has mapped it",
-                a->job.type, (long long)((now - a->job.unhandled_at) / MSEC_SECOND));
+        snprintf(text, sizeof(text),
+                 "no handler for type %s: for %lld s no live consumer had one in its handlers.json",
+                 a->job.type, (long long)((now - a->job.unhandled_at) / MSEC_SECOND));
         departure_bury(a, REASON_NO_HANDLER, bytes_of_text(text));
         finish_publish(c, a);
 }
@@ -83,8 +82,8 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
 
         a->job.unhandled_at = next.unhandled_at;
         switch (next.step) {
-        case NEXT_TRAVEL:
-                departure_travel(a);
+        case NEXT_DELAY:
+                departure_delay(a);
                 finish_publish(c, a);
                 return;
         case NEXT_MOVE_TO_LONG:
@@ -114,7 +113,8 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
         }
 }
 
-/* At once: what else has come in this turn of the loop then goes back. flow.c takes more again. */
+/* Checked with each delivery, not once a turn: over the limit, deliveries already received for a
+ * queue that is then unsubscribed are requeued. flow.c lifts the limit again. */
 static void limit_bytes(struct consumer *c)
 {
         if (c->attempts.bytes > (size_t)c->settings->held_max)
@@ -132,18 +132,18 @@ static struct attempt *admit(struct consumer *c, const struct job *job, struct t
         return a;
 }
 
-/* Another delivery of an attempt that is here: settled with it. */
+/* Another delivery of an attempt that is here: it is settled together with it. */
 static void join(struct consumer *c, struct attempt *a, struct tenant_queue *f, struct delivery **d)
 {
         if (attempt_is_running(a))
-                LOG_INFO("a redelivery joins the attempt that runs here",
+                LOG_INFO("a job was redelivered while its attempt runs here; it runs once",
                          log_text("job", a->job.id), log_int("attempt", a->number));
         attempts_join(&c->attempts, a, f, d);
         limit_bytes(c);
 }
 
-/* Takes a delivery whose attempt is here, or was finished here and only its ack was lost. What was
- * sent on under the same attempt is known by its message, and only when that is redelivered. */
+/* True, and takes the delivery: its attempt is here, or was finished here and only the ack was
+ * lost. A redelivery is also looked up by its message key: a hop is finished under that alone. */
 static bool is_known(struct consumer *c, const struct job *job, struct tenant_queue *f,
                      struct delivery **d)
 {
@@ -169,7 +169,7 @@ static bool is_known(struct consumer *c, const struct job *job, struct tenant_qu
         return false;
 }
 
-/* It is told what of the properties a burial has no room for. */
+/* Writes the burial's error text, which says so when the properties are too long to be stored. */
 static void explain_malformed(const struct message *m, const struct err *why, struct buffer *text)
 {
         buffer_add_text(text, why->text);
@@ -184,7 +184,7 @@ static void bury_malformed(struct consumer *c, struct job *job, struct tenant_qu
         AUTO_BUFFER text = {0};
 
         explain_malformed(&(*d)->message, why, &text);
-        departure_disown(job, f, &(*d)->message);
+        departure_prepare_malformed(job, f, &(*d)->message);
         if (is_known(c, job, f, d))
                 return;
         struct attempt *a = admit(c, job, f, d);
@@ -208,7 +208,7 @@ void accept_delivery(void *owner, struct tenant_queue *f, struct delivery *d)
                 bury_malformed(c, &job, f, &d, &why);
                 return;
         }
-        /* What it is called on its way does not matter: it is the queue's tenant's. */
+        /* The tenant is the queue's, whatever the message says. */
         memcpy(job.tenant, f->tenant->name, sizeof(job.tenant));
         job.lane = f->lane;
         if (is_known(c, &job, f, &d))
@@ -216,8 +216,8 @@ void accept_delivery(void *owner, struct tenant_queue *f, struct delivery *d)
         go_on(c, admit(c, &job, f, &d), now);
 }
 
-/* The first burial may be in the stream alone (the broker died between its two writes, the consumer
- * before it made them again): this delivery is then all that is left to replay. */
+/* The first burial may be in the stream only: the broker died between its writes to stream and
+ * queue, then the consumer before it published again. This delivery is then the only copy left. */
 static void bury_again(struct consumer *c, struct attempt *a, const struct duplicate_answer *was)
 {
         departure_bury_again(a, was->reason, was->error_kind, buffer_bytes(&was->error));
@@ -294,7 +294,7 @@ static void review(void *owner, struct attempt *a)
         ready_remove(&c->ready, a);
         if (paused)
                 a->job.unhandled_at = 0;
-        hop(c, a, paused ? HOP_PAUSED : HOP_UNKNOWN, 0); /* and is judged as what arrives */
+        hop(c, a, paused ? HOP_PAUSED : HOP_UNKNOWN, 0); /* checked again when it comes back */
 }
 
 void accept_take_back(struct consumer *c, struct attempt *a)

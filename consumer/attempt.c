@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt.c: an attempt's life, and the deliveries that it answers for.
+ * attempt.c: an attempt's life, and its deliveries.
  */
 #include "consumer/attempt.h"
 
@@ -10,7 +10,7 @@
 
 #include "common/base/memory.h"
 
-/* Another delivery of the same attempt: redelivered after a lost link, or published twice. */
+/* Another delivery of an attempt: redelivered after a lost connection, or published twice. */
 struct redelivery {
         struct delivery *delivery;
         struct tenant_queue *queue;
@@ -163,6 +163,6 @@ void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct even
         };
         memcpy(out->id, a->job.id, sizeof(out->id));
         memcpy(out->tenant, a->job.tenant, sizeof(out->tenant));
-        if (at > a->told_at)
-                a->told_at = at;
+        if (at > a->last_event_at)
+                a->last_event_at = at;
 }

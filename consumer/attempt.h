@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt.h: one delivery of a job on its way through the consumer, from its arrival until it is
- * settled. attempt_move is the one place that changes its state. Loop thread only.
+ * attempt.h: one attempt of a job, from the arrival of its delivery until that is settled. Only
+ * attempt_move changes its state. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_ATTEMPT_H
 #define WARREN_CONSUMER_ATTEMPT_H
@@ -21,15 +21,15 @@
 #include "consumer/runner/runner.h"
 #include "consumer/tenant.h"
 
-/* How it leaves: what is published before its delivery is acked. */
+/* What is published of an attempt before its delivery is settled. */
 enum departure {
-        DEPART_COMPLETE,  /* the event `completed`, in a batch */
-        DEPART_GIVE_BACK, /* the event `released`, likewise; then it is requeued, not acked */
-        DEPART_RETRY,     /* to a delay exchange, charged */
+        DEPART_COMPLETE,  /* the event `completed`, in a batch; then acked */
+        DEPART_GIVE_BACK, /* the event `released`, in a batch; then requeued */
+        DEPART_RETRY,     /* to a delay exchange; counted as an attempt */
         DEPART_BURY,      /* to `dead` */
-        DEPART_HOP,       /* to a delay exchange, the same attempt later */
-        DEPART_FIRST_HOP, /* the same, of a job from outside that was never delayed */
-        DEPART_LANE,      /* to its tenant's lane `long` */
+        DEPART_HOP,       /* to a delay exchange; not counted as an attempt */
+        DEPART_FIRST_HOP, /* a hop of a job published over AMQP that was never delayed */
+        DEPART_LANE,      /* to its tenant's lane `long`; not counted as an attempt */
 };
 
 /* Why a handler was told to stop. */
@@ -40,7 +40,7 @@ struct attempt_key {
         char tenant[TENANT_SIZE];
         char id[UUID_SIZE];
         int64_t run, number;
-        msec stamp; /* 0, or which of its messages: see attempt_key_of_message */
+        msec stamp; /* 0; attempt_key_of_message tells the messages of an attempt apart */
 };
 
 struct consumer;
@@ -53,61 +53,61 @@ struct attempt {
         int64_t number; /* of this attempt, from 1 */
         enum attempt_state state;
         struct tenant_queue *queue;
-        struct delivery *delivery;       /* kept for its bytes even when its connection is gone */
-        struct redelivery *redeliveries; /* its other deliveries */
-        size_t bytes;                    /* what the deliveries take */
-        bool redelivered;                /* it may have run before: the handler is told */
-        bool checked;                    /* was asked about: not again */
+        struct delivery *delivery; /* `job` borrows from it, also once its connection is gone */
+        struct redelivery *redeliveries; /* other deliveries of this attempt */
+        size_t bytes;                    /* of memory, with its deliveries */
+        bool redelivered;                /* it may have run before; passed to the handler */
+        bool checked;                    /* its duplicate check is done */
         msec arrived_at;                 /* monotonic */
 
-        struct attempt *prev, *next; /* of the list its state puts it in */
+        struct attempt *prev, *next; /* of the list that belongs to its state */
         UT_hash_handle hh;
 
         struct question *question;     /* ASKED */
-        struct consumer *consumer;     /* for the runner, which knows only the attempt */
+        struct consumer *consumer;     /* for callbacks that get the attempt alone */
         const struct handler *handler; /* WAITING to LEAVING; borrowed from the set in force
                                           while WAITING, from `set` after it */
-        struct handlers *set;          /* RUNNING to LEAVING: a reference */
+        struct handlers *set;          /* RUNNING to LEAVING: owns a reference */
         struct run *run;               /* RUNNING, STOPPING */
         int64_t started_us, took_us;   /* monotonic; how long its handler ran */
         msec started_at;               /* wall */
         struct progress_note progress; /* RUNNING, STOPPING */
-        msec told_at;                  /* wall; the greatest that an event of it told */
-        uint64_t content;              /* event_content() of its job, once it was started */
+        msec last_event_at;            /* wall; the latest time in an event of this attempt */
+        uint64_t content;              /* event_content() of its job; set once started */
         enum stop_reason stopped_for;  /* STOPPING */
 
         enum departure departure;       /* LEAVING */
-        struct publication publication; /* LEAVING: its message on the way out */
+        struct publication publication; /* LEAVING: its unconfirmed message */
         struct buffer error;
 };
 
-/* Takes the delivery. The job is copied and borrows from it. */
+/* Takes the delivery. The job is copied and goes on borrowing from the delivery. */
 struct attempt *attempt_create(const struct job *job, struct tenant_queue *queue,
                                struct delivery **d, msec mono_now);
-/* Frees it; its deliveries must have been settled. */
+/* Its deliveries must have been settled. */
 void attempt_destroy(struct attempt **a);
 
-/* Asserts that the map allows it. */
+/* Asserts that attempt_may_move allows it. */
 void attempt_move(struct attempt *a, enum attempt_state to);
-/* RUNNING: tells its handler to stop, and kills it after its grace. */
+/* RUNNING: tells its handler to stop; it is killed after its grace. */
 void attempt_stop(struct attempt *a, enum stop_reason why);
-/* Its handler has begun, and not ended. */
+/* RUNNING or STOPPING. */
 bool attempt_is_running(const struct attempt *a);
-/* It is here and could run, or be given back. */
+/* ASKED, HELD or WAITING: it can be requeued. */
 bool attempt_is_unstarted(const struct attempt *a);
 
-/* Takes another delivery of the same attempt; the dead ones among the earlier are dropped. */
+/* Takes another delivery of the same attempt; frees earlier ones of dead connections. */
 void attempt_join(struct attempt *a, struct tenant_queue *queue, struct delivery **d);
-/* Settles all its deliveries; those of dead connections are dropped. */
+/* Settles all its deliveries; those of dead connections are only freed. */
 void attempt_settle(struct attempt *a, enum settle how);
-/* One of its deliveries can still be settled. */
+/* The connection of at least one of its deliveries still lives. */
 bool attempt_is_live(const struct attempt *a);
 
-/* An event of this attempt, at that time. */
+/* Fills an event of this attempt; at: wall clock. */
 void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct event *out);
 
 void attempt_key_of(const struct job *job, struct attempt_key *out);
-/* The key of this very message, for what may come again under the same attempt: a hop. */
+/* The key of this one message: a hop publishes another message with the same attempt key. */
 void attempt_key_of_message(const struct job *job, struct attempt_key *out);
 
 #endif

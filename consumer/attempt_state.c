@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt_state.c: the map of an attempt's states.
+ * attempt_state.c: the table of allowed transitions.
  */
 #include "consumer/attempt_state.h"
 
@@ -10,8 +10,8 @@ static const unsigned moves[STATE_COUNT] = {
         [STATE_ARRIVED] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
                           TO(STATE_SETTLED),
         [STATE_ASKED] = TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),
-        /* Once its time has come it is judged afresh, by a clock that may have been set back, and
-         * may have grown old enough to be asked about. */
+        /* When due it is checked again: the clock may have been set back, and the job may now be
+         * old enough for a duplicate check. */
         [STATE_HELD] = TO(STATE_ASKED) | TO(STATE_HELD) | TO(STATE_WAITING) | TO(STATE_LEAVING) |
                        TO(STATE_SETTLED),
         [STATE_WAITING] = TO(STATE_RUNNING) | TO(STATE_LEAVING) | TO(STATE_SETTLED),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempts.c: a table of attempts, and the sum of what they take.
+ * attempts.c: a table of attempts, and the sum of their sizes.
  */
 #include "consumer/attempts.h"
 
@@ -38,7 +38,7 @@ void attempts_join(struct attempts *all, struct attempt *a, struct tenant_queue 
         all->bytes += a->bytes;
 }
 
-void attempts_make_room(struct attempts *all, struct attempt *a)
+void attempts_rekey(struct attempts *all, struct attempt *a)
 {
         HASH_DEL(all->table, a);
         attempt_key_of_message(&a->job, &a->key);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempts.h: the attempts that are here, by key, and what they take. On the loop's thread, but for
- * reading the two counts.
+ * attempts.h: the attempts held here, by key. Loop thread only; any thread may read the two counts.
  */
 #ifndef WARREN_CONSUMER_ATTEMPTS_H
 #define WARREN_CONSUMER_ATTEMPTS_H
@@ -11,19 +10,19 @@
 #include "consumer/attempt.h"
 
 struct attempts {
-        struct attempt *table; /* walked by hh */
+        struct attempt *table; /* iterated by hh */
         atomic_uint count;
-        atomic_size_t bytes; /* of their deliveries */
+        atomic_size_t bytes; /* the sum of attempt.bytes */
 };
 
-/* NULL: none with this key is here. */
+/* NULL: there is none. */
 struct attempt *attempts_find(const struct attempts *all, const struct attempt_key *key);
 void attempts_add(struct attempts *all, struct attempt *a);
 void attempts_remove(struct attempts *all, struct attempt *a);
-/* attempt_join, of one that is here. */
+/* attempt_join, keeping `bytes` up to date. */
 void attempts_join(struct attempts *all, struct attempt *a, struct tenant_queue *queue,
                    struct delivery **d);
-/* It gives up its place to a successor, and is found by its own message alone. */
-void attempts_make_room(struct attempts *all, struct attempt *a);
+/* Changes its key to its message's: a later message of the attempt must not find it. */
+void attempts_rekey(struct attempts *all, struct attempt *a);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * consumer.c: puts the parts together, and answers to the links, the control stream and the clock.
+ * consumer.c: creates the parts, and handles events of the links, the control stream and the clock.
  */
 #include "consumer/consumer.h"
 
@@ -44,8 +44,9 @@ static void on_consume_up(void *owner)
         LOG_INFO("connected", log_text("link", "consume"));
 }
 
-/* What has not started comes again, here or elsewhere. What runs goes on unless its type says
- * otherwise, and is joined by its redelivery if that comes here. */
+/* The broker redelivers all unacked jobs, here or to another consumer. Attempts that have not
+ * started are dropped. Running ones go on, unless their type says stop_on_link_loss; a redelivery
+ * that comes here joins its running attempt. */
 static void on_consume_down(void *owner, const struct err *why)
 {
         struct consumer *c = owner;
@@ -65,7 +66,7 @@ static void on_refused(void *owner, struct subscription *s, const struct err *wh
 {
         (void)owner;
         (void)s;
-        LOG_WARN("a queue cannot be consumed; tried again", log_err(why));
+        LOG_WARN("a queue cannot be consumed; will retry", log_err(why));
 }
 
 static void on_publish_up(void *owner)
@@ -74,7 +75,7 @@ static void on_publish_up(void *owner)
 
         LOG_INFO("connected", log_text("link", "publish"));
         if (!consumer_is_draining(c))
-                heartbeat_tell(c, WORKER_UP);
+                heartbeat_publish(c, WORKER_UP);
 }
 
 static void on_publish_down(void *owner, const struct err *why)
@@ -86,7 +87,8 @@ static void on_publish_down(void *owner, const struct err *why)
 static void on_publish_blocked(void *owner, bool blocked)
 {
         (void)owner;
-        LOG_WARN(blocked ? "the broker takes no publishes: an alarm" : "the broker takes again");
+        LOG_WARN(blocked ? "the broker blocks publishes: a resource alarm"
+                         : "the broker accepts publishes again");
 }
 
 static const struct link_events consume_events = {
@@ -129,7 +131,7 @@ static const struct control_events control_events = {
         .ready = on_control_ready,
 };
 
-/* Whatever has happened in this turn of the loop, its consequences are drawn here, once. */
+/* Once at the end of each turn of the loop: acts on everything that happened in it. */
 static void on_turn(void *owner)
 {
         struct consumer *c = owner;
@@ -149,15 +151,15 @@ static void on_tick(void *owner)
         c->ticks++;
         if (consumer_is_draining(c)) {
                 if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < PHASE_GONE)
-                        heartbeat_tell(c, WORKER_DRAINING);
+                        heartbeat_publish(c, WORKER_DRAINING);
                 return;
         }
-        type_limits_look(c);
+        type_limits_check(c);
         subscriptions_adjust(c->subscriptions, clock_mono());
         if (c->ticks % TICKS_PER_REVIEW == 0)
-                flow_look(c);
+                flow_check(c);
         if (c->ticks % TICKS_PER_RECORD == 0)
-                heartbeat_tell(c, WORKER_UP);
+                heartbeat_publish(c, WORKER_UP);
 }
 
 /* On the health port's thread. */
@@ -179,7 +181,7 @@ static bool is_ready(void *owner, struct err *why)
                 err_set(why, ERR_UNAVAILABLE, "draining");
         else if (link_is_ready(c->consume, why) && link_is_ready(c->publish, why) &&
                  !control_is_ready(c->control))
-                err_set(why, ERR_UNAVAILABLE, "tenants are not yet read");
+                err_set(why, ERR_UNAVAILABLE, "the tenants have not been read yet");
         return !err_is_set(why);
 }
 
@@ -196,7 +198,7 @@ static struct link_config link_settings(const struct consumer *c, const char *na
         };
 }
 
-static void on_confirmed(void *owner, double seconds)
+static void on_confirm_time(void *owner, double seconds)
 {
         struct consumer *c = owner;
 
@@ -218,8 +220,8 @@ static int connect_links(struct consumer *c, struct err *e)
                 c->publish = link_create(&config, &publish_events, c, c->loop, e);
         if (c->publish == NULL)
                 return -1;
-        c->outbox = outbox_create(c->publish, c->loop, on_confirmed, c);
-        c->events = events_create(c->loop, c->outbox, c->worker, finish_kept, c);
+        c->outbox = outbox_create(c->publish, c->loop, on_confirm_time, c);
+        c->events = events_create(c->loop, c->outbox, c->worker, finish_confirmed, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
                                                 accept_delivery, c);
         config = link_settings(c, control);
@@ -227,7 +229,7 @@ static int connect_links(struct consumer *c, struct err *e)
         return c->control == NULL ? -1 : 0;
 }
 
-/* The path of a program: as set, else beside this one. Owned. */
+/* The path of a helper program: the setting, or else in this program's folder. Owned. */
 static char *program_path(const char *set, const char *name)
 {
         char self[PATH_MAX];
@@ -239,8 +241,7 @@ static char *program_path(const char *set, const char *name)
         return xasprintf("%s/%s", dirname(self), name);
 }
 
-/* Not refused: the machine may never be asked for all of it at once, and what finds no room waits.
- */
+/* Only a warning: they may never all be needed at once, and a start without room waits. */
 static void check_open_files(const struct consumer *c)
 {
         struct rlimit limit = {0};
@@ -345,7 +346,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         return TAKE(c);
 }
 
-/* Runs were killed with the runner, and publications dropped with their link. */
+/* The runner and the publishing link are gone: no run or publication refers to an attempt now. */
 static void drop_attempts(struct consumer *c)
 {
         struct attempt *a, *after;
@@ -369,7 +370,7 @@ void consumer_destroy(struct consumer **consumer)
                 subscriptions_close(c->subscriptions);
         health_destroy(&c->health);
         finish_release_all(c, NULL);
-        alarm_destroy(&c->tick); /* it publishes */
+        alarm_destroy(&c->tick); /* its callback publishes */
         control_destroy(&c->control);
         runner_destroy(&c->runner);
         progress_destroy(&c->progress);
@@ -406,7 +407,7 @@ void consumer_reload(struct consumer *c)
         AUTO(handlers) fresh = handlers_load(c->settings->handlers, &why);
 
         if (fresh == NULL || runner_use(c->runner, fresh, &why) != 0) {
-                LOG_ERROR("handlers were not read again; the old ones stay in force",
+                LOG_ERROR("handlers.json could not be read again; the old handlers stay in force",
                           log_err(&why));
                 metric_set(c->measures.stale, 1);
                 return;
@@ -418,6 +419,6 @@ void consumer_reload(struct consumer *c)
         LOG_INFO("handlers were read again",
                  log_int("types", (int64_t)handlers_count(c->handlers)));
         if (!consumer_is_draining(c))
-                heartbeat_tell(c, WORKER_UP); /* others go by it: who handles what */
+                heartbeat_publish(c, WORKER_UP); /* it names the types, for other consumers */
         accept_review(c);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core.h: a consumer, as its own files see it. They stand on each other in this order: finish.c
- * (how an attempt leaves), heartbeat.c, type_limits.c, accept.c (what comes), flow.c (how much may
- * be here), start.c (what runs), stop.c (the end), consumer.c (how it is put together). None calls
- * one that comes after it: what has changed is looked at once a turn of the loop, in consumer.c.
+ * core.h: the state of a consumer, shared by its files. They are layers, lowest first: finish.c
+ * (how an attempt leaves), heartbeat.c, type_limits.c, accept.c (deliveries), flow.c (how much is
+ * held), start.c (starting runs), stop.c (draining), consumer.c (assembly). None calls a later one:
+ * consumer.c checks once a turn of the loop what has changed.
  */
 #ifndef WARREN_CONSUMER_CORE_H
 #define WARREN_CONSUMER_CORE_H
@@ -28,10 +28,10 @@
 
 enum phase {
         PHASE_UP,
-        PHASE_FINISHING, /* what runs may end */
-        PHASE_STOPPING,  /* it was told to stop */
-        PHASE_GONE,      /* everything has ended: that is being told */
-        PHASE_LINKS,     /* the links close */
+        PHASE_FINISHING, /* running attempts may end by themselves */
+        PHASE_STOPPING,  /* running attempts were told to stop */
+        PHASE_GONE,      /* all attempts have ended; the worker record `gone` is being published */
+        PHASE_LINKS,     /* the links are closing */
 };
 
 struct consumer {
@@ -52,7 +52,7 @@ struct consumer {
         struct due_soon *due_soon;
         struct type_limits *type_limits;
         struct hops *hops;
-        struct stores *stores; /* asked by the two below */
+        struct stores *stores; /* used by the two below */
         struct duplicate_check *duplicate_check;
         struct elsewhere *elsewhere;
         struct outbox *outbox;
@@ -69,17 +69,17 @@ struct consumer {
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */
         msec changed_at;     /* monotonic; when a run last started or ended */
-        msec recorded_at;    /* monotonic; the last record of this worker */
+        msec recorded_at;    /* monotonic; when the last worker record was published */
         bool stalled;        /* every worker is busy and nothing has ended for a while */
-        bool gathering;      /* a stall is over: nothing starts until the queues have answered */
+        bool gathering;      /* a stall is over: starts wait until the queues have delivered */
 
-        /* stop.c's */
+        /* Used by stop.c alone. */
         _Atomic(enum phase) phase; /* also read by the health port's thread */
-        msec stop_until;           /* monotonic: then what runs is stopped */
-        msec grace;                /* the longest of what was stopped */
+        msec stop_until;           /* monotonic; running attempts are stopped then */
+        msec grace;                /* the longest grace of the stopped attempts */
 };
 
-/* It takes and starts nothing more. */
+/* No delivery is accepted and no attempt started any more. */
 static inline bool consumer_is_draining(const struct consumer *c)
 {
         return c->phase != PHASE_UP;

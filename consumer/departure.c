@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * departure.c: from the end of an attempt to what is published about it.
+ * departure.c: from the end of an attempt to the message that is published of it.
  */
 #include "consumer/departure.h"
 
@@ -14,7 +14,7 @@ static void set_error(struct attempt *a, enum error_kind kind, struct bytes text
 {
         size_t length = text.length > JOB_ERROR_MAX ? JOB_ERROR_MAX : text.length;
 
-        /* Not within a character. */
+        /* Do not cut within a character. */
         while (length < text.length && length > 0 &&
                ((unsigned char)text.data[length] & 0xC0) == 0x80)
                 length--;
@@ -24,8 +24,8 @@ static void set_error(struct attempt *a, enum error_kind kind, struct bytes text
         a->job.error_kind = kind;
 }
 
-/* What was true of the message that came is not of the one that goes. */
-static void forget_journey(struct job *job)
+/* Clears what was true only of the message that came. */
+static void clear_arrival_fields(struct job *job)
 {
         job->hop = false;
         job->again = false;
@@ -35,8 +35,8 @@ static void forget_journey(struct job *job)
         job->claimed_id[0] = '\0';
 }
 
-/* By what is buried, so that whoever buries it once more, and for whatever reason, names the same
- * letter. The payload counts: two messages with the same id and other bytes are two letters. */
+/* The burial's id is made from what is buried: burying it again, for any reason, makes the same
+ * dead letter. It includes the payload: one id with two payloads makes two letters. */
 static void name_burial(struct attempt *a)
 {
         char attempt[TENANT_SIZE + UUID_SIZE + 64];
@@ -54,8 +54,8 @@ static void bury(struct attempt *a, enum reason reason)
         name_burial(a);
 }
 
-/* Its handler was stopped because the link was lost: it is tried again, and not charged. It is not
- * given back: whoever got the job meanwhile finds it running here, and hops until it is not. */
+/* The handler was stopped because the link was lost: retried, without using up a retry. It cannot
+ * be requeued: its delivery is gone. A consumer that got the redelivery hops while it runs here. */
 static void try_again_uncharged(struct attempt *a, double chance, msec now)
 {
         if (a->job.max_retries < JOB_MAX_RETRIES_MAX)
@@ -66,7 +66,7 @@ static void try_again_uncharged(struct attempt *a, double chance, msec now)
                   bytes_of_text("stopped: the connection to the broker was lost"));
 }
 
-/* Not told to stop, or told to by nobody here. */
+/* The consumer did not stop the handler. */
 static void decide_by_outcome(struct attempt *a, const struct run_end *end, double chance, msec now)
 {
         bool stopped = end->outcome == OUTCOME_STOPPED;
@@ -108,7 +108,7 @@ void departure_decide(struct attempt *a, const struct run_end *end, double chanc
                 a->departure = DEPART_GIVE_BACK;
                 return;
         }
-        forget_journey(&a->job);
+        clear_arrival_fields(&a->job);
         a->job.attempt = a->number;
         if (why == STOP_LINK_LOST)
                 try_again_uncharged(a, chance, now);
@@ -118,22 +118,22 @@ void departure_decide(struct attempt *a, const struct run_end *end, double chanc
 
 void departure_hop(struct attempt *a, msec wait, msec now)
 {
-        forget_journey(&a->job);
+        clear_arrival_fields(&a->job);
         a->job.again = a->redelivered;
         a->job.run_at = now + wait;
         a->departure = DEPART_HOP;
 }
 
-void departure_travel(struct attempt *a)
+void departure_delay(struct attempt *a)
 {
-        forget_journey(&a->job);
+        clear_arrival_fields(&a->job);
         a->job.again = a->redelivered;
         a->departure = a->job.from_outside ? DEPART_FIRST_HOP : DEPART_HOP;
 }
 
 void departure_move_to_long(struct attempt *a)
 {
-        forget_journey(&a->job);
+        clear_arrival_fields(&a->job);
         a->job.again = a->redelivered;
         a->departure = DEPART_LANE;
 }
@@ -143,7 +143,7 @@ void departure_bury(struct attempt *a, enum reason reason, struct bytes text)
         char claimed[sizeof(a->job.claimed_id)];
 
         memcpy(claimed, a->job.claimed_id, sizeof(claimed));
-        forget_journey(&a->job);
+        clear_arrival_fields(&a->job);
         if (reason == REASON_MALFORMED)
                 memcpy(a->job.claimed_id, claimed, sizeof(claimed));
         set_error(a, ERROR_KIND_ERROR, text);
@@ -160,7 +160,7 @@ void departure_bury_again(struct attempt *a, enum reason reason, enum error_kind
                 a->job.attempt = a->number;
 }
 
-/* All that came, but what the broker adds when it delivers again. */
+/* The id comes from the whole message, except what the broker adds on a redelivery. */
 static void name_by_content(struct job *job, const struct message *m)
 {
         AUTO_BUFFER published = {0};
@@ -176,7 +176,8 @@ static void name_by_content(struct job *job, const struct message *m)
         uuid8_of(parts, sizeof(parts) / sizeof(parts[0]), job->id);
 }
 
-void departure_disown(struct job *job, const struct tenant_queue *queue, const struct message *m)
+void departure_prepare_malformed(struct job *job, const struct tenant_queue *queue,
+                                 const struct message *m)
 {
         memcpy(job->tenant, queue->tenant->name, sizeof(job->tenant));
         name_by_content(job, m);
@@ -207,7 +208,7 @@ static enum job_station station_of(enum departure d)
         case DEPART_LANE:
                 return STATION_LANE_MOVE;
         }
-        assert(!"what it tells is an event, not a message");
+        assert(!"it publishes an event, not a message");
         return STATION_HOP;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * due_soon.c: a list in order of time, and one alarm for its head.
+ * due_soon.c: a list in order of due time, and one alarm for its head.
  */
 #include "consumer/due_soon.h"
 
@@ -16,7 +16,7 @@ struct due_soon {
         void *owner;
 };
 
-/* The wall clock can jump: at most this long between looks at it. */
+/* The wall clock can jump, so it is read at least this often. */
 #define LOOK_EVERY ((msec)100)
 
 static void set_alarm(struct due_soon *d, msec now)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * duplicate.c: which deliveries are asked about, and what the answer means.
+ * duplicate.c: which deliveries are checked, and what the answer means.
  */
 #include "consumer/duplicate.h"
 
@@ -14,7 +14,7 @@ bool duplicate_is_possible(const struct duplicate_view *v, msec now)
                 return true;
         if (v->attempt > 0 && v->reconnected)
                 return true;
-        /* So far ahead, it tells no age either. */
+        /* Older than a day. A time more than a day ahead says nothing about the age. */
         return now - since > MSEC_DAY || since - now > MSEC_DAY;
 }
 

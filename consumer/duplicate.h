@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * duplicate.h: against running a job twice: which deliveries could be duplicates, and what to do
- * with one once the status-store has answered. Pure.
+ * duplicate.h: which deliveries may be duplicates, and what a store's answer means for one. Pure.
  */
 #ifndef WARREN_CONSUMER_DUPLICATE_H
 #define WARREN_CONSUMER_DUPLICATE_H
@@ -14,9 +13,9 @@
 #include "common/model/job.h"
 
 enum {
-        DUPLICATE_POISON_STARTS = 5, /* started so often by workers that died: buried */
-        DUPLICATE_HOP = 1000,        /* ms until a job that runs elsewhere is looked at again */
-        DUPLICATE_HOP_MAX = 30000,   /* the same of one that a store far behind was asked about */
+        DUPLICATE_POISON_STARTS = 5, /* a job started this often by workers that died is buried */
+        DUPLICATE_HOP = 1000,        /* ms until a job that runs elsewhere is checked again */
+        DUPLICATE_HOP_MAX = 30000,   /* the same, at most, when the store is behind */
         DUPLICATE_PATIENCE = 5000,   /* ms to wait for an answer */
         DUPLICATE_RECONNECT = 60000, /* ms after a reconnect in which retries may come twice */
 };
@@ -25,8 +24,8 @@ struct duplicate_view {
         bool redelivered;
         bool again;        /* published again after a lost confirm */
         int64_t attempt;   /* attempts already made */
-        bool reconnected;  /* the link was renewed at most DUPLICATE_RECONNECT ms ago */
-        msec queued_at;    /* 0: unknown; then submitted_at counts */
+        bool reconnected;  /* the link reconnected at most DUPLICATE_RECONNECT ms ago */
+        msec queued_at;    /* 0: unknown, submitted_at is used */
         msec submitted_at; /* 0: unknown */
 };
 
@@ -36,11 +35,11 @@ enum duplicate_state {
         DUPLICATE_UNKNOWN,
         DUPLICATE_OPEN,
         DUPLICATE_RUNNING,
-        DUPLICATE_RETRYING, /* its retry is known to the stream, and has not come due */
-        DUPLICATE_BURIED,   /* in this very attempt: perhaps in the stream alone */
+        DUPLICATE_RETRYING, /* its retry is in the stream and not yet due */
+        DUPLICATE_BURIED,   /* in this same attempt; the letter may be in the stream only */
         DUPLICATE_CLOSED,
         DUPLICATE_SUPERSEDED,
-        DUPLICATE_BEHIND, /* the store does not know yet what was told before the delivery came */
+        DUPLICATE_BEHIND, /* the store has not yet read all events from before the delivery */
         DUPLICATE_SILENT, /* no answer in time */
 };
 
@@ -53,7 +52,7 @@ struct duplicate_answer {
         bool worker_alive;
         int64_t starts; /* by workers that then died */
         msec lag;       /* BEHIND: of the store */
-        /* BURIED: why. */
+        /* BURIED: the reason. */
         enum reason reason;
         enum error_kind error_kind;
         struct buffer error;
@@ -63,19 +62,19 @@ void duplicate_answer_fini(struct duplicate_answer *a);
 
 enum duplicate_step {
         DUPLICATE_RUN,
-        DUPLICATE_RUN_AGAIN,  /* run, telling the handler that it may have run before */
+        DUPLICATE_RUN_AGAIN,  /* run it; the handler is told that it may have run before */
         DUPLICATE_DROP,       /* ack unrun */
-        DUPLICATE_WAIT,       /* hop, and ask again */
-        DUPLICATE_POSTPONE,   /* likewise: the store has to catch up first */
+        DUPLICATE_WAIT,       /* hop, then check again */
+        DUPLICATE_POSTPONE,   /* the same: the store has to catch up first */
         DUPLICATE_BURY,       /* poison */
-        DUPLICATE_BURY_AGAIN, /* as it was */
+        DUPLICATE_BURY_AGAIN, /* publish the same dead letter again */
 };
 
-/* me: this worker's name. An attempt that runs here is adopted before anybody is asked, so one that
- * is said to run on me was started by an earlier process of that name. */
+/* me: this worker's name. A delivery whose attempt runs in this process joins it and is never
+ * checked, so an answer that names `me` means an earlier process of that name. */
 enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me);
-/* How long it hops then. Each hop makes the stream longer, so it grows with how far the store is
- * behind. */
+/* How long a job hops for WAIT and POSTPONE: longer, the further the store is behind, since each
+ * hop adds to the stream that it has to read. */
 msec duplicate_hop(const struct duplicate_answer *a);
 
 #endif

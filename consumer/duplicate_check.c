@@ -371,7 +371,7 @@ static void start_call(struct duplicate_check *d)
         c->duplicate_check = d;
         c->work.data = c;
         c->publication =
-                (struct publication){.encode = encode_marker, .kept = on_marked, .owner = c};
+                (struct publication){.encode = encode_marker, .confirmed = on_marked, .owner = c};
         uuid7(c->marker);
         while (d->open != NULL && c->count < DUPLICATE_CHECK_MAX) {
                 struct question *one = d->open;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * elsewhere.h: whether a live consumer elsewhere handles a type that has no handler here. Status-
- * stores know that from the worker records. They are asked off the loop, one question for whatever
- * types are wanted, and an answer is fresh for 5 s. Loop thread only.
+ * elsewhere.h: whether another live consumer handles a type that has no handler here. Status-stores
+ * know it from the worker records. They are asked off the loop, for all wanted types at once; an
+ * answer is fresh for ELSEWHERE_FRESH. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_ELSEWHERE_H
 #define WARREN_CONSUMER_ELSEWHERE_H
@@ -16,8 +16,8 @@
 
 enum {
         ELSEWHERE_FRESH = 5000,     /* ms */
-        ELSEWHERE_TYPES_MAX = 4096, /* remembered; the publishers choose them */
-        ELSEWHERE_ASKED_MAX = 256,  /* in a call */
+        ELSEWHERE_TYPES_MAX = 4096, /* remembered; bounded, since publishers choose the types */
+        ELSEWHERE_ASKED_MAX = 256,  /* types in a call */
 };
 
 struct elsewhere;
@@ -26,13 +26,12 @@ enum handled { HANDLED_UNKNOWN, HANDLED_ELSEWHERE, HANDLED_BY_NONE };
 
 /* stores is borrowed. */
 struct elsewhere *elsewhere_create(const struct stores *stores, uv_loop_t *loop);
-/* Waits for a call under way (it runs the loop). */
+/* Runs the loop until a call in progress has ended. */
 void elsewhere_destroy(struct elsewhere **e);
-/* What is known, and asks unless it is fresh. */
+/* Returns what is known now; asks a store unless that is fresh. */
 enum handled elsewhere_look(struct elsewhere *e, const char *type, bool *fresh);
 
-/* The answer's body about `count` types. -1: it is not what the contract says, or is of a store
- * that is behind. */
+/* Reads the answer about `count` types. -1: not as in the contract, or the store is behind. */
 int elsewhere_parse(struct bytes body, bool *handled, size_t count, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * events.c: one open batch, and those on their way. Batches are used again, with their buffers.
+ * events.c: one open batch, and the unconfirmed ones. Batches are reused, with their buffers.
  */
 #include "consumer/events.h"
 
@@ -12,7 +12,7 @@
 #include "common/base/alarm.h"
 #include "common/base/memory.h"
 
-enum { SPARE_MAX = 8 }; /* batches kept for use again */
+enum { SPARE_MAX = 8 }; /* batches kept for reuse */
 
 struct batch {
         struct publication publication; /* first: the publication is the batch */
@@ -26,14 +26,14 @@ struct batch {
 struct events {
         struct outbox *outbox;
         const char *app_id;
-        kept_fn *kept;
+        attempt_confirmed_fn *confirmed;
         void *owner;
-        struct batch *open; /* NULL: no line yet */
-        struct batch *sent; /* on their way */
+        struct batch *open; /* NULL: it would be empty */
+        struct batch *sent; /* not yet confirmed */
         struct batch *spare;
         unsigned spare_count;
         struct alarm *alarm;   /* rings when the open batch has reached its age */
-        uv_prepare_t *prepare; /* looks before the loop sleeps */
+        uv_prepare_t *prepare; /* runs before the loop waits */
 };
 
 static void batch_destroy(struct batch **b)
@@ -43,7 +43,7 @@ static void batch_destroy(struct batch **b)
         *b = NULL;
 }
 
-static void put_aside(struct events *ev, struct batch *b)
+static void recycle(struct events *ev, struct batch *b)
 {
         buffer_clear(&b->lines);
         b->count = b->close_count = 0;
@@ -55,15 +55,15 @@ static void put_aside(struct events *ev, struct batch *b)
         ev->spare_count++;
 }
 
-static void on_kept(void *owner, struct publication *p)
+static void on_confirmed(void *owner, struct publication *p)
 {
         struct events *ev = owner;
         struct batch *b = (struct batch *)p;
 
         DL_DELETE(ev->sent, b);
         for (unsigned i = 0; i < b->close_count; i++)
-                ev->kept(ev->owner, b->closes[i]);
-        put_aside(ev, b);
+                ev->confirmed(ev->owner, b->closes[i]);
+        recycle(ev, b);
 }
 
 static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
@@ -94,7 +94,8 @@ static void flush(struct events *ev)
         ev->open = NULL;
         alarm_stop(ev->alarm);
         DL_APPEND(ev->sent, b);
-        b->publication = (struct publication){.encode = encode, .kept = on_kept, .owner = ev};
+        b->publication =
+                (struct publication){.encode = encode, .confirmed = on_confirmed, .owner = ev};
         outbox_post(ev->outbox, &b->publication);
 }
 
@@ -115,14 +116,14 @@ static void on_prepare(uv_prepare_t *prepare)
                 alarm_set(ev->alarm, EVENTS_AGE);
 }
 
-struct events *events_create(uv_loop_t *loop, struct outbox *o, const char *app_id, kept_fn *kept,
-                             void *owner)
+struct events *events_create(uv_loop_t *loop, struct outbox *o, const char *app_id,
+                             attempt_confirmed_fn *confirmed, void *owner)
 {
         struct events *ev = xcalloc(1, sizeof(*ev));
 
         ev->outbox = o;
         ev->app_id = app_id;
-        ev->kept = kept;
+        ev->confirmed = confirmed;
         ev->owner = owner;
         ev->alarm = alarm_create(loop, on_alarm, ev);
         ev->prepare = xcalloc(1, sizeof(*ev->prepare));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * finish.c: an attempt's last steps: what is published about it, then its ack or its return.
+ * finish.c: publishes an attempt's outcome, then acks or requeues its deliveries.
  */
 #include "consumer/finish.h"
 
@@ -17,11 +17,11 @@ static void encode(const struct publication *p, bool again, msec now, struct job
         departure_encode(a, again, now, out);
 }
 
-static void on_kept(void *owner, struct publication *p)
+static void on_confirmed(void *owner, struct publication *p)
 {
         struct attempt *a = (struct attempt *)((char *)p - offsetof(struct attempt, publication));
 
-        finish_kept(owner, a);
+        finish_confirmed(owner, a);
 }
 
 static void count(struct consumer *c, const struct attempt *a)
@@ -70,14 +70,14 @@ void finish_complete(struct consumer *c, struct attempt *a, struct bytes result,
 
 void finish_give_back(struct consumer *c, struct attempt *a, msec now)
 {
-        msec told_at = a->told_at;
+        msec last_event_at = a->last_event_at;
         struct event e;
 
         attempt_move(a, STATE_LEAVING);
         a->departure = DEPART_GIVE_BACK;
         attempt_event(a, EVENT_RELEASED, now, &e);
         e.worker = bytes_of_text(c->worker);
-        e.after = told_at;
+        e.after = last_event_at;
         events_add(c->events, &e, a);
 }
 
@@ -102,22 +102,23 @@ void finish_publish(struct consumer *c, struct attempt *a)
         assert(a->departure != DEPART_COMPLETE && a->departure != DEPART_GIVE_BACK);
         attempt_move(a, STATE_LEAVING);
         count(c, a);
-        /* The message on its way may be delivered before its confirm is here. It must not join the
-         * one that it comes from, whose ack would take it along. */
+        /* The new message may be delivered before its confirm comes. It must not join this attempt:
+         * the ack of this attempt would ack it too. */
         if (comes_again(a->departure))
-                attempts_make_room(&c->attempts, a);
-        a->publication = (struct publication){.encode = encode, .kept = on_kept, .owner = c};
+                attempts_rekey(&c->attempts, a);
+        a->publication =
+                (struct publication){.encode = encode, .confirmed = on_confirmed, .owner = c};
         outbox_post(c->outbox, &a->publication);
 }
 
-void finish_kept(void *owner, struct attempt *a)
+void finish_confirmed(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
 
         if (a->departure == DEPART_GIVE_BACK) {
                 finish_settle(c, a, SETTLE_REQUEUE);
         } else {
-                /* Of one that comes again, this names its message alone. */
+                /* For one that comes again the key is that of its message only. */
                 finished_add(c->finished, &a->key);
                 finish_settle(c, a, SETTLE_ACK);
         }
@@ -131,7 +132,7 @@ void finish_settle(struct consumer *c, struct attempt *a, enum settle how)
         attempt_destroy(&a);
 }
 
-/* Takes an attempt that has not started away from where it waits. */
+/* Removes an attempt that has not started from the list of its state. */
 static void withdraw(struct consumer *c, struct attempt *a)
 {
         switch (a->state) {

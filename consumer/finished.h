@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * finished.h: the attempts this consumer has finished lately, so that their redeliveries (an ack
- * was lost with its connection) are acked unrun. A ring of fixed size: the oldest is forgotten.
- * Loop thread only.
+ * finished.h: the keys of the attempts this consumer has finished last. When an ack was lost with
+ * its connection, the redelivery is found here and acked without a run. Of fixed size: the oldest
+ * key is overwritten. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_FINISHED_H
 #define WARREN_CONSUMER_FINISHED_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow.c: when queues are left alone: while too many bytes are held here; and while every worker is
- * busy and nothing ends, so that nothing is kept from consumers that may be idle.
+ * flow.c: unsubscribes queues while too many bytes are held here, and while every worker is busy
+ * and no run ends (a stall): other consumers may be idle.
  */
 #include "consumer/flow.h"
 
@@ -11,14 +11,14 @@
 
 enum {
         STALLED_AFTER = 5000, /* ms in which no run has started or ended */
-        /* ms in which the queues that were left answer: the first of them is not the most urgent */
+        /* ms to wait for deliveries after a stall: the first to arrive may not be the most urgent
+         */
         GATHER = 100,
-        /* Each return counts towards the queues' delivery limit of 1000: what came back so often
-         * stays. */
+        /* A job returned this often is not requeued: its delivery limit of 1000 counts returns. */
         RETURNS_MAX = 500,
 };
 
-/* The count is the broker's from the first return on; until then it is what a publisher says. */
+/* The broker sets x-delivery-count from the first return on; before that a publisher may have. */
 static bool came_too_often(const struct delivery *d)
 {
         return d->redelivered &&
@@ -38,15 +38,15 @@ static unsigned give_back_all(struct consumer *c)
         HASH_ITER (hh, c->attempts.table, a, after) {
                 if (!may_go_back(a))
                         continue;
-                /* The queue first: what is given back to it must not come again. */
-                subscriptions_leave(c->subscriptions, a->queue);
+                /* Unsubscribe first, or the requeued job is delivered here again. */
+                subscriptions_suspend(c->subscriptions, a->queue);
                 finish_release(c, a);
                 count++;
         }
         return count;
 }
 
-void flow_look(struct consumer *c)
+void flow_check(struct consumer *c)
 {
         msec now = clock_mono();
         msec since = now - c->changed_at;
@@ -57,7 +57,7 @@ void flow_look(struct consumer *c)
         unsigned count = give_back_all(c);
         subscriptions_collapse(c->subscriptions, since, now);
         if (count > 0)
-                LOG_INFO("every worker is busy; what waits goes back", log_int("jobs", count));
+                LOG_INFO("every worker is busy; waiting jobs are requeued", log_int("jobs", count));
 }
 
 static void limit_bytes(struct consumer *c)
@@ -73,7 +73,7 @@ static void limit_bytes(struct consumer *c)
 void flow_turn(struct consumer *c)
 {
         if (c->stalled)
-                give_back_all(c); /* what has come since */
+                give_back_all(c); /* deliveries that came since */
         limit_bytes(c);
 }
 
@@ -82,7 +82,7 @@ void flow_run_ended(struct consumer *c)
         if (!c->stalled)
                 return;
         c->stalled = false;
-        if (!subscriptions_return(c->subscriptions))
+        if (!subscriptions_resume(c->subscriptions))
                 return;
         c->gathering = true;
         alarm_set(c->gather_alarm, GATHER);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow.h: how much is taken from the queues: no more bytes than may be held, and nothing that other
- * consumers could run while no worker here comes free. Loop thread only.
+ * flow.h: limits what is taken from the queues: to `held_max` bytes, and, while no worker becomes
+ * free, to nothing, so that other consumers can run it. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_FLOW_H
 #define WARREN_CONSUMER_FLOW_H
 
 #include "consumer/core.h"
 
-/* Once a turn of the loop. */
+/* Call once a turn of the loop. */
 void flow_turn(struct consumer *c);
-/* Have all workers been busy for long? Then what waits goes back. Now and then. */
-void flow_look(struct consumer *c);
-/* A worker is free: the queues that were left are subscribed again, and what they bring is awaited
- * before one is picked: until flow_gathered, by gather_alarm. */
+/* Requeues the waiting jobs when all workers have been busy for 5 s. Call about once a second. */
+void flow_check(struct consumer *c);
+/* A worker is free again. After a stall this subscribes the suspended queues again; no attempt is
+ * picked until flow_gathered, which gather_alarm calls. */
 void flow_run_ended(struct consumer *c);
 void flow_gathered(void *owner);
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * heartbeat.c: this worker's record in the event stream.
+ * heartbeat.c: publishes the worker's record, and repeats what runs after a long silence.
  */
 #include "consumer/heartbeat.h"
 
 #include "common/base/log.h"
 
-/* ms between two records that may have looked like its end */
+/* ms between two records after which others may take this worker for dead */
 enum { SILENCE = 2 * WORKER_PERIOD };
 
-/* It was stopped or cut off for so long that others may take it for lost, and what it runs with it:
- * it tells that all that goes on. */
-static void tell_resumed(struct consumer *c)
+/* The process was suspended or cut off: others may take this worker and its attempts for lost.
+ * Publishes `resumed` for each attempt that still runs. */
+static void publish_resumed(struct consumer *c)
 {
-        LOG_INFO("nothing could be told for a while; what runs is told again",
+        LOG_INFO("no record was published for a while; running attempts are published again",
                  log_int("running", atomic_load(&c->running)));
         for (struct attempt *a = c->attempts.table; a != NULL; a = a->hh.next) {
                 struct event e;
@@ -25,7 +25,7 @@ static void tell_resumed(struct consumer *c)
         }
 }
 
-void heartbeat_tell(struct consumer *c, enum worker_state state)
+void heartbeat_publish(struct consumer *c, enum worker_state state)
 {
         AUTO_BUFFER line = {0};
         msec now = clock_mono();
@@ -45,6 +45,6 @@ void heartbeat_tell(struct consumer *c, enum worker_state state)
         const struct event e = {.kind = EVENT_WORKER, .raw = buffer_bytes(&line)};
         events_add(c->events, &e, NULL);
         if (c->recorded_at != 0 && now - c->recorded_at >= SILENCE)
-                tell_resumed(c);
+                publish_resumed(c);
         c->recorded_at = now;
 }

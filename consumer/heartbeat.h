@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * heartbeat.h: tells the status-stores that this worker lives, and what it runs: every
- * WORKER_PERIOD, and when that changes. Loop thread only.
+ * heartbeat.h: publishes this worker's record (worker.h), for the status-stores: every
+ * WORKER_PERIOD, and when its state or its handlers change. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_HEARTBEAT_H
 #define WARREN_CONSUMER_HEARTBEAT_H
 
 #include "consumer/core.h"
 
-/* Nothing while nothing can be published. */
-void heartbeat_tell(struct consumer *c, enum worker_state state);
+/* Does nothing while the publishing link is down. */
+void heartbeat_publish(struct consumer *c, enum worker_state state);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hops.c: per type, when the next one may come back.
+ * hops.c: for each type, when the next job may come back.
  */
 #include "consumer/hops.h"
 
@@ -14,8 +14,8 @@
 
 static const struct {
         const char *word;
-        msec least, most; /* while few are away */
-        msec apart;       /* between two of a type */
+        msec least, most; /* bounds of the wanted time */
+        msec apart;       /* between the returns of two jobs of a type */
 } rules[HOP_WHY_COUNT] = {
         [HOP_PAUSED] = {"paused", 10 * MSEC_SECOND, 10 * MSEC_SECOND, 100},
         [HOP_ELSEWHERE] = {"elsewhere", 200, 5 * MSEC_SECOND, 5},
@@ -23,15 +23,15 @@ static const struct {
         [HOP_UNHANDLED] = {"unhandled", MSEC_SECOND, MSEC_MINUTE, 10},
 };
 
-struct line {
+struct type_hops {
         char type[JOB_TYPE_SIZE];
-        msec next; /* monotonic; nobody comes back before it who is sent away now */
+        msec next; /* monotonic; a job sent away now comes back no earlier */
         UT_hash_handle hh;
 };
 
 struct hops {
-        struct line *lines;
-        struct line rest; /* of the types beyond HOPS_TYPES_MAX */
+        struct type_hops *types;
+        struct type_hops rest; /* shared by the types beyond HOPS_TYPES_MAX */
 };
 
 struct hops *hops_create(void)
@@ -39,15 +39,15 @@ struct hops *hops_create(void)
         return xcalloc(1, sizeof(struct hops));
 }
 
-/* A line whose time is over says nothing. */
+/* An entry whose time is past has no effect any more. */
 static void forget_before(struct hops *h, msec time)
 {
-        struct line *l, *after;
+        struct type_hops *l, *after;
 
-        HASH_ITER (hh, h->lines, l, after) {
+        HASH_ITER (hh, h->types, l, after) {
                 if (l->next >= time)
                         continue;
-                HASH_DEL(h->lines, l);
+                HASH_DEL(h->types, l);
                 free(l);
         }
 }
@@ -66,26 +66,26 @@ const char *hop_why_word(enum hop_why why)
         return rules[why].word;
 }
 
-static struct line *line_of(struct hops *h, const char *type, msec now)
+static struct type_hops *hops_of(struct hops *h, const char *type, msec now)
 {
-        struct line *l;
+        struct type_hops *l;
 
-        HASH_FIND_STR(h->lines, type, l);
+        HASH_FIND_STR(h->types, type, l);
         if (l != NULL)
                 return l;
-        if (HASH_COUNT(h->lines) >= HOPS_TYPES_MAX)
+        if (HASH_COUNT(h->types) >= HOPS_TYPES_MAX)
                 forget_before(h, now);
-        if (HASH_COUNT(h->lines) >= HOPS_TYPES_MAX)
+        if (HASH_COUNT(h->types) >= HOPS_TYPES_MAX)
                 return &h->rest;
         l = xcalloc(1, sizeof(*l));
         snprintf(l->type, sizeof(l->type), "%s", type);
-        HASH_ADD_STR(h->lines, type, l);
+        HASH_ADD_STR(h->types, type, l);
         return l;
 }
 
 msec hops_wait(struct hops *h, const char *type, enum hop_why why, msec wanted, msec mono_now)
 {
-        struct line *l = line_of(h, type, mono_now);
+        struct type_hops *l = hops_of(h, type, mono_now);
         msec wait = wanted < rules[why].least ? rules[why].least : wanted;
 
         if (wait > rules[why].most)

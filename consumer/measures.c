@@ -8,7 +8,7 @@ void measures_init(struct measures *ms, struct metrics *m)
 {
         ms->processed = metric_add(
                 m, &(struct metric_spec){.name = "warren_jobs_processed_total",
-                                         .help = "Attempts that ended, by how the job went on.",
+                                         .help = "Attempts that ended, by the job's status then.",
                                          .kind = METRIC_COUNTER,
                                          .labels = {"type", "status"}});
         ms->failed = metric_add(
@@ -37,7 +37,7 @@ void measures_init(struct measures *ms, struct metrics *m)
                                                     .kind = METRIC_HISTOGRAM});
         ms->checked = metric_add(
                 m, &(struct metric_spec){.name = "warren_duplicates_checked_total",
-                                         .help = "Possible duplicates, by what was done.",
+                                         .help = "Possible duplicates, by what was done with them.",
                                          .kind = METRIC_COUNTER,
                                          .labels = {"verdict"}});
         ms->hops = metric_add(
@@ -53,8 +53,8 @@ void measures_init(struct measures *ms, struct metrics *m)
                                                         .kind = METRIC_GAUGE});
         ms->stale = metric_add(
                 m, &(struct metric_spec){.name = "warren_handlers_stale",
-                                         .help = "1 while handlers.json was refused when it was "
-                                                 "read again, and the old one is in force.",
+                                         .help = "1 after a reload of handlers.json failed: the "
+                                                 "old one is in force.",
                                          .kind = METRIC_GAUGE});
         ms->held = metric_add(m, &(struct metric_spec){.name = "warren_deliveries_held",
                                                        .help = "Attempts not yet settled.",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * measures.h: the consumer's metrics (docs/http.md), each under one name.
+ * measures.h: the consumer's metrics (docs/http.md); comments name their labels.
  */
 #ifndef WARREN_CONSUMER_MEASURES_H
 #define WARREN_CONSUMER_MEASURES_H

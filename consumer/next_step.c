@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * next_step.c: the order of the questions. Time comes first: a job that is not due yet may find a
- * handler, or no pause, when it is.
+ * next_step.c: the order of the checks. The due time comes first: by then there may be a handler,
+ * or the pause may be over.
  */
 #include "consumer/next_step.h"
 
 #include "common/model/delay.h"
 
-/* So late a hop may be over without having lain in its queue. */
+/* A hop that ends later than this has waited in its job queue, with no consumer to take it. */
 #define UNHANDLED_LATE ((msec)10 * MSEC_SECOND)
 
 static struct next hop(enum hop_why why, msec wait, msec unhandled_at)
@@ -15,20 +15,19 @@ static struct next hop(enum hop_why why, msec wait, msec unhandled_at)
         return (struct next){NEXT_HOP, why, wait, unhandled_at};
 }
 
-/* Since when it waits for a handler. While it lay in its queue there was nobody to look, as when
- * all consumers are stopped: that does not count, or the first to be back would bury what another
- * handles that is started after it. */
+/* Since when it waits for a handler. Time in the queue while no consumer took it (all were stopped)
+ * does not count: otherwise the first consumer to start would bury jobs of a later one's types. */
 static msec unhandled_since(const struct job *job, msec now)
 {
         msec since = job->unhandled_at;
-        msec lay = job->hop && job->due_at > 0 ? now - job->due_at : 0;
+        msec queued = job->hop && job->due_at > 0 ? now - job->due_at : 0;
 
-        if (since != 0 && lay > UNHANDLED_LATE)
-                since += lay;
+        if (since != 0 && queued > UNHANDLED_LATE)
+                since += queued;
         return since == 0 || since > now ? now : since;
 }
 
-/* Nobody has a handler: it waits as long again as it has waited, then it is buried. */
+/* No consumer has a handler. It hops for as long as it has waited; after unhandled_max: buried. */
 static struct next await_handler(const struct next_view *v, msec now)
 {
         msec since = unhandled_since(v->job, now);
@@ -66,7 +65,7 @@ struct next next_step(const struct next_view *v, msec now)
         enum wait_step wait = delay_step(v->job->run_at, now, &left, &bucket);
 
         if (wait == WAIT_HOP)
-                return (struct next){.step = NEXT_TRAVEL,
+                return (struct next){.step = NEXT_DELAY,
                                      .unhandled_at = v->handler == NULL ? v->job->unhandled_at : 0};
         if (v->handler == NULL && !v->paused)
                 return without_handler(v, now);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * progress.c: a list in order of time, as every period is as long, and one alarm for its head.
+ * progress.c: a list, in order of time as all periods are equal, and an alarm for its head.
  */
 #include "consumer/progress.h"
 
@@ -31,31 +31,30 @@ static void unlist(struct progress *p, struct progress_note *n)
         DL_DELETE(p->list, n);
 }
 
-static void tell(struct progress *p, struct progress_note *n)
+static void publish(struct progress *p, struct progress_note *n)
 {
         struct bytes text = buffer_bytes(&n->text);
 
-        n->untold = false;
-        p->config.tell(p->config.owner, n->attempt, n->done,
-                       text.length > 0 ? text : bytes_of(NULL, 0));
+        n->unpublished = false;
+        p->config.publish(p->config.owner, n->attempt, n->done,
+                          text.length > 0 ? text : bytes_of(NULL, 0));
 }
 
-static void tell_if_any(struct progress *p, struct progress_note *n)
+static void publish_if_any(struct progress *p, struct progress_note *n)
 {
-        if (n->untold && p->config.may_tell(p->config.owner))
-                tell(p, n);
+        if (n->unpublished && p->config.may_publish(p->config.owner))
+                publish(p, n);
 }
 
-/* Its period is over. One that has reported nothing in it is listed no more: what it reports next
- * is told at once. */
-static void look_at(struct progress *p, struct progress_note *n)
+/* Its period is over. Without a new report it leaves the list: the next is published at once. */
+static void end_period(struct progress *p, struct progress_note *n)
 {
-        p->config.look(p->config.owner, n->attempt);
+        p->config.poll(p->config.owner, n->attempt);
         unlist(p, n);
-        if (!n->untold)
+        if (!n->unpublished)
                 return;
         list(p, n);
-        tell_if_any(p, n);
+        publish_if_any(p, n);
 }
 
 static void on_alarm(void *owner)
@@ -64,7 +63,7 @@ static void on_alarm(void *owner)
         msec now = clock_mono();
 
         while (p->list != NULL && p->list->next_at <= now)
-                look_at(p, p->list);
+                end_period(p, p->list);
         if (p->list != NULL)
                 alarm_set(p->alarm, p->list->next_at - now);
         else
@@ -91,20 +90,20 @@ void progress_destroy(struct progress **p)
 
 void progress_note(struct progress *p, struct progress_note *n, double done, struct bytes text)
 {
-        n->untold = true;
+        n->unpublished = true;
         n->done = done;
         buffer_clear(&n->text);
         buffer_add(&n->text, text.data, text.length);
         if (n->listed)
                 return;
         list(p, n);
-        tell_if_any(p, n);
+        publish_if_any(p, n);
 }
 
 void progress_end(struct progress *p, struct progress_note *n)
 {
         if (n->listed)
                 unlist(p, n);
-        if (n->untold)
-                tell(p, n);
+        if (n->unpublished)
+                publish(p, n);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ready.c: a tenant's four lists, and the ring of tenants that have something in them.
+ * ready.c: four lists for each tenant, and the ring of tenants with waiting attempts.
  */
 #include "consumer/ready.h"
 

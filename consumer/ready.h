@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ready.h: the attempts that wait for a worker, per tenant and priority, oldest first. Tenants with
- * something waiting form a ring. Loop thread only.
+ * ready.h: the attempts that wait for a worker, by tenant and priority, oldest first. Tenants with
+ * waiting attempts form a ring. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_READY_H
 #define WARREN_CONSUMER_READY_H
@@ -13,18 +13,18 @@ struct type_turn;
 
 struct ready {
         struct tenant *ring;
-        unsigned tenants;        /* in the ring */
-        unsigned count;          /* attempts waiting */
-        int64_t pass;            /* of the last pick: who was away does not catch up on it */
-        struct type_turn *turns; /* by type; scheduler.c */
+        unsigned tenants; /* in the ring */
+        unsigned count;   /* attempts waiting */
+        int64_t pass;     /* of the last pick; a tenant that had nothing waiting starts from it */
+        struct type_turn *turns; /* by type; used by scheduler.c */
 };
 
-/* The attempt must be WAITING or about to be. */
+/* The attempt is WAITING. */
 void ready_add(struct ready *ready, struct attempt *a);
-/* To the head of its line: one that was picked and could not start. */
+/* To the head of its list: it was picked and could not start. */
 void ready_put_back(struct ready *ready, struct attempt *a);
 void ready_remove(struct ready *ready, struct attempt *a);
-/* Calls each for every waiting attempt, which it may remove. */
+/* Calls `each` for every waiting attempt; it may remove that one. */
 void ready_each(struct ready *ready, void (*each)(void *owner, struct attempt *a), void *owner);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * return_plan.c: a short list of times, each with how many come back then.
+ * return_plan.c: a short list of times, each with the number of jobs that come back then.
  */
 #include "consumer/return_plan.h"
 
@@ -31,7 +31,7 @@ static void forget_past(struct return_plan *r, msec now)
         memmove(r->planned, r->planned + past, r->count * sizeof(r->planned[0]));
 }
 
-/* When nothing waits here any more, counting what comes back in time. */
+/* When no job waits here any more, counting those that come back before. */
 static double runs_dry(const struct return_plan *r, unsigned stock, double each_ms, msec now)
 {
         double dry = (double)now + stock * each_ms;
@@ -41,7 +41,7 @@ static double runs_dry(const struct return_plan *r, unsigned stock, double each_
         return dry;
 }
 
-/* Those of nearly the same time are one entry, at the earliest of them. */
+/* Jobs that come back within `nearly` ms of each other share an entry, at the earliest time. */
 static void add(struct return_plan *r, msec at, msec nearly)
 {
         unsigned i = r->count;

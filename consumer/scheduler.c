@@ -11,12 +11,12 @@
 
 #define PASS_STRIDE ((int64_t)1 << 20)
 
-/* Whose turn it is within a type that has a limit of its own. Without it a tenant that has other
- * types as well would pass its turn on by those, and find no place in this one ever. */
+/* The turns within a type that has a concurrency of its own. Without them a tenant that also has
+ * other types would spend its turn on those, and never get a slot of this type. */
 struct type_turn {
         char type[JOB_TYPE_SIZE];
-        const struct tenant *tenant; /* that took the last place; may be gone: compared only */
-        int64_t left;                /* places it may still take before others */
+        const struct tenant *tenant; /* that took the last slot; may be freed, so compared only */
+        int64_t left;                /* slots it may still take before others */
         UT_hash_handle hh;
 };
 
@@ -25,9 +25,9 @@ struct walk {
         const struct ready *ready;
         room_fn *room;
         void *owner;
-        const struct handler *full; /* the last one without room: neighbours are often alike */
-        bool by_turn;               /* a tenant whose turn within a type is over is passed over */
-        bool passed_over;           /* some was */
+        const struct handler *full; /* the last without room: the next attempts often have it too */
+        bool by_turn;               /* skip a tenant whose turn within the type is over */
+        bool passed_over;           /* some tenant was */
 };
 
 static bool has_room(struct walk *w, const struct handler *h)
@@ -80,7 +80,7 @@ static struct attempt *pick_of(const struct tenant *t, struct walk *w)
         return NULL;
 }
 
-/* The turn comes to t: those before it had nothing that could run, and keep no deficit. */
+/* Gives t the turn. The tenants before it had nothing that could run; their deficit is cleared. */
 static void take_turn(struct ready *ready, struct tenant *t)
 {
         for (; ready->ring != t; ready->ring = ready->ring->next)
@@ -105,7 +105,7 @@ static void take_type_turn(struct ready *ready, const struct tenant *t, const st
         turn->left--;
 }
 
-/* The turn passes on when the deficit is used up. */
+/* Counts a pick. The next tenant has the turn when the deficit is used up. */
 static void charge(struct ready *ready, struct tenant *t)
 {
         t->picks++;
@@ -117,8 +117,8 @@ static void charge(struct ready *ready, struct tenant *t)
                 ready->ring = t->next;
 }
 
-/* A walk that finds nothing leaves turn and deficits alone: otherwise, where room comes one place
- * at a time, the same tenant would have every turn. */
+/* A walk that finds nothing changes no turn and no deficit: otherwise, when slots become free one
+ * at a time, the same tenant would get each of them. */
 static struct attempt *pick(struct ready *ready, struct walk *w)
 {
         struct tenant *t = ready->ring;
@@ -143,7 +143,7 @@ struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner)
 
         if (a != NULL || !w.passed_over)
                 return a;
-        w.by_turn = false; /* nobody else wants those places */
+        w.by_turn = false; /* no other tenant wants these slots */
         w.full = NULL;
         return pick(ready, &w);
 }

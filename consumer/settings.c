@@ -24,8 +24,8 @@ static const struct config_key keys[] = {
         {.name = "handlers", .kind = CONFIG_TEXT, .fallback = NULL,
          .help = "path of handlers.json", AT(handlers)},
         {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",
-         .help = "internal API of a status-store, asked about possible duplicates; several with "
-                 "commas between: the next is asked when one is away or behind",
+         .help = "internal API of a status-store, asked about possible duplicates; of several, "
+                 "separated by commas, the next is asked when one is unreachable or behind",
          AT(status_store_url)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
          .help = "file with the token of the internal APIs", AT(internal_token)},
@@ -39,9 +39,9 @@ static const struct config_key keys[] = {
         {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1,
          .max = 1024 * 1024, .help = "bytes of the largest payload", AT(payload_max)},
         {.name = "held_max", .kind = CONFIG_SIZE, .fallback = "32MiB", .min = 1024 * 1024,
-         .max = (int64_t)16 << 30, .help = "bytes of all deliveries held at once", AT(held_max)},
+         .max = (int64_t)16 << 30, .help = "most bytes of deliveries held at once", AT(held_max)},
         {.name = "worker", .kind = CONFIG_TEXT, .fallback = "",
-         .help = "name of this worker, unlike any other's; empty: host/pid", AT(worker)},
+         .help = "unique name of this worker; empty: host/pid", AT(worker)},
         {.name = "host_program", .kind = CONFIG_TEXT, .fallback = "",
          .help = "path of warren-plugin-host; empty: beside this program", AT(host_program)},
         {.name = "launch_program", .kind = CONFIG_TEXT, .fallback = "",

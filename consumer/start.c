@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * start.c: starts what the scheduler picks, and takes what the runner says of it.
+ * start.c: starts the attempts that the scheduler picks, and handles the runner's events.
  */
 #include "consumer/start.h"
 
@@ -29,28 +29,28 @@ static void on_progress(void *owner, double done, struct bytes text)
         progress_note(a->consumer->progress, &a->progress, done, text);
 }
 
-static void look(void *owner, struct attempt *a)
+static void poll_progress(void *owner, struct attempt *a)
 {
         (void)owner;
-        run_look(a->run);
+        run_poll(a->run);
 }
 
-/* While nothing can be published, progress would only pile up. */
-static bool may_tell(void *owner)
+/* While the link is down, progress events would only pile up. */
+static bool may_publish(void *owner)
 {
         const struct consumer *c = owner;
 
         return link_is_up(c->publish);
 }
 
-static void tell(void *owner, struct attempt *a, double done, struct bytes text)
+static void publish_progress(void *owner, struct attempt *a, double done, struct bytes text)
 {
         struct consumer *c = owner;
         msec now = clock_wall();
         struct event e;
 
-        /* Of two progresses at the same time the earlier could be shown. */
-        attempt_event(a, EVENT_PROGRESS, now > a->told_at ? now : a->told_at + 1, &e);
+        /* Later than the last event: of two at the same time a reader may show the older. */
+        attempt_event(a, EVENT_PROGRESS, now > a->last_event_at ? now : a->last_event_at + 1, &e);
         e.progress = done;
         e.message = text;
         events_add(c->events, &e, NULL);
@@ -60,9 +60,9 @@ struct progress *start_progress(struct consumer *c)
 {
         const struct progress_config config = {
                 .loop = c->loop,
-                .look = look,
-                .may_tell = may_tell,
-                .tell = tell,
+                .poll = poll_progress,
+                .may_publish = may_publish,
+                .publish = publish_progress,
                 .owner = c,
         };
 
@@ -101,7 +101,7 @@ static void on_ended(void *owner, const struct run_end *end)
                 flow_run_ended(c);
 }
 
-static void tell_started(struct consumer *c, struct attempt *a)
+static void publish_started(struct consumer *c, struct attempt *a)
 {
         const struct job *job = &a->job;
         msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
@@ -126,10 +126,10 @@ static void on_began(void *owner)
 {
         struct attempt *a = owner;
 
-        tell_started(a->consumer, a);
+        publish_started(a->consumer, a);
 }
 
-/* Nothing of it has run, and nothing was told. */
+/* The handler has not run, and no event was published. */
 static void on_put_off(void *owner)
 {
         struct attempt *a = owner;
@@ -155,7 +155,7 @@ static const struct run_events run_events = {
         .put_off = on_put_off,
 };
 
-/* A handler that cannot even be started fails the attempt. */
+/* A handler that cannot be started: the attempt has failed. */
 static void fail_start(struct consumer *c, struct attempt *a, const struct err *why)
 {
         const struct run_end end = {
@@ -170,7 +170,7 @@ static void fail_start(struct consumer *c, struct attempt *a, const struct err *
         leave(c, a, &end);
 }
 
-/* False when there is no room after all. */
+/* False: there was no room, and the attempt waits again. */
 static bool start(struct consumer *c, struct attempt *a)
 {
         const struct handler *h = a->handler;

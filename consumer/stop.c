@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stop.c: the end in order: nothing new, what runs may end, then it is stopped and given back,
- * then the broker is told that this worker has gone, then the links close.
+ * stop.c: the order of a drain: no new jobs; running attempts may end; those left are stopped and
+ * requeued; the worker record `gone` is published; the links close.
  */
 #include "consumer/stop.h"
 
@@ -10,9 +10,9 @@
 #include "consumer/heartbeat.h"
 
 enum {
-        LOOK_EVERY = 20,    /* ms */
-        LINK_DRAIN = 5000,  /* ms for each link to settle what is written */
-        LATE_AFTER = 15000, /* ms after everything should have ended, graces included */
+        STEP_EVERY = 20,    /* ms */
+        LINK_DRAIN = 5000,  /* ms for each link to finish its confirms and acks */
+        LATE_AFTER = 15000, /* ms after all attempts should have ended, grace included */
 };
 
 static void on_consume_drained(void *owner, bool clean)
@@ -28,7 +28,7 @@ static void on_publish_drained(void *owner, bool clean)
         struct consumer *c = owner;
 
         if (!clean)
-                LOG_WARN("what was published last was not confirmed in time");
+                LOG_WARN("the last publishes were not confirmed in time");
         link_drain(c->consume, LINK_DRAIN, on_consume_drained, c);
 }
 
@@ -75,7 +75,7 @@ void stop_step(struct consumer *c)
                 break;
         }
         if (is_late(c, now)) {
-                LOG_WARN("not everything could be ended and told in time",
+                LOG_WARN("draining took too long; attempts or events are left unfinished",
                          log_int("attempts", atomic_load(&c->attempts.count)));
                 close_links(c);
                 return;
@@ -87,7 +87,7 @@ void stop_step(struct consumer *c)
                 return;
         }
         c->phase = PHASE_GONE;
-        heartbeat_tell(c, WORKER_GONE);
+        heartbeat_publish(c, WORKER_GONE);
 }
 
 void stop_at_once(struct consumer *c)
@@ -109,6 +109,6 @@ void stop_begin(struct consumer *c)
         c->stop_until = clock_mono() + c->settings->drain;
         subscriptions_close(c->subscriptions);
         finish_release_all(c, NULL);
-        heartbeat_tell(c, WORKER_DRAINING);
-        alarm_set_every(c->stop_alarm, LOOK_EVERY);
+        heartbeat_publish(c, WORKER_DRAINING);
+        alarm_set_every(c->stop_alarm, STEP_EVERY);
 }

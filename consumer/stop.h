@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stop.h: the phases of a consumer's end. Loop thread only.
+ * stop.h: draining a consumer, phase by phase (enum phase in core.h). Loop thread only.
  */
 #ifndef WARREN_CONSUMER_STOP_H
 #define WARREN_CONSUMER_STOP_H
 
 #include "consumer/core.h"
 
-/* Takes no more, gives back what has not started, lets the rest end, and ends the service. */
+/* Takes no more jobs, requeues those not started, lets the rest end, then ends the service. */
 void stop_begin(struct consumer *c);
-/* The consumer is being destroyed: no step follows on what ends then. */
+/* The consumer is being destroyed: stop_step does nothing from now on. */
 void stop_at_once(struct consumer *c);
-/* Goes on with the end when it can: once a turn of the loop, and by stop_alarm. */
+/* Enters the next phase if it can. Called once a turn of the loop, and by stop_alarm. */
 void stop_step(struct consumer *c);
 void stop_on_alarm(void *owner);
 

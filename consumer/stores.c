@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stores.c: from a list of URLs to clients.
+ * stores.c: creates a client for each URL of the setting.
  */
 #include "consumer/stores.h"
 
@@ -44,7 +44,7 @@ static int add_all(struct stores *s, const char *urls, const char *token, struct
                 if (add(s, url, token, e) != 0)
                         return err_wrap(e, "status_store_url");
         }
-        return s->count > 0 ? 0 : err_set(e, ERR_INVALID, "status_store_url: names none");
+        return s->count > 0 ? 0 : err_set(e, ERR_INVALID, "status_store_url has no URL");
 }
 
 struct stores *stores_create(const char *urls, const char *token, struct err *e)

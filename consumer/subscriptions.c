@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriptions.c: one rule says whether a queue should be subscribed; whatever changes, it is
- * applied again.
+ * subscriptions.c: after every change is_wanted decides which queues are subscribed.
  */
 #include "consumer/subscriptions.h"
 
@@ -18,13 +17,13 @@ struct subscriptions {
         queue_delivery_fn *on;
         void *owner;
         bool open, full;
-        bool left; /* some queue is */
+        bool suspended; /* some queue is */
         struct tenant *tenants;
 };
 
 static bool is_wanted(const struct subscriptions *s, const struct tenant_queue *f)
 {
-        return s->open && f->tenant->wanted && !f->left && !(s->full && f->held > 0);
+        return s->open && f->tenant->wanted && !f->suspended && !(s->full && f->held > 0);
 }
 
 static void on_delivery(void *owner, struct delivery *d);
@@ -158,23 +157,23 @@ void subscriptions_set_full(struct subscriptions *s, bool full)
         apply_to_all(s);
 }
 
-void subscriptions_leave(struct subscriptions *s, struct tenant_queue *f)
+void subscriptions_suspend(struct subscriptions *s, struct tenant_queue *f)
 {
-        f->left = true;
-        s->left = true;
+        f->suspended = true;
+        s->suspended = true;
         apply(s, f);
 }
 
-bool subscriptions_return(struct subscriptions *s)
+bool subscriptions_resume(struct subscriptions *s)
 {
         struct tenant *t, *after;
 
-        if (!s->left)
+        if (!s->suspended)
                 return false;
-        s->left = false;
+        s->suspended = false;
         HASH_ITER (hh, s->tenants, t, after) {
                 for (int lane = 0; lane < LANE_COUNT; lane++)
-                        t->queues[lane].left = false;
+                        t->queues[lane].suspended = false;
                 apply_to_tenant(s, t);
         }
         return true;
@@ -206,7 +205,7 @@ void subscriptions_adjust(struct subscriptions *s, msec mono_now)
         struct tenant *t, *after;
 
         HASH_ITER (hh, s->tenants, t, after) {
-                /* While all is full, a queue of which nothing is held any more gets its turn. */
+                /* While full, a queue with no delivery held here is subscribed again. */
                 apply_to_tenant(s, t);
                 for (int lane = 0; lane < LANE_COUNT; lane++)
                         adjust(s, &t->queues[lane], mono_now);

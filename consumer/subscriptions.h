@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriptions.h: every tenant's five queues, subscribed as tenants come and go, each with the
- * window its work deserves. Loop thread only.
+ * subscriptions.h: subscribes to the queues of every tenant, one per lane, as tenants come and go.
+ * Each queue has its own window (window.h). Loop thread only.
  */
 #ifndef WARREN_CONSUMER_SUBSCRIPTIONS_H
 #define WARREN_CONSUMER_SUBSCRIPTIONS_H
@@ -14,30 +14,28 @@
 
 struct subscriptions;
 
-/* Owns the delivery. */
+/* It owns the delivery. */
 typedef void queue_delivery_fn(void *owner, struct tenant_queue *queue, struct delivery *d);
 
 /* The link is borrowed. Nothing is subscribed until subscriptions_open. */
 struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency,
                                            queue_delivery_fn *on, void *owner);
-/* Every attempt must have gone. */
+/* No attempt may be left. */
 void subscriptions_destroy(struct subscriptions **s);
-/* A tenant's record: new, changed, paused or deleted. Lent; NULL when it was unknown and deleted.
- * A tenant that is no longer wanted is unsubscribed: what waits of it is the caller's to give
- * back. */
+/* Applies a tenant's record; when paused or deleted, unsubscribes it, and the caller requeues its
+ * attempts. Returns the tenant, borrowed; NULL when it is deleted and was unknown. */
 struct tenant *subscriptions_tenant(struct subscriptions *s, const struct tenant_record *r);
 void subscriptions_open(struct subscriptions *s);
-/* Takes no more. */
+/* Unsubscribes all queues. */
 void subscriptions_close(struct subscriptions *s);
-/* Full: queues of which something is held here are unsubscribed until there is room again. */
+/* While full, queues with deliveries held here are unsubscribed. */
 void subscriptions_set_full(struct subscriptions *s, bool full);
-/* Not subscribed until subscriptions_return, which is for all of them and says if there were any.
- */
-void subscriptions_leave(struct subscriptions *s, struct tenant_queue *f);
-bool subscriptions_return(struct subscriptions *s);
-/* Fits windows to what attempts took, and forgets deleted tenants. Now and then. */
+/* Unsubscribes a queue until subscriptions_resume, which resumes all; false: none was suspended. */
+void subscriptions_suspend(struct subscriptions *s, struct tenant_queue *f);
+bool subscriptions_resume(struct subscriptions *s);
+/* Fits the windows to attempts' durations, frees deleted tenants. Call about every 250 ms. */
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);
-/* Nothing has ended for `stalled` ms: windows shrink to what the workers themselves need. */
+/* No run has ended for `stalled` ms: shrinks windows to one delivery for each worker. */
 void subscriptions_collapse(struct subscriptions *s, msec stalled, msec mono_now);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenant.h: a tenant as this consumer sees it: its five queues, and its jobs that wait here. A
- * plain struct: subscriptions.c owns it and its queues, ready.c its lists, scheduler.c its turn.
+ * tenant.h: a tenant in this consumer: its queues, and its attempts that wait here. A plain struct.
+ * subscriptions.c owns it and its queues; ready.c the lists and the ring; scheduler.c the rest.
  */
 #ifndef WARREN_CONSUMER_TENANT_H
 #define WARREN_CONSUMER_TENANT_H
@@ -24,17 +24,16 @@ struct tenant_queue {
         enum lane lane;
         struct subscription *subscription; /* NULL while not subscribed */
         struct window window;
-        unsigned held; /* deliveries of it not yet settled */
-        unsigned
-                limited; /* of those, waiting for their type's limit; counted by type_limits_look */
-        bool left;       /* not subscribed until a worker is free */
+        unsigned held;    /* deliveries not yet settled */
+        unsigned limited; /* of those, waiting for their type's concurrency; by type_limits_check */
+        bool suspended;   /* not subscribed until a worker is free */
 };
 
 struct tenant {
         char name[TENANT_SIZE];
         struct subscriptions *home;
         bool wanted;  /* exists and is not paused */
-        bool deleted; /* goes when its last attempt has gone */
+        bool deleted; /* freed after its last attempt */
         unsigned attempts;
         struct tenant_queue queues[LANE_COUNT];
         UT_hash_handle hh;
@@ -45,8 +44,8 @@ struct tenant {
         int64_t weight;
         int64_t deficit;
         uint64_t picks;
-        int64_t pass;               /* grows with each pick, the slower the higher the weight */
-        struct tenant *prev, *next; /* the ring of tenants with something waiting */
+        int64_t pass;               /* grows with each pick by about 2^20 ÷ weight */
+        struct tenant *prev, *next; /* the ring of tenants with waiting attempts */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * turn.c: a uv_prepare_t, which libuv calls last before it waits for events.
+ * turn.c: a uv_prepare_t, which libuv calls just before it waits for events.
  */
 #include "consumer/turn.h"
 
@@ -28,7 +28,7 @@ struct turn *turn_create(uv_loop_t *loop, void (*done)(void *owner), void *owner
 
         t->done = done;
         t->owner = owner;
-        uv_prepare_init(loop, &t->prepare); /* neither of these can fail */
+        uv_prepare_init(loop, &t->prepare); /* these two cannot fail */
         uv_prepare_start(&t->prepare, on_prepare);
         uv_unref((uv_handle_t *)&t->prepare);
         return t;

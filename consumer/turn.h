@@ -11,7 +11,7 @@
 struct turn;
 
 struct turn *turn_create(uv_loop_t *loop, void (*done)(void *owner), void *owner);
-/* Its handle is closed by the loop's next turns. */
+/* Run the loop afterwards: it closes the handle. */
 void turn_destroy(struct turn **t);
 
 #endif

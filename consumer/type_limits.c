@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * type_limits.c: what is known of each limited type's work, and of each queue's jobs of it.
+ * type_limits.c: for each type with a concurrency: its mean run time, and its jobs in each queue.
  */
 #include "consumer/type_limits.h"
 
@@ -12,17 +12,17 @@
 #include "consumer/return_plan.h"
 
 enum {
-        WAITS_AT_MOST = 1000,  /* ms that one too many waits here when it is in nobody's way */
-        UNKNOWN_MEAN_MS = 100, /* of a type of which nothing has ended yet */
-        AVERAGE_SHARE = 16,    /* the newest run counts for one of so many */
+        WAITS_AT_MOST = 1000,  /* ms that a job too many waits here while it blocks no other */
+        UNKNOWN_MEAN_MS = 100, /* of a type with no ended run yet */
+        AVERAGE_SHARE = 16,    /* the newest run has weight 1/16 */
 };
 
-/* Of one type: only types with a concurrency of their own, so as many as handlers.json has. */
-struct kind {
+/* A type with a concurrency of its own: no more than handlers.json has. */
+struct limited_type {
         char type[JOB_TYPE_SIZE];
         double mean_ms;  /* of a run, moving average; 0: unknown */
         msec changed_at; /* monotonic; when a run last started or ended */
-        unsigned shares;
+        unsigned shares; /* queues with jobs of it */
         UT_hash_handle hh;
 };
 
@@ -33,17 +33,17 @@ struct share_key {
         enum lane lane;
 };
 
-/* Of one type in one queue, while some of it waits here or is away. */
+/* The jobs of one type in one queue, while some wait here or are away. */
 struct share {
         struct share_key key;
-        struct kind *kind;
+        struct limited_type *type;
         struct return_plan returns;
-        unsigned seen; /* in this look */
+        unsigned seen; /* jobs seen by the type_limits_check in progress */
         UT_hash_handle hh;
 };
 
 struct type_limits {
-        struct kind *kinds;
+        struct limited_type *types;
         struct share *shares;
 };
 
@@ -54,7 +54,7 @@ struct type_limits *type_limits_create(void)
 
 static void drop_share(struct type_limits *limits, struct share *s)
 {
-        s->kind->shares--;
+        s->type->shares--;
         HASH_DEL(limits->shares, s);
         free(s);
 }
@@ -62,30 +62,30 @@ static void drop_share(struct type_limits *limits, struct share *s)
 void type_limits_destroy(struct type_limits **limits)
 {
         struct share *s, *next_share;
-        struct kind *k, *next_kind;
+        struct limited_type *k, *next_type;
 
         if (*limits == NULL)
                 return;
         HASH_ITER (hh, (*limits)->shares, s, next_share)
                 drop_share(*limits, s);
-        HASH_ITER (hh, (*limits)->kinds, k, next_kind) {
-                HASH_DEL((*limits)->kinds, k);
+        HASH_ITER (hh, (*limits)->types, k, next_type) {
+                HASH_DEL((*limits)->types, k);
                 free(k);
         }
         free(*limits);
         *limits = NULL;
 }
 
-static struct kind *kind_of(struct type_limits *limits, const struct handler *h)
+static struct limited_type *type_of(struct type_limits *limits, const struct handler *h)
 {
-        struct kind *k;
+        struct limited_type *k;
 
-        HASH_FIND_STR(limits->kinds, h->type, k);
+        HASH_FIND_STR(limits->types, h->type, k);
         if (k != NULL)
                 return k;
         k = xcalloc(1, sizeof(*k));
         memcpy(k->type, h->type, sizeof(k->type));
-        HASH_ADD_STR(limits->kinds, type, k);
+        HASH_ADD_STR(limits->types, type, k);
         return k;
 }
 
@@ -104,8 +104,8 @@ static struct share *share_of(struct type_limits *limits, const struct handler *
                 return s;
         s = xcalloc(1, sizeof(*s));
         s->key = key;
-        s->kind = kind_of(limits, h);
-        s->kind->shares++;
+        s->type = type_of(limits, h);
+        s->type->shares++;
         HASH_ADD(hh, limits->shares, key, sizeof(s->key), s);
         return s;
 }
@@ -113,7 +113,7 @@ static struct share *share_of(struct type_limits *limits, const struct handler *
 void type_limits_started(struct type_limits *limits, const struct handler *h, msec mono_now)
 {
         if (h->concurrency > 0)
-                kind_of(limits, h)->changed_at = mono_now;
+                type_of(limits, h)->changed_at = mono_now;
 }
 
 void type_limits_ended(struct type_limits *limits, const struct handler *h, int64_t us,
@@ -121,14 +121,14 @@ void type_limits_ended(struct type_limits *limits, const struct handler *h, int6
 {
         if (h->concurrency == 0)
                 return;
-        struct kind *k = kind_of(limits, h);
+        struct limited_type *k = type_of(limits, h);
         double ms = (us < 1 ? 1 : (double)us) / 1000;
         k->mean_ms = k->mean_ms == 0 ? ms : k->mean_ms + (ms - k->mean_ms) / AVERAGE_SHARE;
         k->changed_at = mono_now;
 }
 
-/* The slots take one job every so many ms. While nothing ends, runs take at least that long. */
-static double each_ms(const struct kind *k, const struct handler *h, msec now)
+/* The slots' time per job: by the mean run, or by the longer time since a run started or ended. */
+static double each_ms(const struct limited_type *k, const struct handler *h, msec now)
 {
         double mean = k->mean_ms == 0 ? UNKNOWN_MEAN_MS : k->mean_ms;
         double silence = (double)(now - k->changed_at);
@@ -136,14 +136,14 @@ static double each_ms(const struct kind *k, const struct handler *h, msec now)
         return (silence > mean ? silence : mean) / (double)h->concurrency;
 }
 
-/* Its own limit is what holds it up, not that all workers are busy. */
+/* The type's own concurrency is what makes its jobs wait, not a lack of free workers. */
 static bool is_at_limit(const struct consumer *c, const struct handler *h)
 {
         return h->concurrency > 0 && h->concurrency < c->settings->concurrency &&
                !runner_has_room(c->runner, h);
 }
 
-/* Jobs of other types could be behind it, and not come. */
+/* Enough of the queue's window is taken that jobs of other types may be kept from coming. */
 static bool is_in_the_way(const struct tenant_queue *f)
 {
         return f->held >= window_prefetch(&f->window) / 2;
@@ -160,13 +160,13 @@ static unsigned count_waiting(const struct tenant_queue *f, const struct handler
         return count;
 }
 
-/* The slots are shared by the queues that have such jobs. */
+/* The queues with jobs of the type share its slots, so the time per job grows with their number. */
 static void send_away(struct consumer *c, struct attempt *a, const struct handler *h,
                       unsigned waiting)
 {
         struct share *s = share_of(c->type_limits, h, a->queue);
         msec now = clock_mono();
-        double each = each_ms(s->kind, h, now) * s->kind->shares;
+        double each = each_ms(s->type, h, now) * s->type->shares;
 
         metric_increment(c->measures.hops, 1, "limit");
         departure_hop(a, return_plan_next(&s->returns, waiting, each, now), clock_wall());
@@ -178,14 +178,14 @@ bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handl
         if (!is_at_limit(c, h) || !is_in_the_way(a->queue))
                 return false;
         unsigned waiting = count_waiting(a->queue, h);
-        double each = each_ms(kind_of(c->type_limits, h), h, clock_mono());
+        double each = each_ms(type_of(c->type_limits, h), h, clock_mono());
         if (waiting < return_plan_keep(h->concurrency, each))
                 return false;
         send_away(c, a, h, waiting);
         return true;
 }
 
-static void look_at(void *owner, struct attempt *a)
+static void check_attempt(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
         const struct handler *h = a->handler;
@@ -194,7 +194,7 @@ static void look_at(void *owner, struct attempt *a)
         if (!is_at_limit(c, h))
                 return;
         struct share *s = share_of(c->type_limits, h, a->queue);
-        unsigned keep = return_plan_keep(h->concurrency, each_ms(s->kind, h, now));
+        unsigned keep = return_plan_keep(h->concurrency, each_ms(s->type, h, now));
         bool waits =
                 s->seen < keep || (!is_in_the_way(a->queue) && now - a->arrived_at < WAITS_AT_MOST);
         s->seen++;
@@ -206,12 +206,12 @@ static void look_at(void *owner, struct attempt *a)
         send_away(c, a, h, keep);
 }
 
-void type_limits_look(struct consumer *c)
+void type_limits_check(struct consumer *c)
 {
         struct share *s, *after;
         msec now = clock_mono();
 
-        ready_each(&c->ready, look_at, c);
+        ready_each(&c->ready, check_attempt, c);
         HASH_ITER (hh, c->type_limits->shares, s, after) {
                 if (s->seen == 0 && return_plan_is_over(&s->returns, now))
                         drop_share(c->type_limits, s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * type_limits.h: jobs of types that are at their own concurrency. Enough of them wait here to keep
- * the slots busy, beside the queue's window, and the rest is sent away, so that what is behind them
- * in the queue gets its turn. Loop thread only.
+ * type_limits.h: jobs of types that are at their own concurrency. Enough of them wait here, outside
+ * the queue's window, to keep the slots busy. The others are sent away (they hop), so that they do
+ * not block the jobs behind them in the queue. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_TYPE_LIMITS_H
 #define WARREN_CONSUMER_TYPE_LIMITS_H
@@ -19,12 +19,12 @@ struct type_limits;
 struct type_limits *type_limits_create(void);
 void type_limits_destroy(struct type_limits **limits);
 
-/* Sends it away, instead of letting it wait: enough of its kind do. */
+/* True: enough jobs of its type wait here, and this one was sent away. */
 bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handler *h);
-/* Sends away what is too much, and counts, per queue, what waits for its type. Now and then. */
-void type_limits_look(struct consumer *c);
+/* Sends surplus waiting jobs away, counts the rest in tenant_queue.limited. Call each 250 ms. */
+void type_limits_check(struct consumer *c);
 
-/* A run has started, or ended after us. */
+/* A run has started, or has ended after `us` microseconds. */
 void type_limits_started(struct type_limits *limits, const struct handler *h, msec mono_now);
 void type_limits_ended(struct type_limits *limits, const struct handler *h, int64_t us,
                        msec mono_now);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * window.h: how many deliveries of one queue a consumer may hold: enough to keep every worker busy
- * and some 100 ms of work ready behind them, no more, or jobs would wait here while another
- * consumer is idle. Pure.
+ * window.h: how many deliveries of one queue a consumer may hold: enough to keep every worker busy,
+ * plus about 100 ms of work. With more, jobs would wait here while another consumer is idle. Pure.
  */
 #ifndef WARREN_CONSUMER_WINDOW_H
 #define WARREN_CONSUMER_WINDOW_H
@@ -14,7 +13,7 @@
 
 enum {
         WINDOW_MAX = 256,
-        WINDOW_AHEAD_US = 100000,   /* work to have ready */
+        WINDOW_AHEAD_US = 100000,   /* work to hold beyond what runs */
         WINDOW_SAMPLES_MIN = 16,    /* attempts seen before a change */
         WINDOW_GROW_AFTER = 200,    /* ms since the last change */
         WINDOW_SHRINK_AFTER = 5000, /* ms since the last change */
@@ -24,7 +23,7 @@ enum {
 
 struct window {
         uint16_t size;  /* in force */
-        uint16_t spare; /* in force: beside it, for jobs that wait for their type's limit */
+        uint16_t spare; /* in force, in addition: for jobs that wait for their type's concurrency */
         msec spared_at; /* when spare was changed */
         unsigned samples;
         double mean_us; /* of an attempt, moving average */
@@ -33,18 +32,18 @@ struct window {
 
 void window_init(struct window *w, unsigned concurrency, msec now);
 void window_note(struct window *w, int64_t us);
-/* The workers, and behind them concurrency × 100 ms ÷ mean duration; 1..WINDOW_MAX. */
+/* concurrency + concurrency × 100 ms ÷ mean duration; 1 to WINDOW_MAX. */
 uint16_t window_wanted(const struct window *w, unsigned concurrency);
-/* True when the size was changed: only to less than half or more than double (or to the limit), and
- * not often, because a change costs a cancel and a consume. */
+/* True when the size was changed. Changes are rare, as each costs a cancel and a consume: only to
+ * at most half, at least double, or WINDOW_MAX, and only some time after the last. */
 bool window_adjust(struct window *w, unsigned concurrency, msec now);
 
-/* True when the spare was changed to have room for `limited`. */
+/* True when the spare was changed, to fit `limited` waiting jobs. */
 bool window_spare(struct window *w, unsigned limited, msec now);
 /* The prefetch of the subscription. */
 uint16_t window_prefetch(const struct window *w);
 
-/* Nothing has ended for `us`: back to what the workers themselves need. */
+/* No run has ended for `us`: shrinks the window to one delivery for each worker. */
 void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now);
 
 #endif

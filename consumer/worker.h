@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker.h: the event `worker`: that this consumer lives, and what it runs.
+ * worker.h: writes the event `worker`, this consumer's record: its state, what it runs and handles.
  */
 #ifndef WARREN_CONSUMER_WORKER_H
 #define WARREN_CONSUMER_WORKER_H
@@ -11,8 +11,8 @@ enum worker_state { WORKER_UP, WORKER_DRAINING, WORKER_GONE };
 
 enum {
         WORKER_PERIOD = 5000,     /* ms between records */
-        WORKER_RUNNING_MAX = 256, /* attempts a record names */
-        WORKER_TYPES_MAX = 1024,  /* types it names */
+        WORKER_RUNNING_MAX = 256, /* attempts named in a record */
+        WORKER_TYPES_MAX = 1024,  /* types named in a record */
 };
 
 struct worker_view {
@@ -20,13 +20,13 @@ struct worker_view {
         enum worker_state state;
         msec at, started;
         unsigned concurrency;
-        const struct attempt *attempts; /* a table; those that run are told */
+        const struct attempt *attempts; /* a hash table; the running ones are named */
         const struct handlers *handlers;
 };
 
-/* One line of JSON without its end. */
+/* One line of JSON, without the newline. */
 void worker_write(const struct worker_view *v, struct buffer *out);
-/* host/pid; a host's name that is too long is cut. */
+/* host/pid; a host name that is too long is cut. */
 void worker_name(char out[WORKER_NAME_SIZE]);
 
 #endif

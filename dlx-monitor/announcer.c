@@ -29,7 +29,7 @@ struct announcer {
         size_t count;
 };
 
-static void on_kept(void *owner, struct publication *p)
+static void on_confirmed(void *owner, struct publication *p)
 {
         struct announcer *a = owner;
         struct err e = {0};
@@ -76,7 +76,8 @@ void announcer_kick(struct announcer *a)
         if (a->count == 0)
                 return;
         a->in_flight = true;
-        a->publication = (struct publication){.encode = encode, .kept = on_kept, .owner = a};
+        a->publication =
+                (struct publication){.encode = encode, .confirmed = on_confirmed, .owner = a};
         outbox_post(a->outbox, &a->publication);
 }
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A handler of kind exec: counts the words of {"text": "..."}.
 
-The payload comes on stdin, the result goes to stdout, complaints to stderr, progress to descriptor 3.
-Exit status 65 (a job that will never work) is not tried again; any other failure is.
+The payload comes on stdin. The result goes to stdout, errors to stderr, progress to descriptor 3.
+After exit status 65 the job is buried, as no retry can help; after any other failure it is retried.
 """
 import collections
 import json
@@ -10,7 +10,7 @@ import os
 import sys
 
 
-def tell(progress, message):
+def report(progress, message):
     os.write(3, (json.dumps({"progress": progress, "message": message}) + "\n").encode())
 
 
@@ -25,7 +25,7 @@ def main():
     for number, line in enumerate(lines, 1):
         words.update(line.lower().split())
         if number % 1000 == 0:
-            tell(number / len(lines), f"line {number} of {len(lines)}")
+            report(number / len(lines), f"line {number} of {len(lines)}")
     top = [{"word": word, "count": count} for word, count in words.most_common(10)]
     json.dump({"lines": len(lines), "words": sum(words.values()), "top": top}, sys.stdout)
     return 0

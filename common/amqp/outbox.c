@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outbox.c: publications wait for the link's window, and are tried again until confirmed.
+ * outbox.c: a queue in front of the link's window; publishes again what was not confirmed.
  */
 #include "common/amqp/outbox.h"
 
@@ -12,16 +12,16 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 
-enum { RETRY_AFTER = 500 }; /* ms after a failed try */
+enum { RETRY_AFTER = 500 }; /* ms after a try that was not confirmed */
 
 struct outbox {
         struct link *link;
         struct alarm *alarm;
-        confirmed_fn *confirmed;
+        confirm_time_fn *confirm_time;
         void *owner;
         struct publication *waiting;
         unsigned in_flight, count;
-        struct job_message *scratch; /* reused: large; encoders clear the fields they need */
+        struct job_message *scratch; /* too large for the stack; encoders set its fields */
 };
 
 static void send_waiting(struct outbox *o);
@@ -31,13 +31,14 @@ static void on_alarm(void *owner)
         send_waiting(owner);
 }
 
-struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirmed_fn *confirmed, void *owner)
+struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirm_time_fn *confirm_time,
+                             void *owner)
 {
         struct outbox *o = xcalloc(1, sizeof(*o));
 
         o->link = l;
         o->alarm = alarm_create(loop, on_alarm, o);
-        o->confirmed = confirmed;
+        o->confirm_time = confirm_time;
         o->owner = owner;
         o->scratch = xcalloc(1, sizeof(*o->scratch));
         return o;
@@ -83,14 +84,14 @@ static void on_result(void *owner, enum link_result result)
         o->in_flight--;
         if (result == LINK_CONFIRMED) {
                 o->count--;
-                if (o->confirmed != NULL)
-                        o->confirmed(o->owner, (double)(clock_mono_us() - p->sent_us) / 1e6);
-                p->kept(p->owner, p);
+                if (o->confirm_time != NULL)
+                        o->confirm_time(o->owner, (double)(clock_mono_us() - p->sent_us) / 1e6);
+                p->confirmed(p->owner, p);
                 if (o->waiting != NULL && !alarm_is_set(o->alarm))
                         send_waiting(o);
                 return;
         }
-        LOG_WARN("a message was not confirmed and is published again",
+        LOG_WARN("a publish was not confirmed; it is published again",
                  log_text("result", result_word(result)));
         p->again = true;
         DL_APPEND(o->waiting, p);
@@ -106,8 +107,7 @@ static int send_one(struct outbox *o, struct publication *p)
         p->encode(p, p->again, clock_wall(), o->scratch);
         p->sent_us = clock_mono_us();
         if (link_publish(o->link, &o->scratch->message, &wait, &why) != 0) {
-                /* A full window is tried again at the next confirm, other failures after a pause.
-                 */
+                /* A window full of own publishes empties with their confirms; else wait. */
                 if ((why.code != ERR_FULL || o->in_flight == 0) && !alarm_is_set(o->alarm))
                         alarm_set(o->alarm, RETRY_AFTER);
                 return -1;
@@ -128,7 +128,7 @@ static void send_waiting(struct outbox *o)
 
 void outbox_post(struct outbox *o, struct publication *p)
 {
-        assert(p->encode != NULL && p->kept != NULL);
+        assert(p->encode != NULL && p->confirmed != NULL);
         p->outbox = o;
         p->again = false;
         o->count++;

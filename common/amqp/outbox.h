@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outbox.h: messages that must be confirmed by the broker. One that ends otherwise (no confirm in
- * time, a nack, returned, a closed connection) is published again until it is confirmed. Loop's
- * thread only.
+ * outbox.h: publishes messages until the broker has confirmed them. After no confirm in time, a
+ * nack, a return or a closed connection a message is published again. Loop thread only.
  */
 #ifndef WARREN_AMQP_OUTBOX_H
 #define WARREN_AMQP_OUTBOX_H
@@ -15,12 +14,12 @@
 
 struct outbox;
 
-/* Embedded in the struct it sends, which must live until `kept`. */
+/* Embedded in its owner's struct; must live until `confirmed`. */
 struct publication {
-        /* Writes the message; called for each try. `again`: the broker may have it already. */
+        /* Writes the message; called for each try. again: the broker may have it already. */
         void (*encode)(const struct publication *p, bool again, msec now, struct job_message *out);
-        /* Confirmed: the owner may free or reuse the publication. */
-        void (*kept)(void *owner, struct publication *p);
+        /* The broker has confirmed it. The owner may free or reuse the publication. */
+        void (*confirmed)(void *owner, struct publication *p);
         void *owner;
         struct outbox *outbox;
         bool again;
@@ -28,11 +27,12 @@ struct publication {
         struct publication *prev, *next;
 };
 
-/* Called with the time each confirm took. */
-typedef void confirmed_fn(void *owner, double seconds);
-/* Borrows the link; confirmed may be NULL. */
-struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirmed_fn *confirmed, void *owner);
-/* Call after link_destroy. The owner frees the publications still posted. */
+/* Called with the time from each publish to its confirm; may be NULL. */
+typedef void confirm_time_fn(void *owner, double seconds);
+/* The link is borrowed. */
+struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirm_time_fn *confirm_time,
+                             void *owner);
+/* After the link was destroyed. Does not free or report publications that are not confirmed. */
 void outbox_destroy(struct outbox **o);
 void outbox_post(struct outbox *o, struct publication *p);
 /* Posted and not yet confirmed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * basic.c: the plugin `basic`: noop, echo, sleep and fail, for trying out and for tests.
+ * basic.c: the plugin `basic`: handlers noop, echo, sleep and fail, for first trials and tests.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,13 +21,13 @@ static int echo(const struct warren_job *job, void *state)
 {
         (void)state;
         if (job->host->result(job, job->payload, job->payload_length) != 0) {
-                job->host->error(job, "the payload does not fit a result (64 KiB)");
+                job->host->error(job, "the payload is too long for a result (64 KiB)");
                 return WARREN_PERMANENT;
         }
         return WARREN_DONE;
 }
 
-/* NULL after saying why: the payload must be an object. */
+/* The payload as an object. NULL: it is none, and the error is set. */
 static json_t *options_of(const struct warren_job *job)
 {
         json_error_t fault;
@@ -49,7 +49,7 @@ static int64_t now_ms(void)
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* In slices, so that a cancellation is seen soon. */
+/* Sleeps in slices, to see a cancellation soon. */
 static int sleep_for(const struct warren_job *job, int64_t total)
 {
         int64_t end = now_ms() + total;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * main.c: warren-plugin-host, a process that loads one plugin and runs its jobs, one at a time, for
- * the consumer that started it (consumer/runner/plugin_wire.h). Not for use by hand.
+ * main.c: warren-plugin-host: loads one plugin and runs its jobs, one at a time, for the consumer
+ * that started it (consumer/runner/plugin_wire.h). Not for use by hand.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -18,18 +18,19 @@
 #include "consumer/host/plugin.h"
 #include "consumer/launch/as_started.h"
 
-/* Dies with its consumer, also when that was killed before this line; keeps nothing of what the
- * consumer had open. */
+/* Ties this process to the consumer: it is killed with it, and ends here when the consumer is
+ * already gone. Closes the inherited descriptors and restores the limits. */
 static int settle_in(const char *parent, const char *as_started, struct err *e)
 {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-                return err_set_errno(e, "cannot ask to die with the consumer");
+                return err_set_errno(e, "cannot tie the host to the consumer");
         if (strtol(parent, NULL, 10) != (long)getppid())
                 return err_set(e, ERR_UNAVAILABLE, "the consumer is gone");
         if (close_range(WIRE_FD_COUNT, ~0U, 0) != 0)
-                return err_set_errno(e, "cannot close what was inherited");
+                return err_set_errno(e, "cannot close inherited descriptors");
         if (as_started_restore(as_started) != 0)
-                return err_set_errno(e, "cannot get back what the consumer was started with");
+                return err_set_errno(
+                        e, "cannot restore the limits that the consumer was started with");
         return 0;
 }
 
@@ -56,7 +57,7 @@ static int address_space(rlim_t *bytes, struct err *e)
         return 0;
 }
 
-/* From here on the process gets `bytes` of address space more than it has. */
+/* Limits the address space to what it is now plus `bytes`. */
 static int limit_memory(int64_t bytes, struct err *e)
 {
         rlim_t had = 0;
@@ -93,7 +94,7 @@ static struct plugin *open_plugin(struct pipes *c, struct err *e)
         struct wire_open open;
 
         if (pipes_read(c, &frame, e) != 1 || frame.kind != WIRE_OPEN) {
-                err_set(e, ERR_PROTOCOL, "no plugin was named");
+                err_set(e, ERR_PROTOCOL, "the first frame must be OPEN");
                 return NULL;
         }
 
@@ -115,16 +116,15 @@ static int serve(struct pipes *c, struct plugin *p, struct wire_page *page, stru
                 if (got <= 0)
                         return got;
                 if (frame.kind != WIRE_JOB)
-                        return err_set(e, ERR_PROTOCOL, "a frame that is no job");
+                        return err_set(e, ERR_PROTOCOL, "expected a JOB frame");
                 if (plugin_run(p, frame.body, page, e) != 0)
                         return -1;
         }
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-/* Called by the sanitizer's runtime. A plugin must fail as it does without it: a wild access kills
- * by SIGSEGV, and an allocation over the limit is NULL; both would end the process with a report.
- */
+/* Called by the sanitizer's runtime. A plugin must fail as it does without the sanitizer, not with
+ * a report: a wild access ends in SIGSEGV, an allocation over the limit returns NULL. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pipes.c: frames on the host's pipes.
+ * pipes.c: reads and writes frames.
  */
 #include "consumer/host/pipes.h"
 
@@ -22,7 +22,7 @@ void pipes_fini(struct pipes *c)
         buffer_fini(&c->in);
 }
 
-/* At least one byte more. 1, 0 at the end of file, -1. */
+/* Reads at least one byte. 1; 0 at the end of file; -1. */
 static int read_more(struct pipes *c, size_t room, struct err *e)
 {
         ssize_t got;
@@ -50,22 +50,24 @@ int pipes_read(struct pipes *c, struct pipes_frame *out, struct err *e)
                 if (got < 0 || (got == 0 && c->in.length == 0))
                         return got;
                 if (got == 0)
-                        return err_set(e, ERR_PROTOCOL, "the consumer stopped in mid-frame");
+                        return err_set(e, ERR_PROTOCOL,
+                                       "the consumer closed the pipe in mid-frame");
                 if (want > sizeof(header) || c->in.length < sizeof(header))
                         continue;
                 memcpy(&header, c->in.data, sizeof(header));
                 if (header.length > WIRE_REQUEST_MAX)
-                        return err_set(e, ERR_TOO_LARGE, "a frame of %u bytes", header.length);
+                        return err_set(e, ERR_TOO_LARGE, "a frame of %u bytes is too long",
+                                       header.length);
                 want += header.length;
         }
         if (c->in.length != want)
-                return err_set(e, ERR_PROTOCOL, "a frame before the last was answered");
+                return err_set(e, ERR_PROTOCOL, "a frame came before the last one was answered");
         out->kind = (enum wire_kind)header.kind;
         out->body = bytes_of(c->in.data + sizeof(header), header.length);
         return 1;
 }
 
-/* Moves what is to be written past the `sent` bytes; how many parts are left. */
+/* Skips the `sent` bytes; returns how many parts are left. */
 static int skip(struct iovec **parts, int count, size_t sent)
 {
         while (count > 0 && sent >= (*parts)->iov_len) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pipes.h: the host's ends of the pipes (consumer/runner/plugin_wire.h): whole frames in, whole
- * frames out, each by one system call when it fits.
+ * pipes.h: the host's ends of the pipes (consumer/runner/plugin_wire.h): reads and writes whole
+ * frames, each by one system call when it fits. All calls block.
  */
-#ifndef WARREN_HOST_CHANNEL_H
-#define WARREN_HOST_CHANNEL_H
+#ifndef WARREN_HOST_PIPES_H
+#define WARREN_HOST_PIPES_H
 
 #include "common/base/bytes.h"
 #include "common/base/err.h"
@@ -21,11 +21,11 @@ struct pipes_frame {
 
 void pipes_init(struct pipes *c);
 void pipes_fini(struct pipes *c);
-/* Waits. 1: a frame; 0: the consumer has closed its end; -1: broken. */
+/* 1: a frame; 0: the consumer has closed its end; -1: failed, or not a frame. */
 int pipes_read(struct pipes *c, struct pipes_frame *out, struct err *e) MUST_CHECK;
 
 enum { PIPES_PARTS_MAX = 3 };
-/* Writes header, then the parts (absent ones too). */
+/* Writes the header, then the parts; unused parts are zero. */
 int pipes_write(enum wire_kind kind, const struct bytes parts[PIPES_PARTS_MAX],
                 struct err *e) MUST_CHECK;
 

@@ -32,13 +32,13 @@ static const char *take_text(struct bytes *frame)
 static int check(const struct warren_plugin *p, struct err *e)
 {
         if (p->abi != WARREN_PLUGIN_ABI)
-                return err_set(e, ERR_INVALID, "made for ABI %u, this is %d", p->abi,
-                               WARREN_PLUGIN_ABI);
+                return err_set(e, ERR_INVALID, "built for plugin ABI %u, this host has ABI %d",
+                               p->abi, WARREN_PLUGIN_ABI);
         if (p->handlers == NULL)
                 return err_set(e, ERR_INVALID, "warren_plugin has no handlers");
         for (const struct warren_handler *h = p->handlers; h->name != NULL; h++) {
                 if (h->run == NULL)
-                        return err_set(e, ERR_INVALID, "handler %s has no run", h->name);
+                        return err_set(e, ERR_INVALID, "handler %s has no run function", h->name);
         }
         return 0;
 }
@@ -51,7 +51,7 @@ static int open_with(struct plugin *p, const char *settings, struct err *e)
             p->plugin->open(settings, &p->state, reason, sizeof(reason)) != 0) {
                 reason[sizeof(reason) - 1] = '\0';
                 return err_set(e, ERR_INVALID, "open: %s",
-                               reason[0] != '\0' ? reason : "refused without a reason");
+                               reason[0] != '\0' ? reason : "failed without an error text");
         }
         p->open = true;
         return 0;
@@ -60,7 +60,7 @@ static int open_with(struct plugin *p, const char *settings, struct err *e)
 struct plugin *plugin_open(struct bytes frame, struct err *e)
 {
         if (frame.length < sizeof(struct wire_open)) {
-                err_set(e, ERR_PROTOCOL, "a short open frame");
+                err_set(e, ERR_PROTOCOL, "an OPEN frame that is too short");
                 return NULL;
         }
         frame = bytes_of(frame.data + sizeof(struct wire_open),
@@ -68,7 +68,7 @@ struct plugin *plugin_open(struct bytes frame, struct err *e)
         const char *file = take_text(&frame);
         const char *settings = take_text(&frame);
         if (file == NULL || settings == NULL) {
-                err_set(e, ERR_PROTOCOL, "an open frame without its texts");
+                err_set(e, ERR_PROTOCOL, "an OPEN frame without file and settings");
                 return NULL;
         }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin.h: a loaded plugin and the jobs it runs.
+ * plugin.h: loads a plugin, and runs its jobs.
  */
 #ifndef WARREN_HOST_PLUGIN_H
 #define WARREN_HOST_PLUGIN_H
@@ -11,16 +11,17 @@
 
 struct plugin;
 
-/* Loads and opens what a WIRE_OPEN names. */
+/* Loads and opens the plugin that an OPEN frame names. */
 struct plugin *plugin_open(struct bytes frame, struct err *e) MUST_CHECK;
-/* Closes it; the code stays mapped, for threads and exit handlers it may have left. */
+/* Closes it. Its code stays mapped, as it may have left threads and exit handlers. */
 void plugin_destroy(struct plugin **p);
 /* The handlers' names, each with its NUL. */
 void plugin_names(const struct plugin *p, struct buffer *out);
+/* NULL: there is no handler of that name. */
 const struct warren_handler *plugin_handler(const struct plugin *p, const char *name);
 void *plugin_state(const struct plugin *p);
 
-/* Runs the job of a WIRE_JOB and answers it. -1: the consumer is gone or broke the protocol. */
+/* Runs the job of a JOB frame, writes its END. -1: the consumer is gone or broke the protocol. */
 int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page,
                struct err *e) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_run.c: one job inside the host: what the handler is lent, what it may call, the answer.
+ * plugin_run.c: runs one job in the host: the functions a handler may call, and the answer.
  */
 #include "consumer/host/plugin.h"
 
@@ -13,21 +13,21 @@
 
 enum {
         RESULT_MAX = 64 * 1024,
-        TALK_BURST = 32, /* log frames at once; then one each TALK_EVERY */
+        LOG_BURST = 32, /* log frames sent at once; then one each LOG_EVERY */
 };
-#define TALK_EVERY ((msec)50)
+#define LOG_EVERY ((msec)50)
 
 struct call {
-        struct warren_job job; /* first: what the handler sees is this struct's address */
+        struct warren_job job; /* first: call_of relies on it */
         struct wire_page *page;
         uint32_t sequence;
         struct buffer result;
         char error[WIRE_TEXT_MAX];
         size_t error_length;
         int64_t retry_after;
-        /* Frames that may be sent now, as a bucket that fills by one each TALK_EVERY. */
-        int64_t talk_left;
-        msec talk_at;
+        /* Log frames that may be sent now: a token bucket, filled by one each LOG_EVERY. */
+        int64_t log_left;
+        msec log_at;
 };
 
 static struct call *call_of(const struct warren_job *job)
@@ -35,25 +35,25 @@ static struct call *call_of(const struct warren_job *job)
         return (struct call *)job;
 }
 
-static bool may_talk(struct call *c)
+static bool may_log(struct call *c)
 {
         msec now = clock_mono();
-        int64_t more = (now - c->talk_at) / TALK_EVERY;
+        int64_t more = (now - c->log_at) / LOG_EVERY;
 
         if (more > 0) {
-                c->talk_left += more;
-                c->talk_at = now;
+                c->log_left += more;
+                c->log_at = now;
         }
-        if (c->talk_left > TALK_BURST)
-                c->talk_left = TALK_BURST;
-        if (c->talk_left == 0)
+        if (c->log_left > LOG_BURST)
+                c->log_left = LOG_BURST;
+        if (c->log_left == 0)
                 return false;
-        c->talk_left--;
+        c->log_left--;
         return true;
 }
 
 /* At most WIRE_TEXT_MAX bytes, not cut within a character. */
-static size_t kept_length(const char *text)
+static size_t cut_length(const char *text)
 {
         size_t length = text == NULL ? 0 : strnlen(text, WIRE_TEXT_MAX + 1);
 
@@ -63,16 +63,6 @@ static size_t kept_length(const char *text)
         while (length > WIRE_TEXT_MAX - 4 && utf8_continues_((unsigned char)text[length]))
                 length--;
         return length;
-}
-
-/* A consumer that is gone shows when the answer is written. */
-static void talk(struct call *c, enum wire_kind kind, struct bytes head, const char *text)
-{
-        struct bytes said = bytes_of(text, kept_length(text));
-        const struct bytes parts[PIPES_PARTS_MAX] = {head, said};
-
-        if (may_talk(c) && pipes_write(kind, parts, NULL) != 0)
-                return;
 }
 
 static int give_result(const struct warren_job *job, const char *json, size_t length)
@@ -92,7 +82,7 @@ static void give_error(const struct warren_job *job, const char *text)
 {
         struct call *c = call_of(job);
 
-        c->error_length = kept_length(text);
+        c->error_length = cut_length(text);
         if (c->error_length > 0)
                 memcpy(c->error, text, c->error_length);
 }
@@ -102,7 +92,7 @@ static void give_retry_after(const struct warren_job *job, int64_t wait_ms)
         call_of(job)->retry_after = wait_ms > 0 ? wait_ms : 0;
 }
 
-/* Never waits, and never is lost: the consumer looks when it wants to know. */
+/* Writes the latest progress to the shared page. Does not wait for the consumer to read it. */
 static void give_progress(const struct warren_job *job, double done, const char *text)
 {
         struct call *c = call_of(job);
@@ -114,14 +104,15 @@ static void give_progress(const struct warren_job *job, double done, const char 
         atomic_thread_fence(memory_order_release);
         latest->sequence = c->sequence;
         latest->done = done;
-        size_t length = kept_length(text);
+        size_t length = cut_length(text);
         if (length > 0)
                 memcpy(latest->text, text, length);
         atomic_store_explicit(&latest->length, (uint32_t)length, memory_order_relaxed);
         atomic_store_explicit(&latest->version, version + 2, memory_order_release);
 
         const struct bytes parts[PIPES_PARTS_MAX] = {bytes_of(&head, sizeof(head))};
-        if (atomic_exchange(&c->page->told, 1) == 0 && pipes_write(WIRE_PROGRESS, parts, NULL) != 0)
+        if (atomic_exchange(&c->page->notified, 1) == 0 &&
+            pipes_write(WIRE_PROGRESS, parts, NULL) != 0)
                 return;
 }
 
@@ -137,7 +128,14 @@ static void give_log(const struct warren_job *job, int level, const char *text)
         struct call *c = call_of(job);
         struct wire_log head = {.sequence = c->sequence, .level = (uint32_t)level};
 
-        talk(c, WIRE_LOG, bytes_of(&head, sizeof(head)), text);
+        const struct bytes parts[PIPES_PARTS_MAX] = {
+                bytes_of(&head, sizeof(head)),
+                bytes_of(text, cut_length(text)),
+        };
+
+        /* A failed write is no error here: the answer's write fails too, and ends the host. */
+        if (may_log(c) && pipes_write(WIRE_LOG, parts, NULL) != 0)
+                return;
 }
 
 static const struct warren_host host_calls = {
@@ -152,7 +150,7 @@ static const struct warren_host host_calls = {
 
 enum { JOB_TEXTS = 5 };
 
-/* handler, id, tenant, type, traceparent, each with its NUL, then the payload and nothing more. */
+/* Splits a JOB frame into its texts and its payload. -1: it is malformed. */
 static int split(struct bytes frame, struct wire_job *head, const char *texts[JOB_TEXTS],
                  const char **payload)
 {
@@ -211,14 +209,14 @@ int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page, str
         const char *texts[JOB_TEXTS];
         struct call call;
 
-        /* error[] is left as it is: only error_length bytes of it are ever read. */
+        /* error[] is not cleared: only its first error_length bytes are read. */
         memset(&call, 0, offsetof(struct call, error));
         call.error_length = 0;
         call.retry_after = 0;
-        call.talk_left = TALK_BURST;
-        call.talk_at = 0;
+        call.log_left = LOG_BURST;
+        call.log_at = 0;
         if (split(frame, &head, texts, &call.job.payload) != 0)
-                return err_set(e, ERR_PROTOCOL, "a job frame that does not fit its lengths");
+                return err_set(e, ERR_PROTOCOL, "a JOB frame with wrong lengths");
 
         call.page = page;
         call.sequence = head.sequence;

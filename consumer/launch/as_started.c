@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * as_started.c: three numbers in a text.
+ * as_started.c: writes and reads the argument: policy:umask:files.
  */
 #include "consumer/launch/as_started.h"
 
@@ -30,8 +30,8 @@ static int restore_open_files(rlim_t soft)
         return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* posix_spawn of glibc (2.36) makes a child ignore the two signals that glibc keeps for itself,
- * when the parent has handlers for them. Its sigaction does not take them. */
+/* With posix_spawn of glibc 2.36 a child ignores the two signals that glibc reserves, when the
+ * parent has handlers for them. glibc's sigaction refuses them, so this calls the kernel. */
 static void reset_signals_of_libc(void)
 {
         const char by_default[64] = {0}; /* the kernel's struct sigaction */
@@ -64,7 +64,7 @@ int as_started_restore(const char *text)
         }
         reset_signals_of_libc();
         umask((mode_t)mask);
-        /* What differs is what the consumer changed, and that was the usual policy. */
+        /* The consumer changes only the usual policy, which takes no parameters. */
         if (sched_getscheduler(0) != (int)scheduling &&
             sched_setscheduler(0, (int)scheduling, &none) != 0)
                 return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * as_started.h: gives a handler's process back what its consumer was started with and changed for
- * itself. The consumer writes it into an argument; the process reads it before it does anything.
+ * as_started.h: the scheduling policy, umask and open-file limit that the consumer was started
+ * with. The consumer changes them for itself, and passes the original ones as an argument; a
+ * handler's process restores them before anything else.
  */
 #ifndef WARREN_LAUNCH_AS_STARTED_H
 #define WARREN_LAUNCH_AS_STARTED_H

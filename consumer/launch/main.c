@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * main.c: warren-launch, which puts limits on itself and then becomes the program of an exec
- * handler. The consumer has already given it a process group, default signals, stdin to stderr,
- * descriptor 3 for progress, and the program's own environment.
+ * main.c: warren-launch: sets limits on itself, then executes the program of an exec handler. It
+ * already has from the consumer: a process group, default signals, stdin to stderr, descriptor 3
+ * for progress, and the program's environment.
  *
  *      warren-launch PARENT AS_STARTED MEMORY FOLDER PROGRAM [ARGUMENT]…
  *
- * It becomes the program when its consumer has said so, on descriptor 4, which a program never
- * sees. When it fails it writes a struct launch_failure there.
+ * It waits for the consumer's go-ahead on descriptor 4, which the program does not inherit. When a
+ * step fails it writes a struct launch_failure there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static int fail(enum launch_step step)
 {
         struct launch_failure failure = {.step = step, .number = errno};
 
-        /* Nobody is left to tell when this fails too. */
+        /* When this write fails too, the exit status is all that is left. */
         return write(LAUNCH_STATUS_FD, &failure, sizeof(failure)) == sizeof(failure) ? 127 : 126;
 }
 
@@ -44,14 +44,14 @@ static int limit(int resource, rlim_t value)
         return setrlimit(resource, &l);
 }
 
-/* The consumer may still find that it cannot watch this process: then nothing must have run. */
-static int await_word(void)
+/* The consumer may still find that it cannot watch this process: then the program must not run. */
+static int await_go_ahead(void)
 {
-        char word;
+        char go_ahead;
         ssize_t got;
 
         do
-                got = read(LAUNCH_STATUS_FD, &word, sizeof(word));
+                got = read(LAUNCH_STATUS_FD, &go_ahead, sizeof(go_ahead));
         while (got < 0 && errno == EINTR);
         if (got == 0)
                 errno = EPIPE;
@@ -77,8 +77,8 @@ int main(int argc, char **argv)
         if (as_started_restore(argv[ARGUMENT_AS_STARTED]) != 0 || limit(RLIMIT_CORE, 0) != 0 ||
             (memory > 0 && limit(RLIMIT_AS, (rlim_t)memory) != 0))
                 return fail(LAUNCH_LIMITS);
-        if (await_word() != 0)
-                return fail(LAUNCH_WORD);
+        if (await_go_ahead() != 0)
+                return fail(LAUNCH_GO_AHEAD);
         execvp(argv[ARGUMENT_PROGRAM], &argv[ARGUMENT_PROGRAM]);
         return fail(LAUNCH_EXEC);
 }

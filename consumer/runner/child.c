@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * child.c: spawning, killing and reaping.
+ * child.c: spawns, kills and reaps.
  */
 #include "consumer/runner/child.h"
 
@@ -64,8 +64,8 @@ static void close_all(int *fds, size_t count)
         }
 }
 
-/* Copies of those that a dup2 onto a lower number could overwrite before their turn; -1 elsewhere.
- * Only a consumer started with some of its first descriptors closed has any. */
+/* Copies each descriptor that an earlier dup2 could overwrite to a high number; copies[i] is -1 for
+ * the others. Needed only when the consumer was started with some first descriptors closed. */
 static int lift(const struct child_spec *s, int *fds, int *copies, struct err *e)
 {
         for (size_t i = 0; i < s->fd_count; i++) {
@@ -129,7 +129,7 @@ struct child_end child_reap(struct child *c)
 
         if (c->pid <= 0)
                 return (struct child_end){0};
-        /* Before it is reaped its number, and so its group's, cannot be another's. */
+        /* Until it is reaped, no other process can get its pid, and so its group's id. */
         child_kill(c, SIGKILL);
         while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
                 continue;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * child.h: a process of ours: started with exactly the descriptors it shall have, in a process
- * group of its own, watched by a pidfd, killed and reaped as a group.
+ * child.h: a child process: started with exactly the given descriptors, in a process group of its
+ * own, watched by a pidfd, killed and reaped as a group.
  *
- * posix_spawn and not uv_spawn: it does not copy the page tables of a consumer that holds its
- * window of jobs, and sets the group before the program runs; a pidfd tells of one child's end
- * without a SIGCHLD handler that would wait for others' children. Parent-death signals follow the
- * thread that spawned: the loop's, which lives as long as the consumer.
+ * It uses posix_spawn, not uv_spawn: posix_spawn does not copy the page tables of a consumer with
+ * many jobs in memory, and sets the group before the program runs. It uses a pidfd, not SIGCHLD:
+ * that handler would also reap other children. Spawn on the loop thread only: parent-death signals
+ * are sent when the spawning thread ends.
  */
 #ifndef WARREN_CONSUMER_RUNNER_CHILD_H
 #define WARREN_CONSUMER_RUNNER_CHILD_H
@@ -19,8 +19,8 @@
 #include "consumer/runner/polled.h"
 
 struct child {
-        pid_t pid;         /* also its process group; 0: none, or reaped */
-        struct polled end; /* a pidfd: readable when it has ended */
+        pid_t pid;         /* also its process group's id; 0: none, or reaped */
+        struct polled end; /* a pidfd, readable once the child has ended */
 };
 
 enum { CHILD_FDS_MAX = 8, CHILD_END_SIZE = 64 };
@@ -29,7 +29,7 @@ struct child_spec {
         const char *program;
         char *const *argv;
         char *const *env;
-        const int *fds; /* become descriptors 0 … fd_count-1; the rest is closed on exec */
+        const int *fds; /* become descriptors 0 to fd_count-1; all others must be close-on-exec */
         size_t fd_count;
 };
 
@@ -40,16 +40,15 @@ struct child_end {
 
 /* ERR_FULL: the system has no room for it now. */
 int child_spawn(const struct child_spec *s, struct child *out, struct err *e) MUST_CHECK;
-/* Sends to the whole group. */
+/* Sends the signal to the whole group. */
 void child_kill(const struct child *c, int signal);
-/* It has ended and can be reaped at once: asks the system, as an event may be another's. */
+/* True: it can be reaped at once. Asks the system, as a loop event may be a stale one. */
 bool child_has_ended(const struct child *c);
-/* Kills what is left of the group, then reaps the child, waiting for it if it still runs. Its
- * pidfd stays until polled_close. */
+/* Kills the group, waits for the child and reaps it. Its pidfd stays open until polled_close. */
 struct child_end child_reap(struct child *c);
 /* "killed by SIGSEGV", "exited with status 3". */
 const char *child_end_text(struct child_end end, char out[CHILD_END_SIZE]);
-/* Both ends close on exec. ERR_FULL as above. */
+/* Both ends are close-on-exec. ERR_FULL as above. */
 int child_pipe(int *read_end, int *write_end, struct err *e) MUST_CHECK;
 
 #endif

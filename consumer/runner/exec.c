@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec.c: handler kind `exec`: a program for each attempt, started through warren-launch.
- * The payload is a sealed file in memory on its stdin, so nobody has to feed it; stdout, stderr and
- * descriptor 3 are pipes that are read as they fill.
+ * exec.c: handler kind `exec`: a program for each attempt, started through warren-launch. Its stdin
+ * is a sealed file in memory, written at once; stdout, stderr and descriptor 3 are pipes.
  */
 #include "consumer/runner/exec.h"
 
@@ -28,7 +27,7 @@
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
 
-enum { READ_SIZE = 128 * 1024 }; /* of one read: more than a pipe holds */
+enum { READ_SIZE = 128 * 1024 }; /* bytes in one read: more than a pipe holds */
 
 struct exec_run;
 
@@ -36,16 +35,16 @@ struct execs {
         struct runs *runs;
         uv_loop_t *loop;
         char *launch_program;
-        char as_started[AS_STARTED_SIZE]; /* for what it starts */
+        char as_started[AS_STARTED_SIZE]; /* passed to what it starts */
         struct exec_run *running;
-        struct buffer scratch; /* of one read: its length is its size */
+        struct buffer scratch; /* READ_SIZE bytes, for one read */
 };
 
 enum exec_launch {
         EXEC_LAUNCHING,
         EXEC_LAUNCHED, /* the program runs, or has run */
-        EXEC_REFUSED,  /* the launcher could not become the program, and told why */
-        EXEC_LOST,     /* the launcher ended before it was one */
+        EXEC_REFUSED,  /* the launcher could not execute the program, and wrote why */
+        EXEC_LOST,     /* the launcher ended without executing it */
 };
 
 struct exec_run {
@@ -54,9 +53,9 @@ struct exec_run {
         struct exec_run *prev, *next;
         struct child child;
         struct exec_streams streams;
-        struct polled status; /* the socket of warren-launch, until it tells how it went */
+        struct polled status; /* warren-launch's socket, while LAUNCHING */
         enum exec_launch launch;
-        bool word_given;
+        bool go_ahead_given;
         struct launch_failure failure;
         uv_timer_t timer; /* timeout, then grace */
         unsigned handles_open;
@@ -85,7 +84,7 @@ static void on_handle_closed(uv_handle_t *handle)
         free(x);
 }
 
-/* Everything but the memory, which goes with the last handle. */
+/* Closes everything. The memory is freed once the last handle is closed. */
 static void release(struct exec_run *x)
 {
         for (size_t i = 0; i < EXEC_STREAMS; i++)
@@ -107,7 +106,7 @@ static void on_timer(uv_timer_t *timer)
                 child_kill(&x->child, SIGKILL);
 }
 
-/* SIGTERM (SIGKILL when it floods), and SIGKILL after `grace`. Nothing when it ends already. */
+/* SIGTERM (SIGKILL when FLOODED), then SIGKILL after `grace`. Does nothing when already ending. */
 static void end_soon(struct exec_run *x, enum run_ending why, msec grace)
 {
         if (x->run.ending != RUN_GOES_ON)
@@ -129,7 +128,7 @@ static void end_if_it_floods(struct exec_run *x)
 
 static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 {
-        struct bytes said = text_trim(exec_streams_complaint(&x->streams));
+        struct bytes said = text_trim(exec_streams_stderr(&x->streams));
         enum error_kind kind =
                 run_error_kind(&x->run, end.killed ? ERROR_KIND_CRASH : ERROR_KIND_ERROR, said);
         char how[CHILD_END_SIZE] = "";
@@ -166,7 +165,7 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
                 judge_exit(x, end, out);
                 break;
         case RUN_TIMED_OUT:
-                run_fails_by_timeout(&x->run, out, exec_streams_complaint(&x->streams));
+                run_fails_by_timeout(&x->run, out, exec_streams_stderr(&x->streams));
                 break;
         case RUN_STOPPED:
                 out->outcome = OUTCOME_STOPPED;
@@ -180,9 +179,9 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
         }
 }
 
-/* What the launcher has told, if it has and was not heard yet: that it is the program comes before
- * what that says. */
-static void hear_launch(struct exec_run *x)
+/* Reads what the launcher wrote, if that is still to come. Called before a pipe is read: `began`
+ * must come before anything the program writes. */
+static void read_launch_status(struct exec_run *x)
 {
         if (x->launch != EXEC_LAUNCHING)
                 return;
@@ -192,7 +191,7 @@ static void hear_launch(struct exec_run *x)
         if (got == sizeof(x->failure) && (size_t)x->failure.step < LAUNCH_STEP_COUNT)
                 x->launch = EXEC_REFUSED;
         else
-                x->launch = got == 0 && x->word_given ? EXEC_LAUNCHED : EXEC_LOST;
+                x->launch = got == 0 && x->go_ahead_given ? EXEC_LAUNCHED : EXEC_LOST;
         polled_close(&x->status, on_handle_closed);
         if (x->launch == EXEC_LAUNCHED)
                 run_began(&x->run);
@@ -202,7 +201,7 @@ static void on_status(uv_poll_t *poll, int status, int events)
 {
         (void)status;
         (void)events;
-        hear_launch(poll->data);
+        read_launch_status(poll->data);
 }
 
 static void on_stream(uv_poll_t *poll, int status, int events)
@@ -213,14 +212,14 @@ static void on_stream(uv_poll_t *poll, int status, int events)
         (void)events;
         while (poll != &x->streams.pipes[which].poll)
                 which++;
-        hear_launch(x);
+        read_launch_status(x);
         if (status != 0 ||
-            exec_streams_hear(&x->streams, (enum exec_stream_kind)which, &x->all->scratch) == 0)
+            exec_streams_read(&x->streams, (enum exec_stream_kind)which, &x->all->scratch) == 0)
                 polled_stop(&x->streams.pipes[which]);
         end_if_it_floods(x);
 }
 
-/* Why warren-launch did not become the program. */
+/* The error of a program that was not executed. */
 static void launch_error(const struct exec_run *x, struct err *e)
 {
         static const char *const steps[] = {
@@ -236,12 +235,12 @@ static void launch_error(const struct exec_run *x, struct err *e)
         }
         errno = x->failure.number;
         shortage_err(e, "cannot start %.200s: cannot %s", program, steps[x->failure.step]);
-        /* A program larger than its own limit will never fit. */
+        /* A program larger than its memory limit can never start: not a shortage. */
         if (x->failure.number == ENOMEM && x->run.handler->memory > 0)
                 e->code = ERR_SYSTEM;
 }
 
-/* Tells how one went that has ended and was released. */
+/* The program has ended, and its handles are closed: reports how. */
 static void finish(struct exec_run *x, struct child_end child_end)
 {
         struct run_end end = {0};
@@ -270,10 +269,10 @@ static void on_end(uv_poll_t *poll, int status, int events)
         (void)events;
         if (!child_has_ended(&x->child))
                 return;
-        hear_launch(x);
-        /* The group first: what lives on there could write for ever. */
+        read_launch_status(x);
+        /* Kill the group before reading the rest: what lives on there could write for ever. */
         child_kill(&x->child, SIGKILL);
-        exec_streams_hear_rest(&x->streams, &x->all->scratch);
+        exec_streams_read_rest(&x->streams, &x->all->scratch);
         end_if_it_floods(x);
 
         struct child_end child_end = child_reap(&x->child);
@@ -282,7 +281,7 @@ static void on_end(uv_poll_t *poll, int status, int events)
         finish(x, child_end);
 }
 
-/* The payload as a file that can be read, sought and mapped, and not changed. */
+/* A file in memory with the payload; it cannot be changed. */
 static int payload_file(struct bytes payload, struct err *e)
 {
         AUTO_CLOSE int fd = memfd_create("payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -329,32 +328,32 @@ static int socket_pair(int *own_end, int *other_end, struct err *e)
         return 0;
 }
 
-/* Makes the pipes and the process; what the child has of them is closed here. */
+/* Makes the pipes and the process; closes the child's ends here. */
 static int start_process(struct exec_run *x, const struct run_request *q, struct err *e)
 {
         AUTO_CLOSE int payload = payload_file(q->job->payload, e);
         AUTO_CLOSE int out = -1;
-        AUTO_CLOSE int complaint = -1;
-        AUTO_CLOSE int talk = -1;
+        AUTO_CLOSE int errors = -1;
+        AUTO_CLOSE int progress = -1;
         AUTO_CLOSE int status = -1;
 
-        if (payload < 0 || child_pipe(&x->streams.pipes[EXEC_OUTPUT].fd, &out, e) != 0 ||
-            child_pipe(&x->streams.pipes[EXEC_COMPLAINT].fd, &complaint, e) != 0 ||
-            child_pipe(&x->streams.pipes[EXEC_TALK].fd, &talk, e) != 0 ||
+        if (payload < 0 || child_pipe(&x->streams.pipes[EXEC_STDOUT].fd, &out, e) != 0 ||
+            child_pipe(&x->streams.pipes[EXEC_STDERR].fd, &errors, e) != 0 ||
+            child_pipe(&x->streams.pipes[EXEC_PROGRESS].fd, &progress, e) != 0 ||
             socket_pair(&x->status.fd, &status, e) != 0 ||
             shortage_spare_files(status, FILES_SPARED, e) != 0)
                 return -1;
 
-        const int fds[LAUNCH_FD_COUNT] = {payload, out, complaint, talk, status};
+        const int fds[LAUNCH_FD_COUNT] = {payload, out, errors, progress, status};
         return launch(x, q, fds, e);
 }
 
 static int init_handles(struct exec_run *x, struct err *e)
 {
         struct polled *const all[] = {
-                &x->streams.pipes[EXEC_OUTPUT],
-                &x->streams.pipes[EXEC_COMPLAINT],
-                &x->streams.pipes[EXEC_TALK],
+                &x->streams.pipes[EXEC_STDOUT],
+                &x->streams.pipes[EXEC_STDERR],
+                &x->streams.pipes[EXEC_PROGRESS],
                 &x->status,
                 &x->child.end,
         };
@@ -367,12 +366,13 @@ static int init_handles(struct exec_run *x, struct err *e)
         return 0;
 }
 
-/* From here on the launcher may become the program, unless it has ended. */
-static void give_word(struct exec_run *x)
+/* Lets the launcher execute the program. Fails when the launcher has ended. */
+static void give_go_ahead(struct exec_run *x)
 {
-        const char word = 1;
+        const char go_ahead = 1;
 
-        x->word_given = send(x->status.fd, &word, sizeof(word), MSG_NOSIGNAL) == sizeof(word);
+        x->go_ahead_given =
+                send(x->status.fd, &go_ahead, sizeof(go_ahead), MSG_NOSIGNAL) == sizeof(go_ahead);
 }
 
 static struct exec_run *exec_create(struct execs *all)
@@ -397,7 +397,7 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
                 child_reap(&x->child);
                 release(x);
                 if (e->code == ERR_FULL)
-                        runs_lack_room(all->runs, "exec", e);
+                        runs_note_shortage(all->runs, "exec", e);
                 return NULL;
         }
 
@@ -407,7 +407,7 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
                 polled_start(&x->streams.pipes[i], UV_READABLE, on_stream);
         polled_start(&x->status, UV_READABLE, on_status);
         polled_start(&x->child.end, UV_READABLE, on_end);
-        give_word(x);
+        give_go_ahead(x);
         uv_update_time(all->loop);
         uv_timer_start(&x->timer, on_timer, (uint64_t)q->timeout, 0);
         return &x->run;

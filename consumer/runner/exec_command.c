@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_command.c: making argument vectors.
+ * exec_command.c: builds the argument and environment lists.
  */
 #include "consumer/runner/exec_command.h"
 
@@ -15,7 +15,7 @@ struct exec_command {
         char **argv, **env;
 };
 
-/* Growing, NULL-terminated; owns its texts. */
+/* A growing, NULL-terminated list; it owns its texts. */
 struct texts {
         char **at;
         size_t count;
@@ -56,7 +56,7 @@ static bool is_given(char *const *env, const char *assignment)
         return false;
 }
 
-/* What the handler's own env gives stands. */
+/* Adds a variable of the consumer's environment, unless the handler's `env` has it. */
 static void add_inherited(struct texts *t, char *const *given, const char *name,
                           const char *fallback)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_command.h: arguments for warren-launch and the program, and the program's environment
- * (docs/handlers.md).
+ * exec_command.h: arguments and environment of a program and its launcher (docs/handlers.md).
  */
 #ifndef WARREN_CONSUMER_RUNNER_EXEC_COMMAND_H
 #define WARREN_CONSUMER_RUNNER_EXEC_COMMAND_H
@@ -11,7 +10,7 @@
 
 struct exec_command;
 
-/* `as_started` is as_started_write's; the deadline is wall clock. */
+/* as_started: from as_started_write. deadline: wall clock. */
 struct exec_command *exec_command_create(const struct run_request *q, const char *launch_program,
                                          const char *as_started, msec deadline);
 void exec_command_destroy(struct exec_command **c);

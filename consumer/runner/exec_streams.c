@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_streams.c: reading a program's three pipes.
+ * exec_streams.c: reads a program's three pipes.
  */
 #include "consumer/runner/exec_streams.h"
 
@@ -12,10 +12,10 @@
 #include "common/model/event.h"
 
 enum {
-        COMPLAINT_MAX = 8192,  /* the error, and white space after it */
+        STDERR_MAX = 8192,     /* room for an error, and white space after it */
         LINE_MAX_BYTES = 8192, /* longer lines on descriptor 3 are skipped */
         LINE_DEPTH_MAX = 4,
-        REST_MAX = 1024 * 1024,
+        REST_MAX = 1024 * 1024, /* bytes read from a pipe after the program's end */
 };
 
 void exec_streams_init(struct exec_streams *s, struct run *run)
@@ -28,11 +28,11 @@ void exec_streams_init(struct exec_streams *s, struct run *run)
 void exec_streams_fini(struct exec_streams *s)
 {
         buffer_fini(&s->output);
-        buffer_fini(&s->complaint);
+        buffer_fini(&s->stderr_tail);
         buffer_fini(&s->line);
 }
 
-static void hear_output(struct exec_streams *s, struct bytes text)
+static void take_stdout(struct exec_streams *s, struct bytes text)
 {
         size_t room = EVENT_RESULT_MAX + 1 - s->output.length;
 
@@ -40,17 +40,17 @@ static void hear_output(struct exec_streams *s, struct bytes text)
         s->output_total += text.length;
 }
 
-static void hear_complaint(struct exec_streams *s, struct bytes text)
+static void take_stderr(struct exec_streams *s, struct bytes text)
 {
-        if (text.length > COMPLAINT_MAX)
-                text = bytes_of(text.data + text.length - COMPLAINT_MAX, COMPLAINT_MAX);
-        size_t total = s->complaint.length + text.length;
-        if (total > COMPLAINT_MAX)
-                buffer_drop(&s->complaint, total - COMPLAINT_MAX);
-        buffer_add(&s->complaint, text.data, text.length);
+        if (text.length > STDERR_MAX)
+                text = bytes_of(text.data + text.length - STDERR_MAX, STDERR_MAX);
+        size_t total = s->stderr_tail.length + text.length;
+        if (total > STDERR_MAX)
+                buffer_drop(&s->stderr_tail, total - STDERR_MAX);
+        buffer_add(&s->stderr_tail, text.data, text.length);
 }
 
-static void hear_progress(struct exec_streams *s, struct scan_value line, struct scan_value number)
+static void read_progress(struct exec_streams *s, struct scan_value line, struct scan_value number)
 {
         struct scan_value message;
         AUTO_BUFFER raw = {0};
@@ -62,7 +62,7 @@ static void hear_progress(struct exec_streams *s, struct scan_value line, struct
         run_progress(s->run, scan_real(number), buffer_bytes(&raw));
 }
 
-static void hear_retry_after(struct exec_streams *s, struct scan_value duration)
+static void read_retry_after(struct exec_streams *s, struct scan_value duration)
 {
         char text[TIME_TEXT_SIZE];
         msec wait = 0;
@@ -75,7 +75,7 @@ static void hear_retry_after(struct exec_streams *s, struct scan_value duration)
         s->retry_after = wait < RETRY_AFTER_MAX ? wait : RETRY_AFTER_MAX;
 }
 
-static void hear_line(struct exec_streams *s, struct bytes line)
+static void read_line(struct exec_streams *s, struct bytes line)
 {
         struct scan_fault fault;
         struct scan_value value;
@@ -86,12 +86,12 @@ static void hear_line(struct exec_streams *s, struct bytes line)
         if (root.kind != SCAN_OBJECT)
                 return;
         if (scan_find(root, "progress", &value) && value.kind == SCAN_NUMBER)
-                hear_progress(s, root, value);
+                read_progress(s, root, value);
         if (scan_find(root, "retry_after", &value))
-                hear_retry_after(s, value);
+                read_retry_after(s, value);
 }
 
-static void hear_talk(struct exec_streams *s, struct bytes text)
+static void take_progress(struct exec_streams *s, struct bytes text)
 {
         while (text.length > 0) {
                 const char *end = memchr(text.data, '\n', text.length);
@@ -104,14 +104,14 @@ static void hear_talk(struct exec_streams *s, struct bytes text)
                 if (end == NULL)
                         return;
                 if (!s->line_too_long)
-                        hear_line(s, buffer_bytes(&s->line));
+                        read_line(s, buffer_bytes(&s->line));
                 buffer_clear(&s->line);
                 s->line_too_long = false;
                 text = bytes_of(end + 1, text.length - part - 1);
         }
 }
 
-ssize_t exec_streams_hear(struct exec_streams *s, enum exec_stream_kind which,
+ssize_t exec_streams_read(struct exec_streams *s, enum exec_stream_kind which,
                           struct buffer *scratch)
 {
         ssize_t got = read(s->pipes[which].fd, scratch->data, scratch->length);
@@ -121,28 +121,28 @@ ssize_t exec_streams_hear(struct exec_streams *s, enum exec_stream_kind which,
 
         struct bytes text = bytes_of(scratch->data, (size_t)got);
         switch (which) {
-        case EXEC_OUTPUT:
-                hear_output(s, text);
+        case EXEC_STDOUT:
+                take_stdout(s, text);
                 break;
-        case EXEC_COMPLAINT:
-                hear_complaint(s, text);
+        case EXEC_STDERR:
+                take_stderr(s, text);
                 break;
-        case EXEC_TALK:
-                hear_talk(s, text);
+        case EXEC_PROGRESS:
+                take_progress(s, text);
                 break;
         }
         return got;
 }
 
-void exec_streams_hear_rest(struct exec_streams *s, struct buffer *scratch)
+void exec_streams_read_rest(struct exec_streams *s, struct buffer *scratch)
 {
         for (size_t i = 0; i < EXEC_STREAMS; i++) {
                 ssize_t got = 1;
-                for (size_t heard = 0; got > 0 && heard < REST_MAX; heard += (size_t)got)
-                        got = exec_streams_hear(s, (enum exec_stream_kind)i, scratch);
+                for (size_t taken = 0; got > 0 && taken < REST_MAX; taken += (size_t)got)
+                        got = exec_streams_read(s, (enum exec_stream_kind)i, scratch);
         }
         if (s->line.length > 0)
-                hear_talk(s, bytes_of("\n", 1));
+                take_progress(s, bytes_of("\n", 1));
 }
 
 struct bytes exec_streams_output(const struct exec_streams *s, size_t *total)
@@ -151,9 +151,9 @@ struct bytes exec_streams_output(const struct exec_streams *s, size_t *total)
         return buffer_bytes(&s->output);
 }
 
-struct bytes exec_streams_complaint(const struct exec_streams *s)
+struct bytes exec_streams_stderr(const struct exec_streams *s)
 {
-        return buffer_bytes(&s->complaint);
+        return buffer_bytes(&s->stderr_tail);
 }
 
 msec exec_streams_retry_after(const struct exec_streams *s)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * needs.c: counts programs and plugin hosts.
+ * needs.c: counts the programs and plugin hosts that can run at once.
  */
 #include "consumer/runner/needs.h"
 
-/* As many programs as can run at once. */
+/* The programs that can run at once. */
 static int64_t programs(const struct handlers *h, int64_t concurrency)
 {
         int64_t count = 0;
@@ -17,7 +17,7 @@ static int64_t programs(const struct handlers *h, int64_t concurrency)
         return count < concurrency ? count : concurrency;
 }
 
-/* Each pool has one host more while it replaces one. */
+/* The plugin hosts: each pool has one more while it replaces one. */
 static int64_t hosts(const struct handlers *h, int64_t concurrency)
 {
         int64_t count = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin.c: a pool of warm host processes for each plugin, kept at its size. One that has died is
- * replaced at once after a crash in a job, with backoff otherwise. One that has served
- * `recycle_after` jobs ends when another is ready in its place.
+ * plugin.c: keeps each plugin's pool of host processes at its size. A host that died is replaced:
+ * at once after a crash in a job, with backoff otherwise. A host that has run `recycle_after` jobs
+ * ends once its replacement is ready.
  */
 #include "consumer/runner/plugin.h"
 
@@ -20,18 +20,18 @@
 #define RESTART_WAIT_MIN ((msec)100)
 #define RESTART_WAIT_MAX ((msec)30 * MSEC_SECOND)
 #define OPEN_LIMIT ((msec)10 * MSEC_SECOND)
-#define END_PATIENCE ((msec)2 * MSEC_SECOND)
+#define END_LIMIT ((msec)2 * MSEC_SECOND)
 
 struct plugins {
         struct runs *runs;
         uv_loop_t *loop;
         char *host_program;
-        char as_started[AS_STARTED_SIZE]; /* for what it starts */
+        char as_started[AS_STARTED_SIZE]; /* passed to what it starts */
         int64_t workers;
         struct plugin_pool *pools;
         struct metric *hosts_started; /* NULL without metrics */
         struct metric *hosts_running;
-        char *scratch; /* of one read */
+        char *scratch; /* TALK_READ_SIZE bytes, for one read */
 };
 
 struct plugin_pool {
@@ -39,12 +39,12 @@ struct plugin_pool {
         struct plugin_pool *prev, *next;
         struct plugin_build build;
         int64_t recycle_after, size;
-        struct plugin_host *hosts; /* all that live */
-        struct plugin_host *idle;  /* the one used last first: its caches are warm */
-        unsigned failures;         /* deaths in a row outside a job */
-        bool waits;                /* for the restart timer */
-        bool in_force;             /* open, and part of the set in force */
-        bool retired;              /* replaced or gone: ends with its last host */
+        struct plugin_host *hosts; /* all that are not reaped */
+        struct plugin_host *idle;  /* last used first, as its caches are warm */
+        unsigned failures;         /* consecutive deaths outside a job */
+        bool restart_pending;      /* the restart timer runs */
+        bool in_force;             /* part of the set in force */
+        bool retired;              /* no longer in the set: freed after its last host */
         uv_timer_t restart;
 };
 
@@ -117,20 +117,20 @@ static void dismiss(struct plugin_pool *p, struct plugin_host *h)
         host_leave(h);
 }
 
-static bool is_young(const struct plugin_host *h)
+static bool is_staying(const struct plugin_host *h)
 {
         enum host_state state = host_state(h);
 
         return !h->replaced && (state == HOST_STARTING || state == HOST_IDLE || state == HOST_BUSY);
 }
 
-static int64_t young_count(const struct plugin_pool *p)
+static int64_t staying_count(const struct plugin_pool *p)
 {
         const struct plugin_host *h;
         int64_t count = 0;
 
         DL_FOREACH (p->hosts, h)
-                count += is_young(h);
+                count += is_staying(h);
         return count;
 }
 
@@ -144,8 +144,7 @@ static int64_t ready_count(const struct plugin_pool *p)
         return count;
 }
 
-/* A host has become ready: ends one that it replaces and that is idle. A busy one ends with its
- * job. */
+/* A host has become ready: ends an idle one marked `replaced`. A busy one ends after its job. */
 static void dismiss_one_replaced(struct plugin_pool *p)
 {
         struct plugin_host *h;
@@ -177,7 +176,7 @@ static void on_idle(void *owner, struct plugin_host *h)
         struct plugin_pool *p = owner;
 
         p->failures = 0;
-        if (p->retired || (h->replaced ? ready_count(p) : young_count(p)) > p->size) {
+        if (p->retired || (h->replaced ? ready_count(p) : staying_count(p)) > p->size) {
                 host_leave(h);
                 return;
         }
@@ -192,13 +191,13 @@ static void on_restart(uv_timer_t *timer)
 {
         struct plugin_pool *p = timer->data;
 
-        p->waits = false;
+        p->restart_pending = false;
         fill(p);
 }
 
 static void wait_to_fill(struct plugin_pool *p, msec wait)
 {
-        p->waits = true;
+        p->restart_pending = true;
         uv_timer_start(&p->restart, on_restart, (uint64_t)wait, 0);
 }
 
@@ -225,7 +224,7 @@ static void on_died(void *owner, struct plugin_host *h, enum host_state was, con
                         pool_close(p);
         } else if (was == HOST_BUSY || was == HOST_LEAVING) {
                 fill(p);
-        } else if (!p->waits) {
+        } else if (!p->restart_pending) {
                 fill_later(p);
         }
 }
@@ -259,15 +258,15 @@ static struct plugin_host *add_host(struct plugin_pool *p, struct err *e)
 
 static void fill(struct plugin_pool *p)
 {
-        if (p->retired || p->waits)
+        if (p->retired || p->restart_pending)
                 return;
-        for (int64_t missing = p->size - young_count(p); missing > 0; missing--) {
+        for (int64_t missing = p->size - staying_count(p); missing > 0; missing--) {
                 struct err e = {0};
                 if (add_host(p, &e) != NULL)
                         continue;
                 if (e.code == ERR_FULL) {
-                        runs_lack_room(p->all->runs, "plugin", &e);
-                        wait_to_fill(p, LACK_WAIT);
+                        runs_note_shortage(p->all->runs, "plugin", &e);
+                        wait_to_fill(p, SHORTAGE_WAIT);
                 } else {
                         LOG_WARN("cannot start a plugin host", log_text("plugin", p->build.name),
                                  log_err(&e));
@@ -311,7 +310,7 @@ static void set_limits(struct plugin_pool *p, const struct plugin *plugin)
         p->recycle_after = plugin->recycle_after;
 }
 
-/* A pool with one host that has opened the plugin; not yet found by name. */
+/* Creates a pool, with one host that has opened the plugin. find_pool does not find it yet. */
 static struct plugin_pool *open_pool(struct plugins *all, const struct plugin *plugin,
                                      struct err *e)
 {
@@ -335,10 +334,10 @@ static struct plugin_pool *open_pool(struct plugins *all, const struct plugin *p
         return p;
 }
 
-/* What a new set makes of the pools there are. */
+/* The pools of a new set. */
 struct plan {
         struct plugin_pool **pools; /* by the set's plugin index */
-        bool *fresh;
+        bool *fresh;                /* created for this plan */
 };
 
 static int make_plan(struct plugins *all, const struct handlers *set, const struct plan *plan,
@@ -367,7 +366,7 @@ static bool is_in_plan(const struct plan *plan, size_t count, const struct plugi
         return false;
 }
 
-/* Fresh pools that a failed plan leaves behind. */
+/* The plan failed: retires the pools created for it. */
 static void drop_plan(const struct plan *plan, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
@@ -389,7 +388,7 @@ static void follow_plan(struct plugins *all, const struct handlers *set, const s
                 plan->pools[i]->in_force = true;
                 set_limits(plan->pools[i], handlers_plugin_at(set, i));
                 while (plan->pools[i]->idle != NULL &&
-                       young_count(plan->pools[i]) > plan->pools[i]->size)
+                       staying_count(plan->pools[i]) > plan->pools[i]->size)
                         dismiss(plan->pools[i], plan->pools[i]->idle);
                 fill(plan->pools[i]);
         }
@@ -430,7 +429,7 @@ struct run *plugin_start(struct plugins *all, const struct run_request *q,
                 struct run *run = host_give(h, q, on, owner, &unfit);
                 if (run != NULL)
                         return run;
-                LOG_WARN("a plugin host took no job", log_text("plugin", p->build.name),
+                LOG_WARN("cannot give a job to a plugin host", log_text("plugin", p->build.name),
                          log_err(&unfit));
         }
         err_set(e, ERR_FULL, "no host of plugin %s is free", q->handler->plugin->name);
@@ -442,14 +441,14 @@ void plugin_stop(struct run *run, msec grace)
         host_stop(run, grace);
 }
 
-void plugin_look(struct run *run)
+void plugin_poll(struct run *run)
 {
-        host_look(run);
+        host_poll(run);
 }
 
 void plugins_destroy(struct plugins **all)
 {
-        msec end = clock_mono() + END_PATIENCE;
+        msec end = clock_mono() + END_LIMIT;
         struct plugin_pool *p, *next;
         struct plugin_host *h, *next_host;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin.h: handler kind `plugin`: pools of warm host processes, one for each plugin. Loop thread
- * only.
+ * plugin.h: handler kind `plugin`: a pool of host processes for each plugin. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_RUNNER_PLUGIN_H
 #define WARREN_CONSUMER_RUNNER_PLUGIN_H
@@ -12,16 +11,16 @@
 struct plugins;
 
 struct plugins *plugins_create(const struct runner_config *c, struct runs *runs);
-/* Ends every host, untold: they have two seconds together to leave. */
+/* Ends every host, without callbacks. Together they have two seconds to end by themselves. */
 void plugins_destroy(struct plugins **all);
 /* See runner_use. */
 int plugins_use(struct plugins *all, const struct handlers *h, struct err *e) MUST_CHECK;
-/* Is a host of its plugin idle? */
+/* True when a host of its plugin is idle. */
 bool plugins_have_room(const struct plugins *all, const struct handler *h);
 struct run *plugin_start(struct plugins *all, const struct run_request *q,
                          const struct run_events *on, void *owner, struct err *e) MUST_CHECK;
-/* Sets the cancel flag; its host is killed after `grace`. */
+/* Sets the job's cancel flag; its host is killed after `grace`. */
 void plugin_stop(struct run *run, msec grace);
-void plugin_look(struct run *run);
+void plugin_poll(struct run *run);
 
 #endif

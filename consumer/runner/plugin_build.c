@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_build.c: holding a plugin's file and names against those that are asked for.
+ * plugin_build.c: compares a plugin's file and names with what handlers.json asks for.
  */
 #include "consumer/runner/plugin_build.h"
 

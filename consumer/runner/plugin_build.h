@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_build.h: a plugin as its hosts have opened it: the file as it was then, and the handlers
- * it has. A file that is built anew is another plugin.
+ * plugin_build.h: the plugin that a pool's hosts have opened: the identity of its file then, its
+ * settings, its handlers' names. A rebuilt file is another build.
  */
 #ifndef WARREN_CONSUMER_RUNNER_PLUGIN_BUILD_H
 #define WARREN_CONSUMER_RUNNER_PLUGIN_BUILD_H
@@ -15,14 +15,14 @@ struct plugin_build {
         char *name, *file, *settings;
         int64_t memory;
         struct stat identity;
-        struct buffer names; /* of its handlers, each with its NUL; empty until a host is ready */
+        struct buffer names; /* its handlers', each with its NUL; empty until a host is ready */
 };
 
 int build_init(struct plugin_build *b, const struct plugin *plugin, struct err *e) MUST_CHECK;
 void build_fini(struct plugin_build *b);
-/* Would a host that opens the plugin now be as those of this build? */
+/* True when a host that opens the plugin now would get this build. */
 bool build_is_current(const struct plugin_build *b, const struct plugin *plugin);
-/* -1: a type of the set asks for a handler that the build has not. */
+/* -1: a type of the set names a handler that the build does not have. */
 int build_check_names(const struct plugin_build *b, const struct handlers *set,
                       const struct plugin *plugin, struct err *e) MUST_CHECK;
 

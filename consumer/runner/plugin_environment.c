@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_environment.c: what of the consumer's environment its plugins see.
+ * plugin_environment.c: filters the consumer's environment.
  */
 #include "consumer/runner/plugin_environment.h"
 
@@ -10,8 +10,7 @@
 
 #include "common/base/memory.h"
 
-/* Of the consumer alone: its settings may carry secrets, and what systemd tells a service would
- * make a handler speak for it. */
+/* Its settings may hold secrets; with systemd's variables a handler could act as the service. */
 static bool is_own(const char *assignment)
 {
         static const char *const own[] = {

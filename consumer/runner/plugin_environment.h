@@ -5,8 +5,8 @@
 #ifndef WARREN_CONSUMER_RUNNER_PLUGIN_ENVIRONMENT_H
 #define WARREN_CONSUMER_RUNNER_PLUGIN_ENVIRONMENT_H
 
-/* The consumer's environment without what is its own. NULL-terminated; the caller frees the list,
- * and not its texts. */
+/* The consumer's environment, without variables meant for the consumer alone. NULL-terminated. The
+ * caller frees the list, but not its texts. */
 char **plugin_environment(void);
 
 #endif

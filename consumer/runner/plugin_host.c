@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_host.c: the life of one host process: start, jobs given, what it says, kill,
- * end.
+ * plugin_host.c: the life of one host process: its start, its jobs, its frames, its end.
  */
 #include "consumer/runner/plugin_host.h"
 
@@ -25,8 +24,8 @@
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
 
-#define START_PATIENCE ((msec)10 * MSEC_SECOND)
-#define LEAVE_PATIENCE ((msec)5 * MSEC_SECOND)
+#define START_LIMIT ((msec)10 * MSEC_SECOND)
+#define LEAVE_LIMIT ((msec)5 * MSEC_SECOND)
 
 static void on_handle_closed(uv_handle_t *handle)
 {
@@ -38,25 +37,25 @@ static void on_handle_closed(uv_handle_t *handle)
         free(h);
 }
 
-/* Everything but the memory, which goes with the last handle. */
+/* Closes everything. The memory is freed once the last handle is closed. */
 static void release(struct plugin_host *h)
 {
         h->state = HOST_DEAD;
         page_fini(&h->page);
-        polled_close(&h->talk.hearing, on_handle_closed);
-        polled_close(&h->talk.telling, on_handle_closed);
+        polled_close(&h->talk.from_host, on_handle_closed);
+        polled_close(&h->talk.to_host, on_handle_closed);
         polled_close(&h->child.end, on_handle_closed);
         uv_close((uv_handle_t *)&h->timer, on_handle_closed);
 }
 
-/* SIGKILL, with the reason to tell; died follows from the loop. */
+/* Sends SIGKILL; why: the reason to report, or NULL. The loop calls on_end later. */
 static void kill_host(struct plugin_host *h, const struct err *why)
 {
         if (why != NULL)
                 err_set(&h->fault, why->code, "plugin %s: %s", h->spec.plugin, why->text);
-        if (h->end_is_near || h->state == HOST_DEAD)
+        if (h->kill_sent || h->state == HOST_DEAD)
                 return;
-        h->end_is_near = true;
+        h->kill_sent = true;
         uv_timer_stop(&h->timer);
         child_kill(&h->child, SIGKILL);
 }
@@ -69,7 +68,7 @@ static void set_timer(struct plugin_host *h, msec wait)
         uv_timer_start(&h->timer, on_timer, (uint64_t)wait, 0);
 }
 
-/* BUSY: sets the cancel flag; the process is killed after `grace`. */
+/* If BUSY: sets the cancel flag; the process is killed after `grace`. */
 static void cancel(struct plugin_host *h, enum run_ending why, msec grace)
 {
         if (h->state != HOST_BUSY || h->run.ending != RUN_GOES_ON)
@@ -104,8 +103,8 @@ static void on_timer(uv_timer_t *timer)
         }
 }
 
-/* Before its run ends: nothing more is to come. */
-static enum page_news tell_progress(struct plugin_host *h)
+/* Reports the latest progress in the page, if it is new. */
+static enum page_news report_progress(struct plugin_host *h)
 {
         struct wire_latest latest;
         enum page_news news = page_read(&h->page, &latest);
@@ -115,13 +114,13 @@ static enum page_news tell_progress(struct plugin_host *h)
         return news;
 }
 
-/* In this order: what is being written meanwhile, or later, is told of. */
-static void look(struct plugin_host *h)
+/* First asks for a frame, then reads: progress that is written meanwhile is not missed. */
+static void poll_progress(struct plugin_host *h)
 {
         if (h->state != HOST_BUSY)
                 return;
-        page_ask_to_tell(&h->page);
-        tell_progress(h);
+        page_ask_notice(&h->page);
+        report_progress(h);
 }
 
 static void breaks_protocol(struct plugin_host *h, const char *what)
@@ -132,7 +131,7 @@ static void breaks_protocol(struct plugin_host *h, const char *what)
         kill_host(h, &why);
 }
 
-static void hear_ready(struct plugin_host *h, struct bytes names)
+static void on_ready_frame(struct plugin_host *h, struct bytes names)
 {
         if (h->state == HOST_LEAVING)
                 return;
@@ -145,7 +144,7 @@ static void hear_ready(struct plugin_host *h, struct bytes names)
         h->spec.on->ready(h->spec.owner, h, names);
 }
 
-static void hear_failed(struct plugin_host *h, struct bytes reason)
+static void on_failed_frame(struct plugin_host *h, struct bytes reason)
 {
         AUTO_BUFFER text = {0};
         struct err why = {0};
@@ -177,24 +176,24 @@ static enum log_level level_of(uint32_t level)
         return LOG_LEVEL_DEBUG;
 }
 
-static void hear_log(struct plugin_host *h, const struct plugin_word *word)
+static void on_log_frame(struct plugin_host *h, const struct plugin_frame *frame)
 {
-        if (is_of_job(h, word->log.sequence))
-                LOG_AT(level_of(word->log.level), "a handler says",
+        if (is_of_job(h, frame->log.sequence))
+                LOG_AT(level_of(frame->log.level), "logged by a handler",
                        log_text("plugin", h->spec.plugin), log_text("type", h->run.handler->type),
-                       log_bytes("text", word->text));
+                       log_bytes("text", frame->text));
 }
 
-static void hear_end(struct plugin_host *h, const struct plugin_word *word)
+static void on_end_frame(struct plugin_host *h, const struct plugin_frame *frame)
 {
         struct run_end end = {0};
 
-        if (!is_of_job(h, word->end.sequence)) {
+        if (!is_of_job(h, frame->end.sequence)) {
                 breaks_protocol(h, "end");
                 return;
         }
-        tell_progress(h);
-        plugin_outcome(&h->run, word, &end);
+        report_progress(h);
+        plugin_outcome(&h->run, frame, &end);
         uv_timer_stop(&h->timer);
         h->state = HOST_IDLE;
         h->served++;
@@ -202,24 +201,24 @@ static void hear_end(struct plugin_host *h, const struct plugin_word *word)
         run_finish(&h->run, &end);
 }
 
-static void hear_word(struct plugin_host *h, const struct plugin_word *word)
+static void on_frame(struct plugin_host *h, const struct plugin_frame *frame)
 {
-        switch (word->kind) {
+        switch (frame->kind) {
         case WIRE_READY:
-                hear_ready(h, word->text);
+                on_ready_frame(h, frame->text);
                 break;
         case WIRE_FAILED:
-                hear_failed(h, word->text);
+                on_failed_frame(h, frame->text);
                 break;
         case WIRE_PROGRESS:
-                if (is_of_job(h, word->sequence) && tell_progress(h) == PAGE_BUSY)
-                        look(h);
+                if (is_of_job(h, frame->sequence) && report_progress(h) == PAGE_BUSY)
+                        poll_progress(h);
                 break;
         case WIRE_LOG:
-                hear_log(h, word);
+                on_log_frame(h, frame);
                 break;
         case WIRE_END:
-                hear_end(h, word);
+                on_end_frame(h, frame);
                 break;
         case WIRE_OPEN:
         case WIRE_JOB: /* talk_next gives none */
@@ -227,46 +226,46 @@ static void hear_word(struct plugin_host *h, const struct plugin_word *word)
         }
 }
 
-/* False when there is nothing more to hear now. */
-static bool hear_once(struct plugin_host *h)
+/* False when there is nothing more to read now. */
+static bool read_once(struct plugin_host *h)
 {
-        struct plugin_word word;
+        struct plugin_frame frame;
         struct err fault = {0};
         int next = 0;
 
-        if (h->end_is_near)
+        if (h->kill_sent)
                 return false;
         int got = talk_read(&h->talk, h->spec.scratch);
         if (got < 0) {
-                /* Its end of the pipe is closed, so it is dying, or made itself useless. */
-                polled_stop(&h->talk.hearing);
+                /* Its end of the pipe is closed: it is ending, or of no use any more. */
+                polled_stop(&h->talk.from_host);
                 if (h->state != HOST_LEAVING)
                         kill_host(h, NULL);
         }
         if (got <= 0)
                 return false;
-        while (!h->end_is_near && (next = talk_next(&h->talk, &word, &fault)) > 0)
-                hear_word(h, &word);
+        while (!h->kill_sent && (next = talk_next(&h->talk, &frame, &fault)) > 0)
+                on_frame(h, &frame);
         if (next < 0)
                 kill_host(h, &fault);
         return true;
 }
 
-static void hear_all(struct plugin_host *h)
+static void read_all(struct plugin_host *h)
 {
-        while (hear_once(h))
+        while (read_once(h))
                 continue;
 }
 
-/* One read a turn: a level-triggered poll comes back when there is more. */
+/* One read a turn: the poll is level-triggered and calls again when there is more. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
         (void)status;
         (void)events;
-        hear_once(poll->data);
+        read_once(poll->data);
 }
 
-/* The process has ended: hears its last words, reaps it, tells. */
+/* The process has ended: reads its last frames, reaps it, reports its death. */
 static void on_end(uv_poll_t *poll, int status, int events)
 {
         struct plugin_host *h = poll->data;
@@ -277,11 +276,11 @@ static void on_end(uv_poll_t *poll, int status, int events)
         (void)events;
         if (!child_has_ended(&h->child))
                 return;
-        hear_all(h);
+        read_all(h);
 
         enum host_state was = h->state;
         if (was == HOST_BUSY)
-                tell_progress(h);
+                report_progress(h);
         struct child_end child_end = child_reap(&h->child);
         if (was == HOST_BUSY)
                 plugin_outcome_of_death(&h->run, child_end, &h->fault, &end);
@@ -293,10 +292,10 @@ static void on_end(uv_poll_t *poll, int status, int events)
                 run_finish(&h->run, &end);
 }
 
-/* It also makes this side's ends of the pipes, and only these, non-blocking. */
+/* Also makes the consumer's ends of the pipes non-blocking; the host's ends stay blocking. */
 static int init_handles(struct plugin_host *h, struct err *e)
 {
-        struct polled *const all[] = {&h->talk.hearing, &h->talk.telling, &h->child.end};
+        struct polled *const all[] = {&h->talk.from_host, &h->talk.to_host, &h->child.end};
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
                 if (polled_init(all[i], h->spec.loop, h, e) != 0)
@@ -308,9 +307,9 @@ static int init_handles(struct plugin_host *h, struct err *e)
 
 static void watch(struct plugin_host *h)
 {
-        polled_start(&h->talk.hearing, UV_READABLE, on_readable);
+        polled_start(&h->talk.from_host, UV_READABLE, on_readable);
         polled_start(&h->child.end, UV_READABLE, on_end);
-        set_timer(h, START_PATIENCE);
+        set_timer(h, START_LIMIT);
 }
 
 static int start_process(struct plugin_host *h, int in, int out, int page, struct err *e)
@@ -347,15 +346,15 @@ static int send_open(struct plugin_host *h, struct err *e)
         return talk_send(&h->talk, WIRE_OPEN, parts, e);
 }
 
-/* The process, its pipes and its page, before it is watched. */
+/* Makes the page, the pipes and the process; nothing is watched yet. */
 static int prepare(struct plugin_host *h, struct err *e)
 {
         AUTO_CLOSE int page_fd = -1;
         AUTO_CLOSE int in = -1;
         AUTO_CLOSE int out = -1;
 
-        if (page_init(&h->page, &page_fd, e) != 0 || child_pipe(&in, &h->talk.telling.fd, e) != 0 ||
-            child_pipe(&h->talk.hearing.fd, &out, e) != 0 ||
+        if (page_init(&h->page, &page_fd, e) != 0 || child_pipe(&in, &h->talk.to_host.fd, e) != 0 ||
+            child_pipe(&h->talk.from_host.fd, &out, e) != 0 ||
             shortage_spare_files(out, FILES_SPARED_BY_HOSTS, e) != 0)
                 return -1;
         return start_process(h, in, out, page_fd, e);
@@ -403,9 +402,9 @@ void host_stop(struct run *run, msec grace)
         cancel((struct plugin_host *)run, RUN_STOPPED, grace);
 }
 
-void host_look(struct run *run)
+void host_poll(struct run *run)
 {
-        look((struct plugin_host *)run);
+        poll_progress((struct plugin_host *)run);
 }
 
 enum host_state host_state(const struct plugin_host *h)
@@ -423,11 +422,11 @@ void host_leave(struct plugin_host *h)
         if (h->state != HOST_STARTING && h->state != HOST_IDLE)
                 return;
         h->state = HOST_LEAVING;
-        polled_close(&h->talk.telling, on_handle_closed);
-        set_timer(h, LEAVE_PATIENCE);
+        polled_close(&h->talk.to_host, on_handle_closed);
+        set_timer(h, LEAVE_LIMIT);
 }
 
-/* Until fd is readable or the time `end` has come. */
+/* Blocks until fd is readable (true) or the monotonic time `end` has come. */
 static bool wait_readable(int fd, msec end)
 {
         struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -446,11 +445,11 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
 {
         msec end = clock_mono() + limit;
 
-        while (h->state == HOST_STARTING && !h->end_is_near) {
-                if (!wait_readable(h->talk.hearing.fd, end))
+        while (h->state == HOST_STARTING && !h->kill_sent) {
+                if (!wait_readable(h->talk.from_host.fd, end))
                         return err_set(e, ERR_TIMEOUT, "plugin %s did not open in time",
                                        h->spec.plugin);
-                hear_all(h);
+                read_all(h);
         }
         if (h->state == HOST_IDLE)
                 return 0;
@@ -460,13 +459,13 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
                        h->spec.plugin);
 }
 
-void host_end(struct plugin_host *h, msec patience)
+void host_end(struct plugin_host *h, msec limit)
 {
         if (h->state == HOST_BUSY) {
                 child_kill(&h->child, SIGKILL);
                 run_drop(&h->run);
-        } else if (!h->end_is_near) {
-                wait_readable(h->child.end.fd, clock_mono() + patience);
+        } else if (!h->kill_sent) {
+                wait_readable(h->child.end.fd, clock_mono() + limit);
         }
         child_reap(&h->child);
         release(h);

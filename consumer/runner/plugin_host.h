@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plugin_host.h: the consumer's side of one warren-plugin-host process
- * (consumer/runner/plugin_wire.h): starts it, gives it a job, hears the end, kills it when a job
- * will not end. Loop thread only.
+ * (consumer/runner/plugin_wire.h): starts it, gives it jobs, reads its frames, kills it when a job
+ * does not end in time. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_RUNNER_PLUGIN_HOST_H
 #define WARREN_CONSUMER_RUNNER_PLUGIN_HOST_H
@@ -15,19 +15,19 @@
 #include "consumer/runner/run.h"
 
 /*   starting ─► idle ◄─► busy
- *      └─────────┴────────┴──► leaving ─► dead      (dead from anywhere: a crash)
+ *      └─────────┴───► leaving ─► dead      (dead from any state: a crash, or killed)
  */
 enum host_state { HOST_STARTING, HOST_IDLE, HOST_BUSY, HOST_LEAVING, HOST_DEAD };
 
 struct plugin_host;
 
 struct host_events {
-        /* It has loaded its plugin; names holds the handlers' names, each with its NUL. */
+        /* It has opened its plugin; names: its handlers', each with its NUL. */
         void (*ready)(void *owner, struct plugin_host *h, struct bytes names);
-        /* A job ended and it could take another. Called before the run's own `ended`. */
+        /* A job ended, and it can take another. Called before the run's `ended`. */
         void (*idle)(void *owner, struct plugin_host *h);
-        /* The process is gone and reaped; `was` is the state it died in, why is set. Called before
-         * the `ended` of the run it had. It frees itself: let go of it. */
+        /* The process was reaped; was: the state it died in; why is set. Called before the `ended`
+         * of its run. h is freed afterwards. */
         void (*died)(void *owner, struct plugin_host *h, enum host_state was,
                      const struct err *why);
 };
@@ -35,54 +35,52 @@ struct host_events {
 struct host_spec {
         struct runs *runs;
         uv_loop_t *loop;
-        const char *program, *as_started; /* of the host, and what it is started with */
+        const char *program, *as_started; /* path of warren-plugin-host; from as_started_write */
         char *scratch;                    /* TALK_READ_SIZE bytes to read into */
-        const char *plugin;               /* the name: for messages, and in the list of processes */
+        const char *plugin;               /* its name, for messages and for ps */
         const char *file;
         const char *settings;
-        int64_t memory;
-        const struct host_events *on; /* borrowed, as are the texts, until it died */
+        int64_t memory;               /* bytes; 0: no limit */
+        const struct host_events *on; /* borrowed until `died`, as are the texts */
         void *owner;
 };
 
 struct plugin_host {
         struct run run; /* BUSY */
-        /* its pool's */
+        /* Used by its pool. */
         struct plugin_host *prev, *next, *next_idle;
-        bool replaced; /* has served recycle_after jobs: ends when another is ready */
-        /* plugin_host.c's */
+        bool replaced; /* has run recycle_after jobs: ends when another is ready */
+        /* Used by plugin_host.c alone. */
         enum host_state state;
         int64_t served;
         struct host_spec spec;
         struct child child;
-        struct plugin_talk talk; /* its pipe to the host is closed once it was asked to leave */
+        struct plugin_talk talk; /* when LEAVING its pipe to the host is closed */
         struct plugin_page page;
-        uv_timer_t timer; /* STARTING: patience; BUSY: timeout, then grace; LEAVING: patience */
+        uv_timer_t timer; /* STARTING, LEAVING: time limit; BUSY: timeout, then grace */
         unsigned handles_open;
-        bool end_is_near; /* was sent SIGKILL */
-        struct err fault; /* why it ends, if it is known before */
+        bool kill_sent;   /* SIGKILL was sent */
+        struct err fault; /* why it is being killed, if known */
 };
 
-/* Starts the process; ready or died follows. */
+/* Starts the process; `ready` or `died` follows. */
 struct plugin_host *host_create(const struct host_spec *s, struct err *e) MUST_CHECK;
 enum host_state host_state(const struct plugin_host *h);
-/* How many jobs it has ended. */
+/* How many jobs it has run to their end. */
 int64_t host_served(const struct plugin_host *h);
-/* IDLE only. Its run begins. NULL: it takes no job any more. */
+/* IDLE only: begins a run. NULL: the job could not be written, and the host is being killed. */
 struct run *host_give(struct plugin_host *h, const struct run_request *q,
                       const struct run_events *on, void *owner, struct err *e) MUST_CHECK;
-/* Of a run that host_give began: sets the cancel flag; the process is killed after `grace`. */
+/* run: of host_give. Sets the cancel flag; the process is killed after `grace`. */
 void host_stop(struct run *run, msec grace);
-/* Of such a run: tells the latest progress in the page, if it is news, and has the host tell of the
- * next. */
-void host_look(struct run *run);
-/* Asks an idle or starting one to leave; it is killed if it does not. */
+/* run: of host_give. Reports the latest progress, if new; the host sends a frame for the next. */
+void host_poll(struct run *run);
+/* Asks an idle or starting host to end; it is killed after 5 s. A busy one is left alone. */
 void host_leave(struct plugin_host *h);
-/* Waits for it to be no longer STARTING, hearing it meanwhile. -1: fault is in e. */
+/* Blocks while it is STARTING, at most `limit` ms. -1: it did not become IDLE; e says why. */
 int host_wait(struct plugin_host *h, msec limit, struct err *e) MUST_CHECK;
-/* Ends it here and now: killed unless it leaves within the patience, reaped; its run is dropped
- * untold; no callbacks. Frees itself. Asking all with host_leave before makes them leave together.
- */
-void host_end(struct plugin_host *h, msec patience);
+/* Ends, reaps and frees it, without callbacks. A busy one is killed at once, another if it has not
+ * ended in `limit` ms. Blocks. Call host_leave on all hosts before: then they end together. */
+void host_end(struct plugin_host *h, msec limit);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_outcome.c: from a host's last word, or its end, to an outcome.
+ * plugin_outcome.c: from an END frame, or a host's death, to an outcome.
  */
 #include "consumer/runner/plugin_outcome.h"
 
@@ -9,8 +9,8 @@
 #include "common/model/event.h"
 #include "consumer/include/warren/handler.h"
 
-/* What the handler returned, before what we did to it is considered. */
-static void returned(struct run *run, const struct plugin_word *said, struct run_end *out)
+/* The outcome that the handler returned; its timeout is not considered here. */
+static void returned(struct run *run, const struct plugin_frame *said, struct run_end *out)
 {
         const struct wire_end *head = &said->end;
         enum error_kind kind = run_error_kind(run, ERROR_KIND_ERROR, said->text);
@@ -24,7 +24,8 @@ static void returned(struct run *run, const struct plugin_word *said, struct run
                         out->outcome = OUTCOME_STOPPED;
                         return;
                 }
-                run_fails(run, out, kind, bytes_of_text("it stopped though nothing asked it to"));
+                run_fails(run, out, kind,
+                          bytes_of_text("the handler stopped without being asked to"));
                 return;
         case WARREN_RETRY:
         case WARREN_PERMANENT:
@@ -33,11 +34,11 @@ static void returned(struct run *run, const struct plugin_word *said, struct run
                         out->outcome = OUTCOME_PERMANENT;
                 return;
         }
-        run_fails(run, out, kind, bytes_of_text("it returned what is no outcome"));
+        run_fails(run, out, kind, bytes_of_text("the handler returned an unknown outcome"));
 }
 
-/* The handler ended by itself: after a timeout only what is final counts. */
-void plugin_outcome(struct run *run, const struct plugin_word *said, struct run_end *out)
+/* After its timeout a handler that returned counts only with DONE or PERMANENT. */
+void plugin_outcome(struct run *run, const struct plugin_frame *said, struct run_end *out)
 {
         msec wait = said->end.retry_after;
 
@@ -47,7 +48,7 @@ void plugin_outcome(struct run *run, const struct plugin_word *said, struct run_
                 run_fails_by_timeout(run, out, said->text);
         if (out->outcome == OUTCOME_RETRY && wait > 0)
                 out->retry_after = wait < RETRY_AFTER_MAX ? wait : RETRY_AFTER_MAX;
-        /* From a process that a plugin may have corrupted: judged again. */
+        /* Checked again: the plugin may have corrupted the host process. */
         if (out->outcome == OUTCOME_DONE && said->value.length > 0)
                 run_result(run, out, said->value, said->value.length);
 }
@@ -58,7 +59,7 @@ void plugin_outcome_of_death(struct run *run, struct child_end end, const struct
         const struct plugin *plugin = run->handler->plugin;
         char how[CHILD_END_SIZE], limit[64] = "", text[256];
 
-        /* What a refused allocation led to cannot be told from any other crash. */
+        /* A crash after a refused allocation looks like any other crash. */
         if (end.killed && plugin->memory > 0 && run->ending == RUN_GOES_ON)
                 snprintf(limit, sizeof(limit), " (its memory limit is %lld MiB)",
                          (long long)(plugin->memory >> 20));

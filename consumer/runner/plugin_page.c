@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_page.c: a page of memory in a file without a name.
+ * plugin_page.c: a memory page, in a memfd.
  */
 #include "consumer/runner/plugin_page.h"
 
@@ -37,7 +37,7 @@ uint32_t page_begin_job(struct plugin_page *p)
 {
         if (++p->sequence == 0)
                 p->sequence = 1;
-        page_ask_to_tell(p);
+        page_ask_notice(p);
         return p->sequence;
 }
 
@@ -46,12 +46,12 @@ void page_cancel_job(struct plugin_page *p)
         atomic_store(&p->shared->cancelled, p->sequence);
 }
 
-void page_ask_to_tell(struct plugin_page *p)
+void page_ask_notice(struct plugin_page *p)
 {
-        atomic_store(&p->shared->told, 0);
+        atomic_store(&p->shared->notified, 0);
 }
 
-/* A copy of what the host has written last; false when it is writing now. */
+/* Copies the latest progress; false when the host is writing it now. */
 static bool copy_latest(struct wire_latest *from, struct wire_latest *out, uint32_t *version)
 {
         *version = atomic_load_explicit(&from->version, memory_order_acquire);
@@ -71,8 +71,8 @@ enum page_news page_read(struct plugin_page *p, struct wire_latest *out)
 
         if (!copy_latest(&p->shared->latest, out, &version))
                 return PAGE_BUSY;
-        if (version == p->heard)
+        if (version == p->seen)
                 return PAGE_NO_NEWS;
-        p->heard = version;
+        p->seen = version;
         return out->sequence == p->sequence ? PAGE_NEWS : PAGE_NO_NEWS;
 }

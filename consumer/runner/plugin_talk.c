@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_talk.c: writing and reading frames.
+ * plugin_talk.c: writes and reads frames.
  */
 #include "consumer/runner/plugin_talk.h"
 
@@ -12,7 +12,7 @@
 
 void talk_init(struct plugin_talk *t)
 {
-        *t = (struct plugin_talk){.hearing.fd = -1, .telling.fd = -1};
+        *t = (struct plugin_talk){.from_host.fd = -1, .to_host.fd = -1};
 }
 
 void talk_fini(struct plugin_talk *t)
@@ -21,16 +21,16 @@ void talk_fini(struct plugin_talk *t)
         buffer_fini(&t->out);
 }
 
-/* The poll's data is the owner's. */
-static struct plugin_talk *talk_of(uv_poll_t *telling)
+/* The poll's data belongs to the owner, so the struct is found by offset. */
+static struct plugin_talk *talk_of(uv_poll_t *to_host)
 {
-        return (struct plugin_talk *)((char *)telling - offsetof(struct plugin_talk, telling.poll));
+        return (struct plugin_talk *)((char *)to_host - offsetof(struct plugin_talk, to_host.poll));
 }
 
 static void write_more(uv_poll_t *poll, int status, int events)
 {
         struct plugin_talk *t = talk_of(poll);
-        ssize_t sent = write(t->telling.fd, t->out.data, t->out.length);
+        ssize_t sent = write(t->to_host.fd, t->out.data, t->out.length);
 
         (void)status;
         (void)events;
@@ -38,7 +38,7 @@ static void write_more(uv_poll_t *poll, int status, int events)
                 buffer_drop(&t->out, (size_t)sent);
         if (t->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
                 buffer_fini(&t->out);
-                polled_stop(&t->telling);
+                polled_stop(&t->to_host);
         }
 }
 
@@ -50,7 +50,7 @@ static void keep_unsent(struct plugin_talk *t, const struct iovec *v, size_t cou
                 sent -= skip;
         }
         if (t->out.length > 0)
-                polled_start(&t->telling, UV_WRITABLE, write_more);
+                polled_start(&t->to_host, UV_WRITABLE, write_more);
 }
 
 int talk_send(struct plugin_talk *t, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
@@ -65,19 +65,20 @@ int talk_send(struct plugin_talk *t, enum wire_kind kind, const struct bytes par
                 total += parts[i].length;
         }
         if (total > WIRE_REQUEST_MAX)
-                return err_set(e, ERR_TOO_LARGE, "%zu bytes are too many for a plugin host", total);
+                return err_set(e, ERR_TOO_LARGE, "a job of %zu bytes is too long for a plugin host",
+                               total);
         header.length = (uint32_t)total;
 
         ssize_t sent = 0;
         if (t->out.length == 0)
-                sent = writev(t->telling.fd, vector, 1 + TALK_PARTS_MAX);
+                sent = writev(t->to_host.fd, vector, 1 + TALK_PARTS_MAX);
         if (sent < 0 && errno != EAGAIN)
                 return err_set_errno(e, "cannot write to its host");
         keep_unsent(t, vector, 1 + TALK_PARTS_MAX, sent > 0 ? (size_t)sent : 0);
         return 0;
 }
 
-/* The texts of a job frame, one after the other, each with its NUL. */
+/* Copies a text with its NUL; returns its size. */
 static size_t put_text(char *at, const char *text)
 {
         size_t size = strlen(text) + 1;
@@ -116,10 +117,10 @@ int talk_send_job(struct plugin_talk *t, const struct run_request *q, uint32_t s
         return talk_send(t, WIRE_JOB, parts, e);
 }
 
-/* Frames that came whole are looked at where they were read. */
+/* Whole frames are decoded in `scratch`, without a copy. */
 int talk_read(struct plugin_talk *t, char *scratch)
 {
-        ssize_t got = read(t->hearing.fd, scratch, TALK_READ_SIZE);
+        ssize_t got = read(t->from_host.fd, scratch, TALK_READ_SIZE);
 
         if (got <= 0)
                 return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
@@ -131,7 +132,7 @@ int talk_read(struct plugin_talk *t, char *scratch)
         return 1;
 }
 
-/* What is left is the beginning of a frame. */
+/* Keeps the incomplete frame for the next read. */
 static void keep_unread(struct plugin_talk *t)
 {
         if (t->in.length > 0)
@@ -155,7 +156,7 @@ static int breaks_protocol(struct err *e, const char *what)
         return err_set(e, ERR_PROTOCOL, "its host broke the protocol: %s", what);
 }
 
-static int read_progress(struct bytes body, struct plugin_word *out, struct err *e)
+static int read_progress(struct bytes body, struct plugin_frame *out, struct err *e)
 {
         struct wire_progress head;
 
@@ -165,7 +166,7 @@ static int read_progress(struct bytes body, struct plugin_word *out, struct err 
         return 1;
 }
 
-static int read_log(struct bytes body, struct plugin_word *out, struct err *e)
+static int read_log(struct bytes body, struct plugin_frame *out, struct err *e)
 {
         if (!take_head(&body, &out->log, sizeof(out->log)))
                 return breaks_protocol(e, "log");
@@ -173,7 +174,7 @@ static int read_log(struct bytes body, struct plugin_word *out, struct err *e)
         return 1;
 }
 
-static int read_end(struct bytes body, struct plugin_word *out, struct err *e)
+static int read_end(struct bytes body, struct plugin_frame *out, struct err *e)
 {
         struct wire_end *end = &out->end;
 
@@ -185,9 +186,9 @@ static int read_end(struct bytes body, struct plugin_word *out, struct err *e)
         return 1;
 }
 
-static int read_word(uint32_t kind, struct bytes body, struct plugin_word *out, struct err *e)
+static int read_frame(uint32_t kind, struct bytes body, struct plugin_frame *out, struct err *e)
 {
-        *out = (struct plugin_word){.kind = (enum wire_kind)kind};
+        *out = (struct plugin_frame){.kind = (enum wire_kind)kind};
         switch (kind) {
         case WIRE_READY:
                 if (body.length > 0 && body.data[body.length - 1] != '\0')
@@ -207,7 +208,7 @@ static int read_word(uint32_t kind, struct bytes body, struct plugin_word *out, 
         return breaks_protocol(e, "a frame of no known kind");
 }
 
-int talk_next(struct plugin_talk *t, struct plugin_word *out, struct err *e)
+int talk_next(struct plugin_talk *t, struct plugin_frame *out, struct err *e)
 {
         struct bytes rest = t->unread;
         struct wire_header header;
@@ -223,5 +224,5 @@ int talk_next(struct plugin_talk *t, struct plugin_word *out, struct err *e)
                 return 0;
         }
         t->unread = bytes_of(rest.data + header.length, rest.length - header.length);
-        return read_word(header.kind, bytes_of(rest.data, header.length), out, e);
+        return read_frame(header.kind, bytes_of(rest.data, header.length), out, e);
 }

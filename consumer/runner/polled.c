@@ -23,9 +23,9 @@ int polled_init(struct polled *w, uv_loop_t *loop, void *owner, struct err *e)
         return 0;
 }
 
-void polled_start(struct polled *w, int events, uv_poll_cb heard)
+void polled_start(struct polled *w, int events, uv_poll_cb on_event)
 {
-        uv_poll_start(&w->poll, events, heard);
+        uv_poll_start(&w->poll, events, on_event);
 }
 
 void polled_stop(struct polled *w)
@@ -37,7 +37,7 @@ void polled_close(struct polled *w, uv_close_cb closed)
 {
         if (w->has_handle) {
                 w->has_handle = false;
-                uv_close((uv_handle_t *)&w->poll, closed); /* it stops the poll */
+                uv_close((uv_handle_t *)&w->poll, closed); /* also stops the poll */
         }
         if (w->fd >= 0)
                 close(own_take_fd(&w->fd));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run.c: counts, room, the beginning and the end of runs.
+ * run.c: counts runs, tracks shortages of the system, begins and ends runs.
  */
 #include "consumer/runner/run.h"
 
@@ -18,9 +18,9 @@
 #include "common/model/event.h"
 #include "consumer/runner/text.h"
 
-enum { LACK_TELL = 10000 /* ms between two lines in the log */ };
+enum { SHORTAGE_LOG_EVERY = 10000 /* ms */ };
 
-/* How many attempts of a type run here; by name, so that a reload does not forget them. */
+/* How many attempts of a type run here. By name, so that the count survives a reload. */
 struct type_load {
         char type[JOB_TYPE_SIZE];
         unsigned running;
@@ -30,32 +30,31 @@ struct type_load {
 struct runs {
         struct type_load *loads;
         unsigned running;
-        bool lacks_room; /* the system had none for the last start: until a run ends, or the alarm
-                          */
-        struct alarm *lack_alarm;
-        msec lack_told_at;      /* monotonic; of the last line in the log about it */
-        struct metric *put_off; /* NULL without metrics */
-        struct buffer text;     /* of the run_end that is being told */
+        bool shortage; /* the last start was refused; until a run ends or the alarm rings */
+        struct alarm *shortage_alarm;
+        msec shortage_logged_at; /* monotonic; when it was last logged */
+        struct metric *put_off;  /* NULL without metrics */
+        struct buffer text;      /* borrowed by the run_end that is being reported */
 };
 
-static void on_lack_alarm(void *owner)
+static void on_shortage_alarm(void *owner)
 {
         struct runs *all = owner;
 
-        all->lacks_room = false;
+        all->shortage = false;
 }
 
 struct runs *runs_create(uv_loop_t *loop, struct metrics *m)
 {
         struct runs *all = xcalloc(1, sizeof(*all));
 
-        all->lack_alarm = alarm_create(loop, on_lack_alarm, all);
+        all->shortage_alarm = alarm_create(loop, on_shortage_alarm, all);
         if (m == NULL)
                 return all;
         all->put_off = metric_add(
                 m, &(struct metric_spec){.name = "warren_starts_put_off_total",
                                          .help = "Starts of programs and plugin hosts put off for "
-                                                 "want of descriptors, processes or memory.",
+                                                 "lack of descriptors, processes or memory.",
                                          .kind = METRIC_COUNTER,
                                          .labels = {"kind"}});
         metric_increment(all->put_off, 0, "exec");
@@ -70,7 +69,7 @@ void runs_destroy(struct runs **all)
         assert((*all)->running == 0);
         runs_forget_idle_types(*all);
         buffer_fini(&(*all)->text);
-        alarm_destroy(&(*all)->lack_alarm);
+        alarm_destroy(&(*all)->shortage_alarm);
         free(*all);
         *all = NULL;
 }
@@ -107,26 +106,26 @@ void runs_forget_idle_types(struct runs *all)
         }
 }
 
-void runs_lack_room(struct runs *all, const char *kind, const struct err *why)
+void runs_note_shortage(struct runs *all, const char *kind, const struct err *why)
 {
         msec now = clock_mono();
 
-        all->lacks_room = true;
-        alarm_set(all->lack_alarm, LACK_WAIT);
+        all->shortage = true;
+        alarm_set(all->shortage_alarm, SHORTAGE_WAIT);
         if (all->put_off != NULL)
                 metric_increment(all->put_off, 1, kind);
-        if (all->lack_told_at != 0 && now - all->lack_told_at < LACK_TELL)
+        if (all->shortage_logged_at != 0 && now - all->shortage_logged_at < SHORTAGE_LOG_EVERY)
                 return;
-        all->lack_told_at = now;
-        LOG_WARN("no room to start a process; what waits is started when there is",
+        all->shortage_logged_at = now;
+        LOG_WARN("no room to start a process; waiting jobs start when there is room",
                  log_text("kind", kind), log_int("running", all->running), log_err(why),
                  log_text("next", "raise the limit it names (files: LimitNOFILE, ulimit -Hn; "
                                   "processes: TasksMax, ulimit -u) or lower concurrency"));
 }
 
-bool runs_lack(const struct runs *all)
+bool runs_have_shortage(const struct runs *all)
 {
-        return all->lacks_room;
+        return all->shortage;
 }
 
 void run_begin(struct run *run, struct runs *all, const struct run_request *q,
@@ -187,7 +186,7 @@ void run_finish(struct run *run, const struct run_end *end)
         void *owner = run->owner;
 
         run_drop(run);
-        all->lacks_room = false;
+        all->shortage = false;
         on->ended(owner, end);
 }
 
@@ -198,12 +197,11 @@ void run_put_off(struct run *run, const char *kind, const struct err *why)
         void *owner = run->owner;
 
         run_drop(run);
-        runs_lack_room(all, kind, why);
+        runs_note_shortage(all, kind, why);
         on->put_off(owner);
 }
 
-/* A refused allocation looks like any other failure; what a handler says about it is all there is
- * to go by. */
+/* A refused allocation looks like any other failure: only the handler's own words tell. */
 enum error_kind run_error_kind(const struct run *run, enum error_kind kind, struct bytes said)
 {
         static const char *const words[] = {"MemoryError", "bad_alloc", "out of memory",
@@ -227,7 +225,7 @@ void run_fails(struct run *run, struct run_end *end, enum error_kind kind, struc
         buffer_clear(text);
         text_repair(text_trim(error), JOB_ERROR_MAX, text);
         if (text->length == 0)
-                buffer_add_text(text, "failed without saying why");
+                buffer_add_text(text, "failed without an error text");
         end->outcome = OUTCOME_RETRY;
         end->error_kind = kind;
         end->error = buffer_bytes(text);
@@ -250,7 +248,7 @@ void run_fails_by_timeout(struct run *run, struct run_end *end, struct bytes sai
 {
         char how[TIME_TEXT_SIZE + 32], duration[TIME_TEXT_SIZE];
 
-        snprintf(how, sizeof(how), "no end within %s", duration_format(run->timeout, duration));
+        snprintf(how, sizeof(how), "timed out after %s", duration_format(run->timeout, duration));
         run_fails_saying(run, end, ERROR_KIND_TIMEOUT, how, said);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run.h: what is common to an attempt of every kind of handler: its beginning, what it tells its
- * owner, its end; and the count and the room of all that run here. The kinds stand on it and it
- * knows none of them. Loop thread only.
+ * run.h: the common part of a run (one attempt, by a handler of any kind): its beginning, its calls
+ * to its owner, its end; counts all runs, and knows whether the system has room for more. The kinds
+ * use it; it knows none of them. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_RUNNER_RUN_H
 #define WARREN_CONSUMER_RUNNER_RUN_H
@@ -13,16 +13,16 @@
 #include "consumer/runner/handlers.h"
 #include "consumer/runner/run_request.h"
 
-enum { RUN_PROGRESS_MAX = 4096 };
+enum { RUN_PROGRESS_MAX = 4096 /* bytes */ };
 
-/* Those of one runner. */
+/* All runs of one runner. */
 struct runs;
 
-/* Why a run is being ended by us. */
+/* Why the consumer is ending a run. FLOODED: it wrote more than its output limit. */
 enum run_ending { RUN_GOES_ON, RUN_TIMED_OUT, RUN_STOPPED, RUN_FLOODED };
 
-/* The common part of an attempt; a kind's own struct begins with it. The kinds read `handler` and
- * `ending`, and set `ending`; the rest is run.c's. */
+/* The first member of each kind's own struct. The kinds read `handler` and `ending`, and set
+ * `ending`; the rest is used by run.c alone. */
 struct run {
         const struct handler *handler; /* NULL once it has ended */
         enum run_ending ending;
@@ -34,49 +34,47 @@ struct run {
 };
 
 struct runs *runs_create(uv_loop_t *loop, struct metrics *m);
-/* Nothing runs any more. */
+/* No run may be left. */
 void runs_destroy(struct runs **all);
 unsigned runs_count(const struct runs *all);
-/* Is the handler's type below its concurrency? */
+/* True while the handler's type is below its concurrency. */
 bool runs_allow(const struct runs *all, const struct handler *h);
-/* Forgets the types of which nothing runs. */
+/* Frees the counters of types with no run. */
 void runs_forget_idle_types(struct runs *all);
 
-/* The system had no room for a process of that kind: told in the log and in a metric; room is
- * lacking until a run has ended, or LACK_WAIT has passed. */
-void runs_lack_room(struct runs *all, const char *kind, const struct err *why);
-bool runs_lack(const struct runs *all);
+/* The system had no room for a process. Logs it, counts it under `kind` in a metric, and makes
+ * runs_have_shortage true until a run ends or SHORTAGE_WAIT has passed. */
+void runs_note_shortage(struct runs *all, const char *kind, const struct err *why);
+bool runs_have_shortage(const struct runs *all);
 
-#define LACK_WAIT ((msec)1000)
+#define SHORTAGE_WAIT ((msec)1000)
 
-/* Fills the common part and counts it. */
+/* Fills the common part, and counts the run. */
 void run_begin(struct run *run, struct runs *all, const struct run_request *q,
                const struct run_events *on, void *owner);
-/* Its handler's code begins now. */
+/* The handler's code begins: calls `began`. */
 void run_began(struct run *run);
-/* Tells its owner, unless `done` is no number. The text is made fit: UTF-8, at most
- * RUN_PROGRESS_MAX bytes; empty: none. */
+/* Calls `progress` if `done` is finite. Makes the text UTF-8, and cuts it to RUN_PROGRESS_MAX. */
 void run_progress(struct run *run, double done, struct bytes text);
-/* It could not begin for want of room: forgotten here, and its owner's again. */
+/* The system had no room for it and it never began: ends it, and calls `put_off`. */
 void run_put_off(struct run *run, const char *kind, const struct err *why);
-/* Tells the owner; `end` may borrow from the texts of run_fails… and run_result. The run's memory
- * may be used again from within: it must be ready for that. */
+/* Calls `ended`. `end` may borrow from the texts of run_fails… and run_result. Inside the call the
+ * owner may start another run in the same memory: do not touch `run` afterwards. */
 void run_finish(struct run *run, const struct run_end *end);
-/* Forgets it without telling: the runner goes. */
+/* Ends it without a callback: the runner is being destroyed. */
 void run_drop(struct run *run);
 
-/* `kind`, or MEMORY when its process has a memory limit and `said` blames a lack of memory. */
+/* MEMORY when its process has a memory limit and `said` names a lack of memory; else `kind`. */
 enum error_kind run_error_kind(const struct run *run, enum error_kind kind, struct bytes said);
-/* Fills outcome RETRY, kind and error. The text is made fit (UTF-8, ≤ JOB_ERROR_MAX), and lives
- * until the next of these calls for any run, as does a result. */
+/* Fills outcome RETRY, kind and error. The text is made valid UTF-8 and cut to JOB_ERROR_MAX. It
+ * lives until the next of these four calls for any run. */
 void run_fails(struct run *run, struct run_end *end, enum error_kind kind, struct bytes error);
-/* The same of a program or handler that said something before it ended: `how` it ended, then the
- * end of what it said. */
+/* The same, with the error `how` it ended, then the tail of what it `said` before. */
 void run_fails_saying(struct run *run, struct run_end *end, enum error_kind kind, const char *how,
                       struct bytes said);
-/* The error of an attempt that exceeded its timeout. */
+/* The same, for a run that exceeded its timeout. */
 void run_fails_by_timeout(struct run *run, struct run_end *end, struct bytes said);
-/* Fills the result, made fit; `total` is how long it was, of which `output` is the beginning. */
+/* Fills the result, a valid JSON value. output: its beginning; total: its full length. */
 void run_result(struct run *run, struct run_end *end, struct bytes output, size_t total);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner.c: the kinds of handlers behind one interface.
+ * runner.c: passes each call to the handler's kind.
  */
 #include "consumer/runner/runner.h"
 
@@ -67,7 +67,7 @@ bool runner_has_room(const struct runner *r, const struct handler *h)
         case HANDLER_PLUGIN:
                 return plugins_have_room(r->plugins, h);
         case HANDLER_EXEC:
-                return !runs_lack(r->runs);
+                return !runs_have_shortage(r->runs);
         }
         return false;
 }
@@ -100,11 +100,11 @@ void run_stop(struct run *run, msec grace)
         }
 }
 
-void run_look(struct run *run)
+void run_poll(struct run *run)
 {
-        /* What a program reports is heard as it comes. */
+        /* A program's progress is read as it comes. */
         if (run->handler->kind == HANDLER_PLUGIN)
-                plugin_look(run);
+                plugin_poll(run);
 }
 
 unsigned runner_running(const struct runner *r)

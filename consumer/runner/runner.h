@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner.h: runs one attempt of a job by its handler, whatever its kind: a plugin in a host
- * process, or a program. Enforces time, memory and output limits by killing. Loop thread only;
- * SIGPIPE must be ignored.
+ * runner.h: runs attempts by handlers of any kind: a plugin in a host process, or a program.
+ * Enforces limits of time, memory and output by killing. Loop thread only. SIGPIPE must be ignored.
  */
 #ifndef WARREN_CONSUMER_RUNNER_RUNNER_H
 #define WARREN_CONSUMER_RUNNER_RUNNER_H
@@ -18,29 +17,28 @@ struct runner;
 struct run;
 
 struct runner *runner_create(const struct runner_config *c, struct err *e) MUST_CHECK;
-/* Kills whatever runs (no callbacks) and reaps every child before it returns. Not from inside a
- * callback of its own. Its handles are closed by the loop's next turns: run it until they are. */
+/* Kills all runs, without callbacks, and reaps every child before it returns. Not from inside one
+ * of its callbacks. Run the loop afterwards: it closes the handles. */
 void runner_destroy(struct runner **r);
 
-/* Puts a set of handlers in force: starts plugin hosts that are new, retires those that are gone;
- * runs under the old set end under it. Keeps a reference of its own. Blocks until each new plugin
- * is open in one host (10 s at most each). 0, or -1 and the old set stays: a plugin cannot be
- * loaded or has no handler of the name a type asks for. Calls nobody back. */
+/* Puts a set of handlers in force: starts hosts of new plugins, ends those of removed ones; runs
+ * that began under the old set end under it. Takes a reference. Blocks until each new plugin is
+ * open in one host, up to 10 s each. -1: a plugin cannot be loaded, or lacks a handler that a type
+ * names; the old set stays. Makes no callbacks. */
 int runner_use(struct runner *r, struct handlers *h, struct err *e) MUST_CHECK;
-/* True when a run of this handler could start now: its concurrency and, for a plugin, a host. It
- * can change in any turn of the loop. */
+/* True when a run of this handler could start now: its type is below its concurrency, and the
+ * system has room or, for a plugin, a host is idle. It can change in any turn of the loop. */
 bool runner_has_room(const struct runner *r, const struct handler *h);
 
-/* NULL with ERR_FULL when there is no room, here or in the system; other codes when it could not be
- * started. */
+/* NULL: ERR_FULL when there is no room, here or in the system; other codes when it cannot start. */
 struct run *runner_start(struct runner *r, const struct run_request *q, const struct run_events *on,
                          void *owner, struct err *e) MUST_CHECK;
-/* Asks it to stop: plugins see cancelled(), programs get SIGTERM; SIGKILL after `grace`. Ends by
- * `ended` with OUTCOME_STOPPED (or whatever came first). */
+/* Asks it to stop: for plugins cancelled() is 1, programs get SIGTERM; SIGKILL after `grace`.
+ * `ended` follows, with OUTCOME_STOPPED unless the run had ended otherwise before. */
 void run_stop(struct run *run, msec grace);
-/* Tells by `progress`, at once, what a run has reported since that was last called: after a call a
- * plugin's further reports wait to be looked for, so that a flood of them costs nothing. */
-void run_look(struct run *run);
+/* Calls `progress` if a run has reported something new since `progress` was last called. A plugin's
+ * further reports wait for this call, so that a flood of reports costs nothing. */
+void run_poll(struct run *run);
 unsigned runner_running(const struct runner *r);
 
 #endif

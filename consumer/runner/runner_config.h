@@ -13,10 +13,10 @@
 struct runner_config {
         const char *host_program;   /* path of warren-plugin-host */
         const char *launch_program; /* path of warren-launch */
-        unsigned workers;           /* hosts of a plugin that does not say `processes`; from 1 */
+        unsigned workers;           /* hosts of a plugin without `processes`; from 1 */
         uv_loop_t *loop;
-        const struct process_start *as_started; /* what handlers are started with */
-        struct metrics *metrics;                /* NULL: none are kept */
+        const struct process_start *as_started; /* restored in handlers' processes */
+        struct metrics *metrics;                /* may be NULL */
 };
 
 #endif

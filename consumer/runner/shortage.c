@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * shortage.c: the numbers that mean "later".
+ * shortage.c: the values of errno that mean a shortage.
  */
 #include "consumer/runner/shortage.h"
 
@@ -40,15 +40,16 @@ int shortage_err(struct err *e, const char *format, ...)
         return -1;
 }
 
-/* The lowest free number is given out, so the last one given tells how many there are. */
+/* The system gives the lowest free number, so the last one tells how many are open. */
 int shortage_spare_files(int last_fd, int spared, struct err *e)
 {
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
             (rlim_t)last_fd + (rlim_t)spared >= limit.rlim_cur)
-                return err_set(e, ERR_FULL,
-                               "Too many open files: the last %d of %llu are kept for connections",
-                               spared, (unsigned long long)limit.rlim_cur);
+                return err_set(
+                        e, ERR_FULL,
+                        "Too many open files: the last %d of %llu are reserved for connections",
+                        spared, (unsigned long long)limit.rlim_cur);
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * shortage.h: what the system refuses for now, for want of room: no fault of the job that asked.
+ * shortage.h: errors that mean the system has no room now. They are not the job's failure.
  */
 #ifndef WARREN_CONSUMER_RUNNER_SHORTAGE_H
 #define WARREN_CONSUMER_RUNNER_SHORTAGE_H
@@ -9,11 +9,10 @@
 
 #include "common/base/err.h"
 
-/* As err_set_errno, but with ERR_FULL for a shortage: of descriptors, processes, memory, watches.
- */
+/* As err_set_errno; ERR_FULL for a shortage of descriptors, processes, memory or epoll watches. */
 int shortage_err(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
-/* ERR_FULL unless as many open files as `spared` are left to the consumer's own connections and the
- * health port's. `last_fd` is the descriptor that was opened last. */
+/* ERR_FULL unless `spared` more files can be opened, for connections of the links and the health
+ * port. last_fd: the descriptor opened last. */
 int shortage_spare_files(int last_fd, int spared, struct err *e) MUST_CHECK;
 
 #endif

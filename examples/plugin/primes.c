@@ -16,7 +16,7 @@ static int count_primes(const struct warren_job *job, void *state)
         (void)state;
         if (end != job->payload + job->payload_length || below < 0 || below > 100000000) {
                 host->error(job, "the payload must be an integer from 0 to 100000000");
-                return WARREN_PERMANENT; /* it will not get better: bury it at once */
+                return WARREN_PERMANENT; /* no retry can help: bury the job */
         }
         for (long n = 2; n < below; n++) {
                 long divisor = 2;
@@ -46,7 +46,7 @@ const struct warren_plugin warren_plugin = {
         .abi = WARREN_PLUGIN_ABI,
         .name = "primes",
         .version = "1.0",
-        .open = NULL,  /* would read "settings", once per process */
-        .close = NULL, /* would free what open made */
+        .open = NULL,  /* could read "settings", once per process */
+        .close = NULL, /* could free what open has allocated */
         .handlers = handlers,
 };

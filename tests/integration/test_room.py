@@ -119,7 +119,7 @@ def test_plugin_hosts_leave_the_consumer_what_it_needs(make_warren):
 
 
 def test_a_start_put_off_while_the_only_worker_was_taken_for_busy(make_warren, tmp_path):
-    """Its launcher hangs for so long that what waits goes back, and ends without becoming the program."""
+    """Its launcher hangs for so long that waiting jobs are requeued, and ends without becoming the program."""
     launcher = tmp_path / "launcher"
     launcher.write_text(f'#!/bin/sh\n[ -e "{tmp_path}/hung" ] && exec "{BIN}/warren-launch" "$@"\n'
                         f'until [ -e "{tmp_path}/gate" ]; do sleep 0.1; done\ntouch "{tmp_path}/hung"\n')
@@ -129,7 +129,7 @@ def test_a_start_put_off_while_the_only_worker_was_taken_for_busy(make_warren, t
     first = warren.api.submit("runs", {})["id"]
     until(lambda: warren.consumer.metrics()["warren_workers_active"] == 1, 30, "the launcher hangs")
     second = warren.api.submit("runs", {})["id"]
-    until(lambda: "what waits goes back" in warren.consumer.log(), 60, "a stall")
+    until(lambda: "waiting jobs are requeued" in warren.consumer.log(), 60, "a stall")
     (tmp_path / "gate").touch()
     for id in (first, second):
         job = warren.api.wait(id)

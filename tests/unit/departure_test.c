@@ -178,7 +178,7 @@ static void the_way_on_keeps_the_attempt(void **state)
 
         a->job.from_outside = true;
         a->job.run_at = NOW + 5000;
-        departure_travel(a);
+        departure_delay(a);
         departure_encode(a, false, NOW, out);
         assert_true(text_is(m->exchange, "delay.5s"));
         assert_null(message_header(m, "x-hop"));
@@ -321,7 +321,7 @@ static void bury_foreign(const struct foreign *f, struct job_message *out, struc
 
         memcpy(a->job.claimed_id, ID, sizeof(ID));
         a->job.tenant[0] = '\0';
-        departure_disown(&a->job, &queue, &m);
+        departure_prepare_malformed(&a->job, &queue, &m);
         departure_bury(a, REASON_MALFORMED, bytes_of_text("the body is not one JSON value"));
         departure_encode(a, false, NOW, out);
 }

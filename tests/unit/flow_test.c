@@ -103,12 +103,12 @@ static void what_came_back_too_often_stays(void **state)
                 c->changed_at = clock_mono() - MSEC_MINUTE;
                 acked = requeued = 0;
 
-                flow_look(c);
+                flow_check(c);
                 assert_true(c->stalled);
                 assert_int_equal(requeued, rows[i].want_back);
                 assert_int_equal(c->attempts.count, !rows[i].want_back);
                 assert_int_equal(c->ready.count, !rows[i].want_back);
-                assert_int_equal(f->left, rows[i].want_back);
+                assert_int_equal(f->suspended, rows[i].want_back);
                 if (!rows[i].want_back)
                         finish_release(c, a);
                 assert_int_equal(acked, 0);
@@ -134,7 +134,7 @@ static void who_has_a_free_worker_or_just_had_is_not_stalled(void **state)
                 c->subscriptions = subscriptions_create(NULL, 2, NULL, NULL);
                 c->running = rows[i].running;
                 c->changed_at = clock_mono() - rows[i].since;
-                flow_look(c);
+                flow_check(c);
                 assert_int_equal(c->stalled, rows[i].want);
                 subscriptions_destroy(&c->subscriptions);
                 free(c);

@@ -56,16 +56,16 @@ static void answer_first(enum link_result result)
 struct fixture {
         uv_loop_t loop;
         struct outbox *outbox;
+        unsigned timed;
         unsigned confirmed;
-        unsigned kept;
 };
 
-static void on_confirmed(void *owner, double seconds)
+static void on_confirm_time(void *owner, double seconds)
 {
         struct fixture *f = owner;
 
         assert_true(seconds >= 0);
-        f->confirmed++;
+        f->timed++;
 }
 
 static int set_up(void **state)
@@ -75,7 +75,7 @@ static int set_up(void **state)
         memset(&sent, 0, sizeof(sent));
         sent.window = SENT_MAX;
         uv_loop_init(&f->loop);
-        f->outbox = outbox_create(NULL, &f->loop, on_confirmed, f);
+        f->outbox = outbox_create(NULL, &f->loop, on_confirm_time, f);
         *state = f;
         return 0;
 }
@@ -103,17 +103,17 @@ static void encode(const struct publication *p, bool again, msec now, struct job
                 message_add_int(m, "x-again", 1);
 }
 
-static void on_kept(void *owner, struct publication *p)
+static void on_confirmed(void *owner, struct publication *p)
 {
         struct fixture *f = owner;
 
         (void)p;
-        f->kept++;
+        f->confirmed++;
 }
 
 static struct publication publication_of(struct fixture *f)
 {
-        return (struct publication){.encode = encode, .kept = on_kept, .owner = f};
+        return (struct publication){.encode = encode, .confirmed = on_confirmed, .owner = f};
 }
 
 /* Runs the loop until the link was given that many publishes. */
@@ -135,13 +135,13 @@ static void what_ends_unknown_is_published_again(void **state)
         assert_false(sent.again[0]);
         for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
                 answer_first(unknown[i]);
-                assert_int_equal(f->kept, 0);
+                assert_int_equal(f->confirmed, 0);
                 assert_int_equal(outbox_count(f->outbox), 1);
                 run_until_sent(f, 1);
                 assert_true(sent.again[0]);
         }
         answer_first(LINK_CONFIRMED);
-        assert_int_equal(f->kept, 1);
+        assert_int_equal(f->confirmed, 1);
         assert_int_equal(outbox_count(f->outbox), 0);
         assert_int_equal(sent.count, 0);
 }
@@ -159,7 +159,7 @@ static void a_full_window_is_waited_for(void **state)
         assert_int_equal(sent.count, 2);
         for (unsigned done = 1; done <= 5; done++) {
                 answer_first(LINK_CONFIRMED);
-                assert_int_equal(f->kept, done);
+                assert_int_equal(f->confirmed, done);
         }
         assert_int_equal(outbox_count(f->outbox), 0);
 }
@@ -175,7 +175,7 @@ static void a_window_that_is_full_at_once_is_tried_again(void **state)
         run_until_sent(f, 1);
         assert_false(sent.again[0]); /* it was never sent */
         answer_first(LINK_CONFIRMED);
-        assert_int_equal(f->kept, 1);
+        assert_int_equal(f->confirmed, 1);
 }
 
 static unsigned closed;
@@ -227,7 +227,7 @@ static void events_go_at_once_when_idle_and_together_when_not(void **state)
         answer_first(LINK_CONFIRMED);
         assert_int_equal(closed, 0);
         answer_first(LINK_NACKED);
-        assert_int_equal(closed, 0); /* its batch is not kept yet */
+        assert_int_equal(closed, 0); /* its batch is not confirmed yet */
         answer_first(LINK_CONFIRMED);
         answer_first(LINK_CONFIRMED);
         assert_true(events_are_pending(ev));

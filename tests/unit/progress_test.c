@@ -53,8 +53,11 @@ static void setup_bench(struct bench *b)
 {
         *b = (struct bench){0};
         assert_int_equal(uv_loop_init(&b->loop), 0);
-        b->progress = progress_create(&(struct progress_config){
-                .loop = &b->loop, .look = look, .may_tell = may_tell, .tell = tell, .owner = b});
+        b->progress = progress_create(&(struct progress_config){.loop = &b->loop,
+                                                                .poll = look,
+                                                                .may_publish = may_tell,
+                                                                .publish = tell,
+                                                                .owner = b});
 }
 
 static void take_down(struct bench *b, struct attempt *a)

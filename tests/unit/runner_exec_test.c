@@ -106,12 +106,12 @@ static void ends_as_the_program_does(void **state)
                  "", 0},
                 {"flood", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_OUTPUT,
                  "more than 65536 bytes on stdout", "", 0},
-                {"sleeps", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms", "",
-                 0},
-                {"stubborn", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms",
+                {"sleeps", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "timed out after 200ms",
                  "", 0},
-                {"polite", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms", "",
-                 0},
+                {"stubborn", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "timed out after 200ms",
+                 "", 0},
+                {"polite", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "timed out after 200ms",
+                 "", 0},
                 {"talks", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "exited", "", 30000},
                 {"absent", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR,
                  "cannot start ./no-such-program: cannot execute it: No such file", "", 0},
@@ -154,7 +154,7 @@ static void keeps_the_last_line_whatever_came_before(void **state)
                 {"tail_wide", 20000, ""},
                 {"tail_blank", 20000, ""},
                 {"tail_crash", 20000, "killed by SIGSEGV: "},
-                {"tail_late", 500, "no end within 500ms: "},
+                {"tail_late", 500, "timed out after 500ms: "},
         };
         static const char cause[] = "the cause";
 

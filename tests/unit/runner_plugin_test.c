@@ -60,8 +60,8 @@ static const struct end_case ends[] = {
         {"sleep", "{\"ms\": 20}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
         {"sleep", "{\"ms\": -1}", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "/ms must", "", 0},
         {"sleep", "7", 20000, OUTCOME_PERMANENT, ERROR_KIND_ERROR, "the payload must", "", 0},
-        {"sleep", "{\"ms\": 60000}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms",
-         "", 0},
+        {"sleep", "{\"ms\": 60000}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
+         "timed out after 200ms", "", 0},
         {"fail", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as asked, attempt 2", "", 0},
         {"fail", "{\"times\": 2}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed as", "", 0},
         {"fail", "{\"times\": 1}", 20000, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
@@ -74,15 +74,16 @@ static const struct end_case ends[] = {
         {"leaves", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_CRASH,
          "plugin rogue: exited with status 3", "", 0},
         {"spin", "{}", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
-         "no end within 200ms: plugin rogue: killed by SIGKILL", "", 0},
-        {"waits", "\"stopped\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "no end within 200ms", "",
-         0},
+         "timed out after 200ms: plugin rogue: killed by SIGKILL", "", 0},
+        {"waits", "\"stopped\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT, "timed out after 200ms",
+         "", 0},
         {"waits", "\"retry\"", 200, OUTCOME_RETRY, ERROR_KIND_TIMEOUT,
-         "no end within 200ms: was told to end", "", 0},
+         "timed out after 200ms: was told to end", "", 0},
         {"waits", "\"done\"", 200, OUTCOME_DONE, ERROR_KIND_NONE, "", "", 0},
-        {"stops_unasked", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it stopped", "", 0},
-        {"no_outcome", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "it returned", "", 0},
-        {"silent", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed without saying why", "",
+        {"stops_unasked", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "the handler stopped", "",
+         0},
+        {"no_outcome", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "the handler returned", "", 0},
+        {"silent", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "failed without an error text", "",
          0},
         {"retry_after", "{}", 20000, OUTCOME_RETRY, ERROR_KIND_ERROR, "not \xEF\xBF\xBD now", "",
          1234},
@@ -137,7 +138,7 @@ static bool is_at_last_step(void *of)
 {
         struct told *told = of;
 
-        run_look(told->run);
+        run_poll(told->run);
         return told->done == 1;
 }
 
@@ -438,7 +439,7 @@ static void refuses_a_plugin_that_cannot_be_used(void **state)
                 {"\"p\": {\"file\": \"/nowhere/p.so\"}", "",
                  "plugin p: /nowhere/p.so: No such file"},
                 {"\"p\": {\"file\": \"handlers.json\"}", "", "handlers.json: file too short"},
-                {"\"p\": {\"file\": \"" OLD_PLUGIN "\"}", "", "plugin p: made for ABI 999"},
+                {"\"p\": {\"file\": \"" OLD_PLUGIN "\"}", "", "plugin p: built for plugin ABI 999"},
                 {"\"p\": {\"file\": \"" ROGUE_PLUGIN "\", \"settings\": {\"refuse\": 1}}", "",
                  "plugin p: open: these settings will not do"},
                 {"\"p\": {\"file\": \"" ROGUE_PLUGIN "\", \"settings\": {\"crash\": 1}}", "",

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 
+#include "common/base/json_write.h"
 #include "status-store/lookup.h"
 #include "status-store/registry.h"
 #include "tests/unit/stored_db.h"

@@ -122,10 +122,10 @@ static void a_queue_that_is_left_is_subscribed_again_with_the_others(void **stat
         (void)state;
         subscriptions_open(s);
         struct tenant *acme = tell(s, "acme", false, false);
-        assert_false(subscriptions_return(s));
-        subscriptions_leave(s, &acme->queues[LANE_LOW]);
-        subscriptions_leave(s, &acme->queues[LANE_LOW]);
-        subscriptions_leave(s, &acme->queues[LANE_HIGH]);
+        assert_false(subscriptions_resume(s));
+        subscriptions_suspend(s, &acme->queues[LANE_LOW]);
+        subscriptions_suspend(s, &acme->queues[LANE_LOW]);
+        subscriptions_suspend(s, &acme->queues[LANE_HIGH]);
         assert_int_equal(open_count, LANE_COUNT - 2);
         acme->queues[LANE_LOW].window.size = acme->queues[LANE_LONG].window.size = 200;
         subscriptions_collapse(s, 5000, 0);
@@ -136,11 +136,11 @@ static void a_queue_that_is_left_is_subscribed_again_with_the_others(void **stat
         assert_int_equal(acme->queues[LANE_LOW].window.size, 4);
         assert_int_equal(acme->queues[LANE_LONG].window.size, 4);
         tell(s, "acme", true, false);
-        assert_true(subscriptions_return(s));
+        assert_true(subscriptions_resume(s));
         assert_int_equal(open_count, 0); /* paused meanwhile */
         tell(s, "acme", false, false);
         assert_int_equal(open_count, LANE_COUNT);
-        assert_false(subscriptions_return(s));
+        assert_false(subscriptions_resume(s));
         subscriptions_destroy(&s);
 }
 
