@@ -22,7 +22,7 @@ struct announcer {
         struct archive *archive;
         struct outbox *outbox;
         struct alarm *alarm;
-        struct publication publication; /* the batch on its way */
+        struct publication publication; /* the batch in flight */
         bool in_flight;
         struct buffer lines;
         char ids[BATCH_MAX][UUID_SIZE];
@@ -37,7 +37,8 @@ static void on_confirmed(void *owner, struct publication *p)
         (void)p;
         a->in_flight = false;
         if (archive_set_announced(a->archive, a->ids, a->count, &e) != 0) {
-                LOG_WARN("a burial will be announced twice", log_err(&e));
+                LOG_WARN("burials will be announced again: cannot note that they were",
+                         log_err(&e));
                 alarm_set(a->alarm, RETRY_AFTER);
                 return;
         }
@@ -69,7 +70,7 @@ void announcer_kick(struct announcer *a)
         alarm_stop(a->alarm);
         buffer_clear(&a->lines);
         if (letters_silent(a->archive, BATCH_MAX, a->ids, &a->count, &a->lines, &e) != 0) {
-                LOG_WARN("cannot read what is to be announced", log_err(&e));
+                LOG_WARN("cannot read unannounced burials", log_err(&e));
                 alarm_set(a->alarm, RETRY_AFTER);
                 return;
         }

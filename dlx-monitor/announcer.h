@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * announcer.h: tells the stream `events` what the broker buried, in `unroutable` or in `dead`: one
- * `buried` for each letter, until its confirm has come. Loop thread only.
+ * announcer.h: publishes an event `buried` to stream `events` for every letter that the broker
+ * buried, in `unroutable` or `dead`, and repeats it until it is confirmed. Loop thread only.
  */
 #ifndef WARREN_DLX_MONITOR_ANNOUNCER_H
 #define WARREN_DLX_MONITOR_ANNOUNCER_H
@@ -11,11 +11,11 @@
 
 struct announcer;
 
-/* Everything is borrowed. */
+/* Borrows everything. */
 struct announcer *announcer_create(struct link *link, struct archive *archive, uv_loop_t *loop);
-/* After the link has ended. */
+/* Destroy the link first. */
 void announcer_destroy(struct announcer **a);
-/* There may be something to tell. */
+/* Call it when there may be an unannounced letter. */
 void announcer_kick(struct announcer *a);
 
 #endif

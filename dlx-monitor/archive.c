@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archive.c: every change of what the archive holds.
+ * archive.c: all changes of the archive.
  */
 #include "dlx-monitor/archive.h"
 
@@ -18,7 +18,7 @@
 
 struct archive {
         char *path;
-        pthread_mutex_t mutex; /* guards all below */
+        pthread_mutex_t mutex; /* guards everything below */
         sqlite3 *db;
         sqlite3_stmt *put, *put_content, *begin, *edit, *end, *abandon, *announced;
         sqlite3_stmt *due, *usage, *raise_run, *drop_content, *drop;
@@ -56,7 +56,7 @@ static int prepare_all(struct archive *a, struct err *e)
                                                     "?3") " ORDER BY coalesce(l.replayed_at, "
                                                           "l.archived_at) LIMIT ?4"},
                 {&a->usage, "SELECT bytes FROM usage WHERE tenant = ?1"},
-                /* No run is begun twice, though what remembers it goes. */
+                /* Before a letter is deleted: its job's other letters take over its run number. */
                 {&a->raise_run,
                  "UPDATE letters SET replay_run = max(coalesce(letters.replay_run, 0),"
                  " g.run, coalesce(g.replay_run, 0))"
@@ -122,7 +122,7 @@ static void bind_slice(sqlite3_stmt *s, int at, struct bytes text)
                             SQLITE_UTF8);
 }
 
-/* 1: new, 0: had been archived before, -1. */
+/* 1: new; 0: had been archived before; -1. */
 static int put_letter_locked(struct archive *a, const struct letter *l, const char *burial,
                              struct err *e)
 {
@@ -154,23 +154,23 @@ static int put_letter_locked(struct archive *a, const struct letter *l, const ch
 
 static int put_one_locked(struct archive *a, const struct letter *l, struct err *e)
 {
-        int kept = put_letter_locked(a, l, l->burial, e);
+        int added = put_letter_locked(a, l, l->burial, e);
 
-        if (kept == 0 && l->by_content && !l->redelivered) {
-                /* The same bytes buried once more, not the same delivery. */
+        if (added == 0 && l->by_content && !l->redelivered) {
+                /* The same bytes were published again: another letter, not a redelivery. */
                 AUTO_BUFFER burial = {0};
                 buffer_printf(&burial, "%s/%s", l->burial, l->id);
-                kept = put_letter_locked(a, l, burial.data, e);
+                added = put_letter_locked(a, l, burial.data, e);
         }
-        if (kept != 1)
-                return kept;
+        if (added != 1)
+                return added;
         db_bind_int(a->put_content, 1, sqlite3_last_insert_rowid(a->db));
         db_bind_blob(a->put_content, 2, l->properties.data, l->properties.length);
         db_bind_blob(a->put_content, 3, l->message->body.data, l->message->body.length);
         return db_run(a->put_content, e) == 0 ? 1 : -1;
 }
 
-/* Begins, runs and commits; whatever fails leaves nothing behind. */
+/* Commits when result is 0; otherwise, or when that fails, rolls back and returns -1. */
 static int finish_locked(struct archive *a, int result, struct err *e)
 {
         if (result == 0 && db_exec(a->db, "COMMIT", e) == 0)
@@ -180,17 +180,17 @@ static int finish_locked(struct archive *a, int result, struct err *e)
         return -1;
 }
 
-int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *kept,
+int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *added,
                 struct err *e)
 {
         int result = 0;
 
-        *kept = 0;
+        *added = 0;
         pthread_mutex_lock(&a->mutex);
         result = db_exec(a->db, "BEGIN IMMEDIATE", e);
         for (size_t i = 0; i < count && result == 0; i++) {
                 int one = put_one_locked(a, &letters[i], e);
-                *kept += one == 1;
+                *added += one == 1;
                 result = one < 0 ? -1 : 0;
         }
         result = finish_locked(a, result, e);
@@ -198,7 +198,7 @@ int archive_put(struct archive *a, const struct letter *letters, size_t count, s
         return result;
 }
 
-/* Why the letter could not be taken for a replay. */
+/* Says why the letter cannot be replayed. Returns -1. */
 static int refuse_replay_locked(struct archive *a, const char *letter, struct err *e)
 {
         char state[16];
@@ -337,10 +337,10 @@ int archive_warned(struct archive *a, msec matured, msec *before, struct err *e)
         return found < 0 ? -1 : 0;
 }
 
-/* Of one step: 100 letters, or as many as take 16 MiB. */
+/* Per step: letters, bytes of letters, pages. */
 enum { EXPIRE_MAX = 100, EXPIRE_BYTES = 16 * 1024 * 1024, GIVE_BACK_PAGES = 2000 };
 
-/* How many bytes have to go; INT64_MAX: whatever is due. */
+/* How many bytes to delete; INT64_MAX: everything that is due. */
 static int read_excess_locked(struct archive *a, const struct archive_expiry *x, int64_t *excess,
                               struct err *e)
 {
@@ -355,7 +355,7 @@ static int read_excess_locked(struct archive *a, const struct archive_expiry *x,
         return found < 0 ? -1 : 0;
 }
 
-/* The letters that go in this step; their number, -1. */
+/* Fills seqs with the letters of this step. Returns their number, or -1. */
 static int choose_locked(struct archive *a, const struct archive_expiry *x, int64_t excess,
                          int64_t seqs[EXPIRE_MAX], struct err *e)
 {
@@ -363,7 +363,7 @@ static int choose_locked(struct archive *a, const struct archive_expiry *x, int6
         int64_t bytes = 0;
         int count = 0, found = 1;
 
-        bind_slice(due, 1, bytes_of_text(x->tenant)); /* "": letters that name none */
+        bind_slice(due, 1, bytes_of_text(x->tenant)); /* "": letters without a tenant */
         db_bind_int(due, 2, x->dead);
         db_bind_int(due, 3, x->before);
         db_bind_int(due, 4, EXPIRE_MAX);
@@ -431,7 +431,7 @@ static int give_back_locked(struct archive *a, struct err *e)
         snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", GIVE_BACK_PAGES);
         if (db_exec(a->db, sql, e) != 0)
                 return -1;
-        /* The file shrinks when its log has been written into it. */
+        /* The file shrinks when the WAL has been written to it. */
         if (pages > GIVE_BACK_PAGES)
                 return 1;
         return db_exec(a->db, "PRAGMA wal_checkpoint(PASSIVE)", e);

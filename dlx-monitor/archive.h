@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archive.h: archive.db, where every dead letter is kept byte for byte, once. What a function here
- * has changed is on the disk when it returns 0. Any thread.
+ * archive.h: archive.db, which holds every dead letter once, byte for byte. When a function here
+ * returns 0, its change is on the disk. Any thread.
  */
 #ifndef WARREN_DLX_MONITOR_ARCHIVE_H
 #define WARREN_DLX_MONITOR_ARCHIVE_H
@@ -13,58 +13,59 @@
 
 struct archive;
 
-/* Creates the file when it is not there. */
+/* Opens the file; migrates or creates it. */
 struct archive *archive_open(const char *path, struct err *e) MUST_CHECK;
 void archive_destroy(struct archive **a);
 
-/* A read-only connection of the caller's own; db_close it. */
+/* A new read-only connection; the caller closes it with db_close. */
 sqlite3 *archive_reader(const struct archive *a, struct err *e) MUST_CHECK;
 
-/* All in one transaction. *kept: how many were new; the rest had been archived before. */
-int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *kept,
+/* Writes all in one transaction. *added: how many were new; the others had been archived before. */
+int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *added,
                 struct err *e) MUST_CHECK;
 
-/* What a replay changes; it is kept with the letter until it has been published. */
+/* What a replay changes. It is stored with the letter. */
 struct replay_edit {
-        struct bytes payload; /* absent: as it was */
-        const char *type;     /* NULL: as it was */
-        int priority;         /* enum priority; -1: as it was */
-        bool sets_run_at;     /* false: as it was */
+        struct bytes payload; /* absent: unchanged */
+        const char *type;     /* NULL: unchanged */
+        int priority;         /* enum priority; -1: unchanged */
+        bool sets_run_at;     /* false: unchanged */
         msec run_at;          /* 0: at once */
 };
 
-/* "Replaying as run *run": one more than any run of that job known here. ERR_CONFLICT when the
- * letter is being replayed, was, or was discarded; ERR_NOT_FOUND. */
+/* Notes "replaying as run *run": one more than any run of that job in the archive. ERR_CONFLICT:
+ * the letter is being replayed, or was replayed or discarded; ERR_NOT_FOUND. */
 int archive_begin_replay(struct archive *a, const char *letter, const struct replay_edit *edit,
                          int64_t *run, struct err *e) MUST_CHECK;
-/* "Replayed". */
+/* Notes "replayed". */
 int archive_end_replay(struct archive *a, const char *letter, msec now, struct err *e) MUST_CHECK;
-/* "Dead" again; a later replay is a run of its own all the same. */
+/* Notes "dead" again. The number of the run is not used a second time. */
 int archive_abandon_replay(struct archive *a, const char *letter, struct err *e) MUST_CHECK;
 
-/* The `buried` event of this letter has been published. */
+/* Notes that the `buried` events of these letters have been published. */
 int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
                           struct err *e) MUST_CHECK;
 
-/* It is told now that what was archived before that time goes; what was told before `matured` is
- * remembered in sum. */
+/* Notes that users were warned, at `now`, of the deletion of letters archived before `before`. Of
+ * the warnings up to `matured` only the last is kept. */
 int archive_note_warning(struct archive *a, msec now, msec before, msec matured,
                          struct err *e) MUST_CHECK;
-/* What was archived before *before has been told of since `matured` at least; 0: nothing has. */
+/* *before: letters archived before this time were warned of at `matured` or earlier; 0: none. */
 int archive_warned(struct archive *a, msec matured, msec *before, struct err *e) MUST_CHECK;
 
 struct archive_expiry {
         const char *tenant;
-        bool dead;       /* those that nobody touched; else those that were replayed or discarded */
-        msec before;     /* when they were archived; when they were replayed or discarded */
-        int64_t down_to; /* only until the tenant's letters take no more bytes than this; 0: all */
+        bool dead;       /* untouched letters; false: replayed and discarded ones */
+        msec before;     /* archived, or replayed or discarded, before this time */
+        int64_t down_to; /* stop when the tenant's letters take at most so many bytes; 0: delete all
+                          */
 };
 
-/* Deletes some of them, the oldest first. *gone 0: there are none left. A job's later replays are
- * runs of their own all the same. */
+/* Deletes some of these letters, the oldest first. *gone 0: none is left. Their jobs' run numbers
+ * are not used a second time. */
 int archive_expire(struct archive *a, const struct archive_expiry *x, size_t *gone,
                    struct err *e) MUST_CHECK;
-/* Gives the file system some of what deleted letters took. 1: there is more, 0, -1. */
+/* Gives some free pages of the file back to the file system. 1: there are more; 0; -1. */
 int archive_give_back(struct archive *a, struct err *e) MUST_CHECK;
 
 #endif

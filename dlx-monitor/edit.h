@@ -14,8 +14,8 @@ struct edit {
         char type[JOB_TYPE_SIZE];
 };
 
-/* An empty body changes nothing. 0, or the HTTP status of the refusal: 400 for what is no JSON
- * object, 422 for members that are wrong; fault says where. out must stay where it is. */
+/* An empty body changes nothing. 0, or the HTTP status to refuse with: 400 (not a JSON object) or
+ * 422 (a member is wrong); then fault is filled. Do not move or copy out: it points into itself. */
 int edit_parse(struct bytes body, msec now, struct edit *out, struct scan_fault *fault) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * intake.c: batches of deliveries, one transaction each.
+ * intake.c: archives deliveries in batches, one transaction each.
  */
 #include "dlx-monitor/intake.h"
 
@@ -13,12 +13,12 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-/* Two queues, each with its prefetch: a batch never holds more. */
+/* A batch holds at most the prefetches of both queues. */
 enum { PREFETCH = 100, BATCH_MAX = 2 * PREFETCH };
 #define BATCH_AGE 5      /* ms */
 #define RETRY_AFTER 1000 /* ms */
 
-struct inlet {
+struct input {
         struct intake *intake;
         enum letter_source source;
         struct subscription *subscription;
@@ -31,11 +31,11 @@ struct held {
 
 struct intake {
         struct intake_config config;
-        struct inlet dead, unroutable;
+        struct input dead, unroutable;
         struct alarm *alarm;
         struct held batch[BATCH_MAX];
         size_t count;
-        struct letter *letters; /* room for a batch */
+        struct letter *letters; /* BATCH_MAX of them */
         struct metric *archived, *repeated;
         pthread_mutex_t mutex; /* guards fault */
         struct err fault;
@@ -48,24 +48,24 @@ static void set_fault(struct intake *i, const struct err *fault)
         i->fault = *fault;
         pthread_mutex_unlock(&i->mutex);
         if (is && !was)
-                LOG_WARN("cannot archive; what is dead waits in its queue", log_err(fault));
+                LOG_WARN("cannot archive; dead letters wait in their queues", log_err(fault));
         if (was && !is)
                 LOG_INFO("archiving again");
 }
 
-static void settle_all(struct intake *i)
+static void ack_all(struct intake *i)
 {
         for (size_t at = 0; at < i->count; at++)
                 link_settle(&i->batch[at].delivery, SETTLE_ACK);
         i->count = 0;
 }
 
-static void count_kept(struct intake *i, size_t kept)
+static void count_letters(struct intake *i, size_t added)
 {
         for (size_t at = 0; at < i->count; at++)
                 metric_increment(i->archived, 1, letter_source_name(i->letters[at].source),
                                  reason_word(i->letters[at].reason));
-        metric_increment(i->repeated, (double)(i->count - kept));
+        metric_increment(i->repeated, (double)(i->count - added));
 }
 
 static void on_alarm(void *owner);
@@ -74,7 +74,7 @@ static void flush(struct intake *i)
 {
         struct err e = {0};
         msec now = clock_wall();
-        size_t kept = 0;
+        size_t added = 0;
 
         alarm_stop(i->alarm);
         if (i->count == 0)
@@ -84,16 +84,16 @@ static void flush(struct intake *i)
                 letter_of_message(&d->message, i->batch[at].source, now, &i->letters[at]);
                 i->letters[at].redelivered = d->redelivered;
         }
-        int result = archive_put(i->config.archive, i->letters, i->count, &kept, &e);
+        int result = archive_put(i->config.archive, i->letters, i->count, &added, &e);
         set_fault(i, &e);
         if (result != 0) {
                 alarm_set(i->alarm, RETRY_AFTER);
                 return;
         }
-        count_kept(i, kept);
-        settle_all(i);
-        if (kept > 0)
-                i->config.kept(i->config.owner);
+        count_letters(i, added);
+        ack_all(i);
+        if (added > 0)
+                i->config.added(i->config.owner);
 }
 
 static void on_alarm(void *owner)
@@ -101,8 +101,8 @@ static void on_alarm(void *owner)
         flush(owner);
 }
 
-/* Deliveries of a channel that was closed meanwhile come again. */
-static void drop_void(struct intake *i)
+/* Drops deliveries whose channel was closed: the broker delivers them again. */
+static void drop_dead_deliveries(struct intake *i)
 {
         size_t live = 0;
 
@@ -117,26 +117,26 @@ static void drop_void(struct intake *i)
 
 static void on_delivery(void *owner, struct delivery *d)
 {
-        struct inlet *inlet = owner;
-        struct intake *i = inlet->intake;
+        struct input *input = owner;
+        struct intake *i = input->intake;
 
         if (i->count == BATCH_MAX)
-                drop_void(i);
+                drop_dead_deliveries(i);
         assert(i->count < BATCH_MAX);
-        i->batch[i->count++] = (struct held){.delivery = d, .source = inlet->source};
+        i->batch[i->count++] = (struct held){.delivery = d, .source = input->source};
         if (i->count == BATCH_MAX)
                 flush(i);
         else if (!alarm_is_set(i->alarm))
                 alarm_set(i->alarm, BATCH_AGE);
 }
 
-static void open_inlet(struct intake *i, struct inlet *inlet, enum letter_source source)
+static void open_input(struct intake *i, struct input *input, enum letter_source source)
 {
         struct source queue = {.queue = letter_source_name(source), .prefetch = PREFETCH};
 
-        inlet->intake = i;
-        inlet->source = source;
-        inlet->subscription = link_subscribe(i->config.link, &queue, on_delivery, inlet);
+        input->intake = i;
+        input->source = source;
+        input->subscription = link_subscribe(i->config.link, &queue, on_delivery, input);
 }
 
 struct intake *intake_create(const struct intake_config *c)
@@ -144,7 +144,7 @@ struct intake *intake_create(const struct intake_config *c)
         struct intake *i = xcalloc(1, sizeof(*i));
         const struct metric_spec archived = {
                 .name = "warren_dead_letters_archived_total",
-                .help = "Messages taken into the archive, by the queue they lay in and the reason",
+                .help = "Messages archived, by the queue they came from and the reason",
                 .kind = METRIC_COUNTER,
                 .labels = {"source", "reason"},
         };
@@ -160,8 +160,8 @@ struct intake *intake_create(const struct intake_config *c)
         i->archived = metric_add(c->metrics, &archived);
         i->repeated = metric_add(c->metrics, &repeated);
         i->alarm = alarm_create(c->loop, on_alarm, i);
-        open_inlet(i, &i->dead, FROM_DEAD);
-        open_inlet(i, &i->unroutable, FROM_UNROUTABLE);
+        open_input(i, &i->dead, FROM_DEAD);
+        open_input(i, &i->unroutable, FROM_UNROUTABLE);
         return i;
 }
 
@@ -195,7 +195,7 @@ void intake_stop(struct intake *i)
         flush(i);
 }
 
-bool intake_is_well(struct intake *i, struct err *why)
+bool intake_can_archive(struct intake *i, struct err *why)
 {
         pthread_mutex_lock(&i->mutex);
         *why = i->fault;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * intake.h: takes what lies in `dead` and `unroutable` into the archive, many in one transaction,
- * and acknowledges after the commit. While the archive cannot be written nothing is acknowledged,
- * and the same is tried again. Loop thread only.
+ * intake.h: moves messages from `dead` and `unroutable` to the archive: writes a batch in one
+ * transaction, then acks. While the archive cannot be written, nothing is acked and the batch is
+ * tried again. Loop thread only.
  */
 #ifndef WARREN_DLX_MONITOR_INTAKE_H
 #define WARREN_DLX_MONITOR_INTAKE_H
@@ -13,8 +13,8 @@
 
 struct intake;
 
-/* For the `read_bytes` of the link: letters are up to 1 MiB, and two prefetches of those 200 MB. It
- * is some thousand letters of the usual size, a batch of which goes into one transaction. */
+/* For the link's `read_bytes`. A letter has up to 1 MiB, and the prefetches of both queues would be
+ * 200 MB of those. This is room for several thousand letters of the usual size. */
 enum { INTAKE_READ_BYTES = 32 * 1024 * 1024 };
 
 struct intake_config {
@@ -22,18 +22,18 @@ struct intake_config {
         struct archive *archive;
         struct metrics *metrics;
         uv_loop_t *loop;
-        void (*kept)(void *owner); /* after each commit that kept something new */
+        void (*added)(void *owner); /* called after each commit that added letters */
         void *owner;
 };
 
 struct intake *intake_create(const struct intake_config *c);
-/* What it holds goes back to the broker when its link is destroyed. */
+/* The broker requeues what it holds when the link is destroyed. */
 void intake_destroy(struct intake **i);
-/* The connection is lost: what is held is void. */
+/* Drops the batch: the connection is lost, so the broker delivers it again. */
 void intake_link_down(struct intake *i);
-/* Takes no more; archives and acknowledges what it holds. */
+/* Unsubscribes; archives and acks what it holds. */
 void intake_stop(struct intake *i);
-/* False with the reason while the archive cannot be written. Any thread. */
-bool intake_is_well(struct intake *i, struct err *why);
+/* False, with the reason, while the archive cannot be written. Any thread. */
+bool intake_can_archive(struct intake *i, struct err *why);
 
 #endif

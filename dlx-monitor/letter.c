@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * letter.c: from a message to a dead letter.
+ * letter.c: makes a dead letter from a message.
  */
 #include "dlx-monitor/letter.h"
 
@@ -63,7 +63,7 @@ static EVP_MD_CTX *hash_begin(void)
         return hash;
 }
 
-/* Words that hold a digit (numbers, addresses, ids) become one '#'; only the first line counts. */
+/* Copies the first line of error. Each word with a digit (number, address, id) becomes one '#'. */
 static size_t generalise(struct bytes error, char out[GROUP_TEXT_MAX])
 {
         size_t length = 0, word = 0;
@@ -94,7 +94,7 @@ void letter_group(const char *type, enum reason reason, struct bytes error,
         char text[GROUP_TEXT_MAX];
         EVP_MD_CTX *hash = hash_begin();
 
-        /* What breaks the contract is quoted, and different each time. */
+        /* These errors quote what breaks the contract, which differs each time: cut it off. */
         const char *quote = error.length > 0 ? memchr(error.data, '"', error.length) : NULL;
         if ((reason == REASON_MALFORMED || reason == REASON_UNROUTABLE) && quote != NULL)
                 error.length = (size_t)(quote - error.data);
@@ -104,7 +104,7 @@ void letter_group(const char *type, enum reason reason, struct bytes error,
         hash_end(hash, out, LETTER_GROUP_SIZE - 1);
 }
 
-/* Everything but what the broker adds when it delivers again. */
+/* A hash of everything except what the broker adds to a redelivery. */
 static void content_burial(const struct message *m, char out[LETTER_BURIAL_SIZE])
 {
         EVP_MD_CTX *hash = hash_begin();
@@ -120,12 +120,12 @@ static void content_burial(const struct message *m, char out[LETTER_BURIAL_SIZE]
         hash_end(hash, out + length, 2 * HASH_SIZE);
 }
 
-static void name_burial(const struct message *m, const struct job *job, bool whole,
+static void name_burial(const struct message *m, const struct job *job, bool valid,
                         struct letter *out)
 {
         if (job->burial[0] != '\0') {
                 snprintf(out->burial, sizeof(out->burial), "burial:%s", job->burial);
-        } else if (whole && out->source == FROM_DEAD) {
+        } else if (valid && out->source == FROM_DEAD) {
                 snprintf(out->burial, sizeof(out->burial),
                          "broker:%s/%s/%" PRId64 "/%" PRId64 "/%016" PRIx64, job->tenant, job->id,
                          job->run, job->attempt, bytes_hash(m->body));
@@ -135,17 +135,17 @@ static void name_burial(const struct message *m, const struct job *job, bool who
         }
 }
 
-/* Whether the message would keep the contract if its key named a lane: then it is the job it says
- * it is. */
-static bool is_whole_but_for_its_key(const struct message *m, const struct job_limits *limits)
+/* Whether only the routing key of an unroutable message breaks the contract: then its job id is
+ * valid. */
+static bool is_valid_but_for_its_key(const struct message *m, const struct job_limits *limits)
 {
-        struct message sound = *m;
+        struct message fixed = *m;
         struct job job;
 
         if (m->exchange.length < 5 || memcmp(m->exchange.data, "jobs.", 5) != 0)
                 return false;
-        sound.routing_key = bytes_of_text(lane_name(LANE_MEDIUM));
-        return job_decode(&sound, limits, 0, &job, NULL) == 0;
+        fixed.routing_key = bytes_of_text(lane_name(LANE_MEDIUM));
+        return job_decode(&fixed, limits, 0, &job, NULL) == 0;
 }
 
 static void explain(const struct message *m, const struct job *job, struct letter *out)
@@ -179,15 +179,15 @@ void letter_of_message(const struct message *m, enum letter_source source, msec 
         out->properties = m->properties;
         out->source = source;
         uuid7(out->id);
-        bool whole = job_decode(m, &limits, now, &job, &out->fault) == 0;
-        if (!whole && source == FROM_UNROUTABLE)
-                whole = is_whole_but_for_its_key(m, &limits);
+        bool valid = job_decode(m, &limits, now, &job, &out->fault) == 0;
+        if (!valid && source == FROM_UNROUTABLE)
+                valid = is_valid_but_for_its_key(m, &limits);
 
-        if (whole)
+        if (valid)
                 memcpy(out->job_id, job.id, sizeof(out->job_id));
         else
                 uuid7(out->job_id);
-        if (!whole || job.reason == REASON_MALFORMED)
+        if (!valid || job.reason == REASON_MALFORMED)
                 memcpy(out->claimed_id, job.claimed_id, sizeof(out->claimed_id));
         memcpy(out->tenant, job.tenant, sizeof(out->tenant));
         memcpy(out->type, job.type, sizeof(out->type));
@@ -209,6 +209,6 @@ void letter_of_message(const struct message *m, enum letter_source source, msec 
         if (job.original.data != NULL)
                 out->properties = job.original;
         explain(m, &job, out);
-        name_burial(m, &job, whole, out);
+        name_burial(m, &job, valid, out);
         letter_group(out->type, out->reason, out->error, out->group);
 }

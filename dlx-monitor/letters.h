@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * letters.h: reading the archive: lists, groups, one letter, as the JSON that the API gives. Any
- * thread; each call reads on a connection of its own.
+ * letters.h: reads the archive: lists, groups and single letters as the JSON of the API. Any
+ * thread; each call opens a connection of its own.
  */
 #ifndef WARREN_DLX_MONITOR_LETTERS_H
 #define WARREN_DLX_MONITOR_LETTERS_H
@@ -14,29 +14,29 @@ enum { LETTERS_LIMIT_DEFAULT = 50, LETTERS_LIMIT_MAX = 500 };
 /* NULL: any. */
 struct letter_filter {
         const char *tenant, *job, *type, *reason, *state, *group;
-        const char *q; /* text in payload or error, letter for letter */
+        const char *q; /* occurs in payload or error, case-sensitive */
         const char *cursor;
         int64_t limit;
 };
 
-/* {"letters": […], "next_cursor": …}, newest first. A page goes on where the cursor's letter was,
- * so letters that come in meanwhile are neither missed nor shown twice. */
+/* Adds {"letters": […], "next_cursor": …}, newest first. A page begins after the cursor's letter,
+ * so letters archived in between do not shift it. */
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e) MUST_CHECK;
-/* {"groups": […]}, the largest first. */
+/* Adds {"groups": […]}, the largest first. */
 int letters_groups(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                    struct err *e) MUST_CHECK;
-/* One, with properties, headers and payload. tenant NULL: any. ERR_NOT_FOUND. */
+/* Adds one letter with properties, headers and payload. tenant NULL: any. ERR_NOT_FOUND. */
 int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
                 struct err *e) MUST_CHECK;
 
-/* What a replay is made of. Owned; letter_content_fini frees. */
+/* What a replay is made from. letter_content_fini frees it. */
 struct letter_content {
         char job_id[UUID_SIZE];
         char tenant[TENANT_SIZE];
-        int64_t replay_run; /* 0: none begun */
+        int64_t replay_run; /* 0: no replay was begun */
         char replay_type[JOB_TYPE_SIZE];
-        int replay_priority; /* -1: none */
+        int replay_priority; /* -1: unchanged */
         bool replay_sets_run_at;
         msec replay_run_at;
         msec dead_at;
@@ -47,20 +47,20 @@ int letters_content(const struct archive *a, const char *id, const char *tenant,
                     struct letter_content *out, struct err *e) MUST_CHECK;
 void letter_content_fini(struct letter_content *c);
 
-/* Up to `limit` letters that were left "replaying", in the order of their ids, from behind `after`
- * ("": from the first). */
+/* Up to `limit` letters that are "replaying", in the order of their ids, after the id `after` ("":
+ * from the first). */
 int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,
                       const char *after, size_t *count, struct err *e) MUST_CHECK;
-/* Whose letter it is that is "replaying"; ERR_NOT_FOUND when it is not, or no more. */
+/* The tenant of a letter that is "replaying"; ERR_NOT_FOUND when it is not. */
 int letters_replaying_tenant(const struct archive *a, const char *id, char tenant[TENANT_SIZE],
                              struct err *e) MUST_CHECK;
 
-/* Letters whose `buried` event is still to be published, the oldest first: writes the lines and
- * their ids. */
+/* Up to `limit` letters whose `buried` event has not been published, the oldest first: their ids,
+ * and the events as lines. */
 int letters_silent(const struct archive *a, size_t limit, char (*ids)[UUID_SIZE], size_t *count,
                    struct buffer *lines, struct err *e) MUST_CHECK;
 
-/* Calls each for every group that has dead letters. */
+/* Calls `each` for every group with letters in state dead. */
 int letters_dead_by_group(const struct archive *a,
                           void (*each)(void *owner, const char *group, int64_t count), void *owner,
                           struct err *e) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * monitor.c: putting the dlx-monitor together, and taking it apart in order.
+ * monitor.c: puts the dlx-monitor together, and takes it apart in order.
  */
 #include "dlx-monitor/monitor.h"
 
@@ -56,7 +56,7 @@ static void on_refused(void *owner, struct subscription *s, const struct err *wh
 {
         (void)owner;
         (void)s;
-        LOG_WARN("a queue cannot be read", log_err(why));
+        LOG_WARN("cannot consume from a queue", log_err(why));
 }
 
 static void on_publish_up(void *owner)
@@ -74,7 +74,7 @@ static void on_publish_down(void *owner, const struct err *why)
         LOG_WARN("publishing link is down", log_err(why));
 }
 
-static void on_kept(void *owner)
+static void on_letters_added(void *owner)
 {
         struct monitor *m = owner;
 
@@ -103,10 +103,11 @@ static bool is_ready(void *owner, struct err *why)
         if (!link_is_ready(m->consume, why) || !link_is_ready(m->publish, why))
                 return false;
         if (!control_is_ready(m->control)) {
-                err_set(why, ERR_UNAVAILABLE, "the tenants are still being read");
+                err_set(why, ERR_UNAVAILABLE,
+                        "keys and tenants have not been read from the broker yet");
                 return false;
         }
-        return intake_is_well(m->intake, why);
+        return intake_can_archive(m->intake, why);
 }
 
 static void set_group(void *owner, const char *group, int64_t count)
@@ -147,7 +148,7 @@ static void add_metrics(struct monitor *m)
         };
         const struct metric_spec dead = {
                 .name = "warren_dead_letters",
-                .help = "Dead letters that were neither replayed nor discarded, by group",
+                .help = "Letters that were neither replayed nor discarded, by group",
                 .kind = METRIC_GAUGE,
                 .labels = {"group"},
         };
@@ -221,7 +222,7 @@ static void create_parts(struct monitor *m)
                 .archive = m->archive,
                 .metrics = m->metrics,
                 .loop = loop,
-                .kept = on_kept,
+                .added = on_letters_added,
                 .owner = m,
         });
 }
@@ -264,13 +265,13 @@ static void on_drained(void *owner, bool clean)
         struct monitor *m = owner;
 
         if (!clean)
-                LOG_WARN("stopped before the broker had answered everything");
+                LOG_WARN("stopped before every ack was sent and every publish confirmed");
         if (--m->draining == 0)
                 service_end(m->service, 0);
 }
 
-/* A replay that waits for its confirm is answered by the link's own thread, so the server's threads
- * end while the loop stands still. */
+/* http_server_destroy blocks the loop until replays in progress are answered. The link's own thread
+ * answers them, so it does end. */
 static void on_stop(void *owner)
 {
         struct monitor *m = owner;

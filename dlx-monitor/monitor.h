@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * monitor.h: the dlx-monitor put together. Main thread only.
+ * monitor.h: creates, runs and destroys the dlx-monitor. Main thread only.
  */
 #ifndef WARREN_DLX_MONITOR_MONITOR_H
 #define WARREN_DLX_MONITOR_MONITOR_H
@@ -10,11 +10,11 @@
 
 struct monitor;
 
-/* settings must outlive it. */
+/* Borrows settings. */
 struct monitor *monitor_create(const struct dlx_monitor_settings *settings,
                                struct err *e) MUST_CHECK;
 void monitor_destroy(struct monitor **m);
-/* Until SIGTERM, and the drain after it. The exit status. */
+/* Returns the exit status, after SIGTERM and the drain. */
 int monitor_run(struct monitor *m);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * retention.c: a pass over the tenants that have letters to delete; each tenant by three rules, one
- * after the other.
+ * retention.c: passes over the tenants that have letters to delete, and applies three rules to
+ * each.
  */
 #include "dlx-monitor/retention.h"
 
@@ -16,18 +16,18 @@
 #include "common/db/db.h"
 #include "dlx-monitor/schema.h"
 
-enum { STEP_WAIT = 20 /* ms between two steps: others write meanwhile */, PASS_WAIT = 10000 };
+enum { STEP_WAIT = 20 /* ms between two steps, so that others can write */, PASS_WAIT = 10000 };
 #define WARN_AHEAD (7 * (msec)MSEC_DAY)
 
 enum rule { RULE_ENDED, RULE_SIZE, RULE_DEAD, RULE_COUNT };
 
 static const struct {
-        const char *word; /* in metrics */
-        const char *what; /* in the log, before they go */
+        const char *word; /* label in metrics */
+        const char *what; /* log line before the deletion */
 } rules[RULE_COUNT] = {
         [RULE_ENDED] = {"ended", "deleting letters that were replayed or discarded long ago"},
         [RULE_SIZE] = {"size", "a tenant's letters take too much room: deleting replayed and "
-                               "discarded ones, the oldest first, as many as need be"},
+                               "discarded ones, the oldest first"},
         [RULE_DEAD] = {"untouched", "deleting letters that nobody touched: they are too old"},
 };
 
@@ -35,18 +35,18 @@ struct retention {
         struct retention_config config;
         struct alarm *alarm;
         struct metric *expired, *expiring, *bytes;
-        /* The pass. */
-        bool begun;               /* it had a tenant already */
-        char tenant[TENANT_SIZE]; /* the last; "": of letters that name none */
-        bool at_work;             /* its turn is not over */
+        /* The current pass. */
+        bool begun;               /* tenant is set */
+        char tenant[TENANT_SIZE]; /* the last one; "": letters without a tenant */
+        bool at_work;             /* on this tenant */
         enum rule rule;
-        msec now;    /* of its turn */
-        msec warned; /* what was archived before that has been told of for long enough */
+        msec now;    /* when this tenant was begun */
+        msec warned; /* letters archived before this were warned of long enough ago */
         int64_t due[RULE_COUNT];
         msec warned_at;
 };
 
-/* How long it is told before that a letter goes. */
+/* How long before its deletion an untouched letter is warned of. */
 static msec notice(const struct retention *r)
 {
         return r->config.keep_dead < WARN_AHEAD ? r->config.keep_dead : WARN_AHEAD;
@@ -68,7 +68,7 @@ static msec before(const struct retention *r, enum rule rule)
         return INT64_MAX;
 }
 
-/* The next tenant that has something to delete, and how much by each rule. 1, 0: none, -1. */
+/* Finds the next tenant with letters to delete, and how many by each rule. 1; 0: none; -1. */
 static int next_tenant(struct retention *r, struct err *e)
 {
         static const char sql[] =
@@ -125,7 +125,8 @@ static void announce(const struct retention *r)
                          log_int("letters", r->due[r->rule]));
 }
 
-/* What it has to lose, by the rule that it is at. 0: nothing any more, -1. */
+/* Deletes some letters of the tenant by the current rule. 1: there may be more; 0: none left; -1.
+ */
 static int step(struct retention *r, struct err *e)
 {
         const struct archive_expiry expiry = {
@@ -143,8 +144,8 @@ static int step(struct retention *r, struct err *e)
         return gone > 0;
 }
 
-/* Calls each for every tenant that has letters: how much they take, and how many of them nobody
- * touched and go before long. */
+/* Calls `each` for every tenant with letters: their bytes, and how many untouched ones expire
+ * within the notice. */
 static int each_tenant(const struct retention *r, msec now,
                        void (*each)(const struct retention *r, const char *tenant, int64_t bytes,
                                     int64_t expiring),
@@ -182,7 +183,7 @@ static void warn_of_one(const struct retention *r, const char *tenant, int64_t b
                          log_text("tenant", tenant), log_int("bytes", bytes));
 }
 
-/* Once a day, and so often that nothing is kept for much longer than it should be. */
+/* Once a day; more often when the notice is shorter, so that letters do not outstay keep_dead. */
 static void warn_ahead(struct retention *r)
 {
         struct err e = {0};
@@ -194,10 +195,10 @@ static void warn_ahead(struct retention *r)
         if (each_tenant(r, now, warn_of_one, &e) != 0 ||
             archive_note_warning(r->config.archive, now, now - r->config.keep_dead + ahead,
                                  now - ahead, &e) != 0)
-                LOG_WARN("cannot count the letters that go soon", log_err(&e));
+                LOG_WARN("cannot count expiring letters", log_err(&e));
 }
 
-/* 1: there is more to do soon, 0: the pass is over, -1. */
+/* 1: call again soon; 0: the pass is over; -1. */
 static int advance(struct retention *r, struct err *e)
 {
         if (!r->at_work) {
@@ -236,7 +237,7 @@ static void on_alarm(void *owner)
                 return;
         }
         if (more < 0)
-                LOG_WARN("letters that are too old cannot be deleted; tried again", log_err(&e));
+                LOG_WARN("cannot delete old letters; trying again", log_err(&e));
         r->begun = r->at_work = false;
         alarm_set(r->alarm, PASS_WAIT);
 }
@@ -255,26 +256,26 @@ void retention_collect(struct retention *r)
         metric_reset(r->bytes);
         metric_reset(r->expiring);
         if (each_tenant(r, clock_wall(), set_gauges, &e) != 0)
-                LOG_WARN("cannot count the letters that go soon", log_err(&e));
+                LOG_WARN("cannot count expiring letters", log_err(&e));
 }
 
 struct retention *retention_create(const struct retention_config *c)
 {
         static const struct metric_spec expired = {
                 .name = "warren_dead_letters_expired_total",
-                .help = "Letters deleted from the archive: ended long ago, for size, or untouched",
+                .help = "Letters deleted from the archive, by rule: ended, size, untouched",
                 .kind = METRIC_COUNTER,
                 .labels = {"rule"},
         };
         static const struct metric_spec expiring = {
                 .name = "warren_dead_letters_expiring",
-                .help = "Letters that nobody touched and that are deleted within 7 days",
+                .help = "Letters that nobody touched and that will be deleted within 7 days",
                 .kind = METRIC_GAUGE,
                 .labels = {"tenant"},
         };
         static const struct metric_spec bytes = {
                 .name = "warren_dead_letters_bytes",
-                .help = "What a tenant's letters take in the archive",
+                .help = "Bytes that a tenant's letters take in the archive",
                 .kind = METRIC_GAUGE,
                 .labels = {"tenant"},
         };
@@ -283,7 +284,8 @@ struct retention *retention_create(const struct retention_config *c)
         r->config = *c;
         r->expired = metric_add(c->metrics, &expired);
         for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-                metric_increment(r->expired, 0, rules[i].word); /* shown from the start */
+                metric_increment(r->expired, 0,
+                                 rules[i].word); /* so that it is shown from the start */
         r->expiring = metric_add(c->metrics, &expiring);
         r->bytes = metric_add(c->metrics, &bytes);
         r->alarm = alarm_create(c->loop, on_alarm, r);

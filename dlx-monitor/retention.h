@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * retention.h: deletes letters by age, and those that were replayed or discarded sooner when their
- * tenant's take too much room. What goes is counted and logged before, never silently, and its room
- * in the file is given back. What nobody touched goes only when that was told 7 days ago, or as
- * long ago as such letters are kept: also after a long stop, on an archive of an earlier version,
- * or with a setting that was lowered. Loop thread only, a few letters at a time.
+ * retention.h: deletes old letters, and replayed or discarded ones sooner when a tenant's letters
+ * take too much room. Deletions are logged before and counted, and the file shrinks. Untouched
+ * letters (neither replayed nor discarded) go only after a warning 7 days before, or keep_dead
+ * before if that is less: also after a long stop, on an archive of an earlier version, and when a
+ * setting was lowered. Loop thread only, a few letters at a time.
  */
 #ifndef WARREN_DLX_MONITOR_RETENTION_H
 #define WARREN_DLX_MONITOR_RETENTION_H
@@ -17,17 +17,18 @@
 struct retention;
 
 struct retention_config {
-        struct archive *archive; /* borrowed, as all below */
+        struct archive *archive; /* borrowed, like the next two */
         struct metrics *metrics;
         uv_loop_t *loop;
-        msec keep_ended;      /* since they were replayed or discarded */
-        msec keep_dead;       /* what nobody touched, since it was archived */
-        int64_t tenant_bytes; /* over this, ended ones go sooner, the oldest first */
+        msec keep_ended;      /* after they were replayed or discarded */
+        msec keep_dead;       /* untouched letters, after they were archived */
+        int64_t tenant_bytes; /* over this, replayed and discarded ones go sooner, the oldest first
+                               */
 };
 
 struct retention *retention_create(const struct retention_config *c);
 void retention_destroy(struct retention **r);
-/* Sets the gauges: what each tenant's letters take, and how many that nobody touched go soon. Any
+/* Sets the gauges: the bytes of each tenant's letters, and how many untouched ones expire soon. Any
  * thread. */
 void retention_collect(struct retention *r);
 

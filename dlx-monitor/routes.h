@@ -14,12 +14,12 @@ struct api {
         const struct archive *archive;
         struct replayer *replayer;
         const char *token;
-        struct monitor *monitor; /* whose metrics count the answers */
+        struct monitor *monitor; /* its metrics count the answers */
 };
 
-/* The routes' owner is a struct api. */
+/* Owner: a struct api. */
 extern const struct http_route dlx_monitor_routes[];
-/* Answers 401 unless the request bears the token. */
+/* For http_server_config.authorize: answers 401 unless the request has the internal token. */
 bool api_authorize(void *owner, struct http_request *r, const struct http_route *route);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema.c: the tables of archive.db, and what led from each version to the next.
+ * schema.c: the tables of archive.db, and the step from each version to the next.
  */
 #include "dlx-monitor/schema.h"
 
@@ -9,7 +9,7 @@
 
 /* clang-format off */
 
-/* Lists read `letters` alone; what is large lies in `contents`. */
+/* Lists read `letters` only; large columns are in `contents`. */
 #define LETTERS \
         "CREATE TABLE letters(" \
         " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, burial TEXT NOT NULL UNIQUE," \
@@ -30,8 +30,8 @@
         "CREATE INDEX letters_replaying ON letters(id) WHERE replaying = 1;" \
         "CREATE INDEX letters_silent ON letters(id) WHERE announced = 0;"
 
-/* By age: what is due. `warnings`: since when it has been told that what was archived before a
- * time goes. `usage`: what the letters of each tenant take. */
+/* letters_age finds what is due. `warnings`: at told_at, users were warned that letters archived
+ * before `before` will be deleted. `usage`: the bytes of each tenant's letters. */
 #define RETENTION \
         "CREATE INDEX IF NOT EXISTS letters_age ON letters(tenant, state = 'dead'," \
         " coalesce(replayed_at, archived_at));" \
@@ -53,13 +53,13 @@
         " WHERE tenant = (SELECT tenant FROM letters WHERE seq = OLD.seq);" \
         " END;"
 
-/* Version 1 knew no time of a replay, and not when a letter was archived. */
+/* Version 1 had no run_at of a replay and no archived_at. */
 static const char from_1[] =
         "ALTER TABLE letters ADD COLUMN replay_run_at INTEGER;"
         "ALTER TABLE letters ADD COLUMN archived_at INTEGER NOT NULL DEFAULT 0;"
         "UPDATE letters SET archived_at = dead_at;";
 
-/* Files of version 2 have what RETENTION makes, some of it, or nothing. */
+/* A file of version 2 has all that RETENTION makes, some of it, or nothing. */
 static const char from_2[] =
         RETENTION
         "INSERT INTO usage(tenant, bytes)"
@@ -70,7 +70,7 @@ static const char from_2[] =
 /* clang-format on */
 
 static const struct db_step steps[] = {
-        [0] = {0}, /* the first files had a version already */
+        [0] = {0}, /* there is no file without a version */
         [1] = {.sql = from_1},
         [2] = {.sql = from_2},
 };
@@ -78,7 +78,8 @@ static const struct db_step steps[] = {
 static const struct db_schema schema = {.tables = LETTERS RETENTION,
                                         .steps = steps,
                                         .version = sizeof(steps) / sizeof(steps[0]),
-                                        .otherwise = "bring back a backup from before it"};
+                                        .otherwise =
+                                                "bring back a backup made by an earlier version"};
 
 static int64_t read_number(sqlite3 *db, const char *pragma)
 {
@@ -87,8 +88,8 @@ static int64_t read_number(sqlite3 *db, const char *pragma)
         return s != NULL && db_step(s, NULL) == 1 ? sqlite3_column_int64(s, 0) : -1;
 }
 
-/* A file that cannot shrink is written anew, once: an earlier version made it. It goes on as it is
- * while the disk has no room for that. */
+/* Rewrites a file of an earlier version once, so that it can shrink. If the disk has no room for
+ * that, the file is used as it is. */
 static void make_shrinkable(sqlite3 *db)
 {
         enum { INCREMENTAL = 2 };
@@ -96,9 +97,10 @@ static void make_shrinkable(sqlite3 *db)
 
         if (read_number(db, "PRAGMA auto_vacuum") == INCREMENTAL)
                 return;
-        LOG_INFO("the archive is written anew, so that it can shrink");
+        LOG_INFO("rewriting the archive, so that it can shrink");
         if (db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;", &e) != 0)
-                LOG_WARN("the archive cannot shrink; tried again at the next start", log_err(&e));
+                LOG_WARN("the archive cannot be rewritten to shrink; the next start tries again",
+                         log_err(&e));
 }
 
 int archive_schema_apply(sqlite3 *db, struct err *e)

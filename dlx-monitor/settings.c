@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settings.c: the dlx-monitor's configuration table.
+ * settings.c: the table of the dlx-monitor's settings.
  */
 #include "dlx-monitor/settings.h"
 
@@ -14,21 +14,21 @@ static const struct config_key keys[] = {
         {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
          .help = "least severe line that is logged", AT(log_level)},
         {.name = "archive", .kind = CONFIG_TEXT, .fallback = "archive.db",
-         .help = "path of the archive; its folder must be there", AT(archive)},
+         .help = "file of the archive; its folder must exist", AT(archive)},
         {.name = "backup", .kind = CONFIG_TEXT, .fallback = "",
-         .help = "copy the archive, which may be in use, to this file, and end", AT(backup)},
+         .help = "copy the archive (it may be in use) to this file, and end", AT(backup)},
         {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8092", .min = 0, .max = 65535,
-         .help = "internal port; 0: any", AT(port)},
+         .help = "port of the internal API; 0: any free one", AT(port)},
         {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
          .help = "IPv4 address of the health port", AT(health_address)},
         {.name = "health_port", .kind = CONFIG_INT, .fallback = "8093", .min = 0, .max = 65535,
-         .help = "port of /healthz, /readyz and /metrics; 0: any", AT(health_port)},
+         .help = "port of /healthz, /readyz and /metrics; 0: any free one", AT(health_port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "16", .min = 2, .max = 256,
          .help = "connections served at once", AT(threads)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
-         .help = "file with the token that callers must bear", AT(internal_token)},
+         .help = "file with the token that callers must send", AT(internal_token)},
         {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1024,
          .max = 1024 * 1024, .help = "largest payload that is replayed", AT(payload_max)},
         {.name = "keep_ended", .kind = CONFIG_MSEC, .fallback = "30d", .min = MSEC_SECOND,
@@ -39,12 +39,13 @@ static const struct config_key keys[] = {
          .help = "how long letters that nobody touched are kept", AT(keep_dead)},
         {.name = "tenant_bytes", .kind = CONFIG_SIZE, .fallback = "2GiB", .min = 64 * 1024,
          .max = INT64_C(1) << 50,
-         .help = "over this a tenant's replayed and discarded letters go before keep_ended",
+         .help = "above this, a tenant's replayed and discarded letters go before keep_ended",
          AT(tenant_bytes)},
         {.name = "confirm_timeout", .kind = CONFIG_MSEC, .fallback = "5s", .min = 100,
-         .max = 10 * MSEC_MINUTE, .help = "time for the broker's confirm", AT(confirm_timeout)},
+         .max = 10 * MSEC_MINUTE, .help = "time limit for the broker's confirm",
+         AT(confirm_timeout)},
         {.name = "drain_limit", .kind = CONFIG_MSEC, .fallback = "10s", .min = 0,
-         .max = 10 * MSEC_MINUTE, .help = "time for the last acks and confirms at the end",
+         .max = 10 * MSEC_MINUTE, .help = "at the end: time limit for the last acks and confirms",
          AT(drain_limit)},
         {.name = NULL},
 };

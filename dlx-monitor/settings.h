@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settings.h: what can be set about the dlx-monitor.
+ * settings.h: the settings of the dlx-monitor.
  */
 #ifndef WARREN_DLX_MONITOR_SETTINGS_H
 #define WARREN_DLX_MONITOR_SETTINGS_H

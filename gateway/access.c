@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * access.c: keys, scopes and tenants, judged.
+ * access.c: checks keys, scopes and tenants.
  */
 #include "gateway/access.h"
 
@@ -31,8 +31,8 @@ static bool is_usable(const struct key_record *k, msec now)
 enum access access_judge(const struct key_record *record, const char *secret, unsigned needed,
                          msec now, struct caller *out)
 {
-        static const struct key_record nobody;
-        const struct key_record *k = record != NULL ? record : &nobody;
+        static const struct key_record no_key;
+        const struct key_record *k = record != NULL ? record : &no_key;
         bool matches = api_key_matches(k, secret);
 
         if (record == NULL || !matches || !is_usable(k, now))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * authorize.c: keys looked up and judged.
+ * authorize.c: looks up the key of a request and checks it.
  */
 #include "gateway/authorize.h"
 
@@ -9,7 +9,7 @@
 
 #include "common/base/memory.h"
 
-static bool turn_away(struct http_request *r, const char *text)
+static bool refuse_key(struct http_request *r, const char *text)
 {
         http_add_header(r, "WWW-Authenticate", "Bearer");
         http_problem(r, 401, "%s", text);
@@ -22,9 +22,9 @@ static bool answer(struct http_request *r, enum access access)
         case ACCESS_GRANTED:
                 return true;
         case ACCESS_NO_KEY:
-                return turn_away(r, "a whole API key is wanted: Authorization: Bearer wk_...");
+                return refuse_key(r, "an API key is required: Authorization: Bearer wk_...");
         case ACCESS_WRONG:
-                return turn_away(r, "this API key is unknown, expired or revoked");
+                return refuse_key(r, "this API key is unknown, expired or revoked");
         case ACCESS_NO_SCOPE:
                 http_problem(r, 403, "this API key does not have the scope for that");
                 return false;
@@ -32,7 +32,7 @@ static bool answer(struct http_request *r, enum access access)
         return false;
 }
 
-/* A key outlives its tenant's deletion by the time until its own record comes. */
+/* When a tenant is deleted, the records that revoke its keys come a little later. */
 static bool tenant_is_gone(struct gateway *g, const struct caller *c)
 {
         struct tenant_record t;

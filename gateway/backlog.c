@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * backlog.c: counting tenants' queues by passive declare.
+ * backlog.c: counts the tenants' queues by passive declare.
  */
 #include "gateway/backlog.h"
 
@@ -21,10 +21,10 @@ enum { COUNT_EVERY_MS = 1000, ACTIVE_MS = 10 * MSEC_SECOND, FIRST_COUNT_MS = 500
 struct counted {
         char tenant[TENANT_SIZE];
         int64_t pending;  /* at the last count */
-        int64_t admitted; /* since that count was asked for */
-        msec active_at;   /* the last submission */
+        int64_t admitted; /* since that count was requested */
+        msec active_at;   /* time of the last submission */
         bool counting;
-        bool counted; /* once, or it was waited for in vain */
+        bool counted; /* at least once, or the wait for the first count timed out */
         UT_hash_handle hh;
 };
 
@@ -34,16 +34,16 @@ struct backlog {
         struct queue_counter *counter;
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        pthread_cond_t counted; /* some tenant was, for the first time */
+        pthread_cond_t counted; /* signalled after every count */
         struct counted *tenants;
 };
 
-/* One count of one tenant, while its answer is outstanding. */
-struct queue_count {
+/* A count of one tenant, from its request to its answer. */
+struct count_request {
         struct backlog *backlog;
         char tenant[TENANT_SIZE];
         int64_t admitted_before;
-        struct queue_count *next; /* until it is counted */
+        struct count_request *next; /* in the list of choose() */
 };
 
 static struct counted *find_locked(struct backlog *b, const char *tenant)
@@ -68,8 +68,8 @@ static bool sum_of(const struct tenant_count *c, int64_t *sum)
 
 static void on_counted(void *owner, const char *tenant, const struct tenant_count *c)
 {
-        AUTO_FREE struct queue_count *tally = owner;
-        struct backlog *b = tally->backlog;
+        AUTO_FREE struct count_request *request = owner;
+        struct backlog *b = request->backlog;
         int64_t sum = 0;
 
         pthread_mutex_lock(&b->mutex);
@@ -79,35 +79,35 @@ static void on_counted(void *owner, const char *tenant, const struct tenant_coun
                 t->counted = true;
                 if (sum_of(c, &sum)) {
                         t->pending = sum;
-                        t->admitted -= tally->admitted_before;
+                        t->admitted -= request->admitted_before;
                 }
         }
         pthread_cond_broadcast(&b->counted);
         pthread_mutex_unlock(&b->mutex);
 }
 
-static void count(struct backlog *b, struct queue_count *tally)
+static void count(struct backlog *b, struct count_request *request)
 {
-        tally->backlog = b;
-        queue_counter_count(b->counter, tally->tenant, on_counted, tally);
+        request->backlog = b;
+        queue_counter_count(b->counter, request->tenant, on_counted, request);
 }
 
-static struct queue_count *begin_count_locked(struct counted *t)
+static struct count_request *begin_count_locked(struct counted *t)
 {
-        struct queue_count *tally = xcalloc(1, sizeof(*tally));
+        struct count_request *request = xcalloc(1, sizeof(*request));
 
-        snprintf(tally->tenant, sizeof(tally->tenant), "%s", t->tenant);
-        tally->admitted_before = t->admitted;
+        snprintf(request->tenant, sizeof(request->tenant), "%s", t->tenant);
+        request->admitted_before = t->admitted;
         t->counting = true;
-        return tally;
+        return request;
 }
 
-/* Which tenants to count now, as a list; those long silent are dropped. */
-static struct queue_count *choose(struct backlog *b)
+/* The tenants to count now, as a list. Frees those that have not submitted for ACTIVE_MS. */
+static struct count_request *choose(struct backlog *b)
 {
         struct counted *t = NULL;
         struct counted *next = NULL;
-        struct queue_count *chosen = NULL;
+        struct count_request *chosen = NULL;
         msec now = clock_mono();
 
         pthread_mutex_lock(&b->mutex);
@@ -119,8 +119,8 @@ static struct queue_count *choose(struct backlog *b)
                         free(t);
                         continue;
                 }
-                struct queue_count *tally = begin_count_locked(t);
-                LL_PREPEND(chosen, tally);
+                struct count_request *request = begin_count_locked(t);
+                LL_PREPEND(chosen, request);
         }
         pthread_mutex_unlock(&b->mutex);
         return chosen;
@@ -129,13 +129,13 @@ static struct queue_count *choose(struct backlog *b)
 static void on_alarm(void *owner)
 {
         struct backlog *b = owner;
-        struct queue_count *tally = NULL;
-        struct queue_count *next = NULL;
+        struct count_request *request = NULL;
+        struct count_request *next = NULL;
 
         if (!queue_counter_is_up(b->counter))
                 return;
-        LL_FOREACH_SAFE (choose(b), tally, next)
-                count(b, tally);
+        LL_FOREACH_SAFE (choose(b), request, next)
+                count(b, request);
 }
 
 static void init_lock(struct backlog *b)
@@ -213,10 +213,10 @@ static void await_first_count_locked(struct backlog *b, const char *tenant)
         }
 }
 
-/* Lets go of the mutex for a while: what was found before may be gone. */
-static void count_first_locked(struct backlog *b, struct counted *t, const char *tenant)
+/* Unlocks the mutex in between: `t` may be freed then. */
+static void make_first_count_locked(struct backlog *b, struct counted *t, const char *tenant)
 {
-        struct queue_count *first = t->counting ? NULL : begin_count_locked(t);
+        struct count_request *first = t->counting ? NULL : begin_count_locked(t);
 
         pthread_mutex_unlock(&b->mutex);
         if (first != NULL)
@@ -233,7 +233,7 @@ bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
         pthread_mutex_lock(&b->mutex);
         struct counted *t = find_or_add_locked(b, tenant);
         if (!t->counted && queue_counter_is_up(b->counter)) {
-                count_first_locked(b, t, tenant);
+                make_first_count_locked(b, t, tenant);
                 t = find_or_add_locked(b, tenant);
         }
         bool admitted = t->pending + t->admitted < max_pending;
@@ -247,7 +247,7 @@ void backlog_return(struct backlog *b, const char *tenant)
 {
         pthread_mutex_lock(&b->mutex);
         struct counted *t = find_locked(b, tenant);
-        /* A count that was asked for after the admission has taken it off already. */
+        /* A count that was requested after the admission has subtracted it already. */
         if (t != NULL && t->admitted > 0)
                 t->admitted--;
         pthread_mutex_unlock(&b->mutex);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core.h: the gateway, as its own files see it.
+ * core.h: the struct of the gateway, for its own files.
  */
 #ifndef WARREN_GATEWAY_CORE_H
 #define WARREN_GATEWAY_CORE_H
@@ -31,7 +31,7 @@ struct gateway {
         struct limiter *limiter;
         struct doubts *doubts;
         struct meters meters;
-        /* loop thread only, but for what their headers allow */
+        /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
         struct link *link; /* publishes */
         struct backlog *backlog;
@@ -39,7 +39,7 @@ struct gateway {
         struct health *health;
         struct http_server *server;
         uv_work_t drain_work;
-        bool finishing; /* drain_work is under way */
+        bool finishing; /* drain_work has not ended */
         /* any thread */
         atomic_bool draining;
         atomic_int waiting; /* requests with ?wait */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doubts.c: telling what was not kept.
+ * doubts.c: publishes `rejected` for submissions that were not confirmed.
  */
 #include "gateway/doubts.h"
 
@@ -16,19 +16,19 @@
 #include "common/base/own.h"
 #include "common/model/event.h"
 
-/* A broker that went without a word (its power, the network) is missed after two heartbeats of
- * 10 s, long after its last confirms were. A later confirm than that is only a slow one. */
+/* When a broker vanishes (power, network), the connection counts as lost after two heartbeats of
+ * 10 s. A publish that is late for longer than this, on a link that stays up, is only slow. */
 #define LATE_LIMIT ((msec)30000)
 
-/* A message of `events` holds some 180 bytes of each. */
-enum { DOUBTS_MAX = 16384, TELL_BATCH = 256, TELL_EVERY_MS = 1000 };
+/* Each takes about 180 bytes of a message to `events`. */
+enum { DOUBTS_MAX = 16384, BATCH_MAX = 256, PUBLISH_EVERY_MS = 1000 };
 
 struct doubt {
         char id[UUID_SIZE];
         char tenant[TENANT_SIZE];
         int64_t run;
-        msec at;   /* on the wall: the event's */
-        msec seen; /* on the monotonic clock */
+        msec at;   /* wall clock: the time of the event */
+        msec seen; /* monotonic clock */
         enum doubt_cause cause;
         struct doubt *prev, *next;
 };
@@ -42,8 +42,8 @@ struct doubts {
         atomic_uint losses; /* written under mutex */
 };
 
-/* What one message tells. */
-struct telling {
+/* The doubts of one message. */
+struct batch {
         struct doubts *doubts;
         struct doubt *list;
 };
@@ -96,65 +96,65 @@ static void write_event(const struct doubt *doubt, struct buffer *out)
         event_write(&event, out);
 }
 
-/* Takes the next few off the list; NULL: there are none. */
-static struct telling *telling_take(struct doubts *d, struct buffer *lines)
+/* Takes the next few off the list; NULL: none is due. */
+static struct batch *batch_take(struct doubts *d, struct buffer *lines)
 {
-        struct telling *t = xcalloc(1, sizeof(*t));
+        struct batch *batch = xcalloc(1, sizeof(*batch));
         struct doubt *at, *next;
         size_t taken = 0;
 
-        t->doubts = d;
+        batch->doubts = d;
         pthread_mutex_lock(&d->mutex);
         DL_FOREACH_SAFE (d->list, at, next) {
-                if (!is_due(at) || taken == TELL_BATCH)
+                if (!is_due(at) || taken == BATCH_MAX)
                         continue;
                 remove_locked(d, at);
-                DL_APPEND(t->list, at);
+                DL_APPEND(batch->list, at);
                 write_event(at, lines);
                 taken++;
         }
         pthread_mutex_unlock(&d->mutex);
         if (taken > 0)
-                return t;
-        free(t);
+                return batch;
+        free(batch);
         return NULL;
 }
 
-static void telling_put_back(struct telling *t)
+static void batch_put_back(struct batch *batch)
 {
-        struct doubts *d = t->doubts;
+        struct doubts *d = batch->doubts;
         struct doubt *at;
         size_t count;
 
-        DL_COUNT(t->list, at, count);
+        DL_COUNT(batch->list, at, count);
         pthread_mutex_lock(&d->mutex);
-        DL_CONCAT(d->list, t->list);
+        DL_CONCAT(d->list, batch->list);
         d->count += count;
         pthread_mutex_unlock(&d->mutex);
-        free(t);
+        free(batch);
 }
 
-static void on_told(void *owner, enum link_result result)
+static void on_published(void *owner, enum link_result result)
 {
-        struct telling *t = owner;
+        struct batch *batch = owner;
 
         if (result != LINK_CONFIRMED) {
-                telling_put_back(t);
+                batch_put_back(batch);
                 return;
         }
-        free_list(t->list);
-        free(t);
+        free_list(batch->list);
+        free(batch);
 }
 
-/* What is put back, and what the link does not take now, is told a second later. */
-void doubts_tell(struct doubts *d)
+/* What is put back, and what the link refuses now, is published a second later. */
+void doubts_publish(struct doubts *d)
 {
         while (link_is_up(d->link)) {
                 AUTO_BUFFER lines = {0};
                 struct err e = {0};
-                struct telling *t = telling_take(d, &lines);
+                struct batch *batch = batch_take(d, &lines);
 
-                if (t == NULL)
+                if (batch == NULL)
                         return;
                 struct message m = {.exchange = bytes_of_text("events"),
                                     .routing_key = bytes_of_text(""),
@@ -162,9 +162,9 @@ void doubts_tell(struct doubts *d)
                                     .timestamp = -1,
                                     .delivery_mode = 2,
                                     .body = buffer_bytes(&lines)};
-                const struct publish_wait wait = {.done = on_told, .owner = t};
+                const struct publish_wait wait = {.done = on_published, .owner = batch};
                 if (link_publish(d->link, &m, &wait, &e) < 0) {
-                        telling_put_back(t);
+                        batch_put_back(batch);
                         return;
                 }
         }
@@ -172,7 +172,7 @@ void doubts_tell(struct doubts *d)
 
 static void on_alarm(void *owner)
 {
-        doubts_tell(owner);
+        doubts_publish(owner);
 }
 
 struct doubts *doubts_create(uv_loop_t *loop)
@@ -187,7 +187,7 @@ struct doubts *doubts_create(uv_loop_t *loop)
 void doubts_use(struct doubts *d, struct link *l)
 {
         d->link = l;
-        alarm_set_every(d->alarm, TELL_EVERY_MS);
+        alarm_set_every(d->alarm, PUBLISH_EVERY_MS);
 }
 
 static size_t count_due(const struct doubts *d)
@@ -206,10 +206,10 @@ void doubts_destroy(struct doubts **doubts)
 
         if (d == NULL)
                 return;
-        size_t untold = count_due(d);
-        if (untold > 0)
-                LOG_WARN("what may be kept by half stays visible as pending",
-                         log_int("jobs", (int64_t)untold));
+        size_t unpublished = count_due(d);
+        if (unpublished > 0)
+                LOG_WARN("jobs that the broker may hold in the stream only stay visible as pending",
+                         log_int("jobs", (int64_t)unpublished));
         alarm_destroy(&d->alarm);
         free_list(d->list);
         pthread_mutex_destroy(&d->mutex);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doubts.h: submissions that the broker may hold by half. A publish whose confirm never came can be
- * in the event stream and not in its queue: it would show as pending for ever. So it is told as
- * `rejected` when the broker is there again, and is not shown, unless it comes due or starts, which
- * outranks that. Kept in memory: they end with the program.
+ * doubts.h: submissions that the broker may hold in the event stream only. A publish without a
+ * confirm can be in the stream and not in its queue: the job would show as pending for ever. So the
+ * event `rejected` is published for it when the broker is back, which hides the job, unless it
+ * comes due or starts: those outrank `rejected`. The list is in memory and is lost with the
+ * program.
  */
 #ifndef WARREN_GATEWAY_DOUBTS_H
 #define WARREN_GATEWAY_DOUBTS_H
@@ -15,23 +16,23 @@ struct doubts;
 
 enum doubt_cause {
         DOUBT_NACK,
-        DOUBT_LOST, /* the connection went before the confirm came */
-        DOUBT_LATE, /* no confirm in time: a doubt only if the connection goes as well */
+        DOUBT_LOST, /* the connection was lost before the confirm */
+        DOUBT_LATE, /* no confirm in time: published only if the connection is lost as well */
 };
 
-/* Loop thread, but for what says any. */
+/* Loop thread, except where a comment says any. */
 struct doubts *doubts_create(uv_loop_t *loop);
-/* The link they are told by, from now on, once a second. Borrowed; it ends first, because its
- * callbacks come back here. */
+/* Publishes on this link from now on, once a second. Borrowed; destroy it before the doubts, which
+ * its callbacks use. */
 void doubts_use(struct doubts *d, struct link *l);
 void doubts_destroy(struct doubts **d);
 
-/* How often the link went down so far: to be noted before a publish. Any thread. */
+/* How often the link went down so far: read it before a publish. Any thread. */
 unsigned doubts_losses(struct doubts *d);
-/* Any thread. `losses`: as noted. */
+/* Any thread. `losses`: doubts_losses() before the publish. */
 void doubts_add(struct doubts *d, const struct job *job, enum doubt_cause cause, unsigned losses);
 void doubts_link_down(struct doubts *d);
-/* At once, if the link is up. */
-void doubts_tell(struct doubts *d);
+/* Publishes now, if the link is up. */
+void doubts_publish(struct doubts *d);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * forward.c: building the internal request, passing the answer.
+ * forward.c: builds the internal request and passes the answer on.
  */
 #include "gateway/forward.h"
 
@@ -24,7 +24,7 @@ static void unavailable(struct http_request *r, const char *service, const char 
         http_problem(r, 503, "%s: %s", service, text);
 }
 
-/* A problem of the service names its own path. */
+/* `instance` is the internal path in the service's problem: the public one replaces it. */
 static void pass_problem(struct http_request *r, const struct http_reply *reply)
 {
         json_t *problem = json_loadb(reply->body.data != NULL ? reply->body.data : "",
@@ -32,7 +32,7 @@ static void pass_problem(struct http_request *r, const struct http_reply *reply)
 
         if (!json_is_object(problem)) {
                 json_decref(problem);
-                http_problem(r, reply->status, "the service behind gave no reason");
+                http_problem(r, reply->status, "the internal service gave no reason");
                 return;
         }
         json_object_set_new(problem, "instance", json_string(http_path(r)));
@@ -45,8 +45,9 @@ static void pass_problem(struct http_request *r, const struct http_reply *reply)
 static void pass(struct http_request *r, const char *service, const struct http_reply *reply)
 {
         if (reply->status == 401) {
-                LOG_ERROR("a service refuses the internal token", log_text("service", service));
-                unavailable(r, service, "does not know this gateway");
+                LOG_ERROR("an internal service refuses the internal token",
+                          log_text("service", service));
+                unavailable(r, service, "refuses the internal token of this gateway");
                 return;
         }
         if (reply->retry_after >= 0)
@@ -93,21 +94,21 @@ static void make_call(struct http_request *r, const struct forwarding *to)
         if (http_client_call(to->client, &call, &reply, &e) == 0) {
                 pass(r, to->service, &reply);
         } else {
-                LOG_WARN("a service does not answer", log_text("service", to->service),
+                LOG_WARN("an internal service does not answer", log_text("service", to->service),
                          log_err(&e));
                 unavailable(r, to->service, e.text);
         }
         http_reply_fini(&reply);
 }
 
-/* What a caller names in ?tenant= must be his to see. */
+/* The caller must be allowed to see the tenant that ?tenant= names. */
 static bool may_see(struct http_request *r, struct forwarding *to)
 {
         const char *named = http_query(r, "tenant");
 
         if (named != NULL && strcmp(named, "*") != 0 &&
             !tenant_name_is_valid(bytes_of_text(named))) {
-                http_problem(r, 400, "the query parameter \"tenant\" names no tenant");
+                http_problem(r, 400, "the query parameter \"tenant\" is no valid tenant name");
                 return false;
         }
         to->tenant = access_tenant(authorized_caller(r), named);
@@ -118,8 +119,8 @@ static bool may_see(struct http_request *r, struct forwarding *to)
         return true;
 }
 
-/* A parameter that cannot name anything names nothing that exists. */
-static bool ids_are_sound(struct http_request *r)
+/* 404 for what cannot be an id or a name: nothing has it. */
+static bool ids_are_valid(struct http_request *r)
 {
         if (internal_path_params_are_valid(r))
                 return true;
@@ -129,7 +130,7 @@ static bool ids_are_sound(struct http_request *r)
 
 static void forward(struct http_request *r, struct forwarding *to)
 {
-        if (!ids_are_sound(r) || !may_see(r, to))
+        if (!ids_are_valid(r) || !may_see(r, to))
                 return;
         if (http_body(r).length > 0 && !http_body_is_json(r))
                 return;
@@ -178,7 +179,7 @@ void forward_job(void *owner, struct http_request *r)
                 to.timeout += wait;
                 forward(r, &to);
         } else {
-                unavailable(r, "gateway", "as many requests wait as may");
+                unavailable(r, "gateway", "too many requests with ?wait at once");
         }
         atomic_fetch_sub(&g->waiting, 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gateway.c: putting the gateway together, and taking it apart in order.
+ * gateway.c: puts the gateway together, and takes it apart in order.
  */
 #include "gateway/gateway.h"
 
@@ -30,7 +30,7 @@ static void on_tenant(void *owner, const struct tenant_record *t)
 static void on_control_ready(void *owner)
 {
         (void)owner;
-        LOG_INFO("keys and tenants are read");
+        LOG_INFO("keys and tenants have been read");
 }
 
 static void on_link_up(void *owner)
@@ -154,7 +154,7 @@ static int create_servers(struct gateway *g, struct err *e)
         return g->server != NULL ? 0 : -1;
 }
 
-/* First no more requests, then no more confirms: what was accepted is answered. */
+/* Requests end before the link drains, so every accepted submission is answered. */
 static void finish_requests(uv_work_t *work)
 {
         struct gateway *g = work->data;
@@ -169,7 +169,7 @@ static void on_drained(void *owner, bool clean)
         struct gateway *g = owner;
 
         if (!clean)
-                LOG_WARN("confirms are missing at the end");
+                LOG_WARN("stopped before the broker had confirmed every publish");
         service_end(g->service, 0);
 }
 
@@ -179,7 +179,7 @@ static void drain_link(uv_work_t *work, int status)
 
         (void)status;
         g->finishing = false;
-        doubts_tell(g->doubts);
+        doubts_publish(g->doubts);
         link_drain(g->link, g->settings->drain_limit, on_drained, g);
 }
 
@@ -247,7 +247,7 @@ int gateway_run(struct gateway *g)
                  log_int("port", http_server_port(g->server)),
                  log_int("health_port", health_port(g->health)));
         int status = service_run(g->service);
-        /* A second signal ends the loop; the work it queued still holds the server. */
+        /* A second signal ends the loop while finish_requests still uses the server. */
         while (g->finishing)
                 uv_run(service_loop(g->service), UV_RUN_ONCE);
         return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gateway.h: the gateway as a whole, and its life.
+ * gateway.h: creates, runs and destroys the gateway. Main thread only.
  */
 #ifndef WARREN_GATEWAY_GATEWAY_H
 #define WARREN_GATEWAY_GATEWAY_H
@@ -10,10 +10,10 @@
 
 struct gateway;
 
-/* Settings are borrowed. NULL: it cannot start. */
+/* Borrows settings. NULL: it cannot start. */
 struct gateway *gateway_create(const struct gateway_settings *settings, struct err *e) MUST_CHECK;
 void gateway_destroy(struct gateway **g);
-/* Until it was told to stop and has drained. The exit status. */
+/* Returns the exit status, once it was told to stop and has drained. */
 int gateway_run(struct gateway *g);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * internal_path.c: public paths made internal.
+ * internal_path.c: writes the internal path and query.
  */
 #include "gateway/internal_path.h"
 
@@ -14,7 +14,7 @@
 static const char public_prefix[] = "/api/v1";
 static const char internal_prefix[] = "/internal/v1";
 
-/* {name} at `at`: copies the name, returns what follows the brace. */
+/* Copies the name of the {name} that begins at `at`; returns what follows its brace. */
 static const char *param_name(const char *at, char out[16])
 {
         const char *end = strchr(at, '}');

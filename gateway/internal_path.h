@@ -9,11 +9,11 @@
 
 #include "common/http/server.h"
 
-/* /internal/v1/…?tenant=…&…: made anew from what was decoded, so that nothing that two readers
- * could understand in two ways gets through. A `tenant` of the query is left out. */
+/* Writes /internal/v1/…?tenant=…&…, encoded anew from the decoded request, so that gateway and
+ * service cannot read it in two ways. The query's own `tenant` is left out. */
 void internal_path_write(const struct http_request *r, const char *tenant, struct buffer *out);
 
-/* {id} a UUID, {t} a tenant's name, {key} a key's id. */
+/* True when {id} is a UUID, {t} a tenant's name, {key} the id of a key. */
 bool internal_path_params_are_valid(const struct http_request *r);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * limiter.c: token buckets, one for each tenant that submits here.
+ * limiter.c: token buckets, one per tenant that submits to this gateway.
  */
 #include "gateway/limiter.h"
 
@@ -19,11 +19,11 @@ static double token_ms(const struct rate *rate)
         return (double)rate->per / (double)rate->count;
 }
 
-static void grow(struct bucket *b, const struct rate *rate, msec now)
+static void refill(struct bucket *b, const struct rate *rate, msec now)
 {
-        double grown = now > b->at ? (double)(now - b->at) / token_ms(rate) : 0;
+        double refilled = now > b->at ? (double)(now - b->at) / token_ms(rate) : 0;
 
-        b->used = fmin(fmax(b->used - grown, 0), (double)rate->burst);
+        b->used = fmin(fmax(b->used - refilled, 0), (double)rate->burst);
         b->at = now;
 }
 
@@ -35,13 +35,13 @@ struct allowance bucket_take(struct bucket *b, const struct rate *rate, msec now
         if (rate->count == RECORD_UNLIMITED)
                 return a;
         a.limited = true;
-        /* No rate at all: nothing grows, ever. */
+        /* A rate of zero never refills. */
         if (rate->count <= 0 || rate->burst <= 0) {
                 a.granted = false;
                 a.reset = a.retry = MSEC_DAY;
                 return a;
         }
-        grow(b, rate, now);
+        refill(b, rate, now);
         double left = (double)rate->burst - b->used;
         a.granted = left >= 1 - 1e-9;
         if (a.granted && want == BUCKET_TAKE) {
@@ -84,7 +84,7 @@ struct limited {
 
 struct limiter {
         pthread_mutex_t mutex;
-        struct limited *tenants; /* only of tenants that control knows: bounded by them */
+        struct limited *tenants; /* at most as many as stream `control` holds */
 };
 
 struct limiter *limiter_create(void)

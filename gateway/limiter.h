@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * limiter.h: how fast a tenant may submit: a token bucket for each, and the header fields that tell
- * of it (IETF draft ratelimit-headers). Any thread; time is a value.
+ * limiter.h: how fast a tenant may submit: one token bucket per tenant, and the header fields that
+ * show it (IETF draft ratelimit-headers). Any thread. `now` is monotonic.
  */
 #ifndef WARREN_GATEWAY_LIMITER_H
 #define WARREN_GATEWAY_LIMITER_H
@@ -13,10 +13,10 @@
 #include "common/base/clock.h"
 #include "common/model/record.h"
 
-/* All zero: full. */
+/* A zeroed bucket is full. */
 struct bucket {
-        double used; /* tokens taken and not yet grown again */
-        msec at;
+        double used; /* tokens taken and not yet refilled */
+        msec at;     /* of the last refill */
 };
 
 struct rate {
@@ -26,19 +26,19 @@ struct rate {
 };
 
 struct allowance {
-        bool limited; /* false: the rest means nothing */
+        bool limited; /* false: no limit; reset, retry and remaining mean nothing */
         bool granted;
         int64_t remaining; /* whole tokens left */
         msec reset;        /* until the bucket is full again */
-        msec retry;        /* until one token is there; 0 when there is one */
+        msec retry;        /* until there is a token; 0: now */
 };
 
 enum bucket_want { BUCKET_TAKE, BUCKET_LOOK };
 
-/* Pure. Takes one token if there is one. now never goes back. */
+/* Pure. Takes one token if there is one; BUCKET_LOOK takes none. */
 struct allowance bucket_take(struct bucket *b, const struct rate *rate, msec now,
                              enum bucket_want want);
-/* Gives one back: what it was taken for did not happen. */
+/* Gives one token back: the submission did not happen. */
 void bucket_return(struct bucket *b);
 
 enum { LIMIT_TEXT_SIZE = 96 };
@@ -54,7 +54,7 @@ void limiter_destroy(struct limiter **l);
 struct allowance limiter_take(struct limiter *l, const char *tenant, const struct rate *rate,
                               msec now, enum bucket_want want);
 void limiter_return(struct limiter *l, const char *tenant);
-/* A deleted tenant's bucket goes. */
+/* Frees the bucket of a deleted tenant. */
 void limiter_forget(struct limiter *l, const char *tenant);
 
 #endif

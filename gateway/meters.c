@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * meters.c: the gateway's metrics.
+ * meters.c: the metrics of the gateway.
  */
 #include "gateway/meters.h"
 
@@ -24,13 +24,13 @@ void meters_init(struct meters *m)
         m->refused = add(m, METRIC_COUNTER, "warren_submissions_refused_total",
                          "Submissions not accepted, by reason.", LABELS("reason"));
         m->confirm = add(m, METRIC_HISTOGRAM, "warren_publish_confirm_seconds",
-                         "From publishing a job to the broker's confirm.", LABELS(NULL));
+                         "Time from publishing a job to the broker's confirm.", LABELS(NULL));
         m->requests = add(m, METRIC_COUNTER, "warren_http_requests_total",
                           "HTTP requests answered.", LABELS("route", "code"));
         m->duration = add(m, METRIC_HISTOGRAM, "warren_http_request_duration_seconds",
-                          "From a request's headers to its answer.", LABELS("route"));
+                          "Time from a request's headers to its answer.", LABELS("route"));
         m->link_up = add(m, METRIC_GAUGE, "warren_link_up",
-                         "1 when the broker takes publishes from here.", LABELS(NULL));
+                         "1 while the broker takes publishes from this gateway.", LABELS(NULL));
         m->in_flight = add(m, METRIC_GAUGE, "warren_publish_in_flight",
                            "Publishes that are not confirmed yet.", LABELS(NULL));
 }

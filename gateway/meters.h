@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * meters.h: what the gateway counts.
+ * meters.h: the metrics of the gateway.
  */
 #ifndef WARREN_GATEWAY_METERS_H
 #define WARREN_GATEWAY_METERS_H
@@ -9,11 +9,11 @@
 
 struct meters {
         struct metrics *metrics;
-        struct metric *submitted; /* tenant, type, priority */
-        struct metric *refused;   /* reason */
+        struct metric *submitted; /* labels: tenant, type, priority */
+        struct metric *refused;   /* label: reason */
         struct metric *confirm;   /* seconds */
-        struct metric *requests;  /* route, code */
-        struct metric *duration;  /* route; seconds */
+        struct metric *requests;  /* labels: route, code */
+        struct metric *duration;  /* label: route; seconds */
         struct metric *link_up;
         struct metric *in_flight;
 };

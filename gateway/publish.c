@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * publish.c: publishing a submission, and judging how that ended.
+ * publish.c: publishes a submission, and says what its outcome means.
  */
 #include "gateway/publish.h"
 

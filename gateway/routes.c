@@ -10,7 +10,7 @@
 #include "gateway/forward.h"
 #include "gateway/submit.h"
 
-/* What a submission may hold beside its payload. */
+/* SUBMISSION_EXTRA: bytes beside the payload; payload_max is added to it. */
 enum { SUBMISSION_EXTRA = 16 * 1024, SMALL_BODY = 64 * 1024 };
 
 static void alive(void *owner, struct http_request *r)
@@ -31,7 +31,8 @@ bool routes_ready(void *owner, struct err *why)
         if (atomic_load(&g->draining))
                 err_set(why, ERR_UNAVAILABLE, "stopping");
         else if (!control_is_ready(g->control))
-                err_set(why, ERR_UNAVAILABLE, "keys and tenants have not been read yet");
+                err_set(why, ERR_UNAVAILABLE,
+                        "keys and tenants have not been read from the broker yet");
         else
                 (void)link_is_ready(g->link, why);
         return !err_is_set(why);

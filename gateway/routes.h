@@ -9,7 +9,7 @@
 
 /* Fills g->routes, with body limits from the settings. */
 void routes_init(struct gateway *g);
-/* True when the gateway can serve. As health.h wants it. */
+/* True when the gateway can serve; for health_config.ready. Any thread. */
 bool routes_ready(void *owner, struct err *why);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settings.c: the gateway's configuration table.
+ * settings.c: the table of the gateway's settings.
  */
 #include "gateway/settings.h"
 
@@ -16,11 +16,11 @@ static const struct config_key keys[] = {
         {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8080", .min = 0, .max = 65535,
-         .help = "public port; 0: any", AT(port)},
+         .help = "public port; 0: any free one", AT(port)},
         {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
          .help = "IPv4 address of the health port", AT(health_address)},
         {.name = "health_port", .kind = CONFIG_INT, .fallback = "8081", .min = 0, .max = 65535,
-         .help = "port of /healthz, /readyz and /metrics; 0: any", AT(health_port)},
+         .help = "port of /healthz, /readyz and /metrics; 0: any free one", AT(health_port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "128", .min = 4, .max = 1024,
          .help = "connections served at once", AT(threads)},
         {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",
@@ -28,22 +28,24 @@ static const struct config_key keys[] = {
         {.name = "dlx_monitor_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8092",
          .help = "internal address of the dlx-monitor", AT(dlx_monitor_url)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
-         .help = "file with the token that the internal services want", AT(internal_token)},
+         .help = "file with the token that the internal services require", AT(internal_token)},
         {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1024,
          .max = 1024 * 1024, .help = "largest payload of a job", AT(payload_max)},
         {.name = "body_deadline", .kind = CONFIG_MSEC, .fallback = "10s", .min = 100,
-         .max = 10 * MSEC_MINUTE, .help = "time for a whole request body", AT(body_deadline)},
+         .max = 10 * MSEC_MINUTE, .help = "time limit for receiving a request body",
+         AT(body_deadline)},
         {.name = "answer_deadline", .kind = CONFIG_MSEC, .fallback = "30s", .min = 100,
-         .max = 10 * MSEC_MINUTE, .help = "time for a client to take a whole answer",
+         .max = 10 * MSEC_MINUTE, .help = "time limit for a client to receive an answer",
          AT(answer_deadline)},
         {.name = "confirm_timeout", .kind = CONFIG_MSEC, .fallback = "5s", .min = 100,
-         .max = 10 * MSEC_MINUTE, .help = "time for the broker's confirm", AT(confirm_timeout)},
+         .max = 10 * MSEC_MINUTE, .help = "time limit for the broker's confirm",
+         AT(confirm_timeout)},
         {.name = "window_messages", .kind = CONFIG_INT, .fallback = "1024", .min = 1,
-         .max = 65536, .help = "unconfirmed publishes at once", AT(window_messages)},
+         .max = 65536, .help = "most unconfirmed publishes", AT(window_messages)},
         {.name = "window_bytes", .kind = CONFIG_SIZE, .fallback = "1MiB", .min = 64 * 1024,
-         .max = 64 * 1024 * 1024, .help = "bytes of them", AT(window_bytes)},
+         .max = 64 * 1024 * 1024, .help = "most bytes of unconfirmed publishes", AT(window_bytes)},
         {.name = "drain_limit", .kind = CONFIG_MSEC, .fallback = "10s", .min = 0,
-         .max = 10 * MSEC_MINUTE, .help = "time for the last confirms at the end",
+         .max = 10 * MSEC_MINUTE, .help = "at the end: time limit for the last confirms",
          AT(drain_limit)},
         {.name = NULL},
 };
@@ -51,6 +53,6 @@ static const struct config_key keys[] = {
 
 const struct config_table gateway_config = {
         .program = "gateway",
-        .summary = "the public HTTP port of Warren: takes jobs, answers questions",
+        .summary = "the public HTTP API of Warren: accepts jobs, answers queries",
         .keys = keys,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settings.h: what can be set about the gateway.
+ * settings.h: the settings of the gateway.
  */
 #ifndef WARREN_GATEWAY_SETTINGS_H
 #define WARREN_GATEWAY_SETTINGS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submission.h: the body of POST /jobs as a job, or why not and where. Pure. The payload is a slice
- * of the body: its bytes are never rewritten.
+ * submission.h: parses the body of POST /jobs into a job, or says why not and where. Pure. The
+ * payload is a slice of the body: its bytes are never rewritten.
  */
 #ifndef WARREN_GATEWAY_SUBMISSION_H
 #define WARREN_GATEWAY_SUBMISSION_H
@@ -16,11 +16,11 @@ struct submission_rules {
 };
 
 struct submission_refusal {
-        int status; /* 400 when it is no strict JSON, 403, 413, 422 */
+        int status; /* 400 (not strict JSON), 403, 413 or 422 */
         struct scan_fault fault;
 };
 
-/* Fills everything of the job but id, traceparent and app_id; the payload borrows from body. */
+/* Fills the job except id, traceparent and app_id; the payload borrows from body. */
 int submission_parse(struct bytes body, const struct submission_rules *rules, struct job *job,
                      struct submission_refusal *why) MUST_CHECK;
 

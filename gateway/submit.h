@@ -9,8 +9,8 @@
 
 /* owner is the gateway. */
 void submit_handle(void *owner, struct http_request *r);
-/* Adds the RateLimit headers to every answer to it whose tenant is known, as http_server_config's
- * decorate. */
+/* For http_server_config.decorate: adds the RateLimit headers to an answer whose tenant is known.
+ */
 void submit_decorate(void *owner, struct http_request *r);
 
 #endif

@@ -11,9 +11,8 @@
 #include "common/base/own.h"
 #include "common/base/secret.h"
 
-/* The file first: after a crash between the two there is a file with a key that nobody knows, and
- * still no admin key, so that the next start writes another. The other way round the only copy of
- * the secret would be lost. */
+/* Writes the file before the registry. After a crash in between, the file's key is not valid, and
+ * the next start makes another one. The other order would lose the only copy of the secret. */
 int admin_key_create(struct registry *r, const char *path, struct err *e)
 {
         char text[KEY_TEXT_SIZE];

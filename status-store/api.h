@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api.h: what the handlers of the internal API share.
+ * api.h: what the handlers of the internal API share. They run on the server's threads.
  */
 #ifndef WARREN_STATUS_STORE_API_H
 #define WARREN_STATUS_STORE_API_H
@@ -20,26 +20,26 @@ struct api {
         struct readers *readers;
         struct freshness *freshness;
         struct markers *markers;
-        struct waiters *waiting;           /* for a job's end */
-        struct waiters *young;             /* for a job just submitted to be known */
+        struct waiters *waiting;           /* requests that wait for a job to end */
+        struct waiters *young;             /* requests that wait for a new job to be folded */
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
         struct control *control;           /* likewise */
         struct gauges *gauges;
         const char *token;
         int64_t tenants_max;
-        /* Held through a change of a tenant, from reading it to the last note: two at once could
-         * leave a login that the registry does not know. */
+        /* Held while a tenant is changed, from reading it to the last write: two changes at once
+         * could leave a login that the registry does not know. */
         pthread_mutex_t changing;
 };
 
 extern const struct http_route api_routes[];
-/* For http_server_config. */
+/* For http_server_config.authorize: requires the internal token. */
 bool api_authorize(void *owner, struct http_request *r, const struct http_route *route);
 
-/* The required query member `tenant`, valid or "*"; NULL: answered. */
+/* The required query parameter `tenant`: valid, or "*"; NULL: 400 has been answered. */
 const char *api_tenant(struct http_request *r);
-/* {members so far, as_of, lag_ms} as the answer. */
+/* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
 
 http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, deliveries_check,

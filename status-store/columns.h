@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * columns.h: the members of the rows of status.db, each with its column (common/db/columns.h). Who
- * adds one adds a step in migrations.c.
+ * columns.h: the members of the rows of status.db, each with its column (common/db/columns.h). A
+ * new column needs a step in migrations.c.
  */
 #ifndef WARREN_STATUS_STORE_COLUMNS_H
 #define WARREN_STATUS_STORE_COLUMNS_H
@@ -10,8 +10,8 @@
 
 /* clang-format off */
 
-/* Of struct stored_job, in `jobs`. Beside them: seq, id, tenant and type (in `names`), others (how
- * many rows of `others`), keys. */
+/* Of struct stored_job, in `jobs`. Further columns: seq, id, tenant and type (in `names`), others
+ * (how many rows of `others`), keys. */
 #define JOB_MEMBERS(X) \
         X(state, "INTEGER NOT NULL", COLUMN_ENUM, state) \
         X(created, "INTEGER NOT NULL", COLUMN_INT, row.created_at) \
@@ -33,7 +33,7 @@
         X(error, "BLOB", COLUMN_BUFFER, row.error) \
         X(result, "BLOB", COLUMN_BUFFER, row.result)
 
-/* Of struct job_facts, in `jobs` and `others`. Beside them: type, keys. */
+/* Of struct job_facts, in `jobs` and `others`. Further columns: type, keys. */
 #define FACTS_MEMBERS(X) \
         X(content, "INTEGER", COLUMN_INT_OR_NULL, content) \
         X(first, "INTEGER", COLUMN_INT, first) \
@@ -46,7 +46,7 @@
         X(key, "TEXT", COLUMN_TEXT, idempotency_key) \
         X(key_hash, "TEXT", COLUMN_TEXT, key_hash)
 
-/* Of struct attempt_row. Beside them: seq, keys. */
+/* Of struct attempt_row, in `attempts`. Further columns: seq, keys. */
 #define ATTEMPT_MEMBERS(X) \
         X(run, "INTEGER", COLUMN_INT, run) \
         X(attempt, "INTEGER", COLUMN_INT, attempt) \
@@ -59,7 +59,7 @@
         X(error_kind, "INTEGER", COLUMN_ENUM, error_kind) \
         X(error, "BLOB", COLUMN_BUFFER, error)
 
-/* Of struct start. Beside them: seq. */
+/* Of struct start, in `starts`. Further column: seq. */
 #define START_MEMBERS(X) \
         X(run, "INTEGER", COLUMN_INT, run) \
         X(attempt, "INTEGER", COLUMN_INT, attempt) \
@@ -68,7 +68,7 @@
         X(worker, "TEXT", COLUMN_TEXT, worker) \
         X(released, "INTEGER", COLUMN_FLAG, released)
 
-/* Of struct position. Beside them: one, that there is but one row. */
+/* Of struct position, in `position`. Further column: one, which is 1 in the only row. */
 #define POSITION_MEMBERS(X) \
         X(offset, "INTEGER", COLUMN_INT, offset) \
         X(hash, "INTEGER", COLUMN_INT, hash) \

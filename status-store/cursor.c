@@ -34,7 +34,7 @@ bool cursor_read(const char *text, struct cursor *c)
         *c = (struct cursor){.ascending = text[0] == 'a',
                              .created = (msec)hex_at(text + 1),
                              .seq = (int64_t)hex_at(text + 17)};
-        /* Whatever was no number, or not ours, does not come back the same. */
+        /* Bad digits or a bad checksum make this text differ. */
         char again[CURSOR_SIZE];
         cursor_write(c, again);
         return strcmp(again, text) == 0;

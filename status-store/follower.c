@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * follower.c: reads stream `events` in batches, and finds out when it was rewound.
+ * follower.c: folds stream `events` in batches, and detects when it was rewound.
  */
 #include "status-store/follower.h"
 
@@ -18,22 +18,22 @@ enum {
         BATCH_AGE = 20, /* ms between commits while messages keep coming */
         TICK = 50,
         RETENTION_EVERY = 60 * MSEC_SECOND,
-        AGAIN_AFTER = 1000, /* ms after a write that failed */
-        /* A tenant may publish messages of 1 MiB: a prefetch of them is 1 GB. Usual ones have about
-         * 1 KiB, so this does not hold those up. */
+        RETRY_AFTER = 1000, /* ms after a write that failed */
+        /* A tenant may publish messages of 1 MiB: a prefetch of those is 1 GB. Messages of the
+         * usual size, about 1 KiB, never reach this limit. */
         READ_BYTES = 16 * 1024 * 1024,
 };
-/* No message for so long means that the stream has been read to its end. */
+/* After so long without a message, the stream has been read to its end. */
 #define QUIET ((msec)200)
-/* The first of many may take longer to come. */
+/* The first message after attaching may take longer. */
 #define QUIET_AT_FIRST ((msec)1000)
 
 enum follow_state {
         FOLLOW_AWAY,      /* not attached */
-        FOLLOW_VERIFYING, /* attached at the stored offset; that message must come */
+        FOLLOW_VERIFYING, /* attached at the stored offset; its message must come */
         FOLLOW_FOLDING,
-        FOLLOW_REWOUND, /* the position must go back to its start */
-        FOLLOW_BROKEN,  /* a write failed; read again from the stored offset */
+        FOLLOW_REWOUND, /* the position must be set back to before the start */
+        FOLLOW_BROKEN,  /* a write failed; the stream is read again from the stored offset */
 };
 
 struct follower {
@@ -45,9 +45,9 @@ struct follower {
         struct link *link;
         struct subscription *subscription;
         _Atomic(enum follow_state) state; /* written on the loop's thread */
-        bool heard;                       /* a message has come since it attached */
+        bool heard;                       /* a message has come since attaching */
         msec attached_at, heard_at, committed_at, broken_at, retained_at;
-        uv_check_t check; /* after what arrived in one turn of the loop was handed over */
+        uv_check_t check; /* runs after the deliveries of one turn of the loop */
         struct alarm *tick, *wake;
 };
 
@@ -62,12 +62,12 @@ static void commit(struct follower *f)
                                   clock_wall());
                 return;
         }
-        LOG_ERROR("status not written; it is read again from the stream", log_err(&why));
+        LOG_ERROR("status not written; the events are read again from the stream", log_err(&why));
         f->state = FOLLOW_BROKEN;
         f->broken_at = f->committed_at;
 }
 
-static enum source_start where_to_start(void *owner, int64_t *offset)
+static enum source_start choose_start(void *owner, int64_t *offset)
 {
         struct follower *f = owner;
         commit(f);
@@ -78,7 +78,7 @@ static enum source_start where_to_start(void *owner, int64_t *offset)
                 f->subscription == NULL
                         ? -1
                         : subscription_unreadable(f->subscription, p->known ? p->offset : -1);
-        /* Behind it there may be nothing yet, so silence is no sign of anything. */
+        /* After an unreadable message there may be none yet: silence is no sign of a rewind. */
         f->state = p->known && unreadable < 0 ? FOLLOW_VERIFYING : FOLLOW_FOLDING;
         if (!p->known && unreadable < 0)
                 return SOURCE_FIRST;
@@ -86,9 +86,9 @@ static enum source_start where_to_start(void *owner, int64_t *offset)
         return SOURCE_OFFSET;
 }
 
-static void rewound(struct follower *f, const char *sign)
+static void note_rewind(struct follower *f, const char *sign)
 {
-        LOG_WARN("the event stream was rewound; it is folded from its start on what is there",
+        LOG_WARN("the event stream was rewound; it is folded from its start, and the rows stay",
                  log_text("sign", sign),
                  log_int("offset", projection_position(f->projection)->offset));
         f->state = FOLLOW_REWOUND;
@@ -101,21 +101,22 @@ static void note_gap(struct follower *f, int64_t from, int64_t to)
         projection_note_gap(f->projection, from, to);
 }
 
-/* Is this the message that was folded last? */
+/* True when the stream goes on: d is the last message folded, or a later one. */
 static bool verify(struct follower *f, const struct delivery *d)
 {
         const struct position *p = projection_position(f->projection);
         if (d->offset < p->offset)
                 return false;
         if (d->offset == p->offset && p->hash != 0 && message_fingerprint(&d->message) != p->hash) {
-                rewound(f, "another message at the stored offset");
+                note_rewind(f, "another message at the stored offset");
                 return false;
         }
         f->state = FOLLOW_FOLDING;
         return true;
 }
 
-/* Within a stream RabbitMQ uses up an offset of its own at the start of each segment (measured). */
+/* RabbitMQ uses one offset itself at the start of each segment (measured): one missing is no gap.
+ */
 static void fold(struct follower *f, const struct delivery *d, bool first)
 {
         const struct position *next = projection_next(f->projection);
@@ -127,8 +128,8 @@ static void fold(struct follower *f, const struct delivery *d, bool first)
         projection_fold(f->projection, &d->message, d->offset);
 }
 
-/* What is needed of a message is copied, so it is given back at once: on a stream that only asks
- * for more. What was folded is known by the offset in the database. */
+/* Folding copies the message, so it is acked at once. On a stream an ack only asks for more: the
+ * position is the offset in the database. */
 static void on_delivery(void *owner, struct delivery *d)
 {
         struct follower *f = owner;
@@ -165,11 +166,11 @@ static void on_check(uv_check_t *check)
 static void subscribe(struct follower *f)
 {
         const struct source s = {
-                .queue = "events", .prefetch = PREFETCH, .stream = true, .start = where_to_start};
+                .queue = "events", .prefetch = PREFETCH, .stream = true, .start = choose_start};
         f->subscription = link_subscribe(f->link, &s, on_delivery, f);
 }
 
-static void start_again(struct follower *f)
+static void restart(struct follower *f)
 {
         struct err why = {0};
         if (f->subscription != NULL)
@@ -189,7 +190,7 @@ static void watch_silence(struct follower *f, msec now)
         if (!link_is_up(f->link))
                 return;
         if (f->state == FOLLOW_VERIFYING && now - f->heard_at >= f->silence)
-                rewound(f, "silence at the stored offset");
+                note_rewind(f, "silence at the stored offset");
         bool quiet = now - f->heard_at >= (f->heard ? QUIET : QUIET_AT_FIRST);
         if (f->state == FOLLOW_FOLDING && quiet && projection_messages(f->projection) == 0)
                 freshness_drained(f->freshness, clock_wall());
@@ -200,7 +201,7 @@ static void retain(struct follower *f, msec now)
         struct err why = {0};
         if (now - f->retained_at < RETENTION_EVERY)
                 return;
-        /* Under load a batch is always open. */
+        /* Retention needs a transaction of its own, and under load a batch is always open. */
         commit(f);
         if (f->state == FOLLOW_BROKEN)
                 return;
@@ -217,8 +218,8 @@ static void on_tick(void *owner)
         msec now = clock_mono();
         watch_silence(f, now);
         if (f->state == FOLLOW_REWOUND || f->state == FOLLOW_BROKEN) {
-                if (f->broken_at == 0 || now - f->broken_at >= AGAIN_AFTER)
-                        start_again(f);
+                if (f->broken_at == 0 || now - f->broken_at >= RETRY_AFTER)
+                        restart(f);
                 return;
         }
         retain(f, now);
@@ -307,7 +308,8 @@ bool follower_is_ready(const struct follower *f, struct err *why)
                               "what is missing");
                 break;
         case FOLLOW_VERIFYING:
-                (void)err_set(why, ERR_UNAVAILABLE, "finding the place in the event stream");
+                (void)err_set(why, ERR_UNAVAILABLE,
+                              "waiting for the last folded message of stream events");
                 break;
         case FOLLOW_REWOUND:
                 (void)err_set(why, ERR_UNAVAILABLE, "the event stream was rewound");

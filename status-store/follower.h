@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * follower.h: reads stream `events` from where the projection stands, in batches of whatever has
- * arrived, and tells a rewound stream from one that goes on.
+ * follower.h: reads stream `events` from the projection's position, folds it in batches, and
+ * detects when the stream was rewound.
  *
- * It resumes at the offset of the last message folded and must receive that very message. Another
- * one, or silence, means that the stream is not the one that was folded, or lost its end: it is
- * folded from the first message there is, on the rows that are there. A first offset above its own
- * means that messages are missing: it says so and goes on.
+ * It resumes at the offset of the last message folded, and must receive that message again. Another
+ * message, or none, means that the stream is a different one or lost its end. Then the stream is
+ * folded from its first message, and the rows stay. A first offset above the stored one means that
+ * messages are missing: this is logged and noted.
  *
- * Loop thread only, but for follower_is_ready.
+ * Loop thread only, except follower_is_ready.
  */
 #ifndef WARREN_STATUS_STORE_FOLLOWER_H
 #define WARREN_STATUS_STORE_FOLLOWER_H
@@ -24,17 +24,17 @@ struct follower;
 
 struct follower_config {
         struct link_config link;
-        struct projection *projection; /* all three borrowed */
+        struct projection *projection; /* borrowed, like the next two */
         struct retention *retention;
         struct freshness *freshness;
-        msec silence; /* of the message it resumes at: after it, the stream was rewound */
+        msec silence; /* without the message it resumes at: then the stream was rewound */
 };
 
 struct follower *follower_create(const struct follower_config *c, uv_loop_t *loop,
                                  struct err *e) MUST_CHECK;
-/* Writes what has been folded. */
+/* Commits what has been folded. */
 void follower_destroy(struct follower **f);
-/* Any thread. Ready once it follows the stream that it folded. */
+/* Any thread. True while it folds the stream and its link is up. */
 bool follower_is_ready(const struct follower *f, struct err *why);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * freshness.h: up to when the projection is current. The follower writes, any thread reads.
+ * freshness.h: up to which time the projection is current. The follower writes; any thread reads.
  */
 #ifndef WARREN_STATUS_STORE_FRESHNESS_H
 #define WARREN_STATUS_STORE_FRESHNESS_H
@@ -11,24 +11,24 @@
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 
-/* Starts as {0}: never current. */
+/* {0}: not current yet. */
 struct freshness {
-        _Atomic(msec) until; /* all that happened before is in the tables */
-        atomic_bool drained; /* the stream has been read to its end: current as of now */
+        _Atomic(msec) until; /* all events before this time are in the tables */
+        atomic_bool drained; /* the stream has been read to its end: current now */
 };
 
 /* Events up to `at` are in the tables. */
 void freshness_reached(struct freshness *f, msec at, msec now);
-/* Nothing more has come for a while, over a link that works. */
+/* No message has come for a while, and the link is up. */
 void freshness_drained(struct freshness *f, msec now);
-/* Something came, or the link went. */
+/* A message came, or the link went down. */
 void freshness_behind(struct freshness *f);
 
 struct lag {
         msec as_of, lag;
 };
 struct lag freshness_lag(const struct freshness *f, msec now);
-/* Adds `"as_of": …, "lag_ms": …` without braces. */
+/* Adds `"as_of": …, "lag_ms": …`, without braces. */
 void lag_write(const struct lag *l, struct buffer *out);
 
 #endif

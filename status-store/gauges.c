@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gauges.c: what the status-store's /metrics shows.
+ * gauges.c: the metrics of the status-store.
  */
 #include "status-store/gauges.h"
 
@@ -16,7 +16,7 @@ enum { POSITION_GAUGES = 6 };
 
 static const struct metric_spec position_specs[POSITION_GAUGES] = {
         {.name = "warren_projection_offset",
-         .help = "Offset of the last message of stream events that is folded.",
+         .help = "Offset of the last message folded from stream events.",
          .kind = METRIC_GAUGE},
         {.name = "warren_projection_first_offset",
          .help = "Offset at which the folded history begins.",
@@ -25,13 +25,13 @@ static const struct metric_spec position_specs[POSITION_GAUGES] = {
          .help = "Events folded since the tables were last empty.",
          .kind = METRIC_GAUGE},
         {.name = "warren_projection_skipped_events",
-         .help = "Events and members of them that were unknown or malformed.",
+         .help = "Events, and members of events, that were unknown or malformed.",
          .kind = METRIC_GAUGE},
         {.name = "warren_projection_gaps",
-         .help = "How often messages of the stream were missing.",
+         .help = "How often messages were missing in the stream.",
          .kind = METRIC_GAUGE},
         {.name = "warren_projection_rebuilds",
-         .help = "How often the stream was found rewound and folded again.",
+         .help = "How often the stream was rewound and folded again.",
          .kind = METRIC_GAUGE},
 };
 
@@ -119,11 +119,11 @@ struct gauges *gauges_create(struct metrics *m, struct readers *readers,
                                                           .help = "Requests answered.",
                                                           .kind = METRIC_COUNTER,
                                                           .labels = {"route", "code"}});
-        g->request_seconds =
-                metric_add(m, &(struct metric_spec){.name = "warren_http_request_duration_seconds",
-                                                    .help = "Time to answer, waiting included.",
-                                                    .kind = METRIC_HISTOGRAM,
-                                                    .labels = {"route"}});
+        g->request_seconds = metric_add(
+                m, &(struct metric_spec){.name = "warren_http_request_duration_seconds",
+                                         .help = "Time to answer, with the time of ?wait.",
+                                         .kind = METRIC_HISTOGRAM,
+                                         .labels = {"route"}});
         for (int i = 0; i < POSITION_GAUGES; i++)
                 g->position[i] = metric_add(m, &position_specs[i]);
         metrics_on_collect(m, collect, g);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gauges.h: what the status-store's /metrics shows.
+ * gauges.h: the metrics of the status-store.
  */
 #ifndef WARREN_STATUS_STORE_GAUGES_H
 #define WARREN_STATUS_STORE_GAUGES_H
@@ -12,8 +12,8 @@
 
 struct gauges;
 
-/* Adds its metrics to m and fills them before each exposition; all are borrowed and outlive m's
- * last exposition. */
+/* Adds metrics to m and fills them before each exposition. Everything is borrowed and must outlive
+ * m's last exposition. */
 struct gauges *gauges_create(struct metrics *m, struct readers *readers,
                              const struct freshness *freshness);
 void gauges_destroy(struct gauges **g);

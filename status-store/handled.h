@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handled.h: how many live workers handle a type, by the last record of each.
+ * handled.h: how many live workers handle a type, according to the last record of each worker.
  */
 #ifndef WARREN_STATUS_STORE_HANDLED_H
 #define WARREN_STATUS_STORE_HANDLED_H
@@ -18,14 +18,14 @@ struct handled_type {
         UT_hash_handle hh;
 };
 
-/* Adds a type; twice is once. */
+/* Adds a type, unless it is in the set. */
 void handled_add(struct handled_type **set, const char *type);
 void handled_forget(struct handled_type **set);
-/* Counts the workers of each. Those that drain take nothing more, so they do not count. A worker
- * whose record does not name all of its types counts for each type. */
+/* Counts the workers of each type. Draining workers do not count: they take no more jobs. A worker
+ * whose record does not name all of its types counts for every type. */
 int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct err *e) MUST_CHECK;
 
-/* Adds `"unhandled_types": […]`: types with jobs that wait, at most UNHANDLED_MAX of them, which no
+/* Adds `"unhandled_types": […]`: at most UNHANDLED_MAX types that have waiting jobs and that no
  * live worker handles. */
 int unhandled_write(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                     struct err *e) MUST_CHECK;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * histogram.c: times counted in buckets of eight to the octave.
+ * histogram.c: eight buckets for every power of two.
  */
 #include "status-store/histogram.h"
 
 enum { STEPS = 8, STEP_BITS = 3, PACKED = 5 };
 
-/* 0..7 stand for themselves; above, the top bit's place and the three bits after it. */
+/* 0..7: the value itself. Above: the position of the top bit, and the three bits below it. */
 static unsigned bucket_of(msec value)
 {
         if (value < STEPS)

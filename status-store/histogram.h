@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * histogram.h: times in milliseconds counted in buckets a twelfth apart, small enough to keep one a
- * minute, with percentiles good to about six percent.
+ * histogram.h: counts times in milliseconds, in buckets 6 to 12 % wide. Percentiles are exact to
+ * about 6 %. Small when packed: the database has several for each minute.
  */
 #ifndef WARREN_STATUS_STORE_HISTOGRAM_H
 #define WARREN_STATUS_STORE_HISTOGRAM_H
@@ -16,14 +16,14 @@ struct histogram {
         uint64_t total;
 };
 
-/* Negative counts as 0. */
+/* A negative value counts as 0. */
 void histogram_add(struct histogram *h, msec value);
 void histogram_merge(struct histogram *into, const struct histogram *from);
-/* The value below which `share` (0..1) of the counted lie; -1 when nothing was counted. */
+/* The value that `share` (0..1) of the counted values do not exceed; -1: nothing was counted. */
 msec histogram_at(const struct histogram *h, double share);
-/* The buckets in use, each as 1 byte of number and 4 of count, little end first. */
+/* Adds the buckets in use: for each 1 byte of number, 4 of count (little-endian). */
 void histogram_pack(const struct histogram *h, struct buffer *out);
-/* Adds what was packed; bytes that make no sense are ignored. */
+/* Adds packed buckets to `into`; an incomplete one at the end is ignored. */
 void histogram_unpack(struct bytes packed, struct histogram *into);
 
 #endif

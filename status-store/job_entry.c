@@ -9,8 +9,7 @@
 
 #include "common/base/memory.h"
 
-/* fold_key.closed of one. */
-enum { COMPLETION = 2 };
+enum { COMPLETION = 2 }; /* in fold_key.closed */
 
 void job_entry_free(struct job_entry *j)
 {
@@ -43,7 +42,7 @@ static bool register_takes(const struct fold_key *held, const struct event *e)
         return held->run == 0 || fold_key_compare(held, &key) == 0;
 }
 
-/* An end that is no attempt's (a burial before any) goes into the row's register as well. */
+/* An end without an attempt (a burial before the first) would overwrite a completed attempt. */
 static bool replaces_completion(const struct job_row *row, const struct event *e)
 {
         struct fold_key key = fold_key_of(e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_entry.h: one job of a batch: its row as it was and as it becomes, and its attempts once there
- * is more to say of them than the row does.
+ * job_entry.h: one job of a batch: its row, what was stored before, and its attempts when the row
+ * cannot hold them.
  */
 #ifndef WARREN_STATUS_STORE_JOB_ENTRY_H
 #define WARREN_STATUS_STORE_JOB_ENTRY_H
@@ -27,31 +27,31 @@ struct job_entry {
                 unsigned char id[ID_SIZE];
         } key;
         struct stored_job job;
-        bool stored;        /* there is a row already */
+        bool stored;        /* the table has a row of it */
         bool dirty;         /* it must be written */
-        bool drop_payloads; /* those stored are of an earlier run, or forgotten */
-        int64_t type;       /* its number; 0: unknown */
-        int was_state;      /* as counted; -1: not counted yet */
+        bool drop_payloads; /* the stored ones are of an earlier run, or forgotten */
+        int64_t type;       /* in `names`; 0: unknown */
+        int was_state;      /* in `counts`; -1: not counted yet */
         int64_t was_type;
-        int64_t forgotten; /* forgotten_run as it was loaded */
+        int64_t forgotten; /* forgotten_run when it was loaded */
         bool attempts_loaded;
         struct attempt_entry *attempts;
-        struct start_entry *starts; /* to be written */
+        struct start_entry *starts; /* not written yet */
         UT_hash_handle hh;
 };
 
 void job_entry_free(struct job_entry *j);
-/* Dates what was told before the stream had a clock. */
+/* Sets the times of what was folded before the stream had a clock. */
 void job_entry_date(struct job_entry *j, msec first);
 
-/* Is there more to an event of this job than its row can hold? Asked before the row is folded.
- * A job's only attempt, begun once and completed, is told by the row's own registers. */
+/* True when the row cannot hold this event: attempts then need rows of their own. Call it before
+ * the row is folded. The row holds a job's only attempt, started once and completed. */
 bool job_entry_must_spill(const struct job_entry *j, const struct event *e);
-/* Makes the attempts (so far told by the row) rows of their own. */
+/* Gives the attempt that the row holds a row of its own. */
 void job_entry_spill(struct job_entry *j);
-/* The attempt, made when it is new. */
+/* Finds the attempt, or adds it. */
 struct attempt_entry *job_entry_attempt(struct job_entry *j, int64_t run, int64_t attempt);
-/* Of an attempt that the row tells; false when there is none. Fill a zeroed one. */
+/* Fills a (zeroed) with the attempt that the row holds; false: it holds none. */
 bool attempt_of_row(const struct job_row *row, struct attempt_row *a);
 
 #endif

@@ -7,10 +7,10 @@
 
 #include "status-store/schema.h"
 
-/* The members of a job, without braces. The payload's bytes go in as they are when they are JSON,
- * else as payload_base64. */
+/* Writes the members of a job, without braces. A JSON payload is copied as it is; another becomes
+ * payload_base64. */
 void job_json_write(const struct stored_job *job, struct bytes payload, struct buffer *out);
-/* One attempt, with braces. */
+/* Writes one attempt, with braces. */
 void attempt_json_write(const struct attempt_row *a, const struct job_row *row, struct buffer *out);
 
 #endif

@@ -10,7 +10,7 @@
 #include "status-store/lookup.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
-/* A job submitted so lately may be confirmed and not yet folded. */
+/* A job this young may be confirmed and not yet folded. */
 #define YOUNG ((msec)2 * MSEC_SECOND)
 
 static bool read_time(struct http_request *r, const char *name, msec *out)
@@ -34,7 +34,7 @@ static bool read_limit(struct http_request *r, int *out)
                 *out = (int)limit;
                 return true;
         }
-        http_problem(r, 400, "limit: a number from 1 to %d", LIST_LIMIT_MAX);
+        http_problem(r, 400, "limit: must be a number from 1 to %d", LIST_LIMIT_MAX);
         return false;
 }
 
@@ -46,8 +46,8 @@ static bool read_words(struct http_request *r, struct list_query *q)
         enum priority p = PRIORITY_MEDIUM;
         if (status != NULL && !status_parse(bytes_of_text(status), &s)) {
                 http_problem(r, 400,
-                             "status: one of scheduled, pending, running, failed, "
-                             "completed, dead, cancelled");
+                             "status: must be scheduled, pending, running, failed, "
+                             "completed, dead or cancelled");
                 return false;
         }
         bool digit = priority != NULL && priority[0] >= '0' && priority[0] < '0' + PRIORITY_COUNT &&
@@ -55,7 +55,7 @@ static bool read_words(struct http_request *r, struct list_query *q)
         if (digit)
                 p = (enum priority)(priority[0] - '0');
         else if (priority != NULL && !priority_parse(bytes_of_text(priority), &p)) {
-                http_problem(r, 400, "priority: one of low, medium, high, critical, or 0 to 3");
+                http_problem(r, 400, "priority: must be low, medium, high, critical or 0 to 3");
                 return false;
         }
         q->status = status != NULL ? (int)s : -1;
@@ -63,7 +63,7 @@ static bool read_words(struct http_request *r, struct list_query *q)
         q->type = http_query(r, "type");
         q->text = http_query(r, "q");
         if (q->type != NULL && !job_type_is_valid(bytes_of_text(q->type))) {
-                http_problem(r, 400, "type: not a job type's name");
+                http_problem(r, 400, "type: not a valid job type");
                 return false;
         }
         return true;
@@ -74,7 +74,7 @@ static bool read_order(struct http_request *r, struct list_query *q)
         const char *sort = http_query(r, "sort");
         const char *cursor = http_query(r, "cursor");
         if (sort != NULL && strcmp(sort, "created_at") != 0 && strcmp(sort, "-created_at") != 0) {
-                http_problem(r, 400, "sort: created_at (oldest first) or -created_at");
+                http_problem(r, 400, "sort: must be created_at (oldest first) or -created_at");
                 return false;
         }
         q->ascending = sort != NULL && sort[0] != '-';
@@ -83,7 +83,7 @@ static bool read_order(struct http_request *r, struct list_query *q)
         q->resumes = true;
         if (cursor_read(cursor, &q->cursor) && q->cursor.ascending == q->ascending)
                 return true;
-        http_problem(r, 400, "cursor: not one that this listing gave");
+        http_problem(r, 400, "cursor: not a next_cursor of this list and order");
         return false;
 }
 
@@ -119,7 +119,7 @@ struct question {
         msec wait; /* for the job's end */
 };
 
-/* 1: found, members of the answer are in out; 0: not known; -1. */
+/* 1: found, out holds the members of the answer; 0: unknown; -1. */
 static int read_once(struct api *a, const struct question *q, struct buffer *out, bool *ended,
                      struct err *e)
 {
@@ -141,7 +141,7 @@ static int read_once(struct api *a, const struct question *q, struct buffer *out
         return found;
 }
 
-/* How much longer the id is so young that its job may not be known yet. */
+/* How much longer the job of this id may be confirmed and not yet folded; 0: no longer. */
 static msec young_left(const char *id)
 {
         msec born = uuid7_time(id);
@@ -151,13 +151,12 @@ static msec young_left(const char *id)
         return age > 0 ? YOUNG - age : YOUNG;
 }
 
-/* As read_once, when there is something to tell. */
-static int read_patiently(struct api *a, const struct question *q, struct buffer *out,
-                          struct err *e)
+/* As read_once, but waits for a young job to be known, and up to q->wait for the job's end. */
+static int read_or_wait(struct api *a, const struct question *q, struct buffer *out, struct err *e)
 {
         msec ended_by = clock_mono() + q->wait;
         msec known_by = clock_mono() + young_left(q->id);
-        struct waiters *room = q->wait > 0 ? a->waiting : a->young;
+        struct waiters *waiters = q->wait > 0 ? a->waiting : a->young;
         struct waiter me;
         bool watching = false;
         bool last = false;
@@ -169,18 +168,18 @@ static int read_patiently(struct api *a, const struct question *q, struct buffer
                 if (found < 0 || (found == 1 && ended) || last || clock_mono() >= deadline)
                         break;
                 if (watching) {
-                        last = !waiters_wait(room, &me, deadline);
+                        last = !waiters_wait(waiters, &me, deadline);
                         continue;
                 }
-                watching = waiters_join(room, q->tenant, q->id, &me);
+                watching = waiters_join(waiters, q->tenant, q->id, &me);
                 if (!watching) {
-                        /* Not "unknown": that is not known yet. */
-                        found = err_set(e, ERR_FULL, "too many requests wait for a job already");
+                        /* Not 0: the job may still become known. */
+                        found = err_set(e, ERR_FULL, "too many requests wait for a job");
                         break;
                 }
         }
         if (watching)
-                waiters_leave(room, &me);
+                waiters_leave(waiters, &me);
         return found;
 }
 
@@ -196,7 +195,7 @@ static bool read_wait(struct http_request *r, msec *out)
         }
         if (*out <= WAIT_MAX)
                 return true;
-        http_problem(r, 400, "wait: at most 60s");
+        http_problem(r, 400, "wait: must be at most 60s");
         return false;
 }
 
@@ -209,7 +208,7 @@ static void answer_question(struct api *a, struct http_request *r, enum asked wh
         AUTO_BUFFER members = {0};
         int found = 0;
         if (uuid_parse(bytes_of_text(http_param(r, "id")), q.id))
-                found = read_patiently(a, &q, &members, &why);
+                found = read_or_wait(a, &q, &members, &why);
         if (found == 1)
                 api_answer(a, r, &members);
         else if (found == 0)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lookup.h: one job, its attempts, and whether a delivery of it should still be run.
+ * lookup.h: reads one job, its attempts, what is known of a delivery, and the workers.
  */
 #ifndef WARREN_STATUS_STORE_LOOKUP_H
 #define WARREN_STATUS_STORE_LOOKUP_H
 
 #include "status-store/queries.h"
 
-/* 1: found (job, zeroed before, is filled); 0: unknown; -1. tenant "*": any. Rows that are not
- * shown are found too: the caller looks at row.shown. */
+/* 1: found, fills job (zeroed before); 0: unknown; -1. tenant "*": any. Also finds rows that are
+ * not shown: the caller checks row.shown. */
 int lookup_job(struct reader *r, const char *tenant, const char *id, struct stored_job *job,
                struct err *e) MUST_CHECK;
-/* Adds the job's members without braces. */
+/* Adds the job's members, without braces. */
 int lookup_write_job(struct reader *r, const struct stored_job *job, struct buffer *out,
                      struct err *e) MUST_CHECK;
 /* Adds `"attempts": […]`, oldest first. */
@@ -21,19 +21,19 @@ int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct
 struct delivery_asked {
         char tenant[TENANT_SIZE];
         char id[UUID_SIZE];
-        int64_t run, attempt, copy; /* attempt: the one about to start, from 1 */
+        int64_t run, attempt, copy; /* attempt: the one about to start, 1 for the first */
 };
 
-/* A worker is alive while its last record is younger than this, at as_of. */
+/* A worker is alive while, at as_of, its last record is younger than this. */
 #define WORKER_ALIVE ((msec)15 * MSEC_SECOND)
-/* A retry that has not come due so long after its time is taken for lost. */
+/* A retry that has not come due so long after its time counts as lost. */
 #define RETRY_GRACE ((msec)10 * MSEC_SECOND)
 
-/* Adds one object: state, worker, worker_alive, starts; of a buried one also reason, error_kind and
- * error. */
+/* Adds one object: state, worker, worker_alive, starts; for a buried job also reason, error_kind
+ * and error. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e) MUST_CHECK;
-/* Adds `"workers": […]`. What a worker runs of other tenants is left out; "*": all. */
+/* Adds `"workers": […]`, without the jobs of other tenants; "*": with all jobs. */
 int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                          struct err *e) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * markers.c: a ring of the markers that were folded last.
+ * markers.c: a ring of the last markers folded.
  */
 #include "status-store/markers.h"
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * markers.h: how a caller knows that the projection is current. A marker is a message of the stream
- * `events` that holds nothing but an id (type `probe`). Whoever published one and has its confirm
- * waits here until it has been folded: then so has everything that was in the stream before it. No
- * clock takes part in this, so none can be wrong.
+ * markers.h: waits until the projection is current. A marker is a message of stream `events` with
+ * an id and no content (type `probe`). Publish one and await it here once it is confirmed: when it
+ * has passed, everything before it in the stream is in the tables. No clock is used.
  *
- * Only the last ones are remembered, and no restart: one that is not known has not passed, and
- * another can be published.
- *
- * Any thread, but for markers_passed.
+ * Only the last MARKERS_KEPT are remembered, in memory. A wait for a forgotten one times out:
+ * publish another. Any thread, except markers_passed.
  */
 #ifndef WARREN_STATUS_STORE_MARKERS_H
 #define WARREN_STATUS_STORE_MARKERS_H
@@ -20,20 +17,20 @@
 enum {
         MARKERS_KEPT = 1024,
         MARKERS_WAITING_MAX =
-                64, /* threads that wait at once: the next are answered as things are */
+                64, /* threads that wait at once; for more, markers_await does not wait */
 };
 
 struct markers;
 
 struct markers *markers_create(void);
-/* Nobody may be waiting. */
+/* No thread may be waiting. */
 void markers_destroy(struct markers **m);
 
-/* Loop thread, after the commit: everything before it is in the tables. */
+/* Loop thread, after the commit. */
 void markers_passed(struct markers *m, const char *id);
-/* Has it passed? Waits for it until then (monotonic). */
+/* True when it has passed. Waits for that until the deadline (monotonic). */
 bool markers_await(struct markers *m, const char *id, msec deadline);
-/* Wakes everybody; nobody waits any more. */
+/* Ends all waits; later calls do not wait. */
 void markers_close(struct markers *m);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrations.c: what led from each version of status.db to the next. The step to version 5 uses
- * keys_pack, keys_unpack and event_content: who changes one of them copies it here as it was.
+ * migrations.c: the step from each version of status.db to the next. The step to version 5 uses
+ * keys_pack, keys_unpack and event_content: before you change one of them, copy it here as it is.
  */
 #include "status-store/migrations.h"
 
@@ -12,13 +12,13 @@
 #include "common/db/migrate.h"
 #include "status-store/schema.h"
 
-/* Version 1 took other fingerprints of messages: that of the last one is not known. */
+/* Version 1 computed other fingerprints, so the last message's is unknown. */
 static const char from_1[] = "UPDATE position SET hash = 0;";
 
 static const char from_2[] = "ALTER TABLE starts ADD COLUMN released INTEGER;";
 
-/* Up to version 3 a job had one time of its own, which its publisher claimed. The clock bounds it;
- * when the job was last told of is known by its times only. */
+/* Up to version 3 the only creation time was the publisher's claim: the clock now bounds it. The
+ * time of the last event (told) is taken from the job's other times. */
 static const char from_3[] =
         "ALTER TABLE position RENAME COLUMN event_at TO clock;"
         "ALTER TABLE jobs ADD COLUMN born INTEGER NOT NULL DEFAULT 0;"
@@ -30,8 +30,8 @@ static const char from_3[] =
         "UPDATE jobs SET earliest = nullif(created, 0),"
         " told = max(created, ifnull(started_at, 0), ifnull(finished_at, 0));";
 
-/* Up to version 4 a job had one content, whose payload stood at its seq. It was told before all
- * that the stream still tells. */
+/* Up to version 4 a job had one content, and its payload had the job's seq. It gets a place before
+ * all messages that are still in the stream. */
 static const char from_4[] =
         "ALTER TABLE jobs ADD COLUMN content INTEGER;"
         "ALTER TABLE jobs ADD COLUMN first INTEGER;"
@@ -56,7 +56,7 @@ static const char next_row_4[] =
 static const char put_row_5[] =
         "UPDATE jobs SET keys = ?2, content = ?3, first = ?4, published = ?5 WHERE seq = ?1";
 
-/* The registers of a row, as versions 1 to 4 packed them; up to version 3 without the last. */
+/* The registers of a row as versions 1 to 4 packed them; up to version 3 without birth. */
 struct keys_4 {
         struct fold_key winner, message, wait, start, finish, failure, step, birth;
 };
@@ -78,8 +78,8 @@ static int read_keys_4(struct bytes packed, struct keys_4 *k, struct err *e)
         return 0;
 }
 
-/* As version 5 packs them: in the order of job_row_keys. The content's key is one of its stage, and
- * no later message of that stage goes before it. */
+/* As version 5 packs them, in the order of job_row_keys. `stage`, the key of the content, is made
+ * so that no later message of its stage comes before it. */
 static size_t pack_keys_5(const struct keys_4 *k, unsigned char out[KEYS_SIZE])
 {
         const struct fold_key none = {0};
@@ -155,7 +155,7 @@ static const char from_5[] = "ALTER TABLE position ADD COLUMN base INTEGER;"
                              "ALTER TABLE position ADD COLUMN counted INTEGER;";
 
 static const struct db_step steps[] = {
-        [0] = {0}, /* tables without a version were not made to the end */
+        [0] = {0}, /* tables without a version are incomplete */
         [1] = {.sql = from_1},
         [2] = {.sql = from_2},
         [3] = {.sql = from_3},
@@ -167,7 +167,8 @@ static const struct db_schema schema = {
         .tables = schema_tables,
         .steps = steps,
         .version = sizeof(steps) / sizeof(steps[0]),
-        .otherwise = "move the file away: what the event stream still holds is folded anew",
+        .otherwise =
+                "move the file away: the status is rebuilt from what the event stream still holds",
 };
 
 int status_db_migrate(sqlite3 *db, struct err *e)

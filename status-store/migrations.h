@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrations.h: status.db gets the tables of schema.c, whichever version made it. Its rows stay:
- * the stream may no longer hold what made them.
+ * migrations.h: gives a status.db of any earlier version the tables of schema.c. Its rows stay,
+ * because the stream may no longer hold their events.
  */
 #ifndef WARREN_STATUS_STORE_MIGRATIONS_H
 #define WARREN_STATUS_STORE_MIGRATIONS_H

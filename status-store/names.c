@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * names.c: tenants and job types by number.
+ * names.c: the numbers of tenants and job types.
  */
 #include "status-store/names.h"
 
@@ -66,7 +66,7 @@ void names_destroy(struct names **n)
         *n = NULL;
 }
 
-/* 0: there is none; -1. */
+/* 0: not in the table; -1. */
 static int64_t stored_ref(struct names *n, const char *text, struct err *e)
 {
         AUTO_RESET *find = n->find;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * projection.c: a batch of the stream, folded in memory and written at once.
+ * projection.c: folds a batch of the stream in memory and writes it in one transaction.
  */
 #include "status-store/projection.h"
 
@@ -26,14 +26,14 @@ struct projection {
 
         /* The batch. */
         struct job_entry *jobs;
-        struct worker_entry *workers; /* see worker_entry.h */
-        struct buffer markers;        /* of UUID_SIZE bytes each */
-        struct position next;         /* what the position becomes */
+        struct worker_entry *workers; /* worker_entry.h */
+        struct buffer markers;        /* UUID_SIZE bytes each */
+        struct position next;         /* the position after the batch */
         size_t messages, bytes;
-        int64_t new_seq, end_seq; /* for the new jobs of the message being folded */
+        int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
         msec now;
         int64_t folding;   /* place of the message being folded */
-        bool from_service; /* it is */
+        bool from_service; /* a service published it */
         struct err failure;
 
         struct position position;
@@ -127,9 +127,8 @@ void projection_note_gap(struct projection *p, int64_t from, int64_t to)
         p->next.gap_to = to;
 }
 
-/* Of what any version of the broker hands on unchanged. It is taken of every message, for any may
- * be the last of its batch, so of a long body the beginning must do: that names the job and the
- * time. */
+/* Covers what every version of the broker passes on unchanged. It is computed for every message, as
+ * any may be the last of its batch, so only the beginning of a long body is hashed. */
 int64_t message_fingerprint(const struct message *m)
 {
         struct bytes head = m->body;
@@ -141,14 +140,14 @@ int64_t message_fingerprint(const struct message *m)
         return (int64_t)bytes_digest(digest, head);
 }
 
-/* 0: unknown. */
+/* The type's number in `names`; 0: unknown. */
 static int64_t type_ref(struct projection *p, const struct job_row *row)
 {
         const char *type = job_row_facts(row)->type;
         return type[0] == '\0' ? 0 : names_ref(store_names(p->store), type, &p->failure);
 }
 
-/* The job's entry, loaded on first sight; NULL when the batch has failed. */
+/* The job's entry, loaded when new; NULL: the batch failed, or the message has too many jobs. */
 static struct job_entry *find_job(struct projection *p, const struct event *e)
 {
         struct job_entry_key key = {
@@ -197,7 +196,7 @@ static void load_attempt(void *owner, const struct attempt_row *a)
                 buffer_add(&into->row.error, a->error.data, a->error.length);
 }
 
-/* A start, or that its worker gave it back: such a start killed nobody. */
+/* Notes a start, or that its worker gave it back. A start given back did not kill its worker. */
 static void note_start(struct job_entry *j, const struct event *e)
 {
         struct start_entry *s = xcalloc(1, sizeof(*s));
@@ -211,7 +210,7 @@ static void note_start(struct job_entry *j, const struct event *e)
         j->dirty = true;
 }
 
-/* Folds the event into its attempt. True when it is the first end of an attempt seen. */
+/* Folds the event into its attempt. True when it is the first event that ends the attempt. */
 static bool fold_attempt(struct projection *p, struct job_entry *j, const struct event *e,
                          const struct arrival *arrival)
 {
@@ -239,7 +238,7 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
         return !had_ended && attempt_row_has_ended(&a->row);
 }
 
-/* When it could first have started; 0: nothing tells. */
+/* When it could first have started; 0: unknown. */
 static msec due_time(const struct job_row *row)
 {
         const struct job_facts *facts = row->facts;
@@ -250,7 +249,7 @@ static msec due_time(const struct job_row *row)
 }
 
 struct before {
-        int64_t run; /* of its messages; 0: none was seen */
+        int64_t run; /* of its messages; 0: none seen */
         uint64_t content;
         struct fold_key start;
         enum status status;
@@ -286,13 +285,13 @@ static void tally_event(struct projection *p, const struct job_entry *j, const s
                 tally_count(p->tally, tenant, TALLY_RETRIED, e->at, p->now);
 }
 
-/* What came before any service told a time came when the first did. */
+/* Events before the first time of a service get that time. */
 static void date_all(struct projection *p, msec first)
 {
         for (struct job_entry *j = p->jobs; j != NULL; j = j->hh.next)
                 job_entry_date(j, first);
         if (!err_is_set(&p->failure) && store_date(p->store, first, &p->failure) != 0)
-                (void)err_wrap(&p->failure, "dating");
+                (void)err_wrap(&p->failure, "setting times");
 }
 
 static void advance_clock(struct projection *p, msec at)
@@ -304,19 +303,19 @@ static void advance_clock(struct projection *p, msec at)
         p->next.clock = at;
 }
 
-/* The stream was rewound, and has not told yet what is new. */
-static bool tells_again(const struct projection *p)
+/* True after a rewind, until the clock passes what was counted before it. */
+static bool repeats_history(const struct projection *p)
 {
         return p->next.counted > 0 && p->next.clock <= p->next.counted;
 }
 
-/* Its row is older than the last rewind. */
-static bool was_there(const struct projection *p, const struct job_entry *j)
+/* The row is older than the last rewind. */
+static bool is_from_before_rewind(const struct projection *p, const struct job_entry *j)
 {
         return j->job.seq < p->next.base * SEQ_PER_OFFSET;
 }
 
-/* Somebody published the job, or another with its id: services publish it again on its way. */
+/* A client published the job or another with its id; services' publications do not count. */
 static bool is_published(const struct job_row *row, const struct event *e)
 {
         if (e->kind != EVENT_SUBMITTED || e->job.from_outside)
@@ -343,7 +342,7 @@ static void fold_event(void *owner, const struct event *e)
         struct job_row *row = &j->job.row;
         struct before was = {row->message.run, job_row_facts(row)->content, row->start, row->status,
                              row->shown};
-        if (is_published(row, e) && !(tells_again(p) && was_there(p, j))) {
+        if (is_published(row, e) && !(repeats_history(p) && is_from_before_rewind(p, j))) {
                 j->job.published++;
                 j->dirty = true;
         }
@@ -355,7 +354,7 @@ static void fold_event(void *owner, const struct event *e)
                 j->drop_payloads = true;
         if (was.run != row->message.run || was.content != job_row_facts(row)->content)
                 j->type = type_ref(p, row);
-        if (!tells_again(p))
+        if (!repeats_history(p))
                 tally_event(p, j, e, &was, attempt_ended);
 }
 
@@ -370,7 +369,7 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
 {
         if (p->messages == 0) {
                 p->now = clock_wall();
-                /* Names may be inserted on the way. */
+                /* Folding may insert names. */
                 if (store_begin(p->store, &p->failure) != 0)
                         (void)err_wrap(&p->failure, "begin");
         }
@@ -413,7 +412,7 @@ static int write_attempts(struct projection *p, struct job_entry *j, struct err 
         return 0;
 }
 
-/* What is told of the job beside its row. */
+/* The job's other contents, and the payloads. */
 static int write_facts(struct projection *p, const struct job_entry *j, struct err *e)
 {
         const struct job_facts *facts = j->job.row.facts;
@@ -453,7 +452,7 @@ static int write_batch(struct projection *p, struct err *e)
         return store_commit(p->store, &p->next, e);
 }
 
-static void tell_of_batch(struct projection *p)
+static void notify_batch(struct projection *p)
 {
         for (struct job_entry *j = p->jobs; p->changed != NULL && j != NULL; j = j->hh.next) {
                 if (j->dirty)
@@ -472,7 +471,7 @@ int projection_commit(struct projection *p, struct err *e)
                 return -1;
         }
         p->position = p->next;
-        tell_of_batch(p);
+        notify_batch(p);
         clear_batch(p);
         return 0;
 }

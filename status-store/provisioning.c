@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * provisioning.c: makes the broker and stream `control` say what the registry says.
+ * provisioning.c: brings the broker and stream `control` in line with the registry.
  */
 #include "status-store/provisioning.h"
 
@@ -14,7 +14,7 @@
 #include "common/base/own.h"
 #include "common/model/event.h"
 #include "common/topology/topology.h"
-#include "status-store/told.h"
+#include "status-store/published.h"
 
 enum { POLL_S = 1 };
 
@@ -24,21 +24,21 @@ struct provisioning {
         char *vhost;
         msec delete_after;
         struct loop_thread *loop;
-        struct link *link;        /* declares, and publishes to `control` */
-        struct link *events_link; /* publishes to `events`: no channel feeds two streams */
-        struct told *told;
+        struct link *link;           /* declares, and publishes to `control` */
+        struct link *events_link;    /* publishes to `events`: no channel feeds two streams */
+        struct published *published; /* what `control` holds */
         pthread_t thread;
         bool has_thread;
-        struct err refused; /* the thread's: why a tenant could not be told */
-        int64_t missing;    /* likewise: records that `control` lacks */
+        struct err refused; /* the thread's: why a tenant was skipped */
+        int64_t missing;    /* the thread's: how many records `control` lacks */
 
-        pthread_mutex_t settling; /* one change at a time reaches the broker */
+        pthread_mutex_t applying; /* held while a change is sent to the broker */
         pthread_mutex_t mutex;
         pthread_cond_t news;
-        bool ending, awake; /* guarded by mutex, like these: what is to be done beside that */
+        bool ending, awake; /* guarded by mutex, like work */
         struct work {
-                bool declare; /* every tenant's queues: the broker was away */
-                bool compare; /* what `control` holds, which has been read, with the registry */
+                bool declare; /* all tenants' queues: the broker was away */
+                bool compare; /* `control`, which has been read, with the registry */
         } work;
 };
 
@@ -62,7 +62,7 @@ static void on_read(void *owner)
         wake_for(owner, (struct work){.compare = true});
 }
 
-/* Under a fresh id, which it fills. */
+/* Publishes m under a new id, which it fills, and waits for the confirm. */
 static int publish(struct link *l, const char *stream, struct message *m, char id[UUID_SIZE],
                    struct err *e)
 {
@@ -78,10 +78,11 @@ static int publish(struct link *l, const char *stream, struct message *m, char i
                 return -1;
         if (result == LINK_RETURNED)
                 return err_set(e, ERR_UNAVAILABLE,
-                               "exchange %s leads to no stream: apply the topology", stream);
+                               "exchange %s routes to no stream: run `warren topology apply`",
+                               stream);
         if (result != LINK_CONFIRMED)
                 return err_set(e, ERR_UNAVAILABLE,
-                               "the broker did not confirm what was published to %s", stream);
+                               "the broker did not confirm a message to exchange %s", stream);
         return 0;
 }
 
@@ -95,14 +96,14 @@ static int publish_record(struct provisioning *p, const struct record *r, struct
         return publish(p->link, "control", &m, id, e);
 }
 
-int provisioning_tell(struct provisioning *p, struct bytes lines, struct err *e)
+int provisioning_publish_events(struct provisioning *p, struct bytes lines, struct err *e)
 {
         char id[UUID_SIZE];
         struct message m = {.content_type = bytes_of_text(EVENTS_CONTENT_TYPE), .body = lines};
         return publish(p->events_link, "events", &m, id, e);
 }
 
-int provisioning_mark(struct provisioning *p, char id[UUID_SIZE], struct err *e)
+int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE], struct err *e)
 {
         struct message m = {.type = bytes_of_text("probe"),
                             .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
@@ -110,7 +111,7 @@ int provisioning_mark(struct provisioning *p, char id[UUID_SIZE], struct err *e)
         return publish(p->events_link, "events", &m, id, e);
 }
 
-static int tell_tenant(void *owner, const struct tenant *t, struct err *e)
+static int apply_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         struct record r = {.kind = RECORD_TENANT, .tenant = t->record};
@@ -118,39 +119,39 @@ static int tell_tenant(void *owner, const struct tenant *t, struct err *e)
                 return -1;
         if (publish_record(p, &r, e) != 0)
                 return -1;
-        return registry_told_tenant(p->registry, t->record.name, t->record.v, e);
+        return registry_published_tenant(p->registry, t->record.name, t->record.v, e);
 }
 
-static int tell_key(void *owner, const struct key *k, struct err *e)
+static int publish_key(void *owner, const struct key *k, struct err *e)
 {
         struct provisioning *p = owner;
         struct record r = {.kind = RECORD_KEY, .key = k->record};
         if (publish_record(p, &r, e) != 0)
                 return -1;
-        return registry_told_key(p->registry, k->record.id, k->record.v, e);
+        return registry_published_key(p->registry, k->record.id, k->record.v, e);
 }
 
-static int settle_one(struct provisioning *p, const char *tenant, struct err *e)
+static int apply_one(struct provisioning *p, const char *tenant, struct err *e)
 {
         struct tenant t = {0};
         int found = registry_tenant(p->registry, tenant, &t, e);
-        if (found < 0 || (found == 1 && tell_tenant(p, &t, e) != 0))
+        if (found < 0 || (found == 1 && apply_tenant(p, &t, e) != 0))
                 return -1;
-        return registry_each_key(p->registry, WHICH_UNTOLD, tenant, tell_key, p, e);
+        return registry_each_key(p->registry, WHICH_UNPUBLISHED, tenant, publish_key, p, e);
 }
 
-int provisioning_settle(struct provisioning *p, const char *tenant, struct err *e)
+int provisioning_apply(struct provisioning *p, const char *tenant, struct err *e)
 {
-        pthread_mutex_lock(&p->settling);
-        int done = settle_one(p, tenant, e);
-        pthread_mutex_unlock(&p->settling);
+        pthread_mutex_lock(&p->applying);
+        int done = apply_one(p, tenant, e);
+        pthread_mutex_unlock(&p->applying);
         if (done != 0)
                 provisioning_wake(p);
         return done;
 }
 
-/* False, and said in p->refused, when it may still be there. */
-static bool sweep_login(struct provisioning *p, const struct tenant *t)
+/* False when the login may still exist; p->refused then says why. */
+static bool remove_login(struct provisioning *p, const struct tenant *t)
 {
         struct err why = {0};
         if (provisioning_delete_login(p, t->record.name, &why) == 0 &&
@@ -160,31 +161,31 @@ static bool sweep_login(struct provisioning *p, const struct tenant *t)
         return false;
 }
 
-/* Queues of a tenant deleted long enough ago, and a login that a change cut short may have left.
- * One whose consumers have not left waits. Nothing that could be the login of whoever takes the
- * name next stays: it is deleted once more before the name is free, known or not. */
-static int sweep(void *owner, const struct tenant *t, struct err *e)
+/* Deletes the queues and the login of a tenant that was deleted long enough ago; waits while its
+ * queues have consumers. Before the name is free, the login is deleted once more, known or not:
+ * else it could act as the next tenant of that name. */
+static int remove_deleted(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         struct err why = {0};
         if (!t->record.deleted || clock_wall() < t->deleted_at + p->delete_after)
                 return 0;
-        if ((t->amqp_login || t->login_unsure) && !sweep_login(p, t))
+        if ((t->amqp_login || t->login_unsure) && !remove_login(p, t))
                 return 0;
         if (topology_delete_tenant(p->link, t->record.name, &why) != 0) {
                 if (why.code != ERR_CONFLICT)
                         return err_set(e, why.code, "%s", why.text);
                 return 0;
         }
-        if (p->management != NULL && !sweep_login(p, t))
+        if (p->management != NULL && !remove_login(p, t))
                 return 0;
-        LOG_INFO("tenant's queues deleted", log_text("tenant", t->record.name));
+        LOG_INFO("queues of a deleted tenant removed", log_text("tenant", t->record.name));
         return registry_drop_tenant(p->registry, t->record.name, e);
 }
 
-/* One whose queues the broker refuses (they are there with other arguments) keeps nobody waiting:
- * the records after it, revoked keys among them, are told. */
-static int pass_conflict(struct provisioning *p, const struct tenant *t, const struct err *why,
+/* Skips a tenant whose queues the broker refuses (they exist with other arguments): the records
+ * after it, revoked keys among them, must be published. */
+static int skip_conflict(struct provisioning *p, const struct tenant *t, const struct err *why,
                          struct err *e)
 {
         if (why->code != ERR_CONFLICT)
@@ -193,43 +194,43 @@ static int pass_conflict(struct provisioning *p, const struct tenant *t, const s
         return 0;
 }
 
-static int tell_or_pass(void *owner, const struct tenant *t, struct err *e)
+static int apply_or_skip(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         struct err why = {0};
-        return tell_tenant(p, t, &why) == 0 ? 0 : pass_conflict(p, t, &why, e);
+        return apply_tenant(p, t, &why) == 0 ? 0 : skip_conflict(p, t, &why, e);
 }
 
-/* One that is refused is tried again by itself, until it is told. */
+/* A refused tenant is marked as unpublished, so that it is tried again. */
 static int declare_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         struct err why = {0};
         if (t->record.deleted || topology_apply_tenant(p->link, t->record.name, &why) == 0)
                 return 0;
-        if (pass_conflict(p, t, &why, e) != 0)
+        if (skip_conflict(p, t, &why, e) != 0)
                 return -1;
-        return registry_untold_tenant(p->registry, t->record.name, t->record.v, e);
+        return registry_republish_tenant(p->registry, t->record.name, t->record.v, e);
 }
 
 static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
         const struct tenant_record *r = &t->record;
-        if (told_has_tenant(p->told, r->name, r->v))
+        if (published_has_tenant(p->published, r->name, r->v))
                 return 0;
         p->missing++;
-        return registry_untold_tenant(p->registry, r->name, r->v, e);
+        return registry_republish_tenant(p->registry, r->name, r->v, e);
 }
 
 static int compare_key(void *owner, const struct key *k, struct err *e)
 {
         struct provisioning *p = owner;
         const struct key_record *r = &k->record;
-        if (told_has_key(p->told, r->id, r->v))
+        if (published_has_key(p->published, r->id, r->v))
                 return 0;
         p->missing++;
-        return registry_untold_key(p->registry, r->id, r->v, e);
+        return registry_republish_key(p->registry, r->id, r->v, e);
 }
 
 static int compare_all(struct provisioning *p, struct err *e)
@@ -238,13 +239,13 @@ static int compare_all(struct provisioning *p, struct err *e)
         if (registry_each_tenant(p->registry, WHICH_ALL, compare_tenant, p, e) != 0 ||
             registry_each_key(p->registry, WHICH_ALL, NULL, compare_key, p, e) != 0)
                 return -1;
-        LOG_INFO("control is compared with the registry; what it lacks is told",
+        LOG_INFO("control is compared with the registry; records that it lacks are published",
                  log_int("records", p->missing));
         return 0;
 }
 
-/* What is done is taken out of w. */
-static int settle_all(struct provisioning *p, struct work *w, struct err *e)
+/* Clears the parts of w that are done. */
+static int apply_all(struct provisioning *p, struct work *w, struct err *e)
 {
         struct registry *r = p->registry;
         err_clear(&p->refused);
@@ -254,16 +255,16 @@ static int settle_all(struct provisioning *p, struct work *w, struct err *e)
         if (w->compare && compare_all(p, e) != 0)
                 return -1;
         w->compare = false;
-        if (registry_each_tenant(r, WHICH_UNTOLD, tell_or_pass, p, e) != 0 ||
-            registry_each_key(r, WHICH_UNTOLD, NULL, tell_key, p, e) != 0 ||
-            registry_each_tenant(r, WHICH_ALL, sweep, p, e) != 0)
+        if (registry_each_tenant(r, WHICH_UNPUBLISHED, apply_or_skip, p, e) != 0 ||
+            registry_each_key(r, WHICH_UNPUBLISHED, NULL, publish_key, p, e) != 0 ||
+            registry_each_tenant(r, WHICH_ALL, remove_deleted, p, e) != 0)
                 return -1;
         if (err_is_set(&p->refused))
                 return err_set(e, p->refused.code, "%s", p->refused.text);
         return 0;
 }
 
-/* False when it is time to end. */
+/* False when the thread is to end. */
 static bool wait_for_work(struct provisioning *p, struct work *w)
 {
         struct timespec until;
@@ -281,7 +282,7 @@ static bool wait_for_work(struct provisioning *p, struct work *w)
         return goes_on;
 }
 
-static void put_off(struct provisioning *p, const struct work *left)
+static void put_back(struct provisioning *p, const struct work *left)
 {
         pthread_mutex_lock(&p->mutex);
         p->work.declare |= left->declare;
@@ -293,18 +294,18 @@ static void *run(void *owner)
 {
         struct provisioning *p = owner;
         struct work w;
-        bool complained = false;
+        bool warned = false;
         while (wait_for_work(p, &w)) {
                 struct err why = {0};
                 if (link_is_up(p->link)) {
-                        pthread_mutex_lock(&p->settling);
-                        int done = settle_all(p, &w, &why);
-                        pthread_mutex_unlock(&p->settling);
-                        if (done != 0 && !complained)
-                                LOG_WARN("tenants not provisioned; tried again", log_err(&why));
-                        complained = done != 0;
+                        pthread_mutex_lock(&p->applying);
+                        int done = apply_all(p, &w, &why);
+                        pthread_mutex_unlock(&p->applying);
+                        if (done != 0 && !warned)
+                                LOG_WARN("tenants not provisioned; trying again", log_err(&why));
+                        warned = done != 0;
                 }
-                put_off(p, &w); /* to the next round */
+                put_back(p, &w); /* what was not done, for the next round */
         }
         return NULL;
 }
@@ -330,7 +331,7 @@ static void open_link(void *owner)
         config.stream = "events";
         o->p->events_link = link_create(&config, NULL, o->p, loop, o->e);
         if (o->p->events_link != NULL)
-                o->p->told = told_create(o->config, on_read, o->p, loop, o->e);
+                o->p->published = published_create(o->config, on_read, o->p, loop, o->e);
 }
 
 static void close_link(void *owner)
@@ -338,7 +339,7 @@ static void close_link(void *owner)
         struct provisioning *p = owner;
         link_destroy(&p->link);
         link_destroy(&p->events_link);
-        told_destroy(&p->told);
+        published_destroy(&p->published);
 }
 
 struct provisioning *provisioning_create(const struct provisioning_config *c, struct err *e)
@@ -348,7 +349,7 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
         p->management = c->management;
         p->vhost = xstrdup(c->vhost);
         p->delete_after = c->delete_after;
-        pthread_mutex_init(&p->settling, NULL);
+        pthread_mutex_init(&p->applying, NULL);
         pthread_mutex_init(&p->mutex, NULL);
         pthread_cond_init(&p->news, NULL);
         p->loop = loop_thread_create(e);
@@ -356,10 +357,10 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
                 return NULL;
         struct opening o = {p, &c->link, e};
         loop_thread_run(p->loop, open_link, &o);
-        if (p->told == NULL)
+        if (p->published == NULL)
                 return NULL;
         if (pthread_create(&p->thread, NULL, run, p) != 0) {
-                (void)err_set(e, ERR_SYSTEM, "no thread for provisioning");
+                (void)err_set(e, ERR_SYSTEM, "cannot start the provisioning thread");
                 return NULL;
         }
         p->has_thread = true;
@@ -383,7 +384,7 @@ void provisioning_destroy(struct provisioning **provisioning)
         }
         pthread_cond_destroy(&p->news);
         pthread_mutex_destroy(&p->mutex);
-        pthread_mutex_destroy(&p->settling);
+        pthread_mutex_destroy(&p->applying);
         free(p->vhost);
         free(p);
 }

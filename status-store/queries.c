@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queries.c: what is asked of status.db.
+ * queries.c: the queries of status.db.
  */
 #include "status-store/queries.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_sizes.c: counting every tenant's queues for the metrics.
+ * queue_sizes.c: counts every tenant's queues for the metrics.
  */
 #include "status-store/queue_sizes.h"
 
@@ -14,12 +14,12 @@
 #include "common/base/own.h"
 #include "common/clients/queue_counter.h"
 
-/* A scraper's interval is up to a minute, two at the most. */
+/* A scraper reads at least every minute, the slowest every two. */
 #define PASS_EVERY ((msec)15 * MSEC_SECOND)
-#define WATCHED_FOR ((msec)150 * MSEC_SECOND)
-#define GOOD_FOR ((msec)2 * MSEC_MINUTE)
+#define READ_WITHIN ((msec)150 * MSEC_SECOND)
+#define SHOWN_FOR ((msec)2 * MSEC_MINUTE)
 
-/* 800 tenants take 5 s. */
+/* A pass over 800 tenants takes 5 s. */
 enum { TENANTS_AT_ONCE = 8, BETWEEN_MS = 50, IDLE_MS = 1000 };
 
 struct lane_size {
@@ -30,7 +30,7 @@ struct lane_size {
 struct tenant_sizes {
         char tenant[TENANT_SIZE];
         struct lane_size lanes[LANE_COUNT];
-        bool there; /* still a tenant, when the pass began */
+        bool exists; /* as a tenant, when the pass began */
         struct queue_sizes *owner;
         UT_hash_handle hh;
 };
@@ -42,13 +42,13 @@ struct queue_sizes {
         /* loop thread only */
         struct alarm *alarm;
         struct queue_counter *counter;
-        msec pass_at;              /* no pass begins before */
+        msec pass_at;              /* earliest time of the next pass */
         struct tenant_sizes *next; /* to be counted in this pass */
         unsigned outstanding;
 
         pthread_mutex_t mutex;
         struct tenant_sizes *tenants; /* changed by the loop thread, under mutex */
-        msec watched_until;           /* guarded by mutex */
+        msec read_until;              /* guarded by mutex */
 };
 
 static void free_tenants(struct queue_sizes *q, bool all)
@@ -57,7 +57,7 @@ static void free_tenants(struct queue_sizes *q, bool all)
         struct tenant_sizes *next = NULL;
 
         HASH_ITER (hh, q->tenants, t, next) {
-                if (t->there && !all)
+                if (t->exists && !all)
                         continue;
                 HASH_DEL(q->tenants, t);
                 free(t);
@@ -94,15 +94,15 @@ static void note_tenant(void *owner, const struct tenant_record *r)
                 t->owner = q;
                 HASH_ADD_STR(q->tenants, tenant, t);
         }
-        t->there = true;
+        t->exists = true;
 }
 
-/* Only between passes: a lane whose count is under way must stay. */
+/* Only between passes: it frees tenants, and a pending count points to its tenant. */
 static void begin_pass(struct queue_sizes *q)
 {
         pthread_mutex_lock(&q->mutex);
         for (struct tenant_sizes *t = q->tenants; t != NULL; t = t->hh.next)
-                t->there = false;
+                t->exists = false;
         control_each_tenant(q->control, note_tenant, q);
         free_tenants(q, false);
         pthread_mutex_unlock(&q->mutex);
@@ -115,12 +115,12 @@ static bool is_due(struct queue_sizes *q)
         msec now = clock_mono();
 
         pthread_mutex_lock(&q->mutex);
-        bool watched = now < q->watched_until;
+        bool is_read = now < q->read_until;
         pthread_mutex_unlock(&q->mutex);
-        return watched && now >= q->pass_at;
+        return is_read && now >= q->pass_at;
 }
 
-static void go_on(struct queue_sizes *q)
+static void count_next(struct queue_sizes *q)
 {
         if (!queue_counter_is_up(q->counter) || q->outstanding > 0)
                 return;
@@ -137,7 +137,7 @@ static void on_alarm(void *owner)
 {
         struct queue_sizes *q = owner;
 
-        go_on(q);
+        count_next(q);
         alarm_set(q->alarm, q->next != NULL ? BETWEEN_MS : IDLE_MS);
 }
 
@@ -145,7 +145,7 @@ static void show(struct queue_sizes *q, const struct tenant_sizes *t, msec now)
 {
         for (int i = 0; i < LANE_COUNT; i++) {
                 const struct lane_size *lane = &t->lanes[i];
-                if (lane->counted_at != 0 && now - lane->counted_at < GOOD_FOR)
+                if (lane->counted_at != 0 && now - lane->counted_at < SHOWN_FOR)
                         metric_increment(q->metric, lane->jobs, t->tenant, lane_name((enum lane)i));
         }
 }
@@ -157,7 +157,7 @@ static void collect(void *owner)
 
         metric_reset(q->metric);
         pthread_mutex_lock(&q->mutex);
-        q->watched_until = now + WATCHED_FOR;
+        q->read_until = now + READ_WITHIN;
         for (const struct tenant_sizes *t = q->tenants; t != NULL; t = t->hh.next)
                 show(q, t, now);
         pthread_mutex_unlock(&q->mutex);

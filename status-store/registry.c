@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * registry.c: registry.db, opened, read and written.
+ * registry.c: opens registry.db, and gives access to it.
  */
 #include "status-store/registry.h"
 
@@ -22,14 +22,14 @@ enum { READERS = 4 };
         " tenant TEXT NOT NULL, sha256 BLOB NOT NULL, scopes INTEGER, expires INTEGER," \
         " revoked INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;" \
         "CREATE INDEX IF NOT EXISTS keys_tenant ON keys(tenant);" \
-        /* A name that is used again goes on counting where the deleted one stopped. */ \
+        /* The last version of a deleted tenant: one that reuses the name goes on from it. */ \
         "CREATE TABLE IF NOT EXISTS versions(name TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID;" \
-        /* Names of tenants that were deleted: for ever, as the archive keeps their letters. */ \
+        /* Names of deleted tenants. They stay: the archive may hold their letters. */ \
         "CREATE TABLE IF NOT EXISTS former(name TEXT PRIMARY KEY) WITHOUT ROWID;"
 /* clang-format on */
 
-/* Before version 1 files had none, and the first of them did not keep the names of former tenants:
- * each of these left its version. */
+/* Before version 1 files had no version, and the first ones no table `former`: it is filled from
+ * the versions that deleted tenants left. */
 static const char unversioned_to_1[] =
         TABLES_1 "INSERT OR IGNORE INTO former SELECT name FROM versions UNION"
                  " SELECT name FROM tenants WHERE deleted = 1 AND deleted_at > 0;";
@@ -39,7 +39,8 @@ static const struct db_step steps[] = {{.sql = unversioned_to_1}};
 static const struct db_schema schema = {.tables = TABLES_1,
                                         .steps = steps,
                                         .version = sizeof(steps) / sizeof(steps[0]),
-                                        .otherwise = "bring back a backup from before it"};
+                                        .otherwise =
+                                                "bring back a backup made by an earlier version"};
 
 struct registry {
         struct writer *writer;

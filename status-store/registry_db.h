@@ -10,10 +10,10 @@
 
 struct registry;
 
-/* writer_run: what `run` returns, once it is committed together with the writes of other threads.
- * Blocks; any thread, but not within a write. */
+/* As writer_run: runs `run` in a transaction shared with writes of other threads, and returns its
+ * result after the commit. Blocks. Any thread, but not within a write. */
 int registry_write(struct registry *r, write_fn *run, void *owner, struct err *e) MUST_CHECK;
-/* readers_take: a snapshot with all that was committed before. Waits for no write. */
+/* As readers_take: a snapshot with everything committed before. Does not wait for writes. */
 struct reader *registry_read(struct registry *r, struct err *e) MUST_CHECK;
 
 #endif

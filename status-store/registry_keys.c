@@ -123,17 +123,17 @@ static int mark(struct registry *r, const char *sql, const char *id, int64_t v, 
         return registry_write(r, row_change_write, &change, e);
 }
 
-int registry_told_key(struct registry *r, const char *id, int64_t v, struct err *e)
+int registry_published_key(struct registry *r, const char *id, int64_t v, struct err *e)
 {
         return mark(r, "UPDATE keys SET told = 1 WHERE id = ?1 AND v = ?2", id, v, e) < 0 ? -1 : 0;
 }
 
-int registry_untold_key(struct registry *r, const char *id, int64_t v, struct err *e)
+int registry_republish_key(struct registry *r, const char *id, int64_t v, struct err *e)
 {
         return mark(r, "UPDATE keys SET told = 0 WHERE id = ?1 AND v = ?2", id, v, e) < 0 ? -1 : 0;
 }
 
-/* As of a tenant: nearly always there is nothing to write. */
+/* Reads first, as registry_seen_tenant does: nearly always there is nothing to write. */
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e)
 {
         {

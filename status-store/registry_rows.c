@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * registry_rows.c: tenants and keys in and out of their columns.
+ * registry_rows.c: reads and writes the rows of tenants and keys.
  */
 #include "status-store/registry_rows.h"
 
@@ -94,7 +94,7 @@ int tenants_read(struct database *db, enum which which, struct tenant **list, si
                                              e);
         if (all == NULL)
                 return -1;
-        db_bind_int(all, 1, which == WHICH_UNTOLD);
+        db_bind_int(all, 1, which == WHICH_UNPUBLISHED);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 *list = xrealloc(*list, (*count + 1) * sizeof(**list));
@@ -114,7 +114,7 @@ int keys_read(struct database *db, enum which which, const char *tenant, struct 
                 e);
         if (all == NULL)
                 return -1;
-        db_bind_int(all, 1, which == WHICH_UNTOLD);
+        db_bind_int(all, 1, which == WHICH_UNPUBLISHED);
         db_bind_text(all, 2, tenant);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {

@@ -8,9 +8,9 @@
 #include "status-store/registry_db.h"
 #include "status-store/registry_rows.h"
 
-/* How long the keys of a deleted tenant are told as revoked: longer than any copy of a broker's
- * data is old in which they still live. All are told again at every reconnect, so they must not
- * pile up for ever. */
+/* How long the revoked keys of deleted tenants stay. They must outlast any restored copy of a
+ * broker's data in which they are valid, but not pile up: all records are compared at every
+ * reconnect. */
 #define REVOKED_KEPT ((msec)30 * MSEC_DAY)
 
 int registry_tenant(struct registry *r, const char *name, struct tenant *out, struct err *e)
@@ -53,8 +53,8 @@ static int check_room(struct database *db, int64_t max, struct err *e)
         if (sqlite3_column_int64(count, 0) < max)
                 return 0;
         return err_set(e, ERR_CONFLICT,
-                       "there are %lld tenants already, and tenants_max of the status-store allows"
-                       " no more; one that was deleted counts until its queues are gone",
+                       "there are %lld tenants, and tenants_max of the status-store allows no more;"
+                       " a deleted tenant counts until its queues are gone",
                        (long long)sqlite3_column_int64(count, 0));
 }
 
@@ -63,17 +63,16 @@ static int is_former(struct database *db, const char *name, struct err *e)
         return rows_exist(db, "SELECT 1 FROM former WHERE name = ?1", name, 0, e);
 }
 
-/* What is kept of jobs and dead letters under a name is for whoever has it: nobody gets another's
- * unasked. Whether anything is kept is not looked for: the archive knows it, and a projection that
- * is being rebuilt does not. */
+/* A tenant sees all jobs and dead letters stored under its name, so reusing a name needs consent.
+ * Whether there are any is not checked: a projection that is being rebuilt does not know. */
 static int check_name_is_new(struct database *db, const char *name, struct err *e)
 {
         int had = is_former(db, name, e);
         if (had <= 0)
                 return had;
         return err_set(e, ERR_CONFLICT,
-                       "a deleted tenant had the name %s: a new one would see what is kept of its"
-                       " jobs and dead letters; ?reuse=true (--reuse) says that it may",
+                       "a deleted tenant had the name %s: a new one would see its stored jobs and"
+                       " dead letters; ?reuse=true (--reuse) allows that",
                        name);
 }
 
@@ -134,7 +133,7 @@ int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e)
         return registry_write(r, change_tenant, t, e);
 }
 
-/* Its keys expire too: what has been expired for so long needs no telling. */
+/* The keys expire as well; forget_keys drops them when they have been expired for long enough. */
 static const char *const end_keys_sql =
         "UPDATE keys SET v = v + (revoked = 0), told = told AND revoked <> 0, revoked = 2,"
         " expires = CASE WHEN expires BETWEEN 1 AND ?2 THEN expires ELSE max(?2, created_at) END"
@@ -230,12 +229,12 @@ static int mark(struct registry *r, const char *sql, const char *name, int64_t v
         return registry_write(r, row_change_write, &change, e) < 0 ? -1 : 0;
 }
 
-int registry_told_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
+int registry_published_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
 {
         return mark(r, "UPDATE tenants SET told = 1 WHERE name = ?1 AND v = ?2", name, v, e);
 }
 
-int registry_untold_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
+int registry_republish_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
 {
         return mark(r, "UPDATE tenants SET told = 0 WHERE name = ?1 AND v = ?2", name, v, e);
 }
@@ -261,8 +260,8 @@ static int raise_tenant(struct database *db, void *owner, struct err *e)
         return noted < 0 ? -1 : raised;
 }
 
-/* Versions only grow, so what is high enough now needs no write: nearly all are, and there is one
- * for every tenant at each connect. */
+/* Versions only grow, so a version that is high enough needs no write. Nearly all are, and every
+ * tenant's comes at each connect. */
 int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
 {
         struct seen seen = {.name = name, .v = v};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * releaser.c: looks for attempts that run on workers of which nothing has been heard for too long.
+ * releaser.c: finds attempts that run on workers which have been silent for too long.
  */
 #include "status-store/releaser.h"
 
@@ -16,24 +16,24 @@
 
 enum {
         LOOK_EVERY = 500,    /* ms */
-        CURRENT_WAIT = 5000, /* ms for the projection to become current */
-        AT_ONCE = 200,       /* attempts in a message */
+        CURRENT_WAIT = 5000, /* ms, for the projection to become current */
+        AT_ONCE = 200,       /* attempts in one message */
 };
 
 struct releaser {
         struct releaser_config config;
         pthread_t thread;
-        bool complained; /* the thread's */
+        bool warned; /* the thread's */
         pthread_mutex_t mutex;
         pthread_cond_t end;
         bool ending; /* guarded by mutex */
 };
 
-/* What there is to tell. */
+/* The events to publish. */
 struct found {
         struct buffer lines;
         int count;
-        char worker[WORKER_NAME_SIZE]; /* the last one's */
+        char worker[WORKER_NAME_SIZE]; /* of the last event */
 };
 
 static void found_fini(struct found *f)
@@ -42,7 +42,7 @@ static void found_fini(struct found *f)
 }
 #define AUTO_FOUND __attribute__((cleanup(found_fini))) struct found
 
-/* recorded_at: 0 without a record, as long after its end nobody keeps one. */
+/* recorded_at: of the worker's last record; 0: none (an old one is deleted). */
 static bool is_lost(const struct job_row *row, msec recorded_at, bool gone, msec as_of)
 {
         msec heard_at = recorded_at > row->winner.at ? recorded_at : row->winner.at;
@@ -79,7 +79,7 @@ static int look_at(struct found *f, sqlite3_stmt *row, msec as_of, struct err *e
         return read;
 }
 
-static int find(struct releaser *r, msec as_of, struct found *f, struct err *e)
+static int find_lost(struct releaser *r, msec as_of, struct found *f, struct err *e)
 {
         AUTO_READER *reader = readers_take(r->config.readers, e);
         if (reader == NULL)
@@ -96,33 +96,33 @@ static int find(struct releaser *r, msec as_of, struct found *f, struct err *e)
         return more < 0 ? -1 : 0;
 }
 
-/* The first look may be at old rows: those of a store that was stopped, or is behind. So the second
- * is taken once everything up to a moment is known, and as of that moment. */
+/* The rows may be old: the store was stopped, or is behind. So suspects are looked up again once
+ * the projection is current, as of the time before the marker. */
 static int release_lost(struct releaser *r, struct err *e)
 {
         AUTO_FOUND suspects = {.count = 0};
         AUTO_FOUND lost = {.count = 0};
         char marker[UUID_SIZE];
         if (provisioning_check(r->config.provisioning, e) != 0 ||
-            find(r, clock_wall(), &suspects, e) != 0)
+            find_lost(r, clock_wall(), &suspects, e) != 0)
                 return -1;
         if (suspects.count == 0)
                 return 0;
         msec as_of = clock_wall();
-        if (provisioning_mark(r->config.provisioning, marker, e) != 0)
+        if (provisioning_publish_marker(r->config.provisioning, marker, e) != 0)
                 return -1;
         if (!markers_await(r->config.markers, marker, clock_mono() + CURRENT_WAIT))
                 return 0;
-        if (find(r, as_of, &lost, e) != 0)
+        if (find_lost(r, as_of, &lost, e) != 0)
                 return -1;
         if (lost.count == 0)
                 return 0;
         LOG_WARN("jobs of a lost worker are pending again", log_text("worker", lost.worker),
                  log_int("jobs", lost.count));
-        return provisioning_tell(r->config.provisioning, buffer_bytes(&lost.lines), e);
+        return provisioning_publish_events(r->config.provisioning, buffer_bytes(&lost.lines), e);
 }
 
-/* False when it is time to end. */
+/* False when the thread is to end. */
 static bool wait_a_while(struct releaser *r)
 {
         msec at = clock_mono() + LOOK_EVERY;
@@ -143,9 +143,10 @@ static void *run(void *owner)
         while (wait_a_while(r)) {
                 struct err why = {0};
                 int done = release_lost(r, &why);
-                if (done != 0 && !r->complained)
-                        LOG_WARN("jobs of lost workers stay running for now", log_err(&why));
-                r->complained = done != 0;
+                if (done != 0 && !r->warned)
+                        LOG_WARN("jobs of lost workers cannot be released; trying again",
+                                 log_err(&why));
+                r->warned = done != 0;
         }
         return NULL;
 }
@@ -162,7 +163,7 @@ struct releaser *releaser_create(const struct releaser_config *c, struct err *e)
         pthread_condattr_destroy(&monotonic);
         if (pthread_create(&r->thread, NULL, run, r) == 0)
                 return r;
-        (void)err_set(e, ERR_SYSTEM, "no thread for the jobs of lost workers");
+        (void)err_set(e, ERR_SYSTEM, "cannot start the thread that releases jobs of lost workers");
         pthread_cond_destroy(&r->end);
         pthread_mutex_destroy(&r->mutex);
         free(r);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * releaser.h: what a lost worker held is pending again. The fold reads no clock, so that a rebuild
- * gives the same rows: somebody must tell that a worker was lost. The primary does, once for each
- * attempt that still counts as running there, by the event `released` with `lost`. Should the
- * worker live after all, whatever it tells of the job later wins.
+ * releaser.h: makes the jobs of a lost worker pending again. The fold reads no clock, because a
+ * rebuild must give the same rows. So the loss of a worker is an event: the primary publishes
+ * `released` with `lost`, once for each attempt that counts as running there. If the worker is
+ * alive after all, its later events of the job win.
  *
- * It has a thread of its own.
+ * Has a thread of its own.
  */
 #ifndef WARREN_STATUS_STORE_RELEASER_H
 #define WARREN_STATUS_STORE_RELEASER_H
@@ -24,7 +24,7 @@ struct releaser_config {
 };
 
 struct releaser *releaser_create(const struct releaser_config *c, struct err *e) MUST_CHECK;
-/* Waits for what it is at: close the markers first. */
+/* Waits for its thread: close the markers first. */
 void releaser_destroy(struct releaser **r);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * retention.c: deletes jobs that have ended and of which nothing was told for long, by the stream's
- * clock. It walks the index of each tenant and ended state by creation, which is never after that;
- * what was created long ago but told of lately is passed over until the next walk.
- * Between two walks go the names that no job has any more: publishers may invent a type each time.
+ * retention.c: deletes ended jobs whose last event (column told, the stream's clock) is old enough.
+ * It walks the index of each tenant and ended state in the order of creation, which is never after
+ * the last event; a job with a recent event waits for the next walk. Between two walks it deletes
+ * names that nothing uses: publishers may use any number of types.
  */
 #include "status-store/retention.h"
 
@@ -11,7 +11,7 @@
 #include "common/base/own.h"
 
 enum { STEP_ROWS = 500 };
-/* Reads all counts, which can be many. */
+/* Rarely, because it reads all counts. */
 #define PRUNE_NAMES_EVERY MSEC_HOUR
 
 static const int walked[] = {STATUS_COMPLETED, STATUS_CANCELLED, STATE_HIDDEN, STATUS_DEAD};
@@ -20,7 +20,7 @@ enum { WALKED_COUNT = sizeof(walked) / sizeof(walked[0]) };
 enum statement {
         NEXT_TENANT,
         PAGE,
-        DELETE_BODIES, /* by what the job's rows say, so they come after */
+        DELETE_BODIES, /* first: it reads the job's other rows */
         DELETE_OTHERS,
         DELETE_JOB,
         DELETE_ATTEMPTS,
@@ -59,12 +59,12 @@ struct retention {
         struct tally *tally;
         struct retention_settings settings;
         sqlite3_stmt *statements[STATEMENT_COUNT];
-        /* The walk: how far it is. */
+        /* How far the walk is. */
         int64_t tenant;
         int walk;
         msec created;
         int64_t seq;
-        msec pruned_at; /* names; 0: not yet */
+        msec pruned_at; /* when names were last deleted; 0: not yet */
 };
 
 struct expired {
@@ -131,7 +131,7 @@ static int delete_all(struct retention *r, const struct expired *list, int count
         return done;
 }
 
-/* Reads the next rows of the walk. Returns how many there were, and fills list with the expired. */
+/* Reads the next rows of the walk; fills list with the expired ones. Returns how many it read. */
 static int read_page(struct retention *r, msec before, struct expired *list, int *count,
                      struct err *e)
 {
@@ -160,7 +160,7 @@ static int next_tenant(struct retention *r, struct err *e)
         db_bind_int(next, 1, r->tenant);
         if (db_step(next, e) != 1)
                 return -1;
-        r->tenant = sqlite3_column_int64(next, 0); /* NULL, so 0: the walk is over */
+        r->tenant = sqlite3_column_int64(next, 0); /* 0 (from NULL): the walk is over */
         return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * retention.h: jobs that ended long ago are deleted, a few at a time. Loop thread only, between
+ * retention.h: deletes jobs that ended long ago, a few at a time. Loop thread only, between
  * commits.
  */
 #ifndef WARREN_STATUS_STORE_RETENTION_H
@@ -13,13 +13,13 @@ struct retention;
 
 struct retention_settings {
         msec keep_ended; /* completed, cancelled */
-        msec keep_dead;  /* dead; what stands for a forgotten or a rejected one */
+        msec keep_dead;  /* dead, and hidden rows of forgotten or rejected jobs */
 };
 
 struct retention *retention_create(struct store *store, const struct retention_settings *s,
                                    struct err *e) MUST_CHECK;
 void retention_destroy(struct retention **r);
-/* One small step in a transaction of its own. 1: there is more to do soon; 0: nothing is due. */
+/* One small step, in a transaction of its own. 1: call again soon; 0: nothing is due; -1. */
 int retention_step(struct retention *r, msec now, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * routes.c: the internal API: its table, and who may call it.
+ * routes.c: the routes of the internal API, and the check of its token.
  */
 #include <openssl/crypto.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows.c: rows of jobs and attempts out of their columns; fold keys packed into one blob.
+ * rows.c: reads and binds rows of jobs and attempts; packs fold keys into one blob.
  */
 #include <string.h>
 

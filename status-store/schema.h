@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema.h: the tables of status.db, and the columns that make a job's row.
+ * schema.h: the tables of status.db, and how a job's row is read and bound.
  *
- *      jobs      one row a job; seq = place of the message that made it × 4096 + n, so a rebuild
- *                gives every job the same seq
- *      bodies    the payloads, apart, so that a change of state does not write them again; place =
- *                place of the first message with it × 4096
- *      others    what other messages with a job's id say of it: facts that are not shown
- *      attempts  only of jobs that had more than one plain, successful first attempt
- *      starts    the distinct `started` events of those jobs, and what their workers gave back
- *      names     tenants and types, by number
- *      counts    jobs by tenant, type and state, kept in the transaction that changes them
- *      counters  what happened, by tenant, since the stream's beginning
- *      minutes   the same by minute, with histograms, for a day
+ *      jobs      one row a job; seq = place of its first message × 4096 + n, so a rebuild gives
+ *                every job the same seq
+ *      bodies    payloads, in a table of their own so that a change of state does not rewrite
+ *                them; place = place of the first message with the payload × 4096
+ *      others    other contents that messages with the job's id had; not shown
+ *      attempts  of jobs whose row cannot hold them (job_entry.h)
+ *      starts    the distinct `started` events of those jobs, and starts that were given back
+ *      names     the numbers of tenants and types
+ *      counts    jobs by tenant, type and state
+ *      counters  submitted, completed, failed, retried, dead by tenant, since the stream began
+ *      minutes   the same by minute, with histograms, for 25 hours
  *      workers   the last record of each consumer
  *      position  how far the stream has been folded
  *
- * A message's place is its offset, plus `base` in `position` once the stream was rewound: no two
- * messages have the same. A row that an earlier version made has a negative one of its own.
+ * A message's place is its offset plus `base` of table position, which grows when the stream is
+ * rewound: no two messages have the same place. Contents migrated from version 4 or earlier have
+ * negative ones.
  *
- * Whoever changes a table adds a step in migrations.c.
+ * A change of a table needs a step in migrations.c.
  */
 #ifndef WARREN_STATUS_STORE_SCHEMA_H
 #define WARREN_STATUS_STORE_SCHEMA_H
@@ -28,8 +29,8 @@
 #include "common/model/attempt_row.h"
 #include "status-store/columns.h"
 
-enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: a row that is not shown */
-enum { SEQ_PER_OFFSET = 4096 };       /* delete_bodies_sql has it too */
+enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: the row is not shown */
+enum { SEQ_PER_OFFSET = 4096 };       /* delete_bodies_sql repeats it */
 
 extern const char schema_tables[];
 
@@ -41,11 +42,11 @@ extern const char schema_tables[];
                 FACTS_MEMBERS(OF_JOBS)
 enum { JOB_COLUMN_COUNT = 6 JOB_MEMBERS(COLUMN_ONE) FACTS_MEMBERS(COLUMN_ONE) };
 
-/* Fold keys as one blob: for each, varints and the digest; a single 0 for an empty one. */
+/* Fold keys as one blob: for each, six varints and the digest; an empty key is a single 0. */
 enum { KEYS_MAX = 10, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 
 enum { ID_SIZE = 16 };
-/* The 16 bytes of a canonical UUID; false when it is none. */
+/* Fills the 16 bytes of a canonical UUID; false when it is none. */
 bool id_pack(const char *uuid, unsigned char out[ID_SIZE]);
 void id_unpack(const unsigned char id[ID_SIZE], char out[UUID_SIZE]);
 
@@ -54,8 +55,8 @@ struct stored_job {
         int64_t seq;
         int state;
         bool spilled;      /* its attempts are in `attempts` */
-        int others;        /* so many rows in `others`, as it was read */
-        int64_t published; /* how often it was: not counting what services publish on its way */
+        int others;        /* how many rows `others` had when it was read */
+        int64_t published; /* how often clients published it; services do not count */
         struct job_row row;
 };
 
@@ -66,20 +67,20 @@ int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
                     unsigned char keys[KEYS_SIZE]);
 void stored_job_fini(struct stored_job *job);
 
-/* Of a row in `others`: `SELECT OTHER_COLUMNS FROM others`. Owned. */
+/* From `SELECT OTHER_COLUMNS FROM others`. The caller owns the result. */
 #define OTHER_COLUMNS "type, keys" FACTS_NAMES
 struct job_facts *other_read(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 /* Binds OTHER_COLUMNS from place `first`. */
 void other_bind(sqlite3_stmt *s, int first, const struct job_facts *f,
                 unsigned char keys[KEYS_SIZE]);
 
-/* Deletes all payloads of job ?1 as it is stored. */
+/* Deletes all payloads of job ?1 that its stored rows refer to. */
 extern const char delete_bodies_sql[];
 
-/* Where the payload of what is shown stands in `bodies`; -1: nowhere. */
+/* The place in `bodies` of the payload that is shown; -1: none. */
 int64_t job_body_place(const struct job_row *row);
 
-/* Attempts: `SELECT ATTEMPT_COLUMNS FROM attempts`. */
+/* From `SELECT ATTEMPT_COLUMNS FROM attempts`. */
 #define ATTEMPT_COLUMNS "keys" ATTEMPT_NAMES
 int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e) MUST_CHECK;
 void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,
@@ -88,7 +89,7 @@ void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,
 size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE]);
 int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count,
                 struct err *e) MUST_CHECK;
-/* Those of a row, in the order they are packed. */
+/* The fold keys of a row, in the order in which they are packed. */
 void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX]);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settings.h: what can be set about the status-store.
+ * settings.h: the settings of the status-store.
  */
 #ifndef WARREN_STATUS_STORE_SETTINGS_H
 #define WARREN_STATUS_STORE_SETTINGS_H
@@ -25,7 +25,7 @@ struct settings {
         int64_t tenants_max;
         msec tenant_delete_after;
         char *bootstrap_admin_key_file;
-        char *create_admin_key, *backup; /* does that and ends */
+        char *create_admin_key, *backup; /* one-shot commands: the program ends after them */
 };
 
 extern const struct config_table status_store_config;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stats.c: the counts of the projection.
+ * stats.c: writes the counts of the projection.
  */
 #include "status-store/stats.h"
 
@@ -22,10 +22,10 @@ static void add_count(json_t *object, const char *status, json_int_t n)
         (void)json_object_set_new(object, status, json_integer(before + n));
 }
 
-/* Types that are named; what is beyond them is summed under "*". */
+/* Most types with an entry of their own; the jobs of others are summed under "*". */
 enum { TYPES_MAX = 1000 };
 
-/* The counts of one type or tenant within `groups`. */
+/* The counts of one type or tenant in `groups`, added if missing. */
 static json_t *group_of(json_t *groups, const char *name)
 {
         json_t *group = json_object_get(groups, name);
@@ -70,7 +70,7 @@ static int count_jobs(struct reader *r, const char *tenant, json_t *answer, stru
         return more;
 }
 
-static int total_up(struct reader *r, const char *tenant, json_t *answer, struct err *e)
+static int add_totals(struct reader *r, const char *tenant, json_t *answer, struct err *e)
 {
         static const char *const names[TALLY_COUNT] = {"submitted_total", "completed_total",
                                                        "failed_attempts_total", "retried_total",
@@ -92,8 +92,8 @@ struct totals {
         struct histogram times[TALLY_TIMES];
 };
 
-static int gather(struct reader *r, const char *tenant, int64_t from, struct totals *w,
-                  struct err *e)
+static int sum_minutes(struct reader *r, const char *tenant, int64_t from, struct totals *w,
+                       struct err *e)
 {
         AUTO_RESET *minutes = reader_query(r, QUERY_MINUTES, e);
         if (minutes == NULL)
@@ -125,8 +125,8 @@ static json_t *percentiles(const struct histogram *h)
         return answer;
 }
 
-/* The last `minutes` full ones and the running one: `seconds` says how long that is. */
-static int add_window(struct reader *r, const char *tenant, msec now, int64_t minutes,
+/* Adds the counts of the last full minutes and the current one, `seconds` long in all. */
+static int add_period(struct reader *r, const char *tenant, msec now, int64_t minutes,
                       json_t *answer, struct err *e)
 {
         static const char *const counts[TALLY_COUNT] = {"submitted", "completed", "failed_attempts",
@@ -134,22 +134,22 @@ static int add_window(struct reader *r, const char *tenant, msec now, int64_t mi
         static const char *const times[TALLY_TIMES] = {"latency_ms", "wait_ms", "duration_ms"};
         struct totals w = {0};
         int64_t from = now / MSEC_MINUTE - minutes;
-        if (gather(r, tenant, from, &w, e) != 0)
+        if (sum_minutes(r, tenant, from, &w, e) != 0)
                 return -1;
         double seconds = (double)(now - from * MSEC_MINUTE) / MSEC_SECOND;
-        json_t *window = json_object();
-        (void)json_object_set_new(window, "seconds", json_real(seconds));
+        json_t *period = json_object();
+        (void)json_object_set_new(period, "seconds", json_real(seconds));
         for (int i = 0; i < TALLY_COUNT; i++)
-                (void)json_object_set_new(window, counts[i], json_integer(w.count[i]));
-        (void)json_object_set_new(window, "throughput",
+                (void)json_object_set_new(period, counts[i], json_integer(w.count[i]));
+        (void)json_object_set_new(period, "throughput",
                                   json_real((double)w.count[TALLY_COMPLETED] / seconds));
         for (int i = 0; i < TALLY_TIMES; i++)
-                (void)json_object_set_new(window, times[i], percentiles(&w.times[i]));
-        (void)json_object_set_new(answer, minutes == 1 ? "last_minute" : "last_hour", window);
+                (void)json_object_set_new(period, times[i], percentiles(&w.times[i]));
+        (void)json_object_set_new(answer, minutes == 1 ? "last_minute" : "last_hour", period);
         return 0;
 }
 
-/* Where the history begins and what is missing of it. */
+/* Adds where the folded history begins and what is missing in it. */
 static int add_history(struct reader *r, json_t *answer, struct err *e)
 {
         AUTO_RESET *position = reader_query(r, QUERY_POSITION, e);
@@ -171,9 +171,9 @@ static int add_history(struct reader *r, json_t *answer, struct err *e)
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out, struct err *e)
 {
         AUTO_JSON *answer = json_object();
-        if (count_jobs(r, tenant, answer, e) != 0 || total_up(r, tenant, answer, e) != 0 ||
-            add_window(r, tenant, now, 1, answer, e) != 0 ||
-            add_window(r, tenant, now, 60, answer, e) != 0 || add_history(r, answer, e) != 0)
+        if (count_jobs(r, tenant, answer, e) != 0 || add_totals(r, tenant, answer, e) != 0 ||
+            add_period(r, tenant, now, 1, answer, e) != 0 ||
+            add_period(r, tenant, now, 60, answer, e) != 0 || add_history(r, answer, e) != 0)
                 return -1;
         AUTO_FREE char *text =
                 json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(6) | JSON_PRESERVE_ORDER);

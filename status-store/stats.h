@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stats.h: how many jobs are in which state, what happened so far, how fast and how late.
+ * stats.h: jobs by state, totals, throughput and latencies.
  */
 #ifndef WARREN_STATUS_STORE_STATS_H
 #define WARREN_STATUS_STORE_STATS_H
 
 #include "status-store/queries.h"
 
-/* Adds the members of GET /stats without braces; tenant "*": all. */
+/* Adds the members of GET /stats, without braces. tenant "*": all. */
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out,
                 struct err *e) MUST_CHECK;
 

@@ -65,14 +65,14 @@ static bool is_ready(void *owner, struct err *why)
         return follower_is_ready(s->follower, why);
 }
 
-/* What others have been told must not be above what the registry says. */
-static void told(struct status_store *s, int raised, const char *name, const struct err *why)
+/* Handles the result of registry_seen_…: a raised record must be published. */
+static void after_seen(struct status_store *s, int raised, const char *name, const struct err *why)
 {
         if (raised < 0)
-                LOG_WARN("registry not compared with control", log_err(why));
+                LOG_WARN("cannot compare the registry with stream control", log_err(why));
         if (raised <= 0)
                 return;
-        LOG_WARN("the registry is older than what control says; it is told again",
+        LOG_WARN("the registry is older than stream control; its record is published again",
                  log_text("record", name));
         provisioning_wake(s->provisioning);
 }
@@ -81,14 +81,14 @@ static void on_tenant_record(void *owner, const struct tenant_record *t)
 {
         struct status_store *s = owner;
         struct err why = {0};
-        told(s, registry_seen_tenant(s->registry, t->name, t->v, &why), t->name, &why);
+        after_seen(s, registry_seen_tenant(s->registry, t->name, t->v, &why), t->name, &why);
 }
 
 static void on_key_record(void *owner, const struct key_record *k)
 {
         struct status_store *s = owner;
         struct err why = {0};
-        told(s, registry_seen_key(s->registry, k->id, k->v, &why), k->id, &why);
+        after_seen(s, registry_seen_key(s->registry, k->id, k->v, &why), k->id, &why);
 }
 
 static struct link_config link_of(const struct settings *s, const char *name)
@@ -169,7 +169,7 @@ static int follow_control(struct status_store *s, const struct settings *c, stru
         return s->control != NULL ? 0 : -1;
 }
 
-/* Only the primary knows every tenant. */
+/* Only on the primary: it knows all tenants. */
 static int show_queue_sizes(struct status_store *s, const struct settings *c, struct err *e)
 {
         const struct queue_sizes_config sizes = {.link = link_of(c, "status-store count"),
@@ -252,7 +252,7 @@ void status_store_drain(struct status_store *s)
         waiters_close(s->young);
         markers_close(s->markers);
         http_server_destroy(&s->server);
-        health_destroy(&s->health); /* it asks those below */
+        health_destroy(&s->health); /* before the parts that it asks */
         queue_sizes_destroy(&s->queue_sizes);
         control_destroy(&s->control);
         releaser_destroy(&s->releaser);

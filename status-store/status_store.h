@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_store.h: the whole program but its command line.
+ * status_store.h: the status-store without its command line. Main thread only.
  */
 #ifndef WARREN_STATUS_STORE_STATUS_STORE_H
 #define WARREN_STATUS_STORE_STATUS_STORE_H
@@ -12,11 +12,11 @@ struct status_store;
 
 struct status_store *status_store_create(const struct settings *s, struct service *service,
                                          struct err *e) MUST_CHECK;
-/* Stops answering and following, writes what was folded, and ends the service. */
+/* Stops serving and following, commits what was folded, and ends the service. */
 void status_store_drain(struct status_store *s);
 void status_store_destroy(struct status_store **s);
 
-/* A one-shot command; 0, or -1. */
+/* One-shot command: makes an admin key in the file that s names. 0 or -1. */
 int status_store_create_admin_key(const struct settings *s, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store.c: the writing side of status.db.
+ * store.c: writes status.db.
  */
 #include "status-store/store.h"
 
@@ -101,8 +101,8 @@ static int store_open_tables(struct store *s, const char *path, struct err *e)
         return 0;
 }
 
-/* Its rows may be all there is of old jobs. What is beside it goes first: a new file must not find
- * another's WAL. */
+/* Renames a damaged file: its rows may be all that is left of old jobs. WAL files first: the new
+ * file must not find them. */
 static int set_aside(const char *path, const struct err *why, struct err *e)
 {
         static const char *const suffixes[] = {"-wal", "-shm", ""};
@@ -111,9 +111,9 @@ static int set_aside(const char *path, const struct err *why, struct err *e)
                 AUTO_FREE char *from = xasprintf("%s%s", path, suffixes[i]);
                 AUTO_FREE char *to = xasprintf("%s%s", aside, suffixes[i]);
                 if (rename(from, to) != 0 && errno != ENOENT)
-                        return err_set_errno(e, "%s is damaged, and cannot be renamed", from);
+                        return err_set_errno(e, "%s is damaged and cannot be renamed", from);
         }
-        LOG_ERROR("status database damaged: it is folded again from what the stream holds",
+        LOG_ERROR("status database damaged: it is rebuilt from what the stream holds",
                   log_text("path", path), log_text("kept_as", aside), log_err(why));
         return 0;
 }
@@ -178,7 +178,7 @@ void store_rollback(struct store *s)
         struct err ignored = {0};
         if (sqlite3_get_autocommit(s->db) == 0 && db_run(s->statements[ROLLBACK], &ignored) != 0)
                 LOG_WARN("rollback failed", log_err(&ignored));
-        /* Those that the transaction had inserted are gone. */
+        /* Names inserted by the transaction are gone. */
         names_forget(s->names);
 }
 
@@ -199,7 +199,7 @@ int store_rewind(struct store *s, struct err *e)
         struct position p;
         if (store_position(s, &p, e) != 0 || store_begin(s, e) != 0)
                 return -1;
-        /* A clock that some service set far ahead would stop the counts until then. */
+        /* A service's clock may be far ahead: counting would stop until then. */
         msec now = clock_wall();
         msec counted = p.clock < now ? p.clock : now;
         struct position start = {.offset = -1,

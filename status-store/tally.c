@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tally.c: what a batch changes in the counts.
+ * tally.c: the changes that a batch makes to the counts.
  */
 #include "status-store/tally.h"
 
@@ -19,7 +19,7 @@ struct state_count {
         UT_hash_handle hh;
 };
 
-/* minute 0 holds the tenant's totals. */
+/* Minute 0: the tenant's totals. */
 struct minute_key {
         int64_t minute, tenant;
 };

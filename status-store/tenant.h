@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenant.h: a tenant and a key, as the registry keeps them.
+ * tenant.h: a tenant and a key, as the registry stores them.
  */
 #ifndef WARREN_STATUS_STORE_TENANT_H
 #define WARREN_STATUS_STORE_TENANT_H
@@ -9,15 +9,15 @@
 
 #include "common/model/record.h"
 
-/* What the broker has of a tenant's login. */
+/* Whether the broker has the tenant's login; UNSURE: a change of it may be unfinished. */
 enum tenant_login { LOGIN_NONE, LOGIN_THERE, LOGIN_UNSURE };
 
 struct tenant {
         struct tenant_record record;
         bool amqp_login;
-        bool login_unsure; /* a change of its login was begun and not seen to end */
+        bool login_unsure; /* LOGIN_UNSURE */
         msec created_at;
-        msec deleted_at; /* 0: not */
+        msec deleted_at; /* 0: not deleted */
 };
 
 struct key {
@@ -25,7 +25,7 @@ struct key {
         msec created_at;
 };
 
-/* Which of them: all, or those whose last change has not been published. */
-enum which { WHICH_ALL, WHICH_UNTOLD };
+/* Which rows: all, or those whose last change has not been published to `control`. */
+enum which { WHICH_ALL, WHICH_UNPUBLISHED };
 
 #endif

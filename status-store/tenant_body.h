@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenant_body.h: what a caller says of a tenant or a key, judged; and how both are shown.
+ * tenant_body.h: reads request bodies about tenants and keys, and writes both as JSON.
  */
 #ifndef WARREN_STATUS_STORE_TENANT_BODY_H
 #define WARREN_STATUS_STORE_TENANT_BODY_H
@@ -12,10 +12,10 @@
 
 enum body_kind { BODY_NEW_TENANT, BODY_TENANT_CHANGE };
 
-/* Writes what the body says over *t. 0; else the status to refuse with, and fault is filled. */
+/* Changes *t as the body says. 0, or the HTTP status to refuse with; then fault is filled. */
 int tenant_body_read(struct bytes body, enum body_kind kind, struct tenant *t,
                      struct scan_fault *fault) MUST_CHECK;
-/* {"scopes": [...], "expires": time}; both optional. */
+/* {"scopes": [...], "expires": time}, both optional. Returns as tenant_body_read. */
 int key_body_read(struct bytes body, unsigned *scopes, msec *expires,
                   struct scan_fault *fault) MUST_CHECK;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenants_api.c: the routes of tenants and keys, which only the primary serves. A change is
- * committed in the registry first, then declared, then told; what did not get that far is repaired
- * by the provisioning thread.
+ * tenants_api.c: the routes of tenants and keys; only the primary serves them. A change is
+ * committed to the registry, then declared at the broker, then published. If a step fails, the
+ * provisioning thread repeats it.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ enum {
         CURRENT_RETRY_S = 5,
 };
 
-/* The right to change tenants, given back at the end of the scope. */
+/* Holds api.changing until the end of the scope. */
 static void change_end(pthread_mutex_t **changing)
 {
         pthread_mutex_unlock(*changing);
@@ -39,13 +39,13 @@ static bool is_primary(struct api *a, struct http_request *r)
         return false;
 }
 
-/* Before a change: committed only when it can be provisioned now. */
+/* A change is allowed only when it can be provisioned now. False: answered. */
 static bool can_change(struct api *a, struct http_request *r)
 {
         struct err why = {0};
         if (!is_primary(a, r))
                 return false;
-        /* Until then a registry brought back from a backup may be older than what was told. */
+        /* Until then a registry restored from a backup may be older than `control`. */
         if (!control_is_ready(a->control))
                 (void)err_set(&why, ERR_UNAVAILABLE, "stream control has not been read yet");
         else if (provisioning_check(a->provisioning, &why) == 0)
@@ -60,7 +60,7 @@ static bool is_true(struct http_request *r, const char *parameter)
         return value != NULL && strcmp(value, "true") == 0;
 }
 
-/* The tenant in the path, live. */
+/* Reads the tenant of the path, if it is not deleted. False: answered. */
 static bool find_tenant(struct api *a, struct http_request *r, struct tenant *t)
 {
         struct err why = {0};
@@ -131,9 +131,9 @@ static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
                          "login", json_sprintf("tenant-%s", t->record.name), "password", password);
 }
 
-/* Makes the broker login or deletes it, of a tenant noted as unsure. New reference, null when there
- * is none now; NULL on failure. */
-static json_t *settle_login(struct api *a, struct tenant *t, bool wanted, struct err *e)
+/* Makes or deletes the broker login of a tenant that is noted as unsure. Returns a new reference:
+ * the login, JSON null when there is none now, NULL on failure. */
+static json_t *apply_login(struct api *a, struct tenant *t, bool wanted, struct err *e)
 {
         json_t *login = json_null();
         if (wanted)
@@ -150,7 +150,7 @@ static json_t *settle_login(struct api *a, struct tenant *t, bool wanted, struct
         return login;
 }
 
-/* Everything after the tenant's row: its key, its queues, its record, its login. */
+/* Makes what a tenant needs besides its row: key, queues, record, login. */
 static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, struct err *e)
 {
         char text[KEY_TEXT_SIZE];
@@ -159,10 +159,10 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
         if (registry_add_key(a->registry, t->record.name, scopes, 0, text, &key, e) != 0)
                 return -1;
         json_object_set_new(answer, "key", json_string(text));
-        if (provisioning_settle(a->provisioning, t->record.name, e) != 0)
+        if (provisioning_apply(a->provisioning, t->record.name, e) != 0)
                 return -1;
         if (t->login_unsure) {
-                json_t *login = settle_login(a, t, true, e);
+                json_t *login = apply_login(a, t, true, e);
                 if (login == NULL)
                         return -1;
                 json_object_set_new(answer, "amqp", login);
@@ -205,23 +205,24 @@ void tenants_create(void *owner, struct http_request *r)
                 http_answer_json(r, 201, answer);
                 return;
         }
-        /* Its key was never shown and its login may not exist: undone, so that it can be tried
-         * again. */
+        /* The caller has not got its key, and its login may not exist. Undo it, so that the caller
+         * can try again. */
         struct err ignored = {0};
         LOG_WARN("tenant not created", log_text("tenant", t.record.name), log_err(&why));
         if (registry_delete_tenant(a->registry, t.record.name, 0, &ignored) != 0)
-                LOG_WARN("nor undone", log_err(&ignored));
+                LOG_WARN("the creation of a tenant was not undone",
+                         log_text("tenant", t.record.name), log_err(&ignored));
         provisioning_wake(a->provisioning);
         json_decref(answer);
         http_problem_err(r, &why);
 }
 
-/* Commits a changed tenant and tells it. */
+/* Commits a changed tenant and publishes it. False: answered. */
 static bool change_tenant(struct api *a, struct http_request *r, struct tenant *t)
 {
         struct err why = {0};
         if (registry_change_tenant(a->registry, t, &why) == 0 &&
-            provisioning_settle(a->provisioning, t->record.name, &why) == 0)
+            provisioning_apply(a->provisioning, t->record.name, &why) == 0)
                 return true;
         http_problem_err(r, &why);
         return false;
@@ -245,15 +246,15 @@ void tenants_patch(void *owner, struct http_request *r)
                 return;
         }
         bool wanted = t.amqp_login;
-        bool settles = unsure || wanted != had_login;
-        if (settles && provisioning_can_make_login(a->provisioning, &why) != 0) {
+        bool changes_login = unsure || wanted != had_login;
+        if (changes_login && provisioning_can_make_login(a->provisioning, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
-        t.login_unsure |= settles;
+        t.login_unsure |= changes_login;
         if (!change_tenant(a, r, &t))
                 return;
-        json_t *login = settles ? settle_login(a, &t, wanted, &why) : json_null();
+        json_t *login = changes_login ? apply_login(a, &t, wanted, &why) : json_null();
         if (login == NULL) {
                 http_problem_err(r, &why);
                 return;
@@ -265,26 +266,27 @@ void tenants_patch(void *owner, struct http_request *r)
         http_answer_json(r, 200, answer);
 }
 
-/* Counts decide only once the projection has all that was in the stream when the request came:
- * jobs not folded yet would be dropped as if they were not there. False: answered. */
+/* Waits until the projection has everything that was in the stream when the request came: open_jobs
+ * would miss jobs that are not folded yet. False: answered. */
 static bool await_projection(struct api *a, struct http_request *r)
 {
         char marker[UUID_SIZE];
         struct err why = {0};
-        if (provisioning_mark(a->provisioning, marker, &why) != 0) {
+        if (provisioning_publish_marker(a->provisioning, marker, &why) != 0) {
                 http_problem_err(r, &why);
                 return false;
         }
         if (markers_await(a->markers, marker, clock_mono() + CURRENT_WAIT))
                 return true;
         http_add_header(r, "Retry-After", "%d", CURRENT_RETRY_S);
-        http_problem(r, 503,
-                     "which jobs have not ended is not known yet: the status-store has not read the"
-                     " event stream to its end; try again, or ?force=true drops what there is");
+        http_problem(
+                r, 503,
+                "the status-store has not read the event stream to its end, so there may be jobs"
+                " that have not ended; try again, or ?force=true drops them");
         return false;
 }
 
-/* Jobs that have not ended would vanish with the queues. -1 when that cannot be known. */
+/* How many jobs have not ended: they would be lost with the queues. -1 on failure. */
 static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
 {
         AUTO_READER *reader = readers_take(a->readers, e);
@@ -298,25 +300,25 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
                 int state = sqlite3_column_int(counts, 3);
-                /* A hidden one may be in its queue all the same, and will show when it starts. */
+                /* A hidden job may be in its queue all the same; it is shown when it starts. */
                 bool ended = state != STATE_HIDDEN && status_is_ended((enum status)state);
                 open += ended ? 0 : sqlite3_column_int64(counts, 4);
         }
         return more < 0 ? -1 : open;
 }
 
-/* The login goes first: left behind, it could publish as whoever takes the name next. */
+/* Deletes the login first: one left behind could publish as the next tenant of that name. */
 static int delete_tenant(struct api *a, struct tenant *t, struct err *e)
 {
         if (t->amqp_login || t->login_unsure) {
                 if (provisioning_can_make_login(a->provisioning, e) != 0 ||
                     registry_note_login(a->registry, t->record.name, LOGIN_UNSURE, e) != 0 ||
-                    settle_login(a, t, false, e) == NULL)
+                    apply_login(a, t, false, e) == NULL)
                         return -1;
         }
         if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
                 return -1;
-        return provisioning_settle(a->provisioning, t->record.name, e);
+        return provisioning_apply(a->provisioning, t->record.name, e);
 }
 
 void tenants_delete(void *owner, struct http_request *r)
@@ -389,7 +391,7 @@ void tenant_keys_create(void *owner, struct http_request *r)
                 return;
         }
         if (registry_add_key(a->registry, t.record.name, scopes, expires, text, &key, &why) != 0 ||
-            provisioning_settle(a->provisioning, t.record.name, &why) != 0) {
+            provisioning_apply(a->provisioning, t.record.name, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
@@ -407,7 +409,7 @@ void tenant_keys_delete(void *owner, struct http_request *r)
         if (!can_change(a, r) || !find_tenant(a, r, &t))
                 return;
         if (registry_revoke_key(a->registry, t.record.name, http_param(r, "id"), &why) != 0 ||
-            provisioning_settle(a->provisioning, t.record.name, &why) != 0)
+            provisioning_apply(a->provisioning, t.record.name, &why) != 0)
                 http_problem_err(r, &why);
         else
                 http_answer_empty(r, 204);

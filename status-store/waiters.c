@@ -18,7 +18,7 @@ struct waiters {
         atomic_uint count; /* read without the mutex by waiters_changed */
         pthread_mutex_t mutex;
         pthread_cond_t news;
-        struct waiter *all; /* guarded by mutex, as is what follows */
+        struct waiter *all; /* guarded by mutex, like closed */
         bool closed;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * waiters.h: threads that wait for a job to change. Bounded: each waits on a thread of the server.
+ * waiters.h: threads of the server that wait for a job to change; at most `max` at once.
  */
 #ifndef WARREN_STATUS_STORE_WAITERS_H
 #define WARREN_STATUS_STORE_WAITERS_H
@@ -12,7 +12,7 @@
 
 struct waiters;
 
-/* Lives on the stack of the thread that waits, from join to leave. */
+/* On the stack of the waiting thread; in use from join to leave. */
 struct waiter {
         char tenant[TENANT_SIZE]; /* "*": any */
         char id[UUID_SIZE];
@@ -22,14 +22,15 @@ struct waiter {
 
 struct waiters *waiters_create(unsigned max);
 void waiters_destroy(struct waiters **w);
-/* False when there are too many already, or it was closed. */
+/* False when `max` threads wait already, or after waiters_close. */
 bool waiters_join(struct waiters *w, const char *tenant, const char *id, struct waiter *me);
-/* Until the job changes (true; again from then on) or clock_mono() reaches the deadline. */
+/* Waits for a change (true; one since join or the last call counts) or the clock_mono() deadline.
+ */
 bool waiters_wait(struct waiters *w, struct waiter *me, msec deadline);
 void waiters_leave(struct waiters *w, struct waiter *me);
-/* The writer's side. Cheap when nobody waits. */
+/* Called by the writer. Cheap when no thread waits. */
 void waiters_changed(struct waiters *w, const char *tenant, const char *id);
-/* Ends every wait, now and later. */
+/* Ends all waits; later ones end at once. */
 void waiters_close(struct waiters *w);
 
 #endif

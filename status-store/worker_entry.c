@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker_entry.c: the records of consumers in a batch.
+ * worker_entry.c: the worker records in a batch.
  */
 #include "status-store/worker_entry.h"
 

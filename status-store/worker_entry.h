@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker_entry.h: the records of consumers in a batch: of each the newest.
+ * worker_entry.h: the worker records in a batch; of each worker the newest.
  */
 #ifndef WARREN_STATUS_STORE_WORKER_ENTRY_H
 #define WARREN_STATUS_STORE_WORKER_ENTRY_H
 
 #include "status-store/store.h"
 
-struct worker_entry; /* `all` below: a hash of them, NULL when empty */
+struct worker_entry; /* `all`: a hash table of them; NULL: empty */
 
 void worker_entries_fold(struct worker_entry **all, const struct event *e);
 int worker_entries_write(const struct worker_entry *all, struct store *store,

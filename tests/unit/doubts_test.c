@@ -104,7 +104,7 @@ static void doubt(struct rig *r, enum doubt_cause cause)
 
 static size_t told(struct rig *r)
 {
-        doubts_tell(r->doubts);
+        doubts_publish(r->doubts);
         return answer(LINK_CONFIRMED);
 }
 
@@ -193,7 +193,7 @@ static void many_are_told_in_several_messages(void **state)
         rig_open(&r);
         for (int i = 0; i < 600; i++)
                 doubt(&r, DOUBT_LOST);
-        doubts_tell(r.doubts);
+        doubts_publish(r.doubts);
         assert_int_in_range(answer(LINK_NACKED), 100, 500);
         for (size_t count; (count = told(&r)) > 0; all += count)
                 most = count > most ? count : most;

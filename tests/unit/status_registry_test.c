@@ -29,8 +29,8 @@ static int untold(struct registry *r)
 {
         struct err e = {0};
         int count = 0;
-        assert_int_equal(registry_each_tenant(r, WHICH_UNTOLD, count_tenant, &count, &e), 0);
-        assert_int_equal(registry_each_key(r, WHICH_UNTOLD, NULL, count_key, &count, &e), 0);
+        assert_int_equal(registry_each_tenant(r, WHICH_UNPUBLISHED, count_tenant, &count, &e), 0);
+        assert_int_equal(registry_each_key(r, WHICH_UNPUBLISHED, NULL, count_key, &count, &e), 0);
         return count;
 }
 
@@ -47,14 +47,14 @@ static void a_tenant_lives(void **state)
         assert_int_equal(e.code, ERR_CONFLICT);
         assert_int_equal(untold(r), 1);
         err_clear(&e);
-        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0);
+        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0);
         assert_int_equal(untold(r), 0);
 
         struct tenant stale = t;
         t.record.weight = 5;
         assert_int_equal(registry_change_tenant(r, &t, &e), 0);
         assert_int_equal(untold(r), 1);
-        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0); /* an older version */
+        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0); /* an older version */
         assert_int_equal(untold(r), 1);
         assert_int_equal(registry_change_tenant(r, &stale, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
@@ -122,8 +122,8 @@ static void an_old_registry_goes_above_what_was_told(void **state)
         char text[KEY_TEXT_SIZE];
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
-        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0);
-        assert_int_equal(registry_told_key(r, key.record.id, 1, &e), 0);
+        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0);
+        assert_int_equal(registry_published_key(r, key.record.id, 1, &e), 0);
         assert_int_equal(registry_seen_tenant(r, "acme", 1, &e), 0); /* our own record */
         assert_int_equal(registry_seen_key(r, key.record.id, 1, &e), 0);
         assert_int_equal(untold(r), 0);
@@ -156,8 +156,8 @@ static void keys_live_with_their_tenant(void **state)
         assert_true(api_key_matches(&key.record, secret));
         assert_int_equal(registry_revoke_key(r, "other", id, &e), -1);
         err_clear(&e);
-        assert_int_equal(registry_told_tenant(r, "acme", 1, &e), 0);
-        assert_int_equal(registry_told_key(r, id, 1, &e), 0);
+        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0);
+        assert_int_equal(registry_published_key(r, id, 1, &e), 0);
         assert_int_equal(untold(r), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
         assert_int_equal(untold(r), 2); /* the key was revoked with it */
@@ -178,7 +178,7 @@ static void keys_of_a_deleted_tenant_are_not_its_successors(void **state)
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &kept, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &revoked, &e), 0);
         assert_int_equal(registry_revoke_key(r, "acme", revoked.record.id, &e), 0);
-        assert_int_equal(registry_told_key(r, revoked.record.id, 2, &e), 0);
+        assert_int_equal(registry_published_key(r, revoked.record.id, 2, &e), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
         assert_int_equal(untold(r), 2); /* the tenant, and the key that was not revoked before */
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
@@ -187,9 +187,11 @@ static void keys_of_a_deleted_tenant_are_not_its_successors(void **state)
         assert_int_equal(registry_each_key(r, WHICH_ALL, "acme", count_key, &keys, &e), 0);
         assert_int_equal(keys, 1);
         keys = 0; /* but what was revoked is told again */
-        assert_int_equal(registry_untold_key(r, revoked.record.id, 1, &e), 0); /* no such version */
-        assert_int_equal(registry_untold_key(r, revoked.record.id, 2, &e), 0);
-        assert_int_equal(registry_each_key(r, WHICH_UNTOLD, NULL, count_revoked, &keys, &e), 0);
+        assert_int_equal(registry_republish_key(r, revoked.record.id, 1, &e),
+                         0); /* no such version */
+        assert_int_equal(registry_republish_key(r, revoked.record.id, 2, &e), 0);
+        assert_int_equal(registry_each_key(r, WHICH_UNPUBLISHED, NULL, count_revoked, &keys, &e),
+                         0);
         assert_int_equal(keys, 2);
 }
 
@@ -203,7 +205,7 @@ static void revoke_with_tenant(struct registry *r, const char *name, msec now, b
         assert_int_equal(registry_add_key(r, name, SCOPE_READ, 0, text, &key, &e), 0);
         assert_int_equal(registry_delete_tenant(r, name, now, &e), 0);
         if (told)
-                assert_int_equal(registry_told_key(r, key.record.id, 2, &e), 0);
+                assert_int_equal(registry_published_key(r, key.record.id, 2, &e), 0);
         assert_int_equal(registry_drop_tenant(r, name, &e), 0);
 }
 
@@ -234,7 +236,7 @@ static void keys_of_long_deleted_tenants_are_forgotten(void **state)
         char text[KEY_TEXT_SIZE];
         assert_int_equal(registry_add_tenant(r, &alive, TENANTS_MAX, &e), 0);
         assert_int_equal(registry_add_key(r, "alive", SCOPE_READ, now, text, &key, &e), 0);
-        assert_int_equal(registry_told_key(r, key.record.id, 1, &e), 0);
+        assert_int_equal(registry_published_key(r, key.record.id, 1, &e), 0);
         revoke_with_tenant(r, "told", now, true);
         revoke_with_tenant(r, "untold", now, false);
         revoke_with_tenant(r, "undone", 0, false);

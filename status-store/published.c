@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * told.c: a set of names with their versions. While the stream is read anew the set of the time
- * before stands.
+ * published.c: a set of names with their versions. While the stream is read anew, the set of the
+ * last reading stays in use.
  */
-#include "status-store/told.h"
+#include "status-store/published.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,18 +18,18 @@
 enum { PREFETCH = 512, NAME_SIZE = 1 + TENANT_SIZE + KEY_ID_SIZE };
 
 struct version {
-        char name[NAME_SIZE]; /* "t" and a tenant's, "k" and a key's */
+        char name[NAME_SIZE]; /* "t" and a tenant's name, or "k" and a key's id */
         int64_t v;
         UT_hash_handle hh;
 };
 
-struct told {
+struct published {
         struct catch_up *reader;
         char *login;
         void (*read)(void *owner);
         void *owner;
         /* Loop thread only. */
-        struct version *reading; /* until the stream has been read */
+        struct version *reading; /* the new set, until the stream has been read */
         bool has_read;
 
         pthread_mutex_t mutex;
@@ -73,42 +73,42 @@ static void keep(struct version **set, char kind, const char *name, int64_t v)
 
 static void on_message(void *owner, const struct message *m)
 {
-        struct told *t = owner;
-        struct version **set = t->has_read ? &t->known : &t->reading;
+        struct published *p = owner;
+        struct version **set = p->has_read ? &p->known : &p->reading;
         struct record r;
         struct err e = {0};
 
-        if (!bytes_equal_text(m->user_id, t->login) || record_parse(m->body, &r, &e) != 0)
+        if (!bytes_equal_text(m->user_id, p->login) || record_parse(m->body, &r, &e) != 0)
                 return;
-        pthread_mutex_lock(&t->mutex);
+        pthread_mutex_lock(&p->mutex);
         if (r.kind == RECORD_TENANT)
                 keep(set, 't', r.tenant.name, r.tenant.v);
         else if (r.kind == RECORD_KEY)
                 keep(set, 'k', r.key.id, r.key.v);
-        pthread_mutex_unlock(&t->mutex);
+        pthread_mutex_unlock(&p->mutex);
 }
 
 static void on_caught_up(void *owner)
 {
-        struct told *t = owner;
+        struct published *p = owner;
 
-        pthread_mutex_lock(&t->mutex);
-        clear(&t->known);
-        t->known = TAKE(t->reading);
-        pthread_mutex_unlock(&t->mutex);
-        t->has_read = true;
-        t->read(t->owner);
+        pthread_mutex_lock(&p->mutex);
+        clear(&p->known);
+        p->known = TAKE(p->reading);
+        pthread_mutex_unlock(&p->mutex);
+        p->has_read = true;
+        p->read(p->owner);
 }
 
 static void on_lost(void *owner)
 {
-        struct told *t = owner;
+        struct published *p = owner;
 
-        t->has_read = false;
+        p->has_read = false;
 }
 
-struct told *told_create(const struct link_config *config, void (*read)(void *owner), void *owner,
-                         uv_loop_t *loop, struct err *e)
+struct published *published_create(const struct link_config *config, void (*read)(void *owner),
+                                   void *owner, uv_loop_t *loop, struct err *e)
 {
         static const struct catch_up_events on = {
                 .message = on_message, .caught_up = on_caught_up, .lost = on_lost};
@@ -116,49 +116,49 @@ struct told *told_create(const struct link_config *config, void (*read)(void *ow
                                           .stream = "control",
                                           .prefetch = PREFETCH,
                                           .every_connection = true};
-        AUTO(told) t = xcalloc(1, sizeof(*t));
+        AUTO(published) p = xcalloc(1, sizeof(*p));
 
-        t->login = xstrdup(config->login);
-        t->read = read;
-        t->owner = owner;
-        pthread_mutex_init(&t->mutex, NULL);
-        t->reader = catch_up_create(&c, &on, t, loop, e);
-        return t->reader != NULL ? TAKE(t) : NULL;
+        p->login = xstrdup(config->login);
+        p->read = read;
+        p->owner = owner;
+        pthread_mutex_init(&p->mutex, NULL);
+        p->reader = catch_up_create(&c, &on, p, loop, e);
+        return p->reader != NULL ? TAKE(p) : NULL;
 }
 
-void told_destroy(struct told **told)
+void published_destroy(struct published **published)
 {
-        struct told *t = TAKE(*told);
+        struct published *p = TAKE(*published);
 
-        if (t == NULL)
+        if (p == NULL)
                 return;
-        catch_up_destroy(&t->reader);
-        clear(&t->reading);
-        clear(&t->known);
-        pthread_mutex_destroy(&t->mutex);
-        free(t->login);
-        free(t);
+        catch_up_destroy(&p->reader);
+        clear(&p->reading);
+        clear(&p->known);
+        pthread_mutex_destroy(&p->mutex);
+        free(p->login);
+        free(p);
 }
 
-static bool has(struct told *t, char kind, const char *name, int64_t v)
+static bool has(struct published *p, char kind, const char *name, int64_t v)
 {
         char full[NAME_SIZE];
         const struct version *one;
 
         make_name(full, kind, name);
-        pthread_mutex_lock(&t->mutex);
-        HASH_FIND_STR(t->known, full, one);
+        pthread_mutex_lock(&p->mutex);
+        HASH_FIND_STR(p->known, full, one);
         bool found = one != NULL && one->v >= v;
-        pthread_mutex_unlock(&t->mutex);
+        pthread_mutex_unlock(&p->mutex);
         return found;
 }
 
-bool told_has_tenant(struct told *t, const char *name, int64_t v)
+bool published_has_tenant(struct published *p, const char *name, int64_t v)
 {
-        return has(t, 't', name, v);
+        return has(p, 't', name, v);
 }
 
-bool told_has_key(struct told *t, const char *id, int64_t v)
+bool published_has_key(struct published *p, const char *id, int64_t v)
 {
-        return has(t, 'k', id, v);
+        return has(p, 'k', id, v);
 }

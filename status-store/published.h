@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * published.h: which versions of tenants and keys stream `control` holds. The stream is read anew
+ * at every connection, because it can lose its last seconds.
+ *
+ * Threads: create and destroy on the loop's thread; published_has_… on any.
+ */
+#ifndef WARREN_STATUS_STORE_PUBLISHED_H
+#define WARREN_STATUS_STORE_PUBLISHED_H
+
+#include "common/amqp/link.h"
+
+struct published;
+
+/* Calls `read` on the loop's thread whenever the whole stream has been read. Makes two links from
+ * config; only records that its login published count. */
+struct published *published_create(const struct link_config *config, void (*read)(void *owner),
+                                   void *owner, uv_loop_t *loop, struct err *e) MUST_CHECK;
+void published_destroy(struct published **p);
+
+/* Whether the stream held that version, or a later one, when it was last read to its end. */
+bool published_has_tenant(struct published *p, const char *name, int64_t v);
+bool published_has_key(struct published *p, const char *id, int64_t v);
+
+#endif
