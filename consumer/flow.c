@@ -11,8 +11,7 @@
 
 enum {
         STALLED_AFTER = 5000, /* ms in which no run has started or ended */
-        /* ms to wait for deliveries after a stall: the first to arrive may not be the most urgent
-         */
+        /* ms to wait for deliveries after a stall: the first may not be the most urgent */
         GATHER = 100,
         /* A job returned this often is not requeued: its delivery limit of 1000 counts returns. */
         RETURNS_MAX = 500,

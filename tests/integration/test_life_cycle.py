@@ -450,7 +450,7 @@ def test_handlers_are_read_again(gated):
 
     gated.handlers_path.write_text('{"types": {"echo2": {"plugin": "none"}}}', encoding="utf-8")
     gated.consumer.signal(signal.SIGHUP)
-    until(lambda: "the old ones stay in force" in gated.consumer.log(), 30, "a refusal")
+    until(lambda: "the old handlers stay in force" in gated.consumer.log(), 30, "a refusal")
     assert gated.api.run("echo2", [2])["result"] == [2]
 
 
