@@ -328,7 +328,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->finished = finished_create(FINISHED_MAX);
         c->type_limits = type_limits_create();
         c->progress = start_progress(c);
-        c->hops = hops_create();
+        c->hops = hops_create(random_fraction);
         for (int why = 0; why < HOP_WHY_COUNT; why++)
                 metric_increment(c->measures.hops, 0, hop_why_word((enum hop_why)why));
         c->due_soon = due_soon_create(c->loop, accept_due, c);

@@ -30,13 +30,17 @@ struct type_hops {
 };
 
 struct hops {
+        double (*chance)(void);
         struct type_hops *types;
         struct type_hops rest; /* shared by the types beyond HOPS_TYPES_MAX */
 };
 
-struct hops *hops_create(void)
+struct hops *hops_create(double (*chance)(void))
 {
-        return xcalloc(1, sizeof(struct hops));
+        struct hops *h = xcalloc(1, sizeof(*h));
+
+        h->chance = chance;
+        return h;
 }
 
 /* An entry whose time is past has no effect any more. */
@@ -86,10 +90,11 @@ static struct type_hops *hops_of(struct hops *h, const char *type, msec now)
 msec hops_wait(struct hops *h, const char *type, enum hop_why why, msec wanted, msec mono_now)
 {
         struct type_hops *l = hops_of(h, type, mono_now);
-        msec wait = wanted < rules[why].least ? rules[why].least : wanted;
+        msec wait = wanted > rules[why].most ? rules[why].most : wanted;
 
-        if (wait > rules[why].most)
-                wait = rules[why].most;
+        wait -= (msec)((double)(wait / 2) * h->chance());
+        if (wait < rules[why].least)
+                wait = rules[why].least;
         if (l->next < mono_now + wait)
                 l->next = mono_now + wait;
         wait = l->next - mono_now;

@@ -14,14 +14,6 @@
 #include "consumer/scheduler.h"
 #include "consumer/type_limits.h"
 
-static double chance(void)
-{
-        uint32_t bits;
-
-        random_fill(&bits, sizeof(bits));
-        return (double)bits / 4294967296.0;
-}
-
 static void on_progress(void *owner, double done, struct bytes text)
 {
         struct attempt *a = owner;
@@ -73,7 +65,7 @@ static void leave(struct consumer *c, struct attempt *a, const struct run_end *e
 {
         msec now = clock_wall();
 
-        departure_decide(a, end, end->outcome == OUTCOME_DONE ? 0 : chance(), now);
+        departure_decide(a, end, end->outcome == OUTCOME_DONE ? 0 : random_fraction(), now);
         if (a->departure == DEPART_COMPLETE)
                 finish_complete(c, a, end->result, now);
         else if (a->departure == DEPART_GIVE_BACK)

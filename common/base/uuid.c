@@ -55,6 +55,14 @@ void random_fill(void *out, size_t length)
         memset(drawn + left, 0, length);
 }
 
+double random_fraction(void)
+{
+        uint32_t bits;
+
+        random_fill(&bits, sizeof(bits));
+        return (double)bits / 4294967296.0;
+}
+
 static struct {
         pthread_mutex_t mutex;
         msec last;        /* time of the last id */

@@ -23,5 +23,7 @@ bool uuid_parse(struct bytes text, char out[UUID_SIZE]);
 msec uuid7_time(const char *uuid);
 /* Fills out with random bytes of the kernel. Any thread. Aborts when getrandom fails. */
 void random_fill(void *out, size_t length);
+/* In [0,1). Likewise. */
+double random_fraction(void);
 
 #endif

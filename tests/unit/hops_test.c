@@ -12,6 +12,27 @@
 
 #define NOW ((msec)1732250000000)
 
+static double no_chance(void)
+{
+        return 0;
+}
+
+static double great_chance(void)
+{
+        return 0.999;
+}
+
+static void up_to_half_is_taken_off_at_random(void **state)
+{
+        struct hops *h = hops_create(great_chance);
+
+        (void)state;
+        assert_int_equal(hops_wait(h, "a", HOP_ELSEWHERE, MSEC_HOUR, 7), 2000); /* of 2501 */
+        assert_int_equal(hops_wait(h, "b", HOP_ELSEWHERE, 0, 7), 200);          /* the least */
+        assert_int_equal(hops_wait(h, "c", HOP_PAUSED, 0, 7), 10000);
+        hops_destroy(&h);
+}
+
 static void a_few_are_away_for_as_long_as_wanted(void **state)
 {
         static const struct {
@@ -27,7 +48,7 @@ static void a_few_are_away_for_as_long_as_wanted(void **state)
 
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
-                struct hops *h = hops_create();
+                struct hops *h = hops_create(no_chance);
                 assert_int_equal(hops_wait(h, "echo", table[i].why, table[i].wanted, 7),
                                  table[i].want);
                 hops_destroy(&h);
@@ -37,7 +58,7 @@ static void a_few_are_away_for_as_long_as_wanted(void **state)
 /* 100 000 jobs of a paused type: each hop is two messages in the stream. */
 static void the_more_are_away_the_longer_they_are(void **state)
 {
-        struct hops *h = hops_create();
+        struct hops *h = hops_create(no_chance);
         double a_second = 0;
 
         (void)state;
@@ -51,7 +72,7 @@ static void the_more_are_away_the_longer_they_are(void **state)
 
 static void types_are_remembered_within_a_bound(void **state)
 {
-        struct hops *h = hops_create();
+        struct hops *h = hops_create(no_chance);
         char type[JOB_TYPE_SIZE];
 
         (void)state;
@@ -115,6 +136,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_few_are_away_for_as_long_as_wanted),
+                cmocka_unit_test(up_to_half_is_taken_off_at_random),
                 cmocka_unit_test(the_more_are_away_the_longer_they_are),
                 cmocka_unit_test(types_are_remembered_within_a_bound),
                 cmocka_unit_test(the_last_hop_is_what_its_message_says),
