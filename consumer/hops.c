@@ -92,7 +92,7 @@ msec hops_wait(struct hops *h, const char *type, enum hop_why why, msec wanted, 
         struct type_hops *l = hops_of(h, type, mono_now);
         msec wait = wanted > rules[why].most ? rules[why].most : wanted;
 
-        wait -= (msec)((double)(wait / 2) * h->chance());
+        wait -= (msec)((double)wait / 2 * h->chance());
         if (wait < rules[why].least)
                 wait = rules[why].least;
         if (l->next < mono_now + wait)
