@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_broker.c: what the broker's management API tells the doctor.
+ * doctor_broker.c: the checks of the broker through its management API.
  */
 #include "ui/cli/doctor.h"
 
@@ -28,7 +28,7 @@ static void check_node(struct scan_value node, struct diagnosis *d)
         buffer_add_text(&name, "node ");
         view_add(node, "name", &name);
         if (!view_is_true(node, "running")) {
-                diagnosis_add(d, name.data, HEALTH_WRONG, "not running", "start it");
+                diagnosis_add(d, name.data, HEALTH_WRONG, "not running", "start the node");
                 return;
         }
         unsigned before = diagnosis_wrong(d);
@@ -76,7 +76,7 @@ static void check_topology(struct visit *v)
 
         if (topology_check(v->management, v->vhost, &settings, tenants, on_finding, v, &e) < 0)
                 diagnosis_add(v->d, "topology", HEALTH_WRONG, e.text,
-                              "make vhost and topology: warren topology apply");
+                              "create the vhost and the topology: warren topology apply");
         else if (diagnosis_wrong(v->d) == before)
                 diagnosis_add(v->d, "topology", HEALTH_OK, NULL, NULL);
 }
@@ -89,7 +89,7 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d)
 
         if (management == NULL) {
                 diagnosis_add(d, "broker", HEALTH_UNKNOWN, e.text,
-                              "set WARREN_MANAGEMENT_URL to look at the broker too");
+                              "set WARREN_MANAGEMENT_URL to check the broker too");
                 return;
         }
         AUTO(tenant_names) tenants = tenant_names_ask(c, &unknown);

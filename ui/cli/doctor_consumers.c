@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_consumers.c: which queues nobody reads.
+ * doctor_consumers.c: finds queues that have no consumer.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -15,28 +15,28 @@
 #include "ui/cli/tenant_names.h"
 #include "ui/cli/view.h"
 
-/* The management plugin gathers who consumes every 5 s (collect_statistics_interval): a consumer
- * that is not seen is looked for again until it must have been. */
-static const msec patience = 6500;
+/* The management plugin learns of consumers every 5 s (collect_statistics_interval). A consumer
+ * that is missing is looked for again for this long. */
+static const msec retry_time = 6500;
 enum { PAUSE_MS = 500, NAMES_SHOWN = 10 };
 
 /* The vhost's queues, and which of them have a consumer. */
 struct queue_entry {
         char *name;
         bool consumed;
-        bool in_use; /* something is in it */
+        bool has_messages;
         UT_hash_handle hh;
 };
 
-/* Queues of one kind that nobody reads. */
+/* Queues of one kind that have no consumer. */
 struct idle {
-        struct buffer names; /* the first few */
+        struct buffer names; /* the first NAMES_SHOWN */
         unsigned count;
 };
 
 struct reading {
-        /* A consumer reads something. It leaves a queue alone whose jobs it cannot start, while all
-         * of its workers are busy for long: that is no fault. */
+        /* A warren-consumer consumes some queue. While all its workers are busy for long, it does
+         * not consume queues whose jobs it cannot start: this is not a fault. */
         bool consumer_there;
         struct idle jobs, events, archive;
 };
@@ -75,7 +75,7 @@ static void add_queue(struct queue_entry **queues, struct scan_value queue)
                 return;
         struct queue_entry *entry = xcalloc(1, sizeof(*entry));
         entry->name = buffer_take(&name);
-        entry->in_use = view_int(queue, "messages") > 0;
+        entry->has_messages = view_int(queue, "messages") > 0;
         HASH_ADD_KEYPTR(hh, *queues, entry->name, strlen(entry->name), entry);
 }
 
@@ -119,7 +119,7 @@ static int list_consumers(const struct visit *v, struct queue_entry *queues, str
         return 0;
 }
 
-/* A queue that is not there is the topology's matter. */
+/* A missing queue is reported by the check of the topology. */
 static void add_if_idle(struct queue_entry *queues, const char *name, struct idle *idle)
 {
         const struct queue_entry *entry = find_queue(queues, name);
@@ -135,7 +135,7 @@ static void read_tenant(const char *tenant, struct queue_entry *queues, struct r
         for (int lane = 0; lane < LANE_COUNT; lane++) {
                 AUTO_FREE char *name = xasprintf("jobs.%s.%s", tenant, lane_name((enum lane)lane));
                 const struct queue_entry *entry = find_queue(queues, name);
-                if (entry == NULL || !entry->in_use || !r->consumer_there)
+                if (entry == NULL || !entry->has_messages || !r->consumer_there)
                         add_if_idle(queues, name, &r->jobs);
         }
 }
@@ -166,9 +166,9 @@ static int read_once(const struct visit *v, struct reading *r, struct err *e)
         return failed;
 }
 
-static int read_patiently(const struct visit *v, struct reading *r, struct err *e)
+static int read_with_retries(const struct visit *v, struct reading *r, struct err *e)
 {
-        msec end = clock_mono() + patience;
+        msec end = clock_mono() + retry_time;
 
         for (;;) {
                 if (read_once(v, r, e) < 0)
@@ -191,17 +191,17 @@ static void tell(const struct visit *v, const char *check, const struct idle *id
                 diagnosis_add(v->d, check, HEALTH_OK, NULL, NULL);
                 return;
         }
-        buffer_printf(&problem, "nobody consumes %s", idle->names.data);
+        buffer_printf(&problem, "no consumer reads %s", idle->names.data);
         if (idle->count > NAMES_SHOWN)
                 buffer_printf(&problem, " and %u more", idle->count - NAMES_SHOWN);
         diagnosis_add(v->d, check, HEALTH_WRONG, problem.data, remedy);
 }
 
-/* Another key helps only where the key is what is wrong. */
+/* The remedy is another key only when the gateway refused this one. */
 static void tell_unknown_tenants(const struct visit *v)
 {
         AUTO_FREE char *problem =
-                xasprintf("which tenants there are could not be read: %s", v->unknown->text);
+                xasprintf("the list of tenants could not be read: %s", v->unknown->text);
         bool forbidden = v->unknown->code == ERR_FORBIDDEN;
 
         diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, problem,
@@ -213,7 +213,7 @@ void doctor_check_consumers(const struct visit *v)
         struct err e = {0};
         struct reading r __attribute__((cleanup(reading_fini))) = {0};
 
-        if (read_patiently(v, &r, &e) < 0) {
+        if (read_with_retries(v, &r, &e) < 0) {
                 diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, e.text, NULL);
                 return;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_visit.c: a look at the broker, by its management API.
+ * doctor_visit.c: calls to the broker's management API.
  */
 #include "common/base/json_scan.h"
 #include "ui/cli/doctor.h"
@@ -15,8 +15,8 @@ int visit_ask(const struct visit *v, const char *path, struct http_reply *reply,
         if (reply->status == 401 || reply->status == 403)
                 return err_set(e, ERR_FORBIDDEN, "the login may not use the management API");
         if (reply->status != 200)
-                return err_set(e, ERR_UNAVAILABLE, "the management API answers %d", reply->status);
+                return err_set(e, ERR_UNAVAILABLE, "the management API answered %d", reply->status);
         if (scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) < 0)
-                return err_set(e, ERR_PROTOCOL, "the management API does not answer in JSON");
+                return err_set(e, ERR_PROTOCOL, "the management API's answer is not JSON");
         return 0;
 }
