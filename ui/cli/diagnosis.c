@@ -94,7 +94,7 @@ static void add_verdict(const struct diagnosis *d, const struct cli *c, struct b
         buffer_add_char(out, '\n');
 }
 
-enum exit_code diagnosis_tell(const struct diagnosis *d, const struct cli *c)
+enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c)
 {
         AUTO_BUFFER out = {0};
 

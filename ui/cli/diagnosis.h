@@ -17,6 +17,6 @@ void diagnosis_add(struct diagnosis *d, const char *check, enum health health, c
                    const char *remedy);
 unsigned diagnosis_wrong(const struct diagnosis *d);
 /* Prints it. EXIT_DONE when nothing is wrong, else exit code 1. */
-enum exit_code diagnosis_tell(const struct diagnosis *d, const struct cli *c);
+enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c);
 
 #endif

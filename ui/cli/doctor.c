@@ -148,5 +148,5 @@ enum exit_code command_doctor(struct cli *c)
         if (gateway != GATEWAY_UNREACHABLE && check_status_store(c, gateway, d))
                 check_dlx_monitor(c, d);
         doctor_check_broker(c, d);
-        return diagnosis_tell(d, c);
+        return diagnosis_print(d, c);
 }

@@ -13,7 +13,7 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d);
 
 /* What the checks of the broker share. */
 struct tenant_names;
-struct visit {
+struct broker_checks {
         struct diagnosis *d;
         struct http_client *management;
         const char *vhost;
@@ -22,10 +22,10 @@ struct visit {
 };
 
 /* Asks the management API. 0: reply is a 200 with JSON. */
-int visit_ask(const struct visit *v, const char *path, struct http_reply *reply,
-              struct err *e) MUST_CHECK;
-void doctor_check_version(const struct visit *v);
+int broker_checks_ask(const struct broker_checks *b, const char *path, struct http_reply *reply,
+                      struct err *e) MUST_CHECK;
+void doctor_check_version(const struct broker_checks *b);
 /* Checks that every queue has the consumer that it needs. */
-void doctor_check_consumers(const struct visit *v);
+void doctor_check_consumers(const struct broker_checks *b);
 
 #endif

@@ -79,32 +79,32 @@ static void add_queue(struct queue_entry **queues, struct scan_value queue)
         HASH_ADD_KEYPTR(hh, *queues, entry->name, strlen(entry->name), entry);
 }
 
-static int list_queues(const struct visit *v, struct queue_entry **queues, struct err *e)
+static int list_queues(const struct broker_checks *b, struct queue_entry **queues, struct err *e)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
         struct scan_item item;
 
         buffer_add_text(&path, "/api/queues");
-        api_segment(&path, v->vhost);
+        api_segment(&path, b->vhost);
         buffer_add_text(&path, "?columns=name,messages");
-        if (visit_ask(v, path.data, &reply, e) < 0)
+        if (broker_checks_ask(b, path.data, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);)
                 add_queue(queues, item.value);
         return 0;
 }
 
-static int list_consumers(const struct visit *v, struct queue_entry *queues, struct reading *r,
-                          struct err *e)
+static int list_consumers(const struct broker_checks *b, struct queue_entry *queues,
+                          struct reading *r, struct err *e)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
         struct scan_item item;
 
         buffer_add_text(&path, "/api/consumers");
-        api_segment(&path, v->vhost);
-        if (visit_ask(v, path.data, &reply, e) < 0)
+        api_segment(&path, b->vhost);
+        if (broker_checks_ask(b, path.data, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);) {
                 AUTO_BUFFER name = {0}, user = {0};
@@ -140,12 +140,13 @@ static void read_tenant(const char *tenant, struct queue_entry *queues, struct r
         }
 }
 
-static void read_queues(const struct visit *v, struct queue_entry *queues, struct reading *r)
+static void read_queues(const struct broker_checks *b, struct queue_entry *queues,
+                        struct reading *r)
 {
-        const char *const *t = v->tenants == NULL ? NULL : tenant_names_list(v->tenants);
+        const char *const *t = b->tenants == NULL ? NULL : tenant_names_list(b->tenants);
 
         for (; t != NULL && *t != NULL; t++) {
-                if (!tenant_names_is_paused(v->tenants, *t))
+                if (!tenant_names_is_paused(b->tenants, *t))
                         read_tenant(*t, queues, r);
         }
         add_if_idle(queues, "events", &r->events);
@@ -153,25 +154,25 @@ static void read_queues(const struct visit *v, struct queue_entry *queues, struc
         add_if_idle(queues, "unroutable", &r->archive);
 }
 
-static int read_once(const struct visit *v, struct reading *r, struct err *e)
+static int read_once(const struct broker_checks *b, struct reading *r, struct err *e)
 {
         struct queue_entry *queues = NULL;
 
-        int failed = list_queues(v, &queues, e);
+        int failed = list_queues(b, &queues, e);
         if (failed == 0)
-                failed = list_consumers(v, queues, r, e);
+                failed = list_consumers(b, queues, r, e);
         if (failed == 0)
-                read_queues(v, queues, r);
+                read_queues(b, queues, r);
         forget_queues(&queues);
         return failed;
 }
 
-static int read_with_retries(const struct visit *v, struct reading *r, struct err *e)
+static int read_with_retries(const struct broker_checks *b, struct reading *r, struct err *e)
 {
         msec end = clock_mono() + retry_time;
 
         for (;;) {
-                if (read_once(v, r, e) < 0)
+                if (read_once(b, r, e) < 0)
                         return -1;
                 bool idle = r->jobs.count > 0 || r->events.count > 0 || r->archive.count > 0;
                 if (!idle || clock_mono() >= end)
@@ -182,45 +183,45 @@ static int read_with_retries(const struct visit *v, struct reading *r, struct er
         }
 }
 
-static void tell(const struct visit *v, const char *check, const struct idle *idle,
-                 const char *remedy)
+static void report(const struct broker_checks *b, const char *check, const struct idle *idle,
+                   const char *remedy)
 {
         AUTO_BUFFER problem = {0};
 
         if (idle->count == 0) {
-                diagnosis_add(v->d, check, HEALTH_OK, NULL, NULL);
+                diagnosis_add(b->d, check, HEALTH_OK, NULL, NULL);
                 return;
         }
         buffer_printf(&problem, "no consumer reads %s", idle->names.data);
         if (idle->count > NAMES_SHOWN)
                 buffer_printf(&problem, " and %u more", idle->count - NAMES_SHOWN);
-        diagnosis_add(v->d, check, HEALTH_WRONG, problem.data, remedy);
+        diagnosis_add(b->d, check, HEALTH_WRONG, problem.data, remedy);
 }
 
 /* The remedy is another key only when the gateway refused this one. */
-static void tell_unknown_tenants(const struct visit *v)
+static void report_unknown_tenants(const struct broker_checks *b)
 {
         AUTO_FREE char *problem =
-                xasprintf("the list of tenants could not be read: %s", v->unknown->text);
-        bool forbidden = v->unknown->code == ERR_FORBIDDEN;
+                xasprintf("the list of tenants could not be read: %s", b->unknown->text);
+        bool forbidden = b->unknown->code == ERR_FORBIDDEN;
 
-        diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, problem,
+        diagnosis_add(b->d, "consumers", HEALTH_UNKNOWN, problem,
                       forbidden ? "set WARREN_ADMIN_KEY to an admin key" : NULL);
 }
 
-void doctor_check_consumers(const struct visit *v)
+void doctor_check_consumers(const struct broker_checks *b)
 {
         struct err e = {0};
         struct reading r __attribute__((cleanup(reading_fini))) = {0};
 
-        if (read_with_retries(v, &r, &e) < 0) {
-                diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, e.text, NULL);
+        if (read_with_retries(b, &r, &e) < 0) {
+                diagnosis_add(b->d, "consumers", HEALTH_UNKNOWN, e.text, NULL);
                 return;
         }
-        if (v->tenants == NULL)
-                tell_unknown_tenants(v);
+        if (b->tenants == NULL)
+                report_unknown_tenants(b);
         else
-                tell(v, "consumers", &r.jobs, "start warren-consumer, or see its log");
-        tell(v, "status-store reads", &r.events, "start warren-status-store, or see its log");
-        tell(v, "dlx-monitor reads", &r.archive, "start warren-dlx-monitor, or see its log");
+                report(b, "consumers", &r.jobs, "start warren-consumer, or see its log");
+        report(b, "status-store reads", &r.events, "start warren-status-store, or see its log");
+        report(b, "dlx-monitor reads", &r.archive, "start warren-dlx-monitor, or see its log");
 }

@@ -47,7 +47,7 @@ static int compare(const struct broker_version *a, const struct broker_version *
 }
 
 /* Shows the version even without a fault: it helps to understand the other findings. */
-static void tell(struct diagnosis *d, const struct broker_version *v)
+static void report(struct diagnosis *d, const struct broker_version *v)
 {
         enum health health = HEALTH_OK;
         const char *remedy = NULL;
@@ -64,13 +64,13 @@ static void tell(struct diagnosis *d, const struct broker_version *v)
         diagnosis_add(d, "broker version", health, text.data, remedy);
 }
 
-void doctor_check_version(const struct visit *v)
+void doctor_check_version(const struct broker_checks *b)
 {
         struct err e = {0};
         struct broker_version version;
 
-        if (topology_broker_version(v->management, &version, &e) < 0)
-                diagnosis_add(v->d, "broker version", HEALTH_UNKNOWN, e.text, NULL);
+        if (topology_broker_version(b->management, &version, &e) < 0)
+                diagnosis_add(b->d, "broker version", HEALTH_UNKNOWN, e.text, NULL);
         else
-                tell(v->d, &version);
+                report(b->d, &version);
 }

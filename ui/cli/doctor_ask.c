@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_visit.c: calls to the broker's management API.
+ * doctor_ask.c: calls to the broker's management API.
  */
 #include "common/base/json_scan.h"
 #include "ui/cli/doctor.h"
 
-int visit_ask(const struct visit *v, const char *path, struct http_reply *reply, struct err *e)
+int broker_checks_ask(const struct broker_checks *b, const char *path, struct http_reply *reply,
+                      struct err *e)
 {
         struct scan_fault fault;
 
-        if (http_client_call(v->management, &(struct http_call){.method = "GET", .path = path},
+        if (http_client_call(b->management, &(struct http_call){.method = "GET", .path = path},
                              reply, e) < 0)
                 return -1;
         if (reply->status == 401 || reply->status == 403)
