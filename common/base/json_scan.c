@@ -291,7 +291,7 @@ static int refuse_duplicate(struct scanner *s, size_t key)
 }
 
 /* Checks small objects, key by key. */
-static int check_fresh(struct scanner *s, size_t base)
+static int check_key_is_new(struct scanner *s, size_t base)
 {
         size_t last = s->key_count - 1;
 
@@ -313,7 +313,7 @@ static int by_text_and_place(const void *left, const void *right)
 }
 
 /* Checks large objects, at their end. Names the duplicate that is first in the text. */
-static int check_all_fresh(struct scanner *s, size_t base)
+static int check_all_keys_are_new(struct scanner *s, size_t base)
 {
         size_t count = s->key_count - base, found = count;
         struct json_text *keys = s->keys + base;
@@ -356,7 +356,7 @@ static int check_key(struct scanner *s, const char *expected)
         s->keys[s->key_count] = key;
         l->last_key = s->key_count++;
         l->has_key = true;
-        if (check_fresh(s, l->keys_base) < 0)
+        if (check_key_is_new(s, l->keys_base) < 0)
                 return -1;
         skip_space(s);
         if (s->at == s->end || *s->at != ':')
@@ -369,7 +369,7 @@ static int close_level(struct scanner *s)
 {
         struct level *l = &s->levels[s->depth - 1];
 
-        if (l->is_object && check_all_fresh(s, l->keys_base) < 0)
+        if (l->is_object && check_all_keys_are_new(s, l->keys_base) < 0)
                 return -1;
         if (l->is_object)
                 s->key_count = l->keys_base;
