@@ -279,7 +279,7 @@ static void answer(struct duplicate_check *d, struct question *one,
         d->answered(d->owner, attempt, a);
 }
 
-static void give_up_late_ones(struct duplicate_check *d)
+static void answer_late_ones(struct duplicate_check *d)
 {
         static const struct duplicate_answer silent = {.state = DUPLICATE_SILENT};
         msec now = clock_mono();
@@ -343,7 +343,7 @@ static void on_called(uv_work_t *work, int status)
         else
                 put_all_back(d, c);
         d->call = NULL;
-        give_up_late_ones(d);
+        answer_late_ones(d);
         if (d->open != NULL)
                 alarm_set(d->alarm, c->answered ? 0 : CALL_AGAIN);
         free_call(c);
@@ -388,7 +388,7 @@ static void on_alarm(void *owner)
 {
         struct duplicate_check *d = owner;
 
-        give_up_late_ones(d);
+        answer_late_ones(d);
         if (d->open != NULL && d->call == NULL)
                 start_call(d);
 }

@@ -21,7 +21,7 @@
 
 enum {
         CALL_AGAIN = 1000, /* ms after a call that failed */
-        SAY_EVERY = 1000,  /* ms between two types in the log */
+        LOG_EVERY = 1000,  /* ms between two types in the log */
         LAG_MAX = 5000,    /* ms; the answer of a store with more lag is not used */
         ANSWER_DEPTH = 4,
 };
@@ -34,7 +34,7 @@ struct entry {
         char type[JOB_TYPE_SIZE];
         bool known, handled;
         bool wanted; /* to ask about in the next call */
-        bool said;   /* logged that no consumer handles it */
+        bool logged; /* logged that no consumer handles it */
         msec answered_at, used_at;
         UT_hash_handle hh;
 };
@@ -56,7 +56,7 @@ struct elsewhere {
         struct alarm *alarm;
         struct call *call; /* in flight */
         bool failing;      /* the last call failed, which was logged */
-        msec said_at;
+        msec logged_at;
 };
 
 /* The answer about types, in the order of the question. */
@@ -155,17 +155,17 @@ static void note_health(struct elsewhere *e, const struct err *why)
         e->failing = failed;
 }
 
-/* Logs a type once, and one type per SAY_EVERY: publishers choose types, so there may be many. */
-static void say(struct elsewhere *e, struct entry *t, msec now)
+/* Logs a type once, and one type per LOG_EVERY: publishers choose types, so there may be many. */
+static void log_unhandled(struct elsewhere *e, struct entry *t, msec now)
 {
         if (t->handled) {
-                t->said = false;
+                t->logged = false;
                 return;
         }
-        if (t->said || (e->said_at != 0 && now - e->said_at < SAY_EVERY))
+        if (t->logged || (e->logged_at != 0 && now - e->logged_at < LOG_EVERY))
                 return;
-        t->said = true;
-        e->said_at = now;
+        t->logged = true;
+        e->logged_at = now;
         LOG_WARN("no live consumer handles a type: its jobs wait for no_handler_wait, and are "
                  "then buried",
                  log_text("type", t->type),
@@ -186,7 +186,7 @@ static void take_answers(struct elsewhere *e, const struct call *c)
                 t->handled = c->handled[i];
                 t->answered_at = now;
                 t->wanted = false;
-                say(e, t, now);
+                log_unhandled(e, t, now);
         }
 }
 
