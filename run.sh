@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh: a whole Warren on this machine: what it needs is installed, it is built, started on a
-# private RabbitMQ and tried out by a few demo jobs.
+# run.sh: a whole Warren on this machine: installs packages, builds, starts everything on a private
+# RabbitMQ, and runs a few demo jobs.
 set -euo pipefail
 
 usage() {
@@ -10,26 +10,27 @@ usage() {
 usage: ./run.sh             build, start everything, run demo jobs; Ctrl-C stops it
        ./run.sh --detach    the same, but return when ready and the demo jobs have ended
        ./run.sh --no-demo   without the demo jobs; also with --detach
-                            Where a part runs already, each of these starts what is missing
-       ./run.sh stop        stop everything, when running jobs have ended or their time is over
-                            (Ctrl-C meanwhile kills what is left; jobs that run stay, and run
-                            again)
-       ./run.sh status      what runs, and what was started again; exit status 0: all of it, 3: not
+                            If some parts run already, each of these starts only the missing ones
+       ./run.sh stop        stop everything; running jobs get some time to end first
+                            (Ctrl-C meanwhile kills the rest; jobs that did not end run again later)
+       ./run.sh status      what runs, and how often it was started again; exit status 0: all runs,
+                            3: something does not
        ./run.sh --help
 
 A program that ends by itself is started again, the broker too; var/log/run.log tells when.
 
-Everything it makes is under var/ (data, logs, secrets) and build/release. var/env has the
+Everything that run.sh creates is in var/ (data, logs, secrets) and build/release. var/env has the
 addresses and keys, for a shell: . var/env
 TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# Other values are for the tests: another folder, another build.
+# Tests set WARREN_VAR and WARREN_PRESET: another folder, another build.
 var=${WARREN_VAR:-$root/var} build_preset=${WARREN_PRESET:-release}
 readonly root var build_preset bin=$root/build/$build_preset/bin
 
-# What var/env gives to a shell. Not for the programs: they have files with what they may know.
+# The variables of var/env, for a shell. The programs do not get them: their files contain only what
+# each of them may know.
 readonly shell_names=(WARREN_URL WARREN_API_KEY WARREN_ADMIN_KEY WARREN_AMQP_URL
         WARREN_ADMIN_AMQP_URL WARREN_MANAGEMENT_URL WARREN_BIN)
 unset "${shell_names[@]}"
@@ -48,12 +49,12 @@ fail() { say "$*"; exit 1; }
 # shellcheck source=scripts/demo.sh
 . "$root/scripts/demo.sh"
 
-# The run.sh in the foreground that watches over them, if there is one.
+# The run.sh in the foreground that supervises the programs, if there is one.
 watcher_pid() { lives "$var/run/run.pid" run.sh; }
 
 broker_lives() { lives "$var/broker/pid" "-s rabbit boot" >/dev/null; }
 
-# As the user, with the address and the keys that are known so far.
+# Runs the warren command with the address and the keys that are known so far.
 warren() { "$bin/warren" "$@" --config "$var/etc/warren.conf"; }
 
 write_warren_config() {
@@ -77,7 +78,7 @@ start_broker() {
         . "$var/broker/node.env"
         local password
         password=$(<"$var/broker/warren-admin.password")
-        # shellcheck disable=SC2034 # known by name: shell_names
+        # shellcheck disable=SC2034 # used by name: shell_names
         WARREN_ADMIN_AMQP_URL="amqp://warren-admin:$password@127.0.0.1:$WARREN_AMQP_PORT/warren"
         # shellcheck disable=SC2034
         WARREN_MANAGEMENT_URL="http://warren-admin:$password@127.0.0.1:$WARREN_MANAGEMENT_PORT"
@@ -101,7 +102,7 @@ declare -rA port_owners=(
         [consumer_health]=consumer
 )
 
-# A program that runs keeps its port, and the others know where it is.
+# A running program keeps its port, because the others know it.
 choose_own_port() { # NAME OF A PORT
         local name=port_$1 before
         before=${!name}
@@ -111,10 +112,10 @@ choose_own_port() { # NAME OF A PORT
         fi
         choose_port "$name" "$before"
         ((${#there[@]} == 0)) || [[ ${!name} == "$before" ]] ||
-                fail "others here know ${port_owners[$1]} by port $before: free it, or ./run.sh stop"
+                fail "running programs need ${port_owners[$1]} on port $before: free it, or ./run.sh stop"
 }
 
-# The usual ports, or those of the last run, or free ones.
+# The ports of the last run, else the usual ones; a free one for each that is taken.
 choose_ports() {
         local port
         port_gateway=8080 port_gateway_health=8081 port_status=8090 port_status_health=8091
@@ -130,10 +131,10 @@ choose_ports() {
         WARREN_URL="http://127.0.0.1:$port_gateway"
 }
 
-# write_config PROGRAM, its own lines from standard input.
+# write_config PROGRAM: the program's own lines come from standard input.
 write_config() {
         {
-                echo "# Written by run.sh at each start. To change a setting: its variable in the"
+                echo "# Written by run.sh at each start. To change a setting, set its variable in the"
                 echo "# environment of ./run.sh, see docs/configuration.md."
                 echo "amqp_urls = amqp://127.0.0.1:$WARREN_AMQP_PORT/warren"
                 echo "amqp_password_file = $var/secrets/warren-$1.password"
@@ -172,7 +173,7 @@ dlx_monitor_url = http://127.0.0.1:$port_dlx
 TEXT
 }
 
-# The samples are put there once: from then on the folder is its user's.
+# The samples are copied once: from then on the folder belongs to the user.
 make_handlers() {
         local samples=$root/build/$build_preset/handlers own=$var/handlers
         mkdir -p "$own"
@@ -192,12 +193,12 @@ await_key() { # KEY: until the gateway knows it
 url = "$WARREN_URL/api/v1/jobs?limit=1"
 header = "Authorization: Bearer $1"
 TEXT
-                ((SECONDS - started < ready_seconds)) || fail "the gateway does not know its key"
+                ((SECONDS - started < ready_seconds)) || fail "the gateway does not accept the key"
                 sleep 0.1
         done
 }
 
-# The answer is kept as it came: it holds the only copy of the key and the password.
+# The answer is stored unchanged: it is the only copy of the key and the password.
 make_demo_tenant() {
         local answer=$var/secrets/demo.json
         WARREN_ADMIN_KEY=$(<"$var/secrets/admin.key")
@@ -206,7 +207,7 @@ make_demo_tenant() {
         if [[ ! -s $answer ]]; then
                 warren tenant add demo --rate unlimited --max-pending unlimited \
                         --amqp-login --json | write_secret "$answer" ||
-                        fail "tenant demo could not be made; for a fresh start: rm -r $var"
+                        fail "tenant demo could not be created; for a fresh start: rm -r $var"
         fi
         WARREN_API_KEY=$(grep -oE 'wk_[a-z0-9]{8}_[A-Za-z0-9]{43}' "$answer" | head -n 1)
         local password
@@ -244,7 +245,7 @@ TEXT
 
 # --- stopping ---------------------------------------------------------------------------------
 
-# Jobs are no longer taken, then no longer run; what reads ends last.
+# The gateway stops first, so that no job is accepted, then the consumer; readers stop last.
 stop_all() {
         local status=0
         say "stopping"
@@ -252,7 +253,8 @@ stop_all() {
         stop_programs gateway
         stop_programs consumer
         stop_programs dlx-monitor status-store
-        # Also one that is just starting; within a minute, and not hurried: it has the jobs.
+        # Also a broker that is just starting. It may take a minute and is not interrupted: it holds
+        # the jobs.
         if [[ -f $var/broker/pid || -f $var/broker/launcher.pid ]]; then
                 (trap '' INT TERM && "$root/rabbitmq/node" stop "$var/broker") || status=1
         fi
@@ -261,10 +263,10 @@ stop_all() {
         return $status
 }
 
-# Continued first: on its terminal it may have been put to sleep. To one that stops already a signal
-# would be its second.
+# SIGCONT first: it may be suspended on its terminal. One that is stopping already gets no SIGTERM:
+# a second signal makes it kill the programs.
 stop_watcher() { # PID
-        say "waiting for the run.sh on its terminal, which stops everything"
+        say "waiting for the run.sh on another terminal, which stops everything"
         kill -CONT "$1" 2>/dev/null || true
         grep -q stops "$var/run/run.pid" || kill -TERM "$1" 2>/dev/null || true
         while watcher_pid >/dev/null; do
@@ -289,15 +291,15 @@ restarts() { # NAME
         printf ', restarts %d, last at %s' "$count" "$at"
 }
 
-# Exit status 3: nobody would start again what ends.
+# Exit status 3: there is no supervisor to start again what ends.
 supervision() {
         local pid
         if pid=$(supervisor_pid); then
                 echo "by process $pid"
         elif pid=$(watcher_pid); then
-                echo "by run.sh on its terminal, process $pid"
+                echo "by run.sh on a terminal, process $pid"
         else
-                echo "none; ./run.sh starts it"
+                echo "none; ./run.sh starts one"
                 return 3
         fi
 }
@@ -320,13 +322,13 @@ command_status() {
         exit $status
 }
 
-# --- the whole --------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------
 
 prepare() {
         mkdir -p "$var"/{broker,data,etc,log,run,secrets}
         chmod 0700 "$var"/{broker,data,etc,log,run,secrets}
         exec 9>"$var/run/lock"
-        flock -n 9 || fail "another run.sh is at work here (./run.sh stop ends it)"
+        flock -n 9 || fail "another run.sh is running here (./run.sh stop ends it)"
         take_stock
         if ((${#there[@]} == 0)); then
                 rm -f "$var"/run/*.restarts
@@ -342,10 +344,10 @@ prepare() {
         fi
 }
 
-# What is there goes on; nobody else starts what is missing meanwhile.
+# Running parts stay. The supervisor is stopped afterwards, so it does not start the missing ones.
 join_running() {
         supervisor_pid >/dev/null || missing+=(supervision)
-        ((${#missing[@]} > 0)) || fail "it is running already: ./run.sh status, ./run.sh stop"
+        ((${#missing[@]} > 0)) || fail "everything is running already: see ./run.sh status, ./run.sh stop"
         say "running already: ${there[*]}; missing, and started now: ${missing[*]}"
 }
 
@@ -362,7 +364,7 @@ bring_up() { # DEMO: yes or no
         print_where
 }
 
-# Where it did not come up: what it found running goes on.
+# After a failed start, the parts that were running before stay.
 leave() {
         ((${#there[@]} > 0)) || return 1
         say "what was running before goes on"
@@ -404,7 +406,7 @@ command_run() { # [--detach] [--no-demo]
         supervise
 }
 
-# By start_supervisor.
+# Called by start_supervisor.
 command_supervise() { # VAR UMASK
         [[ $# == 2 && $1 == "$var" && -d $var/run && $2 =~ ^[0-7]{1,4}$ ]] || refuse supervise
         callers_umask=$2

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# test.sh: builds Warren with sanitizers (and plainly, where a tool wants that) and runs its suites,
-# each on a private broker of its own.
+# test.sh: builds Warren with sanitizers (and without, where a tool needs that) and runs its suites,
+# each on its own private broker.
 set -euo pipefail
 
 usage() {
@@ -14,11 +14,11 @@ Suites, all of them by default, in this order:
   valgrind     unit tests of a plain build under valgrind
   integration  the programs on a real broker, under AddressSanitizer and UBSan
   faults       the same while brokers and programs are killed
-  run          ./run.sh: up, used, stopped, up again
-  bench        a short run of the benchmark, which must come to its end
+  run          ./run.sh: start, use, stop, start again
+  bench        a short run of the benchmark, which must complete
   lint         formatting, cppcheck, clang-tidy, shellcheck
 
-Only when named, since it takes hours:
+Only when named, because it takes hours:
   platform     ./run.sh and the suites on Debian 13 and sid, in roots by debootstrap, as root
 
 The last line is `N passed, N failed`; the exit status is 0 when nothing failed. Logs are under
@@ -49,7 +49,8 @@ need_build() { # PRESET; 1 when it cannot be built
 # The number before a word in a summary: "3 failed".
 count_of() { grep -oE "[0-9]+ $1" <<<"$2" | tail -n 1 | grep -oE '^[0-9]+' || echo 0; }
 
-# add NAME STATUS PASSED FAILED: a suite that ended badly without a failed test has failed once.
+# add NAME STATUS PASSED FAILED: a suite with a bad exit status but no failed test counts as one
+# failure.
 add() {
         local failures=$4
         if (($2 != 0 && failures == 0)); then
@@ -88,7 +89,7 @@ suite_valgrind() {
                 --overwrite MemoryCheckCommandOptions="--quiet --leak-check=full --error-exitcode=99"
 }
 
-# Most of their time is waiting, so three files at once, each worker with a broker of its own.
+# These suites mostly wait, so three workers run files in parallel, each with its own broker.
 readonly at_once=(-n 3 --dist loadfile)
 suite_integration() { need_build asan && run_pytest integration tests/integration "${at_once[@]}"; }
 suite_faults() { need_build asan && run_pytest faults tests/faults "${at_once[@]}"; }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Debian 12's own civetweb-config.cmake names a file the package does not ship.
+# Debian 12's civetweb-config.cmake refers to a file that the package does not contain.
 find_path(CIVETWEB_INCLUDE_DIR civetweb.h)
 find_library(CIVETWEB_LIBRARY civetweb)
 include(FindPackageHandleStandardArgs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every library Warren links, as imported targets. Debian's packages are in packages.txt.
+# Every library that Warren links, as imported targets. packages.txt lists Debian's packages.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Language, warnings, hardening; and the sanitizers a preset asks for.
+# Language, warnings, hardening, and the sanitizers of a preset.
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -11,7 +11,7 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
-# Asserts stay on in release: they guard against bugs of our own.
+# Asserts stay on in release: they guard against our own bugs.
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_C_FLAGS_DEBUG "-Og -g3")
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * duplicate_check.c: one call at a time to POST /internal/v1/deliveries/check, made by a thread of
- * libuv's pool once its marker is kept. Questions that got no answer go into the next call until
- * their patience ends.
+ * libuv's pool once its marker is confirmed. Questions without an answer go into the next call, for
+ * at most DUPLICATE_PATIENCE.
  */
 #include "consumer/duplicate_check.h"
 
@@ -21,18 +21,18 @@
 
 enum {
         CALL_AGAIN = 250, /* ms after a call that failed */
-        BUSY_LAG = 20000, /* ms that a store is taken to be behind that cannot answer now */
+        BUSY_LAG = 20000, /* ms; the assumed lag of a store that cannot answer now */
         ANSWER_DEPTH = 4,
 };
-/* An error's bytes can each be an escape. */
+/* Each byte of an error may be an escape, of up to six bytes. */
 _Static_assert(STORES_ANSWER_MAX >= DUPLICATE_CHECK_MAX * (6 * JOB_ERROR_MAX + 1024),
-               "an answer fits");
+               "the longest answer fits");
 
 struct question {
-        struct attempt *attempt; /* NULL: withdrawn while its call was under way */
+        struct attempt *attempt; /* NULL: withdrawn during its call */
         struct attempt_key key;
         int64_t copy;
-        msec asked_at; /* monotonic; of its first call, 0: none yet */
+        msec asked_at; /* monotonic, of its first call; 0: none yet */
         struct question *prev, *next;
 };
 
@@ -40,14 +40,14 @@ struct call {
         struct publication publication; /* the marker */
         char marker[UUID_SIZE];
         uv_work_t work;
-        bool working; /* on a thread of the pool */
+        bool working; /* a thread of the pool has it */
         struct duplicate_check *duplicate_check;
         struct buffer body;
         struct question *questions[DUPLICATE_CHECK_MAX]; /* NULL once answered */
         size_t count;
         struct duplicate_answer answers[DUPLICATE_CHECK_MAX]; /* written by the pool's thread */
         bool answered;
-        struct err why; /* of the last store that was asked and could not answer */
+        struct err why; /* why the last store asked could not answer */
 };
 
 struct duplicate_check {
@@ -60,8 +60,8 @@ struct duplicate_check {
         const char *app_id;
         struct alarm *alarm;
         struct question *open; /* not in a call */
-        struct call *call;     /* under way */
-        bool failing;          /* the last call failed: said once */
+        struct call *call;     /* in flight */
+        bool failing;          /* the last call failed, which was logged */
 };
 
 static int read_state(struct json_reader *r, const struct json_place *p, void *out)
@@ -71,10 +71,10 @@ static int read_state(struct json_reader *r, const struct json_place *p, void *o
         if (json_copy_text(p->value, word, sizeof(word)) &&
             duplicate_state_parse(bytes_of_text(word), out))
                 return 0;
-        return json_refuse(r, p, "no state of a delivery");
+        return json_refuse(r, p, "not a state of a delivery");
 }
 
-/* One of a later version is none. */
+/* Ignores a kind of a later version. */
 static int read_error_kind(struct json_reader *r, const struct json_place *p, void *out)
 {
         char word[32];
@@ -124,7 +124,7 @@ static int read_answer(struct json_reader *r, const struct json_place *p, void *
         if (json_read_members(r, p, answer_members, a) != 0)
                 return -1;
         if (a->state == DUPLICATE_BURIED && a->reason == REASON_NONE)
-                return json_refuse(r, p, "a burial without reason");
+                return json_refuse(r, p, "a burial without a reason");
         return 0;
 }
 
@@ -148,7 +148,7 @@ int duplicate_check_parse(struct bytes body, struct duplicate_answer *answers, s
                 return err_set(e, ERR_PROTOCOL, "the status-store's answer: %s: %s", fault.pointer,
                                fault.detail);
         if (got.count != count)
-                return err_set(e, ERR_PROTOCOL, "the status-store answered about %zu of %zu",
+                return err_set(e, ERR_PROTOCOL, "the status-store answered %zu of %zu questions",
                                got.count, count);
         for (size_t i = 0; i < count; i++)
                 answers[i].lag = got.lag;
@@ -189,14 +189,14 @@ static void answer_behind(struct call *c, msec lag)
                 c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_BEHIND, .lag = lag};
 }
 
-/* 500 and 503 are a store's own words for "not now": it is there, and may know. Anything else but
- * 200 is of a store that this consumer cannot use, or of no store: as if it were away. */
+/* A store answers 500 or 503 when it cannot answer now; it may know later. Any other status but 200
+ * is from a store that this consumer cannot use, or not from a store: it counts as unreachable. */
 static bool is_busy(int status)
 {
         return status == 500 || status == 503;
 }
 
-/* -1: it gave no answer. 1: it is there, and cannot answer now. e says why of both. */
+/* -1: no answer. 1: the store cannot answer now. e says why. */
 static int ask_store(struct call *c, struct http_client *store, struct err *e)
 {
         struct http_reply reply = {0};
@@ -219,7 +219,8 @@ static int ask_store(struct call *c, struct http_client *store, struct err *e)
         return done;
 }
 
-/* On a thread of the pool: the answer of the first store that is current, or that one is behind. */
+/* On a thread of the pool. Takes the answer of the first store that is current. If all stores that
+ * answered are behind, the answer is the smallest lag. */
 static void make_call(uv_work_t *work)
 {
         struct call *c = work->data;
@@ -278,7 +279,7 @@ static void answer(struct duplicate_check *d, struct question *one,
         d->answered(d->owner, attempt, a);
 }
 
-static void give_up_late_ones(struct duplicate_check *d)
+static void answer_late_ones(struct duplicate_check *d)
 {
         static const struct duplicate_answer silent = {.state = DUPLICATE_SILENT};
         msec now = clock_mono();
@@ -296,13 +297,13 @@ static void note_health(struct duplicate_check *d, const struct err *why)
         bool failed = err_is_set(why);
 
         if (failed && !d->failing)
-                LOG_WARN("possible duplicates cannot be asked about", log_err(why));
+                LOG_WARN("cannot ask the status-store about possible duplicates", log_err(why));
         if (!failed && d->failing)
-                LOG_INFO("possible duplicates can be asked about again");
+                LOG_INFO("can ask the status-store about possible duplicates again");
         d->failing = failed;
 }
 
-/* In their old order, before what was asked since. */
+/* Puts them back in their order, before newer questions. */
 static void put_all_back(struct duplicate_check *d, struct call *c)
 {
         for (size_t i = c->count; i > 0; i--) {
@@ -342,7 +343,7 @@ static void on_called(uv_work_t *work, int status)
         else
                 put_all_back(d, c);
         d->call = NULL;
-        give_up_late_ones(d);
+        answer_late_ones(d);
         if (d->open != NULL)
                 alarm_set(d->alarm, c->answered ? 0 : CALL_AGAIN);
         free_call(c);
@@ -387,7 +388,7 @@ static void on_alarm(void *owner)
 {
         struct duplicate_check *d = owner;
 
-        give_up_late_ones(d);
+        answer_late_ones(d);
         if (d->open != NULL && d->call == NULL)
                 start_call(d);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * elsewhere.c: the types asked about lately, and one call at a time to POST
+ * elsewhere.c: the types asked about recently, and one call at a time to POST
  * /internal/v1/types/check, made by a thread of libuv's pool.
  */
 #include "consumer/elsewhere.h"
@@ -21,20 +21,20 @@
 
 enum {
         CALL_AGAIN = 1000, /* ms after a call that failed */
-        SAY_EVERY = 1000,  /* ms between two types that are named in the log */
-        LAG_MAX = 5000,    /* ms that a store may be behind */
+        LOG_EVERY = 1000,  /* ms between two types in the log */
+        LAG_MAX = 5000,    /* ms; the answer of a store with more lag is not used */
         ANSWER_DEPTH = 4,
 };
-/* A type of which no job came for so long is forgotten. */
+/* A type is forgotten when no job of it has come for this long. */
 #define FORGET_AFTER (30 * MSEC_MINUTE)
-/* Likewise, when there are too many. */
+/* The same, when there are too many types. */
 #define FORGET_EARLY MSEC_MINUTE
 
 struct entry {
         char type[JOB_TYPE_SIZE];
         bool known, handled;
-        bool wanted; /* is to be asked about */
-        bool said;   /* that nobody handles it */
+        bool wanted; /* to ask about in the next call */
+        bool logged; /* logged that no consumer handles it */
         msec answered_at, used_at;
         UT_hash_handle hh;
 };
@@ -54,9 +54,9 @@ struct elsewhere {
         uv_loop_t *loop;
         struct entry *entries;
         struct alarm *alarm;
-        struct call *call; /* under way */
-        bool failing;      /* the last call failed: said once */
-        msec said_at;
+        struct call *call; /* in flight */
+        bool failing;      /* the last call failed, which was logged */
+        msec logged_at;
 };
 
 /* The answer about types, in the order of the question. */
@@ -149,23 +149,23 @@ static void note_health(struct elsewhere *e, const struct err *why)
         bool failed = err_is_set(why);
 
         if (failed && !e->failing)
-                LOG_WARN("who handles a type cannot be asked", log_err(why));
+                LOG_WARN("cannot ask the status-store who handles a type", log_err(why));
         if (!failed && e->failing)
-                LOG_INFO("who handles a type can be asked again");
+                LOG_INFO("can ask the status-store again who handles a type");
         e->failing = failed;
 }
 
-/* Once a type, and seldom: publishers choose their names. */
-static void say(struct elsewhere *e, struct entry *t, msec now)
+/* Logs a type once, and one type per LOG_EVERY: publishers choose types, so there may be many. */
+static void log_unhandled(struct elsewhere *e, struct entry *t, msec now)
 {
         if (t->handled) {
-                t->said = false;
+                t->logged = false;
                 return;
         }
-        if (t->said || (e->said_at != 0 && now - e->said_at < SAY_EVERY))
+        if (t->logged || (e->logged_at != 0 && now - e->logged_at < LOG_EVERY))
                 return;
-        t->said = true;
-        e->said_at = now;
+        t->logged = true;
+        e->logged_at = now;
         LOG_WARN("no live consumer handles a type: its jobs wait for no_handler_wait, and are "
                  "then buried",
                  log_text("type", t->type),
@@ -186,7 +186,7 @@ static void take_answers(struct elsewhere *e, const struct call *c)
                 t->handled = c->handled[i];
                 t->answered_at = now;
                 t->wanted = false;
-                say(e, t, now);
+                log_unhandled(e, t, now);
         }
 }
 

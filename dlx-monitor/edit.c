@@ -6,7 +6,7 @@
 
 #include "common/model/job_members.h"
 
-/* What the functions need beside the field: the reader's owner. */
+/* What the functions need besides the field: the reader's owner. */
 struct reading {
         msec now;
         struct edit *edit;
@@ -30,7 +30,7 @@ static int read_priority(struct json_reader *r, const struct json_place *p, void
         return 0;
 }
 
-/* null: at once, whatever the letter waits for. */
+/* null: at once, even if the letter's own time is later. */
 static int read_run_at(struct json_reader *r, const struct json_place *p, void *out)
 {
         const struct reading *reading = r->owner;

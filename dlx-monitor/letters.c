@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * letters.c: lists, groups and single letters out of the archive.
+ * letters.c: lists, groups and single letters from the archive.
  */
 #include "dlx-monitor/letters.h"
 
@@ -66,7 +66,7 @@ static void add_columns(struct buffer *out, sqlite3_stmt *s, const struct column
                 add_column(out, s, i, &columns[i]);
 }
 
-/* A WHERE clause out of fixed pieces, and what has to be bound to it. */
+/* A WHERE clause made of fixed pieces, and the values to bind. */
 struct selection {
         struct buffer sql;
         const char *values[FILTERS_MAX];
@@ -108,8 +108,8 @@ static int is_late(void *deadline)
         return clock_mono() > *(msec *)deadline;
 }
 
-/* Looks for what fits; given up after SEARCH_LIMIT from now, which *deadline must outlive. Takes
- * the selection's text. */
+/* Starts a search, which is interrupted SEARCH_LIMIT from now. *deadline must outlive the search.
+ * Frees the selection's text. */
 static sqlite3_stmt *begin_search(sqlite3 *db, struct selection *selection, msec *deadline,
                                   struct err *e)
 {
@@ -232,7 +232,7 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
         json_end(out);
 }
 
-/* Whoever published it, nobody may have looked whether it is JSON; and it is one letter. */
+/* Checks whether the payload is JSON: maybe nobody has, and it is only one letter. */
 static void add_payload(struct buffer *out, struct bytes body)
 {
         struct scan_fault fault;
@@ -244,7 +244,7 @@ static void add_payload(struct buffer *out, struct bytes body)
         " FROM letters AS l JOIN contents AS c ON c.seq = l.seq" \
         " WHERE l.id = ?1 AND (?2 IS NULL OR l.tenant = ?2)"
 
-/* At the row of one letter; sql ends with ONE_LETTER. */
+/* The statement at the row of one letter; sql ends with ONE_LETTER. */
 static sqlite3_stmt *find_letter(sqlite3 *db, const char *sql, const char *id, const char *tenant,
                                  struct err *e)
 {

@@ -32,16 +32,17 @@ struct flight {
 struct replayer {
         struct replayer_config config;
         struct alarm *alarm;
-        char swept[UUID_SIZE]; /* loop thread: up to here, "" from the first: one that cannot be
-                                  published keeps no other from its turn */
+        char swept[UUID_SIZE]; /* loop thread: the last letter swept, "" at the start. A letter that
+                                  cannot be published is passed over, so that it does not block the
+                                  others. */
         struct metric *replays;
-        atomic_bool left; /* some letter may be "replaying" with nobody at it */
+        atomic_bool left; /* some letter may be "replaying" without a flight */
         pthread_mutex_t mutex;
         struct flight *flights; /* guarded by mutex */
 };
 
-/* NULL when somebody is at it. */
-static struct flight *take_off(struct replayer *r, const char *id)
+/* NULL: the letter already has a flight. */
+static struct flight *flight_begin(struct replayer *r, const char *id)
 {
         struct flight *f;
 
@@ -94,7 +95,7 @@ static int check_payload(struct bytes payload, bool checked, size_t max, struct 
         return 0;
 }
 
-/* What cannot be read may say a time, too. */
+/* Properties that cannot be read may contain a time, so run_at must be given too. */
 static int view_properties(const struct letter_content *c, const struct replay_edit *edit,
                            struct message *m, struct err *e)
 {
@@ -107,8 +108,8 @@ static int view_properties(const struct letter_content *c, const struct replay_e
         return 0;
 }
 
-/* The time that the message says. What says it in a way that nobody understands meant something by
- * it: it is not run at once. */
+/* Refuses a message whose time cannot be understood: it was meant to wait, so it must not run at
+ * once. */
 static int check_time(const struct message *m, struct err *e)
 {
         static const char *const names[] = {"x-run-at", "x-delay"};
@@ -124,7 +125,7 @@ static int check_time(const struct message *m, struct err *e)
         return 0;
 }
 
-/* Never early: the time it waits for stays, unless the edit sets another. x-delay counts from the
+/* Never early: the letter's time stays, unless the edit sets another. x-delay counts from the
  * submission, which was before the burial. */
 static int choose_time(const struct message *m, const struct replay_edit *edit, msec now,
                        struct job *job, struct err *e)
@@ -148,7 +149,7 @@ int replay_job(const struct letter_content *c, const struct replay_edit *edit, s
         m->exchange = buffer_bytes(&c->exchange);
         m->routing_key = buffer_bytes(&c->routing_key);
         m->body = buffer_bytes(&c->body);
-        /* What breaks the contract may be just what the edit mends. */
+        /* The edit may mend what is invalid, so a failure is ignored here. */
         (void)!job_decode(m, &limits, c->dead_at, job, NULL);
 
         memcpy(job->id, c->job_id, sizeof(job->id));
@@ -166,7 +167,7 @@ int replay_job(const struct letter_content *c, const struct replay_edit *edit, s
                 return err_set(e, ERR_INVALID, "the dead letter has no valid type: give one");
         if (choose_time(m, edit, clock_wall(), job, e) != 0)
                 return -1;
-        /* An edit was checked with the request that it came in. */
+        /* A payload from an edit was checked as part of the request. */
         return check_payload(job->payload, edit->payload.length > 0, payload_max, e);
 }
 
@@ -190,22 +191,22 @@ static void end_replay(struct replayer *r, const char *letter)
                 metric_increment(r->replays, 1);
                 return;
         }
-        LOG_WARN("a replay was published but not noted: it is published again",
+        LOG_WARN("a replay was published, but this was not stored: it will be published again",
                  log_text("letter", letter), log_err(&e));
         atomic_store(&r->left, true);
 }
 
 static int check_can_publish(struct replayer *r, const char *tenant, struct err *e)
 {
-        /* In this order: a no that came before all tenants were known is none. */
+        /* Asked first: until all tenants are known, one that exists may seem to be missing. */
         bool known = r->config.knows_tenants(r->config.owner);
 
         if (!r->config.has_tenant(r->config.owner, tenant))
-                return known ? err_set(e, ERR_CONFLICT, "tenant %s is not there any more", tenant)
+                return known ? err_set(e, ERR_CONFLICT, "tenant %s no longer exists", tenant)
                              : err_set(e, ERR_UNAVAILABLE,
                                        "tenants have not been read from the broker yet");
         if (!link_is_up(r->config.link))
-                return err_set(e, ERR_UNAVAILABLE, "the broker cannot take it now");
+                return err_set(e, ERR_UNAVAILABLE, "the broker is not reachable now");
         return 0;
 }
 
@@ -222,7 +223,7 @@ int replayer_replay(struct replayer *r, const char *letter, const char *tenant,
             replay_job(&content, edit, r->config.payload_max, &m, &job, e) != 0 ||
             check_can_publish(r, job.tenant, e) != 0)
                 return -1;
-        AUTO(flight) flight = take_off(r, letter);
+        AUTO(flight) flight = flight_begin(r, letter);
         if (flight == NULL)
                 return err_set(e, ERR_CONFLICT, "the dead letter is being replayed");
         if (archive_begin_replay(r->config.archive, letter, edit, &job.run, e) != 0)
@@ -271,16 +272,16 @@ static int republish(struct replayer *r, struct flight *f, struct err *e)
         return link_publish(r->config.link, &out.message, &wait, e);
 }
 
-/* What is left of a tenant that is gone must not reach a later one of its name. */
+/* A letter of a deleted tenant must not reach a later tenant of the same name. */
 static void abandon(struct replayer *r, const char *letter, const char *tenant)
 {
         struct err e = {0};
 
         if (archive_abandon_replay(r->config.archive, letter, &e) == 0)
-                LOG_WARN("a replay ends: its tenant is deleted", log_text("letter", letter),
+                LOG_WARN("a replay is abandoned: its tenant is deleted", log_text("letter", letter),
                          log_text("tenant", tenant));
         else
-                LOG_WARN("a deleted tenant's replay cannot be ended", log_text("letter", letter),
+                LOG_WARN("cannot abandon a deleted tenant's replay", log_text("letter", letter),
                          log_err(&e));
 }
 
@@ -289,16 +290,16 @@ static void sweep_one(struct replayer *r, const char *id)
         char tenant[TENANT_SIZE];
         struct err e = {0};
 
-        AUTO(flight) f = take_off(r, id);
+        AUTO(flight) f = flight_begin(r, id);
         if (f == NULL)
                 return;
-        /* Whoever was at it may have ended it since the ids were read. */
+        /* The replay may have ended since the ids were read. */
         if (letters_replaying_tenant(r->config.archive, id, tenant, &e) != 0) {
                 if (e.code != ERR_NOT_FOUND)
-                        LOG_WARN("a replay waits", log_text("letter", id), log_err(&e));
+                        LOG_WARN("cannot read a replay", log_text("letter", id), log_err(&e));
                 return;
         }
-        /* In this order: a no that came before all tenants were known is none. */
+        /* Asked first: until all tenants are known, one that exists may seem to be missing. */
         bool known = r->config.knows_tenants(r->config.owner);
         if (!r->config.has_tenant(r->config.owner, tenant)) {
                 if (known)
@@ -308,7 +309,7 @@ static void sweep_one(struct replayer *r, const char *id)
         if (republish(r, f, &e) == 0)
                 (void)TAKE(f);
         else if (e.code == ERR_CORRUPT || e.code == ERR_INVALID)
-                LOG_WARN("a replay waits", log_text("letter", id), log_err(&e));
+                LOG_WARN("cannot publish a replay", log_text("letter", id), log_err(&e));
 }
 
 static void on_alarm(void *owner)
@@ -322,10 +323,10 @@ static void on_alarm(void *owner)
                 return;
         if (letters_replaying(r->config.archive, ids, SWEEP_MAX, r->swept, &count, &e) != 0) {
                 atomic_store(&r->left, true);
-                LOG_WARN("cannot read what is being replayed", log_err(&e));
+                LOG_WARN("cannot read which letters are being replayed", log_err(&e));
                 return;
         }
-        /* None from the first on: none at all. */
+        /* Nothing found from the start: no letter is being replayed. */
         if (count > 0 || r->swept[0] != '\0')
                 atomic_store(&r->left, true);
         for (size_t i = 0; i < count; i++)

@@ -27,11 +27,11 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
             CRYPTO_memcmp(given + sizeof(scheme) - 1, api->token, length) == 0)
                 return true;
         http_add_header(r, "WWW-Authenticate", "Bearer");
-        http_problem(r, 401, "the internal token is wanted");
+        http_problem(r, 401, "the internal token is missing or wrong");
         return false;
 }
 
-/* Every call says for whom: a tenant, or * for all (NULL). */
+/* Every call must name a tenant, or * for all (NULL). */
 static bool read_tenant(struct http_request *r, const char **tenant)
 {
         *tenant = http_query(r, "tenant");
@@ -55,14 +55,14 @@ static bool read_limit(struct http_request *r, int64_t *limit)
                 return true;
         long value = text[0] >= '0' && text[0] <= '9' ? strtol(text, &end, 10) : 0;
         if (end == NULL || *end != '\0' || value < 1 || value > LETTERS_LIMIT_MAX) {
-                http_problem(r, 400, "limit: 1 to %d is wanted", LETTERS_LIMIT_MAX);
+                http_problem(r, 400, "limit: must be 1 to %d", LETTERS_LIMIT_MAX);
                 return false;
         }
         *limit = value;
         return true;
 }
 
-/* An id in canonical form, in `out`; true when absent too (out NULL). */
+/* Reads an id in canonical form. True also when it is absent: *out is NULL then. */
 static bool read_id(struct http_request *r, const char *name, char id[UUID_SIZE], const char **out)
 {
         const char *text = http_query(r, name);
@@ -71,7 +71,7 @@ static bool read_id(struct http_request *r, const char *name, char id[UUID_SIZE]
         if (text == NULL)
                 return true;
         if (!uuid_parse(bytes_of_text(text), id)) {
-                http_problem(r, 400, "%s: no id", name);
+                http_problem(r, 400, "%s: not an id", name);
                 return false;
         }
         *out = id;
@@ -84,7 +84,7 @@ static bool check_words(struct http_request *r, const struct letter_filter *f)
         enum reason reason;
 
         if (f->state != NULL && !letter_state_parse(f->state, &state)) {
-                http_problem(r, 400, "state: dead, replayed or discarded is wanted");
+                http_problem(r, 400, "state: must be dead, replayed or discarded");
                 return false;
         }
         if (f->reason != NULL && !reason_parse(bytes_of_text(f->reason), &reason)) {
@@ -151,12 +151,12 @@ static void get_groups(void *owner, struct http_request *r)
         if (!read_filter(r, &filter, &ids))
                 return;
         if (filter.cursor != NULL)
-                http_problem(r, 400, "cursor: groups come in one page");
+                http_problem(r, 400, "cursor: groups have one page only");
         else
                 answer(r, letters_groups(api->archive, &filter, &body, &e), &body, &e);
 }
 
-/* The letter in the path; false: answered. What is no id is not there. */
+/* Reads the letter's id in the path. False: answered; with 404 when it is not an id. */
 static bool read_letter(struct http_request *r, char id[UUID_SIZE], const char **tenant)
 {
         static const char *const names[] = {"tenant", NULL};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submission.c: the members of a submission, and what they must be together.
+ * submission.c: the members of a submission, and the rules between them.
  */
 #include "gateway/submission.h"
 
@@ -13,7 +13,7 @@
 #define DELAY_SECONDS_MAX (365.0 * 86400)
 #define TIMEOUT_SECONDS_MAX (24.0 * 3600)
 
-/* One body on its way to a job: the reader's owner. */
+/* A body that is being read into a job: the reader's owner. */
 struct parse {
         const struct submission_rules *rules;
         struct job *job;
@@ -102,10 +102,10 @@ static int read_tenant(struct json_reader *r, const struct json_place *p, void *
 static int read_key(struct json_reader *r, const struct json_place *p, void *out)
 {
         (void)out;
-        return json_refuse(r, p, "idempotency keys are not offered by this version");
+        return json_refuse(r, p, "idempotency keys are not supported by this version");
 }
 
-/* null is as if it were not there; but a payload can be null. */
+/* null counts as absent; but a payload can be null. */
 #define OPTIONAL(field) JSON_AT(struct job, field), .flags = JSON_NULLABLE
 
 static const struct json_member members[] = {
@@ -121,7 +121,7 @@ static const struct json_member members[] = {
         {0},
 };
 
-/* What is wrong with a member, shown at that value. */
+/* Refuses a member; the fault points at its value. */
 static int refuse_member(struct json_reader *r, const struct json_place *root, const char *name,
                          struct scan_value at, const char *detail)
 {

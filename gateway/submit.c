@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submit.c: a submission's way: validate, limit, publish, and say 202 only when the broker keeps
- * it.
+ * submit.c: a submission: validate, limit, publish, and answer 202 only when the broker has
+ * confirmed it.
  */
 #include "gateway/submit.h"
 
@@ -44,7 +44,7 @@ static void add_limit_headers(struct http_request *r, const struct rate *rate,
         http_add_header(r, "RateLimit", "%s", text);
 }
 
-/* The limit is told on a refusal too, but nothing is taken from it. */
+/* Adds the limit's headers to a refusal too, which takes nothing from the limit. */
 void submit_decorate(void *owner, struct http_request *r)
 {
         struct gateway *g = owner;
@@ -75,13 +75,14 @@ static bool parse(struct gateway *g, struct http_request *r, struct job *job)
         return false;
 }
 
-/* Claims are what would make a key mean something; to ignore it would run jobs twice. */
+/* Refuses an idempotency key: this version cannot honour it, and to ignore it would run jobs
+ * twice. */
 static bool refuse_key(struct gateway *g, struct http_request *r)
 {
         if (http_header(r, "Idempotency-Key") == NULL)
                 return false;
         count_refusal(g, "invalid");
-        http_problem(r, 422, "the header Idempotency-Key is not offered by this version");
+        http_problem(r, 422, "the header Idempotency-Key is not supported by this version");
         return true;
 }
 
@@ -117,14 +118,14 @@ static bool admit(struct gateway *g, struct http_request *r, const struct job *j
                 limiter_return(g->limiter, t->name);
                 count_refusal(g, "backlog");
                 http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
-                http_problem(r, 429, "tenant %s has %" PRId64 " jobs pending, all it may have",
+                http_problem(r, 429, "tenant %s has %" PRId64 " jobs pending, its limit",
                              job->tenant, t->max_pending);
                 return false;
         }
         return true;
 }
 
-/* One that is due too soon for a delay exchange is in its queue already. */
+/* A job that is due too soon for a delay exchange is already in its queue. */
 static const char *status_of(const struct job *job, msec published)
 {
         const struct delay_bucket *bucket;
@@ -156,18 +157,18 @@ static void prepare_kept(struct http_request *r, const struct job *job, msec pub
 static void answer_unknown(struct gateway *g, struct http_request *r, const struct job *job,
                            const struct err *why)
 {
-        LOG_WARN("a submission's fate is unknown", log_text("job", job->id),
+        LOG_WARN("the outcome of a submission is unknown", log_text("job", job->id),
                  log_text("tenant", job->tenant), log_text("traceparent", job->traceparent),
                  log_err(why));
         count_refusal(g, "unknown");
         http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
         http_problem_with(r, 503, json_pack("{s:s,s:s}", "id", job->id, "accepted", "unknown"),
-                          "%s: the job may have been kept; GET /api/v1/jobs/%s tells", why->text,
+                          "%s: the job may have been accepted; see GET /api/v1/jobs/%s", why->text,
                           job->id);
 }
 
-static void answer_not_kept(struct gateway *g, struct http_request *r, const struct job *job,
-                            const struct err *why)
+static void answer_not_accepted(struct gateway *g, struct http_request *r, const struct job *job,
+                                const struct err *why)
 {
         limiter_return(g->limiter, job->tenant);
         backlog_return(g->backlog, job->tenant);
@@ -175,7 +176,7 @@ static void answer_not_kept(struct gateway *g, struct http_request *r, const str
         http_problem_err(r, why);
 }
 
-/* A publish on its way. */
+/* A publish in flight. */
 struct publish_under_way {
         struct gateway *g;
         struct http_request *r;
@@ -211,7 +212,7 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
 
         prepare_kept(r, job, now);
         if (publish_submission(g->link, job, now, &wait, &e) < 0) {
-                answer_not_kept(g, r, job, &e);
+                answer_not_accepted(g, r, job, &e);
                 return;
         }
         if (http_await(r))
@@ -219,7 +220,7 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
         if (publish_is_unknown(g->doubts, losses, job, p.result, &e))
                 answer_unknown(g, r, job, &e);
         else
-                answer_not_kept(g, r, job, &e);
+                answer_not_accepted(g, r, job, &e);
 }
 
 void submit_handle(void *owner, struct http_request *r)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# demo.sh: a handful of real jobs, and a table of what became of them. Sourced; the caller has
-# say(), fail(), warren(), which acts for tenant demo, and $var.
+# demo.sh: runs a few real jobs and shows a table of their states. Sourced; the caller has say(),
+# fail(), warren(), which uses the key of tenant demo, and $var.
 
 : "${var:?set by the script that sources this}"
 
@@ -49,7 +49,7 @@ demo_open() { # TABLE: how many have not reached the state they should
         echo "$open"
 }
 
-# Redrawn in place on a terminal; else only the LAST is printed.
+# Redraws the table on a terminal; elsewhere prints only the LAST one.
 show_table() { # TABLE [LAST]
         if [[ $1 == "$table_shown" || (! -t 1 && -z ${2:-}) ]]; then
                 return
@@ -63,7 +63,7 @@ show_table() { # TABLE [LAST]
 
 demo_types=(echo fail sleep word_count)
 
-# The handlers are the user's: he may have taken some away.
+# The user may have removed handlers.
 missing_demo_types() {
         /usr/bin/python3 - "$var/handlers/handlers.json" "${demo_types[@]}" <<'TEXT'
 import json, sys

@@ -5,7 +5,7 @@
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Below the range from which the kernel gives ports to outgoing connections.
+# A port below the range that the kernel uses for outgoing connections.
 free_port() {
         local port
         while true; do
@@ -16,7 +16,8 @@ free_port() {
         echo "$port"
 }
 
-# choose_port VARIABLE WANTED: the wanted port, or a free one; never one chosen before.
+# choose_port VARIABLE WANTED: sets it to the wanted port, or to a free one; never to one chosen
+# before.
 ports_chosen=""
 choose_port() {
         local wanted=$2

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# programs.sh: Warren's programs as processes: started, awaited, stopped. Sourced; the
-# caller has say(), fail(), $bin and $var, and changes the umask afterwards only.
+# programs.sh: starts, awaits and stops Warren's programs. Sourced; the caller has say(), fail(),
+# $bin and $var, and must not change the umask before.
 
 : "${bin:?set by the script that sources this}" "${var:?}"
 
@@ -10,9 +10,9 @@ readonly programs=(status-store dlx-monitor consumer gateway)
 readonly ready_seconds=60
 callers_umask=$(umask)
 
-# lives FILE WORDS: prints the process in a pid file, when it lives and its command line has these
-# words at the end of an argument: the number may be another's by now, or this script's. A zombie
-# has none. Forks nothing: it is asked often, and Ctrl-C would end a child.
+# lives FILE WORDS: prints the pid in a pid file, if the process lives and its command line has
+# these words at the end of an argument: another process, or this script, may have the number by
+# now. A zombie has no command line. Forks nothing: it is called often, and Ctrl-C would end a child.
 lives() {
         local pid="" words=()
         { read -r pid _ <"$1" || [[ -n $pid ]]; } 2>/dev/null && [[ $pid =~ ^[0-9]+$ && $pid != "$$" ]] || return 1
@@ -25,16 +25,16 @@ program_pid() { lives "$var/run/$1.pid" "$var/etc/$1.conf"; }
 
 # --- starting ---------------------------------------------------------------------------------
 
-# A session of its own, so that Ctrl-C reaches the caller alone, which then stops them in order. The
-# umask is for handlers: a program sets its own.
+# In its own session, so that Ctrl-C reaches only the caller, which then stops the programs in
+# order. The umask is for handlers: a program sets its own.
 start_program() { # NAME
         (umask "$callers_umask" && exec setsid "$bin/warren-$1" --config "$var/etc/$1.conf") \
                 </dev/null >>"$var/log/$1.log" 2>&1 9>&- &
         echo $! >"$var/run/$1.pid"
 }
 
-# Those that do not run; then all are awaited, by the settings in force, which also come from the
-# environment.
+# Starts the programs that do not run, then awaits all. The health port comes from the settings in
+# force, because the environment may set it.
 start_programs() {
         local name
         for name in "${programs[@]}"; do
@@ -49,7 +49,7 @@ start_programs() {
         say "ready: ${programs[*]}"
 }
 
-setting() { # NAME KEY: what is in force, nothing when the program has no such key
+setting() { # NAME KEY: the value in force; nothing when the program has no such key
         sed -n "s/^$2 = //p" "$var/run/$1.settings" 2>/dev/null || true
 }
 
@@ -73,8 +73,8 @@ await_program() {
 
 # --- stopping ---------------------------------------------------------------------------------
 
-# Each program bounds the time of its own end by its settings, so none is killed until the user asks
-# for it, by Ctrl-C or SIGTERM while this stops them. No trap ignores these from then on: bash 5.2
+# A program's settings limit how long it takes to end, so none is killed unless the user asks for
+# it, by Ctrl-C or SIGTERM while this stops them. Later signals must not be ignored by a trap: bash 5.2
 # aborts at the next one ("bad signal 2").
 stop_signal=TERM
 kill_from_now_on() {
@@ -84,10 +84,10 @@ kill_from_now_on() {
 }
 
 declare -rA last_work=(
-        [gateway]="requests under way to be answered"
-        [consumer]="running jobs to end and the broker to confirm how they ended"
-        [dlx-monitor]="the broker to confirm what was archived and replayed"
-        [status-store]="what was read of the events to be written"
+        [gateway]="open requests to be answered"
+        [consumer]="running jobs to end and the broker to confirm their results"
+        [dlx-monitor]="the broker to confirm archived and replayed letters"
+        [status-store]="events that were read to be written"
 )
 
 stop_programs() { # NAME…
@@ -111,11 +111,12 @@ await_end() { # NAME
                         say "$1 waits for ${last_work[$1]}: $shown s;" \
                                 "Ctrl-C kills it, jobs that run stay in the broker"
                 fi
-                sleep 0.05 || true # which Ctrl-C ends
+                sleep 0.05 || true # Ctrl-C ends sleep
         done
 }
 
-# The consumer first, as it would take the end of a handler for a failure; each has a group.
+# Kills the consumer first: it would report a killed handler as a failure. Each handler has its own
+# process group.
 kill_with_groups() { # PID
         local handlers
         read -ra handlers < <(cat "/proc/$1/task/"*/children 2>/dev/null) || true

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# setup.sh: what run.sh and test.sh share: Debian packages, and a build with a display of its
+# setup.sh: what run.sh and test.sh share: installing Debian packages, and a build that shows its
 # progress. Sourced; the caller has say(), fail() and $root.
 
 : "${root:?set by the script that sources this}"
@@ -12,11 +12,11 @@ as_root() {
         elif command -v sudo >/dev/null; then
                 sudo "$@"
         else
-                fail "missing Debian packages can be installed only as root or with sudo:$missing"
+                fail "installing Debian packages needs root or sudo; missing:$missing"
         fi
 }
 
-# missing_packages FILE: those of the list that are not installed.
+# missing_packages FILE: the listed packages that are not installed.
 missing_packages() {
         local package
         while read -r package; do
@@ -25,8 +25,8 @@ missing_packages() {
         done < <(grep -v '^#' "$1" | tr -s ' ' '\n')
 }
 
-# While packages are installed no service may start: RabbitMQ's package would start the system's
-# own broker, Prometheus' a server. What was there before comes back.
+# While packages are installed, no service may start: RabbitMQ's package would start the system's
+# broker, and Prometheus' a server. An existing policy is put back afterwards.
 policy=/usr/sbin/policy-rc.d
 forbid_services() {
         if [[ -e $policy ]]; then
@@ -42,13 +42,13 @@ allow_services() {
         fi
 }
 
-# A shell's background ignores Ctrl-C; apt-get knows best when it may be broken off.
+# A shell's background job ignores Ctrl-C; apt-get gets it, and decides when it can stop.
 apt() {
         (umask 022 && as_root env --default-signal=INT DEBIAN_FRONTEND=noninteractive \
                 apt-get -q -y "$@") </dev/null >>"$apt_log" 2>&1
 }
 
-# For as long as apt-get goes on, services stay forbidden.
+# Waits for apt-get: until it ends, services must stay forbidden.
 end_interrupted() {
         trap '' INT TERM
         if [[ -n $apt_pid ]]; then
@@ -58,7 +58,7 @@ end_interrupted() {
         allow_services
 }
 
-# … nor at the machine's next start.
+# Services must not start at the machine's next start either.
 disable_services() {
         local service
         command -v systemctl >/dev/null || return 0
@@ -78,7 +78,7 @@ install_packages() {
                 missing+=$(missing_packages "$file")
         done
         [[ -n $missing ]] || return 0
-        command -v apt-get >/dev/null || fail "this is no Debian: install$missing"
+        command -v apt-get >/dev/null || fail "apt-get is missing, this is not Debian; install yourself:$missing"
         say "installing Debian packages:$missing"
         trap end_interrupted EXIT
         trap 'exit 130' INT TERM
@@ -98,7 +98,7 @@ install_packages() {
         say "installed after $((SECONDS - started)) s"
 }
 
-# watch_process PID WORD: waits, showing that time passes. Its exit status.
+# watch_process PID WORD: waits for it, showing the time passed. Returns its exit status.
 watch_process() {
         local started=$SECONDS shown=0
         while kill -0 "$1" 2>/dev/null; do
@@ -111,7 +111,7 @@ watch_process() {
         wait "$1"
 }
 
-# Turns ninja's lines "[12/340] …" into a line every tenth, or one that changes on a terminal.
+# Turns ninja's lines "[12/340] …" into a line for every 10 %, or on a terminal into one that changes.
 show_build() {
         local line tenth=0 done_ total
         while IFS= read -r line; do
@@ -130,7 +130,7 @@ show_build() {
         fi
 }
 
-# What is built is for everybody; the log is not.
+# Everybody may read what is built, but not the log.
 open_cmake() { (umask 022 && cmake "$@"); }
 
 # build PRESET LOG [CMAKE-ARGUMENT…]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# supervise.sh: starts again what ends by itself, each program and the broker: at once, and when it
-# does not stay, after 1, 2, 4 … 30 s. Sourced after programs.sh; the caller has say(), fail(),
+# supervise.sh: starts a program or the broker again when it has ended by itself: at once, and when
+# it ends again soon, after 1, 2, 4 … 30 s. Sourced after programs.sh; the caller has say(), fail(),
 # start_broker(), broker_lives(), $root, $var and $callers_umask.
 
 : "${root:?set by the script that sources this}" "${var:?}" "${programs:?}"
@@ -19,7 +19,7 @@ is_alive() { # broker, or a program's name
         fi
 }
 
-# take_stock: what of an installation is alive, and what is not.
+# take_stock: sets there and missing: the parts that run, and those that do not.
 there=() missing=()
 take_stock() {
         local name
@@ -41,8 +41,8 @@ note() {
 }
 utc_now() { TZ=UTC printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1; }
 
-# For `run.sh status`.
-count_restart() { # NAME; prints which one it was
+# Counts for `run.sh status`.
+count_restart() { # NAME; prints the restart's number
         local count=0
         [[ ! -f $var/run/$1.restarts ]] || read -r count _ <"$var/run/$1.restarts" || true
         echo "$((count + 1)) $(utc_now)" >"$var/run/$1.restarts"
@@ -57,7 +57,7 @@ start_again() { # NAME
         fi
 }
 
-revive() { # NAME: when it has ended, and its pause is over
+revive() { # NAME: starts it again if it has ended and its pause is over
         local pause
         if is_alive "$1"; then
                 ((SECONDS - ${since[$1]:-0} < settled_seconds)) || tries[$1]=0
@@ -77,7 +77,7 @@ revive() { # NAME: when it has ended, and its pause is over
         due[$1]=$((SECONDS + pause))
 }
 
-# A disk that is full for a while must not end it; that its folder is gone does.
+# Goes on while the disk is full; ends when its folder has been deleted.
 supervise() {
         local name
         while [[ -d $var/run ]]; do
@@ -86,7 +86,7 @@ supervise() {
                 done
                 sleep 0.5
         done
-        fail "$var is gone"
+        fail "$var was deleted"
 }
 
 # --- in the background, for --detach ----------------------------------------------------------
@@ -98,7 +98,7 @@ start_supervisor() {
         echo $! >"$var/run/supervisor.pid"
 }
 
-# With what it is just starting; what runs already has a session of its own.
+# Also stops what the supervisor is just starting. Running programs have their own sessions.
 stop_supervisor() {
         local signal=TERM started=$SECONDS
         while supervisor_pid >/dev/null; do

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api.c: what every handler of the internal API does alike.
+ * api.c: what all handlers of the internal API share.
  */
 #include "status-store/api.h"
 

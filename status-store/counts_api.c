@@ -25,7 +25,7 @@ static msec as_of(const struct api *a)
         return freshness_lag(a->freshness, clock_wall()).as_of;
 }
 
-/* Members of an answer, of the tenant asked for and as of a time. */
+/* A part of an answer: members about the tenant asked for, as of a time. */
 struct part {
         int (*write)(struct reader *r, const char *tenant, msec at, struct buffer *out,
                      struct err *e);
@@ -76,11 +76,11 @@ void workers_list(void *owner, struct http_request *r)
 struct question {
         struct api *api;
         struct reader *reader;
-        bool behind; /* the projection, of deliveries that came after the marker was published */
+        bool behind; /* the projection has not reached the marker */
         msec as_of;
         struct buffer answer; /* its members */
         struct handled_type *types;
-        struct err why; /* it cannot be answered */
+        struct err why; /* why it cannot be answered */
 };
 
 static void question_fini(struct question *q)
@@ -111,7 +111,7 @@ static int answer_delivery(struct json_reader *r, const struct json_place *p, vo
         struct question *q = out;
         struct delivery_asked d = {0};
         if (p->index == DELIVERIES_MAX)
-                return json_refuse(r, p->up, "an array of at most %d", DELIVERIES_MAX);
+                return json_refuse(r, p->up, "must have at most %d elements", DELIVERIES_MAX);
         if (json_read_members(r, p, delivery_members, &d) != 0)
                 return -1;
         if (!q->behind)
@@ -129,7 +129,7 @@ static int open_reader(struct question *q)
         return q->reader == NULL ? -1 : 0;
 }
 
-/* No marker, as of an asker that knows none: as things are. */
+/* Waits for the marker. A caller that gives none gets the current state. */
 static int await_marker(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct question *q = out;
@@ -156,14 +156,14 @@ static int add_type(struct json_reader *r, const struct json_place *p, void *out
         struct question *q = out;
         char type[JOB_TYPE_SIZE];
         if (p->index == TYPES_MAX)
-                return json_refuse(r, p->up, "an array of at most %d", TYPES_MAX);
+                return json_refuse(r, p->up, "must have at most %d elements", TYPES_MAX);
         if (job_read_type(r, p, type) != 0)
                 return -1;
         handled_add(&q->types, type);
         return 0;
 }
 
-/* Its name was checked when it was added. */
+/* The type was checked when it was added. */
 static int answer_type(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct question *q = out;
@@ -192,7 +192,7 @@ static int answer_types(struct json_reader *r, const struct json_place *p, void 
         return failed;
 }
 
-/* In this order: a marker is awaited before anything is looked up. */
+/* The order matters: the marker is awaited before anything is looked up. */
 static const struct json_member deliveries_members[] = {
         {"marker", await_marker, .offset = 0},
         {"deliveries", answer_deliveries, .flags = JSON_REQUIRED},
@@ -204,7 +204,7 @@ static const struct json_member types_members[] = {
         {0},
 };
 
-/* Members that a later asker may add are not looked at. */
+/* Unknown members are ignored: a later version of the caller may add some. */
 static void answer_question(struct api *a, struct http_request *r,
                             const struct json_member *members)
 {

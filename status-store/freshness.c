@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * freshness.c: up to when the projection is current.
+ * freshness.c: up to which time the projection is current.
  */
 #include "status-store/freshness.h"
 
 #include "common/base/json_write.h"
 
-/* The follower says so again and again: one that has stopped is not current. */
+/* How long a report of the follower counts. It repeats the report; after it has stopped, the
+ * projection is not current. */
 #define DRAINED_HOLDS ((msec)5 * MSEC_SECOND)
 
 static void raise_until(struct freshness *f, msec at)

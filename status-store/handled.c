@@ -58,7 +58,7 @@ static void count_record(struct scan_value record, struct handled_type *set)
         for (struct scan_cursor at = scan_items(types); scan_next(&at, &item);) {
                 if (item.value.kind != SCAN_STRING)
                         continue;
-                /* Between its quotes: a type has nothing that is escaped. */
+                /* Without the quotes; a type contains nothing that is escaped. */
                 HASH_FIND(hh, set, item.value.raw.data + 1, item.value.raw.length - 2, t);
                 if (t != NULL)
                         t->workers++;

@@ -10,14 +10,15 @@
 #include "common/base/json_scan.h"
 #include "common/base/json_write.h"
 
-/* null when there is nothing to say. */
+/* null when value is empty or NULL. */
 static void put_word(struct buffer *out, const char *name, const char *value)
 {
         json_put_text_or_null(out, name, bytes_of_text(value));
 }
 
-/* Whatever else carries a body into a row is a message that was found to be a job's, here or by the
- * service that published it; but a burial brings back what was malformed, and keeps its key closed.
+/* Only a payload from a burial, whose key is closed, has to be checked: it may be malformed. Any
+ * other comes from a message that was found to be a valid job, here or by the service that
+ * published it.
  */
 static bool is_json(const struct job_facts *facts, struct bytes payload)
 {
@@ -28,9 +29,9 @@ static bool is_json(const struct job_facts *facts, struct bytes payload)
 
 static void add_progress(struct buffer *out, const struct job_row *row)
 {
-        bool told = row->step.run == row->winner.run && row->step.attempt == row->winner.attempt &&
-                    !job_row_is_given_back(row);
-        if (row->step.run == 0 || !told) {
+        bool is_current = row->step.run == row->winner.run &&
+                          row->step.attempt == row->winner.attempt && !job_row_is_given_back(row);
+        if (row->step.run == 0 || !is_current) {
                 json_put_null(out, "progress");
                 return;
         }
@@ -40,7 +41,7 @@ static void add_progress(struct buffer *out, const struct job_row *row)
         json_end(out);
 }
 
-/* A register of an earlier run says nothing of this one. */
+/* A key of an earlier run says nothing about this run. */
 static bool is_of_this_run(const struct job_row *row, const struct fold_key *k)
 {
         return k->run != 0 && k->run == row->winner.run;
@@ -52,7 +53,7 @@ static void add_course(struct buffer *out, const struct stored_job *job)
         const struct job_facts *facts = job_row_facts(row);
         bool started = is_of_this_run(row, &row->start) && !job_row_is_given_back(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
-        /* A later start is a duplicate's, which ran as well. */
+        /* A later start is that of a duplicate, which ran too. */
         if (row->status == STATUS_COMPLETED && row->started_at > row->finished_at)
                 started = false;
         json_put_time(out, "created_at", row->created_at);
@@ -103,7 +104,7 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         put_word(out, "trace_id", trace);
 }
 
-/* A worker that was given up and goes on says so of the job alone. */
+/* When a worker that was given up goes on, only the job's row says so. */
 static enum attempt_outcome outcome_now(const struct attempt_row *a, const struct job_row *row)
 {
         bool runs = row->status == STATUS_RUNNING && row->winner.run == a->run &&

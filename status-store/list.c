@@ -15,8 +15,8 @@
 #include "status-store/job_json.h"
 
 enum {
-        LIST_ROWS_MAX = 50000,               /* looked at for one page */
-        LIST_BYTES_MAX = 8 * 1024 * 1024,    /* of an answer */
+        LIST_ROWS_MAX = 50000,               /* rows read for one page */
+        LIST_BYTES_MAX = 8 * 1024 * 1024,    /* bytes of an answer */
         LIST_SEARCH_MAX = 128 * 1024 * 1024, /* payload bytes searched for one page */
 };
 
@@ -36,7 +36,7 @@ struct listing {
         struct reader *reader;
         const struct list_query *query;
         struct buffer *out;
-        struct run **runs; /* those with rows left: a heap, the next of the page on top */
+        struct run **runs; /* runs with rows left: a heap, with the page's next row on top */
         size_t run_count, run_room;
         struct cursor at;
         int found, seen;
@@ -110,7 +110,7 @@ static msec page_end(const struct list_query *q)
         return q->created_after > 0 ? q->created_after : -1;
 }
 
-/* Reads the rows after that place; count 0: there are none. */
+/* Reads the run's rows after `after`. count is 0 when there are none. */
 static int run_fill(struct listing *l, struct run *one, struct place after, struct err *e)
 {
         const struct list_query *q = l->query;
@@ -131,7 +131,7 @@ static int run_fill(struct listing *l, struct run *one, struct place after, stru
         return more < 0 ? -1 : 0;
 }
 
-/* Past the row on top. */
+/* Moves past the row on top. */
 static int step_top(struct listing *l, struct err *e)
 {
         struct run *top = l->runs[0];

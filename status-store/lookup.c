@@ -53,7 +53,7 @@ static int write_spilled(struct reader *r, const struct stored_job *job, struct 
         while ((more = db_step(all, e)) == 1) {
                 struct attempt_row a = {0};
                 int read = attempt_read(all, &a, e);
-                /* What expired without a start was never attempted. */
+                /* A job that expired without a start had no attempt. */
                 if (read == 0 && (a.start.run != 0 || a.reason != REASON_EXPIRED))
                         attempt_json_write(&a, &job->row, out);
                 attempt_row_fini(&a);
@@ -139,8 +139,8 @@ static int64_t highest_copy(const struct job_row *row, int64_t run)
         return copy;
 }
 
-/* A retry of this attempt is in the stream, and not yet seen again: should the broker have died
- * between the stream and the delay queue, it never will be, and this delivery is the job's last. */
+/* A retry of this attempt is in the stream, and not overdue. If it is overdue, the broker may have
+ * died between the stream and the delay queue: then this delivery is the job's last. */
 static bool is_retrying(const struct job_row *row, const struct delivery_asked *d, msec as_of)
 {
         const struct job_facts *facts = job_row_facts(row);
@@ -152,15 +152,15 @@ static bool is_retrying(const struct job_row *row, const struct delivery_asked *
 
 static const char buried[] = "buried";
 
-/* This very delivery was buried by a consumer. The stream has that, the queue `dead` perhaps not:
- * should the broker have died between them, the delivery is the job's last. */
+/* This very delivery was buried by a consumer. The stream has the burial, but queue `dead` may not:
+ * if the broker died between the two, this delivery is the job's last. */
 static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
 {
         const struct fold_key *end = &row->finish;
         int64_t attempt = end->attempt;
 
         switch (row->reason) {
-        case REASON_NO_HANDLER: /* names the attempts before it */
+        case REASON_NO_HANDLER: /* its attempt is the one before */
                 attempt++;
                 break;
         case REASON_PERMANENT:
@@ -169,7 +169,7 @@ static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
                 break;
         case REASON_NONE:
         case REASON_MALFORMED:  /* never under the job's own id */
-        case REASON_UNROUTABLE: /* these three are the broker's: it keeps what it buries */
+        case REASON_UNROUTABLE: /* the broker buries these three, and keeps them */
         case REASON_DELIVERY_LIMIT:
         case REASON_EXPIRED:
                 return false;
@@ -236,7 +236,7 @@ static void add_member(struct buffer *out, struct scan_value record, const char 
                 json_put_raw(out, name, value.raw);
 }
 
-/* The jobs of that tenant. */
+/* Adds the running jobs of this tenant. */
 static void add_running(struct buffer *out, struct scan_value record, const char *tenant)
 {
         struct scan_value running;

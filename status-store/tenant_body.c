@@ -13,7 +13,7 @@ enum { BODY_DEPTH = 4, TEXT_SIZE = 64 };
 #define NUMBER_MAX 1000000000
 #define WEIGHT_MAX 1000
 
-/* What a body about a tenant says that is not yet in the tenant. */
+/* A tenant being read from a body, with what the tenant itself does not have. */
 struct tenant_body {
         struct tenant tenant;
         enum body_kind kind;
@@ -48,7 +48,7 @@ static int read_rate(struct json_reader *r, const struct json_place *p, void *ou
             duration_parse(slash + 1, &per, NULL) != 0)
                 return json_refuse_form(r, p);
         if (count < 1 || count > NUMBER_MAX || per < 1 || per > (msec)31 * MSEC_DAY)
-                return json_refuse(r, p, "count 1 to 1000000000, duration 1 ms to 31 days");
+                return json_refuse(r, p, "count must be 1 to 1000000000, duration 1 ms to 31 days");
         t->rate_count = count;
         t->rate_per = per;
         return 0;
@@ -130,7 +130,7 @@ static int read_scope(struct json_reader *r, const struct json_place *p, void *o
         unsigned scope = 0;
         if (!json_copy_text(p->value, name, sizeof(name)) ||
             !scope_parse(bytes_of_text(name), &scope) || scope == SCOPE_ADMIN)
-                return json_refuse(r, p->up, "each is one of submit, read, operate");
+                return json_refuse(r, p->up, "each must be submit, read or operate");
         *(unsigned *)out |= scope;
         return 0;
 }
@@ -141,7 +141,7 @@ static int read_scopes(struct json_reader *r, const struct json_place *p, void *
         *scopes = 0;
         if (json_read_list(r, p, out) != 0)
                 return -1;
-        return *scopes != 0 ? 0 : json_refuse(r, p, "names no scope");
+        return *scopes != 0 ? 0 : json_refuse(r, p, "must name a scope");
 }
 
 static int read_expires(struct json_reader *r, const struct json_place *p, void *out)

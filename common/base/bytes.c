@@ -243,7 +243,7 @@ void buffer_add_base64(struct buffer *b, struct bytes data)
         size_t groups = (data.length + 2) / 3;
         buffer_reserve(b, groups * 4);
 
-        /* EVP_EncodeBlock takes an int: parts of whole groups of three bytes. */
+        /* EVP_EncodeBlock takes an int length: encodes in parts, each a multiple of three bytes. */
         const size_t step = 3 * (1U << 20);
         for (size_t at = 0; at < data.length; at += step) {
                 size_t part = data.length - at < step ? data.length - at : step;

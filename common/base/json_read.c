@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_read.c: one walk over an object finds the rows of its members; then the rows are read.
+ * json_read.c: one walk over an object finds the rows of its members; then the rows are read in
+ * order.
  */
 #include "common/base/json_read.h"
 
@@ -12,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/uuid.h"
 
-/* From the whole text down. */
+/* Adds the steps from the whole text down to p. */
 static void add_pointer(const struct json_place *p, struct buffer *out)
 {
         if (p->up == NULL)
@@ -91,8 +92,8 @@ static inline bool is_name(struct bytes key, const char *name)
                strncmp(key.data, name, key.length) == 0 && name[key.length] == '\0';
 }
 
-/* What was written by this table has its order: the row after the last is looked at first. The
- * number of the end when there is none. */
+/* The number of key's row, or of the table's end when no row has it. Members are mostly in the
+ * table's order, so the search begins at `next`, the row after the last one found. */
 static size_t find_row(const struct json_member *table, size_t next, struct bytes key)
 {
         size_t i;
@@ -128,7 +129,7 @@ static int take_unknown(struct json_reader *r, const struct json_place *p,
         return json_refuse_name(r, &here, detail.data);
 }
 
-/* value NULL: it is not given. */
+/* value NULL: the member is not given. */
 static int read_row(struct json_reader *r, const struct json_place *up, const struct json_member *m,
                     const struct scan_value *value, void *out)
 {
@@ -223,7 +224,7 @@ int json_read_flag(struct json_reader *r, const struct json_place *p, void *out)
         return 0;
 }
 
-/* Between its quotes. */
+/* The string without its quotes. */
 static struct bytes inside(struct scan_value string)
 {
         return bytes_of(string.raw.data + 1, string.raw.length - 2);
@@ -286,7 +287,7 @@ int json_read_bytes(struct json_reader *r, const struct json_place *p, void *out
 
         struct bytes text = inside(p->value);
         if (has_escapes(text)) {
-                /* Room for all there can be: what scratch has lent does not move. */
+                /* Reserves room for all texts: those that were handed out must not move. */
                 if (r->scratch->length == 0)
                         buffer_reserve(r->scratch, r->text.length);
                 size_t before = r->scratch->length;

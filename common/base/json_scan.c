@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_scan.c: checking JSON in one pass. What was accepted is read by json_walk.c.
+ * json_scan.c: checking JSON in one pass. json_walk.c reads the accepted text.
  */
 #include "common/base/json_scan.h"
 
@@ -15,8 +15,8 @@
 
 enum {
         KEYS_INLINE = 48,
-        /* An object with more members is checked for duplicates when it ends, by sorting: no
-         * choice of keys makes that slow, as one could with a hash table. */
+        /* An object with more members is checked for duplicates at its end, by sorting: unlike a
+         * hash table, hostile keys cannot make that slow. */
         KEYS_LINEAR = 16,
 };
 
@@ -88,7 +88,7 @@ static void write_pointer(const struct scanner *s, char out[SCAN_POINTER_SIZE])
         scan_pointer_cut(buffer_bytes(&whole), out);
 }
 
-/* Always -1. */
+/* Returns -1. */
 static int refuse(const struct scanner *s, const char *at, const char *detail)
 {
         struct scan_fault *f = s->fault;
@@ -100,7 +100,7 @@ static int refuse(const struct scanner *s, const char *at, const char *detail)
         return -1;
 }
 
-/* For a byte that cannot stand where it does; also for the end of the text. */
+/* Refuses a byte that is not allowed here, or the end of the text. */
 static int refuse_here(const struct scanner *s, const char *expected)
 {
         char detail[sizeof(s->fault->detail)];
@@ -143,7 +143,7 @@ static bool hex4_at(const char *at, const char *end, unsigned *out)
         return true;
 }
 
-/* At a backslash. A surrogate counts only as half of a pair. */
+/* At a backslash. Surrogates are accepted only in pairs. */
 static int check_escape(struct scanner *s)
 {
         const char *start = s->at;
@@ -153,7 +153,7 @@ static int check_escape(struct scanner *s)
                 return refuse(s, start, "the text ends within an escape");
         if (start[1] != 'u') {
                 if (strchr("\"\\/bfnrt", start[1]) == NULL || start[1] == '\0')
-                        return refuse(s, start, "no such escape");
+                        return refuse(s, start, "unknown escape");
                 s->at += 2;
                 return 0;
         }
@@ -170,7 +170,7 @@ static int check_escape(struct scanner *s)
         return 0;
 }
 
-/* One byte that utf8_eight_are_plain stopped at, not the closing quote. */
+/* At what utf8_eight_are_plain stopped for, unless it is the closing quote. */
 static int check_special(struct scanner *s, bool *escaped)
 {
         unsigned char c = (unsigned char)*s->at;
@@ -287,11 +287,11 @@ static int check_scalar(struct scanner *s)
 static int refuse_duplicate(struct scanner *s, size_t key)
 {
         s->levels[s->depth - 1].last_key = key;
-        return refuse(s, s->keys[key].data - 1, "a member of this name is there already");
+        return refuse(s, s->keys[key].data - 1, "a member of this name exists already");
 }
 
-/* Small objects, key by key. */
-static int check_fresh(struct scanner *s, size_t base)
+/* Checks small objects, key by key. */
+static int check_key_is_new(struct scanner *s, size_t base)
 {
         size_t last = s->key_count - 1;
 
@@ -312,8 +312,8 @@ static int by_text_and_place(const void *left, const void *right)
         return order != 0 ? order : (a->data > b->data) - (a->data < b->data);
 }
 
-/* Large objects, when they end: of all duplicates the one that stands first is named. */
-static int check_all_fresh(struct scanner *s, size_t base)
+/* Checks large objects, at their end. Names the duplicate that is first in the text. */
+static int check_all_keys_are_new(struct scanner *s, size_t base)
 {
         size_t count = s->key_count - base, found = count;
         struct json_text *keys = s->keys + base;
@@ -340,7 +340,7 @@ static void keys_grow(struct scanner *s)
         s->key_size *= 2;
 }
 
-/* A key and its colon; the next thing is a value. */
+/* At a key: reads it and its colon. A value comes next. */
 static int check_key(struct scanner *s, const char *expected)
 {
         struct level *l = &s->levels[s->depth - 1];
@@ -356,7 +356,7 @@ static int check_key(struct scanner *s, const char *expected)
         s->keys[s->key_count] = key;
         l->last_key = s->key_count++;
         l->has_key = true;
-        if (check_fresh(s, l->keys_base) < 0)
+        if (check_key_is_new(s, l->keys_base) < 0)
                 return -1;
         skip_space(s);
         if (s->at == s->end || *s->at != ':')
@@ -369,7 +369,7 @@ static int close_level(struct scanner *s)
 {
         struct level *l = &s->levels[s->depth - 1];
 
-        if (l->is_object && check_all_fresh(s, l->keys_base) < 0)
+        if (l->is_object && check_all_keys_are_new(s, l->keys_base) < 0)
                 return -1;
         if (l->is_object)
                 s->key_count = l->keys_base;
@@ -378,7 +378,7 @@ static int close_level(struct scanner *s)
         return 0;
 }
 
-/* At a bracket. *closed: it was empty, and is over. */
+/* At an opening bracket. *closed: it was empty, and has been closed. */
 static int open_level(struct scanner *s, bool *closed)
 {
         bool is_object = *s->at == '{';
@@ -397,7 +397,7 @@ static int open_level(struct scanner *s, bool *closed)
         return is_object ? check_key(s, "a member's name or '}'") : 0;
 }
 
-/* After a value: closes what ends here, up to where another value must follow, or the top. */
+/* After a value: closes what ends here, until another value must follow or all is closed. */
 static int check_after(struct scanner *s)
 {
         while (s->depth > 0) {

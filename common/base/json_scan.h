@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_scan.h: strict JSON (RFC 8259) over bytes that stay where they are: checks syntax, depth,
- * UTF-8 and duplicate members, says where a fault is (RFC 6901 pointer, line, column), and slices
- * values without rewriting them (a parser that prints numbers again would change them). Nothing
- * recurses. No allocation is sized by nesting; duplicate checking allocates in proportion to the
- * text, whose length the caller has bounded.
+ * json_scan.h: strict JSON (RFC 8259), read in place: checks syntax, depth, UTF-8 and duplicate
+ * members, says where a fault is (RFC 6901 pointer, line, column), and slices values without
+ * rewriting them (a parser that prints numbers again would change them). Nothing recurses. No
+ * allocation is sized by nesting; duplicate checking allocates in proportion to the text, whose
+ * length the caller has bounded.
  */
 #ifndef WARREN_BASE_JSON_SCAN_H
 #define WARREN_BASE_JSON_SCAN_H
@@ -17,8 +17,8 @@
 
 enum {
         SCAN_POINTER_SIZE = 256,
-        SCAN_DEPTH_MAX = 64,     /* of what comes from outside */
-        SCAN_DEPTH_WRAPPED = 72, /* of our own documents that hold such values */
+        SCAN_DEPTH_MAX = 64,     /* of input from outside */
+        SCAN_DEPTH_WRAPPED = 72, /* of our own documents, which contain such input */
 };
 
 enum scan_kind {
@@ -42,7 +42,7 @@ struct scan_fault {
  * SCAN_DEPTH_WRAPPED) arrays and objects deep; a scalar has depth 0. -1: fault says where, why. */
 int scan_check(struct bytes text, unsigned max_depth, struct scan_fault *fault) MUST_CHECK;
 
-/* Everything below wants text that scan_check has passed. */
+/* Everything below requires text that scan_check has accepted. */
 
 struct scan_value {
         struct bytes raw; /* without whitespace around it; part of the checked text */
@@ -68,16 +68,16 @@ bool scan_next(struct scan_cursor *c, struct scan_item *item);
 /* Compares a raw key or string (escapes resolved) with text. */
 bool scan_key_is(struct bytes raw_key, const char *text);
 bool scan_find(struct scan_value object, const char *key, struct scan_value *out);
-/* Adds the string's text, escapes resolved, to out. Holds NULs where \u0000 was written. */
+/* Adds the string's text, escapes resolved, to out. Contains a NUL where \u0000 was written. */
 void scan_string(struct scan_value string, struct buffer *out);
-/* False when it is no integer in int64 range ("1.0" and "1e3" are none). */
+/* False when it is not an integer in int64 range ("1.0" and "1e3" are not). */
 bool scan_int(struct scan_value number, int64_t *out);
 double scan_real(struct scan_value number);
-/* Where a byte of text stands: for a fault found after the syntax was accepted. */
+/* The position of a byte of text, for a fault found after the syntax was accepted. */
 void scan_locate(struct bytes text, const char *at, unsigned *line, unsigned *column);
 /* Adds a step of a pointer (RFC 6901) for a raw key. */
 void scan_pointer_step(struct bytes raw_key, struct buffer *out);
-/* What is too long loses its front. */
+/* A pointer that is too long is cut at its front. */
 void scan_pointer_cut(struct bytes pointer, char out[SCAN_POINTER_SIZE]);
 
 #endif

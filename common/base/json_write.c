@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_write.c: the last byte written says whether a comma is due.
+ * json_write.c: the last byte written decides whether a comma is needed.
  */
 #include "common/base/json_write.h"
 
 #include <string.h>
 
-/* Leaves room for so many bytes after the name. No value ends in what suppresses the comma: a
- * string ends in its quote. */
+/* Adds a comma if needed and the name, with room for `room` bytes after it. Only an opening bracket
+ * suppresses the comma, and no value ends in one: a string ends in its quote. */
 static void put_name(struct buffer *out, const char *name, size_t room)
 {
         size_t length = name != NULL ? strlen(name) : 0;
@@ -26,7 +26,7 @@ static void put_name(struct buffer *out, const char *name, size_t room)
         out->length = (size_t)(at - out->data);
 }
 
-/* In the room that put_name left. */
+/* Writes into the room that put_name left. */
 static inline void put(struct buffer *out, const char *text, size_t length)
 {
         memcpy(out->data + out->length, text, length);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_write.h: writing JSON into a buffer. Commas are put where one is due: after whatever is not
- * an opening bracket. A buffer that is empty takes the members of an object that somebody
- * else puts into braces.
+ * json_write.h: writing JSON into a buffer. Commas are added after anything but an opening bracket.
+ * An empty buffer may collect members that the caller puts into braces later.
  *
  *     json_begin(&out);
  *     json_put_int(&out, "legs", 4);
@@ -11,7 +10,7 @@
  *     json_end_array(&out);
  *     json_end(&out);                       {"legs":4,"names":["Rex"]}
  *
- * A name is written as it is: it must have nothing to be escaped. NULL: an element of an array.
+ * A name is not escaped, so it must not need it. NULL: an element of an array.
  */
 #ifndef WARREN_BASE_JSON_WRITE_H
 #define WARREN_BASE_JSON_WRITE_H
@@ -22,7 +21,7 @@
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 
-/* An object that is a text of its own, whatever is in the buffer already. */
+/* Begins an object without a comma, whatever is in the buffer. */
 void json_begin(struct buffer *out);
 void json_end(struct buffer *out); /* of any object */
 void json_begin_object(struct buffer *out, const char *name);
@@ -35,7 +34,7 @@ void json_put_text(struct buffer *out, const char *name, struct bytes text);
 void json_put_string(struct buffer *out, const char *name, const char *text);
 /* null when it is empty, or absent. */
 void json_put_text_or_null(struct buffer *out, const char *name, struct bytes text);
-/* Nothing when it is absent. */
+/* Adds nothing when it is absent. */
 void json_put_given(struct buffer *out, const char *name, struct bytes text);
 void json_put_int(struct buffer *out, const char *name, int64_t value);
 void json_put_flag(struct buffer *out, const char *name, bool value);
@@ -43,9 +42,10 @@ void json_put_real(struct buffer *out, const char *name, double value); /* six d
 /* RFC 3339; null when it is 0 or less. */
 void json_put_time(struct buffer *out, const char *name, msec at);
 void json_put_null(struct buffer *out, const char *name);
-/* A checked value, as it is; null when it is empty, or absent. */
+/* A checked value, unchanged; null when it is empty, or absent. */
 void json_put_raw(struct buffer *out, const char *name, struct bytes json);
-/* Member "payload", as json_put_raw does; what is no JSON: null, and in "payload_base64". */
+/* Member "payload", as by json_put_raw. When it is not JSON: null, and the bytes in
+ * "payload_base64". */
 void json_put_payload(struct buffer *out, struct bytes payload, bool is_json);
 
 #endif

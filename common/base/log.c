@@ -46,7 +46,8 @@ int log_level_parse(const char *word, enum log_level *out, struct err *e)
                         return 0;
                 }
         }
-        return err_set(e, ERR_INVALID, "'%.40s' is no log level: error, warn, info or debug", word);
+        return err_set(e, ERR_INVALID, "'%.40s' is not a log level: error, warn, info or debug",
+                       word);
 }
 
 struct log_field log_text(const char *name, const char *value)

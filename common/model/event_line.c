@@ -42,7 +42,7 @@ struct line {
         int which; /* of line_kinds; LINE_KIND_COUNT: an event of another version */
 };
 
-/* First of all: what another version means by its members is not judged. */
+/* Read first: the members of another version's event are not checked. */
 static int read_kind(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct line *l = r->owner;
@@ -55,12 +55,12 @@ static int read_kind(struct json_reader *r, const struct json_place *p, void *ou
         while (l->which < LINE_KIND_COUNT && strcmp(line_kinds[l->which].word, word) != 0)
                 l->which++;
         if (l->which == LINE_KIND_COUNT)
-                return json_refuse(r, p, "no event of this version");
+                return json_refuse(r, p, "not an event of this version");
         *(enum event_kind *)out = line_kinds[l->which].kind;
         return 0;
 }
 
-/* One that is too long is as if it were not there. */
+/* Ignores a result that is too long. */
 static int read_result(struct json_reader *r, const struct json_place *p, void *out)
 {
         return p->value.raw.length <= EVENT_RESULT_MAX ? json_read_raw(r, p, out) : 0;
@@ -89,7 +89,7 @@ static int read_progress(struct json_reader *r, const struct json_place *p, void
         return 0;
 }
 
-/* Of a consumer it is an array, which who keeps consumers reads. */
+/* In a worker's event it is an array, which the store of workers reads. */
 static int read_running(struct json_reader *r, const struct json_place *p, void *out)
 {
         const struct line *l = r->owner;
@@ -135,7 +135,7 @@ static enum event_verdict check_line(int which, struct bytes line, struct event 
                 return EVENT_MALFORMED;
         if (e->kind == EVENT_WORKER) {
                 e->raw = line;
-                e->unknown = 0; /* who keeps consumers reads its members */
+                e->unknown = 0; /* the store of workers reads the other members */
                 return e->worker.length > 0 ? EVENT_IS : EVENT_MALFORMED;
         }
         if (e->id[0] == '\0' || e->tenant[0] == '\0' || e->run < 1)

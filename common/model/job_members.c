@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_members.c: each in the words of its own contract.
+ * job_members.c: reads such values; each refusal says what is allowed.
  */
 #include "common/model/job_members.h"
 
@@ -57,5 +57,5 @@ int job_read_reason(struct json_reader *r, const struct json_place *p, void *out
 
         if (json_copy_text(p->value, word, sizeof(word)) && reason_parse(bytes_of_text(word), out))
                 return 0;
-        return json_refuse(r, p, "must be a reason of burials");
+        return json_refuse(r, p, "must be a reason for a burial");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_members.h: values that several documents have, for their tables of members.
+ * job_members.h: reads values that several documents have, in their tables of members.
  */
 #ifndef WARREN_MODEL_JOB_MEMBERS_H
 #define WARREN_MODEL_JOB_MEMBERS_H

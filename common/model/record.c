@@ -99,7 +99,7 @@ static int read_hash(struct json_reader *r, const struct json_place *p, void *ou
         return good ? 0 : json_refuse(r, p, "must be %d hexadecimal digits", 2 * KEY_HASH_SIZE);
 }
 
-/* A scope of a later version grants nothing here. */
+/* Ignores a scope of a later version: it grants nothing here. */
 static int read_scope(struct json_reader *r, const struct json_place *p, void *out)
 {
         char name[16];
@@ -119,7 +119,7 @@ static int read_pause_key(struct json_reader *r, const struct json_place *p, voi
         return *(const char *)out != '\0' ? 0 : json_refuse(r, p, "must not be empty");
 }
 
-/* A record of a later version is none of ours, whatever it holds. */
+/* A record of a later version is RECORD_UNKNOWN, whatever it contains. */
 static int read_kind(struct json_reader *r, const struct json_place *p, void *out)
 {
         static const char *const words[] = {
@@ -231,7 +231,7 @@ int record_parse(struct bytes json, struct record *out, struct err *e)
 
         memset(out, 0, sizeof(*out));
         if (json_read_open(&r, json, SCAN_DEPTH_MAX, &root) != 0)
-                return err_set(e, ERR_INVALID, "no JSON: %s at line %u, column %u", fault.detail,
+                return err_set(e, ERR_INVALID, "not JSON: %s at line %u, column %u", fault.detail,
                                fault.line, fault.column);
         if (read_record(&r, &root, out) != 0)
                 return err_set(e, ERR_INVALID, "%s: %s", fault.pointer, fault.detail);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handlers.c: handlers.json as tables of members, and the set they make.
+ * handlers.c: the tables of members of handlers.json, and the set made by reading it.
  */
 #include "consumer/runner/handlers.h"
 
@@ -38,7 +38,7 @@ struct entry {
 
 struct handlers {
         unsigned references;
-        char *folder; /* of the file, absolute */
+        char *folder; /* the folder of the file, absolute */
         struct plugin **plugins;
         size_t plugin_count;
         struct entry **entries;
@@ -46,7 +46,7 @@ struct handlers {
         struct entry *by_type;
 };
 
-/* What a type has unless it says otherwise. */
+/* The values of a type that does not set its own. */
 struct defaults {
         msec timeout, grace;
         bool stop_on_link_loss;
@@ -181,7 +181,7 @@ static int read_variable(struct json_reader *r, const struct json_place *p, void
         AUTO_FREE char *name = read_inside(p->key);
 
         if (name == NULL || !is_variable_name(name) || strncmp(name, "WARREN_", 7) == 0)
-                return json_refuse_name(r, p, "not a variable's name that may be set");
+                return json_refuse_name(r, p, "not a variable that may be set");
         AUTO_FREE char *value = take_string(r, p); /* may be empty */
         if (value == NULL)
                 return -1;
@@ -274,7 +274,7 @@ static int read_type(struct json_reader *r, const struct json_place *p, void *ou
         return json_read_members(r, p, members, &entry->handler);
 }
 
-/* The order matters: a type looks its plugin and its defaults up. */
+/* The order matters: types refer to plugins and defaults. */
 static const struct json_member root_members[] = {
         {"plugins", json_read_map, .each = read_plugin},
         {"defaults", json_read_object, JSON_AT(struct loading, defaults),

@@ -56,7 +56,7 @@ int read_text(struct json_reader *r, const struct json_place *p, void *out)
         return 0;
 }
 
-/* A number stands for itself as text: bytes, or seconds. */
+/* A number is taken as its text: bytes, or seconds. */
 static char *take_quantity(const struct json_reader *r, const struct json_place *p)
 {
         if (p->value.kind == SCAN_NUMBER)

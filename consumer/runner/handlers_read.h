@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handlers_read.h: the kinds of values that handlers.json has beside those of json_read.h.
+ * handlers_read.h: readers of values of handlers.json, besides those of json_read.h.
  */
 #ifndef WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
 #define WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
@@ -13,11 +13,11 @@ json_member_fn read_duration;   /* msec: "1.5s", or seconds, from least to most 
 json_member_fn read_raw_object; /* char *: owned, the object's own text */
 json_member_fn read_texts;      /* char **: owned, NULL-terminated, not empty */
 
-/* Text of a key, or of what is inside a string, owned; NULL when it holds a NUL. */
+/* The text of a raw key, or of a string without its quotes; owned. NULL when it contains a NUL. */
 char *read_inside(struct bytes raw);
-/* The string, owned, perhaps empty; NULL when it was refused: none, or with a NUL. */
+/* The string, owned, may be empty. NULL: refused, because it is not a string or contains a NUL. */
 char *take_string(const struct json_reader *r, const struct json_place *p);
-/* Adds to owned texts, NULL-terminated; takes the text. */
+/* Appends text, which it takes over, to a NULL-terminated list of owned texts. */
 void add_text(char ***texts, char *text);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * text.c: repairing, cutting and quoting text that handlers gave us.
+ * text.c: repairing, cutting and quoting text from handlers.
  */
 #include "consumer/runner/text.h"
 
@@ -53,7 +53,7 @@ struct bytes text_trim(struct bytes text)
         return text;
 }
 
-/* A string of at most max bytes once quoted; escapes make it longer than its text. */
+/* Adds a quoted string of at most max bytes; escapes make it longer than its text. */
 static void add_cut_string(struct bytes text, size_t total, size_t max, struct buffer *out)
 {
         AUTO_BUFFER cut = {0};
@@ -83,7 +83,7 @@ bool text_to_result(struct bytes output, size_t total, size_t max, struct buffer
 
         if (text.length == 0)
                 return false;
-        if (output.length == total) /* white space at the end is no part of it */
+        if (output.length == total) /* white space at the end does not count */
                 total = text.length;
         if (text.length == total && total <= max && scan_check(text, SCAN_DEPTH_MAX, &fault) == 0)
                 buffer_add(out, text.data, text.length);

@@ -60,7 +60,7 @@ def test_a_wait_that_is_interrupted_tells_the_job(cli):
         else:
             job = told.split()[1]
             assert told == f"submitted: {job}\n" and "interrupted" in err
-            assert f"it was submitted; 'warren get {job} --wait' goes on waiting" in err
+            assert f"the job was submitted; 'warren get {job} --wait' waits for it again" in err
         assert cli("get", job, "--wait").returncode == EXIT["done"]
 
 
@@ -79,7 +79,7 @@ def test_a_wait_that_loses_the_gateway_tells_the_job(warren, cli):
             assert cli.json("get", json.loads(err)["id"], "--wait")["status"] == "completed"
         else:
             job = err.splitlines()[0].split()[1]
-            assert f"'warren get {job} --wait' goes on waiting" in err and "try again" not in err
+            assert f"'warren get {job} --wait' waits for it again" in err and "try again" not in err
             assert cli("get", job, "--wait").returncode == EXIT["done"]
 
 
@@ -243,9 +243,9 @@ def test_tenants_and_keys(cli):
     assert "has AMQP login  no" in cli("tenant", "show", "cli-made").stdout
     given = cli("tenant", "set", "cli-made", "--amqp-login")
     assert given.returncode == EXIT["done"] and "tenant-cli-made" in given.stdout
-    assert given.stdout.endswith("The password is shown this once; it is not kept.\n")
+    assert given.stdout.endswith("The password is shown only once; it is not stored.\n")
     shown = cli("tenant", "show", "cli-made").stdout
-    assert "has AMQP login  yes" in shown and "shown this once" not in shown
+    assert "has AMQP login  yes" in shown and "shown only once" not in shown
     changed = cli("tenant", "set", "cli-made", "--max-pending", "7")
     assert changed.returncode == 0, changed.stderr
     assert "7" in cli("tenant", "show", "cli-made").stdout
@@ -309,8 +309,8 @@ def test_exit_codes(cli, words, variables, want, says):
 
 def test_both_secrets_are_told_as_such(cli):
     made = cli("tenant", "add", "cli-secrets", "--amqp-login", "--reuse")
-    assert made.stdout.endswith("Key and password are shown this once; they are not kept.\n")
-    assert cli("tenant", "rm", "cli-secrets", "--force").stdout == "tenant cli-secrets is gone\n"
+    assert made.stdout.endswith("Key and password are shown only once; they are not stored.\n")
+    assert cli("tenant", "rm", "cli-secrets", "--force").stdout == "tenant cli-secrets is deleted\n"
 
 
 def test_limited(warren, cli):

@@ -347,7 +347,7 @@ def test_tenants_unreadable_is_unknown_not_wrong(doctor):
     checks = doctor.cli.json("doctor", WARREN_ADMIN_KEY=None)["checks"]
     unknown = [check for check in checks if check["state"] != "ok"]
     assert [(check["check"], check["state"], check["problem"]) for check in unknown] == [
-        ("consumers", "unknown", "which tenants there are could not be read: "
+        ("consumers", "unknown", "the list of tenants could not be read: "
          "this API key does not have the scope for that")]
     assert "WARREN_ADMIN_KEY" in unknown[0]["remedy"]
 

@@ -80,9 +80,9 @@ static void test_refuses(void **state)
                 {{"--limit"}, "--limit needs a value (N)"},
                 {{"--wait=1"}, "--wait takes no value"},
                 {{"--wait", "--wait"}, "--wait is given twice"},
-                {{"--priority", "lo"}, "--priority is one of: high low"},
-                {{"--priority", "high low"}, "--priority is one of"},
-                {{"--priority="}, "--priority is one of"},
+                {{"--priority", "lo"}, "--priority must be one of: high low"},
+                {{"--priority", "high low"}, "--priority must be one of"},
+                {{"--priority="}, "--priority must be one of"},
         };
 
         (void)state;

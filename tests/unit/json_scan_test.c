@@ -133,8 +133,8 @@ static void test_refuses_strings(void **state)
                 {BYTES("\"abcdefghijklmnop"), "", 1, 1, "does not end"},
                 {BYTES("\"\\"), "", 1, 2, "within an escape"},
                 {BYTES("\"\\\""), "", 1, 1, "does not end"},
-                {BYTES("\"\\x\""), "", 1, 2, "no such escape"},
-                {BYTES("\"\\\0\""), "", 1, 2, "no such escape"},
+                {BYTES("\"\\x\""), "", 1, 2, "unknown escape"},
+                {BYTES("\"\\\0\""), "", 1, 2, "unknown escape"},
                 {BYTES("\"\\u12\""), "", 1, 2, "four hexadecimal"},
                 {BYTES("\"\\u12g4\""), "", 1, 2, "four hexadecimal"},
                 {BYTES("\"\\u"), "", 1, 2, "four hexadecimal"},
@@ -162,15 +162,14 @@ static void test_refuses_strings(void **state)
 static void test_refuses_duplicates(void **state)
 {
         static const struct refusal table[] = {
-                {BYTES("{\"a\":1,\"a\":1}"), "/a", 1, 8, "is there already"},
-                {BYTES("{\"a\":1,\"\\u0061\":1}"), "/a", 1, 8, "is there already"},
-                {BYTES("{\"\\u0061\":1,\n\"a\":1}"), "/a", 2, 1, "is there already"},
-                {BYTES("{\"\":1,\"\":1}"), "/", 1, 7, "is there already"},
+                {BYTES("{\"a\":1,\"a\":1}"), "/a", 1, 8, "exists already"},
+                {BYTES("{\"a\":1,\"\\u0061\":1}"), "/a", 1, 8, "exists already"},
+                {BYTES("{\"\\u0061\":1,\n\"a\":1}"), "/a", 2, 1, "exists already"},
+                {BYTES("{\"\":1,\"\":1}"), "/", 1, 7, "exists already"},
                 {BYTES("{\"\\ud83d\\udc07\":1,\"\xf0\x9f\x90\x87\":1}"), "/\xf0\x9f\x90\x87", 1, 19,
-                 "is there already"},
-                {BYTES("[{\"x\":{\"b\":{},\"c\":[],\"b\":0}}]"), "/0/x/b", 1, 22,
-                 "is there already"},
-                {BYTES("{\"\\/\":1,\"/\":1}"), "/~1", 1, 9, "is there already"},
+                 "exists already"},
+                {BYTES("[{\"x\":{\"b\":{},\"c\":[],\"b\":0}}]"), "/0/x/b", 1, 22, "exists already"},
+                {BYTES("{\"\\/\":1,\"/\":1}"), "/~1", 1, 9, "exists already"},
         };
 
         (void)state;

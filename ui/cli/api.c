@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api.c: talking to the gateway.
+ * api.c: calls to the gateway.
  */
 #include "ui/cli/api.h"
 
@@ -46,7 +46,8 @@ int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
                 return err_wrap(e, "gateway at %s", c->settings.url);
         if (reply->body.length > 0 &&
             scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) < 0)
-                return err_set(e, ERR_PROTOCOL, "%s answers %d, but not as a Warren gateway does",
+                return err_set(e, ERR_PROTOCOL,
+                               "%s answered %d without JSON: it is not a Warren gateway",
                                c->settings.url, reply->status);
         return 0;
 }
@@ -68,7 +69,8 @@ enum exit_code api_exit_code(int status)
         }
 }
 
-/* Where the payload begins in a body that the command has made: all before it is one line. */
+/* The column where the payload begins in a body made by this command, which puts everything before
+ * the payload on one line. 0: there is no payload. */
 static unsigned payload_column(struct bytes body)
 {
         struct scan_fault fault;
@@ -85,7 +87,7 @@ static unsigned payload_column(struct bytes body)
         return column;
 }
 
-/* The user knows lines and columns of the payload alone; the rest stood in options. */
+/* The gateway counts lines and columns in the body; the user knows only the payload. */
 static void add_position(struct scan_value error, struct bytes body, struct buffer *out)
 {
         int64_t line = view_int(error, "line"), column = view_int(error, "column");
@@ -120,7 +122,7 @@ static void add_detail(const struct http_reply *reply, struct buffer *out)
                 buffer_printf(out, "the gateway answered %d", reply->status);
 }
 
-/* The detail of a problem with errors is that of the first. */
+/* A problem's own detail repeats its first error: it is added only when there are no errors. */
 void api_explain(const struct http_reply *reply, struct bytes body, struct buffer *out)
 {
         struct scan_value problem = api_value(reply), errors;
@@ -149,7 +151,7 @@ static const char *scope_of(enum api_role role, const struct http_call *call)
         return strcmp(call->path, "/api/v1/jobs") == 0 ? "submit" : "operate";
 }
 
-/* Which variable has the key that is wanted. */
+/* Says which variable to set, and which scope its key needs. */
 static void add_key_advice(const struct cli *c, enum api_role role, const struct http_call *call,
                            const struct http_reply *reply, struct buffer *out)
 {
@@ -162,11 +164,11 @@ static void add_key_advice(const struct cli *c, enum api_role role, const struct
                 buffer_printf(out, "\n  %s is not set", variable);
         add_detail(reply, &detail);
         if (reply->status == 403 && strstr(detail.data, "scope") != NULL)
-                buffer_printf(out, "\n  it needs the scope '%s': set %s to a key that has it",
+                buffer_printf(out, "\n  this needs the scope '%s': set %s to a key that has it",
                               scope_of(role, call), variable);
 }
 
-/* The problem as it came, with the job that was submitted before. */
+/* Prints the problem unchanged, and the id of the job that was submitted before. */
 static void print_problem(const struct cli *c, const struct http_reply *reply)
 {
         struct scan_value problem = api_value(reply);

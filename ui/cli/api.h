@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api.h: calls of the gateway's API, and what their refusals mean for the command.
+ * api.h: calls to the gateway's API, and the message and exit code of a refusal.
  */
 #ifndef WARREN_CLI_API_H
 #define WARREN_CLI_API_H
@@ -14,30 +14,30 @@ enum api_role {
         API_ADMIN, /* WARREN_ADMIN_KEY, else WARREN_API_KEY */
 };
 
-/* Asks and leaves the answer in reply, of any status. Its body is JSON or empty when 0 is returned.
- * -1: unreachable, or no answer of a gateway. */
+/* 0: reply holds the answer, of any status; its body is JSON or empty. -1: the gateway is
+ * unreachable, or the answer is not a gateway's. */
 int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
             struct http_reply *reply, struct err *e) MUST_CHECK;
-/* As api_ask, but a failure or a refusal has been told to the user. EXIT_DONE: a 2xx. */
+/* As api_ask, but reports a failure or a refusal to the user. EXIT_DONE: a 2xx. */
 enum exit_code api_call(struct cli *c, enum api_role role, const struct http_call *call,
                         struct http_reply *reply) MUST_CHECK;
 enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
                        struct http_reply *reply) MUST_CHECK;
 enum exit_code api_send(struct cli *c, enum api_role role, const char *method, const char *path,
                         struct bytes body, struct http_reply *reply) MUST_CHECK;
-/* Tells the user of an answer that is no 2xx. */
+/* Reports an answer that is not a 2xx to the user. */
 enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct http_call *call,
                            const struct http_reply *reply);
 /* The status as an exit code: 401 and 403 not allowed, 404 not found, 429 limited… */
 enum exit_code api_exit_code(int status);
-/* What a refusal says: each error with the member it is about, and with its line and column where
- * that is in a payload of the body that was sent. Adds to out. */
+/* Adds what a refusal says: each error with its member. body is the request's body: an error inside
+ * its payload is shown with the line and column in the payload. */
 void api_explain(const struct http_reply *reply, struct bytes body, struct buffer *out);
 
-/* The answer as a value; {"null"} for an empty body. */
+/* The answer as a value; null for an empty body. */
 struct scan_value api_value(const struct http_reply *reply);
 
-/* Adds "&name=value" (or "?…" to the first) when value is not NULL, percent-encoded. */
+/* Adds "?name=value", or "&name=value" after another, percent-encoded; nothing for NULL. */
 void api_query(struct buffer *path, const char *name, const char *value);
 /* Adds "/word", percent-encoded. */
 void api_segment(struct buffer *path, const char *word);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * arguments.c: reading words and options.
+ * arguments.c: parsing words and options.
  */
 #include "ui/cli/arguments.h"
 
@@ -39,7 +39,7 @@ static int add_option(struct arguments *out, const struct option *o, const char 
         if (out->given_count == OPTIONS_MAX)
                 return err_set(e, ERR_INVALID, "too many options");
         if (o->words != NULL && !is_one_of(o->words, value))
-                return err_set(e, ERR_INVALID, "--%s is one of: %s", o->name, o->words);
+                return err_set(e, ERR_INVALID, "--%s must be one of: %s", o->name, o->words);
         out->given[out->given_count].option = o;
         out->given[out->given_count++].value = value;
         return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * arguments.h: a command's words and options, read against its table. Pure.
+ * arguments.h: parses a command's words and options by its table. Pure.
  */
 #ifndef WARREN_CLI_ARGUMENTS_H
 #define WARREN_CLI_ARGUMENTS_H
@@ -10,10 +10,10 @@
 #include "common/base/err.h"
 
 struct option {
-        const char *name;  /* long form without its dashes; NULL ends the table */
-        const char *value; /* what stands for its value in the help; NULL: a switch */
+        const char *name;  /* without its dashes; NULL ends the table */
+        const char *value; /* its value's name in the help; NULL: a switch */
         const char *help;
-        const char *words; /* the values there are, with spaces; NULL: any */
+        const char *words; /* the allowed values, separated by spaces; NULL: any */
 };
 
 enum { OPTIONS_MAX = 24, WORDS_MAX = 100 };
@@ -29,11 +29,11 @@ struct arguments {
         int given_count;
 };
 
-/* Reads argv[0..argc). Options are looked for in own, then in shared; a word "--" ends them; a lone
- * "-" is a word. An option given twice is refused. ERR_INVALID else. */
+/* Reads argv[0..argc). Options are looked up in own, then in shared. "--" ends the options; a lone
+ * "-" is a word. ERR_INVALID: an unknown option, one given twice, or a wrong value. */
 int arguments_parse(int argc, char **argv, const struct option *own, const struct option *shared,
                     struct arguments *out, struct err *e) MUST_CHECK;
-/* NULL when it was not given. */
+/* Its value, "" for a switch; NULL when it was not given. */
 const char *arguments_option(const struct arguments *a, const char *name);
 bool arguments_has(const struct arguments *a, const char *name);
 

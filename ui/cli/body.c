@@ -33,7 +33,7 @@ static int read_all(FILE *file, struct buffer *out, struct err *e)
                 size_t got = fread(out->data + out->length, 1, READ_SIZE, file);
                 out->length += got;
                 if (ferror(file))
-                        return err_set_errno(e, "it cannot be read");
+                        return err_set_errno(e, "cannot be read");
                 if (out->length > INPUT_MAX)
                         return err_set(e, ERR_TOO_LARGE, "more than 16 MiB");
         }

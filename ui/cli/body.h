@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * body.h: what a request's JSON object takes from options, beside json_write.h.
+ * body.h: JSON for a request's body, from options and arguments; complements json_write.h.
  */
 #ifndef WARREN_CLI_BODY_H
 #define WARREN_CLI_BODY_H
@@ -8,11 +8,11 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 
-/* Nothing when value is NULL; what is a JSON number is written as one, else as text. */
+/* Adds value as a number when it is a JSON number, else as a string; nothing when it is NULL. */
 void body_add_number_or_text(struct buffer *body, const char *name, const char *value);
 
-/* JSON from an argument: itself, "@file", or "-" for standard input; at most 16 MiB. Checked: the
- * error says line and column. */
+/* Reads JSON from an argument: the JSON itself, "@file", or "-" for standard input; at most 16 MiB.
+ * For invalid JSON, the error says line and column. */
 int json_argument(const char *argument, struct buffer *out, struct err *e) MUST_CHECK;
 
 #endif

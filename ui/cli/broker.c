@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * broker.c: reaching the broker as its admin.
+ * broker.c: connecting to the broker as an admin.
  */
 #include "ui/cli/broker.h"
 
@@ -11,8 +11,8 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-/* A declaration waits this long for the link to come up. */
-static const msec patience = (msec)10 * MSEC_SECOND;
+/* How long a declaration waits for the link to come up. */
+static const msec declare_timeout = (msec)10 * MSEC_SECOND;
 
 struct http_client *broker_management(const struct cli *c, struct err *e)
 {
@@ -45,10 +45,10 @@ char *broker_vhost(const struct cli *c)
 struct broker_link {
         struct loop_thread *thread;
         struct link *link;
-        struct link_config config; /* lent for the time of creation */
+        struct link_config config; /* set only while link_create runs */
         struct err error;
         pthread_mutex_t mutex;
-        struct err why; /* guarded by mutex: of the last failure to connect */
+        struct err why; /* guarded by mutex: the last failure to connect */
 };
 
 static void on_down(void *owner, const struct err *why)
@@ -60,7 +60,7 @@ static void on_down(void *owner, const struct err *why)
         pthread_mutex_unlock(&l->mutex);
 }
 
-int broker_link_blame(struct broker_link *l, struct err *e)
+int broker_link_explain(struct broker_link *l, struct err *e)
 {
         pthread_mutex_lock(&l->mutex);
         struct err why = l->why;
@@ -71,7 +71,7 @@ int broker_link_blame(struct broker_link *l, struct err *e)
         return err_set(e, ERR_UNAVAILABLE, "%s", why.text);
 }
 
-static void make(void *owner)
+static void make_link(void *owner)
 {
         struct broker_link *l = owner;
 
@@ -79,7 +79,7 @@ static void make(void *owner)
                               loop_thread_loop(l->thread), &l->error);
 }
 
-static void unmake(void *owner)
+static void destroy_link(void *owner)
 {
         struct broker_link *l = owner;
 
@@ -107,12 +107,12 @@ struct broker_link *broker_link_create(const struct cli *c, struct err *e)
                 .login = url.login == NULL ? "guest" : url.login,
                 .password = url.password == NULL ? "" : url.password,
                 .name = "warren topology",
-                .confirm_timeout = patience,
+                .confirm_timeout = declare_timeout,
         };
         l->thread = loop_thread_create(e);
         if (l->thread == NULL)
                 return NULL;
-        loop_thread_run(l->thread, make, l);
+        loop_thread_run(l->thread, make_link, l);
         l->config = (struct link_config){0};
         if (l->link == NULL) {
                 err_set(e, l->error.code, "WARREN_ADMIN_AMQP_URL: %s", l->error.text);
@@ -128,7 +128,7 @@ void broker_link_destroy(struct broker_link **l)
         if (old == NULL)
                 return;
         if (old->link != NULL)
-                loop_thread_run(old->thread, unmake, old);
+                loop_thread_run(old->thread, destroy_link, old);
         loop_thread_destroy(&old->thread);
         pthread_mutex_destroy(&old->mutex);
         free(old);

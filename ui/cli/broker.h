@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * broker.h: the admin's ways to the broker: its management API, and an AMQP link for declaring.
+ * broker.h: an admin's connections to the broker: its management API, and an AMQP link for
+ * declaring.
  */
 #ifndef WARREN_CLI_BROKER_H
 #define WARREN_CLI_BROKER_H
@@ -9,9 +10,9 @@
 #include "common/http/client.h"
 #include "ui/cli/cli.h"
 
-/* By WARREN_MANAGEMENT_URL. ERR_INVALID when it is not set. */
+/* A client of WARREN_MANAGEMENT_URL. ERR_INVALID when it is not set. */
 struct http_client *broker_management(const struct cli *c, struct err *e) MUST_CHECK;
-/* The vhost that Warren lives in: of WARREN_ADMIN_AMQP_URL, else "warren". Owned. */
+/* Warren's vhost: the one in WARREN_ADMIN_AMQP_URL, else "warren". Owned. */
 char *broker_vhost(const struct cli *c);
 
 /* An admin's link with a loop and thread of its own. */
@@ -19,7 +20,7 @@ struct broker_link;
 struct broker_link *broker_link_create(const struct cli *c, struct err *e) MUST_CHECK;
 void broker_link_destroy(struct broker_link **l);
 struct link *broker_link_get(struct broker_link *l);
-/* Adds to e why the broker was not reached, when that is why e was filled. Always -1. */
-int broker_link_blame(struct broker_link *l, struct err *e);
+/* If e is ERR_UNAVAILABLE, replaces its text by why the last connect failed. Returns -1. */
+int broker_link_explain(struct broker_link *l, struct err *e);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli.c: saying things on standard output and standard error.
+ * cli.c: printing on standard output and standard error.
  */
 #include "ui/cli/cli.h"
 
@@ -21,9 +21,9 @@ void cli_add_submitted(const struct cli *c, struct buffer *out)
                 json_put_string(out, "id", c->submitted);
                 return;
         }
-        buffer_add_text(out, "\n  it was submitted; 'warren get ");
+        buffer_add_text(out, "\n  the job was submitted; 'warren get ");
         show_text(out, bytes_of_text(c->submitted));
-        buffer_add_text(out, " --wait' goes on waiting");
+        buffer_add_text(out, " --wait' waits for it again");
 }
 
 enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *format, ...)
@@ -97,7 +97,7 @@ enum exit_code cli_print(const struct cli *c, struct bytes text)
         return cli_fail(c, EXIT_REFUSED, "standard output: %s", strerror(errno));
 }
 
-bool cli_is_read(void)
+bool cli_has_reader(void)
 {
         return ferror(stdout) == 0;
 }

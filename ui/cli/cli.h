@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli.h: what every command of `warren` works with.
+ * cli.h: what all commands of `warren` use.
  */
 #ifndef WARREN_CLI_CLI_H
 #define WARREN_CLI_CLI_H
@@ -22,7 +22,7 @@ enum exit_code {
         EXIT_UNREACHABLE = 5,
         EXIT_REFUSED = 6,
         EXIT_LIMITED = 7,
-        EXIT_INTERRUPTED = 130, /* as the shell tells an end by Ctrl-C */
+        EXIT_INTERRUPTED = 130, /* the shell's exit code after Ctrl-C */
 };
 
 struct http_client;
@@ -30,32 +30,31 @@ struct http_client;
 struct cli {
         struct arguments arguments;
         struct settings settings;
-        bool json;                      /* --json: answers as they came, one a line */
-        bool colours;                   /* standard output is a terminal that wants them */
-        bool terminal;                  /* standard output is one */
-        unsigned width, height;         /* its columns and rows; 0: no terminal, or not known */
-        struct http_client *clients[2]; /* by enum api_role; made when first needed */
-        /* NULL, or not 0 once calls shall end; set before the first call. */
+        bool json;                      /* --json: print answers unchanged, one per line */
+        bool colours;                   /* standard output is a terminal with colours */
+        bool terminal;                  /* standard output is a terminal */
+        unsigned width, height;         /* the terminal's columns and rows; 0: unknown */
+        struct http_client *clients[2]; /* by enum api_role; created when first used */
+        /* NULL, or a flag that ends calls when it is not 0. Set it before the first call. */
         const volatile sig_atomic_t *stop;
-        const char *about;     /* which of several things a failure is about; or NULL */
-        const char *submitted; /* the job that was accepted: every failure names it; or NULL */
+        const char *about;     /* with several arguments, the one a failure is about; or NULL */
+        const char *submitted; /* id of the accepted job, which every failure names; or NULL */
 };
 
-/* A command ends with one of enum exit_code. */
 typedef enum exit_code command_fn(struct cli *c);
 
-/* Says what went wrong on standard error, as JSON with --json. Returns code. */
+/* Prints an error on standard error, as JSON with --json. Returns code. */
 enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *format, ...)
         PRINTF_LIKE(3, 4);
-/* Adds which job was submitted and how to wait for it, if one was: a line, or a member with --json.
+/* If a job was submitted, adds a line about how to wait for it, or with --json its id as a member.
  */
 void cli_add_submitted(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
-/* Writes to standard output at once. EXIT_REFUSED when that fails. A pipe that nobody reads any
- * more (`| head -1`) is no failure: what was printed is dropped. */
+/* Writes to standard output and flushes it. EXIT_REFUSED when that fails. A closed pipe (`| head
+ * -1`) is not a failure: the text is dropped. */
 enum exit_code cli_print(const struct cli *c, struct bytes text);
-/* False once a print has met such a pipe: what only prints may end. */
-bool cli_is_read(void);
+/* False after a print to a closed pipe: a command that only prints may end. */
+bool cli_has_reader(void);
 /* As cli_print, with a line break. */
 enum exit_code cli_print_json(const struct cli *c, struct bytes json);
 

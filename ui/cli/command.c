@@ -84,12 +84,14 @@ void command_list_help(const char *noun, struct buffer *out)
         }
         add_options("Options of every command", command_shared_options, out);
         buffer_add_text(
-                out, "\nSettings: WARREN_URL, WARREN_API_KEY, WARREN_ADMIN_KEY (tenants, keys, "
-                     "doctor),\n"
-                     "WARREN_ADMIN_AMQP_URL, WARREN_MANAGEMENT_URL (topology, doctor), or lines\n"
-                     "'url = …', 'api_key = …' and so on in ~/.config/warren/config.\n"
-                     "Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 not allowed,\n"
-                     "5 unreachable, 6 refused, 7 limited.\n");
+                out,
+                "\nSettings: WARREN_URL, WARREN_API_KEY; WARREN_ADMIN_KEY (tenants, keys, "
+                "doctor);\n"
+                "WARREN_ADMIN_AMQP_URL, WARREN_MANAGEMENT_URL (topology, doctor). They may also "
+                "be\n"
+                "lines 'url = …', 'api_key = …' and so on in ~/.config/warren/config.\n"
+                "Exit codes: 0 done, 1 the job failed or a check found something wrong, 2 usage,\n"
+                "3 not found, 4 not allowed, 5 unreachable, 6 refused, 7 limited.\n");
 }
 
 void command_help(const struct command *command, struct buffer *out)
@@ -103,7 +105,7 @@ void command_help(const struct command *command, struct buffer *out)
         add_options("Options of every command", command_shared_options, out);
 }
 
-/* Known by more than their terminal: NO_COLOR (no-color.org) and TERM=dumb switch colours off. */
+/* NO_COLOR (no-color.org) and TERM=dumb switch colours off. */
 static void look_at_terminal(struct cli *c)
 {
         struct winsize size = {0};
@@ -166,7 +168,7 @@ static bool asks_for(int argc, char **argv, const char *word)
         return false;
 }
 
-/* "warren --json list" is "warren list --json": switches before the command go behind it. */
+/* "warren --json list" means "warren list --json": moves --json to the end. */
 static void move_switches(int argc, char **argv)
 {
         for (int left = argc; left > 1 && strcmp(argv[0], "--json") == 0; left--) {

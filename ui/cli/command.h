@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * command.h: the table of commands, from which help and completion come too.
+ * command.h: the table of commands. Help and completion are made from it.
  */
 #ifndef WARREN_CLI_COMMAND_H
 #define WARREN_CLI_COMMAND_H
@@ -10,8 +10,8 @@
 struct command {
         const char *noun;      /* "tenant"; NULL ends the table */
         const char *verb;      /* "add"; NULL: the noun is the command */
-        const char *arguments; /* for people: "NAME" */
-        int least, most;       /* how many words */
+        const char *arguments; /* shown in the help: "NAME" */
+        int least, most;       /* number of words */
         const char *summary;
         const struct option *options; /* or NULL */
         const char *more;             /* a paragraph of the help; or NULL */
@@ -21,12 +21,12 @@ struct command {
 extern const struct command command_table[];
 extern const struct option command_shared_options[];
 
-/* NULL when argv names none. *used: how many words of argv name it. */
+/* NULL when argv names no command. *used: how many words of argv are the command's name. */
 const struct command *command_find(int argc, char **argv, int *used);
-/* All commands; or those of one noun. */
+/* Lists all commands, or those of one noun. */
 void command_list_help(const char *noun, struct buffer *out);
 void command_help(const struct command *command, struct buffer *out);
-/* Runs what argv (without the program's name) asks for. */
+/* Runs the command in argv, which does not contain the program's name. */
 enum exit_code command_run(int argc, char **argv);
 
 #endif

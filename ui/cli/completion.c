@@ -186,5 +186,5 @@ enum exit_code command_completion(struct cli *c)
                         return cli_print(c, buffer_bytes(&out));
                 }
         }
-        return cli_fail(c, EXIT_USAGE, "there are completions for bash, zsh and fish");
+        return cli_fail(c, EXIT_USAGE, "the shell must be bash, zsh or fish");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * diagnosis.c: collecting findings, and telling them.
+ * diagnosis.c: collecting findings and printing them.
  */
 #include "ui/cli/diagnosis.h"
 
@@ -87,15 +87,14 @@ static void add_verdict(const struct diagnosis *d, const struct cli *c, struct b
         if (d->wrong > 0)
                 show_coloured(out, "Something is wrong.", COLOUR_RED, c->colours);
         else if (d->unknown > 0)
-                show_coloured(out,
-                              "Nothing wrong was found, but not everything could be looked at.",
+                show_coloured(out, "Nothing wrong was found, but not everything could be checked.",
                               COLOUR_YELLOW, c->colours);
         else
                 show_coloured(out, "All is well.", COLOUR_GREEN, c->colours);
         buffer_add_char(out, '\n');
 }
 
-enum exit_code diagnosis_tell(const struct diagnosis *d, const struct cli *c)
+enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c)
 {
         AUTO_BUFFER out = {0};
 

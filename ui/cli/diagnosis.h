@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * diagnosis.h: what the doctor found: for each check whether it is well, what is wrong, what to do.
+ * diagnosis.h: the doctor's findings: the state of each check, the problem, and what to do.
  */
 #ifndef WARREN_CLI_DIAGNOSIS_H
 #define WARREN_CLI_DIAGNOSIS_H
@@ -16,7 +16,7 @@ void diagnosis_destroy(struct diagnosis **d);
 void diagnosis_add(struct diagnosis *d, const char *check, enum health health, const char *problem,
                    const char *remedy);
 unsigned diagnosis_wrong(const struct diagnosis *d);
-/* Prints it. EXIT_DONE when nothing is wrong, else 1. */
-enum exit_code diagnosis_tell(const struct diagnosis *d, const struct cli *c);
+/* Prints it. EXIT_DONE when nothing is wrong, else exit code 1. */
+enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c);
 
 #endif

@@ -147,7 +147,7 @@ static enum exit_code requeue(struct cli *c, const char *letter, struct bytes bo
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* Each is tried; the worst that came of one is what comes of all. */
+/* Tries every letter. Returns the highest exit code. */
 enum exit_code command_dlq_requeue(struct cli *c)
 {
         struct err e = {0};

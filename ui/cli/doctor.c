@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor.c: `warren doctor`: looks at the installation from outside, through the gateway and the
- * broker's management API, and says what is wrong and what to do. doctor_broker.c has the broker's
- * part.
+ * doctor.c: `warren doctor`: checks the installation through the gateway and the broker's
+ * management API, and says what is wrong and what to do. doctor_broker.c has the checks of the
+ * broker.
  */
 #include "ui/cli/doctor.h"
 
@@ -15,7 +15,7 @@
 /* An idle projection is some hundred milliseconds behind. */
 static const int64_t lag_max_ms = 5000;
 
-/* Asks and explains what is no 2xx. 0; -1: there was no answer. */
+/* -1: there was no answer. why gets the reason, also of an answer that is not a 2xx. */
 static int ask(struct cli *c, const char *path, struct http_reply *reply, struct buffer *why)
 {
         const struct http_call call = {.method = "GET", .path = path};
@@ -30,7 +30,7 @@ static int ask(struct cli *c, const char *path, struct http_reply *reply, struct
         return 0;
 }
 
-enum gateway_state { GATEWAY_AWAY, GATEWAY_NOT_READY, GATEWAY_READY };
+enum gateway_state { GATEWAY_UNREACHABLE, GATEWAY_NOT_READY, GATEWAY_READY };
 
 static enum gateway_state check_gateway(struct cli *c, struct diagnosis *d)
 {
@@ -39,12 +39,12 @@ static enum gateway_state check_gateway(struct cli *c, struct diagnosis *d)
 
         if (ask(c, "/readyz", &reply, &why) < 0) {
                 diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
-                              "start warren-gateway, or say where it is: WARREN_URL");
-                return GATEWAY_AWAY;
+                              "start warren-gateway, or set WARREN_URL to its address");
+                return GATEWAY_UNREACHABLE;
         }
         if (reply.status > 299) {
                 diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
-                              "start the broker, or wait until it takes messages again; the "
+                              "start the broker, or wait until it accepts messages again; the "
                               "gateway reconnects by itself");
                 return GATEWAY_NOT_READY;
         }
@@ -61,7 +61,7 @@ static void check_lag(struct scan_value stats, struct diagnosis *d)
                 diagnosis_add(d, "projection", HEALTH_OK, NULL, NULL);
                 return;
         }
-        buffer_add_text(&text, "what you read is as of ");
+        buffer_add_text(&text, "the status of jobs is as of ");
         view_add(stats, "as_of", &text);
         if (lag >= 0) {
                 buffer_add_text(&text, ", behind by ");
@@ -72,7 +72,7 @@ static void check_lag(struct scan_value stats, struct diagnosis *d)
                       "connection to the broker");
 }
 
-/* Of a store that is far behind, all workers seem to be away. */
+/* Is skipped when the store is far behind: then all workers look offline. */
 static void check_handlers(struct scan_value stats, struct diagnosis *d)
 {
         AUTO_BUFFER problem = {0};
@@ -84,7 +84,7 @@ static void check_handlers(struct scan_value stats, struct diagnosis *d)
         for (struct scan_cursor at = scan_items(types); scan_next(&at, &item);) {
                 buffer_add_text(&problem,
                                 problem.length == 0
-                                        ? "jobs wait whose type no live consumer handles: "
+                                        ? "jobs are waiting; no live consumer handles their type: "
                                         : ", ");
                 view_add(item.value, "", &problem);
         }
@@ -97,8 +97,9 @@ static void check_handlers(struct scan_value stats, struct diagnosis *d)
                               "for no_handler_wait (10m) are dead letters and can be replayed");
 }
 
-/* The key is judged by the first call that needs one. A gateway that has not read the keys yet
- * refuses everything, which says nothing of who is behind it. */
+/* Also checks the key, as this is the first call that needs one. False: the gateway refused, so the
+ * services behind it cannot be checked. A gateway that has not read the keys yet refuses all
+ * calls. */
 static bool check_status_store(struct cli *c, enum gateway_state gateway, struct diagnosis *d)
 {
         AUTO_BUFFER why = {0};
@@ -144,8 +145,8 @@ enum exit_code command_doctor(struct cli *c)
         AUTO(diagnosis) d = diagnosis_create();
 
         enum gateway_state gateway = check_gateway(c, d);
-        if (gateway != GATEWAY_AWAY && check_status_store(c, gateway, d))
+        if (gateway != GATEWAY_UNREACHABLE && check_status_store(c, gateway, d))
                 check_dlx_monitor(c, d);
         doctor_check_broker(c, d);
-        return diagnosis_tell(d, c);
+        return diagnosis_print(d, c);
 }

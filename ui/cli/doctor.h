@@ -8,24 +8,24 @@
 #include "common/http/client.h"
 #include "ui/cli/diagnosis.h"
 
-/* Nodes and alarms, topology, consumers, by the management API. */
+/* Checks nodes, alarms, version, topology and consumers through the management API. */
 void doctor_check_broker(struct cli *c, struct diagnosis *d);
 
-/* A look at the broker. */
+/* What the checks of the broker share. */
 struct tenant_names;
-struct visit {
+struct broker_checks {
         struct diagnosis *d;
         struct http_client *management;
         const char *vhost;
-        const struct tenant_names *tenants; /* NULL: the gateway does not say */
-        const struct err *unknown;          /* why not */
+        const struct tenant_names *tenants; /* NULL: they could not be read */
+        const struct err *unknown;          /* why tenants is NULL */
 };
 
-/* A checked answer of the management API. */
-int visit_ask(const struct visit *v, const char *path, struct http_reply *reply,
-              struct err *e) MUST_CHECK;
-void doctor_check_version(const struct visit *v);
-/* Is there somebody for every queue that somebody must read? */
-void doctor_check_consumers(const struct visit *v);
+/* Asks the management API. 0: reply is a 200 with JSON. */
+int broker_checks_ask(const struct broker_checks *b, const char *path, struct http_reply *reply,
+                      struct err *e) MUST_CHECK;
+void doctor_check_version(const struct broker_checks *b);
+/* Checks that every queue has the consumer that it needs. */
+void doctor_check_consumers(const struct broker_checks *b);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_broker.c: what the broker's management API tells the doctor.
+ * doctor_broker.c: the checks of the broker through its management API.
  */
 #include "ui/cli/doctor.h"
 
@@ -28,7 +28,7 @@ static void check_node(struct scan_value node, struct diagnosis *d)
         buffer_add_text(&name, "node ");
         view_add(node, "name", &name);
         if (!view_is_true(node, "running")) {
-                diagnosis_add(d, name.data, HEALTH_WRONG, "not running", "start it");
+                diagnosis_add(d, name.data, HEALTH_WRONG, "not running", "start the node");
                 return;
         }
         unsigned before = diagnosis_wrong(d);
@@ -41,44 +41,44 @@ static void check_node(struct scan_value node, struct diagnosis *d)
                 diagnosis_add(d, name.data, HEALTH_OK, NULL, NULL);
 }
 
-static bool check_nodes(const struct visit *v)
+static bool check_nodes(const struct broker_checks *b)
 {
         struct err e = {0};
         struct scan_item node;
         AUTO_REPLY reply = {0};
 
-        if (visit_ask(v, "/api/nodes", &reply, &e) < 0) {
-                diagnosis_add(v->d, "broker", HEALTH_WRONG, e.text,
+        if (broker_checks_ask(b, "/api/nodes", &reply, &e) < 0) {
+                diagnosis_add(b->d, "broker", HEALTH_WRONG, e.text,
                               "start the broker, or set WARREN_MANAGEMENT_URL to its management "
                               "API with an administrator's login");
                 return false;
         }
-        diagnosis_add(v->d, "broker", HEALTH_OK, NULL, NULL);
+        diagnosis_add(b->d, "broker", HEALTH_OK, NULL, NULL);
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &node);)
-                check_node(node.value, v->d);
+                check_node(node.value, b->d);
         return true;
 }
 
 static void on_finding(void *owner, const char *subject, const char *problem, const char *remedy)
 {
-        const struct visit *v = owner;
+        const struct broker_checks *b = owner;
         AUTO_FREE char *text = xasprintf("%s: %s", subject, problem);
 
-        diagnosis_add(v->d, "topology", HEALTH_WRONG, text, remedy);
+        diagnosis_add(b->d, "topology", HEALTH_WRONG, text, remedy);
 }
 
-static void check_topology(struct visit *v)
+static void check_topology(struct broker_checks *b)
 {
         struct err e = {0};
         const struct topology_settings settings = {0};
-        unsigned before = diagnosis_wrong(v->d);
-        const char *const *tenants = v->tenants == NULL ? NULL : tenant_names_list(v->tenants);
+        unsigned before = diagnosis_wrong(b->d);
+        const char *const *tenants = b->tenants == NULL ? NULL : tenant_names_list(b->tenants);
 
-        if (topology_check(v->management, v->vhost, &settings, tenants, on_finding, v, &e) < 0)
-                diagnosis_add(v->d, "topology", HEALTH_WRONG, e.text,
-                              "make vhost and topology: warren topology apply");
-        else if (diagnosis_wrong(v->d) == before)
-                diagnosis_add(v->d, "topology", HEALTH_OK, NULL, NULL);
+        if (topology_check(b->management, b->vhost, &settings, tenants, on_finding, b, &e) < 0)
+                diagnosis_add(b->d, "topology", HEALTH_WRONG, e.text,
+                              "create the vhost and the topology: warren topology apply");
+        else if (diagnosis_wrong(b->d) == before)
+                diagnosis_add(b->d, "topology", HEALTH_OK, NULL, NULL);
 }
 
 void doctor_check_broker(struct cli *c, struct diagnosis *d)
@@ -89,18 +89,18 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d)
 
         if (management == NULL) {
                 diagnosis_add(d, "broker", HEALTH_UNKNOWN, e.text,
-                              "set WARREN_MANAGEMENT_URL to look at the broker too");
+                              "set WARREN_MANAGEMENT_URL to check the broker too");
                 return;
         }
         AUTO(tenant_names) tenants = tenant_names_ask(c, &unknown);
-        struct visit v = {.d = d,
-                          .management = management,
-                          .vhost = vhost,
-                          .tenants = tenants,
-                          .unknown = &unknown};
-        if (!check_nodes(&v))
+        struct broker_checks b = {.d = d,
+                                  .management = management,
+                                  .vhost = vhost,
+                                  .tenants = tenants,
+                                  .unknown = &unknown};
+        if (!check_nodes(&b))
                 return;
-        doctor_check_version(&v);
-        check_topology(&v);
-        doctor_check_consumers(&v);
+        doctor_check_version(&b);
+        check_topology(&b);
+        doctor_check_consumers(&b);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_consumers.c: which queues nobody reads.
+ * doctor_consumers.c: finds queues that have no consumer.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -15,28 +15,28 @@
 #include "ui/cli/tenant_names.h"
 #include "ui/cli/view.h"
 
-/* The management plugin gathers who consumes every 5 s (collect_statistics_interval): a consumer
- * that is not seen is looked for again until it must have been. */
-static const msec patience = 6500;
+/* The management plugin learns of consumers every 5 s (collect_statistics_interval). A consumer
+ * that is missing is looked for again for this long. */
+static const msec retry_time = 6500;
 enum { PAUSE_MS = 500, NAMES_SHOWN = 10 };
 
 /* The vhost's queues, and which of them have a consumer. */
 struct queue_entry {
         char *name;
         bool consumed;
-        bool in_use; /* something is in it */
+        bool has_messages;
         UT_hash_handle hh;
 };
 
-/* Queues of one kind that nobody reads. */
+/* Queues of one kind that have no consumer. */
 struct idle {
-        struct buffer names; /* the first few */
+        struct buffer names; /* the first NAMES_SHOWN */
         unsigned count;
 };
 
 struct reading {
-        /* A consumer reads something. It leaves a queue alone whose jobs it cannot start, while all
-         * of its workers are busy for long: that is no fault. */
+        /* A warren-consumer consumes some queue. While all its workers are busy for long, it does
+         * not consume queues whose jobs it cannot start: this is not a fault. */
         bool consumer_there;
         struct idle jobs, events, archive;
 };
@@ -75,36 +75,36 @@ static void add_queue(struct queue_entry **queues, struct scan_value queue)
                 return;
         struct queue_entry *entry = xcalloc(1, sizeof(*entry));
         entry->name = buffer_take(&name);
-        entry->in_use = view_int(queue, "messages") > 0;
+        entry->has_messages = view_int(queue, "messages") > 0;
         HASH_ADD_KEYPTR(hh, *queues, entry->name, strlen(entry->name), entry);
 }
 
-static int list_queues(const struct visit *v, struct queue_entry **queues, struct err *e)
+static int list_queues(const struct broker_checks *b, struct queue_entry **queues, struct err *e)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
         struct scan_item item;
 
         buffer_add_text(&path, "/api/queues");
-        api_segment(&path, v->vhost);
+        api_segment(&path, b->vhost);
         buffer_add_text(&path, "?columns=name,messages");
-        if (visit_ask(v, path.data, &reply, e) < 0)
+        if (broker_checks_ask(b, path.data, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);)
                 add_queue(queues, item.value);
         return 0;
 }
 
-static int list_consumers(const struct visit *v, struct queue_entry *queues, struct reading *r,
-                          struct err *e)
+static int list_consumers(const struct broker_checks *b, struct queue_entry *queues,
+                          struct reading *r, struct err *e)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
         struct scan_item item;
 
         buffer_add_text(&path, "/api/consumers");
-        api_segment(&path, v->vhost);
-        if (visit_ask(v, path.data, &reply, e) < 0)
+        api_segment(&path, b->vhost);
+        if (broker_checks_ask(b, path.data, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);) {
                 AUTO_BUFFER name = {0}, user = {0};
@@ -119,7 +119,7 @@ static int list_consumers(const struct visit *v, struct queue_entry *queues, str
         return 0;
 }
 
-/* A queue that is not there is the topology's matter. */
+/* A missing queue is reported by the check of the topology. */
 static void add_if_idle(struct queue_entry *queues, const char *name, struct idle *idle)
 {
         const struct queue_entry *entry = find_queue(queues, name);
@@ -135,17 +135,18 @@ static void read_tenant(const char *tenant, struct queue_entry *queues, struct r
         for (int lane = 0; lane < LANE_COUNT; lane++) {
                 AUTO_FREE char *name = xasprintf("jobs.%s.%s", tenant, lane_name((enum lane)lane));
                 const struct queue_entry *entry = find_queue(queues, name);
-                if (entry == NULL || !entry->in_use || !r->consumer_there)
+                if (entry == NULL || !entry->has_messages || !r->consumer_there)
                         add_if_idle(queues, name, &r->jobs);
         }
 }
 
-static void read_queues(const struct visit *v, struct queue_entry *queues, struct reading *r)
+static void read_queues(const struct broker_checks *b, struct queue_entry *queues,
+                        struct reading *r)
 {
-        const char *const *t = v->tenants == NULL ? NULL : tenant_names_list(v->tenants);
+        const char *const *t = b->tenants == NULL ? NULL : tenant_names_list(b->tenants);
 
         for (; t != NULL && *t != NULL; t++) {
-                if (!tenant_names_is_paused(v->tenants, *t))
+                if (!tenant_names_is_paused(b->tenants, *t))
                         read_tenant(*t, queues, r);
         }
         add_if_idle(queues, "events", &r->events);
@@ -153,25 +154,25 @@ static void read_queues(const struct visit *v, struct queue_entry *queues, struc
         add_if_idle(queues, "unroutable", &r->archive);
 }
 
-static int read_once(const struct visit *v, struct reading *r, struct err *e)
+static int read_once(const struct broker_checks *b, struct reading *r, struct err *e)
 {
         struct queue_entry *queues = NULL;
 
-        int failed = list_queues(v, &queues, e);
+        int failed = list_queues(b, &queues, e);
         if (failed == 0)
-                failed = list_consumers(v, queues, r, e);
+                failed = list_consumers(b, queues, r, e);
         if (failed == 0)
-                read_queues(v, queues, r);
+                read_queues(b, queues, r);
         forget_queues(&queues);
         return failed;
 }
 
-static int read_patiently(const struct visit *v, struct reading *r, struct err *e)
+static int read_with_retries(const struct broker_checks *b, struct reading *r, struct err *e)
 {
-        msec end = clock_mono() + patience;
+        msec end = clock_mono() + retry_time;
 
         for (;;) {
-                if (read_once(v, r, e) < 0)
+                if (read_once(b, r, e) < 0)
                         return -1;
                 bool idle = r->jobs.count > 0 || r->events.count > 0 || r->archive.count > 0;
                 if (!idle || clock_mono() >= end)
@@ -182,45 +183,45 @@ static int read_patiently(const struct visit *v, struct reading *r, struct err *
         }
 }
 
-static void tell(const struct visit *v, const char *check, const struct idle *idle,
-                 const char *remedy)
+static void report(const struct broker_checks *b, const char *check, const struct idle *idle,
+                   const char *remedy)
 {
         AUTO_BUFFER problem = {0};
 
         if (idle->count == 0) {
-                diagnosis_add(v->d, check, HEALTH_OK, NULL, NULL);
+                diagnosis_add(b->d, check, HEALTH_OK, NULL, NULL);
                 return;
         }
-        buffer_printf(&problem, "nobody consumes %s", idle->names.data);
+        buffer_printf(&problem, "no consumer reads %s", idle->names.data);
         if (idle->count > NAMES_SHOWN)
                 buffer_printf(&problem, " and %u more", idle->count - NAMES_SHOWN);
-        diagnosis_add(v->d, check, HEALTH_WRONG, problem.data, remedy);
+        diagnosis_add(b->d, check, HEALTH_WRONG, problem.data, remedy);
 }
 
-/* Another key helps only where the key is what is wrong. */
-static void tell_unknown_tenants(const struct visit *v)
+/* The remedy is another key only when the gateway refused this one. */
+static void report_unknown_tenants(const struct broker_checks *b)
 {
         AUTO_FREE char *problem =
-                xasprintf("which tenants there are could not be read: %s", v->unknown->text);
-        bool forbidden = v->unknown->code == ERR_FORBIDDEN;
+                xasprintf("the list of tenants could not be read: %s", b->unknown->text);
+        bool forbidden = b->unknown->code == ERR_FORBIDDEN;
 
-        diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, problem,
+        diagnosis_add(b->d, "consumers", HEALTH_UNKNOWN, problem,
                       forbidden ? "set WARREN_ADMIN_KEY to an admin key" : NULL);
 }
 
-void doctor_check_consumers(const struct visit *v)
+void doctor_check_consumers(const struct broker_checks *b)
 {
         struct err e = {0};
         struct reading r __attribute__((cleanup(reading_fini))) = {0};
 
-        if (read_patiently(v, &r, &e) < 0) {
-                diagnosis_add(v->d, "consumers", HEALTH_UNKNOWN, e.text, NULL);
+        if (read_with_retries(b, &r, &e) < 0) {
+                diagnosis_add(b->d, "consumers", HEALTH_UNKNOWN, e.text, NULL);
                 return;
         }
-        if (v->tenants == NULL)
-                tell_unknown_tenants(v);
+        if (b->tenants == NULL)
+                report_unknown_tenants(b);
         else
-                tell(v, "consumers", &r.jobs, "start warren-consumer, or see its log");
-        tell(v, "status-store reads", &r.events, "start warren-status-store, or see its log");
-        tell(v, "dlx-monitor reads", &r.archive, "start warren-dlx-monitor, or see its log");
+                report(b, "consumers", &r.jobs, "start warren-consumer, or see its log");
+        report(b, "status-store reads", &r.events, "start warren-status-store, or see its log");
+        report(b, "dlx-monitor reads", &r.archive, "start warren-dlx-monitor, or see its log");
 }

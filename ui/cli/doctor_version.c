@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_version.c: the broker's version, and what is known to be wrong with it.
+ * doctor_version.c: the broker's version and its known faults.
  */
 #include <stdlib.h>
 
@@ -9,31 +9,33 @@
 #include "common/topology/topology.h"
 #include "ui/cli/doctor.h"
 
-/* In what versions: from the first to before the second. */
+/* Known faults, and the versions that have them: `from` and later, but not `before`. */
 static const struct {
         struct broker_version from, before;
-        enum health health; /* ok: nothing has to be done as long as it works */
+        enum health health; /* HEALTH_OK: nothing has to be done */
         const char *problem, *remedy;
 } known[] = {
         {{0, 0, 0}, {3, 10, 0}, HEALTH_WRONG, "Warren needs 3.10 or later", "upgrade RabbitMQ"},
         {{3, 10, 0},
          {4, 0, 0},
          HEALTH_OK,
-         "no longer maintained; a queue made less than half a second before the broker is killed "
-         "may come back without a leader, a stream misses what other systems publish in the "
-         "second after a start, and whoever has an AMQP login can stop the delays, retries and "
-         "burials of all tenants by one message (docs/guarantees.md says what to do)",
+         "no longer maintained; a queue created less than 0.5 s before the broker is killed may "
+         "come "
+         "back without a leader, a stream misses what other systems publish in the first second "
+         "after a start, and any AMQP login can stop the delays, retries and burials of all "
+         "tenants with one message (docs/guarantees.md says what to do)",
          NULL},
         {{4, 2, 6},
          {4, 2, 7},
          HEALTH_WRONG,
-         "whoever looks at a queue must be allowed to delete it, so our logins are",
+         "a login that looks at a queue needs the right to delete it, so Warren's logins have it",
          "upgrade RabbitMQ to 4.2.7 or later, then run: warren topology apply"},
         {{4, 3, 0},
          {4, 3, 1},
          HEALTH_WRONG,
-         "whoever looks at a queue must be allowed to delete it, so our logins are; and a quorum "
-         "queue may not come back after the broker was killed",
+         "a login that looks at a queue needs the right to delete it, so Warren's logins have it; "
+         "and "
+         "a quorum queue may not come back after the broker was killed",
          "upgrade RabbitMQ to 4.3.1 or later, then run: warren topology apply"},
 };
 
@@ -44,8 +46,8 @@ static int compare(const struct broker_version *a, const struct broker_version *
         return a->minor != b->minor ? a->minor - b->minor : a->patch - b->patch;
 }
 
-/* Named also when all is well: everything else that is found is read with it in mind. */
-static void tell(struct diagnosis *d, const struct broker_version *v)
+/* Shows the version even without a fault: it helps to understand the other findings. */
+static void report(struct diagnosis *d, const struct broker_version *v)
 {
         enum health health = HEALTH_OK;
         const char *remedy = NULL;
@@ -62,13 +64,13 @@ static void tell(struct diagnosis *d, const struct broker_version *v)
         diagnosis_add(d, "broker version", health, text.data, remedy);
 }
 
-void doctor_check_version(const struct visit *v)
+void doctor_check_version(const struct broker_checks *b)
 {
         struct err e = {0};
         struct broker_version version;
 
-        if (topology_broker_version(v->management, &version, &e) < 0)
-                diagnosis_add(v->d, "broker version", HEALTH_UNKNOWN, e.text, NULL);
+        if (topology_broker_version(b->management, &version, &e) < 0)
+                diagnosis_add(b->d, "broker version", HEALTH_UNKNOWN, e.text, NULL);
         else
-                tell(v->d, &version);
+                report(b->d, &version);
 }

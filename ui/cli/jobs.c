@@ -14,7 +14,7 @@
 #include "ui/cli/interrupt.h"
 #include "ui/cli/listing.h"
 
-/* How long a job just submitted may stay unknown to the projection. */
+/* How long a job that was just submitted may be missing in the projection. */
 static const msec fresh_patience = (msec)30 * MSEC_SECOND;
 enum { RETRY_PAUSE_MS = 250 };
 
@@ -80,9 +80,9 @@ void job_path(struct buffer *path, const char *id)
 
 enum exit_code job_verdict(struct scan_value job)
 {
-        bool lost = view_is(job, "status", "dead") || view_is(job, "status", "cancelled");
+        bool failed = view_is(job, "status", "dead") || view_is(job, "status", "cancelled");
 
-        return lost ? EXIT_JOB_FAILED : EXIT_DONE;
+        return failed ? EXIT_JOB_FAILED : EXIT_DONE;
 }
 
 void job_show(struct scan_value job, bool colours, struct buffer *out)
@@ -97,8 +97,8 @@ void job_show(struct scan_value job, bool colours, struct buffer *out)
         buffer_add_char(out, '\n');
 }
 
-/* Asks once. EXIT_DONE: the answer is worth looking at, or worth asking for again. */
-static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, bool patient,
+/* Asks once. EXIT_DONE: reply is the job, or with may_retry a refusal after which to ask again. */
+static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, bool may_retry,
                                   struct http_reply *reply)
 {
         struct err e = {0};
@@ -108,7 +108,7 @@ static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, b
                                ? cli_fail(c, EXIT_INTERRUPTED, "interrupted")
                                : cli_fail_err(c, &e);
         enum exit_code code = api_exit_code(reply->status);
-        if (code != EXIT_DONE && (!patient || code == EXIT_NOT_ALLOWED))
+        if (code != EXIT_DONE && (!may_retry || code == EXIT_NOT_ALLOWED))
                 return api_refusal(c, API_USER, call, reply);
         return EXIT_DONE;
 }
@@ -191,7 +191,7 @@ static enum exit_code show_accepted(const struct cli *c, const struct http_reply
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* Whatever becomes of the wait, its id is told: who does not know it would submit again. */
+/* Prints the id even when the wait fails: a user without the id would submit the job again. */
 static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply)
 {
         AUTO_BUFFER id = {0};
@@ -232,7 +232,7 @@ enum exit_code command_submit(struct cli *c)
         return code;
 }
 
-/* Attempts are of interest once there was more than one. */
+/* Prints the job's attempts, if any. */
 static enum exit_code show_attempts(struct cli *c, const char *id)
 {
         AUTO_BUFFER path = {0};

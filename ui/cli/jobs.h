@@ -10,13 +10,13 @@
 
 /* The path of a job: "/api/v1/jobs/<id>". */
 void job_path(struct buffer *path, const char *id);
-/* Waits until the job has ended. fresh: it was submitted a moment ago, so not to be found is no
- * answer yet. */
+/* Waits until the job has ended. fresh: it was submitted a moment ago, so "not found" is asked
+ * again for a while. */
 enum exit_code job_wait(struct cli *c, const char *id, bool fresh,
                         struct http_reply *reply) MUST_CHECK;
 /* EXIT_DONE when it completed or has not ended, EXIT_JOB_FAILED when dead or cancelled. */
 enum exit_code job_verdict(struct scan_value job);
-/* All there is to say about it. */
+/* Adds the job's members, and what to run next. */
 void job_show(struct scan_value job, bool colours, struct buffer *out);
 
 extern const struct view_column job_columns[];

@@ -30,7 +30,7 @@ struct table *listing_table(const struct http_reply *reply, const char *member,
         return TAKE(t);
 }
 
-static void tell_next(const struct http_reply *reply, const struct listing *l)
+static void suggest_next(const struct http_reply *reply, const struct listing *l)
 {
         struct scan_value list;
         struct scan_item first;
@@ -63,7 +63,7 @@ enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
         if (view_add(api_value(reply), "next_cursor", &cursor))
                 buffer_printf(&out, "more: --cursor %s\n", cursor.data);
         enum exit_code code = cli_print(c, buffer_bytes(&out));
-        if (code == EXIT_DONE && cli_is_read())
-                tell_next(reply, l);
+        if (code == EXIT_DONE && cli_has_reader())
+                suggest_next(reply, l);
         return code;
 }

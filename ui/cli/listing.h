@@ -14,12 +14,12 @@ struct listing_filter {
         const char *option;    /* of the command */
 };
 
-/* base, with those options that were given as its query. */
+/* Adds base, with the given options as its query. */
 void listing_path(const struct cli *c, const char *base, const struct listing_filter *filters,
                   struct buffer *path);
-/* What an answer lists, and what can be done with one of them. */
+/* What an answer lists, and the commands to suggest next. */
 struct listing {
-        const char *member; /* the array of the answer */
+        const char *member; /* the answer's array */
         const struct view_column *columns;
         /* Commands that take what the first column shows: "dlq show"; NULL ends the list. */
         const char *const *next;
@@ -28,8 +28,8 @@ struct listing {
 /* The answer's array `member`, a row each. */
 struct table *listing_table(const struct http_reply *reply, const char *member,
                             const struct view_column *columns) MUST_CHECK;
-/* Prints it, or the JSON, and how to get the next page. On standard error, not with --json: what to
- * do next, with the first one listed. */
+/* Prints the list and the cursor of its next page; with --json, the answer. Without --json it also
+ * suggests commands for the first item, on standard error. */
 enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
                             const struct listing *l);
 

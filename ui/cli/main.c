@@ -10,7 +10,7 @@
 
 int main(int argc, char **argv)
 {
-        umask(077); /* it writes passwords */
+        umask(077); /* topology apply writes files of passwords */
         signal(SIGPIPE, SIG_IGN);
         log_open("warren", LOG_LEVEL_ERROR);
         return (int)command_run(argc - 1, argv + 1);

@@ -61,7 +61,7 @@ static int take_line(struct settings *s, char *line, struct err *e)
         return err_set(e, ERR_INVALID, "there is no setting '%.60s'", key);
 }
 
-/* It holds keys: nobody else may read it. */
+/* The file holds keys, so others must not be able to read it. */
 static int check_private(FILE *file, struct err *e)
 {
         struct stat info;
@@ -88,7 +88,7 @@ static int take_file(struct settings *s, FILE *file, struct err *e)
         return 0;
 }
 
-/* NULL when there is no home. Owned. */
+/* NULL when HOME is not set. Owned. */
 static char *default_file(void)
 {
         const char *folder = getenv("XDG_CONFIG_HOME");
@@ -113,7 +113,7 @@ static int load_file(struct settings *s, const char *given, struct err *e)
         return take_file(s, file, e) < 0 ? err_wrap(e, "%s", path) : 0;
 }
 
-/* A line break in a key or URL would smuggle in a header. */
+/* A line break in a key or URL would inject a header into requests. */
 static int check_texts(struct settings *s, struct err *e)
 {
         for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -121,15 +121,14 @@ static int check_texts(struct settings *s, struct err *e)
                 for (const char *c = text; c != NULL && *c != '\0'; c++) {
                         if ((unsigned char)*c <= ' ' || *c == 0x7f)
                                 return err_set(e, ERR_INVALID,
-                                               "%s holds a space or a control character",
+                                               "%s contains a space or a control character",
                                                keys[i].variable);
                 }
         }
         return 0;
 }
 
-/* Without `suffix` at its end, and without slashes there: people give what their browser or another
- * program shows. */
+/* Cuts `suffix` and slashes off the end: people paste what a browser or another program shows. */
 static void cut_path(char *url, const char *suffix)
 {
         char *host = strstr(url, "://");
@@ -189,7 +188,7 @@ void url_login_fini(struct url_login *u)
         wipe(&u->password);
 }
 
-/* Percent-decoded; what is no escape stays as it is. Owned. */
+/* Percent-decodes; an invalid escape stays unchanged. Owned. */
 static char *decode(const char *text, size_t length)
 {
         char *out = xmemdup0(text, length);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settings.h: where the command finds its gateway and keys: environment over the user's file.
+ * settings.h: the gateway's URL and the keys, from the environment, else from the user's file.
  */
 #ifndef WARREN_CLI_SETTINGS_H
 #define WARREN_CLI_SETTINGS_H
 
 #include "common/base/err.h"
 
-/* Each as given, NULL when it is not. Owned. */
+/* Owned; NULL when not given. */
 struct settings {
         char *url;            /* WARREN_URL, url, without /api/v1; never NULL */
         char *api_key;        /* WARREN_API_KEY, api_key */
@@ -16,12 +16,12 @@ struct settings {
         char *management_url; /* WARREN_MANAGEMENT_URL: http://login:password@host:port */
 };
 
-/* file: NULL for ~/.config/warren/config, which may be missing. url overrides when not NULL. */
+/* file: NULL for ~/.config/warren/config, which may be missing. url overrides it when not NULL. */
 int settings_load(struct settings *s, const char *file, const char *url, struct err *e) MUST_CHECK;
 void settings_fini(struct settings *s);
 
-/* The login that a URL carries, decoded, and the URL without it. All owned; login and password are
- * NULL when there is none. ERR_INVALID for what is no URL. */
+/* Splits a URL into its login, decoded, and the URL without it. All owned; login and password are
+ * NULL when the URL has none. ERR_INVALID: not a URL. */
 struct url_login {
         char *url, *login, *password;
 };

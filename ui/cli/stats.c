@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stats.c: `warren stats`: how many jobs are in which state, and how fast they pass.
+ * stats.c: `warren stats`: how many jobs have which status, throughput and latency.
  */
 #include <string.h>
 

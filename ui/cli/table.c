@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table.c: aligning cells, and keeping escape sequences of others off the terminal.
+ * table.c: aligning cells, and replacing control characters in foreign text.
  */
 #include "ui/cli/table.h"
 
@@ -18,7 +18,7 @@ static const char *const colour_codes[] = {
 
 static const char replacement[] = "\xEF\xBF\xBD";
 static const char ellipsis[] = "\xE2\x80\xA6";
-enum { GAP = 2, LAST_LEAST = 10 };
+enum { GAP = 2, LAST_MIN = 10 };
 
 struct cell {
         struct buffer text; /* as shown */
@@ -43,7 +43,7 @@ static uint32_t code_at(const char *at, unsigned length)
         return code;
 }
 
-/* C0, DEL, C1, and what turns the direction of text around. */
+/* C0, DEL, C1, line separators, and what changes the direction of text. */
 static bool is_control(uint32_t code)
 {
         return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x200E || code == 0x200F ||
@@ -89,7 +89,7 @@ void show_coloured(struct buffer *out, const char *text, enum colour colour, boo
                 buffer_add_text(out, "\x1b[0m");
 }
 
-/* Wide for the East Asian and emoji blocks, nothing for combining marks. */
+/* 2 for East Asian and emoji blocks, 0 for combining marks, else 1. */
 static unsigned code_width(uint32_t code)
 {
         if ((code >= 0x300 && code <= 0x36F) || code == 0x200B || code == 0x200D ||
@@ -182,7 +182,7 @@ static unsigned column_width(const struct table *t, size_t column)
         return widest;
 }
 
-/* At most `room` columns, with an ellipsis when it is cut. */
+/* Cuts text to `room` columns, with an ellipsis at the end. */
 static void add_cut(struct buffer *out, struct bytes text, unsigned room)
 {
         unsigned used = 0;
@@ -239,7 +239,7 @@ void table_render(const struct table *t, unsigned width, bool colours, struct bu
         for (size_t i = 0; i + 1 < t->columns; i++)
                 before += widths[i] + GAP;
         unsigned *last = &widths[t->columns - 1];
-        if (before + *last > width && width >= before + LAST_LEAST)
+        if (before + *last > width && width >= before + LAST_MIN)
                 *last = width - before;
         for (size_t row = 0; row < t->rows; row++)
                 render_row(t, row, widths, colours, out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table.h: text for a person's terminal: aligned columns, safe to show, colours where wanted. Pure.
+ * table.h: text for a terminal: aligned columns, control characters replaced, optional colours.
+ * Pure.
  */
 #ifndef WARREN_CLI_TABLE_H
 #define WARREN_CLI_TABLE_H
@@ -21,8 +22,8 @@ void table_row(struct table *t);
 void table_cell(struct table *t, struct bytes text, enum colour colour);
 void table_cell_text(struct table *t, const char *text);
 size_t table_rows(const struct table *t);
-/* Columns are as wide as their widest cell; the last is cut to what is left of `width` (0: no
- * limit), and not at all when hardly anything is left. */
+/* Columns are as wide as their widest cell; the last is cut to fit `width` (0: no limit), but not
+ * when less than 10 columns are left for it. */
 void table_render(const struct table *t, unsigned width, bool colours, struct buffer *out);
 
 /* Adds text so that it cannot control a terminal: control characters and what is not UTF-8 become

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenant_names.c: asking for the tenants.
+ * tenant_names.c: asking the gateway for the tenants.
  */
 #include "ui/cli/tenant_names.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenant_names.h: which tenants there are, as the gateway tells an admin.
+ * tenant_names.h: the names of all tenants, from the gateway, with an admin key.
  */
 #ifndef WARREN_CLI_TENANT_NAMES_H
 #define WARREN_CLI_TENANT_NAMES_H
@@ -8,7 +8,7 @@
 #include "ui/cli/cli.h"
 
 struct tenant_names;
-/* NULL: the gateway cannot be asked, or refuses; e says why. */
+/* NULL: the gateway is unreachable, or refuses; e says why. */
 struct tenant_names *tenant_names_ask(struct cli *c, struct err *e) MUST_CHECK;
 void tenant_names_destroy(struct tenant_names **t);
 /* NULL-terminated. */

@@ -78,13 +78,14 @@ static void add_secrets_warning(struct scan_value answer, struct buffer *out)
         bool password = view_find(answer, "amqp.password", &found);
 
         if (key && password)
-                buffer_add_text(out, "Key and password are shown this once; they are not kept.\n");
+                buffer_add_text(out,
+                                "Key and password are shown only once; they are not stored.\n");
         else if (key || password)
-                buffer_printf(out, "The %s is shown this once; it is not kept.\n",
+                buffer_printf(out, "The %s is shown only once; it is not stored.\n",
                               key ? "key" : "password");
 }
 
-/* The tenant stands in "tenant", or is the answer itself. */
+/* The tenant is the member "tenant", or the answer itself. */
 static enum exit_code show_tenant(const struct cli *c, const struct http_reply *reply)
 {
         struct scan_value answer = api_value(reply), tenant;
@@ -151,7 +152,7 @@ enum exit_code command_tenant_set(struct cli *c)
         return code == EXIT_DONE ? show_tenant(c, &reply) : code;
 }
 
-/* For a DELETE, whose answer is empty. words: of what, and what became of it. */
+/* Sends a DELETE; its answer is empty. words: what is deleted, and the verb for the message. */
 static enum exit_code delete_path(struct cli *c, const char *path, const char *const words[2],
                                   const char *name)
 {
@@ -181,7 +182,7 @@ enum exit_code command_tenant_rm(struct cli *c)
         tenant_path(&path, cli_word(c, 0));
         if (cli_has(c, "force"))
                 buffer_add_text(&path, "?force=true");
-        return delete_path(c, path.data, (const char *[]){"tenant", "gone"}, cli_word(c, 0));
+        return delete_path(c, path.data, (const char *[]){"tenant", "deleted"}, cli_word(c, 0));
 }
 
 static void key_path(struct buffer *path, const char *tenant)
@@ -228,7 +229,7 @@ enum exit_code command_key_add(struct cli *c)
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* They stand in the answer about their tenant. */
+/* The keys are a member of the tenant's answer. */
 enum exit_code command_key_list(struct cli *c)
 {
         struct scan_value keys;

@@ -29,7 +29,8 @@ static int read_settings(const struct cli *c, struct topology_settings *s, struc
         return 0;
 }
 
-/* What AMQP has no words for. folder: NULL, or accounts are made too. */
+/* Applies what only the management API can set. folder: for the passwords of the accounts, or NULL
+ * to leave accounts alone. */
 static int apply_managed(const struct cli *c, struct http_client *management, const char *folder,
                          struct err *e)
 {
@@ -44,20 +45,20 @@ static int apply_managed(const struct cli *c, struct http_client *management, co
         return topology_put_accounts(management, vhost, folder, e);
 }
 
-static enum exit_code tell_applied(const struct cli *c, const char *folder)
+static enum exit_code print_applied(const struct cli *c, const char *folder)
 {
         AUTO_BUFFER out = {0};
 
         if (c->json)
                 return cli_print_json(c, bytes_of_text("{\"applied\":true}"));
-        buffer_add_text(&out, "the topology is there");
+        buffer_add_text(&out, "the topology is applied");
         if (folder != NULL)
-                buffer_printf(&out, ", and the accounts; their passwords are in %s", folder);
+                buffer_printf(&out, "; the accounts' passwords are in %s", folder);
         buffer_add_char(&out, '\n');
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* What the user did not set is usage. */
+/* ERR_INVALID: the user left out or misspelt a setting or an option. */
 static enum exit_code fail(const struct cli *c, const struct err *e)
 {
         return e->code == ERR_INVALID ? cli_fail(c, EXIT_USAGE, "%s", e->text) : cli_fail_err(c, e);
@@ -78,12 +79,12 @@ enum exit_code command_topology_apply(struct cli *c)
         if (management == NULL)
                 return fail(c, &e);
         if (topology_apply(broker_link_get(l), &settings, &e) < 0) {
-                broker_link_blame(l, &e);
+                broker_link_explain(l, &e);
                 return fail(c, &e);
         }
         if (apply_managed(c, management, folder, &e) < 0)
                 return fail(c, &e);
-        return tell_applied(c, folder);
+        return print_applied(c, folder);
 }
 
 enum exit_code command_topology_export(struct cli *c)
@@ -119,7 +120,7 @@ static void on_finding(void *owner, const char *subject, const char *problem, co
         json_end(&f->json);
 }
 
-static enum exit_code tell_findings(const struct cli *c, const struct findings *f)
+static enum exit_code print_findings(const struct cli *c, const struct findings *f)
 {
         AUTO_BUFFER out = {0};
         enum exit_code code;
@@ -133,7 +134,7 @@ static enum exit_code tell_findings(const struct cli *c, const struct findings *
                 json_end(&out);
                 buffer_add_char(&out, '\n');
         } else if (f->count == 0) {
-                buffer_add_text(&out, "the topology is whole\n");
+                buffer_add_text(&out, "the topology is complete\n");
         } else {
                 table_render(f->table, 0, c->colours, &out);
         }
@@ -141,7 +142,7 @@ static enum exit_code tell_findings(const struct cli *c, const struct findings *
         return code == EXIT_DONE && f->count > 0 ? EXIT_JOB_FAILED : code;
 }
 
-/* The parts of tenants are checked when the gateway says which there are. */
+/* Checks the parts of tenants only when the gateway can list the tenants. */
 static int check(struct cli *c, const struct topology_settings *s, struct findings *f,
                  struct err *e)
 {
@@ -168,7 +169,7 @@ enum exit_code command_topology_check(struct cli *c)
         int failed = read_settings(c, &settings, &e);
         if (failed == 0)
                 failed = check(c, &settings, &f, &e);
-        enum exit_code code = failed < 0 ? fail(c, &e) : tell_findings(c, &f);
+        enum exit_code code = failed < 0 ? fail(c, &e) : print_findings(c, &f);
         buffer_fini(&f.json);
         return code;
 }

@@ -64,7 +64,7 @@ bool view_is_true(struct scan_value object, const char *path)
         return view_find(object, path, &v) && v.kind == SCAN_TRUE;
 }
 
-/* "1m32s", "5h": the smaller unit is left out when it is none. */
+/* "1m32s", "5h": the smaller unit is left out when it is 0. */
 static void add_two_units(struct buffer *out, long long count, int per, const char *units)
 {
         buffer_printf(out, "%lld%c", count / per, units[0]);
@@ -165,14 +165,14 @@ static void add_list(struct scan_value item, const char *path, struct buffer *ou
         }
 }
 
-/* A value of a table: a time is written {"timestamp": seconds}. */
+/* A value of an AMQP table. A time comes as {"timestamp": seconds}. */
 static void add_amqp_value(struct scan_value value, struct buffer *out)
 {
         char text[TIME_TEXT_SIZE];
         int64_t seconds = view_int(value, "timestamp");
-        bool sane = value.kind == SCAN_OBJECT && seconds >= 0 && seconds < INT32_MAX;
+        bool is_time = value.kind == SCAN_OBJECT && seconds >= 0 && seconds < INT32_MAX;
 
-        if (sane)
+        if (is_time)
                 buffer_printf(out, "\"%s\"", time_format(seconds * MSEC_SECOND, text));
         else
                 buffer_add(out, value.raw.data, value.raw.length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * view.h: members of an answer as text for people. Answers are walked where they are: parsing and
- * printing payloads again would change them. Pure.
+ * view.h: members of an answer as text for people. Values are copied from the answer's bytes:
+ * parsing and printing a payload again would change it. Pure.
  */
 #ifndef WARREN_CLI_VIEW_H
 #define WARREN_CLI_VIEW_H
@@ -15,8 +15,8 @@
 
 /* "progress.value": a member of a member. */
 bool view_find(struct scan_value object, const char *path, struct scan_value *out);
-/* Adds the member as text: a string without quotes, anything else as it is written; nothing when it
- * is absent or null. False then. */
+/* Adds the member as text: a string without quotes, anything else as it is written. False, and
+ * nothing added, when it is absent or null. */
 bool view_add(struct scan_value object, const char *path, struct buffer *out);
 /* -1 when it is absent or no integer. */
 int64_t view_int(struct scan_value object, const char *path);
@@ -31,7 +31,7 @@ void view_add_span(msec span, struct buffer *out);
 enum colour view_status_colour(struct bytes status);
 bool view_job_has_ended(struct scan_value job);
 
-/* "26 %  the message"; nothing when there is none. False then. */
+/* Adds "26 % the message". False, and nothing added, when the job has no progress. */
 bool view_add_progress(struct scan_value job, struct buffer *out);
 
 enum view_kind {
@@ -45,7 +45,7 @@ enum view_kind {
         VIEW_FLAG,     /* yes or no */
         VIEW_MARK,     /* yes or nothing */
         VIEW_COUNT,    /* a number, or nothing for 0 */
-        VIEW_AMQP,     /* a table whose times are shown as such */
+        VIEW_AMQP,     /* an AMQP table; timestamps are shown as times */
 };
 
 struct view_column {
@@ -54,7 +54,7 @@ struct view_column {
         enum view_kind kind;
 };
 
-/* One row for each element of the array. */
+/* A table with these titles; view_row adds a row of an item. */
 struct table *view_table(const struct view_column *columns);
 void view_row(struct table *t, const struct view_column *columns, struct scan_value item, msec now);
 /* "title  value" lines of an object; absent members are left out. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * watch.c: following one job, or all, by asking again and again. On a terminal the picture is drawn
- * anew; elsewhere each change is a line.
+ * watch.c: follows one job, or all, by polling. A terminal is redrawn; elsewhere each change is a
+ * line.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -25,13 +25,13 @@ static bool is_interrupted(void)
         return *interrupt_flag() != 0;
 }
 
-/* Until Ctrl-C, or until nobody reads any more. */
+/* False after Ctrl-C, or once the output has no reader. */
 static bool goes_on_watching(void)
 {
-        return !is_interrupted() && cli_is_read();
+        return !is_interrupted() && cli_has_reader();
 }
 
-/* The state of a job as last told: its change is what makes a line. */
+/* Adds the members of a job whose change is printed as a line. */
 static void add_state(struct scan_value job, struct buffer *out)
 {
         static const char *const paths[] = {"status", "run", "attempt", "progress.value", "worker"};
@@ -77,7 +77,7 @@ static void add_line(const struct cli *c, struct scan_value job, struct buffer *
         buffer_add_char(out, '\n');
 }
 
-/* Draws over the last picture. */
+/* Clears the screen and prints picture. */
 static enum exit_code draw(const struct cli *c, const struct buffer *picture)
 {
         AUTO_BUFFER out = {0};
@@ -87,7 +87,7 @@ static enum exit_code draw(const struct cli *c, const struct buffer *picture)
         return cli_print(c, buffer_bytes(&out));
 }
 
-static enum exit_code tell_job(const struct cli *c, struct scan_value job, struct buffer *last)
+static enum exit_code print_job(const struct cli *c, struct scan_value job, struct buffer *last)
 {
         AUTO_BUFFER state = {0};
         AUTO_BUFFER out = {0};
@@ -105,7 +105,8 @@ static enum exit_code tell_job(const struct cli *c, struct scan_value job, struc
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* A gateway that is away for a while comes back; what it refuses stays refused. */
+/* After a first answer, an unreachable gateway or a limit is waited out. A refusal ends the
+ * watch. */
 static bool goes_on(enum exit_code code, bool began)
 {
         return code == EXIT_DONE || (began && (code == EXIT_UNREACHABLE || code == EXIT_LIMITED));
@@ -122,7 +123,7 @@ static enum exit_code watch_one(struct cli *c, const char *id)
                 AUTO_REPLY reply = {0};
                 enum exit_code code = api_get(c, API_USER, path.data, &reply);
                 if (code == EXIT_DONE)
-                        code = tell_job(c, api_value(&reply), &last);
+                        code = print_job(c, api_value(&reply), &last);
                 if (code == EXIT_DONE && view_job_has_ended(api_value(&reply)))
                         return job_verdict(api_value(&reply));
                 if (!goes_on(code, began))
@@ -132,7 +133,7 @@ static enum exit_code watch_one(struct cli *c, const char *id)
         return EXIT_DONE;
 }
 
-/* What was last told of each job. */
+/* The last printed state of each job. */
 struct seen {
         char id[UUID_SIZE];
         char *state;
@@ -150,7 +151,7 @@ static void forget(struct seen **all)
         }
 }
 
-/* True when it is new or its state differs; remembers it. */
+/* True when the job is new or its state differs. Remembers the state. */
 static bool has_changed(struct seen **all, struct scan_value job)
 {
         char id[UUID_SIZE];
@@ -175,7 +176,7 @@ static bool has_changed(struct seen **all, struct scan_value job)
         return true;
 }
 
-/* What ended before the watch began is no change. */
+/* Jobs that ended before the watch began are not printed. */
 static void remember_ended(struct scan_value jobs, struct seen **all)
 {
         struct scan_item item;
@@ -186,7 +187,7 @@ static void remember_ended(struct scan_value jobs, struct seen **all)
         }
 }
 
-/* So that memory stays bounded; what was just told is not told again. */
+/* Bounds memory. Keeps the jobs of the last answer, so that they are not printed again. */
 static void forget_old(struct scan_value jobs, struct seen **all)
 {
         struct scan_item item;
@@ -198,8 +199,8 @@ static void forget_old(struct scan_value jobs, struct seen **all)
                 (void)has_changed(all, item.value);
 }
 
-/* Answers list the newest first; lines go in time's order. */
-static enum exit_code tell_changes(const struct cli *c, struct scan_value jobs, struct seen **all)
+/* An answer lists the newest first; lines are printed oldest first. */
+static enum exit_code print_changes(const struct cli *c, struct scan_value jobs, struct seen **all)
 {
         struct scan_item item;
         AUTO_BUFFER out = {0};
@@ -217,8 +218,8 @@ static enum exit_code tell_changes(const struct cli *c, struct scan_value jobs, 
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* Three lines stand above the jobs, and the cursor below them. What is wider than the terminal is
- * cut by it, so that a job is one row. */
+/* There are three lines above the jobs, and the cursor's line below. The terminal cuts wider lines,
+ * so that each job takes one row. */
 static enum exit_code draw_recent(const struct cli *c, struct scan_value jobs)
 {
         struct scan_item item;
@@ -231,7 +232,7 @@ static enum exit_code draw_recent(const struct cli *c, struct scan_value jobs)
              table_rows(t) < room && scan_next(&at, &item);)
                 view_row(t, job_columns, item.value, clock_wall());
         buffer_add_text(&out, WRAP_OFF);
-        buffer_printf(&out, "newest jobs at %s; Ctrl-C ends\n\n", time_format(clock_wall(), now));
+        buffer_printf(&out, "newest jobs at %s; Ctrl-C to end\n\n", time_format(clock_wall(), now));
         table_render(t, c->width, c->colours, &out);
         buffer_add_text(&out, WRAP_ON);
         return draw(c, &out);
@@ -249,7 +250,7 @@ static enum exit_code watch_step(struct cli *c, struct seen **all, bool began)
                 return draw_recent(c, jobs);
         if (!began)
                 remember_ended(jobs, all);
-        return tell_changes(c, jobs, all);
+        return print_changes(c, jobs, all);
 }
 
 enum exit_code command_watch(struct cli *c)
