@@ -81,7 +81,7 @@ struct attempt {
         struct buffer error;
 };
 
-/* Takes the delivery. The job is copied and goes on borrowing from the delivery. */
+/* Takes the delivery. The copy of the job borrows its texts from the delivery. */
 struct attempt *attempt_create(const struct job *job, struct tenant_queue *queue,
                                struct delivery **d, msec mono_now);
 /* Its deliveries must have been settled. */

@@ -31,8 +31,9 @@
         "CREATE INDEX letters_silent ON letters(id) WHERE announced = 0;"
 
 /* letters_age finds what is due. `warnings`: at told_at, users were warned that letters archived
- * before `before` will be deleted. `usage`: the bytes of each tenant's letters. */
-#define RETENTION \
+ * before `before` will be deleted. `usage`: the bytes of each tenant's letters. A step has this
+ * text: it stays as it is, and a later version gets another. */
+#define RETENTION_3 \
         "CREATE INDEX IF NOT EXISTS letters_age ON letters(tenant, state = 'dead'," \
         " coalesce(replayed_at, archived_at));" \
         "CREATE TABLE IF NOT EXISTS warnings(told_at INTEGER PRIMARY KEY," \
@@ -59,9 +60,9 @@ static const char from_1[] =
         "ALTER TABLE letters ADD COLUMN archived_at INTEGER NOT NULL DEFAULT 0;"
         "UPDATE letters SET archived_at = dead_at;";
 
-/* A file of version 2 has all that RETENTION makes, some of it, or nothing. */
+/* A file of version 2 has all that RETENTION_3 makes, some of it, or nothing. */
 static const char from_2[] =
-        RETENTION
+        RETENTION_3
         "INSERT INTO usage(tenant, bytes)"
         " SELECT l.tenant, sum(" CONTENT_BYTES("c") ")"
         " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
@@ -75,7 +76,7 @@ static const struct db_step steps[] = {
         [2] = {.sql = from_2},
 };
 
-static const struct db_schema schema = {.tables = LETTERS RETENTION,
+static const struct db_schema schema = {.tables = LETTERS RETENTION_3,
                                         .steps = steps,
                                         .version = sizeof(steps) / sizeof(steps[0]),
                                         .otherwise =

@@ -119,7 +119,7 @@ static bool may_see(struct http_request *r, struct forwarding *to)
         return true;
 }
 
-/* 404 for what cannot be an id or a name: nothing has it. */
+/* A text that cannot be an id or a name is answered 404. */
 static bool ids_are_valid(struct http_request *r)
 {
         if (internal_path_params_are_valid(r))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cursor.h: where a page of jobs ended, as text: the sort key of its last row, and a checksum that
- * finds texts which cursor_write did not make. Valid across restarts, rebuilds and replicas.
+ * cursor.h: where a page of jobs ended, as text: the sort key of its last row, and a checksum, by
+ * which a text that cursor_write did not make is refused. Valid across restarts and replicas; of
+ * replicas that saw a rewind of the stream and others the order of equal times may differ.
  */
 #ifndef WARREN_STATUS_STORE_CURSOR_H
 #define WARREN_STATUS_STORE_CURSOR_H

@@ -41,7 +41,7 @@ static const char from_4[] =
         "ALTER TABLE bodies RENAME TO bodies_4;"
         "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
         "INSERT INTO bodies SELECT (-1 - seq) * 4096, payload FROM bodies_4"
-        " WHERE payload IS NOT NULL;"
+        " WHERE payload IS NOT NULL ORDER BY seq DESC;" /* by place: pages fill up */
         "DROP TABLE bodies_4;"
         "CREATE TABLE others(seq INTEGER, content INTEGER, first INTEGER, type TEXT,"
         " priority INTEGER, lane INTEGER, max_retries INTEGER, timeout INTEGER, run_at INTEGER,"

@@ -2,8 +2,8 @@
  *
  * schema.h: the tables of status.db, and how a job's row is read and bound.
  *
- *      jobs      one row a job; seq = place of its first message × 4096 + n, so a rebuild gives
- *                every job the same seq
+ *      jobs      one row a job; seq = place of its first message × 4096 + n, so every replica
+ *                and rebuild gives it the same seq while the stream was not rewound
  *      bodies    payloads, in a table of their own so that a change of state does not rewrite
  *                them; place = place of the first message with the payload × 4096
  *      others    other contents that messages with the job's id had; not shown

@@ -44,8 +44,8 @@ static bool is_live(const struct dispatcher *d, const struct incoming *in)
         return d != NULL && handover_is_live(d->handover, in->channel, in->epoch);
 }
 
-/* Only the link's thread may free a delivery, which its acker may list: one without an owner is
- * handed back. */
+/* A delivery whose owner is gone goes back to the link's thread: its acker may still list it, so
+ * only that thread may free it. */
 static void report_delivery(struct dispatcher *d, struct incoming *in)
 {
         struct subscription *s = in->delivery.subscription;

@@ -33,7 +33,8 @@ int subscriber_consume(struct subscriber *s, const struct order *o, struct chann
 /* Cancels all and starts no more; deliveries that still come are requeued. */
 int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
 
-/* Begins idle subscriptions. told: by link_renew; does nothing before it with renew_when_told. */
+/* Begins idle subscriptions. With renew_when_told only a call with `told` (from link_renew) does.
+ */
 int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e) MUST_CHECK;
 /* All renewed subscriptions have been accepted or refused. */
 bool subscriber_is_renewed(const struct subscriber *s);

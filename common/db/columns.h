@@ -18,6 +18,7 @@
 #ifndef WARREN_DB_COLUMNS_H
 #define WARREN_DB_COLUMNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/db/db.h"
@@ -45,8 +46,23 @@ struct column {
 #define COLUMN_PLACE(column, declaration, kind, member) ", ?"
 #define COLUMN_SET(column, declaration, kind, member) ", " #column " = ?"
 #define COLUMN_OF(type, kind, member) \
-        {kind, offsetof(type, member), sizeof(((type *)NULL)->member)},
+        {COLUMN_CHECKED(kind, ((type *)NULL)->member), offsetof(type, member), \
+         sizeof(((type *)NULL)->member)},
 #define COLUMN_ONE(column, declaration, kind, member) +1
+
+/* The kind. It does not compile when the member's type is another kind's. */
+#define COLUMN_CHECKED(kind, m) \
+        (enum column_kind)((kind) + 0 * sizeof(char[COLUMN_FITS(kind, m) ? 1 : -1]))
+#define COLUMN_FITS(kind, m) \
+        _Generic((m), \
+                int64_t: (kind) == COLUMN_INT || (kind) == COLUMN_INT_OR_NULL, \
+                uint64_t: (kind) == COLUMN_INT || (kind) == COLUMN_INT_OR_NULL, \
+                int: (kind) == COLUMN_ENUM || (kind) == COLUMN_ENUM_OR_NULL, \
+                unsigned: (kind) == COLUMN_ENUM || (kind) == COLUMN_ENUM_OR_NULL, \
+                bool: (kind) == COLUMN_FLAG || (kind) == COLUMN_FLAG_OR_NULL, \
+                double: (kind) == COLUMN_REAL, \
+                char *: (kind) == COLUMN_TEXT, \
+                struct buffer: (kind) == COLUMN_BUFFER)
 
 /* Bind the columns to parameters from `first` on (counted from 1), or read them from columns
  * `first` on (counted from 0). Return the index after the last. Bound values are borrowed until the

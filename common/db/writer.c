@@ -12,7 +12,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-/* Stands on the stack of its caller, who waits. */
+/* On the stack of the thread that waits for it. */
 struct write {
         write_fn *run;
         void *owner;

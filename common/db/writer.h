@@ -21,8 +21,8 @@ typedef int write_fn(struct database *db, void *owner, struct err *e);
 struct writer *writer_create(sqlite3 **db, struct err *e) MUST_CHECK;
 /* Stops it; no caller may be left. */
 void writer_destroy(struct writer **w);
-/* Ends the thread, once whoever waits has been answered: their writes are committed. Those that
- * come later are refused with ERR_UNAVAILABLE. */
+/* Commits and answers the writes that wait, then ends the thread. Later writes fail with
+ * ERR_UNAVAILABLE. */
 void writer_stop(struct writer *w);
 
 /* Blocks until the group is committed, so what was written is on the disk, or has failed; returns

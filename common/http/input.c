@@ -86,7 +86,7 @@ static enum body_end read_body(struct http_request *r, struct watch *w, size_t m
         bool late = watch_end(w, &entry) || clock_mono() - begun >= limit;
         if (r->body.data != NULL)
                 r->body.data[r->body.length] = '\0';
-        /* A chunked body that the watch has cut short can look whole. */
+        /* When the watch has ended the connection's input, a chunked body can look complete. */
         if (entry.expired || (late && end == BODY_BROKEN))
                 return BODY_LATE;
         return end;

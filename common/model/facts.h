@@ -11,7 +11,8 @@
 
 enum { FACTS_MAX = 4 }; /* contents kept of one id */
 
-/* From the messages with one content. Two registers (fold.h): key and values, wait and run_at. */
+/* What the messages with one content say. It has two registers (fold.h): `key` guards the values
+ * below it, `wait` guards run_at. */
 struct job_facts {
         uint64_t content; /* event_content() */
         int64_t first;    /* lowest offset of such a message */

@@ -27,7 +27,7 @@ static int echo(const struct warren_job *job, void *state)
         return WARREN_DONE;
 }
 
-/* The payload as an object. NULL: it is none, and the error is set. */
+/* The payload as an object; NULL, and the job's error set, when it is not an object. */
 static json_t *options_of(const struct warren_job *job)
 {
         json_error_t fault;

@@ -81,7 +81,7 @@ static void renews_the_connection_whose_up_was_told(void **state)
         give(&rig, NOTICE_DOWN, 0);
         give(&rig, NOTICE_UP, 2);
         dispatcher_renew(rig.dispatcher);
-        assert_int_equal(ordered(&rig), 1); /* the thread has another by now, and leaves it alone */
+        assert_int_equal(ordered(&rig), 1); /* the thread ignores it: connection 2 is up */
 
         uv_run(&rig.loop, UV_RUN_NOWAIT);
         assert_int_equal(rig.ups, 2);

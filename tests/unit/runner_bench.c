@@ -257,7 +257,7 @@ void bench_case(struct bench *b, const struct end_case *c)
         assert_true((told.error.length == 0) == (told.end.outcome == OUTCOME_DONE));
 }
 
-/* Its files go before it does: nobody else would take them away. */
+/* Removes its files first: it ends by a signal. */
 _Noreturn static void live_until_killed(struct bench *b, int (*live)(struct bench *b), int out)
 {
         int pid = live(b);

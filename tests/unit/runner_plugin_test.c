@@ -375,26 +375,26 @@ static void has_room_for_as_many_as_it_may_run(void **state)
         assert_true(runner_has_room(b->runner, a));
 }
 
-struct crowd {
+struct repeated {
         struct bench *bench;
         unsigned left, ended, starts;
 };
 
-static void crowd_start(struct crowd *c);
+static void repeated_start(struct repeated *c);
 
-static void crowd_ended(void *owner, const struct run_end *end)
+static void repeated_ended(void *owner, const struct run_end *end)
 {
-        struct crowd *c = owner;
+        struct repeated *c = owner;
 
         assert_int_equal(end->outcome, OUTCOME_DONE);
         c->ended++;
-        crowd_start(c);
+        repeated_start(c);
 }
 
-static const struct run_events crowd_events = {.ended = crowd_ended};
+static const struct run_events repeated_events = {.ended = repeated_ended};
 
 /* As the scheduler does: from within `ended`, as long as there is room. */
-static void crowd_start(struct crowd *c)
+static void repeated_start(struct repeated *c)
 {
         const struct handler *noop = handlers_find(c->bench->handlers, "noop");
         const struct job job = {.id = "01900000-0000-7000-8000-000000000001",
@@ -407,15 +407,15 @@ static void crowd_start(struct crowd *c)
 
         while (c->left > 0 && runner_has_room(c->bench->runner, noop)) {
                 c->left--;
-                assert_non_null(runner_start(c->bench->runner, &request, &crowd_events, c, &e));
+                assert_non_null(runner_start(c->bench->runner, &request, &repeated_events, c, &e));
         }
 }
 
-static bool crowd_gone(void *of)
+static bool repeated_gone(void *of)
 {
-        struct crowd *c = of;
+        struct repeated *c = of;
 
-        crowd_start(c); /* a host may have come back */
+        repeated_start(c); /* a host may have come back */
         return c->left == 0 && runner_running(c->bench->runner) == 0;
 }
 
@@ -425,10 +425,10 @@ static void runs_a_thousand_at_full_speed(void **state)
         AUTO(bench) b = bench_create("\"basic\": {\"file\": \"" BASIC_PLUGIN
                                      "\", \"recycle_after\": 100, \"processes\": 4}",
                                      TYPE("basic", "noop"), 4);
-        struct crowd crowd = {.bench = b, .left = 1000};
-        crowd_start(&crowd);
-        bench_until(b, crowd_gone, &crowd);
-        assert_int_equal(crowd.ended, 1000);
+        struct repeated repeated = {.bench = b, .left = 1000};
+        repeated_start(&repeated);
+        bench_until(b, repeated_gone, &repeated);
+        assert_int_equal(repeated.ended, 1000);
 }
 
 static void refuses_a_plugin_that_cannot_be_used(void **state)

@@ -296,7 +296,7 @@ static void the_first_admin_key_is_written_once(void **state)
         int keys = 0;
         err_clear(&e);
         assert_int_equal(registry_each_key(f->registry, WHICH_ALL, NULL, count_key, &keys, &e), 0);
-        assert_int_equal(keys, 1); /* the one that was not written is none */
+        assert_int_equal(keys, 1); /* the failed write left none */
 }
 
 /* Killed by the first byte that it writes to a file. */

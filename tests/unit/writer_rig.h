@@ -46,7 +46,7 @@ static inline void gate_set(struct gate *g, bool *what)
         pthread_mutex_unlock(&g->mutex);
 }
 
-/* On the writer's thread: tells that it is there, and waits to be let go. */
+/* On the writer's thread: reports that it has begun, then waits for the test. */
 static inline int gate_pass(struct gate *g, struct err *e)
 {
         gate_set(g, &g->reached);
