@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "common/base/alarm.h"
+#include "common/base/condition.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/queue_counter.h"
@@ -140,13 +141,8 @@ static void on_alarm(void *owner)
 
 static void init_lock(struct backlog *b)
 {
-        pthread_condattr_t monotonic;
-
         pthread_mutex_init(&b->mutex, NULL);
-        pthread_condattr_init(&monotonic);
-        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_cond_init(&b->counted, &monotonic);
-        pthread_condattr_destroy(&monotonic);
+        condition_init(&b->counted);
 }
 
 struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, struct err *e)
@@ -198,17 +194,14 @@ static struct counted *find_or_add_locked(struct backlog *b, const char *tenant)
 static void await_first_count_locked(struct backlog *b, const char *tenant)
 {
         msec until = clock_mono() + FIRST_COUNT_MS;
-        const struct timespec end = {.tv_sec = until / MSEC_SECOND,
-                                     .tv_nsec = until % MSEC_SECOND * 1000000};
-
         struct counted *t = find_locked(b, tenant);
-        int late = 0;
+        bool late = false;
 
         while (t != NULL && !t->counted) {
-                if (late != 0)
+                if (late)
                         t->counted = true;
                 else
-                        late = pthread_cond_timedwait(&b->counted, &b->mutex, &end);
+                        late = !condition_wait(&b->counted, &b->mutex, until);
                 t = find_locked(b, tenant);
         }
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/base/condition.h"
 #include "common/base/memory.h"
 #include "common/base/uuid.h"
 
@@ -25,12 +26,8 @@ struct markers {
 struct markers *markers_create(void)
 {
         struct markers *m = xcalloc(1, sizeof(*m));
-        pthread_condattr_t monotonic;
         pthread_mutex_init(&m->mutex, NULL);
-        pthread_condattr_init(&monotonic);
-        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_cond_init(&m->news, &monotonic);
-        pthread_condattr_destroy(&monotonic);
+        condition_init(&m->news);
         return m;
 }
 
@@ -65,15 +62,13 @@ static bool has_passed_locked(const struct markers *m, const char *id)
 
 bool markers_await(struct markers *m, const char *id, msec deadline)
 {
-        const struct timespec until = {.tv_sec = deadline / MSEC_SECOND,
-                                       .tv_nsec = deadline % MSEC_SECOND * 1000000};
-        int late = 0;
+        bool late = false;
         pthread_mutex_lock(&m->mutex);
         bool passed = has_passed_locked(m, id);
         bool may_wait = m->waiting < MARKERS_WAITING_MAX;
         m->waiting += may_wait;
-        while (may_wait && !passed && !m->closed && late == 0) {
-                late = pthread_cond_timedwait(&m->news, &m->mutex, &until);
+        while (may_wait && !passed && !m->closed && !late) {
+                late = !condition_wait(&m->news, &m->mutex, deadline);
                 passed = has_passed_locked(m, id);
         }
         m->waiting -= may_wait;

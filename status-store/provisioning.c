@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/amqp/wait.h"
+#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -267,13 +268,10 @@ static int apply_all(struct provisioning *p, struct work *w, struct err *e)
 /* False when the thread is to end. */
 static bool wait_for_work(struct provisioning *p, struct work *w)
 {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += POLL_S;
+        msec until = clock_mono() + POLL_S * MSEC_SECOND;
         pthread_mutex_lock(&p->mutex);
-        int waited = 0;
-        while (!p->ending && !p->awake && waited == 0)
-                waited = pthread_cond_timedwait(&p->news, &p->mutex, &until);
+        while (!p->ending && !p->awake && condition_wait(&p->news, &p->mutex, until))
+                continue;
         *w = p->work;
         p->work = (struct work){0};
         p->awake = false;
@@ -351,7 +349,7 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
         p->delete_after = c->delete_after;
         pthread_mutex_init(&p->applying, NULL);
         pthread_mutex_init(&p->mutex, NULL);
-        pthread_cond_init(&p->news, NULL);
+        condition_init(&p->news);
         p->loop = loop_thread_create(e);
         if (p->loop == NULL)
                 return NULL;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -125,13 +126,10 @@ static int release_lost(struct releaser *r, struct err *e)
 /* False when the thread is to end. */
 static bool wait_a_while(struct releaser *r)
 {
-        msec at = clock_mono() + LOOK_EVERY;
-        const struct timespec until = {.tv_sec = at / MSEC_SECOND,
-                                       .tv_nsec = at % MSEC_SECOND * 1000000};
-        int late = 0;
+        msec until = clock_mono() + LOOK_EVERY;
         pthread_mutex_lock(&r->mutex);
-        while (!r->ending && late == 0)
-                late = pthread_cond_timedwait(&r->end, &r->mutex, &until);
+        while (!r->ending && condition_wait(&r->end, &r->mutex, until))
+                continue;
         bool goes_on = !r->ending;
         pthread_mutex_unlock(&r->mutex);
         return goes_on;
@@ -154,13 +152,9 @@ static void *run(void *owner)
 struct releaser *releaser_create(const struct releaser_config *c, struct err *e)
 {
         struct releaser *r = xcalloc(1, sizeof(*r));
-        pthread_condattr_t monotonic;
         r->config = *c;
         pthread_mutex_init(&r->mutex, NULL);
-        pthread_condattr_init(&monotonic);
-        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_cond_init(&r->end, &monotonic);
-        pthread_condattr_destroy(&monotonic);
+        condition_init(&r->end);
         if (pthread_create(&r->thread, NULL, run, r) == 0)
                 return r;
         (void)err_set(e, ERR_SYSTEM, "cannot start the thread that releases jobs of lost workers");

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "common/base/condition.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -27,11 +28,7 @@ struct waiters *waiters_create(unsigned max)
         struct waiters *w = xcalloc(1, sizeof(*w));
         w->max = max;
         pthread_mutex_init(&w->mutex, NULL);
-        pthread_condattr_t monotonic;
-        pthread_condattr_init(&monotonic);
-        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_cond_init(&w->news, &monotonic);
-        pthread_condattr_destroy(&monotonic);
+        condition_init(&w->news);
         return w;
 }
 
@@ -63,12 +60,9 @@ bool waiters_join(struct waiters *w, const char *tenant, const char *id, struct 
 
 bool waiters_wait(struct waiters *w, struct waiter *me, msec deadline)
 {
-        struct timespec until = {.tv_sec = deadline / MSEC_SECOND,
-                                 .tv_nsec = deadline % MSEC_SECOND * 1000000};
         pthread_mutex_lock(&w->mutex);
-        int waited = 0;
-        while (!me->changed && !w->closed && waited == 0)
-                waited = pthread_cond_timedwait(&w->news, &w->mutex, &until);
+        while (!me->changed && !w->closed && condition_wait(&w->news, &w->mutex, deadline))
+                continue;
         bool changed = me->changed;
         me->changed = false;
         pthread_mutex_unlock(&w->mutex);

@@ -7,11 +7,12 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-enum { TAKE_WAIT_S = 5 };
+#define TAKE_WAIT ((msec)5 * MSEC_SECOND)
 
 struct reader {
         struct readers *pool;
@@ -32,7 +33,7 @@ struct readers *readers_create(const char *path, unsigned count, struct err *e)
         AUTO(readers) r = xcalloc(1, sizeof(*r) + count * sizeof(r->all[0]));
         r->count = count;
         pthread_mutex_init(&r->mutex, NULL);
-        pthread_cond_init(&r->freed, NULL);
+        condition_init(&r->freed);
         for (unsigned i = 0; i < count; i++) {
                 struct reader *one = &r->all[i];
                 one->pool = r;
@@ -60,13 +61,10 @@ void readers_destroy(struct readers **r)
 
 static struct reader *take_free(struct readers *r)
 {
-        struct timespec deadline;
-        clock_gettime(CLOCK_REALTIME, &deadline);
-        deadline.tv_sec += TAKE_WAIT_S;
+        msec deadline = clock_mono() + TAKE_WAIT;
         pthread_mutex_lock(&r->mutex);
-        int waited = 0;
-        while (r->free == NULL && waited == 0)
-                waited = pthread_cond_timedwait(&r->freed, &r->mutex, &deadline);
+        while (r->free == NULL && condition_wait(&r->freed, &r->mutex, deadline))
+                continue;
         struct reader *one = r->free;
         if (one != NULL)
                 r->free = one->next;

@@ -6,6 +6,8 @@
 
 #include <time.h>
 
+#include "common/base/condition.h"
+
 enum { STEP_MS = 20 };
 #define NO_PROGRESS_MAX MSEC_SECOND
 #define WAIT_MAX ((msec)5 * MSEC_SECOND)
@@ -13,33 +15,15 @@ enum { STEP_MS = 20 };
 
 void admission_init(struct admission *a, unsigned seats)
 {
-        pthread_condattr_t attributes;
-
         *a = (struct admission){.seats = seats, .refused_at = -QUIET_PERIOD};
         pthread_mutex_init(&a->mutex, NULL);
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&a->seat_left, &attributes);
-        pthread_condattr_destroy(&attributes);
+        condition_init(&a->seat_left);
 }
 
 void admission_fini(struct admission *a)
 {
         pthread_cond_destroy(&a->seat_left);
         pthread_mutex_destroy(&a->mutex);
-}
-
-static void wait_locked(struct admission *a)
-{
-        struct timespec until = {0};
-
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += STEP_MS * 1000000L;
-        if (until.tv_nsec >= 1000000000L) {
-                until.tv_sec++;
-                until.tv_nsec -= 1000000000L;
-        }
-        pthread_cond_timedwait(&a->seat_left, &a->mutex, &until);
 }
 
 /* False: no seat in time. */
@@ -56,7 +40,7 @@ static bool await_seat_locked(struct admission *a, struct watch *w)
                 msec now = clock_mono();
                 if (now - progress >= NO_PROGRESS_MAX || now - begun >= WAIT_MAX)
                         return false;
-                wait_locked(a);
+                condition_wait(&a->seat_left, &a->mutex, clock_mono() + STEP_MS);
         }
         return true;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "common/base/condition.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -89,15 +90,7 @@ void watch_limit_all(struct watch *w, msec limit)
 
 static void tick_locked(struct watch *w)
 {
-        struct timespec until = {0};
-
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TICK_MS * 1000000L;
-        if (until.tv_nsec >= 1000000000L) {
-                until.tv_sec++;
-                until.tv_nsec -= 1000000000L;
-        }
-        pthread_cond_timedwait(&w->stop_cond, &w->mutex, &until);
+        condition_wait(&w->stop_cond, &w->mutex, clock_mono() + TICK_MS);
         expire_locked(w);
 }
 
@@ -119,15 +112,11 @@ static void *run(void *owner)
 struct watch *watch_create(unsigned (*excess)(void *owner), void *owner, struct err *e)
 {
         AUTO(watch) w = xcalloc(1, sizeof(*w));
-        pthread_condattr_t attributes;
 
         w->excess = excess;
         w->owner = owner;
         pthread_mutex_init(&w->mutex, NULL);
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&w->stop_cond, &attributes);
-        pthread_condattr_destroy(&attributes);
+        condition_init(&w->stop_cond);
         errno = pthread_create(&w->thread, NULL, run, w);
         if (errno != 0) {
                 err_set_errno(e, "cannot start a thread");
