@@ -76,7 +76,7 @@ class Run:
         return self.ended(job["id"])["status"] == "completed"
 
     def answers(self, path):
-        """Waits until the gateway knows the keys."""
+        """True once the gateway knows the keys."""
         env = self.environment()
         with contextlib.suppress(requests.RequestException):
             return requests.get(f"{env['WARREN_URL']}/api/v1{path}", timeout=10, headers={
@@ -84,13 +84,13 @@ class Run:
         return False
 
     def processes(self):
-        """Programs and broker, by name."""
+        """The process ids of the programs and the broker, by name."""
         files = {name: self.var / f"run/{name}.pid" for name in PROGRAMS}
         files["broker"] = self.var / "broker/pid"
         return {name: int(file.read_text(encoding="utf-8")) for name, file in files.items()}
 
     def kill_unsupervised(self, *names):
-        """Kills these programs for good: first the supervisors that would start them again."""
+        """Kills these programs for good: first the supervisor, which would start them again."""
         os.kill(int((self.var / "run/supervisor.pid").read_text(encoding="utf-8")), signal.SIGKILL)
         for name in names:
             with contextlib.suppress(ProcessLookupError):
