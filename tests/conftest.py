@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: a private broker for the session, a Warren for a module, fresh ones for a fault, and the
-tally of what the faults cost."""
+"""Fixtures: a private broker for the session, a Warren for a module, fresh ones for fault tests, and the
+tally of what each fault cost."""
 import os
 import shutil
 
@@ -39,13 +39,13 @@ def warren(broker, tmp_path_factory):
 
 @pytest.fixture()
 def fresh_warren(broker, tmp_path_factory):
-    """The same for one test alone: to kill programs in."""
+    """A Warren for one test alone, which may kill its programs."""
     yield from _warren(broker, tmp_path_factory)
 
 
 @pytest.fixture()
 def faulty_warren(private_broker, tmp_path_factory):
-    """A Warren on a broker of its own (`faulty_warren.broker`): to kill the broker in."""
+    """A Warren on a broker of its own (`faulty_warren.broker`), which the test may kill."""
     yield from _warren(private_broker, tmp_path_factory)
 
 
@@ -89,7 +89,7 @@ def _end_all(made):
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left_behind():
-    """When all is done, nothing that the tests started may still live."""
+    """At the end of the session no process that the tests started may still run."""
     yield
     for pid in descendants(os.getpid()):
         reap(pid)
@@ -98,7 +98,7 @@ def nothing_left_behind():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Tests that pass print nothing; what a fault cost is told all the same."""
+    """Prints what each fault cost, also for tests that pass."""
     told = lines(report for reports in terminalreporter.stats.values() for report in reports)
     if told:
         terminalreporter.section("faults: what they cost")
@@ -107,7 +107,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish(session):
-    """Temporary folders of a session that went well are not kept: brokers are large."""
+    """Deletes the temporary folders of a session without failures: brokers are large."""
     if session.exitstatus == 0 and os.environ.get("WARREN_KEEP") != "1":
         base = session.config._tmp_path_factory.getbasetemp()
         shutil.rmtree(base, ignore_errors=True)

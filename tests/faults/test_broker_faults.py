@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The broker killed and stopped under a consumer with jobs running: nothing is lost, what ran goes
-on, and how often jobs ran is counted."""
+"""The broker is killed or stopped while a consumer runs jobs: no job is lost, running jobs go on, and
+the tests count how often each job ran."""
 import pytest
 
 from harness.events import Events
@@ -29,8 +29,8 @@ def submit_all(warren):
 
 
 def let_queues_settle(warren):
-    """RabbitMQ saves where a new quorum queue's log is every half second: one that is younger when
-    the broker is killed has no leader for ever after."""
+    """RabbitMQ writes the place of a new quorum queue's log to disk every half second. A queue that is
+    younger than that when the broker is killed never gets a leader again."""
     assert warren.api.run("sleep", {"ms": 1500})["status"] == "completed"
 
 
@@ -55,7 +55,7 @@ def test_the_broker_goes_while_jobs_run(faulty_warren, tally, fault):
     runs = events.starts(set(ids))
     tally(f"broker {NAMES[fault]} with jobs running", ids, ended, runs,
           note=f"running then {running:.0f}")
-    # A sleeper outlived the outage: its redelivery joined it, or was acked from memory.
+    # The sleepers ran on during the outage. A redelivery joined its running job, or was acked from memory.
     assert [runs[id] for id in sleepers] == [1] * SLEEPERS
     until(lambda: warren.consumer.is_ready() and warren.gateway.is_ready(), 60, "ready again")
     assert warren.api.run("noop")["status"] == "completed"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several broker URLs: whoever cannot have the first takes the second, and changes over when it goes
-and the other is there."""
+"""Several broker URLs: a program that cannot reach the first broker uses the second, and returns to the
+first when the second goes away."""
 import pytest
 
 from harness.forwarder import Forwarder
@@ -16,7 +16,7 @@ def forwarders(broker):
 
 
 def submit(api):
-    """A job that was accepted, however long that takes."""
+    """Submits a job until it is accepted; returns its id."""
     answer = until(lambda: (a := api.request("POST", "/jobs", json={"type": "noop"})).status_code == 202
                    and a, 60, "accepted")
     return answer.json()["id"]

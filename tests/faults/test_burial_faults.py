@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A burial that half happened: the stream has it, the queue `dead` has not, and the consumer is
-gone. The job is not forgotten for being dead."""
+"""A burial that happened only in part: the stream has it, the queue `dead` may not, and the consumer was
+killed. The job still gets its one dead letter."""
 import contextlib
 
 from harness.events import Events
@@ -9,7 +9,7 @@ from harness.until import until
 
 @contextlib.contextmanager
 def refused(warren):
-    """Exchange `dead` also reaches a queue that refuses everything: each burial ends unknown."""
+    """Binds a queue that rejects everything to exchange `dead`: no burial is confirmed."""
     with warren.pika() as connection:
         channel = connection.channel()
         channel.queue_declare("jam", exclusive=True,
@@ -20,7 +20,8 @@ def refused(warren):
 
 @contextlib.contextmanager
 def refused_and_lost(warren):
-    """And it does not reach `dead`: what a broker leaves that dies between its two writes."""
+    """As `refused`, and exchange `dead` does not reach queue `dead` either: the state after a broker dies
+    between its two writes."""
     with refused(warren) as channel:
         channel.queue_unbind("dead", "dead", routing_key="")
         yield
@@ -28,7 +29,7 @@ def refused_and_lost(warren):
 
 
 def half_buried(warren, fault):
-    """A job that the stream knows as dead, back in its lane, and no consumer. Returns it as read."""
+    """A job that is dead in the stream and back in its lane, with no consumer. Returns the job as read."""
     with fault(warren):
         id = warren.api.submit("fail", {"permanent": True})["id"]
         job = warren.api.wait(id)
@@ -39,12 +40,12 @@ def half_buried(warren, fault):
 
 
 def repeated(warren):
-    """How often a letter came that the archive had."""
+    """How often a letter came that the archive already had."""
     return warren.dlx_monitor.metrics()["warren_dead_letters_repeated_total"]
 
 
 def await_all_archived(warren, id):
-    """Until each of its burials so far has come to the archive; returns how many there are."""
+    """Waits until the archive has received every burial of the job so far; returns their number."""
     count = len(burials(warren, id, 1))
     until(lambda: repeated(warren) == count - 1, 30, f"{count} burials archived as one")
     return count
@@ -55,7 +56,7 @@ def checked(warren, verdict):
 
 
 def burials(warren, id, count):
-    """(properties, body) of each time it was buried, once `count` are in the stream."""
+    """(properties, body) of each burial of the job, once `count` are in the stream."""
     events = Events(warren)
     events.until(lambda: len(events.burials(id)) >= count, what=f"{count} burials")
     events.close()
@@ -63,12 +64,12 @@ def burials(warren, id, count):
 
 
 def row(job):
-    """Without what tells when it was read."""
+    """The job without the members that depend on when it was read."""
     return {name: value for name, value in job.items() if name not in ("as_of", "lag_ms")}
 
 
 def starts(warren, id):
-    """How often its run 1 was started, as far as the stream tells now."""
+    """How often run 1 of the job was started, by the events published so far."""
     marker = warren.api.run("noop")["id"]
     events = Events(warren)
     events.until(lambda: events.of(marker, "completed"), what="the marker")
@@ -114,7 +115,7 @@ def test_a_burial_that_has_its_letter_is_no_second_one(fresh_warren, tally):
 
 
 def test_a_replay_is_not_touched_by_what_it_replays(fresh_warren, tally):
-    """Neither by the old delivery nor by its burial when that comes late."""
+    """Neither the old delivery nor its late burial changes the replay."""
     warren = fresh_warren
     id = half_buried(warren, refused)["id"]
     count = await_all_archived(warren, id)
@@ -134,7 +135,7 @@ def test_a_replay_is_not_touched_by_what_it_replays(fresh_warren, tally):
         channel.confirm_delivery()
         channel.basic_publish("dead", "acme.medium", body, properties)
     until(lambda: repeated(warren) == count, 30, "it came again")
-    warren.api.run("noop")  # the projection has passed the burial
+    warren.api.run("noop")  # once this has ended, the projection has passed the burial
     assert row(warren.api.get(id)) == row(job)
     letters = warren.api.letters(job=id)
     assert [(one["id"], one["state"]) for one in letters] == [(letter["id"], "replayed")]

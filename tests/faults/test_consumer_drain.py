@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGTERM to a consumer under load: it exits 0 with no child left, and what was submitted has ended
-or is still queued, each once."""
+"""SIGTERM to a consumer under load: it exits 0 and leaves no child. Each submitted job has ended or is
+still queued, exactly once."""
 import json
 import signal
 
@@ -21,7 +21,8 @@ def worker_states(events):
 
 
 def set_to_work(warren, urgent, noops):
-    """The consumer among so many jobs, the urgent ones running; returns both kinds' ids."""
+    """Queues the urgent jobs and so many noops, and starts the consumer. Returns the ids of both kinds
+    once the consumer is at work."""
     tenant = warren.tenant("acme", amqp_login=True)
     assert warren.consumer.stop() == 0
     with tenant.pika() as connection:
@@ -37,7 +38,7 @@ def set_to_work(warren, urgent, noops):
 
 
 def start_with_program(warren, type, script, **members):
-    """A type whose jobs are run by that shell script."""
+    """Starts the Warren with a type whose jobs run that shell script."""
     handlers = default_handlers()
     handlers["types"][type] = {"exec": ["/bin/sh", "-c", script], **members}
     warren.write_handlers(handlers)
@@ -71,7 +72,7 @@ def test_drained_under_load(fresh_warren, tally):
 
 
 def given_back(warren, id, outcome):
-    """It is pending again, wherever one looks, though no other has started it."""
+    """Every view of the API shows the job as pending again, although no other consumer has started it."""
     job = until(lambda: (job := warren.api.get(id))["status"] == "pending" and job, 1, "pending")
     assert (job["attempt"], job["worker"], job["started_at"]) == (1, None, None)
     assert [found["id"] for found in warren.api.list_all(status="pending")] == [id]
@@ -100,7 +101,7 @@ def test_what_outlasts_the_drain_is_given_back(make_warren):
 
 
 def test_held_and_waiting_jobs_are_given_back(make_warren):
-    """Nothing that was only taken is charged, or lost, or told as started."""
+    """A job that was delivered but not started is not lost, not charged, and not published as started."""
     warren = make_warren(settings={"consumer": {"concurrency": 1, "drain": "0s"}})
     first = warren.api.submit("sleep", {"ms": 600000}, timeout="1h", priority="critical")["id"]
     warren.api.wait(first, "running")
@@ -119,8 +120,9 @@ def test_held_and_waiting_jobs_are_given_back(make_warren):
 
 
 def test_a_second_signal_ends_it_at_once(make_warren, tally):
-    """In the middle of a drain that would last for minutes, with jobs running and outcomes
-    unconfirmed: an exit status, no crash, no child, and every job ends after the next start."""
+    """The second signal comes during a drain that would last for minutes, with jobs running and outcomes
+    unconfirmed. The consumer exits without a crash and leaves no child; every job ends after the next
+    start."""
     warren = make_warren(settings={"consumer": {"drain": "10m"}}, start=False)
     start_with_program(warren, "gated", f"touch {warren.folder}/started; until test -e "
                        f"{warren.folder}/open; do sleep 0.1; done; echo 1", timeout="1h")

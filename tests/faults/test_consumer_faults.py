@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The consumer and its children die, or are asked to go, with jobs running: every job lives on."""
+"""The consumer or its children are killed or stopped while jobs run: no job is lost."""
 import collections
 import os
 import signal
@@ -14,21 +14,20 @@ WORKERS = 4
 
 
 class Ledger:
-    """A file to which handlers write each start and each end of a run: a witness that is no part of
-    Warren."""
+    """A file to which handlers write each start and each end of a run: a record independent of Warren."""
 
     def __init__(self, path):
         self.path = path
         path.touch()
 
     def handler(self, seconds):
-        """A program that takes so long."""
+        """A handler program that runs for that long."""
         note = f'echo "$WARREN_JOB_ID $WARREN_JOB_ATTEMPT {{}}" >> "{self.path}"'
         script = f"{note.format('start')}; sleep {seconds}; {note.format('end')}"
         return {"exec": ["/bin/sh", "-c", script], "grace": "1s"}
 
     def count(self, what):
-        """Job id → how often it was noted."""
+        """Job id → how often `what` ("start" or "end") was written for it."""
         lines = [line.split() for line in self.path.read_text(encoding="utf-8").splitlines()]
         return collections.Counter(job for job, _, noted in lines if noted == what)
 
@@ -43,7 +42,7 @@ def handlers_with(**types):
 
 
 def await_completed(api, ids, timeout=90):
-    """Until all have ended, each well; returns the ids of those that have."""
+    """Waits until all jobs are completed; returns their ids."""
     jobs = [api.wait(id, timeout=timeout) for id in ids]
     assert not [job for job in jobs if job["status"] != "completed"]
     return [job["id"] for job in jobs]
@@ -93,7 +92,7 @@ def test_kill_9_of_a_consumer_with_jobs_running(make_warren, tmp_path, tally):
     ids = [api.submit("slow")["id"] for _ in range(24)]
     until(lambda: sum(ledger.count("end").values()) >= 2 and ledger.at_work() >= WORKERS - 1, 60,
           "jobs ended and jobs running")
-    warren.consumer.kill()  # and its children are gone too
+    warren.consumer.kill()  # also checks that its children are gone
     struck = ledger.at_work()
     assert struck >= 1
 
@@ -101,7 +100,7 @@ def test_kill_9_of_a_consumer_with_jobs_running(make_warren, tmp_path, tally):
     ended = await_completed(api, ids)
     runs = ledger.count("start")
     again = tally("consumer kill -9", ids, ended, runs, note=f"running then {struck}")
-    # What ran when it died runs again, and at most what had just ended unconfirmed.
+    # The jobs that were running run again, and perhaps those that had just ended without a confirm.
     assert 1 <= again <= 2 * WORKERS
     assert set(runs.values()) <= {1, 2}
     assert warren.depth("jobs.acme.medium") == 0
@@ -128,7 +127,7 @@ def test_sigterm_under_load_loses_and_repeats_nothing(make_warren, tmp_path, tal
     ids, enough = [], threading.Event()
 
     def submit():
-        # A client of its own: a requests session is one thread's.
+        # This thread needs its own client: a requests session is not safe to share.
         mine = warren.api_at(warren.gateway)
         while not enough.is_set():
             kind = ("noop", "slow", "echo")[len(ids) % 3]
@@ -138,12 +137,12 @@ def test_sigterm_under_load_loses_and_repeats_nothing(make_warren, tmp_path, tal
     load.start()
     try:
         until(lambda: len(ids) >= 60 and ledger.at_work() >= 1, 60, "load")
-        assert warren.consumer.stop() == 0  # its children are gone too
+        assert warren.consumer.stop() == 0  # also checks that its children are gone
     finally:
         enough.set()
         load.join()
 
-    assert ledger.at_work() == 0  # what ran was let end
+    assert ledger.at_work() == 0  # running jobs ended first
     queued = warren.depth("jobs.acme.medium")
     assert queued > 0
     ended = until(lambda: len(api.list_all(status="completed", limit=500)) == len(ids) - queued
@@ -181,7 +180,7 @@ def test_sigterm_gives_back_what_will_not_end(make_warren, tmp_path):
     for id, result in ((programs, "again"), (plugins, None)):
         job = api.wait(id)
         assert (job["status"], job["result"]) == ("completed", result)
-        assert job["attempt"] == 1  # none was charged
+        assert job["attempt"] == 1  # no attempt was charged
 
 
 def test_a_killed_consumer_takes_its_programs_along(make_warren, tmp_path):

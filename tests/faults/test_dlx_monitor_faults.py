@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dlx-monitor ends while jobs die: each of them has its one letter in the end."""
+"""The dlx-monitor ends while jobs are buried: each job has exactly one letter in the end."""
 import contextlib
 import sqlite3
 
@@ -8,11 +8,11 @@ import pytest
 from harness.until import until
 
 JOBS = 150
-TAKEN = 100  # its prefetch
+TAKEN = 100  # the monitor's prefetch
 
 
 def archived(monitor):
-    """The job ids of all letters."""
+    """The job ids of all archived letters."""
     with contextlib.closing(sqlite3.connect(monitor.settings["archive"], timeout=30)) as db:
         return [row[0] for row in db.execute("SELECT job_id FROM letters")]
 
@@ -21,8 +21,8 @@ def archived(monitor):
 def test_dlx_monitor_ends_while_jobs_die(fresh_warren, tally, how, name):
     warren = fresh_warren
     monitor = warren.dlx_monitor
-    # It hangs until all are in `dead`, and a lock holds its commit back until it is to end: so it
-    # ends with letters in its hands and others in the queue.
+    # The monitor hangs until all letters are in `dead`; then a lock prevents its commit until it ends.
+    # So it ends with some letters delivered but not archived, and others still in the queue.
     monitor.hang()
     ids = [warren.api.submit("fail", {"permanent": True})["id"] for _ in range(JOBS)]
     until(lambda: warren.depth("dead") == JOBS - TAKEN, 60, "all dead, some taken")

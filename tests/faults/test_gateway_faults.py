@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults while jobs are being submitted over HTTP: whoever was told 202 has his job run to its one
-end, whoever was told "unknown" has it or not, and everybody finds back by himself."""
+"""Faults while jobs are submitted over HTTP: a job answered with 202 ends exactly once, one answered with
+"unknown" may exist or not, and every program recovers by itself."""
 import collections
 import contextlib
 import shutil
@@ -22,7 +22,7 @@ NAMES = {"kill": "kill -9", "stop": "SIGTERM"}
 
 
 class Load:
-    """Clients that submit without pause until told to stop; every answer is kept."""
+    """Clients that submit without pause until stop(); every answer is counted."""
 
     def __init__(self, warren, api=None, clients=CLIENTS):
         self.warren = warren
@@ -70,13 +70,13 @@ class Load:
 
 
 def unconfirmed(warren):
-    """How many publishes wait for their confirm, once there is one."""
+    """Waits until a publish is unconfirmed; returns how many are."""
     return until(lambda: int(warren.gateway.metrics()["warren_publish_in_flight"]), 30,
                  "a publish under way", every=0)
 
 
 def check_ends(warren, load, tally, what, then):
-    """Each 202 ended exactly once; what was unknown ended too, or does not show."""
+    """Each job answered with 202 ended exactly once. A job of unknown fate ended too, or is not shown."""
     events = Events(warren)
     ended = events.await_ended(load.accepted)
     starts = events.starts(set(load.accepted))
@@ -98,15 +98,15 @@ def check_ends(warren, load, tally, what, then):
 
 
 def queues_are_on_disk(broker):
-    """RabbitMQ 3.10 writes the names of its quorum queues to disk every half second, unasked. One
-    that is younger when the broker is killed comes back without a leader, and stays so."""
+    """RabbitMQ 3.10 writes the names of its quorum queues to disk every half second. A queue that is
+    younger than that when the broker is killed comes back without a leader, and never gets one."""
     tables = broker.folder.glob("mnesia/*/quorum/*/names.dets")
     return any(b"jobs.acme.long" in table.read_bytes() for table in tables)
 
 
 @pytest.fixture()
 def faulty(faulty_warren):
-    """With its tenant made while all is well."""
+    """A Warren whose tenant was made before the fault, with its queues on disk."""
     assert faulty_warren.api.run("noop")["status"] == "completed"
     until(lambda: queues_are_on_disk(faulty_warren.broker), 30, "the tenant's queues on disk")
     return faulty_warren
@@ -129,7 +129,7 @@ def test_broker_killed_while_publishing(faulty, tally):
 
 
 def known_before(warren, load):
-    """The jobs of the fixture, which the load did not submit."""
+    """The ids of the jobs that the fixture submitted before the load."""
     ours = set(load.accepted) | set(load.unknown)
     first = min(load.accepted)
     return [job["id"] for job in warren.api.list_all(type="noop", limit=500)
@@ -137,7 +137,7 @@ def known_before(warren, load):
 
 
 def test_broker_stopped_for_a_while(faulty, tally):
-    """503 with Retry-After meanwhile (checked on every answer), then all goes on by itself."""
+    """Answers are 503 with Retry-After meanwhile (Load checks each); then all goes on by itself."""
     load = Load(faulty)
     load.until(300)
     sleeper = faulty.api.submit("sleep", {"ms": 20000}, priority="critical")["id"]
@@ -165,7 +165,7 @@ def test_broker_stopped_for_a_while(faulty, tally):
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_gateway_ends_under_load(fresh_warren, tally, how):
-    """SIGTERM: nobody is left without an answer for a job that was kept; SIGKILL: no 202 is lost."""
+    """SIGTERM: every job that the broker confirmed was answered. SIGKILL: no job answered with 202 is lost."""
     warren = fresh_warren
     warren.tenant()
     load = Load(warren)
@@ -179,7 +179,7 @@ def test_gateway_ends_under_load(fresh_warren, tally, how):
     if how == "stop":
         assert not load.unknown and load.codes.keys() <= {202, 503}
     else:
-        # Killed between the confirm and the answer: kept, and the client does not know the id.
+        # The gateway was killed between confirm and answer: the job exists, the client has no id.
         load.unknown += [job["id"] for job in warren.api.list_all(type="noop", limit=500)
                          if job["id"] not in set(load.accepted)]
         assert len(load.unknown) <= CLIENTS
@@ -187,8 +187,8 @@ def test_gateway_ends_under_load(fresh_warren, tally, how):
 
 
 def folded(warren, folder):
-    """The ids of the jobs of which the status-store, which hangs, has a row. Read from a copy:
-    who opens the database itself recovers it."""
+    """The ids of the jobs of which the hanging status-store has a row. Reads a copy: opening the database
+    itself would recover it."""
     database = warren.status_store.settings["database"]
     for file in database.parent.glob(f"{database.name}*"):
         shutil.copy(file, folder)
@@ -197,8 +197,8 @@ def folded(warren, folder):
 
 
 def rows_of(program):
-    """What a status-store has of its jobs, as it stands in the database. A count that is 0 may have a
-    row or none."""
+    """The database rows of a status-store's jobs, without counts of 0: such a count may have a row or
+    none."""
     with contextlib.closing(sqlite3.connect(program.settings["database"])) as db:
         return {table: sorted(db.execute(f"SELECT * FROM {table}"), key=repr)
                 for table in ("jobs", "bodies", "attempts", "starts", "names", "counters",
@@ -207,8 +207,8 @@ def rows_of(program):
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_status_store_ends_under_load(fresh_warren, tally, tmp_path, how):
-    """In the middle of folding: submitting and running need no status-store, reading says 503 until
-    it is back, and then it tells what one tells that has folded all from the beginning."""
+    """The status-store ends in the middle of folding. Submitting and running go on without it; reading
+    answers 503 until it is back. Afterwards its rows equal those of a store rebuilt from the beginning."""
     warren = fresh_warren
     warren.tenant()
     load = Load(warren)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A submission whose confirm never came, which the event stream holds and perhaps its queue: what is
-shown of it is what becomes of it."""
+"""A submission without a confirm: the event stream holds it, its queue may not. Once the
+broker has gone, the API shows the job only when it has started."""
 import threading
 
 import pytest
@@ -26,7 +26,7 @@ def start(make_warren, forwarder, **settings):
 
 
 class Submission(threading.Thread):
-    """One that the broker has and did not confirm: `answer` is there after `join`."""
+    """A submission that the broker has but whose confirm is held back. `answer` is set after `join`."""
 
     def __init__(self, warren, forwarder):
         super().__init__(daemon=True)

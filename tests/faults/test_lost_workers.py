@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker that is lost takes no job with it: what it ran is pending again, wherever one looks. One
-that was only cut off is heard again."""
+"""No job is lost with a lost worker: every view of the API shows the worker's jobs as pending again. The
+events of a worker that was only cut off count again when it is back."""
 import json
 import uuid
 
@@ -16,7 +16,7 @@ ALIVE_MS = 15000  # a worker without a record for so long is lost
 
 
 def start_gated(make_warren):
-    """A Warren whose type `gated` runs until the file `open` is there."""
+    """A Warren with a running job of type `gated`, which ends when the file `open` is there; and its id."""
     warren = make_warren(start=False)
     handlers = default_handlers()
     handlers["types"]["gated"] = {
@@ -35,7 +35,7 @@ def open_gate(warren):
 
 
 def tell(warren, *lines):
-    """Events, as a worker that is not there would have told them."""
+    """Publishes events as a worker that does not exist here."""
     with warren.pika() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -55,7 +55,7 @@ def record(at, state="up", worker="elsewhere/1"):
 
 
 def told(warren, id, name="released"):
-    """Those events of the job, once all before now has been read."""
+    """The job's events of that name, once the stream has been read up to now."""
     marker = warren.api.run("noop")["id"]
     events = Events(warren)
     events.until(lambda: events.of(marker, "completed"), what="the marker")
@@ -112,13 +112,13 @@ def test_it_is_told_once_and_by_the_primary(fresh_warren):
     warren.api.wait(id, "pending")
     [line] = told(warren, id)
     assert (line["lost"], line["after"], line["worker"]) == (True, at, "elsewhere/1")
-    tell(warren, event("completed", id, at + 1, ms=1))  # it lived for longer than was thought
+    tell(warren, event("completed", id, at + 1, ms=1))  # the worker was not lost after all
     assert warren.api.wait(id)["status"] == "completed"
     assert len(told(warren, id)) == 1
 
 
 def test_a_worker_without_any_record_is_lost_too(fresh_warren):
-    """Records are kept for an hour."""
+    """A worker's records may be gone: they are kept for an hour."""
     fresh_warren.tenant("acme")
     id = str(uuid.uuid4())
     tell(fresh_warren, event("started", id, now_ms() - 4 * ALIVE_MS, redelivered=False))

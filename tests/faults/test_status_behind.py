@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A status-store that answers but has not read the event stream to its end: nothing that cannot be
-undone is decided by what it says."""
+"""A status-store that answers but has not read the event stream to its end: its answers decide nothing
+that cannot be undone."""
 import contextlib
 import http.server
 import json
@@ -21,7 +21,7 @@ def checked(warren, verdict):
 
 
 def delivered_again(warren, id, **headers):
-    """The job's message once more, as a service publishes it after a lost confirm."""
+    """Publishes the job's message once more, as a service does after a lost confirm."""
     with warren.pika("warren-gateway") as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -34,7 +34,7 @@ def delivered_again(warren, id, **headers):
 
 
 def end_and_forget(warren):
-    """A job that has ended, and a consumer that does not remember it; returns its id."""
+    """Lets a job end, and restarts the consumer so that it does not remember the job; returns its id."""
     id = warren.api.submit("echo", "once")["id"]
     events = Events(warren)
     events.until(lambda: events.of(id, "completed"), what="completed")
@@ -44,7 +44,7 @@ def end_and_forget(warren):
 
 
 def starts(warren, id):
-    """How often it was started, once a job published after it has ended."""
+    """How often the job was started, counted once a later job has ended."""
     marker = warren.api.run("noop")["id"]
     events = Events(warren)
     events.until(lambda: events.of(marker, "completed"), what="the marker")
@@ -95,7 +95,8 @@ def test_no_job_runs_twice_because_its_end_is_not_folded_yet(fresh_warren):
 
 
 def test_a_store_that_goes_on_does_not_answer_from_before(fresh_warren):
-    """It was stopped, and what was told meanwhile is not folded when it hears the question."""
+    """The store was suspended; the events published meanwhile are not folded yet when it gets the
+    question."""
     warren = fresh_warren
     warren.tenant("acme")
     warren.status_store.hang()
@@ -139,7 +140,7 @@ def test_while_one_is_behind_and_one_is_away_it_waits(make_warren):
 
 
 class Front(http.server.ThreadingHTTPServer):
-    """Passes calls on to a status-store, or answers all of them with `status`."""
+    """Passes calls on to a status-store; when `status` is set, answers all of them with it."""
 
     daemon_threads = True
 
@@ -177,7 +178,7 @@ def in_front_of(store):
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_store_too_busy_to_answer_is_not_away(make_warren, status):
-    """What was finished is not run again, however long it takes to hear that."""
+    """A job that has ended is not run again, however long the answer takes."""
     warren = make_warren()
     warren.tenant("acme")
     with in_front_of(warren.status_store) as front:

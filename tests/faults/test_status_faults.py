@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of the status-store and of its stream: it catches up, and knows a stream that is not the
-one it folded."""
+"""Faults of the status-store and of its stream: the store catches up, and recognizes a stream that is not
+the one it folded."""
 import contextlib
 import pathlib
 import random
@@ -39,7 +39,7 @@ def offset(store):
 
 
 def test_killed_in_the_middle_catches_up_and_equals_a_rebuild(store, tally):
-    """kill -9 while it folds, several times; afterwards all is there exactly once."""
+    """kill -9 while the store folds, several times; afterwards each job is there exactly once."""
     done = threading.Event()
     published = []
 
@@ -75,20 +75,20 @@ def test_killed_in_the_middle_catches_up_and_equals_a_rebuild(store, tally):
 
 
 def remake_stream(store):
-    """Deletes and declares `events` anew: what was in it is gone, offsets begin at 0 again."""
+    """Deletes `events` and declares it anew: its messages are gone, offsets begin at 0 again."""
     store.broker.management("DELETE", f"/api/queues/{store.vhost}/events")
     store.broker.topology(store.vhost, "apply")
     store.broker.topology(store.vhost, "tenant", "acme")
 
 
 def all_of(store, job_id):
-    """A job with its attempts; not how far the projection is."""
+    """A job with its attempts, without the members that say how far the projection is."""
     told = {**store.job(job_id), **store.get(f"/jobs/{job_id}/attempts")}
     return {name: told[name] for name in told if name not in ("as_of", "lag_ms")}
 
 
 def test_a_rewound_stream_with_other_messages_adds_to_what_is_there(store, tally):
-    """A dead job is kept for 30 days, which is longer than the stream holds what made it."""
+    """A dead job is kept for 30 days: longer than the stream holds the job's events."""
     old = store.stream.jobs(7)
     dead = old[0]
     store.stream.started(dead)
@@ -112,7 +112,7 @@ def test_a_rewound_stream_with_other_messages_adds_to_what_is_there(store, tally
 
 
 def test_a_rewound_stream_that_is_shorter_adds_to_what_is_there(store, tally):
-    """Attached past its end, the broker is silent, whatever is published."""
+    """A reader attached past the stream's end gets nothing from the broker, whatever is published."""
     old = store.stream.jobs(50)
     until(lambda: offset(store) == 49, 20, "fifty messages folded")
     store.program.kill()
@@ -141,8 +141,8 @@ def forget_the_database(store):
 
 
 def forget_the_place(store):
-    """Makes the database's position one that the stream does not have: it looks rewound, and tells
-    all again, as after a power cut that took its end."""
+    """Changes the position in the database to one that the stream does not have. The stream looks rewound
+    and is read from its beginning again, as after a power cut that took its end."""
     with contextlib.closing(sqlite3.connect(store.program.settings["database"])) as db:
         db.execute("UPDATE position SET hash = hash + 1")
         db.commit()
@@ -168,7 +168,7 @@ def test_what_a_stream_tells_again_is_counted_once(store, tally):
 
 
 def test_a_database_of_version_1_goes_on_in_its_stream(store):
-    """Nothing says whether the message at its place is the one that it folded last."""
+    """A version 1 database does not say whether the message at its position is the one that it folded last."""
     store.program.kill()
     forget_the_database(store)
     database = store.program.settings["database"]
@@ -184,7 +184,7 @@ def test_a_database_of_version_1_goes_on_in_its_stream(store):
 
 
 def test_messages_that_retention_took_are_a_gap(store):
-    """The stream lost its oldest segments while the status-store was away."""
+    """The stream loses its oldest segments while the status-store is away."""
     store.program.kill()
     channel = store.stream.channel
     store.broker.management("DELETE", f"/api/queues/{store.vhost}/events")
@@ -226,8 +226,8 @@ def test_messages_that_retention_took_are_a_gap(store):
 
 def test_broker_killed_while_it_follows(private_broker, tmp_path, tally):
     made = StatusStore(private_broker, tmp_path)
-    # A node killed within a second of its first stream forgets its stream coordinator (measured on
-    # 3.10.8: the directory of Raft names is written late), so it is stopped once in good order.
+    # A node that is killed within a second of its first stream loses its stream coordinator (measured on
+    # 3.10.8: the directory of Raft names is written late). So the node is stopped once in good order.
     private_broker.restart()
     made.stream = Stream(private_broker, made.vhost)
     made.start()
@@ -239,7 +239,7 @@ def test_broker_killed_while_it_follows(private_broker, tmp_path, tally):
         until(lambda: not made.program.is_ready(), 60, "not ready while the broker is away")
         assert made.job(first)["status"] == "pending"
         private_broker.start()
-        # Confirmed before the stream's writer is back, a message is in its queue but not in the
+        # A message that is confirmed before the stream's writer is back is in its queue but not in the
         # stream (measured on 3.10.8).
         until(made.program.is_ready, 90, "ready again")
         made.stream = Stream(private_broker, made.vhost)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The broker restarted under a link that publishes: whatever it confirms is in the stream, although
-RabbitMQ opens its listener before its streams are back."""
+"""The broker restarts while a link publishes: whatever the link reports as confirmed is in the stream,
+although RabbitMQ opens its listener before its streams are back."""
 import collections
 import os
 
@@ -15,15 +15,16 @@ WAITING = 100  # publishes that go out the moment the link is up
 
 @pytest.fixture()
 def forwarder(private_broker):
-    """A link that comes this way is there within milliseconds of the broker, whatever its backoff."""
+    """A link through this forwarder is connected within milliseconds of the broker's start, whatever its
+    backoff."""
     way = Forwarder(private_broker.port).open()
     yield f"amqp://127.0.0.1:{way.port}/warren"
     way.shut()
 
 
 def declare(channel):
-    """Stream `events` behind an exchange of its name, and behind one that also feeds a queue. Other
-    streams come back before or after it."""
+    """Declares stream `events` behind an exchange of its name, and behind one that also feeds a queue.
+    At a restart the other streams come back before or after it."""
     stream = {"x-queue-type": "stream"}
     for name in ["events"] + [f"other{i}" for i in range(5)]:
         channel.queue_declare(name, durable=True, arguments=stream)
@@ -54,7 +55,7 @@ def bind(channel):
 @pytest.mark.parametrize("there, says", [
     (None, "no exchange"), (make_exchange, "does not get what is published")])
 def test_a_stream_that_nothing_leads_to(private_broker, there, says):
-    """Told, tried again at leisure, and found once it is bound."""
+    """The link reports it, tries again at intervals, and is up once the stream is bound."""
     with private_broker.pika() as connection:
         channel = connection.channel()
         channel.queue_declare("events", durable=True, arguments={"x-queue-type": "stream"})
@@ -77,7 +78,7 @@ def test_a_stream_that_nothing_leads_to(private_broker, there, says):
 def test_what_is_confirmed_is_in_the_stream(private_broker, forwarder, tally, fault):
     with private_broker.pika() as connection:
         declare(connection.channel())
-    private_broker.restart()  # what is younger than half a second may not survive a kill
+    private_broker.restart()  # queues and streams younger than half a second may not survive a kill
     with Driver(private_broker, "--resend", "yes", "--stream", "events", urls=forwarder) as driver:
         for round in range(RESTARTS):
             driver.do("publish", exchange="jobs.both", count=WAITING, prefix=f"{round}-before")
@@ -101,7 +102,7 @@ def test_what_is_confirmed_is_in_the_stream(private_broker, forwarder, tally, fa
 
 
 def kill_writer(broker, stream):
-    """Its writer ends as if it had crashed; RabbitMQ makes another."""
+    """Ends the stream's writer as if it had crashed; RabbitMQ makes another."""
     broker.ctl("eval", """
         Name = rabbit_misc:r(<<"warren">>, queue, <<"%s">>),
         {ok, Queue} = rabbit_amqqueue:lookup(Name),
@@ -110,7 +111,7 @@ def kill_writer(broker, stream):
 
 
 def test_what_is_confirmed_is_there_when_the_stream_loses_its_writer(private_broker, tally):
-    """Every publish of the link reaches the stream, by whichever exchange."""
+    """Every publish of the link reaches the stream, through either exchange."""
     kills, burst = 5, 400
     with private_broker.pika() as connection:
         declare(connection.channel())

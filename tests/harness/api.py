@@ -8,7 +8,7 @@ ENDED = {"completed", "dead", "cancelled"}
 
 
 class Api:
-    """Calls with one key. Methods that end well return the JSON; `request` returns the answer."""
+    """Calls with one key. Methods return the JSON of a successful answer; `request` returns any answer."""
 
     def __init__(self, url, key, tenant=None):
         self.url = url
@@ -29,7 +29,7 @@ class Api:
         return answer.json() if answer.content else None
 
     def submit(self, type, payload=None, **members):
-        """202's body: submit("echo", {"a": 1}, priority="high", delay="1s")["id"]."""
+        """The body of the 202: submit("echo", {"a": 1}, priority="high", delay="1s")["id"]."""
         return self._json("POST", "/jobs", 202, json={"type": type, "payload": payload, **members})
 
     def get(self, id):
@@ -39,7 +39,7 @@ class Api:
         return self._json("GET", f"/jobs/{id}/attempts", 200)
 
     def wait(self, id, status=None, timeout=60):
-        """The job once it has ended, or has that status (a name or a set of them)."""
+        """Waits until the job has ended, or has that status (a name or a set of names); returns the job."""
         wanted = ENDED if status is None else {status} if isinstance(status, str) else set(status)
 
         def there():

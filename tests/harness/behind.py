@@ -6,7 +6,7 @@ import sqlite3
 
 @contextlib.contextmanager
 def behind(program):
-    """Nothing is folded meanwhile: another holds the right to write that database. Reads go on."""
+    """The program folds nothing meanwhile: the test holds the write lock of its database. Reads go on."""
     writer = sqlite3.connect(program.settings["database"], timeout=60, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     try:

@@ -15,7 +15,7 @@ BIN = pathlib.Path(os.environ.setdefault("WARREN_BIN", str(ROOT / "build/asan/bi
 
 
 class Broker:
-    """Starts when made. `vhost()` gives each test, or module, a place of its own."""
+    """Starts when constructed. `vhost()` makes a separate vhost for each test or module."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -33,7 +33,7 @@ class Broker:
             self._node(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def start(self):
-        """Also after stop() or kill(): data and ports stay."""
+        """Starts the node, also after stop() or kill(): data and ports stay the same."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._quietly("start")
         lines = (self.folder / "node.env").read_text(encoding="utf-8").splitlines()

@@ -10,7 +10,7 @@ from harness.until import until
 
 
 class Events:
-    """`lines` are the events of exchange `events`, `messages` what came by the other exchanges."""
+    """`lines` are the events of exchange `events`, `messages` those from the other exchanges."""
 
     def __init__(self, warren):
         self.lines = []
@@ -50,13 +50,13 @@ class Events:
             assert time.monotonic() < end, f"{what}: not within {timeout} s"
 
     def count(self, event, among=None):
-        """Job id → how often that event was told of it."""
+        """Job id → how often that event of it was published."""
         return collections.Counter(line["id"] for line in self.lines if line["event"] == event and
                                    (among is None or line["id"] in among))
 
     def starts(self, among):
-        """Job id → how often it was started. A batch that was published again, for want of a
-        confirm, tells of no other start."""
+        """Job id → how often it was started. A batch that was published again for lack of a confirm is
+        not counted twice."""
         told = {json.dumps(line, sort_keys=True): line["id"] for line in self.lines
                 if line["event"] == "started" and line["id"] in among}
         return collections.Counter(told.values())
@@ -77,15 +77,15 @@ class Events:
         return done & set(among)
 
     def await_ended(self, ids, timeout=120):
-        """Those of `ids` that have ended: all of them, unless the time is over before."""
+        """Waits until all `ids` have ended, or the time is over; returns those that have ended."""
         try:
             self.until(lambda: len(self.ended(ids)) == len(set(ids)), timeout)
         except AssertionError:
-            pass  # the caller counts who is missing
+            pass  # the caller counts the missing ones
         return self.ended(ids)
 
     def close(self):
-        """pika gives back what it has not handed over yet, which a stream does not know."""
+        """On close pika requeues deliveries that were not read yet, which a stream does not support."""
         try:
             self._connection.close()
         except pika.exceptions.AMQPError:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A way to the broker that can be shut: while it is, nobody connects, and who was connected is reset. Or be
-made mute: then nothing comes back any more, on the connections there are."""
+"""A forwarder to the broker that can be shut or mute. Shut, it resets its connections and accepts none.
+Mute, it passes nothing back on the existing connections."""
 import contextlib
 import socket
 import struct
@@ -10,9 +10,9 @@ from harness.until import until
 
 
 class Forwarder:
-    """A TCP forwarder to `target`, a port of this machine. Shut at first; `passed` counts who came
-    through. Who comes while the target is away waits inside, and is connected within milliseconds
-    of its return, whatever his own backoff."""
+    """A TCP forwarder to `target`, a local port. Shut at first; `passed` counts forwarded connections.
+    A client that connects while the target is away is held, and forwarded within milliseconds of the
+    target's return, whatever the client's own backoff."""
 
     def __init__(self, target):
         self.target = target

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A link to drive from a test, and what became of its publishes."""
+"""A link that a test drives, and the outcomes of its publishes."""
 import collections
 import json
 import subprocess
@@ -10,7 +10,7 @@ from harness.broker import BIN
 
 
 class Driver:
-    """link_driver: commands in, everything that happened to its link out."""
+    """The program link_driver: it reads commands, and prints everything that happens to its link."""
 
     def __init__(self, node, *flags, urls=None):
         urls = urls or f"amqp://127.0.0.1:{node.port}/warren"
@@ -36,7 +36,7 @@ class Driver:
         self.process.stdin.flush()
 
     def wait(self, condition, seconds=60):
-        """Until condition(everything seen) is true; its value."""
+        """Waits until condition(everything seen) is true; returns its value."""
         deadline = time.monotonic() + seconds
         with self.changed:
             while True:

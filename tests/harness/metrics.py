@@ -43,7 +43,7 @@ class Metrics:
         return match[2] or match[3], match[4]
 
     def check(self):
-        """What promtool says of it, where that is installed."""
+        """Checks the text with promtool, where that is installed."""
         if shutil.which("promtool"):
             subprocess.run(["promtool", "check", "metrics"], input=self.text.encode(), check=True,
                            timeout=60)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes: a program under test, its children, and who is left behind."""
+"""Processes: a program under test, its children, and processes left behind."""
 import ctypes
 import os
 import pathlib
@@ -16,7 +16,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_subreaper():
-    """From now on orphans of our programs become our own children, so that none escapes notice."""
+    """From now on orphans of our programs become our own children, so none is overlooked."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -78,7 +78,7 @@ class Program:
         self.process = None
         self.ended_by_test = False
         self.prefix = []  # a command that becomes the program: ["prlimit", "--nofile=64"]
-        self.asan_options = ""  # more of them: "quarantine_size_mb=8"
+        self.asan_options = ""  # additional options: "quarantine_size_mb=8"
 
     @property
     def port(self):
@@ -151,14 +151,14 @@ class Program:
         self.process.send_signal(number)
 
     def hang(self):
-        """Stops its clock (SIGSTOP); go_on() starts it again."""
+        """Suspends the program (SIGSTOP); go_on() resumes it."""
         self.signal(signal.SIGSTOP)
 
     def go_on(self):
         self.signal(signal.SIGCONT)
 
     def kill(self, timeout=20):
-        """kill -9; then its children must be gone too."""
+        """kill -9; fails unless its children end too."""
         below = self.children()
         self.ended_by_test = True
         self.process.kill()
@@ -166,7 +166,7 @@ class Program:
         self._await_gone(below)
 
     def stop(self, timeout=60):
-        """SIGTERM, which one that hangs hears too; returns the exit status once it and its children
+        """Sends SIGTERM, also to a suspended program; returns the exit status once it and its children
         are gone."""
         below = self.children()
         self.ended_by_test = True
@@ -183,7 +183,7 @@ class Program:
         return status
 
     def restart(self):
-        """SIGTERM (or what is left of a kill), then a start with the same settings."""
+        """SIGTERM, unless it was killed before; then a start with the same settings."""
         if self.is_running():
             assert self.stop() == 0, self.log()[-3000:]
         return self.start()
@@ -201,7 +201,7 @@ class Program:
               f"{[(pid, command_line(pid)) for pid in pids]}")
 
     def end(self):
-        """For teardown: None when all is well, else what is wrong."""
+        """For teardown: returns None when all is well, else what is wrong."""
         problems = []
         if self.is_running():
             try:

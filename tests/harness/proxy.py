@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP proxy between a link and its broker, to hang, to cut and to look at the traffic."""
+"""A TCP proxy between a link and its broker that can hang, cut connections and inspect the traffic."""
 import asyncio
 import socket
 import struct
@@ -10,7 +10,7 @@ HEARTBEAT = b"\x08\0\0\0\0\0\0\xce"
 
 
 class Proxy:
-    """A TCP proxy in a thread of its own. cut(number of the connection) gives the direction and the
+    """A TCP proxy in a thread of its own. cut(number of the connection) returns the direction and the
     byte at which both sides are reset, or None."""
 
     def __init__(self, target, cut=lambda number: None, tls=None):
@@ -19,9 +19,9 @@ class Proxy:
         self.tls = tls
         self.resets = 0
         self.connections = 0
-        self.heartbeats = 0  # that came from the link
+        self.heartbeats = 0  # heartbeats from the link
         self.open = []  # writers of connections, both ends
-        self.hold_contents = False  # only the methods of publishes pass, until let_pass()
+        self.hold_contents = False  # publishes pass without their contents until let_pass()
         self.held = 0
         self.passing = threading.Event()
         self.hung = threading.Event()
@@ -100,13 +100,13 @@ class Proxy:
         self.loop.call_soon_threadsafe(reset_open)
 
     def send_to_link(self, data):
-        """As if the broker sent it; between two frames when the connection is idle."""
+        """Sends data to the link as if from the broker; between two frames if the connection is idle."""
         def send():
             self.open[0].write(data)
         self.loop.call_soon_threadsafe(send)
 
     def hang(self):
-        """Moves no byte more, until go_on()."""
+        """Forwards nothing until go_on()."""
         self.hung.clear()
         self.loop.call_soon_threadsafe(self.hung.wait, 60)
 
@@ -119,7 +119,7 @@ class Proxy:
 
 
 def reset(writer):
-    """RST instead of FIN: what is still on its way is lost, as when a machine dies."""
+    """RST instead of FIN: bytes still in transit are lost, as when a machine dies."""
     raw = writer.get_extra_info("socket")
     if raw is not None and raw.fileno() >= 0:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -8,7 +8,7 @@ import pika
 
 
 def job_properties(job_type, **changes):
-    """The properties the contract asks for, with changes (None takes one away)."""
+    """The properties that the contract requires, with changes (None removes one)."""
     wanted = {"message_id": str(uuid.uuid4()), "type": job_type, "content_type": "application/json",
               "delivery_mode": 2, "timestamp": int(time.time())}
     wanted.update(changes)
@@ -17,7 +17,7 @@ def job_properties(job_type, **changes):
 
 
 def publish(channel, tenant, type, payload=None, lane="medium", headers=None, **changes):
-    """One job, its body the payload as JSON or, when that is bytes, as it is. Returns its id."""
+    """Publishes one job; its body is the payload as JSON, or the payload itself if bytes. Returns its id."""
     properties = job_properties(type, headers=headers, **changes)
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     channel.basic_publish(f"jobs.{tenant}", lane, body, properties)

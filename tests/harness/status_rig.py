@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A status-store alone on a vhost; the test plays everybody who publishes to the stream."""
+"""A status-store alone on a vhost; the test stands in for all publishers to the stream."""
 import json
 import pathlib
 import random
@@ -55,7 +55,7 @@ class Stream:
                      content_type="application/json", headers=stamps)
 
     def jobs(self, count):
-        """So many fresh ones; returns their ids."""
+        """Publishes that many new jobs; returns their ids."""
         ids = [uuid7() for _ in range(count)]
         for id in ids:
             self.job(id)
@@ -105,7 +105,7 @@ class StatusStore:
         self.program = self.add("status-store")
 
     def add(self, name, **settings):
-        """One more, on a database of its own; not started."""
+        """Adds a program with its own database; does not start it."""
         program = Program(name, self.folder, BIN / "warren-status-store", {
             "amqp_urls": self.broker.url(self.vhost),
             "amqp_password_file": self.broker.secrets / "warren-status-store.password",
@@ -169,7 +169,7 @@ class StatusStore:
         return self.job(job_id)
 
     def until_current(self, program=None, timeout=60):
-        """Until a marker job published now is known, so that all before it is folded."""
+        """Waits until a marker job published now is known: then all before it is folded."""
         marker = uuid7()
         self.stream.job(marker, kind="marker")
         until(lambda: self.job(marker, program) is not None, timeout, "the marker is folded")

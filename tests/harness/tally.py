@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fault cost: counted the same way by every fault test, and told in the summary of the run."""
+"""What a fault cost: counted the same way by every fault test, and printed in the summary of the run."""
 import collections
 
 NAME = "tally"
@@ -13,8 +13,8 @@ class Tally:
         self._record = record
 
     def __call__(self, what, wanted, found, times=None, unit="jobs", done="run", note=""):
-        """Of the ids `wanted` none may be missing among `found`. `times` says how often each was
-        `done`. Returns how many were so more than once."""
+        """Fails if any id of `wanted` is missing in `found`. `times` says how often each was `done`.
+        Returns how many were done more than once."""
         wanted = set(wanted)
         assert wanted, f"{what}: nothing was at stake"
         lost = len(wanted - set(found))
@@ -28,12 +28,12 @@ class Tally:
         return len(again)
 
     def letters(self, what, buried, archived, note=""):
-        """The same of dead letters: the archive has each of these exactly once, and no other."""
+        """The same for dead letters: the archive must have each of them exactly once, and no other."""
         self(what, buried, archived, collections.Counter(archived), "letters", "archived", note)
         assert sorted(archived) == sorted(buried), what
 
 
 def lines(reports):
-    """What the tests of these reports told."""
+    """The tally lines in these reports."""
     return [line for report in reports if getattr(report, "when", None) == "call"
             for name, line in report.user_properties if name == NAME]

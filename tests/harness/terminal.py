@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pseudo-terminals, where there are any."""
+"""Pseudo-terminals, where the system has them."""
 import os
 import pty
 

@@ -14,8 +14,8 @@ from harness.until import until
 
 
 def free_port():
-    """Below the range from which the kernel gives ports to outgoing connections: one of those
-    could take it before the program listens. Never the same twice."""
+    """A port below the range that the kernel uses for outgoing connections: such a connection could take
+    the port before the program listens. Never the same port twice."""
     while True:
         port = random.randrange(10000, 20000)
         if port in _given:
@@ -33,7 +33,7 @@ _given = set()
 
 
 def primary_settings(broker, folder, vhost):
-    """What makes a status-store the primary."""
+    """The settings that make a status-store the primary."""
     return {
         "primary": "true",
         "registry": folder / "registry.db",
@@ -88,7 +88,7 @@ class Warren:
         path.write_text(text + "\n", encoding="utf-8")
 
     def write_handlers(self, handlers=None):
-        """handlers.json as given, or: the plugin basic's noop, echo, sleep and fail, fast retries."""
+        """Writes handlers.json as given, or with default_handlers()."""
         if handlers is None:
             handlers = default_handlers()
         self.handlers_path.write_text(json.dumps(handlers, indent=1), encoding="utf-8")
@@ -136,7 +136,7 @@ class Warren:
         })
 
     def start(self):
-        """All of them, then waits until each is ready and knows the admin key."""
+        """Starts all programs, then waits until each is ready and knows the admin key."""
         for program in self.programs:
             program.start(ready=False)
         for program in self.programs:
@@ -145,7 +145,7 @@ class Warren:
               "the admin key known to the gateway")
 
     def add_consumer(self, **settings):
-        """One more consumer, started."""
+        """Adds and starts one more consumer."""
         program = self._consumer(f"consumer-{next(self._consumers)}")
         program.settings.update(settings)
         return program.start()
@@ -156,7 +156,7 @@ class Warren:
         return program.start()
 
     def add_status_store(self, **settings):
-        """A replica with a database of its own, not primary."""
+        """Adds a replica with its own database; it is not the primary."""
         name = f"status-store-{len(self.programs)}"
         program = self._program(name, "status-store", "warren-status-store", {
             "port": free_port(),
@@ -171,7 +171,7 @@ class Warren:
 
     @property
     def admin_key(self):
-        """Made by the primary at its first start."""
+        """The key that the primary makes at its first start."""
         if self._admin_key is None:
             self._admin_key = (self.folder / "admin.key").read_text(encoding="utf-8").strip()
         return self._admin_key
@@ -189,7 +189,7 @@ class Warren:
         return Api(f"http://127.0.0.1:{gateway.port}", self.tenant(tenant).key, tenant)
 
     def tenant(self, name="acme", **limits):
-        """The tenant of that name, made when it is not there: no rate limit unless told."""
+        """The tenant of that name, created if it does not exist, without a rate limit unless given."""
         if name not in self.tenants:
             limits.setdefault("rate", "unlimited")
             self.tenants[name] = Tenant(self, name, self.admin.create_tenant(name, **limits))
@@ -199,7 +199,7 @@ class Warren:
         return tenant
 
     def _await_key(self, tenant):
-        """A key is known to a gateway a moment after it was made."""
+        """Waits for the key: a gateway knows it a moment after it was made."""
         until(lambda: tenant.api.request("GET", "/jobs?limit=1").status_code == 200, 30,
               f"the key of {tenant.name} known to the gateway")
 
@@ -225,7 +225,7 @@ class Warren:
 
 
 def default_handlers():
-    """What tests run unless they bring their own: retries come quickly."""
+    """The handlers of tests without their own: noop, echo, sleep and fail of plugin basic, quick retries."""
     return {
         "plugins": {"basic": {"file": str(BIN.parent / "handlers/basic.so")}},
         "defaults": {"timeout": "30s",

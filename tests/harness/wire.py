@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Property lists of a test's own making: pika writes only some of the protocol's types."""
+"""Property lists built by hand: pika writes only some of the protocol's types."""
 import struct
 import subprocess
 
@@ -7,7 +7,7 @@ import pika
 
 
 class WireProperties(pika.BasicProperties):
-    """Exactly these bytes."""
+    """Properties that are encoded as exactly these bytes."""
 
     def __init__(self, wire):
         super().__init__()
@@ -30,7 +30,7 @@ def nested_headers(name, depth):
 
 
 def reads_deep_headers():
-    """rabbitmq-c from 0.14 on reads no header that nests over 100 deep."""
+    """rabbitmq-c 0.14 and later read no header that is nested more than 100 deep."""
     version = subprocess.run(["pkg-config", "--modversion", "librabbitmq"], check=True, text=True,
                              stdout=subprocess.PIPE, timeout=30).stdout
     return tuple(int(part) for part in version.strip().split(".")[:2]) < (0, 14)

@@ -53,8 +53,8 @@ class Cli:
         return json.loads(done.stdout)
 
     def on_terminal(self, *words, size=None, enough=None, **variables):
-        """(exit code, output) with standard output a terminal of size (rows, columns). Ctrl-C comes
-        when enough(output) is true."""
+        """(exit code, output) with a terminal of size (rows, columns) as standard output. Sends SIGINT
+        once enough(output) is true."""
         master, slave = open_terminal()
         if size:
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))

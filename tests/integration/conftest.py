@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: a gateway alone, for a module's tests; what stands behind it is played (gateway_rig)."""
+"""Fixtures: a gateway alone, for a module's tests. The services behind it are stand-ins (gateway_rig)."""
 import pytest
 
 from gateway_rig import Caller, Control, Gateway, Place, Service, known

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway on a vhost of a broker: control records come from here, and the services behind it are
-played by a small HTTP server that remembers what it was asked; a caller with a key, and what it may
-expect of a refusal."""
+"""A gateway on a vhost of a broker. The rig publishes the control records; a small HTTP server stands in
+for the services behind the gateway and records their requests. Also a caller with a key, and a check of
+error answers."""
 import hashlib
 import http.server
 import json
@@ -41,7 +41,7 @@ class Place:
 
 
 class Service(http.server.ThreadingHTTPServer):
-    """Plays a service behind the gateway: `answers` maps (method, path) to (status, body)."""
+    """Stands in for a service behind the gateway: `answers` maps (method, path) to (status, body)."""
 
     daemon_threads = True
 
@@ -122,7 +122,7 @@ class Gateway:
         return self
 
     def stop(self):
-        """SIGTERM; the exit status."""
+        """Sends SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(timeout=60)
         assert "ERROR: AddressSanitizer" not in self.text(), self.text()
@@ -132,7 +132,7 @@ class Gateway:
 
 
 class Control:
-    """Publishes control records as the primary would."""
+    """Publishes control records as the primary status-store would."""
 
     def __init__(self, node):
         self.node = node
@@ -158,7 +158,7 @@ class Control:
         self.publish(dict(record, **settings))
 
     def key(self, tenant, scopes, **settings):
-        """A new key's text."""
+        """Publishes a new key; returns its text."""
         alphabet = string.ascii_letters + string.digits
         ident = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
         secret = "".join(secrets.choice(alphabet) for _ in range(43))
@@ -169,7 +169,7 @@ class Control:
 
 
 def drain(channel, tenant):
-    """All messages that wait in a tenant's queues."""
+    """Takes all messages from a tenant's queues: (lane, properties, body)."""
     found = []
     for lane in LANES:
         while True:
@@ -196,7 +196,7 @@ class Caller(requests.Session):
 
 
 def known(caller):
-    """A key is known when it is not turned away."""
+    """Waits until the gateway knows the caller's key."""
     until(lambda: caller.get(JOBS).status_code != 401, what="key known")
     return caller
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The test server of common/http, and a client that sends whatever bytes it likes."""
+"""The test server of common/http, and a client that sends arbitrary bytes."""
 import contextlib
 import json
 import socket
@@ -12,7 +12,7 @@ HOST = b"Host: a\r\n"
 
 @contextlib.contextmanager
 def echo_process(address="127.0.0.1", threads=8, stderr=None, files="", silence=20000):
-    """The process and its port. It has ended well afterwards."""
+    """The process and its port. On leaving, checks that it exits with 0."""
     command = [BIN / "warren-test-echo", address, str(threads), files, str(silence)]
     with subprocess.Popen(command, stderr=stderr, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as server:
@@ -28,7 +28,7 @@ def echo_server(**options):
 
 
 class Answers:
-    """Reads answers off a connection, each by its Content-Length."""
+    """Reads answers from a connection, each by its Content-Length or its chunks."""
 
     def __init__(self, port, address="127.0.0.1", source=None):
         self.socket = socket.socket()
@@ -43,7 +43,7 @@ class Answers:
         try:
             self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before it was all sent: the answer is what counts
+            pass  # the server refused before all was sent: only the answer matters
         return self
 
     def read(self, head=False):
@@ -65,7 +65,7 @@ class Answers:
         return status, headers, self.file.read(size)
 
     def chunks(self):
-        """Up to the last, or AssertionError when that does not come."""
+        """The chunks up to the last; AssertionError when the last does not come."""
         while size := int(self.file.readline() or b"-1", 16):
             chunk = self.file.read(size + 2) if size > 0 else b""
             assert len(chunk) == size + 2 and chunk.endswith(b"\r\n"), "cut off"

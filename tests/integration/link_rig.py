@@ -10,7 +10,7 @@ from harness.broker import Broker
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
-    """A broker of this module's own: it is stopped and blocked."""
+    """A broker of this module's own, because the tests stop and block it."""
     broker = Broker(tmp_path_factory.mktemp("broker"))
     yield broker
     broker.kill()
@@ -28,7 +28,7 @@ def channel(node):
 
 def declare_route(channel, name, stream=True):
     """An exchange whose key k leads to a quorum queue and a stream, as a tenant's does. The queue's
-    limit is explicit: RabbitMQ 4 drops what was returned 20 times."""
+    delivery limit is explicit: by default RabbitMQ 4 drops a message that was returned 20 times."""
     channel.exchange_declare(name, "direct", durable=True)
     channel.queue_declare(f"{name}.q", durable=True, arguments={
         "x-queue-type": "quorum", "x-delivery-limit": 1_000_000})
@@ -46,7 +46,8 @@ def declare_stream(channel, name):
 
 
 def drain_queue(channel, queue, expect=None):
-    """The message ids left in a queue. A count can read 0 for a while: `expect` says how many."""
+    """Takes what is left in a queue; returns the message ids. The queue can look empty for a while:
+    `expect` says how many messages to wait for."""
     ids = []
     deadline = time.monotonic() + 60
     while True:

@@ -18,7 +18,7 @@ TOKEN = "internal-token-of-the-test"
 
 
 class Monitor:
-    """A dlx-monitor alone on a vhost; tenants are what the test says on `control`."""
+    """A dlx-monitor alone on a vhost; the test publishes the tenants on `control`."""
 
     def __init__(self, broker, folder):
         self.broker = broker
@@ -68,7 +68,7 @@ class Monitor:
         return answer.json()
 
     def stored(self, id):
-        """(properties, body), as they lie in the archive."""
+        """(properties, body) as stored in the archive."""
         with contextlib.closing(sqlite3.connect(self.archive)) as db:
             return db.execute("SELECT c.properties, c.body FROM letters l JOIN contents c"
                               " ON c.seq = l.seq WHERE l.id = ?", (id,)).fetchone()
@@ -92,7 +92,7 @@ class Monitor:
 
 
 def burial(id=None, **headers):
-    """Properties as the consumer buries; admin's own user_id counts as a service's."""
+    """Properties of a burial by the consumer; the user_id warren-admin counts as a service's."""
     merged = {"x-run": 1, "x-attempt": 4, "x-reason": "exhausted", "x-error": "boom",
               "x-error-kind": "error", "x-burial": str(uuid.uuid4()), **headers}
     return pika.BasicProperties(

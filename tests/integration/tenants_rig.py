@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tenants of a status-store, and what it tells of them on stream `control`."""
+"""Tenants of a status-store, and the records that it publishes of them on stream `control`."""
 import contextlib
 import json
 
@@ -29,12 +29,12 @@ def control_records(primary):
         assert method is not None, "control did not come to its end"
         channel.basic_ack(method.delivery_tag)
         if not body:
-            continue  # a link's probe
+            continue  # a probe of a link
         record = json.loads(body)
         if record.get("key") == end:
             break
         found.append((record, properties.user_id))
-    # pika hands back what came after the marker, which a stream answers by closing.
+    # On close pika returns the messages after the marker; a stream answers that by closing the channel.
     with contextlib.suppress(pika.exceptions.AMQPError):
         connection.close()
     return found

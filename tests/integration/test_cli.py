@@ -22,7 +22,7 @@ def cli(warren, tmp_path_factory):
 
 
 def letter_of(cli, job):
-    """The archive is a moment behind the status."""
+    """Waits for the job's letter: the archive is a moment behind the status."""
     return until(lambda: cli.json("dlq", "list", "--job", job["id"])["letters"], 30,
                  "the dead letter")[0]
 
@@ -369,7 +369,7 @@ def test_topology(broker, cli, tmp_path):
 
 
 def test_accounts(private_broker, tmp_path):
-    """On a broker of its own: passwords of the session's logins must stay."""
+    """On a broker of its own: it must not change the passwords of the session's logins."""
     node = private_broker
     login = f"warren-admin:{node.password}"
     folder = tmp_path / "accounts"

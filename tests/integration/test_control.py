@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The primary status-store makes stream `control` say what the registry says: once."""
+"""The primary status-store publishes each record of its registry once on stream `control`."""
 import contextlib
 import json
 import pathlib
@@ -29,25 +29,26 @@ def test_everything_is_told_again_when_control_was_lost(broker, tmp_path):
 
 
 def comparisons(made):
-    """How many records `control` lacked, each time that the primary looked."""
+    """How many records `control` lacked at each comparison by the primary."""
     told = [json.loads(line) for line in made.program.log().splitlines()
             if "control is compared" in line]
     return [line["records"] for line in told]
 
 
 def close_connections(made):
-    """As a broker's restart does, or a network that fails."""
+    """Closes the primary's connections, as a restart of the broker or a network failure does."""
     def names():
         rows = made.broker.management("GET", f"/api/vhosts/{made.vhost}/connections")
         return [row["name"] for row in rows if row.get("user") == "warren-provision"]
 
     for name in until(names, 30, "the connections are known"):
-        with contextlib.suppress(requests.HTTPError):  # one that has gone meanwhile
+        with contextlib.suppress(requests.HTTPError):  # a connection that has gone meanwhile
             made.broker.management("DELETE", f"/api/connections/{quote(name)}")
 
 
 def test_control_is_told_once(broker, tmp_path):
-    """Whoever connects again publishes what control lacks, and no more; but queues are made again."""
+    """After a reconnect the primary publishes only the records that control lacks. It does declare
+    missing queues again."""
     made = StatusStore(broker, tmp_path).primary().start()
     try:
         until(lambda: comparisons(made), 30, "compared at the first start")

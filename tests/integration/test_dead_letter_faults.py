@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dlx-monitor killed and stopped, and its broker: archived once, replayed in the end."""
+"""The dlx-monitor or its broker is killed or stopped: each burial is archived once, and each replay is
+finished in the end."""
 import contextlib
 import datetime
 import os
@@ -27,14 +28,14 @@ def own_monitor(broker, tmp_path_factory):
 
 
 def letter(monitor):
-    """One dead letter of tenant acme: its id, and its job's."""
+    """Buries one job of tenant acme; returns the letter's id and the job's."""
     properties = burial()
     monitor.publish("dead", "acme.high", b"{}", properties)
     return one_letter(monitor, job=properties.message_id)["id"], properties.message_id
 
 
 def crash_in_mid_replay(monitor, run):
-    """What a crash between the first commit and the confirm leaves behind, for every letter."""
+    """Leaves every letter as a crash between the first commit and the confirm leaves it."""
     monitor.program.kill()
     with contextlib.closing(sqlite3.connect(monitor.archive)) as db:
         db.execute("UPDATE letters SET replaying = 1, replay_run = ?", (run,))
@@ -42,7 +43,7 @@ def crash_in_mid_replay(monitor, run):
 
 
 def test_no_tenant_is_gone_before_all_are_known(own_monitor):
-    """Started while the broker is away, it cannot say that a tenant is not there."""
+    """A monitor started while the broker is away cannot know that a tenant does not exist."""
     monitor = own_monitor
     monitor.program.start()
     id, _ = letter(monitor)
@@ -100,7 +101,7 @@ def replaying(monitor):
 
 
 def test_a_replay_of_a_deleted_tenant_never_reaches_its_successor(own_monitor):
-    """What is left "replaying" when the tenant is deleted is a dead letter again."""
+    """A letter still "replaying" when its tenant is deleted becomes a dead letter again."""
     monitor = own_monitor
     monitor.program.start()
     id, _ = letter(monitor)
@@ -117,7 +118,7 @@ def test_a_replay_of_a_deleted_tenant_never_reaches_its_successor(own_monitor):
 
 
 def take_and_lose(monitor, queue, count):
-    """As a monitor that dies before it has archived what it took."""
+    """Takes messages and closes, like a monitor that dies before it has archived them."""
     with monitor.broker.pika(monitor.vhost) as connection:
         channel = connection.channel()
         taken = channel.consume(queue)
@@ -126,7 +127,7 @@ def take_and_lose(monitor, queue, count):
 
 
 def test_a_redelivery_is_told_from_a_message_much_like_it(own_monitor):
-    """The broker sorts the headers of what it delivers again, and counts it among them."""
+    """The broker sorts the headers of a redelivery, and adds a delivery count to them."""
     monitor = own_monitor
     monitor.program.start()
     id = str(uuid.uuid4())
@@ -150,7 +151,7 @@ def test_a_redelivery_is_told_from_a_message_much_like_it(own_monitor):
 
 
 def test_kill_in_the_middle_of_the_intake(own_monitor, tally):
-    """Every burial once, though many deliveries were taken and not acknowledged."""
+    """Every burial is archived once, although many deliveries were unacknowledged at the kill."""
     monitor = own_monitor
     total = 4000
     ids = [str(uuid.uuid4()) for _ in range(total)]
@@ -158,7 +159,7 @@ def test_kill_in_the_middle_of_the_intake(own_monitor, tally):
     def publish_all():
         with monitor.broker.pika(monitor.vhost) as connection:
             channel = connection.channel()
-            channel.confirm_delivery()  # what is not confirmed may be lost
+            channel.confirm_delivery()  # unconfirmed messages may be lost
             for id in ids:
                 channel.basic_publish("dead", "acme.high", b"{}", burial(id))
 
@@ -189,11 +190,11 @@ def test_kill_in_the_middle_of_the_intake(own_monitor, tally):
 
 
 def test_stop_in_the_middle_of_the_intake(own_monitor, tally):
-    """SIGTERM: what was taken is archived and acknowledged, the rest stays in its queue."""
+    """SIGTERM: deliveries already taken are archived and acknowledged, the rest stays in its queue."""
     monitor = own_monitor
     monitor.program.start()
     ids = [str(uuid.uuid4()) for _ in range(600)]
-    # A lock holds the commit back until the signal is there.
+    # A lock prevents the commit until the signal was sent.
     with contextlib.closing(sqlite3.connect(monitor.archive, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         with monitor.broker.pika(monitor.vhost) as connection:
@@ -215,7 +216,7 @@ def test_stop_in_the_middle_of_the_intake(own_monitor, tally):
 
 
 def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path, tally):
-    """What was confirmed is archived once, whatever was under way."""
+    """Every confirmed burial is archived once, whatever was under way at the kill."""
     monitor = Monitor(private_broker, tmp_path)
     monitor.program.start()
     confirmed = set()
@@ -231,7 +232,7 @@ def test_kill_of_the_broker_in_the_middle_of_the_intake(private_broker, tmp_path
 
     publish(1)
     until(lambda: archived_jobs(monitor), 30, "the intake runs")
-    # A lock holds the commit back, so that what was delivered is not acknowledged yet.
+    # A lock prevents the commit, so the deliveries are not acknowledged yet.
     with contextlib.closing(sqlite3.connect(monitor.archive, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         publish(500)
@@ -256,7 +257,8 @@ def all_stand_still(pid):
 
 
 def test_a_replay_without_a_confirm_is_sent_again(private_broker, tmp_path):
-    """The broker hangs: 202 says that it is still being replayed; then it is, with x-again."""
+    """The broker hangs: 202 says that the letter is still replaying. Later the replay is sent again, with
+    x-again."""
     monitor = Monitor(private_broker, tmp_path)
     monitor.program.settings["confirm_timeout"] = "500ms"
     monitor.add_tenant("acme")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dead letters leave the archive by settings, and never silently."""
+"""Dead letters are deleted from the archive by settings, and never without a log line."""
 import contextlib
 import json
 import sqlite3
@@ -43,7 +43,7 @@ def is_there(monitor, letter):
 
 
 def lines(monitor, text):
-    """What the log tells of acme with that text."""
+    """The log lines of tenant acme that contain that text."""
     told = [json.loads(line) for line in monitor.program.log().splitlines() if text in line]
     return [line for line in told if line.get("tenant") == "acme"]
 
@@ -63,7 +63,8 @@ def test_what_was_replayed_goes(make_monitor):
 
 
 def test_what_nobody_touched_goes_by_age_and_is_told_before(make_monitor):
-    """For 7 days a metric says how many will go; the log says it once a day, and when they do."""
+    """For 7 days before, a metric says how many letters will be deleted, and the log says so once a day.
+    The log also says when they are deleted."""
     monitor = make_monitor(keep_dead="7d")
     letter = bury(monitor)
     metrics = monitor.program.metrics()
@@ -87,7 +88,7 @@ def test_what_nobody_touched_goes_by_age_and_is_told_before(make_monitor):
 
 
 def test_a_tenant_over_its_size_loses_what_was_replayed_first(make_monitor):
-    """Never what nobody touched, however much that is."""
+    """Untouched letters are never deleted for size, however much room they take."""
     monitor = make_monitor(tenant_bytes="512KiB")
     body = json.dumps("x" * 100_000).encode()
     replayed = [bury(monitor, body) for _ in range(3)]
@@ -106,7 +107,7 @@ def test_a_tenant_over_its_size_loses_what_was_replayed_first(make_monitor):
 
 
 def test_one_that_came_late_is_kept_as_long(make_monitor):
-    """It lay in the queue for a year: its time begins in the archive."""
+    """A letter's time begins when it is archived, even when its job was queued years ago."""
     monitor = make_monitor(keep_dead="1h")
     properties = burial(**{"x-queued-at": 1600000000000})
     monitor.publish("dead", "acme.high", b"{}", properties)
@@ -123,7 +124,7 @@ DAY = 24 * 3600 * 1000
 
 
 def change(monitor, *statements):
-    """What its database holds, while it is stopped."""
+    """Stops the monitor, changes its database, and starts it again."""
     assert monitor.program.stop() == 0
     with contextlib.closing(sqlite3.connect(monitor.folder / "archive.db")) as db, db:
         for statement in statements:
@@ -138,7 +139,7 @@ def await_a_pass(monitor):
 
 
 def test_what_was_not_told_of_for_long_enough_stays(make_monitor):
-    """The archive is an earlier version's, or nobody was there to tell."""
+    """The warning is missing or too young: the archive is from an earlier version, or no monitor ran."""
     monitor = make_monitor(keep_ended="1s")
     letter = bury(monitor)
     change(monitor, f"UPDATE letters SET archived_at = archived_at - {91 * DAY}",

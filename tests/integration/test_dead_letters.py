@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dlx-monitor on a real broker: archived byte for byte and once, shown, replayed."""
+"""The dlx-monitor on a real broker: it archives each letter once and byte for byte, shows it and replays
+it."""
 import contextlib
 import datetime
 import decimal
@@ -48,7 +49,8 @@ ODD_HEADERS = {
 }
 
 
-# RabbitMQ 3.10 closes the connection of whoever sends a decimal to a stream, so `dead` never holds one.
+# RabbitMQ 3.10 closes the connection of a client that sends a decimal to a stream, so `dead` never holds
+# one.
 EXCHANGES = pytest.mark.parametrize("exchange", ["dead", "unroutable"])
 
 
@@ -69,7 +71,7 @@ def test_every_property_and_header_is_kept(monitor, exchange):
     properties, stored_body = monitor.stored(id)
     assert stored_body == body
     kept = pika.BasicProperties().decode(properties)
-    # What pika made of its own bytes: types are told apart, not only values.
+    # Compare with pika's decoding of its own bytes: types are compared, not only values.
     own = pika.BasicProperties().decode(b"".join(sent.encode()))
     assert kept == own
     assert {name: type(value) for name, value in kept.headers.items()} == \
@@ -107,7 +109,7 @@ def test_every_type_of_the_protocol_is_kept(monitor, exchange):
         field("A", b"A", struct.pack(">I", 10) + b"d" + struct.pack(">d", 1.5) + b"V"),
         field("F", b"F", struct.pack(">I", 4) + field("n", b"b", b"\x05")),
     ]
-    # RabbitMQ 4 has them sorted by name, and else as they came.
+    # RabbitMQ 4 sorts headers by name; older versions keep their order.
     fields = b"".join(fields if monitor.broker.version < (4,) else sorted(fields))
     # content_type, headers, delivery_mode, message_id, type
     wire = struct.pack(">H", 0xb0a0)
@@ -124,8 +126,8 @@ def test_every_type_of_the_protocol_is_kept(monitor, exchange):
 
 
 def test_headers_nested_without_end_are_kept(monitor):
-    """More than anybody reads: kept as it is, where rabbitmq-c can read it, and the answer says why
-    it is not shown. Else it is refused, or nothing else would ever be taken."""
+    """Headers nested too deep to be shown. Where rabbitmq-c can read the message, it is archived as it is,
+    and the answer says why it is not shown. Otherwise it is rejected: it would block all others."""
     nest = b""
     for _ in range(5000):
         nest = b"A" + struct.pack(">I", len(nest)) + nest
@@ -166,7 +168,8 @@ def test_the_same_burial_is_archived_once(monitor):
 
 
 def test_a_burial_by_the_broker_is_told_by_its_job(monitor):
-    """From outside no header but the first seven counts: a forged burial is the broker's."""
+    """In a message from outside only the first seven headers count: a forged burial is treated as the
+    broker's."""
     properties = pika.BasicProperties(
         message_id=str(uuid.uuid4()), type="echo", content_type="application/json",
         delivery_mode=2, headers={"x-reason": "poison", "x-run": 9, "x-burial": "forged"})
@@ -211,7 +214,7 @@ def test_what_is_unroutable_is_archived_and_told(monitor):
 
 
 def test_an_unroutable_stranger_touches_nobodys_job(monitor):
-    """What breaks the contract in more than its key is kept under a fresh id."""
+    """A message that breaks the contract in more than its key is archived under a fresh id."""
     claimed = str(uuid.uuid4())
     monitor.publish("jobs.acme", "no-lane", b"not json", pika.BasicProperties(
         message_id=claimed, type="echo", content_type="application/json", delivery_mode=2))
@@ -276,7 +279,7 @@ def test_replay_sends_a_new_run(monitor):
     assert (got.message_id, got.type, got.user_id, got.delivery_mode) == \
         (properties.message_id, "echo", "warren-dlx-monitor", 2)
     assert got.headers.pop("x-queued-at") > 1732250000000
-    got.headers.pop("x-delivery-count", None)  # the broker's own
+    got.headers.pop("x-delivery-count", None)  # added by the broker
     assert got.headers == {"x-run": 3, "x-max-retries": 7, "x-timeout-ms": 20000,
                            "x-submitted-at": 1732240000000, "x-key": "k"}
 
@@ -314,7 +317,7 @@ def test_replay_with_edits(monitor):
 
 
 def test_replay_waits_for_its_time(monitor):
-    """A job that was to wait still does; the edit clears that."""
+    """A replayed job still waits for its time, unless the edit clears it."""
     later = int(time.time() * 1000) + 3_000_000
     for edit, want in ({}, later), ({"run_at": None}, None):
         properties = burial(**{"x-run-at": later})
@@ -331,7 +334,8 @@ def test_replay_waits_for_its_time(monitor):
 
 
 def test_replay_of_a_time_from_outside(monitor):
-    """x-delay counts from the submission; what nobody understands is replayed only when told when."""
+    """x-delay counts from the submission. A letter with an invalid time is replayed only if the request
+    gives a time."""
     submitted = int(time.time()) - 60
     for headers, want in ({"x-delay": 3_600_000}, submitted * 1000 + 3_600_000), \
             ({"x-run-at": "tomorrow"}, None):
@@ -379,7 +383,7 @@ def dead_letter_of(api, job, **filters):
 
 
 def test_a_dead_job_is_replayed_through_the_gateway(warren):
-    """The whole way round: it dies, is archived, shown, mended, and ends as run 2."""
+    """A job dies, is archived, shown, corrected, replayed, and ends as run 2."""
     api = warren.api
     job = api.run("fail", {"permanent": True})
     assert (job["status"], job["reason"], job["run"]) == ("dead", "permanent", 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documents say of the programs, held against the programs.
+"""Compares what the documents say of the programs with the programs.
 
 Run as a script it prints the tables of docs/configuration.md as they should be.
 """
@@ -15,7 +15,7 @@ PROGRAMS = ["warren-gateway", "warren-consumer", "warren-status-store", "warren-
 
 
 def settings_of(program):
-    """(key, allowed and default, meaning) of each setting, as --help has them."""
+    """(key, allowed and default, meaning) of each setting, from --help."""
     text = subprocess.run([os.path.join(BIN, program), "--help"], check=True,
                           capture_output=True, text=True).stdout
     found = re.findall(r"^  --([a-z_]+) VALUE\n      (.*)\n      WARREN_", text, re.M)
@@ -35,7 +35,7 @@ def table_of(program):
 
 
 def escaped(line):
-    """A bar inside a cell would end it."""
+    """Escapes bars: a bar inside a table cell would end the cell."""
     return re.sub(r"(?<=\w)\|(?=\w)", "\\|", line)
 
 

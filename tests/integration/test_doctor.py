@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`warren doctor`: each test breaks one thing, and the doctor names that thing and what to do."""
+"""`warren doctor`: each test breaks one thing, and the doctor names that thing and its remedy."""
 import contextlib
 import http.server
 import json
@@ -16,7 +16,7 @@ from harness.warren import Warren
 
 @contextlib.contextmanager
 def away(program):
-    """It is stopped for a while."""
+    """The program is stopped for the duration of the block."""
     program.stop()
     try:
         yield
@@ -31,14 +31,14 @@ def shared(warren, tmp_path_factory):
 
 @pytest.fixture()
 def doctor(shared):
-    """Each test finds everything well, and leaves it so."""
+    """Waits until all is well. Each test must repair what it breaks."""
     shared.await_health()
     return shared
 
 
 @pytest.fixture(scope="module")
 def own_broker(tmp_path_factory):
-    """A doctor for a Warren whose broker may suffer."""
+    """A doctor for a Warren with its own broker, which tests may stop or block."""
     node = Broker(tmp_path_factory.mktemp("own-broker"))
     whole = Warren(node, tmp_path_factory.mktemp("own-warren"), start=False)
     try:
@@ -55,7 +55,7 @@ class Doctor:
         self.cli = Cli(warren, warren.tenant("acme").key, home)
 
     def look(self, **variables):
-        """{check: problem} of what is wrong."""
+        """{check: problem} of the checks that are wrong."""
         done = self.cli("doctor", "--json", **variables)
         found = json.loads(done.stdout)
         wrong = [check for check in found["checks"] if check["state"] == "wrong"]
@@ -65,7 +65,7 @@ class Doctor:
         return {check["check"]: check["problem"] for check in wrong}
 
     def await_wrong(self, *checks, **variables):
-        """Exactly these are wrong, once the broker's counts have caught up; returns the findings."""
+        """Waits until exactly these checks are wrong (the broker's counts lag); returns the findings."""
         seen = [None]
 
         def there():
@@ -117,7 +117,7 @@ def test_status_store_away(doctor):
 
 
 def test_a_good_key_is_not_blamed(doctor):
-    """The tenants cannot be read, but no other key would help."""
+    """The tenants cannot be read, but another key would not help."""
     with away(doctor.warren.status_store):
         doctor.await_wrong("status-store", "status-store reads")
         checks = doctor.cli.json("doctor", want="failed")["checks"]
@@ -150,7 +150,7 @@ def test_consumer_away(doctor):
 
 
 def test_a_consumer_busy_for_long_is_no_alarm(doctor):
-    """It leaves queues alone whose jobs it could not start."""
+    """A busy consumer cancels its subscriptions to queues whose jobs it could not start."""
     warren, api = doctor.warren, doctor.warren.api
     sleepers = [api.submit("sleep", {"ms": 25000}, priority="critical")["id"] for _ in range(4)]
     for id in sleepers:
@@ -158,7 +158,7 @@ def test_a_consumer_busy_for_long_is_no_alarm(doctor):
     waiting = [api.submit("noop", priority=lane)["id"]
                for lane in ("critical", "high", "medium", "low")]
     waiting.append(api.submit("noop", timeout="11m")["id"])
-    # The broker counts one that left `critical` for as long as the sleepers are not acknowledged.
+    # `critical` is not checked: the broker counts its consumer until the sleepers are acknowledged.
     lanes = [f"jobs.acme.{lane}" for lane in ("high", "medium", "low", "long")]
 
     def left():
@@ -173,7 +173,7 @@ def test_a_consumer_busy_for_long_is_no_alarm(doctor):
 
 
 def test_projection_behind(doctor):
-    """The follower is refused the stream, so the projection stands still."""
+    """The status-store has no right to read the stream, so the projection stands still."""
     warren = doctor.warren
     warren.status_store.stop()
     permit(warren, "^sync$", "^control$")
@@ -193,7 +193,7 @@ def permit(warren, write, read):
 
 
 def test_rights_that_another_version_wants(doctor):
-    """As after an upgrade of the broker: our logins still have what the old one wanted."""
+    """As after an upgrade of the broker: our logins still have the rights that the old version needed."""
     permit(doctor.warren, "^nothing$", "^(events|control)$")
     found = doctor.look()
     assert set(found) == {"topology"} and "right to write is ^nothing$" in found["topology"]
@@ -225,7 +225,7 @@ def test_what_is_known_of_the_version(doctor, version):
 
 @contextlib.contextmanager
 def pretend_version(broker, version):
-    """The broker's management API, but for the version that it tells."""
+    """The broker's management API with another version number."""
     class Pretender(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             answer = broker.management("GET", self.path)
@@ -258,13 +258,13 @@ def test_topology_broken(doctor, path, names):
     doctor.warren.broker.management("DELETE", "/api/" + path.format(doctor.warren.vhost))
     found = doctor.await_wrong("topology")
     assert names in found["topology"]
-    # What the doctor says to do helps.
+    # The doctor's remedy helps.
     assert doctor.cli("topology", "apply").returncode == EXIT["done"]
     doctor.warren.status_store.restart()
 
 
 def other_arguments(channel):
-    """Everything of the queue as it should be, and bound, but its time."""
+    """Remakes the queue with its binding and right arguments, except for its x-message-ttl."""
     channel.queue_delete("delay.30d")
     channel.queue_declare("delay.30d", durable=True, arguments={
         "x-queue-type": "quorum", "x-message-ttl": 2_591_999_000, "x-dead-letter-exchange": "due",
@@ -288,7 +288,7 @@ def test_topology_other_than_ours(doctor, spoil, subject, problem):
         spoil(connection.channel())
     kind, name = subject
     assert doctor.look() == {"topology": f"{kind} {name}: {problem}"}
-    # What the doctor says to do helps: delete it, then apply.
+    # The doctor's remedy helps: delete it, then apply.
     warren.broker.management("DELETE", f"/api/{kind}s/{warren.vhost}/{name}")
     assert doctor.cli("topology", "apply").returncode == EXIT["done"]
     doctor.await_health()
@@ -315,7 +315,7 @@ def test_vhost_missing(doctor):
 
 @pytest.mark.parametrize("queue", ["events", "dead", "control", "jobs.acme.high"])
 def test_the_advice_is_enough(fresh_warren, tmp_path, queue):
-    """Whoever does what the doctor says, as often as it says it, gets everything back."""
+    """Following the doctor's remedies until it names none repairs everything."""
     warren = fresh_warren
     doctor = Doctor(warren, tmp_path)
     doctor.await_health()
@@ -343,7 +343,7 @@ def test_management_unset_is_unknown_not_wrong(doctor):
 
 
 def test_tenants_unreadable_is_unknown_not_wrong(doctor):
-    """Without an admin key nobody tells the doctor whose queues must have a consumer."""
+    """Without an admin key the doctor cannot know which tenants' queues must have a consumer."""
     checks = doctor.cli.json("doctor", WARREN_ADMIN_KEY=None)["checks"]
     unknown = [check for check in checks if check["state"] != "ok"]
     assert [(check["check"], check["state"], check["problem"]) for check in unknown] == [
@@ -363,7 +363,7 @@ def test_management_login_wrong(doctor):
 
 
 class Management(http.server.ThreadingHTTPServer):
-    """The broker's management API, with one more node, that does not run."""
+    """The broker's management API with one more node, which does not run."""
 
     daemon_threads = True
 
@@ -430,7 +430,7 @@ def test_broker_away(own_broker):
 
 
 def test_gateway_without_a_broker_accuses_nobody_else(own_broker):
-    """It has never read its keys, so what it forwards to cannot be asked through it."""
+    """This gateway has never read its keys, so the doctor cannot reach the services behind it."""
     own_broker.await_health()
     warren = own_broker.warren
     warren.gateway.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The handler examples: what docs/writing-handlers.md shows is what is in examples/, and it builds."""
+"""The handler examples: the code in docs/writing-handlers.md equals that in examples/, and it builds."""
 import ctypes
 import json
 import pathlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job with an `expiration` of its own that nobody takes in time."""
+"""A job with its own `expiration` that no consumer takes in time."""
 import json
 import time
 
@@ -29,7 +29,7 @@ def outside(waiting):
 
 
 class Pairs(dict):
-    """Headers of which some have the same name."""
+    """Headers that may have the same name twice."""
 
     def __init__(self, *pairs):
         super().__init__(pairs)
@@ -76,7 +76,7 @@ def test_it_is_dead_because_it_expired(waiting, outside, case):
 
 
 def test_an_attempt_that_was_started_ends_with_it(waiting, outside):
-    """Its consumer died; nobody took it again in time."""
+    """The job's consumer died, and no other took the job again in time."""
     id = publish(outside, "acme", "echo", "started", lane="high", expiration="2000")
     consumer = waiting.pika("warren-consumer")
     channel = consumer.channel()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gateway asks the services behind it, and how it passes their answers."""
+"""The gateway's requests to the services behind it, and how it passes on their answers."""
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 

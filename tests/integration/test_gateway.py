@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway's own life: what it tells of itself, a broker that is away, hangs or refuses it, and its
-end under load."""
+"""The gateway alone: its metrics and health, a broker that is away, hangs or refuses it, and a stop under
+load."""
 import os
 import re
 import signal
@@ -51,7 +51,7 @@ def test_the_health_port_has_an_address_of_its_own(node, services, tmp_path, set
 
 
 def test_broker_away(private_broker, services, tmp_path):
-    """503 while it is away, by itself back to 202; nothing that got 202 is lost."""
+    """503 while the broker is away, then 202 again by itself; no job answered with 202 is lost."""
     node = Place(private_broker)
     control = Control(node)
     control.tenant("steady")
@@ -80,7 +80,7 @@ def unconfirmed(gateway):
 
 
 def test_drain_under_load(node, control, services, tmp_path, tally):
-    """SIGTERM: whoever got 202 has his job in the broker, and the gateway ends with 0."""
+    """SIGTERM: every job answered with 202 is in the broker, and the gateway exits with 0."""
     control.tenant("leaving")
     gateway = Gateway(node, tmp_path, *services).wait_ready()
     key = control.key("leaving", ["submit"])
@@ -129,8 +129,8 @@ def test_taken_port(node, services, tmp_path):
 
 
 def test_broker_hangs(private_broker, services, tmp_path):
-    """No confirm in time: 503 with the id, and the truth that nobody knows. One message in flight at
-    most: the next is refused without being sent."""
+    """No confirm in time: 503 with the id, and "unknown". One message may be in flight: the next is refused
+    without being sent."""
     node = Place(private_broker)
     control = Control(node)
     control.tenant("patient")
@@ -154,7 +154,7 @@ def test_broker_hangs(private_broker, services, tmp_path):
     job = until(lambda: (a := caller.submit()).status_code == 202 and a.json(), what="accepted again")
     with node.connect() as connection:
         found = [properties.message_id for _, properties, _ in drain(connection.channel(), "patient")]
-    # The one of unknown fate is there or not, but never twice.
+    # The job of unknown fate is there or not, but never twice.
     assert job["id"] in found and found.count(unknown[0]["id"]) <= 1
     assert gateway.stop() == 0
 
@@ -164,8 +164,8 @@ def test_broker_hangs(private_broker, services, tmp_path):
     (("set_disk_free_limit", "1000000000000000"), ("set_disk_free_limit", "200MB")),
 ], ids=["memory", "disk"])
 def test_broker_blocks(private_broker, services, tmp_path, raised, lowered):
-    """An alarm: a broker tells a publisher so at its next message, which nobody confirms; what comes
-    after it is refused unsent. Ready by itself when the alarm is over."""
+    """At an alarm the broker blocks a publisher only at its next message, which it does not confirm. Later
+    messages are refused unsent. The gateway is ready again by itself when the alarm is over."""
     node = Place(private_broker)
     control = Control(node)
     control.tenant("waiting")
@@ -183,7 +183,7 @@ def test_broker_blocks(private_broker, services, tmp_path, raised, lowered):
     assert refused() is None
     private_broker.ctl(*raised)
     try:
-        # rabbitmqctl does not wait until every connection knows of the alarm.
+        # rabbitmqctl returns before every connection knows of the alarm.
         first, = until(refused, what="the alarm at the gateway")
         unknown = check_problem(first, 503)
         assert (uuid.UUID(unknown["id"]).version, unknown["accepted"]) == (7, "unknown")
@@ -199,6 +199,6 @@ def test_broker_blocks(private_broker, services, tmp_path, raised, lowered):
     accepted.append(caller.submit().json()["id"])
     with node.connect() as connection:
         found = [properties.message_id for _, properties, _ in drain(connection.channel(), "waiting")]
-    # The one of unknown fate waited in the broker's socket: it is there, or not, but never twice.
+    # The job of unknown fate waited in the broker's socket: it is there or not, but never twice.
     assert set(accepted) <= set(found) <= {*accepted, unknown["id"]} and len(found) == len(set(found))
     assert gateway.stop() == 0

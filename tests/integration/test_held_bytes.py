@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A consumer holds no more bytes than it may, however large the jobs are."""
+"""A consumer keeps to its budget of held bytes, however large the jobs are."""
 from harness.events import Events
 from harness.publish import publish
 from harness.until import until
@@ -17,7 +17,7 @@ def test_large_jobs_stay_within_the_budget(make_warren):
         with tenant.pika() as connection:
             channel = connection.channel()
             channel.confirm_delivery()
-            # What occupies the workers, so that the rest has to wait.
+            # These occupy the workers, so the rest has to wait.
             ids += [publish(channel, tenant.name, "sleep", {"ms": 3000}, lane="critical")
                     for _ in range(4)]
             for lane in ("high", "medium", "low"):
@@ -44,7 +44,7 @@ def test_large_jobs_stay_within_the_budget(make_warren):
 
 
 def test_what_comes_at_once_stays_within_the_budget_too(make_warren):
-    """120 jobs of half a MiB lie there; a MiB may be held, and the job that passes it."""
+    """120 jobs of half a MiB are queued. The consumer may hold 1 MiB, and the one job that exceeds it."""
     warren = make_warren(handlers={"types": {"slow": {"exec": ["/bin/sleep", "60"], "concurrency": 1}}},
                          settings={"consumer": {"held_max": 1 << 20, "concurrency": 100}})
     tenant = warren.tenant("acme", amqp_login=True)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is published straight to a tenant's exchange against the contract: each message ends in
-`dead` with a clear reason, or runs; nothing is lost, and nobody else's job is touched."""
+"""Messages published straight to a tenant's exchange against the contract: each one ends in `dead` with
+a clear reason, or runs; nothing is lost, and no other job is changed."""
 import datetime
 import json
 import struct
@@ -95,13 +95,14 @@ MISTYPED = {
 }
 
 
-# By the stream of RabbitMQ 3.10, where it looks like a submission then. 4 keeps those of an x- name.
+# The stream of RabbitMQ 3.10 drops these headers, so the message looks like a submission. RabbitMQ 4 keeps
+# headers whose name begins with x-.
 DROPPED = {"table", "array", "submitted"}
 
 
 @pytest.mark.parametrize("case", MISTYPED)
 def test_a_header_of_the_wrong_type_is_malformed(warren, outside, events, monkeypatch, case):
-    """Whoever wrote it meant something by it: the job must not run as if it were not there."""
+    """The publisher meant something by the header: the job must not run as if it were absent."""
     monkeypatch.setattr(pika.data, "encode_value", encode_float_too)
     body = json.dumps(f"mistyped {case}").encode()
     headers, quoted = MISTYPED[case]
@@ -121,9 +122,9 @@ def test_a_header_of_the_wrong_type_is_malformed(warren, outside, events, monkey
 
 @pytest.mark.parametrize("depth", [150, 20000])
 def test_headers_that_nobody_can_read_stop_nobody(fresh_warren, depth):
-    """Some rabbitmq-c end the connection over them, and RabbitMQ 4 keeps them in the stream too,
-    which pika cannot read from then on."""
-    tenant = fresh_warren.tenant(f"deep-{depth}", amqp_login=True)  # logins are the broker's
+    """Some versions of rabbitmq-c end the connection over such headers. RabbitMQ 4 keeps them in the stream
+    too, which pika then cannot read any more."""
+    tenant = fresh_warren.tenant(f"deep-{depth}", amqp_login=True)  # a login is valid for the whole broker
     with tenant.pika() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -137,7 +138,7 @@ def test_headers_that_nobody_can_read_stop_nobody(fresh_warren, depth):
 
 
 def encode_float_too(pieces, value, encode=pika.data.encode_value):
-    """pika reads floats and does not write them."""
+    """Encodes floats too: pika reads them but cannot write them."""
     if not isinstance(value, float):
         return encode(pieces, value)
     pieces.append(struct.pack(">cd", b"d", value))
@@ -157,7 +158,8 @@ def test_an_integer_of_any_width_counts(warren, outside, monkeypatch, kind):
 
 
 def test_many_headers_hide_none_that_counts(warren, outside):
-    """Nor the broker's own, which come in the order of names: the stream's offset among them."""
+    """They do not hide the broker's own headers either, such as the stream's offset: the broker sorts
+    headers by name."""
     headers = {f"x-a{number}": number for number in range(60)}
     id = publish(outside, "acme", "echo", {"many": 1}, headers={**headers, "x-max-retries": 9})
     job = warren.api.wait(id)
@@ -182,7 +184,7 @@ HIDERS = {
 
 @pytest.mark.parametrize("case", HIDERS)
 def test_a_malformed_message_hides_no_job_that_waits(warren, outside, events, case):
-    """The marker's events follow whatever the consumer said of the malformed message."""
+    """The marker's events come after all that the consumer published of the malformed message."""
     body, headers = HIDERS[case]
     id = warren.api.submit("echo", {"mine": case}, delay=8)["id"]
     publish(outside, "acme", "echo", body, message_id=id, headers=headers)
@@ -241,7 +243,7 @@ def test_forged_headers_change_nothing(warren, outside, case):
 
 
 def test_huge_headers(warren, outside):
-    """Near what one AMQP frame of properties can hold, and more headers than a view keeps."""
+    """Nearly as much as one AMQP frame of properties can hold, and more headers than a view keeps."""
     headers = {f"h{i}": "x" * 400 for i in range(200)}
     headers["x-max-retries"] = 7
     id = publish(outside, "acme", "echo", "huge", headers=headers)
@@ -249,8 +251,8 @@ def test_huge_headers(warren, outside):
     assert (job["status"], job["result"], job["max_retries"]) == ("completed", "huge", 7)
 
 
-# What the broker adds makes a frame of it that is larger than any that a publisher may send, and
-# small integers take more room in what a stream gives back.
+# With the headers that the broker adds, the frame is larger than any that a publisher may send. Small
+# integers take more room in a delivery from a stream.
 FILLED = {
     "to the byte": lambda room: field("long", b"S", struct.pack(">I", room - 10) +
                                       b"x" * (room - 10)),
@@ -307,7 +309,7 @@ def test_no_job_is_created_after_it_came(warren, outside, case):
 
 
 def test_no_time_is_further_than_a_year(warren, outside):
-    """The bound of HTTP; a time in microseconds is far beyond it."""
+    """A later time is reduced to one year, the limit of HTTP. A time in microseconds is far beyond it."""
     year = 365 * 86400 * 1000
     for at in (int(time.time() * 10**6), int(time.time() * 1000) + year + 86400_000):
         before = int(time.time() * 1000)
@@ -324,7 +326,7 @@ def test_json_goes_by_many_names(warren, outside, type):
 
 
 def test_carbon_copies_are_the_same_job(warren, outside, events):
-    """CC puts a copy into each lane, also as a sender's wish to reach others' queues."""
+    """CC puts a copy into each lane named; a sender may also try to reach other queues with it."""
     id = publish(outside, "acme", "echo", "cc", lane="low",
                  headers={"CC": ["high", "critical", "other.medium", "dead"]})
     assert warren.api.wait(id)["status"] == "completed"
@@ -357,7 +359,7 @@ def test_the_same_id_again_is_the_same_job(warren, outside, events):
 
 
 def test_another_content_under_an_id_that_has_ended(warren, outside, events):
-    """It is told as a duplicate, and the job shows what ran."""
+    """It is published as a duplicate; the job shows the content that ran."""
     for id in (publish(outside, "acme", "echo", "first"), warren.api.submit("echo", "first")["id"]):
         assert warren.api.wait(id)["status"] == "completed"
         for lane, type, payload in (("medium", "noop", "first"), ("medium", "echo", "second"),
@@ -372,7 +374,7 @@ def test_another_content_under_an_id_that_has_ended(warren, outside, events):
 
 
 def test_of_two_that_wait_the_job_shows_what_ran(warren, outside):
-    """The second passes the first when it is more urgent: or not, but the row agrees."""
+    """The second is more urgent and may overtake the first. Either way the job shows the one that ran."""
     warren.consumer.hang()
     try:
         id = publish(outside, "acme", "echo", "first", lane="low")
@@ -394,7 +396,7 @@ def test_upper_case_ids_are_the_same(warren, outside):
 
 @pytest.mark.parametrize("login", ["warren-gateway", "warren-consumer"])
 def test_a_forged_user_id_is_refused_by_the_broker(warren, outside, events, login):
-    """What a service says of a job counts: nobody else may sign with its name."""
+    """Warren trusts what its services say of a job, so no other login may use their user_id."""
     forged = job_properties("echo", user_id=login, headers={"x-attempt": 3})
     with warren.tenant("acme").pika() as connection:
         channel = connection.channel()
@@ -433,7 +435,7 @@ def test_a_login_is_told_the_same_of_others_there_or_not(warren, outside, what):
 
 
 def test_a_long_job_for_later_in_a_short_lane(warren, outside, events):
-    """It waits for its time first, and then runs in the lane of long jobs, once."""
+    """The job first waits for its time, and then runs once in the lane of long jobs."""
     before = int(time.time() * 1000)
     id = publish(outside, "acme", "echo", "long", lane="high",
                  headers={"x-timeout-ms": 660000, "x-delay": 700})
@@ -449,7 +451,7 @@ def test_a_long_job_for_later_in_a_short_lane(warren, outside, events):
 
 
 def test_limits_that_differ_lose_nothing(make_warren):
-    """What the gateway accepted runs where the limit is smaller."""
+    """A payload that the gateway accepted runs even where the consumer's limit is smaller."""
     warren = make_warren(settings={"consumer": {"payload_max": "1KiB"}})
     large = "x" * 2000
     assert warren.api.run("echo", large)["result"] == large
@@ -462,7 +464,7 @@ def test_limits_that_differ_lose_nothing(make_warren):
 
 
 def test_nothing_is_left_and_the_consumer_lives(warren, outside):
-    """After all of the above; also a flood of rubbish does not keep honest jobs away."""
+    """Runs after all tests above. A flood of malformed messages does not block well-formed jobs."""
     rubbish = [uuid.uuid4().hex.encode() for _ in range(300)]
     before = warren.consumer.metrics().sum("warren_jobs_failed_total", reason="malformed")
     for body in rubbish:

@@ -40,14 +40,14 @@ def clients(port, count):
 
 
 def send_all(client, data):
-    """As much as the server takes, until it ends the connection."""
+    """Sends all of it, or as much as the server takes until it ends the connection."""
     client.settimeout(10)
     with contextlib.suppress(OSError):
         client.sendall(data)
 
 
 def served(port, times=10):
-    """A client with a connection of its own each time; a full server tells it to try again."""
+    """Requests are served, each on a new connection. A full server may answer "try again" first."""
     deadline = time.monotonic() + 15
     while times > 0:
         assert time.monotonic() < deadline, "a healthy client is not served"
@@ -108,7 +108,7 @@ def test_an_answer_that_was_cut_is_the_last(port, request_):
 
 
 def wait_for_end(client):
-    """Until the server has ended the connection, seen without reading from it."""
+    """Waits until the server has ended the connection, without reading from it."""
     tcp_close, tcp_close_wait = 7, 8
     until(lambda: client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in (tcp_close, tcp_close_wait),
           20, "the server ends the connection")
@@ -125,7 +125,7 @@ def read_to_the_end(client):
 
 def test_a_slow_reader_gets_a_whole_answer(port):
     answers = Answers(port).send(LARGE)
-    for _ in range(20):  # the server waits for its reader meanwhile
+    for _ in range(20):  # meanwhile the server waits for the slow reader
         assert ask(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))[0] == 200
     assert answers.read()[2] == b"x" * 16 * 1024 * 1024
     assert answers.send(GET).read()[0] == 200
@@ -171,7 +171,7 @@ def test_unfinished_heads_make_room(port):
 
 
 def test_heads_that_never_end_make_room(port):
-    """So many that each has but a moment, though a byte comes again and again."""
+    """So many unfinished heads that each gets only a moment, although bytes keep coming."""
     stop = threading.Event()
     slow = [Answers(port).send(GET[:20]) for _ in range(30 * THREADS)]
 
@@ -218,7 +218,7 @@ def test_a_full_port_says_so(tmp_path):
 
 
 def test_answers_find_their_own_connection():
-    """Two connections from one port, to two addresses of a server that listens on all."""
+    """Two connections from one client port to two addresses of a server that listens on all addresses."""
     with echo_server(address="0.0.0.0") as port:
         for _ in range(10):
             first = Answers(port, "127.0.0.1", ("127.0.0.1", 0))

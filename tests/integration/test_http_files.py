@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Static files out of memory."""
+"""Static files served from memory."""
 import os
 import subprocess
 

@@ -63,7 +63,7 @@ REFUSED = [
     ("authority as target", b"CONNECT a:80 HTTP/1.1\r\n" + HOST + b"\r\n", 400, "target"),
 ]
 
-# What a proxy in front may read otherwise: a body's length, or a key, that this side does not see.
+# Headers that a proxy in front may read differently: it sees a body length, or a key, that we do not.
 LENGTH = b"Content-Length: 5\r\n"
 TWO_KEYS = b"Authorization: a\r\nauthorization: b\r\n"
 SMUGGLED = {
@@ -138,7 +138,7 @@ def test_nothing_is_smuggled(port, head, warm):
 @pytest.mark.parametrize("before", [b" " * 16, b" " * 48, b"\r\n" * 8, b"\r\n" * 9, b"\n" * 16],
                          ids=["blanks", "more blanks", "empty lines", "one more", "line feeds"])
 def test_white_space_before_what_a_thread_reads_first(before):
-    """A thread that has served nobody does not know yet where its buffer begins."""
+    """A thread that has served no request yet does not know where its buffer begins."""
     with echo_server() as fresh:
         for _ in range(16):  # more than it has threads
             answers = Answers(fresh).send(before + GET + b"\r\n")
@@ -153,7 +153,7 @@ def test_one_empty_line_before_a_request(port):
 
 
 def test_nobody_reads_what_another_left(port):
-    """civetweb's buffers keep what came before; white space must not lead a reader there."""
+    """civetweb's buffers keep old requests; white space must not make a thread read them."""
     secret = GET.replace(b"/7", b"/secret")
     for _ in range(32):
         answers = Answers(port).send(GET + b"\r\n" + secret + b"\r\n")
@@ -216,7 +216,7 @@ def test_absolute_target_with_our_port(port, own):
     assert answer[0] == 200 and answer[2] == b'{"id":"7","a":"1"}'
 
 
-# civetweb 1.15 takes neither: the answer says so. 1.16 takes both.
+# civetweb 1.15 accepts neither, and the answer says so. 1.16 accepts both.
 @pytest.mark.parametrize("body", [b"2;a=b\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0;last\r\nX: y\r\n\r\n"],
                          ids=["extension", "trailer"])
 def test_chunk_extensions_are_answered(port, body):
@@ -243,7 +243,7 @@ def test_refused(port, data, status, words):
     answer = answers.read()
     check_problem(answer, status or answer[0], words)
     assert answer[0] in (status, 400, 413)
-    # The server is none the worse for it.
+    # The server still works.
     assert ask(port, GET + b"\r\n")[0] == 200
 
 
@@ -301,7 +301,7 @@ def test_one_write_per_answer(port, data, status):
 
     before = sends()
     assert Answers(port).send(data).read(head=data.startswith(b"HEAD"))[0] == status
-    assert sends() - before == 2  # this answer's, and that of the count before
+    assert sends() - before == 2  # one for this answer, one for the answer of the earlier count
 
 
 def test_continue(port):
@@ -321,7 +321,7 @@ def test_trickling_body_has_a_deadline(port):
     answers = Answers(port)
     answers.socket.settimeout(0.1)
     answers.send(POST + b"Content-Length: 60000\r\n\r\n")
-    # A byte now and then keeps every single read alive; only the deadline ends this.
+    # A byte now and then lets every single read succeed; only the deadline ends this.
     for _ in range(600):
         answers.send(b"a")
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers that another thread gives, while the handler's waits for the next request."""
+"""Answers given by another thread, while the handler's thread waits for the next request."""
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -82,7 +82,7 @@ def test_a_client_that_is_gone(port):
         answers = Answers(port).send(later(b"large"))
         answers.file.close()
         answers.socket.close()
-    # Until the server has noticed, their places are taken: it may say so.
+    # Until the server notices that the clients are gone, it may answer that all places are taken.
     until(lambda: Answers(port).send(later(b"given")).read()[0] == 202, 20, "an answer")
 
 
@@ -93,7 +93,7 @@ def test_who_was_let_in_is_answered_when_the_server_stops():
             assert answers.read()[0] == 202
             answers.send(later(b"slow"))
             last = pool.submit(answers.read)
-            # It is inside once others of its connection's kind are answered.
+            # Once another connection's answer is there, the slow request has been admitted.
             assert Answers(port).send(later(b"given")).read()[0] == 202
         status, headers, body = last.result(30)
     assert (status, headers["connection"], body) == (202, "close", b"xxxx")

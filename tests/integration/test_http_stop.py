@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stop is bounded, whatever clients do."""
+"""A stop takes a limited time, whatever clients do."""
 import contextlib
 import socket
 import threading
@@ -42,7 +42,7 @@ def test_clients_in_all_states():
             pass
         assert Answers(port).send(GET).read()[0] == 200
         server.stdin.close()
-        assert server.wait(timeout=30) == 0  # deadlines together: 2 s, and a few
+        assert server.wait(timeout=30) == 0  # the deadlines add up to 2 s and a little
 
 
 def test_a_full_server_with_more_waiting():
@@ -69,6 +69,6 @@ def test_clients_that_go_on_coming(state):
             thread.start()
             after.callback(thread.join)
         after.callback(over.set)
-        assert Answers(port).send(b"no HTTP\r\n\r\n").read()[0] == 400  # all threads serve by now
+        assert Answers(port).send(b"no HTTP\r\n\r\n").read()[0] == 400  # after this answer all threads serve
         server.stdin.close()
         assert server.wait(timeout=30) == 0

@@ -64,7 +64,7 @@ def test_larger_than_a_socket_takes(port):
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 def test_one_that_is_not_ended_is_cut(port, version):
     answers = Answers(port).send(stream(b"left", version=version))
-    # Also the client of 1.0, which has no other sign of the end, is told by a reset.
+    # The connection is reset: a client of HTTP 1.0 has no other sign that the answer is incomplete.
     with pytest.raises((ConnectionResetError, AssertionError)):
         _, headers, _ = answers.read(head=True)
         assert answers.file.read() == b"never" and headers

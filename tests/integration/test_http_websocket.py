@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A route that goes on as a WebSocket."""
+"""A route that is upgraded to a WebSocket."""
 import json
 import os
 import resource
@@ -10,7 +10,7 @@ from http_rig import HOST, Answers, ask, check_problem, echo_process, echo_serve
 from harness.until import until
 from websocket_rig import BINARY, CLOSE, PING, PONG, TEXT, WebSocket, frame, handshake
 
-MAX = 4  # the echo server's
+MAX = 4  # the echo server's limit of WebSockets
 MESSAGE_MAX = 65536
 THREADS = 4
 
@@ -157,7 +157,7 @@ def test_they_have_a_limit_and_take_no_seats():
         refused = WebSocket(port)
         check_problem(refused.answer, 503, "WebSockets")
         assert refused.answer[1]["retry-after"] == "5"
-        for _ in range(50):  # on one seat, that none of them has
+        for _ in range(50):  # the server's one thread is still free
             assert ask(port, b"GET /things/7 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")[0] == 200
         assert [one.say(b"still").hear() for one in made] == [(TEXT, b"still")] * MAX
         made[0].send(frame(CLOSE)).hear_close()
@@ -182,7 +182,7 @@ def test_what_waits_for_a_client_is_bounded():
         assert server.stdout.readline() == b"opened\n"
         made.say(b"flood")
         assert server.stdout.readline() == b"full\n"
-        other = WebSocket(port)  # and is nobody else's trouble
+        other = WebSocket(port)  # a full queue does not affect other WebSockets
         assert other.say(b"a").hear() == (TEXT, b"a")
         assert made.say(b"after").hear() == (TEXT, b"y" * 65536)
         while (heard := made.hear()) == (TEXT, b"y" * 65536):
@@ -232,7 +232,7 @@ def test_a_stop_says_so_and_ends_all():
 
 
 def test_where_the_socket_is_not_certain():
-    """Two connections from one port to two addresses of a server that listens on all."""
+    """Two connections from one client port to two addresses of a server that listens on all addresses."""
     with echo_server(address="0.0.0.0") as port:
         assert WebSocket(port).answer[0] == 101
         first = Answers(port, "127.0.0.1", ("127.0.0.1", 0))
@@ -246,7 +246,7 @@ def test_without_descriptors_it_is_refused_as_other_requests_are():
         made = Answers(port)
         assert made.send(b"GET /things/7 HTTP/1.1\r\n" + HOST + b"\r\n").read()[0] == 200
         plenty = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        enough = max(int(fd) for fd in os.listdir(f"/proc/{server.pid}/fd")) + 2  # for its own looking around
+        enough = max(int(fd) for fd in os.listdir(f"/proc/{server.pid}/fd")) + 2  # for listing that folder
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (enough, plenty[1]))
         status, headers, body = made.send(handshake()).read()
         assert (status, json.loads(body)["status"]) == (503, 503) and "upgrade" not in headers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `cmake --install` puts where, and that the samples are good settings."""
+"""Where `cmake --install` puts files, and that the sample settings are valid."""
 import json
 import os
 import pathlib
@@ -38,7 +38,7 @@ def test_programs_are_there(prefix, program):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_samples_are_good_settings(prefix, service, tmp_path):
-    """With secrets of ours in place of the samples', each is accepted as it stands."""
+    """Each sample is accepted unchanged, except that the test's secrets replace the sample's."""
     secret = tmp_path / "secret"
     secret.touch(mode=0o600)
     secret.write_text("s3cret\n", encoding="utf-8")
@@ -62,8 +62,8 @@ def unit_of(prefix, service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_units_start_what_was_installed(prefix, service, tmp_path):
-    """Their command line, with the sample settings: the secrets that systemd hands over are all
-    that the program wants, for those of the settings are not there."""
+    """Runs the unit's command line with the sample settings. The secrets that systemd passes are enough:
+    the secret files named in the settings do not exist."""
     text = unit_of(prefix, service).read_text(encoding="utf-8").replace("\\\n", " ")
     for name in re.findall(r"^LoadCredential=(\w+):/etc/warren/secrets/\S+$", text, re.M):
         (tmp_path / name).touch(mode=0o600)
@@ -91,8 +91,8 @@ def test_units_please_systemd(prefix, service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_units_always_come_back(prefix, service):
-    """A port that is still taken makes a program end in milliseconds, five times in a few seconds:
-    systemd's own limit would leave it at that."""
+    """While its port is still taken, a program ends within milliseconds, five times in a few seconds.
+    systemd's default limit would then stop restarting it."""
     text = unit_of(prefix, service).read_text(encoding="utf-8")
     unit = text[text.index("[Unit]"):text.index("[Service]")]
     assert "\nStartLimitIntervalSec=0\n" in unit
@@ -102,19 +102,19 @@ def test_units_always_come_back(prefix, service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_units_keep_files_to_their_user(prefix, service):
-    """The consumer sets its own umask (tests/unit/service_test.c): its handlers get the unit's."""
+    """The consumer sets its umask itself (tests/unit/service_test.c), so its handlers get the unit's."""
     text = unit_of(prefix, service).read_text(encoding="utf-8")
     assert ("\nUMask=0077\n" in text) == (service != "consumer")
     assert ("StateDirectory=" in text) == ("\nStateDirectoryMode=0700\n" in text)
 
 
-# A grace of 5 s, then 15 s for the last outcomes and 5 s for each link: what consumer/drain.c adds.
+# What consumer/drain.c adds: a grace of 5 s, 15 s for the last outcomes, and 5 s for each link.
 BEYOND = {"consumer": 5 + 15 + 2 * 5}
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_units_wait_for_the_end(prefix, service):
-    """Longer than the program's own settings let its end take."""
+    """systemd waits longer than the program's own settings let its stop take."""
     shown = subprocess.run([prefix / "bin" / f"warren-{service}", "--print-config"], check=False,
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                            timeout=30).stdout

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: keys that are wrong, over or revoked; scopes; an admin's key; a tenant that was
-deleted."""
+"""Who may do what: keys that are wrong, expired or revoked; scopes; an admin key; a deleted tenant."""
 import uuid
 
 import pytest

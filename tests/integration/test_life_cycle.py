@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a job, submitted over HTTP and again published by an independent AMQP client."""
+"""The life of a job, once submitted over HTTP and once published by an independent AMQP client."""
 import json
 import signal
 import time
@@ -144,7 +144,7 @@ def test_a_result_is_any_json(warren, submitter):
 
 
 def gated_handlers(warren_folder):
-    """`gate` runs until the file `open` is there."""
+    """Handlers with a type `gate`, whose jobs run until the file `open` is there."""
     handlers = default_handlers()
     script = f"while [ ! -e {warren_folder}/open ]; do sleep 0.02; done; echo true"
     handlers["types"]["gate"] = {"exec": ["/bin/sh", "-c", script]}
@@ -153,7 +153,7 @@ def gated_handlers(warren_folder):
 
 @pytest.fixture()
 def gated(make_warren):
-    """One worker, and jobs that occupy it until open_gate()."""
+    """A Warren with one worker; jobs of type `gate` occupy it until open_gate()."""
     whole = make_warren(settings={"consumer": {"concurrency": 1}}, start=False)
     whole.write_handlers(gated_handlers(whole.folder))
     whole.start()
@@ -191,7 +191,7 @@ def test_the_highest_priority_goes_first(gated):
 
 
 def test_tenants_take_turns(gated):
-    """Many jobs of one tenant do not keep another's waiting."""
+    """Many jobs of one tenant do not delay another tenant's job."""
     first = gated.api.submit("gate")["id"]
     gated.api.wait(first, "running")
     crowd = [gated.tenant("crowd").api.submit("noop")["id"] for _ in range(2)]
@@ -203,12 +203,13 @@ def test_tenants_take_turns(gated):
 
 
 def test_jobs_do_not_wait_behind_a_busy_consumer_while_another_is_idle(gated):
-    """Quick jobs have widened the window; then one job takes for ever. What was taken goes back."""
-    own = gated.tenant("stuck", amqp_login=True)  # a login is the whole broker's
+    """Quick jobs widen the consumer's window; then one job takes very long. The jobs that the consumer
+    holds are requeued."""
+    own = gated.tenant("stuck", amqp_login=True)  # a login is valid for the whole broker
 
     def publish_many(count):
         with own.pika() as connection:
-            channel = connection.channel()  # its close comes after all of them
+            channel = connection.channel()  # its close comes after all publishes
             return [publish(channel, "stuck", "noop", headers={"x-submitted-at": now_ms()})
                     for _ in range(count)]
 
@@ -234,7 +235,8 @@ def test_jobs_do_not_wait_behind_a_busy_consumer_while_another_is_idle(gated):
 
 
 def test_what_a_busy_consumer_gave_back_comes_in_order_when_it_is_free(gated):
-    """Its only worker is busy for long: it holds nothing else, and takes its turns up afterwards."""
+    """The only worker is busy for long: the consumer holds no other job, and serves the lanes in order
+    afterwards."""
     api = gated.api
     first = api.submit("gate")["id"]
     api.wait(first, "running")
@@ -253,11 +255,12 @@ def test_what_a_busy_consumer_gave_back_comes_in_order_when_it_is_free(gated):
     assert order.index(late) <= 1
 
 
-RETURNS = 500  # how often a consumer that is busy for long returns a job at most
+RETURNS = 500  # how often, at most, a consumer that is busy for long requeues a job
 
 
 def test_what_went_back_too_often_is_kept(gated):
-    """The broker buries what is returned 1000 times, also a job that never ran."""
+    """The consumer holds a job that was requeued too often: the broker buries a message that is returned
+    1000 times, even if it never ran."""
     gated.tenant("worn")
     at_primary(gated, "/tenants/worn/pause?tenant=*")
     until(lambda: gated.broker.queues(gated.vhost)["jobs.worn.medium"].get("consumers") == 0, 30,
@@ -287,7 +290,7 @@ def now_ms():
 
 
 def put_record(warren, record):
-    """A control record, as the primary status-store would publish it."""
+    """Publishes a control record as the primary status-store would."""
     with warren.pika("warren-provision") as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -296,7 +299,7 @@ def put_record(warren, record):
 
 
 def at_primary(warren, path):
-    """A change of a tenant, asked of its owner."""
+    """Changes a tenant at the primary status-store."""
     token = (warren.folder / "internal.token").read_text(encoding="utf-8").strip()
     answer = requests.post(f"http://127.0.0.1:{warren.status_store.port}/internal/v1{path}",
                            headers={"Authorization": f"Bearer {token}"}, timeout=30)
@@ -317,7 +320,7 @@ def test_a_paused_tenant_waits(gated):
 
 
 def test_a_deleted_tenant_is_left_alone(warren):
-    """Its queues lose their consumers, and nobody else's."""
+    """Only the deleted tenant's queues lose their consumers."""
     assert warren.tenant("brief").api.run("noop")["status"] == "completed"
 
     def consumers(tenant):
@@ -332,16 +335,16 @@ def test_a_deleted_tenant_is_left_alone(warren):
 
 
 def pause(warren, name):
-    """No consumer takes the tenant's jobs any more; what runs goes on. Records are read in order:
-    who takes jobs of a tenant made afterwards has read the pause."""
+    """Pauses the tenant: no consumer takes its jobs any more, running jobs go on. Records are read in
+    order, so a consumer that runs a job of a tenant made later has read the pause."""
     at_primary(warren, f"/tenants/{name}/pause?tenant=*")
     later = f"later-{len(warren.tenants)}"
     assert warren.tenant(later).api.run("noop")["status"] == "completed"
 
 
 class Witness:
-    """Reads a job's state again and again: none comes but the next that is expected, and perhaps
-    one that passes too quickly to be read for sure."""
+    """Reads a job's state again and again. Only the next expected state may come, and perhaps `passing`:
+    a state too short to be read reliably."""
 
     def __init__(self, api, id):
         self.api, self.id, self.seen = api, id, []
@@ -349,7 +352,7 @@ class Witness:
     def sees(self, status, passing=None):
         def there():
             answer = self.api.request("GET", f"/jobs/{self.id}")
-            if answer.status_code == 404:  # of an AMQP publisher: not in the projection yet
+            if answer.status_code == 404:  # a job published over AMQP may not be in the projection yet
                 return None
             read = answer.json()["status"]
             known = {status, passing, *self.seen[-1:]}
@@ -363,8 +366,8 @@ class Witness:
 
 @pytest.mark.parametrize("kind", [Http, Amqp], ids=lambda kind: kind.name)
 def test_each_state_is_read(make_warren, kind):
-    """A delayed job that fails once. What holds it in a state: a pause of its tenant, or a file that
-    its attempt waits for; `scheduled` and `failed` last for the 5 s that it waits."""
+    """A delayed job that fails once. A pause of its tenant, or a file that its attempt waits for, holds it
+    in a state; `scheduled` and `failed` last for the 5 s of the delay."""
     whole = make_warren(start=False)
     handlers = default_handlers()
     gate = f'while [ ! -e {whole.folder}/end-"$WARREN_JOB_ATTEMPT" ]; do sleep 0.02; done'
@@ -373,7 +376,7 @@ def test_each_state_is_read(make_warren, kind):
         "retry": {"base": "5s", "cap": "5s"}}
     whole.write_handlers(handlers)
     whole.start()
-    submitter = kind(whole, "staged")  # a login is the whole broker's
+    submitter = kind(whole, "staged")  # a login is valid for the whole broker
     api = whole.tenant("staged").api
     pause(whole, "staged")
     before = now_ms()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast a tenant may submit, and how much of his may wait: 429 with what is left and when to come
+"""How fast a tenant may submit, and how many of its jobs may wait: 429 says what is left and when to try
 again."""
 import re
 
@@ -17,7 +17,7 @@ def test_rate_limit(gateway, control):
         assert answer.headers["RateLimit-Policy"] == '"tenant";q=3;w=3600'
         left.append(re.fullmatch(r'"tenant";r=(\d+);t=(\d+)', answer.headers["RateLimit"]).group(1))
     assert left == ["2", "1", "0"]
-    # What is refused for its form takes nothing and still tells.
+    # A malformed request uses up nothing, and its answer still tells what is left.
     refused = {
         422: caller.submit(b"{}"),
         400: caller.post(JOBS + "?x=1", json={"type": "noop"}),
@@ -47,7 +47,7 @@ def test_backlog(gateway, control, node):
     answer = caller.submit()
     check_problem(answer, 429, words="pending")
     assert int(answer.headers["Retry-After"]) >= 1
-    # Still so when the queues have been counted; not any more when they are empty.
+    # Still refused once the queues have been counted, but not once they are empty.
     connection = node.connect()
     assert len(drain(connection.channel(), "full")) == 5
     connection.close()

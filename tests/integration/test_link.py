@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The link against a real broker: what becomes of publishes, declarations and a drain when the
-broker stops, blocks, hangs, refuses or is not there."""
+"""The link with a real broker: what happens to publishes, declarations and a drain when the broker
+stops, blocks, hangs, refuses or is absent."""
 import socket
 
 import pytest
@@ -43,7 +43,7 @@ def test_blocked_by_the_alarm(node, channel):
             d.wait_for(id="before-0", outcome="confirmed")
         node.ctl("set_vm_memory_high_watermark", "0")
         try:
-            # Only a connection that publishes is told.
+            # The broker reports an alarm only to connections that publish.
             for d in (driver, keeps):
                 d.do("publish", exchange="alarm", key="k", prefix="caught")
                 d.wait_for(event="blocked", blocked=True)
@@ -75,7 +75,7 @@ def test_window(node, channel):
         driver.wait(lambda seen: len(outcomes_of(seen)) == 5)
         driver.forget()
         proxy.target = 1
-        # One that is larger than the window is let through alone.
+        # A message larger than the window is admitted alone.
         driver.do("publish", exchange="window", key="k", size=5000, once=True, prefix="large")
         driver.wait_for(id="large-0", outcome="confirmed")
         driver.do("publish", exchange="window", key="k", count=200, size=400, prefix="many")
@@ -106,7 +106,7 @@ def test_returned_and_nacked(node, channel):
 
 @pytest.mark.parametrize("resend", ["yes", "no"])
 def test_exchange_missing(node, channel, resend):
-    """The broker closes the channel: the others' publishes go on when the link sends again."""
+    """The broker closes the channel. With resend, the other publishes still succeed."""
     name = f"missing-{resend}"
     declare_route(channel, name, stream=False)
     with Driver(node, "--resend", resend) as driver:
@@ -137,7 +137,7 @@ def test_drain(node, channel):
         assert driver.wait_for(event="drained")["clean"]
         assert driver.state()["in_flight"] == 0
         assert len(outcomes_of(driver.seen)) == 500
-        driver.do("settle", name="s", count=3)  # still his to settle
+        driver.do("settle", name="s", count=3)  # the caller must still settle these
         driver.do("publish", exchange="drain", key="k", once=True)
         assert driver.wait_for(event="not_published")["why"]["code"] == "unavailable"
     left = drain_queue(channel, "drain.q", 500 - 7)
@@ -170,7 +170,7 @@ def test_declarations(node):
         driver.do("subscribe", name="s", queue="d.q", hold=True)
         driver.wait(lambda seen: sum("delivery" in e for e in seen) == 3)
         assert driver.declare("delete_queue", "d.q", if_unused=True)["code"] == "conflict"
-        # A refusal voids no delivery.
+        # A refused publish does not make deliveries invalid.
         assert driver.count(event="down") == 0
         assert driver.declare("delete_binding", "d.q", source="d.x", key="k")["code"] == "none"
         assert driver.declare("delete_queue", "d.q")["code"] == "none"
@@ -183,7 +183,8 @@ def test_wrong_password(node):
 
 
 def test_hung_broker_is_noticed(node, channel):
-    """A peer that neither answers nor closes: heartbeats end it, the next URL is taken."""
+    """A broker that neither answers nor closes: missing heartbeats end the connection, and the link uses
+    the next URL."""
     declare_route(channel, "hung", stream=False)
     proxy = Proxy(node.port)
     with Driver(node, "--resend", "yes", "--heartbeat", "1000",

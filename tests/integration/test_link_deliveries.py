@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A link's subscriptions: queues that are missing or go, acks and what is given back."""
+"""A link's subscriptions: queues that are missing or deleted, acks and requeues."""
 import pika
 import pytest
 
@@ -24,7 +24,7 @@ def test_queue_missing(node, channel):
         declare_route(channel, "absent", stream=False)
         channel.basic_publish("absent", "k", b"")
         driver.wait_for(**{"from": "absent"})
-        # The other subscription did not notice: its delivery is still its own.
+        # The other subscription is not affected: its delivery is still valid.
         assert driver.count(event="down") == 0
         driver.do("settle", name="there")
         assert driver.declare("count", "there.q")["messages"] in (0, 1)
@@ -32,7 +32,7 @@ def test_queue_missing(node, channel):
 
 
 def test_subscriptions_are_renewed_when_told(node, channel):
-    """At each connection anew: an owner that must catch up elsewhere first gets nothing before."""
+    """After each connect the owner says when to subscribe, so it can first catch up elsewhere."""
     declare_route(channel, "told", stream=False)
     with Driver(node, "--renew", "told") as driver:
         driver.do("subscribe", name="s", queue="told.q")
@@ -72,12 +72,12 @@ def test_settling(node, channel):
         driver.do("settle", name="s", count=5, back=True)   # a gap: single acks
         driver.do("settle", name="s", count=5)              # the oldest: one ack
         driver.do("settle", name="s", count=5, requeue=True)
-        # A quorum queue without delivery limit takes what comes back at its end.
+        # A quorum queue without a delivery limit puts requeued messages at its end.
         for total, count in ((35, 20), (55, 10), (65, 0)):
             driver.wait(lambda seen, n=total: sum("delivery" in e for e in seen) == n)
             driver.do("settle", name="s", count=count)
         assert driver.count(redelivered=True) == 5
-        # What is held goes back when the subscription and then the link ends.
+        # Held deliveries are requeued when the subscription ends, and when the link ends.
         driver.do("unsubscribe", name="s")
     settled = 40
     left = drain_queue(channel, "settle.q", 60 - settled)
@@ -100,8 +100,8 @@ def test_unsubscribe_gives_back(node, channel):
 @pytest.mark.parametrize("stream", [False, True], ids=["queue", "stream"])
 @pytest.mark.parametrize("depth", [150, 24000])
 def test_nested_headers_stop_nothing(node, channel, depth, stream):
-    """A table that nests as deep as a frame allows is decoded by recursion in rabbitmq-c, or not at
-    all. x-: RabbitMQ 4 keeps it in a stream."""
+    """rabbitmq-c decodes a table nested as deep as a frame allows by recursion, or not at all. RabbitMQ 4
+    keeps such a header in a stream if its name begins with x-."""
     name = f"nested-{depth}-{stream}"
     declare_route(channel, name)
     channel.confirm_delivery()

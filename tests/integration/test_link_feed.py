@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A link that keeps its publishes back until their stream keeps them: what else may happen
-meanwhile. (How it is with a restarted broker: tests/faults/test_stream_faults.py.)"""
+"""A link holds its publishes back until their stream accepts messages: what may happen meanwhile. (For a
+broker that restarts see tests/faults/test_stream_faults.py.)"""
 import struct
 
 from harness.link_driver import Driver, outcomes_of, read_stream
@@ -14,7 +14,7 @@ def feeding(node, stream, *flags, resend="yes", **options):
 
 
 def connected_without(node, stream, **options):
-    """A driver that is connected, and whose stream is not there."""
+    """A driver that is connected but whose stream does not exist."""
     driver = feeding(node, stream, **options)
     assert driver.declare("count", "no-such-queue")["code"] == "not_found"
     return driver
@@ -51,7 +51,7 @@ def test_a_stream_long_away_voids_no_delivery(node, channel):
 
 
 def test_an_alarm_at_the_connect(node, channel):
-    """A probe has no body, so the broker takes it before it blocks its connection."""
+    """A probe has no body, so the broker accepts it before it blocks the connection."""
     declare_stream(channel, "alarmed")
     node.ctl("set_vm_memory_high_watermark", "0")
     try:
@@ -69,7 +69,7 @@ def test_an_alarm_at_the_connect(node, channel):
 
 
 def test_an_alarm_while_the_probe_is_out(node, channel):
-    """A blocked broker answers nothing: that is no reason to give the connection up."""
+    """A broker with an alarm does not answer; the link must not give up the connection for that."""
     declare_stream(channel, "silent")
     proxy = Proxy(node.port)
     proxy.hold_contents = True
@@ -80,7 +80,7 @@ def test_an_alarm_while_the_probe_is_out(node, channel):
         driver.wait_for(event="blocked", blocked=True)
         with Driver(node, "--confirm-timeout", "6000", urls=url) as clock:
             clock.do("publish", exchange="silent")
-            clock.wait_for(id="m-0", outcome="expired")  # longer than a probe may take
+            clock.wait_for(id="m-0", outcome="expired")  # takes longer than a probe may take
         assert driver.count(event="down") == driver.count(event="up") == 0
         proxy.send_to_link(frame(0, struct.pack(">HH", 10, 61)))
         driver.wait_for(event="blocked", blocked=False)
@@ -95,13 +95,13 @@ def frame(channel, method):
 
 
 def channel_close(code, text):
-    """A channel.close of the work channel because of a basic.publish."""
+    """A channel.close frame for the work channel, caused by a basic.publish."""
     return frame(1, struct.pack(">HHHB", 20, 40, code, len(text)) + text +
                  struct.pack(">HH", 60, 40))
 
 
 def test_the_coordinator_of_streams_is_away(node, channel):
-    """RESOURCE_ERROR: the channel is not opened again where it was, the stream is looked for."""
+    """RESOURCE_ERROR: the link does not just reopen the channel, it looks for the stream again."""
     declare_stream(channel, "coordinated")
     proxy = Proxy(node.port)
     with feeding(node, "coordinated", urls=f"amqp://127.0.0.1:{proxy.port}/warren") as driver:

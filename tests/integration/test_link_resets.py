@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections reset at any byte, while publishing and consuming: each publish has one outcome, and
-nothing that was confirmed is missing."""
+"""Connections are reset at arbitrary bytes during publishing and consuming: each publish has one outcome,
+and no confirmed message is missing."""
 import os
 import random
 import time
@@ -22,7 +22,7 @@ def node(broker):
 
 
 def cuts(seed):
-    """Seeded positions over all phases: the handshake, the first publishes, deep in the traffic."""
+    """Seeded positions in all phases: the handshake, the first publishes, later traffic."""
     def cut(number):
         chance = random.Random(f"{seed}/{number}")
         phase = chance.choices(["handshake", "start", "traffic"], [1, 2, 3])[0]
@@ -42,7 +42,7 @@ def test_resets_at_any_byte(node, channel, resend):
     proxies = [Proxy(node.port, cuts(f"{name}/{i}")) for i in range(2)]
     drivers = []
     for i, proxy in enumerate(proxies):
-        # Several URLs: the pause between attempts grows only after each was tried.
+        # Eight URLs: the pause between attempts grows only after each URL was tried.
         urls = ",".join([f"amqp://127.0.0.1:{proxy.port}/warren"] * 8)
         driver = Driver(node, *reset_flags(resend), urls=urls)
         driver.do("subscribe", name="queue", queue=f"{name}.q", prefetch=50)
@@ -78,7 +78,7 @@ def test_resets_at_any_byte(node, channel, resend):
     if resend == "yes":
         assert confirmed == wanted, "with resend every publish is confirmed in the end"
 
-    # Every confirmed one is in the stream, and has come, or will come, through the queue.
+    # Every confirmed message is in the stream, and was or will be delivered from the queue.
     properties = pika.BasicProperties(message_id="the end", delivery_mode=2)
     channel.confirm_delivery()
     channel.basic_publish(name, "k", b"", properties)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A link over TLS: whom it believes."""
+"""A link over TLS: which certificates it accepts."""
 import contextlib
 import ssl
 import subprocess
@@ -17,7 +17,7 @@ def node(broker):
 
 
 def make_certificates(folder, host):
-    """An authority of our own, and a certificate for host signed by it."""
+    """Makes a certificate authority, and a certificate for host signed by it."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, cwd=folder,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -95,7 +95,7 @@ def test_publishes_wait_while_reading_is_paused(node, channel, tmp_path):
 
 
 def test_a_body_of_several_frames(node, channel, tmp_path):
-    """Each frame keeps to what was agreed with the broker, which would end the connection."""
+    """Each frame keeps to the negotiated maximum; otherwise the broker would end the connection."""
     declare_route(channel, "tls-large", stream=False)
     certificates = make_certificates(tmp_path, "localhost")
     with tls_proxy(node, certificates) as url, \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The letter of a malformed message: what came is kept as it came, once, and can be mended."""
+"""The letter of a malformed message: it is archived once, byte for byte, and can be corrected."""
 import base64
 import contextlib
 import json
@@ -40,7 +40,7 @@ def property_list(id, *fields):
 
 
 def as_kept(warren, fields):
-    """RabbitMQ 4 has them sorted by name, and else as they came."""
+    """The fields in the broker's order: RabbitMQ 4 sorts headers by name, older versions do not."""
     if warren.broker.version < (4,):
         return fields
     return sorted(fields, key=lambda header: header[1:1 + header[0]])
@@ -57,7 +57,7 @@ def nested(depth):
     return inside
 
 
-# Each makes the message malformed by its x-run-at, and has more that nobody looks at.
+# Each makes the message malformed by its x-run-at, and has other fields that Warren does not read.
 ODD = {
     "nested tables": [nested(20), field("list", b"A", long(b"A" + long(b"b\x01V")))],
     "not UTF-8": [field("text", b"S", long(b"\xff\xfe\x00")), field("bytes", b"x", long(b"\x00\xff"))],
@@ -76,7 +76,7 @@ def send(channel, wire, body, lane="medium"):
 
 
 def letters_of(tenant, claimed):
-    """All letters whose message claimed that id."""
+    """All letters of messages that claimed that id."""
     return [letter for letter in tenant.api.letters(reason="malformed", limit=500)
             if letter["claimed_id"] == claimed]
 
@@ -126,7 +126,7 @@ def test_odd_headers_are_shown(tenant, outside):
 
 
 def test_what_is_too_long_is_cut_and_said(warren, tenant, outside):
-    """One frame has no room for the longest property list and a burial's own."""
+    """One frame has no room for both the longest property list and the properties of a burial."""
     id = str(uuid.uuid4())
     fields = [field(f"h{n}", b"S", long(b"x" * 1000)) for n in range(120)]
     fields.append(field("x-run-at", b"S", long(b"tomorrow")))
@@ -145,7 +145,7 @@ def test_what_is_too_long_is_cut_and_said(warren, tenant, outside):
 
 
 def test_the_same_message_is_one_letter(warren, tenant, outside):
-    """However often it is delivered, or published: what makes the letter is what it holds."""
+    """However often the message is delivered or published: its content identifies the letter."""
     id = str(uuid.uuid4())
     wire = property_list(id, field("x-run-at", b"V", b""))
     repeated = warren.dlx_monitor.metrics()["warren_dead_letters_repeated_total"]
@@ -153,7 +153,7 @@ def test_the_same_message_is_one_letter(warren, tenant, outside):
         send(outside, wire, body)
         until(lambda: warren.depth("jobs.acme.medium") == 0, 30, "taken")
     until(lambda: len(letters_of(tenant, id)) == 2, 30, "two letters")
-    warren.consumer.restart()  # it remembers nothing of them
+    warren.consumer.restart()  # the consumer forgets these messages
     send(outside, wire, b"1")
     until(lambda: warren.dlx_monitor.metrics()["warren_dead_letters_repeated_total"] > repeated, 30,
           "buried once more")
@@ -163,7 +163,7 @@ def test_the_same_message_is_one_letter(warren, tenant, outside):
 
 
 def test_a_replay_is_of_what_came(warren, tenant, outside):
-    """Its readable headers count; what made it malformed is left out once the edit says so."""
+    """A replay uses the message's readable headers. An edit can remove the header that made it malformed."""
     id = str(uuid.uuid4())
     send(outside, property_list(id, field("x-max-retries", b"b", b"\x09"), field(
         "x-run-at", b"S", long(b"tomorrow"))), json.dumps("replayed").encode())
@@ -178,7 +178,7 @@ def test_a_replay_is_of_what_came(warren, tenant, outside):
 
 
 def test_its_properties_of_other_kinds(tenant, outside):
-    """What the contract does not know is there too."""
+    """Properties that are not in the contract are shown too."""
     sent = job_properties("echo", correlation_id="c", reply_to="r", priority=3, app_id="billing",
                           content_type="text/plain", headers={"mine": "kept"})
     outside.basic_publish("jobs.acme", "low", b"[]", sent)

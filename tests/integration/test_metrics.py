@@ -93,14 +93,14 @@ def test_what_waits_in_every_queue(primary):
     publish(primary, "second", "long", 1)
     want = {**none("first", "second", "third"), ("first", "high"): 3, ("second", "long"): 1}
     until(lambda: sizes(primary) == want, 30, "the sizes")
-    # What is not there is not shown, and hides nothing else.
+    # A queue that does not exist is not shown; the others still are.
     primary.broker.management("DELETE", f"/api/queues/{primary.vhost}/jobs.second.low")
     assert primary.request("DELETE", "/tenants/first?force=true").status_code == 204
     publish(primary, "second", "critical", 2)
     want = {**none("second", "third"), ("second", "long"): 1, ("second", "critical"): 2}
     del want["second", "low"]
     until(lambda: sizes(primary) == want, 60, "a tenant less, and a queue")
-    # Nobody waits for that queue: tenants are still changed.
+    # The missing queue does not block changes of tenants.
     create(primary, "fourth")
 
 

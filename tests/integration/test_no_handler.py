@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types that not every consumer handles: a job goes to one that does, waits for one, and is buried
-only when nobody had a handler for it for long enough."""
+"""Types that not every consumer handles: a job goes to a consumer that handles its type or waits for one.
+It is buried only when no consumer had a handler for long enough."""
 import json
 import signal
 
@@ -15,7 +15,7 @@ from harness.warren import default_handlers
 
 
 def write_handlers(warren, name, *types):
-    """A handlers.json of its own with only these types."""
+    """Writes a handlers file of that name with only these types; returns its path."""
     handlers = default_handlers()
     handlers["types"] = {type: {"plugin": "basic", "handler": type.split(".")[0]}
                          for type in types}
@@ -55,7 +55,7 @@ def test_each_consumer_leaves_to_others_what_it_does_not_handle(make_warren):
 
 
 def test_a_deployment_adds_a_type(make_warren):
-    """Jobs of a type that only consumers to come handle: the first of them takes all."""
+    """Jobs of a type that only later consumers handle: the first of these takes all jobs."""
     whole = make(make_warren, "10m", "noop")
     ids = [whole.api.submit("echo.new", n)["id"] for n in range(20)]
     until(lambda: '"type":"echo.new"' in whole.consumer.log(), 30, "the type named in the log")
@@ -104,7 +104,7 @@ def test_nothing_is_buried_while_nobody_can_say_who_handles_it(make_warren):
 
 
 def test_what_is_buried_by_none_can_be_replayed_to_one(make_warren):
-    """A replay waits for a handler anew."""
+    """A replay starts a new wait for a handler."""
     whole = make(make_warren, "1s", "noop")
     id = whole.api.submit("echo.late", 7)["id"]
     assert whole.api.wait(id)["reason"] == "no_handler"
@@ -118,7 +118,7 @@ def test_what_is_buried_by_none_can_be_replayed_to_one(make_warren):
 
 
 def test_a_reload_is_told_at_once(make_warren):
-    """Three in a row, within the 5 s between two records."""
+    """Three reloads within the 5 s between two worker records."""
     whole = make(make_warren, "1s", "noop")
     for n in range(1, 4):
         write_handlers(whole, "handlers", "noop", f"echo.{n}")
@@ -135,7 +135,7 @@ def test_a_reload_is_told_at_once(make_warren):
 
 
 def test_a_claim_from_outside_does_not_count(make_warren):
-    """x-unhandled-at is the consumers' own."""
+    """Only consumers may set x-unhandled-at."""
     whole = make(make_warren, "1h", "noop")
     with whole.tenant("acme").pika() as connection:
         channel = connection.channel()

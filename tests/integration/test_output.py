@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Standard output that nobody reads any more, or that cannot take more; what a list says next."""
+"""Standard output that is not read any more or is full; what a list prints next."""
 import os
 import signal
 import subprocess
@@ -24,7 +24,7 @@ def cli(warren, tmp_path_factory):
 
 
 def unread(words, env):
-    """(exit status, standard error) of a program whose standard output is a pipe without reader."""
+    """(exit status, standard error) of a program whose standard output is a pipe without a reader."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -46,19 +46,19 @@ PRINTING = [["list"], ["list", "--json"], ["stats"], ["dlq", "list"], ["dlq", "l
             ["tenant", "list"], ["tenant", "show", "acme"], ["key", "list", "acme"],
             ["topology", "export"], ["completion", "bash"], ["doctor"], ["--help"], ["--version"],
             ["list", "--help"], ["watch"], ["watch", "--json"], ["submit", "noop"]]
-UNSOUND = {"doctor": (0, 1)}  # what it found is its exit status
+UNSOUND = {"doctor": (0, 1)}  # its exit status says what it found
 
 
 @pytest.mark.parametrize("words", PRINTING, ids=" ".join)
 def test_a_pipe_that_nobody_reads_is_no_error(cli, words):
-    if words[0] == "watch":  # ends with the first change that it has to tell
+    if words[0] == "watch":  # it ends at the first change that it prints
         cli("submit", "sleep", '{"ms": 3000}')
     status, told = unread([BIN / "warren", *words], cli.env)
     assert status in UNSOUND.get(words[0], (0,)) and told == ""
 
 
 def test_what_a_command_is_for_is_done_though_nobody_reads(cli):
-    """… and its exit status says so."""
+    """The command does its work although its output is not read, and its exit status says so."""
     assert unread([BIN / "warren", "get", cli.job, "--wait"], cli.env) == (EXIT["failed"], "")
     letters = [until(lambda id=dead_job(cli)["id"]: cli.json("dlq", "list", "--job", id)["letters"],
                      30, "a letter")[0]["id"] for _ in range(2)]

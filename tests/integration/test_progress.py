@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The progress that is shown is the latest that was reported, also when silence follows."""
+"""The progress shown is the latest reported, even if the program reports nothing more."""
 from harness.until import until
 
 
 def reports(*values, then):
-    """A program that reports so much in a moment, then goes on in silence."""
+    """A program that reports these values at once, then runs on without reports."""
     lines = "".join(f"echo '{{\"progress\": {value}}}' >&3;" for value in values)
     return {"exec": ["/bin/sh", "-c", f"{lines} {then}"], "retry": {"base": "1h", "cap": "1h"}}
 

@@ -25,7 +25,7 @@ def store(broker, tmp_path):
 
 @pytest.fixture(scope="module")
 def shared(broker, tmp_path_factory):
-    """One for every test that minds only jobs of its own: a vhost takes seconds to make."""
+    """A store shared by all tests that look only at their own jobs: making a vhost takes seconds."""
     made = StatusStore(broker, tmp_path_factory.mktemp("shared"))
     made.start()
     yield made
@@ -237,14 +237,14 @@ def test_pages_under_concurrent_inserts_give_each_row_once(store):
 
 
 def from_outside(store):
-    """Jobs of a publisher that knows no time, or a wrong one."""
+    """Publishes jobs without a time, or with a wrong one."""
     for headers in (None, {"x-submitted-at": 2**62}, {"x-submitted-at": 1}):
         store.stream.publish("jobs.acme", "medium", b"1", message_id=str(uuid.uuid4()), type="noop",
                              content_type="application/json", headers=headers)
 
 
 def test_rebuild_equals_the_live_one(store):
-    from_outside(store)  # before any service has told a time
+    from_outside(store)  # before any service has published a time
     random_life(store.stream, random.Random(7), 120)
     from_outside(store)
     store.until_current()
@@ -345,7 +345,7 @@ def test_deliveries_check(store):
 
 
 def bury(store, **burial):
-    """The question of the delivery that was buried."""
+    """Buries a job; returns the question about its delivery."""
     job = uuid7()
     store.stream.job(job)
     store.stream.buried(job, **burial)
@@ -354,7 +354,7 @@ def bury(store, **burial):
 
 
 def test_a_buried_delivery_is_told_with_its_reason(store):
-    """The queue `dead` may have missed it: whoever still has the delivery can bury it again."""
+    """Queue `dead` may have missed the burial: a consumer that still has the delivery can bury it again."""
     told = {"state": "buried", "worker": None, "worker_alive": False, "starts": 0,
             "error_kind": "error", "error": 'it "broke"\n\x00'}
     for reason, before in (("exhausted", 1), ("permanent", 1), ("poison", 1), ("no_handler", 0)):
@@ -367,7 +367,7 @@ def test_a_buried_delivery_is_told_with_its_reason(store):
 
 
 def test_what_the_broker_buried_is_closed(store):
-    """Its own dead-lettering ends only when the queue has the letter."""
+    """The broker's dead-lettering removes the message only when the queue has the letter."""
     job = uuid7()
     store.stream.job(job)
     store.stream.job(job, exchange="dead")
@@ -399,8 +399,8 @@ def test_unknown_events_are_counted_not_fatal(store):
 
 
 def test_no_row_goes_before_its_time_for_want_of_one(broker, tmp_path):
-    """Buried by the broker, of a publisher that told no time, before any service told one; and one
-    from the far future goes like all others."""
+    """One job is buried by the broker, with no time from its publisher, before any service published one.
+    Another has a time in the far future: it is deleted like all others."""
     made = StatusStore(broker, tmp_path, keep_ended="1s", keep_dead="10d")
     made.start()
     try:

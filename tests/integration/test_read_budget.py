@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""However large the messages are, a link, the status-store and the dlx-monitor hold no more of their
-bytes than they may, and miss none."""
+"""A link, the status-store and the dlx-monitor keep to their budgets of held bytes, however large the
+messages are, and miss no message."""
 import contextlib
 import os
 import pathlib
@@ -35,7 +35,7 @@ def publish_large(channel, exchange, count, size=MIB):
 
 @contextlib.contextmanager
 def paused_driver(node, channel, name, count, stream=False):
-    """A driver that holds as much as it may, on a proxy."""
+    """A driver behind a proxy that holds as much as its budget allows."""
     declare_route(channel, name)
     declare_route(channel, f"{name}-out", stream=False)
     publish_large(channel, name, count)
@@ -91,7 +91,7 @@ def test_one_delivery_larger_than_the_budget(node, channel):
 
 
 def test_a_pause_ends_with_the_connection(node, channel):
-    """What is held is void then, but the owner's until he gives it back."""
+    """Held deliveries are void then, but they count until the owner returns them."""
     with paused_driver(node, channel, "broken", 2 * BUDGET) as (driver, proxy):
         proxy.reset_all()
         driver.wait_for(event="down")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's own first jobs, run as they stand there."""
+"""Runs the first jobs of the README exactly as written there."""
 import os
 import re
 import subprocess
@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def demo(warren):
-    """What var/env would hold."""
+    """The environment that var/env would set."""
     tenant = warren.tenant("demo", amqp_login=True)
     login, password = tenant.amqp["login"], tenant.amqp["password"]
     env = dict(os.environ, WARREN_URL=warren.url, WARREN_API_KEY=tenant.key, WARREN_BIN=str(BIN),
@@ -44,7 +44,7 @@ def test_by_amqp(demo):
 
 
 def test_by_curl(demo):
-    """The first command's id goes where the second says <id>."""
+    """The id from the first command replaces <id> in the second."""
     api, env = demo
     submit, read = shell_block_with("api/v1/jobs/<id>").split("# {")
     id = re.search(r'"id":"([^"]+)"', run(submit, env, ["sh"])).group(1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the system does not have room for waits, at no charge; what a service changes for itself its
-handlers do not inherit."""
+"""A job for which the system has no room waits, and no attempt is charged. Handlers do not inherit what a
+service changes for itself."""
 import json
 import os
 import re
@@ -25,7 +25,7 @@ def restart(consumer, prefix, **settings):
 
 
 def gated(gate):
-    """Jobs that end when the file is there."""
+    """Handlers whose jobs end when the file is there."""
     script = f'until [ -e "{gate}" ]; do sleep 0.1; done'
     return {"types": {"waits": {"exec": ["/bin/sh", "-c", script]}}}
 
@@ -84,7 +84,7 @@ def test_a_handler_starts_as_if_from_where_the_consumer_did(make_warren):
 
 
 def test_handlers_end_where_sigchld_was_ignored(make_warren):
-    """Whoever starts the consumer may ignore it; ignored, no end of a process could be waited for."""
+    """The consumer's parent may ignore SIGCHLD. While it is ignored, no process can be waited for."""
     handlers = default_handlers()
     handlers["types"]["fails"] = {"exec": ["/bin/sh", "-c", "echo why >&2; exit 65"]}
     warren = make_warren(handlers=handlers)
@@ -95,7 +95,7 @@ def test_handlers_end_where_sigchld_was_ignored(make_warren):
 
 
 def test_programs_leave_the_consumer_what_it_needs(make_warren, tmp_path):
-    """Its connections come back while as many programs run as can."""
+    """The consumer's connections come back while as many programs run as possible."""
     warren = make_warren(handlers=gated(tmp_path / "gate"))
     restart(warren.consumer, ["prlimit", "--nofile=160:160"], concurrency=HELD)
     ids = [warren.api.submit("waits", {})["id"] for _ in range(HELD // 4)]
@@ -110,7 +110,7 @@ def test_programs_leave_the_consumer_what_it_needs(make_warren, tmp_path):
 
 
 def test_plugin_hosts_leave_the_consumer_what_it_needs(make_warren):
-    """More hosts are wanted than there are descriptors for: it connects and works with fewer."""
+    """There are not enough descriptors for all hosts: the consumer connects and works with fewer."""
     warren = make_warren()
     restart(warren.consumer, ["prlimit", "--nofile=100:100"], concurrency=HELD)
     assert warnings(warren.consumer)
@@ -119,7 +119,7 @@ def test_plugin_hosts_leave_the_consumer_what_it_needs(make_warren):
 
 
 def test_a_start_put_off_while_the_only_worker_was_taken_for_busy(make_warren, tmp_path):
-    """Its launcher hangs for so long that waiting jobs are requeued, and ends without becoming the program."""
+    """The launcher hangs until waiting jobs are requeued, and then ends without becoming the program."""
     launcher = tmp_path / "launcher"
     launcher.write_text(f'#!/bin/sh\n[ -e "{tmp_path}/hung" ] && exec "{BIN}/warren-launch" "$@"\n'
                         f'until [ -e "{tmp_path}/gate" ]; do sleep 0.1; done\ntouch "{tmp_path}/hung"\n')

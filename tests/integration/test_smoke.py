@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole Warren once, by every way in: what must work before anything finer is worth a test."""
+"""The whole Warren once, through every interface: this must work before other tests make sense."""
 from harness.publish import publish
 
 

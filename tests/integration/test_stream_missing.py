@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event stream deleted by somebody: every program says what is missing and what to do, and goes
-on by itself when that is done."""
+"""The event stream was deleted: every program says what is missing and what to do, and goes on by itself
+when that is done."""
 import requests
 
 from harness.until import until
@@ -23,7 +23,7 @@ def test_all_say_it_and_recover(fresh_warren):
     with warren.pika() as connection:
         connection.channel().queue_delete("events")
     until(lambda: says(warren.status_store, DOCTOR), 30, "the status-store says it")
-    # Who publishes looks for the stream when it connects.
+    # Publishers look for the stream when they connect.
     publishers = [warren.gateway, warren.consumer, warren.dlx_monitor]
     for program in publishers:
         assert program.stop() == 0

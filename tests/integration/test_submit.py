@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Submitting over HTTP: what is accepted is in the broker as it was sent, what is not is refused
-with a clear error that points at the fault."""
+"""Submitting over HTTP: an accepted job is in the broker as it was sent; any other is refused with a clear
+error that points at the fault."""
 import json
 import socket
 import time
@@ -15,7 +15,7 @@ from gateway_rig import JOBS, Caller, check_problem, drain
 
 @pytest.fixture()
 def queues(node, acme):
-    """Acme's queues, empty at first."""
+    """A function that takes all messages from acme's queues, which are empty at first."""
     connection = node.connect()
     channel = connection.channel()
     drain(channel, "acme")
@@ -177,7 +177,7 @@ FRAMING = [
 
 @pytest.mark.parametrize("framed,words", [r[1:] for r in FRAMING], ids=[r[0] for r in FRAMING])
 def test_broken_framing_keeps_nothing(gateway, acme, queues, framed, words):
-    """Its body alone would be a job; what it means is ambiguous, so it is none."""
+    """The body alone would be a valid job, but the framing is ambiguous, so there is no job."""
     host, port = gateway.url.removeprefix("http://").split(":")
     lines = [f"POST {JOBS} HTTP/1.1", f"Host: {host}", "Content-Type: application/json",
              f"Authorization: {acme.headers['Authorization']}", ""]

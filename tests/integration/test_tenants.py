@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tenants and keys: the primary status-store provisions them and tells everybody on `control`."""
+"""Tenants and keys: the primary status-store provisions them and publishes them on `control`."""
 import concurrent.futures
 import contextlib
 import http.server
@@ -133,7 +133,7 @@ def test_a_tenant_with_open_jobs_is_not_deleted_by_accident(primary):
     primary.until_status(job, "pending")
     answer = primary.request("DELETE", "/tenants/open")
     assert answer.status_code == 409 and "1 jobs" in answer.text
-    # One whose submission is in doubt is not shown, and may be in its queue all the same.
+    # A job whose submission is in doubt is not shown, but may be in its queue.
     primary.stream.events(event("rejected", job, tenant="open", why="no confirm"))
     until(lambda: primary.jobs(tenant="open") == [], 30, "hidden")
     assert primary.request("DELETE", "/tenants/open").status_code == 409
@@ -242,7 +242,7 @@ def test_a_login_goes_before_its_tenant(broker, tmp_path):
 
 
 class Management(http.server.ThreadingHTTPServer):
-    """A management API that can be told to fail: its users, by password."""
+    """A stand-in for the management API that can be made to fail: its users, by password."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), ManagementCalls)

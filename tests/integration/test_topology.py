@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The topology on a real broker: declared, found whole, found broken, taken away; accounts kept
-apart."""
+"""The topology on a real broker: declared, checked when whole and when broken, and removed. The accounts
+have separate rights."""
 import json
 import pathlib
 import subprocess
@@ -31,7 +31,7 @@ def test_apply_twice_is_whole(broker, vhost):
 
 
 def test_committed_definitions_make_the_same(broker):
-    """What a broker loads at boot is what apply declares."""
+    """The definitions that a broker loads at boot equal what apply declares."""
     broker.management("PUT", "/api/vhosts/loaded")
     broker.management("PUT", "/api/permissions/loaded/warren-admin",
                       {"configure": ".*", "write": ".*", "read": ".*"})
@@ -129,7 +129,7 @@ def test_check_finds_another_policy(broker, own_vhost, name, pattern, priority, 
 
 @pytest.mark.parametrize("queue", ["dead", "unroutable", "delay.1d", "slots.acme.1"])
 def test_no_number_of_returns_loses_a_message(broker, own_vhost, queue):
-    """RabbitMQ 4 drops it after 20, if nothing is said."""
+    """By default RabbitMQ 4 drops a message after 20 returns."""
     with broker.pika(own_vhost) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -173,7 +173,7 @@ COUNTED = {"warren-status-store": ["jobs.acme.high", "jobs.acme.long", "events",
 
 @pytest.mark.parametrize("login", COUNTED)
 def test_a_login_may_look_at_what_it_looks_for(broker, vhost, login):
-    """What a passive declare wants differs by the broker's version."""
+    """The rights that a passive declare needs depend on the broker's version."""
     broker.topology(vhost, "tenant", "acme")
     for queue in COUNTED[login]:
         with broker.pika(vhost, login) as connection:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries that could be duplicates: what was finished is not run again, what runs is not run
-beside itself, and what kills its workers is buried."""
+"""Deliveries that may be duplicates: a job that has ended is not run again, a running job is not run twice
+at once, and a job that kills its workers is buried."""
 import json
 import time
 import uuid
@@ -15,7 +15,7 @@ from harness.warren import default_handlers
 
 
 def publish_again(warren, id, type="echo", payload=None, **headers):
-    """As a service does after a lost confirm."""
+    """Publishes the job again, as a service does after a lost confirm."""
     with warren.pika("warren-gateway") as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -29,7 +29,7 @@ def publish_again(warren, id, type="echo", payload=None, **headers):
 
 
 def tell(warren, *lines):
-    """Events, as a worker that is not there would have told them."""
+    """Publishes events as a worker that does not exist here."""
     with warren.pika() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -52,7 +52,7 @@ def checked(warren, verdict):
 
 
 def starts(warren, id):
-    """How often it was started, once a job published after it has ended."""
+    """How often the job was started, counted once a later job has ended."""
     marker = warren.api.run("noop")["id"]
     events = Events(warren)
     events.until(lambda: events.of(marker, "completed"), what="the marker")
@@ -70,7 +70,7 @@ def test_what_was_finished_here_is_acked_from_memory(warren):
 
 def test_what_was_finished_elsewhere_is_asked_about(fresh_warren):
     job = fresh_warren.api.run("echo", 1)
-    fresh_warren.consumer.restart()  # its memory is gone
+    fresh_warren.consumer.restart()  # the consumer no longer remembers the job
     publish_again(fresh_warren, job["id"], payload=1)
     until(lambda: checked(fresh_warren, "dropped") == 1, 30, "dropped")
     assert starts(fresh_warren, job["id"]) == 1
@@ -78,7 +78,7 @@ def test_what_was_finished_elsewhere_is_asked_about(fresh_warren):
 
 
 def fail_once(warren, wait):
-    """A job whose first attempt failed, before a consumer that knows nothing of it."""
+    """A job whose first attempt failed, and a consumer that does not remember it."""
     changed = default_handlers()
     changed["types"]["fail"]["retry"] = {"base": wait, "factor": 1, "cap": wait, "jitter": 0}
     warren.write_handlers(changed)
@@ -90,7 +90,8 @@ def fail_once(warren, wait):
 
 
 def test_a_retry_that_comes_supersedes(fresh_warren):
-    """The first attempt comes again while the second waits for its time: it waits too, then goes."""
+    """The first attempt is delivered again while the second waits for its time: it waits too, and is then
+    dropped."""
     id = fail_once(fresh_warren, "10s")
     publish_again(fresh_warren, id, type="fail", payload={"times": 1})
     until(lambda: checked(fresh_warren, "wait") >= 1, 30, "it waits")
@@ -100,7 +101,7 @@ def test_a_retry_that_comes_supersedes(fresh_warren):
 
 
 def test_a_retry_that_was_lost_is_made_up_for(fresh_warren):
-    """The stream kept the retry, the delay queue did not: the first attempt's message is the last."""
+    """The stream has the retry, the delay queue lost it: only the first attempt's message is left."""
     id = fail_once(fresh_warren, "20s")
     with fresh_warren.pika() as connection:
         channel = connection.channel()
@@ -118,7 +119,7 @@ def test_what_is_not_known_runs(warren):
 
 
 def test_what_runs_on_a_living_worker_waits_for_it(warren):
-    """It hops until that worker has gone, then it runs."""
+    """The delivery hops until that worker has gone, and then runs."""
     id = str(uuid.uuid4())
     tell(warren, started(id, "elsewhere/1", now()),
          {"event": "worker", "worker": "elsewhere/1", "at": now(), "started": now(),
@@ -165,7 +166,7 @@ def test_without_an_answer_it_runs_all_the_same(fresh_warren):
 
 
 def test_retries_are_asked_about_after_a_reconnect(fresh_warren):
-    """The connection may have been lost between a retry's publish and the ack of what failed."""
+    """The connection may have been lost between the publish of a retry and the ack of the failed attempt."""
     warren = fresh_warren
 
     def asked():

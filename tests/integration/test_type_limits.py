@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A type at its own concurrency: its slots stay busy while jobs of it wait, what is too much of it
-hops, and other types pass."""
+"""A type at its own concurrency limit: its slots stay busy while jobs of the type wait, excess jobs hop,
+and jobs of other types pass."""
 import collections
 
 import pytest
@@ -14,7 +14,7 @@ GATE = "while [ ! -e {}/open ]; do sleep 0.02; done; echo true"
 
 @pytest.fixture()
 def limited(make_warren):
-    """Two workers; `gate` (until the file `open` is there) and `sleep` may have one of them."""
+    """A Warren with two workers; `gate` (runs until the file `open` is there) and `sleep` may use one."""
     whole = make_warren(settings={"consumer": {"concurrency": 2}}, start=False)
     handlers = default_handlers()
     handlers["types"]["gate"] = {"exec": ["/bin/sh", "-c", GATE.format(whole.folder)],
@@ -36,14 +36,14 @@ def publish_many(warren, count, type, payload=None):
 
 
 def runs(events, ids):
-    """(start, end) of each job, by start."""
+    """(start, end) of each job, in order of start."""
     at = {name: {line["id"]: line["at"] for line in events.lines if line["event"] == name}
           for name in ("started", "completed")}
     return sorted((at["started"][id], at["completed"][id]) for id in ids)
 
 
 def hops(events, ids):
-    """Job id → how often it was sent away."""
+    """Job id → how often it hopped."""
     ids = set(ids)
     return collections.Counter(
         properties.message_id for exchange, _, properties, _ in events.messages

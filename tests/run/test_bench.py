@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tests/bench/run: what its exit status says of what it measured."""
+"""tests/bench/run: what its exit status says about the measurements."""
 import importlib.machinery
 import importlib.util
 import json
@@ -15,7 +15,7 @@ TOO_SOON, IN_TIME, LATE = (f"2026-01-01T00:00:30.{ms}Z" for ms in ("099", "100",
 
 @pytest.fixture(name="bench")
 def module(monkeypatch):
-    """The script as a module; what it puts into the environment is taken out again."""
+    """The script as a module; its changes to the environment are undone."""
     monkeypatch.setenv("WARREN_BIN", "unused")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -30,7 +30,7 @@ def jobs(*started):
 
 
 def outcome(bench, monkeypatch, tmp_path, *started):
-    """Of a run whose delayed jobs started so, by each of the two kinds of delay."""
+    """The outcome of a run whose delayed jobs started at these times, for each of the two kinds of delay."""
     class Measured:
         def __init__(self, _options, _folder):
             self.figures = {}
@@ -58,13 +58,13 @@ def test_lateness(bench):
 
 
 @pytest.mark.parametrize("started, want", [
-    ([], 0),  # none was asked for: --only load
+    ([], 0),  # no delayed jobs were requested: --only load
     ([IN_TIME, LATE], 0),
     ([TOO_SOON, IN_TIME], "1 early: no delayed job may start before its time"),
     ([LATE, TOO_SOON], "1 early: no delayed job may start before its time"),
 ])
 def test_a_job_that_was_early_is_a_failure(bench, monkeypatch, tmp_path, started, want):
-    """A text is what Python prints before it exits with 1. The figures are kept all the same."""
+    """If `want` is a text, Python prints it and exits with 1. The figures are written in any case."""
     assert outcome(bench, monkeypatch, tmp_path, *started) == want
     kept = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert list(kept) == list(bench.DELAYED[:len(started)])

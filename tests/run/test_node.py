@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""rabbitmq/node: what it calls ready is ready; rabbitmq.conf, which installations take too."""
+"""rabbitmq/node: a broker reported as ready is ready. Also rabbitmq.conf, which installations use too."""
 
 from harness.until import until
 
@@ -9,7 +9,7 @@ STREAMS = [f"stream-{i}" for i in range(60)]
 def down_streams(broker):
     rows = broker.management("GET", "/api/queues/warren?disable_stats=true")
     states = {row["name"]: row["state"] for row in rows}
-    # RabbitMQ 3.10's word, and that of 4, which says it of every queue with enough nodes.
+    # "live" is the word of RabbitMQ 3.10, "running" that of 4 for every queue with enough nodes.
     return {name: states.get(name) for name in STREAMS if states.get(name) not in ("live", "running")}
 
 
@@ -27,7 +27,7 @@ def test_streams_are_back_when_it_says_ready(private_broker):
 
 
 def test_guest_never_comes_from_afar(private_broker):
-    """Debian's broker has that login, with a password that everybody knows."""
+    """Debian's broker has the login guest, with a well-known password."""
     private_broker.ctl("add_user", "guest", "guest")
     asked = 'rabbit_access_control:check_user_loopback(<<"{}">>, {{192, 0, 2, 1}}).'
     assert private_broker.ctl("eval", asked.format("guest")).strip() == "not_allowed"

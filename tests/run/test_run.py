@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""./run.sh as a user meets it: up with its demo jobs though the usual ports are taken, used,
-stopped, up again with its data; and, with a second installation, Ctrl-C."""
+"""./run.sh as a user sees it: it starts with its demo jobs although the usual ports are taken, is used,
+stopped, and started again with its data. A second installation tests Ctrl-C."""
 import contextlib
 import json
 import os
@@ -42,7 +42,7 @@ class Run:
                               stderr=subprocess.PIPE, check=False)
 
     def begin(self, *arguments):
-        """Goes on beside the test; its standard error is a pipe."""
+        """Starts ./run.sh without waiting for it; its standard error is a pipe."""
         return subprocess.Popen([ROOT / "run.sh", *arguments], env=self.env, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE)
@@ -55,7 +55,7 @@ class Run:
         return {name: every[name] for name in WHERE}
 
     def request(self, method, want, path="/jobs", key="WARREN_API_KEY", **options):
-        """As tenant demo, when not said otherwise."""
+        """A request as tenant demo, unless another key is named."""
         env = self.environment()
         answer = requests.request(method, env["WARREN_URL"] + "/api/v1" + path, timeout=60,
                                   headers={"Authorization": "Bearer " + env[key]}, **options)
@@ -66,7 +66,7 @@ class Run:
         return {job["id"]: job for job in self.request("GET", 200)["jobs"]}
 
     def ended(self, id):
-        """One from AMQP is known a moment later."""
+        """Waits for the job's end. A job published over AMQP is known a moment later."""
         until(lambda: id in self.jobs(), 30, "it is listed")
         return self.request("GET", 200, f"/jobs/{id}?wait=30s")
 
@@ -76,7 +76,7 @@ class Run:
         return self.ended(job["id"])["status"] == "completed"
 
     def answers(self, path):
-        """Once the gateway has heard of the keys."""
+        """True once the gateway knows the keys."""
         env = self.environment()
         with contextlib.suppress(requests.RequestException):
             return requests.get(f"{env['WARREN_URL']}/api/v1{path}", timeout=10, headers={
@@ -84,13 +84,13 @@ class Run:
         return False
 
     def processes(self):
-        """Programs and broker, by name."""
+        """The process ids of the programs and the broker, by name."""
         files = {name: self.var / f"run/{name}.pid" for name in PROGRAMS}
         files["broker"] = self.var / "broker/pid"
         return {name: int(file.read_text(encoding="utf-8")) for name, file in files.items()}
 
     def kill_unsupervised(self, *names):
-        """They stay away: whoever would start them again goes first."""
+        """Kills these programs for good: first the supervisor, which would start them again."""
         os.kill(int((self.var / "run/supervisor.pid").read_text(encoding="utf-8")), signal.SIGKILL)
         for name in names:
             with contextlib.suppress(ProcessLookupError):
@@ -98,7 +98,7 @@ class Run:
         until(lambda: self("status").stdout.count("not running") == len(names), 30, "they are gone")
 
     def every_process(self):
-        """All that this installation runs, with what they have started."""
+        """All processes of this installation, with their children."""
         mark, found = str(self.var).encode(), set()
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -108,7 +108,7 @@ class Run:
         return found
 
     def secrets(self):
-        """Every secret that was drawn for this installation, by a name."""
+        """Every secret that was generated for this installation, by a name."""
         files = [path for path in (self.var / "secrets").iterdir() if path.name != "demo.json"]
         files += [self.var / "broker/warren-admin.password", self.var / "broker/.erlang.cookie"]
         drawn = {path.name: path.read_text(encoding="utf-8").strip() for path in files}
@@ -118,7 +118,7 @@ class Run:
 
 @contextlib.contextmanager
 def taken(ports):
-    """Somebody listens on them, if nobody does already."""
+    """Listens on those ports that are not in use already."""
     with contextlib.ExitStack() as held:
         for port in ports:
             other = held.enter_context(socket.socket())
@@ -162,14 +162,14 @@ def other(tmp_path_factory):
 
 
 def gated(folder):
-    """Its jobs begin by making the file `runs`, with a child that would outlive them, and end once
-    `open` is there."""
+    """The type `gated`: its jobs create the file `runs`, start a child that would outlive them, and end
+    once the file `open` is there."""
     script = f"sleep 1000 & touch {folder}/runs; until test -e {folder}/open; do sleep 0.1; done; echo 1"
     return {"exec": ["/bin/sh", "-c", script], "grace": "1m"}
 
 
 def test_free_ports_when_the_usual_ones_are_taken(up):
-    """The demo jobs have run with them."""
+    """The demo jobs have run with the free ports."""
     env = up.environment()
     for name, url in (("broker", env["WARREN_AMQP_URL"]), ("run.sh", env["WARREN_URL"])):
         used = int(re.search(r":(\d+)(/|$)", url)[1])
@@ -188,7 +188,7 @@ def test_demo_jobs_end_as_they_should(up):
 
 
 def test_it_says_where_everything_is(up):
-    """… and how to log in: with what it says the console opens."""
+    """It also says how to log in: the console opens with the login printed."""
     api = re.search(r"^ +API +(http://\S+) ", up.output, re.M)[1]
     assert api == up.environment()["WARREN_URL"] + "/api/v1"
     url, login, password = re.search(
@@ -205,13 +205,13 @@ def test_it_says_where_everything_is(up):
 
 
 def test_demo_is_for_trying_out(up):
-    """No rate and no limit on what runs at once."""
+    """Tenant demo has no rate limit and no limit of running jobs."""
     demo = up.request("GET", 200, "/tenants/demo", key="WARREN_ADMIN_KEY")["tenant"]
     assert (demo["rate"], demo["max_running"]) == ("unlimited", "unlimited")
 
 
 def test_a_job_by_the_amqp_login_of_demo(up):
-    """WARREN_AMQP_URL is its own login: it publishes to its own exchange, and nowhere else."""
+    """WARREN_AMQP_URL has demo's own login: it may publish to demo's exchange only."""
     url = up.environment()["WARREN_AMQP_URL"]
     parameters = pika.URLParameters(url)
     login = parameters.credentials.username
@@ -254,7 +254,7 @@ def test_secrets_are_the_owners_alone(up):
 
 
 def test_nobody_else_reads_what_it_made(up, tmp_path):
-    """Everything under var/, whatever the umask of who started it; and a backup."""
+    """Everything under var/, whatever the umask of the user who started it; and a backup."""
     copy = up.var / "backup.db"
     for program in ("status-store", "dlx-monitor"):
         subprocess.run([pathlib.Path(up.environment()["WARREN_BIN"]) / f"warren-{program}", "--config",
@@ -274,7 +274,7 @@ def test_every_program_keeps_its_files_to_itself(up):
 
 
 def umasks_of_handlers(up):
-    """Of the plugin hosts, which the consumer has started."""
+    """The umasks of the plugin hosts that the consumer has started."""
     consumer = (up.var / "run/consumer.pid").read_text(encoding="utf-8").strip()
     hosts = pathlib.Path(f"/proc/{consumer}/task/{consumer}/children").read_text(encoding="ascii")
     return {re.search(r"^Umask:\t(\d+)$", pathlib.Path(f"/proc/{pid}/status").read_text(
@@ -293,7 +293,7 @@ def test_the_doctor_is_content(up):
 
 
 def test_what_ends_by_itself_comes_back(up):
-    """The broker too; the status and a log tell."""
+    """The broker comes back too; the status and a log say so."""
     before = up.processes()
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
@@ -310,7 +310,7 @@ def test_what_ends_by_itself_comes_back(up):
 
 
 def test_what_is_missing_is_started_and_said(up):
-    """Also where nobody is left who would start it again."""
+    """Also when no supervisor is left that would start it again."""
     before = up.processes()
     up.kill_unsupervised("broker", "consumer", "gateway")
     status = up("status")
@@ -332,7 +332,7 @@ def test_what_is_missing_is_started_and_said(up):
 
 
 def test_no_secret_is_in_an_environment_or_an_argument(up):
-    """Of what the test above started in a shell that has read var/env; nor of what others started."""
+    """Neither of the programs that the test above started in a shell with var/env, nor of any others."""
     secrets, env = up.secrets(), up.environment()
     looked_at = set()
     for pid in up.every_process():
@@ -389,7 +389,7 @@ def test_stop_leaves_nothing_and_a_start_keeps_the_data(up):
 
 
 def test_no_demo_is_run_when_unwanted_or_when_its_types_are_gone(up):
-    """The handlers are the user's own, so a start goes on without those the demo wants."""
+    """The user may change the handlers, so a start goes on without those that the demo needs."""
     unwanted = up("--detach", "--no-demo")
     assert unwanted.returncode == 0, unwanted.stderr
     assert "submitted" not in unwanted.stderr
@@ -410,7 +410,7 @@ def test_no_demo_is_run_when_unwanted_or_when_its_types_are_gone(up):
 
 
 def test_stop_waits_for_a_job_that_runs(up, tmp_path):
-    """As long as `drain` says, telling what it waits for and what Ctrl-C would do."""
+    """It waits as long as `drain` says, and prints what it waits for and what Ctrl-C would do."""
     handlers = up.var / "handlers/handlers.json"
     whole = json.loads(handlers.read_text(encoding="utf-8"))
     handlers.write_text(json.dumps(dict(whole, types={"gated": gated(tmp_path)})), encoding="utf-8")
@@ -432,19 +432,19 @@ def test_stop_waits_for_a_job_that_runs(up, tmp_path):
 
 
 class Terminal:
-    """./run.sh on a terminal, as a context: its end is waited for."""
+    """./run.sh on a terminal, as a context manager: leaving it waits for the end of ./run.sh."""
 
     def __init__(self, run, *arguments, **env):
         need_terminal()
         self.seen = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            # In the background of a shell it may have been ignored, which a bash cannot undo.
+            # A background job of a shell may start with SIGINT ignored, which bash cannot undo.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(ROOT / "run.sh", ["run.sh", *arguments], run.env | env)
 
     def read(self):
-        """"" once its other end is closed."""
+        """Returns "" once the other end is closed."""
         try:
             more = os.read(self.fd, 4096).decode(errors="replace")
         except OSError:
@@ -467,7 +467,7 @@ class Terminal:
 
 
 def runs_gated(other):
-    """A job that would hold up a stop for ten minutes; its id, and the processes of its consumer."""
+    """Starts a job that would delay a stop for ten minutes; its id, and the processes of its consumer."""
     for name in "runs", "open":
         (other.folder / name).unlink(missing_ok=True)
     id = other.request("POST", 202, json={"type": "gated"})["id"]
@@ -488,7 +488,7 @@ def is_alive(pid):
 
 
 def test_a_second_ctrl_c_kills_what_is_left(other):
-    """The job stays, and runs again."""
+    """The job is not lost, and runs again."""
     terminal = Terminal(other, "--no-demo", WARREN_CONSUMER_DRAIN="10m")
     terminal.see("stop       Ctrl-C")
     id, processes = runs_gated(other)
@@ -498,7 +498,7 @@ def test_a_second_ctrl_c_kills_what_is_left(other):
     assert "consumer waits for running jobs" in terminal.seen
     terminal.ctrl_c()
     terminal.see("killing the programs; jobs that run stay in the broker")
-    terminal.ctrl_c()  # too late for what stops in order: the broker
+    terminal.ctrl_c()  # this no longer affects the broker, which stops in order
     assert terminal.end() == 0, terminal.seen[-2000:]
     assert "broker: stopped" in terminal.seen
     is_stopped_with_all(other, processes)
@@ -518,7 +518,7 @@ def test_a_second_ctrl_c_kills_what_is_left(other):
 
 
 def test_a_signal_to_a_stop_kills_what_is_left(other):
-    """Also where a run.sh on its terminal does the stop."""
+    """Also when a run.sh on a terminal does the stop."""
     terminal = Terminal(other, "--no-demo", WARREN_CONSUMER_DRAIN="10m")
     terminal.see("stop       Ctrl-C")
     _, processes = runs_gated(other)
@@ -532,7 +532,7 @@ def test_a_signal_to_a_stop_kills_what_is_left(other):
 
 
 def test_secrets_are_those_of_one_installation(up, other):
-    """What is not random would be the same in both, or twice in one."""
+    """A secret that is not random would be the same in both, or occur twice in one."""
     mine, others = up.secrets(), other.secrets()
     assert mine.keys() == others.keys() and len(mine) >= 10
     assert len(set(mine.values()) | set(others.values())) == len(mine) + len(others)
@@ -540,7 +540,7 @@ def test_secrets_are_those_of_one_installation(up, other):
 
 
 def test_a_demo_job_that_does_not_end_is_a_failure(other):
-    """The consumer is made to stand still as soon as it is there."""
+    """The test suspends the consumer as soon as it is there."""
     process, seen = other.begin("--detach"), []
     lines = (seen.append(line) or line for line in iter(process.stderr.readline, ""))
     assert any("ready: " in line for line in lines), seen

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/setup.sh: while packages are installed no service may start, as the system's own broker
-would. apt-get and what else changes the system are stand-ins here."""
+"""scripts/setup.sh: no service, such as the system's own broker, may start while packages are installed.
+apt-get and all other commands that change the system are stand-ins here."""
 import os
 import pathlib
 import signal
@@ -20,7 +20,7 @@ fail() { say "$*"; exit 1; }
 policy=$folder/policy-rc.d
 install_packages "$folder/apt.log" "$folder/packages.txt"
 """
-# An installation asks the policy as invoke-rc.d does; while $FOLDER/hold is there it goes on.
+# This installation asks the policy as invoke-rc.d does, and does not end while $FOLDER/hold is there.
 APT_GET = """#!/bin/sh
 echo "$DEBIAN_FRONTEND: $*" >>"$FOLDER/asked"
 [ "$3" = install ] || exit 0
@@ -43,7 +43,7 @@ ASKED = ["noninteractive: -q -y update",
 
 @pytest.fixture(name="machine")
 def pristine(tmp_path):
-    """Has curl of what packages.txt wants."""
+    """A machine that has only curl of the packages in packages.txt."""
     (tmp_path / "packages.txt").write_text("# some\ncmake\ncurl rabbitmq-server\nprometheus\n",
                                            encoding="utf-8")
     (tmp_path / "bin").mkdir()
@@ -101,7 +101,7 @@ def test_nothing_is_asked_when_all_is_there(machine):
 
 
 def test_none_starts_after_an_interruption(machine):
-    """apt-get is not broken off in the middle, so it has to be waited for."""
+    """apt-get is not killed in the middle, so setup.sh must wait for it."""
     (machine / "hold").touch()
     process = begin(machine)
     until((machine / "begun").exists, 30, "it installs")
