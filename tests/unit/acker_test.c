@@ -95,7 +95,7 @@ static void a_held_delivery_pins_its_channel(void **state)
         assert_int_equal(fake_count("+"), 0);
         fake_forget();
 
-        /* Another channel does not know of it. */
+        /* The pin does not affect another channel. */
         settle(a, deliver(a, DELIVERY_CHANNEL + 1, 1000), SETTLE_ACK);
         write_acks(a, true);
         assert_int_equal(fake_count("ack:4:1000+"), 1);
