@@ -55,7 +55,7 @@ static void acks_are_batched(void **state)
         write_acks(a, false);
         assert_sent("");
         assert_int_equal(acker_deadline(a), fake_now + 5);
-        settle(a, delivered[4], SETTLE_ACK); /* a quarter of the prefetch */
+        settle(a, delivered[4], SETTLE_ACK); /* a quarter of the prefetch is settled */
         write_acks(a, false);
         assert_sent("ack:3:4+ ");
         settle(a, delivered[5], SETTLE_ACK);
