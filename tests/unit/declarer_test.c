@@ -125,10 +125,8 @@ static void late_and_cut_off(void **state)
         give(d, COUNT_QUEUE, "sent");
         declarer_look_for(d, "looked", 7);
         write_all(d);
-        declarer_disconnected(
-                /* the next connection repeats the requests, except the look that belonged to this
-                 * connection */
-                d);
+        /* the next connection repeats the requests, except the look of this connection */
+        declarer_disconnected(d);
         fake_forget();
         write_all(d);
         assert_sent("open:2 look:sent ");

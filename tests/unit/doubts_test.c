@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doubts_test.c: what is published about submissions that the broker may hold in part only, when it
- * is published, and that it is repeated until it is confirmed. Fakes replace the link and the
- * clock.
+ * doubts_test.c: what is published about submissions that the broker may hold in the stream only,
+ * when it is published, and that it is repeated until it is confirmed. Fakes replace the link and
+ * the clock.
  */
 #include "tests/unit/unit.h"
 
