@@ -83,17 +83,12 @@ static void what_came_back_too_often_stays(void **state)
                 bool redelivered;
                 int64_t count; /* x-delivery-count; -1: none */
                 bool want_back;
-        } rows[] = {
-                {false, -1, true},
-                {true, 1, true},
-                {true, 499, true},
-                {true, 500, false},
-                {true, 999, false},
-                {true, -1, true},
-                /* not redelivered: a publisher wrote this count, the broker has counted
-                 * nothing yet */
-                {false, 500, true},
-        };
+        } rows[] =
+                {
+                        {false, -1, true},  {true, 1, true},    {true, 499, true},
+                        {true, 500, false}, {true, 999, false}, {true, -1, true},
+                        {false, 500, true}, /* a publisher's count: the broker has none yet */
+                };
         const struct consumer_settings settings = {.concurrency = 1, .held_max = 1 << 20};
         const struct tenant_record record = {.name = "acme", .weight = 1};
 
