@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ceiling.c: what the broker itself can do with Warren's durable work, in raw rabbitmq-c and
- * nothing around it: publish with confirms to a quorum queue and a stream by one direct key,
- * consume, finish events in confirmed batches to the stream, acknowledge, read the stream. All at
- * once. Prints one line of JSON.
+ * ceiling.c: measures what the broker itself can do with Warren's durable work, with raw rabbitmq-c
+ * and nothing around it. All of this runs at once: publish with confirms to a quorum queue and a
+ * stream by one direct key, consume, publish finish events to the stream in confirmed batches,
+ * acknowledge, read the stream. Prints one line of JSON.
  *
  *      warren-bench-ceiling PORT LOGIN PASSWORD JOBS PAYLOAD_BYTES
  */
@@ -24,7 +24,7 @@ enum {
         CHANNEL = 1,
         PUBLISH_BATCH = 64,
         WINDOW = 1024,      /* unconfirmed publishes, as the gateway's link allows */
-        FINISH_BATCH = 32,  /* finish events a message */
+        FINISH_BATCH = 32,  /* finish events per message */
         FINISH_WINDOW = 16, /* unconfirmed batches */
         FINISH_RING = FINISH_WINDOW * 4,
         PREFETCH = 1000,
@@ -164,12 +164,12 @@ static void remove_all(const struct bench *b)
         connection_close(c);
 }
 
-/* Takes confirms until at most `allowed` publishes are open. A multiple ack settles all up to its
- * tag; single ones may come out of order, and only their number matters here. */
+/* Takes confirms until at most `allowed` publishes are open. A multiple ack settles every tag up to
+ * its own. Single acks may come out of order; only their number matters here. */
 struct confirms {
         uint64_t published, settled_below; /* every tag below is settled */
         int64_t open;
-        unsigned char *settled; /* by tag modulo the size */
+        unsigned char *settled; /* indexed by tag modulo `size` */
         size_t size;
 };
 
@@ -218,7 +218,8 @@ static void publish(amqp_connection_state_t c, struct confirms *w, const char *k
         w->open++;
 }
 
-/* A publish is three small writes: one segment a batch spares both sides. */
+/* A publish is three small writes. Corking sends one segment per batch, which saves work on both
+ * sides. */
 static void cork(amqp_connection_state_t c, int on)
 {
         setsockopt(amqp_get_sockfd(c), IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
@@ -296,7 +297,8 @@ static void finish_flush(amqp_connection_state_t c, struct confirms *w, char *li
         *length = 0;
 }
 
-/* Consumes on one connection, finishes on another; acknowledges a batch once it is confirmed. */
+/* Consumes on one connection and publishes finish events on another. Acknowledges a batch once it
+ * is confirmed. */
 static void *consumer(void *argument)
 {
         struct bench *b = argument;
@@ -305,7 +307,7 @@ static void *consumer(void *argument)
         static char lines[FINISH_BATCH * LINE_MAX_BYTES];
         size_t length = 0;
         uint64_t last_of[FINISH_RING] = {0}; /* a batch's publish → its last delivery */
-        uint64_t acked = 0;                  /* batches */
+        uint64_t acked = 0;                  /* number of batches */
 
         amqp_basic_qos(in, CHANNEL, 0, PREFETCH, 0);
         amqp_basic_consume(in, CHANNEL, amqp_cstring_bytes(QUEUE), amqp_empty_bytes, 0, 0, 0,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submit_load.c: submits jobs over HTTP by keep-alive connections, each with one request in flight,
- * and prints counts by status and the latencies as one line of JSON.
+ * submit_load.c: submits jobs over HTTP on keep-alive connections, each with one request in flight.
+ * Prints counts by status and the latencies as one line of JSON.
  *
  *      warren-bench-submit PORT KEY JOBS CONNECTIONS TYPE PAYLOAD_BYTES [DELAYS]
  *
@@ -127,7 +127,7 @@ static void connection_open(struct load *l, struct connection *c)
                 die("epoll_ctl");
 }
 
-/* The whole answer's length once its header is here; 0: not yet. */
+/* The length of the whole answer once its header has arrived; 0: not yet. */
 static size_t reply_length(struct connection *c)
 {
         c->reply[c->length] = '\0';

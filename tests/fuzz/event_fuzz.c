@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * event_fuzz.c: whatever line of the stream, or record of `control`, is understood can be written,
- * and what was written is understood as the same.
+ * event_fuzz.c: a line of the stream or a record of `control` that can be read can also be written,
+ * and reading it again gives the same.
  */
 #include "tests/fuzz/fuzz.h"
 

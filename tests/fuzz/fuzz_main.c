@@ -98,7 +98,7 @@ static void change(struct buffer *text)
                 text->length = FILE_MAX;
 }
 
-/* On a copy of exact size: reading over its end is seen by the sanitizer. */
+/* Runs on a copy of exact size, so that the sanitizer sees a read past its end. */
 static void run(struct bytes input)
 {
         char *exact = malloc(input.length + 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_scan_fuzz.c: the scanner must agree with jansson on what is JSON (but for what only one of
- * them limits), and whatever it accepts can be walked to the end and is accepted again piece by
- * piece.
+ * json_scan_fuzz.c: the scanner must agree with jansson on what is JSON, except for the limits that
+ * only one of them has. Whatever it accepts can be walked to the end, and each piece is accepted
+ * again by itself.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -13,8 +13,8 @@
 
 #include "common/base/json_scan.h"
 
-/* jansson refuses numbers it cannot hold and keys with NUL; the scanner limits depth. After a
- * number jansson 2.14 overlooks a NUL byte (its stream_unget). */
+/* jansson refuses numbers it cannot hold and keys with NUL; the scanner limits depth. jansson 2.14
+ * overlooks a NUL byte after a number (its stream_unget). */
 static void compare(struct bytes text, bool accepted, const struct scan_fault *fault)
 {
         json_error_t error;
@@ -58,7 +58,7 @@ static void read_value(struct scan_value v)
         }
 }
 
-/* Depth is at most SCAN_DEPTH_MAX, so a stack of cursors holds it. */
+/* Depth is at most SCAN_DEPTH_MAX, so a stack of that many cursors is enough. */
 static void walk(struct scan_value root)
 {
         struct scan_cursor stack[SCAN_DEPTH_MAX + 1];

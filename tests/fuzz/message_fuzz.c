@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message_fuzz.c: any property list and body, as from a queue: a list that is whole can be shown
- * and told from others; a job that keeps the contract keeps it when it is published again; nothing
- * is more than it may be.
+ * message_fuzz.c: any property list and body, as from a queue. A list that is whole can be shown
+ * and compared with others. A job that keeps the contract still keeps it when it is published
+ * again. No output exceeds its bound.
  *
  * Input: one byte that picks exchange and key, two with the length of the property list (big
  * endian), the list, the body.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submission_fuzz.c: a body that is accepted makes a message that the consumer accepts too, with
- * the payload's bytes as they came; one that is refused has a status and a place.
+ * submission_fuzz.c: an accepted body makes a message that the consumer accepts too, with the
+ * payload's bytes unchanged. A refused body has a status and a place.
  */
 #include "tests/fuzz/fuzz.h"
 

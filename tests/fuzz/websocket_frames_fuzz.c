@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * websocket_frames_fuzz.c: whatever comes, cut anywhere, gives the same events; a message is UTF-8
- * and within its bound. The first byte says where input is cut.
+ * websocket_frames_fuzz.c: any input gives the same events wherever it is cut. A message is UTF-8
+ * and within its bound. The first byte says where the input is cut.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -50,7 +50,7 @@ static struct events read_all(struct bytes in, size_t step)
                 frames_add(&r, bytes_of(in.data + at, left < step ? left : step));
                 while (note(&events, &r))
                         before = events.count;
-                over = events.count > before; /* the last one ended it */
+                over = events.count > before; /* the last event ended the connection */
         }
         frames_fini(&r);
         return events;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * echo_server.c: a server that echoes bodies and WebSocket messages, for the tests of common/http.
- * Prints its port and serves until its standard input ends. It prints a line for each answer it
- * holds; each byte of input lets one go. It also prints when a stream or a WebSocket is over.
- * Arguments: its address, threads, folder of files or "", and silence_max of its WebSockets.
+ * Prints its port and serves until its standard input ends. It prints a line for each answer that
+ * it withholds; each byte of input releases one. It also prints a line when a stream or a WebSocket
+ * ends. Arguments: its address, threads, folder of files or "", and silence_max of its WebSockets.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -34,15 +34,15 @@ static void say(const char *line)
         fflush(stdout);
 }
 
-/* A program's own function goes before libc's, also for the libraries: this counts what civetweb
- * writes and what common/http writes past it. */
+/* A program's own function takes precedence over libc's, also in libraries. So this counts the
+ * writes of civetweb and those that common/http makes without it. */
 ssize_t send(int fd, const void *data, size_t size, int flags)
 {
         atomic_fetch_add(&sends, 1);
         return sendto(fd, data, size, flags, NULL, 0);
 }
 
-/* How many writes there were before this answer's. */
+/* Answers with the number of writes before this answer. */
 static void count(void *owner, struct http_request *r)
 {
         (void)owner;

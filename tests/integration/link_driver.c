@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link_driver.c: a link on a string. It reads commands from stdin, one JSON object a line, and
- * prints everything that happens to its link, one JSON object a line. End of input destroys the
+ * link_driver.c: a link driven by commands. It reads them from stdin, one JSON object per line, and
+ * prints everything that happens to its link, one JSON object per line. End of input destroys the
  * link and ends the program.
  */
 #include <inttypes.h>
@@ -28,12 +28,12 @@ struct follower {
         struct subscription *subscription;
         char *name;
         bool hold, requeue;
-        int64_t next; /* a stream: the offset to go on from; -1: the first, -2: the next */
+        int64_t next; /* a stream: the offset to resume at; -1: the first, -2: the next */
         struct held *held;
         struct follower *prev, *following;
 };
 
-/* Publishes that do not fit into the window now. */
+/* Publishes that wait for room in the window. */
 struct pump {
         char *exchange, *key, *prefix;
         int64_t next, count;
@@ -49,7 +49,7 @@ struct driver {
         struct buffer line;
         struct follower *followers;
         struct pump *pumps;
-        uv_timer_t timer; /* pushes the pumps while nothing else happens */
+        uv_timer_t timer; /* runs the pumps while nothing else happens */
 };
 
 struct outcome {
@@ -125,7 +125,7 @@ static void on_outcome(void *owner, enum link_result result)
         run_pumps(d);
 }
 
-/* False when the window is full. */
+/* Returns false when the window is full. */
 static bool publish_one(struct driver *d, const struct pump *p, struct err *e)
 {
         AUTO_FREE char *body = xcalloc(1, p->size + 1);
@@ -195,7 +195,7 @@ static bool true_of(const json_t *command, const char *key)
         return json_is_true(json_object_get(command, key));
 }
 
-/* "once" does not wait for room: a publish that is refused is told and forgotten. */
+/* "once" does not wait for room: a refused publish is printed and dropped. */
 static void do_publish(struct driver *d, const json_t *command)
 {
         struct pump *p = xcalloc(1, sizeof(*p));
@@ -247,7 +247,8 @@ static void on_delivery(void *owner, struct delivery *delivery)
         settle_or_hold(f, delivery);
 }
 
-/* It resumes behind what it has, so what cannot be read is the first there. */
+/* The follower resumes after the last message it has, so the first message there is the unreadable
+ * one. */
 static enum source_start where(void *owner, int64_t *offset)
 {
         struct follower *f = owner;
@@ -292,7 +293,7 @@ static struct follower *follower_of(struct driver *d, const json_t *command)
         return NULL;
 }
 
-/* Settles `count` held ones (all when absent), from the front, or from the back. */
+/* Settles `count` held deliveries (all when absent), from the front or from the back. */
 static void settle_held(struct follower *f, int64_t count, bool from_back, enum settle how)
 {
         while (f->held != NULL && count-- > 0) {
@@ -404,7 +405,8 @@ static void end(struct driver *d)
         link_destroy(&d->link);
         DL_FOREACH_SAFE2(d->followers, f, next, following)
         {
-                settle_held(f, INT64_MAX, false, SETTLE_ACK); /* too late, and harmless */
+                /* too late to have an effect, and harmless */
+                settle_held(f, INT64_MAX, false, SETTLE_ACK);
                 free(f->name);
                 free(f);
         }

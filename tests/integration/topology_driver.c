@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * topology_driver.c: the topology library on a string: does one thing to the broker that its
- * environment names and prints what it found.
+ * topology_driver.c: runs the topology library from a test: does the one thing to the broker that
+ * its environment names, and prints what it found.
  */
 #include <stdio.h>
 #include <stdlib.h>

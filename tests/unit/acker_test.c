@@ -55,7 +55,7 @@ static void acks_are_batched(void **state)
         write_acks(a, false);
         assert_sent("");
         assert_int_equal(acker_deadline(a), fake_now + 5);
-        settle(a, delivered[4], SETTLE_ACK); /* a quarter of the prefetch */
+        settle(a, delivered[4], SETTLE_ACK); /* a quarter of the prefetch is settled */
         write_acks(a, false);
         assert_sent("ack:3:4+ ");
         settle(a, delivered[5], SETTLE_ACK);
@@ -95,7 +95,7 @@ static void a_held_delivery_pins_its_channel(void **state)
         assert_int_equal(fake_count("+"), 0);
         fake_forget();
 
-        /* Another channel does not know of it. */
+        /* The pin does not affect another channel. */
         settle(a, deliver(a, DELIVERY_CHANNEL + 1, 1000), SETTLE_ACK);
         write_acks(a, true);
         assert_int_equal(fake_count("ack:4:1000+"), 1);

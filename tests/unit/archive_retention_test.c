@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archive_retention_test.c: letters leave the archive by age and by size, and their room with them.
+ * archive_retention_test.c: letters leave the archive by age and by size, and their space is freed.
  */
 #include "tests/unit/archive_rig.h"
 
@@ -21,7 +21,7 @@ static size_t expire(struct archive *a, bool dead, msec before, int64_t down_to)
         return gone;
 }
 
-/* Replayed at that time; 0: still on its way. Its run. */
+/* Replays a letter and ends the replay at `at`; 0: leaves the replay under way. Returns its run. */
 static int64_t replay(struct archive *a, const struct letter *l, msec at)
 {
         const struct replay_edit none = {.priority = -1};
@@ -68,7 +68,8 @@ static void letters_go_when_they_are_old_enough(void **state)
         assert_int_equal(expire(p->archive, false, NOW + 1000, 0), 0);
         assert_int_equal(expire(p->archive, false, NOW + 1001, 0), 1);
         assert_false(is_there(p->archive, &replayed));
-        assert_int_equal(expire(p->archive, true, NOW, 0), 0); /* archived then */
+        /* archived at NOW, so not older than that */
+        assert_int_equal(expire(p->archive, true, NOW, 0), 0);
         assert_int_equal(expire(p->archive, true, NOW + 1, 0), 1);
         assert_false(is_there(p->archive, &dead));
         assert_true(is_there(p->archive, &other));
@@ -116,13 +117,13 @@ static void the_oldest_go_for_size(void **state)
         assert_false(is_there(p->archive, &letters[3]));
         assert_true(is_there(p->archive, &letters[2]));
         assert_int_equal(usage(p), 4 * one);
-        /* Nothing that nobody touched goes for size. */
+        /* Size deletes only replayed letters, never one that is still dead. */
         assert_int_equal(expire(p->archive, false, INT64_MAX, 1), 3);
         assert_int_equal(expire(p->archive, false, INT64_MAX, 1), 0);
         assert_true(is_there(p->archive, &dead));
 }
 
-/* The run of what went is not given to another letter of the job. */
+/* The run of a deleted letter is not given to another letter of the same job. */
 static void no_run_is_begun_twice(void **state)
 {
         struct place *p = *state;
@@ -173,7 +174,7 @@ static void fill_up(struct archive *a)
                 bury(a, ID, "acme.high", "t", body, &l);
 }
 
-/* Deletes all, and gives back what they took. */
+/* Deletes all letters and gives their space back. */
 static void empty(struct archive *a)
 {
         struct err e = {0};
@@ -208,7 +209,7 @@ static void a_step_is_bounded(void **state)
         assert_true(steps >= 2);
 }
 
-/* What an earlier version made could not shrink, and did not say who takes what. */
+/* A file of an earlier version could not shrink and had no usage per tenant. */
 static void an_old_file_shrinks_too(void **state)
 {
         enum { SMALL = 1024 * 1024 };

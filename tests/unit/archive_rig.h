@@ -58,7 +58,7 @@ static inline int end(void **state)
         return 0;
 }
 
-/* A property list with what a job needs, in wire form. */
+/* A property list in wire form with what a job needs. */
 static inline size_t wire_properties(char *out, const char *id, const char *type)
 {
         static const char content_type[] = "application/json";
@@ -78,7 +78,7 @@ static inline size_t wire_properties(char *out, const char *id, const char *type
         return at + strlen(type);
 }
 
-/* … of a job from outside, with one header of 8 bytes. */
+/* The same of a job from outside, with one header of 8 bytes. */
 static inline void wire_with_header(struct buffer *out, const char *header, char kind,
                                     int64_t value)
 {
@@ -91,7 +91,7 @@ static inline void wire_with_header(struct buffer *out, const char *header, char
         buffer_add_char(&field, kind);
         for (int shift = 56; shift >= 0; shift -= 8)
                 buffer_add_char(&field, (char)((uint64_t)value >> shift));
-        plain[0] = (char)(plain[0] | 0x20); /* headers, behind content_type */
+        plain[0] = (char)(plain[0] | 0x20); /* headers, after content_type */
         buffer_add(out, plain, before);
         buffer_add(out, "\0\0\0", 3);
         buffer_add_char(out, (char)field.length);
@@ -99,7 +99,7 @@ static inline void wire_with_header(struct buffer *out, const char *header, char
         buffer_add(out, plain + before, length - before);
 }
 
-/* Archives a burial of a service; returns what archive_put kept. */
+/* Archives a burial published by a service; returns how many letters archive_put stored. */
 static inline size_t bury(struct archive *a, const char *id, const char *tenant_lane,
                           const char *type, const char *body, struct letter *l)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archive_test.c: dead letters kept once and byte for byte, listed, searched, copied.
+ * archive_test.c: dead letters are stored once and byte for byte; they are listed, searched and
+ * copied.
  */
 #include "tests/unit/archive_rig.h"
 #include "tests/unit/stored_db.h"
@@ -43,7 +44,7 @@ static void the_same_bytes_twice_are_two_burials(void **state)
         }
 }
 
-/* Whoever buries it, a malformed message is one letter: what it holds makes it. */
+/* A malformed message is one letter whoever buries it: its content identifies it. */
 static void a_malformed_message_is_one_letter(void **state)
 {
         static const char *const bodies[] = {"{", "{", "[", "{"};
@@ -115,7 +116,8 @@ static void filters_select(void **state)
         }
 }
 
-/* Each letter that was there at the start exactly once, whatever comes in between the pages. */
+/* A walk sees each letter that was there at the start exactly once, whatever is added between the
+ * pages. */
 static void pages_miss_nothing(void **state)
 {
         enum { LETTERS = 25, PAGE = 4 };
@@ -182,7 +184,7 @@ static void a_letter_is_shown_as_it_came(void **state)
         bury(p->archive, ID, "acme.high", "t", "{ \"a\":1.10 }", &l);
         assert_int_equal(letters_get(p->archive, l.id, NULL, &out, &e), 0);
         assert_non_null(
-                strstr(out.data, "\"payload\":{ \"a\":1.10 }")); /* no number printed anew */
+                strstr(out.data, "\"payload\":{ \"a\":1.10 }")); /* the number is not reprinted */
         json_t *json = read_json(0, &out);
         json_t *properties = json_object_get(json, "properties");
         assert_string_equal(json_string_value(json_object_get(properties, "message_id")), ID);
@@ -225,7 +227,7 @@ static void unroutable_letters_are_announced(void **state)
         assert_int_equal(count, 0);
 }
 
-/* What is there is kept, and what it did not know can be said. */
+/* Stored letters survive, and fields that the old version did not have can be set. */
 static void an_archive_of_each_version_is_read(void **state)
 {
         static const char *const names[] = {"archive-1", "archive-2", "archive-2-retention"};
@@ -280,7 +282,7 @@ static void assert_private(const char *path)
         assert_int_equal(s.st_mode & 0777, 0600);
 }
 
-/* Whatever the umask, and also what an earlier version made. */
+/* Holds whatever the umask is, and also for files that an earlier version made. */
 static void only_the_user_reads_its_files(void **state)
 {
         static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -307,7 +309,7 @@ static void only_the_user_reads_its_files(void **state)
         umask(was);
 }
 
-/* What could not be written leaves no file in the way of the next. */
+/* A failed backup leaves no file that would block the next one. */
 static void a_backup_that_failed_leaves_nothing(void **state)
 {
         struct place *p = *state;
@@ -333,7 +335,7 @@ static void a_backup_is_whole(void **state)
         AUTO(archive) copy = archive_open(p->copy, &e);
         assert_non_null(copy);
         assert_int_equal(list_count(copy, &(struct letter_filter){.limit = 10}), 1);
-        assert_int_equal(db_backup(p->path, p->copy, &e), -1); /* never over an old one */
+        assert_int_equal(db_backup(p->path, p->copy, &e), -1); /* never overwrites an old backup */
         err_clear(&e);
         assert_int_equal(db_backup("/nonexistent/a", p->copy, &e), -1);
         assert_int_equal(e.code, ERR_SYSTEM);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempt_test.c: the map of an attempt's states, and its deliveries.
+ * attempt_test.c: the transitions of an attempt's states, and its deliveries.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define NOW ((msec)1732250000000)
 
-/* The link, seen from an attempt. */
+/* What an attempt did to the link. */
 static int acked, requeued;
 static const struct delivery *dead;
 
@@ -88,7 +88,8 @@ static void all_deliveries_are_settled_together(void **state)
                 attempt_join(a, f, &more);
                 assert_null(more);
         }
-        assert_int_equal(acked, 1); /* the dead one was dropped when the next came */
+        /* the delivery that was no longer live was dropped when the next came */
+        assert_int_equal(acked, 1);
         assert_int_equal(f->held, 2);
         assert_int_in_range(a->bytes, alone + 1, 2 * alone);
         assert_true(attempt_is_live(a));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * backlog_test.c: who is let in between two counts, and that what was never sent does not count;
- * the link is played by this test.
+ * backlog_test.c: which jobs are admitted between two counts; jobs that were never sent do not
+ * count. A fake replaces the link.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 static bool up;
 static int asked;
 static uint32_t in_each_queue;
-/* Answers that do not come by themselves, and how to give them. */
+/* How many counts stay unanswered, and how to answer the last of them. */
 static int withheld;
 static declared_fn *on_count;
 static void *asked_by;
@@ -62,7 +62,7 @@ void __wrap_link_declare(struct link *l, const struct declaration *d, declared_f
         asked_by = owner;
 }
 
-/* A backlog on a loop of its own. */
+/* A backlog on an event loop of its own. */
 struct rig {
         uv_loop_t loop;
         struct backlog *backlog;
@@ -107,7 +107,7 @@ static void only_so_many_may_wait(void **state)
 
         assert_true(backlog_admit(b, "free", RECORD_UNLIMITED));
 
-        /* The broker is away: what is refused for that is not held against the tenant. */
+        /* The broker is away: a job that is refused for that does not count against the tenant. */
         for (int i = 0; i < 100; i++) {
                 assert_true(backlog_admit(b, "acme", 2));
                 backlog_return(b, "acme");
@@ -130,7 +130,7 @@ static void only_so_many_may_wait(void **state)
         assert_false(backlog_admit(b, "acme", 1));
 }
 
-/* Whoever comes back after a pause does not get one in for nothing. */
+/* The first job after a pause is counted too. */
 static void the_first_is_counted_too(void **state)
 {
         struct rig *r = *state;
@@ -141,10 +141,10 @@ static void the_first_is_counted_too(void **state)
         assert_false(backlog_admit(b, "acme", LANE_COUNT));
         assert_true(backlog_admit(b, "acme", LANE_COUNT + 1));
         assert_false(backlog_admit(b, "acme", LANE_COUNT + 1));
-        assert_int_equal(asked, LANE_COUNT); /* and only the first has it done */
+        assert_int_equal(asked, LANE_COUNT); /* only the first job starts a count */
 }
 
-/* A broker that does not answer holds nobody up for long, and nobody twice. */
+/* A broker that does not answer delays a caller only briefly, and only the first one. */
 static void a_count_that_does_not_come_is_not_waited_for(void **state)
 {
         struct rig *r = *state;
@@ -158,7 +158,8 @@ static void a_count_that_does_not_come_is_not_waited_for(void **state)
         assert_int_equal(withheld, 0);
         for (int i = 0; i < LANE_COUNT; i++)
                 on_count(asked_by, NULL, 0, 0);
-        assert_false(backlog_admit(b, "acme", 2)); /* counted in since it was asked */
+        /* the two jobs admitted since the count was requested are added to it */
+        assert_false(backlog_admit(b, "acme", 2));
 }
 
 int main(void)

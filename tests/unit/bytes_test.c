@@ -70,7 +70,7 @@ static void test_utf8(void **state)
 
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
-                /* A copy of exact size: reading over its end is seen by the sanitizer. */
+                /* A copy of exact size, so that the sanitizer sees a read past its end. */
                 char *exact = malloc(table[i].text.length + 1);
                 memcpy(exact + 1, table[i].text.data, table[i].text.length);
                 assert_int_equal(bytes_are_utf8(bytes_of(exact + 1, table[i].text.length)),

@@ -136,7 +136,7 @@ static void test_finds_commands(void **state)
         }
 }
 
-/* Names are looked up in order: one that repeats or hides another could never be reached. */
+/* Names are looked up in order, so a name that repeats or hides another makes one unreachable. */
 static void test_table_is_sound(void **state)
 {
         (void)state;

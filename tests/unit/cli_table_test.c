@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli_table_test.c: alignment, cutting, colours, and that nobody's text controls the terminal.
+ * cli_table_test.c: alignment, cutting, colours, and that no text controls the terminal.
  */
 #include "tests/unit/unit.h"
 
@@ -45,7 +45,7 @@ static void test_render(void **state)
                  "gr\xc3\xbc\xc3\x9f"
                  "e!  a rather lo\xe2\x80\xa6\n"
                  "last\n"},
-                {17, false, /* too little would be left of the last column */
+                {17, false, /* too little of the last column would remain */
                  "NAME    WHAT\n"
                  "\xe6\x97\xa5\xe6\x9c\xac    wide\n"
                  "gr\xc3\xbc\xc3\x9f"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config_test.c: what overrides what, and what is refused, by name and origin.
+ * config_test.c: which source overrides which; what is refused, with its name and origin.
  */
 #include "tests/unit/unit.h"
 
@@ -158,7 +158,7 @@ static void test_refusals(void **state)
 {
         static const struct {
                 const char *const flags[5];
-                const char *want; /* within the text */
+                const char *want; /* part of the text */
         } cases[] = {
                 {{"--prt", "80"}, "there is no flag '--prt'"},
                 {{"--port"}, "--port needs a value"},

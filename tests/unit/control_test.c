@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * control_test.c: which control records count, and when a reader is ready. The link is a fake: it
- * keeps what is published and delivers what a test says.
+ * records what is published and delivers what a test gives it.
  */
 #include <stdlib.h>
 #include <string.h>

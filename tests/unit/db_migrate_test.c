@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * db_migrate_test.c: a database is brought to the version that is known, wholly or not at all.
+ * db_migrate_test.c: a database is migrated to the known version completely or not at all.
  */
 #include "tests/unit/stored_db.h"
 
@@ -128,7 +128,7 @@ static void tables_without_a_version_are_refused_where_no_step_knows_them(void *
         assert_version(p->path, "0\n");
 }
 
-/* What the first step did is undone too. */
+/* The changes of the first step are rolled back too. */
 static void a_step_that_fails_leaves_the_file_as_it_was(void **state)
 {
         static const struct db_step poisoned[] = {

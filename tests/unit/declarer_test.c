@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * declarer_test.c: declarations answered in order, refused, late and cut off.
+ * declarer_test.c: declarations that are answered in order, refused, late or cut off.
  */
 #include "common/amqp/declarer.h"
 
@@ -96,7 +96,7 @@ static void a_refusal_is_the_oldest_ones(void **state)
         end(d);
 }
 
-/* Quorum queues do not know if-unused: they are counted first. */
+/* Quorum queues do not support if-unused, so each queue is counted first. */
 static void deletes_what_nobody_uses(void **state)
 {
         struct declarer *d = declarer_create();
@@ -125,8 +125,8 @@ static void late_and_cut_off(void **state)
         give(d, COUNT_QUEUE, "sent");
         declarer_look_for(d, "looked", 7);
         write_all(d);
-        declarer_disconnected(
-                d); /* the next connection asks again, but for what this one looked at */
+        /* the next connection repeats the requests, except the look of this connection */
+        declarer_disconnected(d);
         fake_forget();
         write_all(d);
         assert_sent("open:2 look:sent ");
@@ -135,10 +135,11 @@ static void late_and_cut_off(void **state)
         declarer_expire(d, fake_now, false);
         assert_ended(d, "waits:unavailable ");
         fake_now += 30000;
-        declarer_expire(d, fake_now, true); /* no answer can be heard now */
+        declarer_expire(d, fake_now, true); /* no answer can arrive now */
         assert_ended(d, "");
         declarer_expire(d, fake_now, false);
-        assert_ended(d, ":unavailable "); /* its owner is told; the answer may still come */
+        /* its owner gets the result; the broker's answer may still come */
+        assert_ended(d, ":unavailable ");
         answer(d, 1, 1);
         assert_ended(d, "");
         end(d);

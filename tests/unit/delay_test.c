@@ -86,7 +86,7 @@ static void rounding_goes_to_the_nearest_sum(void **state)
                 assert_int_equal(delay_round(rows[i].wait), rows[i].want);
 }
 
-/* Whatever two buckets add up to is reached in at most two hops, exactly. */
+/* Any sum of two buckets is waited for exactly, in at most two hops. */
 static void a_rounded_wait_takes_at_most_two_hops(void **state)
 {
         (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * departure_test.c: how an attempt leaves, and with which message.
+ * departure_test.c: how an attempt ends, and with which message.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static const struct handler handler = {
         .retry = {.base = 1000, .cap = 600000, .factor = 2, .jitter = 0},
 };
 
-/* One that ran as its `number`th attempt of at most 1 + max_retries. */
+/* An attempt that ran as number `number` of at most 1 + max_retries. */
 static struct attempt *attempt(int64_t number, int64_t max_retries)
 {
         struct attempt *a = xcalloc(1, sizeof(*a));
@@ -32,7 +32,7 @@ static struct attempt *attempt(int64_t number, int64_t max_retries)
         a->job.attempt = number - 1;
         a->job.max_retries = max_retries;
         a->job.payload = bytes_of_text("{\"a\":1.10}");
-        a->job.again = true; /* what was said of the message that came */
+        a->job.again = true; /* a mark of the message that was delivered */
         a->job.due_at = NOW - 5;
         a->job.hop = true;
         a->number = number;
@@ -53,8 +53,7 @@ static bool text_is(struct bytes got, const char *want)
 }
 
 /* clang-format off */
-/* How an attempt of that number ended, for whatever reason it was told to stop, and what is made of
- * it. */
+/* How attempt `number` ended, why it was told to stop, and which departure and message follow. */
 static const struct end_case {
         struct run_end end;
         enum stop_reason stopped_for;
@@ -164,7 +163,8 @@ static void the_way_on_keeps_the_attempt(void **state)
         assert_int_equal(message_header_int(m, "x-hop", 0), 1);
         assert_null(message_header(m, "x-again"));
 
-        a->redelivered = true; /* said of a hop, or the next consumer could not know */
+        /* a hop carries this mark: the next consumer could not know it otherwise */
+        a->redelivered = true;
         departure_hop(a, 10000, NOW);
         departure_encode(a, false, NOW, out);
         assert_true(text_is(m->exchange, "delay.10s"));
@@ -196,7 +196,7 @@ static void a_burial_keeps_its_name_when_repeated(void **state)
         (void)state;
         departure_bury(a, REASON_NO_HANDLER, bytes_of_text("no handler for type report"));
         departure_encode(a, false, NOW, out);
-        assert_null(message_header(&out->message, "x-attempt")); /* none was made */
+        assert_null(message_header(&out->message, "x-attempt")); /* no attempt was made */
         assert_null(message_header(&out->message, "x-again"));
         assert_int_equal(bytes_to_text(message_header_text(&out->message, "x-burial"), burial,
                                        sizeof(burial)),
@@ -221,14 +221,14 @@ static void bury_and_name(struct attempt *a, enum reason reason, char burial[UUI
         memcpy(burial, a->job.burial, UUID_SIZE);
 }
 
-/* Two consumers that bury the same delivery write the same letter, whatever they bury it for. */
+/* Two consumers that bury the same delivery write the same letter, whatever their reasons are. */
 static void a_burial_is_named_by_what_is_buried(void **state)
 {
         static const struct {
                 const char *tenant, *id, *payload;
                 int64_t run, number;
                 enum reason reason;
-                bool want_same; /* as of the first row */
+                bool want_same; /* the same name as the first row */
         } rows[] = {
                 {"acme", ID, "1", 1, 2, REASON_EXHAUSTED, true},
                 {"acme", ID, "1", 1, 2, REASON_EXHAUSTED, true},
@@ -266,7 +266,7 @@ static void what_was_buried_is_buried_as_it_was(void **state)
                 {REASON_EXHAUSTED, 4},
                 {REASON_PERMANENT, 4},
                 {REASON_POISON, 4},
-                {REASON_NO_HANDLER, 3}, /* charged for none */
+                {REASON_NO_HANDLER, 3}, /* no attempt is charged */
         };
         char first[UUID_SIZE];
 
@@ -293,14 +293,14 @@ static void what_was_buried_is_buried_as_it_was(void **state)
         }
 }
 
-/* content_type text/plain, headers {"a": true} and what else is given, delivery_mode 2. */
+/* content_type text/plain, headers {"a": true} and the given ones, delivery_mode 2. */
 #define LIST(length, headers) "\xb0\0\x0atext/plain\0\0\0" length "\1at\1" headers "\2"
 #define COUNTED "\x10x-delivery-countl\0\0\0\0\0\0\0\1"
 
 static const struct foreign {
         const char *key, *body;
         struct bytes properties;
-        bool want_same; /* as the first row */
+        bool want_same; /* the same name as the first row */
 } foreigners[] = {
         {"low", "not json", {LIST("\4", ""), sizeof(LIST("\4", "")) - 1}, true},
         {"low", "not json", {LIST("\x1e", COUNTED), sizeof(LIST("\x1e", COUNTED)) - 1}, true},
@@ -347,7 +347,7 @@ static void a_foreign_message_is_buried_under_its_own_id(void **state)
         free(out);
 }
 
-/* Whoever buries it once more makes the same letter, and no other message does. */
+/* Every burial of the same message makes the same letter; another message makes another. */
 static void a_foreign_message_is_named_by_its_content(void **state)
 {
         char id[UUID_SIZE] = "", burial[UUID_SIZE] = "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dispatcher_test.c: what the owner was told decides what he can ask for; the link's thread is
- * played by this test.
+ * dispatcher_test.c: the notices that the owner has received decide what it can order. The test
+ * acts as the link's thread.
  */
 #include <stdlib.h>
 
@@ -53,7 +53,7 @@ static void give(struct rig *rig, enum notice_kind kind, uint64_t epoch)
         handover_give(rig->handover, &notices);
 }
 
-/* The connection that the one order is about; 0: there is no order. */
+/* Returns the connection of the only order; 0: there is no order. */
 static uint64_t ordered(struct rig *rig)
 {
         struct handed_over all = handover_take(rig->handover);
@@ -73,7 +73,7 @@ static void renews_the_connection_whose_up_was_told(void **state)
         (void)state;
         rig_init(&rig);
         dispatcher_renew(rig.dispatcher);
-        assert_int_equal(ordered(&rig), 0); /* nothing was told yet */
+        assert_int_equal(ordered(&rig), 0); /* the owner has received no notice yet */
 
         give(&rig, NOTICE_UP, 1);
         uv_run(&rig.loop, UV_RUN_NOWAIT);
@@ -81,7 +81,7 @@ static void renews_the_connection_whose_up_was_told(void **state)
         give(&rig, NOTICE_DOWN, 0);
         give(&rig, NOTICE_UP, 2);
         dispatcher_renew(rig.dispatcher);
-        assert_int_equal(ordered(&rig), 1); /* the thread ignores it: connection 2 is up */
+        assert_int_equal(ordered(&rig), 1); /* the thread ignores the order: connection 2 is up */
 
         uv_run(&rig.loop, UV_RUN_NOWAIT);
         assert_int_equal(rig.ups, 2);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doubts_test.c: what is told of submissions kept by half, when, and until it is confirmed; the
- * link and the clock are played by this test.
+ * doubts_test.c: what is published about submissions that the broker may hold in the stream only,
+ * when it is published, and that it is repeated until it is confirmed. Fakes replace the link and
+ * the clock.
  */
 #include "tests/unit/unit.h"
 
@@ -14,9 +15,9 @@
 
 static struct {
         bool up, full;
-        enum link_result result; /* of every publish, given by answer() */
+        enum link_result result; /* the result of every publish, delivered by answer() */
         struct publish_wait wait;
-        size_t lines; /* of the message on its way; 0: none */
+        size_t lines; /* in the message that is not answered yet; 0: none */
         char why[64];
 } played;
 
@@ -62,7 +63,8 @@ int __wrap_link_publish(struct link *l, const struct message *m, const struct pu
         return 0;
 }
 
-/* How many were told; 0: nothing was published. The link takes one message at a time. */
+/* Answers the message under way; returns its number of events, 0: nothing was published. The link
+ * takes one message at a time. */
 static size_t answer(enum link_result result)
 {
         size_t lines = played.lines;
@@ -127,7 +129,7 @@ static void each_is_told_once(void **state)
         }
 }
 
-/* Whatever ends the telling, it is done again, and by the timer alone. */
+/* A failed publish is repeated whatever ended it, and by the timer alone. */
 static void it_is_told_until_it_is_confirmed(void **state)
 {
         static const enum link_result results[] = {LINK_NACKED, LINK_EXPIRED, LINK_CLOSED,
@@ -164,7 +166,7 @@ static void a_late_one_is_told_when_the_link_goes(void **state)
         assert_int_equal(told(&r), 1);
 
         doubt(&r, DOUBT_LATE);
-        now += 31 * MSEC_SECOND; /* it was only slow */
+        now += 31 * MSEC_SECOND; /* the submission was only slow */
         doubts_link_down(r.doubts);
         assert_int_equal(told(&r), 0);
         rig_close(&r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * duplicate_test.c: which deliveries are asked about, what answers mean, and the memory of what was
- * finished here.
+ * duplicate_test.c: which deliveries are checked as duplicates, what the answers mean, and the
+ * memory of what this consumer has finished.
  */
 #include <stdio.h>
 #include <string.h>
@@ -161,7 +161,7 @@ static void an_answer_is_whole(void **state)
         duplicate_answer_fini(&a);
 }
 
-/* An error is whatever a handler wrote. */
+/* An error is any text of a handler, also one with a NUL. */
 static void a_burial_is_told_whole(void **state)
 {
         const char *text = "{\"deliveries\":[{\"state\":\"buried\",\"worker\":\"b/2\","
@@ -199,7 +199,7 @@ static void the_last_finished_are_remembered(void **state)
                 struct attempt_key key = key_of(i);
                 assert_false(finished_has(r, &key));
                 finished_add(r, &key);
-                finished_add(r, &key); /* takes no second place */
+                finished_add(r, &key); /* adding it twice takes one place */
         }
         for (int i = 0; i < 1000; i++) {
                 struct attempt_key key = key_of(i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * event_test.c: events out of job messages and lines, and lines written.
+ * event_test.c: events read from job messages and from lines, and lines written.
  */
 #include "tests/unit/unit.h"
 
@@ -17,7 +17,7 @@
 
 static const struct job_limits limits = {.payload_max = 1000};
 
-/* Everything said of an event before its loans end. */
+/* What the callback got, copied: an event's texts are valid only during the call. */
 struct heard {
         int count;
         uint64_t skipped;
@@ -187,7 +187,7 @@ static void a_message_of_lines_is_heard_in_order(void **state)
         assert_int_equal(h.skipped, 3);
 
         const struct bytes lines = m.body;
-        m.body = bytes_of_text(""); /* a link's probe */
+        m.body = bytes_of_text(""); /* the probe of a link */
         events_of_message(&m, &limits, hear, &h, &h.skipped);
         assert_int_equal(h.count, 2);
         assert_int_equal(h.skipped, 3);
@@ -200,7 +200,7 @@ static void a_message_of_lines_is_heard_in_order(void **state)
 }
 
 /* clang-format off */
-/* A job message and the event it is; attempt 0: it is none. */
+/* A job message and the event it becomes; attempt 0: none. */
 static const struct job_case {
         const char *exchange, *key, *user, *reason, *first_death;
         int64_t attempt, hop, due_at, run_at;
@@ -249,7 +249,7 @@ static const struct job_case {
          .want = EVENT_DEAD, .want_attempt = 1, .want_reason = REASON_DELIVERY_LIMIT},
         {.exchange = "dead", .key = "acme.high", .first_death = "expired",
          .want = EVENT_DEAD, .want_attempt = 1, .want_reason = REASON_EXPIRED},
-        /* It came through a delay queue. */
+        /* This job came through a delay queue. */
         {.exchange = "dead", .key = "acme.high", .user = "warren-consumer", .attempt = 1,
          .first_death = "expired",
          .want = EVENT_DEAD, .want_attempt = 2, .want_reason = REASON_DELIVERY_LIMIT},
@@ -297,7 +297,7 @@ static void job_messages_are_events(void **state)
                 assert_int_equal(h.scheduled, c->want_scheduled);
                 assert_int_equal(h.soon, c->want_soon);
                 assert_int_equal(h.reason, c->want_reason);
-                /* A service tells when it published, but not when the broker buried. */
+                /* A service writes the time of its publish; a burial by the broker has no time. */
                 bool timed = c->user != NULL && c->want_reason != REASON_DELIVERY_LIMIT;
                 assert_int_equal(h.at, timed ? NOW - 7 : 0);
                 assert_true(h.has_job);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow_test.c: what a consumer gives back whose workers are all busy; the link is played by this
- * test.
+ * flow_test.c: which jobs a consumer requeues when all its workers are busy. A fake replaces the
+ * link.
  */
 #include "tests/unit/unit.h"
 
@@ -57,7 +57,8 @@ void __wrap_link_unsubscribe(struct subscription **s)
         open_count--;
 }
 
-/* One that waits for a worker, as a publisher and the broker made its message. */
+/* An attempt that waits for a worker, with the marks that a publisher and the broker gave its
+ * message. */
 static struct attempt *add_waiting(struct consumer *c, struct tenant_queue *f, bool redelivered,
                                    int64_t count)
 {
@@ -74,7 +75,8 @@ static struct attempt *add_waiting(struct consumer *c, struct tenant_queue *f, b
         return a;
 }
 
-/* What returns too often would be buried for its returns (the queues' delivery limit is 1000). */
+/* A message that is requeued too often would be buried for that (the queues' delivery limit is
+ * 1000), so the consumer holds it. */
 static void what_came_back_too_often_stays(void **state)
 {
         static const struct {
@@ -85,7 +87,7 @@ static void what_came_back_too_often_stays(void **state)
                 {
                         {false, -1, true},  {true, 1, true},    {true, 499, true},
                         {true, 500, false}, {true, 999, false}, {true, -1, true},
-                        {false, 500, true}, /* a publisher's word: the broker has none yet */
+                        {false, 500, true}, /* a publisher's count: the broker has none yet */
                 };
         const struct consumer_settings settings = {.concurrency = 1, .held_max = 1 << 20};
         const struct tenant_record record = {.name = "acme", .weight = 1};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fold_test.c: any order and repetition of a history gives the same row; and what each history is
- * worth.
+ * fold_test.c: the events of a history give the same row in any order and with repetitions; and
+ * which row each history gives.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 enum { SEEDS = 10000, HISTORY_MAX = 24, ATTEMPTS_MAX = 16 };
 
-/* xorshift64* (Vigna): a seed gives the same history for ever. */
+/* xorshift64* (Vigna): a seed always gives the same history. */
 static uint64_t draw(uint64_t *state)
 {
         *state ^= *state >> 12;
@@ -56,7 +56,7 @@ static void draw_job(uint64_t *seed, struct event *e)
         j->payload = bytes_of_text(words[e->content]);
 }
 
-/* Few values for each field, so that keys tie up to the digest. */
+/* Each field has few values, so that sort keys are equal in everything up to the digest. */
 static struct event draw_event(uint64_t *seed)
 {
         struct event e = {.id = ID, .tenant = "acme"};
@@ -88,13 +88,13 @@ static struct event draw_event(uint64_t *seed)
         return e;
 }
 
-/* An event at its place in the stream. */
+/* An event and its place in the stream. */
 struct told {
         struct event event;
         struct arrival arrival;
 };
 
-/* The clock goes on by what services tell; now and then nothing has told it yet. */
+/* The clock advances by the times in events of services; sometimes no event has set it yet. */
 static struct told draw_told(uint64_t *seed, unsigned place, const struct arrival *before)
 {
         struct told t = {.event = draw_event(seed), .arrival.offset = place};
@@ -140,7 +140,7 @@ static void assert_same_text(const struct buffer *a, const struct buffer *b)
                     (a->length == 0 && b->length == 0));
 }
 
-/* In front what is shown, behind it the others in any order. */
+/* The shown content comes first in both lists; the others may be in any order. */
 static void assert_same_facts(const struct job_row *a, const struct job_row *b)
 {
         const struct job_facts *f;
@@ -164,7 +164,7 @@ static void assert_same_facts(const struct job_row *a, const struct job_row *b)
         assert_int_equal(more, 0);
 }
 
-/* Every byte of the structs but the buffers' addresses, and the buffers' content. */
+/* Compares every byte of the structs except the buffers' addresses, and the buffers' content. */
 static void assert_same(struct folded a, struct folded b)
 {
         assert_same_facts(&a.row, &b.row);
@@ -295,8 +295,8 @@ static void each_history_has_its_status(void **state)
         }
 }
 
-/* An event of attempt 1 in few words: what, by whom, and when. Of a release the time is that of
- * the last event which its worker told before. */
+/* Folds an event of attempt 1: its kind, worker and time. For a release, `at` is the time of the
+ * last event that its worker published before it. */
 static void tell(struct folded *f, enum event_kind kind, const char *worker, msec at)
 {
         struct told t = {.event = make(kind, 1, 1), .arrival = place};
@@ -326,7 +326,7 @@ static void what_was_given_back_is_pending_until_it_starts_again(void **state)
                   {EVENT_RELEASED, "a/1", 20}},
                  STATUS_PENDING,
                  ATTEMPT_RELEASED},
-                /* Another starts it, before the release was told by its clock. */
+                /* Another worker starts the attempt at a time before the release's own. */
                 {{{EVENT_STARTED, "a/1", 10},
                   {EVENT_RELEASED, "a/1", 10},
                   {EVENT_STARTED, "b/2", 12}},
@@ -344,7 +344,7 @@ static void what_was_given_back_is_pending_until_it_starts_again(void **state)
                   {EVENT_RELEASED, "b/2", 30}},
                  STATUS_PENDING,
                  ATTEMPT_RELEASED},
-                /* It was not lost after all. */
+                /* The worker was not lost after all. */
                 {{{EVENT_STARTED, "a/1", 10},
                   {EVENT_RELEASED, "a/1", 10},
                   {EVENT_COMPLETED, "a/1", 90}},
@@ -384,7 +384,8 @@ static void progress_after_a_release_is_a_sign_of_life(void **state)
         tell(&f, EVENT_STARTED, "a/1", 10);
         tell(&f, EVENT_RELEASED, "a/1", 10);
         tell(&f, EVENT_PROGRESS, "a/1", 11);
-        assert_int_equal(f.row.status, STATUS_PENDING); /* told before it was given up */
+        /* published before its worker was given up */
+        assert_int_equal(f.row.status, STATUS_PENDING);
         tell(&f, EVENT_RESUMED, "a/1", 12);
         assert_int_equal(f.row.status, STATUS_RUNNING);
         tell(&f, EVENT_RELEASED, "a/1", 12);
@@ -425,14 +426,14 @@ static void forgetting_leaves_nothing_behind(void **state)
         job_row_fini(&row);
 }
 
-#define PLAIN "7d9d8c5e-7b1a-4000-8000-000000000001" /* an id that tells no time */
+#define PLAIN "7d9d8c5e-7b1a-4000-8000-000000000001" /* the id holds no time */
 
 static void the_birth_of_a_job_is_found(void **state)
 {
         const msec born = uuid7_time(ID);
         static const struct {
                 const char *what, *id;
-                msec claim, clock_past_id; /* from the id's time */
+                msec claim, clock_past_id; /* relative to the id's time */
                 msec want, want_past_id;
         } rows[] = {
                 {"x-submitted-at or timestamp", ID, 77, 1000, 77, 0},
@@ -454,7 +455,7 @@ static void the_birth_of_a_job_is_found(void **state)
                 print_message("%s\n", rows[i].what);
                 job_row_fold(&row, &e, &a);
                 assert_int_equal(row.created_at, want);
-                e.job.submitted_at = 1; /* another with its id, and a replay */
+                e.job.submitted_at = 1; /* another job with this id, and a replay */
                 a = (struct arrival){.offset = 2, .clock = born + 2000};
                 job_row_fold(&row, &e, &a);
                 e.run = 2;
@@ -465,7 +466,7 @@ static void the_birth_of_a_job_is_found(void **state)
         }
 }
 
-/* The clock of who starts it may be behind that of who submitted it. */
+/* The clock of the worker that starts a job may be behind that of its submitter. */
 static void no_job_starts_before_it_is_created(void **state)
 {
         struct event submitted = make(EVENT_SUBMITTED, 1, 1), started = make(EVENT_STARTED, 1, 1);
@@ -481,7 +482,7 @@ static void no_job_starts_before_it_is_created(void **state)
         job_row_fini(&row);
 }
 
-/* Buried by the broker, of a publisher that gave no time. */
+/* Buried by the broker; its publisher gave no time. */
 static void what_no_service_timed_happened_by_the_clock(void **state)
 {
         struct event dead = make(EVENT_DEAD, 1, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * framing_test.c: requests whose framing is in doubt are refused.
+ * framing_test.c: requests with ambiguous framing are refused.
  */
 #include "common/http/framing.h"
 #include "tests/unit/unit.h"
@@ -12,8 +12,8 @@
 
 static const struct {
         const char *version;
-        struct mg_header headers[5]; /* until a NULL name */
-        int want;                    /* the refusal, 0: none */
+        struct mg_header headers[5]; /* ends at a NULL name */
+        int want;                    /* status of the refusal; 0: accepted */
         bool want_chunked, want_keep_alive;
         int64_t want_length;
 } cases[] = {

@@ -75,7 +75,7 @@ static void a_stream_that_stays_away(void **state)
                 told += gate_found(g, now, &away, &e) == GATE_AWAY;
         }
         assert_int_equal(told, 1);
-        assert_int_in_range(looks, 60, 150); /* 10 a second at first, 1 a second later */
+        assert_int_in_range(looks, 60, 150); /* 10 per second at first, later 1 per second */
         assert_non_null(strstr(e.text, "topology apply"));
         gate_destroy(&g);
 }
@@ -108,7 +108,8 @@ static void pauses_reading(void **state)
         assert_true(gate_beat_is_due(g, 5010));
         assert_false(gate_beat_is_due(g, 5011));
         assert_int_equal(gate_update_pause(g, 1001, 20), 0);
-        assert_int_equal(gate_update_pause(g, 900, 30), 10); /* paused since then */
+        /* the time paused since the last update */
+        assert_int_equal(gate_update_pause(g, 900, 30), 10);
         assert_false(gate_is_paused(g));
         gate_destroy(&g);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handlers_test.c: what handlers.json may say, and where a refusal points.
+ * handlers_test.c: what handlers.json may contain, and where a refusal points.
  */
 #include "tests/unit/unit.h"
 
@@ -154,7 +154,7 @@ static void lives_while_it_is_referred_to(void **state)
 
 static const struct {
         const char *text;
-        const char *want; /* what follows the file's name */
+        const char *want; /* the text after the file's name */
 } faults[] = {
         {"", ":1:1: "},
         {"{\"types\": {}", ":1:13: "},
@@ -333,7 +333,7 @@ static void cuts_a_result_that_is_too_long(void **state)
         AUTO_BUFFER out = {0};
 
         (void)state;
-        memset(output, '\x01', sizeof(output)); /* six bytes each, once quoted */
+        memset(output, '\x01', sizeof(output)); /* each takes six bytes once quoted */
         assert_true(text_to_result(bytes_of(output, sizeof(output)), 5000, 1000, &out));
         assert_int_in_range(out.length, 900, 1000);
         assert_non_null(strstr(out.data, "[cut, 5000 bytes in all]\""));

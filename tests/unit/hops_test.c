@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hops_test.c: for how long a job is sent away, and what is read of who handles it.
+ * hops_test.c: how long a job is sent away, and what is read about which consumers handle it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,8 +27,9 @@ static void up_to_half_is_taken_off_at_random(void **state)
         struct hops *h = hops_create(great_chance);
 
         (void)state;
-        assert_int_equal(hops_wait(h, "a", HOP_ELSEWHERE, MSEC_HOUR, 7), 2000); /* of 2501 */
-        assert_int_equal(hops_wait(h, "b", HOP_ELSEWHERE, 0, 7), 200);          /* the least */
+        /* from 2501, rounded to a bucket */
+        assert_int_equal(hops_wait(h, "a", HOP_ELSEWHERE, MSEC_HOUR, 7), 2000);
+        assert_int_equal(hops_wait(h, "b", HOP_ELSEWHERE, 0, 7), 200); /* the shortest wait */
         assert_int_equal(hops_wait(h, "c", HOP_PAUSED, 0, 7), 10000);
         hops_destroy(&h);
 }
@@ -55,7 +56,7 @@ static void a_few_are_away_for_as_long_as_wanted(void **state)
         }
 }
 
-/* 100 000 jobs of a paused type: each hop is two messages in the stream. */
+/* 100 000 jobs of a paused type. Each hop is two messages in the stream, so hops must be long. */
 static void the_more_are_away_the_longer_they_are(void **state)
 {
         struct hops *h = hops_create(no_chance);
@@ -66,7 +67,8 @@ static void the_more_are_away_the_longer_they_are(void **state)
                 a_second += 1000.0 / (double)hops_wait(h, "echo", HOP_PAUSED, 0, i / 10);
         assert_true(a_second < 200);
         assert_int_equal(hops_wait(h, "echo", HOP_PAUSED, 0, 10000), HOPS_LONGEST);
-        assert_int_equal(hops_wait(h, "other", HOP_PAUSED, 0, 10000), 10000); /* a type's own */
+        /* each type has its own count */
+        assert_int_equal(hops_wait(h, "other", HOP_PAUSED, 0, 10000), 10000);
         hops_destroy(&h);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_encode_test.c: the messages a job is sent as, read again by the judge.
+ * job_encode_test.c: the messages that jobs are encoded as, decoded again by job_decode.
  */
 #include <stdio.h>
 #include <string.h>
@@ -103,7 +103,7 @@ static void messages_make_the_round_trip(void **state)
         assert_addressed(&m, "delay.30s", "acme.high");
         decode_again(&m, &got);
         assert_true(bytes_equal_text(got.error, "too slow"));
-        assert_int_equal(got.unhandled_at, 0); /* it ran: somebody handles it */
+        assert_int_equal(got.unhandled_at, 0); /* the job ran, so a handler exists */
 
         job_encode(&job, STATION_LANE_MOVE, NOW, &m);
         assert_addressed(&m, "due", "acme.long");

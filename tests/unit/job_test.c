@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job_test.c: the judge of job messages, against hostile ones too.
+ * job_test.c: job_decode on valid, invalid and hostile job messages.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static void origins_are_told(void **state)
         static const struct {
                 const char *exchange, *key;
                 const char *want_tenant; /* NULL: none */
-                int want_lane;           /* -1: not written */
+                int want_lane;           /* -1: the lane is not set */
         } rows[] = {
                 {"jobs.acme", "high", "acme", LANE_HIGH},
                 {"jobs.acme", "bogus", "acme", -1},
@@ -137,7 +137,7 @@ static void from_a_service_all_headers_count(void **state)
         assert_true(bytes_equal_text(job.error, "boom"));
         assert_int_equal(job.reason, REASON_POISON);
         assert_int_equal(job.error_kind, ERROR_KIND_CRASH);
-        assert_int_equal(job.run_at, 0); /* x-delay is for those outside */
+        assert_int_equal(job.run_at, 0); /* x-delay counts only in messages from outside */
 }
 
 static int64_t field_of(const struct job *job, const char *header)
@@ -210,7 +210,7 @@ static void a_known_header_of_another_type_is_refused(void **state)
         static const struct {
                 const char *name, *user;
                 enum header_kind kind;
-                const char *want; /* in the error; NULL: it is a job */
+                const char *want; /* part of the error; NULL: it is a job */
         } rows[] = {
                 {"x-max-retries", NULL, HEADER_STRING, "x-max-retries is not an integer"},
                 {"x-timeout-ms", NULL, HEADER_OTHER, "x-timeout-ms is not an integer"},
@@ -253,9 +253,10 @@ static void a_delay_counts_from_the_submission(void **state)
                 msec want;
         } rows[] = {
                 {0, -1, 0, NOW + 5000},
-                {0, 1700000000, 0, (msec)1700000005999}, /* not early: the whole second counts */
-                {0, NOW / 1000, 0, NOW + 5000},          /* nor later than from its arrival */
-                {0, NOW / 1000 + 3600, 0, NOW + 5000},   /* a clock ahead of this one */
+                /* not too early: the whole second counts */
+                {0, 1700000000, 0, (msec)1700000005999},
+                {0, NOW / 1000, 0, NOW + 5000}, /* nor later than if counted from its arrival */
+                {0, NOW / 1000 + 3600, 0, NOW + 5000}, /* a clock ahead of this one */
                 {1600000000123, 1700000000, 0, (msec)1600000005123},
                 {NOW + 60000, -1, 0, NOW + 5000},
                 {0, -1, NOW + 86400000, NOW + 86400000},
@@ -389,7 +390,7 @@ static void what_breaks_the_contract_is_refused(void **state)
 {
         static const struct {
                 void (*spoil)(struct message *m);
-                const char *want;       /* in the error */
+                const char *want;       /* part of the error */
                 const char *want_claim; /* claimed_id */
                 const char *want_type;
         } rows[] = {
@@ -426,7 +427,7 @@ static void what_breaks_the_contract_is_refused(void **state)
         }
 }
 
-/* Programs may have limits of their own: what the gateway let in must run. */
+/* Programs may have different limits: a job that the gateway admitted must run. */
 static void what_a_service_checked_is_no_more_judged_by_its_size(void **state)
 {
         static const struct {
@@ -468,9 +469,9 @@ static void burials_are_judged_by_who_buried(void **state)
         } rows[] = {
                 {"warren-consumer", "malformed", "{\"a\":", 0},
                 {"warren-consumer", "malformed", "", 0},
-                {"tenant-acme", NULL, "{}", 0},              /* by the broker, of a whole message */
-                {"tenant-acme", NULL, "{\"a\":", -1},        /* by the broker, of a broken one */
-                {"tenant-acme", "malformed", "{\"a\":", -1}, /* the same, with a forged reason */
+                {"tenant-acme", NULL, "{}", 0},       /* buried by the broker, a whole message */
+                {"tenant-acme", NULL, "{\"a\":", -1}, /* buried by the broker, a broken message */
+                {"tenant-acme", "malformed", "{\"a\":", -1}, /* the same with a forged reason */
         };
 
         (void)state;

@@ -106,7 +106,7 @@ static void what_is_not_given_stays(void **state)
         assert_true(got.count == 7 && got.at == 8);
 }
 
-/* Texts lent from scratch do not move while more of them come. */
+/* Texts in scratch stay in place while more texts are added. */
 static void scratch_holds_many_texts(void **state)
 {
         enum { COUNT_OF_TEXTS = 8, LENGTH = 500 };
@@ -149,7 +149,7 @@ static const struct {
         const char *text;
         const char *want_pointer;
         unsigned want_line, want_column;
-        const char *want; /* NULL: no JSON at all */
+        const char *want; /* NULL: not JSON at all */
 } refusals[] = {
         {"[]", "", 1, 1, "must be an object, is an array"},
         {"7", "", 1, 1, "must be an object, is a number"},
@@ -183,7 +183,7 @@ static const struct {
         {"{\"name\":\"a\",\"\":1}", "/", 1, 13, KNOWN},
         {"{\"name\":\"a\",\"name\\u0000\":1}", "/name ", 1, 13, KNOWN},
         {"{\"name\":\"a\",\"~\\u002f\":1}", "/~0~1", 1, 13, KNOWN},
-        /* Unknown members are told before what is wrong with known ones. */
+        /* Unknown members are reported before errors in known ones. */
         {"{\"name\":7,\"colour\":1}", "/colour", 1, 11, KNOWN},
         {"{\"name\":\"a\",\"\\u006eame\":\"b\"}", "/name", 1, 13, NULL},
         {"{\"name\":\"\xff\"}", "/name", 1, 10, NULL},
@@ -209,7 +209,7 @@ static void says_what_is_wrong_and_where(void **state)
                     fault.line != refusals[i].want_line || fault.column != refusals[i].want_column)
                         fail_msg("%s\n%d %s %u:%u %s", refusals[i].text, refused, fault.pointer,
                                  fault.line, fault.column, fault.detail);
-                /* The same without anybody who asks. */
+                /* The same without a place for the fault. */
                 r = (struct json_reader){.scratch = &scratch};
                 buffer_clear(&scratch);
                 assert_int_equal(read(bytes_of_text(refusals[i].text), &r, &got), refused);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_scan_test.c: what is accepted, where faults are, and what is read out of accepted text.
+ * json_scan_test.c: what is accepted, where faults are, and what is read from accepted text.
  */
 #include "tests/unit/unit.h"
 
@@ -15,7 +15,7 @@
                 .data = (literal), .length = sizeof(literal) - 1 \
         }
 
-/* On a copy of exact size: reading over its end is seen by the sanitizer. */
+/* Runs on a copy of exact size, so that the sanitizer sees a read past its end. */
 static int check_exact(struct bytes text, unsigned depth, struct scan_fault *fault)
 {
         char *exact = malloc(text.length + 1);
@@ -65,7 +65,7 @@ struct refusal {
         struct bytes text;
         const char *pointer;
         unsigned line, column;
-        const char *detail; /* within it */
+        const char *detail; /* part of it */
 };
 
 static void must_refuse(const struct refusal *r, size_t number)
@@ -177,7 +177,7 @@ static void test_refuses_duplicates(void **state)
                 must_refuse(&table[i], i);
 }
 
-/* `count` members, then one more of which the name is given. */
+/* `count` members, then one more with the given name. */
 static void many_members(struct buffer *out, int count, const char *last)
 {
         buffer_add_char(out, '{');

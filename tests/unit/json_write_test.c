@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * json_write_test.c: JSON into a buffer, with its commas.
+ * json_write_test.c: writing JSON into a buffer, with its commas.
  */
 #include <string.h>
 
@@ -48,7 +48,7 @@ static void puts_commas_where_they_are_due(void **state)
         AUTO_BUFFER out = {0};
 
         (void)state;
-        for (int i = 0; i < 2; i++) { /* texts that follow each other are apart */
+        for (int i = 0; i < 2; i++) { /* two texts in one buffer are separated */
                 json_begin(&out);
                 json_begin_array(&out, "a");
                 json_end_array(&out);
@@ -103,7 +103,7 @@ static void shows_payloads(void **state)
         }
 }
 
-/* Whatever stands before and behind what has to be escaped. */
+/* Strings are escaped correctly whatever surrounds the characters to escape. */
 static void strings_of_any_length_are_escaped(void **state)
 {
         (void)state;

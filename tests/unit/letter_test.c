@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * letter_test.c: what messages of `dead` and `unroutable` are worth; the body of a replay request.
+ * letter_test.c: how messages of `dead` and `unroutable` become letters; the body of a replay
+ * request.
  */
 #include <limits.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static void messages_become_letters(void **state)
         static const struct {
                 const char *exchange, *key, *user, *reason, *message_id, *body;
                 enum letter_source source;
-                bool want_own_id; /* the job is the one the message names */
+                bool want_own_id; /* the job's id is the one in the message */
                 const char *want_tenant;
                 enum reason want_reason;
                 int64_t want_attempt;
@@ -90,7 +91,7 @@ static void messages_become_letters(void **state)
 
 static void a_redelivery_is_the_same_burial(void **state)
 {
-        /* Headers of one byte's name; delivery_mode. */
+        /* Headers with one-byte names, and delivery_mode. */
         static const char wire[] = "\x30\0\0\0\0\7\1zt\1\1aV\2",
                           wire_again[] = "\x30\0\0\0\0\x21\1aV"
                                          "\x10x-delivery-countl\0\0\0\0\0\0\0\1\1zt\1\2",
@@ -98,7 +99,7 @@ static void a_redelivery_is_the_same_burial(void **state)
         const struct {
                 struct bytes properties;
                 const char *key, *body;
-                bool want_same; /* as of the first row */
+                bool want_same; /* the same burial as the first row */
         } rows[] = {
                 {bytes_of(wire, sizeof(wire) - 1), "bogus", "{}", true},
                 {bytes_of(wire_again, sizeof(wire_again) - 1), "bogus", "{}", true},
@@ -121,7 +122,7 @@ static void a_redelivery_is_the_same_burial(void **state)
         }
 }
 
-/* Property lists that have headers only; names and texts of single digits' length. */
+/* Property lists that have only headers. Names and texts are shorter than 10 bytes. */
 #define LONG_TEXT(length, text) "S\0\0\0" length text
 #define REASON(length, text) "\6reason" LONG_TEXT(length, text)
 #define DEATH(size, entry) "F\0\0\0" size entry
@@ -140,11 +141,11 @@ static void what_the_broker_did_last_is_its_reason(void **state)
                 {HEADERS("\x26", DEATHS("\x19", REJECTED)), REASON_DELIVERY_LIMIT},
                 {HEADERS("\x3e", DEATHS("\x31", EXPIRED REJECTED)), REASON_EXPIRED},
                 {HEADERS("\x3e", DEATHS("\x31", REJECTED EXPIRED)), REASON_DELIVERY_LIMIT},
-                /* The first of that name is the broker's. */
+                /* Of two headers with this name, the first is the broker's. */
                 {HEADERS("\x4b", DEATHS("\x18", EXPIRED) DEATHS("\x19", REJECTED)), REASON_EXPIRED},
                 {HEADERS("\x4b", DEATHS("\x19", REJECTED) DEATHS("\x18", EXPIRED)),
                  REASON_DELIVERY_LIMIT},
-                /* What no broker writes. */
+                /* Values that no broker writes. */
                 {HEADERS("\x0d", DEATHS("\0", "")), REASON_DELIVERY_LIMIT},
                 {HEADERS("\x0f", DEATHS("\2", "b\1")), REASON_DELIVERY_LIMIT},
                 {HEADERS("\x12", DEATHS("\5", DEATH("\0", ""))), REASON_DELIVERY_LIMIT},
@@ -182,7 +183,8 @@ static void the_longest_burial_name_fits(void **state)
         assert_int_equal(strlen(strrchr(l.burial, '/')), 17);
 }
 
-/* Of a malformed message the properties are kept as they came, not as its burial has them. */
+/* A letter of a malformed message has the message's original properties, not those of its
+ * burial. */
 static void a_burial_carries_what_it_buried(void **state)
 {
         static const struct {
@@ -218,7 +220,7 @@ static void quoted_values_do_not_split_a_group(void **state)
         letter_group("", REASON_MALFORMED, one, a);
         letter_group("", REASON_MALFORMED, other, b);
         assert_string_equal(a, b);
-        letter_group("", REASON_PERMANENT, one, a); /* a handler's own words */
+        letter_group("", REASON_PERMANENT, one, a); /* the error is the handler's own text */
         letter_group("", REASON_PERMANENT, other, b);
         assert_string_not_equal(a, b);
 }
@@ -253,7 +255,7 @@ static void edits_are_read(void **state)
 {
         static const struct {
                 const char *body;
-                int want; /* status of the refusal; 0: taken */
+                int want; /* status of the refusal; 0: accepted */
                 const char *want_pointer, *want_payload, *want_type;
                 int want_priority;
         } rows[] = {

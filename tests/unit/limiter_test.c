@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * limiter_test.c: token buckets, and what is told of them.
+ * limiter_test.c: token buckets, and the texts about limits.
  */
 #include "gateway/limiter.h"
 #include "tests/unit/unit.h"
@@ -70,13 +70,13 @@ static void test_edges(void **state)
         bucket_return(&b);
         bucket_return(&b);
         assert_true(b.used >= 0);
-        /* A burst made smaller leaves no debt. */
+        /* Reducing the burst leaves no debt. */
         b = (struct bucket){.used = 10, .at = 1};
         assert_false(bucket_take(&b, &small_burst, 1, BUCKET_TAKE).granted);
         assert_true(bucket_take(&b, &small_burst, 11, BUCKET_TAKE).granted);
 }
 
-/* Over a long time what is granted is the rate, plus the burst once. */
+/* Over a long time the granted number is the rate, plus the burst once. */
 static void test_exact_in_the_long_run(void **state)
 {
         (void)state;

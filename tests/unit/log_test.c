@@ -13,7 +13,7 @@
 
 #include "common/base/log.h"
 
-/* Standard error goes to a file for the time of a test. */
+/* Standard error goes to a file during a test. */
 static int kept = -1;
 static FILE *caught;
 
@@ -37,7 +37,7 @@ static int catch_end(void **state)
         return 0;
 }
 
-/* The next line; NULL at the end. Free it. */
+/* The next line, NULL at the end. The caller frees it. */
 static json_t *next_line(void)
 {
         char line[16384];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * metrics_test.c: counting and the exposition; promtool judges it where it is installed.
+ * metrics_test.c: counting and the exposition; promtool checks it where it is installed.
  */
 #include <stdio.h>
 #include <stdlib.h>

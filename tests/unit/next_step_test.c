@@ -61,7 +61,7 @@ static void with_a_handler_or_before_its_time(void **state)
         }
 }
 
-/* Since when nobody has a handler for it is forgotten where that does not count any more. */
+/* The time since which no consumer handles the type is dropped where it no longer counts. */
 static void what_is_remembered(void **state)
 {
         static const struct handler handler = {.timeout = 60000};
@@ -193,7 +193,7 @@ static void without_a_handler(void **state)
         }
 }
 
-/* Nobody looked while it lay in its queue. */
+/* Time that the job lay in its queue, with no consumer looking at it, does not count. */
 static void only_what_was_looked_at_counts(void **state)
 {
         static const struct {

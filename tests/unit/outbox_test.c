@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * outbox_test.c: publishing until it is confirmed, events in batches, and attempts held until their
- * time; the link is played by this test.
+ * outbox_test.c: publishes are repeated until they are confirmed, events go in batches, and
+ * attempts are held until their time. A fake replaces the link.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 enum { SENT_MAX = 64 };
 
-/* What the link was given, and has not answered yet. */
+/* Publishes that the link was given and has not answered yet. */
 static struct {
         struct publish_wait waits[SENT_MAX];
         char bodies[SENT_MAX][32 * 1024];
@@ -116,7 +116,7 @@ static struct publication publication_of(struct fixture *f)
         return (struct publication){.encode = encode, .confirmed = on_confirmed, .owner = f};
 }
 
-/* Runs the loop until the link was given that many publishes. */
+/* Runs the loop until the link holds that many publishes. */
 static void run_until_sent(struct fixture *f, size_t count)
 {
         while (sent.count < count)
@@ -173,7 +173,7 @@ static void a_window_that_is_full_at_once_is_tried_again(void **state)
         outbox_post(f->outbox, &p);
         sent.window = 1;
         run_until_sent(f, 1);
-        assert_false(sent.again[0]); /* it was never sent */
+        assert_false(sent.again[0]); /* the message was never sent before */
         answer_first(LINK_CONFIRMED);
         assert_int_equal(f->confirmed, 1);
 }
@@ -211,7 +211,7 @@ static void events_go_at_once_when_idle_and_together_when_not(void **state)
         run_until_sent(f, 1);
         assert_int_equal(lines_in(sent.bodies[0]), 1);
 
-        /* One is on its way: the next wait for more, but not long. */
+        /* One batch is under way, so the next events wait for more, but not long. */
         for (int i = 0; i < 3; i++)
                 events_add(ev, &line, i == 1 ? a : NULL);
         assert_int_equal(sent.count, 1);
@@ -227,7 +227,7 @@ static void events_go_at_once_when_idle_and_together_when_not(void **state)
         answer_first(LINK_CONFIRMED);
         assert_int_equal(closed, 0);
         answer_first(LINK_NACKED);
-        assert_int_equal(closed, 0); /* its batch is not confirmed yet */
+        assert_int_equal(closed, 0); /* the batch with this attempt is not confirmed yet */
         answer_first(LINK_CONFIRMED);
         answer_first(LINK_CONFIRMED);
         assert_true(events_are_pending(ev));
@@ -253,7 +253,7 @@ static void large_events_are_not_gathered(void **state)
         large.message = buffer_bytes(&text);
         events_add(ev, &line, NULL);
         run_until_sent(f, 1);
-        sent.window = 1; /* too large for this test's copies */
+        sent.window = 1; /* more would not fit into this test's copies */
         for (int i = 0; i < EVENTS_BYTES_MAX / (20 * 1024) + 1; i++)
                 events_add(ev, &large, NULL);
         assert_int_equal(outbox_count(f->outbox), 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * problem_test.c: refusals as JSON.
+ * problem_test.c: refusals written as JSON.
  */
 #include <jansson.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * progress_test.c: the first report at once, then the latest once a period, and before the end.
+ * progress_test.c: the first report is published at once, then the latest one once a period, and
+ * before the end.
  */
 #include "tests/unit/unit.h"
 
@@ -11,8 +12,8 @@ struct bench {
         uv_loop_t loop;
         struct progress *progress;
         bool mute;
-        bool many;     /* attempts: the distance of two tells says nothing */
-        double hidden; /* what a look finds; 0: nothing */
+        bool many;     /* there are several attempts: the time between two events says nothing */
+        double hidden; /* the progress that the next look finds; 0: none */
         unsigned looks, tells;
         double done;
         char text[16];
@@ -68,7 +69,7 @@ static void take_down(struct bench *b, struct attempt *a)
         assert_int_equal(uv_loop_close(&b->loop), 0);
 }
 
-/* Until a period has ended once more. */
+/* Runs the loop until one more period has ended. */
 static void next_look(struct bench *b)
 {
         for (unsigned looks = b->looks; b->looks == looks;)
@@ -98,7 +99,8 @@ static void the_latest_is_told_when_the_period_is_over(void **state)
         assert_true(b.done == 0.6);
         assert_string_equal(b.text, "latest");
 
-        /* Silence ends it; what comes then is told at once, and may have no text. */
+        /* A period without reports ends the timer. The next report is published at once, and may
+         * have no text. */
         next_look(&b);
         assert_int_equal(b.tells, 2);
         assert_false(uv_loop_alive(&b.loop));
@@ -119,7 +121,7 @@ static void the_latest_is_told_before_the_end(void **state)
         setup_bench(&b);
         note(&b, &a, 0.1, "");
         note(&b, &a, 0.9, "");
-        b.told_at = 0; /* the end does not wait */
+        b.told_at = 0; /* the report before the end does not wait for the period */
         progress_end(b.progress, &a.progress);
         assert_int_equal(b.tells, 2);
         assert_true(b.done == 0.9);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * publisher_test.c: what becomes of publishes that are confirmed, returned, refused, late or cut
+ * publisher_test.c: the results of publishes that are confirmed, returned, refused, late or cut
  * off.
  */
 #include "common/amqp/publisher.h"
@@ -121,7 +121,7 @@ static void cut_off(void **state)
         end(p);
 }
 
-/* The broker closes the channel and does not say because of which publish. */
+/* The broker closes the channel without saying which publish caused it. */
 static void finds_the_refused_one(void **state)
 {
         struct publisher *p = publisher_create(true, TIMEOUT);

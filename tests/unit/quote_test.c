@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * quote_test.c: offending values as short printable text.
+ * quote_test.c: offending values quoted as short printable text.
  */
 #include "tests/unit/unit.h"
 
@@ -40,7 +40,7 @@ static void the_longest_text_ends_whole(void **state)
         assert_non_null(strstr(out, "\\x01\"… (1000 bytes)"));
 }
 
-/* A property list of no more than the header x, with that value in wire form. */
+/* Quotes `value`, in wire form, from a property list whose only header is x. */
 static const char *quote_value(struct bytes value, char out[QUOTE_SIZE])
 {
         AUTO_BUFFER list = {0};
@@ -88,7 +88,7 @@ static void every_type_of_header_is_shown(void **state)
                 {WIRE("F\0\0\0\0"), "{}"},
                 {WIRE("A\0\0\0\7b\1V"
                       "F\0\0\0\0"),
-                 "[1, void, "}, /* cut within a length */
+                 "[1, void, "}, /* cut inside a length */
                 {WIRE("F\0\0\0\7\4days"
                       "b\1"),
                  "{\"days\": 1}"},
@@ -100,7 +100,7 @@ static void every_type_of_header_is_shown(void **state)
                       "b\1\1b"
                       "A\0\0\0\2t\1"),
                  "{\"a\": 1, \"b\": [true]}"},
-                {WIRE("A\0\0\0\5b\1"), ""}, /* shorter */
+                {WIRE("A\0\0\0\5b\1"), ""}, /* shorter than its length says */
                 {WIRE("S\xff\xff\xff\xff"), ""},
                 {WIRE("?"), ""},
                 {WIRE(""), ""},

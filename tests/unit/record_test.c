@@ -10,7 +10,7 @@
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-/* What is written must be what was read, byte for byte. */
+/* A record that is read and written again must be the same byte for byte. */
 static void records_make_the_round_trip(void **state)
 {
         static const struct {

@@ -7,7 +7,7 @@
 #include "common/amqp/properties.h"
 #include "dlx-monitor/replay.h"
 
-/* How many replays are under way after that letter; the first of them. */
+/* Returns how many replays are under way after that letter; `first` is the first of them. */
 static size_t replaying(struct archive *a, const char *after, char first[UUID_SIZE])
 {
         char left[2][UUID_SIZE] = {"", ""};
@@ -108,7 +108,7 @@ static void each_replay_of_a_job_is_a_run_of_its_own(void **state)
         assert_int_equal(run, 2);
 }
 
-/* A letter, the edit, and the job that is made of both. */
+/* A letter, the edit, and the job that results from both. */
 static const struct replay_case {
         const char *tenant_lane, *type, *body;
         struct replay_edit edit;
@@ -159,7 +159,7 @@ static void a_replayed_job_is_built(void **state)
         }
 }
 
-/* Buries one from outside with that header, which waits; `edit` says when it is replayed. */
+/* Buries a waiting job from outside with that header and replays it; `edit` may set when. */
 static int replay_waiting(struct place *p, const char *header, char kind, int64_t value,
                           const struct replay_edit *edit, struct job *job, struct err *e)
 {
@@ -188,7 +188,7 @@ static void a_replay_is_never_early(void **state)
         const struct replay_edit set = {.priority = -1, .sets_run_at = true, .run_at = later + 1};
         const struct {
                 const char *header;
-                char kind; /* of the field on the wire */
+                char kind; /* type of the field on the wire */
                 int64_t value;
                 const struct replay_edit *edit;
                 msec want_from; /* -1: refused; else the earliest run_at, 0: at once */

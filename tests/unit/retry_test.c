@@ -53,7 +53,7 @@ static void odd_policies_end_at_the_cap(void **state)
         static const struct retry_policy rows[] = {
                 {.base = INT64_MAX, .cap = 5000, .factor = 10},
                 {.base = 1, .cap = 5000, .factor = INFINITY},
-                {.base = 0, .cap = 5000, .factor = INFINITY}, /* 0 × infinity is no number */
+                {.base = 0, .cap = 5000, .factor = INFINITY}, /* 0 × infinity is not a number */
         };
 
         (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * return_plan_test.c: the slots of a limited type are busy while its jobs wait, and jobs hop
- * seldom, over whole backlogs in a time of the test's own.
+ * return_plan_test.c: the slots of a limited type stay busy while its jobs wait, and jobs hop
+ * seldom. Whole backlogs are simulated in a time of the test's own.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -14,18 +14,19 @@
 struct backlog {
         unsigned jobs, slots;
         double run_ms;
-        double believed;   /* what is believed of run_ms, as a part of it */
-        unsigned hops_max; /* a job, on average */
+        double believed;   /* the run time that the consumer assumes, as a factor of run_ms */
+        unsigned hops_max; /* per job, on average */
 };
 
-/* One consumer and a backlog of one type. Jobs away are a heap by the time they come back. */
+/* One consumer and a backlog of one type. The jobs away are a heap ordered by the time they
+ * return. */
 struct scene {
         const struct backlog *backlog;
         struct return_plan returns;
         unsigned running, waiting, away, done, hops;
-        double *ends;   /* of runs */
+        double *ends;   /* of the running jobs */
         msec *arrivals; /* heap */
-        double idle_ms; /* of all slots together */
+        double idle_ms; /* the sum over all slots */
         uint32_t seed;
 };
 
@@ -62,7 +63,7 @@ static void pop(struct scene *s)
         }
 }
 
-/* 0.8 to 1.2 times the mean. */
+/* A random length of 0.8 to 1.2 times the mean. */
 static double length_of_run(struct scene *s)
 {
         s->seed = s->seed * 1664525 + 1013904223;
@@ -80,7 +81,7 @@ static void arrive(struct scene *s, msec now)
         } else {
                 msec wait = return_plan_next(&s->returns, s->waiting, each, now);
                 s->hops++;
-                push(s, now + wait + 5 + s->seed % 30); /* the way there and back */
+                push(s, now + wait + 5 + s->seed % 30); /* plus the way there and back */
         }
 }
 
@@ -159,7 +160,7 @@ static void as_much_waits_as_keeps_the_slots_busy(void **state)
                 {1, 1000, 10},      {1, 60000, 1},
                 {4, 15000, 4},      {1, 5, RETURN_PLAN_KEEP_MAX},
                 {300, 100, 300},    {1, 1, RETURN_PLAN_KEEP_MAX},
-                {4, 0.1, UINT_MAX}, /* all that may wait would be gone in 26 ms */
+                {4, 0.1, UINT_MAX}, /* all jobs that may wait would be done in 26 ms */
         };
 
         (void)state;

@@ -23,7 +23,7 @@ static void test_match(void **state)
         (void)state;
         static const struct {
                 const char *method, *path;
-                const char *want; /* the pattern, NULL: none */
+                const char *want; /* the pattern; NULL: none */
                 const char *want_allow;
                 const char *want_first, *want_second; /* parameters */
         } cases[] = {

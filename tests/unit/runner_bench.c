@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner_bench.c: building, turning and taking down a runner under test.
+ * runner_bench.c: creates, runs and destroys a runner under test.
  */
 #include "tests/unit/runner_bench.h"
 
@@ -257,7 +257,7 @@ void bench_case(struct bench *b, const struct end_case *c)
         assert_true((told.error.length == 0) == (told.end.outcome == OUTCOME_DONE));
 }
 
-/* Removes its files first: it ends by a signal. */
+/* Removes its files first, because a signal ends the process. */
 _Noreturn static void live_until_killed(struct bench *b, int (*live)(struct bench *b), int out)
 {
         int pid = live(b);
@@ -312,7 +312,7 @@ int holder_start(void)
         assert_true(pid >= 0);
         if (pid > 0)
                 return pid;
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not end it */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test does not call holder_end */
         for (;;)
                 pause();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner_bench.h: a runner with real children on a loop of its own, and what its runs told.
+ * runner_bench.h: a runner with real children on an event loop of its own, and what its runs
+ * reported.
  */
 #ifndef WARREN_TESTS_RUNNER_BENCH_H
 #define WARREN_TESTS_RUNNER_BENCH_H
@@ -19,7 +20,7 @@ struct bench {
         char file[96];
 };
 
-/* What one run told, copied. */
+/* A copy of what one run reported. */
 struct told {
         struct bench *bench;
         bool ended;
@@ -30,39 +31,39 @@ struct told {
         struct run *run;
 };
 
-/* handlers.json in a folder of its own; `types` is the text of the member's object. */
+/* Writes handlers.json in a folder of its own; `types` is the text of the member's object. */
 struct bench *bench_create(const char *plugins, const char *types, unsigned workers);
-/* … with another program in the place of warren-launch. */
+/* The same with another program in place of warren-launch. */
 struct bench *bench_create_with(const char *plugins, const char *types, unsigned workers,
                                 const char *launch_program);
-void bench_destroy(struct bench **b); /* and asserts that no child is left */
+void bench_destroy(struct bench **b); /* Also asserts that no child is left. */
 void bench_write(struct bench *b, const char *plugins, const char *types);
-/* Loads the file and puts it in force. */
+/* Loads the file and makes it current. */
 int bench_use(struct bench *b, struct err *e);
 
-/* How one run ends. */
+/* How one run must end. */
 struct end_case {
         const char *type, *payload;
         msec timeout;
         enum outcome want;
         enum error_kind kind;
-        const char *error, *result; /* how they begin */
+        const char *error, *result; /* prefixes of the texts */
         msec retry_after;
 };
 
-/* Runs it and asserts that it ended so. */
+/* Runs the case and asserts that it ends as the case says. */
 void bench_case(struct bench *b, const struct end_case *c);
 
-/* Starts a job of a type; asserts that it could. */
+/* Starts a job of a type; asserts that the start succeeds. */
 struct run *bench_start(struct bench *b, const char *type, const char *payload, msec timeout,
                         struct told *told);
-/* NULL and e when it could not. */
+/* Returns NULL and sets e when the start fails. */
 struct run *bench_try(struct bench *b, const struct job *job, msec timeout, struct told *told,
                       struct err *e);
-/* bench_start, until it has ended. */
+/* bench_start, then waits until the run has ended. */
 void bench_run(struct bench *b, const char *type, const char *payload, msec timeout,
                struct told *told);
-/* Turns the loop until the condition holds; fails the test after 30 s. */
+/* Runs the loop until the condition holds; fails the test after 30 s. */
 void bench_until(struct bench *b, bool (*holds)(void *of), void *of);
 bool told_ended(void *told);
 bool told_progress(void *told);
@@ -72,16 +73,16 @@ void told_fini(struct told *told);
 
 #define AUTO_TOLD __attribute__((cleanup(told_fini))) struct told
 
-/* A consumer in a process of its own that is killed by SIGKILL in mid-job: `live` is called there,
- * starts the job and returns the id of the child that runs it, which must live until the kill.
- * Returns that id. */
+/* Runs a consumer in a process of its own and kills it with SIGKILL while a job runs. `live` is
+ * called in that process: it starts the job and returns the id of the child that runs it. That
+ * child must live until the kill. Returns its id. */
 int bench_killed(struct bench *(*create)(void), int (*live)(struct bench *b));
 
 /* Waits until a process is gone or a zombie. */
 void wait_gone(int pid);
 
-/* A process that has a copy of every descriptor there is now, as a child between its start and its
- * exec has, and keeps them until holder_end. */
+/* Starts a process that holds a copy of every descriptor open now until holder_end, as a child does
+ * between its start and its exec. */
 int holder_start(void);
 void holder_end(int holder);
 

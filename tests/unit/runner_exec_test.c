@@ -17,10 +17,10 @@
 #include "consumer/launch/as_started.h"
 
 #define CAUSE "echo the cause >&2;"
-/* 5000 bytes that are no UTF-8, then the cause. */
+/* 5000 bytes that are not UTF-8, then the cause. */
 #define BAD_STDERR "head -c 5000 /dev/zero | tr '\\0' '\\377' >&2;" CAUSE
 
-/* Types by name: a script for /bin/sh, and what else the type has. */
+/* Types by name: a script for /bin/sh, and the other members of the type. */
 static const struct {
         const char *name, *script, *more;
 } scripts[] = {
@@ -29,7 +29,8 @@ static const struct {
         {"binary", "printf '\\377'", ""},
         {"nothing", ":", ""},
         {"pwd", "basename \"$PWD\" | cut -c1-13", ""},
-        {"fds", "ls /proc/$$/fd; :", ""}, /* no pipeline: the shell would have its pipes */
+        /* not a pipeline: the shell would show the pipeline's descriptors too */
+        {"fds", "ls /proc/$$/fd; :", ""},
         {"long", "head -c 100000 /dev/zero | tr '\\0' x", ""},
         {"status3", "echo why >&2; exit 3", ""},
         {"silent3", "exit 3", ""},
@@ -57,7 +58,7 @@ static const struct {
         {"absent", "", ", \"exec\": [\"./no-such-program\"]"},
         {"hog", "exec /usr/bin/python3 -c \"x = b'x' * (1 << 30)\"", ", \"memory\": \"128MiB\""},
         {"complains", "echo MemoryError >&2; exit 1", ""},
-        /* Policy and nice value; umask; soft limit; ignored and blocked signals. */
+        /* Scheduling policy and nice value; umask; soft limit; ignored and blocked signals. */
         {"process",
          "cut -d' ' -f19,41 /proc/self/stat; umask; ulimit -Sn;"
          "grep -E 'Sig(Blk|Ign)' /proc/self/status",
@@ -120,7 +121,7 @@ static void ends_as_the_program_does(void **state)
         };
 
         (void)state;
-        /* Something a child must not get. */
+        /* A descriptor that a child must not inherit. */
         AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
         AUTO(bench) b = create();
         for (size_t i = 0; i < COUNT(cases); i++)
@@ -141,8 +142,8 @@ static void keeps_the_tail_of_complaints(void **state)
         assert_null(strstr(told.error.data, "line 1\n"));
 }
 
-/* What is no UTF-8 grows when it is repaired; how it ended stands before it; white space may
- * follow. */
+/* Bytes that are not UTF-8 grow when they are repaired. The way the run ended comes before the
+ * text. White space may follow the text. */
 static void keeps_the_last_line_whatever_came_before(void **state)
 {
         static const struct {
@@ -333,7 +334,7 @@ static void is_not_ended_by_what_was_told_of_another(void **state)
         int holder = holder_start();
         bench_until(b, told_ended, &first);
 
-        /* It gets the first one's descriptors. */
+        /* This child inherits the first child's descriptor numbers. */
         struct run *run = bench_start(b, "polite", "{}", 20000, &second);
         bench_until(b, told_something, &second);
         assert_false(second.ended);

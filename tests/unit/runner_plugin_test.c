@@ -114,7 +114,7 @@ static const struct end_case ends[] = {
 static void ends_as_the_handler_says(void **state)
 {
         (void)state;
-        /* Something a child must not get. */
+        /* A descriptor that a child must not inherit. */
         AUTO_CLOSE int leak = open("/dev/null", O_RDONLY);
         AUTO(bench) b = bench_create(all_plugins, all_types, 1);
         for (size_t i = 0; i < COUNT(ends); i++)
@@ -131,7 +131,7 @@ static void thins_out_a_flood_of_words(void **state)
         bench_run(b, "floods", "{}", 20000, &told);
         assert_int_equal(told.end.outcome, OUTCOME_DONE);
         assert_int_in_range(told.progresses, 1, 2000);
-        assert_true(told.done == 99999 / 100000.0); /* the last, before the end */
+        assert_true(told.done == 99999 / 100000.0); /* the last report arrives before the end */
 }
 
 static bool is_at_last_step(void *of)
@@ -189,7 +189,8 @@ static void gives_back_what_the_consumer_was_started_with(void **state)
         assert_int_equal(as_started_restore(text), 0);
         for (size_t i = 0; i < COUNT(own); i++)
                 unsetenv(own[i]);
-        /* Policy, nice value, umask, soft limit, blocked and ignored signals; KEPT, what is not. */
+        /* Policy, nice value, umask, soft limit, blocked and ignored signals; KEPT is set; none of
+         * the consumer's own variables is set. */
         char want[64];
         snprintf(want, sizeof(want), "[0,%d,23,1000,0,0,true,0]", getpriority(PRIO_PROCESS, 0));
         assert_string_equal(told.result.data, want);
@@ -202,7 +203,7 @@ static void carries_a_large_payload_and_result(void **state)
 
         (void)state;
         AUTO(bench) b = bench_create(all_plugins, all_types, 1);
-        /* Far more than the pipe holds. */
+        /* Far more than a pipe holds. */
         size_t size = 8 << 20;
         AUTO_FREE char *payload = xmalloc(size + 1);
         memset(payload, 'x', size);
@@ -311,7 +312,7 @@ static void is_not_ended_by_what_was_told_of_another(void **state)
         assert_int_equal(kill(pid, SIGKILL), 0);
         bench_until(b, has_lost_room, b);
 
-        /* It gets the first one's descriptors. */
+        /* This host gets the first one's descriptor numbers. */
         int next = pid_of(b, &jobs);
         for (int i = 0; i < 3; i++)
                 assert_int_equal(pid_of(b, &jobs), next);
@@ -328,7 +329,7 @@ static void replaces_worn_hosts(void **state)
                                      TYPE("rogue", "count"), 4);
         for (int i = 0; distinct < 4; i++) {
                 int pid = pid_of(b, &jobs);
-                /* Without pausing: a worn one goes on until the younger is there. */
+                /* There is no pause: a worn host goes on until its replacement is ready. */
                 assert_true(runner_has_room(b->runner, handlers_find(b->handlers, "count")));
                 if (distinct == 0 || pids[distinct - 1] != pid)
                         pids[distinct++] = pid;
@@ -393,7 +394,7 @@ static void repeated_ended(void *owner, const struct run_end *end)
 
 static const struct run_events repeated_events = {.ended = repeated_ended};
 
-/* As the scheduler does: from within `ended`, as long as there is room. */
+/* Starts runs as the scheduler does: from within `ended`, as long as there is room. */
 static void repeated_start(struct repeated *c)
 {
         const struct handler *noop = handlers_find(c->bench->handlers, "noop");
@@ -415,7 +416,7 @@ static bool repeated_gone(void *of)
 {
         struct repeated *c = of;
 
-        repeated_start(c); /* a host may have come back */
+        repeated_start(c); /* a host may be available again */
         return c->left == 0 && runner_running(c->bench->runner) == 0;
 }
 
@@ -480,7 +481,7 @@ static void changes_handlers_while_one_runs(void **state)
         struct run *run = bench_start(b, "waits", "\"stopped\"", 20000, &told);
         bench_until(b, told_progress, &told);
 
-        /* The same plugin stays warm; a changed one is opened anew. */
+        /* A host of an unchanged plugin stays warm; a changed plugin is opened again. */
         bench_write(b, ROGUE, TYPE("rogue", "count") "," TYPE("rogue", "waits"));
         assert_int_equal(bench_use(b, &e), 0);
         run_stop(run, 20000);
@@ -542,7 +543,8 @@ static void runs_the_example(void **state)
                 {"100", 20000, OUTCOME_DONE, "{\"primes\": 25}"},
                 {"100000", 20000, OUTCOME_DONE, "{\"primes\": 9592}"},
                 {"\"many\"", 20000, OUTCOME_PERMANENT, NULL},
-                {"99999999", 300, OUTCOME_RETRY, NULL}, /* too much for its timeout */
+                /* more than can be computed before the timeout */
+                {"99999999", 300, OUTCOME_RETRY, NULL},
         };
 
         (void)state;
@@ -559,7 +561,7 @@ static void runs_the_example(void **state)
 
 int main(void)
 {
-        signal(SIGPIPE, SIG_IGN); /* as every program does: a host may be gone */
+        signal(SIGPIPE, SIG_IGN); /* every program ignores it: a host may be gone */
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ends_as_the_handler_says),
                 cmocka_unit_test(thins_out_a_flood_of_words),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runner_room_test.c: a start for which the system has no room waits, and nothing is told of it.
+ * runner_room_test.c: a start for which the system lacks resources is put off, and no event reports
+ * it.
  */
 #include "tests/unit/runner_bench.h"
 
@@ -36,7 +37,7 @@ static void tells_a_shortage_from_a_fault(void **state)
                 assert_int_equal(shortage_err(&e, "cannot %s", "fly"), -1);
                 assert_int_equal(e.code, cases[i].want);
                 assert_memory_equal(e.text, "cannot fly: ", 12);
-                errno = EMFILE; /* the first failure wins */
+                errno = EMFILE; /* the first error wins */
                 shortage_err(&e, "cannot land");
                 assert_int_equal(e.code, cases[i].want);
         }
@@ -83,7 +84,7 @@ static int lowest_free(void)
         return fd;
 }
 
-/* Descriptors that can still be opened. */
+/* The number of descriptors that can still be opened. */
 static int count_free(void)
 {
         int fd = dup(STDERR_FILENO);
@@ -102,7 +103,7 @@ static bool has_room(void *of)
         return runner_has_room(b->runner, handlers_find(b->handlers, "cat"));
 }
 
-/* NULL when there is no room. */
+/* Returns NULL when there is no room. */
 static struct run *try_start(struct bench *b, struct told *told)
 {
         const struct job job = {.id = "x",
@@ -145,7 +146,8 @@ static bool any_ended(void *of)
         return false;
 }
 
-/* Starts as many as there is room for, the next when one has ended; the most that ran at once. */
+/* Starts as many runs as there is room for, and the next when one has ended. Returns the most that
+ * ran at once. */
 static unsigned run_all(struct bench *b, struct told all[JOBS])
 {
         unsigned most = 0;
@@ -185,7 +187,7 @@ static void starts_programs_as_descriptors_allow(void **state)
         assert_int_equal(put_off(b, "plugin"), 0);
 }
 
-/* With no run whose end would make room it is tried again all the same. */
+/* A start is tried again after a while even if no run is left whose end would make room. */
 static void tries_again_when_time_has_passed(void **state)
 {
         AUTO_TOLD told = {0};
@@ -202,7 +204,7 @@ static void tries_again_when_time_has_passed(void **state)
         assert_int_equal(told.put_off, 0);
 }
 
-/* Wherever on its way a start finds none: at each of its descriptors. */
+/* Descriptors may run out at any point of a start: each of its descriptors is tried. */
 static void no_start_fails_for_want_of_a_descriptor(void **state)
 {
         (void)state;
@@ -247,7 +249,7 @@ static void launcher_gone(void)
 static void what_the_launcher_lacks_is_no_failure(void **state)
 {
         static const struct {
-                int number; /* 0: it says nothing, and is killed */
+                int number; /* 0: the launcher reports nothing and is killed */
                 const char *type;
                 bool want_put_off;
         } cases[] = {
@@ -307,7 +309,7 @@ static void a_plugin_host_is_started_when_there_is_room(void **state)
         assert_int_equal(told.end.error_kind, ERROR_KIND_CRASH);
 }
 
-/* Hosts stay, so what they took would be missing for good. */
+/* Hosts live on, so descriptors that they took would be missing permanently. */
 static void a_pool_leaves_descriptors_to_the_consumer(void **state)
 {
         enum { OF_BENCH = 20 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scheduler_test.c: who runs next: shares by weight, priority, and that nobody starves.
+ * scheduler_test.c: which job runs next: shares by weight, priority, and no starvation.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +89,7 @@ static void tenants_share_by_weight(void **state)
         }
 }
 
-/* Room for one, which is asked for again before it is there. */
+/* There is room for one job. It is asked for again while there is none. */
 static bool has_one_place(void *owner, const struct handler *h)
 {
         bool *place = owner;
@@ -131,7 +131,8 @@ static bool has_room_but_in_limited(void *owner, const struct handler *h)
         return h != &limited;
 }
 
-/* The second has another type too, by which it uses its turns up while the limited one is full. */
+/* The second tenant has another type too, and uses up its turns with that while the limited type is
+ * full. */
 static void tenants_share_a_limited_type_whatever_else_they_run(void **state)
 {
         struct ready in = {0};
@@ -267,8 +268,8 @@ static void types_without_room_are_passed_over(void **state)
         ready_each(&in, drop, &in);
 }
 
-/* One worker, and all that waits is given back before each pick: whoever comes back first must not
- * have every turn. */
+/* One worker, and all waiting jobs are requeued before each pick: the tenant whose jobs come back
+ * first must not get every turn. */
 static void turns_go_on_over_a_ring_that_was_emptied(void **state)
 {
         static const int64_t weights[3] = {1, 2, 3};

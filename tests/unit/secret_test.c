@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secret_test.c: secrets are random, and their files the owner's alone, whole or not there.
+ * secret_test.c: secrets are random. Their files belong to their owner alone and are complete or
+ * absent.
  */
 #include "tests/unit/unit.h"
 
@@ -38,7 +39,7 @@ static void assert_holds(const char *path, const char *want)
         assert_int_equal(info.st_mode & 0777, 0600);
 }
 
-/* A folder of its own: the secret's file, and the one it is written to first. */
+/* A folder of its own: the path of the secret's file, and of the file that is written first. */
 struct place {
         char folder[32], path[48], fresh[56];
 };
@@ -56,7 +57,7 @@ static int begin(void **state)
         return 0;
 }
 
-/* What a test leaves there beyond the secret itself is an error. */
+/* Fails if a test leaves anything in the folder besides the secret itself. */
 static int end(void **state)
 {
         const struct place *p = *state;
@@ -86,7 +87,7 @@ static void a_file_is_its_owners_alone(void **state)
         assert_int_equal(e.code, ERR_SYSTEM);
 }
 
-/* By whatever way another could still reach it. */
+/* Neither a symbolic nor a hard link leads the secret into another file. */
 static void a_file_beside_it_is_never_written_into(void **state)
 {
         static int (*const ways[])(const char *, const char *) = {symlink, link};

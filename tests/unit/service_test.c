@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * service_test.c: the first signal asks to stop, the second ends, SIGHUP reloads.
+ * service_test.c: the first signal asks to stop, the second ends the program, SIGHUP reloads.
  */
 #include "tests/unit/unit.h"
 
@@ -114,7 +114,7 @@ static void test_the_process_is_settled(void **state)
         assert_int_equal(umask(022), 077);
         service_destroy(&seen.service);
 
-        /* What somebody has chosen stays. */
+        /* A scheduling policy that is already set stays. */
         sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
         seen.service = service_create(&events, &seen, &e);
         assert_int_equal(service_process_start(seen.service)->scheduling, SCHED_IDLE);

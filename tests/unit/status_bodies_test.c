@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_bodies_test.c: what may be said of a tenant and of a key, and what of it is kept.
+ * status_bodies_test.c: what a request body may contain for a tenant and for a key, and what of it
+ * is stored.
  */
 #include "tests/unit/unit.h"
 

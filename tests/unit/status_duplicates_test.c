@@ -11,7 +11,7 @@
 #define ID "ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2"
 #define START ((msec)1700000000000)
 
-/* The contents: a to f. b differs from a in its lane alone, c in its timeout, d in its payload. */
+/* The contents a to f. b differs from a only in its lane, c in its timeout, d in its payload. */
 static struct job job_of(char which)
 {
         struct job j = rig_job(ID, START);
@@ -26,7 +26,7 @@ static struct job job_of(char which)
         return j;
 }
 
-/* One step of a history, two letters: what, and which content. */
+/* One step of a history, in two letters: the event and the content. */
 static void step(struct rig *r, char what, char which, msec at)
 {
         struct job j = job_of(which);
@@ -46,11 +46,11 @@ static void step(struct rig *r, char what, char which, msec at)
                 j.again = what == 'G';
                 job_encode(&j, STATION_SUBMISSION, at, &m);
                 break;
-        case 'h': /* taken to its delay queue */
+        case 'h': /* moved to its delay queue */
                 j.run_at = at + 60000;
                 job_encode(&j, STATION_FIRST_HOP, at, &m);
                 break;
-        case 'f': /* failed, to be tried again */
+        case 'f': /* failed, to be retried */
                 j.attempt = 1;
                 j.run_at = at + 1000;
                 job_encode(&j, STATION_RETRY, at, &m);
@@ -120,17 +120,17 @@ static void the_row_shows_what_runs(void **state)
         } rows[] = {
                 {"oa", 'a', 0},
                 {"ga", 'a', 0},
-                /* None has run: the first. */
+                /* None has run: the first is shown. */
                 {"oa od", 'a', 1},
                 {"ga od", 'a', 1},
                 {"oa ob oc od", 'a', 3},
-                /* Another with the same content. */
+                /* Another message with the same content. */
                 {"oa oa oa", 'a', 2},
-                /* Services publish a job again on its way: that is no other. */
+                /* A service publishes a job again on its way: that is no duplicate. */
                 {"oa ha", 'a', 0},
                 {"oa ha sa fa", 'a', 0},
                 {"ga Ga", 'a', 0},
-                /* It runs. */
+                /* One runs: it is shown. */
                 {"oa sa od", 'a', 1},
                 {"oa od sd", 'd', 1},
                 {"oa ob sb", 'b', 1},
@@ -138,17 +138,17 @@ static void the_row_shows_what_runs(void **state)
                 {"oe of sf", 'f', 1},
                 {"oa sa fa od", 'a', 1},
                 {"oa od sd fd", 'd', 1},
-                /* It ran. */
+                /* One ran: it is shown. */
                 {"oa sa ca od", 'a', 1},
                 {"ga sa ca od", 'a', 1},
                 {"oa sa ca oe", 'a', 1},
                 {"ga sa ca ob oc", 'a', 2},
-                /* Both ran: the last that completed. */
+                /* Both ran: the last that completed is shown. */
                 {"oa od sa sd ca cd", 'd', 1},
-                /* Nobody says what ran: the first. */
+                /* The events do not say which content ran: the first is shown. */
                 {"oa od s- c-", 'a', 1},
                 {"sd oa od", 'd', 1},
-                /* More than are kept. */
+                /* More contents than are stored. */
                 {"oa ob oc od oe of", 'a', 5},
                 {"oa ob oc od oe of sf", 'a', 5},
                 {"oa ob oc od oe of sd", 'd', 5},
@@ -179,7 +179,7 @@ static void the_row_shows_what_runs(void **state)
         }
 }
 
-/* The same job once more, but for what does not make another content. */
+/* Publishes the same job once more, with changes that do not make another content. */
 static void publish_again(struct rig *r, char which, int64_t max_retries, msec run_at)
 {
         struct job j = job_of('a');
@@ -199,7 +199,8 @@ static void publish_again(struct rig *r, char which, int64_t max_retries, msec r
         projection_fold(r->projection, &m.message, r->offset++);
 }
 
-/* It came when the job had ended, or before, and did not run: at each of many digests. */
+/* The second message came before or after the job ended, and did not run. Each history runs with
+ * many digests. */
 static void a_second_message_does_not_change_the_first(void **state)
 {
         static const char *const histories[] = {"o", "oh", "osco", "oscoh", "oo", "oos"};
@@ -226,7 +227,7 @@ static void a_second_message_does_not_change_the_first(void **state)
         }
 }
 
-/* Of what is forgotten no payload stays, of none of them. */
+/* A forgotten job leaves no payload, not even those of its duplicates. */
 static void forgetting_takes_all(void **state)
 {
         struct rig rig;
@@ -245,7 +246,7 @@ static void forgetting_takes_all(void **state)
         rig_close(&rig);
 }
 
-/* When it waits until is its own, not that of another with its id. */
+/* A job's run_at is its own, not that of another job with its id. */
 static void the_time_to_run_is_that_of_what_is_shown(void **state)
 {
         struct rig rig;
@@ -262,8 +263,8 @@ static void the_time_to_run_is_that_of_what_is_shown(void **state)
         rig_close(&rig);
 }
 
-/* After it has completed another is run with its id, which fails or is not over: what is told of
- * the start is not mixed with the end of the one that completed. */
+/* After a job has completed, another with its id starts, and fails or is not finished. Its start is
+ * not mixed with the end of the completed one. */
 static void a_later_start_is_not_told_of_what_completed(void **state)
 {
         struct err e = {0};
@@ -291,7 +292,8 @@ static void a_later_start_is_not_told_of_what_completed(void **state)
         rig_close(&rig);
 }
 
-/* What is no JSON never stands in an answer as it is, whatever else is told of its id. */
+/* A body that is not JSON never appears unencoded in an answer, whatever other events its id
+ * has. */
 static void a_body_that_is_no_json_is_shown_in_base64(void **state)
 {
         enum what { SUBMISSION = 1, BURIAL = 2, COMPLETION = 4 };
@@ -304,7 +306,7 @@ static void a_body_that_is_no_json_is_shown_in_base64(void **state)
                 {BURIAL, "\xff{", "\"payload\":null,\"payload_base64\":\"/3s=\","},
                 {BURIAL, "1} ,\"x\":{", "\"payload\":null,\"payload_base64\":"},
                 {SUBMISSION | BURIAL, "\xff{", "\"payload\":null,\"payload_base64\":"},
-                /* Its completion ends the row for another reason than the burial. */
+                /* The completion ends the row, so the end is not the burial's. */
                 {BURIAL | COMPLETION, "\xff{", "\"payload\":null,\"payload_base64\":"},
         };
         (void)state;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_given_back_test.c: what a store tells of a job that was started and given back, and of its
- * delivery when that comes again.
+ * status_given_back_test.c: what a store answers about a job that was started and then released,
+ * and about its delivery when that comes again.
  */
 #include "tests/unit/status_rig.h"
 
 #include "status-store/lookup.h"
 
 #define START ((msec)1700000000000)
-/* All workers have been silent for long. */
+/* All workers have been silent for a long time. */
 #define LATER (START + MSEC_DAY)
 
 static void tell(struct rig *r, const char *id, enum event_kind kind, const char *worker, msec at,
@@ -32,7 +32,8 @@ static void tell(struct rig *r, const char *id, enum event_kind kind, const char
         projection_fold(r->projection, &m, r->offset++);
 }
 
-/* What the store says of the delivery of attempt 1, and of the attempts. Owned. */
+/* The store's answers about the delivery of attempt 1 and about the attempts. The caller frees
+ * it. */
 static char *ask(struct rig *r, const char *id)
 {
         struct err e = {0};
@@ -53,7 +54,8 @@ static char *ask(struct rig *r, const char *id)
 
 static void a_store_tells_of_it(void **state)
 {
-        /* Each worker starts the attempt and, when that is said, is given up or gives it back. */
+        /* Each worker starts the attempt. With `releases` it then releases the attempt; with `lost`
+         * it was given up. */
         static const struct {
                 int workers;
                 bool releases, lost;
@@ -97,7 +99,7 @@ static void a_store_tells_of_it(void **state)
         }
 }
 
-/* A worker of that name comes back, takes the attempt again, and dies with it. */
+/* The same worker comes back, takes the attempt again, and dies with it. */
 static void one_given_back_does_not_excuse_the_next(void **state)
 {
         struct rig rig;
@@ -118,7 +120,7 @@ static void one_given_back_does_not_excuse_the_next(void **state)
         rig_close(&rig);
 }
 
-/* Its later progress shows that it lives, and the attempt with it. */
+/* The worker's later progress shows that it lives, and so does the attempt. */
 static void a_worker_that_was_given_up_and_goes_on_is_shown(void **state)
 {
         struct rig rig;
@@ -137,7 +139,7 @@ static void a_worker_that_was_given_up_and_goes_on_is_shown(void **state)
         rig_close(&rig);
 }
 
-/* A retry after it is the attempt's first end, and counts as one. */
+/* A retry after the release is the attempt's first end, and counts as one. */
 static void a_failure_after_it_counts(void **state)
 {
         struct rig rig;

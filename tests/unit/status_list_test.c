@@ -22,7 +22,7 @@ static struct job job_of(unsigned tenant, msec at)
         return j;
 }
 
-/* One pending, one running, one completed and one cancelled, in each tenant. */
+/* Adds one pending, one running, one completed and one cancelled job to each tenant. */
 static void fill(struct rig *r, msec at)
 {
         for (unsigned t = 0; t < TENANTS; t++) {
@@ -40,7 +40,7 @@ static void fill(struct rig *r, msec at)
         rig_commit(r);
 }
 
-/* What a walk through the pages saw. */
+/* What a walk through the pages has seen. */
 struct walk {
         struct list_query query;
         json_t *seen; /* ids */
@@ -53,7 +53,7 @@ static void see(struct walk *w, const json_t *job)
         const char *id = json_string_value(json_object_get(job, "id"));
         msec created = 0;
         struct err e = {0};
-        assert_null(json_object_get(w->seen, id)); /* no job twice */
+        assert_null(json_object_get(w->seen, id)); /* no job is seen twice */
         json_object_set_new(w->seen, id, json_true());
         const char *text = json_string_value(json_object_get(job, "created_at"));
         assert_int_equal(time_parse(text, &created, &e), 0);
@@ -132,7 +132,8 @@ static void many_tenants_are_listed_once(void **state)
         rig_close(&rig);
 }
 
-/* Newest first: what is submitted meanwhile is newer than every page still to come. */
+/* The order is newest first: a job submitted during the walk is newer than every page still to
+ * come. */
 static void new_jobs_repeat_none(void **state)
 {
         struct rig rig;
@@ -155,7 +156,7 @@ static void new_jobs_repeat_none(void **state)
         rig_close(&rig);
 }
 
-/* A statement costs kilobytes, and there are as many runs as tenants times states. */
+/* A statement costs kilobytes, and a listing merges as many sorted runs as tenants times states. */
 static void a_listing_holds_few_statements(void **state)
 {
         struct rig rig;
@@ -178,7 +179,7 @@ static void a_listing_holds_few_statements(void **state)
         rig_close(&rig);
 }
 
-/* Published straight to the tenant's exchange: neither id nor header needs to tell a time. */
+/* Published directly to the tenant's exchange: neither the id nor a header has to hold a time. */
 static void publish(struct rig *r, const char *id, msec claim, const char *exchange)
 {
         const bool dead = strcmp(exchange, "dead") == 0;
@@ -203,7 +204,7 @@ static void tell_time(struct rig *r, msec at)
 }
 
 static const char *const strangers[] = {
-        "ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2", /* tells no time */
+        "ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2", /* holds no time */
         "01900000-0000-7000-8000-000000000001",
         "ffffffff-ffff-7fff-8000-000000000001", /* the year 10889 */
 };
@@ -232,7 +233,7 @@ static void see_it_go(enum clock_told when, const char *id, msec claim)
         if (when == BEFORE_IT)
                 tell_time(&rig, now);
         publish(&rig, id, claim, "jobs.acme");
-        publish(&rig, id, claim, "dead"); /* by the broker */
+        publish(&rig, id, claim, "dead"); /* buried by the broker */
         if (when == LATER) {
                 rig_commit(&rig);
                 retain(retention, now + 100 * (msec)MSEC_DAY);
@@ -253,8 +254,8 @@ static void see_it_go(enum clock_told when, const char *id, msec claim)
         rig_close(&rig);
 }
 
-/* Whatever time a publisher claims, or none, a job counts as created at most when it came, and its
- * row stays as long after its end as any other's. */
+/* Whatever time a publisher claims, or none, a job counts as created no later than it came, and its
+ * row stays after its end as long as any other. */
 static void a_claimed_time_buys_nothing(void **state)
 {
         static const msec claims[] = {0, 1, -1, BORN * (msec)1000, INT64_MAX};
@@ -265,7 +266,8 @@ static void a_claimed_time_buys_nothing(void **state)
                                   claims[i / COUNT(strangers)]);
 }
 
-/* Jobs ended long ago go by steps, while others come and somebody reads page by page. */
+/* Jobs that ended long ago are deleted in steps, while others come and a reader goes page by
+ * page. */
 static void old_jobs_go_while_new_ones_come(void **state)
 {
         static const struct retention_settings keep = {.keep_ended = MSEC_DAY,
@@ -280,13 +282,14 @@ static void old_jobs_go_while_new_ones_come(void **state)
         for (int i = 0; i < OLD_ROUNDS; i++)
                 fill(&rig, now - 2 * MSEC_DAY - i);
         fill(&rig, now);
-        for (unsigned t = 0; t < TENANTS; t++) { /* ended lately: kept as well */
+        for (unsigned t = 0; t < TENANTS; t++) { /* ended recently, so they stay as well */
                 struct job j = job_of(t, now - 2 * MSEC_DAY);
                 rig_submit(&rig, &j);
                 rig_tell(&rig, &j, EVENT_COMPLETED, 1, now);
         }
         rig_commit(&rig);
-        size_t open = (OLD_ROUNDS + 1) * 2 * TENANTS; /* pending and running: kept whatever age */
+        /* pending and running: they stay at any age */
+        size_t open = (OLD_ROUNDS + 1) * 2 * TENANTS;
         size_t ended = 3 * TENANTS;
         AUTO(retention) retention = retention_create(rig.store, &keep, &e);
         AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
@@ -303,7 +306,7 @@ static void old_jobs_go_while_new_ones_come(void **state)
                 rig_commit(&rig);
                 came++;
         }
-        /* Whatever stayed was seen once; of what went, some. */
+        /* The walk has seen each job that stayed once, and some of the deleted ones. */
         assert_true(json_object_size(w.seen) >= open + ended);
         json_decref(w.seen);
         w = walk_of("*", -1, NULL, true);

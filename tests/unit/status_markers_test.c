@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_markers_test.c: a marker has passed once the batch it came in is written, not before.
+ * status_markers_test.c: a marker has passed once the batch that contains it is written, not
+ * before.
  */
 #include "tests/unit/status_rig.h"
 
@@ -43,8 +44,8 @@ static void it_has_passed_when_its_batch_is_written(void **state)
         projection_forget(rig.projection);
         rig_commit(&rig);
         assert_false(has_passed(m, id));
-        fold_probe(&rig, "");        /* a link's own */
-        fold_probe(&rig, "no uuid"); /* nor is this a marker */
+        fold_probe(&rig, "");        /* a probe of the link itself */
+        fold_probe(&rig, "no uuid"); /* this is not a marker either */
         fold_probe(&rig, id);
         rig_commit(&rig);
         assert_true(has_passed(m, id));

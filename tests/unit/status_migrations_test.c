@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_migrations_test.c: status.db and registry.db of each past version open and hold their
- * rows, and a rewound stream costs none.
+ * status_migrations_test.c: status.db and registry.db of each past version open and still hold
+ * their rows, and a rewound stream loses none.
  */
 #include "tests/unit/status_rig.h"
 
@@ -58,8 +58,8 @@ static void retry(struct rig *r, const char *id, msec at)
         rig_fold(r, &m);
 }
 
-/* The history that the stored databases are made of, but for two jobs whose submission the stream
- * no longer held. */
+/* Folds the history that the stored databases are made of, except two jobs whose submission the
+ * stream no longer held. */
 static void tell_history(struct rig *r)
 {
         struct job_message m;
@@ -94,7 +94,7 @@ static void tell_history(struct rig *r)
         rig_commit(r);
 }
 
-/* All that can be read of a job. */
+/* Writes all that can be read of a job. */
 static void write_job(struct reader *r, const char *id, struct buffer *out)
 {
         struct err e = {0};
@@ -121,7 +121,7 @@ static char *dump(const char *path)
         return buffer_take(&out);
 }
 
-/* Offsets go on behind those of the history. */
+/* Opens a stored database. New offsets follow those of the history. */
 static void open_stored(struct rig *r, const char *name)
 {
         struct err e = {0};
@@ -135,8 +135,8 @@ static void open_stored(struct rig *r, const char *name)
         assert_non_null(r->projection);
 }
 
-/* Up to version 3 nothing told when a job came that its publisher did not date: that line is left
- * out. */
+/* Up to version 3 nothing recorded when an undated job came, so the line of that job is not
+ * compared. */
 static void assert_dump(const char *got, const char *want, const char *name)
 {
         static const char outside[] = "{\"id\":\"" OUTSIDE;
@@ -198,7 +198,7 @@ static void each_version_holds_its_rows(void **state)
                         fail_msg("no %s in\n%s", parts[i], want);
 }
 
-/* The job that ran is given back, though it had told its progress; then it ends. */
+/* The running job is given up, although it had published progress; then it runs again and ends. */
 static void each_version_goes_on(void **state)
 {
         (void)state;
@@ -228,7 +228,7 @@ static void each_version_goes_on(void **state)
         }
 }
 
-/* Version 1 knew events by other digests, so of that only the jobs hold. */
+/* Version 1 had other event digests, so for it only the jobs stay the same, and it is left out. */
 static void what_a_rewound_stream_tells_again_changes_nothing(void **state)
 {
         struct err e = {0};
@@ -253,7 +253,7 @@ static void what_a_rewound_stream_tells_again_changes_nothing(void **state)
         }
 }
 
-/* Its offsets begin again, so its messages must not take the places of the old ones. */
+/* The offsets of a rewound stream begin again, so its messages must not overwrite the old ones. */
 static void a_rewound_stream_adds_what_is_new(void **state)
 {
         struct err e = {0};
@@ -283,7 +283,8 @@ static void a_rewound_stream_adds_what_is_new(void **state)
         rig_close(&r);
 }
 
-/* A job that was deleted and is told again is no new one; one that is published twice still is. */
+/* A deleted job that a rewound stream brings again is not counted as new. A second publish of an
+ * existing job still is counted as one more publish. */
 static void counts_end_where_the_stream_was(void **state)
 {
         struct err e = {0};
@@ -330,7 +331,7 @@ static void a_newer_status_db_is_refused(void **state)
         place_close(&place);
 }
 
-/* A table that is in the way of the fourth step. */
+/* Makes the fourth step fail: a table is in its way. */
 static void a_migration_that_fails_leaves_the_file_as_it_was(void **state)
 {
         struct err e = {0};
@@ -354,7 +355,7 @@ static void a_migration_that_fails_leaves_the_file_as_it_was(void **state)
         place_close(&place);
 }
 
-/* The path of what stands beside the database under that name; NULL: nothing. */
+/* The path of the set-aside database beside this one; NULL: there is none. The caller frees it. */
 static char *set_aside_of(const struct place *place)
 {
         char *found = NULL;

@@ -92,7 +92,7 @@ static void lag_is_told(void **state)
         freshness_reached(&f, 1000, 5000);
         assert_int_equal(freshness_lag(&f, 6000).lag, 5000);
         assert_int_equal(freshness_lag(&f, 6000).as_of, 1000);
-        freshness_reached(&f, 500, 5000); /* never back */
+        freshness_reached(&f, 500, 5000); /* freshness never goes back */
         assert_int_equal(freshness_lag(&f, 6000).as_of, 1000);
         freshness_drained(&f, 6500);
         assert_int_equal(freshness_lag(&f, 9000).lag, 0);
@@ -100,7 +100,7 @@ static void lag_is_told(void **state)
         assert_int_equal(freshness_lag(&f, 12000).as_of, 6500); /* the follower has stopped */
         freshness_behind(&f);
         assert_int_equal(freshness_lag(&f, 9000).lag, 2500);
-        freshness_reached(&f, 99999, 9000); /* a clock ahead of ours */
+        freshness_reached(&f, 99999, 9000); /* the event's clock is ahead of this one */
         assert_int_equal(freshness_lag(&f, 9000).lag, 0);
 }
 

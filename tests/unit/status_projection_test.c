@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_projection_test.c: messages of the stream, in any order, any batches and with repetitions,
- * give the same rows and attempts; and the counts agree with the rows.
+ * status_projection_test.c: messages of the stream give the same rows and attempts in any order, in
+ * any batches and with repetitions; and the counts agree with the rows.
  */
 #include "tests/unit/status_rig.h"
 
@@ -10,7 +10,7 @@
 
 enum { SEEDS = 60, JOBS = 4, HISTORY_MAX = 40, ORDERS = 3 };
 
-/* One message of a history, with what it borrows from. */
+/* One message of a history, and the data it points into. */
 struct item {
         struct job job;
         struct job_message encoded;
@@ -22,7 +22,7 @@ struct history {
         char ids[JOBS][UUID_SIZE];
         struct item items[HISTORY_MAX];
         size_t count;
-        bool timed; /* a service tells the time before all else */
+        bool timed; /* an event of a service sets the stream's time before all others */
 };
 
 static uint64_t draw(uint64_t *state)
@@ -38,7 +38,7 @@ static unsigned below(uint64_t *state, unsigned bound)
         return (unsigned)(draw(state) % bound);
 }
 
-/* One of as many contents as are kept. */
+/* Draws one of as many contents as a row stores. */
 static void draw_body(uint64_t *seed, struct job *j)
 {
         snprintf(j->type, sizeof(j->type), "type%u", below(seed, 2));
@@ -46,7 +46,8 @@ static void draw_body(uint64_t *seed, struct job *j)
         j->payload = bytes_of_text(below(seed, 2) == 0 ? "{\"a\":1}" : "[1.50]");
 }
 
-/* What an event says that ran; 0: an event of an older consumer does not say. */
+/* The content that an event names as the one that ran; 0: an event of an older consumer names
+ * none. */
 static uint64_t draw_content(uint64_t *seed)
 {
         struct job j = {.run = 1};
@@ -78,7 +79,7 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
                 j->error_kind = ERROR_KIND_ERROR;
                 job_encode(j, STATION_RETRY, now, &item->encoded);
                 break;
-        case 2: /* of attempt 0: before any */
+        case 2: /* attempt 0: before any attempt */
                 j->attempt += below(seed, 2);
                 j->reason = below(seed, 2) == 0 ? REASON_EXHAUSTED : REASON_NO_HANDLER;
                 j->error = bytes_of_text("broken at last");
@@ -118,7 +119,7 @@ static void draw_line(uint64_t *seed, const char *id, struct item *item)
         if (e.kind == EVENT_STARTED || e.kind == EVENT_COMPLETED)
                 e.content = draw_content(seed);
         if (e.kind == EVENT_CANCELLED && below(seed, 2) == 0)
-                e.attempt = 0; /* before any */
+                e.attempt = 0; /* before any attempt */
         event_write(&e, &item->line);
         item->message = (struct message){.exchange = bytes_of_text("events"),
                                          .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
@@ -131,7 +132,7 @@ static struct history *history_create(uint64_t *seed)
         struct history *h = xcalloc(1, sizeof(*h));
         for (int i = 0; i < JOBS; i++)
                 uuid7(h->ids[i]);
-        h->ids[0][14] = '4'; /* an id that tells no time */
+        h->ids[0][14] = '4'; /* an id that holds no time */
         h->count = 1 + below(seed, HISTORY_MAX);
         for (size_t i = 0; i < h->count; i++) {
                 const char *id = h->ids[below(seed, JOBS)];
@@ -151,7 +152,7 @@ static void history_destroy(struct history **h)
         *h = NULL;
 }
 
-/* A time later than all others, so that the stream's clock is the same in any order. */
+/* Folds a time later than all others, so that the stream's clock is the same in any order. */
 static void tell_time(struct projection *p)
 {
         static const char line[] =
@@ -164,8 +165,8 @@ static void tell_time(struct projection *p)
         projection_fold(p, &m, 0);
 }
 
-/* Folds the messages in that order, each at its own place in the stream, committing and opening
- * anew here and there. */
+/* Folds the messages in that order, each with its own offset. Commits and reopens the store at
+ * random. */
 static void fold_all(const struct place *place, const struct history *h, const size_t *order,
                      size_t count, uint64_t *seed)
 {
@@ -197,7 +198,7 @@ static void fold_all(const struct place *place, const struct history *h, const s
         store_destroy(&store);
 }
 
-/* All that can be read of the jobs. */
+/* Everything that can be read of the jobs. */
 static char *dump(const struct place *place, const struct history *h)
 {
         struct err e = {0};
@@ -209,7 +210,7 @@ static char *dump(const struct place *place, const struct history *h)
                 struct stored_job job = {0};
                 int found = lookup_job(r, "acme", h->ids[i], &job, &e);
                 assert_true(found >= 0);
-                job.published = 0; /* counts each message, also one that is folded again */
+                job.published = 0; /* counts each message, also one that is folded twice */
                 if (found == 1 && job.row.shown) {
                         assert_int_equal(lookup_write_job(r, &job, &out, &e), 0);
                         assert_int_equal(lookup_write_attempts(r, &job, &out, &e), 0);
@@ -274,8 +275,9 @@ static void any_order_gives_the_same(void **state)
         }
 }
 
-/* The stream begins as it likes: from outside, without a time. Whatever batches it is folded in. */
-/* And so does a rewound stream that tells all again, on the rows that are there. */
+/* The stream may begin with messages from outside that have no time. Any batches give the same
+ * rows. */
+/* So does a rewound stream that is folded again onto the existing rows. */
 static void a_rebuild_gives_the_same(void **state)
 {
         (void)state;
@@ -348,7 +350,7 @@ static void a_plain_job_has_no_attempt_rows(void **state)
         place_close(&place);
 }
 
-/* A job that was buried before any attempt has none to show. */
+/* A job buried before any attempt shows no attempt. */
 static void a_burial_before_any_attempt_is_none(void **state)
 {
         struct place place;
@@ -374,7 +376,7 @@ static void a_burial_before_any_attempt_is_none(void **state)
         place_close(&place);
 }
 
-/* A burial that no attempt earned leaves the last one what it was. */
+/* A burial without an attempt of its own leaves the last attempt as it was. */
 static void a_burial_unrun_overwrites_no_attempt(void **state)
 {
         static const struct {

@@ -76,7 +76,7 @@ static void a_name_is_used_again_with_a_higher_version(void **state)
         assert_int_equal(e.code, ERR_NOT_FOUND);
         err_clear(&e);
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e),
-                         -1); /* its queues are still there */
+                         -1); /* its queues still exist */
         assert_int_equal(e.code, ERR_CONFLICT);
         err_clear(&e);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
@@ -86,7 +86,8 @@ static void a_name_is_used_again_with_a_higher_version(void **state)
         err_clear(&e);
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(t.record.v, 3);
-        assert_int_equal(registry_drop_tenant(r, "acme", &e), 0); /* not a deleted one: stays */
+        /* a tenant that is not deleted stays */
+        assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
         assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
 }
 
@@ -106,7 +107,8 @@ static void tenants_are_bounded(void **state)
         assert_non_null(strstr(e.text, "tenants_max"));
         err_clear(&e);
         assert_int_equal(registry_delete_tenant(r, "two", 1000, &e), 0);
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), -1); /* its queues stand */
+        /* its queues still exist */
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), -1);
         err_clear(&e);
         assert_int_equal(registry_drop_tenant(r, "two", &e), 0);
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
@@ -124,7 +126,7 @@ static void an_old_registry_goes_above_what_was_told(void **state)
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
         assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0);
         assert_int_equal(registry_published_key(r, key.record.id, 1, &e), 0);
-        assert_int_equal(registry_seen_tenant(r, "acme", 1, &e), 0); /* our own record */
+        assert_int_equal(registry_seen_tenant(r, "acme", 1, &e), 0); /* the registry's own record */
         assert_int_equal(registry_seen_key(r, key.record.id, 1, &e), 0);
         assert_int_equal(untold(r), 0);
         assert_int_equal(registry_seen_tenant(r, "acme", 7, &e), 1);
@@ -186,7 +188,7 @@ static void keys_of_a_deleted_tenant_are_not_its_successors(void **state)
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &fresh, &e), 0);
         assert_int_equal(registry_each_key(r, WHICH_ALL, "acme", count_key, &keys, &e), 0);
         assert_int_equal(keys, 1);
-        keys = 0; /* but what was revoked is told again */
+        keys = 0; /* but the revoked key is published again */
         assert_int_equal(registry_republish_key(r, revoked.record.id, 1, &e),
                          0); /* no such version */
         assert_int_equal(registry_republish_key(r, revoked.record.id, 2, &e), 0);
@@ -243,7 +245,7 @@ static void keys_of_long_deleted_tenants_are_forgotten(void **state)
         revoke_with_tenant(r, "early", now + month - 1, true);
         assert_int_equal(count_keys(r), 5);
         revoke_with_tenant(r, "late", now + month, true);
-        assert_int_equal(count_keys(r), 5); /* "told" had one that is gone */
+        assert_int_equal(count_keys(r), 5); /* the published key of "told" was forgotten */
 }
 
 static void a_login_is_what_was_noted(void **state)
@@ -264,7 +266,8 @@ static void a_login_is_what_was_noted(void **state)
                 assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
                 assert_int_equal(t.amqp_login, table[i].login);
                 assert_int_equal(t.login_unsure, table[i].unsure);
-                assert_int_equal(registry_change_tenant(r, &t, &e), 0); /* kept as it is */
+                /* a change leaves it as it is */
+                assert_int_equal(registry_change_tenant(r, &t, &e), 0);
                 assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
                 assert_int_equal(t.login_unsure, table[i].unsure);
         }
@@ -299,7 +302,7 @@ static void the_first_admin_key_is_written_once(void **state)
         assert_int_equal(keys, 1); /* the failed write left none */
 }
 
-/* Killed by the first byte that it writes to a file. */
+/* The child is killed when it writes the first byte to a file. */
 static void bootstrap_in_child(const char *registry, const char *path)
 {
         static const struct rlimit none = {0};
@@ -345,7 +348,7 @@ static void a_backup_holds_everything(void **state)
         AUTO_FREE char *path = xasprintf("%s/copy.db", f->folder);
         assert_int_equal(registry_add_tenant(f->registry, &t, TENANTS_MAX, &e), 0);
         assert_int_equal(db_backup(f->path, path, &e), 0);
-        assert_int_equal(db_backup(f->path, path, &e), -1); /* never over another */
+        assert_int_equal(db_backup(f->path, path, &e), -1); /* never overwrites another file */
         err_clear(&e);
         AUTO(registry) copy = registry_create(path, &e);
         assert_non_null(copy);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_registry_writes_test.c: what reads and changes of registry.db at the same time see.
+ * status_registry_writes_test.c: what other reads and changes see while a change of registry.db is
+ * under way.
  */
 #include "tests/unit/registry_rig.h"
 
@@ -9,7 +10,7 @@
 
 enum { ADDERS = 8, KEYS_EACH = 10 };
 
-/* A change that stands still in the middle of its transaction. */
+/* A change that pauses in the middle of its transaction. */
 struct slow {
         struct registry *registry;
         struct gate gate;
@@ -47,7 +48,7 @@ static void a_read_waits_for_no_change(void **state)
         assert_false(t.record.paused);
         assert_int_equal(registry_each_key(r, WHICH_ALL, NULL, count_key, &keys, &e), 0);
         assert_int_equal(registry_has_admin_key(r, &e), 0);
-        /* Nor does what turns out to change nothing. */
+        /* A change that turns out to change nothing does not wait either. */
         assert_int_equal(registry_seen_tenant(r, "acme", 1, &e), 0);
         assert_int_equal(registry_seen_key(r, "unknown", 1, &e), 0);
         gate_set(&slow.gate, &slow.gate.open);
@@ -60,7 +61,7 @@ static void a_read_waits_for_no_change(void **state)
 struct adder {
         struct registry *registry;
         pthread_t thread;
-        int seen; /* keys that were there as soon as they had been added */
+        int seen; /* number of keys that could be read right after they were added */
 };
 
 static int is_key(void *owner, const struct key *k, struct err *e)

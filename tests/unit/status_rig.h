@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_rig.h: a projection in a folder of its own, and the messages that its jobs live by.
+ * status_rig.h: a projection in a folder of its own, and the messages of its jobs.
  */
 #ifndef WARREN_TESTS_STATUS_RIG_H
 #define WARREN_TESTS_STATUS_RIG_H
@@ -83,7 +83,7 @@ static inline void rig_fold(struct rig *r, struct job_message *encoded)
         projection_fold(r->projection, &encoded->message, r->offset++);
 }
 
-/* A job of tenant acme, submitted then. */
+/* A job of tenant acme, submitted at `at`. */
 static inline struct job rig_job(const char *id, msec at)
 {
         struct job j = {.tenant = "acme",
@@ -105,7 +105,7 @@ static inline void rig_submit(struct rig *r, const struct job *j)
         rig_fold(r, &encoded);
 }
 
-/* An event of the job's first run, of the attempt (0: none). */
+/* Folds an event of the job's first run and the given attempt (0: none). */
 static inline void rig_tell(struct rig *r, const struct job *j, enum event_kind kind,
                             int64_t attempt, msec at)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_stats_test.c: from when times are measured, and that types invented without end cost
- * nothing for ever.
+ * status_stats_test.c: when the measured times start, and that an endless number of invented types
+ * has no lasting cost.
  */
 #include "tests/unit/status_rig.h"
 
@@ -27,7 +27,7 @@ static json_t *stats_of(const struct rig *rig, msec now)
         return stats;
 }
 
-/* All but all of them; -1: none was measured. */
+/* The 99th percentile; -1: none was measured. */
 static json_int_t longest(const json_t *stats, const char *time)
 {
         const json_t *times = json_object_get(json_object_get(stats, "last_hour"), time);
@@ -53,7 +53,7 @@ static void fold_retry(struct rig *rig, struct job *j, msec at, msec run_at)
         rig_fold(rig, &encoded);
 }
 
-/* The story of a job that was submitted a good while ago, in ms from then; 0: did not happen. */
+/* The history of a job that was submitted a good while ago, in ms from then; 0: did not happen. */
 static void times_are_measured_from_when_it_was_due(void **state)
 {
         static const struct {
@@ -82,7 +82,7 @@ static void times_are_measured_from_when_it_was_due(void **state)
                         rig_submit(&rig, &j);
                 rig_commit(&rig);
                 rig_tell(&rig, &j, EVENT_STARTED, 1, at + table[i].started);
-                rig_tell(&rig, &j, EVENT_STARTED, 1, at + table[i].started); /* repeated */
+                rig_tell(&rig, &j, EVENT_STARTED, 1, at + table[i].started); /* published twice */
                 if (table[i].failed > 0) {
                         fold_retry(&rig, &j, at + table[i].failed, at + table[i].again);
                         rig_tell(&rig, &j, EVENT_STARTED, 2, at + table[i].again);
@@ -109,11 +109,11 @@ static json_int_t submitted_last_hour(const struct rig *rig, msec now)
         return count;
 }
 
-/* From outside, with an id that holds no time: the last event before it tells the hour. */
+/* A job from outside whose id holds no time: the last event before it gives the hour. */
 static void a_job_without_any_time_counts_when_it_came(void **state)
 {
         static const struct {
-                msec age; /* of the event before; 0: there is none */
+                msec age; /* age of the event before; 0: there is none */
                 json_int_t want;
         } table[] = {{0, 1}, {MSEC_MINUTE, 1}, {3 * 60 * MSEC_MINUTE, 0}};
         (void)state;
@@ -141,7 +141,7 @@ static void a_job_without_any_time_counts_when_it_came(void **state)
         }
 }
 
-/* One completed job of each type. */
+/* Folds one completed job of each of `count` types. */
 static void invent(struct rig *rig, msec at, int count)
 {
         for (int i = 0; i < count; i++) {
@@ -182,7 +182,7 @@ static void invented_types_go_with_their_jobs(void **state)
                 int count = counts[turn];
                 invent(&rig, now, count);
                 assert_int_equal(rig_number(&rig, "SELECT count(*) FROM names"), count + 1);
-                walk(retention, now); /* keeps what has jobs */
+                walk(retention, now); /* types that have jobs stay */
                 assert_int_equal(rig_number(&rig, "SELECT count(*) FROM names"), count + 1);
                 now += 3 * MSEC_DAY;
                 walk(retention, now);

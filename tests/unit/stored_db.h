@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stored_db.h: databases as earlier versions wrote them, kept as SQL in tests/unit/databases.
+ * stored_db.h: databases as earlier versions wrote them, stored as SQL in tests/unit/databases.
  */
 #ifndef WARREN_TESTS_STORED_DB_H
 #define WARREN_TESTS_STORED_DB_H
@@ -41,7 +41,7 @@ static inline void stored_db_exec(const char *path, const char *sql)
         db_close(&db);
 }
 
-/* A new file with what `name`.sql says. */
+/* Creates a database from `name`.sql. */
 static inline void stored_db_make(const char *path, const char *name)
 {
         AUTO_FREE char *sql = stored_sql(name);
@@ -59,7 +59,7 @@ static inline void stored_db_remove(const char *path)
         }
 }
 
-/* Rows of one text column, a line each. */
+/* The rows of a query with one text column, one per line. */
 static inline char *stored_db_lines(const char *path, const char *sql)
 {
         struct err e = {0};
@@ -74,7 +74,7 @@ static inline char *stored_db_lines(const char *path, const char *sql)
         return buffer_take(&out);
 }
 
-/* Version, tables with their columns in any order, indexes and triggers. */
+/* The version, the tables with their columns in any order, the indexes and triggers. */
 static inline char *stored_db_schema(const char *path)
 {
         return stored_db_lines(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submission_test.c: bodies of POST /jobs, good and bad.
+ * submission_test.c: valid and invalid bodies of POST /jobs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +121,7 @@ struct refusal {
         const char *body;
         int want;
         const char *want_pointer;
-        unsigned want_line, want_column; /* 0: not looked at */
+        unsigned want_line, want_column; /* 0: not checked */
 };
 
 static void check_refusal(const struct refusal *r, const struct submission_rules *rules)

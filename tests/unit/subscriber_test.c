@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriber_test.c: subscriptions looked for, begun, refused, renewed and moved; deliveries with
- * an owner and without.
+ * subscriber_test.c: subscriptions that are looked up, begun, refused, renewed and moved;
+ * deliveries with and without an owner.
  */
 #include "common/amqp/subscriber.h"
 
@@ -32,7 +32,7 @@ static void subscribe(struct subscriber *s, struct subscription *sub)
         assert_int_equal(subscriber_subscribe(s, sub, fake_channel, &e), 0);
 }
 
-/* Answers every look with `why`; "" when nothing was looked for. */
+/* Answers every look with `why`, and asserts which queues were looked up; "": none. */
 static void answer_looks(struct subscriber *s, const struct err *why, const char *want)
 {
         AUTO_BUFFER looked = {0};
@@ -65,7 +65,8 @@ static int deliver(struct subscriber *s, uint16_t channel, uint64_t number, cons
         return subscriber_deliver(s, in, fake_channel, &e);
 }
 
-/* Of the notices: how many are of that kind. Deliveries are settled, plain ones freed. */
+/* Takes all notices and returns how many are of that kind. Deliveries are settled, plain notices
+ * freed. */
 static int take_notices(struct subscriber *s, enum notice_kind kind)
 {
         struct node_list notices = {0}, settled = {0};
@@ -114,7 +115,7 @@ static void a_queue_is_looked_for_first(void **state)
         fake_now = subscriber_retry_at(s);
         assert_int_equal(subscriber_retry(s, fake_now, fake_channel, &e), 0);
         answer_looks(s, &missing, "a ");
-        assert_int_equal(take_notices(s, NOTICE_REFUSED), 0); /* told once */
+        assert_int_equal(take_notices(s, NOTICE_REFUSED), 0); /* the refusal is reported once */
         fake_now = subscriber_retry_at(s);
         assert_int_equal(subscriber_retry(s, fake_now, fake_channel, &e), 0);
         answer_looks(s, NULL, "a ");
@@ -139,7 +140,7 @@ static void what_nobody_wants_goes_back(void **state)
         assert_int_equal(take_notices(s, NOTICE_DELIVERY), 1);
         assert_int_equal(deliver(s, 3, 2, "q8"), 0);
         assert_sent("requeue:3:2 ");
-        assert_int_equal(deliver(s, 3, 3, "s8"), 0); /* a stream knows no requeue */
+        assert_int_equal(deliver(s, 3, 3, "s8"), 0); /* a stream has no requeue */
         assert_sent("ack:3:3 ");
         assert_int_equal(subscriber_unsubscribe(s, sub, fake_channel, &e), 0);
         assert_sent("cancel:3:q7 ");
@@ -157,7 +158,8 @@ static void pass_over(struct subscriber *s, const char *tag, int64_t offset)
         subscriber_pass_over(s, &u, fake_channel);
 }
 
-/* One of a queue is refused; a stream's reader hears of it when it is asked where to start. */
+/* An unreadable delivery of a queue is refused. The reader of a stream learns of it when it is
+ * asked where to start. */
 static void what_nobody_can_read_is_passed_over(void **state)
 {
         struct subscriber *s = subscriber_create(live, false);
@@ -174,7 +176,7 @@ static void what_nobody_can_read_is_passed_over(void **state)
         assert_int_equal(subscription_unreadable(stream, -1), -1);
         pass_over(s, "q7", -1);
         assert_sent("refuse:3:5 ");
-        pass_over(s, "q9", -1); /* unsubscribed meanwhile */
+        pass_over(s, "q9", -1); /* this queue was unsubscribed meanwhile */
         assert_sent("refuse:3:5 ");
         pass_over(s, "s9", 4);
         pass_over(s, "s8", 20);
@@ -204,7 +206,7 @@ static void a_closed_channel_is_its_oldest_consume(void **state)
         assert_int_equal(take_notices(s, NOTICE_REFUSED), 1);
         assert_int_equal(subscriber_renew(s, fake_channel, false, &e), 0);
         assert_false(subscriber_is_renewed(s));
-        assert_sent("open:3 consume:3:q2 "); /* known to be there; the other is tried later */
+        assert_sent("open:3 consume:3:q2 "); /* this queue exists; the other is tried later */
         consumed(s, 3, "q2");
         assert_true(subscriber_is_renewed(s));
         end(s, gone, other);
@@ -230,8 +232,7 @@ static void renews_when_told(void **state)
         end(s, sub, NULL);
 }
 
-/* One delivery is held; the queue that goes on busily moves to a channel of its own, the idle one
- * stays. */
+/* One delivery is held. The busy queue moves to a channel of its own, the idle one stays. */
 static void moves_away_from_a_held_delivery(void **state)
 {
         struct subscriber *s = subscriber_create(live, false);

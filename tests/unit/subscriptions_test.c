@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriptions_test.c: which queues are subscribed as tenants come, pause and go, and while the
- * consumer is full; the link is played by this test.
+ * subscriptions_test.c: which queues are subscribed when tenants come, pause and go, and while the
+ * consumer is full. A fake replaces the link.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "consumer/subscriptions.h"
 #include "tests/unit/unit.h"
 
-/* Queues subscribed now, and what each was subscribed as. */
+/* The number of queues subscribed now, and the settings of each subscription. */
 static struct {
         char queue[64];
         void *owner;
@@ -70,7 +70,7 @@ static void tenants_come_and_go(void **state)
         (void)state;
         assert_null(tell(s, "gone", false, true));
         tell(s, "acme", false, false);
-        assert_int_equal(open_count, 0); /* not before it is opened */
+        assert_int_equal(open_count, 0); /* nothing is subscribed before it is opened */
         subscriptions_open(s);
         assert_int_equal(open_count, LANE_COUNT);
         assert_true(is_open("jobs.acme.critical"));
@@ -81,7 +81,7 @@ static void tenants_come_and_go(void **state)
         t->attempts = 1;
         tell(s, "acme", false, true);
         assert_int_equal(open_count, 0);
-        subscriptions_adjust(s, 0); /* kept for its last attempt */
+        subscriptions_adjust(s, 0); /* the tenant stays until its last attempt has ended */
         assert_ptr_equal(tell(s, "acme", false, false), t);
         t->attempts = 0;
         subscriptions_close(s);
@@ -104,7 +104,8 @@ static void a_full_consumer_still_serves_queues_it_holds_nothing_of(void **state
         assert_false(is_open("jobs.big.low"));
         assert_false(is_open("jobs.small.high"));
 
-        /* What fills it runs for hours: who holds nothing is not made to wait for that. */
+        /* The jobs that fill the consumer may run for hours. A queue with none held need not wait
+         * for them. */
         small->queues[LANE_HIGH].held = 0;
         subscriptions_adjust(s, 0);
         assert_true(is_open("jobs.small.high"));
@@ -137,7 +138,7 @@ static void a_queue_that_is_left_is_subscribed_again_with_the_others(void **stat
         assert_int_equal(acme->queues[LANE_LONG].window.size, 4);
         tell(s, "acme", true, false);
         assert_true(subscriptions_resume(s));
-        assert_int_equal(open_count, 0); /* paused meanwhile */
+        assert_int_equal(open_count, 0); /* the tenant was paused meanwhile */
         tell(s, "acme", false, false);
         assert_int_equal(open_count, LANE_COUNT);
         assert_false(subscriptions_resume(s));

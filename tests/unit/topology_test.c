@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * topology_test.c: the topology's table: the committed definitions are its own, a tenant's part
- * has what the contract says, names refer to each other, accounts are anchored.
+ * topology_test.c: the topology's table. The committed definitions match it, a tenant's part has
+ * what the contract says, names refer to each other, and account patterns are anchored.
  */
 #include <regex.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static void committed_definitions_are_the_tables(void **state)
         (void)state;
         AUTO_FREE char *committed = read_text(WARREN_SOURCE_DIR "/rabbitmq/definitions.json");
         AUTO_FREE char *made = topology_definitions_text(NULL);
-        assert_string_equal(committed, made); /* else: warren topology export >rabbitmq/… */
+        assert_string_equal(committed, made); /* if not: warren topology export >rabbitmq/… */
 }
 
 static const json_t *named(const json_t *list, const char *name)
@@ -85,7 +85,7 @@ static void bindings_join_what_is_declared(void **state)
                 assert_non_null(named(json_object_get(all, "exchanges"), source));
                 assert_non_null(named(json_object_get(all, "queues"), queue));
         }
-        /* 9 of the fixed ones and two for each of 26 buckets. */
+        /* 9 fixed ones, and two for each of 26 buckets. */
         assert_int_equal(json_array_size(json_object_get(all, "bindings")), 9 + 2 * 26);
         json_decref(all);
 }
@@ -131,7 +131,7 @@ static void tenant_has_its_own_exchange_and_lanes(void **state)
         buffer_fini(&p.text);
 }
 
-/* What is bound where, and which queues are streams. */
+/* The streams that each exchange reaches, and which queues are streams. */
 struct reached {
         json_t *streams;   /* name: true */
         json_t *exchanges; /* name: {stream: true} */
@@ -170,7 +170,8 @@ static void every_exchange_feeds_what_it_is_said_to(void **state)
                 json_object_foreach(r.streams, stream, unused)
                 {
                         bool reached = json_object_get(fed, stream) != NULL;
-                        /* It feeds two; publishes to it count as the first's. */
+                        /* This exchange feeds two streams; its publishes count for the first
+                         * only. */
                         if (strcmp(exchange, "sync") == 0 && strcmp(stream, "marks") == 0)
                                 reached = false;
                         if (feed_is_of(name, stream) != reached)
@@ -261,7 +262,8 @@ static void accounts_may_what_the_contract_says(void **state)
         }
 }
 
-/* 4.2.6 and 4.3.0 want the right to configure for a passive declare, later ones any right. */
+/* 4.2.6 and 4.3.0 require the configure right for a passive declare; later versions accept any
+ * right. */
 static void passive_declares_want_rights_by_version(void **state)
 {
         (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit.h: cmocka with what it needs before it, and the size of a table.
+ * unit.h: cmocka with the headers it needs first, and the size of a table.
  */
 #ifndef WARREN_TESTS_UNIT_H
 #define WARREN_TESTS_UNIT_H
@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-/* cmocka 2 has one for each signedness, and warns of cmocka 1's name: that one is for nobody. */
+/* cmocka 2 has one macro per signedness and warns about the name from cmocka 1, so nothing uses
+ * that name. */
 #ifndef assert_int_in_range
 #define assert_int_in_range(value, minimum, maximum) \
         _assert_in_range(cast_to_largest_integral_type(value), \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * uuid_test.c: version 7 UUIDs: form, order, uniqueness over threads; version 8 of what they name;
- * parsing.
+ * uuid_test.c: version 7 UUIDs: form, order, uniqueness across threads; version 8 UUIDs made from
+ * what they name; parsing.
  */
 #include "tests/unit/unit.h"
 
@@ -19,7 +19,7 @@ static void test_form_and_order(void **state)
         msec before = clock_wall();
 
         (void)state;
-        /* More than one millisecond's counter holds: time is borrowed from the next one. */
+        /* More than the counter of one millisecond holds, so time is borrowed from the next one. */
         for (int i = 0; i < MANY; i++) {
                 uuid7(next);
                 assert_true(strcmp(last, next) < 0);
@@ -97,7 +97,7 @@ static void test_made_of_parts(void **state)
 {
         static const struct {
                 struct bytes parts[2];
-                bool want_same; /* as of the first row */
+                bool want_same; /* the same UUID as the first row */
         } rows[] = {
                 {{{"ab", 2}, {"c", 1}}, true},  {{{"ab", 2}, {"c", 1}}, true},
                 {{{"a", 1}, {"bc", 2}}, false}, {{{"abc", 3}, {NULL, 0}}, false},
@@ -114,7 +114,8 @@ static void test_made_of_parts(void **state)
                 assert_int_equal(next[14], '8');
                 assert_non_null(strchr("89ab", next[19]));
         }
-        /* SHA-256 over each length in eight bytes, high first, and the part: on any machine. */
+        /* SHA-256 over each part's length in eight bytes, high byte first, and the part. It is the
+         * same on any machine. */
         assert_string_equal(first, "601d5476-e2cc-8e2c-87a2-bba7a3226597");
 }
 

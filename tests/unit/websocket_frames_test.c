@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * websocket_frames_test.c: frames become events, however they are cut, and are written as short as
- * can be.
+ * websocket_frames_test.c: frames become the same events wherever they are cut, and are written in
+ * their shortest form.
  */
 #include "common/http/websocket_frames.h"
 
@@ -42,12 +42,12 @@ static const struct {
         {BYTES("\x88\x82" MASK "\x03\xee"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* 1006 */
         {BYTES("\x88\x83" MASK "\x03\xe8\xff"), FRAME_IS_WRONG, NULL, CLOSE_NOT_UTF8},
         {BYTES("\x81\x02hi"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* not masked */
-        {BYTES("\xc1\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* reserved */
-        {BYTES("\x83\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* no opcode */
+        {BYTES("\xc1\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* reserved bit */
+        {BYTES("\x83\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* unknown opcode */
         {BYTES("\x80\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},   /* continues nothing */
         {BYTES("\x01\x81" MASK "h\x81\x81"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR},
-        {BYTES("\x09\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* a part of a ping */
-        {BYTES("\x89\xfe"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* a long one */
+        {BYTES("\x09\x80"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* ping fragment */
+        {BYTES("\x89\xfe"), FRAME_IS_WRONG, NULL, CLOSE_PROTOCOL_ERROR}, /* ping too long */
         {BYTES("\x82\x81" MASK "b"), FRAME_IS_WRONG, NULL, CLOSE_UNSUPPORTED},
         {BYTES("\x81\x81" MASK "\xff"), FRAME_IS_WRONG, NULL, CLOSE_NOT_UTF8},
         {BYTES("\x81\xfe\x03\xe9" MASK), FRAME_IS_WRONG, NULL, CLOSE_TOO_BIG},

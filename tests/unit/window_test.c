@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * window_test.c: how many deliveries of a queue are held, and how seldom that changes.
+ * window_test.c: how many deliveries of a queue are held, and how seldom that number changes.
  */
 #include "consumer/window.h"
 #include "tests/unit/unit.h"
@@ -9,7 +9,7 @@ static void follows_the_work(void **state)
 {
         static const struct {
                 unsigned concurrency;
-                int64_t us; /* of each attempt */
+                int64_t us; /* duration of each attempt */
                 unsigned want;
         } rows[] = {
                 {8, 0, 256},        {8, 500, 256},   {8, 100000, 16},
@@ -50,16 +50,16 @@ static void changes_seldom(void **state)
 
         (void)state;
         window_init(&w, 8, 0);
-        assert_false(window_adjust(&w, 8, 60000)); /* nothing is known */
+        assert_false(window_adjust(&w, 8, 60000)); /* no duration is known yet */
         note_many(&w, 50);
         assert_false(window_adjust(&w, 8, WINDOW_GROW_AFTER - 1));
         assert_true(window_adjust(&w, 8, WINDOW_GROW_AFTER));
         assert_int_equal(w.size, WINDOW_MAX);
-        assert_false(window_adjust(&w, 8, 60000)); /* as wanted */
+        assert_false(window_adjust(&w, 8, 60000)); /* the window already has the wanted size */
 
-        note_many(&w, 5000); /* 168: not less than half */
+        note_many(&w, 5000); /* 168 wanted: not less than half of the size, so no change */
         assert_false(window_adjust(&w, 8, 120000));
-        note_many(&w, 50000); /* 24 */
+        note_many(&w, 50000); /* 24 wanted */
         assert_false(window_adjust(&w, 8, WINDOW_GROW_AFTER + WINDOW_SHRINK_AFTER - 1));
         assert_true(window_adjust(&w, 8, WINDOW_GROW_AFTER + WINDOW_SHRINK_AFTER));
         assert_int_equal(w.size, 24);
@@ -76,7 +76,7 @@ static void collapses_when_nothing_ends(void **state)
         window_collapse(&w, 8, 5000000, 2000);
         assert_int_equal(w.size, 8);
         assert_int_equal(window_wanted(&w, 8), 8);
-        note_many(&w, 50); /* and grows again with what ends */
+        note_many(&w, 50); /* it grows again when attempts end */
         assert_true(window_adjust(&w, 8, 2000 + WINDOW_GROW_AFTER));
         assert_int_equal(w.size, WINDOW_MAX);
 }
@@ -85,7 +85,7 @@ static void what_waits_for_its_type_takes_no_place_of_others(void **state)
 {
         static const struct {
                 unsigned limited;
-                msec after; /* since the row before */
+                msec after; /* time since the row before */
                 bool want;
                 unsigned spare;
         } rows[] = {

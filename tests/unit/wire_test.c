@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wire_test.c: property lists: what is refused, what a delivery's message shows, what a publish
- * carries, and what people are shown.
+ * wire_test.c: property lists: what is refused, what the message of a delivery shows, what a
+ * publish carries, and what people are shown.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -188,10 +188,10 @@ static void test_message(void **state)
         memcpy(copy, raw, length);
         wire_message(decoded, wire, copy, &m);
         empty_amqp_pool(&pool);
-        memset(raw, 0, sizeof(raw)); /* the message must live on the copy alone */
+        memset(raw, 0, sizeof(raw)); /* the message must depend on the copy only */
 
         assert_true(bytes_equal_text(m.message_id, "id-1"));
-        assert_non_null(m.type.data); /* empty, not absent */
+        assert_non_null(m.type.data); /* the type is empty, not absent */
         assert_int_equal(m.type.length, 0);
         assert_null(m.app_id.data);
         assert_int_equal(m.timestamp, 1700000001);
@@ -220,7 +220,8 @@ static void test_message(void **state)
                 assert_int_equal(message_header(&m, kinds[i].name)->kind, kinds[i].want);
 }
 
-/* Of more headers than fit, those that count are kept, whatever is before them. */
+/* When there are more headers than fit, the meaningful ones are decoded whatever comes before
+ * them. */
 static void test_many_headers(void **state)
 {
         amqp_table_entry_t headers[MESSAGE_HEADERS_MAX + 3];
@@ -241,13 +242,13 @@ static void test_many_headers(void **state)
 
         wire_message(&p, amqp_empty_bytes, NULL, &m);
         assert_int_equal(m.header_count, 4);
-        assert_int_equal(message_header_int(&m, "x-key", 0), 1); /* the first */
+        assert_int_equal(message_header_int(&m, "x-key", 0), 1); /* the first header of that name */
         assert_int_equal(message_header_int(&m, "x-stream-offset", 0), 1 << 20);
         assert_int_equal(message_header_int(&m, "x-delay", 0), 7);
         assert_non_null(message_header(&m, "traceparent"));
 }
 
-/* delivery_mode and type, and before them these headers, if any. */
+/* A list with delivery_mode and type, and before them the given headers, if any. */
 static struct bytes properties_with(struct bytes headers, char out[256])
 {
         static const char rest[] = "\x02\x04"
@@ -311,7 +312,7 @@ static void test_as_published(void **state)
                         properties_as_published(properties_with(rows[i].b, b), &of_b, NULL), 0);
                 assert_int_equal(bytes_equal(buffer_bytes(&of_a), buffer_bytes(&of_b)),
                                  rows[i].want_same);
-                if (rows[i].a.length > 0) /* cut within the headers */
+                if (rows[i].a.length > 0) /* cut inside the headers */
                         assert_int_equal(
                                 properties_as_published(bytes_of(a, whole.length - 7), &of_a, NULL),
                                 -1);
@@ -324,7 +325,8 @@ static void test_as_published(void **state)
 
 #define OFFSET(n) "\x0fx-stream-offsetl\0\0\0\0\0\0\0" n
 
-/* Found though the rest cannot be decoded, and only where the broker puts it. */
+/* The offset is found even if the rest cannot be decoded, and only at the place where the broker
+ * puts it. */
 static void test_stream_offset(void **state)
 {
         static const struct {
@@ -338,7 +340,7 @@ static void test_stream_offset(void **state)
                 {HEADERS("\1zF\0\0\0\x19" OFFSET("\x09")), -1},
                 {HEADERS("\1zA\0\0\0\5A\0\0\0\x7f" OFFSET("\7")), 7},
                 {HEADERS("\x0fx-stream-offsetS\0\0\0\4abcd"), -1},
-                {HEADERS("\1zA\0\0\1\0"), -1}, /* longer than the table */
+                {HEADERS("\1zA\0\0\1\0"), -1}, /* longer than the header table */
                 {HEADERS(""), -1},
                 {{NULL, 0}, -1},
         };

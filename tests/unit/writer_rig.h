@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * writer_rig.h: a write that stands still until it is let go, with a deadline for whoever waits.
+ * writer_rig.h: a write that pauses until the test releases it, and a deadline for all waits.
  */
 #ifndef WARREN_TESTS_WRITER_RIG_H
 #define WARREN_TESTS_WRITER_RIG_H
@@ -46,7 +46,7 @@ static inline void gate_set(struct gate *g, bool *what)
         pthread_mutex_unlock(&g->mutex);
 }
 
-/* On the writer's thread: reports that it has begun, then waits for the test. */
+/* Called on the writer's thread: reports that the write has begun, then waits for the test. */
 static inline int gate_pass(struct gate *g, struct err *e)
 {
         gate_set(g, &g->reached);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * writer_test.c: what shares a commit, what fails alone and what fails together.
+ * writer_test.c: which writes share a commit, which fail alone and which fail together.
  */
 #include "tests/unit/writer_rig.h"
 
@@ -20,10 +20,10 @@ struct fixture {
         char folder[32];
         char *path;
         struct writer *writer;
-        sqlite3 *db; /* the writer's */
+        sqlite3 *db; /* used on the writer's thread */
         atomic_int commits;
-        atomic_int callers; /* threads that go on writing */
-        int in_group;       /* the writer's thread only */
+        atomic_int callers; /* number of threads that still write */
+        int in_group;       /* used on the writer's thread only */
 };
 
 static int on_commit(void *owner)
@@ -56,19 +56,19 @@ static int close_writer(void **state)
 {
         struct fixture *f = *state;
         writer_destroy(&f->writer);
-        /* The last connection has removed what stood beside it. */
+        /* The last connection has removed the files beside the database. */
         int removed = unlink(f->path) != 0 ? -1 : rmdir(f->folder);
         free(f->path);
         free(f);
         return removed;
 }
 
-/* One write, and the thread that waits for it. */
+/* One write, and the thread that waits for its result. */
 struct call {
         struct fixture *fixture;
         struct gate *gate; /* NULL: none */
         int64_t id;
-        int size; /* of the body */
+        int size; /* size of the body */
         bool gives_up;
         int result;
         struct err why;
@@ -111,7 +111,7 @@ static bool await_waiting(struct fixture *f, size_t count)
         return writer_waiting(f->writer) == count;
 }
 
-/* Has the writer stand in `first` while the others come, in their order. */
+/* Holds the writer in `first` while the others queue in their order. */
 static void queue_behind(struct fixture *f, struct call *first, struct call *others, size_t count)
 {
         first->fixture = f;
@@ -150,7 +150,7 @@ static int64_t count_rows(struct fixture *f)
         return count;
 }
 
-/* Whoever writes is in this group or waits for the next. */
+/* Waits until every caller that still writes is in this group or in the queue for the next. */
 static int on_crowded_commit(void *owner)
 {
         struct fixture *f = owner;
@@ -187,7 +187,7 @@ static void who_writes_at_the_same_time_shares_a_commit(void **state)
                 assert_int_equal(calls[i].result, 7);
         }
         assert_int_equal(count_rows(f), THREADS * ROWS_EACH);
-        /* Each is in one of any two groups. */
+        /* Each caller is in one of any two consecutive groups. */
         assert_true(f->commits <= 2 * ROWS_EACH);
 }
 
@@ -198,7 +198,7 @@ static void a_write_that_fails_fails_alone(void **state)
         struct call first = {.gate = &gate, .id = 1};
         struct call others[] = {{.id = 2}, {.id = 2}, {.id = 3, .gives_up = true}, {.id = 4}};
         queue_behind(f, &first, others, COUNT(others));
-        assert_int_equal(count_rows(f), 0); /* nobody sees what is not committed */
+        assert_int_equal(count_rows(f), 0); /* no reader sees what is not committed */
         end_calls(&first, others, COUNT(others));
         assert_int_equal(first.result, 0);
         assert_int_equal(others[0].result, 7);
@@ -246,8 +246,8 @@ static int set_pages_max(struct database *db, void *owner, struct err *e)
         return db_exec(database_handle(db), sql, e);
 }
 
-/* Those that share its transaction fail too, also one that had failed by itself: what it found may
- * not be so. */
+/* All writes that share the transaction fail too, also one that had failed by itself: what it read
+ * may not be true. */
 static void a_full_disk_fails_the_group(void **state)
 {
         struct fixture *f = *state;

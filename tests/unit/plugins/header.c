@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * header.c: warren/handler.h and nothing else, compiled as C11 and as C++17 with every warning.
+ * header.c: includes only warren/handler.h; compiled as C11 and as C++17 with every warning.
  */
 #include <warren/handler.h>
 

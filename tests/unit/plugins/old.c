@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * old.c: a plugin of an ABI that nobody speaks.
+ * old.c: a plugin with an ABI version that no program supports.
  */
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rogue.c: a plugin whose handlers do everything a handler should not, and some of what it may.
+ * rogue.c: a plugin whose handlers do everything a handler must not do, and some things it may.
  */
 #include <dirent.h>
 #include <sched.h>
@@ -34,7 +34,7 @@ static void rogue_close(void *state)
         free(state);
 }
 
-/* A burst of text, for what must be bounded. */
+/* A long text, for tests of bounds. */
 static char *text_of(char c, size_t length)
 {
         char *text = malloc(length + 1);
@@ -61,7 +61,7 @@ static int leaves(const struct warren_job *job, void *state)
         _exit(3);
 }
 
-/* Ignores its cancellation. */
+/* Ignores cancellation. */
 static int spin(const struct warren_job *job, void *state)
 {
         (void)state;
@@ -71,7 +71,7 @@ static int spin(const struct warren_job *job, void *state)
         return WARREN_DONE;
 }
 
-/* Ends when it is cancelled, as the payload's first letter says: "stopped", "done", "retry". */
+/* Ends when it is cancelled, with the outcome in its payload: "stopped", "done", "retry". */
 static int waits(const struct warren_job *job, void *state)
 {
         const struct timespec slice = {.tv_nsec = 1000000};
@@ -123,7 +123,7 @@ static int long_error(const struct warren_job *job, void *state)
 {
         (void)state;
         char *text = text_of('e', 100000);
-        /* One letter, then letters of two bytes: the limit falls within one. */
+        /* One letter of one byte, then letters of two bytes: the limit falls inside a letter. */
         for (size_t i = 1; job->payload[1] == 'w' && i + 1 < 100000; i += 2)
                 memcpy(text + i, "\xC3\xA9", 2);
         job->host->error(job, text);
@@ -131,7 +131,7 @@ static int long_error(const struct warren_job *job, void *state)
         return WARREN_PERMANENT;
 }
 
-/* Only values that are refused, but for the first. */
+/* All results but the first must be refused. */
 static int results(const struct warren_job *job, void *state)
 {
         char *text = text_of('1', 65537);
@@ -176,7 +176,7 @@ static int bursts(const struct warren_job *job, void *state)
         return WARREN_STOPPED;
 }
 
-/* Says that it was refused memory, or aborts, as an uncaught bad_alloc does. */
+/* Reports that memory was refused, or aborts as an uncaught bad_alloc does. */
 static int hog(const struct warren_job *job, void *state)
 {
         (void)state;
@@ -188,7 +188,7 @@ static int hog(const struct warren_job *job, void *state)
         return WARREN_RETRY;
 }
 
-/* What it says is its payload. */
+/* Reports its payload as its error. */
 static int complains(const struct warren_job *job, void *state)
 {
         (void)state;
@@ -196,7 +196,7 @@ static int complains(const struct warren_job *job, void *state)
         return WARREN_PERMANENT;
 }
 
-/* Which process it is, and how many jobs this one has run. */
+/* Returns its process id and how many jobs this process has run. */
 static int count(const struct warren_job *job, void *state)
 {
         int *jobs = state;
@@ -206,7 +206,7 @@ static int count(const struct warren_job *job, void *state)
         return job->host->result(job, text, strlen(text)) == 0 ? WARREN_DONE : WARREN_RETRY;
 }
 
-/* The descriptors it has. */
+/* Returns the descriptors it has. */
 static int descriptors(const struct warren_job *job, void *state)
 {
         char text[1024] = "[";
@@ -227,7 +227,7 @@ static int descriptors(const struct warren_job *job, void *state)
         return job->host->result(job, text, used) == 0 ? WARREN_DONE : WARREN_RETRY;
 }
 
-/* What it was lent. */
+/* Returns what the host gave it. */
 static int shows(const struct warren_job *job, void *state)
 {
         char text[1024];
@@ -241,7 +241,7 @@ static int shows(const struct warren_job *job, void *state)
         return job->host->result(job, text, (size_t)length) == 0 ? WARREN_DONE : WARREN_RETRY;
 }
 
-/* Writes into what is not its own: the host's pipe. */
+/* Writes into the host's pipe, which a handler must not touch. */
 static int garbles(const struct warren_job *job, void *state)
 {
         (void)state;
@@ -254,7 +254,7 @@ static int garbles(const struct warren_job *job, void *state)
         return WARREN_DONE;
 }
 
-/* Makes itself useless. */
+/* Closes its pipe to the consumer, so that the process becomes useless. */
 static int hangs_up(const struct warren_job *job, void *state)
 {
         (void)job;
@@ -265,7 +265,7 @@ static int hangs_up(const struct warren_job *job, void *state)
         return WARREN_DONE;
 }
 
-/* What it was started with. */
+/* Returns the process attributes it was started with. */
 static int process(const struct warren_job *job, void *state)
 {
         static const char *const own[] = {"WARREN_X", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"};
