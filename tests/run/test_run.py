@@ -274,7 +274,7 @@ def test_every_program_keeps_its_files_to_itself(up):
 
 
 def umasks_of_handlers(up):
-    """The umasks of the plugin hosts that the consumer has started."""
+    """The umasks of the consumer's plugin hosts. One that is being started still has the consumer's."""
     consumer = (up.var / "run/consumer.pid").read_text(encoding="utf-8").strip()
     hosts = pathlib.Path(f"/proc/{consumer}/task/{consumer}/children").read_text(encoding="ascii")
     return {re.search(r"^Umask:\t(\d+)$", pathlib.Path(f"/proc/{pid}/status").read_text(
@@ -282,7 +282,7 @@ def umasks_of_handlers(up):
 
 
 def test_handlers_have_the_umask_of_who_started_it(up):
-    assert umasks_of_handlers(up) == {"0022"}
+    until(lambda: umasks_of_handlers(up) == {"0022"}, 30, "the umask of whoever started it")
 
 
 def test_the_doctor_is_content(up):
@@ -298,7 +298,7 @@ def test_what_ends_by_itself_comes_back(up):
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     until(lambda: up("status").returncode == 0, 120, "all are back", every=0.5)
-    assert umasks_of_handlers(up) == {"0022"}
+    until(lambda: umasks_of_handlers(up) == {"0022"}, 30, "the umask of whoever started it")
     after, status = up.processes(), up("status").stdout
     log = (up.var / "log/run.log").read_text(encoding="utf-8")
     for name, pid in before.items():
