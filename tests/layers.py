@@ -56,7 +56,7 @@ TAG = "SPDX-License-Identifier: Apache-2.0"
 SKIP = {"build", "var", ".git", ".cache", "__pycache__", "vendor", "node_modules"}
 
 
-# A folder's own header is short: what is longer is shared by too many.
+# Most lines of a header that only its own folder includes.
 PRIVATE_HEADER_MAX = 120
 
 # A function's definition, in the style of the house: its name begins a line's last word before the
