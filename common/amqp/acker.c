@@ -27,7 +27,7 @@ struct acker {
         size_t bytes;
         struct node_list acked; /* not yet written */
         uint32_t acked_count, acked_enough;
-        msec acked_since; /* of the oldest ack on a queue; 0: there is none */
+        msec acked_since; /* of the oldest ack on a queue; 0: no ack waits */
 };
 
 struct acker *acker_create(void)

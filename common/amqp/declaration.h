@@ -15,9 +15,9 @@ enum declare_what {
         DECLARE_EXCHANGE,
         DECLARE_QUEUE,
         DECLARE_BINDING, /* queue `name` to exchange `source` with `key` */
-        DELETE_BINDING,  /* the same fields; succeeds when there is none */
-        DELETE_EXCHANGE, /* succeeds when there is none */
-        DELETE_QUEUE,    /* succeeds when there is none */
+        DELETE_BINDING,  /* the same fields; no error when it does not exist */
+        DELETE_EXCHANGE, /* no error when it does not exist */
+        DELETE_QUEUE,    /* no error when it does not exist */
         COUNT_QUEUE,     /* passive declare */
         PURGE_QUEUE,
 };

@@ -33,7 +33,7 @@ void router_tell_down(struct router *r, const struct err *why);
 int router_take(struct router *r, struct handed_over *work, struct err *e) MUST_CHECK;
 /* Writes a batch of each kind of work. */
 int router_write(struct router *r, struct err *e) MUST_CHECK;
-/* Reads one frame. 1: read; 0: there is none. */
+/* Reads one frame. 1: it was read; 0: no frame has come. */
 int router_read(struct router *r, struct err *e) MUST_CHECK;
 /* Does what is due: timeouts, retries, and heartbeats while reading is paused. */
 int router_keep_time(struct router *r, struct err *e) MUST_CHECK;

@@ -135,10 +135,10 @@ const char *__asan_default_options(void)
 int main(int argc, char **argv)
 {
         struct err e = {0};
-        struct pipes channel __attribute__((cleanup(pipes_fini)));
+        struct pipes pipes __attribute__((cleanup(pipes_fini)));
         struct wire_page *page = NULL;
 
-        pipes_init(&channel);
+        pipes_init(&pipes);
         if (argc != 4) {
                 fprintf(stderr, "warren-plugin-host is started by warren-consumer\n");
                 return 2;
@@ -146,10 +146,10 @@ int main(int argc, char **argv)
         if (settle_in(argv[2], argv[3], &e) != 0 || (page = page_map(&e)) == NULL)
                 return refuse(&e);
 
-        AUTO(plugin) plugin = open_plugin(&channel, &e);
+        AUTO(plugin) plugin = open_plugin(&pipes, &e);
         if (plugin == NULL)
                 return refuse(&e);
-        if (say_ready(plugin, &e) != 0 || serve(&channel, plugin, page, &e) != 0) {
+        if (say_ready(plugin, &e) != 0 || serve(&pipes, plugin, page, &e) != 0) {
                 fprintf(stderr, "warren-plugin-host %s: %s\n", argv[1], e.text);
                 return 1;
         }
