@@ -53,10 +53,10 @@ static void set_fault(struct intake *i, const struct err *fault)
                 LOG_INFO("archiving again");
 }
 
-static void ack_all(struct intake *i)
+static void settle_all(struct intake *i, enum settle how)
 {
         for (size_t at = 0; at < i->count; at++)
-                link_settle(&i->batch[at].delivery, SETTLE_ACK);
+                link_settle(&i->batch[at].delivery, how);
         i->count = 0;
 }
 
@@ -68,10 +68,9 @@ static void count_letters(struct intake *i, size_t added)
         metric_increment(i->repeated, (double)(i->count - added));
 }
 
-static void on_alarm(void *owner);
-
-static void flush(struct intake *i)
+static void flush(void *owner)
 {
+        struct intake *i = owner;
         struct err e = {0};
         msec now = clock_wall();
         size_t added = 0;
@@ -91,14 +90,9 @@ static void flush(struct intake *i)
                 return;
         }
         count_letters(i, added);
-        ack_all(i);
+        settle_all(i, SETTLE_ACK);
         if (added > 0)
                 i->config.added(i->config.owner);
-}
-
-static void on_alarm(void *owner)
-{
-        flush(owner);
 }
 
 /* Drops deliveries whose channel was closed: the broker delivers them again. */
@@ -159,7 +153,7 @@ struct intake *intake_create(const struct intake_config *c)
         i->letters = xcalloc(BATCH_MAX, sizeof(*i->letters));
         i->archived = metric_add(c->metrics, &archived);
         i->repeated = metric_add(c->metrics, &repeated);
-        i->alarm = alarm_create(c->loop, on_alarm, i);
+        i->alarm = alarm_create(c->loop, flush, i);
         open_input(i, &i->dead, FROM_DEAD);
         open_input(i, &i->unroutable, FROM_UNROUTABLE);
         return i;
@@ -180,9 +174,7 @@ void intake_destroy(struct intake **intake)
 
 void intake_link_down(struct intake *i)
 {
-        for (size_t at = 0; at < i->count; at++)
-                link_settle(&i->batch[at].delivery, SETTLE_REQUEUE);
-        i->count = 0;
+        settle_all(i, SETTLE_REQUEUE);
         alarm_stop(i->alarm);
 }
 
