@@ -13,77 +13,25 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/db/db.h"
+#include "common/db/database.h"
 #include "dlx-monitor/schema.h"
 
 struct archive {
         char *path;
-        pthread_mutex_t mutex; /* guards everything below */
-        sqlite3 *db;
-        sqlite3_stmt *put, *put_content, *begin, *edit, *end, *abandon, *announced;
-        sqlite3_stmt *due, *usage, *raise_run, *drop_content, *drop;
+        pthread_mutex_t mutex;
+        struct database *db; /* guarded by mutex */
 };
-
-static int prepare_all(struct archive *a, struct err *e)
-{
-        const struct {
-                sqlite3_stmt **statement;
-                const char *sql;
-        } all[] = {
-                {&a->put,
-                 "INSERT INTO letters(id, burial, job_id, claimed_id, tenant, type, reason,"
-                 " error, error_kind, run, attempt, source, grp, dead_at, size, exchange,"
-                 " routing_key, announced, archived_at)"
-                 " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-                 " ON CONFLICT(burial) DO NOTHING"},
-                {&a->put_content, "INSERT INTO contents(seq, properties, body) VALUES(?,?,?)"},
-                {&a->begin, "UPDATE letters SET replaying = 1, replay_type = ?2,"
-                            " replay_priority = ?3, replay_run_at = ?4, replay_run = 1 +"
-                            " (SELECT max(max(run), max(coalesce(replay_run, 0))) FROM letters AS o"
-                            "  WHERE o.job_id = letters.job_id AND o.tenant = letters.tenant)"
-                            " WHERE id = ?1 AND state = 'dead' AND replaying = 0"
-                            " RETURNING seq, replay_run"},
-                {&a->edit, "UPDATE contents SET edited = ?2 WHERE seq = ?1"},
-                {&a->end, "UPDATE letters SET replaying = 0, state = 'replayed', replayed_at = ?2"
-                          " WHERE id = ?1 AND replaying = 1"},
-                {&a->abandon, "UPDATE letters SET replaying = 0 WHERE id = ?1"},
-                {&a->announced, "UPDATE letters SET announced = 1 WHERE id = ?1"},
-                {&a->due,
-                 "SELECT l.seq, " CONTENT_BYTES(
-                         "c") " FROM letters AS l"
-                              " JOIN contents AS c ON c.seq = l.seq"
-                              " WHERE " LETTERS_DUE("?1", "?2",
-                                                    "?3") " ORDER BY coalesce(l.replayed_at, "
-                                                          "l.archived_at) LIMIT ?4"},
-                {&a->usage, "SELECT bytes FROM usage WHERE tenant = ?1"},
-                /* Before a letter is deleted: its job's other letters take over its run number. */
-                {&a->raise_run,
-                 "UPDATE letters SET replay_run = max(coalesce(letters.replay_run, 0),"
-                 " g.run, coalesce(g.replay_run, 0))"
-                 " FROM (SELECT job_id, tenant, run, replay_run FROM letters WHERE seq = ?1) AS g"
-                 " WHERE letters.job_id = g.job_id AND letters.tenant = g.tenant"
-                 " AND letters.state = 'dead' AND letters.replaying = 0 AND letters.seq <> ?1"},
-                {&a->drop_content, "DELETE FROM contents WHERE seq = ?1"},
-                {&a->drop, "DELETE FROM letters WHERE seq = ?1"},
-        };
-
-        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                *all[i].statement = db_prepare(a->db, all[i].sql, e);
-                if (*all[i].statement == NULL)
-                        return -1;
-        }
-        return 0;
-}
 
 struct archive *archive_open(const char *path, struct err *e)
 {
         AUTO(archive) a = xcalloc(1, sizeof(*a));
+        AUTO_DB *db = db_open(path, DB_ARCHIVE, e);
 
         pthread_mutex_init(&a->mutex, NULL);
         a->path = xstrdup(path);
-        a->db = db_open(path, DB_ARCHIVE, e);
-        if (a->db == NULL || archive_schema_apply(a->db, e) != 0 || prepare_all(a, e) != 0)
+        if (db == NULL || archive_schema_apply(db, e) != 0)
                 return NULL;
+        a->db = database_create(&db);
         return TAKE(a);
 }
 
@@ -93,27 +41,46 @@ void archive_destroy(struct archive **archive)
 
         if (a == NULL)
                 return;
-        db_finalize(&a->put);
-        db_finalize(&a->put_content);
-        db_finalize(&a->begin);
-        db_finalize(&a->edit);
-        db_finalize(&a->end);
-        db_finalize(&a->abandon);
-        db_finalize(&a->announced);
-        db_finalize(&a->due);
-        db_finalize(&a->usage);
-        db_finalize(&a->raise_run);
-        db_finalize(&a->drop_content);
-        db_finalize(&a->drop);
-        db_close(&a->db);
+        database_destroy(&a->db);
         pthread_mutex_destroy(&a->mutex);
         free(a->path);
         free(a);
 }
 
-sqlite3 *archive_reader(const struct archive *a, struct err *e)
+sqlite3_stmt *archive_query(const struct archive *a, const char *sql, struct err *e)
 {
-        return db_open(a->path, DB_READ_ONLY, e);
+        AUTO_DB *db = db_open(a->path, DB_READ_ONLY, e);
+        sqlite3_stmt *s = db == NULL ? NULL : db_prepare(db, sql, e);
+
+        if (s != NULL)
+                (void)TAKE(db);
+        return s;
+}
+
+void archive_query_end_(sqlite3_stmt **s)
+{
+        sqlite3 *db = sqlite3_db_handle(*s);
+
+        db_finalize(s);
+        db_close(&db);
+}
+
+/* Locks the archive and begins a transaction. Also after a failure, `finish` must follow. */
+static int begin(struct archive *a, struct err *e)
+{
+        pthread_mutex_lock(&a->mutex);
+        return database_run(a->db, "BEGIN IMMEDIATE", e);
+}
+
+/* Commits when result is 0; otherwise, or when that fails, rolls back and returns -1. Unlocks. */
+static int finish(struct archive *a, int result, struct err *e)
+{
+        if (result == 0)
+                result = database_run(a->db, "COMMIT", e);
+        if (database_in_transaction(a->db))
+                (void)!database_run(a->db, "ROLLBACK", NULL);
+        pthread_mutex_unlock(&a->mutex);
+        return result;
 }
 
 static void bind_slice(sqlite3_stmt *s, int at, struct bytes text)
@@ -126,8 +93,17 @@ static void bind_slice(sqlite3_stmt *s, int at, struct bytes text)
 static int put_letter_locked(struct archive *a, const struct letter *l, const char *burial,
                              struct err *e)
 {
-        sqlite3_stmt *s = a->put;
+        sqlite3_stmt *s = database_statement(
+                a->db,
+                "INSERT INTO letters(id, burial, job_id, claimed_id, tenant, type, reason,"
+                " error, error_kind, run, attempt, source, grp, dead_at, size, exchange,"
+                " routing_key, announced, archived_at)"
+                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT(burial) DO NOTHING",
+                e);
 
+        if (s == NULL)
+                return -1;
         db_bind_text(s, 1, l->id);
         db_bind_text(s, 2, burial);
         db_bind_text(s, 3, l->job_id);
@@ -149,7 +125,7 @@ static int put_letter_locked(struct archive *a, const struct letter *l, const ch
         db_bind_int(s, 19, l->archived_at);
         if (db_run(s, e) != 0)
                 return -1;
-        return sqlite3_changes(a->db) > 0;
+        return sqlite3_changes(database_handle(a->db)) > 0;
 }
 
 static int put_one_locked(struct archive *a, const struct letter *l, struct err *e)
@@ -164,46 +140,36 @@ static int put_one_locked(struct archive *a, const struct letter *l, struct err 
         }
         if (added != 1)
                 return added;
-        db_bind_int(a->put_content, 1, sqlite3_last_insert_rowid(a->db));
-        db_bind_blob(a->put_content, 2, l->properties.data, l->properties.length);
-        db_bind_blob(a->put_content, 3, l->message->body.data, l->message->body.length);
-        return db_run(a->put_content, e) == 0 ? 1 : -1;
-}
-
-/* Commits when result is 0; otherwise, or when that fails, rolls back and returns -1. */
-static int finish_locked(struct archive *a, int result, struct err *e)
-{
-        if (result == 0 && db_exec(a->db, "COMMIT", e) == 0)
-                return 0;
-        if (!sqlite3_get_autocommit(a->db))
-                (void)!db_exec(a->db, "ROLLBACK", NULL);
-        return -1;
+        sqlite3_stmt *s = database_statement(
+                a->db, "INSERT INTO contents(seq, properties, body) VALUES(?,?,?)", e);
+        if (s == NULL)
+                return -1;
+        db_bind_int(s, 1, sqlite3_last_insert_rowid(database_handle(a->db)));
+        db_bind_blob(s, 2, l->properties.data, l->properties.length);
+        db_bind_blob(s, 3, l->message->body.data, l->message->body.length);
+        return db_run(s, e) == 0 ? 1 : -1;
 }
 
 int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *added,
                 struct err *e)
 {
-        int result = 0;
+        int result = begin(a, e);
 
         *added = 0;
-        pthread_mutex_lock(&a->mutex);
-        result = db_exec(a->db, "BEGIN IMMEDIATE", e);
         for (size_t i = 0; i < count && result == 0; i++) {
                 int one = put_one_locked(a, &letters[i], e);
                 *added += one == 1;
                 result = one < 0 ? -1 : 0;
         }
-        result = finish_locked(a, result, e);
-        pthread_mutex_unlock(&a->mutex);
-        return result;
+        return finish(a, result, e);
 }
 
 /* Says why the letter cannot be replayed. Returns -1. */
 static int refuse_replay_locked(struct archive *a, const char *letter, struct err *e)
 {
         char state[16];
-        AUTO_STATEMENT *s =
-                db_prepare(a->db, "SELECT state, replaying FROM letters WHERE id = ?", e);
+        AUTO_RESET *s =
+                database_statement(a->db, "SELECT state, replaying FROM letters WHERE id = ?", e);
 
         if (s == NULL)
                 return -1;
@@ -222,86 +188,102 @@ static int refuse_replay_locked(struct archive *a, const char *letter, struct er
 static int begin_replay_locked(struct archive *a, const char *letter,
                                const struct replay_edit *edit, int64_t *run, struct err *e)
 {
-        AUTO_RESET *begin = a->begin;
+        AUTO_RESET *start = database_statement(
+                a->db,
+                "UPDATE letters SET replaying = 1, replay_type = ?2,"
+                " replay_priority = ?3, replay_run_at = ?4, replay_run = 1 +"
+                " (SELECT max(max(run), max(coalesce(replay_run, 0))) FROM letters AS o"
+                "  WHERE o.job_id = letters.job_id AND o.tenant = letters.tenant)"
+                " WHERE id = ?1 AND state = 'dead' AND replaying = 0"
+                " RETURNING seq, replay_run",
+                e);
+        sqlite3_stmt *content =
+                database_statement(a->db, "UPDATE contents SET edited = ?2 WHERE seq = ?1", e);
 
-        db_bind_text(begin, 1, letter);
-        db_bind_text(begin, 2, edit->type);
-        if (edit->priority < 0)
-                sqlite3_bind_null(begin, 3);
-        else
-                db_bind_int(begin, 3, edit->priority);
+        if (start == NULL || content == NULL)
+                return -1;
+        db_bind_text(start, 1, letter);
+        db_bind_text(start, 2, edit->type);
+        if (edit->priority >= 0)
+                db_bind_int(start, 3, edit->priority);
         if (edit->sets_run_at)
-                db_bind_int(begin, 4, edit->run_at);
-        else
-                sqlite3_bind_null(begin, 4);
-        int found = db_step(begin, e);
+                db_bind_int(start, 4, edit->run_at);
+        int found = db_step(start, e);
         if (found < 0)
                 return -1;
         if (found == 0)
                 return refuse_replay_locked(a, letter, e);
-        int64_t seq = sqlite3_column_int64(begin, 0);
-        *run = sqlite3_column_int64(begin, 1);
-        if (db_step(begin, e) < 0)
-                return -1;
-        db_bind_int(a->edit, 1, seq);
-        db_bind_blob(a->edit, 2, edit->payload.data, edit->payload.length);
-        return db_run(a->edit, e);
+        db_bind_int(content, 1, sqlite3_column_int64(start, 0));
+        db_bind_blob(content, 2, edit->payload.data, edit->payload.length);
+        *run = sqlite3_column_int64(start, 1);
+        return db_step(start, e) < 0 ? -1 : db_run(content, e);
 }
 
 int archive_begin_replay(struct archive *a, const char *letter, const struct replay_edit *edit,
                          int64_t *run, struct err *e)
 {
-        pthread_mutex_lock(&a->mutex);
-        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
+        int result = begin(a, e);
+
         if (result == 0)
-                result = finish_locked(a, begin_replay_locked(a, letter, edit, run, e), e);
-        pthread_mutex_unlock(&a->mutex);
-        return result;
+                result = begin_replay_locked(a, letter, edit, run, e);
+        return finish(a, result, e);
+}
+
+/* Runs a change of one letter: ?1 is its id; ?2, if the text has it, is now. */
+static int change_locked(struct archive *a, const char *sql, const char *letter, msec now,
+                         struct err *e)
+{
+        sqlite3_stmt *s = database_statement(a->db, sql, e);
+
+        if (s == NULL)
+                return -1;
+        db_bind_text(s, 1, letter);
+        if (sqlite3_bind_parameter_count(s) > 1)
+                db_bind_int(s, 2, now);
+        return db_run(s, e);
+}
+
+static int change(struct archive *a, const char *sql, const char *letter, msec now, struct err *e)
+{
+        int result = begin(a, e);
+
+        return finish(a, result == 0 ? change_locked(a, sql, letter, now, e) : -1, e);
 }
 
 int archive_end_replay(struct archive *a, const char *letter, msec now, struct err *e)
 {
-        pthread_mutex_lock(&a->mutex);
-        db_bind_text(a->end, 1, letter);
-        db_bind_int(a->end, 2, now);
-        int result = db_run(a->end, e);
-        pthread_mutex_unlock(&a->mutex);
-        return result;
+        return change(a,
+                      "UPDATE letters SET replaying = 0, state = 'replayed', replayed_at = ?2"
+                      " WHERE id = ?1 AND replaying = 1",
+                      letter, now, e);
 }
 
 int archive_abandon_replay(struct archive *a, const char *letter, struct err *e)
 {
-        pthread_mutex_lock(&a->mutex);
-        db_bind_text(a->abandon, 1, letter);
-        int result = db_run(a->abandon, e);
-        pthread_mutex_unlock(&a->mutex);
-        return result;
+        return change(a, "UPDATE letters SET replaying = 0 WHERE id = ?1", letter, 0, e);
 }
 
 int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
                           struct err *e)
 {
-        pthread_mutex_lock(&a->mutex);
-        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
-        for (size_t i = 0; i < count && result == 0; i++) {
-                db_bind_text(a->announced, 1, letters[i]);
-                result = db_run(a->announced, e);
-        }
-        result = finish_locked(a, result, e);
-        pthread_mutex_unlock(&a->mutex);
-        return result;
+        int result = begin(a, e);
+
+        for (size_t i = 0; i < count && result == 0; i++)
+                result = change_locked(a, "UPDATE letters SET announced = 1 WHERE id = ?1",
+                                       letters[i], 0, e);
+        return finish(a, result, e);
 }
 
 static int note_warning_locked(struct archive *a, msec now, msec before, msec matured,
                                struct err *e)
 {
-        AUTO_STATEMENT *put = db_prepare(
+        sqlite3_stmt *put = database_statement(
                 a->db, "INSERT OR REPLACE INTO warnings(told_at, before) VALUES(?1, ?2)", e);
-        AUTO_STATEMENT *drop =
-                db_prepare(a->db,
-                           "DELETE FROM warnings WHERE told_at < (SELECT max(told_at)"
-                           " FROM warnings WHERE told_at <= ?1)",
-                           e);
+        sqlite3_stmt *drop =
+                database_statement(a->db,
+                                   "DELETE FROM warnings WHERE told_at < (SELECT max(told_at)"
+                                   " FROM warnings WHERE told_at <= ?1)",
+                                   e);
 
         if (put == NULL || drop == NULL)
                 return -1;
@@ -313,21 +295,16 @@ static int note_warning_locked(struct archive *a, msec now, msec before, msec ma
 
 int archive_note_warning(struct archive *a, msec now, msec before, msec matured, struct err *e)
 {
-        pthread_mutex_lock(&a->mutex);
-        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
+        int result = begin(a, e);
+
         if (result == 0)
-                result = finish_locked(a, note_warning_locked(a, now, before, matured, e), e);
-        pthread_mutex_unlock(&a->mutex);
-        return result;
+                result = note_warning_locked(a, now, before, matured, e);
+        return finish(a, result, e);
 }
 
-int archive_warned(struct archive *a, msec matured, msec *before, struct err *e)
+int archive_warned(const struct archive *a, msec matured, msec *before, struct err *e)
 {
-        AUTO_DB *db = archive_reader(a, e);
-        AUTO_STATEMENT *s =
-                db == NULL
-                        ? NULL
-                        : db_prepare(db, "SELECT max(before) FROM warnings WHERE told_at <= ?1", e);
+        AUTO_QUERY *s = archive_query(a, "SELECT max(before) FROM warnings WHERE told_at <= ?1", e);
 
         if (s == NULL)
                 return -1;
@@ -344,25 +321,37 @@ enum { EXPIRE_MAX = 100, EXPIRE_BYTES = 16 * 1024 * 1024, GIVE_BACK_PAGES = 2000
 static int read_excess_locked(struct archive *a, const struct archive_expiry *x, int64_t *excess,
                               struct err *e)
 {
-        AUTO_RESET *usage = a->usage;
-
         *excess = INT64_MAX;
         if (x->down_to == 0)
                 return 0;
+        AUTO_RESET *usage =
+                database_statement(a->db, "SELECT bytes FROM usage WHERE tenant = ?1", e);
+        if (usage == NULL)
+                return -1;
         bind_slice(usage, 1, bytes_of_text(x->tenant));
         int found = db_step(usage, e);
         *excess = found == 1 ? sqlite3_column_int64(usage, 0) - x->down_to : 0;
         return found < 0 ? -1 : 0;
 }
 
+/* clang-format off */
+static const char due_sql[] =
+        "SELECT l.seq, " CONTENT_BYTES("c")
+        " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
+        " WHERE " LETTERS_DUE("?1", "?2", "?3")
+        " ORDER BY coalesce(l.replayed_at, l.archived_at) LIMIT ?4";
+/* clang-format on */
+
 /* Fills seqs with the letters of this step. Returns their number, or -1. */
 static int choose_locked(struct archive *a, const struct archive_expiry *x, int64_t excess,
                          int64_t seqs[EXPIRE_MAX], struct err *e)
 {
-        AUTO_RESET *due = a->due;
+        AUTO_RESET *due = database_statement(a->db, due_sql, e);
         int64_t bytes = 0;
         int count = 0, found = 1;
 
+        if (due == NULL)
+                return -1;
         bind_slice(due, 1, bytes_of_text(x->tenant)); /* "": letters without a tenant */
         db_bind_int(due, 2, x->dead);
         db_bind_int(due, 3, x->before);
@@ -376,65 +365,70 @@ static int choose_locked(struct archive *a, const struct archive_expiry *x, int6
 
 static int drop_locked(struct archive *a, int64_t seq, struct err *e)
 {
-        sqlite3_stmt *const order[] = {a->raise_run, a->drop_content, a->drop};
+        static const char *const order[] = {
+                /* Its job's other letters take over its run number. */
+                "UPDATE letters SET replay_run = max(coalesce(letters.replay_run, 0),"
+                " g.run, coalesce(g.replay_run, 0))"
+                " FROM (SELECT job_id, tenant, run, replay_run FROM letters WHERE seq = ?1) AS g"
+                " WHERE letters.job_id = g.job_id AND letters.tenant = g.tenant"
+                " AND letters.state = 'dead' AND letters.replaying = 0 AND letters.seq <> ?1",
+                "DELETE FROM contents WHERE seq = ?1",
+                "DELETE FROM letters WHERE seq = ?1",
+        };
 
         for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-                db_bind_int(order[i], 1, seq);
-                if (db_run(order[i], e) != 0)
+                sqlite3_stmt *s = database_statement(a->db, order[i], e);
+                if (s == NULL)
+                        return -1;
+                db_bind_int(s, 1, seq);
+                if (db_run(s, e) != 0)
                         return -1;
         }
         return 0;
 }
 
-static int expire_locked(struct archive *a, const struct archive_expiry *x, size_t *gone,
-                         struct err *e)
+/* Returns how many letters it has deleted, or -1. */
+static int expire_locked(struct archive *a, const struct archive_expiry *x, struct err *e)
 {
         int64_t seqs[EXPIRE_MAX], excess;
 
         if (read_excess_locked(a, x, &excess, e) != 0)
                 return -1;
         int count = choose_locked(a, x, excess, seqs, e);
-        int result = count < 0 ? -1 : 0;
-        for (int i = 0; i < count && result == 0; i++)
-                result = drop_locked(a, seqs[i], e);
-        *gone = result == 0 ? (size_t)count : 0;
-        return result;
+        for (int i = 0; i < count; i++) {
+                if (drop_locked(a, seqs[i], e) != 0)
+                        return -1;
+        }
+        return count;
 }
 
 int archive_expire(struct archive *a, const struct archive_expiry *x, size_t *gone, struct err *e)
 {
-        *gone = 0;
-        pthread_mutex_lock(&a->mutex);
-        int result = db_exec(a->db, "BEGIN IMMEDIATE", e);
-        if (result == 0)
-                result = finish_locked(a, expire_locked(a, x, gone, e), e);
-        pthread_mutex_unlock(&a->mutex);
-        if (result != 0)
-                *gone = 0;
+        int count = begin(a, e) == 0 ? expire_locked(a, x, e) : -1;
+        int result = finish(a, count < 0 ? -1 : 0, e);
+
+        *gone = result == 0 ? (size_t)count : 0;
         return result;
 }
 
 static int give_back_locked(struct archive *a, struct err *e)
 {
-        AUTO_STATEMENT *free_pages = db_prepare(a->db, "PRAGMA freelist_count", e);
-        AUTO_STATEMENT *kind = db_prepare(a->db, "PRAGMA auto_vacuum", e);
+        sqlite3 *db = database_handle(a->db);
+        int pages, kind;
         char sql[64];
 
-        if (free_pages == NULL || kind == NULL || db_step(free_pages, e) != 1 ||
-            db_step(kind, e) != 1)
+        if (db_number(db, "PRAGMA freelist_count", &pages, e) != 0 ||
+            db_number(db, "PRAGMA auto_vacuum", &kind, e) != 0)
                 return -1;
-        int64_t pages = sqlite3_column_int64(free_pages, 0);
-        if (pages == 0 || sqlite3_column_int(kind, 0) != 2)
+        if (pages == 0 || kind != AUTO_VACUUM_INCREMENTAL)
                 return 0;
-        db_finalize(&free_pages);
-        db_finalize(&kind);
         snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", GIVE_BACK_PAGES);
-        if (db_exec(a->db, sql, e) != 0)
+        if (db_exec(db, sql, e) != 0)
                 return -1;
         /* The file shrinks when the WAL has been written to it. */
         if (pages > GIVE_BACK_PAGES)
                 return 1;
-        return db_exec(a->db, "PRAGMA wal_checkpoint(PASSIVE)", e);
+        return db_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", e);
 }
 
 int archive_give_back(struct archive *a, struct err *e)

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "common/base/err.h"
+#include "dlx-monitor/edit.h"
 #include "dlx-monitor/letter.h"
 
 struct archive;
@@ -17,21 +18,14 @@ struct archive;
 struct archive *archive_open(const char *path, struct err *e) MUST_CHECK;
 void archive_destroy(struct archive **a);
 
-/* A new read-only connection; the caller closes it with db_close. */
-sqlite3 *archive_reader(const struct archive *a, struct err *e) MUST_CHECK;
+/* A query on a new read-only connection, which AUTO_QUERY closes with it. */
+sqlite3_stmt *archive_query(const struct archive *a, const char *sql, struct err *e) MUST_CHECK;
+void archive_query_end_(sqlite3_stmt **s);
+#define AUTO_QUERY __attribute__((cleanup(archive_query_end_))) sqlite3_stmt
 
 /* Writes all in one transaction. *added: how many were new; the others had been archived before. */
 int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *added,
                 struct err *e) MUST_CHECK;
-
-/* What a replay changes. It is stored with the letter. */
-struct replay_edit {
-        struct bytes payload; /* absent: unchanged */
-        const char *type;     /* NULL: unchanged */
-        int priority;         /* enum priority; -1: unchanged */
-        bool sets_run_at;     /* false: unchanged */
-        msec run_at;          /* 0: at once */
-};
 
 /* Notes "replaying as run *run": one more than any run of that job in the archive. ERR_CONFLICT:
  * the letter is being replayed, or was replayed or discarded; ERR_NOT_FOUND. */
@@ -51,7 +45,7 @@ int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t 
 int archive_note_warning(struct archive *a, msec now, msec before, msec matured,
                          struct err *e) MUST_CHECK;
 /* *before: letters archived before this time were warned of at `matured` or earlier; 0: none. */
-int archive_warned(struct archive *a, msec matured, msec *before, struct err *e) MUST_CHECK;
+int archive_warned(const struct archive *a, msec matured, msec *before, struct err *e) MUST_CHECK;
 
 struct archive_expiry {
         const char *tenant;

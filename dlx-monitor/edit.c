@@ -6,19 +6,11 @@
 
 #include "common/model/job_members.h"
 
-/* What the functions need besides the field: the reader's owner. */
+/* What read_run_at needs besides the field: the reader's owner. */
 struct reading {
         msec now;
-        struct edit *edit;
+        struct replay_edit *edit;
 };
-
-static int read_type(struct json_reader *r, const struct json_place *p, void *out)
-{
-        const struct reading *reading = r->owner;
-
-        reading->edit->edit.type = out;
-        return job_read_type(r, p, out);
-}
 
 static int read_priority(struct json_reader *r, const struct json_place *p, void *out)
 {
@@ -35,7 +27,7 @@ static int read_run_at(struct json_reader *r, const struct json_place *p, void *
 {
         const struct reading *reading = r->owner;
 
-        reading->edit->edit.sets_run_at = true;
+        reading->edit->sets_run_at = true;
         if (p->value.kind == SCAN_NULL)
                 return 0;
         if (json_read_time(r, p, out) != 0)
@@ -46,20 +38,20 @@ static int read_run_at(struct json_reader *r, const struct json_place *p, void *
 }
 
 static const struct json_member members[] = {
-        {"payload", json_read_raw, JSON_AT(struct edit, edit.payload)},
-        {"type", read_type, JSON_AT(struct edit, type), .flags = JSON_NULLABLE},
-        {"priority", read_priority, JSON_AT(struct edit, edit.priority), .flags = JSON_NULLABLE},
-        {"run_at", read_run_at, JSON_AT(struct edit, edit.run_at)},
+        {"payload", json_read_raw, JSON_AT(struct replay_edit, payload)},
+        {"type", job_read_type, JSON_AT(struct replay_edit, type), .flags = JSON_NULLABLE},
+        {"priority", read_priority, JSON_AT(struct replay_edit, priority), .flags = JSON_NULLABLE},
+        {"run_at", read_run_at, JSON_AT(struct replay_edit, run_at)},
         {0},
 };
 
-int edit_parse(struct bytes body, msec now, struct edit *out, struct scan_fault *fault)
+int edit_parse(struct bytes body, msec now, struct replay_edit *out, struct scan_fault *fault)
 {
         struct reading reading = {.now = now, .edit = out};
         struct json_reader r = {.fault = fault, .owner = &reading};
         struct json_place root;
 
-        *out = (struct edit){.edit = {.priority = -1}};
+        *out = (struct replay_edit){.priority = -1};
         if (body.length == 0)
                 return 0;
         if (json_read_open(&r, body, SCAN_DEPTH_MAX + 1, &root) != 0)

@@ -15,26 +15,9 @@
 
 enum { GROUP_TEXT_MAX = 300, HASH_SIZE = 32 };
 
-static const char *const state_names[LETTER_STATE_COUNT] = {
-        [LETTER_DEAD] = "dead",
-        [LETTER_REPLAYED] = "replayed",
-        [LETTER_DISCARDED] = "discarded",
-};
-
 const char *letter_source_name(enum letter_source s)
 {
         return s == FROM_DEAD ? "dead" : "unroutable";
-}
-
-bool letter_state_parse(const char *name, enum letter_state *out)
-{
-        for (unsigned i = 0; i < LETTER_STATE_COUNT; i++) {
-                if (strcmp(name, state_names[i]) == 0) {
-                        *out = (enum letter_state)i;
-                        return true;
-                }
-        }
-        return false;
 }
 
 static void hash_part(EVP_MD_CTX *hash, struct bytes part)

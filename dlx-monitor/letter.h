@@ -9,16 +9,12 @@
 
 enum letter_source { FROM_DEAD, FROM_UNROUTABLE };
 
-enum letter_state { LETTER_DEAD, LETTER_REPLAYED, LETTER_DISCARDED };
-enum { LETTER_STATE_COUNT = 3 };
-
 enum {
         LETTER_GROUP_SIZE = 17,   /* 16 hexadecimal digits and a NUL */
         LETTER_BURIAL_SIZE = 160, /* of letter.burial */
 };
 
 const char *letter_source_name(enum letter_source s);
-bool letter_state_parse(const char *name, enum letter_state *out);
 
 /* Borrows from the message. */
 struct letter {

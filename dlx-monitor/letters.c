@@ -13,57 +13,39 @@
 #include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/db/db.h"
+#include "common/db/columns.h"
 #include "common/model/event.h"
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)
 enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9 };
 
+/* Each column has the name of its member. One whose name ends in _at is a time. */
 #define LETTER_COLUMNS \
-        "l.id, l.job_id, l.claimed_id, l.tenant, l.type, l.reason, l.error, l.error_kind, l.run," \
-        " l.attempt, l.source, l.state, l.grp, l.dead_at, l.size"
+        "l.id AS id, l.job_id AS job_id, l.claimed_id AS claimed_id, l.tenant AS tenant," \
+        " l.type AS type, l.reason AS reason, l.error AS error, l.error_kind AS error_kind," \
+        " l.run AS run, l.attempt AS attempt, l.source AS source, l.state AS state," \
+        " l.grp AS \"group\", l.dead_at AS dead_at, l.size AS size"
 enum { LETTER_COLUMN_COUNT = 15 };
 
-enum column_kind { COLUMN_TEXT, COLUMN_INT, COLUMN_TIME };
-
-struct column {
-        const char *name;
-        enum column_kind kind;
-};
-
-static const struct column members[LETTER_COLUMN_COUNT] = {
-        {"id", COLUMN_TEXT},     {"job_id", COLUMN_TEXT},     {"claimed_id", COLUMN_TEXT},
-        {"tenant", COLUMN_TEXT}, {"type", COLUMN_TEXT},       {"reason", COLUMN_TEXT},
-        {"error", COLUMN_TEXT},  {"error_kind", COLUMN_TEXT}, {"run", COLUMN_INT},
-        {"attempt", COLUMN_INT}, {"source", COLUMN_TEXT},     {"state", COLUMN_TEXT},
-        {"group", COLUMN_TEXT},  {"dead_at", COLUMN_TIME},    {"size", COLUMN_INT},
-};
-
-static void add_column(struct buffer *out, sqlite3_stmt *s, int at, const struct column *c)
+static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
 {
-        if (sqlite3_column_type(s, at) == SQLITE_NULL) {
-                json_put_null(out, c->name);
-                return;
-        }
-        switch (c->kind) {
-        case COLUMN_TEXT:
-                json_put_text_or_null(out, c->name, db_bytes(s, at));
-                break;
-        case COLUMN_INT:
-                json_put_int(out, c->name, sqlite3_column_int64(s, at));
-                break;
-        case COLUMN_TIME:
-                json_put_time(out, c->name, sqlite3_column_int64(s, at));
-                break;
-        }
+        const char *name = sqlite3_column_name(s, at);
+        size_t length = strlen(name);
+        bool is_time = length > 3 && strcmp(name + length - 3, "_at") == 0;
+
+        if (sqlite3_column_type(s, at) != SQLITE_INTEGER)
+                json_put_text_or_null(out, name, db_bytes(s, at));
+        else if (is_time)
+                json_put_time(out, name, sqlite3_column_int64(s, at));
+        else
+                json_put_int(out, name, sqlite3_column_int64(s, at));
 }
 
-static void add_columns(struct buffer *out, sqlite3_stmt *s, const struct column *columns,
-                        int count)
+static void add_columns(struct buffer *out, sqlite3_stmt *s, int count)
 {
         for (int i = 0; i < count; i++)
-                add_column(out, s, i, &columns[i]);
+                add_column(out, s, i);
 }
 
 /* A WHERE clause made of fixed pieces, and the values to bind. */
@@ -97,12 +79,6 @@ static void select_letters(struct selection *s, const struct letter_filter *f)
                   f->q);
 }
 
-static void bind_selection(sqlite3_stmt *statement, const struct selection *s)
-{
-        for (int i = 0; i < s->count; i++)
-                db_bind_text(statement, i + 1, s->values[i]);
-}
-
 static int is_late(void *deadline)
 {
         return clock_mono() > *(msec *)deadline;
@@ -110,15 +86,18 @@ static int is_late(void *deadline)
 
 /* Starts a search, which is interrupted SEARCH_LIMIT from now. *deadline must outlive the search.
  * Frees the selection's text. */
-static sqlite3_stmt *begin_search(sqlite3 *db, struct selection *selection, msec *deadline,
-                                  struct err *e)
+static sqlite3_stmt *begin_search(const struct archive *a, struct selection *selection,
+                                  msec *deadline, struct err *e)
 {
-        *deadline = clock_mono() + SEARCH_LIMIT;
-        sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, deadline);
-        sqlite3_stmt *s = db_prepare(db, selection->sql.data, e);
+        sqlite3_stmt *s = archive_query(a, selection->sql.data, e);
+
         buffer_fini(&selection->sql);
-        if (s != NULL)
-                bind_selection(s, selection);
+        if (s == NULL)
+                return NULL;
+        *deadline = clock_mono() + SEARCH_LIMIT;
+        sqlite3_progress_handler(sqlite3_db_handle(s), STEPS_BETWEEN_LOOKS, is_late, deadline);
+        for (int i = 0; i < selection->count; i++)
+                db_bind_text(s, i + 1, selection->values[i]);
         return s;
 }
 
@@ -131,21 +110,18 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         int64_t count = 0;
         int found;
 
-        AUTO_DB *db = archive_reader(a, e);
-        if (db == NULL)
-                return -1;
         buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS " FROM letters AS l");
         select_letters(&selection, f);
         /* One more than asked for tells whether there is another page. */
         buffer_printf(&selection.sql, " ORDER BY l.id DESC LIMIT %lld", (long long)f->limit + 1);
-        AUTO_STATEMENT *s = begin_search(db, &selection, &deadline, e);
+        AUTO_QUERY *s = begin_search(a, &selection, &deadline, e);
         if (s == NULL)
                 return -1;
         json_begin(out);
         json_begin_array(out, "letters");
         while ((found = db_step(s, e)) == 1 && count++ < f->limit) {
                 json_begin_object(out, NULL);
-                add_columns(out, s, members, LETTER_COLUMN_COUNT);
+                add_columns(out, s, LETTER_COLUMN_COUNT);
                 json_end(out);
                 db_text(s, 0, last, sizeof(last));
         }
@@ -155,13 +131,6 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         return found < 0 ? -1 : 0;
 }
 
-static const struct column group_members[] = {
-        {"group", COLUMN_TEXT},   {"type", COLUMN_TEXT},   {"reason", COLUMN_TEXT},
-        {"error", COLUMN_TEXT},   {"count", COLUMN_INT},   {"first_at", COLUMN_TIME},
-        {"last_at", COLUMN_TIME}, {"newest", COLUMN_TEXT},
-};
-enum { GROUP_COLUMN_COUNT = sizeof(group_members) / sizeof(group_members[0]) };
-
 int letters_groups(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                    struct err *e)
 {
@@ -169,26 +138,25 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         msec deadline;
         int found;
 
-        AUTO_DB *db = archive_reader(a, e);
-        if (db == NULL)
-                return -1;
         buffer_add_text(&selection.sql,
-                        "SELECT g.grp, n.type, n.reason, n.error, g.count, g.first_at, g.last_at,"
-                        " n.id FROM (SELECT grp, count(*) AS count, min(dead_at) AS first_at,"
+                        "SELECT g.grp AS \"group\", n.type AS type, n.reason AS reason,"
+                        " n.error AS error, g.count AS count, g.first_at AS first_at,"
+                        " g.last_at AS last_at, n.id AS newest FROM (SELECT grp, count(*) AS "
+                        "count, min(dead_at) AS first_at,"
                         " max(dead_at) AS last_at, max(id) AS newest FROM letters AS l");
         select_letters(&selection, f);
         buffer_printf(&selection.sql,
                       " GROUP BY grp ORDER BY count DESC, grp LIMIT %lld) AS g"
                       " JOIN letters AS n ON n.id = g.newest ORDER BY g.count DESC, g.grp",
                       (long long)f->limit);
-        AUTO_STATEMENT *s = begin_search(db, &selection, &deadline, e);
+        AUTO_QUERY *s = begin_search(a, &selection, &deadline, e);
         if (s == NULL)
                 return -1;
         json_begin(out);
         json_begin_array(out, "groups");
         while ((found = db_step(s, e)) == 1) {
                 json_begin_object(out, NULL);
-                add_columns(out, s, group_members, GROUP_COLUMN_COUNT);
+                add_columns(out, s, sqlite3_column_count(s));
                 json_end(out);
         }
         json_end_array(out);
@@ -228,7 +196,7 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
         json_begin_object(out, "replay");
         json_put_int(out, "run", sqlite3_column_int64(s, column + 1));
         json_put_string(out, "state", replaying ? "replaying" : "replayed");
-        add_column(out, s, column + 2, &(struct column){"at", COLUMN_TIME});
+        json_put_time(out, "at", sqlite3_column_int64(s, column + 2));
         json_end(out);
 }
 
@@ -245,10 +213,10 @@ static void add_payload(struct buffer *out, struct bytes body)
         " WHERE l.id = ?1 AND (?2 IS NULL OR l.tenant = ?2)"
 
 /* The statement at the row of one letter; sql ends with ONE_LETTER. */
-static sqlite3_stmt *find_letter(sqlite3 *db, const char *sql, const char *id, const char *tenant,
-                                 struct err *e)
+static sqlite3_stmt *find_letter(const struct archive *a, const char *sql, const char *id,
+                                 const char *tenant, struct err *e)
 {
-        AUTO_STATEMENT *s = db_prepare(db, sql, e);
+        AUTO_QUERY *s = archive_query(a, sql, e);
 
         if (s == NULL)
                 return NULL;
@@ -263,21 +231,17 @@ static sqlite3_stmt *find_letter(sqlite3 *db, const char *sql, const char *id, c
 int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
                 struct err *e)
 {
-        AUTO_DB *db = archive_reader(a, e);
-
-        if (db == NULL)
-                return -1;
-        AUTO_STATEMENT *s =
-                find_letter(db,
+        AUTO_QUERY *s =
+                find_letter(a,
                             "SELECT " LETTER_COLUMNS ", l.exchange, l.routing_key, l.replaying,"
                             " l.replay_run, l.replayed_at, c.properties, c.body" ONE_LETTER,
                             id, tenant, e);
+        int next = LETTER_COLUMN_COUNT;
+
         if (s == NULL)
                 return -1;
-
-        int next = LETTER_COLUMN_COUNT;
         json_begin(out);
-        add_columns(out, s, members, LETTER_COLUMN_COUNT);
+        add_columns(out, s, LETTER_COLUMN_COUNT);
         json_put_text(out, "exchange", db_bytes(s, next++));
         json_put_text(out, "routing_key", db_bytes(s, next++));
         add_replay(out, s, next);
@@ -288,45 +252,35 @@ int letters_get(const struct archive *a, const char *id, const char *tenant, str
         return 0;
 }
 
-static void take_bytes(struct buffer *out, sqlite3_stmt *s, int column)
-{
-        struct bytes b = db_bytes(s, column);
-
-        buffer_clear(out);
-        if (b.length > 0)
-                buffer_add(out, b.data, b.length);
-}
+/* Only selected from: the declarations are empty. */
+#define CONTENT_COLUMNS(X) \
+        X(l.job_id, "", COLUMN_TEXT, job_id) \
+        X(l.tenant, "", COLUMN_TEXT, tenant) \
+        X(l.replaying, "", COLUMN_FLAG, replaying) \
+        X(l.replay_run, "", COLUMN_INT, replay_run) \
+        X(l.replay_type, "", COLUMN_TEXT, edit.type) \
+        X(coalesce(l.replay_priority, -1), "", COLUMN_ENUM, edit.priority) \
+        X(l.replay_run_at IS NOT NULL, "", COLUMN_FLAG, edit.sets_run_at) \
+        X(l.replay_run_at, "", COLUMN_INT, edit.run_at) \
+        X(l.dead_at, "", COLUMN_INT, dead_at) \
+        X(l.exchange, "", COLUMN_BUFFER, exchange) \
+        X(l.routing_key, "", COLUMN_BUFFER, routing_key) \
+        X(c.properties, "", COLUMN_BUFFER, properties) \
+        X(c.body, "", COLUMN_BUFFER, body) \
+        X(c.edited, "", COLUMN_BUFFER, edited)
+#define CONTENT(column, declaration, kind, member) COLUMN_OF(struct letter_content, kind, member)
+static const struct column content_columns[] = {CONTENT_COLUMNS(CONTENT)};
 
 int letters_content(const struct archive *a, const char *id, const char *tenant,
                     struct letter_content *out, struct err *e)
 {
-        AUTO_DB *db = archive_reader(a, e);
+        AUTO_QUERY *s = find_letter(a, "SELECT l.seq" CONTENT_COLUMNS(COLUMN_NAMED) ONE_LETTER, id,
+                                    tenant, e);
 
-        if (db == NULL)
-                return -1;
-        AUTO_STATEMENT *s = find_letter(
-                db,
-                "SELECT l.job_id, l.tenant, l.replay_run, l.replay_type, l.replay_priority,"
-                " l.replay_run_at, l.dead_at, l.exchange, l.routing_key, c.properties, c.body,"
-                " c.edited" ONE_LETTER,
-                id, tenant, e);
         if (s == NULL)
                 return -1;
-        db_text(s, 0, out->job_id, sizeof(out->job_id));
-        db_text(s, 1, out->tenant, sizeof(out->tenant));
-        out->replay_run = sqlite3_column_int64(s, 2);
-        db_text(s, 3, out->replay_type, sizeof(out->replay_type));
-        out->replay_priority = -1;
-        if (sqlite3_column_type(s, 4) != SQLITE_NULL)
-                out->replay_priority = sqlite3_column_int(s, 4);
-        out->replay_sets_run_at = sqlite3_column_type(s, 5) != SQLITE_NULL;
-        out->replay_run_at = sqlite3_column_int64(s, 5);
-        out->dead_at = sqlite3_column_int64(s, 6);
-        take_bytes(&out->exchange, s, 7);
-        take_bytes(&out->routing_key, s, 8);
-        take_bytes(&out->properties, s, 9);
-        take_bytes(&out->body, s, 10);
-        take_bytes(&out->edited, s, 11);
+        columns_read(s, 1, content_columns, sizeof(content_columns) / sizeof(content_columns[0]),
+                     out);
         return 0;
 }
 
@@ -339,41 +293,17 @@ void letter_content_fini(struct letter_content *c)
         buffer_fini(&c->edited);
 }
 
-int letters_replaying_tenant(const struct archive *a, const char *id, char tenant[TENANT_SIZE],
-                             struct err *e)
-{
-        AUTO_DB *db = archive_reader(a, e);
-
-        if (db == NULL)
-                return -1;
-        AUTO_STATEMENT *s =
-                db_prepare(db, "SELECT tenant FROM letters WHERE id = ?1 AND replaying = 1", e);
-        if (s == NULL)
-                return -1;
-        db_bind_text(s, 1, id);
-        int found = db_step(s, e);
-        if (found == 0)
-                return err_set(e, ERR_NOT_FOUND, "the dead letter is not being replayed");
-        if (found == 1)
-                db_text(s, 0, tenant, TENANT_SIZE);
-        return found < 0 ? -1 : 0;
-}
-
 int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,
                       const char *after, size_t *count, struct err *e)
 {
+        AUTO_QUERY *s =
+                archive_query(a,
+                              "SELECT id FROM letters WHERE replaying = 1 AND id > ifnull(?1, '')"
+                              " ORDER BY id LIMIT ?2",
+                              e);
         int found;
 
         *count = 0;
-
-        AUTO_DB *db = archive_reader(a, e);
-        if (db == NULL)
-                return -1;
-        AUTO_STATEMENT *s =
-                db_prepare(db,
-                           "SELECT id FROM letters WHERE replaying = 1 AND id > ifnull(?1, '')"
-                           " ORDER BY id LIMIT ?2",
-                           e);
         if (s == NULL)
                 return -1;
         db_bind_text(s, 1, after);
@@ -400,16 +330,13 @@ static void add_buried_line(sqlite3_stmt *s, struct buffer *lines)
 int letters_silent(const struct archive *a, size_t limit, char (*ids)[UUID_SIZE], size_t *count,
                    struct buffer *lines, struct err *e)
 {
+        AUTO_QUERY *s = archive_query(a,
+                                      "SELECT id, job_id, tenant, run, attempt, dead_at, reason"
+                                      " FROM letters WHERE announced = 0 ORDER BY id LIMIT ?",
+                                      e);
         int found;
 
         *count = 0;
-        AUTO_DB *db = archive_reader(a, e);
-        if (db == NULL)
-                return -1;
-        AUTO_STATEMENT *s = db_prepare(db,
-                                       "SELECT id, job_id, tenant, run, attempt, dead_at, reason"
-                                       " FROM letters WHERE announced = 0 ORDER BY id LIMIT ?",
-                                       e);
         if (s == NULL)
                 return -1;
         db_bind_int(s, 1, (int64_t)limit);
@@ -424,16 +351,13 @@ int letters_dead_by_group(const struct archive *a,
                           void (*each)(void *owner, const char *group, int64_t count), void *owner,
                           struct err *e)
 {
+        AUTO_QUERY *s = archive_query(a,
+                                      "SELECT grp, count(*) AS n FROM letters"
+                                      " WHERE state = 'dead' GROUP BY grp ORDER BY n DESC",
+                                      e);
         char group[LETTER_GROUP_SIZE];
         int found;
 
-        AUTO_DB *db = archive_reader(a, e);
-        if (db == NULL)
-                return -1;
-        AUTO_STATEMENT *s = db_prepare(db,
-                                       "SELECT grp, count(*) AS n FROM letters"
-                                       " WHERE state = 'dead' GROUP BY grp ORDER BY n DESC",
-                                       e);
         if (s == NULL)
                 return -1;
         while ((found = db_step(s, e)) == 1) {

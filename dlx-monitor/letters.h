@@ -34,15 +34,14 @@ int letters_get(const struct archive *a, const char *id, const char *tenant, str
 struct letter_content {
         char job_id[UUID_SIZE];
         char tenant[TENANT_SIZE];
-        int64_t replay_run; /* 0: no replay was begun */
-        char replay_type[JOB_TYPE_SIZE];
-        int replay_priority; /* -1: unchanged */
-        bool replay_sets_run_at;
-        msec replay_run_at;
+        bool replaying;
+        int64_t replay_run;      /* 0: no replay was begun */
+        struct replay_edit edit; /* of that replay, but its payload is in `edited` */
         msec dead_at;
         struct buffer exchange, routing_key, properties, body, edited;
 };
 
+/* *out must be {0}. ERR_NOT_FOUND. */
 int letters_content(const struct archive *a, const char *id, const char *tenant,
                     struct letter_content *out, struct err *e) MUST_CHECK;
 void letter_content_fini(struct letter_content *c);
@@ -51,9 +50,6 @@ void letter_content_fini(struct letter_content *c);
  * from the first). */
 int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,
                       const char *after, size_t *count, struct err *e) MUST_CHECK;
-/* The tenant of a letter that is "replaying"; ERR_NOT_FOUND when it is not. */
-int letters_replaying_tenant(const struct archive *a, const char *id, char tenant[TENANT_SIZE],
-                             struct err *e) MUST_CHECK;
 
 /* Up to `limit` letters whose `buried` event has not been published, the oldest first: their ids,
  * and the events as lines. */

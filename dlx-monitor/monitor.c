@@ -12,7 +12,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/service.h"
-#include "common/clients/control.h"
 #include "common/http/health.h"
 #include "dlx-monitor/announcer.h"
 #include "dlx-monitor/intake.h"
@@ -79,21 +78,6 @@ static void on_letters_added(void *owner)
         struct monitor *m = owner;
 
         announcer_kick(m->announcer);
-}
-
-static bool has_tenant(void *owner, const char *tenant)
-{
-        struct monitor *m = owner;
-        struct tenant_record record;
-
-        return control_tenant(m->control, tenant, &record);
-}
-
-static bool knows_tenants(void *owner)
-{
-        struct monitor *m = owner;
-
-        return control_is_ready(m->control);
 }
 
 static bool is_ready(void *owner, struct err *why)
@@ -201,13 +185,11 @@ static void create_parts(struct monitor *m)
         m->announcer = announcer_create(m->publish, m->archive, loop);
         m->replayer = replayer_create(&(struct replayer_config){
                 .link = m->publish,
+                .control = m->control,
                 .archive = m->archive,
                 .metrics = m->metrics,
                 .loop = loop,
                 .payload_max = (size_t)m->settings->payload_max,
-                .has_tenant = has_tenant,
-                .knows_tenants = knows_tenants,
-                .owner = m,
         });
         m->retention = retention_create(&(struct retention_config){
                 .archive = m->archive,

@@ -44,13 +44,11 @@ struct replayer {
 /* NULL: the letter already has a flight. */
 static struct flight *flight_begin(struct replayer *r, const char *id)
 {
-        struct flight *f;
+        struct flight *known, *f = NULL;
 
         pthread_mutex_lock(&r->mutex);
-        HASH_FIND_STR(r->flights, id, f);
-        if (f != NULL) {
-                f = NULL;
-        } else {
+        HASH_FIND_STR(r->flights, id, known);
+        if (known == NULL) {
                 f = xcalloc(1, sizeof(*f));
                 memcpy(f->id, id, UUID_SIZE);
                 f->replayer = r;
@@ -101,7 +99,7 @@ static int view_properties(const struct letter_content *c, const struct replay_e
 {
         if (properties_to_message(buffer_bytes(&c->properties), m, NULL) == 0)
                 return 0;
-        if (edit->type == NULL || !edit->sets_run_at)
+        if (edit->type[0] == '\0' || !edit->sets_run_at)
                 return err_set(e, ERR_INVALID,
                                "the dead letter's properties cannot be read: give type and run_at");
         *m = (struct message){.timestamp = -1};
@@ -153,8 +151,8 @@ int replay_job(const struct letter_content *c, const struct replay_edit *edit, s
         (void)!job_decode(m, &limits, c->dead_at, job, NULL);
 
         memcpy(job->id, c->job_id, sizeof(job->id));
-        if (edit->type != NULL && edit->type[0] != '\0')
-                (void)!bytes_to_text(bytes_of_text(edit->type), job->type, sizeof(job->type));
+        if (edit->type[0] != '\0')
+                memcpy(job->type, edit->type, sizeof(job->type));
         if (edit->payload.length > 0)
                 job->payload = edit->payload;
         choose_lane(job, edit->priority);
@@ -196,12 +194,14 @@ static void end_replay(struct replayer *r, const char *letter)
         atomic_store(&r->left, true);
 }
 
+/* ERR_CONFLICT: the tenant is deleted. ERR_UNAVAILABLE: not now. */
 static int check_can_publish(struct replayer *r, const char *tenant, struct err *e)
 {
+        struct tenant_record record;
         /* Asked first: until all tenants are known, one that exists may seem to be missing. */
-        bool known = r->config.knows_tenants(r->config.owner);
+        bool known = control_is_ready(r->config.control);
 
-        if (!r->config.has_tenant(r->config.owner, tenant))
+        if (!control_tenant(r->config.control, tenant, &record))
                 return known ? err_set(e, ERR_CONFLICT, "tenant %s no longer exists", tenant)
                              : err_set(e, ERR_UNAVAILABLE,
                                        "tenants have not been read from the broker yet");
@@ -248,25 +248,18 @@ static void on_republished(void *owner, enum link_result result)
                 end_replay(f->replayer, f->id);
 }
 
-static int republish(struct replayer *r, struct flight *f, struct err *e)
+static int republish(struct replayer *r, struct flight *f, struct letter_content *content,
+                     struct err *e)
 {
-        AUTO_CONTENT content = {0};
         const struct publish_wait wait = {.done = on_republished, .owner = f};
         struct job_message out;
         struct message m;
         struct job job;
 
-        if (letters_content(r->config.archive, f->id, NULL, &content, e) != 0)
+        content->edit.payload = buffer_bytes(&content->edited);
+        if (replay_job(content, &content->edit, SIZE_MAX, &m, &job, e) != 0)
                 return -1;
-        const struct replay_edit edit = {.payload = buffer_bytes(&content.edited),
-                                         .type = content.replay_type,
-                                         .priority = content.replay_priority,
-                                         .sets_run_at = content.replay_sets_run_at,
-                                         .run_at = content.replay_run_at};
-        if (replay_job(&content, &edit, SIZE_MAX, &m, &job, e) != 0 ||
-            check_can_publish(r, job.tenant, e) != 0)
-                return -1;
-        job.run = content.replay_run;
+        job.run = content->replay_run;
         job.again = true;
         job_encode(&job, STATION_SUBMISSION, clock_wall(), &out);
         return link_publish(r->config.link, &out.message, &wait, e);
@@ -287,26 +280,25 @@ static void abandon(struct replayer *r, const char *letter, const char *tenant)
 
 static void sweep_one(struct replayer *r, const char *id)
 {
-        char tenant[TENANT_SIZE];
+        AUTO_CONTENT content = {0};
         struct err e = {0};
 
         AUTO(flight) f = flight_begin(r, id);
         if (f == NULL)
                 return;
+        if (letters_content(r->config.archive, id, NULL, &content, &e) != 0) {
+                LOG_WARN("cannot read a replay", log_text("letter", id), log_err(&e));
+                return;
+        }
         /* The replay may have ended since the ids were read. */
-        if (letters_replaying_tenant(r->config.archive, id, tenant, &e) != 0) {
-                if (e.code != ERR_NOT_FOUND)
-                        LOG_WARN("cannot read a replay", log_text("letter", id), log_err(&e));
+        if (!content.replaying)
+                return;
+        if (check_can_publish(r, content.tenant, &e) != 0) {
+                if (e.code == ERR_CONFLICT)
+                        abandon(r, id, content.tenant);
                 return;
         }
-        /* Asked first: until all tenants are known, one that exists may seem to be missing. */
-        bool known = r->config.knows_tenants(r->config.owner);
-        if (!r->config.has_tenant(r->config.owner, tenant)) {
-                if (known)
-                        abandon(r, id, tenant);
-                return;
-        }
-        if (republish(r, f, &e) == 0)
+        if (republish(r, f, &content, &e) == 0)
                 (void)TAKE(f);
         else if (e.code == ERR_CORRUPT || e.code == ERR_INVALID)
                 LOG_WARN("cannot publish a replay", log_text("letter", id), log_err(&e));

@@ -9,6 +9,7 @@
 #define WARREN_DLX_MONITOR_REPLAY_H
 
 #include "common/amqp/link.h"
+#include "common/clients/control.h"
 #include "common/metrics/metrics.h"
 #include "dlx-monitor/archive.h"
 #include "dlx-monitor/letters.h"
@@ -16,16 +17,12 @@
 struct replayer;
 
 struct replayer_config {
-        struct link *link; /* for publishing; `resend` is off; borrowed, like the next three */
+        struct link *link; /* for publishing; `resend` is off; borrowed, like the next four */
+        struct control *control;
         struct archive *archive;
         struct metrics *metrics;
         uv_loop_t *loop;
         size_t payload_max;
-        /* Whether the tenant exists; and whether all tenants have been read: until then the answer
-         * "no" is not final. Called on any thread. */
-        bool (*has_tenant)(void *owner, const char *tenant);
-        bool (*knows_tenants)(void *owner);
-        void *owner;
 };
 
 /* Loop thread, like replayer_destroy. */

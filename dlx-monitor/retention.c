@@ -68,26 +68,25 @@ static msec before(const struct retention *r, enum rule rule)
         return INT64_MAX;
 }
 
+/* clang-format off */
+#define COUNT_DUE(dead, before) \
+        "(SELECT count(*) FROM letters AS l WHERE " LETTERS_DUE("u.tenant", dead, before) ")"
+
+/* A tenant, and its letters that are due by each rule. */
+static const char due_sql[] =
+        "SELECT u.tenant, " COUNT_DUE("0", "?3") ","
+        " CASE WHEN u.bytes > ?2 THEN " COUNT_DUE("0", "?4") " ELSE 0 END,"
+        " " COUNT_DUE("1", "?5")
+        " FROM usage AS u WHERE ?1 IS NULL OR u.tenant > ?1 ORDER BY u.tenant";
+
+static const char expiring_sql[] =
+        "SELECT u.tenant, u.bytes, " COUNT_DUE("1", "?1") " FROM usage AS u WHERE u.bytes > 0";
+/* clang-format on */
+
 /* Finds the next tenant with letters to delete, and how many by each rule. 1; 0: none; -1. */
 static int next_tenant(struct retention *r, struct err *e)
 {
-        static const char sql[] =
-                "SELECT u.tenant,"
-                " (SELECT count(*) FROM letters AS l WHERE " LETTERS_DUE(
-                        "u.tenant", "0",
-                        "?3") "),"
-                              " CASE WHEN u.bytes > ?2 THEN (SELECT count(*) FROM letters AS l"
-                              "  WHERE " LETTERS_DUE(
-                                      "u.tenant", "0",
-                                      "?4") ") ELSE 0 END,"
-                                            " (SELECT count(*) FROM letters AS l "
-                                            "WHERE " LETTERS_DUE(
-                                                    "u.tenant", "1",
-                                                    "?5") ")"
-                                                          " FROM usage AS u WHERE ?1 IS NULL OR "
-                                                          "u.tenant > ?1 ORDER BY u.tenant";
-        AUTO_DB *db = archive_reader(r->config.archive, e);
-        AUTO_STATEMENT *s = db == NULL ? NULL : db_prepare(db, sql, e);
+        AUTO_QUERY *s = archive_query(r->config.archive, due_sql, e);
         int found;
 
         r->now = clock_wall();
@@ -151,13 +150,7 @@ static int each_tenant(const struct retention *r, msec now,
                                     int64_t expiring),
                        struct err *e)
 {
-        static const char sql[] =
-                "SELECT u.tenant, u.bytes,"
-                " (SELECT count(*) FROM letters AS l WHERE " LETTERS_DUE(
-                        "u.tenant", "1", "?1") ")"
-                                               " FROM usage AS u WHERE u.bytes > 0";
-        AUTO_DB *db = archive_reader(r->config.archive, e);
-        AUTO_STATEMENT *s = db == NULL ? NULL : db_prepare(db, sql, e);
+        AUTO_QUERY *s = archive_query(r->config.archive, expiring_sql, e);
         char tenant[TENANT_SIZE];
         int found;
 

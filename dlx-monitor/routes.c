@@ -80,10 +80,11 @@ static bool read_id(struct http_request *r, const char *name, char id[UUID_SIZE]
 
 static bool check_words(struct http_request *r, const struct letter_filter *f)
 {
-        enum letter_state state;
+        bool is_state = f->state == NULL || strcmp(f->state, "dead") == 0 ||
+                        strcmp(f->state, "replayed") == 0 || strcmp(f->state, "discarded") == 0;
         enum reason reason;
 
-        if (f->state != NULL && !letter_state_parse(f->state, &state)) {
+        if (!is_state) {
                 http_problem(r, 400, "state: must be dead, replayed or discarded");
                 return false;
         }
@@ -207,14 +208,14 @@ static void requeue_letter(void *owner, struct http_request *r)
         char id[UUID_SIZE];
         const char *tenant;
         struct err e = {0};
-        struct edit edit;
+        struct replay_edit edit;
 
         if (!read_letter(r, id, &tenant) || (body.length > 0 && !http_body_is_json(r)))
                 return;
         int refused = edit_parse(body, clock_wall(), &edit, &fault);
         if (refused != 0)
                 http_problem_at(r, refused, &fault);
-        else if (replayer_replay(api->replayer, id, tenant, &edit.edit, &result, &e) == 0)
+        else if (replayer_replay(api->replayer, id, tenant, &edit, &result, &e) == 0)
                 answer_replayed(r, id, &result);
         else
                 http_problem_err(r, &e);

@@ -82,21 +82,15 @@ static const struct db_schema schema = {.tables = LETTERS RETENTION_3,
                                         .otherwise =
                                                 "bring back a backup made by an earlier version"};
 
-static int64_t read_number(sqlite3 *db, const char *pragma)
-{
-        AUTO_STATEMENT *s = db_prepare(db, pragma, NULL);
-
-        return s != NULL && db_step(s, NULL) == 1 ? sqlite3_column_int64(s, 0) : -1;
-}
-
 /* Rewrites a file of an earlier version once, so that it can shrink. If the disk has no room for
  * that, the file is used as it is. */
 static void make_shrinkable(sqlite3 *db)
 {
-        enum { INCREMENTAL = 2 };
         struct err e = {0};
+        int kind;
 
-        if (read_number(db, "PRAGMA auto_vacuum") == INCREMENTAL)
+        if (db_number(db, "PRAGMA auto_vacuum", &kind, NULL) == 0 &&
+            kind == AUTO_VACUUM_INCREMENTAL)
                 return;
         LOG_INFO("rewriting the archive, so that it can shrink");
         if (db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;", &e) != 0)

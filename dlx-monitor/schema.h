@@ -9,6 +9,8 @@
 
 #include "common/base/err.h"
 
+enum { AUTO_VACUUM_INCREMENTAL = 2 }; /* of PRAGMA auto_vacuum */
+
 /* SQL: the bytes that a letter takes: its row of `contents`, and about 1024 for its row of
  * `letters` and the indexes. */
 #define CONTENT_BYTES(row) \

@@ -140,6 +140,16 @@ int db_run(sqlite3_stmt *s, struct err *e)
         return code;
 }
 
+int db_number(sqlite3 *db, const char *sql, int *number, struct err *e)
+{
+        AUTO_STATEMENT *s = db_prepare(db, sql, e);
+
+        if (s == NULL || db_step(s, e) != 1)
+                return -1;
+        *number = sqlite3_column_int(s, 0);
+        return 0;
+}
+
 void db_reset_(sqlite3_stmt **s)
 {
         sqlite3_reset(*s);

@@ -35,6 +35,8 @@ int db_fail(sqlite3 *db, struct err *e, const char *doing);
 
 /* 1: a row; 0: no more; -1: failed. */
 int db_step(sqlite3_stmt *s, struct err *e) MUST_CHECK;
+/* The number that a query answers with in its one row, such as PRAGMA user_version. */
+int db_number(sqlite3 *db, const char *sql, int *number, struct err *e) MUST_CHECK;
 /* Steps to the end, then resets, also after a failure. */
 int db_run(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 

@@ -8,19 +8,9 @@
 
 #include "common/base/log.h"
 
-static int read_number(sqlite3 *db, const char *sql, int *number, struct err *e)
-{
-        AUTO_STATEMENT *s = db_prepare(db, sql, e);
-
-        if (s == NULL || db_step(s, e) != 1)
-                return -1;
-        *number = sqlite3_column_int(s, 0);
-        return 0;
-}
-
 static int read_version(sqlite3 *db, const struct db_schema *schema, int *version, struct err *e)
 {
-        if (read_number(db, "PRAGMA user_version", version, e) != 0)
+        if (db_number(db, "PRAGMA user_version", version, e) != 0)
                 return -1;
         if (*version <= schema->version)
                 return 0;
@@ -56,7 +46,7 @@ static int migrate_locked(sqlite3 *db, const struct db_schema *schema, int *from
         int tables;
 
         if (read_version(db, schema, from, e) != 0 ||
-            read_number(db, "SELECT count(*) FROM sqlite_master", &tables, e) != 0)
+            db_number(db, "SELECT count(*) FROM sqlite_master", &tables, e) != 0)
                 return -1;
         if (tables == 0 ? db_exec(db, schema->tables, e) != 0
                         : run_steps(db, schema, *from, e) != 0)

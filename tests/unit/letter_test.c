@@ -288,18 +288,16 @@ static void edits_are_read(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 struct scan_fault fault = {0};
-                struct edit edit;
+                struct replay_edit edit;
                 int got = edit_parse(bytes_of_text(rows[i].body), NOW, &edit, &fault);
                 assert_int_equal(got, rows[i].want);
                 if (rows[i].want_pointer != NULL)
                         assert_string_equal(fault.pointer, rows[i].want_pointer);
                 if (got != 0)
                         continue;
-                assert_int_equal(edit.edit.priority, rows[i].want_priority);
-                assert_true(bytes_equal(edit.edit.payload, bytes_of_text(rows[i].want_payload)));
-                assert_int_equal(edit.edit.type != NULL, rows[i].want_type != NULL);
-                if (rows[i].want_type != NULL)
-                        assert_string_equal(edit.edit.type, rows[i].want_type);
+                assert_int_equal(edit.priority, rows[i].want_priority);
+                assert_true(bytes_equal(edit.payload, bytes_of_text(rows[i].want_payload)));
+                assert_string_equal(edit.type, rows[i].want_type == NULL ? "" : rows[i].want_type);
         }
 }
 
