@@ -9,10 +9,10 @@
 #include "ui/cli/command.h"
 
 static const struct option own[] = {
-        {"wait", NULL, "a switch", NULL},
-        {"limit", "N", "a value", NULL},
-        {"priority", "NAME", "a word", "high low"},
-        {NULL, NULL, NULL, NULL},
+        {"wait", .help = "a switch"},
+        {"limit", "N", .help = "a value"},
+        {"priority", "NAME", "a word", .words = "high low"},
+        {0},
 };
 
 enum { ARGUMENTS_MAX = 8 };
@@ -58,8 +58,8 @@ static void test_accepts(void **state)
                         else
                                 assert_string_equal(a.words[w], table[i].words[w]);
                 }
-                assert_int_equal(arguments_has(&a, "wait"), table[i].wait);
-                assert_int_equal(arguments_has(&a, "json"), table[i].json);
+                assert_int_equal(arguments_option(&a, "wait") != NULL, table[i].wait);
+                assert_int_equal(arguments_option(&a, "json") != NULL, table[i].json);
                 const char *limit = arguments_option(&a, "limit");
                 assert_int_equal(limit == NULL, table[i].limit == NULL);
                 if (limit != NULL)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/json_write.h"
+#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/body.h"
@@ -192,22 +193,36 @@ static void test_refusals(void **state)
 
 static void test_bodies(void **state)
 {
+        static const struct option delay = {"delay", "D", .member = "delay", .number = true};
+        static const struct option time = {"time", "D", .member = "timeout", .number = true};
+        static const struct option rate = {"rate", "R", .member = "rate", .number = true};
+        static const struct option key = {"key", "TEXT", .member = "key"};
+        static const struct option login = {"amqp-login", .member = "amqp_login"};
+        static const struct option wait = {"wait", .help = "of no body"};
+        const struct arguments given = {
+                .given = {{&delay, "30"},
+                          {&time, "30s"},
+                          {&rate, "[1]"},
+                          {&key, "7"},
+                          {&login, ""},
+                          {&wait, ""}},
+                .given_count = 6,
+        };
         AUTO_BUFFER body = {0};
 
         (void)state;
         json_begin(&body);
         json_put_given(&body, "type", bytes_of_text("a\"b"));
         json_put_given(&body, "absent", bytes_of_text(NULL));
-        body_add_number_or_text(&body, "delay", "30");
-        body_add_number_or_text(&body, "timeout", "30s");
-        body_add_number_or_text(&body, "rate", "[1]");
+        body_add_options(&body, &given);
         json_put_raw(&body, "payload", bytes_of_text("{\"x\": 0.10}"));
         json_end(&body);
         assert_string_equal(body.data, "{\"type\":\"a\\\"b\",\"delay\":30,\"timeout\":\"30s\","
-                                       "\"rate\":\"[1]\",\"payload\":{\"x\": 0.10}}");
+                                       "\"rate\":\"[1]\",\"key\":\"7\",\"amqp_login\":true,"
+                                       "\"payload\":{\"x\": 0.10}}");
 }
 
-static void test_json_argument(void **state)
+static void test_payload(void **state)
 {
         static const struct {
                 const char *argument, *want; /* NULL: accepted */
@@ -223,10 +238,11 @@ static void test_json_argument(void **state)
         for (size_t i = 0; i < COUNT(table); i++) {
                 AUTO_BUFFER out = {0};
                 struct err e = {0};
-                int got = json_argument(table[i].argument, &out, &e);
+                AUTO_FREE char *want = xasprintf("\"payload\":%s", table[i].argument);
+                int got = body_add_payload(&out, table[i].argument, &e);
                 assert_int_equal(got, table[i].want == NULL ? 0 : -1);
                 if (got == 0)
-                        assert_string_equal(out.data, table[i].argument);
+                        assert_string_equal(out.data, want);
                 else if (strstr(e.text, table[i].want) == NULL)
                         fail_msg("case %zu: '%s' lacks '%s'", i, e.text, table[i].want);
         }
@@ -272,7 +288,7 @@ int main(void)
                 cmocka_unit_test(test_members),
                 cmocka_unit_test(test_ages),
                 cmocka_unit_test(test_bodies),
-                cmocka_unit_test(test_json_argument),
+                cmocka_unit_test(test_payload),
                 cmocka_unit_test(test_url_login),
                 cmocka_unit_test(test_spans),
                 cmocka_unit_test(test_kinds),

@@ -219,11 +219,23 @@ enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
         return api_call(c, role, &(struct http_call){.method = "GET", .path = path}, reply);
 }
 
-enum exit_code api_send(struct cli *c, enum api_role role, const char *method, const char *path,
-                        struct bytes body, struct http_reply *reply)
+enum exit_code api_print(const struct cli *c, const struct http_reply *reply, api_show_fn *show)
 {
-        return api_call(c, role, &(struct http_call){.method = method, .path = path, .body = body},
-                        reply);
+        AUTO_BUFFER out = {0};
+
+        if (c->json)
+                return cli_print_json(c, buffer_bytes(&reply->body));
+        show(c, api_value(reply), &out);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+enum exit_code api_show(struct cli *c, enum api_role role, const struct http_call *call,
+                        api_show_fn *show)
+{
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_call(c, role, call, &reply);
+
+        return code == EXIT_DONE ? api_print(c, &reply, show) : code;
 }
 
 struct scan_value api_value(const struct http_reply *reply)
@@ -241,6 +253,14 @@ void api_query(struct buffer *path, const char *name, const char *value)
         buffer_add_text(path, name);
         buffer_add_char(path, '=');
         url_encode(path, value);
+}
+
+void api_query_options(struct buffer *path, const struct arguments *a)
+{
+        for (int i = 0; i < a->given_count; i++) {
+                if (a->given[i].option->member != NULL)
+                        api_query(path, a->given[i].option->member, a->given[i].value);
+        }
 }
 
 void api_segment(struct buffer *path, const char *word)

@@ -23,8 +23,13 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
                         struct http_reply *reply) MUST_CHECK;
 enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
                        struct http_reply *reply) MUST_CHECK;
-enum exit_code api_send(struct cli *c, enum api_role role, const char *method, const char *path,
-                        struct bytes body, struct http_reply *reply) MUST_CHECK;
+/* Adds an answer as text for people. */
+typedef void api_show_fn(const struct cli *c, struct scan_value answer, struct buffer *out);
+/* Prints the answer: unchanged with --json, else what show adds. */
+enum exit_code api_print(const struct cli *c, const struct http_reply *reply, api_show_fn *show);
+/* api_call, then api_print. */
+enum exit_code api_show(struct cli *c, enum api_role role, const struct http_call *call,
+                        api_show_fn *show);
 /* Reports an answer that is not a 2xx to the user. */
 enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct http_call *call,
                            const struct http_reply *reply);
@@ -39,6 +44,8 @@ struct scan_value api_value(const struct http_reply *reply);
 
 /* Adds "?name=value", or "&name=value" after another, percent-encoded; nothing for NULL. */
 void api_query(struct buffer *path, const char *name, const char *value);
+/* Adds the given options that are parameters of the query. */
+void api_query_options(struct buffer *path, const struct arguments *a);
 /* Adds "/word", percent-encoded. */
 void api_segment(struct buffer *path, const char *word);
 

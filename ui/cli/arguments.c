@@ -34,7 +34,7 @@ static int add_option(struct arguments *out, const struct option *o, const char 
 {
         if (o == NULL)
                 return err_set(e, ERR_INVALID, "there is no option -h");
-        if (arguments_has(out, o->name))
+        if (arguments_option(out, o->name) != NULL)
                 return err_set(e, ERR_INVALID, "--%s is given twice", o->name);
         if (out->given_count == OPTIONS_MAX)
                 return err_set(e, ERR_INVALID, "too many options");
@@ -111,9 +111,4 @@ const char *arguments_option(const struct arguments *a, const char *name)
                         return a->given[i].value;
         }
         return NULL;
-}
-
-bool arguments_has(const struct arguments *a, const char *name)
-{
-        return arguments_option(a, name) != NULL;
 }

@@ -14,6 +14,10 @@ struct option {
         const char *value; /* its value's name in the help; NULL: a switch */
         const char *help;
         const char *words; /* the allowed values, separated by spaces; NULL: any */
+        /* The member of the request's body, or the parameter of its query, that gets the value (a
+         * switch: true). NULL: the command reads the option itself. */
+        const char *member;
+        bool number; /* in a body: a number when it is one, else a text */
 };
 
 enum { OPTIONS_MAX = 24, WORDS_MAX = 100 };
@@ -35,6 +39,5 @@ int arguments_parse(int argc, char **argv, const struct option *own, const struc
                     struct arguments *out, struct err *e) MUST_CHECK;
 /* Its value, "" for a switch; NULL when it was not given. */
 const char *arguments_option(const struct arguments *a, const char *name);
-bool arguments_has(const struct arguments *a, const char *name);
 
 #endif

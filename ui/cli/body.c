@@ -13,17 +13,25 @@
 
 enum { INPUT_MAX = 16 << 20, READ_SIZE = 64 << 10 };
 
-void body_add_number_or_text(struct buffer *body, const char *name, const char *value)
+static void add_option(struct buffer *body, const struct option *o, struct bytes value)
 {
         struct scan_fault fault;
-        struct bytes text = bytes_of_text(value);
 
-        if (value == NULL)
-                return;
-        if (scan_check(text, 1, &fault) == 0 && scan_root(text).kind == SCAN_NUMBER)
-                json_put_raw(body, name, scan_root(text).raw);
+        if (o->value == NULL)
+                json_put_flag(body, o->member, true);
+        else if (o->number && scan_check(value, 1, &fault) == 0 &&
+                 scan_root(value).kind == SCAN_NUMBER)
+                json_put_raw(body, o->member, scan_root(value).raw);
         else
-                json_put_text(body, name, text);
+                json_put_text(body, o->member, value);
+}
+
+void body_add_options(struct buffer *body, const struct arguments *a)
+{
+        for (int i = 0; i < a->given_count; i++) {
+                if (a->given[i].option->member != NULL)
+                        add_option(body, a->given[i].option, bytes_of_text(a->given[i].value));
+        }
 }
 
 static int read_all(FILE *file, struct buffer *out, struct err *e)
@@ -54,14 +62,18 @@ static int read_argument(const char *argument, struct buffer *out, struct err *e
         return read_all(file, out, e) < 0 ? err_wrap(e, "%s", argument + 1) : 0;
 }
 
-int json_argument(const char *argument, struct buffer *out, struct err *e)
+int body_add_payload(struct buffer *body, const char *argument, struct err *e)
 {
+        AUTO_BUFFER payload = {0};
         struct scan_fault f;
 
-        if (read_argument(argument, out, e) < 0)
+        if (argument == NULL)
+                return 0;
+        if (read_argument(argument, &payload, e) < 0)
                 return -1;
-        if (scan_check(buffer_bytes(out), SCAN_DEPTH_MAX, &f) < 0)
+        if (scan_check(buffer_bytes(&payload), SCAN_DEPTH_MAX, &f) < 0)
                 return err_set(e, ERR_INVALID, "the payload is not JSON: line %u, column %u: %s",
                                f.line, f.column, f.detail);
+        json_put_raw(body, "payload", buffer_bytes(&payload));
         return 0;
 }

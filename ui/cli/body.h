@@ -7,12 +7,13 @@
 
 #include "common/base/bytes.h"
 #include "common/base/err.h"
+#include "ui/cli/arguments.h"
 
-/* Adds value as a number when it is a JSON number, else as a string; nothing when it is NULL. */
-void body_add_number_or_text(struct buffer *body, const char *name, const char *value);
+/* Adds the given options that are members of the body. */
+void body_add_options(struct buffer *body, const struct arguments *a);
 
-/* Reads JSON from an argument: the JSON itself, "@file", or "-" for standard input; at most 16 MiB.
- * For invalid JSON, the error says line and column. */
-int json_argument(const char *argument, struct buffer *out, struct err *e) MUST_CHECK;
+/* Adds the member "payload" from an argument: the JSON itself, "@file", or "-" for standard input;
+ * at most 16 MiB. Nothing for NULL. For invalid JSON, the error says line and column. */
+int body_add_payload(struct buffer *body, const char *argument, struct err *e) MUST_CHECK;
 
 #endif

@@ -123,5 +123,5 @@ const char *cli_option(const struct cli *c, const char *name)
 
 bool cli_has(const struct cli *c, const char *name)
 {
-        return arguments_has(&c->arguments, name);
+        return cli_option(c, name) != NULL;
 }

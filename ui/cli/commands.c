@@ -6,123 +6,133 @@
 
 #define PRIORITIES "critical high medium low 3 2 1 0"
 #define STATUSES "scheduled pending running failed completed dead cancelled"
+#define LIST_OPTIONS \
+        {"limit", "N", "list at most N (up to 500)", .member = "limit"}, \
+        { \
+                "cursor", "CURSOR", "continue a list at the cursor that it printed", \
+                        .member = "cursor" \
+        }
 #define JSON_SOURCES "JSON is the text itself, @FILE, or - for standard input."
 
 /* clang-format off */
 const struct option command_shared_options[] = {
-        {"json", NULL, "print answers as JSON, one per line", NULL},
-        {"url", "URL", "the gateway's URL (WARREN_URL)", NULL},
-        {"config", "FILE", "settings file instead of ~/.config/warren/config", NULL},
-        {"help", NULL, "show this help", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"json", .help = "print answers as JSON, one per line"},
+        {"url", "URL", .help = "the gateway's URL (WARREN_URL)"},
+        {"config", "FILE", .help = "settings file instead of ~/.config/warren/config"},
+        {"help", .help = "show this help"},
+        {0},
 };
 
 static const struct option submit_options[] = {
-        {"priority", "NAME", "how urgent it is", PRIORITIES},
-        {"delay", "DURATION", "do not start before this time has passed: 30s, 5m, 2d", NULL},
-        {"run-at", "TIME", "do not start before this time (RFC 3339)", NULL},
-        {"max-retries", "N", "retries after the first attempt, 0 to 100", NULL},
-        {"timeout", "DURATION", "time limit of one attempt", NULL},
-        {"key", "TEXT", "idempotency key; this version refuses it", NULL},
-        {"tenant", "NAME", "the job's tenant (admin key only)", NULL},
-        {"wait", NULL, "wait until it has ended; exit code 1 when it failed", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"priority", "NAME", "how urgent it is", PRIORITIES, "priority", .number = true},
+        {"delay", "DURATION", "do not start before this time has passed: 30s, 5m, 2d",
+         .member = "delay", .number = true},
+        {"run-at", "TIME", "do not start before this time (RFC 3339)", .member = "run_at"},
+        {"max-retries", "N", "retries after the first attempt, 0 to 100",
+         .member = "max_retries", .number = true},
+        {"timeout", "DURATION", "time limit of one attempt", .member = "timeout", .number = true},
+        {"key", "TEXT", "idempotency key; this version refuses it", .member = "idempotency_key"},
+        {"tenant", "NAME", "the job's tenant (admin key only)", .member = "tenant_id"},
+        {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
+        {0},
 };
 
 static const struct option get_options[] = {
-        {"wait", NULL, "wait until it has ended; exit code 1 when it failed", NULL},
-        {"attempts", NULL, "with --json: print its attempts instead of the job", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
+        {"attempts", .help = "with --json: print its attempts instead of the job"},
+        {0},
 };
 
 static const struct option list_options[] = {
-        {"status", "STATUS", "only jobs with this status", STATUSES},
-        {"type", "TYPE", "only jobs of this type", NULL},
-        {"priority", "NAME", "only jobs of this priority", PRIORITIES},
-        {"tenant", "NAME", "only jobs of this tenant (admin key only)", NULL},
-        {"after", "TIME", "only jobs created after (RFC 3339)", NULL},
-        {"before", "TIME", "only jobs created before (RFC 3339)", NULL},
-        {"search", "TEXT", "only jobs with this text in payload or error", NULL},
-        {"sort", "ORDER", "newest first, or oldest first", "-created_at created_at"},
-        {"limit", "N", "list at most N (up to 500)", NULL},
-        {"cursor", "CURSOR", "continue a list at the cursor that it printed", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"status", "STATUS", "only jobs with this status", STATUSES, .member = "status"},
+        {"type", "TYPE", "only jobs of this type", .member = "type"},
+        {"priority", "NAME", "only jobs of this priority", PRIORITIES, .member = "priority"},
+        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
+        {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"},
+        {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"},
+        {"search", "TEXT", "only jobs with this text in payload or error", .member = "q"},
+        {"sort", "ORDER", "newest first, or oldest first", "-created_at created_at",
+         .member = "sort"},
+        LIST_OPTIONS,
+        {0},
 };
 
 static const struct option stats_options[] = {
-        {"tenant", "NAME", "only jobs of this tenant (admin key only)", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
+        {0},
 };
 
-#define LIMIT_OPTIONS \
-        {"rate", "N/DURATION", "submissions over HTTP: 10/1m, or unlimited", NULL}, \
-        {"burst", "N", "submissions at once", NULL}, \
-        {"max-running", "N", "jobs running at once; this version accepts only unlimited", NULL}, \
-        {"max-pending", "N", "jobs waiting, or unlimited", NULL}, \
-        {"weight", "N", "its share relative to other tenants", NULL}
+#define TENANT_OPTIONS \
+        {"rate", "N/DURATION", "submissions over HTTP: 10/1m, or unlimited", .member = "rate"}, \
+        {"burst", "N", "submissions at once", .member = "burst", .number = true}, \
+        {"max-running", "N", "jobs running at once; this version accepts only unlimited", \
+         .member = "max_running", .number = true}, \
+        {"max-pending", "N", "jobs waiting, or unlimited", \
+         .member = "max_pending", .number = true}, \
+        {"weight", "N", "its share relative to other tenants", \
+         .member = "weight", .number = true}, \
+        {"amqp-login", .help = "also create an AMQP login that may publish its jobs", \
+         .member = "amqp_login"}
 
 static const struct option tenant_add_options[] = {
-        LIMIT_OPTIONS,
-        {"amqp-login", NULL, "also create an AMQP login that may publish its jobs", NULL},
-        {"reuse", NULL,
-         "allow it when a deleted tenant of this name left jobs or dead letters", NULL},
-        {NULL, NULL, NULL, NULL},
+        TENANT_OPTIONS,
+        {"reuse", .help = "allow it when a deleted tenant of this name left jobs or dead letters"},
+        {0},
 };
 
 static const struct option tenant_set_options[] = {
-        LIMIT_OPTIONS,
-        {"amqp-login", NULL, "also create an AMQP login that may publish its jobs", NULL},
-        {NULL, NULL, NULL, NULL},
+        TENANT_OPTIONS,
+        {0},
 };
 
 static const struct option tenant_rm_options[] = {
-        {"force", NULL, "allow it when jobs have not ended; they are dropped", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"force", .help = "allow it when jobs have not ended; they are dropped"},
+        {0},
 };
 
 static const struct option key_add_options[] = {
-        {"scopes", "LIST", "submit,read,operate (the default), or some of them", NULL},
-        {"expires", "TIME", "not valid after this time (RFC 3339)", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"scopes", "LIST", .help = "submit,read,operate (the default), or some of them"},
+        {"expires", "TIME", "not valid after this time (RFC 3339)", .member = "expires"},
+        {0},
 };
 
 static const struct option dlq_list_options[] = {
-        {"tenant", "NAME", "only letters of this tenant (admin key only)", NULL},
-        {"job", "ID", "only letters of this job", NULL},
-        {"type", "TYPE", "only letters of this type", NULL},
+        {"tenant", "NAME", "only letters of this tenant (admin key only)", .member = "tenant"},
+        {"job", "ID", "only letters of this job", .member = "job"},
+        {"type", "TYPE", "only letters of this type", .member = "type"},
         {"reason", "REASON", "only letters with this reason",
-         "permanent exhausted no_handler malformed unroutable poison delivery_limit "
-         "expired"},
-        {"state", "STATE", "only letters in this state", "dead replayed discarded"},
-        {"group", "GROUP", "only letters of this group", NULL},
-        {"search", "TEXT", "only letters with this text in payload or error", NULL},
-        {"limit", "N", "list at most N (up to 500)", NULL},
-        {"cursor", "CURSOR", "continue a list at the cursor that it printed", NULL},
-        {NULL, NULL, NULL, NULL},
+         "permanent exhausted no_handler malformed unroutable poison delivery_limit expired",
+         .member = "reason"},
+        {"state", "STATE", "only letters in this state", "dead replayed discarded",
+         .member = "state"},
+        {"group", "GROUP", "only letters of this group", .member = "group"},
+        {"search", "TEXT", "only letters with this text in payload or error", .member = "q"},
+        LIST_OPTIONS,
+        {0},
 };
 
 static const struct option requeue_options[] = {
-        {"payload", "JSON", "replace the payload", NULL},
-        {"type", "TYPE", "replace the type", NULL},
-        {"priority", "NAME", "replace the priority", PRIORITIES},
-        {"run-at", "TIME", "replace the start time (RFC 3339); now: at once", NULL},
-        {NULL, NULL, NULL, NULL},
+        {"payload", "JSON", .help = "replace the payload"},
+        {"type", "TYPE", "replace the type", .member = "type"},
+        {"priority", "NAME", "replace the priority", PRIORITIES, "priority", .number = true},
+        {"run-at", "TIME", .help = "replace the start time (RFC 3339); now: at once"},
+        {0},
 };
 
 #define EVENTS_OPTIONS \
-        {"events-max-bytes", "SIZE", "maximum size of the event stream (default 10 GB)", NULL}, \
-        {"events-max-age", "DURATION", "maximum age of events in it (default 7d)", NULL}
+        {"events-max-bytes", "SIZE", .help = "maximum size of the event stream (default 10 GB)"}, \
+        {"events-max-age", "DURATION", .help = "maximum age of events in it (default 7d)"}
 
 static const struct option apply_options[] = {
         EVENTS_OPTIONS,
         {"accounts", "DIR",
-         "also create the services' logins; passwords in DIR/<login>.password", NULL},
-        {NULL, NULL, NULL, NULL},
+         .help = "also create the services' logins; passwords in DIR/<login>.password"},
+        {0},
 };
 
 static const struct option events_options[] = {
         EVENTS_OPTIONS,
-        {NULL, NULL, NULL, NULL},
+        {0},
 };
 
 #define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
@@ -166,6 +176,6 @@ const struct command command_table[] = {
         {"completion", NULL, "SHELL", 1, 1, "print a completion script for bash, zsh or fish",
          NULL, "bash: source <(warren completion bash)\nzsh:  source <(warren completion zsh)\n"
          "fish: warren completion fish | source", command_completion},
-        {NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
+        {0},
 };
 /* clang-format on */

@@ -49,25 +49,17 @@ static void letter_path(struct buffer *path, const char *id)
 
 enum exit_code command_dlq_list(struct cli *c)
 {
-        static const struct listing_filter filters[] = {
-                {"tenant", "tenant"}, {"job", "job"},     {"type", "type"}, {"reason", "reason"},
-                {"state", "state"},   {"group", "group"}, {"q", "search"},  {"limit", "limit"},
-                {"cursor", "cursor"}, {NULL, NULL},
-        };
         static const char *const next[] = {"dlq show", "dlq requeue", NULL};
         static const struct listing letters = {"letters", letter_columns, next};
-        AUTO_BUFFER path = {0};
-        AUTO_REPLY reply = {0};
 
-        listing_path(c, "/api/v1/dlq", filters, &path);
-        enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        return code == EXIT_DONE ? listing_show(c, &reply, &letters) : code;
+        return listing_get(c, API_USER, "/api/v1/dlq", &letters);
 }
 
-static void add_next(struct scan_value letter, struct buffer *out)
+static void show_letter(const struct cli *c, struct scan_value letter, struct buffer *out)
 {
         AUTO_BUFFER id = {0};
 
+        view_fields(letter_fields, letter, clock_wall(), c->colours, out);
         if (!view_is(letter, "state", "dead") || !view_add(letter, "id", &id))
                 return;
         buffer_add_text(out, "next: warren dlq requeue ");
@@ -78,34 +70,20 @@ static void add_next(struct scan_value letter, struct buffer *out)
 enum exit_code command_dlq_show(struct cli *c)
 {
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER out = {0};
-        AUTO_REPLY reply = {0};
 
         letter_path(&path, cli_word(c, 0));
-        enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply.body));
-        view_fields(letter_fields, api_value(&reply), clock_wall(), c->colours, &out);
-        add_next(api_value(&reply), &out);
-        return cli_print(c, buffer_bytes(&out));
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path.data},
+                        show_letter);
 }
 
 static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
 {
-        AUTO_BUFFER payload = {0};
-        const char *argument = cli_option(c, "payload");
         const char *run_at = cli_option(c, "run-at");
 
         json_begin(body);
-        if (argument != NULL) {
-                if (json_argument(argument, &payload, e) < 0)
-                        return -1;
-                json_put_raw(body, "payload", buffer_bytes(&payload));
-        }
-        json_put_given(body, "type", bytes_of_text(cli_option(c, "type")));
-        body_add_number_or_text(body, "priority", cli_option(c, "priority"));
+        if (body_add_payload(body, cli_option(c, "payload"), e) < 0)
+                return -1;
+        body_add_options(body, &c->arguments);
         if (run_at != NULL && strcmp(run_at, "now") == 0)
                 json_put_null(body, "run_at");
         else
@@ -115,10 +93,11 @@ static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
 }
 
 /* "requeued: job 0190…, run 2" */
-static void add_requeued(struct scan_value answer, struct buffer *out)
+static void show_requeued(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
         AUTO_BUFFER text = {0}, when = {0};
 
+        (void)c;
         buffer_add_text(&text, "requeued: job ");
         if (!view_add(answer, "job_id", &text))
                 view_add(answer, "id", &text);
@@ -127,24 +106,18 @@ static void add_requeued(struct scan_value answer, struct buffer *out)
         if (view_add(answer, "run_at", &when))
                 buffer_printf(&text, ", not before %s", when.data);
         show_text(out, buffer_bytes(&text));
+        buffer_add_char(out, '\n');
 }
 
 static enum exit_code requeue(struct cli *c, const char *letter, struct bytes body)
 {
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER out = {0};
-        AUTO_REPLY reply = {0};
 
         letter_path(&path, letter);
         buffer_add_text(&path, "/requeue");
-        enum exit_code code = api_send(c, API_USER, "POST", path.data, body, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply.body));
-        add_requeued(api_value(&reply), &out);
-        buffer_add_char(&out, '\n');
-        return cli_print(c, buffer_bytes(&out));
+        return api_show(c, API_USER,
+                        &(struct http_call){.method = "POST", .path = path.data, .body = body},
+                        show_requeued);
 }
 
 /* Tries every letter. Returns the highest exit code. */

@@ -85,11 +85,11 @@ enum exit_code job_verdict(struct scan_value job)
         return failed ? EXIT_JOB_FAILED : EXIT_DONE;
 }
 
-void job_show(struct scan_value job, bool colours, struct buffer *out)
+void job_show(const struct cli *c, struct scan_value job, struct buffer *out)
 {
         AUTO_BUFFER id = {0};
 
-        view_fields(detail_columns, job, clock_wall(), colours, out);
+        view_fields(detail_columns, job, clock_wall(), c->colours, out);
         if (!view_is(job, "status", "dead") || !view_add(job, "id", &id))
                 return;
         buffer_add_text(out, "next: warren dlq list --job ");
@@ -137,58 +137,26 @@ enum exit_code job_wait(struct cli *c, const char *id, bool fresh, struct http_r
 
 static int submission(const struct cli *c, struct buffer *body, struct err *e)
 {
-        AUTO_BUFFER payload = {0};
-        const char *argument = cli_word(c, 1);
-
         json_begin(body);
         json_put_given(body, "type", bytes_of_text(cli_word(c, 0)));
-        if (argument != NULL) {
-                if (json_argument(argument, &payload, e) < 0)
-                        return -1;
-                json_put_raw(body, "payload", buffer_bytes(&payload));
-        }
-        body_add_number_or_text(body, "priority", cli_option(c, "priority"));
-        body_add_number_or_text(body, "delay", cli_option(c, "delay"));
-        json_put_given(body, "run_at", bytes_of_text(cli_option(c, "run-at")));
-        body_add_number_or_text(body, "max_retries", cli_option(c, "max-retries"));
-        body_add_number_or_text(body, "timeout", cli_option(c, "timeout"));
-        json_put_given(body, "tenant_id", bytes_of_text(cli_option(c, "tenant")));
-        json_put_given(body, "idempotency_key", bytes_of_text(cli_option(c, "key")));
+        if (body_add_payload(body, cli_word(c, 1), e) < 0)
+                return -1;
+        body_add_options(body, &c->arguments);
         json_end(body);
         return 0;
 }
 
-static enum exit_code show_ended(const struct cli *c, const struct http_reply *reply)
+static void show_accepted(const struct cli *c, struct scan_value job, struct buffer *out)
 {
-        struct scan_value job = api_value(reply);
-        enum exit_code code;
-        AUTO_BUFFER out = {0};
-
-        if (c->json) {
-                code = cli_print_json(c, buffer_bytes(&reply->body));
-        } else {
-                job_show(job, c->colours, &out);
-                code = cli_print(c, buffer_bytes(&out));
-        }
-        return code == EXIT_DONE ? job_verdict(job) : code;
-}
-
-static enum exit_code show_accepted(const struct cli *c, const struct http_reply *reply)
-{
-        struct scan_value job = api_value(reply);
-        AUTO_BUFFER out = {0};
-
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply->body));
-        view_add(job, "id", &out);
-        buffer_add_text(&out, "  ");
-        view_add(job, "status", &out);
+        (void)c;
+        view_add(job, "id", out);
+        buffer_add_text(out, "  ");
+        view_add(job, "status", out);
         if (view_is(job, "status", "scheduled")) {
-                buffer_add_text(&out, ", runs ");
-                view_add_age(job, "run_at", clock_wall(), &out);
+                buffer_add_text(out, ", runs ");
+                view_add_age(job, "run_at", clock_wall(), out);
         }
-        buffer_add_char(&out, '\n');
-        return cli_print(c, buffer_bytes(&out));
+        buffer_add_char(out, '\n');
 }
 
 /* Prints the id even when the wait fails: a user without the id would submit the job again. */
@@ -206,7 +174,9 @@ static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply
         }
         enum exit_code code = job_wait(c, id.data, true, reply);
         c->submitted = NULL;
-        return code == EXIT_DONE ? show_ended(c, reply) : code;
+        if (code == EXIT_DONE)
+                code = api_print(c, reply, job_show);
+        return code == EXIT_DONE ? job_verdict(api_value(reply)) : code;
 }
 
 enum exit_code command_submit(struct cli *c)
@@ -219,12 +189,13 @@ enum exit_code command_submit(struct cli *c)
                 return cli_fail(c, EXIT_USAGE, "%s", e.text);
         if (cli_has(c, "wait"))
                 c->stop = interrupt_flag();
-        enum exit_code code =
-                api_send(c, API_USER, "POST", "/api/v1/jobs", buffer_bytes(&body), &reply);
+        const struct http_call call = {
+                .method = "POST", .path = "/api/v1/jobs", .body = buffer_bytes(&body)};
+        enum exit_code code = api_call(c, API_USER, &call, &reply);
         if (code != EXIT_DONE)
                 return code;
         if (!cli_has(c, "wait"))
-                return show_accepted(c, &reply);
+                return api_print(c, &reply, show_accepted);
         interrupt_catch();
         code = wait_for_submitted(c, &reply);
         if (code == EXIT_INTERRUPTED)
@@ -232,77 +203,50 @@ enum exit_code command_submit(struct cli *c)
         return code;
 }
 
-/* Prints the job's attempts, if any. */
-static enum exit_code show_attempts(struct cli *c, const char *id)
+/* Nothing when there are none. */
+static void show_attempts(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        AUTO(table) t = listing_table(answer, "attempts", attempt_columns);
+
+        if (table_rows(t) == 0)
+                return;
+        buffer_add_char(out, '\n');
+        table_render(t, c->width, c->colours, out);
+}
+
+static enum exit_code print_attempts(struct cli *c, const char *id)
 {
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER out = {0};
-        AUTO_REPLY reply = {0};
 
         job_path(&path, id);
         buffer_add_text(&path, "/attempts");
-        enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply.body));
-        AUTO(table) t = listing_table(&reply, "attempts", attempt_columns);
-        if (table_rows(t) == 0)
-                return EXIT_DONE;
-        buffer_add_char(&out, '\n');
-        table_render(t, c->width, c->colours, &out);
-        return cli_print(c, buffer_bytes(&out));
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path.data},
+                        show_attempts);
 }
 
 enum exit_code command_get(struct cli *c)
 {
         const char *id = cli_word(c, 0);
-        enum exit_code code, verdict = EXIT_DONE;
+        bool waits = cli_has(c, "wait");
+        enum exit_code code;
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
 
         if (c->json && cli_has(c, "attempts"))
-                return show_attempts(c, id);
+                return print_attempts(c, id);
         job_path(&path, id);
-        code = cli_has(c, "wait") ? job_wait(c, id, false, &reply)
-                                  : api_get(c, API_USER, path.data, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (cli_has(c, "wait"))
-                verdict = job_verdict(api_value(&reply));
-        if (c->json) {
-                code = cli_print_json(c, buffer_bytes(&reply.body));
-                return code == EXIT_DONE ? verdict : code;
-        }
-        job_show(api_value(&reply), c->colours, &out);
-        code = cli_print(c, buffer_bytes(&out));
+        code = waits ? job_wait(c, id, false, &reply) : api_get(c, API_USER, path.data, &reply);
         if (code == EXIT_DONE)
-                code = show_attempts(c, id);
-        return code == EXIT_DONE ? verdict : code;
+                code = api_print(c, &reply, job_show);
+        if (code == EXIT_DONE && !c->json)
+                code = print_attempts(c, id);
+        return code == EXIT_DONE && waits ? job_verdict(api_value(&reply)) : code;
 }
 
 enum exit_code command_list(struct cli *c)
 {
-        static const struct listing_filter filters[] = {
-                {"status", "status"},
-                {"type", "type"},
-                {"priority", "priority"},
-                {"tenant", "tenant"},
-                {"created_after", "after"},
-                {"created_before", "before"},
-                {"q", "search"},
-                {"sort", "sort"},
-                {"limit", "limit"},
-                {"cursor", "cursor"},
-                {NULL, NULL},
-        };
         static const char *const next[] = {"get", NULL};
         static const struct listing jobs = {"jobs", job_columns, next};
-        AUTO_BUFFER path = {0};
-        AUTO_REPLY reply = {0};
 
-        listing_path(c, "/api/v1/jobs", filters, &path);
-        enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        return code == EXIT_DONE ? listing_show(c, &reply, &jobs) : code;
+        return listing_get(c, API_USER, "/api/v1/jobs", &jobs);
 }

@@ -17,7 +17,7 @@ enum exit_code job_wait(struct cli *c, const char *id, bool fresh,
 /* EXIT_DONE when it completed or has not ended, EXIT_JOB_FAILED when dead or cancelled. */
 enum exit_code job_verdict(struct scan_value job);
 /* Adds the job's members, and what to run next. */
-void job_show(struct scan_value job, bool colours, struct buffer *out);
+api_show_fn job_show;
 
 extern const struct view_column job_columns[];
 

@@ -8,22 +8,14 @@
 
 #include "common/base/own.h"
 
-void listing_path(const struct cli *c, const char *base, const struct listing_filter *filters,
-                  struct buffer *path)
-{
-        buffer_add_text(path, base);
-        for (; filters->parameter != NULL; filters++)
-                api_query(path, filters->parameter, cli_option(c, filters->option));
-}
-
-struct table *listing_table(const struct http_reply *reply, const char *member,
+struct table *listing_table(struct scan_value answer, const char *member,
                             const struct view_column *columns)
 {
         AUTO(table) t = view_table(columns);
         struct scan_value list;
         struct scan_item item;
 
-        if (view_find(api_value(reply), member, &list)) {
+        if (view_find(answer, member, &list)) {
                 for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
                         view_row(t, columns, item.value, clock_wall());
         }
@@ -58,7 +50,7 @@ enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
 
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply->body));
-        AUTO(table) t = listing_table(reply, l->member, l->columns);
+        AUTO(table) t = listing_table(api_value(reply), l->member, l->columns);
         table_render(t, c->width, c->colours, &out);
         if (view_add(api_value(reply), "next_cursor", &cursor))
                 buffer_printf(&out, "more: --cursor %s\n", cursor.data);
@@ -66,4 +58,16 @@ enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
         if (code == EXIT_DONE && cli_has_reader())
                 suggest_next(reply, l);
         return code;
+}
+
+enum exit_code listing_get(struct cli *c, enum api_role role, const char *path,
+                           const struct listing *l)
+{
+        AUTO_BUFFER query = {0};
+        AUTO_REPLY reply = {0};
+
+        buffer_add_text(&query, path);
+        api_query_options(&query, &c->arguments);
+        enum exit_code code = api_get(c, role, query.data, &reply);
+        return code == EXIT_DONE ? listing_show(c, &reply, l) : code;
 }

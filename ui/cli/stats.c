@@ -95,32 +95,30 @@ static void add_windows(const struct cli *c, struct scan_value stats, struct buf
         table_render(t, c->width, c->colours, out);
 }
 
+static void show_stats(const struct cli *c, struct scan_value stats, struct buffer *out)
+{
+        AUTO(table) all = count_table("JOBS");
+
+        add_counts(all, bytes_of_text("all"), stats);
+        table_render(all, c->width, c->colours, out);
+        add_groups(c, stats, "types", "TYPE", out);
+        add_groups(c, stats, "tenants", "TENANT", out);
+        add_windows(c, stats, out);
+        buffer_add_text(out, "\nas of ");
+        view_add(stats, "as_of", out);
+        if (view_int(stats, "lag_ms") >= 0) {
+                buffer_add_text(out, ", behind by ");
+                view_add_span(view_int(stats, "lag_ms"), out);
+        }
+        buffer_add_char(out, '\n');
+}
+
 enum exit_code command_stats(struct cli *c)
 {
         AUTO_BUFFER path = {0};
-        AUTO_BUFFER out = {0};
-        AUTO_REPLY reply = {0};
-        AUTO(table) all = count_table("JOBS");
 
         buffer_add_text(&path, "/api/v1/stats");
-        api_query(&path, "tenant", cli_option(c, "tenant"));
-        enum exit_code code = api_get(c, API_USER, path.data, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply.body));
-        struct scan_value stats = api_value(&reply);
-        add_counts(all, bytes_of_text("all"), stats);
-        table_render(all, c->width, c->colours, &out);
-        add_groups(c, stats, "types", "TYPE", &out);
-        add_groups(c, stats, "tenants", "TENANT", &out);
-        add_windows(c, stats, &out);
-        buffer_add_text(&out, "\nas of ");
-        view_add(stats, "as_of", &out);
-        if (view_int(stats, "lag_ms") >= 0) {
-                buffer_add_text(&out, ", behind by ");
-                view_add_span(view_int(stats, "lag_ms"), &out);
-        }
-        buffer_add_char(&out, '\n');
-        return cli_print(c, buffer_bytes(&out));
+        api_query_options(&path, &c->arguments);
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path.data},
+                        show_stats);
 }

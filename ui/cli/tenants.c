@@ -56,19 +56,7 @@ static const struct view_column key_columns[] = {
 static void tenant_path(struct buffer *path, const char *name)
 {
         buffer_add_text(path, "/api/v1/tenants");
-        if (name != NULL)
-                api_segment(path, name);
-}
-
-static void add_changes(const struct cli *c, struct buffer *body)
-{
-        json_put_given(body, "rate", bytes_of_text(cli_option(c, "rate")));
-        body_add_number_or_text(body, "burst", cli_option(c, "burst"));
-        body_add_number_or_text(body, "max_running", cli_option(c, "max-running"));
-        body_add_number_or_text(body, "max_pending", cli_option(c, "max-pending"));
-        body_add_number_or_text(body, "weight", cli_option(c, "weight"));
-        if (cli_has(c, "amqp-login"))
-                json_put_flag(body, "amqp_login", true);
+        api_segment(path, name);
 }
 
 static void add_secrets_warning(struct scan_value answer, struct buffer *out)
@@ -86,70 +74,63 @@ static void add_secrets_warning(struct scan_value answer, struct buffer *out)
 }
 
 /* The tenant is the member "tenant", or the answer itself. */
-static enum exit_code show_tenant(const struct cli *c, const struct http_reply *reply)
+static void show_tenant(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        struct scan_value answer = api_value(reply), tenant;
-        AUTO_BUFFER out = {0};
+        struct scan_value tenant;
 
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply->body));
         if (!view_find(answer, "tenant", &tenant) || tenant.kind != SCAN_OBJECT)
                 tenant = answer;
-        view_fields(tenant_fields, tenant, clock_wall(), c->colours, &out);
-        view_fields(secret_fields, answer, clock_wall(), c->colours, &out);
-        add_secrets_warning(answer, &out);
-        return cli_print(c, buffer_bytes(&out));
+        view_fields(tenant_fields, tenant, clock_wall(), c->colours, out);
+        view_fields(secret_fields, answer, clock_wall(), c->colours, out);
+        add_secrets_warning(answer, out);
 }
 
 enum exit_code command_tenant_add(struct cli *c)
 {
         AUTO_BUFFER body = {0};
-        AUTO_REPLY reply = {0};
 
         json_begin(&body);
         json_put_given(&body, "name", bytes_of_text(cli_word(c, 0)));
-        add_changes(c, &body);
+        body_add_options(&body, &c->arguments);
         json_end(&body);
-        const char *path = cli_has(c, "reuse") ? "/api/v1/tenants?reuse=true" : "/api/v1/tenants";
-        enum exit_code code = api_send(c, API_ADMIN, "POST", path, buffer_bytes(&body), &reply);
-        return code == EXIT_DONE ? show_tenant(c, &reply) : code;
+        const struct http_call call = {.method = "POST",
+                                       .path = cli_has(c, "reuse") ? "/api/v1/tenants?reuse=true"
+                                                                   : "/api/v1/tenants",
+                                       .body = buffer_bytes(&body)};
+        return api_show(c, API_ADMIN, &call, show_tenant);
 }
 
 enum exit_code command_tenant_list(struct cli *c)
 {
         static const char *const next[] = {"tenant show", "key list", NULL};
         static const struct listing tenants = {"tenants", tenant_columns, next};
-        AUTO_REPLY reply = {0};
-        enum exit_code code = api_get(c, API_ADMIN, "/api/v1/tenants", &reply);
 
-        return code == EXIT_DONE ? listing_show(c, &reply, &tenants) : code;
+        return listing_get(c, API_ADMIN, "/api/v1/tenants", &tenants);
 }
 
 enum exit_code command_tenant_show(struct cli *c)
 {
         AUTO_BUFFER path = {0};
-        AUTO_REPLY reply = {0};
 
         tenant_path(&path, cli_word(c, 0));
-        enum exit_code code = api_get(c, API_ADMIN, path.data, &reply);
-        return code == EXIT_DONE ? show_tenant(c, &reply) : code;
+        return api_show(c, API_ADMIN, &(struct http_call){.method = "GET", .path = path.data},
+                        show_tenant);
 }
 
 enum exit_code command_tenant_set(struct cli *c)
 {
         AUTO_BUFFER path = {0};
         AUTO_BUFFER body = {0};
-        AUTO_REPLY reply = {0};
 
         json_begin(&body);
-        add_changes(c, &body);
+        body_add_options(&body, &c->arguments);
         if (body.length == 1)
                 return cli_fail(c, EXIT_USAGE, "nothing to set; see 'warren tenant set --help'");
         json_end(&body);
         tenant_path(&path, cli_word(c, 0));
-        enum exit_code code =
-                api_send(c, API_ADMIN, "PATCH", path.data, buffer_bytes(&body), &reply);
-        return code == EXIT_DONE ? show_tenant(c, &reply) : code;
+        const struct http_call call = {
+                .method = "PATCH", .path = path.data, .body = buffer_bytes(&body)};
+        return api_show(c, API_ADMIN, &call, show_tenant);
 }
 
 /* Sends a DELETE; its answer is empty. words: what is deleted, and the verb for the message. */
@@ -158,7 +139,8 @@ static enum exit_code delete_path(struct cli *c, const char *path, const char *c
 {
         AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
-        enum exit_code code = api_send(c, API_ADMIN, "DELETE", path, (struct bytes){0}, &reply);
+        enum exit_code code = api_call(
+                c, API_ADMIN, &(struct http_call){.method = "DELETE", .path = path}, &reply);
 
         if (code != EXIT_DONE)
                 return code;
@@ -206,27 +188,26 @@ static void add_scopes(struct buffer *body, const char *scopes)
         json_end_array(body);
 }
 
+static void show_key(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        (void)c;
+        view_add(answer, "key", out);
+        buffer_add_char(out, '\n');
+}
+
 enum exit_code command_key_add(struct cli *c)
 {
         AUTO_BUFFER path = {0};
         AUTO_BUFFER body = {0};
-        AUTO_BUFFER out = {0};
-        AUTO_REPLY reply = {0};
 
         key_path(&path, cli_word(c, 0));
         json_begin(&body);
         add_scopes(&body, cli_option(c, "scopes"));
-        json_put_given(&body, "expires", bytes_of_text(cli_option(c, "expires")));
+        body_add_options(&body, &c->arguments);
         json_end(&body);
-        enum exit_code code =
-                api_send(c, API_ADMIN, "POST", path.data, buffer_bytes(&body), &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (c->json)
-                return cli_print_json(c, buffer_bytes(&reply.body));
-        view_add(api_value(&reply), "key", &out);
-        buffer_add_char(&out, '\n');
-        return cli_print(c, buffer_bytes(&out));
+        const struct http_call call = {
+                .method = "POST", .path = path.data, .body = buffer_bytes(&body)};
+        return api_show(c, API_ADMIN, &call, show_key);
 }
 
 /* The keys are a member of the tenant's answer. */

@@ -93,7 +93,7 @@ static enum exit_code print_job(const struct cli *c, struct scan_value job, stru
         AUTO_BUFFER out = {0};
 
         if (c->terminal && !c->json) {
-                job_show(job, c->colours, &out);
+                job_show(c, job, &out);
                 return draw(c, &out);
         }
         add_state(job, &state);
