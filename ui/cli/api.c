@@ -4,6 +4,7 @@
  */
 #include "ui/cli/api.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -263,8 +264,18 @@ void api_query_options(struct buffer *path, const struct arguments *a)
         }
 }
 
-void api_segment(struct buffer *path, const char *word)
+char *api_path(const char *pattern, ...)
 {
-        buffer_add_char(path, '/');
-        url_encode(path, word);
+        struct buffer path = {0};
+        va_list texts;
+
+        va_start(texts, pattern);
+        for (const char *c = pattern; *c != '\0'; c++) {
+                if (*c == '*')
+                        url_encode(&path, va_arg(texts, const char *));
+                else
+                        buffer_add_char(&path, *c);
+        }
+        va_end(texts);
+        return buffer_take(&path);
 }

@@ -46,8 +46,8 @@ struct scan_value api_value(const struct http_reply *reply);
 void api_query(struct buffer *path, const char *name, const char *value);
 /* Adds the given options that are parameters of the query. */
 void api_query_options(struct buffer *path, const struct arguments *a);
-/* Adds "/word", percent-encoded. */
-void api_segment(struct buffer *path, const char *word);
+/* The pattern, in which each * becomes the next text, percent-encoded. Owned. */
+char *api_path(const char *pattern, ...) MUST_CHECK;
 
 void api_close(struct cli *c);
 

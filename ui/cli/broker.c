@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/json_scan.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -33,6 +34,23 @@ struct http_client *broker_management(const struct cli *c, struct err *e)
         if (client == NULL)
                 err_wrap(e, "WARREN_MANAGEMENT_URL");
         return client;
+}
+
+int broker_ask(struct http_client *management, const char *path, struct http_reply *reply,
+               struct err *e)
+{
+        struct scan_fault fault;
+
+        if (http_client_call(management, &(struct http_call){.method = "GET", .path = path}, reply,
+                             e) < 0)
+                return -1;
+        if (reply->status == 401 || reply->status == 403)
+                return err_set(e, ERR_FORBIDDEN, "the login may not use the management API");
+        if (reply->status != 200)
+                return err_set(e, ERR_UNAVAILABLE, "the management API answered %d", reply->status);
+        if (scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) < 0)
+                return err_set(e, ERR_PROTOCOL, "the management API's answer is not JSON");
+        return 0;
 }
 
 char *broker_vhost(const struct cli *c)

@@ -12,6 +12,9 @@
 
 /* A client of WARREN_MANAGEMENT_URL. ERR_INVALID when it is not set. */
 struct http_client *broker_management(const struct cli *c, struct err *e) MUST_CHECK;
+/* Asks the management API. 0: reply is a 200 with JSON. */
+int broker_ask(struct http_client *management, const char *path, struct http_reply *reply,
+               struct err *e) MUST_CHECK;
 /* Warren's vhost: the one in WARREN_ADMIN_AMQP_URL, else "warren". Owned. */
 char *broker_vhost(const struct cli *c);
 

@@ -31,20 +31,25 @@ const struct command *command_find(int argc, char **argv, int *used)
         return NULL;
 }
 
-static bool is_noun(const char *word)
+const struct command *command_first(const char *noun)
 {
         for (const struct command *at = command_table; at->noun != NULL; at++) {
-                if (strcmp(at->noun, word) == 0)
-                        return true;
+                if (strcmp(at->noun, noun) == 0)
+                        return at;
         }
-        return false;
+        return NULL;
 }
 
-static void add_usage(const struct command *command, struct buffer *out)
+static void add_name(const struct command *command, struct buffer *out)
 {
         buffer_add_text(out, command->noun);
         if (command->verb != NULL)
                 buffer_printf(out, " %s", command->verb);
+}
+
+static void add_usage(const struct command *command, struct buffer *out)
+{
+        add_name(command, out);
         if (*command->arguments != '\0')
                 buffer_printf(out, " %s", command->arguments);
 }
@@ -125,10 +130,11 @@ static enum exit_code run_parsed(const struct command *command, struct cli *c)
         struct err e = {0};
         int count = c->arguments.word_count;
 
-        if (count < command->least || count > command->most)
-                return cli_fail(c, EXIT_USAGE, "usage: warren %s%s%s %s", command->noun,
-                                command->verb == NULL ? "" : " ",
-                                command->verb == NULL ? "" : command->verb, command->arguments);
+        if (count < command->least || count > command->most) {
+                AUTO_BUFFER usage = {0};
+                add_usage(command, &usage);
+                return cli_fail(c, EXIT_USAGE, "usage: warren %s", usage.data);
+        }
         if (settings_load(&c->settings, cli_option(c, "config"), cli_option(c, "url"), &e) < 0)
                 return cli_fail(c, EXIT_USAGE, "%s", e.text);
         http_client_global_init();
@@ -143,10 +149,11 @@ static enum exit_code run_command(const struct command *command, int argc, char 
 
         look_at_terminal(&c);
         if (arguments_parse(argc, argv, command->options, command_shared_options, &c.arguments,
-                            &e) < 0)
-                return cli_fail(&c, EXIT_USAGE, "%s; see 'warren %s%s%s --help'", e.text,
-                                command->noun, command->verb == NULL ? "" : " ",
-                                command->verb == NULL ? "" : command->verb);
+                            &e) < 0) {
+                AUTO_BUFFER name = {0};
+                add_name(command, &name);
+                return cli_fail(&c, EXIT_USAGE, "%s; see 'warren %s --help'", e.text, name.data);
+        }
         c.json = cli_has(&c, "json");
         if (cli_has(&c, "help")) {
                 AUTO_BUFFER help = {0};
@@ -194,7 +201,7 @@ enum exit_code command_run(int argc, char **argv)
                 buffer_printf(&help, "warren %s\n", WARREN_VERSION);
                 return cli_print(&nothing, buffer_bytes(&help));
         }
-        bool noun = argc > 0 && is_noun(argv[0]);
+        bool noun = argc > 0 && command_first(argv[0]) != NULL;
         if (argc == 0 || strcmp(argv[0], "help") == 0 || asks_for(argc, argv, "--help") ||
             asks_for(argc, argv, "-h") || (noun && argc == 1)) {
                 bool asked = argc > 0 && !(noun && argc == 1);

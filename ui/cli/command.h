@@ -23,6 +23,8 @@ extern const struct option command_shared_options[];
 
 /* NULL when argv names no command. *used: how many words of argv are the command's name. */
 const struct command *command_find(int argc, char **argv, int *used);
+/* A noun's first command in the table; NULL: there is no such noun. */
+const struct command *command_first(const char *noun);
 /* Lists all commands, or those of one noun. */
 void command_list_help(const char *noun, struct buffer *out);
 void command_help(const struct command *command, struct buffer *out);

@@ -7,19 +7,10 @@
 #include "common/base/own.h"
 #include "ui/cli/command.h"
 
-static const struct command *first_of(const char *noun)
-{
-        const struct command *at = command_table;
-
-        while (strcmp(at->noun, noun) != 0)
-                at++;
-        return at;
-}
-
 static void add_nouns(struct buffer *out)
 {
         for (const struct command *at = command_table; at->noun != NULL; at++) {
-                if (first_of(at->noun) == at)
+                if (command_first(at->noun) == at)
                         buffer_printf(out, "%s%s", at == command_table ? "" : " ", at->noun);
         }
 }
@@ -44,7 +35,7 @@ static void add_cases(struct buffer *out)
 {
         buffer_add_text(out, "  case \"$noun\" in\n");
         for (const struct command *at = command_table; at->noun != NULL; at++) {
-                if (first_of(at->noun) != at || at->verb == NULL)
+                if (command_first(at->noun) != at || at->verb == NULL)
                         continue;
                 buffer_printf(out, "    %s) verbs=\"", at->noun);
                 add_verbs(at->noun, out);
@@ -139,7 +130,7 @@ static void add_fish_option(const struct option *o, const char *condition, struc
 static void add_fish_command(const struct command *at, struct buffer *out)
 {
         AUTO_BUFFER condition = {0};
-        bool first = first_of(at->noun) == at;
+        bool first = command_first(at->noun) == at;
 
         if (first) {
                 buffer_printf(out, "complete -c warren -f -n __fish_use_subcommand -a %s -d ",

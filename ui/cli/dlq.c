@@ -41,12 +41,6 @@ static const struct view_column letter_fields[] = {
         {NULL, NULL, VIEW_TEXT},
 };
 
-static void letter_path(struct buffer *path, const char *id)
-{
-        buffer_add_text(path, "/api/v1/dlq");
-        api_segment(path, id);
-}
-
 enum exit_code command_dlq_list(struct cli *c)
 {
         static const char *const next[] = {"dlq show", "dlq requeue", NULL};
@@ -69,10 +63,9 @@ static void show_letter(const struct cli *c, struct scan_value letter, struct bu
 
 enum exit_code command_dlq_show(struct cli *c)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/dlq/*", cli_word(c, 0));
 
-        letter_path(&path, cli_word(c, 0));
-        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path.data},
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
                         show_letter);
 }
 
@@ -111,12 +104,10 @@ static void show_requeued(const struct cli *c, struct scan_value answer, struct 
 
 static enum exit_code requeue(struct cli *c, const char *letter, struct bytes body)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/dlq/*/requeue", letter);
 
-        letter_path(&path, letter);
-        buffer_add_text(&path, "/requeue");
         return api_show(c, API_USER,
-                        &(struct http_call){.method = "POST", .path = path.data, .body = body},
+                        &(struct http_call){.method = "POST", .path = path, .body = body},
                         show_requeued);
 }
 

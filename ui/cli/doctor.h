@@ -20,11 +20,6 @@ struct broker_checks {
         const struct tenant_names *tenants; /* NULL: they could not be read */
         const struct err *unknown;          /* why tenants is NULL */
 };
-
-/* Asks the management API. 0: reply is a 200 with JSON. */
-int broker_checks_ask(const struct broker_checks *b, const char *path, struct http_reply *reply,
-                      struct err *e) MUST_CHECK;
-void doctor_check_version(const struct broker_checks *b);
 /* Checks that every queue has the consumer that it needs. */
 void doctor_check_consumers(const struct broker_checks *b);
 

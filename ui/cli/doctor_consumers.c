@@ -11,6 +11,7 @@
 #include "common/base/own.h"
 #include "common/model/lane.h"
 #include "ui/cli/api.h"
+#include "ui/cli/broker.h"
 #include "ui/cli/doctor.h"
 #include "ui/cli/tenant_names.h"
 #include "ui/cli/view.h"
@@ -81,14 +82,11 @@ static void add_queue(struct queue_entry **queues, struct scan_value queue)
 
 static int list_queues(const struct broker_checks *b, struct queue_entry **queues, struct err *e)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/queues/*?columns=name,messages", b->vhost);
         AUTO_REPLY reply = {0};
         struct scan_item item;
 
-        buffer_add_text(&path, "/api/queues");
-        api_segment(&path, b->vhost);
-        buffer_add_text(&path, "?columns=name,messages");
-        if (broker_checks_ask(b, path.data, &reply, e) < 0)
+        if (broker_ask(b->management, path, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);)
                 add_queue(queues, item.value);
@@ -98,13 +96,11 @@ static int list_queues(const struct broker_checks *b, struct queue_entry **queue
 static int list_consumers(const struct broker_checks *b, struct queue_entry *queues,
                           struct reading *r, struct err *e)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/consumers/*", b->vhost);
         AUTO_REPLY reply = {0};
         struct scan_item item;
 
-        buffer_add_text(&path, "/api/consumers");
-        api_segment(&path, b->vhost);
-        if (broker_checks_ask(b, path.data, &reply, e) < 0)
+        if (broker_ask(b->management, path, &reply, e) < 0)
                 return -1;
         for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);) {
                 AUTO_BUFFER name = {0}, user = {0};

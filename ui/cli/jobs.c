@@ -72,12 +72,6 @@ static const struct view_column attempt_columns[] = {
         {NULL, NULL, VIEW_TEXT},
 };
 
-void job_path(struct buffer *path, const char *id)
-{
-        buffer_add_text(path, "/api/v1/jobs");
-        api_segment(path, id);
-}
-
 enum exit_code job_verdict(struct scan_value job)
 {
         bool failed = view_is(job, "status", "dead") || view_is(job, "status", "cancelled");
@@ -116,13 +110,10 @@ static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, b
 enum exit_code job_wait(struct cli *c, const char *id, bool fresh, struct http_reply *reply)
 {
         msec give_up = clock_mono() + (fresh ? fresh_patience : 0);
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/jobs/*?wait=60s", id);
+        const struct http_call call = {.method = "GET", .path = path};
 
-        job_path(&path, id);
-        api_query(&path, "wait", "60s");
         for (;;) {
-                const struct http_call call = {.method = "GET", .path = path.data};
-
                 http_reply_fini(reply);
                 *reply = (struct http_reply){0};
                 enum exit_code code = ask_waiting(c, &call, clock_mono() < give_up, reply);
@@ -216,11 +207,9 @@ static void show_attempts(const struct cli *c, struct scan_value answer, struct 
 
 static enum exit_code print_attempts(struct cli *c, const char *id)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/jobs/*/attempts", id);
 
-        job_path(&path, id);
-        buffer_add_text(&path, "/attempts");
-        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path.data},
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
                         show_attempts);
 }
 
@@ -229,13 +218,12 @@ enum exit_code command_get(struct cli *c)
         const char *id = cli_word(c, 0);
         bool waits = cli_has(c, "wait");
         enum exit_code code;
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/jobs/*", id);
         AUTO_REPLY reply = {0};
 
         if (c->json && cli_has(c, "attempts"))
                 return print_attempts(c, id);
-        job_path(&path, id);
-        code = waits ? job_wait(c, id, false, &reply) : api_get(c, API_USER, path.data, &reply);
+        code = waits ? job_wait(c, id, false, &reply) : api_get(c, API_USER, path, &reply);
         if (code == EXIT_DONE)
                 code = api_print(c, &reply, job_show);
         if (code == EXIT_DONE && !c->json)

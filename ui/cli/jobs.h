@@ -8,8 +8,6 @@
 #include "ui/cli/api.h"
 #include "ui/cli/view.h"
 
-/* The path of a job: "/api/v1/jobs/<id>". */
-void job_path(struct buffer *path, const char *id);
 /* Waits until the job has ended. fresh: it was submitted a moment ago, so "not found" is asked
  * again for a while. */
 enum exit_code job_wait(struct cli *c, const char *id, bool fresh,

@@ -53,12 +53,6 @@ static const struct view_column key_columns[] = {
         {NULL, NULL, VIEW_TEXT},
 };
 
-static void tenant_path(struct buffer *path, const char *name)
-{
-        buffer_add_text(path, "/api/v1/tenants");
-        api_segment(path, name);
-}
-
 static void add_secrets_warning(struct scan_value answer, struct buffer *out)
 {
         struct scan_value found;
@@ -110,16 +104,15 @@ enum exit_code command_tenant_list(struct cli *c)
 
 enum exit_code command_tenant_show(struct cli *c)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/tenants/*", cli_word(c, 0));
 
-        tenant_path(&path, cli_word(c, 0));
-        return api_show(c, API_ADMIN, &(struct http_call){.method = "GET", .path = path.data},
+        return api_show(c, API_ADMIN, &(struct http_call){.method = "GET", .path = path},
                         show_tenant);
 }
 
 enum exit_code command_tenant_set(struct cli *c)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/tenants/*", cli_word(c, 0));
         AUTO_BUFFER body = {0};
 
         json_begin(&body);
@@ -127,9 +120,8 @@ enum exit_code command_tenant_set(struct cli *c)
         if (body.length == 1)
                 return cli_fail(c, EXIT_USAGE, "nothing to set; see 'warren tenant set --help'");
         json_end(&body);
-        tenant_path(&path, cli_word(c, 0));
         const struct http_call call = {
-                .method = "PATCH", .path = path.data, .body = buffer_bytes(&body)};
+                .method = "PATCH", .path = path, .body = buffer_bytes(&body)};
         return api_show(c, API_ADMIN, &call, show_tenant);
 }
 
@@ -159,18 +151,11 @@ static enum exit_code delete_path(struct cli *c, const char *path, const char *c
 
 enum exit_code command_tenant_rm(struct cli *c)
 {
-        AUTO_BUFFER path = {0};
+        const char *pattern =
+                cli_has(c, "force") ? "/api/v1/tenants/*?force=true" : "/api/v1/tenants/*";
+        AUTO_FREE char *path = api_path(pattern, cli_word(c, 0));
 
-        tenant_path(&path, cli_word(c, 0));
-        if (cli_has(c, "force"))
-                buffer_add_text(&path, "?force=true");
-        return delete_path(c, path.data, (const char *[]){"tenant", "deleted"}, cli_word(c, 0));
-}
-
-static void key_path(struct buffer *path, const char *tenant)
-{
-        tenant_path(path, tenant);
-        buffer_add_text(path, "/keys");
+        return delete_path(c, path, (const char *[]){"tenant", "deleted"}, cli_word(c, 0));
 }
 
 /* "submit,read" as an array. */
@@ -197,16 +182,14 @@ static void show_key(const struct cli *c, struct scan_value answer, struct buffe
 
 enum exit_code command_key_add(struct cli *c)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/tenants/*/keys", cli_word(c, 0));
         AUTO_BUFFER body = {0};
 
-        key_path(&path, cli_word(c, 0));
         json_begin(&body);
         add_scopes(&body, cli_option(c, "scopes"));
         body_add_options(&body, &c->arguments);
         json_end(&body);
-        const struct http_call call = {
-                .method = "POST", .path = path.data, .body = buffer_bytes(&body)};
+        const struct http_call call = {.method = "POST", .path = path, .body = buffer_bytes(&body)};
         return api_show(c, API_ADMIN, &call, show_key);
 }
 
@@ -214,12 +197,11 @@ enum exit_code command_key_add(struct cli *c)
 enum exit_code command_key_list(struct cli *c)
 {
         struct scan_value keys;
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/tenants/*", cli_word(c, 0));
         AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
 
-        tenant_path(&path, cli_word(c, 0));
-        enum exit_code code = api_get(c, API_ADMIN, path.data, &reply);
+        enum exit_code code = api_get(c, API_ADMIN, path, &reply);
         if (code != EXIT_DONE)
                 return code;
         if (!c->json) {
@@ -236,9 +218,7 @@ enum exit_code command_key_list(struct cli *c)
 
 enum exit_code command_key_rm(struct cli *c)
 {
-        AUTO_BUFFER path = {0};
+        AUTO_FREE char *path = api_path("/api/v1/tenants/*/keys/*", cli_word(c, 0), cli_word(c, 1));
 
-        key_path(&path, cli_word(c, 0));
-        api_segment(&path, cli_word(c, 1));
-        return delete_path(c, path.data, (const char *[]){"key", "revoked"}, cli_word(c, 1));
+        return delete_path(c, path, (const char *[]){"key", "revoked"}, cli_word(c, 1));
 }

@@ -25,12 +25,6 @@ static bool is_interrupted(void)
         return *interrupt_flag() != 0;
 }
 
-/* False after Ctrl-C, or once the output has no reader. */
-static bool goes_on_watching(void)
-{
-        return !is_interrupted() && cli_has_reader();
-}
-
 /* Adds the members of a job whose change is printed as a line. */
 static void add_state(struct scan_value job, struct buffer *out)
 {
@@ -87,52 +81,6 @@ static enum exit_code draw(const struct cli *c, const struct buffer *picture)
         return cli_print(c, buffer_bytes(&out));
 }
 
-static enum exit_code print_job(const struct cli *c, struct scan_value job, struct buffer *last)
-{
-        AUTO_BUFFER state = {0};
-        AUTO_BUFFER out = {0};
-
-        if (c->terminal && !c->json) {
-                job_show(c, job, &out);
-                return draw(c, &out);
-        }
-        add_state(job, &state);
-        if (bytes_equal(buffer_bytes(&state), buffer_bytes(last)))
-                return EXIT_DONE;
-        buffer_clear(last);
-        buffer_add(last, state.data, state.length);
-        add_line(c, job, &out);
-        return cli_print(c, buffer_bytes(&out));
-}
-
-/* After a first answer, an unreachable gateway or a limit is waited out. A refusal ends the
- * watch. */
-static bool goes_on(enum exit_code code, bool began)
-{
-        return code == EXIT_DONE || (began && (code == EXIT_UNREACHABLE || code == EXIT_LIMITED));
-}
-
-static enum exit_code watch_one(struct cli *c, const char *id)
-{
-        AUTO_BUFFER path = {0};
-        AUTO_BUFFER last = {0};
-        bool began = false;
-
-        job_path(&path, id);
-        for (; goes_on_watching(); began = true) {
-                AUTO_REPLY reply = {0};
-                enum exit_code code = api_get(c, API_USER, path.data, &reply);
-                if (code == EXIT_DONE)
-                        code = print_job(c, api_value(&reply), &last);
-                if (code == EXIT_DONE && view_job_has_ended(api_value(&reply)))
-                        return job_verdict(api_value(&reply));
-                if (!goes_on(code, began))
-                        return code;
-                poll(NULL, 0, PAUSE_MS);
-        }
-        return EXIT_DONE;
-}
-
 /* The last printed state of each job. */
 struct seen {
         char id[UUID_SIZE];
@@ -176,6 +124,27 @@ static bool has_changed(struct seen **all, struct scan_value job)
         return true;
 }
 
+/* *ended gets whether it has; then the exit code is the job's. */
+static enum exit_code watch_one(struct cli *c, const char *path, struct seen **all, bool *ended)
+{
+        AUTO_BUFFER out = {0};
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_get(c, API_USER, path, &reply);
+        struct scan_value job = api_value(&reply);
+
+        if (code != EXIT_DONE)
+                return code;
+        if (c->terminal && !c->json) {
+                job_show(c, job, &out);
+                code = draw(c, &out);
+        } else if (has_changed(all, job)) {
+                add_line(c, job, &out);
+                code = cli_print(c, buffer_bytes(&out));
+        }
+        *ended = code == EXIT_DONE && view_job_has_ended(job);
+        return *ended ? job_verdict(job) : code;
+}
+
 /* Jobs that ended before the watch began are not printed. */
 static void remember_ended(struct scan_value jobs, struct seen **all)
 {
@@ -211,8 +180,7 @@ static enum exit_code print_changes(const struct cli *c, struct scan_value jobs,
                         continue;
                 add_line(c, item.value, &line);
                 buffer_add(&line, out.data, out.length);
-                buffer_clear(&out);
-                buffer_add(&out, line.data, line.length);
+                buffer_set(&out, buffer_bytes(&line));
         }
         forget_old(jobs, all);
         return cli_print(c, buffer_bytes(&out));
@@ -238,7 +206,7 @@ static enum exit_code draw_recent(const struct cli *c, struct scan_value jobs)
         return draw(c, &out);
 }
 
-static enum exit_code watch_step(struct cli *c, struct seen **all, bool began)
+static enum exit_code watch_all(struct cli *c, struct seen **all, bool began)
 {
         struct scan_value jobs;
         AUTO_REPLY reply = {0};
@@ -253,20 +221,29 @@ static enum exit_code watch_step(struct cli *c, struct seen **all, bool began)
         return print_changes(c, jobs, all);
 }
 
+/* After a first answer, an unreachable gateway or a limit is waited out. A refusal ends the
+ * watch. */
+static bool goes_on(enum exit_code code, bool began)
+{
+        return code == EXIT_DONE || (began && (code == EXIT_UNREACHABLE || code == EXIT_LIMITED));
+}
+
 enum exit_code command_watch(struct cli *c)
 {
+        const char *id = cli_word(c, 0);
+        AUTO_FREE char *path = id == NULL ? NULL : api_path("/api/v1/jobs/*", id);
         struct seen *all = NULL;
         enum exit_code code = EXIT_DONE;
+        bool ended = false;
 
         interrupt_catch();
-        if (cli_word(c, 0) != NULL)
-                return watch_one(c, cli_word(c, 0));
-        for (bool began = false; goes_on_watching(); began = true) {
-                code = watch_step(c, &all, began);
-                if (!goes_on(code, began))
+        /* Ends after Ctrl-C, or once the output has no reader. */
+        for (bool began = false; !is_interrupted() && cli_has_reader(); began = true) {
+                code = path != NULL ? watch_one(c, path, &all, &ended) : watch_all(c, &all, began);
+                if (ended || !goes_on(code, began))
                         break;
                 poll(NULL, 0, PAUSE_MS);
         }
         forget(&all);
-        return is_interrupted() ? EXIT_DONE : code;
+        return is_interrupted() && !ended ? EXIT_DONE : code;
 }
