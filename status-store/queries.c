@@ -7,7 +7,6 @@
 #define OF_TENANT " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1)) "
 
 static const char *const query_sql[QUERY_COUNT] = {
-        [QUERY_NAME] = "SELECT ref FROM names WHERE name = ?1",
         [QUERY_JOB_OF_ID] = "SELECT " JOB_COLUMNS ", j.tenant FROM jobs j WHERE j.id = ?2 AND"
                             " (?1 = '*' OR j.tenant = (SELECT ref FROM names WHERE name = ?1))"
                             " ORDER BY j.state = 7, j.seq",
@@ -49,7 +48,8 @@ static const char *const query_sql[QUERY_COUNT] = {
                            " gap_to FROM position",
 };
 
-sqlite3_stmt *reader_query(struct reader *r, enum query q, struct err *e)
+sqlite3_stmt *reader_query(struct reader *r, enum query q, const struct db_value *values,
+                           struct err *e)
 {
-        return database_statement(reader_database(r), query_sql[q], e);
+        return database_query(reader_database(r), query_sql[q], values, e);
 }
