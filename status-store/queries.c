@@ -4,6 +4,8 @@
  */
 #include "status-store/queries.h"
 
+#include "status-store/tally.h"
+
 #define OF_TENANT " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1)) "
 
 static const char *const query_sql[QUERY_COUNT] = {
@@ -28,8 +30,7 @@ static const char *const query_sql[QUERY_COUNT] = {
                          " WHERE n > 0 AND" OF_TENANT,
         [QUERY_TOTALS] = "SELECT sum(submitted), sum(completed), sum(failed), sum(retried),"
                          " sum(dead) FROM counters WHERE" OF_TENANT,
-        [QUERY_MINUTES] = "SELECT submitted, completed, failed, retried, dead, latency, wait,"
-                          " duration FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
+        [QUERY_MINUTES] = "SELECT " MINUTE_COLUMNS " FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
         [QUERY_TENANTS] = "WITH RECURSIVE t(ref) AS ("
                           "SELECT min(tenant) FROM jobs WHERE ?1 = '*' UNION ALL"
                           " SELECT (SELECT min(tenant) FROM jobs WHERE tenant > ref)"

@@ -81,23 +81,14 @@ static int add_totals(struct reader *r, const char *tenant, json_t *answer, stru
         return 0;
 }
 
-struct totals {
-        int64_t count[TALLY_COUNT];
-        struct histogram times[TALLY_TIMES];
-};
-
-static int sum_minutes(struct reader *r, const char *tenant, int64_t from, struct totals *w,
+static int sum_minutes(struct reader *r, const char *tenant, int64_t from, struct minute_counts *w,
                        struct err *e)
 {
         AUTO_RESET *minutes =
                 reader_query(r, QUERY_MINUTES, DB_VALUES(value_text(tenant), value_int(from)), e);
         int more = 0;
-        while ((more = db_step(minutes, e)) == 1) {
-                for (int i = 0; i < TALLY_COUNT; i++)
-                        w->count[i] += sqlite3_column_int64(minutes, i);
-                for (int i = 0; i < TALLY_TIMES; i++)
-                        histogram_unpack(db_bytes(minutes, TALLY_COUNT + i), &w->times[i]);
-        }
+        while ((more = db_step(minutes, e)) == 1)
+                minute_add(minutes, w);
         return more;
 }
 
@@ -123,7 +114,7 @@ static int add_period(struct reader *r, const char *tenant, msec now, int64_t mi
         static const char *const counts[TALLY_COUNT] = {"submitted", "completed", "failed_attempts",
                                                         "retried", "dead"};
         static const char *const times[TALLY_TIMES] = {"latency_ms", "wait_ms", "duration_ms"};
-        struct totals w = {0};
+        struct minute_counts w = {0};
         int64_t from = now / MSEC_MINUTE - minutes;
         if (sum_minutes(r, tenant, from, &w, e) != 0)
                 return -1;

@@ -292,7 +292,9 @@ static void counts_end_where_the_stream_was(void **state)
         (void)state;
         rig_open(&r);
         tell_history(&r);
-        assert_int_equal(db_exec(store_db(r.store), "DELETE FROM jobs WHERE state = 4", &e), 0);
+        assert_int_equal(db_exec(database_handle(store_database(r.store)),
+                                 "DELETE FROM jobs WHERE state = 4", &e),
+                         0);
         assert_int_equal(projection_rewind(r.projection, &e), 0);
         r.offset = 0;
         tell_history(&r);
