@@ -69,63 +69,48 @@ void archive_query_end_(sqlite3_stmt **s)
 static int begin(struct archive *a, struct err *e)
 {
         pthread_mutex_lock(&a->mutex);
-        return database_run(a->db, "BEGIN IMMEDIATE", e);
+        return database_run(a->db, "BEGIN IMMEDIATE", NULL, e);
 }
 
 /* Commits when result is 0; otherwise, or when that fails, rolls back and returns -1. Unlocks. */
 static int finish(struct archive *a, int result, struct err *e)
 {
         if (result == 0)
-                result = database_run(a->db, "COMMIT", e);
+                result = database_run(a->db, "COMMIT", NULL, e);
         if (database_in_transaction(a->db))
-                (void)!database_run(a->db, "ROLLBACK", NULL);
+                (void)!database_run(a->db, "ROLLBACK", NULL, NULL);
         pthread_mutex_unlock(&a->mutex);
         return result;
 }
 
-static void bind_slice(sqlite3_stmt *s, int at, struct bytes text)
+static struct db_value string_of(struct bytes text)
 {
-        sqlite3_bind_text64(s, at, text.data == NULL ? "" : text.data, text.length, SQLITE_STATIC,
-                            SQLITE_UTF8);
+        return value_string(text.data == NULL ? bytes_of_text("") : text);
 }
 
 /* 1: new; 0: had been archived before; -1. */
 static int put_letter_locked(struct archive *a, const struct letter *l, const char *burial,
                              struct err *e)
 {
-        sqlite3_stmt *s = database_statement(
+        int result = database_run(
                 a->db,
                 "INSERT INTO letters(id, burial, job_id, claimed_id, tenant, type, reason,"
                 " error, error_kind, run, attempt, source, grp, dead_at, size, exchange,"
                 " routing_key, announced, archived_at)"
                 " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
                 " ON CONFLICT(burial) DO NOTHING",
+                DB_VALUES(value_text(l->id), value_text(burial), value_text(l->job_id),
+                          value_text(l->claimed_id), value_string(bytes_of_text(l->tenant)),
+                          value_text(l->type), value_text(reason_word(l->reason)),
+                          string_of(l->error), value_text(error_kind_word(l->error_kind)),
+                          value_int(l->run), value_int(l->attempt),
+                          value_text(letter_source_name(l->source)), value_text(l->group),
+                          value_int(l->dead_at), value_int((int64_t)l->message->body.length),
+                          string_of(l->message->exchange), string_of(l->message->routing_key),
+                          value_int(l->announce ? 0 : 1), value_int(l->archived_at)),
                 e);
 
-        if (s == NULL)
-                return -1;
-        db_bind_text(s, 1, l->id);
-        db_bind_text(s, 2, burial);
-        db_bind_text(s, 3, l->job_id);
-        db_bind_text(s, 4, l->claimed_id);
-        sqlite3_bind_text(s, 5, l->tenant, -1, SQLITE_STATIC);
-        db_bind_text(s, 6, l->type);
-        db_bind_text(s, 7, reason_word(l->reason));
-        bind_slice(s, 8, l->error);
-        db_bind_text(s, 9, error_kind_word(l->error_kind));
-        db_bind_int(s, 10, l->run);
-        db_bind_int(s, 11, l->attempt);
-        db_bind_text(s, 12, letter_source_name(l->source));
-        db_bind_text(s, 13, l->group);
-        db_bind_int(s, 14, l->dead_at);
-        db_bind_int(s, 15, (int64_t)l->message->body.length);
-        bind_slice(s, 16, l->message->exchange);
-        bind_slice(s, 17, l->message->routing_key);
-        db_bind_int(s, 18, l->announce ? 0 : 1);
-        db_bind_int(s, 19, l->archived_at);
-        if (db_run(s, e) != 0)
-                return -1;
-        return sqlite3_changes(database_handle(a->db)) > 0;
+        return result != 0 ? -1 : sqlite3_changes(database_handle(a->db)) > 0;
 }
 
 static int put_one_locked(struct archive *a, const struct letter *l, struct err *e)
@@ -140,14 +125,12 @@ static int put_one_locked(struct archive *a, const struct letter *l, struct err 
         }
         if (added != 1)
                 return added;
-        sqlite3_stmt *s = database_statement(
-                a->db, "INSERT INTO contents(seq, properties, body) VALUES(?,?,?)", e);
-        if (s == NULL)
-                return -1;
-        db_bind_int(s, 1, sqlite3_last_insert_rowid(database_handle(a->db)));
-        db_bind_blob(s, 2, l->properties.data, l->properties.length);
-        db_bind_blob(s, 3, l->message->body.data, l->message->body.length);
-        return db_run(s, e) == 0 ? 1 : -1;
+        int result =
+                database_run(a->db, "INSERT INTO contents(seq, properties, body) VALUES(?,?,?)",
+                             DB_VALUES(value_int(sqlite3_last_insert_rowid(database_handle(a->db))),
+                                       value_blob(l->properties), value_blob(l->message->body)),
+                             e);
+        return result == 0 ? 1 : -1;
 }
 
 int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *added,
@@ -168,12 +151,9 @@ int archive_put(struct archive *a, const struct letter *letters, size_t count, s
 static int refuse_replay_locked(struct archive *a, const char *letter, struct err *e)
 {
         char state[16];
-        AUTO_RESET *s =
-                database_statement(a->db, "SELECT state, replaying FROM letters WHERE id = ?", e);
+        AUTO_RESET *s = database_query(a->db, "SELECT state, replaying FROM letters WHERE id = ?",
+                                       DB_VALUES(value_text(letter)), e);
 
-        if (s == NULL)
-                return -1;
-        db_bind_text(s, 1, letter);
         int found = db_step(s, e);
         if (found < 0)
                 return -1;
@@ -188,7 +168,8 @@ static int refuse_replay_locked(struct archive *a, const char *letter, struct er
 static int begin_replay_locked(struct archive *a, const char *letter,
                                const struct replay_edit *edit, int64_t *run, struct err *e)
 {
-        AUTO_RESET *start = database_statement(
+        const struct db_value unchanged = {.kind = DB_NULL};
+        AUTO_RESET *s = database_query(
                 a->db,
                 "UPDATE letters SET replaying = 1, replay_type = ?2,"
                 " replay_priority = ?3, replay_run_at = ?4, replay_run = 1 +"
@@ -196,27 +177,22 @@ static int begin_replay_locked(struct archive *a, const char *letter,
                 "  WHERE o.job_id = letters.job_id AND o.tenant = letters.tenant)"
                 " WHERE id = ?1 AND state = 'dead' AND replaying = 0"
                 " RETURNING seq, replay_run",
+                DB_VALUES(value_text(letter), value_text(edit->type),
+                          edit->priority < 0 ? unchanged : value_int(edit->priority),
+                          edit->sets_run_at ? value_int(edit->run_at) : unchanged),
                 e);
-        sqlite3_stmt *content =
-                database_statement(a->db, "UPDATE contents SET edited = ?2 WHERE seq = ?1", e);
 
-        if (start == NULL || content == NULL)
-                return -1;
-        db_bind_text(start, 1, letter);
-        db_bind_text(start, 2, edit->type);
-        if (edit->priority >= 0)
-                db_bind_int(start, 3, edit->priority);
-        if (edit->sets_run_at)
-                db_bind_int(start, 4, edit->run_at);
-        int found = db_step(start, e);
+        int found = db_step(s, e);
         if (found < 0)
                 return -1;
         if (found == 0)
                 return refuse_replay_locked(a, letter, e);
-        db_bind_int(content, 1, sqlite3_column_int64(start, 0));
-        db_bind_blob(content, 2, edit->payload.data, edit->payload.length);
-        *run = sqlite3_column_int64(start, 1);
-        return db_step(start, e) < 0 ? -1 : db_run(content, e);
+        int64_t seq = sqlite3_column_int64(s, 0);
+        *run = sqlite3_column_int64(s, 1);
+        if (db_step(s, e) < 0)
+                return -1;
+        return database_run(a->db, "UPDATE contents SET edited = ?2 WHERE seq = ?1",
+                            DB_VALUES(value_int(seq), value_blob(edit->payload)), e);
 }
 
 int archive_begin_replay(struct archive *a, const char *letter, const struct replay_edit *edit,
@@ -229,25 +205,11 @@ int archive_begin_replay(struct archive *a, const char *letter, const struct rep
         return finish(a, result, e);
 }
 
-/* Runs a change of one letter: ?1 is its id; ?2, if the text has it, is now. */
-static int change_locked(struct archive *a, const char *sql, const char *letter, msec now,
-                         struct err *e)
-{
-        sqlite3_stmt *s = database_statement(a->db, sql, e);
-
-        if (s == NULL)
-                return -1;
-        db_bind_text(s, 1, letter);
-        if (sqlite3_bind_parameter_count(s) > 1)
-                db_bind_int(s, 2, now);
-        return db_run(s, e);
-}
-
-static int change(struct archive *a, const char *sql, const char *letter, msec now, struct err *e)
+static int change(struct archive *a, const char *sql, const struct db_value *values, struct err *e)
 {
         int result = begin(a, e);
 
-        return finish(a, result == 0 ? change_locked(a, sql, letter, now, e) : -1, e);
+        return finish(a, result == 0 ? database_run(a->db, sql, values, e) : -1, e);
 }
 
 int archive_end_replay(struct archive *a, const char *letter, msec now, struct err *e)
@@ -255,12 +217,13 @@ int archive_end_replay(struct archive *a, const char *letter, msec now, struct e
         return change(a,
                       "UPDATE letters SET replaying = 0, state = 'replayed', replayed_at = ?2"
                       " WHERE id = ?1 AND replaying = 1",
-                      letter, now, e);
+                      DB_VALUES(value_text(letter), value_int(now)), e);
 }
 
 int archive_abandon_replay(struct archive *a, const char *letter, struct err *e)
 {
-        return change(a, "UPDATE letters SET replaying = 0 WHERE id = ?1", letter, 0, e);
+        return change(a, "UPDATE letters SET replaying = 0 WHERE id = ?1",
+                      DB_VALUES(value_text(letter)), e);
 }
 
 int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t count,
@@ -269,28 +232,9 @@ int archive_set_announced(struct archive *a, char (*letters)[UUID_SIZE], size_t 
         int result = begin(a, e);
 
         for (size_t i = 0; i < count && result == 0; i++)
-                result = change_locked(a, "UPDATE letters SET announced = 1 WHERE id = ?1",
-                                       letters[i], 0, e);
+                result = database_run(a->db, "UPDATE letters SET announced = 1 WHERE id = ?1",
+                                      DB_VALUES(value_text(letters[i])), e);
         return finish(a, result, e);
-}
-
-static int note_warning_locked(struct archive *a, msec now, msec before, msec matured,
-                               struct err *e)
-{
-        sqlite3_stmt *put = database_statement(
-                a->db, "INSERT OR REPLACE INTO warnings(told_at, before) VALUES(?1, ?2)", e);
-        sqlite3_stmt *drop =
-                database_statement(a->db,
-                                   "DELETE FROM warnings WHERE told_at < (SELECT max(told_at)"
-                                   " FROM warnings WHERE told_at <= ?1)",
-                                   e);
-
-        if (put == NULL || drop == NULL)
-                return -1;
-        db_bind_int(put, 1, now);
-        db_bind_int(put, 2, before);
-        db_bind_int(drop, 1, matured);
-        return db_run(put, e) != 0 || db_run(drop, e) != 0 ? -1 : 0;
 }
 
 int archive_note_warning(struct archive *a, msec now, msec before, msec matured, struct err *e)
@@ -298,7 +242,14 @@ int archive_note_warning(struct archive *a, msec now, msec before, msec matured,
         int result = begin(a, e);
 
         if (result == 0)
-                result = note_warning_locked(a, now, before, matured, e);
+                result = database_run(
+                        a->db, "INSERT OR REPLACE INTO warnings(told_at, before) VALUES(?1, ?2)",
+                        DB_VALUES(value_int(now), value_int(before)), e);
+        if (result == 0)
+                result = database_run(a->db,
+                                      "DELETE FROM warnings WHERE told_at < (SELECT max(told_at)"
+                                      " FROM warnings WHERE told_at <= ?1)",
+                                      DB_VALUES(value_int(matured)), e);
         return finish(a, result, e);
 }
 
@@ -324,11 +275,8 @@ static int read_excess_locked(struct archive *a, const struct archive_expiry *x,
         *excess = INT64_MAX;
         if (x->down_to == 0)
                 return 0;
-        AUTO_RESET *usage =
-                database_statement(a->db, "SELECT bytes FROM usage WHERE tenant = ?1", e);
-        if (usage == NULL)
-                return -1;
-        bind_slice(usage, 1, bytes_of_text(x->tenant));
+        AUTO_RESET *usage = database_query(a->db, "SELECT bytes FROM usage WHERE tenant = ?1",
+                                           DB_VALUES(value_string(bytes_of_text(x->tenant))), e);
         int found = db_step(usage, e);
         *excess = found == 1 ? sqlite3_column_int64(usage, 0) - x->down_to : 0;
         return found < 0 ? -1 : 0;
@@ -346,16 +294,15 @@ static const char due_sql[] =
 static int choose_locked(struct archive *a, const struct archive_expiry *x, int64_t excess,
                          int64_t seqs[EXPIRE_MAX], struct err *e)
 {
-        AUTO_RESET *due = database_statement(a->db, due_sql, e);
+        /* "": letters without a tenant */
+        AUTO_RESET *due =
+                database_query(a->db, due_sql,
+                               DB_VALUES(value_string(bytes_of_text(x->tenant)), value_int(x->dead),
+                                         value_int(x->before), value_int(EXPIRE_MAX)),
+                               e);
         int64_t bytes = 0;
         int count = 0, found = 1;
 
-        if (due == NULL)
-                return -1;
-        bind_slice(due, 1, bytes_of_text(x->tenant)); /* "": letters without a tenant */
-        db_bind_int(due, 2, x->dead);
-        db_bind_int(due, 3, x->before);
-        db_bind_int(due, 4, EXPIRE_MAX);
         while (bytes < excess && bytes < EXPIRE_BYTES && (found = db_step(due, e)) == 1) {
                 seqs[count++] = sqlite3_column_int64(due, 0);
                 bytes += sqlite3_column_int64(due, 1);
@@ -377,11 +324,7 @@ static int drop_locked(struct archive *a, int64_t seq, struct err *e)
         };
 
         for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-                sqlite3_stmt *s = database_statement(a->db, order[i], e);
-                if (s == NULL)
-                        return -1;
-                db_bind_int(s, 1, seq);
-                if (db_run(s, e) != 0)
+                if (database_run(a->db, order[i], DB_VALUES(value_int(seq)), e) != 0)
                         return -1;
         }
         return 0;

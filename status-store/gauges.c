@@ -44,9 +44,7 @@ struct gauges {
 
 static int fill_position(struct gauges *g, struct reader *r, struct err *e)
 {
-        AUTO_RESET *position = reader_query(r, QUERY_POSITION, e);
-        if (position == NULL)
-                return -1;
+        AUTO_RESET *position = reader_query(r, QUERY_POSITION, NULL, e);
         int found = db_step(position, e);
         for (int i = 0; found == 1 && i < POSITION_GAUGES; i++)
                 metric_set(g->position[i], (double)sqlite3_column_int64(position, i));
@@ -56,10 +54,7 @@ static int fill_position(struct gauges *g, struct reader *r, struct err *e)
 static int fill_jobs(struct gauges *g, struct reader *r, struct err *e)
 {
         int64_t n[STATUS_COUNT] = {0};
-        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, e);
-        if (counts == NULL)
-                return -1;
-        db_bind_text(counts, 1, "*");
+        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, DB_VALUES(value_text("*")), e);
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
                 int state = sqlite3_column_int(counts, 3);
@@ -73,9 +68,7 @@ static int fill_jobs(struct gauges *g, struct reader *r, struct err *e)
 
 static int fill_workers(struct gauges *g, struct reader *r, msec as_of, struct err *e)
 {
-        AUTO_RESET *workers = reader_query(r, QUERY_WORKERS, e);
-        if (workers == NULL)
-                return -1;
+        AUTO_RESET *workers = reader_query(r, QUERY_WORKERS, NULL, e);
         int alive = 0;
         int more = 0;
         while ((more = db_step(workers, e)) == 1) {

@@ -67,11 +67,9 @@ static void count_record(struct scan_value record, struct handled_type *set)
 
 int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct err *e)
 {
-        AUTO_RESET *all = reader_query(r, QUERY_WORKERS, e);
+        AUTO_RESET *all = reader_query(r, QUERY_WORKERS, NULL, e);
         int more = 0;
 
-        if (all == NULL)
-                return -1;
         while ((more = db_step(all, e)) == 1) {
                 struct bytes raw = db_bytes(all, 3);
                 bool up = bytes_equal_text(db_bytes(all, 2), "up");
@@ -84,12 +82,9 @@ int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct
 static int add_waiting(struct reader *r, const char *tenant, struct handled_type **set,
                        struct err *e)
 {
-        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, e);
+        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, DB_VALUES(value_text(tenant)), e);
         int more = 0;
 
-        if (counts == NULL)
-                return -1;
-        db_bind_text(counts, 1, tenant);
         while ((more = db_step(counts, e)) == 1) {
                 char type[JOB_TYPE_SIZE];
                 bool waits = sqlite3_column_int(counts, 3) == STATUS_PENDING &&

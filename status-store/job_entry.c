@@ -84,11 +84,11 @@ bool attempt_of_row(const struct job_row *row, struct attempt_row *a)
         return true;
 }
 
-static void add_start(struct job_entry *j, int64_t run, int64_t attempt, uint64_t digest, msec at)
+struct start *job_entry_add_start(struct job_entry *j)
 {
         struct start_entry *s = xcalloc(1, sizeof(*s));
-        s->start = (struct start){.run = run, .attempt = attempt, .digest = digest, .at = at};
         LL_PREPEND(j->starts, s);
+        return &s->start;
 }
 
 void job_entry_spill(struct job_entry *j)
@@ -105,8 +105,12 @@ void job_entry_spill(struct job_entry *j)
         a->dirty = true;
         if (row->start.run == 0)
                 return;
-        add_start(j, row->start.run, row->start.attempt, row->start.digest, row->started_at);
-        memcpy(j->starts->start.worker, row->worker, sizeof(j->starts->start.worker));
+        struct start *s = job_entry_add_start(j);
+        *s = (struct start){.run = row->start.run,
+                            .attempt = row->start.attempt,
+                            .digest = row->start.digest,
+                            .at = row->started_at};
+        memcpy(s->worker, row->worker, sizeof(s->worker));
 }
 
 struct attempt_entry *job_entry_attempt(struct job_entry *j, int64_t run, int64_t attempt)

@@ -51,6 +51,8 @@ bool job_entry_must_spill(const struct job_entry *j, const struct event *e);
 void job_entry_spill(struct job_entry *j);
 /* Finds the attempt, or adds it. */
 struct attempt_entry *job_entry_attempt(struct job_entry *j, int64_t run, int64_t attempt);
+/* Adds a start, which the caller fills. */
+struct start *job_entry_add_start(struct job_entry *j);
 /* Fills a (zeroed) with the attempt that the row holds; false: it holds none. */
 bool attempt_of_row(const struct job_row *row, struct attempt_row *a);
 

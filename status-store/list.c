@@ -114,15 +114,11 @@ static msec page_end(const struct list_query *q)
 static int run_fill(struct listing *l, struct run *one, struct place after, struct err *e)
 {
         const struct list_query *q = l->query;
-        AUTO_RESET *rows = reader_query(l->reader, q->ascending ? QUERY_RUN_UP : QUERY_RUN_DOWN, e);
-        if (rows == NULL)
-                return -1;
-        db_bind_int(rows, 1, one->tenant);
-        db_bind_int(rows, 2, one->state);
-        db_bind_int(rows, 3, after.created);
-        db_bind_int(rows, 4, after.seq);
-        db_bind_int(rows, 5, page_end(q));
-        db_bind_int(rows, 6, CHUNK);
+        AUTO_RESET *rows = reader_query(l->reader, q->ascending ? QUERY_RUN_UP : QUERY_RUN_DOWN,
+                                        DB_VALUES(value_int(one->tenant), value_int(one->state),
+                                                  value_int(after.created), value_int(after.seq),
+                                                  value_int(page_end(q)), value_int(CHUNK)),
+                                        e);
         one->at = one->count = 0;
         int more = 0;
         while (one->count < CHUNK && (more = db_step(rows, e)) == 1)
@@ -163,11 +159,9 @@ static int open_run(struct listing *l, int64_t tenant, int64_t state, struct err
 /* The counts say in which states the tenant has jobs of the type. */
 static int open_typed(struct listing *l, int64_t tenant, struct err *e)
 {
-        AUTO_RESET *states = reader_query(l->reader, QUERY_STATES, e);
-        if (states == NULL)
-                return -1;
-        db_bind_int(states, 1, tenant);
-        db_bind_text(states, 2, l->query->type);
+        AUTO_RESET *states =
+                reader_query(l->reader, QUERY_STATES,
+                             DB_VALUES(value_int(tenant), value_text(l->query->type)), e);
         int more = 0;
         while ((more = db_step(states, e)) == 1) {
                 int64_t state = sqlite3_column_int64(states, 0);
@@ -179,10 +173,8 @@ static int open_typed(struct listing *l, int64_t tenant, struct err *e)
 
 static int open_runs(struct listing *l, struct err *e)
 {
-        AUTO_RESET *tenants = reader_query(l->reader, QUERY_TENANTS, e);
-        if (tenants == NULL)
-                return -1;
-        db_bind_text(tenants, 1, l->query->tenant);
+        AUTO_RESET *tenants =
+                reader_query(l->reader, QUERY_TENANTS, DB_VALUES(value_text(l->query->tenant)), e);
         int more = 0;
         while ((more = db_step(tenants, e)) == 1) {
                 int64_t tenant = sqlite3_column_int64(tenants, 0);
@@ -215,10 +207,8 @@ static bool matches(struct listing *l, const struct stored_job *job, struct byte
 
 static int add_job(struct listing *l, const struct stored_job *job, struct err *e)
 {
-        AUTO_RESET *body = reader_query(l->reader, QUERY_PAYLOAD, e);
-        if (body == NULL)
-                return -1;
-        db_bind_int(body, 1, job_body_place(&job->row));
+        AUTO_RESET *body = reader_query(l->reader, QUERY_PAYLOAD,
+                                        DB_VALUES(value_int(job_body_place(&job->row))), e);
         int found = db_step(body, e);
         if (found < 0)
                 return -1;
@@ -234,10 +224,7 @@ static int add_job(struct listing *l, const struct stored_job *job, struct err *
 
 static int look_at(struct listing *l, int64_t seq, struct err *e)
 {
-        AUTO_RESET *row = reader_query(l->reader, QUERY_JOB_OF_SEQ, e);
-        if (row == NULL)
-                return -1;
-        db_bind_int(row, 1, seq);
+        AUTO_RESET *row = reader_query(l->reader, QUERY_JOB_OF_SEQ, DB_VALUES(value_int(seq)), e);
         int found = db_step(row, e);
         if (found != 1)
                 return found;

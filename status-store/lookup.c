@@ -15,13 +15,11 @@ int lookup_job(struct reader *r, const char *tenant, const char *id, struct stor
                struct err *e)
 {
         unsigned char packed[ID_SIZE];
-        AUTO_RESET *find = reader_query(r, QUERY_JOB_OF_ID, e);
-        if (find == NULL)
-                return -1;
         if (!id_pack(id, packed))
                 return 0;
-        db_bind_text(find, 1, tenant);
-        sqlite3_bind_blob(find, 2, packed, ID_SIZE, SQLITE_STATIC);
+        AUTO_RESET *find = reader_query(
+                r, QUERY_JOB_OF_ID,
+                DB_VALUES(value_text(tenant), value_blob(bytes_of(packed, ID_SIZE))), e);
         int found = db_step(find, e);
         if (found == 1 && stored_job_read(find, job, e) != 0)
                 return -1;
@@ -31,10 +29,8 @@ int lookup_job(struct reader *r, const char *tenant, const char *id, struct stor
 int lookup_write_job(struct reader *r, const struct stored_job *job, struct buffer *out,
                      struct err *e)
 {
-        AUTO_RESET *body = reader_query(r, QUERY_PAYLOAD, e);
-        if (body == NULL)
-                return -1;
-        db_bind_int(body, 1, job_body_place(&job->row));
+        AUTO_RESET *body =
+                reader_query(r, QUERY_PAYLOAD, DB_VALUES(value_int(job_body_place(&job->row))), e);
         int found = db_step(body, e);
         if (found < 0)
                 return -1;
@@ -45,10 +41,7 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
 static int write_spilled(struct reader *r, const struct stored_job *job, struct buffer *out,
                          struct err *e)
 {
-        AUTO_RESET *all = reader_query(r, QUERY_ATTEMPTS, e);
-        if (all == NULL)
-                return -1;
-        db_bind_int(all, 1, job->seq);
+        AUTO_RESET *all = reader_query(r, QUERY_ATTEMPTS, DB_VALUES(value_int(job->seq)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 struct attempt_row a = {0};
@@ -83,10 +76,7 @@ enum worker_state { WORKER_ALIVE_NOW, WORKER_GONE, WORKER_DIED };
 /* -1 on failure. */
 static int worker_state(struct reader *r, const char *worker, msec as_of, struct err *e)
 {
-        AUTO_RESET *find = reader_query(r, QUERY_WORKER, e);
-        if (find == NULL)
-                return -1;
-        db_bind_text(find, 1, worker);
+        AUTO_RESET *find = reader_query(r, QUERY_WORKER, DB_VALUES(value_text(worker)), e);
         int found = db_step(find, e);
         if (found < 0)
                 return -1;
@@ -107,12 +97,9 @@ static int deadly_starts(struct reader *r, const struct stored_job *job,
                 int state = worker_state(r, row->worker, as_of, e);
                 return state < 0 ? -1 : state == WORKER_DIED;
         }
-        AUTO_RESET *starts = reader_query(r, QUERY_STARTS, e);
-        if (starts == NULL)
-                return -1;
-        db_bind_int(starts, 1, job->seq);
-        db_bind_int(starts, 2, d->run);
-        db_bind_int(starts, 3, d->attempt);
+        AUTO_RESET *starts = reader_query(
+                r, QUERY_STARTS,
+                DB_VALUES(value_int(job->seq), value_int(d->run), value_int(d->attempt)), e);
         int count = 0;
         int more = 0;
         while ((more = db_step(starts, e)) == 1) {
@@ -278,9 +265,7 @@ static void write_worker(sqlite3_stmt *row, const char *tenant, msec as_of, stru
 int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                          struct err *e)
 {
-        AUTO_RESET *all = reader_query(r, QUERY_WORKERS, e);
-        if (all == NULL)
-                return -1;
+        AUTO_RESET *all = reader_query(r, QUERY_WORKERS, NULL, e);
         json_begin_array(out, "workers");
         int more = 0;
         while ((more = db_step(all, e)) == 1)

@@ -3,8 +3,6 @@
  * migrations.c: the step from each version of status.db to the next. The step to version 5 uses
  * keys_pack, keys_unpack and event_content: before you change one of them, copy it here as it is.
  */
-#include "status-store/migrations.h"
-
 #include <string.h>
 
 #include "common/base/memory.h"

@@ -18,7 +18,7 @@ struct name {
 
 struct names {
         struct name *table;
-        sqlite3_stmt *find, *insert;
+        struct database *db;
 };
 
 void names_forget(struct names *n)
@@ -45,14 +45,11 @@ static void names_add(struct names *n, struct bytes text, int64_t ref)
         HASH_ADD_KEYPTR(hh, n->table, name->text, text.length, name);
 }
 
-struct names *names_create(sqlite3 *db, struct err *e)
+struct names *names_create(struct database *db)
 {
-        AUTO(names) n = xcalloc(1, sizeof(*n));
-        n->find = db_prepare(db, "SELECT ref FROM names WHERE name = ?1", e);
-        if (n->find == NULL)
-                return NULL;
-        n->insert = db_prepare(db, "INSERT INTO names(name) VALUES(?1)", e);
-        return n->insert != NULL ? TAKE(n) : NULL;
+        struct names *n = xcalloc(1, sizeof(*n));
+        n->db = db;
+        return n;
 }
 
 void names_destroy(struct names **n)
@@ -60,35 +57,34 @@ void names_destroy(struct names **n)
         if (*n == NULL)
                 return;
         names_forget(*n);
-        db_finalize(&(*n)->find);
-        db_finalize(&(*n)->insert);
         free(*n);
         *n = NULL;
 }
 
 /* 0: not in the table; -1. */
-static int64_t stored_ref(struct names *n, const char *text, struct err *e)
+static int64_t stored_ref(struct names *n, struct bytes text, struct err *e)
 {
-        AUTO_RESET *find = n->find;
-        sqlite3_bind_text(find, 1, text, -1, SQLITE_STATIC);
+        AUTO_RESET *find = database_query(n->db, "SELECT ref FROM names WHERE name = ?1",
+                                          DB_VALUES(value_string(text)), e);
         int found = db_step(find, e);
         return found == 1 ? sqlite3_column_int64(find, 0) : found;
 }
 
-int64_t names_ref(struct names *n, const char *text, struct err *e)
+int64_t names_ref(struct names *n, const char *name, struct err *e)
 {
-        struct name *name = NULL;
-        HASH_FIND(hh, n->table, text, strlen(text), name);
-        if (name != NULL)
-                return name->ref;
+        struct bytes text = bytes_of_text(name);
+        struct name *held = NULL;
+        HASH_FIND(hh, n->table, text.data, text.length, held);
+        if (held != NULL)
+                return held->ref;
         int64_t ref = stored_ref(n, text, e);
         if (ref == 0) {
-                sqlite3_bind_text(n->insert, 1, text, -1, SQLITE_STATIC);
-                if (db_run(n->insert, e) != 0)
+                if (database_run(n->db, "INSERT INTO names(name) VALUES(?1)",
+                                 DB_VALUES(value_string(text)), e) != 0)
                         return -1;
-                ref = sqlite3_last_insert_rowid(sqlite3_db_handle(n->insert));
+                ref = sqlite3_last_insert_rowid(database_handle(n->db));
         }
         if (ref > 0)
-                names_add(n, bytes_of_text(text), ref);
+                names_add(n, text, ref);
         return ref;
 }

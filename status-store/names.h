@@ -6,14 +6,14 @@
 #ifndef WARREN_STATUS_STORE_NAMES_H
 #define WARREN_STATUS_STORE_NAMES_H
 
-#include "common/db/db.h"
+#include "common/db/database.h"
 
 struct names;
 
 enum { NAMES_HELD_MAX = 4096 };
 
 /* db must outlive it. */
-struct names *names_create(sqlite3 *db, struct err *e) MUST_CHECK;
+struct names *names_create(struct database *db);
 void names_destroy(struct names **n);
 /* The number of a name; inserts a new name in the open transaction. -1 on failure. */
 int64_t names_ref(struct names *n, const char *name, struct err *e) MUST_CHECK;

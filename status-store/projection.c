@@ -7,11 +7,11 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/base/json_read.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/job_entry.h"
 #include "status-store/tally.h"
-#include "status-store/worker_entry.h"
 
 enum { FINGERPRINT_BODY = 192 };
 
@@ -26,9 +26,8 @@ struct projection {
 
         /* The batch. */
         struct job_entry *jobs;
-        struct worker_entry *workers; /* worker_entry.h */
-        struct buffer markers;        /* UUID_SIZE bytes each */
-        struct position next;         /* the position after the batch */
+        struct buffer markers; /* UUID_SIZE bytes each */
+        struct position next;  /* the position after the batch */
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
         msec now;
@@ -44,8 +43,8 @@ struct projection *projection_create(struct store *store, size_t payload_max, st
         AUTO(projection) p = xcalloc(1, sizeof(*p));
         p->store = store;
         p->limits.payload_max = payload_max;
-        p->tally = tally_create(store_db(store), e);
-        if (p->tally == NULL || store_position(store, &p->position, e) != 0)
+        p->tally = tally_create(store_database(store));
+        if (store_position(store, &p->position, e) != 0)
                 return NULL;
         p->next = p->position;
         return TAKE(p);
@@ -83,10 +82,8 @@ static void clear_batch(struct projection *p)
                 jobs = j->hh.next;
                 job_entry_free(j);
         }
-        worker_entries_clear(&p->workers);
         buffer_clear(&p->markers);
-        if (p->tally != NULL)
-                tally_clear(p->tally);
+        tally_clear(p->tally);
         p->next = p->position;
         p->messages = 0;
         p->bytes = 0;
@@ -199,14 +196,13 @@ static void load_attempt(void *owner, const struct attempt_row *a)
 /* Notes a start, or that its worker gave it back. A start given back did not kill its worker. */
 static void note_start(struct job_entry *j, const struct event *e)
 {
-        struct start_entry *s = xcalloc(1, sizeof(*s));
-        s->start = (struct start){.run = e->run,
-                                  .attempt = e->attempt,
-                                  .digest = e->digest,
-                                  .at = e->at,
-                                  .released = e->kind == EVENT_RELEASED};
-        event_worker(e, s->start.worker);
-        LL_PREPEND(j->starts, s);
+        struct start *s = job_entry_add_start(j);
+        *s = (struct start){.run = e->run,
+                            .attempt = e->attempt,
+                            .digest = e->digest,
+                            .at = e->at,
+                            .released = e->kind == EVENT_RELEASED};
+        event_worker(e, s->worker);
         j->dirty = true;
 }
 
@@ -324,6 +320,16 @@ static bool is_published(const struct job_row *row, const struct event *e)
                facts_find(row->facts, e->content) == NULL;
 }
 
+/* In the transaction of the batch; the records need no folding. */
+static void write_worker(struct projection *p, const struct event *e)
+{
+        struct scan_value state = {0};
+        char word[16] = "";
+        if (scan_find(scan_root(e->raw), "state", &state))
+                (void)json_copy_text(state, word, sizeof(word));
+        (void)!store_put_worker(p->store, e->worker, e->at, word, e->raw, &p->failure);
+}
+
 static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
@@ -333,7 +339,7 @@ static void fold_event(void *owner, const struct event *e)
         if (err_is_set(&p->failure))
                 return;
         if (e->kind == EVENT_WORKER) {
-                worker_entries_fold(&p->workers, e);
+                write_worker(p, e);
                 return;
         }
         struct job_entry *j = find_job(p, e);
@@ -447,7 +453,7 @@ static int write_batch(struct projection *p, struct err *e)
                 if (j->dirty && write_job(p, j, e) != 0)
                         return -1;
         }
-        if (worker_entries_write(p->workers, p->store, e) != 0 || tally_write(p->tally, e) != 0)
+        if (tally_write(p->tally, e) != 0)
                 return -1;
         return store_commit(p->store, &p->next, e);
 }

@@ -120,7 +120,7 @@ static int apply_tenant(void *owner, const struct tenant *t, struct err *e)
                 return -1;
         if (publish_record(p, &r, e) != 0)
                 return -1;
-        return registry_published_tenant(p->registry, t->record.name, t->record.v, e);
+        return registry_published(p->registry, RECORD_TENANT, t->record.name, t->record.v, e);
 }
 
 static int publish_key(void *owner, const struct key *k, struct err *e)
@@ -129,7 +129,7 @@ static int publish_key(void *owner, const struct key *k, struct err *e)
         struct record r = {.kind = RECORD_KEY, .key = k->record};
         if (publish_record(p, &r, e) != 0)
                 return -1;
-        return registry_published_key(p->registry, k->record.id, k->record.v, e);
+        return registry_published(p->registry, RECORD_KEY, k->record.id, k->record.v, e);
 }
 
 static int apply_one(struct provisioning *p, const char *tenant, struct err *e)
@@ -211,7 +211,7 @@ static int declare_tenant(void *owner, const struct tenant *t, struct err *e)
                 return 0;
         if (skip_conflict(p, t, &why, e) != 0)
                 return -1;
-        return registry_republish_tenant(p->registry, t->record.name, t->record.v, e);
+        return registry_republish(p->registry, RECORD_TENANT, t->record.name, t->record.v, e);
 }
 
 static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
@@ -221,7 +221,7 @@ static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
         if (published_has_tenant(p->published, r->name, r->v))
                 return 0;
         p->missing++;
-        return registry_republish_tenant(p->registry, r->name, r->v, e);
+        return registry_republish(p->registry, RECORD_TENANT, r->name, r->v, e);
 }
 
 static int compare_key(void *owner, const struct key *k, struct err *e)
@@ -231,7 +231,7 @@ static int compare_key(void *owner, const struct key *k, struct err *e)
         if (published_has_key(p->published, r->id, r->v))
                 return 0;
         p->missing++;
-        return registry_republish_key(p->registry, r->id, r->v, e);
+        return registry_republish(p->registry, RECORD_KEY, r->id, r->v, e);
 }
 
 static int compare_all(struct provisioning *p, struct err *e)

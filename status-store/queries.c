@@ -4,10 +4,11 @@
  */
 #include "status-store/queries.h"
 
+#include "status-store/tally.h"
+
 #define OF_TENANT " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1)) "
 
 static const char *const query_sql[QUERY_COUNT] = {
-        [QUERY_NAME] = "SELECT ref FROM names WHERE name = ?1",
         [QUERY_JOB_OF_ID] = "SELECT " JOB_COLUMNS ", j.tenant FROM jobs j WHERE j.id = ?2 AND"
                             " (?1 = '*' OR j.tenant = (SELECT ref FROM names WHERE name = ?1))"
                             " ORDER BY j.state = 7, j.seq",
@@ -29,8 +30,7 @@ static const char *const query_sql[QUERY_COUNT] = {
                          " WHERE n > 0 AND" OF_TENANT,
         [QUERY_TOTALS] = "SELECT sum(submitted), sum(completed), sum(failed), sum(retried),"
                          " sum(dead) FROM counters WHERE" OF_TENANT,
-        [QUERY_MINUTES] = "SELECT submitted, completed, failed, retried, dead, latency, wait,"
-                          " duration FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
+        [QUERY_MINUTES] = "SELECT " MINUTE_COLUMNS " FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
         [QUERY_TENANTS] = "WITH RECURSIVE t(ref) AS ("
                           "SELECT min(tenant) FROM jobs WHERE ?1 = '*' UNION ALL"
                           " SELECT (SELECT min(tenant) FROM jobs WHERE tenant > ref)"
@@ -49,7 +49,8 @@ static const char *const query_sql[QUERY_COUNT] = {
                            " gap_to FROM position",
 };
 
-sqlite3_stmt *reader_query(struct reader *r, enum query q, struct err *e)
+sqlite3_stmt *reader_query(struct reader *r, enum query q, const struct db_value *values,
+                           struct err *e)
 {
-        return database_statement(reader_database(r), query_sql[q], e);
+        return database_query(reader_database(r), query_sql[q], values, e);
 }

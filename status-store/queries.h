@@ -9,7 +9,6 @@
 #include "status-store/schema.h"
 
 enum query {
-        QUERY_NAME,       /* name → ref */
         QUERY_JOB_OF_ID,  /* id, tenant name or "*" → JOB_COLUMNS, tenant ref */
         QUERY_JOB_OF_SEQ, /* seq → JOB_COLUMNS */
         QUERY_PAYLOAD,    /* seq → payload */
@@ -32,7 +31,8 @@ enum query {
                          */
 };
 enum { QUERY_COUNT = QUERY_POSITION + 1 };
-/* Prepared once per reader; hold it in AUTO_RESET. */
-sqlite3_stmt *reader_query(struct reader *r, enum query q, struct err *e) MUST_CHECK;
+/* As database_query; hold it in AUTO_RESET. */
+sqlite3_stmt *reader_query(struct reader *r, enum query q, const struct db_value *values,
+                           struct err *e) MUST_CHECK;
 
 #endif

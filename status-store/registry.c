@@ -7,7 +7,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/db/migrate.h"
-#include "status-store/registry_db.h"
+#include "status-store/registry_rows.h"
 
 enum { READERS = 4 };
 
@@ -78,4 +78,51 @@ int registry_write(struct registry *r, write_fn *run, void *owner, struct err *e
 struct reader *registry_read(struct registry *r, struct err *e)
 {
         return readers_take(r->readers, e);
+}
+
+struct change {
+        const char *sql;
+        const struct db_value *values;
+};
+
+static int change_rows(struct database *db, void *owner, struct err *e)
+{
+        const struct change *c = owner;
+        return rows_change(db, c->sql, c->values, e);
+}
+
+int registry_rows_change(struct registry *r, const char *sql, const struct db_value *values,
+                         struct err *e)
+{
+        struct change c = {.sql = sql, .values = values};
+        return registry_write(r, change_rows, &c, e);
+}
+
+int registry_rows_exist(struct registry *r, const char *sql, const struct db_value *values,
+                        struct err *e)
+{
+        AUTO_READER *reader = registry_read(r, e);
+        return reader == NULL ? -1 : rows_exist(reader_database(reader), sql, values, e);
+}
+
+/* told: the record is published. */
+static int mark(struct registry *r, enum record_kind kind, const struct db_value *name_v_told,
+                struct err *e)
+{
+        const char *sql = kind == RECORD_TENANT
+                                  ? "UPDATE tenants SET told = ?3 WHERE name = ?1 AND v = ?2"
+                                  : "UPDATE keys SET told = ?3 WHERE id = ?1 AND v = ?2";
+        return registry_rows_change(r, sql, name_v_told, e) < 0 ? -1 : 0;
+}
+
+int registry_published(struct registry *r, enum record_kind kind, const char *name, int64_t v,
+                       struct err *e)
+{
+        return mark(r, kind, DB_VALUES(value_text(name), value_int(v), value_int(1)), e);
+}
+
+int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
+                       struct err *e)
+{
+        return mark(r, kind, DB_VALUES(value_text(name), value_int(v), value_int(0)), e);
 }

@@ -23,13 +23,12 @@ void registry_destroy(struct registry **r);
 /* 1: found; 0: unknown; -1. A deleted tenant is found until its queues are gone. */
 int registry_tenant(struct registry *r, const char *name, struct tenant *out,
                     struct err *e) MUST_CHECK;
+enum name_use { NAME_NEW, NAME_REUSED };
 /* Takes record.name and the limits; fills v and created_at. ERR_CONFLICT: the name is taken, or
- * there are max tenants already (a deleted one counts until its queues are gone). */
-int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max,
+ * NAME_NEW and a deleted tenant had it, or there are max tenants already (a deleted one counts
+ * until its queues are gone). */
+int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, enum name_use use,
                         struct err *e) MUST_CHECK;
-/* The same, and ERR_CONFLICT when a deleted tenant had the name. */
-int registry_add_new_tenant(struct registry *r, struct tenant *t, int64_t max,
-                            struct err *e) MUST_CHECK;
 /* Writes limits and paused of a tenant that was read before, and raises v. ERR_CONFLICT: it has
  * changed since; ERR_NOT_FOUND: it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
@@ -42,8 +41,6 @@ int registry_note_login(struct registry *r, const char *name, enum tenant_login 
  * keys of tenants deleted more than 30 days ago. now 0: undoes a creation that failed. */
 int registry_delete_tenant(struct registry *r, const char *name, msec now,
                            struct err *e) MUST_CHECK;
-/* 1: a tenant of that name was deleted; 0; -1. */
-int registry_had_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 /* Call it when its queues are gone: the name can be used again. */
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 
@@ -72,18 +69,15 @@ int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, 
 int registry_each_key(struct registry *r, enum which which, const char *tenant, key_fn *each,
                       void *owner, struct err *e) MUST_CHECK;
 
-/* Marks version v as published. */
-int registry_published_tenant(struct registry *r, const char *name, int64_t v,
-                              struct err *e) MUST_CHECK;
-int registry_published_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
+/* Marks version v of a tenant (name) or key (its id) as published, or as unpublished. */
+int registry_published(struct registry *r, enum record_kind kind, const char *name, int64_t v,
+                       struct err *e) MUST_CHECK;
+int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
+                       struct err *e) MUST_CHECK;
 /* `control` holds version v. An older row is raised above v and marked as unpublished; a name
  * without a row will begin above v. So the records of a registry restored from a backup take
  * effect. 1: the row was raised; 0; -1. */
 int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e) MUST_CHECK;
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
-/* Marks version v as unpublished. */
-int registry_republish_tenant(struct registry *r, const char *name, int64_t v,
-                              struct err *e) MUST_CHECK;
-int registry_republish_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
 
 #endif

@@ -5,7 +5,6 @@
 #include "status-store/registry.h"
 
 #include "common/base/own.h"
-#include "status-store/registry_db.h"
 #include "status-store/registry_rows.h"
 
 int key_generate(const char *tenant, unsigned scopes, msec expires, char text[KEY_TEXT_SIZE],
@@ -21,13 +20,9 @@ int key_generate(const char *tenant, unsigned scopes, msec expires, char text[KE
         return 0;
 }
 
-struct addition {
-        const struct key *key;
-};
-
 static int put_key(struct database *db, void *owner, struct err *e)
 {
-        const struct key *k = ((const struct addition *)owner)->key;
+        const struct key *k = *(const struct key **)owner;
         const char *tenant = k->record.tenant;
         struct tenant t = {0};
         int found = tenant[0] == '\0' ? 1 : tenant_find(db, tenant, &t, e);
@@ -35,20 +30,12 @@ static int put_key(struct database *db, void *owner, struct err *e)
                 return -1;
         if (found == 0 || t.record.deleted)
                 return err_set(e, ERR_NOT_FOUND, "there is no tenant %s", tenant);
-        sqlite3_stmt *put = database_statement(db,
-                                               "INSERT INTO keys(" KEY_COLUMNS ")"
-                                               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                                               e);
-        if (put == NULL)
-                return -1;
-        key_bind(put, k);
-        return db_run(put, e);
+        return key_put(db, k, e);
 }
 
 int registry_put_key(struct registry *r, const struct key *k, struct err *e)
 {
-        struct addition a = {.key = k};
-        return registry_write(r, put_key, &a, e);
+        return registry_write(r, put_key, &k, e);
 }
 
 int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
@@ -59,43 +46,22 @@ int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, ms
         return registry_put_key(r, out, e);
 }
 
-struct revocation {
-        const char *tenant, *id;
-};
-
-static int revoke_key(struct database *db, void *owner, struct err *e)
-{
-        const struct revocation *k = owner;
-        sqlite3_stmt *revoke = database_statement(db,
-                                                  "UPDATE keys SET v = v + 1, revoked = 1, told = 0"
-                                                  " WHERE id = ?1 AND tenant = ?2 AND revoked = 0",
-                                                  e);
-        if (revoke == NULL)
-                return -1;
-        db_bind_text(revoke, 1, k->id);
-        sqlite3_bind_text(revoke, 2, k->tenant, -1, SQLITE_STATIC);
-        if (db_run(revoke, e) != 0)
-                return -1;
-        if (sqlite3_changes(database_handle(db)) == 0)
-                return err_set(e, ERR_NOT_FOUND, "tenant %s has no key %s", k->tenant, k->id);
-        return 0;
-}
-
 int registry_revoke_key(struct registry *r, const char *tenant, const char *id, struct err *e)
 {
-        struct revocation k = {.tenant = tenant, .id = id};
-        return registry_write(r, revoke_key, &k, e);
+        int revoked = registry_rows_change(
+                r,
+                "UPDATE keys SET v = v + 1, revoked = 1, told = 0"
+                " WHERE id = ?1 AND tenant = ?2 AND revoked = 0",
+                DB_VALUES(value_text(id), value_string(bytes_of_text(tenant))), e);
+        if (revoked == 0)
+                return err_set(e, ERR_NOT_FOUND, "tenant %s has no key %s", tenant, id);
+        return revoked < 0 ? -1 : 0;
 }
 
 int registry_has_admin_key(struct registry *r, struct err *e)
 {
-        AUTO_READER *reader = registry_read(r, e);
-        if (reader == NULL)
-                return -1;
-        AUTO_RESET *find = database_statement(
-                reader_database(reader),
-                "SELECT 1 FROM keys WHERE tenant = '' AND revoked = 0 LIMIT 1", e);
-        return find == NULL ? -1 : db_step(find, e);
+        return registry_rows_exist(
+                r, "SELECT 1 FROM keys WHERE tenant = '' AND revoked = 0 LIMIT 1", NULL, e);
 }
 
 /* Reads all rows first, so that the callback may change them. */
@@ -117,33 +83,13 @@ int registry_each_key(struct registry *r, enum which which, const char *tenant, 
         return 0;
 }
 
-static int mark(struct registry *r, const char *sql, const char *id, int64_t v, struct err *e)
-{
-        struct row_change change = {.sql = sql, .name = id, .number = v};
-        return registry_write(r, row_change_write, &change, e);
-}
-
-int registry_published_key(struct registry *r, const char *id, int64_t v, struct err *e)
-{
-        return mark(r, "UPDATE keys SET told = 1 WHERE id = ?1 AND v = ?2", id, v, e) < 0 ? -1 : 0;
-}
-
-int registry_republish_key(struct registry *r, const char *id, int64_t v, struct err *e)
-{
-        return mark(r, "UPDATE keys SET told = 0 WHERE id = ?1 AND v = ?2", id, v, e) < 0 ? -1 : 0;
-}
-
 /* Reads first, as registry_seen_tenant does: nearly always there is nothing to write. */
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e)
 {
-        {
-                AUTO_READER *reader = registry_read(r, e);
-                if (reader == NULL)
-                        return -1;
-                int low = rows_exist(reader_database(reader),
-                                     "SELECT 1 FROM keys WHERE id = ?1 AND v < ?2", id, v, e);
-                if (low <= 0)
-                        return low;
-        }
-        return mark(r, "UPDATE keys SET v = ?2 + 1, told = 0 WHERE id = ?1 AND v < ?2", id, v, e);
+        const struct db_value *id_v = DB_VALUES(value_text(id), value_int(v));
+        int low = registry_rows_exist(r, "SELECT 1 FROM keys WHERE id = ?1 AND v < ?2", id_v, e);
+        if (low <= 0)
+                return low;
+        return registry_rows_change(
+                r, "UPDATE keys SET v = ?2 + 1, told = 0 WHERE id = ?1 AND v < ?2", id_v, e);
 }

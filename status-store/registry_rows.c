@@ -8,7 +8,12 @@
 
 #include "common/base/memory.h"
 
-void tenant_read(sqlite3_stmt *s, struct tenant *t)
+#define TENANT_COLUMNS \
+        "name, v, rate_count, rate_per, burst, max_running, slots_version, max_pending, weight," \
+        " paused, deleted, amqp_login, created_at, deleted_at"
+#define KEY_COLUMNS "id, v, tenant, sha256, scopes, expires, revoked, created_at"
+
+static void tenant_read(sqlite3_stmt *s, struct tenant *t)
 {
         struct tenant_record *r = &t->record;
         *t = (struct tenant){0};
@@ -29,21 +34,24 @@ void tenant_read(sqlite3_stmt *s, struct tenant *t)
         t->deleted_at = sqlite3_column_int64(s, 13);
 }
 
-void tenant_bind(sqlite3_stmt *s, const struct tenant *t)
+int tenant_put(struct database *db, const struct tenant *t, struct err *e)
 {
         const struct tenant_record *r = &t->record;
         enum tenant_login known = t->amqp_login ? LOGIN_THERE : LOGIN_NONE;
         enum tenant_login login = t->login_unsure ? LOGIN_UNSURE : known;
-        const int64_t numbers[] = {r->v,           r->rate_count,    r->rate_per,    r->burst,
-                                   r->max_running, r->slots_version, r->max_pending, r->weight,
-                                   r->paused,      r->deleted,       login,          t->created_at,
-                                   t->deleted_at};
-        db_bind_text(s, 1, r->name);
-        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-                db_bind_int(s, 2 + (int)i, numbers[i]);
+        return database_run(
+                db,
+                "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told)"
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
+                DB_VALUES(value_text(r->name), value_int(r->v), value_int(r->rate_count),
+                          value_int(r->rate_per), value_int(r->burst), value_int(r->max_running),
+                          value_int(r->slots_version), value_int(r->max_pending),
+                          value_int(r->weight), value_int(r->paused), value_int(r->deleted),
+                          value_int(login), value_int(t->created_at), value_int(t->deleted_at)),
+                e);
 }
 
-void key_read(sqlite3_stmt *s, struct key *k)
+static void key_read(sqlite3_stmt *s, struct key *k)
 {
         struct key_record *r = &k->record;
         *k = (struct key){0};
@@ -59,26 +67,23 @@ void key_read(sqlite3_stmt *s, struct key *k)
         k->created_at = sqlite3_column_int64(s, 7);
 }
 
-void key_bind(sqlite3_stmt *s, const struct key *k)
+int key_put(struct database *db, const struct key *k, struct err *e)
 {
         const struct key_record *r = &k->record;
-        db_bind_text(s, 1, r->id);
-        db_bind_int(s, 2, r->v);
-        sqlite3_bind_text(s, 3, r->tenant, -1, SQLITE_STATIC);
-        db_bind_blob(s, 4, r->sha256, sizeof(r->sha256));
-        db_bind_int(s, 5, r->scopes);
-        db_bind_int(s, 6, r->expires);
-        db_bind_int(s, 7, r->revoked);
-        db_bind_int(s, 8, k->created_at);
+        return database_run(
+                db, "INSERT INTO keys(" KEY_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                DB_VALUES(value_text(r->id), value_int(r->v),
+                          value_string(bytes_of_text(r->tenant)),
+                          value_blob(bytes_of(r->sha256, sizeof(r->sha256))), value_int(r->scopes),
+                          value_int(r->expires), value_int(r->revoked), value_int(k->created_at)),
+                e);
 }
 
 int tenant_find(struct database *db, const char *name, struct tenant *out, struct err *e)
 {
         AUTO_RESET *find =
-                database_statement(db, "SELECT " TENANT_COLUMNS " FROM tenants WHERE name = ?1", e);
-        if (find == NULL)
-                return -1;
-        db_bind_text(find, 1, name);
+                database_query(db, "SELECT " TENANT_COLUMNS " FROM tenants WHERE name = ?1",
+                               DB_VALUES(value_text(name)), e);
         int found = db_step(find, e);
         if (found == 1)
                 tenant_read(find, out);
@@ -88,13 +93,10 @@ int tenant_find(struct database *db, const char *name, struct tenant *out, struc
 int tenants_read(struct database *db, enum which which, struct tenant **list, size_t *count,
                  struct err *e)
 {
-        AUTO_RESET *all = database_statement(db,
-                                             "SELECT " TENANT_COLUMNS " FROM tenants"
-                                             " WHERE ?1 = 0 OR told = 0 ORDER BY name",
-                                             e);
-        if (all == NULL)
-                return -1;
-        db_bind_int(all, 1, which == WHICH_UNPUBLISHED);
+        AUTO_RESET *all = database_query(db,
+                                         "SELECT " TENANT_COLUMNS " FROM tenants"
+                                         " WHERE ?1 = 0 OR told = 0 ORDER BY name",
+                                         DB_VALUES(value_int(which == WHICH_UNPUBLISHED)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 *list = xrealloc(*list, (*count + 1) * sizeof(**list));
@@ -106,16 +108,12 @@ int tenants_read(struct database *db, enum which which, struct tenant **list, si
 int keys_read(struct database *db, enum which which, const char *tenant, struct key **list,
               size_t *count, struct err *e)
 {
-        AUTO_RESET *all = database_statement(
+        AUTO_RESET *all = database_query(
                 db,
                 "SELECT " KEY_COLUMNS " FROM keys WHERE"
                 " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2 AND (?1 = 1 OR revoked < 2))"
                 " ORDER BY created_at, id",
-                e);
-        if (all == NULL)
-                return -1;
-        db_bind_int(all, 1, which == WHICH_UNPUBLISHED);
-        db_bind_text(all, 2, tenant);
+                DB_VALUES(value_int(which == WHICH_UNPUBLISHED), value_text(tenant)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 *list = xrealloc(*list, (*count + 1) * sizeof(**list));
@@ -124,37 +122,15 @@ int keys_read(struct database *db, enum which which, const char *tenant, struct 
         return more;
 }
 
-static void bind_name(sqlite3_stmt *s, const char *name, int64_t number)
+int rows_exist(struct database *db, const char *sql, const struct db_value *values, struct err *e)
 {
-        db_bind_text(s, 1, name);
-        if (sqlite3_bind_parameter_count(s) > 1)
-                db_bind_int(s, 2, number);
-}
-
-int rows_exist(struct database *db, const char *sql, const char *name, int64_t number,
-               struct err *e)
-{
-        AUTO_RESET *find = database_statement(db, sql, e);
-        if (find == NULL)
-                return -1;
-        bind_name(find, name, number);
+        AUTO_RESET *find = database_query(db, sql, values, e);
         return db_step(find, e);
 }
 
-int rows_change(struct database *db, const char *sql, const char *name, int64_t number,
-                struct err *e)
+int rows_change(struct database *db, const char *sql, const struct db_value *values, struct err *e)
 {
-        sqlite3_stmt *s = database_statement(db, sql, e);
-        if (s == NULL)
-                return -1;
-        bind_name(s, name, number);
-        if (db_run(s, e) != 0)
+        if (database_run(db, sql, values, e) != 0)
                 return -1;
         return sqlite3_changes(database_handle(db)) > 0 ? 1 : 0;
-}
-
-int row_change_write(struct database *db, void *owner, struct err *e)
-{
-        const struct row_change *change = owner;
-        return rows_change(db, change->sql, change->name, change->number, e);
 }

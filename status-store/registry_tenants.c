@@ -5,7 +5,6 @@
 #include "status-store/registry.h"
 
 #include "common/base/own.h"
-#include "status-store/registry_db.h"
 #include "status-store/registry_rows.h"
 
 /* How long the revoked keys of deleted tenants stay. They must outlast any restored copy of a
@@ -21,34 +20,17 @@ int registry_tenant(struct registry *r, const char *name, struct tenant *out, st
 
 static int last_version(struct database *db, const char *name, int64_t *v, struct err *e)
 {
-        *v = 0;
-        AUTO_RESET *find = database_statement(db, "SELECT v FROM versions WHERE name = ?1", e);
-        if (find == NULL)
-                return -1;
-        db_bind_text(find, 1, name);
+        AUTO_RESET *find = database_query(db, "SELECT v FROM versions WHERE name = ?1",
+                                          DB_VALUES(value_text(name)), e);
         int found = db_step(find, e);
-        if (found == 1)
-                *v = sqlite3_column_int64(find, 0);
+        *v = found == 1 ? sqlite3_column_int64(find, 0) : 0;
         return found < 0 ? -1 : 0;
-}
-
-static int put_tenant(struct database *db, const struct tenant *t, struct err *e)
-{
-        sqlite3_stmt *put = database_statement(
-                db,
-                "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told)"
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
-                e);
-        if (put == NULL)
-                return -1;
-        tenant_bind(put, t);
-        return db_run(put, e);
 }
 
 static int check_room(struct database *db, int64_t max, struct err *e)
 {
-        AUTO_RESET *count = database_statement(db, "SELECT count(*) FROM tenants", e);
-        if (count == NULL || db_step(count, e) != 1)
+        AUTO_RESET *count = database_query(db, "SELECT count(*) FROM tenants", NULL, e);
+        if (db_step(count, e) != 1)
                 return -1;
         if (sqlite3_column_int64(count, 0) < max)
                 return 0;
@@ -58,16 +40,12 @@ static int check_room(struct database *db, int64_t max, struct err *e)
                        (long long)sqlite3_column_int64(count, 0));
 }
 
-static int is_former(struct database *db, const char *name, struct err *e)
-{
-        return rows_exist(db, "SELECT 1 FROM former WHERE name = ?1", name, 0, e);
-}
-
 /* A tenant sees all jobs and dead letters stored under its name, so reusing a name needs consent.
  * Whether there are any is not checked: a projection that is being rebuilt does not know. */
 static int check_name_is_new(struct database *db, const char *name, struct err *e)
 {
-        int had = is_former(db, name, e);
+        int had = rows_exist(db, "SELECT 1 FROM former WHERE name = ?1",
+                             DB_VALUES(value_text(name)), e);
         if (had <= 0)
                 return had;
         return err_set(e, ERR_CONFLICT,
@@ -79,7 +57,7 @@ static int check_name_is_new(struct database *db, const char *name, struct err *
 struct addition {
         struct tenant *tenant;
         int64_t max;
-        bool only_new;
+        enum name_use use;
 };
 
 static int add_tenant(struct database *db, void *owner, struct err *e)
@@ -92,24 +70,19 @@ static int add_tenant(struct database *db, void *owner, struct err *e)
                                t->record.name);
         if (found == 1)
                 return err_set(e, ERR_CONFLICT, "there is a tenant %s already", t->record.name);
-        if (found != 0 || (a->only_new && check_name_is_new(db, t->record.name, e) != 0) ||
+        if (found != 0 || (a->use == NAME_NEW && check_name_is_new(db, t->record.name, e) != 0) ||
             check_room(db, a->max, e) != 0 ||
             last_version(db, t->record.name, &t->record.v, e) != 0)
                 return -1;
         t->record.v++;
         t->created_at = clock_wall();
-        return put_tenant(db, t, e);
+        return tenant_put(db, t, e);
 }
 
-int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, struct err *e)
+int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, enum name_use use,
+                        struct err *e)
 {
-        struct addition a = {.tenant = t, .max = max};
-        return registry_write(r, add_tenant, &a, e);
-}
-
-int registry_add_new_tenant(struct registry *r, struct tenant *t, int64_t max, struct err *e)
-{
-        struct addition a = {.tenant = t, .max = max, .only_new = true};
+        struct addition a = {.tenant = t, .max = max, .use = use};
         return registry_write(r, add_tenant, &a, e);
 }
 
@@ -125,7 +98,7 @@ static int change_tenant(struct database *db, void *owner, struct err *e)
                 return err_set(e, ERR_CONFLICT, "tenant %s was changed at the same time",
                                t->record.name);
         t->record.v++;
-        return put_tenant(db, t, e);
+        return tenant_put(db, t, e);
 }
 
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e)
@@ -133,21 +106,14 @@ int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e)
         return registry_write(r, change_tenant, t, e);
 }
 
-/* The keys expire as well; forget_keys drops them when they have been expired for long enough. */
+/* The keys expire as well; forget_keys_sql drops them when they have been expired for long enough.
+ */
 static const char *const end_keys_sql =
         "UPDATE keys SET v = v + (revoked = 0), told = told AND revoked <> 0, revoked = 2,"
         " expires = CASE WHEN expires BETWEEN 1 AND ?2 THEN expires ELSE max(?2, created_at) END"
         " WHERE tenant = ?1 AND revoked < 2";
-
-static int forget_keys(struct database *db, msec expired_before, struct err *e)
-{
-        sqlite3_stmt *forget = database_statement(
-                db, "DELETE FROM keys WHERE revoked = 2 AND told AND expires BETWEEN 1 AND ?1", e);
-        if (forget == NULL)
-                return -1;
-        db_bind_int(forget, 1, expired_before);
-        return db_run(forget, e);
-}
+static const char *const forget_keys_sql =
+        "DELETE FROM keys WHERE revoked = 2 AND told AND expires BETWEEN 1 AND ?1";
 
 struct deletion {
         const char *name;
@@ -166,42 +132,37 @@ static int delete_tenant(struct database *db, void *owner, struct err *e)
         t.record.v++;
         t.record.deleted = true;
         t.deleted_at = d->now;
-        if (put_tenant(db, &t, e) != 0 || rows_change(db, end_keys_sql, d->name, d->now, e) < 0 ||
-            forget_keys(db, d->now - REVOKED_KEPT, e) != 0)
+        if (tenant_put(db, &t, e) != 0 ||
+            database_run(db, end_keys_sql, DB_VALUES(value_text(d->name), value_int(d->now)), e) !=
+                    0 ||
+            database_run(db, forget_keys_sql, DB_VALUES(value_int(d->now - REVOKED_KEPT)), e) != 0)
                 return -1;
         if (d->now == 0)
                 return 0;
-        return rows_change(db, "INSERT OR IGNORE INTO former VALUES(?1)", d->name, 0, e);
+        return database_run(db, "INSERT OR IGNORE INTO former VALUES(?1)",
+                            DB_VALUES(value_text(d->name)), e);
 }
 
 int registry_delete_tenant(struct registry *r, const char *name, msec now, struct err *e)
 {
         struct deletion d = {.name = name, .now = now};
-        return registry_write(r, delete_tenant, &d, e) < 0 ? -1 : 0;
-}
-
-int registry_had_tenant(struct registry *r, const char *name, struct err *e)
-{
-        AUTO_READER *reader = registry_read(r, e);
-        return reader == NULL ? -1 : is_former(reader_database(reader), name, e);
+        return registry_write(r, delete_tenant, &d, e);
 }
 
 static int drop_tenant(struct database *db, void *owner, struct err *e)
 {
-        const struct deletion *d = owner;
-        if (rows_change(db,
-                        "INSERT OR REPLACE INTO versions SELECT name, v FROM tenants"
-                        " WHERE name = ?1 AND deleted = 1",
-                        d->name, 0, e) < 0)
+        const struct db_value *name = DB_VALUES(value_text(owner));
+        if (database_run(db,
+                         "INSERT OR REPLACE INTO versions SELECT name, v FROM tenants"
+                         " WHERE name = ?1 AND deleted = 1",
+                         name, e) != 0)
                 return -1;
-        return rows_change(db, "DELETE FROM tenants WHERE name = ?1 AND deleted = 1", d->name, 0,
-                           e);
+        return database_run(db, "DELETE FROM tenants WHERE name = ?1 AND deleted = 1", name, e);
 }
 
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e)
 {
-        struct deletion d = {.name = name};
-        return registry_write(r, drop_tenant, &d, e) < 0 ? -1 : 0;
+        return registry_write(r, drop_tenant, (void *)name, e);
 }
 
 /* Reads all rows first, so that the callback may change them. */
@@ -223,71 +184,44 @@ int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, 
         return 0;
 }
 
-static int mark(struct registry *r, const char *sql, const char *name, int64_t v, struct err *e)
-{
-        struct row_change change = {.sql = sql, .name = name, .number = v};
-        return registry_write(r, row_change_write, &change, e) < 0 ? -1 : 0;
-}
-
-int registry_published_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
-{
-        return mark(r, "UPDATE tenants SET told = 1 WHERE name = ?1 AND v = ?2", name, v, e);
-}
-
-int registry_republish_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
-{
-        return mark(r, "UPDATE tenants SET told = 0 WHERE name = ?1 AND v = ?2", name, v, e);
-}
-
-struct seen {
-        const char *name;
-        int64_t v;
-};
-
 static int raise_tenant(struct database *db, void *owner, struct err *e)
 {
-        const struct seen *s = owner;
+        const struct db_value *name_v = owner;
         int raised = rows_change(
-                db, "UPDATE tenants SET v = ?2 + 1, told = 0 WHERE name = ?1 AND v < ?2", s->name,
-                s->v, e);
-        if (raised < 0)
+                db, "UPDATE tenants SET v = ?2 + 1, told = 0 WHERE name = ?1 AND v < ?2", name_v,
+                e);
+        if (raised < 0 ||
+            database_run(db,
+                         "INSERT INTO versions(name, v) SELECT ?1, ?2 WHERE NOT EXISTS"
+                         " (SELECT 1 FROM tenants WHERE name = ?1) ON CONFLICT(name) DO"
+                         " UPDATE SET v = excluded.v WHERE excluded.v > v",
+                         name_v, e) != 0)
                 return -1;
-        int noted = rows_change(db,
-                                "INSERT INTO versions(name, v) SELECT ?1, ?2 WHERE NOT EXISTS"
-                                " (SELECT 1 FROM tenants WHERE name = ?1) ON CONFLICT(name) DO"
-                                " UPDATE SET v = excluded.v WHERE excluded.v > v",
-                                s->name, s->v, e);
-        return noted < 0 ? -1 : raised;
+        return raised;
 }
 
 /* Versions only grow, so a version that is high enough needs no write. Nearly all are, and every
  * tenant's comes at each connect. */
 int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
 {
-        struct seen seen = {.name = name, .v = v};
-        {
-                AUTO_READER *reader = registry_read(r, e);
-                if (reader == NULL)
-                        return -1;
-                int high = rows_exist(reader_database(reader),
-                                      "SELECT 1 FROM tenants WHERE name = ?1 AND v >= ?2 UNION ALL"
-                                      " SELECT 1 FROM versions WHERE name = ?1 AND v >= ?2 AND NOT"
-                                      " EXISTS (SELECT 1 FROM tenants WHERE name = ?1)",
-                                      name, v, e);
-                if (high != 0)
-                        return high < 0 ? -1 : 0;
-        }
-        return registry_write(r, raise_tenant, &seen, e);
+        struct db_value name_v[] = {value_text(name), value_int(v), {.kind = DB_END}};
+        int high = registry_rows_exist(r,
+                                       "SELECT 1 FROM tenants WHERE name = ?1 AND v >= ?2 UNION ALL"
+                                       " SELECT 1 FROM versions WHERE name = ?1 AND v >= ?2 AND NOT"
+                                       " EXISTS (SELECT 1 FROM tenants WHERE name = ?1)",
+                                       name_v, e);
+        if (high != 0)
+                return high < 0 ? -1 : 0;
+        return registry_write(r, raise_tenant, name_v, e);
 }
 
 int registry_note_login(struct registry *r, const char *name, enum tenant_login login,
                         struct err *e)
 {
-        struct row_change change = {.sql = "UPDATE tenants SET amqp_login = ?2 WHERE name = ?1"
-                                           " AND (deleted = 0 OR ?2 = 0)",
-                                    .name = name,
-                                    .number = login};
-        int noted = registry_write(r, row_change_write, &change, e);
+        int noted = registry_rows_change(r,
+                                         "UPDATE tenants SET amqp_login = ?2 WHERE name = ?1"
+                                         " AND (deleted = 0 OR ?2 = 0)",
+                                         DB_VALUES(value_text(name), value_int(login)), e);
         if (noted == 0)
                 return err_set(e, ERR_NOT_FOUND, "there is no tenant %s", name);
         return noted < 0 ? -1 : 0;

@@ -85,10 +85,8 @@ static int find_lost(struct releaser *r, msec as_of, struct found *f, struct err
         AUTO_READER *reader = readers_take(r->config.readers, e);
         if (reader == NULL)
                 return -1;
-        AUTO_RESET *rows = reader_query(reader, QUERY_RUN_BY_SILENT, e);
-        if (rows == NULL)
-                return -1;
-        db_bind_int(rows, 1, as_of - WORKER_ALIVE);
+        AUTO_RESET *rows = reader_query(reader, QUERY_RUN_BY_SILENT,
+                                        DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
         int more = 0;
         while (f->count < AT_ONCE && (more = db_step(rows, e)) == 1) {
                 if (look_at(f, rows, as_of, e) != 0)

@@ -17,48 +17,20 @@ enum { STEP_ROWS = 500 };
 static const int walked[] = {STATUS_COMPLETED, STATUS_CANCELLED, STATE_HIDDEN, STATUS_DEAD};
 enum { WALKED_COUNT = sizeof(walked) / sizeof(walked[0]) };
 
-enum statement {
-        NEXT_TENANT,
-        PAGE,
-        DELETE_BODIES, /* first: it reads the job's other rows */
-        DELETE_OTHERS,
-        DELETE_JOB,
-        DELETE_ATTEMPTS,
-        DELETE_STARTS,
-        DELETE_MINUTES,
-        DELETE_WORKERS,
-        DELETE_COUNTS,
-        DELETE_NAMES,
-        STATEMENT_COUNT,
-};
-
-static const char page_sql[] =
-        "SELECT seq, created, told, type FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
-        " created < ?3 AND (created, seq) > (?4, ?5) ORDER BY created, seq LIMIT ?6";
-
-static const char names_sql[] =
-        "DELETE FROM names WHERE ref NOT IN (SELECT tenant FROM counts UNION SELECT type FROM"
-        " counts UNION SELECT tenant FROM counters UNION SELECT tenant FROM minutes)";
-
-static const char *const statement_sql[STATEMENT_COUNT] = {
-        [NEXT_TENANT] = "SELECT min(tenant) FROM counts WHERE tenant > ?1",
-        [PAGE] = page_sql,
-        [DELETE_BODIES] = delete_bodies_sql,
-        [DELETE_OTHERS] = "DELETE FROM others WHERE seq = ?1",
-        [DELETE_JOB] = "DELETE FROM jobs WHERE seq = ?1",
-        [DELETE_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1",
-        [DELETE_STARTS] = "DELETE FROM starts WHERE seq = ?1",
-        [DELETE_MINUTES] = "DELETE FROM minutes WHERE minute < ?1",
-        [DELETE_WORKERS] = "DELETE FROM workers WHERE at < ?1",
-        [DELETE_COUNTS] = "DELETE FROM counts WHERE n = 0",
-        [DELETE_NAMES] = names_sql,
+/* Of job ?1; the bodies first, because that reads the job's other rows. */
+static const char *const delete_job_sql[] = {
+        delete_bodies_sql,
+        "DELETE FROM others WHERE seq = ?1",
+        "DELETE FROM jobs WHERE seq = ?1",
+        "DELETE FROM attempts WHERE seq = ?1",
+        "DELETE FROM starts WHERE seq = ?1",
 };
 
 struct retention {
         struct store *store;
+        struct database *db; /* the store's */
         struct tally *tally;
         struct retention_settings settings;
-        sqlite3_stmt *statements[STATEMENT_COUNT];
         /* How far the walk is. */
         int64_t tenant;
         int walk;
@@ -71,29 +43,20 @@ struct expired {
         int64_t seq, type;
 };
 
-struct retention *retention_create(struct store *store, const struct retention_settings *s,
-                                   struct err *e)
+struct retention *retention_create(struct store *store, const struct retention_settings *s)
 {
-        AUTO(retention) r = xcalloc(1, sizeof(*r));
+        struct retention *r = xcalloc(1, sizeof(*r));
         r->store = store;
+        r->db = store_database(store);
         r->settings = *s;
-        r->tally = tally_create(store_db(store), e);
-        if (r->tally == NULL)
-                return NULL;
-        for (int i = 0; i < STATEMENT_COUNT; i++) {
-                r->statements[i] = db_prepare(store_db(store), statement_sql[i], e);
-                if (r->statements[i] == NULL)
-                        return NULL;
-        }
-        return TAKE(r);
+        r->tally = tally_create(r->db);
+        return r;
 }
 
 void retention_destroy(struct retention **r)
 {
         if (*r == NULL)
                 return;
-        for (int i = 0; i < STATEMENT_COUNT; i++)
-                db_finalize(&(*r)->statements[i]);
         tally_destroy(&(*r)->tally);
         free(*r);
         *r = NULL;
@@ -101,9 +64,8 @@ void retention_destroy(struct retention **r)
 
 static int delete_job(struct retention *r, int64_t seq, struct err *e)
 {
-        for (int i = DELETE_BODIES; i <= DELETE_STARTS; i++) {
-                db_bind_int(r->statements[i], 1, seq);
-                if (db_run(r->statements[i], e) != 0)
+        for (size_t i = 0; i < sizeof(delete_job_sql) / sizeof(delete_job_sql[0]); i++) {
+                if (database_run(r->db, delete_job_sql[i], DB_VALUES(value_int(seq)), e) != 0)
                         return -1;
         }
         return 0;
@@ -123,7 +85,7 @@ static int delete_all(struct retention *r, const struct expired *list, int count
         if (done == 0)
                 done = tally_write(r->tally, e);
         if (done == 0)
-                done = db_exec(store_db(r->store), "COMMIT", e);
+                done = database_run(r->db, "COMMIT", NULL, e);
         if (done != 0) {
                 tally_clear(r->tally);
                 store_rollback(r->store);
@@ -135,20 +97,20 @@ static int delete_all(struct retention *r, const struct expired *list, int count
 static int read_page(struct retention *r, msec before, struct expired *list, int *count,
                      struct err *e)
 {
-        AUTO_RESET *page = r->statements[PAGE];
-        db_bind_int(page, 1, r->tenant);
-        db_bind_int(page, 2, walked[r->walk]);
-        db_bind_int(page, 3, before);
-        db_bind_int(page, 4, r->created);
-        db_bind_int(page, 5, r->seq);
-        db_bind_int(page, 6, STEP_ROWS);
+        AUTO_RESET *page = database_query(
+                r->db,
+                "SELECT seq, created, told, type FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+                " created < ?3 AND (created, seq) > (?4, ?5) ORDER BY created, seq LIMIT ?6",
+                DB_VALUES(value_int(r->tenant), value_int(walked[r->walk]), value_int(before),
+                          value_int(r->created), value_int(r->seq), value_int(STEP_ROWS)),
+                e);
         int rows = 0;
         int more = 0;
         for (; (more = db_step(page, e)) == 1; rows++) {
                 r->seq = sqlite3_column_int64(page, 0);
                 r->created = sqlite3_column_int64(page, 1);
-                msec told = sqlite3_column_int64(page, 2);
-                if (told > 0 && told < before) /* 0: the stream has no clock yet */
+                msec last_event = sqlite3_column_int64(page, 2);
+                if (last_event > 0 && last_event < before) /* 0: the stream has no clock yet */
                         list[(*count)++] = (struct expired){r->seq, sqlite3_column_int64(page, 3)};
         }
         return more < 0 ? -1 : rows;
@@ -156,8 +118,8 @@ static int read_page(struct retention *r, msec before, struct expired *list, int
 
 static int next_tenant(struct retention *r, struct err *e)
 {
-        AUTO_RESET *next = r->statements[NEXT_TENANT];
-        db_bind_int(next, 1, r->tenant);
+        AUTO_RESET *next = database_query(r->db, "SELECT min(tenant) FROM counts WHERE tenant > ?1",
+                                          DB_VALUES(value_int(r->tenant)), e);
         if (db_step(next, e) != 1)
                 return -1;
         r->tenant = sqlite3_column_int64(next, 0); /* 0 (from NULL): the walk is over */
@@ -166,17 +128,21 @@ static int next_tenant(struct retention *r, struct err *e)
 
 static int prune_rest(struct retention *r, msec now, struct err *e)
 {
-        db_bind_int(r->statements[DELETE_MINUTES], 1, (now - TALLY_KEPT) / MSEC_MINUTE);
-        db_bind_int(r->statements[DELETE_WORKERS], 1, now - MSEC_HOUR);
-        for (int i = DELETE_MINUTES; i <= DELETE_WORKERS; i++) {
-                if (db_run(r->statements[i], e) != 0)
-                        return -1;
-        }
+        msec first_minute = (now - TALLY_KEPT) / MSEC_MINUTE;
+        if (database_run(r->db, "DELETE FROM minutes WHERE minute < ?1",
+                         DB_VALUES(value_int(first_minute)), e) != 0 ||
+            database_run(r->db, "DELETE FROM workers WHERE at < ?1",
+                         DB_VALUES(value_int(now - MSEC_HOUR)), e) != 0)
+                return -1;
         if (r->pruned_at != 0 && now - r->pruned_at < PRUNE_NAMES_EVERY)
                 return 0;
         r->pruned_at = now;
-        if (db_run(r->statements[DELETE_COUNTS], e) != 0 ||
-            db_run(r->statements[DELETE_NAMES], e) != 0)
+        if (database_run(r->db, "DELETE FROM counts WHERE n = 0", NULL, e) != 0 ||
+            database_run(r->db,
+                         "DELETE FROM names WHERE ref NOT IN (SELECT tenant FROM counts UNION"
+                         " SELECT type FROM counts UNION SELECT tenant FROM counters UNION"
+                         " SELECT tenant FROM minutes)",
+                         NULL, e) != 0)
                 return -1;
         names_forget(store_names(r->store));
         return 0;

@@ -16,8 +16,7 @@ struct retention_settings {
         msec keep_dead;  /* dead, and hidden rows of forgotten or rejected jobs */
 };
 
-struct retention *retention_create(struct store *store, const struct retention_settings *s,
-                                   struct err *e) MUST_CHECK;
+struct retention *retention_create(struct store *store, const struct retention_settings *s);
 void retention_destroy(struct retention **r);
 /* One small step, in a transaction of its own. 1: call again soon; 0: nothing is due; -1. */
 int retention_step(struct retention *r, msec now, struct err *e) MUST_CHECK;

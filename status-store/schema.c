@@ -1,34 +1,271 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema.c: the tables of status.db.
+ * schema.c: the tables of status.db; reads and binds rows of jobs and attempts; packs fold keys
+ * into one blob.
  */
 #include "status-store/schema.h"
 
+#include <string.h>
+
+#include "common/base/hex.h"
+#include "common/base/memory.h"
+
 const char schema_tables[] =
         "CREATE TABLE jobs(seq INTEGER PRIMARY KEY, id BLOB NOT NULL, tenant INTEGER NOT NULL,"
-        " type INTEGER, others INTEGER, keys BLOB" JOB_DECLARED FACTS_DECLARED ");"
-        "CREATE UNIQUE INDEX jobs_id ON jobs(id, tenant);"
-        "CREATE INDEX jobs_state ON jobs(tenant, state, created);"
-        "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
-        "CREATE TABLE others(seq INTEGER, type TEXT, keys BLOB" FACTS_DECLARED
-        ", PRIMARY KEY(seq, content)) WITHOUT ROWID;"
-        "CREATE TABLE attempts(seq INTEGER, keys BLOB" ATTEMPT_DECLARED
-        ", PRIMARY KEY(seq, run, attempt)) WITHOUT ROWID;"
-        "CREATE TABLE starts(seq INTEGER" START_DECLARED
-        ", PRIMARY KEY(seq, run, attempt, digest)) WITHOUT ROWID;"
-        "CREATE TABLE names(ref INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-        "CREATE TABLE counts(tenant INTEGER, type INTEGER, state INTEGER,"
-        " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, state)) WITHOUT ROWID;"
-        "CREATE TABLE counters(tenant INTEGER PRIMARY KEY, submitted INTEGER,"
-        " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER);"
-        "CREATE TABLE minutes(minute INTEGER, tenant INTEGER, submitted INTEGER,"
-        " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER, latency BLOB,"
-        " wait BLOB, duration BLOB, PRIMARY KEY(minute, tenant)) WITHOUT ROWID;"
-        "CREATE TABLE workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
-        " raw BLOB) WITHOUT ROWID;"
-        "CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1)" POSITION_DECLARED ");";
+        " type INTEGER, others INTEGER, keys BLOB" JOB_MEMBERS(COLUMN_DECLARED) FACTS_MEMBERS(
+                COLUMN_DECLARED) ");"
+                                 "CREATE UNIQUE INDEX jobs_id ON jobs(id, tenant);"
+                                 "CREATE INDEX jobs_state ON jobs(tenant, state, created);"
+                                 "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
+                                 "CREATE TABLE others(seq INTEGER, type TEXT, keys "
+                                 "BLOB" FACTS_MEMBERS(
+                                         COLUMN_DECLARED) ", PRIMARY KEY(seq, content)) WITHOUT "
+                                                          "ROWID;"
+                                                          "CREATE TABLE attempts(seq INTEGER, keys "
+                                                          "BLOB" ATTEMPT_MEMBERS(
+                                                                  COLUMN_DECLARED) ", PRIMARY "
+                                                                                   "KEY(seq, run, "
+                                                                                   "attempt)) "
+                                                                                   "WITHOUT ROWID;"
+                                                                                   "CREATE TABLE "
+                                                                                   "starts(seq "
+                                                                                   "INTEGE"
+                                                                                   "R" START_MEMBERS(
+                                                                                           COLUMN_DECLARED) ", PRIMARY KEY(seq, run, attempt, digest)) WITHOUT ROWID;"
+                                                                                                            "CREATE TABLE names(ref INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+                                                                                                            "CREATE TABLE counts(tenant INTEGER, type INTEGER, state INTEGER,"
+                                                                                                            " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, state)) WITHOUT ROWID;"
+                                                                                                            "CREATE TABLE counters(tenant INTEGER PRIMARY KEY, submitted INTEGER,"
+                                                                                                            " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER);"
+                                                                                                            "CREATE TABLE minutes(minute INTEGER, tenant INTEGER, submitted INTEGER,"
+                                                                                                            " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER, latency BLOB,"
+                                                                                                            " wait BLOB, duration BLOB, PRIMARY KEY(minute, tenant)) WITHOUT ROWID;"
+                                                                                                            "CREATE TABLE workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
+                                                                                                            " raw BLOB) WITHOUT ROWID;"
+                                                                                                            "CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1)" POSITION_MEMBERS(
+                                                                                                                    COLUMN_DECLARED) ");";
 
 const char delete_bodies_sql[] =
         "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 AND"
         " content IS NOT NULL UNION ALL"
         " SELECT first * 4096 FROM others WHERE seq = ?1)";
+
+bool id_pack(const char *uuid, unsigned char out[ID_SIZE])
+{
+        size_t n = 0;
+        for (size_t i = 0; i < UUID_SIZE - 1; i++) {
+                if (i == 8 || i == 13 || i == 18 || i == 23) {
+                        if (uuid[i] != '-')
+                                return false;
+                        continue;
+                }
+                int high = hex_value(uuid[i]);
+                int low = high < 0 ? -1 : hex_value(uuid[++i]);
+                if (low < 0)
+                        return false;
+                out[n++] = (unsigned char)(high << 4 | low);
+        }
+        return uuid[UUID_SIZE - 1] == '\0';
+}
+
+void id_unpack(const unsigned char id[ID_SIZE], char out[UUID_SIZE])
+{
+        static const char digits[] = "0123456789abcdef";
+        char *at = out;
+        for (size_t i = 0; i < ID_SIZE; i++) {
+                if (i == 4 || i == 6 || i == 8 || i == 10)
+                        *at++ = '-';
+                *at++ = digits[id[i] >> 4];
+                *at++ = digits[id[i] & 15];
+        }
+        *at = '\0';
+}
+
+static size_t varint_put(unsigned char *out, uint64_t value)
+{
+        size_t n = 0;
+        for (; value >= 0x80; value >>= 7)
+                out[n++] = (unsigned char)(value | 0x80);
+        out[n++] = (unsigned char)value;
+        return n;
+}
+
+static bool varint_get(struct bytes *in, uint64_t *value)
+{
+        *value = 0;
+        for (unsigned shift = 0; in->length > 0 && shift < 64; shift += 7) {
+                unsigned char byte = (unsigned char)in->data[0];
+                in->data++;
+                in->length--;
+                *value |= (uint64_t)(byte & 0x7f) << shift;
+                if ((byte & 0x80) == 0)
+                        return true;
+        }
+        return false;
+}
+
+size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE])
+{
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++) {
+                const struct fold_key *k = keys[i];
+                n += varint_put(out + n, (uint64_t)k->run);
+                if (k->run == 0)
+                        continue;
+                n += varint_put(out + n, (uint64_t)k->closed);
+                n += varint_put(out + n, (uint64_t)k->attempt);
+                n += varint_put(out + n, (uint64_t)k->phase);
+                n += varint_put(out + n, (uint64_t)k->copy);
+                n += varint_put(out + n, (uint64_t)k->at);
+                memcpy(out + n, &k->digest, sizeof(k->digest));
+                n += sizeof(k->digest);
+        }
+        return n;
+}
+
+static bool key_unpack(struct bytes *in, struct fold_key *k)
+{
+        uint64_t v[6] = {0};
+        if (!varint_get(in, &v[0]))
+                return false;
+        if (v[0] == 0)
+                return true;
+        for (size_t i = 1; i < 6; i++)
+                if (!varint_get(in, &v[i]))
+                        return false;
+        if (in->length < sizeof(k->digest))
+                return false;
+        *k = (struct fold_key){.run = (int64_t)v[0],
+                               .closed = (int64_t)v[1],
+                               .attempt = (int64_t)v[2],
+                               .phase = (int64_t)v[3],
+                               .copy = (int64_t)v[4],
+                               .at = (msec)v[5]};
+        memcpy(&k->digest, in->data, sizeof(k->digest));
+        in->data += sizeof(k->digest);
+        in->length -= sizeof(k->digest);
+        return true;
+}
+
+int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count, struct err *e)
+{
+        for (size_t i = 0; i < count; i++)
+                if (!key_unpack(&packed, keys[i]))
+                        return err_set(e, ERR_CORRUPT, "a row's fold keys are cut short");
+        return 0;
+}
+
+void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX])
+{
+        keys[0] = &row->winner;
+        keys[1] = &row->message;
+        keys[2] = &row->ran;
+        keys[3] = &row->start;
+        keys[4] = &row->finish;
+        keys[5] = &row->failure;
+        keys[6] = &row->step;
+        keys[7] = &row->birth;
+        struct job_facts *facts = (struct job_facts *)job_row_facts(row);
+        keys[8] = &facts->key;
+        keys[9] = &facts->wait;
+}
+
+#define JOB(column, declaration, kind, member) COLUMN_OF(struct stored_job, kind, member)
+#define FACTS(column, declaration, kind, member) COLUMN_OF(struct job_facts, kind, member)
+#define ATTEMPT(column, declaration, kind, member) COLUMN_OF(struct attempt_row, kind, member)
+static const struct column job_members[] = {JOB_MEMBERS(JOB)};
+static const struct column facts_members[] = {FACTS_MEMBERS(FACTS)};
+static const struct column attempt_members[] = {ATTEMPT_MEMBERS(ATTEMPT)};
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+static int others_of(const struct job_row *row)
+{
+        int count = 0;
+        for (const struct job_facts *f = row->facts; f != NULL && f->next != NULL; f = f->next)
+                count++;
+        return count;
+}
+
+int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
+                    unsigned char keys[KEYS_SIZE])
+{
+        const struct job_row *row = &job->row;
+        struct fold_key *all[KEYS_MAX];
+        job_row_keys((struct job_row *)row, all);
+        db_bind_int_or_null(s, first++, others_of(row));
+        size_t length = keys_pack((const struct fold_key *const *)all, KEYS_MAX, keys);
+        db_bind_blob(s, first++, keys, length);
+        first = columns_bind(s, first, job_members, COUNT(job_members), job);
+        return columns_bind(s, first, facts_members, COUNT(facts_members), job_row_facts(row));
+}
+
+int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
+{
+        struct job_row *row = &job->row;
+        struct job_facts *facts = row->facts = xcalloc(1, sizeof(*row->facts));
+        struct bytes id = db_bytes(s, 1);
+        if (id.length != ID_SIZE)
+                return err_set(e, ERR_CORRUPT, "a row's id has %zu bytes", id.length);
+        id_unpack((const unsigned char *)id.data, row->id);
+        job->seq = sqlite3_column_int64(s, 0);
+        db_text(s, 2, row->tenant, sizeof(row->tenant));
+        db_text(s, 3, facts->type, sizeof(facts->type));
+        job->others = sqlite3_column_int(s, 4);
+        int next = columns_read(s, 6, job_members, COUNT(job_members), job);
+        columns_read(s, next, facts_members, COUNT(facts_members), facts);
+        row->shown = job->state >= 0 && job->state < STATE_HIDDEN;
+        row->status = row->shown ? (enum status)job->state : STATUS_PENDING;
+
+        struct fold_key *keys[KEYS_MAX];
+        job_row_keys(row, keys);
+        if (keys_unpack(db_bytes(s, 5), keys, KEYS_MAX, e) != 0)
+                return -1;
+        if (facts->key.run == 0)
+                facts_clear(&row->facts);
+        return 0;
+}
+
+int64_t job_body_place(const struct job_row *row)
+{
+        return row->facts == NULL ? -1 : row->facts->first * SEQ_PER_OFFSET;
+}
+
+void other_bind(sqlite3_stmt *s, int first, const struct job_facts *f,
+                unsigned char keys[KEYS_SIZE])
+{
+        const struct fold_key *both[] = {&f->key, &f->wait};
+        db_bind_text(s, first++, f->type);
+        db_bind_blob(s, first++, keys, keys_pack(both, 2, keys));
+        columns_bind(s, first, facts_members, COUNT(facts_members), f);
+}
+
+struct job_facts *other_read(sqlite3_stmt *s, struct err *e)
+{
+        struct job_facts *f = xcalloc(1, sizeof(*f));
+        struct fold_key *keys[] = {&f->key, &f->wait};
+        db_text(s, 0, f->type, sizeof(f->type));
+        columns_read(s, 2, facts_members, COUNT(facts_members), f);
+        if (keys_unpack(db_bytes(s, 1), keys, 2, e) != 0)
+                facts_clear(&f);
+        return f;
+}
+
+void stored_job_fini(struct stored_job *job)
+{
+        job_row_fini(&job->row);
+}
+
+void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,
+                  unsigned char keys[KEYS_SIZE])
+{
+        const struct fold_key *both[] = {&a->start, &a->end};
+        db_bind_blob(s, first++, keys, keys_pack(both, 2, keys));
+        columns_bind(s, first, attempt_members, COUNT(attempt_members), a);
+}
+
+int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e)
+{
+        struct fold_key *keys[] = {&a->start, &a->end};
+        columns_read(s, 1, attempt_members, COUNT(attempt_members), a);
+        return keys_unpack(db_bytes(s, 0), keys, 2, e);
+}

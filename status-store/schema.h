@@ -33,6 +33,9 @@ enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: the row is not shown *
 enum { SEQ_PER_OFFSET = 4096 };       /* delete_bodies_sql repeats it */
 
 extern const char schema_tables[];
+/* Gives a file of any earlier version these tables (db_migrate). Its rows stay, because the stream
+ * may no longer hold their events. */
+int status_db_migrate(sqlite3 *db, struct err *e) MUST_CHECK;
 
 #define OF_JOBS(column, declaration, kind, member) ", j." #column
 /* For SELECT … FROM jobs j. */
@@ -68,7 +71,7 @@ int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
 void stored_job_fini(struct stored_job *job);
 
 /* From `SELECT OTHER_COLUMNS FROM others`. The caller owns the result. */
-#define OTHER_COLUMNS "type, keys" FACTS_NAMES
+#define OTHER_COLUMNS "type, keys" FACTS_MEMBERS(COLUMN_NAMED)
 struct job_facts *other_read(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 /* Binds OTHER_COLUMNS from place `first`. */
 void other_bind(sqlite3_stmt *s, int first, const struct job_facts *f,
@@ -81,7 +84,7 @@ extern const char delete_bodies_sql[];
 int64_t job_body_place(const struct job_row *row);
 
 /* From `SELECT ATTEMPT_COLUMNS FROM attempts`. */
-#define ATTEMPT_COLUMNS "keys" ATTEMPT_NAMES
+#define ATTEMPT_COLUMNS "keys" ATTEMPT_MEMBERS(COLUMN_NAMED)
 int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e) MUST_CHECK;
 void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,
                   unsigned char keys[KEYS_SIZE]);

@@ -45,10 +45,7 @@ static int count_jobs(struct reader *r, const char *tenant, json_t *answer, stru
         add_count(answer, "total", 0);
         for (int s = 0; s < STATUS_COUNT; s++)
                 add_count(answer, status_name((enum status)s), 0);
-        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, e);
-        if (counts == NULL)
-                return -1;
-        db_bind_text(counts, 1, tenant);
+        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, DB_VALUES(value_text(tenant)), e);
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
                 int state = sqlite3_column_int(counts, 3);
@@ -75,10 +72,7 @@ static int add_totals(struct reader *r, const char *tenant, json_t *answer, stru
         static const char *const names[TALLY_COUNT] = {"submitted_total", "completed_total",
                                                        "failed_attempts_total", "retried_total",
                                                        "dead_total"};
-        AUTO_RESET *totals = reader_query(r, QUERY_TOTALS, e);
-        if (totals == NULL)
-                return -1;
-        db_bind_text(totals, 1, tenant);
+        AUTO_RESET *totals = reader_query(r, QUERY_TOTALS, DB_VALUES(value_text(tenant)), e);
         if (db_step(totals, e) != 1)
                 return -1;
         for (int i = 0; i < TALLY_COUNT; i++)
@@ -87,26 +81,14 @@ static int add_totals(struct reader *r, const char *tenant, json_t *answer, stru
         return 0;
 }
 
-struct totals {
-        int64_t count[TALLY_COUNT];
-        struct histogram times[TALLY_TIMES];
-};
-
-static int sum_minutes(struct reader *r, const char *tenant, int64_t from, struct totals *w,
+static int sum_minutes(struct reader *r, const char *tenant, int64_t from, struct minute_counts *w,
                        struct err *e)
 {
-        AUTO_RESET *minutes = reader_query(r, QUERY_MINUTES, e);
-        if (minutes == NULL)
-                return -1;
-        db_bind_text(minutes, 1, tenant);
-        db_bind_int(minutes, 2, from);
+        AUTO_RESET *minutes =
+                reader_query(r, QUERY_MINUTES, DB_VALUES(value_text(tenant), value_int(from)), e);
         int more = 0;
-        while ((more = db_step(minutes, e)) == 1) {
-                for (int i = 0; i < TALLY_COUNT; i++)
-                        w->count[i] += sqlite3_column_int64(minutes, i);
-                for (int i = 0; i < TALLY_TIMES; i++)
-                        histogram_unpack(db_bytes(minutes, TALLY_COUNT + i), &w->times[i]);
-        }
+        while ((more = db_step(minutes, e)) == 1)
+                minute_add(minutes, w);
         return more;
 }
 
@@ -132,7 +114,7 @@ static int add_period(struct reader *r, const char *tenant, msec now, int64_t mi
         static const char *const counts[TALLY_COUNT] = {"submitted", "completed", "failed_attempts",
                                                         "retried", "dead"};
         static const char *const times[TALLY_TIMES] = {"latency_ms", "wait_ms", "duration_ms"};
-        struct totals w = {0};
+        struct minute_counts w = {0};
         int64_t from = now / MSEC_MINUTE - minutes;
         if (sum_minutes(r, tenant, from, &w, e) != 0)
                 return -1;
@@ -152,9 +134,7 @@ static int add_period(struct reader *r, const char *tenant, msec now, int64_t mi
 /* Adds where the folded history begins and what is missing in it. */
 static int add_history(struct reader *r, json_t *answer, struct err *e)
 {
-        AUTO_RESET *position = reader_query(r, QUERY_POSITION, e);
-        if (position == NULL)
-                return -1;
+        AUTO_RESET *position = reader_query(r, QUERY_POSITION, NULL, e);
         int found = db_step(position, e);
         if (found < 0)
                 return -1;

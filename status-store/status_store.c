@@ -110,9 +110,9 @@ static int open_projection(struct status_store *s, const struct settings *c, str
         s->projection = projection_create(s->store, (size_t)c->payload_max, e);
         if (s->projection == NULL)
                 return -1;
-        s->retention = retention_create(s->store, &keep, e);
+        s->retention = retention_create(s->store, &keep);
         s->readers = readers_create(c->database, (unsigned)c->readers, e);
-        if (s->retention == NULL || s->readers == NULL)
+        if (s->readers == NULL)
                 return -1;
         s->waiting = waiters_create((unsigned)c->waiting);
         s->young = waiters_create((unsigned)c->waiting);

@@ -12,66 +12,6 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "status-store/migrations.h"
-
-enum statement {
-        BEGIN,
-        COMMIT,
-        ROLLBACK,
-        FIND,
-        INSERT,
-        UPDATE,
-        DATE_JOBS,
-        DATE_ATTEMPTS,
-        PUT_PAYLOAD,
-        DROP_PAYLOADS,
-        EACH_OTHER,
-        DROP_OTHERS,
-        PUT_OTHER,
-        EACH_ATTEMPT,
-        PUT_ATTEMPT,
-        PUT_START,
-        FORGET_ATTEMPTS,
-        FORGET_STARTS,
-        PUT_WORKER,
-        GET_POSITION,
-        PUT_POSITION,
-        STATEMENT_COUNT,
-};
-
-static const char *const statement_sql[STATEMENT_COUNT] = {
-        [BEGIN] = "BEGIN IMMEDIATE",
-        [COMMIT] = "COMMIT",
-        [ROLLBACK] = "ROLLBACK",
-        [FIND] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = ?1 AND j.tenant = ?2",
-        [INSERT] = "INSERT INTO jobs(seq, id, tenant, type, others, keys" JOB_NAMES FACTS_NAMES
-                   ") VALUES(?, ?, ?, ?, ?, ?" JOB_PLACES FACTS_PLACES ")",
-        [UPDATE] = "UPDATE jobs SET type = ?, others = ?, keys = ?" JOB_SETS FACTS_SETS
-                   " WHERE seq = ?",
-        [DATE_JOBS] = "UPDATE jobs SET told = ?1, earliest = min(ifnull(earliest, ?1), ?1),"
-                      " created = min(ifnull(nullif(born, 0), ?1), ifnull(earliest, ?1), ?1),"
-                      " finished_at = CASE WHEN state = ?2 THEN ifnull(finished_at, ?1)"
-                      " ELSE finished_at END WHERE told = 0",
-        [DATE_ATTEMPTS] =
-                "UPDATE attempts SET ended_at = ?1 WHERE ended_at IS NULL AND outcome = ?2",
-        [PUT_PAYLOAD] = "INSERT OR REPLACE INTO bodies(place, payload) VALUES(?1, ?2)",
-        [DROP_PAYLOADS] = delete_bodies_sql,
-        [EACH_OTHER] = "SELECT " OTHER_COLUMNS " FROM others WHERE seq = ?1 ORDER BY first",
-        [DROP_OTHERS] = "DELETE FROM others WHERE seq = ?1",
-        [PUT_OTHER] = "INSERT INTO others(seq, " OTHER_COLUMNS ") VALUES(?, ?, ?" FACTS_PLACES ")",
-        [EACH_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1",
-        [PUT_ATTEMPT] = "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS
-                        ") VALUES(?, ?" ATTEMPT_PLACES ")",
-        [PUT_START] = "INSERT OR IGNORE INTO starts(seq" START_NAMES ") VALUES(?" START_PLACES ")",
-        [FORGET_ATTEMPTS] = "DELETE FROM attempts WHERE seq = ?1 AND run <= ?2",
-        [FORGET_STARTS] = "DELETE FROM starts WHERE seq = ?1 AND run <= ?2",
-        [PUT_WORKER] = "INSERT INTO workers(worker, at, state, raw) VALUES(?1, ?2, ?3, ?4)"
-                       " ON CONFLICT(worker) DO UPDATE SET at = excluded.at,"
-                       " state = excluded.state, raw = excluded.raw WHERE excluded.at >= at",
-        [GET_POSITION] = "SELECT one" POSITION_NAMES " FROM position",
-        [PUT_POSITION] = "INSERT OR REPLACE INTO position(one" POSITION_NAMES
-                         ") VALUES(1" POSITION_PLACES ")",
-};
 
 #define START(column, declaration, kind, member) COLUMN_OF(struct start, kind, member)
 #define POSITION(column, declaration, kind, member) COLUMN_OF(struct position, kind, member)
@@ -80,25 +20,19 @@ static const struct column position_members[] = {POSITION_MEMBERS(POSITION)};
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 struct store {
-        sqlite3 *db;
+        struct database *db;
         struct names *names;
-        sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
 static int store_open_tables(struct store *s, const char *path, struct err *e)
 {
-        s->db = db_open(path, DB_PROJECTION, e);
-        if (s->db == NULL || status_db_migrate(s->db, e) != 0)
+        struct position p;
+        AUTO_DB *handle = db_open(path, DB_PROJECTION, e);
+        if (handle == NULL || status_db_migrate(handle, e) != 0)
                 return -1;
-        s->names = names_create(s->db, e);
-        if (s->names == NULL)
-                return -1;
-        for (int i = 0; i < STATEMENT_COUNT; i++) {
-                s->statements[i] = db_prepare(s->db, statement_sql[i], e);
-                if (s->statements[i] == NULL)
-                        return -1;
-        }
-        return 0;
+        s->db = database_create(&handle);
+        s->names = names_create(s->db);
+        return store_position(s, &p, e); /* fails here when the tables are damaged */
 }
 
 /* Renames a damaged file: its rows may be all that is left of old jobs. WAL files first: the new
@@ -141,15 +75,13 @@ void store_destroy(struct store **s)
 {
         if (*s == NULL)
                 return;
-        for (int i = 0; i < STATEMENT_COUNT; i++)
-                db_finalize(&(*s)->statements[i]);
         names_destroy(&(*s)->names);
-        db_close(&(*s)->db);
+        database_destroy(&(*s)->db);
         free(*s);
         *s = NULL;
 }
 
-sqlite3 *store_db(struct store *s)
+struct database *store_database(struct store *s)
 {
         return s->db;
 }
@@ -161,22 +93,28 @@ struct names *store_names(struct store *s)
 
 int store_begin(struct store *s, struct err *e)
 {
-        return db_run(s->statements[BEGIN], e);
+        return database_run(s->db, "BEGIN IMMEDIATE", NULL, e);
 }
 
 int store_commit(struct store *s, const struct position *p, struct err *e)
 {
-        sqlite3_stmt *put = s->statements[PUT_POSITION];
+        sqlite3_stmt *put = database_query(
+                s->db,
+                "INSERT OR REPLACE INTO position(one" POSITION_MEMBERS(
+                        COLUMN_NAMED) ") VALUES(1" POSITION_MEMBERS(COLUMN_PLACE) ")",
+                NULL, e);
+        if (put == NULL)
+                return -1;
         columns_bind(put, 1, position_members, COUNT(position_members), p);
         if (db_run(put, e) != 0)
                 return -1;
-        return db_run(s->statements[COMMIT], e);
+        return database_run(s->db, "COMMIT", NULL, e);
 }
 
 void store_rollback(struct store *s)
 {
         struct err ignored = {0};
-        if (sqlite3_get_autocommit(s->db) == 0 && db_run(s->statements[ROLLBACK], &ignored) != 0)
+        if (database_in_transaction(s->db) && database_run(s->db, "ROLLBACK", NULL, &ignored) != 0)
                 LOG_WARN("rollback failed", log_err(&ignored));
         /* Names inserted by the transaction are gone. */
         names_forget(s->names);
@@ -185,7 +123,8 @@ void store_rollback(struct store *s)
 int store_position(struct store *s, struct position *p, struct err *e)
 {
         *p = (struct position){0};
-        AUTO_RESET *get = s->statements[GET_POSITION];
+        AUTO_RESET *get = database_query(
+                s->db, "SELECT one" POSITION_MEMBERS(COLUMN_NAMED) " FROM position", NULL, e);
         int found = db_step(get, e);
         if (found != 1)
                 return found;
@@ -216,9 +155,9 @@ int store_rewind(struct store *s, struct err *e)
 int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
                struct stored_job *job, struct err *e)
 {
-        AUTO_RESET *find = s->statements[FIND];
-        sqlite3_bind_blob(find, 1, id, ID_SIZE, SQLITE_STATIC);
-        db_bind_int(find, 2, tenant);
+        AUTO_RESET *find = database_query(
+                s->db, "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = ?1 AND j.tenant = ?2",
+                DB_VALUES(value_blob(bytes_of(id, ID_SIZE)), value_int(tenant)), e);
         int found = db_step(find, e);
         if (found == 1 && stored_job_read(find, job, e) != 0)
                 return -1;
@@ -229,11 +168,16 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
                  const struct stored_job *job, int64_t type, struct err *e)
 {
         unsigned char keys[KEYS_SIZE];
-        sqlite3_stmt *insert = s->statements[INSERT];
-        db_bind_int(insert, 1, job->seq);
-        sqlite3_bind_blob(insert, 2, id, ID_SIZE, SQLITE_STATIC);
-        db_bind_int(insert, 3, tenant);
-        db_bind_int_or_null(insert, 4, type);
+        sqlite3_stmt *insert = database_query(
+                s->db,
+                "INSERT INTO jobs(seq, id, tenant, type, others, keys" JOB_MEMBERS(COLUMN_NAMED)
+                        FACTS_MEMBERS(COLUMN_NAMED) ") VALUES(?, ?, ?, ?, ?, ?" JOB_MEMBERS(
+                                COLUMN_PLACE) FACTS_MEMBERS(COLUMN_PLACE) ")",
+                DB_VALUES(value_int(job->seq), value_blob(bytes_of(id, ID_SIZE)), value_int(tenant),
+                          value_int_or_null(type)),
+                e);
+        if (insert == NULL)
+                return -1;
         stored_job_bind(insert, 5, job, keys);
         return db_run(insert, e);
 }
@@ -241,33 +185,40 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
 int store_update(struct store *s, const struct stored_job *job, int64_t type, struct err *e)
 {
         unsigned char keys[KEYS_SIZE];
-        sqlite3_stmt *update = s->statements[UPDATE];
-        db_bind_int_or_null(update, 1, type);
-        db_bind_int(update, stored_job_bind(update, 2, job, keys), job->seq);
+        sqlite3_stmt *update = database_query(
+                s->db,
+                "UPDATE jobs SET type = ?2, others = ?, keys = ?" JOB_MEMBERS(COLUMN_SET)
+                        FACTS_MEMBERS(COLUMN_SET) " WHERE seq = ?1",
+                DB_VALUES(value_int(job->seq), value_int_or_null(type)), e);
+        if (update == NULL)
+                return -1;
+        stored_job_bind(update, 3, job, keys);
         return db_run(update, e);
 }
 
 int store_date(struct store *s, msec first, struct err *e)
 {
-        const int dead[] = {[DATE_JOBS] = STATUS_DEAD, [DATE_ATTEMPTS] = ATTEMPT_DEAD};
-        for (int i = DATE_JOBS; i <= DATE_ATTEMPTS; i++) {
-                db_bind_int(s->statements[i], 1, first);
-                db_bind_int(s->statements[i], 2, dead[i]);
-                if (db_run(s->statements[i], e) != 0)
-                        return -1;
-        }
-        return 0;
+        if (database_run(s->db,
+                         "UPDATE jobs SET told = ?1, earliest = min(ifnull(earliest, ?1), ?1),"
+                         " created = min(ifnull(nullif(born, 0), ?1), ifnull(earliest, ?1), ?1),"
+                         " finished_at = CASE WHEN state = ?2 THEN ifnull(finished_at, ?1)"
+                         " ELSE finished_at END WHERE told = 0",
+                         DB_VALUES(value_int(first), value_int(STATUS_DEAD)), e) != 0)
+                return -1;
+        return database_run(
+                s->db, "UPDATE attempts SET ended_at = ?1 WHERE ended_at IS NULL AND outcome = ?2",
+                DB_VALUES(value_int(first), value_int(ATTEMPT_DEAD)), e);
 }
 
 int store_put_payloads(struct store *s, const struct job_facts *all, struct err *e)
 {
-        sqlite3_stmt *put = s->statements[PUT_PAYLOAD];
         for (const struct job_facts *f = all; f != NULL; f = f->next) {
-                if (f->payload.length == 0)
-                        continue;
-                db_bind_int(put, 1, f->first * SEQ_PER_OFFSET);
-                db_bind_blob(put, 2, f->payload.data, f->payload.length);
-                if (db_run(put, e) != 0)
+                if (f->payload.length > 0 &&
+                    database_run(s->db,
+                                 "INSERT OR REPLACE INTO bodies(place, payload) VALUES(?1, ?2)",
+                                 DB_VALUES(value_int(f->first * SEQ_PER_OFFSET),
+                                           value_blob(buffer_bytes(&f->payload))),
+                                 e) != 0)
                         return -1;
         }
         return 0;
@@ -275,14 +226,14 @@ int store_put_payloads(struct store *s, const struct job_facts *all, struct err 
 
 int store_drop_payloads(struct store *s, int64_t seq, struct err *e)
 {
-        db_bind_int(s->statements[DROP_PAYLOADS], 1, seq);
-        return db_run(s->statements[DROP_PAYLOADS], e);
+        return database_run(s->db, delete_bodies_sql, DB_VALUES(value_int(seq)), e);
 }
 
 int store_load_others(struct store *s, int64_t seq, struct job_facts **all, struct err *e)
 {
-        AUTO_RESET *each = s->statements[EACH_OTHER];
-        db_bind_int(each, 1, seq);
+        AUTO_RESET *each = database_query(
+                s->db, "SELECT " OTHER_COLUMNS " FROM others WHERE seq = ?1 ORDER BY first",
+                DB_VALUES(value_int(seq)), e);
         int more = 0;
         while ((more = db_step(each, e)) == 1) {
                 struct job_facts *f = other_read(each, e);
@@ -296,16 +247,20 @@ int store_load_others(struct store *s, int64_t seq, struct job_facts **all, stru
 static int put_other(struct store *s, int64_t seq, const struct job_facts *f, struct err *e)
 {
         unsigned char keys[KEYS_SIZE];
-        sqlite3_stmt *put = s->statements[PUT_OTHER];
-        db_bind_int(put, 1, seq);
+        sqlite3_stmt *put = database_query(s->db,
+                                           "INSERT INTO others(seq, " OTHER_COLUMNS
+                                           ") VALUES(?, ?, ?" FACTS_MEMBERS(COLUMN_PLACE) ")",
+                                           DB_VALUES(value_int(seq)), e);
+        if (put == NULL)
+                return -1;
         other_bind(put, 2, f, keys);
         return db_run(put, e);
 }
 
 int store_put_others(struct store *s, int64_t seq, const struct job_facts *others, struct err *e)
 {
-        db_bind_int(s->statements[DROP_OTHERS], 1, seq);
-        if (db_run(s->statements[DROP_OTHERS], e) != 0)
+        if (database_run(s->db, "DELETE FROM others WHERE seq = ?1", DB_VALUES(value_int(seq)),
+                         e) != 0)
                 return -1;
         for (const struct job_facts *f = others; f != NULL; f = f->next)
                 if (put_other(s, seq, f, e) != 0)
@@ -315,8 +270,9 @@ int store_put_others(struct store *s, int64_t seq, const struct job_facts *other
 
 int store_each_attempt(struct store *s, int64_t seq, attempt_fn *each, void *owner, struct err *e)
 {
-        AUTO_RESET *all = s->statements[EACH_ATTEMPT];
-        db_bind_int(all, 1, seq);
+        AUTO_RESET *all =
+                database_query(s->db, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1",
+                               DB_VALUES(value_int(seq)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 struct attempt_row a = {0};
@@ -333,38 +289,46 @@ int store_each_attempt(struct store *s, int64_t seq, attempt_fn *each, void *own
 int store_put_attempt(struct store *s, int64_t seq, const struct attempt_row *a, struct err *e)
 {
         unsigned char keys[KEYS_SIZE];
-        sqlite3_stmt *put = s->statements[PUT_ATTEMPT];
-        db_bind_int(put, 1, seq);
+        sqlite3_stmt *put = database_query(s->db,
+                                           "INSERT OR REPLACE INTO attempts(seq, " ATTEMPT_COLUMNS
+                                           ") VALUES(?, ?" ATTEMPT_MEMBERS(COLUMN_PLACE) ")",
+                                           DB_VALUES(value_int(seq)), e);
+        if (put == NULL)
+                return -1;
         attempt_bind(put, 2, a, keys);
         return db_run(put, e);
 }
 
 int store_put_start(struct store *s, int64_t seq, const struct start *start, struct err *e)
 {
-        sqlite3_stmt *put = s->statements[PUT_START];
-        db_bind_int(put, 1, seq);
+        sqlite3_stmt *put =
+                database_query(s->db,
+                               "INSERT OR IGNORE INTO starts(seq" START_MEMBERS(
+                                       COLUMN_NAMED) ") VALUES(?" START_MEMBERS(COLUMN_PLACE) ")",
+                               DB_VALUES(value_int(seq)), e);
+        if (put == NULL)
+                return -1;
         columns_bind(put, 2, start_members, COUNT(start_members), start);
         return db_run(put, e);
 }
 
 int store_forget_attempts(struct store *s, int64_t seq, int64_t run, struct err *e)
 {
-        for (int i = FORGET_ATTEMPTS; i <= FORGET_STARTS; i++) {
-                db_bind_int(s->statements[i], 1, seq);
-                db_bind_int(s->statements[i], 2, run);
-                if (db_run(s->statements[i], e) != 0)
-                        return -1;
-        }
-        return 0;
+        const struct db_value *seq_run = DB_VALUES(value_int(seq), value_int(run));
+        if (database_run(s->db, "DELETE FROM attempts WHERE seq = ?1 AND run <= ?2", seq_run, e) !=
+            0)
+                return -1;
+        return database_run(s->db, "DELETE FROM starts WHERE seq = ?1 AND run <= ?2", seq_run, e);
 }
 
 int store_put_worker(struct store *s, struct bytes worker, msec at, const char *state,
-                     struct bytes raw, struct err *e)
+                     struct bytes record, struct err *e)
 {
-        sqlite3_stmt *put = s->statements[PUT_WORKER];
-        sqlite3_bind_text64(put, 1, worker.data, worker.length, SQLITE_STATIC, SQLITE_UTF8);
-        db_bind_int(put, 2, at);
-        db_bind_text(put, 3, state);
-        db_bind_blob(put, 4, raw.data, raw.length);
-        return db_run(put, e);
+        return database_run(s->db,
+                            "INSERT INTO workers(worker, at, state, raw) VALUES(?1, ?2, ?3, ?4)"
+                            " ON CONFLICT(worker) DO UPDATE SET at = excluded.at,"
+                            " state = excluded.state, raw = excluded.raw WHERE excluded.at >= at",
+                            DB_VALUES(value_string(worker), value_int(at), value_text(state),
+                                      value_blob(record)),
+                            e);
 }

@@ -29,7 +29,7 @@ struct store;
  * filled from the stream. ERR_CONFLICT: a later version made the file. */
 struct store *store_create(const char *path, struct err *e) MUST_CHECK;
 void store_destroy(struct store **s);
-sqlite3 *store_db(struct store *s);
+struct database *store_database(struct store *s);
 struct names *store_names(struct store *s);
 
 int store_begin(struct store *s, struct err *e) MUST_CHECK;
@@ -81,6 +81,6 @@ int store_put_start(struct store *s, int64_t seq, const struct start *start,
 int store_forget_attempts(struct store *s, int64_t seq, int64_t run, struct err *e) MUST_CHECK;
 /* Writes the record of a worker, unless the stored one is newer. */
 int store_put_worker(struct store *s, struct bytes worker, msec at, const char *state,
-                     struct bytes raw, struct err *e) MUST_CHECK;
+                     struct bytes record, struct err *e) MUST_CHECK;
 
 #endif

@@ -26,53 +26,21 @@ struct minute_key {
 
 struct minute {
         struct minute_key key;
-        int64_t count[TALLY_COUNT];
-        struct histogram times[TALLY_TIMES];
+        struct minute_counts counts;
         UT_hash_handle hh;
 };
 
 struct tally {
         struct state_count *states;
         struct minute *minutes;
-        sqlite3_stmt *add_state, *add_total, *get_minute, *put_minute;
+        struct database *db;
 };
 
-static int tally_prepare(struct tally *t, sqlite3 *db, struct err *e)
+struct tally *tally_create(struct database *db)
 {
-        t->add_state =
-                db_prepare(db,
-                           "INSERT INTO counts(tenant, type, state, n) VALUES(?1, ?2, ?3, ?4)"
-                           " ON CONFLICT DO UPDATE SET n = n + excluded.n",
-                           e);
-        t->add_total = db_prepare(
-                db,
-                "INSERT INTO counters(tenant, submitted, completed, failed, retried, dead)"
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
-                " submitted = submitted + excluded.submitted,"
-                " completed = completed + excluded.completed, failed = failed + excluded.failed,"
-                " retried = retried + excluded.retried, dead = dead + excluded.dead",
-                e);
-        t->get_minute = db_prepare(db,
-                                   "SELECT submitted, completed, failed, retried, dead, latency,"
-                                   " wait, duration FROM minutes WHERE minute = ?1 AND tenant = ?2",
-                                   e);
-        t->put_minute = db_prepare(db,
-                                   "INSERT OR REPLACE INTO minutes(minute, tenant, submitted,"
-                                   " completed, failed, retried, dead, latency, wait, duration)"
-                                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                                   e);
-        return err_is_set(e) ? -1 : 0;
-}
-
-struct tally *tally_create(sqlite3 *db, struct err *e)
-{
-        AUTO(tally) t = xcalloc(1, sizeof(*t));
-        struct err why = {0};
-        if (tally_prepare(t, db, &why) != 0) {
-                (void)err_set(e, why.code, "%s", why.text);
-                return NULL;
-        }
-        return TAKE(t);
+        struct tally *t = xcalloc(1, sizeof(*t));
+        t->db = db;
+        return t;
 }
 
 void tally_destroy(struct tally **t)
@@ -80,10 +48,6 @@ void tally_destroy(struct tally **t)
         if (*t == NULL)
                 return;
         tally_clear(*t);
-        db_finalize(&(*t)->add_state);
-        db_finalize(&(*t)->add_total);
-        db_finalize(&(*t)->get_minute);
-        db_finalize(&(*t)->put_minute);
         free(*t);
         *t = NULL;
 }
@@ -102,40 +66,30 @@ void tally_clear(struct tally *t)
         }
 }
 
-static struct state_count *find_state(struct tally *t, const struct state_key *key)
-{
-        struct state_count *found = NULL;
-        HASH_FIND(hh, t->states, key, sizeof(*key), found);
-        if (found == NULL) {
-                found = xcalloc(1, sizeof(*found));
-                found->key = *key;
-                HASH_ADD(hh, t->states, key, sizeof(found->key), found);
-        }
-        return found;
-}
-
 void tally_state(struct tally *t, int64_t tenant, int64_t type, int state, int by)
 {
         const struct state_key key = {tenant, type, state};
-        find_state(t, &key)->by += by;
-}
-
-static struct minute *find_minute(struct tally *t, const struct minute_key *key)
-{
-        struct minute *found = NULL;
-        HASH_FIND(hh, t->minutes, key, sizeof(*key), found);
+        struct state_count *found = NULL;
+        HASH_FIND(hh, t->states, &key, sizeof(key), found);
         if (found == NULL) {
                 found = xcalloc(1, sizeof(*found));
-                found->key = *key;
-                HASH_ADD(hh, t->minutes, key, sizeof(found->key), found);
+                found->key = key;
+                HASH_ADD(hh, t->states, key, sizeof(found->key), found);
         }
-        return found;
+        found->by += by;
 }
 
 static struct minute *tally_minute(struct tally *t, int64_t minute, int64_t tenant)
 {
         const struct minute_key key = {minute, tenant};
-        return find_minute(t, &key);
+        struct minute *found = NULL;
+        HASH_FIND(hh, t->minutes, &key, sizeof(key), found);
+        if (found == NULL) {
+                found = xcalloc(1, sizeof(*found));
+                found->key = key;
+                HASH_ADD(hh, t->minutes, key, sizeof(found->key), found);
+        }
+        return found;
 }
 
 static int64_t minute_of(msec at, msec now)
@@ -147,10 +101,10 @@ static int64_t minute_of(msec at, msec now)
 
 void tally_count(struct tally *t, int64_t tenant, enum tally_what what, msec at, msec now)
 {
-        tally_minute(t, 0, tenant)->count[what]++;
+        tally_minute(t, 0, tenant)->counts.count[what]++;
         int64_t minute = minute_of(at, now);
         if (minute != 0)
-                tally_minute(t, minute, tenant)->count[what]++;
+                tally_minute(t, minute, tenant)->counts.count[what]++;
 }
 
 void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec value, msec at,
@@ -158,7 +112,7 @@ void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec 
 {
         int64_t minute = minute_of(at, now);
         if (minute != 0)
-                histogram_add(&tally_minute(t, minute, tenant)->times[which], value);
+                histogram_add(&tally_minute(t, minute, tenant)->counts.times[which], value);
 }
 
 static int write_states(struct tally *t, struct err *e)
@@ -166,11 +120,13 @@ static int write_states(struct tally *t, struct err *e)
         for (struct state_count *s = t->states; s != NULL; s = s->hh.next) {
                 if (s->by == 0)
                         continue;
-                db_bind_int(t->add_state, 1, s->key.tenant);
-                db_bind_int(t->add_state, 2, s->key.type);
-                db_bind_int(t->add_state, 3, s->key.state);
-                db_bind_int(t->add_state, 4, s->by);
-                if (db_run(t->add_state, e) != 0)
+                if (database_run(t->db,
+                                 "INSERT INTO counts(tenant, type, state, n)"
+                                 " VALUES(?1, ?2, ?3, ?4)"
+                                 " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                                 DB_VALUES(value_int(s->key.tenant), value_int(s->key.type),
+                                           value_int(s->key.state), value_int(s->by)),
+                                 e) != 0)
                         return -1;
         }
         return 0;
@@ -178,45 +134,60 @@ static int write_states(struct tally *t, struct err *e)
 
 static int write_total(struct tally *t, const struct minute *m, struct err *e)
 {
-        db_bind_int(t->add_total, 1, m->key.tenant);
+        const int64_t *n = m->counts.count;
+        return database_run(
+                t->db,
+                "INSERT INTO counters(tenant, " TALLY_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+                " ON CONFLICT DO UPDATE SET submitted = submitted + excluded.submitted,"
+                " completed = completed + excluded.completed, failed = failed + excluded.failed,"
+                " retried = retried + excluded.retried, dead = dead + excluded.dead",
+                DB_VALUES(value_int(m->key.tenant), value_int(n[TALLY_SUBMITTED]),
+                          value_int(n[TALLY_COMPLETED]), value_int(n[TALLY_FAILED]),
+                          value_int(n[TALLY_RETRIED]), value_int(n[TALLY_DEAD])),
+                e);
+}
+
+void minute_add(sqlite3_stmt *row, struct minute_counts *to)
+{
         for (int i = 0; i < TALLY_COUNT; i++)
-                db_bind_int(t->add_total, 2 + i, m->count[i]);
-        return db_run(t->add_total, e);
+                to->count[i] += sqlite3_column_int64(row, i);
+        for (int i = 0; i < TALLY_TIMES; i++)
+                histogram_unpack(db_bytes(row, TALLY_COUNT + i), &to->times[i]);
 }
 
 static int merge_minute(struct tally *t, struct minute *m, struct err *e)
 {
-        AUTO_RESET *get = t->get_minute;
-        db_bind_int(get, 1, m->key.minute);
-        db_bind_int(get, 2, m->key.tenant);
+        AUTO_RESET *get = database_query(
+                t->db, "SELECT " MINUTE_COLUMNS " FROM minutes WHERE minute = ?1 AND tenant = ?2",
+                DB_VALUES(value_int(m->key.minute), value_int(m->key.tenant)), e);
         int found = db_step(get, e);
-        if (found != 1)
-                return found;
-        for (int i = 0; i < TALLY_COUNT; i++)
-                m->count[i] += sqlite3_column_int64(get, i);
-        for (int i = 0; i < TALLY_TIMES; i++)
-                histogram_unpack(db_bytes(get, TALLY_COUNT + i), &m->times[i]);
-        return 0;
+        if (found == 1)
+                minute_add(get, &m->counts);
+        return found < 0 ? -1 : 0;
 }
 
 static int write_minute(struct tally *t, struct minute *m, struct err *e)
 {
         if (merge_minute(t, m, e) != 0)
                 return -1;
-        db_bind_int(t->put_minute, 1, m->key.minute);
-        db_bind_int(t->put_minute, 2, m->key.tenant);
+        sqlite3_stmt *put =
+                database_query(t->db,
+                               "INSERT OR REPLACE INTO minutes(minute, tenant, " MINUTE_COLUMNS ")"
+                               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                               DB_VALUES(value_int(m->key.minute), value_int(m->key.tenant)), e);
+        if (put == NULL)
+                return -1;
         for (int i = 0; i < TALLY_COUNT; i++)
-                db_bind_int(t->put_minute, 3 + i, m->count[i]);
+                db_bind_int(put, 3 + i, m->counts.count[i]);
         AUTO_BUFFER latency = {0};
         AUTO_BUFFER wait = {0};
         AUTO_BUFFER duration = {0};
         struct buffer *const packed[TALLY_TIMES] = {&latency, &wait, &duration};
         for (int i = 0; i < TALLY_TIMES; i++) {
-                histogram_pack(&m->times[i], packed[i]);
-                db_bind_blob(t->put_minute, 3 + TALLY_COUNT + i, packed[i]->data,
-                             packed[i]->length);
+                histogram_pack(&m->counts.times[i], packed[i]);
+                db_bind_blob(put, 3 + TALLY_COUNT + i, packed[i]->data, packed[i]->length);
         }
-        return db_run(t->put_minute, e);
+        return db_run(put, e);
 }
 
 int tally_write(struct tally *t, struct err *e)

@@ -7,7 +7,7 @@
 #define WARREN_STATUS_STORE_TALLY_H
 
 #include "common/base/clock.h"
-#include "common/db/db.h"
+#include "common/db/database.h"
 #include "status-store/histogram.h"
 
 enum tally_what {
@@ -18,6 +18,7 @@ enum tally_what {
         TALLY_DEAD,
 };
 enum { TALLY_COUNT = 5 };
+#define TALLY_COLUMNS "submitted, completed, failed, retried, dead"
 
 enum tally_time {
         TALLY_LATENCY,  /* submission to completion */
@@ -25,13 +26,23 @@ enum tally_time {
         TALLY_DURATION, /* of an attempt that completed */
 };
 enum { TALLY_TIMES = 3 };
+/* Of a minute: the counts, then the packed histograms. */
+#define MINUTE_COLUMNS TALLY_COLUMNS ", latency, wait, duration"
 
 /* Older minutes are not written, and are deleted. */
 #define TALLY_KEPT ((msec)25 * MSEC_HOUR)
 
+struct minute_counts {
+        int64_t count[TALLY_COUNT];
+        struct histogram times[TALLY_TIMES];
+};
+/* Adds a row of MINUTE_COLUMNS. */
+void minute_add(sqlite3_stmt *row, struct minute_counts *to);
+
 struct tally;
 
-struct tally *tally_create(sqlite3 *db, struct err *e) MUST_CHECK;
+/* db must outlive it. */
+struct tally *tally_create(struct database *db);
 void tally_destroy(struct tally **t);
 /* Adds `by` (+1 or -1) to the jobs of this tenant and type in this state. */
 void tally_state(struct tally *t, int64_t tenant, int64_t type, int state, int by);

@@ -171,13 +171,6 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
         return 0;
 }
 
-static int add_row(struct api *a, struct tenant *t, bool reuse, struct err *e)
-{
-        if (reuse)
-                return registry_add_tenant(a->registry, t, a->tenants_max, e);
-        return registry_add_new_tenant(a->registry, t, a->tenants_max, e);
-}
-
 void tenants_create(void *owner, struct http_request *r)
 {
         static const char *const allowed[] = {"reuse", "tenant", NULL};
@@ -193,9 +186,10 @@ void tenants_create(void *owner, struct http_request *r)
                 return;
         }
         t.login_unsure = t.amqp_login;
+        enum name_use use = is_true(r, "reuse") ? NAME_REUSED : NAME_NEW;
         AUTO_CHANGE *changing = change_begin(a);
         if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
-            add_row(a, &t, is_true(r, "reuse"), &why) != 0) {
+            registry_add_tenant(a->registry, &t, a->tenants_max, use, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
@@ -292,10 +286,7 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
         AUTO_READER *reader = readers_take(a->readers, e);
         if (reader == NULL)
                 return -1;
-        AUTO_RESET *counts = reader_query(reader, QUERY_COUNTS, e);
-        if (counts == NULL)
-                return -1;
-        db_bind_text(counts, 1, tenant);
+        AUTO_RESET *counts = reader_query(reader, QUERY_COUNTS, DB_VALUES(value_text(tenant)), e);
         int64_t open = 0;
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {

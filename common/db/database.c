@@ -65,7 +65,54 @@ static struct prepared *prepare(struct database *db, const char *sql, struct err
         return p;
 }
 
-sqlite3_stmt *database_statement(struct database *db, const char *sql, struct err *e)
+struct db_value value_int(int64_t number)
+{
+        return (struct db_value){.kind = DB_INT, .number = number};
+}
+
+struct db_value value_int_or_null(int64_t number)
+{
+        return (struct db_value){.kind = number == 0 ? DB_NULL : DB_INT, .number = number};
+}
+
+struct db_value value_text(const char *text)
+{
+        if (text == NULL || text[0] == '\0')
+                return (struct db_value){.kind = DB_NULL};
+        return value_string(bytes_of_text(text));
+}
+
+struct db_value value_string(struct bytes text)
+{
+        return (struct db_value){.kind = DB_TEXT, .bytes = text};
+}
+
+struct db_value value_blob(struct bytes bytes)
+{
+        return (struct db_value){.kind = bytes.length == 0 ? DB_NULL : DB_BLOB, .bytes = bytes};
+}
+
+static void bind(sqlite3_stmt *s, int at, const struct db_value *v)
+{
+        const char *data = v->bytes.data;
+        switch (v->kind) {
+        case DB_INT:
+                sqlite3_bind_int64(s, at, v->number);
+                break;
+        case DB_TEXT:
+                sqlite3_bind_text64(s, at, data, v->bytes.length, SQLITE_STATIC, SQLITE_UTF8);
+                break;
+        case DB_BLOB:
+                sqlite3_bind_blob64(s, at, data, v->bytes.length, SQLITE_STATIC);
+                break;
+        case DB_NULL:
+        case DB_END:
+                break;
+        }
+}
+
+sqlite3_stmt *database_query(struct database *db, const char *sql, const struct db_value *values,
+                             struct err *e)
 {
         struct prepared *p = NULL;
         HASH_FIND_STR(db->prepared, sql, p);
@@ -75,11 +122,12 @@ sqlite3_stmt *database_statement(struct database *db, const char *sql, struct er
                 return NULL;
         assert(!sqlite3_stmt_busy(p->statement));
         sqlite3_clear_bindings(p->statement);
+        for (int i = 0; values != NULL && values[i].kind != DB_END; i++)
+                bind(p->statement, i + 1, &values[i]);
         return p->statement;
 }
 
-int database_run(struct database *db, const char *sql, struct err *e)
+int database_run(struct database *db, const char *sql, const struct db_value *values, struct err *e)
 {
-        sqlite3_stmt *s = database_statement(db, sql, e);
-        return s == NULL ? -1 : db_run(s, e);
+        return db_run(database_query(db, sql, values, e), e);
 }

@@ -123,6 +123,8 @@ void db_finalize(sqlite3_stmt **s)
 
 int db_step(sqlite3_stmt *s, struct err *e)
 {
+        if (s == NULL)
+                return -1;
         int code = sqlite3_step(s);
         if (code == SQLITE_ROW)
                 return 1;

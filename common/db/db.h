@@ -33,11 +33,11 @@ void db_finalize(sqlite3_stmt **s);
  * constraint ERR_CONFLICT, a damaged file ERR_CORRUPT. Always -1. */
 int db_fail(sqlite3 *db, struct err *e, const char *doing);
 
-/* 1: a row; 0: no more; -1: failed. */
+/* 1: a row; 0: no more; -1: failed. NULL fails: e says already why it was not prepared. */
 int db_step(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 /* The number that a query answers with in its one row, such as PRAGMA user_version. */
 int db_number(sqlite3 *db, const char *sql, int *number, struct err *e) MUST_CHECK;
-/* Steps to the end, then resets, also after a failure. */
+/* Steps to the end, then resets, also after a failure. NULL as in db_step. */
 int db_run(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 
 /* Resets a statement at the end of the scope, which ends its read transaction. */

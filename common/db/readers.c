@@ -79,7 +79,7 @@ struct reader *readers_take(struct readers *r, struct err *e)
                 (void)err_set(e, ERR_UNAVAILABLE, "too many reads at once");
                 return NULL;
         }
-        if (database_run(one->database, "BEGIN", e) != 0)
+        if (database_run(one->database, "BEGIN", NULL, e) != 0)
                 readers_give(&one);
         return one;
 }
@@ -92,7 +92,7 @@ void readers_give(struct reader **reader)
         *reader = NULL;
         struct err why = {0};
         if (database_in_transaction(one->database) &&
-            database_run(one->database, "ROLLBACK", &why) != 0)
+            database_run(one->database, "ROLLBACK", NULL, &why) != 0)
                 LOG_WARN("a read did not end", log_err(&why));
         pthread_mutex_lock(&one->pool->mutex);
         one->next = one->pool->free;

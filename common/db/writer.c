@@ -37,7 +37,7 @@ struct writer {
 /* -1 when the transaction is lost: SQLite ends it by itself for a full disk, for instance. */
 static int run_write(struct writer *w, struct write *one, struct err *e)
 {
-        if (database_run(w->database, "SAVEPOINT write", e) != 0)
+        if (database_run(w->database, "SAVEPOINT write", NULL, e) != 0)
                 return -1;
         one->result = one->run(w->database, one->owner, &one->why);
         if (!database_in_transaction(w->database)) {
@@ -45,20 +45,20 @@ static int run_write(struct writer *w, struct write *one, struct err *e)
                         return err_set(e, one->why.code, "%s", one->why.text);
                 return err_set(e, ERR_SYSTEM, "the transaction was ended");
         }
-        if (one->result < 0 && database_run(w->database, "ROLLBACK TO write", e) != 0)
+        if (one->result < 0 && database_run(w->database, "ROLLBACK TO write", NULL, e) != 0)
                 return -1;
-        return database_run(w->database, "RELEASE write", e);
+        return database_run(w->database, "RELEASE write", NULL, e);
 }
 
 static int commit_group(struct writer *w, struct write *group, struct err *e)
 {
         struct write *one = NULL;
-        if (database_run(w->database, "BEGIN IMMEDIATE", e) != 0)
+        if (database_run(w->database, "BEGIN IMMEDIATE", NULL, e) != 0)
                 return -1;
         DL_FOREACH (group, one)
                 if (run_write(w, one, e) != 0)
                         return -1;
-        return database_run(w->database, "COMMIT", e);
+        return database_run(w->database, "COMMIT", NULL, e);
 }
 
 /* Also a write that had failed by itself fails with the transaction: it may have seen others that
@@ -70,7 +70,7 @@ static void write_group(struct writer *w, struct write *group)
         if (commit_group(w, group, &why) == 0)
                 return;
         if (database_in_transaction(w->database) &&
-            database_run(w->database, "ROLLBACK", &ignored) != 0)
+            database_run(w->database, "ROLLBACK", NULL, &ignored) != 0)
                 LOG_WARN("rollback failed", log_err(&ignored));
         DL_FOREACH (group, one) {
                 one->result = -1;

@@ -99,7 +99,7 @@ static void nothing_is_left(struct rig *r)
                                                        .keep_dead = MSEC_DAY};
         struct err e = {0};
         int more = 1;
-        AUTO(retention) retention = retention_create(r->store, &keep, &e);
+        AUTO(retention) retention = retention_create(r->store, &keep);
         assert_non_null(retention);
         step(r, 'c', '-', START + MSEC_MINUTE);
         rig_commit(r);

@@ -226,10 +226,9 @@ static void see_it_go(enum clock_told when, const char *id, msec claim)
                                                        .keep_dead = MSEC_DAY};
         static const char dead[] = "SELECT count(*) FROM jobs WHERE state = 5";
         const msec now = BORN * (msec)1000;
-        struct err e = {0};
         struct rig rig;
         rig_open(&rig);
-        AUTO(retention) retention = retention_create(rig.store, &keep, &e);
+        AUTO(retention) retention = retention_create(rig.store, &keep);
         if (when == BEFORE_IT)
                 tell_time(&rig, now);
         publish(&rig, id, claim, "jobs.acme");
@@ -291,7 +290,7 @@ static void old_jobs_go_while_new_ones_come(void **state)
         /* pending and running: they stay at any age */
         size_t open = (OLD_ROUNDS + 1) * 2 * TENANTS;
         size_t ended = 3 * TENANTS;
-        AUTO(retention) retention = retention_create(rig.store, &keep, &e);
+        AUTO(retention) retention = retention_create(rig.store, &keep);
         AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
         struct walk w = walk_of("*", -1, NULL, false);
         int more = 1;

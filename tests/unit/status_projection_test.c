@@ -335,7 +335,7 @@ static void a_plain_job_has_no_attempt_rows(void **state)
                 projection_fold(p, &item.message, i);
                 assert_int_equal(projection_commit(p, &e), 0);
         }
-        AUTO_STATEMENT *rows = db_prepare(store_db(store),
+        AUTO_STATEMENT *rows = db_prepare(database_handle(store_database(store)),
                                           "SELECT (SELECT count(*) FROM attempts),"
                                           " (SELECT count(*) FROM starts), spilled FROM jobs",
                                           &e);
@@ -464,7 +464,7 @@ static void a_commit_that_fails_leaves_all_as_it_was(void **state)
         assert_non_null(p);
         projection_fold(p, &h->items[0].message, 10);
         assert_int_equal(projection_commit(p, &e), 0);
-        assert_int_equal(db_exec(store_db(store),
+        assert_int_equal(db_exec(database_handle(store_database(store)),
                                  "CREATE TRIGGER no BEFORE UPDATE ON jobs BEGIN SELECT"
                                  " RAISE(ABORT, 'the disk is full'); END; CREATE TRIGGER nor"
                                  " BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'full'); END;",
@@ -476,7 +476,9 @@ static void a_commit_that_fails_leaves_all_as_it_was(void **state)
         assert_int_equal(projection_messages(p), 0);
         assert_int_equal(projection_position(p)->offset, 10);
         err_clear(&e);
-        assert_int_equal(db_exec(store_db(store), "DROP TRIGGER no; DROP TRIGGER nor;", &e), 0);
+        assert_int_equal(db_exec(database_handle(store_database(store)),
+                                 "DROP TRIGGER no; DROP TRIGGER nor;", &e),
+                         0);
         for (size_t i = 1; i < h->count; i++)
                 projection_fold(p, &h->items[i].message, 10 + (int64_t)i);
         assert_int_equal(projection_commit(p, &e), 0);

@@ -41,20 +41,21 @@ static void a_tenant_lives(void **state)
         struct tenant same = tenant_named("acme");
         struct tenant found;
         struct err e = {0};
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(t.record.v, 1);
-        assert_int_equal(registry_add_tenant(r, &same, TENANTS_MAX, &e), -1);
+        assert_int_equal(registry_add_tenant(r, &same, TENANTS_MAX, NAME_REUSED, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
         assert_int_equal(untold(r), 1);
         err_clear(&e);
-        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0);
+        assert_int_equal(registry_published(r, RECORD_TENANT, "acme", 1, &e), 0);
         assert_int_equal(untold(r), 0);
 
         struct tenant stale = t;
         t.record.weight = 5;
         assert_int_equal(registry_change_tenant(r, &t, &e), 0);
         assert_int_equal(untold(r), 1);
-        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0); /* an older version */
+        assert_int_equal(registry_published(r, RECORD_TENANT, "acme", 1, &e),
+                         0); /* an older version */
         assert_int_equal(untold(r), 1);
         assert_int_equal(registry_change_tenant(r, &stale, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
@@ -70,21 +71,21 @@ static void a_name_is_used_again_with_a_higher_version(void **state)
         struct registry *r = ((struct fixture *)*state)->registry;
         struct tenant t = tenant_named("acme");
         struct err e = {0};
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);
         err_clear(&e);
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e),
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e),
                          -1); /* its queues still exist */
         assert_int_equal(e.code, ERR_CONFLICT);
         err_clear(&e);
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
-        assert_int_equal(registry_add_new_tenant(r, &t, TENANTS_MAX, &e), -1);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_NEW, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
         assert_non_null(strstr(e.text, "reuse"));
         err_clear(&e);
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(t.record.v, 3);
         /* a tenant that is not deleted stays */
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
@@ -99,19 +100,19 @@ static void tenants_are_bounded(void **state)
         struct tenant t;
         for (size_t i = 0; i < TENANTS_MAX; i++) {
                 t = tenant_named(names[i]);
-                assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+                assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         }
         t = tenant_named("four");
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), -1);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
         assert_non_null(strstr(e.text, "tenants_max"));
         err_clear(&e);
         assert_int_equal(registry_delete_tenant(r, "two", 1000, &e), 0);
         /* its queues still exist */
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), -1);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), -1);
         err_clear(&e);
         assert_int_equal(registry_drop_tenant(r, "two", &e), 0);
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
 }
 
 static void an_old_registry_goes_above_what_was_told(void **state)
@@ -122,10 +123,10 @@ static void an_old_registry_goes_above_what_was_told(void **state)
         struct key key;
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
-        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0);
-        assert_int_equal(registry_published_key(r, key.record.id, 1, &e), 0);
+        assert_int_equal(registry_published(r, RECORD_TENANT, "acme", 1, &e), 0);
+        assert_int_equal(registry_published(r, RECORD_KEY, key.record.id, 1, &e), 0);
         assert_int_equal(registry_seen_tenant(r, "acme", 1, &e), 0); /* the registry's own record */
         assert_int_equal(registry_seen_key(r, key.record.id, 1, &e), 0);
         assert_int_equal(untold(r), 0);
@@ -137,7 +138,7 @@ static void an_old_registry_goes_above_what_was_told(void **state)
         assert_int_equal(t.record.v, 8);
         assert_int_equal(registry_seen_tenant(r, "lost", 5, &e), 0);
         assert_int_equal(registry_seen_tenant(r, "lost", 4, &e), 0);
-        assert_int_equal(registry_add_tenant(r, &lost, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &lost, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(lost.record.v, 6);
 }
 
@@ -151,15 +152,15 @@ static void keys_live_with_their_tenant(void **state)
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);
         err_clear(&e);
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
         assert_true(api_key_split(text, id, secret));
         assert_string_equal(id, key.record.id);
         assert_true(api_key_matches(&key.record, secret));
         assert_int_equal(registry_revoke_key(r, "other", id, &e), -1);
         err_clear(&e);
-        assert_int_equal(registry_published_tenant(r, "acme", 1, &e), 0);
-        assert_int_equal(registry_published_key(r, id, 1, &e), 0);
+        assert_int_equal(registry_published(r, RECORD_TENANT, "acme", 1, &e), 0);
+        assert_int_equal(registry_published(r, RECORD_KEY, id, 1, &e), 0);
         assert_int_equal(untold(r), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
         assert_int_equal(untold(r), 2); /* the key was revoked with it */
@@ -176,22 +177,22 @@ static void keys_of_a_deleted_tenant_are_not_its_successors(void **state)
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
         int keys = 0;
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &kept, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &revoked, &e), 0);
         assert_int_equal(registry_revoke_key(r, "acme", revoked.record.id, &e), 0);
-        assert_int_equal(registry_published_key(r, revoked.record.id, 2, &e), 0);
+        assert_int_equal(registry_published(r, RECORD_KEY, revoked.record.id, 2, &e), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
         assert_int_equal(untold(r), 2); /* the tenant, and the key that was not revoked before */
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &fresh, &e), 0);
         assert_int_equal(registry_each_key(r, WHICH_ALL, "acme", count_key, &keys, &e), 0);
         assert_int_equal(keys, 1);
         keys = 0; /* but the revoked key is published again */
-        assert_int_equal(registry_republish_key(r, revoked.record.id, 1, &e),
+        assert_int_equal(registry_republish(r, RECORD_KEY, revoked.record.id, 1, &e),
                          0); /* no such version */
-        assert_int_equal(registry_republish_key(r, revoked.record.id, 2, &e), 0);
+        assert_int_equal(registry_republish(r, RECORD_KEY, revoked.record.id, 2, &e), 0);
         assert_int_equal(registry_each_key(r, WHICH_UNPUBLISHED, NULL, count_revoked, &keys, &e),
                          0);
         assert_int_equal(keys, 2);
@@ -203,11 +204,11 @@ static void revoke_with_tenant(struct registry *r, const char *name, msec now, b
         struct key key;
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_add_key(r, name, SCOPE_READ, 0, text, &key, &e), 0);
         assert_int_equal(registry_delete_tenant(r, name, now, &e), 0);
         if (told)
-                assert_int_equal(registry_published_key(r, key.record.id, 2, &e), 0);
+                assert_int_equal(registry_published(r, RECORD_KEY, key.record.id, 2, &e), 0);
         assert_int_equal(registry_drop_tenant(r, name, &e), 0);
 }
 
@@ -236,9 +237,9 @@ static void keys_of_long_deleted_tenants_are_forgotten(void **state)
         struct key key;
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
-        assert_int_equal(registry_add_tenant(r, &alive, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &alive, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_add_key(r, "alive", SCOPE_READ, now, text, &key, &e), 0);
-        assert_int_equal(registry_published_key(r, key.record.id, 1, &e), 0);
+        assert_int_equal(registry_published(r, RECORD_KEY, key.record.id, 1, &e), 0);
         revoke_with_tenant(r, "told", now, true);
         revoke_with_tenant(r, "untold", now, false);
         revoke_with_tenant(r, "undone", 0, false);
@@ -260,7 +261,7 @@ static void a_login_is_what_was_noted(void **state)
         struct tenant t = tenant_named("acme");
         struct err e = {0};
         t.login_unsure = true;
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         for (size_t i = 0; i < COUNT(table); i++) {
                 assert_int_equal(registry_note_login(r, "acme", table[i].noted, &e), 0);
                 assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
@@ -346,7 +347,7 @@ static void a_backup_holds_everything(void **state)
         struct tenant t = tenant_named("acme");
         struct err e = {0};
         AUTO_FREE char *path = xasprintf("%s/copy.db", f->folder);
-        assert_int_equal(registry_add_tenant(f->registry, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(f->registry, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(db_backup(f->path, path, &e), 0);
         assert_int_equal(db_backup(f->path, path, &e), -1); /* never overwrites another file */
         err_clear(&e);

@@ -5,7 +5,7 @@
  */
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/registry_db.h"
+#include "status-store/registry_rows.h"
 #include "tests/unit/writer_rig.h"
 
 enum { ADDERS = 8, KEYS_EACH = 10 };
@@ -20,7 +20,7 @@ struct slow {
 static int pause_tenants(struct database *db, void *owner, struct err *e)
 {
         struct slow *s = owner;
-        if (database_run(db, "UPDATE tenants SET paused = 1", e) != 0)
+        if (database_run(db, "UPDATE tenants SET paused = 1", NULL, e) != 0)
                 return -1;
         return gate_pass(&s->gate, e);
 }
@@ -41,7 +41,7 @@ static void a_read_waits_for_no_change(void **state)
         struct err e = {0};
         pthread_t thread;
         int keys = 0;
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(pthread_create(&thread, NULL, change_slowly, &slow), 0);
         assert_true(gate_wait(&slow.gate, &slow.gate.reached));
         assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
@@ -93,7 +93,7 @@ static void a_change_is_seen_once_it_has_returned(void **state)
         struct adder adders[ADDERS] = {0};
         struct tenant t = tenant_named("acme");
         struct err e = {0};
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         for (size_t i = 0; i < ADDERS; i++) {
                 adders[i].registry = r;
                 assert_int_equal(pthread_create(&adders[i].thread, NULL, add_keys, &adders[i]), 0);
@@ -118,7 +118,7 @@ static void a_full_disk_is_told(void **state)
         char text[KEY_TEXT_SIZE];
         struct key key;
         int added = 0, kept = 0;
-        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, &e), 0);
+        assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_write(r, set_pages_max, few, &e), 0);
         while (added < 1000 && registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e) == 0)
                 added++;

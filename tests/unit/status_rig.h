@@ -129,7 +129,7 @@ static inline void rig_tell(struct rig *r, const struct job *j, enum event_kind 
 static inline int rig_number(struct rig *r, const char *sql)
 {
         struct err e = {0};
-        AUTO_STATEMENT *s = db_prepare(store_db(r->store), sql, &e);
+        AUTO_STATEMENT *s = db_prepare(database_handle(store_database(r->store)), sql, &e);
         if (s == NULL || db_step(s, &e) != 1)
                 fail_msg("%s", e.text);
         return sqlite3_column_int(s, 0);

@@ -172,11 +172,10 @@ static void invented_types_go_with_their_jobs(void **state)
                                                        .keep_dead = MSEC_DAY};
         static const int counts[] = {10, 10, NAMES_HELD_MAX + 100, 10};
         struct rig rig;
-        struct err e = {0};
         msec now = clock_wall();
         (void)state;
         rig_open(&rig);
-        AUTO(retention) retention = retention_create(rig.store, &keep, &e);
+        AUTO(retention) retention = retention_create(rig.store, &keep);
         assert_non_null(retention);
         for (size_t turn = 0; turn < COUNT(counts); turn++) {
                 int count = counts[turn];

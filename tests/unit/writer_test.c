@@ -78,7 +78,7 @@ struct call {
 static int put(struct database *db, void *owner, struct err *e)
 {
         struct call *c = owner;
-        sqlite3_stmt *s = database_statement(db, "INSERT INTO rows VALUES(?1, zeroblob(?2))", e);
+        sqlite3_stmt *s = database_query(db, "INSERT INTO rows VALUES(?1, zeroblob(?2))", NULL, e);
         if (s == NULL)
                 return -1;
         db_bind_int(s, 1, c->id);
@@ -142,7 +142,7 @@ static int64_t count_rows(struct fixture *f)
         int64_t count = -1;
         {
                 AUTO_RESET *all =
-                        database_statement(reader_database(r), "SELECT count(*) FROM rows", &e);
+                        database_query(reader_database(r), "SELECT count(*) FROM rows", NULL, &e);
                 if (all != NULL && db_step(all, &e) == 1)
                         count = sqlite3_column_int64(all, 0);
         }
@@ -302,18 +302,18 @@ static void a_statement_is_prepared_once(void **state)
         assert_null(handle);
         char again[] = "SELECT ?1";
         {
-                AUTO_RESET *s = database_statement(db, "SELECT ?1", &e);
+                AUTO_RESET *s = database_query(db, "SELECT ?1", NULL, &e);
                 assert_non_null(s);
                 db_bind_int(s, 1, 5);
                 assert_int_equal(db_step(s, &e), 1);
                 assert_int_equal(sqlite3_column_int64(s, 0), 5);
-                assert_ptr_not_equal(s, database_statement(db, "SELECT 2", &e));
+                assert_ptr_not_equal(s, database_query(db, "SELECT 2", NULL, &e));
                 sqlite3_reset(s);
-                assert_ptr_equal(s, database_statement(db, again, &e));
+                assert_ptr_equal(s, database_query(db, again, NULL, &e));
                 assert_int_equal(db_step(s, &e), 1);
                 assert_int_equal(sqlite3_column_type(s, 0), SQLITE_NULL);
         }
-        assert_null(database_statement(db, "SELEC", &e));
+        assert_null(database_query(db, "SELEC", NULL, &e));
         assert_true(err_is_set(&e));
 }
 
