@@ -13,7 +13,6 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/db/database.h"
 #include "dlx-monitor/schema.h"
 
 struct archive {
@@ -47,13 +46,16 @@ void archive_destroy(struct archive **archive)
         free(a);
 }
 
-sqlite3_stmt *archive_query(const struct archive *a, const char *sql, struct err *e)
+sqlite3_stmt *archive_query(const struct archive *a, const char *sql, const struct db_value *values,
+                            struct err *e)
 {
         AUTO_DB *db = db_open(a->path, DB_READ_ONLY, e);
         sqlite3_stmt *s = db == NULL ? NULL : db_prepare(db, sql, e);
 
-        if (s != NULL)
-                (void)TAKE(db);
+        if (s == NULL)
+                return NULL;
+        db_bind_values(s, values);
+        (void)TAKE(db);
         return s;
 }
 
@@ -255,11 +257,9 @@ int archive_note_warning(struct archive *a, msec now, msec before, msec matured,
 
 int archive_warned(const struct archive *a, msec matured, msec *before, struct err *e)
 {
-        AUTO_QUERY *s = archive_query(a, "SELECT max(before) FROM warnings WHERE told_at <= ?1", e);
+        AUTO_QUERY *s = archive_query(a, "SELECT max(before) FROM warnings WHERE told_at <= ?1",
+                                      DB_VALUES(value_int(matured)), e);
 
-        if (s == NULL)
-                return -1;
-        db_bind_int(s, 1, matured);
         int found = db_step(s, e);
         *before = found == 1 ? sqlite3_column_int64(s, 0) : 0;
         return found < 0 ? -1 : 0;

@@ -6,9 +6,7 @@
 #ifndef WARREN_DLX_MONITOR_ARCHIVE_H
 #define WARREN_DLX_MONITOR_ARCHIVE_H
 
-#include <sqlite3.h>
-
-#include "common/base/err.h"
+#include "common/db/database.h"
 #include "dlx-monitor/edit.h"
 #include "dlx-monitor/letter.h"
 
@@ -18,8 +16,10 @@ struct archive;
 struct archive *archive_open(const char *path, struct err *e) MUST_CHECK;
 void archive_destroy(struct archive **a);
 
-/* A query on a new read-only connection, which AUTO_QUERY closes with it. */
-sqlite3_stmt *archive_query(const struct archive *a, const char *sql, struct err *e) MUST_CHECK;
+/* A query on a new read-only connection, which AUTO_QUERY closes with it. A failure need not be
+ * checked before db_step, as with database_query. */
+sqlite3_stmt *archive_query(const struct archive *a, const char *sql, const struct db_value *values,
+                            struct err *e) MUST_CHECK;
 void archive_query_end_(sqlite3_stmt **s);
 #define AUTO_QUERY __attribute__((cleanup(archive_query_end_))) sqlite3_stmt
 

@@ -51,7 +51,7 @@ static void add_columns(struct buffer *out, sqlite3_stmt *s, int count)
 /* A WHERE clause made of fixed pieces, and the values to bind. */
 struct selection {
         struct buffer sql;
-        const char *values[FILTERS_MAX];
+        struct db_value values[FILTERS_MAX + 1];
         int count;
 };
 
@@ -60,7 +60,7 @@ static void select_by(struct selection *s, const char *condition, const char *va
         if (value == NULL)
                 return;
         buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
-        s->values[s->count++] = value;
+        s->values[s->count++] = value_text(value);
         buffer_printf(&s->sql, condition, s->count);
 }
 
@@ -89,15 +89,13 @@ static int is_late(void *deadline)
 static sqlite3_stmt *begin_search(const struct archive *a, struct selection *selection,
                                   msec *deadline, struct err *e)
 {
-        sqlite3_stmt *s = archive_query(a, selection->sql.data, e);
+        sqlite3_stmt *s = archive_query(a, selection->sql.data, selection->values, e);
 
         buffer_fini(&selection->sql);
         if (s == NULL)
                 return NULL;
         *deadline = clock_mono() + SEARCH_LIMIT;
         sqlite3_progress_handler(sqlite3_db_handle(s), STEPS_BETWEEN_LOOKS, is_late, deadline);
-        for (int i = 0; i < selection->count; i++)
-                db_bind_text(s, i + 1, selection->values[i]);
         return s;
 }
 
@@ -216,12 +214,7 @@ static void add_payload(struct buffer *out, struct bytes body)
 static sqlite3_stmt *find_letter(const struct archive *a, const char *sql, const char *id,
                                  const char *tenant, struct err *e)
 {
-        AUTO_QUERY *s = archive_query(a, sql, e);
-
-        if (s == NULL)
-                return NULL;
-        db_bind_text(s, 1, id);
-        db_bind_text(s, 2, tenant);
+        AUTO_QUERY *s = archive_query(a, sql, DB_VALUES(value_text(id), value_text(tenant)), e);
         int found = db_step(s, e);
         if (found == 0)
                 err_set(e, ERR_NOT_FOUND, "no such dead letter");
@@ -300,14 +293,10 @@ int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t li
                 archive_query(a,
                               "SELECT id FROM letters WHERE replaying = 1 AND id > ifnull(?1, '')"
                               " ORDER BY id LIMIT ?2",
-                              e);
+                              DB_VALUES(value_text(after), value_int((int64_t)limit)), e);
         int found;
 
         *count = 0;
-        if (s == NULL)
-                return -1;
-        db_bind_text(s, 1, after);
-        db_bind_int(s, 2, (int64_t)limit);
         while ((found = db_step(s, e)) == 1)
                 db_text(s, 0, ids[(*count)++], UUID_SIZE);
         return found;
@@ -333,13 +322,10 @@ int letters_silent(const struct archive *a, size_t limit, char (*ids)[UUID_SIZE]
         AUTO_QUERY *s = archive_query(a,
                                       "SELECT id, job_id, tenant, run, attempt, dead_at, reason"
                                       " FROM letters WHERE announced = 0 ORDER BY id LIMIT ?",
-                                      e);
+                                      DB_VALUES(value_int((int64_t)limit)), e);
         int found;
 
         *count = 0;
-        if (s == NULL)
-                return -1;
-        db_bind_int(s, 1, (int64_t)limit);
         while ((found = db_step(s, e)) == 1) {
                 db_text(s, 0, ids[(*count)++], UUID_SIZE);
                 add_buried_line(s, lines);
@@ -354,12 +340,10 @@ int letters_dead_by_group(const struct archive *a,
         AUTO_QUERY *s = archive_query(a,
                                       "SELECT grp, count(*) AS n FROM letters"
                                       " WHERE state = 'dead' GROUP BY grp ORDER BY n DESC",
-                                      e);
+                                      NULL, e);
         char group[LETTER_GROUP_SIZE];
         int found;
 
-        if (s == NULL)
-                return -1;
         while ((found = db_step(s, e)) == 1) {
                 db_text(s, 0, group, sizeof(group));
                 each(owner, group, sqlite3_column_int64(s, 1));

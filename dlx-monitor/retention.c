@@ -86,17 +86,20 @@ static const char expiring_sql[] =
 /* Finds the next tenant with letters to delete, and how many by each rule. 1; 0: none; -1. */
 static int next_tenant(struct retention *r, struct err *e)
 {
-        AUTO_QUERY *s = archive_query(r->config.archive, due_sql, e);
         int found;
 
         r->now = clock_wall();
-        if (s == NULL || archive_warned(r->config.archive, r->now - notice(r), &r->warned, e) != 0)
+        if (archive_warned(r->config.archive, r->now - notice(r), &r->warned, e) != 0)
                 return -1;
+        struct db_value after = {.kind = DB_NULL};
         if (r->begun)
-                sqlite3_bind_text(s, 1, r->tenant, -1, SQLITE_STATIC);
-        db_bind_int(s, 2, r->config.tenant_bytes);
-        for (int rule = 0; rule < RULE_COUNT; rule++)
-                db_bind_int(s, 3 + rule, before(r, (enum rule)rule));
+                after = value_string(bytes_of_text(r->tenant));
+        AUTO_QUERY *s = archive_query(r->config.archive, due_sql,
+                                      DB_VALUES(after, value_int(r->config.tenant_bytes),
+                                                value_int(before(r, RULE_ENDED)),
+                                                value_int(before(r, RULE_SIZE)),
+                                                value_int(before(r, RULE_DEAD))),
+                                      e);
         while ((found = db_step(s, e)) == 1) {
                 int64_t all = 0;
                 for (int rule = 0; rule < RULE_COUNT; rule++) {
@@ -150,13 +153,12 @@ static int each_tenant(const struct retention *r, msec now,
                                     int64_t expiring),
                        struct err *e)
 {
-        AUTO_QUERY *s = archive_query(r->config.archive, expiring_sql, e);
+        AUTO_QUERY *s =
+                archive_query(r->config.archive, expiring_sql,
+                              DB_VALUES(value_int(now - r->config.keep_dead + notice(r))), e);
         char tenant[TENANT_SIZE];
         int found;
 
-        if (s == NULL)
-                return -1;
-        db_bind_int(s, 1, now - r->config.keep_dead + notice(r));
         while ((found = db_step(s, e)) == 1) {
                 db_text(s, 0, tenant, sizeof(tenant));
                 each(r, tenant, sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));

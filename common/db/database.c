@@ -111,6 +111,12 @@ static void bind(sqlite3_stmt *s, int at, const struct db_value *v)
         }
 }
 
+void db_bind_values(sqlite3_stmt *s, const struct db_value *values)
+{
+        for (int i = 0; values != NULL && values[i].kind != DB_END; i++)
+                bind(s, i + 1, &values[i]);
+}
+
 sqlite3_stmt *database_query(struct database *db, const char *sql, const struct db_value *values,
                              struct err *e)
 {
@@ -122,8 +128,7 @@ sqlite3_stmt *database_query(struct database *db, const char *sql, const struct 
                 return NULL;
         assert(!sqlite3_stmt_busy(p->statement));
         sqlite3_clear_bindings(p->statement);
-        for (int i = 0; values != NULL && values[i].kind != DB_END; i++)
-                bind(p->statement, i + 1, &values[i]);
+        db_bind_values(p->statement, values);
         return p->statement;
 }
 

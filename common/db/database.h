@@ -28,6 +28,8 @@ struct db_value value_int_or_null(int64_t number); /* 0 is NULL */
 struct db_value value_text(const char *text);      /* empty is NULL */
 struct db_value value_string(struct bytes text);   /* empty stays empty */
 struct db_value value_blob(struct bytes bytes);    /* empty is NULL */
+/* NULL: none. */
+void db_bind_values(sqlite3_stmt *s, const struct db_value *values);
 
 /* Prepared the first time that it is asked for and kept from then on, so the texts must be a fixed
  * set. Parameters without a value are NULL; values NULL: none has one. Hold it in AUTO_RESET, or

@@ -146,7 +146,7 @@ int db_number(sqlite3 *db, const char *sql, int *number, struct err *e)
 {
         AUTO_STATEMENT *s = db_prepare(db, sql, e);
 
-        if (s == NULL || db_step(s, e) != 1)
+        if (db_step(s, e) != 1)
                 return -1;
         *number = sqlite3_column_int(s, 0);
         return 0;

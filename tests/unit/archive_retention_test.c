@@ -44,7 +44,7 @@ static bool is_there(struct archive *a, const struct letter *l)
 static int64_t number(const struct place *p, const char *sql)
 {
         struct err e = {0};
-        AUTO_QUERY *s = archive_query(p->archive, sql, &e);
+        AUTO_QUERY *s = archive_query(p->archive, sql, NULL, &e);
 
         assert_int_equal(db_step(s, &e), 1);
         return sqlite3_column_int64(s, 0);
