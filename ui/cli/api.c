@@ -53,6 +53,22 @@ int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
         return 0;
 }
 
+int api_read(struct cli *c, const char *path, struct http_reply *reply, struct err *e)
+{
+        const struct http_call call = {.method = "GET", .path = path};
+        AUTO_BUFFER why = {0};
+
+        if (api_ask(c, API_ADMIN, &call, reply, e) < 0) {
+                reply->status = 0;
+                return -1;
+        }
+        if (reply->status < 300)
+                return 0;
+        api_explain(reply, (struct bytes){0}, &why);
+        bool forbidden = api_exit_code(reply->status) == EXIT_NOT_ALLOWED;
+        return err_set(e, forbidden ? ERR_FORBIDDEN : ERR_UNAVAILABLE, "%s", why.data);
+}
+
 enum exit_code api_exit_code(int status)
 {
         if (status < 300)
@@ -246,21 +262,16 @@ struct scan_value api_value(const struct http_reply *reply)
         return scan_root(buffer_bytes(&reply->body));
 }
 
-void api_query(struct buffer *path, const char *name, const char *value)
-{
-        if (value == NULL)
-                return;
-        buffer_add_char(path, strchr(path->data, '?') == NULL ? '?' : '&');
-        buffer_add_text(path, name);
-        buffer_add_char(path, '=');
-        url_encode(path, value);
-}
-
 void api_query_options(struct buffer *path, const struct arguments *a)
 {
+        char separator = '?';
+
         for (int i = 0; i < a->given_count; i++) {
-                if (a->given[i].option->member != NULL)
-                        api_query(path, a->given[i].option->member, a->given[i].value);
+                if (a->given[i].option->member == NULL)
+                        continue;
+                buffer_printf(path, "%c%s=", separator, a->given[i].option->member);
+                url_encode(path, a->given[i].value);
+                separator = '&';
         }
 }
 

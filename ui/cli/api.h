@@ -18,6 +18,9 @@ enum api_role {
  * unreachable, or the answer is not a gateway's. */
 int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
             struct http_reply *reply, struct err *e) MUST_CHECK;
+/* As an admin; 0: a 2xx. -1: e says why (ERR_FORBIDDEN: the key may not); the status is 0 when no
+ * gateway answered. */
+int api_read(struct cli *c, const char *path, struct http_reply *reply, struct err *e) MUST_CHECK;
 /* As api_ask, but reports a failure or a refusal to the user. EXIT_DONE: a 2xx. */
 enum exit_code api_call(struct cli *c, enum api_role role, const struct http_call *call,
                         struct http_reply *reply) MUST_CHECK;
@@ -42,9 +45,7 @@ void api_explain(const struct http_reply *reply, struct bytes body, struct buffe
 /* The answer as a value; null for an empty body. */
 struct scan_value api_value(const struct http_reply *reply);
 
-/* Adds "?name=value", or "&name=value" after another, percent-encoded; nothing for NULL. */
-void api_query(struct buffer *path, const char *name, const char *value);
-/* Adds the given options that are parameters of the query. */
+/* Adds the given options that are parameters of the query; path has none yet. */
 void api_query_options(struct buffer *path, const struct arguments *a);
 /* The pattern, in which each * becomes the next text, percent-encoded. Owned. */
 char *api_path(const char *pattern, ...) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli.c: printing on standard output and standard error.
+ * cli.c: printing on standard output and standard error; Ctrl-C while a command waits.
  */
 #include "ui/cli/cli.h"
 
@@ -124,4 +124,34 @@ const char *cli_option(const struct cli *c, const char *name)
 bool cli_has(const struct cli *c, const char *name)
 {
         return cli_option(c, name) != NULL;
+}
+
+static volatile sig_atomic_t interrupted; /* the stop flag */
+
+static void on_interrupt(int number)
+{
+        interrupted = number;
+}
+
+void cli_catch_interrupts(void)
+{
+        struct sigaction action = {.sa_handler = on_interrupt};
+
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+}
+
+const volatile sig_atomic_t *cli_interrupt(void)
+{
+        return &interrupted;
+}
+
+void cli_pass_interrupt_on(void)
+{
+        int number = interrupted;
+
+        if (number == 0)
+                return;
+        signal(number, SIG_DFL);
+        raise(number);
 }

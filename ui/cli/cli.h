@@ -58,6 +58,14 @@ bool cli_has_reader(void);
 /* As cli_print, with a line break. */
 enum exit_code cli_print_json(const struct cli *c, struct bytes json);
 
+/* From now on Ctrl-C and SIGTERM set the stop flag and do not end the process. */
+void cli_catch_interrupts(void);
+/* The stop flag: 0, or the number of the signal that came. */
+const volatile sig_atomic_t *cli_interrupt(void);
+/* Ends the process by the signal that came, so that a shell's loop around it ends too. Returns when
+ * none came. */
+void cli_pass_interrupt_on(void);
+
 /* The n-th word or NULL; an option's value or NULL. */
 const char *cli_word(const struct cli *c, int n);
 const char *cli_option(const struct cli *c, const char *name);

@@ -75,7 +75,8 @@ static void add_options(const char *title, const struct option *table, struct bu
                 add_option(o, out);
 }
 
-void command_list_help(const char *noun, struct buffer *out)
+/* Lists all commands, or those of one noun. */
+static void list_help(const char *noun, struct buffer *out)
 {
         buffer_add_text(out, "warren: jobs, tenants and dead letters of a Warren installation\n\n"
                              "Commands:\n");
@@ -205,7 +206,7 @@ enum exit_code command_run(int argc, char **argv)
         if (argc == 0 || strcmp(argv[0], "help") == 0 || asks_for(argc, argv, "--help") ||
             asks_for(argc, argv, "-h") || (noun && argc == 1)) {
                 bool asked = argc > 0 && !(noun && argc == 1);
-                command_list_help(noun ? argv[0] : NULL, &help);
+                list_help(noun ? argv[0] : NULL, &help);
                 if (asked)
                         return cli_print(&nothing, buffer_bytes(&help));
                 fputs(help.data, stderr);

@@ -25,8 +25,6 @@ extern const struct option command_shared_options[];
 const struct command *command_find(int argc, char **argv, int *used);
 /* A noun's first command in the table; NULL: there is no such noun. */
 const struct command *command_first(const char *noun);
-/* Lists all commands, or those of one noun. */
-void command_list_help(const char *noun, struct buffer *out);
 void command_help(const struct command *command, struct buffer *out);
 /* Runs the command in argv, which does not contain the program's name. */
 enum exit_code command_run(int argc, char **argv);

@@ -15,41 +15,26 @@
 /* An idle projection is some hundred milliseconds behind. */
 static const int64_t lag_max_ms = 5000;
 
-/* -1: there was no answer. why gets the reason, also of an answer that is not a 2xx. */
-static int ask(struct cli *c, const char *path, struct http_reply *reply, struct buffer *why)
-{
-        const struct http_call call = {.method = "GET", .path = path};
-        struct err e = {0};
-
-        if (api_ask(c, API_ADMIN, &call, reply, &e) < 0) {
-                buffer_add_text(why, e.text);
-                return -1;
-        }
-        if (reply->status > 299)
-                api_explain(reply, (struct bytes){0}, why);
-        return 0;
-}
-
 enum gateway_state { GATEWAY_UNREACHABLE, GATEWAY_NOT_READY, GATEWAY_READY };
 
 static enum gateway_state check_gateway(struct cli *c, struct diagnosis *d)
 {
-        AUTO_BUFFER why = {0};
+        struct err e = {0};
         AUTO_REPLY reply = {0};
 
-        if (ask(c, "/readyz", &reply, &why) < 0) {
-                diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
+        if (api_read(c, "/readyz", &reply, &e) == 0) {
+                diagnosis_add(d, "gateway", HEALTH_OK, NULL, NULL);
+                return GATEWAY_READY;
+        }
+        if (reply.status == 0) {
+                diagnosis_add(d, "gateway", HEALTH_WRONG, e.text,
                               "start warren-gateway, or set WARREN_URL to its address");
                 return GATEWAY_UNREACHABLE;
         }
-        if (reply.status > 299) {
-                diagnosis_add(d, "gateway", HEALTH_WRONG, why.data,
-                              "start the broker, or wait until it accepts messages again; the "
-                              "gateway reconnects by itself");
-                return GATEWAY_NOT_READY;
-        }
-        diagnosis_add(d, "gateway", HEALTH_OK, NULL, NULL);
-        return GATEWAY_READY;
+        diagnosis_add(d, "gateway", HEALTH_WRONG, e.text,
+                      "start the broker, or wait until it accepts messages again; the gateway "
+                      "reconnects by itself");
+        return GATEWAY_NOT_READY;
 }
 
 static void check_lag(struct scan_value stats, struct diagnosis *d)
@@ -102,23 +87,23 @@ static void check_handlers(struct scan_value stats, struct diagnosis *d)
  * calls. */
 static bool check_status_store(struct cli *c, enum gateway_state gateway, struct diagnosis *d)
 {
-        AUTO_BUFFER why = {0};
+        struct err e = {0};
         AUTO_REPLY reply = {0};
 
-        int failed = ask(c, "/api/v1/stats", &reply, &why);
-        if (failed == 0 && gateway == GATEWAY_NOT_READY && reply.status == 503) {
-                diagnosis_add(d, "status-store", HEALTH_UNKNOWN, why.data, NULL);
+        int failed = api_read(c, "/api/v1/stats", &reply, &e);
+        if (gateway == GATEWAY_NOT_READY && reply.status == 503) {
+                diagnosis_add(d, "status-store", HEALTH_UNKNOWN, e.text, NULL);
                 return false;
         }
-        if (failed == 0 && (reply.status == 401 || reply.status == 403)) {
-                diagnosis_add(d, "key", HEALTH_WRONG, why.data,
+        if (e.code == ERR_FORBIDDEN) {
+                diagnosis_add(d, "key", HEALTH_WRONG, e.text,
                               "set WARREN_ADMIN_KEY (or WARREN_API_KEY) to a key that may read");
                 return false;
         }
-        if (failed == 0)
+        if (reply.status != 0)
                 diagnosis_add(d, "key", HEALTH_OK, NULL, NULL);
-        if (failed < 0 || reply.status > 299) {
-                diagnosis_add(d, "status-store", HEALTH_WRONG, why.data,
+        if (failed < 0) {
+                diagnosis_add(d, "status-store", HEALTH_WRONG, e.text,
                               "start warren-status-store, or see the gateway's status_store_url");
                 return true;
         }
@@ -130,11 +115,11 @@ static bool check_status_store(struct cli *c, enum gateway_state gateway, struct
 
 static void check_dlx_monitor(struct cli *c, struct diagnosis *d)
 {
-        AUTO_BUFFER why = {0};
+        struct err e = {0};
         AUTO_REPLY reply = {0};
 
-        if (ask(c, "/api/v1/dlq?limit=1", &reply, &why) < 0 || reply.status > 299)
-                diagnosis_add(d, "dlx-monitor", HEALTH_WRONG, why.data,
+        if (api_read(c, "/api/v1/dlq?limit=1", &reply, &e) < 0)
+                diagnosis_add(d, "dlx-monitor", HEALTH_WRONG, e.text,
                               "start warren-dlx-monitor, or see the gateway's dlx_monitor_url");
         else
                 diagnosis_add(d, "dlx-monitor", HEALTH_OK, NULL, NULL);

@@ -11,7 +11,6 @@
 #include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/body.h"
-#include "ui/cli/interrupt.h"
 #include "ui/cli/listing.h"
 
 /* How long a job that was just submitted may be missing in the projection. */
@@ -107,7 +106,9 @@ static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, b
         return EXIT_DONE;
 }
 
-enum exit_code job_wait(struct cli *c, const char *id, bool fresh, struct http_reply *reply)
+/* Waits until the job has ended. fresh: it was submitted a moment ago, so "not found" is asked
+ * again for a while. */
+static enum exit_code wait_for(struct cli *c, const char *id, bool fresh, struct http_reply *reply)
 {
         msec give_up = clock_mono() + (fresh ? fresh_patience : 0);
         AUTO_FREE char *path = api_path("/api/v1/jobs/*?wait=60s", id);
@@ -163,7 +164,7 @@ static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply
                 show_text(&line, buffer_bytes(&id));
                 fprintf(stderr, "submitted: %s\n", line.data);
         }
-        enum exit_code code = job_wait(c, id.data, true, reply);
+        enum exit_code code = wait_for(c, id.data, true, reply);
         c->submitted = NULL;
         if (code == EXIT_DONE)
                 code = api_print(c, reply, job_show);
@@ -179,7 +180,7 @@ enum exit_code command_submit(struct cli *c)
         if (submission(c, &body, &e) < 0)
                 return cli_fail(c, EXIT_USAGE, "%s", e.text);
         if (cli_has(c, "wait"))
-                c->stop = interrupt_flag();
+                c->stop = cli_interrupt();
         const struct http_call call = {
                 .method = "POST", .path = "/api/v1/jobs", .body = buffer_bytes(&body)};
         enum exit_code code = api_call(c, API_USER, &call, &reply);
@@ -187,10 +188,10 @@ enum exit_code command_submit(struct cli *c)
                 return code;
         if (!cli_has(c, "wait"))
                 return api_print(c, &reply, show_accepted);
-        interrupt_catch();
+        cli_catch_interrupts();
         code = wait_for_submitted(c, &reply);
         if (code == EXIT_INTERRUPTED)
-                interrupt_pass_on();
+                cli_pass_interrupt_on();
         return code;
 }
 
@@ -223,7 +224,7 @@ enum exit_code command_get(struct cli *c)
 
         if (c->json && cli_has(c, "attempts"))
                 return print_attempts(c, id);
-        code = waits ? job_wait(c, id, false, &reply) : api_get(c, API_USER, path, &reply);
+        code = waits ? wait_for(c, id, false, &reply) : api_get(c, API_USER, path, &reply);
         if (code == EXIT_DONE)
                 code = api_print(c, &reply, job_show);
         if (code == EXIT_DONE && !c->json)

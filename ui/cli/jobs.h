@@ -8,10 +8,6 @@
 #include "ui/cli/api.h"
 #include "ui/cli/view.h"
 
-/* Waits until the job has ended. fresh: it was submitted a moment ago, so "not found" is asked
- * again for a while. */
-enum exit_code job_wait(struct cli *c, const char *id, bool fresh,
-                        struct http_reply *reply) MUST_CHECK;
 /* EXIT_DONE when it completed or has not ended, EXIT_JOB_FAILED when dead or cancelled. */
 enum exit_code job_verdict(struct scan_value job);
 /* Adds the job's members, and what to run next. */

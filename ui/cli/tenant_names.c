@@ -27,27 +27,13 @@ static void add(struct tenant_names *t, const char *name, bool paused)
         t->names[t->count] = NULL;
 }
 
-static int ask(struct cli *c, struct http_reply *reply, struct err *e)
-{
-        const struct http_call call = {.method = "GET", .path = "/api/v1/tenants"};
-
-        if (api_ask(c, API_ADMIN, &call, reply, e) < 0)
-                return -1;
-        if (reply->status == 200)
-                return 0;
-        AUTO_BUFFER text = {0};
-        api_explain(reply, (struct bytes){0}, &text);
-        bool forbidden = reply->status == 401 || reply->status == 403;
-        return err_set(e, forbidden ? ERR_FORBIDDEN : ERR_UNAVAILABLE, "%s", text.data);
-}
-
 struct tenant_names *tenant_names_ask(struct cli *c, struct err *e)
 {
         struct scan_value list;
         struct scan_item item;
         AUTO_REPLY reply = {0};
 
-        if (ask(c, &reply, e) < 0)
+        if (api_read(c, "/api/v1/tenants", &reply, e) < 0)
                 return NULL;
         AUTO(tenant_names) t = xcalloc(1, sizeof(*t));
         t->names = xcalloc(1, sizeof(*t->names));

@@ -11,7 +11,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/uuid.h"
-#include "ui/cli/interrupt.h"
 #include "ui/cli/jobs.h"
 
 enum { PAUSE_MS = 500, SEEN_MAX = 10000, ROWS_DEFAULT = 20 };
@@ -22,7 +21,7 @@ enum { PAUSE_MS = 500, SEEN_MAX = 10000, ROWS_DEFAULT = 20 };
 
 static bool is_interrupted(void)
 {
-        return *interrupt_flag() != 0;
+        return *cli_interrupt() != 0;
 }
 
 /* Adds the members of a job whose change is printed as a line. */
@@ -236,7 +235,7 @@ enum exit_code command_watch(struct cli *c)
         enum exit_code code = EXIT_DONE;
         bool ended = false;
 
-        interrupt_catch();
+        cli_catch_interrupts();
         /* Ends after Ctrl-C, or once the output has no reader. */
         for (bool began = false; !is_interrupted() && cli_has_reader(); began = true) {
                 code = path != NULL ? watch_one(c, path, &all, &ended) : watch_all(c, &all, began);
