@@ -38,10 +38,9 @@ struct retention {
         /* The current pass. */
         bool begun;               /* tenant is set */
         char tenant[TENANT_SIZE]; /* the last one; "": letters without a tenant */
-        bool at_work;             /* on this tenant */
-        enum rule rule;
-        msec now;    /* when this tenant was begun */
-        msec warned; /* letters archived before this were warned of long enough ago */
+        enum rule rule;           /* at work on this tenant; RULE_COUNT: it is done */
+        msec now;                 /* when this tenant was begun */
+        msec warned;              /* letters archived before this were warned of long enough ago */
         int64_t due[RULE_COUNT];
         msec warned_at;
 };
@@ -115,16 +114,13 @@ static int next_tenant(struct retention *r, struct err *e)
         return found;
 }
 
-static void announce(const struct retention *r)
+static void begin_rule(struct retention *r, enum rule rule)
 {
-        if (r->due[r->rule] == 0)
+        r->rule = rule;
+        if (rule == RULE_COUNT || r->due[rule] == 0)
                 return;
-        if (r->rule == RULE_DEAD)
-                LOG_WARN(rules[r->rule].what, log_text("tenant", r->tenant),
-                         log_int("letters", r->due[r->rule]));
-        else
-                LOG_INFO(rules[r->rule].what, log_text("tenant", r->tenant),
-                         log_int("letters", r->due[r->rule]));
+        LOG_AT(rule == RULE_DEAD ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, rules[rule].what,
+               log_text("tenant", r->tenant), log_int("letters", r->due[rule]));
 }
 
 /* Deletes some letters of the tenant by the current rule. 1: there may be more; 0: none left; -1.
@@ -196,24 +192,16 @@ static void warn_ahead(struct retention *r)
 /* 1: call again soon; 0: the pass is over; -1. */
 static int advance(struct retention *r, struct err *e)
 {
-        if (!r->at_work) {
+        if (r->rule == RULE_COUNT) {
                 int found = next_tenant(r, e);
-                if (found != 1)
-                        return found;
-                r->at_work = true;
-                r->rule = RULE_ENDED;
-                announce(r);
-                return 1;
+                if (found == 1)
+                        begin_rule(r, RULE_ENDED);
+                return found;
         }
         int more = step(r, e);
         if (more != 0)
                 return more;
-        if (r->rule + 1 == RULE_COUNT) {
-                r->at_work = false;
-                return 1;
-        }
-        r->rule++;
-        announce(r);
+        begin_rule(r, r->rule + 1);
         return 1;
 }
 
@@ -233,7 +221,8 @@ static void on_alarm(void *owner)
         }
         if (more < 0)
                 LOG_WARN("cannot delete old letters; trying again", log_err(&e));
-        r->begun = r->at_work = false;
+        r->begun = false;
+        r->rule = RULE_COUNT;
         alarm_set(r->alarm, PASS_WAIT);
 }
 
@@ -277,6 +266,7 @@ struct retention *retention_create(const struct retention_config *c)
         struct retention *r = xcalloc(1, sizeof(*r));
 
         r->config = *c;
+        r->rule = RULE_COUNT;
         r->expired = metric_add(c->metrics, &expired);
         for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
                 metric_increment(r->expired, 0,

@@ -11,7 +11,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
-#include "ui/cli/body.h"
 #include "ui/cli/settings.h"
 #include "ui/cli/view.h"
 
@@ -214,7 +213,7 @@ static void test_bodies(void **state)
         json_begin(&body);
         json_put_given(&body, "type", bytes_of_text("a\"b"));
         json_put_given(&body, "absent", bytes_of_text(NULL));
-        body_add_options(&body, &given);
+        api_body_options(&body, &given);
         json_put_raw(&body, "payload", bytes_of_text("{\"x\": 0.10}"));
         json_end(&body);
         assert_string_equal(body.data, "{\"type\":\"a\\\"b\",\"delay\":30,\"timeout\":\"30s\","
@@ -239,7 +238,7 @@ static void test_payload(void **state)
                 AUTO_BUFFER out = {0};
                 struct err e = {0};
                 AUTO_FREE char *want = xasprintf("\"payload\":%s", table[i].argument);
-                int got = body_add_payload(&out, table[i].argument, &e);
+                int got = api_body_payload(&out, table[i].argument, &e);
                 assert_int_equal(got, table[i].want == NULL ? 0 : -1);
                 if (got == 0)
                         assert_string_equal(out.data, want);

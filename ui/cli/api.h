@@ -47,6 +47,11 @@ struct scan_value api_value(const struct http_reply *reply);
 
 /* Adds the given options that are parameters of the query; path has none yet. */
 void api_query_options(struct buffer *path, const struct arguments *a);
+/* Adds the given options that are members of the body. */
+void api_body_options(struct buffer *body, const struct arguments *a);
+/* Adds the member "payload" from an argument: the JSON itself, "@file", or "-" for standard input;
+ * at most 16 MiB. Nothing for NULL. For invalid JSON, the error says line and column. */
+int api_body_payload(struct buffer *body, const char *argument, struct err *e) MUST_CHECK;
 /* The pattern, in which each * becomes the next text, percent-encoded. Owned. */
 char *api_path(const char *pattern, ...) MUST_CHECK;
 

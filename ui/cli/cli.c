@@ -40,9 +40,6 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
                 json_put_string(&line, "error", text);
                 json_put_given(&line, "about", bytes_of_text(c->about));
                 json_put_int(&line, "exit", code);
-                cli_add_submitted(c, &line);
-                json_end(&line);
-                buffer_add_char(&line, '\n');
         } else {
                 buffer_add_text(&line, "warren: ");
                 if (c->about != NULL) {
@@ -50,10 +47,11 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
                         buffer_add_text(&line, ": ");
                 }
                 show_block(&line, bytes_of_text(text));
-                cli_add_submitted(c, &line);
-                buffer_add_char(&line, '\n');
         }
-        fputs(line.data, stderr);
+        cli_add_submitted(c, &line);
+        if (c->json)
+                json_end(&line);
+        fprintf(stderr, "%s\n", line.data);
         return code;
 }
 

@@ -7,7 +7,6 @@
 #include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
-#include "ui/cli/body.h"
 #include "ui/cli/listing.h"
 
 static const struct view_column letter_columns[] = {
@@ -74,9 +73,9 @@ static int requeue_body(const struct cli *c, struct buffer *body, struct err *e)
         const char *run_at = cli_option(c, "run-at");
 
         json_begin(body);
-        if (body_add_payload(body, cli_option(c, "payload"), e) < 0)
+        if (api_body_payload(body, cli_option(c, "payload"), e) < 0)
                 return -1;
-        body_add_options(body, &c->arguments);
+        api_body_options(body, &c->arguments);
         if (run_at != NULL && strcmp(run_at, "now") == 0)
                 json_put_null(body, "run_at");
         else

@@ -139,11 +139,11 @@ static void read_tenant(const char *tenant, struct queue_entry *queues, struct r
 static void read_queues(const struct broker_checks *b, struct queue_entry *queues,
                         struct reading *r)
 {
-        const char *const *t = b->tenants == NULL ? NULL : tenant_names_list(b->tenants);
+        const char *const *names = b->tenants == NULL ? NULL : tenant_names_list(b->tenants);
 
-        for (; t != NULL && *t != NULL; t++) {
-                if (!tenant_names_is_paused(b->tenants, *t))
-                        read_tenant(*t, queues, r);
+        for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+                if (!tenant_names_is_paused(b->tenants, i))
+                        read_tenant(names[i], queues, r);
         }
         add_if_idle(queues, "events", &r->events);
         add_if_idle(queues, "dead", &r->archive);

@@ -10,7 +10,6 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
-#include "ui/cli/body.h"
 #include "ui/cli/listing.h"
 
 /* How long a job that was just submitted may be missing in the projection. */
@@ -131,9 +130,9 @@ static int submission(const struct cli *c, struct buffer *body, struct err *e)
 {
         json_begin(body);
         json_put_given(body, "type", bytes_of_text(cli_word(c, 0)));
-        if (body_add_payload(body, cli_word(c, 1), e) < 0)
+        if (api_body_payload(body, cli_word(c, 1), e) < 0)
                 return -1;
-        body_add_options(body, &c->arguments);
+        api_body_options(body, &c->arguments);
         json_end(body);
         return 0;
 }

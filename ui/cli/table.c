@@ -5,6 +5,7 @@
 #include "ui/cli/table.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "common/base/memory.h"
@@ -102,16 +103,29 @@ static unsigned code_width(uint32_t code)
         return wide ? 2 : 1;
 }
 
-unsigned show_width(struct bytes shown)
+/* How many bytes of shown text fit into `room` columns. *width: the columns that they take. */
+static size_t fit(struct bytes shown, unsigned room, unsigned *width)
 {
-        unsigned width = 0;
+        size_t at = 0;
 
-        for (size_t at = 0; at < shown.length;) {
+        *width = 0;
+        while (at < shown.length) {
                 unsigned length = utf8_length(shown.data + at, shown.length - at);
                 assert(length > 0);
-                width += code_width(code_at(shown.data + at, length));
+                unsigned more = code_width(code_at(shown.data + at, length));
+                if (*width + more > room)
+                        break;
+                *width += more;
                 at += length;
         }
+        return at;
+}
+
+unsigned show_width(struct bytes shown)
+{
+        unsigned width;
+
+        fit(shown, UINT_MAX, &width);
         return width;
 }
 
@@ -182,34 +196,19 @@ static unsigned column_width(const struct table *t, size_t column)
         return widest;
 }
 
-/* Cuts text to `room` columns, with an ellipsis at the end. */
-static void add_cut(struct buffer *out, struct bytes text, unsigned room)
-{
-        unsigned used = 0;
-        size_t at = 0;
-
-        while (at < text.length) {
-                unsigned length = utf8_length(text.data + at, text.length - at);
-                unsigned width = code_width(code_at(text.data + at, length));
-                if (used + width > room - 1)
-                        break;
-                used += width;
-                at += length;
-        }
-        buffer_add(out, text.data, at);
-        buffer_add_text(out, ellipsis);
-}
-
 static void render_cell(const struct cell *c, unsigned room, bool colours, struct buffer *out)
 {
         bool painted = colours && c->colour != COLOUR_NONE && c->text.length > 0;
+        unsigned width;
 
         if (painted)
                 buffer_add_text(out, colour_codes[c->colour]);
-        if (c->width > room)
-                add_cut(out, buffer_bytes(&c->text), room);
-        else
+        if (c->width > room) {
+                buffer_add(out, c->text.data, fit(buffer_bytes(&c->text), room - 1, &width));
+                buffer_add_text(out, ellipsis);
+        } else {
                 buffer_add(out, c->text.data, c->text.length);
+        }
         if (painted)
                 buffer_add_text(out, "\x1b[0m");
 }

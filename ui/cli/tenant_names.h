@@ -13,7 +13,7 @@ struct tenant_names *tenant_names_ask(struct cli *c, struct err *e) MUST_CHECK;
 void tenant_names_destroy(struct tenant_names **t);
 /* NULL-terminated. */
 const char *const *tenant_names_list(const struct tenant_names *t);
-/* A paused tenant's queues have no consumer on purpose. */
-bool tenant_names_is_paused(const struct tenant_names *t, const char *name);
+/* Whether the n-th of them is paused: its queues have no consumer on purpose. */
+bool tenant_names_is_paused(const struct tenant_names *t, size_t n);
 
 #endif

@@ -8,7 +8,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
-#include "ui/cli/body.h"
 #include "ui/cli/listing.h"
 
 static const struct view_column tenant_columns[] = {
@@ -85,7 +84,7 @@ enum exit_code command_tenant_add(struct cli *c)
 
         json_begin(&body);
         json_put_given(&body, "name", bytes_of_text(cli_word(c, 0)));
-        body_add_options(&body, &c->arguments);
+        api_body_options(&body, &c->arguments);
         json_end(&body);
         const struct http_call call = {.method = "POST",
                                        .path = cli_has(c, "reuse") ? "/api/v1/tenants?reuse=true"
@@ -116,7 +115,7 @@ enum exit_code command_tenant_set(struct cli *c)
         AUTO_BUFFER body = {0};
 
         json_begin(&body);
-        body_add_options(&body, &c->arguments);
+        api_body_options(&body, &c->arguments);
         if (body.length == 1)
                 return cli_fail(c, EXIT_USAGE, "nothing to set; see 'warren tenant set --help'");
         json_end(&body);
@@ -187,7 +186,7 @@ enum exit_code command_key_add(struct cli *c)
 
         json_begin(&body);
         add_scopes(&body, cli_option(c, "scopes"));
-        body_add_options(&body, &c->arguments);
+        api_body_options(&body, &c->arguments);
         json_end(&body);
         const struct http_call call = {.method = "POST", .path = path, .body = buffer_bytes(&body)};
         return api_show(c, API_ADMIN, &call, show_key);
