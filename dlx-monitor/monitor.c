@@ -12,6 +12,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/service.h"
+#include "common/clients/control.h"
 #include "common/http/health.h"
 #include "dlx-monitor/announcer.h"
 #include "dlx-monitor/intake.h"
