@@ -10,7 +10,6 @@
 #include "common/base/own.h"
 #include "common/clients/control.h"
 #include "common/http/health.h"
-#include "status-store/admin_key.h"
 #include "status-store/api.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
@@ -102,6 +101,7 @@ static struct link_config link_of(const struct settings *s, const char *name)
 
 static int open_projection(struct status_store *s, const struct settings *c, struct err *e)
 {
+        static const struct projection_events events = {.changed = on_change, .passed = on_marker};
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
         s->store = store_create(c->database, e);
@@ -117,8 +117,7 @@ static int open_projection(struct status_store *s, const struct settings *c, str
         s->waiting = waiters_create((unsigned)c->waiting);
         s->young = waiters_create((unsigned)c->waiting);
         s->markers = markers_create();
-        projection_on_change(s->projection, on_change, s);
-        projection_on_marker(s->projection, on_marker, s);
+        projection_on_commit(s->projection, &events, s);
         return 0;
 }
 
@@ -132,7 +131,7 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
         if (s->registry == NULL)
                 return -1;
         if (c->bootstrap_admin_key_file != NULL &&
-            admin_key_bootstrap(s->registry, c->bootstrap_admin_key_file, e) != 0)
+            registry_bootstrap_admin_key(s->registry, c->bootstrap_admin_key_file, e) != 0)
                 return -1;
         if (c->management_url != NULL) {
                 const struct http_client_config to = {.base_url = c->management_url,
@@ -246,11 +245,9 @@ struct status_store *status_store_create(const struct settings *c, struct servic
         return TAKE(s);
 }
 
-void status_store_drain(struct status_store *s)
+/* Ends what serves, follows and publishes; the rest is data. */
+static void stop(struct status_store *s)
 {
-        waiters_close(s->waiting);
-        waiters_close(s->young);
-        markers_close(s->markers);
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
         queue_sizes_destroy(&s->queue_sizes);
@@ -258,6 +255,14 @@ void status_store_drain(struct status_store *s)
         releaser_destroy(&s->releaser);
         provisioning_destroy(&s->provisioning);
         follower_destroy(&s->follower);
+}
+
+void status_store_drain(struct status_store *s)
+{
+        waiters_close(s->waiting);
+        waiters_close(s->young);
+        markers_close(s->markers);
+        stop(s);
         LOG_INFO("drained", log_int("offset", projection_position(s->projection)->offset));
         service_end(s->service, 0);
 }
@@ -267,13 +272,7 @@ void status_store_destroy(struct status_store **store)
         struct status_store *s = TAKE(*store);
         if (s == NULL)
                 return;
-        http_server_destroy(&s->server);
-        health_destroy(&s->health);
-        queue_sizes_destroy(&s->queue_sizes);
-        control_destroy(&s->control);
-        releaser_destroy(&s->releaser);
-        provisioning_destroy(&s->provisioning);
-        follower_destroy(&s->follower);
+        stop(s);
         http_client_destroy(&s->management);
         registry_destroy(&s->registry);
         metrics_destroy(&s->metrics);
@@ -286,10 +285,4 @@ void status_store_destroy(struct status_store **store)
         projection_destroy(&s->projection);
         store_destroy(&s->store);
         free(s);
-}
-
-int status_store_create_admin_key(const struct settings *c, struct err *e)
-{
-        AUTO(registry) r = registry_create(c->registry, e);
-        return r != NULL ? admin_key_create(r, c->create_admin_key, e) : -1;
 }
