@@ -18,13 +18,25 @@ const char *api_tenant(struct http_request *r)
         return NULL;
 }
 
+int api_can_change(const struct api *a, struct err *e)
+{
+        if (provisioning_check(a->provisioning, e) != 0)
+                return -1;
+        /* Until then a registry restored from a backup may be older than `control`. */
+        if (!control_is_ready(a->control))
+                return err_set(e, ERR_UNAVAILABLE, "stream control has not been read yet");
+        return 0;
+}
+
 void api_answer(struct api *a, struct http_request *r, struct buffer *members)
 {
         AUTO_BUFFER out = {0};
-        struct lag lag = freshness_lag(a->freshness, clock_wall());
+        struct lag lag = freshness_lag(&a->freshness, clock_wall());
         json_begin(&out);
         buffer_add(&out, members->data, members->length);
-        lag_write(&lag, &out);
+        char text[TIME_TEXT_SIZE];
+        json_put_string(&out, "as_of", time_format(lag.as_of, text)); /* 1970: never yet */
+        json_put_int(&out, "lag_ms", lag.lag);
         json_end(&out);
         http_answer(r, 200, "application/json", buffer_bytes(&out));
 }

@@ -18,7 +18,7 @@
 
 struct api {
         struct readers *readers;
-        struct freshness *freshness;
+        struct freshness freshness;
         struct markers *markers;
         struct waiters *waiting;           /* requests that wait for a job to end */
         struct waiters *young;             /* requests that wait for a new job to be folded */
@@ -39,6 +39,8 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
 
 /* The required query parameter `tenant`: valid, or "*"; NULL: 400 has been answered. */
 const char *api_tenant(struct http_request *r);
+/* Whether a change of the registry could be provisioned now; the primary only. */
+int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
 

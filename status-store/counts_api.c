@@ -22,7 +22,7 @@ enum {
 
 static msec as_of(const struct api *a)
 {
-        return freshness_lag(a->freshness, clock_wall()).as_of;
+        return freshness_lag(&a->freshness, clock_wall()).as_of;
 }
 
 /* A part of an answer: members about the tenant asked for, as of a time. */

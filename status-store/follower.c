@@ -51,8 +51,9 @@ struct follower {
         struct alarm *tick, *wake;
 };
 
-static void commit(struct follower *f)
+static void commit(void *owner)
 {
+        struct follower *f = owner;
         struct err why = {0};
         if (projection_messages(f->projection) == 0)
                 return;
@@ -143,11 +144,6 @@ static void on_delivery(void *owner, struct delivery *d)
         if (projection_messages(f->projection) >= BATCH_MESSAGES ||
             projection_bytes(f->projection) >= BATCH_BYTES)
                 commit(f);
-}
-
-static void on_wake(void *owner)
-{
-        commit(owner);
 }
 
 /* A lone message is written at once; under load, a batch every BATCH_AGE. */
@@ -265,7 +261,7 @@ struct follower *follower_create(const struct follower_config *c, uv_loop_t *loo
         uv_check_init(loop, &f->check);
         f->check.data = f;
         uv_check_start(&f->check, on_check);
-        f->wake = alarm_create(loop, on_wake, f);
+        f->wake = alarm_create(loop, commit, f);
         f->tick = alarm_create(loop, on_tick, f);
         alarm_set_every(f->tick, TICK);
         subscribe(f);
@@ -298,25 +294,17 @@ void follower_destroy(struct follower **follower)
 
 bool follower_is_ready(const struct follower *f, struct err *why)
 {
+        static const char *const reasons[] = {
+                [FOLLOW_AWAY] =
+                        ("stream events cannot be read: if it stays so, `warren doctor` says "
+                         "what is missing"),
+                [FOLLOW_VERIFYING] = "waiting for the last folded message of stream events",
+                [FOLLOW_REWOUND] = "the event stream was rewound",
+                [FOLLOW_BROKEN] = "the status database cannot be written",
+        };
         enum follow_state state = f->state;
-        switch (state) {
-        case FOLLOW_FOLDING:
+        if (state == FOLLOW_FOLDING)
                 return link_is_ready(f->link, why);
-        case FOLLOW_AWAY:
-                (void)err_set(why, ERR_UNAVAILABLE,
-                              "stream events cannot be read: if it stays so, `warren doctor` says "
-                              "what is missing");
-                break;
-        case FOLLOW_VERIFYING:
-                (void)err_set(why, ERR_UNAVAILABLE,
-                              "waiting for the last folded message of stream events");
-                break;
-        case FOLLOW_REWOUND:
-                (void)err_set(why, ERR_UNAVAILABLE, "the event stream was rewound");
-                break;
-        case FOLLOW_BROKEN:
-                (void)err_set(why, ERR_UNAVAILABLE, "the status database cannot be written");
-                break;
-        }
+        (void)err_set(why, ERR_UNAVAILABLE, "%s", reasons[state]);
         return false;
 }

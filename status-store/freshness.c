@@ -4,8 +4,6 @@
  */
 #include "status-store/freshness.h"
 
-#include "common/base/json_write.h"
-
 /* How long a report of the follower counts. It repeats the report; after it has stopped, the
  * projection is not current. */
 #define DRAINED_HOLDS ((msec)5 * MSEC_SECOND)
@@ -40,11 +38,4 @@ struct lag freshness_lag(const struct freshness *f, msec now)
         if (until > now)
                 until = now;
         return (struct lag){.as_of = until, .lag = now - until};
-}
-
-void lag_write(const struct lag *l, struct buffer *out)
-{
-        char text[TIME_TEXT_SIZE];
-        json_put_string(out, "as_of", time_format(l->as_of, text)); /* 1970: never yet */
-        json_put_int(out, "lag_ms", l->lag);
 }

@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "common/base/bytes.h"
 #include "common/base/clock.h"
 
 /* {0}: not current yet. */
@@ -28,7 +27,5 @@ struct lag {
         msec as_of, lag;
 };
 struct lag freshness_lag(const struct freshness *f, msec now);
-/* Adds `"as_of": …, "lag_ms": …`, without braces. */
-void lag_write(const struct lag *l, struct buffer *out);
 
 #endif

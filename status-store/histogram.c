@@ -33,13 +33,6 @@ void histogram_add(struct histogram *h, msec value)
         h->total++;
 }
 
-void histogram_merge(struct histogram *into, const struct histogram *from)
-{
-        for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-                into->count[i] += from->count[i];
-        into->total += from->total;
-}
-
 msec histogram_at(const struct histogram *h, double share)
 {
         if (h->total == 0)

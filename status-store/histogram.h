@@ -18,7 +18,6 @@ struct histogram {
 
 /* A negative value counts as 0. */
 void histogram_add(struct histogram *h, msec value);
-void histogram_merge(struct histogram *into, const struct histogram *from);
 /* The value that `share` (0..1) of the counted values do not exceed; -1: nothing was counted. */
 msec histogram_at(const struct histogram *h, double share);
 /* Adds the buckets in use: for each 1 byte of number, 4 of count (little-endian). */

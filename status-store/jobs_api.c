@@ -126,19 +126,15 @@ static int read_once(struct api *a, const struct question *q, struct buffer *out
         AUTO_READER *reader = readers_take(a->readers, e);
         if (reader == NULL)
                 return -1;
-        struct stored_job job = {0};
+        AUTO_STORED_JOB job = {0};
         buffer_clear(out);
         int found = lookup_job(reader, q->tenant, q->id, &job, e);
-        if (found == 1 && !job.row.shown)
-                found = 0;
-        if (found == 1) {
-                int wrote = q->what == ASKED_JOB ? lookup_write_job(reader, &job, out, e)
-                                                 : lookup_write_attempts(reader, &job, out, e);
-                *ended = status_is_ended(job.row.status);
-                found = wrote == 0 ? 1 : -1;
-        }
-        stored_job_fini(&job);
-        return found;
+        if (found != 1 || !job.row.shown)
+                return found < 0 ? -1 : 0;
+        *ended = status_is_ended(job.row.status);
+        int wrote = q->what == ASKED_JOB ? lookup_write_job(reader, &job, out, e)
+                                         : lookup_write_attempts(reader, &job, out, e);
+        return wrote == 0 ? 1 : -1;
 }
 
 /* How much longer the job of this id may be confirmed and not yet folded; 0: no longer. */

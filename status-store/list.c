@@ -6,6 +6,8 @@
  */
 #include "status-store/list.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,35 @@ enum {
         LIST_BYTES_MAX = 8 * 1024 * 1024,    /* bytes of an answer */
         LIST_SEARCH_MAX = 128 * 1024 * 1024, /* payload bytes searched for one page */
 };
+
+void cursor_write(const struct cursor *c, char out[CURSOR_SIZE])
+{
+        int length = snprintf(out, CURSOR_SIZE, "%c%016" PRIx64 "%016" PRIx64,
+                              c->ascending ? 'a' : 'd', (uint64_t)c->created, (uint64_t)c->seq);
+        uint64_t check = bytes_hash(bytes_of(out, (size_t)length));
+        snprintf(out + length, CURSOR_SIZE - (size_t)length, "%08" PRIx32, (uint32_t)check);
+}
+
+static uint64_t hex_at(const char *text)
+{
+        char digits[17];
+        memcpy(digits, text, 16);
+        digits[16] = '\0';
+        return strtoull(digits, NULL, 16);
+}
+
+bool cursor_read(const char *text, struct cursor *c)
+{
+        if (strlen(text) != CURSOR_SIZE - 1)
+                return false;
+        *c = (struct cursor){.ascending = text[0] == 'a',
+                             .created = (msec)hex_at(text + 1),
+                             .seq = (int64_t)hex_at(text + 17)};
+        /* Bad digits or a bad checksum make this text differ. */
+        char again[CURSOR_SIZE];
+        cursor_write(c, again);
+        return strcmp(again, text) == 0;
+}
 
 enum { CHUNK = 16 }; /* rows of a run read at once */
 
@@ -228,12 +259,8 @@ static int look_at(struct listing *l, int64_t seq, struct err *e)
         int found = db_step(row, e);
         if (found != 1)
                 return found;
-        struct stored_job job = {0};
-        int done = stored_job_read(row, &job, e);
-        if (done == 0)
-                done = add_job(l, &job, e);
-        stored_job_fini(&job);
-        return done;
+        AUTO_STORED_JOB job = {0};
+        return stored_job_read(row, &job, e) != 0 ? -1 : add_job(l, &job, e);
 }
 
 static bool is_full(const struct listing *l)

@@ -8,8 +8,22 @@
 #ifndef WARREN_STATUS_STORE_LIST_H
 #define WARREN_STATUS_STORE_LIST_H
 
-#include "status-store/cursor.h"
 #include "status-store/queries.h"
+
+/* Where a page of jobs ended: the sort key of its last row. As text, it has a checksum, by which a
+ * text that cursor_write did not make is refused. Valid across restarts and replicas; of replicas
+ * that saw a rewind of the stream and others the order of equal times may differ. */
+struct cursor {
+        bool ascending;
+        msec created;
+        int64_t seq;
+};
+
+enum { CURSOR_SIZE = 1 + 16 + 16 + 8 + 1 };
+
+void cursor_write(const struct cursor *c, char out[CURSOR_SIZE]);
+/* False when cursor_write did not make the text. */
+bool cursor_read(const char *text, struct cursor *c);
 
 enum { LIST_LIMIT_MAX = 500, LIST_LIMIT_DEFAULT = 50 };
 

@@ -193,7 +193,7 @@ static void write_burial(const struct job_row *row, struct buffer *out)
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e)
 {
-        struct stored_job job = {0};
+        AUTO_STORED_JOB job = {0};
         int found = lookup_job(r, d->tenant, d->id, &job, e);
         if (found < 0)
                 return -1;
@@ -201,19 +201,18 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         bool started = found == 1 && row->start.run == d->run && row->start.attempt == d->attempt;
         int starts = found == 1 ? deadly_starts(r, &job, d, as_of, e) : 0;
         int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
-        if (starts >= 0 && state >= 0) {
-                const char *word = found == 1 ? delivery_state(row, d, as_of) : "unknown";
-                json_begin_object(out, NULL);
-                json_put_string(out, "state", word);
-                json_put_string(out, "worker", started ? row->worker : NULL);
-                json_put_flag(out, "worker_alive", state == WORKER_ALIVE_NOW);
-                json_put_int(out, "starts", starts);
-                if (word == buried)
-                        write_burial(row, out);
-                json_end(out);
-        }
-        stored_job_fini(&job);
-        return starts >= 0 && state >= 0 ? 0 : -1;
+        if (starts < 0 || state < 0)
+                return -1;
+        const char *word = found == 1 ? delivery_state(row, d, as_of) : "unknown";
+        json_begin_object(out, NULL);
+        json_put_string(out, "state", word);
+        json_put_string(out, "worker", started ? row->worker : NULL);
+        json_put_flag(out, "worker_alive", state == WORKER_ALIVE_NOW);
+        json_put_int(out, "starts", starts);
+        if (word == buried)
+                write_burial(row, out);
+        json_end(out);
+        return 0;
 }
 
 static void add_member(struct buffer *out, struct scan_value record, const char *name)

@@ -9,6 +9,7 @@
 #include "common/base/program.h"
 #include "common/db/db.h"
 #include "common/http/client.h"
+#include "status-store/registry.h"
 #include "status-store/status_store.h"
 
 static void on_stop(void *owner)
@@ -35,8 +36,10 @@ static int run(const void *settings, struct err *e)
         const struct settings *c = settings;
 
         umask(077); /* registry.db holds the hashes of keys */
-        if (c->create_admin_key != NULL)
-                return status_store_create_admin_key(c, e);
+        if (c->create_admin_key != NULL) {
+                AUTO(registry) r = registry_create(c->registry, e);
+                return r != NULL ? registry_create_admin_key(r, c->create_admin_key, e) : -1;
+        }
         if (c->backup != NULL)
                 return db_backup(c->registry, c->backup, e);
         http_client_global_init();

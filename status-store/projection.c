@@ -19,10 +19,8 @@ struct projection {
         struct store *store;
         struct tally *tally;
         struct job_limits limits;
-        job_changed_fn *changed;
-        void *changed_owner;
-        marker_passed_fn *passed;
-        void *passed_owner;
+        struct projection_events on;
+        void *owner; /* of `on` */
 
         /* The batch. */
         struct job_entry *jobs;
@@ -61,16 +59,10 @@ void projection_destroy(struct projection **p)
         *p = NULL;
 }
 
-void projection_on_change(struct projection *p, job_changed_fn *changed, void *owner)
+void projection_on_commit(struct projection *p, const struct projection_events *on, void *owner)
 {
-        p->changed = changed;
-        p->changed_owner = owner;
-}
-
-void projection_on_marker(struct projection *p, marker_passed_fn *passed, void *owner)
-{
-        p->passed = passed;
-        p->passed_owner = owner;
+        p->on = *on;
+        p->owner = owner;
 }
 
 static void clear_batch(struct projection *p)
@@ -460,12 +452,12 @@ static int write_batch(struct projection *p, struct err *e)
 
 static void notify_batch(struct projection *p)
 {
-        for (struct job_entry *j = p->jobs; p->changed != NULL && j != NULL; j = j->hh.next) {
+        for (struct job_entry *j = p->jobs; p->on.changed != NULL && j != NULL; j = j->hh.next) {
                 if (j->dirty)
-                        p->changed(p->changed_owner, j->job.row.tenant, j->job.row.id);
+                        p->on.changed(p->owner, j->job.row.tenant, j->job.row.id);
         }
-        for (size_t at = 0; p->passed != NULL && at < p->markers.length; at += UUID_SIZE)
-                p->passed(p->passed_owner, p->markers.data + at);
+        for (size_t at = 0; p->on.passed != NULL && at < p->markers.length; at += UUID_SIZE)
+                p->on.passed(p->owner, p->markers.data + at);
 }
 
 int projection_commit(struct projection *p, struct err *e)

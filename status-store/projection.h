@@ -11,18 +11,19 @@
 
 struct projection;
 
-/* Called after a commit, for every job that it changed. */
-typedef void job_changed_fn(void *owner, const char *tenant, const char *id);
-
-/* Called after a commit, for every marker in it (markers.h). */
-typedef void marker_passed_fn(void *owner, const char *id);
+/* Called after a commit; either may be NULL. */
+struct projection_events {
+        /* For every job that it changed. */
+        void (*changed)(void *owner, const char *tenant, const char *id);
+        /* For every marker in it (markers.h). */
+        void (*passed)(void *owner, const char *id);
+};
 
 /* Borrows store. */
 struct projection *projection_create(struct store *store, size_t payload_max,
                                      struct err *e) MUST_CHECK;
 void projection_destroy(struct projection **p);
-void projection_on_change(struct projection *p, job_changed_fn *changed, void *owner);
-void projection_on_marker(struct projection *p, marker_passed_fn *passed, void *owner);
+void projection_on_commit(struct projection *p, const struct projection_events *on, void *owner);
 
 /* Copies what it needs from m. An error is reported by the next commit. */
 void projection_fold(struct projection *p, const struct message *m, int64_t offset);

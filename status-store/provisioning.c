@@ -36,17 +36,18 @@ struct provisioning {
         pthread_mutex_t applying; /* held while a change is sent to the broker */
         pthread_mutex_t mutex;
         pthread_cond_t news;
-        bool ending, awake; /* guarded by mutex, like work */
+        bool ending; /* guarded by mutex, like work */
         struct work {
+                bool awake;   /* it is looked for at once */
                 bool declare; /* all tenants' queues: the broker was away */
                 bool compare; /* `control`, which has been read, with the registry */
         } work;
 };
 
-static void wake_for(struct provisioning *p, struct work more)
+static void add_work(struct provisioning *p, struct work more)
 {
         pthread_mutex_lock(&p->mutex);
-        p->awake = true;
+        p->work.awake |= more.awake;
         p->work.declare |= more.declare;
         p->work.compare |= more.compare;
         pthread_cond_signal(&p->news);
@@ -55,12 +56,12 @@ static void wake_for(struct provisioning *p, struct work more)
 
 static void on_up(void *owner)
 {
-        wake_for(owner, (struct work){.declare = true});
+        add_work(owner, (struct work){.awake = true, .declare = true});
 }
 
 static void on_read(void *owner)
 {
-        wake_for(owner, (struct work){.compare = true});
+        add_work(owner, (struct work){.awake = true, .compare = true});
 }
 
 /* Publishes m under a new id, which it fills, and waits for the confirm. */
@@ -214,24 +215,24 @@ static int declare_tenant(void *owner, const struct tenant *t, struct err *e)
         return registry_republish(p->registry, RECORD_TENANT, t->record.name, t->record.v, e);
 }
 
-static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
+/* Republishes a record that `control` lacks. */
+static int compare(struct provisioning *p, enum record_kind kind, const char *name, int64_t v,
+                   struct err *e)
 {
-        struct provisioning *p = owner;
-        const struct tenant_record *r = &t->record;
-        if (published_has_tenant(p->published, r->name, r->v))
+        if (published_has(p->published, kind, name, v))
                 return 0;
         p->missing++;
-        return registry_republish(p->registry, RECORD_TENANT, r->name, r->v, e);
+        return registry_republish(p->registry, kind, name, v, e);
+}
+
+static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
+{
+        return compare(owner, RECORD_TENANT, t->record.name, t->record.v, e);
 }
 
 static int compare_key(void *owner, const struct key *k, struct err *e)
 {
-        struct provisioning *p = owner;
-        const struct key_record *r = &k->record;
-        if (published_has_key(p->published, r->id, r->v))
-                return 0;
-        p->missing++;
-        return registry_republish(p->registry, RECORD_KEY, r->id, r->v, e);
+        return compare(owner, RECORD_KEY, k->record.id, k->record.v, e);
 }
 
 static int compare_all(struct provisioning *p, struct err *e)
@@ -270,22 +271,14 @@ static bool wait_for_work(struct provisioning *p, struct work *w)
 {
         msec until = clock_mono() + POLL_S * MSEC_SECOND;
         pthread_mutex_lock(&p->mutex);
-        while (!p->ending && !p->awake && condition_wait(&p->news, &p->mutex, until))
+        while (!p->ending && !p->work.awake && condition_wait(&p->news, &p->mutex, until))
                 continue;
         *w = p->work;
         p->work = (struct work){0};
-        p->awake = false;
+        w->awake = false;
         bool goes_on = !p->ending;
         pthread_mutex_unlock(&p->mutex);
         return goes_on;
-}
-
-static void put_back(struct provisioning *p, const struct work *left)
-{
-        pthread_mutex_lock(&p->mutex);
-        p->work.declare |= left->declare;
-        p->work.compare |= left->compare;
-        pthread_mutex_unlock(&p->mutex);
 }
 
 static void *run(void *owner)
@@ -303,7 +296,7 @@ static void *run(void *owner)
                                 LOG_WARN("tenants not provisioned; trying again", log_err(&why));
                         warned = done != 0;
                 }
-                put_back(p, &w); /* what was not done, for the next round */
+                add_work(p, w); /* what was not done, for the next round */
         }
         return NULL;
 }
@@ -420,5 +413,5 @@ int provisioning_delete_login(struct provisioning *p, const char *tenant, struct
 
 void provisioning_wake(struct provisioning *p)
 {
-        wake_for(p, (struct work){0});
+        add_work(p, (struct work){.awake = true});
 }

@@ -13,12 +13,13 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/catch_up.h"
-#include "common/model/record.h"
 
 enum { PREFETCH = 512, NAME_SIZE = 1 + TENANT_SIZE + KEY_ID_SIZE };
 
+static const char name_kinds[] = {[RECORD_TENANT] = 't', [RECORD_KEY] = 'k'};
+
 struct version {
-        char name[NAME_SIZE]; /* "t" and a tenant's name, or "k" and a key's id */
+        char name[NAME_SIZE]; /* of name_kinds, then the tenant's name or the key's id */
         int64_t v;
         UT_hash_handle hh;
 };
@@ -46,16 +47,16 @@ static void clear(struct version **set)
         }
 }
 
-static void make_name(char out[NAME_SIZE], char kind, const char *name)
+static void make_name(char out[NAME_SIZE], enum record_kind kind, const char *name)
 {
         size_t length = strnlen(name, NAME_SIZE - 2);
 
         memset(out, 0, NAME_SIZE);
-        out[0] = kind;
+        out[0] = name_kinds[kind];
         memcpy(out + 1, name, length);
 }
 
-static void keep(struct version **set, char kind, const char *name, int64_t v)
+static void keep(struct version **set, enum record_kind kind, const char *name, int64_t v)
 {
         char full[NAME_SIZE];
         struct version *one;
@@ -82,9 +83,9 @@ static void on_message(void *owner, const struct message *m)
                 return;
         pthread_mutex_lock(&p->mutex);
         if (r.kind == RECORD_TENANT)
-                keep(set, 't', r.tenant.name, r.tenant.v);
+                keep(set, r.kind, r.tenant.name, r.tenant.v);
         else if (r.kind == RECORD_KEY)
-                keep(set, 'k', r.key.id, r.key.v);
+                keep(set, r.kind, r.key.id, r.key.v);
         pthread_mutex_unlock(&p->mutex);
 }
 
@@ -140,7 +141,7 @@ void published_destroy(struct published **published)
         free(p);
 }
 
-static bool has(struct published *p, char kind, const char *name, int64_t v)
+bool published_has(struct published *p, enum record_kind kind, const char *name, int64_t v)
 {
         char full[NAME_SIZE];
         const struct version *one;
@@ -151,14 +152,4 @@ static bool has(struct published *p, char kind, const char *name, int64_t v)
         bool found = one != NULL && one->v >= v;
         pthread_mutex_unlock(&p->mutex);
         return found;
-}
-
-bool published_has_tenant(struct published *p, const char *name, int64_t v)
-{
-        return has(p, 't', name, v);
-}
-
-bool published_has_key(struct published *p, const char *id, int64_t v)
-{
-        return has(p, 'k', id, v);
 }

@@ -3,12 +3,13 @@
  * published.h: which versions of tenants and keys stream `control` holds. The stream is read anew
  * at every connection, because it can lose its last seconds.
  *
- * Threads: create and destroy on the loop's thread; published_has_… on any.
+ * Threads: create and destroy on the loop's thread; published_has on any.
  */
 #ifndef WARREN_STATUS_STORE_PUBLISHED_H
 #define WARREN_STATUS_STORE_PUBLISHED_H
 
 #include "common/amqp/link.h"
+#include "common/model/record.h"
 
 struct published;
 
@@ -18,8 +19,8 @@ struct published *published_create(const struct link_config *config, void (*read
                                    void *owner, uv_loop_t *loop, struct err *e) MUST_CHECK;
 void published_destroy(struct published **p);
 
-/* Whether the stream held that version, or a later one, when it was last read to its end. */
-bool published_has_tenant(struct published *p, const char *name, int64_t v);
-bool published_has_key(struct published *p, const char *id, int64_t v);
+/* Whether the stream held that version of a tenant (name) or key (its id), or a later one, when it
+ * was last read to its end. */
+bool published_has(struct published *p, enum record_kind kind, const char *name, int64_t v);
 
 #endif

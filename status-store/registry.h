@@ -44,12 +44,8 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now,
 /* Call it when its queues are gone: the name can be used again. */
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 
-/* Makes a key, without writing it. tenant "": an admin key. text is the only copy of the secret. */
-int key_generate(const char *tenant, unsigned scopes, msec expires, char text[KEY_TEXT_SIZE],
-                 struct key *out, struct err *e) MUST_CHECK;
-/* Writes a key. ERR_NOT_FOUND: its tenant is gone. */
-int registry_put_key(struct registry *r, const struct key *k, struct err *e) MUST_CHECK;
-/* key_generate and registry_put_key. */
+/* Makes a key of a tenant. text is the only copy of the secret. ERR_NOT_FOUND: the tenant is gone.
+ */
 int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
                      char text[KEY_TEXT_SIZE], struct key *out, struct err *e) MUST_CHECK;
 /* ERR_NOT_FOUND: the tenant has no such key. */
@@ -57,6 +53,11 @@ int registry_revoke_key(struct registry *r, const char *tenant, const char *id,
                         struct err *e) MUST_CHECK;
 /* 1: there is an admin key that is not revoked; 0; -1. */
 int registry_has_admin_key(struct registry *r, struct err *e) MUST_CHECK;
+/* Makes an admin key (no HTTP route does) and writes it to the file (mode 0600; an existing file is
+ * replaced). */
+int registry_create_admin_key(struct registry *r, const char *path, struct err *e) MUST_CHECK;
+/* The same if the registry has no admin key. */
+int registry_bootstrap_admin_key(struct registry *r, const char *path, struct err *e) MUST_CHECK;
 
 typedef int tenant_fn(void *owner, const struct tenant *t, struct err *e);
 typedef int key_fn(void *owner, const struct key *k, struct err *e);

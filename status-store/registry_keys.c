@@ -4,11 +4,17 @@
  */
 #include "status-store/registry.h"
 
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/secret.h"
 #include "status-store/registry_rows.h"
 
-int key_generate(const char *tenant, unsigned scopes, msec expires, char text[KEY_TEXT_SIZE],
-                 struct key *out, struct err *e)
+/* Makes a key, without writing it. tenant "": an admin key. */
+static int generate(const char *tenant, unsigned scopes, msec expires, char text[KEY_TEXT_SIZE],
+                    struct key *out, struct err *e)
 {
         *out = (struct key){
                 .record = {.v = 1, .scopes = scopes, .expires = expires},
@@ -22,7 +28,7 @@ int key_generate(const char *tenant, unsigned scopes, msec expires, char text[KE
 
 static int put_key(struct database *db, void *owner, struct err *e)
 {
-        const struct key *k = *(const struct key **)owner;
+        const struct key *k = owner;
         const char *tenant = k->record.tenant;
         struct tenant t = {0};
         int found = tenant[0] == '\0' ? 1 : tenant_find(db, tenant, &t, e);
@@ -33,17 +39,12 @@ static int put_key(struct database *db, void *owner, struct err *e)
         return key_put(db, k, e);
 }
 
-int registry_put_key(struct registry *r, const struct key *k, struct err *e)
-{
-        return registry_write(r, put_key, &k, e);
-}
-
 int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
                      char text[KEY_TEXT_SIZE], struct key *out, struct err *e)
 {
-        if (key_generate(tenant, scopes, expires, text, out, e) != 0)
+        if (generate(tenant, scopes, expires, text, out, e) != 0)
                 return -1;
-        return registry_put_key(r, out, e);
+        return registry_write(r, put_key, out, e);
 }
 
 int registry_revoke_key(struct registry *r, const char *tenant, const char *id, struct err *e)
@@ -62,6 +63,33 @@ int registry_has_admin_key(struct registry *r, struct err *e)
 {
         return registry_rows_exist(
                 r, "SELECT 1 FROM keys WHERE tenant = '' AND revoked = 0 LIMIT 1", NULL, e);
+}
+
+/* Writes the file before the registry. After a crash in between, the file's key is not valid, and
+ * the next start makes another one. The other order would lose the only copy of the secret. */
+int registry_create_admin_key(struct registry *r, const char *path, struct err *e)
+{
+        char text[KEY_TEXT_SIZE];
+        struct key key;
+        const unsigned scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE | SCOPE_ADMIN;
+        if (generate("", scopes, 0, text, &key, e) != 0)
+                return -1;
+        AUTO_FREE char *line = xasprintf("%s\n", text);
+        int done = secret_write(path, line, e);
+        explicit_bzero(text, sizeof(text));
+        explicit_bzero(line, strlen(line));
+        return done != 0 ? -1 : registry_write(r, put_key, &key, e);
+}
+
+int registry_bootstrap_admin_key(struct registry *r, const char *path, struct err *e)
+{
+        int has = registry_has_admin_key(r, e);
+        if (has != 0)
+                return has < 0 ? -1 : 0;
+        if (registry_create_admin_key(r, path, e) != 0)
+                return -1;
+        LOG_INFO("first admin key written", log_text("path", path));
+        return 0;
 }
 
 /* Reads all rows first, so that the callback may change them. */

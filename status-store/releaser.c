@@ -70,13 +70,12 @@ static void add_release(struct found *f, const struct job_row *row)
 
 static int look_at(struct found *f, sqlite3_stmt *row, msec as_of, struct err *e)
 {
-        struct stored_job job = {0};
+        AUTO_STORED_JOB job = {0};
         msec recorded_at = sqlite3_column_int64(row, JOB_COLUMN_COUNT);
         bool gone = bytes_equal_text(db_bytes(row, JOB_COLUMN_COUNT + 1), "gone");
         int read = stored_job_read(row, &job, e);
         if (read == 0 && job.row.worker[0] != '\0' && is_lost(&job.row, recorded_at, gone, as_of))
                 add_release(f, &job.row);
-        stored_job_fini(&job);
         return read;
 }
 

@@ -69,6 +69,7 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e) MUST
 int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
                     unsigned char keys[KEYS_SIZE]);
 void stored_job_fini(struct stored_job *job);
+#define AUTO_STORED_JOB __attribute__((cleanup(stored_job_fini))) struct stored_job
 
 /* From `SELECT OTHER_COLUMNS FROM others`. The caller owns the result. */
 #define OTHER_COLUMNS "type, keys" FACTS_MEMBERS(COLUMN_NAMED)

@@ -10,12 +10,6 @@
 #include "common/base/own.h"
 #include "status-store/tally.h"
 
-static void json_release(json_t **j)
-{
-        json_decref(*j);
-}
-#define AUTO_JSON __attribute__((cleanup(json_release))) json_t
-
 static void add_count(json_t *object, const char *status, json_int_t n)
 {
         json_int_t before = json_integer_value(json_object_get(object, status));
@@ -150,7 +144,7 @@ static int add_history(struct reader *r, json_t *answer, struct err *e)
 
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out, struct err *e)
 {
-        AUTO_JSON *answer = json_object();
+        json_auto_t *answer = json_object();
         if (count_jobs(r, tenant, answer, e) != 0 || add_totals(r, tenant, answer, e) != 0 ||
             add_period(r, tenant, now, 1, answer, e) != 0 ||
             add_period(r, tenant, now, 60, answer, e) != 0 || add_history(r, answer, e) != 0)

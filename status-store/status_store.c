@@ -10,7 +10,6 @@
 #include "common/base/own.h"
 #include "common/clients/control.h"
 #include "common/http/health.h"
-#include "status-store/admin_key.h"
 #include "status-store/api.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
@@ -19,23 +18,15 @@
 
 struct status_store {
         struct service *service; /* borrowed */
-        struct freshness freshness;
         struct store *store;
         struct projection *projection;
         struct retention *retention;
         struct follower *follower;
-        struct readers *readers;
-        struct waiters *waiting, *young;
-        struct markers *markers;
-        struct registry *registry;
         struct http_client *management;
-        struct provisioning *provisioning;
         struct releaser *releaser;
-        struct control *control;
         struct metrics *metrics;
-        struct gauges *gauges;
         struct queue_sizes *queue_sizes;
-        struct api api;
+        struct api api; /* the parts that requests use; owned */
         struct http_server *server;
         struct health *health;
 };
@@ -43,25 +34,21 @@ struct status_store {
 static void on_change(void *owner, const char *tenant, const char *id)
 {
         struct status_store *s = owner;
-        waiters_changed(s->waiting, tenant, id);
-        waiters_changed(s->young, tenant, id);
+        waiters_changed(s->api.waiting, tenant, id);
+        waiters_changed(s->api.young, tenant, id);
 }
 
 static void on_marker(void *owner, const char *id)
 {
         const struct status_store *s = owner;
-        markers_passed(s->markers, id);
+        markers_passed(s->api.markers, id);
 }
 
 static bool is_ready(void *owner, struct err *why)
 {
         const struct status_store *s = owner;
-        if (s->provisioning != NULL && provisioning_check(s->provisioning, why) != 0)
+        if (s->api.registry != NULL && api_can_change(&s->api, why) != 0)
                 return false;
-        if (s->control != NULL && !control_is_ready(s->control)) {
-                (void)err_set(why, ERR_UNAVAILABLE, "stream control has not been read yet");
-                return false;
-        }
         return follower_is_ready(s->follower, why);
 }
 
@@ -74,21 +61,21 @@ static void after_seen(struct status_store *s, int raised, const char *name, con
                 return;
         LOG_WARN("the registry is older than stream control; its record is published again",
                  log_text("record", name));
-        provisioning_wake(s->provisioning);
+        provisioning_wake(s->api.provisioning);
 }
 
 static void on_tenant_record(void *owner, const struct tenant_record *t)
 {
         struct status_store *s = owner;
         struct err why = {0};
-        after_seen(s, registry_seen_tenant(s->registry, t->name, t->v, &why), t->name, &why);
+        after_seen(s, registry_seen_tenant(s->api.registry, t->name, t->v, &why), t->name, &why);
 }
 
 static void on_key_record(void *owner, const struct key_record *k)
 {
         struct status_store *s = owner;
         struct err why = {0};
-        after_seen(s, registry_seen_key(s->registry, k->id, k->v, &why), k->id, &why);
+        after_seen(s, registry_seen_key(s->api.registry, k->id, k->v, &why), k->id, &why);
 }
 
 static struct link_config link_of(const struct settings *s, const char *name)
@@ -102,6 +89,7 @@ static struct link_config link_of(const struct settings *s, const char *name)
 
 static int open_projection(struct status_store *s, const struct settings *c, struct err *e)
 {
+        static const struct projection_events events = {.changed = on_change, .passed = on_marker};
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
         s->store = store_create(c->database, e);
@@ -111,14 +99,13 @@ static int open_projection(struct status_store *s, const struct settings *c, str
         if (s->projection == NULL)
                 return -1;
         s->retention = retention_create(s->store, &keep);
-        s->readers = readers_create(c->database, (unsigned)c->readers, e);
-        if (s->readers == NULL)
+        s->api.readers = readers_create(c->database, (unsigned)c->readers, e);
+        if (s->api.readers == NULL)
                 return -1;
-        s->waiting = waiters_create((unsigned)c->waiting);
-        s->young = waiters_create((unsigned)c->waiting);
-        s->markers = markers_create();
-        projection_on_change(s->projection, on_change, s);
-        projection_on_marker(s->projection, on_marker, s);
+        s->api.waiting = waiters_create((unsigned)c->waiting);
+        s->api.young = waiters_create((unsigned)c->waiting);
+        s->api.markers = markers_create();
+        projection_on_commit(s->projection, &events, s);
         return 0;
 }
 
@@ -128,11 +115,11 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
                 return 0;
         if (c->provision_password == NULL)
                 return err_set(e, ERR_INVALID, "the primary needs provision_password_file");
-        s->registry = registry_create(c->registry, e);
-        if (s->registry == NULL)
+        s->api.registry = registry_create(c->registry, e);
+        if (s->api.registry == NULL)
                 return -1;
         if (c->bootstrap_admin_key_file != NULL &&
-            admin_key_bootstrap(s->registry, c->bootstrap_admin_key_file, e) != 0)
+            registry_bootstrap_admin_key(s->api.registry, c->bootstrap_admin_key_file, e) != 0)
                 return -1;
         if (c->management_url != NULL) {
                 const struct http_client_config to = {.base_url = c->management_url,
@@ -143,17 +130,18 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
                         return -1;
         }
         struct provisioning_config p = {.link = link_of(c, "status-store provision"),
-                                        .registry = s->registry,
+                                        .registry = s->api.registry,
                                         .management = s->management,
                                         .vhost = c->vhost,
                                         .delete_after = c->tenant_delete_after};
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
-        s->provisioning = provisioning_create(&p, e);
-        if (s->provisioning == NULL)
+        s->api.provisioning = provisioning_create(&p, e);
+        if (s->api.provisioning == NULL)
                 return -1;
-        const struct releaser_config release = {
-                .readers = s->readers, .markers = s->markers, .provisioning = s->provisioning};
+        const struct releaser_config release = {.readers = s->api.readers,
+                                                .markers = s->api.markers,
+                                                .provisioning = s->api.provisioning};
         s->releaser = releaser_create(&release, e);
         return s->releaser != NULL ? 0 : -1;
 }
@@ -162,21 +150,21 @@ static int follow_control(struct status_store *s, const struct settings *c, stru
 {
         static const struct control_events events = {.tenant = on_tenant_record,
                                                      .key = on_key_record};
-        if (s->registry == NULL)
+        if (s->api.registry == NULL)
                 return 0;
         const struct link_config link = link_of(c, "status-store control");
-        s->control = control_create(&link, &events, s, service_loop(s->service), e);
-        return s->control != NULL ? 0 : -1;
+        s->api.control = control_create(&link, &events, s, service_loop(s->service), e);
+        return s->api.control != NULL ? 0 : -1;
 }
 
 /* Only on the primary: it knows all tenants. */
 static int show_queue_sizes(struct status_store *s, const struct settings *c, struct err *e)
 {
         const struct queue_sizes_config sizes = {.link = link_of(c, "status-store count"),
-                                                 .control = s->control,
+                                                 .control = s->api.control,
                                                  .metrics = s->metrics,
                                                  .tenants_max = (size_t)c->tenants_max};
-        if (s->control == NULL)
+        if (s->api.control == NULL)
                 return 0;
         s->queue_sizes = queue_sizes_create(&sizes, service_loop(s->service), e);
         return s->queue_sizes != NULL ? 0 : -1;
@@ -191,21 +179,9 @@ static void answered(void *owner, const struct http_route *route, int status, in
 static int open_ports(struct status_store *s, const struct settings *c, struct err *e)
 {
         s->metrics = metrics_create("status-store");
-        s->gauges = gauges_create(s->metrics, s->readers, &s->freshness);
+        s->api.gauges = gauges_create(s->metrics, s->api.readers, &s->api.freshness);
         if (show_queue_sizes(s, c, e) != 0)
                 return -1;
-        s->api = (struct api){.readers = s->readers,
-                              .freshness = &s->freshness,
-                              .markers = s->markers,
-                              .waiting = s->waiting,
-                              .young = s->young,
-                              .registry = s->registry,
-                              .provisioning = s->provisioning,
-                              .control = s->control,
-                              .gauges = s->gauges,
-                              .token = c->internal_token,
-                              .tenants_max = c->tenants_max,
-                              .changing = PTHREAD_MUTEX_INITIALIZER};
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
                                                 .threads = (unsigned)c->threads,
@@ -230,13 +206,16 @@ struct status_store *status_store_create(const struct settings *c, struct servic
 {
         AUTO(status_store) s = xcalloc(1, sizeof(*s));
         s->service = service;
+        s->api.token = c->internal_token;
+        s->api.tenants_max = c->tenants_max;
+        pthread_mutex_init(&s->api.changing, NULL);
         if (open_projection(s, c, e) != 0 || open_registry(s, c, e) != 0 ||
             follow_control(s, c, e) != 0)
                 return NULL;
         const struct follower_config follow = {.link = link_of(c, "status-store follow"),
                                                .projection = s->projection,
                                                .retention = s->retention,
-                                               .freshness = &s->freshness,
+                                               .freshness = &s->api.freshness,
                                                .silence = c->rewind_silence};
         s->follower = follower_create(&follow, service_loop(service), e);
         if (s->follower == NULL || open_ports(s, c, e) != 0)
@@ -246,18 +225,24 @@ struct status_store *status_store_create(const struct settings *c, struct servic
         return TAKE(s);
 }
 
-void status_store_drain(struct status_store *s)
+/* Ends what serves, follows and publishes; the rest is data. */
+static void stop(struct status_store *s)
 {
-        waiters_close(s->waiting);
-        waiters_close(s->young);
-        markers_close(s->markers);
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
         queue_sizes_destroy(&s->queue_sizes);
-        control_destroy(&s->control);
+        control_destroy(&s->api.control);
         releaser_destroy(&s->releaser);
-        provisioning_destroy(&s->provisioning);
+        provisioning_destroy(&s->api.provisioning);
         follower_destroy(&s->follower);
+}
+
+void status_store_drain(struct status_store *s)
+{
+        waiters_close(s->api.waiting);
+        waiters_close(s->api.young);
+        markers_close(s->api.markers);
+        stop(s);
         LOG_INFO("drained", log_int("offset", projection_position(s->projection)->offset));
         service_end(s->service, 0);
 }
@@ -267,29 +252,17 @@ void status_store_destroy(struct status_store **store)
         struct status_store *s = TAKE(*store);
         if (s == NULL)
                 return;
-        http_server_destroy(&s->server);
-        health_destroy(&s->health);
-        queue_sizes_destroy(&s->queue_sizes);
-        control_destroy(&s->control);
-        releaser_destroy(&s->releaser);
-        provisioning_destroy(&s->provisioning);
-        follower_destroy(&s->follower);
+        stop(s);
         http_client_destroy(&s->management);
-        registry_destroy(&s->registry);
+        registry_destroy(&s->api.registry);
         metrics_destroy(&s->metrics);
-        gauges_destroy(&s->gauges);
-        waiters_destroy(&s->waiting);
-        waiters_destroy(&s->young);
-        markers_destroy(&s->markers);
-        readers_destroy(&s->readers);
+        gauges_destroy(&s->api.gauges);
+        waiters_destroy(&s->api.waiting);
+        waiters_destroy(&s->api.young);
+        markers_destroy(&s->api.markers);
+        readers_destroy(&s->api.readers);
         retention_destroy(&s->retention);
         projection_destroy(&s->projection);
         store_destroy(&s->store);
         free(s);
-}
-
-int status_store_create_admin_key(const struct settings *c, struct err *e)
-{
-        AUTO(registry) r = registry_create(c->registry, e);
-        return r != NULL ? admin_key_create(r, c->create_admin_key, e) : -1;
 }

@@ -16,7 +16,4 @@ struct status_store *status_store_create(const struct settings *s, struct servic
 void status_store_drain(struct status_store *s);
 void status_store_destroy(struct status_store **s);
 
-/* One-shot command: makes an admin key in the file that s names. 0 or -1. */
-int status_store_create_admin_key(const struct settings *s, struct err *e) MUST_CHECK;
-
 #endif

@@ -66,30 +66,40 @@ void tally_clear(struct tally *t)
         }
 }
 
+static struct state_count *find_state(struct tally *t, const struct state_key *key)
+{
+        struct state_count *found = NULL;
+        HASH_FIND(hh, t->states, key, sizeof(*key), found);
+        if (found == NULL) {
+                found = xcalloc(1, sizeof(*found));
+                found->key = *key;
+                HASH_ADD(hh, t->states, key, sizeof(found->key), found);
+        }
+        return found;
+}
+
 void tally_state(struct tally *t, int64_t tenant, int64_t type, int state, int by)
 {
         const struct state_key key = {tenant, type, state};
-        struct state_count *found = NULL;
-        HASH_FIND(hh, t->states, &key, sizeof(key), found);
-        if (found == NULL) {
-                found = xcalloc(1, sizeof(*found));
-                found->key = key;
-                HASH_ADD(hh, t->states, key, sizeof(found->key), found);
-        }
-        found->by += by;
+        find_state(t, &key)->by += by;
 }
 
-static struct minute *tally_minute(struct tally *t, int64_t minute, int64_t tenant)
+static struct minute *find_minute(struct tally *t, const struct minute_key *key)
 {
-        const struct minute_key key = {minute, tenant};
         struct minute *found = NULL;
-        HASH_FIND(hh, t->minutes, &key, sizeof(key), found);
+        HASH_FIND(hh, t->minutes, key, sizeof(*key), found);
         if (found == NULL) {
                 found = xcalloc(1, sizeof(*found));
-                found->key = key;
+                found->key = *key;
                 HASH_ADD(hh, t->minutes, key, sizeof(found->key), found);
         }
         return found;
+}
+
+static struct minute_counts *minute_counts(struct tally *t, int64_t minute, int64_t tenant)
+{
+        const struct minute_key key = {minute, tenant};
+        return &find_minute(t, &key)->counts;
 }
 
 static int64_t minute_of(msec at, msec now)
@@ -101,10 +111,10 @@ static int64_t minute_of(msec at, msec now)
 
 void tally_count(struct tally *t, int64_t tenant, enum tally_what what, msec at, msec now)
 {
-        tally_minute(t, 0, tenant)->counts.count[what]++;
+        minute_counts(t, 0, tenant)->count[what]++;
         int64_t minute = minute_of(at, now);
         if (minute != 0)
-                tally_minute(t, minute, tenant)->counts.count[what]++;
+                minute_counts(t, minute, tenant)->count[what]++;
 }
 
 void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec value, msec at,
@@ -112,7 +122,7 @@ void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec 
 {
         int64_t minute = minute_of(at, now);
         if (minute != 0)
-                histogram_add(&tally_minute(t, minute, tenant)->counts.times[which], value);
+                histogram_add(&minute_counts(t, minute, tenant)->times[which], value);
 }
 
 static int write_states(struct tally *t, struct err *e)

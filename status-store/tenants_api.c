@@ -45,10 +45,7 @@ static bool can_change(struct api *a, struct http_request *r)
         struct err why = {0};
         if (!is_primary(a, r))
                 return false;
-        /* Until then a registry restored from a backup may be older than `control`. */
-        if (!control_is_ready(a->control))
-                (void)err_set(&why, ERR_UNAVAILABLE, "stream control has not been read yet");
-        else if (provisioning_check(a->provisioning, &why) == 0)
+        if (api_can_change(a, &why) == 0)
                 return true;
         http_problem_err(r, &why);
         return false;
@@ -95,13 +92,11 @@ void tenants_list(void *owner, struct http_request *r)
         struct err why = {0};
         if (!is_primary(a, r))
                 return;
-        json_t *list = json_array();
-        if (registry_each_tenant(a->registry, WHICH_ALL, add_tenant, list, &why) == 0) {
-                http_answer_json(r, 200, json_pack("{s:o}", "tenants", list));
-                return;
-        }
-        json_decref(list);
-        http_problem_err(r, &why);
+        json_auto_t *list = json_array();
+        if (registry_each_tenant(a->registry, WHICH_ALL, add_tenant, list, &why) == 0)
+                http_answer_json(r, 200, json_pack("{s:O}", "tenants", list));
+        else
+                http_problem_err(r, &why);
 }
 
 void tenants_get(void *owner, struct http_request *r)
@@ -111,14 +106,12 @@ void tenants_get(void *owner, struct http_request *r)
         struct err why = {0};
         if (!is_primary(a, r) || !find_tenant(a, r, &t))
                 return;
-        json_t *keys = json_array();
-        if (registry_each_key(a->registry, WHICH_ALL, t.record.name, add_key, keys, &why) == 0) {
+        json_auto_t *keys = json_array();
+        if (registry_each_key(a->registry, WHICH_ALL, t.record.name, add_key, keys, &why) == 0)
                 http_answer_json(r, 200,
-                                 json_pack("{s:o, s:o}", "tenant", tenant_json(&t), "keys", keys));
-                return;
-        }
-        json_decref(keys);
-        http_problem_err(r, &why);
+                                 json_pack("{s:o, s:O}", "tenant", tenant_json(&t), "keys", keys));
+        else
+                http_problem_err(r, &why);
 }
 
 static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
@@ -171,62 +164,69 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
         return 0;
 }
 
+/* If a step fails, the caller has not got its key, and its login may not exist: then all is undone,
+ * so that the caller can try again. */
+static int create_tenant(struct api *a, struct tenant *t, enum name_use use, json_t *answer,
+                         struct err *e)
+{
+        struct err ignored = {0};
+        const char *name = t->record.name;
+        if ((t->amqp_login && provisioning_can_make_login(a->provisioning, e) != 0) ||
+            registry_add_tenant(a->registry, t, a->tenants_max, use, e) != 0)
+                return -1;
+        if (complete_tenant(a, t, answer, e) == 0) {
+                LOG_INFO("tenant created", log_text("tenant", name));
+                return 0;
+        }
+        LOG_WARN("tenant not created", log_text("tenant", name), log_err(e));
+        if (registry_delete_tenant(a->registry, name, 0, &ignored) != 0)
+                LOG_WARN("the creation of a tenant was not undone", log_text("tenant", name),
+                         log_err(&ignored));
+        provisioning_wake(a->provisioning);
+        return -1;
+}
+
+/* Changes *t as the body says. False: answered. */
+static bool read_body(struct http_request *r, enum body_kind kind, struct tenant *t)
+{
+        struct scan_fault fault = {0};
+        int refused = tenant_body_read(http_body(r), kind, t, &fault);
+        if (refused != 0)
+                http_problem_at(r, refused, &fault);
+        return refused == 0;
+}
+
 void tenants_create(void *owner, struct http_request *r)
 {
         static const char *const allowed[] = {"reuse", "tenant", NULL};
         struct api *a = owner;
         struct tenant t = {.record = tenant_record_default};
-        struct scan_fault fault = {0};
         struct err why = {0};
-        if (!http_query_only(r, allowed) || !can_change(a, r) || !http_body_is_json(r))
+        if (!http_query_only(r, allowed) || !can_change(a, r) || !http_body_is_json(r) ||
+            !read_body(r, BODY_NEW_TENANT, &t))
                 return;
-        int refused = tenant_body_read(http_body(r), BODY_NEW_TENANT, &t, &fault);
-        if (refused != 0) {
-                http_problem_at(r, refused, &fault);
-                return;
-        }
         t.login_unsure = t.amqp_login;
         enum name_use use = is_true(r, "reuse") ? NAME_REUSED : NAME_NEW;
         AUTO_CHANGE *changing = change_begin(a);
-        if ((t.amqp_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
-            registry_add_tenant(a->registry, &t, a->tenants_max, use, &why) != 0) {
+        json_auto_t *answer = json_object();
+        if (create_tenant(a, &t, use, answer, &why) == 0)
+                http_answer_json(r, 201, json_incref(answer));
+        else
                 http_problem_err(r, &why);
-                return;
-        }
-        json_t *answer = json_object();
-        if (complete_tenant(a, &t, answer, &why) == 0) {
-                LOG_INFO("tenant created", log_text("tenant", t.record.name));
-                http_answer_json(r, 201, answer);
-                return;
-        }
-        /* The caller has not got its key, and its login may not exist. Undo it, so that the caller
-         * can try again. */
-        struct err ignored = {0};
-        LOG_WARN("tenant not created", log_text("tenant", t.record.name), log_err(&why));
-        if (registry_delete_tenant(a->registry, t.record.name, 0, &ignored) != 0)
-                LOG_WARN("the creation of a tenant was not undone",
-                         log_text("tenant", t.record.name), log_err(&ignored));
-        provisioning_wake(a->provisioning);
-        json_decref(answer);
-        http_problem_err(r, &why);
 }
 
-/* Commits a changed tenant and publishes it. False: answered. */
-static bool change_tenant(struct api *a, struct http_request *r, struct tenant *t)
+/* Commits a changed tenant and publishes it. */
+static int change_tenant(struct api *a, struct tenant *t, struct err *e)
 {
-        struct err why = {0};
-        if (registry_change_tenant(a->registry, t, &why) == 0 &&
-            provisioning_apply(a->provisioning, t->record.name, &why) == 0)
-                return true;
-        http_problem_err(r, &why);
-        return false;
+        if (registry_change_tenant(a->registry, t, e) != 0)
+                return -1;
+        return provisioning_apply(a->provisioning, t->record.name, e);
 }
 
 void tenants_patch(void *owner, struct http_request *r)
 {
         struct api *a = owner;
         struct tenant t;
-        struct scan_fault fault = {0};
         struct err why = {0};
         AUTO_CHANGE *changing = change_begin(a);
         if (!can_change(a, r) || !http_body_is_json(r) || !find_tenant(a, r, &t))
@@ -234,29 +234,21 @@ void tenants_patch(void *owner, struct http_request *r)
         bool had_login = t.amqp_login;
         bool unsure = t.login_unsure && provisioning_can_make_login(a->provisioning, &why) == 0;
         err_clear(&why);
-        int refused = tenant_body_read(http_body(r), BODY_TENANT_CHANGE, &t, &fault);
-        if (refused != 0) {
-                http_problem_at(r, refused, &fault);
+        if (!read_body(r, BODY_TENANT_CHANGE, &t))
                 return;
-        }
         bool wanted = t.amqp_login;
         bool changes_login = unsure || wanted != had_login;
-        if (changes_login && provisioning_can_make_login(a->provisioning, &why) != 0) {
-                http_problem_err(r, &why);
-                return;
-        }
         t.login_unsure |= changes_login;
-        if (!change_tenant(a, r, &t))
-                return;
-        json_t *login = changes_login ? apply_login(a, &t, wanted, &why) : json_null();
-        if (login == NULL) {
+        json_auto_t *login = NULL;
+        if ((changes_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
+            change_tenant(a, &t, &why) != 0 ||
+            (changes_login && (login = apply_login(a, &t, wanted, &why)) == NULL)) {
                 http_problem_err(r, &why);
                 return;
         }
         json_t *answer = json_pack("{s:o}", "tenant", tenant_json(&t));
-        if (!json_is_null(login))
+        if (login != NULL && !json_is_null(login))
                 json_object_set(answer, "amqp", login);
-        json_decref(login);
         http_answer_json(r, 200, answer);
 }
 
@@ -343,12 +335,15 @@ void tenants_delete(void *owner, struct http_request *r)
 static void set_paused(struct api *a, struct http_request *r, bool paused)
 {
         struct tenant t;
+        struct err why = {0};
         AUTO_CHANGE *changing = change_begin(a);
         if (!can_change(a, r) || !find_tenant(a, r, &t))
                 return;
         bool changes = t.record.paused != paused;
         t.record.paused = paused;
-        if (!changes || change_tenant(a, r, &t))
+        if (changes && change_tenant(a, &t, &why) != 0)
+                http_problem_err(r, &why);
+        else
                 http_answer_json(r, 202, json_pack("{s:o}", "tenant", tenant_json(&t)));
 }
 

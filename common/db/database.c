@@ -12,8 +12,9 @@
 #include "common/base/own.h"
 
 struct prepared {
+        const char *sql; /* its address is the key: to hash the text takes longer than to bind */
         sqlite3_stmt *statement;
-        UT_hash_handle hh; /* the key is the statement's own copy of its text */
+        UT_hash_handle hh;
 };
 
 struct database {
@@ -59,9 +60,9 @@ static struct prepared *prepare(struct database *db, const char *sql, struct err
         if (statement == NULL)
                 return NULL;
         struct prepared *p = xcalloc(1, sizeof(*p));
+        p->sql = sql;
         p->statement = statement;
-        const char *key = sqlite3_sql(statement);
-        HASH_ADD_KEYPTR(hh, db->prepared, key, strlen(key), p);
+        HASH_ADD_PTR(db->prepared, sql, p);
         return p;
 }
 
@@ -121,12 +122,12 @@ sqlite3_stmt *database_query(struct database *db, const char *sql, const struct 
                              struct err *e)
 {
         struct prepared *p = NULL;
-        HASH_FIND_STR(db->prepared, sql, p);
+        HASH_FIND_PTR(db->prepared, &sql, p);
         if (p == NULL)
                 p = prepare(db, sql, e);
         if (p == NULL)
                 return NULL;
-        assert(!sqlite3_stmt_busy(p->statement));
+        assert(strcmp(sqlite3_sql(p->statement), sql) == 0 && !sqlite3_stmt_busy(p->statement));
         sqlite3_clear_bindings(p->statement);
         db_bind_values(p->statement, values);
         return p->statement;

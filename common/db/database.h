@@ -31,10 +31,10 @@ struct db_value value_blob(struct bytes bytes);    /* empty is NULL */
 /* NULL: none. */
 void db_bind_values(sqlite3_stmt *s, const struct db_value *values);
 
-/* Prepared the first time that it is asked for and kept from then on, so the texts must be a fixed
- * set. Parameters without a value are NULL; values NULL: none has one. Hold it in AUTO_RESET, or
- * end it by db_run: one that still has rows to give must not be asked for again. A failure need not
- * be checked before db_step or db_run, which then fail with it. */
+/* Prepared the first time that it is asked for and kept from then on by the address of its text,
+ * which must be a constant. Parameters without a value are NULL; values NULL: none has one. Hold it
+ * in AUTO_RESET, or end it by db_run: one that still has rows to give must not be asked for again.
+ * A failure need not be checked before db_step or db_run, which then fail with it. */
 sqlite3_stmt *database_query(struct database *db, const char *sql, const struct db_value *values,
                              struct err *e) MUST_CHECK;
 /* Runs it to its end. */

@@ -31,7 +31,7 @@ static const char *const mode_sql[] = {
                          "PRAGMA temp_store = MEMORY;",
 };
 
-int db_fail(sqlite3 *db, struct err *e, const char *doing)
+static int fail(sqlite3 *db, struct err *e)
 {
         int code = sqlite3_errcode(db) & 0xff;
         enum err_code ours = ERR_SYSTEM;
@@ -42,7 +42,7 @@ int db_fail(sqlite3 *db, struct err *e, const char *doing)
                 ours = ERR_CORRUPT;
         else if (code == SQLITE_CONSTRAINT)
                 ours = ERR_CONFLICT;
-        return err_set(e, ours, "%s: %s", doing, sqlite3_errmsg(db));
+        return err_set(e, ours, "database: %s", sqlite3_errmsg(db));
 }
 
 /* A file of an earlier version may be readable by others. */
@@ -103,7 +103,7 @@ void db_close(sqlite3 **db)
 int db_exec(sqlite3 *db, const char *sql, struct err *e)
 {
         if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-                return db_fail(db, e, "database");
+                return fail(db, e);
         return 0;
 }
 
@@ -111,7 +111,7 @@ sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql, struct err *e)
 {
         sqlite3_stmt *s = NULL;
         if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL) != SQLITE_OK)
-                (void)db_fail(db, e, "database");
+                (void)fail(db, e);
         return s;
 }
 
@@ -130,7 +130,7 @@ int db_step(sqlite3_stmt *s, struct err *e)
                 return 1;
         if (code == SQLITE_DONE)
                 return 0;
-        return db_fail(sqlite3_db_handle(s), e, "database");
+        return fail(sqlite3_db_handle(s), e);
 }
 
 int db_run(sqlite3_stmt *s, struct err *e)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * db.h: SQLite with this project's errors and ownership. Use a connection on one thread at a time.
+ *
+ * An error has SQLite's message. A full disk or a locked file is ERR_UNAVAILABLE, a violated
+ * constraint ERR_CONFLICT, a damaged file ERR_CORRUPT.
  */
 #ifndef WARREN_DB_DB_H
 #define WARREN_DB_DB_H
@@ -29,10 +32,6 @@ int db_backup(const char *path, const char *file, struct err *e) MUST_CHECK;
 int db_exec(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 void db_finalize(sqlite3_stmt **s);
-/* Fills e with SQLite's message. A full disk or a locked file is ERR_UNAVAILABLE, a violated
- * constraint ERR_CONFLICT, a damaged file ERR_CORRUPT. Always -1. */
-int db_fail(sqlite3 *db, struct err *e, const char *doing);
-
 /* 1: a row; 0: no more; -1: failed. NULL fails: e says already why it was not prepared. */
 int db_step(sqlite3_stmt *s, struct err *e) MUST_CHECK;
 /* The number that a query answers with in its one row, such as PRAGMA user_version. */

@@ -36,7 +36,7 @@ static void it_has_passed_when_its_batch_is_written(void **state)
         AUTO(markers) m = markers_create();
         (void)state;
         rig_open(&rig);
-        projection_on_marker(rig.projection, passed, m);
+        projection_on_commit(rig.projection, &(struct projection_events){.passed = passed}, m);
         uuid7(id);
         uuid7(other);
         fold_probe(&rig, id);

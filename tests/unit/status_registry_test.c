@@ -16,7 +16,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/db/db.h"
-#include "status-store/admin_key.h"
 
 static int count_revoked(void *owner, const struct key *k, struct err *e)
 {
@@ -288,15 +287,15 @@ static void the_first_admin_key_is_written_once(void **state)
         AUTO_FREE char *path = xasprintf("%s/admin.key", f->folder);
         struct stat info;
         assert_int_equal(registry_has_admin_key(f->registry, &e), 0);
-        assert_int_equal(admin_key_bootstrap(f->registry, path, &e), 0);
+        assert_int_equal(registry_bootstrap_admin_key(f->registry, path, &e), 0);
         assert_int_equal(registry_has_admin_key(f->registry, &e), 1);
         assert_int_equal(stat(path, &info), 0);
         assert_int_equal(info.st_mode & 0777, 0600);
         assert_int_equal(info.st_size, KEY_TEXT_SIZE);
         assert_int_equal(unlink(path), 0);
-        assert_int_equal(admin_key_bootstrap(f->registry, path, &e), 0);
+        assert_int_equal(registry_bootstrap_admin_key(f->registry, path, &e), 0);
         assert_int_not_equal(stat(path, &info), 0);
-        assert_int_equal(admin_key_create(f->registry, "/nowhere/admin.key", &e), -1);
+        assert_int_equal(registry_create_admin_key(f->registry, "/nowhere/admin.key", &e), -1);
         int keys = 0;
         err_clear(&e);
         assert_int_equal(registry_each_key(f->registry, WHICH_ALL, NULL, count_key, &keys, &e), 0);
@@ -310,7 +309,7 @@ static void bootstrap_in_child(const char *registry, const char *path)
         struct err e = {0};
         struct registry *r = registry_create(registry, &e);
         if (r != NULL && setrlimit(RLIMIT_FSIZE, &none) == 0)
-                (void)!admin_key_bootstrap(r, path, &e);
+                (void)!registry_bootstrap_admin_key(r, path, &e);
         _exit(1);
 }
 
@@ -333,7 +332,7 @@ static void a_first_admin_key_cut_short_is_made_again(void **state)
         assert_int_equal(access(path, F_OK), -1);
         f->registry = registry_create(f->path, &e);
         assert_non_null(f->registry);
-        assert_int_equal(admin_key_bootstrap(f->registry, path, &e), 0);
+        assert_int_equal(registry_bootstrap_admin_key(f->registry, path, &e), 0);
         assert_int_equal(registry_has_admin_key(f->registry, &e), 1);
         assert_int_equal(access(fresh, F_OK), -1);
         assert_int_equal(stat(path, &info), 0);

@@ -300,16 +300,16 @@ static void a_statement_is_prepared_once(void **state)
         assert_non_null(handle);
         AUTO(database) db = database_create(&handle);
         assert_null(handle);
-        char again[] = "SELECT ?1";
+        static const char sql[] = "SELECT ?1";
         {
-                AUTO_RESET *s = database_query(db, "SELECT ?1", NULL, &e);
+                AUTO_RESET *s = database_query(db, sql, NULL, &e);
                 assert_non_null(s);
                 db_bind_int(s, 1, 5);
                 assert_int_equal(db_step(s, &e), 1);
                 assert_int_equal(sqlite3_column_int64(s, 0), 5);
                 assert_ptr_not_equal(s, database_query(db, "SELECT 2", NULL, &e));
                 sqlite3_reset(s);
-                assert_ptr_equal(s, database_query(db, again, NULL, &e));
+                assert_ptr_equal(s, database_query(db, sql, NULL, &e));
                 assert_int_equal(db_step(s, &e), 1);
                 assert_int_equal(sqlite3_column_type(s, 0), SQLITE_NULL);
         }
