@@ -126,16 +126,14 @@ static int int_parse(const char *text, int64_t *out, struct err *e)
         return 0;
 }
 
-static int word_parse(const char *text, const char *const *words, const char **out, struct err *e)
+static int word_parse(const char *text, const char *const *words, int *out, struct err *e)
 {
-        for (const char *const *w = words; *w != NULL; w++) {
-                if (strcmp(*w, text) == 0) {
-                        *out = *w;
-                        return 0;
-                }
-        }
-
         AUTO_BUFFER allowed = {0};
+
+        for (*out = 0; words[*out] != NULL; (*out)++) {
+                if (strcmp(words[*out], text) == 0)
+                        return 0;
+        }
         for (const char *const *w = words; *w != NULL; w++)
                 buffer_printf(&allowed, "%s%s", w == words ? "" : ", ", *w);
         return err_set(e, ERR_INVALID, "'%.40s' is none of: %s", text, allowed.data);

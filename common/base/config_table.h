@@ -16,7 +16,7 @@ enum config_kind {
         CONFIG_MSEC,   /* msec, given as a duration, min to max */
         CONFIG_SIZE,   /* int64_t, bytes, given with KiB, MiB, GiB or no unit, min to max */
         CONFIG_BOOL,   /* bool: true, false, yes, no, on, off, 1, 0 */
-        CONFIG_WORD,   /* const char *, one of `words` */
+        CONFIG_WORD,   /* int, the index of one of `words` */
 };
 
 struct config_key {
