@@ -43,13 +43,7 @@ const char *status_name(enum status s)
 
 bool status_parse(struct bytes name, enum status *out)
 {
-        for (unsigned i = 0; i < STATUS_COUNT; i++) {
-                if (bytes_equal_text(name, status_names[i])) {
-                        *out = (enum status)i;
-                        return true;
-                }
-        }
-        return false;
+        return bytes_find(name, status_names, STATUS_COUNT, (unsigned *)out);
 }
 
 bool status_is_ended(enum status s)

@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/config.h"
+#include "common/base/secret.h"
 
 struct settings {
         char *name, *token;
