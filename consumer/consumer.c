@@ -6,7 +6,6 @@
  */
 #include <libgen.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

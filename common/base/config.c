@@ -40,18 +40,13 @@ int size_parse(const char *text, int64_t *out, struct err *e)
 
 static int bool_parse(const char *text, bool *out, struct err *e)
 {
-        static const char *const words[][2] = {
-                {"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
+        static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+        unsigned at;
 
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-                for (int value = 0; value < 2; value++) {
-                        if (strcmp(text, words[i][value]) == 0) {
-                                *out = value == 1;
-                                return 0;
-                        }
-                }
-        }
-        return err_set(e, ERR_INVALID, "'%.40s' is neither true nor false", text);
+        if (!bytes_find(bytes_of_text(text), words, sizeof(words) / sizeof(words[0]), &at))
+                return err_set(e, ERR_INVALID, "'%.40s' is neither true nor false", text);
+        *out = at % 2 == 1;
+        return 0;
 }
 
 static int int_parse(const char *text, int64_t *out, struct err *e)

@@ -62,6 +62,10 @@ int config_gather(const struct config_table *t, int argc, char **argv, struct co
                   enum config_request *request, struct err *e) MUST_CHECK;
 void config_values_fini(struct config_values *values);
 
+/* Splits a line of a settings file, "key = value", in place and trims both parts. An empty key: the
+ * line is blank or a comment. -1: no key, or no '='. */
+int config_line_split(char *line, char **key, char **value, struct err *e) MUST_CHECK;
+
 /* Such as WARREN_STATUS_STORE_PORT. */
 const char *config_environment_name(const struct config_table *t, const char *key,
                                     char out[CONFIG_ORIGIN_SIZE]);

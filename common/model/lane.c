@@ -4,8 +4,6 @@
  */
 #include "common/model/lane.h"
 
-#include <stddef.h>
-
 static const char *const names[LANE_COUNT] = {
         [LANE_LOW] = "low",           [LANE_MEDIUM] = "medium", [LANE_HIGH] = "high",
         [LANE_CRITICAL] = "critical", [LANE_LONG] = "long",

@@ -4,8 +4,6 @@
  */
 #include "common/model/reason.h"
 
-#include <stddef.h>
-
 static const char *const reasons[] = {
 #define X(code, word) [code] = word,
         REASONS(X)

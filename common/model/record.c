@@ -22,35 +22,23 @@ const struct tenant_record tenant_record_default = {
         .weight = 1,
 };
 
-static const struct {
-        const char *name;
-        enum scope scope;
-} scopes[] = {
-        {"submit", SCOPE_SUBMIT},
-        {"read", SCOPE_READ},
-        {"operate", SCOPE_OPERATE},
-        {"admin", SCOPE_ADMIN},
-};
+/* In the order of the bits of enum scope. */
+static const char *const scopes[] = {"submit", "read", "operate", "admin"};
 enum { SCOPE_COUNT = sizeof(scopes) / sizeof(scopes[0]) };
 
 const char *scope_name(enum scope s)
 {
-        for (size_t i = 0; i < SCOPE_COUNT; i++) {
-                if (scopes[i].scope == s)
-                        return scopes[i].name;
-        }
-        return "";
+        return scopes[__builtin_ctz(s)];
 }
 
 bool scope_parse(struct bytes name, unsigned *scope)
 {
-        for (size_t i = 0; i < SCOPE_COUNT; i++) {
-                if (bytes_equal_text(name, scopes[i].name)) {
-                        *scope = scopes[i].scope;
-                        return true;
-                }
-        }
-        return false;
+        unsigned at;
+
+        if (!bytes_find(name, scopes, SCOPE_COUNT, &at))
+                return false;
+        *scope = 1U << at;
+        return true;
 }
 
 /* null: unlimited. */
@@ -292,8 +280,8 @@ static void write_key(const struct key_record *k, struct buffer *out)
         json_put_text(out, "sha256", bytes_of(hash, sizeof(hash)));
         json_begin_array(out, "scopes");
         for (size_t i = 0; i < SCOPE_COUNT; i++) {
-                if ((k->scopes & scopes[i].scope) != 0)
-                        json_put_string(out, NULL, scopes[i].name);
+                if ((k->scopes >> i & 1) != 0)
+                        json_put_string(out, NULL, scopes[i]);
         }
         json_end_array(out);
         write_limit(out, "expires", k->expires == 0 ? RECORD_UNLIMITED : k->expires);
