@@ -18,7 +18,7 @@ int lookup_job(struct reader *r, const char *tenant, const char *id, struct stor
         AUTO_RESET *find = reader_query(r, QUERY_JOB_OF_ID, e);
         if (find == NULL)
                 return -1;
-        if (!id_pack(id, packed))
+        if (!uuid_pack(bytes_of_text(id), packed))
                 return 0;
         db_bind_text(find, 1, tenant);
         sqlite3_bind_blob(find, 2, packed, ID_SIZE, SQLITE_STATIC);

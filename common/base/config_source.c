@@ -45,10 +45,10 @@ static char *trim(char *text)
 
 int config_line_split(char *line, char **key, char **value, struct err *e)
 {
-        if (utf8_begins_with_bom(line, strlen(line)))
-                return err_set(e, ERR_INVALID, "the file " UTF8_BOM_REFUSAL);
         *key = trim(line);
         *value = *key + strlen(*key);
+        if (utf8_begins_with_bom(line, strlen(line)))
+                return err_set(e, ERR_INVALID, "the file " UTF8_BOM_REFUSAL);
         if (**key == '\0')
                 return 0;
         if (**key == '#') {
