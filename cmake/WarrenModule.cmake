@@ -6,7 +6,7 @@ function(warren_library name)
   target_link_libraries(warren_${name} PUBLIC ${arg_LINKS})
 endfunction()
 
-# warren_program(warren-gateway SOURCES main.c LINKS warren_gateway)
+# warren_program(warren-gateway SOURCES gateway.c LINKS warren_gateway)
 function(warren_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * consumer.c: creates the parts, and handles events of the links, the control stream and the clock.
+ * consumer.c: warren-consumer: takes jobs from every tenant's queues, runs them, publishes each
+ * outcome, and acknowledges a job only once its outcome is confirmed. This file creates the parts,
+ * and handles events of the links, the control stream and the clock.
  */
-#include "consumer/consumer.h"
-
-#include <assert.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -185,19 +183,6 @@ static bool is_ready(void *owner, struct err *why)
         return !err_is_set(why);
 }
 
-static struct link_config link_settings(const struct consumer *c, const char *name)
-{
-        const struct amqp_settings *s = &c->settings->amqp;
-
-        return (struct link_config){
-                .urls = s->urls,
-                .login = s->login,
-                .password = s->password,
-                .ca_file = s->ca_file,
-                .name = name,
-        };
-}
-
 static void on_confirm_time(void *owner, double seconds)
 {
         struct consumer *c = owner;
@@ -210,7 +195,7 @@ static int connect_links(struct consumer *c, struct err *e)
         AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
         AUTO_FREE char *publish = xasprintf("consumer %s publish", c->worker);
         AUTO_FREE char *control = xasprintf("consumer %s control", c->worker);
-        struct link_config config = link_settings(c, consume);
+        struct link_config config = amqp_link_config(&c->settings->amqp, consume);
 
         c->consume = link_create(&config, &consume_events, c, c->loop, e);
         config.name = publish;
@@ -224,7 +209,7 @@ static int connect_links(struct consumer *c, struct err *e)
         c->events = events_create(c->loop, c->outbox, c->worker, finish_confirmed, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
                                                 accept_delivery, c);
-        config = link_settings(c, control);
+        config = amqp_link_config(&c->settings->amqp, control);
         c->control = control_create(&config, &control_events, c, c->loop, e);
         return c->control == NULL ? -1 : 0;
 }
@@ -297,8 +282,8 @@ static void start_duplicate_check(struct consumer *c)
 static int listen_for_health(struct consumer *c, struct err *e)
 {
         const struct health_config config = {
-                .address = c->settings->health_address,
-                .port = (uint16_t)c->settings->health_port,
+                .address = c->settings->basic.health_address,
+                .port = (uint16_t)c->settings->basic.health_port,
                 .metrics = c->metrics,
                 .ready = is_ready,
                 .owner = c,
@@ -308,12 +293,12 @@ static int listen_for_health(struct consumer *c, struct err *e)
         return c->health == NULL ? -1 : 0;
 }
 
-struct consumer *consumer_create(const struct consumer_settings *s, struct service *service,
-                                 struct err *e)
+static int begin(void *owner, struct service *service, struct err *e)
 {
-        AUTO(consumer) c = xcalloc(1, sizeof(*c));
+        struct consumer *c = owner;
+        const struct consumer_settings *s = c->settings;
 
-        c->settings = s;
+        http_client_global_init();
         c->service = service;
         c->loop = service_loop(service);
         c->started_at = clock_wall();
@@ -338,12 +323,14 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->gather_alarm = alarm_create(c->loop, flow_gathered, c);
         c->stores = stores_create(s->status_store_url, s->internal_token, e);
         if (c->stores == NULL || start_runner(c, e) != 0 || connect_links(c, e) != 0)
-                return NULL;
+                return -1;
         start_duplicate_check(c);
         if (listen_for_health(c, e) != 0)
-                return NULL;
+                return -1;
         alarm_set_every(c->tick, TICK);
-        return TAKE(c);
+        LOG_INFO("started", log_int("concurrency", s->concurrency),
+                 log_int("health_port", health_port(c->health)));
+        return 0;
 }
 
 /* The runner and the publishing link are gone: no run or publication refers to an attempt now. */
@@ -358,12 +345,11 @@ static void drop_attempts(struct consumer *c)
         }
 }
 
-void consumer_destroy(struct consumer **consumer)
+/* Ends at once: kills running handlers; deliveries not yet acked are redelivered by the broker. */
+static void end(void *owner)
 {
-        struct consumer *c = *consumer;
+        struct consumer *c = owner;
 
-        if (c == NULL)
-                return;
         turn_destroy(&c->turn);
         stop_at_once(c);
         if (c->subscriptions != NULL)
@@ -392,17 +378,17 @@ void consumer_destroy(struct consumer **consumer)
         hops_destroy(&c->hops);
         handlers_destroy(&c->handlers);
         metrics_destroy(&c->metrics);
-        free(c);
-        *consumer = NULL;
 }
 
-void consumer_drain(struct consumer *c)
+static void on_stop(void *owner)
 {
-        stop_begin(c);
+        stop_begin(owner);
 }
 
-void consumer_reload(struct consumer *c)
+/* Reads handlers.json again; when it is invalid the old handlers stay in force. */
+static void on_reload(void *owner)
 {
+        struct consumer *c = owner;
         struct err why = {0};
         AUTO(handlers) fresh = handlers_load(c->settings->handlers, &why);
 
@@ -421,4 +407,19 @@ void consumer_reload(struct consumer *c)
         if (!consumer_is_draining(c))
                 heartbeat_publish(c, WORKER_UP); /* it names the types, for other consumers */
         accept_review(c);
+}
+
+int main(int argc, char **argv)
+{
+        struct consumer_settings settings = {0};
+        struct consumer consumer = {.settings = &settings};
+        const struct program program = {.config = &consumer_config,
+                                        .settings = &settings,
+                                        .basic = &settings.basic,
+                                        .on = {.stop = on_stop, .reload = on_reload},
+                                        .owner = &consumer,
+                                        .begin = begin,
+                                        .end = end};
+
+        return program_main(&program, argc, argv);
 }

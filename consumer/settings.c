@@ -6,19 +6,12 @@
 
 #include "common/model/job.h"
 
-static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
-
 #define AT(field) .offset = offsetof(struct consumer_settings, field)
 
 /* clang-format off */
 static const struct config_key keys[] = {
         AMQP_SETTINGS_KEYS(struct consumer_settings, amqp, "warren-consumer"),
-        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
-         .help = "least serious messages that are logged", AT(log_level)},
-        {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
-         .help = "IPv4 address of the health port", AT(health_address)},
-        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8095", .min = 1, .max = 65535,
-         .help = "port of /healthz, /readyz and /metrics", AT(health_port)},
+        PROGRAM_SETTINGS_KEYS(struct consumer_settings, basic, "8095"),
         {.name = "concurrency", .kind = CONFIG_INT, .fallback = "8", .min = 1, .max = 1024,
          .help = "jobs that run at once", AT(concurrency)},
         {.name = "handlers", .kind = CONFIG_TEXT, .fallback = NULL,

@@ -6,14 +6,11 @@
 #define WARREN_CONSUMER_SETTINGS_H
 
 #include "common/amqp/settings.h"
-#include "common/base/clock.h"
-#include "common/base/config.h"
+#include "common/base/program.h"
 
 struct consumer_settings {
         struct amqp_settings amqp;
-        const char *log_level;
-        char *health_address;
-        int64_t health_port;
+        struct program_settings basic;
         int64_t concurrency;
         char *handlers;
         char *status_store_url;

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * monitor.c: puts the dlx-monitor together, and takes it apart in order.
+ * monitor.c: warren-dlx-monitor: puts the program together, and takes it apart in order.
  */
-#include "dlx-monitor/monitor.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "common/base/memory.h"
-#include "common/base/own.h"
-#include "common/base/service.h"
 #include "common/clients/control.h"
+#include "common/db/db.h"
 #include "common/http/health.h"
 #include "dlx-monitor/announcer.h"
 #include "dlx-monitor/intake.h"
 #include "dlx-monitor/retention.h"
 #include "dlx-monitor/routes.h"
+#include "dlx-monitor/settings.h"
 
 struct monitor {
         const struct dlx_monitor_settings *settings;
@@ -149,19 +145,12 @@ static int create_links(struct monitor *m, struct err *e)
         static const struct link_events consume = {
                 .up = on_consume_up, .down = on_consume_down, .refused = on_refused};
         static const struct link_events publish = {.up = on_publish_up, .down = on_publish_down};
-        const struct amqp_settings *amqp = &m->settings->amqp;
         uv_loop_t *loop = service_loop(m->service);
         char host[64] = "", name[128];
 
         (void)!gethostname(host, sizeof(host) - 1);
-        struct link_config config = {
-                .urls = amqp->urls,
-                .login = amqp->login,
-                .password = amqp->password,
-                .ca_file = amqp->ca_file,
-                .name = name,
-                .confirm_timeout = m->settings->confirm_timeout,
-        };
+        struct link_config config = amqp_link_config(&m->settings->amqp, name);
+        config.confirm_timeout = m->settings->confirm_timeout;
         snprintf(name, sizeof(name), "dlx-monitor@%s consume", host);
         config.read_bytes = INTAKE_READ_BYTES;
         m->consume = link_create(&config, &consume, m, loop, e);
@@ -231,8 +220,8 @@ static int create_servers(struct monitor *m, struct err *e)
                 e);
         if (m->server == NULL)
                 return -1;
-        m->health = health_create(&(struct health_config){.address = s->health_address,
-                                                          .port = (uint16_t)s->health_port,
+        m->health = health_create(&(struct health_config){.address = s->basic.health_address,
+                                                          .port = (uint16_t)s->basic.health_port,
                                                           .metrics = m->metrics,
                                                           .ready = is_ready,
                                                           .owner = m},
@@ -266,33 +255,32 @@ static void on_stop(void *owner)
         link_drain(m->publish, m->settings->drain_limit, on_drained, m);
 }
 
-struct monitor *monitor_create(const struct dlx_monitor_settings *settings, struct err *e)
+static int command(const void *settings, struct err *e)
 {
-        static const struct service_events events = {.stop = on_stop};
-        AUTO(monitor) m = xcalloc(1, sizeof(*m));
+        const struct dlx_monitor_settings *s = settings;
 
-        m->settings = settings;
-        m->service = service_create(&events, m, e);
-        if (m->service == NULL)
-                return NULL;
-        m->archive = archive_open(settings->archive, e);
-        if (m->archive == NULL)
-                return NULL;
-        add_metrics(m);
-        if (create_links(m, e) != 0)
-                return NULL;
-        create_parts(m);
-        if (create_servers(m, e) != 0)
-                return NULL;
-        return TAKE(m);
+        return s->backup != NULL ? db_backup(s->archive, s->backup, e) : 1;
 }
 
-void monitor_destroy(struct monitor **monitor)
+static int begin(void *owner, struct service *service, struct err *e)
 {
-        struct monitor *m = TAKE(*monitor);
+        struct monitor *m = owner;
 
-        if (m == NULL)
-                return;
+        m->service = service;
+        m->archive = archive_open(m->settings->archive, e);
+        if (m->archive == NULL)
+                return -1;
+        add_metrics(m);
+        if (create_links(m, e) != 0)
+                return -1;
+        create_parts(m);
+        return create_servers(m, e);
+}
+
+static void end(void *owner)
+{
+        struct monitor *m = owner;
+
         http_server_destroy(&m->server);
         health_destroy(&m->health);
         intake_destroy(&m->intake);
@@ -304,11 +292,20 @@ void monitor_destroy(struct monitor **monitor)
         retention_destroy(&m->retention);
         archive_destroy(&m->archive);
         metrics_destroy(&m->metrics);
-        service_destroy(&m->service);
-        free(m);
 }
 
-int monitor_run(struct monitor *m)
+int main(int argc, char **argv)
 {
-        return service_run(m->service);
+        struct dlx_monitor_settings settings = {0};
+        struct monitor monitor = {.settings = &settings};
+        const struct program program = {.config = &dlx_monitor_config,
+                                        .settings = &settings,
+                                        .basic = &settings.basic,
+                                        .on = {.stop = on_stop},
+                                        .owner = &monitor,
+                                        .command = command,
+                                        .begin = begin,
+                                        .end = end};
+
+        return program_main(&program, argc, argv);
 }

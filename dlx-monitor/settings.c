@@ -6,13 +6,10 @@
 
 #define AT(field) .offset = offsetof(struct dlx_monitor_settings, field)
 
-static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
-
 /* clang-format off */
 static const struct config_key keys[] = {
         AMQP_SETTINGS_KEYS(struct dlx_monitor_settings, amqp, "warren-dlx-monitor"),
-        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
-         .help = "least severe line that is logged", AT(log_level)},
+        PROGRAM_SETTINGS_KEYS(struct dlx_monitor_settings, basic, "8093"),
         {.name = "archive", .kind = CONFIG_TEXT, .fallback = "archive.db",
          .help = "file of the archive; its folder must exist", AT(archive)},
         {.name = "backup", .kind = CONFIG_TEXT, .fallback = "",
@@ -21,10 +18,6 @@ static const struct config_key keys[] = {
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8092", .min = 0, .max = 65535,
          .help = "port of the internal API; 0: any free one", AT(port)},
-        {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
-         .help = "IPv4 address of the health port", AT(health_address)},
-        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8093", .min = 0, .max = 65535,
-         .help = "port of /healthz, /readyz and /metrics; 0: any free one", AT(health_port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "16", .min = 2, .max = 256,
          .help = "connections served at once", AT(threads)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,

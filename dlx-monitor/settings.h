@@ -6,15 +6,14 @@
 #define WARREN_DLX_MONITOR_SETTINGS_H
 
 #include "common/amqp/settings.h"
-#include "common/base/clock.h"
-#include "common/base/config.h"
+#include "common/base/program.h"
 
 struct dlx_monitor_settings {
         struct amqp_settings amqp;
-        const char *log_level;
+        struct program_settings basic;
         char *archive, *backup;
-        char *address, *health_address;
-        int64_t port, health_port, threads;
+        char *address;
+        int64_t port, threads;
         char *internal_token;
         int64_t payload_max;
         msec keep_ended, keep_dead;

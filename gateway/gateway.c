@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gateway.c: puts the gateway together, and takes it apart in order.
+ * gateway.c: warren-gateway: puts the gateway together, and takes it apart in order.
  */
-#include "gateway/gateway.h"
-
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "common/base/memory.h"
-#include "common/base/own.h"
 #include "gateway/authorize.h"
 #include "gateway/core.h"
 #include "gateway/routes.h"
@@ -99,15 +93,11 @@ static int create_links(struct gateway *g, struct err *e)
         const struct gateway_settings *s = g->settings;
         uv_loop_t *loop = service_loop(g->service);
         char name[GATEWAY_NAME_SIZE + 16];
-        struct link_config c = {.urls = s->amqp.urls,
-                                .login = s->amqp.login,
-                                .password = s->amqp.password,
-                                .ca_file = s->amqp.ca_file,
-                                .name = name,
-                                .confirm_timeout = s->confirm_timeout,
-                                .window_messages = (uint32_t)s->window_messages,
-                                .window_bytes = (size_t)s->window_bytes};
+        struct link_config c = amqp_link_config(&s->amqp, name);
 
+        c.confirm_timeout = s->confirm_timeout;
+        c.window_messages = (uint32_t)s->window_messages;
+        c.window_bytes = (size_t)s->window_bytes;
         snprintf(name, sizeof(name), "%s publish", g->name);
         c.stream = "events";
         g->doubts = doubts_create(loop);
@@ -130,8 +120,8 @@ static int create_servers(struct gateway *g, struct err *e)
         const struct gateway_settings *s = g->settings;
 
         metrics_on_collect(g->meters.metrics, on_collect, g);
-        g->health = health_create(&(struct health_config){.address = s->health_address,
-                                                          .port = (uint16_t)s->health_port,
+        g->health = health_create(&(struct health_config){.address = s->basic.health_address,
+                                                          .port = (uint16_t)s->basic.health_port,
                                                           .metrics = g->meters.metrics,
                                                           .ready = routes_ready,
                                                           .owner = g},
@@ -194,61 +184,55 @@ static void on_stop(void *owner)
         uv_queue_work(service_loop(g->service), &g->drain_work, finish_requests, drain_link);
 }
 
-static int assemble(struct gateway *g, struct err *e)
+static int begin(void *owner, struct service *service, struct err *e)
 {
-        static const struct service_events events = {.stop = on_stop};
-
-        g->service = service_create(&events, g, e);
-        if (g->service == NULL)
-                return -1;
-        if (create_clients(g, e) < 0 || create_links(g, e) < 0)
-                return -1;
-        return create_servers(g, e);
-}
-
-struct gateway *gateway_create(const struct gateway_settings *settings, struct err *e)
-{
-        AUTO(gateway) g = xcalloc(1, sizeof(*g));
+        struct gateway *g = owner;
         char host[64] = "";
 
-        g->settings = settings;
+        g->service = service;
         if (gethostname(host, sizeof(host) - 1) < 0)
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);
         g->limiter = limiter_create();
         meters_init(&g->meters);
-        if (assemble(g, e) < 0)
-                return NULL;
-        return TAKE(g);
-}
-
-void gateway_destroy(struct gateway **g)
-{
-        if (*g == NULL)
-                return;
-        http_server_destroy(&(*g)->server);
-        health_destroy(&(*g)->health);
-        control_destroy(&(*g)->control);
-        backlog_destroy(&(*g)->backlog);
-        link_destroy(&(*g)->link);
-        doubts_destroy(&(*g)->doubts);
-        service_destroy(&(*g)->service);
-        http_client_destroy(&(*g)->status_store);
-        http_client_destroy(&(*g)->dlx_monitor);
-        limiter_destroy(&(*g)->limiter);
-        meters_fini(&(*g)->meters);
-        free(*g);
-        *g = NULL;
-}
-
-int gateway_run(struct gateway *g)
-{
+        if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_servers(g, e) < 0)
+                return -1;
         LOG_INFO("listening", log_text("address", g->settings->address),
                  log_int("port", http_server_port(g->server)),
                  log_int("health_port", health_port(g->health)));
-        int status = service_run(g->service);
+        return 0;
+}
+
+static void end(void *owner)
+{
+        struct gateway *g = owner;
+
         /* A second signal ends the loop while finish_requests still uses the server. */
         while (g->finishing)
                 uv_run(service_loop(g->service), UV_RUN_ONCE);
-        return status;
+        http_server_destroy(&g->server);
+        health_destroy(&g->health);
+        control_destroy(&g->control);
+        backlog_destroy(&g->backlog);
+        link_destroy(&g->link);
+        doubts_destroy(&g->doubts);
+        http_client_destroy(&g->status_store);
+        http_client_destroy(&g->dlx_monitor);
+        limiter_destroy(&g->limiter);
+        meters_fini(&g->meters);
+}
+
+int main(int argc, char **argv)
+{
+        struct gateway_settings settings = {0};
+        struct gateway gateway = {.settings = &settings};
+        const struct program program = {.config = &gateway_config,
+                                        .settings = &settings,
+                                        .basic = &settings.basic,
+                                        .on = {.stop = on_stop},
+                                        .owner = &gateway,
+                                        .begin = begin,
+                                        .end = end};
+
+        return program_main(&program, argc, argv);
 }

@@ -6,21 +6,14 @@
 
 #define AT(field) .offset = offsetof(struct gateway_settings, field)
 
-static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
-
 /* clang-format off */
 static const struct config_key keys[] = {
         AMQP_SETTINGS_KEYS(struct gateway_settings, amqp, "warren-gateway"),
-        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
-         .help = "least severe line that is logged", AT(log_level)},
+        PROGRAM_SETTINGS_KEYS(struct gateway_settings, basic, "8081"),
         {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8080", .min = 0, .max = 65535,
          .help = "public port; 0: any free one", AT(port)},
-        {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
-         .help = "IPv4 address of the health port", AT(health_address)},
-        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8081", .min = 0, .max = 65535,
-         .help = "port of /healthz, /readyz and /metrics; 0: any free one", AT(health_port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "128", .min = 4, .max = 1024,
          .help = "connections served at once", AT(threads)},
         {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",

@@ -6,14 +6,13 @@
 #define WARREN_GATEWAY_SETTINGS_H
 
 #include "common/amqp/settings.h"
-#include "common/base/clock.h"
-#include "common/base/config.h"
+#include "common/base/program.h"
 
 struct gateway_settings {
         struct amqp_settings amqp;
-        const char *log_level;
-        char *address, *health_address;
-        int64_t port, health_port;
+        struct program_settings basic;
+        char *address;
+        int64_t port;
         int64_t threads;
         char *status_store_url, *dlx_monitor_url;
         char *internal_token;

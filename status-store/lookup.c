@@ -15,7 +15,7 @@ int lookup_job(struct reader *r, const char *tenant, const char *id, struct stor
                struct err *e)
 {
         unsigned char packed[ID_SIZE];
-        if (!id_pack(id, packed))
+        if (!uuid_pack(bytes_of_text(id), packed))
                 return 0;
         AUTO_RESET *find = reader_query(
                 r, QUERY_JOB_OF_ID,

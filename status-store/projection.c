@@ -141,7 +141,7 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
 {
         struct job_entry_key key = {
                 .tenant = names_ref(store_names(p->store), e->tenant, &p->failure)};
-        if (key.tenant < 0 || !id_pack(e->id, key.id))
+        if (key.tenant < 0 || !uuid_pack(bytes_of_text(e->id), key.id))
                 return NULL;
         struct job_entry *j = NULL;
         HASH_FIND(hh, p->jobs, &key, sizeof(key), j);

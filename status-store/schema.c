@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "common/base/hex.h"
 #include "common/base/memory.h"
 
 const char schema_tables[] =
@@ -49,37 +48,6 @@ const char delete_bodies_sql[] =
         "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 AND"
         " content IS NOT NULL UNION ALL"
         " SELECT first * 4096 FROM others WHERE seq = ?1)";
-
-bool id_pack(const char *uuid, unsigned char out[ID_SIZE])
-{
-        size_t n = 0;
-        for (size_t i = 0; i < UUID_SIZE - 1; i++) {
-                if (i == 8 || i == 13 || i == 18 || i == 23) {
-                        if (uuid[i] != '-')
-                                return false;
-                        continue;
-                }
-                int high = hex_value(uuid[i]);
-                int low = high < 0 ? -1 : hex_value(uuid[++i]);
-                if (low < 0)
-                        return false;
-                out[n++] = (unsigned char)(high << 4 | low);
-        }
-        return uuid[UUID_SIZE - 1] == '\0';
-}
-
-void id_unpack(const unsigned char id[ID_SIZE], char out[UUID_SIZE])
-{
-        static const char digits[] = "0123456789abcdef";
-        char *at = out;
-        for (size_t i = 0; i < ID_SIZE; i++) {
-                if (i == 4 || i == 6 || i == 8 || i == 10)
-                        *at++ = '-';
-                *at++ = digits[id[i] >> 4];
-                *at++ = digits[id[i] & 15];
-        }
-        *at = '\0';
-}
 
 static size_t varint_put(unsigned char *out, uint64_t value)
 {
@@ -206,7 +174,7 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
         struct bytes id = db_bytes(s, 1);
         if (id.length != ID_SIZE)
                 return err_set(e, ERR_CORRUPT, "a row's id has %zu bytes", id.length);
-        id_unpack((const unsigned char *)id.data, row->id);
+        uuid_unpack((const unsigned char *)id.data, row->id);
         job->seq = sqlite3_column_int64(s, 0);
         db_text(s, 2, row->tenant, sizeof(row->tenant));
         db_text(s, 3, facts->type, sizeof(facts->type));

@@ -48,10 +48,7 @@ enum { JOB_COLUMN_COUNT = 6 JOB_MEMBERS(COLUMN_ONE) FACTS_MEMBERS(COLUMN_ONE) };
 /* Fold keys as one blob: for each, six varints and the digest; an empty key is a single 0. */
 enum { KEYS_MAX = 10, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 
-enum { ID_SIZE = 16 };
-/* Fills the 16 bytes of a canonical UUID; false when it is none. */
-bool id_pack(const char *uuid, unsigned char out[ID_SIZE]);
-void id_unpack(const unsigned char id[ID_SIZE], char out[UUID_SIZE]);
+enum { ID_SIZE = UUID_BYTES };
 
 /* A row as it is stored, without its payload. */
 struct stored_job {

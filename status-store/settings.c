@@ -6,21 +6,14 @@
 
 #define AT(field) .offset = offsetof(struct settings, field)
 
-static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
-
 /* clang-format off */
 static const struct config_key keys[] = {
         AMQP_SETTINGS_KEYS(struct settings, amqp, "warren-status-store"),
-        {.name = "log_level", .kind = CONFIG_WORD, .fallback = "info", .words = levels,
-         .help = "least severe line that is logged", AT(log_level)},
+        PROGRAM_SETTINGS_KEYS(struct settings, basic, "8091"),
         {.name = "address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
          .help = "IPv4 address to listen on", AT(address)},
         {.name = "port", .kind = CONFIG_INT, .fallback = "8090", .min = 0, .max = 65535,
          .help = "port of the internal API; 0: any free one", AT(port)},
-        {.name = "health_address", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
-         .help = "IPv4 address of the health port", AT(health_address)},
-        {.name = "health_port", .kind = CONFIG_INT, .fallback = "8091", .min = 0, .max = 65535,
-         .help = "port of /healthz, /readyz and /metrics; 0: any free one", AT(health_port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "160", .min = 4, .max = 1024,
          .help = "connections served at once; a request that waits takes one", AT(threads)},
         {.name = "readers", .kind = CONFIG_INT, .fallback = "8", .min = 1, .max = 64,

@@ -6,13 +6,13 @@
 #define WARREN_STATUS_STORE_SETTINGS_H
 
 #include "common/amqp/settings.h"
-#include "common/base/clock.h"
+#include "common/base/program.h"
 
 struct settings {
         struct amqp_settings amqp;
-        const char *log_level;
-        char *address, *health_address;
-        int64_t port, health_port, threads, readers, waiting;
+        struct program_settings basic;
+        char *address;
+        int64_t port, threads, readers, waiting;
         char *internal_token;
         char *database;
         int64_t payload_max;

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_store.c: puts the parts together. The loop's thread follows the stream and writes; the
- * server's threads read; the primary's registry and provisioning have threads of their own.
+ * status_store.c: warren-status-store: puts the parts together. The loop's thread follows the
+ * stream and writes; the server's threads read; the primary's registry and provisioning have
+ * threads of their own.
  */
-#include "status-store/status_store.h"
+#include <sys/stat.h>
 
 #include "common/base/log.h"
-#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/control.h"
+#include "common/db/db.h"
 #include "common/http/health.h"
 #include "status-store/api.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
 #include "status-store/queue_sizes.h"
 #include "status-store/releaser.h"
+#include "status-store/settings.h"
 
 struct status_store {
-        struct service *service; /* borrowed */
+        const struct settings *settings;
+        struct service *service;
         struct store *store;
         struct projection *projection;
         struct retention *retention;
@@ -78,18 +81,10 @@ static void on_key_record(void *owner, const struct key_record *k)
         after_seen(s, registry_seen_key(s->api.registry, k->id, k->v, &why), k->id, &why);
 }
 
-static struct link_config link_of(const struct settings *s, const char *name)
-{
-        return (struct link_config){.urls = s->amqp.urls,
-                                    .login = s->amqp.login,
-                                    .password = s->amqp.password,
-                                    .ca_file = s->amqp.ca_file,
-                                    .name = name};
-}
-
-static int open_projection(struct status_store *s, const struct settings *c, struct err *e)
+static int open_projection(struct status_store *s, struct err *e)
 {
         static const struct projection_events events = {.changed = on_change, .passed = on_marker};
+        const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
         s->store = store_create(c->database, e);
@@ -109,8 +104,9 @@ static int open_projection(struct status_store *s, const struct settings *c, str
         return 0;
 }
 
-static int open_registry(struct status_store *s, const struct settings *c, struct err *e)
+static int open_registry(struct status_store *s, struct err *e)
 {
+        const struct settings *c = s->settings;
         if (!c->primary)
                 return 0;
         if (c->provision_password == NULL)
@@ -129,11 +125,12 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
                 if (s->management == NULL)
                         return -1;
         }
-        struct provisioning_config p = {.link = link_of(c, "status-store provision"),
-                                        .registry = s->api.registry,
-                                        .management = s->management,
-                                        .vhost = c->vhost,
-                                        .delete_after = c->tenant_delete_after};
+        struct provisioning_config p = {
+                .link = amqp_link_config(&c->amqp, "status-store provision"),
+                .registry = s->api.registry,
+                .management = s->management,
+                .vhost = c->vhost,
+                .delete_after = c->tenant_delete_after};
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
         s->api.provisioning = provisioning_create(&p, e);
@@ -146,24 +143,27 @@ static int open_registry(struct status_store *s, const struct settings *c, struc
         return s->releaser != NULL ? 0 : -1;
 }
 
-static int follow_control(struct status_store *s, const struct settings *c, struct err *e)
+static int follow_control(struct status_store *s, struct err *e)
 {
+        const struct settings *c = s->settings;
         static const struct control_events events = {.tenant = on_tenant_record,
                                                      .key = on_key_record};
         if (s->api.registry == NULL)
                 return 0;
-        const struct link_config link = link_of(c, "status-store control");
+        const struct link_config link = amqp_link_config(&c->amqp, "status-store control");
         s->api.control = control_create(&link, &events, s, service_loop(s->service), e);
         return s->api.control != NULL ? 0 : -1;
 }
 
 /* Only on the primary: it knows all tenants. */
-static int show_queue_sizes(struct status_store *s, const struct settings *c, struct err *e)
+static int show_queue_sizes(struct status_store *s, struct err *e)
 {
-        const struct queue_sizes_config sizes = {.link = link_of(c, "status-store count"),
-                                                 .control = s->api.control,
-                                                 .metrics = s->metrics,
-                                                 .tenants_max = (size_t)c->tenants_max};
+        const struct settings *c = s->settings;
+        const struct queue_sizes_config sizes = {
+                .link = amqp_link_config(&c->amqp, "status-store count"),
+                .control = s->api.control,
+                .metrics = s->metrics,
+                .tenants_max = (size_t)c->tenants_max};
         if (s->api.control == NULL)
                 return 0;
         s->queue_sizes = queue_sizes_create(&sizes, service_loop(s->service), e);
@@ -176,11 +176,12 @@ static void answered(void *owner, const struct http_route *route, int status, in
         gauges_answered(a->gauges, route, status, us);
 }
 
-static int open_ports(struct status_store *s, const struct settings *c, struct err *e)
+static int open_ports(struct status_store *s, struct err *e)
 {
+        const struct settings *c = s->settings;
         s->metrics = metrics_create("status-store");
         s->api.gauges = gauges_create(s->metrics, s->api.readers, &s->api.freshness);
-        if (show_queue_sizes(s, c, e) != 0)
+        if (show_queue_sizes(s, e) != 0)
                 return -1;
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
@@ -189,8 +190,8 @@ static int open_ports(struct status_store *s, const struct settings *c, struct e
                                                 .owner = &s->api,
                                                 .authorize = api_authorize,
                                                 .answered = answered};
-        const struct health_config health = {.address = c->health_address,
-                                             .port = (uint16_t)c->health_port,
+        const struct health_config health = {.address = c->basic.health_address,
+                                             .port = (uint16_t)c->basic.health_port,
                                              .metrics = s->metrics,
                                              .ready = is_ready,
                                              .owner = s};
@@ -201,32 +202,46 @@ static int open_ports(struct status_store *s, const struct settings *c, struct e
         return s->health != NULL ? 0 : -1;
 }
 
-struct status_store *status_store_create(const struct settings *c, struct service *service,
-                                         struct err *e)
+static int command(const void *settings, struct err *e)
 {
-        AUTO(status_store) s = xcalloc(1, sizeof(*s));
+        const struct settings *c = settings;
+
+        umask(077); /* registry.db holds the hashes of keys */
+        if (c->create_admin_key != NULL) {
+                AUTO(registry) r = registry_create(c->registry, e);
+                return r != NULL ? registry_create_admin_key(r, c->create_admin_key, e) : -1;
+        }
+        return c->backup != NULL ? db_backup(c->registry, c->backup, e) : 1;
+}
+
+static int begin(void *owner, struct service *service, struct err *e)
+{
+        struct status_store *s = owner;
+        const struct settings *c = s->settings;
+
         s->service = service;
         s->api.token = c->internal_token;
         s->api.tenants_max = c->tenants_max;
         pthread_mutex_init(&s->api.changing, NULL);
-        if (open_projection(s, c, e) != 0 || open_registry(s, c, e) != 0 ||
-            follow_control(s, c, e) != 0)
-                return NULL;
-        const struct follower_config follow = {.link = link_of(c, "status-store follow"),
-                                               .projection = s->projection,
-                                               .retention = s->retention,
-                                               .freshness = &s->api.freshness,
-                                               .silence = c->rewind_silence};
+        http_client_global_init();
+        if (open_projection(s, e) != 0 || open_registry(s, e) != 0 || follow_control(s, e) != 0)
+                return -1;
+        const struct follower_config follow = {
+                .link = amqp_link_config(&c->amqp, "status-store follow"),
+                .projection = s->projection,
+                .retention = s->retention,
+                .freshness = &s->api.freshness,
+                .silence = c->rewind_silence};
         s->follower = follower_create(&follow, service_loop(service), e);
-        if (s->follower == NULL || open_ports(s, c, e) != 0)
-                return NULL;
+        if (s->follower == NULL || open_ports(s, e) != 0)
+                return -1;
         LOG_INFO("started", log_int("port", http_server_port(s->server)),
                  log_int("health_port", health_port(s->health)), log_bool("primary", c->primary));
-        return TAKE(s);
+        return 0;
 }
 
-/* Ends what serves, follows and publishes; the rest is data. */
-static void stop(struct status_store *s)
+/* Stops serving and following, and commits what was folded. */
+static void stop_parts(struct status_store *s)
 {
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
@@ -237,22 +252,23 @@ static void stop(struct status_store *s)
         follower_destroy(&s->follower);
 }
 
-void status_store_drain(struct status_store *s)
+static void on_stop(void *owner)
 {
+        struct status_store *s = owner;
+
         waiters_close(s->api.waiting);
         waiters_close(s->api.young);
         markers_close(s->api.markers);
-        stop(s);
+        stop_parts(s);
         LOG_INFO("drained", log_int("offset", projection_position(s->projection)->offset));
         service_end(s->service, 0);
 }
 
-void status_store_destroy(struct status_store **store)
+static void end(void *owner)
 {
-        struct status_store *s = TAKE(*store);
-        if (s == NULL)
-                return;
-        stop(s);
+        struct status_store *s = owner;
+
+        stop_parts(s);
         http_client_destroy(&s->management);
         registry_destroy(&s->api.registry);
         metrics_destroy(&s->metrics);
@@ -264,5 +280,20 @@ void status_store_destroy(struct status_store **store)
         retention_destroy(&s->retention);
         projection_destroy(&s->projection);
         store_destroy(&s->store);
-        free(s);
+}
+
+int main(int argc, char **argv)
+{
+        struct settings settings = {0};
+        struct status_store store = {.settings = &settings};
+        const struct program program = {.config = &status_store_config,
+                                        .settings = &settings,
+                                        .basic = &settings.basic,
+                                        .on = {.stop = on_stop},
+                                        .owner = &store,
+                                        .command = command,
+                                        .begin = begin,
+                                        .end = end};
+
+        return program_main(&program, argc, argv);
 }

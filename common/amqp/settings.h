@@ -5,11 +5,21 @@
 #ifndef WARREN_AMQP_SETTINGS_H
 #define WARREN_AMQP_SETTINGS_H
 
+#include "common/amqp/link.h"
 #include "common/base/config.h"
 
 struct amqp_settings {
         char *urls, *login, *password, *ca_file;
 };
+
+static inline struct link_config amqp_link_config(const struct amqp_settings *s, const char *name)
+{
+        return (struct link_config){.urls = s->urls,
+                                    .login = s->login,
+                                    .password = s->password,
+                                    .ca_file = s->ca_file,
+                                    .name = name};
+}
 
 /* clang-format off */
 #define AMQP_SETTINGS_KEYS(type, field, login_default) \

@@ -37,6 +37,17 @@ bool bytes_begin_with(struct bytes b, const char *text)
         return b.length >= length && memcmp(b.data, text, length) == 0;
 }
 
+bool bytes_find(struct bytes word, const char *const *words, unsigned count, unsigned *at)
+{
+        for (unsigned i = 0; i < count && word.length > 0; i++) {
+                if (bytes_equal_text(word, words[i])) {
+                        *at = i;
+                        return true;
+                }
+        }
+        return false;
+}
+
 int bytes_compare(struct bytes a, struct bytes b)
 {
         size_t common = a.length < b.length ? a.length : b.length;

@@ -27,6 +27,9 @@ struct bytes bytes_of_text(const char *text);
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_equal_text(struct bytes a, const char *text);
 bool bytes_begin_with(struct bytes b, const char *text);
+/* Finds a word in a table of `count` words. False: it is not there, or is empty. *at becomes its
+ * index. */
+bool bytes_find(struct bytes word, const char *const *words, unsigned count, unsigned *at);
 /* memcmp order, the shorter first. <0, 0, >0. */
 int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_are_utf8(struct bytes b);

@@ -83,27 +83,18 @@ static bool take_char(const char **at, char c)
         return true;
 }
 
-static int days_in_month(int year, int month)
-{
-        static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-        bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-        return month == 2 && leap ? 29 : days[month - 1];
-}
-
 static bool take_date(const char **at, struct tm *t)
 {
-        int year, month, day;
-
-        if (!take_digits(at, 4, &year) || !take_char(at, '-') || !take_digits(at, 2, &month) ||
-            !take_char(at, '-') || !take_digits(at, 2, &day))
+        if (!take_digits(at, 4, &t->tm_year) || !take_char(at, '-') ||
+            !take_digits(at, 2, &t->tm_mon) || !take_char(at, '-') ||
+            !take_digits(at, 2, &t->tm_mday))
                 return false;
-        if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
-                return false;
-        t->tm_year = year - 1900;
-        t->tm_mon = month - 1;
-        t->tm_mday = day;
-        return true;
+        t->tm_year -= 1900;
+        t->tm_mon--;
+        /* timegm turns a date that does not exist into another. */
+        struct tm date = *t;
+        timegm(&date);
+        return date.tm_mon == t->tm_mon && date.tm_mday == t->tm_mday;
 }
 
 /* A leap second is read as the second after it. */

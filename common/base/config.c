@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config.c: converts the texts of settings into values. config_source.c reads the texts.
+ * config.c: converts the texts of settings into values; prints --help and --print-config.
+ * config_source.c reads the texts.
  */
 #include "common/base/config.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
-#include "common/base/config_source.h"
 #include "common/base/memory.h"
-#include "common/base/own.h"
-#include "common/base/utf8.h"
-
-enum { SECRET_MAX = 4096 };
+#include "common/base/secret.h"
 
 int size_parse(const char *text, int64_t *out, struct err *e)
 {
@@ -45,72 +38,15 @@ int size_parse(const char *text, int64_t *out, struct err *e)
                        text);
 }
 
-/* Owner and group may have access to the file, others not. */
-static int secret_check(int fd, const char *path, struct err *e)
-{
-        struct stat info;
-
-        if (fstat(fd, &info) < 0)
-                return err_set_errno(e, "%s", path);
-        if (!S_ISREG(info.st_mode))
-                return err_set(e, ERR_INVALID, "%s: not a regular file", path);
-        if ((info.st_mode & S_IRWXO) != 0)
-                return err_set(e, ERR_INVALID, "%s: others can read it: chmod o= it", path);
-        if (info.st_size > SECRET_MAX)
-                return err_set(e, ERR_TOO_LARGE, "%s: a secret has at most %d bytes", path,
-                               SECRET_MAX);
-        return 0;
-}
-
-char *secret_read(const char *path, struct err *e)
-{
-        char text[SECRET_MAX + 2];
-        size_t length = 0;
-        ssize_t got;
-
-        AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0) {
-                err_set_errno(e, "%s", path);
-                return NULL;
-        }
-        if (secret_check(fd, path, e) < 0)
-                return NULL;
-        while ((got = read(fd, text + length, sizeof(text) - length)) > 0)
-                length += (size_t)got;
-
-        char *secret = NULL;
-        if (length > 0 && text[length - 1] == '\n')
-                length--;
-        if (got < 0)
-                err_set_errno(e, "%s", path);
-        else if (length > SECRET_MAX)
-                err_set(e, ERR_TOO_LARGE, "%s: a secret has at most %d bytes", path, SECRET_MAX);
-        else if (length == 0)
-                err_set(e, ERR_INVALID, "%s: empty", path);
-        else if (utf8_begins_with_bom(text, length))
-                err_set(e, ERR_INVALID, "%s: " UTF8_BOM_REFUSAL, path);
-        else if (memchr(text, '\0', length) != NULL)
-                err_set(e, ERR_INVALID, "%s: holds a NUL", path);
-        else
-                secret = xmemdup0(text, length);
-        explicit_bzero(text, sizeof(text));
-        return secret;
-}
-
 static int bool_parse(const char *text, bool *out, struct err *e)
 {
-        static const char *const words[][2] = {
-                {"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
+        static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+        unsigned at;
 
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-                for (int value = 0; value < 2; value++) {
-                        if (strcmp(text, words[i][value]) == 0) {
-                                *out = value == 1;
-                                return 0;
-                        }
-                }
-        }
-        return err_set(e, ERR_INVALID, "'%.40s' is neither true nor false", text);
+        if (!bytes_find(bytes_of_text(text), words, sizeof(words) / sizeof(words[0]), &at))
+                return err_set(e, ERR_INVALID, "'%.40s' is neither true nor false", text);
+        *out = at % 2 == 1;
+        return 0;
 }
 
 static int int_parse(const char *text, int64_t *out, struct err *e)
@@ -126,18 +62,21 @@ static int int_parse(const char *text, int64_t *out, struct err *e)
         return 0;
 }
 
-static int word_parse(const char *text, const char *const *words, const char **out, struct err *e)
+static void add_words(struct buffer *out, const char *const *words, const char *separator)
 {
-        for (const char *const *w = words; *w != NULL; w++) {
-                if (strcmp(*w, text) == 0) {
-                        *out = *w;
-                        return 0;
-                }
-        }
-
-        AUTO_BUFFER allowed = {0};
         for (const char *const *w = words; *w != NULL; w++)
-                buffer_printf(&allowed, "%s%s", w == words ? "" : ", ", *w);
+                buffer_printf(out, "%s%s", w == words ? "" : separator, *w);
+}
+
+static int word_parse(const char *text, const char *const *words, int *out, struct err *e)
+{
+        AUTO_BUFFER allowed = {0};
+
+        for (*out = 0; words[*out] != NULL; (*out)++) {
+                if (strcmp(words[*out], text) == 0)
+                        return 0;
+        }
+        add_words(&allowed, words, ", ");
         return err_set(e, ERR_INVALID, "'%.40s' is none of: %s", text, allowed.data);
 }
 
@@ -207,6 +146,73 @@ static int convert_all(const struct config_table *t, const struct config_value *
         return 0;
 }
 
+static void add_range(struct buffer *out, const struct config_key *k)
+{
+        char least[TIME_TEXT_SIZE], most[TIME_TEXT_SIZE];
+
+        switch (k->kind) {
+        case CONFIG_INT:
+        case CONFIG_SIZE:
+        case CONFIG_MSEC:
+                buffer_printf(out, "%s to %s", limit_text(k->kind, k->min, least),
+                              limit_text(k->kind, k->max, most));
+                break;
+        case CONFIG_WORD:
+                add_words(out, k->words, "|");
+                break;
+        case CONFIG_BOOL:
+                buffer_add_text(out, "true|false");
+                break;
+        case CONFIG_TEXT:
+        case CONFIG_SECRET:
+                break;
+        }
+}
+
+static void print_key(const struct config_table *t, const struct config_key *k)
+{
+        char variable[CONFIG_ORIGIN_SIZE];
+        AUTO_BUFFER notes = {0};
+
+        add_range(&notes, k);
+        const char *separator = notes.length > 0 ? "; " : "";
+        if (k->fallback == NULL)
+                buffer_printf(&notes, "%smust be given", separator);
+        else if (*k->fallback != '\0')
+                buffer_printf(&notes, "%sdefault %s", separator, k->fallback);
+
+        printf("  --%s VALUE\n      %s", k->name, k->help);
+        if (notes.length > 0)
+                printf(" (%s)", notes.data);
+        printf("\n      %s\n", config_environment_name(t, k->name, variable));
+}
+
+static void print_help(const struct config_table *t)
+{
+        char variable[CONFIG_ORIGIN_SIZE];
+
+        printf("warren-%s: %s\n\n", t->program, t->summary);
+        printf("Settings: flags over environment over file over defaults.\n\n");
+        for (const struct config_key *k = t->keys; k->name != NULL; k++)
+                print_key(t, k);
+        printf("  --config FILE\n      lines 'key = value'; # begins a comment line\n      %s\n",
+               config_environment_name(t, "config", variable));
+        printf("  --print-config\n      print the settings in force, as such a file, and exit\n");
+        printf("  --help, --version\n");
+}
+
+static void print_values(const struct config_table *t, const struct config_values *values)
+{
+        for (size_t i = 0; i < values->count; i++) {
+                const struct config_value *v = &values->list[i];
+
+                if (v->text == NULL)
+                        printf("# %s = (must be given)\n", t->keys[i].name);
+                else
+                        printf("# from %s\n%s = %s\n", v->origin, t->keys[i].name, v->text);
+        }
+}
+
 int config_load(const struct config_table *t, int argc, char **argv, void *out,
                 enum config_action *action, struct err *e)
 {
@@ -218,13 +224,13 @@ int config_load(const struct config_table *t, int argc, char **argv, void *out,
                 return -1;
         switch (request) {
         case CONFIG_REQUEST_HELP:
-                config_print_help(t);
+                print_help(t);
                 return 0;
         case CONFIG_REQUEST_VERSION:
                 printf("warren-%s %s\n", t->program, WARREN_VERSION);
                 return 0;
         case CONFIG_REQUEST_PRINT:
-                config_print_values(t, &values);
+                print_values(t, &values);
                 return convert_all(t, values.list, out, false, e);
         case CONFIG_REQUEST_RUN:
                 *action = CONFIG_RUN;

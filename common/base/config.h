@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "common/base/config_table.h"
+#include "common/base/config_source.h"
 #include "common/base/err.h"
 
 enum config_action { CONFIG_RUN, CONFIG_EXIT }; /* EXIT: --help or another such flag was handled */
@@ -24,8 +24,5 @@ void config_fini(const struct config_table *t, void *out);
 
 /* "512KiB", "1MiB", "2GiB" or a number of bytes. Else ERR_INVALID. */
 int size_parse(const char *text, int64_t *out, struct err *e) MUST_CHECK;
-/* The content of a secret's file without its last newline, at most 4 KiB; the caller frees it.
- * Fails (NULL) when others can read the file. */
-char *secret_read(const char *path, struct err *e) MUST_CHECK;
 
 #endif

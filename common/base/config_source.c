@@ -5,16 +5,14 @@
 #include "common/base/config_source.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/config_line.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/utf8.h"
 
 enum { LINE_SIZE = 8192, KEY_SIZE = 64 };
 
@@ -33,6 +31,38 @@ void config_values_fini(struct config_values *values)
                 free(values->list[i].text);
         free(values->list);
         *values = (struct config_values){0};
+}
+
+static char *trim(char *text)
+{
+        while (isspace((unsigned char)*text))
+                text++;
+        size_t length = strlen(text);
+        while (length > 0 && isspace((unsigned char)text[length - 1]))
+                text[--length] = '\0';
+        return text;
+}
+
+int config_line_split(char *line, char **key, char **value, struct err *e)
+{
+        *key = trim(line);
+        *value = *key + strlen(*key);
+        if (utf8_begins_with_bom(line, strlen(line)))
+                return err_set(e, ERR_INVALID, "the file " UTF8_BOM_REFUSAL);
+        if (**key == '\0')
+                return 0;
+        if (**key == '#') {
+                *key = *value;
+                return 0;
+        }
+
+        char *equals = strchr(*key, '=');
+        if (equals == NULL || equals == *key)
+                return err_set(e, ERR_INVALID, "not 'key = value'");
+        *equals = '\0';
+        *key = trim(*key);
+        *value = trim(equals + 1);
+        return 0;
 }
 
 /* NULL: there is no such key. Dashes stand for underscores. */

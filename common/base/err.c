@@ -10,12 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const words[] = {
-#define X(code, word) [code] = word,
-        ERR_CODES(X)
-#undef X
-};
-
 static int fill(struct err *e, enum err_code code, const char *format, va_list arguments)
 {
         if (e == NULL || e->code != ERR_NONE)
@@ -81,9 +75,4 @@ void err_clear(struct err *e)
 {
         e->code = ERR_NONE;
         e->text[0] = '\0';
-}
-
-const char *err_code_word(enum err_code code)
-{
-        return words[code];
 }

@@ -11,25 +11,19 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
-/* X(code, word): logs and metrics show the word. */
-#define ERR_CODES(X) \
-        X(ERR_NONE, "none") \
-        X(ERR_INVALID, "invalid")     /* the input breaks its contract */ \
-        X(ERR_TOO_LARGE, "too_large") /* the input exceeds a limit */ \
-        X(ERR_NOT_FOUND, "not_found") \
-        X(ERR_CONFLICT, "conflict") /* exists already, or is in another state */ \
-        X(ERR_FORBIDDEN, "forbidden") \
-        X(ERR_FULL, "full")               /* a bounded buffer is full: try later */ \
-        X(ERR_UNAVAILABLE, "unavailable") /* the peer is not reachable or refuses */ \
-        X(ERR_TIMEOUT, "timeout") \
-        X(ERR_PROTOCOL, "protocol") /* the peer broke the protocol */ \
-        X(ERR_CORRUPT, "corrupt")   /* stored data is damaged */ \
-        X(ERR_SYSTEM, "system")     /* a system call failed */
-
 enum err_code {
-#define X(code, word) code,
-        ERR_CODES(X)
-#undef X
+        ERR_NONE,
+        ERR_INVALID,   /* the input breaks its contract */
+        ERR_TOO_LARGE, /* the input exceeds a limit */
+        ERR_NOT_FOUND,
+        ERR_CONFLICT, /* exists already, or is in another state */
+        ERR_FORBIDDEN,
+        ERR_FULL,        /* a bounded buffer is full: try later */
+        ERR_UNAVAILABLE, /* the peer is not reachable or refuses */
+        ERR_TIMEOUT,
+        ERR_PROTOCOL, /* the peer broke the protocol */
+        ERR_CORRUPT,  /* stored data is damaged */
+        ERR_SYSTEM,   /* a system call failed */
 };
 
 enum { ERR_TEXT_SIZE = 512 };
@@ -50,6 +44,5 @@ int err_wrap(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 
 bool err_is_set(const struct err *e);
 void err_clear(struct err *e);
-const char *err_code_word(enum err_code code);
 
 #endif

@@ -6,7 +6,13 @@
 #ifndef WARREN_BASE_HEX_H
 #define WARREN_BASE_HEX_H
 
-extern const unsigned char hex_table[256]; /* value + 1; 0: not a digit */
+/* value + 1; 0: not a digit */
+static const unsigned char hex_table[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+        ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+        ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+        ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* -1: not a digit. */
 static inline int hex_value(char c)

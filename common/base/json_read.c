@@ -224,17 +224,6 @@ int json_read_flag(struct json_reader *r, const struct json_place *p, void *out)
         return 0;
 }
 
-/* The string without its quotes. */
-static struct bytes inside(struct scan_value string)
-{
-        return bytes_of(string.raw.data + 1, string.raw.length - 2);
-}
-
-static bool has_escapes(struct bytes inner)
-{
-        return inner.length > 0 && memchr(inner.data, '\\', inner.length) != NULL;
-}
-
 bool json_copy_text(struct scan_value string, char *out, size_t size)
 {
         AUTO_BUFFER text = {0};
@@ -242,8 +231,9 @@ bool json_copy_text(struct scan_value string, char *out, size_t size)
         /* An escape takes at most six times the bytes that it stands for. */
         if (string.kind != SCAN_STRING || string.raw.length > 6 * size + 2)
                 return false;
-        if (!has_escapes(inside(string)))
-                return bytes_to_text(inside(string), out, size) == 0;
+        struct json_text inside = scan_inside(string);
+        if (!inside.escaped)
+                return bytes_to_text(bytes_of(inside.data, inside.length), out, size) == 0;
         scan_string(string, &text);
         return bytes_to_text(buffer_bytes(&text), out, size) == 0;
 }
@@ -285,8 +275,9 @@ int json_read_bytes(struct json_reader *r, const struct json_place *p, void *out
         if (json_read_is(r, p, SCAN_STRING) != 0)
                 return -1;
 
-        struct bytes text = inside(p->value);
-        if (has_escapes(text)) {
+        struct json_text inside = scan_inside(p->value);
+        struct bytes text = bytes_of(inside.data, inside.length);
+        if (inside.escaped) {
                 /* Reserves room for all texts: those that were handed out must not move. */
                 if (r->scratch->length == 0)
                         buffer_reserve(r->scratch, r->text.length);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/json_text.h"
+#include "common/base/hex.h"
 #include "common/base/memory.h"
 #include "common/base/utf8.h"
 
@@ -130,15 +130,11 @@ static inline bool is_plain(char c)
 static bool hex4_at(const char *at, const char *end, unsigned *out)
 {
         *out = 0;
-        if (end - at < 4)
-                return false;
         for (int i = 0; i < 4; i++) {
-                char c = at[i];
-                unsigned low = (unsigned)(c | 0x20);
-                bool digit = c >= '0' && c <= '9', letter = low >= 'a' && low <= 'f';
-                if (!digit && !letter)
+                int digit = at + i < end ? hex_value(at[i]) : -1;
+                if (digit < 0)
                         return false;
-                *out = *out << 4 | (digit ? (unsigned)(c - '0') : low - 'a' + 10);
+                *out = *out << 4 | (unsigned)digit;
         }
         return true;
 }

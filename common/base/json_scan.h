@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/base/bytes.h"
+#include "common/base/json_text.h"
 
 enum {
         SCAN_POINTER_SIZE = 256,
@@ -68,6 +69,7 @@ bool scan_next(struct scan_cursor *c, struct scan_item *item);
 /* Compares a raw key or string (escapes resolved) with text. */
 bool scan_key_is(struct bytes raw_key, const char *text);
 bool scan_find(struct scan_value object, const char *key, struct scan_value *out);
+struct json_text scan_inside(struct scan_value string);
 /* Adds the string's text, escapes resolved, to out. Contains a NUL where \u0000 was written. */
 void scan_string(struct scan_value string, struct buffer *out);
 /* False when it is not an integer in int64 range ("1.0" and "1e3" are not). */

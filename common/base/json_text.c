@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/hex.h"
 #include "common/base/utf8.h"
 
 /* Gives a text byte by byte, resolved. */
@@ -27,10 +28,8 @@ static uint32_t hex4(const char *at)
 {
         uint32_t value = 0;
 
-        for (int i = 0; i < 4; i++) {
-                uint32_t c = (unsigned char)at[i];
-                value = value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-        }
+        for (int i = 0; i < 4; i++)
+                value = value << 4 | (uint32_t)hex_value(at[i]);
         return value;
 }
 
@@ -49,20 +48,10 @@ static uint32_t read_unicode(struct reader *r)
 
 static char short_escape(char c)
 {
-        switch (c) {
-        case 'b':
-                return '\b';
-        case 'f':
-                return '\f';
-        case 'n':
-                return '\n';
-        case 'r':
-                return '\r';
-        case 't':
-                return '\t';
-        default:
-                return c;
-        }
+        static const char letters[] = "bfnrt";
+        const char *at = strchr(letters, c);
+
+        return at == NULL ? c : "\b\f\n\r\t"[at - letters];
 }
 
 /* -1 at the end. */

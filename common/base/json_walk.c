@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/json_text.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -157,12 +156,6 @@ bool scan_next(struct scan_cursor *c, struct scan_item *item)
         return true;
 }
 
-/* Keys are given without quotes, strings with. */
-static struct bytes without_quotes(struct bytes raw)
-{
-        return bytes_of(raw.data + 1, raw.length - 2);
-}
-
 bool scan_key_is(struct bytes raw_key, const char *text)
 {
         struct json_text key = json_text_of(raw_key);
@@ -186,10 +179,15 @@ bool scan_find(struct scan_value object, const char *key, struct scan_value *out
         return false;
 }
 
-void scan_string(struct scan_value string, struct buffer *out)
+struct json_text scan_inside(struct scan_value string)
 {
         assert(string.kind == SCAN_STRING);
-        json_text_resolve(json_text_of(without_quotes(string.raw)), out);
+        return json_text_of(bytes_of(string.raw.data + 1, string.raw.length - 2));
+}
+
+void scan_string(struct scan_value string, struct buffer *out)
+{
+        json_text_resolve(scan_inside(string), out);
 }
 
 bool scan_int(struct scan_value number, int64_t *out)

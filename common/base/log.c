@@ -5,9 +5,7 @@
 #include "common/base/log.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -16,13 +14,10 @@
 /* Longer values are cut: a hostile one must not fill the disk. */
 enum { LOG_TEXT_MAX = 4096 };
 
-static const char *const level_words[] = {
-        [LOG_LEVEL_ERROR] = "error",
-        [LOG_LEVEL_WARN] = "warn",
-        [LOG_LEVEL_INFO] = "info",
-        [LOG_LEVEL_DEBUG] = "debug",
+const char *const log_level_words[] = {
+        [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn",    [LOG_LEVEL_INFO] = "info",
+        [LOG_LEVEL_DEBUG] = "debug", [LOG_LEVEL_DEBUG + 1] = NULL,
 };
-enum { LEVEL_COUNT = sizeof(level_words) / sizeof(level_words[0]) };
 
 static const char *program_name = "warren";
 static atomic_int level_now = LOG_LEVEL_INFO;
@@ -36,18 +31,6 @@ void log_open(const char *program, enum log_level level)
 void log_set_level(enum log_level level)
 {
         atomic_store_explicit(&level_now, (int)level, memory_order_relaxed);
-}
-
-int log_level_parse(const char *word, enum log_level *out, struct err *e)
-{
-        for (int i = 0; i < LEVEL_COUNT; i++) {
-                if (strcmp(level_words[i], word) == 0) {
-                        *out = (enum log_level)i;
-                        return 0;
-                }
-        }
-        return err_set(e, ERR_INVALID, "'%.40s' is not a log level: error, warn, info or debug",
-                       word);
 }
 
 struct log_field log_text(const char *name, const char *value)
@@ -76,12 +59,6 @@ static void add_field(struct buffer *line, const struct log_field *f)
         case LOG_KIND_INT:
                 json_put_int(line, f->name, f->number);
                 break;
-        case LOG_KIND_REAL:
-                if (isfinite(f->real))
-                        json_put_real(line, f->name, f->real);
-                else
-                        json_put_null(line, f->name);
-                break;
         case LOG_KIND_BOOL:
                 json_put_flag(line, f->name, f->number != 0);
                 break;
@@ -105,7 +82,7 @@ void log_write(enum log_level level, const struct log_field *fields)
         buffer_reserve(&line, 256);
         json_begin(&line);
         json_put_string(&line, "ts", time_format(clock_wall(), now));
-        json_put_string(&line, "level", level_words[level]);
+        json_put_string(&line, "level", log_level_words[level]);
         json_put_string(&line, "program", program_name);
         for (const struct log_field *f = fields; f->name != NULL; f++)
                 add_field(&line, f);

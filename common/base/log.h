@@ -17,15 +17,15 @@
 #include "common/base/err.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+extern const char *const log_level_words[]; /* "error", "warn", "info", "debug", NULL */
 
-enum log_kind { LOG_KIND_TEXT, LOG_KIND_INT, LOG_KIND_REAL, LOG_KIND_BOOL };
+enum log_kind { LOG_KIND_TEXT, LOG_KIND_INT, LOG_KIND_BOOL };
 
 struct log_field {
         const char *name; /* NULL ends the list */
         enum log_kind kind;
         struct bytes text;
         int64_t number;
-        double real;
 };
 
 static inline struct log_field log_bytes(const char *name, struct bytes value)
@@ -36,11 +36,6 @@ static inline struct log_field log_bytes(const char *name, struct bytes value)
 static inline struct log_field log_int(const char *name, int64_t value)
 {
         return (struct log_field){.name = name, .kind = LOG_KIND_INT, .number = value};
-}
-
-static inline struct log_field log_real(const char *name, double value)
-{
-        return (struct log_field){.name = name, .kind = LOG_KIND_REAL, .real = value};
 }
 
 static inline struct log_field log_bool(const char *name, bool value)
@@ -54,8 +49,6 @@ struct log_field log_err(const struct err *e);                  /* field "error"
 /* Borrows program for good. Call once, before threads start. */
 void log_open(const char *program, enum log_level level);
 void log_set_level(enum log_level level);
-/* "error", "warn", "info", "debug". */
-int log_level_parse(const char *word, enum log_level *out, struct err *e) MUST_CHECK;
 
 /* fields end with a NULL name; the first is "msg". */
 void log_write(enum log_level level, const struct log_field *fields);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secret.h: makes random secrets, and writes secrets to files that only their owner can read.
- * secret_read (config.h) reads them.
+ * secret.h: makes random secrets; reads and writes the files of secrets.
  */
 #ifndef WARREN_BASE_SECRET_H
 #define WARREN_BASE_SECRET_H
@@ -11,6 +10,9 @@
 enum { SECRET_RANDOM_SIZE = 49 }; /* 24 bytes in hexadecimal digits, and a NUL */
 
 void secret_random(char out[SECRET_RANDOM_SIZE]);
+/* The content of a secret's file without its last newline, at most 4 KiB; the caller frees it.
+ * Fails (NULL) when others can read the file. */
+char *secret_read(const char *path, struct err *e) MUST_CHECK;
 /* Replaces the file, mode 0600, atomically by rename from `<path>.new` (an existing one is deleted,
  * none is left). 0: the text is on the disk. -1: the old file is unchanged; but if only the
  * folder's sync failed, the text is there, and a crash may bring the old file back. */

@@ -95,9 +95,9 @@ static void next_locked(msec now, unsigned char out[16])
         memcpy(out + 9, random + 1, 7);
 }
 
-static void write_text(const unsigned char raw[16], char out[UUID_SIZE])
+void uuid_unpack(const unsigned char raw[UUID_BYTES], char out[UUID_SIZE])
 {
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < UUID_BYTES; i++) {
                 if (i == 4 || i == 6 || i == 8 || i == 10)
                         *out++ = '-';
                 *out++ = digits[raw[i] >> 4];
@@ -106,14 +106,54 @@ static void write_text(const unsigned char raw[16], char out[UUID_SIZE])
         *out = '\0';
 }
 
+bool uuid_pack(struct bytes text, unsigned char raw[UUID_BYTES])
+{
+        size_t at = 0;
+
+        if (text.length != UUID_SIZE - 1)
+                return false;
+        for (int i = 0; i < UUID_BYTES; i++) {
+                bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+                if (dash && text.data[at++] != '-')
+                        return false;
+                int high = hex_value(text.data[at++]), low = hex_value(text.data[at++]);
+                if (high < 0 || low < 0)
+                        return false;
+                raw[i] = (unsigned char)(high << 4 | low);
+        }
+        return true;
+}
+
+bool uuid_parse(struct bytes text, char out[UUID_SIZE])
+{
+        unsigned char raw[UUID_BYTES];
+
+        if (!uuid_pack(text, raw))
+                return false;
+        uuid_unpack(raw, out);
+        return true;
+}
+
+msec uuid7_time(const char *uuid)
+{
+        unsigned char raw[UUID_BYTES];
+        msec time = 0;
+
+        if (!uuid_pack(bytes_of_text(uuid), raw) || raw[6] >> 4 != 7)
+                return -1;
+        for (int i = 0; i < 6; i++)
+                time = time << 8 | raw[i];
+        return time;
+}
+
 void uuid7(char out[UUID_SIZE])
 {
-        unsigned char raw[16];
+        unsigned char raw[UUID_BYTES];
 
         pthread_mutex_lock(&state.mutex);
         next_locked(clock_wall(), raw);
         pthread_mutex_unlock(&state.mutex);
-        write_text(raw, out);
+        uuid_unpack(raw, out);
 }
 
 void uuid8_of(const struct bytes *parts, size_t count, char out[UUID_SIZE])
@@ -135,37 +175,5 @@ void uuid8_of(const struct bytes *parts, size_t count, char out[UUID_SIZE])
         EVP_MD_CTX_free(hash);
         digest[6] = (unsigned char)(0x80 | (digest[6] & 0x0F));
         digest[8] = (unsigned char)(0x80 | (digest[8] & 0x3F));
-        write_text(digest, out);
-}
-
-bool uuid_parse(struct bytes text, char out[UUID_SIZE])
-{
-        char copy[UUID_SIZE];
-
-        if (text.length != UUID_SIZE - 1)
-                return false;
-        for (size_t i = 0; i < UUID_SIZE - 1; i++) {
-                bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-                int value = hex_value(text.data[i]);
-                if (dash ? text.data[i] != '-' : value < 0)
-                        return false;
-                copy[i] = dash ? '-' : digits[value];
-        }
-        memcpy(out, copy, UUID_SIZE - 1);
-        out[UUID_SIZE - 1] = '\0';
-        return true;
-}
-
-msec uuid7_time(const char *uuid)
-{
-        char text[UUID_SIZE];
-        msec time = 0;
-
-        if (!uuid_parse(bytes_of_text(uuid), text) || text[14] != '7')
-                return -1;
-        for (int i = 0; i < 13; i++) {
-                if (i != 8)
-                        time = time * 16 + hex_value(text[i]);
-        }
-        return time;
+        uuid_unpack(digest, out);
 }

@@ -11,7 +11,10 @@
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 
-enum { UUID_SIZE = 37 }; /* 36 characters and a NUL */
+enum {
+        UUID_SIZE = 37, /* 36 characters and a NUL */
+        UUID_BYTES = 16,
+};
 
 /* A new version 7 UUID, monotonic within a process. Any thread. Aborts as random_fill. */
 void uuid7(char out[UUID_SIZE]);
@@ -19,6 +22,9 @@ void uuid7(char out[UUID_SIZE]);
 void uuid8_of(const struct bytes *parts, size_t count, char out[UUID_SIZE]);
 /* 8-4-4-4-12 hexadecimal digits, lower or upper case, any version. Copies in lower case. */
 bool uuid_parse(struct bytes text, char out[UUID_SIZE]);
+/* The same between the text and its bytes. */
+bool uuid_pack(struct bytes text, unsigned char raw[UUID_BYTES]);
+void uuid_unpack(const unsigned char raw[UUID_BYTES], char out[UUID_SIZE]);
 /* The time in a version 7 UUID; -1 for any other version. */
 msec uuid7_time(const char *uuid);
 /* Fills out with random bytes of the kernel. Any thread. Aborts when getrandom fails. */

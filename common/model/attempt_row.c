@@ -16,31 +16,16 @@ const char *attempt_outcome_name(enum attempt_outcome o)
         return names[o];
 }
 
+/* OPEN: the event ends no attempt. */
 static enum attempt_outcome outcome_of(const struct event *e)
 {
-        switch (e->kind) {
-        case EVENT_COMPLETED:
-                return ATTEMPT_COMPLETED;
-        case EVENT_FAILED:
-                return ATTEMPT_FAILED;
-        case EVENT_DEAD:
-                return ATTEMPT_DEAD;
-        case EVENT_CANCELLED:
-                return ATTEMPT_CANCELLED;
-        case EVENT_RELEASED:
-                return e->lost ? ATTEMPT_LOST : ATTEMPT_RELEASED;
-        case EVENT_SUBMITTED:
-        case EVENT_REJECTED:
-        case EVENT_DUE:
-        case EVENT_CANCEL_REQUESTED:
-        case EVENT_STARTED:
-        case EVENT_PROGRESS:
-        case EVENT_RESUMED:
-        case EVENT_FORGOTTEN:
-        case EVENT_WORKER:
-                break;
-        }
-        return ATTEMPT_OPEN;
+        static const enum attempt_outcome outcomes[EVENT_KIND_COUNT] = {
+                [EVENT_COMPLETED] = ATTEMPT_COMPLETED, [EVENT_FAILED] = ATTEMPT_FAILED,
+                [EVENT_DEAD] = ATTEMPT_DEAD,           [EVENT_CANCELLED] = ATTEMPT_CANCELLED,
+                [EVENT_RELEASED] = ATTEMPT_RELEASED,
+        };
+
+        return e->kind == EVENT_RELEASED && e->lost ? ATTEMPT_LOST : outcomes[e->kind];
 }
 
 /* Buried for a reason other than an attempt: its attempt number is of an earlier attempt, or none.

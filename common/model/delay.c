@@ -5,6 +5,7 @@
 #include "common/model/delay.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #define DAYS(n) ((msec)(n)*MSEC_DAY)
 
@@ -51,11 +52,6 @@ const struct delay_bucket *delay_bucket_for(msec left)
         return best;
 }
 
-static msec distance(msec a, msec b)
-{
-        return a < b ? b - a : a - b;
-}
-
 msec delay_round(msec wait)
 {
         msec best = delay_buckets[0].ttl;
@@ -67,7 +63,7 @@ msec delay_round(msec wait)
         for (int i = 0; i < DELAY_BUCKET_COUNT; i++) {
                 for (int j = -1; j <= i; j++) {
                         msec sum = delay_buckets[i].ttl + (j < 0 ? 0 : delay_buckets[j].ttl);
-                        if (distance(sum, wait) < distance(best, wait))
+                        if (llabs(sum - wait) < llabs(best - wait))
                                 best = sum;
                 }
         }

@@ -5,9 +5,6 @@
 #ifndef WARREN_MODEL_DELAY_H
 #define WARREN_MODEL_DELAY_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "common/base/clock.h"
 
 struct delay_bucket {

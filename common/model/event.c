@@ -4,7 +4,6 @@
  */
 #include "common/model/event.h"
 
-#include <assert.h>
 #include <string.h>
 
 static uint64_t message_digest(const struct message *m)

@@ -29,6 +29,7 @@ enum event_kind {
         EVENT_FORGOTTEN,
         EVENT_WORKER, /* about a consumer, not a job */
 };
+enum { EVENT_KIND_COUNT = EVENT_WORKER + 1 };
 
 enum {
         EVENT_RESULT_MAX = 64 * 1024,

@@ -18,11 +18,9 @@ static const struct {
 
 static bool matches(struct bytes exchange, const char *name)
 {
-        size_t length = strlen(name);
+        bool is_prefix = name[strlen(name) - 1] == '.';
 
-        if (name[length - 1] != '.')
-                return bytes_equal_text(exchange, name);
-        return exchange.length > length && memcmp(exchange.data, name, length) == 0;
+        return bytes_equal_text(exchange, name) != is_prefix && bytes_begin_with(exchange, name);
 }
 
 bool feed_is_of(struct bytes exchange, const char *stream)

@@ -43,13 +43,7 @@ const char *status_name(enum status s)
 
 bool status_parse(struct bytes name, enum status *out)
 {
-        for (unsigned i = 0; i < STATUS_COUNT; i++) {
-                if (bytes_equal_text(name, status_names[i])) {
-                        *out = (enum status)i;
-                        return true;
-                }
-        }
-        return false;
+        return bytes_find(name, status_names, STATUS_COUNT, (unsigned *)out);
 }
 
 bool status_is_ended(enum status s)
@@ -140,28 +134,26 @@ static bool fold_winner(struct job_row *row, const struct event *e, const struct
 }
 
 /* A message of an earlier run is ignored; one of a later run replaces everything. */
-static bool fold_facts(struct job_row *row, const struct event *e, const struct arrival *a)
+static bool fold_facts(struct job_row *row, const struct event *e, const struct fold_key *key,
+                       const struct arrival *a)
 {
-        const struct fold_key key = fold_key_of(e);
-
-        if (key.run < row->message.run)
+        if (key->run < row->message.run)
                 return false;
-        if (key.run > row->message.run)
+        if (key->run > row->message.run)
                 facts_clear(&row->facts);
-        bool raised = fold_key_raise(&row->message, &key);
-        return facts_fold(&row->facts, e, &key, a->offset) || raised;
+        bool raised = fold_key_raise(&row->message, key);
+        return facts_fold(&row->facts, e, key, a->offset) || raised;
 }
 
 /* The registers that a job message fills. */
-static bool fold_job(struct job_row *row, const struct event *e, const struct arrival *a)
+static bool fold_job(struct job_row *row, const struct event *e, const struct fold_key *key,
+                     const struct arrival *a)
 {
-        const struct fold_key key = fold_key_of(e);
-
         if (!e->has_job)
                 return false;
-        bool changed = fold_facts(row, e, a);
+        bool changed = fold_facts(row, e, key, a);
         if ((e->kind == EVENT_FAILED || e->kind == EVENT_DEAD) &&
-            fold_key_raise(&row->failure, &key)) {
+            fold_key_raise(&row->failure, key)) {
                 row->error_kind = e->job.error_kind;
                 buffer_set(&row->error, e->job.error);
                 changed = true;
@@ -185,22 +177,22 @@ static bool fold_ran(struct job_row *row, const struct event *e, const struct fo
 }
 
 /* The registers of start, progress and end. */
-static bool fold_attempt(struct job_row *row, const struct event *e, const struct arrival *a)
+static bool fold_attempt(struct job_row *row, const struct event *e, const struct fold_key *key,
+                         const struct arrival *a)
 {
-        const struct fold_key key = fold_key_of(e);
         bool changed = false;
 
-        if (e->kind == EVENT_STARTED && fold_key_raise(&row->start, &key)) {
+        if (e->kind == EVENT_STARTED && fold_key_raise(&row->start, key)) {
                 row->started_at = event_time(e, a);
                 event_worker(e, row->worker);
                 changed = true;
         }
-        if (e->kind == EVENT_PROGRESS && fold_key_raise(&row->step, &key)) {
+        if (e->kind == EVENT_PROGRESS && fold_key_raise(&row->step, key)) {
                 row->progress = e->progress;
                 buffer_set(&row->progress_message, e->message);
                 changed = true;
         }
-        if (key.closed > 0 && e->kind != EVENT_FORGOTTEN && fold_key_raise(&row->finish, &key)) {
+        if (key->closed > 0 && e->kind != EVENT_FORGOTTEN && fold_key_raise(&row->finish, key)) {
                 row->finished_at = event_time(e, a);
                 row->duration_ms = e->ms;
                 row->reason = e->reason;
@@ -248,7 +240,7 @@ static void forget(struct job_row *row, int64_t run)
 
 bool job_row_fold(struct job_row *row, const struct event *e, const struct arrival *a)
 {
-        struct fold_key key = fold_key_of(e);
+        const struct fold_key key = fold_key_of(e);
         bool changed = false;
 
         assert(e->kind != EVENT_WORKER && e->run > 0);
@@ -267,8 +259,8 @@ bool job_row_fold(struct job_row *row, const struct event *e, const struct arriv
         if (e->run <= row->forgotten_run && e->kind != EVENT_FORGOTTEN)
                 return changed;
         changed |= fold_winner(row, e, &key);
-        changed |= fold_job(row, e, a);
-        changed |= fold_attempt(row, e, a);
+        changed |= fold_job(row, e, &key, a);
+        changed |= fold_attempt(row, e, &key, a);
         changed |= fold_ran(row, e, &key);
         return changed;
 }

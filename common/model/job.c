@@ -6,56 +6,40 @@
 
 #include <string.h>
 
-static bool is_name_start(char c)
-{
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789"
 
-static bool is_name(struct bytes name, size_t size, const char *inner)
+/* `allowed`: NAME_CHARACTERS, and marks that a name does not begin with. */
+static bool is_name(struct bytes name, size_t size, const char *allowed)
 {
-        if (name.length == 0 || name.length >= size || !is_name_start(name.data[0]))
-                return false;
-        for (size_t i = 1; i < name.length; i++) {
-                char c = name.data[i];
-                if (!is_name_start(c) && (c == '\0' || strchr(inner, c) == NULL))
-                        return false;
-        }
-        return true;
+        char text[JOB_TYPE_SIZE];
+
+        return name.length > 0 && bytes_to_text(name, text, size) == 0 &&
+               strspn(text, allowed) == name.length && strchr(NAME_CHARACTERS, text[0]) != NULL;
 }
 
 bool tenant_name_is_valid(struct bytes name)
 {
-        return is_name(name, TENANT_SIZE, "-") && !bytes_begin_with(name, "warren");
+        return is_name(name, TENANT_SIZE, NAME_CHARACTERS "-") && !bytes_begin_with(name, "warren");
 }
 
 bool job_type_is_valid(struct bytes type)
 {
-        return is_name(type, JOB_TYPE_SIZE, "._-");
+        return is_name(type, JOB_TYPE_SIZE, NAME_CHARACTERS "._-");
 }
 
-/* `count` lower-case hexadecimal digits at `at`; *zero: all are 0. */
-static bool is_hex(const char *at, size_t count, bool *zero)
+/* `count` lower-case hexadecimal digits, and not only zeros. */
+static bool is_id(const char *at, size_t count)
 {
-        *zero = true;
-        for (size_t i = 0; i < count; i++) {
-                char c = at[i];
-                if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
-                        return false;
-                *zero = *zero && c == '0';
-        }
-        return true;
+        return strspn(at, "0123456789abcdef") == count && strspn(at, "0") < count;
 }
 
 bool traceparent_is_valid(struct bytes text)
 {
-        const char *t = text.data;
-        bool zero, trace_zero, span_zero;
+        char t[JOB_TRACEPARENT_SIZE];
 
-        if (text.length != JOB_TRACEPARENT_SIZE - 1 || memcmp(t, "00-", 3) != 0)
-                return false;
-        return is_hex(t + 3, 32, &trace_zero) && !trace_zero && t[35] == '-' &&
-               is_hex(t + 36, 16, &span_zero) && !span_zero && t[52] == '-' &&
-               is_hex(t + 53, 2, &zero);
+        return text.length == sizeof(t) - 1 && bytes_to_text(text, t, sizeof(t)) == 0 &&
+               strncmp(t, "00-", 3) == 0 && is_id(t + 3, 32) && t[35] == '-' && is_id(t + 36, 16) &&
+               t[52] == '-' && strspn(t + 53, "0123456789abcdef") == 2;
 }
 
 bool job_message_is_from_service(const struct message *m)

@@ -25,13 +25,6 @@ static bool body_was_checked(const struct message *m)
         return false;
 }
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-        if (value < low)
-                return low;
-        return value > high ? high : value;
-}
-
 static void claim_id(struct job *job, struct bytes claimed)
 {
         size_t length = claimed.length;

@@ -83,13 +83,6 @@ static const struct field fields[] = {
 enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
 _Static_assert((int)FIELD_COUNT <= (int)MESSAGE_HEADERS_MAX, "one of each fits");
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-        if (value < low)
-                return low;
-        return value > high ? high : value;
-}
-
 static void read_text(struct bytes text, char *out, size_t size)
 {
         for (size_t i = 0; i < text.length; i++) {

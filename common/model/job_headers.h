@@ -8,6 +8,13 @@
 #include "common/base/err.h"
 #include "common/model/job.h"
 
+static inline int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+        if (value < low)
+                return low;
+        return value > high ? high : value;
+}
+
 /* Fills the members of job that headers hold. Of a message from outside (job->from_outside) only
  * public headers are read; other members get their defaults. Numbers are clamped to their range; a
  * header of a wrong type counts as absent. Texts are copied; job->error and job->original borrow

@@ -5,15 +5,14 @@
 #include "common/model/message.h"
 
 #include <assert.h>
-#include <string.h>
 
 const struct header *message_header(const struct message *m, const char *name)
 {
-        size_t length = strlen(name);
+        const struct bytes wanted = bytes_of_text(name);
 
         for (size_t i = 0; i < m->header_count; i++) {
                 const struct header *h = &m->headers[i];
-                if (h->name.length == length && memcmp(h->name.data, name, length) == 0)
+                if (bytes_equal(h->name, wanted))
                         return h;
         }
         return NULL;
@@ -33,28 +32,18 @@ struct bytes message_header_text(const struct message *m, const char *name)
         return h != NULL && h->kind == HEADER_STRING ? h->text : (struct bytes){NULL, 0};
 }
 
-static struct header *next_header(struct message *m, const char *name)
+static void add(struct message *m, const struct header *h)
 {
         assert(m->header_count < MESSAGE_HEADERS_MAX);
-        struct header *h = &m->headers[m->header_count++];
-        h->name = bytes_of(name, strlen(name));
-        return h;
+        m->headers[m->header_count++] = *h;
 }
 
 void message_add_int(struct message *m, const char *name, int64_t value)
 {
-        struct header *h = next_header(m, name);
-
-        h->kind = HEADER_INT;
-        h->number = value;
-        h->text = (struct bytes){NULL, 0};
+        add(m, &(struct header){.name = bytes_of_text(name), .kind = HEADER_INT, .number = value});
 }
 
 void message_add_text(struct message *m, const char *name, struct bytes text)
 {
-        struct header *h = next_header(m, name);
-
-        h->kind = HEADER_STRING;
-        h->number = 0;
-        h->text = text;
+        add(m, &(struct header){.name = bytes_of_text(name), .kind = HEADER_STRING, .text = text});
 }

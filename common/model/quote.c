@@ -4,9 +4,7 @@
  */
 #include "common/model/quote.h"
 
-#include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/utf8.h"
@@ -76,44 +74,56 @@ static struct bytes part_bytes(const struct field *part)
         return bytes_of(part->at, (size_t)(part->end - part->at));
 }
 
-static bool add_real(struct buffer *out, struct field *f, size_t size)
+static double real_of(uint64_t bits, size_t size)
 {
-        uint64_t bits;
-        uint32_t half;
+        uint32_t half = (uint32_t)bits;
         float narrow;
         double real;
 
-        if (!take_number(f, size, &bits))
-                return false;
-        half = (uint32_t)bits;
         memcpy(&narrow, &half, sizeof(narrow));
         memcpy(&real, &bits, sizeof(real));
-        buffer_printf(out, "%g", size == sizeof(narrow) ? (double)narrow : real);
-        return true;
+        return size == sizeof(narrow) ? (double)narrow : real;
 }
 
-static bool add_int(struct buffer *out, struct field *f, size_t size, bool is_signed)
+/* A value of a fixed size. False: it is cut off, or the kind is unknown. */
+static bool add_scalar(struct buffer *out, struct field *f, char kind)
 {
+        static const char kinds[] = "tbBsuIifDlLdTV";
+        static const unsigned char sizes[] = {1, 1, 1, 2, 2, 4, 4, 4, 5, 8, 8, 8, 8, 0};
+        const char *at = kind == '\0' ? NULL : strchr(kinds, kind);
         uint64_t value;
-        unsigned unused = 64 - 8 * (unsigned)size;
 
-        assert(size > 0 && size <= sizeof(value));
-        if (!take_number(f, size, &value))
+        if (at == NULL || !take_number(f, sizes[at - kinds], &value))
                 return false;
-        if (is_signed)
-                buffer_printf(out, "%" PRId64, (int64_t)(value << unused) >> unused);
-        else
+        size_t size = sizes[at - kinds];
+        switch (kind) {
+        case 't':
+                buffer_add_text(out, value != 0 ? "true" : "false");
+                break;
+        case 'f':
+        case 'd':
+                buffer_printf(out, "%g", real_of(value, size));
+                break;
+        case 'D': /* a byte of decimal places, then the digits */
+                buffer_printf(out, "%" PRIu64 "e-%" PRIu64, value & UINT32_MAX, value >> 32);
+                break;
+        case 'T':
+                buffer_printf(out, "timestamp %" PRIu64, value);
+                break;
+        case 'V':
+                buffer_add_text(out, "void");
+                break;
+        case 'b':
+        case 's':
+        case 'I':
+        case 'l': /* signed: the top bit is extended */
+                buffer_printf(out, "%" PRId64,
+                              (int64_t)(value << (64 - 8 * size)) >> (64 - 8 * size));
+                break;
+        default:
                 buffer_printf(out, "%" PRIu64, value);
-        return true;
-}
-
-static bool add_decimal(struct buffer *out, struct field *f)
-{
-        uint64_t places, digits;
-
-        if (!take_number(f, 1, &places) || !take_number(f, 4, &digits))
-                return false;
-        buffer_printf(out, "%" PRIu64 "e-%" PRIu64, digits, places);
+                break;
+        }
         return true;
 }
 
@@ -144,43 +154,15 @@ static bool add_members(struct buffer *out, struct field inside, bool is_table, 
         return true;
 }
 
-static bool add_flag(struct buffer *out, struct field *f)
-{
-        uint64_t value;
-
-        if (!take_number(f, 1, &value))
-                return false;
-        buffer_add_text(out, value != 0 ? "true" : "false");
-        return true;
-}
-
 /* Takes a type and its value. False: the rest is not shown. */
 static bool add_value(struct buffer *out, struct field *f, int depth)
 {
-        static const char int_kinds[] = "bBsuIilL"; /* signed, unsigned; of 1, 2, 4 and 8 bytes */
         uint64_t kind;
         struct field part;
 
         if (!take_number(f, 1, &kind))
                 return false;
-        const char *width = kind == 0 ? NULL : strchr(int_kinds, (int)kind);
-        if (width != NULL)
-                return add_int(out, f, (size_t)1 << (width - int_kinds) / 2,
-                               (width - int_kinds) % 2 == 0);
         switch (kind) {
-        case 't':
-                return add_flag(out, f);
-        case 'f':
-        case 'd':
-                return add_real(out, f, kind == 'f' ? sizeof(float) : sizeof(double));
-        case 'D':
-                return add_decimal(out, f);
-        case 'T':
-                buffer_add_text(out, "timestamp ");
-                return add_int(out, f, 8, false);
-        case 'V':
-                buffer_add_text(out, "void");
-                return true;
         case 'S':
         case 'x':
                 if (!take_part(f, 4, &part))
@@ -191,7 +173,7 @@ static bool add_value(struct buffer *out, struct field *f, int depth)
         case 'A':
                 return take_part(f, 4, &part) && add_members(out, part, kind == 'F', depth);
         default:
-                return false;
+                return add_scalar(out, f, (char)kind);
         }
 }
 

@@ -4,8 +4,6 @@
  */
 #include "common/model/reason.h"
 
-#include <stddef.h>
-
 static const char *const reasons[] = {
 #define X(code, word) [code] = word,
         REASONS(X)
@@ -30,13 +28,7 @@ const char *reason_word(enum reason r)
 
 bool reason_parse(struct bytes word, enum reason *out)
 {
-        for (unsigned i = REASON_NONE + 1; i < REASON_COUNT; i++) {
-                if (bytes_equal_text(word, reasons[i])) {
-                        *out = (enum reason)i;
-                        return true;
-                }
-        }
-        return false;
+        return bytes_find(word, reasons, REASON_COUNT, (unsigned *)out);
 }
 
 const char *error_kind_word(enum error_kind k)
@@ -46,11 +38,5 @@ const char *error_kind_word(enum error_kind k)
 
 bool error_kind_parse(struct bytes word, enum error_kind *out)
 {
-        for (unsigned i = ERROR_KIND_NONE + 1; i < ERROR_KIND_COUNT; i++) {
-                if (bytes_equal_text(word, error_kinds[i])) {
-                        *out = (enum error_kind)i;
-                        return true;
-                }
-        }
-        return false;
+        return bytes_find(word, error_kinds, ERROR_KIND_COUNT, (unsigned *)out);
 }

@@ -22,35 +22,23 @@ const struct tenant_record tenant_record_default = {
         .weight = 1,
 };
 
-static const struct {
-        const char *name;
-        enum scope scope;
-} scopes[] = {
-        {"submit", SCOPE_SUBMIT},
-        {"read", SCOPE_READ},
-        {"operate", SCOPE_OPERATE},
-        {"admin", SCOPE_ADMIN},
-};
+/* In the order of the bits of enum scope. */
+static const char *const scopes[] = {"submit", "read", "operate", "admin"};
 enum { SCOPE_COUNT = sizeof(scopes) / sizeof(scopes[0]) };
 
 const char *scope_name(enum scope s)
 {
-        for (size_t i = 0; i < SCOPE_COUNT; i++) {
-                if (scopes[i].scope == s)
-                        return scopes[i].name;
-        }
-        return "";
+        return scopes[__builtin_ctz(s)];
 }
 
 bool scope_parse(struct bytes name, unsigned *scope)
 {
-        for (size_t i = 0; i < SCOPE_COUNT; i++) {
-                if (bytes_equal_text(name, scopes[i].name)) {
-                        *scope = scopes[i].scope;
-                        return true;
-                }
-        }
-        return false;
+        unsigned at;
+
+        if (!bytes_find(name, scopes, SCOPE_COUNT, &at))
+                return false;
+        *scope = 1U << at;
+        return true;
 }
 
 /* null: unlimited. */
@@ -119,22 +107,23 @@ static int read_pause_key(struct json_reader *r, const struct json_place *p, voi
         return *(const char *)out != '\0' ? 0 : json_refuse(r, p, "must not be empty");
 }
 
+static const char *const kind_words[] = {
+        [RECORD_TENANT] = "tenant",
+        [RECORD_KEY] = "apikey",
+        [RECORD_PAUSE] = "pause",
+        [RECORD_SYNC] = "sync",
+};
+
 /* A record of a later version is RECORD_UNKNOWN, whatever it contains. */
 static int read_kind(struct json_reader *r, const struct json_place *p, void *out)
 {
-        static const char *const words[] = {
-                [RECORD_TENANT] = "tenant",
-                [RECORD_KEY] = "apikey",
-                [RECORD_PAUSE] = "pause",
-                [RECORD_SYNC] = "sync",
-        };
         enum record_kind *kind = out;
         char word[16] = "";
 
         (void)r;
         (void)json_copy_text(p->value, word, sizeof(word));
-        for (*kind = 0; *kind < RECORD_UNKNOWN && strcmp(words[*kind], word) != 0; (*kind)++)
-                ;
+        if (!bytes_find(bytes_of_text(word), kind_words, RECORD_UNKNOWN, (unsigned *)kind))
+                *kind = RECORD_UNKNOWN;
         return 0;
 }
 
@@ -260,15 +249,9 @@ static void write_rate(const struct tenant_record *t, struct buffer *out)
         json_end(out);
 }
 
-static void write_head(struct buffer *out, const char *kind, const char *key)
-{
-        json_put_string(out, "record", kind);
-        json_put_string(out, "key", key);
-}
-
 static void write_tenant(const struct tenant_record *t, struct buffer *out)
 {
-        write_head(out, "tenant", t->name);
+        json_put_string(out, "key", t->name);
         json_put_int(out, "v", t->v);
         write_rate(t, out);
         json_put_int(out, "burst", t->burst);
@@ -286,14 +269,14 @@ static void write_key(const struct key_record *k, struct buffer *out)
 
         for (size_t i = 0; i < sizeof(hash); i++)
                 hash[i] = "0123456789abcdef"[k->sha256[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
-        write_head(out, "apikey", k->id);
+        json_put_string(out, "key", k->id);
         json_put_int(out, "v", k->v);
         json_put_text_or_null(out, "tenant", bytes_of_text(k->tenant));
         json_put_text(out, "sha256", bytes_of(hash, sizeof(hash)));
         json_begin_array(out, "scopes");
         for (size_t i = 0; i < SCOPE_COUNT; i++) {
-                if ((k->scopes & scopes[i].scope) != 0)
-                        json_put_string(out, NULL, scopes[i].name);
+                if ((k->scopes >> i & 1) != 0)
+                        json_put_string(out, NULL, scopes[i]);
         }
         json_end_array(out);
         write_limit(out, "expires", k->expires == 0 ? RECORD_UNLIMITED : k->expires);
@@ -305,6 +288,7 @@ void record_write(const struct record *r, struct buffer *out)
         if (r->kind == RECORD_UNKNOWN)
                 return;
         json_begin(out);
+        json_put_string(out, "record", kind_words[r->kind]);
         switch (r->kind) {
         case RECORD_TENANT:
                 write_tenant(&r->tenant, out);
@@ -313,12 +297,12 @@ void record_write(const struct record *r, struct buffer *out)
                 write_key(&r->key, out);
                 break;
         case RECORD_PAUSE:
-                write_head(out, "pause", r->pause.key);
+                json_put_string(out, "key", r->pause.key);
                 json_put_int(out, "v", r->pause.v);
                 json_put_flag(out, "paused", r->pause.paused);
                 break;
         case RECORD_SYNC:
-                write_head(out, "sync", r->sync);
+                json_put_string(out, "key", r->sync);
                 break;
         case RECORD_UNKNOWN:
                 break;

@@ -5,7 +5,6 @@
 #ifndef WARREN_MODEL_RETRY_H
 #define WARREN_MODEL_RETRY_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/clock.h"

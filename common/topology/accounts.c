@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/config.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/secret.h"

@@ -15,6 +15,7 @@
 #include "common/amqp/link.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "tests/harness/err_word.h"
 
 struct driver;
 

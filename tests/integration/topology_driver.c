@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/own.h"
 #include "common/topology/topology.h"
+#include "tests/harness/err_word.h"
 
 struct driver {
         struct loop_thread *thread;

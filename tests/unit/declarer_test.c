@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/base/own.h"
+#include "tests/harness/err_word.h"
 #include "tests/unit/fake_channel.h"
 #include "tests/unit/unit.h"
 

@@ -75,13 +75,6 @@ static void test_no_error_wanted(void **state)
         assert_int_equal(err_wrap(NULL, "x"), -1);
 }
 
-static void test_words(void **state)
-{
-        (void)state;
-        assert_string_equal(err_code_word(ERR_NONE), "none");
-        assert_string_equal(err_code_word(ERR_SYSTEM), "system");
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -90,7 +83,6 @@ int main(void)
                 cmocka_unit_test(test_errno),
                 cmocka_unit_test(test_long_text_is_cut),
                 cmocka_unit_test(test_no_error_wanted),
-                cmocka_unit_test(test_words),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/config.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/secret.h"

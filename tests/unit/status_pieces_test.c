@@ -123,21 +123,6 @@ static void keys_are_packed(void **state)
                 assert_int_equal(keys_unpack(bytes_of(packed, cut), out, 3, &e), -1);
 }
 
-static void ids_are_packed(void **state)
-{
-        static const char id[] = "01902f5e-7b1a-7000-8000-0123456789ab";
-        unsigned char packed[ID_SIZE];
-        char text[UUID_SIZE];
-        (void)state;
-        assert_true(id_pack(id, packed));
-        id_unpack(packed, text);
-        assert_string_equal(text, id);
-        assert_false(id_pack("01902f5e-7b1a-7000-8000-0123456789a", packed));
-        assert_false(id_pack("01902f5e-7b1a-7000-8000-0123456789abc", packed));
-        assert_false(id_pack("01902f5e-7b1a-7000-8000+0123456789ab", packed));
-        assert_false(id_pack("", packed));
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -147,7 +132,6 @@ int main(void)
                 cmocka_unit_test(histograms_are_packed_and_merged),
                 cmocka_unit_test(lag_is_told),
                 cmocka_unit_test(keys_are_packed),
-                cmocka_unit_test(ids_are_packed),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

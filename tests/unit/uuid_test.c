@@ -128,12 +128,29 @@ static void test_time(void **state)
         assert_int_equal(uuid7_time("nonsense"), -1);
 }
 
+static void ids_are_packed(void **state)
+{
+        static const char id[] = "01902f5e-7b1a-7000-8000-0123456789ab";
+        static const char *const wrong[] = {"01902f5e-7b1a-7000-8000-0123456789a",
+                                            "01902f5e-7b1a-7000-8000-0123456789abc",
+                                            "01902f5e-7b1a-7000-8000+0123456789ab", ""};
+        unsigned char packed[UUID_BYTES];
+        char text[UUID_SIZE];
+
+        (void)state;
+        assert_true(uuid_pack(bytes_of_text(id), packed));
+        uuid_unpack(packed, text);
+        assert_string_equal(text, id);
+        for (size_t i = 0; i < COUNT(wrong); i++)
+                assert_false(uuid_pack(bytes_of_text(wrong[i]), packed));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_form_and_order), cmocka_unit_test(test_threads_share_nothing),
                 cmocka_unit_test(test_parse),          cmocka_unit_test(test_time),
-                cmocka_unit_test(test_made_of_parts),
+                cmocka_unit_test(test_made_of_parts),  cmocka_unit_test(ids_are_packed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/base/bytes.h"
-#include "common/base/config_line.h"
+#include "common/base/config_source.h"
 #include "common/base/hex.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
