@@ -70,7 +70,6 @@ int link_publish(struct link *l, const struct message *m, const struct publish_w
                  struct err *e) MUST_CHECK;
 /* Connected, its stream available, and not blocked. Any thread. */
 bool link_is_up(const struct link *l);
-bool link_is_blocked(const struct link *l);
 /* As link_is_up; `why` says what is missing, and what to do if that does not end. Any thread. */
 bool link_is_ready(struct link *l, struct err *why);
 /* Publishes not confirmed now. Any thread. */

@@ -11,7 +11,7 @@
 #include "common/amqp/node_list.h"
 #include "common/base/clock.h"
 
-struct dispatcher;
+struct link;
 
 enum order_kind {
         ORDER_SUBSCRIBE,
@@ -42,7 +42,7 @@ enum subscription_state {
 
 struct subscription {
         /* Set before the thread sees it. */
-        struct dispatcher *home;
+        struct link *home;
         uint64_t id;
         char *queue;
         struct source source;

@@ -49,6 +49,7 @@ struct driver {
         struct buffer line;
         struct follower *followers;
         struct pump *pumps;
+        bool blocked;
         uv_timer_t timer; /* runs the pumps while nothing else happens */
 };
 
@@ -88,7 +89,9 @@ static void on_down(void *owner, const struct err *why)
 
 static void on_blocked(void *owner, bool blocked)
 {
-        (void)owner;
+        struct driver *d = owner;
+
+        d->blocked = blocked;
         say(json_pack("{s:s,s:b}", "event", "blocked", "blocked", blocked));
 }
 
@@ -370,7 +373,7 @@ static void do_state(struct driver *d)
         (void)link_is_ready(d->link, &why);
         say(json_pack("{s:s,s:I,s:b,s:b,s:s}", "event", "state", "in_flight",
                       (json_int_t)link_in_flight(d->link), "up", link_is_up(d->link), "is_blocked",
-                      link_is_blocked(d->link), "missing", why.text));
+                      d->blocked, "missing", why.text));
 }
 
 static void obey(struct driver *d, const json_t *command)
