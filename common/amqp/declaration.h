@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * declaration.h: an exchange, queue or binding to be declared or deleted, or a queue to be counted
- * or purged.
+ * declaration.h: an exchange, queue or binding to be declared or deleted, or a queue to be counted.
  */
 #ifndef WARREN_AMQP_DECLARATION_H
 #define WARREN_AMQP_DECLARATION_H
@@ -17,9 +16,8 @@ enum declare_what {
         DECLARE_BINDING, /* queue `name` to exchange `source` with `key` */
         DELETE_BINDING,  /* the same fields; no error when it does not exist */
         DELETE_EXCHANGE, /* no error when it does not exist */
-        DELETE_QUEUE,    /* no error when it does not exist */
+        DELETE_QUEUE,    /* likewise; ERR_CONFLICT while it has consumers */
         COUNT_QUEUE,     /* passive declare */
-        PURGE_QUEUE,
 };
 
 struct argument {
@@ -36,7 +34,6 @@ struct declaration {
         const char *source; /* binding */
         const char *key;
         const struct argument *arguments; /* or NULL */
-        bool if_unused;
 };
 
 /* The counts are of COUNT_QUEUE, else 0. why: NULL: success; else ERR_NOT_FOUND, ERR_CONFLICT

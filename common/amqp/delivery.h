@@ -29,7 +29,6 @@ struct source {
         uint16_t prefetch; /* 1.. */
         int32_t priority;  /* x-priority; 0: none */
         bool stream;
-        bool exclusive; /* basic.consume exclusive */
         /* Streams: where to start. Called at each (re)connect, on the loop's thread. */
         enum source_start (*start)(void *owner, int64_t *offset);
 };

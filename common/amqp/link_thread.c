@@ -5,12 +5,10 @@
  */
 #include "common/amqp/link_thread.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/amqp/jitter.h"
 #include "common/base/memory.h"
@@ -20,10 +18,8 @@
 #define BACKOFF_MIN ((msec)100)
 #define BACKOFF_MAX ((msec)5000)
 #define STREAM_BACKOFF ((msec)2000) /* after a connection whose stream was not there */
-#define POLL_MAX ((msec)60000)
 
 enum {
-        READ_BATCH = 4096, /* frames read before handed-over work is taken again */
         /* rabbitmq-c decodes nested tables by recursion; a hostile publisher can nest 26 000 arrays
          * in one frame. */
         STACK_SIZE = 64 * 1024 * 1024,
@@ -37,8 +33,6 @@ struct link_thread {
         size_t address; /* index of the one to try next */
         msec connect_at, backoff;
         bool told_down;
-        msec read_at;   /* time of the last read from the socket */
-        bool read_more; /* the last read ended before the socket was empty */
 };
 
 static void retry_later(struct link_thread *t)
@@ -70,8 +64,6 @@ static void connect_when_due(struct link_thread *t)
                 return;
         if (router_connect(t->router, &t->settings->addresses.addresses[t->address], &why) == 0) {
                 t->told_down = false;
-                t->read_at = clock_mono();
-                t->read_more = true;
         } else if (router_is_connected(t->router)) {
                 go_down(t, &why);
         } else {
@@ -80,84 +72,6 @@ static void connect_when_due(struct link_thread *t)
                 t->told_down = true;
                 retry_later(t);
         }
-}
-
-static bool read_is_overdue(const struct link_thread *t)
-{
-        return clock_mono() - t->read_at >= t->settings->heartbeat / 2;
-}
-
-static int read_batch(struct link_thread *t, struct err *e)
-{
-        int result = 1;
-
-        for (int i = 0; i < READ_BATCH && result > 0 && router_may_read(t->router); i++)
-                result = router_read(t->router, e);
-        t->read_more = result > 0;
-        t->read_at = clock_mono();
-        return result < 0 ? -1 : 0;
-}
-
-static int write_all(struct link_thread *t, struct err *e)
-{
-        bool paused = router_is_paused(t->router);
-
-        if (!router_is_connected(t->router))
-                return 0;
-        /* rabbitmq-c 0.11 can hang in a publish when nothing was read for two heartbeats. */
-        if (!paused && read_is_overdue(t) && read_batch(t, e) < 0)
-                return -1;
-        if (router_write(t->router, e) < 0)
-                return -1;
-        if (paused && !router_is_paused(t->router))
-                t->read_more = true;
-        return 0;
-}
-
-static msec next_deadline(const struct link_thread *t)
-{
-        msec deadline = router_deadline(t->router);
-        msec own = router_is_connected(t->router) ? t->read_at + t->settings->heartbeat / 2
-                                                  : t->connect_at;
-
-        if (router_is_paused(t->router) || deadline < own)
-                return deadline;
-        return own;
-}
-
-static int poll_timeout(struct link_thread *t)
-{
-        bool more = router_is_connected(t->router) && !router_is_paused(t->router) && t->read_more;
-
-        if (more || router_has_input(t->router) || router_has_output(t->router) ||
-            !handover_fall_asleep(t->handover))
-                return 0;
-        msec left = next_deadline(t) - clock_mono();
-        return left <= 0 ? 0 : left > POLL_MAX ? (int)POLL_MAX : (int)left;
-}
-
-static int wait_and_read(struct link_thread *t, struct err *e)
-{
-        bool paused = router_is_paused(t->router);
-        struct pollfd fds[2] = {
-                {.fd = handover_wake_fd(t->handover), .events = POLLIN},
-                {.fd = router_fd(t->router), .events = paused ? 0 : POLLIN},
-        };
-        uint64_t count;
-
-        poll(fds, 2, poll_timeout(t));
-        if ((fds[0].revents & POLLIN) != 0 && read(fds[0].fd, &count, sizeof(count)) < 0)
-                count = 0;
-        if (!router_is_connected(t->router))
-                return 0;
-        if (paused)
-                return (fds[1].revents & (POLLERR | POLLHUP)) == 0
-                               ? 0
-                               : err_set(e, ERR_UNAVAILABLE, "the connection broke");
-        if (t->read_more || fds[1].revents != 0 || read_is_overdue(t) ||
-            router_has_input(t->router))
-                return read_batch(t, e);
-        return 0;
 }
 
 /* False when the thread is to end. */
@@ -171,13 +85,13 @@ static bool run_round(struct link_thread *t)
                 return false;
         connect_when_due(t);
         if (result == 0)
-                result = write_all(t, &why);
+                result = router_write(t->router, &why);
         if (result == 0)
                 result = router_keep_time(t->router, &why);
         router_end_drain(t->router);
         router_hand_over(t->router);
         if (result == 0)
-                result = wait_and_read(t, &why);
+                result = router_wait_and_read(t->router, t->connect_at, &why);
         handover_wake_up(t->handover);
         if (result < 0 && router_is_connected(t->router))
                 go_down(t, &why);
@@ -191,7 +105,7 @@ static void *run(void *thread)
 
         while (run_round(t))
                 ;
-        router_end(t->router, true);
+        router_end(t->router);
         return NULL;
 }
 

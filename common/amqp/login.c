@@ -87,11 +87,10 @@ static int check_reply(amqp_rpc_reply_t reply, struct err *e)
         case AMQP_RESPONSE_LIBRARY_EXCEPTION:
                 return wire_fail(reply.library_error, "log in", e);
         case AMQP_RESPONSE_SERVER_EXCEPTION:
-                if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD)
-                        return err_set(e, wire_reply_code(close->reply_code), "log in: %.*s",
-                                       (int)close->reply_text.len,
-                                       (const char *)close->reply_text.bytes);
-                return err_set(e, ERR_PROTOCOL, "log in: refused");
+                if (reply.reply.id != AMQP_CONNECTION_CLOSE_METHOD)
+                        return err_set(e, ERR_PROTOCOL, "log in: refused");
+                (void)wire_refusal(close->reply_code, close->reply_text, e);
+                return err_wrap(e, "log in");
         case AMQP_RESPONSE_NONE:
                 break;
         }

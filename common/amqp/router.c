@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * router.c: calls the parts of a link.
+ * router.c: a link's connection and parts: calls one part for another, and makes notices for the
+ * loop.
  */
 #include "common/amqp/router.h"
 
@@ -9,11 +10,9 @@
 #include "common/amqp/router_parts.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/model/event.h"
 
-void router_tell_down(struct router *r, const struct err *why)
-{
-        parts_tell_down(r, why);
-}
+#define LOOK_FOR_STREAM UINT64_MAX
 
 struct router *router_create(const struct link_settings *s, struct handover *h)
 {
@@ -39,6 +38,136 @@ void router_destroy(struct router **router)
         declarer_destroy(&r->declarer);
         gate_destroy(&r->gate);
         free(r);
+}
+
+/* Updates the state that callers read in the handover. */
+static void tell_state(struct router *r)
+{
+        const struct link_state s = {
+                .connected = r->channel != NULL,
+                .open = gate_is_open(r->gate),
+                .blocked = r->blocked,
+        };
+
+        handover_set_state(r->handover, s);
+}
+
+void router_tell_down(struct router *r, const struct err *why)
+{
+        subscriber_take_notices(r->subscriber, &r->notices);
+        notice_add(&r->notices, NOTICE_DOWN)->why = *why;
+}
+
+/* An ended publish: its callback runs here if `direct`, else on the loop. */
+static void report(struct router *r, struct outgoing *o)
+{
+        if (o->wait.done != NULL && !o->wait.direct) {
+                o->notice.kind = NOTICE_PUBLISHED;
+                node_list_add(&r->notices, &o->notice.node);
+                return;
+        }
+        handover_leave(r->handover, o->cost);
+        if (o->wait.done != NULL)
+                o->wait.done(o->wait.owner, o->result);
+        free(o);
+}
+
+void parts_report_ended(struct router *r)
+{
+        struct outgoing *o;
+
+        while ((o = publisher_take_ended(r->publisher)) != NULL) {
+                if (!o->probe) {
+                        report(r, o);
+                        continue;
+                }
+                gate_probed(r->gate, o->result);
+                tell_state(r);
+                free(o);
+        }
+}
+
+void parts_set_blocked(struct router *r, bool blocked)
+{
+        msec now = clock_mono();
+
+        if (r->blocked == blocked)
+                return;
+        r->blocked = blocked;
+        tell_state(r);
+        notice_add(&r->notices, blocked ? NOTICE_BLOCKED : NOTICE_UNBLOCKED);
+        if (blocked)
+                return;
+        gate_restart_wait(r->gate, now);
+        if (r->settings->resend) /* the time for confirms does not run while blocked */
+                publisher_skip_time(r->publisher, 0, now);
+}
+
+/* See gate.h. */
+static int send_probe(struct router *r, struct err *e)
+{
+        const struct message m = {.exchange = bytes_of_text(r->settings->stream),
+                                  .routing_key = bytes_of_text(""),
+                                  .type = bytes_of_text("probe"),
+                                  /* of an empty batch of events */
+                                  .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
+                                  .timestamp = -1,
+                                  .delivery_mode = 2,
+                                  .mandatory = true,
+                                  .body = bytes_of_text("")};
+        struct outgoing *o = outgoing_create(&m, r->settings->login, e);
+
+        return o == NULL ? -1 : publisher_probe(r->publisher, r->channel, o, e);
+}
+
+/* Does the gate's step; why: as the gate filled it. */
+static int take_step(struct router *r, enum gate_step step, const struct err *why, struct err *e)
+{
+        switch (step) {
+        case GATE_LOOK:
+                declarer_look_for(r->declarer, r->settings->stream, LOOK_FOR_STREAM);
+                return 0;
+        case GATE_PROBE:
+                return send_probe(r, e);
+        case GATE_AWAY:
+                router_tell_down(r, why);
+                return 0;
+        case GATE_FAIL:
+                return err_set(e, why->code, "%s", why->text);
+        case GATE_NOTHING:
+                break;
+        }
+        return 0;
+}
+
+/* Passes the result of a declaration to the loop, subscriber or gate. */
+static int answer(struct router *r, struct request *q, struct err *e)
+{
+        const struct err *failed = err_is_set(&q->why) ? &q->why : NULL;
+        struct err why = {0};
+
+        if (q->look == 0) {
+                q->notice.kind = NOTICE_DECLARED;
+                node_list_add(&r->notices, &q->notice.node);
+                return 0;
+        }
+        AUTO_FREE struct request *own = q;
+        if (own->look != LOOK_FOR_STREAM)
+                return subscriber_found(r->subscriber, own->look, failed, r->channel, e);
+        enum gate_step step = gate_found(r->gate, clock_mono(), failed, &why);
+        return take_step(r, step, &why, e);
+}
+
+int parts_answer_ended(struct router *r, struct err *e)
+{
+        struct request *q;
+        int result = 0;
+
+        while ((q = declarer_take_ended(r->declarer)) != NULL) {
+                if (answer(r, q, e) < 0)
+                        result = -1;
+        }
+        return result;
 }
 
 bool router_is_connected(const struct router *r)
@@ -93,8 +222,10 @@ int router_connect(struct router *r, const struct address *a, struct err *e)
                 return -1;
         r->connection++;
         r->told_up = false;
-        gate_connected(r->gate, clock_mono());
-        parts_tell_state(r);
+        r->read_at = clock_mono();
+        r->read_more = true;
+        gate_connected(r->gate, r->read_at);
+        tell_state(r);
         if (channel_open_confirmed(r->channel, PUBLISH_CHANNEL, e) < 0)
                 return -1;
         return subscriber_renew(r->subscriber, r->channel, false, e);
@@ -148,7 +279,7 @@ void router_disconnect(struct router *r, const struct err *why)
         (void)handover_set_socket(r->handover, -1);
         channel_destroy(&r->channel);
         gate_disconnected(r->gate);
-        parts_tell_state(r);
+        tell_state(r);
         subscriber_disconnected(r->subscriber);
         declarer_disconnected(r->declarer);
         struct handed_over late = handover_take(r->handover);
@@ -157,50 +288,7 @@ void router_disconnect(struct router *r, const struct err *why)
         publisher_disconnected(r->publisher, false);
         parts_report_ended(r);
         parts_set_blocked(r, false);
-        parts_tell_down(r, why);
-}
-
-static size_t bytes_held(const struct router *r)
-{
-        /* Deliveries that come during a drain are requeued at once. */
-        return r->draining ? 0 : subscriber_bytes(r->subscriber);
-}
-
-/* Pauses or resumes reading. The time of the pause does not count for time limits. */
-static void update_pause(struct router *r)
-{
-        msec now = clock_mono();
-        msec paused_at = gate_update_pause(r->gate, bytes_held(r), now);
-
-        if (paused_at == 0)
-                return;
-        publisher_skip_time(r->publisher, paused_at, now);
-        declarer_skip_time(r->declarer, now - paused_at);
-        gate_restart_wait(r->gate, now);
-}
-
-/* rabbitmq-c 0.11 reads within a publish, and may hang, when nothing was read for two heartbeats.
- * Over TLS, where it does the publishing, nothing is published while reading is paused. */
-static bool may_publish(const struct router *r)
-{
-        return publisher_is_ready(r->publisher) && !r->blocked && gate_is_open(r->gate) &&
-               !(gate_is_paused(r->gate) && channel_is_tls(r->channel));
-}
-
-int router_write(struct router *r, struct err *e)
-{
-        bool all = r->draining || gate_is_over_limit(r->gate, bytes_held(r));
-        const char *queue;
-        uint64_t id = 0;
-
-        if (subscriber_write(r->subscriber, r->channel, all, e) < 0)
-                return -1;
-        update_pause(r);
-        if (may_publish(r) && publisher_write(r->publisher, r->channel, clock_mono(), e) < 0)
-                return -1;
-        while ((queue = subscriber_next_look(r->subscriber, &id)) != NULL)
-                declarer_look_for(r->declarer, queue, id);
-        return declarer_write(r->declarer, r->channel, e);
+        router_tell_down(r, why);
 }
 
 int router_keep_time(struct router *r, struct err *e)
@@ -219,19 +307,9 @@ int router_keep_time(struct router *r, struct err *e)
                 return 0;
         if (paused && gate_beat_is_due(r->gate, now) && channel_beat(r->channel, e) < 0)
                 return -1;
-        if (parts_take_step(r, gate_step(r->gate, now, r->blocked, &why), &why, e) < 0)
+        if (take_step(r, gate_step(r->gate, now, r->blocked, &why), &why, e) < 0)
                 return -1;
         return subscriber_retry(r->subscriber, now, r->channel, e);
-}
-
-bool router_may_read(const struct router *r)
-{
-        return !gate_is_over_limit(r->gate, bytes_held(r));
-}
-
-bool router_is_paused(const struct router *r)
-{
-        return gate_is_paused(r->gate);
 }
 
 void router_end_drain(struct router *r)
@@ -252,7 +330,7 @@ static void sooner(msec *deadline, msec other)
                 *deadline = other;
 }
 
-msec router_deadline(const struct router *r)
+msec parts_deadline(const struct router *r)
 {
         bool paused = gate_is_paused(r->gate);
         msec deadline = INT64_MAX;
@@ -271,32 +349,17 @@ msec router_deadline(const struct router *r)
         return deadline;
 }
 
-bool router_has_input(const struct router *r)
-{
-        return r->channel != NULL && !gate_is_paused(r->gate) && channel_has_input(r->channel);
-}
-
-bool router_has_output(const struct router *r)
-{
-        return r->channel != NULL && (declarer_has_work(r->declarer) || may_publish(r));
-}
-
-int router_fd(const struct router *r)
-{
-        return r->channel == NULL ? -1 : channel_fd(r->channel);
-}
-
-void router_end(struct router *r, bool orderly)
+void router_end(struct router *r)
 {
         struct err none = {0};
 
-        if (orderly && r->channel != NULL && !r->blocked &&
+        if (r->channel != NULL && !r->blocked &&
             subscriber_write(r->subscriber, r->channel, true, &none) == 0)
                 channel_close(&r->channel);
         (void)handover_set_socket(r->handover, -1);
         channel_destroy(&r->channel);
         gate_disconnected(r->gate);
-        parts_tell_state(r);
+        tell_state(r);
         subscriber_disconnected(r->subscriber);
         publisher_end(r->publisher);
         parts_report_ended(r);

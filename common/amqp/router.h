@@ -16,9 +16,8 @@ struct router;
 struct router *router_create(const struct link_settings *s, struct handover *h);
 /* After router_end. */
 void router_destroy(struct router **r);
-/* Ends the connection and all work, and hands over the last notices. orderly: writes the acks and
- * closes the connection with the broker first. */
-void router_end(struct router *r, bool orderly);
+/* Writes the acks, closes the connection, ends all work, and hands over the last notices. */
+void router_end(struct router *r);
 
 bool router_is_connected(const struct router *r);
 /* Publishes may be written: the stream, if there is one, is available. */
@@ -31,24 +30,15 @@ void router_tell_down(struct router *r, const struct err *why);
 /* From here on -1 means: disconnect. */
 /* Takes what was handed over, also while not connected. */
 int router_take(struct router *r, struct handed_over *work, struct err *e) MUST_CHECK;
-/* Writes a batch of each kind of work. */
+/* Writes a batch of each kind of work, if connected. */
 int router_write(struct router *r, struct err *e) MUST_CHECK;
-/* Reads one frame. 1: it was read; 0: no frame has come. */
-int router_read(struct router *r, struct err *e) MUST_CHECK;
 /* Does what is due: timeouts, retries, and heartbeats while reading is paused. */
 int router_keep_time(struct router *r, struct err *e) MUST_CHECK;
 /* Ends a drain that is complete or over its limit. */
 void router_end_drain(struct router *r);
-msec router_deadline(const struct router *r); /* INT64_MAX: none */
-/* Bytes read from the socket are still to be parsed. */
-bool router_has_input(const struct router *r);
-/* There is something to write. */
-bool router_has_output(const struct router *r);
-/* Unsettled deliveries are below read_bytes (link.h). */
-bool router_may_read(const struct router *r);
-/* Reading is paused until deliveries are settled: do not poll the socket for input. */
-bool router_is_paused(const struct router *r);
-int router_fd(const struct router *r); /* -1: not connected */
 void router_hand_over(struct router *r);
+/* Waits until the broker sends, callers hand over or something is due, then reads a batch.
+ * connect_at: what is due while not connected. */
+int router_wait_and_read(struct router *r, msec connect_at, struct err *e) MUST_CHECK;
 
 #endif

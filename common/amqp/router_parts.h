@@ -20,23 +20,20 @@ struct router {
         struct subscriber *subscriber;
         struct declarer *declarer;
         struct gate *gate;
-        bool blocked; /* the broker's alarm */
+        msec read_at;   /* time of the last read from the socket */
+        bool read_more; /* the last read ended before the socket was empty */
+        bool blocked;   /* the broker's alarm */
         bool told_up;
         bool draining;
         msec drain_deadline;      /* 0: over */
         struct node_list notices; /* to be handed over */
 };
 
-/* Updates the state that callers read in the handover. */
-void parts_tell_state(struct router *r);
-void parts_tell_down(struct router *r, const struct err *why);
 void parts_set_blocked(struct router *r, bool blocked);
 /* Reports ended publishes: calls `direct` callbacks here, leaves the others to the loop. */
 void parts_report_ended(struct router *r);
 /* Passes the results of ended declarations to the loop, subscriber or gate. */
 int parts_answer_ended(struct router *r, struct err *e) MUST_CHECK;
-/* Does the gate's step; why: as the gate filled it. */
-int parts_take_step(struct router *r, enum gate_step step, const struct err *why,
-                    struct err *e) MUST_CHECK;
+msec parts_deadline(const struct router *r); /* INT64_MAX: none */
 
 #endif

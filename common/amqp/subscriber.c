@@ -419,7 +419,7 @@ static uint16_t clear_channel(const struct subscriber *s)
 static bool may_move(const struct subscription *sub, uint16_t from)
 {
         return sub->channel == from && sub->state == SUBSCRIPTION_ACTIVE && !sub->source.stream &&
-               !sub->source.exclusive && sub->deliveries >= BUSY;
+               sub->deliveries >= BUSY;
 }
 
 /* Moves busy subscriptions to a clear channel. Deliveries of `from` are still settled on it. */

@@ -86,7 +86,6 @@ static int add(void *owner, const struct declaration *d, struct err *e)
         case DELETE_EXCHANGE:
         case DELETE_QUEUE:
         case COUNT_QUEUE:
-        case PURGE_QUEUE:
                 break;
         }
         return err_set(e, ERR_INVALID, "%s is no declaration", d->name);

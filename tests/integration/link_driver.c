@@ -277,7 +277,6 @@ static void do_subscribe(struct driver *d, const json_t *command)
                                 .prefetch = (uint16_t)int_of(command, "prefetch", 100),
                                 .priority = (int32_t)int_of(command, "priority", 0),
                                 .stream = true_of(command, "stream"),
-                                .exclusive = true_of(command, "exclusive"),
                                 .start = where};
         f->subscription = link_subscribe(d->link, &source, on_delivery, f);
         DL_APPEND2(d->followers, f, prev, following);
@@ -339,7 +338,7 @@ static void do_declare(struct driver *d, const json_t *command)
                 [DECLARE_EXCHANGE] = "exchange", [DECLARE_QUEUE] = "queue",
                 [DECLARE_BINDING] = "binding",   [DELETE_EXCHANGE] = "delete_exchange",
                 [DELETE_QUEUE] = "delete_queue", [DELETE_BINDING] = "delete_binding",
-                [COUNT_QUEUE] = "count",         [PURGE_QUEUE] = "purge",
+                [COUNT_QUEUE] = "count",
         };
         const char *what = text_of(command, "what", "");
         struct argument arguments[] = {
@@ -348,8 +347,7 @@ static void do_declare(struct driver *d, const json_t *command)
         struct declaration declaration = {.name = text_of(command, "name", ""),
                                           .type = text_of(command, "type", "direct"),
                                           .source = text_of(command, "source", ""),
-                                          .key = text_of(command, "key", ""),
-                                          .if_unused = true_of(command, "if_unused")};
+                                          .key = text_of(command, "key", "")};
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
                 if (strcmp(words[i], what) == 0)
