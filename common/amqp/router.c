@@ -21,7 +21,8 @@ struct router *router_create(const struct link_settings *s, struct handover *h)
         r->settings = s;
         r->handover = h;
         r->publisher = publisher_create(s->resend, s->confirm_timeout);
-        r->subscriber = subscriber_create(handover_live(h), s->renew_when_told);
+        r->acker = acker_create();
+        r->subscriber = subscriber_create(r->acker, handover_live(h), s->renew_when_told);
         r->declarer = declarer_create();
         r->gate = gate_create(s->unprobed ? NULL : s->stream, s->read_bytes, s->heartbeat);
         return r;
@@ -35,6 +36,7 @@ void router_destroy(struct router **router)
                 return;
         publisher_destroy(&r->publisher);
         subscriber_destroy(&r->subscriber);
+        acker_destroy(&r->acker);
         declarer_destroy(&r->declarer);
         gate_destroy(&r->gate);
         free(r);
@@ -266,8 +268,7 @@ int router_take(struct router *r, struct handed_over *work, struct err *e)
                 if (follow(r, o, result == 0 ? e : &more) < 0)
                         result = -1;
         }
-        if (subscriber_settle(r->subscriber, &work->settles, r->channel, result == 0 ? e : &more) <
-            0)
+        if (acker_take(r->acker, &work->settles, r->channel, result == 0 ? e : &more) < 0)
                 result = -1;
         return result;
 }
@@ -342,7 +343,7 @@ msec parts_deadline(const struct router *r)
         if (r->channel == NULL)
                 return deadline;
         sooner(&deadline, subscriber_retry_at(r->subscriber));
-        sooner(&deadline, subscriber_ack_deadline(r->subscriber));
+        sooner(&deadline, acker_deadline(r->acker));
         sooner(&deadline, gate_deadline(r->gate, r->blocked));
         if (paused)
                 sooner(&deadline, gate_beat_at(r->gate));
@@ -354,7 +355,7 @@ void router_end(struct router *r)
         struct err none = {0};
 
         if (r->channel != NULL && !r->blocked &&
-            subscriber_write(r->subscriber, r->channel, true, &none) == 0)
+            acker_write(r->acker, r->channel, true, &none) == 0)
                 channel_close(&r->channel);
         (void)handover_set_socket(r->handover, -1);
         channel_destroy(&r->channel);

@@ -139,7 +139,7 @@ static int read_frame(struct router *r, struct err *e)
 static size_t bytes_held(const struct router *r)
 {
         /* Deliveries that come during a drain are requeued at once. */
-        return r->draining ? 0 : subscriber_bytes(r->subscriber);
+        return r->draining ? 0 : acker_bytes(r->acker);
 }
 
 /* Pauses or resumes reading. The time of the pause does not count for time limits. */
@@ -169,7 +169,8 @@ static int write_batches(struct router *r, struct err *e)
         const char *queue;
         uint64_t id = 0;
 
-        if (subscriber_write(r->subscriber, r->channel, all, e) < 0)
+        if (acker_write(r->acker, r->channel, all, e) < 0 ||
+            subscriber_leave_pinned(r->subscriber, r->channel, e) < 0)
                 return -1;
         update_pause(r);
         if (may_publish(r) && publisher_write(r->publisher, r->channel, clock_mono(), e) < 0)

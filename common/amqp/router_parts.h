@@ -17,6 +17,7 @@ struct router {
         struct channel *channel; /* NULL: not connected */
         uint64_t connection;     /* number of the current or last one, from 1 */
         struct publisher *publisher;
+        struct acker *acker;
         struct subscriber *subscriber;
         struct declarer *declarer;
         struct gate *gate;

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "common/amqp/acker.h"
 #include "common/amqp/consume.h"
 #include "common/amqp/id_queue.h"
 #include "common/amqp/name_set.h"
@@ -42,13 +41,14 @@ struct subscriber {
         struct node_list notices;
 };
 
-struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool renew_when_told)
+struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS],
+                                     bool renew_when_told)
 {
         struct subscriber *s = xcalloc(1, sizeof(*s));
 
         s->live = live;
         s->renew_when_told = s->awaits_renew = renew_when_told;
-        s->acker = acker_create();
+        s->acker = a;
         s->current = DELIVERY_CHANNEL;
         return s;
 }
@@ -400,12 +400,6 @@ void subscriber_pass_over(struct subscriber *s, const struct unreadable *u, stru
         }
 }
 
-int subscriber_settle(struct subscriber *s, struct node_list *settled, struct channel *ch,
-                      struct err *e)
-{
-        return acker_take(s->acker, settled, ch, e);
-}
-
 /* A channel without unsettled deliveries; 0: none. */
 static uint16_t clear_channel(const struct subscriber *s)
 {
@@ -441,26 +435,14 @@ static int leave_pinned(struct subscriber *s, uint16_t from, struct channel *ch,
         return 0;
 }
 
-int subscriber_write(struct subscriber *s, struct channel *ch, bool all, struct err *e)
+int subscriber_leave_pinned(struct subscriber *s, struct channel *ch, struct err *e)
 {
-        if (acker_write(s->acker, ch, all, e) < 0)
-                return -1;
         for (int c = DELIVERY_CHANNEL; c <= CHANNEL_MAX && !s->draining; c++) {
                 if (acker_is_pinned(s->acker, (uint16_t)c) &&
                     leave_pinned(s, (uint16_t)c, ch, e) < 0)
                         return -1;
         }
         return 0;
-}
-
-msec subscriber_ack_deadline(const struct subscriber *s)
-{
-        return acker_deadline(s->acker);
-}
-
-size_t subscriber_bytes(const struct subscriber *s)
-{
-        return acker_bytes(s->acker);
 }
 
 void subscriber_take_notices(struct subscriber *s, struct node_list *to)
@@ -479,6 +461,5 @@ void subscriber_destroy(struct subscriber **subscriber)
         for (size_t i = 0; i < DELIVERY_CHANNELS; i++)
                 id_queue_fini(&s->channels[i].consuming);
         HASH_CLEAR(hh, s->subscriptions);
-        acker_destroy(&s->acker);
         free(s);
 }

@@ -174,6 +174,7 @@ def test_declarations(node):
         # A refused publish does not make deliveries invalid.
         assert driver.count(event="down") == 0
         assert driver.declare("delete_binding", "d.q", source="d.x", key="k")["code"] == "none"
+        driver.do("settle", name="s")
         driver.do("unsubscribe", name="s")
         until(lambda: driver.declare("delete_queue", "d.q")["code"] == "none")
         assert driver.declare("delete_exchange", "d.x")["code"] == "none"

@@ -14,6 +14,21 @@
 #include "tests/unit/unit.h"
 
 static atomic_ullong live[DELIVERY_CHANNELS];
+static struct acker *acker;
+
+static struct subscriber *create(bool renew_when_told)
+{
+        acker = acker_create();
+        return subscriber_create(acker, live, renew_when_told);
+}
+
+static void write_acks(struct subscriber *s, bool all)
+{
+        struct err e = {0};
+
+        assert_int_equal(acker_write(acker, fake_channel, all, &e), 0);
+        assert_int_equal(subscriber_leave_pinned(s, fake_channel, &e), 0);
+}
 
 static struct subscription *subscription(uint64_t id, const char *queue)
 {
@@ -82,7 +97,7 @@ static int take_notices(struct subscriber *s, enum notice_kind kind)
                 else
                         free(n);
         }
-        assert_int_equal(subscriber_settle(s, &settled, fake_channel, &e), 0);
+        assert_int_equal(acker_take(acker, &settled, fake_channel, &e), 0);
         return count;
 }
 
@@ -91,6 +106,7 @@ static void end(struct subscriber *s, struct subscription *sub, struct subscript
         take_notices(s, NOTICE_GONE);
         subscriber_disconnected(s);
         subscriber_destroy(&s);
+        acker_destroy(&acker);
         subscription_free(sub);
         if (other != NULL)
                 subscription_free(other);
@@ -99,7 +115,7 @@ static void end(struct subscriber *s, struct subscription *sub, struct subscript
 
 static void a_queue_is_looked_for_first(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create(false);
         struct subscription *sub = subscription(1, "a");
         struct err missing = {0};
 
@@ -127,7 +143,7 @@ static void a_queue_is_looked_for_first(void **state)
 
 static void what_nobody_wants_goes_back(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create(false);
         struct subscription *sub = subscription(7, "a");
         struct err e = {0};
 
@@ -162,7 +178,7 @@ static void pass_over(struct subscriber *s, const char *tag, int64_t offset)
  * asked where to start. */
 static void what_nobody_can_read_is_passed_over(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create(false);
         struct subscription *queue = subscription(7, "a");
         struct subscription *stream = subscription(8, "b");
 
@@ -192,7 +208,7 @@ static void what_nobody_can_read_is_passed_over(void **state)
 
 static void a_closed_channel_is_its_oldest_consume(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create(false);
         struct subscription *gone = subscription(1, "gone"), *other = subscription(2, "other");
         struct err why = {0}, e = {0};
 
@@ -214,7 +230,7 @@ static void a_closed_channel_is_its_oldest_consume(void **state)
 
 static void renews_when_told(void **state)
 {
-        struct subscriber *s = subscriber_create(live, true);
+        struct subscriber *s = create(true);
         struct subscription *sub = subscription(1, "a");
         struct err e = {0};
 
@@ -235,7 +251,7 @@ static void renews_when_told(void **state)
 /* One delivery is held. The busy queue moves to a channel of its own, the idle one stays. */
 static void moves_away_from_a_held_delivery(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create(false);
         struct subscription *busy = subscription(1, "busy"), *idle = subscription(2, "idle");
         struct node_list held = {0};
         struct err e = {0};
@@ -254,22 +270,22 @@ static void moves_away_from_a_held_delivery(void **state)
                 assert_int_equal(deliver(s, 3, number, "q1"), 0);
                 take_notices(s, NOTICE_DELIVERY);
                 fake_now += 5;
-                assert_int_equal(subscriber_write(s, fake_channel, false, &e), 0);
+                write_acks(s, false);
         }
         assert_int_in_range(number, 256, 400);
         assert_int_equal(fake_count(":q2"), 0);
-        assert_int_equal(subscriber_write(s, fake_channel, true, &e), 0);
+        write_acks(s, true);
         fake_forget();
         consumed(s, 4, "q1");
         for (number = 1; number <= 40; number++) {
                 assert_int_equal(deliver(s, 4, number, "q1"), 0);
                 take_notices(s, NOTICE_DELIVERY);
-                assert_int_equal(subscriber_write(s, fake_channel, false, &e), 0);
+                write_acks(s, false);
         }
         assert_sent("ack:4:4+ ack:4:8+ ack:4:12+ ack:4:16+ ack:4:20+ ack:4:24+ ack:4:28+ ack:4:32+ "
                     "ack:4:36+ ack:4:40+ ");
-        assert_int_equal(subscriber_settle(s, &held, fake_channel, &e), 0);
-        assert_int_equal(subscriber_write(s, fake_channel, true, &e), 0);
+        assert_int_equal(acker_take(acker, &held, fake_channel, &e), 0);
+        write_acks(s, true);
         assert_int_equal(fake_count("ack:3:1+"), 1);
         end(s, busy, idle);
 }
