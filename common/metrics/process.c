@@ -15,11 +15,6 @@
 #include "common/metrics/metrics.h"
 #include "common/metrics/registry.h"
 
-struct process_metrics {
-        struct collector collector; /* first: the registry frees it with the rest */
-        struct metric *rss, *cpu, *fds;
-};
-
 static double resident_bytes(void)
 {
         AUTO_FCLOSE FILE *file = fopen("/proc/self/statm", "re");
@@ -59,11 +54,11 @@ static double open_fds(void)
 
 static void collect(void *owner)
 {
-        struct process_metrics *p = owner;
+        const struct metrics *m = owner;
 
-        metric_set(p->rss, resident_bytes());
-        metric_set(p->cpu, cpu_seconds());
-        metric_set(p->fds, open_fds());
+        metric_set(m->rss, resident_bytes());
+        metric_set(m->cpu, cpu_seconds());
+        metric_set(m->fds, open_fds());
 }
 
 static struct metric *plain(struct metrics *m, const char *name, const char *help,
@@ -72,38 +67,26 @@ static struct metric *plain(struct metrics *m, const char *name, const char *hel
         return metric_add(m, &(struct metric_spec){.name = name, .help = help, .kind = kind});
 }
 
-/* process_*: set at each exposition. */
-static void add_process(struct metrics *m)
-{
-        struct process_metrics *p = xcalloc(1, sizeof(*p));
-
-        p->rss = plain(m, "process_resident_memory_bytes", "Resident memory size in bytes.",
-                       METRIC_GAUGE);
-        p->cpu = plain(m, "process_cpu_seconds_total", "User and system CPU time spent in seconds.",
-                       METRIC_COUNTER);
-        p->fds = plain(m, "process_open_fds", "Number of open file descriptors.", METRIC_GAUGE);
-        struct metric *start =
-                plain(m, "process_start_time_seconds",
-                      "Start time of the process since the epoch in seconds.", METRIC_GAUGE);
-        metric_set(start, (double)clock_wall() / 1000);
-
-        p->collector.collect = collect;
-        p->collector.owner = p;
-        pthread_mutex_lock(&m->mutex);
-        m->collectors = &p->collector;
-        pthread_mutex_unlock(&m->mutex);
-}
-
 struct metrics *metrics_create(const char *program)
 {
-        struct metrics *m = metrics_registry_create();
+        struct metrics *m = xcalloc(1, sizeof(*m));
+
+        pthread_mutex_init(&m->mutex, NULL);
         struct metric *build = metric_add(
                 m, &(struct metric_spec){.name = "warren_build_info",
                                          .help = "The program and its version; always 1.",
                                          .kind = METRIC_GAUGE,
                                          .labels = {"program", "version"}});
-
         metric_set(build, 1, program, WARREN_VERSION);
-        add_process(m);
+        m->rss = plain(m, "process_resident_memory_bytes", "Resident memory size in bytes.",
+                       METRIC_GAUGE);
+        m->cpu = plain(m, "process_cpu_seconds_total", "User and system CPU time spent in seconds.",
+                       METRIC_COUNTER);
+        m->fds = plain(m, "process_open_fds", "Number of open file descriptors.", METRIC_GAUGE);
+        struct metric *start =
+                plain(m, "process_start_time_seconds",
+                      "Start time of the process since the epoch in seconds.", METRIC_GAUGE);
+        metric_set(start, (double)clock_wall() / 1000);
+        metrics_on_collect(m, collect, m);
         return m;
 }

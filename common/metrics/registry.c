@@ -13,6 +13,7 @@
 #include <utlist.h>
 
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "common/metrics/registry.h"
 
 enum { SERIES_DEFAULT_MAX = 1000, KEY_SIZE = 512 };
@@ -20,14 +21,6 @@ enum { SERIES_DEFAULT_MAX = 1000, KEY_SIZE = 512 };
 static const double default_buckets[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                          0.5,   1,      2.5,   5,    10,    30,   60};
 static const char *const other[METRIC_LABELS_MAX] = {"other", "other", "other", "other"};
-
-struct metrics *metrics_registry_create(void)
-{
-        struct metrics *m = xcalloc(1, sizeof(*m));
-
-        pthread_mutex_init(&m->mutex, NULL);
-        return m;
-}
 
 static void series_free(struct series *s)
 {
@@ -40,8 +33,7 @@ static void series_free(struct series *s)
 
 static void drop_series(struct metric *m)
 {
-        struct series *s = NULL;
-        struct series *next = NULL;
+        struct series *s, *next;
 
         HASH_ITER (hh, m->series, s, next) {
                 HASH_DEL(m->series, s);
@@ -49,26 +41,23 @@ static void drop_series(struct metric *m)
         }
 }
 
-void metrics_destroy(struct metrics **m)
+void metrics_destroy(struct metrics **metrics)
 {
-        if (*m == NULL)
-                return;
+        struct metrics *m = TAKE(*metrics);
+        struct metric *at, *next;
+        struct collector *c, *later;
 
-        struct metric *at = NULL;
-        struct metric *next = NULL;
-        LL_FOREACH_SAFE ((*m)->all, at, next) {
+        if (m == NULL)
+                return;
+        LL_FOREACH_SAFE (m->all, at, next) {
                 drop_series(at);
                 pthread_mutex_destroy(&at->mutex);
                 free(at);
         }
-
-        struct collector *c = NULL;
-        struct collector *later = NULL;
-        LL_FOREACH_SAFE ((*m)->collectors, c, later)
+        LL_FOREACH_SAFE (m->collectors, c, later)
                 free(c);
-        pthread_mutex_destroy(&(*m)->mutex);
-        free(*m);
-        *m = NULL;
+        pthread_mutex_destroy(&m->mutex);
+        free(m);
 }
 
 /* Joins the label values, each followed by a byte that UTF-8 does not use. Cut at KEY_SIZE. */
@@ -153,67 +142,57 @@ struct metric *metric_add(struct metrics *m, const struct metric_spec *spec)
         return metric;
 }
 
-/* NULL counts as "". */
-static void read_values(const struct metric *m, va_list arguments,
-                        const char *values[METRIC_LABELS_MAX])
+/* Locks m and returns the series with the label values in `arguments`; NULL counts as "". */
+static struct series *lock_series(struct metric *m, va_list arguments)
 {
+        const char *values[METRIC_LABELS_MAX] = {0};
+
         for (size_t i = 0; i < m->label_count; i++) {
                 const char *value = va_arg(arguments, const char *);
                 values[i] = value != NULL ? value : "";
         }
+        pthread_mutex_lock(&m->mutex);
+        return series_of_locked(m, values);
 }
 
 void metric_increment(struct metric *m, double by, ...)
 {
-        const char *values[METRIC_LABELS_MAX] = {0};
-        va_list arguments;
+        va_list values;
 
         assert(m->spec.kind != METRIC_HISTOGRAM);
-        va_start(arguments, by);
-        read_values(m, arguments, values);
-        va_end(arguments);
-
-        pthread_mutex_lock(&m->mutex);
-        series_of_locked(m, values)->value += by;
+        va_start(values, by);
+        lock_series(m, values)->value += by;
         pthread_mutex_unlock(&m->mutex);
+        va_end(values);
 }
 
 void metric_set(struct metric *m, double value, ...)
 {
-        const char *values[METRIC_LABELS_MAX] = {0};
-        va_list arguments;
+        va_list values;
 
-        assert(m->spec.kind == METRIC_GAUGE || m->spec.kind == METRIC_COUNTER);
-        va_start(arguments, value);
-        read_values(m, arguments, values);
-        va_end(arguments);
-
-        pthread_mutex_lock(&m->mutex);
-        series_of_locked(m, values)->value = value;
+        assert(m->spec.kind != METRIC_HISTOGRAM);
+        va_start(values, value);
+        lock_series(m, values)->value = value;
         pthread_mutex_unlock(&m->mutex);
+        va_end(values);
 }
 
 void metric_observe(struct metric *m, double value, ...)
 {
-        const char *values[METRIC_LABELS_MAX] = {0};
-        va_list arguments;
+        va_list values;
+        size_t bucket = 0;
 
         assert(m->spec.kind == METRIC_HISTOGRAM);
-        va_start(arguments, value);
-        read_values(m, arguments, values);
-        va_end(arguments);
-
-        size_t bucket = 0;
         while (bucket < m->spec.bucket_count && value > m->spec.buckets[bucket])
                 bucket++;
-
-        pthread_mutex_lock(&m->mutex);
-        struct series *s = series_of_locked(m, values);
+        va_start(values, value);
+        struct series *s = lock_series(m, values);
         if (bucket < m->spec.bucket_count)
                 s->counts[bucket]++;
         s->count++;
         s->value += value;
         pthread_mutex_unlock(&m->mutex);
+        va_end(values);
 }
 
 void metric_reset(struct metric *m)

@@ -38,9 +38,7 @@ struct metrics {
         pthread_mutex_t mutex; /* guards both lists; items are only added */
         struct metric *all;
         struct collector *collectors;
+        struct metric *rss, *cpu, *fds; /* process.c */
 };
-
-/* Empty; metrics_create adds the metrics of every program. */
-struct metrics *metrics_registry_create(void);
 
 #endif
