@@ -9,7 +9,7 @@
 #define WARREN_AMQP_DECLARER_H
 
 #include "common/amqp/channel.h"
-#include "common/amqp/declaration.h"
+#include "common/amqp/link_types.h"
 
 struct declarer;
 

@@ -6,7 +6,7 @@
 #ifndef WARREN_AMQP_INCOMING_H
 #define WARREN_AMQP_INCOMING_H
 
-#include "common/amqp/delivery.h"
+#include "common/amqp/link_types.h"
 #include "common/amqp/notice.h"
 
 struct link;

@@ -11,10 +11,7 @@
 /* Between wait / 2 and wait. */
 static inline msec jittered(msec wait)
 {
-        uint16_t random;
-
-        random_fill(&random, sizeof(random));
-        return wait / 2 + wait / 2 * random / UINT16_MAX;
+        return wait / 2 + (msec)((double)(wait / 2) * random_fraction());
 }
 
 #endif

@@ -97,6 +97,12 @@ static void report_where(struct link *l, const struct notice_plain *n)
         handover_order(l->handover, o);
 }
 
+static void free_subscription(struct subscription *s)
+{
+        free(s->queue);
+        free(s);
+}
+
 /* Takes the notice. Its callback may destroy the link. */
 static void report(struct link *l, struct notice *notice)
 {
@@ -136,7 +142,7 @@ static void report(struct link *l, struct notice *notice)
                 break;
         case NOTICE_GONE:
                 DL_DELETE(l->subscriptions, n->subscription);
-                subscription_free(n->subscription);
+                free_subscription(n->subscription);
                 break;
         case NOTICE_DRAINED:
                 if (l->drained != NULL)
@@ -281,7 +287,7 @@ void link_destroy(struct link **link)
                 in->home = NULL;
         }
         DL_FOREACH_SAFE (l->subscriptions, s, next) {
-                subscription_free(s);
+                free_subscription(s);
         }
         handover_destroy(&l->handover);
         settings_fini(&l->settings);

@@ -15,9 +15,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "common/amqp/declaration.h"
-#include "common/amqp/delivery.h"
-#include "common/amqp/link_events.h"
+#include "common/amqp/link_types.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/model/message.h"

@@ -11,6 +11,7 @@
 
 #include "common/amqp/node_list.h"
 #include "common/base/err.h"
+#include "common/base/memory.h"
 
 struct subscription;
 
@@ -42,6 +43,13 @@ struct notice_plain {
 };
 
 /* Adds a plain notice, which the caller fills in before it hands the list over. */
-struct notice_plain *notice_add(struct node_list *l, enum notice_kind kind);
+static inline struct notice_plain *notice_add(struct node_list *l, enum notice_kind kind)
+{
+        struct notice_plain *n = xcalloc(1, sizeof(*n));
+
+        n->notice.kind = kind;
+        node_list_add(l, &n->notice.node);
+        return n;
+}
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <uthash.h>
 
-#include "common/amqp/delivery.h"
+#include "common/amqp/link_types.h"
 #include "common/amqp/node_list.h"
 #include "common/base/clock.h"
 
@@ -65,7 +65,5 @@ struct subscription {
          * asked for a start. */
         int64_t unreadable_after, unreadable;
 };
-
-void subscription_free(struct subscription *s);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/own.h"
 
 enum { RETRY_AFTER = 500 }; /* ms after a try that was not confirmed */
 
@@ -44,14 +45,15 @@ struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirm_time_fn *c
         return o;
 }
 
-void outbox_destroy(struct outbox **o)
+void outbox_destroy(struct outbox **outbox)
 {
-        if (*o == NULL)
+        struct outbox *o = TAKE(*outbox);
+
+        if (o == NULL)
                 return;
-        alarm_destroy(&(*o)->alarm);
-        free((*o)->scratch);
-        free(*o);
-        *o = NULL;
+        alarm_destroy(&o->alarm);
+        free(o->scratch);
+        free(o);
 }
 
 unsigned outbox_count(const struct outbox *o)

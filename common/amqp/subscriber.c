@@ -400,6 +400,11 @@ void subscriber_pass_over(struct subscriber *s, const struct unreadable *u, stru
         }
 }
 
+int64_t subscription_unreadable(const struct subscription *s, int64_t after)
+{
+        return s->unreadable_after == after ? s->unreadable : -1;
+}
+
 /* A channel without unsettled deliveries; 0: none. */
 static uint16_t clear_channel(const struct subscriber *s)
 {
