@@ -21,7 +21,7 @@ struct outbox {
         confirm_time_fn *confirm_time;
         void *owner;
         struct publication *waiting;
-        unsigned in_flight, count;
+        unsigned in_flight;
         struct job_message *scratch; /* too large for the stack; encoders set its fields */
 };
 
@@ -56,11 +56,6 @@ void outbox_destroy(struct outbox **outbox)
         free(o);
 }
 
-unsigned outbox_count(const struct outbox *o)
-{
-        return o->count;
-}
-
 static const char *result_word(enum link_result r)
 {
         switch (r) {
@@ -85,7 +80,6 @@ static void on_result(void *owner, enum link_result result)
 
         o->in_flight--;
         if (result == LINK_CONFIRMED) {
-                o->count--;
                 if (o->confirm_time != NULL)
                         o->confirm_time(o->owner, (double)(clock_mono_us() - p->sent_us) / 1e6);
                 p->confirmed(p->owner, p);
@@ -133,7 +127,6 @@ void outbox_post(struct outbox *o, struct publication *p)
         assert(p->encode != NULL && p->confirmed != NULL);
         p->outbox = o;
         p->again = false;
-        o->count++;
         if (o->waiting != NULL || send_one(o, p) != 0)
                 DL_APPEND(o->waiting, p);
 }
