@@ -252,8 +252,10 @@ struct bytes properties_last_death(struct bytes wire)
 {
         amqp_pool_t pool;
         const amqp_basic_properties_t *p = decode(wire, &pool, NULL);
-        struct bytes reason = p == NULL ? (struct bytes){0} : last_death(p);
+        struct bytes reason = {NULL, 0};
 
+        if (p != NULL)
+                reason = last_death(p);
         empty_amqp_pool(&pool);
         return reason;
 }
