@@ -11,7 +11,9 @@
 /* Between wait / 2 and wait. */
 static inline msec jittered(msec wait)
 {
-        return wait / 2 + (msec)((double)(wait / 2) * random_fraction());
+        msec half = wait / 2;
+
+        return half + (msec)((double)half * random_fraction());
 }
 
 #endif
