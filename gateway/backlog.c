@@ -32,7 +32,7 @@ struct counted {
 struct backlog {
         /* loop thread only */
         struct alarm *alarm;
-        struct queue_counter *counter;
+        struct link *counter;
         /* guarded by mutex */
         pthread_mutex_t mutex;
         pthread_cond_t counted; /* signalled after every count */
@@ -133,7 +133,7 @@ static void on_alarm(void *owner)
         struct count_request *request = NULL;
         struct count_request *next = NULL;
 
-        if (!queue_counter_is_up(b->counter))
+        if (!link_is_up(b->counter))
                 return;
         LL_FOREACH_SAFE (choose(b), request, next)
                 count(b, request);
@@ -149,7 +149,7 @@ struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, str
 {
         struct backlog *b = xcalloc(1, sizeof(*b));
 
-        b->counter = queue_counter_create(c, loop, e);
+        b->counter = link_create(c, NULL, NULL, loop, e);
         if (b->counter == NULL) {
                 free(b);
                 return NULL;
@@ -167,7 +167,7 @@ void backlog_destroy(struct backlog **backlog)
 
         if (b == NULL)
                 return;
-        queue_counter_destroy(&b->counter);
+        link_destroy(&b->counter);
         alarm_destroy(&b->alarm);
         HASH_ITER (hh, b->tenants, t, next) {
                 HASH_DEL(b->tenants, t);
@@ -225,7 +225,7 @@ bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
 
         pthread_mutex_lock(&b->mutex);
         struct counted *t = find_or_add_locked(b, tenant);
-        if (!t->counted && queue_counter_is_up(b->counter)) {
+        if (!t->counted && link_is_up(b->counter)) {
                 make_first_count_locked(b, t, tenant);
                 t = find_or_add_locked(b, tenant);
         }

@@ -41,7 +41,7 @@ struct queue_sizes {
 
         /* loop thread only */
         struct alarm *alarm;
-        struct queue_counter *counter;
+        struct link *counter;
         msec pass_at;              /* earliest time of the next pass */
         struct tenant_sizes *next; /* to be counted in this pass */
         unsigned outstanding;
@@ -122,7 +122,7 @@ static bool is_due(struct queue_sizes *q)
 
 static void count_next(struct queue_sizes *q)
 {
-        if (!queue_counter_is_up(q->counter) || q->outstanding > 0)
+        if (!link_is_up(q->counter) || q->outstanding > 0)
                 return;
         if (q->next == NULL && is_due(q))
                 begin_pass(q);
@@ -169,7 +169,7 @@ struct queue_sizes *queue_sizes_create(const struct queue_sizes_config *c, uv_lo
         AUTO_FREE struct queue_sizes *q = xcalloc(1, sizeof(*q));
 
         q->control = c->control;
-        q->counter = queue_counter_create(&c->link, loop, e);
+        q->counter = link_create(&c->link, NULL, NULL, loop, e);
         if (q->counter == NULL)
                 return NULL;
         pthread_mutex_init(&q->mutex, NULL);
@@ -193,7 +193,7 @@ void queue_sizes_destroy(struct queue_sizes **queue_sizes)
 
         if (q == NULL)
                 return;
-        queue_counter_destroy(&q->counter);
+        link_destroy(&q->counter);
         alarm_destroy(&q->alarm);
         free_tenants(q, true);
         pthread_mutex_destroy(&q->mutex);

@@ -70,6 +70,16 @@ static void add_acked(struct acker *a, struct incoming *in, msec now)
                 a->acked_since = now;
 }
 
+static struct node_list take_acked(struct acker *a)
+{
+        struct node_list taken = a->acked;
+
+        a->acked = (struct node_list){0};
+        a->acked_count = 0;
+        a->acked_since = 0;
+        return taken;
+}
+
 int acker_take(struct acker *a, struct node_list *settled, struct channel *ch, struct err *e)
 {
         int result = 0;
@@ -118,12 +128,9 @@ static int ack_alone(struct acker *a, struct incoming *in, struct channel *ch, s
 /* Acks that are behind an unsettled delivery. */
 static int ack_others(struct acker *a, struct channel *ch, bool all, struct err *e)
 {
-        struct node_list list = a->acked;
+        struct node_list list = take_acked(a);
         int result = 0;
 
-        a->acked = (struct node_list){0};
-        a->acked_count = 0;
-        a->acked_since = 0;
         for (struct node *n; (n = node_list_take(&list)) != NULL;) {
                 struct incoming *in = (struct incoming *)n;
                 if (in->listed && !in->waited && in->batch > 1 && !all) {
@@ -162,14 +169,11 @@ msec acker_deadline(const struct acker *a)
 void acker_forget(struct acker *a, uint16_t channel)
 {
         struct channel_acks *gone = acks_of(a, channel);
-        struct node_list list = a->acked;
+        struct node_list list = take_acked(a);
 
         while (gone->unsettled != NULL)
                 unlist(a, gone->unsettled);
         gone->alone = 0;
-        a->acked = (struct node_list){0};
-        a->acked_count = 0;
-        a->acked_since = 0;
         for (struct node *n; (n = node_list_take(&list)) != NULL;) {
                 if (((struct incoming *)n)->listed)
                         add_acked(a, (struct incoming *)n, clock_mono());

@@ -30,16 +30,6 @@ int assembly_begin(struct assembly *a, const amqp_method_t *m, struct err *e)
         return 0;
 }
 
-static char *copy_in(char **at, amqp_bytes_t b)
-{
-        char *start = *at;
-
-        if (b.len > 0)
-                memcpy(start, b.bytes, b.len);
-        *at += b.len;
-        return start;
-}
-
 static void copy_tag(struct incoming *in, amqp_bytes_t tag)
 {
         size_t length = tag.len < CONSUMER_TAG_SIZE ? tag.len : 0;
@@ -53,12 +43,16 @@ static void copy_tag(struct incoming *in, amqp_bytes_t tag)
 static void fill(struct incoming *in, const struct assembly *a, const amqp_frame_t *f)
 {
         struct message *m = &in->delivery.message;
-        amqp_bytes_t raw = f->payload.properties.raw;
+        amqp_bytes_t raw = f->payload.properties.raw, copy = raw;
+        amqp_bytes_t exchange = a->deliver.exchange, key = a->deliver.routing_key;
         char *at = (char *)(in + 1);
 
-        wire_message(f->payload.properties.decoded, raw, copy_in(&at, raw), m);
-        m->exchange = bytes_of(copy_in(&at, a->deliver.exchange), a->deliver.exchange.len);
-        m->routing_key = bytes_of(copy_in(&at, a->deliver.routing_key), a->deliver.routing_key.len);
+        wire_place(&at, &copy);
+        wire_place(&at, &exchange);
+        wire_place(&at, &key);
+        wire_message(f->payload.properties.decoded, raw, copy.bytes, m);
+        m->exchange = wire_view(exchange);
+        m->routing_key = wire_view(key);
         m->body = bytes_of(at, a->size);
         at[a->size] = '\0';
         copy_tag(in, a->deliver.consumer_tag);

@@ -91,16 +91,12 @@ int channel_send(struct channel *ch, uint16_t channel, amqp_method_number_t id, 
 int channel_open(struct channel *ch, uint16_t channel, struct err *e)
 {
         amqp_channel_open_t open = {0};
-
-        return channel_send(ch, channel, AMQP_CHANNEL_OPEN_METHOD, &open, e);
-}
-
-int channel_open_confirmed(struct channel *ch, uint16_t channel, struct err *e)
-{
         amqp_confirm_select_t select = {0};
 
-        if (channel_open(ch, channel, e) < 0)
+        if (channel_send(ch, channel, AMQP_CHANNEL_OPEN_METHOD, &open, e) < 0)
                 return -1;
+        if (channel != PUBLISH_CHANNEL)
+                return 0;
         return channel_send(ch, channel, AMQP_CONFIRM_SELECT_METHOD, &select, e);
 }
 

@@ -30,9 +30,8 @@ void channel_close(struct channel **ch);
 
 int channel_send(struct channel *ch, uint16_t channel, amqp_method_number_t id, void *method,
                  struct err *e) MUST_CHECK;
-/* Opens the channel; _confirmed: with publisher confirms. Neither waits for the answer. */
+/* Opens the channel; PUBLISH_CHANNEL: with publisher confirms. Does not wait for the answer. */
 int channel_open(struct channel *ch, uint16_t channel, struct err *e) MUST_CHECK;
-int channel_open_confirmed(struct channel *ch, uint16_t channel, struct err *e) MUST_CHECK;
 /* The broker has closed the channel: drops its unfinished message and sends channel.close-ok. */
 int channel_closed(struct channel *ch, uint16_t channel, struct err *e) MUST_CHECK;
 int channel_ack(struct channel *ch, const struct incoming *in, bool multiple,

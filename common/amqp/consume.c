@@ -64,7 +64,6 @@ int consume_send(const struct subscription *sub, const struct order *where, stru
         amqp_basic_consume_t m = {
                 .queue = amqp_cstring_bytes(sub->queue),
                 .consumer_tag = tag_of(sub, tag),
-                .exclusive = sub->source.exclusive,
                 .arguments = {.num_entries = count, .entries = arguments},
         };
         return channel_send(ch, sub->channel, AMQP_BASIC_CONSUME_METHOD, &m, e);

@@ -68,7 +68,6 @@ struct request *request_create(const struct declaration *d)
         for (size_t i = 0; i < count; i++)
                 place_argument(&at, &d->arguments[i], &entries[i]);
         r->what = d->what;
-        r->if_unused = d->if_unused;
         r->arguments = (amqp_table_t){.num_entries = (int)count, .entries = entries};
         return r;
 }
@@ -107,75 +106,39 @@ bool declarer_has_work(const struct declarer *d)
         return d->waiting.first != NULL;
 }
 
-static int send_queue_declare(struct channel *ch, const struct request *r, bool passive,
-                              struct err *e)
-{
-        amqp_queue_declare_t m = {.queue = r->name, .passive = passive, .durable = 1};
-
-        m.arguments = r->arguments;
-        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &m, e);
-}
-
-static int send_exchange_declare(struct channel *ch, const struct request *r, struct err *e)
-{
-        amqp_exchange_declare_t m = {.exchange = r->name, .type = r->type, .durable = 1};
-
-        m.arguments = r->arguments;
-        return channel_send(ch, DECLARE_CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &m, e);
-}
-
-static int send_bind(struct channel *ch, const struct request *r, struct err *e)
-{
-        amqp_queue_bind_t m = {.queue = r->name, .exchange = r->source, .routing_key = r->key};
-
-        m.arguments = r->arguments;
-        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_BIND_METHOD, &m, e);
-}
-
-static int send_unbind(struct channel *ch, const struct request *r, struct err *e)
-{
-        amqp_queue_unbind_t m = {.queue = r->name, .exchange = r->source, .routing_key = r->key};
-
-        m.arguments = r->arguments;
-        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_UNBIND_METHOD, &m, e);
-}
-
-static int send_delete_or_purge(struct channel *ch, const struct request *r, struct err *e)
-{
-        amqp_exchange_delete_t exchange = {.exchange = r->name, .if_unused = r->if_unused};
-        amqp_queue_delete_t queue = {.queue = r->name, .if_unused = r->if_unused};
-        amqp_queue_purge_t purge = {.queue = r->name};
-
-        if (r->what == DELETE_EXCHANGE)
-                return channel_send(ch, DECLARE_CHANNEL, AMQP_EXCHANGE_DELETE_METHOD, &exchange, e);
-        if (r->what == DELETE_QUEUE)
-                return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_DELETE_METHOD, &queue, e);
-        return channel_send(ch, DECLARE_CHANNEL, AMQP_QUEUE_PURGE_METHOD, &purge, e);
-}
-
 static int send_request(struct channel *ch, const struct request *r, struct err *e)
 {
-        switch (r->what) {
-        case DECLARE_EXCHANGE:
-                return send_exchange_declare(ch, r, e);
-        case DECLARE_QUEUE:
-                return send_queue_declare(ch, r, false, e);
-        case COUNT_QUEUE:
-                return send_queue_declare(ch, r, true, e);
-        case DECLARE_BINDING:
-                return send_bind(ch, r, e);
-        case DELETE_BINDING:
-                return send_unbind(ch, r, e);
-        case DELETE_QUEUE:
-                /* A quorum queue closes the connection on if-unused: its consumers are counted. */
-                if (r->if_unused)
-                        return send_queue_declare(ch, r, true, e);
-                return send_delete_or_purge(ch, r, e);
-        case DELETE_EXCHANGE:
-        case PURGE_QUEUE:
-                return send_delete_or_purge(ch, r, e);
-        }
-        return 0;
+        /* A quorum queue closes the connection on if-unused: its consumers are counted first. */
+        bool count = r->what == COUNT_QUEUE || (r->what == DELETE_QUEUE && !r->counted);
+        amqp_exchange_declare_t exchange = {
+                .exchange = r->name, .type = r->type, .durable = 1, .arguments = r->arguments};
+        amqp_queue_declare_t queue = {
+                .queue = r->name, .passive = count, .durable = 1, .arguments = r->arguments};
+        amqp_queue_bind_t bind = {.queue = r->name,
+                                  .exchange = r->source,
+                                  .routing_key = r->key,
+                                  .arguments = r->arguments};
+        amqp_queue_unbind_t unbind = {.queue = r->name,
+                                      .exchange = r->source,
+                                      .routing_key = r->key,
+                                      .arguments = r->arguments};
+        amqp_exchange_delete_t delete_exchange = {.exchange = r->name};
+        amqp_queue_delete_t delete_queue = {.queue = r->name};
+        const struct {
+                amqp_method_number_t id;
+                void *method;
+        } methods[] = {
+                [DECLARE_EXCHANGE] = {AMQP_EXCHANGE_DECLARE_METHOD, &exchange},
+                [DECLARE_QUEUE] = {AMQP_QUEUE_DECLARE_METHOD, &queue},
+                [DECLARE_BINDING] = {AMQP_QUEUE_BIND_METHOD, &bind},
+                [DELETE_BINDING] = {AMQP_QUEUE_UNBIND_METHOD, &unbind},
+                [DELETE_EXCHANGE] = {AMQP_EXCHANGE_DELETE_METHOD, &delete_exchange},
+                [DELETE_QUEUE] = {AMQP_QUEUE_DELETE_METHOD, &delete_queue},
+                [COUNT_QUEUE] = {AMQP_QUEUE_DECLARE_METHOD, &queue},
+        };
+        enum declare_what what = count ? COUNT_QUEUE : r->what;
+
+        return channel_send(ch, DECLARE_CHANNEL, methods[what].id, methods[what].method, e);
 }
 
 int declarer_write(struct declarer *d, struct channel *ch, struct err *e)
@@ -201,11 +164,11 @@ static void delete_unless_used(struct declarer *d, struct request *r,
         struct node_list first = {0};
 
         if (ok->consumer_count > 0) {
-                err_set(&r->why, ERR_CONFLICT, "the queue has %u consumers", ok->consumer_count);
+                err_set(&r->why, ERR_CONFLICT, "it has %u consumers", ok->consumer_count);
                 finish(d, r);
                 return;
         }
-        r->if_unused = false;
+        r->counted = true;
         node_list_add(&first, &r->notice.node);
         node_list_prepend(&d->waiting, &first);
 }
@@ -244,8 +207,7 @@ int declarer_refused(struct declarer *d, const amqp_channel_close_t *why, struct
         node_list_prepend(&d->waiting, &d->sent);
         if (r != NULL) {
                 if (why->reply_code != AMQP_NOT_FOUND || !is_deletion(r))
-                        err_set(&r->why, wire_reply_code(why->reply_code), "%.*s",
-                                (int)why->reply_text.len, (const char *)why->reply_text.bytes);
+                        (void)wire_refusal(why->reply_code, why->reply_text, &r->why);
                 finish(d, r);
         }
         return channel_closed(ch, DECLARE_CHANNEL, e);

@@ -9,7 +9,7 @@
 #define WARREN_AMQP_DECLARER_H
 
 #include "common/amqp/channel.h"
-#include "common/amqp/declaration.h"
+#include "common/amqp/link_types.h"
 
 struct declarer;
 
@@ -19,7 +19,7 @@ struct request {
         enum declare_what what;
         amqp_bytes_t name, type, source, key;
         amqp_table_t arguments;
-        bool if_unused;
+        bool counted;  /* DELETE_QUEUE: it has no consumers */
         uint64_t look; /* not 0: made by declarer_look_for */
         msec deadline; /* fails then if not sent; 30 s later if not answered */
         bool reported; /* its failure was reported; the broker's answer is still to come */

@@ -16,7 +16,7 @@
 #ifndef WARREN_AMQP_GATE_H
 #define WARREN_AMQP_GATE_H
 
-#include "common/amqp/link_events.h"
+#include "common/amqp/link_types.h"
 #include "common/base/clock.h"
 
 struct gate;

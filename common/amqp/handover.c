@@ -15,31 +15,36 @@
 #include "common/base/own.h"
 
 struct handover {
-        struct handover_config config;
+        /* before start */
+        const struct link_settings *settings;
+        void (*ring)(void *owner);
+        void *owner;
         int wake_fd;
 
         pthread_mutex_t mutex; /* guards the following */
-        struct node_list publishes, settles, orders, requests;
+        struct handed_over work;
         struct node_list notices;
         bool sleeping;   /* the thread waits in poll */
-        bool accepting;  /* connected, the stream there, and not blocked */
         bool streamless; /* connected, but the stream is not there */
         bool closing;    /* publishes are refused: the link drains or ends */
-        bool stopping;   /* the thread is to end */
         int socket;      /* -1: none */
 
         /* any thread */
         atomic_uint in_flight;
         atomic_size_t in_flight_bytes;
-        atomic_bool up, blocked;
+        atomic_bool up; /* connected, and the stream there */
+        atomic_bool blocked;
         atomic_ullong live[DELIVERY_CHANNELS];
 };
 
-struct handover *handover_create(const struct handover_config *c, struct err *e)
+struct handover *handover_create(const struct link_settings *s, void (*ring)(void *owner),
+                                 void *owner, struct err *e)
 {
         AUTO_FREE struct handover *h = xcalloc(1, sizeof(*h));
 
-        h->config = *c;
+        h->settings = s;
+        h->ring = ring;
+        h->owner = owner;
         h->socket = -1;
         h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (h->wake_fd < 0) {
@@ -64,8 +69,8 @@ void handover_destroy(struct handover **handover)
 
         if (h == NULL)
                 return;
-        free_list(&h->settles);
-        free_list(&h->orders);
+        free_list(&h->work.settles);
+        free_list(&h->work.orders);
         close(h->wake_fd);
         pthread_mutex_destroy(&h->mutex);
         free(h);
@@ -90,6 +95,11 @@ static void add(struct handover *h, struct node_list *to, struct node *n)
         pthread_mutex_unlock(&h->mutex);
 }
 
+bool handover_is_up(const struct handover *h)
+{
+        return atomic_load(&h->up) && !atomic_load(&h->blocked);
+}
+
 static int refusal_locked(const struct handover *h, struct err *e)
 {
         if (atomic_load(&h->blocked))
@@ -98,7 +108,7 @@ static int refusal_locked(const struct handover *h, struct err *e)
                 return err_set(e, ERR_UNAVAILABLE,
                                "the broker's stream %s is not there: if it stays away, "
                                "`warren topology apply` makes it",
-                               h->config.stream);
+                               h->settings->stream);
         return err_set(e, ERR_UNAVAILABLE, "no connection to the broker");
 }
 
@@ -117,10 +127,10 @@ static int admit_locked(struct handover *h, size_t cost, struct err *e)
 
         if (h->closing)
                 return err_set(e, ERR_UNAVAILABLE, "the link to the broker is closing");
-        if (!h->config.resend && !h->accepting)
+        if (!h->settings->resend && !handover_is_up(h))
                 return refusal_locked(h, e);
-        if (messages >= h->config.window_messages ||
-            (messages > 0 && bytes + cost > h->config.window_bytes))
+        if (messages >= h->settings->window_messages ||
+            (messages > 0 && bytes + cost > h->settings->window_bytes))
                 return err_set(e, ERR_FULL, "%u publishes are not confirmed yet", messages);
         return 0;
 }
@@ -132,7 +142,7 @@ int handover_publish(struct handover *h, struct outgoing *o, struct err *e)
         if (result == 0) {
                 atomic_fetch_add(&h->in_flight, 1);
                 atomic_fetch_add(&h->in_flight_bytes, o->cost);
-                node_list_add(&h->publishes, &o->notice.node);
+                node_list_add(&h->work.publishes, &o->notice.node);
                 wake_locked(h);
         }
         pthread_mutex_unlock(&h->mutex);
@@ -147,12 +157,12 @@ void handover_leave(struct handover *h, size_t cost)
 
 void handover_request(struct handover *h, struct request *r)
 {
-        add(h, &h->requests, &r->notice.node);
+        add(h, &h->work.requests, &r->notice.node);
 }
 
 void handover_settle(struct handover *h, struct incoming *in)
 {
-        add(h, &h->settles, &in->notice.node);
+        add(h, &h->work.settles, &in->notice.node);
 }
 
 void handover_order(struct handover *h, struct order order)
@@ -160,17 +170,7 @@ void handover_order(struct handover *h, struct order order)
         struct order *o = xmalloc(sizeof(*o));
 
         *o = order;
-        add(h, &h->orders, &o->node);
-}
-
-bool handover_is_up(const struct handover *h)
-{
-        return atomic_load(&h->up) && !atomic_load(&h->blocked);
-}
-
-bool handover_is_blocked(const struct handover *h)
-{
-        return atomic_load(&h->blocked);
+        add(h, &h->work.orders, &o->node);
 }
 
 uint32_t handover_in_flight(const struct handover *h)
@@ -200,9 +200,9 @@ void handover_close(struct handover *h)
 void handover_stop(struct handover *h)
 {
         pthread_mutex_lock(&h->mutex);
-        if (h->stopping && h->socket >= 0)
+        if (h->work.stop && h->socket >= 0)
                 shutdown(h->socket, SHUT_RDWR);
-        h->closing = h->stopping = true;
+        h->closing = h->work.stop = true;
         wake_locked(h);
         pthread_mutex_unlock(&h->mutex);
 }
@@ -210,14 +210,8 @@ void handover_stop(struct handover *h)
 struct handed_over handover_take(struct handover *h)
 {
         pthread_mutex_lock(&h->mutex);
-        struct handed_over taken = {
-                .publishes = h->publishes,
-                .settles = h->settles,
-                .orders = h->orders,
-                .requests = h->requests,
-                .stop = h->stopping,
-        };
-        h->publishes = h->settles = h->orders = h->requests = (struct node_list){0};
+        struct handed_over taken = h->work;
+        h->work = (struct handed_over){.stop = taken.stop};
         pthread_mutex_unlock(&h->mutex);
         return taken;
 }
@@ -231,14 +225,15 @@ void handover_give(struct handover *h, struct node_list *notices)
         node_list_append(&h->notices, notices);
         pthread_mutex_unlock(&h->mutex);
         if (ring)
-                h->config.ring(h->config.owner);
+                h->ring(h->owner);
 }
 
 bool handover_fall_asleep(struct handover *h)
 {
         pthread_mutex_lock(&h->mutex);
-        h->sleeping = h->publishes.first == NULL && h->settles.first == NULL &&
-                      h->orders.first == NULL && h->requests.first == NULL && !h->stopping;
+        const struct handed_over *w = &h->work;
+        h->sleeping = w->publishes.first == NULL && w->settles.first == NULL &&
+                      w->orders.first == NULL && w->requests.first == NULL && !w->stop;
         bool sleeping = h->sleeping;
         pthread_mutex_unlock(&h->mutex);
         return sleeping;
@@ -260,7 +255,7 @@ bool handover_set_socket(struct handover *h, int fd)
 {
         pthread_mutex_lock(&h->mutex);
         h->socket = fd;
-        bool go_on = !h->stopping;
+        bool go_on = !h->work.stop;
         pthread_mutex_unlock(&h->mutex);
         return go_on;
 }
@@ -270,7 +265,6 @@ void handover_set_state(struct handover *h, struct link_state s)
         atomic_store(&h->up, s.connected && s.open);
         atomic_store(&h->blocked, s.blocked);
         pthread_mutex_lock(&h->mutex);
-        h->accepting = s.connected && s.open && !s.blocked;
         h->streamless = s.connected && !s.open;
         pthread_mutex_unlock(&h->mutex);
 }

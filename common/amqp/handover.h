@@ -11,21 +11,14 @@
 
 #include "common/amqp/channel.h"
 #include "common/amqp/declarer.h"
+#include "common/amqp/link_settings.h"
 #include "common/amqp/order.h"
 
 struct handover;
 
-struct handover_config {
-        const char *stream; /* for error texts; borrowed */
-        uint32_t window_messages;
-        size_t window_bytes;
-        bool resend;
-        /* Called on any thread when there are notices. */
-        void (*ring)(void *owner);
-        void *owner;
-};
-
-struct handover *handover_create(const struct handover_config *c, struct err *e) MUST_CHECK;
+/* Borrows s. ring: called on the link's thread when there are notices. */
+struct handover *handover_create(const struct link_settings *s, void (*ring)(void *owner),
+                                 void *owner, struct err *e) MUST_CHECK;
 /* Frees the settles and orders not taken. */
 void handover_destroy(struct handover **h);
 
@@ -33,7 +26,6 @@ void handover_destroy(struct handover **h);
 int handover_publish(struct handover *h, struct outgoing *o, struct err *e) MUST_CHECK;
 void handover_request(struct handover *h, struct request *r);
 bool handover_is_up(const struct handover *h);
-bool handover_is_blocked(const struct handover *h);
 uint32_t handover_in_flight(const struct handover *h);
 /* Fills e with why publishes are not accepted now. Always -1. */
 int handover_refusal(struct handover *h, struct err *e);
@@ -53,7 +45,7 @@ bool handover_is_live(const struct handover *h, uint16_t channel, uint64_t epoch
 /* For the link's thread, from here on. */
 struct handed_over {
         struct node_list publishes, settles, orders, requests;
-        bool stop;
+        bool stop; /* the thread is to end */
 };
 struct handed_over handover_take(struct handover *h);
 void handover_give(struct handover *h, struct node_list *notices);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * incoming.h: a delivery on its way through the link: made by the assembly, listed by the acker,
- * handed to its owner by the dispatcher, and given back to be settled.
+ * handed to its owner by the link, and given back to be settled.
  */
 #ifndef WARREN_AMQP_INCOMING_H
 #define WARREN_AMQP_INCOMING_H
 
-#include "common/amqp/delivery.h"
+#include "common/amqp/link_types.h"
 #include "common/amqp/notice.h"
 
-struct dispatcher;
+struct link;
 
 enum { CONSUMER_TAG_SIZE = 24 };
 
 /* One allocation: the struct, the property list, the names, the body. free() frees it. */
 struct incoming {
         struct notice notice;
-        struct dispatcher *home; /* loop's thread; NULL once the link is destroyed */
+        struct link *home; /* loop's thread; NULL once the link is destroyed */
         enum settle how;
         char consumer_tag[CONSUMER_TAG_SIZE]; /* empty: longer, so not one of consume.h */
         bool stream;
@@ -29,7 +29,7 @@ struct incoming {
         size_t size; /* bytes of the allocation */
         uint64_t epoch, tag;
         struct incoming *prev, *next;
-        /* dispatcher.c, on the loop */
+        /* link.c, on the loop */
         struct incoming *held_prev, *held_next;
         struct delivery delivery;
 };

@@ -11,10 +11,9 @@
 /* Between wait / 2 and wait. */
 static inline msec jittered(msec wait)
 {
-        uint16_t random;
+        msec half = wait / 2;
 
-        random_fill(&random, sizeof(random));
-        return wait / 2 + wait / 2 * random / UINT16_MAX;
+        return half + (msec)((double)half * random_fraction());
 }
 
 #endif

@@ -13,8 +13,9 @@ struct link_settings {
         char *login, *password, *name, *ca_file;
         char *stream; /* or NULL */
         msec heartbeat, confirm_timeout;
-        size_t read_bytes;
-        bool resend, unprobed, renew_when_told;
+        uint32_t window_messages;
+        size_t window_bytes, read_bytes;
+        bool resend, unprobed;
 };
 
 #endif

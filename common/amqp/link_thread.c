@@ -5,14 +5,12 @@
  */
 #include "common/amqp/link_thread.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/amqp/jitter.h"
+#include "common/amqp/link_parts.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -20,26 +18,110 @@
 #define BACKOFF_MIN ((msec)100)
 #define BACKOFF_MAX ((msec)5000)
 #define STREAM_BACKOFF ((msec)2000) /* after a connection whose stream was not there */
-#define POLL_MAX ((msec)60000)
 
 enum {
-        READ_BATCH = 4096, /* frames read before handed-over work is taken again */
         /* rabbitmq-c decodes nested tables by recursion; a hostile publisher can nest 26 000 arrays
          * in one frame. */
         STACK_SIZE = 64 * 1024 * 1024,
 };
 
-struct link_thread {
-        pthread_t thread;
-        const struct link_settings *settings;
-        struct handover *handover;
-        struct router *router;
-        size_t address; /* index of the one to try next */
-        msec connect_at, backoff;
-        bool told_down;
-        msec read_at;   /* time of the last read from the socket */
-        bool read_more; /* the last read ended before the socket was empty */
-};
+/* Notices of refused subscriptions come before `up`. */
+static void tell_up(struct link_thread *t)
+{
+        subscriber_take_notices(t->subscriber, &t->notices);
+        if (t->told_up || t->channel == NULL || !gate_is_open(t->gate) ||
+            !subscriber_is_renewed(t->subscriber))
+                return;
+        t->told_up = true;
+        notice_add(&t->notices, NOTICE_UP);
+}
+
+static void hand_over(struct link_thread *t)
+{
+        tell_up(t);
+        handover_give(t->handover, &t->notices);
+}
+
+static bool opened(void *owner, int fd)
+{
+        struct link_thread *t = owner;
+
+        return handover_set_socket(t->handover, fd);
+}
+
+static int connect_to(struct link_thread *t, const struct address *a, struct err *e)
+{
+        const struct login login = {.settings = t->settings, .opened = opened, .owner = t};
+
+        t->channel = channel_create(a, &login, e);
+        if (t->channel == NULL)
+                return -1;
+        t->told_up = false;
+        t->read_at = clock_mono();
+        t->read_more = true;
+        gate_connected(t->gate, t->read_at);
+        parts_tell_state(t);
+        if (channel_open(t->channel, PUBLISH_CHANNEL, e) < 0)
+                return -1;
+        return subscriber_renew(t->subscriber, t->channel, e);
+}
+
+static int follow(struct link_thread *t, const struct order *o, struct err *e)
+{
+        switch (o->kind) {
+        case ORDER_SUBSCRIBE:
+                return subscriber_subscribe(t->subscriber, o->subscription, t->channel, e);
+        case ORDER_UNSUBSCRIBE:
+                return subscriber_unsubscribe(t->subscriber, o->subscription, t->channel, e);
+        case ORDER_CONSUME:
+                return subscriber_consume(t->subscriber, o, t->channel, e);
+        case ORDER_DRAIN:
+                t->draining = true;
+                t->drain_deadline = clock_mono() + o->limit;
+                return subscriber_drain(t->subscriber, t->channel, e);
+        }
+        return 0;
+}
+
+/* Takes what was handed over, also while not connected. */
+static int take(struct link_thread *t, struct handed_over *work, struct err *e)
+{
+        struct err more = {0};
+        int result = 0;
+
+        if (work->publishes.first != NULL)
+                publisher_take(t->publisher, &work->publishes, clock_mono());
+        declarer_take(t->declarer, &work->requests);
+        for (struct node *n; (n = node_list_take(&work->orders)) != NULL;) {
+                AUTO_FREE struct order *o = (struct order *)n;
+                /* Also after a failure: the parts must know of every order. */
+                if (follow(t, o, result == 0 ? e : &more) < 0)
+                        result = -1;
+        }
+        if (acker_take(t->acker, &work->settles, t->channel, result == 0 ? e : &more) < 0)
+                result = -1;
+        return result;
+}
+
+/* Also takes the work handed over so far: it counts as of the ended connection. */
+static void disconnect(struct link_thread *t, const struct err *why)
+{
+        struct err none = {0};
+
+        (void)handover_set_socket(t->handover, -1);
+        channel_destroy(&t->channel);
+        gate_disconnected(t->gate);
+        parts_tell_state(t);
+        subscriber_disconnected(t->subscriber);
+        declarer_disconnected(t->declarer);
+        struct handed_over late = handover_take(t->handover);
+        int ignored = take(t, &late, &none); /* nothing can be written */
+        (void)ignored;
+        publisher_disconnected(t->publisher, false);
+        parts_report_ended(t);
+        parts_set_blocked(t, false);
+        parts_tell_down(t, why);
+}
 
 static void retry_later(struct link_thread *t)
 {
@@ -54,9 +136,9 @@ static void retry_later(struct link_thread *t)
 
 static void go_down(struct link_thread *t, const struct err *why)
 {
-        msec wait = router_is_open(t->router) ? BACKOFF_MIN : STREAM_BACKOFF;
+        msec wait = gate_is_open(t->gate) ? BACKOFF_MIN : STREAM_BACKOFF;
 
-        router_disconnect(t->router, why);
+        disconnect(t, why);
         t->told_down = true;
         t->connect_at = clock_mono() + jittered(wait);
         t->backoff = BACKOFF_MIN;
@@ -66,98 +148,100 @@ static void connect_when_due(struct link_thread *t)
 {
         struct err why = {0};
 
-        if (router_is_connected(t->router) || clock_mono() < t->connect_at)
+        if (t->channel != NULL || clock_mono() < t->connect_at)
                 return;
-        if (router_connect(t->router, &t->settings->addresses.addresses[t->address], &why) == 0) {
+        if (connect_to(t, &t->settings->addresses.addresses[t->address], &why) == 0) {
                 t->told_down = false;
-                t->read_at = clock_mono();
-                t->read_more = true;
-        } else if (router_is_connected(t->router)) {
+        } else if (t->channel != NULL) {
                 go_down(t, &why);
         } else {
                 if (!t->told_down)
-                        router_tell_down(t->router, &why);
+                        parts_tell_down(t, &why);
                 t->told_down = true;
                 retry_later(t);
         }
 }
 
-static bool read_is_overdue(const struct link_thread *t)
+/* Does what is due: timeouts, retries, and heartbeats while reading is paused. */
+static int keep_time(struct link_thread *t, struct err *e)
 {
-        return clock_mono() - t->read_at >= t->settings->heartbeat / 2;
-}
+        bool paused = gate_is_paused(t->gate);
+        msec now = clock_mono();
 
-static int read_batch(struct link_thread *t, struct err *e)
-{
-        int result = 1;
-
-        for (int i = 0; i < READ_BATCH && result > 0 && router_may_read(t->router); i++)
-                result = router_read(t->router, e);
-        t->read_more = result > 0;
-        t->read_at = clock_mono();
-        return result < 0 ? -1 : 0;
-}
-
-static int write_all(struct link_thread *t, struct err *e)
-{
-        bool paused = router_is_paused(t->router);
-
-        if (!router_is_connected(t->router))
+        if (!paused && !(t->settings->resend && t->blocked))
+                publisher_expire(t->publisher, now);
+        parts_report_ended(t);
+        declarer_expire(t->declarer, now, paused);
+        if (parts_answer_ended(t, e) < 0)
+                return -1;
+        if (t->channel == NULL)
                 return 0;
-        /* rabbitmq-c 0.11 can hang in a publish when nothing was read for two heartbeats. */
-        if (!paused && read_is_overdue(t) && read_batch(t, e) < 0)
+        if (paused && gate_beat_is_due(t->gate, now) && channel_beat(t->channel, e) < 0)
                 return -1;
-        if (router_write(t->router, e) < 0)
+        if (parts_step(t, now, e) < 0)
                 return -1;
-        if (paused && !router_is_paused(t->router))
-                t->read_more = true;
-        return 0;
+        return subscriber_retry(t->subscriber, now, t->channel, e);
+}
+
+/* Ends a drain that is complete or over its limit. */
+static void end_drain(struct link_thread *t)
+{
+        if (!t->draining || t->drain_deadline == 0)
+                return;
+        bool clean = publisher_is_idle(t->publisher);
+        if (!clean && clock_mono() < t->drain_deadline)
+                return;
+        t->drain_deadline = 0;
+        subscriber_take_notices(t->subscriber, &t->notices);
+        notice_add(&t->notices, NOTICE_DRAINED)->clean = clean;
+}
+
+static void sooner(msec *deadline, msec other)
+{
+        if (other != 0 && other < *deadline)
+                *deadline = other;
 }
 
 static msec next_deadline(const struct link_thread *t)
 {
-        msec deadline = router_deadline(t->router);
-        msec own = router_is_connected(t->router) ? t->read_at + t->settings->heartbeat / 2
-                                                  : t->connect_at;
+        bool paused = gate_is_paused(t->gate);
+        msec deadline = t->channel == NULL ? t->connect_at
+                        : paused           ? INT64_MAX
+                                           : t->read_at + t->settings->heartbeat / 2;
 
-        if (router_is_paused(t->router) || deadline < own)
+        if (!paused && !(t->settings->resend && t->blocked))
+                sooner(&deadline, publisher_deadline(t->publisher));
+        sooner(&deadline, declarer_deadline(t->declarer, paused));
+        sooner(&deadline, t->drain_deadline);
+        if (t->channel == NULL)
                 return deadline;
-        return own;
-}
-
-static int poll_timeout(struct link_thread *t)
-{
-        bool more = router_is_connected(t->router) && !router_is_paused(t->router) && t->read_more;
-
-        if (more || router_has_input(t->router) || router_has_output(t->router) ||
-            !handover_fall_asleep(t->handover))
-                return 0;
-        msec left = next_deadline(t) - clock_mono();
-        return left <= 0 ? 0 : left > POLL_MAX ? (int)POLL_MAX : (int)left;
-}
-
-static int wait_and_read(struct link_thread *t, struct err *e)
-{
-        bool paused = router_is_paused(t->router);
-        struct pollfd fds[2] = {
-                {.fd = handover_wake_fd(t->handover), .events = POLLIN},
-                {.fd = router_fd(t->router), .events = paused ? 0 : POLLIN},
-        };
-        uint64_t count;
-
-        poll(fds, 2, poll_timeout(t));
-        if ((fds[0].revents & POLLIN) != 0 && read(fds[0].fd, &count, sizeof(count)) < 0)
-                count = 0;
-        if (!router_is_connected(t->router))
-                return 0;
+        sooner(&deadline, subscriber_retry_at(t->subscriber));
+        sooner(&deadline, acker_deadline(t->acker));
+        sooner(&deadline, gate_deadline(t->gate, t->blocked));
         if (paused)
-                return (fds[1].revents & (POLLERR | POLLHUP)) == 0
-                               ? 0
-                               : err_set(e, ERR_UNAVAILABLE, "the connection broke");
-        if (t->read_more || fds[1].revents != 0 || read_is_overdue(t) ||
-            router_has_input(t->router))
-                return read_batch(t, e);
-        return 0;
+                sooner(&deadline, gate_beat_at(t->gate));
+        return deadline;
+}
+
+/* Writes the acks, closes the connection, ends all work, and hands over the last notices. */
+static void end(struct link_thread *t)
+{
+        struct err none = {0};
+
+        if (t->channel != NULL && !t->blocked &&
+            acker_write(t->acker, t->channel, true, &none) == 0)
+                channel_close(&t->channel);
+        (void)handover_set_socket(t->handover, -1);
+        channel_destroy(&t->channel);
+        gate_disconnected(t->gate);
+        parts_tell_state(t);
+        subscriber_disconnected(t->subscriber);
+        publisher_end(t->publisher);
+        parts_report_ended(t);
+        declarer_end(t->declarer);
+        while (parts_answer_ended(t, &none) < 0)
+                ;
+        hand_over(t);
 }
 
 /* False when the thread is to end. */
@@ -165,23 +249,23 @@ static bool run_round(struct link_thread *t)
 {
         struct handed_over work = handover_take(t->handover);
         struct err why = {0};
-        int result = router_take(t->router, &work, &why);
+        int result = take(t, &work, &why);
 
         if (work.stop)
                 return false;
         connect_when_due(t);
         if (result == 0)
-                result = write_all(t, &why);
+                result = link_io_write(t, &why);
         if (result == 0)
-                result = router_keep_time(t->router, &why);
-        router_end_drain(t->router);
-        router_hand_over(t->router);
+                result = keep_time(t, &why);
+        end_drain(t);
+        hand_over(t);
         if (result == 0)
-                result = wait_and_read(t, &why);
+                result = link_io_wait(t, next_deadline(t), &why);
         handover_wake_up(t->handover);
-        if (result < 0 && router_is_connected(t->router))
+        if (result < 0 && t->channel != NULL)
                 go_down(t, &why);
-        router_hand_over(t->router);
+        hand_over(t);
         return true;
 }
 
@@ -191,8 +275,18 @@ static void *run(void *thread)
 
         while (run_round(t))
                 ;
-        router_end(t->router, true);
+        end(t);
         return NULL;
+}
+
+static void free_thread(struct link_thread *t)
+{
+        publisher_destroy(&t->publisher);
+        subscriber_destroy(&t->subscriber);
+        acker_destroy(&t->acker);
+        declarer_destroy(&t->declarer);
+        gate_destroy(&t->gate);
+        free(t);
 }
 
 struct link_thread *link_thread_start(const struct link_settings *s, struct handover *h,
@@ -203,7 +297,11 @@ struct link_thread *link_thread_start(const struct link_settings *s, struct hand
 
         t->settings = s;
         t->handover = h;
-        t->router = router_create(s, h);
+        t->publisher = publisher_create(s->resend, s->confirm_timeout);
+        t->acker = acker_create();
+        t->subscriber = subscriber_create(t->acker, handover_live(h));
+        t->declarer = declarer_create();
+        t->gate = gate_create(s->unprobed ? NULL : s->stream, s->read_bytes, s->heartbeat);
         t->backoff = BACKOFF_MIN;
         pthread_attr_init(&attributes);
         pthread_attr_setstacksize(&attributes, STACK_SIZE);
@@ -212,8 +310,7 @@ struct link_thread *link_thread_start(const struct link_settings *s, struct hand
         if (number == 0)
                 return t;
         err_set(e, ERR_SYSTEM, "link thread: %s", strerror(number));
-        router_destroy(&t->router);
-        free(t);
+        free_thread(t);
         return NULL;
 }
 
@@ -231,6 +328,5 @@ void link_thread_end(struct link_thread **thread)
                 handover_stop(t->handover);
                 pthread_join(t->thread, NULL);
         }
-        router_destroy(&t->router);
-        free(t);
+        free_thread(t);
 }

@@ -5,7 +5,7 @@
 #ifndef WARREN_AMQP_LINK_THREAD_H
 #define WARREN_AMQP_LINK_THREAD_H
 
-#include "common/amqp/router.h"
+#include "common/amqp/handover.h"
 
 struct link_thread;
 

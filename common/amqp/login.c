@@ -43,8 +43,8 @@ static int open_socket(amqp_connection_state_t connection, const struct address 
                        const struct login *l, struct err *e)
 {
         struct timeval limit = timeval_of(CONNECT_LIMIT);
-        amqp_socket_t *socket =
-                a->tls ? tls_socket(connection, l->ca_file, e) : amqp_tcp_socket_new(connection);
+        amqp_socket_t *socket = a->tls ? tls_socket(connection, l->settings->ca_file, e)
+                                       : amqp_tcp_socket_new(connection);
 
         if (socket == NULL)
                 return err_set(e, ERR_SYSTEM, "no socket");
@@ -87,11 +87,10 @@ static int check_reply(amqp_rpc_reply_t reply, struct err *e)
         case AMQP_RESPONSE_LIBRARY_EXCEPTION:
                 return wire_fail(reply.library_error, "log in", e);
         case AMQP_RESPONSE_SERVER_EXCEPTION:
-                if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD)
-                        return err_set(e, wire_reply_code(close->reply_code), "log in: %.*s",
-                                       (int)close->reply_text.len,
-                                       (const char *)close->reply_text.bytes);
-                return err_set(e, ERR_PROTOCOL, "log in: refused");
+                if (reply.reply.id != AMQP_CONNECTION_CLOSE_METHOD)
+                        return err_set(e, ERR_PROTOCOL, "log in: refused");
+                (void)wire_refusal(close->reply_code, close->reply_text, e);
+                return err_wrap(e, "log in");
         case AMQP_RESPONSE_NONE:
                 break;
         }
@@ -109,7 +108,7 @@ static int log_in(amqp_connection_state_t connection, const struct address *a,
                 true_entry("publisher_confirms"),
         };
         amqp_table_entry_t properties[] = {
-                text_entry("connection_name", l->name),
+                text_entry("connection_name", l->settings->name),
                 text_entry("product", "Warren"),
                 text_entry("version", WARREN_VERSION),
                 {.key = amqp_cstring_bytes("capabilities"),
@@ -120,11 +119,11 @@ static int log_in(amqp_connection_state_t connection, const struct address *a,
         };
         amqp_table_t table = {.num_entries = sizeof(properties) / sizeof(properties[0]),
                               .entries = properties};
-        int heartbeat = (int)((l->heartbeat + 999) / 1000);
+        int heartbeat = (int)((l->settings->heartbeat + 999) / 1000);
 
         return check_reply(amqp_login_with_properties(connection, a->vhost, CHANNEL_MAX, FRAME_MAX,
                                                       heartbeat, &table, AMQP_SASL_METHOD_PLAIN,
-                                                      l->login, l->password),
+                                                      l->settings->login, l->settings->password),
                            e);
 }
 

@@ -6,18 +6,14 @@
 #ifndef WARREN_AMQP_LOGIN_H
 #define WARREN_AMQP_LOGIN_H
 
-#include "common/amqp/address.h"
+#include "common/amqp/link_settings.h"
 #include "common/amqp/wire.h"
-#include "common/base/clock.h"
 
 enum { CHANNEL_MAX = 6 /* requested of the broker */ };
 
 /* Everything is borrowed. */
 struct login {
-        const char *login, *password;
-        const char *name;    /* shown by RabbitMQ */
-        const char *ca_file; /* amqps: PEM; NULL: the system's */
-        msec heartbeat;
+        const struct link_settings *settings;
         /* Called with the socket before the login, which may hang, and with -1 before it is closed
          * after a failure. false: give up. */
         bool (*opened)(void *owner, int fd);

@@ -11,6 +11,7 @@
 
 #include "common/amqp/node_list.h"
 #include "common/base/err.h"
+#include "common/base/memory.h"
 
 struct subscription;
 
@@ -36,12 +37,19 @@ struct notice {
 struct notice_plain {
         struct notice notice;
         struct subscription *subscription; /* REFUSED, WHERE, GONE */
-        uint64_t epoch;                    /* UP, WHERE: of the connection */
+        uint64_t epoch;                    /* WHERE: of the connection */
         bool clean;                        /* DRAINED */
         struct err why;                    /* DOWN, REFUSED */
 };
 
 /* Adds a plain notice, which the caller fills in before it hands the list over. */
-struct notice_plain *notice_add(struct node_list *l, enum notice_kind kind);
+static inline struct notice_plain *notice_add(struct node_list *l, enum notice_kind kind)
+{
+        struct notice_plain *n = xcalloc(1, sizeof(*n));
+
+        n->notice.kind = kind;
+        node_list_add(l, &n->notice.node);
+        return n;
+}
 
 #endif

@@ -7,17 +7,16 @@
 
 #include <uthash.h>
 
-#include "common/amqp/delivery.h"
+#include "common/amqp/link_types.h"
 #include "common/amqp/node_list.h"
 #include "common/base/clock.h"
 
-struct dispatcher;
+struct link;
 
 enum order_kind {
         ORDER_SUBSCRIBE,
         ORDER_CONSUME, /* the answer to NOTICE_WHERE */
         ORDER_UNSUBSCRIBE,
-        ORDER_RENEW,
         ORDER_DRAIN,
 };
 
@@ -27,7 +26,7 @@ struct order {
         struct subscription *subscription; /* SUBSCRIBE, CONSUME, UNSUBSCRIBE */
         enum source_start start;           /* CONSUME */
         int64_t offset;
-        uint64_t epoch; /* CONSUME, RENEW: of the connection it is for */
+        uint64_t epoch; /* CONSUME: of the connection it is for */
         msec limit;     /* DRAIN */
 };
 
@@ -42,7 +41,7 @@ enum subscription_state {
 
 struct subscription {
         /* Set before the thread sees it. */
-        struct dispatcher *home;
+        struct link *home;
         uint64_t id;
         char *queue;
         struct source source;
@@ -65,7 +64,5 @@ struct subscription {
          * asked for a start. */
         int64_t unreadable_after, unreadable;
 };
-
-void subscription_free(struct subscription *s);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/own.h"
 
 enum { RETRY_AFTER = 500 }; /* ms after a try that was not confirmed */
 
@@ -20,7 +21,7 @@ struct outbox {
         confirm_time_fn *confirm_time;
         void *owner;
         struct publication *waiting;
-        unsigned in_flight, count;
+        unsigned in_flight;
         struct job_message *scratch; /* too large for the stack; encoders set its fields */
 };
 
@@ -44,19 +45,15 @@ struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirm_time_fn *c
         return o;
 }
 
-void outbox_destroy(struct outbox **o)
+void outbox_destroy(struct outbox **outbox)
 {
-        if (*o == NULL)
-                return;
-        alarm_destroy(&(*o)->alarm);
-        free((*o)->scratch);
-        free(*o);
-        *o = NULL;
-}
+        struct outbox *o = TAKE(*outbox);
 
-unsigned outbox_count(const struct outbox *o)
-{
-        return o->count;
+        if (o == NULL)
+                return;
+        alarm_destroy(&o->alarm);
+        free(o->scratch);
+        free(o);
 }
 
 static const char *result_word(enum link_result r)
@@ -83,7 +80,6 @@ static void on_result(void *owner, enum link_result result)
 
         o->in_flight--;
         if (result == LINK_CONFIRMED) {
-                o->count--;
                 if (o->confirm_time != NULL)
                         o->confirm_time(o->owner, (double)(clock_mono_us() - p->sent_us) / 1e6);
                 p->confirmed(p->owner, p);
@@ -131,7 +127,6 @@ void outbox_post(struct outbox *o, struct publication *p)
         assert(p->encode != NULL && p->confirmed != NULL);
         p->outbox = o;
         p->again = false;
-        o->count++;
         if (o->waiting != NULL || send_one(o, p) != 0)
                 DL_APPEND(o->waiting, p);
 }

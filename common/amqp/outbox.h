@@ -35,7 +35,5 @@ struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirm_time_fn *c
 /* After the link was destroyed. Does not free or report publications that are not confirmed. */
 void outbox_destroy(struct outbox **o);
 void outbox_post(struct outbox *o, struct publication *p);
-/* Posted and not yet confirmed. */
-unsigned outbox_count(const struct outbox *o);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef WARREN_AMQP_OUTGOING_H
 #define WARREN_AMQP_OUTGOING_H
 
-#include "common/amqp/link_events.h"
+#include "common/amqp/link_types.h"
 #include "common/amqp/notice.h"
 #include "common/amqp/wire.h"
 #include "common/base/clock.h"

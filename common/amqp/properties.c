@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * properties.c: property lists as JSON for people.
+ * properties.c: decoded property lists: as JSON for people, and as a struct message.
  */
 #include "common/amqp/properties.h"
 
@@ -13,12 +13,18 @@
 
 static json_t *value_json(const amqp_field_value_t *v);
 
+/* jansson refuses text that is not UTF-8; NUL bytes are unreadable in JSON. */
+static bool is_readable(struct bytes text)
+{
+        return bytes_are_utf8(text) &&
+               (text.length == 0 || memchr(text.data, 0, text.length) == NULL);
+}
+
 static json_t *text_json(amqp_bytes_t b)
 {
         struct bytes text = wire_view(b);
 
-        /* jansson refuses text that is not UTF-8; NUL bytes are unreadable in JSON. */
-        if (bytes_are_utf8(text) && (text.length == 0 || memchr(text.data, 0, text.length) == NULL))
+        if (is_readable(text))
                 return json_stringn(text.data, text.length);
         AUTO_BUFFER out = {0};
         buffer_add_base64(&out, text);
@@ -63,7 +69,7 @@ static int set_member(json_t *object, amqp_bytes_t name, json_t *value)
         struct bytes key = wire_view(name);
         AUTO_BUFFER shown = {0};
 
-        if (bytes_are_utf8(key) && (key.length == 0 || memchr(key.data, 0, key.length) == NULL))
+        if (is_readable(key))
                 buffer_add(&shown, key.data, key.length);
         else
                 buffer_add_base64(&shown, key);
@@ -171,25 +177,90 @@ static json_t *basic_json(const amqp_basic_properties_t *p)
         return out;
 }
 
+/* Decodes a property list that was checked; its strings lie in wire. NULL: failed. Call
+ * empty_amqp_pool in either case. */
+static const amqp_basic_properties_t *decode(struct bytes wire, amqp_pool_t *pool, struct err *e)
+{
+        void *decoded = NULL;
+
+        init_amqp_pool(pool, 4096);
+        if (wire_check_properties(wire, e) < 0)
+                return NULL;
+        int status = amqp_decode_properties(AMQP_BASIC_CLASS, pool, wire_bytes(wire), &decoded);
+        if (status == AMQP_STATUS_OK)
+                return decoded;
+        err_set(e, ERR_CORRUPT, "properties: %s", amqp_error_string2(status));
+        return NULL;
+}
+
 json_t *properties_to_json(struct bytes wire, struct err *e)
 {
         const amqp_table_t none = {0};
         amqp_pool_t pool;
-        void *decoded = NULL;
+        const amqp_basic_properties_t *p = decode(wire, &pool, e);
         json_t *out = NULL;
 
-        if (wire_check_properties(wire, e) < 0)
-                return NULL;
-        init_amqp_pool(&pool, 4096);
-        if (amqp_decode_properties(AMQP_BASIC_CLASS, &pool, wire_bytes(wire), &decoded) ==
-            AMQP_STATUS_OK) {
-                const amqp_basic_properties_t *p = decoded;
+        if (p != NULL) {
                 bool has = (p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
                 out = json_pack("{s:o,s:o}", "properties", basic_json(p), "headers",
                                 table_json(has ? &p->headers : &none));
-        } else {
-                err_set(e, ERR_INVALID, "the property list cannot be decoded");
         }
         empty_amqp_pool(&pool);
         return out;
+}
+
+int properties_to_message(struct bytes wire, struct message *m, struct err *e)
+{
+        amqp_pool_t pool;
+        const amqp_basic_properties_t *p = decode(wire, &pool, e);
+
+        *m = (struct message){0};
+        if (p != NULL)
+                wire_message(p, wire_bytes(wire), wire.data, m);
+        empty_amqp_pool(&pool);
+        return p == NULL ? -1 : 0;
+}
+
+/* The first entry with that name; NULL: none. */
+static const amqp_field_value_t *find(const amqp_table_t *table, const char *name)
+{
+        for (int i = 0; i < table->num_entries; i++) {
+                if (bytes_equal_text(wire_view(table->entries[i].key), name))
+                        return &table->entries[i].value;
+        }
+        return NULL;
+}
+
+static struct bytes last_death(const amqp_basic_properties_t *p)
+{
+        const struct bytes none = {NULL, 0};
+        bool has_headers = (p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
+        const amqp_field_value_t *deaths = has_headers ? find(&p->headers, "x-death") : NULL;
+
+        if (deaths == NULL || deaths->kind != AMQP_FIELD_KIND_ARRAY ||
+            deaths->value.array.num_entries == 0 ||
+            deaths->value.array.entries[0].kind != AMQP_FIELD_KIND_TABLE)
+                return none;
+        const amqp_field_value_t *reason =
+                find(&deaths->value.array.entries[0].value.table, "reason");
+        if (reason == NULL || reason->kind != AMQP_FIELD_KIND_UTF8)
+                return none;
+        return wire_view(reason->value.bytes);
+}
+
+struct bytes properties_last_death(struct bytes wire)
+{
+        amqp_pool_t pool;
+        const amqp_basic_properties_t *p = decode(wire, &pool, NULL);
+        struct bytes reason = {NULL, 0};
+
+        if (p != NULL)
+                reason = last_death(p);
+        empty_amqp_pool(&pool);
+        return reason;
+}
+
+int properties_as_published(struct bytes wire, struct buffer *out, struct err *e)
+{
+        return wire_as_published(wire, out, e);
 }

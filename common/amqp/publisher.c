@@ -202,17 +202,25 @@ static void find_refused(struct publisher *p, struct node_list *unconfirmed)
                 p->suspects++;
 }
 
-void publisher_disconnected(struct publisher *p, bool refused)
+void publisher_end(struct publisher *p)
 {
         struct node_list unconfirmed = {0};
 
         take_unconfirmed(p, &unconfirmed);
+        p->suspects = 0;
+        finish_all(p, &unconfirmed, LINK_CLOSED);
+        finish_all(p, &p->waiting, LINK_CLOSED);
+}
+
+void publisher_disconnected(struct publisher *p, bool refused)
+{
+        struct node_list unconfirmed = {0};
+
         if (!p->resend) {
-                p->suspects = 0;
-                finish_all(p, &unconfirmed, LINK_CLOSED);
-                finish_all(p, &p->waiting, LINK_CLOSED);
+                publisher_end(p);
                 return;
         }
+        take_unconfirmed(p, &unconfirmed);
         if (refused)
                 find_refused(p, &unconfirmed);
         for (struct node *n = unconfirmed.first; n != NULL; n = n->next) {
@@ -252,15 +260,6 @@ msec publisher_deadline(const struct publisher *p)
 bool publisher_is_idle(const struct publisher *p)
 {
         return p->waiting.first == NULL && p->first_tag == p->next_tag;
-}
-
-void publisher_end(struct publisher *p)
-{
-        struct node_list unconfirmed = {0};
-
-        take_unconfirmed(p, &unconfirmed);
-        finish_all(p, &unconfirmed, LINK_CLOSED);
-        finish_all(p, &p->waiting, LINK_CLOSED);
 }
 
 void publisher_destroy(struct publisher **publisher)

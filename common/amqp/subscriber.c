@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "common/amqp/acker.h"
 #include "common/amqp/consume.h"
 #include "common/amqp/id_queue.h"
 #include "common/amqp/name_set.h"
@@ -24,7 +23,6 @@ struct delivery_channel {
 };
 
 struct subscriber {
-        bool renew_when_told;
         atomic_ullong *live;
 
         struct subscription *subscriptions; /* hash */
@@ -36,19 +34,17 @@ struct subscriber {
         uint64_t epoch;      /* of the channel opened last */
         uint64_t generation; /* counts disconnects */
         unsigned renewing;
-        bool awaits_renew; /* nothing is subscribed until link_renew */
         bool draining;
         msec retry_at; /* earliest one of refused subscriptions; 0: none */
         struct node_list notices;
 };
 
-struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool renew_when_told)
+struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS])
 {
         struct subscriber *s = xcalloc(1, sizeof(*s));
 
         s->live = live;
-        s->renew_when_told = s->awaits_renew = renew_when_told;
-        s->acker = acker_create();
+        s->acker = a;
         s->current = DELIVERY_CHANNEL;
         return s;
 }
@@ -237,7 +233,7 @@ int subscriber_subscribe(struct subscriber *s, struct subscription *sub, struct 
                          struct err *e)
 {
         HASH_ADD(hh, s->subscriptions, id, sizeof(sub->id), sub);
-        return ch == NULL || s->draining || s->awaits_renew ? 0 : begin(s, sub, ch, e);
+        return ch == NULL || s->draining ? 0 : begin(s, sub, ch, e);
 }
 
 int subscriber_consume(struct subscriber *s, const struct order *o, struct channel *ch,
@@ -255,14 +251,12 @@ static bool is_due(const struct subscription *sub, msec now)
                (sub->state == SUBSCRIPTION_REFUSED && sub->retry_at <= now);
 }
 
-int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e)
+int subscriber_renew(struct subscriber *s, struct channel *ch, struct err *e)
 {
         struct subscription *sub, *next;
         msec now = clock_mono();
 
-        if (told)
-                s->awaits_renew = false;
-        if (s->awaits_renew || s->draining)
+        if (s->draining)
                 return 0;
         HASH_ITER (hh, s->subscriptions, sub, next) {
                 if (!is_due(sub, now))
@@ -326,7 +320,6 @@ void subscriber_disconnected(struct subscriber *s)
         id_queue_clear(&s->looks);
         s->current = DELIVERY_CHANNEL;
         s->generation++;
-        s->awaits_renew = s->renew_when_told;
         s->retry_at = 0;
 }
 
@@ -400,10 +393,9 @@ void subscriber_pass_over(struct subscriber *s, const struct unreadable *u, stru
         }
 }
 
-int subscriber_settle(struct subscriber *s, struct node_list *settled, struct channel *ch,
-                      struct err *e)
+int64_t subscription_unreadable(const struct subscription *s, int64_t after)
 {
-        return acker_take(s->acker, settled, ch, e);
+        return s->unreadable_after == after ? s->unreadable : -1;
 }
 
 /* A channel without unsettled deliveries; 0: none. */
@@ -419,7 +411,7 @@ static uint16_t clear_channel(const struct subscriber *s)
 static bool may_move(const struct subscription *sub, uint16_t from)
 {
         return sub->channel == from && sub->state == SUBSCRIPTION_ACTIVE && !sub->source.stream &&
-               !sub->source.exclusive && sub->deliveries >= BUSY;
+               sub->deliveries >= BUSY;
 }
 
 /* Moves busy subscriptions to a clear channel. Deliveries of `from` are still settled on it. */
@@ -441,26 +433,14 @@ static int leave_pinned(struct subscriber *s, uint16_t from, struct channel *ch,
         return 0;
 }
 
-int subscriber_write(struct subscriber *s, struct channel *ch, bool all, struct err *e)
+int subscriber_leave_pinned(struct subscriber *s, struct channel *ch, struct err *e)
 {
-        if (acker_write(s->acker, ch, all, e) < 0)
-                return -1;
         for (int c = DELIVERY_CHANNEL; c <= CHANNEL_MAX && !s->draining; c++) {
                 if (acker_is_pinned(s->acker, (uint16_t)c) &&
                     leave_pinned(s, (uint16_t)c, ch, e) < 0)
                         return -1;
         }
         return 0;
-}
-
-msec subscriber_ack_deadline(const struct subscriber *s)
-{
-        return acker_deadline(s->acker);
-}
-
-size_t subscriber_bytes(const struct subscriber *s)
-{
-        return acker_bytes(s->acker);
 }
 
 void subscriber_take_notices(struct subscriber *s, struct node_list *to)
@@ -479,6 +459,5 @@ void subscriber_destroy(struct subscriber **subscriber)
         for (size_t i = 0; i < DELIVERY_CHANNELS; i++)
                 id_queue_fini(&s->channels[i].consuming);
         HASH_CLEAR(hh, s->subscriptions);
-        acker_destroy(&s->acker);
         free(s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * subscriber.h: subscriptions, their deliveries and acks. Link's thread only.
+ * subscriber.h: subscriptions and their deliveries. Link's thread only.
  *
  * A basic.consume on a missing queue closes its channel, and none of the channel's deliveries can
  * be settled any more. So a queue not yet seen on this connection is looked for first: the caller
@@ -12,14 +12,14 @@
 
 #include <stdatomic.h>
 
-#include "common/amqp/channel.h"
+#include "common/amqp/acker.h"
 #include "common/amqp/order.h"
 
 struct subscriber;
 
 /* live: for each delivery channel the epoch of its deliveries, 0 while closed; the loop reads it.
- * renew_when_told: see link.h. */
-struct subscriber *subscriber_create(atomic_ullong live[DELIVERY_CHANNELS], bool renew_when_told);
+ * Both are borrowed. */
+struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS]);
 void subscriber_destroy(struct subscriber **s);
 
 /* ch: NULL while not connected, in these four. */
@@ -33,9 +33,8 @@ int subscriber_consume(struct subscriber *s, const struct order *o, struct chann
 /* Cancels all and starts no more; deliveries that still come are requeued. */
 int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
 
-/* Begins idle subscriptions. With renew_when_told only a call with `told` (from link_renew) does.
- */
-int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e) MUST_CHECK;
+/* Begins idle subscriptions. */
+int subscriber_renew(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
 /* All renewed subscriptions have been accepted or refused. */
 bool subscriber_is_renewed(const struct subscriber *s);
 /* No delivery can be settled any more; all subscriptions are idle. */
@@ -61,14 +60,8 @@ void subscriber_pass_over(struct subscriber *s, const struct unreadable *u, stru
 /* Takes a delivery. */
 int subscriber_deliver(struct subscriber *s, struct incoming *in, struct channel *ch,
                        struct err *e) MUST_CHECK;
-/* Takes a list of settled deliveries. */
-int subscriber_settle(struct subscriber *s, struct node_list *settled, struct channel *ch,
-                      struct err *e) MUST_CHECK;
-/* Writes the acks that are due, or all, and moves subscriptions off pinned channels (acker.h). */
-int subscriber_write(struct subscriber *s, struct channel *ch, bool all, struct err *e) MUST_CHECK;
-msec subscriber_ack_deadline(const struct subscriber *s); /* 0: none */
-/* Bytes of deliveries not yet freed. */
-size_t subscriber_bytes(const struct subscriber *s);
+/* Moves subscriptions off pinned channels (acker.h). */
+int subscriber_leave_pinned(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
 
 void subscriber_take_notices(struct subscriber *s, struct node_list *to);
 

@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -52,7 +53,6 @@ int publish_and_wait(struct link *l, const struct message *m, enum link_result *
 
 struct declare_waiter {
         sem_t done;
-        uint32_t messages, consumers;
         struct err why;
 };
 
@@ -60,28 +60,21 @@ static void on_declared(void *owner, const struct err *why, uint32_t messages, u
 {
         struct declare_waiter *w = owner;
 
+        (void)messages;
+        (void)consumers;
         if (why != NULL)
                 w->why = *why;
-        w->messages = messages;
-        w->consumers = consumers;
         sem_post(&w->done);
 }
 
-int declare_and_wait(struct link *l, const struct declaration *d, uint32_t *messages,
-                     uint32_t *consumers, struct err *e)
+int declare_and_wait(struct link *l, const struct declaration *d, struct err *e)
 {
-        struct declare_waiter w = {.messages = 0};
+        struct declare_waiter w = {.why = {0}};
 
         sem_init(&w.done, 0, 0);
         link_declare(l, d, on_declared, &w);
         wait_for(&w.done);
-        if (err_is_set(&w.why))
-                return err_set(e, w.why.code, "%s", w.why.text);
-        if (messages != NULL)
-                *messages = w.messages;
-        if (consumers != NULL)
-                *consumers = w.consumers;
-        return 0;
+        return err_is_set(&w.why) ? err_set(e, w.why.code, "%s", w.why.text) : 0;
 }
 
 struct loop_call {
@@ -96,33 +89,19 @@ struct loop_thread {
         uv_async_t async;
         pthread_t thread;
         pthread_mutex_t mutex;
-        struct loop_call *calls; /* guarded by mutex; the newest first */
+        struct loop_call *calls; /* guarded by mutex */
         bool ending;             /* guarded by mutex */
 };
-
-static struct loop_call *take_calls(struct loop_thread *t, bool *ending)
-{
-        struct loop_call *in_order = NULL;
-
-        pthread_mutex_lock(&t->mutex);
-        struct loop_call *newest = TAKE(t->calls);
-        *ending = t->ending;
-        pthread_mutex_unlock(&t->mutex);
-        while (newest != NULL) {
-                struct loop_call *c = newest;
-                newest = c->next;
-                c->next = in_order;
-                in_order = c;
-        }
-        return in_order;
-}
 
 static void on_calls(uv_async_t *async)
 {
         struct loop_thread *t = async->data;
-        bool ending = false;
 
-        for (struct loop_call *c = take_calls(t, &ending), *next; c != NULL; c = next) {
+        pthread_mutex_lock(&t->mutex);
+        struct loop_call *calls = TAKE(t->calls);
+        bool ending = t->ending;
+        pthread_mutex_unlock(&t->mutex);
+        for (struct loop_call *c = calls, *next; c != NULL; c = next) {
                 next = c->next; /* c lies on its caller's stack: invalid after sem_post */
                 c->fn(c->owner);
                 sem_post(&c->done);
@@ -169,8 +148,7 @@ void loop_thread_run(struct loop_thread *t, void (*fn)(void *owner), void *owner
 
         sem_init(&c.done, 0, 0);
         pthread_mutex_lock(&t->mutex);
-        c.next = t->calls;
-        t->calls = &c;
+        LL_APPEND(t->calls, &c);
         pthread_mutex_unlock(&t->mutex);
         uv_async_send(&t->async);
         wait_for(&c.done);

@@ -11,9 +11,7 @@
 /* 0: ended with *result. -1: not sent; errors as link_publish. */
 int publish_and_wait(struct link *l, const struct message *m, enum link_result *result,
                      struct err *e) MUST_CHECK;
-/* 0: done; messages and consumers may be NULL. */
-int declare_and_wait(struct link *l, const struct declaration *d, uint32_t *messages,
-                     uint32_t *consumers, struct err *e) MUST_CHECK;
+int declare_and_wait(struct link *l, const struct declaration *d, struct err *e) MUST_CHECK;
 
 /* A loop with a thread of its own, for a program whose main thread blocks. */
 struct loop_thread;

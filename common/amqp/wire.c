@@ -35,7 +35,7 @@ void wire_place(char **at, amqp_bytes_t *b)
         *at += b->len;
 }
 
-enum err_code wire_reply_code(uint16_t reply_code)
+static enum err_code reply_error(uint16_t reply_code)
 {
         switch (reply_code) {
         case AMQP_NOT_FOUND:
@@ -51,6 +51,11 @@ enum err_code wire_reply_code(uint16_t reply_code)
         default:
                 return ERR_UNAVAILABLE;
         }
+}
+
+int wire_refusal(uint16_t reply_code, amqp_bytes_t text, struct err *e)
+{
+        return err_set(e, reply_error(reply_code), "%.*s", (int)text.len, (const char *)text.bytes);
 }
 
 int wire_fail(int status, const char *doing, struct err *e)

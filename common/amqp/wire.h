@@ -23,7 +23,8 @@ amqp_bytes_t wire_text(const char *text); /* NULL: empty */
 /* Copies b to *at, moves *at on, and points b to the copy. */
 void wire_place(char **at, amqp_bytes_t *b);
 
-enum err_code wire_reply_code(uint16_t reply_code);
+/* Fills e from what the broker refused by closing a channel or connection. Always -1. */
+int wire_refusal(uint16_t reply_code, amqp_bytes_t text, struct err *e);
 /* Fills e from a status of rabbitmq-c. Always -1. */
 int wire_fail(int status, const char *doing, struct err *e);
 

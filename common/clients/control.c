@@ -24,6 +24,7 @@ enum { PREFETCH = 512, ENTRY_NAME_SIZE = JOB_TYPE_SIZE + 16 };
 /* name: the record's kind and key, "tenant acme". */
 struct entry {
         char name[ENTRY_NAME_SIZE];
+        int64_t v;
         struct record record;
         UT_hash_handle hh;
 };
@@ -76,13 +77,6 @@ static bool describe(const struct record *r, char name[ENTRY_NAME_SIZE], int64_t
         return false;
 }
 
-static int64_t version(const struct record *r)
-{
-        char name[ENTRY_NAME_SIZE];
-        int64_t v = 0;
-        return describe(r, name, &v) ? v : 0;
-}
-
 static struct entry *find(const struct control *c, const char *name)
 {
         struct entry *entry = NULL;
@@ -102,9 +96,10 @@ static const struct entry *keep_locked(struct control *c, const struct record *r
                 entry = xcalloc(1, sizeof(*entry));
                 memcpy(entry->name, name, sizeof(name));
                 HASH_ADD_STR(c->entries, name, entry);
-        } else if (v <= version(&entry->record)) {
+        } else if (v <= entry->v) {
                 return NULL;
         }
+        entry->v = v;
         entry->record = *r;
         return entry;
 }
@@ -204,34 +199,24 @@ void control_destroy(struct control **c)
         free(gone);
 }
 
-static void lock(const struct control *c)
+bool control_is_ready(struct control *c)
 {
-        pthread_mutex_lock((pthread_mutex_t *)&c->mutex);
-}
-
-static void unlock(const struct control *c)
-{
-        pthread_mutex_unlock((pthread_mutex_t *)&c->mutex);
-}
-
-bool control_is_ready(const struct control *c)
-{
-        lock(c);
+        pthread_mutex_lock(&c->mutex);
         bool ready = c->ready;
-        unlock(c);
+        pthread_mutex_unlock(&c->mutex);
         return ready;
 }
 
 /* Copies the record; false: there is none. */
-static bool look_up(const struct control *c, const char *kind, const char *key, struct record *out)
+static bool look_up(struct control *c, const char *kind, const char *key, struct record *out)
 {
         char name[ENTRY_NAME_SIZE];
         entry_name(name, kind, key);
-        lock(c);
+        pthread_mutex_lock(&c->mutex);
         const struct entry *entry = find(c, name);
         if (entry != NULL)
                 *out = entry->record;
-        unlock(c);
+        pthread_mutex_unlock(&c->mutex);
         return entry != NULL;
 }
 
@@ -264,9 +249,9 @@ bool control_type_is_paused(struct control *c, const char *type)
 void control_each_tenant(struct control *c,
                          void (*each)(void *owner, const struct tenant_record *t), void *owner)
 {
-        lock(c);
+        pthread_mutex_lock(&c->mutex);
         for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
                 if (entry->record.kind == RECORD_TENANT && !entry->record.tenant.deleted)
                         each(owner, &entry->record.tenant);
-        unlock(c);
+        pthread_mutex_unlock(&c->mutex);
 }

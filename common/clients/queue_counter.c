@@ -8,11 +8,6 @@
 #include <stdlib.h>
 
 #include "common/base/memory.h"
-#include "common/base/own.h"
-
-struct queue_counter {
-        struct link *link;
-};
 
 struct counting;
 
@@ -48,8 +43,7 @@ static void on_count(void *owner, const struct err *why, uint32_t messages, uint
         free(c);
 }
 
-void queue_counter_count(struct queue_counter *q, const char *tenant, tenant_counted_fn *done,
-                         void *owner)
+void queue_counter_count(struct link *l, const char *tenant, tenant_counted_fn *done, void *owner)
 {
         struct counting *c = xcalloc(1, sizeof(*c));
         char name[TENANT_SIZE + 16];
@@ -61,31 +55,7 @@ void queue_counter_count(struct queue_counter *q, const char *tenant, tenant_cou
         for (int i = 0; i < LANE_COUNT; i++) {
                 c->lanes[i] = (struct lane_counting){.of = c, .lane = (enum lane)i};
                 snprintf(name, sizeof(name), "jobs.%s.%s", tenant, lane_name((enum lane)i));
-                link_declare(q->link, &(struct declaration){.what = COUNT_QUEUE, .name = name},
-                             on_count, &c->lanes[i]);
+                link_declare(l, &(struct declaration){.what = COUNT_QUEUE, .name = name}, on_count,
+                             &c->lanes[i]);
         }
-}
-
-bool queue_counter_is_up(const struct queue_counter *q)
-{
-        return link_is_up(q->link);
-}
-
-struct queue_counter *queue_counter_create(const struct link_config *c, uv_loop_t *loop,
-                                           struct err *e)
-{
-        AUTO(queue_counter) q = xcalloc(1, sizeof(*q));
-
-        q->link = link_create(c, NULL, q, loop, e);
-        return q->link == NULL ? NULL : TAKE(q);
-}
-
-void queue_counter_destroy(struct queue_counter **counter)
-{
-        struct queue_counter *q = TAKE(*counter);
-
-        if (q == NULL)
-                return;
-        link_destroy(&q->link);
-        free(q);
 }

@@ -27,7 +27,6 @@ static const char *what_word(enum declare_what what)
         case DECLARE_QUEUE:
         case DELETE_QUEUE:
         case COUNT_QUEUE:
-        case PURGE_QUEUE:
                 return "queue";
         }
         return "?";
@@ -46,7 +45,7 @@ static int declare(void *owner, const struct declaration *d, struct err *e)
         const msec end = clock_mono() + STARTING_LIMIT;
         struct err why = {0};
 
-        while (declare_and_wait(l, d, NULL, NULL, &why) < 0) {
+        while (declare_and_wait(l, d, &why) < 0) {
                 if (!queue_is_starting(d, &why) || clock_mono() > end)
                         return err_set(e, why.code, "%s %s: %s", what_word(d->what), d->name,
                                        why.text);
@@ -66,37 +65,6 @@ int topology_apply_tenant(struct link *l, const char *tenant, struct err *e)
         return topology_each_of_tenant(tenant, declare, l, e);
 }
 
-/* Removes the bindings from `due`: jobs that still become due are archived as unroutable. */
-static int unbind_lane(struct link *l, const char *queue, const char *key, struct err *e)
-{
-        uint32_t consumers = 0;
-        struct err missing = {0};
-        const struct declaration count = {COUNT_QUEUE, .name = queue};
-        const struct declaration events = {DELETE_BINDING, .name = "events", .source = "due",
-                                           .key = key};
-        const struct declaration own = {DELETE_BINDING, .name = queue, .source = "due", .key = key};
-        if (declare(l, &events, e) < 0)
-                return -1;
-        if (declare_and_wait(l, &count, NULL, &consumers, &missing) < 0)
-                return missing.code == ERR_NOT_FOUND ? 0
-                                                     : err_set(e, missing.code, "%s", missing.text);
-        return declare(l, &own, e);
-}
-
-/* Quorum queues do not support if-unused, so their consumers are counted. */
-static int delete_lane(struct link *l, const char *queue, struct err *e)
-{
-        uint32_t consumers = 0;
-        struct err missing = {0};
-        const struct declaration count = {COUNT_QUEUE, .name = queue};
-        if (declare_and_wait(l, &count, NULL, &consumers, &missing) < 0)
-                return missing.code == ERR_NOT_FOUND ? 0
-                                                     : err_set(e, missing.code, "%s", missing.text);
-        if (consumers > 0)
-                return err_set(e, ERR_CONFLICT, "queue %s has %u consumers", queue, consumers);
-        return declare(l, &(struct declaration){DELETE_QUEUE, .name = queue}, e);
-}
-
 int topology_delete_tenant(struct link *l, const char *tenant, struct err *e)
 {
         if (!tenant_name_is_valid(bytes_of_text(tenant)))
@@ -110,11 +78,16 @@ int topology_delete_tenant(struct link *l, const char *tenant, struct err *e)
                 char key[KEY_SIZE];
                 snprintf(key, sizeof(key), "%s.%s", tenant, lane_name((enum lane)lane));
                 snprintf(queue[lane], QUEUE_SIZE, "jobs.%s", key);
-                if (unbind_lane(l, queue[lane], key, e) < 0)
+                /* Jobs that still become due are archived as unroutable. */
+                const struct declaration own = {DELETE_BINDING, .name = queue[lane],
+                                                .source = "due", .key = key};
+                const struct declaration events = {DELETE_BINDING, .name = "events",
+                                                   .source = "due", .key = key};
+                if (declare(l, &events, e) < 0 || declare(l, &own, e) < 0)
                         return -1;
         }
         for (int lane = 0; lane < LANE_COUNT; lane++)
-                if (delete_lane(l, queue[lane], e) < 0)
+                if (declare(l, &(struct declaration){DELETE_QUEUE, .name = queue[lane]}, e) < 0)
                         return -1;
         return 0;
 }

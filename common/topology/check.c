@@ -117,10 +117,9 @@ static void compare_arguments(const struct check *c, const char *subject, json_t
 static void compare_type(const struct check *c, const char *subject, const json_t *have,
                          const struct declaration *d)
 {
-        json_t *type = json_string(d->type);
+        json_auto_t *type = json_string(d->type);
         if (strcmp(text_member(have, "type"), d->type) != 0)
                 find_wrong(c, subject, "type", json_object_get(have, "type"), type);
-        json_decref(type);
 }
 
 static int check_one(void *owner, const struct declaration *d, struct err *e)
@@ -140,9 +139,8 @@ static int check_one(void *owner, const struct declaration *d, struct err *e)
                 compare_type(c, subject, p->item, d);
         if (!json_is_true(json_object_get(p->item, "durable")))
                 find_wrong(c, subject, "durable", json_false(), json_true());
-        json_t *want = declared_arguments(d);
+        json_auto_t *want = declared_arguments(d);
         compare_arguments(c, subject, json_object_get(p->item, "arguments"), want);
-        json_decref(want);
         return 0;
 }
 

@@ -33,13 +33,10 @@ json_t *declared_policy(void)
 
 static json_t *policies(const char *vhost)
 {
-        json_t *list = json_array();
         json_t *policy = json_pack("{ss ss}", "vhost", vhost, "name", DELIVERY_POLICY);
-        json_t *rest = declared_policy();
+        json_auto_t *rest = declared_policy();
         json_object_update(policy, rest);
-        json_decref(rest);
-        json_array_append_new(list, policy);
-        return list;
+        return json_pack("[o]", policy);
 }
 
 struct lists {
@@ -86,7 +83,6 @@ static int add(void *owner, const struct declaration *d, struct err *e)
         case DELETE_EXCHANGE:
         case DELETE_QUEUE:
         case COUNT_QUEUE:
-        case PURGE_QUEUE:
                 break;
         }
         return err_set(e, ERR_INVALID, "%s is no declaration", d->name);
@@ -119,7 +115,7 @@ static void write_list(struct buffer *out, const char *name, const json_t *list)
 
 char *topology_definitions_text(const struct topology_settings *s)
 {
-        json_t *all = topology_definitions(s, "warren");
+        json_auto_t *all = topology_definitions(s, "warren");
         AUTO_BUFFER out = {0};
         const char *name;
         json_t *list;
@@ -130,6 +126,5 @@ char *topology_definitions_text(const struct topology_settings *s)
                 write_list(&out, name, list);
         }
         buffer_add_text(&out, "\n}\n");
-        json_decref(all);
         return buffer_take(&out);
 }

@@ -92,31 +92,20 @@ struct account account_for(const struct account *a, enum passive_declare need)
         return fit;
 }
 
-/* Reads digits; *at advances past them. */
-static bool take_number(const char **at, int *out)
-{
-        char *end = NULL;
-        long number = strtol(*at, &end, 10);
-        if (!isdigit((unsigned char)**at) || number > 99)
-                return false;
-        *out = (int)number;
-        *at = end;
-        return true;
-}
-
-static bool take_dot(const char **at)
-{
-        return *(*at)++ == '.';
-}
-
 int broker_version_parse(const char *text, struct broker_version *v)
 {
+        int *const parts[] = {&v->major, &v->minor, &v->patch};
         const char *at = text != NULL ? text : "";
-        *v = (struct broker_version){0};
-        return take_number(&at, &v->major) && take_dot(&at) && take_number(&at, &v->minor) &&
-                               take_dot(&at) && take_number(&at, &v->patch)
-                       ? 0
-                       : -1;
+
+        for (size_t i = 0; i < 3; i++) {
+                char *end = NULL;
+                long number = strtol(at, &end, 10);
+                if (!isdigit((unsigned char)*at) || number > 99 || (i < 2 && *end != '.'))
+                        return -1;
+                *parts[i] = (int)number;
+                at = end + 1;
+        }
+        return 0;
 }
 
 int topology_broker_version(struct http_client *management, struct broker_version *v, struct err *e)

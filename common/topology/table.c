@@ -85,16 +85,11 @@ struct walk {
         void *owner;
 };
 
-static int walk_one(const struct walk *w, const struct declaration *d, struct err *e)
-{
-        return w->each(w->owner, d, e);
-}
-
 static int walk_table(const struct walk *w, const struct declaration *table, size_t count,
                       struct err *e)
 {
         for (size_t i = 0; i < count; i++)
-                if (walk_one(w, &table[i], e) < 0)
+                if (w->each(w->owner, &table[i], e) < 0)
                         return -1;
         return 0;
 }
@@ -123,9 +118,8 @@ static int walk_events(const struct walk *w, const struct topology_settings *s, 
                 {.name = "x-max-length-bytes", .number = bytes},
                 {.name = NULL},
         };
-        return walk_one(
-                w, &(struct declaration){DECLARE_QUEUE, .name = "events", .arguments = arguments},
-                e);
+        const struct declaration row = {DECLARE_QUEUE, .name = "events", .arguments = arguments};
+        return w->each(w->owner, &row, e);
 }
 
 static int walk_bucket(const struct walk *w, const struct delay_bucket *b, struct err *e)
@@ -198,7 +192,7 @@ int topology_each_of_tenant(const char *tenant, declaration_fn *each, void *owne
         snprintf(exchange, sizeof(exchange), "jobs.%s", tenant);
         const struct declaration row = {DECLARE_EXCHANGE, .name = exchange, .type = "direct",
                                         .arguments = alternate_unroutable};
-        if (walk_one(&w, &row, e) < 0)
+        if (each(owner, &row, e) < 0)
                 return -1;
         for (int lane = 0; lane < LANE_COUNT; lane++)
                 if (walk_lane(&w, exchange, tenant, lane_name((enum lane)lane), e) < 0)

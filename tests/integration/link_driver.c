@@ -50,6 +50,7 @@ struct driver {
         struct buffer line;
         struct follower *followers;
         struct pump *pumps;
+        bool blocked;
         uv_timer_t timer; /* runs the pumps while nothing else happens */
 };
 
@@ -89,7 +90,9 @@ static void on_down(void *owner, const struct err *why)
 
 static void on_blocked(void *owner, bool blocked)
 {
-        (void)owner;
+        struct driver *d = owner;
+
+        d->blocked = blocked;
         say(json_pack("{s:s,s:b}", "event", "blocked", "blocked", blocked));
 }
 
@@ -275,7 +278,6 @@ static void do_subscribe(struct driver *d, const json_t *command)
                                 .prefetch = (uint16_t)int_of(command, "prefetch", 100),
                                 .priority = (int32_t)int_of(command, "priority", 0),
                                 .stream = true_of(command, "stream"),
-                                .exclusive = true_of(command, "exclusive"),
                                 .start = where};
         f->subscription = link_subscribe(d->link, &source, on_delivery, f);
         DL_APPEND2(d->followers, f, prev, following);
@@ -337,7 +339,7 @@ static void do_declare(struct driver *d, const json_t *command)
                 [DECLARE_EXCHANGE] = "exchange", [DECLARE_QUEUE] = "queue",
                 [DECLARE_BINDING] = "binding",   [DELETE_EXCHANGE] = "delete_exchange",
                 [DELETE_QUEUE] = "delete_queue", [DELETE_BINDING] = "delete_binding",
-                [COUNT_QUEUE] = "count",         [PURGE_QUEUE] = "purge",
+                [COUNT_QUEUE] = "count",
         };
         const char *what = text_of(command, "what", "");
         struct argument arguments[] = {
@@ -346,8 +348,7 @@ static void do_declare(struct driver *d, const json_t *command)
         struct declaration declaration = {.name = text_of(command, "name", ""),
                                           .type = text_of(command, "type", "direct"),
                                           .source = text_of(command, "source", ""),
-                                          .key = text_of(command, "key", ""),
-                                          .if_unused = true_of(command, "if_unused")};
+                                          .key = text_of(command, "key", "")};
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
                 if (strcmp(words[i], what) == 0)
@@ -371,7 +372,7 @@ static void do_state(struct driver *d)
         (void)link_is_ready(d->link, &why);
         say(json_pack("{s:s,s:I,s:b,s:b,s:s}", "event", "state", "in_flight",
                       (json_int_t)link_in_flight(d->link), "up", link_is_up(d->link), "is_blocked",
-                      link_is_blocked(d->link), "missing", why.text));
+                      d->blocked, "missing", why.text));
 }
 
 static void obey(struct driver *d, const json_t *command)
@@ -390,8 +391,6 @@ static void obey(struct driver *d, const json_t *command)
                 do_declare(d, command);
         else if (strcmp(what, "drain") == 0)
                 link_drain(d->link, int_of(command, "limit", 5000), on_drained, d);
-        else if (strcmp(what, "renew") == 0)
-                link_renew(d->link);
         else if (strcmp(what, "state") == 0)
                 do_state(d);
         else
@@ -488,8 +487,6 @@ static int open_link(struct driver *d, int argc, char **argv)
                         config.heartbeat = strtol(value, NULL, 10);
                 else if (strcmp(flag, "--stream") == 0)
                         config.stream = value;
-                else if (strcmp(flag, "--renew") == 0)
-                        config.renew_when_told = strcmp(value, "told") == 0;
                 else if (strcmp(flag, "--resend") == 0)
                         config.resend = strcmp(value, "yes") == 0;
         }

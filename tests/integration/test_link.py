@@ -7,6 +7,7 @@ import pytest
 
 from harness.link_driver import Driver, outcomes_of
 from harness.proxy import Proxy
+from harness.until import until
 from link_rig import channel, declare_route, drain_queue, node  # noqa: F401 (fixtures)
 
 
@@ -169,11 +170,13 @@ def test_declarations(node):
         assert driver.declare("count", "d.q")["code"] == "none"
         driver.do("subscribe", name="s", queue="d.q", hold=True)
         driver.wait(lambda seen: sum("delivery" in e for e in seen) == 3)
-        assert driver.declare("delete_queue", "d.q", if_unused=True)["code"] == "conflict"
+        assert driver.declare("delete_queue", "d.q")["code"] == "conflict"
         # A refused publish does not make deliveries invalid.
         assert driver.count(event="down") == 0
         assert driver.declare("delete_binding", "d.q", source="d.x", key="k")["code"] == "none"
-        assert driver.declare("delete_queue", "d.q")["code"] == "none"
+        driver.do("settle", name="s")
+        driver.do("unsubscribe", name="s")
+        until(lambda: driver.declare("delete_queue", "d.q")["code"] == "none")
         assert driver.declare("delete_exchange", "d.x")["code"] == "none"
 
 

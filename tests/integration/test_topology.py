@@ -197,7 +197,7 @@ def test_a_queue_in_use_is_not_deleted(broker, own_vhost):
         connection.channel().basic_consume("jobs.acme.high", lambda *_: None)
         done = broker.topology(own_vhost, "delete-tenant", "acme", check=False)
         assert done.returncode == 1
-        assert done.stderr.startswith("conflict: queue jobs.acme.high has 1 consumers")
+        assert done.stderr.startswith("conflict: queue jobs.acme.high: it has 1 consumers")
     broker.topology(own_vhost, "delete-tenant", "acme")
 
 

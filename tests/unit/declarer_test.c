@@ -16,8 +16,7 @@
 static void give(struct declarer *d, enum declare_what what, const char *name)
 {
         struct node_list list = {0};
-        struct request *r = request_create(
-                &(struct declaration){.what = what, .name = name, .if_unused = true});
+        struct request *r = request_create(&(struct declaration){.what = what, .name = name});
 
         r->deadline = fake_now + LIMIT;
         node_list_add(&list, &r->notice.node);

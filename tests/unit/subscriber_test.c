@@ -14,6 +14,21 @@
 #include "tests/unit/unit.h"
 
 static atomic_ullong live[DELIVERY_CHANNELS];
+static struct acker *acker;
+
+static struct subscriber *create(void)
+{
+        acker = acker_create();
+        return subscriber_create(acker, live);
+}
+
+static void write_acks(struct subscriber *s, bool all)
+{
+        struct err e = {0};
+
+        assert_int_equal(acker_write(acker, fake_channel, all, &e), 0);
+        assert_int_equal(subscriber_leave_pinned(s, fake_channel, &e), 0);
+}
 
 static struct subscription *subscription(uint64_t id, const char *queue)
 {
@@ -23,6 +38,12 @@ static struct subscription *subscription(uint64_t id, const char *queue)
         sub->queue = xstrdup(queue);
         sub->source = (struct source){.queue = sub->queue, .prefetch = 16};
         return sub;
+}
+
+static void forget(struct subscription *sub)
+{
+        free(sub->queue);
+        free(sub);
 }
 
 static void subscribe(struct subscriber *s, struct subscription *sub)
@@ -82,7 +103,7 @@ static int take_notices(struct subscriber *s, enum notice_kind kind)
                 else
                         free(n);
         }
-        assert_int_equal(subscriber_settle(s, &settled, fake_channel, &e), 0);
+        assert_int_equal(acker_take(acker, &settled, fake_channel, &e), 0);
         return count;
 }
 
@@ -91,15 +112,16 @@ static void end(struct subscriber *s, struct subscription *sub, struct subscript
         take_notices(s, NOTICE_GONE);
         subscriber_disconnected(s);
         subscriber_destroy(&s);
-        subscription_free(sub);
+        acker_destroy(&acker);
+        forget(sub);
         if (other != NULL)
-                subscription_free(other);
+                forget(other);
         fake_forget();
 }
 
 static void a_queue_is_looked_for_first(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create();
         struct subscription *sub = subscription(1, "a");
         struct err missing = {0};
 
@@ -127,7 +149,7 @@ static void a_queue_is_looked_for_first(void **state)
 
 static void what_nobody_wants_goes_back(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create();
         struct subscription *sub = subscription(7, "a");
         struct err e = {0};
 
@@ -162,7 +184,7 @@ static void pass_over(struct subscriber *s, const char *tag, int64_t offset)
  * asked where to start. */
 static void what_nobody_can_read_is_passed_over(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create();
         struct subscription *queue = subscription(7, "a");
         struct subscription *stream = subscription(8, "b");
 
@@ -192,7 +214,7 @@ static void what_nobody_can_read_is_passed_over(void **state)
 
 static void a_closed_channel_is_its_oldest_consume(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create();
         struct subscription *gone = subscription(1, "gone"), *other = subscription(2, "other");
         struct err why = {0}, e = {0};
 
@@ -204,7 +226,7 @@ static void a_closed_channel_is_its_oldest_consume(void **state)
         assert_sent("open:3 consume:3:q1 consume:3:q2 ");
         subscriber_channel_closed(s, 3, true, &why);
         assert_int_equal(take_notices(s, NOTICE_REFUSED), 1);
-        assert_int_equal(subscriber_renew(s, fake_channel, false, &e), 0);
+        assert_int_equal(subscriber_renew(s, fake_channel, &e), 0);
         assert_false(subscriber_is_renewed(s));
         assert_sent("open:3 consume:3:q2 "); /* this queue exists; the other is tried later */
         consumed(s, 3, "q2");
@@ -212,21 +234,22 @@ static void a_closed_channel_is_its_oldest_consume(void **state)
         end(s, gone, other);
 }
 
-static void renews_when_told(void **state)
+static void renews_at_each_connection(void **state)
 {
-        struct subscriber *s = subscriber_create(live, true);
+        struct subscriber *s = create();
         struct subscription *sub = subscription(1, "a");
         struct err e = {0};
 
         (void)state;
-        subscribe(s, sub);
+        assert_int_equal(subscriber_subscribe(s, sub, NULL, &e), 0);
+        answer_looks(s, NULL, "");
         for (int connection = 0; connection < 2; connection++) {
-                assert_int_equal(subscriber_renew(s, fake_channel, false, &e), 0);
-                assert_true(subscriber_is_renewed(s));
-                answer_looks(s, NULL, "");
-                assert_int_equal(subscriber_renew(s, fake_channel, true, &e), 0);
+                assert_int_equal(subscriber_renew(s, fake_channel, &e), 0);
+                assert_false(subscriber_is_renewed(s));
                 answer_looks(s, NULL, "a ");
                 assert_sent("open:3 consume:3:q1 ");
+                consumed(s, 3, "q1");
+                assert_true(subscriber_is_renewed(s));
                 subscriber_disconnected(s);
         }
         end(s, sub, NULL);
@@ -235,7 +258,7 @@ static void renews_when_told(void **state)
 /* One delivery is held. The busy queue moves to a channel of its own, the idle one stays. */
 static void moves_away_from_a_held_delivery(void **state)
 {
-        struct subscriber *s = subscriber_create(live, false);
+        struct subscriber *s = create();
         struct subscription *busy = subscription(1, "busy"), *idle = subscription(2, "idle");
         struct node_list held = {0};
         struct err e = {0};
@@ -254,22 +277,22 @@ static void moves_away_from_a_held_delivery(void **state)
                 assert_int_equal(deliver(s, 3, number, "q1"), 0);
                 take_notices(s, NOTICE_DELIVERY);
                 fake_now += 5;
-                assert_int_equal(subscriber_write(s, fake_channel, false, &e), 0);
+                write_acks(s, false);
         }
         assert_int_in_range(number, 256, 400);
         assert_int_equal(fake_count(":q2"), 0);
-        assert_int_equal(subscriber_write(s, fake_channel, true, &e), 0);
+        write_acks(s, true);
         fake_forget();
         consumed(s, 4, "q1");
         for (number = 1; number <= 40; number++) {
                 assert_int_equal(deliver(s, 4, number, "q1"), 0);
                 take_notices(s, NOTICE_DELIVERY);
-                assert_int_equal(subscriber_write(s, fake_channel, false, &e), 0);
+                write_acks(s, false);
         }
         assert_sent("ack:4:4+ ack:4:8+ ack:4:12+ ack:4:16+ ack:4:20+ ack:4:24+ ack:4:28+ ack:4:32+ "
                     "ack:4:36+ ack:4:40+ ");
-        assert_int_equal(subscriber_settle(s, &held, fake_channel, &e), 0);
-        assert_int_equal(subscriber_write(s, fake_channel, true, &e), 0);
+        assert_int_equal(acker_take(acker, &held, fake_channel, &e), 0);
+        write_acks(s, true);
         assert_int_equal(fake_count("ack:3:1+"), 1);
         end(s, busy, idle);
 }
@@ -281,7 +304,7 @@ int main(void)
                 cmocka_unit_test(what_nobody_wants_goes_back),
                 cmocka_unit_test(what_nobody_can_read_is_passed_over),
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
-                cmocka_unit_test(renews_when_told),
+                cmocka_unit_test(renews_at_each_connection),
                 cmocka_unit_test(moves_away_from_a_held_delivery),
         };
 
