@@ -33,6 +33,7 @@ struct link {
         struct link_thread *thread;
 
         /* loop only */
+        uint64_t connection;   /* of the last `up`; 0: down, or none yet */
         struct incoming *held; /* by their owners, not yet settled */
         struct subscription *subscriptions;
         uint64_t next_id;
@@ -118,10 +119,12 @@ static void report(struct link *l, struct notice *notice)
                 report_declared((struct request *)notice);
                 return;
         case NOTICE_UP:
+                l->connection = n->epoch;
                 if (l->on.up != NULL)
                         l->on.up(l->owner);
                 break;
         case NOTICE_DOWN:
+                l->connection = 0;
                 if (l->on.down != NULL)
                         l->on.down(l->owner, &n->why);
                 break;
@@ -215,6 +218,7 @@ static int settings_init(struct link_settings *s, const struct link_config *c, s
                 .read_bytes = c->read_bytes,
                 .resend = c->resend,
                 .unprobed = c->unprobed,
+                .renew_when_told = c->renew_when_told,
         };
         return address_list_init(&s->addresses, c->urls, e);
 }
@@ -363,6 +367,14 @@ void link_unsubscribe(struct subscription **subscription)
         s->closed = true;
         handover_order(s->home->handover,
                        (struct order){.kind = ORDER_UNSUBSCRIBE, .subscription = s});
+}
+
+void link_renew(struct link *l)
+{
+        const struct order o = {.kind = ORDER_RENEW, .epoch = l->connection};
+
+        if (l->connection != 0)
+                handover_order(l->handover, o);
 }
 
 static struct incoming *incoming_of(const struct delivery *d)

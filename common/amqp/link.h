@@ -48,8 +48,9 @@ struct link_config {
          * connection that reads nothing for 30 s (3.10.8). So set it only where the owner settles
          * soon, and without an answer of the broker. */
         size_t read_bytes;
-        bool resend; /* unconfirmed publishes are sent again, with x-again, after a
-                        reconnect; false: they end as LINK_CLOSED */
+        bool renew_when_told; /* subscriptions begin with link_renew, at each connection */
+        bool resend;          /* unconfirmed publishes are sent again, with x-again, after a
+                                 reconnect; false: they end as LINK_CLOSED */
 };
 
 /* Starts the thread and returns; the first connection is made in the background. */
@@ -78,6 +79,11 @@ struct subscription *link_subscribe(struct link *l, const struct source *s, deli
 /* Sends basic.cancel (no-wait). The owner must still settle deliveries that it holds; those not yet
  * handed over are requeued. Clears *s; no callback afterwards. */
 void link_unsubscribe(struct subscription **s);
+
+/* With renew_when_told: begins the subscriptions on the connection of the last `up`, which comes
+ * without waiting for them. Does nothing after `down`, or when that connection was replaced
+ * meanwhile: the new one has its own `up`. */
+void link_renew(struct link *l);
 
 /* Clears *d and frees it. Does nothing else when the delivery's connection has ended. On a stream
  * ACK only gives credit, and REQUEUE is treated as ACK. Acks are batched. */

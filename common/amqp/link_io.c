@@ -41,7 +41,7 @@ static int on_delivery_closed(struct link_thread *t, uint16_t channel,
         t->told_up = false;
         if (channel_closed(t->channel, channel, e) < 0)
                 return -1;
-        return subscriber_renew(t->subscriber, t->channel, e);
+        return subscriber_renew(t->subscriber, t->channel, false, e);
 }
 
 static int on_declare(struct link_thread *t, const amqp_method_t *m, struct err *e)

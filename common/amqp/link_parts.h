@@ -21,6 +21,7 @@ struct link_thread {
         const struct link_settings *settings;
         struct handover *handover;
         struct channel *channel; /* NULL: not connected */
+        uint64_t connection;     /* number of the current or last one, from 1 */
         struct publisher *publisher;
         struct acker *acker;
         struct subscriber *subscriber;

@@ -15,7 +15,7 @@ struct link_settings {
         msec heartbeat, confirm_timeout;
         uint32_t window_messages;
         size_t window_bytes, read_bytes;
-        bool resend, unprobed;
+        bool resend, unprobed, renew_when_told;
 };
 
 #endif

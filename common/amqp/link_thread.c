@@ -33,7 +33,7 @@ static void tell_up(struct link_thread *t)
             !subscriber_is_renewed(t->subscriber))
                 return;
         t->told_up = true;
-        notice_add(&t->notices, NOTICE_UP);
+        notice_add(&t->notices, NOTICE_UP)->epoch = t->connection;
 }
 
 static void hand_over(struct link_thread *t)
@@ -56,6 +56,7 @@ static int connect_to(struct link_thread *t, const struct address *a, struct err
         t->channel = channel_create(a, &login, e);
         if (t->channel == NULL)
                 return -1;
+        t->connection++;
         t->told_up = false;
         t->read_at = clock_mono();
         t->read_more = true;
@@ -63,7 +64,7 @@ static int connect_to(struct link_thread *t, const struct address *a, struct err
         parts_tell_state(t);
         if (channel_open(t->channel, PUBLISH_CHANNEL, e) < 0)
                 return -1;
-        return subscriber_renew(t->subscriber, t->channel, e);
+        return subscriber_renew(t->subscriber, t->channel, false, e);
 }
 
 static int follow(struct link_thread *t, const struct order *o, struct err *e)
@@ -75,6 +76,10 @@ static int follow(struct link_thread *t, const struct order *o, struct err *e)
                 return subscriber_unsubscribe(t->subscriber, o->subscription, t->channel, e);
         case ORDER_CONSUME:
                 return subscriber_consume(t->subscriber, o, t->channel, e);
+        case ORDER_RENEW:
+                if (t->channel == NULL || o->epoch != t->connection)
+                        return 0;
+                return subscriber_renew(t->subscriber, t->channel, true, e);
         case ORDER_DRAIN:
                 t->draining = true;
                 t->drain_deadline = clock_mono() + o->limit;
@@ -299,7 +304,7 @@ struct link_thread *link_thread_start(const struct link_settings *s, struct hand
         t->handover = h;
         t->publisher = publisher_create(s->resend, s->confirm_timeout);
         t->acker = acker_create();
-        t->subscriber = subscriber_create(t->acker, handover_live(h));
+        t->subscriber = subscriber_create(t->acker, handover_live(h), s->renew_when_told);
         t->declarer = declarer_create();
         t->gate = gate_create(s->unprobed ? NULL : s->stream, s->read_bytes, s->heartbeat);
         t->backoff = BACKOFF_MIN;

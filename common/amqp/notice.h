@@ -37,7 +37,7 @@ struct notice {
 struct notice_plain {
         struct notice notice;
         struct subscription *subscription; /* REFUSED, WHERE, GONE */
-        uint64_t epoch;                    /* WHERE: of the connection */
+        uint64_t epoch;                    /* UP, WHERE: of the connection */
         bool clean;                        /* DRAINED */
         struct err why;                    /* DOWN, REFUSED */
 };

@@ -17,6 +17,7 @@ enum order_kind {
         ORDER_SUBSCRIBE,
         ORDER_CONSUME, /* the answer to NOTICE_WHERE */
         ORDER_UNSUBSCRIBE,
+        ORDER_RENEW,
         ORDER_DRAIN,
 };
 
@@ -26,7 +27,7 @@ struct order {
         struct subscription *subscription; /* SUBSCRIBE, CONSUME, UNSUBSCRIBE */
         enum source_start start;           /* CONSUME */
         int64_t offset;
-        uint64_t epoch; /* CONSUME: of the connection it is for */
+        uint64_t epoch; /* CONSUME, RENEW: of the connection it is for */
         msec limit;     /* DRAIN */
 };
 

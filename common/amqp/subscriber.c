@@ -23,6 +23,7 @@ struct delivery_channel {
 };
 
 struct subscriber {
+        bool renew_when_told;
         atomic_ullong *live;
 
         struct subscription *subscriptions; /* hash */
@@ -34,16 +35,19 @@ struct subscriber {
         uint64_t epoch;      /* of the channel opened last */
         uint64_t generation; /* counts disconnects */
         unsigned renewing;
+        bool awaits_renew; /* nothing is subscribed until link_renew */
         bool draining;
         msec retry_at; /* earliest one of refused subscriptions; 0: none */
         struct node_list notices;
 };
 
-struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS])
+struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS],
+                                     bool renew_when_told)
 {
         struct subscriber *s = xcalloc(1, sizeof(*s));
 
         s->live = live;
+        s->renew_when_told = s->awaits_renew = renew_when_told;
         s->acker = a;
         s->current = DELIVERY_CHANNEL;
         return s;
@@ -233,7 +237,7 @@ int subscriber_subscribe(struct subscriber *s, struct subscription *sub, struct 
                          struct err *e)
 {
         HASH_ADD(hh, s->subscriptions, id, sizeof(sub->id), sub);
-        return ch == NULL || s->draining ? 0 : begin(s, sub, ch, e);
+        return ch == NULL || s->draining || s->awaits_renew ? 0 : begin(s, sub, ch, e);
 }
 
 int subscriber_consume(struct subscriber *s, const struct order *o, struct channel *ch,
@@ -251,12 +255,14 @@ static bool is_due(const struct subscription *sub, msec now)
                (sub->state == SUBSCRIPTION_REFUSED && sub->retry_at <= now);
 }
 
-int subscriber_renew(struct subscriber *s, struct channel *ch, struct err *e)
+int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e)
 {
         struct subscription *sub, *next;
         msec now = clock_mono();
 
-        if (s->draining)
+        if (told)
+                s->awaits_renew = false;
+        if (s->awaits_renew || s->draining)
                 return 0;
         HASH_ITER (hh, s->subscriptions, sub, next) {
                 if (!is_due(sub, now))
@@ -320,6 +326,7 @@ void subscriber_disconnected(struct subscriber *s)
         id_queue_clear(&s->looks);
         s->current = DELIVERY_CHANNEL;
         s->generation++;
+        s->awaits_renew = s->renew_when_told;
         s->retry_at = 0;
 }
 

@@ -18,8 +18,9 @@
 struct subscriber;
 
 /* live: for each delivery channel the epoch of its deliveries, 0 while closed; the loop reads it.
- * Both are borrowed. */
-struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS]);
+ * Both are borrowed. renew_when_told: see link.h. */
+struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS],
+                                     bool renew_when_told);
 void subscriber_destroy(struct subscriber **s);
 
 /* ch: NULL while not connected, in these four. */
@@ -33,8 +34,9 @@ int subscriber_consume(struct subscriber *s, const struct order *o, struct chann
 /* Cancels all and starts no more; deliveries that still come are requeued. */
 int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
 
-/* Begins idle subscriptions. */
-int subscriber_renew(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
+/* Begins idle subscriptions. With renew_when_told only a call with `told` (from link_renew) does.
+ */
+int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e) MUST_CHECK;
 /* All renewed subscriptions have been accepted or refused. */
 bool subscriber_is_renewed(const struct subscriber *s);
 /* No delivery can be settled any more; all subscriptions are idle. */

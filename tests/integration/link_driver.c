@@ -391,6 +391,8 @@ static void obey(struct driver *d, const json_t *command)
                 do_declare(d, command);
         else if (strcmp(what, "drain") == 0)
                 link_drain(d->link, int_of(command, "limit", 5000), on_drained, d);
+        else if (strcmp(what, "renew") == 0)
+                link_renew(d->link);
         else if (strcmp(what, "state") == 0)
                 do_state(d);
         else
@@ -487,6 +489,8 @@ static int open_link(struct driver *d, int argc, char **argv)
                         config.heartbeat = strtol(value, NULL, 10);
                 else if (strcmp(flag, "--stream") == 0)
                         config.stream = value;
+                else if (strcmp(flag, "--renew") == 0)
+                        config.renew_when_told = strcmp(value, "told") == 0;
                 else if (strcmp(flag, "--resend") == 0)
                         config.resend = strcmp(value, "yes") == 0;
         }

@@ -31,14 +31,17 @@ def test_queue_missing(node, channel):
         assert driver.count(event="refused") == 1
 
 
-def test_subscriptions_are_renewed(node, channel):
-    declare_route(channel, "renewed", stream=False)
-    with Driver(node) as driver:
-        driver.do("subscribe", name="s", queue="renewed.q")
+def test_subscriptions_are_renewed_when_told(node, channel):
+    """After each connect the owner says when to subscribe, so it can first catch up elsewhere."""
+    declare_route(channel, "told", stream=False)
+    with Driver(node, "--renew", "told") as driver:
+        driver.do("subscribe", name="s", queue="told.q")
         for ups in (1, 2):
             driver.wait(lambda seen: driver.count(event="up") == ups)
-            assert driver.declare("count", "renewed.q")["consumers"] == 1
-            channel.basic_publish("renewed", "k", b"")
+            channel.basic_publish("told", "k", b"")
+            assert driver.declare("count", "told.q")["consumers"] == 0
+            assert driver.count(**{"from": "s"}) == ups - 1
+            driver.do("renew")
             driver.wait(lambda seen: driver.count(**{"from": "s"}) == ups)
             node.ctl("eval", "[rabbit_networking:close_connection(rabbit_misc:pget(pid, C), <<\"cut\">>) || "
                              "C <- rabbit_networking:connection_info_all([pid, client_properties]), "

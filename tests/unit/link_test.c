@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link_test.c: notices reach the owners that are still there. The test acts as the link's
- * thread.
+ * link_test.c: the notices that the owner has received decide what it can order. The test
+ * acts as the link's thread.
  */
 #include <stdlib.h>
 
 #include "common/amqp/link.h"
 #include "common/amqp/link_thread.h"
-#include "common/base/memory.h"
 #include "tests/unit/unit.h"
 
 static struct handover *handover;
@@ -35,58 +34,27 @@ void __wrap_link_thread_end(struct link_thread **t)
 struct rig {
         uv_loop_t loop;
         struct link *link;
-        struct subscription *subscription;
-        unsigned deliveries;
+        unsigned ups;
 };
 
-static void on_delivery(void *owner, struct delivery *d)
+static void on_up(void *owner)
 {
         struct rig *rig = owner;
 
-        rig->deliveries++;
-        link_settle(&d, SETTLE_ACK);
-}
-
-static enum source_start from_seven(void *owner, int64_t *offset)
-{
-        (void)owner;
-        *offset = 7;
-        return SOURCE_OFFSET;
-}
-
-/* Returns the only order, or NULL; the caller frees it. */
-static struct order *ordered(void)
-{
-        struct handed_over all = handover_take(handover);
-
-        assert_null(all.settles.first);
-        assert_ptr_equal(all.orders.first, all.orders.last);
-        return (struct order *)all.orders.first;
-}
-
-static void assert_ordered(enum order_kind kind)
-{
-        struct order *o = ordered();
-
-        assert_non_null(o);
-        assert_int_equal(o->kind, kind);
-        free(o);
+        rig->ups++;
 }
 
 static void rig_init(struct rig *rig)
 {
+        static const struct link_events on = {.up = on_up};
         const struct link_config config = {
                 .urls = "amqp://127.0.0.1/v", .login = "l", .name = "test"};
-        const struct source source = {
-                .queue = "q", .prefetch = 1, .stream = true, .start = from_seven};
         struct err e = {0};
 
         *rig = (struct rig){0};
         uv_loop_init(&rig->loop);
-        rig->link = link_create(&config, NULL, NULL, &rig->loop, &e);
+        rig->link = link_create(&config, &on, rig, &rig->loop, &e);
         assert_non_null(rig->link);
-        rig->subscription = link_subscribe(rig->link, &source, on_delivery, rig);
-        assert_ordered(ORDER_SUBSCRIBE);
 }
 
 static void rig_fini(struct rig *rig)
@@ -96,83 +64,60 @@ static void rig_fini(struct rig *rig)
         assert_int_equal(uv_loop_close(&rig->loop), 0);
 }
 
-static void ask_where(struct rig *rig, struct subscription *s)
+static void give(enum notice_kind kind, uint64_t epoch)
 {
         struct node_list notices = {0};
-        struct notice_plain *n = notice_add(&notices, NOTICE_WHERE);
 
-        n->subscription = s;
-        n->epoch = 3;
+        notice_add(&notices, kind)->epoch = epoch;
         handover_give(handover, &notices);
-        uv_run(&rig->loop, UV_RUN_NOWAIT);
 }
 
-static void a_streams_start_is_asked_of_its_owner(void **state)
+/* Returns the connection of the only order; 0: there is no order. */
+static uint64_t ordered(void)
 {
-        struct rig rig;
-
-        (void)state;
-        rig_init(&rig);
-        struct subscription *s = rig.subscription;
-        ask_where(&rig, s);
-        struct order *o = ordered();
-        assert_non_null(o);
-        assert_int_equal(o->kind, ORDER_CONSUME);
-        assert_int_equal(o->epoch, 3);
-        assert_int_equal(o->start, SOURCE_OFFSET);
-        assert_int_equal(o->offset, 7);
-        free(o);
-
-        link_unsubscribe(&rig.subscription);
-        assert_ordered(ORDER_UNSUBSCRIBE);
-        ask_where(&rig, s); /* the thread had asked before it took the order */
-        assert_null(ordered());
-        rig_fini(&rig);
-}
-
-/* Returns how the delivery was settled. */
-static enum settle deliver(struct rig *rig, struct subscription *s, uint64_t epoch)
-{
-        struct incoming *in = xcalloc(1, sizeof(*in));
-        struct node_list notices = {0};
-
-        in->channel = DELIVERY_CHANNEL;
-        in->epoch = epoch;
-        in->delivery.subscription = s;
-        in->notice.kind = NOTICE_DELIVERY;
-        node_list_add(&notices, &in->notice.node);
-        handover_give(handover, &notices);
-        uv_run(&rig->loop, UV_RUN_NOWAIT);
         struct handed_over all = handover_take(handover);
-        assert_ptr_equal(all.settles.first, in);
-        enum settle how = in->how;
-        free(in);
-        return how;
+        struct order *o = (struct order *)node_list_take(&all.orders);
+        uint64_t epoch = o != NULL ? o->epoch : 0;
+
+        assert_null(all.orders.first);
+        assert_true(o == NULL || o->kind == ORDER_RENEW);
+        free(o);
+        return epoch;
 }
 
-static void a_delivery_without_an_owner_goes_back(void **state)
+static void renews_the_connection_whose_up_was_told(void **state)
 {
         struct rig rig;
 
         (void)state;
         rig_init(&rig);
-        struct subscription *s = rig.subscription;
-        atomic_store(&handover_live(handover)[0], 2);
-        assert_int_equal(deliver(&rig, s, 2), SETTLE_ACK);
-        assert_int_equal(rig.deliveries, 1);
-        assert_int_equal(deliver(&rig, s, 1), SETTLE_REQUEUE); /* its channel was closed */
-        link_unsubscribe(&rig.subscription);
-        assert_ordered(ORDER_UNSUBSCRIBE);
-        assert_int_equal(deliver(&rig, s, 2), SETTLE_REQUEUE);
-        assert_int_equal(rig.deliveries, 1);
+        link_renew(rig.link);
+        assert_int_equal(ordered(), 0); /* the owner has received no notice yet */
+
+        give(NOTICE_UP, 1);
+        uv_run(&rig.loop, UV_RUN_NOWAIT);
+        assert_int_equal(rig.ups, 1);
+        give(NOTICE_DOWN, 0);
+        give(NOTICE_UP, 2);
+        link_renew(rig.link);
+        assert_int_equal(ordered(), 1); /* the thread ignores the order: connection 2 is up */
+
+        uv_run(&rig.loop, UV_RUN_NOWAIT);
+        assert_int_equal(rig.ups, 2);
+        link_renew(rig.link);
+        assert_int_equal(ordered(), 2);
+
+        give(NOTICE_DOWN, 0);
+        uv_run(&rig.loop, UV_RUN_NOWAIT);
+        link_renew(rig.link);
+        assert_int_equal(ordered(), 0);
         rig_fini(&rig);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_streams_start_is_asked_of_its_owner),
-                cmocka_unit_test(a_delivery_without_an_owner_goes_back),
+                cmocka_unit_test(renews_the_connection_whose_up_was_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

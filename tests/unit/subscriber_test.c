@@ -16,10 +16,10 @@
 static atomic_ullong live[DELIVERY_CHANNELS];
 static struct acker *acker;
 
-static struct subscriber *create(void)
+static struct subscriber *create(bool renew_when_told)
 {
         acker = acker_create();
-        return subscriber_create(acker, live);
+        return subscriber_create(acker, live, renew_when_told);
 }
 
 static void write_acks(struct subscriber *s, bool all)
@@ -121,7 +121,7 @@ static void end(struct subscriber *s, struct subscription *sub, struct subscript
 
 static void a_queue_is_looked_for_first(void **state)
 {
-        struct subscriber *s = create();
+        struct subscriber *s = create(false);
         struct subscription *sub = subscription(1, "a");
         struct err missing = {0};
 
@@ -149,7 +149,7 @@ static void a_queue_is_looked_for_first(void **state)
 
 static void what_nobody_wants_goes_back(void **state)
 {
-        struct subscriber *s = create();
+        struct subscriber *s = create(false);
         struct subscription *sub = subscription(7, "a");
         struct err e = {0};
 
@@ -184,7 +184,7 @@ static void pass_over(struct subscriber *s, const char *tag, int64_t offset)
  * asked where to start. */
 static void what_nobody_can_read_is_passed_over(void **state)
 {
-        struct subscriber *s = create();
+        struct subscriber *s = create(false);
         struct subscription *queue = subscription(7, "a");
         struct subscription *stream = subscription(8, "b");
 
@@ -214,7 +214,7 @@ static void what_nobody_can_read_is_passed_over(void **state)
 
 static void a_closed_channel_is_its_oldest_consume(void **state)
 {
-        struct subscriber *s = create();
+        struct subscriber *s = create(false);
         struct subscription *gone = subscription(1, "gone"), *other = subscription(2, "other");
         struct err why = {0}, e = {0};
 
@@ -226,7 +226,7 @@ static void a_closed_channel_is_its_oldest_consume(void **state)
         assert_sent("open:3 consume:3:q1 consume:3:q2 ");
         subscriber_channel_closed(s, 3, true, &why);
         assert_int_equal(take_notices(s, NOTICE_REFUSED), 1);
-        assert_int_equal(subscriber_renew(s, fake_channel, &e), 0);
+        assert_int_equal(subscriber_renew(s, fake_channel, false, &e), 0);
         assert_false(subscriber_is_renewed(s));
         assert_sent("open:3 consume:3:q2 "); /* this queue exists; the other is tried later */
         consumed(s, 3, "q2");
@@ -234,22 +234,21 @@ static void a_closed_channel_is_its_oldest_consume(void **state)
         end(s, gone, other);
 }
 
-static void renews_at_each_connection(void **state)
+static void renews_when_told(void **state)
 {
-        struct subscriber *s = create();
+        struct subscriber *s = create(true);
         struct subscription *sub = subscription(1, "a");
         struct err e = {0};
 
         (void)state;
-        assert_int_equal(subscriber_subscribe(s, sub, NULL, &e), 0);
-        answer_looks(s, NULL, "");
+        subscribe(s, sub);
         for (int connection = 0; connection < 2; connection++) {
-                assert_int_equal(subscriber_renew(s, fake_channel, &e), 0);
-                assert_false(subscriber_is_renewed(s));
+                assert_int_equal(subscriber_renew(s, fake_channel, false, &e), 0);
+                assert_true(subscriber_is_renewed(s));
+                answer_looks(s, NULL, "");
+                assert_int_equal(subscriber_renew(s, fake_channel, true, &e), 0);
                 answer_looks(s, NULL, "a ");
                 assert_sent("open:3 consume:3:q1 ");
-                consumed(s, 3, "q1");
-                assert_true(subscriber_is_renewed(s));
                 subscriber_disconnected(s);
         }
         end(s, sub, NULL);
@@ -258,7 +257,7 @@ static void renews_at_each_connection(void **state)
 /* One delivery is held. The busy queue moves to a channel of its own, the idle one stays. */
 static void moves_away_from_a_held_delivery(void **state)
 {
-        struct subscriber *s = create();
+        struct subscriber *s = create(false);
         struct subscription *busy = subscription(1, "busy"), *idle = subscription(2, "idle");
         struct node_list held = {0};
         struct err e = {0};
@@ -304,7 +303,7 @@ int main(void)
                 cmocka_unit_test(what_nobody_wants_goes_back),
                 cmocka_unit_test(what_nobody_can_read_is_passed_over),
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
-                cmocka_unit_test(renews_at_each_connection),
+                cmocka_unit_test(renews_when_told),
                 cmocka_unit_test(moves_away_from_a_held_delivery),
         };
 
