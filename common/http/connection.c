@@ -14,7 +14,9 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "common/http/civetweb_quirks.h"
 
 enum {
@@ -24,10 +26,16 @@ enum {
 #define IDLE_MAX ((msec)20 * MSEC_SECOND)
 #define LINGER_MAX ((msec)MSEC_SECOND)
 
+struct known_socket {
+        struct connections *all;
+        int fd;                           /* -1: not found */
+        struct known_socket *prev, *next; /* guarded by the mutex of all */
+};
+
 struct connection {
         struct connections *all;
-        int fd;
-        bool looked_for; /* its socket */
+        struct known_socket *socket; /* NULL: not looked for, or taken */
+        int fd;                      /* of `socket`, or -1 */
         bool seated, over;
         struct watched wait;
         bool waiting;
@@ -37,40 +45,17 @@ struct connection {
         uint64_t received; /* bytes received until then */
         bool pipelined;
         unsigned in_a_row; /* pipelined requests */
-        /* guarded by the mutex of all */
-        struct connection *prev, *next;
 };
-
-struct taken_socket {
-        struct connections *all;
-        int fd;
-        struct taken_socket *prev, *next; /* guarded by the mutex of all */
-};
-
-static bool is_known_locked(const struct connections *all, int fd)
-{
-        const struct connection *k = NULL;
-        const struct taken_socket *t = NULL;
-
-        DL_FOREACH (all->known, k) {
-                if (k->fd == fd)
-                        return true;
-        }
-        DL_FOREACH (all->taken, t) {
-                if (t->fd == fd)
-                        return true;
-        }
-        return false;
-}
 
 static bool is_known(void *owner, int fd)
 {
         struct connections *all = owner;
+        const struct known_socket *s = NULL;
 
         pthread_mutex_lock(&all->mutex);
-        bool known = is_known_locked(all, fd);
+        DL_SEARCH_SCALAR(all->known, s, fd, fd);
         pthread_mutex_unlock(&all->mutex);
-        return known;
+        return s != NULL;
 }
 
 static unsigned excess(void *owner)
@@ -109,13 +94,22 @@ struct connection *connection_create(struct connections *all)
 
 static void look_for_socket(struct connection *k, const struct mg_request_info *info)
 {
-        if (k->looked_for)
+        if (k->socket != NULL)
                 return;
-        k->looked_for = true;
-        k->fd = quirk_find_socket(&k->all->listener, info);
+        k->socket = xcalloc(1, sizeof(*k->socket));
+        k->socket->all = k->all;
+        k->fd = k->socket->fd = quirk_find_socket(&k->all->listener, info);
         pthread_mutex_lock(&k->all->mutex);
-        DL_APPEND(k->all->known, k);
+        DL_APPEND(k->all->known, k->socket);
         pthread_mutex_unlock(&k->all->mutex);
+}
+
+static void forget_socket(struct known_socket *s)
+{
+        pthread_mutex_lock(&s->all->mutex);
+        DL_DELETE(s->all->known, s);
+        pthread_mutex_unlock(&s->all->mutex);
+        free(s);
 }
 
 static void end_wait(struct connection *k)
@@ -131,11 +125,8 @@ void connection_destroy(struct connection **k)
                 return;
         struct admission *a = &(*k)->all->admission;
         end_wait(*k);
-        if ((*k)->looked_for) {
-                pthread_mutex_lock(&(*k)->all->mutex);
-                DL_DELETE((*k)->all->known, *k);
-                pthread_mutex_unlock(&(*k)->all->mutex);
-        }
+        if ((*k)->socket != NULL)
+                forget_socket((*k)->socket);
         if ((*k)->seated)
                 admission_leave(a);
         atomic_fetch_sub(&a->open, 1);
@@ -148,7 +139,20 @@ int connection_descriptor(const struct connection *k)
         return k->fd;
 }
 
-bool connection_begin(struct connection *k, const struct mg_request_info *info, bool *first_refusal)
+static bool take_seat(struct connections *all)
+{
+        bool first = false;
+
+        if (admission_enter(&all->admission, all->watch, &first))
+                return true;
+        if (first)
+                LOG_WARN("a port is full: requests are refused with 503",
+                         log_int("port", ntohs(all->listener.port)),
+                         log_int("threads", all->admission.seats));
+        return false;
+}
+
+bool connection_begin(struct connection *k, const struct mg_request_info *info)
 {
         end_wait(k);
         look_for_socket(k, info);
@@ -158,8 +162,7 @@ bool connection_begin(struct connection *k, const struct mg_request_info *info, 
                 k->in_a_row = buffered || k->early ? k->in_a_row + 1 : 0;
         }
         k->answered = false;
-        if (!k->seated)
-                k->seated = admission_enter(&k->all->admission, k->all->watch, first_refusal);
+        k->seated = k->seated || take_seat(k->all);
         return k->seated;
 }
 
@@ -285,42 +288,32 @@ bool connection_is_gone(const struct connection *k)
         return k->fd >= 0 && poll(&ended, 1, 0) > 0;
 }
 
-struct taken_socket *connection_take(struct connection *k, struct err *e)
+struct known_socket *connection_take(struct connection *k, struct err *e)
 {
-        struct connections *all = k->all;
-        struct taken_socket *t = NULL;
-
         if (k->fd < 0) {
                 err_set(e, ERR_UNAVAILABLE, "the connection's socket was not found");
                 return NULL;
         }
-        pthread_mutex_lock(&all->mutex); /* is_known must find it from the start */
+        pthread_mutex_lock(&k->all->mutex); /* is_known must find it from the start */
         int fd = quirk_take_socket(k->fd, e);
-        if (fd >= 0) {
-                t = xcalloc(1, sizeof(*t));
-                t->all = all;
-                t->fd = fd;
-                DL_APPEND(all->taken, t);
-                k->fd = -1;
-        }
-        pthread_mutex_unlock(&all->mutex);
-        return t;
+        if (fd >= 0)
+                k->socket->fd = fd;
+        pthread_mutex_unlock(&k->all->mutex);
+        if (fd < 0)
+                return NULL;
+        k->fd = -1;
+        return TAKE(k->socket);
 }
 
-int taken_socket_descriptor(const struct taken_socket *t)
+int known_socket_descriptor(const struct known_socket *s)
 {
-        return t->fd;
+        return s->fd;
 }
 
-void taken_socket_close(struct taken_socket **t)
+void known_socket_close(struct known_socket *s)
 {
-        if (*t == NULL)
-                return;
-        struct connections *all = (*t)->all;
-        pthread_mutex_lock(&all->mutex);
-        DL_DELETE(all->taken, *t);
-        pthread_mutex_unlock(&all->mutex);
-        close((*t)->fd);
-        free(*t);
-        *t = NULL;
+        int fd = s->fd;
+
+        forget_socket(s);
+        close(fd);
 }

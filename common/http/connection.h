@@ -21,8 +21,7 @@ struct connections {
         struct admission admission;
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        struct connection *known; /* those that have had a request */
-        struct taken_socket *taken;
+        struct known_socket *known; /* of connections that have had a request, and taken ones */
 };
 
 struct connection;
@@ -40,8 +39,7 @@ void connection_destroy(struct connection **k);
 int connection_descriptor(const struct connection *k);
 
 /* A request begins. True: the connection has a seat, until it ends. False: it was refused one. */
-bool connection_begin(struct connection *k, const struct mg_request_info *info,
-                      bool *first_refusal) MUST_CHECK;
+bool connection_begin(struct connection *k, const struct mg_request_info *info) MUST_CHECK;
 /* civetweb has refused the client's input: the connection's requests are ignored from now on. */
 void connection_end(struct connection *k, const struct mg_request_info *info);
 bool connection_is_over(const struct connection *k);
@@ -69,14 +67,14 @@ void connection_cut(const struct connection *k, struct mg_connection *c);
  * is sent. False when the socket was not found. */
 bool connection_is_gone(const struct connection *k);
 
-/* A socket that is used further, without civetweb. The server knows its descriptor, and does not
- * end it as a new connection without a request. */
-struct taken_socket;
+/* A socket that the server does not end as a new connection without a request. */
+struct known_socket;
 
-/* Takes the socket. Afterwards only destroy k. Call taken_socket_close before connections_fini. */
-struct taken_socket *connection_take(struct connection *k, struct err *e) MUST_CHECK;
-int taken_socket_descriptor(const struct taken_socket *t);
-/* Any thread. Frees *t and clears it. */
-void taken_socket_close(struct taken_socket **t);
+/* Takes the socket, to be used further without civetweb. Afterwards only destroy k. Call
+ * known_socket_close before connections_fini. */
+struct known_socket *connection_take(struct connection *k, struct err *e) MUST_CHECK;
+int known_socket_descriptor(const struct known_socket *s);
+/* Any thread. Frees s. */
+void known_socket_close(struct known_socket *s);
 
 #endif

@@ -17,7 +17,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/http/answer.h"
-#include "common/http/files_answer.h"
 
 enum { FILES_MAX = 1000, ETAG_BYTES = 16, ETAG_SIZE = 2 * ETAG_BYTES + 3, READ_STEP = 65536 };
 

@@ -29,7 +29,6 @@ void health_answer_ready(struct http_request *r, ready_fn *ready, void *owner)
                 http_answer_json(r, 200, json_pack("{s:s}", "status", "ready"));
                 return;
         }
-        http_add_header(r, "Retry-After", "1");
         http_problem(r, 503, "%s", why.text);
 }
 

@@ -74,8 +74,10 @@ static enum body_end read_chunked(struct http_request *r, size_t max)
         return BODY_OVER;
 }
 
-static enum body_end read_body(struct http_request *r, struct watch *w, size_t max, msec limit)
+static enum body_end read_body(struct http_request *r, size_t max)
 {
+        struct watch *w = r->server->connections.watch;
+        msec limit = r->server->config.body_deadline;
         struct watched entry;
 
         if (!r->framing.chunked && (size_t)r->framing.length > max)
@@ -124,7 +126,7 @@ static bool judge_body(struct http_request *r, enum body_end end, size_t max)
         return false;
 }
 
-bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, msec limit)
+bool input_read_body(struct http_request *r, size_t body_max)
 {
         if (r->body_read)
                 return true;
@@ -139,12 +141,13 @@ bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, m
         }
         if (r->framing.chunked || (size_t)r->framing.length <= body_max)
                 say_continue(r);
-        return judge_body(r, read_body(r, w, body_max, limit), body_max);
+        return judge_body(r, read_body(r, body_max), body_max);
 }
 
 /* A close with an unread body would reset the connection, and the answer could be lost. */
-void input_drain_body(struct http_request *r, struct watch *w, msec limit)
+void input_drain_body(struct http_request *r, msec limit)
 {
+        struct watch *w = r->server->connections.watch;
         struct watched entry;
         size_t drained = 0;
 

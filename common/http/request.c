@@ -82,6 +82,9 @@ void request_fini(struct http_request *r)
 {
         if (r->release != NULL)
                 r->release(r->context);
+        if (r->prepared.status != 0)
+                sem_destroy(&r->prepared.decided);
+        buffer_fini(&r->prepared.text);
         path_fini(&r->path);
         query_fini(&r->query);
         buffer_fini(&r->body);

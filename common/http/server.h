@@ -7,7 +7,6 @@
 #define WARREN_HTTP_SERVER_H
 
 #include "common/http/handler.h"
-#include "common/http/server_config.h"
 
 struct http_server;
 

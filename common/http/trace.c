@@ -4,27 +4,16 @@
  */
 #include "common/http/trace.h"
 
-#include <stddef.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/uuid.h"
 #include "common/model/job.h"
 
-static char *add_hex(char *to, const unsigned char *bytes, size_t count)
-{
-        static const char digits[] = "0123456789abcdef";
-
-        for (size_t i = 0; i < count; i++) {
-                *to++ = digits[bytes[i] >> 4];
-                *to++ = digits[bytes[i] & 15];
-        }
-        return to;
-}
-
 void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
 {
-        enum { TRACE_BYTES = 16, SPAN_BYTES = 8 };
-        unsigned char random[TRACE_BYTES + SPAN_BYTES];
+        uint64_t random[3]; /* two for the trace's id, one for the span's */
 
         if (given != NULL && traceparent_is_valid(bytes_of_text(given))) {
                 memcpy(out, given, TRACEPARENT_SIZE);
@@ -32,14 +21,10 @@ void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
         }
         random_fill(random, sizeof(random));
         /* An id must not be all zeros. */
-        random[TRACE_BYTES - 1] |= 1;
-        random[TRACE_BYTES + SPAN_BYTES - 1] |= 1;
-        out[0] = out[1] = '0';
-        out[2] = '-';
-        char *at = add_hex(out + 3, random, TRACE_BYTES);
-        *at++ = '-';
-        at = add_hex(at, random + TRACE_BYTES, SPAN_BYTES);
-        memcpy(at, "-01", sizeof("-01"));
+        random[1] |= 1;
+        random[2] |= 1;
+        snprintf(out, TRACEPARENT_SIZE, "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01",
+                 random[0], random[1], random[2]);
 }
 
 void trace_id(const char *traceparent, char out[TRACE_ID_SIZE])

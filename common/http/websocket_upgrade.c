@@ -78,14 +78,14 @@ static int write_accept(const struct http_request *r, struct buffer *accept, str
 
 /* Takes the socket, and writes the 101 to be sent first. NULL: failed; the request can still be
  * answered. */
-static struct taken_socket *take_socket(struct http_request *r, struct buffer *answer,
+static struct known_socket *take_socket(struct http_request *r, struct buffer *answer,
                                         struct err *e)
 {
         AUTO_BUFFER accept = {0};
 
         if (write_accept(r, &accept, e) < 0)
                 return NULL;
-        struct taken_socket *socket = connection_take(r->connection, e);
+        struct known_socket *socket = connection_take(r->connection, e);
         if (socket == NULL)
                 return NULL;
         r->status = 101;
@@ -100,7 +100,7 @@ static struct taken_socket *take_socket(struct http_request *r, struct buffer *a
 
 bool websocket_upgrade(struct http_request *r, const struct websocket_events *on, void *user)
 {
-        struct websockets *all = r->serving->config.websockets;
+        struct websockets *all = r->server->config.websockets;
         AUTO_BUFFER answer = {0};
         struct err e = {0};
 
@@ -112,7 +112,7 @@ bool websocket_upgrade(struct http_request *r, const struct websocket_events *on
                 http_problem(r, 503, "this server has reached its limit of WebSockets");
                 return false;
         }
-        struct taken_socket *socket = take_socket(r, &answer, &e);
+        struct known_socket *socket = take_socket(r, &answer, &e);
         if (socket == NULL) {
                 websockets_give_back(all);
                 http_problem(r, 503, "%s", e.text);

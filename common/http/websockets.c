@@ -26,7 +26,7 @@ struct websocket {
         uint64_t id;
         const struct websocket_events *on;
         void *user;
-        struct taken_socket *socket;
+        struct known_socket *socket;
         /* the pool's thread only */
         int fd;
         struct frame_reader reader;
@@ -202,7 +202,7 @@ static void end_socket(struct websockets *all, struct websocket *w)
         HASH_DEL(all->sockets, w);
         all->reserved--;
         pthread_mutex_unlock(&all->mutex);
-        taken_socket_close(&w->socket);
+        known_socket_close(w->socket);
         if (w->opened)
                 w->on->closed(w->user, w->id);
         frames_fini(&w->reader);
@@ -329,7 +329,7 @@ void websockets_give_back(struct websockets *all)
         pthread_mutex_unlock(&all->mutex);
 }
 
-void websockets_add(struct websockets *all, struct taken_socket *socket, struct buffer *answer,
+void websockets_add(struct websockets *all, struct known_socket *socket, struct buffer *answer,
                     const struct websocket_events *on, void *user)
 {
         struct websocket *w = xcalloc(1, sizeof(*w));
@@ -337,7 +337,7 @@ void websockets_add(struct websockets *all, struct taken_socket *socket, struct 
         w->on = on;
         w->user = user;
         w->socket = socket;
-        w->fd = taken_socket_descriptor(socket);
+        w->fd = known_socket_descriptor(socket);
         w->reader.message_max = all->config.message_max;
         w->heard_at = w->taken_at = clock_mono();
         w->out = *answer;
