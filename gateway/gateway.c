@@ -12,7 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "gateway/authorize.h"
+#include "gateway/access.h"
 #include "gateway/core.h"
 #include "gateway/routes.h"
 #include "gateway/submit.h"
@@ -147,7 +147,7 @@ static int create_servers(struct gateway *g, struct err *e)
                                              .answer_deadline = s->answer_deadline,
                                              .routes = g->routes,
                                              .owner = g,
-                                             .authorize = authorize_request,
+                                             .authorize = access_authorize,
                                              .answered = on_answer,
                                              .decorate = submit_decorate},
                 e);
@@ -236,7 +236,7 @@ void gateway_destroy(struct gateway **g)
         http_client_destroy(&(*g)->status_store);
         http_client_destroy(&(*g)->dlx_monitor);
         limiter_destroy(&(*g)->limiter);
-        meters_fini(&(*g)->meters);
+        metrics_destroy(&(*g)->meters.metrics);
         free(*g);
         *g = NULL;
 }
