@@ -5,7 +5,6 @@
 #include "gateway/access.h"
 
 #include <openssl/crypto.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -120,7 +119,7 @@ bool access_authorize(void *owner, struct http_request *r, const struct http_rou
         }
 
         struct caller *caller = xcalloc(1, sizeof(*caller));
-        http_set_context(r, caller, free);
+        http_set_context(r, caller);
         return answer(r, judge(g, r, route, caller));
 }
 

@@ -205,7 +205,7 @@ int quirk_find_socket(const struct quirk_listener *l, const struct mg_request_in
 {
         AUTO_FOLDER *folder = opendir("/proc/self/fd");
         struct in_addr peer;
-        struct sockaddr_in far;
+        struct sockaddr_in far = {0};
         int found = -1;
 
         if (inet_pton(AF_INET, info->remote_addr, &peer) != 1)
@@ -241,7 +241,7 @@ unsigned quirk_end_late(const struct quirk_listener *l, unsigned count,
                         bool (*known)(void *owner, int fd), void *owner)
 {
         AUTO_FOLDER *folder = opendir("/proc/self/fd");
-        struct sockaddr_in far;
+        struct sockaddr_in far = {0};
         unsigned ended = 0;
 
         for (int fd; ended < count && (fd = next_descriptor(folder)) >= 0;) {

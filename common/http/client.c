@@ -190,12 +190,8 @@ static struct curl_slist *header_lines(const struct http_client *c, const struct
 
         /* Without these curl would wait for 100 Continue, and set the type of a form. */
         add_line(&list, "Expect:");
-        if (call->body.data != NULL) {
-                AUTO_FREE char *type = xasprintf("Content-Type: %s", call->content_type != NULL
-                                                                             ? call->content_type
-                                                                             : "application/json");
-                add_line(&list, type);
-        }
+        if (call->body.data != NULL)
+                add_line(&list, "Content-Type: application/json");
         if (c->config.bearer != NULL) {
                 AUTO_FREE char *bearer = xasprintf("Authorization: Bearer %s", c->config.bearer);
                 add_line(&list, bearer);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -22,7 +23,11 @@
 enum {
         PIPELINE_MAX = 256,     /* pipelined requests in a row */
         PROGRESS_LEAST = 65536, /* bytes that count as progress of an answer (watch.h) */
+        SEAT_STEP_MS = 20,
 };
+#define NO_PROGRESS_MAX MSEC_SECOND /* without any seat taken or left */
+#define SEAT_WAIT_MAX ((msec)5 * MSEC_SECOND)
+#define QUIET_PERIOD ((msec)10 * MSEC_SECOND) /* between two lines about a full port */
 #define IDLE_MAX ((msec)20 * MSEC_SECOND)
 #define LINGER_MAX ((msec)MSEC_SECOND)
 
@@ -58,10 +63,12 @@ static bool is_known(void *owner, int fd)
         return s != NULL;
 }
 
+/* How many connections should end early, besides those that it ends itself. */
 static unsigned excess(void *owner)
 {
         struct connections *all = owner;
-        unsigned count = admission_excess(&all->admission);
+        unsigned open = atomic_load(&all->open);
+        unsigned count = open > all->seats ? open - all->seats : 0;
 
         return count > 0 ? count - quirk_end_late(&all->listener, count, is_known, all) : 0;
 }
@@ -69,8 +76,10 @@ static unsigned excess(void *owner)
 int connections_init(struct connections *all, struct in_addr address, unsigned seats, struct err *e)
 {
         all->listener.address = address;
+        all->seats = seats;
+        all->refused_at = -QUIET_PERIOD;
         pthread_mutex_init(&all->mutex, NULL);
-        admission_init(&all->admission, seats);
+        condition_init(&all->seat_left);
         all->watch = watch_create(excess, all, e);
         return all->watch != NULL ? 0 : -1;
 }
@@ -78,8 +87,58 @@ int connections_init(struct connections *all, struct in_addr address, unsigned s
 void connections_fini(struct connections *all)
 {
         watch_destroy(&all->watch);
-        admission_fini(&all->admission);
+        pthread_cond_destroy(&all->seat_left);
         pthread_mutex_destroy(&all->mutex);
+}
+
+static bool await_seat_locked(struct connections *all)
+{
+        msec begun = clock_mono();
+        msec progress = all->changed_at;
+
+        while (all->taken >= all->seats) {
+                if (watch_relieve(all->watch, 1) > 0)
+                        progress = clock_mono();
+                if (all->changed_at > progress)
+                        progress = all->changed_at;
+                msec now = clock_mono();
+                if (now - progress >= NO_PROGRESS_MAX || now - begun >= SEAT_WAIT_MAX)
+                        return false;
+                condition_wait(&all->seat_left, &all->mutex, clock_mono() + SEAT_STEP_MS);
+        }
+        return true;
+}
+
+/* False: there is none in time. */
+static bool take_seat(struct connections *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        atomic_fetch_add(&all->waiting, 1);
+        bool found = await_seat_locked(all);
+        atomic_fetch_sub(&all->waiting, 1);
+        msec now = clock_mono();
+        bool log = !found && now - all->refused_at >= QUIET_PERIOD;
+        if (found) {
+                all->taken++;
+                all->changed_at = now;
+        } else {
+                all->refused_at = now;
+        }
+        pthread_mutex_unlock(&all->mutex);
+        if (log)
+                LOG_WARN("a port is full: requests are refused with 503",
+                         log_int("port", ntohs(all->listener.port)),
+                         log_int("threads", all->seats));
+        return found;
+}
+
+static void leave_seat(struct connections *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        all->taken--;
+        all->changed_at = clock_mono();
+        pthread_cond_signal(&all->seat_left);
+        pthread_mutex_unlock(&all->mutex);
 }
 
 struct connection *connection_create(struct connections *all)
@@ -88,7 +147,7 @@ struct connection *connection_create(struct connections *all)
 
         k->all = all;
         k->fd = -1;
-        atomic_fetch_add(&all->admission.open, 1);
+        atomic_fetch_add(&all->open, 1);
         return k;
 }
 
@@ -123,13 +182,13 @@ void connection_destroy(struct connection **k)
 {
         if (*k == NULL)
                 return;
-        struct admission *a = &(*k)->all->admission;
+        struct connections *all = (*k)->all;
         end_wait(*k);
         if ((*k)->socket != NULL)
                 forget_socket((*k)->socket);
         if ((*k)->seated)
-                admission_leave(a);
-        atomic_fetch_sub(&a->open, 1);
+                leave_seat(all);
+        atomic_fetch_sub(&all->open, 1);
         free(*k);
         *k = NULL;
 }
@@ -137,19 +196,6 @@ void connection_destroy(struct connection **k)
 int connection_descriptor(const struct connection *k)
 {
         return k->fd;
-}
-
-static bool take_seat(struct connections *all)
-{
-        bool first = false;
-
-        if (admission_enter(&all->admission, all->watch, &first))
-                return true;
-        if (first)
-                LOG_WARN("a port is full: requests are refused with 503",
-                         log_int("port", ntohs(all->listener.port)),
-                         log_int("threads", all->admission.seats));
-        return false;
 }
 
 bool connection_begin(struct connection *k, const struct mg_request_info *info)
@@ -219,7 +265,7 @@ bool connection_is_pipelined(const struct connection *k)
 
 bool connection_must_yield(const struct connection *k)
 {
-        return k->in_a_row >= PIPELINE_MAX || atomic_load(&k->all->admission.waiting) > 0;
+        return k->in_a_row >= PIPELINE_MAX || atomic_load(&k->all->waiting) > 0;
 }
 
 void connection_cut(const struct connection *k, struct mg_connection *c)

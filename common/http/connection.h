@@ -7,20 +7,28 @@
 #define WARREN_HTTP_CONNECTION_H
 
 #include <civetweb.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "common/base/bytes.h"
-#include "common/http/admission.h"
 #include "common/http/civetweb_quirks.h"
 #include "common/http/watch.h"
 
-/* The connections of one server. */
+/* The connections of one server, which serves as many at once as it has seats. It has a few threads
+ * more than seats: their connections wait for a seat, or are refused. */
 struct connections {
         struct quirk_listener listener; /* the server sets its port */
         struct watch *watch;
-        struct admission admission;
+        unsigned seats;
+        atomic_uint open;    /* connections that have a thread */
+        atomic_uint waiting; /* of these, without a seat */
         /* guarded by mutex */
         pthread_mutex_t mutex;
+        pthread_cond_t seat_left;
+        unsigned taken;             /* seats */
+        msec changed_at;            /* a seat was last taken or left */
+        msec refused_at;            /* a connection was last refused a seat */
         struct known_socket *known; /* of connections that have had a request, and taken ones */
 };
 
@@ -38,7 +46,8 @@ void connection_destroy(struct connection **k);
 /* Its socket, from the first request on; -1: not found, so use it only through civetweb. */
 int connection_descriptor(const struct connection *k);
 
-/* A request begins. True: the connection has a seat, until it ends. False: it was refused one. */
+/* A request begins. True: the connection has a seat, until it ends. False: it was refused one after
+ * up to 5 s, or 1 s without any seat taken or left. */
 bool connection_begin(struct connection *k, const struct mg_request_info *info) MUST_CHECK;
 /* civetweb has refused the client's input: the connection's requests are ignored from now on. */
 void connection_end(struct connection *k, const struct mg_request_info *info);

@@ -38,7 +38,6 @@ struct http_server_config {
         unsigned threads;     /* connections served at once */
         msec body_deadline;   /* for a whole request body; 0: 10 s */
         msec answer_deadline; /* until the client has taken a whole answer; 0: 30 s */
-        msec stop_deadline;   /* 0: 5 s, see http_server_destroy */
         const struct http_route *routes;
         void *owner;
         /* For GET and HEAD where no route fits, without authorization; see files.h. Or NULL. */
@@ -69,8 +68,9 @@ struct bytes http_body(const struct http_request *r);
 bool http_body_is_json(struct http_request *r);
 /* W3C traceparent of this request: the client's, or a new one. */
 const char *http_traceparent(const struct http_request *r);
-/* A value from the authorizer for the handler; freed by `release` if not NULL. */
-void http_set_context(struct http_request *r, void *context, void (*release)(void *));
+/* A value from the authorizer for the handler; http_set_context takes it, to free() it at the end.
+ */
+void http_set_context(struct http_request *r, void *context);
 void *http_context(const struct http_request *r);
 
 /* Answer exactly once for each request, by one of the functions from here on. Answers carry

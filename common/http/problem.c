@@ -48,11 +48,9 @@ void problem_write(const struct problem *p, struct buffer *out)
         json_put_given(out, "instance", bytes_of_text(p->instance));
         if (p->fault != NULL)
                 add_fault(out, p->fault);
-        if (p->traceparent != NULL) {
-                char id[TRACE_ID_SIZE];
-                trace_id(p->traceparent, id);
-                json_put_string(out, "trace_id", id);
-        }
+        if (p->traceparent != NULL)
+                json_put_given(out, "trace_id",
+                               bytes_of(p->traceparent + TRACE_ID_AT, TRACE_ID_LENGTH));
         if (p->members != NULL)
                 add_members(out, p->members);
         json_end(out);

@@ -13,8 +13,10 @@
 #include "common/http/framing.h"
 #include "common/http/handler.h"
 #include "common/http/route.h"
-#include "common/http/trace.h"
 #include "common/http/watch.h"
+
+/* W3C trace context: the size of a traceparent, and where its trace id is. */
+enum { TRACEPARENT_SIZE = 56, TRACE_ID_AT = 3, TRACE_ID_LENGTH = 32 };
 
 struct http_server {
         struct http_server_config config; /* with its defaults */
@@ -53,8 +55,7 @@ struct http_request {
         struct buffer body;
         bool body_read; /* to its end: the connection can be reused */
         char traceparent[TRACEPARENT_SIZE];
-        void *context;
-        void (*release)(void *);
+        void *context;         /* owned */
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
         enum stream_state stream;
@@ -67,6 +68,8 @@ struct http_request {
         struct prepared prepared;
 };
 
+/* Copies `given` if it is a valid traceparent of version 00; else makes a new one. */
+void trace_continue(const char *given, char out[TRACEPARENT_SIZE]);
 void request_fini(struct http_request *r);
 
 #endif

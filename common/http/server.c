@@ -34,7 +34,7 @@
 #define HURRIED_DRAIN ((msec)500)
 #define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
 #define ANSWER_DEADLINE_DEFAULT ((msec)30 * MSEC_SECOND)
-#define STOP_DEADLINE_DEFAULT ((msec)5 * MSEC_SECOND)
+#define STOP_DEADLINE ((msec)5 * MSEC_SECOND)
 
 enum { DRAIN_STEP_US = 2000 };
 
@@ -91,8 +91,8 @@ static bool accept_form(struct http_request *r)
         struct err e = {0};
 
         int refusal = quirk_check_head(r->info, &e);
-        if (refusal == 0 && framing_check(r->info, &r->framing, &e) < 0)
-                refusal = r->framing.refusal;
+        if (refusal == 0)
+                refusal = framing_check(r->info, &r->framing, &e);
         if (refusal != 0) {
                 r->broken = true;
                 http_problem(r, refusal, "%s", e.text);
@@ -292,17 +292,6 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
         return 0;
 }
 
-static struct http_server_config with_defaults(struct http_server_config c)
-{
-        if (c.body_deadline == 0)
-                c.body_deadline = BODY_DEADLINE_DEFAULT;
-        if (c.answer_deadline == 0)
-                c.answer_deadline = ANSWER_DEADLINE_DEFAULT;
-        if (c.stop_deadline == 0)
-                c.stop_deadline = STOP_DEADLINE_DEFAULT;
-        return c;
-}
-
 struct http_server *http_server_create(const struct http_server_config *c, struct err *e)
 {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -310,7 +299,11 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         struct mg_server_port ports[1] = {0};
 
         pthread_once(&once, library_init);
-        s->config = with_defaults(*c);
+        s->config = *c;
+        if (c->body_deadline == 0)
+                s->config.body_deadline = BODY_DEADLINE_DEFAULT;
+        if (c->answer_deadline == 0)
+                s->config.answer_deadline = ANSWER_DEADLINE_DEFAULT;
         const struct in_addr address = {.s_addr = inet_addr(c->address)};
         s->connections.listener.port = htons(c->port);
         if (connections_init(&s->connections, address, c->threads, e) < 0 || start(s, c, e) < 0)
@@ -325,7 +318,7 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
 static void stop(struct http_server *s)
 {
         atomic_store(&s->closing, true);
-        watch_limit_all(s->connections.watch, s->config.stop_deadline);
+        watch_limit_all(s->connections.watch, STOP_DEADLINE);
         while (atomic_load(&s->unanswered) > 0)
                 usleep(DRAIN_STEP_US);
         if (s->config.websockets != NULL)
