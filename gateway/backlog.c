@@ -184,31 +184,21 @@ static struct counted *find_or_add_locked(struct backlog *b, const char *tenant)
         return t;
 }
 
-static void await_first_count_locked(struct backlog *b, const char *tenant)
-{
-        msec until = clock_mono() + FIRST_COUNT_MS;
-        struct counted *t = find_locked(b, tenant);
-        bool late = false;
-
-        while (t != NULL && !t->counted) {
-                if (late)
-                        t->counted = true;
-                else
-                        late = !condition_wait(&b->counted, &b->mutex, until);
-                t = find_locked(b, tenant);
-        }
-}
-
 /* Unlocks the mutex in between: `t` may be freed then. */
 static void make_first_count_locked(struct backlog *b, struct counted *t, const char *tenant)
 {
         struct count_request *first = t->counting ? NULL : begin_count_locked(b, t);
+        msec until = clock_mono() + FIRST_COUNT_MS;
+        bool late = false;
 
         pthread_mutex_unlock(&b->mutex);
         if (first != NULL)
                 count(first);
         pthread_mutex_lock(&b->mutex);
-        await_first_count_locked(b, tenant);
+        while ((t = find_locked(b, tenant)) != NULL && !t->counted && !late)
+                late = !condition_wait(&b->counted, &b->mutex, until);
+        if (t != NULL)
+                t->counted = true;
 }
 
 bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)

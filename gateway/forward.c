@@ -2,7 +2,7 @@
  *
  * forward.c: builds the internal request and passes the answer on.
  */
-#include "gateway/forward.h"
+#include "gateway/handlers.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -50,6 +50,8 @@ static void pass(struct http_request *r, const char *service, const struct http_
         }
         if (reply->retry_after >= 0)
                 http_add_header(r, "Retry-After", "%" PRId64, reply->retry_after / MSEC_SECOND);
+        else if (reply->status == 503 || reply->status == 429)
+                http_add_header(r, "Retry-After", "1");
         if (reply->status >= 400)
                 pass_problem(r, reply);
         else if (reply->body.length == 0)

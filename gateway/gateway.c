@@ -14,8 +14,8 @@
 #include "common/base/own.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/handlers.h"
 #include "gateway/routes.h"
-#include "gateway/submit.h"
 
 static void on_tenant(void *owner, const struct tenant_record *t)
 {

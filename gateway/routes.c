@@ -7,8 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "gateway/forward.h"
-#include "gateway/submit.h"
+#include "gateway/handlers.h"
 
 /* SUBMISSION_EXTRA: bytes beside the payload; payload_max is added to it. */
 enum { SUBMISSION_EXTRA = 16 * 1024, SMALL_BODY = 64 * 1024 };

@@ -3,7 +3,7 @@
  * submit.c: a submission: validate, limit, publish, and answer 202 only when the broker has
  * confirmed it.
  */
-#include "gateway/submit.h"
+#include "gateway/handlers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
