@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * access.h: who the caller is, and what it may do. Pure.
+ * access.h: who the caller is, and what it may do.
  */
 #ifndef WARREN_GATEWAY_ACCESS_H
 #define WARREN_GATEWAY_ACCESS_H
 
 #include <stdbool.h>
 
+#include "common/http/server.h"
 #include "common/model/record.h"
 
 struct caller {
@@ -16,14 +17,20 @@ struct caller {
         bool told_limit; /* the answer has its RateLimit headers already */
 };
 
-bool caller_is_admin(const struct caller *c);
-
 enum access {
         ACCESS_GRANTED,
         ACCESS_NO_KEY,   /* 401: no key, or not in the form of one */
         ACCESS_WRONG,    /* 401: unknown, wrong secret, revoked or expired: one answer */
         ACCESS_NO_SCOPE, /* 403 */
 };
+
+/* For http_server_config.authorize: checks that the request carries a key with the scope that its
+ * route needs; owner is the gateway. A route without a scope needs no key. */
+bool access_authorize(void *owner, struct http_request *r, const struct http_route *route);
+/* The caller, on a route with a scope. */
+const struct caller *access_caller(const struct http_request *r);
+
+/* The rest is pure. */
 
 /* Reads the key from an Authorization header; false: none, or not in the form of one. */
 bool bearer_split(const char *authorization, char id[KEY_ID_SIZE], char secret[KEY_SECRET_SIZE]);

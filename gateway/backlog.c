@@ -87,17 +87,17 @@ static void on_counted(void *owner, const char *tenant, const struct tenant_coun
         pthread_mutex_unlock(&b->mutex);
 }
 
-static void count(struct backlog *b, struct count_request *request)
+static void count(struct count_request *request)
 {
-        request->backlog = b;
-        queue_counter_count(b->counter, request->tenant, on_counted, request);
+        queue_counter_count(request->backlog->counter, request->tenant, on_counted, request);
 }
 
-static struct count_request *begin_count_locked(struct counted *t)
+static struct count_request *begin_count_locked(struct backlog *b, struct counted *t)
 {
         struct count_request *request = xcalloc(1, sizeof(*request));
 
         snprintf(request->tenant, sizeof(request->tenant), "%s", t->tenant);
+        request->backlog = b;
         request->admitted_before = t->admitted;
         t->counting = true;
         return request;
@@ -120,7 +120,7 @@ static struct count_request *choose(struct backlog *b)
                         free(t);
                         continue;
                 }
-                struct count_request *request = begin_count_locked(t);
+                struct count_request *request = begin_count_locked(b, t);
                 LL_PREPEND(chosen, request);
         }
         pthread_mutex_unlock(&b->mutex);
@@ -136,28 +136,21 @@ static void on_alarm(void *owner)
         if (!link_is_up(b->counter))
                 return;
         LL_FOREACH_SAFE (choose(b), request, next)
-                count(b, request);
-}
-
-static void init_lock(struct backlog *b)
-{
-        pthread_mutex_init(&b->mutex, NULL);
-        condition_init(&b->counted);
+                count(request);
 }
 
 struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop, struct err *e)
 {
-        struct backlog *b = xcalloc(1, sizeof(*b));
+        AUTO(backlog) b = xcalloc(1, sizeof(*b));
 
+        pthread_mutex_init(&b->mutex, NULL);
+        condition_init(&b->counted);
         b->counter = link_create(c, NULL, NULL, loop, e);
-        if (b->counter == NULL) {
-                free(b);
+        if (b->counter == NULL)
                 return NULL;
-        }
-        init_lock(b);
         b->alarm = alarm_create(loop, on_alarm, b);
         alarm_set_every(b->alarm, COUNT_EVERY_MS);
-        return b;
+        return TAKE(b);
 }
 
 void backlog_destroy(struct backlog **backlog)
@@ -191,31 +184,21 @@ static struct counted *find_or_add_locked(struct backlog *b, const char *tenant)
         return t;
 }
 
-static void await_first_count_locked(struct backlog *b, const char *tenant)
-{
-        msec until = clock_mono() + FIRST_COUNT_MS;
-        struct counted *t = find_locked(b, tenant);
-        bool late = false;
-
-        while (t != NULL && !t->counted) {
-                if (late)
-                        t->counted = true;
-                else
-                        late = !condition_wait(&b->counted, &b->mutex, until);
-                t = find_locked(b, tenant);
-        }
-}
-
 /* Unlocks the mutex in between: `t` may be freed then. */
 static void make_first_count_locked(struct backlog *b, struct counted *t, const char *tenant)
 {
-        struct count_request *first = t->counting ? NULL : begin_count_locked(t);
+        struct count_request *first = t->counting ? NULL : begin_count_locked(b, t);
+        msec until = clock_mono() + FIRST_COUNT_MS;
+        bool late = false;
 
         pthread_mutex_unlock(&b->mutex);
         if (first != NULL)
-                count(b, first);
+                count(first);
         pthread_mutex_lock(&b->mutex);
-        await_first_count_locked(b, tenant);
+        while ((t = find_locked(b, tenant)) != NULL && !t->counted && !late)
+                late = !condition_wait(&b->counted, &b->mutex, until);
+        if (t != NULL)
+                t->counted = true;
 }
 
 bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)

@@ -12,7 +12,6 @@
 #include "common/http/client.h"
 #include "common/http/health.h"
 #include "common/http/server.h"
-#include "gateway/access.h"
 #include "gateway/backlog.h"
 #include "gateway/doubts.h"
 #include "gateway/limiter.h"

@@ -2,7 +2,7 @@
  *
  * forward.c: builds the internal request and passes the answer on.
  */
-#include "gateway/forward.h"
+#include "gateway/handlers.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -10,19 +10,17 @@
 #include <string.h>
 
 #include "common/base/log.h"
-#include "gateway/authorize.h"
+#include "common/base/uuid.h"
+#include "common/model/record.h"
+#include "gateway/access.h"
 #include "gateway/core.h"
-#include "gateway/internal_path.h"
 
-enum { WAITING_MAX = 64, RETRY_SECONDS = 1 };
+enum { WAITING_MAX = 64 };
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
 #define ANSWER_TIMEOUT ((msec)10 * MSEC_SECOND)
 
-static void unavailable(struct http_request *r, const char *service, const char *text)
-{
-        http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
-        http_problem(r, 503, "%s: %s", service, text);
-}
+static const char public_prefix[] = "/api/v1";
+static const char internal_prefix[] = "/internal/v1";
 
 /* `instance` is the internal path in the service's problem: the public one replaces it. */
 static void pass_problem(struct http_request *r, const struct http_reply *reply)
@@ -47,13 +45,13 @@ static void pass(struct http_request *r, const char *service, const struct http_
         if (reply->status == 401) {
                 LOG_ERROR("an internal service refuses the internal token",
                           log_text("service", service));
-                unavailable(r, service, "refuses the internal token of this gateway");
+                http_problem(r, 503, "%s: refuses the internal token of this gateway", service);
                 return;
         }
         if (reply->retry_after >= 0)
                 http_add_header(r, "Retry-After", "%" PRId64, reply->retry_after / MSEC_SECOND);
         else if (reply->status == 503 || reply->status == 429)
-                http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
+                http_add_header(r, "Retry-After", "1");
         if (reply->status >= 400)
                 pass_problem(r, reply);
         else if (reply->body.length == 0)
@@ -65,28 +63,78 @@ static void pass(struct http_request *r, const char *service, const struct http_
                             buffer_bytes(&reply->body));
 }
 
+/* A UUID; for {t} a tenant's name, for {key} the id of a key. */
+static bool param_is_valid(const char *name, const char *value)
+{
+        char uuid[UUID_SIZE];
+
+        if (strcmp(name, "t") == 0)
+                return tenant_name_is_valid(bytes_of_text(value));
+        if (strcmp(name, "key") == 0)
+                return strlen(value) == KEY_ID_SIZE - 1 &&
+                       strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789") == KEY_ID_SIZE - 1;
+        return uuid_parse(bytes_of_text(value), uuid);
+}
+
+/* Writes /internal/v1/…, encoded anew from the decoded request, so that gateway and service cannot
+ * read it in two ways. False: a parameter cannot be an id or a name. */
+static bool write_path(const struct http_request *r, struct buffer *out)
+{
+        const char *at = http_matched(r)->pattern;
+        char name[16];
+
+        assert(strncmp(at, public_prefix, sizeof(public_prefix) - 1) == 0);
+        buffer_add_text(out, internal_prefix);
+        for (at += sizeof(public_prefix) - 1; *at != '\0'; at++) {
+                if (*at != '{') {
+                        buffer_add_char(out, *at);
+                        continue;
+                }
+                size_t length = strcspn(++at, "}");
+                snprintf(name, sizeof(name), "%.*s", (int)length, at);
+                if (!param_is_valid(name, http_param(r, name)))
+                        return false;
+                url_encode(out, http_param(r, name));
+                at += length;
+        }
+        return true;
+}
+
+/* The tenant that the request is about; NULL: refused, the caller may not see it. */
+static const char *visible_tenant(struct http_request *r)
+{
+        const char *named = http_query(r, "tenant");
+
+        if (named != NULL && strcmp(named, "*") != 0 &&
+            !tenant_name_is_valid(bytes_of_text(named))) {
+                http_problem(r, 400, "the query parameter \"tenant\" is no valid tenant name");
+                return NULL;
+        }
+        const char *tenant = access_tenant(access_caller(r), named);
+        if (tenant == NULL)
+                http_problem(r, 403, "this key belongs to another tenant");
+        return tenant;
+}
+
 struct forwarding {
         struct http_client *client;
         const char *service;
-        const char *tenant;
         msec timeout;
 };
 
-static void make_call(struct http_request *r, const struct forwarding *to)
+static void make_call(struct http_request *r, const struct forwarding *to, const char *path)
 {
-        AUTO_BUFFER path = {0};
         char trace[96];
         char by[64];
         const char *const headers[] = {trace, by, NULL};
         struct http_reply reply = {0};
         struct err e = {0};
 
-        internal_path_write(r, to->tenant, &path);
         snprintf(trace, sizeof(trace), "traceparent: %s", http_traceparent(r));
-        snprintf(by, sizeof(by), "Warren-By: key %s", authorized_caller(r)->key);
+        snprintf(by, sizeof(by), "Warren-By: key %s", access_caller(r)->key);
         bool head = strcmp(http_method(r), "HEAD") == 0;
         struct http_call call = {.method = head ? "GET" : http_method(r),
-                                 .path = path.data,
+                                 .path = path,
                                  .headers = headers,
                                  .timeout = to->timeout};
         if (http_body(r).length > 0)
@@ -96,48 +144,29 @@ static void make_call(struct http_request *r, const struct forwarding *to)
         } else {
                 LOG_WARN("an internal service does not answer", log_text("service", to->service),
                          log_err(&e));
-                unavailable(r, to->service, e.text);
+                http_problem(r, 503, "%s: %s", to->service, e.text);
         }
         http_reply_fini(&reply);
 }
 
-/* The caller must be allowed to see the tenant that ?tenant= names. */
-static bool may_see(struct http_request *r, struct forwarding *to)
+static void forward(struct http_request *r, const struct forwarding *to)
 {
-        const char *named = http_query(r, "tenant");
+        AUTO_BUFFER path = {0};
 
-        if (named != NULL && strcmp(named, "*") != 0 &&
-            !tenant_name_is_valid(bytes_of_text(named))) {
-                http_problem(r, 400, "the query parameter \"tenant\" is no valid tenant name");
-                return false;
-        }
-        to->tenant = access_tenant(authorized_caller(r), named);
-        if (to->tenant == NULL) {
-                http_problem(r, 403, "this key belongs to another tenant");
-                return false;
-        }
-        return true;
-}
-
-/* A text that cannot be an id or a name is answered 404. */
-static bool ids_are_valid(struct http_request *r)
-{
-        if (internal_path_params_are_valid(r))
-                return true;
-        http_problem(r, 404, "there is nothing with that id or name");
-        return false;
-}
-
-static void forward(struct http_request *r, struct forwarding *to)
-{
-        if (!ids_are_valid(r) || !may_see(r, to))
+        if (!write_path(r, &path)) {
+                http_problem(r, 404, "there is nothing with that id or name");
                 return;
-        if (http_body(r).length > 0 && !http_body_is_json(r))
+        }
+        const char *tenant = visible_tenant(r);
+        if (tenant == NULL || (http_body(r).length > 0 && !http_body_is_json(r)))
                 return;
-        make_call(r, to);
+        buffer_add_text(&path, "?tenant=");
+        url_encode(&path, tenant);
+        http_query_write(r, "tenant", &path);
+        make_call(r, to, path.data);
 }
 
-static struct forwarding to_status_store(struct gateway *g)
+static struct forwarding to_status_store(const struct gateway *g)
 {
         return (struct forwarding){
                 .client = g->status_store, .service = "status-store", .timeout = ANSWER_TIMEOUT};
@@ -145,18 +174,18 @@ static struct forwarding to_status_store(struct gateway *g)
 
 void forward_to_status_store(void *owner, struct http_request *r)
 {
-        struct forwarding to = to_status_store(owner);
+        const struct forwarding to = to_status_store(owner);
 
         forward(r, &to);
 }
 
 void forward_to_dlx_monitor(void *owner, struct http_request *r)
 {
-        struct gateway *g = owner;
-        struct forwarding to = {
-                .client = g->dlx_monitor, .service = "dlx-monitor", .timeout = ANSWER_TIMEOUT};
+        const struct gateway *g = owner;
 
-        forward(r, &to);
+        forward(r, &(struct forwarding){.client = g->dlx_monitor,
+                                        .service = "dlx-monitor",
+                                        .timeout = ANSWER_TIMEOUT});
 }
 
 void forward_job(void *owner, struct http_request *r)
@@ -179,7 +208,7 @@ void forward_job(void *owner, struct http_request *r)
                 to.timeout += wait;
                 forward(r, &to);
         } else {
-                unavailable(r, "gateway", "too many requests with ?wait at once");
+                http_problem(r, 503, "gateway: too many requests with ?wait at once");
         }
         atomic_fetch_sub(&g->waiting, 1);
 }

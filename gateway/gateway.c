@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "gateway/authorize.h"
+#include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/handlers.h"
 #include "gateway/routes.h"
-#include "gateway/submit.h"
 
 static void on_tenant(void *owner, const struct tenant_record *t)
 {
@@ -137,7 +137,7 @@ static int create_servers(struct gateway *g, struct err *e)
                                              .answer_deadline = s->answer_deadline,
                                              .routes = g->routes,
                                              .owner = g,
-                                             .authorize = authorize_request,
+                                             .authorize = access_authorize,
                                              .answered = on_answer,
                                              .decorate = submit_decorate},
                 e);
@@ -219,7 +219,7 @@ static void end(void *owner)
         http_client_destroy(&g->status_store);
         http_client_destroy(&g->dlx_monitor);
         limiter_destroy(&g->limiter);
-        meters_fini(&g->meters);
+        metrics_destroy(&g->meters.metrics);
 }
 
 int main(int argc, char **argv)

@@ -13,18 +13,6 @@
 #include "common/base/clock.h"
 #include "common/model/record.h"
 
-/* A zeroed bucket is full. */
-struct bucket {
-        double used; /* tokens taken and not yet refilled */
-        msec at;     /* of the last refill */
-};
-
-struct rate {
-        int64_t count; /* RECORD_UNLIMITED: no limit */
-        msec per;
-        int64_t burst;
-};
-
 struct allowance {
         bool limited; /* false: no limit; reset, retry and remaining mean nothing */
         bool granted;
@@ -35,26 +23,22 @@ struct allowance {
 
 enum bucket_want { BUCKET_TAKE, BUCKET_LOOK };
 
-/* Pure. Takes one token if there is one; BUCKET_LOOK takes none. */
-struct allowance bucket_take(struct bucket *b, const struct rate *rate, msec now,
-                             enum bucket_want want);
-/* Gives one token back: the submission did not happen. */
-void bucket_return(struct bucket *b);
-
-enum { LIMIT_TEXT_SIZE = 96 };
-/* "tenant";q=10;w=60 */
-void rate_policy_text(const struct rate *rate, char out[LIMIT_TEXT_SIZE]);
-/* "tenant";r=9;t=6 */
-void allowance_text(const struct allowance *a, char out[LIMIT_TEXT_SIZE]);
-
 struct limiter;
 
 struct limiter *limiter_create(void);
 void limiter_destroy(struct limiter **l);
-struct allowance limiter_take(struct limiter *l, const char *tenant, const struct rate *rate,
-                              msec now, enum bucket_want want);
+/* Takes one token if there is one; BUCKET_LOOK takes none. */
+struct allowance limiter_take(struct limiter *l, const struct tenant_record *t, msec now,
+                              enum bucket_want want);
+/* Gives one token back: the submission did not happen. */
 void limiter_return(struct limiter *l, const char *tenant);
 /* Frees the bucket of a deleted tenant. */
 void limiter_forget(struct limiter *l, const char *tenant);
+
+enum { LIMIT_TEXT_SIZE = 96 };
+/* "tenant";q=10;w=60 */
+void limit_policy_text(const struct tenant_record *t, char out[LIMIT_TEXT_SIZE]);
+/* "tenant";r=9;t=6 */
+void allowance_text(const struct allowance *a, char out[LIMIT_TEXT_SIZE]);
 
 #endif

@@ -18,7 +18,7 @@ struct meters {
         struct metric *in_flight;
 };
 
+/* The owner destroys `metrics`. */
 void meters_init(struct meters *m);
-void meters_fini(struct meters *m);
 
 #endif

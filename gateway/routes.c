@@ -7,17 +7,10 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "gateway/forward.h"
-#include "gateway/submit.h"
+#include "gateway/handlers.h"
 
 /* SUBMISSION_EXTRA: bytes beside the payload; payload_max is added to it. */
 enum { SUBMISSION_EXTRA = 16 * 1024, SMALL_BODY = 64 * 1024 };
-
-static void alive(void *owner, struct http_request *r)
-{
-        (void)owner;
-        health_answer_alive(r);
-}
 
 static void ready(void *owner, struct http_request *r)
 {
@@ -56,7 +49,7 @@ static const struct http_route table[] = {
         {"DELETE", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0},
         {"POST", "/api/v1/tenants/{t}/keys", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
         {"DELETE", "/api/v1/tenants/{t}/keys/{key}", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"GET", "/healthz", alive, 0, 0},
+        {"GET", "/healthz", health_alive, 0, 0},
         {"GET", "/readyz", ready, 0, 0},
         {NULL, NULL, NULL, 0, 0},
 };

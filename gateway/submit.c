@@ -3,7 +3,7 @@
  * submit.c: a submission: validate, limit, publish, and answer 202 only when the broker has
  * confirmed it.
  */
-#include "gateway/submit.h"
+#include "gateway/handlers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,9 +12,8 @@
 #include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/model/delay.h"
-#include "gateway/authorize.h"
+#include "gateway/access.h"
 #include "gateway/core.h"
-#include "gateway/publish.h"
 #include "gateway/submission.h"
 
 enum { RETRY_SECONDS = 1, LOCATION_SIZE = 64 };
@@ -24,12 +23,7 @@ static void count_refusal(struct gateway *g, const char *reason)
         metric_increment(g->meters.refused, 1, reason);
 }
 
-static struct rate rate_of(const struct tenant_record *t)
-{
-        return (struct rate){.count = t->rate_count, .per = t->rate_per, .burst = t->burst};
-}
-
-static void add_limit_headers(struct http_request *r, const struct rate *rate,
+static void add_limit_headers(struct http_request *r, const struct tenant_record *t,
                               const struct allowance *a)
 {
         struct caller *caller = http_context(r);
@@ -38,7 +32,7 @@ static void add_limit_headers(struct http_request *r, const struct rate *rate,
         caller->told_limit = true;
         if (!a->limited)
                 return;
-        rate_policy_text(rate, text);
+        limit_policy_text(t, text);
         http_add_header(r, "RateLimit-Policy", "%s", text);
         allowance_text(a, text);
         http_add_header(r, "RateLimit", "%s", text);
@@ -49,22 +43,21 @@ void submit_decorate(void *owner, struct http_request *r)
 {
         struct gateway *g = owner;
         const struct http_route *route = http_matched(r);
-        const struct caller *caller = authorized_caller(r);
+        const struct caller *caller = access_caller(r);
         struct tenant_record t;
 
         if (route == NULL || route->handle != submit_handle || caller == NULL)
                 return;
         if (caller->told_limit || !control_tenant(g->control, caller->tenant, &t))
                 return;
-        struct rate rate = rate_of(&t);
-        struct allowance a = limiter_take(g->limiter, t.name, &rate, clock_mono(), BUCKET_LOOK);
-        add_limit_headers(r, &rate, &a);
+        struct allowance a = limiter_take(g->limiter, &t, clock_mono(), BUCKET_LOOK);
+        add_limit_headers(r, &t, &a);
 }
 
 static bool parse(struct gateway *g, struct http_request *r, struct job *job)
 {
         struct submission_refusal why = {0};
-        const struct submission_rules rules = {.tenant = authorized_caller(r)->tenant,
+        const struct submission_rules rules = {.tenant = access_caller(r)->tenant,
                                                .now = clock_wall(),
                                                .payload_max = (size_t)g->settings->payload_max};
 
@@ -103,10 +96,9 @@ static void refuse_tenant(struct gateway *g, struct http_request *r)
 static bool admit(struct gateway *g, struct http_request *r, const struct job *job,
                   const struct tenant_record *t)
 {
-        struct rate rate = rate_of(t);
-        struct allowance a = limiter_take(g->limiter, t->name, &rate, clock_mono(), BUCKET_TAKE);
+        struct allowance a = limiter_take(g->limiter, t, clock_mono(), BUCKET_TAKE);
 
-        add_limit_headers(r, &rate, &a);
+        add_limit_headers(r, t, &a);
         if (!a.granted) {
                 count_refusal(g, "rate");
                 http_add_header(r, "Retry-After", "%" PRId64,
@@ -161,7 +153,6 @@ static void answer_unknown(struct gateway *g, struct http_request *r, const stru
                  log_text("tenant", job->tenant), log_text("traceparent", job->traceparent),
                  log_err(why));
         count_refusal(g, "unknown");
-        http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
         http_problem_with(r, 503, json_pack("{s:s,s:s}", "id", job->id, "accepted", "unknown"),
                           "%s: the job may have been accepted; see GET /api/v1/jobs/%s", why->text,
                           job->id);
@@ -202,22 +193,51 @@ static void on_published(void *owner, enum link_result result)
         http_give(p->r);
 }
 
+/* Fills e unless the result is LINK_CONFIRMED. True: the broker may hold the job all the same; d
+ * has noted it. `losses`: doubts_losses() before the publish. */
+static bool is_unknown(struct doubts *d, unsigned losses, const struct job *job,
+                       enum link_result result, struct err *e)
+{
+        switch (result) {
+        case LINK_CONFIRMED:
+                return false;
+        case LINK_RETURNED:
+                err_set(e, ERR_UNAVAILABLE, "the broker has no queue for this job");
+                return false;
+        case LINK_NACKED:
+                doubts_add(d, job, DOUBT_NACK, losses);
+                err_set(e, ERR_UNAVAILABLE, "the broker did not take the job");
+                return true;
+        case LINK_EXPIRED:
+                doubts_add(d, job, DOUBT_LATE, losses);
+                err_set(e, ERR_TIMEOUT, "the broker did not confirm in time");
+                return true;
+        case LINK_CLOSED:
+                doubts_add(d, job, DOUBT_LOST, losses);
+                err_set(e, ERR_UNAVAILABLE, "the connection to the broker was lost");
+                return true;
+        }
+        return true;
+}
+
 static void publish(struct gateway *g, struct http_request *r, const struct job *job)
 {
         struct err e = {0};
+        struct job_message m;
         msec now = clock_wall();
         struct publish_under_way p = {.g = g, .r = r, .job = job, .since = clock_mono_us()};
         const struct publish_wait wait = {.done = on_published, .owner = &p, .direct = true};
         const unsigned losses = doubts_losses(g->doubts);
 
         prepare_kept(r, job, now);
-        if (publish_submission(g->link, job, now, &wait, &e) < 0) {
+        job_encode(job, STATION_SUBMISSION, now, &m);
+        if (link_publish(g->link, &m.message, &wait, &e) < 0) {
                 answer_not_accepted(g, r, job, &e);
                 return;
         }
         if (http_await(r))
                 return;
-        if (publish_is_unknown(g->doubts, losses, job, p.result, &e))
+        if (is_unknown(g->doubts, losses, job, p.result, &e))
                 answer_unknown(g, r, job, &e);
         else
                 answer_not_accepted(g, r, job, &e);

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/memory.h"
-#include "common/http/phrase.h"
 
 const char *http_phrase(int status)
 {
@@ -56,6 +56,14 @@ const char *http_phrase(int status)
         return "Unknown";
 }
 
+static void add_line(struct buffer *out, const char *name, const char *value)
+{
+        buffer_add_text(out, name);
+        buffer_add_text(out, ": ");
+        buffer_add_text(out, value);
+        buffer_add_text(out, "\r\n");
+}
+
 void http_add_header(struct http_request *r, const char *name, const char *format, ...)
 {
         va_list arguments;
@@ -69,22 +77,24 @@ void http_add_header(struct http_request *r, const char *name, const char *forma
                 if ((unsigned char)*c < 0x20 || *c == 0x7f)
                         *c = ' ';
         }
-        buffer_add_text(&r->headers, name);
-        buffer_add_text(&r->headers, ": ");
-        buffer_add_text(&r->headers, value);
-        buffer_add_text(&r->headers, "\r\n");
+        add_line(&r->headers, name, value);
+}
+
+bool answer_has_header(const struct http_request *r, const char *name)
+{
+        return r->headers.data != NULL && strstr(r->headers.data, name) != NULL;
 }
 
 /* For instance an unread body, which would be read as the next request. */
 bool answer_ends_connection(const struct http_request *r)
 {
         return r->broken || r->last || !r->framing.keep_alive || !r->body_read ||
-               serving_is_closing(r->serving) || connection_must_yield(r->connection);
+               atomic_load(&r->server->closing) || connection_must_yield(r->connection);
 }
 
 void answer_count(struct http_request *r)
 {
-        const struct http_server_config *c = &r->serving->config;
+        const struct http_server_config *c = &r->server->config;
 
         if (!r->counted && c->answered != NULL)
                 c->answered(c->owner, r->match.route, r->status, clock_mono_us() - r->began_us);
@@ -93,7 +103,7 @@ void answer_count(struct http_request *r)
 
 void answer_send(struct http_request *r, struct bytes text)
 {
-        msec limit = r->serving->config.answer_deadline;
+        msec limit = r->server->config.answer_deadline;
 
         connection_note_answer(r->connection);
         if (connection_write(r->connection, r->civetweb, text, limit) < 0)
@@ -113,6 +123,22 @@ static void add_number(struct buffer *out, size_t number)
         buffer_add(out, digits + at, sizeof(digits) - at);
 }
 
+static void add_date(struct buffer *out)
+{
+        /* Formatted once a second. */
+        static _Thread_local time_t at;
+        static _Thread_local char date[48];
+        time_t now = (time_t)(clock_wall() / MSEC_SECOND);
+
+        if (now != at) {
+                struct tm utc = {0};
+                gmtime_r(&now, &utc);
+                strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+                at = now;
+        }
+        buffer_add_text(out, date);
+}
+
 static void add_head(struct buffer *out, const struct http_request *r, const struct answer_text *a)
 {
         buffer_add_text(out, "HTTP/1.1 ");
@@ -120,17 +146,12 @@ static void add_head(struct buffer *out, const struct http_request *r, const str
         buffer_add_char(out, ' ');
         buffer_add_text(out, http_phrase(a->status));
         buffer_add_text(out, "\r\n");
-        serving_add_date(r->serving, out);
-        if (a->content_type != NULL) {
-                buffer_add_text(out, "Content-Type: ");
-                buffer_add_text(out, a->content_type);
-                buffer_add_text(out, "\r\n");
-        }
-        buffer_add_text(out, "traceparent: ");
-        buffer_add_text(out, r->traceparent);
-        buffer_add_text(out, "\r\nX-Content-Type-Options: nosniff\r\nCache-Control: ");
-        buffer_add_text(out, a->cache_control != NULL ? a->cache_control : "no-store");
-        buffer_add_text(out, "\r\n");
+        add_date(out);
+        if (a->content_type != NULL)
+                add_line(out, "Content-Type", a->content_type);
+        add_line(out, "traceparent", r->traceparent);
+        buffer_add_text(out, "X-Content-Type-Options: nosniff\r\n");
+        add_line(out, "Cache-Control", a->cache_control != NULL ? a->cache_control : "no-store");
 }
 
 static void add_length(struct buffer *out, const struct answer_text *a)
@@ -147,18 +168,15 @@ static void add_length(struct buffer *out, const struct answer_text *a)
 
 size_t answer_write(struct http_request *r, const struct answer_text *a, struct buffer *out)
 {
-        const struct http_server_config *c = &r->serving->config;
+        const struct http_server_config *c = &r->server->config;
 
         if (c->decorate != NULL)
                 c->decorate(c->owner, r);
         buffer_reserve(out, 512 + r->headers.length + a->body.length);
         add_head(out, r, a);
         add_length(out, a);
-        if (a->location != NULL) {
-                buffer_add_text(out, "Location: ");
-                buffer_add_text(out, a->location);
-                buffer_add_text(out, "\r\n");
-        }
+        if (a->location != NULL)
+                add_line(out, "Location", a->location);
         buffer_add(out, r->headers.data, r->headers.length);
         if (a->closing)
                 buffer_add_text(out, "Connection: close\r\n");
@@ -176,7 +194,7 @@ void answer_give(struct http_request *r, const struct answer_text *a)
 
         assert(r->status == 0);
         r->status = a->status;
-        r->closing = text.closing = answer_ends_connection(r);
+        r->closing = text.closing = answer_ends_connection(r) || a->length == ANSWER_TO_THE_END;
         answer_write(r, &text, &out);
         if (r->closing)
                 mg_disable_connection_keep_alive(r->civetweb);

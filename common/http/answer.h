@@ -7,11 +7,17 @@
 
 #include "common/http/request.h"
 
+/* The reason phrase: a literal. "Unknown": Warren does not use the status. */
+const char *http_phrase(int status);
+
 enum answer_length {
         ANSWER_SIZED,
         ANSWER_CHUNKED,
         ANSWER_TO_THE_END, /* ends with the connection */
 };
+
+/* Whether http_add_header has added it. */
+bool answer_has_header(const struct http_request *r, const char *name);
 
 struct answer_text {
         int status;

@@ -167,18 +167,20 @@ const char *quirk_refusal(int *status, const char *message)
         return message;
 }
 
-/* Calls visit for each descriptor of this process until it returns false. */
-static void for_each_descriptor(bool (*visit)(void *owner, int fd), void *owner)
+/* The next descriptor of this process in /proc/self/fd, opened as `folder`; -1: there is none. */
+static int next_descriptor(DIR *folder)
 {
-        DIR *folder = opendir("/proc/self/fd");
-        bool more = true;
+        struct dirent *entry = folder != NULL ? readdir(folder) : NULL;
 
-        if (folder == NULL)
-                return;
-        for (struct dirent *entry; more && (entry = readdir(folder)) != NULL;)
-                more = visit(owner, (int)strtol(entry->d_name, NULL, 10)); /* "." is 0 */
-        closedir(folder);
+        return entry != NULL ? (int)strtol(entry->d_name, NULL, 10) : -1; /* "." is 0 */
 }
+
+static void close_folder(DIR **folder)
+{
+        if (*folder != NULL)
+                closedir(*folder);
+}
+#define AUTO_FOLDER __attribute__((cleanup(close_folder))) DIR
 
 static bool is_bound_to(const struct quirk_listener *l, int fd)
 {
@@ -199,34 +201,27 @@ static bool is_connection(const struct quirk_listener *l, int fd, struct sockadd
                is_bound_to(l, fd);
 }
 
-struct search {
-        const struct quirk_listener *listener;
-        struct in_addr peer;
-        in_port_t peer_port;
-        int found;
-};
-
-static bool find(void *owner, int fd)
-{
-        struct search *s = owner;
-        struct sockaddr_in far = {0};
-
-        if (!is_connection(s->listener, fd, &far) || far.sin_port != s->peer_port ||
-            far.sin_addr.s_addr != s->peer.s_addr)
-                return true;
-        bool another = s->found >= 0;
-        s->found = another ? -1 : fd;
-        return !another && s->listener->address.s_addr == INADDR_ANY;
-}
-
 int quirk_find_socket(const struct quirk_listener *l, const struct mg_request_info *info)
 {
-        struct search s = {
-                .listener = l, .peer_port = htons((uint16_t)info->remote_port), .found = -1};
+        AUTO_FOLDER *folder = opendir("/proc/self/fd");
+        struct in_addr peer;
+        struct sockaddr_in far = {0};
+        int found = -1;
 
-        if (inet_pton(AF_INET, info->remote_addr, &s.peer) == 1)
-                for_each_descriptor(find, &s);
-        return s.found;
+        if (inet_pton(AF_INET, info->remote_addr, &peer) != 1)
+                return -1;
+        for (int fd; (fd = next_descriptor(folder)) >= 0;) {
+                if (!is_connection(l, fd, &far) ||
+                    far.sin_port != htons((uint16_t)info->remote_port) ||
+                    far.sin_addr.s_addr != peer.s_addr)
+                        continue;
+                if (l->address.s_addr != INADDR_ANY)
+                        return fd;
+                if (found >= 0)
+                        return -1;
+                found = fd;
+        }
+        return found;
 }
 
 /* Nothing was sent to it yet, so tcpi_last_data_sent is the time since it was opened. Unread bytes
@@ -242,37 +237,24 @@ static bool is_late(int fd)
                unread == 0;
 }
 
-struct ending {
-        const struct quirk_listener *listener;
-        bool (*known)(void *owner, int fd);
-        void *owner;
-        unsigned count, ended;
-};
-
-static bool end_if_late(void *owner, int fd)
-{
-        struct ending *s = owner;
-        struct sockaddr_in far = {0};
-
-        if (s->ended == s->count)
-                return false;
-        if (s->known(s->owner, fd))
-                return true;
-        /* A duplicate stays the same socket even if fd is closed and used again meanwhile. */
-        AUTO_CLOSE int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (same >= 0 && is_connection(s->listener, same, &far) && is_late(same) &&
-            shutdown(same, SHUT_RD) == 0)
-                s->ended++;
-        return true;
-}
-
 unsigned quirk_end_late(const struct quirk_listener *l, unsigned count,
                         bool (*known)(void *owner, int fd), void *owner)
 {
-        struct ending s = {.listener = l, .known = known, .owner = owner, .count = count};
+        AUTO_FOLDER *folder = opendir("/proc/self/fd");
+        struct sockaddr_in far = {0};
+        unsigned ended = 0;
 
-        for_each_descriptor(end_if_late, &s);
-        return s.ended;
+        for (int fd; ended < count && (fd = next_descriptor(folder)) >= 0;) {
+                if (known(owner, fd))
+                        continue;
+                /* A duplicate stays the same socket even if fd is closed and used again meanwhile.
+                 */
+                AUTO_CLOSE int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+                if (same >= 0 && is_connection(l, same, &far) && is_late(same) &&
+                    shutdown(same, SHUT_RD) == 0)
+                        ended++;
+        }
+        return ended;
 }
 
 uint64_t quirk_bytes_received(int fd)
@@ -313,18 +295,12 @@ int quirk_take_socket(int fd, struct err *e)
         return own_take_fd(&taken);
 }
 
-static bool wake(void *owner, int fd)
-{
-        const struct search *s = owner;
-
-        if (is_bound_to(s->listener, fd))
-                shutdown(fd, SHUT_RD);
-        return true;
-}
-
 void quirk_wake_to_stop(const struct quirk_listener *l)
 {
-        struct search s = {.listener = l};
+        AUTO_FOLDER *folder = opendir("/proc/self/fd");
 
-        for_each_descriptor(wake, &s);
+        for (int fd; (fd = next_descriptor(folder)) >= 0;) {
+                if (is_bound_to(l, fd))
+                        shutdown(fd, SHUT_RD);
+        }
 }

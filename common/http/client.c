@@ -10,8 +10,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <utlist.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -27,7 +25,6 @@ enum { IDLE_MAX = 4 };
 struct idle {
         CURL *easy;
         msec since; /* on the monotonic clock */
-        struct idle *next;
 };
 
 struct http_client {
@@ -36,8 +33,8 @@ struct http_client {
         atomic_bool stopping;
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        struct idle *idle; /* the last used first */
-        unsigned idle_count;
+        struct idle idle[IDLE_MAX]; /* the last used last */
+        size_t idle_count;
 };
 
 struct exchange {
@@ -100,22 +97,12 @@ static void free_secret(const char *text)
         free((char *)text);
 }
 
-static void close_all(struct idle *list)
-{
-        struct idle *at = NULL;
-        struct idle *next = NULL;
-
-        LL_FOREACH_SAFE (list, at, next) {
-                curl_easy_cleanup(at->easy);
-                free(at);
-        }
-}
-
 void http_client_destroy(struct http_client **c)
 {
         if (*c == NULL)
                 return;
-        close_all((*c)->idle);
+        for (size_t i = 0; i < (*c)->idle_count; i++)
+                curl_easy_cleanup((*c)->idle[i].easy);
         pthread_mutex_destroy(&(*c)->mutex);
         free((char *)(*c)->config.base_url);
         free((char *)(*c)->config.user);
@@ -140,55 +127,39 @@ static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, cu
         return stop || atomic_load(&client->stopping) ? 1 : 0;
 }
 
-/* Takes the handles not used for IDLE_AGE_MAX: the end of the list. */
-static struct idle *take_old_locked(struct http_client *c)
+static void close_old_locked(struct http_client *c)
 {
-        struct idle **at = &c->idle;
         msec now = clock_mono();
+        size_t old = 0;
 
-        while (*at != NULL && now - (*at)->since < IDLE_AGE_MAX)
-                at = &(*at)->next;
-        struct idle *old = *at;
-        *at = NULL;
-        for (struct idle *i = old; i != NULL; i = i->next)
-                c->idle_count--;
-        return old;
+        while (old < c->idle_count && now - c->idle[old].since >= IDLE_AGE_MAX)
+                curl_easy_cleanup(c->idle[old++].easy);
+        c->idle_count -= old;
+        memmove(c->idle, c->idle + old, c->idle_count * sizeof(c->idle[0]));
 }
 
 static CURL *take_handle(struct http_client *c)
 {
-        pthread_mutex_lock(&c->mutex);
-        struct idle *old = take_old_locked(c);
-        struct idle *kept = c->idle;
-        if (kept != NULL) {
-                LL_DELETE(c->idle, kept);
-                c->idle_count--;
-        }
-        pthread_mutex_unlock(&c->mutex);
-        close_all(old);
+        CURL *easy = NULL;
 
-        CURL *easy = kept != NULL ? kept->easy : curl_easy_init();
-        free(kept);
-        return easy;
+        pthread_mutex_lock(&c->mutex);
+        close_old_locked(c);
+        if (c->idle_count > 0)
+                easy = c->idle[--c->idle_count].easy;
+        pthread_mutex_unlock(&c->mutex);
+        return easy != NULL ? easy : curl_easy_init();
 }
 
 static void return_handle(struct http_client *c, CURL *easy)
 {
-        struct idle *kept = xcalloc(1, sizeof(*kept));
-
         curl_easy_reset(easy); /* resets options, keeps connections */
-        kept->easy = easy;
-        kept->since = clock_mono();
         pthread_mutex_lock(&c->mutex);
-        if (c->idle_count < IDLE_MAX) {
-                LL_PREPEND(c->idle, kept);
-                c->idle_count++;
-                kept = NULL;
-        }
+        bool kept = c->idle_count < IDLE_MAX;
+        if (kept)
+                c->idle[c->idle_count++] = (struct idle){.easy = easy, .since = clock_mono()};
         pthread_mutex_unlock(&c->mutex);
-        if (kept != NULL)
-                curl_easy_cleanup(kept->easy);
-        free(kept);
+        if (!kept)
+                curl_easy_cleanup(easy);
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *owner)
@@ -201,26 +172,6 @@ static size_t on_body(char *data, size_t size, size_t count, void *owner)
                 return 0;
         }
         buffer_add(&x->reply->body, data, length);
-        return length;
-}
-
-static size_t on_header(char *data, size_t size, size_t count, void *owner)
-{
-        static const char name[] = "Retry-After:";
-        struct exchange *x = owner;
-        size_t length = size * count;
-        char text[32];
-
-        if (length > sizeof(name) && length - sizeof(name) < sizeof(text) - 1 &&
-            strncasecmp(data, name, sizeof(name) - 1) == 0) {
-                size_t rest = length - (sizeof(name) - 1);
-                memcpy(text, data + sizeof(name) - 1, rest);
-                text[rest] = '\0';
-                char *end = NULL;
-                long seconds = strtol(text, &end, 10);
-                if (end != text && seconds >= 0 && seconds < MSEC_DAY)
-                        x->reply->retry_after = (msec)seconds * MSEC_SECOND;
-        }
         return length;
 }
 
@@ -239,12 +190,8 @@ static struct curl_slist *header_lines(const struct http_client *c, const struct
 
         /* Without these curl would wait for 100 Continue, and set the type of a form. */
         add_line(&list, "Expect:");
-        if (call->body.data != NULL) {
-                AUTO_FREE char *type = xasprintf("Content-Type: %s", call->content_type != NULL
-                                                                             ? call->content_type
-                                                                             : "application/json");
-                add_line(&list, type);
-        }
+        if (call->body.data != NULL)
+                add_line(&list, "Content-Type: application/json");
         if (c->config.bearer != NULL) {
                 AUTO_FREE char *bearer = xasprintf("Authorization: Bearer %s", c->config.bearer);
                 add_line(&list, bearer);
@@ -301,6 +248,19 @@ static int judge(CURLcode code, const struct exchange *x, const char *detail, st
                        detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
+/* -1: none, or a date. */
+static msec read_retry_after(CURL *easy)
+{
+        struct curl_header *header = NULL;
+        char *end = NULL;
+
+        if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+                return -1;
+        long seconds = strtol(header->value, &end, 10);
+        bool fits = end != header->value && seconds >= 0 && seconds < MSEC_DAY;
+        return fits ? (msec)seconds * MSEC_SECOND : -1;
+}
+
 static void read_head(CURL *easy, struct http_reply *reply)
 {
         long status = 0;
@@ -309,6 +269,7 @@ static void read_head(CURL *easy, struct http_reply *reply)
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
         reply->status = (int)status;
+        reply->retry_after = read_retry_after(easy);
         snprintf(reply->content_type, sizeof(reply->content_type), "%s", type != NULL ? type : "");
 }
 
@@ -331,8 +292,6 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, &x);
-        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-        curl_easy_setopt(easy, CURLOPT_HEADERDATA, &x);
 
         CURLcode code = curl_easy_perform(easy);
         if (code == CURLE_OK)
@@ -340,6 +299,15 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         curl_slist_free_all(lines);
         return_handle(c, easy);
         return judge(code, &x, detail, e);
+}
+
+void url_encode(struct buffer *out, const char *text)
+{
+        char *encoded = curl_easy_escape(NULL, text, 0);
+
+        assert(encoded != NULL);
+        buffer_add_text(out, encoded);
+        curl_free(encoded);
 }
 
 void http_reply_fini(struct http_reply *reply)

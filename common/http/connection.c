@@ -14,20 +14,33 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/base/condition.h"
+#include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "common/http/civetweb_quirks.h"
 
 enum {
         PIPELINE_MAX = 256,     /* pipelined requests in a row */
         PROGRESS_LEAST = 65536, /* bytes that count as progress of an answer (watch.h) */
+        SEAT_STEP_MS = 20,
 };
+#define NO_PROGRESS_MAX MSEC_SECOND /* without any seat taken or left */
+#define SEAT_WAIT_MAX ((msec)5 * MSEC_SECOND)
+#define QUIET_PERIOD ((msec)10 * MSEC_SECOND) /* between two lines about a full port */
 #define IDLE_MAX ((msec)20 * MSEC_SECOND)
 #define LINGER_MAX ((msec)MSEC_SECOND)
 
+struct known_socket {
+        struct connections *all;
+        int fd;                           /* -1: not found */
+        struct known_socket *prev, *next; /* guarded by the mutex of all */
+};
+
 struct connection {
         struct connections *all;
-        int fd;
-        bool looked_for; /* its socket */
+        struct known_socket *socket; /* NULL: not looked for, or taken */
+        int fd;                      /* of `socket`, or -1 */
         bool seated, over;
         struct watched wait;
         bool waiting;
@@ -37,46 +50,25 @@ struct connection {
         uint64_t received; /* bytes received until then */
         bool pipelined;
         unsigned in_a_row; /* pipelined requests */
-        /* guarded by the mutex of all */
-        struct connection *prev, *next;
 };
-
-struct taken_socket {
-        struct connections *all;
-        int fd;
-        struct taken_socket *prev, *next; /* guarded by the mutex of all */
-};
-
-static bool is_known_locked(const struct connections *all, int fd)
-{
-        const struct connection *k = NULL;
-        const struct taken_socket *t = NULL;
-
-        DL_FOREACH (all->known, k) {
-                if (k->fd == fd)
-                        return true;
-        }
-        DL_FOREACH (all->taken, t) {
-                if (t->fd == fd)
-                        return true;
-        }
-        return false;
-}
 
 static bool is_known(void *owner, int fd)
 {
         struct connections *all = owner;
+        const struct known_socket *s = NULL;
 
         pthread_mutex_lock(&all->mutex);
-        bool known = is_known_locked(all, fd);
+        DL_SEARCH_SCALAR(all->known, s, fd, fd);
         pthread_mutex_unlock(&all->mutex);
-        return known;
+        return s != NULL;
 }
 
+/* How many connections should end early, besides those that it ends itself. */
 static unsigned excess(void *owner)
 {
         struct connections *all = owner;
-        unsigned count = admission_excess(&all->admission);
+        unsigned open = atomic_load(&all->open);
+        unsigned count = open > all->seats ? open - all->seats : 0;
 
         return count > 0 ? count - quirk_end_late(&all->listener, count, is_known, all) : 0;
 }
@@ -84,8 +76,10 @@ static unsigned excess(void *owner)
 int connections_init(struct connections *all, struct in_addr address, unsigned seats, struct err *e)
 {
         all->listener.address = address;
+        all->seats = seats;
+        all->refused_at = -QUIET_PERIOD;
         pthread_mutex_init(&all->mutex, NULL);
-        admission_init(&all->admission, seats);
+        condition_init(&all->seat_left);
         all->watch = watch_create(excess, all, e);
         return all->watch != NULL ? 0 : -1;
 }
@@ -93,8 +87,58 @@ int connections_init(struct connections *all, struct in_addr address, unsigned s
 void connections_fini(struct connections *all)
 {
         watch_destroy(&all->watch);
-        admission_fini(&all->admission);
+        pthread_cond_destroy(&all->seat_left);
         pthread_mutex_destroy(&all->mutex);
+}
+
+static bool await_seat_locked(struct connections *all)
+{
+        msec begun = clock_mono();
+        msec progress = all->changed_at;
+
+        while (all->taken >= all->seats) {
+                if (watch_relieve(all->watch, 1) > 0)
+                        progress = clock_mono();
+                if (all->changed_at > progress)
+                        progress = all->changed_at;
+                msec now = clock_mono();
+                if (now - progress >= NO_PROGRESS_MAX || now - begun >= SEAT_WAIT_MAX)
+                        return false;
+                condition_wait(&all->seat_left, &all->mutex, clock_mono() + SEAT_STEP_MS);
+        }
+        return true;
+}
+
+/* False: there is none in time. */
+static bool take_seat(struct connections *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        atomic_fetch_add(&all->waiting, 1);
+        bool found = await_seat_locked(all);
+        atomic_fetch_sub(&all->waiting, 1);
+        msec now = clock_mono();
+        bool log = !found && now - all->refused_at >= QUIET_PERIOD;
+        if (found) {
+                all->taken++;
+                all->changed_at = now;
+        } else {
+                all->refused_at = now;
+        }
+        pthread_mutex_unlock(&all->mutex);
+        if (log)
+                LOG_WARN("a port is full: requests are refused with 503",
+                         log_int("port", ntohs(all->listener.port)),
+                         log_int("threads", all->seats));
+        return found;
+}
+
+static void leave_seat(struct connections *all)
+{
+        pthread_mutex_lock(&all->mutex);
+        all->taken--;
+        all->changed_at = clock_mono();
+        pthread_cond_signal(&all->seat_left);
+        pthread_mutex_unlock(&all->mutex);
 }
 
 struct connection *connection_create(struct connections *all)
@@ -103,19 +147,28 @@ struct connection *connection_create(struct connections *all)
 
         k->all = all;
         k->fd = -1;
-        atomic_fetch_add(&all->admission.open, 1);
+        atomic_fetch_add(&all->open, 1);
         return k;
 }
 
 static void look_for_socket(struct connection *k, const struct mg_request_info *info)
 {
-        if (k->looked_for)
+        if (k->socket != NULL)
                 return;
-        k->looked_for = true;
-        k->fd = quirk_find_socket(&k->all->listener, info);
+        k->socket = xcalloc(1, sizeof(*k->socket));
+        k->socket->all = k->all;
+        k->fd = k->socket->fd = quirk_find_socket(&k->all->listener, info);
         pthread_mutex_lock(&k->all->mutex);
-        DL_APPEND(k->all->known, k);
+        DL_APPEND(k->all->known, k->socket);
         pthread_mutex_unlock(&k->all->mutex);
+}
+
+static void forget_socket(struct known_socket *s)
+{
+        pthread_mutex_lock(&s->all->mutex);
+        DL_DELETE(s->all->known, s);
+        pthread_mutex_unlock(&s->all->mutex);
+        free(s);
 }
 
 static void end_wait(struct connection *k)
@@ -129,16 +182,13 @@ void connection_destroy(struct connection **k)
 {
         if (*k == NULL)
                 return;
-        struct admission *a = &(*k)->all->admission;
+        struct connections *all = (*k)->all;
         end_wait(*k);
-        if ((*k)->looked_for) {
-                pthread_mutex_lock(&(*k)->all->mutex);
-                DL_DELETE((*k)->all->known, *k);
-                pthread_mutex_unlock(&(*k)->all->mutex);
-        }
+        if ((*k)->socket != NULL)
+                forget_socket((*k)->socket);
         if ((*k)->seated)
-                admission_leave(a);
-        atomic_fetch_sub(&a->open, 1);
+                leave_seat(all);
+        atomic_fetch_sub(&all->open, 1);
         free(*k);
         *k = NULL;
 }
@@ -148,7 +198,7 @@ int connection_descriptor(const struct connection *k)
         return k->fd;
 }
 
-bool connection_begin(struct connection *k, const struct mg_request_info *info, bool *first_refusal)
+bool connection_begin(struct connection *k, const struct mg_request_info *info)
 {
         end_wait(k);
         look_for_socket(k, info);
@@ -158,8 +208,7 @@ bool connection_begin(struct connection *k, const struct mg_request_info *info, 
                 k->in_a_row = buffered || k->early ? k->in_a_row + 1 : 0;
         }
         k->answered = false;
-        if (!k->seated)
-                k->seated = admission_enter(&k->all->admission, k->all->watch, first_refusal);
+        k->seated = k->seated || take_seat(k->all);
         return k->seated;
 }
 
@@ -216,7 +265,7 @@ bool connection_is_pipelined(const struct connection *k)
 
 bool connection_must_yield(const struct connection *k)
 {
-        return k->in_a_row >= PIPELINE_MAX || atomic_load(&k->all->admission.waiting) > 0;
+        return k->in_a_row >= PIPELINE_MAX || atomic_load(&k->all->waiting) > 0;
 }
 
 void connection_cut(const struct connection *k, struct mg_connection *c)
@@ -285,42 +334,32 @@ bool connection_is_gone(const struct connection *k)
         return k->fd >= 0 && poll(&ended, 1, 0) > 0;
 }
 
-struct taken_socket *connection_take(struct connection *k, struct err *e)
+struct known_socket *connection_take(struct connection *k, struct err *e)
 {
-        struct connections *all = k->all;
-        struct taken_socket *t = NULL;
-
         if (k->fd < 0) {
                 err_set(e, ERR_UNAVAILABLE, "the connection's socket was not found");
                 return NULL;
         }
-        pthread_mutex_lock(&all->mutex); /* is_known must find it from the start */
+        pthread_mutex_lock(&k->all->mutex); /* is_known must find it from the start */
         int fd = quirk_take_socket(k->fd, e);
-        if (fd >= 0) {
-                t = xcalloc(1, sizeof(*t));
-                t->all = all;
-                t->fd = fd;
-                DL_APPEND(all->taken, t);
-                k->fd = -1;
-        }
-        pthread_mutex_unlock(&all->mutex);
-        return t;
+        if (fd >= 0)
+                k->socket->fd = fd;
+        pthread_mutex_unlock(&k->all->mutex);
+        if (fd < 0)
+                return NULL;
+        k->fd = -1;
+        return TAKE(k->socket);
 }
 
-int taken_socket_descriptor(const struct taken_socket *t)
+int known_socket_descriptor(const struct known_socket *s)
 {
-        return t->fd;
+        return s->fd;
 }
 
-void taken_socket_close(struct taken_socket **t)
+void known_socket_close(struct known_socket *s)
 {
-        if (*t == NULL)
-                return;
-        struct connections *all = (*t)->all;
-        pthread_mutex_lock(&all->mutex);
-        DL_DELETE(all->taken, *t);
-        pthread_mutex_unlock(&all->mutex);
-        close((*t)->fd);
-        free(*t);
-        *t = NULL;
+        int fd = s->fd;
+
+        forget_socket(s);
+        close(fd);
 }

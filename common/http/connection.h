@@ -7,22 +7,29 @@
 #define WARREN_HTTP_CONNECTION_H
 
 #include <civetweb.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "common/base/bytes.h"
-#include "common/http/admission.h"
 #include "common/http/civetweb_quirks.h"
 #include "common/http/watch.h"
 
-/* The connections of one server. */
+/* The connections of one server, which serves as many at once as it has seats. It has a few threads
+ * more than seats: their connections wait for a seat, or are refused. */
 struct connections {
         struct quirk_listener listener; /* the server sets its port */
         struct watch *watch;
-        struct admission admission;
+        unsigned seats;
+        atomic_uint open;    /* connections that have a thread */
+        atomic_uint waiting; /* of these, without a seat */
         /* guarded by mutex */
         pthread_mutex_t mutex;
-        struct connection *known; /* those that have had a request */
-        struct taken_socket *taken;
+        pthread_cond_t seat_left;
+        unsigned taken;             /* seats */
+        msec changed_at;            /* a seat was last taken or left */
+        msec refused_at;            /* a connection was last refused a seat */
+        struct known_socket *known; /* of connections that have had a request, and taken ones */
 };
 
 struct connection;
@@ -39,9 +46,9 @@ void connection_destroy(struct connection **k);
 /* Its socket, from the first request on; -1: not found, so use it only through civetweb. */
 int connection_descriptor(const struct connection *k);
 
-/* A request begins. True: the connection has a seat, until it ends. False: it was refused one. */
-bool connection_begin(struct connection *k, const struct mg_request_info *info,
-                      bool *first_refusal) MUST_CHECK;
+/* A request begins. True: the connection has a seat, until it ends. False: it was refused one after
+ * up to 5 s, or 1 s without any seat taken or left. */
+bool connection_begin(struct connection *k, const struct mg_request_info *info) MUST_CHECK;
 /* civetweb has refused the client's input: the connection's requests are ignored from now on. */
 void connection_end(struct connection *k, const struct mg_request_info *info);
 bool connection_is_over(const struct connection *k);
@@ -69,14 +76,14 @@ void connection_cut(const struct connection *k, struct mg_connection *c);
  * is sent. False when the socket was not found. */
 bool connection_is_gone(const struct connection *k);
 
-/* A socket that is used further, without civetweb. The server knows its descriptor, and does not
- * end it as a new connection without a request. */
-struct taken_socket;
+/* A socket that the server does not end as a new connection without a request. */
+struct known_socket;
 
-/* Takes the socket. Afterwards only destroy k. Call taken_socket_close before connections_fini. */
-struct taken_socket *connection_take(struct connection *k, struct err *e) MUST_CHECK;
-int taken_socket_descriptor(const struct taken_socket *t);
-/* Any thread. Frees *t and clears it. */
-void taken_socket_close(struct taken_socket **t);
+/* Takes the socket, to be used further without civetweb. Afterwards only destroy k. Call
+ * known_socket_close before connections_fini. */
+struct known_socket *connection_take(struct connection *k, struct err *e) MUST_CHECK;
+int known_socket_descriptor(const struct known_socket *s);
+/* Any thread. Frees s. */
+void known_socket_close(struct known_socket *s);
 
 #endif

@@ -4,20 +4,18 @@
  */
 #include "common/http/files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/http/answer.h"
-#include "common/http/files_answer.h"
 
 enum { FILES_MAX = 1000, ETAG_BYTES = 16, ETAG_SIZE = 2 * ETAG_BYTES + 3, READ_STEP = 65536 };
 
@@ -74,73 +72,70 @@ static int make_etag(struct http_file *file, struct err *e)
         return 0;
 }
 
-static int read_content(struct http_files *f, int fd, struct buffer *out, const char *name,
-                        struct err *e)
+static int read_content(struct http_files *f, const char *path, struct buffer *out, struct err *e)
 {
+        AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0)
+                return err_set_errno(e, "cannot open %s", path);
         for (ssize_t got = 1; got > 0;) {
                 buffer_reserve(out, READ_STEP);
                 got = read(fd, out->data + out->length, READ_STEP);
                 if (got < 0)
-                        return err_set_errno(e, "cannot read %s", name);
+                        return err_set_errno(e, "cannot read %s", path);
                 if ((size_t)got > f->room)
                         return err_set(e, ERR_TOO_LARGE, "the files are too large together: %s",
-                                       name);
+                                       path);
                 out->length += (size_t)got;
                 f->room -= (size_t)got;
         }
         return 0;
 }
 
-static int add_file(struct http_files *f, int fd, const char *name, struct err *e)
+static int add_file(struct http_files *f, const char *path, const char *name, struct err *e)
 {
         if (f->count == FILES_MAX)
                 return err_set(e, ERR_TOO_LARGE, "more than %d files", FILES_MAX);
         f->at = xrealloc(f->at, (f->count + 1) * sizeof(*f->at));
         struct http_file *file = &f->at[f->count++];
         *file = (struct http_file){.name = xstrdup(name), .content_type = content_type(name)};
-        if (read_content(f, fd, &file->content, name, e) < 0)
+        if (read_content(f, path, &file->content, e) < 0)
                 return -1;
         return make_etag(file, e);
 }
 
-static int add_folder(struct http_files *f, int fd, const char *prefix, unsigned depth,
-                      struct err *e);
-
-static int add_entry(struct http_files *f, int folder, const char *entry, const char *prefix,
-                     unsigned depth, struct err *e)
+static int add_entry(struct http_files *f, FTS *tree, FTSENT *at, const char *folder, struct err *e)
 {
-        AUTO_FREE char *name = xasprintf("%s%s", prefix, entry);
-        AUTO_CLOSE int fd = openat(folder, entry, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        struct stat is;
+        bool inside = at->fts_level > 0;
 
-        if (fd < 0 && errno == ELOOP)
+        if (inside && (at->fts_name[0] == '.' || at->fts_level > PATH_SEGMENTS_MAX)) {
+                fts_set(tree, at, FTS_SKIP);
                 return 0;
-        if (fd < 0 || fstat(fd, &is) != 0)
-                return err_set_errno(e, "cannot open %s", name);
-        if (S_ISREG(is.st_mode))
-                return add_file(f, fd, name, e);
-        if (!S_ISDIR(is.st_mode) || depth == PATH_SEGMENTS_MAX)
+        }
+        if (!inside && at->fts_info != FTS_D && at->fts_info != FTS_DP && at->fts_errno == 0)
+                at->fts_errno = ENOTDIR;
+        errno = at->fts_errno;
+        if (errno != 0)
+                return err_set_errno(e, "cannot open %s", at->fts_path);
+        if (at->fts_info != FTS_F)
                 return 0;
-        AUTO_FREE char *inner = xasprintf("%s/", name);
-        return add_folder(f, own_take_fd(&fd), inner, depth + 1, e);
+        const char *name = at->fts_path + strlen(folder);
+        return add_file(f, at->fts_path, name + strspn(name, "/"), e);
 }
 
-/* Takes fd. */
-static int add_folder(struct http_files *f, int fd, const char *prefix, unsigned depth,
-                      struct err *e)
+static int add_folder(struct http_files *f, const char *folder, struct err *e)
 {
-        DIR *folder = fdopendir(fd);
+        char *const folders[] = {(char *)folder, NULL};
+        FTS *tree = fts_open(folders, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
         int result = 0;
 
-        if (folder == NULL) {
-                close(fd);
-                return err_set_errno(e, "cannot read a folder of files");
-        }
-        for (struct dirent *entry; result == 0 && (entry = readdir(folder)) != NULL;) {
-                if (entry->d_name[0] != '.')
-                        result = add_entry(f, fd, entry->d_name, prefix, depth, e);
-        }
-        closedir(folder);
+        if (tree == NULL)
+                return err_set_errno(e, "cannot open %s", folder);
+        for (FTSENT *at; result == 0 && (at = fts_read(tree)) != NULL;)
+                result = add_entry(f, tree, at, folder, e);
+        if (result == 0 && errno != 0) /* fts_read sets it to 0 at the end */
+                result = err_set_errno(e, "cannot read %s", folder);
+        fts_close(tree);
         return result;
 }
 
@@ -152,14 +147,9 @@ static int compare(const void *a, const void *b)
 struct http_files *http_files_create(const char *folder, size_t max, struct err *e)
 {
         AUTO(http_files) f = xcalloc(1, sizeof(*f));
-        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         f->room = max;
-        if (fd < 0) {
-                err_set_errno(e, "cannot open %s", folder);
-                return NULL;
-        }
-        if (add_folder(f, fd, "", 1, e) < 0)
+        if (add_folder(f, folder, e) < 0)
                 return NULL;
         if (f->count > 0)
                 qsort(f->at, f->count, sizeof(*f->at), compare);

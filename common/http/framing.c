@@ -8,47 +8,33 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/bytes.h"
+
 enum { LENGTH_DIGITS_MAX = 15 };
 
-/* The headers that framing uses, and others that must not be repeated. */
-enum known {
-        HOST,
-        CONTENT_LENGTH,
-        TRANSFER_ENCODING,
-        CONNECTION,
-        EXPECT,
-        CONTENT_TYPE,
-        CONTENT_ENCODING,
-        AUTHORIZATION,
-        IDEMPOTENCY_KEY,
-        ORIGIN,
-        WEBSOCKET_KEY,
-        WEBSOCKET_VERSION,
-        KNOWN_COUNT,
-};
+/* The headers that framing uses. */
+enum known { HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT };
 
-static const struct {
-        const char *name;
-        size_t length;
-} names[KNOWN_COUNT] = {
-#define NAME(text) \
+#define LITERAL(text) \
         { \
-                text, sizeof(text) - 1 \
+                .data = (text), .length = sizeof(text) - 1 \
         }
-        [HOST] = NAME("Host"),
-        [CONTENT_LENGTH] = NAME("Content-Length"),
-        [TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
-        [CONNECTION] = NAME("Connection"),
-        [EXPECT] = NAME("Expect"),
-        [CONTENT_TYPE] = NAME("Content-Type"),
-        [CONTENT_ENCODING] = NAME("Content-Encoding"),
-        [AUTHORIZATION] = NAME("Authorization"),
-        [IDEMPOTENCY_KEY] = NAME("Idempotency-Key"),
-        [ORIGIN] = NAME("Origin"),
-        [WEBSOCKET_KEY] = NAME("Sec-WebSocket-Key"),
-        [WEBSOCKET_VERSION] = NAME("Sec-WebSocket-Version"),
-#undef NAME
+static const struct bytes names[] = {
+        [HOST] = LITERAL("Host"),
+        [CONTENT_LENGTH] = LITERAL("Content-Length"),
+        [TRANSFER_ENCODING] = LITERAL("Transfer-Encoding"),
+        [CONNECTION] = LITERAL("Connection"),
+        [EXPECT] = LITERAL("Expect"),
+        /* These must not be repeated either. */
+        LITERAL("Content-Type"),
+        LITERAL("Content-Encoding"),
+        LITERAL("Authorization"),
+        LITERAL("Idempotency-Key"),
+        LITERAL("Origin"),
+        LITERAL("Sec-WebSocket-Key"),
+        LITERAL("Sec-WebSocket-Version"),
 };
+enum { KNOWN_COUNT = sizeof(names) / sizeof(names[0]) };
 
 /* The known headers of a request; of repeated ones the last value. */
 struct headers {
@@ -62,7 +48,7 @@ static void note(struct headers *h, const struct mg_header *header)
         size_t length = strlen(header->name);
 
         for (size_t i = 0; i < KNOWN_COUNT; i++) {
-                if (names[i].length != length || strcasecmp(names[i].name, header->name) != 0)
+                if (names[i].length != length || strcasecmp(names[i].data, header->name) != 0)
                         continue;
                 h->values[i] = header->value;
                 h->counts[i]++;
@@ -73,10 +59,10 @@ static void note(struct headers *h, const struct mg_header *header)
         }
 }
 
-static int refuse(struct framing *out, int status, struct err *e, const char *text)
+static int refuse(int status, struct err *e, const char *text)
 {
-        out->refusal = status;
-        return err_set(e, ERR_INVALID, "%s", text);
+        err_set(e, ERR_INVALID, "%s", text);
+        return status;
 }
 
 static bool is_clean(const char *value)
@@ -104,41 +90,40 @@ static bool is_token(const char *name)
         return name[0] != '\0';
 }
 
-static int read_headers(const struct mg_request_info *info, struct headers *h, struct framing *out,
-                        struct err *e)
+static int read_headers(const struct mg_request_info *info, struct headers *h, struct err *e)
 {
         /* civetweb silently drops headers over MG_MAX_HEADERS. */
         if (info->num_headers >= MG_MAX_HEADERS)
-                return refuse(out, 431, e, "the request has too many headers");
+                return refuse(431, e, "the request has too many headers");
         for (int i = 0; i < info->num_headers; i++) {
                 if (!is_token(info->http_headers[i].name))
-                        return refuse(out, 400, e, "a header's name is malformed");
+                        return refuse(400, e, "a header's name is malformed");
                 if (!is_clean(info->http_headers[i].value))
-                        return refuse(out, 400, e, "a header has a control character");
+                        return refuse(400, e, "a header has a control character");
                 note(h, &info->http_headers[i]);
         }
         for (size_t i = 0; i < KNOWN_COUNT; i++) {
                 if (h->counts[i] > 1 && i != CONNECTION) {
-                        out->refusal = 400;
-                        return err_set(e, ERR_INVALID, "the header %s is given %d times",
-                                       names[i].name, h->counts[i]);
+                        err_set(e, ERR_INVALID, "the header %s is given %d times", names[i].data,
+                                h->counts[i]);
+                        return 400;
                 }
         }
         if (h->values[HOST] == NULL && strcmp(info->http_version, "1.1") == 0)
-                return refuse(out, 400, e, "the header Host is missing");
+                return refuse(400, e, "the header Host is missing");
         if (h->values[HOST] != NULL && strpbrk(h->values[HOST], " \t,/\\?#@") != NULL)
-                return refuse(out, 400, e, "the header Host is malformed");
+                return refuse(400, e, "the header Host is malformed");
         return 0;
 }
 
-static int check_length(const char *value, struct framing *out, struct err *e)
+static int read_length(const char *value, struct framing *out, struct err *e)
 {
         size_t digits = strspn(value, "0123456789");
 
         if (digits == 0 || value[digits] != '\0')
-                return refuse(out, 400, e, "Content-Length is not a number");
+                return refuse(400, e, "Content-Length is not a number");
         if (digits > LENGTH_DIGITS_MAX)
-                return refuse(out, 413, e, "Content-Length is too large");
+                return refuse(413, e, "Content-Length is too large");
         out->length = strtoll(value, NULL, 10);
         return 0;
 }
@@ -149,26 +134,28 @@ int framing_check(const struct mg_request_info *info, struct framing *out, struc
         struct headers h = {0};
 
         *out = (struct framing){0};
-        if (read_headers(info, &h, out, e) < 0)
-                return -1;
+        int refusal = read_headers(info, &h, e);
+        if (refusal != 0)
+                return refusal;
 
         out->keep_alive = is_new && !h.closes;
 
         const char *length = h.values[CONTENT_LENGTH];
         const char *coding = h.values[TRANSFER_ENCODING];
         if (length != NULL && coding != NULL)
-                return refuse(out, 400, e, "both Content-Length and Transfer-Encoding are given");
+                return refuse(400, e, "both Content-Length and Transfer-Encoding are given");
         if (coding != NULL && strcasecmp(coding, "chunked") != 0)
-                return refuse(out, 400, e, "the only transfer coding understood is \"chunked\"");
+                return refuse(400, e, "the only transfer coding understood is \"chunked\"");
         if (coding != NULL && !is_new)
-                return refuse(out, 400, e, "HTTP/1.0 has no chunked bodies");
-        if (length != NULL && check_length(length, out, e) < 0)
-                return -1;
+                return refuse(400, e, "HTTP/1.0 has no chunked bodies");
+        refusal = length != NULL ? read_length(length, out, e) : 0;
+        if (refusal != 0)
+                return refusal;
         out->chunked = coding != NULL;
 
         const char *expect = h.values[EXPECT];
         if (expect != NULL && strcasecmp(expect, "100-continue") != 0)
-                return refuse(out, 417, e, "the only expectation understood is \"100-continue\"");
+                return refuse(417, e, "the only expectation understood is \"100-continue\"");
         out->expects_continue = expect != NULL;
         return 0;
 }

@@ -18,10 +18,9 @@ struct framing {
         int64_t length; /* of a body that is not chunked */
         bool expects_continue;
         bool keep_alive; /* requested by the client */
-        int refusal;     /* status of the refusal; 0: none */
 };
 
-/* -1: out->refusal and e say why; do not trust anything of the connection afterwards. */
+/* Returns 0, or the status of the refusal; then do not trust anything of the connection. */
 int framing_check(const struct mg_request_info *info, struct framing *out,
                   struct err *e) MUST_CHECK;
 

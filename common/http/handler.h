@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handler.h: how a route's handler reads its request and answers it.
+ * handler.h: what a server is created with, and how a route's handler reads its request and
+ * answers it.
  *
  * A handler runs on one of the server's threads (100 KB of stack: no large locals) and may block.
  */
@@ -10,12 +11,16 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/bytes.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/json_scan.h"
 
+struct http_files;
 struct http_request;
+struct websockets;
 
 typedef void http_handler(void *owner, struct http_request *r);
 
@@ -25,6 +30,26 @@ struct http_route {
         http_handler *handle;
         unsigned scope;  /* for the program's authorizer */
         size_t body_max; /* bytes; larger bodies are refused with 413; 0: any body with 400 */
+};
+
+struct http_server_config {
+        const char *address;  /* "127.0.0.1" */
+        uint16_t port;        /* 0: any free one, see http_server_port */
+        unsigned threads;     /* connections served at once */
+        msec body_deadline;   /* for a whole request body; 0: 10 s */
+        msec answer_deadline; /* until the client has taken a whole answer; 0: 30 s */
+        const struct http_route *routes;
+        void *owner;
+        /* For GET and HEAD where no route fits, without authorization; see files.h. Or NULL. */
+        const struct http_files *files;
+        /* For routes that upgrade, see websocket.h; http_server_destroy ends them. Or NULL. */
+        struct websockets *websockets;
+        /* Called before each handler; false: it has answered itself. NULL: all is allowed. */
+        bool (*authorize)(void *owner, struct http_request *r, const struct http_route *route);
+        /* Called after each answer, for metrics; route: NULL: none matched. Or NULL. */
+        void (*answered)(void *owner, const struct http_route *route, int status, int64_t us);
+        /* Adds headers to every answer (RateLimit, CORS …). Or NULL. */
+        void (*decorate)(void *owner, struct http_request *r);
 };
 
 /* Strings are valid until the handler returns; NULL when absent. */
@@ -43,8 +68,9 @@ struct bytes http_body(const struct http_request *r);
 bool http_body_is_json(struct http_request *r);
 /* W3C traceparent of this request: the client's, or a new one. */
 const char *http_traceparent(const struct http_request *r);
-/* A value from the authorizer for the handler; freed by `release` if not NULL. */
-void http_set_context(struct http_request *r, void *context, void (*release)(void *));
+/* A value from the authorizer for the handler; http_set_context takes it, to free() it at the end.
+ */
+void http_set_context(struct http_request *r, void *context);
 void *http_context(const struct http_request *r);
 
 /* Answer exactly once for each request, by one of the functions from here on. Answers carry
@@ -66,7 +92,8 @@ void http_withhold(struct http_request *r);
 /* True: the answer was given. May return long after that: when the next request comes. */
 bool http_await(struct http_request *r) MUST_CHECK;
 
-/* Answers with a problem (RFC 9457). Its title is the status's phrase. */
+/* Answers with a problem (RFC 9457). Its title is the status's phrase. 503 has Retry-After: 1,
+ * unless that header was added before. */
 void http_problem(struct http_request *r, int status, const char *format, ...) PRINTF_LIKE(3, 4);
 /* With one entry in `errors`: a fault of scan_check, or of validation. */
 void http_problem_at(struct http_request *r, int status, const struct scan_fault *fault);
@@ -74,7 +101,7 @@ void http_problem_at(struct http_request *r, int status, const struct scan_fault
 void http_problem_with(struct http_request *r, int status, json_t *members, const char *format, ...)
         PRINTF_LIKE(4, 5);
 /* With e's text, and the status for its code: INVALID 422, NOT_FOUND 404, CONFLICT 409, FULL,
- * UNAVAILABLE and TIMEOUT 503 with Retry-After; others: see problem_status. */
+ * UNAVAILABLE and TIMEOUT 503; others: see problem_status. */
 void http_problem_err(struct http_request *r, const struct err *e);
 
 #endif

@@ -16,8 +16,9 @@ struct health {
         struct http_server *server;
 };
 
-void health_answer_alive(struct http_request *r)
+void health_alive(void *owner, struct http_request *r)
 {
+        (void)owner;
         http_answer_json(r, 200, json_pack("{s:s}", "status", "alive"));
 }
 
@@ -29,14 +30,7 @@ void health_answer_ready(struct http_request *r, ready_fn *ready, void *owner)
                 http_answer_json(r, 200, json_pack("{s:s}", "status", "ready"));
                 return;
         }
-        http_add_header(r, "Retry-After", "1");
         http_problem(r, 503, "%s", why.text);
-}
-
-static void alive(void *owner, struct http_request *r)
-{
-        (void)owner;
-        health_answer_alive(r);
 }
 
 static void ready(void *owner, struct http_request *r)
@@ -56,7 +50,7 @@ static void metrics(void *owner, struct http_request *r)
 }
 
 static const struct http_route routes[] = {
-        {.method = "GET", .pattern = "/healthz", .handle = alive},
+        {.method = "GET", .pattern = "/healthz", .handle = health_alive},
         {.method = "GET", .pattern = "/readyz", .handle = ready},
         {.method = "GET", .pattern = "/metrics", .handle = metrics},
         {.method = NULL},

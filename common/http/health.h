@@ -31,7 +31,7 @@ void health_destroy(struct health **h);
 uint16_t health_port(const struct health *h);
 
 /* The answers of /healthz and /readyz, for a public port's routes. */
-void health_answer_alive(struct http_request *r);
+http_handler health_alive;
 void health_answer_ready(struct http_request *r, ready_fn *ready, void *owner);
 
 #endif

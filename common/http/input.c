@@ -45,44 +45,35 @@ bool http_body_is_json(struct http_request *r)
 
 enum body_end { BODY_WHOLE, BODY_OVER, BODY_LATE, BODY_BROKEN };
 
-static enum body_end read_known(struct http_request *r)
+static enum body_end read_bytes(struct http_request *r, size_t max)
 {
-        size_t want = (size_t)r->framing.length;
+        bool chunked = r->framing.chunked;
+        size_t want = chunked ? max + 1 : (size_t)r->framing.length;
 
-        buffer_reserve(&r->body, want);
         while (r->body.length < want) {
-                int got =
-                        mg_read(r->civetweb, r->body.data + r->body.length, want - r->body.length);
+                size_t step = chunked ? READ_STEP : want - r->body.length;
+                buffer_reserve(&r->body, step);
+                int got = mg_read(r->civetweb, r->body.data + r->body.length, step);
+                if (got == 0 && chunked)
+                        return BODY_WHOLE;
                 if (got <= 0)
                         return BODY_BROKEN;
                 r->body.length += (size_t)got;
         }
-        return BODY_WHOLE;
+        return chunked ? BODY_OVER : BODY_WHOLE;
 }
 
-static enum body_end read_chunked(struct http_request *r, size_t max)
+static enum body_end read_body(struct http_request *r, size_t max)
 {
-        while (r->body.length <= max) {
-                buffer_reserve(&r->body, READ_STEP);
-                int got = mg_read(r->civetweb, r->body.data + r->body.length, READ_STEP);
-                if (got == 0)
-                        return BODY_WHOLE;
-                if (got < 0)
-                        return BODY_BROKEN;
-                r->body.length += (size_t)got;
-        }
-        return BODY_OVER;
-}
-
-static enum body_end read_body(struct http_request *r, struct watch *w, size_t max, msec limit)
-{
+        struct watch *w = r->server->connections.watch;
+        msec limit = r->server->config.body_deadline;
         struct watched entry;
 
         if (!r->framing.chunked && (size_t)r->framing.length > max)
                 return BODY_OVER;
         msec begun = clock_mono();
         watch_begin(w, &entry, connection_descriptor(r->connection), WATCH_BODY, limit);
-        enum body_end end = r->framing.chunked ? read_chunked(r, max) : read_known(r);
+        enum body_end end = read_bytes(r, max);
         bool late = watch_end(w, &entry) || clock_mono() - begun >= limit;
         if (r->body.data != NULL)
                 r->body.data[r->body.length] = '\0';
@@ -124,7 +115,7 @@ static bool judge_body(struct http_request *r, enum body_end end, size_t max)
         return false;
 }
 
-bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, msec limit)
+bool input_read_body(struct http_request *r, size_t body_max)
 {
         if (r->body_read)
                 return true;
@@ -139,12 +130,13 @@ bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, m
         }
         if (r->framing.chunked || (size_t)r->framing.length <= body_max)
                 say_continue(r);
-        return judge_body(r, read_body(r, w, body_max, limit), body_max);
+        return judge_body(r, read_body(r, body_max), body_max);
 }
 
 /* A close with an unread body would reset the connection, and the answer could be lost. */
-void input_drain_body(struct http_request *r, struct watch *w, msec limit)
+void input_drain_body(struct http_request *r, msec limit)
 {
+        struct watch *w = r->server->connections.watch;
         struct watched entry;
         size_t drained = 0;
 

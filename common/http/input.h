@@ -7,9 +7,9 @@
 
 #include "common/http/request.h"
 
-/* Reads the body within `limit` ms. False: the request was refused, and answered. */
-bool input_read_body(struct http_request *r, struct watch *w, size_t body_max, msec limit);
+/* Reads the body within the body deadline. False: the request was refused, and answered. */
+bool input_read_body(struct http_request *r, size_t body_max);
 /* Reads and drops the rest of a refused body: at most 32 MiB, within `limit` ms. */
-void input_drain_body(struct http_request *r, struct watch *w, msec limit);
+void input_drain_body(struct http_request *r, msec limit);
 
 #endif

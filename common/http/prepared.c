@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 
 #include "common/http/answer.h"
-#include "common/http/prepared.h"
 
 /* Then the thread waits in civetweb instead: here it would delay a stop of the server, and miss a
  * pipelined request in civetweb's buffer. */
@@ -39,13 +38,6 @@ void http_prepare(struct http_request *r, int status, const char *content_type,
         sem_init(&p->decided, 0, 0);
 }
 
-void prepared_fini(struct http_request *r)
-{
-        if (r->prepared.status != 0)
-                sem_destroy(&r->prepared.decided);
-        buffer_fini(&r->prepared.text);
-}
-
 static bool is_sent(const struct prepared *p)
 {
         return p->sent == p->text.length;
@@ -66,7 +58,7 @@ void http_give(struct http_request *r)
 
         r->status = p->status;
         answer_count(r); /* before the client can ask for the metrics */
-        if (p->fd >= 0 && (p->closing || !serving_is_closing(r->serving))) {
+        if (p->fd >= 0 && (p->closing || !atomic_load(&r->server->closing))) {
                 connection_note_answer(r->connection);
                 ssize_t sent =
                         send(p->fd, p->text.data, p->text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -109,7 +101,7 @@ static void send_wait(struct http_request *r)
         struct prepared *p = &r->prepared;
         AUTO_BUFFER rest = {0};
 
-        r->closing = p->closing || p->awaits_next || serving_is_closing(r->serving);
+        r->closing = p->closing || p->awaits_next || atomic_load(&r->server->closing);
         if (r->closing)
                 mg_disable_connection_keep_alive(r->civetweb);
         buffer_reserve(&rest, p->text.length + sizeof(close));

@@ -10,10 +10,9 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
-#include "common/http/phrase.h"
-#include "common/http/request.h"
+#include "common/http/answer.h"
 
-enum { RETRY_SECONDS = 1, DETAIL_SIZE = 512 };
+enum { DETAIL_SIZE = 512 };
 
 static void add_fault(struct buffer *out, const struct scan_fault *fault)
 {
@@ -49,11 +48,9 @@ void problem_write(const struct problem *p, struct buffer *out)
         json_put_given(out, "instance", bytes_of_text(p->instance));
         if (p->fault != NULL)
                 add_fault(out, p->fault);
-        if (p->traceparent != NULL) {
-                char id[TRACE_ID_SIZE];
-                trace_id(p->traceparent, id);
-                json_put_string(out, "trace_id", id);
-        }
+        if (p->traceparent != NULL)
+                json_put_given(out, "trace_id",
+                               bytes_of(p->traceparent + TRACE_ID_AT, TRACE_ID_LENGTH));
         if (p->members != NULL)
                 add_members(out, p->members);
         json_end(out);
@@ -92,6 +89,8 @@ static void answer(struct http_request *r, const struct problem *given)
 
         p.instance = r->raw_path;
         p.traceparent = r->traceparent;
+        if (p.status == 503 && !answer_has_header(r, "Retry-After"))
+                http_add_header(r, "Retry-After", "1");
         problem_write(&p, &body);
         http_answer(r, p.status, "application/problem+json", buffer_bytes(&body));
 }
@@ -126,9 +125,5 @@ void http_problem_with(struct http_request *r, int status, json_t *members, cons
 
 void http_problem_err(struct http_request *r, const struct err *e)
 {
-        int status = problem_status(e->code);
-
-        if (status == 503)
-                http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
-        http_problem(r, status, "%s", e->text);
+        http_problem(r, problem_status(e->code), "%s", e->text);
 }

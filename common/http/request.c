@@ -5,9 +5,14 @@
 #include "common/http/request.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/base/uuid.h"
 #include "common/http/client.h"
+#include "common/model/job.h"
 
 const char *http_method(const struct http_request *r)
 {
@@ -51,6 +56,22 @@ void http_query_write(const struct http_request *r, const char *except, struct b
         }
 }
 
+void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
+{
+        uint64_t random[3]; /* two for the trace's id, one for the span's */
+
+        if (given != NULL && traceparent_is_valid(bytes_of_text(given))) {
+                memcpy(out, given, TRACEPARENT_SIZE);
+                return;
+        }
+        random_fill(random, sizeof(random));
+        /* An id must not be all zeros. */
+        random[1] |= 1;
+        random[2] |= 1;
+        snprintf(out, TRACEPARENT_SIZE, "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01",
+                 random[0], random[1], random[2]);
+}
+
 const char *http_header(const struct http_request *r, const char *name)
 {
         return mg_get_header(r->civetweb, name);
@@ -66,11 +87,10 @@ const char *http_traceparent(const struct http_request *r)
         return r->traceparent;
 }
 
-void http_set_context(struct http_request *r, void *context, void (*release)(void *))
+void http_set_context(struct http_request *r, void *context)
 {
         assert(r->context == NULL);
         r->context = context;
-        r->release = release;
 }
 
 void *http_context(const struct http_request *r)
@@ -80,8 +100,10 @@ void *http_context(const struct http_request *r)
 
 void request_fini(struct http_request *r)
 {
-        if (r->release != NULL)
-                r->release(r->context);
+        free(r->context);
+        if (r->prepared.status != 0)
+                sem_destroy(&r->prepared.decided);
+        buffer_fini(&r->prepared.text);
         path_fini(&r->path);
         query_fini(&r->query);
         buffer_fini(&r->body);

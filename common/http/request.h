@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * request.h: one request while its handler runs, for the files of common/http.
+ * request.h: a server, and one request while its handler runs, for the files of common/http.
  */
 #ifndef WARREN_HTTP_REQUEST_H
 #define WARREN_HTTP_REQUEST_H
 
 #include <civetweb.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #include "common/http/connection.h"
 #include "common/http/framing.h"
 #include "common/http/handler.h"
-#include "common/http/query.h"
 #include "common/http/route.h"
-#include "common/http/serving.h"
-#include "common/http/trace.h"
 #include "common/http/watch.h"
+
+/* W3C trace context: the size of a traceparent, and where its trace id is. */
+enum { TRACEPARENT_SIZE = 56, TRACE_ID_AT = 3, TRACE_ID_LENGTH = 32 };
+
+struct http_server {
+        struct http_server_config config; /* with its defaults */
+        struct mg_context *context;
+        struct connections connections;
+        atomic_bool closing;   /* new requests are refused */
+        atomic_int unanswered; /* accepted requests without an answer yet */
+};
 
 /* An answer that another thread gives, see prepared.c. */
 struct prepared {
@@ -33,7 +42,7 @@ struct prepared {
 enum stream_state { STREAM_NONE, STREAM_OPEN, STREAM_ENDED };
 
 struct http_request {
-        struct serving *serving;
+        struct http_server *server;
         struct mg_connection *civetweb;
         struct connection *connection;
         const struct mg_request_info *info;
@@ -46,8 +55,7 @@ struct http_request {
         struct buffer body;
         bool body_read; /* to its end: the connection can be reused */
         char traceparent[TRACEPARENT_SIZE];
-        void *context;
-        void (*release)(void *);
+        void *context;         /* owned */
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
         enum stream_state stream;
@@ -60,6 +68,8 @@ struct http_request {
         struct prepared prepared;
 };
 
+/* Copies `given` if it is a valid traceparent of version 00; else makes a new one. */
+void trace_continue(const char *given, char out[TRACEPARENT_SIZE]);
 void request_fini(struct http_request *r);
 
 #endif

@@ -1,41 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * route.c: splits paths, and finds routes in their table.
+ * route.c: finds routes in their table.
  */
 #include "common/http/route.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "common/base/memory.h"
-#include "common/http/percent.h"
-
-int path_parse(const char *raw, struct path *out, struct err *e)
-{
-        *out = (struct path){0};
-        if (raw[0] != '/')
-                return err_set(e, ERR_INVALID, "the path does not begin with a slash");
-
-        out->text = xmemdup0(raw + 1, strlen(raw + 1));
-        for (char *at = out->text; at != NULL;) {
-                if (out->count == PATH_SEGMENTS_MAX)
-                        return err_set(e, ERR_NOT_FOUND, "no such path");
-                char *segment = strsep(&at, "/");
-                struct err wrong = {0};
-                if (percent_decode(segment, PERCENT_PATH, &wrong) < 0)
-                        return err_set(e, ERR_INVALID, "the path %s", wrong.text);
-                out->segments[out->count++] = segment;
-        }
-        return 0;
-}
-
-void path_fini(struct path *p)
-{
-        free(p->text);
-        *p = (struct path){0};
-}
 
 /* The segment at *at, which advances to the next one (NULL: none). */
 static struct bytes pattern_segment(const char **at)

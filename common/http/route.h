@@ -7,22 +7,10 @@
 
 #include <stddef.h>
 
-#include "common/base/err.h"
 #include "common/http/handler.h"
+#include "common/http/target.h"
 
-enum { PATH_SEGMENTS_MAX = 12, PATH_PARAMS_MAX = 4, ALLOW_SIZE = 64 };
-
-/* A path split at its slashes, each segment percent-decoded. */
-struct path {
-        char *text; /* owned; the segments lie in it */
-        const char *segments[PATH_SEGMENTS_MAX];
-        size_t count;
-};
-
-/* ERR_INVALID: a bad escape, an escaped NUL, or not UTF-8. ERR_NOT_FOUND: more segments than
- * PATH_SEGMENTS_MAX. */
-int path_parse(const char *raw, struct path *out, struct err *e) MUST_CHECK;
-void path_fini(struct path *p);
+enum { PATH_PARAMS_MAX = 4, ALLOW_SIZE = 64 };
 
 struct route_match {
         const struct http_route *route; /* NULL: none */

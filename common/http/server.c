@@ -26,31 +26,21 @@
 #include "common/http/answer.h"
 #include "common/http/civetweb_quirks.h"
 #include "common/http/connection.h"
-#include "common/http/files_answer.h"
+#include "common/http/files.h"
 #include "common/http/input.h"
-#include "common/http/prepared.h"
 #include "common/http/request.h"
 #include "common/http/websockets.h"
 
 #define HURRIED_DRAIN ((msec)500)
+#define BODY_DEADLINE_DEFAULT ((msec)10 * MSEC_SECOND)
+#define ANSWER_DEADLINE_DEFAULT ((msec)30 * MSEC_SECOND)
+#define STOP_DEADLINE ((msec)5 * MSEC_SECOND)
 
 enum { DRAIN_STEP_US = 2000 };
 
-struct http_server {
-        struct serving serving; /* first: server_of depends on it */
-        struct mg_context *context;
-        struct connections connections;
-        atomic_int unanswered; /* accepted requests without an answer yet */
-};
-
-static struct http_server *server_of(const struct http_request *r)
+static void begin(struct http_request *r, struct mg_connection *c)
 {
-        return (struct http_server *)r->serving;
-}
-
-static void begin(struct http_request *r, struct http_server *s, struct mg_connection *c)
-{
-        r->serving = &s->serving;
+        r->server = mg_get_user_data(mg_get_context(c));
         r->civetweb = c;
         r->connection = mg_get_user_connection_data(c);
         r->info = mg_get_request_info(c);
@@ -61,7 +51,7 @@ static void begin(struct http_request *r, struct http_server *s, struct mg_conne
 
 static void end(struct http_request *r)
 {
-        const struct http_server_config *c = &r->serving->config;
+        const struct http_server_config *c = &r->server->config;
         msec drain = r->hurried ? HURRIED_DRAIN : c->body_deadline;
 
         if (r->stream == STREAM_OPEN && !r->broken) {
@@ -70,12 +60,11 @@ static void end(struct http_request *r)
         }
         if (r->status == 0)
                 http_problem(r, 500, "the handler gave no answer");
-        input_drain_body(r, server_of(r)->connections.watch, drain);
+        input_drain_body(r, drain);
         answer_count(r);
         if (r->closing && !r->broken)
                 connection_linger(r->connection);
         connection_await_request(r->connection);
-        prepared_fini(r);
         request_fini(r);
 }
 
@@ -90,7 +79,7 @@ static bool answer_for_server(struct http_request *r)
                 http_problem(r, 400, "the target * is allowed only with OPTIONS");
                 return true;
         }
-        route_methods(r->serving->config.routes, allow);
+        route_methods(r->server->config.routes, allow);
         http_add_header(r, "Allow", "%s", allow);
         http_answer_empty(r, 204);
         return true;
@@ -102,8 +91,8 @@ static bool accept_form(struct http_request *r)
         struct err e = {0};
 
         int refusal = quirk_check_head(r->info, &e);
-        if (refusal == 0 && framing_check(r->info, &r->framing, &e) < 0)
-                refusal = r->framing.refusal;
+        if (refusal == 0)
+                refusal = framing_check(r->info, &r->framing, &e);
         if (refusal != 0) {
                 r->broken = true;
                 http_problem(r, refusal, "%s", e.text);
@@ -126,11 +115,11 @@ static bool find_route(struct http_request *r, const struct http_file **file)
 {
         const char *method = r->method;
 
-        route_match(r->serving->config.routes, method, &r->path, &r->match);
+        route_match(r->server->config.routes, method, &r->path, &r->match);
         if (r->match.route != NULL)
                 return true;
         if (r->match.allow[0] == '\0')
-                *file = files_find(r->serving->config.files, &r->path);
+                *file = files_find(r->server->config.files, &r->path);
         if (*file != NULL && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
                 return true;
         if (*file != NULL)
@@ -146,7 +135,7 @@ static bool find_route(struct http_request *r, const struct http_file **file)
 
 static void serve(struct http_request *r)
 {
-        const struct http_server_config *c = &r->serving->config;
+        const struct http_server_config *c = &r->server->config;
         const struct http_file *file = NULL;
 
         if (!accept_form(r) || answer_for_server(r) || !find_route(r, &file))
@@ -155,8 +144,7 @@ static void serve(struct http_request *r)
         /* Before the body is read: an unauthorized client must not cost that. */
         if (route != NULL && c->authorize != NULL && !c->authorize(c->owner, r, route))
                 return;
-        if (!input_read_body(r, server_of(r)->connections.watch,
-                             route != NULL ? route->body_max : 0, c->body_deadline))
+        if (!input_read_body(r, route != NULL ? route->body_max : 0))
                 return;
         if (route != NULL)
                 route->handle(c->owner, r);
@@ -168,7 +156,6 @@ static void refuse_busy(struct http_request *r, const char *why)
 {
         r->last = true;
         r->hurried = true;
-        http_add_header(r, "Retry-After", "1");
         http_problem(r, 503, "%s", why);
 }
 
@@ -176,32 +163,18 @@ static void refuse_busy(struct http_request *r, const char *why)
 static bool begin_serving(struct http_server *s)
 {
         atomic_fetch_add(&s->unanswered, 1);
-        if (!atomic_load(&s->serving.closing))
+        if (!atomic_load(&s->closing))
                 return true;
         atomic_fetch_sub(&s->unanswered, 1);
         return false;
 }
 
-static bool has_seat(struct http_request *r)
-{
-        struct http_server *s = server_of(r);
-        bool first = false;
-
-        if (connection_begin(r->connection, r->info, &first))
-                return true;
-        if (first)
-                LOG_WARN("a port is full: requests are refused with 503",
-                         log_int("port", http_server_port(s)),
-                         log_int("threads", s->serving.config.threads));
-        return false;
-}
-
 static void handle(struct http_request *r)
 {
-        struct http_server *s = server_of(r);
+        struct http_server *s = r->server;
 
         trace_continue(mg_get_header(r->civetweb, "traceparent"), r->traceparent);
-        if (!has_seat(r)) {
+        if (!connection_begin(r->connection, r->info)) {
                 refuse_busy(r, "all threads of this server are busy");
                 end(r);
         } else if (!begin_serving(s)) {
@@ -218,7 +191,7 @@ static int on_request(struct mg_connection *connection)
 {
         struct http_request r = {0};
 
-        begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
+        begin(&r, connection);
         r.query_string = r.info->query_string;
         handle(&r);
         return r.status != 0 ? r.status : 500;
@@ -228,7 +201,7 @@ static void answer_on_close(struct mg_connection *connection)
 {
         struct http_request r = {0};
 
-        begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
+        begin(&r, connection);
         quirk_split_target(r.info, &r.raw_path, &r.query_string);
         r.last = true;
         handle(&r);
@@ -239,7 +212,7 @@ static int on_error(struct mg_connection *connection, int status, const char *me
 {
         struct http_request r = {0};
 
-        begin(&r, mg_get_user_data(mg_get_context(connection)), connection);
+        begin(&r, connection);
         r.method = "";
         r.raw_path = "";
         r.broken = true;
@@ -297,7 +270,7 @@ static int start(struct http_server *s, const struct http_server_config *c, stru
 
         snprintf(port, sizeof(port), "%s:%u", c->address, c->port);
         snprintf(threads, sizeof(threads), "%u", quirk_threads(c->threads));
-        snprintf(timeout, sizeof(timeout), "%lld", (long long)s->serving.config.body_deadline);
+        snprintf(timeout, sizeof(timeout), "%lld", (long long)s->config.body_deadline);
         snprintf(head, sizeof(head), "%d", QUIRK_HEAD_SIZE);
         const char *options[] = {"max_request_size", head, "listening_ports", port, "num_threads",
                                  threads, "request_timeout_ms", timeout, "keep_alive_timeout_ms",
@@ -326,7 +299,11 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
         struct mg_server_port ports[1] = {0};
 
         pthread_once(&once, library_init);
-        serving_init(&s->serving, c);
+        s->config = *c;
+        if (c->body_deadline == 0)
+                s->config.body_deadline = BODY_DEADLINE_DEFAULT;
+        if (c->answer_deadline == 0)
+                s->config.answer_deadline = ANSWER_DEADLINE_DEFAULT;
         const struct in_addr address = {.s_addr = inet_addr(c->address)};
         s->connections.listener.port = htons(c->port);
         if (connections_init(&s->connections, address, c->threads, e) < 0 || start(s, c, e) < 0)
@@ -340,12 +317,12 @@ struct http_server *http_server_create(const struct http_server_config *c, struc
  * refused, so that this ends even if clients keep coming. */
 static void stop(struct http_server *s)
 {
-        atomic_store(&s->serving.closing, true);
-        watch_limit_all(s->connections.watch, s->serving.config.stop_deadline);
+        atomic_store(&s->closing, true);
+        watch_limit_all(s->connections.watch, STOP_DEADLINE);
         while (atomic_load(&s->unanswered) > 0)
                 usleep(DRAIN_STEP_US);
-        if (s->serving.config.websockets != NULL)
-                websockets_end(s->serving.config.websockets);
+        if (s->config.websockets != NULL)
+                websockets_end(s->config.websockets);
         quirk_wake_to_stop(&s->connections.listener);
         mg_stop(s->context);
 }
@@ -357,7 +334,6 @@ void http_server_destroy(struct http_server **s)
         if ((*s)->context != NULL)
                 stop(*s);
         connections_fini(&(*s)->connections);
-        serving_fini(&(*s)->serving);
         free(*s);
         *s = NULL;
 }

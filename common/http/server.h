@@ -7,7 +7,6 @@
 #define WARREN_HTTP_SERVER_H
 
 #include "common/http/handler.h"
-#include "common/http/server_config.h"
 
 struct http_server;
 
@@ -15,7 +14,7 @@ struct http_server;
 struct http_server *http_server_create(const struct http_server_config *c,
                                        struct err *e) MUST_CHECK;
 /* Refuses new requests (503), waits for the answers of running ones, closes the port. Clients that
- * have not sent their body or read their answer by `stop_deadline` are cut off. So it takes that
+ * have not sent their body or read their answer within 5 s are cut off. So it takes that
  * long at most, plus the time of running handlers and a few seconds. */
 void http_server_destroy(struct http_server **s);
 uint16_t http_server_port(const struct http_server *s);

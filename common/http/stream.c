@@ -19,7 +19,7 @@ static bool is_chunked(const struct http_request *r)
 /* Sends the whole text, or cuts the connection. */
 static int send_whole(struct http_request *r, struct bytes text)
 {
-        if (serving_is_closing(r->serving) && !r->broken) {
+        if (atomic_load(&r->server->closing) && !r->broken) {
                 r->broken = true;
                 connection_cut(r->connection, r->civetweb);
         }
@@ -30,22 +30,13 @@ static int send_whole(struct http_request *r, struct bytes text)
 
 int http_stream_begin(struct http_request *r, int status, const char *content_type)
 {
-        AUTO_BUFFER out = {0};
-
-        assert(r->status == 0);
-        r->status = status;
         r->stream = STREAM_OPEN;
-        r->closing = answer_ends_connection(r) || !is_chunked(r);
-        const struct answer_text a = {
-                .status = status,
-                .content_type = content_type,
-                .length = is_chunked(r) ? ANSWER_CHUNKED : ANSWER_TO_THE_END,
-                .closing = r->closing,
-        };
-        answer_write(r, &a, &out);
-        if (r->closing)
-                mg_disable_connection_keep_alive(r->civetweb);
-        return send_whole(r, buffer_bytes(&out));
+        answer_give(r, &(struct answer_text){
+                               .status = status,
+                               .content_type = content_type,
+                               .length = is_chunked(r) ? ANSWER_CHUNKED : ANSWER_TO_THE_END,
+                       });
+        return r->broken ? -1 : 0;
 }
 
 static int send_piece(struct http_request *r, struct bytes piece)
@@ -77,7 +68,7 @@ int http_stream_write(struct http_request *r, struct bytes piece)
 
 bool http_stream_is_over(const struct http_request *r)
 {
-        return r->broken || serving_is_closing(r->serving) || connection_is_gone(r->connection);
+        return r->broken || atomic_load(&r->server->closing) || connection_is_gone(r->connection);
 }
 
 void http_stream_end(struct http_request *r)

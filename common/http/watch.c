@@ -88,19 +88,14 @@ void watch_limit_all(struct watch *w, msec limit)
         pthread_mutex_unlock(&w->mutex);
 }
 
-static void tick_locked(struct watch *w)
-{
-        condition_wait(&w->stop_cond, &w->mutex, clock_mono() + TICK_MS);
-        expire_locked(w);
-}
-
 static void *run(void *owner)
 {
         struct watch *w = owner;
 
         pthread_mutex_lock(&w->mutex);
         while (!w->stopping) {
-                tick_locked(w);
+                condition_wait(&w->stop_cond, &w->mutex, clock_mono() + TICK_MS);
+                expire_locked(w);
                 pthread_mutex_unlock(&w->mutex);
                 watch_relieve(w, w->excess(w->owner));
                 pthread_mutex_lock(&w->mutex);

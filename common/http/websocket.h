@@ -22,22 +22,17 @@
 struct websockets;
 
 struct websockets_config {
-        unsigned max;       /* WebSockets at once; more are refused with 503. 0: 100 */
-        size_t message_max; /* bytes of a client's message; a larger one ends it. 0: 64 KiB */
-        size_t unsent_max;  /* bytes buffered for one client. 0: 1 MiB */
+        unsigned max; /* WebSockets at once; more are refused with 503. 0: 100 */
         /* A client that sends nothing for so long is pinged. One that sends nothing, or takes
          * nothing that is sent, for twice as long is ended. 0: 20 s */
         msec silence_max;
-        /* Whether a page of this origin may connect. NULL: only one of the request's own Host. A
-         * client without an Origin is not a page, and may. Called on a server's thread. */
-        bool (*allow_origin)(void *owner, const char *origin);
-        void *owner;
 };
 
 /* Called on the pool's thread: they must not block. */
 struct websocket_events {
         void (*opened)(void *user, uint64_t socket);
-        /* A whole text message: UTF-8, borrowed for the call. */
+        /* A whole text message: UTF-8, borrowed for the call. A larger one than 64 KiB ends the
+         * WebSocket. */
         void (*message)(void *user, uint64_t socket, struct bytes text);
         /* The last call, whichever side has ended it. */
         void (*closed)(void *user, uint64_t socket);
@@ -54,8 +49,8 @@ bool websocket_upgrade(struct http_request *r, const struct websocket_events *on
                        void *user) MUST_CHECK;
 
 /* Any thread, also in the events; never blocks. Copies the text, which must be UTF-8.
- * ERR_NOT_FOUND: the socket is closed or closing. ERR_FULL: over unsent_max; the text is not sent,
- * later ones may be. */
+ * ERR_NOT_FOUND: the socket is closed or closing. ERR_FULL: over 1 MiB is buffered; the text is not
+ * sent, later ones may be. */
 int websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
                     struct err *e) MUST_CHECK;
 /* Any thread. Sends what was buffered, then a close code (1000: normal; 4000 to 4999: the

@@ -38,25 +38,18 @@ static uint64_t big_endian(const unsigned char *at, size_t size)
         return value;
 }
 
-/* False: the head is not whole yet. A length in more bytes than needed is accepted. */
-static bool read_head(struct bytes in, struct frame *out)
+/* What the first two bytes of a head say. */
+static struct frame read_start(const unsigned char *at)
 {
-        const unsigned char *at = (const unsigned char *)in.data;
+        unsigned length = at[1] & 0x7f;
+        size_t extra = length == 127 ? 8 : length == 126 ? 2 : 0;
 
-        if (in.length < HEAD_LEAST)
-                return false;
-        size_t extra = (at[1] & 0x7f) == 127 ? 8 : (at[1] & 0x7f) == 126 ? 2 : 0;
-        *out = (struct frame){
+        return (struct frame){
                 .opcode = (enum frame_opcode)(at[0] & 0x0f),
                 .final = (at[0] & FINAL) != 0,
-                .length = at[1] & 0x7f,
+                .length = length,
                 .head = HEAD_LEAST + extra + MASK_SIZE,
         };
-        if (in.length < out->head)
-                return false;
-        if (extra > 0)
-                out->length = big_endian(at + HEAD_LEAST, extra);
-        return true;
 }
 
 static bool is_control(const struct frame *f)
@@ -65,15 +58,12 @@ static bool is_control(const struct frame *f)
 }
 
 /* Checks a frame's first two bytes. Returns the code to close with; 0: none. */
-static unsigned judge_start(const struct frame_reader *r, struct bytes in)
+static unsigned judge_start(const struct frame_reader *r, const struct frame *f,
+                            const unsigned char *at)
 {
-        const unsigned char *at = (const unsigned char *)in.data;
-        const struct frame f = {.opcode = (enum frame_opcode)(at[0] & 0x0f),
-                                .final = (at[0] & FINAL) != 0};
-
         if ((at[0] & RESERVED) != 0 || (at[1] & MASKED) == 0)
                 return CLOSE_PROTOCOL_ERROR;
-        switch (f.opcode) {
+        switch (f->opcode) {
         case FRAME_CONTINUATION:
                 return r->in_message ? 0 : CLOSE_PROTOCOL_ERROR;
         case FRAME_TEXT:
@@ -83,7 +73,7 @@ static unsigned judge_start(const struct frame_reader *r, struct bytes in)
         case FRAME_CLOSE:
         case FRAME_PING:
         case FRAME_PONG:
-                return f.final && (at[1] & 0x7f) <= FRAME_CONTROL_MAX ? 0 : CLOSE_PROTOCOL_ERROR;
+                return f->final && f->length <= FRAME_CONTROL_MAX ? 0 : CLOSE_PROTOCOL_ERROR;
         }
         return CLOSE_PROTOCOL_ERROR;
 }
@@ -153,15 +143,19 @@ enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsi
 {
         for (;;) {
                 struct bytes in = bytes_of(r->in.data + r->used, r->in.length - r->used);
-                struct frame f;
+                const unsigned char *at = (const unsigned char *)in.data;
 
                 if (in.length < HEAD_LEAST)
                         return FRAME_NOTHING;
-                *code = judge_start(r, in);
+                struct frame f = read_start(at);
+                *code = judge_start(r, &f, at);
                 if (*code != 0)
                         return FRAME_IS_WRONG;
-                if (!read_head(in, &f))
+                if (in.length < f.head)
                         return FRAME_NOTHING;
+                /* A length in more bytes than needed is accepted. */
+                if (f.length > FRAME_CONTROL_MAX)
+                        f.length = big_endian(at + HEAD_LEAST, f.head - HEAD_LEAST - MASK_SIZE);
                 size_t held = is_control(&f) || !r->in_message ? 0 : r->message.length;
                 if (!is_control(&f) && f.length > r->message_max - held) {
                         *code = CLOSE_TOO_BIG;

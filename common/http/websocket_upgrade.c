@@ -12,8 +12,8 @@
 
 enum { KEY_LENGTH = 24 }; /* 16 bytes in base64 */
 
-/* Whether a header's list has the word, in any case of letters. */
-static bool lists(const char *list, const char *word)
+/* Whether a header's list has the word, in any case of letters. list: or NULL. */
+static bool list_has(const char *list, const char *word)
 {
         size_t length = strlen(word);
 
@@ -36,12 +36,22 @@ static bool is_key(const char *key)
                strcmp(key + KEY_LENGTH - 2, "==") == 0;
 }
 
+/* Whether a page of this origin may connect: "https://warren.example:8443" needs the Host
+ * "warren.example:8443". A client without an Origin is not a page. */
+static bool allow_origin(const char *origin, const char *host)
+{
+        const char *authority = origin != NULL ? strstr(origin, "://") : NULL;
+
+        return origin == NULL ||
+               (authority != NULL && host != NULL && strcasecmp(authority + 3, host) == 0);
+}
+
 /* False: the request was refused. */
-static bool accept_handshake(struct http_request *r, const struct websockets *all)
+static bool accept_handshake(struct http_request *r)
 {
         const char *version = http_header(r, "Sec-WebSocket-Version");
 
-        if (!lists(http_header(r, "Upgrade"), "websocket") || version == NULL ||
+        if (!list_has(http_header(r, "Upgrade"), "websocket") || version == NULL ||
             strcmp(version, "13") != 0) {
                 http_add_header(r, "Upgrade", "websocket");
                 http_add_header(r, "Sec-WebSocket-Version", "13");
@@ -49,12 +59,12 @@ static bool accept_handshake(struct http_request *r, const struct websockets *al
                 return false;
         }
         if (strcmp(r->method, "GET") != 0 || strcmp(r->info->http_version, "1.1") != 0 ||
-            !lists(http_header(r, "Connection"), "upgrade") ||
+            !list_has(http_header(r, "Connection"), "upgrade") ||
             !is_key(http_header(r, "Sec-WebSocket-Key"))) {
                 http_problem(r, 400, "the WebSocket handshake is malformed");
                 return false;
         }
-        if (!websockets_allow_origin(all, http_header(r, "Origin"), http_header(r, "Host"))) {
+        if (!allow_origin(http_header(r, "Origin"), http_header(r, "Host"))) {
                 http_problem(r, 403, "pages of this origin may not connect");
                 return false;
         }
@@ -78,14 +88,14 @@ static int write_accept(const struct http_request *r, struct buffer *accept, str
 
 /* Takes the socket, and writes the 101 to be sent first. NULL: failed; the request can still be
  * answered. */
-static struct taken_socket *take_socket(struct http_request *r, struct buffer *answer,
+static struct known_socket *take_socket(struct http_request *r, struct buffer *answer,
                                         struct err *e)
 {
         AUTO_BUFFER accept = {0};
 
         if (write_accept(r, &accept, e) < 0)
                 return NULL;
-        struct taken_socket *socket = connection_take(r->connection, e);
+        struct known_socket *socket = connection_take(r->connection, e);
         if (socket == NULL)
                 return NULL;
         r->status = 101;
@@ -100,19 +110,19 @@ static struct taken_socket *take_socket(struct http_request *r, struct buffer *a
 
 bool websocket_upgrade(struct http_request *r, const struct websocket_events *on, void *user)
 {
-        struct websockets *all = r->serving->config.websockets;
+        struct websockets *all = r->server->config.websockets;
         AUTO_BUFFER answer = {0};
         struct err e = {0};
 
         assert(all != NULL && r->status == 0);
-        if (!accept_handshake(r, all))
+        if (!accept_handshake(r))
                 return false;
         if (!websockets_reserve(all)) {
                 http_add_header(r, "Retry-After", "5");
                 http_problem(r, 503, "this server has reached its limit of WebSockets");
                 return false;
         }
-        struct taken_socket *socket = take_socket(r, &answer, &e);
+        struct known_socket *socket = take_socket(r, &answer, &e);
         if (socket == NULL) {
                 websockets_give_back(all);
                 http_problem(r, 503, "%s", e.text);

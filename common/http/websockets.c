@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,14 +18,19 @@
 #include "common/base/own.h"
 #include "common/http/websocket_frames.h"
 
-enum { TICK_MS = 250, READ_SIZE = 16 * 1024 };
+enum {
+        TICK_MS = 250,
+        READ_SIZE = 16 * 1024,
+        MESSAGE_MAX = 64 * 1024,  /* of a client */
+        UNSENT_MAX = 1024 * 1024, /* for a client */
+};
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
 
 struct websocket {
         uint64_t id;
         const struct websocket_events *on;
         void *user;
-        struct taken_socket *socket;
+        struct known_socket *socket;
         /* the pool's thread only */
         int fd;
         struct frame_reader reader;
@@ -63,11 +67,9 @@ static void wake(struct websockets *all)
         (void)!write(all->wake, &one, sizeof(one));
 }
 
-static bool has_room_locked(const struct websockets *all, const struct websocket *w, size_t length)
+static bool has_room_locked(const struct websocket *w, size_t length)
 {
-        size_t max = all->config.unsent_max;
-
-        return w->out.length <= max && length <= max - w->out.length;
+        return w->out.length <= UNSENT_MAX && length <= UNSENT_MAX - w->out.length;
 }
 
 static void begin_close_locked(struct websocket *w, unsigned code)
@@ -85,12 +87,12 @@ static void begin_close(struct websockets *all, struct websocket *w, unsigned co
         pthread_mutex_unlock(&all->mutex);
 }
 
-/* Drops the frame over unsent_max: a client that pings without reading must not fill memory. */
+/* Drops the frame over UNSENT_MAX: a client that pings without reading must not fill memory. */
 static void send_control(struct websockets *all, struct websocket *w, enum frame_opcode opcode,
                          struct bytes payload)
 {
         pthread_mutex_lock(&all->mutex);
-        if (w->end_at == 0 && has_room_locked(all, w, payload.length))
+        if (w->end_at == 0 && has_room_locked(w, payload.length))
                 frame_write(&w->out, opcode, payload);
         pthread_mutex_unlock(&all->mutex);
 }
@@ -202,7 +204,7 @@ static void end_socket(struct websockets *all, struct websocket *w)
         HASH_DEL(all->sockets, w);
         all->reserved--;
         pthread_mutex_unlock(&all->mutex);
-        taken_socket_close(&w->socket);
+        known_socket_close(w->socket);
         if (w->opened)
                 w->on->closed(w->user, w->id);
         frames_fini(&w->reader);
@@ -251,24 +253,15 @@ static void *run(void *owner)
         return NULL;
 }
 
-static void set_defaults(struct websockets_config *c)
-{
-        if (c->max == 0)
-                c->max = 100;
-        if (c->message_max == 0)
-                c->message_max = (size_t)64 * 1024;
-        if (c->unsent_max == 0)
-                c->unsent_max = (size_t)1024 * 1024;
-        if (c->silence_max == 0)
-                c->silence_max = (msec)20 * MSEC_SECOND;
-}
-
 struct websockets *websockets_create(const struct websockets_config *c, struct err *e)
 {
         AUTO(websockets) all = xcalloc(1, sizeof(*all));
 
         all->config = *c;
-        set_defaults(&all->config);
+        if (c->max == 0)
+                all->config.max = 100;
+        if (c->silence_max == 0)
+                all->config.silence_max = (msec)20 * MSEC_SECOND;
         pthread_mutex_init(&all->mutex, NULL);
         all->polled = xcalloc((size_t)all->config.max + 1, sizeof(*all->polled));
         all->served = xcalloc(all->config.max, sizeof(struct websocket *));
@@ -329,7 +322,7 @@ void websockets_give_back(struct websockets *all)
         pthread_mutex_unlock(&all->mutex);
 }
 
-void websockets_add(struct websockets *all, struct taken_socket *socket, struct buffer *answer,
+void websockets_add(struct websockets *all, struct known_socket *socket, struct buffer *answer,
                     const struct websocket_events *on, void *user)
 {
         struct websocket *w = xcalloc(1, sizeof(*w));
@@ -337,8 +330,8 @@ void websockets_add(struct websockets *all, struct taken_socket *socket, struct 
         w->on = on;
         w->user = user;
         w->socket = socket;
-        w->fd = taken_socket_descriptor(socket);
-        w->reader.message_max = all->config.message_max;
+        w->fd = known_socket_descriptor(socket);
+        w->reader.message_max = MESSAGE_MAX;
         w->heard_at = w->taken_at = clock_mono();
         w->out = *answer;
         *answer = (struct buffer){0};
@@ -347,17 +340,6 @@ void websockets_add(struct websockets *all, struct taken_socket *socket, struct 
         HASH_ADD(hh, all->sockets, id, sizeof(w->id), w);
         pthread_mutex_unlock(&all->mutex);
         wake(all);
-}
-
-/* By default the origin "https://warren.example:8443" needs the Host "warren.example:8443". */
-bool websockets_allow_origin(const struct websockets *all, const char *origin, const char *host)
-{
-        if (origin == NULL)
-                return true;
-        if (all->config.allow_origin != NULL)
-                return all->config.allow_origin(all->config.owner, origin);
-        const char *authority = strstr(origin, "://");
-        return authority != NULL && host != NULL && strcasecmp(authority + 3, host) == 0;
 }
 
 static struct websocket *find_open_locked(const struct websockets *all, uint64_t id)
@@ -377,7 +359,7 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, 
         bool first = w != NULL && w->out.length == 0;
         if (w == NULL)
                 result = err_set(e, ERR_NOT_FOUND, "the WebSocket is closed");
-        else if (!has_room_locked(all, w, text.length))
+        else if (!has_room_locked(w, text.length))
                 result = err_set(e, ERR_FULL, "%zu bytes wait for this client already",
                                  w->out.length);
         else

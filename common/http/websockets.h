@@ -12,9 +12,8 @@
 bool websockets_reserve(struct websockets *all) MUST_CHECK;
 void websockets_give_back(struct websockets *all);
 /* Uses a reserved place. Takes the socket, and the answer (101) to be sent first. */
-void websockets_add(struct websockets *all, struct taken_socket *socket, struct buffer *answer,
+void websockets_add(struct websockets *all, struct known_socket *socket, struct buffer *answer,
                     const struct websocket_events *on, void *user);
-bool websockets_allow_origin(const struct websockets *all, const char *origin, const char *host);
 /* Closes every WebSocket with 1001 (going away) and waits until all have ended, 2 s at most. No
  * place can be reserved any more. */
 void websockets_end(struct websockets *all);

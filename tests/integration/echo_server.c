@@ -261,7 +261,6 @@ int main(int argc, char **argv)
                 .threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 8,
                 .body_deadline = 1500,
                 .answer_deadline = 3000,
-                .stop_deadline = 2000,
                 .routes = routes};
         const struct websockets_config live_config = {
                 .max = 4, .silence_max = argc > 4 ? (msec)strtoul(argv[4], NULL, 10) : 0};

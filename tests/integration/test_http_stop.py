@@ -42,7 +42,7 @@ def test_clients_in_all_states():
             pass
         assert Answers(port).send(GET).read()[0] == 200
         server.stdin.close()
-        assert server.wait(timeout=30) == 0  # the deadlines add up to 2 s and a little
+        assert server.wait(timeout=30) == 0  # 5 s and a little
 
 
 def test_a_full_server_with_more_waiting():

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * handlers.h: the handlers of the public paths; owner is the gateway.
+ */
+#ifndef WARREN_GATEWAY_HANDLERS_H
+#define WARREN_GATEWAY_HANDLERS_H
+
+#include "common/http/server.h"
+
+/* POST /jobs. */
+http_handler submit_handle;
+/* For http_server_config.decorate: adds the RateLimit headers to an answer whose tenant is known.
+ */
+void submit_decorate(void *owner, struct http_request *r);
+
+/* Requests that an internal service answers. The public path becomes the internal path; `tenant=`
+ * and the internal token replace the key. The answer is passed on as it is. The primary
+ * status-store also answers for tenants and keys. */
+http_handler forward_to_status_store;
+http_handler forward_to_dlx_monitor;
+/* GET /jobs/{id}, with ?wait. */
+http_handler forward_job;
+
+#endif
