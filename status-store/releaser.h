@@ -16,14 +16,9 @@
 
 struct releaser;
 
-/* All borrowed. */
-struct releaser_config {
-        struct readers *readers;
-        struct markers *markers;
-        struct provisioning *provisioning;
-};
-
-struct releaser *releaser_create(const struct releaser_config *c, struct err *e) MUST_CHECK;
+/* Borrows all. */
+struct releaser *releaser_create(struct readers *readers, struct markers *markers,
+                                 struct provisioning *provisioning, struct err *e) MUST_CHECK;
 /* Waits for its thread: close the markers first. */
 void releaser_destroy(struct releaser **r);
 
