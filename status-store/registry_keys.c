@@ -123,8 +123,8 @@ static int read_keys(struct registry *r, enum which which, const char *tenant, s
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;
-        AUTO_RESET *all = database_query(
-                reader_database(reader),
+        AUTO_RESET *all = reader_query(
+                reader,
                 "SELECT " KEY_COLUMNS " FROM keys WHERE"
                 " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2 AND (?1 = 1 OR revoked < 2))"
                 " ORDER BY created_at, id",

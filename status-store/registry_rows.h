@@ -7,9 +7,9 @@
 
 #include "common/db/readers.h"
 #include "common/db/writer.h"
-#include "status-store/tenant.h"
 
 struct registry;
+struct tenant;
 
 /* As writer_run: runs `run` in a transaction shared with writes of other threads, and returns its
  * result after the commit. Blocks. Any thread, but not within a write. */

@@ -225,10 +225,10 @@ static int read_tenants(struct registry *r, enum which which, struct tenant **li
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;
-        AUTO_RESET *all = database_query(reader_database(reader),
-                                         "SELECT " TENANT_COLUMNS " FROM tenants"
-                                         " WHERE ?1 = 0 OR told = 0 ORDER BY name",
-                                         DB_VALUES(value_int(which == WHICH_UNPUBLISHED)), e);
+        AUTO_RESET *all = reader_query(reader,
+                                       "SELECT " TENANT_COLUMNS " FROM tenants"
+                                       " WHERE ?1 = 0 OR told = 0 ORDER BY name",
+                                       DB_VALUES(value_int(which == WHICH_UNPUBLISHED)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 *list = xrealloc(*list, (*count + 1) * sizeof(**list));

@@ -86,8 +86,14 @@ static int find_lost(struct releaser *r, msec as_of, struct found *f, struct err
         AUTO_READER *reader = readers_take(r->readers, e);
         if (reader == NULL)
                 return -1;
-        AUTO_RESET *rows = reader_query(reader, QUERY_RUN_BY_SILENT,
-                                        DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
+        AUTO_RESET *rows =
+                reader_query(reader,
+                             "SELECT " JOB_COLUMNS ", w.at, w.state FROM jobs j"
+                             " LEFT JOIN workers w ON w.worker = j.worker WHERE j.state = 2"
+                             " AND j.tenant IN (SELECT tenant FROM counts WHERE state = 2 AND"
+                             " n > 0) AND (w.state = 'gone' OR"
+                             " max(ifnull(w.at, 0), ifnull(j.started_at, 0)) <= ?1)",
+                             DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
         int more = 0;
         while (f->count < AT_ONCE && (more = db_step(rows, e)) == 1) {
                 if (look_at(f, rows, as_of, e) != 0)

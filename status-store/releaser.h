@@ -10,9 +10,10 @@
 #ifndef WARREN_STATUS_STORE_RELEASER_H
 #define WARREN_STATUS_STORE_RELEASER_H
 
+#include "common/db/readers.h"
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
-#include "status-store/queries.h"
+#include "status-store/schema.h"
 
 struct releaser;
 
