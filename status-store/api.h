@@ -8,12 +8,13 @@
 #include <pthread.h>
 
 #include "common/clients/control.h"
+#include "common/db/readers.h"
 #include "common/http/server.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
-#include "status-store/queries.h"
+#include "status-store/schema.h"
 #include "status-store/waiters.h"
 
 struct api {

@@ -25,25 +25,11 @@ static msec as_of(const struct api *a)
         return freshness_lag(&a->freshness, clock_wall()).as_of;
 }
 
-/* A part of an answer: members about the tenant asked for, as of a time. */
-struct part {
-        int (*write)(struct reader *r, const char *tenant, msec at, struct buffer *out,
-                     struct err *e);
-        msec at;
-};
+/* Writes members about the tenant asked for. */
+typedef int write_members(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
+                          struct err *e);
 
-static int write_parts(struct reader *r, const char *tenant, const struct part *parts, size_t count,
-                       struct buffer *out, struct err *e)
-{
-        for (size_t i = 0; i < count; i++) {
-                if (parts[i].write(r, tenant, parts[i].at, out, e) != 0)
-                        return -1;
-        }
-        return 0;
-}
-
-static void answer_for_tenant(struct api *a, struct http_request *r, const struct part *parts,
-                              size_t count)
+static void answer_for_tenant(struct api *a, struct http_request *r, write_members *write)
 {
         static const char *const allowed[] = {"tenant", NULL};
         if (!http_query_only(r, allowed))
@@ -54,22 +40,28 @@ static void answer_for_tenant(struct api *a, struct http_request *r, const struc
         struct err why = {0};
         AUTO_BUFFER members = {0};
         AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || write_parts(reader, tenant, parts, count, &members, &why) != 0)
+        if (reader == NULL || write(reader, tenant, as_of(a), &members, &why) != 0)
                 http_problem_err(r, &why);
         else
                 api_answer(a, r, &members);
 }
 
+static int write_stats(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
+                       struct err *e)
+{
+        if (stats_write(r, tenant, clock_wall(), out, e) != 0)
+                return -1;
+        return unhandled_write(r, tenant, as_of, out, e);
+}
+
 void stats_get(void *owner, struct http_request *r)
 {
-        const struct part parts[] = {{stats_write, clock_wall()}, {unhandled_write, as_of(owner)}};
-        answer_for_tenant(owner, r, parts, 2);
+        answer_for_tenant(owner, r, write_stats);
 }
 
 void workers_list(void *owner, struct http_request *r)
 {
-        const struct part workers = {lookup_write_workers, as_of(owner)};
-        answer_for_tenant(owner, r, &workers, 1);
+        answer_for_tenant(owner, r, lookup_write_workers);
 }
 
 /* A question being answered: the reader's owner. */

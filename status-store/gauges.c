@@ -44,7 +44,7 @@ struct gauges {
 
 static int fill_position(struct gauges *g, struct reader *r, struct err *e)
 {
-        AUTO_RESET *position = reader_query(r, QUERY_POSITION, NULL, e);
+        AUTO_RESET *position = reader_query(r, position_sql, NULL, e);
         int found = db_step(position, e);
         for (int i = 0; found == 1 && i < POSITION_GAUGES; i++)
                 metric_set(g->position[i], (double)sqlite3_column_int64(position, i));
@@ -54,12 +54,13 @@ static int fill_position(struct gauges *g, struct reader *r, struct err *e)
 static int fill_jobs(struct gauges *g, struct reader *r, struct err *e)
 {
         int64_t n[STATUS_COUNT] = {0};
-        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, DB_VALUES(value_text("*")), e);
+        AUTO_RESET *counts =
+                reader_query(r, "SELECT state, sum(n) FROM counts GROUP BY state", NULL, e);
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
-                int state = sqlite3_column_int(counts, 3);
+                int state = sqlite3_column_int(counts, 0);
                 if (state >= 0 && state < STATUS_COUNT)
-                        n[state] += sqlite3_column_int64(counts, 4);
+                        n[state] = sqlite3_column_int64(counts, 1);
         }
         for (int s = 0; s < STATUS_COUNT; s++)
                 metric_set(g->jobs, (double)n[s], status_name((enum status)s));
@@ -68,15 +69,13 @@ static int fill_jobs(struct gauges *g, struct reader *r, struct err *e)
 
 static int fill_workers(struct gauges *g, struct reader *r, msec as_of, struct err *e)
 {
-        AUTO_RESET *workers = reader_query(r, QUERY_WORKERS, NULL, e);
-        int alive = 0;
-        int more = 0;
-        while ((more = db_step(workers, e)) == 1) {
-                bool gone = bytes_equal_text(db_bytes(workers, 2), "gone");
-                alive += !gone && sqlite3_column_int64(workers, 1) > as_of - WORKER_ALIVE;
-        }
-        metric_set(g->workers, alive);
-        return more;
+        AUTO_RESET *alive = reader_query(
+                r, "SELECT count(*) FROM workers WHERE at > ?1 AND state IS NOT 'gone'",
+                DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
+        if (db_step(alive, e) != 1)
+                return -1;
+        metric_set(g->workers, (double)sqlite3_column_int64(alive, 0));
+        return 0;
 }
 
 static void collect(void *owner)

@@ -5,10 +5,11 @@
 #ifndef WARREN_STATUS_STORE_GAUGES_H
 #define WARREN_STATUS_STORE_GAUGES_H
 
+#include "common/db/readers.h"
 #include "common/http/server.h"
 #include "common/metrics/metrics.h"
 #include "status-store/freshness.h"
-#include "status-store/queries.h"
+#include "status-store/schema.h"
 
 struct gauges;
 

@@ -67,7 +67,7 @@ static void count_record(struct scan_value record, struct handled_type *set)
 
 int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct err *e)
 {
-        AUTO_RESET *all = reader_query(r, QUERY_WORKERS, NULL, e);
+        AUTO_RESET *all = reader_query(r, workers_sql, NULL, e);
         int more = 0;
 
         while ((more = db_step(all, e)) == 1) {
@@ -82,7 +82,7 @@ int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct
 static int add_waiting(struct reader *r, const char *tenant, struct handled_type **set,
                        struct err *e)
 {
-        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, DB_VALUES(value_text(tenant)), e);
+        AUTO_RESET *counts = reader_query(r, counts_sql, DB_VALUES(value_text(tenant)), e);
         int more = 0;
 
         while ((more = db_step(counts, e)) == 1) {

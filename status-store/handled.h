@@ -7,7 +7,8 @@
 
 #include <uthash.h>
 
-#include "status-store/queries.h"
+#include "common/db/readers.h"
+#include "status-store/schema.h"
 
 enum { UNHANDLED_MAX = 100 };
 

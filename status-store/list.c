@@ -141,11 +141,21 @@ static msec page_end(const struct list_query *q)
         return q->created_after > 0 ? q->created_after : -1;
 }
 
+/* Rows created after (before) a row and before (after) a time, in that order. */
+static const char run_up_sql[] =
+        "SELECT created, seq FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+        " (created, seq) > (?3, ?4) AND created < ?5"
+        " ORDER BY created, seq LIMIT ?6";
+static const char run_down_sql[] =
+        "SELECT created, seq FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+        " (created, seq) < (?3, ?4) AND created > ?5"
+        " ORDER BY created DESC, seq DESC LIMIT ?6";
+
 /* Reads the run's rows after `after`. count is 0 when there are none. */
 static int run_fill(struct listing *l, struct run *one, struct place after, struct err *e)
 {
         const struct list_query *q = l->query;
-        AUTO_RESET *rows = reader_query(l->reader, q->ascending ? QUERY_RUN_UP : QUERY_RUN_DOWN,
+        AUTO_RESET *rows = reader_query(l->reader, q->ascending ? run_up_sql : run_down_sql,
                                         DB_VALUES(value_int(one->tenant), value_int(one->state),
                                                   value_int(after.created), value_int(after.seq),
                                                   value_int(page_end(q)), value_int(CHUNK)),
@@ -191,7 +201,9 @@ static int open_run(struct listing *l, int64_t tenant, int64_t state, struct err
 static int open_typed(struct listing *l, int64_t tenant, struct err *e)
 {
         AUTO_RESET *states =
-                reader_query(l->reader, QUERY_STATES,
+                reader_query(l->reader,
+                             "SELECT state FROM counts WHERE tenant = ?1 AND n > 0 AND"
+                             " type = (SELECT ref FROM names WHERE name = ?2)",
                              DB_VALUES(value_int(tenant), value_text(l->query->type)), e);
         int more = 0;
         while ((more = db_step(states, e)) == 1) {
@@ -205,7 +217,14 @@ static int open_typed(struct listing *l, int64_t tenant, struct err *e)
 static int open_runs(struct listing *l, struct err *e)
 {
         AUTO_RESET *tenants =
-                reader_query(l->reader, QUERY_TENANTS, DB_VALUES(value_text(l->query->tenant)), e);
+                reader_query(l->reader,
+                             "WITH RECURSIVE t(ref) AS ("
+                             "SELECT min(tenant) FROM jobs WHERE ?1 = '*' UNION ALL"
+                             " SELECT (SELECT min(tenant) FROM jobs WHERE tenant > ref)"
+                             " FROM t WHERE ref IS NOT NULL)"
+                             " SELECT ref FROM t WHERE ref IS NOT NULL"
+                             " UNION ALL SELECT ref FROM names WHERE name = ?1",
+                             DB_VALUES(value_text(l->query->tenant)), e);
         int more = 0;
         while ((more = db_step(tenants, e)) == 1) {
                 int64_t tenant = sqlite3_column_int64(tenants, 0);
@@ -238,7 +257,7 @@ static bool matches(struct listing *l, const struct stored_job *job, struct byte
 
 static int add_job(struct listing *l, const struct stored_job *job, struct err *e)
 {
-        AUTO_RESET *body = reader_query(l->reader, QUERY_PAYLOAD,
+        AUTO_RESET *body = reader_query(l->reader, payload_sql,
                                         DB_VALUES(value_int(job_body_place(&job->row))), e);
         int found = db_step(body, e);
         if (found < 0)
@@ -255,7 +274,9 @@ static int add_job(struct listing *l, const struct stored_job *job, struct err *
 
 static int look_at(struct listing *l, int64_t seq, struct err *e)
 {
-        AUTO_RESET *row = reader_query(l->reader, QUERY_JOB_OF_SEQ, DB_VALUES(value_int(seq)), e);
+        AUTO_RESET *row =
+                reader_query(l->reader, "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.seq = ?1",
+                             DB_VALUES(value_int(seq)), e);
         int found = db_step(row, e);
         if (found != 1)
                 return found;

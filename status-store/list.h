@@ -8,7 +8,8 @@
 #ifndef WARREN_STATUS_STORE_LIST_H
 #define WARREN_STATUS_STORE_LIST_H
 
-#include "status-store/queries.h"
+#include "common/db/readers.h"
+#include "status-store/schema.h"
 
 /* Where a page of jobs ended: the sort key of its last row. As text, it has a checksum, by which a
  * text that cursor_write did not make is refused. Valid across restarts and replicas; of replicas

@@ -18,7 +18,10 @@ int lookup_job(struct reader *r, const char *tenant, const char *id, struct stor
         if (!uuid_pack(bytes_of_text(id), packed))
                 return 0;
         AUTO_RESET *find = reader_query(
-                r, QUERY_JOB_OF_ID,
+                r,
+                "SELECT " JOB_COLUMNS ", j.tenant FROM jobs j WHERE j.id = ?2 AND"
+                " (?1 = '*' OR j.tenant = (SELECT ref FROM names WHERE name = ?1))"
+                " ORDER BY j.state = 7, j.seq",
                 DB_VALUES(value_text(tenant), value_blob(bytes_of(packed, ID_SIZE))), e);
         int found = db_step(find, e);
         if (found == 1 && stored_job_read(find, job, e) != 0)
@@ -30,7 +33,7 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
                      struct err *e)
 {
         AUTO_RESET *body =
-                reader_query(r, QUERY_PAYLOAD, DB_VALUES(value_int(job_body_place(&job->row))), e);
+                reader_query(r, payload_sql, DB_VALUES(value_int(job_body_place(&job->row))), e);
         int found = db_step(body, e);
         if (found < 0)
                 return -1;
@@ -41,17 +44,18 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
 static int write_spilled(struct reader *r, const struct stored_job *job, struct buffer *out,
                          struct err *e)
 {
-        AUTO_RESET *all = reader_query(r, QUERY_ATTEMPTS, DB_VALUES(value_int(job->seq)), e);
+        AUTO_RESET *all = reader_query(r,
+                                       "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE seq = ?1"
+                                       " ORDER BY run, attempt",
+                                       DB_VALUES(value_int(job->seq)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
-                struct attempt_row a = {0};
-                int read = attempt_read(all, &a, e);
-                /* A job that expired without a start had no attempt. */
-                if (read == 0 && (a.start.run != 0 || a.reason != REASON_EXPIRED))
-                        attempt_json_write(&a, &job->row, out);
-                attempt_row_fini(&a);
-                if (read != 0)
+                AUTO_ATTEMPT_ROW a = {0};
+                if (attempt_read(all, &a, e) != 0)
                         return -1;
+                /* A job that expired without a start had no attempt. */
+                if (a.start.run != 0 || a.reason != REASON_EXPIRED)
+                        attempt_json_write(&a, &job->row, out);
         }
         return more;
 }
@@ -76,7 +80,8 @@ enum worker_state { WORKER_ALIVE_NOW, WORKER_GONE, WORKER_DIED };
 /* -1 on failure. */
 static int worker_state(struct reader *r, const char *worker, msec as_of, struct err *e)
 {
-        AUTO_RESET *find = reader_query(r, QUERY_WORKER, DB_VALUES(value_text(worker)), e);
+        AUTO_RESET *find = reader_query(r, "SELECT at, state FROM workers WHERE worker = ?1",
+                                        DB_VALUES(value_text(worker)), e);
         int found = db_step(find, e);
         if (found < 0)
                 return -1;
@@ -98,7 +103,9 @@ static int deadly_starts(struct reader *r, const struct stored_job *job,
                 return state < 0 ? -1 : state == WORKER_DIED;
         }
         AUTO_RESET *starts = reader_query(
-                r, QUERY_STARTS,
+                r,
+                "SELECT worker, sum(released = 0) - sum(released) FROM starts WHERE"
+                " seq = ?1 AND run = ?2 AND attempt = ?3 GROUP BY worker",
                 DB_VALUES(value_int(job->seq), value_int(d->run), value_int(d->attempt)), e);
         int count = 0;
         int more = 0;
@@ -215,13 +222,6 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         return 0;
 }
 
-static void add_member(struct buffer *out, struct scan_value record, const char *name)
-{
-        struct scan_value value;
-        if (scan_find(record, name, &value))
-                json_put_raw(out, name, value.raw);
-}
-
 /* Adds the running jobs of this tenant. */
 static void add_running(struct buffer *out, struct scan_value record, const char *tenant)
 {
@@ -254,8 +254,10 @@ static void write_worker(sqlite3_stmt *row, const char *tenant, msec as_of, stru
         json_put_time(out, "last_seen", at);
         if (raw.length > 0) {
                 struct scan_value record = scan_root(raw);
+                struct scan_value value;
                 for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-                        add_member(out, record, members[i]);
+                        if (scan_find(record, members[i], &value))
+                                json_put_raw(out, members[i], value.raw);
                 add_running(out, record, tenant);
         }
         json_end(out);
@@ -264,7 +266,7 @@ static void write_worker(sqlite3_stmt *row, const char *tenant, msec as_of, stru
 int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                          struct err *e)
 {
-        AUTO_RESET *all = reader_query(r, QUERY_WORKERS, NULL, e);
+        AUTO_RESET *all = reader_query(r, workers_sql, NULL, e);
         json_begin_array(out, "workers");
         int more = 0;
         while ((more = db_step(all, e)) == 1)

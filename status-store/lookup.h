@@ -5,7 +5,8 @@
 #ifndef WARREN_STATUS_STORE_LOOKUP_H
 #define WARREN_STATUS_STORE_LOOKUP_H
 
-#include "status-store/queries.h"
+#include "common/db/readers.h"
+#include "status-store/schema.h"
 
 /* 1: found, fills job (zeroed before); 0: unknown; -1. tenant "*": any. Also finds rows that are
  * not shown: the caller checks row.shown. */

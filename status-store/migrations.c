@@ -126,13 +126,6 @@ static int rewrite_row(sqlite3_stmt *row, sqlite3_stmt *put, struct err *e)
         return db_run(put, e);
 }
 
-static int read_row(sqlite3_stmt *next, int64_t after, struct err *e)
-{
-        sqlite3_reset(next);
-        db_bind_int(next, 1, after);
-        return db_step(next, e);
-}
-
 static int rewrite_rows(sqlite3 *db, struct err *e)
 {
         AUTO_STATEMENT *next = db_prepare(db, next_row_4, e);
@@ -140,7 +133,9 @@ static int rewrite_rows(sqlite3 *db, struct err *e)
         int64_t seq = -1;
         int found = put == NULL ? -1 : 1;
         while (found == 1) {
-                found = read_row(next, seq, e);
+                sqlite3_reset(next);
+                db_bind_int(next, 1, seq);
+                found = db_step(next, e);
                 if (found == 1 && rewrite_row(next, put, e) != 0)
                         return -1;
                 seq = sqlite3_column_int64(next, 0);

@@ -80,6 +80,19 @@ struct reader *registry_read(struct registry *r, struct err *e)
         return readers_take(r->readers, e);
 }
 
+int rows_exist(struct database *db, const char *sql, const struct db_value *values, struct err *e)
+{
+        AUTO_RESET *find = database_query(db, sql, values, e);
+        return db_step(find, e);
+}
+
+int rows_change(struct database *db, const char *sql, const struct db_value *values, struct err *e)
+{
+        if (database_run(db, sql, values, e) != 0)
+                return -1;
+        return sqlite3_changes(database_handle(db)) > 0 ? 1 : 0;
+}
+
 struct change {
         const char *sql;
         const struct db_value *values;

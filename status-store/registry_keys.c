@@ -12,6 +12,24 @@
 #include "common/base/secret.h"
 #include "status-store/registry_rows.h"
 
+#define KEY_COLUMNS "id, v, tenant, sha256, scopes, expires, revoked, created_at"
+
+static void read_key(sqlite3_stmt *s, struct key *k)
+{
+        struct key_record *r = &k->record;
+        *k = (struct key){0};
+        db_text(s, 0, r->id, sizeof(r->id));
+        r->v = sqlite3_column_int64(s, 1);
+        db_text(s, 2, r->tenant, sizeof(r->tenant));
+        struct bytes hash = db_bytes(s, 3);
+        if (hash.length == sizeof(r->sha256))
+                memcpy(r->sha256, hash.data, sizeof(r->sha256));
+        r->scopes = (unsigned)sqlite3_column_int(s, 4);
+        r->expires = sqlite3_column_int64(s, 5);
+        r->revoked = sqlite3_column_int(s, 6) != 0 || hash.length != sizeof(r->sha256);
+        k->created_at = sqlite3_column_int64(s, 7);
+}
+
 /* Makes a key, without writing it. tenant "": an admin key. */
 static int generate(const char *tenant, unsigned scopes, msec expires, char text[KEY_TEXT_SIZE],
                     struct key *out, struct err *e)
@@ -29,6 +47,7 @@ static int generate(const char *tenant, unsigned scopes, msec expires, char text
 static int put_key(struct database *db, void *owner, struct err *e)
 {
         const struct key *k = owner;
+        const struct key_record *r = &k->record;
         const char *tenant = k->record.tenant;
         struct tenant t = {0};
         int found = tenant[0] == '\0' ? 1 : tenant_find(db, tenant, &t, e);
@@ -36,7 +55,13 @@ static int put_key(struct database *db, void *owner, struct err *e)
                 return -1;
         if (found == 0 || t.record.deleted)
                 return err_set(e, ERR_NOT_FOUND, "there is no tenant %s", tenant);
-        return key_put(db, k, e);
+        return database_run(
+                db, "INSERT INTO keys(" KEY_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                DB_VALUES(value_text(r->id), value_int(r->v),
+                          value_string(bytes_of_text(r->tenant)),
+                          value_blob(bytes_of(r->sha256, sizeof(r->sha256))), value_int(r->scopes),
+                          value_int(r->expires), value_int(r->revoked), value_int(k->created_at)),
+                e);
 }
 
 int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
@@ -92,18 +117,34 @@ int registry_bootstrap_admin_key(struct registry *r, const char *path, struct er
         return 0;
 }
 
+static int read_keys(struct registry *r, enum which which, const char *tenant, struct key **list,
+                     size_t *count, struct err *e)
+{
+        AUTO_READER *reader = registry_read(r, e);
+        if (reader == NULL)
+                return -1;
+        AUTO_RESET *all = reader_query(
+                reader,
+                "SELECT " KEY_COLUMNS " FROM keys WHERE"
+                " (?1 = 0 OR told = 0) AND (?2 IS NULL OR tenant = ?2 AND (?1 = 1 OR revoked < 2))"
+                " ORDER BY created_at, id",
+                DB_VALUES(value_int(which == WHICH_UNPUBLISHED), value_text(tenant)), e);
+        int more = 0;
+        while ((more = db_step(all, e)) == 1) {
+                *list = xrealloc(*list, (*count + 1) * sizeof(**list));
+                read_key(all, &(*list)[(*count)++]);
+        }
+        return more;
+}
+
 /* Reads all rows first, so that the callback may change them. */
 int registry_each_key(struct registry *r, enum which which, const char *tenant, key_fn *each,
                       void *owner, struct err *e)
 {
         AUTO_FREE struct key *list = NULL;
         size_t count = 0;
-        {
-                AUTO_READER *reader = registry_read(r, e);
-                if (reader == NULL ||
-                    keys_read(reader_database(reader), which, tenant, &list, &count, e) != 0)
-                        return -1;
-        }
+        if (read_keys(r, which, tenant, &list, &count, e) != 0)
+                return -1;
         for (size_t i = 0; i < count; i++) {
                 if (each(owner, &list[i], e) != 0)
                         return -1;

@@ -7,9 +7,9 @@
 
 #include "common/db/readers.h"
 #include "common/db/writer.h"
-#include "status-store/tenant.h"
 
 struct registry;
+struct tenant;
 
 /* As writer_run: runs `run` in a transaction shared with writes of other threads, and returns its
  * result after the commit. Blocks. Any thread, but not within a write. */
@@ -25,15 +25,6 @@ int registry_rows_exist(struct registry *r, const char *sql, const struct db_val
 /* 1: found; 0: unknown; -1. */
 int tenant_find(struct database *db, const char *name, struct tenant *out,
                 struct err *e) MUST_CHECK;
-/* Write the row; that of a tenant is marked as unpublished. */
-int tenant_put(struct database *db, const struct tenant *t, struct err *e) MUST_CHECK;
-int key_put(struct database *db, const struct key *k, struct err *e) MUST_CHECK;
-/* Append to *list, which the caller frees. */
-int tenants_read(struct database *db, enum which which, struct tenant **list, size_t *count,
-                 struct err *e) MUST_CHECK;
-int keys_read(struct database *db, enum which which, const char *tenant, struct key **list,
-              size_t *count, struct err *e) MUST_CHECK;
-
 /* 1: the statement gave a row, or changed one; 0; -1. */
 int rows_exist(struct database *db, const char *sql, const struct db_value *values,
                struct err *e) MUST_CHECK;

@@ -4,6 +4,7 @@
  */
 #include "status-store/registry.h"
 
+#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/registry_rows.h"
 
@@ -11,6 +12,59 @@
  * broker's data in which they are valid, but not pile up: all records are compared at every
  * reconnect. */
 #define REVOKED_KEPT ((msec)30 * MSEC_DAY)
+
+#define TENANT_COLUMNS \
+        "name, v, rate_count, rate_per, burst, max_running, slots_version, max_pending, weight," \
+        " paused, deleted, amqp_login, created_at, deleted_at"
+
+static void read_tenant(sqlite3_stmt *s, struct tenant *t)
+{
+        struct tenant_record *r = &t->record;
+        *t = (struct tenant){0};
+        db_text(s, 0, r->name, sizeof(r->name));
+        r->v = sqlite3_column_int64(s, 1);
+        r->rate_count = sqlite3_column_int64(s, 2);
+        r->rate_per = sqlite3_column_int64(s, 3);
+        r->burst = sqlite3_column_int64(s, 4);
+        r->max_running = sqlite3_column_int64(s, 5);
+        r->slots_version = sqlite3_column_int64(s, 6);
+        r->max_pending = sqlite3_column_int64(s, 7);
+        r->weight = sqlite3_column_int64(s, 8);
+        r->paused = sqlite3_column_int(s, 9) != 0;
+        r->deleted = sqlite3_column_int(s, 10) != 0;
+        t->amqp_login = sqlite3_column_int(s, 11) == LOGIN_THERE;
+        t->login_unsure = sqlite3_column_int(s, 11) == LOGIN_UNSURE;
+        t->created_at = sqlite3_column_int64(s, 12);
+        t->deleted_at = sqlite3_column_int64(s, 13);
+}
+
+int tenant_find(struct database *db, const char *name, struct tenant *out, struct err *e)
+{
+        AUTO_RESET *find =
+                database_query(db, "SELECT " TENANT_COLUMNS " FROM tenants WHERE name = ?1",
+                               DB_VALUES(value_text(name)), e);
+        int found = db_step(find, e);
+        if (found == 1)
+                read_tenant(find, out);
+        return found;
+}
+
+static int put_tenant(struct database *db, const struct tenant *t, struct err *e)
+{
+        const struct tenant_record *r = &t->record;
+        enum tenant_login known = t->amqp_login ? LOGIN_THERE : LOGIN_NONE;
+        enum tenant_login login = t->login_unsure ? LOGIN_UNSURE : known;
+        return database_run(
+                db,
+                "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told)"
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
+                DB_VALUES(value_text(r->name), value_int(r->v), value_int(r->rate_count),
+                          value_int(r->rate_per), value_int(r->burst), value_int(r->max_running),
+                          value_int(r->slots_version), value_int(r->max_pending),
+                          value_int(r->weight), value_int(r->paused), value_int(r->deleted),
+                          value_int(login), value_int(t->created_at), value_int(t->deleted_at)),
+                e);
+}
 
 int registry_tenant(struct registry *r, const char *name, struct tenant *out, struct err *e)
 {
@@ -76,7 +130,7 @@ static int add_tenant(struct database *db, void *owner, struct err *e)
                 return -1;
         t->record.v++;
         t->created_at = clock_wall();
-        return tenant_put(db, t, e);
+        return put_tenant(db, t, e);
 }
 
 int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, enum name_use use,
@@ -98,7 +152,7 @@ static int change_tenant(struct database *db, void *owner, struct err *e)
                 return err_set(e, ERR_CONFLICT, "tenant %s was changed at the same time",
                                t->record.name);
         t->record.v++;
-        return tenant_put(db, t, e);
+        return put_tenant(db, t, e);
 }
 
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e)
@@ -132,7 +186,7 @@ static int delete_tenant(struct database *db, void *owner, struct err *e)
         t.record.v++;
         t.record.deleted = true;
         t.deleted_at = d->now;
-        if (tenant_put(db, &t, e) != 0 ||
+        if (put_tenant(db, &t, e) != 0 ||
             database_run(db, end_keys_sql, DB_VALUES(value_text(d->name), value_int(d->now)), e) !=
                     0 ||
             database_run(db, forget_keys_sql, DB_VALUES(value_int(d->now - REVOKED_KEPT)), e) != 0)
@@ -165,18 +219,32 @@ int registry_drop_tenant(struct registry *r, const char *name, struct err *e)
         return registry_write(r, drop_tenant, (void *)name, e);
 }
 
+static int read_tenants(struct registry *r, enum which which, struct tenant **list, size_t *count,
+                        struct err *e)
+{
+        AUTO_READER *reader = registry_read(r, e);
+        if (reader == NULL)
+                return -1;
+        AUTO_RESET *all = reader_query(reader,
+                                       "SELECT " TENANT_COLUMNS " FROM tenants"
+                                       " WHERE ?1 = 0 OR told = 0 ORDER BY name",
+                                       DB_VALUES(value_int(which == WHICH_UNPUBLISHED)), e);
+        int more = 0;
+        while ((more = db_step(all, e)) == 1) {
+                *list = xrealloc(*list, (*count + 1) * sizeof(**list));
+                read_tenant(all, &(*list)[(*count)++]);
+        }
+        return more;
+}
+
 /* Reads all rows first, so that the callback may change them. */
 int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
                          struct err *e)
 {
         AUTO_FREE struct tenant *list = NULL;
         size_t count = 0;
-        {
-                AUTO_READER *reader = registry_read(r, e);
-                if (reader == NULL ||
-                    tenants_read(reader_database(reader), which, &list, &count, e) != 0)
-                        return -1;
-        }
+        if (read_tenants(r, which, &list, &count, e) != 0)
+                return -1;
         for (size_t i = 0; i < count; i++) {
                 if (each(owner, &list[i], e) != 0)
                         return -1;

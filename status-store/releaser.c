@@ -22,7 +22,9 @@ enum {
 };
 
 struct releaser {
-        struct releaser_config config;
+        struct readers *readers;
+        struct markers *markers;
+        struct provisioning *provisioning;
         pthread_t thread;
         bool warned; /* the thread's */
         pthread_mutex_t mutex;
@@ -81,11 +83,17 @@ static int look_at(struct found *f, sqlite3_stmt *row, msec as_of, struct err *e
 
 static int find_lost(struct releaser *r, msec as_of, struct found *f, struct err *e)
 {
-        AUTO_READER *reader = readers_take(r->config.readers, e);
+        AUTO_READER *reader = readers_take(r->readers, e);
         if (reader == NULL)
                 return -1;
-        AUTO_RESET *rows = reader_query(reader, QUERY_RUN_BY_SILENT,
-                                        DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
+        AUTO_RESET *rows =
+                reader_query(reader,
+                             "SELECT " JOB_COLUMNS ", w.at, w.state FROM jobs j"
+                             " LEFT JOIN workers w ON w.worker = j.worker WHERE j.state = 2"
+                             " AND j.tenant IN (SELECT tenant FROM counts WHERE state = 2 AND"
+                             " n > 0) AND (w.state = 'gone' OR"
+                             " max(ifnull(w.at, 0), ifnull(j.started_at, 0)) <= ?1)",
+                             DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
         int more = 0;
         while (f->count < AT_ONCE && (more = db_step(rows, e)) == 1) {
                 if (look_at(f, rows, as_of, e) != 0)
@@ -101,15 +109,15 @@ static int release_lost(struct releaser *r, struct err *e)
         AUTO_FOUND suspects = {.count = 0};
         AUTO_FOUND lost = {.count = 0};
         char marker[UUID_SIZE];
-        if (provisioning_check(r->config.provisioning, e) != 0 ||
+        if (provisioning_check(r->provisioning, e) != 0 ||
             find_lost(r, clock_wall(), &suspects, e) != 0)
                 return -1;
         if (suspects.count == 0)
                 return 0;
         msec as_of = clock_wall();
-        if (provisioning_publish_marker(r->config.provisioning, marker, e) != 0)
+        if (provisioning_publish_marker(r->provisioning, marker, e) != 0)
                 return -1;
-        if (!markers_await(r->config.markers, marker, clock_mono() + CURRENT_WAIT))
+        if (!markers_await(r->markers, marker, clock_mono() + CURRENT_WAIT))
                 return 0;
         if (find_lost(r, as_of, &lost, e) != 0)
                 return -1;
@@ -117,7 +125,7 @@ static int release_lost(struct releaser *r, struct err *e)
                 return 0;
         LOG_WARN("jobs of a lost worker are pending again", log_text("worker", lost.worker),
                  log_int("jobs", lost.count));
-        return provisioning_publish_events(r->config.provisioning, buffer_bytes(&lost.lines), e);
+        return provisioning_publish_events(r->provisioning, buffer_bytes(&lost.lines), e);
 }
 
 /* False when the thread is to end. */
@@ -146,10 +154,13 @@ static void *run(void *owner)
         return NULL;
 }
 
-struct releaser *releaser_create(const struct releaser_config *c, struct err *e)
+struct releaser *releaser_create(struct readers *readers, struct markers *markers,
+                                 struct provisioning *provisioning, struct err *e)
 {
         struct releaser *r = xcalloc(1, sizeof(*r));
-        r->config = *c;
+        r->readers = readers;
+        r->markers = markers;
+        r->provisioning = provisioning;
         pthread_mutex_init(&r->mutex, NULL);
         condition_init(&r->end);
         if (pthread_create(&r->thread, NULL, run, r) == 0)

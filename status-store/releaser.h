@@ -10,20 +10,16 @@
 #ifndef WARREN_STATUS_STORE_RELEASER_H
 #define WARREN_STATUS_STORE_RELEASER_H
 
+#include "common/db/readers.h"
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
-#include "status-store/queries.h"
+#include "status-store/schema.h"
 
 struct releaser;
 
-/* All borrowed. */
-struct releaser_config {
-        struct readers *readers;
-        struct markers *markers;
-        struct provisioning *provisioning;
-};
-
-struct releaser *releaser_create(const struct releaser_config *c, struct err *e) MUST_CHECK;
+/* Borrows all. */
+struct releaser *releaser_create(struct readers *readers, struct markers *markers,
+                                 struct provisioning *provisioning, struct err *e) MUST_CHECK;
 /* Waits for its thread: close the markers first. */
 void releaser_destroy(struct releaser **r);
 

@@ -49,6 +49,18 @@ const char delete_bodies_sql[] =
         " content IS NOT NULL UNION ALL"
         " SELECT first * 4096 FROM others WHERE seq = ?1)";
 
+const char payload_sql[] = "SELECT payload FROM bodies WHERE place = ?1";
+
+const char workers_sql[] = "SELECT worker, at, state, raw FROM workers ORDER BY worker LIMIT 10000";
+
+const char counts_sql[] = "SELECT tenant, (SELECT name FROM names WHERE ref = tenant),"
+                          " (SELECT name FROM names WHERE ref = type), state, n FROM counts"
+                          " WHERE n > 0 AND" OF_TENANT;
+
+const char position_sql[] =
+        "SELECT offset, first_offset, events, skipped, gaps, rebuilds, gap_from,"
+        " gap_to FROM position";
+
 static size_t varint_put(unsigned char *out, uint64_t value)
 {
         size_t n = 0;

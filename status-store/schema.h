@@ -81,6 +81,7 @@ extern const char delete_bodies_sql[];
 /* The place in `bodies` of the payload that is shown; -1: none. */
 int64_t job_body_place(const struct job_row *row);
 
+#define AUTO_ATTEMPT_ROW __attribute__((cleanup(attempt_row_fini))) struct attempt_row
 /* From `SELECT ATTEMPT_COLUMNS FROM attempts`. */
 #define ATTEMPT_COLUMNS "keys" ATTEMPT_MEMBERS(COLUMN_NAMED)
 int attempt_read(sqlite3_stmt *s, struct attempt_row *a, struct err *e) MUST_CHECK;
@@ -92,5 +93,14 @@ int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count,
                 struct err *e) MUST_CHECK;
 /* The fold keys of a row, in the order in which they are packed. */
 void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX]);
+
+/* What more than one part asks: parameters → columns. */
+extern const char payload_sql[];  /* place → payload */
+extern const char workers_sql[];  /* → worker, at, state, raw */
+extern const char counts_sql[];   /* tenant name or "*" → tenant ref, tenant, type, state, n */
+extern const char position_sql[]; /* → offset, first_offset, events, skipped, gaps, rebuilds,
+                                     gap_from, gap_to */
+/* In WHERE; ?1: a tenant's name or "*". */
+#define OF_TENANT " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1)) "
 
 #endif

@@ -39,7 +39,7 @@ static int count_jobs(struct reader *r, const char *tenant, json_t *answer, stru
         add_count(answer, "total", 0);
         for (int s = 0; s < STATUS_COUNT; s++)
                 add_count(answer, status_name((enum status)s), 0);
-        AUTO_RESET *counts = reader_query(r, QUERY_COUNTS, DB_VALUES(value_text(tenant)), e);
+        AUTO_RESET *counts = reader_query(r, counts_sql, DB_VALUES(value_text(tenant)), e);
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
                 int state = sqlite3_column_int(counts, 3);
@@ -66,7 +66,11 @@ static int add_totals(struct reader *r, const char *tenant, json_t *answer, stru
         static const char *const names[TALLY_COUNT] = {"submitted_total", "completed_total",
                                                        "failed_attempts_total", "retried_total",
                                                        "dead_total"};
-        AUTO_RESET *totals = reader_query(r, QUERY_TOTALS, DB_VALUES(value_text(tenant)), e);
+        AUTO_RESET *totals =
+                reader_query(r,
+                             "SELECT sum(submitted), sum(completed), sum(failed), sum(retried),"
+                             " sum(dead) FROM counters WHERE" OF_TENANT,
+                             DB_VALUES(value_text(tenant)), e);
         if (db_step(totals, e) != 1)
                 return -1;
         for (int i = 0; i < TALLY_COUNT; i++)
@@ -78,8 +82,9 @@ static int add_totals(struct reader *r, const char *tenant, json_t *answer, stru
 static int sum_minutes(struct reader *r, const char *tenant, int64_t from, struct minute_counts *w,
                        struct err *e)
 {
-        AUTO_RESET *minutes =
-                reader_query(r, QUERY_MINUTES, DB_VALUES(value_text(tenant), value_int(from)), e);
+        AUTO_RESET *minutes = reader_query(
+                r, "SELECT " MINUTE_COLUMNS " FROM minutes WHERE minute >= ?2 AND" OF_TENANT,
+                DB_VALUES(value_text(tenant), value_int(from)), e);
         int more = 0;
         while ((more = db_step(minutes, e)) == 1)
                 minute_add(minutes, w);
@@ -128,7 +133,7 @@ static int add_period(struct reader *r, const char *tenant, msec now, int64_t mi
 /* Adds where the folded history begins and what is missing in it. */
 static int add_history(struct reader *r, json_t *answer, struct err *e)
 {
-        AUTO_RESET *position = reader_query(r, QUERY_POSITION, NULL, e);
+        AUTO_RESET *position = reader_query(r, position_sql, NULL, e);
         int found = db_step(position, e);
         if (found < 0)
                 return -1;

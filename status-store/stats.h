@@ -5,7 +5,8 @@
 #ifndef WARREN_STATUS_STORE_STATS_H
 #define WARREN_STATUS_STORE_STATS_H
 
-#include "status-store/queries.h"
+#include "common/db/readers.h"
+#include "status-store/schema.h"
 
 /* Adds the members of GET /stats, without braces. tenant "*": all. */
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out,

@@ -136,10 +136,7 @@ static int open_registry(struct status_store *s, struct err *e)
         s->api.provisioning = provisioning_create(&p, e);
         if (s->api.provisioning == NULL)
                 return -1;
-        const struct releaser_config release = {.readers = s->api.readers,
-                                                .markers = s->api.markers,
-                                                .provisioning = s->api.provisioning};
-        s->releaser = releaser_create(&release, e);
+        s->releaser = releaser_create(s->api.readers, s->api.markers, s->api.provisioning, e);
         return s->releaser != NULL ? 0 : -1;
 }
 

@@ -275,13 +275,10 @@ int store_each_attempt(struct store *s, int64_t seq, attempt_fn *each, void *own
                                DB_VALUES(value_int(seq)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
-                struct attempt_row a = {0};
-                int read = attempt_read(all, &a, e);
-                if (read == 0)
-                        each(owner, &a);
-                attempt_row_fini(&a);
-                if (read != 0)
+                AUTO_ATTEMPT_ROW a = {0};
+                if (attempt_read(all, &a, e) != 0)
                         return -1;
+                each(owner, &a);
         }
         return more;
 }

@@ -278,7 +278,7 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
         AUTO_READER *reader = readers_take(a->readers, e);
         if (reader == NULL)
                 return -1;
-        AUTO_RESET *counts = reader_query(reader, QUERY_COUNTS, DB_VALUES(value_text(tenant)), e);
+        AUTO_RESET *counts = reader_query(reader, counts_sql, DB_VALUES(value_text(tenant)), e);
         int64_t open = 0;
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {

@@ -105,3 +105,9 @@ struct database *reader_database(struct reader *r)
 {
         return r->database;
 }
+
+sqlite3_stmt *reader_query(struct reader *r, const char *sql, const struct db_value *values,
+                           struct err *e)
+{
+        return database_query(r->database, sql, values, e);
+}

@@ -25,5 +25,8 @@ void readers_give(struct reader **r);
 
 /* Lent, until the reader is given back. */
 struct database *reader_database(struct reader *r);
+/* database_query on it. */
+sqlite3_stmt *reader_query(struct reader *r, const char *sql, const struct db_value *values,
+                           struct err *e) MUST_CHECK;
 
 #endif
