@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/base/alarm.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/launch/as_started.h"
@@ -28,8 +29,6 @@
 #include "consumer/runner/text.h"
 
 enum { READ_SIZE = 128 * 1024 }; /* bytes in one read: more than a pipe holds */
-
-struct exec_run;
 
 struct execs {
         struct runs *runs;
@@ -57,8 +56,7 @@ struct exec_run {
         enum exec_launch launch;
         bool go_ahead_given;
         struct launch_failure failure;
-        uv_timer_t timer; /* timeout, then grace */
-        unsigned handles_open;
+        struct alarm *alarm; /* timeout, then grace */
 };
 
 struct execs *execs_create(const struct runner_config *c, struct runs *runs)
@@ -74,36 +72,20 @@ struct execs *execs_create(const struct runner_config *c, struct runs *runs)
         return all;
 }
 
-static void on_handle_closed(uv_handle_t *handle)
-{
-        struct exec_run *x = handle->data;
-
-        if (--x->handles_open > 0)
-                return;
-        exec_streams_fini(&x->streams);
-        free(x);
-}
-
-/* Closes everything. The memory is freed once the last handle is closed. */
-static void release(struct exec_run *x)
+static void close_all(struct exec_run *x)
 {
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                polled_close(&x->streams.pipes[i], on_handle_closed);
-        polled_close(&x->child.end, on_handle_closed);
-        polled_close(&x->status, on_handle_closed);
-        uv_close((uv_handle_t *)&x->timer, on_handle_closed);
+                polled_close(&x->streams.pipes[i]);
+        polled_close(&x->child.end);
+        polled_close(&x->status);
+        alarm_destroy(&x->alarm);
 }
 
-static void end_soon(struct exec_run *x, enum run_ending why, msec grace);
-
-static void on_timer(uv_timer_t *timer)
+static void exec_run_free(struct exec_run *x)
 {
-        struct exec_run *x = timer->data;
-
-        if (x->run.ending == RUN_GOES_ON)
-                end_soon(x, RUN_TIMED_OUT, x->run.handler->grace);
-        else
-                child_kill(&x->child, SIGKILL);
+        close_all(x);
+        exec_streams_fini(&x->streams);
+        free(x);
 }
 
 /* SIGTERM (SIGKILL when FLOODED), then SIGKILL after `grace`. Does nothing when already ending. */
@@ -113,8 +95,17 @@ static void end_soon(struct exec_run *x, enum run_ending why, msec grace)
                 return;
         x->run.ending = why;
         child_kill(&x->child, why == RUN_FLOODED ? SIGKILL : SIGTERM);
-        uv_update_time(x->all->loop);
-        uv_timer_start(&x->timer, on_timer, (uint64_t)grace, 0);
+        alarm_set(x->alarm, grace);
+}
+
+static void on_alarm(void *owner)
+{
+        struct exec_run *x = owner;
+
+        if (x->run.ending == RUN_GOES_ON)
+                end_soon(x, RUN_TIMED_OUT, x->run.handler->grace);
+        else
+                child_kill(&x->child, SIGKILL);
 }
 
 static void end_if_it_floods(struct exec_run *x)
@@ -192,30 +183,25 @@ static void read_launch_status(struct exec_run *x)
                 x->launch = EXEC_REFUSED;
         else
                 x->launch = got == 0 && x->go_ahead_given ? EXEC_LAUNCHED : EXEC_LOST;
-        polled_close(&x->status, on_handle_closed);
+        polled_close(&x->status);
         if (x->launch == EXEC_LAUNCHED)
                 run_began(&x->run);
 }
 
-static void on_status(uv_poll_t *poll, int status, int events)
+static void on_status(void *owner, struct polled *w)
 {
-        (void)status;
-        (void)events;
-        read_launch_status(poll->data);
+        (void)w;
+        read_launch_status(owner);
 }
 
-static void on_stream(uv_poll_t *poll, int status, int events)
+static void on_stream(void *owner, struct polled *w)
 {
-        struct exec_run *x = poll->data;
-        size_t which = 0;
+        struct exec_run *x = owner;
+        enum exec_stream_kind which = (enum exec_stream_kind)(w - x->streams.pipes);
 
-        (void)events;
-        while (poll != &x->streams.pipes[which].poll)
-                which++;
         read_launch_status(x);
-        if (status != 0 ||
-            exec_streams_read(&x->streams, (enum exec_stream_kind)which, &x->all->scratch) == 0)
-                polled_stop(&x->streams.pipes[which]);
+        if (exec_streams_read(&x->streams, which, &x->all->scratch) == 0)
+                polled_stop(w);
         end_if_it_floods(x);
 }
 
@@ -261,12 +247,11 @@ static void finish(struct exec_run *x, struct child_end child_end)
         run_finish(&x->run, &end);
 }
 
-static void on_end(uv_poll_t *poll, int status, int events)
+static void on_end(void *owner, struct polled *w)
 {
-        struct exec_run *x = poll->data;
+        struct exec_run *x = owner;
 
-        (void)status;
-        (void)events;
+        (void)w;
         if (!child_has_ended(&x->child))
                 return;
         read_launch_status(x);
@@ -277,8 +262,9 @@ static void on_end(uv_poll_t *poll, int status, int events)
 
         struct child_end child_end = child_reap(&x->child);
         DL_DELETE(x->all->running, x);
-        release(x);
+        close_all(x); /* the descriptors: `ended` may start another run */
         finish(x, child_end);
+        exec_run_free(x);
 }
 
 /* A file in memory with the payload; it cannot be changed. */
@@ -359,9 +345,8 @@ static int init_handles(struct exec_run *x, struct err *e)
         };
 
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (polled_init(all[i], x->all->loop, x, e) != 0)
+                if (polled_init(all[i], x->all->loop, e) != 0)
                         return -1;
-                x->handles_open++;
         }
         return 0;
 }
@@ -382,9 +367,7 @@ static struct exec_run *exec_create(struct execs *all)
         x->all = all;
         x->child.end.fd = x->status.fd = -1;
         exec_streams_init(&x->streams, &x->run);
-        uv_timer_init(all->loop, &x->timer);
-        x->timer.data = x;
-        x->handles_open = 1;
+        x->alarm = alarm_create(all->loop, on_alarm, x);
         return x;
 }
 
@@ -395,7 +378,7 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
 
         if (start_process(x, q, e) != 0 || init_handles(x, e) != 0) {
                 child_reap(&x->child);
-                release(x);
+                exec_run_free(x);
                 if (e->code == ERR_FULL)
                         runs_note_shortage(all->runs, "exec", e);
                 return NULL;
@@ -404,12 +387,11 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
         run_begin(&x->run, all->runs, q, on, owner);
         DL_APPEND(all->running, x);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                polled_start(&x->streams.pipes[i], UV_READABLE, on_stream);
-        polled_start(&x->status, UV_READABLE, on_status);
-        polled_start(&x->child.end, UV_READABLE, on_end);
+                polled_start(&x->streams.pipes[i], UV_READABLE, on_stream, x);
+        polled_start(&x->status, UV_READABLE, on_status, x);
+        polled_start(&x->child.end, UV_READABLE, on_end, x);
         give_go_ahead(x);
-        uv_update_time(all->loop);
-        uv_timer_start(&x->timer, on_timer, (uint64_t)q->timeout, 0);
+        alarm_set(x->alarm, q->timeout);
         return &x->run;
 }
 
@@ -429,8 +411,8 @@ void execs_destroy(struct execs **all)
         DL_FOREACH_SAFE ((*all)->running, x, next) {
                 child_reap(&x->child);
                 DL_DELETE((*all)->running, x);
-                release(x);
                 run_drop(&x->run);
+                exec_run_free(x);
         }
         buffer_fini(&(*all)->scratch);
         free((*all)->launch_program);

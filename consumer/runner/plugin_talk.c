@@ -5,7 +5,6 @@
 #include "consumer/runner/plugin_talk.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -21,24 +20,16 @@ void talk_fini(struct plugin_talk *t)
         buffer_fini(&t->out);
 }
 
-/* The poll's data belongs to the owner, so the struct is found by offset. */
-static struct plugin_talk *talk_of(uv_poll_t *to_host)
+static void write_more(void *owner, struct polled *w)
 {
-        return (struct plugin_talk *)((char *)to_host - offsetof(struct plugin_talk, to_host.poll));
-}
+        struct plugin_talk *t = owner;
+        ssize_t sent = write(w->fd, t->out.data, t->out.length);
 
-static void write_more(uv_poll_t *poll, int status, int events)
-{
-        struct plugin_talk *t = talk_of(poll);
-        ssize_t sent = write(t->to_host.fd, t->out.data, t->out.length);
-
-        (void)status;
-        (void)events;
         if (sent > 0)
                 buffer_drop(&t->out, (size_t)sent);
         if (t->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
                 buffer_fini(&t->out);
-                polled_stop(&t->to_host);
+                polled_stop(w);
         }
 }
 
@@ -50,7 +41,7 @@ static void keep_unsent(struct plugin_talk *t, const struct iovec *v, size_t cou
                 sent -= skip;
         }
         if (t->out.length > 0)
-                polled_start(&t->to_host, UV_WRITABLE, write_more);
+                polled_start(&t->to_host, UV_WRITABLE, write_more, t);
 }
 
 int talk_send(struct plugin_talk *t, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
