@@ -24,16 +24,10 @@ static void hop(struct consumer *c, struct attempt *a, enum hop_why why, msec wa
 
 static bool is_suspect(const struct consumer *c, const struct attempt *a, msec now)
 {
-        const struct duplicate_view v = {
-                .redelivered = a->delivery->redelivered,
-                .again = a->job.again,
-                .attempt = a->job.attempt,
-                .reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT,
-                .queued_at = a->job.queued_at,
-                .submitted_at = a->job.submitted_at,
-        };
+        bool reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT;
 
-        return !a->checked && duplicate_is_possible(&v, now);
+        return !a->checked &&
+               duplicate_is_possible(&a->job, a->delivery->redelivered, reconnected, now);
 }
 
 static void bury_unhandled(struct consumer *c, struct attempt *a, msec now)

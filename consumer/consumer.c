@@ -21,7 +21,7 @@
 #include "consumer/flow.h"
 #include "consumer/heartbeat.h"
 #include "consumer/hops.h"
-#include "consumer/runner/needs.h"
+#include "consumer/runner/shortage.h"
 #include "consumer/scheduler.h"
 #include "consumer/start.h"
 #include "consumer/stop.h"
@@ -245,7 +245,7 @@ static char *program_path(const char *set, const char *name)
 static void check_open_files(const struct consumer *c)
 {
         struct rlimit limit = {0};
-        int64_t needed = needs_open_files(c->handlers, c->settings->concurrency);
+        int64_t needed = open_files_needed(c->handlers, c->settings->concurrency);
 
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)needed > limit.rlim_cur)
                 LOG_WARN("concurrency needs more open files than this process may have; "
@@ -334,7 +334,7 @@ struct consumer *consumer_create(const struct consumer_settings *s, struct servi
         c->due_soon = due_soon_create(c->loop, accept_due, c);
         c->turn = turn_create(c->loop, on_turn, c);
         c->tick = alarm_create(c->loop, on_tick, c);
-        c->stop_alarm = alarm_create(c->loop, stop_on_alarm, c);
+        c->stop_alarm = alarm_create(c->loop, stop_step, c);
         c->gather_alarm = alarm_create(c->loop, flow_gathered, c);
         c->stores = stores_create(s->status_store_url, s->internal_token, e);
         if (c->stores == NULL || start_runner(c, e) != 0 || connect_links(c, e) != 0)
@@ -365,7 +365,7 @@ void consumer_destroy(struct consumer **consumer)
         if (c == NULL)
                 return;
         turn_destroy(&c->turn);
-        stop_at_once(c);
+        c->phase = PHASE_LINKS; /* stop_step does nothing from now on */
         if (c->subscriptions != NULL)
                 subscriptions_close(c->subscriptions);
         health_destroy(&c->health);

@@ -6,13 +6,11 @@
 
 #include <string.h>
 
-bool duplicate_is_possible(const struct duplicate_view *v, msec now)
+bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now)
 {
-        msec since = v->queued_at > 0 ? v->queued_at : v->submitted_at;
+        msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
 
-        if (v->redelivered || v->again)
-                return true;
-        if (v->attempt > 0 && v->reconnected)
+        if (redelivered || job->again || (job->attempt > 0 && reconnected))
                 return true;
         /* Older than a day. A time more than a day ahead says nothing about the age. */
         return now - since > MSEC_DAY || since - now > MSEC_DAY;

@@ -18,6 +18,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/model/job_members.h"
+#include "consumer/events.h"
 
 enum {
         CALL_AGAIN = 250, /* ms after a call that failed */
@@ -189,34 +190,17 @@ static void answer_behind(struct call *c, msec lag)
                 c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_BEHIND, .lag = lag};
 }
 
-/* A store answers 500 or 503 when it cannot answer now; it may know later. Any other status but 200
- * is from a store that this consumer cannot use, or not from a store: it counts as unreachable. */
-static bool is_busy(int status)
+/* As stores_ask. */
+static int ask_store(struct call *c, size_t index, struct err *e)
 {
-        return status == 500 || status == 503;
-}
+        AUTO_BUFFER answer = {0};
+        int done = stores_ask(c->duplicate_check->stores, index, "/internal/v1/deliveries/check",
+                              &c->body, &answer, e);
 
-/* -1: no answer. 1: the store cannot answer now. e says why. */
-static int ask_store(struct call *c, struct http_client *store, struct err *e)
-{
-        struct http_reply reply = {0};
-        const struct http_call call = {
-                .method = "POST",
-                .path = "/internal/v1/deliveries/check",
-                .body = buffer_bytes(&c->body),
-        };
-
-        int done = http_client_call(store, &call, &reply, e);
-        if (done == 0 && reply.status != 200) {
-                err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
-                done = is_busy(reply.status) ? 1 : -1;
-        }
-        if (done == 0) {
-                forget_answers(c);
-                done = duplicate_check_parse(buffer_bytes(&reply.body), c->answers, c->count, e);
-        }
-        http_reply_fini(&reply);
-        return done;
+        if (done != 0)
+                return done;
+        forget_answers(c);
+        return duplicate_check_parse(buffer_bytes(&answer), c->answers, c->count, e);
 }
 
 /* On a thread of the pool. Takes the answer of the first store that is current. If all stores that
@@ -227,11 +211,10 @@ static void make_call(uv_work_t *work)
         struct duplicate_check *d = c->duplicate_check;
         msec lag = -1;
 
-        for (size_t i = 0; i < stores_count(d->stores); i++) {
-                size_t at = (d->first + i) % stores_count(d->stores);
-                struct err why = {0};
-                int done = ask_store(c, stores_at(d->stores, at), &why);
-                c->why = why;
+        for (size_t i = 0; i < d->stores->count; i++) {
+                size_t at = (d->first + i) % d->stores->count;
+                err_clear(&c->why);
+                int done = ask_store(c, at, &c->why);
                 if (done < 0)
                         continue;
                 c->answered = true;
@@ -250,21 +233,11 @@ static void encode_marker(const struct publication *p, bool again, msec now,
                           struct job_message *out)
 {
         const struct call *c = p->owner;
-        struct message *m = &out->message;
 
         (void)again;
-        memset(m, 0, offsetof(struct message, headers));
-        m->exchange = bytes_of_text("events");
-        m->routing_key = bytes_of_text("");
-        m->type = bytes_of_text("probe");
-        m->message_id = bytes_of_text(c->marker);
-        m->content_type = bytes_of_text(EVENTS_CONTENT_TYPE);
-        m->app_id = bytes_of_text(c->duplicate_check->app_id);
-        m->timestamp = now / 1000;
-        m->delivery_mode = 2;
-        m->header_count = 0;
-        m->properties = (struct bytes){0};
-        m->body = bytes_of_text("");
+        events_message(c->duplicate_check->app_id, now, &out->message);
+        out->message.type = bytes_of_text("probe");
+        out->message.message_id = bytes_of_text(c->marker);
 }
 
 static void answer(struct duplicate_check *d, struct question *one,

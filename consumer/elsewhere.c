@@ -110,37 +110,24 @@ int elsewhere_parse(struct bytes body, bool *handled, size_t count, struct err *
         return 0;
 }
 
-static int ask_store(struct call *c, struct http_client *store, struct err *e)
+static int ask_store(struct call *c, size_t index, struct err *e)
 {
-        struct http_reply reply = {0};
-        const struct http_call call = {
-                .method = "POST",
-                .path = "/internal/v1/types/check",
-                .body = buffer_bytes(&c->body),
-        };
+        AUTO_BUFFER answer = {0};
 
-        int done = http_client_call(store, &call, &reply, e);
-        if (done == 0 && reply.status != 200)
-                done = err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
-        if (done == 0)
-                done = elsewhere_parse(buffer_bytes(&reply.body), c->handled, c->count, e);
-        http_reply_fini(&reply);
-        return done;
+        if (stores_ask(c->of->stores, index, "/internal/v1/types/check", &c->body, &answer, e) != 0)
+                return -1;
+        return elsewhere_parse(buffer_bytes(&answer), c->handled, c->count, e);
 }
 
 /* On a thread of the pool: the answer of the first store that has one. */
 static void make_call(uv_work_t *work)
 {
         struct call *c = work->data;
-        const struct stores *stores = c->of->stores;
 
-        for (size_t i = 0; i < stores_count(stores); i++) {
-                struct err why = {0};
-                if (ask_store(c, stores_at(stores, i), &why) == 0) {
-                        c->why = (struct err){0};
+        for (size_t i = 0; i < c->of->stores->count; i++) {
+                err_clear(&c->why);
+                if (ask_store(c, i, &c->why) == 0)
                         return;
-                }
-                c->why = why;
         }
 }
 

@@ -58,8 +58,9 @@ static bool is_late(const struct consumer *c, msec now)
         return now > c->stop_until + c->grace + LATE_AFTER;
 }
 
-void stop_step(struct consumer *c)
+void stop_step(void *owner)
 {
+        struct consumer *c = owner;
         msec now = clock_mono();
 
         switch (atomic_load(&c->phase)) {
@@ -88,16 +89,6 @@ void stop_step(struct consumer *c)
         }
         c->phase = PHASE_GONE;
         heartbeat_publish(c, WORKER_GONE);
-}
-
-void stop_at_once(struct consumer *c)
-{
-        c->phase = PHASE_LINKS;
-}
-
-void stop_on_alarm(void *owner)
-{
-        stop_step(owner);
 }
 
 void stop_begin(struct consumer *c)

@@ -24,7 +24,6 @@
 #include "consumer/runner/child.h"
 #include "consumer/runner/exec_command.h"
 #include "consumer/runner/exec_streams.h"
-#include "consumer/runner/needs.h"
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
 
@@ -110,16 +109,13 @@ static void on_alarm(void *owner)
 
 static void end_if_it_floods(struct exec_run *x)
 {
-        size_t total = 0;
-
-        exec_streams_output(&x->streams, &total);
-        if ((int64_t)total > x->run.handler->output)
+        if ((int64_t)x->streams.output_total > x->run.handler->output)
                 end_soon(x, RUN_FLOODED, 0);
 }
 
 static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 {
-        struct bytes said = text_trim(exec_streams_stderr(&x->streams));
+        struct bytes said = text_trim(buffer_bytes(&x->streams.stderr_tail));
         enum error_kind kind =
                 run_error_kind(&x->run, end.killed ? ERROR_KIND_CRASH : ERROR_KIND_ERROR, said);
         char how[CHILD_END_SIZE] = "";
@@ -131,20 +127,17 @@ static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 
 static void judge_exit(struct exec_run *x, struct child_end end, struct run_end *out)
 {
-        size_t total = 0;
-
         if (end.killed || end.number != EX_OK) {
                 fails(x, end, out);
                 if (!end.killed &&
                     (end.number == EX_USAGE || end.number == EX_DATAERR || end.number == EX_CONFIG))
                         out->outcome = OUTCOME_PERMANENT;
                 else
-                        out->retry_after = exec_streams_retry_after(&x->streams);
+                        out->retry_after = x->streams.retry_after;
                 return;
         }
         out->outcome = OUTCOME_DONE;
-        struct bytes output = exec_streams_output(&x->streams, &total);
-        run_result(&x->run, out, output, total);
+        run_result(&x->run, out, buffer_bytes(&x->streams.output), x->streams.output_total);
 }
 
 static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
@@ -156,7 +149,7 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
                 judge_exit(x, end, out);
                 break;
         case RUN_TIMED_OUT:
-                run_fails_by_timeout(&x->run, out, exec_streams_stderr(&x->streams));
+                run_fails_by_timeout(&x->run, out, buffer_bytes(&x->streams.stderr_tail));
                 break;
         case RUN_STOPPED:
                 out->outcome = OUTCOME_STOPPED;
@@ -289,13 +282,12 @@ static int launch(struct exec_run *x, const struct run_request *q, const int fds
                   struct err *e)
 {
         const struct handler *h = q->handler;
-        AUTO(exec_command)
-        command = exec_command_create(q, x->all->launch_program, x->all->as_started,
-                                      clock_wall() + q->timeout);
+        AUTO_TEXTS argv = exec_argv(h, x->all->launch_program, x->all->as_started);
+        AUTO_TEXTS env = exec_env(q, clock_wall() + q->timeout);
         const struct child_spec spec = {
                 .program = x->all->launch_program,
-                .argv = exec_command_argv(command),
-                .env = exec_command_env(command),
+                .argv = argv,
+                .env = env,
                 .fds = fds,
                 .fd_count = LAUNCH_FD_COUNT,
         };

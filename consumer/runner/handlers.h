@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uthash.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
@@ -43,6 +44,7 @@ struct handler {
         bool stop_on_link_loss;
         struct retry_policy retry;
         struct handlers *set; /* that it is part of */
+        UT_hash_handle hh;
 };
 
 struct handlers;
@@ -56,7 +58,8 @@ void handlers_destroy(struct handlers **h); /* drops one reference */
 /* NULL: the type has no handler. */
 const struct handler *handlers_find(const struct handlers *h, const char *type);
 size_t handlers_count(const struct handlers *h);
-const struct handler *handlers_at(const struct handlers *h, size_t index);
+/* In the file's order; the next is at hh.next. */
+const struct handler *handlers_first(const struct handlers *h);
 size_t handlers_plugin_count(const struct handlers *h);
 const struct plugin *handlers_plugin_at(const struct handlers *h, size_t index);
 

@@ -33,7 +33,7 @@ char *take_string(const struct json_reader *r, const struct json_place *p)
         return text;
 }
 
-void add_text(char ***texts, char *text)
+void texts_add(char ***texts, char *text)
 {
         size_t count = 0;
 
@@ -42,6 +42,14 @@ void add_text(char ***texts, char *text)
         *texts = xrealloc(*texts, (count + 2) * sizeof(char *));
         (*texts)[count] = text;
         (*texts)[count + 1] = NULL;
+}
+
+void texts_free(char ***texts)
+{
+        for (char **text = *texts; text != NULL && *text != NULL; text++)
+                free(*text);
+        free(*texts);
+        *texts = NULL;
 }
 
 int read_text(struct json_reader *r, const struct json_place *p, void *out)
@@ -115,7 +123,7 @@ static int read_one_text(struct json_reader *r, const struct json_place *p, void
 
         if (text == NULL)
                 return -1;
-        add_text(out, text);
+        texts_add(out, text);
         return 0;
 }
 

@@ -58,8 +58,7 @@ static bool has_name(const struct plugin_build *b, const char *name)
 int build_check_names(const struct plugin_build *b, const struct handlers *set,
                       const struct plugin *plugin, struct err *e)
 {
-        for (size_t i = 0; i < handlers_count(set); i++) {
-                const struct handler *h = handlers_at(set, i);
+        for (const struct handler *h = handlers_first(set); h != NULL; h = h->hh.next) {
                 if (h->kind == HANDLER_PLUGIN && h->plugin == plugin &&
                     !has_name(b, h->plugin_handler))
                         return err_set(e, ERR_NOT_FOUND,

@@ -19,8 +19,6 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/include/warren/handler.h"
-#include "consumer/runner/needs.h"
-#include "consumer/runner/plugin_environment.h"
 #include "consumer/runner/plugin_outcome.h"
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
@@ -292,6 +290,39 @@ static int init_handles(struct plugin_host *h, struct err *e)
         return 0;
 }
 
+/* Its settings may hold secrets; with systemd's variables a handler could act as the service. */
+static bool is_own(const char *assignment)
+{
+        static const char *const own[] = {
+                "WARREN_",      "CREDENTIALS_DIRECTORY=", "INVOCATION_ID=", "JOURNAL_STREAM=",
+                "LISTEN_",      "MEMORY_PRESSURE_",       "NOTIFY_SOCKET=", "SYSTEMD_EXEC_PID=",
+                "WATCHDOG_PID", "WATCHDOG_USEC",
+        };
+
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+                if (strncmp(assignment, own[i], strlen(own[i])) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The consumer's environment, without variables meant for the consumer alone. NULL-terminated. The
+ * caller frees the list, but not its texts. */
+static char **host_environment(void)
+{
+        size_t count = 0;
+        while (environ[count] != NULL)
+                count++;
+
+        char **kept = xcalloc(count + 1, sizeof(*kept));
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++) {
+                if (!is_own(environ[i]))
+                        kept[n++] = environ[i];
+        }
+        return kept;
+}
+
 static int start_process(struct plugin_host *h, int in, int out, int page, struct err *e)
 {
         char parent[24];
@@ -304,7 +335,7 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
         AUTO_FREE char *program = xstrdup(h->spec.program);
         AUTO_FREE char *as_started = xstrdup(h->spec.as_started);
         AUTO_FREE char *name = xstrdup(h->spec.plugin);
-        AUTO_FREE char **env = plugin_environment();
+        AUTO_FREE char **env = host_environment();
         char *argv[] = {program, name, parent, as_started, NULL};
         const int fds[WIRE_FD_COUNT] = {null, STDERR_FILENO, STDERR_FILENO, in, out, page};
         const struct child_spec spec = {.program = program,

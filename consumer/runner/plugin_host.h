@@ -10,7 +10,6 @@
 #include <uv.h>
 
 #include "consumer/runner/child.h"
-#include "consumer/runner/plugin_page.h"
 #include "consumer/runner/plugin_talk.h"
 #include "consumer/runner/run.h"
 

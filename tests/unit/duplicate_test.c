@@ -18,29 +18,31 @@
 static void suspects(void **state)
 {
         static const struct {
-                struct duplicate_view view;
-                bool want;
+                struct job job;
+                bool redelivered, reconnected, want;
         } rows[] = {
-                {{.queued_at = NOW - 1000}, false},
-                {{.queued_at = NOW + 1000}, false},
-                {{.queued_at = NOW - 1000, .redelivered = true}, true},
-                {{.queued_at = NOW - 1000, .again = true}, true},
-                {{.queued_at = NOW - 1000, .attempt = 1}, false},
-                {{.queued_at = NOW - 1000, .reconnected = true}, false},
-                {{.queued_at = NOW - 1000, .attempt = 1, .reconnected = true}, true},
-                {{.queued_at = NOW - MSEC_DAY}, false},
-                {{.queued_at = NOW - MSEC_DAY - 1}, true},
-                {{.queued_at = NOW - 1000, .submitted_at = NOW - 3 * (msec)MSEC_DAY}, false},
-                {{.submitted_at = NOW - 1000}, false},
-                {{.submitted_at = NOW - 3 * (msec)MSEC_DAY}, true},
-                {{.queued_at = 0}, true},
-                {{.submitted_at = NOW + MSEC_DAY}, false},
-                {{.submitted_at = NOW + MSEC_DAY + 1}, true},
+                {.job = {.queued_at = NOW - 1000}},
+                {.job = {.queued_at = NOW + 1000}},
+                {.job = {.queued_at = NOW - 1000}, .redelivered = true, .want = true},
+                {.job = {.queued_at = NOW - 1000, .again = true}, .want = true},
+                {.job = {.queued_at = NOW - 1000, .attempt = 1}},
+                {.job = {.queued_at = NOW - 1000}, .reconnected = true},
+                {.job = {.queued_at = NOW - 1000, .attempt = 1}, .reconnected = true, .want = true},
+                {.job = {.queued_at = NOW - MSEC_DAY}},
+                {.job = {.queued_at = NOW - MSEC_DAY - 1}, .want = true},
+                {.job = {.queued_at = NOW - 1000, .submitted_at = NOW - 3 * (msec)MSEC_DAY}},
+                {.job = {.submitted_at = NOW - 1000}},
+                {.job = {.submitted_at = NOW - 3 * (msec)MSEC_DAY}, .want = true},
+                {.job = {.queued_at = 0}, .want = true},
+                {.job = {.submitted_at = NOW + MSEC_DAY}},
+                {.job = {.submitted_at = NOW + MSEC_DAY + 1}, .want = true},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(duplicate_is_possible(&rows[i].view, NOW), rows[i].want);
+                assert_int_equal(duplicate_is_possible(&rows[i].job, rows[i].redelivered,
+                                                       rows[i].reconnected, NOW),
+                                 rows[i].want);
 }
 
 static void verdicts(void **state)
