@@ -52,13 +52,8 @@ struct call {
 };
 
 struct duplicate_check {
-        uv_loop_t *loop;
-        answered_fn *answered;
-        void *owner;
-        const struct stores *stores;
+        struct duplicate_check_config config;
         size_t first; /* the store that answered last; only the pool's thread uses it */
-        struct outbox *outbox;
-        const char *app_id;
         struct alarm *alarm;
         struct question *open; /* not in a call */
         struct call *call;     /* in flight */
@@ -194,8 +189,8 @@ static void answer_behind(struct call *c, msec lag)
 static int ask_store(struct call *c, size_t index, struct err *e)
 {
         AUTO_BUFFER answer = {0};
-        int done = stores_ask(c->duplicate_check->stores, index, "/internal/v1/deliveries/check",
-                              &c->body, &answer, e);
+        int done = stores_ask(c->duplicate_check->config.stores, index,
+                              "/internal/v1/deliveries/check", &c->body, &answer, e);
 
         if (done != 0)
                 return done;
@@ -211,8 +206,8 @@ static void make_call(uv_work_t *work)
         struct duplicate_check *d = c->duplicate_check;
         msec lag = -1;
 
-        for (size_t i = 0; i < d->stores->count; i++) {
-                size_t at = (d->first + i) % d->stores->count;
+        for (size_t i = 0; i < d->config.stores->count; i++) {
+                size_t at = (d->first + i) % d->config.stores->count;
                 err_clear(&c->why);
                 int done = ask_store(c, at, &c->why);
                 if (done < 0)
@@ -235,7 +230,7 @@ static void encode_marker(const struct publication *p, bool again, msec now,
         const struct call *c = p->owner;
 
         (void)again;
-        events_message(c->duplicate_check->app_id, now, &out->message);
+        events_message(c->duplicate_check->config.app_id, now, &out->message);
         out->message.type = bytes_of_text("probe");
         out->message.message_id = bytes_of_text(c->marker);
 }
@@ -249,7 +244,7 @@ static void answer(struct duplicate_check *d, struct question *one,
         if (attempt == NULL)
                 return;
         attempt->question = NULL;
-        d->answered(d->owner, attempt, a);
+        d->config.answered(d->config.owner, attempt, a);
 }
 
 static void answer_late_ones(struct duplicate_check *d)
@@ -333,7 +328,7 @@ static void on_marked(void *owner, struct publication *p)
                         c->questions[i]->asked_at = now;
         }
         c->working = true;
-        int failed = uv_queue_work(c->duplicate_check->loop, &c->work, make_call, on_called);
+        int failed = uv_queue_work(c->duplicate_check->config.loop, &c->work, make_call, on_called);
         assert(failed == 0);
         (void)failed;
 }
@@ -354,7 +349,7 @@ static void start_call(struct duplicate_check *d)
         }
         write_questions(c);
         d->call = c;
-        outbox_post(d->outbox, &c->publication);
+        outbox_post(d->config.outbox, &c->publication);
 }
 
 static void on_alarm(void *owner)
@@ -370,12 +365,7 @@ struct duplicate_check *duplicate_check_create(const struct duplicate_check_conf
 {
         struct duplicate_check *d = xcalloc(1, sizeof(*d));
 
-        d->loop = c->loop;
-        d->answered = c->answered;
-        d->owner = c->owner;
-        d->outbox = c->outbox;
-        d->app_id = c->app_id;
-        d->stores = c->stores;
+        d->config = *c;
         d->alarm = alarm_create(c->loop, on_alarm, d);
         return d;
 }
@@ -386,7 +376,7 @@ void duplicate_check_destroy(struct duplicate_check **d)
                 return;
         assert((*d)->open == NULL);
         while ((*d)->call != NULL && (*d)->call->working)
-                uv_run((*d)->loop, UV_RUN_ONCE);
+                uv_run((*d)->config.loop, UV_RUN_ONCE);
         if ((*d)->call != NULL)
                 free_call((*d)->call);
         alarm_destroy(&(*d)->alarm);

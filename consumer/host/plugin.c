@@ -91,9 +91,3 @@ void plugin_destroy(struct plugin **p)
         free(*p);
         *p = NULL;
 }
-
-void plugin_names(const struct plugin *p, struct buffer *out)
-{
-        for (const struct warren_handler *h = p->plugin->handlers; h->name != NULL; h++)
-                buffer_add(out, h->name, strlen(h->name) + 1);
-}

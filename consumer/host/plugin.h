@@ -19,8 +19,6 @@ struct plugin {
 struct plugin *plugin_open(struct bytes frame, struct err *e) MUST_CHECK;
 /* Closes it. Its code stays mapped, as it may have left threads and exit handlers. */
 void plugin_destroy(struct plugin **p);
-/* The handlers' names, each with its NUL. */
-void plugin_names(const struct plugin *p, struct buffer *out);
 /* The next NUL-terminated text of a frame; NULL when there is none. */
 const char *plugin_take_text(struct bytes *frame);
 

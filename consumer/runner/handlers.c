@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -33,8 +34,7 @@ enum {
 struct handlers {
         unsigned references;
         char *folder; /* the folder of the file, absolute */
-        struct plugin **plugins;
-        size_t plugin_count;
+        struct plugin *plugins;
         struct handler *by_type;
 };
 
@@ -110,8 +110,7 @@ static int read_plugin(struct json_reader *r, const struct json_place *p, void *
                 return json_refuse_name(r, p, "a plugin's name has the form of a job type");
 
         struct plugin *plugin = xcalloc(1, sizeof(*plugin));
-        set->plugins = xrealloc(set->plugins, (set->plugin_count + 1) * sizeof(struct plugin *));
-        set->plugins[set->plugin_count++] = plugin;
+        LL_APPEND(set->plugins, plugin);
         plugin->name = TAKE(name);
         if (json_read_members(r, p, plugin_members, plugin) != 0)
                 return -1;
@@ -131,9 +130,9 @@ static int read_plugin_name(struct json_reader *r, const struct json_place *p, v
         if (read_text(r, p, &name) != 0)
                 return -1;
         AUTO_FREE char *owned = name;
-        for (size_t i = 0; i < set->plugin_count; i++) {
-                if (strcmp(set->plugins[i]->name, owned) == 0) {
-                        *(const struct plugin **)out = set->plugins[i];
+        for (const struct plugin *at = set->plugins; at != NULL; at = at->next) {
+                if (strcmp(at->name, owned) == 0) {
+                        *(const struct plugin **)out = at;
                         return 0;
                 }
         }
@@ -336,6 +335,7 @@ void handlers_destroy(struct handlers **h)
 {
         struct handlers *set = TAKE(*h);
         struct handler *handler, *next;
+        struct plugin *plugin, *next_plugin;
 
         if (set == NULL || --set->references > 0)
                 return;
@@ -343,9 +343,8 @@ void handlers_destroy(struct handlers **h)
                 HASH_DEL(set->by_type, handler);
                 free_handler(handler);
         }
-        for (size_t i = 0; i < set->plugin_count; i++)
-                free_plugin(set->plugins[i]);
-        free(set->plugins);
+        LL_FOREACH_SAFE (set->plugins, plugin, next_plugin)
+                free_plugin(plugin);
         free(set->folder);
         free(set);
 }
@@ -368,12 +367,7 @@ const struct handler *handlers_first(const struct handlers *h)
         return h->by_type;
 }
 
-size_t handlers_plugin_count(const struct handlers *h)
+const struct plugin *handlers_first_plugin(const struct handlers *h)
 {
-        return h->plugin_count;
-}
-
-const struct plugin *handlers_plugin_at(const struct handlers *h, size_t index)
-{
-        return h->plugins[index];
+        return h->plugins;
 }

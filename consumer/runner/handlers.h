@@ -26,6 +26,7 @@ struct plugin {
         int64_t recycle_after; /* jobs a host runs before it is replaced; 0: never */
         int64_t memory;        /* bytes of address space beyond the host's own; 0: no limit */
         char *settings;        /* JSON object as text */
+        struct plugin *next;   /* of its set */
 };
 
 struct handler {
@@ -60,7 +61,7 @@ const struct handler *handlers_find(const struct handlers *h, const char *type);
 size_t handlers_count(const struct handlers *h);
 /* In the file's order; the next is at hh.next. */
 const struct handler *handlers_first(const struct handlers *h);
-size_t handlers_plugin_count(const struct handlers *h);
-const struct plugin *handlers_plugin_at(const struct handlers *h, size_t index);
+/* The next is at `next`. */
+const struct plugin *handlers_first_plugin(const struct handlers *h);
 
 #endif

@@ -82,7 +82,7 @@ static void show_size(const struct plugin_pool *p)
         if (p->retired || !p->in_force)
                 return;
         DL_COUNT(p->hosts, h, count);
-        metric_set(p->all->hosts_running, count, p->build.name);
+        metric_set(p->all->hosts_running, count, p->build.plugin.name);
 }
 
 static void pool_free(struct plugin_pool *p)
@@ -93,14 +93,11 @@ static void pool_free(struct plugin_pool *p)
         free(p);
 }
 
+/* Takes an idle host off its list, if it is on it. */
 static void forget_idle(struct plugin_pool *p, struct plugin_host *h)
 {
-        for (struct plugin_host **at = &p->idle; *at != NULL; at = &(*at)->next_idle) {
-                if (*at == h) {
-                        *at = h->next_idle;
-                        return;
-                }
-        }
+        if (p->idle != NULL)
+                LL_DELETE2(p->idle, h, next_idle);
 }
 
 static void dismiss(struct plugin_pool *p, struct plugin_host *h)
@@ -199,7 +196,8 @@ static void on_died(void *owner, struct plugin_host *h, enum host_state was, con
         DL_DELETE(p->hosts, h);
         show_size(p);
         if (was != HOST_LEAVING)
-                LOG_WARN("a plugin host died", log_text("plugin", p->build.name), log_err(why));
+                LOG_WARN("a plugin host died", log_text("plugin", p->build.plugin.name),
+                         log_err(why));
         if (p->retired) {
                 if (p->hosts == NULL)
                         pool_free(p);
@@ -220,10 +218,7 @@ static struct plugin_host *add_host(struct plugin_pool *p, struct err *e)
                 .program = p->all->host_program,
                 .as_started = p->all->as_started,
                 .scratch = p->all->scratch,
-                .plugin = p->build.name,
-                .file = p->build.file,
-                .settings = p->build.settings,
-                .memory = p->build.memory,
+                .plugin = &p->build.plugin,
                 .on = &events,
                 .owner = p,
         };
@@ -231,7 +226,7 @@ static struct plugin_host *add_host(struct plugin_pool *p, struct err *e)
         if (h == NULL)
                 return NULL;
         DL_APPEND(p->hosts, h);
-        metric_increment(p->all->hosts_started, 1, p->build.name);
+        metric_increment(p->all->hosts_started, 1, p->build.plugin.name);
         show_size(p);
         return h;
 }
@@ -248,8 +243,8 @@ static void fill(struct plugin_pool *p)
                         runs_note_shortage(p->all->runs, "plugin", &e);
                         alarm_set(p->restart, SHORTAGE_WAIT);
                 } else {
-                        LOG_WARN("cannot start a plugin host", log_text("plugin", p->build.name),
-                                 log_err(&e));
+                        LOG_WARN("cannot start a plugin host",
+                                 log_text("plugin", p->build.plugin.name), log_err(&e));
                         fill_later(p);
                 }
                 return;
@@ -262,7 +257,7 @@ static void retire(struct plugin_pool *p)
 
         p->retired = true;
         if (p->in_force)
-                metric_set(p->all->hosts_running, 0, p->build.name);
+                metric_set(p->all->hosts_running, 0, p->build.plugin.name);
         p->idle = NULL;
         alarm_stop(p->restart);
         if (p->hosts == NULL) {
@@ -278,7 +273,7 @@ static struct plugin_pool *find_pool(const struct plugins *all, const char *name
         struct plugin_pool *p;
 
         DL_FOREACH (all->pools, p) {
-                if (p->in_force && !p->retired && strcmp(p->build.name, name) == 0)
+                if (p->in_force && !p->retired && strcmp(p->build.plugin.name, name) == 0)
                         return p;
         }
         return NULL;
@@ -316,8 +311,9 @@ static struct plugin_pool *open_pool(struct plugins *all, const struct plugin *p
 /* Sets next_plugin of the pools of the set: those in force that fit, and new ones. */
 static int find_next_pools(struct plugins *all, const struct handlers *set, struct err *e)
 {
-        for (size_t i = 0; i < handlers_plugin_count(set); i++) {
-                const struct plugin *plugin = handlers_plugin_at(set, i);
+        const struct plugin *plugin;
+
+        LL_FOREACH (handlers_first_plugin(set), plugin) {
                 struct plugin_pool *p = find_pool(all, plugin->name);
 
                 if (p == NULL || p->build.names.length == 0 || !build_is_current(&p->build, plugin))
@@ -394,8 +390,8 @@ struct run *plugin_start(struct plugins *all, const struct run_request *q,
                 struct run *run = host_give(h, q, on, owner, &unfit);
                 if (run != NULL)
                         return run;
-                LOG_WARN("cannot give a job to a plugin host", log_text("plugin", p->build.name),
-                         log_err(&unfit));
+                LOG_WARN("cannot give a job to a plugin host",
+                         log_text("plugin", p->build.plugin.name), log_err(&unfit));
         }
         err_set(e, ERR_FULL, "no host of plugin %s is free", q->handler->plugin->name);
         return NULL;

@@ -46,7 +46,7 @@ static void host_free(struct plugin_host *h)
 static void kill_host(struct plugin_host *h, const struct err *why)
 {
         if (why != NULL)
-                err_set(&h->fault, why->code, "plugin %s: %s", h->spec.plugin, why->text);
+                err_set(&h->fault, why->code, "plugin %s: %s", h->spec.plugin->name, why->text);
         if (h->kill_sent)
                 return;
         h->kill_sent = true;
@@ -167,8 +167,8 @@ static void on_log_frame(struct plugin_host *h, const struct plugin_frame *frame
 {
         if (is_of_job(h, frame->log.sequence))
                 LOG_AT(level_of(frame->log.level), "logged by a handler",
-                       log_text("plugin", h->spec.plugin), log_text("type", h->run.handler->type),
-                       log_bytes("text", frame->text));
+                       log_text("plugin", h->spec.plugin->name),
+                       log_text("type", h->run.handler->type), log_bytes("text", frame->text));
 }
 
 static void on_end_frame(struct plugin_host *h, const struct plugin_frame *frame)
@@ -269,7 +269,7 @@ static void on_end(void *owner, struct polled *w)
         struct child_end child_end = child_reap(&h->child);
         if (was == HOST_BUSY)
                 plugin_outcome_of_death(&h->run, child_end, &h->fault, &end);
-        err_set(&h->fault, ERR_UNAVAILABLE, "plugin %s: %s", h->spec.plugin,
+        err_set(&h->fault, ERR_UNAVAILABLE, "plugin %s: %s", h->spec.plugin->name,
                 child_end_text(child_end, how));
         close_all(h); /* the descriptors: `died` and `ended` may start other processes */
         h->spec.on->died(h->spec.owner, h, was, &h->fault);
@@ -334,7 +334,7 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
 
         AUTO_FREE char *program = xstrdup(h->spec.program);
         AUTO_FREE char *as_started = xstrdup(h->spec.as_started);
-        AUTO_FREE char *name = xstrdup(h->spec.plugin);
+        AUTO_FREE char *name = xstrdup(h->spec.plugin->name);
         AUTO_FREE char **env = host_environment();
         char *argv[] = {program, name, parent, as_started, NULL};
         const int fds[WIRE_FD_COUNT] = {null, STDERR_FILENO, STDERR_FILENO, in, out, page};
@@ -348,11 +348,11 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
 
 static int send_open(struct plugin_host *h, struct err *e)
 {
-        const struct wire_open open = {.memory = h->spec.memory};
+        const struct wire_open open = {.memory = h->spec.plugin->memory};
         const struct bytes parts[TALK_PARTS_MAX] = {
                 bytes_of(&open, sizeof(open)),
-                bytes_of(h->spec.file, strlen(h->spec.file) + 1),
-                bytes_of(h->spec.settings, strlen(h->spec.settings) + 1),
+                bytes_of(h->spec.plugin->file, strlen(h->spec.plugin->file) + 1),
+                bytes_of(h->spec.plugin->settings, strlen(h->spec.plugin->settings) + 1),
         };
         return talk_send(&h->talk, WIRE_OPEN, parts, e);
 }
@@ -444,7 +444,7 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
         while (h->state == HOST_STARTING && !h->kill_sent) {
                 if (!wait_readable(h->talk.from_host.fd, end))
                         return err_set(e, ERR_TIMEOUT, "plugin %s did not open in time",
-                                       h->spec.plugin);
+                                       h->spec.plugin->name);
                 read_all(h);
         }
         if (h->state == HOST_IDLE)
@@ -452,7 +452,7 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
         if (err_is_set(&h->fault))
                 return err_set(e, h->fault.code, "%s", h->fault.text);
         return err_set(e, ERR_UNAVAILABLE, "plugin %s: its host ended while opening it",
-                       h->spec.plugin);
+                       h->spec.plugin->name);
 }
 
 void host_end(struct plugin_host *h, msec limit)

@@ -36,11 +36,8 @@ struct host_spec {
         uv_loop_t *loop;
         const char *program, *as_started; /* path of warren-plugin-host; from as_started_write */
         char *scratch;                    /* TALK_READ_SIZE bytes to read into */
-        const char *plugin;               /* its name, for messages and for ps */
-        const char *file;
-        const char *settings;
-        int64_t memory;               /* bytes; 0: no limit */
-        const struct host_events *on; /* borrowed until `died`, as are the texts */
+        const struct plugin *plugin;      /* borrowed until `died`, as are the texts */
+        const struct host_events *on;
         void *owner;
 };
 

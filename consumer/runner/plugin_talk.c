@@ -151,24 +151,6 @@ static int breaks_protocol(struct err *e, const char *what)
         return err_set(e, ERR_PROTOCOL, "its host broke the protocol: %s", what);
 }
 
-static int read_progress(struct bytes body, struct plugin_frame *out, struct err *e)
-{
-        struct wire_progress head;
-
-        if (!take_head(&body, &head, sizeof(head)) || body.length > 0)
-                return breaks_protocol(e, "progress");
-        out->sequence = head.sequence;
-        return 1;
-}
-
-static int read_log(struct bytes body, struct plugin_frame *out, struct err *e)
-{
-        if (!take_head(&body, &out->log, sizeof(out->log)))
-                return breaks_protocol(e, "log");
-        out->text = body;
-        return 1;
-}
-
 static int read_end(struct bytes body, struct plugin_frame *out, struct err *e)
 {
         struct wire_end *end = &out->end;
@@ -183,6 +165,8 @@ static int read_end(struct bytes body, struct plugin_frame *out, struct err *e)
 
 static int read_frame(uint32_t kind, struct bytes body, struct plugin_frame *out, struct err *e)
 {
+        struct wire_progress progress;
+
         *out = (struct plugin_frame){.kind = (enum wire_kind)kind};
         switch (kind) {
         case WIRE_READY:
@@ -194,9 +178,15 @@ static int read_frame(uint32_t kind, struct bytes body, struct plugin_frame *out
                 out->text = body;
                 return 1;
         case WIRE_PROGRESS:
-                return read_progress(body, out, e);
+                if (!take_head(&body, &progress, sizeof(progress)) || body.length > 0)
+                        return breaks_protocol(e, "progress");
+                out->sequence = progress.sequence;
+                return 1;
         case WIRE_LOG:
-                return read_log(body, out, e);
+                if (!take_head(&body, &out->log, sizeof(out->log)))
+                        return breaks_protocol(e, "log");
+                out->text = body;
+                return 1;
         case WIRE_END:
                 return read_end(body, out, e);
         }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <utlist.h>
 
 static bool shortage_is(int number)
 {
@@ -69,12 +70,11 @@ static int64_t programs(const struct handlers *h, int64_t concurrency)
 /* The plugin hosts: each pool has one more while it replaces one. */
 static int64_t hosts(const struct handlers *h, int64_t concurrency)
 {
+        const struct plugin *at;
         int64_t count = 0;
 
-        for (size_t i = 0; i < handlers_plugin_count(h); i++) {
-                int64_t processes = handlers_plugin_at(h, i)->processes;
-                count += (processes > 0 ? processes : concurrency) + 1;
-        }
+        LL_FOREACH (handlers_first_plugin(h), at)
+                count += (at->processes > 0 ? at->processes : concurrency) + 1;
         return count;
 }
 
