@@ -185,19 +185,6 @@ static bool is_ready(void *owner, struct err *why)
         return !err_is_set(why);
 }
 
-static struct link_config link_settings(const struct consumer *c, const char *name)
-{
-        const struct amqp_settings *s = &c->settings->amqp;
-
-        return (struct link_config){
-                .urls = s->urls,
-                .login = s->login,
-                .password = s->password,
-                .ca_file = s->ca_file,
-                .name = name,
-        };
-}
-
 static void on_confirm_time(void *owner, double seconds)
 {
         struct consumer *c = owner;
@@ -210,22 +197,30 @@ static int connect_links(struct consumer *c, struct err *e)
         AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
         AUTO_FREE char *publish = xasprintf("consumer %s publish", c->worker);
         AUTO_FREE char *control = xasprintf("consumer %s control", c->worker);
-        struct link_config config = link_settings(c, consume);
+        const struct amqp_settings *s = &c->settings->amqp;
+        const struct link_config config = {
+                .urls = s->urls,
+                .login = s->login,
+                .password = s->password,
+                .ca_file = s->ca_file,
+                .name = consume,
+        };
+        struct link_config publishing = config, reading = config;
 
+        publishing.name = publish;
+        publishing.resend = true;
+        publishing.stream = "events";
+        reading.name = control;
         c->consume = link_create(&config, &consume_events, c, c->loop, e);
-        config.name = publish;
-        config.resend = true;
-        config.stream = "events";
         if (c->consume != NULL)
-                c->publish = link_create(&config, &publish_events, c, c->loop, e);
+                c->publish = link_create(&publishing, &publish_events, c, c->loop, e);
         if (c->publish == NULL)
                 return -1;
         c->outbox = outbox_create(c->publish, c->loop, on_confirm_time, c);
         c->events = events_create(c->loop, c->outbox, c->worker, finish_confirmed, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
                                                 accept_delivery, c);
-        config = link_settings(c, control);
-        c->control = control_create(&config, &control_events, c, c->loop, e);
+        c->control = control_create(&reading, &control_events, c, c->loop, e);
         return c->control == NULL ? -1 : 0;
 }
 

@@ -19,7 +19,6 @@
 #include "consumer/due_soon.h"
 #include "consumer/duplicate_check.h"
 #include "consumer/events.h"
-#include "consumer/finished.h"
 #include "consumer/measures.h"
 #include "consumer/ready.h"
 #include "consumer/settings.h"

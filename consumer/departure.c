@@ -32,7 +32,7 @@ static void clear_arrival_fields(struct job *job)
 
 /* The burial's id is made from what is buried: burying it again, for any reason, makes the same
  * dead letter. It includes the payload: one id with two payloads makes two letters. */
-static void name_burial(struct attempt *a)
+static void bury(struct attempt *a, enum reason reason)
 {
         char attempt[TENANT_SIZE + UUID_SIZE + 64];
 
@@ -40,13 +40,8 @@ static void name_burial(struct attempt *a)
                  (long long)a->job.run, (long long)a->number);
         const struct bytes parts[] = {bytes_of_text(attempt), a->job.payload};
         uuid8_of(parts, 2, a->job.burial);
-}
-
-static void bury(struct attempt *a, enum reason reason)
-{
-        a->departure = DEPART_BURY;
         a->job.reason = reason;
-        name_burial(a);
+        a->departure = DEPART_BURY;
 }
 
 /* The handler was stopped because the link was lost: retried, without using up a retry. It cannot

@@ -34,11 +34,6 @@ bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
         return false;
 }
 
-void duplicate_answer_fini(struct duplicate_answer *a)
-{
-        buffer_fini(&a->error);
-}
-
 enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me)
 {
         switch (a->state) {

@@ -50,8 +50,6 @@ struct duplicate_answer {
         struct buffer error;
 };
 
-void duplicate_answer_fini(struct duplicate_answer *a);
-
 enum duplicate_step {
         DUPLICATE_RUN,
         DUPLICATE_RUN_AGAIN,  /* run it; the handler is told that it may have run before */

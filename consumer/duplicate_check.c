@@ -173,7 +173,7 @@ static void write_questions(struct call *c)
 static void forget_answers(struct call *c)
 {
         for (size_t i = 0; i < c->count; i++) {
-                duplicate_answer_fini(&c->answers[i]);
+                buffer_fini(&c->answers[i].error);
                 c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_SILENT};
         }
 }
@@ -260,17 +260,6 @@ static void answer_late_ones(struct duplicate_check *d)
         }
 }
 
-static void note_health(struct duplicate_check *d, const struct err *why)
-{
-        bool failed = err_is_set(why);
-
-        if (failed && !d->failing)
-                LOG_WARN("cannot ask the status-store about possible duplicates", log_err(why));
-        if (!failed && d->failing)
-                LOG_INFO("can ask the status-store about possible duplicates again");
-        d->failing = failed;
-}
-
 /* Puts them back in their order, before newer questions. */
 static void put_all_back(struct duplicate_check *d, struct call *c)
 {
@@ -293,7 +282,7 @@ static void free_call(struct call *c)
 {
         for (size_t i = 0; i < c->count; i++) {
                 free(c->questions[i]);
-                duplicate_answer_fini(&c->answers[i]);
+                buffer_fini(&c->answers[i].error);
         }
         buffer_fini(&c->body);
         free(c);
@@ -305,7 +294,9 @@ static void on_called(uv_work_t *work, int status)
         struct duplicate_check *d = c->duplicate_check;
 
         assert(status == 0);
-        note_health(d, &c->why);
+        stores_note_health(&d->failing, &c->why,
+                           "cannot ask the status-store about possible duplicates",
+                           "can ask the status-store about possible duplicates again");
         if (c->answered)
                 answer_all(d, c);
         else

@@ -131,17 +131,6 @@ static void make_call(uv_work_t *work)
         }
 }
 
-static void note_health(struct elsewhere *e, const struct err *why)
-{
-        bool failed = err_is_set(why);
-
-        if (failed && !e->failing)
-                LOG_WARN("cannot ask the status-store who handles a type", log_err(why));
-        if (!failed && e->failing)
-                LOG_INFO("can ask the status-store again who handles a type");
-        e->failing = failed;
-}
-
 /* Logs a type once, and one type per LOG_EVERY: publishers choose types, so there may be many. */
 static void log_unhandled(struct elsewhere *e, struct entry *t, msec now)
 {
@@ -199,12 +188,6 @@ static bool any_wanted(const struct elsewhere *e)
         return false;
 }
 
-static void free_call(struct call *c)
-{
-        buffer_fini(&c->body);
-        free(c);
-}
-
 static void on_called(uv_work_t *work, int status)
 {
         struct call *c = work->data;
@@ -212,11 +195,13 @@ static void on_called(uv_work_t *work, int status)
         bool failed = err_is_set(&c->why);
 
         assert(status == 0);
-        note_health(e, &c->why);
+        stores_note_health(&e->failing, &c->why, "cannot ask the status-store who handles a type",
+                           "can ask the status-store again who handles a type");
         if (!failed)
                 take_answers(e, c);
         e->call = NULL;
-        free_call(c);
+        buffer_fini(&c->body);
+        free(c);
         forget_unused(e, failed ? FORGET_EARLY : FORGET_AFTER);
         if (any_wanted(e))
                 alarm_set(e->alarm, failed ? CALL_AGAIN : 0);

@@ -36,11 +36,10 @@ struct events {
         struct turn *turn;
 };
 
-static void batch_destroy(struct batch **b)
+static void batch_free(struct batch *b)
 {
-        buffer_fini(&(*b)->lines);
-        free(*b);
-        *b = NULL;
+        buffer_fini(&b->lines);
+        free(b);
 }
 
 static void recycle(struct events *ev, struct batch *b)
@@ -48,7 +47,7 @@ static void recycle(struct events *ev, struct batch *b)
         buffer_clear(&b->lines);
         b->count = b->close_count = 0;
         if (ev->spare_count >= SPARE_MAX || b->lines.size > 2 * (size_t)EVENTS_BYTES_MAX) {
-                batch_destroy(&b);
+                batch_free(b);
                 return;
         }
         LL_PREPEND(ev->spare, b);
@@ -135,23 +134,18 @@ struct events *events_create(uv_loop_t *loop, struct outbox *o, const char *app_
         return ev;
 }
 
-static void destroy_list(struct batch *list)
-{
-        while (list != NULL) {
-                struct batch *b = list;
-                list = b->next;
-                batch_destroy(&b);
-        }
-}
-
 void events_destroy(struct events **ev)
 {
+        struct batch *b, *next;
+
         if (*ev == NULL)
                 return;
         if ((*ev)->open != NULL)
-                batch_destroy(&(*ev)->open);
-        destroy_list((*ev)->sent);
-        destroy_list((*ev)->spare);
+                batch_free((*ev)->open);
+        LL_FOREACH_SAFE ((*ev)->sent, b, next)
+                batch_free(b);
+        LL_FOREACH_SAFE ((*ev)->spare, b, next)
+                batch_free(b);
         alarm_destroy(&(*ev)->alarm);
         turn_destroy(&(*ev)->turn);
         free(*ev);

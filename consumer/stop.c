@@ -53,11 +53,6 @@ static void stop_running(struct consumer *c)
         }
 }
 
-static bool is_late(const struct consumer *c, msec now)
-{
-        return now > c->stop_until + c->grace + LATE_AFTER;
-}
-
 void stop_step(void *owner)
 {
         struct consumer *c = owner;
@@ -75,7 +70,7 @@ void stop_step(void *owner)
         case PHASE_GONE:
                 break;
         }
-        if (is_late(c, now)) {
+        if (now > c->stop_until + c->grace + LATE_AFTER) {
                 LOG_WARN("draining took too long; attempts or events are left unfinished",
                          log_int("attempts", atomic_load(&c->attempts.count)));
                 close_links(c);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
@@ -74,4 +75,15 @@ int stores_ask(const struct stores *s, size_t index, const char *path, const str
         }
         *answer = reply.body;
         return done;
+}
+
+void stores_note_health(bool *failing, const struct err *why, const char *cannot, const char *can)
+{
+        bool failed = err_is_set(why);
+
+        if (failed && !*failing)
+                LOG_WARN(cannot, log_err(why));
+        if (!failed && *failing)
+                LOG_INFO(can);
+        *failing = failed;
 }

@@ -26,5 +26,7 @@ void stores_destroy(struct stores **s);
  * store that this consumer cannot use, or not of a store. e says why unless 0. */
 int stores_ask(const struct stores *s, size_t index, const char *path, const struct buffer *body,
                struct buffer *answer, struct err *e) MUST_CHECK;
+/* Logs `cannot` with a first failure, `can` when it is over; failing: the state of the asker. */
+void stores_note_health(bool *failing, const struct err *why, const char *cannot, const char *can);
 
 #endif

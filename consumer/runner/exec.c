@@ -22,8 +22,8 @@
 #include "consumer/launch/as_started.h"
 #include "consumer/launch/launch.h"
 #include "consumer/runner/child.h"
-#include "consumer/runner/exec_command.h"
 #include "consumer/runner/exec_streams.h"
+#include "consumer/runner/handlers_read.h"
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
 
@@ -278,21 +278,67 @@ static int payload_file(struct bytes payload, struct err *e)
         return own_take_fd(&fd);
 }
 
-static int launch(struct exec_run *x, const struct run_request *q, const int fds[LAUNCH_FD_COUNT],
-                  struct err *e)
+/* Of the launcher and its program (docs/handlers.md). */
+static char **make_argv(const struct handler *h, const char *launch_program, const char *as_started)
 {
-        const struct handler *h = q->handler;
-        AUTO_TEXTS argv = exec_argv(h, x->all->launch_program, x->all->as_started);
-        AUTO_TEXTS env = exec_env(q, clock_wall() + q->timeout);
-        const struct child_spec spec = {
-                .program = x->all->launch_program,
-                .argv = argv,
-                .env = env,
-                .fds = fds,
-                .fd_count = LAUNCH_FD_COUNT,
-        };
+        char **texts = NULL;
 
-        return child_spawn(&spec, &x->child, e) == 0 ? 0 : err_wrap(e, "type %s", h->type);
+        texts_add(&texts, xstrdup(launch_program));
+        texts_add(&texts, xasprintf("%ld", (long)getpid()));
+        texts_add(&texts, xstrdup(as_started));
+        texts_add(&texts, xasprintf("%lld", (long long)h->memory));
+        texts_add(&texts, xstrdup(h->folder));
+        for (char **argument = h->exec; *argument != NULL; argument++)
+                texts_add(&texts, xstrdup(*argument));
+        return texts;
+}
+
+static size_t name_length(const char *assignment)
+{
+        return strcspn(assignment, "=") + 1;
+}
+
+static bool is_given(char *const *env, const char *assignment)
+{
+        for (; *env != NULL; env++) {
+                if (strncmp(*env, assignment, name_length(assignment)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Adds a variable of the consumer's environment, unless the handler's `env` has it. */
+static void add_inherited(char ***texts, char *const *given, const char *name, const char *fallback)
+{
+        const char *value = getenv(name);
+        char *assignment = xasprintf("%s=%s", name, value != NULL ? value : fallback);
+
+        if (is_given(given, assignment))
+                free(assignment);
+        else
+                texts_add(texts, assignment);
+}
+
+static char **make_env(const struct run_request *q, msec deadline)
+{
+        const struct job *job = q->job;
+        char **texts = NULL;
+
+        texts_add(&texts, xasprintf("WARREN_JOB_ID=%s", job->id));
+        texts_add(&texts, xasprintf("WARREN_JOB_TENANT=%s", job->tenant));
+        texts_add(&texts, xasprintf("WARREN_JOB_TYPE=%s", job->type));
+        texts_add(&texts, xasprintf("WARREN_JOB_RUN=%lld", (long long)job->run));
+        texts_add(&texts, xasprintf("WARREN_JOB_ATTEMPT=%lld", (long long)job->attempt + 1));
+        texts_add(&texts, xasprintf("WARREN_JOB_MAX_RETRIES=%lld", (long long)job->max_retries));
+        texts_add(&texts, xasprintf("WARREN_JOB_REDELIVERED=%d", q->redelivered));
+        texts_add(&texts, xasprintf("WARREN_JOB_DEADLINE_MS=%lld", (long long)deadline));
+        if (job->traceparent[0] != '\0')
+                texts_add(&texts, xasprintf("TRACEPARENT=%s", job->traceparent));
+        add_inherited(&texts, q->handler->env, "PATH", "/usr/local/bin:/usr/bin:/bin");
+        add_inherited(&texts, q->handler->env, "HOME", "/");
+        for (char **given = q->handler->env; *given != NULL; given++)
+                texts_add(&texts, xstrdup(*given));
+        return texts;
 }
 
 static int socket_pair(int *own_end, int *other_end, struct err *e)
@@ -322,34 +368,28 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
             shortage_spare_files(status, FILES_SPARED, e) != 0)
                 return -1;
 
+        AUTO_TEXTS argv = make_argv(q->handler, x->all->launch_program, x->all->as_started);
+        AUTO_TEXTS env = make_env(q, clock_wall() + q->timeout);
         const int fds[LAUNCH_FD_COUNT] = {payload, out, errors, progress, status};
-        return launch(x, q, fds, e);
+        const struct child_spec spec = {
+                .program = x->all->launch_program,
+                .argv = argv,
+                .env = env,
+                .fds = fds,
+                .fd_count = LAUNCH_FD_COUNT,
+        };
+        return child_spawn(&spec, &x->child, e) == 0 ? 0 : err_wrap(e, "type %s", q->handler->type);
 }
 
 static int init_handles(struct exec_run *x, struct err *e)
 {
-        struct polled *const all[] = {
-                &x->streams.pipes[EXEC_STDOUT],
-                &x->streams.pipes[EXEC_STDERR],
-                &x->streams.pipes[EXEC_PROGRESS],
-                &x->status,
-                &x->child.end,
-        };
-
-        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (polled_init(all[i], x->all->loop, e) != 0)
+        for (size_t i = 0; i < EXEC_STREAMS; i++) {
+                if (polled_init(&x->streams.pipes[i], x->all->loop, e) != 0)
                         return -1;
         }
-        return 0;
-}
-
-/* Lets the launcher execute the program. Fails when the launcher has ended. */
-static void give_go_ahead(struct exec_run *x)
-{
-        const char go_ahead = 1;
-
-        x->go_ahead_given =
-                send(x->status.fd, &go_ahead, sizeof(go_ahead), MSG_NOSIGNAL) == sizeof(go_ahead);
+        if (polled_init(&x->status, x->all->loop, e) != 0)
+                return -1;
+        return polled_init(&x->child.end, x->all->loop, e);
 }
 
 static struct exec_run *exec_create(struct execs *all)
@@ -382,7 +422,8 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
                 polled_start(&x->streams.pipes[i], UV_READABLE, on_stream, x);
         polled_start(&x->status, UV_READABLE, on_status, x);
         polled_start(&x->child.end, UV_READABLE, on_end, x);
-        give_go_ahead(x);
+        /* Lets the launcher execute the program. Fails when the launcher has ended. */
+        x->go_ahead_given = send(x->status.fd, "", 1, MSG_NOSIGNAL) == 1;
         alarm_set(x->alarm, q->timeout);
         return &x->run;
 }

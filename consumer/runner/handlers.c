@@ -96,11 +96,6 @@ static const struct json_member plugin_members[] = {
         {0},
 };
 
-static char *resolve(const struct handlers *set, const char *path)
-{
-        return path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", set->folder, path);
-}
-
 static int read_plugin(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct handlers *set = ((struct loading *)out)->set;
@@ -115,7 +110,7 @@ static int read_plugin(struct json_reader *r, const struct json_place *p, void *
         if (json_read_members(r, p, plugin_members, plugin) != 0)
                 return -1;
         AUTO_FREE char *given = TAKE(plugin->file);
-        plugin->file = resolve(set, given);
+        plugin->file = given[0] == '/' ? xstrdup(given) : xasprintf("%s/%s", set->folder, given);
         if (plugin->settings == NULL)
                 plugin->settings = xstrdup("{}");
         return 0;
@@ -314,23 +309,6 @@ struct handlers *handlers_ref(struct handlers *h)
         return h;
 }
 
-static void free_plugin(struct plugin *p)
-{
-        free(p->name);
-        free(p->file);
-        free(p->settings);
-        free(p);
-}
-
-static void free_handler(struct handler *h)
-{
-        free(h->plugin_handler);
-        free(h->folder);
-        texts_free(&h->exec);
-        texts_free(&h->env);
-        free(h);
-}
-
 void handlers_destroy(struct handlers **h)
 {
         struct handlers *set = TAKE(*h);
@@ -341,10 +319,18 @@ void handlers_destroy(struct handlers **h)
                 return;
         HASH_ITER (hh, set->by_type, handler, next) {
                 HASH_DEL(set->by_type, handler);
-                free_handler(handler);
+                free(handler->plugin_handler);
+                free(handler->folder);
+                texts_free(&handler->exec);
+                texts_free(&handler->env);
+                free(handler);
         }
-        LL_FOREACH_SAFE (set->plugins, plugin, next_plugin)
-                free_plugin(plugin);
+        LL_FOREACH_SAFE (set->plugins, plugin, next_plugin) {
+                free(plugin->name);
+                free(plugin->file);
+                free(plugin->settings);
+                free(plugin);
+        }
         free(set->folder);
         free(set);
 }

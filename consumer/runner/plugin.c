@@ -106,18 +106,13 @@ static void dismiss(struct plugin_pool *p, struct plugin_host *h)
         host_leave(h);
 }
 
-static bool is_staying(const struct plugin_host *h)
-{
-        return !h->replaced && h->state != HOST_LEAVING;
-}
-
 static int64_t staying_count(const struct plugin_pool *p)
 {
         const struct plugin_host *h;
         int64_t count = 0;
 
         DL_FOREACH (p->hosts, h)
-                count += is_staying(h);
+                count += !h->replaced && h->state != HOST_LEAVING;
         return count;
 }
 
@@ -279,12 +274,6 @@ static struct plugin_pool *find_pool(const struct plugins *all, const char *name
         return NULL;
 }
 
-static void set_limits(struct plugin_pool *p, const struct plugin *plugin)
-{
-        p->size = plugin->processes > 0 ? plugin->processes : p->all->workers;
-        p->recycle_after = plugin->recycle_after;
-}
-
 /* Creates a pool, with one host that has opened the plugin. find_pool does not find it yet. */
 static struct plugin_pool *open_pool(struct plugins *all, const struct plugin *plugin,
                                      struct err *e)
@@ -347,12 +336,14 @@ static void change_pools(struct plugins *all)
         DL_FOREACH_SAFE (all->pools, p, next) {
                 if (p->retired)
                         continue;
-                if (p->next_plugin == NULL) {
+                const struct plugin *plugin = TAKE(p->next_plugin);
+                if (plugin == NULL) {
                         retire(p);
                         continue;
                 }
                 p->in_force = true;
-                set_limits(p, TAKE(p->next_plugin));
+                p->size = plugin->processes > 0 ? plugin->processes : all->workers;
+                p->recycle_after = plugin->recycle_after;
                 while (p->idle != NULL && staying_count(p) > p->size)
                         dismiss(p, p->idle);
                 fill(p);

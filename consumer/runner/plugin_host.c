@@ -278,18 +278,6 @@ static void on_end(void *owner, struct polled *w)
         host_free(h);
 }
 
-/* Also makes the consumer's ends of the pipes non-blocking; the host's ends stay blocking. */
-static int init_handles(struct plugin_host *h, struct err *e)
-{
-        struct polled *const all[] = {&h->talk.from_host, &h->talk.to_host, &h->child.end};
-
-        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (polled_init(all[i], h->spec.loop, e) != 0)
-                        return -1;
-        }
-        return 0;
-}
-
 /* Its settings may hold secrets; with systemd's variables a handler could act as the service. */
 static bool is_own(const char *assignment)
 {
@@ -368,7 +356,13 @@ static int prepare(struct plugin_host *h, struct err *e)
             child_pipe(&h->talk.from_host.fd, &out, e) != 0 ||
             shortage_spare_files(out, FILES_SPARED_BY_HOSTS, e) != 0)
                 return -1;
-        return start_process(h, in, out, page_fd, e);
+        if (start_process(h, in, out, page_fd, e) != 0)
+                return -1;
+        /* Also makes the consumer's ends of the pipes non-blocking; the host's stay blocking. */
+        if (polled_init(&h->talk.from_host, h->spec.loop, e) != 0 ||
+            polled_init(&h->talk.to_host, h->spec.loop, e) != 0)
+                return -1;
+        return polled_init(&h->child.end, h->spec.loop, e);
 }
 
 struct plugin_host *host_create(const struct host_spec *s, struct err *e)
@@ -380,7 +374,7 @@ struct plugin_host *host_create(const struct host_spec *s, struct err *e)
         talk_init(&h->talk);
         h->child.end.fd = -1;
         h->alarm = alarm_create(s->loop, on_alarm, h);
-        if (prepare(h, e) != 0 || init_handles(h, e) != 0) {
+        if (prepare(h, e) != 0) {
                 child_reap(&h->child);
                 host_free(h);
                 return NULL;
