@@ -392,7 +392,8 @@ static int init_handles(struct exec_run *x, struct err *e)
         return polled_init(&x->child.end, x->all->loop, e);
 }
 
-static struct exec_run *exec_create(struct execs *all)
+struct run *exec_start(struct execs *all, const struct run_request *q, const struct run_events *on,
+                       void *owner, struct err *e)
 {
         struct exec_run *x = xcalloc(1, sizeof(*x));
 
@@ -400,14 +401,6 @@ static struct exec_run *exec_create(struct execs *all)
         x->child.end.fd = x->status.fd = -1;
         exec_streams_init(&x->streams, &x->run);
         x->alarm = alarm_create(all->loop, on_alarm, x);
-        return x;
-}
-
-struct run *exec_start(struct execs *all, const struct run_request *q, const struct run_events *on,
-                       void *owner, struct err *e)
-{
-        struct exec_run *x = exec_create(all);
-
         if (start_process(x, q, e) != 0 || init_handles(x, e) != 0) {
                 child_reap(&x->child);
                 exec_run_free(x);
