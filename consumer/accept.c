@@ -24,16 +24,10 @@ static void hop(struct consumer *c, struct attempt *a, enum hop_why why, msec wa
 
 static bool is_suspect(const struct consumer *c, const struct attempt *a, msec now)
 {
-        const struct duplicate_view v = {
-                .redelivered = a->delivery->redelivered,
-                .again = a->job.again,
-                .attempt = a->job.attempt,
-                .reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT,
-                .queued_at = a->job.queued_at,
-                .submitted_at = a->job.submitted_at,
-        };
+        bool reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT;
 
-        return !a->checked && duplicate_is_possible(&v, now);
+        return !a->checked &&
+               duplicate_is_possible(&a->job, a->delivery->redelivered, reconnected, now);
 }
 
 static void bury_unhandled(struct consumer *c, struct attempt *a, msec now)
@@ -169,21 +163,16 @@ static bool is_known(struct consumer *c, const struct job *job, struct tenant_qu
         return false;
 }
 
-/* Writes the burial's error text, which says so when the properties are too long to be stored. */
-static void explain_malformed(const struct message *m, const struct err *why, struct buffer *text)
-{
-        buffer_add_text(text, why->text);
-        if (m->properties.length > JOB_ORIGINAL_MAX)
-                buffer_printf(text, "; of its %zu bytes of properties the first %d are kept",
-                              m->properties.length, JOB_ORIGINAL_MAX);
-}
-
 static void bury_malformed(struct consumer *c, struct job *job, struct tenant_queue *f,
                            struct delivery **d, const struct err *why)
 {
         AUTO_BUFFER text = {0};
+        size_t properties = (*d)->message.properties.length;
 
-        explain_malformed(&(*d)->message, why, &text);
+        buffer_add_text(&text, why->text);
+        if (properties > JOB_ORIGINAL_MAX)
+                buffer_printf(&text, "; of its %zu bytes of properties the first %d are kept",
+                              properties, JOB_ORIGINAL_MAX);
         departure_prepare_malformed(job, f, &(*d)->message);
         if (is_known(c, job, f, d))
                 return;

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "common/base/memory.h"
 
@@ -102,13 +103,12 @@ static void settle_redelivery(struct redelivery *r, enum settle how)
 
 static void drop_dead_redeliveries(struct attempt *a)
 {
-        for (struct redelivery **at = &a->redeliveries; *at != NULL;) {
-                struct redelivery *r = *at;
-                if (delivery_is_live(r->delivery)) {
-                        at = &r->next;
+        struct redelivery *r, *next;
+
+        LL_FOREACH_SAFE (a->redeliveries, r, next) {
+                if (delivery_is_live(r->delivery))
                         continue;
-                }
-                *at = r->next;
+                LL_DELETE(a->redeliveries, r);
                 a->bytes -= delivery_size(r->delivery);
                 settle_redelivery(r, SETTLE_ACK);
         }
@@ -123,8 +123,7 @@ void attempt_join(struct attempt *a, struct tenant_queue *queue, struct delivery
         a->bytes += delivery_size(*d);
         r->delivery = *d;
         r->queue = queue;
-        r->next = a->redeliveries;
-        a->redeliveries = r;
+        LL_PREPEND(a->redeliveries, r);
         queue->held++;
         *d = NULL;
 }

@@ -21,17 +21,6 @@ static const unsigned moves[STATE_COUNT] = {
         [STATE_SETTLED] = 0,
 };
 
-static const char *const names[] = {
-#define X(code, word) [code] = word,
-        ATTEMPT_STATES(X)
-#undef X
-};
-
-const char *attempt_state_name(enum attempt_state s)
-{
-        return names[s];
-}
-
 bool attempt_may_move(enum attempt_state from, enum attempt_state to)
 {
         return (moves[from] & TO(to)) != 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempts.c: a table of attempts, and the sum of their sizes.
+ * attempts.c: a table of attempts, and the sum of their sizes; a ring of keys with a hash over it.
  */
 #include "consumer/attempts.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+#include "common/base/memory.h"
 
 struct attempt *attempts_find(const struct attempts *all, const struct attempt_key *key)
 {
@@ -43,4 +45,55 @@ void attempts_rekey(struct attempts *all, struct attempt *a)
         HASH_DEL(all->table, a);
         attempt_key_of_message(&a->job, &a->key);
         HASH_ADD(hh, all->table, key, sizeof(a->key), a);
+}
+
+struct entry {
+        struct attempt_key key;
+        bool used;
+        UT_hash_handle hh;
+};
+
+struct finished {
+        size_t capacity, next;
+        struct entry *table;
+        struct entry ring[];
+};
+
+struct finished *finished_create(size_t capacity)
+{
+        assert(capacity > 0);
+        struct finished *f = xcalloc(1, sizeof(*f) + capacity * sizeof(f->ring[0]));
+
+        f->capacity = capacity;
+        return f;
+}
+
+void finished_destroy(struct finished **f)
+{
+        if (*f == NULL)
+                return;
+        HASH_CLEAR(hh, (*f)->table);
+        free(*f);
+        *f = NULL;
+}
+
+bool finished_has(const struct finished *f, const struct attempt_key *key)
+{
+        struct entry *found;
+
+        HASH_FIND(hh, f->table, key, sizeof(*key), found);
+        return found != NULL;
+}
+
+void finished_add(struct finished *f, const struct attempt_key *key)
+{
+        struct entry *slot = &f->ring[f->next];
+
+        if (finished_has(f, key))
+                return;
+        if (slot->used)
+                HASH_DELETE(hh, f->table, slot);
+        *slot = (struct entry){.key = *key, .used = true};
+        HASH_ADD(hh, f->table, key, sizeof(slot->key), slot);
+        f->next = (f->next + 1) % f->capacity;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attempts.h: the attempts held here, by key. Loop thread only; any thread may read the two counts.
+ * attempts.h: the attempts held here, and the keys of those finished last. Loop thread only; any
+ * thread may read the two counts.
  */
 #ifndef WARREN_CONSUMER_ATTEMPTS_H
 #define WARREN_CONSUMER_ATTEMPTS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "consumer/attempt.h"
 
@@ -24,5 +27,14 @@ void attempts_join(struct attempts *all, struct attempt *a, struct tenant_queue 
                    struct delivery **d);
 /* Changes its key to its message's: a later message of the attempt must not find it. */
 void attempts_rekey(struct attempts *all, struct attempt *a);
+
+/* When an ack was lost with its connection, the redelivery is found here and acked without a run.
+ * Of fixed size: the oldest key is overwritten. */
+struct finished;
+
+struct finished *finished_create(size_t capacity);
+void finished_destroy(struct finished **f);
+void finished_add(struct finished *f, const struct attempt_key *key);
+bool finished_has(const struct finished *f, const struct attempt_key *key);
 
 #endif

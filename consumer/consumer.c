@@ -19,7 +19,7 @@
 #include "consumer/flow.h"
 #include "consumer/heartbeat.h"
 #include "consumer/hops.h"
-#include "consumer/runner/needs.h"
+#include "consumer/runner/shortage.h"
 #include "consumer/scheduler.h"
 #include "consumer/start.h"
 #include "consumer/stop.h"
@@ -195,22 +195,23 @@ static int connect_links(struct consumer *c, struct err *e)
         AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
         AUTO_FREE char *publish = xasprintf("consumer %s publish", c->worker);
         AUTO_FREE char *control = xasprintf("consumer %s control", c->worker);
-        struct link_config config = amqp_link_config(&c->settings->amqp, consume);
+        const struct link_config config = amqp_link_config(&c->settings->amqp, consume);
+        struct link_config publishing = config, reading = config;
 
+        publishing.name = publish;
+        publishing.resend = true;
+        publishing.stream = "events";
+        reading.name = control;
         c->consume = link_create(&config, &consume_events, c, c->loop, e);
-        config.name = publish;
-        config.resend = true;
-        config.stream = "events";
         if (c->consume != NULL)
-                c->publish = link_create(&config, &publish_events, c, c->loop, e);
+                c->publish = link_create(&publishing, &publish_events, c, c->loop, e);
         if (c->publish == NULL)
                 return -1;
         c->outbox = outbox_create(c->publish, c->loop, on_confirm_time, c);
         c->events = events_create(c->loop, c->outbox, c->worker, finish_confirmed, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
                                                 accept_delivery, c);
-        config = amqp_link_config(&c->settings->amqp, control);
-        c->control = control_create(&config, &control_events, c, c->loop, e);
+        c->control = control_create(&reading, &control_events, c, c->loop, e);
         return c->control == NULL ? -1 : 0;
 }
 
@@ -230,7 +231,7 @@ static char *program_path(const char *set, const char *name)
 static void check_open_files(const struct consumer *c)
 {
         struct rlimit limit = {0};
-        int64_t needed = needs_open_files(c->handlers, c->settings->concurrency);
+        int64_t needed = open_files_needed(c->handlers, c->settings->concurrency);
 
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)needed > limit.rlim_cur)
                 LOG_WARN("concurrency needs more open files than this process may have; "
@@ -319,7 +320,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         c->due_soon = due_soon_create(c->loop, accept_due, c);
         c->turn = turn_create(c->loop, on_turn, c);
         c->tick = alarm_create(c->loop, on_tick, c);
-        c->stop_alarm = alarm_create(c->loop, stop_on_alarm, c);
+        c->stop_alarm = alarm_create(c->loop, stop_step, c);
         c->gather_alarm = alarm_create(c->loop, flow_gathered, c);
         c->stores = stores_create(s->status_store_url, s->internal_token, e);
         if (c->stores == NULL || start_runner(c, e) != 0 || connect_links(c, e) != 0)
@@ -351,7 +352,7 @@ static void end(void *owner)
         struct consumer *c = owner;
 
         turn_destroy(&c->turn);
-        stop_at_once(c);
+        c->phase = PHASE_LINKS; /* stop_step does nothing from now on */
         if (c->subscriptions != NULL)
                 subscriptions_close(c->subscriptions);
         health_destroy(&c->health);

@@ -19,12 +19,10 @@
 #include "consumer/due_soon.h"
 #include "consumer/duplicate_check.h"
 #include "consumer/events.h"
-#include "consumer/finished.h"
 #include "consumer/measures.h"
 #include "consumer/ready.h"
 #include "consumer/settings.h"
 #include "consumer/subscriptions.h"
-#include "consumer/worker.h"
 
 enum phase {
         PHASE_UP,
@@ -73,7 +71,7 @@ struct consumer {
         bool stalled;        /* every worker is busy and nothing has ended for a while */
         bool gathering;      /* a stall is over: starts wait until the queues have delivered */
 
-        /* Used by stop.c alone. */
+        /* Used by stop.c, and in the end by consumer_destroy. */
         _Atomic(enum phase) phase; /* also read by the health port's thread */
         msec stop_until;           /* monotonic; running attempts are stopped then */
         msec grace;                /* the longest grace of the stopped attempts */

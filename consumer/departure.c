@@ -9,17 +9,12 @@
 #include <string.h>
 
 #include "common/amqp/properties.h"
+#include "consumer/runner/text.h"
 
 static void set_error(struct attempt *a, enum error_kind kind, struct bytes text)
 {
-        size_t length = text.length > JOB_ERROR_MAX ? JOB_ERROR_MAX : text.length;
-
-        /* Do not cut within a character. */
-        while (length < text.length && length > 0 &&
-               ((unsigned char)text.data[length] & 0xC0) == 0x80)
-                length--;
         buffer_clear(&a->error);
-        buffer_add(&a->error, text.data, length);
+        text_repair(text, JOB_ERROR_MAX, &a->error);
         a->job.error = buffer_bytes(&a->error);
         a->job.error_kind = kind;
 }
@@ -37,7 +32,7 @@ static void clear_arrival_fields(struct job *job)
 
 /* The burial's id is made from what is buried: burying it again, for any reason, makes the same
  * dead letter. It includes the payload: one id with two payloads makes two letters. */
-static void name_burial(struct attempt *a)
+static void bury(struct attempt *a, enum reason reason)
 {
         char attempt[TENANT_SIZE + UUID_SIZE + 64];
 
@@ -45,13 +40,8 @@ static void name_burial(struct attempt *a)
                  (long long)a->job.run, (long long)a->number);
         const struct bytes parts[] = {bytes_of_text(attempt), a->job.payload};
         uuid8_of(parts, 2, a->job.burial);
-}
-
-static void bury(struct attempt *a, enum reason reason)
-{
-        a->departure = DEPART_BURY;
         a->job.reason = reason;
-        name_burial(a);
+        a->departure = DEPART_BURY;
 }
 
 /* The handler was stopped because the link was lost: retried, without using up a retry. It cannot
@@ -116,26 +106,27 @@ void departure_decide(struct attempt *a, const struct run_end *end, double chanc
                 decide_by_outcome(a, end, chance, now);
 }
 
-void departure_hop(struct attempt *a, msec wait, msec now)
+static void send_on(struct attempt *a, enum departure how)
 {
         clear_arrival_fields(&a->job);
         a->job.again = a->redelivered;
+        a->departure = how;
+}
+
+void departure_hop(struct attempt *a, msec wait, msec now)
+{
+        send_on(a, DEPART_HOP);
         a->job.run_at = now + wait;
-        a->departure = DEPART_HOP;
 }
 
 void departure_delay(struct attempt *a)
 {
-        clear_arrival_fields(&a->job);
-        a->job.again = a->redelivered;
-        a->departure = a->job.from_outside ? DEPART_FIRST_HOP : DEPART_HOP;
+        send_on(a, a->job.from_outside ? DEPART_FIRST_HOP : DEPART_HOP);
 }
 
 void departure_move_to_long(struct attempt *a)
 {
-        clear_arrival_fields(&a->job);
-        a->job.again = a->redelivered;
-        a->departure = DEPART_LANE;
+        send_on(a, DEPART_LANE);
 }
 
 void departure_bury(struct attempt *a, enum reason reason, struct bytes text)
@@ -191,30 +182,16 @@ void departure_prepare_malformed(struct job *job, const struct tenant_queue *que
         job->key[0] = job->key_hash[0] = '\0';
 }
 
-static enum job_station station_of(enum departure d)
-{
-        switch (d) {
-        case DEPART_COMPLETE:
-        case DEPART_GIVE_BACK:
-                break;
-        case DEPART_RETRY:
-                return STATION_RETRY;
-        case DEPART_BURY:
-                return STATION_BURIAL;
-        case DEPART_HOP:
-                return STATION_HOP;
-        case DEPART_FIRST_HOP:
-                return STATION_FIRST_HOP;
-        case DEPART_LANE:
-                return STATION_LANE_MOVE;
-        }
-        assert(!"it publishes an event, not a message");
-        return STATION_HOP;
-}
-
 void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out)
 {
-        job_encode(&a->job, station_of(a->departure), now, out);
+        static const enum job_station stations[] = {
+                [DEPART_RETRY] = STATION_RETRY,    [DEPART_BURY] = STATION_BURIAL,
+                [DEPART_HOP] = STATION_HOP,        [DEPART_FIRST_HOP] = STATION_FIRST_HOP,
+                [DEPART_LANE] = STATION_LANE_MOVE,
+        };
+
+        assert(a->departure != DEPART_COMPLETE && a->departure != DEPART_GIVE_BACK);
+        job_encode(&a->job, stations[a->departure], now, out);
         if ((again || a->job.again) && message_header(&out->message, "x-again") == NULL)
                 message_add_int(&out->message, "x-again", 1);
 }

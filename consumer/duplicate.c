@@ -6,13 +6,11 @@
 
 #include <string.h>
 
-bool duplicate_is_possible(const struct duplicate_view *v, msec now)
+bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now)
 {
-        msec since = v->queued_at > 0 ? v->queued_at : v->submitted_at;
+        msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
 
-        if (v->redelivered || v->again)
-                return true;
-        if (v->attempt > 0 && v->reconnected)
+        if (redelivered || job->again || (job->attempt > 0 && reconnected))
                 return true;
         /* Older than a day. A time more than a day ahead says nothing about the age. */
         return now - since > MSEC_DAY || since - now > MSEC_DAY;
@@ -34,11 +32,6 @@ bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
                 }
         }
         return false;
-}
-
-void duplicate_answer_fini(struct duplicate_answer *a)
-{
-        buffer_fini(&a->error);
 }
 
 enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me)

@@ -20,16 +20,8 @@ enum {
         DUPLICATE_RECONNECT = 60000, /* ms after a reconnect in which retries may come twice */
 };
 
-struct duplicate_view {
-        bool redelivered;
-        bool again;        /* published again after a lost confirm */
-        int64_t attempt;   /* attempts already made */
-        bool reconnected;  /* the link reconnected at most DUPLICATE_RECONNECT ms ago */
-        msec queued_at;    /* 0: unknown, submitted_at is used */
-        msec submitted_at; /* 0: unknown */
-};
-
-bool duplicate_is_possible(const struct duplicate_view *v, msec now);
+/* reconnected: the link did so at most DUPLICATE_RECONNECT ms ago. */
+bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now);
 
 enum duplicate_state {
         DUPLICATE_UNKNOWN,
@@ -57,8 +49,6 @@ struct duplicate_answer {
         enum error_kind error_kind;
         struct buffer error;
 };
-
-void duplicate_answer_fini(struct duplicate_answer *a);
 
 enum duplicate_step {
         DUPLICATE_RUN,

@@ -18,6 +18,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/model/job_members.h"
+#include "consumer/events.h"
 
 enum {
         CALL_AGAIN = 250, /* ms after a call that failed */
@@ -51,13 +52,8 @@ struct call {
 };
 
 struct duplicate_check {
-        uv_loop_t *loop;
-        answered_fn *answered;
-        void *owner;
-        const struct stores *stores;
+        struct duplicate_check_config config;
         size_t first; /* the store that answered last; only the pool's thread uses it */
-        struct outbox *outbox;
-        const char *app_id;
         struct alarm *alarm;
         struct question *open; /* not in a call */
         struct call *call;     /* in flight */
@@ -177,7 +173,7 @@ static void write_questions(struct call *c)
 static void forget_answers(struct call *c)
 {
         for (size_t i = 0; i < c->count; i++) {
-                duplicate_answer_fini(&c->answers[i]);
+                buffer_fini(&c->answers[i].error);
                 c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_SILENT};
         }
 }
@@ -189,34 +185,17 @@ static void answer_behind(struct call *c, msec lag)
                 c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_BEHIND, .lag = lag};
 }
 
-/* A store answers 500 or 503 when it cannot answer now; it may know later. Any other status but 200
- * is from a store that this consumer cannot use, or not from a store: it counts as unreachable. */
-static bool is_busy(int status)
+/* As stores_ask. */
+static int ask_store(struct call *c, size_t index, struct err *e)
 {
-        return status == 500 || status == 503;
-}
+        AUTO_BUFFER answer = {0};
+        int done = stores_ask(c->duplicate_check->config.stores, index,
+                              "/internal/v1/deliveries/check", &c->body, &answer, e);
 
-/* -1: no answer. 1: the store cannot answer now. e says why. */
-static int ask_store(struct call *c, struct http_client *store, struct err *e)
-{
-        struct http_reply reply = {0};
-        const struct http_call call = {
-                .method = "POST",
-                .path = "/internal/v1/deliveries/check",
-                .body = buffer_bytes(&c->body),
-        };
-
-        int done = http_client_call(store, &call, &reply, e);
-        if (done == 0 && reply.status != 200) {
-                err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
-                done = is_busy(reply.status) ? 1 : -1;
-        }
-        if (done == 0) {
-                forget_answers(c);
-                done = duplicate_check_parse(buffer_bytes(&reply.body), c->answers, c->count, e);
-        }
-        http_reply_fini(&reply);
-        return done;
+        if (done != 0)
+                return done;
+        forget_answers(c);
+        return duplicate_check_parse(buffer_bytes(&answer), c->answers, c->count, e);
 }
 
 /* On a thread of the pool. Takes the answer of the first store that is current. If all stores that
@@ -227,11 +206,10 @@ static void make_call(uv_work_t *work)
         struct duplicate_check *d = c->duplicate_check;
         msec lag = -1;
 
-        for (size_t i = 0; i < stores_count(d->stores); i++) {
-                size_t at = (d->first + i) % stores_count(d->stores);
-                struct err why = {0};
-                int done = ask_store(c, stores_at(d->stores, at), &why);
-                c->why = why;
+        for (size_t i = 0; i < d->config.stores->count; i++) {
+                size_t at = (d->first + i) % d->config.stores->count;
+                err_clear(&c->why);
+                int done = ask_store(c, at, &c->why);
                 if (done < 0)
                         continue;
                 c->answered = true;
@@ -250,21 +228,11 @@ static void encode_marker(const struct publication *p, bool again, msec now,
                           struct job_message *out)
 {
         const struct call *c = p->owner;
-        struct message *m = &out->message;
 
         (void)again;
-        memset(m, 0, offsetof(struct message, headers));
-        m->exchange = bytes_of_text("events");
-        m->routing_key = bytes_of_text("");
-        m->type = bytes_of_text("probe");
-        m->message_id = bytes_of_text(c->marker);
-        m->content_type = bytes_of_text(EVENTS_CONTENT_TYPE);
-        m->app_id = bytes_of_text(c->duplicate_check->app_id);
-        m->timestamp = now / 1000;
-        m->delivery_mode = 2;
-        m->header_count = 0;
-        m->properties = (struct bytes){0};
-        m->body = bytes_of_text("");
+        events_message(c->duplicate_check->config.app_id, now, &out->message);
+        out->message.type = bytes_of_text("probe");
+        out->message.message_id = bytes_of_text(c->marker);
 }
 
 static void answer(struct duplicate_check *d, struct question *one,
@@ -276,7 +244,7 @@ static void answer(struct duplicate_check *d, struct question *one,
         if (attempt == NULL)
                 return;
         attempt->question = NULL;
-        d->answered(d->owner, attempt, a);
+        d->config.answered(d->config.owner, attempt, a);
 }
 
 static void answer_late_ones(struct duplicate_check *d)
@@ -290,17 +258,6 @@ static void answer_late_ones(struct duplicate_check *d)
                 DL_DELETE(d->open, one);
                 answer(d, one, &silent);
         }
-}
-
-static void note_health(struct duplicate_check *d, const struct err *why)
-{
-        bool failed = err_is_set(why);
-
-        if (failed && !d->failing)
-                LOG_WARN("cannot ask the status-store about possible duplicates", log_err(why));
-        if (!failed && d->failing)
-                LOG_INFO("can ask the status-store about possible duplicates again");
-        d->failing = failed;
 }
 
 /* Puts them back in their order, before newer questions. */
@@ -325,7 +282,7 @@ static void free_call(struct call *c)
 {
         for (size_t i = 0; i < c->count; i++) {
                 free(c->questions[i]);
-                duplicate_answer_fini(&c->answers[i]);
+                buffer_fini(&c->answers[i].error);
         }
         buffer_fini(&c->body);
         free(c);
@@ -337,7 +294,9 @@ static void on_called(uv_work_t *work, int status)
         struct duplicate_check *d = c->duplicate_check;
 
         assert(status == 0);
-        note_health(d, &c->why);
+        stores_note_health(&d->failing, &c->why,
+                           "cannot ask the status-store about possible duplicates",
+                           "can ask the status-store about possible duplicates again");
         if (c->answered)
                 answer_all(d, c);
         else
@@ -360,7 +319,7 @@ static void on_marked(void *owner, struct publication *p)
                         c->questions[i]->asked_at = now;
         }
         c->working = true;
-        int failed = uv_queue_work(c->duplicate_check->loop, &c->work, make_call, on_called);
+        int failed = uv_queue_work(c->duplicate_check->config.loop, &c->work, make_call, on_called);
         assert(failed == 0);
         (void)failed;
 }
@@ -381,7 +340,7 @@ static void start_call(struct duplicate_check *d)
         }
         write_questions(c);
         d->call = c;
-        outbox_post(d->outbox, &c->publication);
+        outbox_post(d->config.outbox, &c->publication);
 }
 
 static void on_alarm(void *owner)
@@ -397,12 +356,7 @@ struct duplicate_check *duplicate_check_create(const struct duplicate_check_conf
 {
         struct duplicate_check *d = xcalloc(1, sizeof(*d));
 
-        d->loop = c->loop;
-        d->answered = c->answered;
-        d->owner = c->owner;
-        d->outbox = c->outbox;
-        d->app_id = c->app_id;
-        d->stores = c->stores;
+        d->config = *c;
         d->alarm = alarm_create(c->loop, on_alarm, d);
         return d;
 }
@@ -413,7 +367,7 @@ void duplicate_check_destroy(struct duplicate_check **d)
                 return;
         assert((*d)->open == NULL);
         while ((*d)->call != NULL && (*d)->call->working)
-                uv_run((*d)->loop, UV_RUN_ONCE);
+                uv_run((*d)->config.loop, UV_RUN_ONCE);
         if ((*d)->call != NULL)
                 free_call((*d)->call);
         alarm_destroy(&(*d)->alarm);

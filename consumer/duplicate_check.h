@@ -46,8 +46,8 @@ void duplicate_check_destroy(struct duplicate_check **d);
 void duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
 void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
 
-/* Reads the answer to `count` questions. -1: not as in the contract. Call duplicate_answer_fini on
- * each of the answers in either case. */
+/* Reads the answer to `count` questions. -1: not as in the contract. The caller frees the
+ * answers' errors in either case. */
 int duplicate_check_parse(struct bytes body, struct duplicate_answer *answers, size_t count,
                           struct err *e) MUST_CHECK;
 

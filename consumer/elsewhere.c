@@ -110,49 +110,25 @@ int elsewhere_parse(struct bytes body, bool *handled, size_t count, struct err *
         return 0;
 }
 
-static int ask_store(struct call *c, struct http_client *store, struct err *e)
+static int ask_store(struct call *c, size_t index, struct err *e)
 {
-        struct http_reply reply = {0};
-        const struct http_call call = {
-                .method = "POST",
-                .path = "/internal/v1/types/check",
-                .body = buffer_bytes(&c->body),
-        };
+        AUTO_BUFFER answer = {0};
 
-        int done = http_client_call(store, &call, &reply, e);
-        if (done == 0 && reply.status != 200)
-                done = err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
-        if (done == 0)
-                done = elsewhere_parse(buffer_bytes(&reply.body), c->handled, c->count, e);
-        http_reply_fini(&reply);
-        return done;
+        if (stores_ask(c->of->stores, index, "/internal/v1/types/check", &c->body, &answer, e) != 0)
+                return -1;
+        return elsewhere_parse(buffer_bytes(&answer), c->handled, c->count, e);
 }
 
 /* On a thread of the pool: the answer of the first store that has one. */
 static void make_call(uv_work_t *work)
 {
         struct call *c = work->data;
-        const struct stores *stores = c->of->stores;
 
-        for (size_t i = 0; i < stores_count(stores); i++) {
-                struct err why = {0};
-                if (ask_store(c, stores_at(stores, i), &why) == 0) {
-                        c->why = (struct err){0};
+        for (size_t i = 0; i < c->of->stores->count; i++) {
+                err_clear(&c->why);
+                if (ask_store(c, i, &c->why) == 0)
                         return;
-                }
-                c->why = why;
         }
-}
-
-static void note_health(struct elsewhere *e, const struct err *why)
-{
-        bool failed = err_is_set(why);
-
-        if (failed && !e->failing)
-                LOG_WARN("cannot ask the status-store who handles a type", log_err(why));
-        if (!failed && e->failing)
-                LOG_INFO("can ask the status-store again who handles a type");
-        e->failing = failed;
 }
 
 /* Logs a type once, and one type per LOG_EVERY: publishers choose types, so there may be many. */
@@ -212,12 +188,6 @@ static bool any_wanted(const struct elsewhere *e)
         return false;
 }
 
-static void free_call(struct call *c)
-{
-        buffer_fini(&c->body);
-        free(c);
-}
-
 static void on_called(uv_work_t *work, int status)
 {
         struct call *c = work->data;
@@ -225,11 +195,13 @@ static void on_called(uv_work_t *work, int status)
         bool failed = err_is_set(&c->why);
 
         assert(status == 0);
-        note_health(e, &c->why);
+        stores_note_health(&e->failing, &c->why, "cannot ask the status-store who handles a type",
+                           "can ask the status-store again who handles a type");
         if (!failed)
                 take_answers(e, c);
         e->call = NULL;
-        free_call(c);
+        buffer_fini(&c->body);
+        free(c);
         forget_unused(e, failed ? FORGET_EARLY : FORGET_AFTER);
         if (any_wanted(e))
                 alarm_set(e->alarm, failed ? CALL_AGAIN : 0);

@@ -4,13 +4,13 @@
  */
 #include "consumer/events.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "common/base/alarm.h"
 #include "common/base/memory.h"
+#include "consumer/turn.h"
 
 enum { SPARE_MAX = 8 }; /* batches kept for reuse */
 
@@ -32,15 +32,14 @@ struct events {
         struct batch *sent; /* not yet confirmed */
         struct batch *spare;
         unsigned spare_count;
-        struct alarm *alarm;   /* rings when the open batch has reached its age */
-        uv_prepare_t *prepare; /* runs before the loop waits */
+        struct alarm *alarm; /* rings when the open batch has reached its age */
+        struct turn *turn;
 };
 
-static void batch_destroy(struct batch **b)
+static void batch_free(struct batch *b)
 {
-        buffer_fini(&(*b)->lines);
-        free(*b);
-        *b = NULL;
+        buffer_fini(&b->lines);
+        free(b);
 }
 
 static void recycle(struct events *ev, struct batch *b)
@@ -48,7 +47,7 @@ static void recycle(struct events *ev, struct batch *b)
         buffer_clear(&b->lines);
         b->count = b->close_count = 0;
         if (ev->spare_count >= SPARE_MAX || b->lines.size > 2 * (size_t)EVENTS_BYTES_MAX) {
-                batch_destroy(&b);
+                batch_free(b);
                 return;
         }
         LL_PREPEND(ev->spare, b);
@@ -66,23 +65,28 @@ static void on_confirmed(void *owner, struct publication *p)
         recycle(ev, b);
 }
 
-static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
+void events_message(const char *app_id, msec now, struct message *m)
 {
-        const struct batch *b = (const struct batch *)p;
-        const struct events *ev = p->owner;
-        struct message *m = &out->message;
-
-        (void)again; /* events may be repeated */
         memset(m, 0, offsetof(struct message, headers));
         m->exchange = bytes_of_text("events");
         m->routing_key = bytes_of_text("");
         m->content_type = bytes_of_text(EVENTS_CONTENT_TYPE);
-        m->app_id = bytes_of_text(ev->app_id);
+        m->app_id = bytes_of_text(app_id);
         m->timestamp = now / 1000;
         m->delivery_mode = 2;
         m->header_count = 0;
         m->properties = (struct bytes){0};
-        m->body = buffer_bytes(&b->lines);
+        m->body = bytes_of_text("");
+}
+
+static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
+{
+        const struct batch *b = (const struct batch *)p;
+        const struct events *ev = p->owner;
+
+        (void)again; /* events may be repeated */
+        events_message(ev->app_id, now, &out->message);
+        out->message.body = buffer_bytes(&b->lines);
 }
 
 static void flush(struct events *ev)
@@ -104,9 +108,9 @@ static void on_alarm(void *owner)
         flush(owner);
 }
 
-static void on_prepare(uv_prepare_t *prepare)
+static void on_turn(void *owner)
 {
-        struct events *ev = prepare->data;
+        struct events *ev = owner;
 
         if (ev->open == NULL)
                 return;
@@ -126,40 +130,24 @@ struct events *events_create(uv_loop_t *loop, struct outbox *o, const char *app_
         ev->confirmed = confirmed;
         ev->owner = owner;
         ev->alarm = alarm_create(loop, on_alarm, ev);
-        ev->prepare = xcalloc(1, sizeof(*ev->prepare));
-        ev->prepare->data = ev;
-        int failed = uv_prepare_init(loop, ev->prepare);
-        assert(failed == 0);
-        failed = uv_prepare_start(ev->prepare, on_prepare);
-        assert(failed == 0);
-        (void)failed;
+        ev->turn = turn_create(loop, on_turn, ev);
         return ev;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-        free(handle);
-}
-
-static void destroy_list(struct batch *list)
-{
-        while (list != NULL) {
-                struct batch *b = list;
-                list = b->next;
-                batch_destroy(&b);
-        }
 }
 
 void events_destroy(struct events **ev)
 {
+        struct batch *b, *next;
+
         if (*ev == NULL)
                 return;
         if ((*ev)->open != NULL)
-                batch_destroy(&(*ev)->open);
-        destroy_list((*ev)->sent);
-        destroy_list((*ev)->spare);
+                batch_free((*ev)->open);
+        LL_FOREACH_SAFE ((*ev)->sent, b, next)
+                batch_free(b);
+        LL_FOREACH_SAFE ((*ev)->spare, b, next)
+                batch_free(b);
         alarm_destroy(&(*ev)->alarm);
-        uv_close((uv_handle_t *)(*ev)->prepare, on_closed);
+        turn_destroy(&(*ev)->turn);
         free(*ev);
         *ev = NULL;
 }

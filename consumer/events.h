@@ -30,6 +30,8 @@ struct events *events_create(uv_loop_t *loop, struct outbox *o, const char *app_
 void events_destroy(struct events **ev);
 /* closes: the attempt that this event ends, or NULL. It must live until it is reported. */
 void events_add(struct events *ev, const struct event *e, struct attempt *closes);
+/* Fills a message to the stream `events`, with an empty body. */
+void events_message(const char *app_id, msec now, struct message *m);
 /* Some event is not yet confirmed. */
 bool events_are_pending(const struct events *ev);
 

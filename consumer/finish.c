@@ -4,8 +4,6 @@
  */
 #include "consumer/finish.h"
 
-#include <assert.h>
-
 #include "common/base/log.h"
 #include "consumer/departure.h"
 
@@ -83,23 +81,11 @@ void finish_give_back(struct consumer *c, struct attempt *a, msec now)
 
 static bool comes_again(enum departure d)
 {
-        switch (d) {
-        case DEPART_HOP:
-        case DEPART_FIRST_HOP:
-        case DEPART_LANE:
-                return true;
-        case DEPART_COMPLETE:
-        case DEPART_GIVE_BACK:
-        case DEPART_RETRY:
-        case DEPART_BURY:
-                return false;
-        }
-        return false;
+        return d == DEPART_HOP || d == DEPART_FIRST_HOP || d == DEPART_LANE;
 }
 
 void finish_publish(struct consumer *c, struct attempt *a)
 {
-        assert(a->departure != DEPART_COMPLETE && a->departure != DEPART_GIVE_BACK);
         attempt_move(a, STATE_LEAVING);
         count(c, a);
         /* The new message may be delivered before its confirm comes. It must not join this attempt:

@@ -18,15 +18,13 @@ enum {
 };
 
 /* The broker sets x-delivery-count from the first return on; before that a publisher may have. */
-static bool came_too_often(const struct delivery *d)
-{
-        return d->redelivered &&
-               message_header_int(&d->message, "x-delivery-count", 0) >= RETURNS_MAX;
-}
-
 static bool may_go_back(const struct attempt *a)
 {
-        return attempt_is_unstarted(a) && !came_too_often(a->delivery);
+        const struct delivery *d = a->delivery;
+        bool came_too_often = d->redelivered &&
+                              message_header_int(&d->message, "x-delivery-count", 0) >= RETURNS_MAX;
+
+        return attempt_is_unstarted(a) && !came_too_often;
 }
 
 static unsigned give_back_all(struct consumer *c)

@@ -4,10 +4,80 @@
  */
 #include "consumer/heartbeat.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/json_write.h"
 #include "common/base/log.h"
 
-/* ms between two records after which others may take this worker for dead */
-enum { SILENCE = 2 * WORKER_PERIOD };
+enum {
+        /* ms between two records after which others may take this worker for dead */
+        SILENCE = 2 * WORKER_PERIOD,
+        RUNNING_MAX = 256, /* attempts named in a record */
+        TYPES_MAX = 1024,  /* types named in a record */
+};
+
+void worker_name(char out[WORKER_NAME_SIZE])
+{
+        char host[WORKER_NAME_SIZE] = "";
+
+        if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+                snprintf(host, sizeof(host), "localhost");
+        snprintf(out, WORKER_NAME_SIZE, "%.100s/%d", host, (int)getpid());
+}
+
+static void write_running(const struct consumer *c, struct buffer *out)
+{
+        unsigned count = 0;
+
+        json_begin_array(out, "running");
+        for (const struct attempt *a = c->attempts.table; a != NULL; a = a->hh.next) {
+                if (!attempt_is_running(a))
+                        continue;
+                if (count++ == RUNNING_MAX)
+                        break;
+                json_begin_object(out, NULL);
+                json_put_string(out, "id", a->job.id);
+                json_put_string(out, "tenant", a->job.tenant);
+                json_put_string(out, "type", a->job.type);
+                json_put_int(out, "since", a->started_at);
+                json_end(out);
+        }
+        json_end_array(out);
+}
+
+static void write_types(const struct consumer *c, struct buffer *out)
+{
+        const struct handler *h = handlers_first(c->handlers);
+
+        json_begin_array(out, "types");
+        for (unsigned count = 0; h != NULL && count < TYPES_MAX; count++, h = h->hh.next)
+                json_put_string(out, NULL, h->type);
+        json_end_array(out);
+        json_put_flag(out, "all_types", h == NULL);
+}
+
+/* One line of JSON, without the newline. */
+static void write_record(const struct consumer *c, enum worker_state state, struct buffer *out)
+{
+        static const char *const words[] = {
+                [WORKER_UP] = "up",
+                [WORKER_DRAINING] = "draining",
+                [WORKER_GONE] = "gone",
+        };
+
+        json_begin(out);
+        json_put_string(out, "event", "worker");
+        json_put_string(out, "worker", c->worker);
+        json_put_int(out, "at", clock_wall());
+        json_put_int(out, "started", c->started_at);
+        json_put_string(out, "version", WARREN_VERSION);
+        json_put_int(out, "concurrency", c->settings->concurrency);
+        json_put_string(out, "state", words[state]);
+        write_running(c, out);
+        write_types(c, out);
+        json_end(out);
+}
 
 /* The process was suspended or cut off: others may take this worker and its attempts for lost.
  * Publishes `resumed` for each attempt that still runs. */
@@ -29,19 +99,10 @@ void heartbeat_publish(struct consumer *c, enum worker_state state)
 {
         AUTO_BUFFER line = {0};
         msec now = clock_mono();
-        const struct worker_view view = {
-                .worker = c->worker,
-                .state = state,
-                .at = clock_wall(),
-                .started = c->started_at,
-                .concurrency = (unsigned)c->settings->concurrency,
-                .attempts = c->attempts.table,
-                .handlers = c->handlers,
-        };
 
         if (!link_is_up(c->publish))
                 return;
-        worker_write(&view, &line);
+        write_record(c, state, &line);
         const struct event e = {.kind = EVENT_WORKER, .raw = buffer_bytes(&line)};
         events_add(c->events, &e, NULL);
         if (c->recorded_at != 0 && now - c->recorded_at >= SILENCE)

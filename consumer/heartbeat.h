@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * heartbeat.h: publishes this worker's record (worker.h), for the status-stores: every
- * WORKER_PERIOD, and when its state or its handlers change. Loop thread only.
+ * heartbeat.h: publishes the event `worker`, this consumer's record, for the status-stores: its
+ * state, what it runs and handles. Every WORKER_PERIOD, and when its state or its handlers change.
+ * Loop thread only.
  */
 #ifndef WARREN_CONSUMER_HEARTBEAT_H
 #define WARREN_CONSUMER_HEARTBEAT_H
 
 #include "consumer/core.h"
 
+enum worker_state { WORKER_UP, WORKER_DRAINING, WORKER_GONE };
+
+enum { WORKER_PERIOD = 5000 /* ms between records */ };
+
+/* host/pid; a host name that is too long is cut. */
+void worker_name(char out[WORKER_NAME_SIZE]);
 /* Does nothing while the publishing link is down. */
 void heartbeat_publish(struct consumer *c, enum worker_state state);
 

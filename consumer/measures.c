@@ -4,62 +4,48 @@
  */
 #include "consumer/measures.h"
 
+#include <stddef.h>
+
+/* clang-format off */
+#define METRIC(field, name_, kind_, help_, ...) \
+        {offsetof(struct measures, field), \
+         {.name = (name_), .help = (help_), .kind = METRIC_##kind_, .labels = {__VA_ARGS__}}}
+
+static const struct {
+        size_t at; /* of the field */
+        struct metric_spec spec;
+} table[] = {
+        METRIC(processed, "warren_jobs_processed_total", COUNTER,
+               "Attempts that ended, by the job's status then.", "type", "status"),
+        METRIC(failed, "warren_jobs_failed_total", COUNTER,
+               "Attempts that failed, by kind of error, and burials, by reason.", "type", "reason"),
+        METRIC(retries, "warren_job_retries_total", COUNTER,
+               "Retries published.", "type"),
+        METRIC(processing, "warren_job_processing_duration_seconds", HISTOGRAM,
+               "Time an attempt took in its handler.", "type"),
+        METRIC(wait, "warren_job_wait_duration_seconds", HISTOGRAM,
+               "Time from when a job could run until it did.", "priority"),
+        METRIC(confirm, "warren_publish_confirm_seconds", HISTOGRAM,
+               "Time from a publish to its confirm."),
+        METRIC(checked, "warren_duplicates_checked_total", COUNTER,
+               "Possible duplicates, by what was done with them.", "verdict"),
+        METRIC(hops, "warren_hops_total", COUNTER,
+               "Jobs sent away to come back later, by reason.", "reason"),
+        METRIC(active, "warren_workers_active", GAUGE,
+               "Attempts running now."),
+        METRIC(slots, "warren_workers", GAUGE,
+               "Attempts that can run at once."),
+        METRIC(stale, "warren_handlers_stale", GAUGE,
+               "1 after a reload of handlers.json failed: the old one is in force."),
+        METRIC(held, "warren_deliveries_held", GAUGE,
+               "Attempts not yet settled."),
+        METRIC(held_bytes, "warren_held_bytes", GAUGE,
+               "Bytes of held deliveries."),
+};
+/* clang-format on */
+
 void measures_init(struct measures *ms, struct metrics *m)
 {
-        ms->processed = metric_add(
-                m, &(struct metric_spec){.name = "warren_jobs_processed_total",
-                                         .help = "Attempts that ended, by the job's status then.",
-                                         .kind = METRIC_COUNTER,
-                                         .labels = {"type", "status"}});
-        ms->failed = metric_add(
-                m, &(struct metric_spec){.name = "warren_jobs_failed_total",
-                                         .help = "Attempts that failed, by kind of error, and "
-                                                 "burials, by reason.",
-                                         .kind = METRIC_COUNTER,
-                                         .labels = {"type", "reason"}});
-        ms->retries = metric_add(m, &(struct metric_spec){.name = "warren_job_retries_total",
-                                                          .help = "Retries published.",
-                                                          .kind = METRIC_COUNTER,
-                                                          .labels = {"type"}});
-        ms->processing = metric_add(
-                m, &(struct metric_spec){.name = "warren_job_processing_duration_seconds",
-                                         .help = "Time an attempt took in its handler.",
-                                         .kind = METRIC_HISTOGRAM,
-                                         .labels = {"type"}});
-        ms->wait = metric_add(
-                m, &(struct metric_spec){.name = "warren_job_wait_duration_seconds",
-                                         .help = "Time from when a job could run until it did.",
-                                         .kind = METRIC_HISTOGRAM,
-                                         .labels = {"priority"}});
-        ms->confirm =
-                metric_add(m, &(struct metric_spec){.name = "warren_publish_confirm_seconds",
-                                                    .help = "Time from a publish to its confirm.",
-                                                    .kind = METRIC_HISTOGRAM});
-        ms->checked = metric_add(
-                m, &(struct metric_spec){.name = "warren_duplicates_checked_total",
-                                         .help = "Possible duplicates, by what was done with them.",
-                                         .kind = METRIC_COUNTER,
-                                         .labels = {"verdict"}});
-        ms->hops = metric_add(
-                m, &(struct metric_spec){.name = "warren_hops_total",
-                                         .help = "Jobs sent away to come back later, by reason.",
-                                         .kind = METRIC_COUNTER,
-                                         .labels = {"reason"}});
-        ms->active = metric_add(m, &(struct metric_spec){.name = "warren_workers_active",
-                                                         .help = "Attempts running now.",
-                                                         .kind = METRIC_GAUGE});
-        ms->slots = metric_add(m, &(struct metric_spec){.name = "warren_workers",
-                                                        .help = "Attempts that can run at once.",
-                                                        .kind = METRIC_GAUGE});
-        ms->stale = metric_add(
-                m, &(struct metric_spec){.name = "warren_handlers_stale",
-                                         .help = "1 after a reload of handlers.json failed: the "
-                                                 "old one is in force.",
-                                         .kind = METRIC_GAUGE});
-        ms->held = metric_add(m, &(struct metric_spec){.name = "warren_deliveries_held",
-                                                       .help = "Attempts not yet settled.",
-                                                       .kind = METRIC_GAUGE});
-        ms->held_bytes = metric_add(m, &(struct metric_spec){.name = "warren_held_bytes",
-                                                             .help = "Bytes of held deliveries.",
-                                                             .kind = METRIC_GAUGE});
+        for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+                *(struct metric **)((char *)ms + table[i].at) = metric_add(m, &table[i].spec);
 }

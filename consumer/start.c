@@ -93,8 +93,10 @@ static void on_ended(void *owner, const struct run_end *end)
                 flow_run_ended(c);
 }
 
-static void publish_started(struct consumer *c, struct attempt *a)
+static void on_began(void *owner)
 {
+        struct attempt *a = owner;
+        struct consumer *c = a->consumer;
         const struct job *job = &a->job;
         msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
         struct event e;
@@ -112,13 +114,6 @@ static void publish_started(struct consumer *c, struct attempt *a)
                 metric_observe(c->measures.wait,
                                a->started_at > since ? (double)(a->started_at - since) / 1e3 : 0,
                                priority_name(job->priority));
-}
-
-static void on_began(void *owner)
-{
-        struct attempt *a = owner;
-
-        publish_started(a->consumer, a);
 }
 
 /* The handler has not run, and no event was published. */

@@ -53,13 +53,9 @@ static void stop_running(struct consumer *c)
         }
 }
 
-static bool is_late(const struct consumer *c, msec now)
+void stop_step(void *owner)
 {
-        return now > c->stop_until + c->grace + LATE_AFTER;
-}
-
-void stop_step(struct consumer *c)
-{
+        struct consumer *c = owner;
         msec now = clock_mono();
 
         switch (atomic_load(&c->phase)) {
@@ -74,7 +70,7 @@ void stop_step(struct consumer *c)
         case PHASE_GONE:
                 break;
         }
-        if (is_late(c, now)) {
+        if (now > c->stop_until + c->grace + LATE_AFTER) {
                 LOG_WARN("draining took too long; attempts or events are left unfinished",
                          log_int("attempts", atomic_load(&c->attempts.count)));
                 close_links(c);
@@ -88,16 +84,6 @@ void stop_step(struct consumer *c)
         }
         c->phase = PHASE_GONE;
         heartbeat_publish(c, WORKER_GONE);
-}
-
-void stop_at_once(struct consumer *c)
-{
-        c->phase = PHASE_LINKS;
-}
-
-void stop_on_alarm(void *owner)
-{
-        stop_step(owner);
 }
 
 void stop_begin(struct consumer *c)

@@ -9,10 +9,7 @@
 
 /* Takes no more jobs, requeues those not started, lets the rest end, then ends the service. */
 void stop_begin(struct consumer *c);
-/* The consumer is being destroyed: stop_step does nothing from now on. */
-void stop_at_once(struct consumer *c);
-/* Enters the next phase if it can. Called once a turn of the loop, and by stop_alarm. */
-void stop_step(struct consumer *c);
-void stop_on_alarm(void *owner);
+/* Enters the consumer's next phase if it can. Called once a turn of the loop, and by stop_alarm. */
+void stop_step(void *owner);
 
 #endif

@@ -7,13 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-
-struct stores {
-        struct http_client *clients[STORES_MAX];
-        size_t count;
-};
 
 static int add(struct stores *s, const char *url, const char *token, struct err *e)
 {
@@ -66,12 +62,28 @@ void stores_destroy(struct stores **s)
         *s = NULL;
 }
 
-size_t stores_count(const struct stores *s)
+int stores_ask(const struct stores *s, size_t index, const char *path, const struct buffer *body,
+               struct buffer *answer, struct err *e)
 {
-        return s->count;
+        const struct http_call call = {.method = "POST", .path = path, .body = buffer_bytes(body)};
+        struct http_reply reply = {0};
+        int done = http_client_call(s->clients[index], &call, &reply, e);
+
+        if (done == 0 && reply.status != 200) {
+                err_set(e, ERR_UNAVAILABLE, "the status-store answered %d", reply.status);
+                done = reply.status == 500 || reply.status == 503 ? 1 : -1;
+        }
+        *answer = reply.body;
+        return done;
 }
 
-struct http_client *stores_at(const struct stores *s, size_t index)
+void stores_note_health(bool *failing, const struct err *why, const char *cannot, const char *can)
 {
-        return s->clients[index];
+        bool failed = err_is_set(why);
+
+        if (failed && !*failing)
+                LOG_WARN(cannot, log_err(why));
+        if (!failed && *failing)
+                LOG_INFO(can);
+        *failing = failed;
 }

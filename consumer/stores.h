@@ -13,14 +13,20 @@ enum {
         STORES_ANSWER_MAX = 8 * 1024 * 1024, /* bytes */
 };
 
-struct stores;
+struct stores {
+        struct http_client *clients[STORES_MAX];
+        size_t count; /* from 1 */
+};
 
 /* urls: separated by commas or blanks. token: of the internal APIs. */
 struct stores *stores_create(const char *urls, const char *token, struct err *e) MUST_CHECK;
 void stores_destroy(struct stores **s);
-/* 1 to STORES_MAX. */
-size_t stores_count(const struct stores *s);
-/* The client is borrowed, and may be used on any thread. */
-struct http_client *stores_at(const struct stores *s, size_t index);
+/* Posts a body to one store, on any thread. answer: {0} on entry, owned by the caller. 0: it
+ * answered 200. 1: it answered 500 or 503, and may know later. -1: no answer, or a status of a
+ * store that this consumer cannot use, or not of a store. e says why unless 0. */
+int stores_ask(const struct stores *s, size_t index, const char *path, const struct buffer *body,
+               struct buffer *answer, struct err *e) MUST_CHECK;
+/* Logs `cannot` with a first failure, `can` when it is over; failing: the state of the asker. */
+void stores_note_health(bool *failing, const struct err *why, const char *cannot, const char *can);
 
 #endif

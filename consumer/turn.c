@@ -30,7 +30,6 @@ struct turn *turn_create(uv_loop_t *loop, void (*done)(void *owner), void *owner
         t->owner = owner;
         uv_prepare_init(loop, &t->prepare); /* these two cannot fail */
         uv_prepare_start(&t->prepare, on_prepare);
-        uv_unref((uv_handle_t *)&t->prepare);
         return t;
 }
 

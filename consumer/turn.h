@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * turn.h: calls its owner once in each turn of the loop, after everything else in it and before the
- * loop waits. It does not keep the loop alive. Loop thread only.
+ * loop waits. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_TURN_H
 #define WARREN_CONSUMER_TURN_H

@@ -83,17 +83,18 @@ static int say_ready(const struct plugin *p, struct err *e)
 {
         AUTO_BUFFER names = {0};
 
-        plugin_names(p, &names);
+        for (const struct warren_handler *h = p->plugin->handlers; h->name != NULL; h++)
+                buffer_add(&names, h->name, strlen(h->name) + 1);
         const struct bytes parts[PIPES_PARTS_MAX] = {buffer_bytes(&names)};
         return pipes_write(WIRE_READY, parts, e);
 }
 
-static struct plugin *open_plugin(struct pipes *c, struct err *e)
+static struct plugin *open_plugin(struct buffer *in, struct err *e)
 {
         struct pipes_frame frame;
         struct wire_open open;
 
-        if (pipes_read(c, &frame, e) != 1 || frame.kind != WIRE_OPEN) {
+        if (pipes_read(in, &frame, e) != 1 || frame.kind != WIRE_OPEN) {
                 err_set(e, ERR_PROTOCOL, "the first frame must be OPEN");
                 return NULL;
         }
@@ -107,12 +108,12 @@ static struct plugin *open_plugin(struct pipes *c, struct err *e)
         return TAKE(p);
 }
 
-static int serve(struct pipes *c, struct plugin *p, struct wire_page *page, struct err *e)
+static int serve(struct buffer *in, struct plugin *p, struct wire_page *page, struct err *e)
 {
         struct pipes_frame frame;
 
         for (;;) {
-                int got = pipes_read(c, &frame, e);
+                int got = pipes_read(in, &frame, e);
                 if (got <= 0)
                         return got;
                 if (frame.kind != WIRE_JOB)
@@ -135,10 +136,9 @@ const char *__asan_default_options(void)
 int main(int argc, char **argv)
 {
         struct err e = {0};
-        struct pipes pipes __attribute__((cleanup(pipes_fini)));
+        AUTO_BUFFER in = {0};
         struct wire_page *page = NULL;
 
-        pipes_init(&pipes);
         if (argc != 4) {
                 fprintf(stderr, "warren-plugin-host is started by warren-consumer\n");
                 return 2;
@@ -146,10 +146,10 @@ int main(int argc, char **argv)
         if (settle_in(argv[2], argv[3], &e) != 0 || (page = page_map(&e)) == NULL)
                 return refuse(&e);
 
-        AUTO(plugin) plugin = open_plugin(&pipes, &e);
+        AUTO(plugin) plugin = open_plugin(&in, &e);
         if (plugin == NULL)
                 return refuse(&e);
-        if (say_ready(plugin, &e) != 0 || serve(&pipes, plugin, page, &e) != 0) {
+        if (say_ready(plugin, &e) != 0 || serve(&in, plugin, page, &e) != 0) {
                 fprintf(stderr, "warren-plugin-host %s: %s\n", argv[1], e.text);
                 return 1;
         }

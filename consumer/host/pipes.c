@@ -11,59 +11,48 @@
 
 enum { READ_AT_ONCE = 64 * 1024 };
 
-void pipes_init(struct pipes *c)
-{
-        *c = (struct pipes){0};
-        buffer_reserve(&c->in, READ_AT_ONCE);
-}
-
-void pipes_fini(struct pipes *c)
-{
-        buffer_fini(&c->in);
-}
-
 /* Reads at least one byte. 1; 0 at the end of file; -1. */
-static int read_more(struct pipes *c, size_t room, struct err *e)
+static int read_more(struct buffer *in, size_t room, struct err *e)
 {
         ssize_t got;
 
-        buffer_reserve(&c->in, room);
+        buffer_reserve(in, room);
         do
-                got = read(WIRE_IN_FD, c->in.data + c->in.length, room);
+                got = read(WIRE_IN_FD, in->data + in->length, room);
         while (got < 0 && errno == EINTR);
         if (got < 0)
                 return err_set_errno(e, "cannot read from the consumer");
-        c->in.length += (size_t)got;
-        c->in.data[c->in.length] = '\0';
+        in->length += (size_t)got;
+        in->data[in->length] = '\0';
         return got > 0;
 }
 
-int pipes_read(struct pipes *c, struct pipes_frame *out, struct err *e)
+int pipes_read(struct buffer *in, struct pipes_frame *out, struct err *e)
 {
         struct wire_header header = {0};
         size_t want = sizeof(header);
 
-        buffer_clear(&c->in);
-        while (c->in.length < want) {
-                size_t missing = want - c->in.length;
-                int got = read_more(c, missing > READ_AT_ONCE ? missing : READ_AT_ONCE, e);
-                if (got < 0 || (got == 0 && c->in.length == 0))
+        buffer_clear(in);
+        while (in->length < want) {
+                size_t missing = want - in->length;
+                int got = read_more(in, missing > READ_AT_ONCE ? missing : READ_AT_ONCE, e);
+                if (got < 0 || (got == 0 && in->length == 0))
                         return got;
                 if (got == 0)
                         return err_set(e, ERR_PROTOCOL,
                                        "the consumer closed the pipe in mid-frame");
-                if (want > sizeof(header) || c->in.length < sizeof(header))
+                if (want > sizeof(header) || in->length < sizeof(header))
                         continue;
-                memcpy(&header, c->in.data, sizeof(header));
+                memcpy(&header, in->data, sizeof(header));
                 if (header.length > WIRE_REQUEST_MAX)
                         return err_set(e, ERR_TOO_LARGE, "a frame of %u bytes is too long",
                                        header.length);
                 want += header.length;
         }
-        if (c->in.length != want)
+        if (in->length != want)
                 return err_set(e, ERR_PROTOCOL, "a frame came before the last one was answered");
         out->kind = (enum wire_kind)header.kind;
-        out->body = bytes_of(c->in.data + sizeof(header), header.length);
+        out->body = bytes_of(in->data + sizeof(header), header.length);
         return 1;
 }
 

@@ -10,19 +10,14 @@
 #include "common/base/err.h"
 #include "consumer/runner/plugin_wire.h"
 
-struct pipes {
-        struct buffer in;
-};
-
 struct pipes_frame {
         enum wire_kind kind;
         struct bytes body; /* lives until the next pipes_read; a NUL follows it */
 };
 
-void pipes_init(struct pipes *c);
-void pipes_fini(struct pipes *c);
-/* 1: a frame; 0: the consumer has closed its end; -1: failed, or not a frame. */
-int pipes_read(struct pipes *c, struct pipes_frame *out, struct err *e) MUST_CHECK;
+/* Reads into `in`, which starts as {0}. 1: a frame; 0: the consumer has closed its end; -1: failed,
+ * or not a frame. */
+int pipes_read(struct buffer *in, struct pipes_frame *out, struct err *e) MUST_CHECK;
 
 enum { PIPES_PARTS_MAX = 3 };
 /* Writes the header, then the parts; unused parts are zero. */

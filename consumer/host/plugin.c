@@ -10,14 +10,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-struct plugin {
-        const struct warren_plugin *plugin;
-        void *state;
-        bool open;
-};
-
-/* The next NUL-terminated text of a frame; NULL when there is none. */
-static const char *take_text(struct bytes *frame)
+const char *plugin_take_text(struct bytes *frame)
 {
         const char *end = frame->length > 0 ? memchr(frame->data, '\0', frame->length) : NULL;
         if (end == NULL)
@@ -65,8 +58,8 @@ struct plugin *plugin_open(struct bytes frame, struct err *e)
         }
         frame = bytes_of(frame.data + sizeof(struct wire_open),
                          frame.length - sizeof(struct wire_open));
-        const char *file = take_text(&frame);
-        const char *settings = take_text(&frame);
+        const char *file = plugin_take_text(&frame);
+        const char *settings = plugin_take_text(&frame);
         if (file == NULL || settings == NULL) {
                 err_set(e, ERR_PROTOCOL, "an OPEN frame without file and settings");
                 return NULL;
@@ -97,24 +90,4 @@ void plugin_destroy(struct plugin **p)
                 (*p)->plugin->close((*p)->state);
         free(*p);
         *p = NULL;
-}
-
-void plugin_names(const struct plugin *p, struct buffer *out)
-{
-        for (const struct warren_handler *h = p->plugin->handlers; h->name != NULL; h++)
-                buffer_add(out, h->name, strlen(h->name) + 1);
-}
-
-const struct warren_handler *plugin_handler(const struct plugin *p, const char *name)
-{
-        for (const struct warren_handler *h = p->plugin->handlers; h->name != NULL; h++) {
-                if (strcmp(h->name, name) == 0)
-                        return h;
-        }
-        return NULL;
-}
-
-void *plugin_state(const struct plugin *p)
-{
-        return p->state;
 }

@@ -22,12 +22,12 @@ struct call {
         struct wire_page *page;
         uint32_t sequence;
         struct buffer result;
-        char error[WIRE_TEXT_MAX];
         size_t error_length;
         int64_t retry_after;
         /* Log frames that may be sent now: a token bucket, filled by one each LOG_EVERY. */
         int64_t log_left;
         msec log_at;
+        char error[WIRE_TEXT_MAX]; /* last: it is not cleared */
 };
 
 static struct call *call_of(const struct warren_job *job)
@@ -157,18 +157,14 @@ static int split(struct bytes frame, struct wire_job *head, const char *texts[JO
         if (frame.length < sizeof(*head))
                 return -1;
         memcpy(head, frame.data, sizeof(*head));
-
-        const char *at = frame.data + sizeof(*head);
-        const char *end = frame.data + frame.length;
+        frame = bytes_of(frame.data + sizeof(*head), frame.length - sizeof(*head));
         for (size_t i = 0; i < JOB_TEXTS; i++) {
-                const char *nul = memchr(at, '\0', (size_t)(end - at));
-                if (nul == NULL)
+                texts[i] = plugin_take_text(&frame);
+                if (texts[i] == NULL)
                         return -1;
-                texts[i] = at;
-                at = nul + 1;
         }
-        *payload = at;
-        return (size_t)(end - at) == head->payload_length ? 0 : -1;
+        *payload = frame.data;
+        return frame.length == head->payload_length ? 0 : -1;
 }
 
 static int answer(struct call *c, int outcome, struct err *e)
@@ -191,16 +187,26 @@ static int answer(struct call *c, int outcome, struct err *e)
         return written;
 }
 
+/* NULL: there is no handler of that name. */
+static const struct warren_handler *find_handler(const struct plugin *p, const char *name)
+{
+        for (const struct warren_handler *h = p->plugin->handlers; h->name != NULL; h++) {
+                if (strcmp(h->name, name) == 0)
+                        return h;
+        }
+        return NULL;
+}
+
 static int run_handler(const struct plugin *p, struct call *c, const char *name)
 {
-        const struct warren_handler *handler = plugin_handler(p, name);
+        const struct warren_handler *handler = find_handler(p, name);
         if (handler == NULL) {
                 c->error_length = (size_t)snprintf(c->error, sizeof(c->error),
                                                    "the plugin has no handler %.200s", name);
                 return WARREN_RETRY;
         }
 
-        return handler->run(&c->job, plugin_state(p));
+        return handler->run(&c->job, p->state);
 }
 
 int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page, struct err *e)
@@ -211,10 +217,7 @@ int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page, str
 
         /* error[] is not cleared: only its first error_length bytes are read. */
         memset(&call, 0, offsetof(struct call, error));
-        call.error_length = 0;
-        call.retry_after = 0;
         call.log_left = LOG_BURST;
-        call.log_at = 0;
         if (split(frame, &head, texts, &call.job.payload) != 0)
                 return err_set(e, ERR_PROTOCOL, "a JOB frame with wrong lengths");
 

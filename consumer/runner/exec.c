@@ -16,20 +16,18 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/base/alarm.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/launch/as_started.h"
 #include "consumer/launch/launch.h"
 #include "consumer/runner/child.h"
-#include "consumer/runner/exec_command.h"
 #include "consumer/runner/exec_streams.h"
-#include "consumer/runner/needs.h"
+#include "consumer/runner/handlers_read.h"
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
 
 enum { READ_SIZE = 128 * 1024 }; /* bytes in one read: more than a pipe holds */
-
-struct exec_run;
 
 struct execs {
         struct runs *runs;
@@ -57,8 +55,7 @@ struct exec_run {
         enum exec_launch launch;
         bool go_ahead_given;
         struct launch_failure failure;
-        uv_timer_t timer; /* timeout, then grace */
-        unsigned handles_open;
+        struct alarm *alarm; /* timeout, then grace */
 };
 
 struct execs *execs_create(const struct runner_config *c, struct runs *runs)
@@ -74,36 +71,20 @@ struct execs *execs_create(const struct runner_config *c, struct runs *runs)
         return all;
 }
 
-static void on_handle_closed(uv_handle_t *handle)
-{
-        struct exec_run *x = handle->data;
-
-        if (--x->handles_open > 0)
-                return;
-        exec_streams_fini(&x->streams);
-        free(x);
-}
-
-/* Closes everything. The memory is freed once the last handle is closed. */
-static void release(struct exec_run *x)
+static void close_all(struct exec_run *x)
 {
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                polled_close(&x->streams.pipes[i], on_handle_closed);
-        polled_close(&x->child.end, on_handle_closed);
-        polled_close(&x->status, on_handle_closed);
-        uv_close((uv_handle_t *)&x->timer, on_handle_closed);
+                polled_close(&x->streams.pipes[i]);
+        polled_close(&x->child.end);
+        polled_close(&x->status);
+        alarm_destroy(&x->alarm);
 }
 
-static void end_soon(struct exec_run *x, enum run_ending why, msec grace);
-
-static void on_timer(uv_timer_t *timer)
+static void exec_run_free(struct exec_run *x)
 {
-        struct exec_run *x = timer->data;
-
-        if (x->run.ending == RUN_GOES_ON)
-                end_soon(x, RUN_TIMED_OUT, x->run.handler->grace);
-        else
-                child_kill(&x->child, SIGKILL);
+        close_all(x);
+        exec_streams_fini(&x->streams);
+        free(x);
 }
 
 /* SIGTERM (SIGKILL when FLOODED), then SIGKILL after `grace`. Does nothing when already ending. */
@@ -113,22 +94,28 @@ static void end_soon(struct exec_run *x, enum run_ending why, msec grace)
                 return;
         x->run.ending = why;
         child_kill(&x->child, why == RUN_FLOODED ? SIGKILL : SIGTERM);
-        uv_update_time(x->all->loop);
-        uv_timer_start(&x->timer, on_timer, (uint64_t)grace, 0);
+        alarm_set(x->alarm, grace);
+}
+
+static void on_alarm(void *owner)
+{
+        struct exec_run *x = owner;
+
+        if (x->run.ending == RUN_GOES_ON)
+                end_soon(x, RUN_TIMED_OUT, x->run.handler->grace);
+        else
+                child_kill(&x->child, SIGKILL);
 }
 
 static void end_if_it_floods(struct exec_run *x)
 {
-        size_t total = 0;
-
-        exec_streams_output(&x->streams, &total);
-        if ((int64_t)total > x->run.handler->output)
+        if ((int64_t)x->streams.output_total > x->run.handler->output)
                 end_soon(x, RUN_FLOODED, 0);
 }
 
 static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 {
-        struct bytes said = text_trim(exec_streams_stderr(&x->streams));
+        struct bytes said = text_trim(buffer_bytes(&x->streams.stderr_tail));
         enum error_kind kind =
                 run_error_kind(&x->run, end.killed ? ERROR_KIND_CRASH : ERROR_KIND_ERROR, said);
         char how[CHILD_END_SIZE] = "";
@@ -140,20 +127,17 @@ static void fails(struct exec_run *x, struct child_end end, struct run_end *out)
 
 static void judge_exit(struct exec_run *x, struct child_end end, struct run_end *out)
 {
-        size_t total = 0;
-
         if (end.killed || end.number != EX_OK) {
                 fails(x, end, out);
                 if (!end.killed &&
                     (end.number == EX_USAGE || end.number == EX_DATAERR || end.number == EX_CONFIG))
                         out->outcome = OUTCOME_PERMANENT;
                 else
-                        out->retry_after = exec_streams_retry_after(&x->streams);
+                        out->retry_after = x->streams.retry_after;
                 return;
         }
         out->outcome = OUTCOME_DONE;
-        struct bytes output = exec_streams_output(&x->streams, &total);
-        run_result(&x->run, out, output, total);
+        run_result(&x->run, out, buffer_bytes(&x->streams.output), x->streams.output_total);
 }
 
 static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
@@ -165,7 +149,7 @@ static void judge(struct exec_run *x, struct child_end end, struct run_end *out)
                 judge_exit(x, end, out);
                 break;
         case RUN_TIMED_OUT:
-                run_fails_by_timeout(&x->run, out, exec_streams_stderr(&x->streams));
+                run_fails_by_timeout(&x->run, out, buffer_bytes(&x->streams.stderr_tail));
                 break;
         case RUN_STOPPED:
                 out->outcome = OUTCOME_STOPPED;
@@ -192,30 +176,25 @@ static void read_launch_status(struct exec_run *x)
                 x->launch = EXEC_REFUSED;
         else
                 x->launch = got == 0 && x->go_ahead_given ? EXEC_LAUNCHED : EXEC_LOST;
-        polled_close(&x->status, on_handle_closed);
+        polled_close(&x->status);
         if (x->launch == EXEC_LAUNCHED)
                 run_began(&x->run);
 }
 
-static void on_status(uv_poll_t *poll, int status, int events)
+static void on_status(void *owner, struct polled *w)
 {
-        (void)status;
-        (void)events;
-        read_launch_status(poll->data);
+        (void)w;
+        read_launch_status(owner);
 }
 
-static void on_stream(uv_poll_t *poll, int status, int events)
+static void on_stream(void *owner, struct polled *w)
 {
-        struct exec_run *x = poll->data;
-        size_t which = 0;
+        struct exec_run *x = owner;
+        enum exec_stream_kind which = (enum exec_stream_kind)(w - x->streams.pipes);
 
-        (void)events;
-        while (poll != &x->streams.pipes[which].poll)
-                which++;
         read_launch_status(x);
-        if (status != 0 ||
-            exec_streams_read(&x->streams, (enum exec_stream_kind)which, &x->all->scratch) == 0)
-                polled_stop(&x->streams.pipes[which]);
+        if (exec_streams_read(&x->streams, which, &x->all->scratch) == 0)
+                polled_stop(w);
         end_if_it_floods(x);
 }
 
@@ -261,12 +240,11 @@ static void finish(struct exec_run *x, struct child_end child_end)
         run_finish(&x->run, &end);
 }
 
-static void on_end(uv_poll_t *poll, int status, int events)
+static void on_end(void *owner, struct polled *w)
 {
-        struct exec_run *x = poll->data;
+        struct exec_run *x = owner;
 
-        (void)status;
-        (void)events;
+        (void)w;
         if (!child_has_ended(&x->child))
                 return;
         read_launch_status(x);
@@ -277,8 +255,9 @@ static void on_end(uv_poll_t *poll, int status, int events)
 
         struct child_end child_end = child_reap(&x->child);
         DL_DELETE(x->all->running, x);
-        release(x);
+        close_all(x); /* the descriptors: `ended` may start another run */
         finish(x, child_end);
+        exec_run_free(x);
 }
 
 /* A file in memory with the payload; it cannot be changed. */
@@ -299,22 +278,67 @@ static int payload_file(struct bytes payload, struct err *e)
         return own_take_fd(&fd);
 }
 
-static int launch(struct exec_run *x, const struct run_request *q, const int fds[LAUNCH_FD_COUNT],
-                  struct err *e)
+/* Of the launcher and its program (docs/handlers.md). */
+static char **make_argv(const struct handler *h, const char *launch_program, const char *as_started)
 {
-        const struct handler *h = q->handler;
-        AUTO(exec_command)
-        command = exec_command_create(q, x->all->launch_program, x->all->as_started,
-                                      clock_wall() + q->timeout);
-        const struct child_spec spec = {
-                .program = x->all->launch_program,
-                .argv = exec_command_argv(command),
-                .env = exec_command_env(command),
-                .fds = fds,
-                .fd_count = LAUNCH_FD_COUNT,
-        };
+        char **texts = NULL;
 
-        return child_spawn(&spec, &x->child, e) == 0 ? 0 : err_wrap(e, "type %s", h->type);
+        texts_add(&texts, xstrdup(launch_program));
+        texts_add(&texts, xasprintf("%ld", (long)getpid()));
+        texts_add(&texts, xstrdup(as_started));
+        texts_add(&texts, xasprintf("%lld", (long long)h->memory));
+        texts_add(&texts, xstrdup(h->folder));
+        for (char **argument = h->exec; *argument != NULL; argument++)
+                texts_add(&texts, xstrdup(*argument));
+        return texts;
+}
+
+static size_t name_length(const char *assignment)
+{
+        return strcspn(assignment, "=") + 1;
+}
+
+static bool is_given(char *const *env, const char *assignment)
+{
+        for (; *env != NULL; env++) {
+                if (strncmp(*env, assignment, name_length(assignment)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Adds a variable of the consumer's environment, unless the handler's `env` has it. */
+static void add_inherited(char ***texts, char *const *given, const char *name, const char *fallback)
+{
+        const char *value = getenv(name);
+        char *assignment = xasprintf("%s=%s", name, value != NULL ? value : fallback);
+
+        if (is_given(given, assignment))
+                free(assignment);
+        else
+                texts_add(texts, assignment);
+}
+
+static char **make_env(const struct run_request *q, msec deadline)
+{
+        const struct job *job = q->job;
+        char **texts = NULL;
+
+        texts_add(&texts, xasprintf("WARREN_JOB_ID=%s", job->id));
+        texts_add(&texts, xasprintf("WARREN_JOB_TENANT=%s", job->tenant));
+        texts_add(&texts, xasprintf("WARREN_JOB_TYPE=%s", job->type));
+        texts_add(&texts, xasprintf("WARREN_JOB_RUN=%lld", (long long)job->run));
+        texts_add(&texts, xasprintf("WARREN_JOB_ATTEMPT=%lld", (long long)job->attempt + 1));
+        texts_add(&texts, xasprintf("WARREN_JOB_MAX_RETRIES=%lld", (long long)job->max_retries));
+        texts_add(&texts, xasprintf("WARREN_JOB_REDELIVERED=%d", q->redelivered));
+        texts_add(&texts, xasprintf("WARREN_JOB_DEADLINE_MS=%lld", (long long)deadline));
+        if (job->traceparent[0] != '\0')
+                texts_add(&texts, xasprintf("TRACEPARENT=%s", job->traceparent));
+        add_inherited(&texts, q->handler->env, "PATH", "/usr/local/bin:/usr/bin:/bin");
+        add_inherited(&texts, q->handler->env, "HOME", "/");
+        for (char **given = q->handler->env; *given != NULL; given++)
+                texts_add(&texts, xstrdup(*given));
+        return texts;
 }
 
 static int socket_pair(int *own_end, int *other_end, struct err *e)
@@ -344,58 +368,42 @@ static int start_process(struct exec_run *x, const struct run_request *q, struct
             shortage_spare_files(status, FILES_SPARED, e) != 0)
                 return -1;
 
+        AUTO_TEXTS argv = make_argv(q->handler, x->all->launch_program, x->all->as_started);
+        AUTO_TEXTS env = make_env(q, clock_wall() + q->timeout);
         const int fds[LAUNCH_FD_COUNT] = {payload, out, errors, progress, status};
-        return launch(x, q, fds, e);
+        const struct child_spec spec = {
+                .program = x->all->launch_program,
+                .argv = argv,
+                .env = env,
+                .fds = fds,
+                .fd_count = LAUNCH_FD_COUNT,
+        };
+        return child_spawn(&spec, &x->child, e) == 0 ? 0 : err_wrap(e, "type %s", q->handler->type);
 }
 
 static int init_handles(struct exec_run *x, struct err *e)
 {
-        struct polled *const all[] = {
-                &x->streams.pipes[EXEC_STDOUT],
-                &x->streams.pipes[EXEC_STDERR],
-                &x->streams.pipes[EXEC_PROGRESS],
-                &x->status,
-                &x->child.end,
-        };
-
-        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (polled_init(all[i], x->all->loop, x, e) != 0)
+        for (size_t i = 0; i < EXEC_STREAMS; i++) {
+                if (polled_init(&x->streams.pipes[i], x->all->loop, e) != 0)
                         return -1;
-                x->handles_open++;
         }
-        return 0;
+        if (polled_init(&x->status, x->all->loop, e) != 0)
+                return -1;
+        return polled_init(&x->child.end, x->all->loop, e);
 }
 
-/* Lets the launcher execute the program. Fails when the launcher has ended. */
-static void give_go_ahead(struct exec_run *x)
-{
-        const char go_ahead = 1;
-
-        x->go_ahead_given =
-                send(x->status.fd, &go_ahead, sizeof(go_ahead), MSG_NOSIGNAL) == sizeof(go_ahead);
-}
-
-static struct exec_run *exec_create(struct execs *all)
+struct run *exec_start(struct execs *all, const struct run_request *q, const struct run_events *on,
+                       void *owner, struct err *e)
 {
         struct exec_run *x = xcalloc(1, sizeof(*x));
 
         x->all = all;
         x->child.end.fd = x->status.fd = -1;
         exec_streams_init(&x->streams, &x->run);
-        uv_timer_init(all->loop, &x->timer);
-        x->timer.data = x;
-        x->handles_open = 1;
-        return x;
-}
-
-struct run *exec_start(struct execs *all, const struct run_request *q, const struct run_events *on,
-                       void *owner, struct err *e)
-{
-        struct exec_run *x = exec_create(all);
-
+        x->alarm = alarm_create(all->loop, on_alarm, x);
         if (start_process(x, q, e) != 0 || init_handles(x, e) != 0) {
                 child_reap(&x->child);
-                release(x);
+                exec_run_free(x);
                 if (e->code == ERR_FULL)
                         runs_note_shortage(all->runs, "exec", e);
                 return NULL;
@@ -404,12 +412,12 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
         run_begin(&x->run, all->runs, q, on, owner);
         DL_APPEND(all->running, x);
         for (size_t i = 0; i < EXEC_STREAMS; i++)
-                polled_start(&x->streams.pipes[i], UV_READABLE, on_stream);
-        polled_start(&x->status, UV_READABLE, on_status);
-        polled_start(&x->child.end, UV_READABLE, on_end);
-        give_go_ahead(x);
-        uv_update_time(all->loop);
-        uv_timer_start(&x->timer, on_timer, (uint64_t)q->timeout, 0);
+                polled_start(&x->streams.pipes[i], UV_READABLE, on_stream, x);
+        polled_start(&x->status, UV_READABLE, on_status, x);
+        polled_start(&x->child.end, UV_READABLE, on_end, x);
+        /* Lets the launcher execute the program. Fails when the launcher has ended. */
+        x->go_ahead_given = send(x->status.fd, "", 1, MSG_NOSIGNAL) == 1;
+        alarm_set(x->alarm, q->timeout);
         return &x->run;
 }
 
@@ -429,8 +437,8 @@ void execs_destroy(struct execs **all)
         DL_FOREACH_SAFE ((*all)->running, x, next) {
                 child_reap(&x->child);
                 DL_DELETE((*all)->running, x);
-                release(x);
                 run_drop(&x->run);
+                exec_run_free(x);
         }
         buffer_fini(&(*all)->scratch);
         free((*all)->launch_program);

@@ -6,7 +6,6 @@
 #define WARREN_CONSUMER_RUNNER_EXEC_H
 
 #include "consumer/runner/run.h"
-#include "consumer/runner/runner_config.h"
 
 struct execs;
 

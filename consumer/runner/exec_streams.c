@@ -144,19 +144,3 @@ void exec_streams_read_rest(struct exec_streams *s, struct buffer *scratch)
         if (s->line.length > 0)
                 take_progress(s, bytes_of("\n", 1));
 }
-
-struct bytes exec_streams_output(const struct exec_streams *s, size_t *total)
-{
-        *total = s->output_total;
-        return buffer_bytes(&s->output);
-}
-
-struct bytes exec_streams_stderr(const struct exec_streams *s)
-{
-        return buffer_bytes(&s->stderr_tail);
-}
-
-msec exec_streams_retry_after(const struct exec_streams *s)
-{
-        return s->retry_after;
-}

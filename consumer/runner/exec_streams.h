@@ -13,7 +13,7 @@
 enum exec_stream_kind { EXEC_STDOUT, EXEC_STDERR, EXEC_PROGRESS };
 enum { EXEC_STREAMS = 3 };
 
-/* The owner opens, watches and closes the pipes; the rest is used by exec_streams.c alone. */
+/* The owner opens, watches and closes the pipes, and reads what was read from them. */
 struct exec_streams {
         struct polled pipes[EXEC_STREAMS];
         struct run *run;           /* whose progress is reported */
@@ -22,7 +22,7 @@ struct exec_streams {
         struct buffer stderr_tail; /* the last 8 KiB of stderr */
         struct buffer line;        /* of descriptor 3, incomplete */
         bool line_too_long;
-        msec retry_after;
+        msec retry_after; /* what the program asked for; 0: nothing */
 };
 
 void exec_streams_init(struct exec_streams *s, struct run *run);
@@ -34,12 +34,5 @@ ssize_t exec_streams_read(struct exec_streams *s, enum exec_stream_kind which,
                           struct buffer *scratch);
 /* The program has ended: reads what is left in its pipes, at most 1 MiB from each. */
 void exec_streams_read_rest(struct exec_streams *s, struct buffer *scratch);
-
-/* The beginning of stdout, and how many bytes there were in all. */
-struct bytes exec_streams_output(const struct exec_streams *s, size_t *total);
-/* The last 8 KiB of stderr. */
-struct bytes exec_streams_stderr(const struct exec_streams *s);
-/* What the program asked for, in ms; 0: nothing. */
-msec exec_streams_retry_after(const struct exec_streams *s);
 
 #endif

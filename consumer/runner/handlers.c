@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+#include <utlist.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -31,37 +31,21 @@ enum {
 #define GRACE_DEFAULT ((msec)5 * MSEC_SECOND)
 #define GRACE_MAX ((msec)10 * MSEC_MINUTE)
 
-struct entry {
-        struct handler handler;
-        UT_hash_handle hh;
-};
-
 struct handlers {
         unsigned references;
         char *folder; /* the folder of the file, absolute */
-        struct plugin **plugins;
-        size_t plugin_count;
-        struct entry **entries;
-        size_t entry_count;
-        struct entry *by_type;
-};
-
-/* The values of a type that does not set its own. */
-struct defaults {
-        msec timeout, grace;
-        bool stop_on_link_loss;
-        struct retry_policy retry;
+        struct plugin *plugins;
+        struct handler *by_type;
 };
 
 struct loading {
         struct handlers *set;
-        struct defaults defaults;
+        struct handler defaults; /* the values of a type that does not set its own */
 };
 
 /* clang-format off */
 #define RANGE(low, high) .least = (low), .most = (high)
 #define RETRY(field, fn, ...) {#field, fn, JSON_AT(struct retry_policy, field), __VA_ARGS__}
-#define DEFAULT(field, fn, ...) {#field, fn, JSON_AT(struct defaults, field), __VA_ARGS__}
 #define PLUGIN(field, fn, ...) {#field, fn, JSON_AT(struct plugin, field), __VA_ARGS__}
 #define HANDLER(field, fn, ...) {#field, fn, JSON_AT(struct handler, field), __VA_ARGS__}
 
@@ -95,13 +79,13 @@ static int read_link_loss(struct json_reader *r, const struct json_place *p, voi
         return json_refuse(r, p, "must be \"finish\" or \"stop\"");
 }
 
-static const struct json_member default_members[] = {
-        DEFAULT(timeout, read_duration, RANGE(JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX)),
-        DEFAULT(grace, read_duration, RANGE(0, GRACE_MAX)),
-        {"on_link_loss", read_link_loss, JSON_AT(struct defaults, stop_on_link_loss)},
-        DEFAULT(retry, read_retry),
-        {0},
-};
+#define DEFAULT_MEMBERS \
+        HANDLER(timeout, read_duration, RANGE(JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX)), \
+        HANDLER(grace, read_duration, RANGE(0, GRACE_MAX)), \
+        {"on_link_loss", read_link_loss, JSON_AT(struct handler, stop_on_link_loss)}, \
+        HANDLER(retry, read_retry)
+
+static const struct json_member default_members[] = {DEFAULT_MEMBERS, {0}};
 
 static const struct json_member plugin_members[] = {
         PLUGIN(file, read_text, .flags = JSON_REQUIRED),
@@ -112,11 +96,6 @@ static const struct json_member plugin_members[] = {
         {0},
 };
 
-static char *resolve(const struct handlers *set, const char *path)
-{
-        return path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", set->folder, path);
-}
-
 static int read_plugin(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct handlers *set = ((struct loading *)out)->set;
@@ -126,13 +105,12 @@ static int read_plugin(struct json_reader *r, const struct json_place *p, void *
                 return json_refuse_name(r, p, "a plugin's name has the form of a job type");
 
         struct plugin *plugin = xcalloc(1, sizeof(*plugin));
-        set->plugins = xrealloc(set->plugins, (set->plugin_count + 1) * sizeof(struct plugin *));
-        set->plugins[set->plugin_count++] = plugin;
+        LL_APPEND(set->plugins, plugin);
         plugin->name = TAKE(name);
         if (json_read_members(r, p, plugin_members, plugin) != 0)
                 return -1;
         AUTO_FREE char *given = TAKE(plugin->file);
-        plugin->file = resolve(set, given);
+        plugin->file = given[0] == '/' ? xstrdup(given) : xasprintf("%s/%s", set->folder, given);
         if (plugin->settings == NULL)
                 plugin->settings = xstrdup("{}");
         return 0;
@@ -147,9 +125,9 @@ static int read_plugin_name(struct json_reader *r, const struct json_place *p, v
         if (read_text(r, p, &name) != 0)
                 return -1;
         AUTO_FREE char *owned = name;
-        for (size_t i = 0; i < set->plugin_count; i++) {
-                if (strcmp(set->plugins[i]->name, owned) == 0) {
-                        *(const struct plugin **)out = set->plugins[i];
+        for (const struct plugin *at = set->plugins; at != NULL; at = at->next) {
+                if (strcmp(at->name, owned) == 0) {
+                        *(const struct plugin **)out = at;
                         return 0;
                 }
         }
@@ -185,16 +163,13 @@ static int read_variable(struct json_reader *r, const struct json_place *p, void
         AUTO_FREE char *value = take_string(r, p); /* may be empty */
         if (value == NULL)
                 return -1;
-        add_text(out, xasprintf("%s=%s", name, value));
+        texts_add(out, xasprintf("%s=%s", name, value));
         return 0;
 }
 
 #define COMMON_MEMBERS \
-        HANDLER(timeout, read_duration, RANGE(JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX)), \
-        HANDLER(grace, read_duration, RANGE(0, GRACE_MAX)), \
-        HANDLER(concurrency, json_read_int, RANGE(1, CONCURRENCY_MAX)), \
-        {"on_link_loss", read_link_loss, JSON_AT(struct handler, stop_on_link_loss)}, \
-        HANDLER(retry, read_retry)
+        DEFAULT_MEMBERS, \
+        HANDLER(concurrency, json_read_int, RANGE(1, CONCURRENCY_MAX))
 
 static const struct json_member plugin_type_members[] = {
         {"plugin", read_plugin_name, .offset = offsetof(struct handler, plugin),
@@ -236,25 +211,6 @@ static const struct json_member *members_of_kind(struct json_reader *r, const st
         return has_plugin ? plugin_type_members : exec_type_members;
 }
 
-static struct entry *add_entry(struct handlers *set, const struct defaults *defaults)
-{
-        struct entry *entry = xcalloc(1, sizeof(*entry));
-
-        entry->handler = (struct handler){
-                .env = xcalloc(1, sizeof(char *)),
-                .folder = xstrdup(set->folder),
-                .output = OUTPUT_DEFAULT,
-                .timeout = defaults->timeout,
-                .grace = defaults->grace,
-                .stop_on_link_loss = defaults->stop_on_link_loss,
-                .retry = defaults->retry,
-                .set = set,
-        };
-        set->entries = xrealloc(set->entries, (set->entry_count + 1) * sizeof(struct entry *));
-        set->entries[set->entry_count++] = entry;
-        return entry;
-}
-
 static int read_type(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct loading *loading = out;
@@ -265,13 +221,14 @@ static int read_type(struct json_reader *r, const struct json_place *p, void *ou
         if (json_read_is(r, p, SCAN_OBJECT) != 0)
                 return -1;
 
-        struct entry *entry = add_entry(loading->set, &loading->defaults);
-        memcpy(entry->handler.type, type, strlen(type) + 1);
-        HASH_ADD_STR(loading->set->by_type, handler.type, entry);
-        const struct json_member *members = members_of_kind(r, p, &entry->handler.kind);
-        if (members == NULL)
-                return -1;
-        return json_read_members(r, p, members, &entry->handler);
+        struct handler *h = xcalloc(1, sizeof(*h));
+        *h = loading->defaults;
+        memcpy(h->type, type, strlen(type) + 1);
+        h->env = xcalloc(1, sizeof(char *));
+        h->folder = xstrdup(loading->set->folder);
+        HASH_ADD_STR(loading->set->by_type, type, h);
+        const struct json_member *members = members_of_kind(r, p, &h->kind);
+        return members == NULL ? -1 : json_read_members(r, p, members, h);
 }
 
 /* The order matters: types refer to plugins and defaults. */
@@ -332,9 +289,11 @@ struct handlers *handlers_load(const char *path, struct err *e)
         AUTO(handlers) set = xcalloc(1, sizeof(*set));
         struct loading loading = {
                 .set = set,
-                .defaults = {.timeout = JOB_TIMEOUT_DEFAULT,
+                .defaults = {.output = OUTPUT_DEFAULT,
+                             .timeout = JOB_TIMEOUT_DEFAULT,
                              .grace = GRACE_DEFAULT,
-                             .retry = RETRY_POLICY_DEFAULT},
+                             .retry = RETRY_POLICY_DEFAULT,
+                             .set = set},
         };
 
         set->references = 1;
@@ -350,72 +309,51 @@ struct handlers *handlers_ref(struct handlers *h)
         return h;
 }
 
-static void free_texts(char **texts)
-{
-        for (char **text = texts; texts != NULL && *text != NULL; text++)
-                free(*text);
-        free(texts);
-}
-
-static void free_plugin(struct plugin *p)
-{
-        free(p->name);
-        free(p->file);
-        free(p->settings);
-        free(p);
-}
-
-static void free_entry(struct entry *entry)
-{
-        free(entry->handler.plugin_handler);
-        free(entry->handler.folder);
-        free_texts(entry->handler.exec);
-        free_texts(entry->handler.env);
-        free(entry);
-}
-
 void handlers_destroy(struct handlers **h)
 {
-        struct handlers *set = *h;
+        struct handlers *set = TAKE(*h);
+        struct handler *handler, *next;
+        struct plugin *plugin, *next_plugin;
 
-        *h = NULL;
         if (set == NULL || --set->references > 0)
                 return;
-        HASH_CLEAR(hh, set->by_type);
-        for (size_t i = 0; i < set->entry_count; i++)
-                free_entry(set->entries[i]);
-        for (size_t i = 0; i < set->plugin_count; i++)
-                free_plugin(set->plugins[i]);
-        free(set->entries);
-        free(set->plugins);
+        HASH_ITER (hh, set->by_type, handler, next) {
+                HASH_DEL(set->by_type, handler);
+                free(handler->plugin_handler);
+                free(handler->folder);
+                texts_free(&handler->exec);
+                texts_free(&handler->env);
+                free(handler);
+        }
+        LL_FOREACH_SAFE (set->plugins, plugin, next_plugin) {
+                free(plugin->name);
+                free(plugin->file);
+                free(plugin->settings);
+                free(plugin);
+        }
         free(set->folder);
         free(set);
 }
 
 const struct handler *handlers_find(const struct handlers *h, const char *type)
 {
-        struct entry *entry;
+        const struct handler *found;
 
-        HASH_FIND_STR(h->by_type, type, entry);
-        return entry != NULL ? &entry->handler : NULL;
+        HASH_FIND_STR(h->by_type, type, found);
+        return found;
 }
 
 size_t handlers_count(const struct handlers *h)
 {
-        return h->entry_count;
+        return HASH_COUNT(h->by_type);
 }
 
-const struct handler *handlers_at(const struct handlers *h, size_t index)
+const struct handler *handlers_first(const struct handlers *h)
 {
-        return &h->entries[index]->handler;
+        return h->by_type;
 }
 
-size_t handlers_plugin_count(const struct handlers *h)
+const struct plugin *handlers_first_plugin(const struct handlers *h)
 {
-        return h->plugin_count;
-}
-
-const struct plugin *handlers_plugin_at(const struct handlers *h, size_t index)
-{
-        return h->plugins[index];
+        return h->plugins;
 }

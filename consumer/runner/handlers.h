@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uthash.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
@@ -25,6 +26,7 @@ struct plugin {
         int64_t recycle_after; /* jobs a host runs before it is replaced; 0: never */
         int64_t memory;        /* bytes of address space beyond the host's own; 0: no limit */
         char *settings;        /* JSON object as text */
+        struct plugin *next;   /* of its set */
 };
 
 struct handler {
@@ -43,6 +45,7 @@ struct handler {
         bool stop_on_link_loss;
         struct retry_policy retry;
         struct handlers *set; /* that it is part of */
+        UT_hash_handle hh;
 };
 
 struct handlers;
@@ -56,8 +59,9 @@ void handlers_destroy(struct handlers **h); /* drops one reference */
 /* NULL: the type has no handler. */
 const struct handler *handlers_find(const struct handlers *h, const char *type);
 size_t handlers_count(const struct handlers *h);
-const struct handler *handlers_at(const struct handlers *h, size_t index);
-size_t handlers_plugin_count(const struct handlers *h);
-const struct plugin *handlers_plugin_at(const struct handlers *h, size_t index);
+/* In the file's order; the next is at hh.next. */
+const struct handler *handlers_first(const struct handlers *h);
+/* The next is at `next`. */
+const struct plugin *handlers_first_plugin(const struct handlers *h);
 
 #endif

@@ -33,7 +33,7 @@ char *take_string(const struct json_reader *r, const struct json_place *p)
         return text;
 }
 
-void add_text(char ***texts, char *text)
+void texts_add(char ***texts, char *text)
 {
         size_t count = 0;
 
@@ -42,6 +42,14 @@ void add_text(char ***texts, char *text)
         *texts = xrealloc(*texts, (count + 2) * sizeof(char *));
         (*texts)[count] = text;
         (*texts)[count + 1] = NULL;
+}
+
+void texts_free(char ***texts)
+{
+        for (char **text = *texts; text != NULL && *text != NULL; text++)
+                free(*text);
+        free(*texts);
+        *texts = NULL;
 }
 
 int read_text(struct json_reader *r, const struct json_place *p, void *out)
@@ -56,25 +64,29 @@ int read_text(struct json_reader *r, const struct json_place *p, void *out)
         return 0;
 }
 
+typedef int parse_fn(const char *text, int64_t *out, struct err *e);
+
 /* A number is taken as its text: bytes, or seconds. */
-static char *take_quantity(const struct json_reader *r, const struct json_place *p)
+static int read_quantity(const struct json_reader *r, const struct json_place *p, parse_fn *parse,
+                         int64_t *out)
 {
-        if (p->value.kind == SCAN_NUMBER)
-                return xmemdup0(p->value.raw.data, p->value.raw.length);
-        return take_string(r, p);
+        AUTO_FREE char *text = p->value.kind == SCAN_NUMBER
+                                       ? xmemdup0(p->value.raw.data, p->value.raw.length)
+                                       : take_string(r, p);
+        struct err wrong = {0};
+
+        if (text == NULL)
+                return -1;
+        return parse(text, out, &wrong) == 0 ? 0 : json_refuse(r, p, "%s", wrong.text);
 }
 
 int read_size(struct json_reader *r, const struct json_place *p, void *out)
 {
         const struct json_member *m = p->member;
-        AUTO_FREE char *text = take_quantity(r, p);
-        struct err wrong = {0};
         int64_t size;
 
-        if (text == NULL)
+        if (read_quantity(r, p, size_parse, &size) != 0)
                 return -1;
-        if (size_parse(text, &size, &wrong) != 0)
-                return json_refuse(r, p, "%s", wrong.text);
         if (size < m->least || size > m->most)
                 return json_refuse(r, p, "must be from %lld to %lld bytes", (long long)m->least,
                                    (long long)m->most);
@@ -85,15 +97,11 @@ int read_size(struct json_reader *r, const struct json_place *p, void *out)
 int read_duration(struct json_reader *r, const struct json_place *p, void *out)
 {
         const struct json_member *m = p->member;
-        AUTO_FREE char *text = take_quantity(r, p);
-        struct err wrong = {0};
         char least[TIME_TEXT_SIZE], most[TIME_TEXT_SIZE];
         msec duration;
 
-        if (text == NULL)
+        if (read_quantity(r, p, duration_parse, &duration) != 0)
                 return -1;
-        if (duration_parse(text, &duration, &wrong) != 0)
-                return json_refuse(r, p, "%s", wrong.text);
         if (duration < m->least || duration > m->most)
                 return json_refuse(r, p, "must be from %s to %s", duration_format(m->least, least),
                                    duration_format(m->most, most));
@@ -115,7 +123,7 @@ static int read_one_text(struct json_reader *r, const struct json_place *p, void
 
         if (text == NULL)
                 return -1;
-        add_text(out, text);
+        texts_add(out, text);
         return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handlers_read.h: readers of values of handlers.json, besides those of json_read.h.
+ * handlers_read.h: readers of values of handlers.json, besides those of json_read.h; lists of
+ * texts.
  */
 #ifndef WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
 #define WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
@@ -17,7 +18,11 @@ json_member_fn read_texts;      /* char **: owned, NULL-terminated, not empty */
 char *read_inside(struct bytes raw);
 /* The string, owned, may be empty. NULL: refused, because it is not a string or contains a NUL. */
 char *take_string(const struct json_reader *r, const struct json_place *p);
-/* Appends text, which it takes over, to a NULL-terminated list of owned texts. */
-void add_text(char ***texts, char *text);
+
+/* A NULL-terminated list of owned texts; NULL: empty. texts_add takes over the text. */
+void texts_add(char ***texts, char *text);
+void texts_free(char ***texts);
+
+#define AUTO_TEXTS __attribute__((cleanup(texts_free))) char **
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -29,8 +30,7 @@ struct plugins {
         char as_started[AS_STARTED_SIZE]; /* passed to what it starts */
         int64_t workers;
         struct plugin_pool *pools;
-        struct metric *hosts_started; /* NULL without metrics */
-        struct metric *hosts_running;
+        struct metric *hosts_started, *hosts_running;
         char *scratch; /* TALK_READ_SIZE bytes, for one read */
 };
 
@@ -39,13 +39,13 @@ struct plugin_pool {
         struct plugin_pool *prev, *next;
         struct plugin_build build;
         int64_t recycle_after, size;
-        struct plugin_host *hosts; /* all that are not reaped */
-        struct plugin_host *idle;  /* last used first, as its caches are warm */
-        unsigned failures;         /* consecutive deaths outside a job */
-        bool restart_pending;      /* the restart timer runs */
-        bool in_force;             /* part of the set in force */
-        bool retired;              /* no longer in the set: freed after its last host */
-        uv_timer_t restart;
+        struct plugin_host *hosts;        /* all that are not reaped */
+        struct plugin_host *idle;         /* last used first, as its caches are warm */
+        unsigned failures;                /* consecutive deaths outside a job */
+        const struct plugin *next_plugin; /* of the set that is being put in force; NULL: none */
+        bool in_force;                    /* part of the set in force */
+        bool retired;                     /* no longer in the set: freed after its last host */
+        struct alarm *restart;            /* set while a start waits */
 };
 
 struct plugins *plugins_create(const struct runner_config *c, struct runs *runs)
@@ -58,8 +58,6 @@ struct plugins *plugins_create(const struct runner_config *c, struct runs *runs)
         as_started_write(c->as_started, all->as_started);
         all->workers = c->workers > 0 ? (int64_t)c->workers : 1;
         all->scratch = xmalloc(TALK_READ_SIZE);
-        if (c->metrics == NULL)
-                return all;
         all->hosts_started = metric_add(
                 c->metrics,
                 &(struct metric_spec){.name = "warren_plugin_hosts_started_total",
@@ -81,34 +79,25 @@ static void show_size(const struct plugin_pool *p)
         const struct plugin_host *h;
         int count;
 
-        if (p->all->hosts_running == NULL || p->retired || !p->in_force)
+        if (p->retired || !p->in_force)
                 return;
         DL_COUNT(p->hosts, h, count);
-        metric_set(p->all->hosts_running, count, p->build.name);
+        metric_set(p->all->hosts_running, count, p->build.plugin.name);
 }
 
-static void on_pool_closed(uv_handle_t *handle)
+static void pool_free(struct plugin_pool *p)
 {
-        struct plugin_pool *p = handle->data;
-
+        DL_DELETE(p->all->pools, p);
+        alarm_destroy(&p->restart);
         build_fini(&p->build);
         free(p);
 }
 
-static void pool_close(struct plugin_pool *p)
-{
-        DL_DELETE(p->all->pools, p);
-        uv_close((uv_handle_t *)&p->restart, on_pool_closed);
-}
-
+/* Takes an idle host off its list, if it is on it. */
 static void forget_idle(struct plugin_pool *p, struct plugin_host *h)
 {
-        for (struct plugin_host **at = &p->idle; *at != NULL; at = &(*at)->next_idle) {
-                if (*at == h) {
-                        *at = h->next_idle;
-                        return;
-                }
-        }
+        if (p->idle != NULL)
+                LL_DELETE2(p->idle, h, next_idle);
 }
 
 static void dismiss(struct plugin_pool *p, struct plugin_host *h)
@@ -117,20 +106,13 @@ static void dismiss(struct plugin_pool *p, struct plugin_host *h)
         host_leave(h);
 }
 
-static bool is_staying(const struct plugin_host *h)
-{
-        enum host_state state = host_state(h);
-
-        return !h->replaced && (state == HOST_STARTING || state == HOST_IDLE || state == HOST_BUSY);
-}
-
 static int64_t staying_count(const struct plugin_pool *p)
 {
         const struct plugin_host *h;
         int64_t count = 0;
 
         DL_FOREACH (p->hosts, h)
-                count += is_staying(h);
+                count += !h->replaced && h->state != HOST_LEAVING;
         return count;
 }
 
@@ -140,7 +122,7 @@ static int64_t ready_count(const struct plugin_pool *p)
         int64_t count = 0;
 
         DL_FOREACH (p->hosts, h)
-                count += host_state(h) == HOST_IDLE || host_state(h) == HOST_BUSY;
+                count += h->state == HOST_IDLE || h->state == HOST_BUSY;
         return count;
 }
 
@@ -150,7 +132,7 @@ static void dismiss_one_replaced(struct plugin_pool *p)
         struct plugin_host *h;
 
         DL_FOREACH (p->hosts, h) {
-                if (h->replaced && host_state(h) == HOST_IDLE) {
+                if (h->replaced && h->state == HOST_IDLE) {
                         dismiss(p, h);
                         return;
                 }
@@ -180,25 +162,16 @@ static void on_idle(void *owner, struct plugin_host *h)
                 host_leave(h);
                 return;
         }
-        if (!h->replaced && p->recycle_after > 0 && host_served(h) >= p->recycle_after) {
+        if (!h->replaced && p->recycle_after > 0 && h->served >= p->recycle_after) {
                 h->replaced = true;
                 fill(p);
         }
         LL_PREPEND2(p->idle, h, next_idle);
 }
 
-static void on_restart(uv_timer_t *timer)
+static void on_restart(void *owner)
 {
-        struct plugin_pool *p = timer->data;
-
-        p->restart_pending = false;
-        fill(p);
-}
-
-static void wait_to_fill(struct plugin_pool *p, msec wait)
-{
-        p->restart_pending = true;
-        uv_timer_start(&p->restart, on_restart, (uint64_t)wait, 0);
+        fill(owner);
 }
 
 static void fill_later(struct plugin_pool *p)
@@ -207,7 +180,7 @@ static void fill_later(struct plugin_pool *p)
         msec wait = RESTART_WAIT_MIN << doublings;
 
         p->failures++;
-        wait_to_fill(p, wait < RESTART_WAIT_MAX ? wait : RESTART_WAIT_MAX);
+        alarm_set(p->restart, wait < RESTART_WAIT_MAX ? wait : RESTART_WAIT_MAX);
 }
 
 static void on_died(void *owner, struct plugin_host *h, enum host_state was, const struct err *why)
@@ -218,13 +191,14 @@ static void on_died(void *owner, struct plugin_host *h, enum host_state was, con
         DL_DELETE(p->hosts, h);
         show_size(p);
         if (was != HOST_LEAVING)
-                LOG_WARN("a plugin host died", log_text("plugin", p->build.name), log_err(why));
+                LOG_WARN("a plugin host died", log_text("plugin", p->build.plugin.name),
+                         log_err(why));
         if (p->retired) {
                 if (p->hosts == NULL)
-                        pool_close(p);
+                        pool_free(p);
         } else if (was == HOST_BUSY || was == HOST_LEAVING) {
                 fill(p);
-        } else if (!p->restart_pending) {
+        } else if (!alarm_is_set(p->restart)) {
                 fill_later(p);
         }
 }
@@ -239,10 +213,7 @@ static struct plugin_host *add_host(struct plugin_pool *p, struct err *e)
                 .program = p->all->host_program,
                 .as_started = p->all->as_started,
                 .scratch = p->all->scratch,
-                .plugin = p->build.name,
-                .file = p->build.file,
-                .settings = p->build.settings,
-                .memory = p->build.memory,
+                .plugin = &p->build.plugin,
                 .on = &events,
                 .owner = p,
         };
@@ -250,15 +221,14 @@ static struct plugin_host *add_host(struct plugin_pool *p, struct err *e)
         if (h == NULL)
                 return NULL;
         DL_APPEND(p->hosts, h);
-        if (p->all->hosts_started != NULL)
-                metric_increment(p->all->hosts_started, 1, p->build.name);
+        metric_increment(p->all->hosts_started, 1, p->build.plugin.name);
         show_size(p);
         return h;
 }
 
 static void fill(struct plugin_pool *p)
 {
-        if (p->retired || p->restart_pending)
+        if (p->retired || alarm_is_set(p->restart))
                 return;
         for (int64_t missing = p->size - staying_count(p); missing > 0; missing--) {
                 struct err e = {0};
@@ -266,10 +236,10 @@ static void fill(struct plugin_pool *p)
                         continue;
                 if (e.code == ERR_FULL) {
                         runs_note_shortage(p->all->runs, "plugin", &e);
-                        wait_to_fill(p, SHORTAGE_WAIT);
+                        alarm_set(p->restart, SHORTAGE_WAIT);
                 } else {
-                        LOG_WARN("cannot start a plugin host", log_text("plugin", p->build.name),
-                                 log_err(&e));
+                        LOG_WARN("cannot start a plugin host",
+                                 log_text("plugin", p->build.plugin.name), log_err(&e));
                         fill_later(p);
                 }
                 return;
@@ -281,12 +251,12 @@ static void retire(struct plugin_pool *p)
         struct plugin_host *h;
 
         p->retired = true;
-        if (p->in_force && p->all->hosts_running != NULL)
-                metric_set(p->all->hosts_running, 0, p->build.name);
+        if (p->in_force)
+                metric_set(p->all->hosts_running, 0, p->build.plugin.name);
         p->idle = NULL;
-        uv_timer_stop(&p->restart);
+        alarm_stop(p->restart);
         if (p->hosts == NULL) {
-                pool_close(p);
+                pool_free(p);
                 return;
         }
         DL_FOREACH (p->hosts, h)
@@ -298,16 +268,10 @@ static struct plugin_pool *find_pool(const struct plugins *all, const char *name
         struct plugin_pool *p;
 
         DL_FOREACH (all->pools, p) {
-                if (p->in_force && !p->retired && strcmp(p->build.name, name) == 0)
+                if (p->in_force && !p->retired && strcmp(p->build.plugin.name, name) == 0)
                         return p;
         }
         return NULL;
-}
-
-static void set_limits(struct plugin_pool *p, const struct plugin *plugin)
-{
-        p->size = plugin->processes > 0 ? plugin->processes : p->all->workers;
-        p->recycle_after = plugin->recycle_after;
 }
 
 /* Creates a pool, with one host that has opened the plugin. find_pool does not find it yet. */
@@ -322,8 +286,7 @@ static struct plugin_pool *open_pool(struct plugins *all, const struct plugin *p
         p->all = all;
         p->build = build;
         p->size = 1;
-        uv_timer_init(all->loop, &p->restart);
-        p->restart.data = p;
+        p->restart = alarm_create(all->loop, on_restart, p);
         DL_APPEND(all->pools, p);
 
         struct plugin_host *h = add_host(p, e);
@@ -334,78 +297,67 @@ static struct plugin_pool *open_pool(struct plugins *all, const struct plugin *p
         return p;
 }
 
-/* The pools of a new set. */
-struct plan {
-        struct plugin_pool **pools; /* by the set's plugin index */
-        bool *fresh;                /* created for this plan */
-};
-
-static int make_plan(struct plugins *all, const struct handlers *set, const struct plan *plan,
-                     struct err *e)
+/* Sets next_plugin of the pools of the set: those in force that fit, and new ones. */
+static int find_next_pools(struct plugins *all, const struct handlers *set, struct err *e)
 {
-        for (size_t i = 0; i < handlers_plugin_count(set); i++) {
-                const struct plugin *plugin = handlers_plugin_at(set, i);
+        const struct plugin *plugin;
+
+        LL_FOREACH (handlers_first_plugin(set), plugin) {
                 struct plugin_pool *p = find_pool(all, plugin->name);
 
-                plan->fresh[i] = p == NULL || p->build.names.length == 0 ||
-                                 !build_is_current(&p->build, plugin);
-                plan->pools[i] = plan->fresh[i] ? open_pool(all, plugin, e) : p;
-                if (plan->pools[i] == NULL ||
-                    build_check_names(&plan->pools[i]->build, set, plugin, e) != 0)
+                if (p == NULL || p->build.names.length == 0 || !build_is_current(&p->build, plugin))
+                        p = open_pool(all, plugin, e);
+                if (p == NULL)
+                        return -1;
+                p->next_plugin = plugin;
+                if (build_check_names(&p->build, set, plugin, e) != 0)
                         return -1;
         }
         return 0;
 }
 
-static bool is_in_plan(const struct plan *plan, size_t count, const struct plugin_pool *p)
+/* The old set stays: retires the new pools. */
+static void keep_pools(struct plugins *all)
 {
-        for (size_t i = 0; i < count; i++) {
-                if (plan->pools[i] == p)
-                        return true;
-        }
-        return false;
-}
-
-/* The plan failed: retires the pools created for it. */
-static void drop_plan(const struct plan *plan, size_t count)
-{
-        for (size_t i = 0; i < count; i++) {
-                if (plan->fresh[i] && plan->pools[i] != NULL)
-                        retire(plan->pools[i]);
-        }
-}
-
-static void follow_plan(struct plugins *all, const struct handlers *set, const struct plan *plan)
-{
-        size_t count = handlers_plugin_count(set);
         struct plugin_pool *p, *next;
 
         DL_FOREACH_SAFE (all->pools, p, next) {
-                if (p->in_force && !p->retired && !is_in_plan(plan, count, p))
+                p->next_plugin = NULL;
+                if (!p->in_force && !p->retired)
                         retire(p);
         }
-        for (size_t i = 0; i < count; i++) {
-                plan->pools[i]->in_force = true;
-                set_limits(plan->pools[i], handlers_plugin_at(set, i));
-                while (plan->pools[i]->idle != NULL &&
-                       staying_count(plan->pools[i]) > plan->pools[i]->size)
-                        dismiss(plan->pools[i], plan->pools[i]->idle);
-                fill(plan->pools[i]);
+}
+
+/* A plugin's old pool comes before its new one, so the metric shows the new one in the end. */
+static void change_pools(struct plugins *all)
+{
+        struct plugin_pool *p, *next;
+
+        DL_FOREACH_SAFE (all->pools, p, next) {
+                if (p->retired)
+                        continue;
+                const struct plugin *plugin = TAKE(p->next_plugin);
+                if (plugin == NULL) {
+                        retire(p);
+                        continue;
+                }
+                p->in_force = true;
+                p->size = plugin->processes > 0 ? plugin->processes : all->workers;
+                p->recycle_after = plugin->recycle_after;
+                while (p->idle != NULL && staying_count(p) > p->size)
+                        dismiss(p, p->idle);
+                fill(p);
+                show_size(p);
         }
 }
 
 int plugins_use(struct plugins *all, const struct handlers *h, struct err *e)
 {
-        size_t count = handlers_plugin_count(h);
-        AUTO_FREE struct plugin_pool **pools = xcalloc(count, sizeof(struct plugin_pool *));
-        AUTO_FREE bool *fresh = xcalloc(count, sizeof(bool));
-        const struct plan plan = {.pools = pools, .fresh = fresh};
-
-        if (make_plan(all, h, &plan, e) != 0) {
-                drop_plan(&plan, count);
+        if (find_next_pools(all, h, e) != 0) {
+                keep_pools(all);
                 return -1;
         }
-        follow_plan(all, h, &plan);
+        change_pools(all);
         return 0;
 }
 
@@ -429,21 +381,11 @@ struct run *plugin_start(struct plugins *all, const struct run_request *q,
                 struct run *run = host_give(h, q, on, owner, &unfit);
                 if (run != NULL)
                         return run;
-                LOG_WARN("cannot give a job to a plugin host", log_text("plugin", p->build.name),
-                         log_err(&unfit));
+                LOG_WARN("cannot give a job to a plugin host",
+                         log_text("plugin", p->build.plugin.name), log_err(&unfit));
         }
         err_set(e, ERR_FULL, "no host of plugin %s is free", q->handler->plugin->name);
         return NULL;
-}
-
-void plugin_stop(struct run *run, msec grace)
-{
-        host_stop(run, grace);
-}
-
-void plugin_poll(struct run *run)
-{
-        host_poll(run);
 }
 
 void plugins_destroy(struct plugins **all)
@@ -464,7 +406,7 @@ void plugins_destroy(struct plugins **all)
                         DL_DELETE(p->hosts, h);
                         host_end(h, left > 0 ? left : 0);
                 }
-                pool_close(p);
+                pool_free(p);
         }
         free((*all)->scratch);
         free((*all)->host_program);

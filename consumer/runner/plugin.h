@@ -6,7 +6,6 @@
 #define WARREN_CONSUMER_RUNNER_PLUGIN_H
 
 #include "consumer/runner/run.h"
-#include "consumer/runner/runner_config.h"
 
 struct plugins;
 
@@ -19,8 +18,5 @@ int plugins_use(struct plugins *all, const struct handlers *h, struct err *e) MU
 bool plugins_have_room(const struct plugins *all, const struct handler *h);
 struct run *plugin_start(struct plugins *all, const struct run_request *q,
                          const struct run_events *on, void *owner, struct err *e) MUST_CHECK;
-/* Sets the job's cancel flag; its host is killed after `grace`. */
-void plugin_stop(struct run *run, msec grace);
-void plugin_poll(struct run *run);
 
 #endif

@@ -16,21 +16,21 @@ int build_init(struct plugin_build *b, const struct plugin *plugin, struct err *
         if (stat(plugin->file, &identity) != 0)
                 return err_set_errno(e, "plugin %s: %s", plugin->name, plugin->file);
         *b = (struct plugin_build){
-                .name = xstrdup(plugin->name),
-                .file = xstrdup(plugin->file),
-                .settings = xstrdup(plugin->settings),
-                .memory = plugin->memory,
+                .plugin = *plugin,
                 .identity = identity,
         };
+        b->plugin.name = xstrdup(plugin->name);
+        b->plugin.file = xstrdup(plugin->file);
+        b->plugin.settings = xstrdup(plugin->settings);
         return 0;
 }
 
 void build_fini(struct plugin_build *b)
 {
         buffer_fini(&b->names);
-        free(b->name);
-        free(b->file);
-        free(b->settings);
+        free(b->plugin.name);
+        free(b->plugin.file);
+        free(b->plugin.settings);
 }
 
 bool build_is_current(const struct plugin_build *b, const struct plugin *plugin)
@@ -41,8 +41,9 @@ bool build_is_current(const struct plugin_build *b, const struct plugin *plugin)
                now.st_ino == b->identity.st_ino && now.st_size == b->identity.st_size &&
                now.st_mtim.tv_sec == b->identity.st_mtim.tv_sec &&
                now.st_mtim.tv_nsec == b->identity.st_mtim.tv_nsec &&
-               strcmp(b->file, plugin->file) == 0 && strcmp(b->settings, plugin->settings) == 0 &&
-               b->memory == plugin->memory;
+               strcmp(b->plugin.file, plugin->file) == 0 &&
+               strcmp(b->plugin.settings, plugin->settings) == 0 &&
+               b->plugin.memory == plugin->memory;
 }
 
 static bool has_name(const struct plugin_build *b, const char *name)
@@ -58,8 +59,7 @@ static bool has_name(const struct plugin_build *b, const char *name)
 int build_check_names(const struct plugin_build *b, const struct handlers *set,
                       const struct plugin *plugin, struct err *e)
 {
-        for (size_t i = 0; i < handlers_count(set); i++) {
-                const struct handler *h = handlers_at(set, i);
+        for (const struct handler *h = handlers_first(set); h != NULL; h = h->hh.next) {
                 if (h->kind == HANDLER_PLUGIN && h->plugin == plugin &&
                     !has_name(b, h->plugin_handler))
                         return err_set(e, ERR_NOT_FOUND,

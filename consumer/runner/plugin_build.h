@@ -12,8 +12,7 @@
 #include "consumer/runner/handlers.h"
 
 struct plugin_build {
-        char *name, *file, *settings;
-        int64_t memory;
+        struct plugin plugin; /* with texts of its own */
         struct stat identity;
         struct buffer names; /* its handlers', each with its NUL; empty until a host is ready */
 };

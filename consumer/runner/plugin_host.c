@@ -14,12 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/include/warren/handler.h"
-#include "consumer/runner/needs.h"
-#include "consumer/runner/plugin_environment.h"
 #include "consumer/runner/plugin_outcome.h"
 #include "consumer/runner/shortage.h"
 #include "consumer/runner/text.h"
@@ -27,45 +26,32 @@
 #define START_LIMIT ((msec)10 * MSEC_SECOND)
 #define LEAVE_LIMIT ((msec)5 * MSEC_SECOND)
 
-static void on_handle_closed(uv_handle_t *handle)
+static void close_all(struct plugin_host *h)
 {
-        struct plugin_host *h = handle->data;
-
-        if (--h->handles_open > 0)
-                return;
-        talk_fini(&h->talk);
-        free(h);
+        page_fini(&h->page);
+        polled_close(&h->talk.from_host);
+        polled_close(&h->talk.to_host);
+        polled_close(&h->child.end);
+        alarm_destroy(&h->alarm);
 }
 
-/* Closes everything. The memory is freed once the last handle is closed. */
-static void release(struct plugin_host *h)
+static void host_free(struct plugin_host *h)
 {
-        h->state = HOST_DEAD;
-        page_fini(&h->page);
-        polled_close(&h->talk.from_host, on_handle_closed);
-        polled_close(&h->talk.to_host, on_handle_closed);
-        polled_close(&h->child.end, on_handle_closed);
-        uv_close((uv_handle_t *)&h->timer, on_handle_closed);
+        close_all(h);
+        talk_fini(&h->talk);
+        free(h);
 }
 
 /* Sends SIGKILL; why: the reason to report, or NULL. The loop calls on_end later. */
 static void kill_host(struct plugin_host *h, const struct err *why)
 {
         if (why != NULL)
-                err_set(&h->fault, why->code, "plugin %s: %s", h->spec.plugin, why->text);
-        if (h->kill_sent || h->state == HOST_DEAD)
+                err_set(&h->fault, why->code, "plugin %s: %s", h->spec.plugin->name, why->text);
+        if (h->kill_sent)
                 return;
         h->kill_sent = true;
-        uv_timer_stop(&h->timer);
+        alarm_stop(h->alarm);
         child_kill(&h->child, SIGKILL);
-}
-
-static void on_timer(uv_timer_t *timer);
-
-static void set_timer(struct plugin_host *h, msec wait)
-{
-        uv_update_time(h->spec.loop);
-        uv_timer_start(&h->timer, on_timer, (uint64_t)wait, 0);
 }
 
 /* If BUSY: sets the cancel flag; the process is killed after `grace`. */
@@ -75,12 +61,12 @@ static void cancel(struct plugin_host *h, enum run_ending why, msec grace)
                 return;
         h->run.ending = why;
         page_cancel_job(&h->page);
-        set_timer(h, grace);
+        alarm_set(h->alarm, grace);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_alarm(void *owner)
 {
-        struct plugin_host *h = timer->data;
+        struct plugin_host *h = owner;
         struct err late = {0};
 
         switch (h->state) {
@@ -98,7 +84,6 @@ static void on_timer(uv_timer_t *timer)
                 kill_host(h, NULL);
                 break;
         case HOST_IDLE:
-        case HOST_DEAD:
                 break;
         }
 }
@@ -115,8 +100,10 @@ static enum page_news report_progress(struct plugin_host *h)
 }
 
 /* First asks for a frame, then reads: progress that is written meanwhile is not missed. */
-static void poll_progress(struct plugin_host *h)
+void host_poll(struct run *run)
 {
+        struct plugin_host *h = (struct plugin_host *)run;
+
         if (h->state != HOST_BUSY)
                 return;
         page_ask_notice(&h->page);
@@ -139,7 +126,7 @@ static void on_ready_frame(struct plugin_host *h, struct bytes names)
                 breaks_protocol(h, "ready");
                 return;
         }
-        uv_timer_stop(&h->timer);
+        alarm_stop(h->alarm);
         h->state = HOST_IDLE;
         h->spec.on->ready(h->spec.owner, h, names);
 }
@@ -180,8 +167,8 @@ static void on_log_frame(struct plugin_host *h, const struct plugin_frame *frame
 {
         if (is_of_job(h, frame->log.sequence))
                 LOG_AT(level_of(frame->log.level), "logged by a handler",
-                       log_text("plugin", h->spec.plugin), log_text("type", h->run.handler->type),
-                       log_bytes("text", frame->text));
+                       log_text("plugin", h->spec.plugin->name),
+                       log_text("type", h->run.handler->type), log_bytes("text", frame->text));
 }
 
 static void on_end_frame(struct plugin_host *h, const struct plugin_frame *frame)
@@ -194,7 +181,7 @@ static void on_end_frame(struct plugin_host *h, const struct plugin_frame *frame
         }
         report_progress(h);
         plugin_outcome(&h->run, frame, &end);
-        uv_timer_stop(&h->timer);
+        alarm_stop(h->alarm);
         h->state = HOST_IDLE;
         h->served++;
         h->spec.on->idle(h->spec.owner, h);
@@ -212,7 +199,7 @@ static void on_frame(struct plugin_host *h, const struct plugin_frame *frame)
                 break;
         case WIRE_PROGRESS:
                 if (is_of_job(h, frame->sequence) && report_progress(h) == PAGE_BUSY)
-                        poll_progress(h);
+                        host_poll(&h->run);
                 break;
         case WIRE_LOG:
                 on_log_frame(h, frame);
@@ -258,22 +245,20 @@ static void read_all(struct plugin_host *h)
 }
 
 /* One read a turn: the poll is level-triggered and calls again when there is more. */
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void on_readable(void *owner, struct polled *w)
 {
-        (void)status;
-        (void)events;
-        read_once(poll->data);
+        (void)w;
+        read_once(owner);
 }
 
 /* The process has ended: reads its last frames, reaps it, reports its death. */
-static void on_end(uv_poll_t *poll, int status, int events)
+static void on_end(void *owner, struct polled *w)
 {
-        struct plugin_host *h = poll->data;
+        struct plugin_host *h = owner;
         char how[CHILD_END_SIZE];
         struct run_end end = {0};
 
-        (void)status;
-        (void)events;
+        (void)w;
         if (!child_has_ended(&h->child))
                 return;
         read_all(h);
@@ -284,32 +269,46 @@ static void on_end(uv_poll_t *poll, int status, int events)
         struct child_end child_end = child_reap(&h->child);
         if (was == HOST_BUSY)
                 plugin_outcome_of_death(&h->run, child_end, &h->fault, &end);
-        err_set(&h->fault, ERR_UNAVAILABLE, "plugin %s: %s", h->spec.plugin,
+        err_set(&h->fault, ERR_UNAVAILABLE, "plugin %s: %s", h->spec.plugin->name,
                 child_end_text(child_end, how));
-        release(h);
+        close_all(h); /* the descriptors: `died` and `ended` may start other processes */
         h->spec.on->died(h->spec.owner, h, was, &h->fault);
         if (was == HOST_BUSY)
                 run_finish(&h->run, &end);
+        host_free(h);
 }
 
-/* Also makes the consumer's ends of the pipes non-blocking; the host's ends stay blocking. */
-static int init_handles(struct plugin_host *h, struct err *e)
+/* Its settings may hold secrets; with systemd's variables a handler could act as the service. */
+static bool is_own(const char *assignment)
 {
-        struct polled *const all[] = {&h->talk.from_host, &h->talk.to_host, &h->child.end};
+        static const char *const own[] = {
+                "WARREN_",      "CREDENTIALS_DIRECTORY=", "INVOCATION_ID=", "JOURNAL_STREAM=",
+                "LISTEN_",      "MEMORY_PRESSURE_",       "NOTIFY_SOCKET=", "SYSTEMD_EXEC_PID=",
+                "WATCHDOG_PID", "WATCHDOG_USEC",
+        };
 
-        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-                if (polled_init(all[i], h->spec.loop, h, e) != 0)
-                        return -1;
-                h->handles_open++;
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+                if (strncmp(assignment, own[i], strlen(own[i])) == 0)
+                        return true;
         }
-        return 0;
+        return false;
 }
 
-static void watch(struct plugin_host *h)
+/* The consumer's environment, without variables meant for the consumer alone. NULL-terminated. The
+ * caller frees the list, but not its texts. */
+static char **host_environment(void)
 {
-        polled_start(&h->talk.from_host, UV_READABLE, on_readable);
-        polled_start(&h->child.end, UV_READABLE, on_end);
-        set_timer(h, START_LIMIT);
+        size_t count = 0;
+        while (environ[count] != NULL)
+                count++;
+
+        char **kept = xcalloc(count + 1, sizeof(*kept));
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++) {
+                if (!is_own(environ[i]))
+                        kept[n++] = environ[i];
+        }
+        return kept;
 }
 
 static int start_process(struct plugin_host *h, int in, int out, int page, struct err *e)
@@ -323,8 +322,8 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
 
         AUTO_FREE char *program = xstrdup(h->spec.program);
         AUTO_FREE char *as_started = xstrdup(h->spec.as_started);
-        AUTO_FREE char *name = xstrdup(h->spec.plugin);
-        AUTO_FREE char **env = plugin_environment();
+        AUTO_FREE char *name = xstrdup(h->spec.plugin->name);
+        AUTO_FREE char **env = host_environment();
         char *argv[] = {program, name, parent, as_started, NULL};
         const int fds[WIRE_FD_COUNT] = {null, STDERR_FILENO, STDERR_FILENO, in, out, page};
         const struct child_spec spec = {.program = program,
@@ -337,11 +336,11 @@ static int start_process(struct plugin_host *h, int in, int out, int page, struc
 
 static int send_open(struct plugin_host *h, struct err *e)
 {
-        const struct wire_open open = {.memory = h->spec.memory};
+        const struct wire_open open = {.memory = h->spec.plugin->memory};
         const struct bytes parts[TALK_PARTS_MAX] = {
                 bytes_of(&open, sizeof(open)),
-                bytes_of(h->spec.file, strlen(h->spec.file) + 1),
-                bytes_of(h->spec.settings, strlen(h->spec.settings) + 1),
+                bytes_of(h->spec.plugin->file, strlen(h->spec.plugin->file) + 1),
+                bytes_of(h->spec.plugin->settings, strlen(h->spec.plugin->settings) + 1),
         };
         return talk_send(&h->talk, WIRE_OPEN, parts, e);
 }
@@ -357,7 +356,13 @@ static int prepare(struct plugin_host *h, struct err *e)
             child_pipe(&h->talk.from_host.fd, &out, e) != 0 ||
             shortage_spare_files(out, FILES_SPARED_BY_HOSTS, e) != 0)
                 return -1;
-        return start_process(h, in, out, page_fd, e);
+        if (start_process(h, in, out, page_fd, e) != 0)
+                return -1;
+        /* Also makes the consumer's ends of the pipes non-blocking; the host's stay blocking. */
+        if (polled_init(&h->talk.from_host, h->spec.loop, e) != 0 ||
+            polled_init(&h->talk.to_host, h->spec.loop, e) != 0)
+                return -1;
+        return polled_init(&h->child.end, h->spec.loop, e);
 }
 
 struct plugin_host *host_create(const struct host_spec *s, struct err *e)
@@ -368,15 +373,15 @@ struct plugin_host *host_create(const struct host_spec *s, struct err *e)
         h->spec = *s;
         talk_init(&h->talk);
         h->child.end.fd = -1;
-        uv_timer_init(s->loop, &h->timer);
-        h->timer.data = h;
-        h->handles_open = 1;
-        if (prepare(h, e) != 0 || init_handles(h, e) != 0) {
+        h->alarm = alarm_create(s->loop, on_alarm, h);
+        if (prepare(h, e) != 0) {
                 child_reap(&h->child);
-                release(h);
+                host_free(h);
                 return NULL;
         }
-        watch(h);
+        polled_start(&h->talk.from_host, UV_READABLE, on_readable, h);
+        polled_start(&h->child.end, UV_READABLE, on_end, h);
+        alarm_set(h->alarm, START_LIMIT);
         if (send_open(h, &unsent) != 0)
                 kill_host(h, &unsent);
         return h;
@@ -393,7 +398,7 @@ struct run *host_give(struct plugin_host *h, const struct run_request *q,
         h->state = HOST_BUSY;
         run_begin(&h->run, h->spec.runs, q, on, owner);
         run_began(&h->run);
-        set_timer(h, q->timeout);
+        alarm_set(h->alarm, q->timeout);
         return &h->run;
 }
 
@@ -402,28 +407,13 @@ void host_stop(struct run *run, msec grace)
         cancel((struct plugin_host *)run, RUN_STOPPED, grace);
 }
 
-void host_poll(struct run *run)
-{
-        poll_progress((struct plugin_host *)run);
-}
-
-enum host_state host_state(const struct plugin_host *h)
-{
-        return h->state;
-}
-
-int64_t host_served(const struct plugin_host *h)
-{
-        return h->served;
-}
-
 void host_leave(struct plugin_host *h)
 {
         if (h->state != HOST_STARTING && h->state != HOST_IDLE)
                 return;
         h->state = HOST_LEAVING;
-        polled_close(&h->talk.to_host, on_handle_closed);
-        set_timer(h, LEAVE_LIMIT);
+        polled_close(&h->talk.to_host);
+        alarm_set(h->alarm, LEAVE_LIMIT);
 }
 
 /* Blocks until fd is readable (true) or the monotonic time `end` has come. */
@@ -448,7 +438,7 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
         while (h->state == HOST_STARTING && !h->kill_sent) {
                 if (!wait_readable(h->talk.from_host.fd, end))
                         return err_set(e, ERR_TIMEOUT, "plugin %s did not open in time",
-                                       h->spec.plugin);
+                                       h->spec.plugin->name);
                 read_all(h);
         }
         if (h->state == HOST_IDLE)
@@ -456,7 +446,7 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e)
         if (err_is_set(&h->fault))
                 return err_set(e, h->fault.code, "%s", h->fault.text);
         return err_set(e, ERR_UNAVAILABLE, "plugin %s: its host ended while opening it",
-                       h->spec.plugin);
+                       h->spec.plugin->name);
 }
 
 void host_end(struct plugin_host *h, msec limit)
@@ -468,5 +458,5 @@ void host_end(struct plugin_host *h, msec limit)
                 wait_readable(h->child.end.fd, clock_mono() + limit);
         }
         child_reap(&h->child);
-        release(h);
+        host_free(h);
 }

@@ -10,14 +10,13 @@
 #include <uv.h>
 
 #include "consumer/runner/child.h"
-#include "consumer/runner/plugin_page.h"
 #include "consumer/runner/plugin_talk.h"
 #include "consumer/runner/run.h"
 
 /*   starting ─► idle ◄─► busy
- *      └─────────┴───► leaving ─► dead      (dead from any state: a crash, or killed)
+ *      └─────────┴───► leaving              (its process can end in any state: a crash, or killed)
  */
-enum host_state { HOST_STARTING, HOST_IDLE, HOST_BUSY, HOST_LEAVING, HOST_DEAD };
+enum host_state { HOST_STARTING, HOST_IDLE, HOST_BUSY, HOST_LEAVING };
 
 struct plugin_host;
 
@@ -37,11 +36,8 @@ struct host_spec {
         uv_loop_t *loop;
         const char *program, *as_started; /* path of warren-plugin-host; from as_started_write */
         char *scratch;                    /* TALK_READ_SIZE bytes to read into */
-        const char *plugin;               /* its name, for messages and for ps */
-        const char *file;
-        const char *settings;
-        int64_t memory;               /* bytes; 0: no limit */
-        const struct host_events *on; /* borrowed until `died`, as are the texts */
+        const struct plugin *plugin;      /* borrowed until `died`, as are the texts */
+        const struct host_events *on;
         void *owner;
 };
 
@@ -50,24 +46,21 @@ struct plugin_host {
         /* Used by its pool. */
         struct plugin_host *prev, *next, *next_idle;
         bool replaced; /* has run recycle_after jobs: ends when another is ready */
-        /* Used by plugin_host.c alone. */
+        /* Read by its pool. */
         enum host_state state;
-        int64_t served;
+        int64_t served; /* jobs it has run to their end */
+        /* Used by plugin_host.c alone. */
         struct host_spec spec;
         struct child child;
         struct plugin_talk talk; /* when LEAVING its pipe to the host is closed */
         struct plugin_page page;
-        uv_timer_t timer; /* STARTING, LEAVING: time limit; BUSY: timeout, then grace */
-        unsigned handles_open;
-        bool kill_sent;   /* SIGKILL was sent */
-        struct err fault; /* why it is being killed, if known */
+        struct alarm *alarm; /* STARTING, LEAVING: time limit; BUSY: timeout, then grace */
+        bool kill_sent;      /* SIGKILL was sent */
+        struct err fault;    /* why it is being killed, if known */
 };
 
 /* Starts the process; `ready` or `died` follows. */
 struct plugin_host *host_create(const struct host_spec *s, struct err *e) MUST_CHECK;
-enum host_state host_state(const struct plugin_host *h);
-/* How many jobs it has run to their end. */
-int64_t host_served(const struct plugin_host *h);
 /* IDLE only: begins a run. NULL: the job could not be written, and the host is being killed. */
 struct run *host_give(struct plugin_host *h, const struct run_request *q,
                       const struct run_events *on, void *owner, struct err *e) MUST_CHECK;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_talk.c: writes and reads frames.
+ * plugin_talk.c: writes and reads frames and the shared page, which is a memfd.
  */
 #include "consumer/runner/plugin_talk.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "common/base/own.h"
+#include "consumer/runner/shortage.h"
 
 void talk_init(struct plugin_talk *t)
 {
@@ -21,24 +24,16 @@ void talk_fini(struct plugin_talk *t)
         buffer_fini(&t->out);
 }
 
-/* The poll's data belongs to the owner, so the struct is found by offset. */
-static struct plugin_talk *talk_of(uv_poll_t *to_host)
+static void write_more(void *owner, struct polled *w)
 {
-        return (struct plugin_talk *)((char *)to_host - offsetof(struct plugin_talk, to_host.poll));
-}
+        struct plugin_talk *t = owner;
+        ssize_t sent = write(w->fd, t->out.data, t->out.length);
 
-static void write_more(uv_poll_t *poll, int status, int events)
-{
-        struct plugin_talk *t = talk_of(poll);
-        ssize_t sent = write(t->to_host.fd, t->out.data, t->out.length);
-
-        (void)status;
-        (void)events;
         if (sent > 0)
                 buffer_drop(&t->out, (size_t)sent);
         if (t->out.length == 0 || (sent < 0 && errno != EAGAIN && errno != EINTR)) {
                 buffer_fini(&t->out);
-                polled_stop(&t->to_host);
+                polled_stop(w);
         }
 }
 
@@ -50,7 +45,7 @@ static void keep_unsent(struct plugin_talk *t, const struct iovec *v, size_t cou
                 sent -= skip;
         }
         if (t->out.length > 0)
-                polled_start(&t->to_host, UV_WRITABLE, write_more);
+                polled_start(&t->to_host, UV_WRITABLE, write_more, t);
 }
 
 int talk_send(struct plugin_talk *t, enum wire_kind kind, const struct bytes parts[TALK_PARTS_MAX],
@@ -156,24 +151,6 @@ static int breaks_protocol(struct err *e, const char *what)
         return err_set(e, ERR_PROTOCOL, "its host broke the protocol: %s", what);
 }
 
-static int read_progress(struct bytes body, struct plugin_frame *out, struct err *e)
-{
-        struct wire_progress head;
-
-        if (!take_head(&body, &head, sizeof(head)) || body.length > 0)
-                return breaks_protocol(e, "progress");
-        out->sequence = head.sequence;
-        return 1;
-}
-
-static int read_log(struct bytes body, struct plugin_frame *out, struct err *e)
-{
-        if (!take_head(&body, &out->log, sizeof(out->log)))
-                return breaks_protocol(e, "log");
-        out->text = body;
-        return 1;
-}
-
 static int read_end(struct bytes body, struct plugin_frame *out, struct err *e)
 {
         struct wire_end *end = &out->end;
@@ -188,6 +165,8 @@ static int read_end(struct bytes body, struct plugin_frame *out, struct err *e)
 
 static int read_frame(uint32_t kind, struct bytes body, struct plugin_frame *out, struct err *e)
 {
+        struct wire_progress progress;
+
         *out = (struct plugin_frame){.kind = (enum wire_kind)kind};
         switch (kind) {
         case WIRE_READY:
@@ -199,9 +178,15 @@ static int read_frame(uint32_t kind, struct bytes body, struct plugin_frame *out
                 out->text = body;
                 return 1;
         case WIRE_PROGRESS:
-                return read_progress(body, out, e);
+                if (!take_head(&body, &progress, sizeof(progress)) || body.length > 0)
+                        return breaks_protocol(e, "progress");
+                out->sequence = progress.sequence;
+                return 1;
         case WIRE_LOG:
-                return read_log(body, out, e);
+                if (!take_head(&body, &out->log, sizeof(out->log)))
+                        return breaks_protocol(e, "log");
+                out->text = body;
+                return 1;
         case WIRE_END:
                 return read_end(body, out, e);
         }
@@ -225,4 +210,70 @@ int talk_next(struct plugin_talk *t, struct plugin_frame *out, struct err *e)
         }
         t->unread = bytes_of(rest.data + header.length, rest.length - header.length);
         return read_frame(header.kind, bytes_of(rest.data, header.length), out, e);
+}
+
+int page_init(struct plugin_page *p, int *fd, struct err *e)
+{
+        AUTO_CLOSE int page_fd = memfd_create("warren-page", MFD_CLOEXEC);
+        if (page_fd < 0 || ftruncate(page_fd, sizeof(struct wire_page)) != 0)
+                return shortage_err(e, "cannot make a shared page");
+
+        void *shared = mmap(NULL, sizeof(struct wire_page), PROT_READ | PROT_WRITE, MAP_SHARED,
+                            page_fd, 0);
+        if (shared == MAP_FAILED)
+                return shortage_err(e, "cannot map a shared page");
+        *p = (struct plugin_page){.shared = shared};
+        *fd = own_take_fd(&page_fd);
+        return 0;
+}
+
+void page_fini(struct plugin_page *p)
+{
+        if (p->shared != NULL)
+                munmap(p->shared, sizeof(*p->shared));
+        p->shared = NULL;
+}
+
+uint32_t page_begin_job(struct plugin_page *p)
+{
+        if (++p->sequence == 0)
+                p->sequence = 1;
+        page_ask_notice(p);
+        return p->sequence;
+}
+
+void page_cancel_job(struct plugin_page *p)
+{
+        atomic_store(&p->shared->cancelled, p->sequence);
+}
+
+void page_ask_notice(struct plugin_page *p)
+{
+        atomic_store(&p->shared->notified, 0);
+}
+
+/* Copies the latest progress; false when the host is writing it now. */
+static bool copy_latest(struct wire_latest *from, struct wire_latest *out, uint32_t *version)
+{
+        *version = atomic_load_explicit(&from->version, memory_order_acquire);
+        out->sequence = from->sequence;
+        out->done = from->done;
+        uint32_t length = atomic_load_explicit(&from->length, memory_order_relaxed);
+        out->length = length < sizeof(out->text) ? length : sizeof(out->text);
+        memcpy(out->text, from->text, out->length);
+        atomic_thread_fence(memory_order_acquire);
+        return *version % 2 == 0 &&
+               *version == atomic_load_explicit(&from->version, memory_order_relaxed);
+}
+
+enum page_news page_read(struct plugin_page *p, struct wire_latest *out)
+{
+        uint32_t version;
+
+        if (!copy_latest(&p->shared->latest, out, &version))
+                return PAGE_BUSY;
+        if (version == p->seen)
+                return PAGE_NO_NEWS;
+        p->seen = version;
+        return out->sequence == p->sequence ? PAGE_NEWS : PAGE_NO_NEWS;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plugin_talk.h: writes and reads a plugin host's frames, on two pipes (plugin_wire.h). It does not
- * know the host's state. Loop thread only.
+ * plugin_talk.h: the consumer's side of plugin_wire.h: writes and reads a plugin host's frames, on
+ * two pipes; cancels a job and reads its latest progress, in the shared page. It does not know the
+ * host's state. Loop thread only.
  */
 #ifndef WARREN_CONSUMER_RUNNER_PLUGIN_TALK_H
 #define WARREN_CONSUMER_RUNNER_PLUGIN_TALK_H
@@ -45,5 +46,25 @@ int talk_send_job(struct plugin_talk *t, const struct run_request *q, uint32_t s
 int talk_read(struct plugin_talk *t, char *scratch) MUST_CHECK;
 /* 1: a frame; 0: no whole frame is left; -1: the host broke the protocol, e says how. */
 int talk_next(struct plugin_talk *t, struct plugin_frame *out, struct err *e) MUST_CHECK;
+
+struct plugin_page {
+        struct wire_page *shared;
+        uint32_t sequence; /* of the current or last job; 0: none yet */
+        uint32_t seen;     /* version of the progress read last */
+};
+
+/* fd is for the host; the caller closes it. ERR_FULL: no room now. */
+int page_init(struct plugin_page *p, int *fd, struct err *e) MUST_CHECK;
+void page_fini(struct plugin_page *p);
+
+/* Begins a job; returns its sequence. */
+uint32_t page_begin_job(struct plugin_page *p);
+void page_cancel_job(struct plugin_page *p);
+
+enum page_news { PAGE_NEWS, PAGE_NO_NEWS, PAGE_BUSY /* it is being written */ };
+/* Reads the job's latest progress, if it is newer than at the last call. */
+enum page_news page_read(struct plugin_page *p, struct wire_latest *out);
+/* Makes the host send a PROGRESS frame with the next progress that it writes. */
+void page_ask_notice(struct plugin_page *p);
 
 #endif

@@ -33,8 +33,8 @@ struct runs {
         bool shortage; /* the last start was refused; until a run ends or the alarm rings */
         struct alarm *shortage_alarm;
         msec shortage_logged_at; /* monotonic; when it was last logged */
-        struct metric *put_off;  /* NULL without metrics */
-        struct buffer text;      /* borrowed by the run_end that is being reported */
+        struct metric *put_off;
+        struct buffer text; /* borrowed by the run_end that is being reported */
 };
 
 static void on_shortage_alarm(void *owner)
@@ -49,8 +49,6 @@ struct runs *runs_create(uv_loop_t *loop, struct metrics *m)
         struct runs *all = xcalloc(1, sizeof(*all));
 
         all->shortage_alarm = alarm_create(loop, on_shortage_alarm, all);
-        if (m == NULL)
-                return all;
         all->put_off = metric_add(
                 m, &(struct metric_spec){.name = "warren_starts_put_off_total",
                                          .help = "Starts of programs and plugin hosts put off for "
@@ -112,8 +110,7 @@ void runs_note_shortage(struct runs *all, const char *kind, const struct err *wh
 
         all->shortage = true;
         alarm_set(all->shortage_alarm, SHORTAGE_WAIT);
-        if (all->put_off != NULL)
-                metric_increment(all->put_off, 1, kind);
+        metric_increment(all->put_off, 1, kind);
         if (all->shortage_logged_at != 0 && now - all->shortage_logged_at < SHORTAGE_LOG_EVERY)
                 return;
         all->shortage_logged_at = now;
@@ -153,15 +150,14 @@ void run_begin(struct run *run, struct runs *all, const struct run_request *q,
 
 void run_began(struct run *run)
 {
-        if (run->on->began != NULL)
-                run->on->began(run->owner);
+        run->on->began(run->owner);
 }
 
 void run_progress(struct run *run, double done, struct bytes text)
 {
         AUTO_BUFFER fit = {0};
 
-        if (!isfinite(done) || run->on->progress == NULL)
+        if (!isfinite(done))
                 return;
         text_repair(text, RUN_PROGRESS_MAX, &fit);
         done = done < 0 ? 0 : done > 1 ? 1 : done;

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run_request.h: what a run is started with, and its callbacks.
+ * run_request.h: what a runner and a run are started with, and a run's callbacks.
  */
 #ifndef WARREN_CONSUMER_RUNNER_RUN_REQUEST_H
 #define WARREN_CONSUMER_RUNNER_RUN_REQUEST_H
 
 #include <stdbool.h>
+#include <uv.h>
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
+#include "common/base/process.h"
+#include "common/metrics/metrics.h"
 #include "common/model/job.h"
 #include "common/model/retry.h"
 
 struct handler;
+
+struct runner_config {
+        const char *host_program;   /* path of warren-plugin-host */
+        const char *launch_program; /* path of warren-launch */
+        unsigned workers;           /* hosts of a plugin without `processes`; from 1 */
+        uv_loop_t *loop;
+        const struct process_start *as_started; /* restored in handlers' processes */
+        struct metrics *metrics;
+};
 
 struct run_end {
         enum outcome outcome;

@@ -11,6 +11,7 @@
 #include "common/base/own.h"
 #include "consumer/runner/exec.h"
 #include "consumer/runner/plugin.h"
+#include "consumer/runner/plugin_host.h"
 #include "consumer/runner/run.h"
 
 struct runner {
@@ -92,7 +93,7 @@ void run_stop(struct run *run, msec grace)
 {
         switch (run->handler->kind) {
         case HANDLER_PLUGIN:
-                plugin_stop(run, grace);
+                host_stop(run, grace);
                 break;
         case HANDLER_EXEC:
                 exec_stop(run, grace);
@@ -104,7 +105,7 @@ void run_poll(struct run *run)
 {
         /* A program's progress is read as it comes. */
         if (run->handler->kind == HANDLER_PLUGIN)
-                plugin_poll(run);
+                host_poll(run);
 }
 
 unsigned runner_running(const struct runner *r)

@@ -11,7 +11,6 @@
 #include "common/base/err.h"
 #include "consumer/runner/handlers.h"
 #include "consumer/runner/run_request.h"
-#include "consumer/runner/runner_config.h"
 
 struct runner;
 struct run;

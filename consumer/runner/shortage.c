@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * shortage.c: the values of errno that mean a shortage.
+ * shortage.c: the values of errno that mean a shortage; counts programs and plugin hosts.
  */
 #include "consumer/runner/shortage.h"
 
@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <utlist.h>
 
 static bool shortage_is(int number)
 {
@@ -52,4 +53,33 @@ int shortage_spare_files(int last_fd, int spared, struct err *e)
                         "Too many open files: the last %d of %llu are reserved for connections",
                         spared, (unsigned long long)limit.rlim_cur);
         return 0;
+}
+
+/* The programs that can run at once. */
+static int64_t programs(const struct handlers *h, int64_t concurrency)
+{
+        int64_t count = 0;
+
+        for (const struct handler *at = handlers_first(h); at != NULL; at = at->hh.next) {
+                if (at->kind == HANDLER_EXEC)
+                        count += at->concurrency > 0 ? at->concurrency : concurrency;
+        }
+        return count < concurrency ? count : concurrency;
+}
+
+/* The plugin hosts: each pool has one more while it replaces one. */
+static int64_t hosts(const struct handlers *h, int64_t concurrency)
+{
+        const struct plugin *at;
+        int64_t count = 0;
+
+        LL_FOREACH (handlers_first_plugin(h), at)
+                count += (at->processes > 0 ? at->processes : concurrency) + 1;
+        return count;
+}
+
+int64_t open_files_needed(const struct handlers *h, int64_t concurrency)
+{
+        return FILES_OF_CONSUMER + FILES_SPARED + FILES_OF_START +
+               FILES_OF_PROGRAM * programs(h, concurrency) + FILES_OF_HOST * hosts(h, concurrency);
 }

@@ -108,7 +108,7 @@ def test_units_keep_files_to_their_user(prefix, service):
     assert ("StateDirectory=" in text) == ("\nStateDirectoryMode=0700\n" in text)
 
 
-# What consumer/drain.c adds: a grace of 5 s, 15 s for the last outcomes, and 5 s for each link.
+# What consumer/stop.c adds: a grace of 5 s, 15 s for the last outcomes, and 5 s for each link.
 BEYOND = {"consumer": 5 + 15 + 2 * 5}
 
 

@@ -46,13 +46,20 @@ static void only_mapped_moves_are_allowed(void **state)
                 [STATE_SETTLED] = "",
         };
 
+        static const char *const names[STATE_COUNT] = {
+                [STATE_ARRIVED] = "arrived", [STATE_ASKED] = "asked",
+                [STATE_HELD] = "held",       [STATE_WAITING] = "waiting",
+                [STATE_RUNNING] = "running", [STATE_STOPPING] = "stopping",
+                [STATE_LEAVING] = "leaving", [STATE_SETTLED] = "settled",
+        };
+
         (void)state;
         for (int from = 0; from < STATE_COUNT; from++) {
                 char got[128] = "";
                 for (int to = 0; to < STATE_COUNT; to++) {
                         if (!attempt_may_move((enum attempt_state)from, (enum attempt_state)to))
                                 continue;
-                        strncat(got, attempt_state_name((enum attempt_state)to), 20);
+                        strncat(got, names[to], 20);
                         strncat(got, " ", 2);
                 }
                 assert_string_equal(got, want[from]);

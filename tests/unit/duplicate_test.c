@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/base/own.h"
+#include "consumer/attempts.h"
 #include "consumer/duplicate.h"
 #include "consumer/duplicate_check.h"
-#include "consumer/finished.h"
 #include "tests/unit/unit.h"
 
 #define NOW ((msec)1732250000000)
@@ -18,29 +18,31 @@
 static void suspects(void **state)
 {
         static const struct {
-                struct duplicate_view view;
-                bool want;
+                struct job job;
+                bool redelivered, reconnected, want;
         } rows[] = {
-                {{.queued_at = NOW - 1000}, false},
-                {{.queued_at = NOW + 1000}, false},
-                {{.queued_at = NOW - 1000, .redelivered = true}, true},
-                {{.queued_at = NOW - 1000, .again = true}, true},
-                {{.queued_at = NOW - 1000, .attempt = 1}, false},
-                {{.queued_at = NOW - 1000, .reconnected = true}, false},
-                {{.queued_at = NOW - 1000, .attempt = 1, .reconnected = true}, true},
-                {{.queued_at = NOW - MSEC_DAY}, false},
-                {{.queued_at = NOW - MSEC_DAY - 1}, true},
-                {{.queued_at = NOW - 1000, .submitted_at = NOW - 3 * (msec)MSEC_DAY}, false},
-                {{.submitted_at = NOW - 1000}, false},
-                {{.submitted_at = NOW - 3 * (msec)MSEC_DAY}, true},
-                {{.queued_at = 0}, true},
-                {{.submitted_at = NOW + MSEC_DAY}, false},
-                {{.submitted_at = NOW + MSEC_DAY + 1}, true},
+                {.job = {.queued_at = NOW - 1000}},
+                {.job = {.queued_at = NOW + 1000}},
+                {.job = {.queued_at = NOW - 1000}, .redelivered = true, .want = true},
+                {.job = {.queued_at = NOW - 1000, .again = true}, .want = true},
+                {.job = {.queued_at = NOW - 1000, .attempt = 1}},
+                {.job = {.queued_at = NOW - 1000}, .reconnected = true},
+                {.job = {.queued_at = NOW - 1000, .attempt = 1}, .reconnected = true, .want = true},
+                {.job = {.queued_at = NOW - MSEC_DAY}},
+                {.job = {.queued_at = NOW - MSEC_DAY - 1}, .want = true},
+                {.job = {.queued_at = NOW - 1000, .submitted_at = NOW - 3 * (msec)MSEC_DAY}},
+                {.job = {.submitted_at = NOW - 1000}},
+                {.job = {.submitted_at = NOW - 3 * (msec)MSEC_DAY}, .want = true},
+                {.job = {.queued_at = 0}, .want = true},
+                {.job = {.submitted_at = NOW + MSEC_DAY}},
+                {.job = {.submitted_at = NOW + MSEC_DAY + 1}, .want = true},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(duplicate_is_possible(&rows[i].view, NOW), rows[i].want);
+                assert_int_equal(duplicate_is_possible(&rows[i].job, rows[i].redelivered,
+                                                       rows[i].reconnected, NOW),
+                                 rows[i].want);
 }
 
 static void verdicts(void **state)
@@ -101,7 +103,7 @@ static void a_lag_is_read(void **state)
         assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &e), 0);
         assert_int_equal(a.state, DUPLICATE_BEHIND);
         assert_int_equal(a.lag, 7000);
-        duplicate_answer_fini(&a);
+        buffer_fini(&a.error);
 }
 
 static void answers_are_read(void **state)
@@ -141,7 +143,7 @@ static void answers_are_read(void **state)
                 assert_int_equal(got, rows[i].want ? 0 : -1);
                 assert_int_equal(err_is_set(&e), !rows[i].want);
                 for (size_t at = 0; at < rows[i].count; at++)
-                        duplicate_answer_fini(&answers[at]);
+                        buffer_fini(&answers[at].error);
         }
 }
 
@@ -158,7 +160,7 @@ static void an_answer_is_whole(void **state)
         assert_string_equal(a.worker, "b/2");
         assert_true(a.worker_alive);
         assert_int_equal(a.starts, 3);
-        duplicate_answer_fini(&a);
+        buffer_fini(&a.error);
 }
 
 /* An error is any text of a handler, also one with a NUL. */
@@ -177,7 +179,7 @@ static void a_burial_is_told_whole(void **state)
         assert_int_equal(a.error_kind, ERROR_KIND_TIMEOUT);
         assert_int_equal(a.error.length, 3);
         assert_memory_equal(a.error.data, "a\0b", 3);
-        duplicate_answer_fini(&a);
+        buffer_fini(&a.error);
 }
 
 static struct attempt_key key_of(int number)

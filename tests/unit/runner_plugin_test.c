@@ -392,7 +392,12 @@ static void repeated_ended(void *owner, const struct run_end *end)
         repeated_start(c);
 }
 
-static const struct run_events repeated_events = {.ended = repeated_ended};
+static void repeated_began(void *owner)
+{
+        (void)owner;
+}
+
+static const struct run_events repeated_events = {.ended = repeated_ended, .began = repeated_began};
 
 /* Starts runs as the scheduler does: from within `ended`, as long as there is room. */
 static void repeated_start(struct repeated *c)

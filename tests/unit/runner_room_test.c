@@ -15,7 +15,6 @@
 
 #include "common/base/own.h"
 #include "consumer/launch/launch.h"
-#include "consumer/runner/needs.h"
 #include "consumer/runner/shortage.h"
 
 #define TYPE_CAT "\"cat\": {\"exec\": [\"/bin/cat\"]}"
@@ -60,7 +59,7 @@ static void counts_the_files_it_needs(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(cases); i++) {
                 AUTO(bench) b = bench_create(cases[i].plugins, cases[i].types, 1);
-                assert_int_equal(needs_open_files(b->handlers, 100),
+                assert_int_equal(open_files_needed(b->handlers, 100),
                                  FILES_OF_CONSUMER + FILES_SPARED + FILES_OF_START +
                                          FILES_OF_PROGRAM * cases[i].programs +
                                          FILES_OF_HOST * cases[i].hosts);
