@@ -2,8 +2,7 @@
  *
  * accept.h: decides what happens to deliveries, and to attempts not yet started. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_ACCEPT_H
-#define WARREN_CONSUMER_ACCEPT_H
+#pragma once
 
 #include "consumer/core.h"
 
@@ -17,5 +16,3 @@ void accept_due(void *owner, struct attempt *a);
 void accept_take_back(struct consumer *c, struct attempt *a);
 /* The handlers or pauses have changed: checks all waiting attempts again. */
 void accept_review(struct consumer *c);
-
-#endif

@@ -3,8 +3,7 @@
  * attempt.h: one attempt of a job, from the arrival of its delivery until that is settled. Only
  * attempt_move changes its state. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_ATTEMPT_H
-#define WARREN_CONSUMER_ATTEMPT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -109,5 +108,3 @@ void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct even
 void attempt_key_of(const struct job *job, struct attempt_key *out);
 /* The key of this one message: a hop publishes another message with the same attempt key. */
 void attempt_key_of_message(const struct job *job, struct attempt_key *out);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * attempt_state.h: the states of an attempt, and the allowed transitions. Pure.
  */
-#ifndef WARREN_CONSUMER_ATTEMPT_STATE_H
-#define WARREN_CONSUMER_ATTEMPT_STATE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -24,5 +23,3 @@ enum attempt_state {
 enum { STATE_COUNT = STATE_SETTLED + 1 };
 
 bool attempt_may_move(enum attempt_state from, enum attempt_state to);
-
-#endif

@@ -3,8 +3,7 @@
  * attempts.h: the attempts held here, and the keys of those finished last. Loop thread only; any
  * thread may read the two counts.
  */
-#ifndef WARREN_CONSUMER_ATTEMPTS_H
-#define WARREN_CONSUMER_ATTEMPTS_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,5 +35,3 @@ struct finished *finished_create(size_t capacity);
 void finished_destroy(struct finished **f);
 void finished_add(struct finished *f, const struct attempt_key *key);
 bool finished_has(const struct finished *f, const struct attempt_key *key);
-
-#endif

@@ -5,8 +5,7 @@
  * held), start.c (starting runs), stop.c (draining), consumer.c (assembly). None calls a later one:
  * consumer.c checks once a turn of the loop what has changed.
  */
-#ifndef WARREN_CONSUMER_CORE_H
-#define WARREN_CONSUMER_CORE_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -82,5 +81,3 @@ static inline bool consumer_is_draining(const struct consumer *c)
 {
         return c->phase != PHASE_UP;
 }
-
-#endif

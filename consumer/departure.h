@@ -2,8 +2,7 @@
  *
  * departure.h: decides what is published of an attempt that leaves, and writes that message. Pure.
  */
-#ifndef WARREN_CONSUMER_DEPARTURE_H
-#define WARREN_CONSUMER_DEPARTURE_H
+#pragma once
 
 #include "consumer/attempt.h"
 
@@ -28,5 +27,3 @@ void departure_prepare_malformed(struct job *job, const struct tenant_queue *que
 
 /* Not for DEPART_COMPLETE and DEPART_GIVE_BACK. again: an earlier try may have been confirmed. */
 void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out);
-
-#endif

@@ -3,8 +3,7 @@
  * due_soon.h: holds attempts that are due in at most DELAY_HOLD_MAX, and reports each when it is
  * due, never early. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_DUE_SOON_H
-#define WARREN_CONSUMER_DUE_SOON_H
+#pragma once
 
 #include "common/base/alarm.h"
 #include "consumer/attempt.h"
@@ -18,5 +17,3 @@ struct due_soon *due_soon_create(uv_loop_t *loop, due_fn *due, void *owner);
 void due_soon_destroy(struct due_soon **d);
 void due_soon_add(struct due_soon *d, struct attempt *a);
 void due_soon_remove(struct due_soon *d, struct attempt *a);
-
-#endif

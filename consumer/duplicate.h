@@ -2,8 +2,7 @@
  *
  * duplicate.h: which deliveries may be duplicates, and what a store's answer means for one. Pure.
  */
-#ifndef WARREN_CONSUMER_DUPLICATE_H
-#define WARREN_CONSUMER_DUPLICATE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,5 +65,3 @@ enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char
 /* How long a job hops for WAIT and POSTPONE: longer, the further the store is behind, since each
  * hop adds to the stream that it has to read. */
 msec duplicate_hop(const struct duplicate_answer *a);
-
-#endif

@@ -9,8 +9,7 @@
  * answered are behind or too busy. DUPLICATE_SILENT: none answered for DUPLICATE_PATIENCE. While
  * the broker is unreachable, questions wait. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_DUPLICATE_CHECK_H
-#define WARREN_CONSUMER_DUPLICATE_CHECK_H
+#pragma once
 
 #include <uv.h>
 
@@ -50,5 +49,3 @@ void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
  * answers' errors in either case. */
 int duplicate_check_parse(struct bytes body, struct duplicate_answer *answers, size_t count,
                           struct err *e) MUST_CHECK;
-
-#endif

@@ -4,8 +4,7 @@
  * know it from the worker records. They are asked off the loop, for all wanted types at once; an
  * answer is fresh for ELSEWHERE_FRESH. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_ELSEWHERE_H
-#define WARREN_CONSUMER_ELSEWHERE_H
+#pragma once
 
 #include <stdbool.h>
 #include <uv.h>
@@ -33,5 +32,3 @@ enum handled elsewhere_look(struct elsewhere *e, const char *type, bool *fresh);
 
 /* Reads the answer about `count` types. -1: not as in the contract, or the store is behind. */
 int elsewhere_parse(struct bytes body, bool *handled, size_t count, struct err *e) MUST_CHECK;
-
-#endif

@@ -4,8 +4,7 @@
  * EVENTS_MAX events, EVENTS_BYTES_MAX bytes or the age EVENTS_AGE; without delay when no other is
  * unconfirmed. Once confirmed, the attempts that it ends are reported. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_EVENTS_H
-#define WARREN_CONSUMER_EVENTS_H
+#pragma once
 
 #include <uv.h>
 
@@ -34,5 +33,3 @@ void events_add(struct events *ev, const struct event *e, struct attempt *closes
 void events_message(const char *app_id, msec now, struct message *m);
 /* Some event is not yet confirmed. */
 bool events_are_pending(const struct events *ev);
-
-#endif

@@ -3,8 +3,7 @@
  * finish.h: an attempt's last steps: its outcome is published, and once that is confirmed its
  * deliveries are acked or requeued. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_FINISH_H
-#define WARREN_CONSUMER_FINISH_H
+#pragma once
 
 #include "consumer/core.h"
 
@@ -23,5 +22,3 @@ void finish_settle(struct consumer *c, struct attempt *a, enum settle how);
 void finish_release(struct consumer *c, struct attempt *a);
 /* The same for all that have not started; of one tenant, or of all when NULL. */
 void finish_release_all(struct consumer *c, const struct tenant *of);
-
-#endif

@@ -3,8 +3,7 @@
  * flow.h: limits what is taken from the queues: to `held_max` bytes, and, while no worker becomes
  * free, to nothing, so that other consumers can run it. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_FLOW_H
-#define WARREN_CONSUMER_FLOW_H
+#pragma once
 
 #include "consumer/core.h"
 
@@ -16,5 +15,3 @@ void flow_check(struct consumer *c);
  * picked until flow_gathered, which gather_alarm calls. */
 void flow_run_ended(struct consumer *c);
 void flow_gathered(void *owner);
-
-#endif

@@ -4,8 +4,7 @@
  * state, what it runs and handles. Every WORKER_PERIOD, and when its state or its handlers change.
  * Loop thread only.
  */
-#ifndef WARREN_CONSUMER_HEARTBEAT_H
-#define WARREN_CONSUMER_HEARTBEAT_H
+#pragma once
 
 #include "consumer/core.h"
 
@@ -17,5 +16,3 @@ enum { WORKER_PERIOD = 5000 /* ms between records */ };
 void worker_name(char out[WORKER_NAME_SIZE]);
 /* Does nothing while the publishing link is down. */
 void heartbeat_publish(struct consumer *c, enum worker_state state);
-
-#endif

@@ -4,8 +4,7 @@
  * concurrency: type_limits.h). Each hop adds two messages to the stream, so the rate at which jobs
  * of a type come back is bounded: the more are away, the longer they hop. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_HOPS_H
-#define WARREN_CONSUMER_HOPS_H
+#pragma once
 
 #include "common/base/clock.h"
 #include "common/model/job.h"
@@ -32,5 +31,3 @@ const char *hop_why_word(enum hop_why why);
 msec hops_wait(struct hops *h, const char *type, enum hop_why why, msec wanted, msec mono_now);
 /* How long the job's last hop was, in ms; 0: it does not come from one. */
 msec hops_last(const struct job *job);
-
-#endif

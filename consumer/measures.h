@@ -2,8 +2,7 @@
  *
  * measures.h: the consumer's metrics (docs/http.md); comments name their labels.
  */
-#ifndef WARREN_CONSUMER_MEASURES_H
-#define WARREN_CONSUMER_MEASURES_H
+#pragma once
 
 #include "common/metrics/metrics.h"
 
@@ -21,5 +20,3 @@ struct measures {
 };
 
 void measures_init(struct measures *ms, struct metrics *m);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * next_step.h: decides what happens next to an attempt that has not started. Pure.
  */
-#ifndef WARREN_CONSUMER_NEXT_STEP_H
-#define WARREN_CONSUMER_NEXT_STEP_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -43,5 +42,3 @@ struct next {
 };
 
 struct next next_step(const struct next_view *v, msec now);
-
-#endif

@@ -4,8 +4,7 @@
  * The first report is published at once, then the latest when the period is over, and the last one
  * before the attempt's end. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_PROGRESS_H
-#define WARREN_CONSUMER_PROGRESS_H
+#pragma once
 
 #include <uv.h>
 
@@ -44,5 +43,3 @@ void progress_destroy(struct progress **p);
 void progress_note(struct progress *p, struct progress_note *n, double done, struct bytes text);
 /* Publishes the last report, even if may_publish is false. Call it before publishing the end. */
 void progress_end(struct progress *p, struct progress_note *n);
-
-#endif

@@ -3,8 +3,7 @@
  * ready.h: the attempts that wait for a worker, by tenant and priority, oldest first. Tenants with
  * waiting attempts form a ring. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_READY_H
-#define WARREN_CONSUMER_READY_H
+#pragma once
 
 #include "consumer/attempt.h"
 #include "consumer/tenant.h"
@@ -26,5 +25,3 @@ void ready_put_back(struct ready *ready, struct attempt *a);
 void ready_remove(struct ready *ready, struct attempt *a);
 /* Calls `each` for every waiting attempt; it may remove that one. */
 void ready_each(struct ready *ready, void (*each)(void *owner, struct attempt *a), void *owner);
-
-#endif

@@ -7,8 +7,7 @@
  * longer than the one before, the slots are never idle, and the hops of a job grow only with the
  * logarithm of the number of jobs.
  */
-#ifndef WARREN_CONSUMER_RETURN_PLAN_H
-#define WARREN_CONSUMER_RETURN_PLAN_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -38,5 +37,3 @@ unsigned return_plan_keep(int64_t limit, double each_ms);
 msec return_plan_next(struct return_plan *r, unsigned stock, double each_ms, msec now);
 /* No planned return is left. */
 bool return_plan_is_over(const struct return_plan *r, msec now);
-
-#endif

@@ -6,8 +6,7 @@
  * pick of a tenant takes its lowest priority instead, so nothing starves. Attempts whose type has
  * no room are skipped. Pure, except for counters in the tenants and in struct ready.
  */
-#ifndef WARREN_CONSUMER_SCHEDULER_H
-#define WARREN_CONSUMER_SCHEDULER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -24,5 +23,3 @@ struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner);
 void scheduler_resume(struct ready *ready);
 /* Frees what the scheduler has allocated in it. */
 void scheduler_fini(struct ready *ready);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * settings.h: the consumer's configuration.
  */
-#ifndef WARREN_CONSUMER_SETTINGS_H
-#define WARREN_CONSUMER_SETTINGS_H
+#pragma once
 
 #include "common/amqp/settings.h"
 #include "common/base/program.h"
@@ -25,5 +24,3 @@ struct consumer_settings {
 };
 
 extern const struct config_table consumer_config;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * start.h: starts attempts that wait for a worker. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_START_H
-#define WARREN_CONSUMER_START_H
+#pragma once
 
 #include "consumer/core.h"
 
@@ -11,5 +10,3 @@
 void start_ready(struct consumer *c);
 /* Creates the part that publishes what handlers report of their progress. */
 struct progress *start_progress(struct consumer *c);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * stop.h: draining a consumer, phase by phase (enum phase in core.h). Loop thread only.
  */
-#ifndef WARREN_CONSUMER_STOP_H
-#define WARREN_CONSUMER_STOP_H
+#pragma once
 
 #include "consumer/core.h"
 
@@ -11,5 +10,3 @@
 void stop_begin(struct consumer *c);
 /* Enters the consumer's next phase if it can. Called once a turn of the loop, and by stop_alarm. */
 void stop_step(void *owner);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * stores.h: the status-stores that a consumer asks, with an HTTP client for each.
  */
-#ifndef WARREN_CONSUMER_STORES_H
-#define WARREN_CONSUMER_STORES_H
+#pragma once
 
 #include "common/http/client.h"
 
@@ -28,5 +27,3 @@ int stores_ask(const struct stores *s, size_t index, const char *path, const str
                struct buffer *answer, struct err *e) MUST_CHECK;
 /* Logs `cannot` with a first failure, `can` when it is over; failing: the state of the asker. */
 void stores_note_health(bool *failing, const struct err *why, const char *cannot, const char *can);
-
-#endif

@@ -3,8 +3,7 @@
  * subscriptions.h: subscribes to the queues of every tenant, one per lane, as tenants come and go.
  * Each queue has its own window (window.h). Loop thread only.
  */
-#ifndef WARREN_CONSUMER_SUBSCRIPTIONS_H
-#define WARREN_CONSUMER_SUBSCRIPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -37,5 +36,3 @@ bool subscriptions_resume(struct subscriptions *s);
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);
 /* No run has ended for `stalled` ms: shrinks windows to one delivery for each worker. */
 void subscriptions_collapse(struct subscriptions *s, msec stalled, msec mono_now);
-
-#endif

@@ -3,8 +3,7 @@
  * tenant.h: a tenant in this consumer: its queues, and its attempts that wait here. A plain struct.
  * subscriptions.c owns it and its queues; ready.c the lists and the ring; scheduler.c the rest.
  */
-#ifndef WARREN_CONSUMER_TENANT_H
-#define WARREN_CONSUMER_TENANT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,5 +46,3 @@ struct tenant {
         int64_t pass;               /* grows with each pick by about 2^20 ÷ weight */
         struct tenant *prev, *next; /* the ring of tenants with waiting attempts */
 };
-
-#endif

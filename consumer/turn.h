@@ -3,8 +3,7 @@
  * turn.h: calls its owner once in each turn of the loop, after everything else in it and before the
  * loop waits. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_TURN_H
-#define WARREN_CONSUMER_TURN_H
+#pragma once
 
 #include <uv.h>
 
@@ -13,5 +12,3 @@ struct turn;
 struct turn *turn_create(uv_loop_t *loop, void (*done)(void *owner), void *owner);
 /* Run the loop afterwards: it closes the handle. */
 void turn_destroy(struct turn **t);
-
-#endif

@@ -4,8 +4,7 @@
  * the queue's window, to keep the slots busy. The others are sent away (they hop), so that they do
  * not block the jobs behind them in the queue. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_TYPE_LIMITS_H
-#define WARREN_CONSUMER_TYPE_LIMITS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -28,5 +27,3 @@ void type_limits_check(struct consumer *c);
 void type_limits_started(struct type_limits *limits, const struct handler *h, msec mono_now);
 void type_limits_ended(struct type_limits *limits, const struct handler *h, int64_t us,
                        msec mono_now);
-
-#endif

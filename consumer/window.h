@@ -3,8 +3,7 @@
  * window.h: how many deliveries of one queue a consumer may hold: enough to keep every worker busy,
  * plus about 100 ms of work. With more, jobs would wait here while another consumer is idle. Pure.
  */
-#ifndef WARREN_CONSUMER_WINDOW_H
-#define WARREN_CONSUMER_WINDOW_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ uint16_t window_prefetch(const struct window *w);
 
 /* No run has ended for `us`: shrinks the window to one delivery for each worker. */
 void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now);
-
-#endif

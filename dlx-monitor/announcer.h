@@ -3,8 +3,7 @@
  * announcer.h: publishes an event `buried` to stream `events` for every letter that the broker
  * buried, in `unroutable` or `dead`, and repeats it until it is confirmed. Loop thread only.
  */
-#ifndef WARREN_DLX_MONITOR_ANNOUNCER_H
-#define WARREN_DLX_MONITOR_ANNOUNCER_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "dlx-monitor/archive.h"
@@ -17,5 +16,3 @@ struct announcer *announcer_create(struct link *link, struct archive *archive, u
 void announcer_destroy(struct announcer **a);
 /* Call it when there may be an unannounced letter. */
 void announcer_kick(struct announcer *a);
-
-#endif

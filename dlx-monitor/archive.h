@@ -3,8 +3,7 @@
  * archive.h: archive.db, which holds every dead letter once, byte for byte. When a function here
  * returns 0, its change is on the disk. Any thread.
  */
-#ifndef WARREN_DLX_MONITOR_ARCHIVE_H
-#define WARREN_DLX_MONITOR_ARCHIVE_H
+#pragma once
 
 #include "common/db/database.h"
 #include "dlx-monitor/edit.h"
@@ -61,5 +60,3 @@ int archive_expire(struct archive *a, const struct archive_expiry *x, size_t *go
                    struct err *e) MUST_CHECK;
 /* Gives some free pages of the file back to the file system. 1: there are more; 0; -1. */
 int archive_give_back(struct archive *a, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * edit.h: the body of a replay request: {"payload": …, "type": "…", "priority": …,
  * "run_at": "…"}, all optional. Pure.
  */
-#ifndef WARREN_DLX_MONITOR_EDIT_H
-#define WARREN_DLX_MONITOR_EDIT_H
+#pragma once
 
 #include "common/base/json_scan.h"
 #include "common/model/job.h"
@@ -22,5 +21,3 @@ struct replay_edit {
  * 422 (a member is wrong); then fault is filled. out borrows from the body. */
 int edit_parse(struct bytes body, msec now, struct replay_edit *out,
                struct scan_fault *fault) MUST_CHECK;
-
-#endif

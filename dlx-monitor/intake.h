@@ -4,8 +4,7 @@
  * transaction, then acks. While the archive cannot be written, nothing is acked and the batch is
  * tried again. Loop thread only.
  */
-#ifndef WARREN_DLX_MONITOR_INTAKE_H
-#define WARREN_DLX_MONITOR_INTAKE_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/metrics/metrics.h"
@@ -35,5 +34,3 @@ void intake_link_down(struct intake *i);
 void intake_stop(struct intake *i);
 /* False, with the reason, while the archive cannot be written. Any thread. */
 bool intake_can_archive(struct intake *i, struct err *why);
-
-#endif

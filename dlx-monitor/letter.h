@@ -2,8 +2,7 @@
  *
  * letter.h: makes a dead letter from a message of `dead` or `unroutable`. Pure.
  */
-#ifndef WARREN_DLX_MONITOR_LETTER_H
-#define WARREN_DLX_MONITOR_LETTER_H
+#pragma once
 
 #include "common/model/job.h"
 
@@ -50,5 +49,3 @@ void letter_of_message(const struct message *m, enum letter_source source, msec 
 /* The group: a hash of type, reason and error, in which numbers and ids make no difference. */
 void letter_group(const char *type, enum reason reason, struct bytes error,
                   char out[LETTER_GROUP_SIZE]);
-
-#endif

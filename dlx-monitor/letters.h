@@ -3,8 +3,7 @@
  * letters.h: reads the archive: lists, groups and single letters as the JSON of the API. Any
  * thread; each call opens a connection of its own.
  */
-#ifndef WARREN_DLX_MONITOR_LETTERS_H
-#define WARREN_DLX_MONITOR_LETTERS_H
+#pragma once
 
 #include "common/base/bytes.h"
 #include "dlx-monitor/archive.h"
@@ -60,5 +59,3 @@ int letters_silent(const struct archive *a, size_t limit, char (*ids)[UUID_SIZE]
 int letters_dead_by_group(const struct archive *a,
                           void (*each)(void *owner, const char *group, int64_t count), void *owner,
                           struct err *e) MUST_CHECK;
-
-#endif

@@ -5,8 +5,7 @@
  * it publishes again with x-again until it is confirmed. If the tenant is deleted meanwhile, the
  * letter is dead again.
  */
-#ifndef WARREN_DLX_MONITOR_REPLAY_H
-#define WARREN_DLX_MONITOR_REPLAY_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/clients/control.h"
@@ -47,5 +46,3 @@ int replayer_replay(struct replayer *r, const char *letter, const char *tenant,
 /* Makes the job that a replay publishes; it borrows from c, edit and m. */
 int replay_job(const struct letter_content *c, const struct replay_edit *edit, size_t payload_max,
                struct message *m, struct job *job, struct err *e) MUST_CHECK;
-
-#endif

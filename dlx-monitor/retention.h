@@ -6,8 +6,7 @@
  * before if that is less: also after a long stop, on an archive of an earlier version, and when a
  * setting was lowered. Loop thread only, a few letters at a time.
  */
-#ifndef WARREN_DLX_MONITOR_RETENTION_H
-#define WARREN_DLX_MONITOR_RETENTION_H
+#pragma once
 
 #include <uv.h>
 
@@ -31,5 +30,3 @@ void retention_destroy(struct retention **r);
 /* Sets the gauges: the bytes of each tenant's letters, and how many untouched ones expire soon. Any
  * thread. */
 void retention_collect(struct retention *r);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * routes.h: the internal HTTP API. Handlers run on the server's threads.
  */
-#ifndef WARREN_DLX_MONITOR_ROUTES_H
-#define WARREN_DLX_MONITOR_ROUTES_H
+#pragma once
 
 #include "common/http/server.h"
 #include "dlx-monitor/replay.h"
@@ -21,5 +20,3 @@ struct api {
 extern const struct http_route dlx_monitor_routes[];
 /* For http_server_config.authorize: answers 401 unless the request has the internal token. */
 bool api_authorize(void *owner, struct http_request *r, const struct http_route *route);
-
-#endif

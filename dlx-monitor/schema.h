@@ -2,8 +2,7 @@
  *
  * schema.h: the tables of archive.db, and the migration to them from earlier versions.
  */
-#ifndef WARREN_DLX_MONITOR_SCHEMA_H
-#define WARREN_DLX_MONITOR_SCHEMA_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -26,5 +25,3 @@ enum { AUTO_VACUUM_INCREMENTAL = 2 }; /* of PRAGMA auto_vacuum */
 
 /* Creates or migrates the tables. ERR_CONFLICT: a later version wrote the file. */
 int archive_schema_apply(sqlite3 *db, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * settings.h: the settings of the dlx-monitor.
  */
-#ifndef WARREN_DLX_MONITOR_SETTINGS_H
-#define WARREN_DLX_MONITOR_SETTINGS_H
+#pragma once
 
 #include "common/amqp/settings.h"
 #include "common/base/program.h"
@@ -22,5 +21,3 @@ struct dlx_monitor_settings {
 };
 
 extern const struct config_table dlx_monitor_config;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * access.h: who the caller is, and what it may do.
  */
-#ifndef WARREN_GATEWAY_ACCESS_H
-#define WARREN_GATEWAY_ACCESS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -41,5 +40,3 @@ enum access access_judge(const struct key_record *record, const char *secret, un
 /* The tenant that a request is about; `named`: the query's `tenant`, or NULL. Returns "*" for all
  * tenants, NULL when the caller may not see that tenant. */
 const char *access_tenant(const struct caller *c, const char *named);
-
-#endif

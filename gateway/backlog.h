@@ -6,8 +6,7 @@
  *
  * backlog_admit, backlog_return: any thread. All else: the loop's thread.
  */
-#ifndef WARREN_GATEWAY_BACKLOG_H
-#define WARREN_GATEWAY_BACKLOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,5 +27,3 @@ bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending);
 void backlog_return(struct backlog *b, const char *tenant);
 /* Frees what is held for a deleted tenant. */
 void backlog_forget(struct backlog *b, const char *tenant);
-
-#endif

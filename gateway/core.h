@@ -2,8 +2,7 @@
  *
  * core.h: the struct of the gateway, for its own files.
  */
-#ifndef WARREN_GATEWAY_CORE_H
-#define WARREN_GATEWAY_CORE_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -43,5 +42,3 @@ struct gateway {
         atomic_bool draining;
         atomic_int waiting; /* requests with ?wait */
 };
-
-#endif

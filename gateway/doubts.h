@@ -6,8 +6,7 @@
  * comes due or starts: those outrank `rejected`. The list is in memory and is lost with the
  * program.
  */
-#ifndef WARREN_GATEWAY_DOUBTS_H
-#define WARREN_GATEWAY_DOUBTS_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/model/job.h"
@@ -34,5 +33,3 @@ void doubts_add(struct doubts *d, const struct job *job, enum doubt_cause cause,
 void doubts_link_down(struct doubts *d);
 /* Publishes now, if the link is up. */
 void doubts_publish(struct doubts *d);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * handlers.h: the handlers of the public paths; owner is the gateway.
  */
-#ifndef WARREN_GATEWAY_HANDLERS_H
-#define WARREN_GATEWAY_HANDLERS_H
+#pragma once
 
 #include "common/http/server.h"
 
@@ -20,5 +19,3 @@ http_handler forward_to_status_store;
 http_handler forward_to_dlx_monitor;
 /* GET /jobs/{id}, with ?wait. */
 http_handler forward_job;
-
-#endif

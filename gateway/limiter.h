@@ -3,8 +3,7 @@
  * limiter.h: how fast a tenant may submit: one token bucket per tenant, and the header fields that
  * show it (IETF draft ratelimit-headers). Any thread. `now` is monotonic.
  */
-#ifndef WARREN_GATEWAY_LIMITER_H
-#define WARREN_GATEWAY_LIMITER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +39,3 @@ enum { LIMIT_TEXT_SIZE = 96 };
 void limit_policy_text(const struct tenant_record *t, char out[LIMIT_TEXT_SIZE]);
 /* "tenant";r=9;t=6 */
 void allowance_text(const struct allowance *a, char out[LIMIT_TEXT_SIZE]);
-
-#endif

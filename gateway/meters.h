@@ -2,8 +2,7 @@
  *
  * meters.h: the metrics of the gateway.
  */
-#ifndef WARREN_GATEWAY_METERS_H
-#define WARREN_GATEWAY_METERS_H
+#pragma once
 
 #include "common/metrics/metrics.h"
 
@@ -20,5 +19,3 @@ struct meters {
 
 /* The owner destroys `metrics`. */
 void meters_init(struct meters *m);
-
-#endif

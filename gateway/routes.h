@@ -2,8 +2,7 @@
  *
  * routes.h: the public paths.
  */
-#ifndef WARREN_GATEWAY_ROUTES_H
-#define WARREN_GATEWAY_ROUTES_H
+#pragma once
 
 #include "gateway/core.h"
 
@@ -11,5 +10,3 @@
 void routes_init(struct gateway *g);
 /* True when the gateway can serve; for health_config.ready. Any thread. */
 bool routes_ready(void *owner, struct err *why);
-
-#endif

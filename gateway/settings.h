@@ -2,8 +2,7 @@
  *
  * settings.h: the settings of the gateway.
  */
-#ifndef WARREN_GATEWAY_SETTINGS_H
-#define WARREN_GATEWAY_SETTINGS_H
+#pragma once
 
 #include "common/amqp/settings.h"
 #include "common/base/program.h"
@@ -24,5 +23,3 @@ struct gateway_settings {
 };
 
 extern const struct config_table gateway_config;
-
-#endif

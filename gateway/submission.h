@@ -3,8 +3,7 @@
  * submission.h: parses the body of POST /jobs into a job, or says why not and where. Pure. The
  * payload is a slice of the body: its bytes are never rewritten.
  */
-#ifndef WARREN_GATEWAY_SUBMISSION_H
-#define WARREN_GATEWAY_SUBMISSION_H
+#pragma once
 
 #include "common/base/json_scan.h"
 #include "common/model/job.h"
@@ -23,5 +22,3 @@ struct submission_refusal {
 /* Fills the job except id, traceparent and app_id; the payload borrows from body. */
 int submission_parse(struct bytes body, const struct submission_rules *rules, struct job *job,
                      struct submission_refusal *why) MUST_CHECK;
-
-#endif

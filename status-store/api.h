@@ -2,8 +2,7 @@
  *
  * api.h: what the handlers of the internal API share. They run on the server's threads.
  */
-#ifndef WARREN_STATUS_STORE_API_H
-#define WARREN_STATUS_STORE_API_H
+#pragma once
 
 #include <pthread.h>
 
@@ -49,5 +48,3 @@ http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, delive
         types_check;
 http_handler tenants_list, tenants_create, tenants_get, tenants_patch, tenants_delete;
 http_handler tenants_pause, tenants_resume, tenant_keys_create, tenant_keys_delete;
-
-#endif

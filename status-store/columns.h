@@ -3,8 +3,7 @@
  * columns.h: the members of the rows of status.db, each with its column (common/db/columns.h). A
  * new column needs a step in migrations.c.
  */
-#ifndef WARREN_STATUS_STORE_COLUMNS_H
-#define WARREN_STATUS_STORE_COLUMNS_H
+#pragma once
 
 #include "common/db/columns.h"
 
@@ -85,5 +84,3 @@
         X(counted, "INTEGER", COLUMN_INT, counted)
 
 /* clang-format on */
-
-#endif

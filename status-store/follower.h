@@ -10,8 +10,7 @@
  *
  * Loop thread only, except follower_is_ready.
  */
-#ifndef WARREN_STATUS_STORE_FOLLOWER_H
-#define WARREN_STATUS_STORE_FOLLOWER_H
+#pragma once
 
 #include <uv.h>
 
@@ -36,5 +35,3 @@ struct follower *follower_create(const struct follower_config *c, uv_loop_t *loo
 void follower_destroy(struct follower **f);
 /* Any thread. True while it folds the stream and its link is up. */
 bool follower_is_ready(const struct follower *f, struct err *why);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * freshness.h: up to which time the projection is current. The follower writes; any thread reads.
  */
-#ifndef WARREN_STATUS_STORE_FRESHNESS_H
-#define WARREN_STATUS_STORE_FRESHNESS_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,5 +26,3 @@ struct lag {
         msec as_of, lag;
 };
 struct lag freshness_lag(const struct freshness *f, msec now);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * gauges.h: the metrics of the status-store.
  */
-#ifndef WARREN_STATUS_STORE_GAUGES_H
-#define WARREN_STATUS_STORE_GAUGES_H
+#pragma once
 
 #include "common/db/readers.h"
 #include "common/http/server.h"
@@ -20,5 +19,3 @@ struct gauges *gauges_create(struct metrics *m, struct readers *readers,
 void gauges_destroy(struct gauges **g);
 /* For http_server_config.answered. */
 void gauges_answered(struct gauges *g, const struct http_route *route, int status, int64_t us);
-
-#endif

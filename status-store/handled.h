@@ -2,8 +2,7 @@
  *
  * handled.h: how many live workers handle a type, according to the last record of each worker.
  */
-#ifndef WARREN_STATUS_STORE_HANDLED_H
-#define WARREN_STATUS_STORE_HANDLED_H
+#pragma once
 
 #include <uthash.h>
 
@@ -30,5 +29,3 @@ int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct
  * live worker handles. */
 int unhandled_write(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                     struct err *e) MUST_CHECK;
-
-#endif

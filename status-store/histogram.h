@@ -3,8 +3,7 @@
  * histogram.h: counts times in milliseconds, in buckets 6 to 12 % wide. Percentiles are exact to
  * about 6 %. Small when packed: the database has several for each minute.
  */
-#ifndef WARREN_STATUS_STORE_HISTOGRAM_H
-#define WARREN_STATUS_STORE_HISTOGRAM_H
+#pragma once
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
@@ -24,5 +23,3 @@ msec histogram_at(const struct histogram *h, double share);
 void histogram_pack(const struct histogram *h, struct buffer *out);
 /* Adds packed buckets to `into`; an incomplete one at the end is ignored. */
 void histogram_unpack(struct bytes packed, struct histogram *into);
-
-#endif

@@ -3,8 +3,7 @@
  * job_entry.h: one job of a batch: its row, what was stored before, and its attempts when the row
  * cannot hold them.
  */
-#ifndef WARREN_STATUS_STORE_JOB_ENTRY_H
-#define WARREN_STATUS_STORE_JOB_ENTRY_H
+#pragma once
 
 #include <uthash.h>
 
@@ -55,5 +54,3 @@ struct attempt_entry *job_entry_attempt(struct job_entry *j, int64_t run, int64_
 struct start *job_entry_add_start(struct job_entry *j);
 /* Fills a (zeroed) with the attempt that the row holds; false: it holds none. */
 bool attempt_of_row(const struct job_row *row, struct attempt_row *a);
-
-#endif

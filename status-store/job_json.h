@@ -2,8 +2,7 @@
  *
  * job_json.h: a job and its attempts as docs/http.md shows them.
  */
-#ifndef WARREN_STATUS_STORE_JOB_JSON_H
-#define WARREN_STATUS_STORE_JOB_JSON_H
+#pragma once
 
 #include "status-store/schema.h"
 
@@ -12,5 +11,3 @@
 void job_json_write(const struct stored_job *job, struct bytes payload, struct buffer *out);
 /* Writes one attempt, with braces. */
 void attempt_json_write(const struct attempt_row *a, const struct job_row *row, struct buffer *out);
-
-#endif

@@ -5,8 +5,7 @@
  * A page reads a bounded number of rows. With a filter that few jobs match, it may hold fewer jobs
  * than `limit`, even none, and still have a next_cursor.
  */
-#ifndef WARREN_STATUS_STORE_LIST_H
-#define WARREN_STATUS_STORE_LIST_H
+#pragma once
 
 #include "common/db/readers.h"
 #include "status-store/schema.h"
@@ -44,5 +43,3 @@ struct list_query {
 /* Adds `"jobs": […], "next_cursor": …`, without braces. */
 int list_write(struct reader *r, const struct list_query *q, struct buffer *out,
                struct err *e) MUST_CHECK;
-
-#endif

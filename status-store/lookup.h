@@ -2,8 +2,7 @@
  *
  * lookup.h: reads one job, its attempts, what is known of a delivery, and the workers.
  */
-#ifndef WARREN_STATUS_STORE_LOOKUP_H
-#define WARREN_STATUS_STORE_LOOKUP_H
+#pragma once
 
 #include "common/db/readers.h"
 #include "status-store/schema.h"
@@ -37,5 +36,3 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
 /* Adds `"workers": […]`, without the jobs of other tenants; "*": with all jobs. */
 int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                          struct err *e) MUST_CHECK;
-
-#endif

@@ -7,8 +7,7 @@
  * Only the last MARKERS_KEPT are remembered, in memory. A wait for a forgotten one times out:
  * publish another. Any thread, except markers_passed.
  */
-#ifndef WARREN_STATUS_STORE_MARKERS_H
-#define WARREN_STATUS_STORE_MARKERS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -32,5 +31,3 @@ void markers_passed(struct markers *m, const char *id);
 bool markers_await(struct markers *m, const char *id, msec deadline);
 /* Ends all waits; later calls do not wait. */
 void markers_close(struct markers *m);
-
-#endif

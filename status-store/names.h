@@ -3,8 +3,7 @@
  * names.h: the numbers of tenants and job types in the tables of status.db. Writer only. At most
  * NAMES_HELD_MAX names are held in memory, because publishers may use any number of types.
  */
-#ifndef WARREN_STATUS_STORE_NAMES_H
-#define WARREN_STATUS_STORE_NAMES_H
+#pragma once
 
 #include "common/db/database.h"
 
@@ -21,5 +20,3 @@ int64_t names_ref(struct names *n, const char *name, struct err *e) MUST_CHECK;
 void names_forget(struct names *n);
 /* How many names are held. */
 size_t names_held(const struct names *n);
-
-#endif

@@ -3,8 +3,7 @@
  * projection.h: folds a batch of messages in memory, then writes every changed job once, together
  * with the position, in one transaction. Loop thread only.
  */
-#ifndef WARREN_STATUS_STORE_PROJECTION_H
-#define WARREN_STATUS_STORE_PROJECTION_H
+#pragma once
 
 #include "common/model/event.h"
 #include "status-store/store.h"
@@ -47,5 +46,3 @@ void projection_note_gap(struct projection *p, int64_t from, int64_t to);
 
 /* Stored for the last message, to recognise it. */
 int64_t message_fingerprint(const struct message *m);
-
-#endif

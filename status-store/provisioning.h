@@ -8,8 +8,7 @@
  *
  * Any thread; the calls block.
  */
-#ifndef WARREN_STATUS_STORE_PROVISIONING_H
-#define WARREN_STATUS_STORE_PROVISIONING_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/http/client.h"
@@ -47,5 +46,3 @@ int provisioning_publish_events(struct provisioning *p, struct bytes lines,
                                 struct err *e) MUST_CHECK;
 /* Wakes the thread: the registry has an unpublished change. */
 void provisioning_wake(struct provisioning *p);
-
-#endif

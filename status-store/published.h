@@ -5,8 +5,7 @@
  *
  * Threads: create and destroy on the loop's thread; published_has on any.
  */
-#ifndef WARREN_STATUS_STORE_PUBLISHED_H
-#define WARREN_STATUS_STORE_PUBLISHED_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/model/record.h"
@@ -22,5 +21,3 @@ void published_destroy(struct published **p);
 /* Whether the stream held that version of a tenant (name) or key (its id), or a later one, when it
  * was last read to its end. */
 bool published_has(struct published *p, enum record_kind kind, const char *name, int64_t v);
-
-#endif

@@ -6,8 +6,7 @@
  * metrics are read. Reading shows the last counts and never waits for the broker. The passes have a
  * link of their own: a link answers declarations in order, and changes of tenants must not wait.
  */
-#ifndef WARREN_STATUS_STORE_QUEUE_SIZES_H
-#define WARREN_STATUS_STORE_QUEUE_SIZES_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/clients/control.h"
@@ -27,5 +26,3 @@ struct queue_sizes *queue_sizes_create(const struct queue_sizes_config *c, uv_lo
                                        struct err *e) MUST_CHECK;
 /* After the last exposition of the metrics. */
 void queue_sizes_destroy(struct queue_sizes **q);
-
-#endif

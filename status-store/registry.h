@@ -8,8 +8,7 @@
  * ones. A full disk, or a file that another process keeps locked, gives ERR_UNAVAILABLE and changes
  * nothing.
  */
-#ifndef WARREN_STATUS_STORE_REGISTRY_H
-#define WARREN_STATUS_STORE_REGISTRY_H
+#pragma once
 
 #include "common/base/err.h"
 #include "common/model/record.h"
@@ -99,5 +98,3 @@ int registry_republish(struct registry *r, enum record_kind kind, const char *na
  * effect. 1: the row was raised; 0; -1. */
 int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e) MUST_CHECK;
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;
-
-#endif

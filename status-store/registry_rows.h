@@ -2,8 +2,7 @@
  *
  * registry_rows.h: how the registry's own files read and write registry.db and its rows.
  */
-#ifndef WARREN_STATUS_STORE_REGISTRY_ROWS_H
-#define WARREN_STATUS_STORE_REGISTRY_ROWS_H
+#pragma once
 
 #include "common/db/readers.h"
 #include "common/db/writer.h"
@@ -30,5 +29,3 @@ int rows_exist(struct database *db, const char *sql, const struct db_value *valu
                struct err *e) MUST_CHECK;
 int rows_change(struct database *db, const char *sql, const struct db_value *values,
                 struct err *e) MUST_CHECK;
-
-#endif

@@ -7,8 +7,7 @@
  *
  * Has a thread of its own.
  */
-#ifndef WARREN_STATUS_STORE_RELEASER_H
-#define WARREN_STATUS_STORE_RELEASER_H
+#pragma once
 
 #include "common/db/readers.h"
 #include "status-store/markers.h"
@@ -22,5 +21,3 @@ struct releaser *releaser_create(struct readers *readers, struct markers *marker
                                  struct provisioning *provisioning, struct err *e) MUST_CHECK;
 /* Waits for its thread: close the markers first. */
 void releaser_destroy(struct releaser **r);
-
-#endif

@@ -3,8 +3,7 @@
  * retention.h: deletes jobs that ended long ago, a few at a time. Loop thread only, between
  * commits.
  */
-#ifndef WARREN_STATUS_STORE_RETENTION_H
-#define WARREN_STATUS_STORE_RETENTION_H
+#pragma once
 
 #include "status-store/store.h"
 #include "status-store/tally.h"
@@ -20,5 +19,3 @@ struct retention *retention_create(struct store *store, const struct retention_s
 void retention_destroy(struct retention **r);
 /* One small step, in a transaction of its own. 1: call again soon; 0: nothing is due; -1. */
 int retention_step(struct retention *r, msec now, struct err *e) MUST_CHECK;
-
-#endif

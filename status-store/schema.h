@@ -22,8 +22,7 @@
  *
  * A change of a table needs a step in migrations.c.
  */
-#ifndef WARREN_STATUS_STORE_SCHEMA_H
-#define WARREN_STATUS_STORE_SCHEMA_H
+#pragma once
 
 #include "common/db/db.h"
 #include "common/model/attempt_row.h"
@@ -102,5 +101,3 @@ extern const char position_sql[]; /* → offset, first_offset, events, skipped, 
                                      gap_from, gap_to */
 /* In WHERE; ?1: a tenant's name or "*". */
 #define OF_TENANT " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1)) "
-
-#endif

@@ -2,8 +2,7 @@
  *
  * settings.h: the settings of the status-store.
  */
-#ifndef WARREN_STATUS_STORE_SETTINGS_H
-#define WARREN_STATUS_STORE_SETTINGS_H
+#pragma once
 
 #include "common/amqp/settings.h"
 #include "common/base/program.h"
@@ -29,5 +28,3 @@ struct settings {
 };
 
 extern const struct config_table status_store_config;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * stats.h: jobs by state, totals, throughput and latencies.
  */
-#ifndef WARREN_STATUS_STORE_STATS_H
-#define WARREN_STATUS_STORE_STATS_H
+#pragma once
 
 #include "common/db/readers.h"
 #include "status-store/schema.h"
@@ -11,5 +10,3 @@
 /* Adds the members of GET /stats, without braces. tenant "*": all. */
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out,
                 struct err *e) MUST_CHECK;
-
-#endif

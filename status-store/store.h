@@ -3,8 +3,7 @@
  * store.h: writes status.db: rows of jobs and attempts, and the position in the stream. Loop thread
  * only.
  */
-#ifndef WARREN_STATUS_STORE_STORE_H
-#define WARREN_STATUS_STORE_STORE_H
+#pragma once
 
 #include "status-store/names.h"
 #include "status-store/schema.h"
@@ -82,5 +81,3 @@ int store_forget_attempts(struct store *s, int64_t seq, int64_t run, struct err 
 /* Writes the record of a worker, unless the stored one is newer. */
 int store_put_worker(struct store *s, struct bytes worker, msec at, const char *state,
                      struct bytes record, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * tally.h: the changes that a batch makes to the counts: jobs by state, totals, and by minute. They
  * are collected in memory and added to the tables in the batch's transaction. Writer only.
  */
-#ifndef WARREN_STATUS_STORE_TALLY_H
-#define WARREN_STATUS_STORE_TALLY_H
+#pragma once
 
 #include "common/base/clock.h"
 #include "common/db/database.h"
@@ -53,5 +52,3 @@ void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec 
 /* Adds everything to the tables, in the open transaction, and clears the tally. */
 int tally_write(struct tally *t, struct err *e) MUST_CHECK;
 void tally_clear(struct tally *t);
-
-#endif

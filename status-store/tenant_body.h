@@ -2,8 +2,7 @@
  *
  * tenant_body.h: reads request bodies about tenants and keys, and writes both as JSON.
  */
-#ifndef WARREN_STATUS_STORE_TENANT_BODY_H
-#define WARREN_STATUS_STORE_TENANT_BODY_H
+#pragma once
 
 #include <jansson.h>
 
@@ -22,5 +21,3 @@ int key_body_read(struct bytes body, unsigned *scopes, msec *expires,
 /* New references. */
 json_t *tenant_json(const struct tenant *t);
 json_t *key_json(const struct key *k);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * waiters.h: threads of the server that wait for a job to change; at most `max` at once.
  */
-#ifndef WARREN_STATUS_STORE_WAITERS_H
-#define WARREN_STATUS_STORE_WAITERS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -32,5 +31,3 @@ void waiters_leave(struct waiters *w, struct waiter *me);
 void waiters_changed(struct waiters *w, const char *tenant, const char *id);
 /* Ends all waits; later ones end at once. */
 void waiters_close(struct waiters *w);
-
-#endif

@@ -12,8 +12,7 @@
  * On a stream an ack only gives credit, so it has no time limit. A delivery's memory is freed when
  * its ack is written.
  */
-#ifndef WARREN_AMQP_ACKER_H
-#define WARREN_AMQP_ACKER_H
+#pragma once
 
 #include "common/amqp/channel.h"
 
@@ -42,5 +41,3 @@ bool acker_is_pinned(const struct acker *a, uint16_t channel);
 bool acker_is_clear(const struct acker *a, uint16_t channel);
 /* Starts the count for acker_is_pinned again. */
 void acker_unpin(struct acker *a, uint16_t channel);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * address.h: parses a list of AMQP URLs into broker addresses.
  */
-#ifndef WARREN_AMQP_ADDRESS_H
-#define WARREN_AMQP_ADDRESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ struct address_list {
 /* urls: 1 to ADDRESSES_MAX, separated by commas. After a failure too, call address_list_fini. */
 int address_list_init(struct address_list *l, const char *urls, struct err *e) MUST_CHECK;
 void address_list_fini(struct address_list *l);
-
-#endif

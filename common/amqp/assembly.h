@@ -3,8 +3,7 @@
  * assembly.h: assembles one channel's messages from frames: a method, a header, and bodies.
  * (rabbitmq-c's own reader drops the frames of other channels.)
  */
-#ifndef WARREN_AMQP_ASSEMBLY_H
-#define WARREN_AMQP_ASSEMBLY_H
+#pragma once
 
 #include "common/amqp/incoming.h"
 #include "common/amqp/outgoing.h"
@@ -33,5 +32,3 @@ int assembly_add(struct assembly *a, const amqp_frame_t *f, struct err *e) MUST_
 struct incoming *assembly_take(struct assembly *a);
 /* The whole return, borrowed from the assembly. */
 struct returned assembly_returned(const struct assembly *a);
-
-#endif

@@ -4,8 +4,7 @@
  * methods and whole messages. Link's thread only. Every call may block for about 5 s while the
  * broker does not read. After a failure (-1) destroy the connection.
  */
-#ifndef WARREN_AMQP_CHANNEL_H
-#define WARREN_AMQP_CHANNEL_H
+#pragma once
 
 #include "common/amqp/incoming.h"
 #include "common/amqp/login.h"
@@ -69,5 +68,3 @@ bool channel_has_input(const struct channel *ch);
 
 int channel_fd(const struct channel *ch);
 bool channel_is_tls(const struct channel *ch);
-
-#endif

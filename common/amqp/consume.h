@@ -2,8 +2,7 @@
  *
  * consume.h: basic.consume and basic.cancel of a subscription, and its consumer tag.
  */
-#ifndef WARREN_AMQP_CONSUME_H
-#define WARREN_AMQP_CONSUME_H
+#pragma once
 
 #include "common/amqp/channel.h"
 #include "common/amqp/order.h"
@@ -17,5 +16,3 @@ int consume_cancel(const struct subscription *sub, struct channel *ch, struct er
 /* The subscription's id. Any id may come out of a tag that consume_send did not make. */
 uint64_t consume_tag_id(struct bytes tag);
 bool consume_tag_is_stream(struct bytes tag);
-
-#endif

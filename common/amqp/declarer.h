@@ -5,8 +5,7 @@
  * declaration, and the others are sent again. Finished ones wait for declarer_take_ended. Link's
  * thread only, but for request_create.
  */
-#ifndef WARREN_AMQP_DECLARER_H
-#define WARREN_AMQP_DECLARER_H
+#pragma once
 
 #include "common/amqp/channel.h"
 #include "common/amqp/link_types.h"
@@ -57,5 +56,3 @@ void declarer_expire(struct declarer *d, msec now, bool paused);
 /* Answers were not read for `time`: extends the deadlines by it. */
 void declarer_skip_time(struct declarer *d, msec time);
 msec declarer_deadline(const struct declarer *d, bool paused); /* 0: none */
-
-#endif

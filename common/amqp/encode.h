@@ -3,8 +3,7 @@
  * encode.h: encodes a publish as frames. rabbitmq-c 0.11 sends a small publish by three system
  * calls (measured: a third of its cost), so its encoders fill a buffer that is sent in one call.
  */
-#ifndef WARREN_AMQP_ENCODE_H
-#define WARREN_AMQP_ENCODE_H
+#pragma once
 
 #include "common/amqp/outgoing.h"
 
@@ -13,5 +12,3 @@ enum { FRAME_OVERHEAD = 8 /* bytes of each frame besides its payload */ };
 /* Appends the frames: basic.publish, header, bodies. */
 int encode_publish(struct buffer *out, const struct outgoing *o, uint16_t channel, size_t frame_max,
                    struct err *e) MUST_CHECK;
-
-#endif

@@ -13,8 +13,7 @@
  * Reading pauses while unsettled deliveries hold more than `read_bytes`: a prefetch counts
  * messages, whose size the publishers choose. Meanwhile the socket fills, then the broker waits.
  */
-#ifndef WARREN_AMQP_GATE_H
-#define WARREN_AMQP_GATE_H
+#pragma once
 
 #include "common/amqp/link_types.h"
 #include "common/base/clock.h"
@@ -56,5 +55,3 @@ msec gate_update_pause(struct gate *g, size_t bytes, msec now);
 /* A heartbeat is to be sent while paused: rabbitmq-c sends them only while it reads. */
 bool gate_beat_is_due(struct gate *g, msec now);
 msec gate_beat_at(const struct gate *g);
-
-#endif

@@ -4,8 +4,7 @@
  * atomics. Callers hand over publishes, settles, orders and declarations, and wake the thread; the
  * thread hands back notices and wakes the loop.
  */
-#ifndef WARREN_AMQP_HANDOVER_H
-#define WARREN_AMQP_HANDOVER_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -67,5 +66,3 @@ struct link_state {
 void handover_set_state(struct handover *h, struct link_state s);
 /* The array `live` of subscriber_create. */
 atomic_ullong *handover_live(struct handover *h);
-
-#endif

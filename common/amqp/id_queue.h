@@ -2,8 +2,7 @@
  *
  * id_queue.h: a queue of ids, oldest first; 0 is no id.
  */
-#ifndef WARREN_AMQP_ID_QUEUE_H
-#define WARREN_AMQP_ID_QUEUE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,5 +17,3 @@ void id_queue_add(struct id_queue *q, uint64_t id);
 uint64_t id_queue_take(struct id_queue *q);
 void id_queue_clear(struct id_queue *q);
 void id_queue_fini(struct id_queue *q);
-
-#endif

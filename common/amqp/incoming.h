@@ -3,8 +3,7 @@
  * incoming.h: a delivery on its way through the link: made by the assembly, listed by the acker,
  * handed to its owner by the link, and given back to be settled.
  */
-#ifndef WARREN_AMQP_INCOMING_H
-#define WARREN_AMQP_INCOMING_H
+#pragma once
 
 #include "common/amqp/link_types.h"
 #include "common/amqp/notice.h"
@@ -33,5 +32,3 @@ struct incoming {
         struct incoming *held_prev, *held_next;
         struct delivery delivery;
 };
-
-#endif

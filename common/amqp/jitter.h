@@ -2,8 +2,7 @@
  *
  * jitter.h: random waits, so that many programs do not reconnect at the same moment.
  */
-#ifndef WARREN_AMQP_JITTER_H
-#define WARREN_AMQP_JITTER_H
+#pragma once
 
 #include "common/base/clock.h"
 #include "common/base/uuid.h"
@@ -15,5 +14,3 @@ static inline msec jittered(msec wait)
 
         return half + (msec)((double)half * random_fraction());
 }
-
-#endif

@@ -7,8 +7,7 @@
  * Threads: link_publish and link_declare may be called from any thread; everything else from the
  * loop's thread. All callbacks run on the loop's thread, one at a time, never inside a call.
  */
-#ifndef WARREN_AMQP_LINK_H
-#define WARREN_AMQP_LINK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,5 +99,3 @@ void link_declare(struct link *l, const struct declaration *d, declared_fn *done
  * every publish has ended and every settle is written, at most `limit` ms, then calls back once.
  * Call link_destroy afterwards. */
 void link_drain(struct link *l, msec limit, drained_fn *done, void *owner);
-
-#endif

@@ -6,8 +6,7 @@
  * link_parts.c calls one part for another, and makes notices for the loop. link_io.c writes, waits
  * and reads. link_thread.c does the rest.
  */
-#ifndef WARREN_AMQP_LINK_PARTS_H
-#define WARREN_AMQP_LINK_PARTS_H
+#pragma once
 
 #include <pthread.h>
 
@@ -54,5 +53,3 @@ int parts_step(struct link_thread *t, msec now, struct err *e) MUST_CHECK;
 int link_io_write(struct link_thread *t, struct err *e) MUST_CHECK;
 /* Waits until the broker sends, callers hand over or `deadline` has come, then reads a batch. */
 int link_io_wait(struct link_thread *t, msec deadline, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * link_settings.h: a link's copy of its link_config. Constant, so any thread may read it.
  */
-#ifndef WARREN_AMQP_LINK_SETTINGS_H
-#define WARREN_AMQP_LINK_SETTINGS_H
+#pragma once
 
 #include "common/amqp/address.h"
 #include "common/base/clock.h"
@@ -17,5 +16,3 @@ struct link_settings {
         size_t window_bytes, read_bytes;
         bool resend, unprobed, renew_when_told;
 };
-
-#endif

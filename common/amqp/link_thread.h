@@ -2,8 +2,7 @@
  *
  * link_thread.h: the thread that owns a link's connection, and reconnects without end.
  */
-#ifndef WARREN_AMQP_LINK_THREAD_H
-#define WARREN_AMQP_LINK_THREAD_H
+#pragma once
 
 #include "common/amqp/handover.h"
 
@@ -15,5 +14,3 @@ struct link_thread *link_thread_start(const struct link_settings *s, struct hand
 /* Joins the thread; its last notices are in the handover then. A hanging write delays it by 2 s, a
  * hanging connect by 3 s. */
 void link_thread_end(struct link_thread **t);
-
-#endif

@@ -3,8 +3,7 @@
  * link_types.h: what passes between a link and its owners: changes of its connection, the end of a
  * publish, deliveries and their sources, declarations.
  */
-#ifndef WARREN_AMQP_LINK_TYPES_H
-#define WARREN_AMQP_LINK_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -103,5 +102,3 @@ struct declaration {
 /* The counts are of COUNT_QUEUE, else 0. why: NULL: success; else ERR_NOT_FOUND, ERR_CONFLICT
  * (declared with other arguments, or in use), ERR_FORBIDDEN or ERR_UNAVAILABLE. */
 typedef void declared_fn(void *owner, const struct err *why, uint32_t messages, uint32_t consumers);
-
-#endif

@@ -3,8 +3,7 @@
  * login.h: connects to an address and logs in, with TLS when the URL says so. Link's thread only;
  * blocks for about 10 s at most.
  */
-#ifndef WARREN_AMQP_LOGIN_H
-#define WARREN_AMQP_LOGIN_H
+#pragma once
 
 #include "common/amqp/link_settings.h"
 #include "common/amqp/wire.h"
@@ -26,5 +25,3 @@ struct login {
  * sending too, so do not use amqp_basic_publish. */
 amqp_connection_state_t login_open(const struct address *a, const struct login *l,
                                    size_t *frame_max, struct err *e) MUST_CHECK;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * name_set.h: a set of names.
  */
-#ifndef WARREN_AMQP_NAME_SET_H
-#define WARREN_AMQP_NAME_SET_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -18,5 +17,3 @@ bool name_set_has(const struct name_set *s, const char *name);
 void name_set_add(struct name_set *s, const char *name);
 void name_set_remove(struct name_set *s, const char *name);
 void name_set_clear(struct name_set *s);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * node_list.h: a singly linked queue of structs whose first member is a node.
  */
-#ifndef WARREN_AMQP_NODE_LIST_H
-#define WARREN_AMQP_NODE_LIST_H
+#pragma once
 
 struct node {
         struct node *next;
@@ -17,5 +16,3 @@ void node_list_add(struct node_list *l, struct node *n);
 void node_list_append(struct node_list *l, struct node_list *more);   /* empties more */
 void node_list_prepend(struct node_list *l, struct node_list *front); /* empties front */
 struct node *node_list_take(struct node_list *l);                     /* NULL when empty */
-
-#endif

@@ -3,8 +3,7 @@
  * notice.h: what a link's thread reports to the loop. Deliveries, ended publishes and answered
  * declarations are structs that begin with a notice; all others are a notice_plain.
  */
-#ifndef WARREN_AMQP_NOTICE_H
-#define WARREN_AMQP_NOTICE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,5 +50,3 @@ static inline struct notice_plain *notice_add(struct node_list *l, enum notice_k
         node_list_add(l, &n->notice.node);
         return n;
 }
-
-#endif

@@ -2,8 +2,7 @@
  *
  * order.h: what a link's loop orders its thread to do with subscriptions, and the subscription.
  */
-#ifndef WARREN_AMQP_ORDER_H
-#define WARREN_AMQP_ORDER_H
+#pragma once
 
 #include <uthash.h>
 
@@ -65,5 +64,3 @@ struct subscription {
          * asked for a start. */
         int64_t unreadable_after, unreadable;
 };
-
-#endif

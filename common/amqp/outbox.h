@@ -3,8 +3,7 @@
  * outbox.h: publishes messages until the broker has confirmed them. After no confirm in time, a
  * nack, a return or a closed connection a message is published again. Loop thread only.
  */
-#ifndef WARREN_AMQP_OUTBOX_H
-#define WARREN_AMQP_OUTBOX_H
+#pragma once
 
 #include <stdbool.h>
 #include <uv.h>
@@ -35,5 +34,3 @@ struct outbox *outbox_create(struct link *l, uv_loop_t *loop, confirm_time_fn *c
 /* After the link was destroyed. Does not free or report publications that are not confirmed. */
 void outbox_destroy(struct outbox **o);
 void outbox_post(struct outbox *o, struct publication *p);
-
-#endif

@@ -3,8 +3,7 @@
  * outgoing.h: a copy of a message to be published. After its creation only the publisher changes
  * it, but for `wait`.
  */
-#ifndef WARREN_AMQP_OUTGOING_H
-#define WARREN_AMQP_OUTGOING_H
+#pragma once
 
 #include "common/amqp/link_types.h"
 #include "common/amqp/notice.h"
@@ -37,5 +36,3 @@ struct outgoing *outgoing_create(const struct message *m, const char *login,
 void outgoing_mark_again(struct outgoing *o);
 /* r may be a return of this message: a basic.return does not carry the publish's number. */
 bool outgoing_looks_like(const struct outgoing *o, const struct returned *r);
-
-#endif

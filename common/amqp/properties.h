@@ -2,8 +2,7 @@
  *
  * properties.h: AMQP property lists: their wire form, struct message, and JSON for people.
  */
-#ifndef WARREN_AMQP_PROPERTIES_H
-#define WARREN_AMQP_PROPERTIES_H
+#pragma once
 
 #include <jansson.h>
 
@@ -30,5 +29,3 @@ int properties_as_published(struct bytes wire, struct buffer *out, struct err *e
  * absent: it never did. Read from the first entry of the first x-death, which is the broker's own:
  * RabbitMQ 3.10 puts it before entries that a publisher forged, 4.0 and 4.3 drop those. */
 struct bytes properties_last_death(struct bytes wire);
-
-#endif

@@ -4,8 +4,7 @@
  * refused or expired, and with `resend` sent again after a reconnect. Ended ones wait, with their
  * result, for publisher_take_ended. Link's thread only.
  */
-#ifndef WARREN_AMQP_PUBLISHER_H
-#define WARREN_AMQP_PUBLISHER_H
+#pragma once
 
 #include "common/amqp/channel.h"
 #include "common/amqp/outgoing.h"
@@ -41,5 +40,3 @@ void publisher_expire(struct publisher *p, msec now);
 msec publisher_deadline(const struct publisher *p); /* 0: none */
 /* Nothing waits and nothing is unconfirmed. */
 bool publisher_is_idle(const struct publisher *p);
-
-#endif

@@ -3,8 +3,7 @@
  * rabbitmq.h: includes rabbitmq-c's headers. Since 0.12 they have a folder of their own, and the
  * old names cause a warning.
  */
-#ifndef WARREN_AMQP_RABBITMQ_H
-#define WARREN_AMQP_RABBITMQ_H
+#pragma once
 
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
@@ -16,6 +15,4 @@
 #include <amqp_framing.h>
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
-#endif
-
 #endif

@@ -2,8 +2,7 @@
  *
  * settings.h: the broker settings that every program's configuration table shares.
  */
-#ifndef WARREN_AMQP_SETTINGS_H
-#define WARREN_AMQP_SETTINGS_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/base/config.h"
@@ -34,5 +33,3 @@ static inline struct link_config amqp_link_config(const struct amqp_settings *s,
          .help = "amqps: PEM file of trusted authorities; empty: the system's", \
          .offset = offsetof(type, field.ca_file)}
 /* clang-format on */
-
-#endif

@@ -7,8 +7,7 @@
  * asks for its name by subscriber_next_look and reports the result by subscriber_found. Notices for
  * the loop wait for subscriber_take_notices.
  */
-#ifndef WARREN_AMQP_SUBSCRIBER_H
-#define WARREN_AMQP_SUBSCRIBER_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -66,5 +65,3 @@ int subscriber_deliver(struct subscriber *s, struct incoming *in, struct channel
 int subscriber_leave_pinned(struct subscriber *s, struct channel *ch, struct err *e) MUST_CHECK;
 
 void subscriber_take_notices(struct subscriber *s, struct node_list *to);
-
-#endif

@@ -3,8 +3,7 @@
  * wait.h: blocking publish and declare, for a thread (an HTTP worker, a command) other than the
  * loop's. Never call these on the loop's thread.
  */
-#ifndef WARREN_AMQP_WAIT_H
-#define WARREN_AMQP_WAIT_H
+#pragma once
 
 #include "common/amqp/link.h"
 
@@ -21,5 +20,3 @@ void loop_thread_run(struct loop_thread *t, void (*fn)(void *owner), void *owner
 uv_loop_t *loop_thread_loop(struct loop_thread *t);
 /* Joins the thread. All handles on the loop must be closed before. */
 void loop_thread_destroy(struct loop_thread **t);
-
-#endif

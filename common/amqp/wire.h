@@ -2,8 +2,7 @@
  *
  * wire.h: converts between rabbitmq-c's values and ours; property lists in their wire form.
  */
-#ifndef WARREN_AMQP_WIRE_H
-#define WARREN_AMQP_WIRE_H
+#pragma once
 
 #include "common/amqp/rabbitmq.h"
 #include "common/base/bytes.h"
@@ -38,5 +37,3 @@ int wire_check_properties(struct bytes raw, struct err *e) MUST_CHECK;
 int wire_as_published(struct bytes raw, struct buffer *out, struct err *e) MUST_CHECK;
 /* The header x-stream-offset, found also when other headers cannot be decoded. -1: none. */
 int64_t wire_stream_offset(struct bytes raw);
-
-#endif

@@ -3,8 +3,7 @@
  * alarm.h: a timer of the loop. alarm_destroy returns at once, though libuv closes the handle
  * later. Loop's thread only.
  */
-#ifndef WARREN_BASE_ALARM_H
-#define WARREN_BASE_ALARM_H
+#pragma once
 
 #include <stdbool.h>
 #include <uv.h>
@@ -20,5 +19,3 @@ void alarm_set(struct alarm *a, msec wait);
 void alarm_set_every(struct alarm *a, msec period);
 void alarm_stop(struct alarm *a);
 bool alarm_is_set(const struct alarm *a);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * bytes.h: a borrowed range of bytes, and a growable buffer.
  */
-#ifndef WARREN_BASE_BYTES_H
-#define WARREN_BASE_BYTES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,5 +66,3 @@ struct bytes buffer_bytes(const struct buffer *b);
 char *buffer_take(struct buffer *b);
 
 #define AUTO_BUFFER __attribute__((cleanup(buffer_fini))) struct buffer
-
-#endif

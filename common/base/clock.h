@@ -4,8 +4,7 @@
  * `now` as a value; a test that must move time wraps the clocks at link time
  * (-Wl,--wrap=clock_wall).
  */
-#ifndef WARREN_BASE_CLOCK_H
-#define WARREN_BASE_CLOCK_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ int time_parse(const char *text, msec *at, struct err *e) MUST_CHECK;
 int duration_parse(const char *text, msec *out, struct err *e) MUST_CHECK;
 /* The shortest exact form that duration_parse reads back: "1500ms" → "1.5s", 90000 → "90s". */
 const char *duration_format(msec duration, char out[TIME_TEXT_SIZE]);
-
-#endif

@@ -3,8 +3,7 @@
  * condition.h: condition variables whose deadlines are times of clock_mono, so that a change of the
  * wall clock neither cuts a wait short nor prolongs it.
  */
-#ifndef WARREN_BASE_CONDITION_H
-#define WARREN_BASE_CONDITION_H
+#pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -15,5 +14,3 @@
 void condition_init(pthread_cond_t *c);
 /* As pthread_cond_timedwait: wakes up without a reason, too. False when the deadline has passed. */
 bool condition_wait(pthread_cond_t *c, pthread_mutex_t *mutex, msec deadline);
-
-#endif

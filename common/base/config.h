@@ -5,8 +5,7 @@
  * `key = value`, # comments), that overrides defaults. An unknown key is an error. --help and
  * --print-config are made from the same table.
  */
-#ifndef WARREN_BASE_CONFIG_H
-#define WARREN_BASE_CONFIG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -24,5 +23,3 @@ void config_fini(const struct config_table *t, void *out);
 
 /* "512KiB", "1MiB", "2GiB" or a number of bytes. Else ERR_INVALID. */
 int size_parse(const char *text, int64_t *out, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * config_source.h: the type of a program's table of settings; for config.c, each setting's text and
  * the source it came from.
  */
-#ifndef WARREN_BASE_CONFIG_SOURCE_H
-#define WARREN_BASE_CONFIG_SOURCE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -69,5 +68,3 @@ int config_line_split(char *line, char **key, char **value, struct err *e) MUST_
 /* Such as WARREN_STATUS_STORE_PORT. */
 const char *config_environment_name(const struct config_table *t, const char *key,
                                     char out[CONFIG_ORIGIN_SIZE]);
-
-#endif

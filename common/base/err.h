@@ -3,8 +3,7 @@
  * err.h: the one error type. A function that can fail returns 0/-1 or a pointer, is marked
  * MUST_CHECK, takes a `struct err *` last and fills it once: the first failure wins.
  */
-#ifndef WARREN_BASE_ERR_H
-#define WARREN_BASE_ERR_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -44,5 +43,3 @@ int err_wrap(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 
 bool err_is_set(const struct err *e);
 void err_clear(struct err *e);
-
-#endif

@@ -3,8 +3,7 @@
  * hex.h: the values of hexadecimal digits, upper or lower case. By table, because comparisons of
  * random digits cause branch mispredictions (measured for an id: 114 ns, by table 33 ns).
  */
-#ifndef WARREN_BASE_HEX_H
-#define WARREN_BASE_HEX_H
+#pragma once
 
 /* value + 1; 0: not a digit */
 static const unsigned char hex_table[256] = {
@@ -19,5 +18,3 @@ static inline int hex_value(char c)
 {
         return hex_table[(unsigned char)c] - 1;
 }
-
-#endif

@@ -15,8 +15,7 @@
  *
  * A member that is not given leaves its field as it is. Only functions that say so allocate.
  */
-#ifndef WARREN_BASE_JSON_READ_H
-#define WARREN_BASE_JSON_READ_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -101,5 +100,3 @@ int json_read_is(const struct json_reader *r, const struct json_place *p,
                  enum scan_kind kind) MUST_CHECK;
 /* Copies a string as a C string. False: it is not a string, does not fit, or contains a NUL. */
 bool json_copy_text(struct scan_value string, char *out, size_t size);
-
-#endif

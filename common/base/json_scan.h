@@ -6,8 +6,7 @@
  * allocation is sized by nesting; duplicate checking allocates in proportion to the text, whose
  * length the caller has bounded.
  */
-#ifndef WARREN_BASE_JSON_SCAN_H
-#define WARREN_BASE_JSON_SCAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,5 +80,3 @@ void scan_locate(struct bytes text, const char *at, unsigned *line, unsigned *co
 void scan_pointer_step(struct bytes raw_key, struct buffer *out);
 /* A pointer that is too long is cut at its front. */
 void scan_pointer_cut(struct bytes pointer, char out[SCAN_POINTER_SIZE]);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * json_text.h: the inside of a checked JSON string, escapes as written; compared and resolved.
  */
-#ifndef WARREN_BASE_JSON_TEXT_H
-#define WARREN_BASE_JSON_TEXT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ bool json_text_equal(const struct json_text *a, const struct json_text *b);
 void json_text_resolve(struct json_text t, struct buffer *out);
 /* Whether a Content-Type says application/json, in any case and with any parameters. */
 bool json_is_media_type(struct bytes type);
-
-#endif

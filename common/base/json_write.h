@@ -12,8 +12,7 @@
  *
  * A name is not escaped, so it must not need it. NULL: an element of an array.
  */
-#ifndef WARREN_BASE_JSON_WRITE_H
-#define WARREN_BASE_JSON_WRITE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,5 +46,3 @@ void json_put_raw(struct buffer *out, const char *name, struct bytes json);
 /* Member "payload", as by json_put_raw. When it is not JSON: null, and the bytes in
  * "payload_base64". */
 void json_put_payload(struct buffer *out, struct bytes payload, bool is_json);
-
-#endif

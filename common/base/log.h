@@ -6,8 +6,7 @@
  *
  *      LOG_WARN("job failed", log_text("job", id), log_int("attempt", 2));
  */
-#ifndef WARREN_BASE_LOG_H
-#define WARREN_BASE_LOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,5 +59,3 @@ void log_write(enum log_level level, const struct log_field *fields);
 #define LOG_WARN(...) LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__)
 #define LOG_INFO(...) LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)
 #define LOG_DEBUG(...) LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__)
-
-#endif

@@ -3,8 +3,7 @@
  * memory.h: allocation that aborts when there is no memory. For small sizes of our own: check any
  * size that a peer chooses against a limit first.
  */
-#ifndef WARREN_BASE_MEMORY_H
-#define WARREN_BASE_MEMORY_H
+#pragma once
 
 #include <stddef.h>
 
@@ -16,5 +15,3 @@ char *xstrdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *xmemdup0(const void *data, size_t length) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *format, ...)
         __attribute__((malloc, returns_nonnull, format(printf, 1, 2)));
-
-#endif

@@ -10,8 +10,7 @@
  *
  * AUTO(x) needs `void x_destroy(struct x **)`, which must accept a pointer to NULL.
  */
-#ifndef WARREN_BASE_OWN_H
-#define WARREN_BASE_OWN_H
+#pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,5 +53,3 @@ static inline void own_fclose_(FILE **file)
         if (*file != NULL)
                 fclose(*file);
 }
-
-#endif

@@ -3,8 +3,7 @@
  * process.h: sets up a service's process, and records what it was before: programs that the service
  * starts get those values back.
  */
-#ifndef WARREN_BASE_PROCESS_H
-#define WARREN_BASE_PROCESS_H
+#pragma once
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -18,5 +17,3 @@ struct process_start {
 /* Fills `was`, then sets scheduling to SCHED_BATCH, umask to 077 and the limit of open files to the
  * hard limit. Call once, before threads start. */
 void process_set_up(struct process_start *was);
-
-#endif

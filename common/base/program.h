@@ -2,8 +2,7 @@
  *
  * program.h: the main of every service: settings, log, loop, signals, exit status.
  */
-#ifndef WARREN_BASE_PROGRAM_H
-#define WARREN_BASE_PROGRAM_H
+#pragma once
 
 #include "common/base/config.h"
 #include "common/base/log.h"
@@ -45,5 +44,3 @@ struct program {
 /* Returns the exit status: 2: invalid settings; 1: it could not start; else of service_run. Logs
  * why. Frees the texts in settings. */
 int program_main(const struct program *p, int argc, char **argv);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * secret.h: makes random secrets; reads and writes the files of secrets.
  */
-#ifndef WARREN_BASE_SECRET_H
-#define WARREN_BASE_SECRET_H
+#pragma once
 
 #include "common/base/err.h"
 
@@ -17,5 +16,3 @@ char *secret_read(const char *path, struct err *e) MUST_CHECK;
  * none is left). 0: the text is on the disk. -1: the old file is unchanged; but if only the
  * folder's sync failed, the text is there, and a crash may bring the old file back. */
 int secret_write(const char *path, const char *text, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * service.h: a daemon's loop and signals: sets up the process (process.h), ignores SIGPIPE, stops
  * on SIGTERM and SIGINT, reloads on SIGHUP. Main thread only.
  */
-#ifndef WARREN_BASE_SERVICE_H
-#define WARREN_BASE_SERVICE_H
+#pragma once
 
 #include <uv.h>
 
@@ -29,5 +28,3 @@ const struct process_start *service_process_start(const struct service *s);
  * status given to service_end, or 1 after a second signal. */
 int service_run(struct service *s);
 void service_end(struct service *s, int status);
-
-#endif

@@ -3,8 +3,7 @@
  * utf8.h: reads and writes one UTF-8 sequence, strictly by RFC 3629: no overlong forms, no
  * surrogates, nothing over U+10FFFF. Inline, for the loops of bytes.c and json_scan.c.
  */
-#ifndef WARREN_BASE_UTF8_H
-#define WARREN_BASE_UTF8_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -87,5 +86,3 @@ static inline unsigned utf8_write(uint32_t code, char out[4])
         out[3] = (char)(0x80 | (code & 0x3F));
         return 4;
 }
-
-#endif

@@ -2,8 +2,7 @@
  *
  * uuid.h: UUIDs in canonical text form (RFC 9562). Version 7 sorts by time.
  */
-#ifndef WARREN_BASE_UUID_H
-#define WARREN_BASE_UUID_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +30,3 @@ msec uuid7_time(const char *uuid);
 void random_fill(void *out, size_t length);
 /* In [0,1). Likewise. */
 double random_fraction(void);
-
-#endif

@@ -6,8 +6,7 @@
  *
  * Loop's thread only.
  */
-#ifndef WARREN_CLIENTS_CATCH_UP_H
-#define WARREN_CLIENTS_CATCH_UP_H
+#pragma once
 
 #include "common/amqp/link.h"
 
@@ -38,5 +37,3 @@ struct catch_up *catch_up_create(const struct catch_up_config *c, const struct c
                                  void *owner, uv_loop_t *loop, struct err *e) MUST_CHECK;
 /* Allowed in a callback. */
 void catch_up_destroy(struct catch_up **c);
-
-#endif

@@ -6,8 +6,7 @@
  *
  * Threads: create and destroy on the loop's thread; the lookups on any.
  */
-#ifndef WARREN_CLIENTS_CONTROL_H
-#define WARREN_CLIENTS_CONTROL_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/model/record.h"
@@ -38,5 +37,3 @@ bool control_type_is_paused(struct control *c, const char *type);
  * call control_*. */
 void control_each_tenant(struct control *c,
                          void (*each)(void *owner, const struct tenant_record *t), void *owner);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * queue_counter.h: counts the jobs that wait in each queue of a tenant, by passive declares.
  */
-#ifndef WARREN_CLIENTS_QUEUE_COUNTER_H
-#define WARREN_CLIENTS_QUEUE_COUNTER_H
+#pragma once
 
 #include "common/amqp/link.h"
 #include "common/model/job.h"
@@ -29,5 +28,3 @@ typedef void tenant_counted_fn(void *owner, const char *tenant, const struct ten
  * it a link that does nothing else: others must not wait for these answers, nor for a channel
  * closed by a refusal. */
 void queue_counter_count(struct link *l, const char *tenant, tenant_counted_fn *done, void *owner);
-
-#endif

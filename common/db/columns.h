@@ -15,8 +15,7 @@
  *      #define PET(column, declaration, kind, member) COLUMN_OF(struct pet, kind, member)
  *      static const struct column pet_columns[] = {PET_COLUMNS(PET)};
  */
-#ifndef WARREN_DB_COLUMNS_H
-#define WARREN_DB_COLUMNS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,5 +69,3 @@ struct column {
 int columns_bind(sqlite3_stmt *s, int first, const struct column *columns, size_t count,
                  const void *from);
 int columns_read(sqlite3_stmt *s, int first, const struct column *columns, size_t count, void *to);
-
-#endif

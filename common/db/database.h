@@ -2,8 +2,7 @@
  *
  * database.h: an open database with the statements that were prepared on it. One thread at a time.
  */
-#ifndef WARREN_DB_DATABASE_H
-#define WARREN_DB_DATABASE_H
+#pragma once
 
 #include "common/db/db.h"
 
@@ -40,5 +39,3 @@ sqlite3_stmt *database_query(struct database *db, const char *sql, const struct 
 /* Runs it to its end. */
 int database_run(struct database *db, const char *sql, const struct db_value *values,
                  struct err *e) MUST_CHECK;
-
-#endif

@@ -5,8 +5,7 @@
  * An error has SQLite's message. A full disk or a locked file is ERR_UNAVAILABLE, a violated
  * constraint ERR_CONFLICT, a damaged file ERR_CORRUPT.
  */
-#ifndef WARREN_DB_DB_H
-#define WARREN_DB_DB_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -55,5 +54,3 @@ void db_bind_blob(sqlite3_stmt *s, int at, const void *data, size_t length);
 struct bytes db_bytes(sqlite3_stmt *s, int column);
 /* Copies; cuts what does not fit; NULL becomes "". */
 void db_text(sqlite3_stmt *s, int column, char *out, size_t size);
-
-#endif

@@ -3,8 +3,7 @@
  * migrate.h: brings a database to the program's version of its tables. The version is in SQLite's
  * user_version; a table of steps leads from each version to the next.
  */
-#ifndef WARREN_DB_MIGRATE_H
-#define WARREN_DB_MIGRATE_H
+#pragma once
 
 #include "common/db/db.h"
 
@@ -27,5 +26,3 @@ struct db_schema {
  * older than versions: steps[0] converts it; if that is empty: ERR_CORRUPT. ERR_CONFLICT: a later
  * version made the file. Blocks while the steps run. */
 int db_migrate(sqlite3 *db, const struct db_schema *schema, struct err *e) MUST_CHECK;
-
-#endif

@@ -4,8 +4,7 @@
  * Each loan is one snapshot, which has all that was committed before it; nobody waits for a writer.
  * A loan must be short, for a long read keeps the log from being reused.
  */
-#ifndef WARREN_DB_READERS_H
-#define WARREN_DB_READERS_H
+#pragma once
 
 #include "common/db/database.h"
 
@@ -28,5 +27,3 @@ struct database *reader_database(struct reader *r);
 /* database_query on it. */
 sqlite3_stmt *reader_query(struct reader *r, const char *sql, const struct db_value *values,
                            struct err *e) MUST_CHECK;
-
-#endif

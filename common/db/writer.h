@@ -4,8 +4,7 @@
  * one group was committed are the next. So many callers share one fsync, and none waits for a
  * timer.
  */
-#ifndef WARREN_DB_WRITER_H
-#define WARREN_DB_WRITER_H
+#pragma once
 
 #include "common/db/database.h"
 
@@ -33,5 +32,3 @@ int writer_run(struct writer *w, write_fn *run, void *owner, struct err *e) MUST
 
 /* How many writes wait for the next group. */
 size_t writer_waiting(struct writer *w);
-
-#endif

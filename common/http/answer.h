@@ -2,8 +2,7 @@
  *
  * answer.h: writes answers, for the files of common/http.
  */
-#ifndef WARREN_HTTP_ANSWER_H
-#define WARREN_HTTP_ANSWER_H
+#pragma once
 
 #include "common/http/request.h"
 
@@ -37,5 +36,3 @@ bool answer_ends_connection(const struct http_request *r);
 void answer_send(struct http_request *r, struct bytes text);
 /* Calls the server's `answered`, once for a request. */
 void answer_count(struct http_request *r);
-
-#endif

@@ -11,8 +11,7 @@
  * - All answers are given before mg_stop: after it nothing is written (server.c).
  * - There is no TLS (server.c; measured).
  */
-#ifndef WARREN_HTTP_CIVETWEB_QUIRKS_H
-#define WARREN_HTTP_CIVETWEB_QUIRKS_H
+#pragma once
 
 #include <civetweb.h>
 #include <netinet/in.h>
@@ -95,5 +94,3 @@ int quirk_take_socket(int fd, struct err *e) MUST_CHECK;
  * connections for reading. Call it immediately before mg_stop: until then the accepting thread
  * fails in a busy loop. 1.15, 1.16. */
 void quirk_wake_to_stop(const struct quirk_listener *l);
-
-#endif

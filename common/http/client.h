@@ -3,8 +3,7 @@
  * client.h: a small blocking HTTP client on libcurl. Any thread. Up to four idle connections are
  * kept for reuse; one not used for 2 s is closed at the next call.
  */
-#ifndef WARREN_HTTP_CLIENT_H
-#define WARREN_HTTP_CLIENT_H
+#pragma once
 
 #include <signal.h>
 #include <stddef.h>
@@ -60,5 +59,3 @@ void http_reply_fini(struct http_reply *reply);
 
 /* Appends text percent-encoded for a query value or path segment. */
 void url_encode(struct buffer *out, const char *text);
-
-#endif

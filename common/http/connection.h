@@ -3,8 +3,7 @@
  * connection.h: a connection's state between requests, and writing to it, for the files of
  * common/http. Call these on the thread that serves the connection, unless stated otherwise.
  */
-#ifndef WARREN_HTTP_CONNECTION_H
-#define WARREN_HTTP_CONNECTION_H
+#pragma once
 
 #include <civetweb.h>
 #include <pthread.h>
@@ -85,5 +84,3 @@ struct known_socket *connection_take(struct connection *k, struct err *e) MUST_C
 int known_socket_descriptor(const struct known_socket *s);
 /* Any thread. Frees s. */
 void known_socket_close(struct known_socket *s);
-
-#endif

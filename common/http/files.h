@@ -3,8 +3,7 @@
  * files.h: static files, read from a folder into memory once: a request opens no file, and no path
  * leads out of the folder. Changes in the folder need a restart. Immutable: any thread.
  */
-#ifndef WARREN_HTTP_FILES_H
-#define WARREN_HTTP_FILES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -25,5 +24,3 @@ void http_files_destroy(struct http_files **f);
 const struct http_file *files_find(const struct http_files *f, const struct path *path);
 /* For the server. Answers 200, or 304 when the client has the file. */
 void files_answer(struct http_request *r, const struct http_file *file);
-
-#endif

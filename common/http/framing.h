@@ -4,8 +4,7 @@
  * Content-Lengths, and Transfer-Encoding with Content-Length: readers of such a request can
  * disagree on where the next one begins. Pure.
  */
-#ifndef WARREN_HTTP_FRAMING_H
-#define WARREN_HTTP_FRAMING_H
+#pragma once
 
 #include <civetweb.h>
 #include <stdbool.h>
@@ -23,5 +22,3 @@ struct framing {
 /* Returns 0, or the status of the refusal; then do not trust anything of the connection. */
 int framing_check(const struct mg_request_info *info, struct framing *out,
                   struct err *e) MUST_CHECK;
-
-#endif

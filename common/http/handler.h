@@ -5,8 +5,7 @@
  *
  * A handler runs on one of the server's threads (100 KB of stack: no large locals) and may block.
  */
-#ifndef WARREN_HTTP_HANDLER_H
-#define WARREN_HTTP_HANDLER_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -103,5 +102,3 @@ void http_problem_with(struct http_request *r, int status, json_t *members, cons
 /* With e's text, and the status for its code: INVALID 422, NOT_FOUND 404, CONFLICT 409, FULL,
  * UNAVAILABLE and TIMEOUT 503; others: see problem_status. */
 void http_problem_err(struct http_request *r, const struct err *e);
-
-#endif

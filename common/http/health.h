@@ -3,8 +3,7 @@
  * health.h: a separate port with /healthz, /readyz and /metrics, with its own threads, so that it
  * answers when every thread of the public port is busy.
  */
-#ifndef WARREN_HTTP_HEALTH_H
-#define WARREN_HTTP_HEALTH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,5 +32,3 @@ uint16_t health_port(const struct health *h);
 /* The answers of /healthz and /readyz, for a public port's routes. */
 http_handler health_alive;
 void health_answer_ready(struct http_request *r, ready_fn *ready, void *owner);
-
-#endif

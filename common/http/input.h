@@ -2,8 +2,7 @@
  *
  * input.h: reads the body of a request, for the files of common/http.
  */
-#ifndef WARREN_HTTP_INPUT_H
-#define WARREN_HTTP_INPUT_H
+#pragma once
 
 #include "common/http/request.h"
 
@@ -11,5 +10,3 @@
 bool input_read_body(struct http_request *r, size_t body_max);
 /* Reads and drops the rest of a refused body: at most 32 MiB, within `limit` ms. */
 void input_drain_body(struct http_request *r, msec limit);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * problem.h: the body of an error answer (RFC 9457). Pure.
  */
-#ifndef WARREN_HTTP_PROBLEM_H
-#define WARREN_HTTP_PROBLEM_H
+#pragma once
 
 #include <jansson.h>
 
@@ -23,5 +22,3 @@ struct problem {
 void problem_write(const struct problem *p, struct buffer *out);
 /* The HTTP status for an error code. */
 int problem_status(enum err_code code);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * request.h: a server, and one request while its handler runs, for the files of common/http.
  */
-#ifndef WARREN_HTTP_REQUEST_H
-#define WARREN_HTTP_REQUEST_H
+#pragma once
 
 #include <civetweb.h>
 #include <semaphore.h>
@@ -71,5 +70,3 @@ struct http_request {
 /* Copies `given` if it is a valid traceparent of version 00; else makes a new one. */
 void trace_continue(const char *given, char out[TRACEPARENT_SIZE]);
 void request_fini(struct http_request *r);
-
-#endif

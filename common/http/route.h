@@ -2,8 +2,7 @@
  *
  * route.h: finds the route for a method and a path. Pure.
  */
-#ifndef WARREN_HTTP_ROUTE_H
-#define WARREN_HTTP_ROUTE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -27,5 +26,3 @@ void route_methods(const struct http_route *routes, char out[ALLOW_SIZE]);
 /* For HEAD it finds a GET route. */
 void route_match(const struct http_route *routes, const char *method, const struct path *path,
                  struct route_match *out);
-
-#endif

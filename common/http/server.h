@@ -3,8 +3,7 @@
  * server.h: an HTTP/1.1 JSON server on civetweb: a table of routes, limits of size and time for
  * bodies, strict framing, problem+json for every refusal, one write per answer.
  */
-#ifndef WARREN_HTTP_SERVER_H
-#define WARREN_HTTP_SERVER_H
+#pragma once
 
 #include "common/http/handler.h"
 
@@ -18,5 +17,3 @@ struct http_server *http_server_create(const struct http_server_config *c,
  * long at most, plus the time of running handlers and a few seconds. */
 void http_server_destroy(struct http_server **s);
 uint16_t http_server_port(const struct http_server *s);
-
-#endif

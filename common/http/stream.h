@@ -12,8 +12,7 @@
  * chunks; for HTTP/1.0 the end of the connection is the end of the answer. http_stream_write does
  * not buffer.
  */
-#ifndef WARREN_HTTP_STREAM_H
-#define WARREN_HTTP_STREAM_H
+#pragma once
 
 #include "common/http/handler.h"
 
@@ -28,5 +27,3 @@ int http_stream_write(struct http_request *r, struct bytes piece) MUST_CHECK;
 bool http_stream_is_over(const struct http_request *r);
 /* Everything was written. Without this call the connection is cut when the handler returns. */
 void http_stream_end(struct http_request *r);
-
-#endif

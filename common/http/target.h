@@ -2,8 +2,7 @@
  *
  * target.h: parses the path and the query of a request's target. Pure.
  */
-#ifndef WARREN_HTTP_TARGET_H
-#define WARREN_HTTP_TARGET_H
+#pragma once
 
 #include <stddef.h>
 
@@ -36,5 +35,3 @@ struct query {
 int query_parse(const char *raw, struct query *out, struct err *e) MUST_CHECK;
 void query_fini(struct query *q);
 const char *query_find(const struct query *q, const char *name);
-
-#endif

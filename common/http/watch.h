@@ -6,8 +6,7 @@
  * socket. When a server is short of threads, the watch also ends connections that wait for a
  * request, and answers that make no progress.
  */
-#ifndef WARREN_HTTP_WATCH_H
-#define WARREN_HTTP_WATCH_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -46,5 +45,3 @@ unsigned watch_relieve(struct watch *w, unsigned count);
 
 /* Ends everything that is watched, now or later, `limit` ms from now. Any thread. */
 void watch_limit_all(struct watch *w, msec limit);
-
-#endif

@@ -11,8 +11,7 @@
  *      http_server_destroy(&server);                    ends them
  *      websockets_destroy(&pool);
  */
-#ifndef WARREN_HTTP_WEBSOCKET_H
-#define WARREN_HTTP_WEBSOCKET_H
+#pragma once
 
 #include <stdint.h>
 
@@ -56,5 +55,3 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
 /* Any thread. Sends what was buffered, then a close code (1000: normal; 4000 to 4999: the
  * program's own); `closed` follows within 2 s. */
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code);
-
-#endif

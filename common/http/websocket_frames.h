@@ -9,8 +9,7 @@
  *      │ │     │       │ │           │ if it is 126 or 127   │ 4 bytes │         │
  *      └─┴─────┴───────┴─┴───────────┴───────────────────────┴─────────┴─────────┘
  */
-#ifndef WARREN_HTTP_WEBSOCKET_FRAMES_H
-#define WARREN_HTTP_WEBSOCKET_FRAMES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,5 +65,3 @@ enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsi
 /* Appends a whole frame. */
 void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload);
 void frame_write_close(struct buffer *out, unsigned code);
-
-#endif

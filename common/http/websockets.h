@@ -2,8 +2,7 @@
  *
  * websockets.h: a pool of WebSockets (websocket.h), for the files of common/http.
  */
-#ifndef WARREN_HTTP_WEBSOCKETS_H
-#define WARREN_HTTP_WEBSOCKETS_H
+#pragma once
 
 #include "common/http/connection.h"
 #include "common/http/websocket.h"
@@ -17,5 +16,3 @@ void websockets_add(struct websockets *all, struct known_socket *socket, struct 
 /* Closes every WebSocket with 1001 (going away) and waits until all have ended, 2 s at most. No
  * place can be reserved any more. */
 void websockets_end(struct websockets *all);
-
-#endif

@@ -3,8 +3,7 @@
  * metrics.h: counters, gauges and histograms in the Prometheus text format. Any thread. A metric
  * has at most `series_max` series: further label values are counted as "other".
  */
-#ifndef WARREN_METRICS_METRICS_H
-#define WARREN_METRICS_METRICS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -46,5 +45,3 @@ void metrics_on_collect(struct metrics *m, metrics_collect_fn *collect, void *ow
 
 /* Appends the exposition, in format 0.0.4. */
 void metrics_write(struct metrics *m, struct buffer *out);
-
-#endif

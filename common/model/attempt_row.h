@@ -3,8 +3,7 @@
  * attempt_row.h: one attempt of a job, identified by (run, attempt), folded as a job's row is
  * (fold.h).
  */
-#ifndef WARREN_MODEL_ATTEMPT_ROW_H
-#define WARREN_MODEL_ATTEMPT_ROW_H
+#pragma once
 
 #include "common/model/fold.h"
 
@@ -44,5 +43,3 @@ void attempt_row_fini(struct attempt_row *row);
  * drop attempts of runs up to the job row's forgotten_run. */
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
 bool attempt_row_fold(struct attempt_row *row, const struct event *e, const struct arrival *a);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * delay.h: the delay buckets (exchanges whose queue has a TTL), and the choice of one for a job.
  */
-#ifndef WARREN_MODEL_DELAY_H
-#define WARREN_MODEL_DELAY_H
+#pragma once
 
 #include "common/base/clock.h"
 
@@ -30,5 +29,3 @@ enum wait_step { WAIT_RUN_NOW, WAIT_HOLD, WAIT_HOP };
 /* What to do with a job that is to run at run_at. HOLD: keep it in memory for *left ms. HOP:
  * publish it to *bucket. */
 enum wait_step delay_step(msec run_at, msec now, msec *left, const struct delay_bucket **bucket);
-
-#endif

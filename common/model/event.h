@@ -3,8 +3,7 @@
  * event.h: the events of stream `events` (docs/amqp.md): what happened to a job. A job message in
  * the stream is an event too: a submission, a retry, a due job, a burial.
  */
-#ifndef WARREN_MODEL_EVENT_H
-#define WARREN_MODEL_EVENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,5 +97,3 @@ void event_write(const struct event *event, struct buffer *out);
 uint64_t event_content(const struct job *job);
 
 #define EVENTS_CONTENT_TYPE "application/x-ndjson"
-
-#endif

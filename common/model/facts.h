@@ -3,8 +3,7 @@
  * facts.h: a job's members as its messages give them. One id can be published again with another
  * content; a row keeps the first few contents, so that it can show the one that runs.
  */
-#ifndef WARREN_MODEL_FACTS_H
-#define WARREN_MODEL_FACTS_H
+#pragma once
 
 #include "common/model/event.h"
 #include "common/model/fold_key.h"
@@ -42,5 +41,3 @@ bool facts_fold(struct job_facts **all, const struct event *e, const struct fold
  * offset. True when the front changed. */
 bool facts_choose(struct job_facts **all, uint64_t ran);
 struct job_facts *facts_find(struct job_facts *all, uint64_t content);
-
-#endif

@@ -3,8 +3,7 @@
  * feed.h: which stream an exchange feeds. The names are those of the topology
  * (docs/architecture.md).
  */
-#ifndef WARREN_MODEL_FEED_H
-#define WARREN_MODEL_FEED_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -13,5 +12,3 @@
 /* Publishes to the exchange reach that stream; NULL: no stream. Exchanges not in the table feed the
  * stream of their name. `sync` feeds `control` and `marks`; it counts as `control`'s. */
 bool feed_is_of(struct bytes exchange, const char *stream);
-
-#endif

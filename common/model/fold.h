@@ -20,8 +20,7 @@
  * without a service's time gets the clock's. So the row depends on the set of (event, arrival),
  * and an arrival depends only on the place in the stream.
  */
-#ifndef WARREN_MODEL_FOLD_H
-#define WARREN_MODEL_FOLD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -110,5 +109,3 @@ void job_row_date(struct job_row *row, msec first);
 const struct job_facts *job_row_facts(const struct job_row *row);
 /* The last attempt was released, or its worker died, and it has not been started again. */
 bool job_row_is_given_back(const struct job_row *row);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * fold_key.h: the order of a job's events. A register keeps the value of its greatest event.
  */
-#ifndef WARREN_MODEL_FOLD_KEY_H
-#define WARREN_MODEL_FOLD_KEY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,5 +23,3 @@ struct fold_key {
 int fold_key_compare(const struct fold_key *a, const struct fold_key *b);
 /* Sets *key to *to if that is greater; false: it is not. */
 bool fold_key_raise(struct fold_key *key, const struct fold_key *to);
-
-#endif

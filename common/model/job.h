@@ -3,8 +3,7 @@
  * job.h: a job, and its form as an AMQP message (docs/amqp.md). Only job_decode decides whether a
  * job message is valid, for the consumer and for the status store.
  */
-#ifndef WARREN_MODEL_JOB_H
-#define WARREN_MODEL_JOB_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -121,5 +120,3 @@ enum job_station {
  * the time left until run_at. `now` becomes x-queued-at. Only headers of the contract are written.
  * The link adds user_id. */
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * job_headers.h: the headers of a job message (docs/amqp.md), read and written from one table.
  */
-#ifndef WARREN_MODEL_JOB_HEADERS_H
-#define WARREN_MODEL_JOB_HEADERS_H
+#pragma once
 
 #include "common/base/err.h"
 #include "common/model/job.h"
@@ -28,5 +27,3 @@ void job_headers_write(const struct job *job, enum job_station station, struct m
 
 /* The name, if Warren reads such a header (the contract's, and some of the broker's); else NULL. */
 const char *job_header_known(struct bytes name);
-
-#endif

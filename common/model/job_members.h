@@ -2,8 +2,7 @@
  *
  * job_members.h: reads values that several documents have, in their tables of members.
  */
-#ifndef WARREN_MODEL_JOB_MEMBERS_H
-#define WARREN_MODEL_JOB_MEMBERS_H
+#pragma once
 
 #include "common/base/json_read.h"
 
@@ -11,5 +10,3 @@ json_member_fn job_read_type;     /* char[JOB_TYPE_SIZE] */
 json_member_fn job_read_priority; /* enum priority, by its name or number */
 json_member_fn job_read_tenant;   /* char[TENANT_SIZE] */
 json_member_fn job_read_reason;   /* enum reason */
-
-#endif

@@ -2,8 +2,7 @@
  *
  * lane.h: names of lanes (the queues of a tenant) and priorities (chosen by the submitter).
  */
-#ifndef WARREN_MODEL_LANE_H
-#define WARREN_MODEL_LANE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ const char *priority_name(enum priority p);
 bool priority_parse(struct bytes name, enum priority *out);
 const char *lane_name(enum lane lane);
 bool lane_parse(struct bytes name, enum lane *out);
-
-#endif

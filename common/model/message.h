@@ -3,8 +3,7 @@
  * message.h: an AMQP message. All its strings are borrowed: from a delivery, or from the caller of
  * link_publish. No network here.
  */
-#ifndef WARREN_MODEL_MESSAGE_H
-#define WARREN_MODEL_MESSAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,5 +56,3 @@ struct bytes message_header_text(const struct message *m, const char *name);
 /* Borrow name and text. At most MESSAGE_HEADERS_MAX (asserted). */
 void message_add_int(struct message *m, const char *name, int64_t value);
 void message_add_text(struct message *m, const char *name, struct bytes text);
-
-#endif

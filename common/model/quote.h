@@ -2,8 +2,7 @@
  *
  * quote.h: a received value as short printable text, for error texts. Pure.
  */
-#ifndef WARREN_MODEL_QUOTE_H
-#define WARREN_MODEL_QUOTE_H
+#pragma once
 
 #include "common/model/message.h"
 
@@ -15,5 +14,3 @@ const char *quote_text(struct bytes text, char out[QUOTE_SIZE]);
 /* A header's value of any type: 7, "text", true, 1.5, timestamp 4102444800, void, {"days": 1},
  * [1, 2]. Cut as by quote_text. */
 const char *quote_header(const struct message *m, const struct header *h, char out[QUOTE_SIZE]);
-
-#endif

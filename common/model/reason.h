@@ -2,8 +2,7 @@
  *
  * reason.h: why a job was buried, and the kind of error of an attempt.
  */
-#ifndef WARREN_MODEL_REASON_H
-#define WARREN_MODEL_REASON_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -47,5 +46,3 @@ bool reason_parse(struct bytes word, enum reason *out);
 const char *error_kind_word(enum error_kind k);
 /* As reason_parse. */
 bool error_kind_parse(struct bytes word, enum error_kind *out);
-
-#endif

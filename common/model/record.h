@@ -3,8 +3,7 @@
  * record.h: the records of stream `control` (docs/amqp.md): tenants, API keys, pauses, and markers
  * that show a reader that it has caught up.
  */
-#ifndef WARREN_MODEL_RECORD_H
-#define WARREN_MODEL_RECORD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,5 +84,3 @@ void api_key_generate(char text[KEY_TEXT_SIZE], char id[KEY_ID_SIZE],
                       unsigned char sha256[KEY_HASH_SIZE]);
 /* Constant time. */
 bool api_key_matches(const struct key_record *k, const char *secret);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * retry.h: decides what follows an attempt that ended. Pure.
  */
-#ifndef WARREN_MODEL_RETRY_H
-#define WARREN_MODEL_RETRY_H
+#pragma once
 
 #include <stdint.h>
 
@@ -42,5 +41,3 @@ enum verdict attempt_verdict(const struct attempt_end *end, const struct retry_p
                              double chance, msec *wait, enum reason *reason);
 /* The backoff before attempt + 1. Never overflows, never above cap * (1 + jitter). */
 msec retry_backoff(const struct retry_policy *p, int64_t attempt, double chance);
-
-#endif

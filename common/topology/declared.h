@@ -3,8 +3,7 @@
  * declared.h: functions that the files of common/topology share: declarations as JSON, accounts,
  * and calls of the management API.
  */
-#ifndef WARREN_TOPOLOGY_DECLARED_H
-#define WARREN_TOPOLOGY_DECLARED_H
+#pragma once
 
 #include "common/topology/topology.h"
 
@@ -47,5 +46,3 @@ struct finder {
 void find_wrong_policies(const struct finder *f, const json_t *policies);
 int find_wrong_rights(const struct finder *f, struct http_client *management, const char *vhost,
                       const char *const *tenants, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * topology.h: the exchanges, queues, bindings, policy and logins that Warren needs in its vhost: a
  * fixed part, and one for each tenant. Declaring is idempotent.
  */
-#ifndef WARREN_TOPOLOGY_TOPOLOGY_H
-#define WARREN_TOPOLOGY_TOPOLOGY_H
+#pragma once
 
 #include <jansson.h>
 
@@ -80,5 +79,3 @@ int topology_put_tenant_account(struct http_client *management, const char *vhos
                                 const char *tenant, const char *password, struct err *e) MUST_CHECK;
 int topology_delete_tenant_account(struct http_client *management, const char *tenant,
                                    struct err *e) MUST_CHECK;
-
-#endif

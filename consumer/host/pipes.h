@@ -3,8 +3,7 @@
  * pipes.h: the host's ends of the pipes (consumer/runner/plugin_wire.h): reads and writes whole
  * frames, each by one system call when it fits. All calls block.
  */
-#ifndef WARREN_HOST_PIPES_H
-#define WARREN_HOST_PIPES_H
+#pragma once
 
 #include "common/base/bytes.h"
 #include "common/base/err.h"
@@ -23,5 +22,3 @@ enum { PIPES_PARTS_MAX = 3 };
 /* Writes the header, then the parts; unused parts are zero. */
 int pipes_write(enum wire_kind kind, const struct bytes parts[PIPES_PARTS_MAX],
                 struct err *e) MUST_CHECK;
-
-#endif

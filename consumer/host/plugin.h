@@ -2,8 +2,7 @@
  *
  * plugin.h: loads a plugin, and runs its jobs.
  */
-#ifndef WARREN_HOST_PLUGIN_H
-#define WARREN_HOST_PLUGIN_H
+#pragma once
 
 #include "consumer/host/pipes.h"
 #include "consumer/include/warren/handler.h"
@@ -25,5 +24,3 @@ const char *plugin_take_text(struct bytes *frame);
 /* Runs the job of a JOB frame, writes its END. -1: the consumer is gone or broke the protocol. */
 int plugin_run(struct plugin *p, struct bytes frame, struct wire_page *page,
                struct err *e) MUST_CHECK;
-
-#endif

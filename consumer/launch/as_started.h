@@ -4,8 +4,7 @@
  * with. The consumer changes them for itself, and passes the original ones as an argument; a
  * handler's process restores them before anything else.
  */
-#ifndef WARREN_LAUNCH_AS_STARTED_H
-#define WARREN_LAUNCH_AS_STARTED_H
+#pragma once
 
 #include "common/base/err.h"
 #include "common/base/process.h"
@@ -15,5 +14,3 @@ enum { AS_STARTED_SIZE = 64 };
 void as_started_write(const struct process_start *was, char out[AS_STARTED_SIZE]);
 /* 0, or -1 with errno. */
 int as_started_restore(const char *text) MUST_CHECK;
-
-#endif

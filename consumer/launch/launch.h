@@ -2,8 +2,7 @@
  *
  * launch.h: the protocol between warren-launch and its consumer.
  */
-#ifndef WARREN_LAUNCH_LAUNCH_H
-#define WARREN_LAUNCH_LAUNCH_H
+#pragma once
 
 /* Descriptors of a launched program, besides stdin to stderr. LAUNCH_STATUS_FD is a socket, closed
  * by the exec. The launcher reads the go-ahead there, one byte, and writes what failed. If it ended
@@ -29,5 +28,3 @@ struct launch_failure {
         enum launch_step step;
         int number; /* errno */
 };
-
-#endif

@@ -8,8 +8,7 @@
  * that handler would also reap other children. Spawn on the loop thread only: parent-death signals
  * are sent when the spawning thread ends.
  */
-#ifndef WARREN_CONSUMER_RUNNER_CHILD_H
-#define WARREN_CONSUMER_RUNNER_CHILD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,5 +49,3 @@ struct child_end child_reap(struct child *c);
 const char *child_end_text(struct child_end end, char out[CHILD_END_SIZE]);
 /* Both ends are close-on-exec. ERR_FULL as above. */
 int child_pipe(int *read_end, int *write_end, struct err *e) MUST_CHECK;
-
-#endif

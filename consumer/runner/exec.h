@@ -2,8 +2,7 @@
  *
  * exec.h: handler kind `exec`: a program for each attempt. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_RUNNER_EXEC_H
-#define WARREN_CONSUMER_RUNNER_EXEC_H
+#pragma once
 
 #include "consumer/runner/run.h"
 
@@ -16,5 +15,3 @@ struct run *exec_start(struct execs *all, const struct run_request *q, const str
                        void *owner, struct err *e) MUST_CHECK;
 /* SIGTERM, and SIGKILL after `grace`. Does nothing when it is being ended already. */
 void exec_stop(struct run *run, msec grace);
-
-#endif

@@ -4,8 +4,7 @@
  * `progress` and `retry_after` as JSON lines on descriptor 3, where other lines are skipped.
  * Progress is reported at once, the rest is for the program's end. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_RUNNER_EXEC_STREAMS_H
-#define WARREN_CONSUMER_RUNNER_EXEC_STREAMS_H
+#pragma once
 
 #include "consumer/runner/polled.h"
 #include "consumer/runner/run.h"
@@ -34,5 +33,3 @@ ssize_t exec_streams_read(struct exec_streams *s, enum exec_stream_kind which,
                           struct buffer *scratch);
 /* The program has ended: reads what is left in its pipes, at most 1 MiB from each. */
 void exec_streams_read_rest(struct exec_streams *s, struct buffer *scratch);
-
-#endif

@@ -3,8 +3,7 @@
  * handlers.h: handlers.json (docs/handlers.md): which handler runs which job type, with which
  * limits. A loaded set never changes; a reload creates another.
  */
-#ifndef WARREN_CONSUMER_RUNNER_HANDLERS_H
-#define WARREN_CONSUMER_RUNNER_HANDLERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,5 +62,3 @@ size_t handlers_count(const struct handlers *h);
 const struct handler *handlers_first(const struct handlers *h);
 /* The next is at `next`. */
 const struct plugin *handlers_first_plugin(const struct handlers *h);
-
-#endif

@@ -3,8 +3,7 @@
  * handlers_read.h: readers of values of handlers.json, besides those of json_read.h; lists of
  * texts.
  */
-#ifndef WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
-#define WARREN_CONSUMER_RUNNER_HANDLERS_READ_H
+#pragma once
 
 #include "common/base/json_read.h"
 
@@ -24,5 +23,3 @@ void texts_add(char ***texts, char *text);
 void texts_free(char ***texts);
 
 #define AUTO_TEXTS __attribute__((cleanup(texts_free))) char **
-
-#endif

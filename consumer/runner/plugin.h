@@ -2,8 +2,7 @@
  *
  * plugin.h: handler kind `plugin`: a pool of host processes for each plugin. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_H
-#define WARREN_CONSUMER_RUNNER_PLUGIN_H
+#pragma once
 
 #include "consumer/runner/run.h"
 
@@ -18,5 +17,3 @@ int plugins_use(struct plugins *all, const struct handlers *h, struct err *e) MU
 bool plugins_have_room(const struct plugins *all, const struct handler *h);
 struct run *plugin_start(struct plugins *all, const struct run_request *q,
                          const struct run_events *on, void *owner, struct err *e) MUST_CHECK;
-
-#endif

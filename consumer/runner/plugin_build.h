@@ -3,8 +3,7 @@
  * plugin_build.h: the plugin that a pool's hosts have opened: the identity of its file then, its
  * settings, its handlers' names. A rebuilt file is another build.
  */
-#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_BUILD_H
-#define WARREN_CONSUMER_RUNNER_PLUGIN_BUILD_H
+#pragma once
 
 #include <sys/stat.h>
 
@@ -24,5 +23,3 @@ bool build_is_current(const struct plugin_build *b, const struct plugin *plugin)
 /* -1: a type of the set names a handler that the build does not have. */
 int build_check_names(const struct plugin_build *b, const struct handlers *set,
                       const struct plugin *plugin, struct err *e) MUST_CHECK;
-
-#endif

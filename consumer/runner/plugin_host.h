@@ -4,8 +4,7 @@
  * (consumer/runner/plugin_wire.h): starts it, gives it jobs, reads its frames, kills it when a job
  * does not end in time. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_HOST_H
-#define WARREN_CONSUMER_RUNNER_PLUGIN_HOST_H
+#pragma once
 
 #include <uv.h>
 
@@ -75,5 +74,3 @@ int host_wait(struct plugin_host *h, msec limit, struct err *e) MUST_CHECK;
 /* Ends, reaps and frees it, without callbacks. A busy one is killed at once, another if it has not
  * ended in `limit` ms. Blocks. Call host_leave on all hosts before: then they end together. */
 void host_end(struct plugin_host *h, msec limit);
-
-#endif

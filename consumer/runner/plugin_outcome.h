@@ -2,8 +2,7 @@
  *
  * plugin_outcome.h: the outcome of a plugin's run, from its END frame or its host's death.
  */
-#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_OUTCOME_H
-#define WARREN_CONSUMER_RUNNER_PLUGIN_OUTCOME_H
+#pragma once
 
 #include "consumer/runner/child.h"
 #include "consumer/runner/plugin_talk.h"
@@ -14,5 +13,3 @@ void plugin_outcome(struct run *run, const struct plugin_frame *said, struct run
 /* Its process ended. The error is `fault` if that is set, else how the process ended. */
 void plugin_outcome_of_death(struct run *run, struct child_end end, const struct err *fault,
                              struct run_end *out);
-
-#endif

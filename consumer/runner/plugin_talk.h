@@ -4,8 +4,7 @@
  * two pipes; cancels a job and reads its latest progress, in the shared page. It does not know the
  * host's state. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_TALK_H
-#define WARREN_CONSUMER_RUNNER_PLUGIN_TALK_H
+#pragma once
 
 #include "common/base/bytes.h"
 #include "consumer/runner/handlers.h"
@@ -66,5 +65,3 @@ enum page_news { PAGE_NEWS, PAGE_NO_NEWS, PAGE_BUSY /* it is being written */ };
 enum page_news page_read(struct plugin_page *p, struct wire_latest *out);
 /* Makes the host send a PROGRESS frame with the next progress that it writes. */
 void page_ask_notice(struct plugin_page *p);
-
-#endif

@@ -11,8 +11,7 @@
  *      consumer → host:  OPEN once, then JOB one at a time; end of file asks it to end
  *      host → consumer:  READY or FAILED once; then PROGRESS and LOG during a job, END after it
  */
-#ifndef WARREN_CONSUMER_RUNNER_PLUGIN_WIRE_H
-#define WARREN_CONSUMER_RUNNER_PLUGIN_WIRE_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -87,5 +86,3 @@ struct wire_page {
         _Atomic uint32_t notified;
         struct wire_latest latest; /* written by the host */
 };
-
-#endif

@@ -5,8 +5,7 @@
  * copy (a child, until its exec), under a number that may be reused. Its memory may be freed after
  * polled_close. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_RUNNER_POLLED_H
-#define WARREN_CONSUMER_RUNNER_POLLED_H
+#pragma once
 
 #include <uv.h>
 
@@ -29,5 +28,3 @@ void polled_start(struct polled *w, int events, polled_fn *on_event, void *owner
 void polled_stop(struct polled *w);
 /* Closes the handle and the descriptor, those that it has. */
 void polled_close(struct polled *w);
-
-#endif

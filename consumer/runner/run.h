@@ -4,8 +4,7 @@
  * to its owner, its end; counts all runs, and knows whether the system has room for more. The kinds
  * use it; it knows none of them. Loop thread only.
  */
-#ifndef WARREN_CONSUMER_RUNNER_RUN_H
-#define WARREN_CONSUMER_RUNNER_RUN_H
+#pragma once
 
 #include <uv.h>
 
@@ -76,5 +75,3 @@ void run_fails_saying(struct run *run, struct run_end *end, enum error_kind kind
 void run_fails_by_timeout(struct run *run, struct run_end *end, struct bytes said);
 /* Fills the result, a valid JSON value. output: its beginning; total: its full length. */
 void run_result(struct run *run, struct run_end *end, struct bytes output, size_t total);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * run_request.h: what a runner and a run are started with, and a run's callbacks.
  */
-#ifndef WARREN_CONSUMER_RUNNER_RUN_REQUEST_H
-#define WARREN_CONSUMER_RUNNER_RUN_REQUEST_H
+#pragma once
 
 #include <stdbool.h>
 #include <uv.h>
@@ -51,5 +50,3 @@ struct run_request {
         bool redelivered;
         msec timeout; /* of this attempt */
 };
-
-#endif

@@ -3,8 +3,7 @@
  * runner.h: runs attempts by handlers of any kind: a plugin in a host process, or a program.
  * Enforces limits of time, memory and output by killing. Loop thread only. SIGPIPE must be ignored.
  */
-#ifndef WARREN_CONSUMER_RUNNER_RUNNER_H
-#define WARREN_CONSUMER_RUNNER_RUNNER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -39,5 +38,3 @@ void run_stop(struct run *run, msec grace);
  * further reports wait for this call, so that a flood of reports costs nothing. */
 void run_poll(struct run *run);
 unsigned runner_running(const struct runner *r);
-
-#endif

@@ -3,8 +3,7 @@
  * shortage.h: errors that mean the system has no room now, which are not the job's failure; the
  * open files that handlers need.
  */
-#ifndef WARREN_CONSUMER_RUNNER_SHORTAGE_H
-#define WARREN_CONSUMER_RUNNER_SHORTAGE_H
+#pragma once
 
 #include "common/base/err.h"
 #include "consumer/runner/handlers.h"
@@ -25,5 +24,3 @@ int shortage_err(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 int shortage_spare_files(int last_fd, int spared, struct err *e) MUST_CHECK;
 /* How many open files a consumer needs to run its handlers as configured. */
 int64_t open_files_needed(const struct handlers *h, int64_t concurrency);
-
-#endif

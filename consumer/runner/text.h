@@ -2,8 +2,7 @@
  *
  * text.h: makes text from handlers fit for events and headers.
  */
-#ifndef WARREN_CONSUMER_RUNNER_TEXT_H
-#define WARREN_CONSUMER_RUNNER_TEXT_H
+#pragma once
 
 #include "common/base/bytes.h"
 
@@ -19,5 +18,3 @@ struct bytes text_trim(struct bytes text);
  * result is JSON. `output` is the beginning of an output of `total` bytes. False: there is nothing
  * to add. */
 bool text_to_result(struct bytes output, size_t total, size_t max, struct buffer *out);
-
-#endif

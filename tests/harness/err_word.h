@@ -2,8 +2,7 @@
  *
  * err_word.h: the codes of errors as words, for what a test compares.
  */
-#ifndef WARREN_TESTS_ERR_WORD_H
-#define WARREN_TESTS_ERR_WORD_H
+#pragma once
 
 #include "common/base/err.h"
 
@@ -20,5 +19,3 @@ static inline const char *err_code_word(enum err_code code)
 
         return words[code];
 }
-
-#endif

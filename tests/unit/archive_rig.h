@@ -2,8 +2,7 @@
  *
  * archive_rig.h: an archive in a folder of its own, burials into it, and its lists as JSON.
  */
-#ifndef WARREN_TESTS_ARCHIVE_RIG_H
-#define WARREN_TESTS_ARCHIVE_RIG_H
+#pragma once
 
 #include "tests/unit/unit.h"
 
@@ -153,5 +152,3 @@ static inline size_t list_count(struct archive *a, const struct letter_filter *f
         json_decref(json);
         return count;
 }
-
-#endif

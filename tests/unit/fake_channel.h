@@ -2,8 +2,7 @@
  *
  * fake_channel.h: a fake connection for tests of the link's parts. It records what is sent.
  */
-#ifndef WARREN_TESTS_FAKE_CHANNEL_H
-#define WARREN_TESTS_FAKE_CHANNEL_H
+#pragma once
 
 #include "common/amqp/channel.h"
 
@@ -20,5 +19,3 @@ void fake_forget(void);
 
 /* The clock that the parts read. */
 extern msec fake_now;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * registry_rig.h: a registry in a folder of its own.
  */
-#ifndef WARREN_TESTS_REGISTRY_RIG_H
-#define WARREN_TESTS_REGISTRY_RIG_H
+#pragma once
 
 #include "tests/unit/unit.h"
 
@@ -77,5 +76,3 @@ static inline int count_key(void *owner, const struct key *k, struct err *e)
 }
 
 #define WITH_REGISTRY(test) cmocka_unit_test_setup_teardown(test, open_registry, close_registry)
-
-#endif

@@ -3,8 +3,7 @@
  * runner_bench.h: a runner with real children on an event loop of its own, and what its runs
  * reported.
  */
-#ifndef WARREN_TESTS_RUNNER_BENCH_H
-#define WARREN_TESTS_RUNNER_BENCH_H
+#pragma once
 
 #include "tests/unit/unit.h"
 
@@ -85,5 +84,3 @@ void wait_gone(int pid);
  * between its start and its exec. */
 int holder_start(void);
 void holder_end(int holder);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * status_rig.h: a projection in a folder of its own, and the messages of its jobs.
  */
-#ifndef WARREN_TESTS_STATUS_RIG_H
-#define WARREN_TESTS_STATUS_RIG_H
+#pragma once
 
 #include "tests/unit/unit.h"
 
@@ -134,5 +133,3 @@ static inline int rig_number(struct rig *r, const char *sql)
                 fail_msg("%s", e.text);
         return sqlite3_column_int(s, 0);
 }
-
-#endif

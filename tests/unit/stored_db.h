@@ -2,8 +2,7 @@
  *
  * stored_db.h: databases as earlier versions wrote them, stored as SQL in tests/unit/databases.
  */
-#ifndef WARREN_TESTS_STORED_DB_H
-#define WARREN_TESTS_STORED_DB_H
+#pragma once
 
 #include "tests/unit/unit.h"
 
@@ -86,5 +85,3 @@ static inline char *stored_db_schema(const char *path)
                       " replace(replace(sql, 'IF NOT EXISTS ', ''), '\"', '') FROM sqlite_master"
                       " WHERE type <> 'table' AND sql IS NOT NULL ORDER BY 1)");
 }
-
-#endif

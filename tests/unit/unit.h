@@ -2,8 +2,7 @@
  *
  * unit.h: cmocka with the headers it needs first, and the size of a table.
  */
-#ifndef WARREN_TESTS_UNIT_H
-#define WARREN_TESTS_UNIT_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,5 +22,3 @@
 #undef assert_in_range
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-
-#endif

@@ -2,8 +2,7 @@
  *
  * writer_rig.h: a write that pauses until the test releases it, and a deadline for all waits.
  */
-#ifndef WARREN_TESTS_WRITER_RIG_H
-#define WARREN_TESTS_WRITER_RIG_H
+#pragma once
 
 #include "tests/unit/unit.h"
 
@@ -52,5 +51,3 @@ static inline int gate_pass(struct gate *g, struct err *e)
         gate_set(g, &g->reached);
         return gate_wait(g, &g->open) ? 0 : err_set(e, ERR_TIMEOUT, "not let go");
 }
-
-#endif

@@ -2,8 +2,7 @@
  *
  * api.h: calls to the gateway's API, and the message and exit code of a refusal.
  */
-#ifndef WARREN_CLI_API_H
-#define WARREN_CLI_API_H
+#pragma once
 
 #include "common/base/json_scan.h"
 #include "common/http/client.h"
@@ -58,5 +57,3 @@ char *api_path(const char *pattern, ...) MUST_CHECK;
 void api_close(struct cli *c);
 
 #define AUTO_REPLY __attribute__((cleanup(http_reply_fini))) struct http_reply
-
-#endif

@@ -2,8 +2,7 @@
  *
  * arguments.h: parses a command's words and options by its table. Pure.
  */
-#ifndef WARREN_CLI_ARGUMENTS_H
-#define WARREN_CLI_ARGUMENTS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -39,5 +38,3 @@ int arguments_parse(int argc, char **argv, const struct option *own, const struc
                     struct arguments *out, struct err *e) MUST_CHECK;
 /* Its value, "" for a switch; NULL when it was not given. */
 const char *arguments_option(const struct arguments *a, const char *name);
-
-#endif

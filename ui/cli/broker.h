@@ -3,8 +3,7 @@
  * broker.h: an admin's connections to the broker: its management API, and an AMQP link for
  * declaring.
  */
-#ifndef WARREN_CLI_BROKER_H
-#define WARREN_CLI_BROKER_H
+#pragma once
 
 #include "common/amqp/wait.h"
 #include "common/http/client.h"
@@ -25,5 +24,3 @@ void broker_link_destroy(struct broker_link **l);
 struct link *broker_link_get(struct broker_link *l);
 /* If e is ERR_UNAVAILABLE, replaces its text by why the last connect failed. Returns -1. */
 int broker_link_explain(struct broker_link *l, struct err *e);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * cli.h: what all commands of `warren` use.
  */
-#ifndef WARREN_CLI_CLI_H
-#define WARREN_CLI_CLI_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -77,5 +76,3 @@ command_fn command_tenant_rm, command_key_add, command_key_list, command_key_rm;
 command_fn command_dlq_list, command_dlq_show, command_dlq_requeue;
 command_fn command_topology_apply, command_topology_export, command_topology_check;
 command_fn command_doctor, command_completion;
-
-#endif

@@ -2,8 +2,7 @@
  *
  * command.h: the table of commands. Help and completion are made from it.
  */
-#ifndef WARREN_CLI_COMMAND_H
-#define WARREN_CLI_COMMAND_H
+#pragma once
 
 #include "ui/cli/cli.h"
 
@@ -28,5 +27,3 @@ const struct command *command_first(const char *noun);
 void command_help(const struct command *command, struct buffer *out);
 /* Runs the command in argv, which does not contain the program's name. */
 enum exit_code command_run(int argc, char **argv);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * diagnosis.h: the doctor's findings: the state of each check, the problem, and what to do.
  */
-#ifndef WARREN_CLI_DIAGNOSIS_H
-#define WARREN_CLI_DIAGNOSIS_H
+#pragma once
 
 #include "ui/cli/cli.h"
 
@@ -18,5 +17,3 @@ void diagnosis_add(struct diagnosis *d, const char *check, enum health health, c
 unsigned diagnosis_wrong(const struct diagnosis *d);
 /* Prints it. EXIT_DONE when nothing is wrong, else exit code 1. */
 enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * doctor.h: the parts of `warren doctor`.
  */
-#ifndef WARREN_CLI_DOCTOR_H
-#define WARREN_CLI_DOCTOR_H
+#pragma once
 
 #include "common/http/client.h"
 #include "ui/cli/diagnosis.h"
@@ -22,5 +21,3 @@ struct broker_checks {
 };
 /* Checks that every queue has the consumer that it needs. */
 void doctor_check_consumers(const struct broker_checks *b);
-
-#endif

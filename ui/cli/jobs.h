@@ -2,8 +2,7 @@
  *
  * jobs.h: what the commands about jobs share.
  */
-#ifndef WARREN_CLI_JOBS_H
-#define WARREN_CLI_JOBS_H
+#pragma once
 
 #include "ui/cli/api.h"
 #include "ui/cli/view.h"
@@ -14,5 +13,3 @@ enum exit_code job_verdict(struct scan_value job);
 api_show_fn job_show;
 
 extern const struct view_column job_columns[];
-
-#endif

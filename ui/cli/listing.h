@@ -2,8 +2,7 @@
  *
  * listing.h: what the commands that list things share: pages as a table.
  */
-#ifndef WARREN_CLI_LISTING_H
-#define WARREN_CLI_LISTING_H
+#pragma once
 
 #include "ui/cli/api.h"
 #include "ui/cli/table.h"
@@ -27,5 +26,3 @@ enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
 /* Asks for the list at `path`, with the given options as its query, and shows it. */
 enum exit_code listing_get(struct cli *c, enum api_role role, const char *path,
                            const struct listing *l);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * settings.h: the gateway's URL and the keys, from the environment, else from the user's file.
  */
-#ifndef WARREN_CLI_SETTINGS_H
-#define WARREN_CLI_SETTINGS_H
+#pragma once
 
 #include "common/base/err.h"
 
@@ -29,5 +28,3 @@ int url_login_split(const char *text, struct url_login *out, struct err *e) MUST
 void url_login_fini(struct url_login *u);
 /* The vhost of an AMQP URL, decoded and owned: "/" when it names none. */
 char *url_vhost(const char *url);
-
-#endif

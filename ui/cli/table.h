@@ -3,8 +3,7 @@
  * table.h: text for a terminal: aligned columns, control characters replaced, optional colours.
  * Pure.
  */
-#ifndef WARREN_CLI_TABLE_H
-#define WARREN_CLI_TABLE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -34,5 +33,3 @@ void show_block(struct buffer *out, struct bytes text);
 void show_coloured(struct buffer *out, const char *text, enum colour colour, bool colours);
 /* Columns that shown text takes on a terminal. */
 unsigned show_width(struct bytes shown);
-
-#endif

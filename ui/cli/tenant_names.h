@@ -2,8 +2,7 @@
  *
  * tenant_names.h: the names of all tenants, from the gateway, with an admin key.
  */
-#ifndef WARREN_CLI_TENANT_NAMES_H
-#define WARREN_CLI_TENANT_NAMES_H
+#pragma once
 
 #include "ui/cli/cli.h"
 
@@ -15,5 +14,3 @@ void tenant_names_destroy(struct tenant_names **t);
 const char *const *tenant_names_list(const struct tenant_names *t);
 /* Whether the n-th of them is paused: its queues have no consumer on purpose. */
 bool tenant_names_is_paused(const struct tenant_names *t, size_t n);
-
-#endif

@@ -3,8 +3,7 @@
  * view.h: members of an answer as text for people. Values are copied from the answer's bytes:
  * parsing and printing a payload again would change it. Pure.
  */
-#ifndef WARREN_CLI_VIEW_H
-#define WARREN_CLI_VIEW_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -60,5 +59,3 @@ void view_row(struct table *t, const struct view_column *columns, struct scan_va
 /* "title  value" lines of an object; absent members are left out. */
 void view_fields(const struct view_column *columns, struct scan_value item, msec now, bool colours,
                  struct buffer *out);
-
-#endif
