@@ -3,7 +3,8 @@
 
     name          as shown
     missing()     what this machine lacks: [(what, how to get it)]
-    prepare()     installs or starts what stays for all rounds; only when nothing is missing
+    prepare()     installs or starts what stays for all rounds; only when nothing is missing. Raises
+                  Unavailable
     version()     its own and of what it stands on; after prepare()
     settings()    what makes a job durable, and how much runs at once; after prepare()
     measure()     seconds from the first submission until every job has run
@@ -30,6 +31,10 @@ TESTS = HERE.parents[1]
 CORES = os.cpu_count() or 1
 BULLMQ_CONCURRENCY = 64
 START_SECONDS, RUN_SECONDS = 60, 1800
+
+
+class Unavailable(Exception):
+    """A system cannot be measured here; the text says why."""
 
 
 def absent(**programs):
@@ -114,8 +119,11 @@ class BullMQ:
         self.folder.mkdir()
         for name in ("package.json", "package-lock.json", "load.mjs"):
             shutil.copy(HERE / "bullmq" / name, self.folder)
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
-                       check=True, cwd=self.folder, stdin=subprocess.DEVNULL)
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                              check=False, cwd=self.folder, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            raise Unavailable(f"npm ci failed\n{done.stdout.strip()}")
 
     def _installed(self, name):
         text = (self.folder / "node_modules" / name / "package.json").read_text(encoding="utf-8")
