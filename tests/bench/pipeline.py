@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Warren's programs on a broker, and jobs submitted to them over HTTP."""
 import json
+import os
+import pathlib
 import subprocess
 import time
+
+PROGRAMS = ("gateway", "consumer", "status_store", "dlx_monitor")
+TICK = os.sysconf("SC_CLK_TCK")
 
 
 def add_options(parse):
@@ -21,6 +26,16 @@ def positive(text):
     return number
 
 
+def cpu_seconds(pid):
+    """User and system time of a process and its ended children."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(n) for n in fields[11:15]) / TICK
+
+
+def broker_pid(broker):
+    return int((broker.folder / "pid").read_text())
+
+
 class Pipeline:
     """WARREN_BIN names the programs: set it before."""
 
@@ -28,6 +43,7 @@ class Pipeline:
         from harness.broker import BIN
         from harness.warren import Warren
         self.bin = BIN
+        self.broker = broker
         self.options = options
         quiet = {"log_level": "info"}
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,6 +61,13 @@ class Pipeline:
         return {"plugins": {"basic": {"file": str(self.bin.parent / "handlers/basic.so"),
                                       "processes": self.options.concurrency}},
                 "types": {"noop": {"plugin": "basic", "handler": "noop"}}}
+
+    def pids(self):
+        """Processes by name, those of the broker too."""
+        found = {name: [getattr(self.warren, name).pid] for name in PROGRAMS}
+        found["handlers"] = self.warren.consumer.children()
+        found["broker"] = [broker_pid(self.broker)]
+        return found
 
     def completed(self):
         return self.tenant.api.request("GET", "/stats").json()["completed"]

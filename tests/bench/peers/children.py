@@ -23,22 +23,31 @@ def program(command, **options):
                 process.kill()
 
 
-def read_until(fd, wanted, seconds, what):
-    """Reads a pipe until wanted(bytes read in all) is true."""
+def shown(process):
+    return " ".join(map(str, process.args))
+
+
+def read_until(fd, wanted, seconds, processes):
+    """Reads a pipe until wanted(bytes read in all) is true. No process may fail meanwhile."""
     deadline = time.monotonic() + seconds
     found = bytearray()
     while not wanted(found):
-        readable, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
-        chunk = os.read(fd, 65536) if readable else b""
-        if not chunk:
-            raise SystemExit(f"{what}: {'has ended' if readable else f'not within {seconds} s'}")
-        found += chunk
+        if select.select([fd], [], [], 1)[0]:
+            chunk = os.read(fd, 65536)
+            if not chunk:
+                raise SystemExit(f"has ended: {shown(processes[0])}")
+            found += chunk
+        failed = [shown(process) for process in processes if process.poll() not in (None, 0)]
+        if failed:
+            raise SystemExit(f"has failed: {failed[0]}")
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not within {seconds} s: {shown(processes[0])}")
 
 
-def wait_word(process, word, seconds, what):
-    """Until the program has printed the word."""
-    read_until(process.stdout.fileno(), lambda found: word in found.split(),
-               seconds, f"{what} {word.decode()}")
+def wait_word(process, word, seconds, others=()):
+    """Until the program has printed the word. It and the others may not fail meanwhile."""
+    read_until(process.stdout.fileno(), lambda found: word in found.split(), seconds,
+               [process, *others])
 
 
 def begin(processes):

@@ -8,6 +8,7 @@
     version()     its own and of what it stands on; after prepare()
     settings()    what makes a job durable, and how much runs at once; after prepare()
     measure()     seconds from the first submission until every job has run
+    pids()        of its processes that measure() neither starts nor ends
     end()         ends what prepare() started, also after a failure
 """
 import contextlib
@@ -24,7 +25,7 @@ import sys
 import time
 
 from bench.peers.children import begin, program, read_until, wait_word
-from bench.pipeline import Pipeline
+from bench.pipeline import Pipeline, broker_pid
 
 HERE = pathlib.Path(__file__).resolve().parent
 TESTS = HERE.parents[1]
@@ -98,6 +99,9 @@ class Warren:
         if submitted["status"] != {"202": self.options.jobs}:
             raise SystemExit(f"not every submission was accepted: {submitted['status']}")
         return seconds
+
+    def pids(self):
+        return [pid for group in self.pipeline.pids().values() for pid in group]
 
     def end(self):
         if self.pipeline is not None:
@@ -182,10 +186,13 @@ class BullMQ:
               self._load("work", self.socket, o.jobs, BULLMQ_CONCURRENCY) as worker,
               self._load("add", self.socket, o.jobs, o.connections, o.payload) as adder):
             for process in (worker, adder):
-                wait_word(process, b"ready", START_SECONDS, "BullMQ")
+                wait_word(process, b"ready", START_SECONDS)
             started = begin([adder])
-            wait_word(worker, b"done", RUN_SECONDS, "BullMQ")
+            wait_word(worker, b"done", RUN_SECONDS, [adder])
             return time.monotonic() - started
+
+    def pids(self):
+        return []
 
     def end(self):
         pass
@@ -228,7 +235,7 @@ class Celery:
 
     @contextlib.contextmanager
     def _worker(self, env):
-        """Yields the pipe that the worker writes to. What it logs is shown if it failed."""
+        """Yields the pipe that the worker writes to, and its process. Its log is shown if it failed."""
         ours, its = os.pipe()
         log = self.folder / "worker.log"
         command = [sys.executable, "-m", "celery", "-A", "bench.peers.celery_load", "worker",
@@ -236,8 +243,8 @@ class Celery:
         try:
             with (open(log, "wb") as output,
                   program(command, env={**env, "CELERY_LOAD_PIPE": str(its)}, pass_fds=[its],
-                          stdout=output, stderr=output)):
-                yield ours
+                          stdout=output, stderr=output) as process):
+                yield ours, process
         except SystemExit:
             sys.stderr.write(log.read_text(encoding="utf-8", errors="replace"))
             raise
@@ -260,15 +267,18 @@ class Celery:
         with contextlib.ExitStack() as stack:
             url = stack.enter_context(self._vhost())
             env = {**os.environ, "PYTHONPATH": str(TESTS), "CELERY_LOAD_BROKER": url}
-            pipe = stack.enter_context(self._worker(env))
-            read_until(pipe, lambda found: b"R" in found, START_SECONDS, "Celery's worker")
+            pipe, worker = stack.enter_context(self._worker(env))
+            read_until(pipe, lambda found: b"R" in found, START_SECONDS, [worker])
             adders = self._adders(stack, env)
             for adder in adders:
-                wait_word(adder, b"ready", START_SECONDS, "Celery's adders")
+                wait_word(adder, b"ready", START_SECONDS)
             started = begin(adders)
             read_until(pipe, lambda found: len(found) >= self.options.jobs, RUN_SECONDS,
-                       "Celery's worker")
+                       [worker, *adders])
             return time.monotonic() - started
+
+    def pids(self):
+        return [broker_pid(self.broker.node)]
 
     def end(self):
         pass
