@@ -141,9 +141,8 @@ def test_without_warren_there_are_no_ratios(peers, monkeypatch, tmp_path, capsys
 
 def test_the_lock_file_names_no_host():
     """npm takes the packages from the registry that the machine is configured for."""
-    lock = json.loads((SCRIPT.parent / "bullmq/package-lock.json").read_text(encoding="utf-8"))
-    packages = {path: entry for path, entry in lock["packages"].items() if path}
+    text = (SCRIPT.parent / "bullmq/package-lock.json").read_text(encoding="utf-8")
+    assert "://" not in text
+    packages = {path: entry for path, entry in json.loads(text)["packages"].items() if path}
     assert packages
-    for path, entry in packages.items():
-        assert "resolved" not in entry, path
-        assert entry["integrity"].startswith("sha512-"), path
+    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
