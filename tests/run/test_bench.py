@@ -51,6 +51,16 @@ def outcome(bench, monkeypatch, tmp_path, *started):
         return end.code
 
 
+def test_form_of_the_ceiling(bench, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["run"])
+    assert bench.arguments().ceiling == "packs"
+    monkeypatch.setattr(sys, "argv", ["run", "--ceiling", "single"])
+    assert bench.arguments().ceiling == "single"
+    monkeypatch.setattr(sys, "argv", ["run", "--ceiling", "other"])
+    with pytest.raises(SystemExit):
+        bench.arguments()
+
+
 def test_lateness(bench):
     assert bench.lateness(jobs(IN_TIME, LATE)) == {
         "p50": 250, "p99": 250, "max": 250, "jobs": 2, "early": 0}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Warren's programs on a broker, and jobs submitted to them over HTTP."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+PROGRAMS = ("gateway", "consumer", "status_store", "dlx_monitor")
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def add_options(parse):
+    """The options of those who load a pipeline."""
+    parse.add_argument("--bin", default="build/release/bin", help="the programs of a release build")
+    parse.add_argument("--payload", type=int, default=300, help="bytes of a job's payload")
+    parse.add_argument("--connections", type=int, default=64)
+    parse.add_argument("--concurrency", type=int, default=8, help="jobs a consumer runs at once")
+    parse.add_argument("--json", help="file for the figures")
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def cpu_seconds(pid):
+    """User and system time of a process and its ended children."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(n) for n in fields[11:15]) / TICK
+
+
+def broker_pid(broker):
+    return int((broker.folder / "pid").read_text())
+
+
+class Pipeline:
+    """WARREN_BIN names the programs: set it before."""
+
+    def __init__(self, broker, folder, options):
+        from harness.broker import BIN
+        from harness.warren import Warren
+        self.bin = BIN
+        self.broker = broker
+        self.options = options
+        quiet = {"log_level": "info"}
+        folder.mkdir(parents=True, exist_ok=True)
+        self.warren = Warren(broker, folder, start=False, settings={
+            "gateway": quiet, "status-store": quiet, "dlx-monitor": quiet,
+            "consumer": {**quiet, "concurrency": options.concurrency}},
+            handlers=self._handlers())
+        self.tenant = None
+
+    def start(self):
+        self.warren.start()
+        self.tenant = self.warren.tenant("bench", max_pending="unlimited")
+
+    def _handlers(self):
+        return {"plugins": {"basic": {"file": str(self.bin.parent / "handlers/basic.so"),
+                                      "processes": self.options.concurrency}},
+                "types": {"noop": {"plugin": "basic", "handler": "noop"}}}
+
+    def pids(self):
+        """Processes by name, those of the broker too."""
+        found = {name: [getattr(self.warren, name).pid] for name in PROGRAMS}
+        found["handlers"] = self.warren.consumer.children()
+        found["broker"] = [broker_pid(self.broker)]
+        return found
+
+    def completed(self):
+        return self.tenant.api.request("GET", "/stats").json()["completed"]
+
+    def wait_completed(self, wanted, seconds):
+        deadline = time.monotonic() + seconds
+        while (done := self.completed()) < wanted:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"only {done} of {wanted} completed after {seconds} s")
+            time.sleep(0.1)
+
+    def submit(self, jobs, *delays):
+        """What submit_load.c found."""
+        o = self.options
+        done = subprocess.run([
+            self.bin / "warren-bench-submit", str(self.warren.gateway.port), self.tenant.key,
+            str(jobs), str(o.connections), "noop", str(o.payload), *delays],
+            check=True, stdout=subprocess.PIPE)
+        return json.loads(done.stdout)
+
+    def submit_and_run(self, jobs):
+        """(seconds until all that were accepted have completed, what submit_load.c found)"""
+        before = self.completed()
+        started = time.monotonic()
+        submitted = self.submit(jobs)
+        self.wait_completed(before + submitted["status"].get("202", 0), 600)
+        return time.monotonic() - started, submitted
+
+    def end(self):
+        self.warren.end()
