@@ -216,7 +216,7 @@ int store_put_payloads(struct store *s, const struct job_facts *all, struct err 
                 if (f->payload.length > 0 &&
                     database_run(s->db,
                                  "INSERT OR REPLACE INTO bodies(place, payload) VALUES(?1, ?2)",
-                                 DB_VALUES(value_int(f->first * SEQ_PER_OFFSET),
+                                 DB_VALUES(value_int(f->first),
                                            value_blob(buffer_bytes(&f->payload))),
                                  e) != 0)
                         return -1;
