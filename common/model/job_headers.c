@@ -66,6 +66,7 @@ static const struct field fields[] = {
         {"x-due-at", INTERNAL, NOWHERE, TIME(due_at)},
         {"x-hop", INTERNAL, NOWHERE, FLAG(hop)},
         {"x-again", INTERNAL, AGAIN, FLAG(again)},
+        {"x-doubt", INTERNAL, STATION_SUBMISSION, FLAG(doubt)},
         {"x-unhandled-at", INTERNAL, STATION_HOP, TIME(unhandled_at)},
         {"x-error", INTERNAL, WITH_ERROR, BYTES(error, JOB_ERROR_MAX)},
         {"x-error-kind", INTERNAL, WITH_ERROR, TEXT(FIELD_ERROR_KIND, error_kind)},
