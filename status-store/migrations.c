@@ -147,6 +147,14 @@ static int rewrite_rows(sqlite3 *db, struct err *e)
 static const char from_5[] = "ALTER TABLE position ADD COLUMN base INTEGER;"
                              "ALTER TABLE position ADD COLUMN counted INTEGER;";
 
+/* Up to version 6 a start said nothing of its job. */
+static const char from_6[] = "ALTER TABLE jobs ADD COLUMN hint_type TEXT;"
+                             "ALTER TABLE jobs ADD COLUMN hint_priority INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_max_retries INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_submitted_at INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_run_at INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_traceparent TEXT;";
+
 static const struct db_step steps[] = {
         [0] = {0}, /* tables without a version are incomplete */
         [1] = {.sql = from_1},
@@ -154,6 +162,7 @@ static const struct db_step steps[] = {
         [3] = {.sql = from_3},
         [4] = {.sql = from_4, .run = rewrite_rows},
         [5] = {.sql = from_5},
+        [6] = {.sql = from_6},
 };
 
 static const struct db_schema schema = {
