@@ -165,3 +165,17 @@ void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct even
         if (at > a->last_event_at)
                 a->last_event_at = at;
 }
+
+void attempt_hint(const struct attempt *a, struct job_hint *out)
+{
+        const struct job *job = &a->job;
+
+        *out = (struct job_hint){
+                .priority = job->priority,
+                .max_retries = job->max_retries,
+                .submitted_at = job->submitted_at,
+                .run_at = job->hop ? 0 : job->run_at, /* a hop's end is no time of the job */
+        };
+        memcpy(out->type, job->type, sizeof(out->type));
+        memcpy(out->traceparent, job->traceparent, sizeof(out->traceparent));
+}

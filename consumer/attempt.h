@@ -105,6 +105,9 @@ bool attempt_is_live(const struct attempt *a);
 /* Fills an event of this attempt; at: wall clock. */
 void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct event *out);
 
+/* What the event `started` says of the job. */
+void attempt_hint(const struct attempt *a, struct job_hint *out);
+
 void attempt_key_of(const struct job *job, struct attempt_key *out);
 /* The key of this one message: a hop publishes another message with the same attempt key. */
 void attempt_key_of_message(const struct job *job, struct attempt_key *out);

@@ -34,7 +34,8 @@ enum duplicate_state {
         DUPLICATE_SILENT, /* no answer in time */
 };
 
-/* The words of POST /internal/v1/deliveries/check; DUPLICATE_SILENT has none. */
+/* None says that the store knows the job's submission, which may be read after the start. The words
+ * of POST /internal/v1/deliveries/check; DUPLICATE_SILENT has none. */
 bool duplicate_state_parse(struct bytes word, enum duplicate_state *out);
 
 struct duplicate_answer {

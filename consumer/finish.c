@@ -61,6 +61,8 @@ void finish_complete(struct consumer *c, struct attempt *a, struct bytes result,
         count(c, a);
         attempt_event(a, EVENT_COMPLETED, now, &e);
         e.content = a->content;
+        e.hint = (struct job_hint){.priority = -1, .max_retries = -1};
+        memcpy(e.hint.type, a->job.type, sizeof(e.hint.type));
         e.ms = a->took_us / 1000;
         e.result = result;
         events_add(c->events, &e, a);

@@ -106,6 +106,7 @@ static void on_began(void *owner)
         e.content = a->content;
         e.worker = bytes_of_text(c->worker);
         e.redelivered = a->redelivered;
+        attempt_hint(a, &e.hint);
         events_add(c->events, &e, NULL);
 
         if (job->run_at > since)

@@ -28,6 +28,12 @@
         X(forgotten, "INTEGER", COLUMN_INT_OR_NULL, row.forgotten_run) \
         X(ran, "INTEGER", COLUMN_INT_OR_NULL, row.ran_content) \
         X(published, "INTEGER", COLUMN_INT_OR_NULL, published) \
+        X(hint_type, "TEXT", COLUMN_TEXT, row.hint.type) \
+        X(hint_priority, "INTEGER", COLUMN_INT_OR_NULL, row.hint.priority) \
+        X(hint_max_retries, "INTEGER", COLUMN_INT_OR_NULL, row.hint.max_retries) \
+        X(hint_submitted_at, "INTEGER", COLUMN_INT_OR_NULL, row.hint.submitted_at) \
+        X(hint_run_at, "INTEGER", COLUMN_INT_OR_NULL, row.hint.run_at) \
+        X(hint_traceparent, "TEXT", COLUMN_TEXT, row.hint.traceparent) \
         X(progress_message, "BLOB", COLUMN_BUFFER, row.progress_message) \
         X(error, "BLOB", COLUMN_BUFFER, row.error) \
         X(result, "BLOB", COLUMN_BUFFER, row.result)

@@ -47,17 +47,26 @@ static bool is_of_this_run(const struct job_row *row, const struct fold_key *k)
         return k->run != 0 && k->run == row->winner.run;
 }
 
+static msec run_at_of(const struct job_row *row)
+{
+        const struct job_facts *facts = job_row_facts(row);
+        const struct job_hint *hint = job_row_hint(row);
+
+        if (hint != NULL)
+                return is_of_this_run(row, &row->hint_key) ? hint->run_at : 0;
+        return is_of_this_run(row, &facts->wait) ? facts->run_at : 0;
+}
+
 static void add_course(struct buffer *out, const struct stored_job *job)
 {
         const struct job_row *row = &job->row;
-        const struct job_facts *facts = job_row_facts(row);
         bool started = is_of_this_run(row, &row->start) && !job_row_is_given_back(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
         /* A later start is that of a duplicate, which ran too. */
         if (row->status == STATUS_COMPLETED && row->started_at > row->finished_at)
                 started = false;
         json_put_time(out, "created_at", row->created_at);
-        json_put_time(out, "run_at", is_of_this_run(row, &facts->wait) ? facts->run_at : 0);
+        json_put_time(out, "run_at", run_at_of(row));
         json_put_time(out, "started_at", started ? row->started_at : 0);
         json_put_time(out, "finished_at", ended ? row->finished_at : 0);
         if (ended && row->status == STATUS_COMPLETED)
@@ -69,20 +78,39 @@ static void add_course(struct buffer *out, const struct stored_job *job)
         put_word(out, "worker", started ? row->worker : "");
 }
 
+/* -1: unknown. */
+static int64_t max_retries_of(const struct job_row *row)
+{
+        const struct job_hint *hint = job_row_hint(row);
+
+        if (hint != NULL)
+                return hint->max_retries;
+        return row->facts != NULL ? row->facts->max_retries : -1;
+}
+
+static void put_trace_id(struct buffer *out, const struct job_row *row)
+{
+        const struct job_hint *hint = job_row_hint(row);
+        const char *trace = hint != NULL ? hint->traceparent : job_row_facts(row)->traceparent;
+        char id[33] = "";
+
+        if (trace[0] != '\0')
+                (void)snprintf(id, sizeof(id), "%.32s", trace + 3);
+        put_word(out, "trace_id", id);
+}
+
 void job_json_write(const struct stored_job *job, struct bytes payload, struct buffer *out)
 {
         const struct job_row *row = &job->row;
         const struct job_facts *facts = job_row_facts(row);
         bool ended = is_of_this_run(row, &row->finish) && status_is_ended(row->status);
         bool failed = is_of_this_run(row, &row->failure) && row->status != STATUS_COMPLETED;
-        char trace[33] = "";
-        if (facts->traceparent[0] != '\0')
-                (void)snprintf(trace, sizeof(trace), "%.32s", facts->traceparent + 3);
+        int priority = job_row_priority(row);
+        int64_t max_retries = max_retries_of(row);
         json_put_string(out, "id", row->id);
         json_put_string(out, "tenant", row->tenant);
-        put_word(out, "type", facts->type);
-        /* A job message that never reached the stream leaves these unknown. */
-        put_word(out, "priority", row->facts != NULL ? priority_name(facts->priority) : "");
+        put_word(out, "type", job_row_type(row));
+        put_word(out, "priority", priority >= 0 ? priority_name((enum priority)priority) : "");
         put_word(out, "status", status_name(row->status));
         json_put_payload(out, payload, is_json(facts, payload));
         json_put_raw(out, "result", ended ? buffer_bytes(&row->result) : (struct bytes){0});
@@ -91,8 +119,8 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         put_word(out, "reason", ended ? reason_word(row->reason) : "");
         json_put_int(out, "run", row->winner.run);
         json_put_int(out, "attempt", row->winner.attempt);
-        if (row->facts != NULL)
-                json_put_int(out, "max_retries", facts->max_retries);
+        if (max_retries >= 0)
+                json_put_int(out, "max_retries", max_retries);
         else
                 json_put_null(out, "max_retries");
         if (facts->timeout > 0)
@@ -101,7 +129,7 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         add_course(out, job);
         json_put_int(out, "duplicates", job->published > 1 ? job->published - 1 : 0);
         put_word(out, "idempotency_key", facts->idempotency_key);
-        put_word(out, "trace_id", trace);
+        put_trace_id(out, row);
 }
 
 /* When a worker that was given up goes on, only the job's row says so. */

@@ -245,9 +245,9 @@ static bool holds(struct bytes text, const char *wanted)
 static bool matches(struct listing *l, const struct stored_job *job, struct bytes payload)
 {
         const struct list_query *q = l->query;
-        if (q->type != NULL && strcmp(job_row_facts(&job->row)->type, q->type) != 0)
+        if (q->type != NULL && strcmp(job_row_type(&job->row), q->type) != 0)
                 return false;
-        if (q->priority >= 0 && (int)job_row_facts(&job->row)->priority != q->priority)
+        if (q->priority >= 0 && job_row_priority(&job->row) != q->priority)
                 return false;
         if (q->text == NULL)
                 return true;

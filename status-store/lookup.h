@@ -29,8 +29,9 @@ struct delivery_asked {
 /* A retry that has not come due so long after its time counts as lost. */
 #define RETRY_GRACE ((msec)10 * MSEC_SECOND)
 
-/* Adds one object: state, worker, worker_alive, starts; for a buried job also reason, error_kind
- * and error. */
+/* What is said of a delivery needs its starts, ends, retries and burials, and not its submission,
+ * which may be read after them, or never. Adds one object: state, worker, worker_alive, starts; for
+ * a buried job also reason, error_kind and error. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e) MUST_CHECK;
 /* Adds `"workers": […]`, without the jobs of other tenants; "*": with all jobs. */

@@ -147,9 +147,16 @@ static int rewrite_rows(sqlite3 *db, struct err *e)
 static const char from_5[] = "ALTER TABLE position ADD COLUMN base INTEGER;"
                              "ALTER TABLE position ADD COLUMN counted INTEGER;";
 
-/* Up to version 6 the messages of one offset shared a place. */
+/* Up to version 6 the messages of one offset shared a place, and a start said nothing of its job.
+ */
 static const char from_6[] = "UPDATE jobs SET first = first * 4096;"
-                             "UPDATE others SET first = first * 4096;";
+                             "UPDATE others SET first = first * 4096;"
+                             "ALTER TABLE jobs ADD COLUMN hint_type TEXT;"
+                             "ALTER TABLE jobs ADD COLUMN hint_priority INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_max_retries INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_submitted_at INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_run_at INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_traceparent TEXT;";
 
 static const struct db_step steps[] = {
         [0] = {0}, /* tables without a version are incomplete */

@@ -12,7 +12,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/job_entry.h"
-#include "status-store/tally.h"
+#include "status-store/milestones.h"
 
 enum { FINGERPRINT_BODY = 192 };
 
@@ -134,7 +134,7 @@ int64_t message_fingerprint(const struct message *m)
 /* The type's number in `names`; 0: unknown. */
 static int64_t type_ref(struct projection *p, const struct job_row *row)
 {
-        const char *type = job_row_facts(row)->type;
+        const char *type = job_row_type(row);
         return type[0] == '\0' ? 0 : names_ref(store_names(p->store), type, &p->failure);
 }
 
@@ -228,53 +228,6 @@ static bool fold_attempt(struct projection *p, struct job_entry *j, const struct
         return !had_ended && attempt_row_has_ended(&a->row);
 }
 
-/* When it could first have started; 0: unknown. */
-static msec due_time(const struct job_row *row)
-{
-        const struct job_facts *facts = row->facts;
-        if (facts == NULL)
-                return 0;
-        bool delayed = facts->wait.run == row->winner.run && row->failure.run != row->winner.run;
-        return delayed && facts->run_at > row->created_at ? facts->run_at : row->created_at;
-}
-
-struct before {
-        int64_t run; /* of its messages; 0: none seen */
-        uint64_t content;
-        struct fold_key start;
-        enum status status;
-        bool shown;
-};
-
-static void tally_event(struct projection *p, const struct job_entry *j, const struct event *e,
-                        const struct before *was, bool attempt_ended)
-{
-        const struct job_row *row = &j->job.row;
-        int64_t tenant = j->key.tenant;
-        msec due = due_time(row);
-        bool counts = row->shown && (!was->shown || was->status != row->status);
-        if (was->run == 0 && row->message.run != 0)
-                tally_count(p->tally, tenant, TALLY_SUBMITTED,
-                            p->next.clock > 0 ? p->next.clock : p->now, p->now);
-        if (e->kind == EVENT_STARTED && was->start.run == 0 && due > 0)
-                tally_observe(p->tally, tenant, TALLY_WAIT, e->at - due, e->at, p->now);
-        if (counts && row->status == STATUS_COMPLETED) {
-                tally_count(p->tally, tenant, TALLY_COMPLETED, e->at, p->now);
-                tally_observe(p->tally, tenant, TALLY_DURATION, e->ms, e->at, p->now);
-                if (due > 0)
-                        tally_observe(p->tally, tenant, TALLY_LATENCY, e->at - due, e->at, p->now);
-        }
-        if (counts && row->status == STATUS_DEAD)
-                tally_count(p->tally, tenant, TALLY_DEAD, e->at, p->now);
-        bool failed = e->kind == EVENT_FAILED ||
-                      (e->kind == EVENT_DEAD &&
-                       (e->reason == REASON_PERMANENT || e->reason == REASON_EXHAUSTED));
-        if (attempt_ended && failed)
-                tally_count(p->tally, tenant, TALLY_FAILED, e->at, p->now);
-        if (attempt_ended && e->kind == EVENT_FAILED)
-                tally_count(p->tally, tenant, TALLY_RETRIED, e->at, p->now);
-}
-
 /* Events before the first time of a service get that time. */
 static void date_all(struct projection *p, msec first)
 {
@@ -305,13 +258,15 @@ static bool is_from_before_rewind(const struct projection *p, const struct job_e
         return j->job.seq < p->next.base * SEQ_PER_OFFSET;
 }
 
-/* A client published the job or another with its id; services' publications do not count. */
-static bool is_published(const struct job_row *row, const struct event *e)
+/* A client published the job or another with its id. A service's publication counts only when it
+ * is the submission itself: no other message with that content is known, or only later ones, which
+ * were read before it. */
+static bool is_published(const struct stored_job *job, const struct event *e)
 {
         if (e->kind != EVENT_SUBMITTED || e->job.from_outside)
                 return e->kind == EVENT_SUBMITTED;
-        return e->run == 1 && e->copy == 0 && !e->job.again &&
-               facts_find(row->facts, e->content) == NULL;
+        bool first = job->published == 0 || facts_find(job->row.facts, e->content) == NULL;
+        return e->run == 1 && e->copy == 0 && !e->job.again && first;
 }
 
 /* In the transaction of the batch; the records need no folding. */
@@ -340,9 +295,11 @@ static void fold_event(void *owner, const struct event *e)
         if (j == NULL)
                 return;
         struct job_row *row = &j->job.row;
-        struct before was = {row->message.run, job_row_facts(row)->content, row->start, row->status,
-                             row->shown};
-        if (is_published(row, e) && !(repeats_history(p) && is_from_before_rewind(p, j))) {
+        const struct milestones was = milestones_of(row);
+        int64_t was_run = row->message.run;
+        uint64_t was_content = job_row_facts(row)->content;
+        uint64_t was_hint = row->hint_key.digest;
+        if (is_published(&j->job, e) && !(repeats_history(p) && is_from_before_rewind(p, j))) {
                 j->job.published++;
                 j->dirty = true;
         }
@@ -350,12 +307,19 @@ static void fold_event(void *owner, const struct event *e)
         bool attempt_ended = fold_attempt(p, j, e, &arrival);
         if (job_row_fold(row, e, &arrival))
                 j->dirty = true;
-        if (was.run != 0 && was.run != row->message.run)
+        if (was_run != 0 && was_run != row->message.run)
                 j->drop_payloads = true;
-        if (was.run != row->message.run || was.content != job_row_facts(row)->content)
+        if (was_run != row->message.run || was_content != job_row_facts(row)->content ||
+            was_hint != row->hint_key.digest)
                 j->type = type_ref(p, row);
         if (!repeats_history(p))
-                tally_event(p, j, e, &was, attempt_ended);
+                milestones_count(p->tally, &(struct job_change){.tenant = j->key.tenant,
+                                                                .row = row,
+                                                                .event = e,
+                                                                .was = was,
+                                                                .attempt_ended = attempt_ended,
+                                                                .clock = p->next.clock,
+                                                                .now = p->now});
 }
 
 static void note_marker(struct projection *p, const struct message *m)

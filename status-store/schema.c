@@ -129,7 +129,7 @@ static bool key_unpack(struct bytes *in, struct fold_key *k)
 
 int keys_unpack(struct bytes packed, struct fold_key *const *keys, size_t count, struct err *e)
 {
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count && (i < KEYS_ALWAYS || packed.length > 0); i++)
                 if (!key_unpack(&packed, keys[i]))
                         return err_set(e, ERR_CORRUPT, "a row's fold keys are cut short");
         return 0;
@@ -148,6 +148,7 @@ void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX])
         struct job_facts *facts = (struct job_facts *)job_row_facts(row);
         keys[8] = &facts->key;
         keys[9] = &facts->wait;
+        keys[KEYS_ALWAYS] = &row->hint_key;
 }
 
 #define JOB(column, declaration, kind, member) COLUMN_OF(struct stored_job, kind, member)
@@ -173,7 +174,8 @@ int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
         struct fold_key *all[KEYS_MAX];
         job_row_keys((struct job_row *)row, all);
         db_bind_int_or_null(s, first++, others_of(row));
-        size_t length = keys_pack((const struct fold_key *const *)all, KEYS_MAX, keys);
+        size_t count = row->hint_key.run != 0 ? KEYS_MAX : KEYS_ALWAYS;
+        size_t length = keys_pack((const struct fold_key *const *)all, count, keys);
         db_bind_blob(s, first++, keys, length);
         first = columns_bind(s, first, job_members, COUNT(job_members), job);
         return columns_bind(s, first, facts_members, COUNT(facts_members), job_row_facts(row));

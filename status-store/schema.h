@@ -46,8 +46,9 @@ int status_db_migrate(sqlite3 *db, struct err *e) MUST_CHECK;
                 FACTS_MEMBERS(OF_JOBS)
 enum { JOB_COLUMN_COUNT = 6 JOB_MEMBERS(COLUMN_ONE) FACTS_MEMBERS(COLUMN_ONE) };
 
-/* Fold keys as one blob: for each, six varints and the digest; an empty key is a single 0. */
-enum { KEYS_MAX = 10, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
+/* Fold keys as one blob: for each, six varints and the digest; an empty key is a single 0. A job's
+ * blob ends after KEYS_ALWAYS keys when the last, its hint's, is empty. */
+enum { KEYS_ALWAYS = 10, KEYS_MAX = 11, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 
 enum { ID_SIZE = UUID_BYTES };
 

@@ -35,6 +35,15 @@ enum {
         WORKER_NAME_SIZE = 128, /* "host/pid" */
 };
 
+/* What a start or a completion says of its job: all that is known while no job message is. */
+struct job_hint {
+        char type[JOB_TYPE_SIZE];               /* "": the event says nothing of the job */
+        char traceparent[JOB_TRACEPARENT_SIZE]; /* "": none, or unknown */
+        int64_t priority;                       /* enum priority; -1: unknown */
+        int64_t max_retries;                    /* -1: unknown */
+        msec submitted_at, run_at;              /* 0: unknown */
+};
+
 struct event {
         enum event_kind kind;
         char id[UUID_SIZE];
@@ -63,6 +72,7 @@ struct event {
         bool lost;            /* RELEASED: because its worker died */
         double progress;      /* PROGRESS, 0 to 1 */
         int64_t ms;           /* COMPLETED: duration of the attempt */
+        struct job_hint hint; /* STARTED; COMPLETED: the type alone */
         struct bytes raw;     /* WORKER: the whole line, checked JSON */
         unsigned unknown;     /* count of members in the line that this version does not know */
 };

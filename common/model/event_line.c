@@ -89,6 +89,17 @@ static int read_progress(struct json_reader *r, const struct json_place *p, void
         return 0;
 }
 
+static int read_traceparent(struct json_reader *r, const struct json_place *p, void *out)
+{
+        char text[JOB_TRACEPARENT_SIZE];
+
+        if (!json_copy_text(p->value, text, sizeof(text)) ||
+            !traceparent_is_valid(bytes_of_text(text)))
+                return json_refuse(r, p, "must be a trace context");
+        memcpy(out, text, sizeof(text));
+        return 0;
+}
+
 /* In a worker's event it is an array, which the store of workers reads. */
 static int read_running(struct json_reader *r, const struct json_place *p, void *out)
 {
@@ -101,6 +112,8 @@ static int read_running(struct json_reader *r, const struct json_place *p, void 
 #define MEMBER(field, fn, ...) {#field, fn, JSON_AT(struct event, field), __VA_ARGS__}
 #define COUNTER(field) MEMBER(field, json_read_int, .least = 0, .most = COUNTER_MAX)
 #define TEXT(field) MEMBER(field, json_read_bytes, .flags = JSON_NULLABLE)
+#define HINT(field, fn, ...) {#field, fn, JSON_AT(struct event, hint.field), __VA_ARGS__}
+#define HINT_INT(field, high) HINT(field, json_read_int, .least = 0, .most = (high))
 
 /* In the order of writing. */
 static const struct json_member line_members[] = {
@@ -125,6 +138,12 @@ static const struct json_member line_members[] = {
         TEXT(why),
         MEMBER(reason, job_read_reason),
         TEXT(burial),
+        HINT(type, job_read_type),
+        HINT_INT(priority, PRIORITY_COUNT - 1),
+        HINT_INT(max_retries, JOB_MAX_RETRIES_MAX),
+        HINT_INT(submitted_at, JOB_TIME_MAX),
+        HINT_INT(run_at, JOB_TIME_MAX),
+        HINT(traceparent, read_traceparent),
         {0},
 };
 /* clang-format on */
@@ -158,6 +177,7 @@ enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct
         if (json_read_open(&r, line, SCAN_DEPTH_WRAPPED, &root) != 0)
                 return EVENT_MALFORMED;
         memset(out, 0, sizeof(*out));
+        out->hint.priority = out->hint.max_retries = -1;
         buffer_clear(scratch);
         if (json_read_members(&r, &root, line_members, out) != 0)
                 return l.which == LINE_KIND_COUNT ? EVENT_UNKNOWN : EVENT_MALFORMED;
@@ -201,6 +221,23 @@ static void write_job_of(const struct event *e, struct buffer *out)
         json_put_int(out, "at", e->at);
 }
 
+static void write_hint(const struct job_hint *h, struct buffer *out)
+{
+        if (h->type[0] == '\0')
+                return;
+        json_put_string(out, "type", h->type);
+        if (h->priority >= 0)
+                json_put_int(out, "priority", h->priority);
+        if (h->max_retries >= 0)
+                json_put_int(out, "max_retries", h->max_retries);
+        if (h->submitted_at > 0)
+                json_put_int(out, "submitted_at", h->submitted_at);
+        if (h->run_at > 0)
+                json_put_int(out, "run_at", h->run_at);
+        if (h->traceparent[0] != '\0')
+                json_put_string(out, "traceparent", h->traceparent);
+}
+
 static void write_rest(const struct event *e, struct buffer *out)
 {
         json_put_given(out, "worker", e->worker);
@@ -226,6 +263,7 @@ static void write_rest(const struct event *e, struct buffer *out)
         if (e->kind == EVENT_DEAD)
                 json_put_string(out, "reason", reason_word(e->reason));
         json_put_given(out, "burial", e->burial);
+        write_hint(&e->hint, out);
 }
 
 void event_write(const struct event *event, struct buffer *out)

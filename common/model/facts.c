@@ -80,6 +80,14 @@ static struct fold_key stage_key(const struct fold_key *key, int64_t offset)
         return stage;
 }
 
+/* A hop replaces run_at by the end of the hop. */
+static bool says_when_due(const struct event *e)
+{
+        bool due = e->kind == EVENT_DUE && !e->job.hop && e->job.run_at > 0;
+
+        return e->scheduled || e->soon || due;
+}
+
 bool facts_fold(struct job_facts **all, const struct event *e, const struct fold_key *key,
                 int64_t offset)
 {
@@ -102,7 +110,7 @@ bool facts_fold(struct job_facts **all, const struct event *e, const struct fold
                 buffer_set(&f->payload, e->job.payload);
                 changed = true;
         }
-        if ((e->scheduled || e->soon) && fold_key_raise(&f->wait, key)) {
+        if (says_when_due(e) && fold_key_raise(&f->wait, key)) {
                 f->run_at = e->job.run_at;
                 changed = true;
         }

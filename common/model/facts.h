@@ -26,7 +26,7 @@ struct job_facts {
         char idempotency_key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         struct buffer payload; /* JSON; any bytes when malformed */
 
-        struct fold_key wait; /* of the greatest message that waits until run_at */
+        struct fold_key wait; /* of the greatest message that waited, or waits, until run_at */
         msec run_at;
 
         struct job_facts *next;

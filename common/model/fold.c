@@ -7,12 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-static const char *const status_names[STATUS_COUNT] = {
-        [STATUS_SCHEDULED] = "scheduled", [STATUS_PENDING] = "pending",
-        [STATUS_RUNNING] = "running",     [STATUS_FAILED] = "failed",
-        [STATUS_COMPLETED] = "completed", [STATUS_DEAD] = "dead",
-        [STATUS_CANCELLED] = "cancelled",
-};
+enum { PHASE_DOUBT = 0 }; /* less than every other */
 
 /* Place in the order, and status, of each kind of event. */
 static const struct {
@@ -36,19 +31,10 @@ static const struct {
         [EVENT_WORKER] = {0, 0, STATUS_PENDING, true},
 };
 
-const char *status_name(enum status s)
+/* A submission whose job may be in no queue. */
+static bool is_doubtful(const struct event *e)
 {
-        return status_names[s];
-}
-
-bool status_parse(struct bytes name, enum status *out)
-{
-        return bytes_find(name, status_names, STATUS_COUNT, (unsigned *)out);
-}
-
-bool status_is_ended(enum status s)
-{
-        return s == STATUS_COMPLETED || s == STATUS_DEAD || s == STATUS_CANCELLED;
+        return e->kind == EVENT_SUBMITTED && e->job.doubt;
 }
 
 struct fold_key fold_key_of(const struct event *e)
@@ -57,7 +43,7 @@ struct fold_key fold_key_of(const struct event *e)
                 .run = e->run,
                 .closed = kinds[e->kind].closed,
                 .attempt = e->attempt,
-                .phase = kinds[e->kind].phase,
+                .phase = is_doubtful(e) ? PHASE_DOUBT : kinds[e->kind].phase,
                 .copy = e->copy,
                 .at = e->kind == EVENT_RELEASED ? e->after + 1 : e->at,
                 .digest = e->digest,
@@ -82,14 +68,26 @@ static msec time_in_id(const struct job_row *row)
         return at > 0 ? at : 0;
 }
 
+static bool has_hint(const struct event *e)
+{
+        return (e->kind == EVENT_STARTED || e->kind == EVENT_COMPLETED) && e->hint.type[0] != '\0';
+}
+
 static bool fold_birth(struct job_row *row, const struct event *e, const struct arrival *a)
 {
         const struct fold_key key = {.run = 1, .at = a->offset, .digest = e->digest};
+        msec claimed = 0;
 
-        if (!e->has_job || (row->birth.run != 0 && fold_key_compare(&row->birth, &key) <= 0))
+        if (e->has_job)
+                claimed = e->job.submitted_at;
+        else if (has_hint(e))
+                claimed = e->hint.submitted_at;
+        if (!e->has_job && claimed == 0)
+                return false;
+        if (row->birth.run != 0 && fold_key_compare(&row->birth, &key) <= 0)
                 return false;
         row->birth = key;
-        row->born = e->job.submitted_at > 0 ? e->job.submitted_at : time_in_id(row);
+        row->born = claimed > 0 ? claimed : time_in_id(row);
         return true;
 }
 
@@ -129,7 +127,7 @@ static bool fold_winner(struct job_row *row, const struct event *e, const struct
         row->status = kinds[e->kind].status;
         if (e->kind == EVENT_SUBMITTED && e->scheduled)
                 row->status = STATUS_SCHEDULED;
-        row->shown = !kinds[e->kind].hidden;
+        row->shown = !kinds[e->kind].hidden && !is_doubtful(e);
         return true;
 }
 
@@ -159,6 +157,28 @@ static bool fold_job(struct job_row *row, const struct event *e, const struct fo
                 changed = true;
         }
         return changed;
+}
+
+enum { HINT_OF_COMPLETION, HINT_OF_START }; /* in fold_key.closed of a hint */
+
+static void forget_hint(struct job_row *row)
+{
+        row->hint_key = (struct fold_key){0};
+        memset(&row->hint, 0, sizeof(row->hint));
+}
+
+static bool fold_hint(struct job_row *row, const struct event *e, const struct fold_key *key)
+{
+        bool told = row->hint_key.run != 0 && row->hint_key.run <= row->message.run;
+        struct fold_key rank = *key;
+
+        if (told)
+                forget_hint(row);
+        rank.closed = e->kind == EVENT_STARTED ? HINT_OF_START : HINT_OF_COMPLETION;
+        if (!has_hint(e) || key->run <= row->message.run || !fold_key_raise(&row->hint_key, &rank))
+                return told;
+        row->hint = e->hint;
+        return true;
 }
 
 /* Which content ran: named by a start or completion, or carried by a retry or burial. */
@@ -216,6 +236,8 @@ static void forget(struct job_row *row, int64_t run)
 {
         if (forget_key(&row->message, run))
                 facts_clear(&row->facts);
+        if (forget_key(&row->hint_key, run))
+                forget_hint(row);
         if (forget_key(&row->ran, run))
                 row->ran_content = 0;
         if (forget_key(&row->start, run)) {
@@ -260,6 +282,7 @@ bool job_row_fold(struct job_row *row, const struct event *e, const struct arriv
                 return changed;
         changed |= fold_winner(row, e, &key);
         changed |= fold_job(row, e, &key, a);
+        changed |= fold_hint(row, e, &key);
         changed |= fold_attempt(row, e, &key, a);
         changed |= fold_ran(row, e, &key);
         return changed;
@@ -277,6 +300,38 @@ const struct job_facts *job_row_facts(const struct job_row *row)
         static const struct job_facts none;
 
         return row->facts != NULL ? row->facts : &none;
+}
+
+const struct job_hint *job_row_hint(const struct job_row *row)
+{
+        return row->facts == NULL && row->hint_key.run != 0 ? &row->hint : NULL;
+}
+
+const char *job_row_type(const struct job_row *row)
+{
+        const struct job_hint *hint = job_row_hint(row);
+
+        return hint != NULL ? hint->type : job_row_facts(row)->type;
+}
+
+int job_row_priority(const struct job_row *row)
+{
+        const struct job_hint *hint = job_row_hint(row);
+
+        if (hint != NULL)
+                return (int)hint->priority;
+        return row->facts != NULL ? (int)row->facts->priority : -1;
+}
+
+bool job_row_is_introduced(const struct job_row *row)
+{
+        return row->message.run != 0 ||
+               (row->hint_key.run != 0 && row->hint_key.closed == HINT_OF_START);
+}
+
+bool job_row_is_doubtful(const struct job_row *row)
+{
+        return row->winner.run != 0 && row->winner.closed == 0 && row->winner.phase == PHASE_DOUBT;
 }
 
 void job_row_fini(struct job_row *row)

@@ -15,6 +15,15 @@
  * run or an earlier one. The row must stay as a tombstone: without it a repeated event would bring
  * the values back.
  *
+ * A submission in doubt may be in no queue. It is the least event of its attempt, and while it is
+ * the row's greatest event, the row is not shown. Its values count as those of any job message.
+ *
+ * A start may be read before its job's submission, or without one. Register `hint` keeps what it
+ * says of the job until a job message of its run, or of a later one, is known. Events are compared
+ * by run first, so in any order it holds the greatest hint of all, or is empty when such a message
+ * is known. A message of an earlier run must not empty it: once that run is forgotten, the message
+ * leaves no trace, and read in the other order it would have been ignored.
+ *
  * Three times are computed from all events, forgotten or not: when the job was created, its
  * earliest event, its last event. A publisher's time is limited by the stream's clock, and an event
  * without a service's time gets the clock's. So the row depends on the set of (event, arrival),
@@ -28,21 +37,7 @@
 #include "common/model/event.h"
 #include "common/model/facts.h"
 #include "common/model/fold_key.h"
-
-enum status {
-        STATUS_SCHEDULED,
-        STATUS_PENDING,
-        STATUS_RUNNING,
-        STATUS_FAILED,
-        STATUS_COMPLETED,
-        STATUS_DEAD,
-        STATUS_CANCELLED,
-};
-enum { STATUS_COUNT = 7 };
-
-const char *status_name(enum status s);
-bool status_parse(struct bytes name, enum status *out);
-bool status_is_ended(enum status s); /* completed, dead, cancelled */
+#include "common/model/status.h"
 
 struct fold_key fold_key_of(const struct event *e);
 
@@ -74,6 +69,9 @@ struct job_row {
 
         struct fold_key message; /* the greatest job message; run 0: none was seen */
         struct job_facts *facts; /* of that run; see job_row_facts */
+
+        struct fold_key hint_key; /* the greatest start with a hint, else such a completion */
+        struct job_hint hint;
 
         struct fold_key ran; /* the greatest event that names the content that ran */
         uint64_t ran_content;
@@ -107,5 +105,16 @@ void job_row_date(struct job_row *row, msec first);
 
 /* The content that runs or ran, else the first one; all empty when no job message was seen. */
 const struct job_facts *job_row_facts(const struct job_row *row);
+/* What is known of the job while no job message is, from its starts and completions; NULL: nothing,
+ * or a job message is known. */
+const struct job_hint *job_row_hint(const struct job_row *row);
+/* Its type; "": unknown. */
+const char *job_row_type(const struct job_row *row);
+/* Its enum priority; -1: unknown. */
+int job_row_priority(const struct job_row *row);
+/* A job message or a start told when it was submitted. Once true, it stays so until forgotten. */
+bool job_row_is_introduced(const struct job_row *row);
+/* Nothing is known of it but submissions in doubt. */
+bool job_row_is_doubtful(const struct job_row *row);
 /* The last attempt was released, or its worker died, and it has not been started again. */
 bool job_row_is_given_back(const struct job_row *row);

@@ -58,7 +58,7 @@ struct job {
         msec due_at;       /* 0: not from a delay exchange */
         msec unhandled_at; /* when its type was first found to have no handler; 0: never */
         bool hop, again;
-        bool doubt;        /* a submission that its queue may not hold */
+        bool doubt;        /* a submission whose outcome is unknown */
         bool from_outside; /* not published by a service: only public headers are read */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];

@@ -110,6 +110,50 @@ def test_a_job_due_too_soon_for_a_delay_exchange_is_pending(shared):
     assert shared.until_status(job, "running")["run_at"] == found["run_at"]
 
 
+def hint(at):
+    """What a consumer's `started` says of its job."""
+    return {"type": "send_email", "priority": 2, "max_retries": 5, "submitted_at": at,
+            "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+
+
+def test_a_start_comes_before_the_submission(shared):
+    job, at = uuid7(), now_ms()
+    ask = {"tenant": "acme", "id": job, "run": 1, "attempt": 1, "copy": 0}
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(shared.job, job, wait="50s")
+        shared.stream.started(job, **hint(at))
+        running = shared.until_status(job, "running")
+        assert (running["type"], running["priority"], running["max_retries"]) == ("send_email", "high", 5)
+        assert (running["payload"], running["run_at"], running["idempotency_key"]) == (None, None, None)
+        assert running["created_at"] == time_text(at)
+        assert running["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+        assert check(shared, ask)[0]["state"] == "running"
+        assert job in [found["id"] for found in shared.jobs(type="send_email", priority="high")]
+        shared.stream.completed(job, type="send_email", result=7)
+        done = waiting.result(45)
+    assert (done["status"], done["result"], done["payload"]) == ("completed", 7, None)
+    assert check(shared, ask)[0]["state"] == "closed"
+    shared.stream.job(job, kind="send_email", lane="high", x_submitted_at=at, x_max_retries=5)
+    until(lambda: shared.job(job)["payload"] == {"n": 1}, 10, "the submission is known")
+    assert (shared.job(job)["status"], shared.job(job)["duplicates"]) == ("completed", 0)
+
+
+def test_a_job_in_doubt_is_not_shown_until_it_starts(shared):
+    job, other = uuid7(now_ms() - 10000), uuid7(now_ms() - 10000)
+    before = shared.get("/stats")["submitted_total"]
+    shared.stream.job(job, x_doubt=1)
+    shared.stream.job(other, exchange="delay.30s", x_doubt=1, x_run_at=now_ms() + 30000,
+                      x_due_at=now_ms() + 30000)
+    shared.until_current()
+    assert shared.job(job) is None and shared.job(other) is None
+    assert shared.get("/stats")["submitted_total"] == before + 1, "the marker alone"
+    shared.stream.started(job)
+    shared.stream.job(other, exchange="due", x_run_at=now_ms(), x_due_at=now_ms())
+    assert shared.until_status(job, "running")["payload"] == {"n": 1}
+    assert shared.until_status(other, "pending")["payload"] == {"n": 1}
+    assert shared.get("/stats")["submitted_total"] == before + 3
+
+
 def test_other_tenants_jobs_do_not_exist(shared):
     job = uuid7()
     shared.stream.job(job)

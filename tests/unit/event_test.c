@@ -13,6 +13,11 @@
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 #define HEAD "\"id\":\"" ID "\",\"tenant\":\"acme\",\"run\":1"
 #define AT "\"at\":1732250000123"
+#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define HINT \
+        ",\"type\":\"send_email\",\"priority\":3,\"max_retries\":5,\"submitted_at\":" \
+        "1732240000000," \
+        "\"run_at\":1732240000500,\"traceparent\":\"" TRACE "\""
 #define NOW ((msec)1732250000000)
 
 static const struct job_limits limits = {.payload_max = 1000};
@@ -54,8 +59,17 @@ static void lines_make_the_round_trip(void **state)
                 {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
                  ",\"worker\":\"host-a/4711\",\"redelivered\":false}\n",
                  EVENT_STARTED},
+                {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
+                 ",\"worker\":\"h/1\",\"redelivered\":true" HINT "}\n",
+                 EVENT_STARTED},
+                {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
+                 ",\"redelivered\":false,\"type\":\"a\",\"priority\":0,\"max_retries\":0}\n",
+                 EVENT_STARTED},
                 {"{\"event\":\"completed\"," HEAD ",\"attempt\":1," AT
                  ",\"ms\":27,\"result\":{\"bytes\":5120}}\n",
+                 EVENT_COMPLETED},
+                {"{\"event\":\"completed\"," HEAD ",\"attempt\":1," AT
+                 ",\"ms\":27,\"type\":\"send_email\"}\n",
                  EVENT_COMPLETED},
                 {"{\"event\":\"progress\"," HEAD ",\"attempt\":1," AT
                  ",\"progress\":0.4,\"message\":\"page 4 \\\"of\\\" 10\"}\n",
@@ -147,6 +161,67 @@ static void odd_lines_are_told_apart(void **state)
                 struct event event;
                 assert_int_equal(event_parse(bytes_of_text(rows[i].text), &scratch, &event),
                                  rows[i].want);
+        }
+}
+
+static void a_start_says_what_it_runs(void **state)
+{
+        static const char text[] = "{\"event\":\"started\"," HEAD ",\"attempt\":1," AT HINT "}";
+        static const char bare[] = "{\"event\":\"started\"," HEAD ",\"attempt\":1," AT "}";
+        AUTO_BUFFER scratch = {0};
+        struct event e;
+
+        (void)state;
+        assert_int_equal(event_parse(bytes_of_text(text), &scratch, &e), EVENT_IS);
+        assert_string_equal(e.hint.type, "send_email");
+        assert_int_equal(e.hint.priority, PRIORITY_CRITICAL);
+        assert_int_equal(e.hint.max_retries, 5);
+        assert_int_equal(e.hint.submitted_at, 1732240000000);
+        assert_int_equal(e.hint.run_at, 1732240000500);
+        assert_string_equal(e.hint.traceparent, TRACE);
+        assert_int_equal(event_parse(bytes_of_text(bare), &scratch, &e), EVENT_IS);
+        assert_string_equal(e.hint.type, "");
+        assert_int_equal(e.hint.priority, -1);
+        assert_int_equal(e.hint.max_retries, -1);
+        assert_int_equal(e.hint.submitted_at, 0);
+}
+
+static void what_a_start_says_is_checked(void **state)
+{
+        static const char *const members[] = {
+                "\"type\":\"\"",
+                "\"type\":\"No Type\"",
+                "\"type\":\"a\\u0000b\"",
+                "\"type\":5",
+                "\"type\":null",
+                "\"type\":\"a1234567890123456789012345678901234567890123456789012345678901234\"",
+                "\"priority\":-1",
+                "\"priority\":4",
+                "\"priority\":\"low\"",
+                "\"priority\":1.5",
+                "\"max_retries\":-1",
+                "\"max_retries\":101",
+                "\"max_retries\":99999999999999999999",
+                "\"submitted_at\":-1",
+                "\"submitted_at\":253402300800000",
+                "\"submitted_at\":\"2024-11-22T04:33:20Z\"",
+                "\"run_at\":-5",
+                "\"run_at\":9223372036854775807",
+                "\"run_at\":[]",
+                "\"traceparent\":\"\"",
+                "\"traceparent\":\"00-0-0-0\"",
+                "\"traceparent\":7",
+                "\"traceparent\":\"" TRACE "0\"",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(members); i++) {
+                AUTO_BUFFER line = {0}, scratch = {0};
+                struct event e;
+                buffer_printf(&line, "{\"event\":\"started\"," HEAD ",\"attempt\":1," AT ",%s}",
+                              members[i]);
+                print_message("%s\n", members[i]);
+                assert_int_equal(event_parse(buffer_bytes(&line), &scratch, &e), EVENT_MALFORMED);
         }
 }
 
@@ -339,6 +414,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(lines_make_the_round_trip),
                 cmocka_unit_test(odd_lines_are_told_apart),
+                cmocka_unit_test(a_start_says_what_it_runs),
+                cmocka_unit_test(what_a_start_says_is_checked),
                 cmocka_unit_test(a_result_stays_on_its_line),
                 cmocka_unit_test(a_message_of_lines_is_heard_in_order),
                 cmocka_unit_test(job_messages_are_events),

@@ -50,10 +50,30 @@ static void draw_job(uint64_t *seed, struct event *e)
         j->lane = (enum lane)below(seed, LANE_COUNT);
         j->max_retries = below(seed, 4);
         j->run_at = below(seed, 1000);
+        j->hop = below(seed, 3) == 0;
         j->submitted_at = below(seed, 3) * 999;
         j->error_kind = (enum error_kind)below(seed, ERROR_KIND_HTTP + 1);
         j->error = any_word(seed);
         j->payload = bytes_of_text(words[e->content]);
+}
+
+/* What newer consumers write in starts and completions. A completion may hold less. */
+static void draw_hint(uint64_t *seed, struct event *e)
+{
+        struct job_hint *h = &e->hint;
+
+        memset(h, 0, sizeof(*h));
+        h->priority = h->max_retries = -1;
+        if ((e->kind != EVENT_STARTED && e->kind != EVENT_COMPLETED) || below(seed, 3) == 0)
+                return;
+        snprintf(h->type, sizeof(h->type), "type%u", below(seed, 3));
+        if (e->kind == EVENT_COMPLETED)
+                return;
+        snprintf(h->traceparent, sizeof(h->traceparent), "trace%u", below(seed, 3));
+        h->priority = below(seed, PRIORITY_COUNT);
+        h->max_retries = below(seed, 4);
+        h->submitted_at = below(seed, 3) * 998;
+        h->run_at = below(seed, 2) * 1001;
 }
 
 /* Each field has few values, so that sort keys are equal in everything up to the digest. */
@@ -76,6 +96,9 @@ static struct event draw_event(uint64_t *seed)
                 draw_job(seed, &e);
         e.scheduled = e.kind == EVENT_FAILED || (e.kind == EVENT_SUBMITTED && below(seed, 2) == 0);
         e.soon = e.kind == EVENT_SUBMITTED && !e.scheduled && below(seed, 2) == 0;
+        if (e.kind == EVENT_SUBMITTED)
+                e.job.doubt = below(seed, 3) == 0;
+        draw_hint(seed, &e);
         if ((e.kind == EVENT_STARTED || e.kind == EVENT_COMPLETED) && below(seed, 2) == 0)
                 e.content = 1 + below(seed, FACTS_MAX + 1);
         e.worker = any_word(seed);
@@ -292,6 +315,166 @@ static void each_history_has_its_status(void **state)
                 if (row.shown)
                         assert_int_equal(row.status, rows[i].want);
                 job_row_fini(&row);
+        }
+}
+
+/* Calls check(row, owner) for the row of each order of the events. */
+typedef void check_fn(const struct job_row *row, void *owner);
+
+static void in_each_order(struct event *events, unsigned count, unsigned fixed, check_fn *check,
+                          void *owner)
+{
+        if (fixed == count) {
+                struct job_row row = {0};
+                for (unsigned i = 0; i < count; i++) {
+                        struct arrival a = {.offset = i, .clock = 5000};
+                        job_row_fold(&row, &events[i], &a);
+                }
+                check(&row, owner);
+                job_row_fini(&row);
+        }
+        for (unsigned i = fixed; i < count; i++) {
+                struct event first = events[fixed];
+                events[fixed] = events[i];
+                events[i] = first;
+                in_each_order(events, count, fixed + 1, check, owner);
+                events[i] = events[fixed];
+                events[fixed] = first;
+        }
+}
+
+struct wanted {
+        bool shown;
+        enum status status;
+        const char *type; /* "": unknown */
+        int priority;     /* -1: unknown */
+        bool hinted;      /* by a start or completion, as no job message is known */
+        msec created_at;
+};
+
+static void check_wanted(const struct job_row *row, void *owner)
+{
+        const struct wanted *w = owner;
+
+        assert_int_equal(row->shown, w->shown);
+        if (w->shown)
+                assert_int_equal(row->status, w->status);
+        assert_string_equal(job_row_type(row), w->type);
+        assert_int_equal(job_row_priority(row), w->priority);
+        assert_int_equal(job_row_hint(row) != NULL, w->hinted);
+        if (w->created_at > 0)
+                assert_int_equal(row->created_at, w->created_at);
+}
+
+/* One event, in letters: s submitted, d in doubt, D due, b started, B by an older consumer, c
+ * completed, C by an older consumer, f failed, r rejected, x forgotten. */
+static struct event lettered(char letter, int64_t run)
+{
+        static const struct {
+                char letter;
+                enum event_kind kind;
+        } kinds[] = {
+                {'s', EVENT_SUBMITTED}, {'d', EVENT_SUBMITTED}, {'D', EVENT_DUE},
+                {'b', EVENT_STARTED},   {'B', EVENT_STARTED},   {'c', EVENT_COMPLETED},
+                {'C', EVENT_COMPLETED}, {'f', EVENT_FAILED},    {'r', EVENT_REJECTED},
+                {'x', EVENT_FORGOTTEN},
+        };
+        size_t at = 0;
+
+        while (kinds[at].letter != letter)
+                at++;
+        struct event e = make(kinds[at].kind, run, letter == 'x' ? 0 : 1);
+        e.at = 3000;
+        e.hint.priority = e.hint.max_retries = -1;
+        if (e.has_job) {
+                snprintf(e.job.type, sizeof(e.job.type), "told");
+                e.job.priority = PRIORITY_HIGH;
+                e.job.submitted_at = 2000;
+                e.job.doubt = letter == 'd';
+                e.content = 1;
+        }
+        if (letter == 'b' || letter == 'c')
+                snprintf(e.hint.type, sizeof(e.hint.type), "hint%d", (int)run);
+        if (letter == 'b') {
+                e.hint.priority = PRIORITY_LOW;
+                e.hint.submitted_at = 2000;
+        }
+        return e;
+}
+
+static void a_start_may_come_before_the_submission(void **state)
+{
+        static const struct {
+                const char *events; /* each with its run */
+                struct wanted want;
+        } rows[] = {
+                {"d1", {false, STATUS_PENDING, "told", PRIORITY_HIGH, false, 2000}},
+                {"d1r1", {false, STATUS_PENDING, "told", PRIORITY_HIGH, false, 2000}},
+                {"d1s1", {true, STATUS_PENDING, "told", PRIORITY_HIGH, false, 2000}},
+                {"d1D1", {true, STATUS_PENDING, "told", PRIORITY_HIGH, false, 2000}},
+                {"d1b1", {true, STATUS_RUNNING, "told", PRIORITY_HIGH, false, 2000}},
+                {"d1b1c1", {true, STATUS_COMPLETED, "told", PRIORITY_HIGH, false, 2000}},
+                {"d1f1", {true, STATUS_FAILED, "told", PRIORITY_HIGH, false, 2000}},
+                {"d1x1", {false, STATUS_PENDING, "", -1, false, 2000}},
+                {"s1b1c1", {true, STATUS_COMPLETED, "told", PRIORITY_HIGH, false, 2000}},
+                {"D1b1", {true, STATUS_RUNNING, "told", PRIORITY_HIGH, false, 2000}},
+                /* No job message came. */
+                {"b1", {true, STATUS_RUNNING, "hint1", PRIORITY_LOW, true, 2000}},
+                {"c1", {true, STATUS_COMPLETED, "hint1", -1, true, 0}},
+                {"b1c1", {true, STATUS_COMPLETED, "hint1", PRIORITY_LOW, true, 2000}},
+                {"B1c1", {true, STATUS_COMPLETED, "hint1", -1, true, 0}},
+                {"B1b1C1", {true, STATUS_COMPLETED, "hint1", PRIORITY_LOW, true, 2000}},
+                {"B1C1", {true, STATUS_COMPLETED, "", -1, false, 0}},
+                {"b1b2", {true, STATUS_RUNNING, "hint2", PRIORITY_LOW, true, 2000}},
+                {"b1x1", {false, STATUS_PENDING, "", -1, false, 2000}},
+                /* A message of another run. */
+                {"s1b2", {true, STATUS_RUNNING, "told", PRIORITY_HIGH, false, 2000}},
+                {"b1s2", {true, STATUS_PENDING, "told", PRIORITY_HIGH, false, 2000}},
+                {"s1b2x1", {true, STATUS_RUNNING, "hint2", PRIORITY_LOW, true, 2000}},
+                {"s1b1b2x1", {true, STATUS_RUNNING, "hint2", PRIORITY_LOW, true, 2000}},
+                {"s1s2b2x1", {true, STATUS_RUNNING, "told", PRIORITY_HIGH, false, 2000}},
+                {"s1b2x2", {false, STATUS_PENDING, "", -1, false, 2000}},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct event events[4];
+                unsigned count = 0;
+                struct wanted want = rows[i].want;
+                for (const char *at = rows[i].events; *at != '\0'; at += 2)
+                        events[count++] = lettered(at[0], at[1] - '0');
+                print_message("%s\n", rows[i].events);
+                in_each_order(events, count, 0, check_wanted, &want);
+        }
+}
+
+static void check_run_at(const struct job_row *row, void *owner)
+{
+        assert_int_equal(job_row_facts(row)->run_at, *(msec *)owner);
+}
+
+/* The time to run is known from the message that came due, too, unless a hop has replaced it. */
+static void a_job_that_comes_due_says_when(void **state)
+{
+        static const struct {
+                const char *events;
+                bool hop;
+                msec want;
+        } rows[] = {{"D1", false, 2500}, {"D1", true, 0}, {"D1s1", true, 2400}, {"s1", true, 2400}};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct event events[2];
+                unsigned count = 0;
+                msec want = rows[i].want;
+                for (const char *at = rows[i].events; *at != '\0'; at += 2) {
+                        struct event e = lettered(at[0], 1);
+                        e.scheduled = at[0] == 's';
+                        e.job.hop = at[0] == 'D' && rows[i].hop;
+                        e.job.run_at = at[0] == 's' ? 2400 : 2500;
+                        events[count++] = e;
+                }
+                in_each_order(events, count, 0, check_run_at, &want);
         }
 }
 
@@ -533,6 +716,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(any_order_and_repetition_gives_the_same_row),
                 cmocka_unit_test(each_history_has_its_status),
+                cmocka_unit_test(a_start_may_come_before_the_submission),
+                cmocka_unit_test(a_job_that_comes_due_says_when),
                 cmocka_unit_test(what_was_given_back_is_pending_until_it_starts_again),
                 cmocka_unit_test(progress_after_a_release_is_a_sign_of_life),
                 cmocka_unit_test(a_repeated_event_changes_nothing),

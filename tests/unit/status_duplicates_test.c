@@ -50,6 +50,10 @@ static void step(struct rig *r, char what, char which, msec at)
                 j.run_at = at + 60000;
                 job_encode(&j, STATION_FIRST_HOP, at, &m);
                 break;
+        case 'd': /* came due */
+                job_encode(&j, STATION_LANE_MOVE, at, &m);
+                message_add_int(&m.message, "x-due-at", at);
+                break;
         case 'f': /* failed, to be retried */
                 j.attempt = 1;
                 j.run_at = at + 1000;
@@ -130,6 +134,12 @@ static void the_row_shows_what_runs(void **state)
                 {"oa ha", 'a', 0},
                 {"oa ha sa fa", 'a', 0},
                 {"ga Ga", 'a', 0},
+                /* The submission is read after what came of it. */
+                {"da ga", 'a', 0},
+                {"da ga Ga", 'a', 0},
+                {"da ga oa", 'a', 1},
+                {"sa fa ga od", 'a', 1},
+                {"sa ca ga", 'a', 0},
                 /* One runs: it is shown. */
                 {"oa sa od", 'a', 1},
                 {"oa od sd", 'd', 1},

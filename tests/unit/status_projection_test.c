@@ -70,7 +70,8 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
         switch (below(seed, 4)) {
         case 0:
                 j->attempt = 0;
-                job_encode(j, STATION_REPLAY, now, &item->encoded);
+                j->doubt = below(seed, 2) == 0;
+                job_encode(j, j->doubt ? STATION_SUBMISSION : STATION_REPLAY, now, &item->encoded);
                 break;
         case 1:
                 j->attempt++;
@@ -97,6 +98,25 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
         item->message.user_id = bytes_of_text("warren-consumer");
 }
 
+/* What newer consumers write of the job. */
+static void draw_hint(uint64_t *seed, struct event *e)
+{
+        struct job_hint *h = &e->hint;
+
+        h->priority = h->max_retries = -1;
+        if (below(seed, 3) == 0)
+                return;
+        snprintf(h->type, sizeof(h->type), "type%u", below(seed, 3));
+        if (e->kind == EVENT_COMPLETED)
+                return;
+        snprintf(h->traceparent, sizeof(h->traceparent),
+                 "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba9020%u-01", below(seed, 3));
+        h->priority = below(seed, PRIORITY_COUNT);
+        h->max_retries = below(seed, 3);
+        h->submitted_at = 1699999999999 + below(seed, 3);
+        h->run_at = below(seed, 2) * 1700000000500;
+}
+
 static void draw_line(uint64_t *seed, const char *id, struct item *item)
 {
         static const enum event_kind kinds[] = {EVENT_STARTED,  EVENT_STARTED,   EVENT_STARTED,
@@ -116,8 +136,10 @@ static void draw_line(uint64_t *seed, const char *id, struct item *item)
                           .ms = below(seed, 3),
                           .result = bytes_of_text("{\"ok\":true}")};
         memcpy(e.id, id, UUID_SIZE);
-        if (e.kind == EVENT_STARTED || e.kind == EVENT_COMPLETED)
+        if (e.kind == EVENT_STARTED || e.kind == EVENT_COMPLETED) {
                 e.content = draw_content(seed);
+                draw_hint(seed, &e);
+        }
         if (e.kind == EVENT_CANCELLED && below(seed, 2) == 0)
                 e.attempt = 0; /* before any attempt */
         event_write(&e, &item->line);
