@@ -53,23 +53,34 @@ static int add_method(struct buffer *out, const struct outgoing *o, uint16_t on)
         return AMQP_STATUS_OK;
 }
 
+/* Enough for the property list. */
+static size_t properties_room(const struct outgoing *o)
+{
+        return o->cost - o->body.len + METHOD_ROOM +
+               (size_t)o->properties.headers.num_entries * ENTRY_ROOM;
+}
+
+/* Writes the property list at `at`; its length, or a negative status. */
+static int put_properties(char *at, size_t room, const struct outgoing *o)
+{
+        if (o->raw.len == 0)
+                return amqp_encode_properties(AMQP_BASIC_CLASS, (void *)&o->properties,
+                                              (amqp_bytes_t){.len = room, .bytes = at});
+        put(at, o->raw.bytes, o->raw.len);
+        return (int)o->raw.len;
+}
+
 static int add_header(struct buffer *out, const struct outgoing *o, uint16_t on)
 {
-        size_t room = o->cost - o->body.len + METHOD_ROOM +
-                      (size_t)o->properties.headers.num_entries * ENTRY_ROOM;
+        size_t room = properties_room(o);
         uint16_t class_and_weight[] = {htobe16(AMQP_BASIC_CLASS), 0};
         uint64_t body_size = htobe64(o->body.len);
-        int length = (int)o->raw.len;
 
         buffer_reserve(out, room + FRAME_HEAD + HEADER_HEAD + FRAME_END);
         char *at = put(out->data + out->length + FRAME_HEAD, class_and_weight,
                        sizeof(class_and_weight));
         at = put(at, &body_size, sizeof(body_size));
-        if (o->raw.len > 0)
-                put(at, o->raw.bytes, o->raw.len);
-        else
-                length = amqp_encode_properties(AMQP_BASIC_CLASS, (void *)&o->properties,
-                                                (amqp_bytes_t){.len = room, .bytes = at});
+        int length = put_properties(at, room, o);
         if (length < 0)
                 return length;
         end_frame(out, on, AMQP_FRAME_HEADER, HEADER_HEAD + (size_t)length);
@@ -89,6 +100,18 @@ static void add_body(struct buffer *out, const struct outgoing *o, uint16_t on, 
                 from += size;
                 left -= size;
         }
+}
+
+int encode_properties(struct buffer *out, const struct outgoing *o, struct err *e)
+{
+        size_t room = properties_room(o);
+
+        buffer_reserve(out, room);
+        int length = put_properties(out->data + out->length, room, o);
+        if (length < 0)
+                return wire_fail(length, "properties", e);
+        out->length += (size_t)length;
+        return 0;
 }
 
 int encode_publish(struct buffer *out, const struct outgoing *o, uint16_t channel, size_t frame_max,

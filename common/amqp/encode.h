@@ -12,3 +12,5 @@ enum { FRAME_OVERHEAD = 8 /* bytes of each frame besides its payload */ };
 /* Appends the frames: basic.publish, header, bodies. */
 int encode_publish(struct buffer *out, const struct outgoing *o, uint16_t channel, size_t frame_max,
                    struct err *e) MUST_CHECK;
+/* Appends the property list alone, in its wire form with its flags. */
+int encode_properties(struct buffer *out, const struct outgoing *o, struct err *e) MUST_CHECK;

@@ -177,20 +177,11 @@ static json_t *basic_json(const amqp_basic_properties_t *p)
         return out;
 }
 
-/* Decodes a property list that was checked; its strings lie in wire. NULL: failed. Call
- * empty_amqp_pool in either case. */
+/* As wire_decode, with a pool of its own. Call empty_amqp_pool in either case. */
 static const amqp_basic_properties_t *decode(struct bytes wire, amqp_pool_t *pool, struct err *e)
 {
-        void *decoded = NULL;
-
-        init_amqp_pool(pool, 4096);
-        if (wire_check_properties(wire, e) < 0)
-                return NULL;
-        int status = amqp_decode_properties(AMQP_BASIC_CLASS, pool, wire_bytes(wire), &decoded);
-        if (status == AMQP_STATUS_OK)
-                return decoded;
-        err_set(e, ERR_CORRUPT, "properties: %s", amqp_error_string2(status));
-        return NULL;
+        init_amqp_pool(pool, WIRE_POOL_PAGE);
+        return wire_decode(wire, pool, e);
 }
 
 json_t *properties_to_json(struct bytes wire, struct err *e)

@@ -306,6 +306,19 @@ int wire_check_properties(struct bytes raw, struct err *e)
         return 0;
 }
 
+const amqp_basic_properties_t *wire_decode(struct bytes raw, amqp_pool_t *pool, struct err *e)
+{
+        void *decoded = NULL;
+
+        if (wire_check_properties(raw, e) < 0)
+                return NULL;
+        int status = amqp_decode_properties(AMQP_BASIC_CLASS, pool, wire_bytes(raw), &decoded);
+        if (status == AMQP_STATUS_OK)
+                return decoded;
+        (void)err_set(e, ERR_CORRUPT, "properties: %s", amqp_error_string2(status));
+        return NULL;
+}
+
 /* Skips one header, nested to any depth. */
 static bool walk_header(struct walk *w, size_t limit)
 {

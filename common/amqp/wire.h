@@ -14,6 +14,7 @@ enum {
         PROPERTIES_MAX = 124 * 1024,  /* bytes; fits into one frame of 128 KiB */
         BODY_MAX = 128 * 1024 * 1024, /* bytes; RabbitMQ's own limit */
         TABLE_DEPTH_MAX = 32,
+        WIRE_POOL_PAGE = 4096, /* bytes; of a pool that property lists are decoded into */
 };
 
 struct bytes wire_view(amqp_bytes_t b);
@@ -33,6 +34,10 @@ void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char
                   struct message *m);
 /* Checks that the raw property list is whole and nests no deeper than TABLE_DEPTH_MAX. */
 int wire_check_properties(struct bytes raw, struct err *e) MUST_CHECK;
+/* Decodes a property list, after it was checked so. Its strings lie in raw, its headers in the pool.
+ * NULL: failed. */
+const amqp_basic_properties_t *wire_decode(struct bytes raw, amqp_pool_t *pool,
+                                           struct err *e) MUST_CHECK;
 /* See properties_as_published. */
 int wire_as_published(struct bytes raw, struct buffer *out, struct err *e) MUST_CHECK;
 /* The header x-stream-offset, found also when other headers cannot be decoded. -1: none. */
