@@ -175,7 +175,7 @@ static int publish(struct replayer *r, const struct job *job, enum link_result *
 {
         struct job_message m;
 
-        job_encode(job, STATION_SUBMISSION, clock_wall(), &m);
+        job_encode(job, STATION_REPLAY, clock_wall(), &m);
         if (publish_and_wait(r->config.link, &m.message, result, e) != 0)
                 return -1;
         return *result == LINK_CONFIRMED ? 0 : err_set(e, ERR_UNAVAILABLE, "no confirm");
@@ -261,7 +261,7 @@ static int republish(struct replayer *r, struct flight *f, struct letter_content
                 return -1;
         job.run = content->replay_run;
         job.again = true;
-        job_encode(&job, STATION_SUBMISSION, clock_wall(), &out);
+        job_encode(&job, STATION_REPLAY, clock_wall(), &out);
         return link_publish(r->config.link, &out.message, &wait, e);
 }
 

@@ -230,7 +230,7 @@ static void publish(struct gateway *g, struct http_request *r, const struct job 
         const unsigned losses = doubts_losses(g->doubts);
 
         prepare_kept(r, job, now);
-        job_encode(job, STATION_SUBMISSION, now, &m);
+        job_encode(job, STATION_REPLAY, now, &m);
         if (link_publish(g->link, &m.message, &wait, &e) < 0) {
                 answer_not_accepted(g, r, job, &e);
                 return;

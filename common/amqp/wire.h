@@ -34,8 +34,8 @@ void wire_message(const amqp_basic_properties_t *p, amqp_bytes_t raw, const char
                   struct message *m);
 /* Checks that the raw property list is whole and nests no deeper than TABLE_DEPTH_MAX. */
 int wire_check_properties(struct bytes raw, struct err *e) MUST_CHECK;
-/* Decodes a property list, after it was checked so. Its strings lie in raw, its headers in the pool.
- * NULL: failed. */
+/* Decodes a property list, after it was checked so. Its strings lie in raw, its headers in the
+ * pool. NULL: failed. */
 const amqp_basic_properties_t *wire_decode(struct bytes raw, amqp_pool_t *pool,
                                            struct err *e) MUST_CHECK;
 /* See properties_as_published. */

@@ -42,6 +42,17 @@ void event_worker(const struct event *event, char out[WORKER_NAME_SIZE])
                 out[0] = '\0';
 }
 
+/* `work` and hold.* feed no stream: their messages come in packs. */
+static bool is_submission(struct bytes exchange)
+{
+        return bytes_begin_with(exchange, "jobs.") || bytes_equal_text(exchange, "work");
+}
+
+static bool is_delay(struct bytes exchange)
+{
+        return bytes_begin_with(exchange, "delay.") || bytes_begin_with(exchange, "hold.");
+}
+
 static enum event_verdict judge_delayed(struct event *out)
 {
         if (out->job.hop)
@@ -109,19 +120,19 @@ static enum event_verdict event_of_job_message(const struct message *m,
         out->at = out->job.queued_at;
         out->digest = message_digest(m);
         out->content = event_content(&out->job);
-        if (bytes_begin_with(m->exchange, "jobs.")) {
+        if (is_submission(m->exchange)) {
                 out->kind = EVENT_SUBMITTED;
                 out->soon = !out->job.from_outside && out->job.run_at > out->job.submitted_at;
                 return EVENT_IS;
         }
-        if (bytes_begin_with(m->exchange, "delay."))
+        if (is_delay(m->exchange))
                 return judge_delayed(out);
         return bytes_equal_text(m->exchange, "due") ? judge_due(out) : judge_dead(m, out);
 }
 
 static bool carries_a_job(const struct message *m)
 {
-        return bytes_begin_with(m->exchange, "jobs.") || bytes_begin_with(m->exchange, "delay.") ||
+        return is_submission(m->exchange) || is_delay(m->exchange) ||
                bytes_equal_text(m->exchange, "due") || bytes_equal_text(m->exchange, "dead");
 }
 

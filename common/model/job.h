@@ -58,6 +58,7 @@ struct job {
         msec due_at;       /* 0: not from a delay exchange */
         msec unhandled_at; /* when its type was first found to have no handler; 0: never */
         bool hop, again;
+        bool doubt;        /* a submission that its queue may not hold */
         bool from_outside; /* not published by a service: only public headers are read */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
@@ -105,15 +106,18 @@ struct job_message {
 
 /* The purpose of a job message: decides its headers and its address. */
 enum job_station {
-        STATION_SUBMISSION = 1 << 0, /* jobs.<tenant>; delay.<bucket> when run_at is later */
-        STATION_FIRST_HOP = 1 << 1,  /* delay.<bucket>: first wait of a job from outside */
-        STATION_HOP = 1 << 2,        /* delay.<bucket>: further wait, no change of status */
+        /* To its queue alone: `work`; hold.<bucket> when run_at is later. Mandatory. */
+        STATION_SUBMISSION = 1 << 0,
+        STATION_FIRST_HOP = 1 << 1, /* delay.<bucket>: first wait of a job from outside */
+        STATION_HOP = 1 << 2,       /* delay.<bucket>: further wait, no change of status */
         /* delay.<bucket>: job->attempt names the attempt that failed, run_at when to run again. */
         STATION_RETRY = 1 << 3,
         /* `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream,
          * with job->original. */
         STATION_BURIAL = 1 << 4,
         STATION_LANE_MOVE = 1 << 5, /* `due`, key <tenant>.long */
+        /* To its queue and the stream: jobs.<tenant>; delay.<bucket> when run_at is later. */
+        STATION_REPLAY = 1 << 6,
 };
 
 /* Fills a message that borrows from job and from `out`: do not move `out`. The bucket is chosen by

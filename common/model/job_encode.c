@@ -32,14 +32,16 @@ static void address(struct job_message *out, const char *exchange, const char *o
         out->message.routing_key = bytes_of_text(out->routing_key);
 }
 
-static void to_bucket(const struct job *job, msec now, struct job_message *out)
+/* exchanges: `delay.` or `hold.` */
+static void to_bucket(const struct job *job, const char *exchanges, msec now,
+                      struct job_message *out)
 {
         const struct delay_bucket *bucket = delay_bucket_for(job->run_at - now);
 
         if (bucket == NULL)
                 bucket = &delay_buckets[0];
         message_add_int(&out->message, "x-due-at", now + bucket->ttl);
-        address(out, "delay.", bucket->name, job->tenant, job->lane);
+        address(out, exchanges, bucket->name, job->tenant, job->lane);
 }
 
 static bool must_wait(const struct job *job, msec now)
@@ -61,18 +63,25 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
         message_add_int(m, "x-queued-at", now);
         switch (station) {
         case STATION_SUBMISSION:
+                m->mandatory = true;
                 if (must_wait(job, now))
-                        to_bucket(job, now, out);
+                        to_bucket(job, "hold.", now, out);
+                else
+                        address(out, "work", "", job->tenant, job->lane);
+                break;
+        case STATION_REPLAY:
+                if (must_wait(job, now))
+                        to_bucket(job, "delay.", now, out);
                 else
                         address(out, "jobs.", job->tenant, "", job->lane);
                 break;
         case STATION_HOP:
                 message_add_int(m, "x-hop", 1);
-                to_bucket(job, now, out);
+                to_bucket(job, "delay.", now, out);
                 break;
         case STATION_FIRST_HOP:
         case STATION_RETRY:
-                to_bucket(job, now, out);
+                to_bucket(job, "delay.", now, out);
                 break;
         case STATION_BURIAL:
                 if (job->reason == REASON_MALFORMED)

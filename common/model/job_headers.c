@@ -44,8 +44,9 @@ struct field {
 enum {
         NOWHERE = 0,
         WITH_ERROR = STATION_HOP | STATION_RETRY | STATION_BURIAL | STATION_LANE_MOVE,
-        EVERYWHERE = WITH_ERROR | STATION_SUBMISSION | STATION_FIRST_HOP,
-        AGAIN = STATION_SUBMISSION | STATION_HOP | STATION_LANE_MOVE,
+        SUBMITTED = STATION_SUBMISSION | STATION_REPLAY,
+        EVERYWHERE = WITH_ERROR | SUBMITTED | STATION_FIRST_HOP,
+        AGAIN = SUBMITTED | STATION_HOP | STATION_LANE_MOVE,
 };
 
 static const struct field fields[] = {
@@ -66,6 +67,7 @@ static const struct field fields[] = {
         {"x-due-at", INTERNAL, NOWHERE, TIME(due_at)},
         {"x-hop", INTERNAL, NOWHERE, FLAG(hop)},
         {"x-again", INTERNAL, AGAIN, FLAG(again)},
+        {"x-doubt", INTERNAL, STATION_SUBMISSION, FLAG(doubt)},
         {"x-unhandled-at", INTERNAL, STATION_HOP, TIME(unhandled_at)},
         {"x-error", INTERNAL, WITH_ERROR, BYTES(error, JOB_ERROR_MAX)},
         {"x-error-kind", INTERNAL, WITH_ERROR, TEXT(FIELD_ERROR_KIND, error_kind)},

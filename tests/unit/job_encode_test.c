@@ -80,11 +80,26 @@ static void messages_make_the_round_trip(void **state)
 
         (void)state;
         job_encode(&job, STATION_SUBMISSION, NOW, &m);
-        assert_addressed(&m, "delay.30s", "acme.high");
+        assert_addressed(&m, "hold.30s", "acme.high");
+        assert_true(m.message.mandatory);
         assert_null(message_header(&m.message, "x-hop"));
+        assert_null(message_header(&m.message, "x-doubt"));
         decode_again(&m, &got);
         assert_int_equal(got.due_at, NOW + 30000);
         assert_int_equal(got.run_at, NOW + 30000);
+        assert_false(got.doubt);
+
+        job.doubt = true;
+        job_encode(&job, STATION_SUBMISSION, NOW, &m);
+        assert_int_equal(message_header_int(&m.message, "x-doubt", 0), 1);
+        decode_again(&m, &got);
+        assert_true(got.doubt);
+
+        job_encode(&job, STATION_REPLAY, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        assert_false(m.message.mandatory);
+        decode_again(&m, &got);
+        assert_false(got.doubt);
 
         job.unhandled_at = NOW - 7;
         job_encode(&job, STATION_HOP, NOW, &m);
@@ -125,13 +140,13 @@ static void a_submission_goes_where_its_time_says(void **state)
 {
         static const struct {
                 msec run_at;
-                const char *want_exchange, *want_key;
+                const char *want, *want_replayed;
         } rows[] = {
-                {0, "jobs.acme", "high"},
-                {NOW, "jobs.acme", "high"},
-                {NOW + 100, "jobs.acme", "high"},
-                {NOW + 101, "delay.100ms", "acme.high"},
-                {NOW + (msec)365 * MSEC_DAY, "delay.30d", "acme.high"},
+                {0, "work", "jobs.acme"},
+                {NOW, "work", "jobs.acme"},
+                {NOW + 100, "work", "jobs.acme"},
+                {NOW + 101, "hold.100ms", "delay.100ms"},
+                {NOW + (msec)365 * MSEC_DAY, "hold.30d", "delay.30d"},
         };
 
         (void)state;
@@ -140,7 +155,10 @@ static void a_submission_goes_where_its_time_says(void **state)
                 struct job_message m;
                 job.run_at = rows[i].run_at;
                 job_encode(&job, STATION_SUBMISSION, NOW, &m);
-                assert_addressed(&m, rows[i].want_exchange, rows[i].want_key);
+                assert_addressed(&m, rows[i].want, "acme.high");
+                job_encode(&job, STATION_REPLAY, NOW, &m);
+                bool named = strcmp(rows[i].want_replayed, "jobs.acme") == 0;
+                assert_addressed(&m, rows[i].want_replayed, named ? "high" : "acme.high");
         }
 }
 

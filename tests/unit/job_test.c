@@ -44,6 +44,8 @@ static void origins_are_told(void **state)
                 {"jobs.", "high", NULL, -1},
                 {"delay.30s", "acme.long", "acme", LANE_LONG},
                 {"due", "acme.low", "acme", LANE_LOW},
+                {"work", "acme.high", "acme", LANE_HIGH},
+                {"work", "high", NULL, -1},
                 {"dead", "acme.what", "acme", -1},
                 {"dead", "acme", NULL, -1},
                 {"dead", "", NULL, -1},
@@ -77,6 +79,7 @@ static void add_every_service_header(struct message *m)
         message_add_text(m, "x-reason", bytes_of_text("poison"));
         message_add_text(m, "x-burial", bytes_of_text(ID));
         message_add_int(m, "x-again", 1);
+        message_add_int(m, "x-doubt", 1);
         message_add_int(m, "x-due-at", NOW + 5);
         message_add_int(m, "x-hop", 1);
         message_add_int(m, "x-unhandled-at", NOW - 7);
@@ -101,7 +104,7 @@ static void from_outside_only_seven_headers_count(void **state)
                 assert_int_equal(job.run, 1);
                 assert_int_equal(job.attempt + job.copy + job.queued_at + job.due_at, 0);
                 assert_int_equal(job.unhandled_at, 0);
-                assert_false(job.hop || job.again);
+                assert_false(job.hop || job.again || job.doubt);
                 assert_string_equal(job.key, "");
                 assert_string_equal(job.key_hash, "");
                 assert_string_equal(job.burial, "");
@@ -130,7 +133,7 @@ static void from_a_service_all_headers_count(void **state)
         assert_int_equal(job.queued_at, NOW);
         assert_int_equal(job.due_at, NOW + 5);
         assert_int_equal(job.unhandled_at, NOW - 7);
-        assert_true(job.hop && job.again);
+        assert_true(job.hop && job.again && job.doubt);
         assert_string_equal(job.key, "k");
         assert_string_equal(job.burial, ID);
         assert_string_equal(job.claimed_id, "me");

@@ -37,14 +37,14 @@ static void step(struct rig *r, char what, char which, msec at)
 
         switch (what) {
         case 'o': /* published from outside */
-                job_encode(&j, STATION_SUBMISSION, 0, &m);
+                job_encode(&j, STATION_REPLAY, 0, &m);
                 m.message.user_id = bytes_of_text("tenant-acme");
                 projection_fold(r->projection, &m.message, r->offset++);
                 return;
         case 'g': /* submitted at a gateway */
         case 'G': /* again, after a lost confirm */
                 j.again = what == 'G';
-                job_encode(&j, STATION_SUBMISSION, at, &m);
+                job_encode(&j, STATION_REPLAY, at, &m);
                 break;
         case 'h': /* moved to its delay queue */
                 j.run_at = at + 60000;
@@ -57,7 +57,7 @@ static void step(struct rig *r, char what, char which, msec at)
                 break;
         case 'r': /* replayed */
                 j.run = 2;
-                job_encode(&j, STATION_SUBMISSION, at, &m);
+                job_encode(&j, STATION_REPLAY, at, &m);
                 break;
         default:
                 memcpy(e.id, ID, sizeof(e.id));
@@ -194,7 +194,7 @@ static void publish_again(struct rig *r, char which, int64_t max_retries, msec r
                 rig_fold(r, &m);
                 return;
         }
-        job_encode(&j, STATION_SUBMISSION, 0, &m);
+        job_encode(&j, STATION_REPLAY, 0, &m);
         m.message.user_id = bytes_of_text("tenant-acme");
         projection_fold(r->projection, &m.message, r->offset++);
 }

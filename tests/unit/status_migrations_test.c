@@ -89,7 +89,7 @@ static void tell_history(struct rig *r)
         tell(r, ID("7"), (struct event){.kind = EVENT_REJECTED, .attempt = 1, .at = START + 1900});
         struct job outside = rig_job(OUTSIDE, 0);
         outside.payload = bytes_of_text("[1]");
-        job_encode(&outside, STATION_SUBMISSION, 0, &m);
+        job_encode(&outside, STATION_REPLAY, 0, &m);
         projection_fold(r->projection, &m.message, r->offset++);
         rig_commit(r);
 }
@@ -306,7 +306,7 @@ static void counts_end_where_the_stream_was(void **state)
         rig_submit(&r, &late);
         struct job_message again;
         struct job outside = rig_job(OUTSIDE, 0);
-        job_encode(&outside, STATION_SUBMISSION, 0, &again);
+        job_encode(&outside, STATION_REPLAY, 0, &again);
         projection_fold(r.projection, &again.message, r.offset++);
         rig_commit(&r);
         assert_int_equal(rig_number(&r, "SELECT submitted FROM counters"), 5);

@@ -70,7 +70,7 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
         switch (below(seed, 4)) {
         case 0:
                 j->attempt = 0;
-                job_encode(j, STATION_SUBMISSION, now, &item->encoded);
+                job_encode(j, STATION_REPLAY, now, &item->encoded);
                 break;
         case 1:
                 j->attempt++;
@@ -89,7 +89,7 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
                 break;
         default: /* from outside, without a time */
                 j->submitted_at = 0;
-                job_encode(j, STATION_SUBMISSION, now, &item->encoded);
+                job_encode(j, STATION_REPLAY, now, &item->encoded);
                 item->message = item->encoded.message;
                 return;
         }

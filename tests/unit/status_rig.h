@@ -100,7 +100,7 @@ static inline struct job rig_job(const char *id, msec at)
 static inline void rig_submit(struct rig *r, const struct job *j)
 {
         struct job_message encoded;
-        job_encode(j, STATION_SUBMISSION, j->submitted_at, &encoded);
+        job_encode(j, STATION_REPLAY, j->submitted_at, &encoded);
         rig_fold(r, &encoded);
 }
 
