@@ -6,11 +6,13 @@ import time
 
 import pika
 
+from harness import packs
 from harness.until import until
 
 
 class Events:
-    """`lines` are the events of exchange `events`, `messages` those from the other exchanges."""
+    """`lines` are the events of exchange `events`, `messages` those from the other exchanges and those
+    in packs."""
 
     def __init__(self, warren):
         self.lines = []
@@ -33,7 +35,9 @@ class Events:
         return channel
 
     def _on_message(self, channel, method, properties, body):
-        if method.exchange == "events":
+        if properties.content_type == packs.CONTENT_TYPE:
+            self.messages += packs.entries(body)
+        elif method.exchange == "events":
             self.lines += [json.loads(line) for line in body.splitlines()]
         else:
             self.messages.append((method.exchange, method.routing_key, properties, body))
