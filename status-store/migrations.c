@@ -147,6 +147,10 @@ static int rewrite_rows(sqlite3 *db, struct err *e)
 static const char from_5[] = "ALTER TABLE position ADD COLUMN base INTEGER;"
                              "ALTER TABLE position ADD COLUMN counted INTEGER;";
 
+/* Up to version 6 the messages of one offset shared a place. */
+static const char from_6[] = "UPDATE jobs SET first = first * 4096;"
+                             "UPDATE others SET first = first * 4096;";
+
 static const struct db_step steps[] = {
         [0] = {0}, /* tables without a version are incomplete */
         [1] = {.sql = from_1},
@@ -154,6 +158,7 @@ static const struct db_step steps[] = {
         [3] = {.sql = from_3},
         [4] = {.sql = from_4, .run = rewrite_rows},
         [5] = {.sql = from_5},
+        [6] = {.sql = from_6},
 };
 
 static const struct db_schema schema = {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/amqp/pack.h"
 #include "common/base/json_read.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -29,8 +30,9 @@ struct projection {
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
         msec now;
-        int64_t folding;   /* place of the message being folded */
+        int64_t folding;   /* place of the message being folded, in a pack that of its entry */
         bool from_service; /* a service published it */
+        uint64_t skipped;  /* of it */
         struct err failure;
 
         struct position position;
@@ -363,8 +365,18 @@ static void note_marker(struct projection *p, const struct message *m)
                 buffer_add(&p->markers, id, sizeof(id));
 }
 
+/* m: a message of the stream, or one that came in a pack. */
+static void fold_message(void *owner, const struct message *m)
+{
+        struct projection *p = owner;
+        events_of_message(m, &p->limits, fold_event, p, &p->skipped);
+        p->folding++;
+        p->messages++;
+}
+
 void projection_fold(struct projection *p, const struct message *m, int64_t offset)
 {
+        size_t before = p->messages;
         if (p->messages == 0) {
                 p->now = clock_wall();
                 /* Folding may insert names. */
@@ -375,18 +387,17 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
                 p->next.known = true;
                 p->next.first_offset = offset;
         }
-        p->folding = p->next.base + offset;
-        p->new_seq = p->folding * SEQ_PER_OFFSET;
+        p->folding = p->new_seq = (p->next.base + offset) * SEQ_PER_OFFSET;
         p->end_seq = p->new_seq + SEQ_PER_OFFSET;
         p->from_service = job_message_is_from_service(m);
-        uint64_t skipped = 0;
-        events_of_message(m, &p->limits, fold_event, p, &skipped);
+        p->skipped = 0;
+        pack_each(m, fold_message, p, &p->skipped);
+        p->messages += p->messages == before; /* a pack may carry none */
         note_marker(p, m);
-        p->next.skipped += (int64_t)skipped;
+        p->next.skipped += (int64_t)p->skipped;
         p->next.messages++;
         p->next.offset = offset;
         p->next.hash = message_fingerprint(m);
-        p->messages++;
         p->bytes += m->body.length + m->properties.length;
 }
 

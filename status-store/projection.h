@@ -26,7 +26,7 @@ void projection_on_commit(struct projection *p, const struct projection_events *
 
 /* Copies what it needs from m. An error is reported by the next commit. */
 void projection_fold(struct projection *p, const struct message *m, int64_t offset);
-/* Messages, and their bytes, folded since the last commit. */
+/* Messages, those of packs each, and their bytes, folded since the last commit. */
 size_t projection_messages(const struct projection *p);
 size_t projection_bytes(const struct projection *p);
 /* -1: nothing was written, and the batch is dropped: read again from projection_position. */

@@ -45,9 +45,9 @@ const char schema_tables[] =
                                                                                                                     COLUMN_DECLARED) ");";
 
 const char delete_bodies_sql[] =
-        "DELETE FROM bodies WHERE place IN (SELECT first * 4096 FROM jobs WHERE seq = ?1 AND"
+        "DELETE FROM bodies WHERE place IN (SELECT first FROM jobs WHERE seq = ?1 AND"
         " content IS NOT NULL UNION ALL"
-        " SELECT first * 4096 FROM others WHERE seq = ?1)";
+        " SELECT first FROM others WHERE seq = ?1)";
 
 const char payload_sql[] = "SELECT payload FROM bodies WHERE place = ?1";
 
@@ -207,7 +207,7 @@ int stored_job_read(sqlite3_stmt *s, struct stored_job *job, struct err *e)
 
 int64_t job_body_place(const struct job_row *row)
 {
-        return row->facts == NULL ? -1 : row->facts->first * SEQ_PER_OFFSET;
+        return row->facts == NULL ? -1 : row->facts->first;
 }
 
 void other_bind(sqlite3_stmt *s, int first, const struct job_facts *f,

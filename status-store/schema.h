@@ -2,10 +2,11 @@
  *
  * schema.h: the tables of status.db, and how a job's row is read and bound.
  *
- *      jobs      one row a job; seq = place of its first message × 4096 + n, so every replica
- *                and rebuild gives it the same seq while the stream was not rewound
+ *      jobs      one row a job; seq = place of the stream's first message about it, + n for the
+ *                n-th new job there, so every replica and rebuild gives it the same seq while the
+ *                stream was not rewound
  *      bodies    payloads, in a table of their own so that a change of state does not rewrite
- *                them; place = place of the first message with the payload × 4096
+ *                them; place = place of the first message with the payload
  *      others    other contents that messages with the job's id had; not shown
  *      attempts  of jobs whose row cannot hold them (job_entry.h)
  *      starts    the distinct `started` events of those jobs, and starts that were given back
@@ -16,9 +17,10 @@
  *      workers   the last record of each consumer
  *      position  how far the stream has been folded
  *
- * A message's place is its offset plus `base` of table position, which grows when the stream is
- * rewound: no two messages have the same place. Contents migrated from version 4 or earlier have
- * negative ones.
+ * A message's place is (its offset + `base` of table position) × 4096; of one that came in a pack
+ * it is the pack's place + its number there. `base` grows when the stream is rewound, so no two
+ * messages have the same place. Contents migrated from version 4 or earlier have negative ones. The
+ * keys of rows from version 6 or earlier hold offset + base, which is less than any later place.
  *
  * A change of a table needs a step in migrations.c.
  */
@@ -29,7 +31,7 @@
 #include "status-store/columns.h"
 
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: the row is not shown */
-enum { SEQ_PER_OFFSET = 4096 };       /* delete_bodies_sql repeats it */
+enum { SEQ_PER_OFFSET = 4096 };       /* places of an offset: jobs of one message at most */
 
 extern const char schema_tables[];
 /* Gives a file of any earlier version these tables (db_migrate). Its rows stay, because the stream

@@ -214,11 +214,10 @@ int store_put_payloads(struct store *s, const struct job_facts *all, struct err 
 {
         for (const struct job_facts *f = all; f != NULL; f = f->next) {
                 if (f->payload.length > 0 &&
-                    database_run(s->db,
-                                 "INSERT OR REPLACE INTO bodies(place, payload) VALUES(?1, ?2)",
-                                 DB_VALUES(value_int(f->first * SEQ_PER_OFFSET),
-                                           value_blob(buffer_bytes(&f->payload))),
-                                 e) != 0)
+                    database_run(
+                            s->db, "INSERT OR REPLACE INTO bodies(place, payload) VALUES(?1, ?2)",
+                            DB_VALUES(value_int(f->first), value_blob(buffer_bytes(&f->payload))),
+                            e) != 0)
                         return -1;
         }
         return 0;
