@@ -9,11 +9,11 @@
 
 static const struct {
         const char *exchange; /* a prefix if it ends in a dot */
-        const char *stream;
+        const char *stream;   /* NULL: none */
 } feeds[] = {
-        {"jobs.", "events"}, {"delay.", "events"}, {"due", "events"},
-        {"dead", "events"},  {"events", "events"}, {"control", "control"},
-        {"sync", "control"}, {"marks", "marks"},   {"admits", "admits"},
+        {"jobs.", "events"},  {"delay.", "events"},   {"due", "events"},   {"dead", "events"},
+        {"events", "events"}, {"control", "control"}, {"sync", "control"}, {"marks", "marks"},
+        {"admits", "admits"}, {"work", NULL},         {"hold.", NULL},     {"unroutable", NULL},
 };
 
 static bool matches(struct bytes exchange, const char *name)
@@ -23,11 +23,18 @@ static bool matches(struct bytes exchange, const char *name)
         return bytes_equal_text(exchange, name) != is_prefix && bytes_begin_with(exchange, name);
 }
 
+static bool is_same(const char *fed, const char *stream)
+{
+        if (fed == NULL || stream == NULL)
+                return fed == stream;
+        return strcmp(fed, stream) == 0;
+}
+
 bool feed_is_of(struct bytes exchange, const char *stream)
 {
         for (size_t i = 0; i < sizeof(feeds) / sizeof(feeds[0]); i++) {
                 if (matches(exchange, feeds[i].exchange))
-                        return stream != NULL && strcmp(feeds[i].stream, stream) == 0;
+                        return is_same(feeds[i].stream, stream);
         }
         return stream == NULL || bytes_equal_text(exchange, stream);
 }

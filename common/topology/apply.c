@@ -79,12 +79,14 @@ int topology_delete_tenant(struct link *l, const char *tenant, struct err *e)
                 snprintf(key, sizeof(key), "%s.%s", tenant, lane_name((enum lane)lane));
                 snprintf(queue[lane], QUEUE_SIZE, "jobs.%s", key);
                 /* Jobs that still become due are archived as unroutable. */
-                const struct declaration own = {DELETE_BINDING, .name = queue[lane],
-                                                .source = "due", .key = key};
-                const struct declaration events = {DELETE_BINDING, .name = "events",
-                                                   .source = "due", .key = key};
-                if (declare(l, &events, e) < 0 || declare(l, &own, e) < 0)
-                        return -1;
+                const struct declaration bindings[] = {
+                        {DELETE_BINDING, .name = queue[lane], .source = "work", .key = key},
+                        {DELETE_BINDING, .name = "events", .source = "due", .key = key},
+                        {DELETE_BINDING, .name = queue[lane], .source = "due", .key = key},
+                };
+                for (size_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++)
+                        if (declare(l, &bindings[i], e) < 0)
+                                return -1;
         }
         for (int lane = 0; lane < LANE_COUNT; lane++)
                 if (declare(l, &(struct declaration){DELETE_QUEUE, .name = queue[lane]}, e) < 0)

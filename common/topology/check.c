@@ -180,7 +180,8 @@ static int check_all(struct check *c, const struct topology_settings *s, const c
         c->remedy = "run: warren topology apply";
         if (topology_each(s, check_one, c, e) < 0)
                 return -1;
-        c->remedy = "restart the primary status-store, which declares every tenant's part";
+        c->remedy = "restart the primary status-store, which declares every tenant's part: "
+                    "systemctl restart warren-status-store";
         for (; tenants != NULL && *tenants != NULL; tenants++)
                 if (topology_each_of_tenant(*tenants, check_one, c, e) < 0)
                         return -1;

@@ -51,6 +51,8 @@ static const struct argument admits_stream[] = {
 static const struct declaration exchanges[] = {
         {DECLARE_EXCHANGE, .name = "unroutable", .type = "fanout"},
         {DECLARE_EXCHANGE, .name = "due", .type = "direct", .arguments = alternate_unroutable},
+        /* Without an alternate exchange, so that `mandatory` returns a job that no queue gets. */
+        {DECLARE_EXCHANGE, .name = "work", .type = "direct"},
         {DECLARE_EXCHANGE, .name = "dead", .type = "fanout"},
         {DECLARE_EXCHANGE, .name = "events", .type = "fanout"},
         {DECLARE_EXCHANGE, .name = "control", .type = "fanout"},
@@ -125,7 +127,9 @@ static int walk_events(const struct walk *w, const struct topology_settings *s, 
 static int walk_bucket(const struct walk *w, const struct delay_bucket *b, struct err *e)
 {
         char name[NAME_SIZE];
+        char hold[NAME_SIZE];
         snprintf(name, sizeof(name), "delay.%s", b->name);
+        snprintf(hold, sizeof(hold), "hold.%s", b->name);
         /* Without a dead-letter routing key: the job keeps its own, <tenant>.<lane>. */
         const struct argument arguments[] = {
                 {.name = "x-queue-type", .text = "quorum"},
@@ -140,6 +144,8 @@ static int walk_bucket(const struct walk *w, const struct delay_bucket *b, struc
                 {DECLARE_QUEUE, .name = name, .arguments = arguments},
                 {DECLARE_BINDING, .name = name, .source = name, .key = ""},
                 {DECLARE_BINDING, .name = "events", .source = name, .key = ""},
+                {DECLARE_EXCHANGE, .name = hold, .type = "fanout"},
+                {DECLARE_BINDING, .name = name, .source = hold, .key = ""},
         };
         return WALK_TABLE(w, rows, e);
 }
@@ -179,6 +185,7 @@ static int walk_lane(const struct walk *w, const char *exchange, const char *ten
                 {DECLARE_BINDING, .name = "events", .source = exchange, .key = lane},
                 {DECLARE_BINDING, .name = queue, .source = "due", .key = key},
                 {DECLARE_BINDING, .name = "events", .source = "due", .key = key},
+                {DECLARE_BINDING, .name = queue, .source = "work", .key = key},
         };
         return WALK_TABLE(w, rows, e);
 }

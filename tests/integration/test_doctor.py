@@ -201,6 +201,25 @@ def test_rights_that_another_version_wants(doctor):
     doctor.await_health()
 
 
+@pytest.mark.parametrize("login, right, lacks", [
+    ("warren-provision", "read", "|work"),
+    ("warren-gateway", "write", "|work"),
+    ("warren-gateway", "write", "|hold"),
+    ("warren-consumer", "write", "|work"),
+])
+def test_rights_of_the_version_before(doctor, login, right, lacks):
+    broker, path = doctor.warren.broker, f"/api/permissions/{doctor.warren.vhost}/{login}"
+    given = broker.management("GET", path)
+    broker.management("PUT", path, {**given, right: given[right].replace(lacks, "")})
+    found = [check for check in doctor.cli.json("doctor", want="failed")["checks"]
+             if check["state"] == "wrong"]
+    assert [check["check"] for check in found] == ["topology"]
+    assert f"login {login}: its right to {right} is" in found[0]["problem"]
+    assert found[0]["remedy"] == "run: warren topology apply"
+    assert doctor.cli("topology", "apply").returncode == EXIT["done"]
+    doctor.await_health()
+
+
 KNOWN = {
     "3.9.13": ("wrong", "3.10 or later"),
     "3.10.8": ("ok", "burials of all tenants"),
@@ -252,7 +271,11 @@ def pretend_version(broker, version):
 @pytest.mark.parametrize("path, names", [
     ("queues/{}/delay.1h", "delay.1h"),
     ("exchanges/{}/marks", "marks"),
+    ("exchanges/{}/work", "work"),
+    ("exchanges/{}/hold.1h", "hold.1h"),
+    ("bindings/{}/e/hold.1h/q/delay.1h/~", "hold.1h"),
     ("bindings/{}/e/due/q/jobs.acme.high/acme.high", "jobs.acme.high"),
+    ("bindings/{}/e/work/q/jobs.acme.high/acme.high", "exchange work"),
 ])
 def test_topology_broken(doctor, path, names):
     doctor.warren.broker.management("DELETE", "/api/" + path.format(doctor.warren.vhost))
@@ -264,12 +287,13 @@ def test_topology_broken(doctor, path, names):
 
 
 def other_arguments(channel):
-    """Remakes the queue with its binding and right arguments, except for its x-message-ttl."""
+    """Remakes the queue with its bindings and right arguments, except for its x-message-ttl."""
     channel.queue_delete("delay.30d")
     channel.queue_declare("delay.30d", durable=True, arguments={
         "x-queue-type": "quorum", "x-message-ttl": 2_591_999_000, "x-dead-letter-exchange": "due",
         "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"})
     channel.queue_bind("delay.30d", "delay.30d", "")
+    channel.queue_bind("delay.30d", "hold.30d", "")
 
 
 def other_type(channel):
@@ -313,13 +337,15 @@ def test_vhost_missing(doctor):
     assert set(found) == {"topology"} and "/api/definitions/nowhere" in found["topology"]
 
 
-@pytest.mark.parametrize("queue", ["events", "dead", "control", "jobs.acme.high"])
-def test_the_advice_is_enough(fresh_warren, tmp_path, queue):
+@pytest.mark.parametrize("kind, name", [
+    ("queues", "events"), ("queues", "dead"), ("queues", "control"), ("queues", "jobs.acme.high"),
+    ("exchanges", "work")])
+def test_the_advice_is_enough(fresh_warren, tmp_path, kind, name):
     """Following the doctor's remedies until it names none repairs everything."""
     warren = fresh_warren
     doctor = Doctor(warren, tmp_path)
     doctor.await_health()
-    warren.broker.management("DELETE", f"/api/queues/{warren.vhost}/{queue}")
+    warren.broker.management("DELETE", f"/api/{kind}/{warren.vhost}/{name}")
     until(lambda: "topology" in doctor.look(), 30, "the doctor sees it")
 
     def heal():

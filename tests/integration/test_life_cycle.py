@@ -471,8 +471,8 @@ def test_the_worker_is_told(warren):
 def test_a_tenants_login_reaches_its_own_exchange_alone(warren):
     tenant = warren.tenant("lone", amqp_login=True)
     warren.tenant("other")
-    refused = ["jobs.other", "due", "dead", "events", "control", "marks", "delay.1s", "unroutable",
-               "sync", ""]
+    refused = ["jobs.other", "work", "due", "dead", "events", "control", "marks", "delay.1s",
+               "hold.1s", "unroutable", "sync", ""]
     for exchange in refused:
         with tenant.pika() as connection:
             channel = connection.channel()

@@ -113,6 +113,40 @@ def test_deleted_first_told_then_swept(primary):
     assert len(listed) == 1 and listed[0]["id"] != key[3:11] and not listed[0]["revoked"]
 
 
+def test_a_tenant_from_before_work_gets_its_bindings_at_the_primarys_start(primary):
+    create(primary, "older")
+    create(primary, "newer")
+    primary.program.stop()
+    primary.broker.management("DELETE", f"/api/exchanges/{primary.vhost}/work")
+    assert "exchange work: it is missing" in primary.broker.topology(primary.vhost, "check").stdout
+    primary.broker.topology(primary.vhost, "apply")
+    missing = primary.broker.topology(primary.vhost, "check", "older").stdout.splitlines()
+    assert len(missing) == len(LANES)
+    assert all("to exchange work" in line and "restart the primary" in line for line in missing)
+    primary.start()
+    for name in ("older", "newer"):
+        until(lambda: primary.broker.topology(primary.vhost, "check", name).stdout == "", 30,
+              f"the bindings of {name}")
+
+
+def test_a_primary_started_before_the_topology_and_the_rights_waits_for_them(broker, tmp_path):
+    made = StatusStore(broker, tmp_path).primary().start()
+    rights = f"/api/permissions/{made.vhost}/warren-provision"
+    given = broker.management("GET", rights)
+    try:
+        create(made, "early")
+        made.program.stop()
+        broker.management("DELETE", f"/api/exchanges/{made.vhost}/work")
+        broker.management("PUT", rights, {**given, "read": given["read"].replace("|work", "")})
+        made.start()
+        until(lambda: "tenants not provisioned; trying again" in made.program.log(), 30, "told")
+        broker.topology(made.vhost, "apply")
+        until(lambda: broker.topology(made.vhost, "check", "early").stdout == "", 30,
+              "the bindings")
+    finally:
+        made.end()
+
+
 def test_queues_in_use_wait_for_their_consumers(primary):
     create(primary, "busy")
     with primary.broker.pika(primary.vhost) as connection:
@@ -169,8 +203,8 @@ def test_the_tenants_own_login_reaches_its_exchange_only(primary):
         channel.basic_publish("jobs.amqp", "medium", b'{"from":"outside"}', pika.BasicProperties(
             message_id=job, type="noop", content_type="application/json", delivery_mode=2))
         assert primary.until_status(job, "pending")["payload"] == {"from": "outside"}
-        for exchange in ("jobs.neighbour", "delay.1s", "due", "dead", "events", "control", "marks",
-                         "sync", "admits", "unroutable", "amq.direct", ""):
+        for exchange in ("jobs.neighbour", "work", "hold.1s", "delay.1s", "due", "dead", "events",
+                         "control", "marks", "sync", "admits", "unroutable", "amq.direct", ""):
             channel = connection.channel()
             channel.confirm_delivery()
             with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:

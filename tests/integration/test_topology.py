@@ -52,6 +52,8 @@ def test_other_arguments_are_a_conflict(broker, vhost):
 @pytest.mark.parametrize("kind, name, want", [
     ("exchanges", "due", "exchange due: it is missing"),
     ("exchanges", "delay.30s", "exchange delay.30s: it is missing"),
+    ("exchanges", "work", "exchange work: it is missing; run: warren topology apply"),
+    ("exchanges", "hold.30s", "exchange hold.30s: it is missing; run: warren topology apply"),
     ("queues", "delay.1d", "queue delay.1d: it is missing"),
     ("queues", "dead", "queue dead: it is missing"),
 ])
@@ -68,6 +70,27 @@ def test_check_finds_a_missing_binding(broker, own_vhost):
         connection.channel().queue_unbind("events", "delay.5s", "")
     assert broker.topology(own_vhost, "check").stdout.startswith(
         'binding of queue events to exchange delay.5s with key "": it is missing')
+
+
+def test_check_finds_a_job_queue_without_its_work(broker, own_vhost):
+    broker.topology(own_vhost, "tenant", "acme")
+    with broker.pika(own_vhost) as connection:
+        connection.channel().queue_unbind("jobs.acme.low", "work", "acme.low")
+    found = broker.topology(own_vhost, "check", "acme").stdout.splitlines()
+    assert len(found) == 1
+    assert found[0].startswith('binding of queue jobs.acme.low to exchange work with key "acme.low": '
+                               "it is missing; restart the primary status-store")
+
+
+def test_check_finds_an_alternate_exchange(broker, own_vhost):
+    """With one, the broker would confirm a job that no queue gets."""
+    with broker.pika(own_vhost) as connection:
+        channel = connection.channel()
+        channel.exchange_delete("work")
+        channel.exchange_declare("work", "direct", durable=True,
+                                 arguments={"alternate-exchange": "unroutable"})
+    found = broker.topology(own_vhost, "check").stdout
+    assert 'exchange work: alternate-exchange is "unroutable", should be absent' in found
 
 
 def test_check_finds_other_arguments(broker, own_vhost):
@@ -91,15 +114,23 @@ def test_check_finds_another_type(broker, own_vhost):
     assert 'exchange admits: type is "topic", should be "fanout"' in found
 
 
-def test_check_finds_a_stray_binding(broker, own_vhost):
+@pytest.mark.parametrize("queue, exchange, key", [
+    ("dead", "due", "acme.low"),
+    ("events", "work", "acme.low"),  # a job would be in the stream twice
+    ("events", "hold.5s", ""),
+    ("delay.1s", "hold.5s", ""),
+    ("jobs.acme.high", "work", "acme.low"),
+])
+def test_check_finds_a_stray_binding(broker, own_vhost, queue, exchange, key):
+    broker.topology(own_vhost, "tenant", "acme")
     with broker.pika(own_vhost) as connection:
         channel = connection.channel()
-        channel.queue_bind("dead", "due", "acme.low")
+        channel.queue_bind(queue, exchange, key)
         channel.queue_declare("others", durable=True)
         channel.queue_bind("others", "events", "")  # anybody may listen
-    found = broker.topology(own_vhost, "check").stdout.splitlines()
+    found = broker.topology(own_vhost, "check", "acme").stdout.splitlines()
     assert len(found) == 1
-    assert found[0].startswith('binding of queue dead to exchange due with key "acme.low": '
+    assert found[0].startswith(f'binding of queue {queue} to exchange {exchange} with key "{key}": '
                                "it should not be there")
 
 
@@ -201,11 +232,47 @@ def test_a_queue_in_use_is_not_deleted(broker, own_vhost):
     broker.topology(own_vhost, "delete-tenant", "acme")
 
 
+def test_a_tenants_jobs_cannot_come_after_its_exchange_is_gone(broker, own_vhost):
+    """A queue with a consumer stays, but `work` no longer leads to it."""
+    broker.topology(own_vhost, "tenant", "acme")
+    with broker.pika(own_vhost) as connection:
+        connection.channel().basic_consume("jobs.acme.high", lambda *_: None)
+        broker.topology(own_vhost, "delete-tenant", "acme", check=False)
+        with pytest.raises(pika.exceptions.UnroutableError):
+            _publish(broker, own_vhost, "warren-gateway", "work", "acme.high")
+
+
 def _publish(broker, vhost, login, exchange, key):
     with broker.pika(vhost, login) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        channel.basic_publish(exchange, key, b"null", pika.BasicProperties(delivery_mode=2))
+        channel.basic_publish(exchange, key, b"null", pika.BasicProperties(delivery_mode=2),
+                              mandatory=True)
+
+
+@pytest.mark.parametrize("exchange, key, queue", [
+    ("work", "acme.low", "jobs.acme.low"),
+    ("hold.30d", "acme.low", "delay.30d"),
+])
+def test_work_and_hold_reach_their_queue_alone(broker, own_vhost, exchange, key, queue):
+    broker.topology(own_vhost, "tenant", "acme")
+    _publish(broker, own_vhost, "warren-gateway", exchange, key)
+    assert broker.depth(own_vhost, queue) == 1
+    with broker.pika(own_vhost) as connection:
+        channel = connection.channel()
+        channel.basic_qos(prefetch_count=1)
+        _publish(broker, own_vhost, "warren-gateway", "events", "")
+        found = next(channel.consume("events", arguments={"x-stream-offset": "first"},
+                                     inactivity_timeout=30))
+        assert found[0].exchange == "events"
+        channel.basic_ack(found[0].delivery_tag)
+
+
+@pytest.mark.parametrize("key", ["acme.nowhere", "nobody.low", "low"])
+def test_work_returns_what_no_queue_gets(broker, vhost, key):
+    broker.topology(vhost, "tenant", "acme")
+    with pytest.raises(pika.exceptions.UnroutableError):
+        _publish(broker, vhost, "warren-gateway", "work", key)
 
 
 @pytest.mark.parametrize("login, exchange, key", [
@@ -216,8 +283,11 @@ def _publish(broker, vhost, login, exchange, key):
     ("warren-consumer", "jobs.acme", "low"),
     ("warren-consumer", "control", ""),
     ("warren-status-store", "events", ""),
+    ("warren-status-store", "work", "acme.low"),
     ("warren-dlx-monitor", "due", "acme.low"),
+    ("warren-dlx-monitor", "work", "acme.low"),
     ("warren-provision", "marks", ""),
+    ("warren-provision", "work", "acme.low"),
 ])
 def test_a_login_is_refused_beyond_its_own(broker, vhost, login, exchange, key):
     broker.topology(vhost, "tenant", "acme")
@@ -229,6 +299,10 @@ def test_a_login_is_refused_beyond_its_own(broker, vhost, login, exchange, key):
 @pytest.mark.parametrize("login, exchange, key", [
     ("warren-gateway", "jobs.acme", "low"),
     ("warren-gateway", "delay.30s", "acme.low"),
+    ("warren-gateway", "work", "acme.low"),
+    ("warren-gateway", "hold.30s", "acme.low"),
+    ("warren-consumer", "work", "acme.low"),
+    ("warren-consumer", "hold.30s", "acme.low"),
     ("warren-consumer", "due", "acme.low"),
     ("warren-consumer", "dead", "acme.low"),
     ("warren-provision", "control", ""),

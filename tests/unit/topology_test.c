@@ -85,8 +85,8 @@ static void bindings_join_what_is_declared(void **state)
                 assert_non_null(named(json_object_get(all, "exchanges"), source));
                 assert_non_null(named(json_object_get(all, "queues"), queue));
         }
-        /* 9 fixed ones, and two for each of 26 buckets. */
-        assert_int_equal(json_array_size(json_object_get(all, "bindings")), 9 + 2 * 26);
+        /* 9 fixed ones, and three for each of 26 buckets. */
+        assert_int_equal(json_array_size(json_object_get(all, "bindings")), 9 + 3 * 26);
         json_decref(all);
 }
 
@@ -124,10 +124,29 @@ static void tenant_has_its_own_exchange_and_lanes(void **state)
                            "jobs.acme -low-> jobs.acme.low\n"
                            "jobs.acme -low-> events\n"
                            "due -acme.low-> jobs.acme.low\n"
-                           "due -acme.low-> events\n";
+                           "due -acme.low-> events\n"
+                           "work -acme.low-> jobs.acme.low\n";
         assert_memory_equal(p.text.data, want, strlen(want));
         assert_non_null(strstr(p.text.data, "due -acme.long-> jobs.acme.long\n"));
         assert_non_null(strstr(p.text.data, "jobs.acme -critical-> events\n"));
+        assert_non_null(strstr(p.text.data, "work -acme.long-> jobs.acme.long\n"));
+        buffer_fini(&p.text);
+}
+
+/* A job that reaches no queue must come back to its publisher, and no stream may be on the way. */
+static void work_and_hold_reach_one_queue_alone(void **state)
+{
+        (void)state;
+        struct part p = {0};
+        struct err e = {0};
+        assert_int_equal(topology_each(NULL, write_part, &p, &e), 0);
+        assert_non_null(strstr(p.text.data, "exchange work direct\nexchange dead"));
+        assert_null(strstr(p.text.data, "\nwork -"));
+        size_t bindings = 0;
+        for (const char *at = p.text.data; (at = strstr(at, "\nhold.")) != NULL; at++)
+                bindings++;
+        assert_int_equal(bindings, 26);
+        assert_non_null(strstr(p.text.data, "exchange hold.30s fanout\nhold.30s --> delay.30s\n"));
         buffer_fini(&p.text);
 }
 
@@ -166,7 +185,11 @@ static void every_exchange_feeds_what_it_is_said_to(void **state)
         json_object_foreach(r.exchanges, exchange, fed)
         {
                 struct bytes name = bytes_of_text(exchange);
-                assert_int_equal(feed_is_of(name, NULL), json_object_size(fed) == 0);
+                if (feed_is_of(name, NULL) != (json_object_size(fed) == 0))
+                        fail_msg("%s, none", exchange);
+                /* An exchange that the table lacks would count for a stream of its own name. */
+                if (feed_is_of(name, exchange) != (json_object_get(fed, exchange) != NULL))
+                        fail_msg("%s is not in the table of feeds", exchange);
                 json_object_foreach(r.streams, stream, unused)
                 {
                         bool reached = json_object_get(fed, stream) != NULL;
@@ -231,8 +254,13 @@ static void accounts_may_what_the_contract_says(void **state)
                 {"warren-provision", "amqxdefault", false, false, false},
                 {"warren-provision", "events", false, true, false},
                 {"warren-provision", "control", false, true, true},
+                {"warren-provision", "work", false, false, true},
+                {"warren-provision", "hold.30s", false, false, false},
                 {"warren-gateway", "jobs.acme", false, true, false},
                 {"warren-gateway", "delay.30s", false, true, false},
+                {"warren-gateway", "work", false, true, false},
+                {"warren-gateway", "works", false, false, false},
+                {"warren-gateway", "hold.30s", false, true, false},
                 {"warren-gateway", "due", false, false, false},
                 {"warren-gateway", "dead", false, false, false},
                 {"warren-gateway", "control", false, false, true},
@@ -241,6 +269,8 @@ static void accounts_may_what_the_contract_says(void **state)
                 {"warren-gateway", "amq.default", false, false, false},
                 {"warren-consumer", "jobs.acme.low", false, false, true},
                 {"warren-consumer", "due", false, true, false},
+                {"warren-consumer", "work", false, true, false},
+                {"warren-consumer", "hold.30s", false, true, false},
                 {"warren-consumer", "dead", false, true, false},
                 {"warren-consumer", "control", false, false, true},
                 {"warren-consumer", "marks", false, false, true},
@@ -248,10 +278,13 @@ static void accounts_may_what_the_contract_says(void **state)
                 {"warren-status-store", "events", false, false, true},
                 {"warren-status-store", "sync", false, true, false},
                 {"warren-status-store", "jobs.acme", false, false, false},
+                {"warren-status-store", "work", false, false, false},
                 {"warren-dlx-monitor", "dead", false, false, true},
                 {"warren-dlx-monitor", "unroutable", false, false, true},
                 {"warren-dlx-monitor", "jobs.acme", false, true, false},
                 {"warren-dlx-monitor", "due", false, false, false},
+                {"warren-dlx-monitor", "work", false, false, false},
+                {"warren-dlx-monitor", "hold.30s", false, false, false},
         };
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 const struct account *a = account(cases[i].login);
@@ -332,6 +365,7 @@ int main(void)
                 cmocka_unit_test(settings_reach_the_stream),
                 cmocka_unit_test(bindings_join_what_is_declared),
                 cmocka_unit_test(tenant_has_its_own_exchange_and_lanes),
+                cmocka_unit_test(work_and_hold_reach_one_queue_alone),
                 cmocka_unit_test(every_exchange_feeds_what_it_is_said_to),
                 cmocka_unit_test(bad_tenant_names_declare_nothing),
                 cmocka_unit_test(accounts_may_what_the_contract_says),
