@@ -11,8 +11,8 @@ from harness.until import until
 
 
 class Events:
-    """`lines` are the events of exchange `events`, `messages` those from the other exchanges and those
-    in packs."""
+    """`lines` are the events of exchange `events`, `messages` those from the other exchanges, with
+    what came in packs."""
 
     def __init__(self, warren):
         self.lines = []
@@ -36,7 +36,7 @@ class Events:
 
     def _on_message(self, channel, method, properties, body):
         if properties.content_type == packs.CONTENT_TYPE:
-            self.messages += packs.entries(body)
+            self.messages += packs.decode(body)
         elif method.exchange == "events":
             self.lines += [json.loads(line) for line in body.splitlines()]
         else:
