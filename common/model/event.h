@@ -45,8 +45,9 @@ struct event {
         uint64_t digest;  /* of the event's bytes: the last tie-breaker of the fold */
         uint64_t content; /* event_content() of the job, or of the one that ran; 0: unknown */
         /* has_job: a job message, of kind SUBMITTED, DUE, FAILED or DEAD. `scheduled`: it came
-         * through delay.*: the job waits until job.run_at, and a `due` follows. `soon`: a service
-         * put it on jobs.* with a run_at in the future, for which a consumer waits. */
+         * through delay.* or hold.*: the job waits until job.run_at, and a `due` follows. `soon`: a
+         * service put it on jobs.* or `work` with a run_at in the future, for which a consumer
+         * waits. */
         bool has_job, scheduled, soon;
         struct job job;
         /* Borrowed from what was decoded; absent when not given. */

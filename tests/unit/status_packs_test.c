@@ -344,6 +344,69 @@ static void nothing_in_a_pack_is_a_marker(void **state)
         rig_close(&r);
 }
 
+/* Folds one message of a history with packs, at its own offset. */
+static void fold_step(struct rig *r, const struct job jobs[JOBS], int64_t step)
+{
+        struct job other = jobs[2];
+
+        r->offset = 1 + step;
+        switch (step) {
+        case 0:
+                fold_pack(r, jobs, 4, false);
+                break;
+        case 1: /* one again, and one with another content */
+                other.payload = bytes_of_text("\"other\"");
+                fold_pack(r, (const struct job[]){jobs[1], other, jobs[2], jobs[4]}, 4, false);
+                break;
+        case 2:
+                fold_pack(r, jobs + 3, 3, true);
+                break;
+        case 3:
+                rig_tell(r, &jobs[0], EVENT_STARTED, 1, START + 100);
+                break;
+        case 4:
+                rig_tell(r, &jobs[0], EVENT_COMPLETED, 1, START + 200);
+                break;
+        default:
+                rig_tell(r, &jobs[5], EVENT_STARTED, 1, START + 60100);
+                break;
+        }
+}
+
+static void any_order_of_packs_gives_the_same(void **state)
+{
+        enum { STEPS = 6, ORDERS = 120 };
+        struct job jobs[JOBS];
+        AUTO_FREE char *want = NULL;
+
+        (void)state;
+        make_jobs(jobs);
+        for (unsigned order = 0; order < ORDERS; order++) {
+                int64_t left[STEPS] = {0, 1, 2, 3, 4, 5};
+                unsigned rest = order * 7; /* which of the 720 orders */
+                struct rig r;
+                rig_open(&r);
+                rig_tell(&r, &jobs[0], EVENT_PROGRESS, 1, START + 70000); /* the clock */
+                for (unsigned count = STEPS; count > 0; count--) {
+                        unsigned at = rest % count;
+                        rest /= count;
+                        fold_step(&r, jobs, left[at]);
+                        memmove(&left[at], &left[at + 1], (count - at - 1) * sizeof(left[0]));
+                        if (order % 3 == count % 3)
+                                rig_commit(&r);
+                }
+                rig_commit(&r);
+                AUTO_FREE char *got = dump(&r, jobs, JOBS);
+                rig_close(&r);
+                if (want == NULL)
+                        want = TAKE(got);
+                else
+                        assert_string_equal(got, want);
+        }
+        assert_non_null(strstr(want, payloads[2]));
+        assert_non_null(strstr(want, "completed"));
+}
+
 static void a_rewound_stream_tells_the_same(void **state)
 {
         struct err e = {0};
@@ -378,6 +441,7 @@ int main(void)
                 cmocka_unit_test(only_submissions_in_a_pack_count),
                 cmocka_unit_test(a_broken_pack_counts_up_to_the_break),
                 cmocka_unit_test(nothing_in_a_pack_is_a_marker),
+                cmocka_unit_test(any_order_of_packs_gives_the_same),
                 cmocka_unit_test(a_rewound_stream_tells_the_same),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

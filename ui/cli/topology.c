@@ -102,6 +102,7 @@ struct findings {
         struct table *table;
         struct buffer json; /* elements, with commas */
         unsigned count;
+        struct err unknown; /* why the tenants' parts were not checked */
 };
 
 static void on_finding(void *owner, const char *subject, const char *problem, const char *remedy)
@@ -128,6 +129,7 @@ static enum exit_code print_findings(const struct cli *c, const struct findings 
         if (c->json) {
                 json_begin(&out);
                 json_put_flag(&out, "whole", f->count == 0);
+                json_put_flag(&out, "tenants_checked", !err_is_set(&f->unknown));
                 json_begin_array(&out, "findings");
                 buffer_add(&out, f->json.data, f->json.length);
                 json_end_array(&out);
@@ -138,6 +140,11 @@ static enum exit_code print_findings(const struct cli *c, const struct findings 
         } else {
                 table_render(f->table, 0, c->colours, &out);
         }
+        if (!c->json && err_is_set(&f->unknown)) {
+                buffer_add_text(&out, "The tenants' parts were not checked: ");
+                show_text(&out, bytes_of_text(f->unknown.text));
+                buffer_add_char(&out, '\n');
+        }
         code = cli_print(c, buffer_bytes(&out));
         return code == EXIT_DONE && f->count > 0 ? EXIT_JOB_FAILED : code;
 }
@@ -146,10 +153,9 @@ static enum exit_code print_findings(const struct cli *c, const struct findings 
 static int check(struct cli *c, const struct topology_settings *s, struct findings *f,
                  struct err *e)
 {
-        struct err unknown = {0};
         AUTO(http_client) management = broker_management(c, e);
         AUTO_FREE char *vhost = broker_vhost(c);
-        AUTO(tenant_names) tenants = tenant_names_ask(c, &unknown);
+        AUTO(tenant_names) tenants = tenant_names_ask(c, &f->unknown);
 
         if (management == NULL)
                 return -1;
