@@ -23,7 +23,7 @@
 #include "consumer/scheduler.h"
 #include "consumer/start.h"
 #include "consumer/stop.h"
-#include "consumer/turn.h"
+#include "common/base/turn.h"
 #include "consumer/type_limits.h"
 
 enum {

@@ -10,7 +10,7 @@
 
 #include "common/base/alarm.h"
 #include "common/base/memory.h"
-#include "consumer/turn.h"
+#include "common/base/turn.h"
 
 enum { SPARE_MAX = 8 }; /* batches kept for reuse */
 

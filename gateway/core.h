@@ -12,12 +12,24 @@
 #include "common/http/health.h"
 #include "common/http/server.h"
 #include "gateway/backlog.h"
-#include "gateway/doubts.h"
+#include "gateway/in_flight.h"
 #include "gateway/limiter.h"
 #include "gateway/meters.h"
+#include "gateway/packer.h"
 #include "gateway/settings.h"
 
-enum { GATEWAY_ROUTES_MAX = 32, GATEWAY_NAME_SIZE = 96, ROUTE_NAME_SIZE = 64 };
+enum {
+        GATEWAY_ROUTES_MAX = 32,
+        GATEWAY_NAME_SIZE = 96,
+        LINK_NAME_SIZE = GATEWAY_NAME_SIZE + 16,
+        ROUTE_NAME_SIZE = 64
+};
+
+/* A link that publishes, and its name in the log. */
+struct named_link {
+        const char *name;
+        struct link *link;
+};
 
 struct gateway {
         /* before start */
@@ -27,11 +39,13 @@ struct gateway {
         char route_names[GATEWAY_ROUTES_MAX][ROUTE_NAME_SIZE]; /* "GET /api/v1/jobs" */
         struct http_client *status_store, *dlx_monitor;
         struct limiter *limiter;
-        struct doubts *doubts;
+        struct in_flight *in_flight;
         struct meters meters;
         /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
-        struct link *link; /* publishes */
+        struct named_link queues; /* publishes jobs to their queues, which feeds no stream */
+        struct named_link packs;  /* publishes packs to the event stream, and nothing else */
+        struct packer *packer;
         struct backlog *backlog;
         struct control *control;
         struct health *health;

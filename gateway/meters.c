@@ -18,14 +18,22 @@ void meters_init(struct meters *m)
                               "tenant", "type", "priority");
         m->refused = METRIC(COUNTER, "warren_submissions_refused_total",
                             "Submissions not accepted, by reason.", "reason");
+        m->told_late = METRIC(COUNTER, "warren_submissions_told_late_total",
+                              "Jobs accepted before the event stream had them.");
         m->confirm = METRIC(HISTOGRAM, "warren_publish_confirm_seconds",
-                            "Time from publishing a job to the broker's confirm.");
+                            "Time from publishing a job to the confirm of its queue.");
+        m->pack_confirm = METRIC(HISTOGRAM, "warren_pack_confirm_seconds",
+                                 "Time from publishing a pack to the confirm of the event stream.");
+        m->packs = METRIC(COUNTER, "warren_packs_total", "Packs that the event stream has.");
+        m->packed = METRIC(COUNTER, "warren_pack_jobs_total", "Jobs in these packs.");
         m->requests = METRIC(COUNTER, "warren_http_requests_total", "HTTP requests answered.",
                              "route", "code");
         m->duration = METRIC(HISTOGRAM, "warren_http_request_duration_seconds",
                              "Time from a request's headers to its answer.", "route");
         m->link_up = METRIC(GAUGE, "warren_link_up",
-                            "1 while the broker takes publishes from this gateway.");
-        m->in_flight =
-                METRIC(GAUGE, "warren_publish_in_flight", "Publishes that are not confirmed yet.");
+                            "1 while the broker takes publishes from this gateway.", "link");
+        m->in_flight = METRIC(GAUGE, "warren_publish_in_flight",
+                              "Submissions that the broker has not confirmed yet.");
+        m->untold = METRIC(GAUGE, "warren_jobs_untold",
+                           "Jobs of which the event stream is not known to have been told.");
 }

@@ -10,11 +10,15 @@ struct meters {
         struct metrics *metrics;
         struct metric *submitted; /* labels: tenant, type, priority */
         struct metric *refused;   /* label: reason */
-        struct metric *confirm;   /* seconds */
-        struct metric *requests;  /* labels: route, code */
-        struct metric *duration;  /* label: route; seconds */
-        struct metric *link_up;
+        struct metric *told_late;
+        struct metric *confirm;      /* of a job's queue; seconds */
+        struct metric *pack_confirm; /* seconds */
+        struct metric *packs, *packed;
+        struct metric *requests; /* labels: route, code */
+        struct metric *duration; /* label: route; seconds */
+        struct metric *link_up;  /* label: link */
         struct metric *in_flight;
+        struct metric *untold;
 };
 
 /* The owner destroys `metrics`. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submit.c: a submission: validate, limit, publish, and answer 202 only when the broker has
- * confirmed it.
+ * submit.c: a submission: validate, limit, publish to its queue, tell the event stream, and answer
+ * 202 when the broker has confirmed both.
  */
 #include "gateway/handlers.h"
 
@@ -16,7 +16,11 @@
 #include "gateway/core.h"
 #include "gateway/submission.h"
 
-enum { RETRY_SECONDS = 1, LOCATION_SIZE = 64 };
+enum {
+        RETRY_SECONDS = 1,
+        LOCATION_SIZE = 64,
+        MESSAGE_OVERHEAD = 512 /* bytes of a job's message besides its payload, about */
+};
 
 static void count_refusal(struct gateway *g, const char *reason)
 {
@@ -128,22 +132,49 @@ static const char *status_of(const struct job *job, msec published)
         return "pending";
 }
 
-static void prepare_kept(struct http_request *r, const struct job *job, msec published)
+static void write_accepted(const struct job *job, msec published, struct buffer *body)
+{
+        buffer_reserve(body, 320);
+        json_begin(body);
+        json_put_string(body, "id", job->id);
+        json_put_string(body, "status", status_of(job, published));
+        json_put_time(body, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
+        json_put_string(body, "type", job->type);
+        json_put_string(body, "priority", priority_name(job->priority));
+        json_put_string(body, "tenant", job->tenant);
+}
+
+static void location_of(const struct job *job, char location[LOCATION_SIZE])
+{
+        snprintf(location, LOCATION_SIZE, "/api/v1/jobs/%s", job->id);
+}
+
+static void prepare_accepted(struct http_request *r, const struct job *job, msec published)
 {
         AUTO_BUFFER body = {0};
         char location[LOCATION_SIZE];
 
-        buffer_reserve(&body, 320);
-        json_begin(&body);
-        json_put_string(&body, "id", job->id);
-        json_put_string(&body, "status", status_of(job, published));
-        json_put_time(&body, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
-        json_put_string(&body, "type", job->type);
-        json_put_string(&body, "priority", priority_name(job->priority));
-        json_put_string(&body, "tenant", job->tenant);
+        write_accepted(job, published, &body);
         json_end(&body);
-        snprintf(location, sizeof(location), "/api/v1/jobs/%s", job->id);
+        location_of(job, location);
         http_prepare(r, 202, "application/json", location, buffer_bytes(&body));
+}
+
+/* The queue has the job, so it will run; the event stream is told later. */
+static void answer_told_late(struct http_request *r, const struct job *job, msec published)
+{
+        AUTO_BUFFER body = {0};
+        char location[LOCATION_SIZE];
+
+        LOG_WARN("a job is in its queue, and the event stream has not confirmed it in time",
+                 log_text("job", job->id), log_text("tenant", job->tenant),
+                 log_text("traceparent", job->traceparent));
+        write_accepted(job, published, &body);
+        json_put_flag(&body, "told", false);
+        json_end(&body);
+        location_of(job, location);
+        http_add_header(r, "Location", "%s", location);
+        http_answer(r, 202, "application/json", buffer_bytes(&body));
 }
 
 static void answer_unknown(struct gateway *g, struct http_request *r, const struct job *job,
@@ -167,80 +198,130 @@ static void answer_not_accepted(struct gateway *g, struct http_request *r, const
         http_problem_err(r, why);
 }
 
-/* A publish in flight. */
-struct publish_under_way {
+/* A submission from its publish to its answer. It lies on the stack of its handler, which sleeps
+ * meanwhile: http_give and http_withhold end its life. */
+struct submission {
         struct gateway *g;
         struct http_request *r;
-        const struct job *job;
-        int64_t since; /* us */
+        struct job *job;
+        struct job_message *message;
+        size_t bytes;   /* as they entered in_flight */
+        msec published; /* wall clock */
+        int64_t since;  /* monotonic, us */
         enum link_result result;
 };
 
-/* On the link's thread. */
-static void on_published(void *owner, enum link_result result)
+static void count_accepted(const struct submission *s)
 {
-        struct publish_under_way *p = owner;
-        const struct meters *m = &p->g->meters;
+        metric_increment(s->g->meters.submitted, 1, s->job->tenant, s->job->type,
+                         priority_name(s->job->priority));
+}
 
-        p->result = result;
-        if (result != LINK_CONFIRMED) {
-                http_withhold(p->r);
+static void on_told(void *owner, bool in_time)
+{
+        struct submission *s = owner;
+
+        count_accepted(s);
+        if (in_time) {
+                http_give(s->r);
                 return;
         }
-        metric_observe(m->confirm, (double)(clock_mono_us() - p->since) / 1e6);
-        metric_increment(m->submitted, 1, p->job->tenant, p->job->type,
-                         priority_name(p->job->priority));
-        http_give(p->r);
+        metric_increment(s->g->meters.told_late, 1);
+        http_withhold(s->r);
 }
 
-/* Fills e unless the result is LINK_CONFIRMED. True: the broker may hold the job all the same; d
- * has noted it. `losses`: doubts_losses() before the publish. */
-static bool is_unknown(struct doubts *d, unsigned losses, const struct job *job,
-                       enum link_result result, struct err *e)
+/* The queue may have the job. It is not published again: the caller submits again, and then both
+ * could run. Told with x-doubt, it does not show before it starts. */
+static void tell_doubt(struct submission *s)
 {
+        s->job->doubt = true;
+        job_encode(s->job, STATION_SUBMISSION, s->published, s->message);
+        packer_add(s->g->packer, &s->message->message, s->bytes, NULL);
+}
+
+/* The order is queue, then stream, so that the stream tells of no job that no queue has. */
+static void on_queued(void *owner, enum link_result result)
+{
+        struct submission *s = owner;
+        struct gateway *g = s->g;
+        const struct told_wait wait = {.done = on_told, .owner = s};
+
+        s->result = result;
         switch (result) {
         case LINK_CONFIRMED:
-                return false;
+                metric_observe(g->meters.confirm, (double)(clock_mono_us() - s->since) / 1e6);
+                packer_add(g->packer, &s->message->message, s->bytes, &wait);
+                return;
         case LINK_RETURNED:
-                err_set(e, ERR_UNAVAILABLE, "the broker has no queue for this job");
-                return false;
+                in_flight_leave(g->in_flight, 1, s->bytes);
+                break;
         case LINK_NACKED:
-                doubts_add(d, job, DOUBT_NACK, losses);
-                err_set(e, ERR_UNAVAILABLE, "the broker did not take the job");
-                return true;
         case LINK_EXPIRED:
-                doubts_add(d, job, DOUBT_LATE, losses);
-                err_set(e, ERR_TIMEOUT, "the broker did not confirm in time");
-                return true;
         case LINK_CLOSED:
-                doubts_add(d, job, DOUBT_LOST, losses);
-                err_set(e, ERR_UNAVAILABLE, "the connection to the broker was lost");
-                return true;
+                tell_doubt(s);
+                break;
         }
-        return true;
+        http_withhold(s->r);
 }
 
-static void publish(struct gateway *g, struct http_request *r, const struct job *job)
+/* The 202 was not given. */
+static void answer_otherwise(struct submission *s)
+{
+        struct err e = {0};
+
+        switch (s->result) {
+        case LINK_CONFIRMED:
+                answer_told_late(s->r, s->job, s->published);
+                return;
+        case LINK_RETURNED:
+                err_set(&e, ERR_UNAVAILABLE, "the broker has no queue for this job");
+                answer_not_accepted(s->g, s->r, s->job, &e);
+                return;
+        case LINK_NACKED:
+                err_set(&e, ERR_UNAVAILABLE, "the broker did not take the job");
+                break;
+        case LINK_EXPIRED:
+                err_set(&e, ERR_TIMEOUT, "the broker did not confirm in time");
+                break;
+        case LINK_CLOSED:
+                err_set(&e, ERR_UNAVAILABLE, "the connection to the broker was lost");
+                break;
+        }
+        answer_unknown(s->g, s->r, s->job, &e);
+}
+
+/* Publishes the job to its queue. Without a way to tell the stream it does not. */
+static int publish(struct submission *s, struct err *e)
+{
+        struct gateway *g = s->g;
+        const struct publish_wait wait = {.done = on_queued, .owner = s};
+
+        if (!packer_is_ready(g->packer, e) || in_flight_enter(g->in_flight, s->bytes, e) < 0)
+                return -1;
+        if (link_publish(g->queues.link, &s->message->message, &wait, e) == 0)
+                return 0;
+        in_flight_leave(g->in_flight, 1, s->bytes);
+        return -1;
+}
+
+static void submit(struct gateway *g, struct http_request *r, struct job *job)
 {
         struct err e = {0};
         struct job_message m;
-        msec now = clock_wall();
-        struct publish_under_way p = {.g = g, .r = r, .job = job, .since = clock_mono_us()};
-        const struct publish_wait wait = {.done = on_published, .owner = &p, .direct = true};
-        const unsigned losses = doubts_losses(g->doubts);
+        struct submission s = {.g = g,
+                               .r = r,
+                               .job = job,
+                               .message = &m,
+                               .bytes = job->payload.length + MESSAGE_OVERHEAD,
+                               .published = clock_wall(),
+                               .since = clock_mono_us()};
 
-        prepare_kept(r, job, now);
-        job_encode(job, STATION_REPLAY, now, &m);
-        if (link_publish(g->link, &m.message, &wait, &e) < 0) {
+        prepare_accepted(r, job, s.published);
+        job_encode(job, STATION_SUBMISSION, s.published, &m);
+        if (publish(&s, &e) < 0)
                 answer_not_accepted(g, r, job, &e);
-                return;
-        }
-        if (http_await(r))
-                return;
-        if (is_unknown(g->doubts, losses, job, p.result, &e))
-                answer_unknown(g, r, job, &e);
-        else
-                answer_not_accepted(g, r, job, &e);
+        else if (!http_await(r))
+                answer_otherwise(&s);
 }
 
 void submit_handle(void *owner, struct http_request *r)
@@ -262,5 +343,5 @@ void submit_handle(void *owner, struct http_request *r)
         uuid7(job.id);
         memcpy(job.traceparent, http_traceparent(r), sizeof(job.traceparent));
         job.app_id = bytes_of_text(g->name);
-        publish(g, r, &job);
+        submit(g, r, &job);
 }

@@ -20,7 +20,7 @@ enum gate_state {
         GATE_LOOK_DUE, /* to look for the stream at `at` */
         GATE_LOOKING,  /* the answer must come by `at` */
         GATE_PROBING,  /* the confirm must come by `at` */
-        GATE_REFUSED,  /* the probe was not confirmed: the connection ends */
+        GATE_REFUSED,  /* the stream does not get what is published: the connection ends */
         GATE_OPEN,
 };
 
@@ -128,6 +128,14 @@ void gate_probed(struct gate *g, enum link_result result)
         if (g->state != GATE_PROBING)
                 return;
         g->state = result == LINK_CONFIRMED ? GATE_OPEN : GATE_REFUSED;
+        g->at = 0;
+}
+
+void gate_returned(struct gate *g)
+{
+        if (g->stream == NULL || g->state != GATE_OPEN)
+                return;
+        g->state = GATE_REFUSED;
         g->at = 0;
 }
 

@@ -43,6 +43,9 @@ enum gate_step gate_step(struct gate *g, msec now, bool blocked, struct err *e);
 enum gate_step gate_found(struct gate *g, msec now, const struct err *why, struct err *e);
 /* Result of GATE_PROBE. */
 void gate_probed(struct gate *g, enum link_result result);
+/* A publish was returned, so the stream is not there or not bound any more: the connection ends,
+ * and the next one waits for the stream. */
+void gate_returned(struct gate *g);
 /* The broker could not answer until now: its time limit begins again. */
 void gate_restart_wait(struct gate *g, msec now);
 msec gate_deadline(const struct gate *g, bool blocked); /* 0: none */

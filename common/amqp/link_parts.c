@@ -42,12 +42,20 @@ static void report(struct link_thread *t, struct outgoing *o)
         free(o);
 }
 
+static void note_returned(struct link_thread *t)
+{
+        gate_returned(t->gate);
+        parts_tell_state(t);
+}
+
 void parts_report_ended(struct link_thread *t)
 {
         struct outgoing *o;
 
         while ((o = publisher_take_ended(t->publisher)) != NULL) {
                 if (!o->probe) {
+                        if (o->result == LINK_RETURNED)
+                                note_returned(t);
                         report(t, o);
                         continue;
                 }

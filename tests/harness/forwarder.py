@@ -1,12 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """A forwarder to the broker that can be shut or mute. Shut, it resets its connections and accepts none.
-Mute, it passes nothing back on the existing connections."""
+Mute, it passes nothing back on the existing connections. It can also do this to single connections, by
+the last word of the name that they gave themselves ("gateway@host packs")."""
+import collections
 import contextlib
 import socket
 import struct
 import threading
 
 from harness.until import until
+
+PUBLISH = struct.pack(">HH", 60, 40)
+
+
+class Connection:
+    """A forwarded connection: `near` is the client's socket, `far` the target's."""
+
+    def __init__(self, near, far):
+        self.near = near
+        self.far = far
+        self.name = None
+
+    def read_name(self, data):
+        _, found, rest = data.partition(b"connection_nameS")
+        if found:
+            length, = struct.unpack_from(">I", rest)
+            self.name = rest[4:4 + length].decode().split()[-1]
+
+    def reset(self):
+        for end in (self.near, self.far):
+            with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.shutdown(socket.SHUT_RDWR)
 
 
 class Forwarder:
@@ -18,12 +43,19 @@ class Forwarder:
         self.target = target
         self.passed = 0
         self.is_mute = False
+        self.deaf = set()  # to what these connections (names) send
+        self.mute = set()  # towards these
+        self.closed = set()  # to these: new ones are ended too
+        self.swallowed = collections.Counter()  # name → its publishes that were swallowed
         self._listener = None
-        self._ends = []
+        self._connections = []
         self._lock = threading.Lock()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+
+    def url(self, vhost):
+        return f"amqp://127.0.0.1:{self.port}/{vhost}"
 
     def open(self):
         self.is_mute = False
@@ -34,15 +66,31 @@ class Forwarder:
     def shut(self):
         with self._lock:
             listener, self._listener = self._listener, None
-            ends, self._ends = self._ends, []
+            connections, self._connections = self._connections, []
         if listener is not None:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
-        for end in ends:
-            with contextlib.suppress(OSError):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                end.shutdown(socket.SHUT_RDWR)
+        for connection in connections:
+            connection.reset()
+
+    def reset(self, name):
+        """Resets the connections of that name."""
+        with self._lock:
+            connections = [c for c in self._connections if c.name == name]
+        for connection in connections:
+            connection.reset()
+
+    def close(self, name):
+        """Resets the connections of that name, and lets none in until it is discarded from `closed`."""
+        self.closed.add(name)
+        self.reset(name)
+
+    def heal(self, name):
+        """All is well again for that name; what was swallowed is lost with its connection."""
+        for names in (self.deaf, self.mute, self.closed):
+            names.discard(name)
+        self.reset(name)
 
     def _serve(self, listener):
         with contextlib.suppress(OSError):
@@ -59,10 +107,11 @@ class Forwarder:
                 for end in ends:
                     end.close()
                 return
-            self._ends += ends
+            connection = Connection(*ends)
+            self._connections.append(connection)
             self.passed += 1
-        for pair in (ends, ends[::-1]):
-            threading.Thread(target=self._pump, args=pair, daemon=True).start()
+        for pump in (self._pump_up, self._pump_down):
+            threading.Thread(target=self._pump, args=(connection, pump), daemon=True).start()
 
     def _reach(self, ends):
         try:
@@ -71,12 +120,25 @@ class Forwarder:
         except OSError:
             return False
 
-    def _pump(self, source, sink):
+    def _pump(self, connection, pump):
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if self.is_mute and source.getpeername()[1] == self.target:
-                    continue
-                sink.sendall(data)
-        for end in (source, sink):
+            pump(connection)
+        for end in (connection.near, connection.far):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _pump_up(self, connection):
+        while data := connection.near.recv(65536):
+            if connection.name is None:
+                connection.read_name(data)
+            if connection.name in self.closed:
+                return
+            if connection.name in self.deaf:
+                self.swallowed[connection.name] += data.count(PUBLISH)
+            else:
+                connection.far.sendall(data)
+
+    def _pump_down(self, connection):
+        while data := connection.far.recv(65536):
+            if not self.is_mute and connection.name not in self.mute:
+                connection.near.sendall(data)

@@ -58,6 +58,37 @@ static void a_probe_that_is_not_kept(void **state)
         gate_destroy(&g);
 }
 
+/* For instance the stream was deleted. What comes next on this channel could be lost (gate.h). */
+static void a_publish_that_is_returned(void **state)
+{
+        struct gate *g = gate_create("events", 0, HEARTBEAT);
+        struct err e = {0};
+
+        (void)state;
+        gate_connected(g, 5);
+        gate_returned(g); /* not open yet: the gate finds out by itself */
+        assert_int_equal(gate_step(g, 5, false, &e), GATE_LOOK);
+        assert_int_equal(gate_found(g, 6, NULL, &e), GATE_PROBE);
+        gate_probed(g, LINK_CONFIRMED);
+        gate_returned(g);
+        assert_false(gate_is_open(g));
+        assert_int_equal(gate_deadline(g, false), 1);
+        assert_int_equal(gate_step(g, 7, false, &e), GATE_FAIL);
+        assert_non_null(strstr(e.text, "does not get what is published"));
+        gate_destroy(&g);
+}
+
+static void a_return_without_a_stream(void **state)
+{
+        struct gate *g = gate_create(NULL, 0, HEARTBEAT);
+
+        (void)state;
+        gate_connected(g, 5);
+        gate_returned(g);
+        assert_true(gate_is_open(g));
+        gate_destroy(&g);
+}
+
 static void a_stream_that_stays_away(void **state)
 {
         struct gate *g = gate_create("events", 0, HEARTBEAT);
@@ -117,9 +148,14 @@ static void pauses_reading(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(without_a_stream),         cmocka_unit_test(looks_and_probes),
-                cmocka_unit_test(a_probe_that_is_not_kept), cmocka_unit_test(no_answer),
-                cmocka_unit_test(a_stream_that_stays_away), cmocka_unit_test(pauses_reading),
+                cmocka_unit_test(without_a_stream),
+                cmocka_unit_test(looks_and_probes),
+                cmocka_unit_test(a_probe_that_is_not_kept),
+                cmocka_unit_test(no_answer),
+                cmocka_unit_test(a_stream_that_stays_away),
+                cmocka_unit_test(pauses_reading),
+                cmocka_unit_test(a_publish_that_is_returned),
+                cmocka_unit_test(a_return_without_a_stream),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  *
  * turn.c: a uv_prepare_t, which libuv calls just before it waits for events.
  */
-#include "consumer/turn.h"
+#include "common/base/turn.h"
 
 #include <stdlib.h>
 
