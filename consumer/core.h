@@ -70,7 +70,7 @@ struct consumer {
         bool stalled;        /* every worker is busy and nothing has ended for a while */
         bool gathering;      /* a stall is over: starts wait until the queues have delivered */
 
-        /* Used by stop.c, and in the end by consumer_destroy. */
+        /* Used by stop.c, and at the end by consumer.c. */
         _Atomic(enum phase) phase; /* also read by the health port's thread */
         msec stop_until;           /* monotonic; running attempts are stopped then */
         msec grace;                /* the longest grace of the stopped attempts */

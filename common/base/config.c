@@ -104,9 +104,18 @@ static int number_parse(const struct config_key *k, const char *text, int64_t *o
                        limit_text(k->kind, k->min, least), limit_text(k->kind, k->max, most));
 }
 
+/* A text may be empty where its default is. */
+static bool lacks_text(const struct config_key *k, const char *text)
+{
+        return *text == '\0' && (k->kind == CONFIG_TEXT || k->kind == CONFIG_SECRET) &&
+               (k->fallback == NULL || k->fallback[0] != '\0');
+}
+
 /* Sets k's field. */
 static int convert(const struct config_key *k, const char *text, void *field, struct err *e)
 {
+        if (lacks_text(k, text))
+                return err_set(e, ERR_INVALID, "it must not be empty");
         switch (k->kind) {
         case CONFIG_TEXT:
                 *(char **)field = *text == '\0' ? NULL : xstrdup(text);

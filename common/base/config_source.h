@@ -11,7 +11,7 @@
 #include "common/base/err.h"
 
 enum config_kind {
-        CONFIG_TEXT,   /* char *, owned; NULL when empty */
+        CONFIG_TEXT,   /* char *, owned; NULL when empty, which only an empty default allows */
         CONFIG_SECRET, /* given as the name of a file, so the key ends in _file; the field, char *,
                           gets its content without the last newline. Never printed */
         CONFIG_INT,    /* int64_t, min to max */

@@ -18,7 +18,7 @@
 #include "common/base/secret.h"
 
 struct settings {
-        char *name, *token;
+        char *name, *token, *url;
         int64_t port, memory;
         msec timeout;
         bool primary;
@@ -31,6 +31,7 @@ static const char *const modes[] = {"fast", "slow", NULL};
 static const struct config_key keys[] = {
         {.name = "name", .kind = CONFIG_TEXT, .fallback = "", .help = "a name", FIELD(name)},
         {.name = "token_file", .kind = CONFIG_SECRET, .fallback = "", .help = "t", FIELD(token)},
+        {.name = "url", .kind = CONFIG_TEXT, .fallback = "amqp://x", .help = "a URL", FIELD(url)},
         {.name = "port",
          .kind = CONFIG_INT,
          .fallback = NULL,
@@ -177,6 +178,7 @@ static void test_refusals(void **state)
                 {{"--port=1", "--primary", "maybe"}, "neither true nor false"},
                 {{"--port=1", "--mode", "medium"}, "'medium' is none of: fast, slow"},
                 {{"--port=1", "--token_file", "/nonexistent/x"}, "No such file"},
+                {{"--port=1", "--url", ""}, "url (from flag --url): it must not be empty"},
                 {{"--config"}, "--config needs a file"},
                 {{"--config", "/nonexistent/x"}, "/nonexistent/x: No such file"},
                 {{NULL}, "port must be given (--port, WARREN_UNIT_TEST_PORT or the file)"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link_test.c: the notices that the owner has received decide what it can order. The test
- * acts as the link's thread.
+ * link_test.c: the notices that the owner has received decide what it can order; a link may go in
+ * a callback. The test acts as the link's thread.
  */
 #include <stdlib.h>
 
@@ -10,6 +10,7 @@
 #include "tests/unit/unit.h"
 
 static struct handover *handover;
+static struct node_list notices_at_end; /* that the thread gives while it ends */
 
 struct link_thread *__wrap_link_thread_start(const struct link_settings *s, struct handover *h,
                                              struct err *e);
@@ -29,6 +30,7 @@ struct link_thread *__wrap_link_thread_start(const struct link_settings *s, stru
 void __wrap_link_thread_end(struct link_thread **t)
 {
         *t = NULL;
+        handover_give(handover, &notices_at_end);
 }
 
 struct rig {
@@ -44,16 +46,15 @@ static void on_up(void *owner)
         rig->ups++;
 }
 
-static void rig_init(struct rig *rig)
+static void rig_init(struct rig *rig, const struct link_events *on)
 {
-        static const struct link_events on = {.up = on_up};
         const struct link_config config = {
-                .urls = "amqp://127.0.0.1/v", .login = "l", .name = "test"};
+                .urls = "amqp://127.0.0.1/v", .login = "l", .name = "test", .resend = true};
         struct err e = {0};
 
         *rig = (struct rig){0};
         uv_loop_init(&rig->loop);
-        rig->link = link_create(&config, &on, rig, &rig->loop, &e);
+        rig->link = link_create(&config, on, rig, &rig->loop, &e);
         assert_non_null(rig->link);
 }
 
@@ -87,10 +88,11 @@ static uint64_t ordered(void)
 
 static void renews_the_connection_whose_up_was_told(void **state)
 {
+        static const struct link_events on = {.up = on_up};
         struct rig rig;
 
         (void)state;
-        rig_init(&rig);
+        rig_init(&rig, &on);
         link_renew(rig.link);
         assert_int_equal(ordered(), 0); /* the owner has received no notice yet */
 
@@ -114,10 +116,85 @@ static void renews_the_connection_whose_up_was_told(void **state)
         rig_fini(&rig);
 }
 
+static void destroy_on_up(void *owner)
+{
+        struct rig *rig = owner;
+
+        link_destroy(&rig->link);
+}
+
+static void count_closed(void *owner, enum link_result result)
+{
+        unsigned *count = owner;
+
+        assert_int_equal(result, LINK_CLOSED);
+        *count += 1;
+}
+
+static void count_declared(void *owner, const struct err *why, uint32_t messages,
+                           uint32_t consumers)
+{
+        unsigned *count = owner;
+
+        (void)why;
+        (void)messages;
+        (void)consumers;
+        *count += 1;
+}
+
+static void publish_and_declare(struct rig *rig, unsigned *ended)
+{
+        const struct message m = {.exchange = bytes_of_text("any")};
+        const struct declaration d = {.what = COUNT_QUEUE, .name = "q"};
+        const struct publish_wait wait = {.done = count_closed, .owner = ended};
+        struct err e = {0};
+
+        assert_int_equal(link_publish(rig->link, &m, &wait, &e), 0);
+        link_declare(rig->link, &d, count_declared, ended);
+}
+
+/* As the link's thread: reports how what was handed over has ended. */
+static void end_all(struct node_list *notices)
+{
+        struct handed_over all = handover_take(handover);
+        struct outgoing *o = (struct outgoing *)node_list_take(&all.publishes);
+        struct request *r = (struct request *)node_list_take(&all.requests);
+
+        o->notice.kind = NOTICE_PUBLISHED;
+        o->result = LINK_CLOSED;
+        node_list_add(notices, &o->notice.node);
+        r->notice.kind = NOTICE_DECLARED;
+        node_list_add(notices, &r->notice.node);
+}
+
+/* Some notices are taken with `up`, others are given meanwhile. All that was promised is called. */
+static void goes_in_a_callback(void **state)
+{
+        static const struct link_events on = {.up = destroy_on_up};
+        struct rig rig;
+        struct node_list notices = {0};
+        unsigned ended = 0;
+
+        (void)state;
+        rig_init(&rig, &on);
+        publish_and_declare(&rig, &ended);
+        notice_add(&notices, NOTICE_UP)->epoch = 1;
+        end_all(&notices);
+        notice_add(&notices, NOTICE_DOWN);
+        handover_give(handover, &notices);
+        publish_and_declare(&rig, &ended);
+        end_all(&notices_at_end);
+        uv_run(&rig.loop, UV_RUN_NOWAIT);
+        assert_null(rig.link);
+        assert_int_equal(ended, 4);
+        rig_fini(&rig);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(renews_the_connection_whose_up_was_told),
+                cmocka_unit_test(goes_in_a_callback),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ static struct {
         bool again[SENT_MAX];
         size_t count;
         size_t window;
+        size_t refused; /* calls that found the window full */
 } sent;
 
 int __wrap_link_publish(struct link *l, const struct message *m, const struct publish_wait *done,
@@ -31,8 +32,10 @@ int __wrap_link_publish(struct link *l, const struct message *m, const struct pu
                         struct err *e)
 {
         (void)l;
-        if (sent.count >= sent.window)
+        if (sent.count >= sent.window) {
+                sent.refused++;
                 return err_set(e, ERR_FULL, "full");
+        }
         assert_int_in_range(m->body.length, 0, sizeof(sent.bodies[0]) - 1);
         memcpy(sent.bodies[sent.count], m->body.data, m->body.length);
         sent.bodies[sent.count][m->body.length] = '\0';
@@ -253,6 +256,7 @@ static void large_events_are_not_gathered(void **state)
         sent.window = 1; /* more would not fit into this test's copies */
         for (int i = 0; i < EVENTS_BYTES_MAX / (20 * 1024) + 1; i++)
                 events_add(ev, &large, NULL);
+        assert_int_equal(sent.refused, 1); /* the full batch did not wait for its age */
         events_destroy(&ev);
 }
 
