@@ -357,6 +357,29 @@ static void a_migration_that_fails_leaves_the_file_as_it_was(void **state)
         place_close(&place);
 }
 
+/* Refused at the start, and not set aside: nothing is damaged. */
+static void one_without_a_table_is_refused(void **state)
+{
+        static const char *const tables[] = {"jobs",    "bodies",  "others",  "attempts",
+                                             "starts",  "names",   "counts",  "counters",
+                                             "minutes", "workers", "position"};
+        (void)state;
+        for (size_t i = 0; i < COUNT(tables); i++) {
+                struct err e = {0};
+                struct place place;
+                place_open(&place);
+                AUTO(store) store = store_create(place.path, &e);
+                assert_non_null(store);
+                store_destroy(&store);
+                AUTO_FREE char *drop = xasprintf("DROP TABLE %s", tables[i]);
+                stored_db_exec(place.path, drop);
+                assert_null(store_create(place.path, &e));
+                assert_int_equal(e.code, ERR_SYSTEM);
+                assert_non_null(strstr(e.text, tables[i]));
+                place_close(&place);
+        }
+}
+
 /* The path of the set-aside database beside this one; NULL: there is none. The caller frees it. */
 static char *set_aside_of(const struct place *place)
 {
@@ -441,6 +464,7 @@ int main(void)
                 cmocka_unit_test(counts_end_where_the_stream_was),
                 cmocka_unit_test(a_newer_status_db_is_refused),
                 cmocka_unit_test(a_migration_that_fails_leaves_the_file_as_it_was),
+                cmocka_unit_test(one_without_a_table_is_refused),
                 cmocka_unit_test(a_damaged_one_is_set_aside),
                 cmocka_unit_test(the_registry_of_each_version_holds_its_rows),
         };
