@@ -21,6 +21,10 @@ struct archive {
         struct database *db; /* guarded by mutex */
 };
 
+/* Fails when a table is missing, which would be noticed only when it is used. */
+static const char tables_are_there_sql[] =
+        "SELECT 1 FROM letters, contents, usage, warnings LIMIT 0";
+
 struct archive *archive_open(const char *path, struct err *e)
 {
         AUTO(archive) a = xcalloc(1, sizeof(*a));
@@ -28,7 +32,8 @@ struct archive *archive_open(const char *path, struct err *e)
 
         pthread_mutex_init(&a->mutex, NULL);
         a->path = xstrdup(path);
-        if (db == NULL || archive_schema_apply(db, e) != 0)
+        if (db == NULL || archive_schema_apply(db, e) != 0 ||
+            db_exec(db, tables_are_there_sql, e) != 0)
                 return NULL;
         a->db = database_create(&db);
         return TAKE(a);

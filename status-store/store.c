@@ -24,15 +24,21 @@ struct store {
         struct names *names;
 };
 
+/* Fails when a table is missing, which would be noticed only when it is written. */
+static const char tables_are_there_sql[] =
+        "SELECT 1 FROM jobs, bodies, others, attempts, starts, names, counts, counters, minutes,"
+        " workers LIMIT 0";
+
 static int store_open_tables(struct store *s, const char *path, struct err *e)
 {
         struct position p;
         AUTO_DB *handle = db_open(path, DB_PROJECTION, e);
-        if (handle == NULL || status_db_migrate(handle, e) != 0)
+        if (handle == NULL || status_db_migrate(handle, e) != 0 ||
+            db_exec(handle, tables_are_there_sql, e) != 0)
                 return -1;
         s->db = database_create(&handle);
         s->names = names_create(s->db);
-        return store_position(s, &p, e); /* fails here when the tables are damaged */
+        return store_position(s, &p, e); /* a damaged file may fail here first */
 }
 
 /* Renames a damaged file: its rows may be all that is left of old jobs. WAL files first: the new

@@ -274,6 +274,24 @@ static void a_newer_archive_is_refused(void **state)
         assert_non_null(strstr(e.text, "version 99"));
 }
 
+static void an_archive_without_a_table_is_refused(void **state)
+{
+        static const char *const tables[] = {"letters", "contents", "usage", "warnings"};
+        struct place *p = *state;
+
+        for (size_t i = 0; i < COUNT(tables); i++) {
+                AUTO_FREE char *drop = xasprintf("DROP TABLE %s", tables[i]);
+                struct err e = {0};
+                AUTO(archive) copy = archive_open(p->copy, &e);
+                assert_non_null(copy);
+                archive_destroy(&copy);
+                stored_db_exec(p->copy, drop);
+                assert_null(archive_open(p->copy, &e));
+                assert_non_null(strstr(e.text, tables[i]));
+                stored_db_remove(p->copy);
+        }
+}
+
 static void assert_private(const char *path)
 {
         struct stat s;
@@ -355,6 +373,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(unroutable_letters_are_announced, begin, end),
                 cmocka_unit_test_setup_teardown(an_archive_of_each_version_is_read, begin, end),
                 cmocka_unit_test_setup_teardown(a_newer_archive_is_refused, begin, end),
+                cmocka_unit_test_setup_teardown(an_archive_without_a_table_is_refused, begin, end),
                 cmocka_unit_test_setup_teardown(only_the_user_reads_its_files, begin, end),
                 cmocka_unit_test_setup_teardown(a_backup_that_failed_leaves_nothing, begin, end),
                 cmocka_unit_test_setup_teardown(a_backup_is_whole, begin, end),

@@ -358,6 +358,29 @@ static void a_migration_that_fails_leaves_the_file_as_it_was(void **state)
         place_close(&place);
 }
 
+/* Refused at the start, and not set aside: nothing is damaged. */
+static void one_without_a_table_is_refused(void **state)
+{
+        static const char *const tables[] = {"jobs",    "bodies",  "others",  "attempts",
+                                             "starts",  "names",   "counts",  "counters",
+                                             "minutes", "workers", "position"};
+        (void)state;
+        for (size_t i = 0; i < COUNT(tables); i++) {
+                struct err e = {0};
+                struct place place;
+                place_open(&place);
+                AUTO(store) store = store_create(place.path, &e);
+                assert_non_null(store);
+                store_destroy(&store);
+                AUTO_FREE char *drop = xasprintf("DROP TABLE %s", tables[i]);
+                stored_db_exec(place.path, drop);
+                assert_null(store_create(place.path, &e));
+                assert_int_equal(e.code, ERR_SYSTEM);
+                assert_non_null(strstr(e.text, tables[i]));
+                place_close(&place);
+        }
+}
+
 /* The path of the set-aside database beside this one; NULL: there is none. The caller frees it. */
 static char *set_aside_of(const struct place *place)
 {
@@ -394,6 +417,34 @@ static void a_damaged_one_is_set_aside(void **state)
         assert_int_equal(fread(kept, 1, sizeof(kept), f), sizeof(kept));
         assert_int_equal(fclose(f), 0);
         assert_string_equal(kept, rubbish);
+        stored_db_remove(aside);
+        place_close(&place);
+}
+
+/* What every start reads. */
+static void one_whose_position_is_damaged_is_set_aside(void **state)
+{
+        static const char rubbish[4096] = {[0] = 1};
+        struct err e = {0};
+        struct place place;
+        (void)state;
+        place_open(&place);
+        stored_db_make(place.path, "status-5");
+        AUTO(store) store = store_create(place.path, &e);
+        assert_non_null(store);
+        store_destroy(&store);
+        AUTO_FREE char *at =
+                stored_db_lines(place.path, "SELECT (rootpage - 1) * page_size FROM sqlite_master,"
+                                            " pragma_page_size WHERE name = 'position'");
+        FILE *f = fopen(place.path, "r+e");
+        assert_int_equal(fseek(f, strtol(at, NULL, 10), SEEK_SET), 0);
+        assert_int_equal(fwrite(rubbish, 1, sizeof(rubbish), f), sizeof(rubbish));
+        assert_int_equal(fclose(f), 0);
+        store = store_create(place.path, &e);
+        assert_non_null(store);
+        AUTO_FREE char *aside = set_aside_of(&place);
+        assert_non_null(aside);
+        store_destroy(&store);
         stored_db_remove(aside);
         place_close(&place);
 }
@@ -442,7 +493,9 @@ int main(void)
                 cmocka_unit_test(counts_end_where_the_stream_was),
                 cmocka_unit_test(a_newer_status_db_is_refused),
                 cmocka_unit_test(a_migration_that_fails_leaves_the_file_as_it_was),
+                cmocka_unit_test(one_without_a_table_is_refused),
                 cmocka_unit_test(a_damaged_one_is_set_aside),
+                cmocka_unit_test(one_whose_position_is_damaged_is_set_aside),
                 cmocka_unit_test(the_registry_of_each_version_holds_its_rows),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
