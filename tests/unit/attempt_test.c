@@ -75,6 +75,34 @@ static struct attempt *arrive(struct tenant_queue *f, size_t size)
         return attempt_create(&job, f, &d, 0);
 }
 
+/* A hop's end replaced the time to run, so it is not told. */
+static void a_start_tells_of_its_job(void **state)
+{
+        static const struct {
+                bool hop;
+                msec run_at, want;
+        } rows[] = {{false, 0, 0}, {false, NOW + 5, NOW + 5}, {true, NOW + 5, 0}};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct job_hint hint;
+                struct attempt a = {.job = {.type = "send_email",
+                                            .priority = PRIORITY_HIGH,
+                                            .max_retries = 4,
+                                            .submitted_at = NOW,
+                                            .run_at = rows[i].run_at,
+                                            .hop = rows[i].hop,
+                                            .traceparent = "trace"}};
+                attempt_hint(&a, &hint);
+                assert_string_equal(hint.type, "send_email");
+                assert_string_equal(hint.traceparent, "trace");
+                assert_int_equal(hint.priority, PRIORITY_HIGH);
+                assert_int_equal(hint.max_retries, 4);
+                assert_int_equal(hint.submitted_at, NOW);
+                assert_int_equal(hint.run_at, rows[i].want);
+        }
+}
+
 static void all_deliveries_are_settled_together(void **state)
 {
         struct tenant t = {.name = "acme"};
@@ -112,6 +140,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(only_mapped_moves_are_allowed),
+                cmocka_unit_test(a_start_tells_of_its_job),
                 cmocka_unit_test(all_deliveries_are_settled_together),
         };
 
