@@ -6,6 +6,10 @@
 
 #define AT(field) .offset = offsetof(struct gateway_settings, field)
 
+/* The broker takes messages of up to 1 MiB (rabbitmq/rabbitmq.conf). A pack of one job holds its
+ * payload, its addresses and its properties, which take less than 2 KiB. */
+enum { PAYLOAD_MOST = 1020 * 1024 };
+
 /* clang-format off */
 static const struct config_key keys[] = {
         AMQP_SETTINGS_KEYS(struct gateway_settings, amqp, "warren-gateway"),
@@ -23,7 +27,7 @@ static const struct config_key keys[] = {
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
          .help = "file with the token that the internal services require", AT(internal_token)},
         {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1024,
-         .max = 1024 * 1024, .help = "largest payload of a job", AT(payload_max)},
+         .max = PAYLOAD_MOST, .help = "largest payload of a job", AT(payload_max)},
         {.name = "body_deadline", .kind = CONFIG_MSEC, .fallback = "10s", .min = 100,
          .max = 10 * MSEC_MINUTE, .help = "time limit for receiving a request body",
          AT(body_deadline)},

@@ -130,6 +130,15 @@ def test_an_accepted_job_is_in_its_queue_and_in_the_stream(make_rig, events):
     assert metrics["warren_jobs_untold"] == metrics["warren_publish_in_flight"] == 0
 
 
+def test_the_largest_payload_fits_a_pack(make_rig, events):
+    """RabbitMQ refuses a message over 1 MiB, and a pack would then be published again for ever."""
+    rig = make_rig(payload_max="1020KiB", confirm_timeout="5s")
+    payload = "x" * (1020 * 1024 - 2)
+    answer = rig.submit(type="t" * 64, payload=payload, delay="30d", timeout="24h", max_retries=100)
+    assert answer.status_code == 202 and "told" not in answer.json(), answer.text
+    assert len(told(events, [answer.json()["id"]])[answer.json()["id"]][3]) == 1020 * 1024
+
+
 def test_a_delayed_job_is_in_the_delay_queue_and_in_the_stream(make_rig, events, node):
     job = make_rig().submit(delay="30s").json()
     with node.connect() as connection:
