@@ -202,8 +202,7 @@ static char *fold_in_order(const struct plan *p, const char *order, unsigned com
 
 static void assert_order(const struct plan *p, const char *order, const char *want)
 {
-        /* Of short histories each pattern of commits, of longer ones some. The last is made anyway.
-         */
+        /* Short histories: each pattern of commits. The last commit is made anyway. */
         const unsigned all = (1U << (strlen(order) - 1)) - 1;
         const unsigned step = strlen(order) > 3 ? all / 3 : 1;
         for (unsigned commits = 0; commits <= all; commits += step) {
