@@ -20,7 +20,6 @@ def submit_all(warren):
     assert warren.consumer.stop() == 0
     with tenant.pika() as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         sleepers = [publish(channel, "acme", "sleep", {"ms": 20000}, lane="critical")
                     for _ in range(SLEEPERS)]
         quick = [publish(channel, "acme", "noop") for _ in range(QUICK)]

@@ -27,7 +27,6 @@ def set_to_work(warren, urgent, noops):
     assert warren.consumer.stop() == 0
     with tenant.pika() as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         first = [publish(channel, "acme", type, payload, lane="critical")
                  for type, payload in urgent]
         others = [publish(channel, "acme", "noop") for _ in range(noops)]

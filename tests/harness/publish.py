@@ -3,8 +3,11 @@
 import json
 import time
 import uuid
+import weakref
 
 import pika
+
+confirming = weakref.WeakSet()  # channels whose publishes wait for their confirm
 
 
 def job_properties(job_type, **changes):
@@ -17,8 +20,13 @@ def job_properties(job_type, **changes):
 
 
 def publish(channel, tenant, type, payload=None, lane="medium", headers=None, **changes):
-    """Publishes one job; its body is the payload as JSON, or the payload itself if bytes. Returns its id."""
+    """Publishes one job, confirmed; its body is the payload as JSON, or the payload itself if bytes.
+    Returns its id. (RabbitMQ may drop an unconfirmed publish when its channel closes soon afterwards:
+    the queue's leader may not be known yet.)"""
     properties = job_properties(type, headers=headers, **changes)
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    if channel not in confirming:
+        channel.confirm_delivery()
+        confirming.add(channel)
     channel.basic_publish(f"jobs.{tenant}", lane, body, properties)
     return properties.message_id

@@ -16,7 +16,6 @@ def test_large_jobs_stay_within_the_budget(make_warren):
     for tenant in tenants:
         with tenant.pika() as connection:
             channel = connection.channel()
-            channel.confirm_delivery()
             # These occupy the workers, so the rest has to wait.
             ids += [publish(channel, tenant.name, "sleep", {"ms": 3000}, lane="critical")
                     for _ in range(4)]
@@ -51,7 +50,6 @@ def test_what_comes_at_once_stays_within_the_budget_too(make_warren):
     assert warren.consumer.stop() == 0
     with tenant.pika() as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         for _ in range(120):
             publish(channel, "acme", "slow", "x" * (1 << 19), lane="low")
     warren.consumer.start()

@@ -44,7 +44,6 @@ class Amqp:
             headers["x-run-at"] = int(time.time() * 1000) + delay_ms
         with self.tenant.pika() as connection:
             channel = connection.channel()
-            channel.confirm_delivery()
             return publish(channel, self.tenant.name, type, payload, lane=priority, headers=headers)
 
 

@@ -42,7 +42,6 @@ def test_each_consumer_leaves_to_others_what_it_does_not_handle(make_warren):
     whole.add_consumer(handlers=write_handlers(whole, "other", "noop"))
     with whole.tenant("acme").pika() as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         ids = [publish(channel, "acme", type, 1) for type in ("echo", "noop") for _ in range(30)]
     events = Events(whole)
     assert events.await_ended(ids) == set(ids)
@@ -139,7 +138,6 @@ def test_a_claim_from_outside_does_not_count(make_warren):
     whole = make(make_warren, "1h", "noop")
     with whole.tenant("acme").pika() as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         id = publish(channel, "acme", "nobody.knows", headers={"x-unhandled-at": 1})
     events = Events(whole)
     events.until(lambda: [h for h in hops_of(events, id) if "x-unhandled-at" in h], what="a hop")

@@ -22,7 +22,6 @@ def test_published_by_a_tenants_own_login(warren):
     tenant = warren.tenant("outside", amqp_login=True)
     with tenant.pika() as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         ident = publish(channel, "outside", "echo", {"b": 2}, lane="high")
     job = tenant.api.wait(ident)
     assert (job["status"], job["result"], job["priority"]) == ("completed", {"b": 2}, "high")

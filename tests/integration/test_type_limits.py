@@ -31,7 +31,6 @@ def limited(make_warren):
 def publish_many(warren, count, type, payload=None):
     with warren.tenant("acme").pika() as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         return [publish(channel, "acme", type, payload) for _ in range(count)]
 
 

@@ -218,7 +218,6 @@ def test_a_job_by_the_amqp_login_of_demo(up):
     assert login == "tenant-demo"
     with contextlib.closing(pika.BlockingConnection(parameters)) as connection:
         channel = connection.channel()
-        channel.confirm_delivery()
         id = publish(channel, "demo", "echo", {"from": "pika"}, lane="high", user_id=login,
                      headers={"x-max-retries": 3})
         job = up.ended(id)
