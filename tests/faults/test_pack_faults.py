@@ -7,7 +7,8 @@ import pytest
 
 from harness.events import Events
 from harness.forwarder import Forwarder
-from harness.load import CLIENTS, Load, check_ends, queues_are_on_disk, unconfirmed
+from harness.load import (CLIENTS, Load, check_ends, check_told, queues_are_on_disk, told,
+                          unconfirmed)
 from harness.until import until
 
 QUEUE = "jobs.acme.medium"
@@ -39,23 +40,6 @@ def faulty(faulty_warren):
     faulty_warren.tenant()
     until(lambda: queues_are_on_disk(faulty_warren.broker), 30, "the tenant's queues on disk")
     return faulty_warren
-
-
-def told(events):
-    """The ids of the jobs of which the stream was told without doubt, as far as it has been read."""
-    return {properties.message_id for exchange, _, properties, _ in events.messages
-            if exchange == "work" and "x-doubt" not in properties.headers}
-
-
-def check_told(warren, load, tally, what):
-    """The stream was told of each job that was accepted, also of those that were told late."""
-    events = Events(warren)
-    try:
-        events.until(lambda: set(load.accepted) <= told(events), 60)
-    except AssertionError:
-        pass  # the tally counts the missing ones
-    tally(f"{what}: told", load.accepted, told(events), note=f"told late {len(load.late)}")
-    events.close()
 
 
 def untold(warren):
