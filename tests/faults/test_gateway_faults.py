@@ -9,7 +9,8 @@ import uuid
 
 import pytest
 
-from harness.load import CLIENTS, Load, check_ends, known_before, queues_are_on_disk, unconfirmed
+from harness.load import (CLIENTS, Load, check_ends, check_told, known_before, queues_are_on_disk,
+                          unconfirmed)
 from harness.until import until
 
 AWAY = 10  # seconds
@@ -36,6 +37,7 @@ def test_broker_killed_while_publishing(faulty, tally):
     before = len(load.accepted)
     load.until(before + 300)
     load.stop()
+    check_told(faulty, load, tally, "broker kill -9")
     load.accepted += known_before(faulty, load)
     check_ends(faulty, load, tally, "broker kill -9", f"unconfirmed then {in_flight}")
 

@@ -91,6 +91,23 @@ def check_ends(warren, load, tally, what, then):
                f"answers {dict(sorted(load.codes.items()))}")
 
 
+def told(events):
+    """The ids of the jobs of which the stream was told without doubt, as far as it has been read."""
+    return {properties.message_id for exchange, _, properties, _ in events.messages
+            if exchange == "work" and "x-doubt" not in properties.headers}
+
+
+def check_told(warren, load, tally, what):
+    """The stream was told of each job that was accepted, also of those that were told late."""
+    events = Events(warren)
+    try:
+        events.until(lambda: set(load.accepted) <= told(events), 60)
+    except AssertionError:
+        pass  # the tally counts the missing ones
+    tally(f"{what}: told", load.accepted, told(events), note=f"told late {len(load.late)}")
+    events.close()
+
+
 def known_before(warren, load):
     """The ids of the jobs that the fixture submitted before the load."""
     ours = set(load.accepted) | set(load.unknown)

@@ -42,6 +42,7 @@ def test_every_metric_of_the_contract_is_shown(warren):
     assert len(wanted) >= 13 and wanted["warren_queue_size"] == {"tenant", "lane"}
     warren.api.run("fail", {"times": 1})
     warren.api.run("fail", {"permanent": True})
+    assert warren.api.request("POST", "/jobs", json={"no": "job"}).status_code == 422
     missing = set()
 
     def complete():
