@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/turn.h"
 #include "consumer/accept.h"
 #include "consumer/core.h"
 #include "consumer/elsewhere.h"
@@ -23,7 +24,6 @@
 #include "consumer/scheduler.h"
 #include "consumer/start.h"
 #include "consumer/stop.h"
-#include "common/base/turn.h"
 #include "consumer/type_limits.h"
 
 enum {
