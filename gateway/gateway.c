@@ -102,6 +102,11 @@ static int create_publishing_link(struct gateway *g, struct named_link *l,
         return l->link != NULL ? 0 : -1;
 }
 
+/* A pack without a confirm is published again after this time, or after confirm_timeout if that is
+ * longer. Sooner would help no client, and a broker that is slower than confirm_timeout would get
+ * the pack again and again, and never confirm it in time. */
+enum { PACK_CONFIRM_MIN = 5 * MSEC_SECOND };
+
 /* Two links, because RabbitMQ confirms messages that a stream lost when some publishes of their
  * channel do not reach that stream (docs/facts.md). What is on either counts in in_flight, so
  * their own windows need no other limit. */
@@ -117,6 +122,8 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
                 return -1;
         base.stream = "events";
         base.resend = true;
+        if (base.confirm_timeout < PACK_CONFIRM_MIN)
+                base.confirm_timeout = PACK_CONFIRM_MIN;
         g->packs.name = "packs";
         if (create_publishing_link(g, &g->packs, &base, e) < 0)
                 return -1;
