@@ -307,7 +307,8 @@ def test_a_job_of_unknown_outcome_shows_when_it_starts(behind, forwarder, lost):
         until(lambda: warren.depth(QUEUE) == 1, 30, "it is queued")
         forwarder.heal("queues")
     id = submission.unknown()
-    forwarder.heal("queues")
+    if not lost:
+        forwarder.renew("queues")
     warren.gateway.wait_ready()
     fold_all(warren)
     assert not is_shown(warren, id) and not is_listed(warren, id)
@@ -326,7 +327,8 @@ def test_a_job_that_no_queue_has_never_shows(behind, forwarder, lost):
         until(lambda: forwarder.swallowed["queues"] == 1, 30, "it is swallowed")
         forwarder.heal("queues")
     id = submission.unknown()
-    forwarder.heal("queues")
+    if not lost:
+        forwarder.renew("queues")
     warren.gateway.wait_ready()
     assert warren.api.run("noop")["status"] == "completed"
     fold_all(warren)

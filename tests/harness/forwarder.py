@@ -94,6 +94,12 @@ class Forwarder:
             names.discard(name)
         self.reset(name)
 
+    def renew(self, name):
+        """heal(), and returns when the program has seen it and connects again."""
+        passed = self.passed
+        self.heal(name)
+        until(lambda: self.passed > passed, 60, "it connects again")
+
     def _serve(self, listener):
         with contextlib.suppress(OSError):
             while True:
