@@ -196,13 +196,10 @@ static void finish_requests(uv_work_t *work)
         http_server_destroy(&g->server);
 }
 
-static void on_drained(void *owner, unsigned untold)
+static void on_drained(void *owner)
 {
         struct gateway *g = owner;
 
-        if (untold > 0)
-                LOG_WARN("the event stream was not told of some jobs: they show when they start",
-                         log_int("jobs", untold));
         service_end(g->service, 0);
 }
 
@@ -246,6 +243,15 @@ static int begin(void *owner, struct service *service, struct err *e)
         return 0;
 }
 
+static void log_untold(const struct gateway *g)
+{
+        unsigned untold = g->packer != NULL ? packer_untold(g->packer) : 0;
+
+        if (untold > 0)
+                LOG_WARN("the event stream was not told of some jobs: they show when they start",
+                         log_int("jobs", untold));
+}
+
 static void end(void *owner)
 {
         struct gateway *g = owner;
@@ -253,6 +259,7 @@ static void end(void *owner)
         /* A second signal ends the loop while finish_requests still uses the server. */
         while (g->finishing)
                 uv_run(service_loop(g->service), UV_RUN_ONCE);
+        log_untold(g);
         http_server_destroy(&g->server);
         health_destroy(&g->health);
         control_destroy(&g->control);

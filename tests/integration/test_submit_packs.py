@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A submission's two confirms: its queue's, then that of the pack that tells the event stream. What the
 client is answered, and what the stream is told, for each way they can end."""
+import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from harness.until import until
 from submit_rig import events, forwarder, ids_of, make_rig, told  # noqa: F401 (fixtures)
 
 QUEUE = "jobs.acme.medium"
+UNTOLD = "the event stream was not told of some jobs: they show when they start"
 
 
 def told_so_far(events, rig):
@@ -293,7 +295,7 @@ def test_a_stop_under_load_while_the_stream_is_away(make_rig, forwarder):
     late = [answer for answer in answers if answer.json().get("told") is False]
     assert all("id" not in answer.json() for answer in answers if answer.status_code != 202)
     assert accepted <= set(ids_of(rig.queued()))
-    line, = rig.gateway.lines("the event stream was not told of some jobs: they show when they start")
+    line, = rig.gateway.lines(UNTOLD)
     assert 1 <= len(late) == line["jobs"] <= 16
 
 
@@ -311,13 +313,18 @@ def test_a_stop_tells_what_was_late(make_rig, forwarder, events):
     rig.queued()
 
 
-def test_a_stop_says_how_many_jobs_it_could_not_tell(make_rig, forwarder):
-    rig = make_rig(drain_limit="200ms")
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_stop_says_how_many_jobs_it_could_not_tell(make_rig, forwarder, signals):
+    """After drain_limit, or at once at a second signal."""
+    rig = make_rig(drain_limit="200ms" if signals == 1 else "10m")
     forwarder.deaf.add("packs")
     assert {answer.json()["told"] for answer in rig.submit_many(3)} == {False}
     rig.gateway.process.send_signal(signal.SIGTERM)
-    assert rig.gateway.process.wait(timeout=30) == 0
-    line, = rig.gateway.lines("the event stream was not told of some jobs: they show when they start")
+    if signals == 2:
+        until(lambda: rig.gateway.lines("stopping"), 30, "the first signal is seen")
+        rig.gateway.process.send_signal(signal.SIGTERM)
+    assert rig.gateway.process.wait(timeout=30) == signals - 1
+    line, = [line for line in map(json.loads, rig.gateway.text().splitlines()) if line["msg"] == UNTOLD]
     assert line["jobs"] == 3
     assert len(rig.queued()) == 3
 
