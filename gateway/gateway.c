@@ -102,6 +102,11 @@ static int create_publishing_link(struct gateway *g, struct named_link *l,
         return l->link != NULL ? 0 : -1;
 }
 
+/* A pack without a confirm is published again after this time, or after confirm_timeout if that is
+ * longer. Sooner would help no client, and a broker that is slower than confirm_timeout would get
+ * the pack again and again, and never confirm it in time. */
+enum { PACK_CONFIRM_MIN = 5 * MSEC_SECOND };
+
 /* Two links, because RabbitMQ confirms messages that a stream lost when some publishes of their
  * channel do not reach that stream (docs/facts.md). What is on either counts in in_flight, so
  * their own windows need no other limit. */
@@ -117,6 +122,8 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
                 return -1;
         base.stream = "events";
         base.resend = true;
+        if (base.confirm_timeout < PACK_CONFIRM_MIN)
+                base.confirm_timeout = PACK_CONFIRM_MIN;
         g->packs.name = "packs";
         if (create_publishing_link(g, &g->packs, &base, e) < 0)
                 return -1;
@@ -189,13 +196,10 @@ static void finish_requests(uv_work_t *work)
         http_server_destroy(&g->server);
 }
 
-static void on_drained(void *owner, unsigned untold)
+static void on_drained(void *owner)
 {
         struct gateway *g = owner;
 
-        if (untold > 0)
-                LOG_WARN("the event stream was not told of some jobs: they show when they start",
-                         log_int("jobs", untold));
         service_end(g->service, 0);
 }
 
@@ -239,6 +243,15 @@ static int begin(void *owner, struct service *service, struct err *e)
         return 0;
 }
 
+static void log_untold(const struct gateway *g)
+{
+        unsigned untold = g->packer != NULL ? packer_untold(g->packer) : 0;
+
+        if (untold > 0)
+                LOG_WARN("the event stream was not told of some jobs: they show when they start",
+                         log_int("jobs", untold));
+}
+
 static void end(void *owner)
 {
         struct gateway *g = owner;
@@ -246,6 +259,7 @@ static void end(void *owner)
         /* A second signal ends the loop while finish_requests still uses the server. */
         while (g->finishing)
                 uv_run(service_loop(g->service), UV_RUN_ONCE);
+        log_untold(g);
         http_server_destroy(&g->server);
         health_destroy(&g->health);
         control_destroy(&g->control);

@@ -78,7 +78,7 @@ static void end_drain(struct packer *p)
         packer_drained_fn *drained = TAKE(p->drained);
 
         alarm_stop(p->limit);
-        drained(p->drained_owner, packer_untold(p));
+        drained(p->drained_owner);
 }
 
 static void on_limit(void *owner)

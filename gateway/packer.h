@@ -44,7 +44,6 @@ bool packer_is_ready(const struct packer *p, struct err *why);
 /* The jobs in packs that are not confirmed. */
 unsigned packer_untold(const struct packer *p);
 
-/* Calls done once: when every pack is confirmed, or after `limit` ms with the number of jobs that
- * are still untold. */
-typedef void packer_drained_fn(void *owner, unsigned untold);
+/* Calls done once: when every pack is confirmed, or after `limit` ms. */
+typedef void packer_drained_fn(void *owner);
 void packer_drain(struct packer *p, msec limit, packer_drained_fn *done, void *owner);

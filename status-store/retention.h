@@ -12,7 +12,7 @@ struct retention;
 
 struct retention_settings {
         msec keep_ended; /* completed, cancelled */
-        msec keep_dead;  /* dead, and hidden rows of forgotten or rejected jobs */
+        msec keep_dead;  /* dead, and hidden rows: of jobs forgotten, rejected or in doubt */
 };
 
 struct retention *retention_create(struct store *store, const struct retention_settings *s);

@@ -84,6 +84,57 @@ def test_gateway_killed_between_the_two_confirms(behind, forwarder, tally):
     events.close()
 
 
+def check_untold(warren, ids):
+    """They ran, and show with all but their payload."""
+    for id in ids:
+        job = warren.api.wait(id)
+        assert (job["status"], job["type"], job["payload"]) == ("completed", "noop", None), job
+
+
+def test_gateway_killed_after_it_answered_that_a_job_is_told_late(behind, forwarder):
+    """What it had still to tell is gone with it. The jobs run."""
+    warren = behind(confirm_timeout="1s")
+    warren.consumer.stop()
+    forwarder.deaf.add("packs")
+    answers = in_parallel(warren, 8)
+    late = [answer.json()["id"] for answer in answers if answer.status_code == 202]
+    assert late and all(answer.json()["told"] is False for answer in answers if answer.status_code == 202)
+    assert warren.depth(QUEUE) == len(late)
+    warren.gateway.kill()
+    forwarder.deaf.discard("packs")
+    warren.gateway.start()
+    warren.gateway.wait_ready()
+    fold_all(warren)
+    assert not any(is_shown(warren, id) for id in late)
+    warren.consumer.start()
+    check_untold(warren, late)
+
+
+def test_broker_killed_between_the_two_confirms(private_broker, make_warren, tally):
+    """The queue has these jobs on disk. The gateway tells of them when the broker is back."""
+    way = Forwarder(private_broker.port).open()
+    warren = make_warren(on=private_broker, start=False)
+    warren.gateway.settings.update(amqp_urls=way.url(warren.vhost), confirm_timeout="30s")
+    warren.start()
+    warren.tenant()
+    until(lambda: queues_are_on_disk(private_broker), 30, "the tenant's queues on disk")
+    load = Load(warren)
+    load.until(100)
+    way.deaf.add("packs")
+    until(lambda: untold(warren) == CLIENTS, 30, "every client's job is queued and not told", every=0)
+    accepted = len(load.accepted)
+    private_broker.kill()
+    way.deaf.discard("packs")
+    private_broker.start()
+    load.until(accepted + 100)
+    load.stop()
+    until(lambda: untold(warren) == 0, 60, "all is told")
+    assert not load.late and not load.no_answer
+    check_told(warren, load, tally, "broker killed between the confirms")
+    check_ends(warren, load, tally, "broker killed between the confirms", f"queued and untold {CLIENTS}")
+    way.shut()
+
+
 def test_stream_writer_replaced_under_load(faulty, tally):
     """What the link of the packs has confirmed is in the stream: nothing else is published on it."""
     kills = 5
@@ -256,7 +307,8 @@ def test_a_job_of_unknown_outcome_shows_when_it_starts(behind, forwarder, lost):
         until(lambda: warren.depth(QUEUE) == 1, 30, "it is queued")
         forwarder.heal("queues")
     id = submission.unknown()
-    forwarder.heal("queues")
+    if not lost:
+        forwarder.renew("queues")
     warren.gateway.wait_ready()
     fold_all(warren)
     assert not is_shown(warren, id) and not is_listed(warren, id)
@@ -275,7 +327,8 @@ def test_a_job_that_no_queue_has_never_shows(behind, forwarder, lost):
         until(lambda: forwarder.swallowed["queues"] == 1, 30, "it is swallowed")
         forwarder.heal("queues")
     id = submission.unknown()
-    forwarder.heal("queues")
+    if not lost:
+        forwarder.renew("queues")
     warren.gateway.wait_ready()
     assert warren.api.run("noop")["status"] == "completed"
     fold_all(warren)

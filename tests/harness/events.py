@@ -35,7 +35,7 @@ class Events:
         return channel
 
     def _on_message(self, channel, method, properties, body):
-        if properties.content_type == packs.CONTENT_TYPE:
+        if (method.exchange, properties.content_type) == ("events", packs.CONTENT_TYPE):
             self.messages += packs.decode(body)
         elif method.exchange == "events":
             self.lines += [json.loads(line) for line in body.splitlines()]

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 
 from harness.until import until
 
@@ -46,6 +47,7 @@ class Forwarder:
         self.deaf = set()  # to what these connections (names) send
         self.mute = set()  # towards these
         self.closed = set()  # to these: new ones are ended too
+        self.slow = {}  # name → seconds by which all towards these is late
         self.swallowed = collections.Counter()  # name → its publishes that were swallowed
         self._listener = None
         self._connections = []
@@ -91,6 +93,12 @@ class Forwarder:
         for names in (self.deaf, self.mute, self.closed):
             names.discard(name)
         self.reset(name)
+
+    def renew(self, name):
+        """heal(), and returns when the program has seen it and connects again."""
+        passed = self.passed
+        self.heal(name)
+        until(lambda: self.passed > passed, 60, "it connects again")
 
     def _serve(self, listener):
         with contextlib.suppress(OSError):
@@ -140,5 +148,6 @@ class Forwarder:
 
     def _pump_down(self, connection):
         while data := connection.far.recv(65536):
+            time.sleep(self.slow.get(connection.name, 0))
             if not self.is_mute and connection.name not in self.mute:
                 connection.near.sendall(data)

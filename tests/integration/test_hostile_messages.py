@@ -10,6 +10,7 @@ import uuid
 import pika
 import pytest
 
+from harness import packs
 from harness.events import Events
 from harness.publish import job_properties, publish
 from harness.until import until
@@ -61,6 +62,8 @@ MALFORMED = {
     "long type": (b'"long type"', {"type": "x" * 200}, f'"{"x" * 60}"… (200 bytes)'),
     "no content type": (b'"no ct"', {"content_type": None}, "content_type is missing"),
     "content type": (b'"text"', {"content_type": "text/plain"}, 'application/json: "text/plain"'),
+    "a pack": (b"\x01\x04work\x0bacme.medium", {"content_type": packs.CONTENT_TYPE},
+               f'application/json: "{packs.CONTENT_TYPE}"'),
     "transient": (b'"transient"', {"delivery_mode": 1}, "delivery_mode is not 2: 1"),
 }
 
@@ -408,6 +411,18 @@ def test_a_forged_user_id_is_refused_by_the_broker(warren, outside, events, logi
     events.until(lambda: events.of(marker, "completed"), what="the marker")
     assert not events.of(forged.message_id)
     assert warren.api.request("GET", f"/jobs/{forged.message_id}").status_code == 404
+
+
+@pytest.mark.parametrize("exchange, key", [("work", "acme.medium"), ("hold.1s", "acme.medium"),
+                                           ("events", "")])
+def test_what_only_services_publish(warren, outside, exchange, key):
+    """Neither a job past the stream nor a pack."""
+    with warren.tenant("acme").pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker) as why:
+            channel.basic_publish(exchange, key, b"1", job_properties("echo"))
+    assert why.value.reply_code == 403
 
 
 FORBIDDEN = {

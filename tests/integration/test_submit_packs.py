@@ -1,96 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A submission's two confirms: its queue's, then that of the pack that tells the event stream. What the
 client is answered, and what the stream is told, for each way they can end."""
+import json
 import signal
-import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
 from gateway_rig import Caller, Gateway, check_problem, drain, known
-from harness.events import Events
-from harness.forwarder import Forwarder
-from harness.metrics import Metrics
 from harness.until import until
+from submit_rig import events, forwarder, ids_of, make_rig, told  # noqa: F401 (fixtures)
 
 QUEUE = "jobs.acme.medium"
-
-
-@pytest.fixture()
-def forwarder(broker):
-    way = Forwarder(broker.port).open()
-    yield way
-    way.shut()
-
-
-@pytest.fixture()
-def events(node):
-    reader = Events(types.SimpleNamespace(pika=node.connect))
-    yield reader
-    reader.close()
-
-
-class Rig:
-    """A gateway behind a forwarder, and a tenant's clients."""
-
-    def __init__(self, node, control, services, folder, forwarder, **settings):
-        self.node = node
-        self.forwarder = forwarder
-        settings.setdefault("confirm_timeout", "500ms")
-        self.gateway = Gateway(node, folder, *services, amqp_urls=forwarder.url(node.vhost), **settings)
-        self.gateway.wait_ready()
-        control.tenant("acme")
-        self.key = control.key("acme", ["submit", "read"])
-        known(Caller(self.gateway, self.key))
-        self.queued()  # nothing of an earlier test is left
-
-    def submit(self, **members):
-        with Caller(self.gateway, self.key) as caller:
-            return caller.submit(**members)
-
-    def submit_many(self, count):
-        with ThreadPoolExecutor(count) as pool:
-            return list(pool.map(lambda _: self.submit(), range(count)))
-
-    def metrics(self):
-        return Metrics(requests.get(self.gateway.health + "/metrics", timeout=20).text)
-
-    def queued(self):
-        """Takes the jobs that are in the tenant's queues: (lane, properties, body)."""
-        with self.node.connect() as connection:
-            return drain(connection.channel(), "acme")
-
-    def why_not_ready(self):
-        answer = requests.get(self.gateway.health + "/readyz", timeout=20)
-        return answer.json()["detail"] if answer.status_code == 503 else None
-
-    def is_untold(self):
-        return self.metrics()["warren_jobs_untold"] > 0
-
-
-@pytest.fixture()
-def make_rig(node, control, services, tmp_path, forwarder):
-    made = []
-
-    def make(**settings):
-        made.append(Rig(node, control, services, tmp_path, forwarder, **settings))
-        return made[-1]
-
-    yield make
-    for rig in made:
-        if rig.gateway.process.poll() is None:
-            assert rig.gateway.stop() == 0
-
-
-def told(events, ids, timeout=30):
-    """Reads the stream until it has told all of these ids; id → (exchange, key, properties, body)."""
-    def found():
-        return {properties.message_id: (exchange, key, properties, body)
-                for exchange, key, properties, body in events.messages}
-
-    events.until(lambda: set(ids) <= found().keys(), timeout, f"told of {len(ids)} jobs")
-    return found()
+UNTOLD = "the event stream was not told of some jobs: they show when they start"
 
 
 def told_so_far(events, rig):
@@ -104,10 +27,6 @@ def told_so_far(events, rig):
 def published(properties):
     """The headers as they were published: a quorum queue adds its count."""
     return {name: value for name, value in properties.headers.items() if name != "x-delivery-count"}
-
-
-def ids_of(messages):
-    return [properties.message_id for _, properties, _ in messages]
 
 
 def test_an_accepted_job_is_in_its_queue_and_in_the_stream(make_rig, events):
@@ -175,6 +94,22 @@ def test_refused_before_the_queue_while_the_link_of_packs_is_down(make_rig, forw
     assert len(rig.queued()) == 1
 
 
+def test_not_ready_before_the_stream_can_be_told(node, control, services, tmp_path, forwarder):
+    """The gateway starts while one of its links finds no broker."""
+    forwarder.close("packs")
+    gateway = Gateway(node, tmp_path, *services, amqp_urls=forwarder.url(node.vhost))
+    control.tenant("acme")
+    caller = known(Caller(gateway, control.key("acme", ["submit", "read"])))
+    until(lambda: gateway.lines("publishing link is up"), 30, "the other link")
+    assert "id" not in check_problem(caller.submit(), 503) and not gateway.is_ready()
+    forwarder.heal("packs")
+    gateway.wait_ready()
+    assert caller.submit().json().get("told") is None
+    assert gateway.stop() == 0
+    with node.connect() as connection:
+        assert len(drain(connection.channel(), "acme")) == 1
+
+
 def test_refused_while_the_link_of_queues_is_down(make_rig, forwarder):
     rig = make_rig()
     forwarder.close("queues")
@@ -221,6 +156,19 @@ def test_told_late(make_rig, forwarder, events):
     rig.gateway.wait_ready()
     assert rig.submit().json().get("told") is None
     until(lambda: not rig.is_untold(), 30, "all is told")
+    rig.queued()
+
+
+def test_a_stream_that_is_slower_than_a_client_waits(make_rig, forwarder, events):
+    """Each confirm comes after confirm_timeout. It counts all the same: the pack is not published again."""
+    rig = make_rig(confirm_timeout="200ms")
+    forwarder.slow["packs"] = 0.5
+    job = rig.submit().json()
+    assert job["told"] is False
+    until(lambda: not rig.is_untold(), 30, "told")
+    until(lambda: rig.why_not_ready() is None, 30, "ready")
+    forwarder.slow.clear()
+    assert "x-again" not in told(events, [job["id"]])[job["id"]][2].headers
     rig.queued()
 
 
@@ -277,7 +225,8 @@ def test_no_confirm_of_the_queue_is_unknown(make_rig, forwarder, events, kept, l
     assert ids_of(rig.queued()) == ([id] if kept else [])
     until(lambda: not rig.is_untold(), 30, "all is told")
     assert rig.metrics().sum("warren_submissions_refused_total", reason="unknown") == 1
-    forwarder.heal("queues")
+    if not lost:
+        forwarder.renew("queues")
     rig.gateway.wait_ready()
     assert rig.submit().status_code == 202
     assert len(rig.queued()) == 1, "it was not published again"
@@ -321,6 +270,35 @@ def test_a_stop_under_load_answers_all_and_tells_all(make_rig, events):
     told(events, queued)
 
 
+def test_a_stop_under_load_while_the_stream_is_away(make_rig, forwarder):
+    """Who was let in is answered, and each accepted job is in its queue."""
+    rig = make_rig(drain_limit="1s")
+    answers = []
+
+    def run(_):
+        try:
+            while True:
+                answers.append(rig.submit())
+        except requests.ConnectionError:
+            pass  # the port is closed
+
+    with ThreadPoolExecutor(16) as pool:
+        runs = pool.map(run, range(16))
+        until(lambda: len(answers) >= 50, what="load")
+        forwarder.deaf.add("packs")
+        until(rig.is_untold, every=0, what="some are queued")
+        rig.gateway.process.send_signal(signal.SIGTERM)
+        forwarder.close("packs")
+        assert rig.gateway.process.wait(timeout=30) == 0
+        list(runs)
+    accepted = {answer.json()["id"] for answer in answers if answer.status_code == 202}
+    late = [answer for answer in answers if answer.json().get("told") is False]
+    assert all("id" not in answer.json() for answer in answers if answer.status_code != 202)
+    assert accepted <= set(ids_of(rig.queued()))
+    line, = rig.gateway.lines(UNTOLD)
+    assert 1 <= len(late) == line["jobs"] <= 16
+
+
 def test_a_stop_tells_what_was_late(make_rig, forwarder, events):
     rig = make_rig()
     forwarder.deaf.add("packs")
@@ -335,13 +313,18 @@ def test_a_stop_tells_what_was_late(make_rig, forwarder, events):
     rig.queued()
 
 
-def test_a_stop_says_how_many_jobs_it_could_not_tell(make_rig, forwarder):
-    rig = make_rig(drain_limit="200ms")
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_stop_says_how_many_jobs_it_could_not_tell(make_rig, forwarder, signals):
+    """After drain_limit, or at once at a second signal."""
+    rig = make_rig(drain_limit="200ms" if signals == 1 else "10m")
     forwarder.deaf.add("packs")
     assert {answer.json()["told"] for answer in rig.submit_many(3)} == {False}
     rig.gateway.process.send_signal(signal.SIGTERM)
-    assert rig.gateway.process.wait(timeout=30) == 0
-    line, = rig.gateway.lines("the event stream was not told of some jobs: they show when they start")
+    if signals == 2:
+        until(lambda: rig.gateway.lines("stopping"), 30, "the first signal is seen")
+        rig.gateway.process.send_signal(signal.SIGTERM)
+    assert rig.gateway.process.wait(timeout=30) == signals - 1
+    line, = [line for line in map(json.loads, rig.gateway.text().splitlines()) if line["msg"] == UNTOLD]
     assert line["jobs"] == 3
     assert len(rig.queued()) == 3
 
