@@ -5,10 +5,12 @@ import time
 
 import pytest
 
+from harness.broker import BIN
 from harness.until import until
 from installation import BEFORE, Installation, Steps, back_up, remove_database, restore
 
 SKIPPED = "warren_projection_skipped_events"
+WAYS = ("gateway", "gateway-1", "amqp")
 
 
 @pytest.fixture()
@@ -23,9 +25,6 @@ def site(private_broker, tmp_path_factory):
 def steps(site, tally):
     site.start_load()
     return Steps(site, tally)
-
-
-WAYS = ("gateway", "gateway-1", "amqp")
 
 
 def upgrade(site, steps, what, program, **how):
@@ -70,6 +69,8 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     old_gateway, new_gateway = site.gateways
     steps.hold("the version before")
     steps.waiting = {later(site, gateway, "1m30s") for gateway in site.gateways}
+    site.install(BIN)
+    steps.hold("0 the files")
     site.apply_topology()
     steps.hold("1 topology and accounts")
     upgrade(site, steps, "2 the replica", site.replica, while_stopped=back_up)
@@ -88,11 +89,12 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     steps.hold("this version", 1)
     check_same_rows(site, steps.ended)
     steps.waiting = {later(site, gateway, "1m") for gateway in site.gateways}
+    site.install(BEFORE)
     for consumer in site.consumers:
-        upgrade(site, steps, f"back: {consumer.name}", consumer, bin=BEFORE)
-    upgrade(site, steps, "back: dlx-monitor", site.warren.dlx_monitor, bin=BEFORE)
+        upgrade(site, steps, f"back: {consumer.name}", consumer)
+    upgrade(site, steps, "back: dlx-monitor", site.warren.dlx_monitor)
     for gateway in site.gateways:
-        upgrade(site, steps, f"back: {gateway.name}", gateway, bin=BEFORE)
+        upgrade(site, steps, f"back: {gateway.name}", gateway)
     steps.waiting.clear()
     steps.hold("back, but for the status-stores", 1)
     check_starts(site, steps, tally, "back")
@@ -101,11 +103,20 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     status_stores_back(site, tally)
 
 
+def refuses_to_start(store):
+    """An older status-store does not touch the file of a newer one."""
+    assert store.stop() == 0
+    store.start(ready=False)
+    assert store.process.wait(30) == 1
+    assert "move the file away" in store.log().splitlines()[-1], store.log()[-1000:]
+
+
 def status_stores_back(site, tally):
     """With its file of before the upgrade an older status-store shows all jobs that ended, without what only
     packs said of them."""
+    refuses_to_start(site.primary)
     for store in (site.primary, site.replica):
-        site.put(store, bin=BEFORE, while_stopped=restore)
+        site.put(store, while_stopped=restore)
     wanted = site.load.wanted
 
     def shown():
@@ -122,22 +133,35 @@ def status_stores_back(site, tally):
 
 
 @pytest.mark.timeout(600)
+def test_the_primary_before_the_topology(site, steps, tally):
+    """Jobs run on, and it provisions tenants once it can."""
+    site.install(BIN)
+    upgrade(site, steps, "the primary before the topology", site.primary)
+    until(lambda: "tenants not provisioned; trying again" in site.primary.log(), 30, "its log says so")
+    site.apply_topology()
+    until(site.check_topology, 60, "topology check finds nothing")
+    assert site.warren.tenant("made-after").api.run("echo", [1])["status"] == "completed"
+    check_starts(site, steps, tally, "the primary before the topology")
+
+
+@pytest.mark.timeout(600)
 def test_a_gateway_before_the_bindings(site, steps, tally):
     """It refuses what goes to a tenant's queue, and takes what is to wait: the delay queues are bound."""
     early = site.gateways[0]
     steps.hold("the version before")
+    site.install(BIN)
     site.apply_topology()
     taken = set(site.load.taken_by)
     site.put(early)
     until(lambda: sum(site.load.refused.values()) > 20, 30, "refusals by the gateway before the bindings")
     refused = site.load.refused.copy()
     assert all(answer.startswith("503") and "unknown" not in answer for answer in refused), refused
+    site.put(site.replica)
     site.put(site.primary)
     until(site.check_topology, 60, "topology check finds nothing")
-    until(lambda: site.warren.api_at(early).submit("noop")["id"], 30, "the gateway accepts")
-    site.load.refused.clear()
     waited = {id for id, by in site.load.taken_by.copy().items() if by == early.name} - taken
-    upgrade(site, steps, f"{sum(refused.values())} refusals {list(refused)}", site.replica)
+    site.load.refused.clear()
+    steps.hold(f"{sum(refused.values())} refusals {list(refused)}")
     check_starts(site, steps, tally, "a gateway before the bindings")
     assert site.primary.metrics()[SKIPPED] > 0
     check_same_rows(site, set(site.load.wanted) - waited)
@@ -148,6 +172,7 @@ def test_a_status_store_after_a_gateway(site, steps, tally):
     """It lacks what was told in packs, until it folds the stream anew."""
     late = site.replica
     upgraded, other = site.gateways
+    site.install(BIN)
     site.apply_topology()
     site.put(site.primary)
     until(site.check_topology, 60, "topology check finds nothing")
