@@ -18,8 +18,9 @@ Suites, all of them by default, in this order:
   bench        a short run of the benchmark, which must complete
   lint         formatting, cppcheck, clang-tidy, shellcheck
 
-Only when named, because it takes hours:
-  platform     ./run.sh and the suites on Debian 13 and sid, in roots by debootstrap, as root
+Only when named:
+  upgrade      the version before beside this one, under load; needs the repository's history
+  platform     ./run.sh and the suites on Debian 13 and sid, in roots by debootstrap, as root; hours
 
 The last line is `N passed, N failed`; the exit status is 0 when nothing failed. Logs are under
 build/test.
@@ -28,7 +29,7 @@ TEXT
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly root logs=$root/build/test
-readonly suites=(unit valgrind integration faults run bench lint) extra_suites=(platform)
+readonly suites=(unit valgrind integration faults run bench lint) extra_suites=(upgrade platform)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -72,13 +73,18 @@ run_ctest() { # NAME BUILD [ARGUMENT…]
         add "$name" "$status" $((tests - failures)) "$failures"
 }
 
+add_pytest() { # NAME STATUS
+        local summary
+        summary=$(grep -E '(passed|failed|error).* in [0-9]' "$logs/$1.log" | tail -n 1 || true)
+        add "$1" "$2" "$(count_of passed "$summary")" \
+                $(($(count_of failed "$summary") + $(count_of 'errors?' "$summary")))
+}
+
 run_pytest() { # NAME FOLDER [OPTION…]
-        local name=$1 status=0 summary
+        local name=$1 status=0
         WARREN_BIN="$root/build/asan/bin" /usr/bin/python3 -u -m pytest -v "${@:3}" "$root/$2" 2>&1 |
                 tee "$logs/$name.log" || status=$?
-        summary=$(grep -E '(passed|failed|error).* in [0-9]' "$logs/$name.log" | tail -n 1 || true)
-        add "$name" "$status" "$(count_of passed "$summary")" \
-                $(($(count_of failed "$summary") + $(count_of 'errors?' "$summary")))
+        add_pytest "$name" "$status"
 }
 
 suite_unit() { need_build asan && run_ctest unit asan; }
@@ -110,6 +116,13 @@ suite_lint() {
         "$root/tests/lint/run" "$root/build/asan" 2>&1 | tee "$logs/lint.log" || status=$?
         summary=$(tail -n 1 "$logs/lint.log")
         add lint "$status" "$(count_of passed "$summary")" "$(count_of failed "$summary")"
+}
+
+suite_upgrade() {
+        need_build plain || return 1
+        local status=0
+        "$root/tests/upgrade/run" 2>&1 | tee "$logs/upgrade.log" || status=$?
+        add_pytest upgrade "$status"
 }
 
 suite_platform() {

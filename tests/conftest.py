@@ -98,10 +98,10 @@ def nothing_left_behind():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Prints what each fault cost, also for tests that pass."""
+    """Prints what each fault or upgrade cost, also for tests that pass."""
     told = lines(report for reports in terminalreporter.stats.values() for report in reports)
     if told:
-        terminalreporter.section("faults: what they cost")
+        terminalreporter.section("what it cost")
         for line in told:
             terminalreporter.write_line(line)
 

@@ -68,24 +68,28 @@ class Broker:
         told = self.management("GET", "/api/overview")["rabbitmq_version"]
         return tuple(int(part) for part in told.split("-")[0].split("."))
 
-    def vhost(self, name=None):
-        """A fresh vhost with topology and accounts; returns its name."""
+    def vhost(self, name=None, bin=BIN):
+        """A fresh vhost with topology and accounts as the programs in `bin` have them; returns its name."""
         if name is None:
             self._vhosts += 1
             name = f"warren-{self._vhosts}"
         self.management("PUT", f"/api/vhosts/{name}")
         self.management("PUT", f"/api/permissions/{name}/warren-admin",
                         {"configure": ".*", "write": ".*", "read": ".*"})
-        self.topology(name, "apply")
-        self.topology(name, "accounts", self.secrets)
+        self.apply(name, bin)
         return name
 
-    def topology(self, vhost, *arguments, check=True):
+    def apply(self, vhost, bin=BIN):
+        """Topology and accounts, as the programs in `bin` have them."""
+        self.topology(vhost, "apply", bin=bin)
+        self.topology(vhost, "accounts", self.secrets, bin=bin)
+
+    def topology(self, vhost, *arguments, check=True, bin=BIN):
         """Runs topology_driver (see tests/integration/topology_driver.c)."""
         env = dict(os.environ, TOPOLOGY_VHOST=vhost, TOPOLOGY_URLS=self.url(vhost),
                    TOPOLOGY_LOGIN="warren-admin", TOPOLOGY_PASSWORD=self.password,
                    TOPOLOGY_MANAGEMENT=f"http://127.0.0.1:{self.management_port}")
-        done = subprocess.run([BIN / "topology_driver", *arguments], env=env, text=True, timeout=120,
+        done = subprocess.run([bin / "topology_driver", *arguments], env=env, text=True, timeout=120,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         assert not check or done.returncode == 0, done.stderr
         return done

@@ -60,12 +60,14 @@ class Tenant:
 
 
 class Warren:
-    """Programs on free ports with random secrets in one folder. Made by the fixtures."""
+    """Programs on free ports with random secrets in one folder. Made by the fixtures. `bin`: the folder of
+    the programs' files; one that is set later counts for programs that are added then."""
 
-    def __init__(self, broker, folder, settings=None, handlers=None, start=True):
+    def __init__(self, broker, folder, settings=None, handlers=None, start=True, bin=BIN):
         self.broker = broker
         self.folder = pathlib.Path(folder)
-        self.vhost = broker.vhost()
+        self.bin = pathlib.Path(bin)
+        self.vhost = broker.vhost(bin=self.bin)
         self.extra = settings or {}
         self._admin_key = None
         self.programs = []
@@ -90,7 +92,7 @@ class Warren:
     def write_handlers(self, handlers=None):
         """Writes handlers.json as given, or with default_handlers()."""
         if handlers is None:
-            handlers = default_handlers()
+            handlers = default_handlers(self.bin)
         self.handlers_path.write_text(json.dumps(handlers, indent=1), encoding="utf-8")
 
     def _program(self, name, kind, login, settings):
@@ -103,7 +105,7 @@ class Warren:
         }
         common.update(settings)
         common.update(self.extra.get(kind, {}))
-        program = Program(name, self.folder, BIN / f"warren-{kind}", common)
+        program = Program(name, self.folder, self.bin / f"warren-{kind}", common)
         self.programs.append(program)
         return program
 
@@ -224,10 +226,10 @@ class Warren:
         assert not problems, "\n".join(problems)
 
 
-def default_handlers():
+def default_handlers(bin=BIN):
     """The handlers of tests without their own: noop, echo, sleep and fail of plugin basic, quick retries."""
     return {
-        "plugins": {"basic": {"file": str(BIN.parent / "handlers/basic.so")}},
+        "plugins": {"basic": {"file": str(bin.parent / "handlers/basic.so")}},
         "defaults": {"timeout": "30s",
                      "retry": {"base": "100ms", "factor": 2, "cap": "1s", "jitter": 0}},
         "types": {

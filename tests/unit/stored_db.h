@@ -14,19 +14,13 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/db/db.h"
+#include "tests/unit/stored_text.h"
 
 static inline char *stored_sql(const char *name)
 {
         AUTO_FREE char *path = xasprintf(STORED_DATABASES "/%s.sql", name);
-        AUTO_BUFFER text = {0};
-        char part[4096];
-        FILE *f = fopen(path, "re");
 
-        assert_non_null(f);
-        for (size_t got; (got = fread(part, 1, sizeof(part), f)) > 0;)
-                buffer_add(&text, part, got);
-        assert_int_equal(fclose(f), 0);
-        return buffer_take(&text);
+        return stored_text(path);
 }
 
 static inline void stored_db_exec(const char *path, const char *sql)
