@@ -76,13 +76,16 @@ void handover_destroy(struct handover **handover)
         free(h);
 }
 
-static void wake_locked(struct handover *h)
+/* Unlocks first: the woken thread takes the mutex at once. */
+static void unlock_and_wake(struct handover *h)
 {
         uint64_t one = 1;
+        bool sleeping = h->sleeping;
 
-        if (!h->sleeping)
-                return;
         h->sleeping = false;
+        pthread_mutex_unlock(&h->mutex);
+        if (!sleeping)
+                return;
         ssize_t written = write(h->wake_fd, &one, sizeof(one));
         assert(written == sizeof(one));
 }
@@ -91,8 +94,7 @@ static void add(struct handover *h, struct node_list *to, struct node *n)
 {
         pthread_mutex_lock(&h->mutex);
         node_list_add(to, n);
-        wake_locked(h);
-        pthread_mutex_unlock(&h->mutex);
+        unlock_and_wake(h);
 }
 
 bool handover_is_up(const struct handover *h)
@@ -138,15 +140,15 @@ static int admit_locked(struct handover *h, size_t cost, struct err *e)
 int handover_publish(struct handover *h, struct outgoing *o, struct err *e)
 {
         pthread_mutex_lock(&h->mutex);
-        int result = admit_locked(h, o->cost, e);
-        if (result == 0) {
-                atomic_fetch_add(&h->in_flight, 1);
-                atomic_fetch_add(&h->in_flight_bytes, o->cost);
-                node_list_add(&h->work.publishes, &o->notice.node);
-                wake_locked(h);
+        if (admit_locked(h, o->cost, e) < 0) {
+                pthread_mutex_unlock(&h->mutex);
+                return -1;
         }
-        pthread_mutex_unlock(&h->mutex);
-        return result;
+        atomic_fetch_add(&h->in_flight, 1);
+        atomic_fetch_add(&h->in_flight_bytes, o->cost);
+        node_list_add(&h->work.publishes, &o->notice.node);
+        unlock_and_wake(h);
+        return 0;
 }
 
 void handover_leave(struct handover *h, size_t cost)
@@ -203,8 +205,7 @@ void handover_stop(struct handover *h)
         if (h->work.stop && h->socket >= 0)
                 shutdown(h->socket, SHUT_RDWR);
         h->closing = h->work.stop = true;
-        wake_locked(h);
-        pthread_mutex_unlock(&h->mutex);
+        unlock_and_wake(h);
 }
 
 struct handed_over handover_take(struct handover *h)
