@@ -185,14 +185,24 @@ static bool read_is_overdue(const struct link_thread *t)
         return clock_mono() - t->read_at >= t->settings->heartbeat / 2;
 }
 
+/* A plain socket is read until rabbitmq-c has no more bytes of it: to read once more, only to learn
+ * that nothing came, would cost two system calls. Over TLS, bytes may wait in OpenSSL. */
+static bool has_more(const struct link_thread *t)
+{
+        return channel_is_tls(t->channel) || channel_has_input(t->channel);
+}
+
 static int read_batch(struct link_thread *t, struct err *e)
 {
-        int result = 1;
+        int result = 0;
+        bool more = true;
 
-        for (int i = 0; i < READ_BATCH && result > 0 && !gate_is_over_limit(t->gate, bytes_held(t));
-             i++)
+        for (int i = 0; i < READ_BATCH && more && !gate_is_over_limit(t->gate, bytes_held(t));
+             i++) {
                 result = read_frame(t, e);
-        t->read_more = result > 0;
+                more = result > 0 && has_more(t);
+        }
+        t->read_more = more;
         t->read_at = clock_mono();
         return result < 0 ? -1 : 0;
 }
