@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/turn.h"
 #include "consumer/accept.h"
 #include "consumer/core.h"
 #include "consumer/elsewhere.h"
@@ -23,7 +24,6 @@
 #include "consumer/scheduler.h"
 #include "consumer/start.h"
 #include "consumer/stop.h"
-#include "common/base/turn.h"
 #include "consumer/type_limits.h"
 
 enum {
@@ -153,6 +153,7 @@ static void on_tick(void *owner)
                 return;
         }
         type_limits_check(c);
+        due_soon_count(c->due_soon);
         subscriptions_adjust(c->subscriptions, clock_mono());
         if (c->ticks % TICKS_PER_REVIEW == 0)
                 flow_check(c);
