@@ -80,3 +80,11 @@ void due_soon_remove(struct due_soon *d, struct attempt *a)
         DL_DELETE(d->list, a);
         set_alarm(d, clock_wall());
 }
+
+void due_soon_count(const struct due_soon *d)
+{
+        struct attempt *a;
+
+        DL_FOREACH (d->list, a)
+                a->queue->limited++;
+}

@@ -17,3 +17,5 @@ struct due_soon *due_soon_create(uv_loop_t *loop, due_fn *due, void *owner);
 void due_soon_destroy(struct due_soon **d);
 void due_soon_add(struct due_soon *d, struct attempt *a);
 void due_soon_remove(struct due_soon *d, struct attempt *a);
+/* Counts them in tenant_queue.limited, so that they do not fill the queue's window. */
+void due_soon_count(const struct due_soon *d);

@@ -24,7 +24,8 @@ struct tenant_queue {
         struct subscription *subscription; /* NULL while not subscribed */
         struct window window;
         unsigned held;    /* deliveries not yet settled */
-        unsigned limited; /* of those, waiting for their type's concurrency; by type_limits_check */
+        unsigned limited; /* of those, waiting for their type's concurrency or until they are due;
+                             counted each 250 ms */
         bool suspended;   /* not subscribed until a worker is free */
 };
 

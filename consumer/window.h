@@ -22,7 +22,8 @@ enum {
 
 struct window {
         uint16_t size;  /* in force */
-        uint16_t spare; /* in force, in addition: for jobs that wait for their type's concurrency */
+        uint16_t spare; /* in force, in addition: for jobs that wait for their type's concurrency,
+                           or until they are due */
         msec spared_at; /* when spare was changed */
         unsigned samples;
         double mean_us; /* of an attempt, moving average */

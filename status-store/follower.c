@@ -15,7 +15,7 @@ enum {
         PREFETCH = 1000,
         BATCH_MESSAGES = 2000,
         BATCH_BYTES = 8 * 1024 * 1024,
-        BATCH_AGE = 20, /* ms between commits while messages keep coming */
+        BATCH_AGE = 50, /* ms between commits while messages keep coming */
         TICK = 50,
         RETENTION_EVERY = 60 * MSEC_SECOND,
         RETRY_AFTER = 1000, /* ms after a write that failed */

@@ -25,6 +25,7 @@ struct handover {
         struct handed_over work;
         struct node_list notices;
         bool sleeping;   /* the thread waits in poll */
+        bool gathers;    /* and publishes do not wake it */
         bool streamless; /* connected, but the stream is not there */
         bool closing;    /* publishes are refused: the link drains or ends */
         int socket;      /* -1: none */
@@ -76,13 +77,16 @@ void handover_destroy(struct handover **handover)
         free(h);
 }
 
-static void wake_locked(struct handover *h)
+/* Unlocks first: the woken thread takes the mutex at once. */
+static void unlock_and_wake(struct handover *h)
 {
         uint64_t one = 1;
+        bool sleeping = h->sleeping;
 
-        if (!h->sleeping)
-                return;
         h->sleeping = false;
+        pthread_mutex_unlock(&h->mutex);
+        if (!sleeping)
+                return;
         ssize_t written = write(h->wake_fd, &one, sizeof(one));
         assert(written == sizeof(one));
 }
@@ -91,8 +95,7 @@ static void add(struct handover *h, struct node_list *to, struct node *n)
 {
         pthread_mutex_lock(&h->mutex);
         node_list_add(to, n);
-        wake_locked(h);
-        pthread_mutex_unlock(&h->mutex);
+        unlock_and_wake(h);
 }
 
 bool handover_is_up(const struct handover *h)
@@ -138,15 +141,18 @@ static int admit_locked(struct handover *h, size_t cost, struct err *e)
 int handover_publish(struct handover *h, struct outgoing *o, struct err *e)
 {
         pthread_mutex_lock(&h->mutex);
-        int result = admit_locked(h, o->cost, e);
-        if (result == 0) {
-                atomic_fetch_add(&h->in_flight, 1);
-                atomic_fetch_add(&h->in_flight_bytes, o->cost);
-                node_list_add(&h->work.publishes, &o->notice.node);
-                wake_locked(h);
+        if (admit_locked(h, o->cost, e) < 0) {
+                pthread_mutex_unlock(&h->mutex);
+                return -1;
         }
-        pthread_mutex_unlock(&h->mutex);
-        return result;
+        atomic_fetch_add(&h->in_flight, 1);
+        atomic_fetch_add(&h->in_flight_bytes, o->cost);
+        node_list_add(&h->work.publishes, &o->notice.node);
+        if (h->sleeping && h->gathers)
+                pthread_mutex_unlock(&h->mutex);
+        else
+                unlock_and_wake(h);
+        return 0;
 }
 
 void handover_leave(struct handover *h, size_t cost)
@@ -203,8 +209,7 @@ void handover_stop(struct handover *h)
         if (h->work.stop && h->socket >= 0)
                 shutdown(h->socket, SHUT_RDWR);
         h->closing = h->work.stop = true;
-        wake_locked(h);
-        pthread_mutex_unlock(&h->mutex);
+        unlock_and_wake(h);
 }
 
 struct handed_over handover_take(struct handover *h)
@@ -228,12 +233,13 @@ void handover_give(struct handover *h, struct node_list *notices)
                 h->ring(h->owner);
 }
 
-bool handover_fall_asleep(struct handover *h)
+bool handover_fall_asleep(struct handover *h, bool gathers)
 {
         pthread_mutex_lock(&h->mutex);
         const struct handed_over *w = &h->work;
         h->sleeping = w->publishes.first == NULL && w->settles.first == NULL &&
                       w->orders.first == NULL && w->requests.first == NULL && !w->stop;
+        h->gathers = gathers;
         bool sleeping = h->sleeping;
         pthread_mutex_unlock(&h->mutex);
         return sleeping;

@@ -9,6 +9,7 @@
 #include "common/amqp/link_parts.h"
 
 #define POLL_MAX ((msec)60000)
+#define GATHER_MAX ((msec)1)
 
 enum { READ_BATCH = 4096 /* frames read before handed-over work is taken again */ };
 
@@ -173,6 +174,7 @@ static int write_batches(struct link_thread *t, struct err *e)
             subscriber_leave_pinned(t->subscriber, t->channel, e) < 0)
                 return -1;
         update_pause(t);
+        t->gathers = t->settings->gather && may_publish(t);
         if (may_publish(t) && publisher_write(t->publisher, t->channel, clock_mono(), e) < 0)
                 return -1;
         while ((queue = subscriber_next_look(t->subscriber, &id)) != NULL)
@@ -185,14 +187,24 @@ static bool read_is_overdue(const struct link_thread *t)
         return clock_mono() - t->read_at >= t->settings->heartbeat / 2;
 }
 
+/* A plain socket is read until rabbitmq-c has no more bytes of it: to read once more, only to learn
+ * that nothing came, would cost two system calls. Over TLS, bytes may wait in OpenSSL. */
+static bool has_more(const struct link_thread *t)
+{
+        return channel_is_tls(t->channel) || channel_has_input(t->channel);
+}
+
 static int read_batch(struct link_thread *t, struct err *e)
 {
-        int result = 1;
+        int result = 0;
+        bool more = true;
 
-        for (int i = 0; i < READ_BATCH && result > 0 && !gate_is_over_limit(t->gate, bytes_held(t));
-             i++)
+        for (int i = 0; i < READ_BATCH && more && !gate_is_over_limit(t->gate, bytes_held(t));
+             i++) {
                 result = read_frame(t, e);
-        t->read_more = result > 0;
+                more = result > 0 && has_more(t);
+        }
+        t->read_more = more;
         t->read_at = clock_mono();
         return result < 0 ? -1 : 0;
 }
@@ -227,10 +239,12 @@ static bool has_output(const struct link_thread *t)
 
 static int poll_timeout(struct link_thread *t, msec deadline)
 {
-        if (has_input(t) || has_output(t) || !handover_fall_asleep(t->handover))
+        msec most = t->gathers ? GATHER_MAX : POLL_MAX;
+
+        if (has_input(t) || has_output(t) || !handover_fall_asleep(t->handover, t->gathers))
                 return 0;
         msec left = deadline - clock_mono();
-        return left <= 0 ? 0 : left > POLL_MAX ? (int)POLL_MAX : (int)left;
+        return left <= 0 ? 0 : left > most ? (int)most : (int)left;
 }
 
 int link_io_wait(struct link_thread *t, msec deadline, struct err *e)
@@ -244,6 +258,7 @@ int link_io_wait(struct link_thread *t, msec deadline, struct err *e)
         uint64_t count;
 
         poll(fds, 2, poll_timeout(t, deadline));
+        t->gathers = false;
         if ((fds[0].revents & POLLIN) != 0 && read(fds[0].fd, &count, sizeof(count)) < 0)
                 count = 0;
         if (t->channel == NULL)

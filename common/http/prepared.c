@@ -59,7 +59,10 @@ void http_give(struct http_request *r)
         r->status = p->status;
         answer_count(r); /* before the client can ask for the metrics */
         if (p->fd >= 0 && (p->closing || !atomic_load(&r->server->closing))) {
-                connection_note_answer(r->connection);
+                if (p->awaits_next)
+                        connection_note_polled_answer(r->connection);
+                else
+                        connection_note_answer(r->connection);
                 ssize_t sent =
                         send(p->fd, p->text.data, p->text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (sent > 0)
@@ -81,17 +84,17 @@ static bool is_decided(struct prepared *p)
         return decided > 0;
 }
 
-/* Returns when the socket is readable or closed, or when the answer is decided and nothing came for
+/* True when the socket is readable or closed; false when the answer is decided and nothing came for
  * a while. */
-static void sleep_until_next(struct http_request *r)
+static bool sleep_until_next(struct prepared *p)
 {
-        struct prepared *p = &r->prepared;
         struct pollfd next = {.fd = p->fd, .events = POLLIN};
 
         while (poll(&next, 1, NEXT_WAIT_MS) <= 0) {
                 if (is_decided(p))
-                        return;
+                        return false;
         }
+        return true;
 }
 
 /* Sends what http_give could not. */
@@ -119,10 +122,11 @@ bool http_await(struct http_request *r)
 {
         struct prepared *p = &r->prepared;
 
-        if (p->awaits_next)
-                sleep_until_next(r);
+        bool input = p->awaits_next && sleep_until_next(p);
         while (sem_wait(&p->decided) != 0)
                 assert(errno == EINTR);
+        if (p->awaits_next)
+                connection_note_polled(r->connection, input);
         if (!p->given) {
                 r->broken = r->broken || p->awaits_next;
                 return false;

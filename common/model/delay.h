@@ -15,7 +15,7 @@ enum { DELAY_BUCKET_COUNT = 26 };
 extern const struct delay_bucket delay_buckets[DELAY_BUCKET_COUNT]; /* ascending */
 
 /* For a time left of at most this, the consumer holds the job in memory. */
-#define DELAY_HOLD_MAX ((msec)100)
+#define DELAY_HOLD_MAX ((msec)250)
 /* A bucket may be longer than the time left by this much. */
 #define DELAY_SLACK ((msec)50)
 

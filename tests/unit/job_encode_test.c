@@ -144,8 +144,8 @@ static void a_submission_goes_where_its_time_says(void **state)
         } rows[] = {
                 {0, "work", "jobs.acme"},
                 {NOW, "work", "jobs.acme"},
-                {NOW + 100, "work", "jobs.acme"},
-                {NOW + 101, "hold.100ms", "delay.100ms"},
+                {NOW + 250, "work", "jobs.acme"},
+                {NOW + 251, "hold.200ms", "delay.200ms"},
                 {NOW + (msec)365 * MSEC_DAY, "hold.30d", "delay.30d"},
         };
 

@@ -20,10 +20,10 @@ static void with_a_handler_or_before_its_time(void **state)
                 {{.lane = LANE_LOW}, &short_one, false, false, NEXT_WAIT},
                 {{.lane = LANE_LOW, .run_at = NOW}, &short_one, false, false, NEXT_WAIT},
                 {{.lane = LANE_LOW, .run_at = NOW + 1}, &short_one, false, false, NEXT_HOLD},
-                {{.lane = LANE_LOW, .run_at = NOW + 100}, &short_one, false, false, NEXT_HOLD},
-                {{.lane = LANE_LOW, .run_at = NOW + 101}, &short_one, false, false, NEXT_DELAY},
-                {{.lane = LANE_LOW, .run_at = NOW + 101}, NULL, true, true, NEXT_DELAY},
-                {{.lane = LANE_LOW, .run_at = NOW + 101}, NULL, false, true, NEXT_DELAY},
+                {{.lane = LANE_LOW, .run_at = NOW + 250}, &short_one, false, false, NEXT_HOLD},
+                {{.lane = LANE_LOW, .run_at = NOW + 251}, &short_one, false, false, NEXT_DELAY},
+                {{.lane = LANE_LOW, .run_at = NOW + 251}, NULL, true, true, NEXT_DELAY},
+                {{.lane = LANE_LOW, .run_at = NOW + 251}, NULL, false, true, NEXT_DELAY},
                 {{.lane = LANE_LOW, .run_at = NOW + 50}, NULL, false, false, NEXT_ASK_WHO},
                 {{.lane = LANE_LOW}, NULL, false, true, NEXT_ASK_WHO},
                 {{.lane = LANE_LOW}, NULL, true, true, NEXT_HOP},
@@ -71,8 +71,8 @@ static void what_is_remembered(void **state)
                 bool paused;
                 msec want;
         } rows[] = {
-                {NOW + 101, NULL, false, NOW - 5},
-                {NOW + 101, &handler, false, 0},
+                {NOW + 251, NULL, false, NOW - 5},
+                {NOW + 251, &handler, false, 0},
                 {0, NULL, false, NOW - 5},
                 {0, NULL, true, 0},
                 {0, &handler, true, 0},
