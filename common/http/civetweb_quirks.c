@@ -304,3 +304,14 @@ void quirk_wake_to_stop(const struct quirk_listener *l)
                         shutdown(fd, SHUT_RD);
         }
 }
+
+void quirk_close_left(const struct quirk_listener *l)
+{
+        AUTO_FOLDER *folder = opendir("/proc/self/fd");
+        struct sockaddr_in far = {0};
+
+        for (int fd; (fd = next_descriptor(folder)) >= 0;) {
+                if (is_connection(l, fd, &far))
+                        close(fd);
+        }
+}

@@ -94,3 +94,8 @@ int quirk_take_socket(int fd, struct err *e) MUST_CHECK;
  * connections for reading. Call it immediately before mg_stop: until then the accepting thread
  * fails in a busy loop. 1.15, 1.16. */
 void quirk_wake_to_stop(const struct quirk_listener *l);
+
+/* mg_stop leaves connections open that no thread had begun to serve: their clients would wait until
+ * the process ends. Closes them. Call it after mg_stop, when nobody uses a socket of the listener.
+ * 1.15 (seen), 1.16. */
+void quirk_close_left(const struct quirk_listener *l);

@@ -325,6 +325,7 @@ static void stop(struct http_server *s)
                 websockets_end(s->config.websockets);
         quirk_wake_to_stop(&s->connections.listener);
         mg_stop(s->context);
+        quirk_close_left(&s->connections.listener);
 }
 
 void http_server_destroy(struct http_server **s)

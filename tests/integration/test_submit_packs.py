@@ -3,6 +3,7 @@
 client is answered, and what the stream is told, for each way they can end."""
 import json
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -311,6 +312,35 @@ def test_a_stop_tells_what_was_late(make_rig, forwarder, events):
     assert rig.gateway.process.wait(timeout=30) == 0
     told(events, [job["id"]])
     rig.queued()
+
+
+def connect_until_refused(port):
+    """Asks for a list again and again until the port is closed. A wait of 10 s is an error."""
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(b"GET /api/v1/jobs HTTP/1.1\r\nHost: warren\r\n\r\n")
+                client.recv(100)
+        except ConnectionRefusedError:
+            return
+        except ConnectionError:
+            pass
+
+
+def test_who_connects_as_the_port_closes_is_not_left_waiting(make_rig, forwarder):
+    """The gateway goes on for its packs; its HTTP port is closed meanwhile."""
+    rig = make_rig(drain_limit="10m")
+    forwarder.deaf.add("packs")
+    assert rig.submit().json()["told"] is False
+    port = int(rig.gateway.url.rsplit(":", 1)[1])
+    with ThreadPoolExecutor(16) as pool:
+        clients = [pool.submit(connect_until_refused, port) for _ in range(16)]
+        rig.gateway.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.result()
+    assert rig.gateway.process.poll() is None
+    forwarder.heal("packs")
+    assert rig.gateway.process.wait(timeout=30) == 0
 
 
 @pytest.mark.parametrize("signals", [1, 2])
