@@ -72,10 +72,12 @@ static void answer_first(enum link_result result)
 
         assert_int_in_range(sent.count, 1, SENT_MAX);
         sent.count--;
-        memmove(&sent.waits[0], &sent.waits[1], sent.count * sizeof(sent.waits[0]));
-        memmove(&sent.jobs[0], &sent.jobs[1], sent.count * sizeof(sent.jobs[0]));
-        memmove(&sent.bytes[0], &sent.bytes[1], sent.count * sizeof(sent.bytes[0]));
-        memmove(&sent.again[0], &sent.again[1], sent.count * sizeof(sent.again[0]));
+        for (unsigned i = 0; i < sent.count; i++) {
+                sent.waits[i] = sent.waits[i + 1];
+                sent.jobs[i] = sent.jobs[i + 1];
+                sent.bytes[i] = sent.bytes[i + 1];
+                sent.again[i] = sent.again[i + 1];
+        }
         wait.done(wait.owner, result);
 }
 
