@@ -117,11 +117,9 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
         g->in_flight = in_flight_create((unsigned)s->window_messages, (size_t)s->window_bytes);
         base.window_messages = (uint32_t)s->window_messages;
         base.window_bytes = SIZE_MAX;
-        base.gather = true;
         g->queues.name = "queues";
         if (create_publishing_link(g, &g->queues, &base, e) < 0)
                 return -1;
-        base.gather = false;
         base.stream = "events";
         base.resend = true;
         if (base.confirm_timeout < PACK_CONFIRM_MIN)

@@ -25,7 +25,6 @@ struct handover {
         struct handed_over work;
         struct node_list notices;
         bool sleeping;   /* the thread waits in poll */
-        bool gathers;    /* and publishes do not wake it */
         bool streamless; /* connected, but the stream is not there */
         bool closing;    /* publishes are refused: the link drains or ends */
         int socket;      /* -1: none */
@@ -148,10 +147,7 @@ int handover_publish(struct handover *h, struct outgoing *o, struct err *e)
         atomic_fetch_add(&h->in_flight, 1);
         atomic_fetch_add(&h->in_flight_bytes, o->cost);
         node_list_add(&h->work.publishes, &o->notice.node);
-        if (h->sleeping && h->gathers)
-                pthread_mutex_unlock(&h->mutex);
-        else
-                unlock_and_wake(h);
+        unlock_and_wake(h);
         return 0;
 }
 
@@ -233,13 +229,12 @@ void handover_give(struct handover *h, struct node_list *notices)
                 h->ring(h->owner);
 }
 
-bool handover_fall_asleep(struct handover *h, bool gathers)
+bool handover_fall_asleep(struct handover *h)
 {
         pthread_mutex_lock(&h->mutex);
         const struct handed_over *w = &h->work;
         h->sleeping = w->publishes.first == NULL && w->settles.first == NULL &&
                       w->orders.first == NULL && w->requests.first == NULL && !w->stop;
-        h->gathers = gathers;
         bool sleeping = h->sleeping;
         pthread_mutex_unlock(&h->mutex);
         return sleeping;

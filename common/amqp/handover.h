@@ -50,9 +50,8 @@ struct handed_over handover_take(struct handover *h);
 void handover_give(struct handover *h, struct node_list *notices);
 /* A publish leaves the window. Any thread. */
 void handover_leave(struct handover *h, size_t cost);
-/* Before poll: from now on callers wake the thread, those of handover_publish only unless it
- * gathers. False: there is work, do not wait. */
-bool handover_fall_asleep(struct handover *h, bool gathers);
+/* Before poll: from now on callers wake the thread. False: there is work, do not wait. */
+bool handover_fall_asleep(struct handover *h);
 /* After poll. */
 void handover_wake_up(struct handover *h);
 int handover_wake_fd(const struct handover *h);

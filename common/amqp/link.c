@@ -219,7 +219,6 @@ static int settings_init(struct link_settings *s, const struct link_config *c, s
                 .resend = c->resend,
                 .unprobed = c->unprobed,
                 .renew_when_told = c->renew_when_told,
-                .gather = c->gather,
         };
         return address_list_init(&s->addresses, c->urls, e);
 }

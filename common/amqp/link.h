@@ -48,10 +48,8 @@ struct link_config {
          * soon, and without an answer of the broker. */
         size_t read_bytes;
         bool renew_when_told; /* subscriptions begin with link_renew, at each connection */
-        bool gather; /* of many threads: for 1 ms after a batch of publishes, further ones do not
-                        wake the link's thread, and leave together */
-        bool resend; /* unconfirmed publishes are sent again, with x-again, after a
-                        reconnect; false: they end as LINK_CLOSED */
+        bool resend;          /* unconfirmed publishes are sent again, with x-again, after a
+                                 reconnect; false: they end as LINK_CLOSED */
 };
 
 /* Starts the thread and returns; the first connection is made in the background. */

@@ -9,7 +9,6 @@
 #include "common/amqp/link_parts.h"
 
 #define POLL_MAX ((msec)60000)
-#define GATHER_MAX ((msec)1)
 
 enum { READ_BATCH = 4096 /* frames read before handed-over work is taken again */ };
 
@@ -174,7 +173,6 @@ static int write_batches(struct link_thread *t, struct err *e)
             subscriber_leave_pinned(t->subscriber, t->channel, e) < 0)
                 return -1;
         update_pause(t);
-        t->gathers = t->settings->gather && may_publish(t);
         if (may_publish(t) && publisher_write(t->publisher, t->channel, clock_mono(), e) < 0)
                 return -1;
         while ((queue = subscriber_next_look(t->subscriber, &id)) != NULL)
@@ -239,12 +237,10 @@ static bool has_output(const struct link_thread *t)
 
 static int poll_timeout(struct link_thread *t, msec deadline)
 {
-        msec most = t->gathers ? GATHER_MAX : POLL_MAX;
-
-        if (has_input(t) || has_output(t) || !handover_fall_asleep(t->handover, t->gathers))
+        if (has_input(t) || has_output(t) || !handover_fall_asleep(t->handover))
                 return 0;
         msec left = deadline - clock_mono();
-        return left <= 0 ? 0 : left > most ? (int)most : (int)left;
+        return left <= 0 ? 0 : left > POLL_MAX ? (int)POLL_MAX : (int)left;
 }
 
 int link_io_wait(struct link_thread *t, msec deadline, struct err *e)
@@ -258,7 +254,6 @@ int link_io_wait(struct link_thread *t, msec deadline, struct err *e)
         uint64_t count;
 
         poll(fds, 2, poll_timeout(t, deadline));
-        t->gathers = false;
         if ((fds[0].revents & POLLIN) != 0 && read(fds[0].fd, &count, sizeof(count)) < 0)
                 count = 0;
         if (t->channel == NULL)

@@ -28,7 +28,6 @@ struct link_thread {
         struct gate *gate;
         msec read_at;   /* time of the last read from the socket */
         bool read_more; /* the last read ended before the socket was empty */
-        bool gathers;   /* publishes do not end the next wait */
         bool blocked;   /* the broker's alarm */
         bool told_up;
         bool draining;

@@ -14,5 +14,5 @@ struct link_settings {
         msec heartbeat, confirm_timeout;
         uint32_t window_messages;
         size_t window_bytes, read_bytes;
-        bool resend, unprobed, renew_when_told, gather;
+        bool resend, unprobed, renew_when_told;
 };
