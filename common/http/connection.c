@@ -47,8 +47,7 @@ struct connection {
         /* of the last answer */
         bool answered;     /* there was one */
         bool early;        /* unread input was there when it was written */
-        bool followed;     /* input has come since: the next request is not in the buffer */
-        uint64_t received; /* bytes received until then; not set when `followed` */
+        uint64_t received; /* bytes received until then */
         bool pipelined;
         unsigned in_a_row; /* pipelined requests */
 };
@@ -204,7 +203,7 @@ bool connection_begin(struct connection *k, const struct mg_request_info *info)
         end_wait(k);
         look_for_socket(k, info);
         if (k->answered) {
-                bool buffered = !k->followed && quirk_bytes_received(k->fd) == k->received;
+                bool buffered = quirk_bytes_received(k->fd) == k->received;
                 k->pipelined = k->pipelined || buffered;
                 k->in_a_row = buffered || k->early ? k->in_a_row + 1 : 0;
         }
@@ -225,32 +224,15 @@ bool connection_is_over(const struct connection *k)
         return k->over;
 }
 
-void connection_note_polled_answer(struct connection *k)
+void connection_note_answer(struct connection *k)
 {
         int unread = 0;
 
         if (k->fd < 0)
                 return;
         k->answered = true;
-        k->followed = false;
         k->early = ioctl(k->fd, SIOCINQ, &unread) == 0 && unread > 0;
-        if (k->early)
-                k->received = quirk_bytes_received(k->fd);
-}
-
-void connection_note_polled(struct connection *k, bool input)
-{
-        if (!k->answered || k->early)
-                return;
-        k->followed = input;
-        if (!input)
-                k->received = quirk_bytes_received(k->fd);
-}
-
-void connection_note_answer(struct connection *k)
-{
-        connection_note_polled_answer(k);
-        connection_note_polled(k, false);
+        k->received = quirk_bytes_received(k->fd);
 }
 
 void connection_linger(struct connection *k)

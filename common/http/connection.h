@@ -53,11 +53,6 @@ void connection_end(struct connection *k, const struct mg_request_info *info);
 bool connection_is_over(const struct connection *k);
 /* Call before an answer is written. Any thread. */
 void connection_note_answer(struct connection *k);
-/* Instead of it when the connection's thread polls the socket for the next request: saves asking
- * for the bytes received, twice. connection_note_polled then tells how the poll has ended: with
- * input, or without any until now. */
-void connection_note_polled_answer(struct connection *k);
-void connection_note_polled(struct connection *k, bool input);
 /* Call when the connection ends after an answer: reads and drops further input for up to 1 s. A
  * close with unread input would reset the connection, and the client could lose the answer. */
 void connection_linger(struct connection *k);

@@ -59,10 +59,7 @@ void http_give(struct http_request *r)
         r->status = p->status;
         answer_count(r); /* before the client can ask for the metrics */
         if (p->fd >= 0 && (p->closing || !atomic_load(&r->server->closing))) {
-                if (p->awaits_next)
-                        connection_note_polled_answer(r->connection);
-                else
-                        connection_note_answer(r->connection);
+                connection_note_answer(r->connection);
                 ssize_t sent =
                         send(p->fd, p->text.data, p->text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (sent > 0)
@@ -84,17 +81,17 @@ static bool is_decided(struct prepared *p)
         return decided > 0;
 }
 
-/* True when the socket is readable or closed; false when the answer is decided and nothing came for
+/* Returns when the socket is readable or closed, or when the answer is decided and nothing came for
  * a while. */
-static bool sleep_until_next(struct prepared *p)
+static void sleep_until_next(struct http_request *r)
 {
+        struct prepared *p = &r->prepared;
         struct pollfd next = {.fd = p->fd, .events = POLLIN};
 
         while (poll(&next, 1, NEXT_WAIT_MS) <= 0) {
                 if (is_decided(p))
-                        return false;
+                        return;
         }
-        return true;
 }
 
 /* Sends what http_give could not. */
@@ -122,11 +119,10 @@ bool http_await(struct http_request *r)
 {
         struct prepared *p = &r->prepared;
 
-        bool input = p->awaits_next && sleep_until_next(p);
+        if (p->awaits_next)
+                sleep_until_next(r);
         while (sem_wait(&p->decided) != 0)
                 assert(errno == EINTR);
-        if (p->awaits_next)
-                connection_note_polled(r->connection, input);
         if (!p->given) {
                 r->broken = r->broken || p->awaits_next;
                 return false;
