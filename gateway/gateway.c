@@ -3,8 +3,10 @@
  * gateway.c: warren-gateway: puts the gateway together, and takes it apart in order.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "common/amqp/pack.h"
 #include "common/base/log.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
@@ -230,6 +232,10 @@ static int begin(void *owner, struct service *service, struct err *e)
         char host[64] = "";
 
         g->service = service;
+        if (strcmp(g->settings->amqp.login, PACK_LOGIN) != 0)
+                return err_set(e, ERR_INVALID,
+                               "amqp_login must be %s: packs of another login do not count",
+                               PACK_LOGIN);
         if (gethostname(host, sizeof(host) - 1) < 0)
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);

@@ -70,7 +70,7 @@ static bool is_pack(const struct message *m)
 {
         return bytes_equal_text(m->content_type, PACK_CONTENT_TYPE) &&
                bytes_equal_text(m->exchange, "events") &&
-               bytes_equal_text(m->user_id, "warren-gateway");
+               bytes_equal_text(m->user_id, PACK_LOGIN);
 }
 
 static bool take(struct bytes *left, size_t length, struct bytes *out)

@@ -23,6 +23,8 @@
 #include "common/model/message.h"
 
 #define PACK_CONTENT_TYPE "application/vnd.warren.pack"
+/* Packs of another login do not count. */
+#define PACK_LOGIN "warren-gateway"
 
 enum {
         PACK_JOBS_MAX = 64,

@@ -4,12 +4,14 @@ client is answered, and what the stream is told, for each way they can end."""
 import json
 import signal
 import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
 from gateway_rig import Caller, Gateway, check_problem, drain, known
+from harness.broker import BIN
 from harness.until import until
 from submit_rig import events, forwarder, ids_of, make_rig, told  # noqa: F401 (fixtures)
 
@@ -357,6 +359,16 @@ def test_a_stop_says_how_many_jobs_it_could_not_tell(make_rig, forwarder, signal
     line, = [line for line in map(json.loads, rig.gateway.text().splitlines()) if line["msg"] == UNTOLD]
     assert line["jobs"] == 3
     assert len(rig.queued()) == 3
+
+
+def test_a_gateway_with_another_login_does_not_start(tmp_path):
+    token = tmp_path / "internal.token"
+    token.touch(mode=0o600)
+    token.write_text("internal-secret\n", encoding="utf-8")
+    ended = subprocess.run([BIN / "warren-gateway", "--amqp_login=warren-consumer", "--port=0", "--health_port=0",
+                            f"--amqp_password_file={token}", f"--internal_token_file={token}"],
+                           stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ended.returncode == 1 and "amqp_login must be warren-gateway" in ended.stderr
 
 
 def test_the_links_are_named_for_the_operator(make_rig):
