@@ -78,6 +78,8 @@ def test_many_in_doubt_at_once(make_rig, forwarder, events, way):
     with contextlib.ExitStack() as stack:
         clients = connect_many(rig, stack, count)
         until(lambda: rig.metrics()["warren_publish_in_flight"] == count, 60, "all are published")
+        if way == "mute":
+            until(lambda: rig.node.broker.depth(rig.node.vhost, "jobs.acme.medium") == count, 60, "all are queued")
         forwarder.heal("queues")
         assert all(client.recv(65536).startswith(b"HTTP/1.1 503 ") for client in clients)
     wait_settled(rig)
