@@ -69,8 +69,7 @@ int pack_add(struct buffer *pack, const struct message *m, struct err *e)
 static bool is_pack(const struct message *m)
 {
         return bytes_equal_text(m->content_type, PACK_CONTENT_TYPE) &&
-               bytes_equal_text(m->exchange, "events") &&
-               bytes_equal_text(m->user_id, PACK_LOGIN);
+               bytes_equal_text(m->exchange, "events") && bytes_equal_text(m->user_id, PACK_LOGIN);
 }
 
 static bool take(struct bytes *left, size_t length, struct bytes *out)
