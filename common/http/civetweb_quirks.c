@@ -167,7 +167,7 @@ const char *quirk_refusal(int *status, const char *message)
         return message;
 }
 
-/* The next descriptor of this process in /proc/self/fd, opened as `folder`; -1: there is none. */
+/* Reads the next descriptor from `folder`, which is /proc/self/fd; -1: no more. */
 static int next_descriptor(DIR *folder)
 {
         struct dirent *entry = folder != NULL ? readdir(folder) : NULL;

@@ -65,7 +65,7 @@ struct job_row {
 
         struct fold_key winner; /* the greatest event: sets the status */
         enum status status;
-        bool shown; /* false: the winner is `rejected`, `forgotten` or in doubt, or there is none */
+        bool shown; /* false: no winner, or it is `rejected`, `forgotten` or in doubt */
 
         struct fold_key message; /* the greatest job message; run 0: none was seen */
         struct job_facts *facts; /* of that run; see job_row_facts */

@@ -44,7 +44,7 @@ static void the_same_bytes_twice_are_two_burials(void **state)
         }
 }
 
-/* A malformed message is one letter whoever buries it: its content identifies it. */
+/* A malformed message gets its id from its content: buried twice, it is still one letter. */
 static void a_malformed_message_is_one_letter(void **state)
 {
         static const char *const bodies[] = {"{", "{", "[", "{"};
