@@ -116,9 +116,12 @@ await_end() { # NAME
 }
 
 # Kills the consumer first: it would report a killed handler as a failure. Each handler has its own
-# process group.
+# process group. Reads with no other program: the next Ctrl-C would end that one.
 kill_with_groups() { # PID
-        local handlers
-        read -ra handlers < <(cat "/proc/$1/task/"*/children 2>/dev/null) || true
+        local handlers=() of_thread file
+        for file in "/proc/$1/task/"*/children; do
+                read -ra of_thread 2>/dev/null <"$file" || true
+                handlers+=("${of_thread[@]}")
+        done
         kill -KILL -- "$1" "${handlers[@]/#/-}" 2>/dev/null || true
 }

@@ -172,8 +172,7 @@ def test_a_replay_is_of_what_came(warren, tenant, outside):
     refused = tenant.api.request("POST", path, json={})
     assert refused.status_code == 422 and "give run_at" in refused.json()["detail"]
     assert tenant.api.request("POST", path, json={"run_at": None}).status_code == 202
-    job = until(lambda: (found := tenant.api.get(letter["job_id"]))["status"] == "completed" and
-                found, 30, "it has run")
+    job = tenant.api.wait(letter["job_id"], "completed", 30)
     assert (job["result"], job["run"], job["max_retries"]) == ("replayed", 2, 9)
 
 
