@@ -109,13 +109,22 @@ static bool await_seat_locked(struct connections *all)
         return true;
 }
 
+/* Counts only who must wait: other connections end for them (connection_must_yield). */
+static bool find_seat_locked(struct connections *all)
+{
+        if (all->taken < all->seats)
+                return true;
+        atomic_fetch_add(&all->waiting, 1);
+        bool found = await_seat_locked(all);
+        atomic_fetch_sub(&all->waiting, 1);
+        return found;
+}
+
 /* False: there is none in time. */
 static bool take_seat(struct connections *all)
 {
         pthread_mutex_lock(&all->mutex);
-        atomic_fetch_add(&all->waiting, 1);
-        bool found = await_seat_locked(all);
-        atomic_fetch_sub(&all->waiting, 1);
+        bool found = find_seat_locked(all);
         msec now = clock_mono();
         bool log = !found && now - all->refused_at >= QUIET_PERIOD;
         if (found) {

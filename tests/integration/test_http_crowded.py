@@ -238,3 +238,17 @@ def test_answers_find_their_own_connection():
             second.socket.close()
             first.file.close()
             second.file.close()
+
+
+def test_who_finds_a_thread_ends_no_other_connection():
+    """As many first requests at once as the server has threads."""
+    count = 200
+    with echo_server(threads=count) as number:
+        for _ in range(60):
+            with clients(number, count) as made:
+                for client in made:
+                    client.sendall(GET)
+                for client in made:
+                    client.settimeout(10)
+                    answer = client.recv(4096)
+                    assert answer.startswith(b"HTTP/1.1 200 ") and b"Connection: close" not in answer
