@@ -6,6 +6,7 @@
  * the stream. Prints one line of JSON.
  *
  *      warren-bench-ceiling PORT LOGIN PASSWORD JOBS PAYLOAD_BYTES [--ceiling packs|single]
+ *              [--in-flight N]
  *
  * packs (the default): a job goes to its queue, then to the stream in a pack. single: to both by
  * one publish.
@@ -241,13 +242,23 @@ static const struct form *form_named(const char *name)
 
 static int read_arguments(int argc, char **argv, struct bench *b)
 {
-        static const struct option options[] = {{"ceiling", required_argument, NULL, 'c'}, {0}};
+        static const struct option options[] = {{"ceiling", required_argument, NULL, 'c'},
+                                                {"in-flight", required_argument, NULL, 'i'},
+                                                {0}};
         int option;
 
         b->form = &forms[0];
-        while ((option = getopt_long(argc, argv, "", options, NULL)) == 'c')
-                b->form = form_named(optarg);
-        if (option != -1 || b->form == NULL || argc - optind != 5)
+        b->in_flight = IN_FLIGHT_MAX;
+        while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+                if (option == 'c')
+                        b->form = form_named(optarg);
+                else if (option == 'i')
+                        b->in_flight = strtoll(optarg, NULL, 10);
+                else
+                        return -1;
+        }
+        if (b->form == NULL || b->in_flight < 1 || b->in_flight > IN_FLIGHT_MAX ||
+            argc - optind != 5)
                 return -1;
         argv += optind;
         b->login = (struct raw_login){(int)strtol(argv[0], NULL, 10), argv[1], argv[2]};
@@ -267,8 +278,8 @@ int main(int argc, char **argv)
         if (read_arguments(argc, argv, &b) < 0) {
                 fprintf(stderr,
                         "usage: %s PORT LOGIN PASSWORD JOBS PAYLOAD_BYTES "
-                        "[--ceiling packs|single]\n",
-                        argv[0]);
+                        "[--ceiling packs|single] [--in-flight 1 to %d]\n",
+                        argv[0], IN_FLIGHT_MAX);
                 return 2;
         }
         declare(&b);

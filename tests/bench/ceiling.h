@@ -11,7 +11,7 @@
 
 enum {
         PUBLISH_BATCH = 64,
-        WINDOW = 1024, /* jobs that are submitted and not yet kept */
+        IN_FLIGHT_MAX = 1024,
 };
 
 struct form;
@@ -20,6 +20,7 @@ struct bench {
         struct raw_login login;
         const struct form *form;
         int64_t jobs;
+        int64_t in_flight; /* most jobs that are submitted and not yet kept */
         char *payload;
         int64_t started_ns;
         int64_t packs; /* sent */

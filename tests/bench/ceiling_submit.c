@@ -18,7 +18,7 @@
 #include "tests/bench/ceiling.h"
 
 enum {
-        TAGS = WINDOW * 4,
+        TAGS = IN_FLIGHT_MAX * 4,
         PACK_VERSION = 1,
         PACK_JOBS = 64,
         PACK_BYTES = 256 * 1024,
@@ -66,11 +66,13 @@ static void publish_jobs(const struct bench *b, struct raw_link *l, int64_t firs
         raw_cork(l, 0);
 }
 
-static int64_t batch_at(const struct bench *b, int64_t published)
+/* How many jobs to publish now, when `kept` of those published are kept. */
+static int64_t batch_at(const struct bench *b, int64_t published, int64_t kept)
 {
-        int64_t left = b->jobs - published;
+        int64_t left = b->jobs - published, room = b->in_flight - (published - kept);
+        int64_t count = left < room ? left : room;
 
-        return left < PUBLISH_BATCH ? left : PUBLISH_BATCH;
+        return count < PUBLISH_BATCH ? count : PUBLISH_BATCH;
 }
 
 void submit_single(struct bench *b)
@@ -78,9 +80,9 @@ void submit_single(struct bench *b)
         struct raw_link l = raw_link_open(&b->login, TAGS);
 
         for (int64_t i = 0, count; i < b->jobs; i += count) {
-                count = batch_at(b, i);
+                count = batch_at(b, i, i - l.open);
                 publish_jobs(b, &l, i, count);
-                raw_confirms_take(&l, WINDOW - PUBLISH_BATCH);
+                raw_confirms_take(&l, b->in_flight - 1);
         }
         raw_confirms_take(&l, 0);
         raw_link_close(&l);
@@ -169,11 +171,9 @@ static void on_told(void *owner, uint64_t tag)
         p->told += p->jobs_of[tag % TAGS];
 }
 
-static bool may_publish(const struct packer *p)
+static int64_t next_batch(const struct packer *p)
 {
-        int64_t published = (int64_t)p->work.published, count = batch_at(p->b, published);
-
-        return count > 0 && published - p->told + count <= WINDOW;
+        return batch_at(p->b, (int64_t)p->work.published, p->told);
 }
 
 /* Every confirm that has arrived was taken before. */
@@ -190,15 +190,14 @@ static void wait_for_confirms(const struct packer *p)
 static void packer_run(struct packer *p)
 {
         while (p->told < p->b->jobs) {
-                if (may_publish(p)) {
-                        int64_t published = (int64_t)p->work.published;
-                        publish_jobs(p->b, &p->work, published, batch_at(p->b, published));
-                }
+                int64_t count = next_batch(p);
+                if (count > 0)
+                        publish_jobs(p->b, &p->work, (int64_t)p->work.published, count);
                 raw_confirms_take(&p->work, INT64_MAX);
                 raw_confirms_take(&p->events, INT64_MAX);
                 if (p->count > 0 && p->events.open == 0)
                         pack_send(p);
-                else if (p->told < p->b->jobs && !may_publish(p))
+                else if (p->told < p->b->jobs && next_batch(p) == 0)
                         wait_for_confirms(p);
         }
 }
