@@ -88,9 +88,9 @@ def test_a_type_that_stops_with_its_link_is_tried_again_uncharged(private_broker
 
 
 @pytest.mark.parametrize("fault", ["kill", "stop"])
-def test_the_broker_goes_while_jobs_hop(faulty_warren, tally, fault):
+def test_the_broker_goes_while_jobs_hop(private_broker, make_warren, tally, fault):
     """Jobs of a type that nobody handles yet, and jobs whose delays need several buckets."""
-    warren = faulty_warren
+    warren = make_warren(on=private_broker, settings={"consumer": {"no_handler_wait": "1h"}})
     tenant = warren.tenant("acme", amqp_login=True)
     let_queues_settle(warren)
     assert warren.consumer.stop() == 0
