@@ -182,7 +182,6 @@ static void on_tick(void *owner)
                 return;
         }
         type_limits_check(c);
-        due_soon_count(c->due_soon);
         subscriptions_adjust(c->subscriptions, clock_mono());
         if (c->ticks % TICKS_PER_REVIEW == 0)
                 flow_check(c);

@@ -49,7 +49,7 @@ static bool must_wait(const struct job *job, msec now)
         const struct delay_bucket *bucket;
         msec left;
 
-        return delay_step(job->run_at, now, &left, &bucket) == WAIT_HOP;
+        return delay_step(job->run_at, now, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP;
 }
 
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out)
