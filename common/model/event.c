@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "common/model/delay.h"
+
 static uint64_t message_digest(const struct message *m)
 {
         uint64_t digest = bytes_digest(1, m->exchange);
@@ -69,8 +71,9 @@ static enum event_verdict judge_delayed(struct event *out)
 
 static enum event_verdict judge_due(struct event *out)
 {
-        /* Without x-due-at it did not come from a delay exchange: it moves to another lane. */
-        if (out->job.due_at == 0 || out->job.due_at + 100 < out->job.run_at)
+        /* Without x-due-at it did not come from a delay queue: it moves to another lane. With more
+         * time left than a consumer holds it for, it goes to another bucket. */
+        if (out->job.due_at == 0 || out->job.due_at + DELAY_HOLD_LONGEST < out->job.run_at)
                 return EVENT_SKIP;
         out->kind = EVENT_DUE;
         return EVENT_IS;
