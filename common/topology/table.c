@@ -59,6 +59,8 @@ static const struct declaration exchanges[] = {
         {DECLARE_EXCHANGE, .name = "marks", .type = "fanout"},
         {DECLARE_EXCHANGE, .name = "admits", .type = "fanout"},
         {DECLARE_EXCHANGE, .name = "sync", .type = "fanout"},
+        /* Tokens of a type's rate, to the queue where they cool down. */
+        {DECLARE_EXCHANGE, .name = "cool", .type = "direct"},
 };
 
 /* Without `events`, whose retention is a setting. */

@@ -36,6 +36,13 @@ static void records_make_the_round_trip(void **state)
                  RECORD_KEY},
                 {"{\"record\":\"pause\",\"key\":\"type:send_email\",\"v\":2,\"paused\":true}",
                  RECORD_PAUSE},
+                {"{\"record\":\"type\",\"key\":\"send.e-mail\",\"v\":4,\"max_running\":5,"
+                 "\"slots_version\":2,\"max_rate\":{\"count\":10,\"per\":\"1s\"},\"rate_version\":"
+                 "3}",
+                 RECORD_TYPE},
+                {"{\"record\":\"type\",\"key\":\"t\",\"v\":5,\"max_running\":null,"
+                 "\"slots_version\":3,\"max_rate\":null,\"rate_version\":4}",
+                 RECORD_TYPE},
                 {"{\"record\":\"sync\",\"key\":\"01902f5e-7b1a-7000-8000-000000000001\"}",
                  RECORD_SYNC},
         };
