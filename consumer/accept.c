@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "common/base/log.h"
+#include "common/model/delay.h"
 #include "consumer/departure.h"
 #include "consumer/finish.h"
 #include "consumer/next_step.h"
@@ -50,6 +51,13 @@ static void wait_for_worker(struct consumer *c, struct attempt *a, const struct 
         ready_add(&c->ready, a);
 }
 
+static msec hold_of(const struct consumer *c, const struct tenant_queue *f)
+{
+        unsigned most = window_hold_most(&f->window, (unsigned)c->settings->concurrency);
+
+        return f->due < most ? DELAY_HOLD_LONGEST : DELAY_HOLD_MAX;
+}
+
 static struct next next_of(struct consumer *c, struct attempt *a, const struct handler *h, msec now)
 {
         struct next_view view = {
@@ -57,6 +65,7 @@ static struct next next_of(struct consumer *c, struct attempt *a, const struct h
                 .handler = h,
                 .paused = control_type_is_paused(c->control, a->job.type),
                 .suspect = is_suspect(c, a, now),
+                .hold = hold_of(c, a->queue),
                 .unhandled_max = c->settings->no_handler_wait,
         };
         struct next next = next_step(&view, now);
@@ -100,6 +109,7 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
         case NEXT_HOLD:
                 attempt_move(a, STATE_HELD);
                 due_soon_add(c->due_soon, a);
+                subscriptions_make_room(c->subscriptions, a->queue);
                 return;
         case NEXT_WAIT:
                 wait_for_worker(c, a, h);

@@ -26,9 +26,10 @@ enum departure {
         DEPART_GIVE_BACK, /* the event `released`, in a batch; then requeued */
         DEPART_RETRY,     /* to a delay exchange; counted as an attempt */
         DEPART_BURY,      /* to `dead` */
-        DEPART_HOP,       /* to a delay exchange; not counted as an attempt */
-        DEPART_FIRST_HOP, /* a hop of a job published over AMQP that was never delayed */
-        DEPART_LANE,      /* to its tenant's lane `long`; not counted as an attempt */
+        DEPART_HOP,       /* to a delay queue alone; not counted as an attempt */
+        /* To a delay exchange, so that the stream is told: the first wait of a job from outside. */
+        DEPART_FIRST_HOP,
+        DEPART_LANE, /* to its tenant's lane `long`; not counted as an attempt */
 };
 
 /* Why a handler was told to stop. */

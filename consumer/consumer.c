@@ -82,11 +82,35 @@ static void on_publish_down(void *owner, const struct err *why)
         LOG_WARN("disconnected", log_text("link", "publish"), log_err(why));
 }
 
+static void on_queues_up(void *owner)
+{
+        (void)owner;
+        LOG_INFO("connected", log_text("link", "queues"));
+}
+
+static void on_queues_down(void *owner, const struct err *why)
+{
+        (void)owner;
+        LOG_WARN("disconnected", log_text("link", "queues"), log_err(why));
+}
+
+static void log_blocked(const char *link, bool blocked)
+{
+        LOG_WARN(blocked ? "the broker blocks publishes: a resource alarm"
+                         : "the broker accepts publishes again",
+                 log_text("link", link));
+}
+
 static void on_publish_blocked(void *owner, bool blocked)
 {
         (void)owner;
-        LOG_WARN(blocked ? "the broker blocks publishes: a resource alarm"
-                         : "the broker accepts publishes again");
+        log_blocked("publish", blocked);
+}
+
+static void on_queues_blocked(void *owner, bool blocked)
+{
+        (void)owner;
+        log_blocked("queues", blocked);
 }
 
 static const struct link_events consume_events = {
@@ -98,6 +122,11 @@ static const struct link_events publish_events = {
         .up = on_publish_up,
         .down = on_publish_down,
         .blocked = on_publish_blocked,
+};
+static const struct link_events queues_events = {
+        .up = on_queues_up,
+        .down = on_queues_down,
+        .blocked = on_queues_blocked,
 };
 
 static void on_tenant(void *owner, const struct tenant_record *r)
@@ -153,7 +182,6 @@ static void on_tick(void *owner)
                 return;
         }
         type_limits_check(c);
-        due_soon_count(c->due_soon);
         subscriptions_adjust(c->subscriptions, clock_mono());
         if (c->ticks % TICKS_PER_REVIEW == 0)
                 flow_check(c);
@@ -179,7 +207,7 @@ static bool is_ready(void *owner, struct err *why)
         if (consumer_is_draining(c))
                 err_set(why, ERR_UNAVAILABLE, "draining");
         else if (link_is_ready(c->consume, why) && link_is_ready(c->publish, why) &&
-                 !control_is_ready(c->control))
+                 link_is_ready(c->queues, why) && !control_is_ready(c->control))
                 err_set(why, ERR_UNAVAILABLE, "the tenants have not been read yet");
         return !err_is_set(why);
 }
@@ -191,24 +219,39 @@ static void on_confirm_time(void *owner, double seconds)
         metric_observe(c->measures.confirm, seconds);
 }
 
-static int connect_links(struct consumer *c, struct err *e)
+/* Two links, because RabbitMQ confirms messages that a stream lost when some publishes of their
+ * channel do not reach that stream (docs/facts.md). */
+static int connect_publishing(struct consumer *c, struct link_config config, struct err *e)
 {
-        AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
         AUTO_FREE char *publish = xasprintf("consumer %s publish", c->worker);
-        AUTO_FREE char *control = xasprintf("consumer %s control", c->worker);
-        const struct link_config config = amqp_link_config(&c->settings->amqp, consume);
-        struct link_config publishing = config, reading = config;
+        AUTO_FREE char *queues = xasprintf("consumer %s queues", c->worker);
 
-        publishing.name = publish;
-        publishing.resend = true;
-        publishing.stream = "events";
-        reading.name = control;
-        c->consume = link_create(&config, &consume_events, c, c->loop, e);
-        if (c->consume != NULL)
-                c->publish = link_create(&publishing, &publish_events, c, c->loop, e);
+        config.resend = true;
+        config.name = queues;
+        c->queues = link_create(&config, &queues_events, c, c->loop, e);
+        if (c->queues == NULL)
+                return -1;
+        config.name = publish;
+        config.stream = "events";
+        c->publish = link_create(&config, &publish_events, c, c->loop, e);
         if (c->publish == NULL)
                 return -1;
         c->outbox = outbox_create(c->publish, c->loop, on_confirm_time, c);
+        c->queue_outbox = outbox_create(c->queues, c->loop, on_confirm_time, c);
+        return 0;
+}
+
+static int connect_links(struct consumer *c, struct err *e)
+{
+        AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
+        AUTO_FREE char *control = xasprintf("consumer %s control", c->worker);
+        const struct link_config config = amqp_link_config(&c->settings->amqp, consume);
+        struct link_config reading = config;
+
+        reading.name = control;
+        c->consume = link_create(&config, &consume_events, c, c->loop, e);
+        if (c->consume == NULL || connect_publishing(c, config, e) != 0)
+                return -1;
         c->events = events_create(c->loop, c->outbox, c->worker, finish_confirmed, c);
         c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
                                                 accept_delivery, c);
@@ -335,7 +378,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         return 0;
 }
 
-/* The runner and the publishing link are gone: no run or publication refers to an attempt now. */
+/* The runner and the publishing links are gone: no run or publication refers to an attempt now. */
 static void drop_attempts(struct consumer *c)
 {
         struct attempt *a, *after;
@@ -363,9 +406,11 @@ static void end(void *owner)
         runner_destroy(&c->runner);
         progress_destroy(&c->progress);
         link_destroy(&c->publish);
+        link_destroy(&c->queues);
         drop_attempts(c);
         events_destroy(&c->events);
         outbox_destroy(&c->outbox);
+        outbox_destroy(&c->queue_outbox);
         duplicate_check_destroy(&c->duplicate_check);
         elsewhere_destroy(&c->elsewhere);
         stores_destroy(&c->stores);

@@ -38,7 +38,9 @@ struct consumer {
         char worker[WORKER_NAME_SIZE];
         msec started_at; /* wall */
 
-        struct link *consume, *publish;
+        struct link *consume;
+        struct link *publish; /* feeds the event stream */
+        struct link *queues;  /* hops: to delay queues alone */
         struct control *control;
         struct health *health;
         struct metrics *metrics;
@@ -52,7 +54,8 @@ struct consumer {
         struct stores *stores; /* used by the two below */
         struct duplicate_check *duplicate_check;
         struct elsewhere *elsewhere;
-        struct outbox *outbox;
+        struct outbox *outbox;       /* of link `publish` */
+        struct outbox *queue_outbox; /* of link `queues` */
         struct events *events;
         struct progress *progress;
         struct finished *finished;
@@ -74,6 +77,7 @@ struct consumer {
         _Atomic(enum phase) phase; /* also read by the health port's thread */
         msec stop_until;           /* monotonic; running attempts are stopped then */
         msec grace;                /* the longest grace of the stopped attempts */
+        unsigned draining_links;   /* publishing links whose drain has not ended */
 };
 
 /* No delivery is accepted and no attempt started any more. */

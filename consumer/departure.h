@@ -12,7 +12,7 @@
 void departure_decide(struct attempt *a, const struct run_end *end, double chance, msec now);
 /* The same attempt again, `wait` ms later. */
 void departure_hop(struct attempt *a, msec wait, msec now);
-/* Not due yet: to a delay exchange, by job.run_at. */
+/* Not due yet: to a delay queue, by job.run_at. */
 void departure_delay(struct attempt *a);
 void departure_move_to_long(struct attempt *a);
 /* text is copied, and cut to JOB_ERROR_MAX. An attempt that was not started is not counted. */

@@ -29,6 +29,12 @@ static void set_alarm(struct due_soon *d, msec now)
         alarm_set(d->alarm, left < 0 ? 0 : left < LOOK_EVERY ? left : LOOK_EVERY);
 }
 
+static void take(struct due_soon *d, struct attempt *a)
+{
+        DL_DELETE(d->list, a);
+        a->queue->due--;
+}
+
 static void on_alarm(void *owner)
 {
         struct due_soon *d = owner;
@@ -36,7 +42,7 @@ static void on_alarm(void *owner)
 
         while (d->list != NULL && d->list->job.run_at <= now) {
                 struct attempt *a = d->list;
-                DL_DELETE(d->list, a);
+                take(d, a);
                 d->due(d->owner, a);
         }
         set_alarm(d, now);
@@ -71,20 +77,13 @@ void due_soon_add(struct due_soon *d, struct attempt *a)
                 DL_PREPEND(d->list, a);
         else
                 DL_APPEND_ELEM(d->list, after, a);
+        a->queue->due++;
         if (d->list == a)
                 set_alarm(d, clock_wall());
 }
 
 void due_soon_remove(struct due_soon *d, struct attempt *a)
 {
-        DL_DELETE(d->list, a);
+        take(d, a);
         set_alarm(d, clock_wall());
-}
-
-void due_soon_count(const struct due_soon *d)
-{
-        struct attempt *a;
-
-        DL_FOREACH (d->list, a)
-                a->queue->limited++;
 }

@@ -81,6 +81,12 @@ void finish_give_back(struct consumer *c, struct attempt *a, msec now)
         events_add(c->events, &e, a);
 }
 
+/* A hop is no transition: the stream is not told, so it has the other link. */
+static struct outbox *outbox_for(const struct consumer *c, enum departure d)
+{
+        return d == DEPART_HOP ? c->queue_outbox : c->outbox;
+}
+
 static bool comes_again(enum departure d)
 {
         return d == DEPART_HOP || d == DEPART_FIRST_HOP || d == DEPART_LANE;
@@ -96,7 +102,7 @@ void finish_publish(struct consumer *c, struct attempt *a)
                 attempts_rekey(&c->attempts, a);
         a->publication =
                 (struct publication){.encode = encode, .confirmed = on_confirmed, .owner = c};
-        outbox_post(c->outbox, &a->publication);
+        outbox_post(outbox_for(c, a->departure), &a->publication);
 }
 
 void finish_confirmed(void *owner, struct attempt *a)

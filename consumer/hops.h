@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hops.h: how long the hop is of a job that cannot run here now (for jobs over their type's
- * concurrency: type_limits.h). Each hop adds two messages to the stream, so the rate at which jobs
- * of a type come back is bounded: the more are away, the longer they hop. Loop thread only.
+ * concurrency: type_limits.h). Each hop costs the broker a publish, and the job's return is a
+ * message in the stream, so the rate at which jobs of a type come back is bounded: the more are
+ * away, the longer they hop. Loop thread only.
  */
 #pragma once
 

@@ -62,7 +62,7 @@ struct next next_step(const struct next_view *v, msec now)
 {
         const struct delay_bucket *bucket;
         msec left;
-        enum wait_step wait = delay_step(v->job->run_at, now, &left, &bucket);
+        enum wait_step wait = delay_step(v->job->run_at, now, v->hold, &left, &bucket);
 
         if (wait == WAIT_HOP)
                 return (struct next){.step = NEXT_DELAY,

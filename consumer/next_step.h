@@ -19,7 +19,7 @@ enum next_step {
         NEXT_ASK_WHO,        /* no handler here: look up whether another consumer has one */
         NEXT_ASK_DUPLICATE,  /* it may have run before: ask a status-store */
         NEXT_BURY_UNHANDLED, /* no consumer has had a handler for too long */
-        NEXT_HOLD,           /* due in at most DELAY_HOLD_MAX: hold it here */
+        NEXT_HOLD,           /* due in at most next_view.hold: hold it here */
         NEXT_WAIT,           /* ready: wait for a worker */
 };
 
@@ -31,6 +31,7 @@ struct next_view {
         bool looked_up;                /* the next two are set */
         enum handled by;
         bool fresh;         /* `by` is; a job is not buried on an old answer */
+        msec hold;          /* how long it may be held here until it is due */
         msec unhandled_max; /* how long it may wait for a handler */
 };
 

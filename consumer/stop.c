@@ -11,7 +11,7 @@
 
 enum {
         STEP_EVERY = 20,    /* ms */
-        LINK_DRAIN = 5000,  /* ms for each link to finish its confirms and acks */
+        LINK_DRAIN = 5000,  /* ms for the confirms, then as long for the acks */
         LATE_AFTER = 15000, /* ms after all attempts should have ended, grace included */
 };
 
@@ -29,6 +29,8 @@ static void on_publish_drained(void *owner, bool clean)
 
         if (!clean)
                 LOG_WARN("the last publishes were not confirmed in time");
+        if (--c->draining_links > 0)
+                return;
         link_drain(c->consume, LINK_DRAIN, on_consume_drained, c);
 }
 
@@ -36,7 +38,9 @@ static void close_links(struct consumer *c)
 {
         c->phase = PHASE_LINKS;
         alarm_stop(c->stop_alarm);
+        c->draining_links = 2;
         link_drain(c->publish, LINK_DRAIN, on_publish_drained, c);
+        link_drain(c->queues, LINK_DRAIN, on_publish_drained, c);
 }
 
 static void stop_running(struct consumer *c)

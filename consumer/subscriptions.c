@@ -190,7 +190,7 @@ static void resize(struct subscriptions *s, struct tenant_queue *f)
 
 static void adjust(struct subscriptions *s, struct tenant_queue *f, msec now)
 {
-        bool changed = window_spare(&f->window, f->limited, now);
+        bool changed = window_spare(&f->window, f->limited + f->due, now);
 
         f->limited = 0;
         if (f->subscription == NULL)
@@ -198,6 +198,14 @@ static void adjust(struct subscriptions *s, struct tenant_queue *f, msec now)
         changed |= window_adjust(&f->window, s->concurrency, now);
         if (changed)
                 resize(s, f);
+}
+
+void subscriptions_make_room(struct subscriptions *s, struct tenant_queue *f)
+{
+        if (f->due <= f->window.spare || f->subscription == NULL ||
+            !window_spare(&f->window, 2 * f->due, clock_mono()))
+                return;
+        resize(s, f);
 }
 
 void subscriptions_adjust(struct subscriptions *s, msec mono_now)

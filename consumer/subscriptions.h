@@ -32,6 +32,8 @@ void subscriptions_set_full(struct subscriptions *s, bool full);
 /* Unsubscribes a queue until subscriptions_resume, which resumes all; false: none was suspended. */
 void subscriptions_suspend(struct subscriptions *s, struct tenant_queue *f);
 bool subscriptions_resume(struct subscriptions *s);
+/* A delivery is held until it is due: it and others like it take no place in the queue's window. */
+void subscriptions_make_room(struct subscriptions *s, struct tenant_queue *f);
 /* Fits the windows to attempts' durations, frees deleted tenants. Call about every 250 ms. */
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);
 /* No run has ended for `stalled` ms: shrinks windows to one delivery for each worker. */

@@ -24,8 +24,8 @@ struct tenant_queue {
         struct subscription *subscription; /* NULL while not subscribed */
         struct window window;
         unsigned held;    /* deliveries not yet settled */
-        unsigned limited; /* of those, waiting for their type's concurrency or until they are due;
-                             counted each 250 ms */
+        unsigned limited; /* of those, waiting for their type's concurrency; counted each 250 ms */
+        unsigned due;     /* of those, held until they are due */
         bool suspended;   /* not subscribed until a worker is free */
 };
 

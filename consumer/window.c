@@ -48,6 +48,14 @@ bool window_adjust(struct window *w, unsigned concurrency, msec now)
         return true;
 }
 
+unsigned window_hold_most(const struct window *w, unsigned concurrency)
+{
+        double work = w->samples == 0 ? 0 : (double)concurrency * WINDOW_HOLD_US / w->mean_us;
+        double most = concurrency + work;
+
+        return most > WINDOW_SPARE_MAX ? WINDOW_SPARE_MAX : (unsigned)most;
+}
+
 bool window_spare(struct window *w, unsigned limited, msec now)
 {
         uint16_t wanted = limited == 0 ? 0 : WINDOW_SPARE_MIN;

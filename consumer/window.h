@@ -17,7 +17,8 @@ enum {
         WINDOW_GROW_AFTER = 200,    /* ms since the last change */
         WINDOW_SHRINK_AFTER = 5000, /* ms since the last change */
         WINDOW_SPARE_MIN = 8,
-        WINDOW_SPARE_MAX = 1024,
+        WINDOW_SPARE_MAX = 2048,
+        WINDOW_HOLD_US = 500000, /* work that may be held until it is due */
 };
 
 struct window {
@@ -37,6 +38,11 @@ uint16_t window_wanted(const struct window *w, unsigned concurrency);
 /* True when the size was changed. Changes are rare, as each costs a cancel and a consume: only to
  * at most half, at least double, or WINDOW_MAX, and only some time after the last. */
 bool window_adjust(struct window *w, unsigned concurrency, msec now);
+
+/* How many jobs may be held for longer than DELAY_HOLD_MAX until they are due: concurrency +
+ * concurrency × 500 ms ÷ mean duration, at most WINDOW_SPARE_MAX. What is held here, no other
+ * consumer can run when it is due. */
+unsigned window_hold_most(const struct window *w, unsigned concurrency);
 
 /* True when the spare was changed, to fit `limited` waiting jobs. */
 bool window_spare(struct window *w, unsigned limited, msec now);

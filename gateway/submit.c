@@ -127,7 +127,7 @@ static const char *status_of(const struct job *job, msec published)
         const struct delay_bucket *bucket;
         msec left;
 
-        if (delay_step(job->run_at, published, &left, &bucket) == WAIT_HOP)
+        if (delay_step(job->run_at, published, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP)
                 return "scheduled";
         return "pending";
 }

@@ -70,7 +70,8 @@ msec delay_round(msec wait)
         return best;
 }
 
-enum wait_step delay_step(msec run_at, msec now, msec *left, const struct delay_bucket **bucket)
+enum wait_step delay_step(msec run_at, msec now, msec hold, msec *left,
+                          const struct delay_bucket **bucket)
 {
         *bucket = NULL;
         if (run_at <= now) {
@@ -79,7 +80,7 @@ enum wait_step delay_step(msec run_at, msec now, msec *left, const struct delay_
         }
         if (__builtin_sub_overflow(run_at, now, left))
                 *left = INT64_MAX;
-        if (*left <= DELAY_HOLD_MAX)
+        if (*left <= hold)
                 return WAIT_HOLD;
         *bucket = delay_bucket_for(*left);
         return WAIT_HOP;

@@ -14,8 +14,10 @@ struct delay_bucket {
 enum { DELAY_BUCKET_COUNT = 26 };
 extern const struct delay_bucket delay_buckets[DELAY_BUCKET_COUNT]; /* ascending */
 
-/* For a time left of at most this, the consumer holds the job in memory. */
+/* For a time left of at most this, the consumer holds the job in memory; for one of at most
+ * DELAY_HOLD_LONGEST, while it holds few. */
 #define DELAY_HOLD_MAX ((msec)250)
+#define DELAY_HOLD_LONGEST ((msec)1000)
 /* A bucket may be longer than the time left by this much. */
 #define DELAY_SLACK ((msec)50)
 
@@ -26,6 +28,7 @@ msec delay_round(msec wait);
 
 enum wait_step { WAIT_RUN_NOW, WAIT_HOLD, WAIT_HOP };
 
-/* What to do with a job that is to run at run_at. HOLD: keep it in memory for *left ms. HOP:
- * publish it to *bucket. */
-enum wait_step delay_step(msec run_at, msec now, msec *left, const struct delay_bucket **bucket);
+/* What to do with a job that is to run at run_at, when up to `hold` ms are waited in memory. HOLD:
+ * keep it in memory for *left ms. HOP: publish it to *bucket. */
+enum wait_step delay_step(msec run_at, msec now, msec hold, msec *left,
+                          const struct delay_bucket **bucket);

@@ -109,7 +109,8 @@ enum job_station {
         /* To its queue alone: `work`; hold.<bucket> when run_at is later. Mandatory. */
         STATION_SUBMISSION = 1 << 0,
         STATION_FIRST_HOP = 1 << 1, /* delay.<bucket>: first wait of a job from outside */
-        STATION_HOP = 1 << 2,       /* delay.<bucket>: further wait, no change of status */
+        /* hold.<bucket>, its queue alone: further wait, no change of status. Mandatory. */
+        STATION_HOP = 1 << 2,
         /* delay.<bucket>: job->attempt names the attempt that failed, run_at when to run again. */
         STATION_RETRY = 1 << 3,
         /* `dead`, with job->reason, error, burial and claimed_id; a malformed one as octet-stream,

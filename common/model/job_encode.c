@@ -49,7 +49,7 @@ static bool must_wait(const struct job *job, msec now)
         const struct delay_bucket *bucket;
         msec left;
 
-        return delay_step(job->run_at, now, &left, &bucket) == WAIT_HOP;
+        return delay_step(job->run_at, now, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP;
 }
 
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out)
@@ -76,8 +76,9 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
                         address(out, "jobs.", job->tenant, "", job->lane);
                 break;
         case STATION_HOP:
+                m->mandatory = true;
                 message_add_int(m, "x-hop", 1);
-                to_bucket(job, "delay.", now, out);
+                to_bucket(job, "hold.", now, out);
                 break;
         case STATION_FIRST_HOP:
         case STATION_RETRY:

@@ -74,6 +74,14 @@ class Events:
         return [(properties, body) for exchange, _, properties, body in self.messages
                 if exchange == "dead" and id in (None, properties.message_id)]
 
+    def hops(self, id=None):
+        """(job id, headers) of each job that has come back from a hop, of one job or of all. The stream
+        is not told when a job leaves on a hop."""
+        return [(properties.message_id, properties.headers)
+                for exchange, _, properties, _ in self.messages
+                if exchange == "due" and "x-hop" in properties.headers and
+                id in (None, properties.message_id)]
+
     def ended(self, among):
         """Those of `among` that were completed or buried."""
         done = {line["id"] for line in self.lines if line["event"] == "completed"}

@@ -33,8 +33,7 @@ def make(make_warren, wait, *types):
 
 
 def hops_of(events, id):
-    return [properties.headers for exchange, _, properties, _ in events.messages
-            if exchange.startswith("delay.") and properties.message_id == id]
+    return [headers for _, headers in events.hops(id)]
 
 
 def test_each_consumer_leaves_to_others_what_it_does_not_handle(make_warren):

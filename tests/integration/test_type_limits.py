@@ -44,9 +44,7 @@ def runs(events, ids):
 def hops(events, ids):
     """Job id → how often it hopped."""
     ids = set(ids)
-    return collections.Counter(
-        properties.message_id for exchange, _, properties, _ in events.messages
-        if exchange.startswith("delay.") and properties.message_id in ids)
+    return collections.Counter(id for id, _ in events.hops() if id in ids)
 
 
 @pytest.mark.parametrize("count,ms", [(12, 1000), (600, 20)])

@@ -104,27 +104,30 @@ static void a_rounded_wait_takes_at_most_two_hops(void **state)
 static void a_waiting_job_runs_is_held_or_hops(void **state)
 {
         static const struct {
-                msec run_at, now;
+                msec run_at, now, hold;
                 enum wait_step want;
                 msec want_left;
                 const char *want_bucket;
         } rows[] = {
-                {0, 1000, WAIT_RUN_NOW, 0, NULL},
-                {1000, 1000, WAIT_RUN_NOW, 0, NULL},
-                {1001, 1000, WAIT_HOLD, 1, NULL},
-                {1250, 1000, WAIT_HOLD, 250, NULL},
-                {1251, 1000, WAIT_HOP, 251, "200ms"},
-                {31000, 1000, WAIT_HOP, 30000, "30s"},
-                {INT64_MAX, -1, WAIT_HOP, INT64_MAX, "30d"},
-                {INT64_MIN, 1, WAIT_RUN_NOW, 0, NULL},
+                {0, 1000, 250, WAIT_RUN_NOW, 0, NULL},
+                {1000, 1000, 250, WAIT_RUN_NOW, 0, NULL},
+                {1001, 1000, 250, WAIT_HOLD, 1, NULL},
+                {1250, 1000, 250, WAIT_HOLD, 250, NULL},
+                {1251, 1000, 250, WAIT_HOP, 251, "200ms"},
+                {2000, 1000, 1000, WAIT_HOLD, 1000, NULL},
+                {2001, 1000, 1000, WAIT_HOP, 1001, "1s"},
+                {31000, 1000, 1000, WAIT_HOP, 30000, "30s"},
+                {INT64_MAX, -1, 1000, WAIT_HOP, INT64_MAX, "30d"},
+                {INT64_MIN, 1, 250, WAIT_RUN_NOW, 0, NULL},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 const struct delay_bucket *bucket;
                 msec left;
-                assert_int_equal(delay_step(rows[i].run_at, rows[i].now, &left, &bucket),
-                                 rows[i].want);
+                assert_int_equal(
+                        delay_step(rows[i].run_at, rows[i].now, rows[i].hold, &left, &bucket),
+                        rows[i].want);
                 assert_int_equal(left, rows[i].want_left);
                 if (rows[i].want_bucket == NULL)
                         assert_null(bucket);

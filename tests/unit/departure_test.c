@@ -158,7 +158,8 @@ static void the_way_on_keeps_the_attempt(void **state)
         (void)state;
         departure_hop(a, 1000, NOW);
         departure_encode(a, false, NOW, out);
-        assert_true(text_is(m->exchange, "delay.1s"));
+        assert_true(text_is(m->exchange, "hold.1s"));
+        assert_true(m->mandatory);
         assert_int_equal(message_header_int(m, "x-attempt", 0), 1);
         assert_int_equal(message_header_int(m, "x-hop", 0), 1);
         assert_null(message_header(m, "x-again"));
@@ -167,7 +168,7 @@ static void the_way_on_keeps_the_attempt(void **state)
         a->redelivered = true;
         departure_hop(a, 10000, NOW);
         departure_encode(a, false, NOW, out);
-        assert_true(text_is(m->exchange, "delay.10s"));
+        assert_true(text_is(m->exchange, "hold.10s"));
         assert_int_equal(message_header_int(m, "x-again", 0), 1);
 
         departure_move_to_long(a);
@@ -181,6 +182,7 @@ static void the_way_on_keeps_the_attempt(void **state)
         departure_delay(a);
         departure_encode(a, false, NOW, out);
         assert_true(text_is(m->exchange, "delay.5s"));
+        assert_false(m->mandatory);
         assert_null(message_header(m, "x-hop"));
         assert_int_equal(message_header_int(m, "x-again", 0), 1);
         release(a);

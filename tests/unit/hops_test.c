@@ -56,7 +56,7 @@ static void a_few_are_away_for_as_long_as_wanted(void **state)
         }
 }
 
-/* 100 000 jobs of a paused type. Each hop is two messages in the stream, so hops must be long. */
+/* 100 000 jobs of a paused type. Each hop is a message in the stream, so hops must be long. */
 static void the_more_are_away_the_longer_they_are(void **state)
 {
         struct hops *h = hops_create(no_chance);

@@ -103,7 +103,8 @@ static void messages_make_the_round_trip(void **state)
 
         job.unhandled_at = NOW - 7;
         job_encode(&job, STATION_HOP, NOW, &m);
-        assert_addressed(&m, "delay.30s", "acme.high");
+        assert_addressed(&m, "hold.30s", "acme.high");
+        assert_true(m.message.mandatory);
         decode_again(&m, &got);
         assert_true(got.hop);
         assert_int_equal(got.unhandled_at, NOW - 7);
@@ -111,6 +112,7 @@ static void messages_make_the_round_trip(void **state)
 
         job_encode(&job, STATION_FIRST_HOP, NOW, &m);
         assert_addressed(&m, "delay.30s", "acme.high");
+        assert_false(m.message.mandatory);
         decode_again(&m, &got);
         assert_false(got.hop);
 

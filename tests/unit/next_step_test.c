@@ -2,6 +2,7 @@
  *
  * next_step_test.c: what an attempt that has not started does next.
  */
+#include "common/model/delay.h"
 #include "consumer/next_step.h"
 
 #include "tests/unit/unit.h"
@@ -48,6 +49,7 @@ static void with_a_handler_or_before_its_time(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(rows); i++) {
                 const struct next_view view = {
+                        .hold = DELAY_HOLD_MAX,
                         .job = &rows[i].job,
                         .handler = rows[i].handler,
                         .paused = rows[i].paused,
@@ -83,8 +85,10 @@ static void what_is_remembered(void **state)
         for (size_t i = 0; i < COUNT(rows); i++) {
                 const struct job job = {
                         .lane = LANE_LOW, .run_at = rows[i].run_at, .unhandled_at = NOW - 5};
-                const struct next_view view = {
-                        .job = &job, .handler = rows[i].handler, .paused = rows[i].paused};
+                const struct next_view view = {.hold = DELAY_HOLD_MAX,
+                                               .job = &job,
+                                               .handler = rows[i].handler,
+                                               .paused = rows[i].paused};
                 if (next_step(&view, NOW).unhandled_at != rows[i].want)
                         fail_msg("row %zu", i);
         }
@@ -177,6 +181,7 @@ static void without_a_handler(void **state)
                         .due_at = NOW,
                 };
                 const struct next_view view = {
+                        .hold = DELAY_HOLD_MAX,
                         .job = &job,
                         .suspect = rows[i].suspect,
                         .looked_up = true,
@@ -218,6 +223,7 @@ static void only_what_was_looked_at_counts(void **state)
                         .due_at = NOW - rows[i].lay,
                 };
                 const struct next_view view = {
+                        .hold = DELAY_HOLD_MAX,
                         .job = &job,
                         .looked_up = true,
                         .by = HANDLED_BY_NONE,

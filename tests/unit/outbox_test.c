@@ -279,20 +279,24 @@ static void held_attempts_come_in_order_and_never_early(void **state)
         struct due due = {0};
         struct due_soon *h = due_soon_create(&f->loop, on_due, &due);
         struct attempt *a[4];
+        struct tenant_queue queue = {0};
         msec now = clock_wall();
         static const msec waits[] = {60, 20, 100, 40};
 
         for (int i = 0; i < 4; i++) {
                 a[i] = xcalloc(1, sizeof(*a[i]));
                 a[i]->job.run_at = now + waits[i];
+                a[i]->queue = &queue;
                 due_soon_add(h, a[i]);
         }
         due_soon_remove(h, a[3]);
+        assert_int_equal(queue.due, 3);
         while (due.count < 3)
                 uv_run(&f->loop, UV_RUN_NOWAIT);
         assert_ptr_equal(due.order[0], a[1]);
         assert_ptr_equal(due.order[1], a[0]);
         assert_ptr_equal(due.order[2], a[2]);
+        assert_int_equal(queue.due, 0);
         due_soon_destroy(&h);
         for (int i = 0; i < 4; i++)
                 free(a[i]);

@@ -91,7 +91,7 @@ static void what_waits_for_its_type_takes_no_place_of_others(void **state)
         } rows[] = {
                 {0, 0, false, 0},      {1, 0, true, 8},
                 {8, 250, false, 8},    {9, 250, true, 16},
-                {2000, 1, true, 1024}, {10, WINDOW_SHRINK_AFTER - 1, false, 1024},
+                {5000, 1, true, 2048}, {10, WINDOW_SHRINK_AFTER - 1, false, 2048},
                 {10, 1, true, 16},     {0, WINDOW_SHRINK_AFTER, true, 0},
         };
         struct window w;
@@ -106,6 +106,24 @@ static void what_waits_for_its_type_takes_no_place_of_others(void **state)
         }
 }
 
+static void what_is_held_until_due_follows_the_duration(void **state)
+{
+        static const struct {
+                double mean_us;
+                unsigned want;
+        } rows[] = {{1e6, 12}, {10e6, 8}, {1e5, 48}, {10, WINDOW_SPARE_MAX}};
+        struct window w;
+
+        (void)state;
+        window_init(&w, 8, 0);
+        assert_int_equal(window_hold_most(&w, 8), 8); /* no duration is known */
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                w.samples = 1;
+                w.mean_us = rows[i].mean_us;
+                assert_int_equal(window_hold_most(&w, 8), rows[i].want);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -114,6 +132,7 @@ int main(void)
                 cmocka_unit_test(changes_seldom),
                 cmocka_unit_test(collapses_when_nothing_ends),
                 cmocka_unit_test(what_waits_for_its_type_takes_no_place_of_others),
+                cmocka_unit_test(what_is_held_until_due_follows_the_duration),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
