@@ -12,6 +12,7 @@ from harness.events import Events
 from harness.forwarder import Forwarder
 from harness.running import Recorder, below, check_limit, last_wait, most_at_once
 from harness.until import until
+from harness.warren import Tenant
 
 WORKERS = 6  # of each consumer
 
@@ -47,6 +48,24 @@ class Limited:
         """limit("tenants/acme", max_running=5), limit("types/short", max_rate="10/1s")."""
         answer = self.warren.admin.request("PATCH", "/" + path, json=members)
         assert answer.status_code == 200, answer.text
+
+    def make_again(self, name, **limits):
+        """A new tenant of a deleted one's name, as soon as its queues are gone. Returns when, on the
+        monotonic clock."""
+        self.warren.tenants.pop(name)
+        limits.setdefault("rate", "unlimited")
+
+        def made():
+            answer = self.warren.admin.request("POST", "/tenants", json={"name": name, **limits})
+            assert answer.status_code in (201, 409, 503), answer.text
+            return answer.status_code == 201 and answer.json()
+
+        body = until(made, 60, f"{name} is made again", every=0.2)
+        at = time.monotonic()
+        self.warren.tenants[name] = Tenant(self.warren, name, body)
+        until(lambda: self.warren.api.request("GET", "/jobs?limit=1").status_code == 200, 30,
+              "its key is known")
+        return at
 
     def submit(self, tenant, type, ms, **members):
         id = self.warren.tenant(tenant).api.submit(type, {"ms": ms}, **members)["id"]
@@ -150,10 +169,3 @@ def random_times(count, first=10, last=200, seed=1):
     """Milliseconds, the same each time."""
     chosen = random.Random(seed)
     return [chosen.randint(first, last) for _ in range(count)]
-
-
-def ends_of_limit(runs, limit):
-    """When more than the limit ran for the last time; 0.0: never."""
-    from harness.running import steps
-    return max((after for (_, count), (after, _) in zip(steps(runs), steps(runs)[1:]) if count > limit),
-               default=0.0)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from harness.running import (Cut, Recorder, Run, at_once, below, busiest_window, check_limit, check_rate,
-                             most_at_once, settled)
+                             last_over, most_at_once, settled)
 
 
 def run(start, end, consumer=1, id="a", tenant="acme", type="t"):
@@ -106,3 +106,9 @@ def test_settled():
     assert settled(old + new, 2, 1) == 0
     assert math.isclose(settled(old + new, 1, 1), 0.3)
     assert at_once(old + new, 1.5) == 5
+
+
+def test_last_over():
+    assert last_over([run(0, 2), run(1, 3)], 2, 0) == 0
+    assert last_over([run(0, 2), run(1, 3)], 1, 0.5) == 1.5
+    assert last_over([run(0, 2), run(1, 3)], 1, 2.5) == 0

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from harness.running import at_once, check_limit, most_at_once, settled
+from harness.running import at_once, check_limit, last_over, most_at_once, settled
 from harness.until import until
-from limits_rig import Feeder, Limited, ends_of_limit, random_times
+from limits_rig import Feeder, Limited, random_times
 
 LIMIT = 5
 
@@ -123,7 +123,7 @@ def test_suspended_consumer(make, tally):
             victim.go_on()
         resumed = limited.recorder.cuts[-1].until
         until(lambda: limited.recorder.runs(type="long")[0].end < time.monotonic(), 40, "it ends")
-    adopted = max(0.0, ends_of_limit(limited.recorder.runs(), LIMIT) - resumed)
+    adopted = last_over(limited.recorder.runs(), LIMIT, resumed)
     limited.await_ended(tally, "running limit, consumer SIGSTOP", note=(
         f"tokens back after {noticed:.1f} s; over the limit for {adopted:.2f} s after it was resumed, "
         f"its job ran on for {limited.recorder.runs(type='long')[0].end - resumed:.1f} s"))
@@ -147,7 +147,7 @@ def test_lost_link_of_the_tokens(make, tally):
         reset = limited.recorder.cuts[-1].until
         until(lambda: all(run.end < time.monotonic() for run in limited.recorder.runs(type="long")), 30,
               "the long ones end")
-    adopted = max(0.0, ends_of_limit(limited.recorder.runs(), LIMIT) - reset)
+    adopted = last_over(limited.recorder.runs(), LIMIT, reset)
     limited.await_ended(tally, "running limit, link of tokens lost", note=(
         f"over the limit for {adopted:.2f} s"))
     assert all(limited.recorder.started()[id] == 1 for id in ids)
@@ -192,8 +192,7 @@ def test_limit_changed_under_load(make, tally):
         limited.await_starts(40)
     seconds = ", ".join(f"{limit} after {after:.2f} s" for limit, after in took.items())
     limited.await_ended(tally, "running limit changed 5, 10, 3, unlimited, 5", note=f"kept: {seconds}")
-    free = [run for run in limited.recorder.runs()]
-    assert most_at_once(free) > 10, "never unlimited"
+    assert most_at_once(limited.recorder.runs()) > 10, "never unlimited"
 
 
 def test_tenant_deleted_and_made_again(make, tally):
@@ -203,23 +202,12 @@ def test_tenant_deleted_and_made_again(make, tally):
         limited.await_starts(40)
         answer = limited.warren.admin.request("DELETE", "/tenants/acme?force=true")
         assert answer.status_code == 204, answer.text
-    limited.warren.tenants.clear()
-    until(lambda: limited.warren.admin.request("POST", "/tenants", json={
-        "name": "acme", "rate": "unlimited", "max_running": LIMIT}).status_code in (201, 409) and
-        limited.warren.admin.request("GET", "/tenants/acme").status_code == 200, 60, "it is made again",
-        every=0.5)
-    made = time.monotonic()
-    key = limited.warren.admin.request("POST", "/tenants/acme/keys", json={}).json()["key"]
-    from harness.warren import Tenant
-    limited.warren.tenants["acme"] = Tenant(limited.warren, "acme", {"key": key})
-    limited.warren._await_key(limited.warren.tenants["acme"])
+    made = limited.make_again("acme", max_running=LIMIT)
     ids = limited.submit_all("acme", "short", random_times(150))
-    submitted = time.monotonic()
     limited.await_ended(tally, "tenant made again", ids)
     runs = [run for run in limited.recorder.runs() if run.start >= made]
     check_limit(runs, LIMIT)
     assert most_at_once(runs) == LIMIT
-    assert submitted > made
 
 
 def test_broker_killed(private_broker, make, tally):
@@ -237,7 +225,7 @@ def test_broker_killed(private_broker, make, tally):
         until(lambda: all(run.end < time.monotonic() for run in limited.recorder.runs(type="long")), 30,
               "the long ones end")
         limited.await_starts(20, type="short")
-    adopted = max(0.0, ends_of_limit(limited.recorder.runs(), LIMIT) - started)
+    adopted = last_over(limited.recorder.runs(), LIMIT, started)
     limited.await_ended(tally, "running limit, broker kill -9",
                         note=f"over the limit for {adopted:.2f} s after its start")
     check_limit(limited.recorder.counted(), LIMIT)

@@ -124,6 +124,13 @@ def check_limit(runs, limit, what=""):
             raise AssertionError(f"{what}: {count} ran at once at {at:.6f}, the limit is {limit}:\n{lines}")
 
 
+def last_over(runs, limit, since):
+    """How long after `since` more than the limit ran for the last time; 0.0: never."""
+    changes = steps(runs)
+    over = [after for (_, count), (after, _) in zip(changes, changes[1:]) if count > limit]
+    return max(0.0, max(over, default=since) - since)
+
+
 class Below(typing.NamedTuple):
     """How much of a span fewer ran than could."""
     seconds: float  # of the span
