@@ -70,6 +70,10 @@ static bool describe(const struct record *r, char name[ENTRY_NAME_SIZE], int64_t
                 entry_name(name, "pause", r->pause.key);
                 *v = r->pause.v;
                 return true;
+        case RECORD_TYPE:
+                entry_name(name, "type", r->type.name);
+                *v = r->type.v;
+                return true;
         case RECORD_SYNC:
         case RECORD_UNKNOWN: /* of a later version */
                 break;
@@ -118,6 +122,10 @@ static void report(const struct control *c, const struct record *r)
         case RECORD_PAUSE:
                 if (c->on.pause != NULL)
                         c->on.pause(c->owner, &r->pause);
+                break;
+        case RECORD_TYPE:
+                if (c->on.type != NULL)
+                        c->on.type(c->owner, &r->type);
                 break;
         case RECORD_SYNC:
         case RECORD_UNKNOWN:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * control.h: a program's view of tenants, API keys and pauses: the highest version of each record
+ * control.h: a program's view of tenants, types, API keys and pauses: the highest version of each record
  * in stream `control`, read from its start and followed. Records are accepted only from the
  * provisioning login.
  *
@@ -19,6 +19,7 @@ struct control_events {
         void (*tenant)(void *owner, const struct tenant_record *t);
         void (*key)(void *owner, const struct key_record *k);
         void (*pause)(void *owner, const struct pause_record *p);
+        void (*type)(void *owner, const struct type_record *t);
         void (*ready)(void *owner);
 };
 

@@ -17,7 +17,7 @@ const struct tenant_record tenant_record_default = {
         .rate_count = 10,
         .rate_per = MSEC_MINUTE,
         .burst = 10,
-        .max_running = RECORD_UNLIMITED,
+        .max_running = 5,
         .max_pending = 100000,
         .weight = 1,
 };
@@ -108,10 +108,8 @@ static int read_pause_key(struct json_reader *r, const struct json_place *p, voi
 }
 
 static const char *const kind_words[] = {
-        [RECORD_TENANT] = "tenant",
-        [RECORD_KEY] = "apikey",
-        [RECORD_PAUSE] = "pause",
-        [RECORD_SYNC] = "sync",
+        [RECORD_TENANT] = "tenant", [RECORD_KEY] = "apikey", [RECORD_PAUSE] = "pause",
+        [RECORD_SYNC] = "sync",     [RECORD_TYPE] = "type",
 };
 
 /* A record of a later version is RECORD_UNKNOWN, whatever it contains. */
@@ -129,6 +127,7 @@ static int read_kind(struct json_reader *r, const struct json_place *p, void *ou
 
 /* clang-format off */
 #define TENANT(field, fn, ...) {#field, fn, JSON_AT(struct tenant_record, field), __VA_ARGS__}
+#define TYPE(field, fn, ...) {#field, fn, JSON_AT(struct type_record, field), __VA_ARGS__}
 #define KEY(field, fn, ...) {#field, fn, JSON_AT(struct key_record, field), __VA_ARGS__}
 #define FROM(low) .least = (low), .most = COUNTER_MAX
 #define REQUIRED .flags = JSON_REQUIRED
@@ -138,11 +137,13 @@ static const struct json_member kind_members[] = {
         {0},
 };
 
-static const struct json_member rate_members[] = {
-        {"count", json_read_int, JSON_AT(struct tenant_record, rate_count), FROM(1)},
-        {"per", read_period, JSON_AT(struct tenant_record, rate_per), REQUIRED},
-        {0},
-};
+#define RATE_MEMBERS(record) \
+        {"count", json_read_int, JSON_AT(record, rate_count), FROM(1)}, \
+        {"per", read_period, JSON_AT(record, rate_per), REQUIRED}, \
+        {0}
+
+static const struct json_member rate_members[] = {RATE_MEMBERS(struct tenant_record)};
+static const struct json_member type_rate_members[] = {RATE_MEMBERS(struct type_record)};
 
 /* null: unlimited. */
 static int read_rate(struct json_reader *r, const struct json_place *p, void *out)
@@ -150,6 +151,14 @@ static int read_rate(struct json_reader *r, const struct json_place *p, void *ou
         if (p->value.kind != SCAN_NULL)
                 return json_read_members(r, p, rate_members, out);
         ((struct tenant_record *)out)->rate_count = RECORD_UNLIMITED;
+        return 0;
+}
+
+static int read_type_rate(struct json_reader *r, const struct json_place *p, void *out)
+{
+        if (p->value.kind != SCAN_NULL)
+                return json_read_members(r, p, type_rate_members, out);
+        ((struct type_record *)out)->rate_count = RECORD_UNLIMITED;
         return 0;
 }
 
@@ -185,6 +194,16 @@ static const struct json_member pause_members[] = {
         {0},
 };
 
+static const struct json_member type_members[] = {
+        {"key", job_read_type, JSON_AT(struct type_record, name), REQUIRED},
+        TYPE(v, json_read_int, FROM(0)),
+        TYPE(max_running, read_limit, FROM(0)),
+        TYPE(slots_version, json_read_int, FROM(0)),
+        {"max_rate", read_type_rate, .offset = 0},
+        TYPE(rate_version, json_read_int, FROM(0)),
+        {0},
+};
+
 static const struct json_member sync_members[] = {
         {"key", json_read_uuid, .flags = JSON_REQUIRED},
         {0},
@@ -199,11 +218,15 @@ static int read_record(struct json_reader *r, const struct json_place *root, str
         switch (out->kind) {
         case RECORD_TENANT:
                 out->tenant = tenant_record_default;
+                out->tenant.max_running = RECORD_UNLIMITED; /* of a version without this limit */
                 return json_read_members(r, root, tenant_members, &out->tenant);
         case RECORD_KEY:
                 return json_read_members(r, root, key_members, &out->key);
         case RECORD_PAUSE:
                 return json_read_members(r, root, pause_members, &out->pause);
+        case RECORD_TYPE:
+                out->type.max_running = out->type.rate_count = RECORD_UNLIMITED;
+                return json_read_members(r, root, type_members, &out->type);
         case RECORD_SYNC:
                 return json_read_members(r, root, sync_members, out->sync);
         case RECORD_UNKNOWN:
@@ -235,17 +258,17 @@ static void write_limit(struct buffer *out, const char *name, int64_t limit)
                 json_put_int(out, name, limit);
 }
 
-static void write_rate(const struct tenant_record *t, struct buffer *out)
+static void write_rate(struct buffer *out, const char *name, int64_t count, msec period)
 {
         char per[TIME_TEXT_SIZE];
 
-        if (t->rate_count == RECORD_UNLIMITED) {
-                json_put_null(out, "rate");
+        if (count == RECORD_UNLIMITED) {
+                json_put_null(out, name);
                 return;
         }
-        json_begin_object(out, "rate");
-        json_put_int(out, "count", t->rate_count);
-        json_put_string(out, "per", duration_format(t->rate_per, per));
+        json_begin_object(out, name);
+        json_put_int(out, "count", count);
+        json_put_string(out, "per", duration_format(period, per));
         json_end(out);
 }
 
@@ -253,7 +276,7 @@ static void write_tenant(const struct tenant_record *t, struct buffer *out)
 {
         json_put_string(out, "key", t->name);
         json_put_int(out, "v", t->v);
-        write_rate(t, out);
+        write_rate(out, "rate", t->rate_count, t->rate_per);
         json_put_int(out, "burst", t->burst);
         write_limit(out, "max_running", t->max_running);
         json_put_int(out, "slots_version", t->slots_version);
@@ -261,6 +284,16 @@ static void write_tenant(const struct tenant_record *t, struct buffer *out)
         json_put_int(out, "weight", t->weight);
         json_put_flag(out, "paused", t->paused);
         json_put_flag(out, "deleted", t->deleted);
+}
+
+static void write_type(const struct type_record *t, struct buffer *out)
+{
+        json_put_string(out, "key", t->name);
+        json_put_int(out, "v", t->v);
+        write_limit(out, "max_running", t->max_running);
+        json_put_int(out, "slots_version", t->slots_version);
+        write_rate(out, "max_rate", t->rate_count, t->rate_per);
+        json_put_int(out, "rate_version", t->rate_version);
 }
 
 static void write_key(const struct key_record *k, struct buffer *out)
@@ -300,6 +333,9 @@ void record_write(const struct record *r, struct buffer *out)
                 json_put_string(out, "key", r->pause.key);
                 json_put_int(out, "v", r->pause.v);
                 json_put_flag(out, "paused", r->pause.paused);
+                break;
+        case RECORD_TYPE:
+                write_type(&r->type, out);
                 break;
         case RECORD_SYNC:
                 json_put_string(out, "key", r->sync);

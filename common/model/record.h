@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * record.h: the records of stream `control` (docs/amqp.md): tenants, API keys, pauses, and markers
- * that show a reader that it has caught up.
+ * record.h: the records of stream `control` (docs/amqp.md): tenants, types, API keys, pauses, and
+ * markers that show a reader that it has caught up.
  */
 #pragma once
 
@@ -42,8 +42,20 @@ struct tenant_record {
         bool paused, deleted;
 };
 
-/* A tenant made over HTTP: 10 a minute, burst 10, 100 000 pending, weight 1, any number running. */
+/* A tenant made over HTTP: 10 a minute, burst 10, 5 running, 100 000 pending, weight 1. */
 extern const struct tenant_record tenant_record_default;
+
+/* The limits of a job type over all consumers. A version names the queues that hold the limit's
+ * tokens (limit_queue.h); it grows with each change of the limit. */
+struct type_record {
+        char name[JOB_TYPE_SIZE];
+        int64_t v;
+        int64_t max_running; /* RECORD_UNLIMITED */
+        int64_t slots_version;
+        int64_t rate_count; /* starts per rate_per; RECORD_UNLIMITED */
+        msec rate_per;
+        int64_t rate_version;
+};
 
 struct key_record {
         char id[KEY_ID_SIZE];
@@ -61,7 +73,7 @@ struct pause_record {
         bool paused;
 };
 
-enum record_kind { RECORD_TENANT, RECORD_KEY, RECORD_PAUSE, RECORD_SYNC, RECORD_UNKNOWN };
+enum record_kind { RECORD_TENANT, RECORD_KEY, RECORD_PAUSE, RECORD_SYNC, RECORD_TYPE, RECORD_UNKNOWN };
 
 struct record {
         enum record_kind kind;
@@ -69,6 +81,7 @@ struct record {
                 struct tenant_record tenant;
                 struct key_record key;
                 struct pause_record pause;
+                struct type_record type;
                 char sync[UUID_SIZE];
         };
 };

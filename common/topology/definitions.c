@@ -26,9 +26,11 @@ json_t *declared_arguments(const struct declaration *d)
 
 json_t *declared_policy(void)
 {
-        return json_pack("{ss ss s{sI} si}", "pattern", "^(delay\\..*|dead|unroutable|slots\\..*)$",
-                         "apply-to", "queues", "definition", "delivery-limit", NO_DELIVERY_LIMIT,
-                         "priority", 100);
+        return json_pack(
+                "{ss ss s{sI} si}", "pattern",
+                "^((delay|slots|slots-type|rates-type|cooling-type)\\..*|dead|unroutable)$",
+                "apply-to", "queues", "definition", "delivery-limit", NO_DELIVERY_LIMIT, "priority",
+                100);
 }
 
 static json_t *policies(const char *vhost)

@@ -11,6 +11,10 @@
 /* The queues of jobs, but not the exchanges jobs.<tenant>: a tenant's name has no dot. */
 #define JOB_QUEUES "jobs\\.[^.]+\\.[^.]+"
 
+/* The queues of tokens (common/model/limit_queue.h), and those where they cool down. */
+#define TOKENS "slots|slots-type|rates-type"
+#define COOLING "cooling-type"
+
 /* configure_to_look: adds each queue that the login counts, or looks for when it connects.
  * write_to_look: adds those of them on which it has no other right. A write on a queue only allows
  * to bind it to an exchange that the login may read: the weakest of the three rights. */
@@ -24,10 +28,11 @@ const struct account topology_accounts[] = {
         },
         {
                 .login = "warren-provision",
-                .configure = "^(jobs|slots)\\..*$",
-                .configure_to_look = "^((jobs|slots)\\..*|control|events)$",
-                .write = "^((jobs|slots)\\..*|control|sync|events|dead|unroutable|amq\\.default)$",
-                .read = "^((jobs|slots)\\..*|due|work|control)$",
+                .configure = "^(jobs|" TOKENS "|" COOLING ")\\..*$",
+                .configure_to_look = "^((jobs|" TOKENS "|" COOLING ")\\..*|control|events)$",
+                .write = "^((jobs|" TOKENS "|" COOLING
+                         ")\\..*|control|sync|events|dead|unroutable|amq\\.default)$",
+                .read = "^((jobs|" TOKENS "|" COOLING ")\\..*|due|work|cool|control)$",
                 .tags = "",
         },
         {
@@ -41,9 +46,9 @@ const struct account topology_accounts[] = {
         {
                 .login = "warren-consumer",
                 .configure = RIGHT_TO_NOTHING,
-                .configure_to_look = "^(" JOB_QUEUES "|slots\\..*|events|control|marks)$",
-                .write = "^((delay|hold)\\..*|work|due|dead|events|sync)$",
-                .read = "^((jobs|slots)\\..*|control|marks)$",
+                .configure_to_look = "^(" JOB_QUEUES "|(" TOKENS ")\\..*|events|control|marks)$",
+                .write = "^((delay|hold)\\..*|work|cool|due|dead|events|sync)$",
+                .read = "^((jobs|" TOKENS ")\\..*|control|marks)$",
                 .tags = "",
         },
         {

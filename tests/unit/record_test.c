@@ -36,6 +36,13 @@ static void records_make_the_round_trip(void **state)
                  RECORD_KEY},
                 {"{\"record\":\"pause\",\"key\":\"type:send_email\",\"v\":2,\"paused\":true}",
                  RECORD_PAUSE},
+                {"{\"record\":\"type\",\"key\":\"send.e-mail\",\"v\":4,\"max_running\":5,"
+                 "\"slots_version\":2,\"max_rate\":{\"count\":10,\"per\":\"1s\"},\"rate_version\":"
+                 "3}",
+                 RECORD_TYPE},
+                {"{\"record\":\"type\",\"key\":\"t\",\"v\":5,\"max_running\":null,"
+                 "\"slots_version\":3,\"max_rate\":null,\"rate_version\":4}",
+                 RECORD_TYPE},
                 {"{\"record\":\"sync\",\"key\":\"01902f5e-7b1a-7000-8000-000000000001\"}",
                  RECORD_SYNC},
         };
@@ -84,6 +91,23 @@ static void broken_records_are_refused(void **state)
                 assert_int_equal(record_parse(bytes_of_text(rows[i]), &record, &e), -1);
                 assert_int_equal(e.code, ERR_INVALID);
         }
+}
+
+static void what_a_record_lacks_is_as_before_there_were_limits(void **state)
+{
+        struct record record;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(record_parse(bytes_of_text("{\"record\":\"tenant\",\"key\":\"acme\"}"),
+                                      &record, &e),
+                         0);
+        assert_int_equal(record.tenant.max_running, RECORD_UNLIMITED);
+        assert_int_equal(record.tenant.weight, 1);
+        assert_int_equal(
+                record_parse(bytes_of_text("{\"record\":\"type\",\"key\":\"t\"}"), &record, &e), 0);
+        assert_int_equal(record.type.max_running, RECORD_UNLIMITED);
+        assert_int_equal(record.type.rate_count, RECORD_UNLIMITED);
 }
 
 static void records_of_a_later_version_are_told_apart(void **state)
@@ -153,6 +177,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(records_make_the_round_trip),
                 cmocka_unit_test(broken_records_are_refused),
+                cmocka_unit_test(what_a_record_lacks_is_as_before_there_were_limits),
                 cmocka_unit_test(records_of_a_later_version_are_told_apart),
                 cmocka_unit_test(keys_are_split_and_matched),
                 cmocka_unit_test(other_texts_are_no_keys),
