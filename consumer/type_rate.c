@@ -395,6 +395,13 @@ bool type_rate_is_idle(const struct type_rate *r)
         return true;
 }
 
+bool type_rate_is_limited(const struct type_rate *r, const char *type)
+{
+        const struct rate_type *t = find(r, type);
+
+        return t != NULL && t->count > 0;
+}
+
 double type_rate_waits_ms(const struct type_rate *r, const char *type)
 {
         const struct rate_type *t = find(r, type);

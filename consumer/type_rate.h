@@ -57,5 +57,6 @@ void type_rate_stop(struct type_rate *r);
 /* No token is on its way to its cooling queue. */
 bool type_rate_is_idle(const struct type_rate *r);
 
+bool type_rate_is_limited(const struct type_rate *r, const char *type);
 /* How far apart the type's starts are at its rate; 0: it has none, or jobs do not wait for it. */
 double type_rate_waits_ms(const struct type_rate *r, const char *type);

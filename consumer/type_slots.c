@@ -19,7 +19,7 @@ struct slot_type {
         struct token_versions versions;
         struct type_slot *slots; /* held here, or void */
         unsigned held;           /* slots in that list */
-        unsigned lost;           /* of them, without a token: the next that come are for them */
+        unsigned lost;           /* of them, uncovered: the next tokens that come are for them */
         unsigned spare;          /* of them, without a user */
         unsigned asking;
         bool full;    /* asked in vain, and no token has come since */
@@ -32,6 +32,7 @@ struct type_slot {
         struct slot_type *of;
         struct token *token;  /* NULL: lost with its connection */
         int64_t version;      /* of the limit that it is from */
+        bool ageing;          /* held for so long that another is asked for */
         struct attempt *user; /* NULL until the turn of the loop ends: spare */
         struct type_slot *prev, *next;
 };
@@ -109,6 +110,11 @@ static void use(struct type_slot *slot, struct attempt *a)
         slot->of->spare--;
 }
 
+static bool is_uncovered(const struct type_slot *slot)
+{
+        return slot->token == NULL || slot->ageing;
+}
+
 static void drop_slot(struct type_slot *slot)
 {
         struct slot_type *t = slot->of;
@@ -119,20 +125,18 @@ static void drop_slot(struct type_slot *slot)
                 slot->user->type_slot = NULL;
         else
                 t->spare--;
-        if (slot->token == NULL)
-                t->lost--;
-        else
-                token_return(&slot->token);
+        t->lost -= is_uncovered(slot);
+        token_return(&slot->token);
         free(slot);
         token_versions_sweep(&t->versions);
 }
 
-static struct type_slot *first_without(const struct slot_type *t)
+static struct type_slot *first_uncovered(const struct slot_type *t)
 {
         struct type_slot *slot;
 
         DL_FOREACH (t->slots, slot) {
-                if (slot->token == NULL)
+                if (is_uncovered(slot))
                         return slot;
         }
         return NULL;
@@ -150,17 +154,27 @@ static struct attempt *most_urgent(const struct type_slots *s, const struct slot
         return best;
 }
 
+static void cover(struct type_slot *slot)
+{
+        struct slot_type *t = slot->of;
+
+        token_return(&slot->token);
+        slot->token = tokens_take(t->versions.tokens);
+        slot->version = t->versions.version;
+        slot->ageing = false;
+        t->lost--;
+        token_versions_sweep(&t->versions);
+}
+
 static void on_came(void *owner)
 {
         struct slot_type *t = owner;
         struct type_slots *s = t->home;
-        struct type_slot *slot = first_without(t);
+        struct type_slot *slot = first_uncovered(t);
 
         t->full = false;
         if (slot != NULL) {
-                slot->token = tokens_take(t->versions.tokens);
-                slot->version = t->versions.version;
-                t->lost--;
+                cover(slot);
                 return;
         }
         struct attempt *a = most_urgent(s, t);
@@ -259,7 +273,7 @@ static void forget_lost(struct slot_type *t)
         struct type_slot *slot, *after;
 
         DL_FOREACH_SAFE (t->slots, slot, after) {
-                if (slot->token == NULL)
+                if (is_uncovered(slot))
                         drop_slot(slot);
         }
 }
@@ -359,7 +373,7 @@ void type_slots_release(struct type_slots *s, struct attempt *a)
         if (slot == NULL)
                 return;
         struct slot_type *t = slot->of;
-        bool may_stay = slot->token != NULL && s->up && slot->version == t->versions.version &&
+        bool may_stay = !is_uncovered(slot) && s->up && slot->version == t->versions.version &&
                         clock_mono() - token_since(slot->token) < TYPE_SLOT_TURN;
         if (!may_stay) {
                 drop_slot(slot);
@@ -379,24 +393,29 @@ void type_slots_turn(struct type_slots *s)
         }
 }
 
+/* Another token is asked for one call before the old one is returned, which then comes to the
+ * first that waits: to this run. */
 static void exchange(struct slot_type *t, msec now)
 {
         struct type_slot *slot;
 
         DL_FOREACH (t->slots, slot) {
-                if (slot->token == NULL || now - token_since(slot->token) < TYPE_SLOT_HELD_MAX ||
-                    slot->version != t->versions.version)
+                if (slot->token == NULL || slot->version != t->versions.version)
                         continue;
-                t->lost++;
-                update_wants(t); /* before the return: this token is for the first that waits */
-                token_return(&slot->token);
+                if (slot->ageing) {
+                        token_return(&slot->token);
+                } else if (now - token_since(slot->token) >= TYPE_SLOT_HELD_MAX) {
+                        slot->ageing = true;
+                        t->lost++;
+                }
         }
+        update_wants(t);
 }
 
 void type_slots_tick(struct type_slots *s, msec mono_now)
 {
         for (struct slot_type *t = s->types; s->up && t != NULL; t = t->hh.next) {
-                if (t->versions.tokens != NULL)
+                if (t->slots != NULL && t->versions.tokens != NULL)
                         exchange(t, mono_now);
         }
 }
@@ -406,10 +425,8 @@ static void lose(struct slot_type *t)
         struct type_slot *slot;
 
         DL_FOREACH (t->slots, slot) {
-                if (slot->token == NULL)
-                        continue;
+                t->lost += !is_uncovered(slot);
                 token_return(&slot->token); /* frees it */
-                t->lost++;
         }
         token_versions_sweep(&t->versions);
         if (t->limit == 0)

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/model/limit_queue.h"
 #include "consumer/type_rate.h"
 #include "tests/unit/fake_tokens.h"
 #include "tests/unit/unit.h"

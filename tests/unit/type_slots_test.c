@@ -271,6 +271,10 @@ static void a_token_held_for_long_is_exchanged(void **state)
         fake_tokens_deliver(QUEUE);
         type_slots_tick(f.slots, fake.now + TYPE_SLOT_HELD_MAX - 1);
         assert_int_equal(fake.returned, 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        type_slots_tick(f.slots, fake.now + TYPE_SLOT_HELD_MAX);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, TOKENS_RANK_RUNNING), 1);
+        assert_int_equal(fake.returned, 0);
         type_slots_tick(f.slots, fake.now + TYPE_SLOT_HELD_MAX);
         assert_int_equal(fake.returned, 1);
         assert_int_equal(fake_tokens_wanted_of(QUEUE, TOKENS_RANK_RUNNING), 1);
