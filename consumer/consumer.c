@@ -55,6 +55,10 @@ static void on_type(void *owner, const struct type_record *r)
 {
         struct consumer *c = owner;
 
+        LOG_DEBUG("a type's limits", log_text("type", r->name),
+                  log_int("max_running", r->max_running),
+                  log_int("slots_version", r->slots_version), log_int("rate", r->rate_count),
+                  log_int("rate_version", r->rate_version));
         type_slots_record(c->type_slots, r);
         type_rate_record(c->type_rate, r);
 }
