@@ -255,6 +255,9 @@ void slots_tenant(struct slots *s, struct tenant *t, const struct tenant_record 
 {
         bool limited = !r->deleted && r->max_running != RECORD_UNLIMITED;
 
+        LOG_DEBUG("a tenant's running limit is in force", log_text("tenant", t->name),
+                  log_int("max_running", limited ? r->max_running : RECORD_UNLIMITED),
+                  log_int("version", r->slots_version));
         if (t->slots != NULL && (!limited || t->slots->version != r->slots_version))
                 retire(t->slots);
         if (limited && t->slots == NULL)
