@@ -63,13 +63,15 @@ static void pass(struct http_request *r, const char *service, const struct http_
                             buffer_bytes(&reply->body));
 }
 
-/* A UUID; for {t} a tenant's name, for {key} the id of a key. */
+/* A UUID; for {t} a tenant's name, for {type} a type's, for {key} the id of a key. */
 static bool param_is_valid(const char *name, const char *value)
 {
         char uuid[UUID_SIZE];
 
         if (strcmp(name, "t") == 0)
                 return tenant_name_is_valid(bytes_of_text(value));
+        if (strcmp(name, "type") == 0)
+                return job_type_is_valid(bytes_of_text(value));
         if (strcmp(name, "key") == 0)
                 return strlen(value) == KEY_ID_SIZE - 1 &&
                        strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789") == KEY_ID_SIZE - 1;

@@ -28,6 +28,37 @@ int api_can_change(const struct api *a, struct err *e)
         return 0;
 }
 
+bool api_is_primary(struct api *a, struct http_request *r)
+{
+        if (a->registry != NULL)
+                return true;
+        http_add_header(r, "Retry-After", "1");
+        http_problem(r, 503, "this status-store is not the primary: it has no registry");
+        return false;
+}
+
+bool api_may_change(struct api *a, struct http_request *r)
+{
+        struct err why = {0};
+        if (!api_is_primary(a, r))
+                return false;
+        if (api_can_change(a, &why) == 0)
+                return true;
+        http_problem_err(r, &why);
+        return false;
+}
+
+pthread_mutex_t *api_change_begin(struct api *a)
+{
+        pthread_mutex_lock(&a->changing);
+        return &a->changing;
+}
+
+void api_change_end(pthread_mutex_t **changing)
+{
+        pthread_mutex_unlock(*changing);
+}
+
 void api_answer(struct api *a, struct http_request *r, struct buffer *members)
 {
         AUTO_BUFFER out = {0};

@@ -28,8 +28,8 @@ struct api {
         struct gauges *gauges;
         const char *token;
         int64_t tenants_max;
-        /* Held while a tenant is changed, from reading it to the last write: two changes at once
-         * could leave a login that the registry does not know. */
+        /* Held while a tenant or a type is changed, from reading it to the last write: two changes
+         * at once could leave a login that the registry does not know. */
         pthread_mutex_t changing;
 };
 
@@ -41,10 +41,19 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
 const char *api_tenant(struct http_request *r);
 /* Whether a change of the registry could be provisioned now; the primary only. */
 int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
+/* False: answered with 503. */
+bool api_is_primary(struct api *a, struct http_request *r);
+/* A change is allowed only when it can be provisioned now. False: answered. */
+bool api_may_change(struct api *a, struct http_request *r);
+/* Holds api.changing until the end of the scope. */
+pthread_mutex_t *api_change_begin(struct api *a);
+void api_change_end(pthread_mutex_t **changing);
+#define AUTO_CHANGE __attribute__((cleanup(api_change_end))) pthread_mutex_t
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
 
 http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, deliveries_check,
         types_check;
 http_handler tenants_list, tenants_create, tenants_get, tenants_patch, tenants_delete;
-http_handler tenants_pause, tenants_resume, tenant_keys_create, tenant_keys_delete;
+http_handler tenants_pause, tenants_resume, tenants_slots, tenant_keys_create, tenant_keys_delete;
+http_handler types_list, types_get, types_patch, types_slots;

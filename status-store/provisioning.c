@@ -16,6 +16,7 @@
 #include "common/model/event.h"
 #include "common/topology/topology.h"
 #include "status-store/published.h"
+#include "status-store/token_queues.h"
 
 enum { POLL_S = 1 };
 
@@ -27,6 +28,7 @@ struct provisioning {
         struct loop_thread *loop;
         struct link *link;           /* declares, and publishes to `control` */
         struct link *events_link;    /* publishes to `events`: no channel feeds two streams */
+        struct token_queues *tokens; /* the calls with `applying` held */
         struct published *published; /* what `control` holds */
         pthread_t thread;
         bool has_thread;
@@ -40,6 +42,7 @@ struct provisioning {
         struct work {
                 bool awake;   /* it is looked for at once */
                 bool declare; /* all tenants' queues: the broker was away */
+                bool tokens;  /* likewise, the queues of limits' tokens */
                 bool compare; /* `control`, which has been read, with the registry */
         } work;
 };
@@ -49,6 +52,7 @@ static void add_work(struct provisioning *p, struct work more)
         pthread_mutex_lock(&p->mutex);
         p->work.awake |= more.awake;
         p->work.declare |= more.declare;
+        p->work.tokens |= more.tokens;
         p->work.compare |= more.compare;
         pthread_cond_signal(&p->news);
         pthread_mutex_unlock(&p->mutex);
@@ -57,6 +61,11 @@ static void add_work(struct provisioning *p, struct work more)
 static void on_up(void *owner)
 {
         add_work(owner, (struct work){.awake = true, .declare = true});
+}
+
+static void on_tokens_up(void *owner)
+{
+        add_work(owner, (struct work){.awake = true, .tokens = true});
 }
 
 static void on_read(void *owner)
@@ -116,12 +125,26 @@ int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE], stru
 static int apply_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
-        struct record r = {.kind = RECORD_TENANT, .tenant = t->record};
-        if (!t->record.deleted && topology_apply_tenant(p->link, t->record.name, e) != 0)
+        struct tenant filled = *t;
+        if ((!t->record.deleted && topology_apply_tenant(p->link, t->record.name, e) != 0) ||
+            token_queues_fill_tenant(p->tokens, &filled, e) != 0)
                 return -1;
+        struct record r = {.kind = RECORD_TENANT, .tenant = filled.record};
         if (publish_record(p, &r, e) != 0)
                 return -1;
         return registry_published(p->registry, RECORD_TENANT, t->record.name, t->record.v, e);
+}
+
+static int apply_type(void *owner, const struct type *t, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct type filled = *t;
+        if (token_queues_fill_type(p->tokens, &filled, e) != 0)
+                return -1;
+        struct record r = {.kind = RECORD_TYPE, .type = filled.record};
+        if (publish_record(p, &r, e) != 0)
+                return -1;
+        return registry_published(p->registry, RECORD_TYPE, t->record.name, t->record.v, e);
 }
 
 static int publish_key(void *owner, const struct key *k, struct err *e)
@@ -146,6 +169,18 @@ int provisioning_apply(struct provisioning *p, const char *tenant, struct err *e
 {
         pthread_mutex_lock(&p->applying);
         int done = apply_one(p, tenant, e);
+        pthread_mutex_unlock(&p->applying);
+        if (done != 0)
+                provisioning_wake(p);
+        return done;
+}
+
+int provisioning_apply_type(struct provisioning *p, const char *type, struct err *e)
+{
+        struct type t;
+        pthread_mutex_lock(&p->applying);
+        int found = registry_type(p->registry, type, &t, e);
+        int done = found == 1 ? apply_type(p, &t, e) : found;
         pthread_mutex_unlock(&p->applying);
         if (done != 0)
                 provisioning_wake(p);
@@ -185,6 +220,12 @@ static int remove_deleted(void *owner, const struct tenant *t, struct err *e)
         return registry_drop_tenant(p->registry, t->record.name, e);
 }
 
+static int note_refused(struct provisioning *p, const char *what, const struct err *why)
+{
+        (void)err_set(&p->refused, why->code, "%s: %s", what, why->text);
+        return 0;
+}
+
 /* Skips a tenant whose queues the broker refuses (they exist with other arguments): the records
  * after it, revoked keys among them, must be published. */
 static int skip_conflict(struct provisioning *p, const struct tenant *t, const struct err *why,
@@ -192,15 +233,28 @@ static int skip_conflict(struct provisioning *p, const struct tenant *t, const s
 {
         if (why->code != ERR_CONFLICT)
                 return err_set(e, why->code, "%s", why->text);
-        (void)err_set(&p->refused, why->code, "tenant %s: %s", t->record.name, why->text);
-        return 0;
+        return note_refused(p, t->record.name, why);
 }
 
+/* Skips a tenant whose tokens cannot be filled, for the same reason. */
 static int apply_or_skip(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
+        struct tenant filled = *t;
         struct err why = {0};
-        return apply_tenant(p, t, &why) == 0 ? 0 : skip_conflict(p, t, &why, e);
+        if (token_queues_retry_tenant(p->tokens, &filled, &why) != 0)
+                return note_refused(p, t->record.name, &why);
+        return apply_tenant(p, &filled, &why) == 0 ? 0 : skip_conflict(p, t, &why, e);
+}
+
+static int apply_type_or_skip(void *owner, const struct type *t, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct type filled = *t;
+        struct err why = {0};
+        if (token_queues_retry_type(p->tokens, &filled, &why) != 0)
+                return note_refused(p, t->record.name, &why);
+        return apply_type(p, &filled, e);
 }
 
 /* A refused tenant is marked as unpublished, so that it is tried again. */
@@ -230,6 +284,11 @@ static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
         return compare(owner, RECORD_TENANT, t->record.name, t->record.v, e);
 }
 
+static int compare_type(void *owner, const struct type *t, struct err *e)
+{
+        return compare(owner, RECORD_TYPE, t->record.name, t->record.v, e);
+}
+
 static int compare_key(void *owner, const struct key *k, struct err *e)
 {
         return compare(owner, RECORD_KEY, k->record.id, k->record.v, e);
@@ -239,7 +298,8 @@ static int compare_all(struct provisioning *p, struct err *e)
 {
         p->missing = 0;
         if (registry_each_tenant(p->registry, WHICH_ALL, compare_tenant, p, e) != 0 ||
-            registry_each_key(p->registry, WHICH_ALL, NULL, compare_key, p, e) != 0)
+            registry_each_key(p->registry, WHICH_ALL, NULL, compare_key, p, e) != 0 ||
+            registry_each_type(p->registry, WHICH_ALL, compare_type, p, e) != 0)
                 return -1;
         LOG_INFO("control is compared with the registry; records that it lacks are published",
                  log_int("records", p->missing));
@@ -250,17 +310,26 @@ static int compare_all(struct provisioning *p, struct err *e)
 static int apply_all(struct provisioning *p, struct work *w, struct err *e)
 {
         struct registry *r = p->registry;
+        struct err why = {0};
         err_clear(&p->refused);
         if (w->declare && registry_each_tenant(r, WHICH_ALL, declare_tenant, p, e) != 0)
                 return -1;
         w->declare = false;
+        /* Once a connection: its end is followed by the next `up`. */
+        if (w->tokens && token_queues_declare(p->tokens, &why) != 0)
+                (void)note_refused(p, "tokens", &why);
+        w->tokens = false;
+        err_clear(&why);
         if (w->compare && compare_all(p, e) != 0)
                 return -1;
         w->compare = false;
         if (registry_each_tenant(r, WHICH_UNPUBLISHED, apply_or_skip, p, e) != 0 ||
             registry_each_key(r, WHICH_UNPUBLISHED, NULL, publish_key, p, e) != 0 ||
+            registry_each_type(r, WHICH_UNPUBLISHED, apply_type_or_skip, p, e) != 0 ||
             registry_each_tenant(r, WHICH_ALL, remove_deleted, p, e) != 0)
                 return -1;
+        if (token_queues_sweep(p->tokens, &why) != 0)
+                (void)note_refused(p, "tokens", &why);
         if (err_is_set(&p->refused))
                 return err_set(e, p->refused.code, "%s", p->refused.text);
         return 0;
@@ -321,7 +390,15 @@ static void open_link(void *owner)
         config.name = name;
         config.stream = "events";
         o->p->events_link = link_create(&config, NULL, o->p, loop, o->e);
-        if (o->p->events_link != NULL)
+        if (o->p->events_link == NULL)
+                return;
+        const struct token_queues_config tokens = {.link = o->config,
+                                                   .registry = o->p->registry,
+                                                   .delete_after = o->p->delete_after,
+                                                   .up = on_tokens_up,
+                                                   .owner = o->p};
+        o->p->tokens = token_queues_create(&tokens, loop, o->e);
+        if (o->p->tokens != NULL)
                 o->p->published = published_create(o->config, on_read, o->p, loop, o->e);
 }
 
@@ -330,6 +407,7 @@ static void close_link(void *owner)
         struct provisioning *p = owner;
         link_destroy(&p->link);
         link_destroy(&p->events_link);
+        token_queues_destroy(&p->tokens);
         published_destroy(&p->published);
 }
 
@@ -382,7 +460,7 @@ void provisioning_destroy(struct provisioning **provisioning)
 
 int provisioning_check(const struct provisioning *p, struct err *e)
 {
-        if (link_is_up(p->link))
+        if (link_is_up(p->link) && token_queues_are_up(p->tokens))
                 return 0;
         return err_set(e, ERR_UNAVAILABLE, "the broker cannot be reached for provisioning");
 }

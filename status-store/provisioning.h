@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * provisioning.h: brings the broker and stream `control` in line with the registry. Declares a
- * tenant's exchange, queues and bindings, then publishes its record; deletes the queues of a
- * deleted tenant once nothing consumes from them. A thread of its own retries what failed. When the
- * broker comes back, it declares the queues of all tenants again and publishes the records that
- * `control` lacks, because a stream can lose its last seconds.
+ * tenant's exchange, queues and bindings, fills the tokens of its and of types' limits, then
+ * publishes records; deletes the queues of a deleted tenant once nothing consumes from them. A
+ * thread of its own retries what failed. When the broker comes back, it declares the queues of all
+ * tenants again and publishes the records that `control` lacks, because a stream can lose its last
+ * seconds.
  *
  * Any thread; the calls block.
  */
@@ -12,16 +13,17 @@
 
 #include "common/amqp/link.h"
 #include "common/http/client.h"
-#include "status-store/registry.h"
+#include "status-store/registry_types.h"
 
 struct provisioning;
 
 struct provisioning_config {
-        struct link_config link;   /* with the provisioning login; two links are made from it */
+        struct link_config link;   /* with the provisioning login; several links are made from it */
         struct registry *registry; /* borrowed */
         struct http_client *management; /* borrowed; NULL: not configured */
         const char *vhost;
-        msec delete_after; /* time from a tenant's deletion to that of its queues */
+        msec delete_after; /* time from a tenant's deletion, or a limit's change, to that of queues
+                            */
 };
 
 struct provisioning *provisioning_create(const struct provisioning_config *c,
@@ -30,8 +32,11 @@ void provisioning_destroy(struct provisioning **p);
 
 /* ERR_UNAVAILABLE while the broker cannot be reached. Call it before a change is committed. */
 int provisioning_check(const struct provisioning *p, struct err *e) MUST_CHECK;
-/* Declares the tenant's queues and publishes its record and the unpublished ones of its keys. */
+/* Declares the tenant's queues, fills its tokens and publishes its record and the unpublished ones
+ * of its keys. */
 int provisioning_apply(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
+/* Fills the type's tokens and publishes its record. */
+int provisioning_apply_type(struct provisioning *p, const char *type, struct err *e) MUST_CHECK;
 /* ERR_INVALID when no management API is configured. */
 int provisioning_can_make_login(const struct provisioning *p, struct err *e) MUST_CHECK;
 /* Creates or renews the tenant's broker login with this password. */

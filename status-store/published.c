@@ -14,12 +14,12 @@
 #include "common/base/own.h"
 #include "common/clients/catch_up.h"
 
-enum { PREFETCH = 512, NAME_SIZE = 1 + TENANT_SIZE + KEY_ID_SIZE };
+enum { PREFETCH = 512, NAME_SIZE = 1 + JOB_TYPE_SIZE }; /* a type's name is the longest */
 
-static const char name_kinds[] = {[RECORD_TENANT] = 't', [RECORD_KEY] = 'k'};
+static const char name_kinds[] = {[RECORD_TENANT] = 't', [RECORD_KEY] = 'k', [RECORD_TYPE] = 'y'};
 
 struct version {
-        char name[NAME_SIZE]; /* of name_kinds, then the tenant's name or the key's id */
+        char name[NAME_SIZE]; /* of name_kinds, then the tenant's or type's name or the key's id */
         int64_t v;
         UT_hash_handle hh;
 };
@@ -86,6 +86,8 @@ static void on_message(void *owner, const struct message *m)
                 keep(set, r.kind, r.tenant.name, r.tenant.v);
         else if (r.kind == RECORD_KEY)
                 keep(set, r.kind, r.key.id, r.key.v);
+        else if (r.kind == RECORD_TYPE)
+                keep(set, r.kind, r.type.name, r.type.v);
         pthread_mutex_unlock(&p->mutex);
 }
 

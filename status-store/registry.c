@@ -8,6 +8,7 @@
 #include "common/base/own.h"
 #include "common/db/migrate.h"
 #include "status-store/registry_rows.h"
+#include "status-store/registry_versions.h"
 
 enum { READERS = 4 };
 
@@ -34,9 +35,21 @@ static const char unversioned_to_1[] =
         TABLES_1 "INSERT OR IGNORE INTO former SELECT name FROM versions UNION"
                  " SELECT name FROM tenants WHERE deleted = 1 AND deleted_at > 0;";
 
-static const struct db_step steps[] = {{.sql = unversioned_to_1}};
+#define LIMITS_2 \
+        "CREATE TABLE IF NOT EXISTS types(name TEXT PRIMARY KEY, v INTEGER NOT NULL," \
+        " max_running INTEGER, slots_version INTEGER, rate_count INTEGER, rate_per INTEGER," \
+        " rate_version INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0)" \
+        " WITHOUT ROWID;" /* kind: enum limit_queue. The last version that was used, of each \
+                             limit. */ \
+        "CREATE TABLE IF NOT EXISTS limit_versions(kind INTEGER, name TEXT, version INTEGER," \
+        " PRIMARY KEY(kind, name)) WITHOUT ROWID;" /* Those that may exist at the broker. */ \
+        "CREATE TABLE IF NOT EXISTS token_queues(kind INTEGER, name TEXT, version INTEGER," \
+        " per INTEGER, state INTEGER, stale_since INTEGER, PRIMARY KEY(kind, name, version))" \
+        " WITHOUT ROWID;"
 
-static const struct db_schema schema = {.tables = TABLES_1,
+static const struct db_step steps[] = {{.sql = unversioned_to_1}, {.sql = LIMITS_2}};
+
+static const struct db_schema schema = {.tables = TABLES_1 LIMITS_2,
                                         .steps = steps,
                                         .version = sizeof(steps) / sizeof(steps[0]),
                                         .otherwise =
@@ -118,24 +131,39 @@ int registry_rows_exist(struct registry *r, const char *sql, const struct db_val
         return reader == NULL ? -1 : rows_exist(reader_database(reader), sql, values, e);
 }
 
-/* told: the record is published. */
-static int mark(struct registry *r, enum record_kind kind, const struct db_value *name_v_told,
-                struct err *e)
+/* A record that was published, or that is to be published again. */
+struct mark {
+        enum record_kind kind;
+        const char *name;
+        int64_t v;
+        bool told;
+};
+
+static int mark_row(struct database *db, void *owner, struct err *e)
 {
-        const char *sql = kind == RECORD_TENANT
-                                  ? "UPDATE tenants SET told = ?3 WHERE name = ?1 AND v = ?2"
-                                  : "UPDATE keys SET told = ?3 WHERE id = ?1 AND v = ?2";
-        return registry_rows_change(r, sql, name_v_told, e) < 0 ? -1 : 0;
+        const struct mark *m = owner;
+        const struct db_value *values =
+                DB_VALUES(value_text(m->name), value_int(m->v), value_int(m->told));
+        const char *sql = "UPDATE keys SET told = ?3 WHERE id = ?1 AND v = ?2";
+        if (m->kind == RECORD_TENANT)
+                sql = "UPDATE tenants SET told = ?3 WHERE name = ?1 AND v = ?2";
+        else if (m->kind == RECORD_TYPE)
+                sql = "UPDATE types SET told = ?3 WHERE name = ?1 AND v = ?2";
+        if (database_run(db, sql, values, e) != 0)
+                return -1;
+        return m->told ? versions_published(db, m->kind, m->name, m->v, e) : 0;
 }
 
 int registry_published(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e)
 {
-        return mark(r, kind, DB_VALUES(value_text(name), value_int(v), value_int(1)), e);
+        struct mark m = {.kind = kind, .name = name, .v = v, .told = true};
+        return registry_write(r, mark_row, &m, e);
 }
 
 int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e)
 {
-        return mark(r, kind, DB_VALUES(value_text(name), value_int(v), value_int(0)), e);
+        struct mark m = {.kind = kind, .name = name, .v = v};
+        return registry_write(r, mark_row, &m, e);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * registry.h: registry.db, which holds tenants and keys. Every change raises the row's version and
- * marks the row as unpublished, until its record has been published to stream `control`.
+ * registry.h: registry.db, which holds tenants, keys and the limits of types. Every change raises
+ * the row's version and marks the row as unpublished, until its record has been published to stream
+ * `control`.
  *
  * Any thread. A write blocks until it is on the disk: the registry's own thread commits the writes
  * of several callers with one fsync. A read sees all earlier writes and does not wait for later
@@ -47,8 +48,9 @@ enum name_use { NAME_NEW, NAME_REUSED };
  * until its queues are gone). */
 int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, enum name_use use,
                         struct err *e) MUST_CHECK;
-/* Writes limits and paused of a tenant that was read before, and raises v. ERR_CONFLICT: it has
- * changed since; ERR_NOT_FOUND: it is gone. */
+/* Writes limits and paused of a tenant that was read before, and raises v. A max_running that has
+ * changed, or whose slots_version is 0, gets a new version when its tokens are there. ERR_CONFLICT:
+ * it has changed since; ERR_NOT_FOUND: it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
 /* Notes whether the broker has the tenant's login. Note LOGIN_UNSURE before the broker is asked to
  * change it: then an interrupted change is repeated or undone later. ERR_NOT_FOUND: there is no
@@ -88,13 +90,15 @@ int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, 
 int registry_each_key(struct registry *r, enum which which, const char *tenant, key_fn *each,
                       void *owner, struct err *e) MUST_CHECK;
 
-/* Marks version v of a tenant (name) or key (its id) as published, or as unpublished. */
+/* Marks version v of a tenant or type (name) or key (its id) as published, or as unpublished. When
+ * it is published, token queues that it does not name are stale. */
 int registry_published(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e) MUST_CHECK;
 int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e) MUST_CHECK;
-/* `control` holds version v. An older row is raised above v and marked as unpublished; a name
- * without a row will begin above v. So the records of a registry restored from a backup take
+/* `control` holds this version. An older row is raised above it and marked as unpublished; a name
+ * without a row will begin above it. So the records of a registry restored from a backup take
  * effect. 1: the row was raised; 0; -1. */
-int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e) MUST_CHECK;
+int registry_seen_tenant(struct registry *r, const struct tenant_record *seen,
+                         struct err *e) MUST_CHECK;
 int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/registry_rows.h"
+#include "status-store/registry_versions.h"
 
 /* How long the revoked keys of deleted tenants stay. They must outlast any restored copy of a
  * broker's data in which they are valid, but not pile up: all records are compared at every
@@ -49,9 +50,17 @@ int tenant_find(struct database *db, const char *name, struct tenant *out, struc
         return found;
 }
 
-static int put_tenant(struct database *db, const struct tenant *t, struct err *e)
+/* old NULL: there is none. */
+static int put_tenant(struct database *db, struct tenant *t, const struct tenant *old,
+                      struct err *e)
 {
-        const struct tenant_record *r = &t->record;
+        struct tenant_record *r = &t->record;
+        const struct limit_change slots = {.limited = r->max_running > 0 && !r->deleted,
+                                           .same = old != NULL &&
+                                                   old->record.max_running == r->max_running,
+                                           .version = old != NULL ? old->record.slots_version : 0};
+        if (version_after(db, LIMIT_TENANT_SLOTS, r->name, &slots, &r->slots_version, e) != 0)
+                return -1;
         enum tenant_login known = t->amqp_login ? LOGIN_THERE : LOGIN_NONE;
         enum tenant_login login = t->login_unsure ? LOGIN_UNSURE : known;
         return database_run(
@@ -130,7 +139,7 @@ static int add_tenant(struct database *db, void *owner, struct err *e)
                 return -1;
         t->record.v++;
         t->created_at = clock_wall();
-        return put_tenant(db, t, e);
+        return put_tenant(db, t, NULL, e);
 }
 
 int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, enum name_use use,
@@ -152,7 +161,7 @@ static int change_tenant(struct database *db, void *owner, struct err *e)
                 return err_set(e, ERR_CONFLICT, "tenant %s was changed at the same time",
                                t->record.name);
         t->record.v++;
-        return put_tenant(db, t, e);
+        return put_tenant(db, t, &old, e);
 }
 
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e)
@@ -186,7 +195,7 @@ static int delete_tenant(struct database *db, void *owner, struct err *e)
         t.record.v++;
         t.record.deleted = true;
         t.deleted_at = d->now;
-        if (put_tenant(db, &t, e) != 0 ||
+        if (put_tenant(db, &t, NULL, e) != 0 ||
             database_run(db, end_keys_sql, DB_VALUES(value_text(d->name), value_int(d->now)), e) !=
                     0 ||
             database_run(db, forget_keys_sql, DB_VALUES(value_int(d->now - REVOKED_KEPT)), e) != 0)
@@ -252,35 +261,48 @@ int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, 
         return 0;
 }
 
+/* A row whose slots are older than what was seen gets new ones. */
 static int raise_tenant(struct database *db, void *owner, struct err *e)
 {
-        const struct db_value *name_v = owner;
+        const struct tenant_record *seen = owner;
+        const struct db_value *values = DB_VALUES(value_text(seen->name), value_int(seen->v),
+                                                  value_int(seen->slots_version));
+        const struct limit_seen slots = {.kind = LIMIT_TENANT_SLOTS,
+                                         .of = seen->name,
+                                         .version = seen->slots_version,
+                                         .limited = seen->max_running > 0 && !seen->deleted};
         int raised = rows_change(
-                db, "UPDATE tenants SET v = ?2 + 1, told = 0 WHERE name = ?1 AND v < ?2", name_v,
-                e);
-        if (raised < 0 ||
-            database_run(db,
-                         "INSERT INTO versions(name, v) SELECT ?1, ?2 WHERE NOT EXISTS"
-                         " (SELECT 1 FROM tenants WHERE name = ?1) ON CONFLICT(name) DO"
-                         " UPDATE SET v = excluded.v WHERE excluded.v > v",
-                         name_v, e) != 0)
+                db,
+                "UPDATE tenants SET v = ?2 + 1, told = 0, slots_version = CASE WHEN"
+                " slots_version >= ?3 THEN slots_version WHEN max_running > 0 AND NOT deleted"
+                " THEN 0 ELSE ?3 END WHERE name = ?1 AND v < ?2",
+                values, e);
+        if (raised < 0 || (raised == 1 && version_seen(db, &slots, e) != 0))
                 return -1;
-        return raised;
+        int there = rows_exist(db, "SELECT 1 FROM tenants WHERE name = ?1", values, e);
+        if (there != 0)
+                return there < 0 ? -1 : raised;
+        if (version_seen(db, &slots, e) != 0)
+                return -1;
+        return database_run(db,
+                            "INSERT INTO versions(name, v) VALUES(?1, ?2) ON CONFLICT(name) DO"
+                            " UPDATE SET v = excluded.v WHERE excluded.v > v",
+                            values, e);
 }
 
 /* Versions only grow, so a version that is high enough needs no write. Nearly all are, and every
  * tenant's comes at each connect. */
-int registry_seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
+int registry_seen_tenant(struct registry *r, const struct tenant_record *seen, struct err *e)
 {
-        struct db_value name_v[] = {value_text(name), value_int(v), {.kind = DB_END}};
         int high = registry_rows_exist(r,
                                        "SELECT 1 FROM tenants WHERE name = ?1 AND v >= ?2 UNION ALL"
                                        " SELECT 1 FROM versions WHERE name = ?1 AND v >= ?2 AND NOT"
                                        " EXISTS (SELECT 1 FROM tenants WHERE name = ?1)",
-                                       name_v, e);
+                                       DB_VALUES(value_text(seen->name), value_int(seen->v)), e);
         if (high != 0)
                 return high < 0 ? -1 : 0;
-        return registry_write(r, raise_tenant, name_v, e);
+        struct tenant_record copy = *seen;
+        return registry_write(r, raise_tenant, &copy, e);
 }
 
 int registry_note_login(struct registry *r, const char *name, enum tenant_login login,

@@ -25,8 +25,13 @@ const struct http_route api_routes[] = {
         {"DELETE", "/internal/v1/tenants/{tenant}", tenants_delete, 0, 0},
         {"POST", "/internal/v1/tenants/{tenant}/pause", tenants_pause, 0, BODY_MAX},
         {"POST", "/internal/v1/tenants/{tenant}/resume", tenants_resume, 0, BODY_MAX},
+        {"POST", "/internal/v1/tenants/{tenant}/slots", tenants_slots, 0, BODY_MAX},
         {"POST", "/internal/v1/tenants/{tenant}/keys", tenant_keys_create, 0, BODY_MAX},
         {"DELETE", "/internal/v1/tenants/{tenant}/keys/{id}", tenant_keys_delete, 0, 0},
+        {"GET", "/internal/v1/types", types_list, 0, 0},
+        {"GET", "/internal/v1/types/{type}", types_get, 0, 0},
+        {"PATCH", "/internal/v1/types/{type}", types_patch, 0, BODY_MAX},
+        {"POST", "/internal/v1/types/{type}/slots", types_slots, 0, BODY_MAX},
         {.method = NULL},
 };
 /* clang-format on */

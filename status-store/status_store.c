@@ -15,6 +15,7 @@
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
 #include "status-store/queue_sizes.h"
+#include "status-store/registry_types.h"
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
 
@@ -71,7 +72,14 @@ static void on_tenant_record(void *owner, const struct tenant_record *t)
 {
         struct status_store *s = owner;
         struct err why = {0};
-        after_seen(s, registry_seen_tenant(s->api.registry, t->name, t->v, &why), t->name, &why);
+        after_seen(s, registry_seen_tenant(s->api.registry, t, &why), t->name, &why);
+}
+
+static void on_type_record(void *owner, const struct type_record *t)
+{
+        struct status_store *s = owner;
+        struct err why = {0};
+        after_seen(s, registry_seen_type(s->api.registry, t, &why), t->name, &why);
 }
 
 static void on_key_record(void *owner, const struct key_record *k)
@@ -143,8 +151,8 @@ static int open_registry(struct status_store *s, struct err *e)
 static int follow_control(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
-        static const struct control_events events = {.tenant = on_tenant_record,
-                                                     .key = on_key_record};
+        static const struct control_events events = {
+                .tenant = on_tenant_record, .key = on_key_record, .type = on_type_record};
         if (s->api.registry == NULL)
                 return 0;
         const struct link_config link = amqp_link_config(&c->amqp, "status-store control");

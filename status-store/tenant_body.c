@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/json_read.h"
+#include "status-store/limit_json.h"
 
 enum { BODY_DEPTH = 4, TEXT_SIZE = 64 };
 #define NUMBER_MAX 1000000000
@@ -21,34 +22,18 @@ struct tenant_body {
         int64_t burst; /* 0: not given */
 };
 
-static bool is_unlimited(struct scan_value value)
-{
-        char text[TEXT_SIZE];
-        return json_copy_text(value, text, sizeof(text)) && strcmp(text, "unlimited") == 0;
-}
-
-/* "10/1m", or "unlimited". */
 static int read_rate(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct tenant_body *b = out;
         struct tenant_record *t = &b->tenant.record;
-        char text[TEXT_SIZE];
+        int64_t count = 0;
+        msec per = t->rate_per;
+        if (!limit_read_rate(p->value, &count, &per))
+                return json_refuse_form(r, p);
+        if (count != RECORD_UNLIMITED &&
+            (count < 1 || count > NUMBER_MAX || per < 1 || per > (msec)MSEC_DAY))
+                return json_refuse(r, p, "count must be 1 to 1000000000, duration 1 ms to 1 day");
         b->has_rate = true;
-        if (is_unlimited(p->value)) {
-                t->rate_count = RECORD_UNLIMITED;
-                return 0;
-        }
-        if (!json_copy_text(p->value, text, sizeof(text)))
-                return json_refuse_form(r, p);
-        char *slash = strchr(text, '/');
-        char *end = NULL;
-        long long count = strtoll(text, &end, 10);
-        msec per = 0;
-        if (slash == NULL || end != slash || text[0] < '0' || text[0] > '9' ||
-            duration_parse(slash + 1, &per, NULL) != 0)
-                return json_refuse_form(r, p);
-        if (count < 1 || count > NUMBER_MAX || per < 1 || per > (msec)31 * MSEC_DAY)
-                return json_refuse(r, p, "count must be 1 to 1000000000, duration 1 ms to 31 days");
         t->rate_count = count;
         t->rate_per = per;
         return 0;
@@ -65,20 +50,6 @@ static int read_name(struct json_reader *r, const struct json_place *p, void *ou
         return json_refuse_form(r, p);
 }
 
-static int read_max_running(struct json_reader *r, const struct json_place *p, void *out)
-{
-        (void)out;
-        return is_unlimited(p->value) ? 0 : json_refuse_form(r, p);
-}
-
-static int read_max_pending(struct json_reader *r, const struct json_place *p, void *out)
-{
-        if (!is_unlimited(p->value))
-                return json_read_int(r, p, out);
-        *(int64_t *)out = RECORD_UNLIMITED;
-        return 0;
-}
-
 /* clang-format off */
 #define MEMBER(name, fn, field, ...) \
         {name, fn, JSON_AT(struct tenant_body, field), .flags = JSON_NULLABLE, __VA_ARGS__}
@@ -87,14 +58,10 @@ static int read_max_pending(struct json_reader *r, const struct json_place *p, v
 static const struct json_member tenant_members[] = {
         MEMBER("name", read_name, tenant.record.name,
                .form = "must match [a-z0-9][a-z0-9-]{0,31} and not begin with \"warren\""),
-        {"rate", read_rate, .flags = JSON_NULLABLE,
-         .form = "must be \"unlimited\" or \"<count>/<duration>\", like \"10/1m\", with d, h, m, s "
-                 "or ms"},
+        {"rate", read_rate, .flags = JSON_NULLABLE, .form = LIMIT_RATE_FORM},
         MEMBER("burst", json_read_int, burst, UP_TO(NUMBER_MAX)),
-        MEMBER("max_running", read_max_running, tenant.record.max_running,
-               .form = "only \"unlimited\": running limits (slots) are not available in this "
-                       "version"),
-        MEMBER("max_pending", read_max_pending, tenant.record.max_pending, UP_TO(NUMBER_MAX)),
+        MEMBER("max_running", limit_read, tenant.record.max_running, LIMIT_RUNNING),
+        MEMBER("max_pending", limit_read, tenant.record.max_pending, UP_TO(NUMBER_MAX)),
         MEMBER("weight", json_read_int, tenant.record.weight, UP_TO(WEIGHT_MAX)),
         MEMBER("amqp_login", json_read_flag, tenant.amqp_login),
         {0},
@@ -172,30 +139,16 @@ int key_body_read(struct bytes body, unsigned *scopes, msec *expires, struct sca
         return 0;
 }
 
-static json_t *limit_json(int64_t limit)
-{
-        return limit == RECORD_UNLIMITED ? json_string("unlimited") : json_integer(limit);
-}
-
-static json_t *time_json(msec at)
-{
-        char text[TIME_TEXT_SIZE];
-        return at == 0 ? json_null() : json_string(time_format(at, text));
-}
-
 json_t *tenant_json(const struct tenant *t)
 {
         const struct tenant_record *r = &t->record;
-        char per[TIME_TEXT_SIZE];
-        json_t *rate = r->rate_count == RECORD_UNLIMITED
-                               ? json_string("unlimited")
-                               : json_sprintf("%lld/%s", (long long)r->rate_count,
-                                              duration_format(r->rate_per, per));
-        return json_pack("{s:s, s:o, s:I, s:o, s:o, s:I, s:b, s:b, s:o}", "name", r->name, "rate",
-                         rate, "burst", (json_int_t)r->burst, "max_running",
-                         limit_json(r->max_running), "max_pending", limit_json(r->max_pending),
-                         "weight", (json_int_t)r->weight, "paused", r->paused, "amqp_login",
-                         t->amqp_login, "created_at", time_json(t->created_at));
+        return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:I, s:b, s:b, s:o}", "name", r->name,
+                         "rate", limit_rate_json(r->rate_count, r->rate_per), "burst",
+                         (json_int_t)r->burst, "max_running", limit_json(r->max_running),
+                         "slots_version", limit_version_json(r->max_running, r->slots_version),
+                         "max_pending", limit_json(r->max_pending), "weight", (json_int_t)r->weight,
+                         "paused", r->paused, "amqp_login", t->amqp_login, "created_at",
+                         limit_time_json(t->created_at));
 }
 
 json_t *key_json(const struct key *k)
@@ -206,6 +159,6 @@ json_t *key_json(const struct key *k)
                         json_array_append_new(scopes, json_string(scope_name((enum scope)s)));
         }
         return json_pack("{s:s, s:o, s:o, s:o, s:b}", "id", k->record.id, "scopes", scopes,
-                         "created_at", time_json(k->created_at), "expires",
-                         time_json(k->record.expires), "revoked", k->record.revoked);
+                         "created_at", limit_time_json(k->created_at), "expires",
+                         limit_time_json(k->record.expires), "revoked", k->record.revoked);
 }

@@ -17,40 +17,6 @@ enum {
         CURRENT_RETRY_S = 5,
 };
 
-/* Holds api.changing until the end of the scope. */
-static void change_end(pthread_mutex_t **changing)
-{
-        pthread_mutex_unlock(*changing);
-}
-#define AUTO_CHANGE __attribute__((cleanup(change_end))) pthread_mutex_t
-
-static pthread_mutex_t *change_begin(struct api *a)
-{
-        pthread_mutex_lock(&a->changing);
-        return &a->changing;
-}
-
-static bool is_primary(struct api *a, struct http_request *r)
-{
-        if (a->registry != NULL)
-                return true;
-        http_add_header(r, "Retry-After", "1");
-        http_problem(r, 503, "this status-store is not the primary: it has no registry");
-        return false;
-}
-
-/* A change is allowed only when it can be provisioned now. False: answered. */
-static bool can_change(struct api *a, struct http_request *r)
-{
-        struct err why = {0};
-        if (!is_primary(a, r))
-                return false;
-        if (api_can_change(a, &why) == 0)
-                return true;
-        http_problem_err(r, &why);
-        return false;
-}
-
 static bool is_true(struct http_request *r, const char *parameter)
 {
         const char *value = http_query(r, parameter);
@@ -90,7 +56,7 @@ void tenants_list(void *owner, struct http_request *r)
 {
         struct api *a = owner;
         struct err why = {0};
-        if (!is_primary(a, r))
+        if (!api_is_primary(a, r))
                 return;
         json_auto_t *list = json_array();
         if (registry_each_tenant(a->registry, WHICH_ALL, add_tenant, list, &why) == 0)
@@ -99,19 +65,40 @@ void tenants_list(void *owner, struct http_request *r)
                 http_problem_err(r, &why);
 }
 
+/* The tenant's jobs by status, as the projection has them. */
+static int count_jobs(struct api *a, const char *tenant, int64_t jobs[STATUS_COUNT], struct err *e)
+{
+        AUTO_READER *reader = readers_take(a->readers, e);
+        if (reader == NULL)
+                return -1;
+        AUTO_RESET *counts = reader_query(reader, counts_sql, DB_VALUES(value_text(tenant)), e);
+        int more = 0;
+        while ((more = db_step(counts, e)) == 1) {
+                int state = sqlite3_column_int(counts, 3);
+                if (state >= 0 && state < STATUS_COUNT)
+                        jobs[state] += sqlite3_column_int64(counts, 4);
+        }
+        return more;
+}
+
 void tenants_get(void *owner, struct http_request *r)
 {
         struct api *a = owner;
         struct tenant t;
         struct err why = {0};
-        if (!is_primary(a, r) || !find_tenant(a, r, &t))
+        if (!api_is_primary(a, r) || !find_tenant(a, r, &t))
                 return;
         json_auto_t *keys = json_array();
-        if (registry_each_key(a->registry, WHICH_ALL, t.record.name, add_key, keys, &why) == 0)
-                http_answer_json(r, 200,
-                                 json_pack("{s:o, s:O}", "tenant", tenant_json(&t), "keys", keys));
-        else
+        int64_t jobs[STATUS_COUNT] = {0};
+        if (registry_each_key(a->registry, WHICH_ALL, t.record.name, add_key, keys, &why) != 0 ||
+            count_jobs(a, t.record.name, jobs, &why) != 0) {
                 http_problem_err(r, &why);
+                return;
+        }
+        http_answer_json(r, 200,
+                         json_pack("{s:o, s:O, s:{s:I, s:I}}", "tenant", tenant_json(&t), "keys",
+                                   keys, "used", "running", (json_int_t)jobs[STATUS_RUNNING],
+                                   "pending", (json_int_t)jobs[STATUS_PENDING]));
 }
 
 static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
@@ -143,6 +130,17 @@ static json_t *apply_login(struct api *a, struct tenant *t, bool wanted, struct 
         return login;
 }
 
+/* Brings the broker in line with the tenant's row; t gets the version of its slots. */
+static int provision(struct api *a, struct tenant *t, struct err *e)
+{
+        struct tenant now = *t;
+        if (provisioning_apply(a->provisioning, t->record.name, e) != 0 ||
+            registry_tenant(a->registry, t->record.name, &now, e) < 0)
+                return -1;
+        t->record.slots_version = now.record.slots_version;
+        return 0;
+}
+
 /* Makes what a tenant needs besides its row: key, queues, record, login. */
 static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, struct err *e)
 {
@@ -152,7 +150,7 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
         if (registry_add_key(a->registry, t->record.name, scopes, 0, text, &key, e) != 0)
                 return -1;
         json_object_set_new(answer, "key", json_string(text));
-        if (provisioning_apply(a->provisioning, t->record.name, e) != 0)
+        if (provision(a, t, e) != 0)
                 return -1;
         if (t->login_unsure) {
                 json_t *login = apply_login(a, t, true, e);
@@ -202,12 +200,12 @@ void tenants_create(void *owner, struct http_request *r)
         struct api *a = owner;
         struct tenant t = {.record = tenant_record_default};
         struct err why = {0};
-        if (!http_query_only(r, allowed) || !can_change(a, r) || !http_body_is_json(r) ||
+        if (!http_query_only(r, allowed) || !api_may_change(a, r) || !http_body_is_json(r) ||
             !read_body(r, BODY_NEW_TENANT, &t))
                 return;
         t.login_unsure = t.amqp_login;
         enum name_use use = is_true(r, "reuse") ? NAME_REUSED : NAME_NEW;
-        AUTO_CHANGE *changing = change_begin(a);
+        AUTO_CHANGE *changing = api_change_begin(a);
         json_auto_t *answer = json_object();
         if (create_tenant(a, &t, use, answer, &why) == 0)
                 http_answer_json(r, 201, json_incref(answer));
@@ -218,9 +216,7 @@ void tenants_create(void *owner, struct http_request *r)
 /* Commits a changed tenant and publishes it. */
 static int change_tenant(struct api *a, struct tenant *t, struct err *e)
 {
-        if (registry_change_tenant(a->registry, t, e) != 0)
-                return -1;
-        return provisioning_apply(a->provisioning, t->record.name, e);
+        return registry_change_tenant(a->registry, t, e) == 0 ? provision(a, t, e) : -1;
 }
 
 void tenants_patch(void *owner, struct http_request *r)
@@ -228,8 +224,8 @@ void tenants_patch(void *owner, struct http_request *r)
         struct api *a = owner;
         struct tenant t;
         struct err why = {0};
-        AUTO_CHANGE *changing = change_begin(a);
-        if (!can_change(a, r) || !http_body_is_json(r) || !find_tenant(a, r, &t))
+        AUTO_CHANGE *changing = api_change_begin(a);
+        if (!api_may_change(a, r) || !http_body_is_json(r) || !find_tenant(a, r, &t))
                 return;
         bool had_login = t.amqp_login;
         bool unsure = t.login_unsure && provisioning_can_make_login(a->provisioning, &why) == 0;
@@ -311,10 +307,10 @@ void tenants_delete(void *owner, struct http_request *r)
         struct tenant t;
         struct err why = {0};
         bool force = is_true(r, "force");
-        if (!http_query_only(r, allowed) || !can_change(a, r) || !find_tenant(a, r, &t) ||
+        if (!http_query_only(r, allowed) || !api_may_change(a, r) || !find_tenant(a, r, &t) ||
             (!force && !await_projection(a, r)))
                 return;
-        AUTO_CHANGE *changing = change_begin(a);
+        AUTO_CHANGE *changing = api_change_begin(a);
         if (!find_tenant(a, r, &t))
                 return;
         int64_t open = force ? 0 : open_jobs(a, t.record.name, &why);
@@ -332,12 +328,33 @@ void tenants_delete(void *owner, struct http_request *r)
         http_answer_empty(r, 204);
 }
 
+/* New tokens, for when those of the last version were lost. */
+void tenants_slots(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct tenant t;
+        struct err why = {0};
+        AUTO_CHANGE *changing = api_change_begin(a);
+        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
+                return;
+        if (t.record.max_running == RECORD_UNLIMITED) {
+                http_problem(r, 409, "tenant %s has no running limit, and so no slots",
+                             t.record.name);
+                return;
+        }
+        t.record.slots_version = 0;
+        if (change_tenant(a, &t, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                http_answer_json(r, 202, json_pack("{s:o}", "tenant", tenant_json(&t)));
+}
+
 static void set_paused(struct api *a, struct http_request *r, bool paused)
 {
         struct tenant t;
         struct err why = {0};
-        AUTO_CHANGE *changing = change_begin(a);
-        if (!can_change(a, r) || !find_tenant(a, r, &t))
+        AUTO_CHANGE *changing = api_change_begin(a);
+        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
                 return;
         bool changes = t.record.paused != paused;
         t.record.paused = paused;
@@ -367,7 +384,7 @@ void tenant_keys_create(void *owner, struct http_request *r)
         unsigned scopes = 0;
         msec expires = 0;
         char text[KEY_TEXT_SIZE];
-        if (!can_change(a, r) || !find_tenant(a, r, &t))
+        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
                 return;
         if (http_body(r).length > 0 && !http_body_is_json(r))
                 return;
@@ -392,7 +409,7 @@ void tenant_keys_delete(void *owner, struct http_request *r)
         struct api *a = owner;
         struct tenant t;
         struct err why = {0};
-        if (!can_change(a, r) || !find_tenant(a, r, &t))
+        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
                 return;
         if (registry_revoke_key(a->registry, t.record.name, http_param(r, "id"), &why) != 0 ||
             provisioning_apply(a->provisioning, t.record.name, &why) != 0)

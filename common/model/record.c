@@ -17,7 +17,7 @@ const struct tenant_record tenant_record_default = {
         .rate_count = 10,
         .rate_per = MSEC_MINUTE,
         .burst = 10,
-        .max_running = RECORD_UNLIMITED,
+        .max_running = 5,
         .max_pending = 100000,
         .weight = 1,
 };
@@ -218,6 +218,7 @@ static int read_record(struct json_reader *r, const struct json_place *root, str
         switch (out->kind) {
         case RECORD_TENANT:
                 out->tenant = tenant_record_default;
+                out->tenant.max_running = RECORD_UNLIMITED; /* of a version without this limit */
                 return json_read_members(r, root, tenant_members, &out->tenant);
         case RECORD_KEY:
                 return json_read_members(r, root, key_members, &out->key);

@@ -42,7 +42,7 @@ struct tenant_record {
         bool paused, deleted;
 };
 
-/* A tenant made over HTTP: 10 a minute, burst 10, 100 000 pending, weight 1, any number running. */
+/* A tenant made over HTTP: 10 a minute, burst 10, 5 running, 100 000 pending, weight 1. */
 extern const struct tenant_record tenant_record_default;
 
 /* The limits of a job type over all consumers. A version names the queues that hold the limit's

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * apply.c: declares the topology on a broker, and deletes a tenant's part.
+ * apply.c: declares the topology on a broker, and deletes a tenant's part and a limit's.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -90,6 +90,31 @@ int topology_delete_tenant(struct link *l, const char *tenant, struct err *e)
         }
         for (int lane = 0; lane < LANE_COUNT; lane++)
                 if (declare(l, &(struct declaration){DELETE_QUEUE, .name = queue[lane]}, e) < 0)
+                        return -1;
+        return 0;
+}
+
+int topology_apply_limit(struct link *l, const struct limit_version *v, struct err *e)
+{
+        return topology_each_of_limit(v, declare, l, e);
+}
+
+/* The queue of tokens first: it may have consumers. */
+int topology_delete_limit(struct link *l, const struct limit_version *v, struct err *e)
+{
+        char tokens[LIMIT_QUEUE_SIZE];
+        char cooling[LIMIT_QUEUE_SIZE];
+        limit_queue_name(v->kind, v->of, v->version, tokens);
+        limit_queue_name(LIMIT_TYPE_COOLING, v->of, v->version, cooling);
+        const struct declaration rows[] = {
+                {DELETE_QUEUE, .name = tokens},
+                {DELETE_BINDING, .name = cooling, .source = "cool",
+                 .key = limit_queue_cool_key(cooling)},
+                {DELETE_QUEUE, .name = cooling},
+        };
+        size_t count = v->kind == LIMIT_TYPE_RATE ? sizeof(rows) / sizeof(rows[0]) : 1;
+        for (size_t i = 0; i < count; i++)
+                if (declare(l, &rows[i], e) < 0)
                         return -1;
         return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table.c: the declarations of the fixed part and of a tenant's part, in a valid order: exchanges,
- * queues, bindings.
+ * table.c: the declarations of the fixed part, of a tenant's part and of a limit, in a valid order:
+ * exchanges, queues, bindings.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -207,4 +207,42 @@ int topology_each_of_tenant(const char *tenant, declaration_fn *each, void *owne
                 if (walk_lane(&w, exchange, tenant, lane_name((enum lane)lane), e) < 0)
                         return -1;
         return 0;
+}
+
+static int walk_cooling(const struct walk *w, const struct limit_version *l, const char *tokens,
+                        struct err *e)
+{
+        char cooling[LIMIT_QUEUE_SIZE];
+        limit_queue_name(LIMIT_TYPE_COOLING, l->of, l->version, cooling);
+        const struct argument arguments[] = {
+                {.name = "x-queue-type", .text = "quorum"},
+                {.name = "x-message-ttl", .number = l->per},
+                {.name = "x-dead-letter-exchange", .text = ""},
+                {.name = "x-dead-letter-routing-key", .text = tokens},
+                {.name = "x-dead-letter-strategy", .text = "at-least-once"},
+                {.name = "x-overflow", .text = "reject-publish"},
+                {.name = NULL},
+        };
+        const struct declaration rows[] = {
+                {DECLARE_QUEUE, .name = cooling, .arguments = arguments},
+                {DECLARE_BINDING, .name = cooling, .source = "cool",
+                 .key = limit_queue_cool_key(cooling)},
+        };
+        return WALK_TABLE(w, rows, e);
+}
+
+int topology_each_of_limit(const struct limit_version *l, declaration_fn *each, void *owner,
+                           struct err *e)
+{
+        static const struct argument quorum[] = {
+                {.name = "x-queue-type", .text = "quorum"},
+                {.name = NULL},
+        };
+        const struct walk w = {each, owner};
+        char tokens[LIMIT_QUEUE_SIZE];
+        limit_queue_name(l->kind, l->of, l->version, tokens);
+        const struct declaration row = {DECLARE_QUEUE, .name = tokens, .arguments = quorum};
+        if (each(owner, &row, e) < 0)
+                return -1;
+        return l->kind == LIMIT_TYPE_RATE ? walk_cooling(&w, l, tokens, e) : 0;
 }

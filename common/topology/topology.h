@@ -9,6 +9,7 @@
 
 #include "common/amqp/link.h"
 #include "common/http/client.h"
+#include "common/model/limit_queue.h"
 
 struct topology_settings {
         int64_t events_max_bytes; /* 0: 10 GB */
@@ -29,6 +30,20 @@ int topology_apply_tenant(struct link *l, const char *tenant, struct err *e) MUS
 /* Deletes the exchange and bindings first, so that no more jobs come, then the queues. ERR_CONFLICT
  * at the first queue that has a consumer; it and the rest remain: try again later. */
 int topology_delete_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
+
+/* The queue of one version of a limit; with LIMIT_TYPE_RATE also that where its tokens cool down,
+ * and its binding. Never LIMIT_TYPE_COOLING. */
+struct limit_version {
+        enum limit_queue kind;
+        const char *of; /* the tenant or type; borrowed */
+        int64_t version;
+        msec per; /* LIMIT_TYPE_RATE: how long a token cools down */
+};
+int topology_each_of_limit(const struct limit_version *l, declaration_fn *each, void *owner,
+                           struct err *e) MUST_CHECK;
+/* As those of a tenant. Declaring adds no tokens. */
+int topology_apply_limit(struct link *l, const struct limit_version *v, struct err *e) MUST_CHECK;
+int topology_delete_limit(struct link *l, const struct limit_version *v, struct err *e) MUST_CHECK;
 
 /* RabbitMQ definitions without users, for vhost. New reference. */
 json_t *topology_definitions(const struct topology_settings *s, const char *vhost);

@@ -191,9 +191,10 @@ class Warren:
         return Api(f"http://127.0.0.1:{gateway.port}", self.tenant(tenant).key, tenant)
 
     def tenant(self, name="acme", **limits):
-        """The tenant of that name, created if it does not exist, without a rate limit unless given."""
+        """The tenant of that name, created if it does not exist, without a rate or running limit unless given."""
         if name not in self.tenants:
             limits.setdefault("rate", "unlimited")
+            limits.setdefault("max_running", "unlimited")
             self.tenants[name] = Tenant(self, name, self.admin.create_tenant(name, **limits))
             self._await_key(self.tenants[name])
         tenant = self.tenants[name]

@@ -93,6 +93,23 @@ static void broken_records_are_refused(void **state)
         }
 }
 
+static void what_a_record_lacks_is_as_before_there_were_limits(void **state)
+{
+        struct record record;
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(record_parse(bytes_of_text("{\"record\":\"tenant\",\"key\":\"acme\"}"),
+                                      &record, &e),
+                         0);
+        assert_int_equal(record.tenant.max_running, RECORD_UNLIMITED);
+        assert_int_equal(record.tenant.weight, 1);
+        assert_int_equal(
+                record_parse(bytes_of_text("{\"record\":\"type\",\"key\":\"t\"}"), &record, &e), 0);
+        assert_int_equal(record.type.max_running, RECORD_UNLIMITED);
+        assert_int_equal(record.type.rate_count, RECORD_UNLIMITED);
+}
+
 static void records_of_a_later_version_are_told_apart(void **state)
 {
         struct record record;
@@ -160,6 +177,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(records_make_the_round_trip),
                 cmocka_unit_test(broken_records_are_refused),
+                cmocka_unit_test(what_a_record_lacks_is_as_before_there_were_limits),
                 cmocka_unit_test(records_of_a_later_version_are_told_apart),
                 cmocka_unit_test(keys_are_split_and_matched),
                 cmocka_unit_test(other_texts_are_no_keys),

@@ -59,6 +59,15 @@ static inline struct tenant tenant_named(const char *name)
         return t;
 }
 
+/* `control` holds version v of the tenant, which had no limit. */
+static inline int seen_tenant(struct registry *r, const char *name, int64_t v, struct err *e)
+{
+        struct tenant t = tenant_named(name);
+        t.record.v = v;
+        t.record.max_running = RECORD_UNLIMITED;
+        return registry_seen_tenant(r, &t.record, e);
+}
+
 static inline int count_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         (void)t;

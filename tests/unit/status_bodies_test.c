@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_bodies_test.c: what a request body may contain for a tenant and for a key, and what of it
- * is stored.
+ * status_bodies_test.c: what a request body may contain for a tenant, a type and a key, and what of
+ * it is stored.
  */
 #include "tests/unit/unit.h"
 
@@ -9,6 +9,7 @@
 
 #include "common/base/own.h"
 #include "status-store/tenant_body.h"
+#include "status-store/type_body.h"
 
 static void bodies_are_judged(void **state)
 {
@@ -21,7 +22,13 @@ static void bodies_are_judged(void **state)
                 {"{\"name\":\"a\",\"rate\":\"unlimited\",\"max_pending\":\"unlimited\"}", 0, ""},
                 {"{\"name\":\"a\",\"rate\":\"100/1.5s\",\"burst\":7,\"weight\":3}", 0, ""},
                 {"{\"name\":\"a\",\"max_running\":\"unlimited\",\"amqp_login\":true}", 0, ""},
-                {"{\"name\":\"a\",\"max_running\":5}", 422, "/max_running"},
+                {"{\"name\":\"a\",\"max_running\":1}", 0, ""},
+                {"{\"name\":\"a\",\"max_running\":10000}", 0, ""},
+                {"{\"name\":\"a\",\"max_running\":10001}", 422, "/max_running"},
+                {"{\"name\":\"a\",\"max_running\":0}", 422, "/max_running"},
+                {"{\"name\":\"a\",\"max_running\":\"5\"}", 422, "/max_running"},
+                {"{\"name\":\"a\",\"rate\":\"10/1d\"}", 0, ""},
+                {"{\"name\":\"a\",\"rate\":\"10/1d1ms\"}", 422, "/rate"},
                 {"{}", 422, ""},
                 {"[]", 422, ""},
                 {"", 400, ""},
@@ -76,7 +83,7 @@ static void what_a_body_says_is_kept(void **state)
         assert_int_equal(t.record.burst, 20);
         json_t *shown = tenant_json(&t);
         assert_string_equal(json_string_value(json_object_get(shown, "rate")), "20/1m");
-        assert_string_equal(json_string_value(json_object_get(shown, "max_running")), "unlimited");
+        assert_int_equal(json_integer_value(json_object_get(shown, "max_running")), 5);
         assert_int_equal(json_integer_value(json_object_get(shown, "max_pending")), 100000);
         json_decref(shown);
         assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":null,\"rate\":null}"),
@@ -86,6 +93,48 @@ static void what_a_body_says_is_kept(void **state)
         assert_int_equal(tenant_body_read(bytes_of_text("{\"name\":\"other\"}"), BODY_TENANT_CHANGE,
                                           &t, &fault),
                          422);
+}
+
+static void type_bodies_are_judged(void **state)
+{
+        static const struct {
+                const char *body;
+                int want;
+                int64_t running, count;
+                msec per;
+        } table[] = {
+                {"{}", 0, 7, RECORD_UNLIMITED, 0},
+                {"{\"max_running\":5,\"max_rate\":\"10/1s\"}", 0, 5, 10, 1000},
+                {"{\"max_running\":\"unlimited\",\"max_rate\":\"unlimited\"}", 0, RECORD_UNLIMITED,
+                 RECORD_UNLIMITED, 0},
+                {"{\"max_running\":null,\"max_rate\":null}", 0, 7, RECORD_UNLIMITED, 0},
+                {"{\"max_rate\":\"1000/1s\"}", 0, 7, 1000, 1000},
+                {"{\"max_rate\":\"10000/10s\"}", 0, 7, 10000, 10000},
+                {"{\"max_rate\":\"100/100ms\"}", 0, 7, 100, 100},
+                {"{\"max_rate\":\"1/1d\"}", 0, 7, 1, MSEC_DAY},
+                {"{\"max_rate\":\"1001/1s\"}", 422, 0, 0, 0},
+                {"{\"max_rate\":\"10001/1d\"}", 422, 0, 0, 0},
+                {"{\"max_rate\":\"1/99ms\"}", 422, 0, 0, 0},
+                {"{\"max_rate\":\"1/2d\"}", 422, 0, 0, 0},
+                {"{\"max_rate\":\"0/1s\"}", 422, 0, 0, 0},
+                {"{\"max_rate\":10}", 422, 0, 0, 0},
+                {"{\"max_running\":0}", 422, 0, 0, 0},
+                {"{\"name\":\"t\"}", 422, 0, 0, 0},
+                {"nonsense", 400, 0, 0, 0},
+        };
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct type t = {.record = {.max_running = 7, .rate_count = RECORD_UNLIMITED}};
+                struct scan_fault fault = {0};
+                int got = type_body_read(bytes_of_text(table[i].body), &t, &fault);
+                if (got != table[i].want)
+                        fail_msg("%s: %d, not %d", table[i].body, got, table[i].want);
+                if (got != 0)
+                        continue;
+                assert_int_equal(t.record.max_running, table[i].running);
+                assert_int_equal(t.record.rate_count, table[i].count);
+                assert_int_equal(t.record.rate_per, table[i].per);
+        }
 }
 
 static void key_bodies_are_judged(void **state)
@@ -126,6 +175,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(bodies_are_judged),
                 cmocka_unit_test(what_a_body_says_is_kept),
+                cmocka_unit_test(type_bodies_are_judged),
                 cmocka_unit_test(key_bodies_are_judged),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -449,10 +449,25 @@ static void one_whose_position_is_damaged_is_set_aside(void **state)
         place_close(&place);
 }
 
+static char *new_registry_tables(void)
+{
+        struct err e = {0};
+        struct place place;
+        place_open(&place);
+        struct registry *r = registry_create(place.path, &e);
+        if (r == NULL)
+                fail_msg("%s", e.text);
+        registry_destroy(&r);
+        char *tables = stored_db_schema(place.path);
+        place_close(&place);
+        return tables;
+}
+
 static void the_registry_of_each_version_holds_its_rows(void **state)
 {
-        static const char *const names[] = {"registry-first", "registry-with-former"};
+        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1"};
         (void)state;
+        AUTO_FREE char *tables = new_registry_tables();
         for (size_t i = 0; i < COUNT(names); i++) {
                 struct err e = {0};
                 struct place place;
@@ -466,6 +481,7 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                 assert_int_equal(t.record.v, 7);
                 assert_int_equal(t.record.weight, 3);
                 assert_true(t.record.paused);
+                assert_int_equal(t.record.slots_version, 0);
                 assert_int_equal(registry_tenant(r, "going", &t, &e), 1);
                 assert_true(t.record.deleted);
                 assert_int_equal(registry_revoke_key(r, "acme", "k1abc", &e), 0);
@@ -474,8 +490,10 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                         stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");
                 assert_string_equal(former, "going\ngone\n");
                 AUTO_FREE char *version = stored_db_lines(place.path, "PRAGMA user_version");
-                assert_string_equal(version, "1\n");
-                stored_db_exec(place.path, "PRAGMA user_version = 2");
+                assert_string_equal(version, "2\n");
+                AUTO_FREE char *schema = stored_db_schema(place.path);
+                assert_string_equal(schema, tables);
+                stored_db_exec(place.path, "PRAGMA user_version = 3");
                 assert_null(registry_create(place.path, &e));
                 assert_int_equal(e.code, ERR_CONFLICT);
                 assert_non_null(strstr(e.text, "bring back a backup"));

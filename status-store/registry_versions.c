@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * registry_versions.c: the versions of limits.
+ */
+#include "status-store/registry_versions.h"
+
+#include "common/base/own.h"
+
+static int last_version(struct database *db, enum limit_queue kind, const char *of,
+                        int64_t *version, struct err *e)
+{
+        AUTO_RESET *find = database_query(
+                db, "SELECT version FROM limit_versions WHERE kind = ?1 AND name = ?2",
+                DB_VALUES(value_int(kind), value_text(of)), e);
+        int found = db_step(find, e);
+        *version = found == 1 ? sqlite3_column_int64(find, 0) : 0;
+        return found < 0 ? -1 : 0;
+}
+
+/* The record of what has no limit has the last version, abandoned ones too: so a registry that is
+ * lost can go on from `control`. */
+int version_after(struct database *db, enum limit_queue kind, const char *of,
+                  const struct limit_change *c, int64_t *version, struct err *e)
+{
+        if (!c->limited)
+                return last_version(db, kind, of, version, e);
+        *version = c->same && *version != 0 ? c->version : 0;
+        return 0;
+}
+
+int version_seen(struct database *db, const struct limit_seen *s, struct err *e)
+{
+        const struct db_value *values = DB_VALUES(value_int(s->kind), value_text(s->of),
+                                                  value_int(s->version), value_int(s->per));
+        if (database_run(db,
+                         "INSERT INTO limit_versions(kind, name, version) VALUES(?1, ?2, ?3)"
+                         " ON CONFLICT(kind, name) DO UPDATE SET version ="
+                         " max(version, excluded.version)",
+                         values, e) != 0)
+                return -1;
+        if (!s->limited)
+                return 0;
+        return database_run(db,
+                            "INSERT OR IGNORE INTO token_queues(kind, name, version, per, state)"
+                            " VALUES(?1, ?2, ?3, ?4, " TOKENS_FILLED ")",
+                            values, e);
+}
+
+#define NOW_STALE \
+        "UPDATE token_queues SET state = " TOKENS_STALE ", stale_since = ?3 WHERE name = ?1" \
+        " AND state <> " TOKENS_STALE
+
+int versions_published(struct database *db, enum record_kind kind, const char *of, int64_t v,
+                       struct err *e)
+{
+        const struct db_value *values =
+                DB_VALUES(value_text(of), value_int(v), value_int(clock_wall()));
+        if (kind == RECORD_TENANT)
+                return database_run(db,
+                                    NOW_STALE
+                                    " AND kind = 0 AND version <> (SELECT CASE WHEN max_running > 0"
+                                    " AND NOT deleted THEN slots_version ELSE 0 END FROM tenants"
+                                    " WHERE name = ?1 AND v = ?2)",
+                                    values, e);
+        if (kind != RECORD_TYPE)
+                return 0;
+        if (database_run(db,
+                         NOW_STALE " AND kind = 1 AND version <> (SELECT CASE WHEN max_running > 0"
+                                   " THEN slots_version ELSE 0 END FROM types"
+                                   " WHERE name = ?1 AND v = ?2)",
+                         values, e) != 0)
+                return -1;
+        return database_run(db,
+                            NOW_STALE " AND kind = 2 AND version <> (SELECT CASE WHEN rate_count >"
+                                      " 0 THEN rate_version ELSE 0 END FROM types"
+                                      " WHERE name = ?1 AND v = ?2)",
+                            values, e);
+}

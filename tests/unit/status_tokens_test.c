@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_tokens_test.c: types, and the versions of limits, in registry.db.
+ */
+#include "tests/unit/registry_rig.h"
+
+#include "status-store/registry_tokens.h"
+#include "status-store/registry_types.h"
+
+#define OK(call) assert_int_equal(call, 0)
+
+static int list_queue(void *owner, const struct token_queue *q, struct err *e)
+{
+        (void)e;
+        char name[LIMIT_QUEUE_SIZE];
+        limit_queue_name(q->kind, q->of, q->version, name);
+        buffer_printf(owner, "%s ", name);
+        return 0;
+}
+
+static void assert_queues(struct registry *r, const char *filled, const char *stale)
+{
+        struct err e = {0};
+        AUTO_BUFFER use = {0};
+        AUTO_BUFFER old = {0};
+        OK(registry_each_filled(r, list_queue, &use, &e));
+        OK(registry_each_stale(r, clock_wall() + 1000, list_queue, &old, &e));
+        assert_string_equal(use.data == NULL ? "" : use.data, filled);
+        assert_string_equal(old.data == NULL ? "" : old.data, stale);
+}
+
+static int64_t fill(struct registry *r, enum limit_queue kind, const char *of, int64_t v)
+{
+        struct token_queue q = {.kind = kind};
+        struct err e = {0};
+        snprintf(q.of, sizeof(q.of), "%s", of);
+        OK(registry_begin_tokens(r, &q, &e));
+        OK(registry_use_tokens(r, &q, v, &e));
+        return q.version;
+}
+
+static struct tenant limited(struct registry *r, const char *name, int64_t limit)
+{
+        struct tenant t = tenant_named(name);
+        struct err e = {0};
+        t.record.max_running = limit;
+        OK(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e));
+        return t;
+}
+
+static struct tenant read_tenant(struct registry *r, const char *name)
+{
+        struct tenant t;
+        struct err e = {0};
+        assert_int_equal(registry_tenant(r, name, &t, &e), 1);
+        return t;
+}
+
+static void each_change_of_a_limit_has_a_version(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct tenant t = limited(r, "acme", 5);
+        assert_int_equal(t.record.slots_version, 0);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
+        assert_queues(r, "slots.acme.1 ", "");
+
+        t = read_tenant(r, "acme");
+        t.record.weight = 3;
+        OK(registry_change_tenant(r, &t, &e));
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 1);
+        t.record.max_running = 6;
+        OK(registry_change_tenant(r, &t, &e));
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 3), 2);
+        assert_queues(r, "slots.acme.1 slots.acme.2 ", ""); /* the old one is still told */
+        OK(registry_published(r, RECORD_TENANT, "acme", 3, &e));
+        assert_queues(r, "slots.acme.2 ", "slots.acme.1 ");
+
+        t = read_tenant(r, "acme");
+        t.record.slots_version = 0; /* fresh slots */
+        OK(registry_change_tenant(r, &t, &e));
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 4), 3);
+        t = read_tenant(r, "acme");
+        t.record.max_running = RECORD_UNLIMITED;
+        OK(registry_change_tenant(r, &t, &e));
+        assert_int_equal(t.record.slots_version, 3);
+        OK(registry_published(r, RECORD_TENANT, "acme", 5, &e));
+        assert_queues(r, "", "slots.acme.1 slots.acme.2 slots.acme.3 ");
+        struct token_queue q = {.kind = LIMIT_TENANT_SLOTS, .of = "acme", .version = 2};
+        OK(registry_forget_tokens(r, &q, &e));
+        assert_queues(r, "", "slots.acme.1 slots.acme.3 ");
+}
+
+static void a_version_that_was_not_filled_is_abandoned(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct token_queue q = {.kind = LIMIT_TENANT_SLOTS, .of = "acme"};
+        struct tenant t = limited(r, "acme", 5);
+        OK(registry_begin_tokens(r, &q, &e)); /* then the program was killed */
+        assert_queues(r, "", "");
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 2);
+        assert_queues(r, "slots.acme.2 ", "slots.acme.1 ");
+
+        t = read_tenant(r, "acme");
+        t.record.max_running = 7;
+        OK(registry_change_tenant(r, &t, &e));
+        OK(registry_begin_tokens(r, &q, &e));
+        assert_int_equal(q.version, 3);
+        t.record.max_running = 8;
+        OK(registry_change_tenant(r, &t, &e));
+        assert_int_equal(registry_use_tokens(r, &q, 2, &e), -1); /* for 7, not for 8 */
+        assert_int_equal(e.code, ERR_CONFLICT);
+        err_clear(&e);
+        OK(registry_abandon_tokens(r, &q, &e));
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
+        assert_queues(r, "slots.acme.2 ", "slots.acme.1 slots.acme.3 ");
+}
+
+static void a_name_used_again_goes_on_with_its_versions(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        (void)limited(r, "acme", 5);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
+        OK(registry_delete_tenant(r, "acme", 1000, &e));
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 1);
+        OK(registry_published(r, RECORD_TENANT, "acme", 2, &e));
+        assert_queues(r, "", "slots.acme.1 ");
+        OK(registry_drop_tenant(r, "acme", &e));
+        (void)limited(r, "acme", 5);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 3), 2);
+}
+
+static void an_older_registry_takes_no_version_again(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct tenant t = limited(r, "acme", 5);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
+        t.record.v = 4;
+        t.record.slots_version = 3;
+        assert_int_equal(registry_seen_tenant(r, &t.record, &e), 1);
+        assert_int_equal(read_tenant(r, "acme").record.v, 5);
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 5), 4);
+        OK(registry_published(r, RECORD_TENANT, "acme", 5, &e));
+        assert_queues(r, "slots.acme.4 ", "slots.acme.1 slots.acme.3 ");
+        /* The record of a tenant that this registry does not know. */
+        snprintf(t.record.name, sizeof(t.record.name), "lost");
+        t.record.slots_version = 8;
+        OK(registry_seen_tenant(r, &t.record, &e));
+        t = limited(r, "lost", 2);
+        assert_int_equal(t.record.v, 5);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "lost", 5), 9);
+        OK(registry_published(r, RECORD_TENANT, "lost", 5, &e));
+        assert_queues(r, "slots.acme.4 slots.lost.9 ", "slots.acme.1 slots.acme.3 slots.lost.8 ");
+}
+
+static void slots_of_the_same_version_stay(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        (void)limited(r, "acme", 5);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        struct tenant t = read_tenant(r, "acme");
+        t.record.v = 9; /* its weight was changed after the backup */
+        assert_int_equal(registry_seen_tenant(r, &t.record, &e), 1);
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 1);
+}
+
+static struct type change_type(struct registry *r, const char *name, int64_t running, int64_t count)
+{
+        struct type t;
+        struct err e = {0};
+        assert_true(registry_type(r, name, &t, &e) >= 0);
+        t.record.max_running = running;
+        t.record.rate_count = count;
+        t.record.rate_per = 1000;
+        OK(registry_change_type(r, &t, &e));
+        return t;
+}
+
+static int count_type(void *owner, const struct type *t, struct err *e)
+{
+        (void)t;
+        (void)e;
+        ++*(int *)owner;
+        return 0;
+}
+
+static int untold_types(struct registry *r)
+{
+        struct err e = {0};
+        int count = 0;
+        OK(registry_each_type(r, WHICH_UNPUBLISHED, count_type, &count, &e));
+        return count;
+}
+
+static void a_type_gets_limits_and_loses_them(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct type t;
+        assert_int_equal(registry_type(r, "send.mail", &t, &e), 0);
+        assert_false(type_is_limited(&t));
+        t = change_type(r, "send.mail", 50, 10);
+        assert_int_equal(t.record.v, 1);
+        assert_true(t.created_at > 0);
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "send.mail", 1), 1);
+        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "send.mail", 1), 1);
+        assert_int_equal(untold_types(r), 1);
+        OK(registry_published(r, RECORD_TYPE, "send.mail", 1, &e));
+        assert_int_equal(untold_types(r), 0);
+        OK(registry_republish(r, RECORD_TYPE, "send.mail", 1, &e));
+        assert_int_equal(untold_types(r), 1);
+
+        t = change_type(r, "send.mail", 50, 20);
+        assert_int_equal(t.record.slots_version, 1);
+        assert_int_equal(t.record.rate_version, 0);
+        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "send.mail", 2), 2);
+        OK(registry_published(r, RECORD_TYPE, "send.mail", 2, &e));
+        assert_queues(r, "slots-type.send.mail.1 rates-type.send.mail.2 ",
+                      "rates-type.send.mail.1 ");
+        t = change_type(r, "send.mail", RECORD_UNLIMITED, RECORD_UNLIMITED);
+        assert_int_equal(t.record.rate_version, 2);
+        OK(registry_published(r, RECORD_TYPE, "send.mail", 3, &e));
+        assert_queues(r, "",
+                      "slots-type.send.mail.1 rates-type.send.mail.1 rates-type.send.mail.2 ");
+        struct type stale = t;
+        stale.record.v = 1;
+        assert_int_equal(registry_change_type(r, &stale, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+}
+
+static void limited_types_are_bounded(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct type t;
+        char name[16];
+        for (int i = 0; i < LIMITED_TYPES_MAX; i++) {
+                snprintf(name, sizeof(name), "t%d", i);
+                (void)change_type(r, name, 1, RECORD_UNLIMITED);
+        }
+        assert_int_equal(registry_type(r, "more", &t, &e), 0);
+        t.record.rate_count = 1;
+        assert_int_equal(registry_change_type(r, &t, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        err_clear(&e);
+        (void)change_type(r, "t7", RECORD_UNLIMITED, RECORD_UNLIMITED);
+        OK(registry_change_type(r, &t, &e));
+}
+
+static void what_control_says_of_a_type_is_taken(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct type t;
+        struct type_record seen = {.name = "a",
+                                   .v = 6,
+                                   .max_running = 5,
+                                   .slots_version = 3,
+                                   .rate_count = RECORD_UNLIMITED,
+                                   .rate_version = 2};
+        OK(registry_seen_type(r, &seen, &e));
+        assert_int_equal(registry_type(r, "a", &t, &e), 1);
+        assert_int_equal(t.record.max_running, 5);
+        assert_int_equal(untold_types(r), 0);
+        assert_queues(r, "slots-type.a.3 ", "");
+        t = change_type(r, "a", 6, 10);
+        assert_int_equal(t.record.v, 7);
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a", 7), 4);
+        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "a", 7), 3);
+        seen.v = 9;
+        seen.slots_version = 6;
+        assert_int_equal(registry_seen_type(r, &seen, &e), 1);
+        assert_int_equal(registry_type(r, "a", &t, &e), 1);
+        assert_int_equal(t.record.v, 10);
+        assert_int_equal(t.record.max_running, 6);
+        assert_int_equal(t.record.slots_version, 0);
+        assert_int_equal(t.record.rate_version, 3);
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a", 10), 7);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                WITH_REGISTRY(each_change_of_a_limit_has_a_version),
+                WITH_REGISTRY(a_version_that_was_not_filled_is_abandoned),
+                WITH_REGISTRY(a_name_used_again_goes_on_with_its_versions),
+                WITH_REGISTRY(an_older_registry_takes_no_version_again),
+                WITH_REGISTRY(slots_of_the_same_version_stay),
+                WITH_REGISTRY(a_type_gets_limits_and_loses_them),
+                WITH_REGISTRY(limited_types_are_bounded),
+                WITH_REGISTRY(what_control_says_of_a_type_is_taken),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
