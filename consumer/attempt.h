@@ -46,6 +46,7 @@ struct attempt_key {
 struct consumer;
 struct question;
 struct redelivery;
+struct slot;
 
 struct attempt {
         struct job job; /* borrows from the delivery, and from `error` */
@@ -69,6 +70,7 @@ struct attempt {
                                           while WAITING, from `set` after it */
         struct handlers *set;          /* RUNNING to LEAVING: owns a reference */
         struct run *run;               /* RUNNING, STOPPING */
+        struct slot *slot;             /* RUNNING, STOPPING; NULL: the tenant was not limited */
         int64_t started_us, took_us;   /* monotonic; how long its handler ran */
         msec started_at;               /* wall */
         struct progress_note progress; /* RUNNING, STOPPING */

@@ -20,6 +20,7 @@
 #include "consumer/flow.h"
 #include "consumer/heartbeat.h"
 #include "consumer/hops.h"
+#include "consumer/links.h"
 #include "consumer/runner/shortage.h"
 #include "consumer/scheduler.h"
 #include "consumer/start.h"
@@ -33,107 +34,13 @@ enum {
         FINISHED_MAX = 16384, /* attempts remembered */
 };
 
-static void on_consume_up(void *owner)
-{
-        struct consumer *c = owner;
-
-        c->ups++;
-        c->reconnected_at = clock_mono();
-        LOG_INFO("connected", log_text("link", "consume"));
-}
-
-/* The broker redelivers all unacked jobs, here or to another consumer. Attempts that have not
- * started are dropped. Running ones go on, unless their type says stop_on_link_loss; a redelivery
- * that comes here joins its running attempt. */
-static void on_consume_down(void *owner, const struct err *why)
-{
-        struct consumer *c = owner;
-        struct attempt *a, *after;
-
-        LOG_WARN("disconnected", log_text("link", "consume"), log_int("running", c->running),
-                 log_err(why));
-        finish_release_all(c, NULL);
-        HASH_ITER (hh, c->attempts.table, a, after) {
-                if (a->state != STATE_RUNNING || !a->handler->stop_on_link_loss)
-                        continue;
-                attempt_stop(a, STOP_LINK_LOST);
-        }
-}
-
-static void on_refused(void *owner, struct subscription *s, const struct err *why)
-{
-        (void)owner;
-        (void)s;
-        LOG_WARN("a queue cannot be consumed; will retry", log_err(why));
-}
-
-static void on_publish_up(void *owner)
-{
-        struct consumer *c = owner;
-
-        LOG_INFO("connected", log_text("link", "publish"));
-        if (!consumer_is_draining(c))
-                heartbeat_publish(c, WORKER_UP);
-}
-
-static void on_publish_down(void *owner, const struct err *why)
-{
-        (void)owner;
-        LOG_WARN("disconnected", log_text("link", "publish"), log_err(why));
-}
-
-static void on_queues_up(void *owner)
-{
-        (void)owner;
-        LOG_INFO("connected", log_text("link", "queues"));
-}
-
-static void on_queues_down(void *owner, const struct err *why)
-{
-        (void)owner;
-        LOG_WARN("disconnected", log_text("link", "queues"), log_err(why));
-}
-
-static void log_blocked(const char *link, bool blocked)
-{
-        LOG_WARN(blocked ? "the broker blocks publishes: a resource alarm"
-                         : "the broker accepts publishes again",
-                 log_text("link", link));
-}
-
-static void on_publish_blocked(void *owner, bool blocked)
-{
-        (void)owner;
-        log_blocked("publish", blocked);
-}
-
-static void on_queues_blocked(void *owner, bool blocked)
-{
-        (void)owner;
-        log_blocked("queues", blocked);
-}
-
-static const struct link_events consume_events = {
-        .up = on_consume_up,
-        .down = on_consume_down,
-        .refused = on_refused,
-};
-static const struct link_events publish_events = {
-        .up = on_publish_up,
-        .down = on_publish_down,
-        .blocked = on_publish_blocked,
-};
-static const struct link_events queues_events = {
-        .up = on_queues_up,
-        .down = on_queues_down,
-        .blocked = on_queues_blocked,
-};
-
 static void on_tenant(void *owner, const struct tenant_record *r)
 {
         struct consumer *c = owner;
         struct tenant *t = subscriptions_tenant(c->subscriptions, r);
 
+        if (t != NULL)
+                slots_tenant(c->slots, t, r);
         if (t != NULL && !t->wanted)
                 finish_release_all(c, t);
 }
@@ -164,6 +71,7 @@ static void on_turn(void *owner)
         struct consumer *c = owner;
 
         if (consumer_is_draining(c)) {
+                slots_settle(c->slots, 0);
                 stop_step(c);
         } else {
                 flow_turn(c);
@@ -176,6 +84,9 @@ static void on_tick(void *owner)
         struct consumer *c = owner;
 
         c->ticks++;
+        slots_check(c->slots);
+        if (c->ticks % TICKS_PER_REVIEW == 0)
+                slots_count(c->slots);
         if (consumer_is_draining(c)) {
                 if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < PHASE_GONE)
                         heartbeat_publish(c, WORKER_DRAINING);
@@ -206,56 +117,19 @@ static bool is_ready(void *owner, struct err *why)
 
         if (consumer_is_draining(c))
                 err_set(why, ERR_UNAVAILABLE, "draining");
-        else if (link_is_ready(c->consume, why) && link_is_ready(c->publish, why) &&
-                 link_is_ready(c->queues, why) && !control_is_ready(c->control))
+        else if (links_are_ready(c, why) && !control_is_ready(c->control))
                 err_set(why, ERR_UNAVAILABLE, "the tenants have not been read yet");
         return !err_is_set(why);
 }
 
-static void on_confirm_time(void *owner, double seconds)
-{
-        struct consumer *c = owner;
-
-        metric_observe(c->measures.confirm, seconds);
-}
-
-/* Two links, because RabbitMQ confirms messages that a stream lost when some publishes of their
- * channel do not reach that stream (docs/facts.md). */
-static int connect_publishing(struct consumer *c, struct link_config config, struct err *e)
-{
-        AUTO_FREE char *publish = xasprintf("consumer %s publish", c->worker);
-        AUTO_FREE char *queues = xasprintf("consumer %s queues", c->worker);
-
-        config.resend = true;
-        config.name = queues;
-        c->queues = link_create(&config, &queues_events, c, c->loop, e);
-        if (c->queues == NULL)
-                return -1;
-        config.name = publish;
-        config.stream = "events";
-        c->publish = link_create(&config, &publish_events, c, c->loop, e);
-        if (c->publish == NULL)
-                return -1;
-        c->outbox = outbox_create(c->publish, c->loop, on_confirm_time, c);
-        c->queue_outbox = outbox_create(c->queues, c->loop, on_confirm_time, c);
-        return 0;
-}
-
 static int connect_links(struct consumer *c, struct err *e)
 {
-        AUTO_FREE char *consume = xasprintf("consumer %s consume", c->worker);
         AUTO_FREE char *control = xasprintf("consumer %s control", c->worker);
-        const struct link_config config = amqp_link_config(&c->settings->amqp, consume);
-        struct link_config reading = config;
+        const struct link_config config = amqp_link_config(&c->settings->amqp, control);
 
-        reading.name = control;
-        c->consume = link_create(&config, &consume_events, c, c->loop, e);
-        if (c->consume == NULL || connect_publishing(c, config, e) != 0)
+        if (links_create(c, &config, e) != 0)
                 return -1;
-        c->events = events_create(c->loop, c->outbox, c->worker, finish_confirmed, c);
-        c->subscriptions = subscriptions_create(c->consume, (unsigned)c->settings->concurrency,
-                                                accept_delivery, c);
-        c->control = control_create(&reading, &control_events, c, c->loop, e);
+        c->control = control_create(&config, &control_events, c, c->loop, e);
         return c->control == NULL ? -1 : 0;
 }
 
@@ -386,6 +260,7 @@ static void drop_attempts(struct consumer *c)
         HASH_ITER (hh, c->attempts.table, a, after) {
                 if (a->state == STATE_RUNNING)
                         attempt_move(a, STATE_STOPPING);
+                slots_ended(c->slots, a);
                 finish_settle(c, a, SETTLE_REQUEUE);
         }
 }
@@ -415,6 +290,8 @@ static void end(void *owner)
         elsewhere_destroy(&c->elsewhere);
         stores_destroy(&c->stores);
         scheduler_fini(&c->ready);
+        slots_destroy(&c->slots);
+        link_destroy(&c->slots_link);
         subscriptions_destroy(&c->subscriptions);
         link_destroy(&c->consume);
         alarm_destroy(&c->stop_alarm);

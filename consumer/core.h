@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * core.h: the state of a consumer, shared by its files. They are layers, lowest first: finish.c
- * (how an attempt leaves), heartbeat.c, type_limits.c, accept.c (deliveries), flow.c (how much is
- * held), start.c (starting runs), stop.c (draining), consumer.c (assembly). None calls a later one:
- * consumer.c checks once a turn of the loop what has changed.
+ * (how an attempt leaves), heartbeat.c, type_limits.c, slots.c, accept.c (deliveries), flow.c (how
+ * much is held), start.c (starting runs), stop.c (draining), consumer.c (assembly). None calls a
+ * later one: consumer.c checks once a turn of the loop what has changed.
  */
 #pragma once
 
@@ -21,6 +21,7 @@
 #include "consumer/measures.h"
 #include "consumer/ready.h"
 #include "consumer/settings.h"
+#include "consumer/slots.h"
 #include "consumer/subscriptions.h"
 
 enum phase {
@@ -39,8 +40,9 @@ struct consumer {
         msec started_at; /* wall */
 
         struct link *consume;
-        struct link *publish; /* feeds the event stream */
-        struct link *queues;  /* hops: to delay queues alone */
+        struct link *publish;    /* feeds the event stream */
+        struct link *queues;     /* hops: to delay queues alone */
+        struct link *slots_link; /* tokens alone */
         struct control *control;
         struct health *health;
         struct metrics *metrics;
@@ -50,6 +52,7 @@ struct consumer {
         struct subscriptions *subscriptions;
         struct due_soon *due_soon;
         struct type_limits *type_limits;
+        struct slots *slots;
         struct hops *hops;
         struct stores *stores; /* used by the two below */
         struct duplicate_check *duplicate_check;

@@ -35,6 +35,8 @@ static const struct {
                "Attempts running now."),
         METRIC(slots, "warren_workers", GAUGE,
                "Attempts that can run at once."),
+        METRIC(tenant_slots, "warren_slots", GAUGE,
+               "Slots of tenants' running limits, held here or waited for.", "tenant", "state"),
         METRIC(stale, "warren_handlers_stale", GAUGE,
                "1 after a reload of handlers.json failed: the old one is in force."),
         METRIC(held, "warren_deliveries_held", GAUGE,

@@ -13,8 +13,9 @@ struct measures {
         struct metric *processing; /* type */
         struct metric *wait;       /* priority */
         struct metric *confirm;
-        struct metric *checked; /* verdict */
-        struct metric *hops;    /* reason */
+        struct metric *checked;      /* verdict */
+        struct metric *hops;         /* reason */
+        struct metric *tenant_slots; /* tenant, state */
         struct metric *active, *held, *held_bytes, *slots;
         struct metric *stale; /* 0 or 1 */
 };

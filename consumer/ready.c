@@ -44,6 +44,7 @@ void ready_remove(struct ready *ready, struct attempt *a)
         CDL_DELETE(ready->ring, t);
         ready->tenants--;
         t->deficit = 0;
+        t->passed_over = false;
 }
 
 static void each_of_tenant(struct tenant *t, void (*each)(void *owner, struct attempt *a),

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "common/base/memory.h"
 
@@ -80,11 +81,17 @@ static struct attempt *pick_of(const struct tenant *t, struct walk *w)
         return NULL;
 }
 
-/* Gives t the turn. The tenants before it had nothing that could run; their deficit is cleared. */
+/* Gives t the turn. The tenants before it had nothing that could run; their deficit is cleared. One
+ * without a slot keeps it, for scheduler_give_turn. */
 static void take_turn(struct ready *ready, struct tenant *t)
 {
-        for (; ready->ring != t; ready->ring = ready->ring->next)
-                ready->ring->deficit = 0;
+        for (; ready->ring != t; ready->ring = ready->ring->next) {
+                if (ready->ring->without_slot)
+                        ready->ring->passed_over = true;
+                else
+                        ready->ring->deficit = 0;
+        }
+        t->passed_over = false;
         if (t->deficit <= 0)
                 t->deficit = t->weight;
 }
@@ -124,7 +131,7 @@ static struct attempt *pick(struct ready *ready, struct walk *w)
         struct tenant *t = ready->ring;
 
         for (unsigned left = ready->tenants; left > 0; left--, t = t->next) {
-                struct attempt *a = pick_of(t, w);
+                struct attempt *a = t->without_slot ? NULL : pick_of(t, w);
                 if (a == NULL)
                         continue;
                 take_turn(ready, t);
@@ -146,6 +153,17 @@ struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner)
         w.by_turn = false; /* no other tenant wants these slots */
         w.full = NULL;
         return pick(ready, &w);
+}
+
+void scheduler_give_turn(struct ready *ready, struct tenant *t)
+{
+        if (!t->passed_over || t->waiting_count == 0)
+                return;
+        t->passed_over = false;
+        if (ready->ring == t)
+                return;
+        CDL_DELETE(ready->ring, t);
+        CDL_PREPEND(ready->ring, t);
 }
 
 void scheduler_resume(struct ready *ready)

@@ -4,7 +4,8 @@
  * on its turn a tenant gets as many picks as its weight; tenants also take turns within each type
  * that has a concurrency of its own. Then the tenant's highest priority, oldest first; every 16th
  * pick of a tenant takes its lowest priority instead, so nothing starves. Attempts whose type has
- * no room are skipped. Pure, except for counters in the tenants and in struct ready.
+ * no room are skipped, and tenants without a slot. Pure, except for counters in the tenants and in
+ * struct ready.
  */
 #pragma once
 
@@ -18,6 +19,8 @@ typedef bool room_fn(void *owner, const struct handler *h);
 
 /* Removes the attempt from `ready`. NULL: none of those waiting can run. */
 struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner);
+/* A tenant that was passed over for want of a slot has one now: it gets the turn that it missed. */
+void scheduler_give_turn(struct ready *ready, struct tenant *t);
 /* After a stall the ring was emptied and filled again in any order: gives the turn to the tenant
  * with the fewest picks by weight. */
 void scheduler_resume(struct ready *ready);

@@ -83,6 +83,7 @@ static void on_ended(void *owner, const struct run_end *end)
         progress_end(c->progress, &a->progress);
         a->took_us = now_us - a->started_us;
         a->run = NULL;
+        slots_ended(c->slots, a);
         c->running--;
         c->changed_at = now_us / 1000;
         window_note(&a->queue->window, a->took_us);
@@ -124,6 +125,7 @@ static void on_put_off(void *owner)
         struct consumer *c = a->consumer;
 
         a->run = NULL;
+        slots_ended(c->slots, a);
         c->running--;
         if (!consumer_is_draining(c))
                 flow_run_ended(c);
@@ -185,12 +187,13 @@ static bool start(struct consumer *c, struct attempt *a)
                 return true;
         }
         attempt_move(a, STATE_RUNNING);
+        slots_started(c->slots, a);
         c->running++;
         type_limits_started(c->type_limits, h, c->changed_at);
         return true;
 }
 
-static bool has_room(void *owner, const struct handler *h)
+bool start_has_room(void *owner, const struct handler *h)
 {
         const struct consumer *c = owner;
 
@@ -199,10 +202,12 @@ static bool has_room(void *owner, const struct handler *h)
 
 void start_ready(struct consumer *c)
 {
-        while (!c->gathering && c->running < (unsigned)c->settings->concurrency &&
-               c->ready.count > 0) {
-                struct attempt *a = scheduler_pick(&c->ready, has_room, c);
+        unsigned workers = (unsigned)c->settings->concurrency;
+
+        while (!c->gathering && c->running < workers && c->ready.count > 0) {
+                struct attempt *a = scheduler_pick(&c->ready, start_has_room, c);
                 if (a == NULL || !start(c, a))
                         break;
         }
+        slots_settle(c->slots, c->gathering ? 0 : workers - c->running);
 }

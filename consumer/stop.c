@@ -23,6 +23,14 @@ static void on_consume_drained(void *owner, bool clean)
         service_end(c->service, 0);
 }
 
+static void on_slots_drained(void *owner, bool clean)
+{
+        struct consumer *c = owner;
+
+        (void)clean; /* the broker takes back what was not returned */
+        link_drain(c->consume, LINK_DRAIN, on_consume_drained, c);
+}
+
 static void on_publish_drained(void *owner, bool clean)
 {
         struct consumer *c = owner;
@@ -31,7 +39,7 @@ static void on_publish_drained(void *owner, bool clean)
                 LOG_WARN("the last publishes were not confirmed in time");
         if (--c->draining_links > 0)
                 return;
-        link_drain(c->consume, LINK_DRAIN, on_consume_drained, c);
+        link_drain(c->slots_link, LINK_DRAIN, on_slots_drained, c);
 }
 
 static void close_links(struct consumer *c)
@@ -99,6 +107,7 @@ void stop_begin(struct consumer *c)
         c->stop_until = clock_mono() + c->settings->drain;
         subscriptions_close(c->subscriptions);
         finish_release_all(c, NULL);
+        slots_stop(c->slots);
         heartbeat_publish(c, WORKER_DRAINING);
         alarm_set_every(c->stop_alarm, STEP_EVERY);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tenant.h: a tenant in this consumer: its queues, and its attempts that wait here. A plain struct.
- * subscriptions.c owns it and its queues; ready.c the lists and the ring; scheduler.c the rest.
+ * subscriptions.c owns it and its queues; ready.c the lists and the ring; slots.c its slots;
+ * scheduler.c the rest.
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "consumer/window.h"
 
 struct attempt;
+struct slot_pool;
 struct subscriptions;
 struct tenant;
 
@@ -40,6 +42,10 @@ struct tenant {
 
         struct attempt *waiting[PRIORITY_COUNT]; /* oldest first */
         unsigned waiting_count;
+
+        struct slot_pool *slots; /* NULL: any number may run */
+        bool without_slot;       /* its number is limited, and no free slot is here */
+        bool passed_over;        /* its turn came while it was without a slot */
 
         int64_t weight;
         int64_t deficit;

@@ -13,17 +13,24 @@
 struct tokens; /* of one queue */
 struct token;  /* one that is held here */
 
-/* came: a token has come: take it in this turn of the loop, or it goes back. The link is borrowed;
- * it is one for tokens alone, without a stream. */
+enum {
+        TOKENS_RANK_RUNNING = 4, /* for what runs already: before every waiting job */
+        TOKENS_RANKS,            /* those below are the priorities of jobs */
+};
+
+/* came: a token has come: take it within the call, or it goes back. The link is borrowed; it is one
+ * for tokens alone, without a stream. */
 struct tokens *tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
                              void *owner);
-/* Gives back what was not taken. Tokens that were taken must have been returned or spent. */
+/* Wants no token any more. Tokens that were taken must have been returned or spent. */
 void tokens_destroy(struct tokens **t);
 
-/* How many tokens are wanted besides those taken, and how urgent the most urgent user is (a
- * priority, 0 to 3). Less than before: subscriptions end. */
-void tokens_want(struct tokens *t, unsigned count, int priority);
-/* Takes one that has come; NULL: none. */
+/* How many tokens are wanted besides those taken, and their rank: a higher one is served first.
+ * Less than before: subscriptions end. An end and a new one cost the broker two log entries. */
+void tokens_want(struct tokens *t, unsigned count, int rank);
+/* As tokens_want, with a number for each rank. */
+void tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+/* Takes the one that has come; NULL: none. */
 struct token *tokens_take(struct tokens *t);
 unsigned tokens_wanted(const struct tokens *t); /* asked for, and not yet come */
 unsigned tokens_taken(const struct tokens *t);

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * slots.c: for each limited tenant: its tokens that no attempt uses, and how many more are wanted.
+ */
+#include "consumer/slots.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/base/alarm.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/uuid.h"
+#include "common/model/limit_queue.h"
+#include "consumer/tokens.h"
+
+enum {
+        TURN = 100,                  /* ms; a token is given back at the end of a job after that */
+        SPARE_MAX = 20,              /* ms that a token waits here for a worker */
+        ASK_AGAIN = 100,             /* ms after a token found no worker; doubled each time */
+        ASK_AGAIN_MAX = 2000,        /* ms */
+        HELD_MAX = 10 * MSEC_MINUTE, /* a token held for longer pins its queue's log */
+        /* While every worker is busy only so many tenants, those whose turn is next, ask. */
+        TENANTS_AHEAD = 64,
+        SHOWN_MAX = 400, /* tenants with series of their own in the metric */
+};
+
+/* One token. */
+struct slot {
+        struct slot_pool *pool; /* the token is of its queue */
+        struct tenant *tenant;  /* of the attempt that uses it; NULL: spare */
+        struct token *token;    /* NULL: returned, and another is awaited */
+        msec spare_since;       /* monotonic */
+        bool ageing;            /* held for so long that another is awaited */
+        struct slot *prev, *next;
+};
+
+/* The slots of one version of a tenant's limit. */
+struct slot_pool {
+        struct slots *home;
+        struct tenant *tenant; /* NULL: not in force; it lives until its tokens are returned */
+        int64_t version;
+        struct tokens *tokens;
+        struct slot *spare; /* oldest first */
+        unsigned spare_count;
+        unsigned uncovered; /* attempts that run without a token since theirs was lost */
+        msec ask_after;     /* monotonic; until then no token is wanted without a free worker */
+        msec ask_again;
+        bool listed; /* in `busy` */
+        bool shown;  /* has series of its own in the metric */
+        struct slot_pool *prev, *next, *busy_prev, *busy_next;
+};
+
+struct slots {
+        struct slots_config config;
+        struct slot_pool *pools;
+        struct slot_pool *busy; /* with spare tokens, or some wanted */
+        struct slot *used;      /* by attempts */
+        struct alarm *alarm;
+        unsigned shown;
+        bool up, stopped;
+};
+
+/* Only to wake the loop, for slots_settle. */
+static void on_alarm(void *owner)
+{
+        (void)owner;
+}
+
+struct slots *slots_create(const struct slots_config *c)
+{
+        struct slots *s = xcalloc(1, sizeof(*s));
+
+        s->config = *c;
+        s->alarm = alarm_create(c->loop, on_alarm, s);
+        return s;
+}
+
+static void list_busy(struct slot_pool *p)
+{
+        if (p->listed)
+                return;
+        p->listed = true;
+        DL_APPEND2(p->home->busy, p, busy_prev, busy_next);
+}
+
+static void unlist_busy(struct slot_pool *p)
+{
+        if (!p->listed)
+                return;
+        p->listed = false;
+        DL_DELETE2(p->home->busy, p, busy_prev, busy_next);
+}
+
+static void note_spare(struct slot_pool *p)
+{
+        if (p->tenant != NULL)
+                p->tenant->without_slot = p->spare_count == 0;
+}
+
+static void add_spare(struct slot_pool *p, struct slot *slot)
+{
+        slot->tenant = NULL;
+        slot->ageing = false;
+        slot->spare_since = clock_mono();
+        DL_APPEND(p->spare, slot);
+        p->spare_count++;
+        note_spare(p);
+        list_busy(p);
+        scheduler_give_turn(p->home->config.ready, p->tenant);
+}
+
+static struct slot *take_spare(struct slot_pool *p)
+{
+        struct slot *slot = p->spare;
+
+        DL_DELETE(p->spare, slot);
+        p->spare_count--;
+        note_spare(p);
+        return slot;
+}
+
+static void drop(struct slot *slot)
+{
+        token_return(&slot->token);
+        free(slot);
+}
+
+static void free_pool(struct slot_pool *p)
+{
+        unlist_busy(p);
+        DL_DELETE(p->home->pools, p);
+        tokens_destroy(&p->tokens);
+        free(p);
+}
+
+static void free_if_over(struct slot_pool *p)
+{
+        if (p->tenant == NULL && tokens_taken(p->tokens) == 0)
+                free_pool(p);
+}
+
+/* An attempt runs without a token, or with one that is to be exchanged. */
+static bool is_uncovered(const struct slot *slot)
+{
+        return slot->token == NULL || slot->ageing || !token_is_held(slot->token);
+}
+
+static struct slot *uncovered_of(const struct slot_pool *p)
+{
+        struct slot *slot;
+
+        DL_FOREACH (p->home->used, slot) {
+                if (slot->tenant == p->tenant && is_uncovered(slot))
+                        return slot;
+        }
+        return NULL;
+}
+
+/* The attempt's old token may be of an earlier version, whose pool is over without it. */
+static void cover(struct slot *slot, struct slot_pool *p, struct token *k)
+{
+        struct slot_pool *before = slot->pool;
+
+        token_return(&slot->token);
+        slot->pool = p;
+        slot->token = k;
+        slot->ageing = false;
+        if (before != p)
+                free_if_over(before);
+}
+
+static void on_came(void *owner)
+{
+        struct slot_pool *p = owner;
+
+        if (p->uncovered > 0) {
+                struct slot *slot = uncovered_of(p);
+                p->uncovered--;
+                if (slot != NULL) {
+                        cover(slot, p, tokens_take(p->tokens));
+                        return;
+                }
+        }
+        struct slot *slot = xcalloc(1, sizeof(*slot));
+        slot->pool = p;
+        slot->token = tokens_take(p->tokens);
+        add_spare(p, slot);
+}
+
+static void count_uncovered(struct slots *s)
+{
+        struct slot_pool *p;
+        struct slot *slot;
+
+        DL_FOREACH (s->pools, p)
+                p->uncovered = 0;
+        DL_FOREACH (s->used, slot) {
+                if (!is_uncovered(slot) || slot->tenant->slots == NULL)
+                        continue;
+                slot->tenant->slots->uncovered++;
+                list_busy(slot->tenant->slots);
+        }
+}
+
+static void drop_spare(struct slot_pool *p)
+{
+        while (p->spare != NULL)
+                drop(take_spare(p));
+}
+
+static void show(const struct slots *s, const char *tenant, unsigned held, unsigned wanted)
+{
+        metric_set(s->config.metric, held, tenant, "held");
+        metric_set(s->config.metric, wanted, tenant, "wanted");
+}
+
+static void retire(struct slot_pool *p)
+{
+        struct tenant *t = p->tenant;
+
+        drop_spare(p);
+        tokens_want(p->tokens, 0, 0);
+        unlist_busy(p);
+        if (p->shown) {
+                show(p->home, t->name, 0, 0);
+                p->home->shown--;
+                p->shown = false;
+        }
+        t->slots = NULL;
+        t->without_slot = t->passed_over = false;
+        p->tenant = NULL;
+        p->uncovered = 0;
+        free_if_over(p);
+}
+
+static void put_in_force(struct slots *s, struct tenant *t, int64_t version)
+{
+        char queue[LIMIT_QUEUE_SIZE];
+        struct slot_pool *p = xcalloc(1, sizeof(*p));
+
+        limit_queue_name(LIMIT_TENANT_SLOTS, t->name, version, queue);
+        p->home = s;
+        p->tenant = t;
+        p->version = version;
+        p->ask_again = ASK_AGAIN;
+        p->tokens = tokens_create(s->config.link, queue, on_came, p);
+        DL_APPEND(s->pools, p);
+        t->slots = p;
+        note_spare(p);
+}
+
+void slots_tenant(struct slots *s, struct tenant *t, const struct tenant_record *r)
+{
+        bool limited = !r->deleted && r->max_running != RECORD_UNLIMITED;
+
+        LOG_DEBUG("a tenant's running limit is in force", log_text("tenant", t->name),
+                  log_int("max_running", limited ? r->max_running : RECORD_UNLIMITED),
+                  log_int("version", r->slots_version));
+        if (t->slots != NULL && (!limited || t->slots->version != r->slots_version))
+                retire(t->slots);
+        if (limited && t->slots == NULL)
+                put_in_force(s, t, r->slots_version);
+        count_uncovered(s);
+}
+
+void slots_destroy(struct slots **slots)
+{
+        struct slots *s = *slots;
+        struct slot_pool *p, *after;
+
+        if (s == NULL)
+                return;
+        assert(s->used == NULL);
+        DL_FOREACH_SAFE (s->pools, p, after)
+                retire(p);
+        assert(s->pools == NULL);
+        alarm_destroy(&s->alarm);
+        free(s);
+        *slots = NULL;
+}
+
+void slots_started(struct slots *s, struct attempt *a)
+{
+        struct slot_pool *p = a->queue->tenant->slots;
+
+        if (p == NULL)
+                return;
+        a->slot = take_spare(p);
+        a->slot->tenant = p->tenant;
+        DL_APPEND(s->used, a->slot);
+        p->ask_again = ASK_AGAIN;
+        p->ask_after = 0;
+}
+
+void slots_ended(struct slots *s, struct attempt *a)
+{
+        struct slot *slot = a->slot;
+
+        if (slot == NULL)
+                return;
+        a->slot = NULL;
+        DL_DELETE(s->used, slot);
+        struct slot_pool *p = slot->pool;
+        bool goes_on = p->tenant != NULL && !s->stopped && !is_uncovered(slot) &&
+                       clock_mono() - token_since(slot->token) < TURN;
+        if (goes_on) {
+                add_spare(p, slot);
+                return;
+        }
+        if (is_uncovered(slot))
+                count_uncovered(s);
+        drop(slot);
+        free_if_over(p);
+}
+
+/* Counts jobs that a token would start, at most `most`, the most urgent first. free: 0: by what
+ * waits alone, as without a free worker nothing has room. */
+static unsigned count_startable(const struct slots *s, const struct tenant *t, unsigned free,
+                                unsigned most, unsigned counts[TOKENS_RANKS])
+{
+        const struct handler *full = NULL;
+        unsigned count = 0;
+
+        for (int priority = PRIORITY_COUNT - 1; priority >= 0; priority--) {
+                const struct attempt *a = t->waiting[priority];
+                for (; a != NULL && count < most; a = a->next) {
+                        if (a->handler == full)
+                                continue;
+                        if (free > 0 && !s->config.room(s->config.owner, a->handler)) {
+                                full = a->handler;
+                                continue;
+                        }
+                        counts[priority]++;
+                        count++;
+                }
+        }
+        return count;
+}
+
+static void remove_most_urgent(unsigned counts[TOKENS_RANKS], unsigned count)
+{
+        for (int rank = TOKENS_RANKS - 1; rank >= 0 && count > 0; rank--) {
+                unsigned less = counts[rank] < count ? counts[rank] : count;
+                counts[rank] -= less;
+                count -= less;
+        }
+}
+
+/* Returns spare tokens until `keep` are left, and those for which no worker became free. */
+static void return_spare(struct slot_pool *p, unsigned keep, msec now)
+{
+        while (p->spare_count > keep)
+                drop(take_spare(p));
+        while (p->spare != NULL && now - p->spare->spare_since >= SPARE_MAX) {
+                drop(take_spare(p));
+                p->ask_after =
+                        now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
+                if (p->ask_again < ASK_AGAIN_MAX)
+                        p->ask_again *= 2;
+        }
+}
+
+/* A tenant asks for a token for each free worker. Without one it asks for one token too, or it
+ * would never have a token when a worker becomes free and other tenants' jobs wait. */
+static unsigned may_start(const struct slot_pool *p, unsigned free, msec now)
+{
+        const struct slots *s = p->home;
+
+        if (!s->up || s->stopped || !p->tenant->wanted)
+                return 0;
+        if (free > 0)
+                return free;
+        return now >= p->ask_after ? 1 : 0;
+}
+
+static void settle_pool(struct slot_pool *p, unsigned free, msec now)
+{
+        unsigned counts[TOKENS_RANKS] = {0};
+        unsigned may = may_start(p, free, now);
+        unsigned most = may > p->spare_count ? may : p->spare_count;
+        unsigned count = count_startable(p->home, p->tenant, free, most, counts);
+
+        return_spare(p, count, now);
+        if (p->home->up) {
+                unsigned wanted = count < may ? count : may;
+                wanted = wanted > p->spare_count ? wanted - p->spare_count : 0;
+                if (now < p->ask_after && free == 0)
+                        wanted = 0;
+                remove_most_urgent(counts, count - wanted);
+                counts[TOKENS_RANK_RUNNING] = p->uncovered;
+                tokens_want_each(p->tokens, counts);
+        }
+        if (p->spare != NULL || tokens_wanted(p->tokens) > 0)
+                list_busy(p);
+        else
+                unlist_busy(p);
+}
+
+void slots_settle(struct slots *s, unsigned free)
+{
+        const struct ready *ready = s->config.ready;
+        struct tenant *t = ready->ring;
+        unsigned left = ready->tenants;
+        struct slot_pool *p, *after;
+        bool spare = false;
+        msec now = clock_mono();
+
+        if (s->pools == NULL)
+                return;
+        if (free == 0 && left > TENANTS_AHEAD)
+                left = TENANTS_AHEAD;
+        for (; left > 0; left--, t = t->next) {
+                if (t->slots != NULL)
+                        settle_pool(t->slots, free, now);
+        }
+        DL_FOREACH_SAFE2(s->busy, p, after, busy_next)
+        {
+                if (p->spare != NULL || p->uncovered > 0 || p->tenant->waiting_count == 0)
+                        settle_pool(p, free, now);
+                spare = spare || p->spare != NULL;
+        }
+        if (spare && !alarm_is_set(s->alarm))
+                alarm_set(s->alarm, SPARE_MAX);
+}
+
+/* A token that ages is asked for again before it is returned: being first among those who wait, the
+ * attempt gets the same one or another at once. */
+static void exchange_old(struct slots *s, msec now)
+{
+        struct slot *slot;
+
+        DL_FOREACH (s->used, slot) {
+                if (slot->token == NULL || slot->pool != slot->tenant->slots ||
+                    !token_is_held(slot->token))
+                        continue;
+                if (slot->ageing)
+                        token_return(&slot->token);
+                else
+                        slot->ageing = now - token_since(slot->token) >= HELD_MAX;
+        }
+}
+
+void slots_check(struct slots *s)
+{
+        if (!s->up || s->used == NULL)
+                return;
+        exchange_old(s, clock_mono());
+        count_uncovered(s);
+}
+
+void slots_count(struct slots *s)
+{
+        unsigned held = 0, wanted = 0; /* of tenants beyond SHOWN_MAX */
+        struct slot_pool *p;
+
+        DL_FOREACH (s->pools, p) {
+                unsigned taken = tokens_taken(p->tokens), asked = tokens_wanted(p->tokens);
+                bool shows = p->tenant != NULL && taken + asked > 0;
+                if (shows && !p->shown && s->shown < SHOWN_MAX) {
+                        p->shown = true;
+                        s->shown++;
+                }
+                if (p->shown) {
+                        show(s, p->tenant->name, taken, asked);
+                } else {
+                        held += taken;
+                        wanted += asked;
+                }
+        }
+        if (held + wanted > 0 || s->shown == SHOWN_MAX)
+                show(s, "other", held, wanted);
+}
+
+void slots_up(struct slots *s)
+{
+        s->up = true;
+        count_uncovered(s);
+}
+
+void slots_down(struct slots *s)
+{
+        struct slot_pool *p;
+
+        s->up = false;
+        DL_FOREACH (s->pools, p) {
+                drop_spare(p);
+                tokens_want(p->tokens, 0, 0);
+        }
+}
+
+void slots_stop(struct slots *s)
+{
+        struct slot_pool *p;
+
+        s->stopped = true;
+        DL_FOREACH (s->pools, p) {
+                drop_spare(p);
+                tokens_want(p->tokens, 0, 0);
+        }
+}

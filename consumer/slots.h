@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * slots.h: the tenants' running limits over all consumers. A job of a limited tenant starts with a
+ * token from the tenant's queue of slots, and the token goes back when it has ended. Loop thread
+ * only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "common/amqp/link.h"
+#include "common/metrics/metrics.h"
+#include "common/model/record.h"
+#include "consumer/ready.h"
+#include "consumer/scheduler.h"
+
+struct slots;
+
+struct slots_config {
+        struct link *link; /* for tokens alone; borrowed, as are the next three */
+        uv_loop_t *loop;
+        struct ready *ready;
+        struct metric *metric; /* tenant, state */
+        room_fn *room;         /* jobs without room want no token */
+        void *owner;           /* of `room` */
+};
+
+struct slots *slots_create(const struct slots_config *c);
+/* Before the link is destroyed and the tenants are freed. No attempt may have a slot any more. */
+void slots_destroy(struct slots **s);
+
+/* The limit of a tenant's record, which may be of another version than before: attempts that run
+ * keep the token that they have. */
+void slots_tenant(struct slots *s, struct tenant *t, const struct tenant_record *r);
+
+/* The attempt runs now. It was picked while its tenant was not without a slot. */
+void slots_started(struct slots *s, struct attempt *a);
+/* It runs no more. The tenant's next job may start with the same token, for 100 ms since that was
+ * taken. */
+void slots_ended(struct slots *s, struct attempt *a);
+/* After the starts of this turn of the loop: asks for the tokens that are missing, and returns
+ * those that nothing can use. free: workers without a job. */
+void slots_settle(struct slots *s, unsigned free);
+
+/* Call about every 250 ms: replaces tokens that were lost, or held for 10 minutes. */
+void slots_check(struct slots *s);
+/* Sets the metric. */
+void slots_count(struct slots *s);
+void slots_up(struct slots *s);
+/* All tokens are void. What runs goes on, and takes the first tokens that come again. */
+void slots_down(struct slots *s);
+/* Nothing is to start any more. */
+void slots_stop(struct slots *s);
