@@ -205,8 +205,8 @@ make_demo_tenant() {
         write_warren_config
         await_key "$WARREN_ADMIN_KEY"
         if [[ ! -s $answer ]]; then
-                warren tenant add demo --rate unlimited --max-pending unlimited \
-                        --amqp-login --json | write_secret "$answer" ||
+                warren tenant add demo --rate unlimited --max-running unlimited \
+                        --max-pending unlimited --amqp-login --json | write_secret "$answer" ||
                         fail "tenant demo could not be created; for a fresh start: rm -r $var"
         fi
         WARREN_API_KEY=$(grep -oE 'wk_[a-z0-9]{8}_[A-Za-z0-9]{43}' "$answer" | head -n 1)

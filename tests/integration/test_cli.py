@@ -427,8 +427,10 @@ def test_bash_completion():
         return done.stdout.split()
 
     assert complete("te") == ["tenant"]
-    assert set(complete("tenant", "")) == {"add", "list", "show", "set", "rm"}
+    assert set(complete("tenant", "")) == {"add", "list", "show", "set", "rm", "slots"}
     assert complete("tenant", "add", "x", "--am") == ["--amqp-login"]
+    assert set(complete("type", "")) == {"list", "show", "set", "slots"}
+    assert complete("type", "set", "x", "--max") == ["--max-running", "--max-rate"]
     assert "running" in complete("list", "--status", "")
     assert complete("completion", "") == ["bash", "zsh", "fish"]
 

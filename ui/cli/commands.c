@@ -65,7 +65,7 @@ static const struct option stats_options[] = {
 #define TENANT_OPTIONS \
         {"rate", "N/DURATION", "submissions over HTTP: 10/1m, or unlimited", .member = "rate"}, \
         {"burst", "N", "submissions at once", .member = "burst", .number = true}, \
-        {"max-running", "N", "jobs running at once; this version accepts only unlimited", \
+        {"max-running", "N", "jobs running at once over all consumers, or unlimited", \
          .member = "max_running", .number = true}, \
         {"max-pending", "N", "jobs waiting, or unlimited", \
          .member = "max_pending", .number = true}, \
@@ -82,6 +82,14 @@ static const struct option tenant_add_options[] = {
 
 static const struct option tenant_set_options[] = {
         TENANT_OPTIONS,
+        {0},
+};
+
+static const struct option type_set_options[] = {
+        {"max-running", "N", "jobs running at once over all consumers, or unlimited",
+         .member = "max_running", .number = true},
+        {"max-rate", "N/DURATION", "starts over all consumers: 10/1s, or unlimited",
+         .member = "max_rate"},
         {0},
 };
 
@@ -135,6 +143,9 @@ static const struct option events_options[] = {
         {0},
 };
 
+#define SLOTS_MORE \
+        "'warren doctor' says when this is needed. Jobs that run go on; until they end, more jobs\n" \
+        "than the limit allows may run."
 #define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
 #define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
 
@@ -152,13 +163,26 @@ const struct command command_table[] = {
         {"dlq", "requeue", "LETTER...", 1, WORDS_MAX, "run dead letters' jobs again",
          requeue_options, JSON_SOURCES, command_dlq_requeue},
         {"tenant", "add", "NAME", 1, 1, "create a tenant and its first key", tenant_add_options,
-         NULL, command_tenant_add},
+         "Without options: 10 submissions a minute over HTTP, 5 jobs running at once.",
+         command_tenant_add},
         {"tenant", "list", "", 0, 0, "list tenants", NULL, NULL, command_tenant_list},
-        {"tenant", "show", "NAME", 1, 1, "show a tenant", NULL, NULL, command_tenant_show},
+        {"tenant", "show", "NAME", 1, 1, "show a tenant, its limits and what it uses now", NULL,
+         NULL, command_tenant_show},
         {"tenant", "set", "NAME", 1, 1, "change a tenant's limits", tenant_set_options, NULL,
          command_tenant_set},
         {"tenant", "rm", "NAME", 1, 1, "delete a tenant", tenant_rm_options, NULL,
          command_tenant_rm},
+        {"tenant", "slots", "NAME", 1, 1, "replace its slots, when some were lost", NULL,
+         SLOTS_MORE, command_tenant_slots},
+        {"type", "list", "", 0, 0, "list the job types that have a limit", NULL, NULL,
+         command_type_list},
+        {"type", "show", "TYPE", 1, 1, "show the limits of a job type", NULL, NULL,
+         command_type_show},
+        {"type", "set", "TYPE", 1, 1, "change the limits of a job type", type_set_options,
+         "Each limit counts over all tenants and consumers. A consumer's own limit is the\n"
+         "type's concurrency in its handlers.json.", command_type_set},
+        {"type", "slots", "TYPE", 1, 1, "replace its slots, when some were lost", NULL,
+         SLOTS_MORE, command_type_slots},
         {"key", "add", "TENANT", 1, 1, "create an API key; it is shown only once",
          key_add_options, NULL, command_key_add},
         {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},

@@ -169,4 +169,6 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d)
         check_version(&b);
         check_topology(&b);
         doctor_check_consumers(&b);
+        if (tenants != NULL)
+                doctor_check_tokens(c, &b);
 }

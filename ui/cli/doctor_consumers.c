@@ -68,29 +68,16 @@ static void forget_queues(struct queue_entry **queues)
         }
 }
 
-static void add_queue(struct queue_entry **queues, struct scan_value queue)
+static void add_queue(void *owner, const char *name, int64_t messages)
 {
-        AUTO_BUFFER name = {0};
+        struct queue_entry **queues = owner;
 
-        if (!view_add(queue, "name", &name) || find_queue(*queues, name.data) != NULL)
+        if (find_queue(*queues, name) != NULL)
                 return;
         struct queue_entry *entry = xcalloc(1, sizeof(*entry));
-        entry->name = buffer_take(&name);
-        entry->has_messages = view_int(queue, "messages") > 0;
+        entry->name = xstrdup(name);
+        entry->has_messages = messages > 0;
         HASH_ADD_KEYPTR(hh, *queues, entry->name, strlen(entry->name), entry);
-}
-
-static int list_queues(const struct broker_checks *b, struct queue_entry **queues, struct err *e)
-{
-        AUTO_FREE char *path = api_path("/api/queues/*?columns=name,messages", b->vhost);
-        AUTO_REPLY reply = {0};
-        struct scan_item item;
-
-        if (broker_ask(b->management, path, &reply, e) < 0)
-                return -1;
-        for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);)
-                add_queue(queues, item.value);
-        return 0;
 }
 
 static int list_consumers(const struct broker_checks *b, struct queue_entry *queues,
@@ -154,7 +141,7 @@ static int read_once(const struct broker_checks *b, struct reading *r, struct er
 {
         struct queue_entry *queues = NULL;
 
-        int failed = list_queues(b, &queues, e);
+        int failed = broker_each_queue(b->management, b->vhost, add_queue, &queues, e);
         if (failed == 0)
                 failed = list_consumers(b, queues, r, e);
         if (failed == 0)

@@ -35,6 +35,13 @@ static const struct view_column tenant_fields[] = {
         {NULL, NULL, VIEW_TEXT},
 };
 
+/* What of its limits it uses now. */
+static const struct view_column used_fields[] = {
+        {"running now", "used.running", VIEW_TEXT},
+        {"pending now", "used.pending", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
 static const struct view_column secret_fields[] = {
         {"key", "key", VIEW_TEXT},
         {"exchange", "amqp.exchange", VIEW_TEXT},
@@ -74,6 +81,7 @@ static void show_tenant(const struct cli *c, struct scan_value answer, struct bu
         if (!view_find(answer, "tenant", &tenant) || tenant.kind != SCAN_OBJECT)
                 tenant = answer;
         view_fields(tenant_fields, tenant, clock_wall(), c->colours, out);
+        view_fields(used_fields, answer, clock_wall(), c->colours, out);
         view_fields(secret_fields, answer, clock_wall(), c->colours, out);
         add_secrets_warning(answer, out);
 }
@@ -122,6 +130,22 @@ enum exit_code command_tenant_set(struct cli *c)
         const struct http_call call = {
                 .method = "PATCH", .path = path, .body = buffer_bytes(&body)};
         return api_show(c, API_ADMIN, &call, show_tenant);
+}
+
+static void show_tenant_slots(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        (void)answer;
+        buffer_add_text(out, "the slots of tenant ");
+        show_text(out, bytes_of_text(cli_word(c, 0)));
+        buffer_add_text(out, " are replaced\n");
+}
+
+enum exit_code command_tenant_slots(struct cli *c)
+{
+        AUTO_FREE char *path = api_path("/api/v1/tenants/*/slots", cli_word(c, 0));
+
+        return api_show(c, API_ADMIN, &(struct http_call){.method = "POST", .path = path},
+                        show_tenant_slots);
 }
 
 /* Sends a DELETE; its answer is empty. words: what is deleted, and the verb for the message. */

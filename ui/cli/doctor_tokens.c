@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor_tokens.c: finds limits whose tokens were lost, because somebody deleted or purged their
+ * queue. The version in force is taken to be the newest that has a queue.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/model/limit_queue.h"
+#include "ui/cli/api.h"
+#include "ui/cli/broker.h"
+#include "ui/cli/doctor.h"
+#include "ui/cli/token_loss.h"
+#include "ui/cli/view.h"
+
+enum { PAUSE_MS = 1000 };
+static const msec looks_end = (msec)60 * MSEC_SECOND;
+
+/* What is said of the three kinds of limits. */
+static const struct {
+        const char *noun, *tokens;
+} words[] = {
+        [LIMIT_TENANT_SLOTS] = {"tenant", "slots"},
+        [LIMIT_TYPE_SLOTS] = {"type", "slots"},
+        [LIMIT_TYPE_RATE] = {"type", "rate tokens"},
+};
+
+/* A limit in force, by the names of its queues without their version. */
+struct limit {
+        char base[LIMIT_QUEUE_SIZE];
+        enum limit_queue kind;
+        char of[JOB_TYPE_SIZE];
+        struct token_limit known;
+        struct token_queue queue;
+        unsigned look; /* the last that found it */
+        enum token_loss loss;
+        msec since; /* of this loss */
+        UT_hash_handle hh;
+};
+
+/* The newest version of each queue whose name has one. */
+struct newest {
+        char *base;
+        struct token_queue queue;
+        UT_hash_handle hh;
+};
+
+struct looks {
+        struct cli *c;
+        const struct broker_checks *b;
+        struct limit *limits;
+        struct newest *newest; /* of this look */
+        unsigned look;
+};
+
+static void forget_newest(struct looks *l)
+{
+        struct newest *entry, *next;
+
+        HASH_ITER (hh, l->newest, entry, next) {
+                HASH_DEL(l->newest, entry);
+                free(entry->base);
+                free(entry);
+        }
+}
+
+/* Forgets limits that this look did not find; all of them when look is 0. */
+static void forget_limits(struct looks *l, unsigned look)
+{
+        struct limit *limit, *next;
+
+        HASH_ITER (hh, l->limits, limit, next) {
+                if (look != 0 && limit->look == look)
+                        continue;
+                HASH_DEL(l->limits, limit);
+                free(limit);
+        }
+}
+
+static void looks_fini(struct looks *l)
+{
+        forget_newest(l);
+        forget_limits(l, 0);
+}
+
+static void base_name(enum limit_queue kind, const char *of, char base[LIMIT_QUEUE_SIZE])
+{
+        limit_queue_name(kind, of, 0, base);
+        *strrchr(base, '.') = '\0';
+}
+
+static void add_queue(void *owner, const char *name, int64_t messages)
+{
+        struct looks *l = owner;
+        struct newest *entry = NULL;
+        struct token_queue queue = {.messages = messages};
+        AUTO_FREE char *base = xstrdup(name);
+
+        if (!token_queue_split(base, &queue.version))
+                return;
+        HASH_FIND_STR(l->newest, base, entry);
+        if (entry == NULL) {
+                entry = xcalloc(1, sizeof(*entry));
+                entry->base = TAKE(base);
+                entry->queue = queue;
+                HASH_ADD_KEYPTR(hh, l->newest, entry->base, strlen(entry->base), entry);
+        } else if (queue.version > entry->queue.version) {
+                entry->queue = queue;
+        }
+}
+
+static const struct token_queue *newest_of(const struct looks *l, enum limit_queue kind,
+                                           const char *of)
+{
+        char base[LIMIT_QUEUE_SIZE];
+        struct newest *entry = NULL;
+
+        base_name(kind, of, base);
+        HASH_FIND_STR(l->newest, base, entry);
+        return entry == NULL ? NULL : &entry->queue;
+}
+
+static void add_limit(struct looks *l, enum limit_queue kind, struct scan_value of, int64_t tokens)
+{
+        char base[LIMIT_QUEUE_SIZE], name[JOB_TYPE_SIZE];
+        struct limit *limit = NULL;
+        AUTO_BUFFER text = {0};
+
+        if (!view_add(of, "name", &text) ||
+            bytes_to_text(buffer_bytes(&text), name, sizeof(name)) < 0)
+                return;
+        base_name(kind, name, base);
+        HASH_FIND_STR(l->limits, base, limit);
+        if (limit == NULL) {
+                limit = xcalloc(1, sizeof(*limit));
+                limit->kind = kind;
+                memcpy(limit->of, name, sizeof(name));
+                memcpy(limit->base, base, sizeof(base));
+                HASH_ADD_STR(l->limits, base, limit);
+        }
+        limit->look = l->look;
+        limit->known = (struct token_limit){.tokens = tokens, .pending = -1, .running = -1};
+}
+
+static int read_tenants(struct looks *l, struct err *e)
+{
+        struct scan_value list;
+        struct scan_item item;
+        AUTO_REPLY reply = {0};
+
+        if (api_read(l->c, "/api/v1/tenants", &reply, e) < 0)
+                return -1;
+        if (!view_find(api_value(&reply), "tenants", &list))
+                return err_set(e, ERR_PROTOCOL, "the gateway's answer has no tenants");
+        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);) {
+                int64_t tokens = view_int(item.value, "max_running");
+                if (tokens > 0)
+                        add_limit(l, LIMIT_TENANT_SLOTS, item.value, tokens);
+        }
+        return 0;
+}
+
+/* An older gateway knows no limits of types. */
+static int read_types(struct looks *l, struct err *e)
+{
+        struct err why = {0};
+        struct scan_value list;
+        struct scan_item item;
+        AUTO_REPLY reply = {0};
+
+        if (api_read(l->c, "/api/v1/types", &reply, &why) < 0) {
+                if (reply.status == 404)
+                        return 0;
+                *e = why;
+                return -1;
+        }
+        if (!view_find(api_value(&reply), "types", &list))
+                return err_set(e, ERR_PROTOCOL, "the gateway's answer has no types");
+        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);) {
+                AUTO_BUFFER rate = {0};
+                int64_t tokens = view_int(item.value, "max_running");
+                if (tokens > 0)
+                        add_limit(l, LIMIT_TYPE_SLOTS, item.value, tokens);
+                if (view_add(item.value, "max_rate", &rate) && strcmp(rate.data, "unlimited") != 0)
+                        add_limit(l, LIMIT_TYPE_RATE, item.value, 0);
+        }
+        return 0;
+}
+
+/* A tenant or type without jobs is not in the statistics. */
+static int read_jobs(struct looks *l, struct err *e)
+{
+        struct scan_value tenants, types, counts;
+        AUTO_REPLY reply = {0};
+
+        if (api_read(l->c, "/api/v1/stats", &reply, e) < 0)
+                return -1;
+        if (!view_find(api_value(&reply), "tenants", &tenants) ||
+            !view_find(api_value(&reply), "types", &types))
+                return err_set(e, ERR_PROTOCOL, "the gateway's answer has no statistics");
+        for (struct limit *limit = l->limits; limit != NULL; limit = limit->hh.next) {
+                if (!scan_find(limit->kind == LIMIT_TENANT_SLOTS ? tenants : types, limit->of,
+                               &counts))
+                        continue;
+                limit->known.pending = view_int(counts, "pending");
+                limit->known.running = view_int(counts, "running");
+        }
+        return 0;
+}
+
+static void judge(struct looks *l, struct limit *limit, msec now)
+{
+        struct token_queue sum;
+        const struct token_queue *queue = newest_of(l, limit->kind, limit->of);
+
+        if (limit->kind == LIMIT_TYPE_RATE)
+                queue = token_queues_join(queue, newest_of(l, LIMIT_TYPE_COOLING, limit->of), &sum);
+        if (queue != NULL)
+                limit->queue = *queue;
+        enum token_loss loss = token_loss_of(&limit->known, queue);
+        if (loss != limit->loss)
+                limit->since = now;
+        limit->loss = loss;
+}
+
+static int look_once(struct looks *l, struct err *e)
+{
+        l->look++;
+        if (read_tenants(l, e) < 0 || read_types(l, e) < 0)
+                return -1;
+        forget_limits(l, l->look);
+        if (l->limits == NULL)
+                return 0;
+        if (broker_each_queue(l->b->management, l->b->vhost, add_queue, l, e) < 0 ||
+            read_jobs(l, e) < 0)
+                return -1;
+        for (struct limit *limit = l->limits; limit != NULL; limit = limit->hh.next)
+                judge(l, limit, clock_mono());
+        forget_newest(l);
+        return 0;
+}
+
+static bool is_certain(const struct limit *limit)
+{
+        return clock_mono() - limit->since >= token_loss_patience(limit->loss);
+}
+
+/* Until each loss was seen for long enough, or is gone. */
+static int look_long_enough(struct looks *l, struct err *e)
+{
+        msec end = clock_mono() + looks_end;
+
+        for (;;) {
+                bool again = false;
+
+                if (look_once(l, e) < 0)
+                        return -1;
+                for (const struct limit *limit = l->limits; limit != NULL; limit = limit->hh.next)
+                        again = again || (limit->loss != TOKENS_COMPLETE && !is_certain(limit));
+                if (!again || clock_mono() >= end)
+                        return 0;
+                poll(NULL, 0, PAUSE_MS);
+        }
+}
+
+static void report(const struct limit *limit, struct diagnosis *d)
+{
+        const char *noun = words[limit->kind].noun, *tokens = words[limit->kind].tokens;
+        AUTO_BUFFER problem = {0};
+        AUTO_FREE char *remedy = xasprintf("run: warren %s slots %s", noun, limit->of);
+
+        switch (limit->loss) {
+        case TOKENS_COMPLETE:
+                return;
+        case TOKENS_NO_QUEUE:
+                buffer_printf(&problem, "%s %s: the queue of its %s is missing", noun, limit->of,
+                              tokens);
+                break;
+        case TOKENS_GONE:
+                buffer_printf(&problem, "%s %s: its %s are lost: jobs wait and none runs", noun,
+                              limit->of, tokens);
+                break;
+        case TOKENS_FEWER:
+                buffer_printf(&problem, "%s %s: it has %lld %s, should have %lld", noun, limit->of,
+                              (long long)limit->queue.messages, tokens,
+                              (long long)limit->known.tokens);
+                break;
+        }
+        diagnosis_add(d, "limits", HEALTH_WRONG, problem.data, remedy);
+}
+
+void doctor_check_tokens(struct cli *c, const struct broker_checks *b)
+{
+        struct err e = {0};
+        struct looks l __attribute__((cleanup(looks_fini))) = {.c = c, .b = b};
+        unsigned before = diagnosis_wrong(b->d);
+
+        if (look_long_enough(&l, &e) < 0) {
+                diagnosis_add(b->d, "limits", HEALTH_UNKNOWN, e.text, NULL);
+                return;
+        }
+        for (const struct limit *limit = l.limits; limit != NULL; limit = limit->hh.next) {
+                if (is_certain(limit))
+                        report(limit, b->d);
+        }
+        if (diagnosis_wrong(b->d) == before)
+                diagnosis_add(b->d, "limits", HEALTH_OK, NULL, NULL);
+}

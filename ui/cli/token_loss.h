@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * token_loss.h: judges by the broker's and the projection's counts whether a limit has lost tokens.
+ * One such reading proves nothing: for some seconds after a restart of the broker its counts are 0.
+ * Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+
+/* The newest queue of one limit. */
+struct token_queue {
+        int64_t version;
+        int64_t messages; /* that wait or are held; -1: not known */
+};
+
+/* A limit that is in force, and the jobs under it. */
+struct token_limit {
+        int64_t tokens; /* 0: a rate, whose tokens move between two queues: their number is unknown
+                         */
+        int64_t pending, running; /* -1: not known */
+};
+
+enum token_loss {
+        TOKENS_COMPLETE, /* or it cannot be known */
+        TOKENS_NO_QUEUE,
+        TOKENS_GONE,  /* there is none; jobs wait and none runs */
+        TOKENS_FEWER, /* than the limit has */
+};
+
+/* queue: NULL: there is none. */
+enum token_loss token_loss_of(const struct token_limit *l, const struct token_queue *queue);
+/* The queues of a rate count as one; NULL when one is missing. */
+const struct token_queue *token_queues_join(const struct token_queue *ready,
+                                            const struct token_queue *cooling,
+                                            struct token_queue *sum);
+/* For how long each reading must show the loss before it is one. */
+msec token_loss_patience(enum token_loss loss);
+
+/* Cuts the version off a queue's name: "slots.acme.3". False: it has none. */
+bool token_queue_split(char *name, int64_t *version);

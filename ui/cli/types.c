@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * types.c: the limits of job types.
+ */
+#include "common/base/json_write.h"
+#include "common/base/own.h"
+#include "ui/cli/api.h"
+#include "ui/cli/listing.h"
+
+static const struct view_column type_columns[] = {
+        {"TYPE", "name", VIEW_TEXT},
+        {"MAX RUNNING", "max_running", VIEW_TEXT},
+        {"MAX RATE", "max_rate", VIEW_TEXT},
+        {"CREATED", "created_at", VIEW_AGE},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column type_fields[] = {
+        {"type", "name", VIEW_TEXT},
+        {"max running", "max_running", VIEW_TEXT},
+        {"max rate", "max_rate", VIEW_TEXT},
+        {"created", "created_at", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static void show_type(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        struct scan_value type;
+
+        if (!view_find(answer, "type", &type) || type.kind != SCAN_OBJECT)
+                type = answer;
+        view_fields(type_fields, type, clock_wall(), c->colours, out);
+}
+
+enum exit_code command_type_list(struct cli *c)
+{
+        static const char *const next[] = {"type show", NULL};
+        static const struct listing types = {"types", type_columns, next};
+
+        return listing_get(c, API_ADMIN, "/api/v1/types", &types);
+}
+
+enum exit_code command_type_show(struct cli *c)
+{
+        AUTO_FREE char *path = api_path("/api/v1/types/*", cli_word(c, 0));
+
+        return api_show(c, API_ADMIN, &(struct http_call){.method = "GET", .path = path},
+                        show_type);
+}
+
+enum exit_code command_type_set(struct cli *c)
+{
+        AUTO_FREE char *path = api_path("/api/v1/types/*", cli_word(c, 0));
+        AUTO_BUFFER body = {0};
+
+        json_begin(&body);
+        api_body_options(&body, &c->arguments);
+        if (body.length == 1)
+                return cli_fail(c, EXIT_USAGE, "nothing to set; see 'warren type set --help'");
+        json_end(&body);
+        const struct http_call call = {
+                .method = "PATCH", .path = path, .body = buffer_bytes(&body)};
+        return api_show(c, API_ADMIN, &call, show_type);
+}
+
+static void show_type_slots(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        (void)answer;
+        buffer_add_text(out, "the slots of type ");
+        show_text(out, bytes_of_text(cli_word(c, 0)));
+        buffer_add_text(out, " are replaced\n");
+}
+
+enum exit_code command_type_slots(struct cli *c)
+{
+        AUTO_FREE char *path = api_path("/api/v1/types/*/slots", cli_word(c, 0));
+
+        return api_show(c, API_ADMIN, &(struct http_call){.method = "POST", .path = path},
+                        show_type_slots);
+}
