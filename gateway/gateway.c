@@ -17,8 +17,10 @@ static void on_tenant(void *owner, const struct tenant_record *t)
 {
         struct gateway *g = owner;
 
-        if (!t->deleted)
+        if (!t->deleted) {
+                limiter_update(g->limiter, t, clock_mono());
                 return;
+        }
         limiter_forget(g->limiter, t->name);
         backlog_forget(g->backlog, t->name);
 }

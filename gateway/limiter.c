@@ -172,6 +172,17 @@ void limiter_return(struct limiter *l, const char *tenant)
         pthread_mutex_unlock(&l->mutex);
 }
 
+void limiter_update(struct limiter *l, const struct tenant_record *t, msec now)
+{
+        if (never_refills(t))
+                return;
+        pthread_mutex_lock(&l->mutex);
+        struct bucket *b = find_locked(l, t->name);
+        if (b != NULL)
+                adapt(b, t, (double)now);
+        pthread_mutex_unlock(&l->mutex);
+}
+
 void limiter_forget(struct limiter *l, const char *tenant)
 {
         pthread_mutex_lock(&l->mutex);

@@ -32,6 +32,8 @@ struct allowance limiter_take(struct limiter *l, const struct tenant_record *t, 
                               enum bucket_want want);
 /* Gives one token back: the submission did not happen. */
 void limiter_return(struct limiter *l, const char *tenant);
+/* The tenant's record has changed: keeps the number of tokens taken, but no debt. */
+void limiter_update(struct limiter *l, const struct tenant_record *t, msec now);
 /* Frees the bucket of a deleted tenant. */
 void limiter_forget(struct limiter *l, const char *tenant);
 

@@ -160,6 +160,8 @@ static void test_others_are_charged(void **state)
 static void test_levels_of_others(void **state)
 {
         (void)state;
+        static const struct tenant_record ten_a_second = {
+                .name = "a", .rate_count = 10, .rate_per = 1000, .burst = 20};
         AUTO(limiter) l = limiter_create();
 
         limiter_raise(l, &ten_a_minute, 30000, 1000);
@@ -169,6 +171,15 @@ static void test_levels_of_others(void **state)
         assert_int_equal(look(l, &ten_a_minute, 13000).remaining, 7);
         limiter_raise(l, &ten_a_minute, INT64_C(1) << 53, 13000);
         assert_int_equal(look(l, &ten_a_minute, 13000).reset, 3 * 60000 + 2000);
+
+        /* A changed record ends the debt, and what is told is in its time. */
+        struct passed p = {0};
+        limiter_update(l, &ten_a_second, 13000);
+        limiter_levels(l, 13000, on_passed, &p);
+        assert_int_equal(p.value, 2000);
+        limiter_update(l, &(struct tenant_record){.name = "nobody", .rate_count = 1}, 13000);
+        limiter_levels(l, 13000, on_passed, &p);
+        assert_int_equal(p.count, 2);
 }
 
 static void test_what_is_told(void **state)
