@@ -69,6 +69,8 @@ struct consumer {
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */
         msec changed_at;     /* monotonic; when a run last started or ended */
+        struct window runs;  /* of all queues: only its mean duration is used */
+        unsigned idle_for;   /* checks in a row that found a worker with nothing to do */
         msec recorded_at;    /* monotonic; when the last worker record was published */
         bool stalled;        /* every worker is busy and nothing has ended for a while */
         bool gathering;      /* a stall is over: starts wait until the queues have delivered */

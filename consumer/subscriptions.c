@@ -18,6 +18,7 @@ struct subscriptions {
         void *owner;
         bool open, full;
         bool suspended; /* some queue is */
+        bool shared;    /* some queue's window is */
         struct tenant *tenants;
 };
 
@@ -193,11 +194,40 @@ static void adjust(struct subscriptions *s, struct tenant_queue *f, msec now)
         bool changed = window_spare(&f->window, f->limited + f->due, now);
 
         f->limited = 0;
+        f->waiting = f->kept = 0;
         if (f->subscription == NULL)
                 return;
         changed |= window_adjust(&f->window, s->concurrency, now);
         if (changed)
                 resize(s, f);
+}
+
+void subscriptions_share(struct subscriptions *s, struct tenant_queue *f, uint16_t share, msec now)
+{
+        if (!window_share(&f->window, share, now))
+                return;
+        s->shared = true;
+        if (f->subscription != NULL)
+                resize(s, f);
+}
+
+static void unshare_queue(struct subscriptions *s, struct tenant_queue *f, msec now)
+{
+        if (window_unshare(&f->window, s->concurrency, now) && f->subscription != NULL)
+                resize(s, f);
+}
+
+void subscriptions_unshare(struct subscriptions *s, msec mono_now)
+{
+        struct tenant *t, *after;
+
+        if (!s->shared)
+                return;
+        s->shared = false;
+        HASH_ITER (hh, s->tenants, t, after) {
+                for (int lane = 0; lane < LANE_COUNT; lane++)
+                        unshare_queue(s, &t->queues[lane], mono_now);
+        }
 }
 
 void subscriptions_make_room(struct subscriptions *s, struct tenant_queue *f)

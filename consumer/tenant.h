@@ -26,6 +26,8 @@ struct tenant_queue {
         unsigned held;    /* deliveries not yet settled */
         unsigned limited; /* of those, waiting for their type's concurrency; counted each 250 ms */
         unsigned due;     /* of those, held until they are due */
+        unsigned waiting; /* of those, waiting for a worker; counted by each flow_check, and how */
+        unsigned kept;    /* many of them it has passed over */
         bool suspended;   /* not subscribed until a worker is free */
 };
 
