@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * core.h: the state of a consumer, shared by its files. They are layers, lowest first: finish.c
- * (how an attempt leaves), heartbeat.c, type_limits.c, accept.c (deliveries), flow.c (how much is
- * held), start.c (starting runs), stop.c (draining), consumer.c (assembly). None calls a later one:
- * consumer.c checks once a turn of the loop what has changed.
+ * (how an attempt leaves), heartbeat.c, type_limits.c, accept.c (deliveries), share.c and flow.c
+ * (how much is held), start.c (starting runs), stop.c (draining), consumer.c (assembly). None calls
+ * a later one: consumer.c checks once a turn of the loop what has changed.
  */
 #pragma once
 

@@ -80,9 +80,9 @@ uint16_t window_prefetch(const struct window *w)
         return (uint16_t)(w->size + w->spare);
 }
 
-uint16_t window_share_size(unsigned concurrency, double mean_us, unsigned queues)
+uint16_t window_share_size(unsigned concurrency, double mean_us, double part)
 {
-        double share = enough(concurrency, mean_us) / queues;
+        double share = enough(concurrency, mean_us) * part;
         uint16_t whole = clamp(share);
 
         /* Rounded up: together they must keep all workers busy. */

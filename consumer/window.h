@@ -51,9 +51,9 @@ bool window_spare(struct window *w, unsigned limited, msec now);
 /* The prefetch of the subscription. */
 uint16_t window_prefetch(const struct window *w);
 
-/* The share of each of `queues` queues in what one consumer may hold of them all: concurrency +
- * concurrency × 100 ms ÷ mean duration of their jobs. At least 1. */
-uint16_t window_share_size(unsigned concurrency, double mean_us, unsigned queues);
+/* A queue's part of what one consumer may hold of all queues: concurrency + concurrency × 100 ms ÷
+ * mean duration of their jobs. Rounded up. */
+uint16_t window_share_size(unsigned concurrency, double mean_us, double part);
 /* Shrinks the window to its share; true when that changed its size. */
 bool window_share(struct window *w, uint16_t share, msec now);
 /* Gives a shared window a size of its own again; true when that changed its size. */

@@ -175,13 +175,30 @@ static void drop(struct consumer *c)
         free(c);
 }
 
+/* Of a tenant of greater weight more may wait, or it could not use its turns. */
+static void shares_follow_the_weights(void **state)
+{
+        const struct consumer_settings settings = {.concurrency = 2};
+        struct consumer *c = with_many_queues(&settings, 4);
+        struct tenant_record record = {.name = "tenant-7", .weight = 40};
+        const struct window *w =
+                &subscriptions_tenant(c->subscriptions, &record)->queues[LANE_MEDIUM].window;
+
+        (void)state;
+        window_note(&c->runs, 100000);
+        flow_check(c);
+        assert_int_equal(w->size, 3); /* 4 × 40 ÷ (40 + 19), rounded up */
+        c->running = 0;
+        drop(c);
+}
+
 /* 20 queues × 4 jobs ÷ 2 workers: 40 mean durations of work. */
 static void what_many_queues_delivered_is_shared(void **state)
 {
         static const struct {
                 int64_t mean_us; /* 0: no run has ended */
-                unsigned want_kept;
-        } rows[] = {{0, 80}, {20000, 80}, {1000000, 20}};
+                unsigned want_kept, want_open;
+        } rows[] = {{0, 80, 20}, {20000, 80, 20}, {100000, 20, 20}, {1000000, 2, 2}};
         const struct consumer_settings settings = {.concurrency = 2};
 
         (void)state;
@@ -194,6 +211,7 @@ static void what_many_queues_delivered_is_shared(void **state)
                         flow_check(c);
                 }
                 assert_int_equal(c->ready.count, rows[i].want_kept);
+                assert_int_equal(open_count, 20 * (LANE_COUNT - 1) + rows[i].want_open);
                 assert_false(c->stalled);
                 drop(c);
         }
@@ -216,7 +234,9 @@ static void a_worker_with_nothing_to_do_ends_the_sharing(void **state)
         c->running = 1;
         flow_check(c);
         assert_true(w->shared); /* the next delivery may be on its way */
+        assert_int_equal(open_count, 20 * (LANE_COUNT - 1) + 4);
         flow_check(c);
+        assert_int_equal(open_count, 20 * LANE_COUNT);
         assert_false(w->shared);
         assert_int_equal(w->size, 4);
         drop(c);
@@ -228,6 +248,7 @@ int main(void)
                 cmocka_unit_test(what_came_back_too_often_stays),
                 cmocka_unit_test(who_has_a_free_worker_or_just_had_is_not_stalled),
                 cmocka_unit_test(what_many_queues_delivered_is_shared),
+                cmocka_unit_test(shares_follow_the_weights),
                 cmocka_unit_test(a_worker_with_nothing_to_do_ends_the_sharing),
         };
 
