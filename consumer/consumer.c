@@ -30,7 +30,6 @@
 enum {
         TICK = 250, /* ms */
         TICKS_PER_RECORD = WORKER_PERIOD / TICK,
-        TICKS_PER_REVIEW = 4,
         FINISHED_MAX = 16384, /* attempts remembered */
 };
 
@@ -106,8 +105,7 @@ static void on_tick(void *owner)
         }
         type_limits_check(c);
         subscriptions_adjust(c->subscriptions, clock_mono());
-        if (c->ticks % TICKS_PER_REVIEW == 0)
-                flow_check(c);
+        flow_check(c);
         if (c->ticks % TICKS_PER_RECORD == 0)
                 heartbeat_publish(c, WORKER_UP);
 }

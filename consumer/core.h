@@ -2,9 +2,9 @@
  *
  * core.h: the state of a consumer, shared by its files. They are layers, lowest first: slots.c,
  * type_slots.c and type_rate.c (tokens), finish.c (how an attempt leaves), heartbeat.c,
- * type_limits.c, accept.c (deliveries), flow.c (how much is held), start.c (starting runs), stop.c
- * (draining), links.c, consumer.c (assembly). None calls a later one: consumer.c checks once a turn
- * of the loop what has changed.
+ * type_limits.c, accept.c (deliveries), share.c and flow.c (how much is held), start.c (starting
+ * runs), stop.c (draining), links.c, consumer.c (assembly). None calls a later one: consumer.c
+ * checks once a turn of the loop what has changed.
  */
 #pragma once
 
@@ -78,6 +78,8 @@ struct consumer {
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */
         msec changed_at;     /* monotonic; when a run last started or ended */
+        struct window runs;  /* of all queues: only its mean duration is used */
+        unsigned idle_for;   /* checks in a row that found a worker with nothing to do */
         msec recorded_at;    /* monotonic; when the last worker record was published */
         bool stalled;        /* every worker is busy and nothing has ended for a while */
         bool gathering;      /* a stall is over: starts wait until the queues have delivered */

@@ -7,6 +7,9 @@
 #include "common/base/log.h"
 #include "consumer/departure.h"
 
+/* A job requeued this often is held: its delivery limit of 1000 counts that. */
+enum { RETURNS_MAX = 500 };
+
 static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
 {
         const struct attempt *a =
@@ -158,6 +161,16 @@ static void withdraw(struct consumer *c, struct attempt *a)
         case STATE_SETTLED:
                 break;
         }
+}
+
+/* The broker sets x-delivery-count from the first return on; before that a publisher may have. */
+bool finish_may_release(const struct attempt *a)
+{
+        const struct delivery *d = a->delivery;
+        bool came_too_often = d->redelivered &&
+                              message_header_int(&d->message, "x-delivery-count", 0) >= RETURNS_MAX;
+
+        return attempt_is_unstarted(a) && !came_too_often;
 }
 
 void finish_release(struct consumer *c, struct attempt *a)

@@ -20,6 +20,8 @@ void finish_settle(struct consumer *c, struct attempt *a, enum settle how);
 
 /* Its slots, and its token of the rate if it has not begun: others may use them. */
 void finish_give_limits_back(struct consumer *c, struct attempt *a);
+/* It has not started, and has not been requeued too often: its delivery limit of 1000 counts. */
+bool finish_may_release(const struct attempt *a);
 /* Requeues an attempt that has not started, or only frees it when its connection is gone. */
 void finish_release(struct consumer *c, struct attempt *a);
 /* The same for all that have not started; of one tenant, or of all when NULL. */

@@ -8,24 +8,13 @@
 #include "common/base/log.h"
 #include "consumer/finish.h"
 #include "consumer/scheduler.h"
+#include "consumer/share.h"
 
 enum {
         STALLED_AFTER = 5000, /* ms in which no run has started or ended */
         /* ms to wait for deliveries after a stall: the first may not be the most urgent */
         GATHER = 100,
-        /* A job returned this often is not requeued: its delivery limit of 1000 counts returns. */
-        RETURNS_MAX = 500,
 };
-
-/* The broker sets x-delivery-count from the first return on; before that a publisher may have. */
-static bool may_go_back(const struct attempt *a)
-{
-        const struct delivery *d = a->delivery;
-        bool came_too_often = d->redelivered &&
-                              message_header_int(&d->message, "x-delivery-count", 0) >= RETURNS_MAX;
-
-        return attempt_is_unstarted(a) && !came_too_often;
-}
 
 static unsigned give_back_all(struct consumer *c)
 {
@@ -33,7 +22,7 @@ static unsigned give_back_all(struct consumer *c)
         unsigned count = 0;
 
         HASH_ITER (hh, c->attempts.table, a, after) {
-                if (!may_go_back(a))
+                if (!finish_may_release(a))
                         continue;
                 /* Unsubscribe first, or the requeued job is delivered here again. */
                 subscriptions_suspend(c->subscriptions, a->queue);
@@ -48,7 +37,10 @@ void flow_check(struct consumer *c)
         msec now = clock_mono();
         msec since = now - c->changed_at;
 
-        if (c->stalled || c->running < (unsigned)c->settings->concurrency || since < STALLED_AFTER)
+        if (c->stalled)
+                return;
+        share_check(c);
+        if (c->running < (unsigned)c->settings->concurrency || since < STALLED_AFTER)
                 return;
         c->stalled = true;
         unsigned count = give_back_all(c);

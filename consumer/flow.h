@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * flow.h: limits what is taken from the queues: to `held_max` bytes, and, while no worker becomes
- * free, to nothing, so that other consumers can run it. Loop thread only.
+ * flow.h: limits what is taken from the queues: to `held_max` bytes, and to what the workers here
+ * soon run, so that other consumers can run the rest: to nothing while no worker becomes free. Loop
+ * thread only.
  */
 #pragma once
 
@@ -9,7 +10,8 @@
 
 /* Call once a turn of the loop. */
 void flow_turn(struct consumer *c);
-/* Requeues the waiting jobs when all workers have been busy for 5 s. Call about once a second. */
+/* Requeues waiting jobs: all, when no run has started or ended for 5 s; else see share.h. Call each
+ * 250 ms, after subscriptions_adjust. */
 void flow_check(struct consumer *c);
 /* A worker is free again. After a stall this subscribes the suspended queues again; no attempt is
  * picked until flow_gathered, which gather_alarm calls. */

@@ -52,7 +52,7 @@ static void each_of_tenant(struct tenant *t, void (*each)(void *owner, struct at
 {
         struct attempt *a, *after;
 
-        for (int p = 0; p < PRIORITY_COUNT; p++) {
+        for (int p = PRIORITY_COUNT - 1; p >= 0; p--) {
                 DL_FOREACH_SAFE (t->waiting[p], a, after)
                         each(owner, a);
         }

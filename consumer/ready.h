@@ -26,5 +26,6 @@ void ready_add(struct ready *ready, struct attempt *a);
 /* To the head of its list: it was picked and could not start. */
 void ready_put_back(struct ready *ready, struct attempt *a);
 void ready_remove(struct ready *ready, struct attempt *a);
-/* Calls `each` for every waiting attempt; it may remove that one. */
+/* Calls `each` for every waiting attempt, by tenant, from the next one's turn on, the highest
+ * priority first; it may remove that one. */
 void ready_each(struct ready *ready, void (*each)(void *owner, struct attempt *a), void *owner);

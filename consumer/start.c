@@ -88,6 +88,7 @@ static void on_ended(void *owner, const struct run_end *end)
         c->running--;
         c->changed_at = now_us / 1000;
         window_note(&a->queue->window, a->took_us);
+        window_note(&c->runs, a->took_us);
         type_limits_ended(c->type_limits, a->handler, a->took_us, c->changed_at);
         metric_observe(c->measures.processing, (double)a->took_us / 1e6, a->job.type);
         leave(c, a, end);

@@ -5,8 +5,10 @@
 #include "consumer/subscriptions.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -17,7 +19,8 @@ struct subscriptions {
         queue_delivery_fn *on;
         void *owner;
         bool open, full;
-        bool suspended; /* some queue is */
+        struct tenant_queue *suspended; /* list; the first suspended first */
+        bool shared;                    /* some queue's window is */
         struct tenant *tenants;
 };
 
@@ -86,6 +89,10 @@ struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency,
 static void forget(struct subscriptions *s, struct tenant *t)
 {
         assert(t->attempts == 0);
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+                if (t->queues[lane].suspended)
+                        DL_DELETE(s->suspended, &t->queues[lane]);
+        }
         HASH_DELETE(hh, s->tenants, t);
         free(t);
 }
@@ -159,24 +166,29 @@ void subscriptions_set_full(struct subscriptions *s, bool full)
 
 void subscriptions_suspend(struct subscriptions *s, struct tenant_queue *f)
 {
+        if (f->suspended)
+                return;
         f->suspended = true;
-        s->suspended = true;
+        DL_APPEND(s->suspended, f);
         apply(s, f);
+}
+
+void subscriptions_resume_some(struct subscriptions *s, unsigned count)
+{
+        for (; s->suspended != NULL && count > 0; count--) {
+                struct tenant_queue *f = s->suspended;
+                DL_DELETE(s->suspended, f);
+                f->suspended = false;
+                apply(s, f);
+        }
 }
 
 bool subscriptions_resume(struct subscriptions *s)
 {
-        struct tenant *t, *after;
+        bool any = s->suspended != NULL;
 
-        if (!s->suspended)
-                return false;
-        s->suspended = false;
-        HASH_ITER (hh, s->tenants, t, after) {
-                for (int lane = 0; lane < LANE_COUNT; lane++)
-                        t->queues[lane].suspended = false;
-                apply_to_tenant(s, t);
-        }
-        return true;
+        subscriptions_resume_some(s, UINT_MAX);
+        return any;
 }
 
 static void resize(struct subscriptions *s, struct tenant_queue *f)
@@ -193,11 +205,40 @@ static void adjust(struct subscriptions *s, struct tenant_queue *f, msec now)
         bool changed = window_spare(&f->window, f->limited + f->due, now);
 
         f->limited = 0;
+        f->waiting = f->kept = 0;
         if (f->subscription == NULL)
                 return;
         changed |= window_adjust(&f->window, s->concurrency, now);
         if (changed)
                 resize(s, f);
+}
+
+void subscriptions_share(struct subscriptions *s, struct tenant_queue *f, uint16_t share, msec now)
+{
+        if (!window_share(&f->window, share, now))
+                return;
+        s->shared = true;
+        if (f->subscription != NULL)
+                resize(s, f);
+}
+
+static void unshare_queue(struct subscriptions *s, struct tenant_queue *f, msec now)
+{
+        if (window_unshare(&f->window, s->concurrency, now) && f->subscription != NULL)
+                resize(s, f);
+}
+
+void subscriptions_unshare(struct subscriptions *s, msec mono_now)
+{
+        struct tenant *t, *after;
+
+        if (!s->shared)
+                return;
+        s->shared = false;
+        HASH_ITER (hh, s->tenants, t, after) {
+                for (int lane = 0; lane < LANE_COUNT; lane++)
+                        unshare_queue(s, &t->queues[lane], mono_now);
+        }
 }
 
 void subscriptions_make_room(struct subscriptions *s, struct tenant_queue *f)

@@ -28,7 +28,10 @@ struct tenant_queue {
         unsigned held;    /* deliveries not yet settled */
         unsigned limited; /* of those, waiting for their type's concurrency; counted each 250 ms */
         unsigned due;     /* of those, held until they are due */
-        bool suspended;   /* not subscribed until a worker is free */
+        unsigned waiting; /* of those, waiting for a worker; counted by share.c each 250 ms */
+        unsigned kept;    /* of those, kept by it */
+        bool suspended;   /* not subscribed: workers here have enough to do */
+        struct tenant_queue *prev, *next; /* of those suspended */
 };
 
 struct tenant {

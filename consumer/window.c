@@ -26,17 +26,23 @@ void window_note(struct window *w, int64_t us)
         w->samples++;
 }
 
+static double enough(unsigned concurrency, double mean_us)
+{
+        return concurrency + (double)concurrency * WINDOW_AHEAD_US / mean_us;
+}
+
 uint16_t window_wanted(const struct window *w, unsigned concurrency)
 {
         if (w->samples == 0)
                 return clamp(2.0 * concurrency);
-        return clamp(concurrency + (double)concurrency * WINDOW_AHEAD_US / w->mean_us);
+        return clamp(enough(concurrency, w->mean_us));
 }
 
 bool window_adjust(struct window *w, unsigned concurrency, msec now)
 {
         uint16_t wanted = window_wanted(w, concurrency);
-        bool grow = wanted >= 2 * w->size || (wanted == WINDOW_MAX && w->size < WINDOW_MAX);
+        bool more = wanted >= 2 * w->size || (wanted == WINDOW_MAX && w->size < WINDOW_MAX);
+        bool grow = more && !w->shared;
         bool shrink = 2 * wanted <= w->size;
 
         if (w->samples < WINDOW_SAMPLES_MIN || !(grow || shrink))
@@ -72,6 +78,38 @@ bool window_spare(struct window *w, unsigned limited, msec now)
 uint16_t window_prefetch(const struct window *w)
 {
         return (uint16_t)(w->size + w->spare);
+}
+
+uint16_t window_share_size(unsigned concurrency, double mean_us, double part)
+{
+        double share = enough(concurrency, mean_us) * part;
+        uint16_t whole = clamp(share);
+
+        /* Rounded up: together they must keep all workers busy. */
+        return whole < share && whole < WINDOW_MAX ? (uint16_t)(whole + 1) : whole;
+}
+
+bool window_share(struct window *w, uint16_t share, msec now)
+{
+        if (share >= w->size)
+                return false;
+        w->size = share;
+        w->shared = true;
+        w->changed_at = now;
+        return true;
+}
+
+bool window_unshare(struct window *w, unsigned concurrency, msec now)
+{
+        uint16_t wanted = window_wanted(w, concurrency);
+        bool changed = w->shared && wanted > w->size;
+
+        w->shared = false;
+        if (!changed)
+                return false;
+        w->size = wanted;
+        w->changed_at = now;
+        return true;
 }
 
 void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now)

@@ -26,6 +26,7 @@ struct window {
         uint16_t spare; /* in force, in addition: for jobs that wait for their type's concurrency,
                            or until they are due */
         msec spared_at; /* when spare was changed */
+        bool shared;    /* size is this queue's share of the work that may wait here */
         unsigned samples;
         double mean_us; /* of an attempt, moving average */
         msec changed_at;
@@ -36,7 +37,8 @@ void window_note(struct window *w, int64_t us);
 /* concurrency + concurrency × 100 ms ÷ mean duration; 1 to WINDOW_MAX. */
 uint16_t window_wanted(const struct window *w, unsigned concurrency);
 /* True when the size was changed. Changes are rare, as each costs a cancel and a consume: only to
- * at most half, at least double, or WINDOW_MAX, and only some time after the last. */
+ * at most half, at least double, or WINDOW_MAX, and only some time after the last. A shared one
+ * does not grow. */
 bool window_adjust(struct window *w, unsigned concurrency, msec now);
 
 /* How many jobs may be held for longer than DELAY_HOLD_MAX until they are due: concurrency +
@@ -48,6 +50,14 @@ unsigned window_hold_most(const struct window *w, unsigned concurrency);
 bool window_spare(struct window *w, unsigned limited, msec now);
 /* The prefetch of the subscription. */
 uint16_t window_prefetch(const struct window *w);
+
+/* A queue's part of what one consumer may hold of all queues: concurrency + concurrency × 100 ms ÷
+ * mean duration of their jobs. Rounded up. */
+uint16_t window_share_size(unsigned concurrency, double mean_us, double part);
+/* Shrinks the window to its share; true when that changed its size. */
+bool window_share(struct window *w, uint16_t share, msec now);
+/* Gives a shared window a size of its own again; true when that changed its size. */
+bool window_unshare(struct window *w, unsigned concurrency, msec now);
 
 /* No run has ended for `us`: shrinks the window to one delivery for each worker. */
 void window_collapse(struct window *w, unsigned concurrency, int64_t us, msec now);

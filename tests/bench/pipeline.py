@@ -36,6 +36,13 @@ def broker_pid(broker):
     return int((broker.folder / "pid").read_text())
 
 
+def resident_mb(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
 class Pipeline:
     """WARREN_BIN names the programs: set it before."""
 
@@ -48,7 +55,9 @@ class Pipeline:
         quiet = {"log_level": "info"}
         folder.mkdir(parents=True, exist_ok=True)
         self.warren = Warren(broker, folder, start=False, settings={
-            "gateway": {**quiet, "threads": max(128, options.connections + 16)}, "status-store": quiet, "dlx-monitor": quiet,
+            "gateway": {**quiet, "threads": max(128, options.connections + 16)},
+            "status-store": {**quiet, "tenants_max": 10000},
+            "dlx-monitor": quiet,
             "consumer": {**quiet, "concurrency": options.concurrency}},
             handlers=self._handlers())
         self.tenant = None
@@ -60,7 +69,7 @@ class Pipeline:
     def _handlers(self):
         return {"plugins": {"basic": {"file": str(self.bin.parent / "handlers/basic.so"),
                                       "processes": self.options.concurrency}},
-                "types": {"noop": {"plugin": "basic", "handler": "noop"}}}
+                "types": {name: {"plugin": "basic", "handler": name} for name in ("noop", "sleep")}}
 
     def pids(self):
         """Processes by name, those of the broker too."""
@@ -79,14 +88,15 @@ class Pipeline:
                 raise SystemExit(f"only {done} of {wanted} completed after {seconds} s")
             time.sleep(0.1)
 
+    def submit_command(self, tenant, jobs, job_type, payload, *more):
+        """For what `more` is, see submit_load.c."""
+        return [self.bin / "warren-bench-submit", str(self.warren.gateway.port), tenant.key,
+                str(jobs), str(self.options.connections), job_type, str(payload), *more]
+
     def submit(self, jobs, *delays):
         """What submit_load.c found."""
-        o = self.options
-        done = subprocess.run([
-            self.bin / "warren-bench-submit", str(self.warren.gateway.port), self.tenant.key,
-            str(jobs), str(o.connections), "noop", str(o.payload), *delays],
-            check=True, stdout=subprocess.PIPE)
-        return json.loads(done.stdout)
+        command = self.submit_command(self.tenant, jobs, "noop", self.options.payload, *delays)
+        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
     def submit_and_run(self, jobs):
         """(seconds until all that were accepted have completed, what submit_load.c found)"""

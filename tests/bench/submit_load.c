@@ -3,9 +3,12 @@
  * submit_load.c: submits jobs over HTTP on keep-alive connections, each with one request in flight.
  * Prints counts by status and the latencies as one line of JSON.
  *
- *      warren-bench-submit PORT KEY JOBS CONNECTIONS TYPE PAYLOAD_BYTES [DELAYS]
+ *      warren-bench-submit PORT KEY JOBS CONNECTIONS TYPE PAYLOAD [DELAYS [PRIORITIES]]
  *
- * DELAYS: "500,1000,2000": each job one of these, in turn; "100-3000": any between, seeded (ms).
+ * PAYLOAD: the bytes of a text, or a JSON object.
+ * DELAYS: "500,1000,2000": each job one of these, in turn; "100-3000": any between, seeded (ms);
+ * "0": none.
+ * PRIORITIES: "critical,medium": each job one of these, in turn.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,7 +24,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 1024, DELAYS_MAX = 8, REPLY_MAX = 8192, STATUS_MAX = 600 };
+enum {
+        CONNECTIONS_MAX = 1024,
+        DELAYS_MAX = 8,
+        PRIORITIES_MAX = 8,
+        REPLY_MAX = 8192,
+        STATUS_MAX = 600,
+};
 
 struct connection {
         int fd;
@@ -40,6 +49,8 @@ struct load {
         int64_t delays[DELAYS_MAX];
         int delay_count;
         bool delay_range;
+        const char *priorities[PRIORITIES_MAX];
+        int priority_count;
         uint64_t random;
         int epoll;
         int64_t *latency_us;
@@ -81,11 +92,18 @@ static int64_t delay_of(struct load *l, int64_t job)
 
 static size_t request_write(struct load *l)
 {
-        char body_end[64] = "}";
+        char body_end[128] = "}";
+        char priority[64] = "";
         int64_t delay = delay_of(l, l->sent);
 
+        if (l->priority_count > 0)
+                snprintf(priority, sizeof(priority), ",\"priority\":\"%.16s\"",
+                         l->priorities[l->sent % l->priority_count]);
         if (delay > 0)
-                snprintf(body_end, sizeof(body_end), ",\"delay\":\"%" PRId64 "ms\"}", delay);
+                snprintf(body_end, sizeof(body_end), "%s,\"delay\":\"%" PRId64 "ms\"}", priority,
+                         delay);
+        else
+                snprintf(body_end, sizeof(body_end), "%s}", priority);
         size_t body = strlen("{\"type\":\"\",\"payload\":") + strlen(l->type) + strlen(l->payload) +
                       strlen(body_end);
         return (size_t)snprintf(l->request, l->request_size,
@@ -207,12 +225,22 @@ static void delays_parse(struct load *l, char *text)
                 l->delays[l->delay_count++] = strtoll(word, NULL, 10);
 }
 
-static char *payload_of(size_t bytes)
+static void priorities_parse(struct load *l, char *text)
 {
+        for (char *word = strtok(text, ","); word != NULL && l->priority_count < PRIORITIES_MAX;
+             word = strtok(NULL, ","))
+                l->priorities[l->priority_count++] = word;
+}
+
+static char *payload_of(const char *text)
+{
+        size_t bytes = text[0] == '{' ? strlen(text) : strtoul(text, NULL, 10);
         char *payload = calloc(1, bytes + 5);
 
         if (payload == NULL)
                 die("memory");
+        if (text[0] == '{')
+                return memcpy(payload, text, bytes);
         if (bytes < 2)
                 return memcpy(payload, "null", sizeof("null"));
         memset(payload, 'x', bytes);
@@ -222,8 +250,9 @@ static char *payload_of(size_t bytes)
 
 int main(int argc, char **argv)
 {
-        if (argc != 7 && argc != 8) {
-                fprintf(stderr, "usage: %s PORT KEY JOBS CONNECTIONS TYPE PAYLOAD_BYTES [DELAYS]\n",
+        if (argc < 7 || argc > 9) {
+                fprintf(stderr,
+                        "usage: %s PORT KEY JOBS CONNECTIONS TYPE PAYLOAD [DELAYS [PRIORITIES]]\n",
                         argv[0]);
                 return 2;
         }
@@ -232,13 +261,15 @@ int main(int argc, char **argv)
                          .jobs = strtoll(argv[3], NULL, 10),
                          .connection_count = (int)strtol(argv[4], NULL, 10),
                          .type = argv[5],
-                         .payload = payload_of(strtoul(argv[6], NULL, 10)),
+                         .payload = payload_of(argv[6]),
                          .random = 88172645463325252u,
                          .epoll = epoll_create1(EPOLL_CLOEXEC)};
         if (l.jobs < 1 || l.connection_count < 1 || l.connection_count > CONNECTIONS_MAX)
                 return 2;
-        if (argc == 8)
+        if (argc > 7)
                 delays_parse(&l, argv[7]);
+        if (argc > 8)
+                priorities_parse(&l, argv[8]);
         l.request_size = strlen(l.payload) + 1024;
         l.request = calloc(1, l.request_size);
         l.latency_us = calloc((size_t)l.jobs, sizeof(*l.latency_us));

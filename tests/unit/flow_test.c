@@ -5,6 +5,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,8 +63,10 @@ void __wrap_link_unsubscribe(struct subscription **s)
 static struct attempt *add_waiting(struct consumer *c, struct tenant_queue *f, bool redelivered,
                                    int64_t count)
 {
+        static const struct handler handler = {.type = "any"};
+        static int64_t run;
         struct delivery *d = xcalloc(1, sizeof(*d));
-        struct job job = {.id = ID, .tenant = "acme", .run = 1};
+        struct job job = {.id = ID, .tenant = "acme", .run = ++run};
 
         d->redelivered = redelivered;
         if (count >= 0)
@@ -71,6 +74,7 @@ static struct attempt *add_waiting(struct consumer *c, struct tenant_queue *f, b
         struct attempt *a = attempt_create(&job, f, &d, 0);
         attempts_add(&c->attempts, a);
         attempt_move(a, STATE_WAITING);
+        a->handler = &handler;
         ready_add(&c->ready, a);
         return a;
 }
@@ -143,11 +147,109 @@ static void who_has_a_free_worker_or_just_had_is_not_stalled(void **state)
         }
 }
 
+/* A consumer of two workers, both busy, that has 20 queues with `each` waiting jobs. */
+static struct consumer *with_many_queues(const struct consumer_settings *settings, unsigned each)
+{
+        struct consumer *c = xcalloc(1, sizeof(*c));
+
+        c->settings = settings;
+        c->subscriptions = subscriptions_create(NULL, 2, NULL, NULL);
+        subscriptions_open(c->subscriptions);
+        for (int i = 0; i < 20; i++) {
+                struct tenant_record record = {.weight = 1};
+                snprintf(record.name, sizeof(record.name), "tenant-%d", i);
+                struct tenant *t = subscriptions_tenant(c->subscriptions, &record);
+                for (unsigned n = 0; n < each; n++)
+                        add_waiting(c, &t->queues[LANE_MEDIUM], false, -1);
+        }
+        c->running = 2;
+        c->changed_at = clock_mono();
+        return c;
+}
+
+static void drop(struct consumer *c)
+{
+        finish_release_all(c, NULL);
+        subscriptions_destroy(&c->subscriptions);
+        assert_int_equal(open_count, 0);
+        free(c);
+}
+
+/* Of a tenant of greater weight more may wait, or it could not use its turns. */
+static void shares_follow_the_weights(void **state)
+{
+        const struct consumer_settings settings = {.concurrency = 2};
+        struct consumer *c = with_many_queues(&settings, 4);
+        struct tenant_record record = {.name = "tenant-7", .weight = 40};
+        const struct window *w =
+                &subscriptions_tenant(c->subscriptions, &record)->queues[LANE_MEDIUM].window;
+
+        (void)state;
+        window_note(&c->runs, 100000);
+        flow_check(c);
+        assert_int_equal(w->size, 3); /* 4 × 40 ÷ (40 + 19), rounded up */
+        c->running = 0;
+        drop(c);
+}
+
+/* 20 queues × 4 jobs ÷ 2 workers: 40 mean durations of work. */
+static void what_many_queues_delivered_is_shared(void **state)
+{
+        static const struct {
+                int64_t mean_us; /* 0: no run has ended */
+                unsigned want_kept, want_open;
+        } rows[] = {{0, 80, 20}, {20000, 80, 20}, {100000, 20, 20}, {1000000, 2, 2}};
+        const struct consumer_settings settings = {.concurrency = 2};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct consumer *c = with_many_queues(&settings, 4);
+                if (rows[i].mean_us > 0)
+                        window_note(&c->runs, rows[i].mean_us);
+                for (int check = 0; check < 3; check++) {
+                        subscriptions_adjust(c->subscriptions, clock_mono());
+                        flow_check(c);
+                }
+                assert_int_equal(c->ready.count, rows[i].want_kept);
+                assert_int_equal(open_count, 20 * (LANE_COUNT - 1) + rows[i].want_open);
+                assert_false(c->stalled);
+                drop(c);
+        }
+}
+
+static void a_worker_with_nothing_to_do_ends_the_sharing(void **state)
+{
+        const struct consumer_settings settings = {.concurrency = 2};
+        struct consumer *c = with_many_queues(&settings, 4);
+        const struct tenant_record record = {.name = "tenant-7", .weight = 1};
+        const struct window *w =
+                &subscriptions_tenant(c->subscriptions, &record)->queues[LANE_MEDIUM].window;
+
+        (void)state;
+        window_note(&c->runs, 1000000);
+        flow_check(c);
+        assert_true(w->shared);
+        assert_int_equal(w->size, 1);
+        finish_release_all(c, NULL);
+        c->running = 1;
+        flow_check(c);
+        assert_true(w->shared); /* the next delivery may be on its way */
+        assert_int_equal(open_count, 20 * (LANE_COUNT - 1) + 4);
+        flow_check(c);
+        assert_int_equal(open_count, 20 * LANE_COUNT);
+        assert_false(w->shared);
+        assert_int_equal(w->size, 4);
+        drop(c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_came_back_too_often_stays),
                 cmocka_unit_test(who_has_a_free_worker_or_just_had_is_not_stalled),
+                cmocka_unit_test(what_many_queues_delivered_is_shared),
+                cmocka_unit_test(shares_follow_the_weights),
+                cmocka_unit_test(a_worker_with_nothing_to_do_ends_the_sharing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,41 @@ static void what_is_held_until_due_follows_the_duration(void **state)
         }
 }
 
+static void many_queues_share_what_one_consumer_holds(void **state)
+{
+        static const struct {
+                unsigned concurrency, queues;
+                double mean_us;
+                unsigned want;
+        } rows[] = {{8, 1, 1e6, 9},  {8, 8, 1e6, 2},   {8, 9, 1e6, 1},    {4, 20, 1e6, 1},
+                    {8, 2, 1e5, 8},  {8, 100, 5e3, 2}, {8, 1000, 5e3, 1}, {8, 1, 1e3, 256},
+                    {1, 1, 36e8, 2}, {8, 4, 500, 256}};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++)
+                assert_int_equal(
+                        window_share_size(rows[i].concurrency, rows[i].mean_us, 1.0 / rows[i].queues),
+                        rows[i].want);
+}
+
+static void a_shared_window_does_not_grow_by_itself(void **state)
+{
+        struct window w;
+
+        (void)state;
+        window_init(&w, 8, 0);
+        assert_false(window_unshare(&w, 8, 0));
+        assert_false(window_share(&w, 16, 0));
+        assert_true(window_share(&w, 3, 0));
+        assert_int_equal(w.size, 3);
+        assert_false(window_share(&w, 4, 0));
+        note_many(&w, 5000);
+        assert_false(window_adjust(&w, 8, MSEC_MINUTE));
+        assert_true(window_unshare(&w, 8, MSEC_MINUTE));
+        assert_int_in_range(w.size, 160, 168);
+        assert_false(window_unshare(&w, 8, MSEC_MINUTE));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -133,6 +168,8 @@ int main(void)
                 cmocka_unit_test(collapses_when_nothing_ends),
                 cmocka_unit_test(what_waits_for_its_type_takes_no_place_of_others),
                 cmocka_unit_test(what_is_held_until_due_follows_the_duration),
+                cmocka_unit_test(many_queues_share_what_one_consumer_holds),
+                cmocka_unit_test(a_shared_window_does_not_grow_by_itself),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
