@@ -30,6 +30,7 @@
 enum {
         TICK = 250, /* ms */
         TICKS_PER_RECORD = WORKER_PERIOD / TICK,
+        TICKS_PER_COUNT = 4,
         FINISHED_MAX = 16384, /* attempts remembered */
 };
 
@@ -96,7 +97,7 @@ static void on_tick(void *owner)
         c->ticks++;
         slots_check(c->slots);
         type_slots_tick(c->type_slots, clock_mono());
-        if (c->ticks % TICKS_PER_REVIEW == 0)
+        if (c->ticks % TICKS_PER_COUNT == 0)
                 slots_count(c->slots);
         if (consumer_is_draining(c)) {
                 if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < PHASE_GONE)
