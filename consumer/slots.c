@@ -19,9 +19,10 @@ enum {
         TURN = 100,      /* ms; a token is given back at the end of a job after that, */
         TURN_APART = 20, /* ms; but one at a time: each exchange costs the broker two log entries */
         SPARE_MAX = 20,  /* ms that a token waits here for a worker */
-        LINGER = 10,     /* ms that it waits for the next job, when one has just ended */
-        ASK_AGAIN = 100, /* ms after a token found no worker; doubled each time */
-        ASK_AGAIN_MAX = 2000,        /* ms */
+        LINGER = 10,     /* ms that it waits for the tenant's next job, when one has just ended, */
+        LINGER_MORE = 50,     /* while jobs that ended are not acked yet: their acks bring others */
+        ASK_AGAIN = 100,      /* ms after a token found no worker; doubled each time */
+        ASK_AGAIN_MAX = 2000, /* ms */
         HELD_MAX = 10 * MSEC_MINUTE, /* a token held for longer pins its queue's log */
         /* While every worker is busy only so many tenants, those whose turn is next, ask. */
         TENANTS_AHEAD = 64,
@@ -360,24 +361,38 @@ static void remove_most_urgent(unsigned counts[TOKENS_RANKS], unsigned count)
         }
 }
 
-static bool is_surplus(const struct slot_pool *p, unsigned keep, msec now)
+/* Jobs are here that neither wait nor run: most have ended. */
+static bool is_settling(const struct slot_pool *p)
 {
-        msec spare_for = now - p->spare->spare_since;
+        unsigned used = tokens_taken(p->tokens) - p->spare_count;
 
-        return p->spare_count > keep && (!p->spare->was_used || spare_for >= LINGER);
+        return p->tenant->attempts > p->tenant->waiting_count + used;
 }
 
-/* Returns spare tokens until `keep` are left, and those for which no worker became free. */
-static void return_spare(struct slot_pool *p, unsigned keep, msec now)
+/* How long the first spare token may stay. startable: jobs that would use one. */
+static msec stay_of(const struct slot_pool *p, unsigned startable)
 {
-        while (p->spare != NULL && is_surplus(p, keep, now))
+        if (p->spare_count <= startable)
+                return SPARE_MAX;
+        if (!p->spare->was_used)
+                return 0;
+        return is_settling(p) ? LINGER_MORE : LINGER;
+}
+
+/* Without a free worker no token is asked for again for a while. */
+static void ask_later(struct slot_pool *p, msec now)
+{
+        p->ask_after = now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
+        if (p->ask_again < ASK_AGAIN_MAX)
+                p->ask_again *= 2;
+}
+
+static void return_spare(struct slot_pool *p, unsigned startable, msec now)
+{
+        while (p->spare != NULL && now - p->spare->spare_since >= stay_of(p, startable)) {
+                if (p->spare_count <= startable)
+                        ask_later(p, now);
                 drop(take_spare(p, p->spare));
-        while (p->spare != NULL && now - p->spare->spare_since >= SPARE_MAX) {
-                drop(take_spare(p, p->spare));
-                p->ask_after =
-                        now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
-                if (p->ask_again < ASK_AGAIN_MAX)
-                        p->ask_again *= 2;
         }
 }
 
