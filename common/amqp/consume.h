@@ -12,6 +12,8 @@ int consume_send(const struct subscription *sub, const struct order *where, stru
                  struct err *e) MUST_CHECK;
 /* With no-wait. */
 int consume_cancel(const struct subscription *sub, struct channel *ch, struct err *e) MUST_CHECK;
+int consume_cancel_tag(uint16_t channel, amqp_bytes_t tag, struct channel *ch,
+                       struct err *e) MUST_CHECK;
 
 /* The subscription's id. Any id may come out of a tag that consume_send did not make. */
 uint64_t consume_tag_id(struct bytes tag);

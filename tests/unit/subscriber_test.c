@@ -71,7 +71,10 @@ static void answer_looks(struct subscriber *s, const struct err *why, const char
 
 static void consumed(struct subscriber *s, uint16_t channel, const char *tag)
 {
-        subscriber_consumed(s, channel, amqp_cstring_bytes(tag));
+        struct err e = {0};
+
+        assert_int_equal(subscriber_consumed(s, channel, amqp_cstring_bytes(tag), fake_channel, &e),
+                         0);
 }
 
 static int deliver(struct subscriber *s, uint16_t channel, uint64_t number, const char *tag)
@@ -170,6 +173,27 @@ static void what_nobody_wants_goes_back(void **state)
         assert_sent("requeue:3:4 ");
         assert_int_equal(take_notices(s, NOTICE_GONE), 1);
         end(s, sub, NULL);
+}
+
+static void a_cancel_does_not_overtake_its_consume(void **state)
+{
+        struct subscriber *s = create(false);
+        struct subscription *sub = subscription(7, "a"), *other = subscription(8, "a");
+        struct err e = {0};
+
+        (void)state;
+        subscribe(s, sub);
+        subscribe(s, other);
+        answer_looks(s, NULL, "a a ");
+        consumed(s, 3, "q7");
+        fake_forget();
+        assert_int_equal(subscriber_unsubscribe(s, other, fake_channel, &e), 0);
+        assert_sent("");
+        consumed(s, 3, "q8");
+        assert_sent("cancel:3:q8 ");
+        assert_int_equal(subscriber_drain(s, fake_channel, &e), 0);
+        assert_sent("cancel:3:q7 ");
+        end(s, sub, other);
 }
 
 static void pass_over(struct subscriber *s, const char *tag, int64_t offset)
@@ -301,6 +325,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_queue_is_looked_for_first),
                 cmocka_unit_test(what_nobody_wants_goes_back),
+                cmocka_unit_test(a_cancel_does_not_overtake_its_consume),
                 cmocka_unit_test(what_nobody_can_read_is_passed_over),
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
                 cmocka_unit_test(renews_when_told),
