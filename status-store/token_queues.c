@@ -195,7 +195,7 @@ static int check_pause(const struct token_queues *q, struct err *e)
         if (q->retry_pause == 0 || clock_mono() >= q->retry_at)
                 return 0;
         return err_set(e, ERR_UNAVAILABLE, "its tokens could not be filled; trying again in %lld s",
-                       (long long)((q->retry_at - clock_mono()) / MSEC_SECOND + 1));
+                       (long long)(q->retry_at - clock_mono()) / MSEC_SECOND + 1);
 }
 
 int token_queues_retry_tenant(struct token_queues *q, struct tenant *t, struct err *e)
