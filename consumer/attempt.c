@@ -38,7 +38,8 @@ bool attempt_is_running(const struct attempt *a)
 
 bool attempt_is_unstarted(const struct attempt *a)
 {
-        return a->state == STATE_ASKED || a->state == STATE_HELD || a->state == STATE_WAITING;
+        return a->state == STATE_ASKED || a->state == STATE_HELD || a->state == STATE_WAITING ||
+               a->state == STATE_PICKED;
 }
 
 void attempt_key_of(const struct job *job, struct attempt_key *out)

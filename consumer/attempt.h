@@ -65,10 +65,13 @@ struct attempt {
         UT_hash_handle hh;
 
         struct question *question;     /* ASKED */
+        msec picked_at;                /* PICKED: monotonic */
+        struct type_slot *type_slot;   /* RUNNING, STOPPING: of its type's running limit, or NULL */
+        struct rate_token *rate_token; /* PICKED, and RUNNING until its run has begun; or NULL */
         struct consumer *consumer;     /* for callbacks that get the attempt alone */
         const struct handler *handler; /* WAITING to LEAVING; borrowed from the set in force
                                           while WAITING, from `set` after it */
-        struct handlers *set;          /* RUNNING to LEAVING: owns a reference */
+        struct handlers *set;          /* PICKED to LEAVING: owns a reference */
         struct run *run;               /* RUNNING, STOPPING */
         struct slot *slot;             /* RUNNING, STOPPING; NULL: the tenant was not limited */
         int64_t started_us, took_us;   /* monotonic; how long its handler ran */
@@ -95,7 +98,7 @@ void attempt_move(struct attempt *a, enum attempt_state to);
 void attempt_stop(struct attempt *a, enum stop_reason why);
 /* RUNNING or STOPPING. */
 bool attempt_is_running(const struct attempt *a);
-/* ASKED, HELD or WAITING: it can be requeued. */
+/* ASKED, HELD, WAITING or PICKED: it can be requeued. */
 bool attempt_is_unstarted(const struct attempt *a);
 
 /* Takes another delivery of the same attempt; frees earlier ones of dead connections. */

@@ -51,6 +51,18 @@ static void on_pause(void *owner, const struct pause_record *p)
         accept_review(owner);
 }
 
+static void on_type(void *owner, const struct type_record *r)
+{
+        struct consumer *c = owner;
+
+        LOG_DEBUG("a type's limits", log_text("type", r->name),
+                  log_int("max_running", r->max_running),
+                  log_int("slots_version", r->slots_version), log_int("rate", r->rate_count),
+                  log_int("rate_version", r->rate_version));
+        type_slots_record(c->type_slots, r);
+        type_rate_record(c->type_rate, r);
+}
+
 static void on_control_ready(void *owner)
 {
         struct consumer *c = owner;
@@ -62,6 +74,7 @@ static void on_control_ready(void *owner)
 static const struct control_events control_events = {
         .tenant = on_tenant,
         .pause = on_pause,
+        .type = on_type,
         .ready = on_control_ready,
 };
 
@@ -70,13 +83,11 @@ static void on_turn(void *owner)
 {
         struct consumer *c = owner;
 
-        if (consumer_is_draining(c)) {
-                slots_settle(c->slots, 0);
-                stop_step(c);
-        } else {
+        if (!consumer_is_draining(c))
                 flow_turn(c);
-                start_ready(c);
-        }
+        start_ready(c);
+        if (consumer_is_draining(c))
+                stop_step(c);
 }
 
 static void on_tick(void *owner)
@@ -85,6 +96,7 @@ static void on_tick(void *owner)
 
         c->ticks++;
         slots_check(c->slots);
+        type_slots_tick(c->type_slots, clock_mono());
         if (c->ticks % TICKS_PER_REVIEW == 0)
                 slots_count(c->slots);
         if (consumer_is_draining(c)) {
@@ -260,7 +272,7 @@ static void drop_attempts(struct consumer *c)
         HASH_ITER (hh, c->attempts.table, a, after) {
                 if (a->state == STATE_RUNNING)
                         attempt_move(a, STATE_STOPPING);
-                slots_ended(c->slots, a);
+                finish_give_limits_back(c, a);
                 finish_settle(c, a, SETTLE_REQUEUE);
         }
 }
@@ -283,6 +295,8 @@ static void end(void *owner)
         link_destroy(&c->publish);
         link_destroy(&c->queues);
         drop_attempts(c);
+        type_slots_destroy(&c->type_slots);
+        type_rate_destroy(&c->type_rate);
         events_destroy(&c->events);
         outbox_destroy(&c->outbox);
         outbox_destroy(&c->queue_outbox);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * core.h: the state of a consumer, shared by its files. They are layers, lowest first: finish.c
- * (how an attempt leaves), heartbeat.c, type_limits.c, slots.c, accept.c (deliveries), flow.c (how
- * much is held), start.c (starting runs), stop.c (draining), consumer.c (assembly). None calls a
- * later one: consumer.c checks once a turn of the loop what has changed.
+ * core.h: the state of a consumer, shared by its files. They are layers, lowest first: slots.c,
+ * type_slots.c and type_rate.c (tokens), finish.c (how an attempt leaves), heartbeat.c,
+ * type_limits.c, accept.c (deliveries), flow.c (how much is held), start.c (starting runs), stop.c
+ * (draining), links.c, consumer.c (assembly). None calls a later one: consumer.c checks once a turn
+ * of the loop what has changed.
  */
 #pragma once
 
@@ -23,6 +24,8 @@
 #include "consumer/settings.h"
 #include "consumer/slots.h"
 #include "consumer/subscriptions.h"
+#include "consumer/type_rate.h"
+#include "consumer/type_slots.h"
 
 enum phase {
         PHASE_UP,
@@ -53,6 +56,8 @@ struct consumer {
         struct due_soon *due_soon;
         struct type_limits *type_limits;
         struct slots *slots;
+        struct type_slots *type_slots;
+        struct type_rate *type_rate;
         struct hops *hops;
         struct stores *stores; /* used by the two below */
         struct duplicate_check *duplicate_check;
@@ -68,6 +73,7 @@ struct consumer {
         struct attempts attempts;
         struct ready ready;
         atomic_uint running; /* also read by the health port's thread */
+        unsigned picked;     /* attempts that wait for their type's slot: a worker each */
         unsigned ticks;
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */

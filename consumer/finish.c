@@ -126,6 +126,13 @@ void finish_settle(struct consumer *c, struct attempt *a, enum settle how)
         attempt_destroy(&a);
 }
 
+void finish_give_limits_back(struct consumer *c, struct attempt *a)
+{
+        type_slots_release(c->type_slots, a);
+        slots_ended(c->slots, a);
+        type_rate_put_back(c->type_rate, a);
+}
+
 /* Removes an attempt that has not started from the list of its state. */
 static void withdraw(struct consumer *c, struct attempt *a)
 {
@@ -138,6 +145,11 @@ static void withdraw(struct consumer *c, struct attempt *a)
                 break;
         case STATE_WAITING:
                 ready_remove(&c->ready, a);
+                break;
+        case STATE_PICKED:
+                c->picked--;
+                type_slots_withdraw(c->type_slots, a);
+                finish_give_limits_back(c, a);
                 break;
         case STATE_ARRIVED:
         case STATE_RUNNING:

@@ -18,6 +18,8 @@ void finish_confirmed(void *owner, struct attempt *a);
 /* Settles and frees it. */
 void finish_settle(struct consumer *c, struct attempt *a, enum settle how);
 
+/* Its slots, and its token of the rate if it has not begun: others may use them. */
+void finish_give_limits_back(struct consumer *c, struct attempt *a);
 /* Requeues an attempt that has not started, or only frees it when its connection is gone. */
 void finish_release(struct consumer *c, struct attempt *a);
 /* The same for all that have not started; of one tenant, or of all when NULL. */

@@ -80,6 +80,7 @@ static void on_slots_up(void *owner)
 
         LOG_INFO("connected", log_text("link", "slots"));
         slots_up(c->slots);
+        type_slots_up(c->type_slots);
 }
 
 /* The broker gives the slots to other consumers: what runs here is beyond the limit until it ends,
@@ -91,8 +92,11 @@ static void on_slots_down(void *owner, const struct err *why)
 
         LOG_WARN("disconnected", log_text("link", "slots"), log_err(why));
         slots_down(c->slots);
+        type_slots_down(c->type_slots);
+        type_rate_down(c->type_rate);
         HASH_ITER (hh, c->attempts.table, a, after) {
-                if (a->slot != NULL && a->state == STATE_RUNNING && a->handler->stop_on_link_loss)
+                bool limited = a->slot != NULL || a->type_slot != NULL;
+                if (limited && a->state == STATE_RUNNING && a->handler->stop_on_link_loss)
                         attempt_stop(a, STOP_LINK_LOST);
         }
 }
@@ -166,6 +170,28 @@ static int create_publishing(struct consumer *c, struct link_config config, stru
         return 0;
 }
 
+static void create_type_limits(struct consumer *c)
+{
+        const struct type_slots_config slots = {
+                .link = c->slots_link,
+                .loop = c->loop,
+                .chance = random_fraction,
+                .answered = start_answered,
+                .owner = c,
+        };
+        const struct type_rate_config rate = {
+                .link = c->slots_link,
+                .outbox = c->queue_outbox,
+                .loop = c->loop,
+                .chance = random_fraction,
+        };
+
+        c->type_slots = type_slots_create(&slots);
+        c->type_rate = type_rate_create(&rate);
+        c->ready.is_limited = start_is_limited;
+        c->ready.owner = c;
+}
+
 static int create_slots(struct consumer *c, struct link_config config, struct err *e)
 {
         AUTO_FREE char *name = xasprintf("consumer %s slots", c->worker);
@@ -182,6 +208,7 @@ static int create_slots(struct consumer *c, struct link_config config, struct er
         if (c->slots_link == NULL)
                 return -1;
         c->slots = slots_create(&slots);
+        create_type_limits(c);
         return 0;
 }
 

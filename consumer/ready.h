@@ -15,7 +15,10 @@ struct ready {
         unsigned tenants; /* in the ring */
         unsigned count;   /* attempts waiting */
         int64_t pass;     /* of the last pick; a tenant that had nothing waiting starts from it */
-        struct type_turn *turns; /* by type; used by scheduler.c */
+        /* Used by scheduler.c: */
+        struct type_turn *turns;                                  /* by type */
+        bool (*is_limited)(void *owner, const struct handler *h); /* NULL: by its concurrency */
+        void *owner;
 };
 
 /* The attempt is WAITING. */

@@ -12,7 +12,7 @@
 
 #define PASS_STRIDE ((int64_t)1 << 20)
 
-/* The turns within a type that has a concurrency of its own. Without them a tenant that also has
+/* The turns within a type that has a limit of its own. Without them a tenant that also has
  * other types would spend its turn on those, and never get a slot of this type. */
 struct type_turn {
         char type[JOB_TYPE_SIZE];
@@ -49,9 +49,14 @@ static struct type_turn *turn_of(const struct ready *ready, const struct handler
         return turn;
 }
 
+static bool is_limited(const struct ready *ready, const struct handler *h)
+{
+        return ready->is_limited == NULL ? h->concurrency > 0 : ready->is_limited(ready->owner, h);
+}
+
 static bool has_turn(struct walk *w, const struct tenant *t, const struct handler *h)
 {
-        if (!w->by_turn || h->concurrency == 0)
+        if (!w->by_turn || !is_limited(w->ready, h))
                 return true;
         const struct type_turn *turn = turn_of(w->ready, h);
         bool over = turn != NULL && turn->tenant == t && turn->left <= 0;
@@ -98,7 +103,7 @@ static void take_turn(struct ready *ready, struct tenant *t)
 
 static void take_type_turn(struct ready *ready, const struct tenant *t, const struct handler *h)
 {
-        if (h->concurrency == 0)
+        if (!is_limited(ready, h))
                 return;
         struct type_turn *turn = turn_of(ready, h);
         if (turn == NULL) {

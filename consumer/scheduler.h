@@ -2,7 +2,7 @@
  *
  * scheduler.h: picks the waiting attempt that runs next. First the tenant, by deficit round-robin:
  * on its turn a tenant gets as many picks as its weight; tenants also take turns within each type
- * that has a concurrency of its own. Then the tenant's highest priority, oldest first; every 16th
+ * that has a limit of its own. Then the tenant's highest priority, oldest first; every 16th
  * pick of a tenant takes its lowest priority instead, so nothing starves. Attempts whose type has
  * no room are skipped, and tenants without a slot. Pure, except for counters in the tenants and in
  * struct ready.

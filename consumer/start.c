@@ -83,7 +83,8 @@ static void on_ended(void *owner, const struct run_end *end)
         progress_end(c->progress, &a->progress);
         a->took_us = now_us - a->started_us;
         a->run = NULL;
-        slots_ended(c->slots, a);
+        type_rate_spend(c->type_rate, a); /* if it has not told that it began */
+        finish_give_limits_back(c, a);
         c->running--;
         c->changed_at = now_us / 1000;
         window_note(&a->queue->window, a->took_us);
@@ -102,6 +103,7 @@ static void on_began(void *owner)
         msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
         struct event e;
 
+        type_rate_spend(c->type_rate, a);
         a->content = event_content(job);
         attempt_event(a, EVENT_STARTED, a->started_at, &e);
         e.content = a->content;
@@ -125,7 +127,7 @@ static void on_put_off(void *owner)
         struct consumer *c = a->consumer;
 
         a->run = NULL;
-        slots_ended(c->slots, a);
+        finish_give_limits_back(c, a);
         c->running--;
         if (!consumer_is_draining(c))
                 flow_run_ended(c);
@@ -157,11 +159,24 @@ static void fail_start(struct consumer *c, struct attempt *a, const struct err *
         LOG_WARN("a handler could not be started", log_text("job", a->job.id),
                  log_text("type", a->job.type), log_err(why));
         attempt_move(a, STATE_RUNNING);
+        finish_give_limits_back(c, a);
         leave(c, a, &end);
 }
 
+/* It has a worker and what its limits ask for, and cannot start. */
+static void wait_again(struct consumer *c, struct attempt *a)
+{
+        finish_give_limits_back(c, a);
+        if (a->state == STATE_PICKED) {
+                accept_take_back(c, a);
+                return;
+        }
+        handlers_destroy(&a->set);
+        ready_put_back(&c->ready, a);
+}
+
 /* False: there was no room, and the attempt waits again. */
-static bool start(struct consumer *c, struct attempt *a)
+static bool run(struct consumer *c, struct attempt *a)
 {
         const struct handler *h = a->handler;
         const struct run_request request = {
@@ -177,37 +192,81 @@ static bool start(struct consumer *c, struct attempt *a)
         a->started_at = clock_wall();
         a->run = runner_start(c->runner, &request, &run_events, a, &why);
         if (a->run == NULL && why.code == ERR_FULL) {
-                ready_put_back(&c->ready, a);
+                wait_again(c, a);
                 return false;
         }
         c->changed_at = a->started_us / 1000;
-        a->set = handlers_ref(h->set);
         if (a->run == NULL) {
                 fail_start(c, a, &why);
                 return true;
         }
         attempt_move(a, STATE_RUNNING);
-        slots_started(c->slots, a);
         c->running++;
         type_limits_started(c->type_limits, h, c->changed_at);
         return true;
+}
+
+/* The order is that of the design: what waits for the type's slot holds the tenant's, so a full
+ * type harms the tenants of its jobs alone, and what waits for the rate holds none. */
+static bool start(struct consumer *c, struct attempt *a)
+{
+        type_rate_take(c->type_rate, a);
+        slots_started(c->slots, a);
+        a->set = handlers_ref(a->handler->set);
+        if (type_slots_take(c->type_slots, a) == TYPE_SLOT_HAS)
+                return run(c, a);
+        attempt_move(a, STATE_PICKED);
+        c->picked++;
+        return true;
+}
+
+void start_answered(void *owner, struct attempt *a, bool got)
+{
+        struct consumer *c = owner;
+
+        c->picked--;
+        if (got)
+                run(c, a);
+        else
+                wait_again(c, a);
 }
 
 bool start_has_room(void *owner, const struct handler *h)
 {
         const struct consumer *c = owner;
 
-        return runner_has_room(c->runner, h);
+        return runner_has_room(c->runner, h) && type_slots_have_room(c->type_slots, h) &&
+               type_rate_has_room(c->type_rate, h);
+}
+
+bool start_is_limited(void *owner, const struct handler *h)
+{
+        const struct consumer *c = owner;
+
+        return h->concurrency > 0 || type_slots_limit(c->type_slots, h->type) > 0 ||
+               type_rate_is_limited(c->type_rate, h->type);
+}
+
+/* After the starts of a turn of the loop. */
+static void settle_limits(struct consumer *c, unsigned free)
+{
+        slots_settle(c->slots, free);
+        type_slots_turn(c->type_slots);
+        type_rate_turn(c->type_rate, &c->ready, free);
 }
 
 void start_ready(struct consumer *c)
 {
         unsigned workers = (unsigned)c->settings->concurrency;
 
-        while (!c->gathering && c->running < workers && c->ready.count > 0) {
+        if (consumer_is_draining(c)) {
+                settle_limits(c, 0);
+                return;
+        }
+        while (!c->gathering && c->running + c->picked < workers && c->ready.count > 0) {
                 struct attempt *a = scheduler_pick(&c->ready, start_has_room, c);
                 if (a == NULL || !start(c, a))
                         break;
         }
-        slots_settle(c->slots, c->gathering ? 0 : workers - c->running);
+        settle_limits(c, c->gathering ? 0 : workers - c->running - c->picked);
 }

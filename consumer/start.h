@@ -6,10 +6,14 @@
 
 #include "consumer/core.h"
 
-/* A room_fn: an attempt of that type could start now. */
+/* A room_fn: an attempt of that type could start now, or ask for its type's slot. */
 bool start_has_room(void *owner, const struct handler *h);
-/* Starts every waiting attempt for which there is room, and asks for the slots that others need.
- * Call once a turn of the loop. */
+/* For ready.h: its type has a limit, of this consumer or over all. */
+bool start_is_limited(void *owner, const struct handler *h);
+/* For type_slots.h. */
+void start_answered(void *owner, struct attempt *a, bool got);
+/* Starts every waiting attempt for which there is room (none when draining), asks for the tokens
+ * that others need, and returns those that none needs. Call once a turn of the loop. */
 void start_ready(struct consumer *c);
 /* Creates the part that publishes what handlers report of their progress. */
 struct progress *start_progress(struct consumer *c);

@@ -88,7 +88,8 @@ void stop_step(void *owner)
                 close_links(c);
                 return;
         }
-        if (c->attempts.table != NULL || events_are_pending(c->events))
+        if (c->attempts.table != NULL || events_are_pending(c->events) ||
+            !type_rate_is_idle(c->type_rate))
                 return;
         if (c->phase == PHASE_GONE) {
                 close_links(c);
@@ -108,6 +109,7 @@ void stop_begin(struct consumer *c)
         subscriptions_close(c->subscriptions);
         finish_release_all(c, NULL);
         slots_stop(c->slots);
+        type_rate_stop(c->type_rate);
         heartbeat_publish(c, WORKER_DRAINING);
         alarm_set_every(c->stop_alarm, STEP_EVERY);
 }

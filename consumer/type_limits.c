@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * type_limits.c: for each type with a concurrency: its mean run time, and its jobs in each queue.
+ * type_limits.c: for each type: its mean run time, and its jobs in each queue while they wait for a
+ * limit of the type.
  */
 #include "consumer/type_limits.h"
 
@@ -17,13 +18,19 @@ enum {
         AVERAGE_SHARE = 16,    /* the newest run has weight 1/16 */
 };
 
-/* A type with a concurrency of its own: no more than handlers.json has. */
+/* A type with a handler. */
 struct limited_type {
         char type[JOB_TYPE_SIZE];
         double mean_ms;  /* of a run, moving average; 0: unknown */
         msec changed_at; /* monotonic; when a run last started or ended */
         unsigned shares; /* queues with jobs of it */
         UT_hash_handle hh;
+};
+
+/* What makes a type's jobs wait, other than a lack of free workers. */
+struct bound {
+        int64_t most;   /* of its jobs may run here at once */
+        double each_ms; /* the limit's time per job */
 };
 
 /* Zero-padded, for hashing. */
@@ -112,35 +119,52 @@ static struct share *share_of(struct type_limits *limits, const struct handler *
 
 void type_limits_started(struct type_limits *limits, const struct handler *h, msec mono_now)
 {
-        if (h->concurrency > 0)
-                type_of(limits, h)->changed_at = mono_now;
+        type_of(limits, h)->changed_at = mono_now;
 }
 
 void type_limits_ended(struct type_limits *limits, const struct handler *h, int64_t us,
                        msec mono_now)
 {
-        if (h->concurrency == 0)
-                return;
         struct limited_type *k = type_of(limits, h);
         double ms = (us < 1 ? 1 : (double)us) / 1000;
+
         k->mean_ms = k->mean_ms == 0 ? ms : k->mean_ms + (ms - k->mean_ms) / AVERAGE_SHARE;
         k->changed_at = mono_now;
 }
 
-/* The slots' time per job: by the mean run, or by the longer time since a run started or ended. */
-static double each_ms(const struct limited_type *k, const struct handler *h, msec now)
+/* The time per job of `slots` places: by the mean run, or by the longer time since a run started or
+ * ended. */
+static double each_ms(const struct limited_type *k, int64_t slots, msec now)
 {
         double mean = k->mean_ms == 0 ? UNKNOWN_MEAN_MS : k->mean_ms;
         double silence = (double)(now - k->changed_at);
 
-        return (silence > mean ? silence : mean) / (double)h->concurrency;
+        return (silence > mean ? silence : mean) / (double)slots;
 }
 
-/* The type's own concurrency is what makes its jobs wait, not a lack of free workers. */
-static bool is_at_limit(const struct consumer *c, const struct handler *h)
+/* The slower limit counts. */
+static void add_bound(struct bound *b, int64_t most, double each)
 {
-        return h->concurrency > 0 && h->concurrency < c->settings->concurrency &&
-               !runner_has_room(c->runner, h);
+        if (each > b->each_ms)
+                *b = (struct bound){.most = most, .each_ms = each};
+}
+
+/* False: a lack of free workers makes its jobs wait, if anything. */
+static bool find_bound(struct consumer *c, const struct handler *h, struct bound *out)
+{
+        int64_t workers = c->settings->concurrency,
+                slots = type_slots_limit(c->type_slots, h->type);
+        msec now = clock_mono();
+
+        *out = (struct bound){0};
+        if (h->concurrency > 0 && h->concurrency < workers && !runner_has_room(c->runner, h))
+                add_bound(out, h->concurrency,
+                          each_ms(type_of(c->type_limits, h), h->concurrency, now));
+        if (type_slots_are_full(c->type_slots, h->type))
+                add_bound(out, slots < workers ? slots : workers,
+                          each_ms(type_of(c->type_limits, h), slots, now));
+        add_bound(out, workers, type_rate_waits_ms(c->type_rate, h->type));
+        return out->each_ms > 0;
 }
 
 /* Enough of the queue's window is taken that jobs of other types may be kept from coming. */
@@ -160,50 +184,50 @@ static unsigned count_waiting(const struct tenant_queue *f, const struct handler
         return count;
 }
 
-/* The queues with jobs of the type share its slots, so the time per job grows with their number. */
-static void send_away(struct consumer *c, struct attempt *a, const struct handler *h,
+/* The queues with jobs of the type share its limit, so the time per job grows with their number. */
+static void send_away(struct consumer *c, struct attempt *a, const struct bound *b,
                       unsigned waiting)
 {
-        struct share *s = share_of(c->type_limits, h, a->queue);
-        msec now = clock_mono();
-        double each = each_ms(s->type, h, now) * s->type->shares;
+        struct share *s = share_of(c->type_limits, a->handler, a->queue);
+        double each = b->each_ms * s->type->shares;
 
         metric_increment(c->measures.hops, 1, "limit");
-        departure_hop(a, return_plan_next(&s->returns, waiting, each, now), clock_wall());
+        departure_hop(a, return_plan_next(&s->returns, waiting, each, clock_mono()), clock_wall());
         finish_publish(c, a);
 }
 
 bool type_limits_takes(struct consumer *c, struct attempt *a, const struct handler *h)
 {
-        if (!is_at_limit(c, h) || !is_in_the_way(a->queue))
+        struct bound b;
+
+        if (!is_in_the_way(a->queue) || !find_bound(c, h, &b))
                 return false;
         unsigned waiting = count_waiting(a->queue, h);
-        double each = each_ms(type_of(c->type_limits, h), h, clock_mono());
-        if (waiting < return_plan_keep(h->concurrency, each))
+        if (waiting < return_plan_keep(b.most, b.each_ms))
                 return false;
-        send_away(c, a, h, waiting);
+        a->handler = h;
+        send_away(c, a, &b, waiting);
         return true;
 }
 
 static void check_attempt(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
-        const struct handler *h = a->handler;
-        msec now = clock_mono();
+        struct bound b;
 
-        if (!is_at_limit(c, h))
+        if (!find_bound(c, a->handler, &b))
                 return;
-        struct share *s = share_of(c->type_limits, h, a->queue);
-        unsigned keep = return_plan_keep(h->concurrency, each_ms(s->type, h, now));
-        bool waits =
-                s->seen < keep || (!is_in_the_way(a->queue) && now - a->arrived_at < WAITS_AT_MOST);
+        struct share *s = share_of(c->type_limits, a->handler, a->queue);
+        unsigned keep = return_plan_keep(b.most, b.each_ms);
+        bool waits = s->seen < keep ||
+                     (!is_in_the_way(a->queue) && clock_mono() - a->arrived_at < WAITS_AT_MOST);
         s->seen++;
         if (waits) {
                 a->queue->limited++;
                 return;
         }
         ready_remove(&c->ready, a);
-        send_away(c, a, h, keep);
+        send_away(c, a, &b, keep);
 }
 
 void type_limits_check(struct consumer *c)

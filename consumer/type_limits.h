@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * type_limits.h: jobs of types that are at their own concurrency. Enough of them wait here, outside
- * the queue's window, to keep the slots busy. The others are sent away (they hop), so that they do
- * not block the jobs behind them in the queue. Loop thread only.
+ * type_limits.h: jobs that wait for a limit of their type: its concurrency here, its running limit
+ * or its rate over all consumers. Enough of them wait here, outside the queue's window, to use the
+ * limit. The others are sent away (they hop), so that they do not block the jobs behind them in the
+ * queue. Loop thread only.
  */
 #pragma once
 

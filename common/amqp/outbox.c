@@ -73,16 +73,26 @@ static const char *result_word(enum link_result r)
         return "";
 }
 
+/* True: the publication is its owner's again. */
+static bool has_ended(struct outbox *o, struct publication *p, enum link_result result)
+{
+        if (result == LINK_RETURNED)
+                return p->returned != NULL && p->returned(p->owner, p);
+        if (result != LINK_CONFIRMED)
+                return false;
+        if (o->confirm_time != NULL)
+                o->confirm_time(o->owner, (double)(clock_mono_us() - p->sent_us) / 1e6);
+        p->confirmed(p->owner, p);
+        return true;
+}
+
 static void on_result(void *owner, enum link_result result)
 {
         struct publication *p = owner;
         struct outbox *o = p->outbox;
 
         o->in_flight--;
-        if (result == LINK_CONFIRMED) {
-                if (o->confirm_time != NULL)
-                        o->confirm_time(o->owner, (double)(clock_mono_us() - p->sent_us) / 1e6);
-                p->confirmed(p->owner, p);
+        if (has_ended(o, p, result)) {
                 if (o->waiting != NULL && !alarm_is_set(o->alarm))
                         send_waiting(o);
                 return;

@@ -19,6 +19,8 @@ struct publication {
         void (*encode)(const struct publication *p, bool again, msec now, struct job_message *out);
         /* The broker has confirmed it. The owner may free or reuse the publication. */
         void (*confirmed)(void *owner, struct publication *p);
+        /* No queue takes it. True: that was its end, as for `confirmed`. NULL: none is final. */
+        bool (*returned)(void *owner, struct publication *p);
         void *owner;
         struct outbox *outbox;
         bool again;

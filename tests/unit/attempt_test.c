@@ -39,7 +39,8 @@ static void only_mapped_moves_are_allowed(void **state)
                 [STATE_ARRIVED] = "asked held waiting leaving settled ",
                 [STATE_ASKED] = "held waiting leaving settled ",
                 [STATE_HELD] = "asked held waiting leaving settled ",
-                [STATE_WAITING] = "running leaving settled ",
+                [STATE_WAITING] = "picked running leaving settled ",
+                [STATE_PICKED] = "waiting running settled ",
                 [STATE_RUNNING] = "waiting stopping leaving ",
                 [STATE_STOPPING] = "leaving settled ",
                 [STATE_LEAVING] = "settled ",
@@ -47,10 +48,11 @@ static void only_mapped_moves_are_allowed(void **state)
         };
 
         static const char *const names[STATE_COUNT] = {
-                [STATE_ARRIVED] = "arrived", [STATE_ASKED] = "asked",
-                [STATE_HELD] = "held",       [STATE_WAITING] = "waiting",
-                [STATE_RUNNING] = "running", [STATE_STOPPING] = "stopping",
-                [STATE_LEAVING] = "leaving", [STATE_SETTLED] = "settled",
+                [STATE_ARRIVED] = "arrived",   [STATE_ASKED] = "asked",
+                [STATE_HELD] = "held",         [STATE_WAITING] = "waiting",
+                [STATE_PICKED] = "picked",     [STATE_RUNNING] = "running",
+                [STATE_STOPPING] = "stopping", [STATE_LEAVING] = "leaving",
+                [STATE_SETTLED] = "settled",
         };
 
         (void)state;

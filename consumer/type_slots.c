@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * type_slots.c: for each limited type: its tokens, the attempts that hold one, and those that ask.
+ */
+#include "consumer/type_slots.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/base/memory.h"
+#include "consumer/token_versions.h"
+
+struct slot_type {
+        char type[JOB_TYPE_SIZE];
+        struct type_slots *home;
+        int64_t limit;
+        struct token_versions versions;
+        struct type_slot *slots; /* held here, or void */
+        unsigned held;           /* slots in that list */
+        unsigned lost;           /* of them, uncovered: the next tokens that come are for them */
+        unsigned spare;          /* of them, without a user */
+        unsigned asking;
+        bool full;    /* asked in vain, and no token has come since */
+        msec ask_not; /* monotonic; not before this time */
+        UT_hash_handle hh;
+};
+
+/* One run's place. */
+struct type_slot {
+        struct slot_type *of;
+        struct token *token;  /* NULL: lost with its connection */
+        int64_t version;      /* of the limit that it is from */
+        bool ageing;          /* held for so long that another is asked for */
+        struct attempt *user; /* NULL until the turn of the loop ends: spare */
+        struct type_slot *prev, *next;
+};
+
+struct type_slots {
+        struct type_slots_config config;
+        struct slot_type *types;
+        struct attempt *asking; /* oldest first */
+        struct alarm *late;     /* when the oldest has waited long enough */
+        struct alarm *again;    /* ends in a turn of the loop, in which types are asked again */
+        bool up;
+};
+
+static struct slot_type *find(const struct type_slots *s, const char *type)
+{
+        struct slot_type *t = NULL;
+
+        HASH_FIND_STR(s->types, type, t);
+        return t;
+}
+
+/* Tells the broker how many tokens are wanted: for runs without one first, then for the asking. */
+static void update_wants(struct slot_type *t)
+{
+        unsigned counts[TOKENS_RANKS] = {0};
+
+        if (t->versions.tokens == NULL)
+                return;
+        if (t->home->up) {
+                const struct attempt *a;
+                counts[TOKENS_RANK_RUNNING] = t->lost;
+                DL_FOREACH (t->home->asking, a) {
+                        if (strcmp(a->job.type, t->type) == 0)
+                                counts[a->job.priority]++;
+                }
+        }
+        tokens_want_each(t->versions.tokens, counts);
+}
+
+static void set_late(struct type_slots *s, msec now)
+{
+        if (s->asking == NULL) {
+                alarm_stop(s->late);
+                return;
+        }
+        msec left = s->asking->picked_at + TYPE_SLOT_WAIT - now;
+        alarm_set(s->late, left < 0 ? 0 : left);
+}
+
+static void end_asking(struct type_slots *s, struct slot_type *t, struct attempt *a)
+{
+        DL_DELETE(s->asking, a);
+        t->asking--;
+        update_wants(t);
+        set_late(s, clock_mono());
+}
+
+static struct type_slot *add_slot(struct slot_type *t, struct token *token)
+{
+        struct type_slot *slot = xcalloc(1, sizeof(*slot));
+
+        slot->of = t;
+        slot->token = token;
+        slot->version = t->versions.version;
+        DL_APPEND(t->slots, slot);
+        t->held++;
+        t->spare++;
+        return slot;
+}
+
+static void use(struct type_slot *slot, struct attempt *a)
+{
+        slot->user = a;
+        a->type_slot = slot;
+        slot->of->spare--;
+}
+
+static bool is_uncovered(const struct type_slot *slot)
+{
+        return slot->token == NULL || slot->ageing;
+}
+
+static void drop_slot(struct type_slot *slot)
+{
+        struct slot_type *t = slot->of;
+
+        DL_DELETE(t->slots, slot);
+        t->held--;
+        if (slot->user != NULL)
+                slot->user->type_slot = NULL;
+        else
+                t->spare--;
+        t->lost -= is_uncovered(slot);
+        token_return(&slot->token);
+        free(slot);
+        token_versions_sweep(&t->versions);
+}
+
+static struct type_slot *first_uncovered(const struct slot_type *t)
+{
+        struct type_slot *slot;
+
+        DL_FOREACH (t->slots, slot) {
+                if (is_uncovered(slot))
+                        return slot;
+        }
+        return NULL;
+}
+
+static struct attempt *most_urgent(const struct type_slots *s, const struct slot_type *t)
+{
+        struct attempt *a, *best = NULL;
+
+        DL_FOREACH (s->asking, a) {
+                if (strcmp(a->job.type, t->type) == 0 &&
+                    (best == NULL || a->job.priority > best->job.priority))
+                        best = a;
+        }
+        return best;
+}
+
+static void cover(struct type_slot *slot)
+{
+        struct slot_type *t = slot->of;
+
+        token_return(&slot->token);
+        slot->token = tokens_take(t->versions.tokens);
+        slot->version = t->versions.version;
+        slot->ageing = false;
+        t->lost--;
+        token_versions_sweep(&t->versions);
+}
+
+static void on_came(void *owner)
+{
+        struct slot_type *t = owner;
+        struct type_slots *s = t->home;
+        struct type_slot *slot = first_uncovered(t);
+
+        t->full = false;
+        if (slot != NULL) {
+                cover(slot);
+                return;
+        }
+        struct attempt *a = most_urgent(s, t);
+        if (a == NULL)
+                return; /* it goes back */
+        use(add_slot(t, tokens_take(t->versions.tokens)), a);
+        end_asking(s, t, a);
+        s->config.answered(s->config.owner, a, true);
+}
+
+/* The oldest has waited long enough: its type is full. */
+static void on_late(void *owner)
+{
+        struct type_slots *s = owner;
+        msec now = clock_mono();
+
+        while (s->asking != NULL && s->asking->picked_at + TYPE_SLOT_WAIT <= now) {
+                struct attempt *a = s->asking;
+                struct slot_type *t = find(s, a->job.type);
+                msec pause = TYPE_SLOT_PAUSE / 2 + (msec)(TYPE_SLOT_PAUSE * s->config.chance());
+                t->full = true;
+                t->ask_not = now + pause;
+                end_asking(s, t, a);
+                s->config.answered(s->config.owner, a, false);
+        }
+        set_late(s, now);
+}
+
+static void set_again(struct type_slots *s, msec wait)
+{
+        if (!alarm_is_set(s->again))
+                alarm_set(s->again, wait);
+}
+
+/* The turn of the loop that follows asks again. */
+static void on_again(void *owner)
+{
+        struct type_slots *s = owner;
+        msec now = clock_mono(), next = 0;
+
+        for (const struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
+                if (t->ask_not > now && (next == 0 || t->ask_not < next))
+                        next = t->ask_not;
+        }
+        if (next > 0)
+                set_again(s, next - now);
+}
+
+struct type_slots *type_slots_create(const struct type_slots_config *c)
+{
+        struct type_slots *s = xcalloc(1, sizeof(*s));
+
+        s->config = *c;
+        s->late = alarm_create(c->loop, on_late, s);
+        s->again = alarm_create(c->loop, on_again, s);
+        return s;
+}
+
+void type_slots_destroy(struct type_slots **slots)
+{
+        struct type_slots *s = *slots;
+        struct slot_type *t, *after;
+
+        if (s == NULL)
+                return;
+        HASH_ITER (hh, s->types, t, after) {
+                while (t->slots != NULL)
+                        drop_slot(t->slots);
+                token_versions_fini(&t->versions);
+                HASH_DEL(s->types, t);
+                free(t);
+        }
+        alarm_destroy(&s->late);
+        alarm_destroy(&s->again);
+        free(s);
+        *slots = NULL;
+}
+
+/* Those that ask do so for the new version, or need none any more. */
+static void ask_anew(struct type_slots *s, struct slot_type *t)
+{
+        struct attempt *a;
+
+        t->full = false;
+        t->ask_not = 0;
+        while (t->limit == 0 && (a = most_urgent(s, t)) != NULL) {
+                end_asking(s, t, a);
+                s->config.answered(s->config.owner, a, true);
+        }
+        update_wants(t);
+}
+
+/* Without a limit no run needs a token any more: those that have one return it at their end. */
+static void forget_lost(struct slot_type *t)
+{
+        struct type_slot *slot, *after;
+
+        DL_FOREACH_SAFE (t->slots, slot, after) {
+                if (is_uncovered(slot))
+                        drop_slot(slot);
+        }
+}
+
+void type_slots_record(struct type_slots *s, const struct type_record *r)
+{
+        struct slot_type *t = find(s, r->name);
+        bool limited = r->max_running != RECORD_UNLIMITED;
+
+        if (t == NULL && !limited)
+                return;
+        if (t == NULL) {
+                t = xcalloc(1, sizeof(*t));
+                t->home = s;
+                memcpy(t->type, r->name, sizeof(t->type));
+                HASH_ADD_STR(s->types, type, t);
+        }
+        const struct token_source source = {
+                .link = s->config.link,
+                .kind = LIMIT_TYPE_SLOTS,
+                .of = t->type,
+                .came = on_came,
+                .owner = t,
+        };
+        t->limit = limited ? r->max_running : 0;
+        if (!token_versions_use(&t->versions, &source, limited ? r->slots_version : 0))
+                return;
+        if (!limited)
+                forget_lost(t);
+        ask_anew(s, t);
+}
+
+/* A local concurrency is counted by the runs that have begun: those that ask come on top. */
+static bool would_exceed(const struct slot_type *t, const struct handler *h)
+{
+        unsigned most = t->held - t->spare + t->asking;
+
+        return (int64_t)most >= t->limit || (h->concurrency > 0 && (int64_t)most >= h->concurrency);
+}
+
+bool type_slots_have_room(struct type_slots *s, const struct handler *h)
+{
+        struct slot_type *t = find(s, h->type);
+
+        if (t == NULL || t->limit == 0 || t->spare > 0)
+                return true;
+        if (!s->up || t->lost > 0 || (t->full && t->asking > 0) || would_exceed(t, h))
+                return false;
+        msec left = t->ask_not - clock_mono();
+        if (left <= 0)
+                return true;
+        set_again(s, left);
+        return false;
+}
+
+static struct type_slot *spare_of(const struct slot_type *t)
+{
+        struct type_slot *slot;
+
+        DL_FOREACH (t->slots, slot) {
+                if (slot->user == NULL)
+                        return slot;
+        }
+        return NULL;
+}
+
+enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a)
+{
+        struct slot_type *t = find(s, a->job.type);
+
+        assert(a->type_slot == NULL);
+        if (t == NULL || t->limit == 0)
+                return TYPE_SLOT_HAS;
+        struct type_slot *slot = spare_of(t);
+        if (slot != NULL) {
+                use(slot, a);
+                return TYPE_SLOT_HAS;
+        }
+        a->picked_at = clock_mono();
+        DL_APPEND(s->asking, a);
+        t->asking++;
+        update_wants(t);
+        if (s->asking == a)
+                set_late(s, a->picked_at);
+        return TYPE_SLOT_ASKED;
+}
+
+void type_slots_withdraw(struct type_slots *s, struct attempt *a)
+{
+        end_asking(s, find(s, a->job.type), a);
+}
+
+void type_slots_release(struct type_slots *s, struct attempt *a)
+{
+        struct type_slot *slot = a->type_slot;
+
+        if (slot == NULL)
+                return;
+        struct slot_type *t = slot->of;
+        bool may_stay = !is_uncovered(slot) && s->up && slot->version == t->versions.version &&
+                        clock_mono() - token_since(slot->token) < TYPE_SLOT_TURN;
+        if (!may_stay) {
+                drop_slot(slot);
+                update_wants(t);
+                return;
+        }
+        slot->user->type_slot = NULL;
+        slot->user = NULL;
+        t->spare++;
+}
+
+void type_slots_turn(struct type_slots *s)
+{
+        for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
+                while (t->spare > 0)
+                        drop_slot(spare_of(t));
+        }
+}
+
+/* Another token is asked for one call before the old one is returned, which then comes to the
+ * first that waits: to this run. */
+static void exchange(struct slot_type *t, msec now)
+{
+        struct type_slot *slot;
+
+        DL_FOREACH (t->slots, slot) {
+                if (slot->token == NULL || slot->version != t->versions.version)
+                        continue;
+                if (slot->ageing) {
+                        token_return(&slot->token);
+                } else if (now - token_since(slot->token) >= TYPE_SLOT_HELD_MAX) {
+                        slot->ageing = true;
+                        t->lost++;
+                }
+        }
+        update_wants(t);
+}
+
+void type_slots_tick(struct type_slots *s, msec mono_now)
+{
+        for (struct slot_type *t = s->types; s->up && t != NULL; t = t->hh.next) {
+                if (t->slots != NULL && t->versions.tokens != NULL)
+                        exchange(t, mono_now);
+        }
+}
+
+static void lose(struct slot_type *t)
+{
+        struct type_slot *slot;
+
+        DL_FOREACH (t->slots, slot) {
+                t->lost += !is_uncovered(slot);
+                token_return(&slot->token); /* frees it */
+        }
+        token_versions_sweep(&t->versions);
+        if (t->limit == 0)
+                forget_lost(t);
+        update_wants(t);
+}
+
+void type_slots_down(struct type_slots *s)
+{
+        s->up = false;
+        type_slots_turn(s);
+        while (s->asking != NULL) {
+                struct attempt *a = s->asking;
+                end_asking(s, find(s, a->job.type), a);
+                s->config.answered(s->config.owner, a, false);
+        }
+        for (struct slot_type *t = s->types; t != NULL; t = t->hh.next)
+                lose(t);
+}
+
+void type_slots_up(struct type_slots *s)
+{
+        s->up = true;
+        for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
+                t->full = false;
+                t->ask_not = 0;
+                update_wants(t);
+        }
+}
+
+int64_t type_slots_limit(const struct type_slots *s, const char *type)
+{
+        const struct slot_type *t = find(s, type);
+
+        return t == NULL ? 0 : t->limit;
+}
+
+bool type_slots_are_full(const struct type_slots *s, const char *type)
+{
+        const struct slot_type *t = find(s, type);
+
+        return t != NULL && t->limit > 0 && t->full;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fake_tokens.c: a few queues that never run out of tokens.
+ */
+#include "tests/unit/fake_tokens.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/model/limit_queue.h"
+#include "tests/unit/unit.h"
+
+struct fake_tokens fake;
+
+struct tokens {
+        char queue[LIMIT_QUEUE_SIZE];
+        void (*came)(void *owner);
+        void *owner;
+        unsigned counts[TOKENS_RANKS];
+        unsigned taken;
+        bool arrived;
+};
+
+struct token {
+        struct tokens *home;
+        unsigned epoch;
+        msec since;
+};
+
+static struct tokens *queues[FAKE_QUEUES_MAX];
+static unsigned epoch;
+
+struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
+                                    void *owner);
+void __wrap_tokens_destroy(struct tokens **t);
+void __wrap_tokens_want(struct tokens *t, unsigned count, int rank);
+void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+struct token *__wrap_tokens_take(struct tokens *t);
+unsigned __wrap_tokens_wanted(const struct tokens *t);
+unsigned __wrap_tokens_taken(const struct tokens *t);
+void __wrap_token_return(struct token **k);
+void __wrap_token_spend(struct token **k);
+bool __wrap_token_is_held(const struct token *k);
+msec __wrap_token_since(const struct token *k);
+msec __wrap_clock_mono(void);
+
+static struct tokens **place_of(const struct tokens *t)
+{
+        for (size_t i = 0; i < COUNT(queues); i++) {
+                if (queues[i] == t)
+                        return &queues[i];
+        }
+        fail();
+        return NULL;
+}
+
+static struct tokens *find(const char *queue)
+{
+        for (size_t i = 0; i < COUNT(queues); i++) {
+                if (queues[i] != NULL && strcmp(queues[i]->queue, queue) == 0)
+                        return queues[i];
+        }
+        return NULL;
+}
+
+struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
+                                    void *owner)
+{
+        struct tokens *t = xcalloc(1, sizeof(*t));
+
+        (void)l;
+        assert_null(find(queue));
+        memcpy(t->queue, queue, strlen(queue) + 1);
+        t->came = came;
+        t->owner = owner;
+        *place_of(NULL) = t;
+        return t;
+}
+
+void __wrap_tokens_destroy(struct tokens **t)
+{
+        if (*t == NULL)
+                return;
+        assert_int_equal((*t)->taken, 0);
+        *place_of(*t) = NULL;
+        free(*t);
+        *t = NULL;
+}
+
+void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS])
+{
+        memcpy(t->counts, counts, sizeof(t->counts));
+}
+
+void __wrap_tokens_want(struct tokens *t, unsigned count, int rank)
+{
+        memset(t->counts, 0, sizeof(t->counts));
+        t->counts[rank] = count;
+}
+
+struct token *__wrap_tokens_take(struct tokens *t)
+{
+        if (!t->arrived)
+                return NULL;
+        struct token *k = xcalloc(1, sizeof(*k));
+        t->arrived = false;
+        t->taken++;
+        k->home = t;
+        k->epoch = epoch;
+        k->since = fake.now;
+        return k;
+}
+
+unsigned __wrap_tokens_wanted(const struct tokens *t)
+{
+        unsigned count = 0;
+
+        for (int rank = 0; rank < TOKENS_RANKS; rank++)
+                count += t->counts[rank];
+        return count;
+}
+
+unsigned __wrap_tokens_taken(const struct tokens *t)
+{
+        return t->taken;
+}
+
+static void settle(struct token **k, unsigned *counter)
+{
+        if (*k == NULL)
+                return;
+        (*k)->home->taken--;
+        *counter += (*k)->epoch == epoch;
+        free(*k);
+        *k = NULL;
+}
+
+void __wrap_token_return(struct token **k)
+{
+        settle(k, &fake.returned);
+}
+
+void __wrap_token_spend(struct token **k)
+{
+        settle(k, &fake.spent);
+}
+
+bool __wrap_token_is_held(const struct token *k)
+{
+        return k->epoch == epoch;
+}
+
+msec __wrap_token_since(const struct token *k)
+{
+        return k->since;
+}
+
+msec __wrap_clock_mono(void)
+{
+        return fake.now;
+}
+
+void fake_tokens_reset(void)
+{
+        for (size_t i = 0; i < COUNT(queues); i++)
+                assert_null(queues[i]);
+        fake = (struct fake_tokens){.now = 10000};
+}
+
+unsigned fake_tokens_wanted(const char *queue)
+{
+        const struct tokens *t = find(queue);
+
+        return t == NULL ? 0 : __wrap_tokens_wanted(t);
+}
+
+unsigned fake_tokens_wanted_of(const char *queue, int rank)
+{
+        const struct tokens *t = find(queue);
+
+        return t == NULL ? 0 : t->counts[rank];
+}
+
+bool fake_tokens_deliver(const char *queue)
+{
+        struct tokens *t = find(queue);
+
+        if (t == NULL)
+                return false;
+        for (int rank = TOKENS_RANKS - 1; rank >= 0; rank--) {
+                if (t->counts[rank] == 0)
+                        continue;
+                t->counts[rank]--;
+                t->arrived = true;
+                t->came(t->owner);
+                bool took = !t->arrived;
+                t->arrived = false;
+                return took;
+        }
+        return false;
+}
+
+void fake_tokens_lose(void)
+{
+        epoch++;
+}
+
+unsigned fake_tokens_taken(void)
+{
+        unsigned count = 0;
+
+        for (size_t i = 0; i < COUNT(queues); i++)
+                count += queues[i] == NULL ? 0 : queues[i]->taken;
+        return count;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fake_tokens.h: token queues without a broker. The functions of tokens.h are replaced, and so are
+ * the clock and the time since a token was taken.
+ */
+#pragma once
+
+#include "consumer/tokens.h"
+
+enum { FAKE_QUEUES_MAX = 8 };
+
+struct fake_tokens {
+        msec now;
+        unsigned returned, spent;
+};
+extern struct fake_tokens fake;
+
+/* Clears everything. Every tokens_create must have had its tokens_destroy. */
+void fake_tokens_reset(void);
+/* How many tokens of a queue are wanted, of any rank and of one; 0 also without such a queue. */
+unsigned fake_tokens_wanted(const char *queue);
+unsigned fake_tokens_wanted_of(const char *queue, int rank);
+/* The broker delivers one of the wanted tokens. False: none was wanted, or it went back. */
+bool fake_tokens_deliver(const char *queue);
+/* The connection is lost: tokens taken until now are held no more. */
+void fake_tokens_lose(void);
+/* Tokens that are taken, of all queues. */
+unsigned fake_tokens_taken(void);
