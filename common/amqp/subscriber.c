@@ -32,6 +32,7 @@ struct subscriber {
         struct id_queue looks; /* subscriptions whose queue is to be looked for */
         struct delivery_channel channels[DELIVERY_CHANNELS];
         uint16_t current;    /* channel for the next basic.consume */
+        unsigned spread;     /* subscriptions begun with `spread` */
         uint64_t epoch;      /* of the channel opened last */
         uint64_t generation; /* counts disconnects */
         unsigned renewing;
@@ -114,11 +115,18 @@ static int send_qos(struct subscriber *s, const struct subscription *sub, struct
         return channel_send(ch, sub->channel, AMQP_BASIC_QOS_METHOD, &qos, e);
 }
 
+static uint16_t choose_channel(struct subscriber *s, const struct subscription *sub)
+{
+        if (!sub->source.spread)
+                return s->current;
+        return (uint16_t)(DELIVERY_CHANNEL + s->spread++ % DELIVERY_CHANNELS);
+}
+
 static int consume(struct subscriber *s, struct subscription *sub, const struct order *where,
                    struct channel *ch, struct err *e)
 {
         sub->state = SUBSCRIPTION_SENT;
-        sub->channel = s->current;
+        sub->channel = choose_channel(s, sub);
         sub->deliveries = 0;
         sub->last_offset = -1;
         if (open_channel(s, sub->channel, ch, e) < 0 || send_qos(s, sub, ch, e) < 0)

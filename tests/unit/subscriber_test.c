@@ -319,6 +319,31 @@ static void moves_away_from_a_held_delivery(void **state)
         end(s, busy, idle);
 }
 
+static void subscriptions_spread_over_the_channels(void **state)
+{
+        struct subscriber *s = create(false);
+        struct subscription *subs[5];
+        struct err e = {0};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(subs); i++) {
+                subs[i] = subscription(i + 1, "tokens");
+                subs[i]->source.spread = true;
+                subs[i]->source.prefetch = 1;
+        }
+        subscribe(s, subs[0]);
+        answer_looks(s, NULL, "tokens ");
+        for (size_t i = 1; i < COUNT(subs); i++)
+                subscribe(s, subs[i]);
+        assert_sent("open:3 consume:3:q1 open:4 consume:4:q2 open:5 consume:5:q3 open:6 "
+                    "consume:6:q4 consume:3:q5 ");
+        for (size_t i = 2; i < COUNT(subs); i++) {
+                assert_int_equal(subscriber_unsubscribe(s, subs[i], fake_channel, &e), 0);
+                forget(subs[i]);
+        }
+        end(s, subs[0], subs[1]);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -329,6 +354,7 @@ int main(void)
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
                 cmocka_unit_test(renews_when_told),
                 cmocka_unit_test(moves_away_from_a_held_delivery),
+                cmocka_unit_test(subscriptions_spread_over_the_channels),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
