@@ -16,10 +16,13 @@
 #include "consumer/tokens.h"
 
 enum {
-        TURN = 100,                  /* ms; a token is given back at the end of a job after that */
-        SPARE_MAX = 20,              /* ms that a token waits here for a worker */
-        ASK_AGAIN = 100,             /* ms after a token found no worker; doubled each time */
-        ASK_AGAIN_MAX = 2000,        /* ms */
+        TURN = 100,      /* ms; a token is given back at the end of a job after that, */
+        TURN_APART = 20, /* ms; but one at a time: each exchange costs the broker two log entries */
+        SPARE_MAX = 20,  /* ms that a token waits here for a worker */
+        LINGER = 10,     /* ms that it waits for the tenant's next job, when one has just ended, */
+        LINGER_MORE = 50,     /* while jobs that ended are not acked yet: their acks bring others */
+        ASK_AGAIN = 100,      /* ms after a token found no worker; doubled each time */
+        ASK_AGAIN_MAX = 2000, /* ms */
         HELD_MAX = 10 * MSEC_MINUTE, /* a token held for longer pins its queue's log */
         /* While every worker is busy only so many tenants, those whose turn is next, ask. */
         TENANTS_AHEAD = 64,
@@ -32,6 +35,7 @@ struct slot {
         struct tenant *tenant;  /* of the attempt that uses it; NULL: spare */
         struct token *token;    /* NULL: returned, and another is awaited */
         msec spare_since;       /* monotonic */
+        bool was_used;          /* by a job that has ended here */
         bool ageing;            /* held for so long that another is awaited */
         struct slot *prev, *next;
 };
@@ -42,9 +46,10 @@ struct slot_pool {
         struct tenant *tenant; /* NULL: not in force; it lives until its tokens are returned */
         int64_t version;
         struct tokens *tokens;
-        struct slot *spare; /* oldest first */
+        struct slot *spare; /* the longest spare first */
         unsigned spare_count;
         unsigned uncovered; /* attempts that run without a token since theirs was lost */
+        msec turned_at;     /* monotonic; when a token was last given back as its turn was over */
         msec ask_after;     /* monotonic; until then no token is wanted without a free worker */
         msec ask_again;
         bool listed; /* in `busy` */
@@ -101,6 +106,7 @@ static void note_spare(struct slot_pool *p)
 
 static void add_spare(struct slot_pool *p, struct slot *slot)
 {
+        slot->was_used = slot->tenant != NULL;
         slot->tenant = NULL;
         slot->ageing = false;
         slot->spare_since = clock_mono();
@@ -111,10 +117,8 @@ static void add_spare(struct slot_pool *p, struct slot *slot)
         scheduler_give_turn(p->home->config.ready, p->tenant);
 }
 
-static struct slot *take_spare(struct slot_pool *p)
+static struct slot *take_spare(struct slot_pool *p, struct slot *slot)
 {
-        struct slot *slot = p->spare;
-
         DL_DELETE(p->spare, slot);
         p->spare_count--;
         note_spare(p);
@@ -207,7 +211,7 @@ static void count_uncovered(struct slots *s)
 static void drop_spare(struct slot_pool *p)
 {
         while (p->spare != NULL)
-                drop(take_spare(p));
+                drop(take_spare(p, p->spare));
 }
 
 static void show(const struct slots *s, const char *tenant, unsigned held, unsigned wanted)
@@ -287,11 +291,22 @@ void slots_started(struct slots *s, struct attempt *a)
 
         if (p == NULL)
                 return;
-        a->slot = take_spare(p);
+        a->slot = take_spare(p, p->spare->prev); /* the list's last: the others may be surplus */
         a->slot->tenant = p->tenant;
         DL_APPEND(s->used, a->slot);
         p->ask_again = ASK_AGAIN;
         p->ask_after = 0;
+}
+
+/* The token is kept for the tenant's next job. */
+static bool goes_on(struct slot_pool *p, const struct slot *slot)
+{
+        msec now = clock_mono();
+
+        if (now - token_since(slot->token) < TURN || now - p->turned_at < TURN_APART)
+                return true;
+        p->turned_at = now;
+        return false;
 }
 
 void slots_ended(struct slots *s, struct attempt *a)
@@ -303,9 +318,7 @@ void slots_ended(struct slots *s, struct attempt *a)
         a->slot = NULL;
         DL_DELETE(s->used, slot);
         struct slot_pool *p = slot->pool;
-        bool goes_on = p->tenant != NULL && !s->stopped && !is_uncovered(slot) &&
-                       clock_mono() - token_since(slot->token) < TURN;
-        if (goes_on) {
+        if (p->tenant != NULL && !s->stopped && !is_uncovered(slot) && goes_on(p, slot)) {
                 add_spare(p, slot);
                 return;
         }
@@ -348,22 +361,44 @@ static void remove_most_urgent(unsigned counts[TOKENS_RANKS], unsigned count)
         }
 }
 
-/* Returns spare tokens until `keep` are left, and those for which no worker became free. */
-static void return_spare(struct slot_pool *p, unsigned keep, msec now)
+/* Jobs are here that neither wait nor run: most have ended. */
+static bool is_settling(const struct slot_pool *p)
 {
-        while (p->spare_count > keep)
-                drop(take_spare(p));
-        while (p->spare != NULL && now - p->spare->spare_since >= SPARE_MAX) {
-                drop(take_spare(p));
-                p->ask_after =
-                        now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
-                if (p->ask_again < ASK_AGAIN_MAX)
-                        p->ask_again *= 2;
+        unsigned used = tokens_taken(p->tokens) - p->spare_count;
+
+        return p->tenant->attempts > p->tenant->waiting_count + used;
+}
+
+/* How long the first spare token may stay. startable: jobs that would use one. */
+static msec stay_of(const struct slot_pool *p, unsigned startable)
+{
+        if (p->spare_count <= startable)
+                return SPARE_MAX;
+        if (!p->spare->was_used)
+                return 0;
+        return is_settling(p) ? LINGER_MORE : LINGER;
+}
+
+/* Without a free worker no token is asked for again for a while. */
+static void ask_later(struct slot_pool *p, msec now)
+{
+        p->ask_after = now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
+        if (p->ask_again < ASK_AGAIN_MAX)
+                p->ask_again *= 2;
+}
+
+static void return_spare(struct slot_pool *p, unsigned startable, msec now)
+{
+        while (p->spare != NULL && now - p->spare->spare_since >= stay_of(p, startable)) {
+                if (p->spare_count <= startable)
+                        ask_later(p, now);
+                drop(take_spare(p, p->spare));
         }
 }
 
-/* A tenant asks for a token for each free worker. Without one it asks for one token too, or it
- * would never have a token when a worker becomes free and other tenants' jobs wait. */
+/* A tenant asks for a token for each free worker. Without one it asks for one token when it missed
+ * a turn, or it would never have a token when a worker becomes free and other tenants' jobs wait.
+ */
 static unsigned may_start(const struct slot_pool *p, unsigned free, msec now)
 {
         const struct slots *s = p->home;
@@ -372,7 +407,7 @@ static unsigned may_start(const struct slot_pool *p, unsigned free, msec now)
                 return 0;
         if (free > 0)
                 return free;
-        return now >= p->ask_after ? 1 : 0;
+        return p->tenant->passed_over && now >= p->ask_after ? 1 : 0;
 }
 
 static void settle_pool(struct slot_pool *p, unsigned free, msec now)
@@ -422,7 +457,7 @@ void slots_settle(struct slots *s, unsigned free)
                 spare = spare || p->spare != NULL;
         }
         if (spare && !alarm_is_set(s->alarm))
-                alarm_set(s->alarm, SPARE_MAX);
+                alarm_set(s->alarm, LINGER);
 }
 
 /* A token that ages is asked for again before it is returned: being first among those who wait, the

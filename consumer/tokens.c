@@ -70,7 +70,8 @@ static void on_delivery(void *owner, struct delivery *d)
 
 static void ask(struct tokens *t, int rank)
 {
-        const struct source source = {.queue = t->queue, .prefetch = 1, .priority = rank};
+        const struct source source = {
+                .queue = t->queue, .prefetch = 1, .priority = rank, .spread = true};
         struct want *w = xcalloc(1, sizeof(*w));
 
         w->home = t;

@@ -10,7 +10,8 @@
 /* Sent on the subscription's channel. where: start and offset of a stream. */
 int consume_send(const struct subscription *sub, const struct order *where, struct channel *ch,
                  struct err *e) MUST_CHECK;
-/* With no-wait. */
+/* With no-wait. Only after the consume-ok: a channel of RabbitMQ 3.10.8 crashes when it gets a
+ * basic.cancel while it still waits for the queue's answer to the basic.consume. */
 int consume_cancel(const struct subscription *sub, struct channel *ch, struct err *e) MUST_CHECK;
 int consume_cancel_tag(uint16_t channel, amqp_bytes_t tag, struct channel *ch,
                        struct err *e) MUST_CHECK;

@@ -59,6 +59,9 @@ struct source {
         const char *queue; /* copied */
         uint16_t prefetch; /* 1.. */
         int32_t priority;  /* x-priority; 0: none */
+        /* Each subscription takes the next channel: RabbitMQ handles the consumes and cancels of
+         * one channel one by one, each with a write to a quorum queue's log. */
+        bool spread;
         bool stream;
         /* Streams: where to start. Called at each (re)connect, on the loop's thread. */
         enum source_start (*start)(void *owner, int64_t *offset);

@@ -32,6 +32,7 @@ struct subscriber {
         struct id_queue looks; /* subscriptions whose queue is to be looked for */
         struct delivery_channel channels[DELIVERY_CHANNELS];
         uint16_t current;    /* channel for the next basic.consume */
+        unsigned spread;     /* subscriptions begun with `spread` */
         uint64_t epoch;      /* of the channel opened last */
         uint64_t generation; /* counts disconnects */
         unsigned renewing;
@@ -114,11 +115,18 @@ static int send_qos(struct subscriber *s, const struct subscription *sub, struct
         return channel_send(ch, sub->channel, AMQP_BASIC_QOS_METHOD, &qos, e);
 }
 
+static uint16_t choose_channel(struct subscriber *s, const struct subscription *sub)
+{
+        if (!sub->source.spread)
+                return s->current;
+        return (uint16_t)(DELIVERY_CHANNEL + s->spread++ % DELIVERY_CHANNELS);
+}
+
 static int consume(struct subscriber *s, struct subscription *sub, const struct order *where,
                    struct channel *ch, struct err *e)
 {
         sub->state = SUBSCRIPTION_SENT;
-        sub->channel = s->current;
+        sub->channel = choose_channel(s, sub);
         sub->deliveries = 0;
         sub->last_offset = -1;
         if (open_channel(s, sub->channel, ch, e) < 0 || send_qos(s, sub, ch, e) < 0)
@@ -183,7 +191,7 @@ int subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag
 
         id_queue_take(&channel_of(s, channel)->consuming);
         if (sub == NULL || sub->state != SUBSCRIPTION_SENT)
-                return consume_cancel_tag(channel, tag, ch, e);
+                return consume_cancel_tag(channel, tag, ch, e); /* it ended meanwhile */
         sub->state = SUBSCRIPTION_ACTIVE;
         sub->reported = false;
         renewed(s, sub);
@@ -201,8 +209,7 @@ void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag)
         refuse(s, sub, &why);
 }
 
-/* One whose consume-ok is still to come is cancelled by subscriber_consumed: before that RabbitMQ
- * crashes on a cancel when the channel has another consumer of the queue (docs/facts.md). */
+/* One that is not yet answered is cancelled once it is: see consume_cancel. */
 static int cancel(struct subscription *sub, struct channel *ch, struct err *e)
 {
         bool active = sub->state == SUBSCRIPTION_ACTIVE;

@@ -52,7 +52,6 @@ const char *subscriber_next_look(struct subscriber *s, uint64_t *id);
 /* why: NULL: the queue exists. */
 int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, struct channel *ch,
                      struct err *e) MUST_CHECK;
-/* consume-ok. Cancels what is no longer subscribed. */
 int subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag,
                         struct channel *ch, struct err *e) MUST_CHECK;
 void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag);

@@ -286,7 +286,10 @@ static void a_token_starts_one_job(void **state)
         slots_settle(r->slots, 1);
         assert_int_equal(tokens_wanted(newest), 0);
         assert_int_equal(returned, 0);
-        end(r, a); /* and goes back when no job is left */
+        end(r, a); /* and goes back when no job comes */
+        slots_settle(r->slots, 2);
+        assert_int_equal(returned, 0);
+        now += 10;
         slots_settle(r->slots, 2);
         assert_int_equal(returned, 1);
         assert_int_equal(newest->taken, 0);
@@ -308,11 +311,54 @@ static void a_turn_is_over_after_100_ms(void **state)
         ready_each(&r->ready, drop, &r->ready);
 }
 
+static void a_token_waits_for_what_an_ack_may_bring(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 1);
+        bring(newest);
+        end(r, start(r));
+        r->tenant.attempts = 1; /* the job's outcome is not confirmed yet */
+        now += 49;
+        slots_settle(r->slots, 1);
+        assert_int_equal(returned, 0);
+        r->tenant.attempts = 0;
+        slots_settle(r->slots, 1);
+        assert_int_equal(returned, 1);
+        bring(newest); /* one that comes when nothing waits is not kept */
+        slots_settle(r->slots, 1);
+        assert_int_equal(returned, 2);
+}
+
+static void turns_end_one_at_a_time(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 6);
+        bring(newest);
+        bring(newest);
+        struct attempt *a = start(r), *b = start(r);
+        now += 100;
+        end(r, a);
+        end(r, b);
+        assert_int_equal(returned, 1);
+        b = start(r);
+        assert_non_null(b);
+        now += 20;
+        end(r, b);
+        assert_int_equal(returned, 2);
+        assert_null(start(r));
+        ready_each(&r->ready, drop, &r->ready);
+}
+
 static void without_a_free_worker_one_token_waits_a_moment(void **state)
 {
         struct rig *r = *state;
 
         add_many(r, 5);
+        slots_settle(r->slots, 0);
+        assert_int_equal(tokens_wanted(newest), 0);
+        r->tenant.passed_over = true; /* other tenants' jobs take the workers */
         slots_settle(r->slots, 0);
         assert_int_equal(tokens_wanted(newest), 1);
         bring(newest);
@@ -322,6 +368,8 @@ static void without_a_free_worker_one_token_waits_a_moment(void **state)
         now += 20;
         slots_settle(r->slots, 0);
         assert_int_equal(returned, 1);
+        r->tenant.passed_over = true;
+        slots_settle(r->slots, 0);
         assert_int_equal(tokens_wanted(newest), 0); /* not at once again */
         now += 99;
         slots_settle(r->slots, 0);
@@ -364,6 +412,7 @@ static void what_runs_takes_the_first_tokens_after_a_loss(void **state)
         assert_non_null(c);
         end(r, a);
         end(r, c);
+        now += 10;
         slots_settle(r->slots, 2);
         assert_int_equal(newest->taken, 0);
 }
@@ -419,6 +468,7 @@ static void a_token_held_for_long_is_exchanged(void **state)
         assert_int_equal(newest->taken, 1);
         end(r, a);
         assert_int_equal(returned, 1);
+        now += 10;
         slots_settle(r->slots, 1);
         assert_int_equal(returned, 2);
 }
@@ -448,6 +498,8 @@ int main(void)
                 TEST(a_token_is_wanted_for_each_job_and_free_worker),
                 TEST(a_token_starts_one_job),
                 TEST(a_turn_is_over_after_100_ms),
+                TEST(turns_end_one_at_a_time),
+                TEST(a_token_waits_for_what_an_ack_may_bring),
                 TEST(without_a_free_worker_one_token_waits_a_moment),
                 TEST(what_runs_takes_the_first_tokens_after_a_loss),
                 TEST(another_version_has_another_queue),

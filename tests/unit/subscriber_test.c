@@ -175,25 +175,24 @@ static void what_nobody_wants_goes_back(void **state)
         end(s, sub, NULL);
 }
 
-static void a_cancel_does_not_overtake_its_consume(void **state)
+static void one_that_ends_before_its_answer_is_cancelled_after_it(void **state)
 {
         struct subscriber *s = create(false);
-        struct subscription *sub = subscription(7, "a"), *other = subscription(8, "a");
+        struct subscription *sub = subscription(7, "a");
         struct err e = {0};
 
         (void)state;
         subscribe(s, sub);
-        subscribe(s, other);
-        answer_looks(s, NULL, "a a ");
-        consumed(s, 3, "q7");
+        answer_looks(s, NULL, "a ");
         fake_forget();
-        assert_int_equal(subscriber_unsubscribe(s, other, fake_channel, &e), 0);
+        assert_int_equal(subscriber_unsubscribe(s, sub, fake_channel, &e), 0);
         assert_sent("");
-        consumed(s, 3, "q8");
-        assert_sent("cancel:3:q8 ");
-        assert_int_equal(subscriber_drain(s, fake_channel, &e), 0);
+        assert_int_equal(deliver(s, 3, 1, "q7"), 0);
+        assert_sent("requeue:3:1 ");
+        consumed(s, 3, "q7");
         assert_sent("cancel:3:q7 ");
-        end(s, sub, other);
+        assert_int_equal(take_notices(s, NOTICE_GONE), 1);
+        end(s, sub, NULL);
 }
 
 static void pass_over(struct subscriber *s, const char *tag, int64_t offset)
@@ -320,16 +319,42 @@ static void moves_away_from_a_held_delivery(void **state)
         end(s, busy, idle);
 }
 
+static void subscriptions_spread_over_the_channels(void **state)
+{
+        struct subscriber *s = create(false);
+        struct subscription *subs[5];
+        struct err e = {0};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(subs); i++) {
+                subs[i] = subscription(i + 1, "tokens");
+                subs[i]->source.spread = true;
+                subs[i]->source.prefetch = 1;
+        }
+        subscribe(s, subs[0]);
+        answer_looks(s, NULL, "tokens ");
+        for (size_t i = 1; i < COUNT(subs); i++)
+                subscribe(s, subs[i]);
+        assert_sent("open:3 consume:3:q1 open:4 consume:4:q2 open:5 consume:5:q3 open:6 "
+                    "consume:6:q4 consume:3:q5 ");
+        for (size_t i = 2; i < COUNT(subs); i++) {
+                assert_int_equal(subscriber_unsubscribe(s, subs[i], fake_channel, &e), 0);
+                forget(subs[i]);
+        }
+        end(s, subs[0], subs[1]);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_queue_is_looked_for_first),
                 cmocka_unit_test(what_nobody_wants_goes_back),
-                cmocka_unit_test(a_cancel_does_not_overtake_its_consume),
+                cmocka_unit_test(one_that_ends_before_its_answer_is_cancelled_after_it),
                 cmocka_unit_test(what_nobody_can_read_is_passed_over),
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
                 cmocka_unit_test(renews_when_told),
                 cmocka_unit_test(moves_away_from_a_held_delivery),
+                cmocka_unit_test(subscriptions_spread_over_the_channels),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
