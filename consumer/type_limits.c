@@ -16,6 +16,7 @@ enum {
         WAITS_AT_MOST = 1000,  /* ms that a job too many waits here while it blocks no other */
         UNKNOWN_MEAN_MS = 100, /* of a type with no ended run yet */
         AVERAGE_SHARE = 16,    /* the newest run has weight 1/16 */
+        SILENCE_MAX = 10000,   /* ms without a run here that say something of other consumers */
 };
 
 /* A type with a handler. */
@@ -91,6 +92,7 @@ static struct limited_type *type_of(struct type_limits *limits, const struct han
         if (k != NULL)
                 return k;
         k = xcalloc(1, sizeof(*k));
+        k->changed_at = clock_mono();
         memcpy(k->type, h->type, sizeof(k->type));
         HASH_ADD_STR(limits->types, type, k);
         return k;
@@ -142,6 +144,14 @@ static double each_ms(const struct limited_type *k, int64_t slots, msec now)
         return (silence > mean ? silence : mean) / (double)slots;
 }
 
+/* Likewise, of places that are shared with other consumers, whose runs are not seen here. */
+static double each_ms_shared(const struct limited_type *k, int64_t slots, msec now)
+{
+        msec seen = now - k->changed_at > SILENCE_MAX ? k->changed_at + SILENCE_MAX : now;
+
+        return each_ms(k, slots, seen);
+}
+
 /* The slower limit counts. */
 static void add_bound(struct bound *b, int64_t most, double each)
 {
@@ -162,7 +172,7 @@ static bool find_bound(struct consumer *c, const struct handler *h, struct bound
                           each_ms(type_of(c->type_limits, h), h->concurrency, now));
         if (type_slots_are_full(c->type_slots, h->type))
                 add_bound(out, slots < workers ? slots : workers,
-                          each_ms(type_of(c->type_limits, h), slots, now));
+                          each_ms_shared(type_of(c->type_limits, h), slots, now));
         add_bound(out, workers, type_rate_waits_ms(c->type_rate, h->type));
         return out->each_ms > 0;
 }

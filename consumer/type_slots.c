@@ -126,6 +126,8 @@ static void drop_slot(struct type_slot *slot)
         else
                 t->spare--;
         t->lost -= is_uncovered(slot);
+        if (slot->token != NULL)
+                t->ask_not = 0; /* one is free: there is no use in waiting */
         token_return(&slot->token);
         free(slot);
         token_versions_sweep(&t->versions);

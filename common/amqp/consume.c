@@ -69,10 +69,16 @@ int consume_send(const struct subscription *sub, const struct order *where, stru
         return channel_send(ch, sub->channel, AMQP_BASIC_CONSUME_METHOD, &m, e);
 }
 
+int consume_cancel_tag(uint16_t channel, amqp_bytes_t tag, struct channel *ch, struct err *e)
+{
+        amqp_basic_cancel_t m = {.consumer_tag = tag, .nowait = 1};
+
+        return channel_send(ch, channel, AMQP_BASIC_CANCEL_METHOD, &m, e);
+}
+
 int consume_cancel(const struct subscription *sub, struct channel *ch, struct err *e)
 {
         char tag[CONSUMER_TAG_SIZE];
-        amqp_basic_cancel_t m = {.consumer_tag = tag_of(sub, tag), .nowait = 1};
 
-        return channel_send(ch, sub->channel, AMQP_BASIC_CANCEL_METHOD, &m, e);
+        return consume_cancel_tag(sub->channel, tag_of(sub, tag), ch, e);
 }

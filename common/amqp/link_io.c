@@ -75,9 +75,9 @@ static int on_delivering(struct link_thread *t, uint16_t channel, const amqp_met
         case AMQP_CHANNEL_CLOSE_METHOD:
                 return on_delivery_closed(t, channel, m->decoded, e);
         case AMQP_BASIC_CONSUME_OK_METHOD:
-                subscriber_consumed(t->subscriber, channel,
-                                    ((amqp_basic_consume_ok_t *)m->decoded)->consumer_tag);
-                return 0;
+                return subscriber_consumed(t->subscriber, channel,
+                                           ((amqp_basic_consume_ok_t *)m->decoded)->consumer_tag,
+                                           t->channel, e);
         case AMQP_BASIC_CANCEL_METHOD:
                 subscriber_cancelled(t->subscriber,
                                      ((amqp_basic_cancel_t *)m->decoded)->consumer_tag);

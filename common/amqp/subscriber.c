@@ -184,16 +184,18 @@ int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, s
         return proceed(s, sub, ch, e);
 }
 
-void subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag)
+int subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag,
+                        struct channel *ch, struct err *e)
 {
         struct subscription *sub = find_id(s, consume_tag_id(wire_view(tag)));
 
         id_queue_take(&channel_of(s, channel)->consuming);
         if (sub == NULL || sub->state != SUBSCRIPTION_SENT)
-                return;
+                return consume_cancel_tag(channel, tag, ch, e); /* it ended meanwhile */
         sub->state = SUBSCRIPTION_ACTIVE;
         sub->reported = false;
         renewed(s, sub);
+        return 0;
 }
 
 void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag)
@@ -207,12 +209,14 @@ void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag)
         refuse(s, sub, &why);
 }
 
+/* One that is not yet answered is cancelled once it is: see consume_cancel. */
 static int cancel(struct subscription *sub, struct channel *ch, struct err *e)
 {
-        if (sub->state != SUBSCRIPTION_SENT && sub->state != SUBSCRIPTION_ACTIVE)
-                return 0;
-        sub->state = SUBSCRIPTION_IDLE;
-        return consume_cancel(sub, ch, e);
+        bool active = sub->state == SUBSCRIPTION_ACTIVE;
+
+        if (active || sub->state == SUBSCRIPTION_SENT)
+                sub->state = SUBSCRIPTION_IDLE;
+        return active ? consume_cancel(sub, ch, e) : 0;
 }
 
 int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e)

@@ -52,7 +52,8 @@ const char *subscriber_next_look(struct subscriber *s, uint64_t *id);
 /* why: NULL: the queue exists. */
 int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, struct channel *ch,
                      struct err *e) MUST_CHECK;
-void subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag);
+int subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag,
+                        struct channel *ch, struct err *e) MUST_CHECK;
 void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag);
 
 /* An undecodable delivery would end the next connection too: a queue's is rejected; for a stream it

@@ -56,7 +56,8 @@ class Limited:
         limits.setdefault("rate", "unlimited")
 
         def made():
-            answer = self.warren.admin.request("POST", "/tenants", json={"name": name, **limits})
+            answer = self.warren.admin.request("POST", "/tenants?reuse=true",
+                                                json={"name": name, **limits})
             assert answer.status_code in (201, 409, 503), answer.text
             return answer.status_code == 201 and answer.json()
 

@@ -106,7 +106,8 @@ def test_all_consumers_killed_at_once(make, tally):
 
 def test_suspended_consumer(make, tally):
     """The broker gives its tokens to others once two heartbeats have passed. What it was running may overlap
-    until it ends. Back again, it takes tokens for that before it starts more."""
+    until it ends; being lost, it is run by another too. Back again, the consumer takes tokens for what it
+    still runs before it starts more."""
     limited = make("short", "long")
     id = limited.submit("acme", "long", 34000)
     run = until(lambda: limited.recorder.runs(type="long"), 30, "it runs")[0]
@@ -127,7 +128,7 @@ def test_suspended_consumer(make, tally):
     limited.await_ended(tally, "running limit, consumer SIGSTOP", note=(
         f"tokens back after {noticed:.1f} s; over the limit for {adopted:.2f} s after it was resumed, "
         f"its job ran on for {limited.recorder.runs(type='long')[0].end - resumed:.1f} s"))
-    assert limited.recorder.started()[id] == 1
+    assert limited.recorder.started()[id] <= 2
     check_limit(limited.recorder.counted(), LIMIT)
     assert most_at_once(limited.recorder.runs()) <= 2 * LIMIT
     assert adopted < 5

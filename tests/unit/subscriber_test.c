@@ -71,7 +71,10 @@ static void answer_looks(struct subscriber *s, const struct err *why, const char
 
 static void consumed(struct subscriber *s, uint16_t channel, const char *tag)
 {
-        subscriber_consumed(s, channel, amqp_cstring_bytes(tag));
+        struct err e = {0};
+
+        assert_int_equal(subscriber_consumed(s, channel, amqp_cstring_bytes(tag), fake_channel, &e),
+                         0);
 }
 
 static int deliver(struct subscriber *s, uint16_t channel, uint64_t number, const char *tag)
@@ -168,6 +171,26 @@ static void what_nobody_wants_goes_back(void **state)
         assert_sent("cancel:3:q7 ");
         assert_int_equal(deliver(s, 3, 4, "q7"), 0);
         assert_sent("requeue:3:4 ");
+        assert_int_equal(take_notices(s, NOTICE_GONE), 1);
+        end(s, sub, NULL);
+}
+
+static void one_that_ends_before_its_answer_is_cancelled_after_it(void **state)
+{
+        struct subscriber *s = create(false);
+        struct subscription *sub = subscription(7, "a");
+        struct err e = {0};
+
+        (void)state;
+        subscribe(s, sub);
+        answer_looks(s, NULL, "a ");
+        fake_forget();
+        assert_int_equal(subscriber_unsubscribe(s, sub, fake_channel, &e), 0);
+        assert_sent("");
+        assert_int_equal(deliver(s, 3, 1, "q7"), 0);
+        assert_sent("requeue:3:1 ");
+        consumed(s, 3, "q7");
+        assert_sent("cancel:3:q7 ");
         assert_int_equal(take_notices(s, NOTICE_GONE), 1);
         end(s, sub, NULL);
 }
@@ -326,6 +349,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_queue_is_looked_for_first),
                 cmocka_unit_test(what_nobody_wants_goes_back),
+                cmocka_unit_test(one_that_ends_before_its_answer_is_cancelled_after_it),
                 cmocka_unit_test(what_nobody_can_read_is_passed_over),
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
                 cmocka_unit_test(renews_when_told),
