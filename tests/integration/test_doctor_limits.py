@@ -58,8 +58,9 @@ class Site:
     def jobs(self, tenants=None, types=None):
         """{"acme": (pending, running)}"""
         self.gateway.answers["GET", "/api/v1/stats"] = (200, {"lag_ms": 0} | {
-            member: {name: {"pending": pending, "running": running}
-                     for name, (pending, running) in (counts or {}).items()}
+            member: {name: {status: count for status, count in zip(("pending", "running"), both)
+                            if count}  # as the status-store does
+                     for name, both in (counts or {}).items()}
             for member, counts in (("tenants", tenants), ("types", types))})
 
     def start(self):

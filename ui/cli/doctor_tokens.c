@@ -179,7 +179,15 @@ static int read_types(struct looks *l, struct err *e)
         return 0;
 }
 
-/* A tenant or type without jobs is not in the statistics. */
+/* A count of 0 is left out of the statistics. */
+static int64_t count_of(struct scan_value counts, const char *status)
+{
+        int64_t count = view_int(counts, status);
+
+        return count < 0 ? 0 : count;
+}
+
+/* Leaves the counts of a tenant or type unknown that is not in the statistics. */
 static int read_jobs(struct looks *l, struct err *e)
 {
         struct scan_value tenants, types, counts;
@@ -194,8 +202,8 @@ static int read_jobs(struct looks *l, struct err *e)
                 if (!scan_find(limit->kind == LIMIT_TENANT_SLOTS ? tenants : types, limit->of,
                                &counts))
                         continue;
-                limit->known.pending = view_int(counts, "pending");
-                limit->known.running = view_int(counts, "running");
+                limit->known.pending = count_of(counts, "pending");
+                limit->known.running = count_of(counts, "running");
         }
         return 0;
 }
