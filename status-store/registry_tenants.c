@@ -261,22 +261,24 @@ int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, 
         return 0;
 }
 
-/* A row whose slots are older than what was seen gets new ones. */
+/* A limited row keeps its slots only if `control` has them in use: others may be deleted. */
 static int raise_tenant(struct database *db, void *owner, struct err *e)
 {
         const struct tenant_record *seen = owner;
-        const struct db_value *values = DB_VALUES(value_text(seen->name), value_int(seen->v),
-                                                  value_int(seen->slots_version));
         const struct limit_seen slots = {.kind = LIMIT_TENANT_SLOTS,
                                          .of = seen->name,
                                          .version = seen->slots_version,
                                          .limited = seen->max_running > 0 && !seen->deleted};
-        int raised = rows_change(
-                db,
-                "UPDATE tenants SET v = ?2 + 1, told = 0, slots_version = CASE WHEN"
-                " slots_version >= ?3 THEN slots_version WHEN max_running > 0 AND NOT deleted"
-                " THEN 0 ELSE ?3 END WHERE name = ?1 AND v < ?2",
-                values, e);
+        const struct db_value *values =
+                DB_VALUES(value_text(seen->name), value_int(seen->v),
+                          value_int(seen->slots_version), value_int(slots.limited));
+        int raised =
+                rows_change(db,
+                            "UPDATE tenants SET v = ?2 + 1, told = 0, slots_version = CASE WHEN"
+                            " max_running <= 0 OR deleted THEN max(slots_version, ?3)"
+                            " WHEN slots_version = ?3 AND ?4 THEN slots_version ELSE 0 END"
+                            " WHERE name = ?1 AND v < ?2",
+                            values, e);
         if (raised < 0 || (raised == 1 && version_seen(db, &slots, e) != 0))
                 return -1;
         int there = rows_exist(db, "SELECT 1 FROM tenants WHERE name = ?1", values, e);

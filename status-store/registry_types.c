@@ -146,6 +146,15 @@ int registry_each_type(struct registry *r, enum which which, type_fn *each, void
         return 0;
 }
 
+/* That of an older row: a limited one keeps it only if `control` has its tokens in use: others may
+ * be deleted. */
+static int64_t version_restored(const struct limit_seen *seen, bool limited, int64_t version)
+{
+        if (!limited)
+                return version > seen->version ? version : seen->version;
+        return seen->limited && seen->version == version ? version : 0;
+}
+
 /* Raises an older row above what was seen; the queues that this one names are known from now on. */
 static int raise_type(struct database *db, void *owner, struct err *e)
 {
@@ -175,10 +184,10 @@ static int raise_type(struct database *db, void *owner, struct err *e)
                 t = (struct type){.record = *seen, .created_at = clock_wall()};
                 return put_type(db, &t, true, e);
         }
-        if (t.record.slots_version < seen->slots_version)
-                t.record.slots_version = t.record.max_running > 0 ? 0 : seen->slots_version;
-        if (t.record.rate_version < seen->rate_version)
-                t.record.rate_version = t.record.rate_count > 0 ? 0 : seen->rate_version;
+        t.record.slots_version =
+                version_restored(&limits[0], t.record.max_running > 0, t.record.slots_version);
+        t.record.rate_version =
+                version_restored(&limits[1], t.record.rate_count > 0, t.record.rate_version);
         t.record.v = seen->v + 1;
         return put_type(db, &t, false, e) != 0 ? -1 : 1;
 }

@@ -28,11 +28,23 @@ int version_after(struct database *db, enum limit_queue kind, const char *of,
         return 0;
 }
 
+/* Versions between the last one known here and the one seen: their queues may be left. */
+static const char missed_sql[] =
+        "INSERT OR IGNORE INTO token_queues(kind, name, version, per, state, stale_since)"
+        " WITH RECURSIVE missed(i) AS (SELECT max(?5 + 1, ?3 - 1000) UNION ALL"
+        " SELECT i + 1 FROM missed WHERE i < ?3 - 1)"
+        " SELECT ?1, ?2, i, ?4, " TOKENS_STALE ", ?6 FROM missed WHERE i < ?3";
+
 int version_seen(struct database *db, const struct limit_seen *s, struct err *e)
 {
-        const struct db_value *values = DB_VALUES(value_int(s->kind), value_text(s->of),
-                                                  value_int(s->version), value_int(s->per));
-        if (database_run(db,
+        int64_t known = 0;
+        if (last_version(db, s->kind, s->of, &known, e) != 0)
+                return -1;
+        const struct db_value *values =
+                DB_VALUES(value_int(s->kind), value_text(s->of), value_int(s->version),
+                          value_int(s->per), value_int(known), value_int(clock_wall()));
+        if (database_run(db, missed_sql, values, e) != 0 ||
+            database_run(db,
                          "INSERT INTO limit_versions(kind, name, version) VALUES(?1, ?2, ?3)"
                          " ON CONFLICT(kind, name) DO UPDATE SET version ="
                          " max(version, excluded.version)",

@@ -32,7 +32,7 @@ struct limit_seen {
         bool limited; /* the queue of that version is in use */
         msec per;     /* LIMIT_TYPE_RATE */
 };
-/* Later versions are above this one, and its queue is known from now on. */
+/* Later versions are above this one; its queue is known from now on, and those missed are stale. */
 int version_seen(struct database *db, const struct limit_seen *s, struct err *e) MUST_CHECK;
 /* Version v of the tenant or type is published: queues that it does not name are stale. */
 int versions_published(struct database *db, enum record_kind kind, const char *of, int64_t v,

@@ -62,7 +62,8 @@ static const struct config_key keys[] = {
          AT(tenants_max)},
         {.name = "tenant_delete_after", .kind = CONFIG_MSEC, .fallback = "1m", .min = 0,
          .max = (int64_t)30 * MSEC_DAY,
-         .help = "primary: how long the queues of a deleted tenant stay",
+         .help = "primary: how long the queues of a deleted tenant, and the tokens of a limit that "
+                 "was changed, stay",
          AT(tenant_delete_after)},
         {.name = "bootstrap_admin_key_file", .kind = CONFIG_TEXT, .fallback = "",
          .help = "primary: if there is no admin key, make one and write it to this file",

@@ -81,9 +81,9 @@ static int publish_tokens(struct link *l, const char *queue, int64_t count, stru
         return err_set(e, ERR_UNAVAILABLE, "the broker did not confirm all tokens of %s", queue);
 }
 
-/* A queue of that name is left of a registry that was lost: its tokens must not count. */
-static int make_queue(struct token_queues *q, const struct token_queue *queue, int64_t count,
-                      struct err *e)
+/* A queue of that name may be left of a registry that was lost: its tokens must not count. */
+static int try_queue(struct token_queues *q, const struct token_queue *queue, int64_t count,
+                     struct err *e)
 {
         const struct limit_version v = version_of(queue);
         char name[LIMIT_QUEUE_SIZE];
@@ -91,6 +91,16 @@ static int make_queue(struct token_queues *q, const struct token_queue *queue, i
         if (topology_delete_limit(q->link, &v, e) != 0 || topology_apply_limit(q->link, &v, e) != 0)
                 return -1;
         return publish_tokens(q->link, name, count, e);
+}
+
+/* Whatever the reason is: the limit can be made later. */
+static int make_queue(struct token_queues *q, const struct token_queue *queue, int64_t count,
+                      struct err *e)
+{
+        struct err why = {0};
+        if (try_queue(q, queue, count, &why) == 0)
+                return 0;
+        return err_set(e, ERR_UNAVAILABLE, "the limit is kept, but not in force yet: %s", why.text);
 }
 
 static int check_up(const struct token_queues *q, struct err *e)
@@ -185,7 +195,7 @@ static int check_pause(const struct token_queues *q, struct err *e)
         if (q->retry_pause == 0 || clock_mono() >= q->retry_at)
                 return 0;
         return err_set(e, ERR_UNAVAILABLE, "its tokens could not be filled; trying again in %lld s",
-                       (long long)((q->retry_at - clock_mono()) / MSEC_SECOND + 1));
+                       (long long)(q->retry_at - clock_mono()) / MSEC_SECOND + 1);
 }
 
 int token_queues_retry_tenant(struct token_queues *q, struct tenant *t, struct err *e)

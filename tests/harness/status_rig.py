@@ -38,7 +38,8 @@ class Stream:
         self.channel.confirm_delivery()
 
     def close(self):
-        self.connection.close()
+        if self.connection.is_open:
+            self.connection.close()
 
     def publish(self, exchange, key, body, **properties):
         self.channel.basic_publish(exchange, key, body, pika.BasicProperties(

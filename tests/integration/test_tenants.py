@@ -33,7 +33,7 @@ def primary(broker, tmp_path_factory):
 def test_a_tenant_is_made_whole(primary):
     made = create(primary, "whole", rate="20/1m", max_pending=50, weight=2)
     assert made["tenant"] == {
-        "name": "whole", "rate": "20/1m", "burst": 20, "max_running": "unlimited",
+        "name": "whole", "rate": "20/1m", "burst": 20, "max_running": 5, "slots_version": 1,
         "max_pending": 50, "weight": 2, "paused": False, "amqp_login": False,
         "created_at": made["tenant"]["created_at"]}
     assert made["key"].startswith("wk_") and len(made["key"]) == 55
@@ -41,7 +41,7 @@ def test_a_tenant_is_made_whole(primary):
     assert {f"jobs.whole.{lane}" for lane in LANES} <= set(queues)
     record = latest(primary, "tenant", "whole")
     assert (record["v"], record["rate"], record["max_running"], record["deleted"]) == (
-        1, {"count": 20, "per": "1m"}, None, False)
+        1, {"count": 20, "per": "1m"}, 5, False)
     key = latest(primary, "apikey", made["key"][3:11])
     assert key["tenant"] == "whole" and sorted(key["scopes"]) == ["operate", "read", "submit"]
     assert made["key"] not in json.dumps(key)
@@ -57,8 +57,9 @@ def test_taken_and_refused_names(primary):
         answer = primary.request("POST", "/tenants", json={"name": name})
         assert answer.status_code == 422, name
         assert answer.json()["errors"][0]["pointer"] == "/name"
-    answer = primary.request("POST", "/tenants", json={"name": "slots", "max_running": 5})
-    assert answer.status_code == 422 and "slots" in answer.text
+    for limit in (0, 10001, "5", -1):
+        answer = primary.request("POST", "/tenants", json={"name": "slots", "max_running": limit})
+        assert answer.status_code == 422 and "1 to 10000" in answer.text, limit
     assert primary.request("GET", "/tenants/slots").status_code == 404
     assert primary.request("POST", "/tenants", data=b"{",
                            ).status_code in (400, 415)

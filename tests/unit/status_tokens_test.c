@@ -149,19 +149,21 @@ static void an_older_registry_takes_no_version_again(void **state)
         assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
         assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 5), 4);
         OK(registry_published(r, RECORD_TENANT, "acme", 5, &e));
-        assert_queues(r, "slots.acme.4 ", "slots.acme.1 slots.acme.3 ");
+        assert_queues(r, "slots.acme.4 ", "slots.acme.1 slots.acme.2 slots.acme.3 ");
         /* The record of a tenant that this registry does not know. */
         snprintf(t.record.name, sizeof(t.record.name), "lost");
-        t.record.slots_version = 8;
+        t.record.slots_version = 3;
         OK(registry_seen_tenant(r, &t.record, &e));
         t = limited(r, "lost", 2);
         assert_int_equal(t.record.v, 5);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "lost", 5), 9);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "lost", 5), 4);
         OK(registry_published(r, RECORD_TENANT, "lost", 5, &e));
-        assert_queues(r, "slots.acme.4 slots.lost.9 ", "slots.acme.1 slots.acme.3 slots.lost.8 ");
+        assert_queues(r, "slots.acme.4 slots.lost.4 ",
+                      "slots.acme.1 slots.acme.2 slots.acme.3 "
+                      "slots.lost.1 slots.lost.2 slots.lost.3 ");
 }
 
-static void slots_of_the_same_version_stay(void **state)
+static void slots_stay_only_if_control_has_them_in_use(void **state)
 {
         struct registry *r = ((struct fixture *)*state)->registry;
         struct err e = {0};
@@ -171,6 +173,11 @@ static void slots_of_the_same_version_stay(void **state)
         t.record.v = 9; /* its weight was changed after the backup */
         assert_int_equal(registry_seen_tenant(r, &t.record, &e), 1);
         assert_int_equal(read_tenant(r, "acme").record.slots_version, 1);
+        t.record.v = 12; /* its limit was lifted, and then its tokens were deleted */
+        t.record.max_running = RECORD_UNLIMITED;
+        assert_int_equal(registry_seen_tenant(r, &t.record, &e), 1);
+        assert_int_equal(read_tenant(r, "acme").record.max_running, 5);
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
 }
 
 static struct type change_type(struct registry *r, const char *name, int64_t running, int64_t count)
@@ -271,7 +278,7 @@ static void what_control_says_of_a_type_is_taken(void **state)
         assert_int_equal(registry_type(r, "a", &t, &e), 1);
         assert_int_equal(t.record.max_running, 5);
         assert_int_equal(untold_types(r), 0);
-        assert_queues(r, "slots-type.a.3 ", "");
+        assert_queues(r, "slots-type.a.3 ", "slots-type.a.1 slots-type.a.2 rates-type.a.1 ");
         t = change_type(r, "a", 6, 10);
         assert_int_equal(t.record.v, 7);
         assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a", 7), 4);
@@ -283,7 +290,7 @@ static void what_control_says_of_a_type_is_taken(void **state)
         assert_int_equal(t.record.v, 10);
         assert_int_equal(t.record.max_running, 6);
         assert_int_equal(t.record.slots_version, 0);
-        assert_int_equal(t.record.rate_version, 3);
+        assert_int_equal(t.record.rate_version, 0); /* `control` has it as unlimited */
         assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a", 10), 7);
 }
 
@@ -294,7 +301,7 @@ int main(void)
                 WITH_REGISTRY(a_version_that_was_not_filled_is_abandoned),
                 WITH_REGISTRY(a_name_used_again_goes_on_with_its_versions),
                 WITH_REGISTRY(an_older_registry_takes_no_version_again),
-                WITH_REGISTRY(slots_of_the_same_version_stay),
+                WITH_REGISTRY(slots_stay_only_if_control_has_them_in_use),
                 WITH_REGISTRY(a_type_gets_limits_and_loses_them),
                 WITH_REGISTRY(limited_types_are_bounded),
                 WITH_REGISTRY(what_control_says_of_a_type_is_taken),
