@@ -34,7 +34,8 @@ def test_never_more_at_once(make_warren, consumers, limit):
     print(f"took {took} ms, fewer than {limit} for {lost} ms, at most {longest} ms at a time")
     limited.await_free("acme", limit)
     for consumer in limited.consumers:
-        assert consumer.metrics().sum("warren_slots", tenant="acme") in (0, 1)
+        until(lambda c=consumer: c.metrics().sum("warren_slots", tenant="acme") == 0, 10,
+              "no slot held or wanted")
 
 
 def test_a_slot_is_kept_for_its_turn_only(make_warren):
@@ -115,7 +116,7 @@ def test_the_limit_changes_under_load(make_warren):
 def test_the_slots_of_a_killed_consumer_come_back(make_warren):
     limited = start(make_warren, 2)
     limited.limit("acme", 2)
-    stuck = limited.submit("acme", 2, 30)
+    stuck = limited.submit("acme", 2, 4)
     limited.await_started(2)
     assert limited.free("acme") == 0
     for consumer in limited.consumers:

@@ -295,6 +295,46 @@ static void turns_go_on_over_a_ring_that_was_emptied(void **state)
         assert_null(in.ring);
 }
 
+static struct tenant *pick_tenant(struct ready *in)
+{
+        struct attempt *a = scheduler_pick(in, has_room, NULL);
+        struct tenant *t = a == NULL ? NULL : a->queue->tenant;
+
+        free(a);
+        return t;
+}
+
+static void a_tenant_without_a_slot_gets_the_turn_that_it_missed(void **state)
+{
+        struct ready in = {0};
+        struct tenant t[3];
+
+        (void)state;
+        for (int i = 0; i < 3; i++) {
+                init_tenant(&t[i], "t", i == 1 ? 2 : 1);
+                add_many(&in, &t[i], PRIORITY_MEDIUM, 20);
+        }
+        t[0].without_slot = t[1].without_slot = t[2].without_slot = true;
+        assert_null(pick_tenant(&in));
+        t[0].without_slot = t[2].without_slot = false;
+        for (int i = 0; i < 3; i++) {
+                assert_ptr_equal(pick_tenant(&in), &t[0]);
+                assert_ptr_equal(pick_tenant(&in), &t[2]);
+        }
+        assert_ptr_equal(pick_tenant(&in), &t[0]);
+        assert_ptr_equal(pick_tenant(&in), &t[2]); /* it was passed over */
+        t[1].without_slot = false;
+        scheduler_give_turn(&in, &t[1]);
+        assert_ptr_equal(pick_tenant(&in), &t[1]);
+        assert_ptr_equal(pick_tenant(&in), &t[1]); /* by its weight */
+        assert_ptr_equal(pick_tenant(&in), &t[0]);
+        t[1].without_slot = true;
+        scheduler_give_turn(&in, &t[1]); /* nothing was missed */
+        assert_ptr_equal(pick_tenant(&in), &t[2]);
+        ready_each(&in, drop, &in);
+        assert_null(in.ring);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -306,6 +346,7 @@ int main(void)
                 cmocka_unit_test(priorities_go_first_and_the_lowest_does_not_starve),
                 cmocka_unit_test(the_oldest_of_a_priority_goes_first),
                 cmocka_unit_test(types_without_room_are_passed_over),
+                cmocka_unit_test(a_tenant_without_a_slot_gets_the_turn_that_it_missed),
                 cmocka_unit_test(turns_go_on_over_a_ring_that_was_emptied),
         };
 

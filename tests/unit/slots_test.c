@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * slots_test.c: how many tokens a limited tenant wants, and when one is used, kept and returned. A
+ * fake replaces the token queues.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "consumer/slots.h"
+#include "consumer/tokens.h"
+#include "tests/unit/unit.h"
+
+struct tokens {
+        char queue[64];
+        void (*came)(void *owner);
+        void *owner;
+        unsigned wanted[TOKENS_RANKS];
+        unsigned taken;
+        bool arriving;
+};
+
+struct token {
+        struct tokens *home;
+        msec since;
+        unsigned connection; /* that brought it */
+};
+
+static struct tokens *newest; /* the queue that was created last */
+static unsigned returned, queues, connection;
+static msec now;
+
+msec __wrap_clock_mono(void);
+double __wrap_random_fraction(void);
+struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
+                                    void *owner);
+void __wrap_tokens_destroy(struct tokens **t);
+void __wrap_tokens_want(struct tokens *t, unsigned count, int rank);
+void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+struct token *__wrap_tokens_take(struct tokens *t);
+unsigned __wrap_tokens_wanted(const struct tokens *t);
+unsigned __wrap_tokens_taken(const struct tokens *t);
+void __wrap_token_return(struct token **k);
+bool __wrap_token_is_held(const struct token *k);
+msec __wrap_token_since(const struct token *k);
+
+msec __wrap_clock_mono(void)
+{
+        return now;
+}
+
+double __wrap_random_fraction(void)
+{
+        return 0.5;
+}
+
+struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
+                                    void *owner)
+{
+        (void)l;
+        newest = xcalloc(1, sizeof(*newest));
+        memcpy(newest->queue, queue, strlen(queue));
+        newest->came = came;
+        newest->owner = owner;
+        queues++;
+        return newest;
+}
+
+void __wrap_tokens_destroy(struct tokens **t)
+{
+        assert_int_equal((*t)->taken, 0);
+        free(*t);
+        *t = NULL;
+        queues--;
+}
+
+void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS])
+{
+        memcpy(t->wanted, counts, sizeof(t->wanted));
+}
+
+void __wrap_tokens_want(struct tokens *t, unsigned count, int rank)
+{
+        memset(t->wanted, 0, sizeof(t->wanted));
+        t->wanted[rank] = count;
+}
+
+struct token *__wrap_tokens_take(struct tokens *t)
+{
+        assert_true(t->arriving);
+        struct token *k = xcalloc(1, sizeof(*k));
+        t->arriving = false;
+        t->taken++;
+        k->home = t;
+        k->since = now;
+        k->connection = connection;
+        return k;
+}
+
+unsigned __wrap_tokens_wanted(const struct tokens *t)
+{
+        unsigned count = 0;
+
+        for (int i = 0; i < TOKENS_RANKS; i++)
+                count += t->wanted[i];
+        return count;
+}
+
+unsigned __wrap_tokens_taken(const struct tokens *t)
+{
+        return t->taken;
+}
+
+void __wrap_token_return(struct token **k)
+{
+        if (*k == NULL)
+                return;
+        (*k)->home->taken--;
+        returned += (*k)->connection == connection;
+        free(*k);
+        *k = NULL;
+}
+
+bool __wrap_token_is_held(const struct token *k)
+{
+        return k->connection == connection;
+}
+
+msec __wrap_token_since(const struct token *k)
+{
+        return k->since;
+}
+
+static const struct handler idle_type = {.type = "idle"};
+static const struct handler busy_type = {.type = "busy"};
+
+static bool has_room(void *owner, const struct handler *h)
+{
+        (void)owner;
+        return h != &busy_type;
+}
+
+/* One tenant in a consumer. */
+struct rig {
+        uv_loop_t loop;
+        struct metrics *metrics;
+        struct ready ready;
+        struct slots *slots;
+        struct tenant tenant;
+};
+
+static void limit(struct rig *r, int64_t most, int64_t version)
+{
+        struct tenant_record record = {.max_running = most, .slots_version = version};
+
+        slots_tenant(r->slots, &r->tenant, &record);
+}
+
+static int prepare(void **state)
+{
+        const struct metric_spec spec = {
+                .name = "slots", .kind = METRIC_GAUGE, .labels = {"tenant", "state"}};
+        struct rig *r = xcalloc(1, sizeof(*r));
+
+        now = 1000000;
+        returned = queues = 0;
+        uv_loop_init(&r->loop);
+        r->metrics = metrics_create("test");
+        const struct slots_config config = {
+                .loop = &r->loop,
+                .ready = &r->ready,
+                .metric = metric_add(r->metrics, &spec),
+                .room = has_room,
+        };
+        r->slots = slots_create(&config);
+        memcpy(r->tenant.name, "acme", 5);
+        r->tenant.weight = 1;
+        r->tenant.wanted = true;
+        r->tenant.queues[0].tenant = &r->tenant;
+        limit(r, 5, 3);
+        slots_up(r->slots);
+        *state = r;
+        return 0;
+}
+
+static int clean_up(void **state)
+{
+        struct rig *r = *state;
+
+        slots_destroy(&r->slots);
+        assert_int_equal(queues, 0);
+        metrics_destroy(&r->metrics);
+        uv_run(&r->loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&r->loop), 0);
+        scheduler_fini(&r->ready);
+        free(r);
+        return 0;
+}
+
+static struct attempt *add(struct rig *r, enum priority p, const struct handler *h)
+{
+        struct attempt *a = xcalloc(1, sizeof(*a));
+
+        a->queue = &r->tenant.queues[0];
+        a->job.priority = p;
+        a->handler = h;
+        ready_add(&r->ready, a);
+        return a;
+}
+
+static void add_many(struct rig *r, unsigned count)
+{
+        while (count-- > 0)
+                add(r, PRIORITY_MEDIUM, &idle_type);
+}
+
+static void bring(struct tokens *t)
+{
+        t->arriving = true;
+        t->came(t->owner);
+        assert_false(t->arriving);
+}
+
+/* The next job starts; NULL: none can. */
+static struct attempt *start(struct rig *r)
+{
+        struct attempt *a = scheduler_pick(&r->ready, has_room, NULL);
+
+        if (a != NULL)
+                slots_started(r->slots, a);
+        return a;
+}
+
+static void end(struct rig *r, struct attempt *a)
+{
+        slots_ended(r->slots, a);
+        free(a);
+}
+
+static void drop(void *owner, struct attempt *a)
+{
+        ready_remove(owner, a);
+        free(a);
+}
+
+static void a_token_is_wanted_for_each_job_and_free_worker(void **state)
+{
+        struct rig *r = *state;
+
+        assert_string_equal(newest->queue, "slots.acme.3");
+        slots_settle(r->slots, 4);
+        assert_int_equal(tokens_wanted(newest), 0);
+        add_many(r, 2);
+        add(r, PRIORITY_CRITICAL, &idle_type);
+        add(r, PRIORITY_HIGH, &busy_type); /* has no room */
+        slots_settle(r->slots, 8);
+        assert_int_equal(newest->wanted[PRIORITY_CRITICAL], 1);
+        assert_int_equal(newest->wanted[PRIORITY_HIGH], 0);
+        assert_int_equal(newest->wanted[PRIORITY_MEDIUM], 2);
+        slots_settle(r->slots, 2); /* the most urgent first */
+        assert_int_equal(newest->wanted[PRIORITY_CRITICAL], 1);
+        assert_int_equal(newest->wanted[PRIORITY_MEDIUM], 1);
+        assert_null(start(r));
+        r->tenant.wanted = false;
+        slots_settle(r->slots, 2);
+        assert_int_equal(tokens_wanted(newest), 0);
+        ready_each(&r->ready, drop, &r->ready);
+}
+
+static void a_token_starts_one_job(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 2);
+        slots_settle(r->slots, 2);
+        bring(newest);
+        struct attempt *a = start(r);
+        assert_non_null(a);
+        assert_null(start(r));
+        slots_settle(r->slots, 1);
+        assert_int_equal(tokens_wanted(newest), 1);
+        now += 99;
+        end(r, a); /* within its turn the token is kept for the next job */
+        a = start(r);
+        assert_non_null(a);
+        slots_settle(r->slots, 1);
+        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(returned, 0);
+        end(r, a); /* and goes back when no job is left */
+        slots_settle(r->slots, 2);
+        assert_int_equal(returned, 1);
+        assert_int_equal(newest->taken, 0);
+}
+
+static void a_turn_is_over_after_100_ms(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 2);
+        bring(newest);
+        struct attempt *a = start(r);
+        now += 100;
+        end(r, a);
+        assert_int_equal(returned, 1);
+        assert_null(start(r));
+        slots_settle(r->slots, 1);
+        assert_int_equal(tokens_wanted(newest), 1);
+        ready_each(&r->ready, drop, &r->ready);
+}
+
+static void without_a_free_worker_one_token_waits_a_moment(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 5);
+        slots_settle(r->slots, 0);
+        assert_int_equal(tokens_wanted(newest), 1);
+        bring(newest);
+        slots_settle(r->slots, 0);
+        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(returned, 0);
+        now += 20;
+        slots_settle(r->slots, 0);
+        assert_int_equal(returned, 1);
+        assert_int_equal(tokens_wanted(newest), 0); /* not at once again */
+        now += 99;
+        slots_settle(r->slots, 0);
+        assert_int_equal(tokens_wanted(newest), 0);
+        slots_settle(r->slots, 1); /* but when a worker is free */
+        assert_int_equal(tokens_wanted(newest), 1);
+        now += 1;
+        slots_settle(r->slots, 0);
+        assert_int_equal(tokens_wanted(newest), 1);
+        ready_each(&r->ready, drop, &r->ready);
+}
+
+static void what_runs_takes_the_first_tokens_after_a_loss(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 3);
+        bring(newest);
+        bring(newest);
+        struct attempt *a = start(r), *b = start(r);
+        bring(newest); /* a spare one, to be lost too */
+        connection++;
+        slots_down(r->slots);
+        assert_null(start(r));
+        slots_settle(r->slots, 1);
+        assert_int_equal(tokens_wanted(newest), 0);
+        slots_up(r->slots);
+        slots_settle(r->slots, 1);
+        assert_int_equal(newest->wanted[TOKENS_RANK_RUNNING], 2);
+        assert_int_equal(newest->wanted[PRIORITY_MEDIUM], 1);
+        end(r, b); /* it has ended without a token */
+        slots_settle(r->slots, 2);
+        assert_int_equal(newest->wanted[TOKENS_RANK_RUNNING], 1);
+        bring(newest);
+        assert_null(start(r)); /* the first one is for what runs */
+        slots_settle(r->slots, 1);
+        assert_int_equal(newest->wanted[TOKENS_RANK_RUNNING], 0);
+        bring(newest);
+        struct attempt *c = start(r);
+        assert_non_null(c);
+        end(r, a);
+        end(r, c);
+        slots_settle(r->slots, 2);
+        assert_int_equal(newest->taken, 0);
+}
+
+static void another_version_has_another_queue(void **state)
+{
+        struct rig *r = *state;
+        struct tokens *old = newest;
+
+        add_many(r, 2);
+        bring(newest);
+        struct attempt *a = start(r);
+        slots_settle(r->slots, 1);
+        limit(r, 9, 4);
+        assert_string_equal(newest->queue, "slots.acme.4");
+        assert_int_equal(tokens_wanted(old), 0);
+        slots_settle(r->slots, 1);
+        assert_int_equal(tokens_wanted(newest), 1);
+        assert_int_equal(queues, 2);
+        end(r, a); /* returned, not kept for the next job */
+        assert_int_equal(returned, 1);
+        assert_int_equal(queues, 1);
+        assert_null(start(r));
+
+        limit(r, RECORD_UNLIMITED, 4);
+        assert_int_equal(queues, 0);
+        a = start(r);
+        assert_non_null(a);
+        assert_null(a->slot);
+        end(r, a);
+}
+
+static void a_token_held_for_long_is_exchanged(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 1);
+        bring(newest);
+        struct attempt *a = start(r);
+        now += 10 * MSEC_MINUTE;
+        slots_check(r->slots);
+        slots_settle(r->slots, 0);
+        assert_int_equal(newest->wanted[TOKENS_RANK_RUNNING], 1); /* asked for first, */
+        assert_int_equal(returned, 0);
+        slots_check(r->slots);
+        assert_int_equal(returned, 1); /* then returned */
+        slots_settle(r->slots, 0);
+        assert_int_equal(newest->wanted[TOKENS_RANK_RUNNING], 1);
+        bring(newest);
+        slots_check(r->slots);
+        slots_settle(r->slots, 0);
+        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(newest->taken, 1);
+        end(r, a);
+        assert_int_equal(returned, 1);
+        slots_settle(r->slots, 1);
+        assert_int_equal(returned, 2);
+}
+
+static void a_consumer_that_stops_wants_none(void **state)
+{
+        struct rig *r = *state;
+
+        add_many(r, 3);
+        bring(newest);
+        struct attempt *a = start(r);
+        bring(newest);
+        slots_stop(r->slots);
+        slots_settle(r->slots, 0);
+        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(returned, 1);
+        end(r, a);
+        assert_int_equal(returned, 2);
+        ready_each(&r->ready, drop, &r->ready);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean_up)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(a_token_is_wanted_for_each_job_and_free_worker),
+                TEST(a_token_starts_one_job),
+                TEST(a_turn_is_over_after_100_ms),
+                TEST(without_a_free_worker_one_token_waits_a_moment),
+                TEST(what_runs_takes_the_first_tokens_after_a_loss),
+                TEST(another_version_has_another_queue),
+                TEST(a_token_held_for_long_is_exchanged),
+                TEST(a_consumer_that_stops_wants_none),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
