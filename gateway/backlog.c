@@ -4,6 +4,7 @@
  */
 #include "gateway/backlog.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,22 @@
 #include "common/clients/queue_counter.h"
 #include "common/model/record.h"
 
-enum { COUNT_EVERY_MS = 1000, ACTIVE_MS = 10 * MSEC_SECOND, FIRST_COUNT_MS = 500 };
+enum {
+        COUNT_EVERY_MS = 1000,
+        ACTIVE_MS = 10 * MSEC_SECOND,
+        FIRST_COUNT_MS = 500,
+        RETRY_MAX = 60,    /* seconds */
+        RETRY_UNKNOWN = 5, /* before two counts */
+};
 
 struct counted {
         char tenant[TENANT_SIZE];
         int64_t pending;  /* at the last count */
         int64_t admitted; /* since that count was requested */
         msec active_at;   /* time of the last submission */
+        msec counted_at;  /* time of the last count; 0: there was none */
+        double drain;     /* jobs that leave the queues in a second, smoothed */
+        bool drain_known; /* after two counts */
         bool counting;
         bool counted; /* at least once, or the wait for the first count timed out */
         UT_hash_handle hh;
@@ -67,6 +77,30 @@ static bool sum_of(const struct tenant_count *c, int64_t *sum)
         return true;
 }
 
+/* What this gateway admitted between two counts has left too, or is in the later one. */
+static void learn_drain(struct counted *t, int64_t admitted, int64_t pending, msec now)
+{
+        if (t->counted_at != 0 && now > t->counted_at) {
+                double gone = (double)(t->pending + admitted - pending);
+                double drain = gone * MSEC_SECOND / (double)(now - t->counted_at);
+                t->drain = t->drain_known ? (t->drain + drain) / 2 : drain;
+                t->drain_known = true;
+        }
+        t->counted_at = now;
+}
+
+/* Seconds until there is room for one more. */
+static int64_t retry_after(const struct counted *t, int64_t max_pending)
+{
+        double excess = (double)(t->pending + t->admitted - max_pending + 1);
+
+        if (!t->drain_known)
+                return RETRY_UNKNOWN;
+        if (t->drain * RETRY_MAX <= excess)
+                return RETRY_MAX;
+        return (int64_t)fmax(ceil(excess / t->drain), 1);
+}
+
 static void on_counted(void *owner, const char *tenant, const struct tenant_count *c)
 {
         AUTO_FREE struct count_request *request = owner;
@@ -79,6 +113,7 @@ static void on_counted(void *owner, const char *tenant, const struct tenant_coun
                 t->counting = false;
                 t->counted = true;
                 if (sum_of(c, &sum)) {
+                        learn_drain(t, request->admitted_before, sum, clock_mono());
                         t->pending = sum;
                         t->admitted -= request->admitted_before;
                 }
@@ -201,7 +236,7 @@ static void make_first_count_locked(struct backlog *b, struct counted *t, const 
                 t->counted = true;
 }
 
-bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
+bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending, int64_t *retry)
 {
         if (max_pending == RECORD_UNLIMITED)
                 return true;
@@ -215,6 +250,8 @@ bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending)
         bool admitted = t->pending + t->admitted < max_pending;
         if (admitted)
                 t->admitted++;
+        else
+                *retry = retry_after(t, max_pending);
         pthread_mutex_unlock(&b->mutex);
         return admitted;
 }

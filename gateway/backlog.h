@@ -21,8 +21,10 @@ struct backlog *backlog_create(const struct link_config *c, uv_loop_t *loop,
 void backlog_destroy(struct backlog **b);
 
 /* Admits and counts one more job; false when the tenant has max_pending already (RECORD_UNLIMITED:
- * no limit). A tenant's first call in ten seconds waits for a count, half a second at most. */
-bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending);
+ * no limit). *retry is set then, to the seconds until there is room, 1 to 60, by how fast the jobs
+ * leave the queues. A tenant's first call in ten seconds waits for a count, half a second at most.
+ */
+bool backlog_admit(struct backlog *b, const char *tenant, int64_t max_pending, int64_t *retry);
 /* Uncounts a job that was admitted and never sent. */
 void backlog_return(struct backlog *b, const char *tenant);
 /* Frees what is held for a deleted tenant. */

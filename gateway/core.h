@@ -11,6 +11,7 @@
 #include "common/http/client.h"
 #include "common/http/health.h"
 #include "common/http/server.h"
+#include "gateway/admits.h"
 #include "gateway/backlog.h"
 #include "gateway/in_flight.h"
 #include "gateway/limiter.h"
@@ -46,6 +47,7 @@ struct gateway {
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */
         struct named_link packs;  /* publishes packs to the event stream, and nothing else */
         struct packer *packer;
+        struct admits *admits;
         struct backlog *backlog;
         struct control *control;
         struct health *health;

@@ -17,16 +17,20 @@ static void on_tenant(void *owner, const struct tenant_record *t)
 {
         struct gateway *g = owner;
 
-        if (!t->deleted)
+        if (!t->deleted) {
+                limiter_update(g->limiter, t, clock_mono());
                 return;
+        }
         limiter_forget(g->limiter, t->name);
         backlog_forget(g->backlog, t->name);
 }
 
 static void on_control_ready(void *owner)
 {
-        (void)owner;
+        struct gateway *g = owner;
+
         LOG_INFO("keys and tenants have been read");
+        admits_begin(g->admits, g->control);
 }
 
 static void on_link_up(void *owner)
@@ -68,6 +72,7 @@ static void on_collect(void *owner)
 
         metric_set(g->meters.link_up, link_is_up(g->queues.link) ? 1 : 0, g->queues.name);
         metric_set(g->meters.link_up, link_is_up(g->packs.link) ? 1 : 0, g->packs.name);
+        metric_set(g->meters.link_up, admits_is_up(g->admits) ? 1 : 0, "admits");
         metric_set(g->meters.in_flight, in_flight_jobs(g->in_flight));
         metric_set(g->meters.untold, packer_untold(g->packer));
 }
@@ -154,6 +159,10 @@ static int create_links(struct gateway *g, struct err *e)
         g->backlog = backlog_create(&c, loop, e);
         if (g->backlog == NULL)
                 return -1;
+        const struct admits_config admits = {.link = &c, .gateway = g->name, .limiter = g->limiter};
+        g->admits = admits_create(&admits, loop, e);
+        if (g->admits == NULL)
+                return -1;
         snprintf(name, sizeof(name), "%s control", g->name);
         g->control = control_create(&c, &control_events, g, loop, e);
         return g->control != NULL ? 0 : -1;
@@ -188,6 +197,8 @@ static int create_servers(struct gateway *g, struct err *e)
         return g->server != NULL ? 0 : -1;
 }
 
+enum { FINISH_ADMITS = MSEC_SECOND };
+
 /* Requests end before the packs are drained, so every submission is answered. */
 static void finish_requests(uv_work_t *work)
 {
@@ -198,11 +209,18 @@ static void finish_requests(uv_work_t *work)
         http_server_destroy(&g->server);
 }
 
-static void on_drained(void *owner)
+static void on_told(void *owner)
 {
         struct gateway *g = owner;
 
         service_end(g->service, 0);
+}
+
+static void on_drained(void *owner)
+{
+        struct gateway *g = owner;
+
+        admits_finish(g->admits, FINISH_ADMITS, on_told, g);
 }
 
 /* The link of the queues has nothing to drain: no request waits for it any more. */
@@ -268,6 +286,7 @@ static void end(void *owner)
         log_untold(g);
         http_server_destroy(&g->server);
         health_destroy(&g->health);
+        admits_destroy(&g->admits);
         control_destroy(&g->control);
         backlog_destroy(&g->backlog);
         link_destroy(&g->queues.link);

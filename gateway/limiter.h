@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * limiter.h: how fast a tenant may submit: one token bucket per tenant, and the header fields that
- * show it (IETF draft ratelimit-headers). Any thread. `now` is monotonic.
+ * show it (IETF draft ratelimit-headers). A bucket holds what this gateway admitted and what it was
+ * told that others did. Any thread. `now` is monotonic.
  */
 #pragma once
 
@@ -31,8 +32,26 @@ struct allowance limiter_take(struct limiter *l, const struct tenant_record *t, 
                               enum bucket_want want);
 /* Gives one token back: the submission did not happen. */
 void limiter_return(struct limiter *l, const char *tenant);
+/* The tenant's record has changed: keeps the number of tokens taken, but no debt. */
+void limiter_update(struct limiter *l, const struct tenant_record *t, msec now);
 /* Frees the bucket of a deleted tenant. */
 void limiter_forget(struct limiter *l, const char *tenant);
+
+/* Another gateway admitted `count` submissions at `at`, which may be past; below zero: it takes so
+ * many back. A bucket so gets less than empty, by two bursts and 2 s of its rate at most. */
+void limiter_charge(struct limiter *l, const struct tenant_record *t, int64_t count, msec at);
+/* Another gateway knew at `at` that the bucket would be full after `full_in` ms, and not before. */
+void limiter_raise(struct limiter *l, const struct tenant_record *t, msec full_in, msec at);
+
+/* Called with the mutex locked: it must be short and not call limiter_*. */
+typedef void limiter_each_fn(void *owner, const char *tenant, int64_t value);
+/* Calls each with the tokens that were taken here since the last call, less those given back, for
+ * each tenant that has some, `most` tenants in all. Returns when the first of them was taken; 0:
+ * there are none. */
+msec limiter_collect(struct limiter *l, size_t most, limiter_each_fn *each, void *owner);
+/* Calls each with the ms until the bucket is full, for each that is not. What limiter_collect has
+ * not passed yet is left out. */
+void limiter_levels(struct limiter *l, msec now, limiter_each_fn *each, void *owner);
 
 enum { LIMIT_TEXT_SIZE = 96 };
 /* "tenant";q=10;w=60 */

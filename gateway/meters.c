@@ -18,6 +18,9 @@ void meters_init(struct meters *m)
                               "tenant", "type", "priority");
         m->refused = METRIC(COUNTER, "warren_submissions_refused_total",
                             "Submissions not accepted, by reason.", "reason");
+        m->rate_refused =
+                METRIC(COUNTER, "warren_rate_refused_total",
+                       "Submissions refused because the tenant is over its rate.", "tenant");
         m->told_late = METRIC(COUNTER, "warren_submissions_told_late_total",
                               "Jobs accepted before the event stream had them.");
         m->confirm = METRIC(HISTOGRAM, "warren_publish_confirm_seconds",

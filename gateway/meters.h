@@ -8,8 +8,9 @@
 
 struct meters {
         struct metrics *metrics;
-        struct metric *submitted; /* labels: tenant, type, priority */
-        struct metric *refused;   /* label: reason */
+        struct metric *submitted;    /* labels: tenant, type, priority */
+        struct metric *refused;      /* label: reason */
+        struct metric *rate_refused; /* label: tenant */
         struct metric *told_late;
         struct metric *confirm;      /* of a job's queue; seconds */
         struct metric *pack_confirm; /* seconds */

@@ -26,8 +26,8 @@ bool routes_ready(void *owner, struct err *why)
         else if (!control_is_ready(g->control))
                 err_set(why, ERR_UNAVAILABLE,
                         "keys and tenants have not been read from the broker yet");
-        else if (link_is_ready(g->queues.link, why))
-                (void)packer_is_ready(g->packer, why);
+        else if (link_is_ready(g->queues.link, why) && packer_is_ready(g->packer, why))
+                (void)admits_is_ready(g->admits, why);
         return !err_is_set(why);
 }
 

@@ -17,7 +17,6 @@
 #include "gateway/submission.h"
 
 enum {
-        RETRY_SECONDS = 1,
         LOCATION_SIZE = 64,
         MESSAGE_OVERHEAD = 512 /* bytes of a job's message besides its payload, about */
 };
@@ -97,23 +96,39 @@ static void refuse_tenant(struct gateway *g, struct http_request *r)
         http_problem_at(r, 422, &fault);
 }
 
+/* Until then a tenant could submit at twice its rate by a restart. */
+static bool knows_what_was_admitted(struct gateway *g, struct http_request *r,
+                                    const struct tenant_record *t)
+{
+        struct err e = {0};
+
+        if (t->rate_count == RECORD_UNLIMITED || admits_is_ready(g->admits, &e))
+                return true;
+        count_refusal(g, "broker");
+        http_problem_err(r, &e);
+        return false;
+}
+
 static bool admit(struct gateway *g, struct http_request *r, const struct job *job,
                   const struct tenant_record *t)
 {
+        if (!knows_what_was_admitted(g, r, t))
+                return false;
         struct allowance a = limiter_take(g->limiter, t, clock_mono(), BUCKET_TAKE);
-
         add_limit_headers(r, t, &a);
         if (!a.granted) {
                 count_refusal(g, "rate");
+                metric_increment(g->meters.rate_refused, 1, t->name);
                 http_add_header(r, "Retry-After", "%" PRId64,
                                 (a.retry + MSEC_SECOND - 1) / MSEC_SECOND);
                 http_problem(r, 429, "tenant %s submits faster than its rate", job->tenant);
                 return false;
         }
-        if (!backlog_admit(g->backlog, t->name, t->max_pending)) {
+        int64_t retry = 0;
+        if (!backlog_admit(g->backlog, t->name, t->max_pending, &retry)) {
                 limiter_return(g->limiter, t->name);
                 count_refusal(g, "backlog");
-                http_add_header(r, "Retry-After", "%d", RETRY_SECONDS);
+                http_add_header(r, "Retry-After", "%" PRId64, retry);
                 http_problem(r, 429, "tenant %s has %" PRId64 " jobs pending, its limit",
                              job->tenant, t->max_pending);
                 return false;

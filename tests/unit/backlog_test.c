@@ -100,34 +100,41 @@ static void count_once(uv_loop_t *loop)
         assert_int_equal(asked - before, LANE_COUNT);
 }
 
+static int64_t retry; /* of the last refusal */
+
+static bool admit(struct backlog *b, const char *tenant, int64_t max_pending)
+{
+        return backlog_admit(b, tenant, max_pending, &retry);
+}
+
 static void only_so_many_may_wait(void **state)
 {
         struct rig *r = *state;
         struct backlog *b = r->backlog;
 
-        assert_true(backlog_admit(b, "free", RECORD_UNLIMITED));
+        assert_true(admit(b, "free", RECORD_UNLIMITED));
 
         /* The broker is away: a job that is refused for that does not count against the tenant. */
         for (int i = 0; i < 100; i++) {
-                assert_true(backlog_admit(b, "acme", 2));
+                assert_true(admit(b, "acme", 2));
                 backlog_return(b, "acme");
         }
         backlog_return(b, "acme");
         backlog_return(b, "nobody");
-        assert_true(backlog_admit(b, "acme", 2));
-        assert_true(backlog_admit(b, "acme", 2));
-        assert_false(backlog_admit(b, "acme", 2));
+        assert_true(admit(b, "acme", 2));
+        assert_true(admit(b, "acme", 2));
+        assert_false(admit(b, "acme", 2));
 
         up = true;
         in_each_queue = 1;
         count_once(&r->loop);
-        assert_false(backlog_admit(b, "acme", LANE_COUNT));
-        assert_true(backlog_admit(b, "acme", LANE_COUNT + 1));
-        assert_false(backlog_admit(b, "acme", LANE_COUNT + 1));
+        assert_false(admit(b, "acme", LANE_COUNT));
+        assert_true(admit(b, "acme", LANE_COUNT + 1));
+        assert_false(admit(b, "acme", LANE_COUNT + 1));
         backlog_forget(b, "acme");
         in_each_queue = 0;
-        assert_true(backlog_admit(b, "acme", 1));
-        assert_false(backlog_admit(b, "acme", 1));
+        assert_true(admit(b, "acme", 1));
+        assert_false(admit(b, "acme", 1));
 }
 
 /* The first job after a pause is counted too. */
@@ -138,9 +145,9 @@ static void the_first_is_counted_too(void **state)
 
         up = true;
         in_each_queue = 1;
-        assert_false(backlog_admit(b, "acme", LANE_COUNT));
-        assert_true(backlog_admit(b, "acme", LANE_COUNT + 1));
-        assert_false(backlog_admit(b, "acme", LANE_COUNT + 1));
+        assert_false(admit(b, "acme", LANE_COUNT));
+        assert_true(admit(b, "acme", LANE_COUNT + 1));
+        assert_false(admit(b, "acme", LANE_COUNT + 1));
         assert_int_equal(asked, LANE_COUNT); /* only the first job starts a count */
 }
 
@@ -152,14 +159,37 @@ static void a_count_that_does_not_come_is_not_waited_for(void **state)
 
         up = true;
         withheld = LANE_COUNT;
-        assert_true(backlog_admit(b, "acme", 2));
-        assert_true(backlog_admit(b, "acme", 2));
-        assert_false(backlog_admit(b, "acme", 2));
+        assert_true(admit(b, "acme", 2));
+        assert_true(admit(b, "acme", 2));
+        assert_false(admit(b, "acme", 2));
         assert_int_equal(withheld, 0);
         for (int i = 0; i < LANE_COUNT; i++)
                 on_count(asked_by, NULL, 0, 0);
         /* the two jobs admitted since the count was requested are added to it */
-        assert_false(backlog_admit(b, "acme", 2));
+        assert_false(admit(b, "acme", 2));
+}
+
+/* A refusal says when there is room, by how fast the queues empty. */
+static void a_refusal_says_when_to_come_back(void **state)
+{
+        struct rig *r = *state;
+        struct backlog *b = r->backlog;
+
+        up = true;
+        in_each_queue = 100;
+        assert_false(admit(b, "acme", 50));
+        assert_int_equal(retry, 5); /* one count says nothing */
+        in_each_queue = 80;
+        count_once(&r->loop);
+        /* About 100 left within the second: 351 more must. */
+        assert_false(admit(b, "acme", 50));
+        assert_int_in_range(retry, 3, 5);
+        assert_false(admit(b, "acme", 399));
+        assert_int_in_range(retry, 1, 1);
+        in_each_queue = 1000;
+        count_once(&r->loop);
+        assert_false(admit(b, "acme", 399));
+        assert_int_equal(retry, 60);
 }
 
 int main(void)
@@ -169,6 +199,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(the_first_is_counted_too, begin, end),
                 cmocka_unit_test_setup_teardown(a_count_that_does_not_come_is_not_waited_for, begin,
                                                 end),
+                cmocka_unit_test_setup_teardown(a_refusal_says_when_to_come_back, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

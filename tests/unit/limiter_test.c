@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * limiter_test.c: token buckets, and the texts about limits.
+ * limiter_test.c: token buckets, what other gateways took from them, and the texts about limits.
  */
+#include <stdio.h>
+
 #include "common/base/own.h"
 #include "gateway/limiter.h"
 #include "tests/unit/unit.h"
@@ -100,6 +102,186 @@ static void test_exact_in_the_long_run(void **state)
         assert_int_in_range(granted, 7000, 7003);
 }
 
+struct passed {
+        int count;
+        char tenant[TENANT_SIZE];
+        int64_t value, sum;
+};
+
+static void on_passed(void *owner, const char *tenant, int64_t value)
+{
+        struct passed *p = owner;
+
+        p->count++;
+        snprintf(p->tenant, sizeof(p->tenant), "%s", tenant);
+        p->value = value;
+        p->sum += value;
+}
+
+static struct allowance look(struct limiter *l, const struct tenant_record *t, msec now)
+{
+        return limiter_take(l, t, now, BUCKET_LOOK);
+}
+
+/* What others admitted counts from when they did; more than a bucket holds is owed. */
+static void test_others_are_charged(void **state)
+{
+        (void)state;
+        static const struct tenant_record unlimited = {.name = "a", .rate_count = RECORD_UNLIMITED};
+        AUTO(limiter) l = limiter_create();
+
+        limiter_charge(l, &ten_a_minute, 4, 100000);
+        assert_int_equal(look(l, &ten_a_minute, 100000).remaining, 6);
+        assert_int_equal(look(l, &ten_a_minute, 100000).reset, 24000);
+        limiter_charge(l, &ten_a_minute, -1, 100000);
+        assert_int_equal(look(l, &ten_a_minute, 100000).remaining, 7);
+        /* Told late, to a bucket that was not full meanwhile: each is owed. */
+        limiter_charge(l, &ten_a_minute, 2, 90000);
+        assert_int_equal(look(l, &ten_a_minute, 100000).remaining, 5);
+        /* So long ago that all has refilled, also before the monotonic clock began. */
+        limiter_forget(l, "a");
+        limiter_charge(l, &ten_a_minute, 10, -90000);
+        assert_int_equal(look(l, &ten_a_minute, 100000).remaining, 10);
+        /* Debt: 12 of 10 gives a token after three. */
+        limiter_charge(l, &ten_a_minute, 12, 100000);
+        struct allowance a = limiter_take(l, &ten_a_minute, 100000, BUCKET_TAKE);
+        assert_false(a.granted);
+        assert_int_equal(a.remaining, 0);
+        assert_int_equal(a.reset, 72000);
+        assert_int_equal(a.retry, 18000);
+        assert_true(limiter_take(l, &ten_a_minute, 118000, BUCKET_TAKE).granted);
+        /* Its bound: two bursts and 2 s. */
+        limiter_charge(l, &ten_a_minute, 1000000, 118000);
+        assert_int_equal(look(l, &ten_a_minute, 118000).reset, 3 * 60000 + 2000);
+        limiter_charge(l, &unlimited, 1000000, 118000);
+        assert_int_equal(look(l, &ten_a_minute, 118000).reset, 3 * 60000 + 2000);
+}
+
+static void test_levels_of_others(void **state)
+{
+        (void)state;
+        static const struct tenant_record ten_a_second = {
+                .name = "a", .rate_count = 10, .rate_per = 1000, .burst = 20};
+        AUTO(limiter) l = limiter_create();
+
+        limiter_raise(l, &ten_a_minute, 30000, 1000);
+        assert_int_equal(look(l, &ten_a_minute, 1000).remaining, 5);
+        assert_int_equal(look(l, &ten_a_minute, 13000).remaining, 7);
+        limiter_raise(l, &ten_a_minute, 6000, 13000); /* knew less */
+        assert_int_equal(look(l, &ten_a_minute, 13000).remaining, 7);
+        limiter_raise(l, &ten_a_minute, INT64_C(1) << 53, 13000);
+        assert_int_equal(look(l, &ten_a_minute, 13000).reset, 3 * 60000 + 2000);
+
+        /* A changed record ends the debt, and what is told is in its time. */
+        struct passed p = {0};
+        limiter_update(l, &ten_a_second, 13000);
+        limiter_levels(l, 13000, on_passed, &p);
+        assert_int_equal(p.value, 2000);
+        limiter_update(l, &(struct tenant_record){.name = "nobody", .rate_count = 1}, 13000);
+        limiter_levels(l, 13000, on_passed, &p);
+        assert_int_equal(p.count, 2);
+}
+
+static void test_what_is_told(void **state)
+{
+        (void)state;
+        static const struct tenant_record other = {
+                .name = "b", .rate_count = 1, .rate_per = 1000, .burst = 5};
+        AUTO(limiter) l = limiter_create();
+        struct passed p = {0};
+
+        assert_int_equal(limiter_collect(l, 9, on_passed, &p), 0);
+        (void)limiter_take(l, &ten_a_minute, 500, BUCKET_TAKE);
+        (void)limiter_take(l, &ten_a_minute, 510, BUCKET_TAKE);
+        (void)limiter_take(l, &ten_a_minute, 510, BUCKET_LOOK);
+        limiter_charge(l, &ten_a_minute, 3, 510); /* is not told again */
+        /* A level holds only what was told. */
+        limiter_levels(l, 510, on_passed, &p);
+        assert_int_equal(p.count, 1);
+        assert_int_equal(p.value, 18000 - 10);
+        p = (struct passed){0};
+        assert_int_equal(limiter_collect(l, 9, on_passed, &p), 500);
+        assert_int_equal(p.count, 1);
+        assert_string_equal(p.tenant, "a");
+        assert_int_equal(p.value, 2);
+        assert_int_equal(limiter_collect(l, 9, on_passed, &p), 0);
+        p = (struct passed){0};
+        limiter_levels(l, 510, on_passed, &p);
+        assert_int_equal(p.value, 30000 - 10);
+        limiter_levels(l, 60000, on_passed, &p);
+        assert_int_equal(p.count, 1);
+
+        /* Given back before it was told: nothing; after: less than nothing. */
+        p = (struct passed){0};
+        (void)limiter_take(l, &other, 600, BUCKET_TAKE);
+        limiter_return(l, "b");
+        assert_int_equal(limiter_collect(l, 9, on_passed, &p), 0);
+        limiter_return(l, "a");
+        assert_int_not_equal(limiter_collect(l, 9, on_passed, &p), 0);
+        assert_int_equal(p.value, -1);
+        /* In parts; a forgotten bucket has nothing to tell. */
+        (void)limiter_take(l, &other, 700, BUCKET_TAKE);
+        (void)limiter_take(l, &ten_a_minute, 60000, BUCKET_TAKE);
+        p = (struct passed){0};
+        assert_int_equal(limiter_collect(l, 1, on_passed, &p), 700);
+        assert_int_equal(p.count, 1);
+        assert_int_equal(limiter_collect(l, 1, on_passed, &p), 700);
+        assert_int_equal(p.sum, 2);
+        (void)limiter_take(l, &other, 800, BUCKET_TAKE);
+        limiter_forget(l, "b");
+        assert_int_equal(limiter_collect(l, 1, on_passed, &p), 0);
+}
+
+/* Three gateways that tell each other every 50 ms admit the rate together, and the burst once. */
+static void test_three_share_a_rate(void **state)
+{
+        (void)state;
+        static const struct {
+                struct tenant_record t;
+                int most; /* above rate and burst: what three do not know of each other for 50 ms */
+        } rows[] = {
+                {{.name = "a", .rate_count = 100, .rate_per = 60000, .burst = 10}, 2},
+                {{.name = "a", .rate_count = 1000, .rate_per = 1000, .burst = 10}, 120},
+                {{.name = "a", .rate_count = 10, .rate_per = 60000, .burst = 10}, 20},
+        };
+
+        for (size_t row = 0; row < COUNT(rows); row++) {
+                const struct tenant_record *t = &rows[row].t;
+                struct limiter *all[3] = {limiter_create(), limiter_create(), limiter_create()};
+                int granted = 0;
+                for (msec now = 1; now <= 600000; now++) {
+                        for (int i = 0; i < 3; i++)
+                                granted += limiter_take(all[i], t, now, BUCKET_TAKE).granted;
+                        for (int i = 0; now % 50 == 0 && i < 3; i++) {
+                                struct passed p = {0};
+                                msec at = limiter_collect(all[i], 9, on_passed, &p);
+                                for (int other = 0; other < 3 && at != 0; other++)
+                                        if (other != i)
+                                                limiter_charge(all[other], t, p.sum, at);
+                        }
+                }
+                int64_t exact = t->burst + 600000 * t->rate_count / t->rate_per;
+                assert_int_in_range(granted, exact - 2, exact + rows[row].most);
+                for (int i = 0; i < 3; i++)
+                        limiter_destroy(&all[i]);
+        }
+}
+
+/* A record of a longer period than is accepted now. */
+static void test_long_periods(void **state)
+{
+        (void)state;
+        static const struct tenant_record t = {
+                .name = "a", .rate_count = 1, .rate_per = 10000 * (msec)MSEC_DAY, .burst = 1000000};
+        AUTO(limiter) l = limiter_create();
+
+        limiter_charge(l, &t, 1000000, 1);
+        struct allowance a = look(l, &t, 1);
+        assert_false(a.granted);
+        assert_true(a.retry == t.rate_per);
+        assert_true(a.reset == t.rate_per * 1000000);
+}
+
 static void test_texts(void **state)
 {
         (void)state;
@@ -145,6 +327,11 @@ int main(void)
                 cmocka_unit_test(test_bucket),
                 cmocka_unit_test(test_edges),
                 cmocka_unit_test(test_exact_in_the_long_run),
+                cmocka_unit_test(test_others_are_charged),
+                cmocka_unit_test(test_levels_of_others),
+                cmocka_unit_test(test_what_is_told),
+                cmocka_unit_test(test_three_share_a_rate),
+                cmocka_unit_test(test_long_periods),
                 cmocka_unit_test(test_texts),
                 cmocka_unit_test(test_tenants_are_apart),
         };
