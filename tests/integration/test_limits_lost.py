@@ -23,11 +23,10 @@ def version(cli):
     return cli.json("tenant", "show", "acme")["tenant"]["slots_version"]
 
 
-def test_what_a_tenant_uses(cli):
-    ids = [cli.json("submit", "sleep", '{"ms": 3000}')["id"] for _ in range(4)]
-    used = until(lambda: (lambda now: now if now["running"] == 3 else None)(
-        cli.json("tenant", "show", "acme")["used"]), 30, "three of them run")
-    assert used == {"running": 3, "pending": 1}
+def test_what_a_tenant_uses(warren, cli):
+    ids = [warren.api.submit("sleep", {"ms": 8000})["id"] for _ in range(4)]
+    until(lambda: cli.json("tenant", "show", "acme")["used"] == {"running": 3, "pending": 1}, 30,
+          "three of them run")
     shown = [line.rsplit(None, 1) for line in cli("tenant", "show", "acme").stdout.splitlines()]
     assert ["max running", "3"] in shown and ["running now", "3"] in shown
     for id in ids:
@@ -41,6 +40,8 @@ def test_what_a_tenant_uses(cli):
 def test_lost_slots_are_replaced(warren, cli, lose, problem):
     """The doctor's remedy helps."""
     until(lambda: wrong(cli) == [], 60, "all is well")
+    unused = {"running": 0, "pending": 0}
+    until(lambda: cli.json("tenant", "show", "acme")["used"] == unused, 30, "no slot is held")
     before = version(cli)
     warren.broker.management("DELETE", f"/api/queues/{warren.vhost}/slots.acme.{before}{lose}")
     job = cli.json("submit", "noop")["id"]
