@@ -28,7 +28,8 @@
 enum {
         TELL_EVERY_MS = 50,
         LEVELS_EVERY_MS = 10 * MSEC_MINUTE, /* the stream keeps an hour */
-        CATCH_UP_MS = 10 * MSEC_SECOND,
+        STALL_MS = 10 * MSEC_SECOND,        /* without a record to read */
+        CATCH_UP_MAX_MS = MSEC_MINUTE,
         PREFETCH = 512,
         LINK_NAME_SIZE = 160
 };
@@ -60,6 +61,9 @@ struct admits {
         struct senders *senders;
         struct admit_record *read;
         bool caught_up;
+        msec begun;        /* monotonic */
+        uint64_t messages; /* that were read */
+        uint64_t seen;     /* of them, when `patience` was set */
         uint64_t ignored;
         /* stopping */
         struct alarm *limit;
@@ -269,9 +273,16 @@ static void become_ready(struct admits *a)
 
 static void on_patience(void *owner)
 {
+        struct admits *a = owner;
+
+        if (a->messages != a->seen && clock_mono() - a->begun < CATCH_UP_MAX_MS) {
+                a->seen = a->messages;
+                alarm_set(a->patience, STALL_MS);
+                return;
+        }
         LOG_WARN("what was admitted before this gateway started is not known yet; it goes on "
                  "without: tenants may exceed their rates once");
-        become_ready(owner);
+        become_ready(a);
 }
 
 static void on_own_record(struct admits *a)
@@ -314,8 +325,11 @@ static void on_record(struct admits *a, const struct message *m)
 
 static void on_delivery(void *owner, struct delivery *d)
 {
+        struct admits *a = owner;
+
+        a->messages++;
         if (d->message.body.length > 0) /* not a link's probe */
-                on_record(owner, &d->message);
+                on_record(a, &d->message);
         link_settle(&d, SETTLE_ACK);
 }
 
@@ -350,7 +364,8 @@ void admits_begin(struct admits *a, struct control *control)
         assert(a->control == NULL);
         a->control = control;
         a->subscription = link_subscribe(a->reader, &source, on_delivery, a);
-        alarm_set(a->patience, CATCH_UP_MS);
+        a->begun = clock_mono();
+        alarm_set(a->patience, STALL_MS);
         alarm_set_every(a->tick, TELL_EVERY_MS);
 }
 

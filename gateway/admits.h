@@ -29,8 +29,9 @@ void admits_destroy(struct admits **a);
 
 /* Starts to read, once: the tenants are known now. */
 void admits_begin(struct admits *a, struct control *control);
-/* Has read what was told before this gateway started; or 10 s after admits_begin, because a tenant
- * that may exceed its rate is better than one that may not submit. Any thread. */
+/* Has read what was told before this gateway started; or has read nothing for 10 s, or
+ * for a minute: a tenant that may exceed its rate is better than one that may not submit. Any
+ * thread. */
 bool admits_is_ready(const struct admits *a, struct err *why);
 /* The others can be told. */
 bool admits_is_up(const struct admits *a);

@@ -38,13 +38,16 @@ class Site:
         self.jobs()
 
     def tenants(self, **limits):
+        """acme=(5, 3): limit 5, and version 3 of the slots; 0 while they are made."""
         self.gateway.answers["GET", "/api/v1/tenants"] = (200, {"tenants": [
-            {"name": name, "max_running": limit, "paused": True} for name, limit in limits.items()]})
+            {"name": name, "max_running": limit, "slots_version": version, "paused": True}
+            for name, (limit, version) in limits.items()]})
 
     def types(self, **limits):
+        """a=(3, 2, "10/1s", 1): limit, its version, rate, its version."""
         self.gateway.answers["GET", "/api/v1/types"] = (200, {"types": [
-            {"name": name, "max_running": running, "max_rate": rate}
-            for name, (running, rate) in limits.items()]})
+            {"name": name, "max_running": running, "slots_version": slots, "max_rate": rate,
+             "rate_version": rates} for name, (running, slots, rate, rates) in limits.items()]})
 
     def queues(self, **messages):
         """slots_acme_3=5: queue slots.acme.3 with 5 messages. None: not counted."""
@@ -55,8 +58,9 @@ class Site:
     def jobs(self, tenants=None, types=None):
         """{"acme": (pending, running)}"""
         self.gateway.answers["GET", "/api/v1/stats"] = (200, {"lag_ms": 0} | {
-            member: {name: {"pending": pending, "running": running}
-                     for name, (pending, running) in (counts or {}).items()}
+            member: {name: {status: count for status, count in zip(("pending", "running"), both)
+                            if count}  # as the status-store does
+                     for name, both in (counts or {}).items()}
             for member, counts in (("tenants", tenants), ("types", types))})
 
     def start(self):
@@ -92,24 +96,24 @@ def takes(least, most):
 
 
 def test_no_limits(site):
-    site.tenants(acme="unlimited")
+    site.tenants(acme=("unlimited", None))
     assert limits_of(site.start()) == OK
 
 
 def test_complete_limits_take_no_time(site):
-    site.tenants(acme=5, other="unlimited", idle=2)
-    site.types(a=(3, "10/1s"), b=("unlimited", "unlimited"))
-    site.queues(slots_acme_3=5, slots_acme_2=1, slots_idle_1=0, slotsT_a_4=3, ratesT_a_1=0,
-                coolingT_a_1=10, jobs_acme_high=7)
+    site.tenants(acme=(5, 3), other=("unlimited", None), idle=(2, 1), made=(9, 0))
+    site.types(a=(3, 4, "10/1s", 1), b=("unlimited", None, "unlimited", None))
+    site.queues(slots_acme_3=5, slots_acme_2=1, slots_acme_4=0, slots_idle_1=0, slotsT_a_4=3,
+                ratesT_a_1=0, coolingT_a_1=10, jobs_acme_high=7)
     site.jobs({"acme": (3, 5)}, {"a": (3, 0)})
     with takes(0, 20):  # the check of consumers needs 6.5 s
         assert limits_of(site.start()) == OK
 
 
 def test_missing_queues(site):
-    site.tenants(acme=5, other=1)
-    site.types(a=("unlimited", "10/1s"), b=(1, "10/1s"))
-    site.queues(slots_other_1=1, ratesT_a_2=10, coolingT_a_1=0, slotsT_b_1=1, ratesT_b_1=10)
+    site.tenants(acme=(5, 3), other=(1, 1))
+    site.types(a=("unlimited", None, "10/1s", 2), b=(1, 1, "10/1s", 1))
+    site.queues(slots_acme_2=5, slots_other_1=1, ratesT_a_2=10, coolingT_a_1=0, slotsT_b_1=1, ratesT_b_1=10)
     with takes(6, 25):
         assert limits_of(site.start()) == [
             ("wrong", "tenant acme: the queue of its slots is missing",
@@ -122,8 +126,9 @@ def test_missing_queues(site):
 
 def test_lost_tokens(site):
     """Each look within 30 s must show the loss. Two limits look lost at first, and are not."""
-    site.tenants(acme=5, fewer=5, back=5, busy=5, late=5, uncounted=5)
-    site.types(a=(3, "10/1s"))
+    site.tenants(acme=(5, 3), fewer=(5, 1), back=(5, 1), busy=(5, 1), late=(5, 1),
+                 uncounted=(5, 1))
+    site.types(a=(3, 1, "10/1s", 1))
     queues = {"slots_acme_3": 0, "slots_fewer_1": 4, "slots_back_1": 0, "slots_busy_1": 0,
               "slots_uncounted_1": None, "slotsT_a_1": 0, "ratesT_a_1": 0, "coolingT_a_1": 0}
     site.queues(**queues)
@@ -145,6 +150,6 @@ def test_lost_tokens(site):
 
 
 def test_unreadable_limits_are_unknown(site):
-    site.tenants(acme=5)
+    site.tenants(acme=(5, 1))
     site.gateway.answers["GET", "/api/v1/types"] = (503, {"detail": "no primary"})
     assert limits_of(site.start()) == [("unknown", "no primary", None)]

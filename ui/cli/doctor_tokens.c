@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * doctor_tokens.c: finds limits whose tokens were lost, because somebody deleted or purged their
- * queue. The version in force is taken to be the newest that has a queue.
+ * queue.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -29,23 +29,23 @@ static const struct {
         [LIMIT_TYPE_RATE] = {"type", "rate tokens"},
 };
 
-/* A limit in force, by the names of its queues without their version. */
+/* A limit in force. */
 struct limit {
-        char base[LIMIT_QUEUE_SIZE];
+        char queue[LIMIT_QUEUE_SIZE];
         enum limit_queue kind;
         char of[JOB_TYPE_SIZE];
+        int64_t version;
         struct token_limit known;
-        struct token_queue queue;
-        unsigned look; /* the last that found it */
+        int64_t messages; /* when the queue was last seen */
+        unsigned look;    /* the last that found it */
         enum token_loss loss;
         msec since; /* of this loss */
         UT_hash_handle hh;
 };
 
-/* The newest version of each queue whose name has one. */
-struct newest {
-        char *base;
-        struct token_queue queue;
+struct queue {
+        char *name;
+        int64_t messages;
         UT_hash_handle hh;
 };
 
@@ -53,17 +53,17 @@ struct looks {
         struct cli *c;
         const struct broker_checks *b;
         struct limit *limits;
-        struct newest *newest; /* of this look */
+        struct queue *queues; /* of this look */
         unsigned look;
 };
 
-static void forget_newest(struct looks *l)
+static void forget_queues(struct looks *l)
 {
-        struct newest *entry, *next;
+        struct queue *entry, *next;
 
-        HASH_ITER (hh, l->newest, entry, next) {
-                HASH_DEL(l->newest, entry);
-                free(entry->base);
+        HASH_ITER (hh, l->queues, entry, next) {
+                HASH_DEL(l->queues, entry);
+                free(entry->name);
                 free(entry);
         }
 }
@@ -83,64 +83,52 @@ static void forget_limits(struct looks *l, unsigned look)
 
 static void looks_fini(struct looks *l)
 {
-        forget_newest(l);
+        forget_queues(l);
         forget_limits(l, 0);
-}
-
-static void base_name(enum limit_queue kind, const char *of, char base[LIMIT_QUEUE_SIZE])
-{
-        limit_queue_name(kind, of, 0, base);
-        *strrchr(base, '.') = '\0';
 }
 
 static void add_queue(void *owner, const char *name, int64_t messages)
 {
         struct looks *l = owner;
-        struct newest *entry = NULL;
-        struct token_queue queue = {.messages = messages};
-        AUTO_FREE char *base = xstrdup(name);
+        struct queue *entry = NULL;
 
-        if (!token_queue_split(base, &queue.version))
+        HASH_FIND_STR(l->queues, name, entry);
+        if (entry != NULL)
                 return;
-        HASH_FIND_STR(l->newest, base, entry);
-        if (entry == NULL) {
-                entry = xcalloc(1, sizeof(*entry));
-                entry->base = TAKE(base);
-                entry->queue = queue;
-                HASH_ADD_KEYPTR(hh, l->newest, entry->base, strlen(entry->base), entry);
-        } else if (queue.version > entry->queue.version) {
-                entry->queue = queue;
-        }
+        entry = xcalloc(1, sizeof(*entry));
+        entry->name = xstrdup(name);
+        entry->messages = messages;
+        HASH_ADD_KEYPTR(hh, l->queues, entry->name, strlen(entry->name), entry);
 }
 
-static const struct token_queue *newest_of(const struct looks *l, enum limit_queue kind,
-                                           const char *of)
+static const int64_t *messages_of(const struct looks *l, enum limit_queue kind,
+                                  const struct limit *limit)
 {
-        char base[LIMIT_QUEUE_SIZE];
-        struct newest *entry = NULL;
+        char name[LIMIT_QUEUE_SIZE];
+        struct queue *entry = NULL;
 
-        base_name(kind, of, base);
-        HASH_FIND_STR(l->newest, base, entry);
-        return entry == NULL ? NULL : &entry->queue;
+        limit_queue_name(kind, limit->of, limit->version, name);
+        HASH_FIND_STR(l->queues, name, entry);
+        return entry == NULL ? NULL : &entry->messages;
 }
 
-static void add_limit(struct looks *l, enum limit_queue kind, struct scan_value of, int64_t tokens)
+/* of: the tenant or type. version: the member that has the version of its tokens; 0 while they are
+ * being made. */
+static void add_limit(struct looks *l, enum limit_queue kind, struct scan_value of,
+                      const char *version, int64_t tokens)
 {
-        char base[LIMIT_QUEUE_SIZE], name[JOB_TYPE_SIZE];
-        struct limit *limit = NULL;
-        AUTO_BUFFER text = {0};
+        struct limit made = {.kind = kind, .version = view_int(of, version)}, *limit = NULL;
+        AUTO_BUFFER name = {0};
 
-        if (!view_add(of, "name", &text) ||
-            bytes_to_text(buffer_bytes(&text), name, sizeof(name)) < 0)
+        if (made.version <= 0 || !view_add(of, "name", &name) ||
+            bytes_to_text(buffer_bytes(&name), made.of, sizeof(made.of)) < 0)
                 return;
-        base_name(kind, name, base);
-        HASH_FIND_STR(l->limits, base, limit);
+        limit_queue_name(kind, made.of, made.version, made.queue);
+        HASH_FIND_STR(l->limits, made.queue, limit);
         if (limit == NULL) {
                 limit = xcalloc(1, sizeof(*limit));
-                limit->kind = kind;
-                memcpy(limit->of, name, sizeof(name));
-                memcpy(limit->base, base, sizeof(base));
-                HASH_ADD_STR(l->limits, base, limit);
+                *limit = made;
+                HASH_ADD_STR(l->limits, queue, limit);
         }
         limit->look = l->look;
         limit->known = (struct token_limit){.tokens = tokens, .pending = -1, .running = -1};
@@ -159,7 +147,7 @@ static int read_tenants(struct looks *l, struct err *e)
         for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);) {
                 int64_t tokens = view_int(item.value, "max_running");
                 if (tokens > 0)
-                        add_limit(l, LIMIT_TENANT_SLOTS, item.value, tokens);
+                        add_limit(l, LIMIT_TENANT_SLOTS, item.value, "slots_version", tokens);
         }
         return 0;
 }
@@ -184,14 +172,22 @@ static int read_types(struct looks *l, struct err *e)
                 AUTO_BUFFER rate = {0};
                 int64_t tokens = view_int(item.value, "max_running");
                 if (tokens > 0)
-                        add_limit(l, LIMIT_TYPE_SLOTS, item.value, tokens);
+                        add_limit(l, LIMIT_TYPE_SLOTS, item.value, "slots_version", tokens);
                 if (view_add(item.value, "max_rate", &rate) && strcmp(rate.data, "unlimited") != 0)
-                        add_limit(l, LIMIT_TYPE_RATE, item.value, 0);
+                        add_limit(l, LIMIT_TYPE_RATE, item.value, "rate_version", 0);
         }
         return 0;
 }
 
-/* A tenant or type without jobs is not in the statistics. */
+/* A count of 0 is left out of the statistics. */
+static int64_t count_of(struct scan_value counts, const char *status)
+{
+        int64_t count = view_int(counts, status);
+
+        return count < 0 ? 0 : count;
+}
+
+/* Leaves the counts of a tenant or type unknown that is not in the statistics. */
 static int read_jobs(struct looks *l, struct err *e)
 {
         struct scan_value tenants, types, counts;
@@ -206,22 +202,23 @@ static int read_jobs(struct looks *l, struct err *e)
                 if (!scan_find(limit->kind == LIMIT_TENANT_SLOTS ? tenants : types, limit->of,
                                &counts))
                         continue;
-                limit->known.pending = view_int(counts, "pending");
-                limit->known.running = view_int(counts, "running");
+                limit->known.pending = count_of(counts, "pending");
+                limit->known.running = count_of(counts, "running");
         }
         return 0;
 }
 
 static void judge(struct looks *l, struct limit *limit, msec now)
 {
-        struct token_queue sum;
-        const struct token_queue *queue = newest_of(l, limit->kind, limit->of);
+        int64_t sum;
+        const int64_t *messages = messages_of(l, limit->kind, limit);
 
         if (limit->kind == LIMIT_TYPE_RATE)
-                queue = token_queues_join(queue, newest_of(l, LIMIT_TYPE_COOLING, limit->of), &sum);
-        if (queue != NULL)
-                limit->queue = *queue;
-        enum token_loss loss = token_loss_of(&limit->known, queue);
+                messages = token_counts_join(messages, messages_of(l, LIMIT_TYPE_COOLING, limit),
+                                             &sum);
+        if (messages != NULL)
+                limit->messages = *messages;
+        enum token_loss loss = token_loss_of(&limit->known, messages);
         if (loss != limit->loss)
                 limit->since = now;
         limit->loss = loss;
@@ -240,7 +237,7 @@ static int look_once(struct looks *l, struct err *e)
                 return -1;
         for (struct limit *limit = l->limits; limit != NULL; limit = limit->hh.next)
                 judge(l, limit, clock_mono());
-        forget_newest(l);
+        forget_queues(l);
         return 0;
 }
 
@@ -286,8 +283,7 @@ static void report(const struct limit *limit, struct diagnosis *d)
                 break;
         case TOKENS_FEWER:
                 buffer_printf(&problem, "%s %s: it has %lld %s, should have %lld", noun, limit->of,
-                              (long long)limit->queue.messages, tokens,
-                              (long long)limit->known.tokens);
+                              (long long)limit->messages, tokens, (long long)limit->known.tokens);
                 break;
         }
         diagnosis_add(d, "limits", HEALTH_WRONG, problem.data, remedy);

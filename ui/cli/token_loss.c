@@ -4,10 +4,7 @@
  */
 #include "ui/cli/token_loss.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-enum { VERSION_DIGITS = 18 };
+#include <stddef.h>
 
 /* The management plugin learns of a queue 5 s late. */
 static const msec queue_patience = 6500;
@@ -15,43 +12,26 @@ static const msec queue_patience = 6500;
  * back. */
 static const msec count_patience = (msec)30 * MSEC_SECOND;
 
-enum token_loss token_loss_of(const struct token_limit *l, const struct token_queue *queue)
+enum token_loss token_loss_of(const struct token_limit *l, const int64_t *messages)
 {
-        if (queue == NULL)
+        if (messages == NULL)
                 return TOKENS_NO_QUEUE;
-        if (queue->messages == 0)
+        if (*messages == 0)
                 return l->pending > 0 && l->running == 0 ? TOKENS_GONE : TOKENS_COMPLETE;
-        if (queue->messages > 0 && queue->messages < l->tokens)
+        if (*messages > 0 && *messages < l->tokens)
                 return TOKENS_FEWER;
         return TOKENS_COMPLETE;
 }
 
-const struct token_queue *token_queues_join(const struct token_queue *ready,
-                                            const struct token_queue *cooling,
-                                            struct token_queue *sum)
+const int64_t *token_counts_join(const int64_t *ready, const int64_t *cooling, int64_t *sum)
 {
-        if (ready == NULL || cooling == NULL || ready->version != cooling->version)
+        if (ready == NULL || cooling == NULL)
                 return NULL;
-        *sum = *ready;
-        sum->messages = ready->messages < 0 || cooling->messages < 0
-                                ? -1
-                                : ready->messages + cooling->messages;
+        *sum = *ready < 0 || *cooling < 0 ? -1 : *ready + *cooling;
         return sum;
 }
 
 msec token_loss_patience(enum token_loss loss)
 {
         return loss == TOKENS_NO_QUEUE ? queue_patience : count_patience;
-}
-
-bool token_queue_split(char *name, int64_t *version)
-{
-        char *dot = strrchr(name, '.');
-        size_t digits = dot == NULL ? 0 : strspn(dot + 1, "0123456789");
-
-        if (digits == 0 || digits > VERSION_DIGITS || dot[1 + digits] != '\0')
-                return false;
-        *version = strtoll(dot + 1, NULL, 10);
-        *dot = '\0';
-        return true;
 }

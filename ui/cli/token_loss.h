@@ -6,16 +6,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/clock.h"
-
-/* The newest queue of one limit. */
-struct token_queue {
-        int64_t version;
-        int64_t messages; /* that wait or are held; -1: not known */
-};
 
 /* A limit that is in force, and the jobs under it. */
 struct token_limit {
@@ -31,14 +24,10 @@ enum token_loss {
         TOKENS_FEWER, /* than the limit has */
 };
 
-/* queue: NULL: there is none. */
-enum token_loss token_loss_of(const struct token_limit *l, const struct token_queue *queue);
-/* The queues of a rate count as one; NULL when one is missing. */
-const struct token_queue *token_queues_join(const struct token_queue *ready,
-                                            const struct token_queue *cooling,
-                                            struct token_queue *sum);
+/* messages: those of the limit's queue that wait or are held; -1: not known. NULL: there is no
+ * queue. */
+enum token_loss token_loss_of(const struct token_limit *l, const int64_t *messages);
+/* The two queues of a rate count as one; NULL when one is missing. */
+const int64_t *token_counts_join(const int64_t *ready, const int64_t *cooling, int64_t *sum);
 /* For how long each reading must show the loss before it is one. */
 msec token_loss_patience(enum token_loss loss);
-
-/* Cuts the version off a queue's name: "slots.acme.3". False: it has none. */
-bool token_queue_split(char *name, int64_t *version);
