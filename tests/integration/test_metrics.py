@@ -43,6 +43,8 @@ def test_every_metric_of_the_contract_is_shown(warren):
     warren.api.run("fail", {"times": 1})
     warren.api.run("fail", {"permanent": True})
     assert warren.api.request("POST", "/jobs", json={"no": "job"}).status_code == 422
+    hasty = warren.tenant("hasty", rate="1/1h", burst=1).api
+    assert [hasty.request("POST", "/jobs", json={"type": "echo"}).status_code for _ in range(2)] == [202, 429]
     missing = set()
 
     def complete():
