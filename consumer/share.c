@@ -14,12 +14,14 @@ enum {
         BACK_AT_ONCE =
                 256,    /* requeued in one check: each is looked up when it is delivered again */
         IDLE_AFTER = 2, /* checks; between a run's end and the next delivery a worker is idle */
+        IDLE_MAX = 10,  /* checks that are counted */
 };
 
 /* The jobs that wait here and could run elsewhere. */
 struct waiting {
         struct consumer *c;
         unsigned jobs;
+        unsigned asked;        /* further ones that are looked up first */
         double us;             /* the time that they will run */
         double weights, least; /* of their queues: the sum, the smallest */
         unsigned most;         /* jobs that may wait here */
@@ -62,7 +64,10 @@ static unsigned jobs_in(const struct consumer *c, double mean_us)
 static struct waiting count_waiting(struct consumer *c)
 {
         struct waiting w = {.c = c};
+        const struct attempt *a;
 
+        for (a = c->attempts.table; a != NULL; a = a->hh.next)
+                w.asked += a->state == STATE_ASKED;
         ready_each(&c->ready, count_one, &w);
         w.most = jobs_in(c, w.jobs == 0 ? c->runs.mean_us : w.us / w.jobs);
         return w;
@@ -104,25 +109,26 @@ static void share_one(void *owner, struct attempt *a)
         finish_release(w->c, a);
 }
 
-static void check_idle(const struct waiting *w)
+/* Resumes as many queues as jobs are missing here. When they delivered nothing, twice as many as
+ * the last time; and when none is suspended any more, the windows are no longer shared. */
+static void resume(const struct waiting *w)
 {
         struct consumer *c = w->c;
-        bool idle = c->running < (unsigned)c->settings->concurrency && w->jobs == 0;
+        unsigned here = w->jobs + w->asked;
+        bool idle = c->running < (unsigned)c->settings->concurrency && here == 0;
 
-        c->idle_for = idle ? c->idle_for + 1 : 0;
-        if (c->idle_for < IDLE_AFTER)
-                return;
-        subscriptions_unshare(c->subscriptions, clock_mono());
-        (void)subscriptions_resume(c->subscriptions);
+        c->idle_for = !idle ? 0 : c->idle_for < IDLE_MAX ? c->idle_for + 1 : IDLE_MAX;
+        if (here < w->most)
+                subscriptions_resume_some(c->subscriptions, (w->most - here) << c->idle_for);
+        if (c->idle_for >= IDLE_AFTER)
+                subscriptions_unshare(c->subscriptions, clock_mono());
 }
 
 void share_check(struct consumer *c)
 {
         struct waiting w = count_waiting(c);
 
-        check_idle(&w);
-        if (w.jobs < w.most / 2 + 1)
-                subscriptions_resume_some(c->subscriptions, w.most - w.jobs);
+        resume(&w);
         if (w.jobs <= w.most)
                 return;
         ready_each(&c->ready, share_one, &w);

@@ -232,7 +232,7 @@ void subscriptions_unshare(struct subscriptions *s, msec mono_now)
 {
         struct tenant *t, *after;
 
-        if (!s->shared)
+        if (!s->shared || s->suspended != NULL)
                 return;
         s->shared = false;
         HASH_ITER (hh, s->tenants, t, after) {

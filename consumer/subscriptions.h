@@ -39,7 +39,7 @@ bool subscriptions_resume(struct subscriptions *s);
 void subscriptions_make_room(struct subscriptions *s, struct tenant_queue *f);
 /* Shrinks a queue's window to its share of what may be held here, see window.h. */
 void subscriptions_share(struct subscriptions *s, struct tenant_queue *f, uint16_t share, msec now);
-/* A worker has nothing to do: undoes that for all queues. */
+/* Undoes that for all queues, unless some are suspended. */
 void subscriptions_unshare(struct subscriptions *s, msec mono_now);
 /* Fits the windows to attempts' durations, frees deleted tenants. Call about every 250 ms. */
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);

@@ -232,11 +232,13 @@ static void a_worker_with_nothing_to_do_ends_the_sharing(void **state)
         assert_int_equal(w->size, 1);
         finish_release_all(c, NULL);
         c->running = 1;
-        flow_check(c);
-        assert_true(w->shared); /* the next delivery may be on its way */
-        assert_int_equal(open_count, 20 * (LANE_COUNT - 1) + 4);
-        flow_check(c);
-        assert_int_equal(open_count, 20 * LANE_COUNT);
+        /* The more checks found nothing, the more queues are resumed. */
+        static const unsigned want_open[] = {2 + 4, 2 + 4 + 8, 20};
+        for (size_t i = 0; i < COUNT(want_open); i++) {
+                assert_true(w->shared);
+                flow_check(c);
+                assert_int_equal(open_count, 20 * (LANE_COUNT - 1) + want_open[i]);
+        }
         assert_false(w->shared);
         assert_int_equal(w->size, 4);
         drop(c);
