@@ -10,7 +10,7 @@
 #include "consumer/finish.h"
 
 enum {
-        AHEAD_MAX = 1000, /* ms of work that may wait here for workers */
+        AHEAD_MAX = 2000, /* ms of work that may wait here for workers */
         BACK_AT_ONCE =
                 256,    /* requeued in one check: each is looked up when it is delivered again */
         IDLE_AFTER = 2, /* checks; between a run's end and the next delivery a worker is idle */

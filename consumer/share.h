@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * share.h: limits what waits here for workers, over all queues, to 1 s of work, or one job for each
+ * share.h: limits what waits here for workers, over all queues, to 2 s of work, or one job for each
  * worker. Above that the queues share one window, by their tenants' weights, and the rest goes back
  * to the broker, where another consumer can run it. Loop thread only.
  */

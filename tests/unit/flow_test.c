@@ -198,7 +198,7 @@ static void what_many_queues_delivered_is_shared(void **state)
         static const struct {
                 int64_t mean_us; /* 0: no run has ended */
                 unsigned want_kept, want_open;
-        } rows[] = {{0, 80, 20}, {20000, 80, 20}, {100000, 20, 20}, {1000000, 2, 2}};
+        } rows[] = {{0, 80, 20}, {20000, 80, 20}, {100000, 20, 20}, {1000000, 4, 4}};
         const struct consumer_settings settings = {.concurrency = 2};
 
         (void)state;
@@ -233,7 +233,7 @@ static void a_worker_with_nothing_to_do_ends_the_sharing(void **state)
         finish_release_all(c, NULL);
         c->running = 1;
         /* The more checks found nothing, the more queues are resumed. */
-        static const unsigned want_open[] = {2 + 4, 2 + 4 + 8, 20};
+        static const unsigned want_open[] = {4 + 8, 20};
         for (size_t i = 0; i < COUNT(want_open); i++) {
                 assert_true(w->shared);
                 flow_check(c);
