@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * share.c: a window is made for a queue that has the workers for itself. So those of many queues
- * together hold far more than the workers soon run. Their shares do not suffice when there are more
- * queues than jobs that may wait: then some are suspended, and resumed in turn.
+ * together hold far more than the workers soon run. None is left out: a queue whose jobs had to
+ * wait until others are done would lose its tenant's turns.
  */
 #include "consumer/share.h"
 
@@ -14,7 +14,6 @@ enum {
         BACK_AT_ONCE =
                 256,    /* requeued in one check: each is looked up when it is delivered again */
         IDLE_AFTER = 2, /* checks; between a run's end and the next delivery a worker is idle */
-        IDLE_MAX = 10,  /* checks that are counted */
 };
 
 /* The jobs that wait here and could run elsewhere. */
@@ -25,7 +24,7 @@ struct waiting {
         double us;             /* the time that they will run */
         double weights, least; /* of their queues: the sum, the smallest */
         unsigned most;         /* jobs that may wait here */
-        unsigned kept, returned;
+        unsigned returned;
 };
 
 /* A job that waits for its type's concurrency has a plan of its own, see type_limits.c. */
@@ -86,7 +85,7 @@ static uint16_t share_of(const struct waiting *w, const struct tenant *t)
         return turn > share ? (uint16_t)turn : share;
 }
 
-/* Keeps the oldest of each queue, and of the queues those whose turn is next. */
+/* Keeps the oldest of each queue. */
 static void share_one(void *owner, struct attempt *a)
 {
         struct waiting *w = owner;
@@ -96,30 +95,20 @@ static void share_one(void *owner, struct attempt *a)
                 return;
         if (f->kept == 0)
                 subscriptions_share(w->c->subscriptions, f, share_of(w, f->tenant), clock_mono());
-        bool fits = f->kept < f->window.size;
-        bool room = w->kept < w->most;
-        if ((fits && room) || w->returned == BACK_AT_ONCE || !finish_may_release(a)) {
+        if (f->kept < f->window.size || w->returned == BACK_AT_ONCE || !finish_may_release(a)) {
                 f->kept++;
-                w->kept++;
                 return;
         }
-        if (fits)
-                subscriptions_suspend(w->c->subscriptions, f);
         w->returned++;
         finish_release(w->c, a);
 }
 
-/* Resumes as many queues as jobs are missing here. When they delivered nothing, twice as many as
- * the last time; and when none is suspended any more, the windows are no longer shared. */
-static void resume(const struct waiting *w)
+static void check_idle(const struct waiting *w)
 {
         struct consumer *c = w->c;
-        unsigned here = w->jobs + w->asked;
-        bool idle = c->running < (unsigned)c->settings->concurrency && here == 0;
+        bool idle = c->running < (unsigned)c->settings->concurrency && w->jobs + w->asked == 0;
 
-        c->idle_for = !idle ? 0 : c->idle_for < IDLE_MAX ? c->idle_for + 1 : IDLE_MAX;
-        if (here < w->most)
-                subscriptions_resume_some(c->subscriptions, (w->most - here) << c->idle_for);
+        c->idle_for = idle ? c->idle_for + 1 : 0;
         if (c->idle_for >= IDLE_AFTER)
                 subscriptions_unshare(c->subscriptions, clock_mono());
 }
@@ -128,11 +117,11 @@ void share_check(struct consumer *c)
 {
         struct waiting w = count_waiting(c);
 
-        resume(&w);
+        check_idle(&w);
         if (w.jobs <= w.most)
                 return;
         ready_each(&c->ready, share_one, &w);
         if (w.returned > 0)
                 LOG_INFO("more jobs wait than the workers soon run; some are requeued",
-                         log_int("jobs", w.returned), log_int("kept", w.kept));
+                         log_int("requeued", w.returned), log_int("of", w.jobs));
 }

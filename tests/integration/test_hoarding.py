@@ -61,7 +61,7 @@ def test_one_queue_is_shared_at_once(make_warren):
 
 @pytest.mark.parametrize("queues,each", [
     (20, 8),  # as many as the first window of each queue takes
-    (40, 2),  # more queues than jobs may wait
+    (40, 2),  # more queues than workers
 ])
 def test_many_queues_do_not_fill_one_consumer(make_warren, queues, each):
     """Without a common limit all jobs would wait in the first consumer."""
