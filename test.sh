@@ -106,7 +106,8 @@ suite_bench() {
         need_build plain || return 1
         local status=0
         "$root/tests/bench/run" --bin "$root/build/plain/bin" --jobs 5000 --delayed 200 --idle 20 \
-                --rounds 2 --backlog 500 --idle-seconds 2 --refused 1000 2>&1 | tee "$logs/bench.log" || status=$?
+                --rounds 2 --backlog 2000 --idle-seconds 3 --refused 1000 2>&1 |
+                tee "$logs/bench.log" || status=$?
         add bench "$status" $((status == 0 ? 1 : 0)) 0
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * share.c: a window is made for a queue that has the workers for itself. So those of many queues
- * together hold far more than the workers soon run. Their shares do not suffice when there are more
- * queues than jobs that may wait: then some are suspended, and resumed in turn.
+ * together hold far more than the workers soon run. None is left out: a queue whose jobs had to
+ * wait until others are done would lose its tenant's turns.
  */
 #include "consumer/share.h"
 
@@ -10,7 +10,7 @@
 #include "consumer/finish.h"
 
 enum {
-        AHEAD_MAX = 1000, /* ms of work that may wait here for workers */
+        AHEAD_MAX = 2000, /* ms of work that may wait here for workers */
         BACK_AT_ONCE =
                 256,    /* requeued in one check: each is looked up when it is delivered again */
         IDLE_AFTER = 2, /* checks; between a run's end and the next delivery a worker is idle */
@@ -20,10 +20,11 @@ enum {
 struct waiting {
         struct consumer *c;
         unsigned jobs;
+        unsigned asked;        /* further ones that are looked up first */
         double us;             /* the time that they will run */
         double weights, least; /* of their queues: the sum, the smallest */
         unsigned most;         /* jobs that may wait here */
-        unsigned kept, returned;
+        unsigned returned;
 };
 
 /* A job that waits for its type's concurrency has a plan of its own, see type_limits.c. */
@@ -62,7 +63,10 @@ static unsigned jobs_in(const struct consumer *c, double mean_us)
 static struct waiting count_waiting(struct consumer *c)
 {
         struct waiting w = {.c = c};
+        const struct attempt *a;
 
+        for (a = c->attempts.table; a != NULL; a = a->hh.next)
+                w.asked += a->state == STATE_ASKED;
         ready_each(&c->ready, count_one, &w);
         w.most = jobs_in(c, w.jobs == 0 ? c->runs.mean_us : w.us / w.jobs);
         return w;
@@ -81,7 +85,7 @@ static uint16_t share_of(const struct waiting *w, const struct tenant *t)
         return turn > share ? (uint16_t)turn : share;
 }
 
-/* Keeps the oldest of each queue, and of the queues those whose turn is next. */
+/* Keeps the oldest of each queue. */
 static void share_one(void *owner, struct attempt *a)
 {
         struct waiting *w = owner;
@@ -91,15 +95,10 @@ static void share_one(void *owner, struct attempt *a)
                 return;
         if (f->kept == 0)
                 subscriptions_share(w->c->subscriptions, f, share_of(w, f->tenant), clock_mono());
-        bool fits = f->kept < f->window.size;
-        bool room = w->kept < w->most;
-        if ((fits && room) || w->returned == BACK_AT_ONCE || !finish_may_release(a)) {
+        if (f->kept < f->window.size || w->returned == BACK_AT_ONCE || !finish_may_release(a)) {
                 f->kept++;
-                w->kept++;
                 return;
         }
-        if (fits)
-                subscriptions_suspend(w->c->subscriptions, f);
         w->returned++;
         finish_release(w->c, a);
 }
@@ -107,13 +106,11 @@ static void share_one(void *owner, struct attempt *a)
 static void check_idle(const struct waiting *w)
 {
         struct consumer *c = w->c;
-        bool idle = c->running < (unsigned)c->settings->concurrency && w->jobs == 0;
+        bool idle = c->running < (unsigned)c->settings->concurrency && w->jobs + w->asked == 0;
 
         c->idle_for = idle ? c->idle_for + 1 : 0;
-        if (c->idle_for < IDLE_AFTER)
-                return;
-        subscriptions_unshare(c->subscriptions, clock_mono());
-        (void)subscriptions_resume(c->subscriptions);
+        if (c->idle_for >= IDLE_AFTER)
+                subscriptions_unshare(c->subscriptions, clock_mono());
 }
 
 void share_check(struct consumer *c)
@@ -121,12 +118,10 @@ void share_check(struct consumer *c)
         struct waiting w = count_waiting(c);
 
         check_idle(&w);
-        if (w.jobs < w.most / 2 + 1)
-                subscriptions_resume_some(c->subscriptions, w.most - w.jobs);
         if (w.jobs <= w.most)
                 return;
         ready_each(&c->ready, share_one, &w);
         if (w.returned > 0)
                 LOG_INFO("more jobs wait than the workers soon run; some are requeued",
-                         log_int("jobs", w.returned), log_int("kept", w.kept));
+                         log_int("requeued", w.returned), log_int("of", w.jobs));
 }

@@ -5,10 +5,8 @@
 #include "consumer/subscriptions.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
@@ -19,8 +17,8 @@ struct subscriptions {
         queue_delivery_fn *on;
         void *owner;
         bool open, full;
-        struct tenant_queue *suspended; /* list; the first suspended first */
-        bool shared;                    /* some queue's window is */
+        bool suspended; /* some queue is */
+        bool shared;    /* some queue's window is */
         struct tenant *tenants;
 };
 
@@ -89,10 +87,6 @@ struct subscriptions *subscriptions_create(struct link *l, unsigned concurrency,
 static void forget(struct subscriptions *s, struct tenant *t)
 {
         assert(t->attempts == 0);
-        for (int lane = 0; lane < LANE_COUNT; lane++) {
-                if (t->queues[lane].suspended)
-                        DL_DELETE(s->suspended, &t->queues[lane]);
-        }
         HASH_DELETE(hh, s->tenants, t);
         free(t);
 }
@@ -166,29 +160,24 @@ void subscriptions_set_full(struct subscriptions *s, bool full)
 
 void subscriptions_suspend(struct subscriptions *s, struct tenant_queue *f)
 {
-        if (f->suspended)
-                return;
         f->suspended = true;
-        DL_APPEND(s->suspended, f);
+        s->suspended = true;
         apply(s, f);
-}
-
-void subscriptions_resume_some(struct subscriptions *s, unsigned count)
-{
-        for (; s->suspended != NULL && count > 0; count--) {
-                struct tenant_queue *f = s->suspended;
-                DL_DELETE(s->suspended, f);
-                f->suspended = false;
-                apply(s, f);
-        }
 }
 
 bool subscriptions_resume(struct subscriptions *s)
 {
-        bool any = s->suspended != NULL;
+        struct tenant *t, *after;
 
-        subscriptions_resume_some(s, UINT_MAX);
-        return any;
+        if (!s->suspended)
+                return false;
+        s->suspended = false;
+        HASH_ITER (hh, s->tenants, t, after) {
+                for (int lane = 0; lane < LANE_COUNT; lane++)
+                        t->queues[lane].suspended = false;
+                apply_to_tenant(s, t);
+        }
+        return true;
 }
 
 static void resize(struct subscriptions *s, struct tenant_queue *f)

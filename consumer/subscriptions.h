@@ -29,17 +29,14 @@ void subscriptions_open(struct subscriptions *s);
 void subscriptions_close(struct subscriptions *s);
 /* While full, queues with deliveries held here are unsubscribed. */
 void subscriptions_set_full(struct subscriptions *s, bool full);
-/* Unsubscribes a queue until it is resumed. */
+/* Unsubscribes a queue until subscriptions_resume, which resumes all; false: none was suspended. */
 void subscriptions_suspend(struct subscriptions *s, struct tenant_queue *f);
-/* Resumes the `count` queues that were suspended first. */
-void subscriptions_resume_some(struct subscriptions *s, unsigned count);
-/* Resumes all; false: none was suspended. */
 bool subscriptions_resume(struct subscriptions *s);
 /* A delivery is held until it is due: it and others like it take no place in the queue's window. */
 void subscriptions_make_room(struct subscriptions *s, struct tenant_queue *f);
 /* Shrinks a queue's window to its share of what may be held here, see window.h. */
 void subscriptions_share(struct subscriptions *s, struct tenant_queue *f, uint16_t share, msec now);
-/* A worker has nothing to do: undoes that for all queues. */
+/* Undoes that for all queues. */
 void subscriptions_unshare(struct subscriptions *s, msec mono_now);
 /* Fits the windows to attempts' durations, frees deleted tenants. Call about every 250 ms. */
 void subscriptions_adjust(struct subscriptions *s, msec mono_now);

@@ -30,8 +30,7 @@ struct tenant_queue {
         unsigned due;     /* of those, held until they are due */
         unsigned waiting; /* of those, waiting for a worker; counted by share.c each 250 ms */
         unsigned kept;    /* of those, kept by it */
-        bool suspended;   /* not subscribed: workers here have enough to do */
-        struct tenant_queue *prev, *next; /* of those suspended */
+        bool suspended;   /* not subscribed until a worker is free */
 };
 
 struct tenant {

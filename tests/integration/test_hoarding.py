@@ -61,7 +61,7 @@ def test_one_queue_is_shared_at_once(make_warren):
 
 @pytest.mark.parametrize("queues,each", [
     (20, 8),  # as many as the first window of each queue takes
-    (40, 2),  # more queues than jobs may wait
+    (40, 2),  # more queues than workers
 ])
 def test_many_queues_do_not_fill_one_consumer(make_warren, queues, each):
     """Without a common limit all jobs would wait in the first consumer."""
@@ -71,6 +71,6 @@ def test_many_queues_do_not_fill_one_consumer(make_warren, queues, each):
     starts, took = run_with_a_second(warren, ids, after=8, timeout=90)
     left = sum(at >= 0 for each in starts.values() for at in each)
     assert len(starts["second"]) >= 0.35 * left
-    assert took <= left * 1000 / (2 * WORKERS) * 1.3 + 2000
+    assert took <= left * 1000 / (2 * WORKERS) * 1.5 + 2000
     until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 0, 10, "nothing held")
     assert sum(len(each) for each in starts.values()) == len(ids), "each ran once"

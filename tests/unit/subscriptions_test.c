@@ -145,35 +145,12 @@ static void a_queue_that_is_left_is_subscribed_again_with_the_others(void **stat
         subscriptions_destroy(&s);
 }
 
-static void queues_are_resumed_in_the_order_in_which_they_were_suspended(void **state)
-{
-        struct subscriptions *s = subscriptions_create(NULL, 4, NULL, NULL);
-
-        (void)state;
-        subscriptions_open(s);
-        struct tenant *acme = tell(s, "acme", false, false);
-        struct tenant *gone = tell(s, "gone", false, false);
-        subscriptions_suspend(s, &acme->queues[LANE_LOW]);
-        subscriptions_suspend(s, &gone->queues[LANE_HIGH]);
-        subscriptions_suspend(s, &acme->queues[LANE_HIGH]);
-        tell(s, "gone", false, true);
-        subscriptions_adjust(s, 0); /* frees the deleted tenant */
-        assert_int_equal(open_count, LANE_COUNT - 2);
-        subscriptions_resume_some(s, 1);
-        assert_true(is_open("jobs.acme.low"));
-        assert_false(is_open("jobs.acme.high"));
-        subscriptions_resume_some(s, 9);
-        assert_int_equal(open_count, LANE_COUNT);
-        subscriptions_destroy(&s);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tenants_come_and_go),
                 cmocka_unit_test(a_full_consumer_still_serves_queues_it_holds_nothing_of),
                 cmocka_unit_test(a_queue_that_is_left_is_subscribed_again_with_the_others),
-                cmocka_unit_test(queues_are_resumed_in_the_order_in_which_they_were_suspended),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
