@@ -188,8 +188,8 @@ def test_rate_with_consumers_killed(make, tally):
             limited.await_starts(15)
             consumer.start(ready=False)
         limited.await_starts(20)
-        limited.limit("types/api", max_rate="unlimited")
         lifted = time.monotonic()
+        limited.limit("types/api", max_rate="unlimited")
     limited.await_ended(tally, "rate, each consumer kill -9", note="most in 1 s {}, {:.2f} a second".format(
         *rates([run for run in limited.recorder.runs() if run.start < lifted])))
     starts = [run.start for run in limited.recorder.runs() if run.start < lifted]
