@@ -27,10 +27,15 @@ struct waiting {
         unsigned returned;
 };
 
-/* A job that waits for its type's concurrency has a plan of its own, see type_limits.c. */
+/* A job that waits for its type has a plan of its own, see type_limits.c. One that waits for its
+ * tenant's token counts: it could wait in its queue. */
 static bool waits_for_worker(const struct consumer *c, const struct attempt *a)
 {
-        return a->handler->concurrency == 0 || runner_has_room(c->runner, a->handler);
+        const struct handler *h = a->handler;
+
+        return (h->concurrency == 0 || runner_has_room(c->runner, h)) &&
+               !type_slots_are_full(c->type_slots, h->type) &&
+               type_rate_waits_ms(c->type_rate, h->type) == 0;
 }
 
 static void count_one(void *owner, struct attempt *a)
