@@ -136,9 +136,9 @@ static void many_queues_share_what_one_consumer_holds(void **state)
 
         (void)state;
         for (size_t i = 0; i < COUNT(rows); i++)
-                assert_int_equal(
-                        window_share_size(rows[i].concurrency, rows[i].mean_us, 1.0 / rows[i].queues),
-                        rows[i].want);
+                assert_int_equal(window_share_size(rows[i].concurrency, rows[i].mean_us,
+                                                   1.0 / rows[i].queues),
+                                 rows[i].want);
 }
 
 static void a_shared_window_does_not_grow_by_itself(void **state)
