@@ -29,11 +29,18 @@ static void on_alarm(void *owner)
         (void)owner;
 }
 
+static void show(const struct slots *s, const char *tenant, unsigned held, unsigned wanted)
+{
+        metric_set(s->config.metric, held, tenant, "held");
+        metric_set(s->config.metric, wanted, tenant, "wanted");
+}
+
 struct slots *slots_create(const struct slots_config *c)
 {
         struct slots *s = xcalloc(1, sizeof(*s));
 
         s->config = *c;
+        show(s, "other", 0, 0);
         s->alarm = alarm_create(c->loop, on_alarm, s);
         return s;
 }
@@ -119,12 +126,6 @@ static void drop_spare(struct slot_pool *p)
 {
         while (p->spare != NULL)
                 slot_drop(slot_pool_take(p, p->spare));
-}
-
-static void show(const struct slots *s, const char *tenant, unsigned held, unsigned wanted)
-{
-        metric_set(s->config.metric, held, tenant, "held");
-        metric_set(s->config.metric, wanted, tenant, "wanted");
 }
 
 static void retire(struct slot_pool *p)
