@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * slots.c: for each limited tenant: its tokens that no attempt uses, and how many more are wanted.
+ * slots.c: the pools of all limited tenants, and the slots that attempts use.
  */
 #include "consumer/slots.h"
 
@@ -11,60 +11,16 @@
 #include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/base/uuid.h"
 #include "common/model/limit_queue.h"
-#include "consumer/tokens.h"
+#include "consumer/slot_pool.h"
 
 enum {
         TURN = 100,      /* ms; a token is given back at the end of a job after that, */
         TURN_APART = 20, /* ms; but one at a time: each exchange costs the broker two log entries */
-        SPARE_MAX = 20,  /* ms that a token waits here for a worker */
-        LINGER = 10,     /* ms that it waits for the tenant's next job, when one has just ended, */
-        LINGER_MORE = 50,     /* while jobs that ended are not acked yet: their acks bring others */
-        ASK_AGAIN = 100,      /* ms after a token found no worker; doubled each time */
-        ASK_AGAIN_MAX = 2000, /* ms */
         HELD_MAX = 10 * MSEC_MINUTE, /* a token held for longer pins its queue's log */
         /* While every worker is busy only so many tenants, those whose turn is next, ask. */
         TENANTS_AHEAD = 64,
         SHOWN_MAX = 400, /* tenants with series of their own in the metric */
-};
-
-/* One token. */
-struct slot {
-        struct slot_pool *pool; /* the token is of its queue */
-        struct tenant *tenant;  /* of the attempt that uses it; NULL: spare */
-        struct token *token;    /* NULL: returned, and another is awaited */
-        msec spare_since;       /* monotonic */
-        bool was_used;          /* by a job that has ended here */
-        bool ageing;            /* held for so long that another is awaited */
-        struct slot *prev, *next;
-};
-
-/* The slots of one version of a tenant's limit. */
-struct slot_pool {
-        struct slots *home;
-        struct tenant *tenant; /* NULL: not in force; it lives until its tokens are returned */
-        int64_t version;
-        struct tokens *tokens;
-        struct slot *spare; /* the longest spare first */
-        unsigned spare_count;
-        unsigned uncovered; /* attempts that run without a token since theirs was lost */
-        msec turned_at;     /* monotonic; when a token was last given back as its turn was over */
-        msec ask_after;     /* monotonic; until then no token is wanted without a free worker */
-        msec ask_again;
-        bool listed; /* in `busy` */
-        bool shown;  /* has series of its own in the metric */
-        struct slot_pool *prev, *next, *busy_prev, *busy_next;
-};
-
-struct slots {
-        struct slots_config config;
-        struct slot_pool *pools;
-        struct slot_pool *busy; /* with spare tokens, or some wanted */
-        struct slot *used;      /* by attempts */
-        struct alarm *alarm;
-        unsigned shown;
-        bool up, stopped;
 };
 
 /* Only to wake the loop, for slots_settle. */
@@ -73,67 +29,25 @@ static void on_alarm(void *owner)
         (void)owner;
 }
 
+static void show(const struct slots *s, const char *tenant, unsigned held, unsigned wanted)
+{
+        metric_set(s->config.metric, held, tenant, "held");
+        metric_set(s->config.metric, wanted, tenant, "wanted");
+}
+
 struct slots *slots_create(const struct slots_config *c)
 {
         struct slots *s = xcalloc(1, sizeof(*s));
 
         s->config = *c;
+        show(s, "other", 0, 0);
         s->alarm = alarm_create(c->loop, on_alarm, s);
         return s;
 }
 
-static void list_busy(struct slot_pool *p)
-{
-        if (p->listed)
-                return;
-        p->listed = true;
-        DL_APPEND2(p->home->busy, p, busy_prev, busy_next);
-}
-
-static void unlist_busy(struct slot_pool *p)
-{
-        if (!p->listed)
-                return;
-        p->listed = false;
-        DL_DELETE2(p->home->busy, p, busy_prev, busy_next);
-}
-
-static void note_spare(struct slot_pool *p)
-{
-        if (p->tenant != NULL)
-                p->tenant->without_slot = p->spare_count == 0;
-}
-
-static void add_spare(struct slot_pool *p, struct slot *slot)
-{
-        slot->was_used = slot->tenant != NULL;
-        slot->tenant = NULL;
-        slot->ageing = false;
-        slot->spare_since = clock_mono();
-        DL_APPEND(p->spare, slot);
-        p->spare_count++;
-        note_spare(p);
-        list_busy(p);
-        scheduler_give_turn(p->home->config.ready, p->tenant);
-}
-
-static struct slot *take_spare(struct slot_pool *p, struct slot *slot)
-{
-        DL_DELETE(p->spare, slot);
-        p->spare_count--;
-        note_spare(p);
-        return slot;
-}
-
-static void drop(struct slot *slot)
-{
-        token_return(&slot->token);
-        free(slot);
-}
-
 static void free_pool(struct slot_pool *p)
 {
-        unlist_busy(p);
+        slot_pool_unlist(p);
         DL_DELETE(p->home->pools, p);
         tokens_destroy(&p->tokens);
         free(p);
@@ -190,7 +104,7 @@ static void on_came(void *owner)
         struct slot *slot = xcalloc(1, sizeof(*slot));
         slot->pool = p;
         slot->token = tokens_take(p->tokens);
-        add_spare(p, slot);
+        slot_pool_spare(p, slot);
 }
 
 static void count_uncovered(struct slots *s)
@@ -204,20 +118,14 @@ static void count_uncovered(struct slots *s)
                 if (!is_uncovered(slot) || slot->tenant->slots == NULL)
                         continue;
                 slot->tenant->slots->uncovered++;
-                list_busy(slot->tenant->slots);
+                slot_pool_list(slot->tenant->slots);
         }
 }
 
 static void drop_spare(struct slot_pool *p)
 {
         while (p->spare != NULL)
-                drop(take_spare(p, p->spare));
-}
-
-static void show(const struct slots *s, const char *tenant, unsigned held, unsigned wanted)
-{
-        metric_set(s->config.metric, held, tenant, "held");
-        metric_set(s->config.metric, wanted, tenant, "wanted");
+                slot_drop(slot_pool_take(p, p->spare));
 }
 
 static void retire(struct slot_pool *p)
@@ -226,7 +134,7 @@ static void retire(struct slot_pool *p)
 
         drop_spare(p);
         tokens_want(p->tokens, 0, 0);
-        unlist_busy(p);
+        slot_pool_unlist(p);
         if (p->shown) {
                 show(p->home, t->name, 0, 0);
                 p->home->shown--;
@@ -248,11 +156,11 @@ static void put_in_force(struct slots *s, struct tenant *t, int64_t version)
         p->home = s;
         p->tenant = t;
         p->version = version;
-        p->ask_again = ASK_AGAIN;
+        p->ask_again = SLOT_ASK_AGAIN;
         p->tokens = tokens_create(s->config.link, queue, on_came, p);
         DL_APPEND(s->pools, p);
         t->slots = p;
-        note_spare(p);
+        slot_pool_note(p);
 }
 
 void slots_tenant(struct slots *s, struct tenant *t, const struct tenant_record *r)
@@ -291,10 +199,11 @@ void slots_started(struct slots *s, struct attempt *a)
 
         if (p == NULL)
                 return;
-        a->slot = take_spare(p, p->spare->prev); /* the list's last: the others may be surplus */
+        a->slot =
+                slot_pool_take(p, p->spare->prev); /* the list's last: the others may be surplus */
         a->slot->tenant = p->tenant;
         DL_APPEND(s->used, a->slot);
-        p->ask_again = ASK_AGAIN;
+        p->ask_again = SLOT_ASK_AGAIN;
         p->ask_after = 0;
 }
 
@@ -319,118 +228,13 @@ void slots_ended(struct slots *s, struct attempt *a)
         DL_DELETE(s->used, slot);
         struct slot_pool *p = slot->pool;
         if (p->tenant != NULL && !s->stopped && !is_uncovered(slot) && goes_on(p, slot)) {
-                add_spare(p, slot);
+                slot_pool_spare(p, slot);
                 return;
         }
         if (is_uncovered(slot))
                 count_uncovered(s);
-        drop(slot);
+        slot_drop(slot);
         free_if_over(p);
-}
-
-/* Counts jobs that a token would start, at most `most`, the most urgent first. free: 0: by what
- * waits alone, as without a free worker nothing has room. */
-static unsigned count_startable(const struct slots *s, const struct tenant *t, unsigned free,
-                                unsigned most, unsigned counts[TOKENS_RANKS])
-{
-        const struct handler *full = NULL;
-        unsigned count = 0;
-
-        for (int priority = PRIORITY_COUNT - 1; priority >= 0; priority--) {
-                const struct attempt *a = t->waiting[priority];
-                for (; a != NULL && count < most; a = a->next) {
-                        if (a->handler == full)
-                                continue;
-                        if (free > 0 && !s->config.room(s->config.owner, a->handler)) {
-                                full = a->handler;
-                                continue;
-                        }
-                        counts[priority]++;
-                        count++;
-                }
-        }
-        return count;
-}
-
-static void remove_most_urgent(unsigned counts[TOKENS_RANKS], unsigned count)
-{
-        for (int rank = TOKENS_RANKS - 1; rank >= 0 && count > 0; rank--) {
-                unsigned less = counts[rank] < count ? counts[rank] : count;
-                counts[rank] -= less;
-                count -= less;
-        }
-}
-
-/* Jobs are here that neither wait nor run: most have ended. */
-static bool is_settling(const struct slot_pool *p)
-{
-        unsigned used = tokens_taken(p->tokens) - p->spare_count;
-
-        return p->tenant->attempts > p->tenant->waiting_count + used;
-}
-
-/* How long the first spare token may stay. startable: jobs that would use one. */
-static msec stay_of(const struct slot_pool *p, unsigned startable)
-{
-        if (p->spare_count <= startable)
-                return SPARE_MAX;
-        if (!p->spare->was_used)
-                return 0;
-        return is_settling(p) ? LINGER_MORE : LINGER;
-}
-
-/* Without a free worker no token is asked for again for a while. */
-static void ask_later(struct slot_pool *p, msec now)
-{
-        p->ask_after = now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
-        if (p->ask_again < ASK_AGAIN_MAX)
-                p->ask_again *= 2;
-}
-
-static void return_spare(struct slot_pool *p, unsigned startable, msec now)
-{
-        while (p->spare != NULL && now - p->spare->spare_since >= stay_of(p, startable)) {
-                if (p->spare_count <= startable)
-                        ask_later(p, now);
-                drop(take_spare(p, p->spare));
-        }
-}
-
-/* A tenant asks for a token for each free worker. Without one it asks for one token when it missed
- * a turn, or it would never have a token when a worker becomes free and other tenants' jobs wait.
- */
-static unsigned may_start(const struct slot_pool *p, unsigned free, msec now)
-{
-        const struct slots *s = p->home;
-
-        if (!s->up || s->stopped || !p->tenant->wanted)
-                return 0;
-        if (free > 0)
-                return free;
-        return p->tenant->passed_over && now >= p->ask_after ? 1 : 0;
-}
-
-static void settle_pool(struct slot_pool *p, unsigned free, msec now)
-{
-        unsigned counts[TOKENS_RANKS] = {0};
-        unsigned may = may_start(p, free, now);
-        unsigned most = may > p->spare_count ? may : p->spare_count;
-        unsigned count = count_startable(p->home, p->tenant, free, most, counts);
-
-        return_spare(p, count, now);
-        if (p->home->up) {
-                unsigned wanted = count < may ? count : may;
-                wanted = wanted > p->spare_count ? wanted - p->spare_count : 0;
-                if (now < p->ask_after && free == 0)
-                        wanted = 0;
-                remove_most_urgent(counts, count - wanted);
-                counts[TOKENS_RANK_RUNNING] = p->uncovered;
-                tokens_want_each(p->tokens, counts);
-        }
-        if (p->spare != NULL || tokens_wanted(p->tokens) > 0)
-                list_busy(p);
-        else
-                unlist_busy(p);
 }
 
 void slots_settle(struct slots *s, unsigned free)
@@ -448,16 +252,16 @@ void slots_settle(struct slots *s, unsigned free)
                 left = TENANTS_AHEAD;
         for (; left > 0; left--, t = t->next) {
                 if (t->slots != NULL)
-                        settle_pool(t->slots, free, now);
+                        slot_pool_settle(t->slots, free, now);
         }
         DL_FOREACH_SAFE2(s->busy, p, after, busy_next)
         {
                 if (p->spare != NULL || p->uncovered > 0 || p->tenant->waiting_count == 0)
-                        settle_pool(p, free, now);
+                        slot_pool_settle(p, free, now);
                 spare = spare || p->spare != NULL;
         }
         if (spare && !alarm_is_set(s->alarm))
-                alarm_set(s->alarm, LINGER);
+                alarm_set(s->alarm, SLOT_LINGER);
 }
 
 /* A token that ages is asked for again before it is returned: being first among those who wait, the

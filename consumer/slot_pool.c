@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * slot_pool.c: which spare tokens of one limit stay, and how many more are wanted.
+ */
+#include "consumer/slot_pool.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/base/memory.h"
+#include "common/base/uuid.h"
+
+enum {
+        SPARE_MAX = 20,       /* ms that a token waits here for a worker */
+        LINGER_MORE = 50,     /* ms for the next job, while acks that may bring it are to come */
+        ASK_AGAIN_MAX = 2000, /* ms */
+};
+
+void slot_pool_list(struct slot_pool *p)
+{
+        if (p->listed)
+                return;
+        p->listed = true;
+        DL_APPEND2(p->home->busy, p, busy_prev, busy_next);
+}
+
+void slot_pool_unlist(struct slot_pool *p)
+{
+        if (!p->listed)
+                return;
+        p->listed = false;
+        DL_DELETE2(p->home->busy, p, busy_prev, busy_next);
+}
+
+void slot_pool_note(struct slot_pool *p)
+{
+        if (p->tenant != NULL)
+                p->tenant->without_slot = p->spare_count == 0;
+}
+
+void slot_pool_spare(struct slot_pool *p, struct slot *slot)
+{
+        slot->was_used = slot->tenant != NULL;
+        slot->tenant = NULL;
+        slot->ageing = false;
+        slot->spare_since = clock_mono();
+        DL_APPEND(p->spare, slot);
+        p->spare_count++;
+        slot_pool_note(p);
+        slot_pool_list(p);
+        scheduler_give_turn(p->home->config.ready, p->tenant);
+}
+
+struct slot *slot_pool_take(struct slot_pool *p, struct slot *slot)
+{
+        DL_DELETE(p->spare, slot);
+        p->spare_count--;
+        slot_pool_note(p);
+        return slot;
+}
+
+void slot_drop(struct slot *slot)
+{
+        token_return(&slot->token);
+        free(slot);
+}
+
+/* Counts jobs that a token would start, at most `most`, the most urgent first. free: 0: by what
+ * waits alone, as without a free worker nothing has room. */
+static unsigned count_startable(const struct slots *s, const struct tenant *t, unsigned free,
+                                unsigned most, unsigned counts[TOKENS_RANKS])
+{
+        const struct handler *full = NULL;
+        unsigned count = 0;
+
+        for (int priority = PRIORITY_COUNT - 1; priority >= 0; priority--) {
+                const struct attempt *a = t->waiting[priority];
+                for (; a != NULL && count < most; a = a->next) {
+                        if (a->handler == full)
+                                continue;
+                        if (free > 0 && !s->config.room(s->config.owner, a->handler)) {
+                                full = a->handler;
+                                continue;
+                        }
+                        counts[priority]++;
+                        count++;
+                }
+        }
+        return count;
+}
+
+static void remove_most_urgent(unsigned counts[TOKENS_RANKS], unsigned count)
+{
+        for (int rank = TOKENS_RANKS - 1; rank >= 0 && count > 0; rank--) {
+                unsigned less = counts[rank] < count ? counts[rank] : count;
+                counts[rank] -= less;
+                count -= less;
+        }
+}
+
+/* Jobs are here that neither wait nor run: most have ended. */
+static bool is_settling(const struct slot_pool *p)
+{
+        unsigned used = tokens_taken(p->tokens) - p->spare_count;
+
+        return p->tenant->attempts > p->tenant->waiting_count + used;
+}
+
+/* How long the first spare token may stay. startable: jobs that would use one. */
+static msec stay_of(const struct slot_pool *p, unsigned startable)
+{
+        if (p->spare_count <= startable)
+                return SPARE_MAX;
+        if (!p->spare->was_used)
+                return 0;
+        return is_settling(p) ? LINGER_MORE : SLOT_LINGER;
+}
+
+/* Without a free worker no token is asked for again for a while. */
+static void ask_later(struct slot_pool *p, msec now)
+{
+        p->ask_after = now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
+        if (p->ask_again < ASK_AGAIN_MAX)
+                p->ask_again *= 2;
+}
+
+static void return_spare(struct slot_pool *p, unsigned startable, msec now)
+{
+        while (p->spare != NULL && now - p->spare->spare_since >= stay_of(p, startable)) {
+                if (p->spare_count <= startable)
+                        ask_later(p, now);
+                slot_drop(slot_pool_take(p, p->spare));
+        }
+}
+
+/* A tenant asks for a token for each free worker. Without one it asks for one token when it missed
+ * a turn, or it would never have a token when a worker becomes free and other tenants' jobs wait.
+ */
+static unsigned may_start(const struct slot_pool *p, unsigned free, msec now)
+{
+        const struct slots *s = p->home;
+
+        if (!s->up || s->stopped || !p->tenant->wanted)
+                return 0;
+        if (free > 0)
+                return free;
+        return p->tenant->passed_over && now >= p->ask_after ? 1 : 0;
+}
+
+void slot_pool_settle(struct slot_pool *p, unsigned free, msec now)
+{
+        unsigned counts[TOKENS_RANKS] = {0};
+        unsigned may = may_start(p, free, now);
+        unsigned most = may > p->spare_count ? may : p->spare_count;
+        unsigned count = count_startable(p->home, p->tenant, free, most, counts);
+
+        return_spare(p, count, now);
+        if (p->home->up) {
+                unsigned wanted = count < may ? count : may;
+                wanted = wanted > p->spare_count ? wanted - p->spare_count : 0;
+                if (now < p->ask_after && free == 0)
+                        wanted = 0;
+                remove_most_urgent(counts, count - wanted);
+                counts[TOKENS_RANK_RUNNING] = p->uncovered;
+                tokens_want_each(p->tokens, counts);
+        }
+        if (p->spare != NULL || tokens_wanted(p->tokens) > 0)
+                slot_pool_list(p);
+        else
+                slot_pool_unlist(p);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * slot_pool.h: the slots of one version of a tenant's limit. Its structs are touched by
+ * slots.c and slot_pool.c alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "common/metrics/metrics.h"
+#include "consumer/ready.h"
+#include "consumer/scheduler.h"
+#include "consumer/tokens.h"
+
+enum {
+        SLOT_LINGER = 10,     /* ms that a spare token waits for the tenant's next job */
+        SLOT_ASK_AGAIN = 100, /* ms after a token found no worker; doubled each time */
+};
+
+struct slots_config {
+        struct link *link; /* for tokens alone; borrowed, as are the next three */
+        uv_loop_t *loop;
+        struct ready *ready;
+        struct metric *metric; /* tenant, state */
+        room_fn *room;         /* jobs without room want no token */
+        void *owner;           /* of `room` */
+};
+
+/* One token. */
+struct slot {
+        struct slot_pool *pool; /* the token is of its queue */
+        struct tenant *tenant;  /* of the attempt that uses it; NULL: spare */
+        struct token *token;    /* NULL: returned, and another is awaited */
+        msec spare_since;       /* monotonic */
+        bool was_used;          /* by a job that has ended here */
+        bool ageing;            /* held for so long that another is awaited */
+        struct slot *prev, *next;
+};
+
+/* The slots of one version of a tenant's limit. */
+struct slot_pool {
+        struct slots *home;
+        struct tenant *tenant; /* NULL: not in force; it lives until its tokens are returned */
+        int64_t version;
+        struct tokens *tokens;
+        struct slot *spare; /* the longest spare first */
+        unsigned spare_count;
+        unsigned uncovered; /* attempts that run without a token since theirs was lost */
+        msec turned_at;     /* monotonic; when a token was last given back as its turn was over */
+        msec ask_after;     /* monotonic; until then no token is wanted without a free worker */
+        msec ask_again;
+        bool listed; /* in `busy` */
+        bool shown;  /* has series of its own in the metric */
+        struct slot_pool *prev, *next, *busy_prev, *busy_next;
+};
+
+struct slots {
+        struct slots_config config;
+        struct slot_pool *pools;
+        struct slot_pool *busy; /* with spare tokens, or some wanted */
+        struct slot *used;      /* by attempts */
+        struct alarm *alarm;
+        unsigned shown;
+        bool up, stopped;
+};
+
+/* Lists the pool in `busy`, or removes it from there. */
+void slot_pool_list(struct slot_pool *p);
+void slot_pool_unlist(struct slot_pool *p);
+/* Tells the tenant whether a spare token is here. */
+void slot_pool_note(struct slot_pool *p);
+/* The token is used by no attempt any more, or has just come. */
+void slot_pool_spare(struct slot_pool *p, struct slot *slot);
+struct slot *slot_pool_take(struct slot_pool *p, struct slot *slot);
+/* Returns its token. */
+void slot_drop(struct slot *slot);
+/* Returns spare tokens that nothing can use, and asks for those that are missing. */
+void slot_pool_settle(struct slot_pool *p, unsigned free, msec now);
