@@ -114,13 +114,13 @@ void type_rate_destroy(struct type_rate **rate)
         if (r == NULL)
                 return;
         HASH_ITER (hh, r->types, t, after) {
+                HASH_DEL(r->types, t);
                 return_held(t);
                 while (t->used != NULL) {
                         token_return(&t->used->token);
                         drop_used(t->used);
                 }
                 token_versions_fini(&t->versions);
-                HASH_DEL(r->types, t);
                 free(t);
         }
         alarm_destroy(&r->alarm);

@@ -243,10 +243,10 @@ void type_slots_destroy(struct type_slots **slots)
         if (s == NULL)
                 return;
         HASH_ITER (hh, s->types, t, after) {
+                HASH_DEL(s->types, t);
                 while (t->slots != NULL)
                         drop_slot(t->slots);
                 token_versions_fini(&t->versions);
-                HASH_DEL(s->types, t);
                 free(t);
         }
         alarm_destroy(&s->late);
@@ -470,5 +470,5 @@ bool type_slots_are_full(const struct type_slots *s, const char *type)
 {
         const struct slot_type *t = find(s, type);
 
-        return t != NULL && t->limit > 0 && t->full;
+        return t != NULL && t->limit > 0 && (t->full || (int64_t)t->held >= t->limit);
 }
