@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * slot_pool.h: the slots of one version of a tenant's limit. Shared by slots.c and slot_pool.c
- * alone.
+ * slot_pool.h: the slots of one version of a tenant's limit. Its structs are touched by
+ * slots.c and slot_pool.c alone.
  */
 #pragma once
 
-#include "consumer/slots.h"
+#include <stdbool.h>
+#include <uv.h>
+
+#include "common/metrics/metrics.h"
+#include "consumer/ready.h"
+#include "consumer/scheduler.h"
 #include "consumer/tokens.h"
 
 enum {
         SLOT_LINGER = 10,     /* ms that a spare token waits for the tenant's next job */
         SLOT_ASK_AGAIN = 100, /* ms after a token found no worker; doubled each time */
+};
+
+struct slots_config {
+        struct link *link; /* for tokens alone; borrowed, as are the next three */
+        uv_loop_t *loop;
+        struct ready *ready;
+        struct metric *metric; /* tenant, state */
+        room_fn *room;         /* jobs without room want no token */
+        void *owner;           /* of `room` */
 };
 
 /* One token. */

@@ -6,25 +6,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <uv.h>
-
-#include "common/amqp/link.h"
-#include "common/metrics/metrics.h"
 #include "common/model/record.h"
-#include "consumer/ready.h"
-#include "consumer/scheduler.h"
-
-struct slots;
-
-struct slots_config {
-        struct link *link; /* for tokens alone; borrowed, as are the next three */
-        uv_loop_t *loop;
-        struct ready *ready;
-        struct metric *metric; /* tenant, state */
-        room_fn *room;         /* jobs without room want no token */
-        void *owner;           /* of `room` */
-};
+#include "consumer/slot_pool.h"
 
 struct slots *slots_create(const struct slots_config *c);
 /* Before the link is destroyed and the tenants are freed. No attempt may have a slot any more. */

@@ -84,13 +84,13 @@ static void on_ended(void *owner, const struct run_end *end)
         a->took_us = now_us - a->started_us;
         a->run = NULL;
         type_rate_spend(c->type_rate, a); /* if it has not told that it began */
-        finish_give_limits_back(c, a);
         c->running--;
         c->changed_at = now_us / 1000;
         window_note(&a->queue->window, a->took_us);
         type_limits_ended(c->type_limits, a->handler, a->took_us, c->changed_at);
         metric_observe(c->measures.processing, (double)a->took_us / 1e6, a->job.type);
         leave(c, a, end);
+        finish_give_limits_back(c, a); /* later than the time in the event of its end */
         if (!consumer_is_draining(c))
                 flow_run_ended(c);
 }
