@@ -168,7 +168,10 @@ static void wait_again(struct consumer *c, struct attempt *a)
 {
         finish_give_limits_back(c, a);
         if (a->state == STATE_PICKED) {
+                struct tenant *t = a->queue->tenant;
                 accept_take_back(c, a);
+                t->passed_over = true;
+                scheduler_give_turn(&c->ready, t);
                 return;
         }
         handlers_destroy(&a->set);

@@ -470,5 +470,5 @@ bool type_slots_are_full(const struct type_slots *s, const char *type)
 {
         const struct slot_type *t = find(s, type);
 
-        return t != NULL && t->limit > 0 && t->full;
+        return t != NULL && t->limit > 0 && (t->full || (int64_t)t->held >= t->limit);
 }

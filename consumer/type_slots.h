@@ -66,5 +66,5 @@ void type_slots_up(struct type_slots *s);
 
 /* 0: it has none. */
 int64_t type_slots_limit(const struct type_slots *s, const char *type);
-/* It was asked in vain, and no token has come since. */
+/* All its tokens are held here, or it was asked in vain, and no token has come since. */
 bool type_slots_are_full(const struct type_slots *s, const char *type);
