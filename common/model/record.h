@@ -73,7 +73,14 @@ struct pause_record {
         bool paused;
 };
 
-enum record_kind { RECORD_TENANT, RECORD_KEY, RECORD_PAUSE, RECORD_SYNC, RECORD_TYPE, RECORD_UNKNOWN };
+enum record_kind {
+        RECORD_TENANT,
+        RECORD_KEY,
+        RECORD_PAUSE,
+        RECORD_SYNC,
+        RECORD_TYPE,
+        RECORD_UNKNOWN
+};
 
 struct record {
         enum record_kind kind;

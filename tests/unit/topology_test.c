@@ -133,6 +133,30 @@ static void tenant_has_its_own_exchange_and_lanes(void **state)
         buffer_fini(&p.text);
 }
 
+static void a_limit_has_a_queue_of_tokens(void **state)
+{
+        static const struct {
+                struct limit_version limit;
+                const char *want;
+        } table[] = {
+                {{.kind = LIMIT_TENANT_SLOTS, .of = "acme", .version = 3}, "queue slots.acme.3\n"},
+                {{.kind = LIMIT_TYPE_SLOTS, .of = "a.b", .version = 1}, "queue slots-type.a.b.1\n"},
+                {{.kind = LIMIT_TYPE_RATE, .of = "a.b", .version = 2, .per = 1000},
+                 "queue rates-type.a.b.2\n"
+                 "queue cooling-type.a.b.2\n"
+                 "  x-dead-letter-routing-key rates-type.a.b.2\n"
+                 "cool -a.b.2-> cooling-type.a.b.2\n"},
+        };
+        (void)state;
+        for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+                struct part p = {0};
+                struct err e = {0};
+                assert_int_equal(topology_each_of_limit(&table[i].limit, write_part, &p, &e), 0);
+                assert_string_equal(p.text.data, table[i].want);
+                buffer_fini(&p.text);
+        }
+}
+
 /* A job that reaches no queue must come back to its publisher, and no stream may be on the way. */
 static void work_and_hold_reach_one_queue_alone(void **state)
 {
@@ -374,6 +398,7 @@ int main(void)
                 cmocka_unit_test(settings_reach_the_stream),
                 cmocka_unit_test(bindings_join_what_is_declared),
                 cmocka_unit_test(tenant_has_its_own_exchange_and_lanes),
+                cmocka_unit_test(a_limit_has_a_queue_of_tokens),
                 cmocka_unit_test(work_and_hold_reach_one_queue_alone),
                 cmocka_unit_test(every_exchange_feeds_what_it_is_said_to),
                 cmocka_unit_test(bad_tenant_names_declare_nothing),
