@@ -16,6 +16,11 @@ static void count_in(struct ready *ready, struct tenant *t)
         ready->tenants++;
 }
 
+bool ready_is_limited(const struct ready *ready, const struct handler *h)
+{
+        return ready->is_limited == NULL ? h->concurrency > 0 : ready->is_limited(ready->owner, h);
+}
+
 void ready_add(struct ready *ready, struct attempt *a)
 {
         struct tenant *t = a->queue->tenant;

@@ -21,6 +21,8 @@ struct ready {
         void *owner;
 };
 
+/* Its type has a limit of its own, here or over all consumers. */
+bool ready_is_limited(const struct ready *ready, const struct handler *h);
 /* The attempt is WAITING. */
 void ready_add(struct ready *ready, struct attempt *a);
 /* To the head of its list: it was picked and could not start. */

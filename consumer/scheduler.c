@@ -49,14 +49,9 @@ static struct type_turn *turn_of(const struct ready *ready, const struct handler
         return turn;
 }
 
-static bool is_limited(const struct ready *ready, const struct handler *h)
-{
-        return ready->is_limited == NULL ? h->concurrency > 0 : ready->is_limited(ready->owner, h);
-}
-
 static bool has_turn(struct walk *w, const struct tenant *t, const struct handler *h)
 {
-        if (!w->by_turn || !is_limited(w->ready, h))
+        if (!w->by_turn || !ready_is_limited(w->ready, h))
                 return true;
         const struct type_turn *turn = turn_of(w->ready, h);
         bool over = turn != NULL && turn->tenant == t && turn->left <= 0;
@@ -103,7 +98,7 @@ static void take_turn(struct ready *ready, struct tenant *t)
 
 static void take_type_turn(struct ready *ready, const struct tenant *t, const struct handler *h)
 {
-        if (!is_limited(ready, h))
+        if (!ready_is_limited(ready, h))
                 return;
         struct type_turn *turn = turn_of(ready, h);
         if (turn == NULL) {

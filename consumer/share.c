@@ -27,15 +27,11 @@ struct waiting {
         unsigned returned;
 };
 
-/* A job that waits for its type has a plan of its own, see type_limits.c. One that waits for its
+/* A job whose type has a limit has a plan of its own, see type_limits.c. One that waits for its
  * tenant's token counts: it could wait in its queue. */
 static bool waits_for_worker(const struct consumer *c, const struct attempt *a)
 {
-        const struct handler *h = a->handler;
-
-        return (h->concurrency == 0 || runner_has_room(c->runner, h)) &&
-               !type_slots_are_full(c->type_slots, h->type) &&
-               type_rate_waits_ms(c->type_rate, h->type) == 0;
+        return !ready_is_limited(&c->ready, a->handler);
 }
 
 static void count_one(void *owner, struct attempt *a)
