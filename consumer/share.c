@@ -107,7 +107,8 @@ static void share_one(void *owner, struct attempt *a)
 static void check_idle(const struct waiting *w)
 {
         struct consumer *c = w->c;
-        bool idle = c->running < (unsigned)c->settings->concurrency && w->jobs + w->asked == 0;
+        bool idle = c->running + c->picked < (unsigned)c->settings->concurrency &&
+                    w->jobs + w->asked == 0;
 
         c->idle_for = idle ? c->idle_for + 1 : 0;
         if (c->idle_for >= IDLE_AFTER)

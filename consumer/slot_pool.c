@@ -126,11 +126,14 @@ static void ask_later(struct slot_pool *p, msec now)
 
 static void return_spare(struct slot_pool *p, unsigned startable, msec now)
 {
+        bool in_vain = false; /* no worker became free for a job that could start */
+
         while (p->spare != NULL && now - p->spare->spare_since >= stay_of(p, startable)) {
-                if (p->spare_count <= startable)
-                        ask_later(p, now);
+                in_vain = in_vain || p->spare_count <= startable;
                 slot_drop(slot_pool_take(p, p->spare));
         }
+        if (in_vain)
+                ask_later(p, now);
 }
 
 /* A tenant asks for a token for each free worker. Without one it asks for one token when it missed

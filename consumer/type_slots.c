@@ -422,11 +422,14 @@ void type_slots_tick(struct type_slots *s, msec mono_now)
         }
 }
 
+/* Only one of the link's channels may have ended: the tokens of the others are held. */
 static void lose(struct slot_type *t)
 {
         struct type_slot *slot;
 
         DL_FOREACH (t->slots, slot) {
+                if (slot->token != NULL && token_is_held(slot->token))
+                        continue;
                 t->lost += !is_uncovered(slot);
                 token_return(&slot->token); /* frees it */
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * control.h: a program's view of tenants, types, API keys and pauses: the highest version of each record
- * in stream `control`, read from its start and followed. Records are accepted only from the
+ * control.h: a program's view of tenants, types, API keys and pauses: the highest version of each
+ * record in stream `control`, read from its start and followed. Records are accepted only from the
  * provisioning login.
  *
  * Threads: create and destroy on the loop's thread; the lookups on any.
