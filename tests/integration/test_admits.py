@@ -165,7 +165,8 @@ def test_the_stream_is_deleted(place, lead, start):
         channel.queue_bind("admits", "admits", "")
     until(lambda: look(a)[0] == look(b)[0] == 4, 60, "both know all six")
     fresh = Caller(start(), key)
-    assert look(fresh)[0] == 4
+    # A level that one told before it knew what the other had admitted hides that from a reader of both.
+    assert look(fresh)[0] in (4, 5)
 
 
 def test_a_gateway_starts_without_the_stream(place, lead, start):
