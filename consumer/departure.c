@@ -116,7 +116,8 @@ static void send_on(struct attempt *a, enum departure how)
 void departure_hop(struct attempt *a, msec wait, msec now)
 {
         send_on(a, DEPART_HOP);
-        a->job.run_at = now + wait;
+        if (a->job.run_at < now + wait)
+                a->job.run_at = now + wait;
 }
 
 void departure_delay(struct attempt *a)

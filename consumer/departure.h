@@ -10,7 +10,7 @@
 
 /* The attempt ended. chance: in [0,1), for the backoff's jitter. */
 void departure_decide(struct attempt *a, const struct run_end *end, double chance, msec now);
-/* The same attempt again, `wait` ms later. */
+/* The same attempt again, `wait` ms later, and not before it is due. */
 void departure_hop(struct attempt *a, msec wait, msec now);
 /* Not due yet: to a delay queue, by job.run_at. */
 void departure_delay(struct attempt *a);

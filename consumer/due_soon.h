@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * due_soon.h: holds attempts that are due soon, and reports each when it is
- * due, never early. Loop thread only.
+ * due_soon.h: holds attempts that are due soon, and reports each when it is due, never early. Loop
+ * thread only.
  */
 #pragma once
 

@@ -13,9 +13,9 @@
 #include "consumer/runner/handlers.h"
 
 enum next_step {
-        NEXT_DELAY,          /* due later: to a delay exchange */
+        NEXT_DELAY,          /* due later: to a delay queue */
         NEXT_MOVE_TO_LONG,   /* a long job in another lane: to the lane `long` */
-        NEXT_HOP,            /* it cannot run here now: to a delay exchange for a while */
+        NEXT_HOP,            /* it cannot run here now: to a delay queue for a while */
         NEXT_ASK_WHO,        /* no handler here: look up whether another consumer has one */
         NEXT_ASK_DUPLICATE,  /* it may have run before: ask a status-store */
         NEXT_BURY_UNHANDLED, /* no consumer has had a handler for too long */

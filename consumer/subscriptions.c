@@ -190,7 +190,8 @@ static void resize(struct subscriptions *s, struct tenant_queue *f)
 
 static void adjust(struct subscriptions *s, struct tenant_queue *f, msec now)
 {
-        bool changed = window_spare(&f->window, f->limited + f->due, now);
+        unsigned due = window_due_spare(&f->window, s->concurrency, f->due);
+        bool changed = window_spare(&f->window, f->limited + due, now);
 
         f->limited = 0;
         if (f->subscription == NULL)
@@ -202,8 +203,11 @@ static void adjust(struct subscriptions *s, struct tenant_queue *f, msec now)
 
 void subscriptions_make_room(struct subscriptions *s, struct tenant_queue *f)
 {
-        if (f->due <= f->window.spare || f->subscription == NULL ||
-            !window_spare(&f->window, 2 * f->due, clock_mono()))
+        unsigned due = window_due_spare(&f->window, s->concurrency, 2 * f->due);
+        bool in_the_way = f->held >= window_prefetch(&f->window) / 2;
+
+        if (!in_the_way || due <= f->window.spare || f->subscription == NULL ||
+            !window_spare(&f->window, due, clock_mono()))
                 return;
         resize(s, f);
 }

@@ -56,6 +56,13 @@ unsigned window_hold_most(const struct window *w, unsigned concurrency)
         return most > WINDOW_SPARE_MAX ? WINDOW_SPARE_MAX : (unsigned)most;
 }
 
+unsigned window_due_spare(const struct window *w, unsigned concurrency, unsigned due)
+{
+        unsigned most = window_hold_most(w, concurrency);
+
+        return due < most ? due : most;
+}
+
 bool window_spare(struct window *w, unsigned limited, msec now)
 {
         uint16_t wanted = limited == 0 ? 0 : WINDOW_SPARE_MIN;

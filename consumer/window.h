@@ -43,6 +43,8 @@ bool window_adjust(struct window *w, unsigned concurrency, msec now);
  * concurrency × 500 ms ÷ mean duration, at most WINDOW_SPARE_MAX. What is held here, no other
  * consumer can run when it is due. */
 unsigned window_hold_most(const struct window *w, unsigned concurrency);
+/* How many of those held until they are due take no place in the window: as many at most. */
+unsigned window_due_spare(const struct window *w, unsigned concurrency, unsigned due);
 
 /* True when the spare was changed, to fit `limited` waiting jobs. */
 bool window_spare(struct window *w, unsigned limited, msec now);

@@ -55,7 +55,7 @@ struct job {
         msec run_at;       /* 0: at once */
         msec submitted_at; /* 0: unknown */
         msec queued_at;    /* 0: unknown */
-        msec due_at;       /* 0: not from a delay exchange */
+        msec due_at;       /* 0: not from a delay queue */
         msec unhandled_at; /* when its type was first found to have no handler; 0: never */
         bool hop, again;
         bool doubt;        /* a submission whose outcome is unknown */

@@ -48,7 +48,7 @@ class Pipeline:
         quiet = {"log_level": "info"}
         folder.mkdir(parents=True, exist_ok=True)
         self.warren = Warren(broker, folder, start=False, settings={
-            "gateway": {**quiet, "threads": max(128, options.connections + 16)}, "status-store": quiet, "dlx-monitor": quiet,
+            "gateway": {**quiet, "threads": min(1024, max(128, options.connections + 16))}, "status-store": quiet, "dlx-monitor": quiet,
             "consumer": {**quiet, "concurrency": options.concurrency}},
             handlers=self._handlers())
         self.tenant = None

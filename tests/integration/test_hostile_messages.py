@@ -453,12 +453,12 @@ def test_a_long_job_for_later_in_a_short_lane(warren, outside, events):
     """The job first waits for its time, and then runs once in the lane of long jobs."""
     before = int(time.time() * 1000)
     id = publish(outside, "acme", "echo", "long", lane="high",
-                 headers={"x-timeout-ms": 660000, "x-delay": 700})
+                 headers={"x-timeout-ms": 660000, "x-delay": 1500})
     job = warren.api.wait(id)
     assert (job["status"], job["priority"], job["timeout_ms"]) == ("completed", "high", 660000)
     events.until(lambda: events.of(id, "completed"), what="completed")
     (started,) = events.of(id, "started")
-    assert started["at"] >= before + 700
+    assert started["at"] >= before + 1500
     ways = [(exchange, key) for exchange, key, properties, _ in events.messages
             if properties.message_id == id]
     assert ways[0] == ("jobs.acme", "high") and ways[-1] == ("due", "acme.long")

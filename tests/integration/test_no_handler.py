@@ -3,6 +3,7 @@
 It is buried only when no consumer had a handler for long enough."""
 import json
 import signal
+import time
 
 import pytest
 import requests
@@ -50,6 +51,23 @@ def test_each_consumer_leaves_to_others_what_it_does_not_handle(make_warren):
     told = [line for line in events.lines if line["event"] == "started"]
     assert {line["attempt"] for line in told} == {1}
     assert any(hops_of(events, id) for id in ids)
+
+
+def test_a_job_that_hops_before_it_is_due_is_not_early(make_warren):
+    whole = make(make_warren, "1m", "echo")
+    whole.add_consumer(handlers=write_handlers(whole, "other", "noop"))
+    before = time.time() * 1000
+    with whole.tenant("acme").pika() as connection:
+        channel = connection.channel()
+        ids = [publish(channel, "acme", type, 1, headers={"x-delay": 950})
+               for type in ("echo", "noop") for _ in range(30)]
+    events = Events(whole)
+    assert events.await_ended(ids) == set(ids)
+    events.close()
+    assert any(hops_of(events, id) for id in ids), "each job met its own consumer first"
+    early = [line["at"] - before for line in events.lines
+             if line["event"] == "started" and line["at"] < before + 950]
+    assert not early
 
 
 def test_a_deployment_adds_a_type(make_warren):

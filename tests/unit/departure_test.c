@@ -171,6 +171,13 @@ static void the_way_on_keeps_the_attempt(void **state)
         assert_true(text_is(m->exchange, "hold.10s"));
         assert_int_equal(message_header_int(m, "x-again", 0), 1);
 
+        /* a hop of a job that is not due yet ends no earlier */
+        a->job.run_at = NOW + 900;
+        departure_hop(a, 200, NOW);
+        departure_encode(a, false, NOW, out);
+        assert_int_equal(message_header_int(m, "x-run-at", 0), NOW + 900);
+        a->job.run_at = NOW;
+
         departure_move_to_long(a);
         departure_encode(a, false, NOW, out);
         assert_true(text_is(m->exchange, "due"));

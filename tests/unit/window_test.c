@@ -121,6 +121,8 @@ static void what_is_held_until_due_follows_the_duration(void **state)
                 w.samples = 1;
                 w.mean_us = rows[i].mean_us;
                 assert_int_equal(window_hold_most(&w, 8), rows[i].want);
+                assert_int_equal(window_due_spare(&w, 8, rows[i].want - 1), rows[i].want - 1);
+                assert_int_equal(window_due_spare(&w, 8, 5000), rows[i].want);
         }
 }
 
