@@ -103,7 +103,11 @@ msec hops_wait(struct hops *h, const char *type, enum hop_why why, msec wanted, 
         else
                 l->next += rules[why].apart;
         const struct delay_bucket *bucket = delay_bucket_for(wait);
-        return bucket == NULL ? delay_buckets[0].ttl : bucket->ttl;
+        if (bucket == NULL)
+                return delay_buckets[0].ttl;
+        /* The time is that of a bucket, so what was taken off may have changed nothing. */
+        bool shorter = bucket > delay_buckets && bucket[-1].ttl >= rules[why].least;
+        return shorter && h->chance() > 0.75 ? bucket[-1].ttl : bucket->ttl;
 }
 
 msec hops_last(const struct job *job)

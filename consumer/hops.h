@@ -26,9 +26,9 @@ struct hops *hops_create(double (*chance)(void));
 void hops_destroy(struct hops **h);
 const char *hop_why_word(enum hop_why why);
 /* The time of a delay bucket, at most HOPS_LONGEST. Up to half of wanted is taken off at
- * random, within the bounds of `why`: two jobs that come back together, each to the consumer
- * that has no handler for it, would otherwise do so for ever, as a queue serves its consumers in
- * turn. */
+ * random, and one wait in four is that of the bucket below, within the bounds of `why`: two jobs
+ * that come back together, each to the consumer that has no handler for it, would otherwise do so
+ * for ever, as a queue serves its consumers in turn. */
 msec hops_wait(struct hops *h, const char *type, enum hop_why why, msec wanted, msec mono_now);
 /* How long the job's last hop was, in ms; 0: it does not come from one. */
 msec hops_last(const struct job *job);

@@ -120,7 +120,7 @@ static bool find_seat_locked(struct connections *all)
         return found;
 }
 
-/* False: there is none in time. */
+/* False: no seat became free in time. */
 static bool take_seat(struct connections *all)
 {
         pthread_mutex_lock(&all->mutex);

@@ -78,11 +78,12 @@ static int64_t batch_at(const struct bench *b, int64_t published, int64_t kept)
 void submit_single(struct bench *b)
 {
         struct raw_link l = raw_link_open(&b->login, TAGS);
+        int64_t room = b->in_flight < PUBLISH_BATCH ? b->in_flight : PUBLISH_BATCH;
 
         for (int64_t i = 0, count; i < b->jobs; i += count) {
                 count = batch_at(b, i, i - l.open);
                 publish_jobs(b, &l, i, count);
-                raw_confirms_take(&l, b->in_flight - 1);
+                raw_confirms_take(&l, b->in_flight - room);
         }
         raw_confirms_take(&l, 0);
         raw_link_close(&l);

@@ -97,7 +97,7 @@ def test_the_broker_goes_while_jobs_hop(private_broker, make_warren, tally, faul
     with tenant.pika() as connection:
         channel = connection.channel()
         ids = [publish(channel, "acme", *of) for _ in range(HOPPING) for of in (
-            ("echo.late", 1), ("noop", 1, "high", {"x-delay": 780}))]
+            ("echo.late", 1), ("noop", 1, "high", {"x-delay": 1780}))]
     warren.consumer.start()
     until(lambda: hops(warren) >= HOPPING // 10, 60, "some hop")
     getattr(warren.broker, fault)()

@@ -50,66 +50,62 @@ static void hear(void *owner, const struct event *e)
         memcpy(h->id, e->id, sizeof(h->id));
 }
 
+static const struct {
+        const char *text;
+        enum event_kind want;
+} round_trips[] = {
+        {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
+         ",\"worker\":\"host-a/4711\",\"redelivered\":false}\n",
+         EVENT_STARTED},
+        {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
+         ",\"worker\":\"h/1\",\"redelivered\":true" HINT "}\n",
+         EVENT_STARTED},
+        {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
+         ",\"redelivered\":false,\"type\":\"a\",\"priority\":0,\"max_retries\":0}\n",
+         EVENT_STARTED},
+        {"{\"event\":\"completed\"," HEAD ",\"attempt\":1," AT
+         ",\"ms\":27,\"result\":{\"bytes\":5120}}\n",
+         EVENT_COMPLETED},
+        {"{\"event\":\"completed\"," HEAD ",\"attempt\":1," AT
+         ",\"ms\":27,\"type\":\"send_email\"}\n",
+         EVENT_COMPLETED},
+        {"{\"event\":\"progress\"," HEAD ",\"attempt\":1," AT
+         ",\"progress\":0.4,\"message\":\"page 4 \\\"of\\\" 10\"}\n",
+         EVENT_PROGRESS},
+        {"{\"event\":\"resumed\"," HEAD ",\"attempt\":1," AT ",\"worker\":\"host-a/4711\"}\n",
+         EVENT_RESUMED},
+        {"{\"event\":\"released\"," HEAD ",\"attempt\":1," AT
+         ",\"worker\":\"host-a/4711\",\"after\":1732240000000,\"lost\":false}\n",
+         EVENT_RELEASED},
+        {"{\"event\":\"cancel_requested\"," HEAD ",\"attempt\":1," AT ",\"by\":\"key k1x2\"}\n",
+         EVENT_CANCEL_REQUESTED},
+        {"{\"event\":\"cancelled\"," HEAD "," AT ",\"by\":\"key k1x2\",\"running\":false}\n",
+         EVENT_CANCELLED},
+        {"{\"event\":\"rejected\"," HEAD ",\"attempt\":1," AT ",\"why\":\"broker nack\"}\n",
+         EVENT_REJECTED},
+        {"{\"event\":\"buried\"," HEAD ",\"attempt\":1," AT
+         ",\"reason\":\"unroutable\",\"burial\":\"b\"}\n",
+         EVENT_DEAD},
+        {"{\"event\":\"forgotten\"," HEAD "," AT ",\"by\":\"key k1x2\"}\n", EVENT_FORGOTTEN},
+        {"{\"event\":\"worker\",\"worker\":\"host-a/4711\"," AT
+         ",\"started\":1732240000000,\"state\":\"up\",\"running\":[{\"id\":\"" ID
+         "\"}],\"types\":[\"a\"]}\n",
+         EVENT_WORKER},
+};
+
 static void lines_make_the_round_trip(void **state)
 {
-        static const struct {
-                const char *text;
-                enum event_kind want;
-        } rows[] = {
-                {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
-                 ",\"worker\":\"host-a/4711\",\"redelivered\":false}\n",
-                 EVENT_STARTED},
-                {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
-                 ",\"worker\":\"h/1\",\"redelivered\":true" HINT "}\n",
-                 EVENT_STARTED},
-                {"{\"event\":\"started\"," HEAD ",\"attempt\":1," AT
-                 ",\"redelivered\":false,\"type\":\"a\",\"priority\":0,\"max_retries\":0}\n",
-                 EVENT_STARTED},
-                {"{\"event\":\"completed\"," HEAD ",\"attempt\":1," AT
-                 ",\"ms\":27,\"result\":{\"bytes\":5120}}\n",
-                 EVENT_COMPLETED},
-                {"{\"event\":\"completed\"," HEAD ",\"attempt\":1," AT
-                 ",\"ms\":27,\"type\":\"send_email\"}\n",
-                 EVENT_COMPLETED},
-                {"{\"event\":\"progress\"," HEAD ",\"attempt\":1," AT
-                 ",\"progress\":0.4,\"message\":\"page 4 \\\"of\\\" 10\"}\n",
-                 EVENT_PROGRESS},
-                {"{\"event\":\"resumed\"," HEAD ",\"attempt\":1," AT
-                 ",\"worker\":\"host-a/4711\"}\n",
-                 EVENT_RESUMED},
-                {"{\"event\":\"released\"," HEAD ",\"attempt\":1," AT
-                 ",\"worker\":\"host-a/4711\",\"after\":1732240000000,\"lost\":false}\n",
-                 EVENT_RELEASED},
-                {"{\"event\":\"cancel_requested\"," HEAD ",\"attempt\":1," AT
-                 ",\"by\":\"key k1x2\"}\n",
-                 EVENT_CANCEL_REQUESTED},
-                {"{\"event\":\"cancelled\"," HEAD "," AT
-                 ",\"by\":\"key k1x2\",\"running\":false}\n",
-                 EVENT_CANCELLED},
-                {"{\"event\":\"rejected\"," HEAD ",\"attempt\":1," AT ",\"why\":\"broker nack\"}\n",
-                 EVENT_REJECTED},
-                {"{\"event\":\"buried\"," HEAD ",\"attempt\":1," AT
-                 ",\"reason\":\"unroutable\",\"burial\":\"b\"}\n",
-                 EVENT_DEAD},
-                {"{\"event\":\"forgotten\"," HEAD "," AT ",\"by\":\"key k1x2\"}\n",
-                 EVENT_FORGOTTEN},
-                {"{\"event\":\"worker\",\"worker\":\"host-a/4711\"," AT
-                 ",\"started\":1732240000000,\"state\":\"up\",\"running\":[{\"id\":\"" ID
-                 "\"}],\"types\":[\"a\"]}\n",
-                 EVENT_WORKER},
-        };
-
         (void)state;
-        for (size_t i = 0; i < COUNT(rows); i++) {
+        for (size_t i = 0; i < COUNT(round_trips); i++) {
                 AUTO_BUFFER scratch = {0}, out = {0};
                 struct event event;
-                struct bytes line = bytes_of(rows[i].text, strlen(rows[i].text) - 1);
+                struct bytes line = bytes_of(round_trips[i].text, strlen(round_trips[i].text) - 1);
                 assert_int_equal(event_parse(line, &scratch, &event), EVENT_IS);
-                assert_int_equal(event.kind, rows[i].want);
+                assert_int_equal(event.kind, round_trips[i].want);
                 assert_int_equal(event.at, NOW + 123);
                 assert_int_equal(event.unknown, 0);
                 event_write(&event, &out);
-                assert_string_equal(out.data, rows[i].text);
+                assert_string_equal(out.data, round_trips[i].text);
         }
 }
 

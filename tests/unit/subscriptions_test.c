@@ -145,12 +145,43 @@ static void a_queue_that_is_left_is_subscribed_again_with_the_others(void **stat
         subscriptions_destroy(&s);
 }
 
+static void what_is_held_until_due_takes_no_place_in_the_window(void **state)
+{
+        struct subscriptions *s = subscriptions_create(NULL, 4, NULL, NULL);
+
+        (void)state;
+        subscriptions_open(s);
+        struct tenant_queue *f = &tell(s, "acme", false, false)->queues[LANE_LOW];
+        window_note(&f->window, 1000); /* so at most 4 + 4 × 500 may be held */
+        f->held = f->due = 3;
+        subscriptions_make_room(s, f); /* most of the window is free */
+        assert_int_equal(f->window.spare, 0);
+        f->held = f->due = 4;
+        subscriptions_make_room(s, f);
+        assert_int_equal(f->window.spare, 8);
+        f->held = f->due = 5000;
+        subscriptions_make_room(s, f);
+        assert_int_equal(f->window.spare, WINDOW_SPARE_MAX);
+        assert_int_equal(open_count, LANE_COUNT);
+
+        struct tenant_queue *slow = &tell(s, "slow", false, false)->queues[LANE_LOW];
+        window_note(&slow->window, 10000000);
+        slow->held = slow->due = 5000; /* hours of work, which another consumer could run */
+        subscriptions_make_room(s, slow);
+        assert_int_equal(slow->window.spare, 8);
+        subscriptions_adjust(s, 0);
+        assert_int_equal(slow->window.spare, 8);
+        subscriptions_destroy(&s);
+        assert_int_equal(open_count, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tenants_come_and_go),
                 cmocka_unit_test(a_full_consumer_still_serves_queues_it_holds_nothing_of),
                 cmocka_unit_test(a_queue_that_is_left_is_subscribed_again_with_the_others),
+                cmocka_unit_test(what_is_held_until_due_takes_no_place_in_the_window),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
