@@ -80,9 +80,10 @@ def test_types_are_shown(service, warren):
 
 
 @pytest.mark.parametrize("of", ["tenant", "type"])
-def test_slots_are_replaced(service, warren, of):
+def test_tokens_are_replaced(service, warren, of):
     service.answers["POST", f"/api/v1/{of}s/acme/slots"] = (202, {of: {"name": "acme"}})
-    assert warren(of, "slots", "acme").stdout == f"the slots of {of} acme are replaced\n"
+    of_what = {"tenant": "its running limit", "type": "its limits"}[of]
+    assert warren(of, "slots", "acme").stdout == f"{of} acme: the tokens of {of_what} are replaced\n"
     assert json.loads(warren(of, "slots", "acme", "--json").stdout) == {of: {"name": "acme"}}
 
 

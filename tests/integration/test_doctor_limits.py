@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the doctor finds limits whose tokens are lost. Gateway and management API are stand-ins."""
+"""How the doctor finds limits whose tokens are lost, and fixes them. Gateway and management API are stand-ins."""
 import contextlib
 import json
 import os
@@ -23,19 +23,19 @@ def site(tmp_path):
 
 
 class Site:
-    """A gateway and a broker with the queues and jobs of a test."""
+    """A gateway and a broker with the limits and queues of a test."""
 
     def __init__(self, home):
         self.gateway, self.broker = Service(), Service()
         self.env = {"PATH": os.environ["PATH"], "HOME": str(home), "WARREN_URL": self.gateway.url,
                     "WARREN_ADMIN_KEY": "wk_admin",
                     "WARREN_MANAGEMENT_URL": self.broker.url.replace("//", "//guest:guest@")}
+        self.gateway.answers["GET", "/api/v1/stats"] = (200, {"lag_ms": 0})
         self.broker.answers["GET", "/api/nodes"] = (200, [])
         self.broker.answers["GET", "/api/consumers/warren"] = (200, [])
         self.gateway.answers["GET", "/api/v1/types"] = (404, {"detail": "an older gateway"})
         self.tenants()
         self.queues()
-        self.jobs()
 
     def tenants(self, **limits):
         """acme=(5, 3): limit 5, and version 3 of the slots; 0 while they are made."""
@@ -55,21 +55,16 @@ class Site:
             {"name": name.replace("_", ".").replace("T.", "-type.")} |
             ({} if count is None else {"messages": count}) for name, count in messages.items()])
 
-    def jobs(self, tenants=None, types=None):
-        """{"acme": (pending, running)}"""
-        self.gateway.answers["GET", "/api/v1/stats"] = (200, {"lag_ms": 0} | {
-            member: {name: {status: count for status, count in zip(("pending", "running"), both)
-                            if count}  # as the status-store does
-                     for name, both in (counts or {}).items()}
-            for member, counts in (("tenants", tenants), ("types", types))})
-
-    def start(self):
-        return subprocess.Popen([BIN / "warren", "doctor", "--json"], env=self.env, text=True,
+    def start(self, *options):
+        return subprocess.Popen([BIN / "warren", "doctor", "--json", *options], env=self.env, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE)
 
     def looks(self):
         return sum(asked["path"] == QUEUES for asked in self.broker.asked)
+
+    def calls(self, method, path):
+        return sum((asked["method"], asked["path"]) == (method, path) for asked in self.gateway.asked)
 
     def close(self):
         for service in (self.gateway, self.broker):
@@ -101,13 +96,16 @@ def test_no_limits(site):
 
 
 def test_complete_limits_take_no_time(site):
-    site.tenants(acme=(5, 3), other=("unlimited", None), idle=(2, 1), made=(9, 0))
+    site.tenants(acme=(5, 3), other=("unlimited", None), idle=(2, 1))
     site.types(a=(3, 4, "10/1s", 1), b=("unlimited", None, "unlimited", None))
-    site.queues(slots_acme_3=5, slots_acme_2=1, slots_acme_4=0, slots_idle_1=0, slotsT_a_4=3,
+    site.queues(slots_acme_3=5, slots_acme_2=1, slots_acme_4=0, slots_idle_1=2, slotsT_a_4=3,
                 ratesT_a_1=0, coolingT_a_1=10, jobs_acme_high=7)
-    site.jobs({"acme": (3, 5)}, {"a": (3, 0)})
     with takes(0, 20):  # the check of consumers needs 6.5 s
         assert limits_of(site.start()) == OK
+
+
+def remedy(words):
+    return f"run: warren doctor --fix, or for this one: warren {words}"
 
 
 def test_missing_queues(site):
@@ -116,37 +114,72 @@ def test_missing_queues(site):
     site.queues(slots_acme_2=5, slots_other_1=1, ratesT_a_2=10, coolingT_a_1=0, slotsT_b_1=1, ratesT_b_1=10)
     with takes(6, 25):
         assert limits_of(site.start()) == [
-            ("wrong", "tenant acme: the queue of its slots is missing",
-             "run: warren tenant slots acme"),
-            ("wrong", "type a: the queue of its rate tokens is missing",
-             "run: warren type slots a"),
-            ("wrong", "type b: the queue of its rate tokens is missing",
-             "run: warren type slots b")]
+            ("wrong", "tenant acme, max running: tokens are lost: their queue is missing",
+             remedy("tenant slots acme")),
+            ("wrong", "type a, max rate: tokens are lost: their queue is missing",
+             remedy("type slots a")),
+            ("wrong", "type b, max rate: tokens are lost: their queue is missing",
+             remedy("type slots b"))]
 
 
 def test_lost_tokens(site):
     """Each look within 30 s must show the loss. Two limits look lost at first, and are not."""
-    site.tenants(acme=(5, 3), fewer=(5, 1), back=(5, 1), busy=(5, 1), late=(5, 1),
-                 uncounted=(5, 1))
-    site.types(a=(3, 1, "10/1s", 1))
-    queues = {"slots_acme_3": 0, "slots_fewer_1": 4, "slots_back_1": 0, "slots_busy_1": 0,
-              "slots_uncounted_1": None, "slotsT_a_1": 0, "ratesT_a_1": 0, "coolingT_a_1": 0}
+    site.tenants(acme=(5, 3), fewer=(5, 1), back=(5, 1), late=(5, 1), uncounted=(5, 1), made=(5, 0))
+    site.types(a=(3, 1, "10/1s", 1), b=("unlimited", None, "10/1s", 1), c=("unlimited", None, "10/1s", 1))
+    queues = {"slots_acme_3": 0, "slots_fewer_1": 4, "slots_back_1": 0, "slots_uncounted_1": None,
+              "slotsT_a_1": 0, "ratesT_a_1": 0, "coolingT_a_1": 0, "ratesT_b_1": 4, "coolingT_b_1": 6,
+              "ratesT_c_1": 2, "coolingT_c_1": 3}
     site.queues(**queues)
-    site.jobs({name: (3, 0) for name in ("acme", "back", "late", "uncounted")} |
-              {"busy": (3, 1), "fewer": (0, 0)}, {"a": (1, 0)})
     with takes(30, 60):
         doctor = site.start()
         until(lambda: site.looks() >= 4, 60, "some looks")
         site.queues(**{**queues, "slots_back_1": 5, "slots_late_1": 5})
         assert limits_of(doctor) == [
-            ("wrong", "tenant acme: its slots are lost: jobs wait and none runs",
-             "run: warren tenant slots acme"),
-            ("wrong", "tenant fewer: it has 4 slots, should have 5",
-             "run: warren tenant slots fewer"),
-            ("wrong", "type a: its rate tokens are lost: jobs wait and none runs",
-             "run: warren type slots a"),
-            ("wrong", "type a: its slots are lost: jobs wait and none runs",
-             "run: warren type slots a")]
+            ("wrong", "tenant acme, max running: tokens are lost: 0 of 5 are left",
+             remedy("tenant slots acme")),
+            ("wrong", "tenant fewer, max running: tokens are lost: 4 of 5 are left",
+             remedy("tenant slots fewer")),
+            ("wrong", "tenant made, max running: not in force, as its tokens could not be made yet",
+             "see the log of the primary status-store, which tries again"),
+            ("wrong", "type a, max rate: tokens are lost: 0 of 10 are left", remedy("type slots a")),
+            ("wrong", "type a, max running: tokens are lost: 0 of 3 are left", remedy("type slots a")),
+            ("wrong", "type c, max rate: tokens are lost: 5 of 10 are left", remedy("type slots c"))]
+
+
+@pytest.mark.parametrize("status, detail, then, found", [
+    (202, "", 2, ("fixed", "new ones are in force: version 2", None)),
+    (503, "the limit is kept, but not in force yet", 0,
+     ("fixed", "new ones are in force: version 2", None)),
+    (503, "the broker cannot be reached", 1,
+     ("wrong", "it could not be fixed: the broker cannot be reached", "run: warren tenant slots acme")),
+    (409, "it has no running limit", 1,
+     ("wrong", "it could not be fixed: it has no running limit", "run: warren tenant slots acme")),
+], ids=["at once", "later", "unreachable", "refused"])
+def test_the_fix(site, status, detail, then, found):
+    """The new version is in force at once, or later, or the primary refuses."""
+    def version(now):
+        site.gateway.answers["GET", "/api/v1/tenants/acme"] = (200, {"tenant": {"slots_version": now}})
+
+    asked = ("POST", "/api/v1/tenants/acme/slots")
+    site.tenants(acme=(5, 1))
+    site.gateway.answers[asked] = (status, {"detail": detail})
+    version(1)
+    doctor = site.start("--fix")
+    until(lambda: site.calls(*asked) == 1, 60, "asked for new tokens")
+    version(then)
+    if then == 0:
+        until(lambda: site.calls("GET", "/api/v1/tenants/acme") >= 5, 60, "the doctor waits")
+        version(2)
+    state, words, advice = found
+    problem = "tenant acme, max running: tokens are lost: their queue is missing; "
+    assert limits_of(doctor) == [(state, problem + words, advice)]
+    assert site.calls(*asked) == 1
+
+
+def test_only_the_fix_asks_for_tokens(site):
+    site.tenants(acme=(5, 1))
+    limits_of(site.start())
+    assert not any(call["method"] == "POST" for call in site.gateway.asked)
 
 
 def test_unreadable_limits_are_unknown(site):

@@ -13,14 +13,28 @@ def cli(warren, tmp_path_factory):
     return Cli(warren, warren.tenant("acme", max_running=3).key, tmp_path_factory.mktemp("home"))
 
 
-def wrong(cli):
-    checks = json.loads(cli("doctor", "--json").stdout)["checks"]
-    return [(check["check"], check["problem"], check["remedy"])
-            for check in checks if check["state"] == "wrong"]
+def limits_of(done):
+    """[(state, problem, remedy)] of the doctor's check of limits."""
+    return sorted((check["state"], check["problem"], check["remedy"])
+                  for check in json.loads(done.stdout)["checks"] if check["check"] == "limits")
 
 
-def version(cli):
-    return cli.json("tenant", "show", "acme")["tenant"]["slots_version"]
+OK = [("ok", None, None)]
+
+
+def versions(cli):
+    """{"acme": 3, "noop": (1, 2)}"""
+    tenants = cli.json("tenant", "list")["tenants"]
+    types = cli.json("type", "list")["types"]
+    return ({made["name"]: made["slots_version"] for made in tenants} |
+            {made["name"]: (made["slots_version"], made["rate_version"]) for made in types})
+
+
+def take_away(warren, queue, count):
+    with warren.pika() as connection:
+        channel = connection.channel()
+        for _ in range(count):
+            assert channel.basic_get(queue, auto_ack=True)[0], f"a free token in {queue}"
 
 
 def test_what_a_tenant_uses(warren, cli):
@@ -33,24 +47,88 @@ def test_what_a_tenant_uses(warren, cli):
         assert cli("get", id, "--wait").returncode == EXIT["done"]
 
 
-@pytest.mark.parametrize("lose, problem", [
-    ("/contents", "tenant acme: its slots are lost: jobs wait and none runs"),
-    ("", "tenant acme: the queue of its slots is missing"),
-], ids=["purged", "deleted"])
-def test_lost_slots_are_replaced(warren, cli, lose, problem):
-    """The doctor's remedy helps."""
-    until(lambda: wrong(cli) == [], 60, "all is well")
+LOST = [
+    ("tenant acme, max running: tokens are lost: 0 of 3 are left", "tenant slots acme"),
+    ("tenant half, max running: tokens are lost: 2 of 4 are left", "tenant slots half"),
+    ("type echo, max running: tokens are lost: their queue is missing",
+     "type slots echo"),
+    ("type fail, max rate: tokens are lost: their queue is missing",
+     "type slots fail"),
+    ("type noop, max rate: tokens are lost: 5 of 10 are left", "type slots noop"),
+    ("type noop, max running: tokens are lost: 0 of 2 are left", "type slots noop"),
+]
+
+
+def test_lost_tokens_are_replaced(warren, cli):
+    """One queue is purged, one deleted, others lose half. `doctor` finds it, `doctor --fix` mends it."""
+    half = warren.tenant("half", max_running=4)
+    warren.tenant("well", max_running=2)
+    for words in (("echo", "--max-running", "5"), ("fail", "--max-rate", "10/1s"),
+                  ("noop", "--max-running", "2", "--max-rate", "10/1s"), ("sleep", "--max-running", "9")):
+        assert cli("type", "set", *words).returncode == EXIT["done"]
     unused = {"running": 0, "pending": 0}
     until(lambda: cli.json("tenant", "show", "acme")["used"] == unused, 30, "no slot is held")
-    before = version(cli)
-    warren.broker.management("DELETE", f"/api/queues/{warren.vhost}/slots.acme.{before}{lose}")
+    until(lambda: limits_of(cli("doctor", "--json")) == OK, 60, "all is well")
+    before = versions(cli)
+    for lose in (f"slots.acme.{before['acme']}/contents", "slots-type.noop.1/contents",
+                 "slots-type.echo.1", "cooling-type.fail.1"):
+        warren.broker.management("DELETE", f"/api/queues/{warren.vhost}/{lose}")
+    take_away(warren, "slots.half.1", 2)
+    take_away(warren, "rates-type.noop.1", 5)
     job = cli.json("submit", "noop")["id"]
-    found = [("limits", problem, "run: warren tenant slots acme")]
-    until(lambda: wrong(cli) == found, 90, "the doctor finds it (counts are 5 s late)")
-    assert cli("tenant", "slots", "acme").stdout == "the slots of tenant acme are replaced\n"
-    assert version(cli) == before + 1
+
+    found = cli("doctor", "--json")
+    assert found.returncode == EXIT["failed"]
+    assert limits_of(found) == [
+        ("wrong", problem, f"run: warren doctor --fix, or for this one: warren {words}")
+        for problem, words in LOST]
+    assert versions(cli) == before
+
+    fixed = cli("doctor", "--fix", "--json")
+    assert fixed.returncode == EXIT["done"] and json.loads(fixed.stdout)["healthy"]
+    after = versions(cli)
+    assert limits_of(fixed) == [
+        ("fixed", f"{problem}; new ones are in force: version "
+         f"{(after['acme'] if 'acme' in problem else 2)}", None) for problem, _ in LOST]
+    assert after == before | {"acme": before["acme"] + 1, "half": 2, "echo": (2, None),
+                              "fail": (None, 2), "noop": (2, 2)}
     assert cli("get", job, "--wait").returncode == EXIT["done"]
-    until(lambda: wrong(cli) == [], 60, "all is well")
+    ids = [half.api.submit("echo", 1)["id"] for _ in range(8)]
+    assert all(half.api.wait(id)["status"] == "completed" for id in ids)
+    assert limits_of(cli("doctor", "--fix", "--json")) == OK and versions(cli) == after
+    for type in ("echo", "fail", "noop", "sleep"):
+        assert cli("type", "set", type, "--max-running", "unlimited", "--max-rate",
+                   "unlimited").returncode == EXIT["done"]
+
+
+def test_tokens_in_use_are_not_lost(warren, cli):
+    """Jobs start and end all the time: a token is free, used, cooling, or between two of these."""
+    assert cli("type", "set", "noop", "--max-running", "2", "--max-rate", "40/1s").returncode == EXIT["done"]
+    before = versions(cli)
+    ids = [warren.api.submit("noop")["id"] for _ in range(600)]
+    looks = 0
+    while warren.api.get(ids[-1])["status"] != "completed":
+        done = cli("doctor", "--fix", "--json")
+        assert limits_of(done) == OK, done.stdout
+        looks += 1
+    assert looks >= 3 and versions(cli) == before
+    assert cli("type", "set", "noop", "--max-running", "unlimited", "--max-rate",
+               "unlimited").returncode == EXIT["done"]
+
+
+def test_a_restarted_broker_has_lost_no_tokens(faulty_warren, tmp_path):
+    """Its counts are 0 for some seconds."""
+    warren = faulty_warren
+    cli = Cli(warren, warren.tenant("acme", max_running=3).key, tmp_path)
+    assert cli("type", "set", "noop", "--max-running", "2", "--max-rate", "40/1s").returncode == EXIT["done"]
+    before = versions(cli)
+    for restart in (warren.broker.restart, lambda: (warren.broker.kill(), warren.broker.start())):
+        restart()
+        until(lambda: cli("tenant", "list").returncode == EXIT["done"], 60, "the gateway answers")
+        found = limits_of(cli("doctor", "--fix", "--json"))
+        assert {state for state, _, _ in found} <= {"ok", "unknown"}, found
+    until(lambda: limits_of(cli("doctor", "--json")) == OK, 60, "all is well")
+    assert versions(cli) == before
 
 
 def test_types(warren, cli):
@@ -61,12 +139,10 @@ def test_types(warren, cli):
         sorted([made["name"] for made in listed] + ["noop"]))
     shown = [line.rsplit(None, 1) for line in cli("type", "show", "noop").stdout.splitlines()]
     assert shown[:3] == [["type", "noop"], ["max running", "2"], ["max rate", "50/1s"]]
-    assert wrong(cli) == []
-    warren.broker.management("DELETE", f"/api/queues/{warren.vhost}/cooling-type.noop.1")
-    assert wrong(cli) == [("limits", "type noop: the queue of its rate tokens is missing",
-                           "run: warren type slots noop")]
-    assert cli("type", "slots", "noop").returncode == EXIT["done"]
-    assert wrong(cli) == []
+    made = cli("type", "slots", "noop")
+    assert made.stdout == "type noop: the tokens of its limits are replaced\n"
+    assert cli("tenant", "slots", "acme").stdout == (
+        "tenant acme: the tokens of its running limit are replaced\n")
     refused = cli("type", "set", "noop", "--max-running", "0")
     assert refused.returncode == EXIT["refused"]
     assert refused.stderr.startswith("warren: max_running: ") and "unlimited" in refused.stderr

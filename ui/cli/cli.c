@@ -55,6 +55,21 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
         return code;
 }
 
+void cli_note(const struct cli *c, const char *format, ...)
+{
+        char text[2 * ERR_TEXT_SIZE];
+        AUTO_BUFFER line = {0};
+        va_list arguments;
+
+        if (c->json)
+                return;
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        show_text(&line, bytes_of_text(text));
+        fprintf(stderr, "%s\n", line.data);
+}
+
 static enum exit_code code_of(enum err_code code)
 {
         switch (code) {

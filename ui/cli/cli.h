@@ -49,6 +49,8 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
  */
 void cli_add_submitted(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
+/* Says on standard error what a command that takes some time does; nothing with --json. */
+void cli_note(const struct cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Writes to standard output and flushes it. EXIT_REFUSED when that fails. A closed pipe (`| head
  * -1`) is not a failure: the text is dropped. */
 enum exit_code cli_print(const struct cli *c, struct bytes text);

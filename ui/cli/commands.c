@@ -138,14 +138,21 @@ static const struct option apply_options[] = {
         {0},
 };
 
+static const struct option doctor_options[] = {
+        {"fix", .help = "replace the tokens of limits that have lost some"},
+        {0},
+};
+
 static const struct option events_options[] = {
         EVENTS_OPTIONS,
         {0},
 };
 
 #define SLOTS_MORE \
-        "'warren doctor' says when this is needed. Jobs that run go on; until they end, more jobs\n" \
-        "than the limit allows may run."
+        "Each job takes a token while it runs (or starts, for a rate). When some were lost, fewer\n" \
+        "jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix' does this\n" \
+        "for every limit that needs it. Jobs that run go on; until they end, more jobs than the\n" \
+        "limit allows may run."
 #define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
 #define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
 
@@ -172,7 +179,7 @@ const struct command command_table[] = {
          command_tenant_set},
         {"tenant", "rm", "NAME", 1, 1, "delete a tenant", tenant_rm_options, NULL,
          command_tenant_rm},
-        {"tenant", "slots", "NAME", 1, 1, "replace its slots, when some were lost", NULL,
+        {"tenant", "slots", "NAME", 1, 1, "make new tokens for its max running", NULL,
          SLOTS_MORE, command_tenant_slots},
         {"type", "list", "", 0, 0, "list the job types that have a limit", NULL, NULL,
          command_type_list},
@@ -181,8 +188,8 @@ const struct command command_table[] = {
         {"type", "set", "TYPE", 1, 1, "change the limits of a job type", type_set_options,
          "Each limit counts over all tenants and consumers. A consumer's own limit is the\n"
          "type's concurrency in its handlers.json.", command_type_set},
-        {"type", "slots", "TYPE", 1, 1, "replace its slots, when some were lost", NULL,
-         SLOTS_MORE, command_type_slots},
+        {"type", "slots", "TYPE", 1, 1, "make new tokens for its max running and max rate",
+         NULL, SLOTS_MORE, command_type_slots},
         {"key", "add", "TENANT", 1, 1, "create an API key; it is shown only once",
          key_add_options, NULL, command_key_add},
         {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},
@@ -193,9 +200,11 @@ const struct command command_table[] = {
          events_options, NULL, command_topology_export},
         {"topology", "check", "", 0, 0, "compare the broker with the topology", events_options,
          "Needs " MANAGEMENT_NEEDS ". Exit code 1 when they differ.", command_topology_check},
-        {"doctor", NULL, "", 0, 0, "find what is wrong, and say what to do", NULL,
-         "Checks the broker too when WARREN_MANAGEMENT_URL is set.\n"
-         "Exit code 1 when something is wrong.",
+        {"doctor", NULL, "", 0, 0, "find what is wrong, and say what to do", doctor_options,
+         "Checks the broker too when WARREN_MANAGEMENT_URL is set. Takes up to 30 s longer when\n"
+         "tokens of a limit seem to be lost. With --fix it asks for new ones and waits until they\n"
+         "are in force, a minute at most for each limit.\n"
+         "Exit code 1 when something is wrong and was not fixed.",
          command_doctor},
         {"completion", NULL, "SHELL", 1, 1, "print a completion script for bash, zsh or fish",
          NULL, "bash: source <(warren completion bash)\nzsh:  source <(warren completion zsh)\n"

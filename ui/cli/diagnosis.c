@@ -18,13 +18,14 @@ static const struct {
         [HEALTH_OK] = {"ok", "ok", COLOUR_GREEN},
         [HEALTH_WRONG] = {"wrong", "WRONG", COLOUR_RED},
         [HEALTH_UNKNOWN] = {"unknown", "unknown", COLOUR_YELLOW},
+        [HEALTH_FIXED] = {"fixed", "fixed", COLOUR_GREEN},
 };
 
 struct diagnosis {
         struct table *table;
         struct buffer json; /* elements, with commas */
         struct buffer remedies;
-        unsigned wrong, unknown;
+        unsigned wrong, unknown, fixed;
 };
 
 struct diagnosis *diagnosis_create(void)
@@ -60,6 +61,7 @@ void diagnosis_add(struct diagnosis *d, const char *check, enum health health, c
 {
         d->wrong += health == HEALTH_WRONG;
         d->unknown += health == HEALTH_UNKNOWN;
+        d->fixed += health == HEALTH_FIXED;
         table_row(d->table);
         table_cell_text(d->table, check);
         table_cell(d->table, bytes_of_text(healths[health].shown), healths[health].colour);
@@ -89,6 +91,8 @@ static void add_verdict(const struct diagnosis *d, const struct cli *c, struct b
         else if (d->unknown > 0)
                 show_coloured(out, "Nothing wrong was found, but not everything could be checked.",
                               COLOUR_YELLOW, c->colours);
+        else if (d->fixed > 0)
+                show_coloured(out, "What was wrong is fixed.", COLOUR_GREEN, c->colours);
         else
                 show_coloured(out, "All is well.", COLOUR_GREEN, c->colours);
         buffer_add_char(out, '\n');

@@ -6,12 +6,17 @@
 
 #include "ui/cli/cli.h"
 
-enum health { HEALTH_OK, HEALTH_WRONG, HEALTH_UNKNOWN };
+enum health {
+        HEALTH_OK,
+        HEALTH_WRONG,
+        HEALTH_UNKNOWN,
+        HEALTH_FIXED, /* was wrong, until this command mended it */
+};
 
 struct diagnosis;
 struct diagnosis *diagnosis_create(void);
 void diagnosis_destroy(struct diagnosis **d);
-/* problem and remedy may be NULL with HEALTH_OK. */
+/* problem may be NULL with HEALTH_OK. remedy: NULL when there is nothing to do. */
 void diagnosis_add(struct diagnosis *d, const char *check, enum health health, const char *problem,
                    const char *remedy);
 unsigned diagnosis_wrong(const struct diagnosis *d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * doctor_tokens.c: finds limits whose tokens were lost, because somebody deleted or purged their
- * queue.
+ * queue, and replaces the tokens with --fix.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "ui/cli/api.h"
 #include "ui/cli/broker.h"
 #include "ui/cli/doctor.h"
+#include "ui/cli/token_fix.h"
 #include "ui/cli/token_loss.h"
 #include "ui/cli/view.h"
 
@@ -22,20 +23,19 @@ static const msec looks_end = (msec)60 * MSEC_SECOND;
 
 /* What is said of the three kinds of limits. */
 static const struct {
-        const char *noun, *tokens;
+        const char *noun, *name, *version;
 } words[] = {
-        [LIMIT_TENANT_SLOTS] = {"tenant", "slots"},
-        [LIMIT_TYPE_SLOTS] = {"type", "slots"},
-        [LIMIT_TYPE_RATE] = {"type", "rate tokens"},
+        [LIMIT_TENANT_SLOTS] = {"tenant", "max running", "slots_version"},
+        [LIMIT_TYPE_SLOTS] = {"type", "max running", "slots_version"},
+        [LIMIT_TYPE_RATE] = {"type", "max rate", "rate_version"},
 };
 
-/* A limit in force. */
 struct limit {
         char queue[LIMIT_QUEUE_SIZE];
         enum limit_queue kind;
         char of[JOB_TYPE_SIZE];
-        int64_t version;
-        struct token_limit known;
+        int64_t version; /* in force; 0: none, its tokens are being made */
+        int64_t tokens;
         int64_t messages; /* when the queue was last seen */
         unsigned look;    /* the last that found it */
         enum token_loss loss;
@@ -55,6 +55,7 @@ struct looks {
         struct limit *limits;
         struct queue *queues; /* of this look */
         unsigned look;
+        bool said; /* that it takes some time */
 };
 
 static void forget_queues(struct looks *l)
@@ -112,15 +113,14 @@ static const int64_t *messages_of(const struct looks *l, enum limit_queue kind,
         return entry == NULL ? NULL : &entry->messages;
 }
 
-/* of: the tenant or type. version: the member that has the version of its tokens; 0 while they are
- * being made. */
-static void add_limit(struct looks *l, enum limit_queue kind, struct scan_value of,
-                      const char *version, int64_t tokens)
+/* of: the tenant or type. */
+static void add_limit(struct looks *l, enum limit_queue kind, struct scan_value of, int64_t tokens)
 {
-        struct limit made = {.kind = kind, .version = view_int(of, version)}, *limit = NULL;
+        struct limit made = {.kind = kind, .version = view_int(of, words[kind].version)};
+        struct limit *limit = NULL;
         AUTO_BUFFER name = {0};
 
-        if (made.version <= 0 || !view_add(of, "name", &name) ||
+        if (tokens <= 0 || made.version < 0 || !view_add(of, "name", &name) ||
             bytes_to_text(buffer_bytes(&name), made.of, sizeof(made.of)) < 0)
                 return;
         limit_queue_name(kind, made.of, made.version, made.queue);
@@ -131,7 +131,7 @@ static void add_limit(struct looks *l, enum limit_queue kind, struct scan_value 
                 HASH_ADD_STR(l->limits, queue, limit);
         }
         limit->look = l->look;
-        limit->known = (struct token_limit){.tokens = tokens, .pending = -1, .running = -1};
+        limit->tokens = tokens;
 }
 
 static int read_tenants(struct looks *l, struct err *e)
@@ -144,11 +144,8 @@ static int read_tenants(struct looks *l, struct err *e)
                 return -1;
         if (!view_find(api_value(&reply), "tenants", &list))
                 return err_set(e, ERR_PROTOCOL, "the gateway's answer has no tenants");
-        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);) {
-                int64_t tokens = view_int(item.value, "max_running");
-                if (tokens > 0)
-                        add_limit(l, LIMIT_TENANT_SLOTS, item.value, "slots_version", tokens);
-        }
+        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
+                add_limit(l, LIMIT_TENANT_SLOTS, item.value, view_int(item.value, "max_running"));
         return 0;
 }
 
@@ -170,55 +167,32 @@ static int read_types(struct looks *l, struct err *e)
                 return err_set(e, ERR_PROTOCOL, "the gateway's answer has no types");
         for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);) {
                 AUTO_BUFFER rate = {0};
-                int64_t tokens = view_int(item.value, "max_running");
-                if (tokens > 0)
-                        add_limit(l, LIMIT_TYPE_SLOTS, item.value, "slots_version", tokens);
-                if (view_add(item.value, "max_rate", &rate) && strcmp(rate.data, "unlimited") != 0)
-                        add_limit(l, LIMIT_TYPE_RATE, item.value, "rate_version", 0);
+                add_limit(l, LIMIT_TYPE_SLOTS, item.value, view_int(item.value, "max_running"));
+                if (view_add(item.value, "max_rate", &rate)) /* "10/1s": 10 tokens */
+                        add_limit(l, LIMIT_TYPE_RATE, item.value, strtoll(rate.data, NULL, 10));
         }
         return 0;
 }
 
-/* A count of 0 is left out of the statistics. */
-static int64_t count_of(struct scan_value counts, const char *status)
-{
-        int64_t count = view_int(counts, status);
-
-        return count < 0 ? 0 : count;
-}
-
-/* Leaves the counts of a tenant or type unknown that is not in the statistics. */
-static int read_jobs(struct looks *l, struct err *e)
-{
-        struct scan_value tenants, types, counts;
-        AUTO_REPLY reply = {0};
-
-        if (api_read(l->c, "/api/v1/stats", &reply, e) < 0)
-                return -1;
-        if (!view_find(api_value(&reply), "tenants", &tenants) ||
-            !view_find(api_value(&reply), "types", &types))
-                return err_set(e, ERR_PROTOCOL, "the gateway's answer has no statistics");
-        for (struct limit *limit = l->limits; limit != NULL; limit = limit->hh.next) {
-                if (!scan_find(limit->kind == LIMIT_TENANT_SLOTS ? tenants : types, limit->of,
-                               &counts))
-                        continue;
-                limit->known.pending = count_of(counts, "pending");
-                limit->known.running = count_of(counts, "running");
-        }
-        return 0;
-}
-
-static void judge(struct looks *l, struct limit *limit, msec now)
+static enum token_loss loss_of(const struct looks *l, struct limit *limit)
 {
         int64_t sum;
-        const int64_t *messages = messages_of(l, limit->kind, limit);
 
+        if (limit->version == 0)
+                return TOKENS_NOT_MADE;
+        const int64_t *messages = messages_of(l, limit->kind, limit);
         if (limit->kind == LIMIT_TYPE_RATE)
                 messages = token_counts_join(messages, messages_of(l, LIMIT_TYPE_COOLING, limit),
                                              &sum);
         if (messages != NULL)
                 limit->messages = *messages;
-        enum token_loss loss = token_loss_of(&limit->known, messages);
+        return token_loss_of(limit->tokens, messages);
+}
+
+static void judge(struct looks *l, struct limit *limit, msec now)
+{
+        enum token_loss loss = loss_of(l, limit);
+
         if (loss != limit->loss)
                 limit->since = now;
         limit->loss = loss;
@@ -232,8 +206,7 @@ static int look_once(struct looks *l, struct err *e)
         forget_limits(l, l->look);
         if (l->limits == NULL)
                 return 0;
-        if (broker_each_queue(l->b->management, l->b->vhost, add_queue, l, e) < 0 ||
-            read_jobs(l, e) < 0)
+        if (broker_each_queue(l->b->management, l->b->vhost, add_queue, l, e) < 0)
                 return -1;
         for (struct limit *limit = l->limits; limit != NULL; limit = limit->hh.next)
                 judge(l, limit, clock_mono());
@@ -244,6 +217,13 @@ static int look_once(struct looks *l, struct err *e)
 static bool is_certain(const struct limit *limit)
 {
         return clock_mono() - limit->since >= token_loss_patience(limit->loss);
+}
+
+static void say_once(struct looks *l)
+{
+        if (!l->said)
+                cli_note(l->c, "tokens of a limit seem to be lost: counting them again for 30 s");
+        l->said = true;
 }
 
 /* Until each loss was seen for long enough, or is gone. */
@@ -260,49 +240,83 @@ static int look_long_enough(struct looks *l, struct err *e)
                         again = again || (limit->loss != TOKENS_COMPLETE && !is_certain(limit));
                 if (!again || clock_mono() >= end)
                         return 0;
+                say_once(l);
                 poll(NULL, 0, PAUSE_MS);
         }
 }
 
-static void report(const struct limit *limit, struct diagnosis *d)
+static void add_problem(const struct limit *limit, struct buffer *out)
 {
-        const char *noun = words[limit->kind].noun, *tokens = words[limit->kind].tokens;
-        AUTO_BUFFER problem = {0};
-        AUTO_FREE char *remedy = xasprintf("run: warren %s slots %s", noun, limit->of);
-
+        buffer_printf(out, "%s %s, %s: ", words[limit->kind].noun, limit->of,
+                      words[limit->kind].name);
         switch (limit->loss) {
         case TOKENS_COMPLETE:
-                return;
-        case TOKENS_NO_QUEUE:
-                buffer_printf(&problem, "%s %s: the queue of its %s is missing", noun, limit->of,
-                              tokens);
                 break;
-        case TOKENS_GONE:
-                buffer_printf(&problem, "%s %s: its %s are lost: jobs wait and none runs", noun,
-                              limit->of, tokens);
+        case TOKENS_NOT_MADE:
+                buffer_add_text(out, "not in force, as its tokens could not be made yet");
+                break;
+        case TOKENS_NO_QUEUE:
+                buffer_add_text(out, "tokens are lost: their queue is missing");
                 break;
         case TOKENS_FEWER:
-                buffer_printf(&problem, "%s %s: it has %lld %s, should have %lld", noun, limit->of,
-                              (long long)limit->messages, tokens, (long long)limit->known.tokens);
+                buffer_printf(out, "tokens are lost: %lld of %lld are left",
+                              (long long)limit->messages, (long long)limit->tokens);
                 break;
         }
-        diagnosis_add(d, "limits", HEALTH_WRONG, problem.data, remedy);
+}
+
+static void fix(struct cli *c, const struct limit *limit, struct diagnosis *d)
+{
+        const struct token_fix wanted = {words[limit->kind].noun, words[limit->kind].version,
+                                         limit->of, limit->version};
+        struct err e = {0};
+        AUTO_BUFFER problem = {0};
+        AUTO_FREE char *remedy = xasprintf("run: warren %s slots %s", wanted.noun, limit->of);
+
+        add_problem(limit, &problem);
+        int64_t version = token_fix_run(c, &wanted, &e);
+        if (version < 0) {
+                buffer_printf(&problem, "; it could not be fixed: %s", e.text);
+                diagnosis_add(d, "limits", HEALTH_WRONG, problem.data, remedy);
+                return;
+        }
+        buffer_printf(&problem, "; new ones are in force: version %lld", (long long)version);
+        diagnosis_add(d, "limits", HEALTH_FIXED, problem.data, NULL);
+}
+
+static void report(const struct limit *limit, struct diagnosis *d)
+{
+        const char *noun = words[limit->kind].noun;
+        AUTO_BUFFER problem = {0};
+        AUTO_FREE char *remedy = xasprintf(
+                "run: warren doctor --fix, or for this one: warren %s slots %s", noun, limit->of);
+
+        add_problem(limit, &problem);
+        diagnosis_add(d, "limits", HEALTH_WRONG, problem.data,
+                      limit->loss == TOKENS_NOT_MADE
+                              ? "see the log of the primary status-store, which tries again"
+                              : remedy);
 }
 
 void doctor_check_tokens(struct cli *c, const struct broker_checks *b)
 {
         struct err e = {0};
         struct looks l __attribute__((cleanup(looks_fini))) = {.c = c, .b = b};
-        unsigned before = diagnosis_wrong(b->d);
+        bool found = false;
 
         if (look_long_enough(&l, &e) < 0) {
                 diagnosis_add(b->d, "limits", HEALTH_UNKNOWN, e.text, NULL);
                 return;
         }
         for (const struct limit *limit = l.limits; limit != NULL; limit = limit->hh.next) {
-                if (is_certain(limit))
+                if (limit->loss == TOKENS_COMPLETE || !is_certain(limit))
+                        continue;
+                found = true;
+                if (cli_has(c, "fix") && limit->loss != TOKENS_NOT_MADE)
+                        fix(c, limit, b->d);
+                else
                         report(limit, b->d);
         }
-        if (diagnosis_wrong(b->d) == before)
+        if (!found)
                 diagnosis_add(b->d, "limits", HEALTH_OK, NULL, NULL);
 }

@@ -135,9 +135,9 @@ enum exit_code command_tenant_set(struct cli *c)
 static void show_tenant_slots(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
         (void)answer;
-        buffer_add_text(out, "the slots of tenant ");
+        buffer_add_text(out, "tenant ");
         show_text(out, bytes_of_text(cli_word(c, 0)));
-        buffer_add_text(out, " are replaced\n");
+        buffer_add_text(out, ": the tokens of its running limit are replaced\n");
 }
 
 enum exit_code command_tenant_slots(struct cli *c)

@@ -12,15 +12,11 @@ static const msec queue_patience = 6500;
  * back. */
 static const msec count_patience = (msec)30 * MSEC_SECOND;
 
-enum token_loss token_loss_of(const struct token_limit *l, const int64_t *messages)
+enum token_loss token_loss_of(int64_t tokens, const int64_t *messages)
 {
         if (messages == NULL)
                 return TOKENS_NO_QUEUE;
-        if (*messages == 0)
-                return l->pending > 0 && l->running == 0 ? TOKENS_GONE : TOKENS_COMPLETE;
-        if (*messages > 0 && *messages < l->tokens)
-                return TOKENS_FEWER;
-        return TOKENS_COMPLETE;
+        return *messages >= 0 && *messages < tokens ? TOKENS_FEWER : TOKENS_COMPLETE;
 }
 
 const int64_t *token_counts_join(const int64_t *ready, const int64_t *cooling, int64_t *sum)
