@@ -291,7 +291,7 @@ void slots_check(struct slots *s)
 
 void slots_count(struct slots *s)
 {
-        unsigned held = 0, wanted = 0; /* of tenants beyond SHOWN_MAX */
+        unsigned held = 0, wanted = 0; /* of tenants beyond SHOWN_MAX, and of earlier versions */
         struct slot_pool *p;
 
         DL_FOREACH (s->pools, p) {
@@ -308,8 +308,7 @@ void slots_count(struct slots *s)
                         wanted += asked;
                 }
         }
-        if (held + wanted > 0 || s->shown == SHOWN_MAX)
-                show(s, "other", held, wanted);
+        show(s, "other", held, wanted);
 }
 
 void slots_up(struct slots *s)

@@ -12,7 +12,8 @@ from harness.broker import BIN
 
 TENANT = {"name": "acme", "rate": "10/1m", "burst": 10, "max_running": 5, "max_pending": 100000,
           "weight": 1, "paused": False, "amqp_login": False, "created_at": "2026-01-01T00:00:00.000Z"}
-MAIL = {"name": "send.mail", "max_running": 50, "max_rate": "10/1s"}
+MAIL = {"name": "send.mail", "max_running": 50, "max_rate": "10/1s", "slots_version": 2,
+        "rate_version": 1}
 
 
 @pytest.fixture()
@@ -57,11 +58,12 @@ def test_what_is_asked(service, warren, words, method, path, body):
 
 
 def test_a_tenant_shows_what_it_uses(service, warren):
-    answer = {"tenant": TENANT, "keys": [], "used": {"running": 3, "pending": 17}}
+    answer = {"tenant": {**TENANT, "slots_version": 3}, "keys": [], "used": {"running": 3, "pending": 17}}
     service.answers["GET", "/api/v1/tenants/acme"] = (200, answer)
-    lines = [line.rsplit(None, 1) for line in warren("tenant", "show", "acme").stdout.splitlines()]
-    assert [["max running", "5"], ["running now", "3"], ["pending now", "17"]] == [
-        line for line in lines if "running" in line[0] or line[0] == "pending now"]
+    lines = warren("tenant", "show", "acme").stdout.splitlines()
+    assert "max running     5" in lines
+    assert lines[-3:] == ["running now     3 of 5", "pending now     17 of 100000",
+                          "slots queue     slots.acme.3"]
     assert json.loads(warren("tenant", "show", "acme", "--json").stdout) == answer
 
 
@@ -74,9 +76,24 @@ def test_types_are_shown(service, warren):
         ["TYPE", "MAX", "RUNNING", "MAX", "RATE", "CREATED"],
         ["send.mail", "50", "10/1s"], ["b", "unlimited", "1/1d"]]
     assert listed.stderr == "next: warren type show send.mail\n"
+    service.answers["GET", "/api/v1/types"] = (200, {"types": []})
+    assert warren("type", "list").stderr == (
+        "no job type has a limit; set one: warren type set TYPE --max-running N\n")
     shown = warren("type", "show", "send.mail").stdout
     assert [line.rsplit(None, 1) for line in shown.splitlines()] == [
-        ["type", "send.mail"], ["max running", "50"], ["max rate", "10/1s"]]
+        ["type", "send.mail"], ["max running", "50"], ["max rate", "10/1s"],
+        ["slots queue", "slots-type.send.mail.2"], ["rate queue", "rates-type.send.mail.1"]]
+
+
+def test_a_limit_that_is_not_in_force_says_so(service, warren):
+    answer = {"tenant": {**TENANT, "slots_version": 0}, "keys": [], "used": {"running": 0, "pending": 0}}
+    service.answers["GET", "/api/v1/tenants/acme"] = (200, answer)
+    assert warren("tenant", "show", "acme").stdout.splitlines()[-1] == (
+        "slots queue     not made yet: the limit is not in force")
+    service.answers["GET", "/api/v1/tenants/acme"] = (200, {"tenant": {
+        **TENANT, "max_running": "unlimited", "slots_version": None}, "used": {"running": 2, "pending": 0}})
+    assert warren("tenant", "show", "acme").stdout.splitlines()[-2:] == [
+        "running now     2", "pending now     0 of 100000"]
 
 
 @pytest.mark.parametrize("of", ["tenant", "type"])

@@ -38,13 +38,21 @@ def take_away(warren, queue, count):
 
 
 def test_what_a_tenant_uses(warren, cli):
-    ids = [warren.api.submit("sleep", {"ms": 8000})["id"] for _ in range(4)]
+    ids = [warren.api.submit("sleep", {"ms": 12000})["id"] for _ in range(4)]
     until(lambda: cli.json("tenant", "show", "acme")["used"] == {"running": 3, "pending": 1}, 30,
           "three of them run")
-    shown = [line.rsplit(None, 1) for line in cli("tenant", "show", "acme").stdout.splitlines()]
-    assert ["max running", "3"] in shown and ["running now", "3"] in shown
+    shown = cli("tenant", "show", "acme").stdout.splitlines()
+    assert "max running     3" in shown and "running now     3 of 3" in shown
+    queue = f"/api/queues/{warren.vhost}/{shown[-1].split()[-1]}"
+
+    def counts():
+        told = warren.broker.management("GET", queue)
+        return told.get("messages_ready"), told.get("messages_unacknowledged")
+
+    until(lambda: counts() == (0, 3), 20, "the console says: none free, three used")
     for id in ids:
         assert cli("get", id, "--wait").returncode == EXIT["done"]
+    until(lambda: counts() == (3, 0), 20, "three free, none used")
 
 
 LOST = [

@@ -3,10 +3,12 @@
  * slots_test.c: how many tokens a limited tenant wants, and when one is used, kept and returned. A
  * fake replaces the token queues.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "consumer/slots.h"
 #include "consumer/tokens.h"
 #include "tests/unit/unit.h"
@@ -158,8 +160,10 @@ static void limit(struct rig *r, int64_t most, int64_t version)
 
 static int prepare(void **state)
 {
-        const struct metric_spec spec = {
-                .name = "slots", .kind = METRIC_GAUGE, .labels = {"tenant", "state"}};
+        const struct metric_spec spec = {.name = "slots",
+                                         .help = "Slots.",
+                                         .kind = METRIC_GAUGE,
+                                         .labels = {"tenant", "state"}};
         struct rig *r = xcalloc(1, sizeof(*r));
 
         now = 1000000;
@@ -490,6 +494,48 @@ static void a_consumer_that_stops_wants_none(void **state)
         ready_each(&r->ready, drop, &r->ready);
 }
 
+static void assert_shows(struct rig *r, const char *tenant, const char *held)
+{
+        AUTO_BUFFER text = {0};
+        char line[80];
+
+        slots_count(r->slots);
+        metrics_write(r->metrics, &text);
+        snprintf(line, sizeof(line), "slots{tenant=\"%s\",state=\"held\"} %s\n", tenant, held);
+        if (strstr(text.data, line) == NULL)
+                fail_msg("no %s", line);
+}
+
+/* The metric has series of 400 tenants; those of the others are one. */
+static void the_metric_is_bounded(void **state)
+{
+        enum { TENANTS = 403 };
+        struct rig *r = *state;
+        struct tenant *many = xcalloc(TENANTS, sizeof(*many));
+        const struct tenant_record limited = {.max_running = 2, .slots_version = 1};
+        const struct tenant_record unlimited = {.max_running = RECORD_UNLIMITED};
+
+        assert_shows(r, "other", "0");
+        for (int i = 0; i < TENANTS; i++) {
+                many[i].wanted = true;
+                snprintf(many[i].name, sizeof(many[i].name), "t%d", i);
+                slots_tenant(r->slots, &many[i], &limited);
+                bring(newest);
+                slots_count(r->slots);
+        }
+        assert_shows(r, "t0", "1");
+        assert_shows(r, "t399", "1");
+        assert_shows(r, "other", "3");
+        slots_tenant(r->slots, &many[0], &unlimited);
+        assert_shows(r, "t0", "0");
+        assert_shows(r, "t400", "1"); /* has its place */
+        assert_shows(r, "other", "2");
+        for (int i = 1; i < TENANTS; i++)
+                slots_tenant(r->slots, &many[i], &unlimited);
+        assert_shows(r, "other", "0");
+        free(many);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean_up)
 
 int main(void)
@@ -505,6 +551,7 @@ int main(void)
                 TEST(another_version_has_another_queue),
                 TEST(a_token_held_for_long_is_exchanged),
                 TEST(a_consumer_that_stops_wants_none),
+                TEST(the_metric_is_bounded),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

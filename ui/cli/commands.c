@@ -64,12 +64,13 @@ static const struct option stats_options[] = {
 
 #define TENANT_OPTIONS \
         {"rate", "N/DURATION", "submissions over HTTP: 10/1m, or unlimited", .member = "rate"}, \
-        {"burst", "N", "submissions at once", .member = "burst", .number = true}, \
-        {"max-running", "N", "jobs running at once over all consumers, or unlimited", \
+        {"burst", "N", "submissions at once; without it the N of --rate", .member = "burst", \
+         .number = true}, \
+        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited", \
          .member = "max_running", .number = true}, \
         {"max-pending", "N", "jobs waiting, or unlimited", \
          .member = "max_pending", .number = true}, \
-        {"weight", "N", "its share relative to other tenants", \
+        {"weight", "N", "its share of busy consumers relative to other tenants: 1 to 1000", \
          .member = "weight", .number = true}, \
         {"amqp-login", .help = "also create an AMQP login that may publish its jobs", \
          .member = "amqp_login"}
@@ -86,7 +87,7 @@ static const struct option tenant_set_options[] = {
 };
 
 static const struct option type_set_options[] = {
-        {"max-running", "N", "jobs running at once over all consumers, or unlimited",
+        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited",
          .member = "max_running", .number = true},
         {"max-rate", "N/DURATION", "starts over all consumers: 10/1s, or unlimited",
          .member = "max_rate"},

@@ -234,7 +234,7 @@ enum exit_code command_get(struct cli *c)
 enum exit_code command_list(struct cli *c)
 {
         static const char *const next[] = {"get", NULL};
-        static const struct listing jobs = {"jobs", job_columns, next};
+        static const struct listing jobs = {"jobs", job_columns, next, NULL};
 
         return listing_get(c, API_USER, "/api/v1/jobs", &jobs);
 }

@@ -32,7 +32,10 @@ static void suggest_next(const struct http_reply *reply, const struct listing *l
         if (!view_find(api_value(reply), l->member, &list))
                 return;
         struct scan_cursor at = scan_items(list);
-        if (!scan_next(&at, &first) || !view_add(first.value, l->columns[0].path, &name))
+        bool any = scan_next(&at, &first);
+        if (!any && l->none != NULL)
+                fprintf(stderr, "%s\n", l->none);
+        if (!any || !view_add(first.value, l->columns[0].path, &name))
                 return;
         buffer_add_text(&line, "next:");
         for (const char *const *command = l->next; *command != NULL; command++) {

@@ -14,13 +14,14 @@ struct listing {
         const struct view_column *columns;
         /* Commands that take what the first column shows: "dlq show"; NULL ends the list. */
         const char *const *next;
+        const char *none; /* what to say on standard error when the list is empty, or NULL */
 };
 
 /* The answer's array `member`, a row each. */
 struct table *listing_table(struct scan_value answer, const char *member,
                             const struct view_column *columns) MUST_CHECK;
 /* Prints the list and the cursor of its next page; with --json, the answer. Without --json it also
- * suggests commands for the first item, on standard error. */
+ * suggests commands for the first item, or says what an empty list means, on standard error. */
 enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
                             const struct listing *l);
 /* Asks for the list at `path`, with the given options as its query, and shows it. */

@@ -8,6 +8,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
+#include "ui/cli/limit_view.h"
 #include "ui/cli/listing.h"
 
 static const struct view_column tenant_columns[] = {
@@ -32,13 +33,6 @@ static const struct view_column tenant_fields[] = {
         {"paused", "paused", VIEW_TEXT},
         {"has AMQP login", "amqp_login", VIEW_FLAG},
         {"created", "created_at", VIEW_TEXT},
-        {NULL, NULL, VIEW_TEXT},
-};
-
-/* What of its limits it uses now. */
-static const struct view_column used_fields[] = {
-        {"running now", "used.running", VIEW_TEXT},
-        {"pending now", "used.pending", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},
 };
 
@@ -81,7 +75,11 @@ static void show_tenant(const struct cli *c, struct scan_value answer, struct bu
         if (!view_find(answer, "tenant", &tenant) || tenant.kind != SCAN_OBJECT)
                 tenant = answer;
         view_fields(tenant_fields, tenant, clock_wall(), c->colours, out);
-        view_fields(used_fields, answer, clock_wall(), c->colours, out);
+        limit_view_used("running now", view_int(answer, "used.running"), tenant, "max_running",
+                        c->colours, out);
+        limit_view_used("pending now", view_int(answer, "used.pending"), tenant, "max_pending",
+                        c->colours, out);
+        limit_view_queue(LIMIT_TENANT_SLOTS, tenant, "slots_version", c->colours, out);
         view_fields(secret_fields, answer, clock_wall(), c->colours, out);
         add_secrets_warning(answer, out);
 }
@@ -104,7 +102,7 @@ enum exit_code command_tenant_add(struct cli *c)
 enum exit_code command_tenant_list(struct cli *c)
 {
         static const char *const next[] = {"tenant show", "key list", NULL};
-        static const struct listing tenants = {"tenants", tenant_columns, next};
+        static const struct listing tenants = {"tenants", tenant_columns, next, NULL};
 
         return listing_get(c, API_ADMIN, "/api/v1/tenants", &tenants);
 }
@@ -230,7 +228,7 @@ enum exit_code command_key_list(struct cli *c)
         if (!c->json) {
                 AUTO_FREE char *revoke = xasprintf("key rm %s", cli_word(c, 0));
                 const char *const next[] = {revoke, NULL};
-                return listing_show(c, &reply, &(struct listing){"keys", key_columns, next});
+                return listing_show(c, &reply, &(struct listing){"keys", key_columns, next, NULL});
         }
         bool found = view_find(api_value(&reply), "keys", &keys);
         json_begin(&out);

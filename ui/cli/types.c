@@ -5,6 +5,7 @@
 #include "common/base/json_write.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
+#include "ui/cli/limit_view.h"
 #include "ui/cli/listing.h"
 
 static const struct view_column type_columns[] = {
@@ -30,12 +31,16 @@ static void show_type(const struct cli *c, struct scan_value answer, struct buff
         if (!view_find(answer, "type", &type) || type.kind != SCAN_OBJECT)
                 type = answer;
         view_fields(type_fields, type, clock_wall(), c->colours, out);
+        limit_view_queue(LIMIT_TYPE_SLOTS, type, "slots_version", c->colours, out);
+        limit_view_queue(LIMIT_TYPE_RATE, type, "rate_version", c->colours, out);
 }
 
 enum exit_code command_type_list(struct cli *c)
 {
         static const char *const next[] = {"type show", NULL};
-        static const struct listing types = {"types", type_columns, next};
+        static const struct listing types = {
+                "types", type_columns, next,
+                "no job type has a limit; set one: warren type set TYPE --max-running N"};
 
         return listing_get(c, API_ADMIN, "/api/v1/types", &types);
 }

@@ -266,18 +266,24 @@ void view_row(struct table *t, const struct view_column *columns, struct scan_va
         }
 }
 
+void view_add_title(const char *title, bool colours, struct buffer *out)
+{
+        AUTO_BUFFER padded = {0};
+
+        buffer_printf(&padded, "%-16s", title);
+        show_coloured(out, padded.data, COLOUR_GREY, colours);
+}
+
 void view_fields(const struct view_column *columns, struct scan_value item, msec now, bool colours,
                  struct buffer *out)
 {
         for (const struct view_column *c = columns; c->title != NULL; c++) {
                 AUTO_BUFFER text = {0};
-                AUTO_BUFFER title = {0};
 
                 add_by_kind(c, item, now, &text);
                 if (text.length == 0)
                         continue;
-                buffer_printf(&title, "%-16s", c->title);
-                show_coloured(out, title.data, COLOUR_GREY, colours);
+                view_add_title(c->title, colours, out);
                 if (c->kind == VIEW_STATUS)
                         show_coloured(out, text.data, view_status_colour(buffer_bytes(&text)),
                                       colours);

@@ -56,6 +56,8 @@ struct view_column {
 /* A table with these titles; view_row adds a row of an item. */
 struct table *view_table(const struct view_column *columns);
 void view_row(struct table *t, const struct view_column *columns, struct scan_value item, msec now);
+/* The title of a line, padded. */
+void view_add_title(const char *title, bool colours, struct buffer *out);
 /* "title  value" lines of an object; absent members are left out. */
 void view_fields(const struct view_column *columns, struct scan_value item, msec now, bool colours,
                  struct buffer *out);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * limit_view.h: a limit in the answers about a tenant or type, as text for people. Pure.
+ */
+#pragma once
+
+#include "common/model/limit_queue.h"
+#include "ui/cli/view.h"
+
+/* Adds a line: the queue that has the tokens of this limit of a tenant or type, as it is named in
+ * RabbitMQ's console. Nothing when it has no such limit. version: the member with its version. */
+void limit_view_queue(enum limit_queue kind, struct scan_value of, const char *version,
+                      bool colours, struct buffer *out);
+/* Adds a line: what is used of a limit: "3 of 5". Nothing when that is not known. */
+void limit_view_used(const char *title, int64_t used, struct scan_value of, const char *limit,
+                     bool colours, struct buffer *out);
