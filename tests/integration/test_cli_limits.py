@@ -99,9 +99,15 @@ def test_a_limit_that_is_not_in_force_says_so(service, warren):
 @pytest.mark.parametrize("of", ["tenant", "type"])
 def test_tokens_are_replaced(service, warren, of):
     service.answers["POST", f"/api/v1/{of}s/acme/slots"] = (202, {of: {"name": "acme"}})
-    of_what = {"tenant": "its running limit", "type": "its limits"}[of]
-    assert warren(of, "slots", "acme").stdout == f"{of} acme: the tokens of {of_what} are replaced\n"
+    assert warren(of, "slots", "acme").stdout == f"{of} acme: new tokens are in force\n"
     assert json.loads(warren(of, "slots", "acme", "--json").stdout) == {of: {"name": "acme"}}
+
+
+@pytest.mark.parametrize("of, member", [("tenant", "slots"), ("type", "slots"), ("type", "rate")])
+def test_tokens_that_take_long(service, warren, of, member):
+    service.answers["POST", f"/api/v1/{of}s/acme/slots"] = (202, {of: {"name": "acme", f"{member}_version": 0}})
+    assert warren(of, "slots", "acme").stdout == (
+        f"{of} acme: new tokens are being made; see 'warren {of} show acme'\n")
 
 
 @pytest.mark.parametrize("words, status, problem, want, says", [

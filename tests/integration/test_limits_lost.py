@@ -147,10 +147,8 @@ def test_types(warren, cli):
         sorted([made["name"] for made in listed] + ["noop"]))
     shown = [line.rsplit(None, 1) for line in cli("type", "show", "noop").stdout.splitlines()]
     assert shown[:3] == [["type", "noop"], ["max running", "2"], ["max rate", "50/1s"]]
-    made = cli("type", "slots", "noop")
-    assert made.stdout == "type noop: the tokens of its limits are replaced\n"
-    assert cli("tenant", "slots", "acme").stdout == (
-        "tenant acme: the tokens of its running limit are replaced\n")
+    assert cli("type", "slots", "noop").stdout == "type noop: new tokens are in force\n"
+    assert cli("tenant", "slots", "acme").stdout == "tenant acme: new tokens are in force\n"
     refused = cli("type", "set", "noop", "--max-running", "0")
     assert refused.returncode == EXIT["refused"]
     assert refused.stderr.startswith("warren: max_running: ") and "unlimited" in refused.stderr

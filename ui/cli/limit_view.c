@@ -29,6 +29,24 @@ void limit_view_queue(enum limit_queue kind, struct scan_value of, const char *v
         add_line(kind == LIMIT_TYPE_RATE ? "rate queue" : "slots queue", &text, colours, out);
 }
 
+void limit_view_replaced(const char *noun, const char *name, struct scan_value answer,
+                         struct buffer *out)
+{
+        struct scan_value of;
+        bool making = view_find(answer, noun, &of) &&
+                      (view_int(of, "slots_version") == 0 || view_int(of, "rate_version") == 0);
+
+        buffer_printf(out, "%s ", noun);
+        show_text(out, bytes_of_text(name));
+        buffer_add_text(out, making ? ": new tokens are being made; see 'warren "
+                                    : ": new tokens are in force\n");
+        if (making) {
+                buffer_printf(out, "%s show ", noun);
+                show_text(out, bytes_of_text(name));
+                buffer_add_text(out, "'\n");
+        }
+}
+
 void limit_view_used(const char *title, int64_t used, struct scan_value of, const char *limit,
                      bool colours, struct buffer *out)
 {

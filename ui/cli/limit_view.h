@@ -11,6 +11,10 @@
  * RabbitMQ's console. Nothing when it has no such limit. version: the member with its version. */
 void limit_view_queue(enum limit_queue kind, struct scan_value of, const char *version,
                       bool colours, struct buffer *out);
+/* Adds a sentence: the new tokens of a tenant or type, its noun and given name, are in force, or
+ * are being made. */
+void limit_view_replaced(const char *noun, const char *name, struct scan_value answer,
+                         struct buffer *out);
 /* Adds a line: what is used of a limit: "3 of 5". Nothing when that is not known. */
 void limit_view_used(const char *title, int64_t used, struct scan_value of, const char *limit,
                      bool colours, struct buffer *out);

@@ -132,10 +132,7 @@ enum exit_code command_tenant_set(struct cli *c)
 
 static void show_tenant_slots(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        (void)answer;
-        buffer_add_text(out, "tenant ");
-        show_text(out, bytes_of_text(cli_word(c, 0)));
-        buffer_add_text(out, ": the tokens of its running limit are replaced\n");
+        limit_view_replaced("tenant", cli_word(c, 0), answer, out);
 }
 
 enum exit_code command_tenant_slots(struct cli *c)

@@ -70,10 +70,7 @@ enum exit_code command_type_set(struct cli *c)
 
 static void show_type_slots(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        (void)answer;
-        buffer_add_text(out, "type ");
-        show_text(out, bytes_of_text(cli_word(c, 0)));
-        buffer_add_text(out, ": the tokens of its limits are replaced\n");
+        limit_view_replaced("type", cli_word(c, 0), answer, out);
 }
 
 enum exit_code command_type_slots(struct cli *c)
