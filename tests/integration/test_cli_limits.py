@@ -86,7 +86,7 @@ def test_types_are_shown(service, warren):
 
 
 def test_a_limit_that_is_not_in_force_says_so(service, warren):
-    answer = {"tenant": {**TENANT, "slots_version": 0}, "keys": [], "used": {"running": 0, "pending": 0}}
+    answer = {"tenant": {**TENANT, "slots_version": None}, "keys": [], "used": {"running": 0, "pending": 0}}
     service.answers["GET", "/api/v1/tenants/acme"] = (200, answer)
     assert warren("tenant", "show", "acme").stdout.splitlines()[-1] == (
         "slots queue     not made yet: the limit is not in force")
@@ -105,7 +105,8 @@ def test_tokens_are_replaced(service, warren, of):
 
 @pytest.mark.parametrize("of, member", [("tenant", "slots"), ("type", "slots"), ("type", "rate")])
 def test_tokens_that_take_long(service, warren, of, member):
-    service.answers["POST", f"/api/v1/{of}s/acme/slots"] = (202, {of: {"name": "acme", f"{member}_version": 0}})
+    service.answers["POST", f"/api/v1/{of}s/acme/slots"] = (202, {of: {
+        "name": "acme", {"slots": "max_running", "rate": "max_rate"}[member]: 5, f"{member}_version": None}})
     assert warren(of, "slots", "acme").stdout == (
         f"{of} acme: new tokens are being made; see 'warren {of} show acme'\n")
 

@@ -38,7 +38,7 @@ class Site:
         self.queues()
 
     def tenants(self, **limits):
-        """acme=(5, 3): limit 5, and version 3 of the slots; 0 while they are made."""
+        """acme=(5, 3): limit 5, and version 3 of the slots; None while they are made."""
         self.gateway.answers["GET", "/api/v1/tenants"] = (200, {"tenants": [
             {"name": name, "max_running": limit, "slots_version": version, "paused": True}
             for name, (limit, version) in limits.items()]})
@@ -124,7 +124,7 @@ def test_missing_queues(site):
 
 def test_lost_tokens(site):
     """Each look within 30 s must show the loss. Two limits look lost at first, and are not."""
-    site.tenants(acme=(5, 3), fewer=(5, 1), back=(5, 1), late=(5, 1), uncounted=(5, 1), made=(5, 0))
+    site.tenants(acme=(5, 3), fewer=(5, 1), back=(5, 1), late=(5, 1), uncounted=(5, 1), made=(5, None))
     site.types(a=(3, 1, "10/1s", 1), b=("unlimited", None, "10/1s", 1), c=("unlimited", None, "10/1s", 1))
     queues = {"slots_acme_3": 0, "slots_fewer_1": 4, "slots_back_1": 0, "slots_uncounted_1": None,
               "slotsT_a_1": 0, "ratesT_a_1": 0, "coolingT_a_1": 0, "ratesT_b_1": 4, "coolingT_b_1": 6,
@@ -148,17 +148,18 @@ def test_lost_tokens(site):
 
 @pytest.mark.parametrize("status, detail, then, found", [
     (202, "", 2, ("fixed", "new ones are in force: version 2", None)),
-    (503, "the limit is kept, but not in force yet", 0,
+    (202, "", None, ("fixed", "new ones are in force: version 2", None)),
+    (503, "the limit is kept, but not in force yet", None,
      ("fixed", "new ones are in force: version 2", None)),
     (503, "the broker cannot be reached", 1,
      ("wrong", "it could not be fixed: the broker cannot be reached", "run: warren tenant slots acme")),
     (409, "it has no running limit", 1,
      ("wrong", "it could not be fixed: it has no running limit", "run: warren tenant slots acme")),
-], ids=["at once", "later", "unreachable", "refused"])
+], ids=["at once", "later", "later, told as 503", "unreachable", "refused"])
 def test_the_fix(site, status, detail, then, found):
     """The new version is in force at once, or later, or the primary refuses."""
     def version(now):
-        site.gateway.answers["GET", "/api/v1/tenants/acme"] = (200, {"tenant": {"slots_version": now}})
+        site.gateway.answers["GET", "/api/v1/tenants/acme"] = (200, {"tenant": {"max_running": 5, "slots_version": now}})
 
     asked = ("POST", "/api/v1/tenants/acme/slots")
     site.tenants(acme=(5, 1))
@@ -167,7 +168,7 @@ def test_the_fix(site, status, detail, then, found):
     doctor = site.start("--fix")
     until(lambda: site.calls(*asked) == 1, 60, "asked for new tokens")
     version(then)
-    if then == 0:
+    if then is None:
         until(lambda: site.calls("GET", "/api/v1/tenants/acme") >= 5, 60, "the doctor waits")
         version(2)
     state, words, advice = found

@@ -14,6 +14,7 @@
 #include "ui/cli/api.h"
 #include "ui/cli/broker.h"
 #include "ui/cli/doctor.h"
+#include "ui/cli/limit_view.h"
 #include "ui/cli/token_fix.h"
 #include "ui/cli/token_loss.h"
 #include "ui/cli/view.h"
@@ -21,13 +22,10 @@
 enum { PAUSE_MS = 1000 };
 static const msec looks_end = (msec)60 * MSEC_SECOND;
 
-/* What is said of the three kinds of limits. */
-static const struct {
-        const char *noun, *name, *version;
-} words[] = {
-        [LIMIT_TENANT_SLOTS] = {"tenant", "max running", "slots_version"},
-        [LIMIT_TYPE_SLOTS] = {"type", "max running", "slots_version"},
-        [LIMIT_TYPE_RATE] = {"type", "max rate", "rate_version"},
+static const char *const names[] = {
+        [LIMIT_TENANT_SLOTS] = "max running",
+        [LIMIT_TYPE_SLOTS] = "max running",
+        [LIMIT_TYPE_RATE] = "max rate",
 };
 
 struct limit {
@@ -116,7 +114,7 @@ static const int64_t *messages_of(const struct looks *l, enum limit_queue kind,
 /* of: the tenant or type. */
 static void add_limit(struct looks *l, enum limit_queue kind, struct scan_value of, int64_t tokens)
 {
-        struct limit made = {.kind = kind, .version = view_int(of, words[kind].version)};
+        struct limit made = {.kind = kind, .version = limit_version(kind, of)};
         struct limit *limit = NULL;
         AUTO_BUFFER name = {0};
 
@@ -247,8 +245,7 @@ static int look_long_enough(struct looks *l, struct err *e)
 
 static void add_problem(const struct limit *limit, struct buffer *out)
 {
-        buffer_printf(out, "%s %s, %s: ", words[limit->kind].noun, limit->of,
-                      words[limit->kind].name);
+        buffer_printf(out, "%s %s, %s: ", limit_noun(limit->kind), limit->of, names[limit->kind]);
         switch (limit->loss) {
         case TOKENS_COMPLETE:
                 break;
@@ -267,11 +264,11 @@ static void add_problem(const struct limit *limit, struct buffer *out)
 
 static void fix(struct cli *c, const struct limit *limit, struct diagnosis *d)
 {
-        const struct token_fix wanted = {words[limit->kind].noun, words[limit->kind].version,
-                                         limit->of, limit->version};
+        const struct token_fix wanted = {limit->kind, limit->of, limit->version};
         struct err e = {0};
         AUTO_BUFFER problem = {0};
-        AUTO_FREE char *remedy = xasprintf("run: warren %s slots %s", wanted.noun, limit->of);
+        AUTO_FREE char *remedy =
+                xasprintf("run: warren %s slots %s", limit_noun(limit->kind), limit->of);
 
         add_problem(limit, &problem);
         int64_t version = token_fix_run(c, &wanted, &e);
@@ -286,7 +283,7 @@ static void fix(struct cli *c, const struct limit *limit, struct diagnosis *d)
 
 static void report(const struct limit *limit, struct diagnosis *d)
 {
-        const char *noun = words[limit->kind].noun;
+        const char *noun = limit_noun(limit->kind);
         AUTO_BUFFER problem = {0};
         AUTO_FREE char *remedy = xasprintf(
                 "run: warren doctor --fix, or for this one: warren %s slots %s", noun, limit->of);

@@ -7,6 +7,30 @@
 #include "common/base/own.h"
 #include "common/model/job.h"
 
+static const struct {
+        const char *noun, *title, *limit, *version;
+} words[] = {
+        [LIMIT_TENANT_SLOTS] = {"tenant", "slots queue", "max_running", "slots_version"},
+        [LIMIT_TYPE_SLOTS] = {"type", "slots queue", "max_running", "slots_version"},
+        [LIMIT_TYPE_RATE] = {"type", "rate queue", "max_rate", "rate_version"},
+};
+
+const char *limit_noun(enum limit_queue kind)
+{
+        return words[kind].noun;
+}
+
+int64_t limit_version(enum limit_queue kind, struct scan_value of)
+{
+        struct scan_value limit, version;
+
+        if (!view_find(of, words[kind].limit, &limit) || limit.kind == SCAN_NULL ||
+            view_is(of, words[kind].limit, "unlimited") ||
+            !view_find(of, words[kind].version, &version))
+                return -1;
+        return version.kind == SCAN_NULL ? 0 : view_int(of, words[kind].version);
+}
+
 static void add_line(const char *title, const struct buffer *text, bool colours, struct buffer *out)
 {
         view_add_title(title, colours, out);
@@ -14,10 +38,9 @@ static void add_line(const char *title, const struct buffer *text, bool colours,
         buffer_add_char(out, '\n');
 }
 
-void limit_view_queue(enum limit_queue kind, struct scan_value of, const char *version,
-                      bool colours, struct buffer *out)
+void limit_view_queue(enum limit_queue kind, struct scan_value of, bool colours, struct buffer *out)
 {
-        int64_t number = view_int(of, version);
+        int64_t number = limit_version(kind, of);
         char queue[LIMIT_QUEUE_SIZE], name[JOB_TYPE_SIZE];
         AUTO_BUFFER given = {0}, text = {0};
 
@@ -26,15 +49,15 @@ void limit_view_queue(enum limit_queue kind, struct scan_value of, const char *v
                 return;
         limit_queue_name(kind, name, number, queue);
         buffer_add_text(&text, number > 0 ? queue : "not made yet: the limit is not in force");
-        add_line(kind == LIMIT_TYPE_RATE ? "rate queue" : "slots queue", &text, colours, out);
+        add_line(words[kind].title, &text, colours, out);
 }
 
 void limit_view_replaced(const char *noun, const char *name, struct scan_value answer,
                          struct buffer *out)
 {
         struct scan_value of;
-        bool making = view_find(answer, noun, &of) &&
-                      (view_int(of, "slots_version") == 0 || view_int(of, "rate_version") == 0);
+        bool making = view_find(answer, noun, &of) && (limit_version(LIMIT_TYPE_SLOTS, of) == 0 ||
+                                                       limit_version(LIMIT_TYPE_RATE, of) == 0);
 
         buffer_printf(out, "%s ", noun);
         show_text(out, bytes_of_text(name));

@@ -7,10 +7,16 @@
 #include "common/model/limit_queue.h"
 #include "ui/cli/view.h"
 
+/* Whose limit it is: tenant or type. */
+const char *limit_noun(enum limit_queue kind);
+/* The version of the tokens of this limit of a tenant or type. 0: none is in force, new ones are
+ * being made. -1: it has no such limit, or the gateway is older than these limits. */
+int64_t limit_version(enum limit_queue kind, struct scan_value of);
+
 /* Adds a line: the queue that has the tokens of this limit of a tenant or type, as it is named in
- * RabbitMQ's console. Nothing when it has no such limit. version: the member with its version. */
-void limit_view_queue(enum limit_queue kind, struct scan_value of, const char *version,
-                      bool colours, struct buffer *out);
+ * RabbitMQ's console. Nothing when it has no such limit. */
+void limit_view_queue(enum limit_queue kind, struct scan_value of, bool colours,
+                      struct buffer *out);
 /* Adds a sentence: the new tokens of a tenant or type, its noun and given name, are in force, or
  * are being made. */
 void limit_view_replaced(const char *noun, const char *name, struct scan_value answer,

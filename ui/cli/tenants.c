@@ -79,7 +79,7 @@ static void show_tenant(const struct cli *c, struct scan_value answer, struct bu
                         c->colours, out);
         limit_view_used("pending now", view_int(answer, "used.pending"), tenant, "max_pending",
                         c->colours, out);
-        limit_view_queue(LIMIT_TENANT_SLOTS, tenant, "slots_version", c->colours, out);
+        limit_view_queue(LIMIT_TENANT_SLOTS, tenant, c->colours, out);
         view_fields(secret_fields, answer, clock_wall(), c->colours, out);
         add_secrets_warning(answer, out);
 }

@@ -9,7 +9,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/api.h"
-#include "ui/cli/view.h"
+#include "ui/cli/limit_view.h"
 
 enum { PAUSE_MS = 500 };
 static const msec wait_max = MSEC_MINUTE;
@@ -17,20 +17,21 @@ static const msec wait_max = MSEC_MINUTE;
 /* The version in force; 0: none yet. -1: it cannot be read, or the limit is gone. */
 static int64_t version_now(struct cli *c, const struct token_fix *f, struct err *e)
 {
-        AUTO_FREE char *path = api_path("/api/v1/*s/*", f->noun, f->of);
-        AUTO_FREE char *member = xasprintf("%s.%s", f->noun, f->member);
+        const char *noun = limit_noun(f->kind);
+        AUTO_FREE char *path = api_path("/api/v1/*s/*", noun, f->of);
         AUTO_REPLY reply = {0};
+        struct scan_value of;
 
         if (api_read(c, path, &reply, e) < 0)
                 return -1;
-        int64_t version = view_int(api_value(&reply), member);
+        int64_t version = view_find(api_value(&reply), noun, &of) ? limit_version(f->kind, of) : -1;
         return version >= 0 ? version : err_set(e, ERR_NOT_FOUND, "it has no such limit any more");
 }
 
 /* After a 503 the new version may still be on its way: then none is in force. */
 static int ask(struct cli *c, const struct token_fix *f, struct err *e)
 {
-        AUTO_FREE char *path = api_path("/api/v1/*s/*/slots", f->noun, f->of);
+        AUTO_FREE char *path = api_path("/api/v1/*s/*/slots", limit_noun(f->kind), f->of);
         const struct http_call call = {.method = "POST", .path = path};
         struct err ignored = {0};
         AUTO_REPLY reply = {0};
@@ -51,7 +52,7 @@ int64_t token_fix_run(struct cli *c, const struct token_fix *f, struct err *e)
 
         if (version == f->lost) {
                 cli_note(c, "%s %s: asking for new tokens, waiting until they are in force",
-                         f->noun, f->of);
+                         limit_noun(f->kind), f->of);
                 if (ask(c, f, e) < 0)
                         return -1;
         }

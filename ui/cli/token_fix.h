@@ -6,13 +6,13 @@
 
 #include <stdint.h>
 
+#include "common/model/limit_queue.h"
 #include "ui/cli/cli.h"
 
 struct token_fix {
-        const char *noun;   /* tenant or type */
-        const char *member; /* of its answer, that has the version of the tokens */
-        const char *of;     /* the tenant's or type's name */
-        int64_t lost;       /* the version whose tokens are lost */
+        enum limit_queue kind;
+        const char *of; /* the tenant's or type's name */
+        int64_t lost;   /* the version whose tokens are lost */
 };
 
 /* Asks for new tokens, unless another version is in force already, and waits until one is. Blocks

@@ -31,8 +31,8 @@ static void show_type(const struct cli *c, struct scan_value answer, struct buff
         if (!view_find(answer, "type", &type) || type.kind != SCAN_OBJECT)
                 type = answer;
         view_fields(type_fields, type, clock_wall(), c->colours, out);
-        limit_view_queue(LIMIT_TYPE_SLOTS, type, "slots_version", c->colours, out);
-        limit_view_queue(LIMIT_TYPE_RATE, type, "rate_version", c->colours, out);
+        limit_view_queue(LIMIT_TYPE_SLOTS, type, c->colours, out);
+        limit_view_queue(LIMIT_TYPE_RATE, type, c->colours, out);
 }
 
 enum exit_code command_type_list(struct cli *c)
