@@ -3,7 +3,6 @@
  * slots_test.c: how many tokens a limited tenant wants, and when one is used, kept and returned. A
  * fake replaces the token queues.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -497,11 +496,10 @@ static void a_consumer_that_stops_wants_none(void **state)
 static void assert_shows(struct rig *r, const char *tenant, const char *held)
 {
         AUTO_BUFFER text = {0};
-        char line[80];
 
         slots_count(r->slots);
         metrics_write(r->metrics, &text);
-        snprintf(line, sizeof(line), "slots{tenant=\"%s\",state=\"held\"} %s\n", tenant, held);
+        AUTO_FREE char *line = xasprintf("slots{tenant=\"%s\",state=\"held\"} %s\n", tenant, held);
         if (strstr(text.data, line) == NULL)
                 fail_msg("no %s", line);
 }
@@ -518,7 +516,8 @@ static void the_metric_is_bounded(void **state)
         assert_shows(r, "other", "0");
         for (int i = 0; i < TENANTS; i++) {
                 many[i].wanted = true;
-                snprintf(many[i].name, sizeof(many[i].name), "t%d", i);
+                AUTO_FREE char *name = xasprintf("t%d", i);
+                memcpy(many[i].name, name, strlen(name));
                 slots_tenant(r->slots, &many[i], &limited);
                 bring(newest);
                 slots_count(r->slots);
