@@ -34,6 +34,7 @@ enum {
         STALL_MS = 10 * MSEC_SECOND,        /* without a record to read */
         CATCH_UP_MAX_MS = MSEC_MINUTE,
         PREFETCH = 512,
+        READ_BYTES = 4 * 1024 * 1024, /* else a prefetch of messages as large as the broker takes */
         LINK_NAME_SIZE = 160
 };
 
@@ -414,10 +415,12 @@ static int create_links(struct admits *a, const struct admits_config *config, uv
 
         c.name = name;
         snprintf(name, sizeof(name), "%s admits", config->gateway);
+        c.read_bytes = READ_BYTES;
         a->reader = link_create(&c, &reading, a, loop, e);
         if (a->reader == NULL)
                 return -1;
         snprintf(name, sizeof(name), "%s admitted", config->gateway);
+        c.read_bytes = 0;
         c.stream = "admits";
         c.resend = true;
         a->publisher = link_create(&c, &publishing, a, loop, e);
