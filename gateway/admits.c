@@ -3,7 +3,8 @@
  * admits.c: publishes what this gateway admitted, and reads what others did.
  *
  * One record at a time is on its way, and each has a number. So one that is published again is
- * counted once, and the whole stream can be read again after a reconnect.
+ * counted once, and after each reconnect the whole stream is read again: what was missed counts, at
+ * the time it was admitted.
  */
 #include "gateway/admits.h"
 
@@ -28,9 +29,12 @@
 enum {
         TELL_EVERY_MS = 50,
         LEVELS_EVERY_MS = 10 * MSEC_MINUTE, /* the stream keeps an hour */
+        LEVELS_AGAIN_MS = 10 * MSEC_SECOND, /* for gateways that start: not more often */
+        LEVELS_PACK = 128,                  /* buckets looked at without a pause for submissions */
         STALL_MS = 10 * MSEC_SECOND,        /* without a record to read */
         CATCH_UP_MAX_MS = MSEC_MINUTE,
         PREFETCH = 512,
+        READ_BYTES = 4 * 1024 * 1024, /* else a prefetch of messages as large as the broker takes */
         LINK_NAME_SIZE = 160
 };
 
@@ -54,16 +58,18 @@ struct admits {
         struct telling *sent;
         int64_t last_n;
         msec levels_at; /* monotonic: they were told last; 0: they are due */
+        bool newcomer;  /* a gateway has started since */
         /* reading */
         struct link *reader;
         struct subscription *subscription;
         struct alarm *patience; /* until the gateway goes on without having caught up */
         struct senders *senders;
         struct admit_record *read;
-        bool caught_up;
-        msec begun;        /* monotonic */
-        uint64_t messages; /* that were read */
-        uint64_t seen;     /* of them, when `patience` was set */
+        bool live;          /* what is read now was published just now */
+        int64_t live_after; /* an own record after this one shows it */
+        msec begun;         /* monotonic */
+        uint64_t messages;  /* that were read */
+        uint64_t seen;      /* of them, when `patience` was set */
         uint64_t ignored;
         /* stopping */
         struct alarm *limit;
@@ -179,28 +185,39 @@ static void add_level(void *owner, const char *tenant, int64_t full_in)
 {
         struct admits *a = owner;
 
-        if (a->draft->levels.count == ADMIT_ENTRIES_MAX) {
-                draft_end(a);
-                draft_begin(a, a->draft->at);
-        }
         admit_list_add(&a->draft->levels, tenant, full_in);
 }
 
-/* Also when there are none: the first record of a gateway shows it that it has caught up. */
+/* Also when there are none: a record of its own shows a gateway that it has caught up. */
 static void tell_levels(struct admits *a)
 {
+        char last[TENANT_SIZE] = "";
         msec now = clock_mono();
 
         draft_begin(a, clock_wall());
-        limiter_levels(a->limiter, now, add_level, a);
+        while (limiter_levels(a->limiter, now, &(struct limiter_pack){LEVELS_PACK, last}, add_level,
+                              a)) {
+                if (a->draft->levels.count <= ADMIT_ENTRIES_MAX - LEVELS_PACK)
+                        continue;
+                draft_end(a);
+                draft_begin(a, a->draft->at);
+        }
         draft_end(a);
         a->levels_at = now;
+        a->newcomer = false;
+}
+
+static bool levels_are_due(const struct admits *a)
+{
+        msec every = a->newcomer ? LEVELS_AGAIN_MS : LEVELS_EVERY_MS;
+
+        return a->levels_at == 0 || clock_mono() - a->levels_at >= every;
 }
 
 static void tell(struct admits *a)
 {
         tell_admitted(a);
-        if (a->levels_at == 0 || clock_mono() - a->levels_at >= LEVELS_EVERY_MS)
+        if (levels_are_due(a))
                 tell_levels(a);
         send_next(a);
 }
@@ -285,15 +302,27 @@ static void on_patience(void *owner)
         become_ready(a);
 }
 
-static void on_own_record(struct admits *a)
+static void on_own_record(struct admits *a, int64_t n)
 {
-        if (a->caught_up)
+        if (a->live || n <= a->live_after)
                 return;
-        a->caught_up = true;
+        a->live = true;
         a->levels_at =
                 0; /* due: what is older than the stream's hour is kept by telling it again */
         become_ready(a);
         LOG_INFO("what was admitted before has been read");
+}
+
+/* A gateway that starts cannot tell how old records are whose clock differs from its own. So it is
+ * told the levels anew. */
+static void on_record_of_other(struct admits *a, const struct admit_record *r)
+{
+        msec age = 0;
+
+        if (!senders_accept(a->senders, r, clock_wall(), a->live, &age))
+                return;
+        charge(a, r, clock_mono() - age);
+        a->newcomer |= a->live && r->n == 1;
 }
 
 static void ignore(struct admits *a, const struct message *m, const struct err *why)
@@ -309,7 +338,6 @@ static void on_record(struct admits *a, const struct message *m)
 {
         struct admit_record *r = a->read;
         struct err e = {0};
-        msec age;
 
         if (!bytes_equal_text(m->user_id, PACK_LOGIN)) {
                 err_set(&e, ERR_FORBIDDEN, "it is not of the gateways' login");
@@ -317,9 +345,9 @@ static void on_record(struct admits *a, const struct message *m)
         } else if (admit_record_read(m->body, r, &e) != 0) {
                 ignore(a, m, &e);
         } else if (strcmp(r->gateway, a->name) == 0) {
-                on_own_record(a);
-        } else if (senders_accept(a->senders, r, clock_wall(), a->caught_up, &age)) {
-                charge(a, r, clock_mono() - age);
+                on_own_record(a, r->n);
+        } else {
+                on_record_of_other(a, r);
         }
 }
 
@@ -333,11 +361,16 @@ static void on_delivery(void *owner, struct delivery *d)
         link_settle(&d, SETTLE_ACK);
 }
 
-/* Also at a reconnect: the stream may have been deleted and made again, with fewer messages. */
+/* Also at a reconnect: the stream may have been deleted and made again, with fewer messages. Old
+ * records come then, until one that is told from now on. */
 static enum source_start from_first(void *owner, int64_t *offset)
 {
-        (void)owner;
+        struct admits *a = owner;
+
         (void)offset;
+        a->live = false;
+        a->live_after = a->last_n;
+        a->levels_at = 0;
         return SOURCE_FIRST;
 }
 
@@ -382,10 +415,12 @@ static int create_links(struct admits *a, const struct admits_config *config, uv
 
         c.name = name;
         snprintf(name, sizeof(name), "%s admits", config->gateway);
+        c.read_bytes = READ_BYTES;
         a->reader = link_create(&c, &reading, a, loop, e);
         if (a->reader == NULL)
                 return -1;
         snprintf(name, sizeof(name), "%s admitted", config->gateway);
+        c.read_bytes = 0;
         c.stream = "admits";
         c.resend = true;
         a->publisher = link_create(&c, &publishing, a, loop, e);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 #include <utlist.h>
 
@@ -23,6 +24,7 @@ enum { DEBT_BURSTS = 2, DEBT_MS = 2 * MSEC_SECOND };
 struct bucket {
         char tenant[TENANT_SIZE];
         double full_at;  /* when it is full again; each token taken moves it by token_ms */
+        double own_at;   /* the same, if only this gateway had taken tokens: never later */
         double token_ms; /* time for one token */
         int64_t burst;
         int64_t untold; /* taken since limiter_collect; below zero: given back */
@@ -70,15 +72,24 @@ static struct bucket *find_locked(const struct limiter *l, const char *tenant)
         return b;
 }
 
+static double adapted(const struct bucket *b, double at, const struct tenant_record *t, double now)
+{
+        double token_ms = (double)t->rate_per / (double)t->rate_count;
+
+        if (at <= now)
+                return at;
+        return now + fmin((at - now) / b->token_ms, (double)t->burst) * token_ms;
+}
+
 /* Keeps the number of tokens taken when the rate changes. A smaller burst leaves no debt. */
 static void adapt(struct bucket *b, const struct tenant_record *t, double now)
 {
         double token_ms = (double)t->rate_per / (double)t->rate_count;
         bool same = b->burst == t->burst && fabs(b->token_ms - token_ms) < 1e-9;
 
-        if (!same && b->full_at > now) {
-                double used = (b->full_at - now) / b->token_ms;
-                b->full_at = now + fmin(used, (double)t->burst) * token_ms;
+        if (!same) {
+                b->full_at = adapted(b, b->full_at, t, now);
+                b->own_at = adapted(b, b->own_at, t, now);
         }
         b->token_ms = token_ms;
         b->burst = t->burst;
@@ -89,7 +100,7 @@ static struct bucket *add_locked(struct limiter *l, const char *tenant)
         struct bucket *b = xcalloc(1, sizeof(*b));
 
         snprintf(b->tenant, sizeof(b->tenant), "%s", tenant);
-        b->full_at = -INFINITY;
+        b->full_at = b->own_at = -INFINITY;
         HASH_ADD_STR(l->buckets, tenant, b);
         return b;
 }
@@ -141,6 +152,7 @@ static struct allowance take_locked(struct limiter *l, struct bucket *b, msec no
         if (!look(b, now).granted)
                 return look(b, now);
         b->full_at = fmax(b->full_at, (double)now) + b->token_ms;
+        b->own_at = fmax(b->own_at, (double)now) + b->token_ms;
         note_locked(l, b, 1, now);
         struct allowance a = look(b, now);
         a.granted = true;
@@ -167,6 +179,7 @@ void limiter_return(struct limiter *l, const char *tenant)
         struct bucket *b = find_locked(l, tenant);
         if (b != NULL) {
                 b->full_at -= b->token_ms;
+                b->own_at -= b->token_ms;
                 note_locked(l, b, -1, clock_mono());
         }
         pthread_mutex_unlock(&l->mutex);
@@ -212,7 +225,7 @@ void limiter_charge(struct limiter *l, const struct tenant_record *t, int64_t co
         struct bucket *b = bucket_of_locked(l, t, at);
         double cost = (double)count * b->token_ms;
         if (count < 0)
-                b->full_at += cost;
+                b->full_at = fmax(b->full_at + cost, b->own_at);
         else
                 move_full_at(b, fmax(b->full_at, (double)at) + cost, (double)at);
         pthread_mutex_unlock(&l->mutex);
@@ -248,15 +261,30 @@ msec limiter_collect(struct limiter *l, size_t most, limiter_each_fn *each, void
         return passed > 0 ? since : 0;
 }
 
-void limiter_levels(struct limiter *l, msec now, limiter_each_fn *each, void *owner)
+/* NULL: there is none. */
+static const struct bucket *after_locked(const struct limiter *l, const char *tenant)
 {
+        if (*tenant == '\0')
+                return l->buckets;
+        const struct bucket *b = find_locked(l, tenant);
+        return b != NULL ? b->hh.next : NULL;
+}
+
+bool limiter_levels(struct limiter *l, msec now, const struct limiter_pack *pack,
+                    limiter_each_fn *each, void *owner)
+{
+        size_t looked = 0;
+
         pthread_mutex_lock(&l->mutex);
-        for (const struct bucket *b = l->buckets; b != NULL; b = b->hh.next) {
+        const struct bucket *b = after_locked(l, pack->last);
+        for (; b != NULL && looked < pack->most; b = b->hh.next, looked++) {
                 double full_in = b->full_at - (double)now - (double)b->untold * b->token_ms;
                 if (full_in >= 1)
                         each(owner, b->tenant, (int64_t)full_in);
+                memcpy(pack->last, b->tenant, sizeof(b->tenant));
         }
         pthread_mutex_unlock(&l->mutex);
+        return b != NULL;
 }
 
 static int64_t seconds_up(msec time)

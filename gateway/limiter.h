@@ -38,7 +38,8 @@ void limiter_update(struct limiter *l, const struct tenant_record *t, msec now);
 void limiter_forget(struct limiter *l, const char *tenant);
 
 /* Another gateway admitted `count` submissions at `at`, which may be past; below zero: it takes so
- * many back. A bucket so gets less than empty, by two bursts and 2 s of its rate at most. */
+ * many back, but nothing that was taken here. A bucket so gets less than empty, by two bursts and
+ * 2 s of its rate at most. */
 void limiter_charge(struct limiter *l, const struct tenant_record *t, int64_t count, msec at);
 /* Another gateway knew at `at` that the bucket would be full after `full_in` ms, and not before. */
 void limiter_raise(struct limiter *l, const struct tenant_record *t, msec full_in, msec at);
@@ -49,9 +50,17 @@ typedef void limiter_each_fn(void *owner, const char *tenant, int64_t value);
  * each tenant that has some, `most` tenants in all. Returns when the first of them was taken; 0:
  * there are none. */
 msec limiter_collect(struct limiter *l, size_t most, limiter_each_fn *each, void *owner);
-/* Calls each with the ms until the bucket is full, for each that is not. What limiter_collect has
- * not passed yet is left out. */
-void limiter_levels(struct limiter *l, msec now, limiter_each_fn *each, void *owner);
+
+/* Submissions wait for one pack at most. */
+struct limiter_pack {
+        size_t most; /* buckets to look at */
+        char *last;  /* TENANT_SIZE: of the pack before; "": begin */
+};
+/* Calls each with the ms until the bucket is full, for each of the next `most` that is not. What
+ * limiter_collect has not passed yet is left out. False: there are no more. limiter_forget of the
+ * last one in between ends it too. */
+bool limiter_levels(struct limiter *l, msec now, const struct limiter_pack *pack,
+                    limiter_each_fn *each, void *owner);
 
 enum { LIMIT_TEXT_SIZE = 96 };
 /* "tenant";q=10;w=60 */

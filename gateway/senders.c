@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * senders.c: a hash of gateways, the one that came first evicted first.
+ * senders.c: a hash of gateways; the one that told nothing for longest is evicted first.
  */
 #include "gateway/senders.h"
 
@@ -24,7 +24,7 @@ struct sender {
 };
 
 struct senders {
-        struct sender *all; /* in the order in which they were added */
+        struct sender *all; /* in the order of their last records */
 };
 
 struct senders *senders_create(void)
@@ -52,8 +52,11 @@ static struct sender *find_or_add(struct senders *s, const char *gateway)
         struct sender *found = NULL;
 
         HASH_FIND_STR(s->all, gateway, found);
-        if (found != NULL)
+        if (found != NULL) {
+                HASH_DEL(s->all, found);
+                HASH_ADD_STR(s->all, gateway, found);
                 return found;
+        }
         if (HASH_COUNT(s->all) == SENDERS_MAX) {
                 struct sender *oldest = s->all;
                 HASH_DEL(s->all, oldest);

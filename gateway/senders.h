@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * senders.h: the gateways that publish on stream `admits`: the last record of each, so that none is
- * counted twice, and how far its clock is from ours. At most SENDERS_MAX, the last that came. No
- * network here.
+ * counted twice, and how far its clock is from ours. At most SENDERS_MAX, the last that told
+ * something. No network here.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "gateway/admit_record.h"
 
-enum { SENDERS_MAX = 1024 };
+enum { SENDERS_MAX = 4096 }; /* 1 MB; more than start within the stream's hour */
 
 struct senders;
 

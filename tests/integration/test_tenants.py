@@ -60,6 +60,12 @@ def test_taken_and_refused_names(primary):
     for limit in (0, 10001, "5", -1):
         answer = primary.request("POST", "/tenants", json={"name": "slots", "max_running": limit})
         assert answer.status_code == 422 and "1 to 10000" in answer.text, limit
+    for rate in ("10/1d1ms", "10/0s", "0/1s", "10/366d"):
+        answer = primary.request("POST", "/tenants", json={"name": "slots", "rate": rate})
+        assert answer.status_code == 422 and "1 day" in answer.text, answer.text
+        answer = primary.request("PATCH", "/tenants/taken", json={"rate": rate})
+        assert answer.status_code == 422, rate
+    assert primary.request("PATCH", "/tenants/taken", json={"rate": "10/1d"}).status_code == 200
     assert primary.request("GET", "/tenants/slots").status_code == 404
     assert primary.request("POST", "/tenants", data=b"{",
                            ).status_code in (400, 415)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * admits_test.c: what a gateway tells of what it admitted and when, and what it takes from its
- * buckets. A fake replaces the links and the control stream.
+ * buckets. A fake replaces the links and the control stream, and the clock can be put forward.
  */
 #include "gateway/admits.h"
 
@@ -26,6 +26,8 @@ static struct link_events publisher;
 static void *publisher_owner;
 static delivery_fn *deliver;
 static void *deliver_owner;
+static enum source_start (*start_reading)(void *owner, int64_t *offset);
+static msec ahead; /* of the monotonic clock */
 static int links, settled;
 
 struct link *__wrap_link_create(const struct link_config *c, const struct link_events *on,
@@ -39,6 +41,13 @@ struct subscription *__wrap_link_subscribe(struct link *l, const struct source *
 void __wrap_link_unsubscribe(struct subscription **s);
 void __wrap_link_settle(struct delivery **d, enum settle how);
 bool __wrap_control_tenant(struct control *c, const char *name, struct tenant_record *out);
+msec __real_clock_mono(void);
+msec __wrap_clock_mono(void);
+
+msec __wrap_clock_mono(void)
+{
+        return __real_clock_mono() + ahead;
+}
 
 struct link *__wrap_link_create(const struct link_config *c, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e)
@@ -92,6 +101,7 @@ struct subscription *__wrap_link_subscribe(struct link *l, const struct source *
         assert_true(s->stream);
         deliver = on;
         deliver_owner = owner;
+        start_reading = s->start;
         return (struct subscription *)(void *)&deliver;
 }
 
@@ -176,6 +186,7 @@ static int set_up(void **state)
         memset(&f, 0, sizeof(f));
         memset(&sent, 0, sizeof(sent));
         up = true;
+        ahead = 0;
         uv_loop_init(&f.loop);
         f.limiter = limiter_create();
         f.admits = admits_create(&(struct admits_config){.link = &(struct link_config){0},
@@ -314,6 +325,87 @@ static void takes_what_others_admitted(void **state)
         assert_int_equal(left(f), 1);
 }
 
+/* What another gateway admitted for acme, told `ago` ms ago by its clock. */
+static void bring_admitted(const char *gateway, int64_t n, msec ago, int count)
+{
+        char body[256];
+
+        snprintf(body, sizeof(body),
+                 "{\"gateway\":\"%s\",\"n\":%lld,\"at\":%lld,\"admitted\":{\"acme\":%d}}", gateway,
+                 (long long)n, (long long)(clock_wall() - ago), count);
+        bring(body, "warren-gateway");
+}
+
+/* The reader has connected again, and reads from the first message: what it has missed counts, from
+ * when it was admitted, until a record of its own shows that what comes now is new. */
+static void what_was_missed_counts_at_its_time(void **state)
+{
+        struct fixture *f = *state;
+        char first[sizeof(sent.body)];
+        int64_t offset = 0;
+
+        admits_begin(f->admits, (struct control *)(void *)f);
+        await_publish(f);
+        memcpy(first, sent.body, sizeof(first));
+        bring(first, "warren-gateway");
+        answer(LINK_CONFIRMED);
+        await_publish(f);
+        answer(LINK_CONFIRMED);
+        bring_admitted("b", 1, 0, 2);
+        assert_int_equal(left(f), 8);
+
+        assert_int_equal(start_reading(deliver_owner, &offset), SOURCE_FIRST);
+        bring(first, "warren-gateway");
+        bring_admitted("b", 1, 0, 2); /* again */
+        assert_int_equal(left(f), 8);
+        for (int n = 2; n < 300; n++)
+                bring_admitted("b", n, MSEC_HOUR, 1); /* refilled since */
+        bring_admitted("c", 1, MSEC_HOUR, 9);
+        assert_int_equal(left(f), 8);
+        bring_admitted("b", 300, 0, 3);
+        assert_int_equal(left(f), 5);
+
+        await_publish(f); /* its levels */
+        bring(sent.body, "warren-gateway");
+        answer(LINK_CONFIRMED);
+        bring_admitted("d", 1, MSEC_HOUR, 4); /* new, so its clock is an hour behind */
+        assert_int_equal(left(f), 1);
+}
+
+/* Every ten minutes, and soon to a gateway that starts, which cannot know how far the clocks of the
+ * others are from its own. */
+static void tells_levels(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f);
+        take(f);
+        await_publish(f);
+        answer(LINK_CONFIRMED);
+        int before = sent.count;
+        ahead += 11 * MSEC_SECOND;
+        run_for(f, 120);
+        assert_int_equal(sent.count, before);
+        bring_admitted("b", 1, 0, 9);
+        await_publish(f);
+        assert_non_null(strstr(sent.body, "\"levels\":{\"acme\":"));
+        answer(LINK_CONFIRMED);
+        /* One that starts and ends again and again does not make it talk all the time. */
+        bring_admitted("c", 1, 0, 1);
+        run_for(f, 120);
+        assert_false(sent.waits);
+        ahead += 10 * MSEC_SECOND;
+        await_publish(f);
+        answer(LINK_CONFIRMED);
+        bring_admitted("c", 2, 0, 1);
+        ahead += 9 * MSEC_MINUTE;
+        run_for(f, 120);
+        assert_false(sent.waits);
+        ahead += MSEC_MINUTE;
+        await_publish(f);
+        answer(LINK_CONFIRMED);
+}
+
 static void on_finished(void *owner)
 {
         struct fixture *f = owner;
@@ -368,6 +460,8 @@ int main(void)
                 TEST(an_unconfirmed_record_comes_again_unchanged),
                 TEST(tells_all_after_a_reconnect),
                 TEST(takes_what_others_admitted),
+                TEST(what_was_missed_counts_at_its_time),
+                TEST(tells_levels),
                 TEST(finishes_when_all_is_told),
                 TEST(a_finish_is_limited),
                 TEST(a_finish_without_the_broker_ends_at_once),

@@ -123,6 +123,18 @@ static struct allowance look(struct limiter *l, const struct tenant_record *t, m
         return limiter_take(l, t, now, BUCKET_LOOK);
 }
 
+/* All of them, `most` at a time; returns the number of packs. */
+static int levels(struct limiter *l, msec now, size_t most, struct passed *p)
+{
+        char last[TENANT_SIZE] = "";
+        const struct limiter_pack pack = {.most = most, .last = last};
+        int packs = 1;
+
+        while (limiter_levels(l, now, &pack, on_passed, p))
+                packs++;
+        return packs;
+}
+
 /* What others admitted counts from when they did; more than a bucket holds is owed. */
 static void test_others_are_charged(void **state)
 {
@@ -175,11 +187,102 @@ static void test_levels_of_others(void **state)
         /* A changed record ends the debt, and what is told is in its time. */
         struct passed p = {0};
         limiter_update(l, &ten_a_second, 13000);
-        limiter_levels(l, 13000, on_passed, &p);
+        levels(l, 13000, 99, &p);
         assert_int_equal(p.value, 2000);
         limiter_update(l, &(struct tenant_record){.name = "nobody", .rate_count = 1}, 13000);
-        limiter_levels(l, 13000, on_passed, &p);
+        levels(l, 13000, 99, &p);
         assert_int_equal(p.count, 2);
+}
+
+/* The mutex is held for a pack. */
+static void test_levels_in_packs(void **state)
+{
+        (void)state;
+        struct tenant_record t = {.rate_count = 10, .rate_per = 60000, .burst = 10};
+        AUTO(limiter) l = limiter_create();
+        struct passed p = {0};
+
+        assert_int_equal(levels(l, 1000, 4, &p), 1);
+        for (int i = 0; i < 10; i++) {
+                snprintf(t.name, sizeof(t.name), "t%d", i);
+                (void)limiter_take(l, &t, 1000, BUCKET_TAKE);
+                if (i % 5 != 0) /* else nothing was told of it yet */
+                        limiter_raise(l, &t, 30000, 1000);
+        }
+        assert_int_equal(levels(l, 1000, 4, &p), 3);
+        assert_int_equal(p.count, 8);
+        assert_string_equal(p.tenant, "t9");
+        assert_int_equal(levels(l, 1000, 5, &p), 2);
+        assert_int_equal(p.count, 16);
+        /* The last one of a pack is deleted before the next. */
+        char last[TENANT_SIZE] = "t3";
+        limiter_forget(l, "t3");
+        assert_false(limiter_levels(l, 1000, &(struct limiter_pack){4, last}, on_passed, &p));
+        assert_int_equal(p.count, 16);
+}
+
+static int takes(struct limiter *l, const struct tenant_record *t, msec now)
+{
+        int granted = 0;
+
+        while (limiter_take(l, t, now, BUCKET_TAKE).granted)
+                granted++;
+        return granted;
+}
+
+/* Whatever others tell, a gateway admits no more than rate and burst by itself. */
+static void test_others_give_back_only_theirs(void **state)
+{
+        (void)state;
+        AUTO(limiter) l = limiter_create();
+
+        assert_int_equal(takes(l, &ten_a_minute, 1000), 10);
+        for (int i = 0; i < 100; i++)
+                limiter_charge(l, &ten_a_minute, -1000000000, 1000);
+        assert_int_equal(takes(l, &ten_a_minute, 1000), 0);
+        assert_int_equal(takes(l, &ten_a_minute, 13000), 2);
+        limiter_charge(l, &ten_a_minute, 5, 13000);
+        assert_int_equal(takes(l, &ten_a_minute, 19000), 0);
+        limiter_charge(l, &ten_a_minute, -5, 19000);
+        assert_int_equal(takes(l, &ten_a_minute, 19000), 1);
+}
+
+/* A submission is refused by the broker after its tenant's record has changed. */
+static void test_given_back_after_a_change(void **state)
+{
+        (void)state;
+        static const struct tenant_record unlimited = {.name = "a", .rate_count = RECORD_UNLIMITED};
+        static const struct tenant_record two_a_minute = {
+                .name = "a", .rate_count = 2, .rate_per = 60000, .burst = 2};
+        AUTO(limiter) l = limiter_create();
+        struct passed p = {0};
+
+        /* Unlimited, and limited again: what is given back was taken. */
+        assert_int_equal(takes(l, &ten_a_minute, 1000), 10);
+        limiter_update(l, &unlimited, 1000);
+        for (int i = 0; i < 3; i++)
+                limiter_return(l, "a");
+        assert_int_not_equal(limiter_collect(l, 9, on_passed, &p), 0);
+        assert_int_equal(p.sum, 7);
+        limiter_update(l, &ten_a_minute, 1000);
+        assert_int_equal(takes(l, &ten_a_minute, 1000), 3);
+        /* A smaller bucket: all ten are given back, it holds two. */
+        limiter_update(l, &two_a_minute, 1000);
+        for (int i = 0; i < 10; i++)
+                limiter_return(l, "a");
+        assert_int_equal(look(l, &two_a_minute, 1000).reset, 0);
+        assert_int_equal(takes(l, &two_a_minute, 1000), 2);
+        /* A larger one: a token stays a token. */
+        limiter_update(l, &ten_a_minute, 1000);
+        assert_int_equal(look(l, &ten_a_minute, 1000).remaining, 8);
+        limiter_return(l, "a");
+        assert_int_equal(look(l, &ten_a_minute, 1000).remaining, 9);
+        /* Deleted and made again: the new bucket has nothing to give back, and holds no more. */
+        limiter_forget(l, "a");
+        (void)look(l, &ten_a_minute, 1000);
+        for (int i = 0; i < 5; i++)
+                limiter_return(l, "a");
+        assert_int_equal(takes(l, &ten_a_minute, 1000), 10);
 }
 
 static void test_what_is_told(void **state)
@@ -196,7 +299,7 @@ static void test_what_is_told(void **state)
         (void)limiter_take(l, &ten_a_minute, 510, BUCKET_LOOK);
         limiter_charge(l, &ten_a_minute, 3, 510); /* is not told again */
         /* A level holds only what was told. */
-        limiter_levels(l, 510, on_passed, &p);
+        levels(l, 510, 99, &p);
         assert_int_equal(p.count, 1);
         assert_int_equal(p.value, 18000 - 10);
         p = (struct passed){0};
@@ -206,9 +309,9 @@ static void test_what_is_told(void **state)
         assert_int_equal(p.value, 2);
         assert_int_equal(limiter_collect(l, 9, on_passed, &p), 0);
         p = (struct passed){0};
-        limiter_levels(l, 510, on_passed, &p);
+        levels(l, 510, 99, &p);
         assert_int_equal(p.value, 30000 - 10);
-        limiter_levels(l, 60000, on_passed, &p);
+        levels(l, 60000, 99, &p);
         assert_int_equal(p.count, 1);
 
         /* Given back before it was told: nothing; after: less than nothing. */
@@ -329,6 +432,9 @@ int main(void)
                 cmocka_unit_test(test_exact_in_the_long_run),
                 cmocka_unit_test(test_others_are_charged),
                 cmocka_unit_test(test_levels_of_others),
+                cmocka_unit_test(test_levels_in_packs),
+                cmocka_unit_test(test_others_give_back_only_theirs),
+                cmocka_unit_test(test_given_back_after_a_change),
                 cmocka_unit_test(test_what_is_told),
                 cmocka_unit_test(test_three_share_a_rate),
                 cmocka_unit_test(test_long_periods),

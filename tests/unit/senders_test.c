@@ -104,6 +104,21 @@ static void the_number_of_gateways_is_bounded(void **state)
         assert_int_equal(accept(s, "g0", 1, 1, 1), 0); /* forgotten */
 }
 
+/* However many come and go meanwhile. */
+static void one_that_goes_on_is_not_forgotten(void **state)
+{
+        struct senders *s = *state;
+        char name[16];
+
+        assert_int_equal(accept(s, "old", 1, 1, 1), 0);
+        for (int i = 0; i < 2 * SENDERS_MAX; i++) {
+                snprintf(name, sizeof(name), "g%d", i);
+                assert_int_equal(accept(s, name, 1, 1, 1), 0);
+                assert_int_equal(accept(s, "old", i + 1, 1, 1), -1); /* published again */
+                assert_int_equal(accept(s, "old", i + 2, 1, 1), 0);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -111,6 +126,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(clocks_differ, begin, end),
                 cmocka_unit_test_setup_teardown(old_records_have_their_time, begin, end),
                 cmocka_unit_test_setup_teardown(the_number_of_gateways_is_bounded, begin, end),
+                cmocka_unit_test_setup_teardown(one_that_goes_on_is_not_forgotten, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
