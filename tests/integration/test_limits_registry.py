@@ -12,9 +12,7 @@ import pytest
 
 from harness.status_rig import StatusStore, uuid7
 from harness.until import until
-from tenants_rig import control_records, create, latest
-
-PREFIXES = ("slots.", "slots-type.", "rates-type.", "cooling-type.")
+from tenants_rig import control_records, create, depth, latest, patch, start_filling, token_queues, until_only
 
 
 @pytest.fixture(scope="module")
@@ -33,32 +31,6 @@ def faulty(private_broker, tmp_path):
     made.primary().start()
     yield made
     made.end()
-
-
-def token_queues(primary, of):
-    """The token queues of a tenant or type."""
-    return {name for name in primary.broker.queues(primary.vhost)
-            if name.startswith(PREFIXES) and name.split(".", 1)[1].rsplit(".", 1)[0] == of}
-
-
-def depth(primary, queue):
-    """Tokens in the queue that nobody has; None: it does not exist."""
-    with primary.broker.pika(primary.vhost) as connection:
-        try:
-            return connection.channel().queue_declare(queue, passive=True).method.message_count
-        except pika.exceptions.ChannelClosedByBroker:
-            return None
-
-
-def until_only(primary, of, *queues):
-    until(lambda: token_queues(primary, of) == set(queues), 30, f"only {queues} of {of}")
-
-
-def patch(primary, path, **members):
-    answer = primary.request("PATCH", path, json=members)
-    assert answer.status_code == 200, answer.text
-    (row,) = answer.json().values()
-    return row
 
 
 def shown(primary, name):
@@ -290,18 +262,6 @@ def test_changes_at_once(primary):
     assert depth(primary, f"slots-type.contended.type.{row['slots_version']}") == row["max_running"]
     told = [(r["key"], r["v"]) for r, _ in control_records(primary) if r["record"] == "tenant"]
     assert len(told) == len(set(told))
-
-
-def start_filling(made, name, limit):
-    """Asks for a new limit; returns when the queue of version 2 is partly filled."""
-    def ask():
-        with contextlib.suppress(Exception):
-            made.request("PATCH", f"/tenants/{name}", json={"max_running": limit})
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    until(lambda: 0 < (depth(made, f"slots.{name}.2") or 0) < limit, 30, "partly filled", every=0.001)
-    return thread
 
 
 def until_filled(made, name, limit):
