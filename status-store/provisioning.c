@@ -273,7 +273,7 @@ static int skip_conflict(struct provisioning *p, const struct tenant *t, const s
         return 0;
 }
 
-/* One that needs tokens comes when they are there. */
+/* One that needs tokens comes when they are there: its queues need not be declared till then. */
 static int apply_or_skip(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
@@ -281,11 +281,6 @@ static int apply_or_skip(void *owner, const struct tenant *t, struct err *e)
         if (tenant_needs_tokens(t) || apply_tenant(p, t, &why) == 0)
                 return 0;
         return skip_conflict(p, t, &why, e);
-}
-
-static int apply_type_if_filled(void *owner, const struct type *t, struct err *e)
-{
-        return type_needs_tokens(t) ? 0 : apply_type(owner, t, e);
 }
 
 /* A refused tenant is marked as unpublished, so that it is tried again. */
@@ -316,7 +311,7 @@ static int publish_rows(struct provisioning *p, struct err *e)
         pthread_mutex_lock(&p->applying);
         int done = registry_each_tenant(r, WHICH_UNPUBLISHED, apply_or_skip, p, e);
         if (done == 0)
-                done = registry_each_type(r, WHICH_UNPUBLISHED, apply_type_if_filled, p, e);
+                done = registry_each_type(r, WHICH_UNPUBLISHED, apply_type, p, e);
         pthread_mutex_unlock(&p->applying);
         return done;
 }

@@ -364,14 +364,15 @@ static void work(struct token_queues *q, bool declare)
         choose_due(q);
         if (declare)
                 (void)!declare_queues(q, &why);
-        (void)!sweep(q, &why);
-        if (registry_each_tenant(q->registry, WHICH_UNPUBLISHED, serve_tenant, q, &why) == 0)
-                (void)!registry_each_type(q->registry, WHICH_UNPUBLISHED, serve_type, q, &why);
+        int served = registry_each_tenant(q->registry, WHICH_UNPUBLISHED, serve_tenant, q, &why);
+        if (served == 0)
+                served = registry_each_type(q->registry, WHICH_UNPUBLISHED, serve_type, q, &why);
         /* Filled, or not needed any more: the next one that failed is tried at once. */
-        if (q->due != NULL && !err_is_set(&why)) {
+        if (served == 0 && q->due != NULL) {
                 forget_failure(q, q->due);
                 token_queues_wake(q);
         }
+        (void)!sweep(q, &why);
         if (err_is_set(&why) && !q->warned)
                 LOG_WARN("queues of tokens not provisioned; trying again", log_err(&why));
         q->warned = err_is_set(&why);

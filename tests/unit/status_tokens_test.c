@@ -139,6 +139,32 @@ static void a_version_that_was_not_filled_is_abandoned(void **state)
         assert_queues(r, "slots.acme.2 ", "slots.acme.1 slots.acme.3 ");
 }
 
+static void only_the_limit_and_its_state_decide_whether_tokens_are_used(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct tenant t = limited(r, "acme", 5);
+        struct token_queue q = queue_of(r, LIMIT_TENANT_SLOTS, "acme");
+        OK(registry_begin_tokens(r, &q, &e));
+        t.record.paused = true; /* what else changes does not matter */
+        OK(registry_change_tenant(r, &t, &e));
+        OK(registry_use_tokens(r, &q, &e));
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 1);
+        assert_int_equal(registry_is_published(r, RECORD_TENANT, "acme", &e), 0);
+        OK(registry_published(r, RECORD_TENANT, "acme", 2, &e));
+        assert_int_equal(registry_is_published(r, RECORD_TENANT, "acme", &e), 1);
+
+        t = read_tenant(r, "acme");
+        t.record.max_running = 6;
+        OK(registry_change_tenant(r, &t, &e));
+        q = queue_of(r, LIMIT_TENANT_SLOTS, "acme");
+        OK(registry_begin_tokens(r, &q, &e));
+        OK(registry_abandon_tokens(r, &q, &e)); /* its queue may be gone */
+        assert_int_equal(registry_use_tokens(r, &q, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
+}
+
 static void a_name_used_again_goes_on_with_its_versions(void **state)
 {
         struct registry *r = ((struct fixture *)*state)->registry;
@@ -319,6 +345,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 WITH_REGISTRY(each_change_of_a_limit_has_a_version),
                 WITH_REGISTRY(a_version_that_was_not_filled_is_abandoned),
+                WITH_REGISTRY(only_the_limit_and_its_state_decide_whether_tokens_are_used),
                 WITH_REGISTRY(a_name_used_again_goes_on_with_its_versions),
                 WITH_REGISTRY(an_older_registry_takes_no_version_again),
                 WITH_REGISTRY(slots_stay_only_if_control_has_them_in_use),
