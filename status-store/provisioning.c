@@ -117,9 +117,13 @@ int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE], stru
         return publish(p->events_link, "events", &m, id, e);
 }
 
+/* Does nothing when another thread has published it. */
 static int publish_limits(struct provisioning *p, const struct record *r, const char *name,
                           int64_t v, struct err *e)
 {
+        int told = registry_is_published(p->registry, r->kind, name, e);
+        if (told != 0)
+                return told < 0 ? -1 : 0;
         if (publish_record(p, r, e) != 0 ||
             registry_published(p->registry, r->kind, name, v, e) != 0)
                 return -1;
