@@ -56,7 +56,14 @@ pthread_mutex_t *api_change_begin(struct api *a)
 
 void api_change_end(pthread_mutex_t **changing)
 {
-        pthread_mutex_unlock(*changing);
+        if (*changing != NULL)
+                pthread_mutex_unlock(*changing);
+        *changing = NULL;
+}
+
+int api_await(struct api *a, enum record_kind kind, const char *name, int status)
+{
+        return provisioning_await(a->provisioning, kind, name) ? status : 202;
 }
 
 void api_answer(struct api *a, struct http_request *r, struct buffer *members)

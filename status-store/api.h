@@ -45,12 +45,15 @@ int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 bool api_is_primary(struct api *a, struct http_request *r);
 /* A change is allowed only when it can be provisioned now. False: answered. */
 bool api_may_change(struct api *a, struct http_request *r);
-/* Holds api.changing until the end of the scope. */
+/* Holds api.changing until api_change_end or the end of the scope. */
 pthread_mutex_t *api_change_begin(struct api *a);
 void api_change_end(pthread_mutex_t **changing);
 #define AUTO_CHANGE __attribute__((cleanup(api_change_end))) pthread_mutex_t
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
+
+/* Waits for a change of limits to be published. `status`: it is; 202: not yet. */
+int api_await(struct api *a, enum record_kind kind, const char *name, int status);
 
 http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, deliveries_check,
         types_check;

@@ -46,7 +46,7 @@ json_t *limit_json(int64_t limit)
 
 json_t *limit_version_json(int64_t limit, int64_t version)
 {
-        return limit == RECORD_UNLIMITED ? json_null() : json_integer(version);
+        return limit == RECORD_UNLIMITED || version == 0 ? json_null() : json_integer(version);
 }
 
 json_t *limit_rate_json(int64_t count, msec per)

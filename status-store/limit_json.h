@@ -25,6 +25,6 @@ bool limit_read_rate(struct scan_value value, int64_t *count, msec *per);
 
 /* New references. */
 json_t *limit_json(int64_t limit);
-json_t *limit_version_json(int64_t limit, int64_t version); /* null without a limit */
+json_t *limit_version_json(int64_t limit, int64_t version); /* null: no limit, or no tokens yet */
 json_t *limit_rate_json(int64_t count, msec per);
 json_t *limit_time_json(msec at); /* 0: null */

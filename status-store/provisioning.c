@@ -5,6 +5,7 @@
 #include "status-store/provisioning.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,7 +19,7 @@
 #include "status-store/published.h"
 #include "status-store/token_queues.h"
 
-enum { POLL_S = 1 };
+enum { POLL_S = 1, TOLD_WAIT = 5 * MSEC_SECOND };
 
 struct provisioning {
         struct registry *registry;
@@ -26,23 +27,23 @@ struct provisioning {
         char *vhost;
         msec delete_after;
         struct loop_thread *loop;
-        struct link *link;           /* declares, and publishes to `control` */
-        struct link *events_link;    /* publishes to `events`: no channel feeds two streams */
-        struct token_queues *tokens; /* the calls with `applying` held */
+        struct link *link;        /* declares, and publishes to `control` */
+        struct link *events_link; /* publishes to `events`: no channel feeds two streams */
+        struct token_queues *tokens;
         struct published *published; /* what `control` holds */
         pthread_t thread;
         bool has_thread;
         struct err refused; /* the thread's: why a tenant was skipped */
-        int64_t missing;    /* the thread's: how many records `control` lacks */
 
-        pthread_mutex_t applying; /* held while a change is sent to the broker */
+        atomic_bool begun;
+        pthread_mutex_t applying; /* held while a tenant's or type's change is sent to the broker */
         pthread_mutex_t mutex;
         pthread_cond_t news;
-        bool ending; /* guarded by mutex, like work */
+        pthread_cond_t told; /* a record was published */
+        bool ending;         /* guarded by mutex, like work */
         struct work {
                 bool awake;   /* it is looked for at once */
                 bool declare; /* all tenants' queues: the broker was away */
-                bool tokens;  /* likewise, the queues of limits' tokens */
                 bool compare; /* `control`, which has been read, with the registry */
         } work;
 };
@@ -52,7 +53,6 @@ static void add_work(struct provisioning *p, struct work more)
         pthread_mutex_lock(&p->mutex);
         p->work.awake |= more.awake;
         p->work.declare |= more.declare;
-        p->work.tokens |= more.tokens;
         p->work.compare |= more.compare;
         pthread_cond_signal(&p->news);
         pthread_mutex_unlock(&p->mutex);
@@ -61,11 +61,6 @@ static void add_work(struct provisioning *p, struct work more)
 static void on_up(void *owner)
 {
         add_work(owner, (struct work){.awake = true, .declare = true});
-}
-
-static void on_tokens_up(void *owner)
-{
-        add_work(owner, (struct work){.awake = true, .tokens = true});
 }
 
 static void on_read(void *owner)
@@ -122,29 +117,43 @@ int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE], stru
         return publish(p->events_link, "events", &m, id, e);
 }
 
+/* Does nothing when another thread has published it. */
+static int publish_limits(struct provisioning *p, const struct record *r, const char *name,
+                          int64_t v, struct err *e)
+{
+        int told = registry_is_published(p->registry, r->kind, name, e);
+        if (told != 0)
+                return told < 0 ? -1 : 0;
+        if (publish_record(p, r, e) != 0 ||
+            registry_published(p->registry, r->kind, name, v, e) != 0)
+                return -1;
+        pthread_mutex_lock(&p->mutex);
+        pthread_cond_broadcast(&p->told);
+        pthread_mutex_unlock(&p->mutex);
+        return 0;
+}
+
+/* The record of a tenant that needs tokens is published when they are there. */
 static int apply_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
-        struct tenant filled = *t;
-        if ((!t->record.deleted && topology_apply_tenant(p->link, t->record.name, e) != 0) ||
-            token_queues_fill_tenant(p->tokens, &filled, e) != 0)
+        const struct record r = {.kind = RECORD_TENANT, .tenant = t->record};
+        if (!t->record.deleted && topology_apply_tenant(p->link, t->record.name, e) != 0)
                 return -1;
-        struct record r = {.kind = RECORD_TENANT, .tenant = filled.record};
-        if (publish_record(p, &r, e) != 0)
-                return -1;
-        return registry_published(p->registry, RECORD_TENANT, t->record.name, t->record.v, e);
+        if (!tenant_needs_tokens(t))
+                return publish_limits(p, &r, t->record.name, t->record.v, e);
+        token_queues_wake(p->tokens);
+        return 0;
 }
 
 static int apply_type(void *owner, const struct type *t, struct err *e)
 {
         struct provisioning *p = owner;
-        struct type filled = *t;
-        if (token_queues_fill_type(p->tokens, &filled, e) != 0)
-                return -1;
-        struct record r = {.kind = RECORD_TYPE, .type = filled.record};
-        if (publish_record(p, &r, e) != 0)
-                return -1;
-        return registry_published(p->registry, RECORD_TYPE, t->record.name, t->record.v, e);
+        const struct record r = {.kind = RECORD_TYPE, .type = t->record};
+        if (!type_needs_tokens(t))
+                return publish_limits(p, &r, t->record.name, t->record.v, e);
+        token_queues_wake(p->tokens);
+        return 0;
 }
 
 static int publish_key(void *owner, const struct key *k, struct err *e)
@@ -156,23 +165,33 @@ static int publish_key(void *owner, const struct key *k, struct err *e)
         return registry_published(p->registry, RECORD_KEY, k->record.id, k->record.v, e);
 }
 
-static int apply_one(struct provisioning *p, const char *tenant, struct err *e)
+/* Runs `run` on the tenant's row of now. Other tenants' changes come between two calls. */
+static int with_tenant(struct provisioning *p, const char *name, tenant_fn *run, struct err *e)
 {
         struct tenant t = {0};
-        int found = registry_tenant(p->registry, tenant, &t, e);
-        if (found < 0 || (found == 1 && apply_tenant(p, &t, e) != 0))
-                return -1;
-        return registry_each_key(p->registry, WHICH_UNPUBLISHED, tenant, publish_key, p, e);
+        pthread_mutex_lock(&p->applying);
+        int found = registry_tenant(p->registry, name, &t, e);
+        int done = found == 1 ? run(p, &t, e) : found;
+        pthread_mutex_unlock(&p->applying);
+        return done;
+}
+
+static int woken_if_failed(struct provisioning *p, int done)
+{
+        if (done != 0)
+                provisioning_wake(p);
+        return done;
+}
+
+int provisioning_apply_keys(struct provisioning *p, const char *tenant, struct err *e)
+{
+        return woken_if_failed(
+                p, registry_each_key(p->registry, WHICH_UNPUBLISHED, tenant, publish_key, p, e));
 }
 
 int provisioning_apply(struct provisioning *p, const char *tenant, struct err *e)
 {
-        pthread_mutex_lock(&p->applying);
-        int done = apply_one(p, tenant, e);
-        pthread_mutex_unlock(&p->applying);
-        if (done != 0)
-                provisioning_wake(p);
-        return done;
+        return woken_if_failed(p, with_tenant(p, tenant, apply_tenant, e));
 }
 
 int provisioning_apply_type(struct provisioning *p, const char *type, struct err *e)
@@ -182,9 +201,36 @@ int provisioning_apply_type(struct provisioning *p, const char *type, struct err
         int found = registry_type(p->registry, type, &t, e);
         int done = found == 1 ? apply_type(p, &t, e) : found;
         pthread_mutex_unlock(&p->applying);
-        if (done != 0)
-                provisioning_wake(p);
-        return done;
+        return woken_if_failed(p, done);
+}
+
+static void on_filled(void *owner, enum record_kind kind, const char *name)
+{
+        struct provisioning *p = owner;
+        struct err ignored = {0}; /* the thread repeats it, and tells why it fails */
+        if (kind == RECORD_TYPE)
+                (void)!provisioning_apply_type(p, name, &ignored);
+        else
+                (void)!provisioning_apply(p, name, &ignored);
+}
+
+bool provisioning_await(struct provisioning *p, enum record_kind kind, const char *name)
+{
+        struct err ignored = {0};
+        const msec until = clock_mono() + TOLD_WAIT;
+        bool told, goes_on = true;
+        pthread_mutex_lock(&p->mutex);
+        while (!(told = registry_is_published(p->registry, kind, name, &ignored) == 1) && goes_on)
+                goes_on = !p->ending && condition_wait(&p->told, &p->mutex, until);
+        pthread_mutex_unlock(&p->mutex);
+        return told;
+}
+
+void provisioning_begin(struct provisioning *p)
+{
+        p->begun = true;
+        provisioning_wake(p);
+        token_queues_begin(p->tokens);
 }
 
 /* False when the login may still exist; p->refused then says why. */
@@ -220,12 +266,6 @@ static int remove_deleted(void *owner, const struct tenant *t, struct err *e)
         return registry_drop_tenant(p->registry, t->record.name, e);
 }
 
-static int note_refused(struct provisioning *p, const char *what, const struct err *why)
-{
-        (void)err_set(&p->refused, why->code, "%s: %s", what, why->text);
-        return 0;
-}
-
 /* Skips a tenant whose queues the broker refuses (they exist with other arguments): the records
  * after it, revoked keys among them, must be published. */
 static int skip_conflict(struct provisioning *p, const struct tenant *t, const struct err *why,
@@ -233,28 +273,18 @@ static int skip_conflict(struct provisioning *p, const struct tenant *t, const s
 {
         if (why->code != ERR_CONFLICT)
                 return err_set(e, why->code, "%s", why->text);
-        return note_refused(p, t->record.name, why);
+        (void)err_set(&p->refused, why->code, "%s: %s", t->record.name, why->text);
+        return 0;
 }
 
-/* Skips a tenant whose tokens cannot be filled, for the same reason. */
+/* One that needs tokens comes when they are there: its queues need not be declared till then. */
 static int apply_or_skip(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
-        struct tenant filled = *t;
         struct err why = {0};
-        if (token_queues_retry_tenant(p->tokens, &filled, &why) != 0)
-                return note_refused(p, t->record.name, &why);
-        return apply_tenant(p, &filled, &why) == 0 ? 0 : skip_conflict(p, t, &why, e);
-}
-
-static int apply_type_or_skip(void *owner, const struct type *t, struct err *e)
-{
-        struct provisioning *p = owner;
-        struct type filled = *t;
-        struct err why = {0};
-        if (token_queues_retry_type(p->tokens, &filled, &why) != 0)
-                return note_refused(p, t->record.name, &why);
-        return apply_type(p, &filled, e);
+        if (tenant_needs_tokens(t) || apply_tenant(p, t, &why) == 0)
+                return 0;
+        return skip_conflict(p, t, &why, e);
 }
 
 /* A refused tenant is marked as unpublished, so that it is tried again. */
@@ -269,67 +299,41 @@ static int declare_tenant(void *owner, const struct tenant *t, struct err *e)
         return registry_republish(p->registry, RECORD_TENANT, t->record.name, t->record.v, e);
 }
 
-/* Republishes a record that `control` lacks. */
-static int compare(struct provisioning *p, enum record_kind kind, const char *name, int64_t v,
-                   struct err *e)
+static int declare_locked(void *owner, const struct tenant *t, struct err *e)
 {
-        if (published_has(p->published, kind, name, v))
-                return 0;
-        p->missing++;
-        return registry_republish(p->registry, kind, name, v, e);
+        return with_tenant(owner, t->record.name, declare_tenant, e);
 }
 
-static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
+static int remove_locked(void *owner, const struct tenant *t, struct err *e)
 {
-        return compare(owner, RECORD_TENANT, t->record.name, t->record.v, e);
+        return t->record.deleted ? with_tenant(owner, t->record.name, remove_deleted, e) : 0;
 }
 
-static int compare_type(void *owner, const struct type *t, struct err *e)
+static int publish_rows(struct provisioning *p, struct err *e)
 {
-        return compare(owner, RECORD_TYPE, t->record.name, t->record.v, e);
-}
-
-static int compare_key(void *owner, const struct key *k, struct err *e)
-{
-        return compare(owner, RECORD_KEY, k->record.id, k->record.v, e);
-}
-
-static int compare_all(struct provisioning *p, struct err *e)
-{
-        p->missing = 0;
-        if (registry_each_tenant(p->registry, WHICH_ALL, compare_tenant, p, e) != 0 ||
-            registry_each_key(p->registry, WHICH_ALL, NULL, compare_key, p, e) != 0 ||
-            registry_each_type(p->registry, WHICH_ALL, compare_type, p, e) != 0)
-                return -1;
-        LOG_INFO("control is compared with the registry; records that it lacks are published",
-                 log_int("records", p->missing));
-        return 0;
+        struct registry *r = p->registry;
+        pthread_mutex_lock(&p->applying);
+        int done = registry_each_tenant(r, WHICH_UNPUBLISHED, apply_or_skip, p, e);
+        if (done == 0)
+                done = registry_each_type(r, WHICH_UNPUBLISHED, apply_type, p, e);
+        pthread_mutex_unlock(&p->applying);
+        return done;
 }
 
 /* Clears the parts of w that are done. */
 static int apply_all(struct provisioning *p, struct work *w, struct err *e)
 {
         struct registry *r = p->registry;
-        struct err why = {0};
         err_clear(&p->refused);
-        if (w->declare && registry_each_tenant(r, WHICH_ALL, declare_tenant, p, e) != 0)
+        if (w->declare && registry_each_tenant(r, WHICH_ALL, declare_locked, p, e) != 0)
                 return -1;
         w->declare = false;
-        /* Once a connection: its end is followed by the next `up`. */
-        if (w->tokens && token_queues_declare(p->tokens, &why) != 0)
-                (void)note_refused(p, "tokens", &why);
-        w->tokens = false;
-        err_clear(&why);
-        if (w->compare && compare_all(p, e) != 0)
+        if (w->compare && published_compare(p->published, r, e) != 0)
                 return -1;
         w->compare = false;
-        if (registry_each_tenant(r, WHICH_UNPUBLISHED, apply_or_skip, p, e) != 0 ||
-            registry_each_key(r, WHICH_UNPUBLISHED, NULL, publish_key, p, e) != 0 ||
-            registry_each_type(r, WHICH_UNPUBLISHED, apply_type_or_skip, p, e) != 0 ||
-            registry_each_tenant(r, WHICH_ALL, remove_deleted, p, e) != 0)
+        if (registry_each_key(r, WHICH_UNPUBLISHED, NULL, publish_key, p, e) != 0 ||
+            publish_rows(p, e) != 0 || registry_each_tenant(r, WHICH_ALL, remove_locked, p, e) != 0)
                 return -1;
-        if (token_queues_sweep(p->tokens, &why) != 0)
-                (void)note_refused(p, "tokens", &why);
         if (err_is_set(&p->refused))
                 return err_set(e, p->refused.code, "%s", p->refused.text);
         return 0;
@@ -357,10 +361,8 @@ static void *run(void *owner)
         bool warned = false;
         while (wait_for_work(p, &w)) {
                 struct err why = {0};
-                if (link_is_up(p->link)) {
-                        pthread_mutex_lock(&p->applying);
+                if (p->begun && link_is_up(p->link)) {
                         int done = apply_all(p, &w, &why);
-                        pthread_mutex_unlock(&p->applying);
                         if (done != 0 && !warned)
                                 LOG_WARN("tenants not provisioned; trying again", log_err(&why));
                         warned = done != 0;
@@ -395,7 +397,7 @@ static void open_link(void *owner)
         const struct token_queues_config tokens = {.link = o->config,
                                                    .registry = o->p->registry,
                                                    .delete_after = o->p->delete_after,
-                                                   .up = on_tokens_up,
+                                                   .filled = on_filled,
                                                    .owner = o->p};
         o->p->tokens = token_queues_create(&tokens, loop, o->e);
         if (o->p->tokens != NULL)
@@ -421,6 +423,7 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
         pthread_mutex_init(&p->applying, NULL);
         pthread_mutex_init(&p->mutex, NULL);
         condition_init(&p->news);
+        condition_init(&p->told);
         p->loop = loop_thread_create(e);
         if (p->loop == NULL)
                 return NULL;
@@ -447,11 +450,13 @@ void provisioning_destroy(struct provisioning **provisioning)
         pthread_mutex_unlock(&p->mutex);
         if (p->has_thread)
                 pthread_join(p->thread, NULL);
+        token_queues_end(p->tokens);
         if (p->loop != NULL) {
                 loop_thread_run(p->loop, close_link, p);
                 loop_thread_destroy(&p->loop);
         }
         pthread_cond_destroy(&p->news);
+        pthread_cond_destroy(&p->told);
         pthread_mutex_destroy(&p->mutex);
         pthread_mutex_destroy(&p->applying);
         free(p->vhost);

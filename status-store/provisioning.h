@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * provisioning.h: brings the broker and stream `control` in line with the registry. Declares a
- * tenant's exchange, queues and bindings, fills the tokens of its and of types' limits, then
- * publishes records; deletes the queues of a deleted tenant once nothing consumes from them. A
- * thread of its own retries what failed. When the broker comes back, it declares the queues of all
- * tenants again and publishes the records that `control` lacks, because a stream can lose its last
- * seconds.
+ * tenant's exchange, queues and bindings, has the tokens of its and of types' limits filled
+ * (token_queues.h), then publishes records; deletes the queues of a deleted tenant once nothing
+ * consumes from them. A thread of its own retries what failed. When the broker comes back, it
+ * declares the queues of all tenants again and publishes the records that `control` lacks, because
+ * a stream can lose its last seconds.
  *
  * Any thread; the calls block.
  */
@@ -32,11 +32,18 @@ void provisioning_destroy(struct provisioning **p);
 
 /* ERR_UNAVAILABLE while the broker cannot be reached. Call it before a change is committed. */
 int provisioning_check(const struct provisioning *p, struct err *e) MUST_CHECK;
-/* Declares the tenant's queues, fills its tokens and publishes its record and the unpublished ones
- * of its keys. */
+/* `control` has been read, and the registry has seen all of it: until then nothing is sent to the
+ * broker by the threads. */
+void provisioning_begin(struct provisioning *p);
+/* Publishes the unpublished records of the tenant's keys. Waits for no other change. */
+int provisioning_apply_keys(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
+/* Declares the tenant's queues and publishes its record. When it needs tokens, that is done later:
+ * once they are there. */
 int provisioning_apply(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
-/* Fills the type's tokens and publishes its record. */
+/* The same of a type, which has no queues. */
 int provisioning_apply_type(struct provisioning *p, const char *type, struct err *e) MUST_CHECK;
+/* Waits at most 5 s until the last change of the tenant or type is published. Hold no lock. */
+bool provisioning_await(struct provisioning *p, enum record_kind kind, const char *name);
 /* ERR_INVALID when no management API is configured. */
 int provisioning_can_make_login(const struct provisioning *p, struct err *e) MUST_CHECK;
 /* Creates or renews the tenant's broker login with this password. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/catch_up.h"
@@ -143,7 +144,7 @@ void published_destroy(struct published **published)
         free(p);
 }
 
-bool published_has(struct published *p, enum record_kind kind, const char *name, int64_t v)
+static bool has(struct published *p, enum record_kind kind, const char *name, int64_t v)
 {
         char full[NAME_SIZE];
         const struct version *one;
@@ -154,4 +155,46 @@ bool published_has(struct published *p, enum record_kind kind, const char *name,
         bool found = one != NULL && one->v >= v;
         pthread_mutex_unlock(&p->mutex);
         return found;
+}
+
+struct comparison {
+        struct published *published;
+        struct registry *registry;
+        int64_t missing;
+};
+
+static int compare(struct comparison *c, enum record_kind kind, const char *name, int64_t v,
+                   struct err *e)
+{
+        if (has(c->published, kind, name, v))
+                return 0;
+        c->missing++;
+        return registry_republish(c->registry, kind, name, v, e);
+}
+
+static int compare_tenant(void *owner, const struct tenant *t, struct err *e)
+{
+        return compare(owner, RECORD_TENANT, t->record.name, t->record.v, e);
+}
+
+static int compare_type(void *owner, const struct type *t, struct err *e)
+{
+        return compare(owner, RECORD_TYPE, t->record.name, t->record.v, e);
+}
+
+static int compare_key(void *owner, const struct key *k, struct err *e)
+{
+        return compare(owner, RECORD_KEY, k->record.id, k->record.v, e);
+}
+
+int published_compare(struct published *p, struct registry *r, struct err *e)
+{
+        struct comparison c = {.published = p, .registry = r};
+        if (registry_each_tenant(r, WHICH_ALL, compare_tenant, &c, e) != 0 ||
+            registry_each_key(r, WHICH_ALL, NULL, compare_key, &c, e) != 0 ||
+            registry_each_type(r, WHICH_ALL, compare_type, &c, e) != 0)
+                return -1;
+        LOG_INFO("control is compared with the registry; records that it lacks are published",
+                 log_int("records", c.missing));
+        return 0;
 }

@@ -3,12 +3,13 @@
  * published.h: which versions of tenants, types and keys stream `control` holds. The stream is read
  * anew at every connection, because it can lose its last seconds.
  *
- * Threads: create and destroy on the loop's thread; published_has on any.
+ * Threads: create and destroy on the loop's thread; published_compare on any
+ * other.
  */
 #pragma once
 
 #include "common/amqp/link.h"
-#include "common/model/record.h"
+#include "status-store/registry_types.h"
 
 struct published;
 
@@ -18,6 +19,6 @@ struct published *published_create(const struct link_config *config, void (*read
                                    void *owner, uv_loop_t *loop, struct err *e) MUST_CHECK;
 void published_destroy(struct published **p);
 
-/* Whether the stream held that version of a tenant or type (name) or key (its id), or a later one,
- * when it was last read to its end. */
-bool published_has(struct published *p, enum record_kind kind, const char *name, int64_t v);
+/* Marks the registry's records as unpublished that the stream did not hold, in that version or a
+ * later one, when it was last read to its end. */
+int published_compare(struct published *p, struct registry *r, struct err *e) MUST_CHECK;

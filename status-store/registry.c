@@ -161,6 +161,15 @@ int registry_published(struct registry *r, enum record_kind kind, const char *na
         return registry_write(r, mark_row, &m, e);
 }
 
+int registry_is_published(struct registry *r, enum record_kind kind, const char *name,
+                          struct err *e)
+{
+        const char *sql = kind == RECORD_TYPE
+                                  ? "SELECT 1 FROM types WHERE name = ?1 AND told = 1"
+                                  : "SELECT 1 FROM tenants WHERE name = ?1 AND told = 1";
+        return registry_rows_exist(r, sql, DB_VALUES(value_text(name)), e);
+}
+
 int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e)
 {

@@ -94,6 +94,9 @@ int registry_each_key(struct registry *r, enum which which, const char *tenant, 
  * it is published, token queues that it does not name are stale. */
 int registry_published(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e) MUST_CHECK;
+/* 1: the tenant's or type's last change is published; 0; -1. */
+int registry_is_published(struct registry *r, enum record_kind kind, const char *name,
+                          struct err *e) MUST_CHECK;
 int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e) MUST_CHECK;
 /* `control` holds this version. An older row is raised above it and marked as unpublished; a name

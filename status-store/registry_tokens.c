@@ -41,40 +41,36 @@ int registry_begin_tokens(struct registry *r, struct token_queue *q, struct err 
         return registry_write(r, begin_tokens, q, e);
 }
 
-struct use {
-        const struct token_queue *queue;
-        int64_t v;
-};
-
 static int use_tokens(struct database *db, void *owner, struct err *e)
 {
         static const char *const set[] = {
-                [LIMIT_TENANT_SLOTS] = "UPDATE tenants SET slots_version = ?3"
-                                       " WHERE name = ?1 AND v = ?2 AND NOT deleted",
-                [LIMIT_TYPE_SLOTS] = "UPDATE types SET slots_version = ?3"
-                                     " WHERE name = ?1 AND v = ?2",
-                [LIMIT_TYPE_RATE] = "UPDATE types SET rate_version = ?3 WHERE name = ?1 AND v = ?2",
+                [LIMIT_TENANT_SLOTS] =
+                        "UPDATE tenants SET slots_version = ?2 WHERE name = ?1"
+                        " AND slots_version = 0 AND max_running = ?3 AND NOT deleted",
+                [LIMIT_TYPE_SLOTS] = "UPDATE types SET slots_version = ?2 WHERE name = ?1"
+                                     " AND slots_version = 0 AND max_running = ?3",
+                [LIMIT_TYPE_RATE] = "UPDATE types SET rate_version = ?2 WHERE name = ?1"
+                                    " AND rate_version = 0 AND rate_count = ?3 AND rate_per = ?4",
         };
-        const struct use *u = owner;
-        const struct token_queue *q = u->queue;
-        int used = rows_change(db, set[q->kind],
-                               DB_VALUES(value_text(q->of), value_int(u->v), value_int(q->version)),
-                               e);
+        const struct token_queue *q = owner;
+        const struct db_value *values =
+                DB_VALUES(value_text(q->of), value_int(q->version), value_int(q->tokens),
+                          value_int(q->per), value_int(q->kind));
+        int used = rows_change(db,
+                               "UPDATE token_queues SET state = " TOKENS_FILLED
+                               " WHERE kind = ?5 AND name = ?1 AND version = ?2"
+                               " AND state = " TOKENS_FILLING,
+                               values, e);
+        if (used == 1)
+                used = rows_change(db, set[q->kind], values, e);
         if (used == 0)
                 return err_set(e, ERR_CONFLICT, "the limit of %s was changed meanwhile", q->of);
-        if (used < 0)
-                return -1;
-        return database_run(db,
-                            "UPDATE token_queues SET state = " TOKENS_FILLED
-                            " WHERE kind = ?1 AND name = ?2 AND version = ?3",
-                            DB_VALUES(value_int(q->kind), value_text(q->of), value_int(q->version)),
-                            e);
+        return used < 0 ? -1 : 0;
 }
 
-int registry_use_tokens(struct registry *r, const struct token_queue *q, int64_t v, struct err *e)
+int registry_use_tokens(struct registry *r, const struct token_queue *q, struct err *e)
 {
-        struct use u = {.queue = q, .v = v};
-        return registry_write(r, use_tokens, &u, e);
+        return registry_write(r, use_tokens, (void *)q, e);
 }
 
 int registry_abandon_tokens(struct registry *r, const struct token_queue *q, struct err *e)
@@ -97,18 +93,18 @@ int registry_forget_tokens(struct registry *r, const struct token_queue *q, stru
         return done < 0 ? -1 : 0;
 }
 
-struct token_queues {
+struct queue_list {
         struct token_queue *list;
         size_t count;
 };
 
-static void token_queues_fini(struct token_queues *all)
+static void queue_list_fini(struct queue_list *all)
 {
         free(all->list);
 }
-#define AUTO_TOKEN_QUEUES __attribute__((cleanup(token_queues_fini))) struct token_queues
+#define AUTO_QUEUE_LIST __attribute__((cleanup(queue_list_fini))) struct queue_list
 
-static int read_queues(struct registry *r, const char *sql, msec before, struct token_queues *all,
+static int read_queues(struct registry *r, const char *sql, msec before, struct queue_list *all,
                        struct err *e)
 {
         AUTO_READER *reader = registry_read(r, e);
@@ -130,7 +126,7 @@ static int read_queues(struct registry *r, const char *sql, msec before, struct 
 
 #define SELECT_QUEUES "SELECT kind, name, version, per, stale_since FROM token_queues"
 
-static int each_of(struct token_queues *all, token_queue_fn *each, void *owner, struct err *e)
+static int each_of(struct queue_list *all, token_queue_fn *each, void *owner, struct err *e)
 {
         for (size_t i = 0; i < all->count; i++) {
                 if (each(owner, &all->list[i], e) != 0)
@@ -141,7 +137,7 @@ static int each_of(struct token_queues *all, token_queue_fn *each, void *owner, 
 
 int registry_each_filled(struct registry *r, token_queue_fn *each, void *owner, struct err *e)
 {
-        AUTO_TOKEN_QUEUES all = {0};
+        AUTO_QUEUE_LIST all = {0};
         if (read_queues(r, SELECT_QUEUES " WHERE state = " TOKENS_FILLED, 0, &all, e) != 0)
                 return -1;
         return each_of(&all, each, owner, e);
@@ -150,7 +146,7 @@ int registry_each_filled(struct registry *r, token_queue_fn *each, void *owner, 
 int registry_each_stale(struct registry *r, msec before, token_queue_fn *each, void *owner,
                         struct err *e)
 {
-        AUTO_TOKEN_QUEUES all = {0};
+        AUTO_QUEUE_LIST all = {0};
         if (read_queues(r, SELECT_QUEUES " WHERE state = " TOKENS_STALE " AND stale_since <= ?1",
                         before, &all, e) != 0)
                 return -1;

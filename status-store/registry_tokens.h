@@ -17,6 +17,7 @@ struct token_queue {
         enum limit_queue kind;  /* not LIMIT_TYPE_COOLING */
         char of[JOB_TYPE_SIZE]; /* the tenant or type */
         int64_t version;
+        int64_t tokens;   /* the limit; not in the lists below */
         msec per;         /* LIMIT_TYPE_RATE */
         msec stale_since; /* of a stale one */
 };
@@ -24,10 +25,9 @@ struct token_queue {
 /* Takes the next version of the limit kind, of, and fills q->version. Call it before the queue is
  * declared. What was being filled for the same limit is stale now. */
 int registry_begin_tokens(struct registry *r, struct token_queue *q, struct err *e) MUST_CHECK;
-/* The queue is filled: version v of the tenant or type uses it. ERR_CONFLICT: v is not the current
- * one any more; nothing is changed. */
-int registry_use_tokens(struct registry *r, const struct token_queue *q, int64_t v,
-                        struct err *e) MUST_CHECK;
+/* The queue is filled: the tenant or type uses it. ERR_CONFLICT: its limit is another one by now,
+ * or it has tokens already; nothing is changed. */
+int registry_use_tokens(struct registry *r, const struct token_queue *q, struct err *e) MUST_CHECK;
 /* The queue is stale from now on. */
 int registry_abandon_tokens(struct registry *r, const struct token_queue *q,
                             struct err *e) MUST_CHECK;

@@ -89,6 +89,12 @@ static void on_key_record(void *owner, const struct key_record *k)
         after_seen(s, registry_seen_key(s->api.registry, k->id, k->v, &why), k->id, &why);
 }
 
+static void on_control_read(void *owner)
+{
+        const struct status_store *s = owner;
+        provisioning_begin(s->api.provisioning);
+}
+
 static int open_projection(struct status_store *s, struct err *e)
 {
         static const struct projection_events events = {.changed = on_change, .passed = on_marker};
@@ -151,8 +157,10 @@ static int open_registry(struct status_store *s, struct err *e)
 static int follow_control(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
-        static const struct control_events events = {
-                .tenant = on_tenant_record, .key = on_key_record, .type = on_type_record};
+        static const struct control_events events = {.tenant = on_tenant_record,
+                                                     .key = on_key_record,
+                                                     .type = on_type_record,
+                                                     .ready = on_control_read};
         if (s->api.registry == NULL)
                 return 0;
         const struct link_config link = amqp_link_config(&c->amqp, "status-store control");

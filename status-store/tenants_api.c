@@ -130,18 +130,20 @@ static json_t *apply_login(struct api *a, struct tenant *t, bool wanted, struct 
         return login;
 }
 
-/* Brings the broker in line with the tenant's row; t gets the version of its slots. */
-static int provision(struct api *a, struct tenant *t, struct err *e)
+/* Waits for the tokens of a changed tenant, which gets the versions of now. The status: `status`,
+ * or 202 when they are not there yet. */
+static int await_slots(struct api *a, struct tenant *t, int status)
 {
-        struct tenant now = *t;
-        if (provisioning_apply(a->provisioning, t->record.name, e) != 0 ||
-            registry_tenant(a->registry, t->record.name, &now, e) < 0)
-                return -1;
-        t->record.slots_version = now.record.slots_version;
-        return 0;
+        struct err ignored = {0};
+        struct tenant now;
+        status = api_await(a, RECORD_TENANT, t->record.name, status);
+        if (registry_tenant(a->registry, t->record.name, &now, &ignored) == 1)
+                t->record.slots_version = now.record.slots_version;
+        return status;
 }
 
-/* Makes what a tenant needs besides its row: key, queues, record, login. */
+/* Makes what a tenant needs besides its row: key, queues, login, and its record unless it waits for
+ * tokens. */
 static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, struct err *e)
 {
         char text[KEY_TEXT_SIZE];
@@ -150,7 +152,8 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
         if (registry_add_key(a->registry, t->record.name, scopes, 0, text, &key, e) != 0)
                 return -1;
         json_object_set_new(answer, "key", json_string(text));
-        if (provision(a, t, e) != 0)
+        if (provisioning_apply(a->provisioning, t->record.name, e) != 0 ||
+            provisioning_apply_keys(a->provisioning, t->record.name, e) != 0)
                 return -1;
         if (t->login_unsure) {
                 json_t *login = apply_login(a, t, true, e);
@@ -158,7 +161,6 @@ static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, stru
                         return -1;
                 json_object_set_new(answer, "amqp", login);
         }
-        json_object_set_new(answer, "tenant", tenant_json(t));
         return 0;
 }
 
@@ -207,16 +209,22 @@ void tenants_create(void *owner, struct http_request *r)
         enum name_use use = is_true(r, "reuse") ? NAME_REUSED : NAME_NEW;
         AUTO_CHANGE *changing = api_change_begin(a);
         json_auto_t *answer = json_object();
-        if (create_tenant(a, &t, use, answer, &why) == 0)
-                http_answer_json(r, 201, json_incref(answer));
-        else
+        if (create_tenant(a, &t, use, answer, &why) != 0) {
                 http_problem_err(r, &why);
+                return;
+        }
+        api_change_end(&changing);
+        int status = await_slots(a, &t, 201);
+        json_object_set_new(answer, "tenant", tenant_json(&t));
+        http_answer_json(r, status, json_incref(answer));
 }
 
 /* Commits a changed tenant and publishes it. */
 static int change_tenant(struct api *a, struct tenant *t, struct err *e)
 {
-        return registry_change_tenant(a->registry, t, e) == 0 ? provision(a, t, e) : -1;
+        if (registry_change_tenant(a->registry, t, e) != 0)
+                return -1;
+        return provisioning_apply(a->provisioning, t->record.name, e);
 }
 
 void tenants_patch(void *owner, struct http_request *r)
@@ -242,10 +250,12 @@ void tenants_patch(void *owner, struct http_request *r)
                 http_problem_err(r, &why);
                 return;
         }
+        api_change_end(&changing);
+        int status = await_slots(a, &t, 200);
         json_t *answer = json_pack("{s:o}", "tenant", tenant_json(&t));
         if (login != NULL && !json_is_null(login))
                 json_object_set(answer, "amqp", login);
-        http_answer_json(r, 200, answer);
+        http_answer_json(r, status, answer);
 }
 
 /* Waits until the projection has everything that was in the stream when the request came: open_jobs
@@ -297,7 +307,9 @@ static int delete_tenant(struct api *a, struct tenant *t, struct err *e)
         }
         if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
                 return -1;
-        return provisioning_apply(a->provisioning, t->record.name, e);
+        if (provisioning_apply(a->provisioning, t->record.name, e) != 0)
+                return -1;
+        return provisioning_apply_keys(a->provisioning, t->record.name, e);
 }
 
 void tenants_delete(void *owner, struct http_request *r)
@@ -343,10 +355,13 @@ void tenants_slots(void *owner, struct http_request *r)
                 return;
         }
         t.record.slots_version = 0;
-        if (change_tenant(a, &t, &why) != 0)
+        if (change_tenant(a, &t, &why) != 0) {
                 http_problem_err(r, &why);
-        else
-                http_answer_json(r, 202, json_pack("{s:o}", "tenant", tenant_json(&t)));
+                return;
+        }
+        api_change_end(&changing);
+        int status = await_slots(a, &t, 202);
+        http_answer_json(r, status, json_pack("{s:o}", "tenant", tenant_json(&t)));
 }
 
 static void set_paused(struct api *a, struct http_request *r, bool paused)
@@ -394,7 +409,7 @@ void tenant_keys_create(void *owner, struct http_request *r)
                 return;
         }
         if (registry_add_key(a->registry, t.record.name, scopes, expires, text, &key, &why) != 0 ||
-            provisioning_apply(a->provisioning, t.record.name, &why) != 0) {
+            provisioning_apply_keys(a->provisioning, t.record.name, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
@@ -412,7 +427,7 @@ void tenant_keys_delete(void *owner, struct http_request *r)
         if (!api_may_change(a, r) || !find_tenant(a, r, &t))
                 return;
         if (registry_revoke_key(a->registry, t.record.name, http_param(r, "id"), &why) != 0 ||
-            provisioning_apply(a->provisioning, t.record.name, &why) != 0)
+            provisioning_apply_keys(a->provisioning, t.record.name, &why) != 0)
                 http_problem_err(r, &why);
         else
                 http_answer_empty(r, 204);

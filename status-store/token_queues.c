@@ -6,11 +6,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "common/amqp/wait.h"
+#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
@@ -22,18 +26,38 @@
 enum {
         WINDOW_BYTES = 16 * 1024 * 1024,    /* for all tokens of a limit */
         CONFIRM_TIMEOUT = 30 * MSEC_SECOND, /* for all of them */
+        POLL = MSEC_SECOND,
         RETRY_MIN = MSEC_SECOND,
         RETRY_MAX = MSEC_MINUTE,
+};
+
+/* A tenant or type whose last filling failed. */
+struct failure {
+        char of[1 + JOB_TYPE_SIZE]; /* its record_kind as a letter, then its name */
+        msec pause, again;          /* again: monotonic */
+        UT_hash_handle hh;
 };
 
 struct token_queues {
         struct registry *registry;
         msec delete_after;
-        void (*up)(void *owner);
+        void (*filled)(void *owner, enum record_kind kind, const char *name);
         void *owner;
         struct link *link; /* without resend */
-        msec retry_pause;  /* 0: the last filling did not fail */
-        msec retry_at;     /* monotonic */
+        pthread_t thread;
+        bool has_thread;
+
+        /* The thread's. */
+        struct failure *failures;
+        struct failure *due; /* the only one that is tried again in this round; or NULL */
+        bool warned;         /* of what was refused in the last round */
+
+        atomic_bool begun;
+        pthread_mutex_t mutex;
+        pthread_cond_t news;
+        /* Guarded by mutex. */
+        bool awake, ending;
+        bool declare; /* the queues in use: the broker was away */
 };
 
 static struct limit_version version_of(const struct token_queue *q)
@@ -82,25 +106,14 @@ static int publish_tokens(struct link *l, const char *queue, int64_t count, stru
 }
 
 /* A queue of that name may be left of a registry that was lost: its tokens must not count. */
-static int try_queue(struct token_queues *q, const struct token_queue *queue, int64_t count,
-                     struct err *e)
+static int try_queue(struct token_queues *q, const struct token_queue *queue, struct err *e)
 {
         const struct limit_version v = version_of(queue);
         char name[LIMIT_QUEUE_SIZE];
         limit_queue_name(queue->kind, queue->of, queue->version, name);
         if (topology_delete_limit(q->link, &v, e) != 0 || topology_apply_limit(q->link, &v, e) != 0)
                 return -1;
-        return publish_tokens(q->link, name, count, e);
-}
-
-/* Whatever the reason is: the limit can be made later. */
-static int make_queue(struct token_queues *q, const struct token_queue *queue, int64_t count,
-                      struct err *e)
-{
-        struct err why = {0};
-        if (try_queue(q, queue, count, &why) == 0)
-                return 0;
-        return err_set(e, ERR_UNAVAILABLE, "the limit is kept, but not in force yet: %s", why.text);
+        return publish_tokens(q->link, name, queue->tokens, e);
 }
 
 static int check_up(const struct token_queues *q, struct err *e)
@@ -110,40 +123,28 @@ static int check_up(const struct token_queues *q, struct err *e)
         return err_set(e, ERR_UNAVAILABLE, "the broker cannot be reached for the tokens of limits");
 }
 
-static void note_end(struct token_queues *q, int failed)
-{
-        if (!failed) {
-                q->retry_pause = 0;
-                return;
-        }
-        q->retry_pause = q->retry_pause == 0 ? RETRY_MIN : 2 * q->retry_pause;
-        if (q->retry_pause > RETRY_MAX)
-                q->retry_pause = RETRY_MAX;
-        q->retry_at = clock_mono() + q->retry_pause;
-}
-
-/* Fills the queue of the next version; `version` gets its number. v: of the tenant or type. */
-static int fill(struct token_queues *q, struct token_queue *queue, int64_t count, int64_t v,
-                struct err *e)
+/* Fills a queue with the next version, whose number it gets. 1: the limit was changed meanwhile. */
+static int fill(struct token_queues *q, struct token_queue *queue, struct err *e)
 {
         struct err ignored = {0};
         if (check_up(q, e) != 0 || registry_begin_tokens(q->registry, queue, e) != 0)
                 return -1;
-        int failed = make_queue(q, queue, count, e);
-        note_end(q, failed);
-        if (failed == 0 && registry_use_tokens(q->registry, queue, v, e) == 0) {
+        int made = try_queue(q, queue, e);
+        int used = made == 0 ? registry_use_tokens(q->registry, queue, e) : -1;
+        if (used == 0) {
                 LOG_INFO("a limit has new tokens", log_text("of", queue->of),
-                         log_int("version", queue->version), log_int("tokens", count));
+                         log_int("version", queue->version), log_int("tokens", queue->tokens));
                 return 0;
         }
         if (registry_abandon_tokens(q->registry, queue, &ignored) != 0)
                 LOG_WARN("a queue of tokens was not noted as abandoned", log_text("of", queue->of),
                          log_int("version", queue->version), log_err(&ignored));
-        return -1;
+        return made == 0 && e->code == ERR_CONFLICT ? 1 : -1;
 }
 
-static bool tenant_needs_tokens(const struct tenant_record *r)
+bool tenant_needs_tokens(const struct tenant *t)
 {
+        const struct tenant_record *r = &t->record;
         return !r->deleted && r->max_running > 0 && r->slots_version == 0;
 }
 
@@ -157,59 +158,134 @@ static bool needs_rate(const struct type_record *r)
         return r->rate_count > 0 && r->rate_version == 0;
 }
 
-int token_queues_fill_tenant(struct token_queues *q, struct tenant *t, struct err *e)
+bool type_needs_tokens(const struct type *t)
 {
-        struct tenant_record *r = &t->record;
-        struct token_queue queue = {.kind = LIMIT_TENANT_SLOTS};
-        if (!tenant_needs_tokens(r))
-                return 0;
-        memcpy(queue.of, r->name, sizeof(r->name));
-        if (fill(q, &queue, r->max_running, r->v, e) != 0)
-                return -1;
-        r->slots_version = queue.version;
-        return 0;
+        return needs_slots(&t->record) || needs_rate(&t->record);
 }
 
-int token_queues_fill_type(struct token_queues *q, struct type *t, struct err *e)
+static int fill_tenant(struct token_queues *q, const struct tenant_record *r, struct err *e)
 {
-        struct type_record *r = &t->record;
-        struct token_queue slots = {.kind = LIMIT_TYPE_SLOTS};
-        struct token_queue rate = {.kind = LIMIT_TYPE_RATE, .per = r->rate_per};
+        struct token_queue slots = {.kind = LIMIT_TENANT_SLOTS, .tokens = r->max_running};
+        memcpy(slots.of, r->name, sizeof(r->name));
+        return fill(q, &slots, e);
+}
+
+static int fill_type(struct token_queues *q, const struct type_record *r, struct err *e)
+{
+        struct token_queue slots = {.kind = LIMIT_TYPE_SLOTS, .tokens = r->max_running};
+        struct token_queue rate = {
+                .kind = LIMIT_TYPE_RATE, .tokens = r->rate_count, .per = r->rate_per};
         memcpy(slots.of, r->name, sizeof(r->name));
         memcpy(rate.of, r->name, sizeof(r->name));
-        if (needs_slots(r)) {
-                if (fill(q, &slots, r->max_running, r->v, e) != 0)
-                        return -1;
-                r->slots_version = slots.version;
+        int done = needs_slots(r) ? fill(q, &slots, e) : 0;
+        return done == 0 && needs_rate(r) ? fill(q, &rate, e) : done;
+}
+
+static struct failure *find_failure(struct token_queues *q, enum record_kind kind, const char *name)
+{
+        struct failure *f = NULL;
+        char of[sizeof(f->of)];
+        snprintf(of, sizeof(of), "%c%s", kind == RECORD_TYPE ? 'y' : 't', name);
+        HASH_FIND_STR(q->failures, of, f);
+        return f;
+}
+
+static void forget_failure(struct token_queues *q, struct failure *f)
+{
+        HASH_DEL(q->failures, f);
+        free(f);
+}
+
+static void note_failure(struct token_queues *q, enum record_kind kind, const char *name,
+                         const struct err *why)
+{
+        struct failure *f = find_failure(q, kind, name);
+        if (f == NULL) {
+                LOG_WARN("the tokens of a limit were not made; trying again", log_text("of", name),
+                         log_err(why));
+                f = xcalloc(1, sizeof(*f));
+                snprintf(f->of, sizeof(f->of), "%c%s", kind == RECORD_TYPE ? 'y' : 't', name);
+                f->pause = RETRY_MIN / 2;
+                HASH_ADD_STR(q->failures, of, f);
         }
-        if (needs_rate(r)) {
-                if (fill(q, &rate, r->rate_count, r->v, e) != 0)
-                        return -1;
-                r->rate_version = rate.version;
+        f->pause = 2 * f->pause < RETRY_MAX ? 2 * f->pause : RETRY_MAX;
+        f->again = clock_mono() + f->pause;
+}
+
+/* One that failed may take CONFIRM_TIMEOUT again, and all that never failed would wait. So one is
+ * tried in a round, the one that has waited longest. */
+static void choose_due(struct token_queues *q)
+{
+        msec now = clock_mono();
+        q->due = NULL;
+        for (struct failure *f = q->failures; f != NULL; f = f->hh.next) {
+                if (f->again <= now && (q->due == NULL || f->again < q->due->again))
+                        q->due = f;
         }
+}
+
+static bool may_fill(struct token_queues *q, enum record_kind kind, const char *name)
+{
+        const struct failure *f = find_failure(q, kind, name);
+        return f == NULL || f == q->due;
+}
+
+/* done: of fill. */
+static void after_filling(struct token_queues *q, enum record_kind kind, const char *name, int done,
+                          const struct err *why)
+{
+        if (done < 0) {
+                note_failure(q, kind, name, why);
+                q->due = NULL;
+                return;
+        }
+        if (done == 0)
+                q->filled(q->owner, kind, name);
+        else
+                token_queues_wake(q); /* its new limit comes at once */
+}
+
+static bool is_ending(struct token_queues *q)
+{
+        pthread_mutex_lock(&q->mutex);
+        bool ending = q->ending;
+        pthread_mutex_unlock(&q->mutex);
+        return ending;
+}
+
+/* The lists are copies: a row is read again before it is filled. */
+static int serve_tenant(void *owner, const struct tenant *listed, struct err *e)
+{
+        struct token_queues *q = owner;
+        const char *name = listed->record.name;
+        struct tenant t = {0};
+        struct err why = {0};
+        if (!tenant_needs_tokens(listed) || !may_fill(q, RECORD_TENANT, name))
+                return 0;
+        if (is_ending(q) || check_up(q, e) != 0 || registry_tenant(q->registry, name, &t, e) < 0)
+                return -1;
+        if (!tenant_needs_tokens(&t))
+                return 0;
+        int done = fill_tenant(q, &t.record, &why);
+        after_filling(q, RECORD_TENANT, name, done, &why);
         return 0;
 }
 
-static int check_pause(const struct token_queues *q, struct err *e)
+static int serve_type(void *owner, const struct type *listed, struct err *e)
 {
-        if (q->retry_pause == 0 || clock_mono() >= q->retry_at)
+        struct token_queues *q = owner;
+        const char *name = listed->record.name;
+        struct type t = {0};
+        struct err why = {0};
+        if (!type_needs_tokens(listed) || !may_fill(q, RECORD_TYPE, name))
                 return 0;
-        return err_set(e, ERR_UNAVAILABLE, "its tokens could not be filled; trying again in %lld s",
-                       (long long)(q->retry_at - clock_mono()) / MSEC_SECOND + 1);
-}
-
-int token_queues_retry_tenant(struct token_queues *q, struct tenant *t, struct err *e)
-{
-        if (tenant_needs_tokens(&t->record) && check_pause(q, e) != 0)
+        if (is_ending(q) || check_up(q, e) != 0 || registry_type(q->registry, name, &t, e) < 0)
                 return -1;
-        return token_queues_fill_tenant(q, t, e);
-}
-
-int token_queues_retry_type(struct token_queues *q, struct type *t, struct err *e)
-{
-        if ((needs_slots(&t->record) || needs_rate(&t->record)) && check_pause(q, e) != 0)
-                return -1;
-        return token_queues_fill_type(q, t, e);
+        if (!type_needs_tokens(&t))
+                return 0;
+        int done = fill_type(q, &t.record, &why);
+        after_filling(q, RECORD_TYPE, name, done, &why);
+        return 0;
 }
 
 /* For a walk that goes on after a refusal. */
@@ -251,14 +327,14 @@ static int result_of(const struct walk *w, int walked, struct err *e)
         return walked;
 }
 
-int token_queues_declare(struct token_queues *q, struct err *e)
+static int declare_queues(struct token_queues *q, struct err *e)
 {
         struct err refused = {0};
         struct walk w = {.queues = q, .refused = &refused};
         return result_of(&w, registry_each_filled(q->registry, declare_one, &w, e), e);
 }
 
-int token_queues_sweep(struct token_queues *q, struct err *e)
+static int sweep(struct token_queues *q, struct err *e)
 {
         struct err refused = {0};
         struct walk w = {.queues = q, .refused = &refused};
@@ -266,10 +342,74 @@ int token_queues_sweep(struct token_queues *q, struct err *e)
         return result_of(&w, registry_each_stale(q->registry, before, delete_one, &w, e), e);
 }
 
+/* False when the thread is to end. Fills *declare. */
+static bool wait_for_work(struct token_queues *q, bool *declare)
+{
+        msec until = clock_mono() + POLL;
+        pthread_mutex_lock(&q->mutex);
+        while (!q->ending && !q->awake && condition_wait(&q->news, &q->mutex, until))
+                continue;
+        *declare = q->declare;
+        q->declare = q->declare && !q->begun; /* else it is done now */
+        q->awake = false;
+        bool goes_on = !q->ending;
+        pthread_mutex_unlock(&q->mutex);
+        return goes_on;
+}
+
+/* What fails comes again in a later round; the queues in use are declared once a connection. */
+static void work(struct token_queues *q, bool declare)
+{
+        struct err why = {0};
+        choose_due(q);
+        if (declare)
+                (void)!declare_queues(q, &why);
+        int served = registry_each_tenant(q->registry, WHICH_UNPUBLISHED, serve_tenant, q, &why);
+        if (served == 0)
+                served = registry_each_type(q->registry, WHICH_UNPUBLISHED, serve_type, q, &why);
+        /* Filled, or not needed any more: the next one that failed is tried at once. */
+        if (served == 0 && q->due != NULL) {
+                forget_failure(q, q->due);
+                token_queues_wake(q);
+        }
+        (void)!sweep(q, &why);
+        if (err_is_set(&why) && !q->warned)
+                LOG_WARN("queues of tokens not provisioned; trying again", log_err(&why));
+        q->warned = err_is_set(&why);
+}
+
+static void *run(void *owner)
+{
+        struct token_queues *q = owner;
+        bool declare = false;
+        while (wait_for_work(q, &declare)) {
+                if (q->begun && link_is_up(q->link))
+                        work(q, declare);
+        }
+        return NULL;
+}
+
 static void on_up(void *owner)
 {
-        const struct token_queues *q = owner;
-        q->up(q->owner);
+        struct token_queues *q = owner;
+        pthread_mutex_lock(&q->mutex);
+        q->declare = q->awake = true;
+        pthread_cond_signal(&q->news);
+        pthread_mutex_unlock(&q->mutex);
+}
+
+void token_queues_begin(struct token_queues *q)
+{
+        q->begun = true;
+        token_queues_wake(q);
+}
+
+void token_queues_wake(struct token_queues *q)
+{
+        pthread_mutex_lock(&q->mutex);
+        q->awake = true;
+        pthread_cond_signal(&q->news);
+        pthread_mutex_unlock(&q->mutex);
 }
 
 bool token_queues_are_up(const struct token_queues *q)
@@ -277,31 +417,62 @@ bool token_queues_are_up(const struct token_queues *q)
         return link_is_up(q->link);
 }
 
-struct token_queues *token_queues_create(const struct token_queues_config *c, uv_loop_t *loop,
-                                         struct err *e)
+static int start(struct token_queues *q, const struct link_config *link, uv_loop_t *loop,
+                 struct err *e)
 {
         static const struct link_events events = {.up = on_up};
-        AUTO(token_queues) q = xcalloc(1, sizeof(*q));
-        AUTO_FREE char *name = xasprintf("%s tokens", c->link->name);
-        struct link_config config = *c->link;
+        AUTO_FREE char *name = xasprintf("%s tokens", link->name);
+        struct link_config config = *link;
         config.name = name;
         config.window_messages = LIMIT_TOKENS_MAX;
         config.window_bytes = WINDOW_BYTES;
         config.confirm_timeout = CONFIRM_TIMEOUT;
         config.resend = false;
+        q->link = link_create(&config, &events, q, loop, e);
+        if (q->link == NULL)
+                return -1;
+        if (pthread_create(&q->thread, NULL, run, q) != 0)
+                return err_set(e, ERR_SYSTEM, "cannot start the thread that fills tokens");
+        q->has_thread = true;
+        return 0;
+}
+
+struct token_queues *token_queues_create(const struct token_queues_config *c, uv_loop_t *loop,
+                                         struct err *e)
+{
+        AUTO(token_queues) q = xcalloc(1, sizeof(*q));
         q->registry = c->registry;
         q->delete_after = c->delete_after;
-        q->up = c->up;
+        q->filled = c->filled;
         q->owner = c->owner;
-        q->link = link_create(&config, &events, q, loop, e);
-        return q->link != NULL ? TAKE(q) : NULL;
+        pthread_mutex_init(&q->mutex, NULL);
+        condition_init(&q->news);
+        return start(q, c->link, loop, e) == 0 ? TAKE(q) : NULL;
+}
+
+void token_queues_end(struct token_queues *q)
+{
+        if (q == NULL || !q->has_thread)
+                return;
+        pthread_mutex_lock(&q->mutex);
+        q->ending = true;
+        pthread_cond_signal(&q->news);
+        pthread_mutex_unlock(&q->mutex);
+        pthread_join(q->thread, NULL);
+        q->has_thread = false;
 }
 
 void token_queues_destroy(struct token_queues **queues)
 {
         struct token_queues *q = TAKE(*queues);
+        struct failure *f, *after;
         if (q == NULL)
                 return;
+        assert(!q->has_thread);
         link_destroy(&q->link);
+        HASH_ITER (hh, q->failures, f, after)
+                forget_failure(q, f);
+        pthread_cond_destroy(&q->news);
+        pthread_mutex_destroy(&q->mutex);
         free(q);
 }

@@ -60,13 +60,22 @@ void types_get(void *owner, struct http_request *r)
                 http_answer_json(r, 200, json_pack("{s:o}", "type", type_json(&t)));
 }
 
-/* Commits a changed type and publishes it; then t has the versions of its tokens. */
 static int change_type(struct api *a, struct type *t, struct err *e)
 {
-        if (registry_change_type(a->registry, t, e) != 0 ||
-            provisioning_apply_type(a->provisioning, t->record.name, e) != 0)
+        if (registry_change_type(a->registry, t, e) != 0)
                 return -1;
-        return registry_type(a->registry, t->record.name, t, e) < 0 ? -1 : 0;
+        return provisioning_apply_type(a->provisioning, t->record.name, e);
+}
+
+/* Answers with the type as it is once its tokens are there: with `status`; else with 202. */
+static void answer_type(struct api *a, struct http_request *r, struct type *t, int status)
+{
+        struct err why = {0};
+        status = api_await(a, RECORD_TYPE, t->record.name, status);
+        if (registry_type(a->registry, t->record.name, t, &why) < 0)
+                http_problem_err(r, &why);
+        else
+                http_answer_json(r, status, json_pack("{s:o}", "type", type_json(t)));
 }
 
 void types_patch(void *owner, struct http_request *r)
@@ -80,12 +89,16 @@ void types_patch(void *owner, struct http_request *r)
                 return;
         bool was_limited = type_is_limited(&t);
         int refused = type_body_read(http_body(r), &t, &fault);
-        if (refused != 0)
+        if (refused != 0) {
                 http_problem_at(r, refused, &fault);
-        else if ((was_limited || type_is_limited(&t)) && change_type(a, &t, &why) != 0)
-                http_problem_err(r, &why);
-        else
+        } else if (!was_limited && !type_is_limited(&t)) {
                 http_answer_json(r, 200, json_pack("{s:o}", "type", type_json(&t)));
+        } else if (change_type(a, &t, &why) != 0) {
+                http_problem_err(r, &why);
+        } else {
+                api_change_end(&changing);
+                answer_type(a, r, &t, 200);
+        }
 }
 
 /* New tokens, for when those of the last versions were lost. */
@@ -98,8 +111,10 @@ void types_slots(void *owner, struct http_request *r)
         if (!api_may_change(a, r) || !read_limited(a, r, &t))
                 return;
         t.record.slots_version = t.record.rate_version = 0;
-        if (change_type(a, &t, &why) != 0)
+        if (change_type(a, &t, &why) != 0) {
                 http_problem_err(r, &why);
-        else
-                http_answer_json(r, 202, json_pack("{s:o}", "type", type_json(&t)));
+                return;
+        }
+        api_change_end(&changing);
+        answer_type(a, r, &t, 202);
 }

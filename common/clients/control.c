@@ -137,11 +137,11 @@ static void on_caught_up(void *owner)
 {
         struct control *c = owner;
 
+        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
+                report(c, &entry->record);
         pthread_mutex_lock(&c->mutex);
         c->ready = true;
         pthread_mutex_unlock(&c->mutex);
-        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
-                report(c, &entry->record);
         if (c->on.ready != NULL)
                 c->on.ready(c->owner);
 }

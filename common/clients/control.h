@@ -28,6 +28,7 @@ struct control *control_create(const struct link_config *config, const struct co
                                void *owner, uv_loop_t *loop, struct err *e) MUST_CHECK;
 void control_destroy(struct control **c);
 
+/* Every record of the start has been reported. */
 bool control_is_ready(struct control *c);
 /* Copies; false: unknown or deleted. */
 bool control_tenant(struct control *c, const char *name, struct tenant_record *out);

@@ -112,7 +112,9 @@ static void deliver(const char *login, const char *body)
 }
 
 struct heard {
+        struct control *control;
         struct buffer text;
+        bool was_ready; /* when it last heard of a key */
 };
 
 static void on_tenant(void *owner, const struct tenant_record *t)
@@ -125,6 +127,7 @@ static void on_tenant(void *owner, const struct tenant_record *t)
 static void on_key(void *owner, const struct key_record *k)
 {
         struct heard *h = owner;
+        h->was_ready = control_is_ready(h->control);
         buffer_printf(&h->text, "key %s of %s%s; ", k->id, k->tenant, k->revoked ? " revoked" : "");
 }
 
@@ -168,6 +171,7 @@ static struct control *start(uv_loop_t *loop, struct heard *h)
         assert_int_equal(uv_loop_init(loop), 0);
         struct control *c = control_create(&config, &on, h, loop, &e);
         assert_non_null(c);
+        h->control = c;
         return c;
 }
 
@@ -205,6 +209,7 @@ static void tells_each_record_once_then_ready(void **state)
         fake.refuse = 1; /* a marker the broker refused is published again */
         come_up(&loop);
         assert_heard(&h, "tenant acme v3; key abcdefgh of acme; ready; ");
+        assert_false(h.was_ready);
         assert_true(control_is_ready(c));
         assert_null(fake.marker);
         assert_int_equal(fake.settled, 5);

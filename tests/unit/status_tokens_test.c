@@ -29,13 +29,32 @@ static void assert_queues(struct registry *r, const char *filled, const char *st
         assert_string_equal(old.data == NULL ? "" : old.data, stale);
 }
 
-static int64_t fill(struct registry *r, enum limit_queue kind, const char *of, int64_t v)
+/* The queue of a limit as it is now. */
+static struct token_queue queue_of(struct registry *r, enum limit_queue kind, const char *of)
 {
         struct token_queue q = {.kind = kind};
+        struct tenant tenant;
+        struct type type;
         struct err e = {0};
         snprintf(q.of, sizeof(q.of), "%s", of);
+        if (kind == LIMIT_TENANT_SLOTS) {
+                assert_int_equal(registry_tenant(r, of, &tenant, &e), 1);
+                q.tokens = tenant.record.max_running;
+        } else {
+                assert_int_equal(registry_type(r, of, &type, &e), 1);
+                bool rate = kind == LIMIT_TYPE_RATE;
+                q.tokens = rate ? type.record.rate_count : type.record.max_running;
+                q.per = rate ? type.record.rate_per : 0;
+        }
+        return q;
+}
+
+static int64_t fill(struct registry *r, enum limit_queue kind, const char *of)
+{
+        struct token_queue q = queue_of(r, kind, of);
+        struct err e = {0};
         OK(registry_begin_tokens(r, &q, &e));
-        OK(registry_use_tokens(r, &q, v, &e));
+        OK(registry_use_tokens(r, &q, &e));
         return q.version;
 }
 
@@ -62,7 +81,7 @@ static void each_change_of_a_limit_has_a_version(void **state)
         struct err e = {0};
         struct tenant t = limited(r, "acme", 5);
         assert_int_equal(t.record.slots_version, 0);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 1);
         OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
         assert_queues(r, "slots.acme.1 ", "");
 
@@ -73,7 +92,7 @@ static void each_change_of_a_limit_has_a_version(void **state)
         t.record.max_running = 6;
         OK(registry_change_tenant(r, &t, &e));
         assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 3), 2);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 2);
         assert_queues(r, "slots.acme.1 slots.acme.2 ", ""); /* the old one is still told */
         OK(registry_published(r, RECORD_TENANT, "acme", 3, &e));
         assert_queues(r, "slots.acme.2 ", "slots.acme.1 ");
@@ -81,7 +100,7 @@ static void each_change_of_a_limit_has_a_version(void **state)
         t = read_tenant(r, "acme");
         t.record.slots_version = 0; /* fresh slots */
         OK(registry_change_tenant(r, &t, &e));
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 4), 3);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 3);
         t = read_tenant(r, "acme");
         t.record.max_running = RECORD_UNLIMITED;
         OK(registry_change_tenant(r, &t, &e));
@@ -101,17 +120,18 @@ static void a_version_that_was_not_filled_is_abandoned(void **state)
         struct tenant t = limited(r, "acme", 5);
         OK(registry_begin_tokens(r, &q, &e)); /* then the program was killed */
         assert_queues(r, "", "");
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 2);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 2);
         assert_queues(r, "slots.acme.2 ", "slots.acme.1 ");
 
         t = read_tenant(r, "acme");
         t.record.max_running = 7;
         OK(registry_change_tenant(r, &t, &e));
+        q.tokens = 7;
         OK(registry_begin_tokens(r, &q, &e));
         assert_int_equal(q.version, 3);
         t.record.max_running = 8;
         OK(registry_change_tenant(r, &t, &e));
-        assert_int_equal(registry_use_tokens(r, &q, 2, &e), -1); /* for 7, not for 8 */
+        assert_int_equal(registry_use_tokens(r, &q, &e), -1); /* for 7, not for 8 */
         assert_int_equal(e.code, ERR_CONFLICT);
         err_clear(&e);
         OK(registry_abandon_tokens(r, &q, &e));
@@ -119,12 +139,38 @@ static void a_version_that_was_not_filled_is_abandoned(void **state)
         assert_queues(r, "slots.acme.2 ", "slots.acme.1 slots.acme.3 ");
 }
 
+static void only_the_limit_and_its_state_decide_whether_tokens_are_used(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct tenant t = limited(r, "acme", 5);
+        struct token_queue q = queue_of(r, LIMIT_TENANT_SLOTS, "acme");
+        OK(registry_begin_tokens(r, &q, &e));
+        t.record.paused = true; /* what else changes does not matter */
+        OK(registry_change_tenant(r, &t, &e));
+        OK(registry_use_tokens(r, &q, &e));
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 1);
+        assert_int_equal(registry_is_published(r, RECORD_TENANT, "acme", &e), 0);
+        OK(registry_published(r, RECORD_TENANT, "acme", 2, &e));
+        assert_int_equal(registry_is_published(r, RECORD_TENANT, "acme", &e), 1);
+
+        t = read_tenant(r, "acme");
+        t.record.max_running = 6;
+        OK(registry_change_tenant(r, &t, &e));
+        q = queue_of(r, LIMIT_TENANT_SLOTS, "acme");
+        OK(registry_begin_tokens(r, &q, &e));
+        OK(registry_abandon_tokens(r, &q, &e)); /* its queue may be gone */
+        assert_int_equal(registry_use_tokens(r, &q, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
+}
+
 static void a_name_used_again_goes_on_with_its_versions(void **state)
 {
         struct registry *r = ((struct fixture *)*state)->registry;
         struct err e = {0};
         (void)limited(r, "acme", 5);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 1);
         OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
         OK(registry_delete_tenant(r, "acme", 1000, &e));
         assert_int_equal(read_tenant(r, "acme").record.slots_version, 1);
@@ -132,7 +178,7 @@ static void a_name_used_again_goes_on_with_its_versions(void **state)
         assert_queues(r, "", "slots.acme.1 ");
         OK(registry_drop_tenant(r, "acme", &e));
         (void)limited(r, "acme", 5);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 3), 2);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 2);
 }
 
 static void an_older_registry_takes_no_version_again(void **state)
@@ -140,14 +186,14 @@ static void an_older_registry_takes_no_version_again(void **state)
         struct registry *r = ((struct fixture *)*state)->registry;
         struct err e = {0};
         struct tenant t = limited(r, "acme", 5);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 1);
         OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
         t.record.v = 4;
         t.record.slots_version = 3;
         assert_int_equal(registry_seen_tenant(r, &t.record, &e), 1);
         assert_int_equal(read_tenant(r, "acme").record.v, 5);
         assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 5), 4);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 4);
         OK(registry_published(r, RECORD_TENANT, "acme", 5, &e));
         assert_queues(r, "slots.acme.4 ", "slots.acme.1 slots.acme.2 slots.acme.3 ");
         /* The record of a tenant that this registry does not know. */
@@ -156,7 +202,7 @@ static void an_older_registry_takes_no_version_again(void **state)
         OK(registry_seen_tenant(r, &t.record, &e));
         t = limited(r, "lost", 2);
         assert_int_equal(t.record.v, 5);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "lost", 5), 4);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "lost"), 4);
         OK(registry_published(r, RECORD_TENANT, "lost", 5, &e));
         assert_queues(r, "slots.acme.4 slots.lost.4 ",
                       "slots.acme.1 slots.acme.2 slots.acme.3 "
@@ -168,7 +214,7 @@ static void slots_stay_only_if_control_has_them_in_use(void **state)
         struct registry *r = ((struct fixture *)*state)->registry;
         struct err e = {0};
         (void)limited(r, "acme", 5);
-        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme", 1), 1);
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 1);
         struct tenant t = read_tenant(r, "acme");
         t.record.v = 9; /* its weight was changed after the backup */
         assert_int_equal(registry_seen_tenant(r, &t.record, &e), 1);
@@ -218,8 +264,8 @@ static void a_type_gets_limits_and_loses_them(void **state)
         t = change_type(r, "send.mail", 50, 10);
         assert_int_equal(t.record.v, 1);
         assert_true(t.created_at > 0);
-        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "send.mail", 1), 1);
-        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "send.mail", 1), 1);
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "send.mail"), 1);
+        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "send.mail"), 1);
         assert_int_equal(untold_types(r), 1);
         OK(registry_published(r, RECORD_TYPE, "send.mail", 1, &e));
         assert_int_equal(untold_types(r), 0);
@@ -229,7 +275,7 @@ static void a_type_gets_limits_and_loses_them(void **state)
         t = change_type(r, "send.mail", 50, 20);
         assert_int_equal(t.record.slots_version, 1);
         assert_int_equal(t.record.rate_version, 0);
-        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "send.mail", 2), 2);
+        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "send.mail"), 2);
         OK(registry_published(r, RECORD_TYPE, "send.mail", 2, &e));
         assert_queues(r, "slots-type.send.mail.1 rates-type.send.mail.2 ",
                       "rates-type.send.mail.1 ");
@@ -281,8 +327,8 @@ static void what_control_says_of_a_type_is_taken(void **state)
         assert_queues(r, "slots-type.a.3 ", "slots-type.a.1 slots-type.a.2 rates-type.a.1 ");
         t = change_type(r, "a", 6, 10);
         assert_int_equal(t.record.v, 7);
-        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a", 7), 4);
-        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "a", 7), 3);
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a"), 4);
+        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "a"), 3);
         seen.v = 9;
         seen.slots_version = 6;
         assert_int_equal(registry_seen_type(r, &seen, &e), 1);
@@ -291,7 +337,7 @@ static void what_control_says_of_a_type_is_taken(void **state)
         assert_int_equal(t.record.max_running, 6);
         assert_int_equal(t.record.slots_version, 0);
         assert_int_equal(t.record.rate_version, 0); /* `control` has it as unlimited */
-        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a", 10), 7);
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a"), 7);
 }
 
 int main(void)
@@ -299,6 +345,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 WITH_REGISTRY(each_change_of_a_limit_has_a_version),
                 WITH_REGISTRY(a_version_that_was_not_filled_is_abandoned),
+                WITH_REGISTRY(only_the_limit_and_its_state_decide_whether_tokens_are_used),
                 WITH_REGISTRY(a_name_used_again_goes_on_with_its_versions),
                 WITH_REGISTRY(an_older_registry_takes_no_version_again),
                 WITH_REGISTRY(slots_stay_only_if_control_has_them_in_use),
