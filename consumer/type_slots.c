@@ -19,11 +19,11 @@ struct slot_type {
         struct token_versions versions;
         struct type_slot *slots; /* held here, or void */
         unsigned held;           /* slots in that list */
-        unsigned lost;           /* of them, uncovered: the next tokens that come are for them */
-        unsigned spare;          /* of them, without a user */
+        unsigned lost;  /* of them, uncovered at the last look: the next tokens are for them */
+        unsigned spare; /* of them, without a user */
         unsigned asking;
-        bool full;    /* asked in vain, and no token has come since */
-        msec ask_not; /* monotonic; not before this time */
+        msec full_until; /* monotonic; asked in vain, and no token has come since */
+        msec ask_not;    /* monotonic; not before this time */
         UT_hash_handle hh;
 };
 
@@ -54,11 +54,28 @@ static struct slot_type *find(const struct type_slots *s, const char *type)
         return t;
 }
 
+/* Its token, if it has one, may have gone to another run. */
+static bool is_uncovered(const struct type_slot *slot)
+{
+        return slot->token == NULL || slot->ageing || !token_is_held(slot->token);
+}
+
+static unsigned count_uncovered(const struct slot_type *t)
+{
+        const struct type_slot *slot;
+        unsigned count = 0;
+
+        DL_FOREACH (t->slots, slot)
+                count += is_uncovered(slot);
+        return count;
+}
+
 /* Tells the broker how many tokens are wanted: for runs without one first, then for the asking. */
 static void update_wants(struct slot_type *t)
 {
         unsigned counts[TOKENS_RANKS] = {0};
 
+        t->lost = count_uncovered(t);
         if (t->versions.tokens == NULL)
                 return;
         if (t->home->up) {
@@ -110,11 +127,6 @@ static void use(struct type_slot *slot, struct attempt *a)
         slot->of->spare--;
 }
 
-static bool is_uncovered(const struct type_slot *slot)
-{
-        return slot->token == NULL || slot->ageing;
-}
-
 static void drop_slot(struct type_slot *slot)
 {
         struct slot_type *t = slot->of;
@@ -125,8 +137,7 @@ static void drop_slot(struct type_slot *slot)
                 slot->user->type_slot = NULL;
         else
                 t->spare--;
-        t->lost -= is_uncovered(slot);
-        if (slot->token != NULL)
+        if (slot->token != NULL && token_is_held(slot->token))
                 t->ask_not = 0; /* one is free: there is no use in waiting */
         token_return(&slot->token);
         free(slot);
@@ -164,8 +175,8 @@ static void cover(struct type_slot *slot)
         slot->token = tokens_take(t->versions.tokens);
         slot->version = t->versions.version;
         slot->ageing = false;
-        t->lost--;
         token_versions_sweep(&t->versions);
+        update_wants(t);
 }
 
 static void on_came(void *owner)
@@ -174,7 +185,7 @@ static void on_came(void *owner)
         struct type_slots *s = t->home;
         struct type_slot *slot = first_uncovered(t);
 
-        t->full = false;
+        t->full_until = 0;
         if (slot != NULL) {
                 cover(slot);
                 return;
@@ -197,7 +208,7 @@ static void on_late(void *owner)
                 struct attempt *a = s->asking;
                 struct slot_type *t = find(s, a->job.type);
                 msec pause = TYPE_SLOT_PAUSE / 2 + (msec)(TYPE_SLOT_PAUSE * s->config.chance());
-                t->full = true;
+                t->full_until = now + TYPE_SLOT_FULL;
                 t->ask_not = now + pause;
                 end_asking(s, t, a);
                 s->config.answered(s->config.owner, a, false);
@@ -260,8 +271,7 @@ static void ask_anew(struct type_slots *s, struct slot_type *t)
 {
         struct attempt *a;
 
-        t->full = false;
-        t->ask_not = 0;
+        t->full_until = t->ask_not = 0;
         while (t->limit == 0 && (a = most_urgent(s, t)) != NULL) {
                 end_asking(s, t, a);
                 s->config.answered(s->config.owner, a, true);
@@ -322,9 +332,10 @@ bool type_slots_have_room(struct type_slots *s, const struct handler *h)
 
         if (t == NULL || t->limit == 0 || t->spare > 0)
                 return true;
-        if (!s->up || t->lost > 0 || (t->full && t->asking > 0) || would_exceed(t, h))
+        msec now = clock_mono();
+        if (!s->up || t->lost > 0 || (now < t->full_until && t->asking > 0) || would_exceed(t, h))
                 return false;
-        msec left = t->ask_not - clock_mono();
+        msec left = t->ask_not - now;
         if (left <= 0)
                 return true;
         set_again(s, left);
@@ -349,10 +360,13 @@ enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a)
         assert(a->type_slot == NULL);
         if (t == NULL || t->limit == 0)
                 return TYPE_SLOT_HAS;
-        struct type_slot *slot = spare_of(t);
-        if (slot != NULL) {
-                use(slot, a);
-                return TYPE_SLOT_HAS;
+        struct type_slot *slot;
+        while ((slot = spare_of(t)) != NULL) {
+                if (!is_uncovered(slot)) {
+                        use(slot, a);
+                        return TYPE_SLOT_HAS;
+                }
+                drop_slot(slot);
         }
         a->picked_at = clock_mono();
         DL_APPEND(s->asking, a);
@@ -404,12 +418,10 @@ static void exchange(struct slot_type *t, msec now)
         DL_FOREACH (t->slots, slot) {
                 if (slot->token == NULL || slot->version != t->versions.version)
                         continue;
-                if (slot->ageing) {
+                if (slot->ageing)
                         token_return(&slot->token);
-                } else if (now - token_since(slot->token) >= TYPE_SLOT_HELD_MAX) {
-                        slot->ageing = true;
-                        t->lost++;
-                }
+                else
+                        slot->ageing = now - token_since(slot->token) >= TYPE_SLOT_HELD_MAX;
         }
         update_wants(t);
 }
@@ -430,7 +442,6 @@ static void lose(struct slot_type *t)
         DL_FOREACH (t->slots, slot) {
                 if (slot->token != NULL && token_is_held(slot->token))
                         continue;
-                t->lost += !is_uncovered(slot);
                 token_return(&slot->token); /* frees it */
         }
         token_versions_sweep(&t->versions);
@@ -456,8 +467,7 @@ void type_slots_up(struct type_slots *s)
 {
         s->up = true;
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
-                t->full = false;
-                t->ask_not = 0;
+                t->full_until = t->ask_not = 0;
                 update_wants(t);
         }
 }
@@ -473,5 +483,6 @@ bool type_slots_are_full(const struct type_slots *s, const char *type)
 {
         const struct slot_type *t = find(s, type);
 
-        return t != NULL && t->limit > 0 && (t->full || (int64_t)t->held >= t->limit);
+        return t != NULL && t->limit > 0 &&
+               (clock_mono() < t->full_until || (int64_t)t->held >= t->limit);
 }

@@ -21,6 +21,7 @@ enum {
         TYPE_SLOT_WAIT = 20,   /* ms */
         TYPE_SLOT_PAUSE = 100, /* ms */
         TYPE_SLOT_TURN = 100,  /* ms since a token came, in which it may serve several runs */
+        TYPE_SLOT_FULL = 1000, /* ms since it was asked in vain, in which the type counts as full */
 };
 /* A held token keeps its queue's log from being cut, so it is exchanged for a fresh one. */
 #define TYPE_SLOT_HELD_MAX (10 * MSEC_MINUTE)
@@ -66,5 +67,6 @@ void type_slots_up(struct type_slots *s);
 
 /* 0: it has none. */
 int64_t type_slots_limit(const struct type_slots *s, const char *type);
-/* All its tokens are held here, or it was asked in vain, and no token has come since. */
+/* As many as its limit run here, or it was asked in vain a moment ago and no token has come since.
+ * When nobody asks, because workers or tenants' slots are missing, nothing is known of it. */
 bool type_slots_are_full(const struct type_slots *s, const char *type);

@@ -188,6 +188,25 @@ static void a_full_type_is_left_alone_and_then_asked_by_one(void **state)
         type_slots_release(f.slots, &a);
 }
 
+/* Whether it is still full shows only when it is asked: until then nothing is known. */
+static void a_type_that_nobody_asks_is_not_full_for_good(void **state)
+{
+        struct attempt a = job(PRIORITY_LOW), b = job(PRIORITY_LOW);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        wait_for_late();
+        fake.now += TYPE_SLOT_FULL - 1;
+        assert_true(type_slots_are_full(f.slots, "mail"));
+        fake.now++;
+        assert_false(type_slots_are_full(f.slots, "mail"));
+        type_slots_take(f.slots, &a);
+        assert_true(type_slots_have_room(f.slots, &mail));
+        type_slots_take(f.slots, &b);
+        wait_for_late();
+        assert_true(type_slots_are_full(f.slots, "mail"));
+}
+
 static void a_new_version_leaves_running_ones_their_tokens(void **state)
 {
         struct attempt a = job(PRIORITY_LOW), b = job(PRIORITY_LOW);
@@ -262,6 +281,48 @@ static void one_that_ends_without_its_lost_token_wants_none(void **state)
         assert_true(type_slots_have_room(f.slots, &mail));
 }
 
+/* The link tells of its loss a moment after the tokens are another's. */
+static void a_lost_token_starts_nothing_before_the_loss_is_told(void **state)
+{
+        struct attempt a = job(PRIORITY_LOW), b = job(PRIORITY_LOW), c = job(PRIORITY_LOW);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        fake_tokens_deliver(QUEUE);
+        type_slots_take(f.slots, &b);
+        fake_tokens_deliver(QUEUE);
+        type_slots_release(f.slots, &a); /* held until the turn of the loop ends */
+        fake_tokens_lose();
+        assert_int_equal(type_slots_take(f.slots, &c), TYPE_SLOT_ASKED);
+        type_slots_withdraw(f.slots, &c);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, TOKENS_RANK_RUNNING), 1); /* for b */
+        type_slots_release(f.slots, &b);
+        assert_int_equal(type_slots_take(f.slots, &c), TYPE_SLOT_ASKED);
+        type_slots_withdraw(f.slots, &c);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        assert_int_equal(fake_tokens_taken(), 0);
+}
+
+static void a_run_whose_token_is_lost_takes_the_first_that_comes(void **state)
+{
+        struct attempt a = job(PRIORITY_LOW), b = job(PRIORITY_CRITICAL);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        fake_tokens_deliver(QUEUE);
+        fake_tokens_lose();
+        type_slots_take(f.slots, &b);
+        fake_tokens_deliver(QUEUE);
+        assert_int_equal(f.got, 1);
+        assert_null(b.type_slot);
+        fake_tokens_deliver(QUEUE);
+        assert_int_equal(f.got, 2);
+        type_slots_release(f.slots, &a);
+        type_slots_release(f.slots, &b);
+        type_slots_turn(f.slots);
+        assert_int_equal(fake.returned, 2);
+}
+
 static void a_token_held_for_long_is_exchanged(void **state)
 {
         struct attempt a = job(PRIORITY_LOW);
@@ -303,6 +364,12 @@ int main(void)
                                                 prepare, clean),
                 cmocka_unit_test_setup_teardown(one_that_ends_without_its_lost_token_wants_none,
                                                 prepare, clean),
+                cmocka_unit_test_setup_teardown(a_type_that_nobody_asks_is_not_full_for_good,
+                                                prepare, clean),
+                cmocka_unit_test_setup_teardown(a_lost_token_starts_nothing_before_the_loss_is_told,
+                                                prepare, clean),
+                cmocka_unit_test_setup_teardown(
+                        a_run_whose_token_is_lost_takes_the_first_that_comes, prepare, clean),
                 cmocka_unit_test_setup_teardown(a_token_held_for_long_is_exchanged, prepare, clean),
         };
 
