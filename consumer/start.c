@@ -262,7 +262,7 @@ bool start_is_limited(void *owner, const struct handler *h)
 static void settle_limits(struct consumer *c, unsigned free)
 {
         slots_settle(c->slots, free);
-        type_slots_turn(c->type_slots);
+        type_slots_turn(c->type_slots, free);
         type_rate_turn(c->type_rate, &c->ready, free);
 }
 

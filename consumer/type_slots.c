@@ -23,6 +23,7 @@ struct slot_type {
         unsigned spare; /* of them, without a user */
         unsigned asking;
         msec full_until; /* monotonic; asked in vain, and no token has come since */
+        int full_rank;   /* of the token that stays asked for until then */
         msec ask_not;    /* monotonic; not before this time */
         UT_hash_handle hh;
 };
@@ -33,6 +34,7 @@ struct type_slot {
         struct token *token;  /* NULL: lost with its connection */
         int64_t version;      /* of the limit that it is from */
         bool ageing;          /* held for so long that another is asked for */
+        bool unasked;         /* spare: it came when no attempt asked */
         struct attempt *user; /* NULL until the turn of the loop ends: spare */
         struct type_slot *prev, *next;
 };
@@ -70,7 +72,14 @@ static unsigned count_uncovered(const struct slot_type *t)
         return count;
 }
 
-/* Tells the broker how many tokens are wanted: for runs without one first, then for the asking. */
+static bool is_full(const struct slot_type *t)
+{
+        return clock_mono() < t->full_until;
+}
+
+/* Tells the broker how many tokens are wanted: for runs without one first, then for the asking. Of
+ * a full type one stays wanted while none asks, or a broker that takes longer than TYPE_SLOT_WAIT
+ * would never serve it. It also keeps its place among those of other consumers. */
 static void update_wants(struct slot_type *t)
 {
         unsigned counts[TOKENS_RANKS] = {0};
@@ -85,6 +94,8 @@ static void update_wants(struct slot_type *t)
                         if (strcmp(a->job.type, t->type) == 0)
                                 counts[a->job.priority]++;
                 }
+                if (t->asking == 0 && is_full(t))
+                        counts[t->full_rank]++;
         }
         tokens_want_each(t->versions.tokens, counts);
 }
@@ -123,6 +134,7 @@ static struct type_slot *add_slot(struct slot_type *t, struct token *token)
 static void use(struct type_slot *slot, struct attempt *a)
 {
         slot->user = a;
+        slot->unasked = false;
         a->type_slot = slot;
         slot->of->spare--;
 }
@@ -191,11 +203,18 @@ static void on_came(void *owner)
                 return;
         }
         struct attempt *a = most_urgent(s, t);
+        slot = add_slot(t, tokens_take(t->versions.tokens));
+        slot->unasked = a == NULL;
         if (a == NULL)
-                return; /* it goes back */
-        use(add_slot(t, tokens_take(t->versions.tokens)), a);
+                return; /* in this turn of the loop there is room for one */
+        use(slot, a);
         end_asking(s, t, a);
         s->config.answered(s->config.owner, a, true);
+}
+
+static msec pause_of(const struct type_slots *s)
+{
+        return TYPE_SLOT_PAUSE / 2 + (msec)(TYPE_SLOT_PAUSE * s->config.chance());
 }
 
 /* The oldest has waited long enough: its type is full. */
@@ -207,9 +226,9 @@ static void on_late(void *owner)
         while (s->asking != NULL && s->asking->picked_at + TYPE_SLOT_WAIT <= now) {
                 struct attempt *a = s->asking;
                 struct slot_type *t = find(s, a->job.type);
-                msec pause = TYPE_SLOT_PAUSE / 2 + (msec)(TYPE_SLOT_PAUSE * s->config.chance());
                 t->full_until = now + TYPE_SLOT_FULL;
-                t->ask_not = now + pause;
+                t->full_rank = a->job.priority;
+                t->ask_not = now + pause_of(s);
                 end_asking(s, t, a);
                 s->config.answered(s->config.owner, a, false);
         }
@@ -332,10 +351,9 @@ bool type_slots_have_room(struct type_slots *s, const struct handler *h)
 
         if (t == NULL || t->limit == 0 || t->spare > 0)
                 return true;
-        msec now = clock_mono();
-        if (!s->up || t->lost > 0 || (now < t->full_until && t->asking > 0) || would_exceed(t, h))
+        if (!s->up || t->lost > 0 || (is_full(t) && t->asking > 0) || would_exceed(t, h))
                 return false;
-        msec left = t->ask_not - now;
+        msec left = t->ask_not - clock_mono();
         if (left <= 0)
                 return true;
         set_again(s, left);
@@ -401,11 +419,33 @@ void type_slots_release(struct type_slots *s, struct attempt *a)
         t->spare++;
 }
 
-void type_slots_turn(struct type_slots *s)
+/* One that came unasked stays for a moment: a tenant's slot for it may be on its way. */
+static void return_spare(struct slot_type *t, unsigned free, msec now)
 {
+        struct type_slot *slot, *after;
+
+        DL_FOREACH_SAFE (t->slots, slot, after) {
+                bool unasked = slot->unasked;
+                msec left = unasked ? token_since(slot->token) + TYPE_SLOT_TURN - now : 0;
+                if (slot->user != NULL)
+                        continue;
+                if (free > 0 && left > 0 && !is_uncovered(slot)) {
+                        set_again(t->home, left);
+                        continue;
+                }
+                drop_slot(slot);
+                if (unasked)
+                        t->ask_not = now + pause_of(t->home); /* nothing here can use one */
+        }
+}
+
+void type_slots_turn(struct type_slots *s, unsigned free)
+{
+        msec now = clock_mono();
+
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
-                while (t->spare > 0)
-                        drop_slot(spare_of(t));
+                if (t->spare > 0)
+                        return_spare(t, free, now);
         }
 }
 
@@ -429,7 +469,7 @@ static void exchange(struct slot_type *t, msec now)
 void type_slots_tick(struct type_slots *s, msec mono_now)
 {
         for (struct slot_type *t = s->types; s->up && t != NULL; t = t->hh.next) {
-                if (t->slots != NULL && t->versions.tokens != NULL)
+                if (t->versions.tokens != NULL)
                         exchange(t, mono_now);
         }
 }
@@ -453,7 +493,7 @@ static void lose(struct slot_type *t)
 void type_slots_down(struct type_slots *s)
 {
         s->up = false;
-        type_slots_turn(s);
+        type_slots_turn(s, 0);
         while (s->asking != NULL) {
                 struct attempt *a = s->asking;
                 end_asking(s, find(s, a->job.type), a);
@@ -483,6 +523,5 @@ bool type_slots_are_full(const struct type_slots *s, const char *type)
 {
         const struct slot_type *t = find(s, type);
 
-        return t != NULL && t->limit > 0 &&
-               (clock_mono() < t->full_until || (int64_t)t->held >= t->limit);
+        return t != NULL && t->limit > 0 && (is_full(t) || (int64_t)t->held >= t->limit);
 }

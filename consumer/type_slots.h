@@ -7,7 +7,11 @@
  * tenant's token. It waits TYPE_SLOT_WAIT for it. If none came, the type is full: the worker and
  * the tenant's token are free for another type, and the type is not asked again for
  * TYPE_SLOT_PAUSE ± 50 %, then with one attempt at a time until a token comes. So a full type
- * costs a tenant 20 ms of one of its tokens in about 120 ms. Loop thread only.
+ * costs a tenant 20 ms of one of its tokens in about 120 ms.
+ *
+ * Meanwhile one token of the type stays asked for, so that the broker serves consumers in turn, and
+ * one that is slow serves them at all. When it comes and no attempt asks, it is here for the first
+ * that can start, for TYPE_SLOT_TURN. Loop thread only.
  */
 #pragma once
 
@@ -55,8 +59,9 @@ enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a);
 void type_slots_withdraw(struct type_slots *s, struct attempt *a);
 /* Its run has ended or did not start. Until type_slots_turn another attempt may take the slot. */
 void type_slots_release(struct type_slots *s, struct attempt *a);
-/* At the end of a turn of the loop: returns the slots that no attempt took. */
-void type_slots_turn(struct type_slots *s);
+/* At the end of a turn of the loop: returns the slots that no attempt took. free: workers without a
+ * job. */
+void type_slots_turn(struct type_slots *s, unsigned free);
 /* Call about every 250 ms. */
 void type_slots_tick(struct type_slots *s, msec mono_now);
 

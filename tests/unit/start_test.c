@@ -245,6 +245,7 @@ static void wait_in_vain(void)
 static void assert_nothing_is_left(void)
 {
         fake.now += MSEC_SECOND;
+        type_slots_tick(f.c->type_slots, fake.now);
         start_ready(f.c);
         assert_null(f.ran);
         assert_int_equal(f.c->picked, 0);
