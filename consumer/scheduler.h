@@ -19,7 +19,8 @@ typedef bool room_fn(void *owner, const struct handler *h);
 
 /* Removes the attempt from `ready`. NULL: none of those waiting can run. */
 struct attempt *scheduler_pick(struct ready *ready, room_fn *room, void *owner);
-/* A tenant that was passed over for want of a slot has one now: it gets the turn that it missed. */
+/* A tenant that was passed over for want of a slot has one now: it gets the turn that it missed.
+ * One with nothing waiting has missed none: passed_over is false while it is not in the ring. */
 void scheduler_give_turn(struct ready *ready, struct tenant *t);
 /* After a stall the ring was emptied and filled again in any order: gives the turn to the tenant
  * with the fewest picks by weight. */

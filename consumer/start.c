@@ -171,7 +171,7 @@ static void wait_again(struct consumer *c, struct attempt *a)
         if (a->state == STATE_PICKED) {
                 struct tenant *t = a->queue->tenant;
                 accept_take_back(c, a);
-                t->passed_over = true;
+                t->passed_over = t->waiting_count > 0; /* not when its last job here hops */
                 scheduler_give_turn(&c->ready, t);
                 return;
         }
@@ -224,12 +224,19 @@ static bool start(struct consumer *c, struct attempt *a)
         return true;
 }
 
+/* accept_review has not seen it since it was picked. */
+static bool has_changed(const struct consumer *c, const struct attempt *a)
+{
+        return a->handler != handlers_find(c->handlers, a->job.type) ||
+               control_type_is_paused(c->control, a->job.type);
+}
+
 void start_answered(void *owner, struct attempt *a, bool got)
 {
         struct consumer *c = owner;
 
         c->picked--;
-        if (got)
+        if (got && !has_changed(c, a))
                 run(c, a);
         else
                 wait_again(c, a);
@@ -255,7 +262,7 @@ bool start_is_limited(void *owner, const struct handler *h)
 static void settle_limits(struct consumer *c, unsigned free)
 {
         slots_settle(c->slots, free);
-        type_slots_turn(c->type_slots);
+        type_slots_turn(c->type_slots, free);
         type_rate_turn(c->type_rate, &c->ready, free);
 }
 

@@ -16,7 +16,7 @@ enum {
         WAITS_AT_MOST = 1000,  /* ms that a job too many waits here while it blocks no other */
         UNKNOWN_MEAN_MS = 100, /* of a type with no ended run yet */
         AVERAGE_SHARE = 16,    /* the newest run has weight 1/16 */
-        SILENCE_MAX = 10000,   /* ms without a run here that say something of other consumers */
+        SILENCE_MAX = 1000,    /* ms without a run here that say something of other consumers */
 };
 
 /* A type with a handler. */

@@ -19,11 +19,12 @@ struct slot_type {
         struct token_versions versions;
         struct type_slot *slots; /* held here, or void */
         unsigned held;           /* slots in that list */
-        unsigned lost;           /* of them, uncovered: the next tokens that come are for them */
-        unsigned spare;          /* of them, without a user */
+        unsigned lost;  /* of them, uncovered at the last look: the next tokens are for them */
+        unsigned spare; /* of them, without a user */
         unsigned asking;
-        bool full;    /* asked in vain, and no token has come since */
-        msec ask_not; /* monotonic; not before this time */
+        msec full_until; /* monotonic; asked in vain, and no token has come since */
+        int full_rank;   /* of the token that stays asked for until then */
+        msec ask_not;    /* monotonic; not before this time */
         UT_hash_handle hh;
 };
 
@@ -33,6 +34,7 @@ struct type_slot {
         struct token *token;  /* NULL: lost with its connection */
         int64_t version;      /* of the limit that it is from */
         bool ageing;          /* held for so long that another is asked for */
+        bool unasked;         /* spare: it came when no attempt asked */
         struct attempt *user; /* NULL until the turn of the loop ends: spare */
         struct type_slot *prev, *next;
 };
@@ -54,11 +56,35 @@ static struct slot_type *find(const struct type_slots *s, const char *type)
         return t;
 }
 
-/* Tells the broker how many tokens are wanted: for runs without one first, then for the asking. */
+/* Its token, if it has one, may have gone to another run. */
+static bool is_uncovered(const struct type_slot *slot)
+{
+        return slot->token == NULL || slot->ageing || !token_is_held(slot->token);
+}
+
+static unsigned count_uncovered(const struct slot_type *t)
+{
+        const struct type_slot *slot;
+        unsigned count = 0;
+
+        DL_FOREACH (t->slots, slot)
+                count += is_uncovered(slot);
+        return count;
+}
+
+static bool is_full(const struct slot_type *t)
+{
+        return clock_mono() < t->full_until;
+}
+
+/* Tells the broker how many tokens are wanted: for runs without one first, then for the asking. Of
+ * a full type one stays wanted while none asks, or a broker that takes longer than TYPE_SLOT_WAIT
+ * would never serve it. It also keeps its place among those of other consumers. */
 static void update_wants(struct slot_type *t)
 {
         unsigned counts[TOKENS_RANKS] = {0};
 
+        t->lost = count_uncovered(t);
         if (t->versions.tokens == NULL)
                 return;
         if (t->home->up) {
@@ -68,6 +94,8 @@ static void update_wants(struct slot_type *t)
                         if (strcmp(a->job.type, t->type) == 0)
                                 counts[a->job.priority]++;
                 }
+                if (t->asking == 0 && is_full(t))
+                        counts[t->full_rank]++;
         }
         tokens_want_each(t->versions.tokens, counts);
 }
@@ -106,13 +134,9 @@ static struct type_slot *add_slot(struct slot_type *t, struct token *token)
 static void use(struct type_slot *slot, struct attempt *a)
 {
         slot->user = a;
+        slot->unasked = false;
         a->type_slot = slot;
         slot->of->spare--;
-}
-
-static bool is_uncovered(const struct type_slot *slot)
-{
-        return slot->token == NULL || slot->ageing;
 }
 
 static void drop_slot(struct type_slot *slot)
@@ -125,8 +149,7 @@ static void drop_slot(struct type_slot *slot)
                 slot->user->type_slot = NULL;
         else
                 t->spare--;
-        t->lost -= is_uncovered(slot);
-        if (slot->token != NULL)
+        if (slot->token != NULL && token_is_held(slot->token))
                 t->ask_not = 0; /* one is free: there is no use in waiting */
         token_return(&slot->token);
         free(slot);
@@ -164,8 +187,8 @@ static void cover(struct type_slot *slot)
         slot->token = tokens_take(t->versions.tokens);
         slot->version = t->versions.version;
         slot->ageing = false;
-        t->lost--;
         token_versions_sweep(&t->versions);
+        update_wants(t);
 }
 
 static void on_came(void *owner)
@@ -174,17 +197,24 @@ static void on_came(void *owner)
         struct type_slots *s = t->home;
         struct type_slot *slot = first_uncovered(t);
 
-        t->full = false;
+        t->full_until = 0;
         if (slot != NULL) {
                 cover(slot);
                 return;
         }
         struct attempt *a = most_urgent(s, t);
+        slot = add_slot(t, tokens_take(t->versions.tokens));
+        slot->unasked = a == NULL;
         if (a == NULL)
-                return; /* it goes back */
-        use(add_slot(t, tokens_take(t->versions.tokens)), a);
+                return; /* in this turn of the loop there is room for one */
+        use(slot, a);
         end_asking(s, t, a);
         s->config.answered(s->config.owner, a, true);
+}
+
+static msec pause_of(const struct type_slots *s)
+{
+        return TYPE_SLOT_PAUSE / 2 + (msec)(TYPE_SLOT_PAUSE * s->config.chance());
 }
 
 /* The oldest has waited long enough: its type is full. */
@@ -196,9 +226,9 @@ static void on_late(void *owner)
         while (s->asking != NULL && s->asking->picked_at + TYPE_SLOT_WAIT <= now) {
                 struct attempt *a = s->asking;
                 struct slot_type *t = find(s, a->job.type);
-                msec pause = TYPE_SLOT_PAUSE / 2 + (msec)(TYPE_SLOT_PAUSE * s->config.chance());
-                t->full = true;
-                t->ask_not = now + pause;
+                t->full_until = now + TYPE_SLOT_FULL;
+                t->full_rank = a->job.priority;
+                t->ask_not = now + pause_of(s);
                 end_asking(s, t, a);
                 s->config.answered(s->config.owner, a, false);
         }
@@ -260,8 +290,7 @@ static void ask_anew(struct type_slots *s, struct slot_type *t)
 {
         struct attempt *a;
 
-        t->full = false;
-        t->ask_not = 0;
+        t->full_until = t->ask_not = 0;
         while (t->limit == 0 && (a = most_urgent(s, t)) != NULL) {
                 end_asking(s, t, a);
                 s->config.answered(s->config.owner, a, true);
@@ -322,7 +351,7 @@ bool type_slots_have_room(struct type_slots *s, const struct handler *h)
 
         if (t == NULL || t->limit == 0 || t->spare > 0)
                 return true;
-        if (!s->up || t->lost > 0 || (t->full && t->asking > 0) || would_exceed(t, h))
+        if (!s->up || t->lost > 0 || (is_full(t) && t->asking > 0) || would_exceed(t, h))
                 return false;
         msec left = t->ask_not - clock_mono();
         if (left <= 0)
@@ -349,10 +378,13 @@ enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a)
         assert(a->type_slot == NULL);
         if (t == NULL || t->limit == 0)
                 return TYPE_SLOT_HAS;
-        struct type_slot *slot = spare_of(t);
-        if (slot != NULL) {
-                use(slot, a);
-                return TYPE_SLOT_HAS;
+        struct type_slot *slot;
+        while ((slot = spare_of(t)) != NULL) {
+                if (!is_uncovered(slot)) {
+                        use(slot, a);
+                        return TYPE_SLOT_HAS;
+                }
+                drop_slot(slot);
         }
         a->picked_at = clock_mono();
         DL_APPEND(s->asking, a);
@@ -387,11 +419,33 @@ void type_slots_release(struct type_slots *s, struct attempt *a)
         t->spare++;
 }
 
-void type_slots_turn(struct type_slots *s)
+/* One that came unasked stays for a moment: a tenant's slot for it may be on its way. */
+static void return_spare(struct slot_type *t, unsigned free, msec now)
 {
+        struct type_slot *slot, *after;
+
+        DL_FOREACH_SAFE (t->slots, slot, after) {
+                bool unasked = slot->unasked;
+                msec left = unasked ? token_since(slot->token) + TYPE_SLOT_TURN - now : 0;
+                if (slot->user != NULL)
+                        continue;
+                if (free > 0 && left > 0 && !is_uncovered(slot)) {
+                        set_again(t->home, left);
+                        continue;
+                }
+                drop_slot(slot);
+                if (unasked)
+                        t->ask_not = now + pause_of(t->home); /* nothing here can use one */
+        }
+}
+
+void type_slots_turn(struct type_slots *s, unsigned free)
+{
+        msec now = clock_mono();
+
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
-                while (t->spare > 0)
-                        drop_slot(spare_of(t));
+                if (t->spare > 0)
+                        return_spare(t, free, now);
         }
 }
 
@@ -404,12 +458,10 @@ static void exchange(struct slot_type *t, msec now)
         DL_FOREACH (t->slots, slot) {
                 if (slot->token == NULL || slot->version != t->versions.version)
                         continue;
-                if (slot->ageing) {
+                if (slot->ageing)
                         token_return(&slot->token);
-                } else if (now - token_since(slot->token) >= TYPE_SLOT_HELD_MAX) {
-                        slot->ageing = true;
-                        t->lost++;
-                }
+                else
+                        slot->ageing = now - token_since(slot->token) >= TYPE_SLOT_HELD_MAX;
         }
         update_wants(t);
 }
@@ -417,7 +469,7 @@ static void exchange(struct slot_type *t, msec now)
 void type_slots_tick(struct type_slots *s, msec mono_now)
 {
         for (struct slot_type *t = s->types; s->up && t != NULL; t = t->hh.next) {
-                if (t->slots != NULL && t->versions.tokens != NULL)
+                if (t->versions.tokens != NULL)
                         exchange(t, mono_now);
         }
 }
@@ -430,7 +482,6 @@ static void lose(struct slot_type *t)
         DL_FOREACH (t->slots, slot) {
                 if (slot->token != NULL && token_is_held(slot->token))
                         continue;
-                t->lost += !is_uncovered(slot);
                 token_return(&slot->token); /* frees it */
         }
         token_versions_sweep(&t->versions);
@@ -442,7 +493,7 @@ static void lose(struct slot_type *t)
 void type_slots_down(struct type_slots *s)
 {
         s->up = false;
-        type_slots_turn(s);
+        type_slots_turn(s, 0);
         while (s->asking != NULL) {
                 struct attempt *a = s->asking;
                 end_asking(s, find(s, a->job.type), a);
@@ -456,8 +507,7 @@ void type_slots_up(struct type_slots *s)
 {
         s->up = true;
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
-                t->full = false;
-                t->ask_not = 0;
+                t->full_until = t->ask_not = 0;
                 update_wants(t);
         }
 }
@@ -473,5 +523,5 @@ bool type_slots_are_full(const struct type_slots *s, const char *type)
 {
         const struct slot_type *t = find(s, type);
 
-        return t != NULL && t->limit > 0 && (t->full || (int64_t)t->held >= t->limit);
+        return t != NULL && t->limit > 0 && (is_full(t) || (int64_t)t->held >= t->limit);
 }

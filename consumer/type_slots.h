@@ -7,7 +7,11 @@
  * tenant's token. It waits TYPE_SLOT_WAIT for it. If none came, the type is full: the worker and
  * the tenant's token are free for another type, and the type is not asked again for
  * TYPE_SLOT_PAUSE ± 50 %, then with one attempt at a time until a token comes. So a full type
- * costs a tenant 20 ms of one of its tokens in about 120 ms. Loop thread only.
+ * costs a tenant 20 ms of one of its tokens in about 120 ms.
+ *
+ * Meanwhile one token of the type stays asked for, so that the broker serves consumers in turn, and
+ * one that is slow serves them at all. When it comes and no attempt asks, it is here for the first
+ * that can start, for TYPE_SLOT_TURN. Loop thread only.
  */
 #pragma once
 
@@ -21,6 +25,7 @@ enum {
         TYPE_SLOT_WAIT = 20,   /* ms */
         TYPE_SLOT_PAUSE = 100, /* ms */
         TYPE_SLOT_TURN = 100,  /* ms since a token came, in which it may serve several runs */
+        TYPE_SLOT_FULL = 1000, /* ms since it was asked in vain, in which the type counts as full */
 };
 /* A held token keeps its queue's log from being cut, so it is exchanged for a fresh one. */
 #define TYPE_SLOT_HELD_MAX (10 * MSEC_MINUTE)
@@ -54,8 +59,9 @@ enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a);
 void type_slots_withdraw(struct type_slots *s, struct attempt *a);
 /* Its run has ended or did not start. Until type_slots_turn another attempt may take the slot. */
 void type_slots_release(struct type_slots *s, struct attempt *a);
-/* At the end of a turn of the loop: returns the slots that no attempt took. */
-void type_slots_turn(struct type_slots *s);
+/* At the end of a turn of the loop: returns the slots that no attempt took. free: workers without a
+ * job. */
+void type_slots_turn(struct type_slots *s, unsigned free);
 /* Call about every 250 ms. */
 void type_slots_tick(struct type_slots *s, msec mono_now);
 
@@ -66,5 +72,6 @@ void type_slots_up(struct type_slots *s);
 
 /* 0: it has none. */
 int64_t type_slots_limit(const struct type_slots *s, const char *type);
-/* All its tokens are held here, or it was asked in vain, and no token has come since. */
+/* As many as its limit run here, or it was asked in vain a moment ago and no token has come since.
+ * When nobody asks, because workers or tenants' slots are missing, nothing is known of it. */
 bool type_slots_are_full(const struct type_slots *s, const char *type);

@@ -333,6 +333,9 @@ static void a_tenant_without_a_slot_gets_the_turn_that_it_missed(void **state)
         assert_ptr_equal(pick_tenant(&in), &t[2]);
         ready_each(&in, drop, &in);
         assert_null(in.ring);
+        assert_false(t[1].passed_over);
+        scheduler_give_turn(&in, &t[1]);
+        assert_null(in.ring);
 }
 
 int main(void)

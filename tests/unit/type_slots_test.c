@@ -145,10 +145,10 @@ static void a_slot_serves_the_next_run_of_the_same_turn(void **state)
         type_slots_release(f.slots, &a);
         assert_null(a.type_slot);
         assert_int_equal(type_slots_take(f.slots, &b), TYPE_SLOT_HAS);
-        type_slots_turn(f.slots);
+        type_slots_turn(f.slots, 1);
         assert_int_equal(fake.returned, 0);
         type_slots_release(f.slots, &b);
-        type_slots_turn(f.slots);
+        type_slots_turn(f.slots, 1);
         assert_int_equal(fake.returned, 1);
         assert_int_equal(fake_tokens_taken(), 0);
 }
@@ -173,7 +173,7 @@ static void a_full_type_is_left_alone_and_then_asked_by_one(void **state)
         type_slots_take(f.slots, &a);
         wait_for_late();
         assert_ptr_equal(f.last, &a);
-        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1); /* for the first that could use it */
         assert_true(type_slots_are_full(f.slots, "mail"));
         assert_false(type_slots_have_room(f.slots, &mail));
         fake.now += TYPE_SLOT_PAUSE;
@@ -186,6 +186,94 @@ static void a_full_type_is_left_alone_and_then_asked_by_one(void **state)
         type_slots_take(f.slots, &b);
         type_slots_withdraw(f.slots, &b);
         type_slots_release(f.slots, &a);
+}
+
+/* The broker takes longer than an attempt waits: without the token that stays asked for, none would
+ * ever be served. */
+static void a_token_that_comes_late_is_for_the_first_that_can_start(void **state)
+{
+        struct attempt a = job(PRIORITY_HIGH), b = job(PRIORITY_LOW);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        wait_for_late();
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, PRIORITY_HIGH), 1);
+        assert_true(fake_tokens_deliver(QUEUE));
+        assert_int_equal(f.got, 0);
+        fake.now += TYPE_SLOT_TURN - 1;
+        type_slots_turn(f.slots, 1);
+        assert_true(type_slots_have_room(f.slots, &mail));
+        assert_int_equal(type_slots_take(f.slots, &b), TYPE_SLOT_HAS);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        type_slots_release(f.slots, &b);
+        type_slots_turn(f.slots, 1); /* it was used: it goes back */
+        assert_int_equal(fake.returned, 1);
+}
+
+static void a_token_that_comes_late_is_not_kept_for_nothing(void **state)
+{
+        static const struct {
+                msec after;
+                unsigned free; /* workers */
+                unsigned want_returned;
+        } rows[] = {{0, 1, 0}, {TYPE_SLOT_TURN - 1, 1, 0}, {TYPE_SLOT_TURN, 1, 1}, {0, 0, 1}};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct attempt a = job(PRIORITY_LOW);
+                fake.returned = 0;
+                type_slots_take(f.slots, &a);
+                wait_for_late();
+                assert_true(fake_tokens_deliver(QUEUE));
+                fake.now += rows[i].after;
+                type_slots_turn(f.slots, rows[i].free);
+                assert_int_equal(fake.returned, rows[i].want_returned);
+                assert_int_equal(type_slots_have_room(f.slots, &mail), !rows[i].want_returned);
+                assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+                fake.now += MSEC_SECOND;
+                type_slots_turn(f.slots, 1);
+                assert_int_equal(fake.returned, 1);
+                fake.now += TYPE_SLOT_PAUSE;
+        }
+}
+
+/* One that asks takes the place of the token that stays asked for: it adds none. */
+static void of_a_full_type_one_token_is_asked_for(void **state)
+{
+        struct attempt a = job(PRIORITY_LOW);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        wait_for_late();
+        fake.now += TYPE_SLOT_PAUSE;
+        type_slots_take(f.slots, &a);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        wait_for_late();
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        type_slots_tick(f.slots, fake.now);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        fake.now += TYPE_SLOT_FULL;
+        type_slots_tick(f.slots, fake.now);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0); /* no job has wanted it for a while */
+}
+
+/* Whether it is still full shows only when it is asked: until then nothing is known. */
+static void a_type_that_nobody_asks_is_not_full_for_good(void **state)
+{
+        struct attempt a = job(PRIORITY_LOW), b = job(PRIORITY_LOW);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        wait_for_late();
+        fake.now += TYPE_SLOT_FULL - 1;
+        assert_true(type_slots_are_full(f.slots, "mail"));
+        fake.now++;
+        assert_false(type_slots_are_full(f.slots, "mail"));
+        type_slots_take(f.slots, &a);
+        assert_true(type_slots_have_room(f.slots, &mail));
+        type_slots_take(f.slots, &b);
+        wait_for_late();
+        assert_true(type_slots_are_full(f.slots, "mail"));
 }
 
 static void a_new_version_leaves_running_ones_their_tokens(void **state)
@@ -243,7 +331,7 @@ static void after_a_lost_link_those_that_run_take_tokens_first(void **state)
         fake_tokens_deliver(QUEUE);
         assert_true(type_slots_have_room(f.slots, &mail));
         type_slots_release(f.slots, &a);
-        type_slots_turn(f.slots);
+        type_slots_turn(f.slots, 1);
         assert_int_equal(fake.returned, 1);
 }
 
@@ -260,6 +348,48 @@ static void one_that_ends_without_its_lost_token_wants_none(void **state)
         type_slots_release(f.slots, &a);
         assert_int_equal(fake_tokens_wanted(QUEUE), 0);
         assert_true(type_slots_have_room(f.slots, &mail));
+}
+
+/* The link tells of its loss a moment after the tokens are another's. */
+static void a_lost_token_starts_nothing_before_the_loss_is_told(void **state)
+{
+        struct attempt a = job(PRIORITY_LOW), b = job(PRIORITY_LOW), c = job(PRIORITY_LOW);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        fake_tokens_deliver(QUEUE);
+        type_slots_take(f.slots, &b);
+        fake_tokens_deliver(QUEUE);
+        type_slots_release(f.slots, &a); /* held until the turn of the loop ends */
+        fake_tokens_lose();
+        assert_int_equal(type_slots_take(f.slots, &c), TYPE_SLOT_ASKED);
+        type_slots_withdraw(f.slots, &c);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, TOKENS_RANK_RUNNING), 1); /* for b */
+        type_slots_release(f.slots, &b);
+        assert_int_equal(type_slots_take(f.slots, &c), TYPE_SLOT_ASKED);
+        type_slots_withdraw(f.slots, &c);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        assert_int_equal(fake_tokens_taken(), 0);
+}
+
+static void a_run_whose_token_is_lost_takes_the_first_that_comes(void **state)
+{
+        struct attempt a = job(PRIORITY_LOW), b = job(PRIORITY_CRITICAL);
+
+        (void)state;
+        type_slots_take(f.slots, &a);
+        fake_tokens_deliver(QUEUE);
+        fake_tokens_lose();
+        type_slots_take(f.slots, &b);
+        fake_tokens_deliver(QUEUE);
+        assert_int_equal(f.got, 1);
+        assert_null(b.type_slot);
+        fake_tokens_deliver(QUEUE);
+        assert_int_equal(f.got, 2);
+        type_slots_release(f.slots, &a);
+        type_slots_release(f.slots, &b);
+        type_slots_turn(f.slots, 1);
+        assert_int_equal(fake.returned, 2);
 }
 
 static void a_token_held_for_long_is_exchanged(void **state)
@@ -303,6 +433,18 @@ int main(void)
                                                 prepare, clean),
                 cmocka_unit_test_setup_teardown(one_that_ends_without_its_lost_token_wants_none,
                                                 prepare, clean),
+                cmocka_unit_test_setup_teardown(
+                        a_token_that_comes_late_is_for_the_first_that_can_start, prepare, clean),
+                cmocka_unit_test_setup_teardown(a_token_that_comes_late_is_not_kept_for_nothing,
+                                                prepare, clean),
+                cmocka_unit_test_setup_teardown(of_a_full_type_one_token_is_asked_for, prepare,
+                                                clean),
+                cmocka_unit_test_setup_teardown(a_type_that_nobody_asks_is_not_full_for_good,
+                                                prepare, clean),
+                cmocka_unit_test_setup_teardown(a_lost_token_starts_nothing_before_the_loss_is_told,
+                                                prepare, clean),
+                cmocka_unit_test_setup_teardown(
+                        a_run_whose_token_is_lost_takes_the_first_that_comes, prepare, clean),
                 cmocka_unit_test_setup_teardown(a_token_held_for_long_is_exchanged, prepare, clean),
         };
 

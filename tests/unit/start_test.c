@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * start_test.c: an attempt that waits for its type's slot, and what may happen to it meanwhile. The
+ * links, the token queues and the runner are replaced.
+ */
+#include "consumer/start.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/clients/control.h"
+#include "consumer/accept.h"
+#include "consumer/finish.h"
+#include "consumer/heartbeat.h"
+#include "consumer/hops.h"
+#include "consumer/links.h"
+#include "consumer/stop.h"
+#include "consumer/type_limits.h"
+#include "tests/unit/fake_tokens.h"
+#include "tests/unit/unit.h"
+
+#define ID "01902f5e-7b1a-7000-8000-000000000001"
+#define TENANT_QUEUE "slots.acme.1"
+#define TYPE_QUEUE "slots-type.mail.1"
+
+static const struct handler old_handler = {.type = "mail"};
+static const struct handler new_handler = {.type = "mail", .timeout = MSEC_MINUTE};
+static const struct tenant_record acme = {
+        .name = "acme", .weight = 1, .max_running = 1, .slots_version = 1};
+static const struct consumer_settings settings = {.concurrency = 2, .held_max = 1 << 20};
+
+static struct fixture {
+        uv_loop_t loop;
+        struct consumer *c;
+        struct tenant *tenant;
+        struct attempt *job; /* PICKED */
+        const struct link_events *consume, *slots;
+        const struct handler *handler; /* in force */
+        const struct handler *ran;     /* of the run that was started last */
+        bool paused, no_room;
+        unsigned requeued, published;
+} f;
+
+struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
+                                void *owner, uv_loop_t *loop, struct err *e);
+void __wrap_link_settle(struct delivery **d, enum settle how);
+bool __wrap_delivery_is_live(const struct delivery *d);
+void __wrap_outbox_post(struct outbox *o, struct publication *p);
+bool __wrap_control_type_is_paused(struct control *c, const char *type);
+const struct handler *__wrap_handlers_find(const struct handlers *h, const char *type);
+struct handlers *__wrap_handlers_ref(struct handlers *h);
+bool __wrap_runner_has_room(const struct runner *r, const struct handler *h);
+struct run *__wrap_runner_start(struct runner *r, const struct run_request *q,
+                                const struct run_events *on, void *owner, struct err *e);
+void __wrap_heartbeat_publish(struct consumer *c, enum worker_state state);
+
+struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
+                                void *owner, uv_loop_t *loop, struct err *e)
+{
+        static char any;
+
+        (void)owner;
+        (void)loop;
+        (void)e;
+        if (strcmp(config->name, "consumer test consume") == 0)
+                f.consume = on;
+        if (strcmp(config->name, "consumer test slots") == 0)
+                f.slots = on;
+        return (struct link *)(void *)&any;
+}
+
+void __wrap_link_settle(struct delivery **d, enum settle how)
+{
+        f.requeued += how == SETTLE_REQUEUE;
+        free(*d);
+        *d = NULL;
+}
+
+bool __wrap_delivery_is_live(const struct delivery *d)
+{
+        (void)d;
+        return true;
+}
+
+void __wrap_outbox_post(struct outbox *o, struct publication *p)
+{
+        (void)o;
+        (void)p;
+        f.published++;
+}
+
+bool __wrap_control_type_is_paused(struct control *c, const char *type)
+{
+        (void)c;
+        (void)type;
+        return f.paused;
+}
+
+const struct handler *__wrap_handlers_find(const struct handlers *h, const char *type)
+{
+        (void)h;
+        (void)type;
+        return f.handler;
+}
+
+struct handlers *__wrap_handlers_ref(struct handlers *h)
+{
+        return h;
+}
+
+bool __wrap_runner_has_room(const struct runner *r, const struct handler *h)
+{
+        (void)r;
+        (void)h;
+        return !f.no_room;
+}
+
+struct run *__wrap_runner_start(struct runner *r, const struct run_request *q,
+                                const struct run_events *on, void *owner, struct err *e)
+{
+        static char any;
+
+        (void)r;
+        (void)on;
+        (void)owner;
+        if (f.no_room) {
+                err_set(e, ERR_FULL, "no room");
+                return NULL;
+        }
+        f.ran = q->handler;
+        return (struct run *)(void *)&any;
+}
+
+void __wrap_heartbeat_publish(struct consumer *c, enum worker_state state)
+{
+        (void)c;
+        (void)state;
+}
+
+static double half(void)
+{
+        return 0.5;
+}
+
+static void create_consumer(void)
+{
+        const struct link_config config = {.name = "none"};
+        struct err e = {0};
+        struct consumer *c = f.c = xcalloc(1, sizeof(*c));
+
+        c->settings = &settings;
+        c->loop = &f.loop;
+        memcpy(c->worker, "test", 5);
+        c->metrics = metrics_create("consumer");
+        measures_init(&c->measures, c->metrics);
+        c->type_limits = type_limits_create();
+        c->hops = hops_create(half);
+        c->stop_alarm = alarm_create(c->loop, stop_step, c);
+        assert_int_equal(links_create(c, &config, &e), 0);
+}
+
+static struct attempt *add_waiting(void)
+{
+        static int64_t run;
+        struct delivery *d = xcalloc(1, sizeof(*d));
+        struct job job = {.id = ID, .tenant = "acme", .type = "mail", .run = ++run};
+        struct attempt *a = attempt_create(&job, &f.tenant->queues[LANE_MEDIUM], &d, 0);
+
+        a->consumer = f.c;
+        attempts_add(&f.c->attempts, a);
+        attempt_move(a, STATE_WAITING);
+        a->handler = f.handler;
+        ready_add(&f.c->ready, a);
+        return a;
+}
+
+/* A job that has a worker and its tenant's only slot, and waits for its type's. */
+static int prepare(void **state)
+{
+        const struct type_record mail = {.name = "mail",
+                                         .max_running = 1,
+                                         .slots_version = 1,
+                                         .rate_count = RECORD_UNLIMITED};
+
+        (void)state;
+        fake_tokens_reset();
+        memset(&f, 0, sizeof(f));
+        uv_loop_init(&f.loop);
+        f.handler = &old_handler;
+        create_consumer();
+        f.slots->up(f.c);
+        f.tenant = subscriptions_tenant(f.c->subscriptions, &acme);
+        slots_tenant(f.c->slots, f.tenant, &acme);
+        type_slots_record(f.c->type_slots, &mail);
+        f.job = add_waiting();
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(TENANT_QUEUE));
+        start_ready(f.c);
+        assert_int_equal(f.job->state, STATE_PICKED);
+        assert_int_equal(fake_tokens_wanted(TYPE_QUEUE), 1);
+        return 0;
+}
+
+static int clean(void **state)
+{
+        struct consumer *c = f.c;
+        struct attempt *a, *after;
+
+        (void)state;
+        finish_release_all(c, NULL);
+        HASH_ITER (hh, c->attempts.table, a, after) {
+                if (a->state == STATE_RUNNING)
+                        attempt_move(a, STATE_STOPPING);
+                finish_give_limits_back(c, a);
+                finish_settle(c, a, SETTLE_REQUEUE);
+        }
+        assert_int_equal(c->picked, 0);
+        type_slots_destroy(&c->type_slots);
+        type_rate_destroy(&c->type_rate);
+        events_destroy(&c->events);
+        outbox_destroy(&c->outbox);
+        outbox_destroy(&c->queue_outbox);
+        scheduler_fini(&c->ready);
+        slots_destroy(&c->slots);
+        subscriptions_destroy(&c->subscriptions);
+        alarm_destroy(&c->stop_alarm);
+        type_limits_destroy(&c->type_limits);
+        hops_destroy(&c->hops);
+        metrics_destroy(&c->metrics);
+        free(c);
+        uv_run(&f.loop, UV_RUN_DEFAULT);
+        uv_loop_close(&f.loop);
+        return 0;
+}
+
+static void wait_in_vain(void)
+{
+        fake.now += TYPE_SLOT_WAIT;
+        while (f.c->picked > 0)
+                uv_run(&f.loop, UV_RUN_ONCE);
+}
+
+/* No run began, and at the end of the turn no token is held here or asked for. */
+static void assert_nothing_is_left(void)
+{
+        fake.now += MSEC_SECOND;
+        type_slots_tick(f.c->type_slots, fake.now);
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(f.c->picked, 0);
+        assert_int_equal(f.c->running, 0);
+        assert_int_equal(fake_tokens_taken(), 0);
+        assert_int_equal(fake_tokens_wanted(TYPE_QUEUE), 0);
+        assert_int_equal(fake_tokens_wanted(TENANT_QUEUE), 0);
+        assert_false(f.tenant->passed_over);
+}
+
+static void it_runs_when_the_slot_comes(void **state)
+{
+        (void)state;
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.job->state, STATE_RUNNING);
+        assert_ptr_equal(f.ran, &old_handler);
+        assert_int_equal(f.c->picked, 0);
+        assert_int_equal(f.c->running, 1);
+}
+
+static void it_waits_again_when_none_comes(void **state)
+{
+        (void)state;
+        wait_in_vain();
+        assert_int_equal(f.job->state, STATE_WAITING);
+        assert_ptr_equal(f.job, f.tenant->waiting[0]);
+        assert_null(f.job->slot);
+        assert_null(f.ran);
+}
+
+static void a_pause_of_its_type_is_in_time(void **state)
+{
+        (void)state;
+        f.paused = true;
+        accept_review(f.c);
+        fake_tokens_deliver(TYPE_QUEUE);
+        assert_int_equal(f.job->state, STATE_LEAVING);
+        assert_int_equal(f.published, 1);
+        assert_nothing_is_left();
+}
+
+static void a_handler_that_is_gone_runs_nothing(void **state)
+{
+        (void)state;
+        f.handler = NULL;
+        accept_review(f.c);
+        fake_tokens_deliver(TYPE_QUEUE);
+        assert_int_equal(f.job->state, STATE_LEAVING);
+        assert_int_equal(f.published, 1);
+        assert_nothing_is_left();
+}
+
+/* The tenant has no other job here: it has left the ring, and has missed no turn. */
+static void a_handler_that_is_gone_and_no_slot(void **state)
+{
+        (void)state;
+        f.handler = NULL;
+        accept_review(f.c);
+        wait_in_vain();
+        assert_int_equal(f.job->state, STATE_LEAVING);
+        assert_nothing_is_left();
+}
+
+static void a_changed_handler_is_used(void **state)
+{
+        (void)state;
+        f.handler = &new_handler;
+        accept_review(f.c);
+        fake_tokens_deliver(TYPE_QUEUE);
+        start_ready(f.c); /* by the same tokens */
+        assert_int_equal(f.job->state, STATE_RUNNING);
+        assert_ptr_equal(f.ran, &new_handler);
+        assert_int_equal(fake.returned, 0);
+}
+
+static void without_room_in_the_system_it_waits_again(void **state)
+{
+        (void)state;
+        f.no_room = true;
+        fake_tokens_deliver(TYPE_QUEUE);
+        assert_int_equal(f.job->state, STATE_WAITING);
+        assert_true(f.tenant->waiting_count == 1);
+}
+
+static void a_pause_of_its_tenant_requeues_it(void **state)
+{
+        struct tenant_record paused = acme;
+
+        (void)state;
+        paused.paused = true;
+        assert_ptr_equal(subscriptions_tenant(f.c->subscriptions, &paused), f.tenant);
+        slots_tenant(f.c->slots, f.tenant, &paused);
+        finish_release_all(f.c, f.tenant);
+        assert_int_equal(f.requeued, 1);
+        assert_false(fake_tokens_deliver(TYPE_QUEUE));
+        assert_nothing_is_left();
+}
+
+static void a_drain_requeues_it(void **state)
+{
+        (void)state;
+        stop_begin(f.c);
+        assert_int_equal(f.requeued, 1);
+        assert_false(fake_tokens_deliver(TYPE_QUEUE));
+        assert_nothing_is_left();
+}
+
+static void without_its_delivery_it_is_dropped(void **state)
+{
+        struct err why = {0};
+
+        (void)state;
+        f.consume->down(f.c, &why);
+        assert_null(f.c->attempts.table);
+        assert_false(fake_tokens_deliver(TYPE_QUEUE));
+        assert_nothing_is_left();
+}
+
+static void without_the_link_of_tokens_it_waits_again(void **state)
+{
+        struct err why = {0};
+
+        (void)state;
+        fake_tokens_lose();
+        f.slots->down(f.c, &why);
+        assert_int_equal(f.job->state, STATE_WAITING);
+        assert_null(f.job->slot);
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(fake_tokens_taken(), 0);
+        f.slots->up(f.c);
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(TENANT_QUEUE));
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.job->state, STATE_RUNNING);
+}
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
+                TEST(it_runs_when_the_slot_comes),
+                TEST(it_waits_again_when_none_comes),
+                TEST(a_pause_of_its_type_is_in_time),
+                TEST(a_handler_that_is_gone_runs_nothing),
+                TEST(a_handler_that_is_gone_and_no_slot),
+                TEST(a_changed_handler_is_used),
+                TEST(without_room_in_the_system_it_waits_again),
+                TEST(a_pause_of_its_tenant_requeues_it),
+                TEST(a_drain_requeues_it),
+                TEST(without_its_delivery_it_is_dropped),
+                TEST(without_the_link_of_tokens_it_waits_again),
+#undef TEST
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
