@@ -23,8 +23,9 @@ struct slots_config {
         uv_loop_t *loop;
         struct ready *ready;
         struct metric *metric; /* tenant, state */
-        room_fn *room;         /* jobs without room want no token */
-        void *owner;           /* of `room` */
+        /* How many jobs of a type could start now: no more of them want a token. */
+        unsigned (*room)(void *owner, const struct handler *h);
+        void *owner; /* of `room` */
 };
 
 /* One token. */
@@ -46,12 +47,18 @@ struct slot_pool {
         struct tokens *tokens;
         struct slot *spare; /* the longest spare first */
         unsigned spare_count;
+        unsigned slots;     /* that name it: spare, or used by attempts */
         unsigned uncovered; /* attempts that run without a token since theirs was lost */
         msec turned_at;     /* monotonic; when a token was last given back as its turn was over */
         msec ask_after;     /* monotonic; until then no token is wanted without a free worker */
         msec ask_again;
-        bool listed; /* in `busy` */
-        bool shown;  /* has series of its own in the metric */
+        msec needed_at;      /* monotonic; when each token that was asked for was last needed */
+        msec window;         /* number of the SLOT_LINGER in which jobs are counted, */
+        unsigned started;    /* those that started in it, */
+        unsigned recent;     /* and in the one before */
+        uint64_t settled_in; /* the turn */
+        bool listed;         /* in `busy` */
+        bool shown;          /* has series of its own in the metric */
         struct slot_pool *prev, *next, *busy_prev, *busy_next;
 };
 
@@ -62,6 +69,8 @@ struct slots {
         struct slot *used;      /* by attempts */
         struct alarm *alarm;
         unsigned shown;
+        msec awake_at; /* monotonic; when the loop's last turn began */
+        uint64_t turn; /* counts calls of slots_settle */
         bool up, stopped;
 };
 
@@ -73,7 +82,10 @@ void slot_pool_note(struct slot_pool *p);
 /* The token is used by no attempt any more, or has just come. */
 void slot_pool_spare(struct slot_pool *p, struct slot *slot);
 struct slot *slot_pool_take(struct slot_pool *p, struct slot *slot);
+/* Counts a start, to know how many jobs come in a SLOT_LINGER. */
+void slot_pool_count(struct slot_pool *p, msec now);
 /* Returns its token. */
 void slot_drop(struct slot *slot);
-/* Returns spare tokens that nothing can use, and asks for those that are missing. */
-void slot_pool_settle(struct slot_pool *p, unsigned free, msec now);
+/* Returns spare tokens that nothing can use, and asks for those that are missing. share: of the
+ * free workers; it is for spare tokens too. Returns how much of it was used. */
+unsigned slot_pool_settle(struct slot_pool *p, unsigned free, unsigned share, msec now);
