@@ -11,10 +11,10 @@
 #include "common/base/uuid.h"
 
 enum {
-        SPARE_MAX = 20,    /* ms that a token waits here for a worker */
-        ASKED_LINGER = 20, /* ms for a token that is asked for, in a stream of short jobs */
-        LINGER_MORE = 50,  /* ms for the next job, while acks that may bring it are to come */
-        STREAM = 2,        /* starts in a SLOT_LINGER, from which on jobs are a stream */
+        ASKED_LINGER = 20,  /* ms for a token that is asked for, in a stream of short jobs */
+        LINGER_MORE = 50,   /* ms for the next job, while acks that may bring it are to come */
+        WINDOWS_MISSED = 5, /* while this process had no CPU, say */
+        STREAM = 2,         /* starts in a SLOT_LINGER, from which on jobs are a stream */
         ROOMS = 8,
         ASK_AGAIN_MAX = 2000, /* ms */
 };
@@ -68,7 +68,7 @@ static void turn_window(struct slot_pool *p, msec now)
 
         if (window == p->window)
                 return;
-        p->recent = window == p->window + 1 ? p->started : 0;
+        p->recent = window <= p->window + WINDOWS_MISSED ? p->started : 0;
         p->started = 0;
         p->window = window;
 }
@@ -131,6 +131,21 @@ static unsigned count_startable(const struct slots *s, const struct tenant *t, u
         return count;
 }
 
+bool slot_pool_can_start(const struct slot_pool *p)
+{
+        unsigned counts[TOKENS_RANKS] = {0};
+
+        return count_startable(p->home, p->tenant, 1, 1, counts) > 0;
+}
+
+void slot_pool_owe(struct slot_pool *p, bool owed)
+{
+        if (p->owed == owed)
+                return;
+        p->owed = owed;
+        p->home->owed += owed ? 1 : -1U;
+}
+
 static void remove_most_urgent(unsigned counts[TOKENS_RANKS], unsigned count)
 {
         for (int rank = TOKENS_RANKS - 1; rank >= 0 && count > 0; rank--) {
@@ -152,7 +167,7 @@ static bool is_settling(const struct slot_pool *p)
 static msec stay_of(const struct slot_pool *p, unsigned startable)
 {
         if (p->spare_count <= startable)
-                return SPARE_MAX;
+                return SLOT_WAIT;
         if (!p->spare->was_used && p->spare_count > p->recent / 2)
                 return 0;
         return is_settling(p) ? LINGER_MORE : SLOT_LINGER;
@@ -174,8 +189,10 @@ static void return_spare(struct slot_pool *p, unsigned startable, msec now)
                 in_vain = in_vain || p->spare_count <= startable;
                 slot_drop(slot_pool_take(p, p->spare));
         }
-        if (in_vain)
-                ask_later(p, now);
+        if (!in_vain)
+                return;
+        ask_later(p, now);
+        slot_pool_owe(p, true);
 }
 
 /* A tenant asks for tokens for its share of the free workers. Without one it asks for one token

@@ -15,6 +15,7 @@
 
 enum {
         SLOT_LINGER = 10,     /* ms that a spare token waits for the tenant's next job */
+        SLOT_WAIT = 20,       /* ms that a token waits for a worker, and a worker for a token */
         SLOT_ASK_AGAIN = 100, /* ms after a token found no worker; doubled each time */
 };
 
@@ -57,6 +58,7 @@ struct slot_pool {
         unsigned started;    /* those that started in it, */
         unsigned recent;     /* and in the one before */
         uint64_t settled_in; /* the turn */
+        bool owed;           /* a token went back as no worker was free */
         bool listed;         /* in `busy` */
         bool shown;          /* has series of its own in the metric */
         struct slot_pool *prev, *next, *busy_prev, *busy_next;
@@ -65,10 +67,13 @@ struct slot_pool {
 struct slots {
         struct slots_config config;
         struct slot_pool *pools;
-        struct slot_pool *busy; /* with spare tokens, or some wanted */
-        struct slot *used;      /* by attempts */
+        struct slot_pool *busy;     /* with spare tokens, or some wanted */
+        struct slot *used;          /* by attempts */
+        struct slot_pool *kept_for; /* a worker is kept free for it; NULL: none is */
+        msec kept_since;            /* monotonic */
         struct alarm *alarm;
         unsigned shown;
+        unsigned owed; /* pools that are */
         msec awake_at; /* monotonic; when the loop's last turn began */
         uint64_t turn; /* counts calls of slots_settle */
         bool up, stopped;
@@ -82,6 +87,9 @@ void slot_pool_note(struct slot_pool *p);
 /* The token is used by no attempt any more, or has just come. */
 void slot_pool_spare(struct slot_pool *p, struct slot *slot);
 struct slot *slot_pool_take(struct slot_pool *p, struct slot *slot);
+void slot_pool_owe(struct slot_pool *p, bool owed);
+/* Some job that waits has room. A worker is free. */
+bool slot_pool_can_start(const struct slot_pool *p);
 /* Counts a start, to know how many jobs come in a SLOT_LINGER. */
 void slot_pool_count(struct slot_pool *p, msec now);
 /* Returns its token. */

@@ -160,6 +160,9 @@ static void retire(struct slot_pool *p)
         t->without_slot = t->passed_over = false;
         p->tenant = NULL;
         p->uncovered = 0;
+        slot_pool_owe(p, false);
+        if (p->home->kept_for == p)
+                p->home->kept_for = NULL;
         free_if_over(p);
 }
 
@@ -222,6 +225,51 @@ void slots_started(struct slots *s, struct attempt *a)
         slot_pool_count(p, clock_mono());
         p->ask_again = SLOT_ASK_AGAIN;
         p->ask_after = 0;
+        slot_pool_owe(p, false);
+}
+
+/* The next whose token went back as no worker was free. */
+static struct slot_pool *next_owed(const struct slots *s)
+{
+        struct tenant *t = s->config.ready->ring;
+        unsigned left = s->owed == 0 ? 0 : s->config.ready->tenants;
+
+        for (; left > 0; left--, t = t->next) {
+                struct slot_pool *p = t->slots;
+                if (p != NULL && p->owed && t->wanted && t->without_slot && slot_pool_can_start(p))
+                        return p;
+        }
+        return NULL;
+}
+
+/* Whatever comes of it: a token that goes back again is owed a worker anew. */
+static bool keep_on(struct slots *s, msec now)
+{
+        struct slot_pool *p = s->kept_for;
+
+        if (p->tenant->without_slot && p->tenant->waiting_count > 0 &&
+            now - s->kept_since < SLOT_WAIT)
+                return true;
+        slot_pool_owe(p, false);
+        s->kept_for = NULL;
+        return false;
+}
+
+bool slots_keep_worker(struct slots *s)
+{
+        msec now = clock_mono();
+
+        if (!s->up || s->stopped)
+                return false;
+        if (s->kept_for != NULL)
+                return keep_on(s, now);
+        s->kept_for = next_owed(s);
+        if (s->kept_for == NULL)
+                return false;
+        s->kept_since = now;
+        s->kept_for->ask_after = 0;
+        s->kept_for->tenant->passed_over = true; /* it asks, and has the turn when a token comes */
+        return true;
 }
 
 /* The process was stopped: the broker may have given its tokens to others, and that is not read
@@ -336,6 +384,7 @@ void slots_settle(struct slots *s, unsigned free)
                         slot_pool_settle(p, free, 1, now);
                 spare = spare || p->spare != NULL || p->recent > 0;
         }
+        spare = spare || s->kept_for != NULL;
         if (spare && !alarm_is_set(s->alarm))
                 alarm_set(s->alarm, SLOT_LINGER);
 }
@@ -399,6 +448,7 @@ void slots_down(struct slots *s)
         struct slot_pool *p;
 
         s->up = false;
+        s->kept_for = NULL;
         DL_FOREACH (s->pools, p) {
                 drop_spare(p);
                 tokens_want(p->tokens, 0, 0);
@@ -416,6 +466,7 @@ void slots_stop(struct slots *s)
         struct slot_pool *p;
 
         s->stopped = true;
+        s->kept_for = NULL;
         DL_FOREACH (s->pools, p) {
                 drop_spare(p);
                 tokens_want(p->tokens, 0, 0);

@@ -25,6 +25,10 @@ void slots_ended(struct slots *s, struct attempt *a);
 /* Before the starts of this turn of the loop: after a stop of the process the spare tokens go back.
  */
 void slots_turn(struct slots *s);
+/* A worker is free. True: leave one so, at most 20 ms: a tenant has the turn whose token went back
+ * before, as no worker was free, and it asks for one again. Else a tenant that asks while others'
+ * long jobs take each worker at once would hardly ever run. */
+bool slots_keep_worker(struct slots *s);
 /* After the starts of this turn of the loop: asks for the tokens that are missing, and returns
  * those that nothing can use. free: workers without a job. */
 void slots_settle(struct slots *s, unsigned free);

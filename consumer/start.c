@@ -284,6 +284,8 @@ void start_ready(struct consumer *c)
                 return;
         }
         slots_turn(c->slots);
+        if (!c->gathering && c->running + c->picked < workers && slots_keep_worker(c->slots))
+                workers--;
         while (!c->gathering && c->running + c->picked < workers && c->ready.count > 0) {
                 struct attempt *a = scheduler_pick(&c->ready, start_has_room, c);
                 if (a == NULL || !start(c, a))

@@ -254,6 +254,44 @@ static void a_process_that_was_stopped_starts_nothing_with_its_tokens(void **sta
         end(r, a);
 }
 
+/* Long jobs of others take each worker as soon as it is free. */
+static void a_worker_is_kept_for_whom_none_was_free(void **state)
+{
+        struct rig *r = *state;
+        struct tenant *t = &r->tenants[0];
+
+        add(r, 0, &plenty, 2);
+        assert_false(slots_keep_worker(r->slots));
+        t->passed_over = true;
+        slots_settle(r->slots, 0);
+        assert_true(fake_tokens_deliver("slots.t0.1"));
+        fake.now += SLOT_WAIT;
+        slots_settle(r->slots, 0);
+        assert_int_equal(fake.returned, 1);
+        assert_true(slots_keep_worker(r->slots)); /* one is free */
+        slots_settle(r->slots, 0);
+        assert_int_equal(fake_tokens_wanted("slots.t0.1"), 1);
+        fake.now += SLOT_WAIT - 1;
+        assert_true(slots_keep_worker(r->slots));
+        assert_true(fake_tokens_deliver("slots.t0.1"));
+        assert_false(slots_keep_worker(r->slots));
+        struct attempt *a = turn(r, 0);
+        assert_non_null(a);
+        fake.now += 100;
+        end(r, a);
+        t->passed_over = true;
+        slots_settle(r->slots, 0);
+        assert_true(fake_tokens_deliver("slots.t0.1"));
+        fake.now += SLOT_WAIT;
+        slots_settle(r->slots, 0);
+        assert_true(slots_keep_worker(r->slots));
+        fake.now += SLOT_WAIT; /* it has none in time: it waits for one as all others do */
+        assert_false(slots_keep_worker(r->slots));
+        assert_false(slots_keep_worker(r->slots));
+        slots_settle(r->slots, 0);
+        assert_int_equal(fake_tokens_wanted("slots.t0.1"), 1);
+}
+
 static void no_more_is_asked_than_has_room(void **state)
 {
         struct rig *r = *state;
@@ -329,6 +367,7 @@ int main(void)
                 TEST(only_the_tokens_of_a_lost_channel_are_lost),
                 TEST(a_token_goes_to_a_run_without_before_it_starts_another),
                 TEST(a_process_that_was_stopped_starts_nothing_with_its_tokens),
+                TEST(a_worker_is_kept_for_whom_none_was_free),
                 TEST(no_more_is_asked_than_has_room),
                 TEST(tenants_share_the_free_workers),
                 TEST(short_jobs_in_a_stream_keep_their_tokens),
