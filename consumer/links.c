@@ -83,8 +83,8 @@ static void on_slots_up(void *owner)
         type_slots_up(c->type_slots);
 }
 
-/* The broker gives the slots to other consumers: what runs here is beyond the limit until it ends,
- * or until it has a slot again. */
+/* The broker gives the slots to other consumers: all, or those of a channel that it closed. What
+ * runs here without one is beyond the limit until it ends, or until it has a slot again. */
 static void on_slots_down(void *owner, const struct err *why)
 {
         struct consumer *c = owner;
@@ -95,8 +95,8 @@ static void on_slots_down(void *owner, const struct err *why)
         type_slots_down(c->type_slots);
         type_rate_down(c->type_rate);
         HASH_ITER (hh, c->attempts.table, a, after) {
-                bool limited = a->slot != NULL || a->type_slot != NULL;
-                if (limited && a->state == STATE_RUNNING && a->handler->stop_on_link_loss)
+                bool lost = slots_lost(a) || type_slots_lost(a);
+                if (lost && a->state == STATE_RUNNING && a->handler->stop_on_link_loss)
                         attempt_stop(a, STOP_LINK_LOST);
         }
 }
@@ -199,7 +199,7 @@ static int create_slots(struct consumer *c, struct link_config config, struct er
                 .loop = c->loop,
                 .ready = &c->ready,
                 .metric = c->measures.tenant_slots,
-                .room = start_has_room,
+                .room = start_room,
                 .owner = c,
         };
 

@@ -11,8 +11,11 @@
 #include "common/base/uuid.h"
 
 enum {
-        SPARE_MAX = 20,       /* ms that a token waits here for a worker */
-        LINGER_MORE = 50,     /* ms for the next job, while acks that may bring it are to come */
+        ASKED_LINGER = 20,  /* ms for a token that is asked for, in a stream of short jobs */
+        LINGER_MORE = 50,   /* ms for the next job, while acks that may bring it are to come */
+        WINDOWS_MISSED = 5, /* while this process had no CPU, say */
+        STREAM = 2,         /* starts in a SLOT_LINGER, from which on jobs are a stream */
+        ROOMS = 8,
         ASK_AGAIN_MAX = 2000, /* ms */
 };
 
@@ -59,10 +62,53 @@ struct slot *slot_pool_take(struct slot_pool *p, struct slot *slot)
         return slot;
 }
 
+static void turn_window(struct slot_pool *p, msec now)
+{
+        msec window = now / SLOT_LINGER;
+
+        if (window == p->window)
+                return;
+        p->recent = window <= p->window + WINDOWS_MISSED ? p->started : 0;
+        p->started = 0;
+        p->window = window;
+}
+
+void slot_pool_count(struct slot_pool *p, msec now)
+{
+        turn_window(p, now);
+        p->started++;
+}
+
 void slot_drop(struct slot *slot)
 {
         token_return(&slot->token);
+        slot->pool->slots--;
         free(slot);
+}
+
+/* The types whose room is known in one count. When there are more of them, those asked about first
+ * are forgotten: then more of a type may be counted than there is room for. */
+struct rooms {
+        const struct handler *handlers[ROOMS];
+        unsigned left[ROOMS];
+        unsigned used;
+};
+
+static bool take_room(struct rooms *r, const struct slots *s, const struct handler *h)
+{
+        unsigned i = 0;
+
+        while (i < ROOMS && r->handlers[i] != h)
+                i++;
+        if (i == ROOMS) {
+                i = r->used++ % ROOMS;
+                r->handlers[i] = h;
+                r->left[i] = s->config.room(s->config.owner, h);
+        }
+        if (r->left[i] == 0)
+                return false;
+        r->left[i]--;
+        return true;
 }
 
 /* Counts jobs that a token would start, at most `most`, the most urgent first. free: 0: by what
@@ -70,23 +116,34 @@ void slot_drop(struct slot *slot)
 static unsigned count_startable(const struct slots *s, const struct tenant *t, unsigned free,
                                 unsigned most, unsigned counts[TOKENS_RANKS])
 {
-        const struct handler *full = NULL;
+        struct rooms rooms = {0};
         unsigned count = 0;
 
         for (int priority = PRIORITY_COUNT - 1; priority >= 0; priority--) {
                 const struct attempt *a = t->waiting[priority];
                 for (; a != NULL && count < most; a = a->next) {
-                        if (a->handler == full)
+                        if (free > 0 && !take_room(&rooms, s, a->handler))
                                 continue;
-                        if (free > 0 && !s->config.room(s->config.owner, a->handler)) {
-                                full = a->handler;
-                                continue;
-                        }
                         counts[priority]++;
                         count++;
                 }
         }
         return count;
+}
+
+bool slot_pool_can_start(const struct slot_pool *p)
+{
+        unsigned counts[TOKENS_RANKS] = {0};
+
+        return count_startable(p->home, p->tenant, 1, 1, counts) > 0;
+}
+
+void slot_pool_owe(struct slot_pool *p, bool owed)
+{
+        if (p->owed == owed)
+                return;
+        p->owed = owed;
+        p->home->owed += owed ? 1 : -1U;
 }
 
 static void remove_most_urgent(unsigned counts[TOKENS_RANKS], unsigned count)
@@ -110,8 +167,8 @@ static bool is_settling(const struct slot_pool *p)
 static msec stay_of(const struct slot_pool *p, unsigned startable)
 {
         if (p->spare_count <= startable)
-                return SPARE_MAX;
-        if (!p->spare->was_used)
+                return SLOT_WAIT;
+        if (!p->spare->was_used && p->spare_count > p->recent / 2)
                 return 0;
         return is_settling(p) ? LINGER_MORE : SLOT_LINGER;
 }
@@ -132,31 +189,47 @@ static void return_spare(struct slot_pool *p, unsigned startable, msec now)
                 in_vain = in_vain || p->spare_count <= startable;
                 slot_drop(slot_pool_take(p, p->spare));
         }
-        if (in_vain)
-                ask_later(p, now);
+        if (!in_vain)
+                return;
+        ask_later(p, now);
+        slot_pool_owe(p, true);
 }
 
-/* A tenant asks for a token for each free worker. Without one it asks for one token when it missed
- * a turn, or it would never have a token when a worker becomes free and other tenants' jobs wait.
+/* A tenant asks for tokens for its share of the free workers. Without one it asks for one token
+ * when it missed a turn, or it would never have a token when a worker becomes free and other
+ * tenants' jobs wait.
  */
-static unsigned may_start(const struct slot_pool *p, unsigned free, msec now)
+static unsigned may_start(const struct slot_pool *p, unsigned free, unsigned share, msec now)
 {
         const struct slots *s = p->home;
 
         if (!s->up || s->stopped || !p->tenant->wanted)
                 return 0;
         if (free > 0)
-                return free;
+                return share;
         return p->tenant->passed_over && now >= p->ask_after ? 1 : 0;
 }
 
-void slot_pool_settle(struct slot_pool *p, unsigned free, msec now)
+/* In a stream of short jobs the next one may need what is asked for: to end a subscription and to
+ * begin it again costs the broker four log entries. */
+static void want(struct slot_pool *p, const unsigned counts[TOKENS_RANKS], unsigned count, msec now)
+{
+        if (count >= tokens_wanted(p->tokens))
+                p->needed_at = now;
+        if (p->recent >= STREAM && now - p->needed_at < ASKED_LINGER)
+                tokens_want_more(p->tokens, counts);
+        else
+                tokens_want_each(p->tokens, counts);
+}
+
+unsigned slot_pool_settle(struct slot_pool *p, unsigned free, unsigned share, msec now)
 {
         unsigned counts[TOKENS_RANKS] = {0};
-        unsigned may = may_start(p, free, now);
+        unsigned may = may_start(p, free, share, now);
         unsigned most = may > p->spare_count ? may : p->spare_count;
         unsigned count = count_startable(p->home, p->tenant, free, most, counts);
 
+        turn_window(p, now);
         return_spare(p, count, now);
         if (p->home->up) {
                 unsigned wanted = count < may ? count : may;
@@ -165,10 +238,11 @@ void slot_pool_settle(struct slot_pool *p, unsigned free, msec now)
                         wanted = 0;
                 remove_most_urgent(counts, count - wanted);
                 counts[TOKENS_RANK_RUNNING] = p->uncovered;
-                tokens_want_each(p->tokens, counts);
+                want(p, counts, wanted + p->uncovered, now);
         }
         if (p->spare != NULL || tokens_wanted(p->tokens) > 0)
                 slot_pool_list(p);
         else
                 slot_pool_unlist(p);
+        return count < may ? count : may;
 }

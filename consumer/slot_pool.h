@@ -15,6 +15,7 @@
 
 enum {
         SLOT_LINGER = 10,     /* ms that a spare token waits for the tenant's next job */
+        SLOT_WAIT = 20,       /* ms that a token waits for a worker, and a worker for a token */
         SLOT_ASK_AGAIN = 100, /* ms after a token found no worker; doubled each time */
 };
 
@@ -23,8 +24,9 @@ struct slots_config {
         uv_loop_t *loop;
         struct ready *ready;
         struct metric *metric; /* tenant, state */
-        room_fn *room;         /* jobs without room want no token */
-        void *owner;           /* of `room` */
+        /* How many jobs of a type could start now: no more of them want a token. */
+        unsigned (*room)(void *owner, const struct handler *h);
+        void *owner; /* of `room` */
 };
 
 /* One token. */
@@ -46,22 +48,34 @@ struct slot_pool {
         struct tokens *tokens;
         struct slot *spare; /* the longest spare first */
         unsigned spare_count;
+        unsigned slots;     /* that name it: spare, or used by attempts */
         unsigned uncovered; /* attempts that run without a token since theirs was lost */
         msec turned_at;     /* monotonic; when a token was last given back as its turn was over */
         msec ask_after;     /* monotonic; until then no token is wanted without a free worker */
         msec ask_again;
-        bool listed; /* in `busy` */
-        bool shown;  /* has series of its own in the metric */
+        msec needed_at;      /* monotonic; when each token that was asked for was last needed */
+        msec window;         /* number of the SLOT_LINGER in which jobs are counted, */
+        unsigned started;    /* those that started in it, */
+        unsigned recent;     /* and in the one before */
+        uint64_t settled_in; /* the turn */
+        bool owed;           /* a token went back as no worker was free */
+        bool listed;         /* in `busy` */
+        bool shown;          /* has series of its own in the metric */
         struct slot_pool *prev, *next, *busy_prev, *busy_next;
 };
 
 struct slots {
         struct slots_config config;
         struct slot_pool *pools;
-        struct slot_pool *busy; /* with spare tokens, or some wanted */
-        struct slot *used;      /* by attempts */
+        struct slot_pool *busy;     /* with spare tokens, or some wanted */
+        struct slot *used;          /* by attempts */
+        struct slot_pool *kept_for; /* a worker is kept free for it; NULL: none is */
+        msec kept_since;            /* monotonic */
         struct alarm *alarm;
         unsigned shown;
+        unsigned owed; /* pools that are */
+        msec awake_at; /* monotonic; when the loop's last turn began */
+        uint64_t turn; /* counts calls of slots_settle */
         bool up, stopped;
 };
 
@@ -73,7 +87,13 @@ void slot_pool_note(struct slot_pool *p);
 /* The token is used by no attempt any more, or has just come. */
 void slot_pool_spare(struct slot_pool *p, struct slot *slot);
 struct slot *slot_pool_take(struct slot_pool *p, struct slot *slot);
+void slot_pool_owe(struct slot_pool *p, bool owed);
+/* Some job that waits has room. A worker is free. */
+bool slot_pool_can_start(const struct slot_pool *p);
+/* Counts a start, to know how many jobs come in a SLOT_LINGER. */
+void slot_pool_count(struct slot_pool *p, msec now);
 /* Returns its token. */
 void slot_drop(struct slot *slot);
-/* Returns spare tokens that nothing can use, and asks for those that are missing. */
-void slot_pool_settle(struct slot_pool *p, unsigned free, msec now);
+/* Returns spare tokens that nothing can use, and asks for those that are missing. share: of the
+ * free workers; it is for spare tokens too. Returns how much of it was used. */
+unsigned slot_pool_settle(struct slot_pool *p, unsigned free, unsigned share, msec now);

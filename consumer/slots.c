@@ -11,12 +11,14 @@
 #include "common/base/alarm.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "common/model/limit_queue.h"
 #include "consumer/slot_pool.h"
 
 enum {
         TURN = 100,      /* ms; a token is given back at the end of a job after that, */
         TURN_APART = 20, /* ms; but one at a time: each exchange costs the broker two log entries */
+        AWAY = 1000,     /* ms; a turn of the loop comes every 250 ms */
         HELD_MAX = 10 * MSEC_MINUTE, /* a token held for longer pins its queue's log */
         /* While every worker is busy only so many tenants, those whose turn is next, ask. */
         TENANTS_AHEAD = 64,
@@ -40,6 +42,7 @@ struct slots *slots_create(const struct slots_config *c)
         struct slots *s = xcalloc(1, sizeof(*s));
 
         s->config = *c;
+        s->awake_at = clock_mono();
         show(s, "other", 0, 0);
         s->alarm = alarm_create(c->loop, on_alarm, s);
         return s;
@@ -55,25 +58,35 @@ static void free_pool(struct slot_pool *p)
 
 static void free_if_over(struct slot_pool *p)
 {
-        if (p->tenant == NULL && tokens_taken(p->tokens) == 0)
+        if (p->tenant == NULL && p->slots == 0)
                 free_pool(p);
+}
+
+static bool has_lost(const struct slot *slot)
+{
+        return slot->token == NULL || !token_is_held(slot->token);
 }
 
 /* An attempt runs without a token, or with one that is to be exchanged. */
 static bool is_uncovered(const struct slot *slot)
 {
-        return slot->token == NULL || slot->ageing || !token_is_held(slot->token);
+        return slot->ageing || has_lost(slot);
 }
 
+/* An attempt without a token comes first. */
 static struct slot *uncovered_of(const struct slot_pool *p)
 {
-        struct slot *slot;
+        struct slot *slot, *ageing = NULL;
 
         DL_FOREACH (p->home->used, slot) {
-                if (slot->tenant == p->tenant && is_uncovered(slot))
+                if (slot->tenant != p->tenant)
+                        continue;
+                if (has_lost(slot))
                         return slot;
+                if (slot->ageing)
+                        ageing = slot;
         }
-        return NULL;
+        return ageing;
 }
 
 /* The attempt's old token may be of an earlier version, whose pool is over without it. */
@@ -82,6 +95,8 @@ static void cover(struct slot *slot, struct slot_pool *p, struct token *k)
         struct slot_pool *before = slot->pool;
 
         token_return(&slot->token);
+        before->slots--;
+        p->slots++;
         slot->pool = p;
         slot->token = k;
         slot->ageing = false;
@@ -103,6 +118,7 @@ static void on_came(void *owner)
         }
         struct slot *slot = xcalloc(1, sizeof(*slot));
         slot->pool = p;
+        p->slots++;
         slot->token = tokens_take(p->tokens);
         slot_pool_spare(p, slot);
 }
@@ -144,6 +160,9 @@ static void retire(struct slot_pool *p)
         t->without_slot = t->passed_over = false;
         p->tenant = NULL;
         p->uncovered = 0;
+        slot_pool_owe(p, false);
+        if (p->home->kept_for == p)
+                p->home->kept_for = NULL;
         free_if_over(p);
 }
 
@@ -203,8 +222,73 @@ void slots_started(struct slots *s, struct attempt *a)
                 slot_pool_take(p, p->spare->prev); /* the list's last: the others may be surplus */
         a->slot->tenant = p->tenant;
         DL_APPEND(s->used, a->slot);
+        slot_pool_count(p, clock_mono());
         p->ask_again = SLOT_ASK_AGAIN;
         p->ask_after = 0;
+        slot_pool_owe(p, false);
+}
+
+/* The next whose token went back as no worker was free. */
+static struct slot_pool *next_owed(const struct slots *s)
+{
+        struct tenant *t = s->config.ready->ring;
+        unsigned left = s->owed == 0 ? 0 : s->config.ready->tenants;
+
+        for (; left > 0; left--, t = t->next) {
+                struct slot_pool *p = t->slots;
+                if (p != NULL && p->owed && t->wanted && t->without_slot && slot_pool_can_start(p))
+                        return p;
+        }
+        return NULL;
+}
+
+/* Whatever comes of it: a token that goes back again is owed a worker anew. */
+static bool keep_on(struct slots *s, msec now)
+{
+        struct slot_pool *p = s->kept_for;
+
+        if (p->tenant->without_slot && p->tenant->waiting_count > 0 &&
+            now - s->kept_since < SLOT_WAIT)
+                return true;
+        slot_pool_owe(p, false);
+        s->kept_for = NULL;
+        return false;
+}
+
+bool slots_keep_worker(struct slots *s)
+{
+        msec now = clock_mono();
+
+        if (!s->up || s->stopped)
+                return false;
+        if (s->kept_for != NULL)
+                return keep_on(s, now);
+        s->kept_for = next_owed(s);
+        if (s->kept_for == NULL)
+                return false;
+        s->kept_since = now;
+        s->kept_for->ask_after = 0;
+        s->kept_for->tenant->passed_over = true; /* it asks, and has the turn when a token comes */
+        return true;
+}
+
+/* The process was stopped: the broker may have given its tokens to others, and that is not read
+ * yet. */
+static bool was_away(const struct slots *s, msec now)
+{
+        return now - s->awake_at >= AWAY;
+}
+
+void slots_turn(struct slots *s)
+{
+        struct slot_pool *p;
+        msec now = clock_mono();
+
+        if (was_away(s, now)) {
+                DL_FOREACH2(s->busy, p, busy_next)
+                drop_spare(p);
+        }
+        s->awake_at = now;
 }
 
 /* The token is kept for the tenant's next job. */
@@ -212,10 +296,23 @@ static bool goes_on(struct slot_pool *p, const struct slot *slot)
 {
         msec now = clock_mono();
 
+        if (was_away(p->home, now))
+                return false;
         if (now - token_since(slot->token) < TURN || now - p->turned_at < TURN_APART)
                 return true;
         p->turned_at = now;
         return false;
+}
+
+/* A token comes to a run that has lost its own before it starts another. */
+static bool covers_another(struct slot_pool *p, struct slot *slot)
+{
+        struct slot *lost = p->uncovered == 0 ? NULL : uncovered_of(p);
+
+        if (lost == NULL || !has_lost(lost))
+                return false;
+        cover(lost, p, TAKE(slot->token));
+        return true;
 }
 
 void slots_ended(struct slots *s, struct attempt *a)
@@ -227,7 +324,8 @@ void slots_ended(struct slots *s, struct attempt *a)
         a->slot = NULL;
         DL_DELETE(s->used, slot);
         struct slot_pool *p = slot->pool;
-        if (p->tenant != NULL && !s->stopped && !is_uncovered(slot) && goes_on(p, slot)) {
+        bool usable = p->tenant != NULL && !is_uncovered(slot) && !covers_another(p, slot);
+        if (usable && !s->stopped && goes_on(p, slot)) {
                 slot_pool_spare(p, slot);
                 return;
         }
@@ -237,29 +335,56 @@ void slots_ended(struct slots *s, struct attempt *a)
         free_if_over(p);
 }
 
-void slots_settle(struct slots *s, unsigned free)
+static int64_t weights_of(const struct tenant *t, unsigned count)
+{
+        int64_t sum = 0;
+
+        for (; count > 0; count--, t = t->next)
+                sum += t->slots == NULL ? 0 : t->weight;
+        return sum;
+}
+
+/* Each tenant asks for its share of the free workers by weight, and for one token at least: who
+ * has no token free elsewhere keeps no other tenant from asking. What one leaves is shared by those
+ * after it. So all ask for at most one token for each worker and one for each tenant. */
+static void settle_ring(struct slots *s, unsigned free, msec now)
 {
         const struct ready *ready = s->config.ready;
         struct tenant *t = ready->ring;
-        unsigned left = ready->tenants;
+        unsigned count = ready->tenants;
+
+        if (free == 0 && count > TENANTS_AHEAD)
+                count = TENANTS_AHEAD;
+        int64_t left = free, weights = weights_of(t, count);
+        for (; count > 0; count--, t = t->next) {
+                if (t->slots == NULL)
+                        continue;
+                int64_t share = (left * t->weight + weights - 1) / weights;
+                weights -= t->weight;
+                left -= slot_pool_settle(t->slots, free, share < 1 ? 1 : (unsigned)share, now);
+                left = left < 0 ? 0 : left;
+                t->slots->settled_in = s->turn;
+        }
+}
+
+void slots_settle(struct slots *s, unsigned free)
+{
         struct slot_pool *p, *after;
         bool spare = false;
         msec now = clock_mono();
 
         if (s->pools == NULL)
                 return;
-        if (free == 0 && left > TENANTS_AHEAD)
-                left = TENANTS_AHEAD;
-        for (; left > 0; left--, t = t->next) {
-                if (t->slots != NULL)
-                        slot_pool_settle(t->slots, free, now);
-        }
+        s->turn++;
+        settle_ring(s, free, now);
         DL_FOREACH_SAFE2(s->busy, p, after, busy_next)
         {
-                if (p->spare != NULL || p->uncovered > 0 || p->tenant->waiting_count == 0)
-                        slot_pool_settle(p, free, now);
-                spare = spare || p->spare != NULL;
+                bool needs = p->spare != NULL || p->uncovered > 0 || p->tenant->waiting_count == 0;
+                if (needs && p->settled_in != s->turn)
+                        slot_pool_settle(p, free, 1, now);
+                spare = spare || p->spare != NULL || p->recent > 0;
         }
+        spare = spare || s->kept_for != NULL;
         if (spare && !alarm_is_set(s->alarm))
                 alarm_set(s->alarm, SLOT_LINGER);
 }
@@ -322,10 +447,17 @@ void slots_down(struct slots *s)
         struct slot_pool *p;
 
         s->up = false;
+        s->kept_for = NULL;
         DL_FOREACH (s->pools, p) {
                 drop_spare(p);
                 tokens_want(p->tokens, 0, 0);
         }
+        count_uncovered(s);
+}
+
+bool slots_lost(const struct attempt *a)
+{
+        return a->slot != NULL && has_lost(a->slot);
 }
 
 void slots_stop(struct slots *s)
@@ -333,6 +465,7 @@ void slots_stop(struct slots *s)
         struct slot_pool *p;
 
         s->stopped = true;
+        s->kept_for = NULL;
         DL_FOREACH (s->pools, p) {
                 drop_spare(p);
                 tokens_want(p->tokens, 0, 0);

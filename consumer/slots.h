@@ -22,6 +22,13 @@ void slots_started(struct slots *s, struct attempt *a);
 /* It runs no more. The tenant's next job may start with the same token, for 100 ms since that was
  * taken. */
 void slots_ended(struct slots *s, struct attempt *a);
+/* Before the starts of this turn of the loop: after a stop of the process the spare tokens go back.
+ */
+void slots_turn(struct slots *s);
+/* A worker is free. True: leave one so, at most 20 ms: a tenant has the turn whose token went back
+ * before, as no worker was free, and it asks for one again. Else a tenant that asks while others'
+ * long jobs take each worker at once would hardly ever run. */
+bool slots_keep_worker(struct slots *s);
 /* After the starts of this turn of the loop: asks for the tokens that are missing, and returns
  * those that nothing can use. free: workers without a job. */
 void slots_settle(struct slots *s, unsigned free);
@@ -31,7 +38,10 @@ void slots_check(struct slots *s);
 /* Sets the metric. */
 void slots_count(struct slots *s);
 void slots_up(struct slots *s);
-/* All tokens are void. What runs goes on, and takes the first tokens that come again. */
+/* The tokens are void: all, or those of a channel that has ended. What runs goes on, and takes the
+ * first tokens that come again. */
 void slots_down(struct slots *s);
+/* The attempt had a token, and runs without one. */
+bool slots_lost(const struct attempt *a);
 /* Nothing is to start any more. */
 void slots_stop(struct slots *s);

@@ -250,6 +250,22 @@ bool start_has_room(void *owner, const struct handler *h)
                type_rate_has_room(c->type_rate, h);
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+        return a < b ? a : b;
+}
+
+unsigned start_room(void *owner, const struct handler *h)
+{
+        const struct consumer *c = owner;
+
+        if (!start_has_room(owner, h))
+                return 0;
+        unsigned limits = least(type_slots_room(c->type_slots, h), type_rate_room(c->type_rate, h));
+
+        return least(runner_room(c->runner, h), limits);
+}
+
 bool start_is_limited(void *owner, const struct handler *h)
 {
         const struct consumer *c = owner;
@@ -274,6 +290,9 @@ void start_ready(struct consumer *c)
                 settle_limits(c, 0);
                 return;
         }
+        slots_turn(c->slots);
+        if (!c->gathering && c->running + c->picked < workers && slots_keep_worker(c->slots))
+                workers--;
         while (!c->gathering && c->running + c->picked < workers && c->ready.count > 0) {
                 struct attempt *a = scheduler_pick(&c->ready, start_has_room, c);
                 if (a == NULL || !start(c, a))

@@ -8,6 +8,8 @@
 
 /* A room_fn: an attempt of that type could start now, or ask for its type's slot. */
 bool start_has_room(void *owner, const struct handler *h);
+/* How many attempts of that type start_has_room would let start now, one after the other. */
+unsigned start_room(void *owner, const struct handler *h);
 /* For ready.h: its type has a limit, of this consumer or over all. */
 bool start_is_limited(void *owner, const struct handler *h);
 /* For type_slots.h. */

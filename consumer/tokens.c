@@ -92,6 +92,18 @@ void tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS])
         }
 }
 
+void tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS])
+{
+        unsigned wanted = 0, asked = 0; /* of this rank and those above */
+
+        for (int rank = TOKENS_RANKS - 1; rank >= 0; rank--) {
+                wanted += counts[rank];
+                asked += t->counts[rank];
+                for (; asked < wanted; asked++)
+                        ask(t, rank);
+        }
+}
+
 void tokens_want(struct tokens *t, unsigned count, int rank)
 {
         unsigned counts[TOKENS_RANKS] = {0};

@@ -30,6 +30,8 @@ void tokens_destroy(struct tokens **t);
 void tokens_want(struct tokens *t, unsigned count, int rank);
 /* As tokens_want, with a number for each rank. */
 void tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+/* As tokens_want_each, but ends no subscription: one of a higher rank counts for a lower one. */
+void tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
 /* Takes the one that has come; NULL: none. */
 struct token *tokens_take(struct tokens *t);
 unsigned tokens_wanted(const struct tokens *t); /* asked for, and not yet come */

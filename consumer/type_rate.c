@@ -14,6 +14,7 @@
 #include "consumer/type_rate.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,19 @@ bool type_rate_has_room(struct type_rate *r, const struct handler *h)
                 return true;
         t->refused = true;
         return false;
+}
+
+unsigned type_rate_room(const struct type_rate *r, const struct handler *h)
+{
+        const struct rate_type *t = find(r, h->type);
+        const struct rate_token *k;
+        unsigned count = 0;
+
+        if (t == NULL || t->count == 0)
+                return UINT_MAX;
+        DL_FOREACH (t->held, k)
+                count++;
+        return count;
 }
 
 void type_rate_take(struct type_rate *r, struct attempt *a)

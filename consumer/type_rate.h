@@ -40,6 +40,8 @@ void type_rate_record(struct type_rate *r, const struct type_record *record);
 
 /* False: its type's rate does not allow a start now; a token is asked for. */
 bool type_rate_has_room(struct type_rate *r, const struct handler *h);
+/* How many could start now, one after the other. Only when there is room. */
+unsigned type_rate_room(const struct type_rate *r, const struct handler *h);
 /* Only when there is room. */
 void type_rate_take(struct type_rate *r, struct attempt *a);
 /* It cannot start now. */

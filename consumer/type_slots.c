@@ -5,6 +5,7 @@
 #include "consumer/type_slots.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -360,6 +361,17 @@ bool type_slots_have_room(struct type_slots *s, const struct handler *h)
         return false;
 }
 
+unsigned type_slots_room(const struct type_slots *s, const struct handler *h)
+{
+        const struct slot_type *t = find(s, h->type);
+
+        if (t == NULL || t->limit == 0)
+                return UINT_MAX;
+        int64_t most = h->concurrency > 0 && h->concurrency < t->limit ? h->concurrency : t->limit;
+        int64_t left = t->full ? 1 : most - (t->held - t->spare + t->asking);
+        return left > t->spare ? (unsigned)left : t->spare;
+}
+
 static struct type_slot *spare_of(const struct slot_type *t)
 {
         struct type_slot *slot;
@@ -501,6 +513,13 @@ void type_slots_down(struct type_slots *s)
         }
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next)
                 lose(t);
+}
+
+bool type_slots_lost(const struct attempt *a)
+{
+        const struct type_slot *slot = a->type_slot;
+
+        return slot != NULL && (slot->token == NULL || !token_is_held(slot->token));
 }
 
 void type_slots_up(struct type_slots *s)

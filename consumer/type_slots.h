@@ -53,6 +53,8 @@ void type_slots_record(struct type_slots *s, const struct type_record *r);
 
 /* False: an attempt of this type would have to wait. */
 bool type_slots_have_room(struct type_slots *s, const struct handler *h);
+/* How many may be taken or asked for, one after the other. Only when there is room. */
+unsigned type_slots_room(const struct type_slots *s, const struct handler *h);
 /* Only when there is room. */
 enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a);
 /* It no longer asks. */
@@ -67,6 +69,8 @@ void type_slots_tick(struct type_slots *s, msec mono_now);
 
 /* The link was lost: the broker has given all tokens to others. */
 void type_slots_down(struct type_slots *s);
+/* The attempt had its type's token, and runs without one. */
+bool type_slots_lost(const struct attempt *a);
 /* It is back: first those that run take tokens, then attempts start. */
 void type_slots_up(struct type_slots *s);
 

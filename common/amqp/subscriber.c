@@ -318,6 +318,8 @@ void subscriber_channel_closed(struct subscriber *s, uint16_t channel, bool cons
                 cause = find_id(s, id_queue_take(&channel_of(s, channel)->consuming));
         if (cause != NULL)
                 refuse(s, cause, why);
+        else if (consuming)
+                name_set_clear(&s->known); /* it has ended: the name of its queue is not known */
         HASH_ITER (hh, s->subscriptions, sub, next) {
                 if (sub->channel == channel &&
                     (sub->state == SUBSCRIPTION_SENT || sub->state == SUBSCRIPTION_ACTIVE))

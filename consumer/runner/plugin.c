@@ -368,6 +368,16 @@ bool plugins_have_room(const struct plugins *all, const struct handler *h)
         return p != NULL && p->idle != NULL;
 }
 
+unsigned plugins_idle(const struct plugins *all, const struct handler *h)
+{
+        const struct plugin_pool *p = find_pool(all, h->plugin->name);
+        unsigned count = 0;
+
+        for (const struct plugin_host *i = p == NULL ? NULL : p->idle; i != NULL; i = i->next_idle)
+                count++;
+        return count;
+}
+
 struct run *plugin_start(struct plugins *all, const struct run_request *q,
                          const struct run_events *on, void *owner, struct err *e)
 {

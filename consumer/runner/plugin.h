@@ -15,5 +15,6 @@ void plugins_destroy(struct plugins **all);
 int plugins_use(struct plugins *all, const struct handlers *h, struct err *e) MUST_CHECK;
 /* True when a host of its plugin is idle. */
 bool plugins_have_room(const struct plugins *all, const struct handler *h);
+unsigned plugins_idle(const struct plugins *all, const struct handler *h);
 struct run *plugin_start(struct plugins *all, const struct run_request *q,
                          const struct run_events *on, void *owner, struct err *e) MUST_CHECK;

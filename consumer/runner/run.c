@@ -5,6 +5,7 @@
 #include "consumer/runner/run.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,15 @@ bool runs_allow(const struct runs *all, const struct handler *h)
         const struct type_load *load = h->concurrency > 0 ? find_load(all, h->type) : NULL;
 
         return load == NULL || (int64_t)load->running < h->concurrency;
+}
+
+unsigned runs_left(const struct runs *all, const struct handler *h)
+{
+        const struct type_load *load = h->concurrency > 0 ? find_load(all, h->type) : NULL;
+        int64_t most = h->concurrency > 0 ? h->concurrency : UINT_MAX;
+        int64_t left = most - (load == NULL ? 0 : (int64_t)load->running);
+
+        return left < 0 ? 0 : (unsigned)left;
 }
 
 void runs_forget_idle_types(struct runs *all)

@@ -38,6 +38,8 @@ void runs_destroy(struct runs **all);
 unsigned runs_count(const struct runs *all);
 /* True while the handler's type is below its concurrency. */
 bool runs_allow(const struct runs *all, const struct handler *h);
+/* How many runs its type is below its concurrency. */
+unsigned runs_left(const struct runs *all, const struct handler *h);
 /* Frees the counters of types with no run. */
 void runs_forget_idle_types(struct runs *all);
 

@@ -73,6 +73,14 @@ bool runner_has_room(const struct runner *r, const struct handler *h)
         return false;
 }
 
+unsigned runner_room(const struct runner *r, const struct handler *h)
+{
+        unsigned left = runs_left(r->runs, h);
+        unsigned idle = h->kind == HANDLER_PLUGIN ? plugins_idle(r->plugins, h) : left;
+
+        return left < idle ? left : idle;
+}
+
 struct run *runner_start(struct runner *r, const struct run_request *q, const struct run_events *on,
                          void *owner, struct err *e)
 {

@@ -27,6 +27,8 @@ int runner_use(struct runner *r, struct handlers *h, struct err *e) MUST_CHECK;
 /* True when a run of this handler could start now: its type is below its concurrency, and the
  * system has room or, for a plugin, a host is idle. It can change in any turn of the loop. */
 bool runner_has_room(const struct runner *r, const struct handler *h);
+/* How many could start now. Only when there is room. */
+unsigned runner_room(const struct runner *r, const struct handler *h);
 
 /* NULL: ERR_FULL when there is no room, here or in the system; other codes when it cannot start. */
 struct run *runner_start(struct runner *r, const struct run_request *q, const struct run_events *on,

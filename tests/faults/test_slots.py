@@ -232,3 +232,26 @@ def test_broker_killed(private_broker, make, tally):
     check_limit(limited.recorder.counted(), LIMIT)
     assert most_at_once(limited.recorder.counted()) == LIMIT, "tokens were lost"
     assert all(limited.recorder.started()[id] == 1 for id in long)
+
+
+def test_closed_channel_of_the_tokens_stops_its_jobs_alone(make, tally):
+    """The consumer asks for a slot of a queue that somebody has deleted: the broker closes that channel, and
+    the tokens that came over it are lost. Jobs whose tokens came over others run on."""
+    limited = make("short", handler="obey", on_link_loss="stop")
+    for consumer in limited.consumers[1:]:
+        limited.recorder.kill(consumer)
+    limited.warren.tenant("other", max_running=1)
+    limited.submit("other", "short", 10)
+    until(lambda: limited.recorder.runs() and limited.warren.depth("slots.other.1") == 1, 30,
+          "its slots are known, and not asked for")
+    limited.submit_all("acme", "short", LIMIT * [4000])
+    until(lambda: len(limited.recorder.runs()) == 1 + LIMIT, 30, "they run")
+    with limited.warren.pika() as connection:
+        connection.channel().queue_delete("slots.other.1")
+    limited.submit("other", "short", 10)
+    time.sleep(1)
+    answer = limited.warren.admin.request("POST", "/tenants/other/slots")
+    assert answer.status_code == 202, answer.text
+    limited.await_ended(tally, "running limit, one channel of the tokens closed")
+    again = [id for id, count in limited.recorder.started().items() if count > 1]
+    assert len(again) <= 3, again

@@ -24,18 +24,20 @@ struct tokens {
 
 struct token {
         struct tokens *home;
+        unsigned channel;
         unsigned epoch;
         msec since;
 };
 
 static struct tokens *queues[FAKE_QUEUES_MAX];
-static unsigned epoch;
+static unsigned epochs[FAKE_CHANNELS], taken_ever;
 
 struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
                                     void *owner);
 void __wrap_tokens_destroy(struct tokens **t);
 void __wrap_tokens_want(struct tokens *t, unsigned count, int rank);
 void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
 struct token *__wrap_tokens_take(struct tokens *t);
 unsigned __wrap_tokens_wanted(const struct tokens *t);
 unsigned __wrap_tokens_taken(const struct tokens *t);
@@ -99,6 +101,20 @@ void __wrap_tokens_want(struct tokens *t, unsigned count, int rank)
         t->counts[rank] = count;
 }
 
+void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS])
+{
+        unsigned wanted = 0, asked = 0;
+
+        for (int rank = TOKENS_RANKS - 1; rank >= 0; rank--) {
+                wanted += counts[rank];
+                asked += t->counts[rank];
+                if (asked >= wanted)
+                        continue;
+                t->counts[rank] += wanted - asked;
+                asked = wanted;
+        }
+}
+
 struct token *__wrap_tokens_take(struct tokens *t)
 {
         if (!t->arrived)
@@ -107,7 +123,8 @@ struct token *__wrap_tokens_take(struct tokens *t)
         t->arrived = false;
         t->taken++;
         k->home = t;
-        k->epoch = epoch;
+        k->channel = taken_ever++ % FAKE_CHANNELS;
+        k->epoch = epochs[k->channel];
         k->since = fake.now;
         return k;
 }
@@ -131,7 +148,7 @@ static void settle(struct token **k, unsigned *counter)
         if (*k == NULL)
                 return;
         (*k)->home->taken--;
-        *counter += (*k)->epoch == epoch;
+        *counter += __wrap_token_is_held(*k);
         free(*k);
         *k = NULL;
 }
@@ -148,7 +165,7 @@ void __wrap_token_spend(struct token **k)
 
 bool __wrap_token_is_held(const struct token *k)
 {
-        return k->epoch == epoch;
+        return k->epoch == epochs[k->channel];
 }
 
 msec __wrap_token_since(const struct token *k)
@@ -166,6 +183,7 @@ void fake_tokens_reset(void)
         for (size_t i = 0; i < COUNT(queues); i++)
                 assert_null(queues[i]);
         fake = (struct fake_tokens){.now = 10000};
+        taken_ever = 0;
 }
 
 unsigned fake_tokens_wanted(const char *queue)
@@ -203,7 +221,13 @@ bool fake_tokens_deliver(const char *queue)
 
 void fake_tokens_lose(void)
 {
-        epoch++;
+        for (unsigned i = 0; i < FAKE_CHANNELS; i++)
+                epochs[i]++;
+}
+
+void fake_tokens_lose_channel(unsigned i)
+{
+        epochs[i]++;
 }
 
 unsigned fake_tokens_taken(void)

@@ -7,7 +7,7 @@
 
 #include "consumer/tokens.h"
 
-enum { FAKE_QUEUES_MAX = 8 };
+enum { FAKE_QUEUES_MAX = 8, FAKE_CHANNELS = 4 };
 
 struct fake_tokens {
         msec now;
@@ -24,5 +24,7 @@ unsigned fake_tokens_wanted_of(const char *queue, int rank);
 bool fake_tokens_deliver(const char *queue);
 /* The connection is lost: tokens taken until now are held no more. */
 void fake_tokens_lose(void);
+/* One channel is lost. Tokens come on the first, the second and so on, in turn. */
+void fake_tokens_lose_channel(unsigned i);
 /* Tokens that are taken, of all queues. */
 unsigned fake_tokens_taken(void);

@@ -257,6 +257,26 @@ static void a_closed_channel_is_its_oldest_consume(void **state)
         end(s, gone, other);
 }
 
+/* The consume that closed the channel was of a subscription that has ended: whose queue is gone is
+ * not known. */
+static void a_closed_channel_makes_queues_be_looked_for_again(void **state)
+{
+        struct subscriber *s = create(false);
+        struct subscription *gone = subscription(1, "gone"), *again = subscription(2, "gone");
+        struct err why = {0}, e = {0};
+
+        (void)state;
+        err_set(&why, ERR_NOT_FOUND, "vanished");
+        subscribe(s, gone);
+        answer_looks(s, NULL, "gone ");
+        assert_int_equal(subscriber_unsubscribe(s, gone, fake_channel, &e), 0);
+        subscriber_channel_closed(s, 3, true, &why);
+        subscribe(s, again);
+        answer_looks(s, &why, "gone ");
+        assert_sent("open:3 consume:3:q1 ");
+        end(s, gone, again);
+}
+
 static void renews_when_told(void **state)
 {
         struct subscriber *s = create(true);
@@ -352,6 +372,7 @@ int main(void)
                 cmocka_unit_test(one_that_ends_before_its_answer_is_cancelled_after_it),
                 cmocka_unit_test(what_nobody_can_read_is_passed_over),
                 cmocka_unit_test(a_closed_channel_is_its_oldest_consume),
+                cmocka_unit_test(a_closed_channel_makes_queues_be_looked_for_again),
                 cmocka_unit_test(renews_when_told),
                 cmocka_unit_test(moves_away_from_a_held_delivery),
                 cmocka_unit_test(subscriptions_spread_over_the_channels),
