@@ -368,7 +368,7 @@ unsigned type_slots_room(const struct type_slots *s, const struct handler *h)
         if (t == NULL || t->limit == 0)
                 return UINT_MAX;
         int64_t most = h->concurrency > 0 && h->concurrency < t->limit ? h->concurrency : t->limit;
-        int64_t left = t->full ? 1 : most - (t->held - t->spare + t->asking);
+        int64_t left = is_full(t) ? 1 : most - (t->held - t->spare + t->asking);
         return left > t->spare ? (unsigned)left : t->spare;
 }
 

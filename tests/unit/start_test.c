@@ -51,6 +51,7 @@ bool __wrap_control_type_is_paused(struct control *c, const char *type);
 const struct handler *__wrap_handlers_find(const struct handlers *h, const char *type);
 struct handlers *__wrap_handlers_ref(struct handlers *h);
 bool __wrap_runner_has_room(const struct runner *r, const struct handler *h);
+unsigned __wrap_runner_room(const struct runner *r, const struct handler *h);
 struct run *__wrap_runner_start(struct runner *r, const struct run_request *q,
                                 const struct run_events *on, void *owner, struct err *e);
 void __wrap_heartbeat_publish(struct consumer *c, enum worker_state state);
@@ -114,6 +115,11 @@ bool __wrap_runner_has_room(const struct runner *r, const struct handler *h)
         (void)r;
         (void)h;
         return !f.no_room;
+}
+
+unsigned __wrap_runner_room(const struct runner *r, const struct handler *h)
+{
+        return __wrap_runner_has_room(r, h) ? UINT_MAX : 0;
 }
 
 struct run *__wrap_runner_start(struct runner *r, const struct run_request *q,
