@@ -5,10 +5,13 @@
 #include "consumer/tokens.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/amqp/properties.h"
 #include "common/base/memory.h"
+#include "common/model/limit_queue.h"
 
 /* One token that is wanted. */
 struct want {
@@ -155,7 +158,33 @@ void token_return(struct token **k)
 
 void token_spend(struct token **k)
 {
+        settle(k, SETTLE_REJECT);
+}
+
+void token_remove(struct token **k)
+{
         settle(k, SETTLE_ACK);
+}
+
+static int64_t number_of(struct bytes id)
+{
+        int64_t number = id.length > 0 ? 0 : -1;
+
+        for (size_t i = 0; i < id.length; i++) {
+                if (!isdigit((unsigned char)id.data[i]) || number > LIMIT_TOKENS_MAX)
+                        return -1;
+                number = 10 * number + id.data[i] - '0';
+        }
+        return number;
+}
+
+struct token_round token_round_of(const struct token *k)
+{
+        const struct message *m = &k->delivery->message;
+
+        return (struct token_round){.number = number_of(m->message_id),
+                                    .round = properties_deaths(m->properties, "rejected"),
+                                    .redelivered = k->delivery->redelivered};
 }
 
 bool token_is_held(const struct token *k)

@@ -26,6 +26,7 @@ struct token {
         struct tokens *home;
         unsigned epoch;
         msec since;
+        struct token_round round;
 };
 
 static struct tokens *queues[FAKE_QUEUES_MAX];
@@ -41,6 +42,8 @@ unsigned __wrap_tokens_wanted(const struct tokens *t);
 unsigned __wrap_tokens_taken(const struct tokens *t);
 void __wrap_token_return(struct token **k);
 void __wrap_token_spend(struct token **k);
+void __wrap_token_remove(struct token **k);
+struct token_round __wrap_token_round_of(const struct token *k);
 bool __wrap_token_is_held(const struct token *k);
 msec __wrap_token_since(const struct token *k);
 msec __wrap_clock_mono(void);
@@ -109,6 +112,7 @@ struct token *__wrap_tokens_take(struct tokens *t)
         k->home = t;
         k->epoch = epoch;
         k->since = fake.now;
+        k->round = fake.round;
         return k;
 }
 
@@ -146,6 +150,16 @@ void __wrap_token_spend(struct token **k)
         settle(k, &fake.spent);
 }
 
+void __wrap_token_remove(struct token **k)
+{
+        settle(k, &fake.removed);
+}
+
+struct token_round __wrap_token_round_of(const struct token *k)
+{
+        return k->round;
+}
+
 bool __wrap_token_is_held(const struct token *k)
 {
         return k->epoch == epoch;
@@ -165,7 +179,7 @@ void fake_tokens_reset(void)
 {
         for (size_t i = 0; i < COUNT(queues); i++)
                 assert_null(queues[i]);
-        fake = (struct fake_tokens){.now = 10000};
+        fake = (struct fake_tokens){.now = 10000, .round.number = -1};
 }
 
 unsigned fake_tokens_wanted(const char *queue)
