@@ -34,6 +34,8 @@ struct tokens {
         void *owner;
         struct want *wants[TOKENS_RANKS]; /* oldest first */
         unsigned counts[TOKENS_RANKS];
+        struct subscription *kept; /* NULL: none */
+        unsigned kept_count;
         struct delivery *arrived; /* while `came` runs */
         unsigned taken;
 };
@@ -60,15 +62,45 @@ static void drop(struct want *w)
         free(w);
 }
 
+static void bring(struct tokens *t, struct delivery *d)
+{
+        t->arrived = d;
+        t->came(t->owner);
+        link_settle(&t->arrived, SETTLE_REQUEUE);
+}
+
 static void on_delivery(void *owner, struct delivery *d)
 {
         struct want *w = owner;
         struct tokens *t = w->home;
 
         drop(w);
-        t->arrived = d;
-        t->came(t->owner);
-        link_settle(&t->arrived, SETTLE_REQUEUE);
+        bring(t, d);
+}
+
+static void on_kept_delivery(void *owner, struct delivery *d)
+{
+        bring(owner, d);
+}
+
+void tokens_keep(struct tokens *t, unsigned count)
+{
+        const struct source source = {
+                .queue = t->queue, .prefetch = (uint16_t)count, .spread = true};
+
+        assert(count <= UINT16_MAX);
+        if (count == t->kept_count)
+                return;
+        if (t->kept != NULL)
+                link_unsubscribe(&t->kept);
+        t->kept_count = count;
+        if (count > 0)
+                t->kept = link_subscribe(t->link, &source, on_kept_delivery, t);
+}
+
+unsigned tokens_kept(const struct tokens *t)
+{
+        return t->kept_count;
 }
 
 static void ask(struct tokens *t, int rank)
@@ -109,6 +141,7 @@ void tokens_destroy(struct tokens **t)
                 return;
         assert((*t)->taken == 0);
         tokens_want(*t, 0, 0);
+        tokens_keep(*t, 0);
         free((*t)->queue);
         free(*t);
         *t = NULL;

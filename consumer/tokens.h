@@ -30,6 +30,11 @@ void tokens_destroy(struct tokens **t);
 void tokens_want(struct tokens *t, unsigned count, int rank);
 /* As tokens_want, with a number for each rank. */
 void tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+/* One subscription instead, which stays when it has brought a token: of those it brings, at most
+ * `count` are taken at a time. For limits with many tokens a second. 0: it ends. Before a return,
+ * end it: the token would come again. */
+void tokens_keep(struct tokens *t, unsigned count);
+unsigned tokens_kept(const struct tokens *t);
 /* Takes the one that has come; NULL: none. */
 struct token *tokens_take(struct tokens *t);
 unsigned tokens_wanted(const struct tokens *t); /* asked for, and not yet come */

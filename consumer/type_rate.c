@@ -36,7 +36,7 @@ struct rate_type {
         bool refused;               /* since the last turn: a job found no token */
         msec refused_at;            /* monotonic; 0: never */
         msec ask_not;               /* monotonic; not before this time */
-        unsigned waiting;           /* jobs, at the last count */
+        unsigned waiting;           /* jobs that do not lack a slot too, at the last count */
         UT_hash_handle hh;
 };
 
@@ -87,6 +87,8 @@ struct type_rate *type_rate_create(const struct type_rate_config *c)
 
 static void return_held(struct rate_type *t)
 {
+        if (t->held != NULL && t->versions.tokens != NULL)
+                tokens_keep(t->versions.tokens, 0);
         while (t->held != NULL) {
                 struct rate_token *k = t->held;
                 DL_DELETE(t->held, k);
@@ -252,7 +254,7 @@ static void count_one(void *owner, struct attempt *a)
 {
         struct rate_type *t = find(owner, a->job.type);
 
-        if (t != NULL)
+        if (t != NULL && !a->queue->tenant->without_slot)
                 t->waiting++;
 }
 
@@ -269,6 +271,7 @@ static void return_old(struct type_rate *r, struct rate_type *t, msec now)
 
         while (t->held != NULL && now - token_since(t->held->token) >= TYPE_RATE_HOLD) {
                 struct rate_token *k = t->held;
+                tokens_keep(t->versions.tokens, 0);
                 DL_DELETE(t->held, k);
                 token_return(&k->token);
                 free(k);
@@ -284,16 +287,16 @@ static unsigned least(int64_t a, int64_t b)
         return (unsigned)(a < b ? a : b);
 }
 
-/* Those asked for stay so for a while: to end a subscription and to begin one costs the broker. */
+/* The subscription stays for a while: to end it and to begin one costs the broker. */
 static void ask(struct rate_type *t, unsigned free, msec now)
 {
         bool given_up = now < t->ask_not || now - t->refused_at > TYPE_RATE_HOLD;
         unsigned most = least(t->count, least(t->waiting == 0 ? 1 : t->waiting, free));
 
         if (given_up)
-                tokens_want(t->versions.tokens, 0, 0);
-        else if (t->refused && most > tokens_wanted(t->versions.tokens))
-                tokens_want(t->versions.tokens, most, 0);
+                tokens_keep(t->versions.tokens, 0);
+        else if (t->refused && most >= 2 * tokens_kept(t->versions.tokens) && most > 0)
+                tokens_keep(t->versions.tokens, most);
 }
 
 /* When there is something to do though nothing else has happened. */
@@ -303,14 +306,14 @@ static void set_alarm(struct rate_type *t, msec now)
                 wake(t->home, token_since(t->held->token) + TYPE_RATE_HOLD - now);
         else if (t->refused && now < t->ask_not)
                 wake(t->home, t->ask_not - now);
-        else if (!t->refused && tokens_wanted(t->versions.tokens) > 0)
+        else if (!t->refused && tokens_kept(t->versions.tokens) > 0)
                 wake(t->home, t->refused_at + TYPE_RATE_HOLD + 1 - now);
 }
 
 static bool is_at_rest(const struct rate_type *t)
 {
         return t->versions.tokens == NULL ||
-               (!t->refused && t->held == NULL && tokens_wanted(t->versions.tokens) == 0);
+               (!t->refused && t->held == NULL && tokens_kept(t->versions.tokens) == 0);
 }
 
 static void turn_of(struct rate_type *t, unsigned free, msec now)
@@ -354,7 +357,7 @@ void type_rate_stop(struct type_rate *r)
         for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
                 return_held(t);
                 if (t->versions.tokens != NULL)
-                        tokens_want(t->versions.tokens, 0, 0);
+                        tokens_keep(t->versions.tokens, 0);
         }
 }
 

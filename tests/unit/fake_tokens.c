@@ -18,6 +18,7 @@ struct tokens {
         void (*came)(void *owner);
         void *owner;
         unsigned counts[TOKENS_RANKS];
+        unsigned kept;
         unsigned taken;
         bool arrived;
 };
@@ -37,6 +38,8 @@ struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*ca
 void __wrap_tokens_destroy(struct tokens **t);
 void __wrap_tokens_want(struct tokens *t, unsigned count, int rank);
 void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+void __wrap_tokens_keep(struct tokens *t, unsigned count);
+unsigned __wrap_tokens_kept(const struct tokens *t);
 struct token *__wrap_tokens_take(struct tokens *t);
 unsigned __wrap_tokens_wanted(const struct tokens *t);
 unsigned __wrap_tokens_taken(const struct tokens *t);
@@ -100,6 +103,16 @@ void __wrap_tokens_want(struct tokens *t, unsigned count, int rank)
 {
         memset(t->counts, 0, sizeof(t->counts));
         t->counts[rank] = count;
+}
+
+void __wrap_tokens_keep(struct tokens *t, unsigned count)
+{
+        t->kept = count;
+}
+
+unsigned __wrap_tokens_kept(const struct tokens *t)
+{
+        return t->kept;
 }
 
 struct token *__wrap_tokens_take(struct tokens *t)
@@ -186,7 +199,7 @@ unsigned fake_tokens_wanted(const char *queue)
 {
         const struct tokens *t = find(queue);
 
-        return t == NULL ? 0 : __wrap_tokens_wanted(t);
+        return t == NULL ? 0 : __wrap_tokens_wanted(t) + t->kept;
 }
 
 unsigned fake_tokens_wanted_of(const char *queue, int rank)
@@ -196,21 +209,28 @@ unsigned fake_tokens_wanted_of(const char *queue, int rank)
         return t == NULL ? 0 : t->counts[rank];
 }
 
+static bool deliver(struct tokens *t)
+{
+        t->arrived = true;
+        t->came(t->owner);
+        bool took = !t->arrived;
+        t->arrived = false;
+        return took;
+}
+
 bool fake_tokens_deliver(const char *queue)
 {
         struct tokens *t = find(queue);
 
         if (t == NULL)
                 return false;
+        if (t->kept > t->taken)
+                return deliver(t);
         for (int rank = TOKENS_RANKS - 1; rank >= 0; rank--) {
                 if (t->counts[rank] == 0)
                         continue;
                 t->counts[rank]--;
-                t->arrived = true;
-                t->came(t->owner);
-                bool took = !t->arrived;
-                t->arrived = false;
-                return took;
+                return deliver(t);
         }
         return false;
 }

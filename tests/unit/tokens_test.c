@@ -16,6 +16,7 @@ static struct asked {
         int rank;
 } asked[16];
 static size_t asked_count;
+static uint16_t prefetch; /* of the last */
 static unsigned begun, acked, rejected, requeued;
 static bool live = true;
 static msec now = 1000;
@@ -32,7 +33,7 @@ struct subscription *__wrap_link_subscribe(struct link *l, const struct source *
 {
         (void)l;
         assert_string_equal(s->queue, "slots.acme.3");
-        assert_int_equal(s->prefetch, 1);
+        prefetch = s->prefetch;
         assert_false(s->stream);
         assert_true(asked_count < COUNT(asked));
         asked[asked_count++] = (struct asked){on, owner, s->priority};
@@ -114,6 +115,7 @@ static void one_subscription_ends_with_each_token(void **state)
         (void)state;
         t.tokens = tokens_create(NULL, "slots.acme.3", on_came, &t);
         tokens_want(t.tokens, 3, 1);
+        assert_int_equal(prefetch, 1);
         assert_int_equal(asked_count, 3);
         assert_int_equal(tokens_wanted(t.tokens), 3);
         assert_null(tokens_take(t.tokens));
@@ -184,6 +186,29 @@ static void another_rank_takes_another_subscription(void **state)
         tokens_destroy(&t.tokens);
 }
 
+static void a_kept_subscription_brings_more_than_one(void **state)
+{
+        struct taker t = {0};
+
+        (void)state;
+        t.tokens = tokens_create(NULL, "slots.acme.3", on_came, &t);
+        tokens_keep(t.tokens, 8);
+        assert_int_equal(prefetch, 8);
+        for (unsigned i = 1; i <= 3; i++) {
+                deliver(0);
+                token_spend(&t.taken);
+                assert_int_equal(rejected, i);
+        }
+        tokens_keep(t.tokens, 8);
+        assert_int_equal(begun, 1);
+        tokens_keep(t.tokens, 16);
+        assert_int_equal(asked_count, 1);
+        assert_int_equal(prefetch, 16);
+        tokens_keep(t.tokens, 0);
+        assert_int_equal(asked_count, 0);
+        tokens_destroy(&t.tokens);
+}
+
 /* A property list with a message id and one x-death entry of 17 `rejected`. */
 #define DEATH "\6reasonS\0\0\0\x08rejected\5countl\0\0\0\0\0\0\0\x11"
 #define COOLED \
@@ -245,6 +270,7 @@ int main(void)
                 cmocka_unit_test_setup(a_token_that_nobody_takes_goes_back, prepare),
                 cmocka_unit_test_setup(the_newest_subscriptions_end_first, prepare),
                 cmocka_unit_test_setup(another_rank_takes_another_subscription, prepare),
+                cmocka_unit_test_setup(a_kept_subscription_brings_more_than_one, prepare),
                 cmocka_unit_test_setup(a_rates_token_tells_its_number_and_round, prepare),
                 cmocka_unit_test_setup(a_spent_token_is_rejected_and_a_lost_one_is_not_held,
                                        prepare),

@@ -117,6 +117,18 @@ static void as_many_are_wanted_as_could_start(void **state)
         }
 }
 
+static void jobs_without_a_slot_ask_for_one_token_together(void **state)
+{
+        (void)state;
+        f.tenant.without_slot = true;
+        refused_turn(4);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        f.tenant.without_slot = false;
+        fake.now += TYPE_RATE_COUNT;
+        refused_turn(4);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 4);
+}
+
 static void a_start_spends_its_token_once_it_has_begun(void **state)
 {
         (void)state;
@@ -273,6 +285,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(one_without_a_rate_needs_no_token, prepare, clean),
                 cmocka_unit_test_setup_teardown(as_many_are_wanted_as_could_start, prepare, clean),
+                cmocka_unit_test_setup_teardown(jobs_without_a_slot_ask_for_one_token_together,
+                                                prepare, clean),
                 cmocka_unit_test_setup_teardown(a_start_spends_its_token_once_it_has_begun, prepare,
                                                 clean),
                 cmocka_unit_test_setup_teardown(a_copy_of_a_token_is_removed, prepare, clean),
