@@ -181,7 +181,6 @@ static void create_type_limits(struct consumer *c)
         };
         const struct type_rate_config rate = {
                 .link = c->slots_link,
-                .outbox = c->queue_outbox,
                 .loop = c->loop,
                 .chance = random_fraction,
         };

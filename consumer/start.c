@@ -83,7 +83,7 @@ static void on_ended(void *owner, const struct run_end *end)
         progress_end(c->progress, &a->progress);
         a->took_us = now_us - a->started_us;
         a->run = NULL;
-        type_rate_spend(c->type_rate, a); /* if it has not told that it began */
+        type_rate_spend(a); /* if it has not told that it began */
         c->running--;
         c->changed_at = now_us / 1000;
         window_note(&a->queue->window, a->took_us);
@@ -104,7 +104,7 @@ static void on_began(void *owner)
         msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
         struct event e;
 
-        type_rate_spend(c->type_rate, a);
+        type_rate_spend(a);
         a->content = event_content(job);
         attempt_event(a, EVENT_STARTED, a->started_at, &e);
         e.content = a->content;

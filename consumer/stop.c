@@ -88,8 +88,7 @@ void stop_step(void *owner)
                 close_links(c);
                 return;
         }
-        if (c->attempts.table != NULL || events_are_pending(c->events) ||
-            !type_rate_is_idle(c->type_rate))
+        if (c->attempts.table != NULL || events_are_pending(c->events))
                 return;
         if (c->phase == PHASE_GONE) {
                 close_links(c);

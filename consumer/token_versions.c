@@ -23,6 +23,7 @@ static void retire(struct token_versions *v)
         f->tokens = v->tokens;
         v->tokens = NULL;
         tokens_want(f->tokens, 0, 0);
+        tokens_keep(f->tokens, 0);
         LL_PREPEND(v->former, f);
         token_versions_sweep(v);
 }

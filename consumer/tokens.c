@@ -5,10 +5,13 @@
 #include "consumer/tokens.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/amqp/properties.h"
 #include "common/base/memory.h"
+#include "common/model/limit_queue.h"
 
 /* One token that is wanted. */
 struct want {
@@ -31,6 +34,8 @@ struct tokens {
         void *owner;
         struct want *wants[TOKENS_RANKS]; /* oldest first */
         unsigned counts[TOKENS_RANKS];
+        struct subscription *kept; /* NULL: none */
+        unsigned kept_count;
         struct delivery *arrived; /* while `came` runs */
         unsigned taken;
 };
@@ -57,15 +62,45 @@ static void drop(struct want *w)
         free(w);
 }
 
+static void bring(struct tokens *t, struct delivery *d)
+{
+        t->arrived = d;
+        t->came(t->owner);
+        link_settle(&t->arrived, SETTLE_REQUEUE);
+}
+
 static void on_delivery(void *owner, struct delivery *d)
 {
         struct want *w = owner;
         struct tokens *t = w->home;
 
         drop(w);
-        t->arrived = d;
-        t->came(t->owner);
-        link_settle(&t->arrived, SETTLE_REQUEUE);
+        bring(t, d);
+}
+
+static void on_kept_delivery(void *owner, struct delivery *d)
+{
+        bring(owner, d);
+}
+
+void tokens_keep(struct tokens *t, unsigned count)
+{
+        const struct source source = {
+                .queue = t->queue, .prefetch = (uint16_t)count, .spread = true};
+
+        assert(count <= UINT16_MAX);
+        if (count == t->kept_count)
+                return;
+        if (t->kept != NULL)
+                link_unsubscribe(&t->kept);
+        t->kept_count = count;
+        if (count > 0)
+                t->kept = link_subscribe(t->link, &source, on_kept_delivery, t);
+}
+
+unsigned tokens_kept(const struct tokens *t)
+{
+        return t->kept_count;
 }
 
 static void ask(struct tokens *t, int rank)
@@ -118,6 +153,7 @@ void tokens_destroy(struct tokens **t)
                 return;
         assert((*t)->taken == 0);
         tokens_want(*t, 0, 0);
+        tokens_keep(*t, 0);
         free((*t)->queue);
         free(*t);
         *t = NULL;
@@ -167,7 +203,33 @@ void token_return(struct token **k)
 
 void token_spend(struct token **k)
 {
+        settle(k, SETTLE_REJECT);
+}
+
+void token_remove(struct token **k)
+{
         settle(k, SETTLE_ACK);
+}
+
+static int64_t number_of(struct bytes id)
+{
+        int64_t number = id.length > 0 ? 0 : -1;
+
+        for (size_t i = 0; i < id.length; i++) {
+                if (!isdigit((unsigned char)id.data[i]) || number > LIMIT_TOKENS_MAX)
+                        return -1;
+                number = 10 * number + id.data[i] - '0';
+        }
+        return number;
+}
+
+struct token_round token_round_of(const struct token *k)
+{
+        const struct message *m = &k->delivery->message;
+
+        return (struct token_round){.number = number_of(m->message_id),
+                                    .round = properties_deaths(m->properties, "rejected"),
+                                    .redelivered = k->delivery->redelivered};
 }
 
 bool token_is_held(const struct token *k)

@@ -32,6 +32,11 @@ void tokens_want(struct tokens *t, unsigned count, int rank);
 void tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
 /* As tokens_want_each, but ends no subscription: one of a higher rank counts for a lower one. */
 void tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+/* One subscription instead, which stays when it has brought a token: of those it brings, at most
+ * `count` are taken at a time. For limits with many tokens a second. 0: it ends. Before a return,
+ * end it: the token would come again. */
+void tokens_keep(struct tokens *t, unsigned count);
+unsigned tokens_kept(const struct tokens *t);
 /* Takes the one that has come; NULL: none. */
 struct token *tokens_take(struct tokens *t);
 unsigned tokens_wanted(const struct tokens *t); /* asked for, and not yet come */
@@ -39,9 +44,20 @@ unsigned tokens_taken(const struct tokens *t);
 
 /* Gives it back to its queue. Clears *k. */
 void token_return(struct token **k);
-/* Removes it from its queue for good: it was published elsewhere. Clears *k. */
+/* Rejects it: its queue's dead lettering takes it to where it cools down. Clears *k. */
 void token_spend(struct token **k);
+/* Removes it for good. Clears *k. */
+void token_remove(struct token **k);
 /* False: its connection was lost, and the broker has given it to another. */
 bool token_is_held(const struct token *k);
 /* When it was taken, on the monotonic clock. */
 msec token_since(const struct token *k);
+
+/* One of a rate's tokens, and how often it has cooled down. */
+struct token_round {
+        int64_t number;   /* 0.. within its version; -1: not known */
+        int64_t round;    /* 0.. */
+        bool redelivered; /* a consumer had it before in this round */
+};
+
+struct token_round token_round_of(const struct token *k);

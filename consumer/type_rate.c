@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * type_rate.c: for each type with a rate: the tokens held for the next starts, and those of the
- * last starts until they are known to be in the cooling queue.
+ * type_rate.c: for each type with a rate: the tokens held for the next starts, and those of
+ * attempts that have not begun.
  *
- * The run begins first, then its token is published to the cooling queue, then the token is acked.
- * The other orders are worse. Published before the begin, a token could be back when the handler
- * begins late, and one handler would begin sooner than `per` after the other. Acked before the
- * confirm, a token could be lost, and the rate would be lower for good. With this order a consumer
- * that dies between the begin and the publish returns its token at once: one start too many. One
- * that dies, or loses a link, between the publish and the ack leaves a token too many until the
- * limit's next version.
+ * The run begins first, then its token is rejected. The other way round the token could be back
+ * when the handler begins late, and one handler would begin sooner than `per` after the other. A
+ * consumer that dies, or loses the link, between the two returns the token at once: one start too
+ * many.
+ *
+ * The broker moves the token, and not a publish to the cooling queue followed by an ack: who dies
+ * between those two leaves a token too many for good. The broker itself moves it at least once, and
+ * may double tokens when it is killed: token_copies.h.
  */
 #include "consumer/type_rate.h"
 
 #include <assert.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
+#include "consumer/token_copies.h"
 #include "consumer/token_versions.h"
-
-#define TOKEN_CONTENT_TYPE "application/vnd.warren.token"
-#define COOL_EXCHANGE "cool"
 
 struct rate_type {
         char type[JOB_TYPE_SIZE];
@@ -32,12 +31,13 @@ struct rate_type {
         int64_t count; /* 0: no limit */
         msec per;
         struct token_versions versions;
-        struct rate_token *held; /* oldest first */
-        struct rate_token *used; /* by attempts that have not begun, or on the way to cool down */
-        bool refused;            /* since the last turn: a job found no token */
-        msec refused_at;         /* monotonic; 0: never */
-        msec ask_not;            /* monotonic; not before this time */
-        unsigned waiting;        /* jobs, at the last count */
+        struct token_copies copies; /* of the version in force */
+        struct rate_token *held;    /* oldest first */
+        struct rate_token *used;    /* by attempts that have not begun */
+        bool refused;               /* since the last turn: a job found no token */
+        msec refused_at;            /* monotonic; 0: never */
+        msec ask_not;               /* monotonic; not before this time */
+        unsigned waiting;           /* jobs that do not lack a slot too, at the last count */
         UT_hash_handle hh;
 };
 
@@ -45,7 +45,6 @@ struct rate_token {
         struct rate_type *of;
         struct token *token;
         int64_t version;
-        struct publication publication;
         struct rate_token *prev, *next;
 };
 
@@ -89,6 +88,8 @@ struct type_rate *type_rate_create(const struct type_rate_config *c)
 
 static void return_held(struct rate_type *t)
 {
+        if (t->held != NULL && t->versions.tokens != NULL)
+                tokens_keep(t->versions.tokens, 0);
         while (t->held != NULL) {
                 struct rate_token *k = t->held;
                 DL_DELETE(t->held, k);
@@ -122,11 +123,25 @@ void type_rate_destroy(struct type_rate **rate)
                         drop_used(t->used);
                 }
                 token_versions_fini(&t->versions);
+                token_copies_use(&t->copies, 0);
                 free(t);
         }
         alarm_destroy(&r->alarm);
         free(r);
         *rate = NULL;
+}
+
+static bool remove_copy(struct rate_type *t, struct token **k)
+{
+        const struct token_round round = token_round_of(*k);
+
+        if (!token_copies_is_copy(&t->copies, &round))
+                return false;
+        LOG_WARN("the broker has doubled a token of a rate; the copy is removed",
+                 log_text("type", t->type), log_int("version", t->versions.version),
+                 log_int("number", round.number));
+        token_remove(k);
+        return true;
 }
 
 static void on_came(void *owner)
@@ -136,9 +151,12 @@ static void on_came(void *owner)
 
         if (t->home->stopped)
                 return; /* it goes back */
+        struct token *token = tokens_take(t->versions.tokens);
+        if (remove_copy(t, &token))
+                return;
         k = xcalloc(1, sizeof(*k));
         k->of = t;
-        k->token = tokens_take(t->versions.tokens);
+        k->token = token;
         k->version = t->versions.version;
         DL_APPEND(t->held, k);
 }
@@ -167,6 +185,7 @@ void type_rate_record(struct type_rate *r, const struct type_record *record)
         t->per = limited ? record->rate_per : 0;
         if (!token_versions_use(&t->versions, &source, limited ? record->rate_version : 0))
                 return;
+        token_copies_use(&t->copies, t->count);
         return_held(t);
         t->ask_not = 0;
 }
@@ -229,74 +248,27 @@ void type_rate_put_back(struct type_rate *r, struct attempt *a)
         drop_used(k);
 }
 
-static struct rate_token *of_publication(const struct publication *p)
-{
-        return (struct rate_token *)((char *)p - offsetof(struct rate_token, publication));
-}
-
-static void encode(const struct publication *p, bool again, msec now, struct job_message *out)
-{
-        const struct rate_token *k = of_publication(p);
-        struct message *m = &out->message;
-        char queue[LIMIT_QUEUE_SIZE];
-
-        (void)again;
-        (void)now;
-        limit_queue_name(LIMIT_TYPE_COOLING, k->of->type, k->version, queue);
-        *m = (struct message){
-                .exchange = bytes_of_text(COOL_EXCHANGE),
-                .content_type = bytes_of_text(TOKEN_CONTENT_TYPE),
-                .delivery_mode = 2,
-                .mandatory = true,
-        };
-        snprintf(out->routing_key, sizeof(out->routing_key), "%s", limit_queue_cool_key(queue));
-        m->routing_key = bytes_of_text(out->routing_key);
-}
-
-static void on_confirmed(void *owner, struct publication *p)
-{
-        struct rate_token *k = of_publication(p);
-
-        (void)owner;
-        token_spend(&k->token);
-        drop_used(k);
-}
-
-/* The queues of an earlier version are deleted, and its tokens are not needed. */
-static bool on_returned(void *owner, struct publication *p)
-{
-        struct rate_token *k = of_publication(p);
-
-        if (is_in_force(k))
-                return false;
-        on_confirmed(owner, p);
-        return true;
-}
-
-void type_rate_spend(struct type_rate *r, struct attempt *a)
+void type_rate_spend(struct attempt *a)
 {
         struct rate_token *k = a->rate_token;
 
         if (k == NULL)
                 return;
         a->rate_token = NULL;
-        /* When its connection was lost, the broker has given it to another start: of the two, one
-         * is too many. A second token would be so for good. */
-        if (!token_is_held(k->token)) {
-                token_return(&k->token);
-                drop_used(k);
-                return;
+        /* When its connection was lost, the broker has given it to another start. */
+        if (token_is_held(k->token) && is_in_force(k)) {
+                const struct token_round round = token_round_of(k->token);
+                token_copies_spent(&k->of->copies, &round);
         }
-        k->publication = (struct publication){
-                .encode = encode, .confirmed = on_confirmed, .returned = on_returned, .owner = r};
-        outbox_post(r->config.outbox, &k->publication);
+        token_spend(&k->token);
+        drop_used(k);
 }
 
 static void count_one(void *owner, struct attempt *a)
 {
         struct rate_type *t = find(owner, a->job.type);
 
-        if (t != NULL)
+        if (t != NULL && !a->queue->tenant->without_slot)
                 t->waiting++;
 }
 
@@ -313,6 +285,7 @@ static void return_old(struct type_rate *r, struct rate_type *t, msec now)
 
         while (t->held != NULL && now - token_since(t->held->token) >= TYPE_RATE_HOLD) {
                 struct rate_token *k = t->held;
+                tokens_keep(t->versions.tokens, 0);
                 DL_DELETE(t->held, k);
                 token_return(&k->token);
                 free(k);
@@ -328,16 +301,16 @@ static unsigned least(int64_t a, int64_t b)
         return (unsigned)(a < b ? a : b);
 }
 
-/* Those asked for stay so for a while: to end a subscription and to begin one costs the broker. */
+/* The subscription stays for a while: to end it and to begin one costs the broker. */
 static void ask(struct rate_type *t, unsigned free, msec now)
 {
         bool given_up = now < t->ask_not || now - t->refused_at > TYPE_RATE_HOLD;
         unsigned most = least(t->count, least(t->waiting == 0 ? 1 : t->waiting, free));
 
         if (given_up)
-                tokens_want(t->versions.tokens, 0, 0);
-        else if (t->refused && most > tokens_wanted(t->versions.tokens))
-                tokens_want(t->versions.tokens, most, 0);
+                tokens_keep(t->versions.tokens, 0);
+        else if (t->refused && most >= 2 * tokens_kept(t->versions.tokens) && most > 0)
+                tokens_keep(t->versions.tokens, most);
 }
 
 /* When there is something to do though nothing else has happened. */
@@ -347,14 +320,14 @@ static void set_alarm(struct rate_type *t, msec now)
                 wake(t->home, token_since(t->held->token) + TYPE_RATE_HOLD - now);
         else if (t->refused && now < t->ask_not)
                 wake(t->home, t->ask_not - now);
-        else if (!t->refused && tokens_wanted(t->versions.tokens) > 0)
+        else if (!t->refused && tokens_kept(t->versions.tokens) > 0)
                 wake(t->home, t->refused_at + TYPE_RATE_HOLD + 1 - now);
 }
 
 static bool is_at_rest(const struct rate_type *t)
 {
         return t->versions.tokens == NULL ||
-               (!t->refused && t->held == NULL && tokens_wanted(t->versions.tokens) == 0);
+               (!t->refused && t->held == NULL && tokens_kept(t->versions.tokens) == 0);
 }
 
 static void turn_of(struct rate_type *t, unsigned free, msec now)
@@ -386,8 +359,10 @@ void type_rate_turn(struct type_rate *r, struct ready *ready, unsigned free)
 
 void type_rate_down(struct type_rate *r)
 {
-        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next)
+        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
                 return_held(t);
+                token_copies_forget(&t->copies);
+        }
 }
 
 void type_rate_stop(struct type_rate *r)
@@ -396,17 +371,8 @@ void type_rate_stop(struct type_rate *r)
         for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
                 return_held(t);
                 if (t->versions.tokens != NULL)
-                        tokens_want(t->versions.tokens, 0, 0);
+                        tokens_keep(t->versions.tokens, 0);
         }
-}
-
-bool type_rate_is_idle(const struct type_rate *r)
-{
-        for (const struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
-                if (t->used != NULL)
-                        return false;
-        }
-        return true;
 }
 
 bool type_rate_is_limited(const struct type_rate *r, const char *type)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * type_rate.h: the rate at which jobs of a type start, over all consumers: at most `count` in any
- * `per`. `count` tokens are on the queue rates-type.<type>.<version>. A start takes one and moves
- * it to the queue cooling-type.<type>.<version>, whose time to live is `per` and which dead-letters
- * to the first one.
+ * `per`. `count` tokens are on the queue rates-type.<type>.<version>. A start takes one and rejects
+ * it: the queue dead-letters it to cooling-type.<type>.<version>, whose time to live is `per` and
+ * which dead-letters it back.
  *
  * A token is taken before the tenant's and the type's slots, so that a job that waits for the rate
  * holds none of them. One that no job could use within TYPE_RATE_HOLD goes back. Loop thread only.
@@ -12,7 +12,7 @@
 
 #include <uv.h>
 
-#include "common/amqp/outbox.h"
+#include "common/amqp/link.h"
 #include "common/base/alarm.h"
 #include "common/model/record.h"
 #include "consumer/attempt.h"
@@ -27,14 +27,13 @@ enum {
 struct type_rate;
 
 struct type_rate_config {
-        struct link *link;     /* of tokens; borrowed */
-        struct outbox *outbox; /* of a link without a stream; borrowed */
+        struct link *link; /* of tokens; borrowed */
         uv_loop_t *loop;
         double (*chance)(void); /* in [0,1), anew at each call */
 };
 
 struct type_rate *type_rate_create(const struct type_rate_config *c);
-/* After the outbox's link was destroyed, before the tokens' link is. */
+/* Before the link is destroyed. */
 void type_rate_destroy(struct type_rate **r);
 void type_rate_record(struct type_rate *r, const struct type_record *record);
 
@@ -47,7 +46,7 @@ void type_rate_take(struct type_rate *r, struct attempt *a);
 /* It cannot start now. */
 void type_rate_put_back(struct type_rate *r, struct attempt *a);
 /* Its handler has begun. */
-void type_rate_spend(struct type_rate *r, struct attempt *a);
+void type_rate_spend(struct attempt *a);
 /* After the starts of a turn of the loop: asks for the tokens that are missing, and returns those
  * held too long. free: workers without a job. */
 void type_rate_turn(struct type_rate *r, struct ready *ready, unsigned free);
@@ -56,8 +55,6 @@ void type_rate_turn(struct type_rate *r, struct ready *ready, unsigned free);
 void type_rate_down(struct type_rate *r);
 /* Nothing is to start any more. */
 void type_rate_stop(struct type_rate *r);
-/* No token is on its way to its cooling queue. */
-bool type_rate_is_idle(const struct type_rate *r);
 
 bool type_rate_is_limited(const struct type_rate *r, const char *type);
 /* How far apart the type's starts are at its rate; 0: it has none, or jobs do not wait for it. */

@@ -6,9 +6,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -22,6 +24,8 @@
 #include "status-store/registry_tokens.h"
 
 #define TOKEN_CONTENT_TYPE "application/vnd.warren.token"
+
+enum { NUMBER_SIZE = sizeof("9223372036854775807") };
 
 enum {
         WINDOW_BYTES = 16 * 1024 * 1024,    /* for all tokens of a limit */
@@ -79,19 +83,28 @@ static void on_ended(void *owner, enum link_result result)
         sem_post(&f->ended);
 }
 
-static int publish_tokens(struct link *l, const char *queue, int64_t count, struct err *e)
+static int publish_token(struct link *l, const char *queue, int64_t number,
+                         const struct publish_wait *wait, struct err *e)
 {
-        struct filling f = {.confirmed = 0};
-        const struct publish_wait wait = {.done = on_ended, .owner = &f, .direct = true};
+        char id[NUMBER_SIZE];
+        snprintf(id, sizeof(id), "%" PRId64, number);
         const struct message token = {.exchange = bytes_of_text(""),
                                       .routing_key = bytes_of_text(queue),
+                                      .message_id = bytes_of_text(id),
                                       .content_type = bytes_of_text(TOKEN_CONTENT_TYPE),
                                       .body = bytes_of_text(""),
                                       .delivery_mode = 2,
                                       .mandatory = true};
+        return link_publish(l, &token, wait, e);
+}
+
+static int publish_tokens(struct link *l, const char *queue, int64_t count, struct err *e)
+{
+        struct filling f = {.confirmed = 0};
+        const struct publish_wait wait = {.done = on_ended, .owner = &f, .direct = true};
         int64_t sent = 0;
         sem_init(&f.ended, 0, 0);
-        while (sent < count && link_publish(l, &token, &wait, e) == 0)
+        while (sent < count && publish_token(l, queue, sent, &wait, e) == 0)
                 sent++;
         for (int64_t i = 0; i < sent; i++) {
                 while (sem_wait(&f.ended) != 0)

@@ -80,6 +80,12 @@ static struct node_list take_acked(struct acker *a)
         return taken;
 }
 
+/* A requeue or a reject. */
+static int write_back(struct channel *ch, const struct incoming *in, struct err *e)
+{
+        return in->how == SETTLE_REJECT ? channel_reject(ch, in, e) : channel_requeue(ch, in, e);
+}
+
 int acker_take(struct acker *a, struct node_list *settled, struct channel *ch, struct err *e)
 {
         int result = 0;
@@ -93,7 +99,7 @@ int acker_take(struct acker *a, struct node_list *settled, struct channel *ch, s
                 }
                 if (in->listed) {
                         unlist(a, in);
-                        if (result == 0 && channel_requeue(ch, in, e) < 0)
+                        if (result == 0 && write_back(ch, in, e) < 0)
                                 result = -1;
                 }
                 release(a, in);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * acker.h: acks and requeues. Each ack costs the broker an entry in a queue's log, so acks are
- * batched: they wait until a quarter of a prefetch is acked, at most 5 ms. Link's thread only.
+ * acker.h: acks, requeues and rejects. Each ack costs the broker an entry in a queue's log, so acks
+ * are batched: they wait until a quarter of a prefetch is acked, at most 5 ms. Link's thread only.
  *
  * Each channel has a list of its unsettled deliveries, ordered by tag. When the oldest are acked,
  * one basic.ack (multiple) covers them. An ack behind an unsettled delivery waits for one more
@@ -24,7 +24,8 @@ void acker_destroy(struct acker **a);
 
 /* Lists a delivery of a subscription with that prefetch. Borrowed until it is settled. */
 void acker_track(struct acker *a, struct incoming *in, uint16_t prefetch);
-/* Takes a list of settled deliveries; requeues are written at once. ch: NULL: not connected. */
+/* Takes a list of settled deliveries; requeues and rejects are written at once. ch: NULL: not
+ * connected. */
 int acker_take(struct acker *a, struct node_list *settled, struct channel *ch,
                struct err *e) MUST_CHECK;
 /* Writes the acks that are due, or all. */

@@ -118,6 +118,11 @@ int channel_requeue(struct channel *ch, const struct incoming *in, struct err *e
         return check(amqp_basic_nack(ch->connection, in->channel, in->tag, 0, 1), "requeue", e);
 }
 
+int channel_reject(struct channel *ch, const struct incoming *in, struct err *e)
+{
+        return check(amqp_basic_reject(ch->connection, in->channel, in->tag, 0), "reject", e);
+}
+
 int channel_refuse(struct channel *ch, const struct unreadable *u, struct err *e)
 {
         return check(amqp_basic_reject(ch->connection, u->channel, u->tag, 0), "refuse", e);

@@ -36,6 +36,7 @@ int channel_closed(struct channel *ch, uint16_t channel, struct err *e) MUST_CHE
 int channel_ack(struct channel *ch, const struct incoming *in, bool multiple,
                 struct err *e) MUST_CHECK;
 int channel_requeue(struct channel *ch, const struct incoming *in, struct err *e) MUST_CHECK;
+int channel_reject(struct channel *ch, const struct incoming *in, struct err *e) MUST_CHECK;
 /* Publishes between begin and flush may be buffered until flush. Send nothing else meanwhile. */
 void channel_begin(struct channel *ch);
 int channel_publish(struct channel *ch, const struct outgoing *o, struct err *e) MUST_CHECK;

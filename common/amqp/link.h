@@ -85,7 +85,7 @@ void link_unsubscribe(struct subscription **s);
 void link_renew(struct link *l);
 
 /* Clears *d and frees it. Does nothing else when the delivery's connection has ended. On a stream
- * ACK only gives credit, and REQUEUE is treated as ACK. Acks are batched. */
+ * ACK only gives credit, and the others are treated as ACK. Only acks are batched. */
 void link_settle(struct delivery **d, enum settle how);
 /* The connection that brought it is still up: an ack can reach the broker. */
 bool delivery_is_live(const struct delivery *d);

@@ -51,7 +51,9 @@ struct delivery {
         struct subscription *subscription; /* invalid after link_unsubscribe or `down` */
 };
 
-enum settle { SETTLE_ACK, SETTLE_REQUEUE };
+/* REJECT: the queue's dead lettering moves it, and keeps it until it has arrived there (quorum
+ * queue with the strategy at-least-once). */
+enum settle { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 
 enum source_start { SOURCE_NEXT, SOURCE_FIRST, SOURCE_OFFSET };
 

@@ -222,33 +222,61 @@ static const amqp_field_value_t *find(const amqp_table_t *table, const char *nam
         return NULL;
 }
 
-static struct bytes last_death(const amqp_basic_properties_t *p)
+/* The entries of the first x-death. */
+static amqp_array_t deaths_of(const amqp_basic_properties_t *p)
 {
-        const struct bytes none = {NULL, 0};
         bool has_headers = (p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
         const amqp_field_value_t *deaths = has_headers ? find(&p->headers, "x-death") : NULL;
 
         if (deaths == NULL || deaths->kind != AMQP_FIELD_KIND_ARRAY ||
-            deaths->value.array.num_entries == 0 ||
-            deaths->value.array.entries[0].kind != AMQP_FIELD_KIND_TABLE)
-                return none;
+            deaths->value.array.entries == NULL)
+                return (amqp_array_t){0};
+        return deaths->value.array;
+}
+
+static struct bytes death_reason(const amqp_field_value_t *death)
+{
         const amqp_field_value_t *reason =
-                find(&deaths->value.array.entries[0].value.table, "reason");
+                death->kind == AMQP_FIELD_KIND_TABLE ? find(&death->value.table, "reason") : NULL;
+
         if (reason == NULL || reason->kind != AMQP_FIELD_KIND_UTF8)
-                return none;
+                return (struct bytes){NULL, 0};
         return wire_view(reason->value.bytes);
+}
+
+static int64_t death_count(const amqp_field_value_t *death)
+{
+        const amqp_field_value_t *count = find(&death->value.table, "count");
+
+        return count != NULL && count->kind == AMQP_FIELD_KIND_I64 ? count->value.i64 : 0;
 }
 
 struct bytes properties_last_death(struct bytes wire)
 {
         amqp_pool_t pool;
         const amqp_basic_properties_t *p = decode(wire, &pool, NULL);
+        const amqp_array_t deaths = p == NULL ? (amqp_array_t){0} : deaths_of(p);
         struct bytes reason = {NULL, 0};
 
-        if (p != NULL)
-                reason = last_death(p);
+        if (deaths.num_entries > 0)
+                reason = death_reason(&deaths.entries[0]);
         empty_amqp_pool(&pool);
         return reason;
+}
+
+int64_t properties_deaths(struct bytes wire, const char *reason)
+{
+        amqp_pool_t pool;
+        const amqp_basic_properties_t *p = decode(wire, &pool, NULL);
+        const amqp_array_t deaths = p == NULL ? (amqp_array_t){0} : deaths_of(p);
+        int64_t count = 0;
+
+        for (int i = 0; i < deaths.num_entries; i++) {
+                if (bytes_equal_text(death_reason(&deaths.entries[i]), reason))
+                        count += death_count(&deaths.entries[i]);
+        }
+        empty_amqp_pool(&pool);
+        return count;
 }
 
 int properties_as_published(struct bytes wire, struct buffer *out, struct err *e)

@@ -29,3 +29,5 @@ int properties_as_published(struct bytes wire, struct buffer *out, struct err *e
  * absent: it never did. Read from the first entry of the first x-death, which is the broker's own:
  * RabbitMQ 3.10 puts it before entries that a publisher forged, 4.0 and 4.3 drop those. */
 struct bytes properties_last_death(struct bytes wire);
+/* How often it was dead-lettered for that reason, by the first x-death; 0: never. */
+int64_t properties_deaths(struct bytes wire, const char *reason);

@@ -13,8 +13,7 @@ static const struct {
 } feeds[] = {
         {"jobs.", "events"},  {"delay.", "events"},   {"due", "events"},   {"dead", "events"},
         {"events", "events"}, {"control", "control"}, {"sync", "control"}, {"marks", "marks"},
-        {"admits", "admits"}, {"work", NULL},         {"cool", NULL},      {"hold.", NULL},
-        {"unroutable", NULL},
+        {"admits", "admits"}, {"work", NULL},         {"hold.", NULL},     {"unroutable", NULL},
 };
 
 static bool matches(struct bytes exchange, const char *name)

@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char *const prefixes[] = {
         [LIMIT_TENANT_SLOTS] = "slots",
@@ -19,9 +18,4 @@ void limit_queue_name(enum limit_queue kind, const char *of, int64_t version,
                       char out[LIMIT_QUEUE_SIZE])
 {
         snprintf(out, LIMIT_QUEUE_SIZE, "%s.%s.%" PRId64, prefixes[kind], of, version);
-}
-
-const char *limit_queue_cool_key(const char *cooling)
-{
-        return cooling + strlen(prefixes[LIMIT_TYPE_COOLING]) + 1;
 }

@@ -25,5 +25,3 @@ enum {
 /* of: the tenant's or the type's name. */
 void limit_queue_name(enum limit_queue kind, const char *of, int64_t version,
                       char out[LIMIT_QUEUE_SIZE]);
-/* <type>.<version>: by this key exchange `cool` routes a token to the cooling queue. */
-const char *limit_queue_cool_key(const char *cooling);

@@ -108,8 +108,6 @@ int topology_delete_limit(struct link *l, const struct limit_version *v, struct 
         limit_queue_name(LIMIT_TYPE_COOLING, v->of, v->version, cooling);
         const struct declaration rows[] = {
                 {DELETE_QUEUE, .name = tokens},
-                {DELETE_BINDING, .name = cooling, .source = "cool",
-                 .key = limit_queue_cool_key(cooling)},
                 {DELETE_QUEUE, .name = cooling},
         };
         size_t count = v->kind == LIMIT_TYPE_RATE ? sizeof(rows) / sizeof(rows[0]) : 1;

@@ -32,7 +32,7 @@ const struct account topology_accounts[] = {
                 .configure_to_look = "^((jobs|" TOKENS "|" COOLING ")\\..*|control|events)$",
                 .write = "^((jobs|" TOKENS "|" COOLING
                          ")\\..*|control|sync|events|dead|unroutable|amq\\.default)$",
-                .read = "^((jobs|" TOKENS "|" COOLING ")\\..*|due|work|cool|control)$",
+                .read = "^((jobs|" TOKENS "|" COOLING ")\\..*|due|work|control)$",
                 .tags = "",
         },
         {
@@ -47,7 +47,7 @@ const struct account topology_accounts[] = {
                 .login = "warren-consumer",
                 .configure = RIGHT_TO_NOTHING,
                 .configure_to_look = "^(" JOB_QUEUES "|(" TOKENS ")\\..*|events|control|marks)$",
-                .write = "^((delay|hold)\\..*|work|cool|due|dead|events|sync)$",
+                .write = "^((delay|hold)\\..*|work|due|dead|events|sync)$",
                 .read = "^((jobs|" TOKENS ")\\..*|control|marks)$",
                 .tags = "",
         },

@@ -59,8 +59,6 @@ static const struct declaration exchanges[] = {
         {DECLARE_EXCHANGE, .name = "marks", .type = "fanout"},
         {DECLARE_EXCHANGE, .name = "admits", .type = "fanout"},
         {DECLARE_EXCHANGE, .name = "sync", .type = "fanout"},
-        /* Tokens of a type's rate, to the queue where they cool down. */
-        {DECLARE_EXCHANGE, .name = "cool", .type = "direct"},
 };
 
 /* Without `events`, whose retention is a setting. */
@@ -209,24 +207,26 @@ int topology_each_of_tenant(const char *tenant, declaration_fn *each, void *owne
         return 0;
 }
 
-static int walk_cooling(const struct walk *w, const struct limit_version *l, const char *tokens,
-                        struct err *e)
+/* A token that is rejected in the one queue goes to the other, and is back when its time there is
+ * over. The broker keeps it until it has arrived. */
+static int walk_rate(const struct walk *w, const char *tokens, const char *cooling, msec per,
+                     struct err *e)
 {
-        char cooling[LIMIT_QUEUE_SIZE];
-        limit_queue_name(LIMIT_TYPE_COOLING, l->of, l->version, cooling);
-        const struct argument arguments[] = {
-                {.name = "x-queue-type", .text = "quorum"},
-                {.name = "x-message-ttl", .number = l->per},
-                {.name = "x-dead-letter-exchange", .text = ""},
-                {.name = "x-dead-letter-routing-key", .text = tokens},
-                {.name = "x-dead-letter-strategy", .text = "at-least-once"},
-                {.name = "x-overflow", .text = "reject-publish"},
-                {.name = NULL},
-        };
+#define DEAD_LETTERED(to) \
+        {.name = "x-queue-type", .text = "quorum"}, \
+                {.name = "x-dead-letter-exchange", .text = ""}, \
+                {.name = "x-dead-letter-routing-key", .text = (to)}, \
+                {.name = "x-dead-letter-strategy", .text = "at-least-once"}, \
+        { \
+                .name = "x-overflow", .text = "reject-publish" \
+        }
+        const struct argument taken[] = {DEAD_LETTERED(cooling), {.name = NULL}};
+        const struct argument expires[] = {
+                DEAD_LETTERED(tokens), {.name = "x-message-ttl", .number = per}, {.name = NULL}};
+#undef DEAD_LETTERED
         const struct declaration rows[] = {
-                {DECLARE_QUEUE, .name = cooling, .arguments = arguments},
-                {DECLARE_BINDING, .name = cooling, .source = "cool",
-                 .key = limit_queue_cool_key(cooling)},
+                {DECLARE_QUEUE, .name = tokens, .arguments = taken},
+                {DECLARE_QUEUE, .name = cooling, .arguments = expires},
         };
         return WALK_TABLE(w, rows, e);
 }
@@ -240,9 +240,11 @@ int topology_each_of_limit(const struct limit_version *l, declaration_fn *each, 
         };
         const struct walk w = {each, owner};
         char tokens[LIMIT_QUEUE_SIZE];
+        char cooling[LIMIT_QUEUE_SIZE];
         limit_queue_name(l->kind, l->of, l->version, tokens);
+        limit_queue_name(LIMIT_TYPE_COOLING, l->of, l->version, cooling);
+        if (l->kind == LIMIT_TYPE_RATE)
+                return walk_rate(&w, tokens, cooling, l->per, e);
         const struct declaration row = {DECLARE_QUEUE, .name = tokens, .arguments = quorum};
-        if (each(owner, &row, e) < 0)
-                return -1;
-        return l->kind == LIMIT_TYPE_RATE ? walk_cooling(&w, l, tokens, e) : 0;
+        return each(owner, &row, e);
 }

@@ -31,8 +31,8 @@ int topology_apply_tenant(struct link *l, const char *tenant, struct err *e) MUS
  * at the first queue that has a consumer; it and the rest remain: try again later. */
 int topology_delete_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
 
-/* The queue of one version of a limit; with LIMIT_TYPE_RATE also that where its tokens cool down,
- * and its binding. Never LIMIT_TYPE_COOLING. */
+/* The queue of one version of a limit; with LIMIT_TYPE_RATE also that where its tokens cool down.
+ * Never LIMIT_TYPE_COOLING. */
 struct limit_version {
         enum limit_queue kind;
         const char *of; /* the tenant or type; borrowed */

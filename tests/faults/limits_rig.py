@@ -102,6 +102,14 @@ class Limited:
             events.close()
         return tally(what, ids, ended, self.recorder.started(), note=note() if callable(note) else note)
 
+    def starts(self, events, **wanted):
+        """When consumers started the jobs, by events: whole milliseconds of the wall clock. No token is used
+        before such a time, or spent before it. A killed consumer may not have told its last ones."""
+        known = {run.id for run in self.recorder.runs(**wanted)}
+        told = {(line["id"], line["attempt"], line["at"]) for line in events.lines
+                if line["event"] == "started" and line["id"] in known}
+        return sorted(at for _, _, at in told)
+
     def kept(self, limit, first, left=12, **wanted):
         """The limit was kept by all that counts. Returns how well it was used from `first` on, while
         jobs waited: until so many had still to start."""

@@ -39,14 +39,14 @@ class Limited:
         self.versions = collections.Counter()
         self.consumers = [whole.consumer]
 
-    def fill(self, queue, count):
+    def fill(self, queue, count, **arguments):
         with self.whole.pika("warren-provision") as connection:
             channel = connection.channel()
             channel.confirm_delivery()
-            channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
-            for _ in range(count):
+            channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum", **arguments})
+            for number in range(count):
                 channel.basic_publish("", queue, b"", pika.BasicProperties(
-                    user_id="warren-provision", delivery_mode=2,
+                    user_id="warren-provision", delivery_mode=2, message_id=str(number),
                     content_type="application/vnd.warren.token"))
 
     def limit(self, tenant, most, **members):

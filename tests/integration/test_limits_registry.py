@@ -105,14 +105,22 @@ def test_tokens_are_as_documented(primary):
             assert (body, properties.content_type, properties.delivery_mode, properties.user_id) == (
                 b"", "application/vnd.warren.token", 2, "warren-provision")
         # A spent token cools down and comes back.
-        until(lambda: depth(primary, "rates-type.form.type.1") == 1, 30, "one is left")
-        channel.confirm_delivery()
-        channel.basic_publish("cool", "form.type.1", b"", pika.BasicProperties(delivery_mode=2), True)
-        assert depth(primary, "cooling-type.form.type.1") == 1
-        until(lambda: depth(primary, "rates-type.form.type.1") == 2, 30, "it is back")
+        method, properties, _ = channel.basic_get("rates-type.form.type.1")
+        channel.basic_reject(method.delivery_tag, requeue=False)
+        until(lambda: depth(primary, "cooling-type.form.type.1") == 1, 30, "it cools down")
+        number = properties.message_id
+        method, properties, _ = until(lambda: (got := channel.basic_get("rates-type.form.type.1"))[0] and got, 30,
+                                      "it is back")
+        assert number in ("0", "1") and properties.message_id == number
+        assert {row["reason"]: row["count"] for row in properties.headers["x-death"]} == {
+            "expired": 1, "rejected": 1}
     rows = {row["name"]: row for row in primary.broker.management(
         "GET", f"/api/queues/{primary.vhost}")}
     assert rows["slots.form.1"]["arguments"] == {"x-queue-type": "quorum"}
+    assert rows["rates-type.form.type.1"]["arguments"] == {
+        "x-queue-type": "quorum", "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "cooling-type.form.type.1",
+        "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
     assert rows["cooling-type.form.type.1"]["arguments"] == {
         "x-queue-type": "quorum", "x-message-ttl": 1000, "x-dead-letter-exchange": "",
         "x-dead-letter-routing-key": "rates-type.form.type.1",

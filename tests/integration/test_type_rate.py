@@ -110,7 +110,7 @@ def test_changed_and_lifted_under_load(make_warren):
     events.close()
 
 
-def test_a_killed_consumer_costs_at_most_one_start_each(make_warren):
+def test_a_killed_consumer_costs_few_starts(make_warren):
     limited = start(make_warren, consumers=2)
     limited.limit_rate("call", 10)
     events = Events(limited.whole)
@@ -119,11 +119,12 @@ def test_a_killed_consumer_costs_at_most_one_start_each(make_warren):
     limited.consumers[1].kill()
     limited.consumers[1].start()
     times = run(limited, events, ids)
-    assert most_in(times, 1000) <= 11
+    assert most_in(times, 1000) <= 10 + 4
     events.close()
 
 
 def test_the_rate_holds_over_lost_links(make_warren):
+    """What it was starting at that moment, at most one for each of its four workers, may be too many."""
     limited = start(make_warren)
     limited.limit_rate("call", 10)
     events = Events(limited.whole)
@@ -132,5 +133,5 @@ def test_the_rate_holds_over_lost_links(make_warren):
         events.until(lambda: len(starts(events, ids)) >= count, what="starts")
         limited.close(limited.consumers[0], link)
     times = run(limited, events, ids)
-    assert most_in(times, 1000) <= 11
+    assert most_in(times, 1000) <= 10 + 4
     events.close()

@@ -43,15 +43,14 @@ class TypeLimited(Limited):
             self.fill(f"slots-type.{type}.{limits['slots_version']}", most)
         self._publish(type)
 
-    def _cooling(self, type, version, per):
-        queue = f"cooling-type.{type}.{version}"
-        with self.whole.pika("warren-provision") as connection:
-            channel = connection.channel()
-            channel.queue_declare(queue, durable=True, arguments={
-                "x-queue-type": "quorum", "x-message-ttl": per, "x-dead-letter-exchange": "",
-                "x-dead-letter-routing-key": f"rates-type.{type}.{version}",
-                "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"})
-            channel.queue_bind(queue, "cool", f"{type}.{version}")
+    def _fill_rate(self, type, version, count, per):
+        """The queue of tokens and that where they cool down, each dead-lettered to the other."""
+        def dead_lettered(to):
+            return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{to}-type.{type}.{version}",
+                    "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+
+        self.fill(f"cooling-type.{type}.{version}", 0, **dead_lettered("rates"), **{"x-message-ttl": per})
+        self.fill(f"rates-type.{type}.{version}", count, **dead_lettered("cooling"))
 
     def limit_rate(self, type, count, per=1000):
         """At most `count` of its jobs start in `per` ms; None: any number."""
@@ -59,8 +58,7 @@ class TypeLimited(Limited):
         limits["max_rate"] = None if count is None else {"count": count, "per": f"{per}ms"}
         limits["rate_version"] += 1
         if count is not None:
-            self.fill(f"rates-type.{type}.{limits['rate_version']}", count)
-            self._cooling(type, limits["rate_version"], per)
+            self._fill_rate(type, limits["rate_version"], count, per)
         self._publish(type)
 
     def free_type(self, type, version=None):

@@ -48,7 +48,7 @@ static void acks_are_batched(void **state)
         struct acker *a = acker_create();
 
         (void)state;
-        for (uint64_t tag = 1; tag <= 8; tag++)
+        for (uint64_t tag = 1; tag <= 9; tag++)
                 deliver(a, DELIVERY_CHANNEL, tag);
         for (uint64_t tag = 1; tag <= 3; tag++)
                 settle(a, delivered[tag], SETTLE_ACK);
@@ -62,8 +62,10 @@ static void acks_are_batched(void **state)
         fake_now += 5;
         write_acks(a, false);
         assert_sent("ack:3:5+ ");
-        settle(a, delivered[6], SETTLE_REQUEUE);
-        assert_sent("requeue:3:6 ");
+        settle(a, delivered[6], SETTLE_REJECT);
+        assert_sent("reject:3:6 ");
+        settle(a, delivered[9], SETTLE_REQUEUE);
+        assert_sent("requeue:3:9 ");
         settle(a, delivered[7], SETTLE_ACK);
         write_acks(a, true);
         assert_sent("ack:3:7+ ");

@@ -116,6 +116,14 @@ int channel_requeue(struct channel *ch, const struct incoming *in, struct err *e
         return 0;
 }
 
+int channel_reject(struct channel *ch, const struct incoming *in, struct err *e)
+{
+        assert_ptr_equal(ch, fake_channel);
+        (void)e;
+        buffer_printf(&sent, "reject:%d:%d ", in->channel, (int)in->tag);
+        return 0;
+}
+
 int channel_refuse(struct channel *ch, const struct unreadable *u, struct err *e)
 {
         assert_ptr_equal(ch, fake_channel);

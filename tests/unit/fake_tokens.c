@@ -18,6 +18,7 @@ struct tokens {
         void (*came)(void *owner);
         void *owner;
         unsigned counts[TOKENS_RANKS];
+        unsigned kept;
         unsigned taken;
         bool arrived;
 };
@@ -27,6 +28,7 @@ struct token {
         unsigned channel;
         unsigned epoch;
         msec since;
+        struct token_round round;
 };
 
 static struct tokens *queues[FAKE_QUEUES_MAX];
@@ -38,11 +40,15 @@ void __wrap_tokens_destroy(struct tokens **t);
 void __wrap_tokens_want(struct tokens *t, unsigned count, int rank);
 void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
 void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
+void __wrap_tokens_keep(struct tokens *t, unsigned count);
+unsigned __wrap_tokens_kept(const struct tokens *t);
 struct token *__wrap_tokens_take(struct tokens *t);
 unsigned __wrap_tokens_wanted(const struct tokens *t);
 unsigned __wrap_tokens_taken(const struct tokens *t);
 void __wrap_token_return(struct token **k);
 void __wrap_token_spend(struct token **k);
+void __wrap_token_remove(struct token **k);
+struct token_round __wrap_token_round_of(const struct token *k);
 bool __wrap_token_is_held(const struct token *k);
 msec __wrap_token_since(const struct token *k);
 msec __wrap_clock_mono(void);
@@ -115,6 +121,16 @@ void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANK
         }
 }
 
+void __wrap_tokens_keep(struct tokens *t, unsigned count)
+{
+        t->kept = count;
+}
+
+unsigned __wrap_tokens_kept(const struct tokens *t)
+{
+        return t->kept;
+}
+
 struct token *__wrap_tokens_take(struct tokens *t)
 {
         if (!t->arrived)
@@ -126,6 +142,7 @@ struct token *__wrap_tokens_take(struct tokens *t)
         k->channel = taken_ever++ % FAKE_CHANNELS;
         k->epoch = epochs[k->channel];
         k->since = fake.now;
+        k->round = fake.round;
         return k;
 }
 
@@ -163,6 +180,16 @@ void __wrap_token_spend(struct token **k)
         settle(k, &fake.spent);
 }
 
+void __wrap_token_remove(struct token **k)
+{
+        settle(k, &fake.removed);
+}
+
+struct token_round __wrap_token_round_of(const struct token *k)
+{
+        return k->round;
+}
+
 bool __wrap_token_is_held(const struct token *k)
 {
         return k->epoch == epochs[k->channel];
@@ -182,7 +209,7 @@ void fake_tokens_reset(void)
 {
         for (size_t i = 0; i < COUNT(queues); i++)
                 assert_null(queues[i]);
-        fake = (struct fake_tokens){.now = 10000};
+        fake = (struct fake_tokens){.now = 10000, .round.number = -1};
         taken_ever = 0;
 }
 
@@ -190,7 +217,7 @@ unsigned fake_tokens_wanted(const char *queue)
 {
         const struct tokens *t = find(queue);
 
-        return t == NULL ? 0 : __wrap_tokens_wanted(t);
+        return t == NULL ? 0 : __wrap_tokens_wanted(t) + t->kept;
 }
 
 unsigned fake_tokens_wanted_of(const char *queue, int rank)
@@ -200,21 +227,28 @@ unsigned fake_tokens_wanted_of(const char *queue, int rank)
         return t == NULL ? 0 : t->counts[rank];
 }
 
+static bool deliver(struct tokens *t)
+{
+        t->arrived = true;
+        t->came(t->owner);
+        bool took = !t->arrived;
+        t->arrived = false;
+        return took;
+}
+
 bool fake_tokens_deliver(const char *queue)
 {
         struct tokens *t = find(queue);
 
         if (t == NULL)
                 return false;
+        if (t->kept > t->taken)
+                return deliver(t);
         for (int rank = TOKENS_RANKS - 1; rank >= 0; rank--) {
                 if (t->counts[rank] == 0)
                         continue;
                 t->counts[rank]--;
-                t->arrived = true;
-                t->came(t->owner);
-                bool took = !t->arrived;
-                t->arrived = false;
-                return took;
+                return deliver(t);
         }
         return false;
 }

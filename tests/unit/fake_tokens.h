@@ -11,7 +11,8 @@ enum { FAKE_QUEUES_MAX = 8, FAKE_CHANNELS = 4 };
 
 struct fake_tokens {
         msec now;
-        unsigned returned, spent;
+        unsigned returned, spent, removed;
+        struct token_round round; /* of the next that is delivered */
 };
 extern struct fake_tokens fake;
 

@@ -143,9 +143,9 @@ static void a_limit_has_a_queue_of_tokens(void **state)
                 {{.kind = LIMIT_TYPE_SLOTS, .of = "a.b", .version = 1}, "queue slots-type.a.b.1\n"},
                 {{.kind = LIMIT_TYPE_RATE, .of = "a.b", .version = 2, .per = 1000},
                  "queue rates-type.a.b.2\n"
+                 "  x-dead-letter-routing-key cooling-type.a.b.2\n"
                  "queue cooling-type.a.b.2\n"
-                 "  x-dead-letter-routing-key rates-type.a.b.2\n"
-                 "cool -a.b.2-> cooling-type.a.b.2\n"},
+                 "  x-dead-letter-routing-key rates-type.a.b.2\n"},
         };
         (void)state;
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -275,7 +275,6 @@ static void accounts_may_what_the_contract_says(void **state)
                 {"warren-provision", "slots-type.send.email.3", true, true, true},
                 {"warren-provision", "rates-type.a.1", true, true, true},
                 {"warren-provision", "cooling-type.a.1", true, true, true},
-                {"warren-provision", "cool", false, false, true},
                 {"warren-provision", "xjobs.acme", false, false, false},
                 {"warren-provision", "due", false, false, true},
                 {"warren-provision", "amq.default", false, true, false},
@@ -299,7 +298,6 @@ static void accounts_may_what_the_contract_says(void **state)
                 {"warren-consumer", "due", false, true, false},
                 {"warren-consumer", "work", false, true, false},
                 {"warren-consumer", "hold.30s", false, true, false},
-                {"warren-consumer", "cool", false, true, false},
                 {"warren-consumer", "slots.acme.3", false, false, true},
                 {"warren-consumer", "slots-type.a.1", false, false, true},
                 {"warren-consumer", "rates-type.a.1", false, false, true},

@@ -20,17 +20,7 @@ static struct fixture {
         struct ready ready;
         struct tenant tenant;
         struct attempt jobs[20];
-        struct publication *posted[8];
-        unsigned posts;
 } f;
-
-void __wrap_outbox_post(struct outbox *o, struct publication *p);
-
-void __wrap_outbox_post(struct outbox *o, struct publication *p)
-{
-        (void)o;
-        f.posted[f.posts++] = p;
-}
 
 static double half(void)
 {
@@ -101,9 +91,9 @@ static void one_without_a_rate_needs_no_token(void **state)
         assert_true(type_rate_has_room(f.rate, &other));
         type_rate_take(f.rate, &a);
         assert_null(a.rate_token);
-        type_rate_spend(f.rate, &a);
+        type_rate_spend(&a);
         type_rate_put_back(f.rate, &a);
-        assert_int_equal(f.posts, 0);
+        assert_int_equal(fake.spent, 0);
 }
 
 static void as_many_are_wanted_as_could_start(void **state)
@@ -127,28 +117,62 @@ static void as_many_are_wanted_as_could_start(void **state)
         }
 }
 
-static void a_start_publishes_its_token_and_then_spends_it(void **state)
+static void jobs_without_a_slot_ask_for_one_token_together(void **state)
 {
-        static struct job_message sent;
+        (void)state;
+        f.tenant.without_slot = true;
+        refused_turn(4);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        f.tenant.without_slot = false;
+        fake.now += TYPE_RATE_COUNT;
+        refused_turn(4);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 4);
+}
 
+static void a_start_spends_its_token_once_it_has_begun(void **state)
+{
         (void)state;
         refused_turn(4);
         assert_true(fake_tokens_deliver(QUEUE));
         struct attempt *a = start(0);
         assert_false(type_rate_has_room(f.rate, &mail));
-        assert_int_equal(f.posts, 0);
-        type_rate_spend(f.rate, a);
-        assert_null(a->rate_token);
-        assert_int_equal(f.posts, 1);
-        f.posted[0]->encode(f.posted[0], false, 0, &sent);
-        assert_true(bytes_equal_text(sent.message.exchange, "cool"));
-        assert_true(bytes_equal_text(sent.message.routing_key, "mail.1"));
-        assert_true(sent.message.mandatory && sent.message.delivery_mode == 2);
         assert_int_equal(fake.spent, 0);
-        assert_false(type_rate_is_idle(f.rate));
-        f.posted[0]->confirmed(f.posted[0]->owner, f.posted[0]);
+        type_rate_spend(a);
+        assert_null(a->rate_token);
         assert_int_equal(fake.spent, 1);
-        assert_true(type_rate_is_idle(f.rate));
+}
+
+static void deliver_round(int64_t number, int64_t round, bool redelivered)
+{
+        fake.round = (struct token_round){number, round, redelivered};
+        fake_tokens_deliver(QUEUE);
+}
+
+static void a_copy_of_a_token_is_removed(void **state)
+{
+        (void)state;
+        refused_turn(4);
+        deliver_round(7, 3, false);
+        type_rate_spend(start(0));
+        deliver_round(7, 3, false);
+        assert_int_equal(fake.removed, 1);
+        assert_false(type_rate_has_room(f.rate, &mail));
+        deliver_round(7, 3, true); /* the broker may not have seen the reject */
+        deliver_round(7, 4, false);
+        assert_int_equal(fake.removed, 1);
+}
+
+static void a_lost_link_makes_no_copies(void **state)
+{
+        (void)state;
+        refused_turn(4);
+        deliver_round(7, 3, false);
+        type_rate_spend(start(0));
+        fake_tokens_lose();
+        type_rate_down(f.rate);
+        deliver_round(7, 3, false);
+        assert_int_equal(fake.removed, 0);
+        type_rate_put_back(f.rate, start(1));
 }
 
 static void one_that_cannot_start_leaves_its_token_to_the_next(void **state)
@@ -193,15 +217,14 @@ static void what_is_wanted_no_more_is_given_up(void **state)
         assert_int_equal(fake_tokens_wanted(QUEUE), 0);
 }
 
-static void a_token_of_an_earlier_version_is_dropped_when_returned(void **state)
+static void a_token_of_an_earlier_version_is_spent_too(void **state)
 {
         (void)state;
         refused_turn(4);
         fake_tokens_deliver(QUEUE);
-        type_rate_spend(f.rate, start(0));
-        assert_false(f.posted[0]->returned(f.posted[0]->owner, f.posted[0]));
+        struct attempt *a = start(0);
         limit(5, 2);
-        assert_true(f.posted[0]->returned(f.posted[0]->owner, f.posted[0]));
+        type_rate_spend(a);
         assert_int_equal(fake.spent, 1);
         assert_int_equal(fake_tokens_wanted(QUEUE), 0);
 }
@@ -221,7 +244,7 @@ static void a_lifted_limit_gives_everything_back(void **state)
         type_rate_turn(f.rate, &f.ready, 4);
 }
 
-static void after_a_lost_link_a_begun_run_publishes_no_token(void **state)
+static void after_a_lost_link_a_begun_run_spends_no_token(void **state)
 {
         (void)state;
         refused_turn(4);
@@ -230,9 +253,8 @@ static void after_a_lost_link_a_begun_run_publishes_no_token(void **state)
         struct attempt *a = start(0);
         fake_tokens_lose();
         type_rate_down(f.rate);
-        type_rate_spend(f.rate, a);
-        assert_int_equal(f.posts, 0);
-        assert_true(type_rate_is_idle(f.rate));
+        type_rate_spend(a);
+        assert_int_equal(fake.spent, 0);
         assert_int_equal(fake_tokens_taken(), 0);
         assert_false(type_rate_has_room(f.rate, &mail));
 }
@@ -263,18 +285,22 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(one_without_a_rate_needs_no_token, prepare, clean),
                 cmocka_unit_test_setup_teardown(as_many_are_wanted_as_could_start, prepare, clean),
-                cmocka_unit_test_setup_teardown(a_start_publishes_its_token_and_then_spends_it,
+                cmocka_unit_test_setup_teardown(jobs_without_a_slot_ask_for_one_token_together,
                                                 prepare, clean),
+                cmocka_unit_test_setup_teardown(a_start_spends_its_token_once_it_has_begun, prepare,
+                                                clean),
+                cmocka_unit_test_setup_teardown(a_copy_of_a_token_is_removed, prepare, clean),
+                cmocka_unit_test_setup_teardown(a_lost_link_makes_no_copies, prepare, clean),
                 cmocka_unit_test_setup_teardown(one_that_cannot_start_leaves_its_token_to_the_next,
                                                 prepare, clean),
                 cmocka_unit_test_setup_teardown(a_token_that_no_job_can_use_goes_back, prepare,
                                                 clean),
                 cmocka_unit_test_setup_teardown(what_is_wanted_no_more_is_given_up, prepare, clean),
-                cmocka_unit_test_setup_teardown(
-                        a_token_of_an_earlier_version_is_dropped_when_returned, prepare, clean),
+                cmocka_unit_test_setup_teardown(a_token_of_an_earlier_version_is_spent_too, prepare,
+                                                clean),
                 cmocka_unit_test_setup_teardown(a_lifted_limit_gives_everything_back, prepare,
                                                 clean),
-                cmocka_unit_test_setup_teardown(after_a_lost_link_a_begun_run_publishes_no_token,
+                cmocka_unit_test_setup_teardown(after_a_lost_link_a_begun_run_spends_no_token,
                                                 prepare, clean),
                 cmocka_unit_test_setup_teardown(a_stop_returns_what_is_not_used, prepare, clean),
                 cmocka_unit_test_setup_teardown(jobs_wait_for_a_rate_while_they_find_no_token,
