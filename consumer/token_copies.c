@@ -33,9 +33,7 @@ void token_copies_spent(struct token_copies *c, const struct token_round *r)
                 c->next[r->number] = r->round + 1;
 }
 
-/* One that is redelivered may have been spent here on a channel that was closed before the broker
- * knew. */
 bool token_copies_is_copy(const struct token_copies *c, const struct token_round *r)
 {
-        return is_known(c, r) && !r->redelivered && r->round < c->next[r->number];
+        return is_known(c, r) && r->round < c->next[r->number];
 }

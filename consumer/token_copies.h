@@ -18,8 +18,9 @@ struct token_copies {
 
 /* The tokens of a new version, with numbers below count. 0: none; frees. */
 void token_copies_use(struct token_copies *c, int64_t count);
-/* The connection was lost, and with it what the broker was told last: such a token comes again in
- * the same round. */
+/* The connection or one of its channels was lost, and with it what the broker was told last: such a
+ * token comes again in the same round. (Its `redelivered` says nothing: on RabbitMQ 4 a token that
+ * was redelivered once stays so when it cools down.) */
 void token_copies_forget(struct token_copies *c);
 void token_copies_spent(struct token_copies *c, const struct token_round *r);
 bool token_copies_is_copy(const struct token_copies *c, const struct token_round *r);

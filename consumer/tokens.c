@@ -228,8 +228,7 @@ struct token_round token_round_of(const struct token *k)
         const struct message *m = &k->delivery->message;
 
         return (struct token_round){.number = number_of(m->message_id),
-                                    .round = properties_deaths(m->properties, "rejected"),
-                                    .redelivered = k->delivery->redelivered};
+                                    .round = properties_deaths(m->properties, "rejected")};
 }
 
 bool token_is_held(const struct token *k)

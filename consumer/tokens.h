@@ -55,9 +55,8 @@ msec token_since(const struct token *k);
 
 /* One of a rate's tokens, and how often it has cooled down. */
 struct token_round {
-        int64_t number;   /* 0.. within its version; -1: not known */
-        int64_t round;    /* 0.. */
-        bool redelivered; /* a consumer had it before in this round */
+        int64_t number; /* 0.. within its version; -1: not known */
+        int64_t round;  /* 0.. */
 };
 
 struct token_round token_round_of(const struct token *k);

@@ -142,9 +142,9 @@ static void a_start_spends_its_token_once_it_has_begun(void **state)
         assert_int_equal(fake.spent, 1);
 }
 
-static void deliver_round(int64_t number, int64_t round, bool redelivered)
+static void deliver_round(int64_t number, int64_t round)
 {
-        fake.round = (struct token_round){number, round, redelivered};
+        fake.round = (struct token_round){number, round};
         fake_tokens_deliver(QUEUE);
 }
 
@@ -152,13 +152,12 @@ static void a_copy_of_a_token_is_removed(void **state)
 {
         (void)state;
         refused_turn(4);
-        deliver_round(7, 3, false);
+        deliver_round(7, 3);
         type_rate_spend(start(0));
-        deliver_round(7, 3, false);
+        deliver_round(7, 3);
         assert_int_equal(fake.removed, 1);
         assert_false(type_rate_has_room(f.rate, &mail));
-        deliver_round(7, 3, true); /* the broker may not have seen the reject */
-        deliver_round(7, 4, false);
+        deliver_round(7, 4);
         assert_int_equal(fake.removed, 1);
 }
 
@@ -166,11 +165,11 @@ static void a_lost_link_makes_no_copies(void **state)
 {
         (void)state;
         refused_turn(4);
-        deliver_round(7, 3, false);
+        deliver_round(7, 3);
         type_rate_spend(start(0));
         fake_tokens_lose();
         type_rate_down(f.rate);
-        deliver_round(7, 3, false);
+        deliver_round(7, 3);
         assert_int_equal(fake.removed, 0);
         type_rate_put_back(f.rate, start(1));
 }
