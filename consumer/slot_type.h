@@ -34,6 +34,7 @@ struct slot_type {
         unsigned spare; /* of them, without a user */
         unsigned asking;
         msec full_until; /* monotonic; asked in vain, and no token has come since */
+        msec full_since; /* monotonic; when it was first asked so */
         int full_rank;   /* of the token that stays asked for until then */
         msec ask_not;    /* monotonic; not before this time */
         UT_hash_handle hh;

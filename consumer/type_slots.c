@@ -82,6 +82,8 @@ static void on_late(void *owner)
         while (s->asking != NULL && s->asking->picked_at + TYPE_SLOT_WAIT <= now) {
                 struct attempt *a = s->asking;
                 struct slot_type *t = find(s, a->job.type);
+                if (now >= t->full_until)
+                        t->full_since = now;
                 t->full_until = now + TYPE_SLOT_FULL;
                 t->full_rank = a->job.priority;
                 t->ask_not = now + pause_of(s);
@@ -339,9 +341,13 @@ int64_t type_slots_limit(const struct type_slots *s, const char *type)
         return t == NULL ? 0 : t->limit;
 }
 
-bool type_slots_are_full(const struct type_slots *s, const char *type)
+bool type_slots_are_full(const struct type_slots *s, const char *type, msec *since)
 {
         const struct slot_type *t = find(s, type);
 
-        return t != NULL && t->limit > 0 && (slot_type_is_full(t) || (int64_t)t->held >= t->limit);
+        if (t == NULL || t->limit == 0)
+                return false;
+        bool all = (int64_t)t->held >= t->limit;
+        *since = all ? 0 : t->full_since;
+        return all || slot_type_is_full(t);
 }

@@ -60,5 +60,7 @@ void type_slots_up(struct type_slots *s);
 /* 0: it has none. */
 int64_t type_slots_limit(const struct type_slots *s, const char *type);
 /* As many as its limit run here, or it was asked in vain a moment ago and no token has come since.
- * When nobody asks, because workers or tenants' slots are missing, nothing is known of it. */
-bool type_slots_are_full(const struct type_slots *s, const char *type);
+ * When nobody asks, because workers or tenants' slots are missing, nothing is known of it. Fills
+ * *since: from when on no run here tells that the slots are in use elsewhere (monotonic); 0: all
+ * are in use here. */
+bool type_slots_are_full(const struct type_slots *s, const char *type, msec *since);
