@@ -384,6 +384,14 @@ static void open_link(void *owner)
                 o->p->published = published_create(o->config, on_read, o->p, loop, o->e);
 }
 
+/* What the threads wait for ends. */
+static void stop_links(void *owner)
+{
+        struct provisioning *p = owner;
+        token_queues_stop(p->tokens);
+        link_stop(p->link);
+}
+
 static void close_link(void *owner)
 {
         struct provisioning *p = owner;
@@ -428,9 +436,11 @@ void provisioning_destroy(struct provisioning **provisioning)
         p->ending = true;
         pthread_cond_signal(&p->news);
         pthread_mutex_unlock(&p->mutex);
+        if (p->loop != NULL)
+                loop_thread_run(p->loop, stop_links, p);
         if (p->has_thread)
                 pthread_join(p->thread, NULL);
-        token_queues_end(p->tokens);
+        token_queues_join(p->tokens);
         if (p->loop != NULL) {
                 loop_thread_run(p->loop, close_link, p);
                 loop_thread_destroy(&p->loop);

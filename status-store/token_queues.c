@@ -224,12 +224,21 @@ static bool may_fill(struct token_queues *q, enum record_kind kind, const char *
         return f == NULL || f == q->due;
 }
 
+static bool is_ending(struct token_queues *q)
+{
+        pthread_mutex_lock(&q->mutex);
+        bool ending = q->ending;
+        pthread_mutex_unlock(&q->mutex);
+        return ending;
+}
+
 /* done: of fill. */
 static void after_filling(struct token_queues *q, enum record_kind kind, const char *name, int done,
                           const struct err *why)
 {
         if (done < 0) {
-                note_failure(q, kind, name, why);
+                if (!is_ending(q))
+                        note_failure(q, kind, name, why);
                 q->due = NULL;
                 return;
         }
@@ -237,14 +246,6 @@ static void after_filling(struct token_queues *q, enum record_kind kind, const c
                 q->filled(q->owner, kind, name);
         else
                 token_queues_wake(q); /* its new limit comes at once */
-}
-
-static bool is_ending(struct token_queues *q)
-{
-        pthread_mutex_lock(&q->mutex);
-        bool ending = q->ending;
-        pthread_mutex_unlock(&q->mutex);
-        return ending;
 }
 
 /* The lists are copies: a row is read again before it is filled. */
@@ -256,7 +257,7 @@ static int serve_tenant(void *owner, const struct tenant *listed, struct err *e)
         struct err why = {0};
         if (!tenant_needs_tokens(listed) || !may_fill(q, RECORD_TENANT, name))
                 return 0;
-        if (is_ending(q) || check_up(q, e) != 0 || registry_tenant(q->registry, name, &t, e) < 0)
+        if (check_up(q, e) != 0 || registry_tenant(q->registry, name, &t, e) < 0)
                 return -1;
         if (!tenant_needs_tokens(&t))
                 return 0;
@@ -273,7 +274,7 @@ static int serve_type(void *owner, const struct type *listed, struct err *e)
         struct err why = {0};
         if (!type_needs_tokens(listed) || !may_fill(q, RECORD_TYPE, name))
                 return 0;
-        if (is_ending(q) || check_up(q, e) != 0 || registry_type(q->registry, name, &t, e) < 0)
+        if (check_up(q, e) != 0 || registry_type(q->registry, name, &t, e) < 0)
                 return -1;
         if (!type_needs_tokens(&t))
                 return 0;
@@ -367,7 +368,7 @@ static void work(struct token_queues *q, bool declare)
                 token_queues_wake(q);
         }
         (void)!sweep(q, &why);
-        if (err_is_set(&why) && !q->warned)
+        if (err_is_set(&why) && !q->warned && !is_ending(q))
                 LOG_WARN("queues of tokens not provisioned; trying again", log_err(&why));
         q->warned = err_is_set(&why);
 }
@@ -444,16 +445,23 @@ struct token_queues *token_queues_create(const struct token_queues_config *c, uv
         return start(q, c->link, loop, e) == 0 ? TAKE(q) : NULL;
 }
 
-void token_queues_end(struct token_queues *q)
+void token_queues_stop(struct token_queues *q)
 {
-        if (q == NULL || !q->has_thread)
+        if (q == NULL)
                 return;
         pthread_mutex_lock(&q->mutex);
         q->ending = true;
         pthread_cond_signal(&q->news);
         pthread_mutex_unlock(&q->mutex);
-        pthread_join(q->thread, NULL);
-        q->has_thread = false;
+        link_stop(q->link);
+}
+
+void token_queues_join(struct token_queues *q)
+{
+        if (q != NULL && q->has_thread)
+                pthread_join(q->thread, NULL);
+        if (q != NULL)
+                q->has_thread = false;
 }
 
 void token_queues_destroy(struct token_queues **queues)

@@ -10,7 +10,7 @@
  * After a reconnect the queues in use are declared again, without adding a token. Those that have
  * been stale for long enough and have no consumers are deleted.
  *
- * Threads: create and destroy on the loop's thread; the other calls on any other.
+ * Threads: create, stop and destroy on the loop's thread; the other calls on any other.
  */
 #pragma once
 
@@ -32,8 +32,10 @@ struct token_queues_config {
 struct token_queues *token_queues_create(const struct token_queues_config *c, uv_loop_t *loop,
                                          struct err *e) MUST_CHECK;
 void token_queues_destroy(struct token_queues **q);
-/* Ends the thread, after the queue that it fills. Call it before destroy; NULL does nothing. */
-void token_queues_end(struct token_queues *q);
+/* Before destroy. NULL does nothing. Stop, on the loop's thread: what the thread does fails at
+ * once, and the version that it fills is abandoned. Join, on another: waits for its end. */
+void token_queues_stop(struct token_queues *q);
+void token_queues_join(struct token_queues *q);
 
 /* `control` has been read: the registry knows every version that was used, so filling may begin. */
 void token_queues_begin(struct token_queues *q);

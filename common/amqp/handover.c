@@ -157,9 +157,26 @@ void handover_leave(struct handover *h, size_t cost)
         atomic_fetch_sub(&h->in_flight_bytes, cost);
 }
 
+/* The thread takes no more: the loop reports it. */
+static void refuse_request(struct handover *h, struct request *r)
+{
+        struct node_list refused = {0};
+
+        (void)err_set(&r->why, ERR_UNAVAILABLE, "the link to the broker has ended");
+        r->notice.kind = NOTICE_DECLARED;
+        node_list_add(&refused, &r->notice.node);
+        handover_give(h, &refused);
+}
+
 void handover_request(struct handover *h, struct request *r)
 {
-        add(h, &h->work.requests, &r->notice.node);
+        pthread_mutex_lock(&h->mutex);
+        bool stopped = h->work.stop;
+        if (!stopped)
+                node_list_add(&h->work.requests, &r->notice.node);
+        unlock_and_wake(h);
+        if (stopped)
+                refuse_request(h, r);
 }
 
 void handover_settle(struct handover *h, struct incoming *in)

@@ -23,6 +23,7 @@ void handover_destroy(struct handover **h);
 
 /* For callers, on any thread. Takes o when it returns 0. Errors as link_publish. */
 int handover_publish(struct handover *h, struct outgoing *o, struct err *e) MUST_CHECK;
+/* After handover_stop r ends with an error. */
 void handover_request(struct handover *h, struct request *r);
 bool handover_is_up(const struct handover *h);
 uint32_t handover_in_flight(const struct handover *h);

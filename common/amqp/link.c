@@ -265,6 +265,12 @@ static void finish_notices(struct link *l)
         }
 }
 
+void link_stop(struct link *l)
+{
+        if (l != NULL)
+                link_thread_end(&l->thread);
+}
+
 void link_destroy(struct link **link)
 {
         struct link *l = TAKE(*link);

@@ -59,6 +59,10 @@ struct link *link_create(const struct link_config *c, const struct link_events *
  * and the broker requeues unsettled deliveries: settling one afterwards only frees it. Joins the
  * thread, which a hanging connect can delay by 3 s. Loop's thread only; allowed in a callback. */
 void link_destroy(struct link **l);
+/* As link_destroy, but the link remains: other threads may still use it until they are joined. What
+ * waits ends (publishes as LINK_CLOSED, declarations as ERR_UNAVAILABLE), and so does what is asked
+ * for afterwards; callbacks run as always. NULL does nothing. */
+void link_stop(struct link *l);
 
 /* Copies m; done may be NULL. 0: `done` runs exactly once. -1: not sent, no callback: ERR_FULL: the
  * window is full; ERR_UNAVAILABLE: the link drains, or is down or blocked without `resend`. With

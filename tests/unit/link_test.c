@@ -7,6 +7,7 @@
 
 #include "common/amqp/link.h"
 #include "common/amqp/link_thread.h"
+#include "common/base/own.h"
 #include "tests/unit/unit.h"
 
 static struct handover *handover;
@@ -29,7 +30,9 @@ struct link_thread *__wrap_link_thread_start(const struct link_settings *s, stru
 
 void __wrap_link_thread_end(struct link_thread **t)
 {
-        *t = NULL;
+        if (TAKE(*t) == NULL)
+                return;
+        handover_stop(handover);
         handover_give(handover, &notices_at_end);
 }
 
@@ -190,11 +193,45 @@ static void goes_in_a_callback(void **state)
         rig_fini(&rig);
 }
 
+static void expect_unavailable(void *owner, const struct err *why, uint32_t messages,
+                               uint32_t consumers)
+{
+        assert_non_null(why);
+        assert_int_equal(why->code, ERR_UNAVAILABLE);
+        count_declared(owner, why, messages, consumers);
+}
+
+/* Another thread uses the link until it is told to end. */
+static void ends_what_is_asked_for_after_a_stop(void **state)
+{
+        const struct declaration d = {.what = COUNT_QUEUE, .name = "q"};
+        const struct message m = {.exchange = bytes_of_text("any")};
+        struct rig rig;
+        struct err e = {0};
+        unsigned ended = 0;
+
+        (void)state;
+        rig_init(&rig, NULL);
+        publish_and_declare(&rig, &ended);
+        end_all(&notices_at_end);
+        link_stop(rig.link);
+        link_declare(rig.link, &d, expect_unavailable, &ended);
+        assert_int_equal(link_publish(rig.link, &m, NULL, &e), -1);
+        assert_int_equal(e.code, ERR_UNAVAILABLE);
+        assert_int_equal(ended, 0);
+        uv_run(&rig.loop, UV_RUN_NOWAIT);
+        assert_int_equal(ended, 3);
+        link_declare(rig.link, &d, expect_unavailable, &ended);
+        rig_fini(&rig);
+        assert_int_equal(ended, 4);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(renews_the_connection_whose_up_was_told),
                 cmocka_unit_test(goes_in_a_callback),
+                cmocka_unit_test(ends_what_is_asked_for_after_a_stop),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
