@@ -11,7 +11,7 @@
 
 #include "common/base/json_split.h"
 
-enum { ELEMENT_MAX = 4096 };
+enum { ELEMENT_MAX = 256 };
 
 /* What a split gave, in a form that can be compared. */
 static void note(const struct json_split *s, enum split_step step, struct buffer *out)
