@@ -20,11 +20,12 @@ static const char *status_of(const struct job *job, msec published)
 
 void accepted_write(const struct job *job, msec published, struct buffer *out)
 {
-        buffer_reserve(out, 320);
+        buffer_reserve(out, 384);
         json_begin(out);
         json_put_string(out, "id", job->id);
         json_put_string(out, "status", status_of(job, published));
         json_put_time(out, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
+        json_put_time(out, "expires_at", job->expires_at);
         json_put_string(out, "type", job->type);
         json_put_string(out, "priority", priority_name(job->priority));
         json_put_string(out, "tenant", job->tenant);
