@@ -72,8 +72,7 @@ static void add_course(struct buffer *out, const struct stored_job *job)
         json_put_time(out, "finished_at", ended ? row->finished_at : 0);
         if (ended && row->status == STATUS_COMPLETED)
                 json_put_int(out, "duration_ms", row->duration_ms);
-        else if (ended && started && row->finish.attempt > 0 &&
-                 row->finished_at >= row->started_at)
+        else if (ended && started && row->finish.attempt > 0 && row->finished_at >= row->started_at)
                 json_put_int(out, "duration_ms", row->finished_at - row->started_at);
         else
                 json_put_null(out, "duration_ms");
