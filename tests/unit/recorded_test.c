@@ -14,8 +14,9 @@
 #include "status-store/lookup.h"
 #include "tests/unit/stored_text.h"
 
-/* `direct`: each submission is a message of its own in the stream. `packs`: told in packs. */
-static const char *const recordings[] = {"direct", "packs"};
+/* `direct`: each submission is a message of its own in the stream. `packs`: told in packs.
+ * `expiry`: some jobs expire. */
+static const char *const recordings[] = {"direct", "packs", "expiry"};
 
 enum {
         FIELDS = 5,
@@ -211,7 +212,7 @@ static void the_stream_gives_the_rows_that_were_shown(void **state)
 
 /* What a stream holds that only one of the recordings has. */
 struct forms {
-        unsigned packs, packed, doubts, rejected, hints;
+        unsigned packs, packed, doubts, rejected, hints, expiring, expired;
 };
 
 static void count_packed(void *owner, const struct message *m)
@@ -220,6 +221,7 @@ static void count_packed(void *owner, const struct message *m)
 
         found->packed++;
         found->doubts += message_header_int(m, "x-doubt", 0) != 0;
+        found->expiring += message_header(m, "x-expires-at") != NULL;
 }
 
 static unsigned has(struct bytes body, const char *text)
@@ -242,6 +244,7 @@ static void find_forms(const struct recording *recorded, struct forms *found)
                 }
                 found->rejected += has(m.body, "\"event\":\"rejected\"");
                 found->hints += has(m.body, "\"submitted_at\"");
+                found->expired += has(m.body, "\"running\":false,\"reason\":\"expired\"");
         }
         assert_int_equal(skipped, 0);
 }
@@ -259,10 +262,16 @@ static void each_recording_has_the_forms_of_its_version(void **state)
         }
         assert_int_equal(found[0].packs + found[0].hints, 0);
         assert_int_equal(found[0].rejected, 1);
-        assert_true(found[1].packs > 0 && found[1].packed > found[1].packs);
-        assert_true(found[1].hints > 0);
-        assert_int_equal(found[1].doubts, 1);
-        assert_int_equal(found[1].rejected, 0);
+        for (size_t i = 1; i < COUNT(recordings); i++) {
+                assert_true(found[i].packs > 0 && found[i].packed > found[i].packs);
+                assert_true(found[i].hints > 0);
+                assert_int_equal(found[i].doubts, 1);
+                assert_int_equal(found[i].rejected, 0);
+        }
+        assert_int_equal(found[1].expiring + found[1].expired, 0);
+        assert_true(found[2].expiring > 0);
+        /* In its delay queue, on arrival, and in the queue of a paused tenant. */
+        assert_int_equal(found[2].expired, 3);
 }
 
 static const struct line *row_of(const struct recording *recorded, const char *id)
@@ -344,6 +353,7 @@ static void what_queues_hold_is_decoded_and_archived(void **state)
 {
         /* jobs.*, delay.*, due, work, hold.* */
         static const bool want[COUNT(recordings)][5] = {{true, true, true, false, false},
+                                                        {true, true, true, true, true},
                                                         {true, true, true, true, true}};
 
         (void)state;
