@@ -15,7 +15,7 @@ HASH = "00112233445566778899aabbccddeeff"
 
 @pytest.fixture(scope="module")
 def primary(broker, tmp_path_factory):
-    made = StatusStore(broker, tmp_path_factory.mktemp("primary"), claims_lease="2s").primary()
+    made = StatusStore(broker, tmp_path_factory.mktemp("primary"), claims_lease="6s").primary()
     made.start()
     create(made, "acme")
     yield made
@@ -60,7 +60,7 @@ def test_a_claim_is_granted_settled_and_replayed(primary):
     assert claim(primary, "a") == {"state": "settled", **kept}
     assert claim(primary, "a", hash=HASH[::-1]) == {"state": "reused"}
     answer = primary.request("POST", "/claims", json={})
-    assert answer.json() == {"claims": [], "lease_ms": 2000}
+    assert answer.json() == {"claims": [], "lease_ms": 6000}
 
 
 def test_ends_come_before_claims(primary):
@@ -78,7 +78,7 @@ def test_a_lease_that_is_over_passes_on(primary):
     seen = []
     until(lambda: seen.append(claim(primary, "c")) or seen[-1]["state"] == "granted", 20, "it is over")
     assert (seen[-1]["id"], seen[-1]["again"]) == (holder, True)
-    assert all(0 < answer["retry_ms"] <= 1000 for answer in seen[:-1])
+    assert all(0 < answer["retry_ms"] <= 4000 for answer in seen[:-1])
 
 
 def test_one_of_many_gets_it(primary):
