@@ -5,11 +5,11 @@
  * confirms, consume, publish finish events to the stream in confirmed batches, acknowledge, read
  * the stream. Prints one line of JSON.
  *
- *      warren-bench-ceiling PORT LOGIN PASSWORD JOBS PAYLOAD_BYTES [--ceiling packs|single]
+ *      warren-bench-ceiling PORT LOGIN PASSWORD JOBS PAYLOAD_BYTES [--ceiling FORM]
  *              [--in-flight N]
  *
  * packs (the default): a job goes to its queue, then to the stream in a pack. single: to both by
- * one publish.
+ * one publish. queue: the jobs are published to their queue, confirmed, and nothing else is done.
  */
 #include "tests/bench/ceiling.h"
 
@@ -53,6 +53,12 @@ static const struct form forms[] = {
                              {"direct", {"bench.jobs", "medium"}, STREAM},
                              {"direct", {"bench.jobs", "events"}, STREAM}},
                 .finish_end = "}\n",
+                .submit = submit_single,
+        },
+        {
+                .name = "queue",
+                .jobs = {"bench.work", "bench.medium", .mandatory = 1},
+                .bindings = {{"direct", {"bench.work", "bench.medium"}, QUEUE}},
                 .submit = submit_single,
         },
 };
@@ -271,6 +277,24 @@ static int read_arguments(int argc, char **argv, struct bench *b)
         return 0;
 }
 
+static bool runs_jobs(const struct bench *b)
+{
+        return b->form->events.exchange != NULL;
+}
+
+static void measure(struct bench *b)
+{
+        void *(*const parts[])(void *) = {submitter, consumer, reader};
+        int count = runs_jobs(b) ? 3 : 1;
+        pthread_t threads[3];
+
+        b->started_ns = now_ns();
+        for (int i = 0; i < count; i++)
+                pthread_create(&threads[i], NULL, parts[i], b);
+        for (int i = 0; i < count; i++)
+                pthread_join(threads[i], NULL);
+}
+
 int main(int argc, char **argv)
 {
         struct bench b = {0};
@@ -278,22 +302,17 @@ int main(int argc, char **argv)
         if (read_arguments(argc, argv, &b) < 0) {
                 fprintf(stderr,
                         "usage: %s PORT LOGIN PASSWORD JOBS PAYLOAD_BYTES "
-                        "[--ceiling packs|single] [--in-flight 1 to %d]\n",
+                        "[--ceiling packs|single|queue] [--in-flight 1 to %d]\n",
                         argv[0], IN_FLIGHT_MAX);
                 return 2;
         }
         declare(&b);
-        void *(*const parts[])(void *) = {reader, consumer, submitter};
-        pthread_t threads[3];
-        b.started_ns = now_ns();
-        for (int i = 0; i < 3; i++)
-                pthread_create(&threads[i], NULL, parts[i], &b);
-        for (int i = 0; i < 3; i++)
-                pthread_join(threads[i], NULL);
+        measure(&b);
+        double seconds = runs_jobs(&b) ? b.read_s : b.published_s;
         printf("{\"form\":\"%s\",\"jobs\":%" PRId64 ",\"seconds\":%.3f,\"jobs_per_s\":%.0f,"
                "\"published_s\":%.3f,\"consumed_s\":%.3f,\"read_s\":%.3f,\"packs\":%" PRId64 "}\n",
-               b.form->name, b.jobs, b.read_s, (double)b.jobs / b.read_s, b.published_s,
-               b.consumed_s, b.read_s, b.packs);
+               b.form->name, b.jobs, seconds, (double)b.jobs / seconds, b.published_s, b.consumed_s,
+               b.read_s, b.packs);
         remove_all(&b);
         free(b.payload);
         return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ceiling.h: what the parts of the ceiling share: the measurement, and the two forms of the work.
+ * ceiling.h: what the parts of the ceiling share: the measurement, and the forms of the work.
  */
 #ifndef WARREN_BENCH_CEILING_H
 #define WARREN_BENCH_CEILING_H
@@ -36,7 +36,7 @@ struct form_binding {
 /* A way to submit jobs. Each submitter returns when every job is kept. */
 struct form {
         const char *name;
-        struct raw_target jobs, events;
+        struct raw_target jobs, events;  /* no events: jobs are only published, and not run */
         struct form_binding bindings[3]; /* unused ones are zero */
         const char *finish_end;          /* what a finish event ends with */
         void (*submit)(struct bench *b);
@@ -52,7 +52,7 @@ struct job_text {
 
 void job_text(const struct bench *b, int64_t number, struct job_text *job);
 
-/* Publishes each job to queue and stream by one key. */
+/* Publishes each job once: to all that the form binds. */
 void submit_single(struct bench *b);
 /* Publishes each job to its queue; the stream is told of those that the queue has, in packs, over a
  * connection of its own. A pack leaves at once when none is on its way, else when that one is

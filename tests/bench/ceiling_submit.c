@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ceiling_submit.c: the submitting side of the ceiling, in both forms.
+ * ceiling_submit.c: the submitting side of the ceiling.
  *
  * A pack's body: one byte version, then entries:
  *

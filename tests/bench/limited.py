@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load for a tenant with a running limit, and for one without."""
-from bench.pipeline import cpu_seconds
 
 
 def _load(pipeline, tenant, jobs):
-    pids, usual = pipeline.pids(), pipeline.tenant
-    before = {name: sum(map(cpu_seconds, group)) for name, group in pids.items()}
+    usual, before = pipeline.tenant, pipeline.spent()
     pipeline.tenant = tenant
     try:
         seconds, _ = pipeline.submit_and_run(jobs)
     finally:
         pipeline.tenant = usual
+    after = pipeline.spent()
     return {"jobs_per_s": jobs / seconds,
-            "cpu_us_per_job": {name: (sum(map(cpu_seconds, group)) - before[name]) * 1e6 / jobs
-                               for name, group in pids.items()}}
+            "cpu_us_per_job": {name: (after[name] - before[name]) * 1e6 / jobs for name in after}}
 
 
 def measure(pipeline, jobs, limit):

@@ -88,10 +88,11 @@ class Pipeline:
                 raise SystemExit(f"only {done} of {wanted} completed after {seconds} s")
             time.sleep(0.1)
 
-    def submit_command(self, tenant, jobs, job_type, payload, *more):
-        """For what `more` is, see submit_load.c."""
-        return [self.bin / "warren-bench-submit", str(self.warren.gateway.port), tenant.key,
-                str(jobs), str(self.options.connections), job_type, str(payload), *more]
+    def submit_command(self, tenant, jobs, job_type, payload, *more, flags=(), connections=None):
+        """For what `more` and `flags` are, see submit_load.c."""
+        return [self.bin / "warren-bench-submit", *flags, str(self.warren.gateway.port), tenant.key,
+                str(jobs), str(connections or self.options.connections), job_type, str(payload),
+                *more]
 
     def submit(self, jobs, *delays):
         """What submit_load.c found."""
@@ -105,6 +106,18 @@ class Pipeline:
         submitted = self.submit(jobs)
         self.wait_completed(before + submitted["status"].get("202", 0), 600)
         return time.monotonic() - started, submitted
+
+    def spent(self):
+        """CPU seconds by name of pids()."""
+        return {name: sum(map(cpu_seconds, group)) for name, group in self.pids().items()}
+
+    def noops(self, jobs, **options):
+        """Submits jobs of `noop`. (what submit_load.c found, µs of CPU a job until it ended)"""
+        before = self.spent()
+        command = self.submit_command(self.tenant, jobs, "noop", self.options.payload, **options)
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        after = self.spent()
+        return found, {name: (after[name] - before[name]) * 1e6 / jobs for name in after}
 
     def end(self):
         self.warren.end()
