@@ -9,7 +9,7 @@
 
 #include "common/base/json_write.h"
 #include "status-store/lookup.h"
-#include "status-store/registry.h"
+#include "status-store/registry_types.h"
 #include "tests/unit/stored_db.h"
 
 #define START ((msec)1764000000000)
@@ -465,13 +465,15 @@ static char *new_registry_tables(void)
 
 static void the_registry_of_each_version_holds_its_rows(void **state)
 {
-        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1"};
+        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1",
+                                            "registry-2"};
         (void)state;
         AUTO_FREE char *tables = new_registry_tables();
         for (size_t i = 0; i < COUNT(names); i++) {
                 struct err e = {0};
                 struct place place;
                 struct tenant t = {0};
+                struct type mail = {0};
                 place_open(&place);
                 stored_db_make(place.path, names[i]);
                 AUTO(registry) r = registry_create(place.path, &e);
@@ -485,15 +487,18 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                 assert_int_equal(registry_tenant(r, "going", &t, &e), 1);
                 assert_true(t.record.deleted);
                 assert_int_equal(registry_revoke_key(r, "acme", "k1abc", &e), 0);
+                bool has_types = strcmp(names[i], "registry-2") == 0;
+                assert_int_equal(registry_type(r, "mail", &mail, &e), has_types);
+                assert_int_equal(mail.record.max_running, has_types ? 5 : RECORD_UNLIMITED);
                 registry_destroy(&r);
                 AUTO_FREE char *former =
                         stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");
                 assert_string_equal(former, "going\ngone\n");
                 AUTO_FREE char *version = stored_db_lines(place.path, "PRAGMA user_version");
-                assert_string_equal(version, "2\n");
+                assert_string_equal(version, "3\n");
                 AUTO_FREE char *schema = stored_db_schema(place.path);
                 assert_string_equal(schema, tables);
-                stored_db_exec(place.path, "PRAGMA user_version = 3");
+                stored_db_exec(place.path, "PRAGMA user_version = 4");
                 assert_null(registry_create(place.path, &e));
                 assert_int_equal(e.code, ERR_CONFLICT);
                 assert_non_null(strstr(e.text, "bring back a backup"));
