@@ -83,6 +83,15 @@ static void on_queued(void *owner, enum link_result result)
         }
 }
 
+static int enter(const struct dispatch *d, struct err *e)
+{
+        struct in_flight *f = d->g->in_flight;
+
+        if (d->room_until == 0)
+                return in_flight_enter(f, d->bytes, e);
+        return in_flight_enter_wait(f, d->bytes, d->room_until, e);
+}
+
 /* Publishes the job to its queue. Without a way to tell the stream it does not. */
 static int publish(struct dispatch *d, struct err *e)
 {
@@ -90,7 +99,7 @@ static int publish(struct dispatch *d, struct err *e)
         const struct publish_wait wait = {.done = on_queued, .owner = d};
         struct job_message m;
 
-        if (!packer_is_ready(g->packer, e) || in_flight_enter(g->in_flight, d->bytes, e) < 0)
+        if (!packer_is_ready(g->packer, e) || enter(d, e) < 0)
                 return -1;
         job_encode(&d->job, STATION_SUBMISSION, d->published, &m);
         if (link_publish(g->queues.link, &m.message, &wait, e) == 0)

@@ -110,6 +110,16 @@ void answer_send(struct http_request *r, struct bytes text)
                 r->broken = true;
 }
 
+void answer_continue(struct http_request *r)
+{
+        static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+        if (!r->awaits_continue)
+                return;
+        r->awaits_continue = false;
+        answer_send(r, bytes_of(line, sizeof(line) - 1));
+}
+
 /* Without printf, which would be a third of an answer's cost. */
 static void add_number(struct buffer *out, size_t number)
 {

@@ -34,5 +34,7 @@ void answer_give(struct http_request *r, const struct answer_text *a);
 bool answer_ends_connection(const struct http_request *r);
 /* Sends the whole text, or ends the connection. */
 void answer_send(struct http_request *r, struct bytes text);
+/* Tells a client that waits for it (Expect: 100-continue) to send its body. */
+void answer_continue(struct http_request *r);
 /* Calls the server's `answered`, once for a request. */
 void answer_count(struct http_request *r);

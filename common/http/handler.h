@@ -19,6 +19,7 @@
 
 struct http_files;
 struct http_request;
+struct problem;
 struct websockets;
 
 typedef void http_handler(void *owner, struct http_request *r);
@@ -29,13 +30,14 @@ struct http_route {
         http_handler *handle;
         unsigned scope;  /* for the program's authorizer */
         size_t body_max; /* bytes; larger bodies are refused with 413; 0: any body with 400 */
+        bool streamed;   /* the handler reads the body, piece by piece (body.h) */
 };
 
 struct http_server_config {
         const char *address;  /* "127.0.0.1" */
         uint16_t port;        /* 0: any free one, see http_server_port */
         unsigned threads;     /* connections served at once */
-        msec body_deadline;   /* for a whole request body; 0: 10 s */
+        msec body_deadline;   /* for a whole request body, or a piece of a streamed one; 0: 10 s */
         msec answer_deadline; /* until the client has taken a whole answer; 0: 30 s */
         const struct http_route *routes;
         void *owner;
@@ -99,6 +101,8 @@ void http_problem_at(struct http_request *r, int status, const struct scan_fault
 /* With extra members (e.g. id and accepted); takes the reference. */
 void http_problem_with(struct http_request *r, int status, json_t *members, const char *format, ...)
         PRINTF_LIKE(4, 5);
+/* With any of its members; its path and trace are those of the request. For problem.h. */
+void http_problem_of(struct http_request *r, const struct problem *p);
 /* With e's text, and the status for its code: INVALID 422, NOT_FOUND 404, CONFLICT 409, FULL,
  * UNAVAILABLE and TIMEOUT 503; others: see problem_status. */
 void http_problem_err(struct http_request *r, const struct err *e);

@@ -9,6 +9,7 @@
 
 #include "common/base/json_text.h"
 #include "common/http/answer.h"
+#include "common/http/body.h"
 
 enum { READ_STEP = 16 * 1024, DRAIN_MAX = 32 * 1024 * 1024 };
 
@@ -43,9 +44,7 @@ bool http_body_is_json(struct http_request *r)
         return false;
 }
 
-enum body_end { BODY_WHOLE, BODY_OVER, BODY_LATE, BODY_BROKEN };
-
-static enum body_end read_bytes(struct http_request *r, size_t max)
+static enum body_piece read_bytes(struct http_request *r, size_t max)
 {
         bool chunked = r->framing.chunked;
         size_t want = chunked ? max + 1 : (size_t)r->framing.length;
@@ -55,70 +54,34 @@ static enum body_end read_bytes(struct http_request *r, size_t max)
                 buffer_reserve(&r->body, step);
                 int got = mg_read(r->civetweb, r->body.data + r->body.length, step);
                 if (got == 0 && chunked)
-                        return BODY_WHOLE;
+                        return PIECE_END;
                 if (got <= 0)
-                        return BODY_BROKEN;
+                        return PIECE_BROKEN;
                 r->body.length += (size_t)got;
         }
-        return chunked ? BODY_OVER : BODY_WHOLE;
+        return chunked ? PIECE_OVER : PIECE_END;
 }
 
-static enum body_end read_body(struct http_request *r, size_t max)
+static enum body_piece read_body(struct http_request *r, size_t max)
 {
         struct watch *w = r->server->connections.watch;
         msec limit = r->server->config.body_deadline;
         struct watched entry;
 
-        if (!r->framing.chunked && (size_t)r->framing.length > max)
-                return BODY_OVER;
         msec begun = clock_mono();
         watch_begin(w, &entry, connection_descriptor(r->connection), WATCH_BODY, limit);
-        enum body_end end = read_bytes(r, max);
+        enum body_piece end = read_bytes(r, max);
         bool late = watch_end(w, &entry) || clock_mono() - begun >= limit;
         if (r->body.data != NULL)
                 r->body.data[r->body.length] = '\0';
         /* When the watch has ended the connection's input, a chunked body can look complete. */
-        if (entry.expired || (late && end == BODY_BROKEN))
-                return BODY_LATE;
+        if (entry.expired || (late && end == PIECE_BROKEN))
+                return PIECE_LATE;
         return end;
 }
 
-static void say_continue(struct http_request *r)
+bool input_accept_body(struct http_request *r, size_t body_max)
 {
-        static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-        if (r->framing.expects_continue && strcmp(r->info->http_version, "1.1") == 0)
-                answer_send(r, bytes_of(line, sizeof(line) - 1));
-}
-
-static bool judge_body(struct http_request *r, enum body_end end, size_t max)
-{
-        switch (end) {
-        case BODY_WHOLE:
-                r->body_read = true;
-                return true;
-        case BODY_OVER:
-                http_problem(r, 413, "the body is larger than %zu bytes", max);
-                return false;
-        case BODY_LATE:
-                r->broken = true;
-                http_problem(r, 408, "the body did not arrive in time");
-                return false;
-        case BODY_BROKEN:
-                r->broken = true;
-                http_problem(r, 400,
-                             r->framing.chunked ? "the chunked body is malformed, or has chunk "
-                                                  "extensions, which are not understood"
-                                                : "the body ended early");
-                return false;
-        }
-        return false;
-}
-
-bool input_read_body(struct http_request *r, size_t body_max)
-{
-        if (r->body_read)
-                return true;
         if (body_max == 0) {
                 http_problem(r, 400, "this request must not have a body");
                 return false;
@@ -128,9 +91,22 @@ bool input_read_body(struct http_request *r, size_t body_max)
                 http_problem(r, 415, "Content-Encoding %s is not understood", coding);
                 return false;
         }
-        if (r->framing.chunked || (size_t)r->framing.length <= body_max)
-                say_continue(r);
-        return judge_body(r, read_body(r, body_max), body_max);
+        if (!r->framing.chunked && (size_t)r->framing.length > body_max) {
+                http_body_refuse(r, PIECE_OVER);
+                return false;
+        }
+        return true;
+}
+
+bool input_read_body(struct http_request *r, size_t body_max)
+{
+        answer_continue(r);
+        enum body_piece end = read_body(r, body_max);
+        r->broken = r->broken || end == PIECE_LATE || end == PIECE_BROKEN;
+        r->body_read = end == PIECE_END;
+        if (end != PIECE_END)
+                http_body_refuse(r, end);
+        return r->body_read;
 }
 
 /* A close with an unread body would reset the connection, and the answer could be lost. */
@@ -140,7 +116,7 @@ void input_drain_body(struct http_request *r, msec limit)
         struct watched entry;
         size_t drained = 0;
 
-        if (r->body_read || r->broken || r->framing.expects_continue)
+        if (r->body_read || r->broken || r->awaits_continue)
                 return;
         buffer_reserve(&r->body, READ_STEP);
         watch_begin(w, &entry, connection_descriptor(r->connection), WATCH_BODY, limit);

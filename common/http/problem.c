@@ -41,7 +41,7 @@ static void add_members(struct buffer *out, const json_t *members)
 void problem_write(const struct problem *p, struct buffer *out)
 {
         json_begin(out);
-        json_put_string(out, "type", "about:blank");
+        json_put_string(out, "type", p->type != NULL ? p->type : "about:blank");
         json_put_string(out, "title", http_phrase(p->status));
         json_put_int(out, "status", p->status);
         json_put_given(out, "detail", bytes_of_text(p->detail));
@@ -82,7 +82,7 @@ int problem_status(enum err_code code)
         return 500;
 }
 
-static void answer(struct http_request *r, const struct problem *given)
+void http_problem_of(struct http_request *r, const struct problem *given)
 {
         AUTO_BUFFER body = {0};
         struct problem p = *given;
@@ -103,12 +103,13 @@ void http_problem(struct http_request *r, int status, const char *format, ...)
         va_start(arguments, format);
         vsnprintf(detail, sizeof(detail), format, arguments);
         va_end(arguments);
-        answer(r, &(struct problem){.status = status, .detail = detail});
+        http_problem_of(r, &(struct problem){.status = status, .detail = detail});
 }
 
 void http_problem_at(struct http_request *r, int status, const struct scan_fault *fault)
 {
-        answer(r, &(struct problem){.status = status, .detail = fault->detail, .fault = fault});
+        http_problem_of(
+                r, &(struct problem){.status = status, .detail = fault->detail, .fault = fault});
 }
 
 void http_problem_with(struct http_request *r, int status, json_t *members, const char *format, ...)
@@ -119,7 +120,8 @@ void http_problem_with(struct http_request *r, int status, json_t *members, cons
         va_start(arguments, format);
         vsnprintf(detail, sizeof(detail), format, arguments);
         va_end(arguments);
-        answer(r, &(struct problem){.status = status, .detail = detail, .members = members});
+        http_problem_of(r,
+                        &(struct problem){.status = status, .detail = detail, .members = members});
         json_decref(members);
 }
 

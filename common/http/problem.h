@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * problem.h: the body of an error answer (RFC 9457). Pure.
+ * problem.h: the body of an error answer (RFC 9457). Pure. handler.h sends it
+ * (http_problem_of).
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 
 struct problem {
         int status;
+        const char *type;               /* NULL: about:blank, the title says all */
         const char *detail;             /* or NULL */
         const char *instance;           /* the path, or NULL */
         const char *traceparent;        /* or NULL */

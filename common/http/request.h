@@ -52,7 +52,10 @@ struct http_request {
         struct route_match match;
         struct query query;
         struct buffer body;
-        bool body_read; /* to its end: the connection can be reused */
+        bool body_read;       /* to its end: the connection can be reused */
+        bool awaits_continue; /* the client sends its body after 100 Continue only */
+        size_t body_taken;    /* bytes of a streamed body that its handler has */
+        msec body_waited;     /* for them */
         char traceparent[TRACEPARENT_SIZE];
         void *context;         /* owned */
         struct buffer headers; /* of the answer */

@@ -99,6 +99,8 @@ static bool accept_form(struct http_request *r)
                 return false;
         }
         r->body_read = !r->framing.chunked && r->framing.length == 0;
+        r->awaits_continue =
+                r->framing.expects_continue && strcmp(r->info->http_version, "1.1") == 0;
         if (strcmp(r->raw_path, "*") != 0 && path_parse(r->raw_path, &r->path, &e) < 0) {
                 http_problem(r, e.code == ERR_NOT_FOUND ? 404 : 400, "%s", e.text);
                 return false;
@@ -133,6 +135,18 @@ static bool find_route(struct http_request *r, const struct http_file **file)
         return false;
 }
 
+/* Reads the body, unless the handler does; false: the request was refused. */
+static bool accept_body(struct http_request *r, const struct http_route *route)
+{
+        size_t max = route != NULL ? route->body_max : 0;
+
+        if (r->body_read)
+                return true;
+        if (!input_accept_body(r, max))
+                return false;
+        return (route != NULL && route->streamed) || input_read_body(r, max);
+}
+
 static void serve(struct http_request *r)
 {
         const struct http_server_config *c = &r->server->config;
@@ -144,7 +158,7 @@ static void serve(struct http_request *r)
         /* Before the body is read: an unauthorized client must not cost that. */
         if (route != NULL && c->authorize != NULL && !c->authorize(c->owner, r, route))
                 return;
-        if (!input_read_body(r, route != NULL ? route->body_max : 0))
+        if (!accept_body(r, route))
                 return;
         if (route != NULL)
                 route->handle(c->owner, r);

@@ -49,8 +49,12 @@ static void test_fault_and_members(void **state)
         struct scan_fault fault = {
                 .pointer = "/payload/0", .line = 3, .column = 7, .detail = "too deep"};
         json_t *members = json_pack("{s:s,s:s}", "id", "x", "accepted", "unknown");
-        json_t *json =
-                written(&(struct problem){.status = 400, .fault = &fault, .members = members});
+        json_t *json = written(&(struct problem){.status = 400,
+                                                 .type = "urn:warren:problem:test",
+                                                 .fault = &fault,
+                                                 .members = members});
+
+        assert_string_equal(text(json, "type"), "urn:warren:problem:test");
 
         json_t *error = json_array_get(json_object_get(json, "errors"), 0);
         assert_string_equal(text(error, "pointer"), "/payload/0");
