@@ -235,6 +235,10 @@ static int begin(void *owner, struct service *service, struct err *e)
         s->service = service;
         s->api.token = c->internal_token;
         s->api.tenants_max = c->tenants_max;
+        s->api.claim_limits = (struct claim_limits){.keep = c->claims_keep,
+                                                    .lease = c->claims_lease,
+                                                    .max = c->claims_max,
+                                                    .of_tenant_max = c->claims_tenant_max};
         pthread_mutex_init(&s->api.changing, NULL);
         http_client_global_init();
         if (open_projection(s, e) != 0 || open_registry(s, e) != 0 || follow_control(s, e) != 0)

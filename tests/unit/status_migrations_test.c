@@ -465,7 +465,8 @@ static char *new_registry_tables(void)
 
 static void the_registry_of_each_version_holds_its_rows(void **state)
 {
-        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1"};
+        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1",
+                                            "registry-2"};
         (void)state;
         AUTO_FREE char *tables = new_registry_tables();
         for (size_t i = 0; i < COUNT(names); i++) {
@@ -490,10 +491,10 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                         stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");
                 assert_string_equal(former, "going\ngone\n");
                 AUTO_FREE char *version = stored_db_lines(place.path, "PRAGMA user_version");
-                assert_string_equal(version, "2\n");
+                assert_string_equal(version, "3\n");
                 AUTO_FREE char *schema = stored_db_schema(place.path);
                 assert_string_equal(schema, tables);
-                stored_db_exec(place.path, "PRAGMA user_version = 3");
+                stored_db_exec(place.path, "PRAGMA user_version = 4");
                 assert_null(registry_create(place.path, &e));
                 assert_int_equal(e.code, ERR_CONFLICT);
                 assert_non_null(strstr(e.text, "bring back a backup"));
