@@ -9,31 +9,7 @@
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 
-static const char *const state_words[] = {
-        [CLAIM_GRANTED] = "granted",     [CLAIM_SETTLED] = "settled",
-        [CLAIM_IN_FLIGHT] = "in_flight", [CLAIM_REUSED] = "reused",
-        [CLAIM_NONE] = "none",           [CLAIM_FULL] = "full",
-        [CLAIM_NO_TENANT] = "no_tenant",
-};
-enum { STATE_COUNT = sizeof(state_words) / sizeof(state_words[0]), ANSWER_DEPTH = 3 };
-
-const char *claim_state_word(enum claim_state s)
-{
-        return state_words[s];
-}
-
-static const char *end_word(enum claim_end how)
-{
-        switch (how) {
-        case CLAIM_SETTLE:
-                return "settled";
-        case CLAIM_RELEASE:
-                return "released";
-        case CLAIM_ABANDON:
-                return "abandoned";
-        }
-        return "";
-}
+enum { ANSWER_DEPTH = 3 };
 
 void claim_write_ending(const struct claim_ending *end, struct buffer *out)
 {
@@ -41,7 +17,7 @@ void claim_write_ending(const struct claim_ending *end, struct buffer *out)
         json_put_string(out, "tenant", end->tenant);
         json_put_string(out, "key", end->key);
         json_put_string(out, "holder", end->holder);
-        json_put_string(out, "how", end_word(end->how));
+        json_put_string(out, "how", claim_end_word(end->how));
         json_end(out);
 }
 
@@ -63,13 +39,11 @@ void claim_write_ask(const struct claim_ask *ask, struct buffer *out)
 static int read_state(struct json_reader *r, const struct json_place *p, void *out)
 {
         char word[16];
-        unsigned at;
 
-        if (!json_copy_text(p->value, word, sizeof(word)) ||
-            !bytes_find(bytes_of_text(word), state_words, STATE_COUNT, &at))
-                return json_refuse(r, p, "not a state of a claim");
-        *(enum claim_state *)out = (enum claim_state)at;
-        return 0;
+        if (json_copy_text(p->value, word, sizeof(word)) &&
+            claim_state_parse(bytes_of_text(word), out))
+                return 0;
+        return json_refuse(r, p, "not a state of a claim");
 }
 
 /* clang-format off */

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/uuid.h"
+#include "common/model/claim.h"
 #include "common/model/job.h"
 
 /* Borrows its strings. */
@@ -22,16 +23,6 @@ struct claim_ask {
         bool look;                             /* grant nothing, write nothing */
 };
 
-enum claim_state {
-        CLAIM_GRANTED,   /* publish, then claims_end */
-        CLAIM_SETTLED,   /* the job was accepted before */
-        CLAIM_IN_FLIGHT, /* another holder's lease is not over */
-        CLAIM_REUSED,    /* the key belongs to another request */
-        CLAIM_NONE,      /* to a look: it would be granted */
-        CLAIM_FULL,      /* too many keys are kept */
-        CLAIM_NO_TENANT,
-};
-
 struct claim_answer {
         enum claim_state state;
         char id[UUID_SIZE];                    /* granted, settled: of the job */
@@ -41,12 +32,6 @@ struct claim_answer {
         msec publish_by; /* granted: monotonic; a confirm of what is published later may come after
                           * the end of the lease */
         msec retry;      /* in flight, full: after which to ask again */
-};
-
-enum claim_end {
-        CLAIM_SETTLE,  /* the job is in its queue */
-        CLAIM_RELEASE, /* it is not, and never will be by this holder */
-        CLAIM_ABANDON, /* it may be: the next holder publishes the same id again */
 };
 
 /* A claim that ends. */
@@ -62,5 +47,3 @@ void claim_write_ending(const struct claim_ending *end, struct buffer *out);
  * ERR_PROTOCOL. */
 int claim_read_answers(struct bytes body, struct claim_answer *answers, size_t count, msec *lease,
                        struct err *e) MUST_CHECK;
-/* The label of metrics. */
-const char *claim_state_word(enum claim_state s);

@@ -22,8 +22,12 @@ enum {
         QUEUE_TIMEOUT = 2 * MSEC_SECOND, /* of an ask before its call */
         REFUSE_TIME = MSEC_SECOND,       /* after a call that failed */
         ENDS_MAX = 8192,
-        CALL_ENDS_MAX = 1024, /* with CLAIMS_ASK_MAX long keys a body stays below 1 MiB */
 };
+/* Of a key's characters, all printable, two need an escape. */
+_Static_assert(CLAIMS_AT_ONCE *(2 * JOB_KEY_SIZE + 512) +
+                               CLAIM_ENDS_AT_ONCE * (2 * JOB_KEY_SIZE + 256) <=
+                       CLAIMS_BODY_MAX,
+               "the longest call fits");
 
 /* A claims_ask, on its caller's stack. While it is in a call it does not leave. */
 struct waiter {
@@ -45,7 +49,7 @@ struct ending {
 struct call {
         struct waiter *waiters;
         size_t ask_count; /* of all of them */
-        struct claim_answer answers[CLAIMS_ASK_MAX];
+        struct claim_answer answers[CLAIMS_AT_ONCE];
         struct ending *ends;
         struct buffer body;
         struct err why;
@@ -253,13 +257,13 @@ static void gather_locked(struct claims *c)
 {
         size_t asks = 0;
 
-        for (unsigned i = 0; i < CALL_ENDS_MAX && c->ends != NULL; i++) {
+        for (unsigned i = 0; i < CLAIM_ENDS_AT_ONCE && c->ends != NULL; i++) {
                 struct ending *end = c->ends;
                 DL_DELETE(c->ends, end);
                 DL_APPEND(c->call.ends, end);
                 c->end_count--;
         }
-        while (c->waiters != NULL && asks + c->waiters->count <= CLAIMS_ASK_MAX) {
+        while (c->waiters != NULL && asks + c->waiters->count <= CLAIMS_AT_ONCE) {
                 struct waiter *w = c->waiters;
                 DL_DELETE(c->waiters, w);
                 DL_APPEND(c->call.waiters, w);
@@ -405,7 +409,7 @@ int claims_ask(struct claims *c, const struct claim_ask *asks, struct claim_answ
         struct waiter w = {.asks = asks, .answers = answers, .count = count};
         int64_t since = clock_mono_us();
 
-        assert(count >= 1 && count <= CLAIMS_ASK_MAX);
+        assert(count >= 1 && count <= CLAIMS_AT_ONCE);
         condition_init(&w.changed);
         pthread_mutex_lock(&c->mutex);
         if (enter_locked(c, &w, &w.why) == 0)

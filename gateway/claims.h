@@ -23,8 +23,6 @@ struct claims_config {
         const struct meters *meters;
 };
 
-enum { CLAIMS_ASK_MAX = 256 };
-
 /* Starts the thread that calls. */
 struct claims *claims_create(const struct claims_config *config);
 /* Ends the thread; what claims_end was told is lost unless claims_finish sent it. */
@@ -32,7 +30,7 @@ void claims_destroy(struct claims **c);
 /* After the last claims_ask and claims_end: sends what is left, for `limit` ms at most. Blocks. */
 void claims_finish(struct claims *c, msec limit);
 
-/* Asks for 1 to CLAIMS_ASK_MAX claims, in order. Blocks, for 5 s at most. -1: nothing is granted;
+/* Asks for 1 to CLAIMS_AT_ONCE claims, in order. Blocks, for 5 s at most. -1: nothing is granted;
  * ERR_FULL: too many wait; ERR_UNAVAILABLE: the primary does not answer; after such a failure it is
  * not asked for a second. */
 int claims_ask(struct claims *c, const struct claim_ask *asks, struct claim_answer *answers,

@@ -6,21 +6,7 @@
 
 #include <string.h>
 
-static bool is_printable(char c)
-{
-        return c >= 0x20 && c <= 0x7e;
-}
-
-bool idempotency_key_is_valid(struct bytes key)
-{
-        if (key.length == 0 || key.length >= JOB_KEY_SIZE)
-                return false;
-        for (size_t i = 0; i < key.length; i++) {
-                if (!is_printable(key.data[i]))
-                        return false;
-        }
-        return true;
-}
+#include "common/model/claim.h"
 
 /* text begins behind the first quote. Returns the key's length; JOB_KEY_SIZE: too long. -1: no
  * string of RFC 8941, or there is more behind it. */
@@ -75,7 +61,7 @@ int idempotency_key_parse(const char *header, char out[JOB_KEY_SIZE], struct err
                 return err_set(e, ERR_INVALID,
                                "the header Idempotency-Key has a space: quote the key");
         }
-        if (!idempotency_key_is_valid(text))
+        if (!claim_key_is_valid(text))
                 return err_set(e, ERR_INVALID,
                                "the header Idempotency-Key must be " IDEMPOTENCY_KEY_FORM);
         memcpy(out, text.data, text.length);

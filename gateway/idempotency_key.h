@@ -11,8 +11,6 @@
 /* The form of a key, for error texts. */
 #define IDEMPOTENCY_KEY_FORM "1 to 255 printable ASCII characters"
 
-/* 1 to 255 bytes, each from 0x20 to 0x7e. */
-bool idempotency_key_is_valid(struct bytes key);
 /* Reads a header's value: bare (without spaces, not beginning with a quote), or quoted as a string
  * of RFC 8941, with nothing behind it. out becomes the key, without quotes and escapes. -1:
  * ERR_INVALID. */

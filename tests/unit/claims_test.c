@@ -116,9 +116,9 @@ static unsigned calls(void)
 /* A caller of claims_ask on a thread of its own. */
 struct asker {
         struct claims *claims;
-        char keys[CLAIMS_ASK_MAX][JOB_KEY_SIZE];
-        struct claim_ask asks[CLAIMS_ASK_MAX];
-        struct claim_answer answers[CLAIMS_ASK_MAX];
+        char keys[CLAIMS_AT_ONCE][JOB_KEY_SIZE];
+        struct claim_ask asks[CLAIMS_AT_ONCE];
+        struct claim_answer answers[CLAIMS_AT_ONCE];
         size_t count;
         int got;
         struct err e;
