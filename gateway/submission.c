@@ -18,7 +18,7 @@ struct parse {
         const struct submission_rules *rules;
         struct job *job;
         struct submission_refusal *why;
-        struct scan_value delay, run_at; /* raw absent: not given */
+        struct scan_value delay, run_at, expires; /* raw absent: not given */
 };
 
 static int read_payload(struct json_reader *r, const struct json_place *p, void *out)
@@ -83,6 +83,28 @@ static int read_run_at(struct json_reader *r, const struct json_place *p, void *
         return 0;
 }
 
+/* A duration or a number of seconds from now, or a time. */
+static int read_expires(struct json_reader *r, const struct json_place *p, void *out)
+{
+        struct parse *parse = r->owner;
+        char text[2 * TIME_TEXT_SIZE];
+        msec at, left, now = parse->rules->now;
+
+        if (read_duration(p->value, DELAY_SECONDS_MAX, &left))
+                at = now + left;
+        else if (!json_copy_text(p->value, text, sizeof(text)) || time_parse(text, &at, NULL) != 0)
+                return json_refuse(r, p,
+                                   "must be " DURATION_FORM
+                                   ", or an RFC 3339 time; at most 365 days ahead");
+        if (at > now + JOB_DELAY_MAX)
+                return json_refuse(r, p, "must be at most 365 days ahead");
+        if (at <= now)
+                return json_refuse(r, p, "must be later than now");
+        parse->expires = p->value;
+        *(msec *)out = at;
+        return 0;
+}
+
 static int read_tenant(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct parse *parse = r->owner;
@@ -116,6 +138,7 @@ static const struct json_member members[] = {
         {"timeout", read_timeout, OPTIONAL(timeout)},
         {"delay", read_delay, OPTIONAL(run_at)},
         {"run_at", read_run_at, OPTIONAL(run_at)},
+        {"expires", read_expires, OPTIONAL(expires_at)},
         {"tenant_id", read_tenant, OPTIONAL(tenant)},
         {"idempotency_key", read_key, .flags = JSON_NULLABLE},
         {0},
@@ -139,6 +162,10 @@ static int check_whole(struct json_reader *r, const struct json_place *root)
         if (p->delay.raw.data != NULL && p->run_at.raw.data != NULL)
                 return refuse_member(r, root, "run_at", p->run_at,
                                      "cannot be given together with \"delay\"");
+        if (p->expires.raw.data != NULL && p->job->run_at >= p->job->expires_at)
+                return refuse_member(
+                        r, root, "expires", p->expires,
+                        "must be later than its earliest start (\"delay\", \"run_at\")");
         if (p->job->tenant[0] == '\0')
                 return refuse_member(r, root, "tenant_id", root->value,
                                      "is required: this key belongs to no tenant");

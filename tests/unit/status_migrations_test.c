@@ -18,8 +18,8 @@
 
 static const char *const ids[] = {ID("1"), ID("2"), ID("3"), ID("4"),
                                   ID("5"), ID("6"), ID("7"), OUTSIDE};
-static const char *const versions[] = {"status-1", "status-2", "status-3",
-                                       "status-4", "status-5", "status-6"};
+static const char *const versions[] = {"status-1", "status-2", "status-3", "status-4",
+                                       "status-5", "status-6", "status-7"};
 
 static void tell(struct rig *r, const char *id, struct event e)
 {
@@ -260,7 +260,7 @@ static void a_rewound_stream_adds_what_is_new(void **state)
         struct err e = {0};
         struct rig r;
         (void)state;
-        open_stored(&r, "status-6");
+        open_stored(&r, "status-7");
         AUTO_FREE char *before = dump(r.place.path);
         assert_int_equal(projection_rewind(r.projection, &e), 0);
         r.offset = 0;
@@ -321,7 +321,7 @@ static void a_newer_status_db_is_refused(void **state)
         struct place place;
         (void)state;
         place_open(&place);
-        stored_db_make(place.path, "status-6");
+        stored_db_make(place.path, "status-7");
         stored_db_exec(place.path, "PRAGMA user_version = 99");
         AUTO_FREE char *before = stored_db_schema(place.path);
         assert_null(store_create(place.path, &e));

@@ -92,6 +92,34 @@ static void test_accepted(void **state)
         }
 }
 
+static void test_expires(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *members;
+                msec want;
+        } cases[] = {
+                {"\"expires\":30", NOW + 30000},
+                {"\"expires\":0.0001", NOW + 1},
+                {"\"expires\":\"1h30m\"", NOW + 5400000},
+                {"\"expires\":\"365d\"", NOW + JOB_DELAY_MAX},
+                {"\"expires\":\"2026-01-01T01:00:30+01:00\"", NOW + 30000},
+                {"\"expires\":\"2027-01-01T00:00:00Z\"", NOW + JOB_DELAY_MAX},
+                {"\"expires\":null", 0},
+                {"\"expires\":\"1.5s\",\"delay\":1.499", NOW + 1500},
+                {"\"run_at\":\"2020-01-01T00:00:00Z\",\"expires\":1", NOW + 1000},
+        };
+
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_FREE char *body = xasprintf("{\"type\":\"t\",%s}", cases[i].members);
+                struct job job;
+                struct submission_refusal why = {0};
+                if (submission_parse(bytes_of_text(body), &acme, &job, &why) != 0)
+                        fail_msg("%s: %s", body, why.fault.detail);
+                assert_int_equal(job.expires_at, cases[i].want);
+        }
+}
+
 static void test_payload_is_a_slice(void **state)
 {
         (void)state;
@@ -188,6 +216,18 @@ static void test_refused(void **state)
                 {"{\"type\":\"t\",\"run_at\":\"2027-02-01T00:00:00Z\"}", 422, "/run_at", 0, 0},
                 {"{\"type\":\"t\",\"delay\":1,\"run_at\":\"2026-01-01T00:00:30Z\"}", 422, "/run_at",
                  0, 0},
+                {"{\"type\":\"t\",\"expires\":0}", 422, "/expires", 1, 23},
+                {"{\"type\":\"t\",\"expires\":-1}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"366d\"}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":31536001}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"soon\"}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":[1]}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"2026-01-01T00:00:00Z\"}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"2027-01-01T00:00:00.001Z\"}", 422, "/expires", 0,
+                 0},
+                {"{\"type\":\"t\",\"expires\":1,\"delay\":1}", 422, "/expires", 1, 23},
+                {"{\"type\":\"t\",\"run_at\":\"2026-01-01T00:00:30Z\",\"expires\":30}", 422,
+                 "/expires", 0, 0},
                 {"{\"type\":\"t\",\"tenant_id\":\"other\"}", 403, "/tenant_id", 0, 0},
                 {"{\"type\":\"t\",\"tenant_id\":\"No!\"}", 422, "/tenant_id", 0, 0},
                 {"{\"type\":\"t\",\"idempotency_key\":\"a\"}", 422, "/idempotency_key", 0, 0},
@@ -242,11 +282,9 @@ static void test_depth(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),
-                cmocka_unit_test(test_accepted),
-                cmocka_unit_test(test_payload_is_a_slice),
-                cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_admin_names_a_tenant),
+                cmocka_unit_test(test_defaults), cmocka_unit_test(test_accepted),
+                cmocka_unit_test(test_expires),  cmocka_unit_test(test_payload_is_a_slice),
+                cmocka_unit_test(test_refused),  cmocka_unit_test(test_admin_names_a_tenant),
                 cmocka_unit_test(test_depth),
         };
         return cmocka_run_group_tests_name("submission", tests, NULL, NULL);
