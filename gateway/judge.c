@@ -8,30 +8,21 @@
 
 #include "gateway/submission.h"
 
-static bool refuse_tenant(struct bytes body, struct refusal *why)
-{
-        struct scan_value value = {0};
-        struct scan_fault fault = {.pointer = "/tenant_id",
-                                   .line = 1,
-                                   .column = 1,
-                                   .detail = "there is no such tenant"};
-
-        if (scan_find(scan_root(body), "tenant_id", &value))
-                scan_locate(body, value.raw.data, &fault.line, &fault.column);
-        return refusal_set_fault(why, 422, &fault);
-}
-
 bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job,
                 struct tenant_record *t, struct refusal *why)
 {
         struct submission_refusal parsed = {0};
         const struct submission_rules rules = {.tenant = in->own,
                                                .now = clock_wall(),
-                                               .payload_max = (size_t)g->settings->payload_max};
+                                               .payload_max = (size_t)g->settings->payload_max,
+                                               .key = in->key};
 
         if (submission_parse(in->body, &rules, job, &parsed) != 0)
                 return refusal_set_fault(why, parsed.status, &parsed.fault);
-        return control_tenant(g->control, job->tenant, t) || refuse_tenant(in->body, why);
+        if (control_tenant(g->control, job->tenant, t))
+                return true;
+        return refusal_set_member(
+                why, &(struct refused_member){in->body, "tenant_id", "there is no such tenant"});
 }
 
 bool judge_rate(struct gateway *g, const struct tenant_record *t, struct allowance *a,

@@ -11,6 +11,7 @@
 struct judge_input {
         struct bytes body;
         const char *own; /* the tenant of the API key; "": any */
+        const char *key; /* the idempotency key of the header; NULL: not given */
 };
 
 /* Fills the job except id, traceparent and app_id, and its tenant's record. The payload borrows
