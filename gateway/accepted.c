@@ -18,14 +18,28 @@ static const char *status_of(const struct job *job, msec published)
         return "pending";
 }
 
-void accepted_write(const struct job *job, msec published, struct buffer *out)
+static void write_job(const struct job *job, msec published, struct buffer *out)
 {
-        buffer_reserve(out, 320);
-        json_begin(out);
-        json_put_string(out, "id", job->id);
         json_put_string(out, "status", status_of(job, published));
         json_put_time(out, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
         json_put_string(out, "type", job->type);
         json_put_string(out, "priority", priority_name(job->priority));
         json_put_string(out, "tenant", job->tenant);
+}
+
+void accepted_write(const struct job *job, msec published, struct buffer *out)
+{
+        buffer_reserve(out, 320);
+        json_begin(out);
+        json_put_string(out, "id", job->id);
+        write_job(job, published, out);
+}
+
+void accepted_write_dry(const struct job *job, msec now, struct buffer *out)
+{
+        json_begin(out);
+        json_put_flag(out, "dry_run", true);
+        write_job(job, now, out);
+        json_put_string(out, "lane", lane_name(job->lane));
+        json_end(out);
 }

@@ -14,7 +14,7 @@ struct judge_input {
 };
 
 /* Fills the job except id, traceparent and app_id, and its tenant's record. The payload borrows
- * from the body. */
+ * from the body. Also refuses while nothing can be published. */
 bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job,
                 struct tenant_record *t, struct refusal *why) MUST_CHECK;
 /* Takes a token of the tenant's rate. *a is {0} when the rate was not looked at. */
@@ -26,3 +26,12 @@ bool judge_backlog(struct gateway *g, const struct tenant_record *t,
                    struct refusal *why) MUST_CHECK;
 /* Gives back what judge_rate and judge_backlog took: the job was not published. */
 void judge_undo(struct gateway *g, const char *tenant);
+/* What judge_rate and judge_backlog would say after `before` more jobs of the tenant. Takes
+ * nothing. */
+struct judge_trial {
+        const struct tenant_record *tenant;
+        unsigned before;
+};
+
+bool judge_limits(struct gateway *g, const struct judge_trial *trial, struct allowance *a,
+                  struct refusal *why) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "gateway/handlers.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/json_write.h"
 #include "gateway/accepted.h"
@@ -37,12 +38,26 @@ void submit_decorate(void *owner, struct http_request *r)
         const struct caller *caller = access_caller(r);
         struct tenant_record t;
 
-        if (route == NULL || route->handle != submit_handle || caller == NULL)
+        if (route == NULL || route->scope != SCOPE_SUBMIT || caller == NULL)
                 return;
         if (caller->told_limit || !control_tenant(g->control, caller->tenant, &t))
                 return;
         struct allowance a = limiter_take(g->limiter, &t, clock_mono(), BUCKET_LOOK);
         add_limit_headers(r, &t, &a);
+}
+
+bool submit_query(struct http_request *r, bool *dry_run)
+{
+        static const char *const known[] = {"dry_run", NULL};
+        const char *given = http_query(r, "dry_run");
+
+        if (!http_query_only(r, known))
+                return false;
+        *dry_run = given != NULL && strcmp(given, "true") == 0;
+        if (given == NULL || *dry_run || strcmp(given, "false") == 0)
+                return true;
+        http_problem(r, 400, "dry_run must be true or false");
+        return false;
 }
 
 static void refuse(struct gateway *g, struct http_request *r, const struct job *job,
@@ -62,18 +77,55 @@ static bool knows_no_key(struct http_request *r, struct refusal *why)
                            "the header Idempotency-Key is not supported by this version");
 }
 
-static bool judge(struct gateway *g, struct http_request *r, struct job *job, struct refusal *why)
+static bool read_job(struct gateway *g, struct http_request *r, struct job *job,
+                     struct tenant_record *t, struct refusal *why)
 {
         const struct judge_input in = {.body = http_body(r), .own = access_caller(r)->tenant};
+
+        return knows_no_key(r, why) && judge_read(g, &in, job, t, why);
+}
+
+/* Adds the limit's headers if the limit was looked at. */
+static void show_limit(struct http_request *r, const struct tenant_record *t,
+                       const struct allowance *a, const struct refusal *why)
+{
+        if (why->status == 0 || why->reason == REFUSED_RATE || why->reason == REFUSED_BACKLOG)
+                add_limit_headers(r, t, a);
+}
+
+static bool judge(struct gateway *g, struct http_request *r, struct job *job, struct refusal *why)
+{
         struct tenant_record t;
         struct allowance a;
 
-        if (!knows_no_key(r, why) || !judge_read(g, &in, job, &t, why))
+        if (!read_job(g, r, job, &t, why))
                 return false;
         bool granted = judge_rate(g, &t, &a, why);
-        if (granted || why->reason == REFUSED_RATE)
-                add_limit_headers(r, &t, &a);
+        show_limit(r, &t, &a, why);
         return granted && judge_backlog(g, &t, why);
+}
+
+static void try(struct gateway *g, struct http_request *r)
+{
+        AUTO_BUFFER body = {0};
+        struct tenant_record t;
+        struct allowance a;
+        struct job job;
+        struct refusal why = {0};
+
+        metric_increment(g->meters.dry_runs, 1);
+        if (!read_job(g, r, &job, &t, &why)) {
+                refusal_answer(&why, r);
+                return;
+        }
+        bool accepted = judge_limits(g, &(struct judge_trial){.tenant = &t}, &a, &why);
+        show_limit(r, &t, &a, &why);
+        if (!accepted) {
+                refusal_answer(&why, r);
+                return;
+        }
+        accepted_write_dry(&job, clock_wall(), &body);
+        http_answer(r, 200, "application/json", buffer_bytes(&body));
 }
 
 static void location_of(const struct job *job, char location[LOCATION_SIZE])
@@ -137,14 +189,16 @@ static void submit(struct http_request *r, struct dispatch *d)
 
 void submit_handle(void *owner, struct http_request *r)
 {
-        static const char *const no_query[] = {NULL};
         struct gateway *g = owner;
+        bool dry_run;
         struct dispatch d = {.g = g, .ended = on_ended, .owner = r};
         struct refusal why = {0};
 
-        if (!http_query_only(r, no_query) || !http_body_is_json(r))
+        if (!submit_query(r, &dry_run) || !http_body_is_json(r))
                 return;
-        if (judge(g, r, &d.job, &why))
+        if (dry_run)
+                try(g, r);
+        else if (judge(g, r, &d.job, &why))
                 submit(r, &d);
         else
                 refuse(g, r, &d.job, &why);
