@@ -46,6 +46,7 @@ void batch_slots_destroy(struct batch_slots **slots)
                 return;
         for (unsigned i = 0; i < s->count; i++) {
                 buffer_fini(&s->slots[i]->text);
+                free(s->slots[i]->over);
                 free(s->slots[i]);
         }
         pthread_cond_destroy(&s->enough);
@@ -95,6 +96,7 @@ void batch_slots_free(struct batch_slots *s, struct batch_slot *slot)
 {
         if (slot->text.size > TEXT_KEPT)
                 buffer_fini(&slot->text);
+        free(TAKE(slot->over));
         LL_PREPEND(s->spare, slot);
 }
 

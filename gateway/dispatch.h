@@ -24,7 +24,10 @@ typedef void dispatch_ended_fn(struct dispatch *d);
 struct dispatch {
         /* of the owner */
         struct gateway *g;
-        struct job job; /* the payload is borrowed */
+        struct job job;         /* the payload is borrowed */
+        char holder[UUID_SIZE]; /* of the claim, when the job has a key; dispatch.c ends the claim
+                                 */
+        msec publish_by;        /* likewise: as in claim_answer */
         dispatch_ended_fn *ended;
         void *owner;
         msec room_until; /* monotonic: waits so long for room, of the batches' half; 0: a single
@@ -38,7 +41,8 @@ struct dispatch {
         enum dispatch_end end;
 };
 
-/* The time is now. Completes the job, which judge_read has filled, with a new id. */
+/* The time is now. Completes the job, which judge_read has filled; without a claim it gets a new
+ * id. */
 void dispatch_init(struct dispatch *d, const char *traceparent);
 /* May wait until room_until. True: `ended` is called once. False: not published, the rate and the
  * backlog have their parts back, *why says why; `ended` is not called. Any thread. */

@@ -12,8 +12,15 @@
 #include "common/http/problem.h"
 
 static const char *const reason_names[] = {
-        [REFUSED_INVALID] = "invalid", [REFUSED_RATE] = "rate",     [REFUSED_BACKLOG] = "backlog",
-        [REFUSED_WINDOW] = "window",   [REFUSED_BROKER] = "broker", [REFUSED_UNKNOWN] = "unknown",
+        [REFUSED_INVALID] = "invalid",
+        [REFUSED_RATE] = "rate",
+        [REFUSED_BACKLOG] = "backlog",
+        [REFUSED_WINDOW] = "window",
+        [REFUSED_BROKER] = "broker",
+        [REFUSED_UNKNOWN] = "unknown",
+        [REFUSED_KEY_REUSED] = "key_reused",
+        [REFUSED_KEY_IN_FLIGHT] = "key_in_flight",
+        [REFUSED_KEYS] = "keys",
 };
 
 bool refusal_set(struct refusal *why, enum refusal_reason reason, int status, const char *format,
@@ -40,6 +47,20 @@ bool refusal_set_fault(struct refusal *why, int status, const struct scan_fault 
         why->fault = *fault;
         why->has_fault = true;
         return refusal_set(why, REFUSED_INVALID, status, "%s", fault->detail);
+}
+
+bool refusal_set_member(struct refusal *why, const struct refused_member *m)
+{
+        struct scan_fault fault = {.line = 1, .column = 1};
+        struct scan_value value;
+
+        snprintf(fault.pointer, sizeof(fault.pointer), "/%s", m->name);
+        snprintf(fault.detail, sizeof(fault.detail), "%s", m->detail);
+        if (scan_find(scan_root(m->body), m->name, &value)) {
+                fault.offset = (size_t)(value.raw.data - m->body.data);
+                scan_locate(m->body, value.raw.data, &fault.line, &fault.column);
+        }
+        return refusal_set_fault(why, 422, &fault);
 }
 
 void refusal_count(const struct refusal *why, const struct meters *m, const char *tenant)

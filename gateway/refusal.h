@@ -19,6 +19,9 @@ enum refusal_reason {
         REFUSED_WINDOW, /* too many submissions are not confirmed */
         REFUSED_BROKER,
         REFUSED_UNKNOWN, /* the job may have been accepted */
+        REFUSED_KEY_REUSED,
+        REFUSED_KEY_IN_FLIGHT,
+        REFUSED_KEYS, /* no claim can be had: the primary is away, or too many are kept */
 };
 
 struct refusal {
@@ -39,6 +42,13 @@ bool refusal_set(struct refusal *why, enum refusal_reason reason, int status, co
 bool refusal_set_err(struct refusal *why, const struct err *e);
 /* REFUSED_INVALID. */
 bool refusal_set_fault(struct refusal *why, int status, const struct scan_fault *fault);
+/* A member of a submission whose body was read. */
+struct refused_member {
+        struct bytes body;
+        const char *name, *detail;
+};
+/* REFUSED_INVALID, 422. The fault is at its value, or at the body's begin if it is not given. */
+bool refusal_set_member(struct refusal *why, const struct refused_member *m);
 
 /* tenant: of the job; used for REFUSED_RATE only. */
 void refusal_count(const struct refusal *why, const struct meters *m, const char *tenant);
