@@ -39,7 +39,7 @@ def test_all_accepted(acme, queues, form, count):
     jobs, cut = check(send(acme, [{"type": "noop", "payload": i} for i in range(count)], form))
     assert cut is None and len(jobs) == count
     assert jobs[0] == {"id": jobs[0]["id"], "status": "pending", "run_at": None, "type": "noop",
-                       "priority": "medium", "tenant": "acme"}
+                       "priority": "medium", "tenant": "acme", "expires_at": None}
     found = {properties.message_id: int(body) for _, properties, body in queues()}
     assert [found[job["id"]] for job in jobs] == list(range(count))
 
