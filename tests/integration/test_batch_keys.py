@@ -96,7 +96,7 @@ def test_a_key_for_the_whole_that_is_none(api, bad):
 
 
 def test_replays_are_free_of_the_rate(warren, key):
-    tenant = warren.tenant(f"slow-{secrets.token_hex(4)}", rate="5/1h", burst=5)
+    tenant = warren.tenant(f"slow-{secrets.token_hex(4)}", rate="5/1h", burst=5).api
     jobs = jobs_of(key, 8)
     first, _ = check(send(tenant, jobs))
     assert len(accepted(first)) == 5
@@ -144,7 +144,7 @@ def test_dry_run_of_one(warren, api, key):
 
 
 def test_dry_run_takes_nothing(warren, key):
-    tenant = warren.tenant(f"dry-{secrets.token_hex(4)}", rate="3/1h", burst=3, max_pending=2)
+    tenant = warren.tenant(f"dry-{secrets.token_hex(4)}", rate="3/1h", burst=3, max_pending=2).api
     warren.consumer.stop()
     before = warren.gateway.metrics()
     for _ in range(5):
@@ -166,7 +166,7 @@ def test_dry_run_takes_nothing(warren, key):
 
 
 def test_dry_run_of_a_rate(warren):
-    tenant = warren.tenant(f"dry-{secrets.token_hex(4)}", rate="3/1h", burst=3)
+    tenant = warren.tenant(f"dry-{secrets.token_hex(4)}", rate="3/1h", burst=3).api
     for _ in range(2):
         jobs, _ = check(send(tenant, [{"type": "noop"}] * 5, query="?dry_run=true"), 200)
         assert "dry_run" in jobs[2]
