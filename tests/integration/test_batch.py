@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from batch_rig import BATCH, FORMS, NDJSON, Raw, accepted, as_lines, check, refused, send
+from batch_rig import BATCH, FORMS, Raw, as_lines, refused, send
 from gateway_rig import Caller, Gateway, check_problem, drain, known
+from harness.batches import NDJSON, accepted, check
 from harness.metrics import Metrics
 from harness.until import until
 from submit_rig import events, forwarder, make_rig, told  # noqa: F401 (fixtures)

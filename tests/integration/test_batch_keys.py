@@ -4,8 +4,9 @@ import secrets
 
 import pytest
 
-from batch_rig import FORMS, accepted, check, refused
+from batch_rig import FORMS, refused
 from gateway_rig import check_problem
+from harness.batches import accepted, check
 from harness.until import until
 from keyed_rig import IN_FLIGHT, REUSED, send as submit
 
