@@ -20,6 +20,7 @@ static void write_job(const struct job *job, bool scheduled, struct buffer *out)
 {
         json_put_string(out, "status", scheduled ? "scheduled" : "pending");
         json_put_time(out, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
+        json_put_time(out, "expires_at", job->expires_at);
         json_put_string(out, "type", job->type);
         json_put_string(out, "priority", priority_name(job->priority));
         json_put_string(out, "tenant", job->tenant);
@@ -27,7 +28,7 @@ static void write_job(const struct job *job, bool scheduled, struct buffer *out)
 
 void accepted_write(const struct job *job, bool scheduled, struct buffer *out)
 {
-        buffer_reserve(out, 320);
+        buffer_reserve(out, 384);
         json_begin(out);
         json_put_string(out, "id", job->id);
         write_job(job, scheduled, out);
@@ -35,7 +36,7 @@ void accepted_write(const struct job *job, bool scheduled, struct buffer *out)
 
 void accepted_write_dry(const struct job *job, bool scheduled, struct buffer *out)
 {
-        buffer_reserve(out, 320);
+        buffer_reserve(out, 384);
         json_begin(out);
         json_put_flag(out, "dry_run", true);
         write_job(job, scheduled, out);
