@@ -10,13 +10,19 @@
 #include "common/base/log.h"
 #include "gateway/judge.h"
 
-enum { MESSAGE_OVERHEAD = 512 /* bytes of a job's message besides its payload, about */ };
+enum {
+        MESSAGE_OVERHEAD = 512, /* bytes of a job's message besides its payload, about */
+        /* How much later than the first copy a second one is due: by then the start of the first
+         * is known, so the second one, which is asked about, does not run. */
+        AGAIN_LATER = 2 * MSEC_SECOND,
+};
 
 void dispatch_init(struct dispatch *d, const char *traceparent)
 {
         struct job *job = &d->job;
 
-        uuid7(job->id);
+        if (job->id[0] == '\0')
+                uuid7(job->id);
         memcpy(job->traceparent, traceparent, sizeof(job->traceparent));
         job->app_id = bytes_of_text(d->g->name);
         d->published = clock_wall();
@@ -26,6 +32,24 @@ static void end(struct dispatch *d, enum dispatch_end end)
 {
         d->end = end;
         d->ended(d);
+}
+
+static void end_claim(const struct dispatch *d, enum claim_end how)
+{
+        const struct job *job = &d->job;
+
+        if (job->key[0] != '\0')
+                claims_end(d->g->claims, job->tenant, job->key, d->holder, how);
+}
+
+static void encode(struct dispatch *d, struct job_message *m)
+{
+        msec run_at = d->job.run_at;
+
+        if (d->job.again && run_at > d->published)
+                d->job.run_at += AGAIN_LATER;
+        job_encode(&d->job, STATION_SUBMISSION, d->published, m);
+        d->job.run_at = run_at;
 }
 
 static void on_told(void *owner, bool in_time)
@@ -46,7 +70,7 @@ static void tell(struct dispatch *d, const struct told_wait *wait)
 {
         struct job_message m;
 
-        job_encode(&d->job, STATION_SUBMISSION, d->published, &m);
+        encode(d, &m);
         packer_add(d->g->packer, &m.message, d->bytes, wait);
 }
 
@@ -68,19 +92,40 @@ static void on_queued(void *owner, enum link_result result)
         switch (result) {
         case LINK_CONFIRMED:
                 metric_observe(g->meters.confirm, (double)(clock_mono_us() - d->since) / 1e6);
+                end_claim(d, CLAIM_SETTLE);
                 tell(d, &wait);
                 return;
         case LINK_RETURNED:
                 in_flight_leave(g->in_flight, 1, d->bytes);
+                end_claim(d, CLAIM_RELEASE);
                 end(d, DISPATCH_RETURNED);
                 return;
         case LINK_NACKED:
         case LINK_EXPIRED:
         case LINK_CLOSED:
                 tell_doubt(d);
+                end_claim(d, CLAIM_ABANDON);
                 end(d, DISPATCH_UNKNOWN);
                 return;
         }
+}
+
+static int enter(const struct dispatch *d, struct err *e)
+{
+        struct in_flight *f = d->g->in_flight;
+
+        if (d->room_until == 0)
+                return in_flight_enter(f, d->bytes, e);
+        return in_flight_enter_wait(f, d->bytes, d->room_until, e);
+}
+
+/* It is too old when this process was stopped, or when the window had no room for long. */
+static bool claim_is_good(const struct dispatch *d, struct err *e)
+{
+        if (d->job.key[0] == '\0' || clock_mono() <= d->publish_by)
+                return true;
+        err_set(e, ERR_TIMEOUT, "the claim on the idempotency key is too old");
+        return false;
 }
 
 /* Publishes the job to its queue. Without a way to tell the stream it does not. */
@@ -90,10 +135,10 @@ static int publish(struct dispatch *d, struct err *e)
         const struct publish_wait wait = {.done = on_queued, .owner = d};
         struct job_message m;
 
-        if (!packer_is_ready(g->packer, e) || in_flight_enter(g->in_flight, d->bytes, e) < 0)
+        if (!packer_is_ready(g->packer, e) || enter(d, e) < 0)
                 return -1;
-        job_encode(&d->job, STATION_SUBMISSION, d->published, &m);
-        if (link_publish(g->queues.link, &m.message, &wait, e) == 0)
+        encode(d, &m);
+        if (claim_is_good(d, e) && link_publish(g->queues.link, &m.message, &wait, e) == 0)
                 return 0;
         in_flight_leave(g->in_flight, 1, d->bytes);
         return -1;
@@ -108,6 +153,7 @@ bool dispatch_begin(struct dispatch *d, struct refusal *why)
         if (publish(d, &e) == 0)
                 return true;
         judge_undo(d->g, d->job.tenant);
+        end_claim(d, CLAIM_RELEASE);
         return refusal_set_err(why, &e);
 }
 
@@ -142,6 +188,11 @@ static bool refuse_unknown(const struct dispatch *d, struct refusal *why)
                  log_text("tenant", job->tenant), log_text("traceparent", job->traceparent),
                  log_text("error", text));
         memcpy(why->id, job->id, sizeof(why->id));
+        if (job->key[0] != '\0')
+                return refusal_set(why, REFUSED_UNKNOWN, 503,
+                                   "%s: the job may have been accepted; the same idempotency key "
+                                   "again makes the same job",
+                                   text);
         return refusal_set(why, REFUSED_UNKNOWN, 503,
                            "%s: the job may have been accepted; see GET /api/v1/jobs/%s", text,
                            job->id);

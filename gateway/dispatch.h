@@ -24,9 +24,14 @@ typedef void dispatch_ended_fn(struct dispatch *d);
 struct dispatch {
         /* of the owner */
         struct gateway *g;
-        struct job job; /* the payload is borrowed */
+        struct job job;         /* the payload is borrowed */
+        char holder[UUID_SIZE]; /* of the claim, when the job has a key; dispatch.c ends the claim
+                                 */
+        msec publish_by;        /* likewise: as in claim_answer */
         dispatch_ended_fn *ended;
         void *owner;
+        msec room_until; /* monotonic: waits so long for room, of the batches' half; 0: a single
+                            submission, which does not wait */
         /* for the owner to read */
         msec published; /* wall clock; from dispatch_init on */
         /* of dispatch.c */
@@ -36,10 +41,11 @@ struct dispatch {
         enum dispatch_end end;
 };
 
-/* The time is now. Completes the job, which judge_read has filled, with a new id. */
+/* The time is now. Completes the job, which judge_read has filled; without a claim it gets a new
+ * id. */
 void dispatch_init(struct dispatch *d, const char *traceparent);
-/* True: `ended` is called once. False: not published, the rate and the backlog have their parts
- * back, *why says why; `ended` is not called. Any thread. */
+/* May wait until room_until. True: `ended` is called once. False: not published, the rate and the
+ * backlog have their parts back, *why says why; `ended` is not called. Any thread. */
 bool dispatch_begin(struct dispatch *d, struct refusal *why) MUST_CHECK;
 /* After `ended` (not on the loop's thread, as it logs), at most once. False: *why says why the job
  * is not accepted, or not known to be; after DISPATCH_RETURNED the rate and the backlog have their

@@ -23,12 +23,21 @@ void meters_init(struct meters *m)
                        "Submissions refused because the tenant is over its rate.", "tenant");
         m->told_late = METRIC(COUNTER, "warren_submissions_told_late_total",
                               "Jobs accepted before the event stream had them.");
+        m->dry_runs = METRIC(COUNTER, "warren_dry_runs_total",
+                             "Submissions that were judged only, because they asked for it.");
         m->confirm = METRIC(HISTOGRAM, "warren_publish_confirm_seconds",
                             "Time from publishing a job to the confirm of its queue.");
         m->pack_confirm = METRIC(HISTOGRAM, "warren_pack_confirm_seconds",
                                  "Time from publishing a pack to the confirm of the event stream.");
         m->packs = METRIC(COUNTER, "warren_packs_total", "Packs that the event stream has.");
         m->packed = METRIC(COUNTER, "warren_pack_jobs_total", "Jobs in these packs.");
+        m->claims =
+                METRIC(COUNTER, "warren_claims_total",
+                       "Claims on idempotency keys that were asked for, by outcome.", "outcome");
+        m->claim = METRIC(HISTOGRAM, "warren_claim_seconds",
+                          "Time from asking for a claim to the primary's answer.");
+        m->claim_waits = METRIC(GAUGE, "warren_claims_waiting",
+                                "Requests that wait for claims on idempotency keys.");
         m->requests = METRIC(COUNTER, "warren_http_requests_total", "HTTP requests answered.",
                              "route", "code");
         m->duration = METRIC(HISTOGRAM, "warren_http_request_duration_seconds",

@@ -12,9 +12,13 @@ struct meters {
         struct metric *refused;      /* label: reason */
         struct metric *rate_refused; /* label: tenant */
         struct metric *told_late;
+        struct metric *dry_runs;
         struct metric *confirm;      /* of a job's queue; seconds */
         struct metric *pack_confirm; /* seconds */
         struct metric *packs, *packed;
+        struct metric *claims; /* label: outcome, a state of claims.h or "failed" */
+        struct metric *claim;  /* seconds */
+        struct metric *claim_waits;
         struct metric *requests; /* labels: route, code */
         struct metric *duration; /* label: route; seconds */
         struct metric *link_up;  /* label: link */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * refusal.h: why a submission is not accepted, as a value: one request answers with it as a
- * problem.
+ * refusal.h: why a submission is not accepted, as a value: the answer to one request, or an entry
+ * of a batch's answer.
  */
 #pragma once
 
@@ -19,11 +19,15 @@ enum refusal_reason {
         REFUSED_WINDOW, /* too many submissions are not confirmed */
         REFUSED_BROKER,
         REFUSED_UNKNOWN, /* the job may have been accepted */
+        REFUSED_KEY_REUSED,
+        REFUSED_KEY_IN_FLIGHT,
+        REFUSED_KEYS, /* no claim can be had: the primary is away, or too many are kept */
 };
 
 struct refusal {
         enum refusal_reason reason;
-        int status; /* of HTTP */
+        int status;       /* of HTTP */
+        const char *type; /* of the problem, a literal; NULL: the status says all */
         char detail[ERR_TEXT_SIZE];
         struct scan_fault fault;
         bool has_fault;
@@ -38,7 +42,17 @@ bool refusal_set(struct refusal *why, enum refusal_reason reason, int status, co
 bool refusal_set_err(struct refusal *why, const struct err *e);
 /* REFUSED_INVALID. */
 bool refusal_set_fault(struct refusal *why, int status, const struct scan_fault *fault);
+/* A member of a submission whose body was read. */
+struct refused_member {
+        struct bytes body;
+        const char *name, *detail;
+};
+/* REFUSED_INVALID, 422. The fault is at its value, or at the body's begin if it is not given. */
+bool refusal_set_member(struct refusal *why, const struct refused_member *m);
 
 /* tenant: of the job; used for REFUSED_RATE only. */
 void refusal_count(const struct refusal *why, const struct meters *m, const char *tenant);
 void refusal_answer(const struct refusal *why, struct http_request *r);
+/* Adds {"problem": {...}}, as refusal_answer, with Retry-After as member retry_after, and without
+ * what is the same for all entries of a batch: instance and trace_id. */
+void refusal_write(const struct refusal *why, struct buffer *out);

@@ -9,8 +9,8 @@
 
 #include "gateway/handlers.h"
 
-/* SUBMISSION_EXTRA: bytes beside the payload; payload_max is added to it. */
-enum { SUBMISSION_EXTRA = 16 * 1024, SMALL_BODY = 64 * 1024 };
+/* payload_max is added to SUBMISSION_EXTRA. */
+enum { SMALL_BODY = 64 * 1024, BATCH_BODY = 8 * 1024 * 1024 };
 
 static void ready(void *owner, struct http_request *r)
 {
@@ -34,6 +34,7 @@ bool routes_ready(void *owner, struct err *why)
 /* clang-format off */
 static const struct http_route table[] = {
         {"POST", "/api/v1/jobs", submit_handle, SCOPE_SUBMIT, SUBMISSION_EXTRA, false},
+        {"POST", "/api/v1/jobs/batch", batch_handle, SCOPE_SUBMIT, BATCH_BODY, true},
         {"GET", "/api/v1/jobs", forward_to_status_store, SCOPE_READ, 0, false},
         {"GET", "/api/v1/jobs/{id}", forward_job, SCOPE_READ, 0, false},
         {"GET", "/api/v1/jobs/{id}/attempts", forward_to_status_store, SCOPE_READ, 0, false},

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/uuid.h"
+#include "common/model/claim.h"
 #include "common/model/job_members.h"
+#include "gateway/idempotency_key.h"
 
 #define DELAY_SECONDS_MAX (365.0 * 86400)
 #define TIMEOUT_SECONDS_MAX (24.0 * 3600)
@@ -121,10 +124,19 @@ static int read_tenant(struct json_reader *r, const struct json_place *p, void *
         return 0;
 }
 
+/* The header's key is in the job already. */
 static int read_key(struct json_reader *r, const struct json_place *p, void *out)
 {
-        (void)out;
-        return json_refuse(r, p, "idempotency keys are not supported by this version");
+        const struct parse *parse = r->owner;
+        char text[JOB_KEY_SIZE];
+
+        if (!json_copy_text(p->value, text, sizeof(text)) ||
+            !claim_key_is_valid(bytes_of_text(text)))
+                return json_refuse(r, p, "must be a string of " IDEMPOTENCY_KEY_FORM);
+        if (parse->rules->key != NULL && strcmp(parse->rules->key, text) != 0)
+                return json_refuse(r, p, "differs from the header Idempotency-Key");
+        memcpy(out, text, sizeof(text));
+        return 0;
 }
 
 /* null counts as absent; but a payload can be null. */
@@ -140,7 +152,7 @@ static const struct json_member members[] = {
         {"run_at", read_run_at, OPTIONAL(run_at)},
         {"expires", read_expires, OPTIONAL(expires_at)},
         {"tenant_id", read_tenant, OPTIONAL(tenant)},
-        {"idempotency_key", read_key, .flags = JSON_NULLABLE},
+        {"idempotency_key", read_key, OPTIONAL(key)},
         {0},
 };
 
@@ -172,6 +184,47 @@ static int check_whole(struct json_reader *r, const struct json_place *root)
         return 0;
 }
 
+/* The row of a member; the table's end: it has none. */
+static size_t row_of(struct bytes raw_key)
+{
+        size_t i = 0;
+
+        while (members[i].name != NULL && !scan_key_is(raw_key, members[i].name))
+                i++;
+        return i;
+}
+
+/* Two submissions with one key are the same request when their hashes are equal: of the tenant, and
+ * of the members given, in the table's order, with the bytes of their values. A key outlives the
+ * version of the gateway that hashed its request: rows of the table keep their order, new ones may
+ * stand anywhere. */
+static void hash_request(struct scan_value root, struct job *job)
+{
+        struct scan_value given[JSON_MEMBERS_MAX] = {0};
+        struct bytes parts[2 * JSON_MEMBERS_MAX + 1] = {bytes_of_text(job->tenant)};
+        struct scan_item item;
+        char digest[UUID_SIZE];
+        size_t count = 1;
+
+        for (struct scan_cursor c = scan_items(root); scan_next(&c, &item);)
+                given[row_of(item.key)] = item.value;
+        for (size_t i = 0; members[i].name != NULL; i++) {
+                bool is_null =
+                        given[i].kind == SCAN_NULL && (members[i].flags & JSON_NULLABLE) != 0;
+                if (given[i].raw.data == NULL || is_null || members[i].read == read_key)
+                        continue;
+                parts[count++] = bytes_of_text(members[i].name);
+                parts[count++] = given[i].raw;
+        }
+        uuid8_of(parts, count, digest);
+        char *out = job->key_hash;
+        for (const char *c = digest; *c != '\0'; c++) {
+                if (*c != '-')
+                        *out++ = *c;
+        }
+        *out = '\0';
+}
+
 static void set_defaults(struct job *job, const struct submission_rules *rules)
 {
         memset(job, 0, sizeof(*job));
@@ -181,6 +234,8 @@ static void set_defaults(struct job *job, const struct submission_rules *rules)
         job->run = 1;
         job->submitted_at = rules->now;
         job->payload = bytes_of_text("null");
+        if (rules->key != NULL)
+                snprintf(job->key, sizeof(job->key), "%s", rules->key);
 }
 
 int submission_parse(struct bytes body, const struct submission_rules *rules, struct job *job,
@@ -199,5 +254,7 @@ int submission_parse(struct bytes body, const struct submission_rules *rules, st
         if (json_read_members(&r, &root, members, job) != 0 || check_whole(&r, &root) != 0)
                 return -1;
         job->lane = job_lane(job, 0);
+        if (job->key[0] != '\0')
+                hash_request(root.value, job);
         return 0;
 }

@@ -41,7 +41,7 @@ def test_every_metric_of_the_contract_is_shown(warren):
         wanted.setdefault(name, set(filter(None, labels.split(","))))
     assert len(wanted) >= 13 and wanted["warren_queue_size"] == {"tenant", "lane"}
     warren.api.run("fail", {"times": 1})
-    warren.api.run("fail", {"permanent": True})
+    warren.api.run("fail", {"permanent": True}, idempotency_key="metrics")
     assert warren.api.request("POST", "/jobs", json={"no": "job"}).status_code == 422
     hasty = warren.tenant("hasty", rate="1/1h", burst=1).api
     assert [hasty.request("POST", "/jobs", json={"type": "echo"}).status_code for _ in range(2)] == [202, 429]
