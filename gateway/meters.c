@@ -37,7 +37,7 @@ void meters_init(struct meters *m)
         m->claim = METRIC(HISTOGRAM, "warren_claim_seconds",
                           "Time from asking for a claim to the primary's answer.");
         m->claim_waits = METRIC(GAUGE, "warren_claims_waiting",
-                                   "Requests that wait for claims on idempotency keys.");
+                                "Requests that wait for claims on idempotency keys.");
         m->requests = METRIC(COUNTER, "warren_http_requests_total", "HTTP requests answered.",
                              "route", "code");
         m->duration = METRIC(HISTOGRAM, "warren_http_request_duration_seconds",
