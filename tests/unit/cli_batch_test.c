@@ -158,14 +158,14 @@ static void test_refused_lines(void **state)
 {
         static const struct {
                 const char *text;
-                uint64_t number;
+                uint64_t number; /* of an array; 0: a line */
                 const char *want;
         } table[] = {
-                {"{\"a\": \"b\"}", 3, "{\"line\":3,\"problem\":{},\"job\":{\"a\": \"b\"}}\n"},
+                {"{\"a\": \"b\"}", 0, "{\"line\":3,\"problem\":{},\"job\":{\"a\": \"b\"}}\n"},
                 {"{\r\n\"a\":\n1}", 2,
                  "{\"line\":3,\"number\":2,\"problem\":{},\"job\":{  \"a\": 1}}\n"},
-                {"{\"a", 3, "{\"line\":3,\"problem\":{},\"text\":\"{\\\"a\"}\n"},
-                {NULL, 3, "{\"line\":3,\"problem\":{}}\n"},
+                {"{\"a", 0, "{\"line\":3,\"problem\":{},\"text\":\"{\\\"a\"}\n"},
+                {NULL, 0, "{\"line\":3,\"problem\":{}}\n"},
         };
 
         (void)state;
@@ -173,6 +173,7 @@ static void test_refused_lines(void **state)
                 AUTO_BUFFER out = {0};
                 batch_job_refused(&(struct batch_place){.text = bytes_of_text(table[i].text),
                                                         .line = 3,
+                                                        .in_array = table[i].number > 0,
                                                         .number = table[i].number},
                                   bytes_of_text("{}"), &out);
                 assert_string_equal(out.data, table[i].want);

@@ -184,7 +184,7 @@ void batch_job_refused(const struct batch_place *p, struct bytes problem, struct
 
         json_begin(out);
         json_put_int(out, "line", p->line);
-        if (p->number != p->line)
+        if (p->in_array)
                 json_put_int(out, "number", (int64_t)p->number);
         json_put_raw(out, "problem", problem);
         if (p->text.data != NULL && scan_check(p->text, SCAN_DEPTH_WRAPPED, &fault) == 0)

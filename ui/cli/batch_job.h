@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/bytes.h"
@@ -19,9 +20,10 @@ struct batch_key {
 
 /* Where a job's text is. Lines and columns count from 1. */
 struct batch_place {
-        struct bytes text;     /* as the user wrote it; absent: too large to be kept */
-        uint64_t number;       /* of JSON lines: its line; of an array: its element, from 1 */
-        unsigned line, column; /* in the input */
+        struct bytes text;               /* as the user wrote it; absent: too large to be kept */
+        bool in_array;                   /* of one JSON array, not of JSON lines */
+        uint64_t number;                 /* its line, or its place in the array, from 1 */
+        unsigned line, column;           /* in the input */
         unsigned sent_line, sent_column; /* in the request */
         struct batch_key key;
 };
@@ -34,8 +36,8 @@ void batch_job_add(struct bytes text, const char *base, uint64_t number, struct 
 /* Adds the problem of a job with places of the input instead of places of the request: pointers
  * without the job's index, lines and columns of the input. */
 void batch_job_problem(const struct batch_place *p, struct scan_value problem, struct buffer *out);
-/* Adds {"line", "problem", "job"} of a refused job and a line break; "number" too when it is not
- * the line. The job as the user wrote it; when that is no JSON, "text" with it instead. */
+/* Adds {"line", "problem", "job"} of a refused job and a line break; of an array "number"
+ * too. The job as the user wrote it; when that is no JSON, "text" with it instead. */
 void batch_job_refused(const struct batch_place *p, struct bytes problem, struct buffer *out);
 /* "" when base may begin a key: 1 to 235 printable ASCII characters. Else what it must be. */
 const char *batch_key_fault(const char *base);

@@ -159,7 +159,8 @@ static void set_place(struct batch_source *s, struct batch_place *p)
 
         *p = (struct batch_place){
                 .text = element->text, .line = element->line, .column = element->column};
-        p->number = s->split.form == SPLIT_ARRAY ? element->index + 1 : element->line;
+        p->in_array = s->split.form == SPLIT_ARRAY;
+        p->number = p->in_array ? element->index + 1 : element->line;
         s->offset = element->offset + element->text.length;
 }
 
