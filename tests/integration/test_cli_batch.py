@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from batch_rig import BatchGateway
+from cli_batch_rig import BatchGateway
 from cli_rig import EXIT
 from gateway_rig import Service
 from harness.broker import BIN
