@@ -85,6 +85,9 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
 
         a->job.unhandled_at = next.unhandled_at;
         switch (next.step) {
+        case NEXT_EXPIRE:
+                finish_expire(c, a, now);
+                return;
         case NEXT_DELAY:
                 departure_delay(a);
                 finish_publish(c, a);

@@ -24,6 +24,7 @@
 enum departure {
         DEPART_COMPLETE,  /* the event `completed`, in a batch; then acked */
         DEPART_GIVE_BACK, /* the event `released`, in a batch; then requeued */
+        DEPART_EXPIRE,    /* the event `cancelled`, in a batch; then acked */
         DEPART_RETRY,     /* to a delay exchange; counted as an attempt */
         DEPART_BURY,      /* to `dead` */
         DEPART_HOP,       /* to a delay queue alone; not counted as an attempt */

@@ -16,6 +16,7 @@
 #include "consumer/accept.h"
 #include "consumer/core.h"
 #include "consumer/elsewhere.h"
+#include "consumer/expiry.h"
 #include "consumer/finish.h"
 #include "consumer/flow.h"
 #include "consumer/heartbeat.h"
@@ -104,6 +105,7 @@ static void on_tick(void *owner)
                         heartbeat_publish(c, WORKER_DRAINING);
                 return;
         }
+        expiry_check(c);
         type_limits_check(c);
         subscriptions_adjust(c->subscriptions, clock_mono());
         flow_check(c);

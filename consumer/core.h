@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * core.h: the state of a consumer, shared by its files. They are layers, lowest first: slots.c,
- * type_slots.c and type_rate.c (tokens), finish.c (how an attempt leaves), heartbeat.c,
+ * type_slots.c and type_rate.c (tokens), finish.c (how an attempt leaves), heartbeat.c, expiry.c,
  * type_limits.c, accept.c (deliveries), share.c and flow.c (how much is held), start.c (starting
  * runs), stop.c (draining), links.c, consumer.c (assembly). None calls a later one: consumer.c
  * checks once a turn of the loop what has changed.

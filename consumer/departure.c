@@ -44,6 +44,12 @@ static void bury(struct attempt *a, enum reason reason)
         a->departure = DEPART_BURY;
 }
 
+/* A wait ends when the job expires: it comes back then, and is found expired. */
+static msec wait_end(const struct job *job, msec end)
+{
+        return job->expires_at != 0 && end > job->expires_at ? job->expires_at : end;
+}
+
 /* The handler was stopped because the link was lost: retried, without using up a retry. It cannot
  * be requeued: its delivery is gone. A consumer that got the redelivery hops while it runs here. */
 static void try_again_uncharged(struct attempt *a, double chance, msec now)
@@ -51,7 +57,7 @@ static void try_again_uncharged(struct attempt *a, double chance, msec now)
         if (a->job.max_retries < JOB_MAX_RETRIES_MAX)
                 a->job.max_retries++;
         a->departure = DEPART_RETRY;
-        a->job.run_at = now + retry_backoff(&a->handler->retry, 1, chance);
+        a->job.run_at = wait_end(&a->job, now + retry_backoff(&a->handler->retry, 1, chance));
         set_error(a, ERROR_KIND_ERROR,
                   bytes_of_text("stopped: the connection to the broker was lost"));
 }
@@ -80,7 +86,7 @@ static void decide_by_outcome(struct attempt *a, const struct run_end *end, doub
                 return;
         case VERDICT_RETRY:
                 a->departure = DEPART_RETRY;
-                a->job.run_at = now + wait;
+                a->job.run_at = wait_end(&a->job, now + wait);
                 return;
         case VERDICT_BURY:
                 bury(a, reason);
@@ -115,9 +121,14 @@ static void send_on(struct attempt *a, enum departure how)
 
 void departure_hop(struct attempt *a, msec wait, msec now)
 {
+        msec end = now + wait;
+
+        /* One that has expired hops while its duplicate runs elsewhere. */
+        if (!job_has_expired(&a->job, now))
+                end = wait_end(&a->job, end);
         send_on(a, DEPART_HOP);
-        if (a->job.run_at < now + wait)
-                a->job.run_at = now + wait;
+        if (a->job.run_at < end)
+                a->job.run_at = end;
 }
 
 void departure_delay(struct attempt *a)
@@ -191,7 +202,7 @@ void departure_encode(const struct attempt *a, bool again, msec now, struct job_
                 [DEPART_LANE] = STATION_LANE_MOVE,
         };
 
-        assert(a->departure != DEPART_COMPLETE && a->departure != DEPART_GIVE_BACK);
+        assert(a->departure > DEPART_EXPIRE);
         job_encode(&a->job, stations[a->departure], now, out);
         if ((again || a->job.again) && message_header(&out->message, "x-again") == NULL)
                 message_add_int(&out->message, "x-again", 1);

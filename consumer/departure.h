@@ -10,7 +10,7 @@
 
 /* The attempt ended. chance: in [0,1), for the backoff's jitter. */
 void departure_decide(struct attempt *a, const struct run_end *end, double chance, msec now);
-/* The same attempt again, `wait` ms later, and not before it is due. */
+/* The same attempt again, `wait` ms later or when it expires, and not before it is due. */
 void departure_hop(struct attempt *a, msec wait, msec now);
 /* Not due yet: to a delay queue, by job.run_at. */
 void departure_delay(struct attempt *a);
@@ -25,5 +25,6 @@ void departure_bury_again(struct attempt *a, enum reason reason, enum error_kind
 void departure_prepare_malformed(struct job *job, const struct tenant_queue *queue,
                                  const struct message *m);
 
-/* Not for DEPART_COMPLETE and DEPART_GIVE_BACK. again: an earlier try may have been confirmed. */
+/* Not for what leaves by an event: COMPLETE, GIVE_BACK, EXPIRE. again: an earlier try may have been
+ * confirmed. */
 void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out);

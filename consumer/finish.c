@@ -34,6 +34,9 @@ static void count(struct consumer *c, const struct attempt *a)
         case DEPART_COMPLETE:
                 metric_increment(ms->processed, 1, type, "completed");
                 break;
+        case DEPART_EXPIRE:
+                metric_increment(ms->processed, 1, type, "expired");
+                break;
         case DEPART_RETRY:
                 metric_increment(ms->processed, 1, type, "retried");
                 metric_increment(ms->failed, 1, type, error_kind_word(a->job.error_kind));
@@ -81,6 +84,20 @@ void finish_give_back(struct consumer *c, struct attempt *a, msec now)
         attempt_event(a, EVENT_RELEASED, now, &e);
         e.worker = bytes_of_text(c->worker);
         e.after = last_event_at;
+        events_add(c->events, &e, a);
+}
+
+void finish_expire(struct consumer *c, struct attempt *a, msec now)
+{
+        struct event e;
+
+        attempt_move(a, STATE_LEAVING);
+        a->departure = DEPART_EXPIRE;
+        count(c, a);
+        attempt_event(a, EVENT_CANCELLED, now, &e);
+        e.attempt = 0; /* it was not started */
+        e.reason = REASON_EXPIRED;
+        attempt_hint(a, &e.hint);
         events_add(c->events, &e, a);
 }
 

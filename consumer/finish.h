@@ -9,6 +9,9 @@
 
 /* Its handler succeeded: publishes `completed`. result: one JSON value, or absent. */
 void finish_complete(struct consumer *c, struct attempt *a, struct bytes result, msec now);
+/* It has not started, and has expired: publishes `cancelled`. It is in no list, or WAITING and
+ * removed from `ready`. */
+void finish_expire(struct consumer *c, struct attempt *a, msec now);
 /* Its handler was stopped: publishes `released`, and requeues it once that is confirmed. */
 void finish_give_back(struct consumer *c, struct attempt *a, msec now);
 /* Publishes the message that a departure_ function has prepared. */

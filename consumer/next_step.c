@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * next_step.c: the order of the checks. The due time comes first: by then there may be a handler,
- * or the pause may be over.
+ * next_step.c: the order of the checks. Whether it has expired comes first: nothing else matters
+ * then. The due time comes next: by then there may be a handler, or the pause may be over.
  */
 #include "consumer/next_step.h"
 
@@ -64,6 +64,9 @@ struct next next_step(const struct next_view *v, msec now)
         msec left;
         enum wait_step wait = delay_step(v->job->run_at, now, v->hold, &left, &bucket);
 
+        /* One that may have run before may run elsewhere, or have ended. */
+        if (job_has_expired(v->job, now))
+                return (struct next){.step = v->suspect ? NEXT_ASK_DUPLICATE : NEXT_EXPIRE};
         if (wait == WAIT_HOP)
                 return (struct next){.step = NEXT_DELAY,
                                      .unhandled_at = v->handler == NULL ? v->job->unhandled_at : 0};

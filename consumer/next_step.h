@@ -13,6 +13,7 @@
 #include "consumer/runner/handlers.h"
 
 enum next_step {
+        NEXT_EXPIRE,         /* it has expired: it ends unrun */
         NEXT_DELAY,          /* due later: to a delay queue */
         NEXT_MOVE_TO_LONG,   /* a long job in another lane: to the lane `long` */
         NEXT_HOP,            /* it cannot run here now: to a delay queue for a while */

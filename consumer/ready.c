@@ -7,9 +7,10 @@
 #include <assert.h>
 #include <utlist.h>
 
-static void count_in(struct ready *ready, struct tenant *t)
+static void count_in(struct ready *ready, struct tenant *t, const struct attempt *a)
 {
         ready->count++;
+        ready->expiring += a->job.expires_at != 0;
         if (t->waiting_count++ > 0)
                 return;
         CDL_APPEND(ready->ring, t);
@@ -26,7 +27,7 @@ void ready_add(struct ready *ready, struct attempt *a)
         struct tenant *t = a->queue->tenant;
 
         DL_APPEND(t->waiting[a->job.priority], a);
-        count_in(ready, t);
+        count_in(ready, t, a);
 }
 
 void ready_put_back(struct ready *ready, struct attempt *a)
@@ -34,7 +35,7 @@ void ready_put_back(struct ready *ready, struct attempt *a)
         struct tenant *t = a->queue->tenant;
 
         DL_PREPEND(t->waiting[a->job.priority], a);
-        count_in(ready, t);
+        count_in(ready, t, a);
 }
 
 void ready_remove(struct ready *ready, struct attempt *a)
@@ -44,6 +45,7 @@ void ready_remove(struct ready *ready, struct attempt *a)
         assert(t->waiting_count > 0);
         DL_DELETE(t->waiting[a->job.priority], a);
         ready->count--;
+        ready->expiring -= a->job.expires_at != 0;
         if (--t->waiting_count > 0)
                 return;
         CDL_DELETE(ready->ring, t);

@@ -12,9 +12,10 @@ struct type_turn;
 
 struct ready {
         struct tenant *ring;
-        unsigned tenants; /* in the ring */
-        unsigned count;   /* attempts waiting */
-        int64_t pass;     /* of the last pick; a tenant that had nothing waiting starts from it */
+        unsigned tenants;  /* in the ring */
+        unsigned count;    /* attempts waiting */
+        unsigned expiring; /* of those, with an expires_at */
+        int64_t pass;      /* of the last pick; a tenant that had nothing waiting starts from it */
         /* Used by scheduler.c: */
         struct type_turn *turns;                                  /* by type */
         bool (*is_limited)(void *owner, const struct handler *h); /* NULL: by its concurrency */

@@ -179,6 +179,18 @@ static void wait_again(struct consumer *c, struct attempt *a)
         ready_put_back(&c->ready, a);
 }
 
+/* True: it has expired, and leaves unrun. Its limits are for others. */
+static bool leaves_expired(struct consumer *c, struct attempt *a)
+{
+        msec now = clock_wall();
+
+        if (!job_has_expired(&a->job, now))
+                return false;
+        finish_give_limits_back(c, a);
+        finish_expire(c, a, now);
+        return true;
+}
+
 /* False: there was no room, and the attempt waits again. */
 static bool run(struct consumer *c, struct attempt *a)
 {
@@ -191,6 +203,8 @@ static bool run(struct consumer *c, struct attempt *a)
         };
         struct err why = {0};
 
+        if (leaves_expired(c, a))
+                return true;
         a->job.attempt = a->number - 1;
         a->started_us = clock_mono_us();
         a->started_at = clock_wall();
@@ -214,6 +228,8 @@ static bool run(struct consumer *c, struct attempt *a)
  * type harms the tenants of its jobs alone, and what waits for the rate holds none. */
 static bool start(struct consumer *c, struct attempt *a)
 {
+        if (leaves_expired(c, a))
+                return true;
         type_rate_take(c->type_rate, a);
         slots_started(c->slots, a);
         a->set = handlers_ref(a->handler->set);

@@ -13,6 +13,7 @@
 #include "common/http/server.h"
 #include "gateway/admits.h"
 #include "gateway/backlog.h"
+#include "gateway/claims.h"
 #include "gateway/in_flight.h"
 #include "gateway/limiter.h"
 #include "gateway/meters.h"
@@ -42,6 +43,7 @@ struct gateway {
         struct limiter *limiter;
         struct in_flight *in_flight;
         struct meters meters;
+        struct claims *claims;
         /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */

@@ -75,6 +75,7 @@ static void on_collect(void *owner)
         metric_set(g->meters.link_up, admits_is_up(g->admits) ? 1 : 0, "admits");
         metric_set(g->meters.in_flight, in_flight_jobs(g->in_flight));
         metric_set(g->meters.untold, packer_untold(g->packer));
+        metric_set(g->meters.claims_waiting, claims_waiting(g->claims));
 }
 
 static struct http_client *service_client(const struct gateway *g, const char *url, struct err *e)
@@ -85,11 +86,25 @@ static struct http_client *service_client(const struct gateway *g, const char *u
                 e);
 }
 
+/* Half of the threads at most wait for claims, so that a primary that hangs leaves the others. */
+static void create_claims(struct gateway *g, struct http_client *client)
+{
+        const struct gateway_settings *s = g->settings;
+
+        g->claims = claims_create(&(struct claims_config){.client = client,
+                                                          .waiting_max = (unsigned)s->threads / 2,
+                                                          .confirm_timeout = s->confirm_timeout,
+                                                          .meters = &g->meters});
+}
+
 static int create_clients(struct gateway *g, struct err *e)
 {
         http_client_global_init();
         g->status_store = service_client(g, g->settings->status_store_url, e);
-        if (g->status_store == NULL)
+        struct http_client *claims = service_client(g, g->settings->status_store_url, e);
+        if (claims != NULL)
+                create_claims(g, claims);
+        if (g->status_store == NULL || g->claims == NULL)
                 return err_wrap(e, "status_store_url");
         g->dlx_monitor = service_client(g, g->settings->dlx_monitor_url, e);
         return g->dlx_monitor != NULL ? 0 : err_wrap(e, "dlx_monitor_url");
@@ -197,9 +212,10 @@ static int create_servers(struct gateway *g, struct err *e)
         return g->server != NULL ? 0 : -1;
 }
 
-enum { FINISH_ADMITS = MSEC_SECOND };
+enum { FINISH_ADMITS = MSEC_SECOND, FINISH_CLAIMS = MSEC_SECOND };
 
-/* Requests end before the packs are drained, so every submission is answered. */
+/* Requests end before the packs are drained, so every submission is answered. Then no more claims
+ * end. */
 static void finish_requests(uv_work_t *work)
 {
         struct gateway *g = work->data;
@@ -207,6 +223,7 @@ static void finish_requests(uv_work_t *work)
         http_client_stop(g->status_store);
         http_client_stop(g->dlx_monitor);
         http_server_destroy(&g->server);
+        claims_finish(g->claims, FINISH_CLAIMS);
 }
 
 static void on_told(void *owner)
@@ -293,6 +310,7 @@ static void end(void *owner)
         link_destroy(&g->packs.link);
         packer_destroy(&g->packer);
         in_flight_destroy(&g->in_flight);
+        claims_destroy(&g->claims);
         http_client_destroy(&g->status_store);
         http_client_destroy(&g->dlx_monitor);
         limiter_destroy(&g->limiter);

@@ -29,6 +29,13 @@ void meters_init(struct meters *m)
                                  "Time from publishing a pack to the confirm of the event stream.");
         m->packs = METRIC(COUNTER, "warren_packs_total", "Packs that the event stream has.");
         m->packed = METRIC(COUNTER, "warren_pack_jobs_total", "Jobs in these packs.");
+        m->claims =
+                METRIC(COUNTER, "warren_claims_total",
+                       "Claims on idempotency keys that were asked for, by outcome.", "outcome");
+        m->claim = METRIC(HISTOGRAM, "warren_claim_seconds",
+                          "Time from asking for a claim to the primary's answer.");
+        m->claims_waiting = METRIC(GAUGE, "warren_claims_waiting",
+                                   "Requests that wait for claims on idempotency keys.");
         m->requests = METRIC(COUNTER, "warren_http_requests_total", "HTTP requests answered.",
                              "route", "code");
         m->duration = METRIC(HISTOGRAM, "warren_http_request_duration_seconds",

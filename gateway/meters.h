@@ -15,6 +15,9 @@ struct meters {
         struct metric *confirm;      /* of a job's queue; seconds */
         struct metric *pack_confirm; /* seconds */
         struct metric *packs, *packed;
+        struct metric *claims; /* label: outcome, a state of claims.h or "failed" */
+        struct metric *claim;  /* seconds */
+        struct metric *claims_waiting;
         struct metric *requests; /* labels: route, code */
         struct metric *duration; /* label: route; seconds */
         struct metric *link_up;  /* label: link */

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/uuid.h"
+#include "common/model/claim.h"
 #include "common/model/job_members.h"
+#include "gateway/idempotency_key.h"
 
 #define DELAY_SECONDS_MAX (365.0 * 86400)
 #define TIMEOUT_SECONDS_MAX (24.0 * 3600)
@@ -18,7 +21,7 @@ struct parse {
         const struct submission_rules *rules;
         struct job *job;
         struct submission_refusal *why;
-        struct scan_value delay, run_at; /* raw absent: not given */
+        struct scan_value delay, run_at, expires; /* raw absent: not given */
 };
 
 static int read_payload(struct json_reader *r, const struct json_place *p, void *out)
@@ -83,6 +86,28 @@ static int read_run_at(struct json_reader *r, const struct json_place *p, void *
         return 0;
 }
 
+/* A duration or a number of seconds from now, or a time. */
+static int read_expires(struct json_reader *r, const struct json_place *p, void *out)
+{
+        struct parse *parse = r->owner;
+        char text[2 * TIME_TEXT_SIZE];
+        msec at, left, now = parse->rules->now;
+
+        if (read_duration(p->value, DELAY_SECONDS_MAX, &left))
+                at = now + left;
+        else if (!json_copy_text(p->value, text, sizeof(text)) || time_parse(text, &at, NULL) != 0)
+                return json_refuse(r, p,
+                                   "must be " DURATION_FORM
+                                   ", or an RFC 3339 time; at most 365 days ahead");
+        if (at > now + JOB_DELAY_MAX)
+                return json_refuse(r, p, "must be at most 365 days ahead");
+        if (at <= now)
+                return json_refuse(r, p, "must be later than now");
+        parse->expires = p->value;
+        *(msec *)out = at;
+        return 0;
+}
+
 static int read_tenant(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct parse *parse = r->owner;
@@ -99,10 +124,19 @@ static int read_tenant(struct json_reader *r, const struct json_place *p, void *
         return 0;
 }
 
+/* The header's key is in the job already. */
 static int read_key(struct json_reader *r, const struct json_place *p, void *out)
 {
-        (void)out;
-        return json_refuse(r, p, "idempotency keys are not supported by this version");
+        const struct parse *parse = r->owner;
+        char text[JOB_KEY_SIZE];
+
+        if (!json_copy_text(p->value, text, sizeof(text)) ||
+            !claim_key_is_valid(bytes_of_text(text)))
+                return json_refuse(r, p, "must be a string of " IDEMPOTENCY_KEY_FORM);
+        if (parse->rules->key != NULL && strcmp(parse->rules->key, text) != 0)
+                return json_refuse(r, p, "differs from the header Idempotency-Key");
+        memcpy(out, text, sizeof(text));
+        return 0;
 }
 
 /* null counts as absent; but a payload can be null. */
@@ -116,8 +150,9 @@ static const struct json_member members[] = {
         {"timeout", read_timeout, OPTIONAL(timeout)},
         {"delay", read_delay, OPTIONAL(run_at)},
         {"run_at", read_run_at, OPTIONAL(run_at)},
+        {"expires", read_expires, OPTIONAL(expires_at)},
         {"tenant_id", read_tenant, OPTIONAL(tenant)},
-        {"idempotency_key", read_key, .flags = JSON_NULLABLE},
+        {"idempotency_key", read_key, OPTIONAL(key)},
         {0},
 };
 
@@ -139,10 +174,55 @@ static int check_whole(struct json_reader *r, const struct json_place *root)
         if (p->delay.raw.data != NULL && p->run_at.raw.data != NULL)
                 return refuse_member(r, root, "run_at", p->run_at,
                                      "cannot be given together with \"delay\"");
+        if (p->expires.raw.data != NULL && p->job->run_at >= p->job->expires_at)
+                return refuse_member(
+                        r, root, "expires", p->expires,
+                        "must be later than its earliest start (\"delay\", \"run_at\")");
         if (p->job->tenant[0] == '\0')
                 return refuse_member(r, root, "tenant_id", root->value,
                                      "is required: this key belongs to no tenant");
         return 0;
+}
+
+/* The row of a member; the table's end: it has none. */
+static size_t row_of(struct bytes raw_key)
+{
+        size_t i = 0;
+
+        while (members[i].name != NULL && !scan_key_is(raw_key, members[i].name))
+                i++;
+        return i;
+}
+
+/* Two submissions with one key are the same request when their hashes are equal: of the tenant, and
+ * of the members given, in the table's order, with the bytes of their values. A key outlives the
+ * version of the gateway that hashed its request: rows of the table keep their order, new ones may
+ * stand anywhere. */
+static void hash_request(struct scan_value root, struct job *job)
+{
+        struct scan_value given[JSON_MEMBERS_MAX] = {0};
+        struct bytes parts[2 * JSON_MEMBERS_MAX + 1] = {bytes_of_text(job->tenant)};
+        struct scan_item item;
+        char digest[UUID_SIZE];
+        size_t count = 1;
+
+        for (struct scan_cursor c = scan_items(root); scan_next(&c, &item);)
+                given[row_of(item.key)] = item.value;
+        for (size_t i = 0; members[i].name != NULL; i++) {
+                bool is_null =
+                        given[i].kind == SCAN_NULL && (members[i].flags & JSON_NULLABLE) != 0;
+                if (given[i].raw.data == NULL || is_null || members[i].read == read_key)
+                        continue;
+                parts[count++] = bytes_of_text(members[i].name);
+                parts[count++] = given[i].raw;
+        }
+        uuid8_of(parts, count, digest);
+        char *out = job->key_hash;
+        for (const char *c = digest; *c != '\0'; c++) {
+                if (*c != '-')
+                        *out++ = *c;
+        }
+        *out = '\0';
 }
 
 static void set_defaults(struct job *job, const struct submission_rules *rules)
@@ -154,6 +234,8 @@ static void set_defaults(struct job *job, const struct submission_rules *rules)
         job->run = 1;
         job->submitted_at = rules->now;
         job->payload = bytes_of_text("null");
+        if (rules->key != NULL)
+                snprintf(job->key, sizeof(job->key), "%s", rules->key);
 }
 
 int submission_parse(struct bytes body, const struct submission_rules *rules, struct job *job,
@@ -172,5 +254,7 @@ int submission_parse(struct bytes body, const struct submission_rules *rules, st
         if (json_read_members(&r, &root, members, job) != 0 || check_whole(&r, &root) != 0)
                 return -1;
         job->lane = job_lane(job, 0);
+        if (job->key[0] != '\0')
+                hash_request(root.value, job);
         return 0;
 }

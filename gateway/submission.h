@@ -12,6 +12,7 @@ struct submission_rules {
         const char *tenant; /* the key's own; "": any, and the body must name one */
         msec now;
         size_t payload_max;
+        const char *key; /* of the header Idempotency-Key; NULL: not given */
 };
 
 struct submission_refusal {
@@ -19,6 +20,7 @@ struct submission_refusal {
         struct scan_fault fault;
 };
 
-/* Fills the job except id, traceparent and app_id; the payload borrows from body. */
+/* Fills the job except id, traceparent and app_id; the payload borrows from body. key_hash is set
+ * when there is a key. */
 int submission_parse(struct bytes body, const struct submission_rules *rules, struct job *job,
                      struct submission_refusal *why) MUST_CHECK;

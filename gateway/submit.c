@@ -1,30 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * submit.c: a submission: validate, limit, publish to its queue, tell the event stream, and answer
- * 202 when the broker has confirmed both.
+ * submit.c: one submission: judge, dispatch, and answer 202 when the broker has confirmed it.
  */
 #include "gateway/handlers.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/base/json_write.h"
-#include "common/base/log.h"
-#include "common/model/delay.h"
+#include "gateway/accepted.h"
 #include "gateway/access.h"
-#include "gateway/core.h"
-#include "gateway/submission.h"
+#include "gateway/dispatch.h"
+#include "gateway/idempotency_key.h"
+#include "gateway/judge.h"
+#include "gateway/judge_key.h"
 
-enum {
-        LOCATION_SIZE = 64,
-        MESSAGE_OVERHEAD = 512 /* bytes of a job's message besides its payload, about */
-};
-
-static void count_refusal(struct gateway *g, const char *reason)
-{
-        metric_increment(g->meters.refused, 1, reason);
-}
+enum { LOCATION_SIZE = 64 };
 
 static void add_limit_headers(struct http_request *r, const struct tenant_record *t,
                               const struct allowance *a)
@@ -57,106 +47,37 @@ void submit_decorate(void *owner, struct http_request *r)
         add_limit_headers(r, &t, &a);
 }
 
-static bool parse(struct gateway *g, struct http_request *r, struct job *job)
+static void refuse(struct gateway *g, struct http_request *r, const struct job *job,
+                   const struct refusal *why)
 {
-        struct submission_refusal why = {0};
-        const struct submission_rules rules = {.tenant = access_caller(r)->tenant,
-                                               .now = clock_wall(),
-                                               .payload_max = (size_t)g->settings->payload_max};
-
-        if (submission_parse(http_body(r), &rules, job, &why) == 0)
-                return true;
-        count_refusal(g, "invalid");
-        http_problem_at(r, why.status, &why.fault);
-        return false;
+        refusal_count(why, &g->meters, job->tenant);
+        refusal_answer(why, r);
 }
 
-/* Refuses an idempotency key: this version cannot honour it, and to ignore it would run jobs
- * twice. */
-static bool refuse_key(struct gateway *g, struct http_request *r)
+static bool read_job(struct gateway *g, struct http_request *r, struct job *job,
+                     struct tenant_record *t, struct refusal *why)
 {
-        if (http_header(r, "Idempotency-Key") == NULL)
-                return false;
-        count_refusal(g, "invalid");
-        http_problem(r, 422, "the header Idempotency-Key is not supported by this version");
-        return true;
-}
-
-static void refuse_tenant(struct gateway *g, struct http_request *r)
-{
-        struct scan_value value = {0};
-        struct scan_fault fault = {.pointer = "/tenant_id",
-                                   .line = 1,
-                                   .column = 1,
-                                   .detail = "there is no such tenant"};
-
-        if (scan_find(scan_root(http_body(r)), "tenant_id", &value))
-                scan_locate(http_body(r), value.raw.data, &fault.line, &fault.column);
-        count_refusal(g, "invalid");
-        http_problem_at(r, 422, &fault);
-}
-
-/* Until then a tenant could submit at twice its rate by a restart. */
-static bool knows_what_was_admitted(struct gateway *g, struct http_request *r,
-                                    const struct tenant_record *t)
-{
+        const char *header = http_header(r, "Idempotency-Key");
+        char key[JOB_KEY_SIZE];
         struct err e = {0};
 
-        if (t->rate_count == RECORD_UNLIMITED || admits_is_ready(g->admits, &e))
-                return true;
-        count_refusal(g, "broker");
-        http_problem_err(r, &e);
-        return false;
+        if (header != NULL && idempotency_key_parse(header, key, &e) < 0)
+                return refusal_set(why, REFUSED_INVALID, 400, "%s", e.text);
+        const struct judge_input in = {.body = http_body(r),
+                                       .own = access_caller(r)->tenant,
+                                       .key = header != NULL ? key : NULL};
+        return judge_read(g, &in, job, t, why);
 }
 
-static bool admit(struct gateway *g, struct http_request *r, const struct job *job,
-                  const struct tenant_record *t)
+static bool judge(struct gateway *g, struct http_request *r, const struct tenant_record *t,
+                  struct refusal *why)
 {
-        if (!knows_what_was_admitted(g, r, t))
-                return false;
-        struct allowance a = limiter_take(g->limiter, t, clock_mono(), BUCKET_TAKE);
-        add_limit_headers(r, t, &a);
-        if (!a.granted) {
-                count_refusal(g, "rate");
-                metric_increment(g->meters.rate_refused, 1, t->name);
-                http_add_header(r, "Retry-After", "%" PRId64,
-                                (a.retry + MSEC_SECOND - 1) / MSEC_SECOND);
-                http_problem(r, 429, "tenant %s submits faster than its rate", job->tenant);
-                return false;
-        }
-        int64_t retry = 0;
-        if (!backlog_admit(g->backlog, t->name, t->max_pending, &retry)) {
-                limiter_return(g->limiter, t->name);
-                count_refusal(g, "backlog");
-                http_add_header(r, "Retry-After", "%" PRId64, retry);
-                http_problem(r, 429, "tenant %s has %" PRId64 " jobs pending, its limit",
-                             job->tenant, t->max_pending);
-                return false;
-        }
-        return true;
-}
+        struct allowance a;
+        bool granted = judge_rate(g, t, &a, why);
 
-/* A job that is due too soon for a delay exchange is already in its queue. */
-static const char *status_of(const struct job *job, msec published)
-{
-        const struct delay_bucket *bucket;
-        msec left;
-
-        if (delay_step(job->run_at, published, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP)
-                return "scheduled";
-        return "pending";
-}
-
-static void write_accepted(const struct job *job, msec published, struct buffer *body)
-{
-        buffer_reserve(body, 320);
-        json_begin(body);
-        json_put_string(body, "id", job->id);
-        json_put_string(body, "status", status_of(job, published));
-        json_put_time(body, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
-        json_put_string(body, "type", job->type);
-        json_put_string(body, "priority", priority_name(job->priority));
-        json_put_string(body, "tenant", job->tenant);
+        if (granted || why->reason == REFUSED_RATE)
+                add_limit_headers(r, t, &a);
+        return granted && judge_backlog(g, t, why);
 }
 
 static void location_of(const struct job *job, char location[LOCATION_SIZE])
@@ -164,199 +85,150 @@ static void location_of(const struct job *job, char location[LOCATION_SIZE])
         snprintf(location, LOCATION_SIZE, "/api/v1/jobs/%s", job->id);
 }
 
-static void prepare_accepted(struct http_request *r, const struct job *job, msec published)
+static void prepare_accepted(struct http_request *r, const struct dispatch *d)
 {
         AUTO_BUFFER body = {0};
         char location[LOCATION_SIZE];
 
-        write_accepted(job, published, &body);
+        accepted_write(&d->job, d->published, &body);
         json_end(&body);
-        location_of(job, location);
+        location_of(&d->job, location);
         http_prepare(r, 202, "application/json", location, buffer_bytes(&body));
 }
 
-/* The queue has the job, so it will run; the event stream is told later. */
-static void answer_told_late(struct http_request *r, const struct job *job, msec published)
+static void answer_accepted(struct http_request *r, const struct job *job,
+                            const struct buffer *body)
 {
-        AUTO_BUFFER body = {0};
         char location[LOCATION_SIZE];
 
-        LOG_WARN("a job is in its queue, and the event stream has not confirmed it in time",
-                 log_text("job", job->id), log_text("tenant", job->tenant),
-                 log_text("traceparent", job->traceparent));
-        write_accepted(job, published, &body);
-        json_put_flag(&body, "told", false);
-        json_end(&body);
         location_of(job, location);
         http_add_header(r, "Location", "%s", location);
-        http_answer(r, 202, "application/json", buffer_bytes(&body));
+        http_answer(r, 202, "application/json", buffer_bytes(body));
 }
 
-static void answer_unknown(struct gateway *g, struct http_request *r, const struct job *job,
-                           const struct err *why)
+/* The queue has the job, so it will run; the event stream is told later. */
+static void answer_told_late(struct http_request *r, const struct dispatch *d)
 {
-        LOG_WARN("the outcome of a submission is unknown", log_text("job", job->id),
-                 log_text("tenant", job->tenant), log_text("traceparent", job->traceparent),
-                 log_err(why));
-        count_refusal(g, "unknown");
-        http_problem_with(r, 503, json_pack("{s:s,s:s}", "id", job->id, "accepted", "unknown"),
-                          "%s: the job may have been accepted; see GET /api/v1/jobs/%s", why->text,
-                          job->id);
+        AUTO_BUFFER body = {0};
+
+        accepted_write(&d->job, d->published, &body);
+        json_put_flag(&body, "told", false);
+        json_end(&body);
+        answer_accepted(r, &d->job, &body);
 }
 
-static void answer_not_accepted(struct gateway *g, struct http_request *r, const struct job *job,
-                                const struct err *why)
+/* http_give and http_withhold end the life of the dispatch, which lies on the handler's stack. */
+static void on_ended(struct dispatch *d)
 {
-        limiter_return(g->limiter, job->tenant);
-        backlog_return(g->backlog, job->tenant);
-        count_refusal(g, why->code == ERR_FULL ? "window" : "broker");
-        http_problem_err(r, why);
+        struct http_request *r = d->owner;
+
+        if (d->end == DISPATCH_TOLD)
+                http_give(r);
+        else
+                http_withhold(r);
 }
 
-/* A submission from its publish to its answer. It lies on the stack of its handler, which sleeps
- * meanwhile: http_give and http_withhold end its life. */
-struct submission {
-        struct gateway *g;
-        struct http_request *r;
-        struct job *job;
-        struct job_message *message;
-        size_t bytes;   /* as they entered in_flight */
-        msec published; /* wall clock */
-        int64_t since;  /* monotonic, us */
-        enum link_result result;
+static void submit(struct http_request *r, struct dispatch *d)
+{
+        struct refusal why = {0};
+
+        dispatch_init(d, http_traceparent(r));
+        prepare_accepted(r, d);
+        if (!dispatch_begin(d, &why)) {
+                refuse(d->g, r, &d->job, &why);
+                return;
+        }
+        if (http_await(r))
+                return;
+        if (dispatch_outcome(d, &why))
+                answer_told_late(r, d);
+        else
+                refuse(d->g, r, &d->job, &why);
+}
+
+/* A submission with a key, before its publish. */
+struct keyed {
+        struct dispatch *d;
+        const struct tenant_record *tenant;
+        struct allowance allowance;
+        struct claim_answer answer;
 };
 
-static void count_accepted(const struct submission *s)
+/* One that is over its rate is only looked up, which costs the primary no write: it may replay. */
+static enum key_verdict claim(struct keyed *k, struct http_request *r, struct refusal *why)
 {
-        metric_increment(s->g->meters.submitted, 1, s->job->tenant, s->job->type,
-                         priority_name(s->job->priority));
-}
-
-static void on_told(void *owner, bool in_time)
-{
-        struct submission *s = owner;
-
-        count_accepted(s);
-        if (in_time) {
-                http_give(s->r);
-                return;
-        }
-        metric_increment(s->g->meters.told_late, 1);
-        http_withhold(s->r);
-}
-
-/* The queue may have the job. It is not published again: the caller submits again, and then both
- * could run. Told with x-doubt, it does not show before it starts. */
-static void tell_doubt(struct submission *s)
-{
-        s->job->doubt = true;
-        job_encode(s->job, STATION_SUBMISSION, s->published, s->message);
-        packer_add(s->g->packer, &s->message->message, s->bytes, NULL);
-}
-
-/* The order is queue, then stream, so that the stream tells of no job that no queue has. */
-static void on_queued(void *owner, enum link_result result)
-{
-        struct submission *s = owner;
-        struct gateway *g = s->g;
-        const struct told_wait wait = {.done = on_told, .owner = s};
-
-        s->result = result;
-        switch (result) {
-        case LINK_CONFIRMED:
-                metric_observe(g->meters.confirm, (double)(clock_mono_us() - s->since) / 1e6);
-                packer_add(g->packer, &s->message->message, s->bytes, &wait);
-                return;
-        case LINK_RETURNED:
-                in_flight_leave(g->in_flight, 1, s->bytes);
-                break;
-        case LINK_NACKED:
-        case LINK_EXPIRED:
-        case LINK_CLOSED:
-                tell_doubt(s);
-                break;
-        }
-        http_withhold(s->r);
-}
-
-/* The 202 was not given. */
-static void answer_otherwise(struct submission *s)
-{
+        struct dispatch *d = k->d;
+        struct gateway *g = d->g;
+        struct refusal other = {0};
         struct err e = {0};
+        enum key_verdict verdict = KEY_REFUSED;
+        bool has_token = judge_rate(g, k->tenant, &k->allowance, why);
 
-        switch (s->result) {
-        case LINK_CONFIRMED:
-                answer_told_late(s->r, s->job, s->published);
-                return;
-        case LINK_RETURNED:
-                err_set(&e, ERR_UNAVAILABLE, "the broker has no queue for this job");
-                answer_not_accepted(s->g, s->r, s->job, &e);
-                return;
-        case LINK_NACKED:
-                err_set(&e, ERR_UNAVAILABLE, "the broker did not take the job");
-                break;
-        case LINK_EXPIRED:
-                err_set(&e, ERR_TIMEOUT, "the broker did not confirm in time");
-                break;
-        case LINK_CLOSED:
-                err_set(&e, ERR_UNAVAILABLE, "the connection to the broker was lost");
-                break;
+        if (!has_token && why->reason != REFUSED_RATE)
+                return KEY_REFUSED;
+        uuid7(d->holder);
+        struct claim_ask ask = judge_key_ask(&d->job, d->holder, clock_wall());
+        ask.look = !has_token;
+        if (claims_ask(g->claims, &ask, &k->answer, 1, &e) < 0)
+                refusal_set(&other, REFUSED_KEYS, 503, "%s", e.text);
+        else if (k->answer.state == CLAIM_NONE)
+                return KEY_REFUSED;
+        else
+                verdict = judge_key(&k->answer, http_body(r), &d->job, &other);
+        if (has_token && verdict != KEY_GRANTED)
+                limiter_return(g->limiter, k->tenant->name);
+        d->publish_by = k->answer.publish_by;
+        *why = other;
+        return verdict;
+}
+
+static void answer_replay(struct http_request *r, const struct keyed *k)
+{
+        AUTO_BUFFER body = {0};
+
+        accepted_write_again(&k->d->job, k->answer.scheduled, &body);
+        http_add_header(r, "Idempotent-Replayed", "true");
+        answer_accepted(r, &k->d->job, &body);
+}
+
+static void submit_keyed(struct http_request *r, struct dispatch *d, const struct tenant_record *t)
+{
+        struct keyed k = {.d = d, .tenant = t};
+        struct gateway *g = d->g;
+        struct refusal why = {0};
+        enum key_verdict verdict = claim(&k, r, &why);
+
+        if (verdict != KEY_GRANTED)
+                k.allowance = limiter_take(g->limiter, t, clock_mono(), BUCKET_LOOK);
+        add_limit_headers(r, t, &k.allowance);
+        if (verdict == KEY_REPLAYS) {
+                answer_replay(r, &k);
+        } else if (verdict == KEY_REFUSED) {
+                refuse(g, r, &d->job, &why);
+        } else if (judge_backlog(g, t, &why)) {
+                submit(r, d);
+        } else {
+                claims_end(g->claims, t->name, d->job.key, d->holder, CLAIM_RELEASE);
+                refuse(g, r, &d->job, &why);
         }
-        answer_unknown(s->g, s->r, s->job, &e);
-}
-
-/* Publishes the job to its queue. Without a way to tell the stream it does not. */
-static int publish(struct submission *s, struct err *e)
-{
-        struct gateway *g = s->g;
-        const struct publish_wait wait = {.done = on_queued, .owner = s};
-
-        if (!packer_is_ready(g->packer, e) || in_flight_enter(g->in_flight, s->bytes, e) < 0)
-                return -1;
-        if (link_publish(g->queues.link, &s->message->message, &wait, e) == 0)
-                return 0;
-        in_flight_leave(g->in_flight, 1, s->bytes);
-        return -1;
-}
-
-static void submit(struct gateway *g, struct http_request *r, struct job *job)
-{
-        struct err e = {0};
-        struct job_message m;
-        struct submission s = {.g = g,
-                               .r = r,
-                               .job = job,
-                               .message = &m,
-                               .bytes = job->payload.length + MESSAGE_OVERHEAD,
-                               .published = clock_wall(),
-                               .since = clock_mono_us()};
-
-        prepare_accepted(r, job, s.published);
-        job_encode(job, STATION_SUBMISSION, s.published, &m);
-        if (publish(&s, &e) < 0)
-                answer_not_accepted(g, r, job, &e);
-        else if (!http_await(r))
-                answer_otherwise(&s);
 }
 
 void submit_handle(void *owner, struct http_request *r)
 {
         static const char *const no_query[] = {NULL};
         struct gateway *g = owner;
-        struct tenant_record tenant;
-        struct job job;
+        struct dispatch d = {.g = g, .ended = on_ended, .owner = r};
+        struct tenant_record t;
+        struct refusal why = {0};
 
-        if (!http_query_only(r, no_query) || !http_body_is_json(r) || refuse_key(g, r) ||
-            !parse(g, r, &job))
+        if (!http_query_only(r, no_query) || !http_body_is_json(r))
                 return;
-        if (!control_tenant(g->control, job.tenant, &tenant)) {
-                refuse_tenant(g, r);
-                return;
-        }
-        if (!admit(g, r, &job, &tenant))
-                return;
-        uuid7(job.id);
-        memcpy(job.traceparent, http_traceparent(r), sizeof(job.traceparent));
-        job.app_id = bytes_of_text(g->name);
-        submit(g, r, &job);
+        if (!read_job(g, r, &d.job, &t, &why))
+                refuse(g, r, &d.job, &why);
+        else if (d.job.key[0] != '\0')
+                submit_keyed(r, &d, &t);
+        else if (judge(g, r, &t, &why))
+                submit(r, &d);
+        else
+                refuse(g, r, &d.job, &why);
 }

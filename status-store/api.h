@@ -9,6 +9,7 @@
 #include "common/clients/control.h"
 #include "common/db/readers.h"
 #include "common/http/server.h"
+#include "status-store/claim_rules.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
 #include "status-store/markers.h"
@@ -25,6 +26,7 @@ struct api {
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
         struct control *control;           /* likewise */
+        struct claim_limits claim_limits;
         struct gauges *gauges;
         const char *token;
         int64_t tenants_max;
@@ -60,3 +62,4 @@ http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, delive
 http_handler tenants_list, tenants_create, tenants_get, tenants_patch, tenants_delete;
 http_handler tenants_pause, tenants_resume, tenants_slots, tenant_keys_create, tenant_keys_delete;
 http_handler types_list, types_get, types_patch, types_slots;
+http_handler claims_make;

@@ -47,6 +47,7 @@
         X(max_retries, "INTEGER", COLUMN_INT, max_retries) \
         X(timeout, "INTEGER", COLUMN_INT_OR_NULL, timeout) \
         X(run_at, "INTEGER", COLUMN_INT_OR_NULL, run_at) \
+        X(expires, "INTEGER", COLUMN_INT_OR_NULL, expires_at) \
         X(traceparent, "TEXT", COLUMN_TEXT, traceparent) \
         X(key, "TEXT", COLUMN_TEXT, idempotency_key) \
         X(key_hash, "TEXT", COLUMN_TEXT, key_hash)

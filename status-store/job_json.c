@@ -67,6 +67,7 @@ static void add_course(struct buffer *out, const struct stored_job *job)
                 started = false;
         json_put_time(out, "created_at", row->created_at);
         json_put_time(out, "run_at", run_at_of(row));
+        json_put_time(out, "expires_at", job_row_expires_at(row));
         json_put_time(out, "started_at", started ? row->started_at : 0);
         json_put_time(out, "finished_at", ended ? row->finished_at : 0);
         if (ended && row->status == STATUS_COMPLETED)

@@ -158,6 +158,12 @@ static const char from_6[] = "UPDATE jobs SET first = first * 4096;"
                              "ALTER TABLE jobs ADD COLUMN hint_run_at INTEGER;"
                              "ALTER TABLE jobs ADD COLUMN hint_traceparent TEXT;";
 
+/* Up to version 7 no job expired. */
+static const char from_7[] = "ALTER TABLE jobs ADD COLUMN expires INTEGER;"
+                             "ALTER TABLE others ADD COLUMN expires INTEGER;"
+                             "CREATE INDEX jobs_expires ON jobs(expires)"
+                             " WHERE expires IS NOT NULL AND state IN (0, 1, 3);";
+
 static const struct db_step steps[] = {
         [0] = {0}, /* tables without a version are incomplete */
         [1] = {.sql = from_1},
@@ -166,6 +172,7 @@ static const struct db_step steps[] = {
         [4] = {.sql = from_4, .run = rewrite_rows},
         [5] = {.sql = from_5},
         [6] = {.sql = from_6},
+        [7] = {.sql = from_7},
 };
 
 static const struct db_schema schema = {

@@ -47,9 +47,21 @@ static const char unversioned_to_1[] =
         " per INTEGER, state INTEGER, stale_since INTEGER, PRIMARY KEY(kind, name, version))" \
         " WITHOUT ROWID;"
 
-static const struct db_step steps[] = {{.sql = unversioned_to_1}, {.sql = LIMITS_2}};
+/* In the order of time, so that inserts, settles and deletes change neighbouring pages.
+ * lease: until then; NULL: settled. */
+#define CLAIMS_3 \
+        "CREATE TABLE IF NOT EXISTS claims(seq INTEGER PRIMARY KEY, tenant TEXT NOT NULL," \
+        " digest BLOB NOT NULL, hash BLOB NOT NULL, id BLOB NOT NULL, holder BLOB NOT NULL," \
+        " at INTEGER NOT NULL, lease INTEGER, submitted_at INTEGER, run_at INTEGER," \
+        " expires_at INTEGER, scheduled INTEGER);" \
+        "CREATE UNIQUE INDEX IF NOT EXISTS claims_key ON claims(digest);" \
+        "CREATE TABLE IF NOT EXISTS claim_counts(tenant TEXT PRIMARY KEY, n INTEGER NOT NULL)" \
+        " WITHOUT ROWID;"
 
-static const struct db_schema schema = {.tables = TABLES_1 LIMITS_2,
+static const struct db_step steps[] = {
+        {.sql = unversioned_to_1}, {.sql = LIMITS_2}, {.sql = CLAIMS_3}};
+
+static const struct db_schema schema = {.tables = TABLES_1 LIMITS_2 CLAIMS_3,
                                         .steps = steps,
                                         .version = sizeof(steps) / sizeof(steps[0]),
                                         .otherwise =

@@ -32,6 +32,7 @@ const struct http_route api_routes[] = {
         {"GET", "/internal/v1/types/{type}", types_get, 0, 0},
         {"PATCH", "/internal/v1/types/{type}", types_patch, 0, BODY_MAX},
         {"POST", "/internal/v1/types/{type}/slots", types_slots, 0, BODY_MAX},
+        {"POST", "/internal/v1/claims", claims_make, 0, CLAIMS_BODY_MAX},
         {.method = NULL},
 };
 /* clang-format on */

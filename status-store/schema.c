@@ -16,6 +16,8 @@ const char schema_tables[] =
         JOB_MEMBERS(COLUMN_DECLARED) FACTS_MEMBERS(COLUMN_DECLARED) ");"
         "CREATE UNIQUE INDEX jobs_id ON jobs(id, tenant);"
         "CREATE INDEX jobs_state ON jobs(tenant, state, created);"
+        "CREATE INDEX jobs_expires ON jobs(expires)"
+        " WHERE expires IS NOT NULL AND state IN (0, 1, 3);" /* scheduled, pending, failed */
         "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
         "CREATE TABLE others(seq INTEGER, type TEXT, keys BLOB" FACTS_MEMBERS(COLUMN_DECLARED)
         ", PRIMARY KEY(seq, content)) WITHOUT ROWID;"

@@ -65,6 +65,23 @@ static const struct config_key keys[] = {
          .help = "primary: how long the queues of a deleted tenant, and the tokens of a limit that "
                  "was changed, stay",
          AT(tenant_delete_after)},
+        {.name = "claims_keep", .kind = CONFIG_MSEC, .fallback = "24h", .min = MSEC_SECOND,
+         .max = (int64_t)30 * MSEC_DAY,
+         .help = "primary: how long an idempotency key is kept, from its first request",
+         AT(claims_keep)},
+        {.name = "claims_lease", .kind = CONFIG_MSEC, .fallback = "30s", .min = MSEC_SECOND,
+         .max = 10 * MSEC_MINUTE,
+         .help = "primary: how long a request whose outcome is unknown holds its idempotency key; "
+                 "must be 10 s above the gateways' confirm_timeout",
+         AT(claims_lease)},
+        {.name = "claims_max", .kind = CONFIG_INT, .fallback = "20000000", .min = 1,
+         .max = 1000000000,
+         .help = "primary: most idempotency keys kept, about 150 bytes each; beyond, new ones are "
+                 "refused",
+         AT(claims_max)},
+        {.name = "claims_tenant_max", .kind = CONFIG_INT, .fallback = "5000000", .min = 1,
+         .max = 1000000000, .help = "primary: most idempotency keys kept of one tenant",
+         AT(claims_tenant_max)},
         {.name = "bootstrap_admin_key_file", .kind = CONFIG_TEXT, .fallback = "",
          .help = "primary: if there is no admin key, make one and write it to this file",
          AT(bootstrap_admin_key_file)},

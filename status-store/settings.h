@@ -23,6 +23,8 @@ struct settings {
         char *management_url, *management_login, *management_password;
         int64_t tenants_max;
         msec tenant_delete_after;
+        msec claims_keep, claims_lease;
+        int64_t claims_max, claims_tenant_max;
         char *bootstrap_admin_key_file;
         char *create_admin_key, *backup; /* one-shot commands: the program ends after them */
 };

@@ -12,6 +12,7 @@
 #include "common/db/db.h"
 #include "common/http/health.h"
 #include "status-store/api.h"
+#include "status-store/expirer.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
 #include "status-store/queue_sizes.h"
@@ -27,7 +28,7 @@ struct status_store {
         struct retention *retention;
         struct follower *follower;
         struct http_client *management;
-        struct releaser *releaser;
+        struct sweeper *releaser, *expirer;
         struct metrics *metrics;
         struct queue_sizes *queue_sizes;
         struct api api; /* the parts that requests use; owned */
@@ -118,6 +119,17 @@ static int open_projection(struct status_store *s, struct err *e)
         return 0;
 }
 
+static int start_sweepers(struct status_store *s, struct err *e)
+{
+        struct api *a = &s->api;
+
+        s->releaser = sweeper_create(&releaser, a->readers, a->markers, a->provisioning, e);
+        if (s->releaser == NULL)
+                return -1;
+        s->expirer = sweeper_create(&expirer, a->readers, a->markers, a->provisioning, e);
+        return s->expirer != NULL ? 0 : -1;
+}
+
 static int open_registry(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
@@ -150,8 +162,7 @@ static int open_registry(struct status_store *s, struct err *e)
         s->api.provisioning = provisioning_create(&p, e);
         if (s->api.provisioning == NULL)
                 return -1;
-        s->releaser = releaser_create(s->api.readers, s->api.markers, s->api.provisioning, e);
-        return s->releaser != NULL ? 0 : -1;
+        return start_sweepers(s, e);
 }
 
 static int follow_control(struct status_store *s, struct err *e)
@@ -235,6 +246,10 @@ static int begin(void *owner, struct service *service, struct err *e)
         s->service = service;
         s->api.token = c->internal_token;
         s->api.tenants_max = c->tenants_max;
+        s->api.claim_limits = (struct claim_limits){.keep = c->claims_keep,
+                                                    .lease = c->claims_lease,
+                                                    .max = c->claims_max,
+                                                    .of_tenant_max = c->claims_tenant_max};
         pthread_mutex_init(&s->api.changing, NULL);
         http_client_global_init();
         if (open_projection(s, e) != 0 || open_registry(s, e) != 0 || follow_control(s, e) != 0)
@@ -260,7 +275,8 @@ static void stop_parts(struct status_store *s)
         health_destroy(&s->health); /* before the parts that it asks */
         queue_sizes_destroy(&s->queue_sizes);
         control_destroy(&s->api.control);
-        releaser_destroy(&s->releaser);
+        sweeper_destroy(&s->releaser);
+        sweeper_destroy(&s->expirer);
         provisioning_destroy(&s->api.provisioning);
         follower_destroy(&s->follower);
 }

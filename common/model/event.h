@@ -35,7 +35,8 @@ enum {
         WORKER_NAME_SIZE = 128, /* "host/pid" */
 };
 
-/* What a start or a completion says of its job: all that is known while no job message is. */
+/* What a start, an expiry or a completion says of its job: all that is known while no job message
+ * is. */
 struct job_hint {
         char type[JOB_TYPE_SIZE];               /* "": the event says nothing of the job */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "": none, or unknown */
@@ -66,13 +67,13 @@ struct event {
         struct bytes by;      /* CANCEL_REQUESTED, CANCELLED, FORGOTTEN */
         struct bytes why;     /* REJECTED */
         struct bytes burial;  /* DEAD by `buried` */
-        enum reason reason;   /* DEAD */
+        enum reason reason;   /* DEAD; CANCELLED: EXPIRED, or NONE when `by` somebody */
         bool redelivered;     /* STARTED */
         bool running;         /* CANCELLED: while it ran */
         bool lost;            /* RELEASED: because its worker died */
         double progress;      /* PROGRESS, 0 to 1 */
         int64_t ms;           /* COMPLETED: duration of the attempt */
-        struct job_hint hint; /* STARTED; COMPLETED: the type alone */
+        struct job_hint hint; /* STARTED, CANCELLED; COMPLETED: the type alone */
         struct bytes raw;     /* WORKER: the whole line, checked JSON */
         unsigned unknown;     /* count of members in the line that this version does not know */
 };

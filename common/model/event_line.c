@@ -260,7 +260,7 @@ static void write_rest(const struct event *e, struct buffer *out)
         if (e->kind == EVENT_CANCELLED)
                 json_put_flag(out, "running", e->running);
         json_put_given(out, "why", e->why);
-        if (e->kind == EVENT_DEAD)
+        if (e->reason != REASON_NONE)
                 json_put_string(out, "reason", reason_word(e->reason));
         json_put_given(out, "burial", e->burial);
         write_hint(&e->hint, out);

@@ -40,6 +40,7 @@ static void set_values(struct job_facts *f, const struct job *j)
         f->lane = j->lane;
         f->max_retries = j->max_retries;
         f->timeout = j->timeout;
+        f->expires_at = j->expires_at;
         memcpy(f->traceparent, j->traceparent, sizeof(f->traceparent));
         memcpy(f->idempotency_key, j->key, sizeof(f->idempotency_key));
         memcpy(f->key_hash, j->key_hash, sizeof(f->key_hash));

@@ -22,6 +22,7 @@ struct job_facts {
         enum lane lane;
         int64_t max_retries;
         msec timeout;
+        msec expires_at; /* 0: never */
         char traceparent[JOB_TRACEPARENT_SIZE];
         char idempotency_key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         struct buffer payload; /* JSON; any bytes when malformed */

@@ -70,7 +70,9 @@ static msec time_in_id(const struct job_row *row)
 
 static bool has_hint(const struct event *e)
 {
-        return (e->kind == EVENT_STARTED || e->kind == EVENT_COMPLETED) && e->hint.type[0] != '\0';
+        return (e->kind == EVENT_STARTED || e->kind == EVENT_CANCELLED ||
+                e->kind == EVENT_COMPLETED) &&
+               e->hint.type[0] != '\0';
 }
 
 static bool fold_birth(struct job_row *row, const struct event *e, const struct arrival *a)
@@ -174,7 +176,7 @@ static bool fold_hint(struct job_row *row, const struct event *e, const struct f
 
         if (told)
                 forget_hint(row);
-        rank.closed = e->kind == EVENT_STARTED ? HINT_OF_START : HINT_OF_COMPLETION;
+        rank.closed = e->kind == EVENT_COMPLETED ? HINT_OF_COMPLETION : HINT_OF_START;
         if (!has_hint(e) || key->run <= row->message.run || !fold_key_raise(&row->hint_key, &rank))
                 return told;
         row->hint = e->hint;
@@ -305,6 +307,11 @@ const struct job_facts *job_row_facts(const struct job_row *row)
 const struct job_hint *job_row_hint(const struct job_row *row)
 {
         return row->facts == NULL && row->hint_key.run != 0 ? &row->hint : NULL;
+}
+
+msec job_row_expires_at(const struct job_row *row)
+{
+        return row->message.run == row->winner.run ? job_row_facts(row)->expires_at : 0;
 }
 
 const char *job_row_type(const struct job_row *row)

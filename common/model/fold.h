@@ -70,7 +70,8 @@ struct job_row {
         struct fold_key message; /* the greatest job message; run 0: none was seen */
         struct job_facts *facts; /* of that run; see job_row_facts */
 
-        struct fold_key hint_key; /* the greatest start with a hint, else such a completion */
+        struct fold_key hint_key; /* the greatest start or expiry with a hint, else such a
+                                    completion */
         struct job_hint hint;
 
         struct fold_key ran; /* the greatest event that names the content that ran */
@@ -105,14 +106,17 @@ void job_row_date(struct job_row *row, msec first);
 
 /* The content that runs or ran, else the first one; all empty when no job message was seen. */
 const struct job_facts *job_row_facts(const struct job_row *row);
-/* What is known of the job while no job message is, from its starts and completions; NULL: nothing,
+/* What is known of the job while no job message is, from its starts and ends; NULL: nothing,
  * or a job message is known. */
 const struct job_hint *job_row_hint(const struct job_row *row);
+/* No attempt of its run starts at or after it; 0: never, or unknown. */
+msec job_row_expires_at(const struct job_row *row);
 /* Its type; "": unknown. */
 const char *job_row_type(const struct job_row *row);
 /* Its enum priority; -1: unknown. */
 int job_row_priority(const struct job_row *row);
-/* A job message or a start told when it was submitted. Once true, it stays so until forgotten. */
+/* A job message, a start or an expiry told when it was submitted. Once true, it stays so until
+ * forgotten. */
 bool job_row_is_introduced(const struct job_row *row);
 /* Nothing is known of it but submissions in doubt. */
 bool job_row_is_doubtful(const struct job_row *row);

@@ -67,6 +67,11 @@ bool job_message_origin(const struct message *m, char tenant[TENANT_SIZE], enum 
         return true;
 }
 
+bool job_has_expired(const struct job *job, msec now)
+{
+        return job->expires_at != 0 && now >= job->expires_at;
+}
+
 enum lane job_lane(const struct job *job, msec type_timeout)
 {
         msec timeout = job->timeout != 0 ? job->timeout : type_timeout;

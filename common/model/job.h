@@ -53,6 +53,7 @@ struct job {
         int64_t max_retries;
         msec timeout;      /* 0: the type's */
         msec run_at;       /* 0: at once */
+        msec expires_at;   /* no attempt starts at or after it; 0: never */
         msec submitted_at; /* 0: unknown */
         msec queued_at;    /* 0: unknown */
         msec due_at;       /* 0: not from a delay queue */
@@ -87,12 +88,16 @@ struct job_limits {
 
 /* 0: job is filled and borrows from m. -1: m breaks the contract; e (ERR_INVALID) says how, for
  * x-error, and job holds what could be read (tenant, claimed_id when there was a message_id, type
- * when valid). x-delay counts from the submission, at the latest from `now` (0: unknown). A burial
- * by a service (exchange `dead`, with x-reason) needs only tenant and id: its body, type and
- * content type are not checked. The body is not checked when the gateway, the consumer or the
- * dlx-monitor published the message: they checked it before. */
+ * when valid). x-delay counts from the submission, at the latest from `now` (0: unknown). A job
+ * that is due after it expires is due when it expires: that ends its wait. A burial by a service
+ * (exchange `dead`, with x-reason) needs only tenant and id: its body, type and content type are
+ * not checked. The body is not checked when the gateway, the consumer or the dlx-monitor published
+ * the message: they checked it before. */
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,
                struct err *e) MUST_CHECK;
+
+/* No attempt of it may start any more. */
+bool job_has_expired(const struct job *job, msec now);
 
 /* The lane for its timeout and priority. type_timeout: used when job->timeout is 0. */
 enum lane job_lane(const struct job *job, msec type_timeout);

@@ -69,6 +69,8 @@ static void read_times(const struct message *m, msec now, struct job *job)
         if (job->from_outside && job->run_at == 0 && delay > 0)
                 job->run_at = delay_start(job, stamped, now) + delay;
         job->run_at = clamp(job->run_at, 0, latest_start(job, now));
+        if (job->expires_at != 0 && job->run_at > job->expires_at)
+                job->run_at = job->expires_at;
         if (job->submitted_at == 0)
                 job->submitted_at = stamped;
 }

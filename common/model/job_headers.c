@@ -46,6 +46,7 @@ enum {
         WITH_ERROR = STATION_HOP | STATION_RETRY | STATION_BURIAL | STATION_LANE_MOVE,
         SUBMITTED = STATION_SUBMISSION | STATION_REPLAY,
         EVERYWHERE = WITH_ERROR | SUBMITTED | STATION_FIRST_HOP,
+        FIRST_RUN = EVERYWHERE & ~STATION_REPLAY, /* a replay does not expire */
         AGAIN = SUBMITTED | STATION_HOP | STATION_LANE_MOVE,
 };
 
@@ -54,6 +55,7 @@ static const struct field fields[] = {
          INT(max_retries, 0, JOB_MAX_RETRIES_MAX, JOB_MAX_RETRIES_DEFAULT)},
         {"x-timeout-ms", PUBLIC, EVERYWHERE, INT(timeout, JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX, 0)},
         {"x-run-at", PUBLIC, EVERYWHERE, TIME(run_at)},
+        {"x-expires-at", PUBLIC, FIRST_RUN, TIME(expires_at)},
         {"x-delay", PUBLIC, NOWHERE, OTHER(HEADER_INT)},
         {"x-priority", PUBLIC, NOWHERE, OTHER(HEADER_INT)},
         {"x-submitted-at", PUBLIC, EVERYWHERE, TIME(submitted_at)},

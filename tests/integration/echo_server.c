@@ -17,12 +17,16 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/http/body.h"
 #include "common/http/files.h"
 #include "common/http/server.h"
 #include "common/http/stream.h"
 #include "common/http/websocket.h"
 
-enum { LARGE = 16 * 1024 * 1024 }; /* more than a socket takes at once */
+enum {
+        LARGE = 16 * 1024 * 1024, /* more than a socket takes at once */
+        PIECES_MAX = 16 * 16384,
+};
 
 static atomic_int sends;
 static sem_t let_go;
@@ -54,6 +58,43 @@ static void echo(void *owner, struct http_request *r)
         (void)owner;
         if (http_body_is_json(r))
                 http_answer(r, 200, "application/octet-stream", http_body(r));
+}
+
+static size_t number(struct http_request *r, const char *name)
+{
+        const char *text = http_query(r, name);
+
+        return text != NULL ? strtoul(text, NULL, 10) : 0;
+}
+
+/* Echoes what came of a body, and says how it ended; `refuse`: with its problem. `most`: reads only
+ * until so many bytes have come. `pause`: waits so many ms between pieces. */
+static void pieces(void *owner, struct http_request *r)
+{
+        static const char *const ends[] = {
+                [PIECE_MORE] = "more", [PIECE_END] = "end",       [PIECE_OVER] = "over",
+                [PIECE_LATE] = "late", [PIECE_BROKEN] = "broken", [PIECE_STOPPED] = "stopped"};
+        size_t most = http_query(r, "most") != NULL ? number(r, "most") : SIZE_MAX;
+        size_t pause = number(r, "pause");
+        AUTO_BUFFER text = {0};
+        enum body_piece end = PIECE_MORE;
+        int count = 0;
+
+        (void)owner;
+        while (end == PIECE_MORE && text.length < most) {
+                if (count++ > 0)
+                        usleep((useconds_t)pause * 1000);
+                end = http_body_next(r, &text);
+                if (count == 1 && pause > 0)
+                        say("piece");
+        }
+        if (http_query(r, "refuse") != NULL && end > PIECE_END) {
+                http_body_refuse(r, end);
+                return;
+        }
+        http_add_header(r, "Pieces", "%d", count);
+        http_add_header(r, "End", "%s", ends[end]);
+        http_answer(r, 200, "application/octet-stream", buffer_bytes(&text));
 }
 
 static void thing(void *owner, struct http_request *r)
@@ -243,6 +284,11 @@ static void live(void *owner, struct http_request *r)
 
 static const struct http_route routes[] = {
         {.method = "POST", .pattern = "/echo", .handle = echo, .body_max = 65536},
+        {.method = "POST",
+         .pattern = "/pieces",
+         .handle = pieces,
+         .body_max = PIECES_MAX,
+         .streamed = true},
         {.method = "GET", .pattern = "/things/{id}", .handle = thing},
         {.method = "GET", .pattern = "/silent", .handle = silent},
         {.method = "GET", .pattern = "/later/{what}", .handle = later},

@@ -40,7 +40,7 @@ static void only_mapped_moves_are_allowed(void **state)
                 [STATE_ASKED] = "held waiting leaving settled ",
                 [STATE_HELD] = "asked held waiting leaving settled ",
                 [STATE_WAITING] = "picked running leaving settled ",
-                [STATE_PICKED] = "waiting running settled ",
+                [STATE_PICKED] = "waiting running leaving settled ",
                 [STATE_RUNNING] = "waiting stopping leaving ",
                 [STATE_STOPPING] = "leaving settled ",
                 [STATE_LEAVING] = "settled ",

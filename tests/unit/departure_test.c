@@ -196,6 +196,39 @@ static void the_way_on_keeps_the_attempt(void **state)
         free(out);
 }
 
+/* It comes back when it expires; one that already has hops as it must. */
+static void a_wait_ends_when_the_job_expires(void **state)
+{
+        static const struct {
+                bool retry;
+                msec expires_at, want;
+        } rows[] = {
+                {true, 0, NOW + 1000},         {true, NOW + 1001, NOW + 1000},
+                {true, NOW + 400, NOW + 400},  {true, NOW - 400, NOW - 400},
+                {false, 0, NOW + 1000},        {false, NOW + 1001, NOW + 1000},
+                {false, NOW + 400, NOW + 400}, {false, NOW - 400, NOW + 1000},
+        };
+        const struct run_end end = {.outcome = OUTCOME_RETRY};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct job_message *out = xcalloc(1, sizeof(*out));
+                struct attempt *a = attempt(1, 3);
+                a->job.expires_at = rows[i].expires_at;
+                if (rows[i].retry)
+                        departure_decide(a, &end, 0.5, NOW);
+                else
+                        departure_hop(a, 1000, NOW);
+                assert_int_equal(a->departure, rows[i].retry ? DEPART_RETRY : DEPART_HOP);
+                assert_int_equal(a->job.run_at, rows[i].want);
+                departure_encode(a, false, NOW, out);
+                assert_int_equal(message_header_int(&out->message, "x-expires-at", 0),
+                                 rows[i].expires_at);
+                release(a);
+                free(out);
+        }
+}
+
 static void a_burial_keeps_its_name_when_repeated(void **state)
 {
         struct job_message *out = xcalloc(1, sizeof(*out));
@@ -412,6 +445,7 @@ int main(void)
                 cmocka_unit_test(ends_become_messages),
                 cmocka_unit_test(a_lost_link_costs_no_attempt),
                 cmocka_unit_test(the_way_on_keeps_the_attempt),
+                cmocka_unit_test(a_wait_ends_when_the_job_expires),
                 cmocka_unit_test(a_burial_keeps_its_name_when_repeated),
                 cmocka_unit_test(a_burial_is_named_by_what_is_buried),
                 cmocka_unit_test(what_was_buried_is_buried_as_it_was),

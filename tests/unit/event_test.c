@@ -182,6 +182,26 @@ static void a_start_says_what_it_runs(void **state)
         assert_int_equal(e.hint.submitted_at, 0);
 }
 
+static void an_expiry_is_read_as_it_was_written(void **state)
+{
+        static const char want[] = "{\"event\":\"cancelled\"," HEAD "," AT
+                                   ",\"running\":false,\"reason\":\"expired\"" HINT "}\n";
+        static const char by[] =
+                "{\"event\":\"cancelled\"," HEAD "," AT ",\"by\":\"key k1x2\",\"running\":true}\n";
+        static const char *const lines[] = {want, by};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(lines); i++) {
+                AUTO_BUFFER scratch = {0}, again = {0};
+                struct event e;
+                struct bytes line = bytes_of(lines[i], strlen(lines[i]) - 1);
+                assert_int_equal(event_parse(line, &scratch, &e), EVENT_IS);
+                assert_int_equal(e.reason, i == 0 ? REASON_EXPIRED : REASON_NONE);
+                event_write(&e, &again);
+                assert_true(bytes_equal_text(buffer_bytes(&again), lines[i]));
+        }
+}
+
 static void what_a_start_says_is_checked(void **state)
 {
         static const char *const members[] = {
@@ -411,6 +431,7 @@ int main(void)
                 cmocka_unit_test(lines_make_the_round_trip),
                 cmocka_unit_test(odd_lines_are_told_apart),
                 cmocka_unit_test(a_start_says_what_it_runs),
+                cmocka_unit_test(an_expiry_is_read_as_it_was_written),
                 cmocka_unit_test(what_a_start_says_is_checked),
                 cmocka_unit_test(a_result_stays_on_its_line),
                 cmocka_unit_test(a_message_of_lines_is_heard_in_order),

@@ -60,7 +60,8 @@ static void check_wanted(const struct job_row *row, void *owner)
 }
 
 /* One event, in letters: s submitted, d in doubt, D due, b started, B by an older consumer, c
- * completed, C by an older consumer, f failed, r rejected, x forgotten. */
+ * completed, C by an older consumer, e expired (cancelled unrun), f failed, r rejected, x
+ * forgotten. */
 static struct event lettered(char letter, int64_t run)
 {
         static const struct {
@@ -70,7 +71,7 @@ static struct event lettered(char letter, int64_t run)
                 {'s', EVENT_SUBMITTED}, {'d', EVENT_SUBMITTED}, {'D', EVENT_DUE},
                 {'b', EVENT_STARTED},   {'B', EVENT_STARTED},   {'c', EVENT_COMPLETED},
                 {'C', EVENT_COMPLETED}, {'f', EVENT_FAILED},    {'r', EVENT_REJECTED},
-                {'x', EVENT_FORGOTTEN},
+                {'x', EVENT_FORGOTTEN}, {'e', EVENT_CANCELLED},
         };
         size_t at = 0;
 
@@ -80,7 +81,7 @@ static struct event lettered(char letter, int64_t run)
                           .id = ID,
                           .tenant = "acme",
                           .run = run,
-                          .attempt = letter == 'x' ? 0 : 1,
+                          .attempt = letter == 'x' || letter == 'e' ? 0 : 1,
                           .at = 3000,
                           .digest = (uint64_t)letter,
                           .has_job = strchr("sdDf", letter) != NULL};
@@ -92,9 +93,9 @@ static struct event lettered(char letter, int64_t run)
                 e.job.doubt = letter == 'd';
                 e.content = 1;
         }
-        if (letter == 'b' || letter == 'c')
+        if (letter == 'b' || letter == 'c' || letter == 'e')
                 snprintf(e.hint.type, sizeof(e.hint.type), "hint%d", (int)run);
-        if (letter == 'b') {
+        if (letter == 'b' || letter == 'e') {
                 e.hint.priority = PRIORITY_LOW;
                 e.hint.submitted_at = 2000;
         }
@@ -126,6 +127,15 @@ static void a_start_may_come_before_the_submission(void **state)
                 {"B1C1", {true, STATUS_COMPLETED, "", -1, false, 0}},
                 {"b1b2", {true, STATUS_RUNNING, "hint2", PRIORITY_LOW, true, 2000}},
                 {"b1x1", {false, STATUS_PENDING, "", -1, false, 2000}},
+                {"e1", {true, STATUS_CANCELLED, "hint1", PRIORITY_LOW, true, 2000}},
+                {"d1e1", {true, STATUS_CANCELLED, "told", PRIORITY_HIGH, false, 2000}},
+                {"s1f1e1", {true, STATUS_CANCELLED, "told", PRIORITY_HIGH, false, 2000}},
+                /* Two say that it expired; or it had started in time, and that is told late. */
+                {"s1e1e1", {true, STATUS_CANCELLED, "told", PRIORITY_HIGH, false, 2000}},
+                {"s1b1e1", {true, STATUS_CANCELLED, "told", PRIORITY_HIGH, false, 2000}},
+                {"s1b1c1e1", {true, STATUS_COMPLETED, "told", PRIORITY_HIGH, false, 2000}},
+                /* A replay does not expire. */
+                {"s1e1s2b2", {true, STATUS_RUNNING, "told", PRIORITY_HIGH, false, 2000}},
                 /* A message of another run. */
                 {"s1b2", {true, STATUS_RUNNING, "told", PRIORITY_HIGH, false, 2000}},
                 {"b1s2", {true, STATUS_PENDING, "told", PRIORITY_HIGH, false, 2000}},

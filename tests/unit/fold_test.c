@@ -50,6 +50,7 @@ static void draw_job(uint64_t *seed, struct event *e)
         j->lane = (enum lane)below(seed, LANE_COUNT);
         j->max_retries = below(seed, 4);
         j->run_at = below(seed, 1000);
+        j->expires_at = below(seed, 2) * 1500;
         j->hop = below(seed, 3) == 0;
         j->submitted_at = below(seed, 3) * 999;
         j->error_kind = (enum error_kind)below(seed, ERROR_KIND_HTTP + 1);
@@ -57,14 +58,16 @@ static void draw_job(uint64_t *seed, struct event *e)
         j->payload = bytes_of_text(words[e->content]);
 }
 
-/* What newer consumers write in starts and completions. A completion may hold less. */
+/* What newer consumers write in starts, expiries and completions. A completion may hold less. */
 static void draw_hint(uint64_t *seed, struct event *e)
 {
         struct job_hint *h = &e->hint;
 
         memset(h, 0, sizeof(*h));
         h->priority = h->max_retries = -1;
-        if ((e->kind != EVENT_STARTED && e->kind != EVENT_COMPLETED) || below(seed, 3) == 0)
+        if ((e->kind != EVENT_STARTED && e->kind != EVENT_CANCELLED &&
+             e->kind != EVENT_COMPLETED) ||
+            below(seed, 3) == 0)
                 return;
         snprintf(h->type, sizeof(h->type), "type%u", below(seed, 3));
         if (e->kind == EVENT_COMPLETED)
@@ -86,6 +89,8 @@ static struct event draw_event(uint64_t *seed)
                 e.kind = EVENT_STARTED;
         e.run = 1 + below(seed, 3);
         e.attempt = 1 + below(seed, 3);
+        if (e.kind == EVENT_CANCELLED && below(seed, 2) == 0)
+                e.attempt = 0; /* it expired */
         e.copy = below(seed, 2);
         e.at = below(seed, 4) == 0 ? 0 : 1000 + below(seed, 2);
         e.after = 999 + below(seed, 2);

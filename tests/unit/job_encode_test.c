@@ -28,6 +28,7 @@ static struct job whole_job(void)
                 .max_retries = 7,
                 .timeout = 20000,
                 .run_at = NOW + 30000,
+                .expires_at = NOW + 90000,
                 .submitted_at = NOW - 5000,
                 .traceparent = TRACE,
                 .key = "k",
@@ -87,6 +88,7 @@ static void submissions_make_the_round_trip(void **state)
         decode_again(&m, &got);
         assert_int_equal(got.due_at, NOW + 30000);
         assert_int_equal(got.run_at, NOW + 30000);
+        assert_int_equal(got.expires_at, NOW + 90000);
         assert_false(got.doubt);
 
         job.doubt = true;
@@ -100,6 +102,21 @@ static void submissions_make_the_round_trip(void **state)
         assert_false(m.message.mandatory);
         decode_again(&m, &got);
         assert_false(got.doubt);
+        assert_null(message_header(&m.message, "x-expires-at")); /* a replay does not expire */
+}
+
+static void each_later_message_says_when_it_expires(void **state)
+{
+        static const enum job_station stations[] = {STATION_FIRST_HOP, STATION_HOP, STATION_RETRY,
+                                                    STATION_BURIAL, STATION_LANE_MOVE};
+        struct job job = whole_job();
+        struct job_message m;
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(stations); i++) {
+                job_encode(&job, stations[i], NOW, &m);
+                assert_int_equal(message_header_int(&m.message, "x-expires-at", 0), NOW + 90000);
+        }
 }
 
 static void later_messages_make_the_round_trip(void **state)
@@ -180,7 +197,7 @@ static void defaults_are_not_written(void **state)
         job.run = 1;
         job.attempt = job.copy = 0;
         job.max_retries = JOB_MAX_RETRIES_DEFAULT;
-        job.timeout = job.run_at = job.submitted_at = 0;
+        job.timeout = job.run_at = job.expires_at = job.submitted_at = 0;
         job.traceparent[0] = job.key[0] = job.key_hash[0] = '\0';
         job_encode(&job, STATION_SUBMISSION, NOW, &m);
         assert_int_equal(m.message.header_count, 1);
@@ -228,6 +245,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(submissions_make_the_round_trip),
                 cmocka_unit_test(later_messages_make_the_round_trip),
+                cmocka_unit_test(each_later_message_says_when_it_expires),
                 cmocka_unit_test(a_submission_goes_where_its_time_says),
                 cmocka_unit_test(defaults_are_not_written),
                 cmocka_unit_test(a_malformed_burial_claims_no_json),

@@ -151,6 +151,8 @@ static int64_t field_of(const struct job *job, const char *header)
                 return job->timeout;
         if (strcmp(header, "x-run-at") == 0 || strcmp(header, "x-delay") == 0)
                 return job->run_at;
+        if (strcmp(header, "x-expires-at") == 0)
+                return job->expires_at;
         if (strcmp(header, "x-submitted-at") == 0)
                 return job->submitted_at;
         if (strcmp(header, "x-priority") == 0)
@@ -178,6 +180,9 @@ static void numbers_are_clamped(void **state)
                 {NULL, "x-run-at", -5, 0},
                 {NULL, "x-run-at", INT64_MAX, NOW + JOB_DELAY_MAX},
                 {NULL, "x-run-at", NOW + JOB_DELAY_MAX, NOW + JOB_DELAY_MAX},
+                {NULL, "x-expires-at", -5, 0},
+                {NULL, "x-expires-at", 7, 7},
+                {NULL, "x-expires-at", INT64_MAX, 253402300799999},
                 {NULL, "x-delay", -5, 0},
                 {NULL, "x-delay", 30000, NOW + 30000},
                 {NULL, "x-delay", INT64_MAX, NOW + JOB_DELAY_MAX},
@@ -208,6 +213,34 @@ static void numbers_are_clamped(void **state)
         }
 }
 
+/* Its wait ends when it expires. */
+static void a_job_is_due_no_later_than_it_expires(void **state)
+{
+        static const struct {
+                msec run_at, expires_at, want;
+        } rows[] = {
+                {NOW + 10, 0, NOW + 10},        {NOW + 10, NOW + 11, NOW + 10},
+                {NOW + 10, NOW + 9, NOW + 9},   {0, NOW + 9, 0},
+                {NOW + 10, NOW - 99, NOW - 99},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct message m;
+                struct err e = {0};
+                struct job job;
+                fill(&m, "jobs.acme", "high", NULL);
+                message_add_int(&m, "x-run-at", rows[i].run_at);
+                message_add_int(&m, "x-expires-at", rows[i].expires_at);
+                assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
+                assert_int_equal(job.run_at, rows[i].want);
+        }
+        const struct job job = {.expires_at = NOW}, never = {0};
+        assert_false(job_has_expired(&job, NOW - 1));
+        assert_true(job_has_expired(&job, NOW));
+        assert_false(job_has_expired(&never, NOW));
+}
+
 static void a_known_header_of_another_type_is_refused(void **state)
 {
         static const struct {
@@ -218,6 +251,7 @@ static void a_known_header_of_another_type_is_refused(void **state)
                 {"x-max-retries", NULL, HEADER_STRING, "x-max-retries is not an integer"},
                 {"x-timeout-ms", NULL, HEADER_OTHER, "x-timeout-ms is not an integer"},
                 {"x-run-at", NULL, HEADER_STRING, "x-run-at is not an integer"},
+                {"x-expires-at", NULL, HEADER_STRING, "x-expires-at is not an integer"},
                 {"x-run-at", "tenant-acme", HEADER_OTHER, "x-run-at is not an integer"},
                 {"x-delay", NULL, HEADER_NESTED, "x-delay is not an integer"},
                 {"x-priority", NULL, HEADER_STRING, "x-priority is not an integer"},
@@ -510,6 +544,7 @@ int main(void)
                 cmocka_unit_test(from_outside_only_seven_headers_count),
                 cmocka_unit_test(from_a_service_all_headers_count),
                 cmocka_unit_test(numbers_are_clamped),
+                cmocka_unit_test(a_job_is_due_no_later_than_it_expires),
                 cmocka_unit_test(a_known_header_of_another_type_is_refused),
                 cmocka_unit_test(a_delay_counts_from_the_submission),
                 cmocka_unit_test(what_breaks_the_contract_is_refused),

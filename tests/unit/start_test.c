@@ -11,6 +11,7 @@
 #include "common/base/memory.h"
 #include "common/clients/control.h"
 #include "consumer/accept.h"
+#include "consumer/expiry.h"
 #include "consumer/finish.h"
 #include "consumer/heartbeat.h"
 #include "consumer/hops.h"
@@ -315,6 +316,42 @@ static void a_handler_that_is_gone_and_no_slot(void **state)
         assert_nothing_is_left();
 }
 
+/* Its `cancelled` goes into a batch, which is published at the end of the turn. */
+static void one_that_has_expired_runs_nothing(void **state)
+{
+        (void)state;
+        f.job->job.expires_at = clock_wall() - 1;
+        fake_tokens_deliver(TYPE_QUEUE);
+        assert_int_equal(f.job->state, STATE_LEAVING);
+        assert_int_equal(f.job->departure, DEPART_EXPIRE);
+        assert_true(events_are_pending(f.c->events));
+        assert_nothing_is_left();
+}
+
+/* Without a slot, and without a worker: found by the look every 250 ms. */
+static void one_that_expires_while_it_waits_runs_nothing(void **state)
+{
+        struct attempt *a;
+
+        (void)state;
+        wait_in_vain();
+        assert_int_equal(f.c->ready.expiring, 0);
+        ready_remove(&f.c->ready, f.job);
+        f.job->job.expires_at = clock_wall() + MSEC_HOUR;
+        ready_add(&f.c->ready, f.job);
+        a = add_waiting();
+        assert_int_equal(f.c->ready.expiring, 1);
+        expiry_check(f.c);
+        assert_int_equal(f.job->state, STATE_WAITING);
+        f.job->job.expires_at = clock_wall();
+        expiry_check(f.c);
+        assert_int_equal(f.job->departure, DEPART_EXPIRE);
+        assert_int_equal(f.job->state, STATE_LEAVING);
+        assert_int_equal(a->state, STATE_WAITING);
+        assert_int_equal(f.c->ready.expiring, 0);
+        assert_int_equal(f.c->ready.count, 1);
+}
+
 static void a_changed_handler_is_used(void **state)
 {
         (void)state;
@@ -399,6 +436,8 @@ int main(void)
                 TEST(a_pause_of_its_type_is_in_time),
                 TEST(a_handler_that_is_gone_runs_nothing),
                 TEST(a_handler_that_is_gone_and_no_slot),
+                TEST(one_that_has_expired_runs_nothing),
+                TEST(one_that_expires_while_it_waits_runs_nothing),
                 TEST(a_changed_handler_is_used),
                 TEST(without_room_in_the_system_it_waits_again),
                 TEST(a_pause_of_its_tenant_requeues_it),

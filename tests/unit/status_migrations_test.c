@@ -18,8 +18,8 @@
 
 static const char *const ids[] = {ID("1"), ID("2"), ID("3"), ID("4"),
                                   ID("5"), ID("6"), ID("7"), OUTSIDE};
-static const char *const versions[] = {"status-1", "status-2", "status-3",
-                                       "status-4", "status-5", "status-6"};
+static const char *const versions[] = {"status-1", "status-2", "status-3", "status-4",
+                                       "status-5", "status-6", "status-7"};
 
 static void tell(struct rig *r, const char *id, struct event e)
 {
@@ -260,7 +260,7 @@ static void a_rewound_stream_adds_what_is_new(void **state)
         struct err e = {0};
         struct rig r;
         (void)state;
-        open_stored(&r, "status-6");
+        open_stored(&r, "status-7");
         AUTO_FREE char *before = dump(r.place.path);
         assert_int_equal(projection_rewind(r.projection, &e), 0);
         r.offset = 0;
@@ -321,7 +321,7 @@ static void a_newer_status_db_is_refused(void **state)
         struct place place;
         (void)state;
         place_open(&place);
-        stored_db_make(place.path, "status-6");
+        stored_db_make(place.path, "status-7");
         stored_db_exec(place.path, "PRAGMA user_version = 99");
         AUTO_FREE char *before = stored_db_schema(place.path);
         assert_null(store_create(place.path, &e));
@@ -465,7 +465,8 @@ static char *new_registry_tables(void)
 
 static void the_registry_of_each_version_holds_its_rows(void **state)
 {
-        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1"};
+        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1",
+                                            "registry-2"};
         (void)state;
         AUTO_FREE char *tables = new_registry_tables();
         for (size_t i = 0; i < COUNT(names); i++) {
@@ -490,10 +491,10 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                         stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");
                 assert_string_equal(former, "going\ngone\n");
                 AUTO_FREE char *version = stored_db_lines(place.path, "PRAGMA user_version");
-                assert_string_equal(version, "2\n");
+                assert_string_equal(version, "3\n");
                 AUTO_FREE char *schema = stored_db_schema(place.path);
                 assert_string_equal(schema, tables);
-                stored_db_exec(place.path, "PRAGMA user_version = 3");
+                stored_db_exec(place.path, "PRAGMA user_version = 4");
                 assert_null(registry_create(place.path, &e));
                 assert_int_equal(e.code, ERR_CONFLICT);
                 assert_non_null(strstr(e.text, "bring back a backup"));

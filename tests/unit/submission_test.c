@@ -92,6 +92,34 @@ static void test_accepted(void **state)
         }
 }
 
+static void test_expires(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *members;
+                msec want;
+        } cases[] = {
+                {"\"expires\":30", NOW + 30000},
+                {"\"expires\":0.0001", NOW + 1},
+                {"\"expires\":\"1h30m\"", NOW + 5400000},
+                {"\"expires\":\"365d\"", NOW + JOB_DELAY_MAX},
+                {"\"expires\":\"2026-01-01T01:00:30+01:00\"", NOW + 30000},
+                {"\"expires\":\"2027-01-01T00:00:00Z\"", NOW + JOB_DELAY_MAX},
+                {"\"expires\":null", 0},
+                {"\"expires\":\"1.5s\",\"delay\":1.499", NOW + 1500},
+                {"\"run_at\":\"2020-01-01T00:00:00Z\",\"expires\":1", NOW + 1000},
+        };
+
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_FREE char *body = xasprintf("{\"type\":\"t\",%s}", cases[i].members);
+                struct job job;
+                struct submission_refusal why = {0};
+                if (submission_parse(bytes_of_text(body), &acme, &job, &why) != 0)
+                        fail_msg("%s: %s", body, why.fault.detail);
+                assert_int_equal(job.expires_at, cases[i].want);
+        }
+}
+
 static void test_payload_is_a_slice(void **state)
 {
         (void)state;
@@ -188,9 +216,26 @@ static void test_refused(void **state)
                 {"{\"type\":\"t\",\"run_at\":\"2027-02-01T00:00:00Z\"}", 422, "/run_at", 0, 0},
                 {"{\"type\":\"t\",\"delay\":1,\"run_at\":\"2026-01-01T00:00:30Z\"}", 422, "/run_at",
                  0, 0},
+                {"{\"type\":\"t\",\"expires\":0}", 422, "/expires", 1, 23},
+                {"{\"type\":\"t\",\"expires\":-1}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"366d\"}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":31536001}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"soon\"}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":[1]}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"2026-01-01T00:00:00Z\"}", 422, "/expires", 0, 0},
+                {"{\"type\":\"t\",\"expires\":\"2027-01-01T00:00:00.001Z\"}", 422, "/expires", 0,
+                 0},
+                {"{\"type\":\"t\",\"expires\":1,\"delay\":1}", 422, "/expires", 1, 23},
+                {"{\"type\":\"t\",\"run_at\":\"2026-01-01T00:00:30Z\",\"expires\":30}", 422,
+                 "/expires", 0, 0},
                 {"{\"type\":\"t\",\"tenant_id\":\"other\"}", 403, "/tenant_id", 0, 0},
                 {"{\"type\":\"t\",\"tenant_id\":\"No!\"}", 422, "/tenant_id", 0, 0},
-                {"{\"type\":\"t\",\"idempotency_key\":\"a\"}", 422, "/idempotency_key", 0, 0},
+                {"{\"type\":\"t\",\"idempotency_key\":\"\"}", 422, "/idempotency_key", 1, 31},
+                {"{\"type\":\"t\",\"idempotency_key\":7}", 422, "/idempotency_key", 0, 0},
+                {"{\"type\":\"t\",\"idempotency_key\":\"a\\n\"}", 422, "/idempotency_key", 0, 0},
+                {"{\"type\":\"t\",\"idempotency_key\":\"a\\u0000\"}", 422, "/idempotency_key", 0,
+                 0},
+                {"{\"type\":\"t\",\"idempotency_key\":\"\\u00e4\"}", 422, "/idempotency_key", 0, 0},
                 {"{\"type\":\"t\",\"colour\":\"red\"}", 422, "/colour", 1, 13},
                 {"{\"type\":\"t\",\"a/b~c\":1}", 422, "/a~1b~0c", 0, 0},
                 {"{\"type\":\"t\",\"payload\":\"0123456789012345678901234567890123456789012345678"
@@ -213,6 +258,96 @@ static void test_admin_names_a_tenant(void **state)
                                           &admin, &job, &why),
                          0);
         assert_string_equal(job.tenant, "other");
+}
+
+static void parse_keyed(const char *body, const char *header, struct job *job)
+{
+        const struct submission_rules rules = {
+                .tenant = "acme", .now = NOW, .payload_max = 64, .key = header};
+        struct submission_refusal why = {0};
+
+        if (submission_parse(bytes_of_text(body), &rules, job, &why) != 0)
+                fail_msg("%s: %s %s", body, why.fault.pointer, why.fault.detail);
+}
+
+static void test_key(void **state)
+{
+        (void)state;
+        struct job job;
+        static const struct submission_rules rules = {
+                .tenant = "acme", .now = NOW, .payload_max = 64, .key = "k 1"};
+
+        parse_keyed("{\"type\":\"t\"}", NULL, &job);
+        assert_string_equal(job.key, "");
+        assert_string_equal(job.key_hash, "");
+        parse_keyed("{\"type\":\"t\"}", "k 1", &job);
+        assert_string_equal(job.key, "k 1");
+        assert_int_equal(strlen(job.key_hash), 32);
+        parse_keyed("{\"type\":\"t\",\"idempotency_key\":\" \\u0041\\\"\"}", NULL, &job);
+        assert_string_equal(job.key, " A\"");
+        assert_int_equal(strlen(job.key_hash), 32);
+        parse_keyed("{\"type\":\"t\",\"idempotency_key\":\"k 1\"}", "k 1", &job);
+        assert_string_equal(job.key, "k 1");
+        parse_keyed("{\"type\":\"t\",\"idempotency_key\":null}", "k 1", &job);
+        assert_string_equal(job.key, "k 1");
+        check_refusal(&(struct refusal){"{\"type\":\"t\",\"idempotency_key\":\"k 2\"}", 422,
+                                        "/idempotency_key", 1, 31},
+                      &rules);
+}
+
+/* Which bodies are one request; a row is compared with the first. */
+static void test_hash(void **state)
+{
+        (void)state;
+        static const char first[] = "{\"type\":\"t\",\"payload\":[1, 2],\"delay\":\"30s\"}";
+        static const struct {
+                const char *body;
+                bool want_equal;
+        } cases[] = {
+                {first, true},
+                {"{\"delay\":\"30s\",\"payload\":[1, 2],\"type\":\"t\"}", true},
+                {" {\n\"type\" : \"t\" , \"payload\" : [1, 2] , \"delay\" : \"30s\" } ", true},
+                {"{\"t\\u0079pe\":\"t\",\"payload\":[1, 2],\"delay\":\"30s\"}", true},
+                {"{\"type\":\"t\",\"payload\":[1, 2],\"delay\":\"30s\",\"run_at\":null,"
+                 "\"priority\":null}",
+                 true},
+                {"{\"type\":\"t\",\"payload\":[1, 2],\"delay\":\"30s\",\"idempotency_key\":\"k\"}",
+                 true},
+                {"{\"type\":\"t\",\"payload\":[1,2],\"delay\":\"30s\"}", false},
+                {"{\"type\":\"t\",\"payload\":[1, 2],\"delay\":30}", false},
+                {"{\"type\":\"\\u0074\",\"payload\":[1, 2],\"delay\":\"30s\"}", false},
+                {"{\"type\":\"u\",\"payload\":[1, 2],\"delay\":\"30s\"}", false},
+                {"{\"type\":\"t\",\"payload\":[1, 2]}", false},
+                {"{\"type\":\"t\",\"payload\":null,\"delay\":\"30s\"}", false},
+                {"{\"type\":\"t\",\"payload\":[1, 2],\"delay\":\"30s\",\"priority\":\"medium\"}",
+                 false},
+        };
+        struct job want, job;
+
+        parse_keyed(first, "k", &want);
+        /* Keys of older versions are compared with it: it never changes. */
+        assert_string_equal(want.key_hash, "9ad097c4b5f88f7b93c0cbf88abf5d5f");
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                parse_keyed(cases[i].body, "k", &job);
+                if ((strcmp(job.key_hash, want.key_hash) == 0) != cases[i].want_equal)
+                        fail_msg("%s: %s", cases[i].body, job.key_hash);
+        }
+}
+
+static void test_hash_is_the_tenants(void **state)
+{
+        (void)state;
+        static const struct submission_rules of_acme = {
+                .tenant = "acme", .now = NOW, .payload_max = 64, .key = "k"};
+        static const struct submission_rules of_other = {
+                .tenant = "other", .now = NOW, .payload_max = 64, .key = "k"};
+        const struct bytes body = bytes_of_text("{\"type\":\"t\"}");
+        struct submission_refusal why = {0};
+        struct job a, b;
+
+        assert_int_equal(submission_parse(body, &of_acme, &a, &why), 0);
+        assert_int_equal(submission_parse(body, &of_other, &b, &why), 0);
+        assert_string_not_equal(a.key_hash, b.key_hash);
 }
 
 static void test_depth(void **state)
@@ -244,9 +379,13 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_accepted),
+                cmocka_unit_test(test_expires),
                 cmocka_unit_test(test_payload_is_a_slice),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_admin_names_a_tenant),
+                cmocka_unit_test(test_key),
+                cmocka_unit_test(test_hash),
+                cmocka_unit_test(test_hash_is_the_tenants),
                 cmocka_unit_test(test_depth),
         };
         return cmocka_run_group_tests_name("submission", tests, NULL, NULL);

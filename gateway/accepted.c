@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * accepted.c: the members of a 202.
+ */
+#include "gateway/accepted.h"
+
+#include "common/base/json_write.h"
+#include "common/model/delay.h"
+
+/* A job that is due too soon for a delay exchange is already in its queue. */
+bool accepted_is_scheduled(const struct job *job, msec published)
+{
+        const struct delay_bucket *bucket;
+        msec left;
+
+        return delay_step(job->run_at, published, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP;
+}
+
+static void begin(const struct job *job, bool scheduled, struct buffer *out)
+{
+        buffer_reserve(out, 320);
+        json_begin(out);
+        json_put_string(out, "id", job->id);
+        json_put_string(out, "status", scheduled ? "scheduled" : "pending");
+        json_put_time(out, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
+        json_put_string(out, "type", job->type);
+        json_put_string(out, "priority", priority_name(job->priority));
+        json_put_string(out, "tenant", job->tenant);
+}
+
+void accepted_write(const struct job *job, msec published, struct buffer *out)
+{
+        begin(job, accepted_is_scheduled(job, published), out);
+}
+
+void accepted_write_again(const struct job *job, bool scheduled, struct buffer *out)
+{
+        begin(job, scheduled, out);
+        json_end(out);
+}

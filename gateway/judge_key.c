@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * judge_key.c: each state of a claim, and what it makes of the job.
+ */
+#include "gateway/judge_key.h"
+
+#include <string.h>
+
+#include "gateway/accepted.h"
+
+struct claim_ask judge_key_ask(const struct job *job, const char *holder, msec now)
+{
+        return (struct claim_ask){.tenant = job->tenant,
+                                  .key = job->key,
+                                  .hash = job->key_hash,
+                                  .holder = holder,
+                                  .submitted_at = job->submitted_at,
+                                  .run_at = job->run_at,
+                                  .expires_at = job->expires_at,
+                                  .scheduled = accepted_is_scheduled(job, now)};
+}
+
+/* A delay counts from the first request: a later holder publishes the first one's times. */
+static void take_terms(const struct claim_answer *a, struct job *job)
+{
+        memcpy(job->id, a->id, sizeof(job->id));
+        job->submitted_at = a->submitted_at;
+        job->run_at = a->run_at;
+        job->expires_at = a->expires_at;
+        job->again = a->again;
+}
+
+static enum key_verdict refuse(struct refusal *why, const char *type, msec retry)
+{
+        why->type = type;
+        why->retry = (retry + MSEC_SECOND - 1) / MSEC_SECOND;
+        return KEY_REFUSED;
+}
+
+/* The key is in the body or in the header. */
+static enum key_verdict refuse_reused(struct bytes body, struct refusal *why)
+{
+        const struct refused_member m = {body, "idempotency_key",
+                                         "this idempotency key was used with another request"};
+        struct scan_value value;
+
+        if (scan_find(scan_root(body), m.name, &value) && value.kind != SCAN_NULL)
+                refusal_set_member(why, &m);
+        else
+                refusal_set(why, REFUSED_INVALID, 422, "the header Idempotency-Key: %s", m.detail);
+        why->reason = REFUSED_KEY_REUSED;
+        return refuse(why, "urn:warren:problem:key-reused", 0);
+}
+
+enum key_verdict judge_key(const struct claim_answer *a, struct bytes body, struct job *job,
+                           struct refusal *why)
+{
+        switch (a->state) {
+        case CLAIM_GRANTED:
+                take_terms(a, job);
+                return KEY_GRANTED;
+        case CLAIM_NONE:
+                return KEY_GRANTED;
+        case CLAIM_SETTLED:
+                take_terms(a, job);
+                return KEY_REPLAYS;
+        case CLAIM_IN_FLIGHT:
+                refusal_set(why, REFUSED_KEY_IN_FLIGHT, 409,
+                            "the first request with this idempotency key has no outcome yet");
+                return refuse(why, "urn:warren:problem:key-in-flight", a->retry);
+        case CLAIM_REUSED:
+                return refuse_reused(body, why);
+        case CLAIM_FULL:
+                refusal_set(why, REFUSED_KEYS, 429, "too many idempotency keys are kept");
+                return refuse(why, "urn:warren:problem:keys-full", a->retry);
+        case CLAIM_NO_TENANT:
+                refusal_set_member(why, &(struct refused_member){body, "tenant_id",
+                                                                 "there is no such tenant"});
+                return KEY_REFUSED;
+        }
+        return KEY_REFUSED;
+}

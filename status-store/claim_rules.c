@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * claim_rules.c: decides about claims of idempotency keys.
+ */
+#include "status-store/claim_rules.h"
+
+#include <string.h>
+
+static bool is_held(const struct claim_row *row, msec now)
+{
+        return row->lease > now;
+}
+
+bool claim_is_old(const struct claim_row *row, const struct claim_limits *l, msec now)
+{
+        return row->at <= now - l->keep && !is_held(row, now);
+}
+
+static struct claim_decision decide_new(const struct claim_ask *a, int64_t room)
+{
+        if (a->look)
+                return (struct claim_decision){.state = CLAIM_NONE};
+        if (room <= 0)
+                return (struct claim_decision){.state = CLAIM_FULL, .retry = CLAIM_FULL_RETRY};
+        return (struct claim_decision){.state = CLAIM_GRANTED, .change = CLAIM_INSERT};
+}
+
+static struct claim_decision decide_held(const struct claim_row *row, const struct claim_limits *l,
+                                         msec now)
+{
+        msec left = row->lease - now;
+        bool young = l->lease - left < CLAIM_YOUNG;
+        msec retry = young && left > MSEC_SECOND ? MSEC_SECOND : left;
+        return (struct claim_decision){.state = CLAIM_IN_FLIGHT, .retry = retry};
+}
+
+/* The lease is over, or the asker has it already: its call was repeated. A holder that is not the
+ * first may follow one that has published the job. */
+static struct claim_decision decide_lease(const struct claim_ask *a, const struct claim_row *row,
+                                          msec now)
+{
+        bool first = memcmp(row->id, a->holder, sizeof(row->id)) == 0;
+        return (struct claim_decision){.state = CLAIM_GRANTED,
+                                       .change = CLAIM_LEASE,
+                                       .again = !first || !is_held(row, now)};
+}
+
+struct claim_decision claim_decide(const struct claim_ask *a, const struct claim_row *row,
+                                   int64_t room, const struct claim_limits *l, msec now)
+{
+        if (row == NULL)
+                return decide_new(a, room);
+        if (claim_is_old(row, l, now)) {
+                struct claim_decision d = decide_new(a, room + 1);
+                d.forget = !a->look;
+                return d;
+        }
+        if (memcmp(row->hash, a->hash, sizeof(row->hash)) != 0)
+                return (struct claim_decision){.state = CLAIM_REUSED};
+        if (row->lease == 0)
+                return (struct claim_decision){.state = CLAIM_SETTLED};
+        if (a->look && !is_held(row, now))
+                return (struct claim_decision){.state = CLAIM_NONE};
+        bool own = memcmp(row->holder, a->holder, sizeof(row->holder)) == 0;
+        if (is_held(row, now) && (a->look || !own))
+                return decide_held(row, l, now);
+        return decide_lease(a, row, now);
+}
