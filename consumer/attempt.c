@@ -176,6 +176,7 @@ void attempt_hint(const struct attempt *a, struct job_hint *out)
                 .max_retries = job->max_retries,
                 .submitted_at = job->submitted_at,
                 .run_at = job->hop ? 0 : job->run_at, /* a hop's end is no time of the job */
+                .expires_at = job->expires_at,
         };
         memcpy(out->type, job->type, sizeof(out->type));
         memcpy(out->traceparent, job->traceparent, sizeof(out->traceparent));

@@ -18,11 +18,12 @@ bool accepted_is_scheduled(const struct job *job, msec published)
 
 static void begin(const struct job *job, bool scheduled, struct buffer *out)
 {
-        buffer_reserve(out, 320);
+        buffer_reserve(out, 384);
         json_begin(out);
         json_put_string(out, "id", job->id);
         json_put_string(out, "status", scheduled ? "scheduled" : "pending");
         json_put_time(out, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
+        json_put_time(out, "expires_at", job->expires_at);
         json_put_string(out, "type", job->type);
         json_put_string(out, "priority", priority_name(job->priority));
         json_put_string(out, "tenant", job->tenant);

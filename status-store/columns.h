@@ -33,6 +33,7 @@
         X(hint_max_retries, "INTEGER", COLUMN_INT_OR_NULL, row.hint.max_retries) \
         X(hint_submitted_at, "INTEGER", COLUMN_INT_OR_NULL, row.hint.submitted_at) \
         X(hint_run_at, "INTEGER", COLUMN_INT_OR_NULL, row.hint.run_at) \
+        X(hint_expires, "INTEGER", COLUMN_INT_OR_NULL, row.hint.expires_at) \
         X(hint_traceparent, "TEXT", COLUMN_TEXT, row.hint.traceparent) \
         X(progress_message, "BLOB", COLUMN_BUFFER, row.progress_message) \
         X(error, "BLOB", COLUMN_BUFFER, row.error) \

@@ -72,11 +72,20 @@ static void add_course(struct buffer *out, const struct stored_job *job)
         json_put_time(out, "finished_at", ended ? row->finished_at : 0);
         if (ended && row->status == STATUS_COMPLETED)
                 json_put_int(out, "duration_ms", row->duration_ms);
-        else if (ended && started && row->finished_at >= row->started_at)
+        else if (ended && started && row->finish.attempt > 0 &&
+                 row->finished_at >= row->started_at)
                 json_put_int(out, "duration_ms", row->finished_at - row->started_at);
         else
                 json_put_null(out, "duration_ms");
         put_word(out, "worker", started ? row->worker : "");
+}
+
+/* One that ended without an attempt shows the last that was made; 0: none. */
+static int64_t attempt_of(const struct job_row *row)
+{
+        bool started = is_of_this_run(row, &row->start);
+
+        return row->winner.attempt == 0 && started ? row->start.attempt : row->winner.attempt;
 }
 
 /* -1: unknown. */
@@ -119,7 +128,7 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         put_word(out, "error_kind", failed ? error_kind_word(row->error_kind) : "");
         put_word(out, "reason", ended ? reason_word(row->reason) : "");
         json_put_int(out, "run", row->winner.run);
-        json_put_int(out, "attempt", row->winner.attempt);
+        json_put_int(out, "attempt", attempt_of(row));
         if (max_retries >= 0)
                 json_put_int(out, "max_retries", max_retries);
         else

@@ -161,6 +161,7 @@ static const char from_6[] = "UPDATE jobs SET first = first * 4096;"
 /* Up to version 7 no job expired. */
 static const char from_7[] = "ALTER TABLE jobs ADD COLUMN expires INTEGER;"
                              "ALTER TABLE others ADD COLUMN expires INTEGER;"
+                             "ALTER TABLE jobs ADD COLUMN hint_expires INTEGER;"
                              "CREATE INDEX jobs_expires ON jobs(expires)"
                              " WHERE expires IS NOT NULL AND state IN (0, 1, 3);";
 

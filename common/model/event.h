@@ -42,7 +42,7 @@ struct job_hint {
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "": none, or unknown */
         int64_t priority;                       /* enum priority; -1: unknown */
         int64_t max_retries;                    /* -1: unknown */
-        msec submitted_at, run_at;              /* 0: unknown */
+        msec submitted_at, run_at, expires_at;  /* 0: unknown */
 };
 
 struct event {

@@ -143,6 +143,7 @@ static const struct json_member line_members[] = {
         HINT_INT(max_retries, JOB_MAX_RETRIES_MAX),
         HINT_INT(submitted_at, JOB_TIME_MAX),
         HINT_INT(run_at, JOB_TIME_MAX),
+        HINT_INT(expires_at, JOB_TIME_MAX),
         HINT(traceparent, read_traceparent),
         {0},
 };
@@ -234,6 +235,8 @@ static void write_hint(const struct job_hint *h, struct buffer *out)
                 json_put_int(out, "submitted_at", h->submitted_at);
         if (h->run_at > 0)
                 json_put_int(out, "run_at", h->run_at);
+        if (h->expires_at > 0)
+                json_put_int(out, "expires_at", h->expires_at);
         if (h->traceparent[0] != '\0')
                 json_put_string(out, "traceparent", h->traceparent);
 }

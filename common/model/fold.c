@@ -311,6 +311,10 @@ const struct job_hint *job_row_hint(const struct job_row *row)
 
 msec job_row_expires_at(const struct job_row *row)
 {
+        const struct job_hint *hint = job_row_hint(row);
+
+        if (hint != NULL)
+                return row->hint_key.run == row->winner.run ? hint->expires_at : 0;
         return row->message.run == row->winner.run ? job_row_facts(row)->expires_at : 0;
 }
 

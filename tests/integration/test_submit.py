@@ -32,7 +32,7 @@ def test_accepted(acme, queues):
     assert answer.status_code == 202, answer.text
     job = answer.json()
     assert uuid.UUID(job["id"]).version == 7
-    assert job == {"id": job["id"], "status": "pending", "run_at": None, "type": "send_email",
+    assert job == {"id": job["id"], "status": "pending", "run_at": None, "expires_at": None, "type": "send_email",
                    "priority": "high", "tenant": "acme"}
     assert answer.headers["Location"] == f"{JOBS}/{job['id']}"
     assert answer.headers["traceparent"] == trace

@@ -17,7 +17,7 @@
 #define HINT \
         ",\"type\":\"send_email\",\"priority\":3,\"max_retries\":5,\"submitted_at\":" \
         "1732240000000," \
-        "\"run_at\":1732240000500,\"traceparent\":\"" TRACE "\""
+        "\"run_at\":1732240000500,\"expires_at\":1732240060000,\"traceparent\":\"" TRACE "\""
 #define NOW ((msec)1732250000000)
 
 static const struct job_limits limits = {.payload_max = 1000};
@@ -174,6 +174,7 @@ static void a_start_says_what_it_runs(void **state)
         assert_int_equal(e.hint.max_retries, 5);
         assert_int_equal(e.hint.submitted_at, 1732240000000);
         assert_int_equal(e.hint.run_at, 1732240000500);
+        assert_int_equal(e.hint.expires_at, 1732240060000);
         assert_string_equal(e.hint.traceparent, TRACE);
         assert_int_equal(event_parse(bytes_of_text(bare), &scratch, &e), EVENT_IS);
         assert_string_equal(e.hint.type, "");

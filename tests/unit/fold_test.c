@@ -77,6 +77,7 @@ static void draw_hint(uint64_t *seed, struct event *e)
         h->max_retries = below(seed, 4);
         h->submitted_at = below(seed, 3) * 998;
         h->run_at = below(seed, 2) * 1001;
+        h->expires_at = below(seed, 2) * 1500;
 }
 
 /* Each field has few values, so that sort keys are equal in everything up to the digest. */

@@ -43,6 +43,7 @@ static const struct view_column detail_columns[] = {
         {"progress", "progress", VIEW_PROGRESS},
         {"created", "created_at", VIEW_TEXT},
         {"run at", "run_at", VIEW_TEXT},
+        {"expires at", "expires_at", VIEW_TEXT},
         {"started", "started_at", VIEW_TEXT},
         {"finished", "finished_at", VIEW_TEXT},
         {"took", "duration_ms", VIEW_SPAN},
