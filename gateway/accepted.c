@@ -16,11 +16,8 @@ bool accepted_is_scheduled(const struct job *job, msec published)
         return delay_step(job->run_at, published, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP;
 }
 
-static void begin(const struct job *job, bool scheduled, struct buffer *out)
+static void write_job(const struct job *job, bool scheduled, struct buffer *out)
 {
-        buffer_reserve(out, 384);
-        json_begin(out);
-        json_put_string(out, "id", job->id);
         json_put_string(out, "status", scheduled ? "scheduled" : "pending");
         json_put_time(out, "run_at", job->run_at > job->submitted_at ? job->run_at : 0);
         json_put_time(out, "expires_at", job->expires_at);
@@ -29,13 +26,19 @@ static void begin(const struct job *job, bool scheduled, struct buffer *out)
         json_put_string(out, "tenant", job->tenant);
 }
 
-void accepted_write(const struct job *job, msec published, struct buffer *out)
+void accepted_write(const struct job *job, bool scheduled, struct buffer *out)
 {
-        begin(job, accepted_is_scheduled(job, published), out);
+        buffer_reserve(out, 384);
+        json_begin(out);
+        json_put_string(out, "id", job->id);
+        write_job(job, scheduled, out);
 }
 
-void accepted_write_again(const struct job *job, bool scheduled, struct buffer *out)
+void accepted_write_dry(const struct job *job, bool scheduled, struct buffer *out)
 {
-        begin(job, scheduled, out);
-        json_end(out);
+        buffer_reserve(out, 384);
+        json_begin(out);
+        json_put_flag(out, "dry_run", true);
+        write_job(job, scheduled, out);
+        json_put_string(out, "lane", lane_name(job->lane));
 }

@@ -8,8 +8,8 @@
 
 /* The job waits for its time; else it is pending. published: wall clock. */
 bool accepted_is_scheduled(const struct job *job, msec published);
-/* Begins an object with the members of a 202; the caller may add more, and ends it. published: wall
- * clock. */
-void accepted_write(const struct job *job, msec published, struct buffer *out);
-/* The whole answer, with the status that the first one had. */
-void accepted_write_again(const struct job *job, bool scheduled, struct buffer *out);
+/* Begins an object with the members of a 202; the caller may add more, and ends it. scheduled: the
+ * status that the first answer had. */
+void accepted_write(const struct job *job, bool scheduled, struct buffer *out);
+/* As accepted_write, for a dry run: no job has an id. */
+void accepted_write_dry(const struct job *job, bool scheduled, struct buffer *out);

@@ -59,4 +59,5 @@ struct gateway {
         /* any thread */
         atomic_bool draining;
         atomic_int waiting; /* requests with ?wait */
+        atomic_int batches; /* being read */
 };

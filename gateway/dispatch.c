@@ -119,6 +119,15 @@ static int enter(const struct dispatch *d, struct err *e)
         return in_flight_enter_wait(f, d->bytes, d->room_until, e);
 }
 
+/* It is too old when this process was stopped, or when the window had no room for long. */
+static bool claim_is_good(const struct dispatch *d, struct err *e)
+{
+        if (d->job.key[0] == '\0' || clock_mono() <= d->publish_by)
+                return true;
+        err_set(e, ERR_TIMEOUT, "the claim on the idempotency key is too old");
+        return false;
+}
+
 /* Publishes the job to its queue. Without a way to tell the stream it does not. */
 static int publish(struct dispatch *d, struct err *e)
 {
@@ -126,13 +135,10 @@ static int publish(struct dispatch *d, struct err *e)
         const struct publish_wait wait = {.done = on_queued, .owner = d};
         struct job_message m;
 
-        /* This process was stopped, or the window was waited for. */
-        if (d->job.key[0] != '\0' && clock_mono() > d->publish_by)
-                return err_set(e, ERR_TIMEOUT, "the claim on the idempotency key is too old");
         if (!packer_is_ready(g->packer, e) || enter(d, e) < 0)
                 return -1;
         encode(d, &m);
-        if (link_publish(g->queues.link, &m.message, &wait, e) == 0)
+        if (claim_is_good(d, e) && link_publish(g->queues.link, &m.message, &wait, e) == 0)
                 return 0;
         in_flight_leave(g->in_flight, 1, d->bytes);
         return -1;

@@ -6,11 +6,16 @@
 
 #include "common/http/server.h"
 
-/* POST /jobs. */
+enum { SUBMISSION_EXTRA = 16 * 1024 /* most bytes of a submission beside its payload */ };
+
+/* POST /jobs, and /jobs/batch, whose route is `streamed`. */
 http_handler submit_handle;
-/* For http_server_config.decorate: adds the RateLimit headers to an answer whose tenant is known.
- */
+http_handler batch_handle;
+/* For http_server_config.decorate: adds the RateLimit headers to an answer to a submission or a
+ * batch whose tenant is known. */
 void submit_decorate(void *owner, struct http_request *r);
+/* Reads the query of a submission or a batch. False: refused, and answered. */
+bool submit_query(struct http_request *r, bool *dry_run);
 
 /* Requests that an internal service answers. The public path becomes the internal path; `tenant=`
  * and the internal token replace the key. The answer is passed on as it is. The primary

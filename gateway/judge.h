@@ -15,15 +15,22 @@ struct judge_input {
 };
 
 /* Fills the job except id, traceparent and app_id, and its tenant's record. The payload borrows
- * from the body. */
+ * from the body. Also refuses while nothing can be published. */
 bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job,
                 struct tenant_record *t, struct refusal *why) MUST_CHECK;
+/* Whose limits are judged, and how. */
+struct judge_limits {
+        const struct tenant_record *tenant;
+        bool trial; /* nothing is taken: what would be said after `before` more jobs of the tenant
+                     */
+        unsigned before;
+};
+
 /* Takes a token of the tenant's rate. *a is {0} when the rate was not looked at. */
-bool judge_rate(struct gateway *g, const struct tenant_record *t, struct allowance *a,
+bool judge_rate(struct gateway *g, const struct judge_limits *l, struct allowance *a,
                 struct refusal *why) MUST_CHECK;
 /* After judge_rate, whose token it gives back when it refuses. Counts the job as pending. May wait
  * half a second for a count. */
-bool judge_backlog(struct gateway *g, const struct tenant_record *t,
-                   struct refusal *why) MUST_CHECK;
+bool judge_backlog(struct gateway *g, const struct judge_limits *l, struct refusal *why) MUST_CHECK;
 /* Gives back what judge_rate and judge_backlog took: the job was not published. */
 void judge_undo(struct gateway *g, const char *tenant);

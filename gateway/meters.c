@@ -23,6 +23,8 @@ void meters_init(struct meters *m)
                        "Submissions refused because the tenant is over its rate.", "tenant");
         m->told_late = METRIC(COUNTER, "warren_submissions_told_late_total",
                               "Jobs accepted before the event stream had them.");
+        m->dry_runs = METRIC(COUNTER, "warren_dry_runs_total",
+                             "Submissions that were judged only, because they asked for it.");
         m->confirm = METRIC(HISTOGRAM, "warren_publish_confirm_seconds",
                             "Time from publishing a job to the confirm of its queue.");
         m->pack_confirm = METRIC(HISTOGRAM, "warren_pack_confirm_seconds",

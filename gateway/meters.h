@@ -12,6 +12,7 @@ struct meters {
         struct metric *refused;      /* label: reason */
         struct metric *rate_refused; /* label: tenant */
         struct metric *told_late;
+        struct metric *dry_runs;
         struct metric *confirm;      /* of a job's queue; seconds */
         struct metric *pack_confirm; /* seconds */
         struct metric *packs, *packed;

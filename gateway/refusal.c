@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/json_write.h"
 #include "common/http/problem.h"
 
 static const char *const reason_names[] = {
@@ -69,18 +70,49 @@ void refusal_count(const struct refusal *why, const struct meters *m, const char
                 metric_increment(m->rate_refused, 1, tenant);
 }
 
+/* The problem, except `members`; it borrows from why. */
+static struct problem problem_of(const struct refusal *why)
+{
+        return (struct problem){.status = why->status,
+                                .type = why->type,
+                                .detail = why->detail,
+                                .fault = why->has_fault ? &why->fault : NULL};
+}
+
+/* NULL: none. */
+static json_t *members_of(const struct refusal *why)
+{
+        if (why->reason != REFUSED_UNKNOWN)
+                return NULL;
+        return json_pack("{s:s,s:s}", "id", why->id, "accepted", "unknown");
+}
+
 void refusal_answer(const struct refusal *why, struct http_request *r)
 {
-        json_t *members = NULL;
+        struct problem p = problem_of(why);
+        json_t *members = members_of(why);
 
+        p.members = members;
         if (why->retry > 0)
                 http_add_header(r, "Retry-After", "%" PRId64, why->retry);
-        if (why->reason == REFUSED_UNKNOWN)
-                members = json_pack("{s:s,s:s}", "id", why->id, "accepted", "unknown");
-        http_problem_of(r, &(struct problem){.status = why->status,
-                                             .type = why->type,
-                                             .detail = why->detail,
-                                             .fault = why->has_fault ? &why->fault : NULL,
-                                             .members = members});
+        http_problem_of(r, &p);
+        json_decref(members);
+}
+
+void refusal_write(const struct refusal *why, struct buffer *out)
+{
+        struct problem p = problem_of(why);
+        json_t *members = members_of(why);
+        int64_t retry = why->retry == 0 && why->status == 503 ? 1 : why->retry;
+
+        if (retry > 0) {
+                if (members == NULL)
+                        members = json_object();
+                json_object_set_new(members, "retry_after", json_integer(retry));
+        }
+        p.members = members;
+        buffer_add_text(out, "{\"problem\":");
+        problem_write(&p, out);
+        json_end(out);
         json_decref(members);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * refusal.h: why a submission is not accepted, as a value: one request answers with it as a
- * problem.
+ * refusal.h: why a submission is not accepted, as a value: the answer to one request, or an entry
+ * of a batch's answer.
  */
 #pragma once
 
@@ -53,3 +53,6 @@ bool refusal_set_member(struct refusal *why, const struct refused_member *m);
 /* tenant: of the job; used for REFUSED_RATE only. */
 void refusal_count(const struct refusal *why, const struct meters *m, const char *tenant);
 void refusal_answer(const struct refusal *why, struct http_request *r);
+/* Adds {"problem": {...}}, as refusal_answer, with Retry-After as member retry_after, and without
+ * what is the same for all entries of a batch: instance and trace_id. */
+void refusal_write(const struct refusal *why, struct buffer *out);

@@ -9,8 +9,8 @@
 
 #include "gateway/handlers.h"
 
-/* SUBMISSION_EXTRA: bytes beside the payload; payload_max is added to it. */
-enum { SUBMISSION_EXTRA = 16 * 1024, SMALL_BODY = 64 * 1024 };
+/* payload_max is added to SUBMISSION_EXTRA. */
+enum { SMALL_BODY = 64 * 1024, BATCH_BODY = 8 * 1024 * 1024 };
 
 static void ready(void *owner, struct http_request *r)
 {
@@ -33,30 +33,31 @@ bool routes_ready(void *owner, struct err *why)
 
 /* clang-format off */
 static const struct http_route table[] = {
-        {"POST", "/api/v1/jobs", submit_handle, SCOPE_SUBMIT, SUBMISSION_EXTRA},
-        {"GET", "/api/v1/jobs", forward_to_status_store, SCOPE_READ, 0},
-        {"GET", "/api/v1/jobs/{id}", forward_job, SCOPE_READ, 0},
-        {"GET", "/api/v1/jobs/{id}/attempts", forward_to_status_store, SCOPE_READ, 0},
-        {"GET", "/api/v1/stats", forward_to_status_store, SCOPE_READ, 0},
-        {"GET", "/api/v1/dlq", forward_to_dlx_monitor, SCOPE_READ, 0},
-        {"GET", "/api/v1/dlq/groups", forward_to_dlx_monitor, SCOPE_READ, 0},
-        {"GET", "/api/v1/dlq/{id}", forward_to_dlx_monitor, SCOPE_READ, 0},
-        {"POST", "/api/v1/dlq/{id}/requeue", forward_to_dlx_monitor, SCOPE_OPERATE, SUBMISSION_EXTRA},
-        {"GET", "/api/v1/tenants", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"POST", "/api/v1/tenants", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
-        {"GET", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"PATCH", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
-        {"DELETE", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"POST", "/api/v1/tenants/{t}/slots", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
-        {"POST", "/api/v1/tenants/{t}/keys", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
-        {"DELETE", "/api/v1/tenants/{t}/keys/{key}", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"GET", "/api/v1/types", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"GET", "/api/v1/types/{type}", forward_to_status_store, SCOPE_ADMIN, 0},
-        {"PATCH", "/api/v1/types/{type}", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
-        {"POST", "/api/v1/types/{type}/slots", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY},
-        {"GET", "/healthz", health_alive, 0, 0},
-        {"GET", "/readyz", ready, 0, 0},
-        {NULL, NULL, NULL, 0, 0},
+        {"POST", "/api/v1/jobs", submit_handle, SCOPE_SUBMIT, SUBMISSION_EXTRA, false},
+        {"POST", "/api/v1/jobs/batch", batch_handle, SCOPE_SUBMIT, BATCH_BODY, true},
+        {"GET", "/api/v1/jobs", forward_to_status_store, SCOPE_READ, 0, false},
+        {"GET", "/api/v1/jobs/{id}", forward_job, SCOPE_READ, 0, false},
+        {"GET", "/api/v1/jobs/{id}/attempts", forward_to_status_store, SCOPE_READ, 0, false},
+        {"GET", "/api/v1/stats", forward_to_status_store, SCOPE_READ, 0, false},
+        {"GET", "/api/v1/dlq", forward_to_dlx_monitor, SCOPE_READ, 0, false},
+        {"GET", "/api/v1/dlq/groups", forward_to_dlx_monitor, SCOPE_READ, 0, false},
+        {"GET", "/api/v1/dlq/{id}", forward_to_dlx_monitor, SCOPE_READ, 0, false},
+        {"POST", "/api/v1/dlq/{id}/requeue", forward_to_dlx_monitor, SCOPE_OPERATE, SUBMISSION_EXTRA, false},
+        {"GET", "/api/v1/tenants", forward_to_status_store, SCOPE_ADMIN, 0, false},
+        {"POST", "/api/v1/tenants", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY, false},
+        {"GET", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0, false},
+        {"PATCH", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY, false},
+        {"DELETE", "/api/v1/tenants/{t}", forward_to_status_store, SCOPE_ADMIN, 0, false},
+        {"POST", "/api/v1/tenants/{t}/slots", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY, false},
+        {"POST", "/api/v1/tenants/{t}/keys", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY, false},
+        {"DELETE", "/api/v1/tenants/{t}/keys/{key}", forward_to_status_store, SCOPE_ADMIN, 0, false},
+        {"GET", "/api/v1/types", forward_to_status_store, SCOPE_ADMIN, 0, false},
+        {"GET", "/api/v1/types/{type}", forward_to_status_store, SCOPE_ADMIN, 0, false},
+        {"PATCH", "/api/v1/types/{type}", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY, false},
+        {"POST", "/api/v1/types/{type}/slots", forward_to_status_store, SCOPE_ADMIN, SMALL_BODY, false},
+        {"GET", "/healthz", health_alive, 0, 0, false},
+        {"GET", "/readyz", ready, 0, 0, false},
+        {0},
 };
 /* clang-format on */
 

@@ -5,6 +5,7 @@
 #include "gateway/handlers.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/json_write.h"
 #include "gateway/accepted.h"
@@ -39,7 +40,7 @@ void submit_decorate(void *owner, struct http_request *r)
         const struct caller *caller = access_caller(r);
         struct tenant_record t;
 
-        if (route == NULL || route->handle != submit_handle || caller == NULL)
+        if (route == NULL || route->scope != SCOPE_SUBMIT || caller == NULL)
                 return;
         if (caller->told_limit || !control_tenant(g->control, caller->tenant, &t))
                 return;
@@ -47,37 +48,50 @@ void submit_decorate(void *owner, struct http_request *r)
         add_limit_headers(r, &t, &a);
 }
 
-static void refuse(struct gateway *g, struct http_request *r, const struct job *job,
-                   const struct refusal *why)
+bool submit_query(struct http_request *r, bool *dry_run)
 {
-        refusal_count(why, &g->meters, job->tenant);
-        refusal_answer(why, r);
+        static const char *const known[] = {"dry_run", NULL};
+        const char *given = http_query(r, "dry_run");
+
+        if (!http_query_only(r, known))
+                return false;
+        *dry_run = given != NULL && strcmp(given, "true") == 0;
+        if (given == NULL || *dry_run || strcmp(given, "false") == 0)
+                return true;
+        http_problem(r, 400, "dry_run must be true or false");
+        return false;
 }
 
-static bool read_job(struct gateway *g, struct http_request *r, struct job *job,
-                     struct tenant_record *t, struct refusal *why)
+/* A submission, on its handler's stack. */
+struct submission {
+        struct gateway *g;
+        struct http_request *r;
+        bool dry_run;
+        struct dispatch dispatch;
+        struct tenant_record tenant;
+        struct allowance allowance; /* {0}: the rate was not looked at */
+        struct claim_answer claim;  /* of a job with a key */
+};
+
+static void refuse(const struct submission *s, const struct refusal *why)
 {
-        const char *header = http_header(r, "Idempotency-Key");
+        if (!s->dry_run)
+                refusal_count(why, &s->g->meters, s->dispatch.job.tenant);
+        refusal_answer(why, s->r);
+}
+
+static bool read_job(struct submission *s, struct refusal *why)
+{
+        const char *header = http_header(s->r, "Idempotency-Key");
         char key[JOB_KEY_SIZE];
         struct err e = {0};
 
         if (header != NULL && idempotency_key_parse(header, key, &e) < 0)
                 return refusal_set(why, REFUSED_INVALID, 400, "%s", e.text);
-        const struct judge_input in = {.body = http_body(r),
-                                       .own = access_caller(r)->tenant,
+        const struct judge_input in = {.body = http_body(s->r),
+                                       .own = access_caller(s->r)->tenant,
                                        .key = header != NULL ? key : NULL};
-        return judge_read(g, &in, job, t, why);
-}
-
-static bool judge(struct gateway *g, struct http_request *r, const struct tenant_record *t,
-                  struct refusal *why)
-{
-        struct allowance a;
-        bool granted = judge_rate(g, t, &a, why);
-
-        if (granted || why->reason == REFUSED_RATE)
-                add_limit_headers(r, t, &a);
-        return granted && judge_backlog(g, t, why);
+        return judge_read(s->g, &in, &s->dispatch.job, &s->tenant, why);
 }
 
 static void location_of(const struct job *job, char location[LOCATION_SIZE])
@@ -90,7 +104,7 @@ static void prepare_accepted(struct http_request *r, const struct dispatch *d)
         AUTO_BUFFER body = {0};
         char location[LOCATION_SIZE];
 
-        accepted_write(&d->job, d->published, &body);
+        accepted_write(&d->job, accepted_is_scheduled(&d->job, d->published), &body);
         json_end(&body);
         location_of(&d->job, location);
         http_prepare(r, 202, "application/json", location, buffer_bytes(&body));
@@ -111,10 +125,36 @@ static void answer_told_late(struct http_request *r, const struct dispatch *d)
 {
         AUTO_BUFFER body = {0};
 
-        accepted_write(&d->job, d->published, &body);
+        accepted_write(&d->job, accepted_is_scheduled(&d->job, d->published), &body);
         json_put_flag(&body, "told", false);
         json_end(&body);
         answer_accepted(r, &d->job, &body);
+}
+
+static void answer_replay(const struct submission *s)
+{
+        const struct job *job = &s->dispatch.job;
+        AUTO_BUFFER body = {0};
+
+        accepted_write(job, s->claim.scheduled, &body);
+        json_end(&body);
+        http_add_header(s->r, "Idempotent-Replayed", "true");
+        answer_accepted(s->r, job, &body);
+}
+
+static void answer_dry(const struct submission *s, enum key_verdict verdict)
+{
+        const struct job *job = &s->dispatch.job;
+        bool replays = verdict == KEY_REPLAYS;
+        AUTO_BUFFER body = {0};
+
+        accepted_write_dry(job,
+                           replays ? s->claim.scheduled : accepted_is_scheduled(job, clock_wall()),
+                           &body);
+        if (replays)
+                json_put_string(&body, "replays", job->id);
+        json_end(&body);
+        http_answer(s->r, 200, "application/json", buffer_bytes(&body));
 }
 
 /* http_give and http_withhold end the life of the dispatch, which lies on the handler's stack. */
@@ -128,107 +168,109 @@ static void on_ended(struct dispatch *d)
                 http_withhold(r);
 }
 
-static void submit(struct http_request *r, struct dispatch *d)
+static void submit(struct submission *s)
 {
+        struct dispatch *d = &s->dispatch;
         struct refusal why = {0};
 
-        dispatch_init(d, http_traceparent(r));
-        prepare_accepted(r, d);
+        dispatch_init(d, http_traceparent(s->r));
+        prepare_accepted(s->r, d);
         if (!dispatch_begin(d, &why)) {
-                refuse(d->g, r, &d->job, &why);
+                refuse(s, &why);
                 return;
         }
-        if (http_await(r))
+        if (http_await(s->r))
                 return;
         if (dispatch_outcome(d, &why))
-                answer_told_late(r, d);
+                answer_told_late(s->r, d);
         else
-                refuse(d->g, r, &d->job, &why);
+                refuse(s, &why);
 }
 
-/* A submission with a key, before its publish. */
-struct keyed {
-        struct dispatch *d;
-        const struct tenant_record *tenant;
-        struct allowance allowance;
-        struct claim_answer answer;
-};
-
 /* One that is over its rate is only looked up, which costs the primary no write: it may replay. */
-static enum key_verdict claim(struct keyed *k, struct http_request *r, struct refusal *why)
+static enum key_verdict claim(struct submission *s, bool has_token, struct refusal *why)
 {
-        struct dispatch *d = k->d;
-        struct gateway *g = d->g;
+        struct dispatch *d = &s->dispatch;
         struct refusal other = {0};
         struct err e = {0};
         enum key_verdict verdict = KEY_REFUSED;
-        bool has_token = judge_rate(g, k->tenant, &k->allowance, why);
 
         if (!has_token && why->reason != REFUSED_RATE)
                 return KEY_REFUSED;
         uuid7(d->holder);
         struct claim_ask ask = judge_key_ask(&d->job, d->holder, clock_wall());
-        ask.look = !has_token;
-        if (claims_ask(g->claims, &ask, &k->answer, 1, &e) < 0)
+        ask.look = !has_token || s->dry_run;
+        if (claims_ask(s->g->claims, &ask, &s->claim, 1, &e) < 0)
                 refusal_set(&other, REFUSED_KEYS, 503, "%s", e.text);
-        else if (k->answer.state == CLAIM_NONE)
+        else if (s->claim.state == CLAIM_NONE && !has_token)
                 return KEY_REFUSED;
         else
-                verdict = judge_key(&k->answer, http_body(r), &d->job, &other);
-        if (has_token && verdict != KEY_GRANTED)
-                limiter_return(g->limiter, k->tenant->name);
-        d->publish_by = k->answer.publish_by;
+                verdict = judge_key(&s->claim, http_body(s->r), &d->job, &other);
+        if (has_token && !s->dry_run && verdict != KEY_GRANTED)
+                limiter_return(s->g->limiter, s->tenant.name);
+        d->publish_by = s->claim.publish_by;
         *why = other;
         return verdict;
 }
 
-static void answer_replay(struct http_request *r, const struct keyed *k)
+/* The rate, then the key. The rate's headers show what is left after both. */
+static enum key_verdict judge(struct submission *s, const struct judge_limits *l,
+                              struct refusal *why)
 {
-        AUTO_BUFFER body = {0};
+        bool granted = judge_rate(s->g, l, &s->allowance, why);
 
-        accepted_write_again(&k->d->job, k->answer.scheduled, &body);
-        http_add_header(r, "Idempotent-Replayed", "true");
-        answer_accepted(r, &k->d->job, &body);
+        if (s->dispatch.job.key[0] == '\0') {
+                if (granted || why->reason == REFUSED_RATE)
+                        add_limit_headers(s->r, &s->tenant, &s->allowance);
+                return granted ? KEY_GRANTED : KEY_REFUSED;
+        }
+        enum key_verdict verdict = claim(s, granted, why);
+        if (verdict != KEY_GRANTED)
+                s->allowance = limiter_take(s->g->limiter, &s->tenant, clock_mono(), BUCKET_LOOK);
+        add_limit_headers(s->r, &s->tenant, &s->allowance);
+        return verdict;
 }
 
-static void submit_keyed(struct http_request *r, struct dispatch *d, const struct tenant_record *t)
+static void release_claim(const struct submission *s)
 {
-        struct keyed k = {.d = d, .tenant = t};
-        struct gateway *g = d->g;
-        struct refusal why = {0};
-        enum key_verdict verdict = claim(&k, r, &why);
+        const struct job *job = &s->dispatch.job;
 
-        if (verdict != KEY_GRANTED)
-                k.allowance = limiter_take(g->limiter, t, clock_mono(), BUCKET_LOOK);
-        add_limit_headers(r, t, &k.allowance);
-        if (verdict == KEY_REPLAYS) {
-                answer_replay(r, &k);
-        } else if (verdict == KEY_REFUSED) {
-                refuse(g, r, &d->job, &why);
-        } else if (judge_backlog(g, t, &why)) {
-                submit(r, d);
-        } else {
-                claims_end(g->claims, t->name, d->job.key, d->holder, CLAIM_RELEASE);
-                refuse(g, r, &d->job, &why);
+        if (job->key[0] != '\0' && !s->dry_run)
+                claims_end(s->g->claims, job->tenant, job->key, s->dispatch.holder, CLAIM_RELEASE);
+}
+
+static void process(struct submission *s)
+{
+        const struct judge_limits limits = {.tenant = &s->tenant, .trial = s->dry_run};
+        struct refusal why = {0};
+
+        if (!read_job(s, &why)) {
+                refuse(s, &why);
+                return;
         }
+        enum key_verdict verdict = judge(s, &limits, &why);
+        if (verdict == KEY_GRANTED && !judge_backlog(s->g, &limits, &why)) {
+                release_claim(s);
+                verdict = KEY_REFUSED;
+        }
+        if (verdict == KEY_REFUSED)
+                refuse(s, &why);
+        else if (s->dry_run)
+                answer_dry(s, verdict);
+        else if (verdict == KEY_REPLAYS)
+                answer_replay(s);
+        else
+                submit(s);
 }
 
 void submit_handle(void *owner, struct http_request *r)
 {
-        static const char *const no_query[] = {NULL};
         struct gateway *g = owner;
-        struct dispatch d = {.g = g, .ended = on_ended, .owner = r};
-        struct tenant_record t;
-        struct refusal why = {0};
+        struct submission s = {.g = g, .r = r, .dispatch = {.g = g, .ended = on_ended, .owner = r}};
 
-        if (!http_query_only(r, no_query) || !http_body_is_json(r))
+        if (!submit_query(r, &s.dry_run) || !http_body_is_json(r))
                 return;
-        if (!read_job(g, r, &d.job, &t, &why))
-                refuse(g, r, &d.job, &why);
-        else if (d.job.key[0] != '\0')
-                submit_keyed(r, &d, &t);
-        else if (judge(g, r, &t, &why))
-                submit(r, &d);
-        else
-                refuse(g, r, &d.job, &why);
+        if (s.dry_run)
+                metric_increment(g->meters.dry_runs, 1);
+        process(&s);
 }

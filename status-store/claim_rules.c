@@ -25,11 +25,13 @@ static struct claim_decision decide_new(const struct claim_ask *a, int64_t room)
         return (struct claim_decision){.state = CLAIM_GRANTED, .change = CLAIM_INSERT};
 }
 
+/* A gateway publishes within a third of the lease. A claim that is leased for longer is probably of
+ * a gateway that has ended. */
 static struct claim_decision decide_held(const struct claim_row *row, const struct claim_limits *l,
                                          msec now)
 {
         msec left = row->lease - now;
-        bool young = l->lease - left < CLAIM_YOUNG;
+        bool young = l->lease - left < l->lease / 3;
         msec retry = young && left > MSEC_SECOND ? MSEC_SECOND : left;
         return (struct claim_decision){.state = CLAIM_IN_FLIGHT, .retry = retry};
 }

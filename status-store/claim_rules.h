@@ -13,10 +13,8 @@
 #include "common/model/claim.h"
 #include "common/model/job.h"
 
-enum {
-        CLAIM_YOUNG = 10 * MSEC_SECOND, /* a lease younger than this may end at any moment */
-        CLAIM_FULL_RETRY = MSEC_MINUTE, /* old claims are deleted at least this often */
-};
+/* Old claims are deleted at least this often. */
+enum { CLAIM_FULL_RETRY = MSEC_MINUTE };
 
 struct claim_limits {
         msec keep;  /* how long a claim is kept, from its first request */

@@ -211,7 +211,8 @@ void claims_make(void *owner, struct http_request *r)
         struct json_place root;
         if (!api_is_primary(a, r) || !http_body_is_json(r))
                 return;
-        if (json_read_open(&reader, http_body(r), CALL_DEPTH, &root) != 0)
+        if (json_read_open(&reader, http_body(r), CALL_DEPTH, &root) != 0 ||
+            json_read_is(&reader, &root, SCAN_OBJECT) != 0)
                 http_problem_at(r, 400, &fault);
         else if (json_read_members(&reader, &root, call_members, &q) != 0)
                 http_problem_at(r, 422, &fault);

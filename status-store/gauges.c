@@ -11,6 +11,7 @@
 #include "common/base/own.h"
 #include "common/model/fold.h"
 #include "status-store/lookup.h"
+#include "status-store/registry_claims.h"
 
 enum { POSITION_GAUGES = 6 };
 
@@ -40,6 +41,11 @@ struct gauges {
         const struct freshness *freshness;
         struct metric *lag, *jobs, *workers, *requests, *request_seconds;
         struct metric *position[POSITION_GAUGES];
+        /* The primary's. */
+        struct registry *registry;
+        struct claim_settler *settler;
+        struct metric *claims, *dropped;
+        int64_t dropped_shown;
 };
 
 static int fill_position(struct gauges *g, struct reader *r, struct err *e)
@@ -120,6 +126,36 @@ struct gauges *gauges_create(struct metrics *m, struct readers *readers,
                 g->position[i] = metric_add(m, &position_specs[i]);
         metrics_on_collect(m, collect, g);
         return g;
+}
+
+static void collect_claims(void *owner)
+{
+        struct gauges *g = owner;
+        struct err why = {0};
+        int64_t claims = 0;
+        int64_t dropped = claim_settler_dropped(g->settler);
+        metric_increment(g->dropped, (double)(dropped - g->dropped_shown));
+        g->dropped_shown = dropped;
+        if (registry_count_claims(g->registry, &claims, &why) == 0)
+                metric_set(g->claims, (double)claims);
+        else
+                LOG_WARN("metrics not filled", log_err(&why));
+}
+
+void gauges_show_claims(struct gauges *g, struct metrics *m, struct registry *registry,
+                        struct claim_settler *settler)
+{
+        g->registry = registry;
+        g->settler = settler;
+        g->claims = metric_add(m, &(struct metric_spec){.name = "warren_claims",
+                                                        .help = "Idempotency keys kept.",
+                                                        .kind = METRIC_GAUGE});
+        g->dropped = metric_add(
+                m, &(struct metric_spec){.name = "warren_claims_unsettled_dropped_total",
+                                         .help = "Published jobs whose claims were not settled "
+                                                 "because too many waited for it.",
+                                         .kind = METRIC_COUNTER});
+        metrics_on_collect(m, collect_claims, g);
 }
 
 void gauges_destroy(struct gauges **g)

@@ -7,6 +7,7 @@
 #include "common/db/readers.h"
 #include "common/http/server.h"
 #include "common/metrics/metrics.h"
+#include "status-store/claim_settler.h"
 #include "status-store/freshness.h"
 #include "status-store/schema.h"
 
@@ -16,6 +17,9 @@ struct gauges;
  * m's last exposition. */
 struct gauges *gauges_create(struct metrics *m, struct readers *readers,
                              const struct freshness *freshness);
+/* The primary: adds those of claims, likewise. Call it before m's first exposition. */
+void gauges_show_claims(struct gauges *g, struct metrics *m, struct registry *registry,
+                        struct claim_settler *settler);
 void gauges_destroy(struct gauges **g);
 /* For http_server_config.answered. */
 void gauges_answered(struct gauges *g, const struct http_route *route, int status, int64_t us);

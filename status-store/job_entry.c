@@ -25,6 +25,14 @@ void job_entry_free(struct job_entry *j)
         free(j);
 }
 
+const char *job_row_key(const struct job_row *row)
+{
+        const struct job_facts *f = row->shown ? row->facts : NULL;
+        while (f != NULL && f->idempotency_key[0] == '\0')
+                f = f->next;
+        return f != NULL ? f->idempotency_key : NULL;
+}
+
 void job_entry_date(struct job_entry *j, msec first)
 {
         job_row_date(&j->job.row, first);

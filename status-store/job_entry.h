@@ -32,6 +32,7 @@ struct job_entry {
         int64_t type;       /* in `names`; 0: unknown */
         int was_state;      /* in `counts`; -1: not counted yet */
         int64_t was_type;
+        bool was_keyed;    /* as job_row_key, when it was loaded */
         int64_t forgotten; /* forgotten_run when it was loaded */
         bool attempts_loaded;
         struct attempt_entry *attempts;
@@ -40,6 +41,9 @@ struct job_entry {
 };
 
 void job_entry_free(struct job_entry *j);
+/* The idempotency key with which the job was submitted, as far as a reader may know: the row is
+ * shown. NULL: none. */
+const char *job_row_key(const struct job_row *row);
 /* Sets the times of what was folded before the stream had a clock. */
 void job_entry_date(struct job_entry *j, msec first);
 

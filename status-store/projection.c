@@ -170,6 +170,7 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
                 if (j->job.others > 0 &&
                     store_load_others(p->store, j->job.seq, &j->job.row.facts, &p->failure) != 0)
                         (void)err_wrap(&p->failure, "other contents");
+                j->was_keyed = job_row_key(&j->job.row) != NULL;
         } else {
                 j->job.seq = p->new_seq++;
         }
@@ -425,12 +426,23 @@ static int write_batch(struct projection *p, struct err *e)
         return store_commit(p->store, &p->next, e);
 }
 
+static void notify_keyed(struct projection *p, const struct job_entry *j)
+{
+        const char *key = j->was_keyed ? NULL : job_row_key(&j->job.row);
+        if (key == NULL)
+                return;
+        const struct keyed_job job = {.tenant = j->job.row.tenant, .key = key, .id = j->job.row.id};
+        p->on.keyed(p->owner, &job);
+}
+
 static void notify_batch(struct projection *p)
 {
         for (struct job_entry *j = p->jobs; p->on.changed != NULL && j != NULL; j = j->hh.next) {
                 if (j->dirty)
                         p->on.changed(p->owner, j->job.row.tenant, j->job.row.id);
         }
+        for (struct job_entry *j = p->jobs; p->on.keyed != NULL && j != NULL; j = j->hh.next)
+                notify_keyed(p, j);
         for (size_t at = 0; p->on.passed != NULL && at < p->markers.length; at += UUID_SIZE)
                 p->on.passed(p->owner, p->markers.data + at);
 }

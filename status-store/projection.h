@@ -10,12 +10,20 @@
 
 struct projection;
 
-/* Called after a commit; either may be NULL. */
+/* A job that was submitted with an idempotency key; borrowed. */
+struct keyed_job {
+        const char *tenant, *key, *id;
+};
+
+/* Called after a commit; each may be NULL. */
 struct projection_events {
         /* For every job that it changed. */
         void (*changed)(void *owner, const char *tenant, const char *id);
         /* For every marker in it (markers.h). */
         void (*passed)(void *owner, const char *id);
+        /* Once for every job with a key: when its row is shown and its submission is known. A
+         * database that is built anew names all again. */
+        void (*keyed)(void *owner, const struct keyed_job *job);
 };
 
 /* Borrows store. */

@@ -72,7 +72,7 @@ static const struct config_key keys[] = {
         {.name = "claims_lease", .kind = CONFIG_MSEC, .fallback = "30s", .min = MSEC_SECOND,
          .max = 10 * MSEC_MINUTE,
          .help = "primary: how long a request whose outcome is unknown holds its idempotency key; "
-                 "must be 10 s above the gateways' confirm_timeout",
+                 "the gateways' confirm_timeout must be below two thirds of it",
          AT(claims_lease)},
         {.name = "claims_max", .kind = CONFIG_INT, .fallback = "20000000", .min = 1,
          .max = 1000000000,

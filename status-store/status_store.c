@@ -12,6 +12,7 @@
 #include "common/db/db.h"
 #include "common/http/health.h"
 #include "status-store/api.h"
+#include "status-store/claim_settler.h"
 #include "status-store/expirer.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
@@ -29,6 +30,7 @@ struct status_store {
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
+        struct claim_settler *claim_settler; /* the primary's */
         struct metrics *metrics;
         struct queue_sizes *queue_sizes;
         struct api api; /* the parts that requests use; owned */
@@ -47,6 +49,13 @@ static void on_marker(void *owner, const char *id)
 {
         const struct status_store *s = owner;
         markers_passed(s->api.markers, id);
+}
+
+static void on_keyed(void *owner, const struct keyed_job *job)
+{
+        const struct status_store *s = owner;
+        if (s->claim_settler != NULL)
+                claim_settler_add(s->claim_settler, job->tenant, job->key, job->id);
 }
 
 static bool is_ready(void *owner, struct err *why)
@@ -98,7 +107,8 @@ static void on_control_read(void *owner)
 
 static int open_projection(struct status_store *s, struct err *e)
 {
-        static const struct projection_events events = {.changed = on_change, .passed = on_marker};
+        static const struct projection_events events = {
+                .changed = on_change, .passed = on_marker, .keyed = on_keyed};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
@@ -162,7 +172,10 @@ static int open_registry(struct status_store *s, struct err *e)
         s->api.provisioning = provisioning_create(&p, e);
         if (s->api.provisioning == NULL)
                 return -1;
-        return start_sweepers(s, e);
+        if (start_sweepers(s, e) < 0)
+                return -1;
+        s->claim_settler = claim_settler_create(s->api.registry, &s->api.claim_limits, e);
+        return s->claim_settler != NULL ? 0 : -1;
 }
 
 static int follow_control(struct status_store *s, struct err *e)
@@ -205,6 +218,8 @@ static int open_ports(struct status_store *s, struct err *e)
         const struct settings *c = s->settings;
         s->metrics = metrics_create("status-store");
         s->api.gauges = gauges_create(s->metrics, s->api.readers, &s->api.freshness);
+        if (s->claim_settler != NULL)
+                gauges_show_claims(s->api.gauges, s->metrics, s->api.registry, s->claim_settler);
         if (show_queue_sizes(s, e) != 0)
                 return -1;
         const struct http_server_config http = {.address = c->address,
@@ -279,6 +294,7 @@ static void stop_parts(struct status_store *s)
         sweeper_destroy(&s->expirer);
         provisioning_destroy(&s->api.provisioning);
         follower_destroy(&s->follower);
+        claim_settler_destroy(&s->claim_settler); /* after the last commit, which may add to it */
 }
 
 static void on_stop(void *owner)

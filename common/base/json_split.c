@@ -50,14 +50,14 @@ static bool is_space(char c)
 
 static void advance(struct json_split *s, struct bytes used)
 {
-        for (size_t i = 0; i < used.length; i++) {
-                if (used.data[i] == '\n') {
-                        s->line++;
-                        s->column = 1;
-                } else if (((unsigned char)used.data[i] & 0xC0) != 0x80) {
-                        s->column++;
-                }
+        const char *at = used.data, *end = used.data + used.length, *feed;
+
+        for (; (feed = memchr(at, '\n', (size_t)(end - at))) != NULL; at = feed + 1) {
+                s->line++;
+                s->column = 1;
         }
+        for (; at < end; at++)
+                s->column += ((unsigned char)*at & 0xC0) != 0x80;
         s->offset += used.length;
 }
 

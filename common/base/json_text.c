@@ -114,15 +114,19 @@ void json_text_resolve(struct json_text t, struct buffer *out)
         out->data[out->length] = '\0';
 }
 
-bool json_is_media_type(struct bytes type)
+bool media_type_is(struct bytes type, const char *name)
 {
-        static const char json[] = "application/json";
-        const size_t length = sizeof(json) - 1;
+        const size_t length = strlen(name);
 
-        if (type.length < length || strncasecmp(type.data, json, length) != 0)
+        if (type.length < length || strncasecmp(type.data, name, length) != 0)
                 return false;
         if (type.length == length)
                 return true;
         char next = type.data[length];
         return next == ';' || next == ' ' || next == '\t';
+}
+
+bool json_is_media_type(struct bytes type)
+{
+        return media_type_is(type, "application/json");
 }

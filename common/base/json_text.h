@@ -22,5 +22,8 @@ int json_text_compare(const struct json_text *a, const struct json_text *b);
 bool json_text_equal(const struct json_text *a, const struct json_text *b);
 /* Adds the text to out with its escapes resolved. */
 void json_text_resolve(struct json_text t, struct buffer *out);
-/* Whether a Content-Type says application/json, in any case and with any parameters. */
+/* Whether a Content-Type says `name`, such as "application/json", in any case and with any
+ * parameters. */
+bool media_type_is(struct bytes type, const char *name);
+/* It says application/json. */
 bool json_is_media_type(struct bytes type);

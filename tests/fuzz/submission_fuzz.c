@@ -46,6 +46,8 @@ static void check_message(struct bytes body, struct job *job)
         assert(strcmp(back.type, job->type) == 0 && strcmp(back.tenant, job->tenant) == 0);
         assert(back.priority == job->priority && back.lane == job->lane);
         assert(back.max_retries == job->max_retries && back.timeout == job->timeout);
+        assert(strcmp(back.key, job->key) == 0 && strcmp(back.key_hash, job->key_hash) == 0);
+        assert(strlen(job->key_hash) == (job->key[0] != '\0' ? 32 : 0));
         assert(back.run_at == job->run_at && bytes_equal(back.payload, job->payload));
 }
 
@@ -54,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         static const struct submission_rules rules[] = {
                 {.tenant = "acme", .now = NOW, .payload_max = PAYLOAD_MAX},
                 {.tenant = "", .now = NOW, .payload_max = PAYLOAD_MAX},
+                {.tenant = "acme", .now = NOW, .payload_max = PAYLOAD_MAX, .key = "a \"key\""},
         };
         struct bytes body = bytes_of(data != NULL ? (const char *)data : "", size);
 

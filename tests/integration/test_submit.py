@@ -121,7 +121,7 @@ REFUSED = [
     ("delay", b'{"type":"noop","delay":-1}', 422, "/delay", ""),
     ("delay and run_at", b'{"type":"noop","delay":1,"run_at":"2026-01-01T00:00:00Z"}', 422, "/run_at", "delay"),
     ("unknown member", b'{"type":"noop","colour":"red"}', 422, "/colour", ""),
-    ("idempotency_key", b'{"type":"noop","idempotency_key":"a"}', 422, "/idempotency_key", ""),
+    ("idempotency_key", b'{"type":"noop","idempotency_key":""}', 422, "/idempotency_key", ""),
     ("other tenant", b'{"type":"noop","tenant_id":"other"}', 403, "/tenant_id", "another tenant"),
     ("large payload", b'{"type":"noop","payload":"' + b"a" * 270000 + b'"}', 413, "/payload", ""),
     ("10 MB", b'{"type":"noop","payload":"' + b"a" * 10_000_000 + b'"}', 413, None, "larger than"),
@@ -143,11 +143,6 @@ def test_fault_is_located(acme):
     assert (problem["errors"][0]["line"], problem["errors"][0]["column"]) == (2, 18)
     problem = check_problem(acme.submit(b'{"type": "noop",\n "delay": "soon"}'), 422, "/delay")
     assert (problem["errors"][0]["line"], problem["errors"][0]["column"]) == (2, 11)
-
-
-def test_idempotency_header_is_refused(acme):
-    answer = acme.post(JOBS, json={"type": "noop"}, headers={"Idempotency-Key": '"a"'})
-    check_problem(answer, 422, words="Idempotency-Key")
 
 
 def test_only_json_and_no_query(acme):

@@ -86,7 +86,7 @@ static void add_every_service_header(struct message *m)
         message_add_text(m, "x-claimed-id", bytes_of_text("me"));
 }
 
-static void from_outside_only_seven_headers_count(void **state)
+static void from_outside_only_eight_headers_count(void **state)
 {
         static const char *const users[] = {NULL, "", "tenant-acme", "warren", "Warren-gateway"};
         struct message m;
@@ -98,8 +98,10 @@ static void from_outside_only_seven_headers_count(void **state)
                 fill(&m, "jobs.acme", "high", users[i]);
                 add_every_service_header(&m);
                 message_add_int(&m, "x-max-retries", 9);
+                message_add_int(&m, "x-expires-at", NOW + 9);
                 assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
                 assert_true(job.from_outside);
+                assert_int_equal(job.expires_at, NOW + 9);
                 assert_int_equal(job.max_retries, 9);
                 assert_int_equal(job.run, 1);
                 assert_int_equal(job.attempt + job.copy + job.queued_at + job.due_at, 0);
@@ -541,7 +543,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(origins_are_told),
-                cmocka_unit_test(from_outside_only_seven_headers_count),
+                cmocka_unit_test(from_outside_only_eight_headers_count),
                 cmocka_unit_test(from_a_service_all_headers_count),
                 cmocka_unit_test(numbers_are_clamped),
                 cmocka_unit_test(a_job_is_due_no_later_than_it_expires),

@@ -9,7 +9,7 @@
 
 #include "common/base/json_write.h"
 #include "status-store/lookup.h"
-#include "status-store/registry.h"
+#include "status-store/registry_types.h"
 #include "tests/unit/stored_db.h"
 
 #define START ((msec)1764000000000)
@@ -473,6 +473,7 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                 struct err e = {0};
                 struct place place;
                 struct tenant t = {0};
+                struct type mail = {0};
                 place_open(&place);
                 stored_db_make(place.path, names[i]);
                 AUTO(registry) r = registry_create(place.path, &e);
@@ -486,6 +487,9 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                 assert_int_equal(registry_tenant(r, "going", &t, &e), 1);
                 assert_true(t.record.deleted);
                 assert_int_equal(registry_revoke_key(r, "acme", "k1abc", &e), 0);
+                bool has_types = strcmp(names[i], "registry-2") == 0;
+                assert_int_equal(registry_type(r, "mail", &mail, &e), has_types);
+                assert_int_equal(mail.record.max_running, has_types ? 5 : RECORD_UNLIMITED);
                 registry_destroy(&r);
                 AUTO_FREE char *former =
                         stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Submissions with an idempotency key to a whole Warren."""
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway_rig import check_problem
+from harness.until import until
+
+REUSED, IN_FLIGHT, FULL = (f"urn:warren:problem:{name}" for name in ("key-reused", "key-in-flight", "keys-full"))
+
+
+def send(api, key, type="noop", **members):
+    """Any answer to a submission with that key in the header; None: without the header."""
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return api.request("POST", "/jobs", json={"type": type, **members}, headers=headers)
+
+
+def accepted(answer):
+    """The body of a 202 that is the first answer to its key."""
+    assert answer.status_code == 202, answer.text
+    assert "Idempotent-Replayed" not in answer.headers
+    return answer.json()
+
+
+def check_replay(answer, first):
+    """It is a replay of the 202 whose body is `first`."""
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Idempotent-Replayed"] == "true"
+    assert answer.headers["Location"] == f"/api/v1/jobs/{first['id']}"
+    assert answer.json() == {name: value for name, value in first.items() if name != "told"}
+
+
+def check_in_flight(answer):
+    assert check_problem(answer, 409)["type"] == IN_FLIGHT
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def until_accepted(api, key, timeout=60, **members):
+    """Sends the same again as a client does that has no answer, until it is 202; returns that answer."""
+    def again():
+        answer = send(api, key, **members)
+        if answer.status_code != 202:
+            assert answer.status_code in (409, 503), answer.text
+            assert int(answer.headers["Retry-After"]) >= 1
+            return None
+        return answer
+
+    return until(again, timeout, f"202 for {key}", every=0.1)
+
+
+def send_many(apis, key, count, **members):
+    """The answers to `count` identical requests at once, in turn through each of the clients."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda i: send(apis[i % len(apis)], key, **members), range(count)))
+
+
+def jobs_of(api, key):
+    """The jobs that show with that key."""
+    return [job for job in (api.get(found["id"]) for found in api.list_all())
+            if job["idempotency_key"] == key]

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims of idempotency keys at the primary: what a gateway asks, what stays, what the projection settles."""
+import concurrent.futures
+import contextlib
+import sqlite3
+
+import pytest
+
+from harness.status_rig import StatusStore, now_ms, uuid7
+from harness.until import until
+from tenants_rig import create
+
+HASH = "00112233445566778899aabbccddeeff"
+
+
+@pytest.fixture(scope="module")
+def primary(broker, tmp_path_factory):
+    made = StatusStore(broker, tmp_path_factory.mktemp("primary"), claims_lease="6s").primary()
+    made.start()
+    create(made, "acme")
+    yield made
+    made.end()
+
+
+def ask(key, holder=None, **more):
+    return {"tenant": "acme", "key": key, "hash": HASH, "holder": holder or uuid7(), **more}
+
+
+def end(key, holder, how):
+    return {"tenant": "acme", "key": key, "holder": holder, "how": how}
+
+
+def call(made, *claims, ended=(), program=None):
+    answer = made.request("POST", "/claims", program, json={"claims": claims, "ended": ended})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert len(body["claims"]) == len(claims)
+    return body["claims"]
+
+
+def claim(made, key, holder=None, **more):
+    return call(made, ask(key, holder, **more))[0]
+
+
+def granted(made, key, holder):
+    """The answer, or None."""
+    answer = claim(made, key, holder)
+    return answer if answer["state"] == "granted" else None
+
+
+def test_a_claim_is_granted_settled_and_replayed(primary):
+    holder, at = uuid7(), now_ms()
+    terms = {"submitted_at": at, "run_at": at + 60_000, "expires_at": at + 90_000, "scheduled": True}
+    kept = {"id": holder, **terms, "again": False}
+    assert claim(primary, "a", holder, **terms) == {"state": "granted", **kept}
+    assert claim(primary, "a") == {"state": "in_flight", "retry_ms": 1000}
+    assert claim(primary, "a", look=True)["state"] == "in_flight"
+    assert claim(primary, "a", hash=HASH[::-1]) == {"state": "reused"}
+    call(primary, ended=[end("a", holder, "settled")])
+    assert claim(primary, "a") == {"state": "settled", **kept}
+    assert claim(primary, "a", hash=HASH[::-1]) == {"state": "reused"}
+    answer = primary.request("POST", "/claims", json={})
+    assert answer.json() == {"claims": [], "lease_ms": 6000}
+
+
+def test_ends_come_before_claims(primary):
+    first, second = uuid7(), uuid7()
+    claim(primary, "b", first)
+    released = call(primary, ask("b", second), ended=[end("b", first, "released")])
+    assert released[0]["state"] == "granted" and released[0]["id"] == second
+    abandoned = call(primary, ask("b"), ended=[end("b", second, "abandoned")])
+    assert (abandoned[0]["id"], abandoned[0]["again"]) == (second, True)
+
+
+def test_a_lease_that_is_over_passes_on(primary):
+    holder = uuid7()
+    claim(primary, "c", holder)
+    seen = []
+    until(lambda: seen.append(claim(primary, "c")) or seen[-1]["state"] == "granted", 20, "it is over")
+    assert (seen[-1]["id"], seen[-1]["again"]) == (holder, True)
+    assert all(0 < answer["retry_ms"] <= 4000 for answer in seen[:-1])
+
+
+def test_one_of_many_gets_it(primary):
+    """Calls at once, each with the key several times."""
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        calls = [pool.submit(call, primary, *(ask("d") for _ in range(10))) for _ in range(20)]
+    states = [answer["state"] for done in calls for answer in done.result()]
+    assert states.count("granted") == 1 and states.count("in_flight") == 199
+
+
+def test_tenants_have_keys_of_their_own(primary):
+    create(primary, "other")
+    assert claim(primary, "e")["state"] == "granted"
+    assert claim(primary, "e", tenant="other")["state"] == "granted"
+    assert claim(primary, "e", tenant="nobody") == {"state": "no_tenant"}
+    assert claim(primary, "new", look=True) == {"state": "none"}
+
+
+@pytest.mark.parametrize("wrong, status, pointer", [
+    ([], 400, None),
+    ({"claims": [ask("k", hash="00")]}, 422, "/claims/0/hash"),
+    ({"claims": [ask("k", hash=HASH[:-1] + "g")]}, 422, "/claims/0/hash"),
+    ({"claims": [ask("k", holder="1")]}, 422, "/claims/0/holder"),
+    ({"claims": [ask("k", run_at=-1)]}, 422, "/claims/0/run_at"),
+    ({"claims": [ask("k", look=1)]}, 422, "/claims/0/look"),
+    ({"claims": [ask("")]}, 422, "/claims/0/key"),
+    ({"claims": [ask("é")]}, 422, "/claims/0/key"),
+    ({"claims": [ask("a\u0000b")]}, 422, "/claims/0/key"),
+    ({"claims": [ask("k" * 256)]}, 422, "/claims/0/key"),
+    ({"claims": [ask("k", tenant="A")]}, 422, "/claims/0/tenant"),
+    ({"claims": [ask("k")] * 257}, 422, "/claims"),
+    ({"ended": [end("k", uuid7(), "lost")]}, 422, "/ended/0/how"),
+    ({"ended": [end("k", uuid7(), "settled")] * 1025}, 422, "/ended"),
+])
+def test_what_is_refused(primary, wrong, status, pointer):
+    answer = primary.request("POST", "/claims", json=wrong)
+    assert answer.status_code == status, answer.text
+    if pointer is not None:
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_the_largest_call(primary):
+    keys = [f"{number:03d}" + '"' * 252 for number in range(256)]
+    answers = call(primary, *(ask(key, later="ignored") for key in keys),
+                   ended=[end(f"{number:04d}" + "k" * 251, uuid7(), "settled") for number in range(1024)])
+    assert {answer["state"] for answer in answers} == {"granted"}
+
+
+def test_a_replica_has_no_claims(primary):
+    replica = primary.add("replica")
+    replica.start()
+    answer = primary.request("POST", "/claims", replica, json={"claims": [ask("r")]})
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
+    assert primary.request("POST", "/claims", token="wrong", json={}).status_code == 401
+
+
+def test_a_registry_that_cannot_be_written(primary):
+    """As on a full disk: nobody is told anything that is not stored."""
+    path = primary.folder / "registry.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = primary.request("POST", "/claims", json={"claims": [ask("f")]})
+        assert answer.status_code == 503, answer.text
+        other.execute("ROLLBACK")
+    assert claim(primary, "f")["state"] == "granted"
+
+
+def test_the_projection_settles(primary):
+    """The gateway has ended before it could; a job with the key that is not the claim's settles nothing."""
+    claimed, stranger, outside = uuid7(), uuid7(), uuid7()
+    claim(primary, "g", claimed)
+    claim(primary, "h")
+    claim(primary, "i", outside)
+    primary.stream.job(claimed, x_key="g", x_key_hash=HASH)
+    primary.stream.job(stranger, x_key="h", x_key_hash=HASH)
+    until(lambda: claim(primary, "g")["state"] == "settled", 20, "it is settled")
+    assert claim(primary, "g")["id"] == claimed
+    assert claim(primary, "h")["state"] in ("in_flight", "granted")
+
+
+def test_claims_outlive_the_primary_and_the_projection(broker, tmp_path):
+    """A status.db that is built anew settles what was published, and writes nothing for what is settled."""
+    made = StatusStore(broker, tmp_path, claims_lease="10m").primary().start()
+    try:
+        create(made, "acme")
+        ids = {key: uuid7() for key in ("told", "settled", "held")}
+        call(made, *(ask(key, id) for key, id in ids.items()), ended=[])
+        call(made, ended=[end("settled", ids["settled"], "settled")])
+        made.program.stop()
+        made.stream.job(ids["told"], x_key="told", x_key_hash=HASH)
+        made.stream.job(ids["settled"], x_key="settled", x_key_hash=HASH)
+        (tmp_path / "status-store.db").unlink()
+        made.start()
+        until(lambda: claim(made, "told")["state"] == "settled", 20, "it is settled")
+        assert claim(made, "told")["id"] == ids["told"]
+        assert claim(made, "settled")["id"] == ids["settled"]
+        assert claim(made, "held")["state"] == "in_flight"
+        made.program.kill()
+        made.start()
+        assert claim(made, "settled")["state"] == "settled"
+        assert made.program.metrics()["warren_claims"] == 3
+        assert made.program.metrics()["warren_claims_unsettled_dropped_total"] == 0
+    finally:
+        made.end()
+
+
+def test_old_claims_go_and_a_full_table_refuses(broker, tmp_path):
+    made = StatusStore(broker, tmp_path, claims_keep="3s", claims_lease="1s", claims_max=4,
+                       claims_tenant_max=3).primary().start()
+    try:
+        create(made, "acme")
+        create(made, "other")
+        holder = uuid7()
+        states = [answer["state"] for answer in call(made, *(ask(str(n), holder) for n in range(4)))]
+        assert states == ["granted", "granted", "granted", "full"]
+        assert claim(made, "0", tenant="other")["state"] == "granted"
+        assert claim(made, "1", tenant="other") == {"state": "full", "retry_ms": 60000}
+        # One that is too old counts as none, before it is deleted.
+        call(made, ended=[end("0", holder, "settled")])
+        fresh, answer = uuid7(), claim(made, "0")
+        assert (answer["state"], answer["id"]) == ("settled", holder)
+        answer = until(lambda: granted(made, "0", fresh), 20, "it is forgotten")
+        assert (answer["id"], answer["again"]) == (fresh, False)
+        made.program.restart()
+        until(lambda: made.program.metrics()["warren_claims"] <= 1, 20, "old claims are deleted")
+        assert claim(made, "1", tenant="other")["state"] == "granted"
+    finally:
+        made.end()

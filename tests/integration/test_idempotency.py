@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Idempotency keys: one key, one job; the same request gets the first answer again, another one none."""
+import secrets
+
+import pytest
+
+from gateway_rig import check_problem
+from harness.api import Api
+from harness.forwarder import Forwarder
+from harness.until import until
+from keyed_rig import (REUSED, accepted, check_in_flight, check_replay, jobs_of, send, send_many,
+                       until_accepted)
+
+
+@pytest.fixture()
+def key():
+    return f"key-{secrets.token_hex(8)}"
+
+
+@pytest.fixture()
+def api(warren):
+    return warren.api
+
+
+@pytest.fixture()
+def forwarder(broker):
+    way = Forwarder(broker.port).open()
+    yield way
+    way.shut()
+
+
+def claims(program, outcome):
+    return program.metrics().sum("warren_claims_total", outcome=outcome)
+
+
+def refused(program, reason):
+    return program.metrics().sum("warren_submissions_refused_total", reason=reason)
+
+
+def test_replay(warren, api, key):
+    replays = claims(warren.gateway, "settled")
+    submitted = warren.gateway.metrics().sum("warren_jobs_submitted_total")
+    first = accepted(send(api, key, payload={"a": 1}))
+    check_replay(send(api, key, payload={"a": 1}), first)
+    assert api.wait(first["id"])["idempotency_key"] == key
+    check_replay(send(api, key, payload={"a": 1}), first)
+    assert [attempt["attempt"] for attempt in api.attempts(first["id"])["attempts"]] == [1]
+    assert claims(warren.gateway, "settled") == replays + 2
+    assert warren.gateway.metrics().sum("warren_jobs_submitted_total") == submitted + 1
+
+
+@pytest.mark.parametrize("members", [
+    {"delay": "1h"},
+    {"run_at": "2000-01-01T00:00:00Z"},
+    {"delay": 0.2, "priority": "critical", "timeout": "1h", "max_retries": 0},
+])
+def test_replay_says_what_the_first_said(api, key, members):
+    first = accepted(send(api, key, **members))
+    check_replay(send(api, key, **members), first)
+
+
+def test_replay_of_a_job_that_died(api, key):
+    first = accepted(send(api, key, type="fail", payload={"permanent": True}))
+    assert api.wait(first["id"])["status"] == "dead"
+    check_replay(send(api, key, type="fail", payload={"permanent": True}), first)
+
+
+@pytest.mark.parametrize("write", [
+    lambda key: ({"Idempotency-Key": f'"{key}"'}, {}),
+    lambda key: ({"Idempotency-Key": f'{key}  '}, {}),
+    lambda key: ({}, {"idempotency_key": key}),
+    lambda key: ({"Idempotency-Key": f'"{key}"'}, {"idempotency_key": key}),
+    lambda key: ({"Idempotency-Key": key}, {"idempotency_key": None, "priority": None}),
+], ids=["quoted", "blanks", "member", "both", "null"])
+def test_one_key_in_many_forms(api, key, write):
+    first = accepted(send(api, key, payload=7))
+    headers, members = write(key)
+    answer = api.request("POST", "/jobs", json={"payload": 7, **members, "type": "noop"}, headers=headers)
+    check_replay(answer, first)
+
+
+def test_another_request(warren, api, key):
+    before = refused(warren.gateway, "key_reused")
+    first = accepted(send(api, key, payload=1))
+    by_header = check_problem(send(api, key, payload=2), 422, words="Idempotency-Key")
+    assert by_header["type"] == REUSED and "errors" not in by_header
+    by_member = check_problem(send(api, None, payload=2, idempotency_key=key), 422, "/idempotency_key")
+    assert by_member["type"] == REUSED
+    assert refused(warren.gateway, "key_reused") == before + 2
+    check_replay(send(api, key, payload=1), first)
+
+
+@pytest.mark.parametrize("header", ["", "a b", '"a', '""', '"a";x=1', '"a\\n"', "k" * 256])
+def test_header_that_is_no_key(api, header):
+    problem = check_problem(send(api, header), 400, words="Idempotency-Key")
+    assert problem["type"] == "about:blank"
+
+
+def test_longest_key(api):
+    key = '"' * 100 + "k" * 155
+    first = accepted(send(api, None, idempotency_key=key))
+    check_replay(send(api, '"' + key.replace('"', '\\"') + '"'), first)
+    assert api.wait(first["id"])["idempotency_key"] == key
+
+
+def test_header_and_member_differ(api, key):
+    answer = send(api, key, idempotency_key=key + "-")
+    assert check_problem(answer, 422, "/idempotency_key")["type"] == "about:blank"
+    accepted(send(api, key))
+
+
+def test_refused_submission_takes_no_key(api, key):
+    check_problem(send(api, key, type="No"), 422, "/type")
+    accepted(send(api, key))
+
+
+def test_keys_are_the_tenants(warren, api, key):
+    mine = accepted(send(api, key))
+    theirs = accepted(send(warren.tenant("other").api, key))
+    assert mine["id"] != theirs["id"]
+
+
+def test_admin_uses_the_tenants_keys(warren, api, key):
+    first = accepted(send(warren.admin, key, tenant_id="acme"))
+    check_replay(send(warren.admin, key, tenant_id="acme"), first)
+    check_replay(send(api, key, tenant_id="acme"), first)
+
+
+def test_replay_is_free_of_the_rate(warren, key):
+    api = warren.tenant("slow", rate="2/1h").api
+    first = accepted(send(api, key))
+    accepted(send(api, None))
+    refusal = send(api, None)
+    assert refusal.status_code == 429
+    fresh = send(api, key + "-2")
+    assert fresh.status_code == 429 and fresh.json()["type"] == "about:blank"
+    assert int(fresh.headers["Retry-After"]) > 60
+    replay = send(api, key)
+    check_replay(replay, first)
+    assert ";r=0;" in replay.headers["RateLimit"]
+    assert send(api, key, payload=2).json()["type"] == REUSED
+
+
+def test_refusals_give_the_token_back(warren, key):
+    api = warren.tenant("five", rate="5/1h").api
+    first = accepted(send(api, key))
+    for _ in range(10):
+        check_replay(send(api, key), first)
+        assert send(api, key, payload=2).status_code == 422
+    for _ in range(4):
+        accepted(send(api, None))
+    assert send(api, None).status_code == 429
+
+
+def test_full_backlog_releases_the_key(make_warren, key):
+    warren = make_warren()
+    warren.consumer.stop()
+    api = warren.tenant("narrow", max_pending=1).api
+    first = accepted(send(api, key))
+    until(lambda: send(api, key + "-2").status_code == 429, 30, "its backlog is full")
+    assert "pending" in send(api, key + "-2").json()["detail"]
+    check_replay(send(api, key), first)
+    warren.consumer.start()
+    api.wait(first["id"])
+    accepted(until(lambda: (a := send(api, key + "-2")).status_code == 202 and a, 60, "there is room"))
+
+
+
+def test_many_at_once_over_two_gateways(warren, api, key):
+    """100 identical requests make one job. Those that come while it has no answer are told so."""
+    other = warren.api_at(warren.add_gateway())
+    until(lambda: other.request("GET", "/jobs?limit=1").status_code == 200, 30, "the key is known")
+    answers = send_many([api, other], key, 100, payload="once")
+    codes = {answer.status_code for answer in answers}
+    assert codes <= {202, 409}, codes
+    for answer in answers:
+        if answer.status_code == 409:
+            check_in_flight(answer)
+    told = [answer.json()["id"] for answer in answers if answer.status_code == 202]
+    assert len(set(told)) == 1
+    assert sum("Idempotent-Replayed" not in a.headers for a in answers if a.status_code == 202) == 1
+    check_replay(send(other, key, payload="once"), api.request("POST", "/jobs", json={
+        "type": "noop", "payload": "once"}, headers={"Idempotency-Key": key}).json())
+    assert api.wait(told[0])["status"] == "completed"
+    assert [job["id"] for job in jobs_of(api, key)] == told[:1]
+
+
+def test_primary_away(make_warren, key):
+    """Only submissions with a key need it."""
+    warren = make_warren()
+    api = warren.api
+    first = accepted(send(api, key))
+    warren.status_store.kill()
+    answer = send(api, key + "-2")
+    check_problem(answer, 503, words="claims")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert send(api, key).status_code == 503
+    assert send(api, None).status_code == 202
+    assert refused(warren.gateway, "keys") >= 2
+    warren.status_store.start()
+    check_replay(until_accepted(api, key), first)
+    accepted(until_accepted(api, key + "-2"))
+
+
+def test_hanging_primary_does_not_hold_the_others(make_warren, key):
+    warren = make_warren()
+    api = warren.api
+    api.run("noop")
+    warren.status_store.hang()
+    answers = send_many([api], key, 20)
+    assert {answer.status_code for answer in answers} == {503}
+    assert send(api, None).status_code == 202
+    warren.status_store.go_on()
+    accepted(until_accepted(api, key))
+
+
+def test_status_database_deleted(make_warren, key):
+    warren = make_warren()
+    api = warren.api
+    first = accepted(send(api, key))
+    api.wait(first["id"])
+    warren.status_store.stop()
+    for path in warren.folder.glob("status.db*"):
+        path.unlink()
+    warren.status_store.start()
+    check_replay(until_accepted(api, key), first)
+
+
+def test_old_claims_go(make_warren, key):
+    warren = make_warren(settings={"status-store": {"claims_keep": "2s"}})
+    api = warren.api
+    first = accepted(send(api, key))
+    check_replay(send(api, key), first)
+
+    def fresh():
+        answer = send(api, key)
+        return "Idempotent-Replayed" not in answer.headers and answer
+
+    second = accepted(until(fresh, 30, "the key is forgotten"))
+    assert second["id"] != first["id"]
+
+
+def test_too_many_keys(make_warren, key):
+    warren = make_warren(settings={"status-store": {"claims_max": "1"}})
+    api = warren.api
+    first = accepted(send(api, key))
+    answer = send(api, key + "-2")
+    assert check_problem(answer, 429)["type"] == "urn:warren:problem:keys-full"
+    assert int(answer.headers["Retry-After"]) >= 1
+    check_replay(send(api, key), first)
+    assert send(api, None).status_code == 202
+
+
+@pytest.fixture()
+def behind(make_warren, forwarder):
+    """A Warren whose gateway reaches the broker through the forwarder, with a short lease."""
+    warren = make_warren(start=False, settings={"status-store": {"claims_lease": "4s"}})
+    warren.gateway.settings.update(amqp_urls=forwarder.url(warren.vhost), confirm_timeout="1s")
+    warren.start()
+    assert warren.api.run("noop")["status"] == "completed"
+    return warren
+
+
+def test_in_flight_then_unknown_then_the_same_job(behind, forwarder, key):
+    """The confirm of the queue does not come: the outcome is unknown, and the same key makes the same job."""
+    api = behind.api
+    forwarder.mute.add("queues")
+    answers = send_many([Api(api.url, api.key) for _ in range(5)], key, 5)
+    unknown, = [answer for answer in answers if answer.status_code == 503]
+    assert unknown.json()["accepted"] == "unknown"
+    assert "same idempotency key" in unknown.json()["detail"]
+    for answer in answers:
+        if answer is not unknown:
+            check_in_flight(answer)
+    forwarder.renew("queues")
+    again = accepted(until_accepted(api, key))
+    assert again["id"] == unknown.json()["id"]
+    job = api.wait(again["id"])
+    assert job["status"] == "completed"
+    check_replay(send(api, key), again)
+    assert len(api.attempts(again["id"])["attempts"]) == 1
+    assert [job["id"] for job in jobs_of(api, key)] == [again["id"]]
+
+
+def test_delayed_job_keeps_its_time(behind, forwarder, key):
+    """A delay counts from the first request, also for the job that the next one publishes again."""
+    api = behind.api
+    forwarder.mute.add("queues")
+    unknown = send(api, key, delay="6s")
+    assert unknown.json()["accepted"] == "unknown"
+    forwarder.renew("queues")
+    again = accepted(until_accepted(api, key, delay="6s"))
+    assert again["id"] == unknown.json()["id"]
+    job = api.wait(again["id"])
+    assert job["run_at"] is not None and len(api.attempts(again["id"])["attempts"]) == 1
+    assert again["run_at"] <= job["started_at"]
+    check_replay(send(api, key, delay="6s"), again)
+
+
+def test_answer_told_late_is_replayed_as_accepted(behind, forwarder, key):
+    api = behind.api
+    forwarder.deaf.add("packs")
+    late = send(api, key)
+    assert late.status_code == 202 and late.json()["told"] is False
+    check_replay(send(api, key), late.json())
+    forwarder.heal("packs")
+    api.wait(late.json()["id"])
