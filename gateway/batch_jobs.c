@@ -163,7 +163,7 @@ static bool has_key(const struct batch_slot *slot)
 
 static void return_token(struct batch_jobs *b, const struct batch_slot *slot)
 {
-        if (slot->over != NULL)
+        if (slot->held != NULL)
                 return;
         if (b->trial != NULL)
                 count_of(b, slot)->admitted--;
@@ -206,7 +206,7 @@ static void note_trial(struct batch_jobs *b, const struct batch_slot *slot, stru
 {
         const struct job *job = &slot->dispatch.job;
 
-        if (b->trial == NULL || a->state != CLAIM_NONE || slot->over != NULL)
+        if (b->trial == NULL || a->state != CLAIM_NONE || slot->held != NULL)
                 return;
         const char *hash = batch_trial_key(b->trial, job);
         if (hash == NULL)
@@ -221,8 +221,8 @@ static void follow_claim(struct batch_jobs *b, struct batch_slot *slot, struct c
         struct refusal why = {0};
 
         note_trial(b, slot, a);
-        if (a->state == CLAIM_NONE && slot->over != NULL) {
-                refuse(b, slot, slot->over);
+        if (a->state == CLAIM_NONE && slot->held != NULL) {
+                refuse(b, slot, slot->held);
                 return;
         }
         d->publish_by = a->publish_by;
@@ -253,7 +253,7 @@ static int claim_group(struct batch_jobs *b, struct err *e)
                         continue;
                 uuid7(slot->dispatch.holder);
                 b->asks[count] = judge_key_ask(&slot->dispatch.job, slot->dispatch.holder, now);
-                b->asks[count++].look = slot->over != NULL || b->trial != NULL;
+                b->asks[count++].look = slot->held != NULL || b->trial != NULL;
         }
         return count == 0 ? 0 : claims_ask(b->config.g->claims, b->asks, b->answers, count, e);
 }
@@ -280,7 +280,7 @@ static void publish_group(struct batch_jobs *b)
         b->grouped = 0;
 }
 
-/* One with a key that is over its rate is looked up, as it may replay. */
+/* One with a key that is refused is looked up, as it may replay. */
 static bool judge_limit(struct batch_jobs *b, struct batch_slot *slot, struct refusal *why)
 {
         struct trial_count *c = b->trial != NULL ? count_of(b, slot) : NULL;
@@ -288,15 +288,15 @@ static bool judge_limit(struct batch_jobs *b, struct batch_slot *slot, struct re
                 .tenant = &slot->tenant, .trial = c != NULL, .before = c != NULL ? c->admitted : 0};
         struct allowance a;
 
-        if (judge_rate(b->config.g, &limits, &a, why)) {
+        if (judge_links(b->config.g, why) && judge_rate(b->config.g, &limits, &a, why)) {
                 if (c != NULL)
                         c->admitted++;
                 return true;
         }
-        if (!has_key(slot) || why->reason != REFUSED_RATE)
+        if (!has_key(slot))
                 return false;
-        slot->over = xcalloc(1, sizeof(*why));
-        *slot->over = *why;
+        slot->held = xcalloc(1, sizeof(*why));
+        *slot->held = *why;
         return true;
 }
 

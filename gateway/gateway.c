@@ -75,7 +75,7 @@ static void on_collect(void *owner)
         metric_set(g->meters.link_up, admits_is_up(g->admits) ? 1 : 0, "admits");
         metric_set(g->meters.in_flight, in_flight_jobs(g->in_flight));
         metric_set(g->meters.untold, packer_untold(g->packer));
-        metric_set(g->meters.claims_waiting, claims_waiting(g->claims));
+        metric_set(g->meters.claim_waits, claims_waiting(g->claims));
 }
 
 static struct http_client *service_client(const struct gateway *g, const char *url, struct err *e)

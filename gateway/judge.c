@@ -8,14 +8,6 @@
 
 #include "gateway/submission.h"
 
-static bool can_publish(struct gateway *g, struct refusal *why)
-{
-        struct err e = {0};
-
-        return (link_is_ready(g->queues.link, &e) && packer_is_ready(g->packer, &e)) ||
-               refusal_set_err(why, &e);
-}
-
 bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job,
                 struct tenant_record *t, struct refusal *why)
 {
@@ -28,9 +20,17 @@ bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job
         if (submission_parse(in->body, &rules, job, &parsed) != 0)
                 return refusal_set_fault(why, parsed.status, &parsed.fault);
         if (control_tenant(g->control, job->tenant, t))
-                return can_publish(g, why);
+                return true;
         return refusal_set_member(
                 why, &(struct refused_member){in->body, "tenant_id", "there is no such tenant"});
+}
+
+bool judge_links(struct gateway *g, struct refusal *why)
+{
+        struct err e = {0};
+
+        return (link_is_ready(g->queues.link, &e) && packer_is_ready(g->packer, &e)) ||
+               refusal_set_err(why, &e);
 }
 
 /* Until then a tenant could submit at twice its rate by a restart. */

@@ -15,9 +15,12 @@ struct judge_input {
 };
 
 /* Fills the job except id, traceparent and app_id, and its tenant's record. The payload borrows
- * from the body. Also refuses while nothing can be published. */
+ * from the body. */
 bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job,
                 struct tenant_record *t, struct refusal *why) MUST_CHECK;
+/* Whether jobs can be published now. */
+bool judge_links(struct gateway *g, struct refusal *why) MUST_CHECK;
+
 /* Whose limits are judged, and how. */
 struct judge_limits {
         const struct tenant_record *tenant;

@@ -30,10 +30,10 @@ static void take_terms(const struct claim_answer *a, struct job *job)
         job->again = a->again;
 }
 
-static enum key_verdict refuse(struct refusal *why, const char *type, msec retry)
+static enum key_verdict refuse_for_now(struct refusal *why, const char *type, msec retry)
 {
         why->type = type;
-        why->retry = (retry + MSEC_SECOND - 1) / MSEC_SECOND;
+        why->retry = retry > MSEC_SECOND ? (retry + MSEC_SECOND - 1) / MSEC_SECOND : 1;
         return KEY_REFUSED;
 }
 
@@ -49,7 +49,8 @@ static enum key_verdict refuse_reused(struct bytes body, struct refusal *why)
         else
                 refusal_set(why, REFUSED_INVALID, 422, "the header Idempotency-Key: %s", m.detail);
         why->reason = REFUSED_KEY_REUSED;
-        return refuse(why, "urn:warren:problem:key-reused", 0);
+        why->type = "urn:warren:problem:key-reused";
+        return KEY_REFUSED;
 }
 
 enum key_verdict judge_key(const struct claim_answer *a, struct bytes body, struct job *job,
@@ -67,12 +68,12 @@ enum key_verdict judge_key(const struct claim_answer *a, struct bytes body, stru
         case CLAIM_IN_FLIGHT:
                 refusal_set(why, REFUSED_KEY_IN_FLIGHT, 409,
                             "the first request with this idempotency key has no outcome yet");
-                return refuse(why, "urn:warren:problem:key-in-flight", a->retry);
+                return refuse_for_now(why, "urn:warren:problem:key-in-flight", a->retry);
         case CLAIM_REUSED:
                 return refuse_reused(body, why);
         case CLAIM_FULL:
                 refusal_set(why, REFUSED_KEYS, 429, "too many idempotency keys are kept");
-                return refuse(why, "urn:warren:problem:keys-full", a->retry);
+                return refuse_for_now(why, "urn:warren:problem:keys-full", a->retry);
         case CLAIM_NO_TENANT:
                 refusal_set_member(why, &(struct refused_member){body, "tenant_id",
                                                                  "there is no such tenant"});

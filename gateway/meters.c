@@ -36,7 +36,7 @@ void meters_init(struct meters *m)
                        "Claims on idempotency keys that were asked for, by outcome.", "outcome");
         m->claim = METRIC(HISTOGRAM, "warren_claim_seconds",
                           "Time from asking for a claim to the primary's answer.");
-        m->claims_waiting = METRIC(GAUGE, "warren_claims_waiting",
+        m->claim_waits = METRIC(GAUGE, "warren_claims_waiting",
                                    "Requests that wait for claims on idempotency keys.");
         m->requests = METRIC(COUNTER, "warren_http_requests_total", "HTTP requests answered.",
                              "route", "code");

@@ -18,7 +18,7 @@ struct meters {
         struct metric *packs, *packed;
         struct metric *claims; /* label: outcome, a state of claims.h or "failed" */
         struct metric *claim;  /* seconds */
-        struct metric *claims_waiting;
+        struct metric *claim_waits;
         struct metric *requests; /* labels: route, code */
         struct metric *duration; /* label: route; seconds */
         struct metric *link_up;  /* label: link */

@@ -187,7 +187,8 @@ static void submit(struct submission *s)
                 refuse(s, &why);
 }
 
-/* One that is over its rate is only looked up, which costs the primary no write: it may replay. */
+/* One that could not be published, or that is over its rate, is only looked up, which costs the
+ * primary no write: it may replay. */
 static enum key_verdict claim(struct submission *s, bool has_token, struct refusal *why)
 {
         struct dispatch *d = &s->dispatch;
@@ -195,8 +196,6 @@ static enum key_verdict claim(struct submission *s, bool has_token, struct refus
         struct err e = {0};
         enum key_verdict verdict = KEY_REFUSED;
 
-        if (!has_token && why->reason != REFUSED_RATE)
-                return KEY_REFUSED;
         uuid7(d->holder);
         struct claim_ask ask = judge_key_ask(&d->job, d->holder, clock_wall());
         ask.look = !has_token || s->dry_run;
@@ -213,11 +212,11 @@ static enum key_verdict claim(struct submission *s, bool has_token, struct refus
         return verdict;
 }
 
-/* The rate, then the key. The rate's headers show what is left after both. */
+/* The links, the rate, then the key. The rate's headers show what is left after both. */
 static enum key_verdict judge(struct submission *s, const struct judge_limits *l,
                               struct refusal *why)
 {
-        bool granted = judge_rate(s->g, l, &s->allowance, why);
+        bool granted = judge_links(s->g, why) && judge_rate(s->g, l, &s->allowance, why);
 
         if (s->dispatch.job.key[0] == '\0') {
                 if (granted || why->reason == REFUSED_RATE)

@@ -4,8 +4,9 @@ import secrets
 
 import pytest
 
-from batch_rig import FORMS, accepted, check, refused
+from batch_rig import FORMS, refused
 from gateway_rig import check_problem
+from harness.batches import accepted, check
 from harness.until import until
 from keyed_rig import IN_FLIGHT, REUSED, send as submit
 
@@ -108,16 +109,17 @@ def test_replays_are_free_of_the_rate(warren, key):
 
 def test_the_primary_is_away(fresh_warren, key):
     """Keyed jobs are refused, others go on; later the same again makes them."""
+    api = fresh_warren.api
     fresh_warren.status_store.kill()
     jobs = [{"type": "noop"}, *jobs_of(key, 2), {"type": "noop"}]
-    entries, _ = check(send(fresh_warren.api, jobs))
+    entries, _ = check(send(api, jobs))
     assert len(accepted(entries)) == 2
     for job in entries[1:3]:
         assert refused(job, 503)["retry_after"] >= 1
     fresh_warren.status_store.start()
 
     def all_there():
-        entries, _ = check(send(fresh_warren.api, jobs[1:3]))
+        entries, _ = check(send(api, jobs[1:3]))
         return len(accepted(entries)) == 2
 
     until(all_there, 60, "keys are claimed again")

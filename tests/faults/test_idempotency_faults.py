@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults while jobs are submitted with idempotency keys: the client sends the same again until it has an
+answer, and each key makes one job, which runs once."""
+import collections
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from harness.api import Api
+from harness.forwarder import Forwarder
+from harness.load import queues_are_on_disk
+from harness.until import until
+
+LEASE = "4s"
+
+
+@pytest.fixture()
+def forwarder(broker):
+    way = Forwarder(broker.port).open()
+    yield way
+    way.shut()
+
+
+@pytest.fixture()
+def behind(make_warren, forwarder):
+    """behind(lease="4s"): a Warren whose gateway reaches the broker through the forwarder."""
+    def make(lease=LEASE):
+        warren = make_warren(start=False, settings={"status-store": {"claims_lease": lease}})
+        warren.gateway.settings.update(amqp_urls=forwarder.url(warren.vhost), confirm_timeout="2s")
+        warren.start()
+        assert warren.api.run("noop")["status"] == "completed"
+        return warren
+
+    return make
+
+
+def send(api, key):
+    return api.request("POST", "/jobs", json={"type": "noop", "payload": key},
+                       headers={"Idempotency-Key": key})
+
+
+def last_answer(api, key, timeout=90):
+    """Sends the same until the answer is 202; returns it, and how often each status came before."""
+    before = collections.Counter()
+
+    def again():
+        try:
+            answer = send(api, key)
+        except requests.RequestException:
+            before["none"] += 1
+            return None
+        if answer.status_code != 202:
+            assert answer.status_code in (409, 503), answer.text
+            before[answer.status_code] += 1
+            return None
+        return (answer,)
+
+    answer, = until(again, timeout, f"202 for {key}; before: {before}", every=0.05)
+    return answer, before
+
+
+def is_replay(answer):
+    return answer.headers.get("Idempotent-Replayed") == "true"
+
+
+def check_runs_once(warren, id, key):
+    job = warren.api.wait(id)
+    assert job["status"] == "completed" and job["idempotency_key"] in (key, None)
+    assert len(warren.api.attempts(id)["attempts"]) == 1
+
+
+def processed(warren):
+    return warren.consumer.metrics().sum("warren_jobs_processed_total", type="noop")
+
+
+class Sent:
+    """A submission on a thread of its own, whose client gets no answer."""
+
+    def __init__(self, warren, key):
+        self.pool = ThreadPoolExecutor(1)
+        self.future = self.pool.submit(send, Api(warren.url, warren.tenant().key), key)
+
+    def end(self):
+        assert isinstance(self.future.exception(60), requests.RequestException)
+        self.pool.shutdown()
+
+
+def test_gateway_killed_between_claim_and_publish(behind, forwarder):
+    """No queue has the job. Once the lease is over the same request makes it."""
+    warren = behind()
+    forwarder.deaf.add("queues")
+    sent = Sent(warren, "k")
+    until(lambda: forwarder.swallowed["queues"], 30, "its publish is under way")
+    warren.gateway.kill()
+    sent.end()
+    forwarder.deaf.discard("queues")
+    warren.gateway.start()
+    answer, before = last_answer(warren.api, "k")
+    assert before[409] > 0 and not is_replay(answer)
+    check_runs_once(warren, answer.json()["id"], "k")
+    assert len(warren.api.list_all()) == 2
+    assert is_replay(send(warren.api, "k"))
+
+
+def test_gateway_killed_between_publish_and_confirm(behind, forwarder):
+    """The job has run when the same request publishes it again: it runs once."""
+    warren = behind()
+    before_it = processed(warren)
+    forwarder.mute.add("queues")
+    sent = Sent(warren, "k")
+    until(lambda: processed(warren) == before_it + 1, 30, "the job has run")
+    warren.gateway.kill()
+    sent.end()
+    forwarder.mute.discard("queues")
+    warren.gateway.start()
+    until(lambda: len(warren.api.list_all()) == 2, 30, "the job shows")
+    first = warren.api.list(sort="-created_at")["jobs"][0]["id"]
+    answer, before = last_answer(warren.api, "k")
+    assert before[409] > 0
+    assert answer.json()["id"] == first
+    check_runs_once(warren, first, "k")
+    assert processed(warren) == before_it + 1
+    assert warren.api.get(first)["duplicates"] == 0
+    assert is_replay(send(warren.api, "k"))
+
+
+def test_gateway_killed_between_confirm_and_202(behind, forwarder):
+    """The queue has the job and the stream was not told. The claim was settled at the queue's confirm."""
+    warren = behind(lease="10m")
+    forwarder.deaf.add("packs")
+    sent = Sent(warren, "k")
+    until(lambda: warren.gateway.metrics()["warren_jobs_untold"] == 1, 30, "its queue has confirmed it")
+    until(lambda: is_replay(send(warren.api, "k")), 2, "settled")
+    warren.gateway.kill()
+    sent.end()
+    forwarder.deaf.discard("packs")
+    warren.gateway.start()
+    answer = send(warren.api, "k")
+    assert is_replay(answer), answer.text
+    check_runs_once(warren, answer.json()["id"], "k")
+
+
+def test_gateway_killed_before_the_settle_was_sent(behind, forwarder):
+    """The primary died after the claim, the gateway after the 202. The projection settles the claim."""
+    warren = behind(lease="10m")
+    before_it = processed(warren)
+    forwarder.slow["queues"] = 1.5
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(send, Api(warren.url, warren.tenant().key), "k")
+        until(lambda: processed(warren) == before_it + 1, 30, "the job has run")
+        warren.status_store.kill()
+        first = first.result(60)
+    assert first.status_code == 202 and not is_replay(first), first.text
+    warren.gateway.kill()
+    forwarder.slow.clear()
+    warren.status_store.start()
+    warren.gateway.start()
+    answer, _ = last_answer(warren.api, "k", timeout=30)
+    assert is_replay(answer) and answer.json()["id"] == first.json()["id"]
+
+
+class Keyed:
+    """Clients that submit with one key after another, each until it has a 202."""
+
+    def __init__(self, warren, clients=8):
+        self.made = {}  # key → id
+        self.before = collections.Counter()
+        self.replays = 0
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(clients)
+        self._clients = [self._pool.submit(self._run, warren, number) for number in range(clients)]
+
+    def _run(self, warren, number):
+        api = Api(warren.url, warren.tenant().key)
+        count = 0
+        while not self._over.is_set():
+            key = f"client-{number}/{count}"
+            answer, before = last_answer(api, key)
+            count += 1
+            with self._lock:
+                self.made[key] = answer.json()["id"]
+                self.before += before
+                self.replays += is_replay(answer)
+
+    def until(self, count):
+        until(lambda: len(self.made) >= count or any(c.done() for c in self._clients), 120, f"{count} jobs")
+
+    def stop(self):
+        self._over.set()
+        for client in self._clients:
+            client.result(120)
+        self._pool.shutdown()
+
+
+def check_one_job_a_key(warren, load):
+    assert len(set(load.made.values())) == len(load.made)
+    for id in load.made.values():
+        assert warren.api.wait(id)["status"] == "completed"
+    shown = warren.api.list_all(limit=500)
+    assert {job["id"] for job in shown} == set(load.made.values())
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_gateway_ends_under_keyed_load(make_warren, how):
+    warren = make_warren(settings={"status-store": {"claims_lease": LEASE}})
+    warren.tenant()
+    load = Keyed(warren)
+    load.until(100)
+    getattr(warren.gateway, how)()
+    warren.gateway.start()
+    load.until(len(load.made) + 100)
+    load.stop()
+    assert load.before["none"] > 0
+    check_one_job_a_key(warren, load)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_primary_ends_under_keyed_load(make_warren, how):
+    """Claims are on disk before they are granted."""
+    warren = make_warren(settings={"status-store": {"claims_lease": LEASE}})
+    warren.tenant()
+    load = Keyed(warren)
+    load.until(100)
+    getattr(warren.status_store, how)()
+    warren.status_store.start()
+    load.until(len(load.made) + 100)
+    load.stop()
+    assert load.before[503] > 0
+    check_one_job_a_key(warren, load)
+
+
+def test_broker_killed_under_keyed_load(faulty_warren):
+    warren = faulty_warren
+    assert warren.api.run("noop")["status"] == "completed"
+    until(lambda: queues_are_on_disk(warren.broker), 30, "the tenant's queues on disk")
+    before = {job["id"] for job in warren.api.list_all()}
+    load = Keyed(warren)
+    load.until(100)
+    warren.broker.kill()
+    warren.broker.start()
+    load.until(len(load.made) + 100)
+    load.stop()
+    assert load.before[503] > 0
+    assert len(set(load.made.values())) == len(load.made)
+    for id in load.made.values():
+        assert warren.api.wait(id)["status"] == "completed"
+    assert {job["id"] for job in warren.api.list_all(limit=500)} - before == set(load.made.values())

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * judge_key_test.c: what each state of a claim makes of a submission.
+ */
+#include "gateway/judge_key.h"
+
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#define ID "0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee"
+
+static const char with_key[] =
+        "{\"type\":\"t\",\n \"tenant_id\":\"acme\", \"idempotency_key\":\"k\"}";
+static const char without_key[] = "{\"type\":\"t\",\"idempotency_key\":null}";
+
+static void test_granted(void **state)
+{
+        (void)state;
+        const struct claim_answer first = {.state = CLAIM_GRANTED,
+                                           .id = ID,
+                                           .submitted_at = 1,
+                                           .run_at = 2,
+                                           .expires_at = 3,
+                                           .again = true};
+        const struct claim_answer none = {.state = CLAIM_NONE};
+        struct job job = {.submitted_at = 11, .run_at = 12, .expires_at = 13};
+        struct refusal why = {0};
+
+        assert_int_equal(judge_key(&none, bytes_of_text(with_key), &job, &why), KEY_GRANTED);
+        assert_string_equal(job.id, "");
+        assert_int_equal(job.run_at, 12);
+        assert_int_equal(judge_key(&first, bytes_of_text(with_key), &job, &why), KEY_GRANTED);
+        assert_string_equal(job.id, ID);
+        assert_int_equal(job.submitted_at, 1);
+        assert_int_equal(job.run_at, 2);
+        assert_int_equal(job.expires_at, 3);
+        assert_true(job.again);
+}
+
+static void test_settled(void **state)
+{
+        (void)state;
+        const struct claim_answer settled = {
+                .state = CLAIM_SETTLED, .id = ID, .submitted_at = 1, .run_at = 2};
+        struct job job = {.submitted_at = 11, .run_at = 12};
+        struct refusal why = {0};
+
+        assert_int_equal(judge_key(&settled, bytes_of_text(with_key), &job, &why), KEY_REPLAYS);
+        assert_string_equal(job.id, ID);
+        assert_int_equal(job.submitted_at, 1);
+        assert_int_equal(job.run_at, 2);
+        assert_false(job.again);
+}
+
+static void test_refused(void **state)
+{
+        (void)state;
+        static const struct {
+                struct claim_answer answer;
+                const char *body;
+                int want_status;
+                enum refusal_reason want_reason;
+                const char *want_type; /* NULL: none */
+                int64_t want_retry;
+                const char *want_pointer; /* NULL: no fault */
+        } cases[] = {
+                {{.state = CLAIM_IN_FLIGHT, .retry = 1001},
+                 with_key,
+                 409,
+                 REFUSED_KEY_IN_FLIGHT,
+                 "urn:warren:problem:key-in-flight",
+                 2,
+                 NULL},
+                {{.state = CLAIM_IN_FLIGHT, .retry = 0},
+                 with_key,
+                 409,
+                 REFUSED_KEY_IN_FLIGHT,
+                 "urn:warren:problem:key-in-flight",
+                 1,
+                 NULL},
+                {{.state = CLAIM_REUSED},
+                 with_key,
+                 422,
+                 REFUSED_KEY_REUSED,
+                 "urn:warren:problem:key-reused",
+                 0,
+                 "/idempotency_key"},
+                {{.state = CLAIM_REUSED},
+                 without_key,
+                 422,
+                 REFUSED_KEY_REUSED,
+                 "urn:warren:problem:key-reused",
+                 0,
+                 NULL},
+                {{.state = CLAIM_FULL, .retry = 60000},
+                 with_key,
+                 429,
+                 REFUSED_KEYS,
+                 "urn:warren:problem:keys-full",
+                 60,
+                 NULL},
+                {{.state = CLAIM_NO_TENANT}, with_key, 422, REFUSED_INVALID, NULL, 0, "/tenant_id"},
+        };
+
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                struct job job = {.submitted_at = 11};
+                struct refusal why = {0};
+                assert_int_equal(
+                        judge_key(&cases[i].answer, bytes_of_text(cases[i].body), &job, &why),
+                        KEY_REFUSED);
+                assert_int_equal(why.status, cases[i].want_status);
+                assert_int_equal(why.reason, cases[i].want_reason);
+                assert_int_equal(why.retry, cases[i].want_retry);
+                if (cases[i].want_type == NULL)
+                        assert_null(why.type);
+                else
+                        assert_string_equal(why.type, cases[i].want_type);
+                assert_int_equal(why.has_fault, cases[i].want_pointer != NULL);
+                if (cases[i].want_pointer != NULL) {
+                        assert_string_equal(why.fault.pointer, cases[i].want_pointer);
+                        assert_int_equal(why.fault.line, 2);
+                }
+                assert_true(why.detail[0] != '\0');
+                assert_int_equal(job.submitted_at, 11);
+        }
+}
+
+static void test_ask(void **state)
+{
+        (void)state;
+        const struct job job = {.tenant = "acme",
+                                .key = "k",
+                                .key_hash = "h",
+                                .submitted_at = 1000,
+                                .run_at = 31000,
+                                .expires_at = 90000};
+        struct claim_ask ask = judge_key_ask(&job, ID, 1000);
+
+        assert_string_equal(ask.tenant, "acme");
+        assert_string_equal(ask.key, "k");
+        assert_string_equal(ask.hash, "h");
+        assert_string_equal(ask.holder, ID);
+        assert_int_equal(ask.submitted_at, 1000);
+        assert_int_equal(ask.run_at, 31000);
+        assert_int_equal(ask.expires_at, 90000);
+        assert_true(ask.scheduled);
+        assert_false(ask.look);
+        assert_false(judge_key_ask(&job, ID, 31000).scheduled);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_granted),
+                cmocka_unit_test(test_settled),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_ask),
+        };
+        return cmocka_run_group_tests_name("judge_key", tests, NULL, NULL);
+}
