@@ -190,8 +190,12 @@ static struct curl_slist *header_lines(const struct http_client *c, const struct
 
         /* Without these curl would wait for 100 Continue, and set the type of a form. */
         add_line(&list, "Expect:");
-        if (call->body.data != NULL)
-                add_line(&list, "Content-Type: application/json");
+        if (call->body.data != NULL) {
+                const char *type = call->content_type;
+                AUTO_FREE char *line =
+                        xasprintf("Content-Type: %s", type != NULL ? type : "application/json");
+                add_line(&list, line);
+        }
         if (c->config.bearer != NULL) {
                 AUTO_FREE char *bearer = xasprintf("Authorization: Bearer %s", c->config.bearer);
                 add_line(&list, bearer);

@@ -28,7 +28,8 @@ struct http_client_config {
 struct http_call {
         const char *method;
         const char *path;           /* with its query, already encoded */
-        struct bytes body;          /* JSON; absent: none */
+        struct bytes body;          /* absent: none */
+        const char *content_type;   /* of the body; NULL: application/json */
         const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
         msec timeout;               /* 0: the client's */
 };

@@ -433,6 +433,8 @@ def test_bash_completion():
     assert complete("type", "set", "x", "--max") == ["--max-running", "--max-rate"]
     assert "running" in complete("list", "--status", "")
     assert complete("completion", "") == ["bash", "zsh", "fish"]
+    assert {"--batch", "--refused", "--restart", "--expires"} <= set(complete("submit", "--"))
+    assert f"{BIN}/warren" in complete("submit", "--batch", f"{BIN}/warr")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

@@ -162,13 +162,21 @@ void api_explain(const struct http_reply *reply, struct bytes body, struct buffe
         buffer_add(out, text.data, text.length);
 }
 
+static bool is_submission(const char *path)
+{
+        size_t length = strcspn(path, "?");
+
+        return bytes_equal_text(bytes_of(path, length), "/api/v1/jobs") ||
+               bytes_equal_text(bytes_of(path, length), "/api/v1/jobs/batch");
+}
+
 static const char *scope_of(enum api_role role, const struct http_call *call)
 {
         if (role == API_ADMIN)
                 return "admin";
         if (strcmp(call->method, "GET") == 0)
                 return "read";
-        return strcmp(call->path, "/api/v1/jobs") == 0 ? "submit" : "operate";
+        return is_submission(call->path) ? "submit" : "operate";
 }
 
 /* Says which variable to set, and which scope its key needs. */

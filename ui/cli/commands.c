@@ -31,9 +31,16 @@ static const struct option submit_options[] = {
         {"max-retries", "N", "retries after the first attempt, 0 to 100",
          .member = "max_retries", .number = true},
         {"timeout", "DURATION", "time limit of one attempt", .member = "timeout", .number = true},
-        {"key", "TEXT", "idempotency key; this version refuses it", .member = "idempotency_key"},
+        {"expires", "WHEN", "not run when it has not started by then: 30s, 2d, or RFC 3339",
+         .member = "expires", .number = true},
+        {"key", "TEXT", "idempotency key: submitted again with it, the job is not made again",
+         .member = "idempotency_key"},
         {"tenant", "NAME", "the job's tenant (admin key only)", .member = "tenant_id"},
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
+        {"dry-run", .help = "check it without submitting it"},
+        {"batch", "FILE", .help = "submit the jobs in FILE, or - for standard input"},
+        {"refused", "FILE", .help = "with --batch: write refused jobs here, not to FILE.refused"},
+        {"restart", .help = "with --batch: begin again; do not go on where an earlier run stopped"},
         {0},
 };
 
@@ -149,6 +156,12 @@ static const struct option events_options[] = {
         {0},
 };
 
+#define BATCH_MORE \
+        "warren submit --batch FILE: a job in each line, or an array of jobs, as in a request to\n" \
+        "the API: {\"type\": \"echo\", \"payload\": {}}. When it was stopped, the same command goes\n" \
+        "on, within 23 hours: each job has a key, KEY/<line>, and is not made twice. FILE.warren-batch\n" \
+        "holds how far it is. With - go on by --key KEY and the same input. Refused jobs are written\n" \
+        "to FILE.refused, with their lines; then the exit code is 6."
 #define SLOTS_MORE \
         "Each job takes a token while it runs (or starts, for a rate). When some were lost, fewer\n" \
         "jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix' does this\n" \
@@ -158,8 +171,8 @@ static const struct option events_options[] = {
 #define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
 
 const struct command command_table[] = {
-        {"submit", NULL, "TYPE [JSON|@FILE|-]", 1, 2, "submit a job", submit_options,
-         JSON_SOURCES, command_submit},
+        {"submit", NULL, "TYPE [JSON|@FILE|-]", 0, 2, "submit a job, or the jobs in a file",
+         submit_options, JSON_SOURCES "\n\n" BATCH_MORE, command_submit},
         {"get", NULL, "ID", 1, 1, "show a job and its attempts", get_options, NULL, command_get},
         {"list", NULL, "", 0, 0, "list jobs, the newest first", list_options, NULL, command_list},
         {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all jobs", NULL,

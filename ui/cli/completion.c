@@ -67,6 +67,34 @@ static void add_words(struct buffer *out)
                              "  esac\n");
 }
 
+static bool is_path(const struct option *o)
+{
+        return o->value != NULL && (strcmp(o->value, "FILE") == 0 || strcmp(o->value, "DIR") == 0);
+}
+
+static void add_path_names(const struct option *table, struct buffer *out)
+{
+        for (const struct option *o = table; o != NULL && o->name != NULL; o++) {
+                if (is_path(o))
+                        buffer_printf(out, "|--%s", o->name);
+        }
+}
+
+/* bash: after an option whose value is a path, files. */
+static void add_paths(struct buffer *out)
+{
+        AUTO_BUFFER names = {0};
+
+        for (const struct command *at = command_table; at->noun != NULL; at++)
+                add_path_names(at->options, &names);
+        add_path_names(command_shared_options, &names);
+        buffer_printf(out,
+                      "  case \"$before\" in\n"
+                      "    %s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+                      "  esac\n",
+                      names.data + 1);
+}
+
 static void add_bash(struct buffer *out)
 {
         buffer_add_text(out, "_warren() {\n"
@@ -75,6 +103,7 @@ static void add_bash(struct buffer *out)
                              "  local noun=\"\" verb=\"\" verbs=\"\" options=\"\" words=\"\"\n"
                              "  [ \"$COMP_CWORD\" -gt 1 ] && noun=\"${COMP_WORDS[1]}\"\n"
                              "  [ \"$COMP_CWORD\" -gt 2 ] && verb=\"${COMP_WORDS[2]}\"\n");
+        add_paths(out);
         add_cases(out);
         add_words(out);
         buffer_add_text(out, "  if [ -n \"$words\" ]; then :\n"
@@ -116,7 +145,8 @@ static void add_fish_text(const char *text, struct buffer *out)
 
 static void add_fish_option(const struct option *o, const char *condition, struct buffer *out)
 {
-        buffer_printf(out, "complete -c warren -f %s -l %s -d ", condition, o->name);
+        buffer_printf(out, "complete -c warren %s %s -l %s -d ", is_path(o) ? "-F" : "-f",
+                      condition, o->name);
         add_fish_text(o->help, out);
         if (o->value != NULL)
                 buffer_add_text(out, " -r");

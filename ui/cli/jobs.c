@@ -10,6 +10,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "ui/cli/batch.h"
 #include "ui/cli/listing.h"
 
 /* How long a job that was just submitted may be missing in the projection. */
@@ -138,15 +139,43 @@ static int submission(const struct cli *c, struct buffer *body, struct err *e)
         return 0;
 }
 
+static void add_times(struct scan_value job, struct buffer *out)
+{
+        struct scan_value expires;
+
+        if (view_is(job, "status", "scheduled")) {
+                buffer_add_text(out, ", runs ");
+                view_add_age(job, "run_at", clock_wall(), out);
+        }
+        if (view_find(job, "expires_at", &expires) && expires.kind == SCAN_STRING) {
+                buffer_add_text(out, ", expires ");
+                view_add_age(job, "expires_at", clock_wall(), out);
+        }
+}
+
 static void show_accepted(const struct cli *c, struct scan_value job, struct buffer *out)
 {
         (void)c;
         view_add(job, "id", out);
         buffer_add_text(out, "  ");
         view_add(job, "status", out);
-        if (view_is(job, "status", "scheduled")) {
-                buffer_add_text(out, ", runs ");
-                view_add_age(job, "run_at", clock_wall(), out);
+        add_times(job, out);
+        buffer_add_char(out, '\n');
+}
+
+/* "replays": the key is known, and the answer would be the first one, with that job's id. */
+static void show_dry_run(const struct cli *c, struct scan_value job, struct buffer *out)
+{
+        struct scan_value first;
+
+        (void)c;
+        if (view_find(job, "replays", &first)) {
+                buffer_add_text(out, "would make no job: the key is that of job ");
+                view_add(job, "replays", out);
+        } else {
+                buffer_add_text(out, "would be accepted: ");
+                view_add(job, "status", out);
+                add_times(job, out);
         }
         buffer_add_char(out, '\n');
 }
@@ -171,19 +200,50 @@ static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply
         return code == EXIT_DONE ? job_verdict(api_value(reply)) : code;
 }
 
-enum exit_code command_submit(struct cli *c)
+/* The gateway judges it and publishes nothing. */
+static enum exit_code submit_dry(struct cli *c, struct bytes body)
+{
+        if (cli_has(c, "wait"))
+                return cli_fail(c, EXIT_USAGE, "--wait and --dry-run exclude each other");
+        return api_show(c, API_USER,
+                        &(struct http_call){.method = "POST",
+                                            .path = "/api/v1/jobs?dry_run=true",
+                                            .body = body},
+                        show_dry_run);
+}
+
+static enum exit_code check_single(const struct cli *c)
+{
+        static const char *const batch_only[] = {"refused", "restart"};
+
+        if (c->arguments.word_count == 0)
+                return cli_fail(c, EXIT_USAGE,
+                                "usage: warren submit TYPE [JSON|@FILE|-], or --batch FILE");
+        for (size_t i = 0; i < sizeof(batch_only) / sizeof(batch_only[0]); i++) {
+                if (cli_has(c, batch_only[i]))
+                        return cli_fail(c, EXIT_USAGE, "--%s needs --batch", batch_only[i]);
+        }
+        return EXIT_DONE;
+}
+
+static enum exit_code submit_one(struct cli *c)
 {
         struct err e = {0};
         AUTO_BUFFER body = {0};
         AUTO_REPLY reply = {0};
+        enum exit_code code = check_single(c);
 
+        if (code != EXIT_DONE)
+                return code;
         if (submission(c, &body, &e) < 0)
                 return cli_fail(c, EXIT_USAGE, "%s", e.text);
+        if (cli_has(c, "dry-run"))
+                return submit_dry(c, buffer_bytes(&body));
         if (cli_has(c, "wait"))
                 c->stop = cli_interrupt();
         const struct http_call call = {
                 .method = "POST", .path = "/api/v1/jobs", .body = buffer_bytes(&body)};
-        enum exit_code code = api_call(c, API_USER, &call, &reply);
+        code = api_call(c, API_USER, &call, &reply);
         if (code != EXIT_DONE)
                 return code;
         if (!cli_has(c, "wait"))
@@ -193,6 +253,11 @@ enum exit_code command_submit(struct cli *c)
         if (code == EXIT_INTERRUPTED)
                 cli_pass_interrupt_on();
         return code;
+}
+
+enum exit_code command_submit(struct cli *c)
+{
+        return cli_has(c, "batch") ? batch_submit(c) : submit_one(c);
 }
 
 /* Nothing when there are none. */

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stands in for a gateway that takes batches: keys, problems, a rate; and it can fail in chosen requests."""
+import http.server
+import json
+import threading
+import uuid
+
+BATCH = "/api/v1/jobs/batch"
+ENDED = "urn:warren:problem:batch-ended"
+
+
+class BatchGateway(http.server.ThreadingHTTPServer):
+    """`jobs` maps each key to the job that it made. `plan`: what happens to the next requests, one entry
+    each: a status to answer with; "cut" (no answer, nothing done), "lose" (no answer, all done), "stop"
+    (reads only half of the jobs), ("take", n) (a rate: the first n), or an Event, which is waited for."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.jobs = {}
+        self.made = 0
+        self.plan = []
+        self.bodies = []  # of each request: (content type, text)
+        self.arrived = threading.Condition()
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def wait_requests(self, count):
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.bodies) >= count, 30)
+
+    def take(self, index, text, position):
+        try:
+            job = json.loads(text)
+        except ValueError:
+            return problem(400, f"/{index}", position, "is no JSON")
+        if not isinstance(job, dict) or job.get("type") == "bad":
+            return problem(422, f"/{index}/type", (position[0], position[1] + text.find('"bad"')),
+                           "no such type")
+        key = job.pop("idempotency_key")
+        if key in self.jobs:
+            return {"id": self.jobs[key]["id"], "status": "pending", "replayed": True}
+        self.made += 1
+        self.jobs[key] = {"id": str(uuid.uuid4()), "text": text, **job}
+        return {"id": self.jobs[key]["id"], "status": "pending"}
+
+
+def problem(status, pointer, position, detail, **more):
+    return {"problem": {"type": "about:blank", "title": "x", "status": status, "detail": detail,
+                        "errors": [{"pointer": pointer, "line": position[0], "column": position[1],
+                                    "detail": detail}], **more}}
+
+
+def elements(kind, body):
+    """[(text, (line, column))]. An array has each job on lines of its own, as the command sends it."""
+    if kind == "application/x-ndjson":
+        return [(line, (n, 1)) for n, line in enumerate(body.rstrip("\n").split("\n"), 1)]
+    decoder = json.JSONDecoder()
+    at, found = body.index("[") + 1, []
+    while True:
+        while body[at] in " \n,":
+            at += 1
+        if body[at] == "]":
+            return found
+        _, end = decoder.raw_decode(body, at)
+        line_begins = body.rfind("\n", 0, at) + 1
+        found.append((body[at:end], (body.count("\n", 0, at) + 1, at - line_begins + 1)))
+        at = end
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):  # noqa: N802
+        gateway = self.server
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        assert self.path == BATCH
+        with gateway.arrived:
+            step = gateway.plan.pop(0) if gateway.plan else None
+            gateway.bodies.append((self.headers["Content-Type"], body))
+            gateway.arrived.notify_all()
+        if isinstance(step, threading.Event):
+            step.wait(60)
+        if isinstance(step, int):
+            self.reply(step, {"title": "x", "status": step, "detail": f"answered {step} as planned"})
+        elif step == "cut":
+            self.close_connection = True
+        else:
+            answer = self.entries(elements(self.headers["Content-Type"], body), step)
+            if step == "lose":
+                self.close_connection = True
+            else:
+                self.reply(202, answer)
+
+    def entries(self, found, step):
+        jobs, complete = [], True
+        for index, (text, position) in enumerate(found):
+            if step == "stop" and index == len(found) // 2:
+                complete = False
+                jobs.append({"problem": {"type": ENDED, "title": "x", "status": 503,
+                                         "detail": "the gateway stops"}})
+                break
+            if isinstance(step, tuple) and index >= step[1]:
+                jobs.append({"problem": {"type": "about:blank", "title": "x", "status": 429,
+                                         "detail": "too many submissions", "retry_after": 1}})
+                continue
+            jobs.append(self.server.take(index, text, position))
+        return {"accepted": 0, "refused": 0, "unknown": 0, "complete": complete, "jobs": jobs}
+
+    def reply(self, status, answer):
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        try:
+            self.wfile.write(data)
+        except BrokenPipeError:
+            pass  # the command was ended
+
+    def log_message(self, *arguments):
+        pass

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli_batch_test.c: the parts of `warren submit --batch`: keys, problems, answers, the source, the
+ * state and the bar.
+ */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/own.h"
+#include "ui/cli/batch_answer.h"
+#include "ui/cli/batch_chunk.h"
+#include "ui/cli/batch_progress.h"
+#include "ui/cli/batch_source.h"
+#include "ui/cli/batch_state.h"
+
+static const volatile sig_atomic_t no_stop;
+static char folder[] = "/tmp/cli-batch-XXXXXX";
+static char path[sizeof(folder) + 16];
+
+static int make_folder(void **state)
+{
+        (void)state;
+        if (mkdtemp(folder) == NULL)
+                return -1;
+        snprintf(path, sizeof(path), "%s/jobs", folder);
+        return 0;
+}
+
+static int remove_folder(void **state)
+{
+        (void)state;
+        unlink(path);
+        return rmdir(folder);
+}
+
+static void write_file(struct bytes content)
+{
+        FILE *file = fopen(path, "we");
+        assert_non_null(file);
+        assert_int_equal(fwrite(content.data, 1, content.length, file), content.length);
+        assert_int_equal(fclose(file), 0);
+        assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void write_text(const char *text)
+{
+        write_file(bytes_of_text(text));
+}
+
+static void test_keys(void **state)
+{
+        static const struct {
+                const char *job, *want;
+        } table[] = {
+                {"{}", "{\"idempotency_key\":\"k/7\"}"},
+                {"{ }", "{\"idempotency_key\":\"k/7\" }"},
+                {"{ \"type\" : \"a\",\t\"payload\":1.0}",
+                 "{\"idempotency_key\":\"k/7\", \"type\" : \"a\",\t\"payload\":1.0}"},
+                {"{\"idempotency_key\":\"mine\"}", "{\"idempotency_key\":\"mine\"}"},
+                {"{\"a\":1,\"idempotency_key\": null}", "{\"a\":1,\"idempotency_key\": \"k/7\"}"},
+                {"{\"payload\":{\"idempotency_key\":1}}",
+                 "{\"idempotency_key\":\"k/7\",\"payload\":{\"idempotency_key\":1}}"},
+                {"[]", "[]"},
+                {"\"{\"", "\"{\""},
+                {"{\"a\":1", "{\"a\":1"},
+                {"{\"a\":1,\"a\":2}", "{\"a\":1,\"a\":2}"},
+                {"nonsense", "nonsense"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_key key;
+                AUTO_BUFFER out = {0};
+                batch_job_add(bytes_of_text(table[i].job), "k", 7, &out, &key);
+                assert_string_equal(out.data, table[i].want);
+                assert_int_equal(out.length, strlen(table[i].job) + key.length - key.replaced);
+        }
+        struct batch_key key;
+        AUTO_BUFFER out = {0};
+        batch_job_add(bytes_of_text("{}"), "a\"b\\", 1, &out, &key);
+        assert_string_equal(out.data, "{\"idempotency_key\":\"a\\\"b\\\\/1\"}");
+}
+
+static void test_key_forms(void **state)
+{
+        char longest[BATCH_KEY_SIZE + 1];
+
+        (void)state;
+        memset(longest, 'k', sizeof(longest));
+        longest[BATCH_KEY_SIZE] = '\0';
+        assert_string_equal(batch_key_fault("a b~"), "");
+        assert_string_not_equal(batch_key_fault(""), "");
+        assert_string_not_equal(batch_key_fault("a\n"), "");
+        assert_string_not_equal(batch_key_fault("ä"), "");
+        assert_string_not_equal(batch_key_fault(longest), "");
+        longest[BATCH_KEY_SIZE - 1] = '\0';
+        assert_string_equal(batch_key_fault(longest), "");
+}
+
+static struct scan_value checked(const char *json)
+{
+        struct scan_fault fault;
+
+        assert_int_equal(scan_check(bytes_of_text(json), SCAN_DEPTH_WRAPPED, &fault), 0);
+        return scan_root(bytes_of_text(json));
+}
+
+static void add_job(struct batch_chunk *c, const char *text, unsigned line, unsigned column)
+{
+        batch_chunk_add(c, &(struct batch_place){.text = bytes_of_text(text),
+                                                 .number = line,
+                                                 .line = line,
+                                                 .column = column});
+}
+
+/* The written member takes 24 columns: "idempotency_key":"k/5", */
+static void test_problems_are_of_the_input(void **state)
+{
+        static const struct {
+                const char *error, *want;
+        } table[] = {
+                {"{\"pointer\":\"/1/type\",\"line\":2,\"column\":33,\"detail\":\"d\"}",
+                 "{\"pointer\":\"/type\",\"detail\":\"d\",\"line\":5,\"column\":11}"},
+                {"{\"pointer\":\"/1\",\"line\":2,\"column\":1,\"detail\":\"d\"}",
+                 "{\"pointer\":\"\",\"detail\":\"d\",\"line\":5,\"column\":3}"},
+                {"{\"pointer\":\"/1/idempotency_key\",\"line\":2,\"column\":20}",
+                 "{\"pointer\":\"/idempotency_key\",\"line\":5,\"column\":4}"},
+                {"{\"pointer\":\"/1/payload/a~1b/0\",\"line\":3,\"column\":4,\"x\":[1]}",
+                 "{\"pointer\":\"/payload/a~1b/0\",\"x\":[1],\"line\":6,\"column\":4}"},
+                {"{\"detail\":\"no place\"}", "{\"detail\":\"no place\"}"},
+                {"{\"pointer\":\"Idempotency-Key\"}", "{\"pointer\":\"Idempotency-Key\"}"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_chunk c = {0};
+                AUTO_BUFFER body = {0};
+                AUTO_BUFFER problem = {0};
+                AUTO_BUFFER want = {0};
+                AUTO_BUFFER given = {0};
+                add_job(&c, "{}", 4, 1);
+                add_job(&c, "{\"type\":3,\n\"payload\":{}}", 5, 3);
+                batch_chunk_request(&c, "k", false, &body);
+                buffer_printf(&given, "{\"status\":422,\"errors\":[%s],\"z\":1}", table[i].error);
+                buffer_printf(&want, "{\"status\":422,\"errors\":[%s],\"z\":1}", table[i].want);
+                batch_job_problem(&c.jobs[1].place, checked(given.data), &problem);
+                assert_string_equal(problem.data, want.data);
+                batch_chunk_fini(&c);
+        }
+}
+
+static void test_refused_lines(void **state)
+{
+        static const struct {
+                const char *text;
+                uint64_t number; /* of an array; 0: a line */
+                const char *want;
+        } table[] = {
+                {"{\"a\": \"b\"}", 0, "{\"line\":3,\"problem\":{},\"job\":{\"a\": \"b\"}}\n"},
+                {"{\r\n\"a\":\n1}", 2,
+                 "{\"line\":3,\"number\":2,\"problem\":{},\"job\":{  \"a\": 1}}\n"},
+                {"{\"a", 0, "{\"line\":3,\"problem\":{},\"text\":\"{\\\"a\"}\n"},
+                {NULL, 0, "{\"line\":3,\"problem\":{}}\n"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_BUFFER out = {0};
+                batch_job_refused(&(struct batch_place){.text = bytes_of_text(table[i].text),
+                                                        .line = 3,
+                                                        .in_array = table[i].number > 0,
+                                                        .number = table[i].number},
+                                  bytes_of_text("{}"), &out);
+                assert_string_equal(out.data, table[i].want);
+        }
+}
+
+static void test_verdicts(void **state)
+{
+        static const struct {
+                const char *entry;
+                enum batch_verdict want;
+                msec wait;
+        } table[] = {
+                {"{\"id\":\"x\",\"status\":\"pending\"}", BATCH_ACCEPTED, 50},
+                {"{\"id\":\"x\",\"told\":false}", BATCH_ACCEPTED, 50},
+                {"{\"id\":\"x\",\"replayed\":true}", BATCH_REPLAYED, 50},
+                {"{\"problem\":{\"status\":422}}", BATCH_REFUSED, 50},
+                {"{\"problem\":{\"status\":400}}", BATCH_REFUSED, 50},
+                {"{\"problem\":{\"status\":403}}", BATCH_REFUSED, 50},
+                {"{\"problem\":{\"status\":413}}", BATCH_REFUSED, 50},
+                {"{\"problem\":{\"status\":429,\"retry_after\":6}}", BATCH_AGAIN, 6000},
+                {"{\"problem\":{\"status\":429,\"retry_after\":9999999999}}", BATCH_AGAIN,
+                 MSEC_DAY},
+                {"{\"problem\":{\"status\":409,\"retry_after\":0}}", BATCH_AGAIN, 50},
+                {"{\"problem\":{\"status\":503}}", BATCH_AGAIN, 50},
+                {"{\"problem\":{\"status\":503,\"accepted\":\"unknown\",\"id\":\"x\"}}",
+                 BATCH_AGAIN, 50},
+                {"{\"problem\":{\"status\":413,\"type\":\"urn:warren:problem:batch-ended\"}}",
+                 BATCH_ENDED, 50},
+                {"{}", BATCH_ENDED, 50},
+                {"null", BATCH_ENDED, 50},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                msec wait = 50;
+                assert_int_equal(batch_judge(checked(table[i].entry), &wait), table[i].want);
+                assert_int_equal(wait, table[i].wait);
+        }
+}
+
+static void test_pauses(void **state)
+{
+        static const msec want[] = {500, 1000, 2000, 4000, 8000, 16000, 30000, 30000};
+
+        (void)state;
+        for (unsigned i = 0; i < COUNT(want); i++)
+                assert_int_equal(batch_pause(i + 1), want[i]);
+        assert_int_equal(batch_pause(4000000000U), 30000);
+}
+
+static void take(struct batch_chunk *c, const char *answer, struct chunk_answer *out)
+{
+        struct err e = {0};
+
+        buffer_fini(&out->why);
+        *out = (struct chunk_answer){0};
+        if (batch_chunk_take(c, checked(answer), out, &e) < 0)
+                fail_msg("%s", e.text);
+}
+
+#define ACCEPTED "{\"id\":\"x\"}"
+#define LIMITED "{\"problem\":{\"status\":429,\"detail\":\"too fast\",\"retry_after\":2}}"
+#define WRONG "{\"problem\":{\"status\":422}}"
+#define ENDED(status) \
+        "{\"problem\":{\"type\":\"urn:warren:problem:batch-ended\",\"status\":" #status "}}"
+
+static void test_only_open_jobs_are_sent_again(void **state)
+{
+        struct batch_chunk c = {0};
+        struct chunk_answer answer = {0};
+        AUTO_BUFFER first = {0};
+        AUTO_BUFFER second = {0};
+        AUTO_BUFFER refused = {0};
+
+        (void)state;
+        add_job(&c, "{}", 1, 1);
+        batch_chunk_add(&c, &(struct batch_place){.number = 2, .line = 2, .column = 1});
+        add_job(&c, "bad", 3, 1);
+        add_job(&c, "{}", 5, 1);
+        batch_chunk_request(&c, "k", false, &first);
+        assert_string_equal(first.data, "{\"idempotency_key\":\"k/1\"}\nbad\n"
+                                        "{\"idempotency_key\":\"k/5\"}\n");
+        take(&c, "{\"jobs\":[" LIMITED "," WRONG "," ACCEPTED "]}", &answer);
+        assert_int_equal(answer.settled, 2);
+        assert_int_equal(answer.wait, 2000);
+        assert_string_equal(answer.why.data, "too fast");
+        assert_int_equal(batch_chunk_open(&c), 1);
+        batch_chunk_request(&c, "k", true, &second);
+        assert_string_equal(second.data, "[\n{\"idempotency_key\":\"k/1\"}\n]\n");
+        take(&c, "{\"jobs\":[{\"id\":\"y\",\"replayed\":true}]}", &answer);
+        buffer_fini(&answer.why);
+        assert_int_equal(batch_chunk_open(&c), 0);
+        assert_int_equal(c.accepted, 2);
+        assert_int_equal(c.replayed, 1);
+        assert_int_equal(c.refused, 2);
+        batch_chunk_refused(&c, &refused);
+        assert_memory_equal(refused.data, "{\"line\":2,", 10);
+        assert_non_null(strstr(refused.data, "\n{\"line\":3,\"problem\":{\"status\":422},"
+                                             "\"text\":\"bad\"}\n"));
+        batch_chunk_fini(&c);
+}
+
+static void test_answers_that_end_early(void **state)
+{
+        static const struct {
+                const char *answer;
+                enum err_code want;
+                size_t open;
+        } table[] = {
+                {"{\"jobs\":[" ACCEPTED "," ENDED(503) "]}", ERR_NONE, 1},
+                {"{\"jobs\":[" ENDED(503) "]}", ERR_NONE, 2},
+                {"{\"jobs\":[" ACCEPTED "," ENDED(413) "]}", ERR_NONE, 1},
+                {"{\"jobs\":[" ENDED(413) "]}", ERR_INVALID, 2},
+                {"{\"jobs\":[" ACCEPTED "]}", ERR_PROTOCOL, 1},
+                {"{\"jobs\":[]}", ERR_PROTOCOL, 2},
+                {"{\"jobs\":3}", ERR_PROTOCOL, 2},
+                {"null", ERR_PROTOCOL, 2},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_chunk c = {0};
+                struct chunk_answer answer = {0};
+                struct err e = {0};
+                AUTO_BUFFER body = {0};
+                add_job(&c, "{}", 1, 1);
+                add_job(&c, "{}", 2, 1);
+                batch_chunk_request(&c, "k", false, &body);
+                int taken = batch_chunk_take(&c, checked(table[i].answer), &answer, &e);
+                assert_int_equal(taken, table[i].want == ERR_NONE ? 0 : -1);
+                assert_int_equal(e.code, table[i].want);
+                assert_int_equal(batch_chunk_open(&c), table[i].open);
+                buffer_fini(&answer.why);
+                batch_chunk_fini(&c);
+        }
+}
+
+/* Reads all of the file; each job as "number@line:column text;". */
+static enum batch_read read_all(struct buffer *out, struct err *e)
+{
+        struct batch_place p;
+        enum batch_read got;
+        AUTO(batch_source) s = batch_source_open(path, &no_stop, e);
+
+        assert_non_null(s);
+        while ((got = batch_source_next(s, &p, e)) == BATCH_READ_JOB)
+                buffer_printf(out, "%llu@%u:%u %.*s;", (unsigned long long)p.number, p.line,
+                              p.column, (int)p.text.length, p.text.data == NULL ? "" : p.text.data);
+        return got;
+}
+
+static void test_source(void **state)
+{
+        static const struct {
+                const char *text, *want;
+                enum batch_read end;
+        } table[] = {
+                {"", "", BATCH_READ_END},
+                {"\n \n", "", BATCH_READ_END},
+                {"{}\n\n {\"a\":1}\r\n{}", "1@1:1 {};3@3:2 {\"a\":1};4@4:1 {};", BATCH_READ_END},
+                {"\n [{},\n{\"a\":\n1} ]\n", "1@2:3 {};2@3:1 {\"a\":\n1};", BATCH_READ_END},
+                {"nonsense\n", "1@1:1 nonsense;", BATCH_READ_END},
+                {"[{},", "1@1:2 {};", BATCH_READ_FAILED},
+                {"[{}] x", "1@1:2 {};", BATCH_READ_FAILED},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct err e = {0};
+                AUTO_BUFFER out = {0};
+                write_text(table[i].text);
+                assert_int_equal(read_all(&out, &e), table[i].end);
+                assert_string_equal(out.length == 0 ? "" : out.data, table[i].want);
+                assert_int_equal(err_is_set(&e), table[i].end == BATCH_READ_FAILED);
+        }
+}
+
+static void test_source_skips_what_is_too_large(void **state)
+{
+        struct err e = {0};
+        AUTO_BUFFER text = {0};
+        AUTO_BUFFER out = {0};
+
+        (void)state;
+        buffer_add_text(&text, "{}\n");
+        for (int i = 0; i < 5 << 20; i++)
+                buffer_add_char(&text, 'x');
+        buffer_add_text(&text, "\n{}\n");
+        write_file(buffer_bytes(&text));
+        assert_int_equal(read_all(&out, &e), BATCH_READ_END);
+        assert_string_equal(out.data, "1@1:1 {};2@2:1 ;3@3:1 {};");
+}
+
+static void test_source_of_a_pipe(void **state)
+{
+        int ends[2];
+        struct batch_place p;
+        struct err e = {0};
+        char name[32];
+
+        (void)state;
+        assert_int_equal(pipe(ends), 0);
+        snprintf(name, sizeof(name), "/dev/fd/%d", ends[0]);
+        AUTO(batch_source) s = batch_source_open(name, &no_stop, &e);
+        assert_non_null(s);
+        assert_false(batch_source_is_file(s));
+        assert_int_equal(batch_source_next(s, &p, &e), BATCH_READ_LATER);
+        assert_int_equal(write(ends[1], " \n", 2), 2);
+        assert_int_equal(batch_source_next(s, &p, &e), BATCH_READ_LATER);
+        assert_int_equal(write(ends[1], "[{}", 3), 3);
+        assert_int_equal(batch_source_next(s, &p, &e), BATCH_READ_JOB);
+        assert_true(batch_source_is_array(s));
+        assert_int_equal(p.line, 2);
+        assert_int_equal(batch_source_next(s, &p, &e), BATCH_READ_LATER);
+        assert_int_equal(write(ends[1], ",[]]", 4), 4);
+        close(ends[1]);
+        assert_int_equal(batch_source_next(s, &p, &e), BATCH_READ_JOB);
+        assert_int_equal(p.number, 2);
+        assert_int_equal(batch_source_next(s, &p, &e), BATCH_READ_END);
+        close(ends[0]);
+}
+
+static void test_source_is_locked(void **state)
+{
+        struct err e = {0};
+
+        (void)state;
+        write_text("{}\n");
+        AUTO(batch_source) first = batch_source_open(path, &no_stop, &e);
+        AUTO(batch_source) second = batch_source_open(path, &no_stop, &e);
+        assert_int_equal(batch_source_lock(first, &e), 0);
+        assert_int_equal(batch_source_lock(second, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        assert_true(batch_source_is(first, path));
+        assert_false(batch_source_is(first, "/dev/null"));
+        assert_null(batch_source_open(folder, &no_stop, &(struct err){0}));
+        assert_null(batch_source_open("/nonexistent", &no_stop, &(struct err){0}));
+}
+
+static const struct batch_state some = {.version = 1,
+                                        .key = "a\"b",
+                                        .url = "http://gateway:8080",
+                                        .size = 1000,
+                                        .changed = 2000,
+                                        .done = 30,
+                                        .accepted = 25,
+                                        .refused = 5,
+                                        .saved = 4000};
+
+static void test_state_is_read_back(void **state)
+{
+        struct batch_state got;
+        struct err e = {0};
+
+        (void)state;
+        unlink(path);
+        assert_int_equal(batch_state_load(path, &got, &e), 0);
+        assert_int_equal(batch_state_save(path, &some, &e), 0);
+        assert_int_equal(batch_state_load(path, &got, &e), 1);
+        assert_memory_equal(&got, &some, sizeof(got));
+}
+
+#define STORED(version) \
+        "{\"version\":" #version ",\"key\":\"k\",\"url\":\"u\",\"size\":1,\"changed\":1," \
+        "\"done\":1,\"accepted\":1,\"refused\":0,\"saved\":1}"
+
+static void test_states_that_cannot_be_read(void **state)
+{
+        static const struct {
+                const char *text;
+                enum err_code want;
+        } table[] = {
+                {STORED(1), ERR_NONE},
+                {STORED(2), ERR_CONFLICT},
+                {"{\"version\":2,\"new\":[]}", ERR_CONFLICT},
+                {"{\"version\":0}", ERR_CORRUPT},
+                {"{\"version\":1,\"key\":\"k\"}", ERR_CORRUPT},
+                {"{\"version\":1,\"key\":\"\",\"url\":\"u\",\"size\":1,\"changed\":1,\"done\":1,"
+                 "\"accepted\":1,\"refused\":0,\"saved\":1}",
+                 ERR_CORRUPT},
+                {"{\"ver", ERR_CORRUPT},
+                {"[]", ERR_CORRUPT},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_state got;
+                struct err e = {0};
+                write_text(table[i].text);
+                assert_int_equal(batch_state_load(path, &got, &e),
+                                 table[i].want == ERR_NONE ? 1 : -1);
+                assert_int_equal(e.code, table[i].want);
+        }
+}
+
+static void test_which_state_fits(void **state)
+{
+        const msec limit = some.saved + 23 * (msec)MSEC_HOUR;
+        const struct {
+                int64_t size, changed;
+                const char *url, *key;
+                msec at;
+                const char *want; /* NULL: it fits */
+        } table[] = {
+                {1000, 2000, "http://gateway:8080", "", limit, NULL},
+                {1000, 2000, "http://gateway:8080", "a\"b", 0, NULL},
+                {1001, 2000, "http://gateway:8080", "", 0, "was changed"},
+                {1000, 2001, "http://gateway:8080", "", 0, "was changed"},
+                {1000, 2000, "http://other:8080", "", 0, "another gateway, http://gateway:8080"},
+                {1000, 2000, "http://gateway:8080", "k", 0, "another key"},
+                {1000, 2000, "http://gateway:8080", "", limit + 1, "more than 23 h ago"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_state now = {
+                        .size = table[i].size, .changed = table[i].changed, .saved = table[i].at};
+                struct err e = {0};
+                snprintf(now.url, sizeof(now.url), "%s", table[i].url);
+                snprintf(now.key, sizeof(now.key), "%s", table[i].key);
+                int fits = batch_state_check(&some, &now, &e);
+                assert_int_equal(fits, table[i].want == NULL ? 0 : -1);
+                if (table[i].want != NULL)
+                        assert_non_null(strstr(e.text, table[i].want));
+        }
+}
+
+static void test_bar(void **state)
+{
+        static const struct {
+                struct batch_counts counts;
+                msec elapsed;
+                const char *wait;
+                unsigned width;
+                const char *want;
+        } table[] = {
+                {{.accepted = 30, .refused = 2, .answered = 20, .read = 50, .size = 100},
+                 2000,
+                 NULL,
+                 0,
+                 " 50 %  30 accepted, 2 refused  10 jobs/s"},
+                {{.accepted = 30, .answered = 20, .read = 50, .size = 100},
+                 2000,
+                 NULL,
+                 56,
+                 "[======      ]  50 %  30 accepted, 0 refused  10 jobs/s"},
+                {{.accepted = 30, .answered = 20, .read = 50, .size = 100},
+                 2000,
+                 NULL,
+                 40,
+                 " 50 %  30 accepted, 0 refused  10 jobs/s"},
+                {{.accepted = 30}, 2000, NULL, 80, "30 accepted, 0 refused  0 jobs/s"},
+                {{.read = 200, .size = 100},
+                 0,
+                 "again in 2 s: a\nb",
+                 0,
+                 "100 %  0 accepted, 0 refused  again in 2 s: a b"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_BUFFER out = {0};
+                batch_progress_render(&table[i].counts, table[i].elapsed, table[i].wait,
+                                      table[i].width, &out);
+                assert_string_equal(out.data, table[i].want);
+                assert_true(table[i].width == 0 || out.length < table[i].width + 1);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_keys),
+                cmocka_unit_test(test_key_forms),
+                cmocka_unit_test(test_problems_are_of_the_input),
+                cmocka_unit_test(test_refused_lines),
+                cmocka_unit_test(test_verdicts),
+                cmocka_unit_test(test_pauses),
+                cmocka_unit_test(test_only_open_jobs_are_sent_again),
+                cmocka_unit_test(test_answers_that_end_early),
+                cmocka_unit_test(test_source),
+                cmocka_unit_test(test_source_skips_what_is_too_large),
+                cmocka_unit_test(test_source_of_a_pipe),
+                cmocka_unit_test(test_source_is_locked),
+                cmocka_unit_test(test_state_is_read_back),
+                cmocka_unit_test(test_states_that_cannot_be_read),
+                cmocka_unit_test(test_which_state_fits),
+                cmocka_unit_test(test_bar),
+        };
+
+        return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * batch.c: submits the jobs of a file, a request after another. Every job has a key, so a request
+ * whose answer did not come is sent again, also by a later run, and makes no job twice.
+ */
+#include "ui/cli/batch.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/base/uuid.h"
+#include "ui/cli/api.h"
+#include "ui/cli/batch_answer.h"
+#include "ui/cli/batch_chunk.h"
+#include "ui/cli/batch_output.h"
+#include "ui/cli/batch_source.h"
+#include "ui/cli/batch_state.h"
+
+enum { STEP_MS = 100, WHY_SIZE = 160 };
+/* The gateway keeps keys for 24 h: a request that is sent again later would make jobs twice. */
+#define GIVE_UP ((msec)23 * MSEC_HOUR)
+
+struct batch {
+        struct cli *c;
+        const char *path;
+        struct batch_source *source;
+        char *state_path; /* NULL: the input cannot be read again */
+        struct batch_state state;
+        bool resumed;
+        struct batch_chunk chunk;
+        msec first_sent; /* the chunk; wall clock */
+        struct batch_refusals refusals;
+        struct batch_counts counts; /* without the chunk's */
+        struct batch_progress progress;
+};
+
+/* Why the open jobs are sent again, and after what time. */
+struct pause {
+        msec wait;
+        char why[WHY_SIZE];
+};
+
+static bool is_interrupted(void)
+{
+        return *cli_interrupt() != 0;
+}
+
+static enum exit_code check_options(const struct cli *c)
+{
+        static const char *const alone[] = {"wait", "dry-run"};
+        const struct arguments *a = &c->arguments;
+
+        if (a->word_count > 0)
+                return cli_fail(c, EXIT_USAGE, "--batch takes no TYPE: each job has its own");
+        for (int i = 0; i < a->given_count; i++) {
+                const struct option *o = a->given[i].option;
+                if (o->member != NULL && strcmp(o->name, "key") != 0)
+                        return cli_fail(c, EXIT_USAGE,
+                                        "--%s cannot be given with --batch: it is a member of "
+                                        "each job, \"%s\"",
+                                        o->name, o->member);
+        }
+        for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
+                if (cli_has(c, alone[i]))
+                        return cli_fail(c, EXIT_USAGE, "--%s cannot be given with --batch",
+                                        alone[i]);
+        }
+        const char *wrong = cli_has(c, "key") ? batch_key_fault(cli_option(c, "key")) : "";
+        if (*wrong != '\0')
+                return cli_fail(c, EXIT_USAGE, "--key with --batch %s", wrong);
+        return EXIT_DONE;
+}
+
+static void make_key(char out[BATCH_KEY_SIZE])
+{
+        unsigned char raw[16];
+
+        random_fill(raw, sizeof(raw));
+        for (size_t i = 0; i < sizeof(raw); i++)
+                snprintf(out + 2 * i, 3, "%02x", raw[i]);
+}
+
+/* The state of a file that another run has begun, or of a new one. */
+static int load_state(struct batch *b, struct err *e)
+{
+        const char *key = cli_option(b->c, "key"), *url = b->c->settings.url;
+        struct batch_state now = {.size = batch_source_size(b->source),
+                                  .changed = batch_source_changed(b->source),
+                                  .saved = clock_wall()};
+        int found = 0;
+
+        if (strlen(url) >= sizeof(now.url))
+                return err_set(e, ERR_INVALID, "the gateway's URL is longer than %d bytes",
+                               BATCH_URL_SIZE - 1);
+        snprintf(now.url, sizeof(now.url), "%s", url);
+        snprintf(now.key, sizeof(now.key), "%s", key != NULL ? key : "");
+        if (b->state_path != NULL && !cli_has(b->c, "restart"))
+                found = batch_state_load(b->state_path, &b->state, e);
+        if (found < 0)
+                return -1;
+        if (found > 0 && batch_state_check(&b->state, &now, e) < 0)
+                return err_wrap(e, "%s", b->path);
+        b->resumed = found > 0;
+        if (!b->resumed)
+                b->state = now;
+        if (b->state.key[0] == '\0')
+                make_key(b->state.key);
+        return 0;
+}
+
+static int open_batch(struct batch *b, struct err *e)
+{
+        const char *refused = cli_option(b->c, "refused");
+
+        b->source = batch_source_open(b->path, b->c->stop, e);
+        if (b->source == NULL)
+                return -1;
+        bool file = batch_source_is_file(b->source);
+        if (file) {
+                b->state_path = xasprintf("%s.warren-batch", b->path);
+                if (batch_source_lock(b->source, e) < 0)
+                        return -1;
+        }
+        batch_refusals_init(&b->refusals, refused, file ? b->path : NULL);
+        if (refused != NULL && batch_source_is(b->source, refused))
+                return err_set(e, ERR_INVALID, "--refused is the file of the jobs itself");
+        if (load_state(b, e) < 0)
+                return -1;
+        b->refusals.again = b->resumed;
+        b->counts = (struct batch_counts){.accepted = (uint64_t)b->state.accepted,
+                                          .earlier = (uint64_t)b->state.accepted,
+                                          .refused = (uint64_t)b->state.refused,
+                                          .size = file ? (uint64_t)b->state.size : 0};
+        return b->state_path == NULL ? 0 : batch_state_save(b->state_path, &b->state, e);
+}
+
+/* Says what to do about a state that does not fit. */
+static enum exit_code fail_to_open(const struct batch *b, const struct err *e)
+{
+        if (e->code != ERR_CONFLICT || b->state.key[0] == '\0')
+                return cli_fail(b->c, EXIT_USAGE, "%s", e->text);
+        return cli_fail(b->c, EXIT_USAGE,
+                        "%s\n  --restart submits every job again; --restart --key %s those that "
+                        "the gateway does not know yet",
+                        e->text, b->state.key);
+}
+
+static struct batch_counts counts_now(const struct batch *b)
+{
+        struct batch_counts now = b->counts;
+        const struct batch_chunk *chunk = &b->chunk;
+
+        now.accepted += chunk->accepted;
+        now.replayed += chunk->replayed;
+        now.refused += chunk->refused;
+        now.answered += chunk->accepted + chunk->refused;
+        return now;
+}
+
+/* Says how to go on; the state, or else the key, is what a later run needs. */
+static enum exit_code stop_with(struct batch *b, enum exit_code code, const char *why)
+{
+        AUTO_BUFFER command = {0};
+
+        batch_progress_clear(&b->progress);
+        batch_resume_command(b->c, b->state_path == NULL ? b->state.key : NULL, &command);
+        const char *input = b->state_path == NULL ? ", with the same input" : "";
+        if (why == NULL) {
+                cli_note(b->c, "to go on%s: %s", input, command.data);
+                return code;
+        }
+        return cli_fail(b->c, code, "%s\n  to go on%s: %s", why, input, command.data);
+}
+
+static enum exit_code stop_interrupted(struct batch *b)
+{
+        return stop_with(b, EXIT_INTERRUPTED, "interrupted");
+}
+
+static void pause_for(struct batch *b, const struct pause *pause)
+{
+        msec until = clock_mono() + pause->wait;
+
+        for (msec now; (now = clock_mono()) < until && !is_interrupted();) {
+                struct batch_counts counts = counts_now(b);
+                AUTO_BUFFER text = {0};
+                buffer_printf(&text, "again in %lld s: %s",
+                              (long long)((until - now + MSEC_SECOND - 1) / MSEC_SECOND),
+                              pause->why);
+                batch_progress_show(&b->progress, &counts, text.data);
+                poll(NULL, 0, until - now < STEP_MS ? (int)(until - now) : STEP_MS);
+        }
+}
+
+/* No answer, or a refusal of the request as a whole. EXIT_DONE: it is sent again. */
+static enum exit_code take_failure(struct batch *b, const struct http_call *call,
+                                   const struct http_reply *reply, const struct err *e,
+                                   struct pause *pause)
+{
+        bool away = e->code == ERR_UNAVAILABLE || e->code == ERR_TIMEOUT;
+
+        if (is_interrupted())
+                return stop_interrupted(b);
+        if (!away && (reply->status == 0 || !batch_is_temporary(reply->status))) {
+                batch_progress_clear(&b->progress);
+                return stop_with(b,
+                                 err_is_set(e) ? cli_fail_err(b->c, e)
+                                               : api_refusal(b->c, API_USER, call, reply),
+                                 NULL);
+        }
+        if (reply->retry_after > pause->wait)
+                pause->wait = reply->retry_after;
+        AUTO_BUFFER why = {0};
+        if (err_is_set(e))
+                buffer_add_text(&why, e->text);
+        else
+                api_explain(reply, (struct bytes){0}, &why);
+        snprintf(pause->why, sizeof(pause->why), "%s", why.data);
+        return EXIT_DONE;
+}
+
+static enum exit_code take_answer(struct batch *b, const struct http_reply *reply,
+                                  unsigned *failures, struct pause *pause)
+{
+        struct chunk_answer answer = {0};
+        struct err e = {0};
+
+        int taken = batch_chunk_take(&b->chunk, api_value(reply), &answer, &e);
+        if (answer.settled > 0)
+                *failures = 0;
+        if (answer.settled > 0 && answer.wait > 0)
+                pause->wait = answer.wait;
+        else if (answer.wait > pause->wait)
+                pause->wait = answer.wait;
+        snprintf(pause->why, sizeof(pause->why), "%s",
+                 answer.why.data != NULL ? answer.why.data : "the gateway read no more");
+        buffer_fini(&answer.why);
+        if (taken < 0)
+                return stop_with(b, e.code == ERR_INVALID ? EXIT_REFUSED : EXIT_UNREACHABLE,
+                                 e.text);
+        return EXIT_DONE;
+}
+
+/* Sends the open jobs once. *failures: how many times in a row nothing was settled. */
+static enum exit_code send_open(struct batch *b, unsigned *failures, struct pause *pause)
+{
+        bool array = batch_source_is_array(b->source);
+        AUTO_BUFFER body = {0};
+        AUTO_REPLY reply = {0};
+        struct err e = {0};
+
+        batch_chunk_request(&b->chunk, b->state.key, array, &body);
+        const struct http_call call = {.method = "POST",
+                                       .path = "/api/v1/jobs/batch",
+                                       .body = buffer_bytes(&body),
+                                       .content_type =
+                                               array ? "application/json" : "application/x-ndjson"};
+        *pause = (struct pause){.wait = batch_pause(++*failures)};
+        if (api_ask(b->c, API_USER, &call, &reply, &e) < 0 || reply.status < 200 ||
+            reply.status > 299)
+                return take_failure(b, &call, &reply, &e, pause);
+        return take_answer(b, &reply, failures, pause);
+}
+
+/* Sends the chunk until each of its jobs is accepted or refused. */
+static enum exit_code submit_chunk(struct batch *b)
+{
+        unsigned failures = 0;
+
+        b->first_sent = clock_wall();
+        while (batch_chunk_open(&b->chunk) > 0) {
+                struct pause pause;
+                if (is_interrupted())
+                        return stop_interrupted(b);
+                if (clock_wall() - b->first_sent > GIVE_UP)
+                        return stop_with(b, EXIT_UNREACHABLE,
+                                         "the gateway did not take the jobs for 23 h");
+                enum exit_code code = send_open(b, &failures, &pause);
+                if (code != EXIT_DONE)
+                        return code;
+                if (batch_chunk_open(&b->chunk) > 0)
+                        pause_for(b, &pause);
+        }
+        return EXIT_DONE;
+}
+
+/* The refused jobs are written before the state: a run that is killed between the two writes them
+ * again. */
+static int close_chunk(struct batch *b, struct err *e)
+{
+        AUTO_BUFFER refused = {0};
+        const struct chunk_job *last = &b->chunk.jobs[b->chunk.count - 1];
+
+        batch_chunk_refused(&b->chunk, &refused);
+        if (b->refusals.path == NULL && refused.length > 0)
+                batch_progress_clear(&b->progress);
+        if (batch_refusals_write(&b->refusals, buffer_bytes(&refused), e) < 0)
+                return -1;
+        b->counts = counts_now(b);
+        b->counts.read = batch_source_offset(b->source);
+        b->state.done = (int64_t)last->place.number;
+        b->state.accepted = (int64_t)b->counts.accepted;
+        b->state.refused = (int64_t)b->counts.refused;
+        b->state.saved = clock_wall();
+        batch_chunk_clear(&b->chunk);
+        batch_progress_show(&b->progress, &b->counts, NULL);
+        return b->state_path == NULL ? 0 : batch_state_save(b->state_path, &b->state, e);
+}
+
+/* Reads jobs up to a full chunk, or as many as came without a wait. *last becomes why it stopped.
+ */
+static void fill_chunk(struct batch *b, enum batch_read *last, struct err *e)
+{
+        struct batch_place place;
+
+        while (!batch_chunk_is_full(&b->chunk)) {
+                *last = batch_source_next(b->source, &place, e);
+                if (*last == BATCH_READ_LATER && !is_interrupted() && b->chunk.count == 0)
+                        continue;
+                if (*last != BATCH_READ_JOB)
+                        return;
+                if ((int64_t)place.number > b->state.done)
+                        batch_chunk_add(&b->chunk, &place);
+        }
+}
+
+/* All jobs of the input. A fault of the input is told after the jobs before it were submitted. */
+static enum exit_code submit_all(struct batch *b)
+{
+        enum batch_read last = BATCH_READ_JOB;
+        struct err fault = {0}, e = {0};
+
+        while (last == BATCH_READ_JOB || last == BATCH_READ_LATER) {
+                fill_chunk(b, &last, &fault);
+                if (is_interrupted() && last != BATCH_READ_END)
+                        return stop_interrupted(b);
+                if (b->chunk.count == 0)
+                        continue;
+                enum exit_code code = submit_chunk(b);
+                if (code != EXIT_DONE)
+                        return code;
+                if (close_chunk(b, &e) < 0)
+                        return stop_with(b, EXIT_REFUSED, e.text);
+        }
+        batch_progress_clear(&b->progress);
+        if (last == BATCH_READ_FAILED)
+                return stop_with(b, EXIT_REFUSED, fault.text);
+        if (b->state_path != NULL)
+                unlink(b->state_path);
+        return batch_summary(b->c, &b->counts, &b->refusals, b->state.key);
+}
+
+static void batch_fini(struct batch *b)
+{
+        batch_source_destroy(&b->source);
+        batch_chunk_fini(&b->chunk);
+        batch_refusals_fini(&b->refusals);
+        free(b->state_path);
+}
+
+enum exit_code batch_submit(struct cli *c)
+{
+        struct batch b = {.c = c, .path = cli_option(c, "batch")};
+        struct err e = {0};
+        enum exit_code code = check_options(c);
+
+        if (code != EXIT_DONE)
+                return code;
+        c->stop = cli_interrupt();
+        cli_catch_interrupts();
+        if (open_batch(&b, &e) < 0) {
+                code = fail_to_open(&b, &e);
+        } else {
+                batch_progress_begin(&b.progress, !c->json);
+                code = submit_all(&b);
+        }
+        batch_fini(&b);
+        if (code == EXIT_INTERRUPTED)
+                cli_pass_interrupt_on();
+        return code;
+}

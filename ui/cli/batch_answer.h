@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * batch_answer.h: what the gateway's answer says of a batch's jobs. Pure.
+ */
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/base/json_scan.h"
+
+enum batch_verdict {
+        BATCH_ACCEPTED,
+        BATCH_REPLAYED, /* accepted before, under the same key */
+        BATCH_REFUSED,  /* and would be again */
+        BATCH_AGAIN,    /* refused for now, or unknown: to be sent again with its key */
+        BATCH_ENDED,    /* not of a job: the gateway did not read on */
+};
+
+/* Of an entry of "jobs". For BATCH_AGAIN, *wait becomes the time that the gateway asks for, if it
+ * is more; otherwise *wait stays. */
+enum batch_verdict batch_judge(struct scan_value entry, msec *wait);
+/* The answer of a request as a whole is to be asked for again: nobody was there, or not ready.
+ * status 0: no answer came. */
+bool batch_is_temporary(int status);
+/* The pause before an unanswered request is sent again: 0.5, 1, 2 … 30 s. failures: how many came
+ * in a row, from 1. */
+msec batch_pause(unsigned failures);

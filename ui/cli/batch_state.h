@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * batch_state.h: the file FILE.warren-batch, by which a later run goes on where one stopped: how
+ * far FILE was submitted, and the key that jobs of the last request had.
+ */
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "ui/cli/batch_job.h"
+
+enum { BATCH_URL_SIZE = 1024 };
+
+struct batch_state {
+        int64_t version; /* of this format: 1 */
+        char key[BATCH_KEY_SIZE];
+        char url[BATCH_URL_SIZE];
+        int64_t size, changed; /* of FILE: bytes; ms since the epoch */
+        int64_t done;          /* number of the last job that was answered (struct batch_place) */
+        int64_t accepted, refused;
+        msec saved; /* when this was written, so before any later job was sent; wall clock */
+};
+
+/* 1: read. 0: there is none. ERR_CONFLICT: of a later version. ERR_CORRUPT: damaged. */
+int batch_state_load(const char *path, struct batch_state *s, struct err *e) MUST_CHECK;
+/* Replaces it by rename; it is on the disk then. */
+int batch_state_save(const char *path, const struct batch_state *s, struct err *e) MUST_CHECK;
+/* Whether the run that `old` tells of can go on with the file, URL and key of `now`, in which an
+ * empty key means any. ERR_CONFLICT: it cannot, and why. Jobs that were sent and not answered are
+ * made twice once their keys are forgotten: 24 h later, so that `old` is good for 23 h. Pure. */
+int batch_state_check(const struct batch_state *old, const struct batch_state *now,
+                      struct err *e) MUST_CHECK;
