@@ -70,8 +70,7 @@ struct job_row {
         struct fold_key message; /* the greatest job message; run 0: none was seen */
         struct job_facts *facts; /* of that run; see job_row_facts */
 
-        struct fold_key hint_key; /* the greatest start or expiry with a hint, else such a
-                                    completion */
+        struct fold_key hint_key; /* the greatest start or expiry with a hint, else such an end */
         struct job_hint hint;
 
         struct fold_key ran; /* the greatest event that names the content that ran */
@@ -98,16 +97,14 @@ struct job_row {
 };
 
 void job_row_fini(struct job_row *row);
-/* True when the row changed. The event must be of the row's job (any, for an empty row), and not
- * EVENT_WORKER. */
+/* True when the row changed. The event is of the row's job (any, if empty), not EVENT_WORKER. */
 bool job_row_fold(struct job_row *row, const struct event *e, const struct arrival *a);
 /* Sets the times of a row made before the stream had a clock. first: the clock's first value. */
 void job_row_date(struct job_row *row, msec first);
 
 /* The content that runs or ran, else the first one; all empty when no job message was seen. */
 const struct job_facts *job_row_facts(const struct job_row *row);
-/* What is known of the job while no job message is, from its starts and ends; NULL: nothing,
- * or a job message is known. */
+/* What its starts and ends say, while no job message is known; NULL: nothing, or one is known. */
 const struct job_hint *job_row_hint(const struct job_row *row);
 /* No attempt of its run starts at or after it; 0: never, or unknown. */
 msec job_row_expires_at(const struct job_row *row);
@@ -115,8 +112,7 @@ msec job_row_expires_at(const struct job_row *row);
 const char *job_row_type(const struct job_row *row);
 /* Its enum priority; -1: unknown. */
 int job_row_priority(const struct job_row *row);
-/* A job message, a start or an expiry told when it was submitted. Once true, it stays so until
- * forgotten. */
+/* A job message, start or expiry told when it was submitted. True until forgotten. */
 bool job_row_is_introduced(const struct job_row *row);
 /* Nothing is known of it but submissions in doubt. */
 bool job_row_is_doubtful(const struct job_row *row);
