@@ -490,6 +490,7 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                 bool has_types = strcmp(names[i], "registry-2") == 0;
                 assert_int_equal(registry_type(r, "mail", &mail, &e), has_types);
                 assert_int_equal(mail.record.max_running, has_types ? 5 : RECORD_UNLIMITED);
+                assert_int_equal(mail.rate_in_force.version, has_types ? 1 : 0);
                 registry_destroy(&r);
                 AUTO_FREE char *former =
                         stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");
