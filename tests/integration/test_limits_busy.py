@@ -11,7 +11,7 @@ import pytest
 from harness.proxy import PUBLISH_TO_QUEUE, Proxy
 from harness.status_rig import StatusStore
 from harness.until import until
-from tenants_rig import control_records, create, latest
+from tenants_rig import control_records, create, depth, latest, patch
 
 MANY = 600  # queues whose declarations take the primary some seconds
 IN_USE = 1  # the state of a row of token_queues
@@ -93,6 +93,16 @@ def test_a_stop_while_queues_in_use_are_declared(made):
     start_with_many_in_use(made)
     assert made.program.stop() == 0
     assert queues(made) < MANY, "it went through all of them"
+
+
+def test_a_change_while_queues_in_use_are_declared(made):
+    create(made, "asks", max_running=2)
+    start_with_many_in_use(made)
+    patch(made, "/tenants/asks", max_running=3)
+    assert latest(made, "tenant", "asks")["max_running"] == 3
+    assert depth(made, "slots.asks.2") == 3
+    assert queues(made) < MANY, "it went through all of them before"
+    until(lambda: queues(made) == MANY, 60, "the others follow")
 
 
 def test_keys_do_not_wait_while_a_queue_is_filled(held, proxy):
