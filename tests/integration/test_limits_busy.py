@@ -105,6 +105,28 @@ def test_a_change_while_queues_in_use_are_declared(made):
     until(lambda: queues(made) == MANY, 60, "the others follow")
 
 
+def set_known(made, queue, known):
+    """Whether the broker has started the queue: it refuses one that it has not, as just after its own start."""
+    name = f'rabbit_misc:r(<<"{made.vhost}">>, queue, <<"{queue}">>)'
+    done = made.broker.ctl("eval", f"[Row] = mnesia:dirty_read(rabbit_durable_queue, {name}), " + (
+        "mnesia:dirty_write(rabbit_queue, Row)." if known else f"mnesia:dirty_delete(rabbit_queue, {name})."))
+    assert done.strip() == "ok", done
+
+
+def test_a_queue_that_starts_is_not_waited_for(made):
+    create(made, "asks", max_running=2)
+    create(made, "away")
+    made.program.stop()
+    set_known(made, "slots.away.1", False)
+    try:
+        made.start()
+        patch(made, "/tenants/asks", max_running=3)  # 202, if it took 5 s
+        until(lambda: "home node" in made.program.log(), 30, "it is refused")
+    finally:
+        set_known(made, "slots.away.1", True)
+    assert depth(made, "slots.away.1") == 5
+
+
 def test_keys_do_not_wait_while_a_queue_is_filled(held, proxy):
     with filling(held, proxy):
         assert held.request("POST", "/tenants/held/keys").status_code == 201
