@@ -187,3 +187,36 @@ def test_unreadable_limits_are_unknown(site):
     site.tenants(acme=(5, 1))
     site.gateway.answers["GET", "/api/v1/types"] = (503, {"detail": "no primary"})
     assert limits_of(site.start()) == [("unknown", "no primary", None)]
+
+
+def state_of_limits(doctor):
+    """Also the exit code."""
+    out, _ = doctor.communicate(timeout=120)
+    (state,) = [check["state"] for check in json.loads(out)["checks"] if check["check"] == "limits"]
+    return state, doctor.returncode
+
+
+@pytest.mark.parametrize("variable", ["WARREN_MANAGEMENT_URL", "WARREN_ADMIN_KEY"])
+def test_limits_that_were_not_looked_at(site, variable):
+    """A script must not take them for fixed."""
+    del site.env[variable]
+    if variable == "WARREN_ADMIN_KEY":
+        site.gateway.answers["GET", "/api/v1/tenants"] = (403, {"detail": "not for this key"})
+    assert state_of_limits(site.start("--fix")) == ("unknown", 1)
+
+
+def test_the_exit_code_of_limits_that_were_not_looked_at(site):
+    """Nothing is wrong that the doctor can see."""
+    del site.env["WARREN_MANAGEMENT_URL"]
+    assert site.start().wait(60) == 0
+    assert site.start("--fix").wait(60) == 1
+
+
+def test_limits_of_unknown_tenants_are_unknown(site):
+    site.gateway.answers["GET", "/api/v1/tenants"] = (503, {"detail": "no primary"})
+    assert limits_of(site.start("--fix")) == [("unknown", "no primary", None)]
+
+
+def test_limits_of_a_broker_out_of_reach_are_unknown(site):
+    site.broker.answers["GET", "/api/nodes"] = (503, {})
+    assert state_of_limits(site.start("--fix")) == ("unknown", 1)

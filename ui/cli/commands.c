@@ -205,7 +205,8 @@ const struct command command_table[] = {
          "Checks the broker too when WARREN_MANAGEMENT_URL is set. Takes up to 30 s longer when\n"
          "tokens of a limit seem to be lost. With --fix it asks for new ones and waits until they\n"
          "are in force, a minute at most for each limit.\n"
-         "Exit code 1 when something is wrong and was not fixed.",
+         "Exit code 1 when something is wrong and was not fixed; with --fix also when something\n"
+         "could not be checked.",
          command_doctor},
         {"completion", NULL, "SHELL", 1, 1, "print a completion script for bash, zsh or fish",
          NULL, "bash: source <(warren completion bash)\nzsh:  source <(warren completion zsh)\n"
