@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the doctor finds limits whose tokens are lost, and fixes them. Gateway and management API are stand-ins."""
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -102,6 +103,26 @@ def test_complete_limits_take_no_time(site):
                 ratesT_a_1=0, coolingT_a_1=10, jobs_acme_high=7)
     with takes(0, 20):  # the check of consumers needs 6.5 s
         assert limits_of(site.start()) == OK
+
+
+def test_counts_that_do_not_settle_are_unknown(site):
+    """Of two limits each look shows one or the other to lack tokens. Neither loss is certain in the end."""
+    site.tenants(acme=(5, 3), other=(5, 1), idle=(2, 1))
+    counts = itertools.cycle([{"slots_acme_3": 4, "slots_other_1": 5}, {"slots_acme_3": 5, "slots_other_1": 4}])
+    site.queues(slots_idle_1=2, **next(counts))
+    doctor = site.start("--fix")
+    began, looks = time.monotonic(), 0
+    while doctor.poll() is None and time.monotonic() < began + 120:
+        if site.looks() >= looks + 5:
+            looks = site.looks()
+            site.queues(slots_idle_1=2, **next(counts))
+        time.sleep(0.05)
+    out, _ = doctor.communicate(timeout=60)
+    found = [check for check in json.loads(out)["checks"] if check["check"] == "limits"]
+    assert {check["state"] for check in found} == {"unknown"} and doctor.returncode == 1
+    assert all("max running: it is not certain" in check["problem"] for check in found)
+    assert {check["remedy"] for check in found} == {"look again: warren doctor"}
+    assert not any(call["method"] == "POST" for call in site.gateway.asked)
 
 
 def remedy(words):
