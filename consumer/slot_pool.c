@@ -177,8 +177,7 @@ static msec stay_of(const struct slot_pool *p, unsigned startable)
 static void ask_later(struct slot_pool *p, msec now)
 {
         p->ask_after = now + p->ask_again / 2 + (msec)((double)p->ask_again * random_fraction());
-        if (p->ask_again < ASK_AGAIN_MAX)
-                p->ask_again *= 2;
+        p->ask_again = 2 * p->ask_again < ASK_AGAIN_MAX ? 2 * p->ask_again : ASK_AGAIN_MAX;
 }
 
 static void return_spare(struct slot_pool *p, unsigned startable, msec now)

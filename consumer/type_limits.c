@@ -134,22 +134,23 @@ void type_limits_ended(struct type_limits *limits, const struct handler *h, int6
         k->changed_at = mono_now;
 }
 
-/* The time per job of `slots` places: by the mean run, or by the longer time since a run started or
- * ended. */
-static double each_ms(const struct limited_type *k, int64_t slots, msec now)
+/* The time per job of `slots` places: by the mean run, or by the longer time without a start or
+ * end of one. */
+static double each_ms(const struct limited_type *k, int64_t slots, msec without)
 {
         double mean = k->mean_ms == 0 ? UNKNOWN_MEAN_MS : k->mean_ms;
-        double silence = (double)(now - k->changed_at);
+        double silence = (double)without;
 
         return (silence > mean ? silence : mean) / (double)slots;
 }
 
-/* Likewise, of places that are shared with other consumers, whose runs are not seen here. */
-static double each_ms_shared(const struct limited_type *k, int64_t slots, msec now)
+/* Likewise, of places that are shared with other consumers, whose runs are not seen here. They are
+ * full since `full`: before, nobody here wanted one, or could have had it. */
+static double each_ms_shared(const struct limited_type *k, int64_t slots, msec full, msec now)
 {
-        msec seen = now - k->changed_at > SILENCE_MAX ? k->changed_at + SILENCE_MAX : now;
+        msec without = now - (full > k->changed_at ? full : k->changed_at);
 
-        return each_ms(k, slots, seen);
+        return each_ms(k, slots, without < SILENCE_MAX ? without : SILENCE_MAX);
 }
 
 /* The slower limit counts. */
@@ -164,15 +165,15 @@ static bool find_bound(struct consumer *c, const struct handler *h, struct bound
 {
         int64_t workers = c->settings->concurrency,
                 slots = type_slots_limit(c->type_slots, h->type);
-        msec now = clock_mono();
+        const struct limited_type *k = type_of(c->type_limits, h);
+        msec now = clock_mono(), full = 0;
 
         *out = (struct bound){0};
         if (h->concurrency > 0 && h->concurrency < workers && !runner_has_room(c->runner, h))
-                add_bound(out, h->concurrency,
-                          each_ms(type_of(c->type_limits, h), h->concurrency, now));
-        if (type_slots_are_full(c->type_slots, h->type))
+                add_bound(out, h->concurrency, each_ms(k, h->concurrency, now - k->changed_at));
+        if (type_slots_are_full(c->type_slots, h->type, &full))
                 add_bound(out, slots < workers ? slots : workers,
-                          each_ms_shared(type_of(c->type_limits, h), slots, now));
+                          each_ms_shared(k, slots, full, now));
         add_bound(out, workers, type_rate_waits_ms(c->type_rate, h->type));
         return out->each_ms > 0;
 }

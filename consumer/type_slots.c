@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * type_slots.c: for each limited type: its tokens, the attempts that hold one, and those that ask.
+ * type_slots.c: the limited types, and the attempts that ask for their slots.
  */
 #include "consumer/type_slots.h"
 
@@ -11,43 +11,6 @@
 #include <utlist.h>
 
 #include "common/base/memory.h"
-#include "consumer/token_versions.h"
-
-struct slot_type {
-        char type[JOB_TYPE_SIZE];
-        struct type_slots *home;
-        int64_t limit;
-        struct token_versions versions;
-        struct type_slot *slots; /* held here, or void */
-        unsigned held;           /* slots in that list */
-        unsigned lost;  /* of them, uncovered at the last look: the next tokens are for them */
-        unsigned spare; /* of them, without a user */
-        unsigned asking;
-        msec full_until; /* monotonic; asked in vain, and no token has come since */
-        int full_rank;   /* of the token that stays asked for until then */
-        msec ask_not;    /* monotonic; not before this time */
-        UT_hash_handle hh;
-};
-
-/* One run's place. */
-struct type_slot {
-        struct slot_type *of;
-        struct token *token;  /* NULL: lost with its connection */
-        int64_t version;      /* of the limit that it is from */
-        bool ageing;          /* held for so long that another is asked for */
-        bool unasked;         /* spare: it came when no attempt asked */
-        struct attempt *user; /* NULL until the turn of the loop ends: spare */
-        struct type_slot *prev, *next;
-};
-
-struct type_slots {
-        struct type_slots_config config;
-        struct slot_type *types;
-        struct attempt *asking; /* oldest first */
-        struct alarm *late;     /* when the oldest has waited long enough */
-        struct alarm *again;    /* ends in a turn of the loop, in which types are asked again */
-        bool up;
-};
 
 static struct slot_type *find(const struct type_slots *s, const char *type)
 {
@@ -55,50 +18,6 @@ static struct slot_type *find(const struct type_slots *s, const char *type)
 
         HASH_FIND_STR(s->types, type, t);
         return t;
-}
-
-/* Its token, if it has one, may have gone to another run. */
-static bool is_uncovered(const struct type_slot *slot)
-{
-        return slot->token == NULL || slot->ageing || !token_is_held(slot->token);
-}
-
-static unsigned count_uncovered(const struct slot_type *t)
-{
-        const struct type_slot *slot;
-        unsigned count = 0;
-
-        DL_FOREACH (t->slots, slot)
-                count += is_uncovered(slot);
-        return count;
-}
-
-static bool is_full(const struct slot_type *t)
-{
-        return clock_mono() < t->full_until;
-}
-
-/* Tells the broker how many tokens are wanted: for runs without one first, then for the asking. Of
- * a full type one stays wanted while none asks, or a broker that takes longer than TYPE_SLOT_WAIT
- * would never serve it. It also keeps its place among those of other consumers. */
-static void update_wants(struct slot_type *t)
-{
-        unsigned counts[TOKENS_RANKS] = {0};
-
-        t->lost = count_uncovered(t);
-        if (t->versions.tokens == NULL)
-                return;
-        if (t->home->up) {
-                const struct attempt *a;
-                counts[TOKENS_RANK_RUNNING] = t->lost;
-                DL_FOREACH (t->home->asking, a) {
-                        if (strcmp(a->job.type, t->type) == 0)
-                                counts[a->job.priority]++;
-                }
-                if (t->asking == 0 && is_full(t))
-                        counts[t->full_rank]++;
-        }
-        tokens_want_each(t->versions.tokens, counts);
 }
 
 static void set_late(struct type_slots *s, msec now)
@@ -115,57 +34,8 @@ static void end_asking(struct type_slots *s, struct slot_type *t, struct attempt
 {
         DL_DELETE(s->asking, a);
         t->asking--;
-        update_wants(t);
+        slot_type_want(t);
         set_late(s, clock_mono());
-}
-
-static struct type_slot *add_slot(struct slot_type *t, struct token *token)
-{
-        struct type_slot *slot = xcalloc(1, sizeof(*slot));
-
-        slot->of = t;
-        slot->token = token;
-        slot->version = t->versions.version;
-        DL_APPEND(t->slots, slot);
-        t->held++;
-        t->spare++;
-        return slot;
-}
-
-static void use(struct type_slot *slot, struct attempt *a)
-{
-        slot->user = a;
-        slot->unasked = false;
-        a->type_slot = slot;
-        slot->of->spare--;
-}
-
-static void drop_slot(struct type_slot *slot)
-{
-        struct slot_type *t = slot->of;
-
-        DL_DELETE(t->slots, slot);
-        t->held--;
-        if (slot->user != NULL)
-                slot->user->type_slot = NULL;
-        else
-                t->spare--;
-        if (slot->token != NULL && token_is_held(slot->token))
-                t->ask_not = 0; /* one is free: there is no use in waiting */
-        token_return(&slot->token);
-        free(slot);
-        token_versions_sweep(&t->versions);
-}
-
-static struct type_slot *first_uncovered(const struct slot_type *t)
-{
-        struct type_slot *slot;
-
-        DL_FOREACH (t->slots, slot) {
-                if (is_uncovered(slot))
-                        return slot;
-        }
-        return NULL;
 }
 
 static struct attempt *most_urgent(const struct type_slots *s, const struct slot_type *t)
@@ -180,35 +50,20 @@ static struct attempt *most_urgent(const struct type_slots *s, const struct slot
         return best;
 }
 
-static void cover(struct type_slot *slot)
-{
-        struct slot_type *t = slot->of;
-
-        token_return(&slot->token);
-        slot->token = tokens_take(t->versions.tokens);
-        slot->version = t->versions.version;
-        slot->ageing = false;
-        token_versions_sweep(&t->versions);
-        update_wants(t);
-}
-
 static void on_came(void *owner)
 {
         struct slot_type *t = owner;
         struct type_slots *s = t->home;
-        struct type_slot *slot = first_uncovered(t);
 
         t->full_until = 0;
-        if (slot != NULL) {
-                cover(slot);
+        if (slot_type_cover(t))
                 return;
-        }
         struct attempt *a = most_urgent(s, t);
-        slot = add_slot(t, tokens_take(t->versions.tokens));
+        struct type_slot *slot = slot_type_add(t, tokens_take(t->versions.tokens));
         slot->unasked = a == NULL;
         if (a == NULL)
                 return; /* in this turn of the loop there is room for one */
-        use(slot, a);
+        type_slot_use(slot, a);
         end_asking(s, t, a);
         s->config.answered(s->config.owner, a, true);
 }
@@ -227,6 +82,8 @@ static void on_late(void *owner)
         while (s->asking != NULL && s->asking->picked_at + TYPE_SLOT_WAIT <= now) {
                 struct attempt *a = s->asking;
                 struct slot_type *t = find(s, a->job.type);
+                if (now >= t->full_until)
+                        t->full_since = now;
                 t->full_until = now + TYPE_SLOT_FULL;
                 t->full_rank = a->job.priority;
                 t->ask_not = now + pause_of(s);
@@ -276,7 +133,7 @@ void type_slots_destroy(struct type_slots **slots)
         HASH_ITER (hh, s->types, t, after) {
                 HASH_DEL(s->types, t);
                 while (t->slots != NULL)
-                        drop_slot(t->slots);
+                        type_slot_drop(t->slots);
                 token_versions_fini(&t->versions);
                 free(t);
         }
@@ -296,18 +153,7 @@ static void ask_anew(struct type_slots *s, struct slot_type *t)
                 end_asking(s, t, a);
                 s->config.answered(s->config.owner, a, true);
         }
-        update_wants(t);
-}
-
-/* Without a limit no run needs a token any more: those that have one return it at their end. */
-static void forget_lost(struct slot_type *t)
-{
-        struct type_slot *slot, *after;
-
-        DL_FOREACH_SAFE (t->slots, slot, after) {
-                if (is_uncovered(slot))
-                        drop_slot(slot);
-        }
+        slot_type_want(t);
 }
 
 void type_slots_record(struct type_slots *s, const struct type_record *r)
@@ -334,7 +180,7 @@ void type_slots_record(struct type_slots *s, const struct type_record *r)
         if (!token_versions_use(&t->versions, &source, limited ? r->slots_version : 0))
                 return;
         if (!limited)
-                forget_lost(t);
+                slot_type_forget_lost(t);
         ask_anew(s, t);
 }
 
@@ -352,7 +198,7 @@ bool type_slots_have_room(struct type_slots *s, const struct handler *h)
 
         if (t == NULL || t->limit == 0 || t->spare > 0)
                 return true;
-        if (!s->up || t->lost > 0 || (is_full(t) && t->asking > 0) || would_exceed(t, h))
+        if (!s->up || t->lost > 0 || (slot_type_is_full(t) && t->asking > 0) || would_exceed(t, h))
                 return false;
         msec left = t->ask_not - clock_mono();
         if (left <= 0)
@@ -368,19 +214,8 @@ unsigned type_slots_room(const struct type_slots *s, const struct handler *h)
         if (t == NULL || t->limit == 0)
                 return UINT_MAX;
         int64_t most = h->concurrency > 0 && h->concurrency < t->limit ? h->concurrency : t->limit;
-        int64_t left = is_full(t) ? 1 : most - (t->held - t->spare + t->asking);
+        int64_t left = slot_type_is_full(t) ? 1 : most - (t->held - t->spare + t->asking);
         return left > t->spare ? (unsigned)left : t->spare;
-}
-
-static struct type_slot *spare_of(const struct slot_type *t)
-{
-        struct type_slot *slot;
-
-        DL_FOREACH (t->slots, slot) {
-                if (slot->user == NULL)
-                        return slot;
-        }
-        return NULL;
 }
 
 enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a)
@@ -391,17 +226,17 @@ enum type_slot_answer type_slots_take(struct type_slots *s, struct attempt *a)
         if (t == NULL || t->limit == 0)
                 return TYPE_SLOT_HAS;
         struct type_slot *slot;
-        while ((slot = spare_of(t)) != NULL) {
-                if (!is_uncovered(slot)) {
-                        use(slot, a);
+        while ((slot = slot_type_spare(t)) != NULL) {
+                if (!type_slot_is_uncovered(slot)) {
+                        type_slot_use(slot, a);
                         return TYPE_SLOT_HAS;
                 }
-                drop_slot(slot);
+                type_slot_drop(slot);
         }
         a->picked_at = clock_mono();
         DL_APPEND(s->asking, a);
         t->asking++;
-        update_wants(t);
+        slot_type_want(t);
         if (s->asking == a)
                 set_late(s, a->picked_at);
         return TYPE_SLOT_ASKED;
@@ -419,11 +254,12 @@ void type_slots_release(struct type_slots *s, struct attempt *a)
         if (slot == NULL)
                 return;
         struct slot_type *t = slot->of;
-        bool may_stay = !is_uncovered(slot) && s->up && slot->version == t->versions.version &&
+        bool may_stay = !type_slot_is_uncovered(slot) && s->up &&
+                        slot->version == t->versions.version &&
                         clock_mono() - token_since(slot->token) < TYPE_SLOT_TURN;
         if (!may_stay) {
-                drop_slot(slot);
-                update_wants(t);
+                type_slot_drop(slot);
+                slot_type_want(t);
                 return;
         }
         slot->user->type_slot = NULL;
@@ -441,11 +277,11 @@ static void return_spare(struct slot_type *t, unsigned free, msec now)
                 msec left = unasked ? token_since(slot->token) + TYPE_SLOT_TURN - now : 0;
                 if (slot->user != NULL)
                         continue;
-                if (free > 0 && left > 0 && !is_uncovered(slot)) {
+                if (free > 0 && left > 0 && !type_slot_is_uncovered(slot)) {
                         set_again(t->home, left);
                         continue;
                 }
-                drop_slot(slot);
+                type_slot_drop(slot);
                 if (unasked)
                         t->ask_not = now + pause_of(t->home); /* nothing here can use one */
         }
@@ -461,45 +297,12 @@ void type_slots_turn(struct type_slots *s, unsigned free)
         }
 }
 
-/* Another token is asked for one call before the old one is returned, which then comes to the
- * first that waits: to this run. */
-static void exchange(struct slot_type *t, msec now)
-{
-        struct type_slot *slot;
-
-        DL_FOREACH (t->slots, slot) {
-                if (slot->token == NULL || slot->version != t->versions.version)
-                        continue;
-                if (slot->ageing)
-                        token_return(&slot->token);
-                else
-                        slot->ageing = now - token_since(slot->token) >= TYPE_SLOT_HELD_MAX;
-        }
-        update_wants(t);
-}
-
 void type_slots_tick(struct type_slots *s, msec mono_now)
 {
         for (struct slot_type *t = s->types; s->up && t != NULL; t = t->hh.next) {
                 if (t->versions.tokens != NULL)
-                        exchange(t, mono_now);
+                        slot_type_exchange(t, mono_now);
         }
-}
-
-/* Only one of the link's channels may have ended: the tokens of the others are held. */
-static void lose(struct slot_type *t)
-{
-        struct type_slot *slot;
-
-        DL_FOREACH (t->slots, slot) {
-                if (slot->token != NULL && token_is_held(slot->token))
-                        continue;
-                token_return(&slot->token); /* frees it */
-        }
-        token_versions_sweep(&t->versions);
-        if (t->limit == 0)
-                forget_lost(t);
-        update_wants(t);
 }
 
 void type_slots_down(struct type_slots *s)
@@ -512,7 +315,7 @@ void type_slots_down(struct type_slots *s)
                 s->config.answered(s->config.owner, a, false);
         }
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next)
-                lose(t);
+                slot_type_lose(t);
 }
 
 bool type_slots_lost(const struct attempt *a)
@@ -527,7 +330,7 @@ void type_slots_up(struct type_slots *s)
         s->up = true;
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
                 t->full_until = t->ask_not = 0;
-                update_wants(t);
+                slot_type_want(t);
         }
 }
 
@@ -538,9 +341,13 @@ int64_t type_slots_limit(const struct type_slots *s, const char *type)
         return t == NULL ? 0 : t->limit;
 }
 
-bool type_slots_are_full(const struct type_slots *s, const char *type)
+bool type_slots_are_full(const struct type_slots *s, const char *type, msec *since)
 {
         const struct slot_type *t = find(s, type);
 
-        return t != NULL && t->limit > 0 && (is_full(t) || (int64_t)t->held >= t->limit);
+        if (t == NULL || t->limit == 0)
+                return false;
+        bool all = (int64_t)t->held >= t->limit;
+        *since = all ? 0 : t->full_since;
+        return all || slot_type_is_full(t);
 }

@@ -15,11 +15,8 @@
  */
 #pragma once
 
-#include <uv.h>
-
-#include "common/base/alarm.h"
 #include "common/model/record.h"
-#include "consumer/attempt.h"
+#include "consumer/slot_type.h"
 
 enum {
         TYPE_SLOT_WAIT = 20,   /* ms */
@@ -27,20 +24,6 @@ enum {
         TYPE_SLOT_TURN = 100,  /* ms since a token came, in which it may serve several runs */
         TYPE_SLOT_FULL = 1000, /* ms since it was asked in vain, in which the type counts as full */
 };
-/* A held token keeps its queue's log from being cut, so it is exchanged for a fresh one. */
-#define TYPE_SLOT_HELD_MAX (10 * MSEC_MINUTE)
-
-struct type_slots;
-
-struct type_slots_config {
-        struct link *link; /* of tokens; borrowed */
-        uv_loop_t *loop;
-        double (*chance)(void); /* in [0,1), anew at each call */
-        /* An attempt that asked has its slot, or there was none in time. */
-        void (*answered)(void *owner, struct attempt *a, bool got);
-        void *owner;
-};
-
 enum type_slot_answer {
         TYPE_SLOT_HAS,   /* it may start: it has a slot, or its type has no limit */
         TYPE_SLOT_ASKED, /* `answered` follows, unless it is withdrawn */
@@ -77,5 +60,7 @@ void type_slots_up(struct type_slots *s);
 /* 0: it has none. */
 int64_t type_slots_limit(const struct type_slots *s, const char *type);
 /* As many as its limit run here, or it was asked in vain a moment ago and no token has come since.
- * When nobody asks, because workers or tenants' slots are missing, nothing is known of it. */
-bool type_slots_are_full(const struct type_slots *s, const char *type);
+ * When nobody asks, because workers or tenants' slots are missing, nothing is known of it. Fills
+ * *since: from when on no run here tells that the slots are in use elsewhere (monotonic); 0: all
+ * are in use here. */
+bool type_slots_are_full(const struct type_slots *s, const char *type, msec *since);

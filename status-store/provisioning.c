@@ -16,7 +16,9 @@
 #include "common/base/own.h"
 #include "common/model/event.h"
 #include "common/topology/topology.h"
+#include "status-store/in_force.h"
 #include "status-store/published.h"
+#include "status-store/stream_publish.h"
 #include "status-store/token_queues.h"
 
 enum { POLL_S = 1, TOLD_WAIT = 5 * MSEC_SECOND };
@@ -68,30 +70,6 @@ static void on_read(void *owner)
         add_work(owner, (struct work){.awake = true, .compare = true});
 }
 
-/* Publishes m under a new id, which it fills, and waits for the confirm. */
-static int publish(struct link *l, const char *stream, struct message *m, char id[UUID_SIZE],
-                   struct err *e)
-{
-        uuid7(id);
-        m->exchange = bytes_of_text(stream);
-        m->routing_key = bytes_of_text("");
-        m->message_id = bytes_of_text(id);
-        m->timestamp = clock_wall() / MSEC_SECOND;
-        m->delivery_mode = 2;
-        m->mandatory = true;
-        enum link_result result = LINK_CLOSED;
-        if (publish_and_wait(l, m, &result, e) != 0)
-                return -1;
-        if (result == LINK_RETURNED)
-                return err_set(e, ERR_UNAVAILABLE,
-                               "exchange %s routes to no stream: run `warren topology apply`",
-                               stream);
-        if (result != LINK_CONFIRMED)
-                return err_set(e, ERR_UNAVAILABLE,
-                               "the broker did not confirm a message to exchange %s", stream);
-        return 0;
-}
-
 static int publish_record(struct provisioning *p, const struct record *r, struct err *e)
 {
         AUTO_BUFFER body = {0};
@@ -99,14 +77,14 @@ static int publish_record(struct provisioning *p, const struct record *r, struct
         record_write(r, &body);
         struct message m = {.content_type = bytes_of_text("application/json"),
                             .body = buffer_bytes(&body)};
-        return publish(p->link, "control", &m, id, e);
+        return stream_publish(p->link, "control", &m, id, e);
 }
 
 int provisioning_publish_events(struct provisioning *p, struct bytes lines, struct err *e)
 {
         char id[UUID_SIZE];
         struct message m = {.content_type = bytes_of_text(EVENTS_CONTENT_TYPE), .body = lines};
-        return publish(p->events_link, "events", &m, id, e);
+        return stream_publish(p->events_link, "events", &m, id, e);
 }
 
 int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE], struct err *e)
@@ -114,7 +92,7 @@ int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE], stru
         struct message m = {.type = bytes_of_text("probe"),
                             .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
                             .body = bytes_of_text("")};
-        return publish(p->events_link, "events", &m, id, e);
+        return stream_publish(p->events_link, "events", &m, id, e);
 }
 
 /* Does nothing when another thread has published it. */
@@ -133,27 +111,28 @@ static int publish_limits(struct provisioning *p, const struct record *r, const 
         return 0;
 }
 
-/* The record of a tenant that needs tokens is published when they are there. */
 static int apply_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
-        const struct record r = {.kind = RECORD_TENANT, .tenant = t->record};
+        struct record r = {.kind = RECORD_TENANT};
         if (!t->record.deleted && topology_apply_tenant(p->link, t->record.name, e) != 0)
                 return -1;
-        if (!tenant_needs_tokens(t))
-                return publish_limits(p, &r, t->record.name, t->record.v, e);
-        token_queues_wake(p->tokens);
-        return 0;
+        if (tenant_needs_tokens(t))
+                token_queues_wake(p->tokens);
+        if (!tenant_in_force(t, &r.tenant))
+                return 0;
+        return publish_limits(p, &r, t->record.name, t->record.v, e);
 }
 
 static int apply_type(void *owner, const struct type *t, struct err *e)
 {
         struct provisioning *p = owner;
-        const struct record r = {.kind = RECORD_TYPE, .type = t->record};
-        if (!type_needs_tokens(t))
-                return publish_limits(p, &r, t->record.name, t->record.v, e);
-        token_queues_wake(p->tokens);
-        return 0;
+        struct record r = {.kind = RECORD_TYPE};
+        if (type_needs_tokens(t))
+                token_queues_wake(p->tokens);
+        if (!type_in_force(t, &r.type))
+                return 0;
+        return publish_limits(p, &r, t->record.name, t->record.v, e);
 }
 
 static int publish_key(void *owner, const struct key *k, struct err *e)
@@ -220,7 +199,7 @@ bool provisioning_await(struct provisioning *p, enum record_kind kind, const cha
         const msec until = clock_mono() + TOLD_WAIT;
         bool told, goes_on = true;
         pthread_mutex_lock(&p->mutex);
-        while (!(told = registry_is_published(p->registry, kind, name, &ignored) == 1) && goes_on)
+        while (!(told = registry_is_in_force(p->registry, kind, name, &ignored) == 1) && goes_on)
                 goes_on = !p->ending && condition_wait(&p->told, &p->mutex, until);
         pthread_mutex_unlock(&p->mutex);
         return told;
@@ -277,12 +256,13 @@ static int skip_conflict(struct provisioning *p, const struct tenant *t, const s
         return 0;
 }
 
-/* One that needs tokens comes when they are there: its queues need not be declared till then. */
+/* A new one comes when its tokens are there: its queues need not be declared till then. */
 static int apply_or_skip(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
+        struct tenant_record ignored;
         struct err why = {0};
-        if (tenant_needs_tokens(t) || apply_tenant(p, t, &why) == 0)
+        if (!tenant_in_force(t, &ignored) || apply_tenant(p, t, &why) == 0)
                 return 0;
         return skip_conflict(p, t, &why, e);
 }

@@ -37,12 +37,13 @@ int provisioning_check(const struct provisioning *p, struct err *e) MUST_CHECK;
 void provisioning_begin(struct provisioning *p);
 /* Publishes the unpublished records of the tenant's keys. Waits for no other change. */
 int provisioning_apply_keys(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
-/* Declares the tenant's queues and publishes its record. When it needs tokens, that is done later:
- * once they are there. */
+/* Declares the tenant's queues and publishes its record. While it needs tokens, the record has the
+ * limit before, and is published again once they are there. A new tenant's comes only then. */
 int provisioning_apply(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
 /* The same of a type, which has no queues. */
 int provisioning_apply_type(struct provisioning *p, const char *type, struct err *e) MUST_CHECK;
-/* Waits at most 5 s until the last change of the tenant or type is published. Hold no lock. */
+/* Waits at most 5 s until the last change of the tenant or type is published, with the limits that
+ * it wants. Hold no lock. */
 bool provisioning_await(struct provisioning *p, enum record_kind kind, const char *name);
 /* ERR_INVALID when no management API is configured. */
 int provisioning_can_make_login(const struct provisioning *p, struct err *e) MUST_CHECK;

@@ -35,14 +35,20 @@ static const char unversioned_to_1[] =
         TABLES_1 "INSERT OR IGNORE INTO former SELECT name FROM versions UNION"
                  " SELECT name FROM tenants WHERE deleted = 1 AND deleted_at > 0;";
 
+/* force_*: the limits in force while those of the row have no tokens; 0: none is known.
+ * limit_versions: the last version that was used of each limit; kind: enum limit_queue.
+ * token_queues: those that may exist at the broker. */
 #define LIMITS_2 \
         "CREATE TABLE IF NOT EXISTS types(name TEXT PRIMARY KEY, v INTEGER NOT NULL," \
         " max_running INTEGER, slots_version INTEGER, rate_count INTEGER, rate_per INTEGER," \
-        " rate_version INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0)" \
-        " WITHOUT ROWID;" /* kind: enum limit_queue. The last version that was used, of each \
-                             limit. */ \
+        " rate_version INTEGER, created_at INTEGER, told INTEGER NOT NULL DEFAULT 0," \
+        " force_running INTEGER NOT NULL DEFAULT 0, force_slots INTEGER NOT NULL DEFAULT 0," \
+        " force_count INTEGER NOT NULL DEFAULT 0, force_per INTEGER NOT NULL DEFAULT 0," \
+        " force_rate INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;" \
+        "ALTER TABLE tenants ADD COLUMN force_running INTEGER NOT NULL DEFAULT 0;" \
+        "ALTER TABLE tenants ADD COLUMN force_version INTEGER NOT NULL DEFAULT 0;" \
         "CREATE TABLE IF NOT EXISTS limit_versions(kind INTEGER, name TEXT, version INTEGER," \
-        " PRIMARY KEY(kind, name)) WITHOUT ROWID;" /* Those that may exist at the broker. */ \
+        " PRIMARY KEY(kind, name)) WITHOUT ROWID;" \
         "CREATE TABLE IF NOT EXISTS token_queues(kind INTEGER, name TEXT, version INTEGER," \
         " per INTEGER, state INTEGER, stale_since INTEGER, PRIMARY KEY(kind, name, version))" \
         " WITHOUT ROWID;"
@@ -167,6 +173,16 @@ int registry_is_published(struct registry *r, enum record_kind kind, const char 
         const char *sql = kind == RECORD_TYPE
                                   ? "SELECT 1 FROM types WHERE name = ?1 AND told = 1"
                                   : "SELECT 1 FROM tenants WHERE name = ?1 AND told = 1";
+        return registry_rows_exist(r, sql, DB_VALUES(value_text(name)), e);
+}
+
+int registry_is_in_force(struct registry *r, enum record_kind kind, const char *name, struct err *e)
+{
+        const char *sql =
+                kind == RECORD_TYPE
+                        ? "SELECT 1 FROM types WHERE name = ?1 AND told = 1 AND NOT " TYPE_NEEDS
+                        : "SELECT 1 FROM tenants WHERE name = ?1 AND told = 1 AND "
+                          "NOT " TENANT_NEEDS;
         return registry_rows_exist(r, sql, DB_VALUES(value_text(name)), e);
 }
 

@@ -13,12 +13,14 @@
 
 #include "common/base/err.h"
 #include "common/model/record.h"
+#include "status-store/limit.h"
 
 /* Whether the broker has the tenant's login; UNSURE: a change of it may be unfinished. */
 enum tenant_login { LOGIN_NONE, LOGIN_THERE, LOGIN_UNSURE };
 
 struct tenant {
         struct tenant_record record;
+        struct limit in_force; /* while record.slots_version is 0 */
         bool amqp_login;
         bool login_unsure; /* LOGIN_UNSURE */
         msec created_at;
@@ -30,8 +32,9 @@ struct key {
         msec created_at;
 };
 
-/* Which rows: all, or those whose last change has not been published to `control`. */
-enum which { WHICH_ALL, WHICH_UNPUBLISHED };
+/* Which rows: all, those whose last change has not been published to `control`, or tenants and
+ * types with a limit whose tokens are not there. */
+enum which { WHICH_ALL, WHICH_UNPUBLISHED, WHICH_UNFILLED };
 
 struct registry;
 
@@ -49,8 +52,8 @@ enum name_use { NAME_NEW, NAME_REUSED };
 int registry_add_tenant(struct registry *r, struct tenant *t, int64_t max, enum name_use use,
                         struct err *e) MUST_CHECK;
 /* Writes limits and paused of a tenant that was read before, and raises v. A max_running that has
- * changed, or whose slots_version is 0, gets a new version when its tokens are there. ERR_CONFLICT:
- * it has changed since; ERR_NOT_FOUND: it is gone. */
+ * changed, or whose slots_version is 0, gets a new version when its tokens are there; the one
+ * before is in force until then. ERR_CONFLICT: it has changed since; ERR_NOT_FOUND: it is gone. */
 int registry_change_tenant(struct registry *r, struct tenant *t, struct err *e) MUST_CHECK;
 /* Notes whether the broker has the tenant's login. Note LOGIN_UNSURE before the broker is asked to
  * change it: then an interrupted change is repeated or undone later. ERR_NOT_FOUND: there is no
@@ -97,6 +100,9 @@ int registry_published(struct registry *r, enum record_kind kind, const char *na
 /* 1: the tenant's or type's last change is published; 0; -1. */
 int registry_is_published(struct registry *r, enum record_kind kind, const char *name,
                           struct err *e) MUST_CHECK;
+/* 1: and its limits are those in force, with tokens; 0; -1. */
+int registry_is_in_force(struct registry *r, enum record_kind kind, const char *name,
+                         struct err *e) MUST_CHECK;
 int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e) MUST_CHECK;
 /* `control` holds this version. An older row is raised above it and marked as unpublished; a name

@@ -7,6 +7,10 @@
 #include "common/db/readers.h"
 #include "common/db/writer.h"
 
+/* A row whose limit has no tokens yet. */
+#define TENANT_NEEDS "(max_running > 0 AND slots_version = 0 AND NOT deleted)"
+#define TYPE_NEEDS "(max_running > 0 AND slots_version = 0 OR rate_count > 0 AND rate_version = 0)"
+
 struct registry;
 struct tenant;
 

@@ -16,7 +16,7 @@
 
 #define TENANT_COLUMNS \
         "name, v, rate_count, rate_per, burst, max_running, slots_version, max_pending, weight," \
-        " paused, deleted, amqp_login, created_at, deleted_at"
+        " paused, deleted, amqp_login, created_at, deleted_at, force_running, force_version"
 
 static void read_tenant(sqlite3_stmt *s, struct tenant *t)
 {
@@ -37,6 +37,8 @@ static void read_tenant(sqlite3_stmt *s, struct tenant *t)
         t->login_unsure = sqlite3_column_int(s, 11) == LOGIN_UNSURE;
         t->created_at = sqlite3_column_int64(s, 12);
         t->deleted_at = sqlite3_column_int64(s, 13);
+        t->in_force.count = sqlite3_column_int64(s, 14);
+        t->in_force.version = sqlite3_column_int64(s, 15);
 }
 
 int tenant_find(struct database *db, const char *name, struct tenant *out, struct err *e)
@@ -55,23 +57,30 @@ static int put_tenant(struct database *db, struct tenant *t, const struct tenant
                       struct err *e)
 {
         struct tenant_record *r = &t->record;
-        const struct limit_change slots = {.limited = r->max_running > 0 && !r->deleted,
-                                           .same = old != NULL &&
-                                                   old->record.max_running == r->max_running,
-                                           .version = old != NULL ? old->record.slots_version : 0};
-        if (version_after(db, LIMIT_TENANT_SLOTS, r->name, &slots, &r->slots_version, e) != 0)
+        struct limit_change slots = {.kind = LIMIT_TENANT_SLOTS,
+                                     .of = r->name,
+                                     .limited = r->max_running > 0 && !r->deleted};
+        t->in_force = (struct limit){0};
+        if (old != NULL) {
+                slots.same = old->record.max_running == r->max_running;
+                slots.was = (struct limit){.count = old->record.max_running,
+                                           .version = old->record.slots_version};
+                t->in_force = old->in_force;
+        }
+        if (version_after(db, &slots, &r->slots_version, &t->in_force, e) != 0)
                 return -1;
         enum tenant_login known = t->amqp_login ? LOGIN_THERE : LOGIN_NONE;
         enum tenant_login login = t->login_unsure ? LOGIN_UNSURE : known;
         return database_run(
                 db,
                 "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told)"
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0)",
                 DB_VALUES(value_text(r->name), value_int(r->v), value_int(r->rate_count),
                           value_int(r->rate_per), value_int(r->burst), value_int(r->max_running),
                           value_int(r->slots_version), value_int(r->max_pending),
                           value_int(r->weight), value_int(r->paused), value_int(r->deleted),
-                          value_int(login), value_int(t->created_at), value_int(t->deleted_at)),
+                          value_int(login), value_int(t->created_at), value_int(t->deleted_at),
+                          value_int(t->in_force.count), value_int(t->in_force.version)),
                 e);
 }
 
@@ -236,8 +245,9 @@ static int read_tenants(struct registry *r, enum which which, struct tenant **li
                 return -1;
         AUTO_RESET *all = reader_query(reader,
                                        "SELECT " TENANT_COLUMNS " FROM tenants"
-                                       " WHERE ?1 = 0 OR told = 0 ORDER BY name",
-                                       DB_VALUES(value_int(which == WHICH_UNPUBLISHED)), e);
+                                       " WHERE CASE ?1 WHEN 0 THEN 1 WHEN 1 THEN told = 0"
+                                       " ELSE " TENANT_NEEDS " END ORDER BY name",
+                                       DB_VALUES(value_int(which)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 *list = xrealloc(*list, (*count + 1) * sizeof(**list));
@@ -261,7 +271,8 @@ int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, 
         return 0;
 }
 
-/* A limited row keeps its slots only if `control` has them in use: others may be deleted. */
+/* A limited row keeps its slots only if `control` has them in use: others may be deleted. Until it
+ * has new ones, what `control` says is in force. */
 static int raise_tenant(struct database *db, void *owner, struct err *e)
 {
         const struct tenant_record *seen = owner;
@@ -269,14 +280,15 @@ static int raise_tenant(struct database *db, void *owner, struct err *e)
                                          .of = seen->name,
                                          .version = seen->slots_version,
                                          .limited = seen->max_running > 0 && !seen->deleted};
-        const struct db_value *values =
-                DB_VALUES(value_text(seen->name), value_int(seen->v),
-                          value_int(seen->slots_version), value_int(slots.limited));
+        const struct db_value *values = DB_VALUES(
+                value_text(seen->name), value_int(seen->v), value_int(seen->slots_version),
+                value_int(slots.limited), value_int(seen->deleted ? 0 : seen->max_running));
         int raised =
                 rows_change(db,
                             "UPDATE tenants SET v = ?2 + 1, told = 0, slots_version = CASE WHEN"
                             " max_running <= 0 OR deleted THEN max(slots_version, ?3)"
-                            " WHEN slots_version = ?3 AND ?4 THEN slots_version ELSE 0 END"
+                            " WHEN slots_version = ?3 AND ?4 THEN slots_version ELSE 0 END,"
+                            " force_running = ?5, force_version = ?3"
                             " WHERE name = ?1 AND v < ?2",
                             values, e);
         if (raised < 0 || (raised == 1 && version_seen(db, &slots, e) != 0))

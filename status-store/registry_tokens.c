@@ -41,16 +41,23 @@ int registry_begin_tokens(struct registry *r, struct token_queue *q, struct err 
         return registry_write(r, begin_tokens, q, e);
 }
 
+/* A record of its v may have been published, with a limit that is in force. */
+#define TYPE_TOLD "(force_running <> 0 OR force_count <> 0)"
+
 static int use_tokens(struct database *db, void *owner, struct err *e)
 {
         static const char *const set[] = {
                 [LIMIT_TENANT_SLOTS] =
-                        "UPDATE tenants SET slots_version = ?2 WHERE name = ?1"
+                        "UPDATE tenants SET slots_version = ?2, told = 0,"
+                        " v = v + (force_running <> 0) WHERE name = ?1"
                         " AND slots_version = 0 AND max_running = ?3 AND NOT deleted",
-                [LIMIT_TYPE_SLOTS] = "UPDATE types SET slots_version = ?2 WHERE name = ?1"
-                                     " AND slots_version = 0 AND max_running = ?3",
-                [LIMIT_TYPE_RATE] = "UPDATE types SET rate_version = ?2 WHERE name = ?1"
-                                    " AND rate_version = 0 AND rate_count = ?3 AND rate_per = ?4",
+                [LIMIT_TYPE_SLOTS] =
+                        "UPDATE types SET slots_version = ?2, told = 0, v = v + " TYPE_TOLD
+                        " WHERE name = ?1 AND slots_version = 0 AND max_running = ?3",
+                [LIMIT_TYPE_RATE] =
+                        "UPDATE types SET rate_version = ?2, told = 0, v = v + " TYPE_TOLD
+                        " WHERE name = ?1 AND rate_version = 0 AND rate_count = ?3 AND rate_per = "
+                        "?4",
         };
         const struct token_queue *q = owner;
         const struct db_value *values =

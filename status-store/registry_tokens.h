@@ -25,8 +25,8 @@ struct token_queue {
 /* Takes the next version of the limit kind, of, and fills q->version. Call it before the queue is
  * declared. What was being filled for the same limit is stale now. */
 int registry_begin_tokens(struct registry *r, struct token_queue *q, struct err *e) MUST_CHECK;
-/* The queue is filled: the tenant or type uses it. ERR_CONFLICT: its limit is another one by now,
- * or it has tokens already; nothing is changed. */
+/* The queue is filled: the tenant or type uses it, and is to be published under a new v.
+ * ERR_CONFLICT: its limit is another one by now, or it has tokens already; nothing is changed. */
 int registry_use_tokens(struct registry *r, const struct token_queue *q, struct err *e) MUST_CHECK;
 /* The queue is stale from now on. */
 int registry_abandon_tokens(struct registry *r, const struct token_queue *q,

@@ -12,7 +12,8 @@
 #include "status-store/registry_versions.h"
 
 #define TYPE_COLUMNS \
-        "name, v, max_running, slots_version, rate_count, rate_per, rate_version, created_at"
+        "name, v, max_running, slots_version, rate_count, rate_per, rate_version, created_at," \
+        " force_running, force_slots, force_count, force_per, force_rate"
 
 bool type_is_limited(const struct type *t)
 {
@@ -31,6 +32,11 @@ static void read_type(sqlite3_stmt *s, struct type *t)
         r->rate_per = sqlite3_column_int64(s, 5);
         r->rate_version = sqlite3_column_int64(s, 6);
         t->created_at = sqlite3_column_int64(s, 7);
+        t->slots_in_force = (struct limit){.count = sqlite3_column_int64(s, 8),
+                                           .version = sqlite3_column_int64(s, 9)};
+        t->rate_in_force = (struct limit){.count = sqlite3_column_int64(s, 10),
+                                          .per = sqlite3_column_int64(s, 11),
+                                          .version = sqlite3_column_int64(s, 12)};
 }
 
 static int find_type(struct database *db, const char *name, struct type *t, struct err *e)
@@ -57,14 +63,18 @@ int registry_type(struct registry *r, const char *name, struct type *t, struct e
 static int put_type(struct database *db, const struct type *t, bool told, struct err *e)
 {
         const struct type_record *r = &t->record;
+        const struct limit *slots = &t->slots_in_force, *rate = &t->rate_in_force;
         return database_run(db,
                             "INSERT OR REPLACE INTO types(" TYPE_COLUMNS ", told)"
-                            " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                            " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+                            " ?14)",
                             DB_VALUES(value_text(r->name), value_int(r->v),
                                       value_int(r->max_running), value_int(r->slots_version),
                                       value_int(r->rate_count), value_int(r->rate_per),
                                       value_int(r->rate_version), value_int(t->created_at),
-                                      value_int(told)),
+                                      value_int(slots->count), value_int(slots->version),
+                                      value_int(rate->count), value_int(rate->per),
+                                      value_int(rate->version), value_int(told)),
                             e);
 }
 
@@ -80,6 +90,31 @@ static int check_room(struct database *db, struct err *e)
                        LIMITED_TYPES_MAX);
 }
 
+/* The versions of a changed type, and what is in force while they are 0. */
+static int set_versions(struct database *db, struct type *t, const struct type *old, struct err *e)
+{
+        struct type_record *r = &t->record;
+        const struct type_record *was = &old->record;
+        struct limit_change slots = {.kind = LIMIT_TYPE_SLOTS,
+                                     .of = r->name,
+                                     .limited = r->max_running > 0,
+                                     .same = r->max_running == was->max_running};
+        struct limit_change rate = {.kind = LIMIT_TYPE_RATE,
+                                    .of = r->name,
+                                    .limited = r->rate_count > 0,
+                                    .same = r->rate_count == was->rate_count &&
+                                            r->rate_per == was->rate_per};
+        if (was->v > 0) {
+                slots.was = (struct limit){was->max_running, 0, was->slots_version};
+                rate.was = (struct limit){was->rate_count, was->rate_per, was->rate_version};
+        }
+        t->slots_in_force = old->slots_in_force;
+        t->rate_in_force = old->rate_in_force;
+        if (version_after(db, &slots, &r->slots_version, &t->slots_in_force, e) != 0)
+                return -1;
+        return version_after(db, &rate, &r->rate_version, &t->rate_in_force, e);
+}
+
 static int change_type(struct database *db, void *owner, struct err *e)
 {
         struct type *t = owner, old;
@@ -91,17 +126,7 @@ static int change_type(struct database *db, void *owner, struct err *e)
                 return err_set(e, ERR_CONFLICT, "type %s was changed at the same time", r->name);
         if (type_is_limited(t) && !type_is_limited(&old) && check_room(db, e) != 0)
                 return -1;
-        if (version_after(db, LIMIT_TYPE_SLOTS, r->name,
-                          &(struct limit_change){.limited = r->max_running > 0,
-                                                 .same = r->max_running == was->max_running,
-                                                 .version = was->slots_version},
-                          &r->slots_version, e) != 0 ||
-            version_after(db, LIMIT_TYPE_RATE, r->name,
-                          &(struct limit_change){.limited = r->rate_count > 0,
-                                                 .same = r->rate_count == was->rate_count &&
-                                                         r->rate_per == was->rate_per,
-                                                 .version = was->rate_version},
-                          &r->rate_version, e) != 0)
+        if (set_versions(db, t, &old, e) != 0)
                 return -1;
         r->v++;
         if (found == 0)
@@ -122,8 +147,9 @@ static int read_types(struct registry *r, enum which which, struct type **list, 
                 return -1;
         AUTO_RESET *all = reader_query(reader,
                                        "SELECT " TYPE_COLUMNS " FROM types"
-                                       " WHERE ?1 = 0 OR told = 0 ORDER BY name",
-                                       DB_VALUES(value_int(which == WHICH_UNPUBLISHED)), e);
+                                       " WHERE CASE ?1 WHEN 0 THEN 1 WHEN 1 THEN told = 0"
+                                       " ELSE " TYPE_NEEDS " END ORDER BY name",
+                                       DB_VALUES(value_int(which)), e);
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
                 *list = xrealloc(*list, (*count + 1) * sizeof(**list));
@@ -188,6 +214,8 @@ static int raise_type(struct database *db, void *owner, struct err *e)
                 version_restored(&limits[0], t.record.max_running > 0, t.record.slots_version);
         t.record.rate_version =
                 version_restored(&limits[1], t.record.rate_count > 0, t.record.rate_version);
+        t.slots_in_force = (struct limit){seen->max_running, 0, seen->slots_version};
+        t.rate_in_force = (struct limit){seen->rate_count, seen->rate_per, seen->rate_version};
         t.record.v = seen->v + 1;
         return put_type(db, &t, false, e) != 0 ? -1 : 1;
 }

@@ -13,6 +13,8 @@ enum { LIMITED_TYPES_MAX = 1000 }; /* with a limit */
 
 struct type {
         struct type_record record;
+        struct limit slots_in_force; /* while record.slots_version is 0 */
+        struct limit rate_in_force;  /* while record.rate_version is 0 */
         msec created_at;
 };
 

@@ -19,12 +19,14 @@ static int last_version(struct database *db, enum limit_queue kind, const char *
 
 /* The record of what has no limit has the last version, abandoned ones too: so a registry that is
  * lost can go on from `control`. */
-int version_after(struct database *db, enum limit_queue kind, const char *of,
-                  const struct limit_change *c, int64_t *version, struct err *e)
+int version_after(struct database *db, const struct limit_change *c, int64_t *version,
+                  struct limit *in_force, struct err *e)
 {
+        if (c->was.count == RECORD_UNLIMITED || c->was.version != 0)
+                *in_force = c->was;
         if (!c->limited)
-                return last_version(db, kind, of, version, e);
-        *version = c->same && *version != 0 ? c->version : 0;
+                return last_version(db, c->kind, c->of, version, e);
+        *version = c->same && *version != 0 ? c->was.version : 0;
         return 0;
 }
 
@@ -62,29 +64,32 @@ int version_seen(struct database *db, const struct limit_seen *s, struct err *e)
         "UPDATE token_queues SET state = " TOKENS_STALE ", stale_since = ?3 WHERE name = ?1" \
         " AND state <> " TOKENS_STALE
 
+/* While the row's own version is 0, the one in force stays, and so does one that is being filled.
+ */
 int versions_published(struct database *db, enum record_kind kind, const char *of, int64_t v,
                        struct err *e)
 {
         const struct db_value *values =
                 DB_VALUES(value_text(of), value_int(v), value_int(clock_wall()));
         if (kind == RECORD_TENANT)
-                return database_run(db,
-                                    NOW_STALE
-                                    " AND kind = 0 AND version <> (SELECT CASE WHEN max_running > 0"
-                                    " AND NOT deleted THEN slots_version ELSE 0 END FROM tenants"
-                                    " WHERE name = ?1 AND v = ?2)",
-                                    values, e);
+                return database_run(
+                        db,
+                        NOW_STALE
+                        " AND kind = 0 AND version <> (SELECT CASE WHEN max_running > 0"
+                        " AND NOT deleted THEN nullif(slots_version, 0) ELSE 0 END FROM tenants"
+                        " WHERE name = ?1 AND v = ?2)",
+                        values, e);
         if (kind != RECORD_TYPE)
                 return 0;
         if (database_run(db,
                          NOW_STALE " AND kind = 1 AND version <> (SELECT CASE WHEN max_running > 0"
-                                   " THEN slots_version ELSE 0 END FROM types"
+                                   " THEN nullif(slots_version, 0) ELSE 0 END FROM types"
                                    " WHERE name = ?1 AND v = ?2)",
                          values, e) != 0)
                 return -1;
         return database_run(db,
                             NOW_STALE " AND kind = 2 AND version <> (SELECT CASE WHEN rate_count >"
-                                      " 0 THEN rate_version ELSE 0 END FROM types"
+                                      " 0 THEN nullif(rate_version, 0) ELSE 0 END FROM types"
                                       " WHERE name = ?1 AND v = ?2)",
                             values, e);
 }

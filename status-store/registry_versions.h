@@ -8,6 +8,7 @@
 #include "common/db/database.h"
 #include "common/model/limit_queue.h"
 #include "common/model/record.h"
+#include "status-store/limit.h"
 
 /* States of token_queues, in its SQL. */
 #define TOKENS_FILLING "0" /* or its filling was interrupted */
@@ -15,15 +16,18 @@
 #define TOKENS_STALE "2"
 
 struct limit_change {
-        bool limited;    /* from now on */
-        bool same;       /* as before */
-        int64_t version; /* before */
+        enum limit_queue kind;
+        const char *of;
+        bool limited;     /* from now on */
+        bool same;        /* as before */
+        struct limit was; /* before; count 0: there was no row */
 };
 
 /* Makes *version that of the row after the change: 0 when tokens are needed that are not there.
- * Comes in as the version that the caller wants: 0 for a new one. */
-int version_after(struct database *db, enum limit_queue kind, const char *of,
-                  const struct limit_change *c, int64_t *version, struct err *e) MUST_CHECK;
+ * Comes in as the version that the caller wants: 0 for a new one. *in_force is what was so before
+ * the change when `was` was not, and becomes what is so while *version is 0. */
+int version_after(struct database *db, const struct limit_change *c, int64_t *version,
+                  struct limit *in_force, struct err *e) MUST_CHECK;
 /* What `control` says of a limit. */
 struct limit_seen {
         enum limit_queue kind;

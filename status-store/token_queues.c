@@ -21,6 +21,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/topology/topology.h"
+#include "status-store/in_force.h"
 #include "status-store/registry_tokens.h"
 
 #define TOKEN_CONTENT_TYPE "application/vnd.warren.token"
@@ -155,27 +156,6 @@ static int fill(struct token_queues *q, struct token_queue *queue, struct err *e
         return made == 0 && e->code == ERR_CONFLICT ? 1 : -1;
 }
 
-bool tenant_needs_tokens(const struct tenant *t)
-{
-        const struct tenant_record *r = &t->record;
-        return !r->deleted && r->max_running > 0 && r->slots_version == 0;
-}
-
-static bool needs_slots(const struct type_record *r)
-{
-        return r->max_running > 0 && r->slots_version == 0;
-}
-
-static bool needs_rate(const struct type_record *r)
-{
-        return r->rate_count > 0 && r->rate_version == 0;
-}
-
-bool type_needs_tokens(const struct type *t)
-{
-        return needs_slots(&t->record) || needs_rate(&t->record);
-}
-
 static int fill_tenant(struct token_queues *q, const struct tenant_record *r, struct err *e)
 {
         struct token_queue slots = {.kind = LIMIT_TENANT_SLOTS, .tokens = r->max_running};
@@ -183,15 +163,16 @@ static int fill_tenant(struct token_queues *q, const struct tenant_record *r, st
         return fill(q, &slots, e);
 }
 
-static int fill_type(struct token_queues *q, const struct type_record *r, struct err *e)
+static int fill_type(struct token_queues *q, const struct type *t, struct err *e)
 {
+        const struct type_record *r = &t->record;
         struct token_queue slots = {.kind = LIMIT_TYPE_SLOTS, .tokens = r->max_running};
         struct token_queue rate = {
                 .kind = LIMIT_TYPE_RATE, .tokens = r->rate_count, .per = r->rate_per};
         memcpy(slots.of, r->name, sizeof(r->name));
         memcpy(rate.of, r->name, sizeof(r->name));
-        int done = needs_slots(r) ? fill(q, &slots, e) : 0;
-        return done == 0 && needs_rate(r) ? fill(q, &rate, e) : done;
+        int done = type_needs_slots(t) ? fill(q, &slots, e) : 0;
+        return done == 0 && type_needs_rate(t) ? fill(q, &rate, e) : done;
 }
 
 static struct failure *find_failure(struct token_queues *q, enum record_kind kind, const char *name)
@@ -296,7 +277,7 @@ static int serve_type(void *owner, const struct type *listed, struct err *e)
                 return -1;
         if (!type_needs_tokens(&t))
                 return 0;
-        int done = fill_type(q, &t.record, &why);
+        int done = fill_type(q, &t, &why);
         after_filling(q, RECORD_TYPE, name, done, &why);
         return 0;
 }
@@ -377,9 +358,9 @@ static void work(struct token_queues *q, bool declare)
         choose_due(q);
         if (declare)
                 (void)!declare_queues(q, &why);
-        int served = registry_each_tenant(q->registry, WHICH_UNPUBLISHED, serve_tenant, q, &why);
+        int served = registry_each_tenant(q->registry, WHICH_UNFILLED, serve_tenant, q, &why);
         if (served == 0)
-                served = registry_each_type(q->registry, WHICH_UNPUBLISHED, serve_type, q, &why);
+                served = registry_each_type(q->registry, WHICH_UNFILLED, serve_type, q, &why);
         /* Filled, or not needed any more: the next one that failed is tried at once. */
         if (served == 0 && q->due != NULL) {
                 forget_failure(q, q->due);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * token_queues.h: makes, fills and deletes the queues that hold the tokens of limits. A thread of
- * its own fills what the registry's unpublished rows need, one queue after the other; so nothing
+ * its own fills what the registry's rows need, one queue after the other; so nothing
  * else waits for tokens. A queue is filled on a link of its own that never publishes again: a token
  * that the broker has twice would raise the limit. So any failure abandons that version, and the
  * next attempt takes the next one. After a failure that limit, and no other, waits: longer after
@@ -23,7 +23,7 @@ struct token_queues_config {
         const struct link_config *link; /* with the provisioning login; one link is made from it */
         struct registry *registry;      /* borrowed */
         msec delete_after;              /* time from when a queue is stale to its deletion */
-        /* The tenant or type has all tokens that it needs: its record can be published. On the
+        /* The tenant or type has all tokens that it needs: its limits can be published. On the
          * thread; may block. */
         void (*filled)(void *owner, enum record_kind kind, const char *name);
         void *owner;
@@ -40,6 +40,3 @@ void token_queues_begin(struct token_queues *q);
 /* A row may need tokens. */
 void token_queues_wake(struct token_queues *q);
 bool token_queues_are_up(const struct token_queues *q);
-
-bool tenant_needs_tokens(const struct tenant *t);
-bool type_needs_tokens(const struct type *t);

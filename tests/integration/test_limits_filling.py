@@ -116,6 +116,60 @@ def test_a_limit_that_cannot_be_filled_delays_no_other(made):
         rights.give_back()
 
 
+def told(made, kind, key, *members):
+    record = latest(made, kind, key)
+    return tuple(record[member] for member in members)
+
+
+def test_a_pause_takes_effect_while_a_limit_cannot_be_filled(made):
+    """The record names the limit before until the new one has its tokens."""
+    create(made, "paused", max_running=3)
+    create(made, "free", max_running="unlimited")
+    create(made, "going", max_running=3)
+    shown = "paused", "weight", "max_running", "slots_version"
+    rights = Rights(made)
+    rights.allow_no_tokens()
+    try:
+        for name in ("paused", "free", "going"):
+            answer = made.request("PATCH", f"/tenants/{name}", json={"max_running": 9, "weight": 7})
+            assert answer.status_code == 202, answer.text
+            assert answer.json()["tenant"]["slots_version"] is None
+        assert told(made, "tenant", "paused", *shown) == (False, 7, 3, 1)
+        for name in ("paused", "free"):
+            assert made.request("POST", f"/tenants/{name}/pause").status_code == 202
+        assert told(made, "tenant", "paused", *shown) == (True, 7, 3, 1)
+        assert told(made, "tenant", "free", *shown[:3]) == (True, 7, None)
+        assert made.request("POST", "/tenants/free/resume").status_code == 202
+        assert told(made, "tenant", "free", *shown[:3]) == (False, 7, None)
+        assert made.request("DELETE", "/tenants/going").status_code == 204
+        assert told(made, "tenant", "going", "deleted") == (True,)
+        time.sleep(1.5)  # the old queue would be deleted by now
+        assert depth(made, "slots.paused.1") == 3
+    finally:
+        rights.give_back()
+    for name, paused in (("paused", True), ("free", False)):
+        until(lambda name=name: told(made, "tenant", name, "max_running") == (9,), 60, f"{name} has its limit")
+        version = latest(made, "tenant", name)["slots_version"]
+        assert told(made, "tenant", name, *shown) == (paused, 7, 9, version)
+        assert depth(made, f"slots.{name}.{version}") == 9
+        until_only(made, name, f"slots.{name}.{version}")
+
+
+def test_a_limit_of_a_type_is_lifted_while_the_other_cannot_be_filled(made):
+    patch(made, "/types/two.limits", max_running=3, max_rate="10/1s")
+    shown = "max_running", "slots_version", "max_rate"
+    rights = Rights(made)
+    rights.allow_no_tokens()
+    try:
+        answer = made.request("PATCH", "/types/two.limits", json={"max_running": 4})
+        assert (answer.status_code, answer.json()["type"]["slots_version"]) == (202, None)
+        made.request("PATCH", "/types/two.limits", json={"max_rate": "unlimited"})
+        assert told(made, "type", "two.limits", *shown) == (3, 1, None)
+    finally:
+        rights.give_back()
+    until(lambda: told(made, "type", "two.limits", "max_running") == (4,), 60, "it has its limit")
+
+
 def test_nothing_is_filled_before_control_has_been_read(made, tmp_path):
     """A registry of a backup does not know the versions that came after it."""
     create(made, "early")
@@ -216,7 +270,8 @@ def test_many_limits_of_a_new_primary(made, tmp_path):
     create(made, "asked")
     made.program.stop()
     change_database(made, tmp_path / "registry.db",
-                    *(f"INSERT INTO types VALUES('many{number}', 1, 5, 0, -1, 0, 0, 1, 0)"
+                    *("INSERT INTO types(name, v, max_running, slots_version, rate_count, rate_per, rate_version,"
+                      f" created_at) VALUES('many{number}', 1, 5, 0, -1, 0, 0, 1)"
                       for number in range(count)))
     made.start()
 

@@ -211,7 +211,7 @@ def test_limits_of_types(primary):
     assert primary.request("GET", "/types/send.mail").json() == {"type": row}
     assert listed()["send.mail"] == row
     record = latest(primary, "type", "send.mail")
-    assert record == {"record": "type", "key": "send.mail", "v": 2, "max_running": 50,
+    assert record == {"record": "type", "key": "send.mail", "v": 3, "max_running": 50,
                       "slots_version": 1, "max_rate": {"count": 10, "per": "1s"},
                       "rate_version": 1}
     patch(primary, "/types/send.mail", max_rate="20/2s")

@@ -406,6 +406,29 @@ static void without_a_free_worker_one_token_waits_a_moment(void **state)
         ready_each(&r->ready, drop, &r->ready);
 }
 
+static void tokens_in_vain_are_asked_for_more_and_more_rarely(void **state)
+{
+        static const msec waits[] = {100, 200, 400, 800, 1600, 2000, 2000, 2000};
+        struct rig *r = *state;
+
+        add_many(r, 5);
+        for (size_t i = 0; i < COUNT(waits); i++) {
+                r->tenant.passed_over = true;
+                slots_settle(r->slots, 0);
+                assert_int_equal(tokens_wanted(newest), 1);
+                bring(newest);
+                now += SLOT_WAIT;
+                slots_settle(r->slots, 0); /* no worker became free: it goes back */
+                assert_int_equal(returned, i + 1);
+                r->tenant.passed_over = true;
+                now += waits[i] - 1;
+                slots_settle(r->slots, 0);
+                assert_int_equal(tokens_wanted(newest), 0);
+                now++;
+        }
+        ready_each(&r->ready, drop, &r->ready);
+}
+
 static void another_version_has_another_queue(void **state)
 {
         struct rig *r = *state;
@@ -533,6 +556,7 @@ int main(void)
                 TEST(turns_end_one_at_a_time),
                 TEST(a_token_waits_for_what_an_ack_may_bring),
                 TEST(without_a_free_worker_one_token_waits_a_moment),
+                TEST(tokens_in_vain_are_asked_for_more_and_more_rarely),
                 TEST(another_version_has_another_queue),
                 TEST(a_token_held_for_long_is_exchanged),
                 TEST(a_consumer_that_stops_wants_none),

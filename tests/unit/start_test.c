@@ -390,6 +390,44 @@ static void without_the_link_of_tokens_it_waits_again(void **state)
         assert_int_equal(f.job->state, STATE_RUNNING);
 }
 
+/* The seconds before, in which no job of the type asked for a slot, do not say how long one takes.
+ */
+static void jobs_are_sent_away_by_the_time_for_which_their_type_is_full(void **state)
+{
+        (void)state;
+        type_limits_started(f.c->type_limits, &old_handler, fake.now);
+        for (int i = 0; i < 20; i++)
+                add_waiting();
+        fake.now += 10 * MSEC_SECOND;
+        wait_in_vain();
+        type_limits_check(f.c);
+        assert_int_equal(f.published, 0);
+        fake.now += TYPE_SLOT_FULL - 1;
+        type_limits_check(f.c);
+        assert_int_equal(f.published, 11); /* 10 s of work stay: 10 jobs */
+}
+
+/* Slots that come, however late, do say it. */
+static void a_slot_that_comes_ends_the_time_for_which_its_type_is_full(void **state)
+{
+        (void)state;
+        type_limits_started(f.c->type_limits, &old_handler, fake.now);
+        for (int i = 0; i < 20; i++)
+                add_waiting();
+        wait_in_vain();
+        fake.now += TYPE_SLOT_FULL - 1;
+        assert_true(fake_tokens_deliver(TYPE_QUEUE)); /* no worker is free for it */
+        type_slots_turn(f.c->type_slots, 0);
+        fake.now += MSEC_SECOND;
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(TENANT_QUEUE));
+        start_ready(f.c);
+        assert_int_equal(f.c->picked, 1);
+        wait_in_vain();
+        type_limits_check(f.c);
+        assert_int_equal(f.published, 0);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -405,6 +443,8 @@ int main(void)
                 TEST(a_drain_requeues_it),
                 TEST(without_its_delivery_it_is_dropped),
                 TEST(without_the_link_of_tokens_it_waits_again),
+                TEST(jobs_are_sent_away_by_the_time_for_which_their_type_is_full),
+                TEST(a_slot_that_comes_ends_the_time_for_which_its_type_is_full),
 #undef TEST
         };
 

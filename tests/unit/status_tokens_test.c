@@ -4,6 +4,7 @@
  */
 #include "tests/unit/registry_rig.h"
 
+#include "status-store/in_force.h"
 #include "status-store/registry_tokens.h"
 #include "status-store/registry_types.h"
 
@@ -94,7 +95,7 @@ static void each_change_of_a_limit_has_a_version(void **state)
         assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
         assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 2);
         assert_queues(r, "slots.acme.1 slots.acme.2 ", ""); /* the old one is still told */
-        OK(registry_published(r, RECORD_TENANT, "acme", 3, &e));
+        OK(registry_published(r, RECORD_TENANT, "acme", 4, &e));
         assert_queues(r, "slots.acme.2 ", "slots.acme.1 ");
 
         t = read_tenant(r, "acme");
@@ -105,11 +106,74 @@ static void each_change_of_a_limit_has_a_version(void **state)
         t.record.max_running = RECORD_UNLIMITED;
         OK(registry_change_tenant(r, &t, &e));
         assert_int_equal(t.record.slots_version, 3);
-        OK(registry_published(r, RECORD_TENANT, "acme", 5, &e));
+        OK(registry_published(r, RECORD_TENANT, "acme", t.record.v, &e));
         assert_queues(r, "", "slots.acme.1 slots.acme.2 slots.acme.3 ");
         struct token_queue q = {.kind = LIMIT_TENANT_SLOTS, .of = "acme", .version = 2};
         OK(registry_forget_tokens(r, &q, &e));
         assert_queues(r, "", "slots.acme.1 slots.acme.3 ");
+}
+
+/* While its tokens are missing, the limit before is what is published, with all that has changed.
+ */
+static void the_limit_before_is_in_force_until_the_new_one_is(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct tenant_record told;
+        struct tenant t = limited(r, "acme", 5);
+        assert_false(tenant_in_force(&t, &told)); /* new: no limit is known */
+        assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 1);
+        OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
+        assert_int_equal(registry_is_in_force(r, RECORD_TENANT, "acme", &e), 1);
+
+        t = read_tenant(r, "acme");
+        for (int64_t limit = 6; limit < 9; limit++) {
+                t.record.max_running = limit;
+                OK(registry_change_tenant(r, &t, &e));
+        }
+        t.record.paused = true;
+        OK(registry_change_tenant(r, &t, &e));
+        t = read_tenant(r, "acme");
+        assert_true(tenant_in_force(&t, &told));
+        assert_true(told.paused);
+        assert_int_equal(told.max_running, 5);
+        assert_int_equal(told.slots_version, 1);
+        struct token_queue q = queue_of(r, LIMIT_TENANT_SLOTS, "acme");
+        OK(registry_begin_tokens(r, &q, &e));
+        OK(registry_published(r, RECORD_TENANT, "acme", t.record.v, &e));
+        assert_int_equal(registry_is_published(r, RECORD_TENANT, "acme", &e), 1);
+        assert_int_equal(registry_is_in_force(r, RECORD_TENANT, "acme", &e), 0);
+        assert_queues(r, "slots.acme.1 ", "");
+
+        OK(registry_use_tokens(r, &q, &e));
+        OK(registry_published(r, RECORD_TENANT, "acme", told.v, &e)); /* by another thread, late */
+        assert_int_equal(registry_is_published(r, RECORD_TENANT, "acme", &e), 0);
+        t = read_tenant(r, "acme");
+        assert_true(t.record.v > told.v);
+        assert_true(tenant_in_force(&t, &told));
+        assert_int_equal(told.max_running, 8);
+        assert_int_equal(told.slots_version, 2);
+        OK(registry_published(r, RECORD_TENANT, "acme", told.v, &e));
+        assert_int_equal(registry_is_in_force(r, RECORD_TENANT, "acme", &e), 1);
+        assert_queues(r, "slots.acme.2 ", "slots.acme.1 ");
+}
+
+static void no_limit_is_in_force_until_the_first_one_is(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct tenant_record told;
+        struct tenant t = limited(r, "acme", RECORD_UNLIMITED);
+        OK(registry_published(r, RECORD_TENANT, "acme", 1, &e));
+        t.record.max_running = 5;
+        OK(registry_change_tenant(r, &t, &e));
+        t = read_tenant(r, "acme");
+        assert_true(tenant_in_force(&t, &told));
+        assert_int_equal(told.max_running, RECORD_UNLIMITED);
+        OK(registry_delete_tenant(r, "acme", 1000, &e)); /* waits for no tokens either */
+        t = read_tenant(r, "acme");
+        assert_true(tenant_in_force(&t, &told));
+        assert_true(told.deleted);
 }
 
 static void a_version_that_was_not_filled_is_abandoned(void **state)
@@ -193,8 +257,9 @@ static void an_older_registry_takes_no_version_again(void **state)
         assert_int_equal(registry_seen_tenant(r, &t.record, &e), 1);
         assert_int_equal(read_tenant(r, "acme").record.v, 5);
         assert_int_equal(read_tenant(r, "acme").record.slots_version, 0);
+        assert_int_equal(read_tenant(r, "acme").in_force.version, 3);
         assert_int_equal(fill(r, LIMIT_TENANT_SLOTS, "acme"), 4);
-        OK(registry_published(r, RECORD_TENANT, "acme", 5, &e));
+        OK(registry_published(r, RECORD_TENANT, "acme", 6, &e));
         assert_queues(r, "slots.acme.4 ", "slots.acme.1 slots.acme.2 slots.acme.3 ");
         /* The record of a tenant that this registry does not know. */
         snprintf(t.record.name, sizeof(t.record.name), "lost");
@@ -276,18 +341,51 @@ static void a_type_gets_limits_and_loses_them(void **state)
         assert_int_equal(t.record.slots_version, 1);
         assert_int_equal(t.record.rate_version, 0);
         assert_int_equal(fill(r, LIMIT_TYPE_RATE, "send.mail"), 2);
-        OK(registry_published(r, RECORD_TYPE, "send.mail", 2, &e));
+        OK(registry_published(r, RECORD_TYPE, "send.mail", 3, &e));
         assert_queues(r, "slots-type.send.mail.1 rates-type.send.mail.2 ",
                       "rates-type.send.mail.1 ");
         t = change_type(r, "send.mail", RECORD_UNLIMITED, RECORD_UNLIMITED);
         assert_int_equal(t.record.rate_version, 2);
-        OK(registry_published(r, RECORD_TYPE, "send.mail", 3, &e));
+        OK(registry_published(r, RECORD_TYPE, "send.mail", 4, &e));
         assert_queues(r, "",
                       "slots-type.send.mail.1 rates-type.send.mail.1 rates-type.send.mail.2 ");
         struct type stale = t;
         stale.record.v = 1;
         assert_int_equal(registry_change_type(r, &stale, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
+}
+
+/* One limit of it is lifted while the other has no tokens. */
+static void each_limit_of_a_type_comes_into_force_by_itself(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct type_record told;
+        struct type t = change_type(r, "mail", 50, 10);
+        assert_false(type_in_force(&t, &told));
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "mail"), 1);
+        assert_int_equal(fill(r, LIMIT_TYPE_RATE, "mail"), 1);
+        OK(registry_published(r, RECORD_TYPE, "mail", 1, &e));
+        t = change_type(r, "mail", 60, 10);
+        t = change_type(r, "mail", 60, 20);
+        assert_true(type_in_force(&t, &told));
+        assert_int_equal(told.max_running, 50);
+        assert_int_equal(told.slots_version, 1);
+        assert_int_equal(told.rate_count, 10);
+        assert_int_equal(told.rate_per, 1000);
+        assert_int_equal(told.rate_version, 1);
+        t = change_type(r, "mail", 60, RECORD_UNLIMITED);
+        assert_true(type_in_force(&t, &told));
+        assert_int_equal(told.max_running, 50);
+        assert_int_equal(told.rate_count, RECORD_UNLIMITED);
+        OK(registry_published(r, RECORD_TYPE, "mail", t.record.v, &e));
+        assert_int_equal(registry_is_in_force(r, RECORD_TYPE, "mail", &e), 0);
+        assert_queues(r, "slots-type.mail.1 ", "rates-type.mail.1 ");
+        assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "mail"), 2);
+        assert_int_equal(registry_type(r, "mail", &t, &e), 1);
+        OK(registry_published(r, RECORD_TYPE, "mail", t.record.v, &e));
+        assert_int_equal(registry_is_in_force(r, RECORD_TYPE, "mail", &e), 1);
+        assert_queues(r, "slots-type.mail.2 ", "slots-type.mail.1 rates-type.mail.1 ");
 }
 
 static void limited_types_are_bounded(void **state)
@@ -329,11 +427,11 @@ static void what_control_says_of_a_type_is_taken(void **state)
         assert_int_equal(t.record.v, 7);
         assert_int_equal(fill(r, LIMIT_TYPE_SLOTS, "a"), 4);
         assert_int_equal(fill(r, LIMIT_TYPE_RATE, "a"), 3);
-        seen.v = 9;
+        seen.v = 12;
         seen.slots_version = 6;
         assert_int_equal(registry_seen_type(r, &seen, &e), 1);
         assert_int_equal(registry_type(r, "a", &t, &e), 1);
-        assert_int_equal(t.record.v, 10);
+        assert_int_equal(t.record.v, 13);
         assert_int_equal(t.record.max_running, 6);
         assert_int_equal(t.record.slots_version, 0);
         assert_int_equal(t.record.rate_version, 0); /* `control` has it as unlimited */
@@ -344,12 +442,15 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_REGISTRY(each_change_of_a_limit_has_a_version),
+                WITH_REGISTRY(the_limit_before_is_in_force_until_the_new_one_is),
+                WITH_REGISTRY(no_limit_is_in_force_until_the_first_one_is),
                 WITH_REGISTRY(a_version_that_was_not_filled_is_abandoned),
                 WITH_REGISTRY(only_the_limit_and_its_state_decide_whether_tokens_are_used),
                 WITH_REGISTRY(a_name_used_again_goes_on_with_its_versions),
                 WITH_REGISTRY(an_older_registry_takes_no_version_again),
                 WITH_REGISTRY(slots_stay_only_if_control_has_them_in_use),
                 WITH_REGISTRY(a_type_gets_limits_and_loses_them),
+                WITH_REGISTRY(each_limit_of_a_type_comes_into_force_by_itself),
                 WITH_REGISTRY(limited_types_are_bounded),
                 WITH_REGISTRY(what_control_says_of_a_type_is_taken),
         };

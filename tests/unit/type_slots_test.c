@@ -19,6 +19,7 @@ static struct fixture {
         struct type_slots *slots;
         unsigned got, late;
         struct attempt *last;
+        msec since; /* when the type became full */
 } f;
 
 static double half(void)
@@ -174,14 +175,14 @@ static void a_full_type_is_left_alone_and_then_asked_by_one(void **state)
         wait_for_late();
         assert_ptr_equal(f.last, &a);
         assert_int_equal(fake_tokens_wanted(QUEUE), 1); /* for the first that could use it */
-        assert_true(type_slots_are_full(f.slots, "mail"));
+        assert_true(type_slots_are_full(f.slots, "mail", &f.since));
         assert_false(type_slots_have_room(f.slots, &mail));
         fake.now += TYPE_SLOT_PAUSE;
         assert_true(type_slots_have_room(f.slots, &mail));
         type_slots_take(f.slots, &a);
         assert_false(type_slots_have_room(f.slots, &mail));
         fake_tokens_deliver(QUEUE);
-        assert_false(type_slots_are_full(f.slots, "mail"));
+        assert_false(type_slots_are_full(f.slots, "mail", &f.since));
         assert_true(type_slots_have_room(f.slots, &mail));
         type_slots_take(f.slots, &b);
         type_slots_withdraw(f.slots, &b);
@@ -266,14 +267,14 @@ static void a_type_that_nobody_asks_is_not_full_for_good(void **state)
         type_slots_take(f.slots, &a);
         wait_for_late();
         fake.now += TYPE_SLOT_FULL - 1;
-        assert_true(type_slots_are_full(f.slots, "mail"));
+        assert_true(type_slots_are_full(f.slots, "mail", &f.since));
         fake.now++;
-        assert_false(type_slots_are_full(f.slots, "mail"));
+        assert_false(type_slots_are_full(f.slots, "mail", &f.since));
         type_slots_take(f.slots, &a);
         assert_true(type_slots_have_room(f.slots, &mail));
         type_slots_take(f.slots, &b);
         wait_for_late();
-        assert_true(type_slots_are_full(f.slots, "mail"));
+        assert_true(type_slots_are_full(f.slots, "mail", &f.since));
 }
 
 static void a_new_version_leaves_running_ones_their_tokens(void **state)
