@@ -272,23 +272,20 @@ bool slots_keep_worker(struct slots *s)
         return true;
 }
 
-/* The process was stopped: the broker may have given its tokens to others, and that is not read
- * yet. */
-static bool was_away(const struct slots *s, msec now)
+bool slots_were_away(const struct slots *s)
 {
-        return now - s->awake_at >= AWAY;
+        return clock_mono() - s->awake_at >= AWAY;
 }
 
 void slots_turn(struct slots *s)
 {
         struct slot_pool *p;
-        msec now = clock_mono();
 
-        if (was_away(s, now)) {
+        if (slots_were_away(s)) {
                 DL_FOREACH2(s->busy, p, busy_next)
                 drop_spare(p);
         }
-        s->awake_at = now;
+        s->awake_at = clock_mono();
 }
 
 /* The token is kept for the tenant's next job. */
@@ -296,7 +293,7 @@ static bool goes_on(struct slot_pool *p, const struct slot *slot)
 {
         msec now = clock_mono();
 
-        if (was_away(p->home, now))
+        if (slots_were_away(p->home))
                 return false;
         if (now - token_since(slot->token) < TURN || now - p->turned_at < TURN_APART)
                 return true;

@@ -357,19 +357,24 @@ void type_rate_turn(struct type_rate *r, struct ready *ready, unsigned free)
         }
 }
 
+void type_rate_away(struct type_rate *r)
+{
+        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next)
+                return_held(t);
+}
+
 void type_rate_down(struct type_rate *r)
 {
-        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
-                return_held(t);
+        type_rate_away(r);
+        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next)
                 token_copies_forget(&t->copies);
-        }
 }
 
 void type_rate_stop(struct type_rate *r)
 {
         r->stopped = true;
+        type_rate_away(r);
         for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
-                return_held(t);
                 if (t->versions.tokens != NULL)
                         tokens_keep(t->versions.tokens, 0);
         }

@@ -305,15 +305,20 @@ void type_slots_tick(struct type_slots *s, msec mono_now)
         }
 }
 
-void type_slots_down(struct type_slots *s)
+void type_slots_away(struct type_slots *s)
 {
-        s->up = false;
         type_slots_turn(s, 0);
         while (s->asking != NULL) {
                 struct attempt *a = s->asking;
                 end_asking(s, find(s, a->job.type), a);
                 s->config.answered(s->config.owner, a, false);
         }
+}
+
+void type_slots_down(struct type_slots *s)
+{
+        s->up = false;
+        type_slots_away(s);
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next)
                 slot_type_lose(t);
 }

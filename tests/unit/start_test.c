@@ -23,6 +23,7 @@
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 #define TENANT_QUEUE "slots.acme.1"
 #define TYPE_QUEUE "slots-type.mail.1"
+#define RATE_QUEUE "rates-type.mail.1"
 
 static const struct handler old_handler = {.type = "mail"};
 static const struct handler new_handler = {.type = "mail", .timeout = MSEC_MINUTE};
@@ -428,6 +429,79 @@ static void a_slot_that_comes_ends_the_time_for_which_its_type_is_full(void **st
         assert_int_equal(f.published, 0);
 }
 
+/* What a process that was stopped for longer than its links live still reads is void. */
+enum { STOP = 30 * MSEC_SECOND };
+
+static void after_a_stop_a_slot_that_was_on_its_way_starts_nothing(void **state)
+{
+        (void)state;
+        fake.now += STOP;
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.job->state, STATE_WAITING);
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(fake_tokens_taken(), 0);
+        assert_true(fake_tokens_deliver(TENANT_QUEUE));
+        start_ready(f.c); /* as before */
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.job->state, STATE_RUNNING);
+}
+
+static void after_a_stop_none_waits_with_its_tenants_slot(void **state)
+{
+        (void)state;
+        fake.now += STOP;
+        start_ready(f.c);
+        assert_int_equal(f.job->state, STATE_WAITING);
+        assert_int_equal(fake.returned, 1);
+        assert_int_equal(fake_tokens_taken(), 0);
+}
+
+static void lift_the_tenants_limit(void)
+{
+        struct tenant_record unlimited = acme;
+
+        unlimited.max_running = RECORD_UNLIMITED;
+        slots_tenant(f.c->slots, f.tenant, &unlimited);
+}
+
+static void after_a_stop_a_spare_slot_of_the_type_starts_nothing(void **state)
+{
+        (void)state;
+        lift_the_tenants_limit();
+        wait_in_vain();
+        assert_true(fake_tokens_deliver(TYPE_QUEUE)); /* late: none asks */
+        fake.now += STOP;
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(fake_tokens_taken(), 0);
+}
+
+static void after_a_stop_a_token_of_the_rate_starts_nothing(void **state)
+{
+        const struct type_record mail = {.name = "mail",
+                                         .max_running = RECORD_UNLIMITED,
+                                         .rate_count = 10,
+                                         .rate_per = MSEC_SECOND,
+                                         .rate_version = 1};
+
+        (void)state;
+        wait_in_vain();
+        lift_the_tenants_limit();
+        type_slots_record(f.c->type_slots, &mail);
+        type_rate_record(f.c->type_rate, &mail);
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(RATE_QUEUE));
+        fake.now += STOP;
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(fake_tokens_taken(), 0);
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(RATE_QUEUE));
+        start_ready(f.c);
+        assert_non_null(f.ran);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -445,6 +519,10 @@ int main(void)
                 TEST(without_the_link_of_tokens_it_waits_again),
                 TEST(jobs_are_sent_away_by_the_time_for_which_their_type_is_full),
                 TEST(a_slot_that_comes_ends_the_time_for_which_its_type_is_full),
+                TEST(after_a_stop_a_slot_that_was_on_its_way_starts_nothing),
+                TEST(after_a_stop_none_waits_with_its_tenants_slot),
+                TEST(after_a_stop_a_spare_slot_of_the_type_starts_nothing),
+                TEST(after_a_stop_a_token_of_the_rate_starts_nothing),
 #undef TEST
         };
 
