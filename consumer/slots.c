@@ -374,6 +374,9 @@ void slots_settle(struct slots *s, unsigned free)
                 return;
         s->turn++;
         settle_ring(s, free, now);
+        p = s->kept_for;
+        if (p != NULL && p->settled_in != s->turn)
+                slot_pool_settle(p, free, 1, now); /* its turn may be far off */
         DL_FOREACH_SAFE2(s->busy, p, after, busy_next)
         {
                 bool needs = p->spare != NULL || p->uncovered > 0 || p->tenant->waiting_count == 0;
