@@ -37,6 +37,7 @@ struct rate_type {
         bool refused;               /* since the last turn: a job found no token */
         msec refused_at;            /* monotonic; 0: never */
         msec ask_not;               /* monotonic; not before this time */
+        msec needed_at;             /* monotonic; when more than half of what is kept was wanted */
         unsigned waiting;           /* jobs that do not lack a slot too, at the last count */
         UT_hash_handle hh;
 };
@@ -301,15 +302,23 @@ static unsigned least(int64_t a, int64_t b)
         return (unsigned)(a < b ? a : b);
 }
 
-/* The subscription stays for a while: to end it and to begin one costs the broker. */
+/* The subscription stays for a while: to end it and to begin one costs the broker. But each token
+ * that it brings beyond what is wanted is kept from other consumers for TYPE_RATE_HOLD. */
 static void ask(struct rate_type *t, unsigned free, msec now)
 {
         bool given_up = now < t->ask_not || now - t->refused_at > TYPE_RATE_HOLD;
         unsigned most = least(t->count, least(t->waiting == 0 ? 1 : t->waiting, free));
+        unsigned kept = tokens_kept(t->versions.tokens);
 
-        if (given_up)
+        if (given_up) {
                 tokens_keep(t->versions.tokens, 0);
-        else if (t->refused && most >= 2 * tokens_kept(t->versions.tokens) && most > 0)
+                return;
+        }
+        if (!t->refused || most == 0)
+                return;
+        if (2 * most > kept)
+                t->needed_at = now;
+        if (most >= 2 * kept || now - t->needed_at > TYPE_RATE_HOLD)
                 tokens_keep(t->versions.tokens, most);
 }
 

@@ -279,6 +279,35 @@ static void jobs_wait_for_a_rate_while_they_find_no_token(void **state)
         assert_true(type_rate_waits_ms(f.rate, "other") == 0);
 }
 
+/* One start in 50 ms. */
+static void start_for(msec time)
+{
+        for (; time > 0; time -= 50) {
+                fake.now += 50;
+                refused_turn(4);
+                assert_true(fake_tokens_deliver(QUEUE));
+                type_rate_spend(start(0));
+        }
+}
+
+/* After many jobs a few: what they do not need is left to other consumers. */
+static void fewer_are_wanted_when_fewer_jobs_wait(void **state)
+{
+        (void)state;
+        refused_turn(10);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 10);
+        while (f.ready.count > 4)
+                ready_remove(&f.ready, f.tenant.waiting[PRIORITY_LOW]);
+        start_for(TYPE_RATE_HOLD);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 10); /* more may come */
+        start_for(TYPE_RATE_HOLD);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 4);
+        while (f.ready.count > 3)
+                ready_remove(&f.ready, f.tenant.waiting[PRIORITY_LOW]);
+        start_for(MSEC_SECOND);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 4); /* near enough */
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -304,6 +333,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_stop_returns_what_is_not_used, prepare, clean),
                 cmocka_unit_test_setup_teardown(jobs_wait_for_a_rate_while_they_find_no_token,
                                                 prepare, clean),
+                cmocka_unit_test_setup_teardown(fewer_are_wanted_when_fewer_jobs_wait, prepare,
+                                                clean),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
