@@ -327,7 +327,7 @@ static void set_alarm(struct rate_type *t, msec now)
 {
         if (t->held != NULL)
                 wake(t->home, token_since(t->held->token) + TYPE_RATE_HOLD - now);
-        else if (t->refused && now < t->ask_not)
+        else if (now < t->ask_not)
                 wake(t->home, t->ask_not - now);
         else if (!t->refused && tokens_kept(t->versions.tokens) > 0)
                 wake(t->home, t->refused_at + TYPE_RATE_HOLD + 1 - now);

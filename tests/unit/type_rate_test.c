@@ -279,6 +279,18 @@ static void jobs_wait_for_a_rate_while_they_find_no_token(void **state)
         assert_true(type_rate_waits_ms(f.rate, "other") == 0);
 }
 
+/* The loop turns when the pause is over, whether a job looked for a token when it began or not. */
+static void a_pause_ends_in_a_turn_of_the_loop(void **state)
+{
+        (void)state;
+        refused_turn(4);
+        fake_tokens_deliver(QUEUE);
+        fake.now += TYPE_RATE_HOLD;
+        type_rate_turn(f.rate, &f.ready, 4);
+        assert_int_equal(fake.returned, 1);
+        assert_true(uv_loop_alive(&f.loop)); /* an alarm is set */
+}
+
 /* One start in 50 ms. */
 static void start_for(msec time)
 {
@@ -333,6 +345,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_stop_returns_what_is_not_used, prepare, clean),
                 cmocka_unit_test_setup_teardown(jobs_wait_for_a_rate_while_they_find_no_token,
                                                 prepare, clean),
+                cmocka_unit_test_setup_teardown(a_pause_ends_in_a_turn_of_the_loop, prepare, clean),
                 cmocka_unit_test_setup_teardown(fewer_are_wanted_when_fewer_jobs_wait, prepare,
                                                 clean),
         };
