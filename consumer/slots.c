@@ -152,7 +152,8 @@ static void retire(struct slot_pool *p)
         tokens_want(p->tokens, 0, 0);
         slot_pool_unlist(p);
         if (p->shown) {
-                show(p->home, t->name, 0, 0);
+                metric_remove(p->home->config.metric, t->name, "held");
+                metric_remove(p->home->config.metric, t->name, "wanted");
                 p->home->shown--;
                 p->shown = false;
         }
