@@ -62,7 +62,7 @@ static void free_if_over(struct slot_pool *p)
                 free_pool(p);
 }
 
-static bool has_lost(const struct slot *slot)
+static bool lacks_token(const struct slot *slot)
 {
         return slot->token == NULL || !token_is_held(slot->token);
 }
@@ -70,7 +70,7 @@ static bool has_lost(const struct slot *slot)
 /* An attempt runs without a token, or with one that is to be exchanged. */
 static bool is_uncovered(const struct slot *slot)
 {
-        return slot->ageing || has_lost(slot);
+        return slot->ageing || lacks_token(slot);
 }
 
 /* An attempt without a token comes first. */
@@ -81,7 +81,7 @@ static struct slot *uncovered_of(const struct slot_pool *p)
         DL_FOREACH (p->home->used, slot) {
                 if (slot->tenant != p->tenant)
                         continue;
-                if (has_lost(slot))
+                if (lacks_token(slot))
                         return slot;
                 if (slot->ageing)
                         ageing = slot;
@@ -307,7 +307,7 @@ static bool covers_another(struct slot_pool *p, struct slot *slot)
 {
         struct slot *lost = p->uncovered == 0 ? NULL : uncovered_of(p);
 
-        if (lost == NULL || !has_lost(lost))
+        if (lost == NULL || !lacks_token(lost))
                 return false;
         cover(lost, p, TAKE(slot->token));
         return true;
@@ -458,7 +458,7 @@ void slots_down(struct slots *s)
 
 bool slots_lost(const struct attempt *a)
 {
-        return a->slot != NULL && has_lost(a->slot);
+        return a->slot != NULL && a->slot->token != NULL && !token_is_held(a->slot->token);
 }
 
 void slots_stop(struct slots *s)

@@ -43,7 +43,7 @@ void slots_up(struct slots *s);
 /* The tokens are void: all, or those of a channel that has ended. What runs goes on, and takes the
  * first tokens that come again. */
 void slots_down(struct slots *s);
-/* The attempt had a token, and runs without one. */
+/* The attempt's token was lost. One that it returned for a fresh one was not. */
 bool slots_lost(const struct attempt *a);
 /* Nothing is to start any more. */
 void slots_stop(struct slots *s);

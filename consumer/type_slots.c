@@ -327,7 +327,9 @@ bool type_slots_lost(const struct attempt *a)
 {
         const struct type_slot *slot = a->type_slot;
 
-        return slot != NULL && (slot->token == NULL || !token_is_held(slot->token));
+        if (slot == NULL)
+                return false;
+        return slot->token == NULL ? !slot->ageing : !token_is_held(slot->token);
 }
 
 void type_slots_up(struct type_slots *s)

@@ -54,7 +54,7 @@ void type_slots_tick(struct type_slots *s, msec mono_now);
 void type_slots_away(struct type_slots *s);
 /* The link was lost: the broker has given all tokens to others. */
 void type_slots_down(struct type_slots *s);
-/* The attempt had its type's token, and runs without one. */
+/* The attempt's token was lost. One that it returned for a fresh one was not. */
 bool type_slots_lost(const struct attempt *a);
 /* It is back: first those that run take tokens, then attempts start. */
 void type_slots_up(struct type_slots *s);

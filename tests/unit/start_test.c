@@ -27,6 +27,7 @@
 
 static const struct handler old_handler = {.type = "mail"};
 static const struct handler new_handler = {.type = "mail", .timeout = MSEC_MINUTE};
+static const struct handler stopping_handler = {.type = "mail", .stop_on_link_loss = true};
 static const struct tenant_record acme = {
         .name = "acme", .weight = 1, .max_running = 1, .slots_version = 1};
 static const struct consumer_settings settings = {.concurrency = 2, .held_max = 1 << 20};
@@ -39,12 +40,14 @@ static struct fixture {
         const struct link_events *consume, *slots;
         const struct handler *handler; /* in force */
         const struct handler *ran;     /* of the run that was started last */
-        bool paused, no_room;
-        unsigned requeued, published;
+        bool paused, no_room, link_is_down;
+        unsigned requeued, published, stopped;
 } f;
 
 struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e);
+bool __wrap_link_is_up(const struct link *l);
+void __wrap_run_stop(struct run *run, msec grace);
 void __wrap_link_settle(struct delivery **d, enum settle how);
 bool __wrap_delivery_is_live(const struct delivery *d);
 void __wrap_outbox_post(struct outbox *o, struct publication *p);
@@ -70,6 +73,19 @@ struct link *__wrap_link_create(const struct link_config *config, const struct l
         if (strcmp(config->name, "consumer test slots") == 0)
                 f.slots = on;
         return (struct link *)(void *)&any;
+}
+
+bool __wrap_link_is_up(const struct link *l)
+{
+        (void)l;
+        return !f.link_is_down;
+}
+
+void __wrap_run_stop(struct run *run, msec grace)
+{
+        (void)run;
+        (void)grace;
+        f.stopped++;
 }
 
 void __wrap_link_settle(struct delivery **d, enum settle how)
@@ -502,6 +518,49 @@ static void after_a_stop_a_token_of_the_rate_starts_nothing(void **state)
         assert_non_null(f.ran);
 }
 
+/* It has returned its tokens, and has no fresh ones yet. */
+static void run_for_long(void)
+{
+        f.handler = f.job->handler = &stopping_handler;
+        fake_tokens_deliver(TYPE_QUEUE);
+        assert_int_equal(f.job->state, STATE_RUNNING);
+        fake.now += TYPE_SLOT_HELD_MAX;
+        start_ready(f.c);
+        for (int i = 0; i < 2; i++) {
+                slots_check(f.c->slots);
+                type_slots_tick(f.c->type_slots, fake.now);
+        }
+        assert_int_equal(fake.returned, 2);
+}
+
+static void one_that_exchanges_its_tokens_has_not_lost_them(void **state)
+{
+        struct err why = {0};
+
+        (void)state;
+        run_for_long();
+        f.slots->down(f.c, &why); /* only a channel */
+        assert_int_equal(f.stopped, 0);
+        f.slots->up(f.c);
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(TENANT_QUEUE));
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        fake_tokens_lose();
+        f.slots->down(f.c, &why);
+        assert_int_equal(f.stopped, 1);
+}
+
+static void with_its_link_one_that_exchanges_its_tokens_loses_them(void **state)
+{
+        struct err why = {0};
+
+        (void)state;
+        run_for_long();
+        f.link_is_down = true;
+        f.slots->down(f.c, &why);
+        assert_int_equal(f.stopped, 1);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -519,6 +578,8 @@ int main(void)
                 TEST(without_the_link_of_tokens_it_waits_again),
                 TEST(jobs_are_sent_away_by_the_time_for_which_their_type_is_full),
                 TEST(a_slot_that_comes_ends_the_time_for_which_its_type_is_full),
+                TEST(one_that_exchanges_its_tokens_has_not_lost_them),
+                TEST(with_its_link_one_that_exchanges_its_tokens_loses_them),
                 TEST(after_a_stop_a_slot_that_was_on_its_way_starts_nothing),
                 TEST(after_a_stop_none_waits_with_its_tenants_slot),
                 TEST(after_a_stop_a_spare_slot_of_the_type_starts_nothing),
