@@ -230,11 +230,12 @@ void slots_started(struct slots *s, struct attempt *a)
 }
 
 /* The next whose token went back as no worker was free. */
-static struct slot_pool *next_owed(const struct slots *s)
+static struct slot_pool *next_owed(struct slots *s)
 {
         struct tenant *t = s->config.ready->ring;
         unsigned left = s->owed == 0 ? 0 : s->config.ready->tenants;
 
+        slot_pool_count_anew(s);
         for (; left > 0; left--, t = t->next) {
                 struct slot_pool *p = t->slots;
                 if (p != NULL && p->owed && t->wanted && t->without_slot && slot_pool_can_start(p))
@@ -374,6 +375,7 @@ void slots_settle(struct slots *s, unsigned free)
         if (s->pools == NULL)
                 return;
         s->turn++;
+        slot_pool_count_anew(s);
         settle_ring(s, free, now);
         p = s->kept_for;
         if (p != NULL && p->settled_in != s->turn)

@@ -29,9 +29,12 @@ bool __wrap_outbox_post(struct outbox *o, struct publication *p)
 static const struct handler plenty = {.type = "plenty"};
 static const struct handler narrow = {.type = "narrow"};
 
+static unsigned rooms_counted;
+
 static unsigned room(void *owner, const struct handler *h)
 {
         (void)owner;
+        rooms_counted++;
         return h == &narrow ? 2 : UINT_MAX;
 }
 
@@ -335,6 +338,26 @@ static void no_more_is_asked_than_has_room(void **state)
         assert_int_equal(fake_tokens_wanted("slots.t0.1"), 1);
 }
 
+/* A count may walk a list: once for each type, whatever the number of tenants. */
+static void the_room_of_a_type_is_counted_once_a_turn(void **state)
+{
+        struct rig *r = *state;
+
+        for (unsigned i = 0; i < TENANTS_MAX; i++) {
+                add(r, i, &narrow, 5);
+                add(r, i, &plenty, 5);
+        }
+        rooms_counted = 0;
+        slots_settle(r->slots, 64);
+        assert_int_equal(rooms_counted, 2);
+        for (unsigned i = 0; i < TENANTS_MAX; i++) {
+                AUTO_FREE char *queue = xasprintf("slots.t%u.1", i);
+                assert_int_equal(fake_tokens_wanted(queue), 2 + 5);
+        }
+        slots_settle(r->slots, 64);
+        assert_int_equal(rooms_counted, 4);
+}
+
 static void tenants_share_the_free_workers(void **state)
 {
         struct rig *r = *state;
@@ -399,6 +422,7 @@ int main(void)
                 TEST(a_worker_is_kept_for_whom_none_was_free),
                 TEST(one_for_whom_a_worker_is_kept_asks_however_many_are_before_it),
                 TEST(no_more_is_asked_than_has_room),
+                TEST(the_room_of_a_type_is_counted_once_a_turn),
                 TEST(tenants_share_the_free_workers),
                 TEST(short_jobs_in_a_stream_keep_their_tokens),
         };
