@@ -138,18 +138,19 @@ static void count_uncovered(struct slots *s)
         }
 }
 
-static void drop_spare(struct slot_pool *p)
+/* Returns the spare tokens, and asks for none. */
+static void drop_tokens(struct slot_pool *p)
 {
         while (p->spare != NULL)
                 slot_drop(slot_pool_take(p, p->spare));
+        tokens_want(p->tokens, 0, 0);
 }
 
 static void retire(struct slot_pool *p)
 {
         struct tenant *t = p->tenant;
 
-        drop_spare(p);
-        tokens_want(p->tokens, 0, 0);
+        drop_tokens(p);
         slot_pool_unlist(p);
         if (p->shown) {
                 metric_remove(p->home->config.metric, t->name, "held");
@@ -285,7 +286,7 @@ void slots_turn(struct slots *s)
 
         if (slots_were_away(s)) {
                 DL_FOREACH2(s->busy, p, busy_next)
-                drop_spare(p);
+                drop_tokens(p);
         }
         s->awake_at = clock_mono();
 }
@@ -451,10 +452,8 @@ void slots_down(struct slots *s)
 
         s->up = false;
         s->kept_for = NULL;
-        DL_FOREACH (s->pools, p) {
-                drop_spare(p);
-                tokens_want(p->tokens, 0, 0);
-        }
+        DL_FOREACH (s->pools, p)
+                drop_tokens(p);
         count_uncovered(s);
 }
 
@@ -469,8 +468,6 @@ void slots_stop(struct slots *s)
 
         s->stopped = true;
         s->kept_for = NULL;
-        DL_FOREACH (s->pools, p) {
-                drop_spare(p);
-                tokens_want(p->tokens, 0, 0);
-        }
+        DL_FOREACH (s->pools, p)
+                drop_tokens(p);
 }

@@ -25,7 +25,8 @@ void slots_ended(struct slots *s, struct attempt *a);
 /* The process was stopped since the last turn of the loop: the broker may have given its tokens to
  * others, and that is not read yet. Nothing may start with them. */
 bool slots_were_away(const struct slots *s);
-/* Before the starts of this turn of the loop: after such a stop the spare tokens go back. */
+/* Before the starts of this turn of the loop: after such a stop the spare tokens go back, and what
+ * is asked for is asked for anew. */
 void slots_turn(struct slots *s);
 /* A worker is free. True: leave one so, at most 20 ms: a tenant has the turn whose token went back
  * before, as no worker was free, and it asks for one again. Else a tenant that asks while others'

@@ -368,8 +368,11 @@ void type_rate_turn(struct type_rate *r, struct ready *ready, unsigned free)
 
 void type_rate_away(struct type_rate *r)
 {
-        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next)
+        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
+                if (t->versions.tokens != NULL)
+                        tokens_keep(t->versions.tokens, 0);
                 return_held(t);
+        }
 }
 
 void type_rate_down(struct type_rate *r)
@@ -383,10 +386,6 @@ void type_rate_stop(struct type_rate *r)
 {
         r->stopped = true;
         type_rate_away(r);
-        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
-                if (t->versions.tokens != NULL)
-                        tokens_keep(t->versions.tokens, 0);
-        }
 }
 
 bool type_rate_is_limited(const struct type_rate *r, const char *type)

@@ -313,6 +313,11 @@ void type_slots_away(struct type_slots *s)
                 end_asking(s, find(s, a->job.type), a);
                 s->config.answered(s->config.owner, a, false);
         }
+        for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
+                if (t->versions.tokens != NULL)
+                        tokens_want(t->versions.tokens, 0, 0);
+                slot_type_want(t);
+        }
 }
 
 void type_slots_down(struct type_slots *s)

@@ -50,7 +50,8 @@ void type_slots_turn(struct type_slots *s, unsigned free);
 /* Call about every 250 ms. */
 void type_slots_tick(struct type_slots *s, msec mono_now);
 
-/* The process was stopped: the spare tokens go back, and none that asks has one. */
+/* The process was stopped: the spare tokens go back, none that asks has one, and what is asked for
+ * for runs is asked for anew. */
 void type_slots_away(struct type_slots *s);
 /* The link was lost: the broker has given all tokens to others. */
 void type_slots_down(struct type_slots *s);

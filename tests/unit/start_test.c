@@ -473,6 +473,26 @@ static void after_a_stop_none_waits_with_its_tenants_slot(void **state)
         assert_int_equal(fake_tokens_taken(), 0);
 }
 
+/* What comes on the subscriptions of before is not read any more. */
+static void after_a_stop_tokens_are_asked_for_anew(void **state)
+{
+        (void)state;
+        wait_in_vain(); /* of a full type one stays asked for */
+        start_ready(f.c);
+        fake.now += SLOT_WAIT;
+        start_ready(f.c);
+        assert_int_equal(fake_tokens_wanted(TYPE_QUEUE), 1);
+        assert_int_equal(fake_tokens_taken(), 0);
+        fake.now += 200; /* the type may be asked again, */
+        start_ready(f.c);
+        assert_int_equal(fake_tokens_wanted(TENANT_QUEUE), 1); /* and so the tenant's slots */
+        fake.ended = 0;
+        fake.now += MSEC_SECOND;
+        start_ready(f.c);
+        assert_int_equal(fake.ended, 2);
+        assert_int_equal(fake_tokens_wanted(TENANT_QUEUE), 1);
+}
+
 static void lift_the_tenants_limit(void)
 {
         struct tenant_record unlimited = acme;
@@ -508,11 +528,15 @@ static void after_a_stop_a_token_of_the_rate_starts_nothing(void **state)
         type_rate_record(f.c->type_rate, &mail);
         start_ready(f.c);
         assert_true(fake_tokens_deliver(RATE_QUEUE));
+        fake.ended = 0;
         fake.now += STOP;
         start_ready(f.c);
         assert_null(f.ran);
         assert_int_equal(fake_tokens_taken(), 0);
+        assert_int_equal(fake.ended, 1);
+        fake.now += STOP; /* none is held, and one asked for */
         start_ready(f.c);
+        assert_int_equal(fake.ended, 2);
         assert_true(fake_tokens_deliver(RATE_QUEUE));
         start_ready(f.c);
         assert_non_null(f.ran);
@@ -582,6 +606,7 @@ int main(void)
                 TEST(with_its_link_one_that_exchanges_its_tokens_loses_them),
                 TEST(after_a_stop_a_slot_that_was_on_its_way_starts_nothing),
                 TEST(after_a_stop_none_waits_with_its_tenants_slot),
+                TEST(after_a_stop_tokens_are_asked_for_anew),
                 TEST(after_a_stop_a_spare_slot_of_the_type_starts_nothing),
                 TEST(after_a_stop_a_token_of_the_rate_starts_nothing),
 #undef TEST

@@ -169,6 +169,7 @@ static void a_lost_link_makes_no_copies(void **state)
         type_rate_spend(start(0));
         fake_tokens_lose();
         type_rate_down(f.rate);
+        refused_turn(4);
         deliver_round(7, 3);
         assert_int_equal(fake.removed, 0);
         type_rate_put_back(f.rate, start(1));
