@@ -285,8 +285,8 @@ void slots_turn(struct slots *s)
         struct slot_pool *p;
 
         if (slots_were_away(s)) {
-                DL_FOREACH2(s->busy, p, busy_next)
-                drop_tokens(p);
+                DL_FOREACH2 (s->busy, p, busy_next)
+                        drop_tokens(p);
         }
         s->awake_at = clock_mono();
 }
@@ -381,8 +381,7 @@ void slots_settle(struct slots *s, unsigned free)
         p = s->kept_for;
         if (p != NULL && p->settled_in != s->turn)
                 slot_pool_settle(p, free, 1, now); /* its turn may be far off */
-        DL_FOREACH_SAFE2(s->busy, p, after, busy_next)
-        {
+        DL_FOREACH_SAFE2 (s->busy, p, after, busy_next) {
                 bool needs = p->spare != NULL || p->uncovered > 0 || p->tenant->waiting_count == 0;
                 if (needs && p->settled_in != s->turn)
                         slot_pool_settle(p, free, 1, now);
