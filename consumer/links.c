@@ -83,6 +83,15 @@ static void on_slots_up(void *owner)
         type_slots_up(c->type_slots);
 }
 
+/* The fresh token that a run waits for, having returned its own, comes over the channels that are
+ * left. */
+static bool has_lost_slot(const struct consumer *c, const struct attempt *a)
+{
+        if (!link_is_up(c->slots_link))
+                return a->slot != NULL || a->type_slot != NULL;
+        return slots_lost(a) || type_slots_lost(a);
+}
+
 /* The broker gives the slots to other consumers: all, or those of a channel that it closed. What
  * runs here without one is beyond the limit until it ends, or until it has a slot again. */
 static void on_slots_down(void *owner, const struct err *why)
@@ -95,8 +104,8 @@ static void on_slots_down(void *owner, const struct err *why)
         type_slots_down(c->type_slots);
         type_rate_down(c->type_rate);
         HASH_ITER (hh, c->attempts.table, a, after) {
-                bool lost = slots_lost(a) || type_slots_lost(a);
-                if (lost && a->state == STATE_RUNNING && a->handler->stop_on_link_loss)
+                if (a->state == STATE_RUNNING && a->handler->stop_on_link_loss &&
+                    has_lost_slot(c, a))
                         attempt_stop(a, STOP_LINK_LOST);
         }
 }

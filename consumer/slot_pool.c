@@ -5,17 +5,17 @@
 #include "consumer/slot_pool.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "common/base/memory.h"
 #include "common/base/uuid.h"
 
 enum {
-        ASKED_LINGER = 20,  /* ms for a token that is asked for, in a stream of short jobs */
-        LINGER_MORE = 50,   /* ms for the next job, while acks that may bring it are to come */
-        WINDOWS_MISSED = 5, /* while this process had no CPU, say */
-        STREAM = 2,         /* starts in a SLOT_LINGER, from which on jobs are a stream */
-        ROOMS = 8,
+        ASKED_LINGER = 20,    /* ms for a token that is asked for, in a stream of short jobs */
+        LINGER_MORE = 50,     /* ms for the next job, while acks that may bring it are to come */
+        WINDOWS_MISSED = 5,   /* while this process had no CPU, say */
+        STREAM = 2,           /* starts in a SLOT_LINGER, from which on jobs are a stream */
         ASK_AGAIN_MAX = 2000, /* ms */
 };
 
@@ -86,24 +86,23 @@ void slot_drop(struct slot *slot)
         free(slot);
 }
 
-/* The types whose room is known in one count. When there are more of them, those asked about first
- * are forgotten: then more of a type may be counted than there is room for. */
-struct rooms {
-        const struct handler *handlers[ROOMS];
-        unsigned left[ROOMS];
-        unsigned used;
-};
-
-static bool take_room(struct rooms *r, const struct slots *s, const struct handler *h)
+void slot_pool_count_anew(struct slots *s)
 {
+        memset(&s->rooms, 0, sizeof(s->rooms));
+}
+
+/* When a type was forgotten, more of it may be counted than there is room for. */
+static bool take_room(struct slots *s, const struct handler *h)
+{
+        struct slot_rooms *r = &s->rooms;
         unsigned i = 0;
 
-        while (i < ROOMS && r->handlers[i] != h)
+        while (i < SLOT_ROOMS && r->handlers[i] != h)
                 i++;
-        if (i == ROOMS) {
-                i = r->used++ % ROOMS;
+        if (i == SLOT_ROOMS) {
+                i = r->used++ % SLOT_ROOMS;
                 r->handlers[i] = h;
-                r->left[i] = s->config.room(s->config.owner, h);
+                r->left[i] = r->rooms[i] = s->config.room(s->config.owner, h);
         }
         if (r->left[i] == 0)
                 return false;
@@ -112,17 +111,18 @@ static bool take_room(struct rooms *r, const struct slots *s, const struct handl
 }
 
 /* Counts jobs that a token would start, at most `most`, the most urgent first. free: 0: by what
- * waits alone, as without a free worker nothing has room. */
-static unsigned count_startable(const struct slots *s, const struct tenant *t, unsigned free,
+ * waits alone, as without a free worker nothing has room. Each tenant may use all the room: who has
+ * a token first is not known. */
+static unsigned count_startable(struct slots *s, const struct tenant *t, unsigned free,
                                 unsigned most, unsigned counts[TOKENS_RANKS])
 {
-        struct rooms rooms = {0};
         unsigned count = 0;
 
+        memcpy(s->rooms.left, s->rooms.rooms, sizeof(s->rooms.left));
         for (int priority = PRIORITY_COUNT - 1; priority >= 0; priority--) {
                 const struct attempt *a = t->waiting[priority];
                 for (; a != NULL && count < most; a = a->next) {
-                        if (free > 0 && !take_room(&rooms, s, a->handler))
+                        if (free > 0 && !take_room(s, a->handler))
                                 continue;
                         counts[priority]++;
                         count++;

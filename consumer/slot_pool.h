@@ -17,6 +17,7 @@ enum {
         SLOT_LINGER = 10,     /* ms that a spare token waits for the tenant's next job */
         SLOT_WAIT = 20,       /* ms that a token waits for a worker, and a worker for a token */
         SLOT_ASK_AGAIN = 100, /* ms after a token found no worker; doubled each time */
+        SLOT_ROOMS = 8,
 };
 
 struct slots_config {
@@ -64,8 +65,17 @@ struct slot_pool {
         struct slot_pool *prev, *next, *busy_prev, *busy_next;
 };
 
+/* Types whose room is known. When there are more of them, those asked about first are forgotten. */
+struct slot_rooms {
+        const struct handler *handlers[SLOT_ROOMS];
+        unsigned rooms[SLOT_ROOMS];
+        unsigned left[SLOT_ROOMS]; /* of it, in the count of one tenant's jobs */
+        unsigned used;
+};
+
 struct slots {
         struct slots_config config;
+        struct slot_rooms rooms; /* while tenants are looked at, one after the other */
         struct slot_pool *pools;
         struct slot_pool *busy;     /* with spare tokens, or some wanted */
         struct slot *used;          /* by attempts */
@@ -88,6 +98,8 @@ void slot_pool_note(struct slot_pool *p);
 void slot_pool_spare(struct slot_pool *p, struct slot *slot);
 struct slot *slot_pool_take(struct slot_pool *p, struct slot *slot);
 void slot_pool_owe(struct slot_pool *p, bool owed);
+/* Before tenants are looked at: what was known of types' room is so no more. */
+void slot_pool_count_anew(struct slots *s);
 /* Some job that waits has room. A worker is free. */
 bool slot_pool_can_start(const struct slot_pool *p);
 /* Counts a start, to know how many jobs come in a SLOT_LINGER. */

@@ -155,9 +155,10 @@ void slot_type_lose(struct slot_type *t)
         struct type_slot *slot;
 
         DL_FOREACH (t->slots, slot) {
-                if (slot->token != NULL && token_is_held(slot->token))
+                if (slot->token == NULL || token_is_held(slot->token))
                         continue;
                 token_return(&slot->token); /* frees it */
+                slot->ageing = false;
         }
         token_versions_sweep(&t->versions);
         if (t->limit == 0)

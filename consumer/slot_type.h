@@ -43,7 +43,7 @@ struct slot_type {
 /* One run's place. */
 struct type_slot {
         struct slot_type *of;
-        struct token *token;  /* NULL: lost with its connection */
+        struct token *token;  /* NULL: returned for a fresh one, or lost when not `ageing` */
         int64_t version;      /* of the limit that it is from */
         bool ageing;          /* held for so long that another is asked for */
         bool unasked;         /* spare: it came when no attempt asked */

@@ -62,7 +62,7 @@ static void free_if_over(struct slot_pool *p)
                 free_pool(p);
 }
 
-static bool has_lost(const struct slot *slot)
+static bool lacks_token(const struct slot *slot)
 {
         return slot->token == NULL || !token_is_held(slot->token);
 }
@@ -70,7 +70,7 @@ static bool has_lost(const struct slot *slot)
 /* An attempt runs without a token, or with one that is to be exchanged. */
 static bool is_uncovered(const struct slot *slot)
 {
-        return slot->ageing || has_lost(slot);
+        return slot->ageing || lacks_token(slot);
 }
 
 /* An attempt without a token comes first. */
@@ -81,7 +81,7 @@ static struct slot *uncovered_of(const struct slot_pool *p)
         DL_FOREACH (p->home->used, slot) {
                 if (slot->tenant != p->tenant)
                         continue;
-                if (has_lost(slot))
+                if (lacks_token(slot))
                         return slot;
                 if (slot->ageing)
                         ageing = slot;
@@ -138,21 +138,23 @@ static void count_uncovered(struct slots *s)
         }
 }
 
-static void drop_spare(struct slot_pool *p)
+/* Returns the spare tokens, and asks for none. */
+static void drop_tokens(struct slot_pool *p)
 {
         while (p->spare != NULL)
                 slot_drop(slot_pool_take(p, p->spare));
+        tokens_want(p->tokens, 0, 0);
 }
 
 static void retire(struct slot_pool *p)
 {
         struct tenant *t = p->tenant;
 
-        drop_spare(p);
-        tokens_want(p->tokens, 0, 0);
+        drop_tokens(p);
         slot_pool_unlist(p);
         if (p->shown) {
-                show(p->home, t->name, 0, 0);
+                metric_remove(p->home->config.metric, t->name, "held");
+                metric_remove(p->home->config.metric, t->name, "wanted");
                 p->home->shown--;
                 p->shown = false;
         }
@@ -229,11 +231,12 @@ void slots_started(struct slots *s, struct attempt *a)
 }
 
 /* The next whose token went back as no worker was free. */
-static struct slot_pool *next_owed(const struct slots *s)
+static struct slot_pool *next_owed(struct slots *s)
 {
         struct tenant *t = s->config.ready->ring;
         unsigned left = s->owed == 0 ? 0 : s->config.ready->tenants;
 
+        slot_pool_count_anew(s);
         for (; left > 0; left--, t = t->next) {
                 struct slot_pool *p = t->slots;
                 if (p != NULL && p->owed && t->wanted && t->without_slot && slot_pool_can_start(p))
@@ -272,23 +275,20 @@ bool slots_keep_worker(struct slots *s)
         return true;
 }
 
-/* The process was stopped: the broker may have given its tokens to others, and that is not read
- * yet. */
-static bool was_away(const struct slots *s, msec now)
+bool slots_were_away(const struct slots *s)
 {
-        return now - s->awake_at >= AWAY;
+        return clock_mono() - s->awake_at >= AWAY;
 }
 
 void slots_turn(struct slots *s)
 {
         struct slot_pool *p;
-        msec now = clock_mono();
 
-        if (was_away(s, now)) {
-                DL_FOREACH2(s->busy, p, busy_next)
-                drop_spare(p);
+        if (slots_were_away(s)) {
+                DL_FOREACH2 (s->busy, p, busy_next)
+                        drop_tokens(p);
         }
-        s->awake_at = now;
+        s->awake_at = clock_mono();
 }
 
 /* The token is kept for the tenant's next job. */
@@ -296,7 +296,7 @@ static bool goes_on(struct slot_pool *p, const struct slot *slot)
 {
         msec now = clock_mono();
 
-        if (was_away(p->home, now))
+        if (slots_were_away(p->home))
                 return false;
         if (now - token_since(slot->token) < TURN || now - p->turned_at < TURN_APART)
                 return true;
@@ -309,7 +309,7 @@ static bool covers_another(struct slot_pool *p, struct slot *slot)
 {
         struct slot *lost = p->uncovered == 0 ? NULL : uncovered_of(p);
 
-        if (lost == NULL || !has_lost(lost))
+        if (lost == NULL || !lacks_token(lost))
                 return false;
         cover(lost, p, TAKE(slot->token));
         return true;
@@ -376,9 +376,12 @@ void slots_settle(struct slots *s, unsigned free)
         if (s->pools == NULL)
                 return;
         s->turn++;
+        slot_pool_count_anew(s);
         settle_ring(s, free, now);
-        DL_FOREACH_SAFE2(s->busy, p, after, busy_next)
-        {
+        p = s->kept_for;
+        if (p != NULL && p->settled_in != s->turn)
+                slot_pool_settle(p, free, 1, now); /* its turn may be far off */
+        DL_FOREACH_SAFE2 (s->busy, p, after, busy_next) {
                 bool needs = p->spare != NULL || p->uncovered > 0 || p->tenant->waiting_count == 0;
                 if (needs && p->settled_in != s->turn)
                         slot_pool_settle(p, free, 1, now);
@@ -448,16 +451,14 @@ void slots_down(struct slots *s)
 
         s->up = false;
         s->kept_for = NULL;
-        DL_FOREACH (s->pools, p) {
-                drop_spare(p);
-                tokens_want(p->tokens, 0, 0);
-        }
+        DL_FOREACH (s->pools, p)
+                drop_tokens(p);
         count_uncovered(s);
 }
 
 bool slots_lost(const struct attempt *a)
 {
-        return a->slot != NULL && has_lost(a->slot);
+        return a->slot != NULL && a->slot->token != NULL && !token_is_held(a->slot->token);
 }
 
 void slots_stop(struct slots *s)
@@ -466,8 +467,6 @@ void slots_stop(struct slots *s)
 
         s->stopped = true;
         s->kept_for = NULL;
-        DL_FOREACH (s->pools, p) {
-                drop_spare(p);
-                tokens_want(p->tokens, 0, 0);
-        }
+        DL_FOREACH (s->pools, p)
+                drop_tokens(p);
 }

@@ -22,8 +22,11 @@ void slots_started(struct slots *s, struct attempt *a);
 /* It runs no more. The tenant's next job may start with the same token, for 100 ms since that was
  * taken. */
 void slots_ended(struct slots *s, struct attempt *a);
-/* Before the starts of this turn of the loop: after a stop of the process the spare tokens go back.
- */
+/* The process was stopped since the last turn of the loop: the broker may have given its tokens to
+ * others, and that is not read yet. Nothing may start with them. */
+bool slots_were_away(const struct slots *s);
+/* Before the starts of this turn of the loop: after such a stop the spare tokens go back, and what
+ * is asked for is asked for anew. */
 void slots_turn(struct slots *s);
 /* A worker is free. True: leave one so, at most 20 ms: a tenant has the turn whose token went back
  * before, as no worker was free, and it asks for one again. Else a tenant that asks while others'
@@ -41,7 +44,7 @@ void slots_up(struct slots *s);
 /* The tokens are void: all, or those of a channel that has ended. What runs goes on, and takes the
  * first tokens that come again. */
 void slots_down(struct slots *s);
-/* The attempt had a token, and runs without one. */
+/* The attempt's token was lost. One that it returned for a fresh one was not. */
 bool slots_lost(const struct attempt *a);
 /* Nothing is to start any more. */
 void slots_stop(struct slots *s);

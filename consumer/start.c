@@ -252,7 +252,7 @@ void start_answered(void *owner, struct attempt *a, bool got)
         struct consumer *c = owner;
 
         c->picked--;
-        if (got && !has_changed(c, a))
+        if (got && !slots_were_away(c->slots) && !has_changed(c, a))
                 run(c, a);
         else
                 wait_again(c, a);
@@ -298,6 +298,13 @@ static void settle_limits(struct consumer *c, unsigned free)
         type_rate_turn(c->type_rate, &c->ready, free);
 }
 
+/* Its tokens may be others' by now. What asks for its type's slot gives back the rest first. */
+static void return_after_stop(struct consumer *c)
+{
+        type_slots_away(c->type_slots);
+        type_rate_away(c->type_rate);
+}
+
 void start_ready(struct consumer *c)
 {
         unsigned workers = (unsigned)c->settings->concurrency;
@@ -306,6 +313,8 @@ void start_ready(struct consumer *c)
                 settle_limits(c, 0);
                 return;
         }
+        if (slots_were_away(c->slots))
+                return_after_stop(c);
         slots_turn(c->slots);
         if (!c->gathering && c->running + c->picked < workers && slots_keep_worker(c->slots))
                 workers--;

@@ -37,6 +37,7 @@ struct rate_type {
         bool refused;               /* since the last turn: a job found no token */
         msec refused_at;            /* monotonic; 0: never */
         msec ask_not;               /* monotonic; not before this time */
+        msec needed_at;             /* monotonic; when more than half of what is kept was wanted */
         unsigned waiting;           /* jobs that do not lack a slot too, at the last count */
         UT_hash_handle hh;
 };
@@ -301,15 +302,23 @@ static unsigned least(int64_t a, int64_t b)
         return (unsigned)(a < b ? a : b);
 }
 
-/* The subscription stays for a while: to end it and to begin one costs the broker. */
+/* The subscription stays for a while: to end it and to begin one costs the broker. But each token
+ * that it brings beyond what is wanted is kept from other consumers for TYPE_RATE_HOLD. */
 static void ask(struct rate_type *t, unsigned free, msec now)
 {
         bool given_up = now < t->ask_not || now - t->refused_at > TYPE_RATE_HOLD;
         unsigned most = least(t->count, least(t->waiting == 0 ? 1 : t->waiting, free));
+        unsigned kept = tokens_kept(t->versions.tokens);
 
-        if (given_up)
+        if (given_up) {
                 tokens_keep(t->versions.tokens, 0);
-        else if (t->refused && most >= 2 * tokens_kept(t->versions.tokens) && most > 0)
+                return;
+        }
+        if (!t->refused || most == 0)
+                return;
+        if (2 * most > kept)
+                t->needed_at = now;
+        if (most >= 2 * kept || now - t->needed_at > TYPE_RATE_HOLD)
                 tokens_keep(t->versions.tokens, most);
 }
 
@@ -318,7 +327,7 @@ static void set_alarm(struct rate_type *t, msec now)
 {
         if (t->held != NULL)
                 wake(t->home, token_since(t->held->token) + TYPE_RATE_HOLD - now);
-        else if (t->refused && now < t->ask_not)
+        else if (now < t->ask_not)
                 wake(t->home, t->ask_not - now);
         else if (!t->refused && tokens_kept(t->versions.tokens) > 0)
                 wake(t->home, t->refused_at + TYPE_RATE_HOLD + 1 - now);
@@ -357,22 +366,26 @@ void type_rate_turn(struct type_rate *r, struct ready *ready, unsigned free)
         }
 }
 
-void type_rate_down(struct type_rate *r)
+void type_rate_away(struct type_rate *r)
 {
         for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
+                if (t->versions.tokens != NULL)
+                        tokens_keep(t->versions.tokens, 0);
                 return_held(t);
-                token_copies_forget(&t->copies);
         }
+}
+
+void type_rate_down(struct type_rate *r)
+{
+        type_rate_away(r);
+        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next)
+                token_copies_forget(&t->copies);
 }
 
 void type_rate_stop(struct type_rate *r)
 {
         r->stopped = true;
-        for (struct rate_type *t = r->types; t != NULL; t = t->hh.next) {
-                return_held(t);
-                if (t->versions.tokens != NULL)
-                        tokens_keep(t->versions.tokens, 0);
-        }
+        type_rate_away(r);
 }
 
 bool type_rate_is_limited(const struct type_rate *r, const char *type)

@@ -51,6 +51,8 @@ void type_rate_spend(struct attempt *a);
  * held too long. free: workers without a job. */
 void type_rate_turn(struct type_rate *r, struct ready *ready, unsigned free);
 
+/* The process was stopped: what is held goes back, and what is asked for is asked for anew. */
+void type_rate_away(struct type_rate *r);
 /* The tokens' link was lost. */
 void type_rate_down(struct type_rate *r);
 /* Nothing is to start any more. */

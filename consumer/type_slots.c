@@ -305,15 +305,25 @@ void type_slots_tick(struct type_slots *s, msec mono_now)
         }
 }
 
-void type_slots_down(struct type_slots *s)
+void type_slots_away(struct type_slots *s)
 {
-        s->up = false;
         type_slots_turn(s, 0);
         while (s->asking != NULL) {
                 struct attempt *a = s->asking;
                 end_asking(s, find(s, a->job.type), a);
                 s->config.answered(s->config.owner, a, false);
         }
+        for (struct slot_type *t = s->types; t != NULL; t = t->hh.next) {
+                if (t->versions.tokens != NULL)
+                        tokens_want(t->versions.tokens, 0, 0);
+                slot_type_want(t);
+        }
+}
+
+void type_slots_down(struct type_slots *s)
+{
+        s->up = false;
+        type_slots_away(s);
         for (struct slot_type *t = s->types; t != NULL; t = t->hh.next)
                 slot_type_lose(t);
 }
@@ -322,7 +332,9 @@ bool type_slots_lost(const struct attempt *a)
 {
         const struct type_slot *slot = a->type_slot;
 
-        return slot != NULL && (slot->token == NULL || !token_is_held(slot->token));
+        if (slot == NULL)
+                return false;
+        return slot->token == NULL ? !slot->ageing : !token_is_held(slot->token);
 }
 
 void type_slots_up(struct type_slots *s)

@@ -50,9 +50,12 @@ void type_slots_turn(struct type_slots *s, unsigned free);
 /* Call about every 250 ms. */
 void type_slots_tick(struct type_slots *s, msec mono_now);
 
+/* The process was stopped: the spare tokens go back, none that asks has one, and what is asked for
+ * for runs is asked for anew. */
+void type_slots_away(struct type_slots *s);
 /* The link was lost: the broker has given all tokens to others. */
 void type_slots_down(struct type_slots *s);
-/* The attempt had its type's token, and runs without one. */
+/* The attempt's token was lost. One that it returned for a fresh one was not. */
 bool type_slots_lost(const struct attempt *a);
 /* It is back: first those that run take tokens, then attempts start. */
 void type_slots_up(struct type_slots *s);

@@ -5,10 +5,7 @@
 #include "status-store/token_queues.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,15 +20,15 @@
 #include "common/topology/topology.h"
 #include "status-store/in_force.h"
 #include "status-store/registry_tokens.h"
+#include "status-store/token_publish.h"
 
-#define TOKEN_CONTENT_TYPE "application/vnd.warren.token"
-
-enum { NUMBER_SIZE = sizeof("9223372036854775807") };
+#define NEVER INT64_MAX
 
 enum {
         WINDOW_BYTES = 16 * 1024 * 1024,    /* for all tokens of a limit */
         CONFIRM_TIMEOUT = 30 * MSEC_SECOND, /* for all of them */
         POLL = MSEC_SECOND,
+        DECLARE_RETRY = 10 * MSEC_SECOND,
         RETRY_MIN = MSEC_SECOND,
         RETRY_MAX = MSEC_MINUTE,
 };
@@ -55,68 +52,21 @@ struct token_queues {
         /* The thread's. */
         struct failure *failures;
         struct failure *due; /* the only one that is tried again in this round; or NULL */
+        msec declare_at;     /* monotonic: when the queues in use are declared; or NEVER */
         bool warned;         /* of what was refused in the last round */
 
         atomic_bool begun;
+        atomic_bool came_up; /* the link, since the queues in use were declared */
         pthread_mutex_t mutex;
         pthread_cond_t news;
         /* Guarded by mutex. */
         bool awake, ending;
-        bool declare; /* the queues in use: the broker was away */
 };
 
 static struct limit_version version_of(const struct token_queue *q)
 {
         return (struct limit_version){
                 .kind = q->kind, .of = q->of, .version = q->version, .per = q->per};
-}
-
-/* Publishes of one queue; `done` runs on the link's thread. */
-struct filling {
-        sem_t ended;
-        unsigned confirmed;
-};
-
-static void on_ended(void *owner, enum link_result result)
-{
-        struct filling *f = owner;
-        f->confirmed += result == LINK_CONFIRMED;
-        sem_post(&f->ended);
-}
-
-static int publish_token(struct link *l, const char *queue, int64_t number,
-                         const struct publish_wait *wait, struct err *e)
-{
-        char id[NUMBER_SIZE];
-        snprintf(id, sizeof(id), "%" PRId64, number);
-        const struct message token = {.exchange = bytes_of_text(""),
-                                      .routing_key = bytes_of_text(queue),
-                                      .message_id = bytes_of_text(id),
-                                      .content_type = bytes_of_text(TOKEN_CONTENT_TYPE),
-                                      .body = bytes_of_text(""),
-                                      .delivery_mode = 2,
-                                      .mandatory = true};
-        return link_publish(l, &token, wait, e);
-}
-
-static int publish_tokens(struct link *l, const char *queue, int64_t count, struct err *e)
-{
-        struct filling f = {.confirmed = 0};
-        const struct publish_wait wait = {.done = on_ended, .owner = &f, .direct = true};
-        int64_t sent = 0;
-        sem_init(&f.ended, 0, 0);
-        while (sent < count && publish_token(l, queue, sent, &wait, e) == 0)
-                sent++;
-        for (int64_t i = 0; i < sent; i++) {
-                while (sem_wait(&f.ended) != 0)
-                        assert(errno == EINTR);
-        }
-        sem_destroy(&f.ended);
-        if (sent < count)
-                return -1;
-        if (f.confirmed == count)
-                return 0;
-        return err_set(e, ERR_UNAVAILABLE, "the broker did not confirm all tokens of %s", queue);
 }
 
 /* A queue of that name may be left of a registry that was lost: its tokens must not count. */
@@ -127,7 +77,7 @@ static int try_queue(struct token_queues *q, const struct token_queue *queue, st
         limit_queue_name(queue->kind, queue->of, queue->version, name);
         if (topology_delete_limit(q->link, &v, e) != 0 || topology_apply_limit(q->link, &v, e) != 0)
                 return -1;
-        return publish_tokens(q->link, name, queue->tokens, e);
+        return token_publish(q->link, name, queue->tokens, e);
 }
 
 static int check_up(const struct token_queues *q, struct err *e)
@@ -283,90 +233,117 @@ static int serve_type(void *owner, const struct type *listed, struct err *e)
         return 0;
 }
 
+/* Fills what needs tokens. What fails comes again in a later round. */
+static int serve(struct token_queues *q, struct err *e)
+{
+        choose_due(q);
+        int served = registry_each_tenant(q->registry, WHICH_UNFILLED, serve_tenant, q, e);
+        if (served == 0)
+                served = registry_each_type(q->registry, WHICH_UNFILLED, serve_type, q, e);
+        /* Filled, or not needed any more: the next one that failed is tried at once. */
+        if (served == 0 && q->due != NULL) {
+                forget_failure(q, q->due);
+                token_queues_wake(q);
+        }
+        return served;
+}
+
+static bool take_news(struct token_queues *q)
+{
+        pthread_mutex_lock(&q->mutex);
+        bool awake = q->awake;
+        q->awake = false;
+        pthread_mutex_unlock(&q->mutex);
+        return awake;
+}
+
+/* Before each queue of a walk. A walk may take long: a limit that was changed meanwhile does not
+ * wait for its end. */
+static int go_on(struct token_queues *q, struct err *e)
+{
+        struct err ignored = {0}; /* the next round repeats it */
+        if (take_news(q))
+                (void)!serve(q, &ignored);
+        return check_up(q, e);
+}
+
 /* For a walk that goes on after a refusal. */
 struct walk {
         struct token_queues *queues;
-        struct err *refused;
+        struct err refused;
 };
 
 static int declare_one(void *owner, const struct token_queue *queue, struct err *e)
 {
-        const struct walk *w = owner;
+        struct walk *w = owner;
         const struct limit_version v = version_of(queue);
         struct err why = {0};
-        if (check_up(w->queues, e) != 0)
+        if (go_on(w->queues, e) != 0)
                 return -1;
         if (topology_apply_limit(w->queues->link, &v, &why) != 0)
-                *w->refused = why;
+                w->refused = why;
         return 0;
 }
 
 static int delete_one(void *owner, const struct token_queue *queue, struct err *e)
 {
-        const struct walk *w = owner;
+        struct walk *w = owner;
         const struct limit_version v = version_of(queue);
         struct err why = {0};
-        if (check_up(w->queues, e) != 0)
+        if (go_on(w->queues, e) != 0)
                 return -1;
         if (topology_delete_limit(w->queues->link, &v, &why) == 0)
                 return registry_forget_tokens(w->queues->registry, queue, e);
         if (why.code != ERR_CONFLICT) /* it has consumers: later */
-                *w->refused = why;
+                w->refused = why;
         return 0;
 }
 
 static int result_of(const struct walk *w, int walked, struct err *e)
 {
-        if (walked == 0 && err_is_set(w->refused))
-                return err_set(e, w->refused->code, "%s", w->refused->text);
+        if (walked == 0 && err_is_set(&w->refused))
+                return err_set(e, w->refused.code, "%s", w->refused.text);
         return walked;
 }
 
+/* Once a connection; again when one was refused, as one whose leader is not back yet. */
 static int declare_queues(struct token_queues *q, struct err *e)
 {
-        struct err refused = {0};
-        struct walk w = {.queues = q, .refused = &refused};
-        return result_of(&w, registry_each_filled(q->registry, declare_one, &w, e), e);
+        struct walk w = {.queues = q};
+        if (atomic_exchange(&q->came_up, false))
+                q->declare_at = 0;
+        if (q->declare_at > clock_mono())
+                return 0;
+        int done = result_of(&w, registry_each_filled(q->registry, declare_one, &w, e), e);
+        q->declare_at = done == 0 ? NEVER : clock_mono() + DECLARE_RETRY;
+        return done;
 }
 
 static int sweep(struct token_queues *q, struct err *e)
 {
-        struct err refused = {0};
-        struct walk w = {.queues = q, .refused = &refused};
+        struct walk w = {.queues = q};
         const msec before = clock_wall() - q->delete_after;
         return result_of(&w, registry_each_stale(q->registry, before, delete_one, &w, e), e);
 }
 
-/* False when the thread is to end. Fills *declare. */
-static bool wait_for_work(struct token_queues *q, bool *declare)
+/* False when the thread is to end. */
+static bool wait_for_work(struct token_queues *q)
 {
         msec until = clock_mono() + POLL;
         pthread_mutex_lock(&q->mutex);
         while (!q->ending && !q->awake && condition_wait(&q->news, &q->mutex, until))
                 continue;
-        *declare = q->declare;
-        q->declare = q->declare && !q->begun; /* else it is done now */
         q->awake = false;
         bool goes_on = !q->ending;
         pthread_mutex_unlock(&q->mutex);
         return goes_on;
 }
 
-/* What fails comes again in a later round; the queues in use are declared once a connection. */
-static void work(struct token_queues *q, bool declare)
+static void work(struct token_queues *q)
 {
         struct err why = {0};
-        choose_due(q);
-        if (declare)
-                (void)!declare_queues(q, &why);
-        int served = registry_each_tenant(q->registry, WHICH_UNFILLED, serve_tenant, q, &why);
-        if (served == 0)
-                served = registry_each_type(q->registry, WHICH_UNFILLED, serve_type, q, &why);
-        /* Filled, or not needed any more: the next one that failed is tried at once. */
-        if (served == 0 && q->due != NULL) {
-                forget_failure(q, q->due);
-                token_queues_wake(q);
-        }
+        (void)!serve(q, &why);
+        (void)!declare_queues(q, &why);
         (void)!sweep(q, &why);
         if (err_is_set(&why) && !q->warned && !is_ending(q))
                 LOG_WARN("queues of tokens not provisioned; trying again", log_err(&why));
@@ -376,10 +353,9 @@ static void work(struct token_queues *q, bool declare)
 static void *run(void *owner)
 {
         struct token_queues *q = owner;
-        bool declare = false;
-        while (wait_for_work(q, &declare)) {
+        while (wait_for_work(q)) {
                 if (q->begun && link_is_up(q->link))
-                        work(q, declare);
+                        work(q);
         }
         return NULL;
 }
@@ -387,10 +363,8 @@ static void *run(void *owner)
 static void on_up(void *owner)
 {
         struct token_queues *q = owner;
-        pthread_mutex_lock(&q->mutex);
-        q->declare = q->awake = true;
-        pthread_cond_signal(&q->news);
-        pthread_mutex_unlock(&q->mutex);
+        q->came_up = true;
+        token_queues_wake(q);
 }
 
 void token_queues_begin(struct token_queues *q)
@@ -440,6 +414,7 @@ struct token_queues *token_queues_create(const struct token_queues_config *c, uv
         q->delete_after = c->delete_after;
         q->filled = c->filled;
         q->owner = c->owner;
+        q->declare_at = NEVER;
         pthread_mutex_init(&q->mutex, NULL);
         condition_init(&q->news);
         return start(q, c->link, loop, e) == 0 ? TAKE(q) : NULL;

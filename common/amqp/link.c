@@ -288,8 +288,7 @@ void link_destroy(struct link **link)
                 *l->destroyed = true;
         if (l->handover != NULL)
                 finish_notices(l);
-        DL_FOREACH2(l->held, in, held_next)
-        {
+        DL_FOREACH2 (l->held, in, held_next) {
                 in->home = NULL;
         }
         DL_FOREACH_SAFE (l->subscriptions, s, next) {

@@ -222,10 +222,10 @@ static const amqp_field_value_t *find(const amqp_table_t *table, const char *nam
         return NULL;
 }
 
-/* The entries of the first x-death. */
+/* The entries of the first x-death. p: or NULL. */
 static amqp_array_t deaths_of(const amqp_basic_properties_t *p)
 {
-        bool has_headers = (p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
+        bool has_headers = p != NULL && (p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
         const amqp_field_value_t *deaths = has_headers ? find(&p->headers, "x-death") : NULL;
 
         if (deaths == NULL || deaths->kind != AMQP_FIELD_KIND_ARRAY ||
@@ -255,7 +255,7 @@ struct bytes properties_last_death(struct bytes wire)
 {
         amqp_pool_t pool;
         const amqp_basic_properties_t *p = decode(wire, &pool, NULL);
-        const amqp_array_t deaths = p == NULL ? (amqp_array_t){0} : deaths_of(p);
+        const amqp_array_t deaths = deaths_of(p);
         struct bytes reason = {NULL, 0};
 
         if (deaths.num_entries > 0)
@@ -268,7 +268,7 @@ int64_t properties_deaths(struct bytes wire, const char *reason)
 {
         amqp_pool_t pool;
         const amqp_basic_properties_t *p = decode(wire, &pool, NULL);
-        const amqp_array_t deaths = p == NULL ? (amqp_array_t){0} : deaths_of(p);
+        const amqp_array_t deaths = deaths_of(p);
         int64_t count = 0;
 
         for (int i = 0; i < deaths.num_entries; i++) {

@@ -179,15 +179,21 @@ struct metric *metric_add(struct metrics *m, const struct metric_spec *spec)
         return metric;
 }
 
-/* Locks m and returns the series with the label values in `arguments`; NULL counts as "". */
+/* NULL counts as "". */
+static void read_values(const struct metric *m, va_list arguments, const char **out)
+{
+        for (size_t i = 0; i < m->label_count; i++) {
+                const char *value = va_arg(arguments, const char *);
+                out[i] = value != NULL ? value : "";
+        }
+}
+
+/* Locks m and returns the series with the label values in `arguments`. */
 static struct series *lock_series(struct metric *m, va_list arguments)
 {
         const char *values[METRIC_LABELS_MAX] = {0};
 
-        for (size_t i = 0; i < m->label_count; i++) {
-                const char *value = va_arg(arguments, const char *);
-                values[i] = value != NULL ? value : "";
-        }
+        read_values(m, arguments, values);
         pthread_mutex_lock(&m->mutex);
         return series_of_locked(m, values);
 }
@@ -230,6 +236,27 @@ void metric_observe(struct metric *m, double value, ...)
         s->value += value;
         pthread_mutex_unlock(&m->mutex);
         va_end(values);
+}
+
+void metric_remove(struct metric *m, ...)
+{
+        const char *values[METRIC_LABELS_MAX] = {0};
+        char key[KEY_SIZE];
+        struct series *s = NULL;
+        va_list arguments;
+
+        assert(m->spec.kind == METRIC_GAUGE);
+        va_start(arguments, m);
+        read_values(m, arguments, values);
+        va_end(arguments);
+        size_t length = series_key(m, values, key);
+        pthread_mutex_lock(&m->mutex);
+        HASH_FIND(hh, m->series, key, length, s);
+        if (s != NULL) {
+                HASH_DEL(m->series, s);
+                series_free(s);
+        }
+        pthread_mutex_unlock(&m->mutex);
 }
 
 void metric_reset(struct metric *m)

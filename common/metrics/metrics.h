@@ -36,6 +36,8 @@ struct metric *metric_add(struct metrics *m, const struct metric_spec *spec);
 void metric_increment(struct metric *m, double by, ...);
 void metric_set(struct metric *m, double value, ...);
 void metric_observe(struct metric *m, double value, ...); /* histogram; seconds */
+/* Removes one series of a gauge, if there is one with these values. */
+void metric_remove(struct metric *m, ...);
 /* Removes every series of a gauge. */
 void metric_reset(struct metric *m);
 

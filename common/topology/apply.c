@@ -39,16 +39,23 @@ static bool queue_is_starting(const struct declaration *d, const struct err *why
         return d->what == DECLARE_QUEUE && why->code == ERR_NOT_FOUND;
 }
 
-static int declare(void *owner, const struct declaration *d, struct err *e)
+static int declare_once(void *link, const struct declaration *d, struct err *e)
 {
-        struct link *l = owner;
+        struct err why = {0};
+
+        if (declare_and_wait(link, d, &why) == 0)
+                return 0;
+        return err_set(e, why.code, "%s %s: %s", what_word(d->what), d->name, why.text);
+}
+
+static int declare(void *link, const struct declaration *d, struct err *e)
+{
         const msec end = clock_mono() + STARTING_LIMIT;
         struct err why = {0};
 
-        while (declare_and_wait(l, d, &why) < 0) {
+        while (declare_once(link, d, &why) != 0) {
                 if (!queue_is_starting(d, &why) || clock_mono() > end)
-                        return err_set(e, why.code, "%s %s: %s", what_word(d->what), d->name,
-                                       why.text);
+                        return err_set(e, why.code, "%s", why.text);
                 err_clear(&why);
                 usleep(STARTING_PAUSE_US);
         }
@@ -96,7 +103,7 @@ int topology_delete_tenant(struct link *l, const char *tenant, struct err *e)
 
 int topology_apply_limit(struct link *l, const struct limit_version *v, struct err *e)
 {
-        return topology_each_of_limit(v, declare, l, e);
+        return topology_each_of_limit(v, declare_once, l, e);
 }
 
 /* The queue of tokens first: it may have consumers. */

@@ -41,7 +41,8 @@ struct limit_version {
 };
 int topology_each_of_limit(const struct limit_version *l, declaration_fn *each, void *owner,
                            struct err *e) MUST_CHECK;
-/* As those of a tenant. Declaring adds no tokens. */
+/* As those of a tenant. Declaring adds no tokens, and waits for no queue that exists but has no
+ * leader yet, because its node has just started: ERR_NOT_FOUND. */
 int topology_apply_limit(struct link *l, const struct limit_version *v, struct err *e) MUST_CHECK;
 int topology_delete_limit(struct link *l, const struct limit_version *v, struct err *e) MUST_CHECK;
 

@@ -51,9 +51,11 @@ def test_never_more_and_not_fewer(make, tally):
     assert max(limited.recorder.started().values()) == 1
 
 
-def test_a_critical_job_gets_a_token_soon(make, tally):
-    """Each consumer has more low jobs waiting than there are tokens."""
-    limited = make("low", "critical")
+@pytest.mark.parametrize("limit", [LIMIT, 2], ids=["5 tokens", "2 tokens"])
+def test_a_critical_job_gets_a_token_soon(make, tally, limit):
+    """Each consumer has more low jobs waiting than there are tokens. Of two tokens one consumer has none: when
+    the critical job is there, others must leave theirs to it."""
+    limited = make("low", "critical", limit=limit)
     waits, passed = [], []
     with Feeder(limited, "acme", "low", ms=(100, 100), priority="low"):
         for _ in range(12):
@@ -65,12 +67,14 @@ def test_a_critical_job_gets_a_token_soon(make, tally):
             waits.append(start - at)
             passed.append(sum(at < run.start < start for run in limited.recorder.runs(type="low")))
     ms = [round(wait * 1000) for wait in sorted(waits)]
-    limited.await_ended(tally, "critical among low ones",
+    limited.await_ended(tally, f"critical among low ones, {limit} tokens",
                         note=f"waits of {len(ms)} in ms: {ms}; low ones that started before it: {passed}")
-    check_limit(limited.recorder.counted(), LIMIT)
-    # 200 ms is two rounds of low jobs; what a busy machine adds, it adds to the low ones too.
-    assert statistics.median(passed) <= 2 * LIMIT, passed
-    assert max(passed) <= 4 * LIMIT, passed
+    check_limit(limited.recorder.counted(), limit)
+    # 200 ms is two rounds of low jobs. A single wait includes pauses of a busy machine, so it is counted in low
+    # jobs only, which share most of them; four rounds allow for a slow submission.
+    assert statistics.median(waits) <= 0.2, ms
+    assert statistics.median(passed) <= 2 * limit, passed
+    assert max(passed) <= 4 * limit, passed
 
 
 def test_consumers_killed(make, tally):

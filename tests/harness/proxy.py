@@ -6,6 +6,7 @@ import struct
 import threading
 
 PUBLISH = struct.pack(">HH", 60, 40)
+PUBLISH_TO_QUEUE = PUBLISH + bytes(3)  # to the default exchange
 HEARTBEAT = b"\x08\0\0\0\0\0\0\xce"
 
 
@@ -21,7 +22,7 @@ class Proxy:
         self.connections = 0
         self.heartbeats = 0  # heartbeats from the link
         self.open = []  # writers of connections, both ends
-        self.hold_contents = False  # publishes pass without their contents until let_pass()
+        self.hold_contents = None  # these publishes pass without their contents until let_pass()
         self.held = 0
         self.passing = threading.Event()
         self.hung = threading.Event()
@@ -80,7 +81,7 @@ class Proxy:
             reset(end)
 
     async def pass_methods(self, data, writer):
-        at = data.find(PUBLISH) if self.hold_contents else -1
+        at = data.find(self.hold_contents) if self.hold_contents else -1
         if at < 0:
             return data
         end = at + struct.unpack(">I", data[at - 4:at])[0] + 1

@@ -101,8 +101,7 @@ static void on_refused(void *owner, struct subscription *s, const struct err *wh
         struct driver *d = owner;
         const struct follower *f;
 
-        DL_FOREACH2(d->followers, f, following)
-        {
+        DL_FOREACH2 (d->followers, f, following) {
                 if (f->subscription == s)
                         say(json_pack("{s:s,s:s,s:o}", "event", "refused", "name", f->name, "why",
                                       why_json(why)));
@@ -160,8 +159,7 @@ static void run_pumps(struct driver *d)
 
         if (d->link == NULL)
                 return;
-        DL_FOREACH_SAFE2(d->pumps, p, next, following)
-        {
+        DL_FOREACH_SAFE2 (d->pumps, p, next, following) {
                 struct err e = {0};
                 while (p->next < p->count && publish_one(d, p, &e))
                         p->next++;
@@ -288,8 +286,7 @@ static struct follower *follower_of(struct driver *d, const json_t *command)
         const char *name = text_of(command, "name", "s");
         struct follower *f;
 
-        DL_FOREACH2(d->followers, f, following)
-        {
+        DL_FOREACH2 (d->followers, f, following) {
                 if (strcmp(f->name, name) == 0)
                         return f;
         }
@@ -405,15 +402,13 @@ static void end(struct driver *d)
         struct pump *p, *next_pump;
 
         link_destroy(&d->link);
-        DL_FOREACH_SAFE2(d->followers, f, next, following)
-        {
+        DL_FOREACH_SAFE2 (d->followers, f, next, following) {
                 /* too late to have an effect, and harmless */
                 settle_held(f, INT64_MAX, false, SETTLE_ACK);
                 free(f->name);
                 free(f);
         }
-        DL_FOREACH_SAFE2(d->pumps, p, next_pump, following)
-        {
+        DL_FOREACH_SAFE2 (d->pumps, p, next_pump, following) {
                 pump_free(p);
         }
         uv_close((uv_handle_t *)&d->input, NULL);

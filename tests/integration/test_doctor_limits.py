@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the doctor finds limits whose tokens are lost, and fixes them. Gateway and management API are stand-ins."""
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -104,6 +105,26 @@ def test_complete_limits_take_no_time(site):
         assert limits_of(site.start()) == OK
 
 
+def test_counts_that_do_not_settle_are_unknown(site):
+    """Of two limits each look shows one or the other to lack tokens. Neither loss is certain in the end."""
+    site.tenants(acme=(5, 3), other=(5, 1), idle=(2, 1))
+    counts = itertools.cycle([{"slots_acme_3": 4, "slots_other_1": 5}, {"slots_acme_3": 5, "slots_other_1": 4}])
+    site.queues(slots_idle_1=2, **next(counts))
+    doctor = site.start("--fix")
+    began, looks = time.monotonic(), 0
+    while doctor.poll() is None and time.monotonic() < began + 120:
+        if site.looks() >= looks + 5:
+            looks = site.looks()
+            site.queues(slots_idle_1=2, **next(counts))
+        time.sleep(0.05)
+    out, _ = doctor.communicate(timeout=60)
+    found = [check for check in json.loads(out)["checks"] if check["check"] == "limits"]
+    assert {check["state"] for check in found} == {"unknown"} and doctor.returncode == 1
+    assert all("max running: it is not certain" in check["problem"] for check in found)
+    assert {check["remedy"] for check in found} == {"look again: warren doctor"}
+    assert not any(call["method"] == "POST" for call in site.gateway.asked)
+
+
 def remedy(words):
     return f"run: warren doctor --fix, or for this one: warren {words}"
 
@@ -187,3 +208,36 @@ def test_unreadable_limits_are_unknown(site):
     site.tenants(acme=(5, 1))
     site.gateway.answers["GET", "/api/v1/types"] = (503, {"detail": "no primary"})
     assert limits_of(site.start()) == [("unknown", "no primary", None)]
+
+
+def state_of_limits(doctor):
+    """Also the exit code."""
+    out, _ = doctor.communicate(timeout=120)
+    (state,) = [check["state"] for check in json.loads(out)["checks"] if check["check"] == "limits"]
+    return state, doctor.returncode
+
+
+@pytest.mark.parametrize("variable", ["WARREN_MANAGEMENT_URL", "WARREN_ADMIN_KEY"])
+def test_limits_that_were_not_looked_at(site, variable):
+    """A script must not take them for fixed."""
+    del site.env[variable]
+    if variable == "WARREN_ADMIN_KEY":
+        site.gateway.answers["GET", "/api/v1/tenants"] = (403, {"detail": "not for this key"})
+    assert state_of_limits(site.start("--fix")) == ("unknown", 1)
+
+
+def test_the_exit_code_of_limits_that_were_not_looked_at(site):
+    """Nothing is wrong that the doctor can see."""
+    del site.env["WARREN_MANAGEMENT_URL"]
+    assert site.start().wait(60) == 0
+    assert site.start("--fix").wait(60) == 1
+
+
+def test_limits_of_unknown_tenants_are_unknown(site):
+    site.gateway.answers["GET", "/api/v1/tenants"] = (503, {"detail": "no primary"})
+    assert limits_of(site.start("--fix")) == [("unknown", "no primary", None)]
+
+
+def test_limits_of_a_broker_out_of_reach_are_unknown(site):
+    site.broker.answers["GET", "/api/nodes"] = (503, {})
+    assert state_of_limits(site.start("--fix")) == ("unknown", 1)

@@ -4,7 +4,6 @@ a version twice."""
 import concurrent.futures
 import contextlib
 import json
-import re
 import sqlite3
 import time
 
@@ -89,14 +88,6 @@ def test_keys_and_new_tenants_do_not_wait_for_tokens(made):
     until(lambda: latest(made, "tenant", "new"), 60, "it is told")
     assert depth(made, f"slots.new.{latest(made, 'tenant', 'new')['slots_version']}") == 5
     until(lambda: latest(made, "type", "new.type"), 60, "it is told")
-
-
-def test_keys_do_not_wait_while_a_queue_is_filled(made):
-    create(made, "filled")
-    asking = start_filling(made, "filled", 10000)
-    assert made.request("POST", "/tenants/filled/keys").status_code == 201
-    assert latest(made, "tenant", "filled")["max_running"] == 5, "the key came too late to tell"
-    asking.join()
 
 
 def test_a_limit_that_cannot_be_filled_delays_no_other(made):
@@ -262,32 +253,6 @@ def test_a_registry_that_cannot_be_written_while_a_queue_is_filled(made, tmp_pat
     version = latest(made, "tenant", "full")["slots_version"]
     assert version > 2 and depth(made, f"slots.full.{version}") == 10000
     until_only(made, "full", f"slots.full.{version}")
-
-
-def test_many_limits_of_a_new_primary(made, tmp_path):
-    """Each is filled, and nothing else waits for that."""
-    count = 150
-    create(made, "asked")
-    made.program.stop()
-    change_database(made, tmp_path / "registry.db",
-                    *("INSERT INTO types(name, v, max_running, slots_version, rate_count, rate_per, rate_version,"
-                      f" created_at) VALUES('many{number}', 1, 5, 0, -1, 0, 0, 1)"
-                      for number in range(count)))
-    made.start()
-
-    def queues():
-        return sum(bool(re.fullmatch(r"slots-type\.many\d+\.1", name))
-                   for name in made.broker.queues(made.vhost))
-
-    began = time.monotonic()
-    for request in (("POST", "/tenants/asked/keys"), ("POST", "/tenants/asked/pause"),
-                    ("GET", "/types"), ("POST", "/tenants/asked/resume")):
-        assert made.request(*request).status_code in (200, 201, 202)
-    asked = time.monotonic() - began
-    assert queues() < count, "all was filled before anything was asked"
-    assert asked < 2
-    until(lambda: sum(r["record"] == "type" for r, _ in control_records(made)) == count, 60, "all told")
-    assert queues() == count
 
 
 def test_a_replica_fills_nothing(made):

@@ -4,7 +4,7 @@ broker that restarts see tests/faults/test_stream_faults.py.)"""
 import struct
 
 from harness.link_driver import Driver, outcomes_of, read_stream
-from harness.proxy import Proxy
+from harness.proxy import PUBLISH, Proxy
 from harness.until import until
 from link_rig import channel, declare_stream, node  # noqa: F401 (fixtures)
 
@@ -72,7 +72,7 @@ def test_an_alarm_while_the_probe_is_out(node, channel):
     """A broker with an alarm does not answer; the link must not give up the connection for that."""
     declare_stream(channel, "silent")
     proxy = Proxy(node.port)
-    proxy.hold_contents = True
+    proxy.hold_contents = PUBLISH
     url = f"amqp://127.0.0.1:{proxy.port}/warren"
     with feeding(node, "silent", urls=url) as driver:
         until(lambda: proxy.held == 1, 30, "the probe")

@@ -98,13 +98,17 @@ void __wrap_tokens_destroy(struct tokens **t)
 
 void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS])
 {
+        for (int rank = 0; rank < TOKENS_RANKS; rank++)
+                fake.ended += t->counts[rank] > counts[rank] ? t->counts[rank] - counts[rank] : 0;
         memcpy(t->counts, counts, sizeof(t->counts));
 }
 
 void __wrap_tokens_want(struct tokens *t, unsigned count, int rank)
 {
-        memset(t->counts, 0, sizeof(t->counts));
-        t->counts[rank] = count;
+        unsigned counts[TOKENS_RANKS] = {0};
+
+        counts[rank] = count;
+        __wrap_tokens_want_each(t, counts);
 }
 
 void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS])
@@ -123,6 +127,7 @@ void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANK
 
 void __wrap_tokens_keep(struct tokens *t, unsigned count)
 {
+        fake.ended += t->kept > 0 && count != t->kept;
         t->kept = count;
 }
 

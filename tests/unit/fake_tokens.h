@@ -12,6 +12,7 @@ enum { FAKE_QUEUES_MAX = 8, FAKE_CHANNELS = 4 };
 struct fake_tokens {
         msec now;
         unsigned returned, spent, removed;
+        unsigned ended;           /* subscriptions, before they brought a token */
         struct token_round round; /* of the next that is delivered */
 };
 extern struct fake_tokens fake;

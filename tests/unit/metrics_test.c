@@ -112,6 +112,27 @@ static void test_collect(void **state)
         metrics_destroy(&m);
 }
 
+static void test_remove(void **state)
+{
+        (void)state;
+        struct metrics *m = metrics_create("test");
+        struct metric *g = metric_add(m, &(struct metric_spec){.name = "warren_g",
+                                                               .help = "G.",
+                                                               .kind = METRIC_GAUGE,
+                                                               .labels = {"x"},
+                                                               .series_max = 2});
+        AUTO_BUFFER out = {0};
+
+        metric_set(g, 1, "a");
+        metric_set(g, 2, "b");
+        metric_remove(g, "b"); /* it has no series of its own */
+        metric_remove(g, "a");
+        metrics_write(m, &out);
+        assert_null(strstr(out.data, "x=\"a\""));
+        assert_non_null(strstr(out.data, "warren_g{x=\"other\"} 2\n"));
+        metrics_destroy(&m);
+}
+
 static void test_promtool(void **state)
 {
         (void)state;
@@ -148,6 +169,7 @@ int main(void)
                 cmocka_unit_test(test_histogram),
                 cmocka_unit_test(test_series_are_bounded),
                 cmocka_unit_test(test_collect),
+                cmocka_unit_test(test_remove),
                 cmocka_unit_test(test_promtool),
         };
         return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/own.h"
 #include "consumer/slots.h"
 #include "tests/unit/fake_tokens.h"
 #include "tests/unit/unit.h"
@@ -28,9 +29,12 @@ bool __wrap_outbox_post(struct outbox *o, struct publication *p)
 static const struct handler plenty = {.type = "plenty"};
 static const struct handler narrow = {.type = "narrow"};
 
+static unsigned rooms_counted;
+
 static unsigned room(void *owner, const struct handler *h)
 {
         (void)owner;
+        rooms_counted++;
         return h == &narrow ? 2 : UINT_MAX;
 }
 
@@ -75,7 +79,6 @@ static int prepare(void **state)
                 snprintf(t->name, sizeof(t->name), "t%u", i);
                 t->weight = 1;
                 t->wanted = true;
-                t->queues[0].tenant = t;
                 limit(r, i, 5, 1);
         }
         slots_up(r->slots);
@@ -104,15 +107,21 @@ static int clean_up(void **state)
         return 0;
 }
 
-static void add(struct rig *r, unsigned tenant, const struct handler *h, unsigned count)
+static void add_to(struct rig *r, struct tenant *t, const struct handler *h, unsigned count)
 {
+        t->queues[0].tenant = t;
         for (; count > 0; count--) {
                 struct attempt *a = xcalloc(1, sizeof(*a));
-                a->queue = &r->tenants[tenant].queues[0];
+                a->queue = &t->queues[0];
                 a->job.priority = PRIORITY_MEDIUM;
                 a->handler = h;
                 ready_add(&r->ready, a);
         }
+}
+
+static void add(struct rig *r, unsigned tenant, const struct handler *h, unsigned count)
+{
+        add_to(r, &r->tenants[tenant], h, count);
 }
 
 /* A turn of the loop in which at most one job starts; NULL: none could. */
@@ -292,6 +301,29 @@ static void a_worker_is_kept_for_whom_none_was_free(void **state)
         assert_int_equal(fake_tokens_wanted("slots.t0.1"), 1);
 }
 
+/* While every worker is busy only those ask whose turn is next, and it. */
+static void one_for_whom_a_worker_is_kept_asks_however_many_are_before_it(void **state)
+{
+        enum { BEFORE = 80 };
+        struct rig *r = *state;
+        AUTO_FREE struct tenant *others = xcalloc(BEFORE, sizeof(*others));
+
+        add(r, 0, &plenty, 1);
+        r->tenants[0].passed_over = true;
+        slots_settle(r->slots, 0);
+        assert_true(fake_tokens_deliver("slots.t0.1"));
+        fake.now += SLOT_WAIT;
+        slots_settle(r->slots, 0);
+        assert_int_equal(fake.returned, 1);
+        for (unsigned i = 0; i < BEFORE; i++)
+                add_to(r, &others[i], &plenty, 1);
+        r->ready.ring = &others[0];
+        assert_true(slots_keep_worker(r->slots));
+        slots_settle(r->slots, 0);
+        assert_int_equal(fake_tokens_wanted("slots.t0.1"), 1);
+        ready_each(&r->ready, drop, &r->ready);
+}
+
 static void no_more_is_asked_than_has_room(void **state)
 {
         struct rig *r = *state;
@@ -304,6 +336,26 @@ static void no_more_is_asked_than_has_room(void **state)
         assert_int_equal(fake_tokens_wanted("slots.t0.1"), 5);
         slots_settle(r->slots, 1);
         assert_int_equal(fake_tokens_wanted("slots.t0.1"), 1);
+}
+
+/* A count may walk a list: once for each type, whatever the number of tenants. */
+static void the_room_of_a_type_is_counted_once_a_turn(void **state)
+{
+        struct rig *r = *state;
+
+        for (unsigned i = 0; i < TENANTS_MAX; i++) {
+                add(r, i, &narrow, 5);
+                add(r, i, &plenty, 5);
+        }
+        rooms_counted = 0;
+        slots_settle(r->slots, 64);
+        assert_int_equal(rooms_counted, 2);
+        for (unsigned i = 0; i < TENANTS_MAX; i++) {
+                AUTO_FREE char *queue = xasprintf("slots.t%u.1", i);
+                assert_int_equal(fake_tokens_wanted(queue), 2 + 5);
+        }
+        slots_settle(r->slots, 64);
+        assert_int_equal(rooms_counted, 4);
 }
 
 static void tenants_share_the_free_workers(void **state)
@@ -368,7 +420,9 @@ int main(void)
                 TEST(a_token_goes_to_a_run_without_before_it_starts_another),
                 TEST(a_process_that_was_stopped_starts_nothing_with_its_tokens),
                 TEST(a_worker_is_kept_for_whom_none_was_free),
+                TEST(one_for_whom_a_worker_is_kept_asks_however_many_are_before_it),
                 TEST(no_more_is_asked_than_has_room),
+                TEST(the_room_of_a_type_is_counted_once_a_turn),
                 TEST(tenants_share_the_free_workers),
                 TEST(short_jobs_in_a_stream_keep_their_tokens),
         };

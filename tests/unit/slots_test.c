@@ -536,13 +536,32 @@ static void the_metric_is_bounded(void **state)
         assert_shows(r, "t399", "1");
         assert_shows(r, "other", "3");
         slots_tenant(r->slots, &many[0], &unlimited);
-        assert_shows(r, "t0", "0");
         assert_shows(r, "t400", "1"); /* has its place */
         assert_shows(r, "other", "2");
         for (int i = 1; i < TENANTS; i++)
                 slots_tenant(r->slots, &many[i], &unlimited);
         assert_shows(r, "other", "0");
         free(many);
+}
+
+/* What tenants that are gone had leaves room for others. */
+static void tenants_that_come_and_go_leave_the_metric(void **state)
+{
+        enum { TENANTS = 1200 }; /* more than a metric has series */
+        struct rig *r = *state;
+        const struct tenant_record limited = {.max_running = 2, .slots_version = 1};
+        const struct tenant_record deleted = {.deleted = true};
+
+        for (int i = 0; i < TENANTS; i++) {
+                struct tenant t = {.wanted = true};
+                AUTO_FREE char *name = xasprintf("t%d", i);
+                memcpy(t.name, name, strlen(name));
+                slots_tenant(r->slots, &t, &limited);
+                bring(newest);
+                assert_shows(r, name, "1");
+                assert_shows(r, "other", "0");
+                slots_tenant(r->slots, &t, &deleted);
+        }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean_up)
@@ -561,6 +580,7 @@ int main(void)
                 TEST(a_token_held_for_long_is_exchanged),
                 TEST(a_consumer_that_stops_wants_none),
                 TEST(the_metric_is_bounded),
+                TEST(tenants_that_come_and_go_leave_the_metric),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,9 +24,11 @@
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 #define TENANT_QUEUE "slots.acme.1"
 #define TYPE_QUEUE "slots-type.mail.1"
+#define RATE_QUEUE "rates-type.mail.1"
 
 static const struct handler old_handler = {.type = "mail"};
 static const struct handler new_handler = {.type = "mail", .timeout = MSEC_MINUTE};
+static const struct handler stopping_handler = {.type = "mail", .stop_on_link_loss = true};
 static const struct tenant_record acme = {
         .name = "acme", .weight = 1, .max_running = 1, .slots_version = 1};
 static const struct consumer_settings settings = {.concurrency = 2, .held_max = 1 << 20};
@@ -39,12 +41,14 @@ static struct fixture {
         const struct link_events *consume, *slots;
         const struct handler *handler; /* in force */
         const struct handler *ran;     /* of the run that was started last */
-        bool paused, no_room;
-        unsigned requeued, published;
+        bool paused, no_room, link_is_down;
+        unsigned requeued, published, stopped;
 } f;
 
 struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e);
+bool __wrap_link_is_up(const struct link *l);
+void __wrap_run_stop(struct run *run, msec grace);
 void __wrap_link_settle(struct delivery **d, enum settle how);
 bool __wrap_delivery_is_live(const struct delivery *d);
 void __wrap_outbox_post(struct outbox *o, struct publication *p);
@@ -70,6 +74,19 @@ struct link *__wrap_link_create(const struct link_config *config, const struct l
         if (strcmp(config->name, "consumer test slots") == 0)
                 f.slots = on;
         return (struct link *)(void *)&any;
+}
+
+bool __wrap_link_is_up(const struct link *l)
+{
+        (void)l;
+        return !f.link_is_down;
+}
+
+void __wrap_run_stop(struct run *run, msec grace)
+{
+        (void)run;
+        (void)grace;
+        f.stopped++;
 }
 
 void __wrap_link_settle(struct delivery **d, enum settle how)
@@ -465,6 +482,146 @@ static void a_slot_that_comes_ends_the_time_for_which_its_type_is_full(void **st
         assert_int_equal(f.published, 0);
 }
 
+/* What a process that was stopped for longer than its links live still reads is void. */
+enum { STOP = 30 * MSEC_SECOND };
+
+static void after_a_stop_a_slot_that_was_on_its_way_starts_nothing(void **state)
+{
+        (void)state;
+        fake.now += STOP;
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.job->state, STATE_WAITING);
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(fake_tokens_taken(), 0);
+        assert_true(fake_tokens_deliver(TENANT_QUEUE));
+        start_ready(f.c); /* as before */
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.job->state, STATE_RUNNING);
+}
+
+static void after_a_stop_none_waits_with_its_tenants_slot(void **state)
+{
+        (void)state;
+        fake.now += STOP;
+        start_ready(f.c);
+        assert_int_equal(f.job->state, STATE_WAITING);
+        assert_int_equal(fake.returned, 1);
+        assert_int_equal(fake_tokens_taken(), 0);
+}
+
+/* What comes on the subscriptions of before is not read any more. */
+static void after_a_stop_tokens_are_asked_for_anew(void **state)
+{
+        (void)state;
+        wait_in_vain(); /* of a full type one stays asked for */
+        start_ready(f.c);
+        fake.now += SLOT_WAIT;
+        start_ready(f.c);
+        assert_int_equal(fake_tokens_wanted(TYPE_QUEUE), 1);
+        assert_int_equal(fake_tokens_taken(), 0);
+        fake.now += 200; /* the type may be asked again, */
+        start_ready(f.c);
+        assert_int_equal(fake_tokens_wanted(TENANT_QUEUE), 1); /* and so the tenant's slots */
+        fake.ended = 0;
+        fake.now += MSEC_SECOND;
+        start_ready(f.c);
+        assert_int_equal(fake.ended, 2);
+        assert_int_equal(fake_tokens_wanted(TENANT_QUEUE), 1);
+}
+
+static void lift_the_tenants_limit(void)
+{
+        struct tenant_record unlimited = acme;
+
+        unlimited.max_running = RECORD_UNLIMITED;
+        slots_tenant(f.c->slots, f.tenant, &unlimited);
+}
+
+static void after_a_stop_a_spare_slot_of_the_type_starts_nothing(void **state)
+{
+        (void)state;
+        lift_the_tenants_limit();
+        wait_in_vain();
+        assert_true(fake_tokens_deliver(TYPE_QUEUE)); /* late: none asks */
+        fake.now += STOP;
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(fake_tokens_taken(), 0);
+}
+
+static void after_a_stop_a_token_of_the_rate_starts_nothing(void **state)
+{
+        const struct type_record mail = {.name = "mail",
+                                         .max_running = RECORD_UNLIMITED,
+                                         .rate_count = 10,
+                                         .rate_per = MSEC_SECOND,
+                                         .rate_version = 1};
+
+        (void)state;
+        wait_in_vain();
+        lift_the_tenants_limit();
+        type_slots_record(f.c->type_slots, &mail);
+        type_rate_record(f.c->type_rate, &mail);
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(RATE_QUEUE));
+        fake.ended = 0;
+        fake.now += STOP;
+        start_ready(f.c);
+        assert_null(f.ran);
+        assert_int_equal(fake_tokens_taken(), 0);
+        assert_int_equal(fake.ended, 1);
+        fake.now += STOP; /* none is held, and one asked for */
+        start_ready(f.c);
+        assert_int_equal(fake.ended, 2);
+        assert_true(fake_tokens_deliver(RATE_QUEUE));
+        start_ready(f.c);
+        assert_non_null(f.ran);
+}
+
+/* It has returned its tokens, and has no fresh ones yet. */
+static void run_for_long(void)
+{
+        f.handler = f.job->handler = &stopping_handler;
+        fake_tokens_deliver(TYPE_QUEUE);
+        assert_int_equal(f.job->state, STATE_RUNNING);
+        fake.now += TYPE_SLOT_HELD_MAX;
+        start_ready(f.c);
+        for (int i = 0; i < 2; i++) {
+                slots_check(f.c->slots);
+                type_slots_tick(f.c->type_slots, fake.now);
+        }
+        assert_int_equal(fake.returned, 2);
+}
+
+static void one_that_exchanges_its_tokens_has_not_lost_them(void **state)
+{
+        struct err why = {0};
+
+        (void)state;
+        run_for_long();
+        f.slots->down(f.c, &why); /* only a channel */
+        assert_int_equal(f.stopped, 0);
+        f.slots->up(f.c);
+        start_ready(f.c);
+        assert_true(fake_tokens_deliver(TENANT_QUEUE));
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        fake_tokens_lose();
+        f.slots->down(f.c, &why);
+        assert_int_equal(f.stopped, 1);
+}
+
+static void with_its_link_one_that_exchanges_its_tokens_loses_them(void **state)
+{
+        struct err why = {0};
+
+        (void)state;
+        run_for_long();
+        f.link_is_down = true;
+        f.slots->down(f.c, &why);
+        assert_int_equal(f.stopped, 1);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -484,6 +641,13 @@ int main(void)
                 TEST(without_the_link_of_tokens_it_waits_again),
                 TEST(jobs_are_sent_away_by_the_time_for_which_their_type_is_full),
                 TEST(a_slot_that_comes_ends_the_time_for_which_its_type_is_full),
+                TEST(one_that_exchanges_its_tokens_has_not_lost_them),
+                TEST(with_its_link_one_that_exchanges_its_tokens_loses_them),
+                TEST(after_a_stop_a_slot_that_was_on_its_way_starts_nothing),
+                TEST(after_a_stop_none_waits_with_its_tenants_slot),
+                TEST(after_a_stop_tokens_are_asked_for_anew),
+                TEST(after_a_stop_a_spare_slot_of_the_type_starts_nothing),
+                TEST(after_a_stop_a_token_of_the_rate_starts_nothing),
 #undef TEST
         };
 

@@ -169,6 +169,7 @@ static void a_lost_link_makes_no_copies(void **state)
         type_rate_spend(start(0));
         fake_tokens_lose();
         type_rate_down(f.rate);
+        refused_turn(4);
         deliver_round(7, 3);
         assert_int_equal(fake.removed, 0);
         type_rate_put_back(f.rate, start(1));
@@ -279,6 +280,47 @@ static void jobs_wait_for_a_rate_while_they_find_no_token(void **state)
         assert_true(type_rate_waits_ms(f.rate, "other") == 0);
 }
 
+/* The loop turns when the pause is over, whether a job looked for a token when it began or not. */
+static void a_pause_ends_in_a_turn_of_the_loop(void **state)
+{
+        (void)state;
+        refused_turn(4);
+        fake_tokens_deliver(QUEUE);
+        fake.now += TYPE_RATE_HOLD;
+        type_rate_turn(f.rate, &f.ready, 4);
+        assert_int_equal(fake.returned, 1);
+        assert_true(uv_loop_alive(&f.loop)); /* an alarm is set */
+}
+
+/* One start in 50 ms. */
+static void start_for(msec time)
+{
+        for (; time > 0; time -= 50) {
+                fake.now += 50;
+                refused_turn(4);
+                assert_true(fake_tokens_deliver(QUEUE));
+                type_rate_spend(start(0));
+        }
+}
+
+/* After many jobs a few: what they do not need is left to other consumers. */
+static void fewer_are_wanted_when_fewer_jobs_wait(void **state)
+{
+        (void)state;
+        refused_turn(10);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 10);
+        while (f.ready.count > 4)
+                ready_remove(&f.ready, f.tenant.waiting[PRIORITY_LOW]);
+        start_for(TYPE_RATE_HOLD);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 10); /* more may come */
+        start_for(TYPE_RATE_HOLD);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 4);
+        while (f.ready.count > 3)
+                ready_remove(&f.ready, f.tenant.waiting[PRIORITY_LOW]);
+        start_for(MSEC_SECOND);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 4); /* near enough */
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -304,6 +346,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_stop_returns_what_is_not_used, prepare, clean),
                 cmocka_unit_test_setup_teardown(jobs_wait_for_a_rate_while_they_find_no_token,
                                                 prepare, clean),
+                cmocka_unit_test_setup_teardown(a_pause_ends_in_a_turn_of_the_loop, prepare, clean),
+                cmocka_unit_test_setup_teardown(fewer_are_wanted_when_fewer_jobs_wait, prepare,
+                                                clean),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

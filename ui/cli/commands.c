@@ -215,10 +215,11 @@ const struct command command_table[] = {
         {"topology", "check", "", 0, 0, "compare the broker with the topology", events_options,
          "Needs " MANAGEMENT_NEEDS ". Exit code 1 when they differ.", command_topology_check},
         {"doctor", NULL, "", 0, 0, "find what is wrong, and say what to do", doctor_options,
-         "Checks the broker too when WARREN_MANAGEMENT_URL is set. Takes up to 30 s longer when\n"
-         "tokens of a limit seem to be lost. With --fix it asks for new ones and waits until they\n"
-         "are in force, a minute at most for each limit.\n"
-         "Exit code 1 when something is wrong and was not fixed.",
+         "Checks the broker too when WARREN_MANAGEMENT_URL is set. Takes 30 s longer, at most\n"
+         "60 s, when tokens of a limit seem to be lost. With --fix it asks for new ones and waits\n"
+         "until they are in force, a minute at most for each limit.\n"
+         "Exit code 1 when something is wrong and was not fixed; with --fix also when something\n"
+         "could not be checked.",
          command_doctor},
         {"completion", NULL, "SHELL", 1, 1, "print a completion script for bash, zsh or fish",
          NULL, "bash: source <(warren completion bash)\nzsh:  source <(warren completion zsh)\n"

@@ -89,7 +89,11 @@ static void add_verdict(const struct diagnosis *d, const struct cli *c, struct b
         if (d->wrong > 0)
                 show_coloured(out, "Something is wrong.", COLOUR_RED, c->colours);
         else if (d->unknown > 0)
-                show_coloured(out, "Nothing wrong was found, but not everything could be checked.",
+                show_coloured(out,
+                              d->fixed > 0 ? "What was found is fixed, but not everything could be "
+                                             "checked."
+                                           : "Nothing wrong was found, but not everything could be "
+                                             "checked.",
                               COLOUR_YELLOW, c->colours);
         else if (d->fixed > 0)
                 show_coloured(out, "What was wrong is fixed.", COLOUR_GREEN, c->colours);
@@ -114,6 +118,7 @@ enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c)
                 table_render(d->table, 0, c->colours, &out);
                 add_verdict(d, c, &out);
         }
+        bool failed = d->wrong > 0 || (d->unknown > 0 && cli_has(c, "fix"));
         enum exit_code code = cli_print(c, buffer_bytes(&out));
-        return code == EXIT_DONE && d->wrong > 0 ? EXIT_JOB_FAILED : code;
+        return code == EXIT_DONE && failed ? EXIT_JOB_FAILED : code;
 }

@@ -20,5 +20,5 @@ void diagnosis_destroy(struct diagnosis **d);
 void diagnosis_add(struct diagnosis *d, const char *check, enum health health, const char *problem,
                    const char *remedy);
 unsigned diagnosis_wrong(const struct diagnosis *d);
-/* Prints it. EXIT_DONE when nothing is wrong, else exit code 1. */
+/* Prints it. EXIT_DONE when nothing is wrong, and with --fix nothing unknown; else exit code 1. */
 enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c);

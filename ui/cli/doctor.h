@@ -21,5 +21,6 @@ struct broker_checks {
 };
 /* Checks that every queue has the consumer that it needs. */
 void doctor_check_consumers(const struct broker_checks *b);
-/* Checks that no limit has lost tokens. The tenants must be known. Takes 30 s when it looks so. */
+/* Checks that no limit has lost tokens. The tenants must be known. Takes 30 s when it looks so, and
+ * 60 s at most before it fixes any. */
 void doctor_check_tokens(struct cli *c, const struct broker_checks *b);

@@ -147,8 +147,16 @@ static void check_topology(struct broker_checks *b)
                 diagnosis_add(b->d, "topology", HEALTH_OK, NULL, NULL);
 }
 
+/* With --fix nobody may believe that lost tokens were replaced. */
+static void report_skipped_limits(const struct cli *c, struct diagnosis *d, const char *why)
+{
+        if (cli_has(c, "fix"))
+                diagnosis_add(d, "limits", HEALTH_UNKNOWN, why, NULL);
+}
+
 void doctor_check_broker(struct cli *c, struct diagnosis *d)
 {
+        static const char no_queues[] = "the queues of their tokens could not be read";
         struct err e = {0}, unknown = {0};
         AUTO(http_client) management = broker_management(c, &e);
         AUTO_FREE char *vhost = broker_vhost(c);
@@ -156,6 +164,7 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d)
         if (management == NULL) {
                 diagnosis_add(d, "broker", HEALTH_UNKNOWN, e.text,
                               "set WARREN_MANAGEMENT_URL to check the broker too");
+                report_skipped_limits(c, d, no_queues);
                 return;
         }
         AUTO(tenant_names) tenants = tenant_names_ask(c, &unknown);
@@ -164,11 +173,15 @@ void doctor_check_broker(struct cli *c, struct diagnosis *d)
                                   .vhost = vhost,
                                   .tenants = tenants,
                                   .unknown = &unknown};
-        if (!check_nodes(&b))
+        if (!check_nodes(&b)) {
+                report_skipped_limits(c, d, no_queues);
                 return;
+        }
         check_version(&b);
         check_topology(&b);
         doctor_check_consumers(&b);
         if (tenants != NULL)
                 doctor_check_tokens(c, &b);
+        else
+                report_skipped_limits(c, d, unknown.text);
 }

@@ -38,6 +38,7 @@ struct limit {
         unsigned look;    /* the last that found it */
         enum token_loss loss;
         msec since; /* of this loss */
+        msec seen;  /* by the last look */
         UT_hash_handle hh;
 };
 
@@ -194,6 +195,7 @@ static void judge(struct looks *l, struct limit *limit, msec now)
         if (loss != limit->loss)
                 limit->since = now;
         limit->loss = loss;
+        limit->seen = now;
 }
 
 static int look_once(struct looks *l, struct err *e)
@@ -212,9 +214,10 @@ static int look_once(struct looks *l, struct err *e)
         return 0;
 }
 
+/* Only looks count: fixing other limits takes time too. */
 static bool is_certain(const struct limit *limit)
 {
-        return clock_mono() - limit->since >= token_loss_patience(limit->loss);
+        return limit->seen - limit->since >= token_loss_patience(limit->loss);
 }
 
 static void say_once(struct looks *l)
@@ -243,9 +246,14 @@ static int look_long_enough(struct looks *l, struct err *e)
         }
 }
 
-static void add_problem(const struct limit *limit, struct buffer *out)
+static void add_name(const struct limit *limit, struct buffer *out)
 {
         buffer_printf(out, "%s %s, %s: ", limit_noun(limit->kind), limit->of, names[limit->kind]);
+}
+
+static void add_problem(const struct limit *limit, struct buffer *out)
+{
+        add_name(limit, out);
         switch (limit->loss) {
         case TOKENS_COMPLETE:
                 break;
@@ -295,6 +303,16 @@ static void report(const struct limit *limit, struct diagnosis *d)
                               : remedy);
 }
 
+static void report_unsettled(const struct limit *limit, struct diagnosis *d)
+{
+        AUTO_BUFFER problem = {0};
+
+        add_name(limit, &problem);
+        buffer_add_text(&problem,
+                        "it is not certain after a minute of looks whether tokens are lost");
+        diagnosis_add(d, "limits", HEALTH_UNKNOWN, problem.data, "look again: warren doctor");
+}
+
 void doctor_check_tokens(struct cli *c, const struct broker_checks *b)
 {
         struct err e = {0};
@@ -306,10 +324,12 @@ void doctor_check_tokens(struct cli *c, const struct broker_checks *b)
                 return;
         }
         for (const struct limit *limit = l.limits; limit != NULL; limit = limit->hh.next) {
-                if (limit->loss == TOKENS_COMPLETE || !is_certain(limit))
+                if (limit->loss == TOKENS_COMPLETE)
                         continue;
                 found = true;
-                if (cli_has(c, "fix") && limit->loss != TOKENS_NOT_MADE)
+                if (!is_certain(limit))
+                        report_unsettled(limit, b->d);
+                else if (cli_has(c, "fix") && limit->loss != TOKENS_NOT_MADE)
                         fix(c, limit, b->d);
                 else
                         report(limit, b->d);
