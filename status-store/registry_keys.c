@@ -6,10 +6,10 @@
 
 #include <string.h>
 
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/base/secret.h"
 #include "status-store/registry_rows.h"
 
 #define KEY_COLUMNS "id, v, tenant, sha256, scopes, expires, revoked, created_at"
@@ -100,7 +100,7 @@ int registry_create_admin_key(struct registry *r, const char *path, struct err *
         if (generate("", scopes, 0, text, &key, e) != 0)
                 return -1;
         AUTO_FREE char *line = xasprintf("%s\n", text);
-        int done = secret_write(path, line, e);
+        int done = file_replace(path, line, e);
         explicit_bzero(text, sizeof(text));
         explicit_bzero(line, strlen(line));
         return done != 0 ? -1 : registry_write(r, put_key, &key, e);

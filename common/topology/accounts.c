@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/secret.h"
@@ -53,7 +54,7 @@ static char *password_of(const char *path, struct err *e)
         if (access(path, F_OK) < 0) {
                 char fresh[SECRET_RANDOM_SIZE];
                 secret_random(fresh);
-                if (secret_write(path, fresh, e) < 0)
+                if (file_replace(path, fresh, e) < 0)
                         return NULL;
         }
         return secret_read(path, e);

@@ -12,7 +12,8 @@ ENDED = "urn:warren:problem:batch-ended"
 class BatchGateway(http.server.ThreadingHTTPServer):
     """`jobs` maps each key to the job that it made. `plan`: what happens to the next requests, one entry
     each: a status to answer with; "cut" (no answer, nothing done), "lose" (no answer, all done), "stop"
-    (reads only half of the jobs), ("take", n) (a rate: the first n), or an Event, which is waited for."""
+    (reads only half of the jobs), ("take", n, s) (a rate: the first n, the others in s seconds), or an
+    Event, which is waited for."""
 
     daemon_threads = True
 
@@ -103,7 +104,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 break
             if isinstance(step, tuple) and index >= step[1]:
                 jobs.append({"problem": {"type": "about:blank", "title": "x", "status": 429,
-                                         "detail": "too many submissions", "retry_after": 1}})
+                                         "detail": "too many submissions",
+                                         "retry_after": step[2]}})
                 continue
             jobs.append(self.server.take(index, text, position))
         return {"accepted": 0, "refused": 0, "unknown": 0, "complete": complete, "jobs": jobs}

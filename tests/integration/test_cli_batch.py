@@ -9,6 +9,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 
 import pytest
 
@@ -17,6 +18,10 @@ from cli_rig import EXIT
 from gateway_rig import Service
 from harness.broker import BIN
 from harness.terminal import open_terminal
+from harness.until import until
+
+
+DAY = 24 * 3600 * 1000  # ms
 
 
 @pytest.fixture()
@@ -53,6 +58,13 @@ class Submit:
     def write(self, count, begin=1):
         """Jobs of the numbers begin to count, a line each."""
         self.jobs.write_text("".join(line(n) for n in range(begin, count + 1)), encoding="utf-8")
+
+    def stored(self, done):
+        """The file by which a later run goes on, once it says that `done` jobs are; else None."""
+        if not self.state.exists():
+            return None
+        state = json.loads(self.state.read_text(encoding="utf-8"))
+        return state if state["done"] == done else None
 
     def refusals(self):
         return [json.loads(text) for text in self.refused.read_text(encoding="utf-8").splitlines()]
@@ -144,7 +156,7 @@ def test_a_request_that_fails_is_sent_again(gateway, submit, fault):
 
 def test_a_rate_is_waited_for(gateway, submit):
     submit.write(7)
-    gateway.plan = [("take", 3), ("take", 3)]
+    gateway.plan = [("take", 3, 1), ("take", 3, 1)]
     done = submit()
     assert done.returncode == 0 and done.stdout == "7 accepted, 0 refused\n"
     assert [body.count("\n") for _, body in gateway.bodies] == [7, 4, 1]
@@ -208,6 +220,52 @@ def test_refused_jobs_of_both_runs_are_there(gateway, submit):
     assert [refusal["line"] for refusal in submit.refusals()] == [1, 602]
 
 
+def test_a_run_replaces_an_older_file_of_refused_jobs(gateway, submit):
+    submit.refused.write_text('{"line":7}\n', encoding="utf-8")
+    submit.jobs.write_text("".join(line(n) for n in range(600)) + '{"type": "bad"}\n', encoding="utf-8")
+    gateway.plan = [None, 401]
+    assert submit().returncode == EXIT["not allowed"]
+    assert submit().stdout.startswith("600 accepted (500 by an earlier run), 1 refused")
+    assert [refusal["line"] for refusal in submit.refusals()] == [601]
+
+
+def test_a_wait_for_the_rate_may_take_days(gateway, submit):
+    """What is settled is noted while the others of its request wait, and they have no keys that grow old."""
+    submit.jobs.write_text(line(1) + '{"type": "bad"}\n' + "".join(line(n) for n in range(3, 601)),
+                           encoding="utf-8")
+    gateway.plan = [("take", 100, 3600)]
+    running = submit.start("--batch", "jobs.ndjson")
+    state = until(lambda: submit.stored(done=100), 60, "the first jobs are noted")
+    assert (state["accepted"], state["refused"], state["since"]) == (99, 1, 0)
+    running.kill()
+    running.communicate(timeout=60)
+    assert [refusal["line"] for refusal in submit.refusals()] == [2]
+    held = threading.Event()
+    gateway.plan = [held]
+    running = submit.start("--batch", "jobs.ndjson")
+    gateway.wait_requests(2)
+    assert submit.stored(done=100)["since"] > 0, "before jobs are sent"
+    held.set()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == EXIT["refused"], err
+    assert out == "599 accepted (99 by an earlier run), 1 refused: jobs.ndjson.refused\n"
+    assert gateway.made == 599 and len(submit.refusals()) == 1
+
+
+def test_keys_are_not_used_when_they_may_be_forgotten(gateway, submit):
+    """The first run's request has no answer; the next run may send it again for 23 h after that."""
+    submit.write(600)
+    gateway.plan = [None, "lose", 401]
+    assert submit().returncode == EXIT["not allowed"]
+    since = time.time_ns() // 1_000_000 - DAY * 23 // 24 + 5000
+    submit.state.write_text(json.dumps({**submit.stored(done=500), "since": since}), encoding="utf-8")
+    gateway.plan = [503] * 20
+    done = submit()
+    assert done.returncode == EXIT["unreachable"], done.stderr
+    assert "for 23 h it stayed unknown" in done.stderr and gateway.plan and gateway.made == 600
+    assert "more than 23 h ago" in submit().stderr
+
+
 def stopped(gateway, submit):
     """A run that was stopped after 500 of 600 jobs; its key."""
     submit.write(600)
@@ -234,8 +292,7 @@ def test_what_else_does_not_go_on(gateway, submit):
     other = submit("--batch", "jobs.ndjson", "--key", "k")
     assert other.returncode == EXIT["usage"] and "another key" in other.stderr
     stored = json.loads(submit.state.read_text(encoding="utf-8"))
-    submit.state.write_text(json.dumps({**stored, "saved": stored["saved"] - 24 * 3600 * 1000}),
-                            encoding="utf-8")
+    submit.state.write_text(json.dumps({**stored, "since": stored["since"] - DAY}), encoding="utf-8")
     old = submit()
     assert old.returncode == EXIT["usage"] and "more than 23 h ago" in old.stderr
     submit.state.write_text("{}", encoding="utf-8")
@@ -314,7 +371,7 @@ def test_usage(gateway, submit, words, says):
 
 def test_a_bar_on_a_terminal(gateway, submit):
     submit.write(1000)
-    gateway.plan = [503, ("take", 100)]
+    gateway.plan = [503, ("take", 100, 1)]
     master, slave = open_terminal()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     running = submit.start("--batch", "jobs.ndjson", stderr=slave)

@@ -24,6 +24,13 @@ class Batch(Cli):
             f'{{"type": "noop", "payload": {{"n": {n}.0}}, "delay": "1h"}}\n' for n in range(count)),
             encoding="utf-8")
 
+    def done(self):
+        """How many jobs the command has noted as submitted, for a later run."""
+        try:
+            return json.loads(self.file.with_name("jobs.ndjson.warren-batch").read_text("utf-8"))["done"]
+        except FileNotFoundError:
+            return 0
+
     def scheduled(self):
         return self.api.stats()["scheduled"]
 
@@ -45,7 +52,8 @@ def test_gateway_killed(warren, batch):
     running = batch.start("submit", "--batch", str(batch.file))
     try:
         for least in (500, 4000):
-            until(lambda least=least: batch.scheduled() >= least, 120, "some jobs show")
+            until(lambda least=least: batch.done() >= least, 120, "some jobs are submitted")
+            assert running.poll() is None
             warren.gateway.kill()
             time.sleep(0.3)  # the command meets no gateway
             warren.gateway.start()
@@ -61,7 +69,7 @@ def test_interrupted(batch):
     batch.write(8000)
     for least, number in ((1, signal.SIGINT), (1500, signal.SIGKILL)):
         running = batch.start("submit", "--batch", str(batch.file))
-        until(lambda least=least: batch.scheduled() >= least, 120, "some jobs show")
+        until(lambda least=least: batch.done() >= least, 120, "some jobs are submitted")
         running.send_signal(number)
         _, err = running.communicate(timeout=60)
         assert running.returncode == -number, "it had not ended yet"

@@ -159,7 +159,7 @@ static const struct batch_state some = {.version = 1,
                                         .done = 30,
                                         .accepted = 25,
                                         .refused = 5,
-                                        .saved = 4000};
+                                        .since = 4000};
 
 static void test_state_is_read_back(void **state)
 {
@@ -176,7 +176,7 @@ static void test_state_is_read_back(void **state)
 
 #define STORED(version) \
         "{\"version\":" #version ",\"key\":\"k\",\"url\":\"u\",\"size\":1,\"changed\":1," \
-        "\"done\":1,\"accepted\":1,\"refused\":0,\"saved\":1}"
+        "\"done\":1,\"accepted\":1,\"refused\":0,\"since\":1}"
 
 static void test_states_that_cannot_be_read(void **state)
 {
@@ -190,7 +190,7 @@ static void test_states_that_cannot_be_read(void **state)
                 {"{\"version\":0}", ERR_CORRUPT},
                 {"{\"version\":1,\"key\":\"k\"}", ERR_CORRUPT},
                 {"{\"version\":1,\"key\":\"\",\"url\":\"u\",\"size\":1,\"changed\":1,\"done\":1,"
-                 "\"accepted\":1,\"refused\":0,\"saved\":1}",
+                 "\"accepted\":1,\"refused\":0,\"since\":1}",
                  ERR_CORRUPT},
                 {"{\"ver", ERR_CORRUPT},
                 {"[]", ERR_CORRUPT},
@@ -209,7 +209,7 @@ static void test_states_that_cannot_be_read(void **state)
 
 static void test_which_state_fits(void **state)
 {
-        const msec limit = some.saved + 23 * (msec)MSEC_HOUR;
+        const msec limit = some.since + 23 * (msec)MSEC_HOUR;
         const struct {
                 int64_t size, changed;
                 const char *url, *key;
@@ -228,7 +228,7 @@ static void test_which_state_fits(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
                 struct batch_state now = {
-                        .size = table[i].size, .changed = table[i].changed, .saved = table[i].at};
+                        .size = table[i].size, .changed = table[i].changed, .since = table[i].at};
                 struct err e = {0};
                 snprintf(now.url, sizeof(now.url), "%s", table[i].url);
                 snprintf(now.key, sizeof(now.key), "%s", table[i].key);
@@ -237,6 +237,12 @@ static void test_which_state_fits(void **state)
                 if (table[i].want != NULL)
                         assert_non_null(strstr(e.text, table[i].want));
         }
+        struct batch_state waited = some;
+        struct err e = {0};
+        waited.since = 0;
+        struct batch_state now = some;
+        now.since = limit + MSEC_DAY;
+        assert_int_equal(batch_state_check(&waited, &now, &e), 0);
 }
 
 int main(void)

@@ -73,10 +73,12 @@ static struct scan_value checked(const char *json)
 
 static void add_job(struct batch_chunk *c, const char *text, unsigned line, unsigned column)
 {
-        batch_chunk_add(c, &(struct batch_place){.text = bytes_of_text(text),
-                                                 .number = line,
-                                                 .line = line,
-                                                 .column = column});
+        batch_chunk_add(c,
+                        &(struct batch_place){.text = bytes_of_text(text),
+                                              .number = line,
+                                              .line = line,
+                                              .column = column},
+                        0);
 }
 
 /* The written member takes 24 columns: "idempotency_key":"k/5", */
@@ -106,7 +108,7 @@ static void test_problems_are_of_the_input(void **state)
                 AUTO_BUFFER given = {0};
                 add_job(&c, "{}", 4, 1);
                 add_job(&c, "{\"type\":3,\n\"payload\":{}}", 5, 3);
-                batch_chunk_request(&c, "k", false, &body);
+                batch_chunk_request(&c, "k", false, 1, &body);
                 buffer_printf(&given, "{\"status\":422,\"errors\":[%s],\"z\":1}", table[i].error);
                 buffer_printf(&want, "{\"status\":422,\"errors\":[%s],\"z\":1}", table[i].want);
                 batch_job_problem(&c.jobs[1].place, checked(given.data), &problem);
@@ -155,8 +157,8 @@ static void test_verdicts(void **state)
                 {"{\"problem\":{\"status\":400}}", BATCH_REFUSED, 50},
                 {"{\"problem\":{\"status\":403}}", BATCH_REFUSED, 50},
                 {"{\"problem\":{\"status\":413}}", BATCH_REFUSED, 50},
-                {"{\"problem\":{\"status\":429,\"retry_after\":6}}", BATCH_AGAIN, 6000},
-                {"{\"problem\":{\"status\":429,\"retry_after\":9999999999}}", BATCH_AGAIN,
+                {"{\"problem\":{\"status\":429,\"retry_after\":6}}", BATCH_LIMITED, 6000},
+                {"{\"problem\":{\"status\":429,\"retry_after\":9999999999}}", BATCH_LIMITED,
                  MSEC_DAY},
                 {"{\"problem\":{\"status\":409,\"retry_after\":0}}", BATCH_AGAIN, 50},
                 {"{\"problem\":{\"status\":503}}", BATCH_AGAIN, 50},
@@ -209,13 +211,14 @@ static void test_only_open_jobs_are_sent_again(void **state)
         AUTO_BUFFER first = {0};
         AUTO_BUFFER second = {0};
         AUTO_BUFFER refused = {0};
+        struct chunk_settled settled;
 
         (void)state;
         add_job(&c, "{}", 1, 1);
-        batch_chunk_add(&c, &(struct batch_place){.number = 2, .line = 2, .column = 1});
+        batch_chunk_add(&c, &(struct batch_place){.number = 2, .line = 2, .column = 1}, 0);
         add_job(&c, "bad", 3, 1);
         add_job(&c, "{}", 5, 1);
-        batch_chunk_request(&c, "k", false, &first);
+        batch_chunk_request(&c, "k", false, 1, &first);
         assert_string_equal(first.data, "{\"idempotency_key\":\"k/1\"}\nbad\n"
                                         "{\"idempotency_key\":\"k/5\"}\n");
         take(&c, "{\"jobs\":[" LIMITED "," WRONG "," ACCEPTED "]}", &answer);
@@ -223,7 +226,7 @@ static void test_only_open_jobs_are_sent_again(void **state)
         assert_int_equal(answer.wait, 2000);
         assert_string_equal(answer.why.data, "too fast");
         assert_int_equal(batch_chunk_open(&c), 1);
-        batch_chunk_request(&c, "k", true, &second);
+        batch_chunk_request(&c, "k", true, 2, &second);
         assert_string_equal(second.data, "[\n{\"idempotency_key\":\"k/1\"}\n]\n");
         take(&c, "{\"jobs\":[{\"id\":\"y\",\"replayed\":true}]}", &answer);
         buffer_fini(&answer.why);
@@ -231,11 +234,100 @@ static void test_only_open_jobs_are_sent_again(void **state)
         assert_int_equal(c.accepted, 2);
         assert_int_equal(c.replayed, 1);
         assert_int_equal(c.refused, 2);
-        batch_chunk_refused(&c, &refused);
+        batch_chunk_take_settled(&c, &settled, &refused);
+        assert_int_equal(settled.last, 5);
+        assert_int_equal(c.count, 0);
         assert_memory_equal(refused.data, "{\"line\":2,", 10);
         assert_non_null(strstr(refused.data, "\n{\"line\":3,\"problem\":{\"status\":422},"
                                              "\"text\":\"bad\"}\n"));
         batch_chunk_fini(&c);
+}
+
+/* Sends the open jobs at that time, and takes the answer. */
+static void ask(struct batch_chunk *c, msec at, const char *answer)
+{
+        struct chunk_answer taken = {0};
+        AUTO_BUFFER body = {0};
+
+        batch_chunk_request(c, "k", false, at, &body);
+        take(c, answer, &taken);
+        buffer_fini(&taken.why);
+}
+
+#define UNKNOWN "{\"problem\":{\"status\":503,\"accepted\":\"unknown\"}}"
+
+static void test_settled_jobs_leave_before_the_chunk_ends(void **state)
+{
+        struct batch_chunk c = {0};
+        struct chunk_settled settled;
+        AUTO_BUFFER refused = {0};
+        AUTO_BUFFER body = {0};
+
+        (void)state;
+        add_job(&c, "{}", 1, 1);
+        add_job(&c, "bad", 2, 1);
+        add_job(&c, "{\"a\":1}", 3, 1);
+        add_job(&c, "{}", 4, 1);
+        batch_chunk_take_settled(&c, &settled, &refused);
+        assert_int_equal(settled.last, 0);
+        ask(&c, 10, "{\"jobs\":[" ACCEPTED "," WRONG "," LIMITED "," ACCEPTED "]}");
+        batch_chunk_take_settled(&c, &settled, &refused);
+        assert_int_equal(settled.last, 2);
+        assert_int_equal(settled.accepted, 1);
+        assert_int_equal(settled.refused, 1);
+        assert_non_null(strstr(refused.data, "\"text\":\"bad\"}\n"));
+        assert_int_equal(c.count, 2);
+        assert_int_equal(c.accepted, 1);
+        assert_int_equal(c.refused, 0);
+        assert_int_equal(batch_chunk_open(&c), 1);
+        batch_chunk_request(&c, "k", false, 20, &body);
+        assert_string_equal(body.data, "{\"idempotency_key\":\"k/3\",\"a\":1}\n");
+        ask(&c, 20, "{\"jobs\":[{\"id\":\"y\",\"replayed\":true}]}");
+        batch_chunk_take_settled(&c, &settled, &refused);
+        assert_int_equal(settled.last, 4);
+        assert_int_equal(settled.accepted, 2);
+        assert_int_equal(settled.replayed, 1);
+        assert_int_equal(c.count + c.accepted + c.replayed, 0);
+        batch_chunk_fini(&c);
+}
+
+/* How old the keys may be that the gateway has. */
+static void test_the_age_of_keys(void **state)
+{
+        static const struct {
+                const char *answer; /* to two jobs, sent at 10; NULL: none */
+                msec earlier;       /* another run may have sent them then */
+                msec unknown, any;  /* want */
+        } table[] = {
+                {NULL, 0, 10, 10},
+                {NULL, 5, 5, 5},
+                {"{\"jobs\":[" LIMITED "," LIMITED "]}", 0, 0, 0},
+                {"{\"jobs\":[" LIMITED "," LIMITED "]}", 5, 0, 0},
+                {"{\"jobs\":[" LIMITED "," UNKNOWN "]}", 0, 10, 10},
+                {"{\"jobs\":[" LIMITED "," ACCEPTED "]}", 0, 0, 10},
+                {"{\"jobs\":[" UNKNOWN "," ACCEPTED "]}", 5, 5, 5},
+                {"{\"jobs\":[" WRONG "," WRONG "]}", 5, 0, 0},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_chunk c = {0};
+                AUTO_BUFFER body = {0};
+                for (unsigned n = 1; n <= 2; n++)
+                        batch_chunk_add(
+                                &c, &(struct batch_place){.text = bytes_of_text("{}"), .number = n},
+                                table[i].earlier);
+                assert_int_equal(batch_chunk_unknown_since(&c), table[i].earlier);
+                if (table[i].answer == NULL)
+                        batch_chunk_request(&c, "k", false, 10, &body);
+                else
+                        ask(&c, 10, table[i].answer);
+                assert_int_equal(batch_chunk_unknown_since(&c), table[i].unknown);
+                assert_int_equal(batch_chunk_since(&c), table[i].any);
+                batch_chunk_request(&c, "k", false, 20, &body);
+                assert_true(batch_chunk_open(&c) == 0 || batch_chunk_unknown_since(&c) > 0);
+                batch_chunk_fini(&c);
+        }
 }
 
 static void test_answers_that_end_early(void **state)
@@ -263,7 +355,7 @@ static void test_answers_that_end_early(void **state)
                 AUTO_BUFFER body = {0};
                 add_job(&c, "{}", 1, 1);
                 add_job(&c, "{}", 2, 1);
-                batch_chunk_request(&c, "k", false, &body);
+                batch_chunk_request(&c, "k", false, 1, &body);
                 int taken = batch_chunk_take(&c, checked(table[i].answer), &answer, &e);
                 assert_int_equal(taken, table[i].want == ERR_NONE ? 0 : -1);
                 assert_int_equal(e.code, table[i].want);
@@ -325,6 +417,8 @@ int main(void)
                 cmocka_unit_test(test_verdicts),
                 cmocka_unit_test(test_pauses),
                 cmocka_unit_test(test_only_open_jobs_are_sent_again),
+                cmocka_unit_test(test_settled_jobs_leave_before_the_chunk_ends),
+                cmocka_unit_test(test_the_age_of_keys),
                 cmocka_unit_test(test_answers_that_end_early),
                 cmocka_unit_test(test_bar),
         };

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/secret.h"
@@ -69,20 +70,20 @@ static void a_file_is_its_owners_alone(void **state)
 {
         const struct place *p = *state;
         struct err e = {0};
-        assert_int_equal(secret_write(p->path, "first\n", &e), 0);
+        assert_int_equal(file_replace(p->path, "first\n", &e), 0);
         assert_holds(p->path, "first");
         int fd = open(p->fresh, O_CREAT | O_WRONLY | O_CLOEXEC, 0666); /* left by a crash */
         assert_true(fd >= 0 && fchmod(fd, 0666) == 0 && close(fd) == 0);
-        assert_int_equal(secret_write(p->path, "second", &e), 0);
+        assert_int_equal(file_replace(p->path, "second", &e), 0);
         assert_holds(p->path, "second");
         assert_int_equal(access(p->fresh, F_OK), -1);
         assert_int_equal(mkdir(p->fresh, 0700), 0);
-        assert_int_equal(secret_write(p->path, "third", &e), -1);
+        assert_int_equal(file_replace(p->path, "third", &e), -1);
         assert_non_null(strstr(e.text, p->fresh));
         assert_holds(p->path, "second");
         assert_int_equal(rmdir(p->fresh), 0);
         err_clear(&e);
-        assert_int_equal(secret_write("/nonexistent/secret", "gone", &e), -1);
+        assert_int_equal(file_replace("/nonexistent/secret", "gone", &e), -1);
         assert_int_equal(e.code, ERR_SYSTEM);
 }
 
@@ -98,7 +99,7 @@ static void a_file_beside_it_is_never_written_into(void **state)
         assert_true(fd >= 0 && close(fd) == 0);
         for (size_t i = 0; i < COUNT(ways); i++) {
                 assert_int_equal(ways[i](other, p->fresh), 0);
-                assert_int_equal(secret_write(p->path, "mine", &e), 0);
+                assert_int_equal(file_replace(p->path, "mine", &e), 0);
                 assert_holds(p->path, "mine");
                 assert_int_equal(stat(other, &info), 0);
                 assert_int_equal(info.st_size, 0);
@@ -112,7 +113,7 @@ static void a_secret_that_found_no_place_is_not_left(void **state)
         const struct place *p = *state;
         struct err e = {0};
         assert_int_equal(mkdir(p->path, 0700), 0);
-        assert_int_equal(secret_write(p->path, "mine", &e), -1);
+        assert_int_equal(file_replace(p->path, "mine", &e), -1);
         assert_non_null(strstr(e.text, p->path));
         assert_int_equal(access(p->fresh, F_OK), -1);
         assert_int_equal(rmdir(p->path), 0);

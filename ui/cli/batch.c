@@ -21,8 +21,6 @@
 #include "ui/cli/batch_state.h"
 
 enum { STEP_MS = 100, WHY_SIZE = 160 };
-/* The gateway keeps keys for 24 h: a request that is sent again later would make jobs twice. */
-#define GIVE_UP ((msec)23 * MSEC_HOUR)
 
 struct batch {
         struct cli *c;
@@ -30,9 +28,8 @@ struct batch {
         struct batch_source *source;
         char *state_path; /* NULL: the input cannot be read again */
         struct batch_state state;
-        bool resumed;
+        msec earlier; /* since when an earlier run may have sent jobs of the first chunk; else 0 */
         struct batch_chunk chunk;
-        msec first_sent; /* the chunk; wall clock */
         struct batch_refusals refusals;
         struct batch_counts counts; /* without the chunk's */
         struct batch_progress progress;
@@ -90,7 +87,7 @@ static int load_state(struct batch *b, struct err *e)
         const char *key = cli_option(b->c, "key"), *url = b->c->settings.url;
         struct batch_state now = {.size = batch_source_size(b->source),
                                   .changed = batch_source_changed(b->source),
-                                  .saved = clock_wall()};
+                                  .since = clock_wall()};
         int found = 0;
 
         if (strlen(url) >= sizeof(now.url))
@@ -104,12 +101,18 @@ static int load_state(struct batch *b, struct err *e)
                 return -1;
         if (found > 0 && batch_state_check(&b->state, &now, e) < 0)
                 return err_wrap(e, "%s", b->path);
-        b->resumed = found > 0;
-        if (!b->resumed)
+        if (found > 0)
+                b->earlier = b->state.since;
+        else
                 b->state = now;
         if (b->state.key[0] == '\0')
                 make_key(b->state.key);
         return 0;
+}
+
+static int save_state(const struct batch *b, struct err *e)
+{
+        return b->state_path == NULL ? 0 : batch_state_save(b->state_path, &b->state, e);
 }
 
 static int open_batch(struct batch *b, struct err *e)
@@ -130,12 +133,12 @@ static int open_batch(struct batch *b, struct err *e)
                 return err_set(e, ERR_INVALID, "--refused is the file of the jobs itself");
         if (load_state(b, e) < 0)
                 return -1;
-        b->refusals.again = b->resumed;
+        b->refusals.again = b->state.refused > 0;
         b->counts = (struct batch_counts){.accepted = (uint64_t)b->state.accepted,
                                           .earlier = (uint64_t)b->state.accepted,
                                           .refused = (uint64_t)b->state.refused,
                                           .size = file ? (uint64_t)b->state.size : 0};
-        return b->state_path == NULL ? 0 : batch_state_save(b->state_path, &b->state, e);
+        return save_state(b, e);
 }
 
 /* Says what to do about a state that does not fit. */
@@ -144,8 +147,8 @@ static enum exit_code fail_to_open(const struct batch *b, const struct err *e)
         if (e->code != ERR_CONFLICT || b->state.key[0] == '\0')
                 return cli_fail(b->c, EXIT_USAGE, "%s", e->text);
         return cli_fail(b->c, EXIT_USAGE,
-                        "%s\n  --restart submits every job again; --restart --key %s those that "
-                        "the gateway does not know yet",
+                        "%s\n  --restart submits every job again; --restart --key %s those whose "
+                        "keys the gateway does not have",
                         e->text, b->state.key);
 }
 
@@ -253,7 +256,7 @@ static enum exit_code send_open(struct batch *b, unsigned *failures, struct paus
         AUTO_REPLY reply = {0};
         struct err e = {0};
 
-        batch_chunk_request(&b->chunk, b->state.key, array, &body);
+        batch_chunk_request(&b->chunk, b->state.key, array, clock_wall(), &body);
         const struct http_call call = {.method = "POST",
                                        .path = "/api/v1/jobs/batch",
                                        .body = buffer_bytes(&body),
@@ -266,49 +269,80 @@ static enum exit_code send_open(struct batch *b, unsigned *failures, struct paus
         return take_answer(b, &reply, failures, pause);
 }
 
-/* Sends the chunk until each of its jobs is accepted or refused. */
-static enum exit_code submit_chunk(struct batch *b)
-{
-        unsigned failures = 0;
-
-        b->first_sent = clock_wall();
-        while (batch_chunk_open(&b->chunk) > 0) {
-                struct pause pause;
-                if (is_interrupted())
-                        return stop_interrupted(b);
-                if (clock_wall() - b->first_sent > GIVE_UP)
-                        return stop_with(b, EXIT_UNREACHABLE,
-                                         "the gateway did not take the jobs for 23 h");
-                enum exit_code code = send_open(b, &failures, &pause);
-                if (code != EXIT_DONE)
-                        return code;
-                if (batch_chunk_open(&b->chunk) > 0)
-                        pause_for(b, &pause);
-        }
-        return EXIT_DONE;
-}
-
-/* The refused jobs are written before the state: a run that is killed between the two writes them
- * again. */
-static int close_chunk(struct batch *b, struct err *e)
+/* Takes the settled jobs out of the chunk. The refused ones are written before the state: a run
+ * that is killed between the two writes them again. */
+static int close_settled(struct batch *b, struct err *e)
 {
         AUTO_BUFFER refused = {0};
-        const struct chunk_job *last = &b->chunk.jobs[b->chunk.count - 1];
+        struct chunk_settled settled;
 
-        batch_chunk_refused(&b->chunk, &refused);
+        batch_chunk_take_settled(&b->chunk, &settled, &refused);
         if (b->refusals.path == NULL && refused.length > 0)
                 batch_progress_clear(&b->progress);
         if (batch_refusals_write(&b->refusals, buffer_bytes(&refused), e) < 0)
                 return -1;
-        b->counts = counts_now(b);
-        b->counts.read = batch_source_offset(b->source);
-        b->state.done = (int64_t)last->place.number;
+        b->counts.accepted += settled.accepted;
+        b->counts.replayed += settled.replayed;
+        b->counts.refused += settled.refused;
+        b->counts.answered += settled.accepted + settled.refused;
+        if (settled.last != 0)
+                b->state.done = (int64_t)settled.last;
         b->state.accepted = (int64_t)b->counts.accepted;
         b->state.refused = (int64_t)b->counts.refused;
-        b->state.saved = clock_wall();
-        batch_chunk_clear(&b->chunk);
-        batch_progress_show(&b->progress, &b->counts, NULL);
-        return b->state_path == NULL ? 0 : batch_state_save(b->state_path, &b->state, e);
+        b->state.since = batch_chunk_since(&b->chunk);
+        if (b->chunk.count == 0) {
+                b->counts.read = batch_source_offset(b->source);
+                b->state.since = clock_wall(); /* the next jobs are about to be sent */
+                b->earlier = 0;
+                batch_progress_show(&b->progress, &b->counts, NULL);
+        }
+        return save_state(b, e);
+}
+
+/* The state says that jobs have keys before the first of them is sent. */
+static int note_sending(struct batch *b, struct err *e)
+{
+        if (b->state.since != 0)
+                return 0;
+        b->state.since = clock_wall();
+        return save_state(b, e);
+}
+
+/* Whether jobs that are sent again now could be made twice. */
+static bool is_too_late(const struct batch *b)
+{
+        msec since = batch_chunk_unknown_since(&b->chunk);
+
+        return since != 0 && clock_wall() - since > BATCH_KEY_GOOD;
+}
+
+/* Sends the chunk until each of its jobs is accepted or refused. */
+static enum exit_code submit_chunk(struct batch *b)
+{
+        unsigned failures = 0;
+        struct pause pause;
+        struct err e = {0};
+
+        while (batch_chunk_open(&b->chunk) > 0) {
+                if (is_interrupted())
+                        return stop_interrupted(b);
+                if (is_too_late(b))
+                        return stop_with(b, EXIT_UNREACHABLE,
+                                         "for 23 h it stayed unknown whether jobs were accepted");
+                if (note_sending(b, &e) < 0)
+                        return stop_with(b, EXIT_REFUSED, e.text);
+                enum exit_code code = send_open(b, &failures, &pause);
+                if (code != EXIT_DONE)
+                        return code;
+                if (close_settled(b, &e) < 0)
+                        return stop_with(b, EXIT_REFUSED, e.text);
+                if (batch_chunk_open(&b->chunk) > 0)
+                        pause_for(b, &pause);
+        }
+        /* Without an open job, all of them too large, nothing was sent. */
+        if (b->chunk.count > 0 && close_settled(b, &e) < 0)
+                return stop_with(b, EXIT_REFUSED, e.text);
+        return EXIT_DONE;
 }
 
 /* Reads jobs up to a full chunk, or as many as came without a wait. *last becomes why it stopped.
@@ -324,7 +358,7 @@ static void fill_chunk(struct batch *b, enum batch_read *last, struct err *e)
                 if (*last != BATCH_READ_JOB)
                         return;
                 if ((int64_t)place.number > b->state.done)
-                        batch_chunk_add(&b->chunk, &place);
+                        batch_chunk_add(&b->chunk, &place, b->earlier);
         }
 }
 
@@ -332,7 +366,7 @@ static void fill_chunk(struct batch *b, enum batch_read *last, struct err *e)
 static enum exit_code submit_all(struct batch *b)
 {
         enum batch_read last = BATCH_READ_JOB;
-        struct err fault = {0}, e = {0};
+        struct err fault = {0};
 
         while (last == BATCH_READ_JOB || last == BATCH_READ_LATER) {
                 fill_chunk(b, &last, &fault);
@@ -343,8 +377,6 @@ static enum exit_code submit_all(struct batch *b)
                 enum exit_code code = submit_chunk(b);
                 if (code != EXIT_DONE)
                         return code;
-                if (close_chunk(b, &e) < 0)
-                        return stop_with(b, EXIT_REFUSED, e.text);
         }
         batch_progress_clear(&b->progress);
         if (last == BATCH_READ_FAILED)

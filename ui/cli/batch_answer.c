@@ -60,5 +60,5 @@ enum batch_verdict batch_judge(struct scan_value entry, msec *wait)
         if (!again)
                 return BATCH_REFUSED;
         raise_wait(problem, wait);
-        return BATCH_AGAIN;
+        return status == 429 ? BATCH_LIMITED : BATCH_AGAIN;
 }

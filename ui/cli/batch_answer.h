@@ -11,12 +11,13 @@ enum batch_verdict {
         BATCH_ACCEPTED,
         BATCH_REPLAYED, /* accepted before, under the same key */
         BATCH_REFUSED,  /* and would be again */
+        BATCH_LIMITED,  /* refused for now, and its key is not kept: to be sent again */
         BATCH_AGAIN,    /* refused for now, or unknown: to be sent again with its key */
         BATCH_ENDED,    /* not of a job: the gateway did not read on */
 };
 
-/* Of an entry of "jobs". For BATCH_AGAIN, *wait becomes the time that the gateway asks for, if it
- * is more; otherwise *wait stays. */
+/* Of an entry of "jobs". For BATCH_LIMITED and BATCH_AGAIN, *wait becomes the time that the gateway
+ * asks for, if it is more; otherwise *wait stays. */
 enum batch_verdict batch_judge(struct scan_value entry, msec *wait);
 /* The answer of a request as a whole is to be asked for again: nobody was there, or not ready.
  * status 0: no answer came. */

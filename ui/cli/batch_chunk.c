@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/memory.h"
 #include "ui/cli/batch_answer.h"
@@ -15,17 +16,11 @@
         "{\"type\":\"about:blank\",\"title\":\"Content Too Large\",\"status\":413," \
         "\"detail\":\"the job is larger than 4 MiB\"}"
 
-void batch_chunk_clear(struct batch_chunk *c)
+void batch_chunk_fini(struct batch_chunk *c)
 {
         for (size_t i = 0; i < c->count; i++)
                 free(c->jobs[i].problem);
-        buffer_clear(&c->texts);
-        c->count = c->accepted = c->replayed = c->refused = 0;
-}
-
-void batch_chunk_fini(struct batch_chunk *c)
-{
-        batch_chunk_clear(c);
+        c->count = 0;
         buffer_fini(&c->texts);
 }
 
@@ -42,17 +37,21 @@ size_t batch_chunk_open(const struct batch_chunk *c)
 static void refuse(struct batch_chunk *c, struct chunk_job *job, char *problem)
 {
         job->open = false;
+        job->since = 0;
         job->problem = problem;
         c->refused++;
 }
 
-void batch_chunk_add(struct batch_chunk *c, const struct batch_place *p)
+void batch_chunk_add(struct batch_chunk *c, const struct batch_place *p, msec since)
 {
         assert(!batch_chunk_is_full(c));
         struct chunk_job *job = &c->jobs[c->count++];
 
-        *job = (struct chunk_job){
-                .place = *p, .begin = c->texts.length, .length = p->text.length, .open = true};
+        *job = (struct chunk_job){.place = *p,
+                                  .begin = c->texts.length,
+                                  .length = p->text.length,
+                                  .open = true,
+                                  .since = since};
         if (p->text.data == NULL)
                 refuse(c, job, xstrdup(TOO_LARGE));
         else
@@ -74,7 +73,8 @@ static unsigned line_breaks(struct bytes text)
         return count;
 }
 
-void batch_chunk_request(struct batch_chunk *c, const char *key, bool array, struct buffer *body)
+void batch_chunk_request(struct batch_chunk *c, const char *key, bool array, msec now,
+                         struct buffer *body)
 {
         const char *separator = array ? "[\n" : "";
         unsigned line = array ? 2 : 1;
@@ -84,6 +84,8 @@ void batch_chunk_request(struct batch_chunk *c, const char *key, bool array, str
                 if (!job->open)
                         continue;
                 struct batch_place *p = &job->place;
+                if (job->since == 0)
+                        job->since = now;
                 p->text = text_of(c, job);
                 p->sent_line = line;
                 p->sent_column = 1;
@@ -117,6 +119,7 @@ static bool take_entry(struct batch_chunk *c, struct chunk_job *job, struct scan
 {
         switch (batch_judge(entry, &out->wait)) {
         case BATCH_REPLAYED:
+                job->replayed = true;
                 c->replayed++;
                 /* fall through */
         case BATCH_ACCEPTED:
@@ -128,6 +131,9 @@ static bool take_entry(struct batch_chunk *c, struct chunk_job *job, struct scan
                 take_refusal(c, job, entry);
                 out->settled++;
                 return true;
+        case BATCH_LIMITED:
+                job->since = 0;
+                /* fall through */
         case BATCH_AGAIN:
                 note_why(entry, out);
                 return true;
@@ -171,13 +177,59 @@ int batch_chunk_take(struct batch_chunk *c, struct scan_value answer, struct chu
         return 0;
 }
 
-void batch_chunk_refused(const struct batch_chunk *c, struct buffer *out)
+static void take_one(struct batch_chunk *c, const struct chunk_job *job, struct chunk_settled *out,
+                     struct buffer *refused)
 {
-        for (size_t i = 0; i < c->count; i++) {
-                if (c->jobs[i].problem == NULL)
-                        continue;
-                struct batch_place place = c->jobs[i].place;
-                place.text = text_of(c, &c->jobs[i]);
-                batch_job_refused(&place, bytes_of_text(c->jobs[i].problem), out);
+        out->last = job->place.number;
+        if (job->problem == NULL) {
+                out->accepted++;
+                out->replayed += job->replayed;
+                return;
         }
+        struct batch_place place = job->place;
+        place.text = text_of(c, job);
+        batch_job_refused(&place, bytes_of_text(job->problem), refused);
+        free(job->problem);
+        out->refused++;
+}
+
+void batch_chunk_take_settled(struct batch_chunk *c, struct chunk_settled *out,
+                              struct buffer *refused)
+{
+        size_t n = 0;
+
+        *out = (struct chunk_settled){0};
+        for (; n < c->count && !c->jobs[n].open; n++)
+                take_one(c, &c->jobs[n], out, refused);
+        c->count -= n;
+        memmove(c->jobs, c->jobs + n, c->count * sizeof(c->jobs[0]));
+        c->accepted -= out->accepted;
+        c->replayed -= out->replayed;
+        c->refused -= out->refused;
+        if (c->count == 0)
+                buffer_clear(&c->texts);
+}
+
+/* Of two times, of which 0 is none. */
+static msec earlier(msec a, msec b)
+{
+        return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+msec batch_chunk_unknown_since(const struct batch_chunk *c)
+{
+        msec since = 0;
+
+        for (size_t i = 0; i < c->count; i++)
+                since = earlier(since, c->jobs[i].open ? c->jobs[i].since : 0);
+        return since;
+}
+
+msec batch_chunk_since(const struct batch_chunk *c)
+{
+        msec since = 0;
+
+        for (size_t i = 0; i < c->count; i++)
+                since = earlier(since, c->jobs[i].since);
+        return since;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/base/clock.h"
 #include "ui/cli/batch_job.h"
@@ -18,7 +19,9 @@ struct chunk_job {
         struct batch_place place; /* its text is set for a request */
         size_t begin, length;     /* of its text in `texts` */
         bool open;                /* to be sent */
-        char *problem;            /* why it was refused; owned */
+        bool replayed;
+        msec since;    /* the gateway may have its key, which is not older; 0: it has not */
+        char *problem; /* why it was refused; owned */
 };
 
 struct batch_chunk { /* starts as {0} */
@@ -28,6 +31,12 @@ struct batch_chunk { /* starts as {0} */
         size_t accepted, replayed, refused; /* replayed: of the accepted */
 };
 
+/* Jobs that are accepted or refused. */
+struct chunk_settled {
+        uint64_t last; /* the number of the last; 0: there is none */
+        size_t accepted, replayed, refused;
+};
+
 struct chunk_answer {      /* starts as {0} */
         size_t settled;    /* jobs that it accepted or refused */
         msec wait;         /* the longest that it asks to wait for the others; 0: not said */
@@ -35,16 +44,22 @@ struct chunk_answer {      /* starts as {0} */
 };
 
 void batch_chunk_fini(struct batch_chunk *c);
-void batch_chunk_clear(struct batch_chunk *c);
 bool batch_chunk_is_full(const struct batch_chunk *c);
 size_t batch_chunk_open(const struct batch_chunk *c);
-/* Copies the text. Not when it is full. A job without text (too large) is refused. */
-void batch_chunk_add(struct batch_chunk *c, const struct batch_place *p);
-/* Adds a body of the open jobs: an array, or lines. */
-void batch_chunk_request(struct batch_chunk *c, const char *key, bool array, struct buffer *body);
+/* Copies the text. Not when it is full. A job without text (too large) is refused. since: as in
+ * chunk_job; an earlier run may have sent it. */
+void batch_chunk_add(struct batch_chunk *c, const struct batch_place *p, msec since);
+/* Adds a body of the open jobs, which is sent now: an array, or lines. */
+void batch_chunk_request(struct batch_chunk *c, const char *key, bool array, msec now,
+                         struct buffer *body);
 /* Takes the answer to the last request. ERR_PROTOCOL: it is no answer to it. ERR_INVALID: the
  * gateway read no job, and would read none again. */
 int batch_chunk_take(struct batch_chunk *c, struct scan_value answer, struct chunk_answer *out,
                      struct err *e) MUST_CHECK;
-/* Adds a line for each refused job, in order. */
-void batch_chunk_refused(const struct batch_chunk *c, struct buffer *out);
+/* Takes the jobs before the first open one out. Adds a line for each that was refused, in order. */
+void batch_chunk_take_settled(struct batch_chunk *c, struct chunk_settled *out,
+                              struct buffer *refused);
+/* The least `since` of the open jobs whose keys the gateway may have; 0: there is none. */
+msec batch_chunk_unknown_since(const struct batch_chunk *c);
+/* Likewise of all jobs. */
+msec batch_chunk_since(const struct batch_chunk *c);

@@ -4,7 +4,9 @@
  */
 #include "ui/cli/batch_output.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/json_write.h"
 #include "common/base/memory.h"
@@ -28,6 +30,13 @@ void batch_refusals_fini(struct batch_refusals *r)
         *r = (struct batch_refusals){0};
 }
 
+static int sync_refusals(const struct batch_refusals *r, struct err *e)
+{
+        if (fdatasync(fileno(r->file)) == 0 || errno == EINVAL || errno == EROFS)
+                return 0; /* a pipe, a terminal and the like cannot be synced */
+        return err_set_errno(e, "%s", r->path);
+}
+
 int batch_refusals_write(struct batch_refusals *r, struct bytes lines, struct err *e)
 {
         if (lines.length == 0)
@@ -38,7 +47,7 @@ int batch_refusals_write(struct batch_refusals *r, struct bytes lines, struct er
                 return err_set_errno(e, "%s", r->path);
         if (fwrite(lines.data, 1, lines.length, r->file) != lines.length || fflush(r->file) != 0)
                 return err_set_errno(e, "%s", r->path == NULL ? "standard error" : r->path);
-        return 0;
+        return r->path == NULL ? 0 : sync_refusals(r, e);
 }
 
 static void add_summary(const struct batch_counts *counts, const struct batch_refusals *r,

@@ -20,7 +20,7 @@ struct batch_refusals {
 /* path: --refused, or NULL for <input>.refused; NULL with an input that is no file. */
 void batch_refusals_init(struct batch_refusals *r, const char *path, const char *input);
 void batch_refusals_fini(struct batch_refusals *r);
-/* Writes lines and flushes them. */
+/* Writes lines; those in a file are on the disk then. */
 int batch_refusals_write(struct batch_refusals *r, struct bytes lines, struct err *e) MUST_CHECK;
 
 /* Prints how many jobs were accepted and refused. EXIT_REFUSED when some were refused. */

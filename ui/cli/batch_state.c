@@ -5,16 +5,15 @@
 #include "ui/cli/batch_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "common/base/own.h"
-#include "common/base/secret.h"
 
-enum { STATE_VERSION = 1 };
-#define GOOD_FOR ((msec)23 * MSEC_HOUR)
+enum { STATE_VERSION = 1, STATE_MAX = 4096 };
 
 static const struct json_member version_member[] = {
         {"version", json_read_int, JSON_AT(struct batch_state, version), .least = 1,
@@ -39,7 +38,7 @@ static const struct json_member members[] = {
         COUNT_MEMBER(done),
         COUNT_MEMBER(accepted),
         COUNT_MEMBER(refused),
-        COUNT_MEMBER(saved),
+        COUNT_MEMBER(since),
         {0},
 };
 
@@ -67,12 +66,17 @@ static int read_text(const char *path, struct bytes text, struct batch_state *s,
 
 int batch_state_load(const char *path, struct batch_state *s, struct err *e)
 {
-        if (access(path, F_OK) < 0 && errno == ENOENT)
+        char text[STATE_MAX];
+        AUTO_FCLOSE FILE *file = fopen(path, "re");
+
+        if (file == NULL && errno == ENOENT)
                 return 0;
-        AUTO_FREE char *text = secret_read(path, e);
-        if (text == NULL)
-                return -1;
-        return read_text(path, bytes_of_text(text), s, e);
+        if (file == NULL)
+                return err_set_errno(e, "%s", path);
+        size_t length = fread(text, 1, sizeof(text), file);
+        if (ferror(file))
+                return err_set_errno(e, "%s", path);
+        return read_text(path, bytes_of(text, length), s, e);
 }
 
 int batch_state_save(const char *path, const struct batch_state *s, struct err *e)
@@ -88,10 +92,10 @@ int batch_state_save(const char *path, const struct batch_state *s, struct err *
         json_put_int(&out, "done", s->done);
         json_put_int(&out, "accepted", s->accepted);
         json_put_int(&out, "refused", s->refused);
-        json_put_int(&out, "saved", s->saved);
+        json_put_int(&out, "since", s->since);
         json_end(&out);
         buffer_add_char(&out, '\n');
-        return secret_write(path, out.data, e);
+        return file_replace(path, out.data, e);
 }
 
 int batch_state_check(const struct batch_state *old, const struct batch_state *now, struct err *e)
@@ -104,9 +108,9 @@ int batch_state_check(const struct batch_state *old, const struct batch_state *n
         if (now->key[0] != '\0' && strcmp(old->key, now->key) != 0)
                 return err_set(e, ERR_CONFLICT, "its submission began with another key, %s",
                                old->key);
-        if (now->saved - old->saved > GOOD_FOR)
+        if (old->since != 0 && now->since - old->since > BATCH_KEY_GOOD)
                 return err_set(e, ERR_CONFLICT,
-                               "its submission stopped more than 23 h ago, and the gateway keeps "
-                               "keys for 24 h");
+                               "its submission stopped more than 23 h ago, with jobs whose outcome "
+                               "is unknown, and the gateway keeps keys for 24 h");
         return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * batch_state.h: the file FILE.warren-batch, by which a later run goes on where one stopped: how
- * far FILE was submitted, and the key that jobs of the last request had.
+ * far FILE was submitted, and the key that its jobs have.
  */
 #pragma once
 
@@ -10,15 +10,18 @@
 #include "ui/cli/batch_job.h"
 
 enum { BATCH_URL_SIZE = 1024 };
+/* The gateway keeps keys for 24 h. */
+#define BATCH_KEY_GOOD ((msec)23 * MSEC_HOUR)
 
 struct batch_state {
         int64_t version; /* of this format: 1 */
         char key[BATCH_KEY_SIZE];
         char url[BATCH_URL_SIZE];
         int64_t size, changed; /* of FILE: bytes; ms since the epoch */
-        int64_t done;          /* number of the last job that was answered (struct batch_place) */
-        int64_t accepted, refused;
-        msec saved; /* when this was written, so before any later job was sent; wall clock */
+        int64_t done; /* number of the last job before the first open one (struct batch_place) */
+        int64_t accepted, refused; /* of these */
+        msec since; /* no job after `done` has a key at the gateway that is older; wall clock; 0: no
+                     * such job has a key there */
 };
 
 /* 1: read. 0: there is none. ERR_CONFLICT: of a later version. ERR_CORRUPT: damaged. */
@@ -27,6 +30,7 @@ int batch_state_load(const char *path, struct batch_state *s, struct err *e) MUS
 int batch_state_save(const char *path, const struct batch_state *s, struct err *e) MUST_CHECK;
 /* Whether the run that `old` tells of can go on with the file, URL and key of `now`, in which an
  * empty key means any. ERR_CONFLICT: it cannot, and why. Jobs that were sent and not answered are
- * made twice once their keys are forgotten: 24 h later, so that `old` is good for 23 h. Pure. */
+ * made twice once their keys are forgotten, after 24 h. So `old` is good for BATCH_KEY_GOOD after
+ * its `since`, `now` having the time. Pure. */
 int batch_state_check(const struct batch_state *old, const struct batch_state *now,
                       struct err *e) MUST_CHECK;
