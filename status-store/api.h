@@ -27,6 +27,7 @@ struct api {
         struct provisioning *provisioning; /* likewise */
         struct control *control;           /* likewise */
         struct claim_limits claim_limits;
+        size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
         struct gauges *gauges;
         const char *token;
         int64_t tenants_max;

@@ -36,15 +36,12 @@ static struct claim_decision decide_held(const struct claim_row *row, const stru
         return (struct claim_decision){.state = CLAIM_IN_FLIGHT, .retry = retry};
 }
 
-/* The lease is over, or the asker has it already: its call was repeated. A holder that is not the
- * first may follow one that has published the job. */
-static struct claim_decision decide_lease(const struct claim_ask *a, const struct claim_row *row,
-                                          msec now)
+/* The lease is over, or the asker has it already: its call was repeated. */
+static struct claim_decision decide_lease(const struct claim_row *row, msec now)
 {
-        bool first = memcmp(row->id, a->holder, sizeof(row->id)) == 0;
         return (struct claim_decision){.state = CLAIM_GRANTED,
                                        .change = CLAIM_LEASE,
-                                       .again = !first || !is_held(row, now)};
+                                       .taken = row->taken + !is_held(row, now)};
 }
 
 struct claim_decision claim_decide(const struct claim_ask *a, const struct claim_row *row,
@@ -66,5 +63,5 @@ struct claim_decision claim_decide(const struct claim_ask *a, const struct claim
         bool own = memcmp(row->holder, a->holder, sizeof(row->holder)) == 0;
         if (is_held(row, now) && (a->look || !own))
                 return decide_held(row, l, now);
-        return decide_lease(a, row, now);
+        return decide_lease(row, now);
 }

@@ -44,6 +44,7 @@ struct claim_row {
         unsigned char holder[UUID_BYTES];
         msec at;
         msec lease; /* until then; 0: settled */
+        int taken;  /* how many leases have ended before this one */
         struct claim_terms terms;
 };
 
@@ -57,7 +58,7 @@ struct claim_decision {
         enum claim_state state;
         enum claim_change change;
         bool forget; /* the stored claim is too old: delete it first */
-        bool again;  /* granted: an earlier holder may have published the job */
+        int taken;   /* granted: as in claim_row; above 0, an earlier holder may have published */
         msec retry;  /* in flight, full: when to ask again */
 };
 

@@ -17,6 +17,7 @@ enum {
         AT_ONCE = 256,
         FORGET_EVERY = CLAIM_FULL_RETRY, /* ms */
         RETRY_AFTER = 1000,              /* ms after a failure */
+        DRAIN = 2000,                    /* ms at the end */
 };
 
 /* A list is a buffer of jobs: tenant, NUL, key, NUL, the id's bytes. */
@@ -74,19 +75,24 @@ static msec idle_until_locked(const struct claim_settler *s)
         return settles && s->settle_at < s->forget_at ? s->settle_at : s->forget_at;
 }
 
+static void take_waiting_locked(struct claim_settler *s)
+{
+        if (s->taken_left > 0)
+                return;
+        buffer_fini(&s->taken); /* may be large: a rebuild names all jobs */
+        s->taken = s->waiting;
+        s->waiting = (struct buffer){0};
+        s->taken_left = s->taken.length;
+        s->done = 0;
+}
+
 /* Waits for something to do. False: the thread is to end. */
 static bool await_work(struct claim_settler *s)
 {
         pthread_mutex_lock(&s->mutex);
         while (!s->ending && clock_mono() < idle_until_locked(s))
                 (void)condition_wait(&s->came, &s->mutex, idle_until_locked(s));
-        if (s->taken_left == 0) {
-                buffer_fini(&s->taken); /* may be large: a rebuild names all jobs */
-                s->taken = s->waiting;
-                s->waiting = (struct buffer){0};
-                s->taken_left = s->taken.length;
-                s->done = 0;
-        }
+        take_waiting_locked(s);
         bool goes_on = !s->ending;
         pthread_mutex_unlock(&s->mutex);
         return goes_on;
@@ -133,6 +139,32 @@ static int forget_some(struct claim_settler *s, struct err *e)
         return more < 0 ? -1 : 0;
 }
 
+/* False: none is left. */
+static bool take_rest(struct claim_settler *s)
+{
+        pthread_mutex_lock(&s->mutex);
+        take_waiting_locked(s);
+        bool some = s->taken_left > 0;
+        pthread_mutex_unlock(&s->mutex);
+        return some;
+}
+
+/* The projection names a job once, so a claim that is not settled now stays leased. */
+static void settle_rest(struct claim_settler *s)
+{
+        msec until = clock_mono() + DRAIN;
+        struct err why = {0};
+        while (take_rest(s)) {
+                if (clock_mono() >= until)
+                        (void)err_set(&why, ERR_TIMEOUT, "there are too many");
+                if (err_is_set(&why) || settle_some(s, &why) != 0) {
+                        LOG_WARN("claims of published jobs are not settled: their leases run out",
+                                 log_err(&why));
+                        return;
+                }
+        }
+}
+
 static void *run(void *owner)
 {
         struct claim_settler *s = owner;
@@ -152,6 +184,7 @@ static void *run(void *owner)
                 if (tried)
                         s->warned = failed != 0;
         }
+        settle_rest(s);
         return NULL;
 }
 

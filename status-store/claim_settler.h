@@ -19,7 +19,8 @@ enum { CLAIM_SETTLER_BYTES = 8 * 1024 * 1024 };
 /* Borrows the registry. */
 struct claim_settler *claim_settler_create(struct registry *r, const struct claim_limits *l,
                                            struct err *e) MUST_CHECK;
-/* Jobs that wait are forgotten: the leases of their claims run out. */
+/* Settles the jobs that wait, for 2 s at most. Others are forgotten: the leases of their claims run
+ * out. */
 void claim_settler_destroy(struct claim_settler **s);
 /* A job with a key was published. Any thread; never blocks for long. When too many wait it is
  * dropped, and the lease of its claim runs out. */

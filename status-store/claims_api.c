@@ -176,10 +176,17 @@ static void write_answer(const struct claim_answer *a, struct buffer *out)
         json_end(out);
 }
 
+/* A write waits as long as the disk does. Without a bound, a disk that stalls would soon hold all
+ * threads of the server, and reads would wait too. */
 static void answer_call(struct api *a, struct http_request *r, struct request *q)
 {
         struct err why = {0};
         AUTO_BUFFER out = {0};
+        if (registry_writes_waiting(a->registry) >= a->claims_waiting_max) {
+                (void)err_set(&why, ERR_UNAVAILABLE, "too many claims wait for the disk");
+                http_problem_err(r, &why);
+                return;
+        }
         q->answers = xcalloc(q->ask_count + 1, sizeof(*q->answers));
         const struct claims_call call = {.limits = &a->claim_limits,
                                          .ended = q->ended,

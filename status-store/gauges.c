@@ -152,8 +152,9 @@ void gauges_show_claims(struct gauges *g, struct metrics *m, struct registry *re
                                                         .kind = METRIC_GAUGE});
         g->dropped = metric_add(
                 m, &(struct metric_spec){.name = "warren_claims_unsettled_dropped_total",
-                                         .help = "Published jobs whose claims were not settled "
-                                                 "because too many waited for it.",
+                                         .help = "Published jobs whose claims were not looked "
+                                                 "at because too many waited for it. In a "
+                                                 "rebuild most are settled already.",
                                          .kind = METRIC_COUNTER});
         metrics_on_collect(m, collect_claims, g);
 }

@@ -54,15 +54,17 @@ static const char unversioned_to_1[] =
         " WITHOUT ROWID;"
 
 /* In the order of time, so that inserts, settles and deletes change neighbouring pages.
- * lease: until then; NULL: settled. */
+ * made: when the tenant was made. lease: until then; NULL: settled. taken: how many leases have
+ * ended before this one. */
 #define CLAIMS_3 \
         "CREATE TABLE IF NOT EXISTS claims(seq INTEGER PRIMARY KEY, tenant TEXT NOT NULL," \
-        " digest BLOB NOT NULL, hash BLOB NOT NULL, id BLOB NOT NULL, holder BLOB NOT NULL," \
-        " at INTEGER NOT NULL, lease INTEGER, submitted_at INTEGER, run_at INTEGER," \
+        " made INTEGER NOT NULL, digest BLOB NOT NULL, hash BLOB NOT NULL, id BLOB NOT NULL," \
+        " holder BLOB NOT NULL, at INTEGER NOT NULL, lease INTEGER," \
+        " taken INTEGER NOT NULL DEFAULT 0, submitted_at INTEGER, run_at INTEGER," \
         " expires_at INTEGER, scheduled INTEGER);" \
         "CREATE UNIQUE INDEX IF NOT EXISTS claims_key ON claims(digest);" \
-        "CREATE TABLE IF NOT EXISTS claim_counts(tenant TEXT PRIMARY KEY, n INTEGER NOT NULL)" \
-        " WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS claim_counts(tenant TEXT, made INTEGER, n INTEGER NOT NULL," \
+        " PRIMARY KEY(tenant, made)) WITHOUT ROWID;"
 
 static const struct db_step steps[] = {
         {.sql = unversioned_to_1}, {.sql = LIMITS_2}, {.sql = CLAIMS_3}};
@@ -104,6 +106,11 @@ void registry_destroy(struct registry **r)
 int registry_write(struct registry *r, write_fn *run, void *owner, struct err *e)
 {
         return writer_run(r->writer, run, owner, e);
+}
+
+size_t registry_writes_waiting(struct registry *r)
+{
+        return writer_waiting(r->writer);
 }
 
 struct reader *registry_read(struct registry *r, struct err *e)

@@ -41,6 +41,8 @@ struct registry;
 struct registry *registry_create(const char *path, struct err *e) MUST_CHECK;
 /* No other call may be running. */
 void registry_destroy(struct registry **r);
+/* Writes that wait for those that are being committed: many when the disk stalls. */
+size_t registry_writes_waiting(struct registry *r);
 
 /* 1: found; 0: unknown; -1. A deleted tenant is found until its queues are gone. */
 int registry_tenant(struct registry *r, const char *name, struct tenant *out,

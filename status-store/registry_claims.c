@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/registry_rows.h"
@@ -22,11 +23,13 @@ struct digest {
 /* A claim's row and where it is. */
 struct stored_claim {
         int64_t seq;
+        bool damaged; /* its blobs have lengths that no version writes */
         struct claim_row row;
 };
 
 /* The tenant of the last claim, and how many claims there are: most calls are about one tenant. A
- * change of the numbers is written when the tenant changes, and at the end. */
+ * change of the numbers is written when the tenant changes, and at the end. A tenant is meant with
+ * the time when it was made: one that has the name of a deleted one is another. */
 struct claims_write {
         const struct claims_call *call;
         msec now;
@@ -60,38 +63,42 @@ static struct db_value value_uuid(const unsigned char id[UUID_BYTES])
         return value_blob(bytes_of(id, UUID_BYTES));
 }
 
-/* Counts have a row for each tenant, and one with an empty name for all. */
+/* Counts have a row for each tenant, and one with an empty name, made at 0, for all. */
 static struct db_value value_counted(const char *tenant)
 {
         return value_string(bytes_of_text(tenant));
 }
 
-static int read_count(struct database *db, const char *tenant, int64_t *n, struct err *e)
+static int read_count(struct database *db, const char *tenant, msec created_at, int64_t *n,
+                      struct err *e)
 {
-        AUTO_RESET *find = database_query(db, "SELECT n FROM claim_counts WHERE tenant = ?1",
-                                          DB_VALUES(value_counted(tenant)), e);
+        AUTO_RESET *find =
+                database_query(db, "SELECT n FROM claim_counts WHERE tenant = ?1 AND made = ?2",
+                               DB_VALUES(value_counted(tenant), value_int(created_at)), e);
         int found = db_step(find, e);
         *n = found == 1 ? sqlite3_column_int64(find, 0) : 0;
         return found < 0 ? -1 : 0;
 }
 
-static int add_count(struct database *db, const char *tenant, int64_t *added, struct err *e)
+static int add_count(struct database *db, const char *tenant, msec created_at, int64_t *added,
+                     struct err *e)
 {
         int64_t n = *added;
         *added = 0;
         if (n == 0)
                 return 0;
         return database_run(db,
-                            "INSERT INTO claim_counts(tenant, n) VALUES(?1, ?2)"
-                            " ON CONFLICT(tenant) DO UPDATE SET n = n + excluded.n",
-                            DB_VALUES(value_counted(tenant), value_int(n)), e);
+                            "INSERT INTO claim_counts(tenant, made, n) VALUES(?1, ?2, ?3)"
+                            " ON CONFLICT(tenant, made) DO UPDATE SET n = n + excluded.n",
+                            DB_VALUES(value_counted(tenant), value_int(created_at), value_int(n)),
+                            e);
 }
 
 static int write_counts(struct database *db, struct claims_write *w, struct err *e)
 {
-        if (add_count(db, w->tenant, &w->of_tenant_added, e) != 0)
+        if (add_count(db, w->tenant, w->created_at, &w->of_tenant_added, e) != 0)
                 return -1;
-        return add_count(db, "", &w->all_added, e);
+        return add_count(db, "", 0, &w->all_added, e);
 }
 
 static void count_claim(struct claims_write *w, int64_t by)
@@ -102,6 +109,21 @@ static void count_claim(struct claims_write *w, int64_t by)
         w->all_added += by;
 }
 
+/* Claims are counted for this tenant from now on. */
+static int know_counts(struct database *db, struct claims_write *w, const char *tenant,
+                       msec created_at, struct err *e)
+{
+        if (strcmp(w->tenant, tenant) == 0 && w->created_at == created_at)
+                return 0;
+        if (write_counts(db, w, e) != 0 ||
+            read_count(db, tenant, created_at, &w->of_tenant, e) != 0 ||
+            read_count(db, "", 0, &w->all, e) != 0)
+                return -1;
+        snprintf(w->tenant, sizeof(w->tenant), "%s", tenant);
+        w->created_at = created_at;
+        return 0;
+}
+
 static int know_tenant(struct database *db, struct claims_write *w, const char *tenant,
                        struct err *e)
 {
@@ -109,13 +131,10 @@ static int know_tenant(struct database *db, struct claims_write *w, const char *
         if (strcmp(w->tenant, tenant) == 0)
                 return 0;
         int found = tenant_find(db, tenant, &t, e);
-        if (found < 0 || write_counts(db, w, e) != 0 ||
-            read_count(db, tenant, &w->of_tenant, e) != 0 || read_count(db, "", &w->all, e) != 0)
+        if (found < 0 || know_counts(db, w, tenant, t.created_at, e) != 0)
                 return -1;
-        snprintf(w->tenant, sizeof(w->tenant), "%s", tenant);
         w->exists = found == 1;
         w->deleted = t.record.deleted;
-        w->created_at = t.created_at;
         return 0;
 }
 
@@ -136,7 +155,7 @@ static int find_claim(struct database *db, const struct digest *digest, struct s
         struct claim_row *row = &out->row;
         AUTO_RESET *s = database_query(db,
                                        "SELECT seq, hash, id, holder, at, lease, submitted_at,"
-                                       " run_at, expires_at, scheduled FROM claims"
+                                       " run_at, expires_at, scheduled, taken FROM claims"
                                        " WHERE digest = ?1",
                                        DB_VALUES(value_digest(digest)), e);
         int found = db_step(s, e);
@@ -149,10 +168,10 @@ static int find_claim(struct database *db, const struct digest *digest, struct s
         row->terms.run_at = sqlite3_column_int64(s, 7);
         row->terms.expires_at = sqlite3_column_int64(s, 8);
         row->terms.scheduled = sqlite3_column_int(s, 9) != 0;
-        if (!copy_blob(s, 1, row->hash, sizeof(row->hash)) ||
-            !copy_blob(s, 2, row->id, sizeof(row->id)) ||
-            !copy_blob(s, 3, row->holder, sizeof(row->holder)))
-                return err_set(e, ERR_CORRUPT, "claim %lld is damaged", (long long)out->seq);
+        row->taken = sqlite3_column_int(s, 10);
+        out->damaged = !copy_blob(s, 1, row->hash, sizeof(row->hash)) ||
+                       !copy_blob(s, 2, row->id, sizeof(row->id)) ||
+                       !copy_blob(s, 3, row->holder, sizeof(row->holder));
         return 1;
 }
 
@@ -168,10 +187,10 @@ static int insert_claim(struct database *db, struct claims_write *w, const struc
         count_claim(w, 1);
         return database_run(
                 db,
-                "INSERT INTO claims(tenant, digest, hash, id, holder, at, lease, submitted_at,"
-                " run_at, expires_at, scheduled)"
-                " VALUES(?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                DB_VALUES(value_text(a->tenant), value_digest(digest),
+                "INSERT INTO claims(tenant, made, digest, hash, id, holder, at, lease,"
+                " submitted_at, run_at, expires_at, scheduled)"
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                DB_VALUES(value_text(a->tenant), value_int(w->created_at), value_digest(digest),
                           value_blob(bytes_of(a->hash, sizeof(a->hash))), value_uuid(a->holder),
                           value_int(w->now), value_int(w->now + w->call->limits->lease),
                           value_int_or_null(t->submitted_at), value_int_or_null(t->run_at),
@@ -180,12 +199,13 @@ static int insert_claim(struct database *db, struct claims_write *w, const struc
 }
 
 static int lease_claim(struct database *db, const struct claims_write *w, const struct claim_ask *a,
-                       int64_t seq, struct err *e)
+                       const struct stored_claim *claim, struct err *e)
 {
-        return database_run(db, "UPDATE claims SET holder = ?2, lease = ?3 WHERE seq = ?1",
-                            DB_VALUES(value_int(seq), value_uuid(a->holder),
-                                      value_int(w->now + w->call->limits->lease)),
-                            e);
+        return database_run(
+                db, "UPDATE claims SET holder = ?2, lease = ?3, taken = ?4 WHERE seq = ?1",
+                DB_VALUES(value_int(claim->seq), value_uuid(a->holder),
+                          value_int(w->now + w->call->limits->lease), value_int(claim->row.taken)),
+                e);
 }
 
 static int64_t room(const struct claims_write *w)
@@ -198,7 +218,7 @@ static int64_t room(const struct claims_write *w)
 static void fill_answer(struct claim_answer *out, const struct claim_decision *d,
                         const struct claim_ask *a, const struct claim_row *row)
 {
-        *out = (struct claim_answer){.state = d->state, .again = d->again, .retry = d->retry};
+        *out = (struct claim_answer){.state = d->state, .again = d->taken > 0, .retry = d->retry};
         if (d->change == CLAIM_INSERT) {
                 memcpy(out->id, a->holder, sizeof(out->id));
                 out->terms = a->terms;
@@ -206,6 +226,15 @@ static void fill_answer(struct claim_answer *out, const struct claim_decision *d
                 memcpy(out->id, row->id, sizeof(out->id));
                 out->terms = row->terms;
         }
+}
+
+/* Its job may have been published, and its request is not known: so it is neither granted nor
+ * replayed. */
+static void answer_damaged(const struct stored_claim *claim, struct claim_answer *out)
+{
+        LOG_WARN("a claim of an idempotency key is damaged; it is in flight until it is deleted",
+                 log_int("seq", claim->seq));
+        *out = (struct claim_answer){.state = CLAIM_IN_FLIGHT, .retry = CLAIM_FULL_RETRY};
 }
 
 static int claim_one(struct database *db, struct claims_write *w, const struct claim_ask *a,
@@ -223,6 +252,10 @@ static int claim_one(struct database *db, struct claims_write *w, const struct c
         int found = find_claim(db, &digest, &old, e);
         if (found < 0)
                 return -1;
+        if (old.damaged) {
+                answer_damaged(&old, out);
+                return 0;
+        }
         const struct claim_decision d =
                 claim_decide(a, found == 1 ? &old.row : NULL, room(w), w->call->limits, w->now);
         if (d.forget) {
@@ -237,7 +270,8 @@ static int claim_one(struct database *db, struct claims_write *w, const struct c
         case CLAIM_INSERT:
                 return insert_claim(db, w, a, &digest, e);
         case CLAIM_LEASE:
-                return lease_claim(db, w, a, old.seq, e);
+                old.row.taken = d.taken;
+                return lease_claim(db, w, a, &old, e);
         }
         return 0;
 }
@@ -272,7 +306,7 @@ static int end_one(struct database *db, struct claims_write *w, const struct cla
         case CLAIM_RELEASE:
                 deleted = rows_change(db,
                                       "DELETE FROM claims WHERE digest = ?1 AND holder = ?2"
-                                      " AND id = holder AND lease IS NOT NULL",
+                                      " AND taken = 0 AND lease IS NOT NULL",
                                       values, e);
                 if (deleted == 0)
                         return end_lease(db, values, e);
@@ -382,14 +416,14 @@ static int bring_back(struct database *db, msec at, msec now, struct err *e)
 
 struct oldest {
         int64_t seq;
-        msec at, lease;
+        msec at, lease, made;
         char tenant[TENANT_SIZE];
 };
 
 static int read_oldest(struct database *db, struct oldest *list, int *count, struct err *e)
 {
         AUTO_RESET *all = database_query(
-                db, "SELECT seq, at, lease, tenant FROM claims ORDER BY seq LIMIT ?1",
+                db, "SELECT seq, at, lease, made, tenant FROM claims ORDER BY seq LIMIT ?1",
                 DB_VALUES(value_int(CLAIMS_FORGOTTEN_AT_ONCE)), e);
         int more = 0;
         for (*count = 0; (more = db_step(all, e)) == 1; ++*count) {
@@ -397,7 +431,8 @@ static int read_oldest(struct database *db, struct oldest *list, int *count, str
                 o->seq = sqlite3_column_int64(all, 0);
                 o->at = sqlite3_column_int64(all, 1);
                 o->lease = sqlite3_column_int64(all, 2);
-                db_text(all, 3, o->tenant, sizeof(o->tenant));
+                o->made = sqlite3_column_int64(all, 3);
+                db_text(all, 4, o->tenant, sizeof(o->tenant));
         }
         return more;
 }
@@ -408,16 +443,18 @@ static int forget(struct database *db, void *owner, struct err *e)
         const struct claim_limits *l = owner;
         AUTO_FREE struct oldest *list = xcalloc(CLAIMS_FORGOTTEN_AT_ONCE, sizeof(*list));
         int count = 0;
+        int old = 0;
         int forgotten = 0;
         if (read_oldest(db, list, &count, e) != 0 ||
             (count > 0 && bring_back(db, list[0].at, w.now, e) != 0))
                 return -1;
-        for (int i = 0; i < count && list[i].at <= w.now - l->keep; i++) {
-                const struct claim_row row = {.at = list[i].at, .lease = list[i].lease};
+        for (; old < count && list[old].at <= w.now - l->keep; old++) {
+                const struct oldest *o = &list[old];
+                const struct claim_row row = {.at = o->at, .lease = o->lease};
                 if (!claim_is_old(&row, l, w.now))
-                        continue;
-                if (know_tenant(db, &w, list[i].tenant, e) != 0 ||
-                    delete_claim(db, list[i].seq, e) != 0)
+                        continue; /* it is leased */
+                if (know_counts(db, &w, o->tenant, o->made, e) != 0 ||
+                    delete_claim(db, o->seq, e) != 0)
                         return -1;
                 count_claim(&w, -1);
                 forgotten++;
@@ -425,7 +462,7 @@ static int forget(struct database *db, void *owner, struct err *e)
         if (write_counts(db, &w, e) != 0 ||
             database_run(db, "DELETE FROM claim_counts WHERE n <= 0", NULL, e) != 0)
                 return -1;
-        return forgotten == CLAIMS_FORGOTTEN_AT_ONCE;
+        return old == CLAIMS_FORGOTTEN_AT_ONCE && forgotten > 0;
 }
 
 int registry_forget_claims(struct registry *r, const struct claim_limits *l, struct err *e)
@@ -436,5 +473,5 @@ int registry_forget_claims(struct registry *r, const struct claim_limits *l, str
 int registry_count_claims(struct registry *r, int64_t *count, struct err *e)
 {
         AUTO_READER *reader = registry_read(r, e);
-        return reader == NULL ? -1 : read_count(reader_database(reader), "", count, e);
+        return reader == NULL ? -1 : read_count(reader_database(reader), "", 0, count, e);
 }

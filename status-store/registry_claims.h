@@ -15,8 +15,8 @@
 
 struct claim_answer {
         enum claim_state state;
-        bool again; /* as in claim_decision, like retry */
-        msec retry;
+        bool again;                   /* granted: an earlier holder may have published the job */
+        msec retry;                   /* as in claim_decision */
         unsigned char id[UUID_BYTES]; /* granted, settled: of the job; terms likewise */
         struct claim_terms terms;
 };
@@ -38,8 +38,8 @@ struct claims_call {
 };
 
 /* In one write: the ends, then the claims, in their order. An end changes only a claim that its
- * holder still has. A claim that another holder has had stays when it is released, because its job
- * may have been published. */
+ * holder still has. A claim that had a lease before stays when it is released, because its job may
+ * have been published. A damaged claim is in flight until it is deleted. */
 int registry_claim(struct registry *r, const struct claims_call *c, struct err *e) MUST_CHECK;
 
 /* A job that was published with a key. */

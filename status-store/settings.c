@@ -67,7 +67,8 @@ static const struct config_key keys[] = {
          AT(tenant_delete_after)},
         {.name = "claims_keep", .kind = CONFIG_MSEC, .fallback = "24h", .min = MSEC_SECOND,
          .max = (int64_t)30 * MSEC_DAY,
-         .help = "primary: how long an idempotency key is kept, from its first request",
+         .help = "primary: how long an idempotency key is kept, from its first request; at least "
+                 "claims_lease",
          AT(claims_keep)},
         {.name = "claims_lease", .kind = CONFIG_MSEC, .fallback = "30s", .min = MSEC_SECOND,
          .max = 10 * MSEC_MINUTE,

@@ -140,13 +140,22 @@ static int start_sweepers(struct status_store *s, struct err *e)
         return s->expirer != NULL ? 0 : -1;
 }
 
+static int check_primary(const struct settings *c, struct err *e)
+{
+        if (c->provision_password == NULL)
+                return err_set(e, ERR_INVALID, "the primary needs provision_password_file");
+        if (c->claims_keep < c->claims_lease)
+                return err_set(e, ERR_INVALID, "claims_keep is shorter than claims_lease");
+        return 0;
+}
+
 static int open_registry(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
         if (!c->primary)
                 return 0;
-        if (c->provision_password == NULL)
-                return err_set(e, ERR_INVALID, "the primary needs provision_password_file");
+        if (check_primary(c, e) != 0)
+                return -1;
         s->api.registry = registry_create(c->registry, e);
         if (s->api.registry == NULL)
                 return -1;
@@ -261,6 +270,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         s->service = service;
         s->api.token = c->internal_token;
         s->api.tenants_max = c->tenants_max;
+        s->api.claims_waiting_max = (size_t)c->threads / 4;
         s->api.claim_limits = (struct claim_limits){.keep = c->claims_keep,
                                                     .lease = c->claims_lease,
                                                     .max = c->claims_max,

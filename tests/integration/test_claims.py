@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from harness.publish import publish
 from harness.status_rig import StatusStore, now_ms, uuid7
 from harness.until import until
 from tenants_rig import create
@@ -146,17 +147,56 @@ def test_a_registry_that_cannot_be_written(primary):
     assert claim(primary, "f")["state"] == "granted"
 
 
+def test_a_key_is_kept_at_least_as_long_as_its_lease(broker, tmp_path):
+    made = StatusStore(broker, tmp_path, claims_keep="1s", claims_lease="2s").primary()
+    try:
+        made.program.start(ready=False)
+        assert made.program.process.wait(30) == 1
+        assert "claims_keep is shorter than claims_lease" in made.program.log()
+        made.program.ended_by_test = True
+    finally:
+        made.end()
+
+
+def test_a_disk_that_stalls_does_not_hold_all_threads(broker, tmp_path):
+    made = StatusStore(broker, tmp_path, threads=8).primary().start()
+    try:
+        create(made, "acme")
+        with contextlib.closing(sqlite3.connect(tmp_path / "registry.db", isolation_level=None)) as other, \
+                concurrent.futures.ThreadPoolExecutor(6) as pool:
+            other.execute("BEGIN IMMEDIATE")
+            calls = [pool.submit(made.request, "POST", "/claims", json={"claims": [ask(str(n))]})
+                     for n in range(6)]
+            refused, _ = concurrent.futures.wait(calls, 5, concurrent.futures.FIRST_COMPLETED)
+            read = made.job(uuid7())
+            other.execute("ROLLBACK")
+        assert refused and read is None
+        assert {call.result().status_code for call in refused} == {503}
+        assert {call.result().status_code for call in calls} == {200, 503}
+    finally:
+        made.end()
+
+
 def test_the_projection_settles(primary):
-    """The gateway has ended before it could; a job with the key that is not the claim's settles nothing."""
-    claimed, stranger, outside = uuid7(), uuid7(), uuid7()
-    claim(primary, "g", claimed)
+    """The gateway has ended before it could. A job that is not the claim's settles nothing, nor does one from
+    outside, whose key is not read."""
+    login = create(primary, "outside", amqp_login=True)["amqp"]
+    first, forged, last = uuid7(), uuid7(), uuid7()
+    claim(primary, "g", first)
     claim(primary, "h")
-    claim(primary, "i", outside)
-    primary.stream.job(claimed, x_key="g", x_key_hash=HASH)
-    primary.stream.job(stranger, x_key="h", x_key_hash=HASH)
-    until(lambda: claim(primary, "g")["state"] == "settled", 20, "it is settled")
-    assert claim(primary, "g")["id"] == claimed
+    claim(primary, "i", forged, tenant="outside")
+    claim(primary, "j", last)
+    primary.stream.job(first, x_key="g", x_key_hash=HASH)
+    primary.stream.job(uuid7(), x_key="h", x_key_hash=HASH)
+    with primary.broker.pika(primary.vhost, login["login"], login["password"]) as connection:
+        publish(connection.channel(), "outside", "noop", {}, message_id=forged,
+                headers={"x-key": "i", "x-key-hash": HASH})
+    primary.until_status(forged, "pending")
+    primary.stream.job(last, x_key="j", x_key_hash=HASH)
+    until(lambda: claim(primary, "j")["state"] == "settled", 20, "the last is settled, after all others")
+    assert claim(primary, "g")["state"] == "settled" and claim(primary, "g")["id"] == first
     assert claim(primary, "h")["state"] in ("in_flight", "granted")
+    assert claim(primary, "i", tenant="outside")["state"] in ("in_flight", "granted")
 
 
 def test_claims_outlive_the_primary_and_the_projection(broker, tmp_path):
@@ -186,7 +226,7 @@ def test_claims_outlive_the_primary_and_the_projection(broker, tmp_path):
 
 
 def test_old_claims_go_and_a_full_table_refuses(broker, tmp_path):
-    made = StatusStore(broker, tmp_path, claims_keep="3s", claims_lease="1s", claims_max=4,
+    made = StatusStore(broker, tmp_path, claims_keep="10s", claims_lease="1s", claims_max=4,
                        claims_tenant_max=3).primary().start()
     try:
         create(made, "acme")
@@ -200,7 +240,7 @@ def test_old_claims_go_and_a_full_table_refuses(broker, tmp_path):
         call(made, ended=[end("0", holder, "settled")])
         fresh, answer = uuid7(), claim(made, "0")
         assert (answer["state"], answer["id"]) == ("settled", holder)
-        answer = until(lambda: granted(made, "0", fresh), 20, "it is forgotten")
+        answer = until(lambda: granted(made, "0", fresh), 30, "it is forgotten")
         assert (answer["id"], answer["again"]) == (fresh, False)
         made.program.restart()
         until(lambda: made.program.metrics()["warren_claims"] <= 1, 20, "old claims are deleted")

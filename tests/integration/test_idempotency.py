@@ -227,7 +227,7 @@ def test_status_database_deleted(make_warren, key):
 
 
 def test_old_claims_go(make_warren, key):
-    warren = make_warren(settings={"status-store": {"claims_keep": "2s"}})
+    warren = make_warren(settings={"status-store": {"claims_keep": "8s", "claims_lease": "8s"}})
     api = warren.api
     first = accepted(send(api, key))
     check_replay(send(api, key), first)

@@ -20,6 +20,7 @@ static const struct row {
         bool missing, settled;
         int age;  /* ms */
         int left; /* ms of the lease; below 0: it is over */
+        int taken;
         char holder;
         char asker;
         bool other_hash, look;
@@ -65,11 +66,14 @@ static const struct row {
          .want = {.state = CLAIM_SETTLED}},
         {"repeated", .age = 100, .left = 29900, .holder = '1', .asker = '1', .room = 0,
          .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE}},
-        {"repeated, taken over", .age = 40000, .left = 29900, .holder = '2', .asker = '2',
-         .room = 1,
-         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .again = true}},
+        {"repeated, taken over", .age = 40000, .left = 29900, .taken = 1, .holder = '2',
+         .asker = '2', .room = 1,
+         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = 1}},
+        {"repeated, taken over and back", .age = 40000, .left = 29900, .taken = 2, .holder = '1',
+         .asker = '1', .room = 1,
+         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = 2}},
         {"repeated, over", .age = 40000, .left = -1, .holder = '1', .asker = '1', .room = 1,
-         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .again = true}},
+         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = 1}},
         {"own, looked at", .age = 100, .left = 29900, .holder = '1', .asker = '1', .look = true,
          .room = 1,
          .want = {.state = CLAIM_IN_FLIGHT, .retry = MSEC_SECOND}},
@@ -83,10 +87,10 @@ static const struct row {
         {"held, last millisecond", .age = 29999, .left = 1, .holder = '1', .asker = '2', .room = 1,
          .want = {.state = CLAIM_IN_FLIGHT, .retry = 1}},
         {"over", .age = 40000, .left = -1, .holder = '1', .asker = '2', .room = 0,
-         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .again = true}},
-        {"over, the first holder again", .age = 99000, .left = -1, .holder = '2', .asker = '1',
-         .room = 1,
-         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .again = true}},
+         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = 1}},
+        {"over, the first holder again", .age = 99000, .left = -1, .taken = 1, .holder = '2',
+         .asker = '1', .room = 1,
+         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = 2}},
         {"not old yet", .age = MSEC_DAY - 1, .settled = true, .holder = '1', .asker = '2',
          .room = 1,
          .want = {.state = CLAIM_SETTLED}},
@@ -120,7 +124,8 @@ static void each_claim_is_decided(void **state)
                 const struct row *d = &rows[i];
                 struct claim_ask ask = {.look = d->look};
                 struct claim_row row = {.at = NOW - d->age,
-                                        .lease = d->settled ? 0 : NOW + d->left};
+                                        .lease = d->settled ? 0 : NOW + d->left,
+                                        .taken = d->taken};
                 memset(ask.holder, d->asker, sizeof(ask.holder));
                 memset(ask.hash, d->other_hash ? 'x' : 'h', sizeof(ask.hash));
                 memset(row.holder, d->holder, sizeof(row.holder));
@@ -129,12 +134,12 @@ static void each_claim_is_decided(void **state)
                 struct claim_decision got =
                         claim_decide(&ask, d->missing ? NULL : &row, d->room, &limits, NOW);
                 bool same = got.state == d->want.state && got.change == d->want.change &&
-                            got.forget == d->want.forget && got.again == d->want.again &&
+                            got.forget == d->want.forget && got.taken == d->want.taken &&
                             got.retry == d->want.retry;
                 if (!same)
-                        fail_msg("%s: %s, change %d, forget %d, again %d, retry %lld", d->label,
+                        fail_msg("%s: %s, change %d, forget %d, taken %d, retry %lld", d->label,
                                  claim_state_word(got.state), (int)got.change, got.forget,
-                                 got.again, (long long)got.retry);
+                                 got.taken, (long long)got.retry);
         }
 }
 

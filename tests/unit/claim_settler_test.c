@@ -140,6 +140,40 @@ static void too_many_are_dropped(void **state)
         assert_int_equal(count_where(r, leased), 0);
 }
 
+static void *open_gate(void *owner)
+{
+        struct block *b = owner;
+        usleep(100 * 1000); /* the stop has begun, or else the test shows less */
+        gate_set(&b->gate, &b->gate.open);
+        return NULL;
+}
+
+/* The projection names them once. */
+static void jobs_that_wait_at_the_stop_are_settled(void **state)
+{
+        enum { JOBS = 600 }; /* more than are settled at once */
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct block block = {.registry = r, .gate = GATE};
+        struct err e = {0};
+        char key[12];
+        pthread_t holder, opener;
+        AUTO_FREE char(*ids)[UUID_SIZE] = xcalloc(JOBS, sizeof(*ids));
+        claim(r, JOBS, ids);
+        assert_int_equal(pthread_create(&holder, NULL, hold_writer, &block), 0);
+        assert_true(gate_wait(&block.gate, &block.gate.reached));
+        struct claim_settler *s = claim_settler_create(r, &limits, &e);
+        assert_non_null(s);
+        for (int i = 0; i < JOBS; i++) {
+                snprintf(key, sizeof(key), "%d", i);
+                claim_settler_add(s, "acme", key, ids[i]);
+        }
+        assert_int_equal(pthread_create(&opener, NULL, open_gate, &block), 0);
+        claim_settler_destroy(&s);
+        assert_int_equal(count_where(r, leased), 0);
+        pthread_join(opener, NULL);
+        pthread_join(holder, NULL);
+}
+
 static int count_changes(struct database *db, void *owner, struct err *e)
 {
         (void)e;
@@ -199,6 +233,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 WITH_ACME(published_jobs_are_settled),
                 WITH_ACME(too_many_are_dropped),
+                WITH_ACME(jobs_that_wait_at_the_stop_are_settled),
                 WITH_ACME(settled_claims_are_only_read),
                 WITH_ACME(old_claims_are_deleted),
         };

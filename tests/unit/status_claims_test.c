@@ -83,15 +83,16 @@ static void assert_counts(struct registry *r)
         struct err e = {0};
         int differs = registry_rows_exist(
                 r,
-                "SELECT tenant, n FROM claim_counts WHERE n <> 0 EXCEPT SELECT * FROM"
-                " (SELECT tenant, count(*) FROM claims GROUP BY tenant UNION ALL"
-                " SELECT '', count(*) FROM claims)",
+                "SELECT tenant, made, n FROM claim_counts WHERE n <> 0 EXCEPT SELECT * FROM"
+                " (SELECT tenant, made, count(*) FROM claims GROUP BY tenant, made UNION ALL"
+                " SELECT '', 0, count(*) FROM claims)",
                 NULL, &e);
         assert_int_equal(differs, 0);
-        int missing = registry_rows_exist(r,
-                                          "SELECT tenant, count(*) FROM claims GROUP BY tenant"
-                                          " EXCEPT SELECT tenant, n FROM claim_counts",
-                                          NULL, &e);
+        int missing = registry_rows_exist(
+                r,
+                "SELECT tenant, made, count(*) FROM claims GROUP BY tenant, made"
+                " EXCEPT SELECT tenant, made, n FROM claim_counts",
+                NULL, &e);
         assert_int_equal(missing, 0);
 }
 
@@ -156,6 +157,27 @@ static void a_lease_that_is_over_passes_to_the_next(void **state)
         assert_true(a.again);
         assert_id(&a, '1');
         assert_counts(r);
+}
+
+/* The follower may have published it. */
+static void a_claim_that_came_back_is_not_deleted_by_its_release(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        (void)claim(r, "k", '1');
+        now += LEASE;
+        (void)claim(r, "k", '2');
+        now += LEASE;
+        for (int repeated = 0; repeated < 2; repeated++) {
+                struct claim_answer a = claim(r, "k", '1');
+                assert_int_equal(a.state, CLAIM_GRANTED);
+                assert_true(a.again);
+        }
+        end(r, "k", '1', CLAIM_RELEASE);
+        assert_int_equal(count(r), 1);
+        struct claim_answer a = claim(r, "k", '3');
+        assert_int_equal(a.state, CLAIM_GRANTED);
+        assert_true(a.again);
+        assert_id(&a, '1');
 }
 
 static void a_released_claim_is_gone(void **state)
@@ -260,9 +282,12 @@ static void a_full_table_refuses(void **state)
         assert_counts(r);
 }
 
+/* Neither the claims nor their number. */
 static void a_new_tenant_has_none_of_the_old_ones(void **state)
 {
         struct registry *r = ((struct fixture *)*state)->registry;
+        const struct claim_limits one = {
+                .keep = KEEP, .lease = LEASE, .max = 9, .of_tenant_max = 1};
         struct err e = {0};
         (void)claim(r, "k", '1');
         end(r, "k", '1', CLAIM_SETTLE);
@@ -273,9 +298,17 @@ static void a_new_tenant_has_none_of_the_old_ones(void **state)
         end(r, "k", '1', CLAIM_RELEASE);
         now++;
         add_tenant(r, "acme");
-        struct claim_answer a = claim(r, "k", '3');
+        struct claim_ask ask = ask_for("acme", "k", '3');
+        struct claim_answer a = ask_with(r, &one, &ask);
         assert_int_equal(a.state, CLAIM_GRANTED);
         assert_id(&a, '3');
+        ask = ask_for("acme", "other", '4');
+        assert_int_equal(ask_with(r, &one, &ask).state, CLAIM_FULL);
+        assert_int_equal(count(r), 2);
+        assert_counts(r);
+        now += KEEP - 1; /* the old tenant's claim is old */
+        assert_int_equal(registry_forget_claims(r, &one, &e), 0);
+        assert_int_equal(count(r), 1);
         assert_counts(r);
 }
 
@@ -306,6 +339,47 @@ static void old_claims_are_deleted_but_not_leased_ones(void **state)
         assert_int_equal(registry_forget_claims(r, &brief, &e), 0);
         assert_int_equal(count(r), 0);
         assert_int_equal(registry_rows_exist(r, "SELECT 1 FROM claim_counts", NULL, &e), 0);
+}
+
+/* Others are deleted past it at once, not after a minute. */
+static void a_leased_claim_does_not_slow_the_deletion(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        char key[12];
+        for (int i = 0; i <= CLAIMS_FORGOTTEN_AT_ONCE; i++) {
+                snprintf(key, sizeof(key), "%d", i);
+                (void)claim(r, key, 'a');
+        }
+        now += KEEP - 1;
+        (void)claim(r, "1", 'b');
+        now++;
+        assert_int_equal(registry_forget_claims(r, &limits, &e), 1);
+        assert_int_equal(count(r), 2);
+        assert_int_equal(registry_forget_claims(r, &limits, &e), 0);
+        assert_int_equal(count(r), 1);
+        assert_counts(r);
+        /* Nothing but leased ones: it waits until they are over. */
+        assert_int_equal(registry_forget_claims(r, &limits, &e), 0);
+}
+
+static void a_damaged_claim_is_answered_alone(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct claim_ask asks[] = {ask_for("acme", "k", '2'), ask_for("acme", "other", '3')};
+        struct claim_answer answers[COUNT(asks)];
+        struct claims_call call = {
+                .limits = &limits, .asks = asks, .ask_count = COUNT(asks), .answers = answers};
+        (void)claim(r, "k", '1');
+        assert_int_equal(registry_rows_change(r, "UPDATE claims SET hash = x'00'", NULL, &e), 1);
+        assert_int_equal(registry_claim(r, &call, &e), 0);
+        assert_int_equal(answers[0].state, CLAIM_IN_FLIGHT);
+        assert_int_equal(answers[1].state, CLAIM_GRANTED);
+        now += KEEP;
+        assert_int_equal(registry_forget_claims(r, &limits, &e), 0);
+        assert_int_equal(claim(r, "k", '2').state, CLAIM_GRANTED);
+        assert_counts(r);
 }
 
 /* A clock that was ahead for a while. */
@@ -425,6 +499,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 WITH_ACME(a_settled_claim_is_replayed_with_its_terms),
                 WITH_ACME(a_lease_that_is_over_passes_to_the_next),
+                WITH_ACME(a_claim_that_came_back_is_not_deleted_by_its_release),
                 WITH_ACME(a_released_claim_is_gone),
                 WITH_ACME(an_abandoned_claim_gives_the_same_job),
                 WITH_ACME(a_repeated_call_renews_the_lease),
@@ -432,6 +507,8 @@ int main(void)
                 WITH_ACME(a_full_table_refuses),
                 WITH_ACME(a_new_tenant_has_none_of_the_old_ones),
                 WITH_ACME(old_claims_are_deleted_but_not_leased_ones),
+                WITH_ACME(a_leased_claim_does_not_slow_the_deletion),
+                WITH_ACME(a_damaged_claim_is_answered_alone),
                 WITH_ACME(claims_of_the_future_do_not_stay_for_good),
                 WITH_ACME(what_the_projection_has_seen_is_settled),
                 WITH_ACME(what_is_settled_or_looked_at_writes_nothing),
