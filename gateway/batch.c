@@ -122,7 +122,7 @@ static void answer(struct batch *b, enum body_piece end)
         set_cut(b, end);
         batch_results_write(batch_jobs_results(b->jobs), &body);
         json_end(&body);
-        if (!b->dry_run && batch_jobs_all_replay(b->jobs))
+        if (!b->dry_run && b->cut.status == 0 && batch_jobs_all_replay(b->jobs))
                 http_add_header(b->r, "Idempotent-Replayed", "true");
         http_answer(b->r, b->dry_run ? 200 : 202, "application/json", buffer_bytes(&body));
 }
@@ -192,6 +192,7 @@ static bool enter(struct gateway *g, struct http_request *r)
         if (atomic_fetch_add(&g->batches, 1) < (most > 1 ? most : 1))
                 return true;
         atomic_fetch_sub(&g->batches, 1);
+        http_hurry(r);
         http_problem(r, 503, "too many batches are being read");
         return false;
 }

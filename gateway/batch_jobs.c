@@ -29,7 +29,7 @@ struct batch_jobs {
         struct batch_trial *trial;           /* NULL: no dry run */
         struct batch_slot *group[GROUP_MAX]; /* judged, not yet published */
         unsigned grouped;
-        msec room_until;                  /* jobs wait for room in the window so long */
+        bool no_room;                     /* the last job has waited for room in vain */
         struct claim_ask asks[GROUP_MAX]; /* of the group's jobs with keys, in order */
         struct claim_answer answers[GROUP_MAX];
         size_t count, replayed; /* jobs */
@@ -44,7 +44,6 @@ struct batch_jobs *batch_jobs_create(const struct batch_jobs_config *c)
         b->results = batch_results_create();
         if (c->dry_run)
                 b->trial = batch_trial_create();
-        b->room_until = clock_mono() + ROOM_WAIT;
         return b;
 }
 
@@ -96,7 +95,7 @@ static void accept_ended(struct batch_jobs *b, struct batch_slot *slot)
         const struct dispatch *d = &slot->dispatch;
         struct buffer *out = batch_results_accept(b->results, slot->at.index);
 
-        accepted_write(&d->job, accepted_is_scheduled(&d->job, d->published), out);
+        accepted_write(&d->job, d->scheduled, out);
         if (d->end == DISPATCH_TOLD_LATE)
                 json_put_flag(out, "told", false);
         json_end(out);
@@ -145,15 +144,14 @@ static void collect(struct batch_jobs *b, unsigned want)
         }
 }
 
-/* A window without room for ROOM_WAIT refuses the rest of the batch without waiting for each. */
+/* After a wait in vain the next jobs do not wait, until one finds room. */
 static bool dispatch(struct batch_jobs *b, struct batch_slot *slot, struct refusal *why)
 {
         dispatch_init(&slot->dispatch, b->config.traceparent);
-        slot->dispatch.room_until = b->room_until;
-        if (!batch_slots_dispatch(b->slots, slot, why))
-                return false;
-        b->room_until = clock_mono() + ROOM_WAIT;
-        return true;
+        slot->dispatch.room_until = clock_mono() + (b->no_room ? 0 : ROOM_WAIT);
+        bool begun = batch_slots_dispatch(b->slots, slot, why);
+        b->no_room = !begun && why->reason == REFUSED_WINDOW;
+        return begun;
 }
 
 static bool has_key(const struct batch_slot *slot)
@@ -215,6 +213,15 @@ static void note_trial(struct batch_jobs *b, const struct batch_slot *slot, stru
         a->retry = MSEC_SECOND;
 }
 
+/* Its key is new. One over the rate stays in the group, and is judged again. */
+static void follow_held(struct batch_jobs *b, struct batch_slot *slot)
+{
+        if (slot->held->reason == REFUSED_RATE)
+                b->group[b->grouped++] = slot;
+        else
+                refuse_at(b, slot, slot->held);
+}
+
 static void follow_claim(struct batch_jobs *b, struct batch_slot *slot, struct claim_answer *a)
 {
         struct dispatch *d = &slot->dispatch;
@@ -222,10 +229,11 @@ static void follow_claim(struct batch_jobs *b, struct batch_slot *slot, struct c
 
         note_trial(b, slot, a);
         if (a->state == CLAIM_NONE && slot->held != NULL) {
-                refuse(b, slot, slot->held);
+                follow_held(b, slot);
                 return;
         }
         d->publish_by = a->publish_by;
+        d->scheduled = a->scheduled;
         switch (judge_key(a, slot->at.text, &d->job, &why)) {
         case KEY_GRANTED:
                 publish(b, slot);
@@ -258,13 +266,16 @@ static int claim_group(struct batch_jobs *b, struct err *e)
         return count == 0 ? 0 : claims_ask(b->config.g->claims, b->asks, b->answers, count, e);
 }
 
-static void publish_group(struct batch_jobs *b)
+/* Leaves those in the group that are over the rate, if their keys are new. */
+static void follow_group(struct batch_jobs *b)
 {
         struct err e = {0};
         bool claimed = claim_group(b, &e) == 0;
+        unsigned count = b->grouped;
         size_t at = 0;
 
-        for (unsigned i = 0; i < b->grouped; i++) {
+        b->grouped = 0;
+        for (unsigned i = 0; i < count; i++) {
                 struct batch_slot *slot = b->group[i];
                 struct refusal why = {0};
                 if (!has_key(slot)) {
@@ -277,27 +288,54 @@ static void publish_group(struct batch_jobs *b)
                         refuse(b, slot, &why);
                 }
         }
-        b->grouped = 0;
 }
 
-/* One with a key that is refused is looked up, as it may replay. */
-static bool judge_limit(struct batch_jobs *b, struct batch_slot *slot, struct refusal *why)
+static bool take_token(struct batch_jobs *b, const struct batch_slot *slot, struct refusal *why)
 {
         struct trial_count *c = b->trial != NULL ? count_of(b, slot) : NULL;
         const struct judge_limits limits = {
                 .tenant = &slot->tenant, .trial = c != NULL, .before = c != NULL ? c->admitted : 0};
         struct allowance a;
 
-        if (judge_links(b->config.g, why) && judge_rate(b->config.g, &limits, &a, why)) {
-                if (c != NULL)
-                        c->admitted++;
-                return true;
-        }
-        if (!has_key(slot))
+        if (!judge_links(b->config.g, why) || !judge_rate(b->config.g, &limits, &a, why))
                 return false;
+        if (c != NULL)
+                c->admitted++;
+        return true;
+}
+
+static void judge_again(struct batch_jobs *b)
+{
+        unsigned count = b->grouped;
+
+        b->grouped = 0;
+        for (unsigned i = 0; i < count; i++) {
+                struct batch_slot *slot = b->group[i];
+                struct refusal why = {0};
+                if (take_token(b, slot, &why)) {
+                        free(TAKE(slot->held));
+                        b->group[b->grouped++] = slot;
+                } else {
+                        refuse(b, slot, &why);
+                }
+        }
+}
+
+/* Jobs that replay take tokens until the answers about their keys give these back, and then others
+ * get them. If not, a batch that is sent again could have so many replays that no other job of it
+ * ever got one. */
+static void publish_group(struct batch_jobs *b)
+{
+        follow_group(b);
+        judge_again(b);
+        follow_group(b);
+}
+
+/* It is refused, unless its key replays: that is looked up. */
+static void hold(struct batch_slot *slot, const struct refusal *why)
+{
         slot->held = xcalloc(1, sizeof(*why));
         *slot->held = *why;
-        return true;
 }
 
 static bool judge(struct batch_jobs *b, struct batch_slot *slot, struct refusal *why)
@@ -310,8 +348,13 @@ static bool judge(struct batch_jobs *b, struct batch_slot *slot, struct refusal 
         snprintf(key, sizeof(key), "%s/%zu", b->config.key, slot->at.index);
         if (b->trial != NULL)
                 metric_increment(b->config.g->meters.dry_runs, 1);
-        return judge_read(b->config.g, &in, &slot->dispatch.job, &slot->tenant, why) &&
-               judge_limit(b, slot, why);
+        bool good = judge_read(b->config.g, &in, &slot->dispatch.job, &slot->tenant, why);
+        if (good && take_token(b, slot, why))
+                return true;
+        bool may_replay = good ? has_key(slot) : why->may_replay;
+        if (may_replay)
+                hold(slot, why);
+        return may_replay;
 }
 
 static struct batch_slot *slot_for(struct batch_jobs *b, const struct split_element *element)

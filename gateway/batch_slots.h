@@ -17,7 +17,8 @@ struct batch_slot {
         struct split_element at;  /* where it stands in the body; at.text is `text` */
         struct buffer text;
         struct tenant_record tenant; /* of the job */
-        struct refusal *held;        /* why it is refused unless its key replays; NULL: it is not */
+        struct refusal *held;        /* why it is refused unless its key replays, and that it has no
+                                      * token of the rate; NULL: it is not */
         struct batch_slots *slots;
         struct batch_slot *next; /* free, or ended */
 };

@@ -29,8 +29,8 @@ struct claim_answer {
         msec submitted_at, run_at, expires_at; /* likewise: of the first request */
         bool scheduled;                        /* likewise */
         bool again; /* granted: the lease of an earlier holder ran out; it may have published */
-        msec publish_by; /* granted: monotonic; a confirm of what is published later may come after
-                          * the end of the lease */
+        msec publish_by; /* granted: of clock_boot; a confirm of what is published later may come
+                          * after the end of the lease */
         msec retry;      /* in flight, full: after which to ask again */
 };
 

@@ -132,7 +132,7 @@ static int make_call(struct claims *c, msec timeout, struct err *e)
                                        .path = "/internal/v1/claims",
                                        .body = buffer_bytes(&c->call.body),
                                        .timeout = timeout};
-        msec began = clock_mono();
+        msec began = clock_boot(); /* a lease goes on while this machine is suspended */
         int done = http_client_call(c->config.client, &call, &reply, e);
 
         if (done == 0 && reply.status != 200) {

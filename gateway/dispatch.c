@@ -8,14 +8,11 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "gateway/accepted.h"
 #include "gateway/judge.h"
+#include "gateway/judge_key.h"
 
-enum {
-        MESSAGE_OVERHEAD = 512, /* bytes of a job's message besides its payload, about */
-        /* How much later than the first copy a second one is due: by then the start of the first
-         * is known, so the second one, which is asked about, does not run. */
-        AGAIN_LATER = 2 * MSEC_SECOND,
-};
+enum { MESSAGE_OVERHEAD = 512 /* bytes of a job's message besides its payload, about */ };
 
 void dispatch_init(struct dispatch *d, const char *traceparent)
 {
@@ -26,6 +23,8 @@ void dispatch_init(struct dispatch *d, const char *traceparent)
         memcpy(job->traceparent, traceparent, sizeof(job->traceparent));
         job->app_id = bytes_of_text(d->g->name);
         d->published = clock_wall();
+        if (job->key[0] == '\0')
+                d->scheduled = accepted_is_scheduled(job, d->published);
 }
 
 static void end(struct dispatch *d, enum dispatch_end end)
@@ -46,8 +45,7 @@ static void encode(struct dispatch *d, struct job_message *m)
 {
         msec run_at = d->job.run_at;
 
-        if (d->job.again && run_at > d->published)
-                d->job.run_at += AGAIN_LATER;
+        d->job.run_at = judge_key_due(&d->job, d->published);
         job_encode(&d->job, STATION_SUBMISSION, d->published, m);
         d->job.run_at = run_at;
 }
@@ -82,6 +80,14 @@ static void tell_doubt(struct dispatch *d)
         tell(d, NULL);
 }
 
+/* Without the broker's word the claim keeps its lease: the publish may still be on its way, and
+ * would run as a first copy after the second one has ended. */
+static void end_unknown(struct dispatch *d)
+{
+        tell_doubt(d);
+        end(d, DISPATCH_UNKNOWN);
+}
+
 static void on_queued(void *owner, enum link_result result)
 {
         struct dispatch *d = owner;
@@ -101,11 +107,12 @@ static void on_queued(void *owner, enum link_result result)
                 end(d, DISPATCH_RETURNED);
                 return;
         case LINK_NACKED:
+                end_claim(d, CLAIM_ABANDON);
+                end_unknown(d);
+                return;
         case LINK_EXPIRED:
         case LINK_CLOSED:
-                tell_doubt(d);
-                end_claim(d, CLAIM_ABANDON);
-                end(d, DISPATCH_UNKNOWN);
+                end_unknown(d);
                 return;
         }
 }
@@ -122,7 +129,7 @@ static int enter(const struct dispatch *d, struct err *e)
 /* It is too old when this process was stopped, or when the window had no room for long. */
 static bool claim_is_good(const struct dispatch *d, struct err *e)
 {
-        if (d->job.key[0] == '\0' || clock_mono() <= d->publish_by)
+        if (d->job.key[0] == '\0' || clock_boot() <= d->publish_by)
                 return true;
         err_set(e, ERR_TIMEOUT, "the claim on the idempotency key is too old");
         return false;

@@ -28,6 +28,8 @@ struct dispatch {
         char holder[UUID_SIZE]; /* of the claim, when the job has a key; dispatch.c ends the claim
                                  */
         msec publish_by;        /* likewise: as in claim_answer */
+        bool scheduled;         /* likewise; without a key it is of dispatch_init. The status that
+                                 * the answer shows */
         dispatch_ended_fn *ended;
         void *owner;
         msec room_until; /* monotonic: waits so long for room, of the batches' half; 0: a single

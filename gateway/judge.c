@@ -17,12 +17,17 @@ bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job
                                                .payload_max = (size_t)g->settings->payload_max,
                                                .key = in->key};
 
-        if (submission_parse(in->body, &rules, job, &parsed) != 0)
+        bool good = submission_parse(in->body, &rules, job, &parsed) == 0;
+        bool may_replay = parsed.too_late && job->key[0] != '\0';
+        if (!good && !may_replay)
                 return refusal_set_fault(why, parsed.status, &parsed.fault);
-        if (control_tenant(g->control, job->tenant, t))
+        if (!control_tenant(g->control, job->tenant, t))
+                return refusal_set_member(why, &(struct refused_member){in->body, "tenant_id",
+                                                                        "there is no such tenant"});
+        if (good)
                 return true;
-        return refusal_set_member(
-                why, &(struct refused_member){in->body, "tenant_id", "there is no such tenant"});
+        why->may_replay = true;
+        return refusal_set_fault(why, parsed.status, &parsed.fault);
 }
 
 bool judge_links(struct gateway *g, struct refusal *why)

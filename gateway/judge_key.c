@@ -8,6 +8,11 @@
 
 #include "gateway/accepted.h"
 
+/* How much later than an earlier copy a later one is due. There is one for each lease at most,
+ * which is 30 s unless it is set, so their number is known from the time since the first request.
+ */
+enum { LATER = 2 * MSEC_SECOND, LATER_EACH = 30 * MSEC_SECOND, LATER_MOST = MSEC_MINUTE };
+
 struct claim_ask judge_key_ask(const struct job *job, const char *holder, msec now)
 {
         return (struct claim_ask){.tenant = job->tenant,
@@ -28,6 +33,20 @@ static void take_terms(const struct claim_answer *a, struct job *job)
         job->run_at = a->run_at;
         job->expires_at = a->expires_at;
         job->again = a->again;
+}
+
+msec judge_key_due(const struct job *job, msec now)
+{
+        msec age = now - job->submitted_at, left = job->expires_at - job->run_at;
+
+        if (!job->again || job->run_at <= now)
+                return job->run_at;
+        msec later = LATER + (age > 0 ? age * LATER / LATER_EACH : 0);
+        if (later > LATER_MOST)
+                later = LATER_MOST;
+        if (job->expires_at != 0 && later >= left)
+                later = left / 2;
+        return job->run_at + later;
 }
 
 static enum key_verdict refuse_for_now(struct refusal *why, const char *type, msec retry)

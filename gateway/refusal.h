@@ -33,6 +33,7 @@ struct refusal {
         bool has_fault;
         int64_t retry;      /* Retry-After, s; 0: the status's own */
         char id[UUID_SIZE]; /* REFUSED_UNKNOWN: of the job */
+        bool may_replay;    /* of judge_read: the job is filled, and its key may have made it */
 };
 
 /* Each fills *why, which was {0}, and returns false, so: return refusal_set(why, ...). */

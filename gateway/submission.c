@@ -101,8 +101,6 @@ static int read_expires(struct json_reader *r, const struct json_place *p, void 
                                    ", or an RFC 3339 time; at most 365 days ahead");
         if (at > now + JOB_DELAY_MAX)
                 return json_refuse(r, p, "must be at most 365 days ahead");
-        if (at <= now)
-                return json_refuse(r, p, "must be later than now");
         parse->expires = p->value;
         *(msec *)out = at;
         return 0;
@@ -174,13 +172,26 @@ static int check_whole(struct json_reader *r, const struct json_place *root)
         if (p->delay.raw.data != NULL && p->run_at.raw.data != NULL)
                 return refuse_member(r, root, "run_at", p->run_at,
                                      "cannot be given together with \"delay\"");
-        if (p->expires.raw.data != NULL && p->job->run_at >= p->job->expires_at)
-                return refuse_member(
-                        r, root, "expires", p->expires,
-                        "must be later than its earliest start (\"delay\", \"run_at\")");
         if (p->job->tenant[0] == '\0')
                 return refuse_member(r, root, "tenant_id", root->value,
                                      "is required: this key belongs to no tenant");
+        return 0;
+}
+
+/* The rules that a submission can break which was accepted earlier. */
+static int check_times(struct json_reader *r, const struct json_place *root)
+{
+        const struct parse *p = r->owner;
+        const struct job *job = p->job;
+
+        if (p->expires.raw.data == NULL)
+                return 0;
+        if (job->expires_at <= p->rules->now)
+                return refuse_member(r, root, "expires", p->expires, "must be later than now");
+        if (job->run_at >= job->expires_at)
+                return refuse_member(
+                        r, root, "expires", p->expires,
+                        "must be later than its earliest start (\"delay\", \"run_at\")");
         return 0;
 }
 
@@ -256,5 +267,6 @@ int submission_parse(struct bytes body, const struct submission_rules *rules, st
         job->lane = job_lane(job, 0);
         if (job->key[0] != '\0')
                 hash_request(root.value, job);
-        return 0;
+        why->too_late = check_times(&r, &root) != 0;
+        return why->too_late ? -1 : 0;
 }

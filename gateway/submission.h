@@ -16,7 +16,9 @@ struct submission_rules {
 };
 
 struct submission_refusal {
-        int status; /* 400 (not strict JSON), 403, 413 or 422 */
+        int status;    /* 400 (not strict JSON), 403, 413 or 422 */
+        bool too_late; /* only its times are wrong, which may be because time has passed: the job is
+                        * filled all the same */
         struct scan_fault fault;
 };
 

@@ -104,7 +104,7 @@ static void prepare_accepted(struct http_request *r, const struct dispatch *d)
         AUTO_BUFFER body = {0};
         char location[LOCATION_SIZE];
 
-        accepted_write(&d->job, accepted_is_scheduled(&d->job, d->published), &body);
+        accepted_write(&d->job, d->scheduled, &body);
         json_end(&body);
         location_of(&d->job, location);
         http_prepare(r, 202, "application/json", location, buffer_bytes(&body));
@@ -125,7 +125,7 @@ static void answer_told_late(struct http_request *r, const struct dispatch *d)
 {
         AUTO_BUFFER body = {0};
 
-        accepted_write(&d->job, accepted_is_scheduled(&d->job, d->published), &body);
+        accepted_write(&d->job, d->scheduled, &body);
         json_put_flag(&body, "told", false);
         json_end(&body);
         answer_accepted(r, &d->job, &body);
@@ -187,8 +187,8 @@ static void submit(struct submission *s)
                 refuse(s, &why);
 }
 
-/* One that could not be published, or that is over its rate, is only looked up, which costs the
- * primary no write: it may replay. */
+/* One that could not be published, that is over its rate, or that comes too late is only looked up,
+ * which costs the primary no write: it may replay. */
 static enum key_verdict claim(struct submission *s, bool has_token, struct refusal *why)
 {
         struct dispatch *d = &s->dispatch;
@@ -208,15 +208,18 @@ static enum key_verdict claim(struct submission *s, bool has_token, struct refus
         if (has_token && !s->dry_run && verdict != KEY_GRANTED)
                 limiter_return(s->g->limiter, s->tenant.name);
         d->publish_by = s->claim.publish_by;
+        d->scheduled = s->claim.scheduled;
         *why = other;
         return verdict;
 }
 
-/* The links, the rate, then the key. The rate's headers show what is left after both. */
+/* The links, the rate, then the key. The rate's headers show what is left after both. *why is {0},
+ * or the refusal of read_job that may replay. */
 static enum key_verdict judge(struct submission *s, const struct judge_limits *l,
                               struct refusal *why)
 {
-        bool granted = judge_links(s->g, why) && judge_rate(s->g, l, &s->allowance, why);
+        bool granted = !why->may_replay && judge_links(s->g, why) &&
+                       judge_rate(s->g, l, &s->allowance, why);
 
         if (s->dispatch.job.key[0] == '\0') {
                 if (granted || why->reason == REFUSED_RATE)
@@ -243,7 +246,7 @@ static void process(struct submission *s)
         const struct judge_limits limits = {.tenant = &s->tenant, .trial = s->dry_run};
         struct refusal why = {0};
 
-        if (!read_job(s, &why)) {
+        if (!read_job(s, &why) && !why.may_replay) {
                 refuse(s, &why);
                 return;
         }

@@ -32,6 +32,11 @@ int64_t clock_mono_us(void)
         return read_us(CLOCK_MONOTONIC);
 }
 
+msec clock_boot(void)
+{
+        return read_us(CLOCK_BOOTTIME) / 1000;
+}
+
 static const msec year_0000 = INT64_C(-62167219200000);
 static const msec year_9999_end = INT64_C(253402300799999);
 

@@ -23,6 +23,7 @@ enum {
 msec clock_wall(void); /* since 1970-01-01 UTC; can jump */
 msec clock_mono(void); /* never goes back; only differences have a meaning */
 int64_t clock_mono_us(void);
+msec clock_boot(void); /* as clock_mono, but it goes on while the machine is suspended */
 
 enum { TIME_TEXT_SIZE = 32 };
 

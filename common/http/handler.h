@@ -74,6 +74,10 @@ const char *http_traceparent(const struct http_request *r);
 void http_set_context(struct http_request *r, void *context);
 void *http_context(const struct http_request *r);
 
+/* The thread is needed: what the handler leaves of the body is dropped for half a second at most,
+ * not until body_deadline. A client that still sends then may lose the answer. */
+void http_hurry(struct http_request *r);
+
 /* Answer exactly once for each request, by one of the functions from here on. Answers carry
  * traceparent, X-Content-Type-Options and Cache-Control: no-store. */
 void http_add_header(struct http_request *r, const char *name, const char *format, ...)

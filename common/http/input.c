@@ -109,6 +109,11 @@ bool input_read_body(struct http_request *r, size_t body_max)
         return r->body_read;
 }
 
+void http_hurry(struct http_request *r)
+{
+        r->hurried = true;
+}
+
 /* A close with an unread body would reset the connection, and the answer could be lost. */
 void input_drain_body(struct http_request *r, msec limit)
 {

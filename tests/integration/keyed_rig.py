@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Submissions with an idempotency key to a whole Warren."""
+import datetime
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway_rig import check_problem
@@ -51,6 +53,21 @@ def send_many(apis, key, count, **members):
     """The answers to `count` identical requests at once, in turn through each of the clients."""
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(lambda i: send(apis[i % len(apis)], key, **members), range(count)))
+
+
+class Moment:
+    """A time so many seconds from now; `text` is RFC 3339."""
+
+    def __init__(self, seconds):
+        self.at = time.time() + seconds
+        self.text = datetime.datetime.fromtimestamp(self.at, datetime.timezone.utc).isoformat()
+
+    def until_past(self):
+        until(lambda: time.time() > self.at, what="it has passed")
+
+
+def until_waiting(gateway, count):
+    until(lambda: gateway.metrics()["warren_claims_waiting"] == count, what=f"{count} wait for claims")
 
 
 def jobs_of(api, key):

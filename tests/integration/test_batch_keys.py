@@ -8,7 +8,7 @@ from batch_rig import FORMS, refused
 from gateway_rig import check_problem
 from harness.batches import accepted, check
 from harness.until import until
-from keyed_rig import IN_FLIGHT, REUSED, send as submit
+from keyed_rig import IN_FLIGHT, REUSED, Moment, send as submit
 
 
 @pytest.fixture()
@@ -107,6 +107,48 @@ def test_replays_are_free_of_the_rate(warren, key):
         refused(job, 429, words="faster than its rate")
 
 
+def test_replays_leave_the_rate_to_the_others(warren, key):
+    """The same batch again, until all of it is accepted. Its replays take no tokens from the rest of it."""
+    tenant = warren.tenant(f"slow-{secrets.token_hex(4)}", rate="5/1s", burst=5).api
+    jobs = jobs_of(key, 20)
+
+    def all_accepted():
+        entries, _ = check(send(tenant, jobs))
+        return len(accepted(entries)) == 20 and entries
+
+    entries = until(all_accepted, 60, "all are accepted", every=0.3)
+    assert len(set(accepted(entries))) == 20
+
+
+def test_replays_after_their_expiry(api, key):
+    end = Moment(2.5)
+    jobs = [{"expires": end.text, **job} for job in jobs_of(key, 3)]
+    first, _ = check(send(api, jobs[:2]))
+    end.until_past()
+    answer = send(api, jobs, form="lines")
+    entries, _ = check(answer)
+    assert first_of(entries[:2]) == first_of(first) and [job["replayed"] for job in entries[:2]] == [True] * 2
+    problem = refused(entries[2], 422, "/2/expires", "later than now")
+    assert problem["errors"][0]["line"] == 3
+    dry, _ = check(send(api, jobs, query="?dry_run=true"), 200)
+    assert [job["replays"] for job in dry[:2]] == accepted(first)
+    refused(dry[2], 422, "/2/expires")
+
+
+def test_replays_of_a_body_that_is_not_whole(api, key):
+    """Only what was read has replayed."""
+    def send_half():
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        return api.request("POST", "/jobs/batch", data=b'[{"type":"noop"},{"type":"noop"}', headers=headers)
+
+    first, cut = check(send_half())
+    assert cut["status"] == 400
+    again = send_half()
+    entries, cut = check(again)
+    assert cut["status"] == 400 and all(job["replayed"] for job in entries)
+    assert first_of(entries) == first_of(first) and "Idempotent-Replayed" not in again.headers
+
+
 def test_the_primary_is_away(fresh_warren, key):
     """Keyed jobs are refused, others go on; later the same again makes them."""
     api = fresh_warren.api
@@ -174,6 +216,19 @@ def test_dry_run_of_a_rate(warren):
         assert "dry_run" in jobs[2]
         assert 1190 <= refused(jobs[3], 429, words="faster")["retry_after"] <= 1200
     assert len(accepted(check(send(tenant, [{"type": "noop"}] * 5))[0])) == 3
+
+
+def test_dry_run_of_replays_and_a_rate(warren, key):
+    """Replays leave the tokens that they looked at to the others."""
+    tenant = warren.tenant(f"dry-{secrets.token_hex(4)}", rate="6/1h", burst=6).api
+    jobs = jobs_of(key, 8)
+    first, _ = check(send(tenant, jobs[:3]))
+    for _ in range(2):
+        entries, _ = check(send(tenant, jobs, query="?dry_run=true"), 200)
+        assert [job["replays"] for job in entries[:3]] == accepted(first)
+        assert all(job["dry_run"] for job in entries[3:6])
+        for job in entries[6:]:
+            refused(job, 429, words="faster")
 
 
 def test_dry_run_of_keys(api, key):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idempotency keys: one key, one job; the same request gets the first answer again, another one none."""
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,8 +9,8 @@ from gateway_rig import check_problem
 from harness.api import Api
 from harness.forwarder import Forwarder
 from harness.until import until
-from keyed_rig import (REUSED, accepted, check_in_flight, check_replay, jobs_of, send, send_many,
-                       until_accepted)
+from keyed_rig import (REUSED, Moment, accepted, check_in_flight, check_replay, jobs_of, send, send_many,
+                       until_accepted, until_waiting)
 
 
 @pytest.fixture()
@@ -63,6 +64,44 @@ def test_replay_of_a_job_that_died(api, key):
     first = accepted(send(api, key, type="fail", payload={"permanent": True}))
     assert api.wait(first["id"])["status"] == "dead"
     check_replay(send(api, key, type="fail", payload={"permanent": True}), first)
+
+
+@pytest.mark.parametrize("delay", [None, "1500ms"])
+def test_replay_after_its_expiry(api, key, delay):
+    """A time that has passed refuses the same members only with another key."""
+    end = Moment(2.5)
+    members = {"expires": end.text, "delay": delay}
+    first = accepted(send(api, key, **members))
+    end.until_past()
+    check_replay(send(api, key, **members), first)
+    for other in (key + "-2", None):
+        check_problem(send(api, other, **members), 422, "/expires", "later than now")
+    assert send(api, key, payload=2, **members).json()["type"] == REUSED
+
+
+def test_replay_of_a_delay_that_has_become_too_long(api, key):
+    """From now it would be due after its `expires`, which is still to come."""
+    end = Moment(60)
+    members = {"expires": end.text, "delay": 59}
+    first = accepted(send(api, key, **members))
+    Moment(1.1).until_past()
+    check_problem(send(api, key + "-2", **members), 422, "/expires", "earliest start")
+    check_replay(send(api, key, **members), first)
+
+
+def test_status_of_a_job_that_comes_due_while_its_key_is_claimed(fresh_warren, key):
+    """The first answer and its replay say the same."""
+    api = fresh_warren.api
+    api.run("noop")
+    fresh_warren.status_store.hang()
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send, api, key, delay=1)
+        until_waiting(fresh_warren.gateway, 1)
+        Moment(1).until_past()
+        fresh_warren.status_store.go_on()
+        first = accepted(sent.result())
+    assert first["status"] == "scheduled"
+    check_replay(send(api, key, delay=1), first)
 
 
 @pytest.mark.parametrize("write", [
@@ -176,13 +215,13 @@ def test_many_at_once_over_two_gateways(warren, api, key):
     for answer in answers:
         if answer.status_code == 409:
             check_in_flight(answer)
-    told = [answer.json()["id"] for answer in answers if answer.status_code == 202]
-    assert len(set(told)) == 1
-    assert sum("Idempotent-Replayed" not in a.headers for a in answers if a.status_code == 202) == 1
-    check_replay(send(other, key, payload="once"), api.request("POST", "/jobs", json={
-        "type": "noop", "payload": "once"}, headers={"Idempotency-Key": key}).json())
-    assert api.wait(told[0])["status"] == "completed"
-    assert [job["id"] for job in jobs_of(api, key)] == told[:1]
+    told = [answer for answer in answers if answer.status_code == 202]
+    assert len({answer.json()["id"] for answer in told}) == 1
+    first, = [answer.json() for answer in told if "Idempotent-Replayed" not in answer.headers]
+    check_replay(until_accepted(other, key, payload="once"), first)  # it may not know of the 202 at once
+    check_replay(send(api, key, payload="once"), first)
+    assert api.wait(first["id"])["status"] == "completed"
+    assert [job["id"] for job in jobs_of(api, key)] == [first["id"]]
 
 
 def test_primary_away(make_warren, key):
@@ -203,15 +242,41 @@ def test_primary_away(make_warren, key):
 
 
 def test_hanging_primary_does_not_hold_the_others(make_warren, key):
-    warren = make_warren()
+    """At most half of the threads wait for it, which leaves the others to who needs no claim."""
+    warren = make_warren(settings={"gateway": {"threads": 8}})
     api = warren.api
     api.run("noop")
     warren.status_store.hang()
-    answers = send_many([api], key, 20)
-    assert {answer.status_code for answer in answers} == {503}
-    assert send(api, None).status_code == 202
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send_many, [Api(api.url, api.key) for _ in range(20)], key, 20)
+        until_waiting(warren.gateway, 4)
+        assert send(Api(api.url, api.key), None).status_code == 202
+        assert not sent.done()
+        assert {answer.status_code for answer in sent.result()} == {503}
     warren.status_store.go_on()
     accepted(until_accepted(api, key))
+
+
+def test_gateway_suspended_with_a_claim(make_warren, key):
+    """It publishes nothing with a claim that may be over before the confirm, and gives the claim back."""
+    warren = make_warren(settings={"status-store": {"claims_lease": "1s"}})
+    api = warren.api
+    api.run("noop")
+    warren.status_store.hang()
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send, api, key)
+        until_waiting(warren.gateway, 1)
+        warren.gateway.hang()
+        too_late = Moment(0.5)  # a third of the lease is over
+        warren.status_store.go_on()
+        until(lambda: warren.status_store.metrics()["warren_claims"] == 1, what="the key is claimed")
+        too_late.until_past()
+        warren.gateway.go_on()
+        check_problem(sent.result(), 503, words="too old")
+    until(lambda: warren.status_store.metrics()["warren_claims"] == 0, what="the claim is released")
+    made = accepted(send(api, key))
+    api.wait(made["id"])
+    assert [job["id"] for job in jobs_of(api, key)] == [made["id"]]
 
 
 def test_status_database_deleted(make_warren, key):
@@ -298,19 +363,52 @@ def test_in_flight_then_unknown_then_the_same_job(behind, forwarder, key):
     assert [job["id"] for job in jobs_of(api, key)] == [again["id"]]
 
 
+@pytest.mark.parametrize("how", ["no confirm", "connection lost"])
+def test_unknown_keeps_its_lease(behind, forwarder, key, how):
+    """What was published may still be on its way, so that nobody publishes it again at once."""
+    api = behind.api
+    forwarder.deaf.add("queues")
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send, api, key)
+        if how == "connection lost":
+            until(lambda: forwarder.swallowed["queues"], what="it is published")
+            forwarder.reset("queues")
+        unknown = sent.result()
+    assert unknown.json()["accepted"] == "unknown"
+    check_in_flight(send(api, key))
+    forwarder.renew("queues")
+    again = accepted(until_accepted(api, key))
+    assert again["id"] == unknown.json()["id"]
+    assert api.wait(again["id"])["status"] == "completed"
+    assert len(api.attempts(again["id"])["attempts"]) == 1
+
+
 def test_delayed_job_keeps_its_time(behind, forwarder, key):
     """A delay counts from the first request, also for the job that the next one publishes again."""
     api = behind.api
     forwarder.mute.add("queues")
-    unknown = send(api, key, delay="6s")
+    unknown = send(api, key, delay="9s")
     assert unknown.json()["accepted"] == "unknown"
     forwarder.renew("queues")
-    again = accepted(until_accepted(api, key, delay="6s"))  # the job has not come due
+    again = accepted(until_accepted(api, key, delay="9s"))  # the job has not come due
     assert again["id"] == unknown.json()["id"]
     job = api.wait(again["id"])
     assert job["run_at"] is not None and len(api.attempts(again["id"])["attempts"]) == 1
     assert again["run_at"] <= job["started_at"]
-    check_replay(send(api, key, delay="6s"), again)
+    check_replay(send(api, key, delay="9s"), again)
+
+
+def test_second_copy_does_not_expire_by_its_later_time(behind, forwarder, key):
+    """No queue has the first copy; the second one is due later, but before `expires`."""
+    api = behind.api
+    members = {"delay": "9s", "expires": "11s"}
+    forwarder.deaf.add("queues")
+    unknown = send(api, key, **members)
+    assert unknown.json()["accepted"] == "unknown"
+    forwarder.renew("queues")
+    again = accepted(until_accepted(api, key, **members))
+    assert again["id"] == unknown.json()["id"]
+    assert api.wait(again["id"])["status"] == "completed"
 
 
 def test_answer_told_late_is_replayed_as_accepted(behind, forwarder, key):

@@ -6,10 +6,26 @@
 #include "gateway/in_flight.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/base/condition.h"
 
 #include "tests/unit/unit.h"
 
 enum { JOBS_MAX = 8, BYTES_MAX = 1000, SOON_MS = 20, LONG_MS = 10000 };
+
+/* Calls of condition_wait so far. The window's mutex is held in each, so who has the mutex
+ * afterwards finds its caller waiting. */
+static atomic_uint waits;
+
+bool __real_condition_wait(pthread_cond_t *c, pthread_mutex_t *mutex, msec deadline);
+bool __wrap_condition_wait(pthread_cond_t *c, pthread_mutex_t *mutex, msec deadline);
+
+bool __wrap_condition_wait(pthread_cond_t *c, pthread_mutex_t *mutex, msec deadline)
+{
+        atomic_fetch_add(&waits, 1);
+        return __real_condition_wait(c, mutex, deadline);
+}
 
 static struct in_flight *window(unsigned jobs, size_t bytes)
 {
@@ -87,8 +103,11 @@ static void a_batch_enters_when_others_leave(void **state)
         msec begun = clock_mono();
 
         (void)state;
+        atomic_store(&waits, 0);
         for (int i = 0; i < BATCHES; i++)
                 assert_int_equal(pthread_create(&threads[i], NULL, enter, f), 0);
+        while (atomic_load(&waits) < BATCHES)
+                assert_true(clock_mono() - begun < LONG_MS);
         for (unsigned i = 0; i < JOBS_MAX; i++)
                 in_flight_leave(f, 1, 0);
         for (int i = 0; i < BATCHES; i++) {

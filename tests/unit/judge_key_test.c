@@ -53,6 +53,39 @@ static void test_settled(void **state)
         assert_false(job.again);
 }
 
+/* Each later copy has its own time, and one that is not the expiry. */
+static void test_due(void **state)
+{
+        (void)state;
+        static const struct {
+                msec now, run_at, expires_at;
+                bool again;
+                msec want;
+        } cases[] = {
+                {1000, 0, 0, false, 0},
+                {1000, 90000, 0, false, 90000},
+                {1000, 0, 0, true, 0},
+                {31000, 31000, 0, true, 31000}, /* due by now */
+                {1000, 90000, 0, true, 92000},
+                {500, 90000, 0, true, 92000}, /* another clock */
+                {31000, 90000, 0, true, 94000},
+                {61000, 90000, 0, true, 96000},
+                {MSEC_HOUR, MSEC_DAY, 0, true, MSEC_DAY + MSEC_MINUTE},
+                {1000, 90000, 92001, true, 92000},
+                {1000, 90000, 92000, true, 91000},
+                {31000, 90000, 91000, true, 90500},
+                {1000, 90000, 90001, true, 90000},
+        };
+
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                const struct job job = {.submitted_at = 1000,
+                                        .run_at = cases[i].run_at,
+                                        .expires_at = cases[i].expires_at,
+                                        .again = cases[i].again};
+                assert_int_equal(judge_key_due(&job, cases[i].now), cases[i].want);
+        }
+}
+
 static void test_refused(void **state)
 {
         (void)state;
@@ -152,10 +185,9 @@ static void test_ask(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_granted),
-                cmocka_unit_test(test_settled),
-                cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_ask),
+                cmocka_unit_test(test_granted), cmocka_unit_test(test_settled),
+                cmocka_unit_test(test_refused), cmocka_unit_test(test_ask),
+                cmocka_unit_test(test_due),
         };
         return cmocka_run_group_tests_name("judge_key", tests, NULL, NULL);
 }
