@@ -87,6 +87,7 @@ def test_a_keyed_job_that_comes_from_a_hop_is_asked_about(fresh_warren):
 
 
 def test_a_keyed_job_that_comes_for_the_first_time_is_not_asked_about(fresh_warren):
+    fresh_warren.tenant()
     id = str(uuid.uuid4())
     publish_again(fresh_warren, id, payload="first", **{"x-again": 0, "x-key": "k"})
     assert fresh_warren.api.wait(id)["result"] == "first"
