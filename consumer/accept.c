@@ -23,12 +23,20 @@ static void hop(struct consumer *c, struct attempt *a, enum hop_why why, msec wa
         finish_publish(c, a);
 }
 
-static bool is_suspect(const struct consumer *c, const struct attempt *a, msec now)
+static bool is_possible_duplicate(const struct consumer *c, const struct attempt *a, msec now)
 {
         bool reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT;
 
-        return !a->checked &&
-               duplicate_is_possible(&a->job, a->delivery->redelivered, reconnected, now);
+        return duplicate_is_possible(&a->job, a->delivery->redelivered, reconnected, now);
+}
+
+/* While it hopped, a copy of it may have run. */
+static bool is_suspect(const struct consumer *c, const struct attempt *a, msec now)
+{
+        if (a->checked)
+                return false;
+        return is_possible_duplicate(c, a, now) || (a->job.hop && duplicate_has_copies(&a->job) &&
+                                                    !duplicate_check_is_silent(c->duplicate_check));
 }
 
 static void bury_unhandled(struct consumer *c, struct attempt *a, msec now)
@@ -236,7 +244,8 @@ static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
         finish_publish(c, a);
 }
 
-void accept_answered(void *owner, struct attempt *a, const struct duplicate_answer *answer)
+enum duplicate_step accept_judge(struct consumer *c, struct attempt *a,
+                                 const struct duplicate_answer *answer)
 {
         static const char *const verdicts[] = {
                 [DUPLICATE_RUN] = "run",         [DUPLICATE_RUN_AGAIN] = "run_again",
@@ -244,16 +253,22 @@ void accept_answered(void *owner, struct attempt *a, const struct duplicate_answ
                 [DUPLICATE_BURY] = "poison",     [DUPLICATE_BURY_AGAIN] = "buried",
                 [DUPLICATE_POSTPONE] = "behind",
         };
-        struct consumer *c = owner;
-        enum duplicate_step step = duplicate_judge(answer, c->worker);
+        bool possible = is_possible_duplicate(c, a, clock_wall());
+        enum duplicate_step step = duplicate_judge(answer, c->worker, possible);
 
         metric_increment(c->measures.checked, 1, verdicts[step]);
         a->checked = true;
+        a->unseen_since = clock_mono();
+        a->redelivered = a->redelivered || step == DUPLICATE_RUN_AGAIN || step == DUPLICATE_WAIT ||
+                         step == DUPLICATE_POSTPONE;
+        return step;
+}
+
+void accept_judged(struct consumer *c, struct attempt *a, const struct duplicate_answer *answer,
+                   enum duplicate_step step)
+{
         switch (step) {
         case DUPLICATE_RUN_AGAIN:
-                a->redelivered = true;
-                go_on(c, a, clock_wall());
-                break;
         case DUPLICATE_RUN:
                 go_on(c, a, clock_wall());
                 break;
@@ -262,7 +277,6 @@ void accept_answered(void *owner, struct attempt *a, const struct duplicate_answ
                 break;
         case DUPLICATE_WAIT:
         case DUPLICATE_POSTPONE:
-                a->redelivered = true;
                 departure_hop(a, duplicate_hop(answer), clock_wall());
                 finish_publish(c, a);
                 break;
@@ -279,6 +293,9 @@ void accept_due(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
 
+        /* No copy of it starts before it is due. */
+        if (!a->job.again)
+                a->unseen_since = clock_mono();
         go_on(c, a, clock_wall());
 }
 

@@ -74,7 +74,7 @@ struct attempt *attempt_create(const struct job *job, struct tenant_queue *queue
         a->delivery = *d;
         a->bytes = sizeof(*a) + delivery_size(*d);
         a->redelivered = (*d)->redelivered || job->again;
-        a->arrived_at = mono_now;
+        a->arrived_at = a->unseen_since = mono_now;
         a->progress.attempt = a;
         *d = NULL;
         queue->held++;

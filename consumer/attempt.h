@@ -61,12 +61,13 @@ struct attempt {
         bool redelivered;                /* it may have run before; passed to the handler */
         bool checked;                    /* its duplicate check is done */
         msec arrived_at;                 /* monotonic */
+        msec unseen_since; /* monotonic; no copy of it is known to have started before */
 
         struct attempt *prev, *next; /* of the list that belongs to its state */
         UT_hash_handle hh;
 
-        struct question *question;     /* ASKED */
-        msec picked_at;                /* PICKED: monotonic */
+        struct question *question;     /* ASKED; PICKED for its answer, else NULL */
+        msec picked_at;                /* PICKED for its type's slot: monotonic */
         struct type_slot *type_slot;   /* RUNNING, STOPPING: of its type's running limit, or NULL */
         struct rate_token *rate_token; /* PICKED, and RUNNING until its run has begun; or NULL */
         struct consumer *consumer;     /* for callbacks that get the attempt alone */
@@ -111,7 +112,6 @@ bool attempt_is_live(const struct attempt *a);
 
 /* Fills an event of this attempt; at: wall clock. */
 void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct event *out);
-
 /* What the event `started` says of the job. */
 void attempt_hint(const struct attempt *a, struct job_hint *out);
 

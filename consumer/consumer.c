@@ -203,7 +203,7 @@ static void start_duplicate_check(struct consumer *c)
                 .outbox = c->outbox,
                 .app_id = c->worker,
                 .loop = c->loop,
-                .answered = accept_answered,
+                .answered = start_checked,
                 .owner = c,
         };
 

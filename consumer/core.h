@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * core.h: the state of a consumer, shared by its files. They are layers, lowest first: slots.c,
- * type_slots.c and type_rate.c (tokens), finish.c (how an attempt leaves), heartbeat.c, expiry.c,
- * type_limits.c, accept.c (deliveries), share.c and flow.c (how much is held), start.c (starting
- * runs), stop.c (draining), links.c, consumer.c (assembly). None calls a later one: consumer.c
- * checks once a turn of the loop what has changed.
+ * type_slots.c and type_rate.c (tokens), copies.c (a question before the start), finish.c (how an
+ * attempt leaves), heartbeat.c, expiry.c, type_limits.c, accept.c (deliveries), share.c and flow.c
+ * (how much is held), start.c (starting runs), stop.c (draining), links.c, consumer.c (assembly).
+ * None calls a later one: consumer.c checks once a turn of the loop what has changed.
  */
 #pragma once
 
@@ -72,8 +72,9 @@ struct consumer {
 
         struct attempts attempts;
         struct ready ready;
-        atomic_uint running; /* also read by the health port's thread */
-        unsigned picked;     /* attempts that wait for their type's slot: a worker each */
+        atomic_uint running;   /* also read by the health port's thread */
+        unsigned picked;       /* PICKED attempts: a worker each */
+        struct attempt *asked; /* of those, the ones in copies.c */
         unsigned ticks;
         unsigned ups;        /* times the consuming link came up */
         msec reconnected_at; /* monotonic */

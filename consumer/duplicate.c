@@ -16,6 +16,12 @@ bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconne
         return now - since > MSEC_DAY || since - now > MSEC_DAY;
 }
 
+/* No gateway publishes a retry or a replay for a key. */
+bool duplicate_has_copies(const struct job *job)
+{
+        return job->again || (job->key[0] != '\0' && job->run == 1 && job->attempt == 0);
+}
+
 bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
 {
         static const char *const words[] = {
@@ -34,7 +40,7 @@ bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
         return false;
 }
 
-enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me)
+enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me, bool possible)
 {
         switch (a->state) {
         case DUPLICATE_BURIED:
@@ -47,7 +53,7 @@ enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char
         case DUPLICATE_RETRYING:
                 return DUPLICATE_WAIT;
         case DUPLICATE_BEHIND:
-                return DUPLICATE_POSTPONE;
+                return possible ? DUPLICATE_POSTPONE : DUPLICATE_RUN_AGAIN;
         case DUPLICATE_RUNNING:
                 if (a->worker_alive && strcmp(a->worker, me) != 0)
                         return DUPLICATE_WAIT;

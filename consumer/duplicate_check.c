@@ -58,6 +58,7 @@ struct duplicate_check {
         struct question *open; /* not in a call */
         struct call *call;     /* in flight */
         bool failing;          /* the last call failed, which was logged */
+        msec silent_at;        /* monotonic; when a question was last SILENT; 0: answered since */
 };
 
 static int read_state(struct json_reader *r, const struct json_place *p, void *out)
@@ -256,6 +257,7 @@ static void answer_late_ones(struct duplicate_check *d)
                now - d->open->asked_at >= DUPLICATE_PATIENCE) {
                 struct question *one = d->open;
                 DL_DELETE(d->open, one);
+                d->silent_at = now;
                 answer(d, one, &silent);
         }
 }
@@ -297,10 +299,12 @@ static void on_called(uv_work_t *work, int status)
         stores_note_health(&d->failing, &c->why,
                            "cannot ask the status-store about possible duplicates",
                            "can ask the status-store about possible duplicates again");
-        if (c->answered)
+        if (c->answered) {
+                d->silent_at = 0;
                 answer_all(d, c);
-        else
+        } else {
                 put_all_back(d, c);
+        }
         d->call = NULL;
         answer_late_ones(d);
         if (d->open != NULL)
@@ -407,4 +411,9 @@ void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a)
                 return;
         DL_DELETE(d->open, one);
         free(one);
+}
+
+bool duplicate_check_is_silent(const struct duplicate_check *d)
+{
+        return d->silent_at != 0 && clock_mono() - d->silent_at < DUPLICATE_SILENCE;
 }

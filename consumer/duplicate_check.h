@@ -41,9 +41,12 @@ struct duplicate_check_config {
 struct duplicate_check *duplicate_check_create(const struct duplicate_check_config *c);
 /* Runs the loop until a call has ended. First withdraw all questions and destroy the outbox. */
 void duplicate_check_destroy(struct duplicate_check **d);
-/* The attempt is ASKED, and must live until it is answered or withdrawn. */
+/* The attempt is ASKED or PICKED, and must live until it is answered or withdrawn. */
 void duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
 void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
+/* A question was DUPLICATE_SILENT less than DUPLICATE_SILENCE ago, and no store has answered since:
+ * what need not be asked should not wait for an answer. */
+bool duplicate_check_is_silent(const struct duplicate_check *d);
 
 /* Reads the answer to `count` questions. -1: not as in the contract. The caller frees the
  * answers' errors in either case. */

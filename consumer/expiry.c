@@ -6,19 +6,25 @@
 
 #include "consumer/finish.h"
 
+struct look {
+        struct consumer *consumer;
+        msec now; /* wall */
+};
+
 static void check(void *owner, struct attempt *a)
 {
-        struct consumer *c = owner;
-        msec now = clock_wall();
+        const struct look *look = owner;
 
-        if (!job_has_expired(&a->job, now))
+        if (!job_has_expired(&a->job, look->now))
                 return;
-        ready_remove(&c->ready, a);
-        finish_expire(c, a, now);
+        ready_remove(&look->consumer->ready, a);
+        finish_expire(look->consumer, a, look->now);
 }
 
 void expiry_check(struct consumer *c)
 {
+        struct look look = {.consumer = c, .now = clock_wall()};
+
         if (c->ready.expiring > 0)
-                ready_each(&c->ready, check, c);
+                ready_each(&c->ready, check, &look);
 }

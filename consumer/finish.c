@@ -5,6 +5,7 @@
 #include "consumer/finish.h"
 
 #include "common/base/log.h"
+#include "consumer/copies.h"
 #include "consumer/departure.h"
 
 /* A job requeued this often is held: its delivery limit of 1000 counts that. */
@@ -167,8 +168,12 @@ static void withdraw(struct consumer *c, struct attempt *a)
                 ready_remove(&c->ready, a);
                 break;
         case STATE_PICKED:
-                c->picked--;
-                type_slots_withdraw(c->type_slots, a);
+                if (a->question != NULL) {
+                        copies_withdraw(c, a);
+                } else {
+                        c->picked--;
+                        type_slots_withdraw(c->type_slots, a);
+                }
                 finish_give_limits_back(c, a);
                 break;
         case STATE_ARRIVED:

@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "consumer/accept.h"
+#include "consumer/copies.h"
 #include "consumer/departure.h"
 #include "consumer/finish.h"
 #include "consumer/flow.h"
@@ -203,7 +204,7 @@ static bool run(struct consumer *c, struct attempt *a)
         };
         struct err why = {0};
 
-        if (leaves_expired(c, a))
+        if (leaves_expired(c, a) || copies_ask(c, a))
                 return true;
         a->job.attempt = a->number - 1;
         a->started_us = clock_mono_us();
@@ -247,23 +248,60 @@ static bool has_changed(const struct consumer *c, const struct attempt *a)
                control_type_is_paused(c->control, a->job.type);
 }
 
+/* PICKED: it still holds its tokens, and may run here. */
+static bool may_start(const struct consumer *c, const struct attempt *a)
+{
+        return !slots_were_away(c->slots) && !slots_lost(a) && !type_slots_lost(a) &&
+               !has_changed(c, a);
+}
+
 void start_answered(void *owner, struct attempt *a, bool got)
 {
         struct consumer *c = owner;
 
         c->picked--;
-        if (got && !slots_were_away(c->slots) && !has_changed(c, a))
+        if (got && may_start(c, a))
                 run(c, a);
         else
                 wait_again(c, a);
+}
+
+void start_checked(void *owner, struct attempt *a, const struct duplicate_answer *answer)
+{
+        struct consumer *c = owner;
+        enum duplicate_step step = accept_judge(c, a, answer);
+        bool runs = step == DUPLICATE_RUN || step == DUPLICATE_RUN_AGAIN;
+
+        if (a->state != STATE_PICKED) {
+                accept_judged(c, a, answer, step);
+                return;
+        }
+        copies_answered(c, a);
+        if (runs && may_start(c, a)) {
+                run(c, a);
+        } else if (runs) {
+                wait_again(c, a);
+        } else {
+                finish_give_limits_back(c, a);
+                accept_judged(c, a, answer, step);
+        }
+}
+
+/* Of the runner, beside those that are to start when they are answered. */
+static unsigned room_left(const struct consumer *c, const struct handler *h)
+{
+        unsigned asked = c->asked == NULL ? 0 : copies_count(c, h);
+        unsigned room = runner_room(c->runner, h);
+
+        return room > asked ? room - asked : 0;
 }
 
 bool start_has_room(void *owner, const struct handler *h)
 {
         const struct consumer *c = owner;
 
-        return runner_has_room(c->runner, h) && type_slots_have_room(c->type_slots, h) &&
-               type_rate_has_room(c->type_rate, h);
+        return runner_has_room(c->runner, h) && (c->asked == NULL || room_left(c, h) > 0) &&
+               type_slots_have_room(c->type_slots, h) && type_rate_has_room(c->type_rate, h);
 }
 
 static unsigned least(unsigned a, unsigned b)
@@ -279,7 +317,7 @@ unsigned start_room(void *owner, const struct handler *h)
                 return 0;
         unsigned limits = least(type_slots_room(c->type_slots, h), type_rate_room(c->type_rate, h));
 
-        return least(runner_room(c->runner, h), limits);
+        return least(room_left(c, h), limits);
 }
 
 bool start_is_limited(void *owner, const struct handler *h)
@@ -298,9 +336,15 @@ static void settle_limits(struct consumer *c, unsigned free)
         type_rate_turn(c->type_rate, &c->ready, free);
 }
 
-/* Its tokens may be others' by now. What asks for its type's slot gives back the rest first. */
+/* Its tokens may be others' by now. What asks for its type's slot, or about its copies, gives back
+ * the rest first. */
 static void return_after_stop(struct consumer *c)
 {
+        while (c->asked != NULL) {
+                struct attempt *a = c->asked;
+                copies_withdraw(c, a);
+                wait_again(c, a);
+        }
         type_slots_away(c->type_slots);
         type_rate_away(c->type_rate);
 }

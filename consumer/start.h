@@ -14,6 +14,8 @@ unsigned start_room(void *owner, const struct handler *h);
 bool start_is_limited(void *owner, const struct handler *h);
 /* For type_slots.h. */
 void start_answered(void *owner, struct attempt *a, bool got);
+/* An answered_fn: a duplicate check was answered, before a start or earlier. */
+void start_checked(void *owner, struct attempt *a, const struct duplicate_answer *answer);
 /* Starts every waiting attempt for which there is room (none when draining), asks for the tokens
  * that others need, and returns those that none needs. Call once a turn of the loop. */
 void start_ready(struct consumer *c);

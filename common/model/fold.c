@@ -37,6 +37,17 @@ static bool is_doubtful(const struct event *e)
         return e->kind == EVENT_SUBMITTED && e->job.doubt;
 }
 
+/* A job expires once, and then it may be told again by whoever finds its message: the first counts.
+ */
+static msec place_in_time(const struct event *e)
+{
+        if (e->kind == EVENT_RELEASED)
+                return e->after + 1;
+        if (e->kind == EVENT_CANCELLED && e->reason == REASON_EXPIRED)
+                return JOB_TIME_MAX - e->at;
+        return e->at;
+}
+
 struct fold_key fold_key_of(const struct event *e)
 {
         return (struct fold_key){
@@ -45,7 +56,7 @@ struct fold_key fold_key_of(const struct event *e)
                 .attempt = e->attempt,
                 .phase = is_doubtful(e) ? PHASE_DOUBT : kinds[e->kind].phase,
                 .copy = e->copy,
-                .at = e->kind == EVENT_RELEASED ? e->after + 1 : e->at,
+                .at = place_in_time(e),
                 .digest = e->digest,
         };
 }

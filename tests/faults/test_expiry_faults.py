@@ -13,12 +13,12 @@ from harness.warren import default_handlers
 
 @pytest.fixture()
 def start(make_warren):
-    """A Warren whose jobs `slow` write when they start and end, and take 4 s."""
+    """A Warren whose jobs `slow` write when they start and end, and take 8 s."""
     def make(**settings):
         warren = make_warren(settings={"consumer": {"concurrency": 2, **settings}}, start=False)
         handlers = default_handlers()
         handlers["types"]["slow"] = {
-            "exec": ["/bin/sh", "-c", f"echo $WARREN_JOB_ID >>{warren.folder}/ran; sleep 4; echo true"],
+            "exec": ["/bin/sh", "-c", f"echo $WARREN_JOB_ID >>{warren.folder}/ran; sleep 8; echo true"],
             "on_link_loss": "finish"}
         warren.write_handlers(handlers)
         (warren.folder / "ran").touch()
@@ -67,7 +67,7 @@ def test_the_primary_and_the_consumer_tell_of_the_same_job(start):
     """The consumer hangs, and holds the job meanwhile."""
     warren = start()
     fill_workers(warren)
-    id = warren.api.submit("slow", expires=1.5)["id"]
+    id = warren.api.submit("slow", expires=4)["id"]
     until(lambda: warren.depth("jobs.acme.medium") == 0, 10, "the consumer holds it")
     warren.consumer.hang()
     assert warren.api.wait(id)["reason"] == "expired"
@@ -87,7 +87,7 @@ def test_a_job_that_started_in_time_ends_as_it_does(start):
         warren.consumer.restart()
         assert warren.api.run("noop")["status"] == "completed"
         way.deaf.add("publish")
-        id = warren.api.submit("slow", expires=1)["id"]
+        id = warren.api.submit("slow", expires=4)["id"]
         until(lambda: ran(warren) == [id], 10, "it starts")
         assert warren.api.wait(id)["status"] == "cancelled"
         way.deaf.discard("publish")

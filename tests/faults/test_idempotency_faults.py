@@ -3,6 +3,7 @@
 answer, and each key makes one job, which runs once."""
 import collections
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ from harness.api import Api
 from harness.forwarder import Forwarder
 from harness.load import queues_are_on_disk
 from harness.until import until
+from harness.warren import default_handlers
 
 LEASE = "4s"
 
@@ -36,18 +38,18 @@ def behind(make_warren, forwarder):
     return make
 
 
-def send(api, key):
-    return api.request("POST", "/jobs", json={"type": "noop", "payload": key},
+def send(api, key, type="noop"):
+    return api.request("POST", "/jobs", json={"type": type, "payload": key},
                        headers={"Idempotency-Key": key})
 
 
-def last_answer(api, key, timeout=90):
+def last_answer(api, key, timeout=90, type="noop"):
     """Sends the same until the answer is 202; returns it, and how often each status came before."""
     before = collections.Counter()
 
     def again():
         try:
-            answer = send(api, key)
+            answer = send(api, key, type)
         except requests.RequestException:
             before["none"] += 1
             return None
@@ -159,6 +161,57 @@ def test_gateway_killed_before_the_settle_was_sent(behind, forwarder):
     warren.gateway.start()
     answer, _ = last_answer(warren.api, "k", timeout=30)
     assert is_replay(answer) and answer.json()["id"] == first.json()["id"]
+
+
+def gated_handlers(folder):
+    """`gate` runs until the file `open` is there; `note` writes that it runs."""
+    handlers = default_handlers()
+    handlers["defaults"]["timeout"] = "5m"
+    handlers["types"]["gate"] = {
+        "exec": ["/bin/sh", "-c", f"until [ -e {folder}/open ]; do sleep 0.05; done; echo true"]}
+    handlers["types"]["note"] = {
+        "exec": ["/bin/sh", "-c", f"echo $WARREN_JOB_ID >>{folder}/ran; echo true"]}
+    return handlers
+
+
+def test_both_copies_wait_in_two_consumers(make_warren, forwarder):
+    """The tenant's only slot is in use. One consumer holds the first copy, and no more jobs; the other was
+    told, before any of them started, that the second may run."""
+    warren = make_warren(start=False, settings={"status-store": {"claims_lease": LEASE},
+                                                "consumer": {"concurrency": 2}})
+    warren.write_handlers(gated_handlers(warren.folder))
+    warren.gateway.settings.update(amqp_urls=forwarder.url(warren.vhost), confirm_timeout="2s")
+    warren.start()
+    warren.tenant("acme", max_running=1)
+    way = warren.api_at(warren.add_gateway())
+    until(lambda: way.request("GET", "/jobs?limit=1").status_code == 200, 30, "the key is known there")
+
+    def held(consumer):
+        return consumer.metrics()["warren_deliveries_held"]
+
+    first = warren.consumer
+    busy = way.submit("gate")["id"]
+    way.wait(busy, "running")
+    forwarder.mute.add("queues")
+    doubtful = send(warren.api, "k", "note")
+    assert doubtful.status_code == 503 and doubtful.json()["accepted"] == "unknown", doubtful.text
+    until(lambda: held(first) == 2, 30, "the first copy")
+    others = [way.submit("noop")["id"] for _ in range(2)]
+    until(lambda: held(first) == 4, 30, "its window is full")
+    second = warren.add_consumer()
+    answer, _ = last_answer(way, "k", type="note")
+    id = answer.json()["id"]
+    assert id == doubtful.json()["id"]
+    until(lambda: held(second) == 1, 30, "the second copy")
+    until(lambda: second.metrics().sum("warren_duplicates_checked_total", verdict="run") == 1, 30,
+          "that it may run")
+    time.sleep(2)  # how long each waits, at least, before it is asked about again
+    (warren.folder / "open").touch()
+    for one in (busy, *others, id):
+        assert way.wait(one)["status"] == "completed"
+    until(lambda: held(first) + held(second) + warren.depth("jobs.acme.medium") == 0, 60, "nothing is left")
+    assert (warren.folder / "ran").read_text(encoding="utf-8").split() == [id]
+    until(lambda: len(way.attempts(id)["attempts"]) == 1, 30, "one attempt")
 
 
 class Keyed:

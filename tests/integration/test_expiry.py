@@ -15,7 +15,8 @@ from harness.publish import publish
 from harness.until import until
 from harness.warren import Warren, default_handlers
 
-LATE = 1.5  # s after it expires in which a job must show as cancelled while a consumer has it
+LATE = 3  # s after it expires in which a job must be cancelled while a consumer has it
+SLOW = 6  # s that a job `slow` takes: one that waits for its end ends later than LATE
 
 
 def seconds(text):
@@ -26,7 +27,7 @@ def handlers_of(folder):
     handlers = default_handlers()
     note = f"echo $WARREN_JOB_ID >>{folder}/ran; "
     handlers["types"]["note"] = {"exec": ["/bin/sh", "-c", note + "echo true"]}
-    handlers["types"]["slow"] = {"exec": ["/bin/sh", "-c", note + "sleep 3; echo true"]}
+    handlers["types"]["slow"] = {"exec": ["/bin/sh", "-c", note + f"sleep {SLOW}; echo true"]}
     handlers["types"]["rare"] = {**handlers["types"]["noop"]}
     handlers["types"]["late_retry"] = {
         "exec": ["/bin/sh", "-c", note + "echo broken >&2; exit 1"],
@@ -120,20 +121,20 @@ def test_one_from_outside_that_is_due_too_late_ends_when_it_expires(whole):
 
 
 def test_what_runs_goes_on(whole):
-    job = whole.api.run("slow", expires=1)
+    job = whole.api.run("slow", expires=4)
     assert job["status"] == "completed" and job["finished_at"] > job["expires_at"]
 
 
 def test_a_delayed_one_runs_in_time(whole):
-    job = whole.api.run("note", delay=1, expires=3)
+    job = whole.api.run("note", delay=1, expires=10)
     assert job["status"] == "completed" and job["run_at"] <= job["started_at"] < job["expires_at"]
 
 
 def test_one_that_comes_due_too_late(whole):
     """Nothing took it in time: its consumer was stopped."""
-    id = whole.api.submit("note", delay=0.5, expires=1)["id"]
+    id = whole.api.submit("note", delay=3, expires=4)["id"]
     whole.consumer.hang()
-    time.sleep(1.5)
+    time.sleep(4.5)
     whole.consumer.go_on()
     check_expired(whole, id, late=30)
     assert not has_run(whole, id)
@@ -160,12 +161,22 @@ def test_while_it_waits_for_its_tenants_slot(whole):
     assert tenant.api.run("note")["status"] == "completed", "the slot was not lost"
 
 
+def record_of(warren, type):
+    """The type's limits as the consumer read them last; {}: not yet."""
+    whole_lines = warren.consumer.log().split("\n")[:-1]
+    lines = [json.loads(line) for line in whole_lines if "a type's limits" in line]
+    return ([line for line in lines if line["type"] == type] or [{}])[-1]
+
+
 @pytest.mark.parametrize("limit", ({"max_running": 1}, {"max_rate": "1/1m"}), ids=lambda limit: list(limit)[0])
 def test_while_it_waits_for_its_types_limit(whole, limit):
+    name = list(limit)[0]
+    value, version = {"max_running": ("max_running", "slots_version"), "max_rate": ("rate", "rate_version")}[name]
+    before = record_of(whole, "slow").get(version, 0)
     answer = whole.admin.request("PATCH", "/types/slow", json=limit)
     assert answer.ok, answer.text
-    name = list(limit)[0]
-    until(lambda: "\"type\":\"slow\",\"max_running\"" in whole.consumer.log(), 30, "the record")
+    until(lambda: (record := record_of(whole, "slow")) and record[value] == 1 and record[version] > before,
+          30, "the consumer knows it")
     busy = whole.api.submit("slow")["id"]
     whole.api.wait(busy, "running")
     ids = [whole.api.submit("slow", expires=1)["id"] for _ in range(5)]
@@ -198,7 +209,7 @@ def test_while_its_type_is_paused(whole):
 
 
 def test_while_it_waits_for_its_retry(whole):
-    id = whole.api.submit("late_retry", expires=2)["id"]
+    id = whole.api.submit("late_retry", expires=5)["id"]
     failed = whole.api.wait(id, "failed")
     assert failed["run_at"] == failed["expires_at"], "its wait ends then"
     job = check_expired(whole, id, attempts=1)
@@ -239,7 +250,7 @@ def test_while_no_consumer_runs(whole):
 
 
 def test_a_replay_does_not_expire(whole):
-    id = whole.api.submit("fail", {"permanent": True}, expires=2, max_retries=0)["id"]
+    id = whole.api.submit("fail", {"permanent": True}, expires=5, max_retries=0)["id"]
     dead = whole.api.wait(id)
     assert (dead["status"], dead["expires_at"] is None) == ("dead", False)
     letter, = until(lambda: whole.api.letters(job=id), 30, "its letter")

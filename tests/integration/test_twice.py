@@ -77,6 +77,23 @@ def test_what_was_finished_elsewhere_is_asked_about(fresh_warren):
     assert fresh_warren.depth("jobs.acme.medium") == 0
 
 
+def test_a_keyed_job_that_comes_from_a_hop_is_asked_about(fresh_warren):
+    """It does not say that it was published twice: its copy has run meanwhile."""
+    job = fresh_warren.api.run("echo", 1)
+    fresh_warren.consumer.restart()
+    publish_again(fresh_warren, job["id"], payload=1, **{"x-again": 0, "x-key": "k", "x-hop": 1})
+    until(lambda: checked(fresh_warren, "dropped") == 1, 30, "dropped")
+    assert starts(fresh_warren, job["id"]) == 1
+
+
+def test_a_keyed_job_that_comes_for_the_first_time_is_not_asked_about(fresh_warren):
+    fresh_warren.tenant()
+    id = str(uuid.uuid4())
+    publish_again(fresh_warren, id, payload="first", **{"x-again": 0, "x-key": "k"})
+    assert fresh_warren.api.wait(id)["result"] == "first"
+    assert fresh_warren.consumer.metrics().sum("warren_duplicates_checked_total") == 0
+
+
 def fail_once(warren, wait):
     """A job whose first attempt failed, and a consumer that does not remember it."""
     changed = default_handlers()

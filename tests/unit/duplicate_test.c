@@ -45,6 +45,25 @@ static void suspects(void **state)
                                  rows[i].want);
 }
 
+static void which_may_have_copies(void **state)
+{
+        static const struct {
+                struct job job;
+                bool want;
+        } rows[] = {
+                {{.run = 1}, false},
+                {{.run = 1, .again = true}, true},
+                {{.run = 1, .attempt = 1, .again = true}, true},
+                {{.run = 1, .key = "k"}, true},
+                {{.run = 1, .attempt = 1, .key = "k"}, false},
+                {{.run = 2, .key = "k"}, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_int_equal(duplicate_has_copies(&rows[i].job), rows[i].want);
+}
+
 static void verdicts(void **state)
 {
         static const struct {
@@ -75,7 +94,26 @@ static void verdicts(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(duplicate_judge(&rows[i].answer, ME), rows[i].want);
+                assert_int_equal(duplicate_judge(&rows[i].answer, ME, true), rows[i].want);
+}
+
+/* Nothing but its key says that it may be a duplicate. */
+static void for_its_key_alone_it_waits_for_no_store(void **state)
+{
+        static const struct {
+                enum duplicate_state state;
+                enum duplicate_step want;
+        } rows[] = {
+                {DUPLICATE_BEHIND, DUPLICATE_RUN_AGAIN}, {DUPLICATE_SILENT, DUPLICATE_RUN_AGAIN},
+                {DUPLICATE_OPEN, DUPLICATE_RUN},         {DUPLICATE_CLOSED, DUPLICATE_DROP},
+                {DUPLICATE_RETRYING, DUPLICATE_WAIT},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const struct duplicate_answer a = {.state = rows[i].state};
+                assert_int_equal(duplicate_judge(&a, ME, false), rows[i].want);
+        }
 }
 
 static void hops_grow_with_the_lag(void **state)
@@ -230,7 +268,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(suspects),
+                cmocka_unit_test(which_may_have_copies),
                 cmocka_unit_test(verdicts),
+                cmocka_unit_test(for_its_key_alone_it_waits_for_no_store),
                 cmocka_unit_test(hops_grow_with_the_lag),
                 cmocka_unit_test(a_lag_is_read),
                 cmocka_unit_test(answers_are_read),

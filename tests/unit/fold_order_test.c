@@ -86,6 +86,7 @@ static struct event lettered(char letter, int64_t run)
                           .digest = (uint64_t)letter,
                           .has_job = strchr("sdDf", letter) != NULL};
         e.hint.priority = e.hint.max_retries = -1;
+        e.reason = letter == 'e' ? REASON_EXPIRED : REASON_NONE;
         if (e.has_job) {
                 snprintf(e.job.type, sizeof(e.job.type), "told");
                 e.job.priority = PRIORITY_HIGH;
@@ -187,11 +188,39 @@ static void a_job_that_comes_due_says_when(void **state)
         }
 }
 
+static void check_finished_at(const struct job_row *row, void *owner)
+{
+        assert_int_equal(row->finished_at, *(msec *)owner);
+}
+
+/* The primary tells of it, then, later, the consumer that gets the message. */
+static void of_two_expiries_the_first_counts(void **state)
+{
+        static const struct {
+                const char *events; /* one a millisecond */
+                msec want;
+        } rows[] = {{"e", 3000}, {"see", 3001}, {"sbee", 3002}, {"eeec", 3003}};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct event events[4];
+                unsigned count = 0;
+                msec want = rows[i].want;
+                for (const char *at = rows[i].events; *at != '\0'; at++) {
+                        events[count] = lettered(*at, 1);
+                        events[count].at = 3000 + count;
+                        count++;
+                }
+                in_each_order(events, count, 0, check_finished_at, &want);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_start_may_come_before_the_submission),
                 cmocka_unit_test(a_job_that_comes_due_says_when),
+                cmocka_unit_test(of_two_expiries_the_first_counts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * copies.c: a list of the attempts that are asked about.
+ */
+#include "consumer/copies.h"
+
+#include <utlist.h>
+
+bool copies_ask(struct consumer *c, struct attempt *a)
+{
+        if (!duplicate_has_copies(&a->job) || clock_mono() - a->unseen_since <= DUPLICATE_UNSEEN ||
+            duplicate_check_is_silent(c->duplicate_check))
+                return false;
+        if (a->state == STATE_WAITING)
+                attempt_move(a, STATE_PICKED);
+        DL_APPEND(c->asked, a);
+        c->picked++;
+        duplicate_check_ask(c->duplicate_check, a);
+        return true;
+}
+
+void copies_answered(struct consumer *c, struct attempt *a)
+{
+        DL_DELETE(c->asked, a);
+        c->picked--;
+}
+
+void copies_withdraw(struct consumer *c, struct attempt *a)
+{
+        duplicate_check_withdraw(c->duplicate_check, a);
+        copies_answered(c, a);
+}
+
+unsigned copies_count(const struct consumer *c, const struct handler *h)
+{
+        const struct attempt *a;
+        unsigned count = 0;
+
+        DL_FOREACH (c->asked, a)
+                count += a->handler == h;
+        return count;
+}
