@@ -82,7 +82,8 @@ add_pytest() { # NAME STATUS
 
 run_pytest() { # NAME FOLDER [OPTION…]
         local name=$1 status=0
-        WARREN_BIN="$root/build/asan/bin" /usr/bin/python3 -u -m pytest -v "${@:3}" "$root/$2" 2>&1 |
+        WARREN_BIN="$root/build/asan/bin" /usr/bin/python3 -u -m pytest -v --durations=20 \
+                "${@:3}" "$root/$2" 2>&1 |
                 tee "$logs/$name.log" || status=$?
         add_pytest "$name" "$status"
 }

@@ -16,7 +16,7 @@
 enum {
         RETURN_PLAN_KEEP_FOR = 10000, /* ms of work that may wait here */
         RETURN_PLAN_KEEP_MAX = 256,   /* unless the type's concurrency is more */
-        RETURN_PLAN_FLOWING = 200,    /* ms: jobs that run within this block nothing */
+        RETURN_PLAN_FLOWING = 300,    /* ms: jobs that run within this block nothing */
         RETURN_PLAN_SURPLUS = 3, /* jobs planned to return for each one needed, as estimates err */
         RETURN_PLAN_MAX = 64,
 };

@@ -25,6 +25,7 @@ enum { POLL_S = 1, TOLD_WAIT = 5 * MSEC_SECOND };
 
 struct provisioning {
         struct registry *registry;
+        pthread_mutex_t *changing; /* borrowed */
         struct http_client *management;
         char *vhost;
         msec delete_after;
@@ -376,6 +377,7 @@ static void open_link(void *owner)
                 return;
         const struct token_queues_config tokens = {.link = o->config,
                                                    .registry = o->p->registry,
+                                                   .changing = o->p->changing,
                                                    .delete_after = o->p->delete_after,
                                                    .filled = on_filled,
                                                    .owner = o->p};
@@ -405,6 +407,7 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
 {
         AUTO(provisioning) p = xcalloc(1, sizeof(*p));
         p->registry = c->registry;
+        p->changing = c->changing;
         p->management = c->management;
         p->vhost = xstrdup(c->vhost);
         p->delete_after = c->delete_after;

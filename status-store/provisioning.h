@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "common/amqp/link.h"
 #include "common/http/client.h"
 #include "status-store/registry_types.h"
@@ -20,6 +22,9 @@ struct provisioning;
 struct provisioning_config {
         struct link_config link;   /* with the provisioning login; several links are made from it */
         struct registry *registry; /* borrowed */
+        /* Hold it from the reading of a tenant's or type's row to its change: then no change is
+         * refused because the row was given its tokens meanwhile. Borrowed. */
+        pthread_mutex_t *changing;
         struct http_client *management; /* borrowed; NULL: not configured */
         const char *vhost;
         msec delete_after; /* time from a tenant's deletion, or a limit's change, to that of queues

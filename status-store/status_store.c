@@ -173,6 +173,7 @@ static int open_registry(struct status_store *s, struct err *e)
         struct provisioning_config p = {
                 .link = amqp_link_config(&c->amqp, "status-store provision"),
                 .registry = s->api.registry,
+                .changing = &s->api.changing,
                 .management = s->management,
                 .vhost = c->vhost,
                 .delete_after = c->tenant_delete_after};

@@ -42,6 +42,7 @@ struct failure {
 
 struct token_queues {
         struct registry *registry;
+        pthread_mutex_t *changing;
         msec delete_after;
         void (*filled)(void *owner, enum record_kind kind, const char *name);
         void *owner;
@@ -87,6 +88,14 @@ static int check_up(const struct token_queues *q, struct err *e)
         return err_set(e, ERR_UNAVAILABLE, "the broker cannot be reached for the tokens of limits");
 }
 
+static int use(struct token_queues *q, const struct token_queue *queue, struct err *e)
+{
+        pthread_mutex_lock(q->changing);
+        int used = registry_use_tokens(q->registry, queue, e);
+        pthread_mutex_unlock(q->changing);
+        return used;
+}
+
 /* Fills a queue with the next version, whose number it gets. 1: the limit was changed meanwhile. */
 static int fill(struct token_queues *q, struct token_queue *queue, struct err *e)
 {
@@ -94,7 +103,7 @@ static int fill(struct token_queues *q, struct token_queue *queue, struct err *e
         if (check_up(q, e) != 0 || registry_begin_tokens(q->registry, queue, e) != 0)
                 return -1;
         int made = try_queue(q, queue, e);
-        int used = made == 0 ? registry_use_tokens(q->registry, queue, e) : -1;
+        int used = made == 0 ? use(q, queue, e) : -1;
         if (used == 0) {
                 LOG_INFO("a limit has new tokens", log_text("of", queue->of),
                          log_int("version", queue->version), log_int("tokens", queue->tokens));
@@ -411,6 +420,7 @@ struct token_queues *token_queues_create(const struct token_queues_config *c, uv
 {
         AUTO(token_queues) q = xcalloc(1, sizeof(*q));
         q->registry = c->registry;
+        q->changing = c->changing;
         q->delete_after = c->delete_after;
         q->filled = c->filled;
         q->owner = c->owner;

@@ -14,6 +14,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "common/amqp/link.h"
 #include "status-store/registry_types.h"
 
@@ -22,7 +24,9 @@ struct token_queues;
 struct token_queues_config {
         const struct link_config *link; /* with the provisioning login; one link is made from it */
         struct registry *registry;      /* borrowed */
-        msec delete_after;              /* time from when a queue is stale to its deletion */
+        /* Held while a row of a tenant or type is given its tokens. Borrowed. */
+        pthread_mutex_t *changing;
+        msec delete_after; /* time from when a queue is stale to its deletion */
         /* The tenant or type has all tokens that it needs: its limits can be published. On the
          * thread; may block. */
         void (*filled)(void *owner, enum record_kind kind, const char *name);

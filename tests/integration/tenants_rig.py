@@ -76,13 +76,13 @@ def patch(primary, path, **members):
     return row
 
 
-def start_filling(made, name, limit):
-    """Asks for a new limit; returns when the queue of version 2 is partly filled."""
+def start_filling(made, name, limit, version=2):
+    """Asks for a new limit; returns when the queue of its version is partly filled."""
     def ask():
         with contextlib.suppress(Exception):
             made.request("PATCH", f"/tenants/{name}", json={"max_running": limit})
 
     thread = threading.Thread(target=ask)
     thread.start()
-    until(lambda: 0 < (depth(made, f"slots.{name}.2") or 0) < limit, 30, "partly filled", every=0.001)
+    until(lambda: 0 < (depth(made, f"slots.{name}.{version}") or 0) < limit, 30, "partly filled", every=0.001)
     return thread

@@ -157,10 +157,10 @@ static void as_much_waits_as_keeps_the_slots_busy(void **state)
                 double each_ms;
                 unsigned want;
         } table[] = {
-                {1, 1000, 10},      {1, 60000, 1},
-                {4, 15000, 4},      {1, 5, RETURN_PLAN_KEEP_MAX},
-                {300, 100, 300},    {1, 1, RETURN_PLAN_KEEP_MAX},
-                {4, 0.1, UINT_MAX}, /* all jobs that may wait would be done in 26 ms */
+                {1, 1000, 10},    {1, 60000, 1},
+                {4, 15000, 4},    {1, 5, RETURN_PLAN_KEEP_MAX},
+                {300, 100, 300},  {1, 1.5, RETURN_PLAN_KEEP_MAX},
+                {1, 1, UINT_MAX}, /* all jobs that may wait would be done in 256 ms */
         };
 
         (void)state;

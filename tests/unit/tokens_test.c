@@ -46,8 +46,9 @@ void __wrap_link_unsubscribe(struct subscription **s)
         for (size_t i = 0; i < asked_count; i++) {
                 if (asked[i].owner != *s)
                         continue;
-                memmove(&asked[i], &asked[i + 1], (asked_count - i - 1) * sizeof(asked[0]));
                 asked_count--;
+                for (; i < asked_count; i++)
+                        asked[i] = asked[i + 1];
                 *s = NULL;
                 return;
         }

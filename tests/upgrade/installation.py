@@ -93,22 +93,36 @@ class Installation:
         self.warren.end()
 
 
-def remove_database(store):
-    """Of a stopped status-store."""
-    for part in pathlib.Path(store.folder).glob(f"{pathlib.Path(store.settings['database']).name}*"):
+def remove(database):
+    for part in database.parent.glob(f"{database.name}*"):
         part.unlink()
 
 
+def remove_database(store):
+    """Of a stopped status-store."""
+    remove(pathlib.Path(store.settings["database"]))
+
+
+def databases(store):
+    """Its database, and the primary's registry."""
+    return [pathlib.Path(store.settings[name]) for name in ("database", "registry") if store.settings.get(name)]
+
+
+def backup_of(store):
+    return store.folder / f"backup-{store.name}"
+
+
 def back_up(store):
-    """Copies a stopped status-store's database."""
-    (store.folder / "backup").mkdir(exist_ok=True)
-    shutil.copy(store.settings["database"], store.folder / "backup")
+    """Copies a stopped status-store's databases."""
+    backup_of(store).mkdir(exist_ok=True)
+    for database in databases(store):
+        shutil.copy(database, backup_of(store))
 
 
 def restore(store):
-    remove_database(store)
-    database = pathlib.Path(store.settings["database"])
-    shutil.copy(store.folder / "backup" / database.name, database)
+    for database in databases(store):
+        remove(database)
+        shutil.copy(backup_of(store) / database.name, database)
 
 
 class Steps:

@@ -112,7 +112,7 @@ def refuses_to_start(store):
 
 
 def status_stores_back(site, tally):
-    """With its file of before the upgrade an older status-store shows all jobs that ended, without what only
+    """With its files of before the upgrade an older status-store shows all jobs that ended, without what only
     packs said of them."""
     refuses_to_start(site.primary)
     for store in (site.primary, site.replica):
