@@ -75,7 +75,7 @@ bool slot_type_is_full(const struct slot_type *t);
 void slot_type_want(struct slot_type *t);
 /* A spare slot. */
 struct type_slot *slot_type_add(struct slot_type *t, struct token *token);
-/* One without a user; NULL: there is none. */
+/* A slot without a user, or NULL. */
 struct type_slot *slot_type_spare(const struct slot_type *t);
 /* Takes the token that has come for a run without one. False: there is no such run. */
 bool slot_type_cover(struct slot_type *t);

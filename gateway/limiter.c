@@ -261,7 +261,7 @@ msec limiter_collect(struct limiter *l, size_t most, limiter_each_fn *each, void
         return passed > 0 ? since : 0;
 }
 
-/* NULL: there is none. */
+/* The bucket behind that of the tenant; of "" the first. NULL at the end. */
 static const struct bucket *after_locked(const struct limiter *l, const char *tenant)
 {
         if (*tenant == '\0')

@@ -253,7 +253,7 @@ def test_closed_channel_of_the_tokens_stops_its_jobs_alone(make, tally):
     with limited.warren.pika() as connection:
         connection.channel().queue_delete("slots.other.1")
     limited.submit("other", "short", 10)
-    time.sleep(1)
+    until(lambda: '"msg":"disconnected","link":"slots"' in limited.consumers[0].log(), 30, "the channel is closed")
     answer = limited.warren.admin.request("POST", "/tenants/other/slots")
     assert answer.status_code == 202, answer.text
     limited.await_ended(tally, "running limit, one channel of the tokens closed")

@@ -241,21 +241,25 @@ static bool deliver(struct tokens *t)
         return took;
 }
 
-bool fake_tokens_deliver(const char *queue)
+/* False: none is wanted. */
+static bool take_wanted(struct tokens *t)
 {
-        struct tokens *t = find(queue);
-
-        if (t == NULL)
-                return false;
         if (t->kept > t->taken)
-                return deliver(t);
+                return true;
         for (int rank = TOKENS_RANKS - 1; rank >= 0; rank--) {
                 if (t->counts[rank] == 0)
                         continue;
                 t->counts[rank]--;
-                return deliver(t);
+                return true;
         }
         return false;
+}
+
+bool fake_tokens_deliver(const char *queue)
+{
+        struct tokens *t = find(queue);
+
+        return t != NULL && take_wanted(t) && deliver(t);
 }
 
 void fake_tokens_lose(void)
@@ -275,5 +279,23 @@ unsigned fake_tokens_taken(void)
 
         for (size_t i = 0; i < COUNT(queues); i++)
                 count += queues[i] == NULL ? 0 : queues[i]->taken;
+        return count;
+}
+
+void fake_tokens_bring(const char *queue)
+{
+        struct tokens *t = find(queue);
+
+        assert_non_null(t);
+        (void)take_wanted(t);
+        assert_true(deliver(t));
+}
+
+unsigned fake_tokens_queues(void)
+{
+        unsigned count = 0;
+
+        for (size_t i = 0; i < COUNT(queues); i++)
+                count += queues[i] != NULL;
         return count;
 }

@@ -10,142 +10,15 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "consumer/slots.h"
-#include "consumer/tokens.h"
+#include "tests/unit/fake_tokens.h"
 #include "tests/unit/unit.h"
 
-struct tokens {
-        char queue[64];
-        void (*came)(void *owner);
-        void *owner;
-        unsigned wanted[TOKENS_RANKS];
-        unsigned taken;
-        bool arriving;
-};
+#define QUEUE "slots.acme.3"
 
-struct token {
-        struct tokens *home;
-        msec since;
-        unsigned connection; /* that brought it */
-};
-
-static struct tokens *newest; /* the queue that was created last */
-static unsigned returned, queues, connection;
-static msec now;
-
-msec __wrap_clock_mono(void);
 double __wrap_random_fraction(void);
-struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
-                                    void *owner);
-void __wrap_tokens_destroy(struct tokens **t);
-void __wrap_tokens_want(struct tokens *t, unsigned count, int rank);
-void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
-void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS]);
-struct token *__wrap_tokens_take(struct tokens *t);
-unsigned __wrap_tokens_wanted(const struct tokens *t);
-unsigned __wrap_tokens_taken(const struct tokens *t);
-void __wrap_token_return(struct token **k);
-bool __wrap_token_is_held(const struct token *k);
-msec __wrap_token_since(const struct token *k);
-
-msec __wrap_clock_mono(void)
-{
-        return now;
-}
-
 double __wrap_random_fraction(void)
 {
         return 0.5;
-}
-
-struct tokens *__wrap_tokens_create(struct link *l, const char *queue, void (*came)(void *owner),
-                                    void *owner)
-{
-        (void)l;
-        newest = xcalloc(1, sizeof(*newest));
-        memcpy(newest->queue, queue, strlen(queue));
-        newest->came = came;
-        newest->owner = owner;
-        queues++;
-        return newest;
-}
-
-void __wrap_tokens_destroy(struct tokens **t)
-{
-        assert_int_equal((*t)->taken, 0);
-        free(*t);
-        *t = NULL;
-        queues--;
-}
-
-void __wrap_tokens_want_each(struct tokens *t, const unsigned counts[TOKENS_RANKS])
-{
-        memcpy(t->wanted, counts, sizeof(t->wanted));
-}
-
-void __wrap_tokens_want(struct tokens *t, unsigned count, int rank)
-{
-        memset(t->wanted, 0, sizeof(t->wanted));
-        t->wanted[rank] = count;
-}
-
-void __wrap_tokens_want_more(struct tokens *t, const unsigned counts[TOKENS_RANKS])
-{
-        unsigned wanted = 0, asked = 0;
-
-        for (int rank = TOKENS_RANKS - 1; rank >= 0; rank--) {
-                wanted += counts[rank];
-                asked += t->wanted[rank];
-                if (asked >= wanted)
-                        continue;
-                t->wanted[rank] += wanted - asked;
-                asked = wanted;
-        }
-}
-
-struct token *__wrap_tokens_take(struct tokens *t)
-{
-        assert_true(t->arriving);
-        struct token *k = xcalloc(1, sizeof(*k));
-        t->arriving = false;
-        t->taken++;
-        k->home = t;
-        k->since = now;
-        k->connection = connection;
-        return k;
-}
-
-unsigned __wrap_tokens_wanted(const struct tokens *t)
-{
-        unsigned count = 0;
-
-        for (int i = 0; i < TOKENS_RANKS; i++)
-                count += t->wanted[i];
-        return count;
-}
-
-unsigned __wrap_tokens_taken(const struct tokens *t)
-{
-        return t->taken;
-}
-
-void __wrap_token_return(struct token **k)
-{
-        if (*k == NULL)
-                return;
-        (*k)->home->taken--;
-        returned += (*k)->connection == connection;
-        free(*k);
-        *k = NULL;
-}
-
-bool __wrap_token_is_held(const struct token *k)
-{
-        return k->connection == connection;
-}
-
-msec __wrap_token_since(const struct token *k)
-{
-        return k->since;
 }
 
 static const struct handler idle_type = {.type = "idle"};
@@ -186,8 +59,7 @@ static int prepare(void **state)
                                          .labels = {"tenant", "state"}};
         struct rig *r = xcalloc(1, sizeof(*r));
 
-        now = 1000000;
-        returned = queues = 0;
+        fake_tokens_reset();
         uv_loop_init(&r->loop);
         r->metrics = metrics_create("test");
         const struct slots_config config = {
@@ -212,7 +84,7 @@ static int clean_up(void **state)
         struct rig *r = *state;
 
         slots_destroy(&r->slots);
-        assert_int_equal(queues, 0);
+        assert_int_equal(fake_tokens_queues(), 0);
         metrics_destroy(&r->metrics);
         uv_run(&r->loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&r->loop), 0);
@@ -236,13 +108,6 @@ static void add_many(struct rig *r, unsigned count)
 {
         while (count-- > 0)
                 add(r, PRIORITY_MEDIUM, &idle_type);
-}
-
-static void bring(struct tokens *t)
-{
-        t->arriving = true;
-        t->came(t->owner);
-        assert_false(t->arriving);
 }
 
 /* The next job starts; NULL: none can. */
@@ -271,23 +136,22 @@ static void a_token_is_wanted_for_each_job_and_free_worker(void **state)
 {
         struct rig *r = *state;
 
-        assert_string_equal(newest->queue, "slots.acme.3");
         slots_settle(r->slots, 4);
-        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
         add_many(r, 2);
         add(r, PRIORITY_CRITICAL, &idle_type);
         add(r, PRIORITY_HIGH, &busy_type); /* has no room */
         slots_settle(r->slots, 8);
-        assert_int_equal(newest->wanted[PRIORITY_CRITICAL], 1);
-        assert_int_equal(newest->wanted[PRIORITY_HIGH], 0);
-        assert_int_equal(newest->wanted[PRIORITY_MEDIUM], 2);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, PRIORITY_CRITICAL), 1);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, PRIORITY_HIGH), 0);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, PRIORITY_MEDIUM), 2);
         slots_settle(r->slots, 2); /* the most urgent first */
-        assert_int_equal(newest->wanted[PRIORITY_CRITICAL], 1);
-        assert_int_equal(newest->wanted[PRIORITY_MEDIUM], 1);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, PRIORITY_CRITICAL), 1);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, PRIORITY_MEDIUM), 1);
         assert_null(start(r));
         r->tenant.wanted = false;
         slots_settle(r->slots, 2);
-        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
         ready_each(&r->ready, drop, &r->ready);
 }
 
@@ -297,26 +161,26 @@ static void a_token_starts_one_job(void **state)
 
         add_many(r, 2);
         slots_settle(r->slots, 2);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
         struct attempt *a = start(r);
         assert_non_null(a);
         assert_null(start(r));
         slots_settle(r->slots, 1);
-        assert_int_equal(tokens_wanted(newest), 1);
-        now += 99;
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        fake.now += 99;
         end(r, a); /* within its turn the token is kept for the next job */
         a = start(r);
         assert_non_null(a);
         slots_settle(r->slots, 1);
-        assert_int_equal(tokens_wanted(newest), 0);
-        assert_int_equal(returned, 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        assert_int_equal(fake.returned, 0);
         end(r, a); /* and goes back when no job comes */
         slots_settle(r->slots, 2);
-        assert_int_equal(returned, 0);
-        now += 10;
+        assert_int_equal(fake.returned, 0);
+        fake.now += 10;
         slots_settle(r->slots, 2);
-        assert_int_equal(returned, 1);
-        assert_int_equal(newest->taken, 0);
+        assert_int_equal(fake.returned, 1);
+        assert_int_equal(fake_tokens_taken(), 0);
 }
 
 static void a_turn_is_over_after_100_ms(void **state)
@@ -324,14 +188,14 @@ static void a_turn_is_over_after_100_ms(void **state)
         struct rig *r = *state;
 
         add_many(r, 2);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
         struct attempt *a = start(r);
-        now += 100;
+        fake.now += 100;
         end(r, a);
-        assert_int_equal(returned, 1);
+        assert_int_equal(fake.returned, 1);
         assert_null(start(r));
         slots_settle(r->slots, 1);
-        assert_int_equal(tokens_wanted(newest), 1);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
         ready_each(&r->ready, drop, &r->ready);
 }
 
@@ -340,18 +204,18 @@ static void a_token_waits_for_what_an_ack_may_bring(void **state)
         struct rig *r = *state;
 
         add_many(r, 1);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
         end(r, start(r));
         r->tenant.attempts = 1; /* the job's outcome is not confirmed yet */
-        now += 49;
+        fake.now += 49;
         slots_settle(r->slots, 1);
-        assert_int_equal(returned, 0);
+        assert_int_equal(fake.returned, 0);
         r->tenant.attempts = 0;
         slots_settle(r->slots, 1);
-        assert_int_equal(returned, 1);
-        bring(newest); /* one that comes when nothing waits is not kept */
+        assert_int_equal(fake.returned, 1);
+        fake_tokens_bring(QUEUE); /* one that comes when nothing waits is not kept */
         slots_settle(r->slots, 1);
-        assert_int_equal(returned, 2);
+        assert_int_equal(fake.returned, 2);
 }
 
 static void turns_end_one_at_a_time(void **state)
@@ -359,18 +223,18 @@ static void turns_end_one_at_a_time(void **state)
         struct rig *r = *state;
 
         add_many(r, 6);
-        bring(newest);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
+        fake_tokens_bring(QUEUE);
         struct attempt *a = start(r), *b = start(r);
-        now += 100;
+        fake.now += 100;
         end(r, a);
         end(r, b);
-        assert_int_equal(returned, 1);
+        assert_int_equal(fake.returned, 1);
         b = start(r);
         assert_non_null(b);
-        now += 20;
+        fake.now += 20;
         end(r, b);
-        assert_int_equal(returned, 2);
+        assert_int_equal(fake.returned, 2);
         assert_null(start(r));
         ready_each(&r->ready, drop, &r->ready);
 }
@@ -381,28 +245,28 @@ static void without_a_free_worker_one_token_waits_a_moment(void **state)
 
         add_many(r, 5);
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
         r->tenant.passed_over = true; /* other tenants' jobs take the workers */
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 1);
-        bring(newest);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        fake_tokens_bring(QUEUE);
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 0);
-        assert_int_equal(returned, 0);
-        now += 20;
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        assert_int_equal(fake.returned, 0);
+        fake.now += 20;
         slots_settle(r->slots, 0);
-        assert_int_equal(returned, 1);
+        assert_int_equal(fake.returned, 1);
         r->tenant.passed_over = true;
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 0); /* not at once again */
-        now += 99;
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0); /* not at once again */
+        fake.now += 99;
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
         slots_settle(r->slots, 1); /* but when a worker is free */
-        assert_int_equal(tokens_wanted(newest), 1);
-        now += 1;
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+        fake.now += 1;
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 1);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 1);
         ready_each(&r->ready, drop, &r->ready);
 }
 
@@ -415,16 +279,16 @@ static void tokens_in_vain_are_asked_for_more_and_more_rarely(void **state)
         for (size_t i = 0; i < COUNT(waits); i++) {
                 r->tenant.passed_over = true;
                 slots_settle(r->slots, 0);
-                assert_int_equal(tokens_wanted(newest), 1);
-                bring(newest);
-                now += SLOT_WAIT;
+                assert_int_equal(fake_tokens_wanted(QUEUE), 1);
+                fake_tokens_bring(QUEUE);
+                fake.now += SLOT_WAIT;
                 slots_settle(r->slots, 0); /* no worker became free: it goes back */
-                assert_int_equal(returned, i + 1);
+                assert_int_equal(fake.returned, i + 1);
                 r->tenant.passed_over = true;
-                now += waits[i] - 1;
+                fake.now += waits[i] - 1;
                 slots_settle(r->slots, 0);
-                assert_int_equal(tokens_wanted(newest), 0);
-                now++;
+                assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+                fake.now++;
         }
         ready_each(&r->ready, drop, &r->ready);
 }
@@ -432,25 +296,23 @@ static void tokens_in_vain_are_asked_for_more_and_more_rarely(void **state)
 static void another_version_has_another_queue(void **state)
 {
         struct rig *r = *state;
-        struct tokens *old = newest;
 
         add_many(r, 2);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
         struct attempt *a = start(r);
         slots_settle(r->slots, 1);
         limit(r, 9, 4);
-        assert_string_equal(newest->queue, "slots.acme.4");
-        assert_int_equal(tokens_wanted(old), 0);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
         slots_settle(r->slots, 1);
-        assert_int_equal(tokens_wanted(newest), 1);
-        assert_int_equal(queues, 2);
-        end(r, a); /* returned, not kept for the next job */
-        assert_int_equal(returned, 1);
-        assert_int_equal(queues, 1);
+        assert_int_equal(fake_tokens_wanted("slots.acme.4"), 1);
+        assert_int_equal(fake_tokens_queues(), 2);
+        end(r, a); /* fake.returned, not kept for the next job */
+        assert_int_equal(fake.returned, 1);
+        assert_int_equal(fake_tokens_queues(), 1);
         assert_null(start(r));
 
         limit(r, RECORD_UNLIMITED, 4);
-        assert_int_equal(queues, 0);
+        assert_int_equal(fake_tokens_queues(), 0);
         a = start(r);
         assert_non_null(a);
         assert_null(a->slot);
@@ -462,28 +324,29 @@ static void a_token_held_for_long_is_exchanged(void **state)
         struct rig *r = *state;
 
         add_many(r, 1);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
         struct attempt *a = start(r);
-        now += 10 * MSEC_MINUTE;
+        fake.now += 10 * MSEC_MINUTE;
         slots_turn(r->slots);
         slots_check(r->slots);
         slots_settle(r->slots, 0);
-        assert_int_equal(newest->wanted[TOKENS_RANK_RUNNING], 1); /* asked for first, */
-        assert_int_equal(returned, 0);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, TOKENS_RANK_RUNNING),
+                         1); /* asked for first, */
+        assert_int_equal(fake.returned, 0);
         slots_check(r->slots);
-        assert_int_equal(returned, 1); /* then returned */
+        assert_int_equal(fake.returned, 1); /* then returned */
         slots_settle(r->slots, 0);
-        assert_int_equal(newest->wanted[TOKENS_RANK_RUNNING], 1);
-        bring(newest);
+        assert_int_equal(fake_tokens_wanted_of(QUEUE, TOKENS_RANK_RUNNING), 1);
+        fake_tokens_bring(QUEUE);
         slots_check(r->slots);
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 0);
-        assert_int_equal(newest->taken, 1);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        assert_int_equal(fake_tokens_taken(), 1);
         end(r, a);
-        assert_int_equal(returned, 1);
-        now += 10;
+        assert_int_equal(fake.returned, 1);
+        fake.now += 10;
         slots_settle(r->slots, 1);
-        assert_int_equal(returned, 2);
+        assert_int_equal(fake.returned, 2);
 }
 
 static void a_consumer_that_stops_wants_none(void **state)
@@ -491,15 +354,15 @@ static void a_consumer_that_stops_wants_none(void **state)
         struct rig *r = *state;
 
         add_many(r, 3);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
         struct attempt *a = start(r);
-        bring(newest);
+        fake_tokens_bring(QUEUE);
         slots_stop(r->slots);
         slots_settle(r->slots, 0);
-        assert_int_equal(tokens_wanted(newest), 0);
-        assert_int_equal(returned, 1);
+        assert_int_equal(fake_tokens_wanted(QUEUE), 0);
+        assert_int_equal(fake.returned, 1);
         end(r, a);
-        assert_int_equal(returned, 2);
+        assert_int_equal(fake.returned, 2);
         ready_each(&r->ready, drop, &r->ready);
 }
 
@@ -512,6 +375,13 @@ static void assert_shows(struct rig *r, const char *tenant, const char *held)
         AUTO_FREE char *line = xasprintf("slots{tenant=\"%s\",state=\"held\"} %s\n", tenant, held);
         if (strstr(text.data, line) == NULL)
                 fail_msg("no %s", line);
+}
+
+static void bring_to(const char *tenant)
+{
+        AUTO_FREE char *queue = xasprintf("slots.%s.1", tenant);
+
+        fake_tokens_bring(queue);
 }
 
 /* The metric has series of 400 tenants; those of the others are one. */
@@ -529,7 +399,7 @@ static void the_metric_is_bounded(void **state)
                 AUTO_FREE char *name = xasprintf("t%d", i);
                 memcpy(many[i].name, name, strlen(name));
                 slots_tenant(r->slots, &many[i], &limited);
-                bring(newest);
+                bring_to(name);
                 slots_count(r->slots);
         }
         assert_shows(r, "t0", "1");
@@ -557,7 +427,7 @@ static void tenants_that_come_and_go_leave_the_metric(void **state)
                 AUTO_FREE char *name = xasprintf("t%d", i);
                 memcpy(t.name, name, strlen(name));
                 slots_tenant(r->slots, &t, &limited);
-                bring(newest);
+                bring_to(name);
                 assert_shows(r, name, "1");
                 assert_shows(r, "other", "0");
                 slots_tenant(r->slots, &t, &deleted);

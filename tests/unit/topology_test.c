@@ -262,67 +262,69 @@ static const struct account *account(const char *login)
         return NULL;
 }
 
+/* What a login may do with an exchange or queue of that name. */
+static const struct {
+        const char *login, *name;
+        bool want_configure, want_write, want_read;
+} allowed[] = {
+        {"warren-admin", "anything", true, true, true},
+        {"warren-provision", "jobs.acme.low", true, true, true},
+        {"warren-provision", "slots.acme.3", true, true, true},
+        {"warren-provision", "slots-type.send.email.3", true, true, true},
+        {"warren-provision", "rates-type.a.1", true, true, true},
+        {"warren-provision", "cooling-type.a.1", true, true, true},
+        {"warren-provision", "xjobs.acme", false, false, false},
+        {"warren-provision", "due", false, false, true},
+        {"warren-provision", "amq.default", false, true, false},
+        {"warren-provision", "amqxdefault", false, false, false},
+        {"warren-provision", "events", false, true, false},
+        {"warren-provision", "control", false, true, true},
+        {"warren-provision", "work", false, false, true},
+        {"warren-provision", "hold.30s", false, false, false},
+        {"warren-gateway", "jobs.acme", false, true, false},
+        {"warren-gateway", "delay.30s", false, true, false},
+        {"warren-gateway", "work", false, true, false},
+        {"warren-gateway", "works", false, false, false},
+        {"warren-gateway", "hold.30s", false, true, false},
+        {"warren-gateway", "due", false, false, false},
+        {"warren-gateway", "dead", false, false, false},
+        {"warren-gateway", "control", false, false, true},
+        {"warren-gateway", "events", false, true, true},
+        {"warren-gateway", "marks", false, true, false},
+        {"warren-gateway", "amq.default", false, false, false},
+        {"warren-consumer", "jobs.acme.low", false, false, true},
+        {"warren-consumer", "due", false, true, false},
+        {"warren-consumer", "work", false, true, false},
+        {"warren-consumer", "hold.30s", false, true, false},
+        {"warren-consumer", "slots.acme.3", false, false, true},
+        {"warren-consumer", "slots-type.a.1", false, false, true},
+        {"warren-consumer", "rates-type.a.1", false, false, true},
+        {"warren-consumer", "cooling-type.a.1", false, false, false},
+        {"warren-consumer", "dead", false, true, false},
+        {"warren-consumer", "control", false, false, true},
+        {"warren-consumer", "marks", false, false, true},
+        {"warren-consumer", "eventsx", false, false, false},
+        {"warren-status-store", "events", false, false, true},
+        {"warren-status-store", "sync", false, true, false},
+        {"warren-status-store", "jobs.acme", false, false, false},
+        {"warren-status-store", "work", false, false, false},
+        {"warren-dlx-monitor", "dead", false, false, true},
+        {"warren-dlx-monitor", "unroutable", false, false, true},
+        {"warren-dlx-monitor", "jobs.acme", false, true, false},
+        {"warren-dlx-monitor", "due", false, false, false},
+        {"warren-dlx-monitor", "work", false, false, false},
+        {"warren-dlx-monitor", "hold.30s", false, false, false},
+};
+
 static void accounts_may_what_the_contract_says(void **state)
 {
         (void)state;
-        const struct {
-                const char *login, *name;
-                bool want_configure, want_write, want_read;
-        } cases[] = {
-                {"warren-admin", "anything", true, true, true},
-                {"warren-provision", "jobs.acme.low", true, true, true},
-                {"warren-provision", "slots.acme.3", true, true, true},
-                {"warren-provision", "slots-type.send.email.3", true, true, true},
-                {"warren-provision", "rates-type.a.1", true, true, true},
-                {"warren-provision", "cooling-type.a.1", true, true, true},
-                {"warren-provision", "xjobs.acme", false, false, false},
-                {"warren-provision", "due", false, false, true},
-                {"warren-provision", "amq.default", false, true, false},
-                {"warren-provision", "amqxdefault", false, false, false},
-                {"warren-provision", "events", false, true, false},
-                {"warren-provision", "control", false, true, true},
-                {"warren-provision", "work", false, false, true},
-                {"warren-provision", "hold.30s", false, false, false},
-                {"warren-gateway", "jobs.acme", false, true, false},
-                {"warren-gateway", "delay.30s", false, true, false},
-                {"warren-gateway", "work", false, true, false},
-                {"warren-gateway", "works", false, false, false},
-                {"warren-gateway", "hold.30s", false, true, false},
-                {"warren-gateway", "due", false, false, false},
-                {"warren-gateway", "dead", false, false, false},
-                {"warren-gateway", "control", false, false, true},
-                {"warren-gateway", "events", false, true, true},
-                {"warren-gateway", "marks", false, true, false},
-                {"warren-gateway", "amq.default", false, false, false},
-                {"warren-consumer", "jobs.acme.low", false, false, true},
-                {"warren-consumer", "due", false, true, false},
-                {"warren-consumer", "work", false, true, false},
-                {"warren-consumer", "hold.30s", false, true, false},
-                {"warren-consumer", "slots.acme.3", false, false, true},
-                {"warren-consumer", "slots-type.a.1", false, false, true},
-                {"warren-consumer", "rates-type.a.1", false, false, true},
-                {"warren-consumer", "cooling-type.a.1", false, false, false},
-                {"warren-consumer", "dead", false, true, false},
-                {"warren-consumer", "control", false, false, true},
-                {"warren-consumer", "marks", false, false, true},
-                {"warren-consumer", "eventsx", false, false, false},
-                {"warren-status-store", "events", false, false, true},
-                {"warren-status-store", "sync", false, true, false},
-                {"warren-status-store", "jobs.acme", false, false, false},
-                {"warren-status-store", "work", false, false, false},
-                {"warren-dlx-monitor", "dead", false, false, true},
-                {"warren-dlx-monitor", "unroutable", false, false, true},
-                {"warren-dlx-monitor", "jobs.acme", false, true, false},
-                {"warren-dlx-monitor", "due", false, false, false},
-                {"warren-dlx-monitor", "work", false, false, false},
-                {"warren-dlx-monitor", "hold.30s", false, false, false},
-        };
-        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                const struct account *a = account(cases[i].login);
-                if (allows(a->configure, cases[i].name) != cases[i].want_configure ||
-                    allows(a->write, cases[i].name) != cases[i].want_write ||
-                    allows(a->read, cases[i].name) != cases[i].want_read)
-                        fail_msg("%s on %s", cases[i].login, cases[i].name);
+        for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+                const struct account *a = account(allowed[i].login);
+                if (allows(a->configure, allowed[i].name) != allowed[i].want_configure ||
+                    allows(a->write, allowed[i].name) != allowed[i].want_write ||
+                    allows(a->read, allowed[i].name) != allowed[i].want_read)
+                        fail_msg("%s on %s", allowed[i].login, allowed[i].name);
         }
 }
 
