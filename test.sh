@@ -96,10 +96,9 @@ suite_valgrind() {
                 --overwrite MemoryCheckCommandOptions="--quiet --leak-check=full --error-exitcode=99"
 }
 
-# These suites mostly wait, so three workers run files in parallel, each with its own broker.
-readonly at_once=(-n 3 --dist loadfile)
-suite_integration() { need_build asan && run_pytest integration tests/integration "${at_once[@]}"; }
-suite_faults() { need_build asan && run_pytest faults tests/faults "${at_once[@]}"; }
+# These suites mostly wait, so some workers run files in parallel, each with its own broker.
+suite_integration() { need_build asan && run_pytest integration tests/integration -n 4 --dist loadfile; }
+suite_faults() { need_build asan && run_pytest faults tests/faults -n 3 --dist loadfile; }
 
 suite_run() { need_build plain && run_pytest run tests/run; }
 

@@ -30,8 +30,9 @@ def letter_of(cli, job):
 def test_submit_and_wait(cli):
     job = cli.json("submit", "echo", '{"n":0.10,  "big":123456789012345678901}', "--wait")
     assert job["status"] == "completed"
-    raw = cli("get", job["id"], "--json").stdout
-    assert '"payload":{"n":0.10,  "big":123456789012345678901}' in raw
+    # That it completed may be known before its submission is.
+    until(lambda: '"payload":{"n":0.10,  "big":123456789012345678901}' in
+          cli("get", job["id"], "--json").stdout, 10, "the payload")
     shown = cli("get", job["id"])
     assert shown.returncode == 0
     assert "completed" in shown.stdout and '{"n":0.10,' in shown.stdout
