@@ -308,19 +308,27 @@ def test_a_stop_amid(node, services, tmp_path, queues, acme):
     assert len(queues()) == answer["accepted"] == len(answer["jobs"]) - 1
 
 
-def test_more_batches_than_threads_for_them(node, services, tmp_path, acme):
+def test_more_batches_than_threads_for_them(node, services, control, tmp_path, acme):
+    """Two places. A tenant whose batches take long leaves one of them to others."""
     gateway = Gateway(node, tmp_path, *services, threads=16).wait_ready()
     caller = known(Caller(gateway, acme.headers["Authorization"].split()[1]))
+    control.tenant("other")
+    other = known(Caller(gateway, control.key("other", ["submit", "read"])))
     waiting = []
 
-    def is_full():
-        waiting.append(Raw(caller, length=100).send(b" "))
-        return send(caller, [{"type": "a"}]).status_code == 503
+    def fill(client, words):
+        def is_full():
+            waiting.append(Raw(client, length=100).send(b" "))
+            return send(client, [{"type": "a"}]).status_code == 503
 
-    until(is_full, what="two batches are read", every=0.2)
-    answer = send(caller, [{"type": "a"}])
-    check_problem(answer, 503, words="too many batches")
-    assert answer.headers["Retry-After"] == "1"
+        until(is_full, what="a batch is read", every=0.2)
+        answer = send(client, [{"type": "a"}])
+        check_problem(answer, 503, words=words)
+        assert answer.headers["Retry-After"] == "1"
+
+    fill(caller, "too many batches of this tenant")
+    assert len(accepted(check(send(other, [{"type": "a"}]))[0])) == 1
+    fill(other, "too many batches are being read")
     assert caller.submit().status_code == 202
     late = Raw(caller, length=MAX).send(b" ")
     assert late.read()[0] == 503
