@@ -222,9 +222,9 @@ static void requeue_letter(void *owner, struct http_request *r)
 }
 
 const struct http_route dlx_monitor_routes[] = {
-        {"GET", "/internal/v1/dlq", get_letters, 0, 0, false},
-        {"GET", "/internal/v1/dlq/groups", get_groups, 0, 0, false},
-        {"GET", "/internal/v1/dlq/{id}", get_letter, 0, 0, false},
-        {"POST", "/internal/v1/dlq/{id}/requeue", requeue_letter, 0, EDIT_BODY_MAX, false},
+        {"GET", "/internal/v1/dlq", .handle = get_letters},
+        {"GET", "/internal/v1/dlq/groups", .handle = get_groups},
+        {"GET", "/internal/v1/dlq/{id}", .handle = get_letter},
+        {"POST", "/internal/v1/dlq/{id}/requeue", requeue_letter, .body_max = EDIT_BODY_MAX},
         {0},
 };

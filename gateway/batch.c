@@ -13,7 +13,7 @@
 #include "gateway/handlers.h"
 #include "gateway/idempotency_key.h"
 
-enum { KEY_BASE_MAX = 250 /* of JOB_KEY_SIZE - 1; "/999" follows */, THREADS_PER_BATCH = 8 };
+enum { KEY_BASE_MAX = 250 /* of JOB_KEY_SIZE - 1; "/999" follows */ };
 
 static const char cut_type[] = "urn:warren:problem:batch-ended";
 
@@ -184,16 +184,14 @@ static bool read_key(struct batch *b)
         return false;
 }
 
-/* Others keep threads for single requests. */
 static bool enter(struct gateway *g, struct http_request *r)
 {
-        int64_t most = g->settings->threads / THREADS_PER_BATCH;
+        struct err e = {0};
 
-        if (atomic_fetch_add(&g->batches, 1) < (most > 1 ? most : 1))
+        if (batch_places_take(g->batch_places, access_caller(r)->tenant, &e) == 0)
                 return true;
-        atomic_fetch_sub(&g->batches, 1);
         http_hurry(r);
-        http_problem(r, 503, "too many batches are being read");
+        http_problem_err(r, &e);
         return false;
 }
 
@@ -205,5 +203,5 @@ void batch_handle(void *owner, struct http_request *r)
         if (!submit_query(r, &b.dry_run) || !read_form(r, &b.form) || !read_key(&b) || !enter(g, r))
                 return;
         run(&b);
-        atomic_fetch_sub(&g->batches, 1);
+        batch_places_return(g->batch_places, access_caller(r)->tenant);
 }

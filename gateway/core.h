@@ -13,6 +13,7 @@
 #include "common/http/server.h"
 #include "gateway/admits.h"
 #include "gateway/backlog.h"
+#include "gateway/batch_places.h"
 #include "gateway/claims.h"
 #include "gateway/in_flight.h"
 #include "gateway/limiter.h"
@@ -42,6 +43,7 @@ struct gateway {
         struct http_client *status_store, *dlx_monitor;
         struct limiter *limiter;
         struct in_flight *in_flight;
+        struct batch_places *batch_places;
         struct meters meters;
         struct claims *claims;
         /* loop thread only, except for calls that their headers allow on any thread */
@@ -59,5 +61,4 @@ struct gateway {
         /* any thread */
         atomic_bool draining;
         atomic_int waiting; /* requests with ?wait */
-        atomic_int batches; /* being read */
 };

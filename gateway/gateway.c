@@ -275,6 +275,7 @@ static int begin(void *owner, struct service *service, struct err *e)
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);
         g->limiter = limiter_create();
+        g->batch_places = batch_places_create((unsigned)g->settings->threads);
         meters_init(&g->meters);
         if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_servers(g, e) < 0)
                 return -1;
@@ -314,6 +315,7 @@ static void end(void *owner)
         http_client_destroy(&g->status_store);
         http_client_destroy(&g->dlx_monitor);
         limiter_destroy(&g->limiter);
+        batch_places_destroy(&g->batch_places);
         metrics_destroy(&g->meters.metrics);
 }
 

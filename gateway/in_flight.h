@@ -18,9 +18,9 @@ void in_flight_destroy(struct in_flight **f);
 /* Lets one in. -1: ERR_FULL. One that is larger than bytes_max is let in alone. */
 int in_flight_enter(struct in_flight *f, size_t bytes, struct err *e) MUST_CHECK;
 /* For the jobs of a batch: lets one in while at most half of each limit is used after it, by
- * whatever submissions, so that batches leave the other half to single ones. One that is larger
- * than half of bytes_max is let in as by in_flight_enter. Waits for room until `until`, a monotonic
- * time. -1: ERR_FULL. */
+ * whatever submissions, so that batches leave the other half to single ones, which in turn can
+ * leave batches nothing. One that is larger than half of bytes_max is let in as by
+ * in_flight_enter. Waits for room until `until`, a monotonic time. -1: ERR_FULL. */
 int in_flight_enter_wait(struct in_flight *f, size_t bytes, msec until, struct err *e) MUST_CHECK;
 void in_flight_leave(struct in_flight *f, unsigned jobs, size_t bytes);
 unsigned in_flight_jobs(struct in_flight *f);

@@ -19,7 +19,7 @@ static const struct config_key keys[] = {
         {.name = "port", .kind = CONFIG_INT, .fallback = "8080", .min = 0, .max = 65535,
          .help = "public port; 0: any free one", AT(port)},
         {.name = "threads", .kind = CONFIG_INT, .fallback = "128", .min = 4, .max = 1024,
-         .help = "connections served at once", AT(threads)},
+         .help = "connections served at once; from half of window_messages on, single submissions can keep batches waiting", AT(threads)},
         {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",
          .help = "internal address of the status-store", AT(status_store_url)},
         {.name = "dlx_monitor_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8092",

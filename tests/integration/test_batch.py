@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches over HTTP: each job is accepted or refused on its own, in order; what was read whole of a body
 that ends early is answered, and never half a job."""
+import collections
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -226,18 +227,42 @@ def batches_answered(gateway):
     return metrics_of(gateway).sum("warren_http_requests_total", route=f"POST {BATCH}")
 
 
-def test_cut_at_each_byte(gateway, acme, queues):
-    """Never half a job: what was sent whole may be there, and nothing else."""
-    body = b'{"type":"a","payload":1}\n{"type":"b","payload":2}\n{"type":"c","payload":3}'
-    ends = [at for at in range(len(body)) if body[at:at + 1] == b"\n"]
+def cut(gateway, caller, sent, **framing):
+    """Sends so much of a batch, breaks the connection, and waits until the gateway has ended it."""
+    answered = batches_answered(gateway)
+    Raw(caller, **framing).send(sent).cut()
+    until(lambda: batches_answered(gateway) > answered, what="the batch has ended", every=0.01)
+
+
+def payloads(messages):
+    return collections.Counter(int(body) for _, _, body in messages)
+
+
+@pytest.mark.parametrize("form,end", [("lines", b"\n"), ("array", b"}")])
+def test_cut_at_each_byte(gateway, acme, queues, form, end):
+    """Never half a job: each is there that was sent whole, and nothing else."""
+    write, media = FORMS[form]
+    body = write([{"type": "noop", "payload": i} for i in (1, 2, 3)])
     for at in range(len(body)):
-        answered = batches_answered(gateway)
-        Raw(acme, length=len(body)).send(body[:at]).cut()
-        until(lambda: batches_answered(gateway) > answered, what="the batch has ended", every=0.01)
-    expected = sum(at > end for at in range(len(body)) for end in ends)
-    found = queues()
-    assert len(found) == expected
-    assert {int(body) for _, _, body in found} == {1, 2}
+        cut(gateway, acme, body[:at], media=media, length=len(body))
+    ends = [at + 1 for at in range(len(body)) if body[at:at + 1] == end]
+    assert len(ends) == 3
+    assert payloads(queues()) == +collections.Counter({i: len(body) - at for i, at in enumerate(ends, 1)})
+
+
+@pytest.mark.parametrize("form,begin,more", [
+    ("lines", b'{"type":"noop","payload":1}\n', b'{"type":"noop","payload":2}\n'),
+    ("array", b'[{"type":"noop","payload":1},', b'{"type":"noop","payload":2}]')])
+def test_cut_at_each_byte_of_a_chunk(gateway, acme, queues, form, begin, more):
+    """The first chunk is a piece of its own. Of a second one that was cut off nothing is taken."""
+    chunk = begin + b" " * (PIECE - len(begin) - 1) + b"\n"
+    first, last = b"%x\r\n%s\r\n" % (PIECE, chunk), b"%x\r\n%s\r\n0\r\n\r\n" % (len(more), more)
+    whole = last.index(more) + len(more)
+    for at in range(len(last)):
+        cut(gateway, acme, first + last[:at], media=FORMS[form][1])
+    found = payloads(queues())
+    assert found.keys() <= {1, 2}
+    assert found[1] == len(last) and found[2] <= len(last) - whole
 
 
 def test_a_body_that_is_cut_off_is_answered_to_who_still_reads(acme, queues):
@@ -283,19 +308,27 @@ def test_a_stop_amid(node, services, tmp_path, queues, acme):
     assert len(queues()) == answer["accepted"] == len(answer["jobs"]) - 1
 
 
-def test_more_batches_than_threads_for_them(node, services, tmp_path, acme):
+def test_more_batches_than_threads_for_them(node, services, control, tmp_path, acme):
+    """Two places. A tenant whose batches take long leaves one of them to others."""
     gateway = Gateway(node, tmp_path, *services, threads=16).wait_ready()
     caller = known(Caller(gateway, acme.headers["Authorization"].split()[1]))
+    control.tenant("other")
+    other = known(Caller(gateway, control.key("other", ["submit", "read"])))
     waiting = []
 
-    def is_full():
-        waiting.append(Raw(caller, length=100).send(b" "))
-        return send(caller, [{"type": "a"}]).status_code == 503
+    def fill(client, words):
+        def is_full():
+            waiting.append(Raw(client, length=100).send(b" "))
+            return send(client, [{"type": "a"}]).status_code == 503
 
-    until(is_full, what="two batches are read", every=0.2)
-    answer = send(caller, [{"type": "a"}])
-    check_problem(answer, 503, words="too many batches")
-    assert answer.headers["Retry-After"] == "1"
+        until(is_full, what="a batch is read", every=0.2)
+        answer = send(client, [{"type": "a"}])
+        check_problem(answer, 503, words=words)
+        assert answer.headers["Retry-After"] == "1"
+
+    fill(caller, "too many batches of this tenant")
+    assert len(accepted(check(send(other, [{"type": "a"}]))[0])) == 1
+    fill(other, "too many batches are being read")
     assert caller.submit().status_code == 202
     late = Raw(caller, length=MAX).send(b" ")
     assert late.read()[0] == 503

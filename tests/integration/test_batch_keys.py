@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from batch_rig import FORMS, refused
-from gateway_rig import check_problem
+from gateway_rig import LANES, check_problem
 from harness.batches import accepted, check
 from harness.until import until
 from keyed_rig import IN_FLIGHT, REUSED, Moment, send as submit
@@ -199,12 +199,13 @@ def test_dry_run_takes_nothing(warren, key):
         jobs, _ = check(send(tenant, [{"type": "noop"}] * 5, query="?dry_run=true"), 200)
         assert [job.get("dry_run") for job in jobs] == [True, True, None, None, None]
         refused(jobs[2], 429, words="2 jobs pending")
+    assert [warren.depth(f"jobs.{tenant.tenant}.{lane}") for lane in LANES] == [0] * len(LANES)
     after = warren.gateway.metrics()
     assert after.sum("warren_dry_runs_total") - before.sum("warren_dry_runs_total") == 15
     for name in ("warren_jobs_submitted_total", "warren_submissions_refused_total"):
         assert after.sum(name) == before.sum(name)
     entries, _ = check(send(tenant, [{"type": "noop"}] * 5, key))
-    assert len(accepted(entries)) == 2
+    assert len(accepted(entries)) == warren.depth(f"jobs.{tenant.tenant}.medium") == 2
     check_problem(tenant.request("POST", "/jobs?dry_run=true", json={"type": "noop"}), 429, words="pending")
     warren.consumer.start()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idempotency keys: one key, one job; the same request gets the first answer again, another one none."""
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -203,6 +204,59 @@ def test_full_backlog_releases_the_key(make_warren, key):
     api.wait(first["id"])
     accepted(until(lambda: (a := send(api, key + "-2")).status_code == 202 and a, 60, "there is room"))
 
+
+def check_is_released(warren, refusal):
+    """The primary has no claim any more: the next request with the key makes a new job."""
+    assert "id" not in refusal
+    until(lambda: warren.status_store.metrics()["warren_claims"] == 0, what="the claim is released")
+    return time.time()
+
+
+def check_is_new(api, answer, since):
+    """The first 202 to its key, for a job with an id of its own, which runs once."""
+    first = accepted(answer)
+    assert int(first["id"].replace("-", "")[:12], 16) >= int(since * 1000), "an id from before"
+    assert api.wait(first["id"])["status"] == "completed"
+    assert [attempt["attempt"] for attempt in api.attempts(first["id"])["attempts"]] == [1]
+
+
+def test_full_window_releases_the_key(make_warren, forwarder, key):
+    warren = make_warren(start=False)
+    warren.gateway.settings.update(amqp_urls=forwarder.url(warren.vhost), confirm_timeout="20s",
+                                   window_messages=1)
+    warren.start()
+    api = warren.api
+    api.run("noop")
+
+    def in_flight():
+        return warren.gateway.metrics()["warren_publish_in_flight"]
+
+    until(lambda: in_flight() == 0, what="the window is empty")
+    forwarder.mute.add("queues")
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(send, Api(api.url, api.key), None)
+        until(lambda: in_flight() == 1, what="the window is full")
+        released = check_is_released(warren, check_problem(send(api, key), 503, words="not confirmed yet"))
+        forwarder.renew("queues")
+        assert other.result().json()["accepted"] == "unknown"
+    until(lambda: in_flight() == 0, what="the window is empty")
+    warren.gateway.wait_ready()
+    check_is_new(api, send(api, key), released)
+
+
+def test_returned_job_releases_the_key(make_warren, key):
+    """The tenant's queue is not bound, as while the tenant is deleted."""
+    warren = make_warren()
+    api = warren.api
+    api.run("noop")
+    binding = {"queue": "jobs.acme.medium", "exchange": "work", "routing_key": "acme.medium"}
+    with warren.pika() as connection:
+        channel = connection.channel()
+        channel.queue_unbind(**binding)
+        refusal = check_problem(send(api, key), 503, words="no queue for this job")
+        released = check_is_released(warren, refusal)
+        channel.queue_bind(**binding)
+    check_is_new(api, send(api, key), released)
 
 
 def test_many_at_once_over_two_gateways(warren, api, key):

@@ -5,15 +5,18 @@
  */
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/own.h"
 #include "ui/cli/batch_source.h"
 #include "ui/cli/batch_state.h"
+#include "ui/cli/command.h"
 
 static const volatile sig_atomic_t no_stop;
 static char folder[] = "/tmp/cli-batch-XXXXXX";
@@ -33,6 +36,20 @@ static int remove_folder(void **state)
         (void)state;
         unlink(path);
         return rmdir(folder);
+}
+
+/* 0: the file system has locks; else the error of flock. */
+static int no_locks;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+int __wrap_flock(int fd, int operation)
+{
+        if (no_locks == 0)
+                return __real_flock(fd, operation);
+        errno = no_locks;
+        return -1;
 }
 
 static void write_file(struct bytes content)
@@ -151,6 +168,55 @@ static void test_source_is_locked(void **state)
         assert_null(batch_source_open("/nonexistent", &no_stop, &(struct err){0}));
 }
 
+static void test_file_system_without_locks(void **state)
+{
+        struct err e = {0};
+
+        (void)state;
+        write_text("{}\n");
+        AUTO(batch_source) s = batch_source_open(path, &no_stop, &e);
+        no_locks = ENOLCK;
+        assert_int_equal(batch_source_lock(s, &e), -1);
+        no_locks = 0;
+        assert_int_equal(e.code, ERR_SYSTEM);
+        assert_non_null(strstr(e.text, "/jobs cannot be locked: No locks available"));
+}
+
+/* Runs `warren submit --batch` on the file; what it writes to standard error. */
+static enum exit_code submit(struct buffer *said)
+{
+        char *words[] = {"submit", "--batch", path, NULL};
+        FILE *file = tmpfile();
+        int standard = dup(STDERR_FILENO);
+        char text[1024];
+
+        assert_non_null(file);
+        assert_int_equal(dup2(fileno(file), STDERR_FILENO), STDERR_FILENO);
+        enum exit_code code = command_run(3, words);
+        assert_int_equal(dup2(standard, STDERR_FILENO), STDERR_FILENO);
+        close(standard);
+        rewind(file);
+        buffer_add(said, text, fread(text, 1, sizeof(text), file));
+        fclose(file);
+        return code;
+}
+
+static void test_submits_without_locks(void **state)
+{
+        AUTO_BUFFER quiet = {0};
+        AUTO_BUFFER said = {0};
+
+        (void)state;
+        write_text("");
+        assert_int_equal(submit(&quiet), EXIT_DONE);
+        assert_int_equal(quiet.length, 0);
+        no_locks = ENOLCK;
+        assert_int_equal(submit(&said), EXIT_DONE);
+        no_locks = 0;
+        assert_non_null(strstr(said.data, "cannot be locked: No locks available"));
+        assert_non_null(strstr(said.data, "no other process"));
+}
+
 static const struct batch_state some = {.version = 1,
                                         .key = "a\"b",
                                         .url = "http://gateway:8080",
@@ -252,6 +318,8 @@ int main(void)
                 cmocka_unit_test(test_source_skips_what_is_too_large),
                 cmocka_unit_test(test_source_of_a_pipe),
                 cmocka_unit_test(test_source_is_locked),
+                cmocka_unit_test(test_file_system_without_locks),
+                cmocka_unit_test(test_submits_without_locks),
                 cmocka_unit_test(test_state_is_read_back),
                 cmocka_unit_test(test_states_that_cannot_be_read),
                 cmocka_unit_test(test_which_state_fits),

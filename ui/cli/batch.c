@@ -115,6 +115,19 @@ static int save_state(const struct batch *b, struct err *e)
         return b->state_path == NULL ? 0 : batch_state_save(b->state_path, &b->state, e);
 }
 
+/* Without locks it goes on: a process that comes later finds the keys of the first one. */
+static int lock_source(const struct batch *b, struct err *e)
+{
+        struct err why = {0};
+
+        if (batch_source_lock(b->source, &why) == 0)
+                return 0;
+        if (why.code == ERR_CONFLICT)
+                return err_set(e, why.code, "%s", why.text);
+        cli_note(b->c, "warning: %s. Let no other process submit this file meanwhile", why.text);
+        return 0;
+}
+
 static int open_batch(struct batch *b, struct err *e)
 {
         const char *refused = cli_option(b->c, "refused");
@@ -125,7 +138,7 @@ static int open_batch(struct batch *b, struct err *e)
         bool file = batch_source_is_file(b->source);
         if (file) {
                 b->state_path = xasprintf("%s.warren-batch", b->path);
-                if (batch_source_lock(b->source, e) < 0)
+                if (lock_source(b, e) < 0)
                         return -1;
         }
         batch_refusals_init(&b->refusals, refused, file ? b->path : NULL);

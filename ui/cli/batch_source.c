@@ -89,10 +89,12 @@ bool batch_source_is(const struct batch_source *s, const char *path)
 
 int batch_source_lock(const struct batch_source *s, struct err *e)
 {
-        if (flock(s->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        if (flock(s->fd, LOCK_EX | LOCK_NB) == 0)
+                return 0;
+        if (errno == EWOULDBLOCK)
                 return err_set(e, ERR_CONFLICT, "%s is being submitted by another process",
                                s->name);
-        return 0;
+        return err_set_errno(e, "%s cannot be locked", s->name);
 }
 
 bool batch_source_is_array(const struct batch_source *s)

@@ -32,8 +32,8 @@ int64_t batch_source_size(const struct batch_source *s);    /* bytes */
 int64_t batch_source_changed(const struct batch_source *s); /* ms since the epoch */
 /* Whether it is the file at path. */
 bool batch_source_is(const struct batch_source *s, const char *path);
-/* Locks a file until it is closed. ERR_CONFLICT: another process has it locked. On a file system
- * without locks it does nothing. */
+/* Locks a file until it is closed. -1: ERR_CONFLICT: another process has it locked; else the file
+ * system gives no locks. */
 int batch_source_lock(const struct batch_source *s, struct err *e) MUST_CHECK;
 
 /* The next job. *p: its text and its place; the text, which is absent when it is larger than 4 MiB,
