@@ -120,6 +120,15 @@ def test_replays_leave_the_rate_to_the_others(warren, key):
     assert len(set(accepted(entries))) == 20
 
 
+def test_jobs_that_come_too_late_leave_the_rate_to_the_others(warren, key):
+    tenant = warren.tenant(f"slow-{secrets.token_hex(4)}", rate="5/1h", burst=5).api
+    late = [{"expires": "2000-01-01T00:00:00Z", **job} for job in jobs_of(key + "-late", 3)]
+    jobs, _ = check(send(tenant, late + jobs_of(key, 6)))
+    for index, job in enumerate(jobs[:3]):
+        refused(job, 422, f"/{index}/expires")
+    assert len(accepted(jobs)) == 5
+
+
 def test_replays_after_their_expiry(api, key):
     end = Moment(2.5)
     jobs = [{"expires": end.text, **job} for job in jobs_of(key, 3)]
