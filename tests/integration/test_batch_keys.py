@@ -250,3 +250,11 @@ def test_dry_run_of_keys(api, key):
         assert entries[0]["replays"] == old[0]["id"] and entries[1]["dry_run"]
         assert refused(entries[2], 409)["type"] == IN_FLIGHT
         assert refused(entries[3], 422, "/3/idempotency_key")["type"] == REUSED
+
+
+def test_dry_run_of_a_key_that_comes_too_late(api, key):
+    """It is refused, so that its key is new to the next job."""
+    jobs = [{"type": "noop", "idempotency_key": key, **members} for members in ({"expires": "2000-01-01T00:00:00Z"}, {})]
+    entries, _ = check(send(api, jobs, query="?dry_run=true"), 200)
+    refused(entries[0], 422, "/0/expires")
+    assert entries[1]["dry_run"]
