@@ -254,7 +254,8 @@ def test_dry_run_of_keys(api, key):
 
 def test_dry_run_of_a_key_that_comes_too_late(api, key):
     """It is refused, so that its key is new to the next job."""
-    jobs = [{"type": "noop", "idempotency_key": key, **members} for members in ({"expires": "2000-01-01T00:00:00Z"}, {})]
+    job = {"type": "noop", "idempotency_key": key}
+    jobs = [{"expires": "2000-01-01T00:00:00Z", **job}, job]
     entries, _ = check(send(api, jobs, query="?dry_run=true"), 200)
     refused(entries[0], 422, "/0/expires")
     assert entries[1]["dry_run"]
