@@ -204,7 +204,7 @@ static void note_trial(struct batch_jobs *b, const struct batch_slot *slot, stru
 {
         const struct job *job = &slot->dispatch.job;
 
-        if (b->trial == NULL || a->state != CLAIM_NONE || slot->held != NULL)
+        if (b->trial == NULL || a->state != CLAIM_NONE || slot->held != NULL || slot->late != NULL)
                 return;
         const char *hash = batch_trial_key(b->trial, job);
         if (hash == NULL)
@@ -232,7 +232,13 @@ static void follow_claim(struct batch_jobs *b, struct batch_slot *slot, struct c
                 follow_held(b, slot);
                 return;
         }
+        if (a->state == CLAIM_NONE && slot->late != NULL) {
+                return_token(b, slot);
+                refuse_at(b, slot, slot->late);
+                return;
+        }
         d->publish_by = a->publish_by;
+        d->taken = a->taken;
         d->scheduled = a->scheduled;
         switch (judge_key(a, slot->at.text, &d->job, &why)) {
         case KEY_GRANTED:
@@ -261,6 +267,7 @@ static int claim_group(struct batch_jobs *b, struct err *e)
                         continue;
                 uuid7(slot->dispatch.holder);
                 b->asks[count] = judge_key_ask(&slot->dispatch.job, slot->dispatch.holder, now);
+                b->asks[count].known = slot->late != NULL;
                 b->asks[count++].look = slot->held != NULL || b->trial != NULL;
         }
         return count == 0 ? 0 : claims_ask(b->config.g->claims, b->asks, b->answers, count, e);
@@ -331,11 +338,12 @@ static void publish_group(struct batch_jobs *b)
         follow_group(b);
 }
 
-/* It is refused, unless its key replays: that is looked up. */
-static void hold(struct batch_slot *slot, const struct refusal *why)
+static struct refusal *refusal_copy(const struct refusal *why)
 {
-        slot->held = xcalloc(1, sizeof(*why));
-        *slot->held = *why;
+        struct refusal *copy = xcalloc(1, sizeof(*why));
+
+        *copy = *why;
+        return copy;
 }
 
 static bool judge(struct batch_jobs *b, struct batch_slot *slot, struct refusal *why)
@@ -348,13 +356,17 @@ static bool judge(struct batch_jobs *b, struct batch_slot *slot, struct refusal 
         snprintf(key, sizeof(key), "%s/%zu", b->config.key, slot->at.index);
         if (b->trial != NULL)
                 metric_increment(b->config.g->meters.dry_runs, 1);
-        bool good = judge_read(b->config.g, &in, &slot->dispatch.job, &slot->tenant, why);
-        if (good && take_token(b, slot, why))
+        if (!judge_read(b->config.g, &in, &slot->dispatch.job, &slot->tenant, why)) {
+                if (!why->may_replay)
+                        return false;
+                slot->late = refusal_copy(why);
+                *why = (struct refusal){0};
+        }
+        if (take_token(b, slot, why))
                 return true;
-        bool may_replay = good ? has_key(slot) : why->may_replay;
-        if (may_replay)
-                hold(slot, why);
-        return may_replay;
+        if (has_key(slot))
+                slot->held = refusal_copy(why);
+        return slot->held != NULL;
 }
 
 static struct batch_slot *slot_for(struct batch_jobs *b, const struct split_element *element)

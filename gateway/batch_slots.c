@@ -46,6 +46,7 @@ void batch_slots_destroy(struct batch_slots **slots)
                 return;
         for (unsigned i = 0; i < s->count; i++) {
                 buffer_fini(&s->slots[i]->text);
+                free(s->slots[i]->late);
                 free(s->slots[i]->held);
                 free(s->slots[i]);
         }
@@ -96,6 +97,7 @@ void batch_slots_free(struct batch_slots *s, struct batch_slot *slot)
 {
         if (slot->text.size > TEXT_KEPT)
                 buffer_fini(&slot->text);
+        free(TAKE(slot->late));
         free(TAKE(slot->held));
         LL_PREPEND(s->spare, slot);
 }

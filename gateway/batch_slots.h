@@ -17,6 +17,7 @@ struct batch_slot {
         struct split_element at;  /* where it stands in the body; at.text is `text` */
         struct buffer text;
         struct tenant_record tenant; /* of the job */
+        struct refusal *late;        /* its times are over: why it is refused if its key is new */
         struct refusal *held;        /* why it is refused unless its key replays, and that it has no
                                       * token of the rate; NULL: it is not */
         struct batch_slots *slots;

@@ -33,6 +33,7 @@ void claim_write_ask(const struct claim_ask *ask, struct buffer *out)
         json_put_int(out, "expires_at", ask->expires_at);
         json_put_flag(out, "scheduled", ask->scheduled);
         json_put_flag(out, "look", ask->look);
+        json_put_flag(out, "known", ask->known);
         json_end(out);
 }
 
@@ -58,7 +59,7 @@ static const struct json_member answer_members[] = {
         TIME("run_at", run_at),
         TIME("expires_at", expires_at),
         ANSWER("scheduled", scheduled, json_read_flag, .flags = JSON_NULLABLE),
-        ANSWER("again", again, json_read_flag, .flags = JSON_NULLABLE),
+        ANSWER("taken", taken, json_read_int, .most = INT32_MAX, .flags = JSON_NULLABLE),
         TIME("retry_ms", retry),
         {0},
 };

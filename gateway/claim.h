@@ -21,6 +21,7 @@ struct claim_ask {
         msec submitted_at, run_at, expires_at; /* 0: none */
         bool scheduled;                        /* the status that the answer would show */
         bool look;                             /* grant nothing, write nothing */
+        bool known;                            /* grant no new claim */
 };
 
 struct claim_answer {
@@ -28,7 +29,8 @@ struct claim_answer {
         char id[UUID_SIZE];                    /* granted, settled: of the job */
         msec submitted_at, run_at, expires_at; /* likewise: of the first request */
         bool scheduled;                        /* likewise */
-        bool again; /* granted: the lease of an earlier holder ran out; it may have published */
+        int64_t taken; /* granted: how many leases ran out before; their holders may have published
+                        */
         msec publish_by; /* granted: of clock_boot; a confirm of what is published later may come
                           * after the end of the lease */
         msec retry;      /* in flight, full: after which to ask again */

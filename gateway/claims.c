@@ -53,7 +53,6 @@ struct call {
         struct ending *ends;
         struct buffer body;
         struct err why;
-        bool refused; /* the primary cannot read it: it is not sent again */
         bool failing; /* the last one failed, which was logged */
         msec lease;   /* of the last answer */
 };
@@ -135,12 +134,10 @@ static int make_call(struct claims *c, msec timeout, struct err *e)
         msec began = clock_boot(); /* a lease goes on while this machine is suspended */
         int done = http_client_call(c->config.client, &call, &reply, e);
 
-        if (done == 0 && reply.status != 200) {
-                c->call.refused = reply.status == 400 || reply.status == 413 || reply.status == 422;
+        if (done == 0 && reply.status != 200)
                 done = err_set(e, ERR_UNAVAILABLE, "status %d", reply.status);
-        } else if (done == 0) {
+        else if (done == 0)
                 done = read_reply(c, buffer_bytes(&reply.body), began, e);
-        }
         http_reply_fini(&reply);
         return done;
 }
@@ -225,8 +222,6 @@ static void fail_locked(struct claims *c)
 
         c->refuse_until = clock_mono() + REFUSE_TIME;
         c->why = call->why;
-        if (call->refused)
-                free_ends(&call->ends);
         DL_FOREACH (call->ends, end)
                 sent++;
         DL_CONCAT(call->ends, c->ends);
@@ -311,7 +306,6 @@ static void *run(void *owner)
                 msec timeout = call_timeout_locked(c);
                 pthread_mutex_unlock(&c->mutex);
                 write_call(call);
-                call->refused = false;
                 err_clear(&call->why);
                 int done = make_call(c, timeout, &call->why);
                 log_call(call, done);

@@ -35,8 +35,8 @@ void claims_finish(struct claims *c, msec limit);
  * not asked for a second. */
 int claims_ask(struct claims *c, const struct claim_ask *asks, struct claim_answer *answers,
                size_t count, struct err *e) MUST_CHECK;
-/* Ends a granted claim. Copies; never blocks. It is sent until the primary takes it, but beyond
- * 8192 the oldest is dropped: its lease runs out. */
+/* Ends a granted claim. Copies; never blocks. It is sent until a call with it is answered with 200,
+ * but beyond 8192 the oldest is dropped: its lease runs out. */
 void claims_end(struct claims *c, const char *tenant, const char *key, const char *holder,
                 enum claim_end how);
 /* The callers of claims_ask. */

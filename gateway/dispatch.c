@@ -45,7 +45,7 @@ static void encode(struct dispatch *d, struct job_message *m)
 {
         msec run_at = d->job.run_at;
 
-        d->job.run_at = judge_key_due(&d->job, d->published);
+        d->job.run_at = judge_key_due(&d->job, d->taken, d->published);
         job_encode(&d->job, STATION_SUBMISSION, d->published, m);
         d->job.run_at = run_at;
 }

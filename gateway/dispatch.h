@@ -28,6 +28,7 @@ struct dispatch {
         char holder[UUID_SIZE]; /* of the claim, when the job has a key; dispatch.c ends the claim
                                  */
         msec publish_by;        /* likewise: as in claim_answer */
+        int64_t taken;          /* likewise */
         bool scheduled;         /* likewise; without a key it is of dispatch_init. The status that
                                  * the answer shows */
         dispatch_ended_fn *ended;

@@ -15,8 +15,8 @@ struct judge_input {
 };
 
 /* Fills the job except id, traceparent and app_id, and its tenant's record. The payload borrows
- * from the body. A refusal that may_replay stands only if the key has made no job: it is for times
- * that are over, and the same submission may have been accepted before. */
+ * from the body. A refusal that may_replay stands only if the key is new: it is for times that are
+ * over, and the same submission may have been accepted before. */
 bool judge_read(struct gateway *g, const struct judge_input *in, struct job *job,
                 struct tenant_record *t, struct refusal *why) MUST_CHECK;
 /* Whether jobs can be published now. */

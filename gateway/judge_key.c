@@ -8,10 +8,8 @@
 
 #include "gateway/accepted.h"
 
-/* How much later than an earlier copy a later one is due. There is one for each lease at most,
- * which is 30 s unless it is set, so their number is known from the time since the first request.
- */
-enum { LATER = 2 * MSEC_SECOND, LATER_EACH = 30 * MSEC_SECOND, LATER_MOST = MSEC_MINUTE };
+/* How much later than an earlier copy a later one is due. */
+enum { LATER = 2 * MSEC_SECOND, LATER_MOST = MSEC_MINUTE };
 
 struct claim_ask judge_key_ask(const struct job *job, const char *holder, msec now)
 {
@@ -32,20 +30,18 @@ static void take_terms(const struct claim_answer *a, struct job *job)
         job->submitted_at = a->submitted_at;
         job->run_at = a->run_at;
         job->expires_at = a->expires_at;
-        job->again = a->again;
+        job->again = a->taken > 0;
 }
 
-msec judge_key_due(const struct job *job, msec now)
+msec judge_key_due(const struct job *job, int64_t taken, msec now)
 {
-        msec age = now - job->submitted_at, left = job->expires_at - job->run_at;
+        msec left = job->expires_at - job->run_at;
 
-        if (!job->again || job->run_at <= now)
+        if (job->run_at <= now)
                 return job->run_at;
-        msec later = LATER + (age > 0 ? age * LATER / LATER_EACH : 0);
-        if (later > LATER_MOST)
-                later = LATER_MOST;
+        msec later = taken * LATER < LATER_MOST ? taken * LATER : LATER_MOST;
         if (job->expires_at != 0 && later >= left)
-                later = left / 2;
+                later = left * taken / (taken + 1);
         return job->run_at + later;
 }
 
@@ -96,6 +92,11 @@ enum key_verdict judge_key(const struct claim_answer *a, struct bytes body, stru
         case CLAIM_NO_TENANT:
                 refusal_set_member(why, &(struct refused_member){body, "tenant_id",
                                                                  "there is no such tenant"});
+                return KEY_REFUSED;
+        case CLAIM_INVALID:
+                refusal_set(
+                        why, REFUSED_KEYS, 503,
+                        "the primary status-store cannot read the claim on the idempotency key");
                 return KEY_REFUSED;
         }
         return KEY_REFUSED;

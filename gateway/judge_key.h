@@ -19,9 +19,10 @@ enum key_verdict {
 };
 
 /* When the message that is published now makes the job due: at its run_at, and later in a later
- * copy (job.again) of a job whose time is to come. By then the start of an earlier copy is known,
- * so that the later one, which is asked about, does not run. But it does not expire by that. */
-msec judge_key_due(const struct job *job, msec now);
+ * copy of a job whose time is to come (taken: as in claim_answer). By then the start of an earlier
+ * copy is known, so that the later one, which is asked about, does not run. But it does not expire
+ * by that. */
+msec judge_key_due(const struct job *job, int64_t taken, msec now);
 
 /* body: of the submission, for the place of its key. */
 enum key_verdict judge_key(const struct claim_answer *a, struct bytes body, struct job *job,

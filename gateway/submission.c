@@ -102,7 +102,7 @@ static int read_expires(struct json_reader *r, const struct json_place *p, void 
         if (at > now + JOB_DELAY_MAX)
                 return json_refuse(r, p, "must be at most 365 days ahead");
         parse->expires = p->value;
-        *(msec *)out = at;
+        *(msec *)out = at > 0 ? at : 1; /* 0: none */
         return 0;
 }
 

@@ -70,6 +70,7 @@ struct submission {
         struct dispatch dispatch;
         struct tenant_record tenant;
         struct allowance allowance; /* {0}: the rate was not looked at */
+        struct refusal late;        /* may_replay: the request is refused so if its key is new */
         struct claim_answer claim;  /* of a job with a key */
 };
 
@@ -91,7 +92,13 @@ static bool read_job(struct submission *s, struct refusal *why)
         const struct judge_input in = {.body = http_body(s->r),
                                        .own = access_caller(s->r)->tenant,
                                        .key = header != NULL ? key : NULL};
-        return judge_read(s->g, &in, &s->dispatch.job, &s->tenant, why);
+        if (judge_read(s->g, &in, &s->dispatch.job, &s->tenant, why))
+                return true;
+        if (!why->may_replay)
+                return false;
+        s->late = *why;
+        *why = (struct refusal){0};
+        return true;
 }
 
 static void location_of(const struct job *job, char location[LOCATION_SIZE])
@@ -187,8 +194,8 @@ static void submit(struct submission *s)
                 refuse(s, &why);
 }
 
-/* One that could not be published, that is over its rate, or that comes too late is only looked up,
- * which costs the primary no write: it may replay. */
+/* One that could not be published, or that is over its rate, is only looked up, which costs the
+ * primary no write: it may replay. */
 static enum key_verdict claim(struct submission *s, bool has_token, struct refusal *why)
 {
         struct dispatch *d = &s->dispatch;
@@ -199,27 +206,29 @@ static enum key_verdict claim(struct submission *s, bool has_token, struct refus
         uuid7(d->holder);
         struct claim_ask ask = judge_key_ask(&d->job, d->holder, clock_wall());
         ask.look = !has_token || s->dry_run;
+        ask.known = s->late.may_replay;
         if (claims_ask(s->g->claims, &ask, &s->claim, 1, &e) < 0)
                 refusal_set(&other, REFUSED_KEYS, 503, "%s", e.text);
         else if (s->claim.state == CLAIM_NONE && !has_token)
                 return KEY_REFUSED;
+        else if (s->claim.state == CLAIM_NONE && s->late.may_replay)
+                other = s->late;
         else
                 verdict = judge_key(&s->claim, http_body(s->r), &d->job, &other);
         if (has_token && !s->dry_run && verdict != KEY_GRANTED)
                 limiter_return(s->g->limiter, s->tenant.name);
         d->publish_by = s->claim.publish_by;
+        d->taken = s->claim.taken;
         d->scheduled = s->claim.scheduled;
         *why = other;
         return verdict;
 }
 
-/* The links, the rate, then the key. The rate's headers show what is left after both. *why is {0},
- * or the refusal of read_job that may replay. */
+/* The links, the rate, then the key. The rate's headers show what is left after both. */
 static enum key_verdict judge(struct submission *s, const struct judge_limits *l,
                               struct refusal *why)
 {
-        bool granted = !why->may_replay && judge_links(s->g, why) &&
-                       judge_rate(s->g, l, &s->allowance, why);
+        bool granted = judge_links(s->g, why) && judge_rate(s->g, l, &s->allowance, why);
 
         if (s->dispatch.job.key[0] == '\0') {
                 if (granted || why->reason == REFUSED_RATE)
@@ -246,7 +255,7 @@ static void process(struct submission *s)
         const struct judge_limits limits = {.tenant = &s->tenant, .trial = s->dry_run};
         struct refusal why = {0};
 
-        if (!read_job(s, &why) && !why.may_replay) {
+        if (!read_job(s, &why)) {
                 refuse(s, &why);
                 return;
         }

@@ -6,19 +6,20 @@
 
 #include <string.h>
 
-static bool is_held(const struct claim_row *row, msec now)
+/* A lease that ends later than any that is given now is of a clock that was ahead. */
+static bool is_held(const struct claim_row *row, const struct claim_limits *l, msec now)
 {
-        return row->lease > now;
+        return row->lease > now && row->lease <= now + l->lease;
 }
 
 bool claim_is_old(const struct claim_row *row, const struct claim_limits *l, msec now)
 {
-        return row->at <= now - l->keep && !is_held(row, now);
+        return row->at <= now - l->keep && !is_held(row, l, now);
 }
 
-static struct claim_decision decide_new(const struct claim_ask *a, int64_t room)
+static struct claim_decision decide_new(const struct claim_request *a, int64_t room)
 {
-        if (a->look)
+        if (a->look || a->known)
                 return (struct claim_decision){.state = CLAIM_NONE};
         if (room <= 0)
                 return (struct claim_decision){.state = CLAIM_FULL, .retry = CLAIM_FULL_RETRY};
@@ -37,31 +38,31 @@ static struct claim_decision decide_held(const struct claim_row *row, const stru
 }
 
 /* The lease is over, or the asker has it already: its call was repeated. */
-static struct claim_decision decide_lease(const struct claim_row *row, msec now)
+static struct claim_decision decide_lease(const struct claim_row *row, bool held)
 {
-        return (struct claim_decision){.state = CLAIM_GRANTED,
-                                       .change = CLAIM_LEASE,
-                                       .taken = row->taken + !is_held(row, now)};
+        return (struct claim_decision){
+                .state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = row->taken + !held};
 }
 
-struct claim_decision claim_decide(const struct claim_ask *a, const struct claim_row *row,
+struct claim_decision claim_decide(const struct claim_request *a, const struct claim_row *row,
                                    int64_t room, const struct claim_limits *l, msec now)
 {
         if (row == NULL)
                 return decide_new(a, room);
         if (claim_is_old(row, l, now)) {
                 struct claim_decision d = decide_new(a, room + 1);
-                d.forget = !a->look;
+                d.forget = d.state != CLAIM_NONE;
                 return d;
         }
         if (memcmp(row->hash, a->hash, sizeof(row->hash)) != 0)
                 return (struct claim_decision){.state = CLAIM_REUSED};
         if (row->lease == 0)
                 return (struct claim_decision){.state = CLAIM_SETTLED};
-        if (a->look && !is_held(row, now))
-                return (struct claim_decision){.state = CLAIM_NONE};
+        bool held = is_held(row, l, now);
         bool own = memcmp(row->holder, a->holder, sizeof(row->holder)) == 0;
-        if (is_held(row, now) && (a->look || !own))
+        if (held && (a->look || !own))
                 return decide_held(row, l, now);
-        return decide_lease(row, now);
+        if (a->look)
+                return (struct claim_decision){.state = CLAIM_NONE};
+        return decide_lease(row, held);
 }

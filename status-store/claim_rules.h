@@ -28,13 +28,14 @@ struct claim_terms {
         bool scheduled;
 };
 
-struct claim_ask {
+struct claim_request {
         char tenant[TENANT_SIZE];
         char key[JOB_KEY_SIZE];
         unsigned char hash[CLAIM_HASH_BYTES]; /* of the request */
         unsigned char holder[UUID_BYTES]; /* made for this claim; becomes a new claim's job id */
         struct claim_terms terms;
-        bool look; /* only asks: nothing is stored */
+        bool look;  /* nothing is stored */
+        bool known; /* a new claim is not stored: the job is wanted only if it may exist */
 };
 
 /* A stored claim. */
@@ -63,7 +64,7 @@ struct claim_decision {
 };
 
 /* row NULL: there is none. room: how many more claims may be stored. */
-struct claim_decision claim_decide(const struct claim_ask *a, const struct claim_row *row,
+struct claim_decision claim_decide(const struct claim_request *a, const struct claim_row *row,
                                    int64_t room, const struct claim_limits *l, msec now);
 /* It need not be kept any longer. A lease that is not over keeps it. */
 bool claim_is_old(const struct claim_row *row, const struct claim_limits *l, msec now);

@@ -5,19 +5,21 @@
  *
  *      {"ended": [{"tenant", "key", "holder", "how"}],
  *       "claims": [{"tenant", "key", "hash", "holder", "submitted_at", "run_at", "expires_at",
- *                   "scheduled", "look"}]}
+ *                   "scheduled", "look", "known"}]}
  *
- *      {"claims": [{"state", "id", "submitted_at", "run_at", "expires_at", "scheduled", "again"} or
+ *      {"claims": [{"state", "id", "submitted_at", "run_at", "expires_at", "scheduled", "taken"} or
  *                  {"state", "retry_ms"} or {"state"}],
  *       "lease_ms": 30000}
  *
- * Times are milliseconds since the epoch; 0: none. All may be left out, and scheduled and look.
+ * Times are milliseconds since the epoch; 0: none. All may be left out, and scheduled, look and
+ * known. A call has claims of many tenants: an element that cannot be read does no harm to others.
  */
 #include <string.h>
 
 #include "common/base/hex.h"
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/model/job_members.h"
 #include "status-store/api.h"
@@ -25,21 +27,23 @@
 
 enum { CALL_DEPTH = 4, GROW_BY = 32 };
 
-struct request {
+struct body {
         struct claim_ended *ended;
         size_t ended_count;
-        struct claim_ask *asks;
-        size_t ask_count;
-        struct claim_answer *answers;
+        struct claim_request *requests; /* those that can be read */
+        size_t request_count;
+        struct claim_result *results;
+        bool invalid[CLAIMS_AT_ONCE]; /* by the place in the body */
+        size_t claim_count;           /* in the body */
 };
 
-static void request_fini(struct request *q)
+static void body_fini(struct body *b)
 {
-        free(q->ended);
-        free(q->asks);
-        free(q->answers);
+        free(b->ended);
+        free(b->requests);
+        free(b->results);
 }
-#define AUTO_REQUEST __attribute__((cleanup(request_fini))) struct request
+#define AUTO_BODY __attribute__((cleanup(body_fini))) struct body
 
 static int read_key(struct json_reader *r, const struct json_place *p, void *out)
 {
@@ -84,7 +88,7 @@ static int read_how(struct json_reader *r, const struct json_place *p, void *out
 /* clang-format off */
 #define MEMBER(type, field, fn) {#field, fn, JSON_AT(type, field), .flags = JSON_REQUIRED}
 #define TIME(field) \
-        {#field, json_read_int, JSON_AT(struct claim_ask, terms.field), .least = 0, \
+        {#field, json_read_int, JSON_AT(struct claim_request, terms.field), .least = 0, \
          .most = JOB_TIME_MAX, .flags = JSON_NULLABLE}
 
 static const struct json_member ended_members[] = {
@@ -95,55 +99,68 @@ static const struct json_member ended_members[] = {
         {0},
 };
 
-static const struct json_member ask_members[] = {
-        MEMBER(struct claim_ask, tenant, job_read_tenant),
-        MEMBER(struct claim_ask, key, read_key),
-        MEMBER(struct claim_ask, hash, read_hash),
-        MEMBER(struct claim_ask, holder, read_holder),
+static const struct json_member claim_members[] = {
+        MEMBER(struct claim_request, tenant, job_read_tenant),
+        MEMBER(struct claim_request, key, read_key),
+        MEMBER(struct claim_request, hash, read_hash),
+        MEMBER(struct claim_request, holder, read_holder),
         TIME(submitted_at),
         TIME(run_at),
         TIME(expires_at),
-        {"scheduled", json_read_flag, JSON_AT(struct claim_ask, terms.scheduled)},
-        {"look", json_read_flag, JSON_AT(struct claim_ask, look)},
+        {"scheduled", json_read_flag, JSON_AT(struct claim_request, terms.scheduled)},
+        {"look", json_read_flag, JSON_AT(struct claim_request, look)},
+        {"known", json_read_flag, JSON_AT(struct claim_request, known)},
         {0},
 };
 /* clang-format on */
 
+static bool read_element(struct json_reader *r, const struct json_place *p,
+                         const struct json_member *members, void *out)
+{
+        if (json_read_members(r, p, members, out) == 0)
+                return true;
+        LOG_WARN("an element of a call about claims cannot be read; the others are",
+                 log_text("pointer", r->fault->pointer), log_text("error", r->fault->detail));
+        return false;
+}
+
 static int add_ended(struct json_reader *r, const struct json_place *p, void *out)
 {
-        struct request *q = out;
+        struct body *b = out;
         struct claim_ended end = {.how = CLAIM_SETTLE};
-        if (q->ended_count == CLAIM_ENDS_AT_ONCE)
+        if (p->index == CLAIM_ENDS_AT_ONCE)
                 return json_refuse(r, p->up, "must have at most %d elements", CLAIM_ENDS_AT_ONCE);
-        if (json_read_members(r, p, ended_members, &end) != 0)
-                return -1;
-        if (q->ended_count % GROW_BY == 0)
-                q->ended = xrealloc(q->ended, (q->ended_count + GROW_BY) * sizeof(end));
-        q->ended[q->ended_count++] = end;
+        if (!read_element(r, p, ended_members, &end))
+                return 0;
+        if (b->ended_count % GROW_BY == 0)
+                b->ended = xrealloc(b->ended, (b->ended_count + GROW_BY) * sizeof(end));
+        b->ended[b->ended_count++] = end;
         return 0;
 }
 
-static int add_ask(struct json_reader *r, const struct json_place *p, void *out)
+static int add_claim(struct json_reader *r, const struct json_place *p, void *out)
 {
-        struct request *q = out;
-        struct claim_ask ask = {.look = false};
-        if (q->ask_count == CLAIMS_AT_ONCE)
+        struct body *b = out;
+        struct claim_request request = {.look = false};
+        if (p->index == CLAIMS_AT_ONCE)
                 return json_refuse(r, p->up, "must have at most %d elements", CLAIMS_AT_ONCE);
-        if (json_read_members(r, p, ask_members, &ask) != 0)
-                return -1;
-        if (q->ask_count % GROW_BY == 0)
-                q->asks = xrealloc(q->asks, (q->ask_count + GROW_BY) * sizeof(ask));
-        q->asks[q->ask_count++] = ask;
+        b->claim_count++;
+        b->invalid[p->index] = !read_element(r, p, claim_members, &request);
+        if (b->invalid[p->index])
+                return 0;
+        if (b->request_count % GROW_BY == 0)
+                b->requests = xrealloc(b->requests, (b->request_count + GROW_BY) * sizeof(request));
+        b->requests[b->request_count++] = request;
         return 0;
 }
 
 static const struct json_member call_members[] = {
         {"ended", json_read_list, .each = add_ended},
-        {"claims", json_read_list, .each = add_ask},
+        {"claims", json_read_list, .each = add_claim},
         {0},
 };
 
-static void write_job(const struct claim_answer *a, struct buffer *out)
+static void write_job(const struct claim_result *a, struct buffer *out)
 {
         char id[UUID_SIZE];
         uuid_unpack(a->id, id);
@@ -152,10 +169,10 @@ static void write_job(const struct claim_answer *a, struct buffer *out)
         json_put_int(out, "run_at", a->terms.run_at);
         json_put_int(out, "expires_at", a->terms.expires_at);
         json_put_flag(out, "scheduled", a->terms.scheduled);
-        json_put_flag(out, "again", a->again);
+        json_put_int(out, "taken", a->taken);
 }
 
-static void write_answer(const struct claim_answer *a, struct buffer *out)
+static void write_result(const struct claim_result *a, struct buffer *out)
 {
         json_begin_object(out, NULL);
         json_put_string(out, "state", claim_state_word(a->state));
@@ -171,14 +188,28 @@ static void write_answer(const struct claim_answer *a, struct buffer *out)
         case CLAIM_REUSED:
         case CLAIM_NONE:
         case CLAIM_NO_TENANT:
+        case CLAIM_INVALID:
                 break;
         }
         json_end(out);
 }
 
+static void write_answer(const struct body *b, msec lease, struct buffer *out)
+{
+        static const struct claim_result invalid = {.state = CLAIM_INVALID};
+        const struct claim_result *next = b->results;
+        json_begin(out);
+        json_begin_array(out, "claims");
+        for (size_t i = 0; i < b->claim_count; i++)
+                write_result(b->invalid[i] ? &invalid : next++, out);
+        json_end_array(out);
+        json_put_int(out, "lease_ms", lease);
+        json_end(out);
+}
+
 /* A write waits as long as the disk does. Without a bound, a disk that stalls would soon hold all
  * threads of the server, and reads would wait too. */
-static void answer_call(struct api *a, struct http_request *r, struct request *q)
+static void answer_call(struct api *a, struct http_request *r, struct body *b)
 {
         struct err why = {0};
         AUTO_BUFFER out = {0};
@@ -187,24 +218,18 @@ static void answer_call(struct api *a, struct http_request *r, struct request *q
                 http_problem_err(r, &why);
                 return;
         }
-        q->answers = xcalloc(q->ask_count + 1, sizeof(*q->answers));
+        b->results = xcalloc(b->request_count + 1, sizeof(*b->results));
         const struct claims_call call = {.limits = &a->claim_limits,
-                                         .ended = q->ended,
-                                         .ended_count = q->ended_count,
-                                         .asks = q->asks,
-                                         .ask_count = q->ask_count,
-                                         .answers = q->answers};
+                                         .ended = b->ended,
+                                         .ended_count = b->ended_count,
+                                         .requests = b->requests,
+                                         .request_count = b->request_count,
+                                         .results = b->results};
         if (registry_claim(a->registry, &call, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
-        json_begin(&out);
-        json_begin_array(&out, "claims");
-        for (size_t i = 0; i < q->ask_count; i++)
-                write_answer(&q->answers[i], &out);
-        json_end_array(&out);
-        json_put_int(&out, "lease_ms", a->claim_limits.lease);
-        json_end(&out);
+        write_answer(b, a->claim_limits.lease, &out);
         http_answer(r, 200, "application/json", buffer_bytes(&out));
 }
 
@@ -212,7 +237,7 @@ static void answer_call(struct api *a, struct http_request *r, struct request *q
 void claims_make(void *owner, struct http_request *r)
 {
         struct api *a = owner;
-        AUTO_REQUEST q = {.ended = NULL};
+        AUTO_BODY body = {.ended = NULL};
         struct scan_fault fault;
         struct json_reader reader = {.fault = &fault, .lenient = true};
         struct json_place root;
@@ -221,8 +246,8 @@ void claims_make(void *owner, struct http_request *r)
         if (json_read_open(&reader, http_body(r), CALL_DEPTH, &root) != 0 ||
             json_read_is(&reader, &root, SCAN_OBJECT) != 0)
                 http_problem_at(r, 400, &fault);
-        else if (json_read_members(&reader, &root, call_members, &q) != 0)
+        else if (json_read_members(&reader, &root, call_members, &body) != 0)
                 http_problem_at(r, 422, &fault);
         else
-                answer_call(a, r, &q);
+                answer_call(a, r, &body);
 }

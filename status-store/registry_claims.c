@@ -180,7 +180,7 @@ static int delete_claim(struct database *db, int64_t seq, struct err *e)
         return database_run(db, "DELETE FROM claims WHERE seq = ?1", DB_VALUES(value_int(seq)), e);
 }
 
-static int insert_claim(struct database *db, struct claims_write *w, const struct claim_ask *a,
+static int insert_claim(struct database *db, struct claims_write *w, const struct claim_request *a,
                         const struct digest *digest, struct err *e)
 {
         const struct claim_terms *t = &a->terms;
@@ -198,8 +198,9 @@ static int insert_claim(struct database *db, struct claims_write *w, const struc
                 e);
 }
 
-static int lease_claim(struct database *db, const struct claims_write *w, const struct claim_ask *a,
-                       const struct stored_claim *claim, struct err *e)
+static int lease_claim(struct database *db, const struct claims_write *w,
+                       const struct claim_request *a, const struct stored_claim *claim,
+                       struct err *e)
 {
         return database_run(
                 db, "UPDATE claims SET holder = ?2, lease = ?3, taken = ?4 WHERE seq = ?1",
@@ -215,10 +216,10 @@ static int64_t room(const struct claims_write *w)
         return of_tenant < all ? of_tenant : all;
 }
 
-static void fill_answer(struct claim_answer *out, const struct claim_decision *d,
-                        const struct claim_ask *a, const struct claim_row *row)
+static void fill_answer(struct claim_result *out, const struct claim_decision *d,
+                        const struct claim_request *a, const struct claim_row *row)
 {
-        *out = (struct claim_answer){.state = d->state, .again = d->taken > 0, .retry = d->retry};
+        *out = (struct claim_result){.state = d->state, .taken = d->taken, .retry = d->retry};
         if (d->change == CLAIM_INSERT) {
                 memcpy(out->id, a->holder, sizeof(out->id));
                 out->terms = a->terms;
@@ -230,22 +231,22 @@ static void fill_answer(struct claim_answer *out, const struct claim_decision *d
 
 /* Its job may have been published, and its request is not known: so it is neither granted nor
  * replayed. */
-static void answer_damaged(const struct stored_claim *claim, struct claim_answer *out)
+static void answer_damaged(const struct stored_claim *claim, struct claim_result *out)
 {
         LOG_WARN("a claim of an idempotency key is damaged; it is in flight until it is deleted",
                  log_int("seq", claim->seq));
-        *out = (struct claim_answer){.state = CLAIM_IN_FLIGHT, .retry = CLAIM_FULL_RETRY};
+        *out = (struct claim_result){.state = CLAIM_IN_FLIGHT, .retry = CLAIM_FULL_RETRY};
 }
 
-static int claim_one(struct database *db, struct claims_write *w, const struct claim_ask *a,
-                     struct claim_answer *out, struct err *e)
+static int claim_one(struct database *db, struct claims_write *w, const struct claim_request *a,
+                     struct claim_result *out, struct err *e)
 {
         struct stored_claim old = {0};
         struct digest digest;
         if (know_tenant(db, w, a->tenant, e) != 0)
                 return -1;
         if (!w->exists || w->deleted) {
-                *out = (struct claim_answer){.state = CLAIM_NO_TENANT};
+                *out = (struct claim_result){.state = CLAIM_NO_TENANT};
                 return 0;
         }
         digest_key(a->tenant, w->created_at, a->key, &digest);
@@ -326,8 +327,8 @@ static int write_call(struct database *db, void *owner, struct err *e)
                 if (end_one(db, &w, &c->ended[i], e) != 0)
                         return -1;
         }
-        for (size_t i = 0; i < c->ask_count; i++) {
-                if (claim_one(db, &w, &c->asks[i], &c->answers[i], e) != 0)
+        for (size_t i = 0; i < c->request_count; i++) {
+                if (claim_one(db, &w, &c->requests[i], &c->results[i], e) != 0)
                         return -1;
         }
         return write_counts(db, &w, e);
@@ -405,7 +406,9 @@ int registry_settle_published(struct registry *r, const struct claim_published *
 }
 
 /* A wall clock that was ahead has left claims of the future. They would keep all behind them, so
- * their age counts from now. Rare: it reads the whole table. */
+ * their age counts from now. That is seen when one of them is the first of the table, which may be
+ * claims_keep later: they and those behind them may stay twice as long. Rare: it reads the whole
+ * table. */
 static int bring_back(struct database *db, msec at, msec now, struct err *e)
 {
         if (at <= now + MSEC_MINUTE)

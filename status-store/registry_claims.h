@@ -13,9 +13,9 @@
 #include "status-store/claim_rules.h"
 #include "status-store/registry.h"
 
-struct claim_answer {
+struct claim_result {
         enum claim_state state;
-        bool again;                   /* granted: an earlier holder may have published the job */
+        int taken;                    /* as in claim_decision */
         msec retry;                   /* as in claim_decision */
         unsigned char id[UUID_BYTES]; /* granted, settled: of the job; terms likewise */
         struct claim_terms terms;
@@ -32,9 +32,9 @@ struct claims_call {
         const struct claim_limits *limits;
         const struct claim_ended *ended;
         size_t ended_count;
-        const struct claim_ask *asks;
-        size_t ask_count;
-        struct claim_answer *answers; /* one for each ask; void when the call fails */
+        const struct claim_request *requests;
+        size_t request_count;
+        struct claim_result *results; /* one for each request; void when the call fails */
 };
 
 /* In one write: the ends, then the claims, in their order. An end changes only a claim that its

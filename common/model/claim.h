@@ -14,9 +14,10 @@
         X(CLAIM_SETTLED, "settled")     /* the job was published */ \
         X(CLAIM_IN_FLIGHT, "in_flight") /* another request has the key */ \
         X(CLAIM_REUSED, "reused")       /* the key came with another request before */ \
-        X(CLAIM_NONE, "none")           /* only looked at: it would be granted */ \
+        X(CLAIM_NONE, "none")           /* not granted, as it was asked only to look */ \
         X(CLAIM_FULL, "full")           /* there are too many claims */ \
-        X(CLAIM_NO_TENANT, "no_tenant")
+        X(CLAIM_NO_TENANT, "no_tenant") \
+        X(CLAIM_INVALID, "invalid") /* the primary cannot read the claim */
 
 enum claim_state {
 #define X(code, word) code,

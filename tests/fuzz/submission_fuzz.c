@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * submission_fuzz.c: an accepted body makes a message that the consumer accepts too, with the
- * payload's bytes unchanged. A refused body has a status and a place.
+ * payload's bytes unchanged. A refused body has a status and a place. The times of one that is only
+ * too late are in the bounds of POST /internal/v1/claims.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -24,6 +25,13 @@ static void check_refusal(struct bytes body, const struct submission_refusal *wh
         assert(f->line >= 1 && f->column >= 1 && f->detail[0] != '\0');
         assert(bytes_are_utf8(bytes_of_text(f->detail)));
         assert(bytes_are_utf8(bytes_of_text(f->pointer)));
+}
+
+static void check_times(const struct job *job)
+{
+        assert(job->submitted_at == NOW);
+        assert(job->run_at >= 0 && job->run_at <= JOB_TIME_MAX);
+        assert(job->expires_at > 0 && job->expires_at <= JOB_TIME_MAX);
 }
 
 static void check_message(struct bytes body, struct job *job)
@@ -67,6 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         check_message(body, &job);
                 else
                         check_refusal(body, &why);
+                if (why.too_late)
+                        check_times(&job);
         }
         return 0;
 }

@@ -4,10 +4,22 @@ import datetime
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from gateway_rig import check_problem
 from harness.until import until
 
 REUSED, IN_FLIGHT, FULL = (f"urn:warren:problem:{name}" for name in ("key-reused", "key-in-flight", "keys-full"))
+
+
+@pytest.fixture()
+def behind(make_warren, forwarder):
+    """A Warren whose gateway reaches the broker through the forwarder, with a short lease."""
+    warren = make_warren(start=False, settings={"status-store": {"claims_lease": "4s"}})
+    warren.gateway.settings.update(amqp_urls=forwarder.url(warren.vhost), confirm_timeout="1s")
+    warren.start()
+    assert warren.api.run("noop")["status"] == "completed"
+    return warren
 
 
 def send(api, key, type="noop", **members):

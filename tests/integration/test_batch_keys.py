@@ -120,6 +120,15 @@ def test_replays_leave_the_rate_to_the_others(warren, key):
     assert len(set(accepted(entries))) == 20
 
 
+def test_jobs_that_come_too_late_leave_the_rate_to_the_others(warren, key):
+    tenant = warren.tenant(f"slow-{secrets.token_hex(4)}", rate="5/1h", burst=5).api
+    late = [{"expires": "2000-01-01T00:00:00Z", **job} for job in jobs_of(key + "-late", 3)]
+    jobs, _ = check(send(tenant, late + jobs_of(key, 6)))
+    for index, job in enumerate(jobs[:3]):
+        refused(job, 422, f"/{index}/expires")
+    assert len(accepted(jobs)) == 5
+
+
 def test_replays_after_their_expiry(api, key):
     end = Moment(2.5)
     jobs = [{"expires": end.text, **job} for job in jobs_of(key, 3)]
@@ -242,3 +251,12 @@ def test_dry_run_of_keys(api, key):
         assert entries[0]["replays"] == old[0]["id"] and entries[1]["dry_run"]
         assert refused(entries[2], 409)["type"] == IN_FLIGHT
         assert refused(entries[3], 422, "/3/idempotency_key")["type"] == REUSED
+
+
+def test_dry_run_of_a_key_that_comes_too_late(api, key):
+    """It is refused, so that its key is new to the next job."""
+    job = {"type": "noop", "idempotency_key": key}
+    jobs = [{"expires": "2000-01-01T00:00:00Z", **job}, job]
+    entries, _ = check(send(api, jobs, query="?dry_run=true"), 200)
+    refused(entries[0], 422, "/0/expires")
+    assert entries[1]["dry_run"]

@@ -23,7 +23,7 @@ static const struct row {
         int taken;
         char holder;
         char asker;
-        bool other_hash, look;
+        bool other_hash, look, known;
         int64_t room;
         struct claim_decision want;
 } rows[] = {
@@ -36,6 +36,23 @@ static const struct row {
         {"new, below no room", .missing = true, .asker = '1', .room = -5,
          .want = {.state = CLAIM_FULL, .retry = CLAIM_FULL_RETRY}},
         {"new, no room, looked at", .missing = true, .asker = '1', .look = true, .room = 0,
+         .want = {.state = CLAIM_NONE}},
+        {"new, only if known", .missing = true, .asker = '1', .known = true, .room = 1,
+         .want = {.state = CLAIM_NONE}},
+        {"over, only if known", .age = 40000, .left = -1, .holder = '1', .asker = '2',
+         .known = true, .room = 1,
+         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = 1}},
+        {"over, looked at, only if known", .age = 40000, .left = -1, .holder = '1', .asker = '2',
+         .look = true, .known = true, .room = 1,
+         .want = {.state = CLAIM_NONE}},
+        {"held, only if known", .age = 9999, .left = 20001, .holder = '1', .asker = '2',
+         .known = true, .room = 1,
+         .want = {.state = CLAIM_IN_FLIGHT, .retry = MSEC_SECOND}},
+        {"settled, only if known", .age = 100, .settled = true, .holder = '1', .asker = '2',
+         .known = true, .room = 1,
+         .want = {.state = CLAIM_SETTLED}},
+        {"old, only if known", .age = MSEC_DAY, .settled = true, .holder = '1', .asker = '2',
+         .known = true, .room = 1,
          .want = {.state = CLAIM_NONE}},
         {"over, looked at", .age = 40000, .left = -1, .holder = '1', .asker = '2', .look = true,
          .room = 1,
@@ -112,6 +129,14 @@ static const struct row {
          .want = {.state = CLAIM_GRANTED, .change = CLAIM_INSERT, .forget = true}},
         {"old, held", .age = MSEC_DAY, .left = 25000, .holder = '1', .asker = '2', .room = 1,
          .want = {.state = CLAIM_IN_FLIGHT, .retry = MSEC_SECOND}},
+        {"just leased", .age = 0, .left = 30000, .holder = '1', .asker = '2', .room = 1,
+         .want = {.state = CLAIM_IN_FLIGHT, .retry = MSEC_SECOND}},
+        {"leased by a clock that was ahead", .age = -MSEC_HOUR, .left = MSEC_HOUR + 30000,
+         .holder = '1', .asker = '2', .room = 1,
+         .want = {.state = CLAIM_GRANTED, .change = CLAIM_LEASE, .taken = 1}},
+        {"leased by a clock that was ahead, looked at", .age = 0, .left = 30001, .holder = '1',
+         .asker = '2', .look = true, .room = 1,
+         .want = {.state = CLAIM_NONE}},
         {"of the future", .age = -5000, .settled = true, .holder = '1', .asker = '2', .room = 1,
          .want = {.state = CLAIM_SETTLED}},
 };
@@ -122,7 +147,7 @@ static void each_claim_is_decided(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(rows); i++) {
                 const struct row *d = &rows[i];
-                struct claim_ask ask = {.look = d->look};
+                struct claim_request ask = {.look = d->look, .known = d->known};
                 struct claim_row row = {.at = NOW - d->age,
                                         .lease = d->settled ? 0 : NOW + d->left,
                                         .taken = d->taken};
@@ -161,7 +186,7 @@ static void words_and_keys_are_checked(void **state)
                 assert_true(claim_end_parse(bytes_of_text(claim_end_word(i)), &end));
                 assert_int_equal(end, i);
         }
-        for (unsigned i = 0; i <= CLAIM_NO_TENANT; i++) {
+        for (unsigned i = 0; i <= CLAIM_INVALID; i++) {
                 assert_true(claim_state_parse(bytes_of_text(claim_state_word(i)), &parsed));
                 assert_int_equal(parsed, i);
         }

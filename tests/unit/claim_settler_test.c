@@ -30,15 +30,15 @@ static void claim(struct registry *r, int count, char (*ids)[UUID_SIZE])
 {
         struct err e = {0};
         for (int i = 0; i < count; i++) {
-                struct claim_ask a = {.tenant = "acme"};
-                struct claim_answer answer;
+                struct claim_request a = {.tenant = "acme"};
+                struct claim_result result;
                 struct claims_call call = {
-                        .limits = &limits, .asks = &a, .ask_count = 1, .answers = &answer};
+                        .limits = &limits, .requests = &a, .request_count = 1, .results = &result};
                 uuid7(ids[i]);
                 snprintf(a.key, sizeof(a.key), "%d", i);
                 assert_true(uuid_pack(bytes_of_text(ids[i]), a.holder));
                 assert_int_equal(registry_claim(r, &call, &e), 0);
-                assert_int_equal(answer.state, CLAIM_GRANTED);
+                assert_int_equal(result.state, CLAIM_GRANTED);
         }
 }
 

@@ -22,7 +22,7 @@ static void test_granted(void **state)
                                            .submitted_at = 1,
                                            .run_at = 2,
                                            .expires_at = 3,
-                                           .again = true};
+                                           .taken = 1};
         const struct claim_answer none = {.state = CLAIM_NONE};
         struct job job = {.submitted_at = 11, .run_at = 12, .expires_at = 13};
         struct refusal why = {0};
@@ -59,30 +59,32 @@ static void test_due(void **state)
         (void)state;
         static const struct {
                 msec now, run_at, expires_at;
-                bool again;
+                int64_t taken;
                 msec want;
         } cases[] = {
-                {1000, 0, 0, false, 0},
-                {1000, 90000, 0, false, 90000},
-                {1000, 0, 0, true, 0},
-                {31000, 31000, 0, true, 31000}, /* due by now */
-                {1000, 90000, 0, true, 92000},
-                {500, 90000, 0, true, 92000}, /* another clock */
-                {31000, 90000, 0, true, 94000},
-                {61000, 90000, 0, true, 96000},
-                {MSEC_HOUR, MSEC_DAY, 0, true, MSEC_DAY + MSEC_MINUTE},
-                {1000, 90000, 92001, true, 92000},
-                {1000, 90000, 92000, true, 91000},
-                {31000, 90000, 91000, true, 90500},
-                {1000, 90000, 90001, true, 90000},
+                {1000, 0, 0, 0, 0},
+                {1000, 90000, 0, 0, 90000},
+                {1000, 90000, 90001, 0, 90000},
+                {1000, 0, 0, 1, 0},
+                {31000, 31000, 0, 1, 31000}, /* due by now */
+                {1000, 90000, 0, 1, 92000},
+                {61000, 90000, 0, 1, 92000},
+                {1000, 90000, 0, 2, 94000},
+                {1000, MSEC_DAY, 0, 30, MSEC_DAY + MSEC_MINUTE},
+                {1000, MSEC_DAY, 0, INT32_MAX, MSEC_DAY + MSEC_MINUTE},
+                {1000, 90000, 92001, 1, 92000},
+                {1000, 90000, 92000, 1, 91000},
+                {31000, 90000, 91000, 1, 90500},
+                {31000, 90000, 91000, 3, 90750},
+                {1000, 90000, 90001, 1, 90000},
+                {1000, 90000, 150000, INT32_MAX, 149999},
         };
 
         for (size_t i = 0; i < COUNT(cases); i++) {
                 const struct job job = {.submitted_at = 1000,
                                         .run_at = cases[i].run_at,
-                                        .expires_at = cases[i].expires_at,
-                                        .again = cases[i].again};
-                assert_int_equal(judge_key_due(&job, cases[i].now), cases[i].want);
+                                        .expires_at = cases[i].expires_at};
+                assert_int_equal(judge_key_due(&job, cases[i].taken, cases[i].now), cases[i].want);
         }
 }
 
@@ -133,6 +135,7 @@ static void test_refused(void **state)
                  "urn:warren:problem:keys-full",
                  60,
                  NULL},
+                {{.state = CLAIM_INVALID}, with_key, 503, REFUSED_KEYS, NULL, 0, NULL},
                 {{.state = CLAIM_NO_TENANT}, with_key, 422, REFUSED_INVALID, NULL, 0, "/tenant_id"},
         };
 

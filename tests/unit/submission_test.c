@@ -257,6 +257,9 @@ static void test_too_late(void **state)
                 "1,\"delay\":1",
                 "\"2026-01-01T00:00:30Z\",\"delay\":\"30s\"",
                 "30,\"run_at\":\"2026-01-01T00:00:30Z\"",
+                "\"1970-01-01T00:00:00Z\"",
+                "\"1969-12-31T23:59:59Z\"",
+                "\"0000-01-01T00:00:00Z\"",
         };
         const struct submission_rules now = {
                 .tenant = "acme", .now = NOW, .payload_max = 64, .key = "k"};
@@ -276,6 +279,7 @@ static void test_too_late(void **state)
                 assert_int_equal(why.fault.line, 1);
                 assert_int_equal(why.fault.column, 23);
                 assert_string_equal(job.key, "k");
+                assert_true(job.expires_at > 0);
                 why = (struct submission_refusal){0};
                 if (submission_parse(bytes_of_text(body), &earlier, &first, &why) == 0)
                         assert_string_equal(first.key_hash, job.key_hash);
