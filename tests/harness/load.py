@@ -117,7 +117,7 @@ def known_before(warren, load):
 
 
 def queues_are_on_disk(broker):
-    """RabbitMQ 3.10 writes the names of its quorum queues to disk every half second. A queue that is
-    younger than that when the broker is killed comes back without a leader, and never gets one."""
+    """RabbitMQ 3.10 writes the name of a quorum queue to disk up to a second after the queue was made. One
+    that is younger when the broker is killed comes back without a leader, and never gets one."""
     tables = broker.folder.glob("mnesia/*/quorum/*/names.dets")
     return any(b"jobs.acme.long" in table.read_bytes() for table in tables)

@@ -2,7 +2,7 @@
 """`warren submit --batch` against a whole Warren: jobs are made once, whatever is killed or stopped."""
 import json
 import signal
-import time
+import socket
 
 import pytest
 
@@ -47,6 +47,13 @@ def check_made_once(batch, count):
     assert len({job["idempotency_key"] for job in jobs}) == count
 
 
+def meet_no_gateway(port):
+    """Returns when somebody connects to the port, which is free, and gets no answer."""
+    with socket.create_server(("127.0.0.1", port)) as instead:
+        instead.settimeout(60)
+        instead.accept()[0].close()
+
+
 def test_gateway_killed(warren, batch):
     batch.write(10000)
     running = batch.start("submit", "--batch", str(batch.file))
@@ -55,7 +62,7 @@ def test_gateway_killed(warren, batch):
             until(lambda least=least: batch.done() >= least, 120, "some jobs are submitted")
             assert running.poll() is None
             warren.gateway.kill()
-            time.sleep(0.3)  # the command meets no gateway
+            meet_no_gateway(warren.gateway.port)
             warren.gateway.start()
         out, err = running.communicate(timeout=240)
     finally:
