@@ -443,7 +443,7 @@ static void test_bar(void **state)
                  60000,
                  NULL,
                  0,
-                 " 50 %  30 accepted, 0 refused  1m 40s left  0 jobs/s"},
+                 " 50 %  30 accepted, 0 refused  1m40s left  0 jobs/s"},
                 {{.accepted = 30}, 2000, NULL, 80, "30 accepted, 0 refused  0 jobs/s"},
                 {{.read = 200, .size = 100},
                  0,

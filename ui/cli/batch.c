@@ -23,6 +23,9 @@
 enum { STEP_MS = 100, WHY_SIZE = 160 };
 /* A request that takes longer is told. */
 #define ANSWER_PATIENCE ((msec)2 * MSEC_SECOND)
+#define RESTART_ADVICE \
+        "--restart alone submits every job again. To submit those that were not accepted in the\n" \
+        "  last 24 hours, with each job in its place"
 
 struct batch {
         struct cli *c;
@@ -176,9 +179,7 @@ static enum exit_code fail_to_open(const struct batch *b, const struct err *e)
                              &b->refusals,
                              &(struct batch_end){.code = EXIT_USAGE,
                                                  .why = e->text,
-                                                 .next = "--restart alone submits every job again. "
-                                                         "To submit those that were not "
-                                                         "accepted,\n  each in its place",
+                                                 .next = RESTART_ADVICE,
                                                  .command = command.data,
                                                  .key = s->key});
 }
@@ -234,8 +235,8 @@ static enum exit_code finish(struct batch *b, const char *fault)
         if (wrong && !b->chunk.dry) {
                 batch_add_command(b->c, noted, b->state.key, &command);
                 end.command = command.data;
-                end.next = "The accepted jobs have keys: for 24 hours this makes none of them "
-                           "again.\n  Correct the input, with each job in its place, then";
+                end.next = "The accepted jobs have keys. Correct the input, with each job in its "
+                           "place. Then this\n  submits what was not accepted in the last 24 hours";
         }
         return fault != NULL ? batch_stopped(b->c, &b->counts, &b->refusals, &end)
                              : batch_summary(b->c, &b->counts, &b->refusals, &end);

@@ -163,8 +163,9 @@ static const struct option events_options[] = {
         "on, within 23 hours: each job has a key, KEY/<line>, and is not made twice. FILE.warren-batch\n" \
         "holds how far it is. With - go on by --key KEY and the same input. Refused jobs are written\n" \
         "to FILE.refused, with their lines; then the exit code is 6. Correct them in FILE, and give the\n" \
-        "command that was printed: --restart --key KEY submits only what was not accepted. After an\n" \
-        "end without refused jobs the same command makes all jobs again. Ids of jobs are not told."
+        "command that was printed: --restart --key KEY submits what was not accepted in the last\n" \
+        "24 hours. After an end without refused jobs the same command makes all jobs again. The ids of\n" \
+        "the jobs are not told."
 #define SLOTS_MORE \
         "Each job takes a token while it runs (or starts, for a rate). When some were lost, fewer\n" \
         "jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix' does this\n" \
