@@ -123,6 +123,8 @@ static int on_progress(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, cu
         const struct http_client *client = owner;
 
         (void)a, (void)b, (void)c, (void)d;
+        if (client->config.waiting != NULL)
+                client->config.waiting(client->config.owner);
         bool stop = client->config.stop != NULL && *client->config.stop != 0;
         return stop || atomic_load(&client->stopping) ? 1 : 0;
 }

@@ -23,6 +23,9 @@ struct http_client_config {
         size_t answer_max;           /* 0: 64 MiB */
         /* For a signal handler: once it is not 0, calls end as after http_client_stop. Or NULL. */
         const volatile sig_atomic_t *stop;
+        /* Called about once a second while a call waits, by the thread of the call. Or NULL. */
+        void (*waiting)(void *owner);
+        void *owner;
 };
 
 struct http_call {

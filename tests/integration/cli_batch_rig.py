@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import time
 import uuid
 
 BATCH = "/api/v1/jobs/batch"
@@ -13,13 +14,15 @@ class BatchGateway(http.server.ThreadingHTTPServer):
     """`jobs` maps each key to the job that it made. `plan`: what happens to the next requests, one entry
     each: a status to answer with; "cut" (no answer, nothing done), "lose" (no answer, all done), "stop"
     (reads only half of the jobs), ("take", n, s) (a rate: the first n, the others in s seconds), or an
-    Event, which is waited for."""
+    Event, which is waited for. `bucket`: (count a second, burst) of a rate, or None. `dry`: how many dry
+    runs were asked for."""
 
     daemon_threads = True
 
     def __init__(self):
         self.jobs = {}
-        self.made = 0
+        self.made = self.dry = 0
+        self.bucket, self.tokens, self.filled = None, None, 0
         self.plan = []
         self.bodies = []  # of each request: (content type, text)
         self.arrived = threading.Condition()
@@ -31,7 +34,19 @@ class BatchGateway(http.server.ThreadingHTTPServer):
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.bodies) >= count, 30)
 
-    def take(self, index, text, position):
+    def has_token(self):
+        if self.bucket is None:
+            return True
+        rate, burst = self.bucket
+        now = time.monotonic()
+        self.tokens = min(burst, self.tokens + (now - self.filled) * rate) if self.filled else burst
+        self.filled = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+    def take(self, index, text, position, dry):
         try:
             job = json.loads(text)
         except ValueError:
@@ -40,6 +55,9 @@ class BatchGateway(http.server.ThreadingHTTPServer):
             return problem(422, f"/{index}/type", (position[0], position[1] + text.find('"bad"')),
                            "no such type")
         key = job.pop("idempotency_key")
+        if dry:
+            replays = {"replays": self.jobs[key]["id"]} if key in self.jobs else {}
+            return {"dry_run": True, "status": "pending", **replays}
         if key in self.jobs:
             return {"id": self.jobs[key]["id"], "status": "pending", "replayed": True}
         self.made += 1
@@ -76,7 +94,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):  # noqa: N802
         gateway = self.server
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        assert self.path == BATCH
+        assert self.path in (BATCH, f"{BATCH}?dry_run=true")
+        dry = self.path != BATCH
+        gateway.dry += dry
         with gateway.arrived:
             step = gateway.plan.pop(0) if gateway.plan else None
             gateway.bodies.append((self.headers["Content-Type"], body))
@@ -88,13 +108,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif step == "cut":
             self.close_connection = True
         else:
-            answer = self.entries(elements(self.headers["Content-Type"], body), step)
+            answer = self.entries(elements(self.headers["Content-Type"], body), step, dry)
             if step == "lose":
                 self.close_connection = True
             else:
-                self.reply(202, answer)
+                self.reply(200 if dry else 202, answer)
 
-    def entries(self, found, step):
+    def entries(self, found, step, dry):
         jobs, complete = [], True
         for index, (text, position) in enumerate(found):
             if step == "stop" and index == len(found) // 2:
@@ -102,12 +122,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 jobs.append({"problem": {"type": ENDED, "title": "x", "status": 503,
                                          "detail": "the gateway stops"}})
                 break
-            if isinstance(step, tuple) and index >= step[1]:
+            if isinstance(step, tuple) and index >= step[1] or not self.server.has_token():
                 jobs.append({"problem": {"type": "about:blank", "title": "x", "status": 429,
                                          "detail": "too many submissions",
-                                         "retry_after": step[2]}})
+                                         "retry_after": step[2] if step else 1}})
                 continue
-            jobs.append(self.server.take(index, text, position))
+            jobs.append(self.server.take(index, text, position, dry))
         return {"accepted": 0, "refused": 0, "unknown": 0, "complete": complete, "jobs": jobs}
 
     def reply(self, status, answer):

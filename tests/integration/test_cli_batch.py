@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -115,12 +116,45 @@ def test_refused_jobs_are_written_down(gateway, submit):
     assert bad["problem"]["errors"] == [
         {"pointer": "/type", "line": 3, "column": 11, "detail": "no such type"}]
     assert broken["line"] == 5 and broken["text"] == '{"type"' and broken["problem"]["status"] == 400
-    assert (submit.refused.stat().st_mode & 0o777) == 0o600 and not submit.state.exists()
+    assert (submit.refused.stat().st_mode & 0o777) == 0o600 and submit.state.exists()
     submit.jobs.write_text('{"type": "bad"}\n', encoding="utf-8")
-    assert submit().returncode == EXIT["refused"]
+    words = ("--batch", "jobs.ndjson", "--restart")
+    assert submit(*words).returncode == EXIT["refused"]
     assert [refusal["line"] for refusal in submit.refusals()] == [1], "a new run replaces the file"
-    assert submit("--batch", "jobs.ndjson", "--refused", "other").stdout.endswith("refused: other\n")
+    assert submit(*words, "--refused", "other").stdout.endswith("refused: other\n")
     assert (submit.folder / "other").exists()
+    submit.write(3)
+    assert submit(*words, "--refused", "other").returncode == 0 and (submit.folder / "other").exists()
+    assert submit().returncode == 0 and not submit.refused.exists(), "it is of an older run"
+
+
+def next_words(text):
+    """The words of the command that standard error tells as the next one."""
+    return shlex.split(text.rsplit(": warren submit ", 1)[1])
+
+
+def test_a_corrected_file_makes_only_the_refused_jobs(gateway, submit):
+    submit.jobs.write_text(line(1) + '{"type": "bad"}\n' + line(3), encoding="utf-8")
+    done = submit()
+    assert done.stdout == "2 accepted, 1 refused: jobs.ndjson.refused\n"
+    assert "this\n  submits what was not accepted in the last 24 hours: warren" in done.stderr
+    words = next_words(done.stderr)
+    again = submit()
+    assert (again.returncode, again.stderr) == (EXIT["refused"], done.stderr)
+    assert again.stdout == "2 accepted (2 by an earlier run), 1 refused: jobs.ndjson.refused\n"
+    submit.write(3)
+    refused = submit()
+    assert refused.returncode == EXIT["usage"] and "was changed after its" in refused.stderr
+    assert next_words(refused.stderr) == words and gateway.made == 2
+    done = submit(*words)
+    assert (done.returncode, done.stdout) == (0, "3 accepted (2 were there already), 0 refused\n")
+    assert gateway.made == 3 and sorted(os.listdir(submit.folder)) == ["jobs.ndjson"]
+
+
+def test_corrected_standard_input(gateway, submit):
+    done = submit("--batch", "-", "--refused", "r", text=line(1) + '{"type": "bad"}\n')
+    words = next_words(done.stderr)
+    assert submit(*words, text=line(1) + line(2)).returncode == 0 and gateway.made == 2
 
 
 def test_an_array(gateway, submit):
@@ -138,7 +172,10 @@ def test_a_broken_array_says_where(gateway, submit):
     submit.jobs.write_text(f"[{line(1)},\n{line(2)} {line(3)}]", encoding="utf-8")
     done = submit()
     assert done.returncode == EXIT["refused"] and "jobs.ndjson: line 4, column 2: " in done.stderr
-    assert gateway.made >= 1 and submit.state.exists()
+    assert "\n  2 accepted, 0 refused\n" in done.stderr and gateway.made == 2
+    submit.jobs.write_text(f"[{line(1)},\n{line(2)}, {line(3)}]", encoding="utf-8")
+    done = submit(*next_words(done.stderr))
+    assert done.stdout == "3 accepted (2 were there already), 0 refused\n" and gateway.made == 3
 
 
 @pytest.mark.parametrize("fault", ["cut", "lose", "stop", 408, 429, 502, 503, 504])
@@ -160,7 +197,60 @@ def test_a_rate_is_waited_for(gateway, submit):
     done = submit()
     assert done.returncode == 0 and done.stdout == "7 accepted, 0 refused\n"
     assert [body.count("\n") for _, body in gateway.bodies] == [7, 4, 1]
-    assert done.stderr.startswith("  0 %  3 accepted, 0 refused  again in 1 s: too many submissions\n")
+    assert done.stderr.startswith(" 42 %  3 accepted, 0 refused  again in 1 s: too many submissions\n")
+
+
+def test_the_pause_follows_the_rate(gateway, submit):
+    """Of a rate of 20 a second with a burst of 10, a pause of a whole second would get half."""
+    submit.write(100)
+    gateway.bucket = (20, 10)
+    begun = time.monotonic()
+    assert submit().returncode == 0 and gateway.made == 100
+    assert time.monotonic() - begun < 8, "9 s at a burst a second"
+
+
+def test_a_late_answer_is_told(gateway, submit):
+    submit.write(1)
+    held = threading.Event()
+    gateway.plan = [held]
+    running = submit.start("--batch", "jobs.ndjson")
+    assert running.stderr.readline() == "  0 %  0 accepted, 0 refused  waits for the gateway\n"
+    held.set()
+    assert running.communicate(timeout=60)[0] == "1 accepted, 0 refused\n"
+
+
+def test_the_file_of_refused_jobs_is_tried_first(gateway, submit):
+    submit.write(1)
+    done = submit("--batch", "jobs.ndjson", "--refused", "none/x")
+    assert done.returncode == EXIT["usage"] and "none/x: No such file or directory" in done.stderr
+    assert gateway.bodies == [] and sorted(os.listdir(submit.folder)) == ["jobs.ndjson"]
+
+
+def test_a_folder_that_takes_no_file(gateway, submit):
+    submit.write(2)
+    (submit.folder / "jobs.ndjson.warren-batch.new").mkdir()
+    done = submit()
+    assert done.returncode == EXIT["usage"] and gateway.bodies == []
+    assert done.stderr.endswith("warren submit --batch - --key KEY < FILE\n")
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "k")])
+def test_a_dry_run_of_a_batch(gateway, submit, key):
+    submit.jobs.write_text(line(1) + '{"type": "bad"}\n' + line(3), encoding="utf-8")
+    submit.refused.write_text("{}\n", encoding="utf-8")
+    gateway.plan = [("take", 2, 30)]
+    words = ("--batch", "jobs.ndjson", *key)
+    done = submit(*words, "--dry-run")
+    assert (done.returncode, done.stdout) == (EXIT["refused"], "2 would be accepted, 1 refused\n")
+    assert json.loads(done.stderr.splitlines()[0])["line"] == 2
+    assert gateway.dry == 1 and gateway.made == 0 and not submit.state.exists()
+    assert submit.refused.read_text(encoding="utf-8") == "{}\n"
+    submit.write(3)
+    assert submit(*words).returncode == 0 and gateway.made == 3
+    done = submit(*words, "--dry-run", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["accepted"], told["dry_run"]) == (0, 3, True)
+    assert told["replayed"] == (3 if key else 0) and gateway.made == 3
 
 
 @pytest.mark.parametrize("status, want", [(401, "not allowed"), (403, "not allowed"),
@@ -190,7 +280,8 @@ def test_a_stopped_run_goes_on(gateway, submit, how):
     held.set()
     assert running.returncode == -how and out == ""
     if how != signal.SIGKILL:
-        assert err == ("warren: interrupted\n  to go on: warren submit --batch jobs.ndjson\n")
+        assert err == ("warren: interrupted\n  500 accepted, 0 refused\n"
+                       "  to go on: warren submit --batch jobs.ndjson\n")
     state = json.loads(submit.state.read_text(encoding="utf-8"))
     assert (state["done"], state["accepted"], state["refused"]) == (500, 500, 0)
     done = submit("--batch", "jobs.ndjson", "--json")
@@ -199,7 +290,16 @@ def test_a_stopped_run_goes_on(gateway, submit, how):
     assert told["accepted"] == 1199 and told["earlier"] == 500 and told["refused"] == 1
     assert told["key"] == state["key"] and told["refused_file"] == "jobs.ndjson.refused"
     assert numbers(gateway) == list(range(1, 1200)) and gateway.made == 1199
-    assert not submit.state.exists() and len(submit.refusals()) == 1
+    assert len(submit.refusals()) == 1
+
+
+def test_with_json_a_stop_has_members(gateway, submit):
+    gateway.plan = [None, 401]
+    text = "".join(line(n) for n in range(600))
+    done = submit("--batch", "-", "--key", "k", "--json", text=text)
+    told = json.loads(done.stderr.splitlines()[-1])
+    assert (told["exit"], told["accepted"], told["refused"]) == (EXIT["not allowed"], 500, 0)
+    assert (told["key"], told["next"]) == ("k", "warren submit --batch - --key k")
 
 
 def test_an_array_goes_on(gateway, submit):
@@ -279,7 +379,7 @@ def test_a_changed_file_does_not_go_on(gateway, submit):
     submit.write(601)
     done = submit()
     assert done.returncode == EXIT["usage"] and "was changed after its submission began" in done.stderr
-    assert f"--restart --key {key} those" in done.stderr and gateway.made == 500
+    assert done.stderr.endswith(f" --restart --key {key}\n") and gateway.made == 500
     done = submit("--batch", "jobs.ndjson", "--restart", "--key", key)
     assert done.stdout == "601 accepted (500 were there already), 0 refused\n"
     assert gateway.made == 601 and not submit.state.exists()
@@ -289,6 +389,7 @@ def test_what_else_does_not_go_on(gateway, submit):
     key = stopped(gateway, submit)
     other = submit("--batch", "jobs.ndjson", "--url", "http://127.0.0.1:1")
     assert other.returncode == EXIT["usage"] and "another gateway" in other.stderr
+    assert "\n  500 accepted, 0 refused\n" in other.stderr
     other = submit("--batch", "jobs.ndjson", "--key", "k")
     assert other.returncode == EXIT["usage"] and "another key" in other.stderr
     stored = json.loads(submit.state.read_text(encoding="utf-8"))
@@ -318,7 +419,7 @@ def test_one_run_at_a_time(gateway, submit):
 def test_standard_input(gateway, submit):
     done = submit("--batch", "-", text=line(1) + '{"type": "bad"}\n')
     assert done.returncode == EXIT["refused"] and done.stdout == "1 accepted, 1 refused\n"
-    assert json.loads(done.stderr)["line"] == 2
+    assert json.loads(done.stderr.splitlines()[0])["line"] == 2
     done = submit("--batch", "-", "--refused", "it's", text='{"type": "bad"}\n')
     assert done.stdout == "0 accepted, 1 refused: it's\n" and (submit.folder / "it's").exists()
     assert submit("--batch", "-", text="").stdout == "0 accepted, 0 refused\n"
@@ -351,7 +452,7 @@ def test_jobs_of_a_slow_input_are_sent_as_they_come(gateway, submit):
     (["--batch", "jobs.ndjson", "--priority", "low"], 'a member of each job, "priority"'),
     (["--batch", "jobs.ndjson", "--expires", "1h"], 'a member of each job, "expires"'),
     (["--batch", "jobs.ndjson", "--wait"], "--wait cannot be given with --batch"),
-    (["--batch", "jobs.ndjson", "--dry-run"], "--dry-run cannot be given with --batch"),
+    (["--batch", "jobs.ndjson", "--dry-run", "--restart"], "exclude each other"),
     (["--batch", "jobs.ndjson", "--key", "ä"], "--key with --batch must be printable ASCII"),
     (["--batch", "jobs.ndjson", "--key", "k" * 236], "must have 1 to 235 characters"),
     (["--batch", "jobs.ndjson", "--refused", "./jobs.ndjson"], "is the file of the jobs itself"),
@@ -369,11 +470,12 @@ def test_usage(gateway, submit, words, says):
     assert submit.jobs.read_text(encoding="utf-8") == line(1)
 
 
-def test_a_bar_on_a_terminal(gateway, submit):
+@pytest.mark.parametrize("width", [80, 50])
+def test_a_bar_on_a_terminal(gateway, submit, width):
     submit.write(1000)
     gateway.plan = [503, ("take", 100, 1)]
     master, slave = open_terminal()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     running = submit.start("--batch", "jobs.ndjson", stderr=slave)
     os.close(slave)
     seen = b""
@@ -385,9 +487,10 @@ def test_a_bar_on_a_terminal(gateway, submit):
     os.close(master)
     assert running.communicate(timeout=60)[0] == "1000 accepted, 0 refused\n"
     drawn = seen.decode().split("\r\x1b[K")
-    assert drawn[-1] == "" and "\n" not in seen.decode() and max(map(len, drawn)) < 80
-    assert any("again in 1 s: answered 503" in text for text in drawn)
-    assert any(text.startswith("[") and "100 accepted" in text for text in drawn), drawn
+    assert drawn[-1] == "" and "\n" not in seen.decode() and max(map(len, drawn)) < width
+    waits = [text for text in drawn if "again in 1 s: a" in text]
+    assert waits and all(text.endswith("..." if width == 50 else "as planned") for text in waits), drawn
+    assert width == 50 or any(text.startswith("[") and "100 accepted" in text for text in drawn), drawn
 
 
 def test_the_gateway_may_come_later(submit, gateway):
@@ -399,6 +502,17 @@ def test_the_gateway_may_come_later(submit, gateway):
     running.send_signal(signal.SIGINT)
     assert "to go on: " in running.communicate(timeout=60)[1]
     assert running.returncode == -signal.SIGINT
+
+
+def test_a_wrong_url_that_took_no_job(submit):
+    submit.write(3)
+    running = submit.start("--batch", "jobs.ndjson", "--url", "http://me:secret@127.0.0.1:1")
+    running.stderr.readline()
+    assert "secret" not in submit.state.read_text(encoding="utf-8")
+    running.send_signal(signal.SIGINT)
+    err = running.communicate(timeout=60)[1]
+    assert err.endswith("submit --batch jobs.ndjson --url http://LOGIN:PASSWORD@127.0.0.1:1\n")
+    assert submit().stdout == "3 accepted, 0 refused\n"
 
 
 @pytest.fixture()

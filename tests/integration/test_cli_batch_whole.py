@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`warren submit --batch` against a whole Warren: jobs are made once, whatever is killed or stopped."""
 import json
+import shlex
 import signal
 import socket
 
@@ -100,7 +101,27 @@ def test_refused(batch):
     assert (error["pointer"], error["line"], error["column"]) == ("/delay", 3, 29)
     assert broken["line"] == 4 and broken["text"] == '{"type": "noop"'
     assert broken["problem"]["errors"][0]["line"] == 4
-    check_made_once(batch, 2)
+    words = shlex.split(done.stderr.rsplit(": warren ", 1)[1])
+    batch.file.write_text('{"type": "noop", "delay": "1h"}\n\n'
+                          '  {"type": "noop", "delay": "3h"}\n{"type": "noop", "delay": "4h"}\n'
+                          '{"type": "noop", "delay": "2h"}\n', encoding="utf-8")
+    assert batch(*words).stdout == "4 accepted (2 were there already), 0 refused\n"
+    check_made_once(batch, 4)
+
+
+def test_dry_run(warren, tmp_path):
+    """Jobs over the rate would only have to wait."""
+    tenant = warren.tenant("batch-dry", rate="1/1h", burst=3)
+    batch = Batch(warren, tenant, tmp_path)
+    batch.write(3)
+    words = ("submit", "--batch", str(batch.file), "--key", "dry")
+    assert batch(*words, "--dry-run").stdout == "3 would be accepted, 0 refused\n"
+    assert batch.scheduled() == 0
+    assert batch(*words).stdout == "3 accepted, 0 refused\n"
+    batch.write(5)
+    done = batch(*words, "--dry-run")
+    assert done.stdout == "5 would be accepted (3 were there already), 0 refused\n"
+    check_made_once(batch, 3)
 
 
 def test_array_on_standard_input(batch):
@@ -112,7 +133,7 @@ def test_array_on_standard_input(batch):
     assert again.stdout == "700 accepted (700 were there already), 0 refused\n"
     other = batch(*words, stdin=json.dumps([{"type": "noop", "payload": "other"}]))
     assert other.returncode == EXIT["refused"]
-    assert json.loads(other.stderr)["problem"]["type"] == "urn:warren:problem:key-reused"
+    assert json.loads(other.stderr.splitlines()[0])["problem"]["type"] == "urn:warren:problem:key-reused"
     check_made_once(batch, 700)
 
 

@@ -309,6 +309,9 @@ static void test_which_state_fits(void **state)
         struct batch_state now = some;
         now.since = limit + MSEC_DAY;
         assert_int_equal(batch_state_check(&waited, &now, &e), 0);
+        waited.done = 0;
+        snprintf(now.url, sizeof(now.url), "http://other:8080");
+        assert_int_equal(batch_state_check(&waited, &now, &e), 0);
 }
 
 int main(void)

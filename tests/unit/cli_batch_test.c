@@ -173,7 +173,7 @@ static void test_verdicts(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
                 msec wait = 50;
-                assert_int_equal(batch_judge(checked(table[i].entry), &wait), table[i].want);
+                assert_int_equal(batch_judge(checked(table[i].entry), false, &wait), table[i].want);
                 assert_int_equal(wait, table[i].wait);
         }
 }
@@ -186,6 +186,56 @@ static void test_pauses(void **state)
         for (unsigned i = 0; i < COUNT(want); i++)
                 assert_int_equal(batch_pause(i + 1), want[i]);
         assert_int_equal(batch_pause(4000000000U), 30000);
+}
+
+static void test_dry_verdicts(void **state)
+{
+        static const struct {
+                const char *entry;
+                enum batch_verdict want;
+        } table[] = {
+                {"{\"dry_run\":true,\"status\":\"pending\"}", BATCH_ACCEPTED},
+                {"{\"dry_run\":true,\"replays\":\"x\"}", BATCH_REPLAYED},
+                {"{\"problem\":{\"status\":429,\"retry_after\":6}}", BATCH_ACCEPTED},
+                {"{\"problem\":{\"status\":409,\"retry_after\":1}}", BATCH_ACCEPTED},
+                {"{\"problem\":{\"status\":503}}", BATCH_AGAIN},
+                {"{\"problem\":{\"status\":422}}", BATCH_REFUSED},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                msec wait = 50;
+                assert_int_equal(batch_judge(checked(table[i].entry), true, &wait), table[i].want);
+                assert_int_equal(wait, 50);
+        }
+}
+
+/* A bucket of whole tokens; the pauses between requests that take all of it. */
+static void test_paces(void **state)
+{
+        static const struct {
+                size_t rate, burst; /* a second; tokens */
+                msec want;          /* the pause that is found */
+        } table[] = {
+                {100, 100, 500}, {20, 20, 500}, {20, 10, 250}, {100, 10, 125},
+                {1, 1, 1000},    {10, 1, 125},  {2, 2, 500},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_pace pace = {0};
+                size_t micro = table[i].burst * 1000; /* 1000: a token */
+                msec wait = 0;
+                for (int request = 0; request < 20; request++) {
+                        size_t made = micro / 1000;
+                        wait = batch_pace(&pace, MSEC_SECOND, made);
+                        micro = micro % 1000 + (size_t)wait * table[i].rate;
+                        if (micro > table[i].burst * 1000)
+                                micro = table[i].burst * 1000;
+                }
+                assert_int_equal(wait, table[i].want);
+                assert_int_equal(batch_pace(&pace, 6000, 1), 6000);
+        }
 }
 
 static void take(struct batch_chunk *c, const char *answer, struct chunk_answer *out)
@@ -389,6 +439,11 @@ static void test_bar(void **state)
                  NULL,
                  40,
                  " 50 %  30 accepted, 0 refused  10 jobs/s"},
+                {{.accepted = 30, .answered = 20, .begun = 20, .read = 50, .size = 100},
+                 60000,
+                 NULL,
+                 0,
+                 " 50 %  30 accepted, 0 refused  1m40s left  0 jobs/s"},
                 {{.accepted = 30}, 2000, NULL, 80, "30 accepted, 0 refused  0 jobs/s"},
                 {{.read = 200, .size = 100},
                  0,
@@ -415,7 +470,9 @@ int main(void)
                 cmocka_unit_test(test_problems_are_of_the_input),
                 cmocka_unit_test(test_refused_lines),
                 cmocka_unit_test(test_verdicts),
+                cmocka_unit_test(test_dry_verdicts),
                 cmocka_unit_test(test_pauses),
+                cmocka_unit_test(test_paces),
                 cmocka_unit_test(test_only_open_jobs_are_sent_again),
                 cmocka_unit_test(test_settled_jobs_leave_before_the_chunk_ends),
                 cmocka_unit_test(test_the_age_of_keys),

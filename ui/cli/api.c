@@ -27,7 +27,9 @@ static struct http_client *client_of(struct cli *c, enum api_role role, struct e
                         http_client_create(&(struct http_client_config){.base_url = s->url,
                                                                         .bearer = key,
                                                                         .timeout = call_timeout,
-                                                                        .stop = c->stop},
+                                                                        .stop = c->stop,
+                                                                        .waiting = c->waiting,
+                                                                        .owner = c->waiting_owner},
                                            e);
         return c->clients[role];
 }

@@ -21,6 +21,11 @@
 #include "ui/cli/batch_state.h"
 
 enum { STEP_MS = 100, WHY_SIZE = 160 };
+/* A request that takes longer is told. */
+#define ANSWER_PATIENCE ((msec)2 * MSEC_SECOND)
+#define RESTART_ADVICE \
+        "--restart alone submits every job again. To submit those that were not accepted in the\n" \
+        "  last 24 hours, with each job in its place"
 
 struct batch {
         struct cli *c;
@@ -33,6 +38,8 @@ struct batch {
         struct batch_refusals refusals;
         struct batch_counts counts; /* without the chunk's */
         struct batch_progress progress;
+        struct batch_pace pace;
+        msec asked; /* when the request was sent; monotonic */
 };
 
 /* Why the open jobs are sent again, and after what time. */
@@ -48,7 +55,6 @@ static bool is_interrupted(void)
 
 static enum exit_code check_options(const struct cli *c)
 {
-        static const char *const alone[] = {"wait", "dry-run"};
         const struct arguments *a = &c->arguments;
 
         if (a->word_count > 0)
@@ -61,11 +67,10 @@ static enum exit_code check_options(const struct cli *c)
                                         "each job, \"%s\"",
                                         o->name, o->member);
         }
-        for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
-                if (cli_has(c, alone[i]))
-                        return cli_fail(c, EXIT_USAGE, "--%s cannot be given with --batch",
-                                        alone[i]);
-        }
+        if (cli_has(c, "wait"))
+                return cli_fail(c, EXIT_USAGE, "--wait cannot be given with --batch");
+        if (cli_has(c, "restart") && cli_has(c, "dry-run"))
+                return cli_fail(c, EXIT_USAGE, "--restart and --dry-run exclude each other");
         const char *wrong = cli_has(c, "key") ? batch_key_fault(cli_option(c, "key")) : "";
         if (*wrong != '\0')
                 return cli_fail(c, EXIT_USAGE, "--key with --batch %s", wrong);
@@ -84,16 +89,18 @@ static void make_key(char out[BATCH_KEY_SIZE])
 /* The state of a file that another run has begun, or of a new one. */
 static int load_state(struct batch *b, struct err *e)
 {
-        const char *key = cli_option(b->c, "key"), *url = b->c->settings.url;
+        const char *key = cli_option(b->c, "key");
+        AUTO_BUFFER url = {0};
         struct batch_state now = {.size = batch_source_size(b->source),
                                   .changed = batch_source_changed(b->source),
                                   .since = clock_wall()};
         int found = 0;
 
-        if (strlen(url) >= sizeof(now.url))
+        batch_add_url(b->c->settings.url, &url);
+        if (url.length >= sizeof(now.url))
                 return err_set(e, ERR_INVALID, "the gateway's URL is longer than %d bytes",
                                BATCH_URL_SIZE - 1);
-        snprintf(now.url, sizeof(now.url), "%s", url);
+        snprintf(now.url, sizeof(now.url), "%s", url.data);
         snprintf(now.key, sizeof(now.key), "%s", key != NULL ? key : "");
         if (b->state_path != NULL && !cli_has(b->c, "restart"))
                 found = batch_state_load(b->state_path, &b->state, e);
@@ -101,10 +108,12 @@ static int load_state(struct batch *b, struct err *e)
                 return -1;
         if (found > 0 && batch_state_check(&b->state, &now, e) < 0)
                 return err_wrap(e, "%s", b->path);
-        if (found > 0)
+        if (found > 0) {
                 b->earlier = b->state.since;
-        else
+                memcpy(b->state.url, now.url, sizeof(now.url));
+        } else {
                 b->state = now;
+        }
         if (b->state.key[0] == '\0')
                 make_key(b->state.key);
         return 0;
@@ -132,37 +141,47 @@ static int open_batch(struct batch *b, struct err *e)
 {
         const char *refused = cli_option(b->c, "refused");
 
+        b->chunk.dry = cli_has(b->c, "dry-run");
         b->source = batch_source_open(b->path, b->c->stop, e);
         if (b->source == NULL)
                 return -1;
-        bool file = batch_source_is_file(b->source);
-        if (file) {
+        bool file = batch_source_is_file(b->source), noted = file && !b->chunk.dry;
+        if (noted) {
                 b->state_path = xasprintf("%s.warren-batch", b->path);
                 if (lock_source(b, e) < 0)
                         return -1;
         }
-        batch_refusals_init(&b->refusals, refused, file ? b->path : NULL);
+        batch_refusals_init(&b->refusals, refused, noted ? b->path : NULL);
         if (refused != NULL && batch_source_is(b->source, refused))
                 return err_set(e, ERR_INVALID, "--refused is the file of the jobs itself");
-        if (load_state(b, e) < 0)
+        if (batch_refusals_check(&b->refusals, e) < 0 || load_state(b, e) < 0)
                 return -1;
         b->refusals.again = b->state.refused > 0;
         b->counts = (struct batch_counts){.accepted = (uint64_t)b->state.accepted,
                                           .earlier = (uint64_t)b->state.accepted,
                                           .refused = (uint64_t)b->state.refused,
                                           .size = file ? (uint64_t)b->state.size : 0};
-        return save_state(b, e);
+        return 0;
 }
 
 /* Says what to do about a state that does not fit. */
 static enum exit_code fail_to_open(const struct batch *b, const struct err *e)
 {
-        if (e->code != ERR_CONFLICT || b->state.key[0] == '\0')
+        AUTO_BUFFER command = {0};
+        const struct batch_state *s = &b->state;
+
+        if (e->code != ERR_CONFLICT || s->key[0] == '\0')
                 return cli_fail(b->c, EXIT_USAGE, "%s", e->text);
-        return cli_fail(b->c, EXIT_USAGE,
-                        "%s\n  --restart submits every job again; --restart --key %s those whose "
-                        "keys the gateway does not have",
-                        e->text, b->state.key);
+        batch_add_command(b->c, true, s->key, &command);
+        return batch_stopped(b->c,
+                             &(struct batch_counts){.accepted = (uint64_t)s->accepted,
+                                                    .refused = (uint64_t)s->refused},
+                             &b->refusals,
+                             &(struct batch_end){.code = EXIT_USAGE,
+                                                 .why = e->text,
+                                                 .next = RESTART_ADVICE,
+                                                 .command = command.data,
+                                                 .key = s->key});
 }
 
 static struct batch_counts counts_now(const struct batch *b)
@@ -177,19 +196,61 @@ static struct batch_counts counts_now(const struct batch *b)
         return now;
 }
 
-/* Says how to go on; the state, or else the key, is what a later run needs. */
+/* Says how far it came and how to go on; the state, or else the key, is what a later run needs. */
 static enum exit_code stop_with(struct batch *b, enum exit_code code, const char *why)
 {
         AUTO_BUFFER command = {0};
+        bool noted = b->state_path != NULL, dry = b->chunk.dry;
 
         batch_progress_clear(&b->progress);
-        batch_resume_command(b->c, b->state_path == NULL ? b->state.key : NULL, &command);
-        const char *input = b->state_path == NULL ? ", with the same input" : "";
-        if (why == NULL) {
-                cli_note(b->c, "to go on%s: %s", input, command.data);
-                return code;
+        batch_add_command(b->c, false, noted ? NULL : b->state.key, &command);
+        const char *next = noted ? "to go on" : "to go on, with the same input";
+        return batch_stopped(b->c, &b->counts, &b->refusals,
+                             &(struct batch_end){.code = code,
+                                                 .dry = dry,
+                                                 .why = why,
+                                                 .next = dry ? NULL : next,
+                                                 .command = dry ? NULL : command.data,
+                                                 .key = b->state.key});
+}
+
+/* All of the input was submitted, up to its fault if it has one. A corrected input is submitted
+ * with the same key. So the state of a run with refused jobs stays: the same command, which has no
+ * key, would make all jobs of a corrected file. */
+static enum exit_code finish(struct batch *b, const char *fault)
+{
+        AUTO_BUFFER command = {0};
+        bool noted = b->state_path != NULL, wrong = fault != NULL || b->counts.refused > 0;
+        struct batch_end end = {
+                .code = EXIT_REFUSED, .dry = b->chunk.dry, .why = fault, .key = b->state.key};
+        struct err e = {0};
+
+        b->state.since = 0; /* every job has its answer */
+        if (noted && !wrong) {
+                unlink(b->state_path);
+                batch_refusals_delete(&b->refusals);
+        } else if (save_state(b, &e) < 0) {
+                return stop_with(b, EXIT_REFUSED, e.text);
         }
-        return cli_fail(b->c, code, "%s\n  to go on%s: %s", why, input, command.data);
+        if (wrong && !b->chunk.dry) {
+                batch_add_command(b->c, noted, b->state.key, &command);
+                end.command = command.data;
+                end.next = "The accepted jobs have keys. Correct the input, with each job in its "
+                           "place. Then this\n  submits what was not accepted in the last 24 hours";
+        }
+        return fault != NULL ? batch_stopped(b->c, &b->counts, &b->refusals, &end)
+                             : batch_summary(b->c, &b->counts, &b->refusals, &end);
+}
+
+/* While a request takes long. */
+static void show_waiting(void *owner)
+{
+        struct batch *b = owner;
+
+        if (clock_mono() - b->asked < ANSWER_PATIENCE)
+                return;
+        struct batch_counts counts = counts_now(b);
+        batch_progress_show(&b->progress, &counts, "waits for the gateway");
 }
 
 static enum exit_code stop_interrupted(struct batch *b)
@@ -248,10 +309,9 @@ static enum exit_code take_answer(struct batch *b, const struct http_reply *repl
         int taken = batch_chunk_take(&b->chunk, api_value(reply), &answer, &e);
         if (answer.settled > 0)
                 *failures = 0;
-        if (answer.settled > 0 && answer.wait > 0)
-                pause->wait = answer.wait;
-        else if (answer.wait > pause->wait)
-                pause->wait = answer.wait;
+        msec paced = batch_pace(&b->pace, answer.wait, answer.made);
+        if ((answer.settled > 0 && answer.wait > 0) || paced > pause->wait)
+                pause->wait = paced;
         snprintf(pause->why, sizeof(pause->why), "%s",
                  answer.why.data != NULL ? answer.why.data : "the gateway read no more");
         buffer_fini(&answer.why);
@@ -270,12 +330,13 @@ static enum exit_code send_open(struct batch *b, unsigned *failures, struct paus
         struct err e = {0};
 
         batch_chunk_request(&b->chunk, b->state.key, array, clock_wall(), &body);
-        const struct http_call call = {.method = "POST",
-                                       .path = "/api/v1/jobs/batch",
-                                       .body = buffer_bytes(&body),
-                                       .content_type =
-                                               array ? "application/json" : "application/x-ndjson"};
+        const struct http_call call = {
+                .method = "POST",
+                .path = b->chunk.dry ? "/api/v1/jobs/batch?dry_run=true" : "/api/v1/jobs/batch",
+                .body = buffer_bytes(&body),
+                .content_type = array ? "application/json" : "application/x-ndjson"};
         *pause = (struct pause){.wait = batch_pause(++*failures)};
+        b->asked = clock_mono();
         if (api_ask(b->c, API_USER, &call, &reply, &e) < 0 || reply.status < 200 ||
             reply.status > 299)
                 return take_failure(b, &call, &reply, &e, pause);
@@ -298,13 +359,14 @@ static int close_settled(struct batch *b, struct err *e)
         b->counts.replayed += settled.replayed;
         b->counts.refused += settled.refused;
         b->counts.answered += settled.accepted + settled.refused;
-        if (settled.last != 0)
+        if (settled.last != 0) {
                 b->state.done = (int64_t)settled.last;
+                b->counts.read = settled.end;
+        }
         b->state.accepted = (int64_t)b->counts.accepted;
         b->state.refused = (int64_t)b->counts.refused;
         b->state.since = batch_chunk_since(&b->chunk);
         if (b->chunk.count == 0) {
-                b->counts.read = batch_source_offset(b->source);
                 b->state.since = clock_wall(); /* the next jobs are about to be sent */
                 b->earlier = 0;
                 batch_progress_show(&b->progress, &b->counts, NULL);
@@ -336,6 +398,7 @@ static enum exit_code submit_chunk(struct batch *b)
         struct pause pause;
         struct err e = {0};
 
+        b->pace.made = 0;
         while (batch_chunk_open(&b->chunk) > 0) {
                 if (is_interrupted())
                         return stop_interrupted(b);
@@ -370,7 +433,9 @@ static void fill_chunk(struct batch *b, enum batch_read *last, struct err *e)
                         continue;
                 if (*last != BATCH_READ_JOB)
                         return;
-                if ((int64_t)place.number > b->state.done)
+                if ((int64_t)place.number <= b->state.done)
+                        b->counts.begun = b->counts.read = place.end;
+                else
                         batch_chunk_add(&b->chunk, &place, b->earlier);
         }
 }
@@ -392,11 +457,9 @@ static enum exit_code submit_all(struct batch *b)
                         return code;
         }
         batch_progress_clear(&b->progress);
-        if (last == BATCH_READ_FAILED)
+        if (last == BATCH_READ_FAILED && fault.code != ERR_INVALID)
                 return stop_with(b, EXIT_REFUSED, fault.text);
-        if (b->state_path != NULL)
-                unlink(b->state_path);
-        return batch_summary(b->c, &b->counts, &b->refusals, b->state.key);
+        return finish(b, last == BATCH_READ_FAILED ? fault.text : NULL);
 }
 
 static void batch_fini(struct batch *b)
@@ -416,9 +479,16 @@ enum exit_code batch_submit(struct cli *c)
         if (code != EXIT_DONE)
                 return code;
         c->stop = cli_interrupt();
+        c->waiting = show_waiting;
+        c->waiting_owner = &b;
         cli_catch_interrupts();
         if (open_batch(&b, &e) < 0) {
                 code = fail_to_open(&b, &e);
+        } else if (save_state(&b, &e) < 0) {
+                code = cli_fail(c, EXIT_USAGE,
+                                "%s\n  without that file, with a KEY of your own: "
+                                "warren submit --batch - --key KEY < FILE",
+                                e.text);
         } else {
                 batch_progress_begin(&b.progress, !c->json);
                 code = submit_all(&b);

@@ -9,6 +9,8 @@
 #define PAUSE_FIRST ((msec)500)
 #define PAUSE_MOST ((msec)30 * MSEC_SECOND)
 #define RETRY_MOST ((msec)MSEC_DAY)
+#define PACE_MOST ((msec)MSEC_SECOND)
+#define PACE_LEAST ((msec)125)
 
 bool batch_is_temporary(int status)
 {
@@ -34,6 +36,21 @@ msec batch_pause(unsigned failures)
         return pause < PAUSE_MOST ? pause : PAUSE_MOST;
 }
 
+msec batch_pace(struct batch_pace *p, msec asked, size_t made)
+{
+        if (p->wait == 0)
+                p->wait = PACE_MOST;
+        if (made < p->made) {
+                p->found = true;
+                if (made == 0 && p->wait < PACE_MOST)
+                        p->wait *= 2;
+        } else if (p->made > 0 && !p->found && p->wait > PACE_LEAST) {
+                p->wait /= 2;
+        }
+        p->made = made;
+        return asked > PACE_MOST || made == 0 ? asked : p->wait;
+}
+
 static void raise_wait(struct scan_value problem, msec *wait)
 {
         int64_t seconds = view_int(problem, "retry_after");
@@ -44,11 +61,13 @@ static void raise_wait(struct scan_value problem, msec *wait)
                 *wait = seconds * MSEC_SECOND;
 }
 
-enum batch_verdict batch_judge(struct scan_value entry, msec *wait)
+enum batch_verdict batch_judge(struct scan_value entry, bool dry, msec *wait)
 {
         struct scan_value problem, id;
 
-        if (view_find(entry, "id", &id))
+        if (view_find(entry, "replays", &id))
+                return BATCH_REPLAYED;
+        if (view_find(entry, "id", &id) || view_is_true(entry, "dry_run"))
                 return view_is_true(entry, "replayed") ? BATCH_REPLAYED : BATCH_ACCEPTED;
         if (!view_find(entry, "problem", &problem) ||
             view_is(problem, "type", "urn:warren:problem:batch-ended"))
@@ -59,6 +78,8 @@ enum batch_verdict batch_judge(struct scan_value entry, msec *wait)
                      view_is(problem, "accepted", "unknown");
         if (!again)
                 return BATCH_REFUSED;
+        if (dry && (status == 429 || status == 409))
+                return BATCH_ACCEPTED;
         raise_wait(problem, wait);
         return status == 429 ? BATCH_LIMITED : BATCH_AGAIN;
 }

@@ -16,12 +16,23 @@ enum batch_verdict {
         BATCH_ENDED,    /* not of a job: the gateway did not read on */
 };
 
-/* Of an entry of "jobs". For BATCH_LIMITED and BATCH_AGAIN, *wait becomes the time that the gateway
- * asks for, if it is more; otherwise *wait stays. */
-enum batch_verdict batch_judge(struct scan_value entry, msec *wait);
+/* Of an entry of "jobs". dry: of a dry run; a job that waits only for the rate, for room, or for
+ * the outcome of its key, would be accepted. For BATCH_LIMITED and BATCH_AGAIN, *wait becomes the
+ * time that the gateway asks for, if it is more; otherwise *wait stays. */
+enum batch_verdict batch_judge(struct scan_value entry, bool dry, msec *wait);
 /* The answer of a request as a whole is to be asked for again: nobody was there, or not ready.
  * status 0: no answer came. */
 bool batch_is_temporary(int status);
 /* The pause before an unanswered request is sent again: 0.5, 1, 2 … 30 s. failures: how many came
  * in a row, from 1. */
 msec batch_pause(unsigned failures);
+
+/* The pause while a rate is over. The gateway asks for whole seconds, rounded up, and a small burst
+ * is there again sooner: so the pause is halved until less is accepted after it. */
+struct batch_pace { /* starts as {0} */
+        msec wait;
+        size_t made; /* accepted by the last request; 0 before the first of a chunk */
+        bool found;
+};
+/* The next pause; asked: what the gateway asks for; made: how many jobs the request made. */
+msec batch_pace(struct batch_pace *p, msec asked, size_t made);

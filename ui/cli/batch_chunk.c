@@ -113,19 +113,26 @@ static void note_why(struct scan_value entry, struct chunk_answer *out)
                 view_add(entry, "problem.title", &out->why);
 }
 
+static void accept(struct batch_chunk *c, struct chunk_job *job, struct chunk_answer *out)
+{
+        c->accepted++;
+        job->open = false;
+        out->settled++;
+}
+
 /* False: the entry is of no job. */
 static bool take_entry(struct batch_chunk *c, struct chunk_job *job, struct scan_value entry,
                        struct chunk_answer *out)
 {
-        switch (batch_judge(entry, &out->wait)) {
+        switch (batch_judge(entry, c->dry, &out->wait)) {
         case BATCH_REPLAYED:
                 job->replayed = true;
                 c->replayed++;
-                /* fall through */
+                accept(c, job, out);
+                return true;
         case BATCH_ACCEPTED:
-                c->accepted++;
-                job->open = false;
-                out->settled++;
+                accept(c, job, out);
+                out->made++;
                 return true;
         case BATCH_REFUSED:
                 take_refusal(c, job, entry);
@@ -181,6 +188,7 @@ static void take_one(struct batch_chunk *c, const struct chunk_job *job, struct 
                      struct buffer *refused)
 {
         out->last = job->place.number;
+        out->end = job->place.end;
         if (job->problem == NULL) {
                 out->accepted++;
                 out->replayed += job->replayed;

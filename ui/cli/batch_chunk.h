@@ -25,6 +25,7 @@ struct chunk_job {
 };
 
 struct batch_chunk { /* starts as {0} */
+        bool dry;    /* a dry run: a job that would have to wait would be accepted */
         struct buffer texts;
         struct chunk_job jobs[CHUNK_JOBS];
         size_t count;
@@ -34,11 +35,13 @@ struct batch_chunk { /* starts as {0} */
 /* Jobs that are accepted or refused. */
 struct chunk_settled {
         uint64_t last; /* the number of the last; 0: there is none */
+        uint64_t end;  /* bytes of the input up to its end */
         size_t accepted, replayed, refused;
 };
 
 struct chunk_answer {      /* starts as {0} */
         size_t settled;    /* jobs that it accepted or refused */
+        size_t made;       /* jobs that it accepted now */
         msec wait;         /* the longest that it asks to wait for the others; 0: not said */
         struct buffer why; /* why the others are to be sent again */
 };

@@ -24,6 +24,7 @@ struct batch_place {
         bool in_array;                   /* of one JSON array, not of JSON lines */
         uint64_t number;                 /* its line, or its place in the array, from 1 */
         unsigned line, column;           /* in the input */
+        uint64_t end;                    /* bytes of the input up to its end */
         unsigned sent_line, sent_column; /* in the request */
         struct batch_key key;
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * batch_output.c: refused jobs, the summary, and the command that goes on.
+ * batch_output.c: refused jobs, the summary, and the next command.
  */
 #include "ui/cli/batch_output.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/json_write.h"
@@ -20,6 +21,7 @@ void batch_refusals_init(struct batch_refusals *r, const char *path, const char 
                 r->path = xstrdup(path);
         else if (input != NULL)
                 r->path = xasprintf("%s.refused", input);
+        r->own = path == NULL && input != NULL;
 }
 
 void batch_refusals_fini(struct batch_refusals *r)
@@ -28,6 +30,28 @@ void batch_refusals_fini(struct batch_refusals *r)
                 fclose(r->file);
         free(r->path);
         *r = (struct batch_refusals){0};
+}
+
+int batch_refusals_check(const struct batch_refusals *r, struct err *e)
+{
+        if (r->path == NULL)
+                return 0;
+        struct stat info;
+        bool there = stat(r->path, &info) == 0;
+        if (there && S_ISFIFO(info.st_mode))
+                return 0; /* an open would wait, a close would end it for its reader */
+        AUTO_FCLOSE FILE *file = fopen(r->path, "ae");
+        if (file == NULL)
+                return err_set_errno(e, "%s", r->path);
+        if (!there)
+                unlink(r->path);
+        return 0;
+}
+
+void batch_refusals_delete(const struct batch_refusals *r)
+{
+        if (r->own)
+                unlink(r->path);
 }
 
 static int sync_refusals(const struct batch_refusals *r, struct err *e)
@@ -50,10 +74,11 @@ int batch_refusals_write(struct batch_refusals *r, struct bytes lines, struct er
         return r->path == NULL ? 0 : sync_refusals(r, e);
 }
 
-static void add_summary(const struct batch_counts *counts, const struct batch_refusals *r,
-                        struct buffer *out)
+static void add_counts(const struct batch_counts *counts, const struct batch_refusals *r, bool dry,
+                       struct buffer *out)
 {
-        buffer_printf(out, "%llu accepted", (unsigned long long)counts->accepted);
+        buffer_printf(out, "%llu %s", (unsigned long long)counts->accepted,
+                      dry ? "would be accepted" : "accepted");
         if (counts->earlier > 0)
                 buffer_printf(out, " (%llu by an earlier run)",
                               (unsigned long long)counts->earlier);
@@ -68,31 +93,83 @@ static void add_summary(const struct batch_counts *counts, const struct batch_re
         buffer_add_char(out, '\n');
 }
 
-static void add_summary_json(const struct batch_counts *counts, const struct batch_refusals *r,
-                             const char *key, struct buffer *out)
+static void put_counts(const struct batch_counts *counts, const struct batch_refusals *r,
+                       const struct batch_end *end, struct buffer *out)
 {
-        json_begin(out);
         json_put_int(out, "accepted", (int64_t)counts->accepted);
         json_put_int(out, "earlier", (int64_t)counts->earlier);
         json_put_int(out, "replayed", (int64_t)counts->replayed);
         json_put_int(out, "refused", (int64_t)counts->refused);
         json_put_string(out, "refused_file", counts->refused > 0 ? r->path : NULL);
-        json_put_string(out, "key", key);
-        json_end(out);
-        buffer_add_char(out, '\n');
+        json_put_string(out, "key", end->key);
+        json_put_string(out, "next", end->command);
+        if (end->dry)
+                json_put_flag(out, "dry_run", true);
+}
+
+static void print_next(const struct batch_end *end)
+{
+        AUTO_BUFFER line = {0};
+
+        if (end->next == NULL)
+                return;
+        show_block(&line, bytes_of_text(end->next));
+        buffer_add_text(&line, ": ");
+        show_text(&line, bytes_of_text(end->command));
+        fprintf(stderr, "  %s\n", line.data);
 }
 
 enum exit_code batch_summary(const struct cli *c, const struct batch_counts *counts,
-                             const struct batch_refusals *r, const char *key)
+                             const struct batch_refusals *r, const struct batch_end *end)
 {
         AUTO_BUFFER out = {0};
 
-        if (c->json)
-                add_summary_json(counts, r, key, &out);
-        else
-                add_summary(counts, r, &out);
+        if (c->json) {
+                json_begin(&out);
+                put_counts(counts, r, end, &out);
+                json_end(&out);
+                buffer_add_char(&out, '\n');
+        } else {
+                add_counts(counts, r, end->dry, &out);
+        }
         enum exit_code code = cli_print(c, buffer_bytes(&out));
+        if (!c->json)
+                print_next(end);
         return code == EXIT_DONE && counts->refused > 0 ? EXIT_REFUSED : code;
+}
+
+enum exit_code batch_stopped(const struct cli *c, const struct batch_counts *counts,
+                             const struct batch_refusals *r, const struct batch_end *end)
+{
+        AUTO_BUFFER out = {0};
+
+        if (c->json) {
+                json_begin(&out);
+                json_put_given(&out, "error", bytes_of_text(end->why));
+                json_put_int(&out, "exit", end->code);
+                put_counts(counts, r, end, &out);
+                json_end(&out);
+                fprintf(stderr, "%s\n", out.data);
+                return end->code;
+        }
+        if (end->why != NULL)
+                cli_fail(c, end->code, "%s", end->why);
+        add_counts(counts, r, end->dry, &out);
+        fprintf(stderr, "  %s", out.data);
+        print_next(end);
+        return end->code;
+}
+
+void batch_add_url(const char *url, struct buffer *out)
+{
+        const char *host = strstr(url, "://");
+
+        host = host == NULL ? url : host + 3;
+        const char *login = memrchr(host, '@', strcspn(host, "/?#"));
+        buffer_add(out, url, (size_t)(host - url));
+        if (login != NULL)
+                buffer_add_text(out, "LOGIN:PASSWORD");
+        buffer_add_text(out, login != NULL ? login : host);
 }
 
 /* A word for a shell, in quotes when it needs them. */
@@ -115,7 +192,7 @@ static void add_word(const char *word, struct buffer *out)
         buffer_add_char(out, '\'');
 }
 
-void batch_resume_command(const struct cli *c, const char *key, struct buffer *out)
+void batch_add_command(const struct cli *c, bool restart, const char *key, struct buffer *out)
 {
         static const char *const kept[] = {"batch", "refused", "url", "config"};
 
@@ -123,9 +200,16 @@ void batch_resume_command(const struct cli *c, const char *key, struct buffer *o
         for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
                 if (!cli_has(c, kept[i]))
                         continue;
+                AUTO_BUFFER value = {0};
+                if (strcmp(kept[i], "url") == 0)
+                        batch_add_url(cli_option(c, kept[i]), &value);
+                else
+                        buffer_add_text(&value, cli_option(c, kept[i]));
                 buffer_printf(out, " --%s", kept[i]);
-                add_word(cli_option(c, kept[i]), out);
+                add_word(value.data, out);
         }
+        if (restart)
+                buffer_add_text(out, " --restart");
         if (key != NULL) {
                 buffer_add_text(out, " --key");
                 add_word(key, out);

@@ -13,6 +13,7 @@
 /* The refused jobs. */
 struct batch_refusals {
         char *path; /* owned; NULL: standard error */
+        bool own;   /* path is the input's own, <input>.refused */
         bool again; /* a file that is there is added to, else replaced by the first refused job */
         FILE *file; /* opened by the first refused job */
 };
@@ -20,12 +21,34 @@ struct batch_refusals {
 /* path: --refused, or NULL for <input>.refused; NULL with an input that is no file. */
 void batch_refusals_init(struct batch_refusals *r, const char *path, const char *input);
 void batch_refusals_fini(struct batch_refusals *r);
+/* Whether the file can be written. It stays as it is; one that is not there is not made. */
+int batch_refusals_check(const struct batch_refusals *r, struct err *e) MUST_CHECK;
+/* After a run without refused jobs: deletes the input's own file, which is of an older run. */
+void batch_refusals_delete(const struct batch_refusals *r);
 /* Writes lines; those in a file are on the disk then. */
 int batch_refusals_write(struct batch_refusals *r, struct bytes lines, struct err *e) MUST_CHECK;
 
-/* Prints how many jobs were accepted and refused. EXIT_REFUSED when some were refused. */
+/* What a run says at its end, or when it stops before. */
+struct batch_end {
+        enum exit_code code;
+        bool dry;            /* nothing was submitted */
+        const char *why;     /* it stopped; NULL: that was said */
+        const char *next;    /* what the command does: "to go on"; NULL: there is none */
+        const char *command; /* "warren submit …" */
+        const char *key;     /* of the run */
+};
+
+/* Prints how many jobs were accepted and refused, and the next command. EXIT_REFUSED when some were
+ * refused. */
 enum exit_code batch_summary(const struct cli *c, const struct batch_counts *counts,
-                             const struct batch_refusals *r, const char *key);
-/* Adds the command that goes on with a batch. key: NULL when the input's file of the state has it.
- */
-void batch_resume_command(const struct cli *c, const char *key, struct buffer *out);
+                             const struct batch_refusals *r, const struct batch_end *end);
+/* Prints on standard error why it stopped, how far it came, and the next command. Returns end's
+ * code. */
+enum exit_code batch_stopped(const struct cli *c, const struct batch_counts *counts,
+                             const struct batch_refusals *r, const struct batch_end *end);
+/* Adds "warren submit" with the words that it was given, as far as a later run needs them. A login
+ * in the URL becomes LOGIN:PASSWORD. restart: of a file, whose jobs are submitted from its begin.
+ * key: or NULL. */
+void batch_add_command(const struct cli *c, bool restart, const char *key, struct buffer *out);
+/* Adds the URL, in which a login becomes LOGIN:PASSWORD. */
+void batch_add_url(const char *url, struct buffer *out);

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "ui/cli/table.h"
+#include "ui/cli/view.h"
 
-enum { BAR_MOST = 40, BAR_LEAST = 10, REDRAW_MS = 200, WIDTH_DEFAULT = 80 };
+enum { BAR_MOST = 40, BAR_LEAST = 10, REDRAW_MS = 200, WIDTH_DEFAULT = 80, CUT_WIDTH = 3 };
+#define LEFT_AFTER ((msec)5 * MSEC_SECOND)
 #define LINE_PAUSE ((msec)10 * MSEC_SECOND)
 #define CLEAR_LINE "\r\x1b[K"
 
@@ -40,6 +42,17 @@ static void add_bar(unsigned done, unsigned room, struct buffer *out)
         buffer_add_text(out, "] ");
 }
 
+/* By the bytes that this run has done. */
+static void add_time_left(const struct batch_counts *counts, msec elapsed, struct buffer *out)
+{
+        if (elapsed < LEFT_AFTER || counts->read <= counts->begun || counts->read >= counts->size)
+                return;
+        double part =
+                (double)(counts->size - counts->read) / (double)(counts->read - counts->begun);
+        view_add_span((msec)(part * (double)elapsed), out);
+        buffer_add_text(out, " left  ");
+}
+
 void batch_progress_render(const struct batch_counts *counts, msec elapsed, const char *wait,
                            unsigned width, struct buffer *out)
 {
@@ -50,6 +63,7 @@ void batch_progress_render(const struct batch_counts *counts, msec elapsed, cons
                 buffer_printf(&text, "%3u %%  ", percent(counts));
         buffer_printf(&text, "%llu accepted, %llu refused  ", (unsigned long long)counts->accepted,
                       (unsigned long long)counts->refused);
+        add_time_left(counts, elapsed, &text);
         if (wait != NULL)
                 show_text(&text, bytes_of_text(wait));
         else
@@ -61,16 +75,20 @@ void batch_progress_render(const struct batch_counts *counts, msec elapsed, cons
         buffer_add(out, text.data, text.length);
 }
 
-/* The bar may not wrap: its text, which is ASCII but for a wait's, is cut. */
+/* The bar may not wrap: its text, which is ASCII but for a wait's, is cut, which "..." shows. */
 static void draw(struct batch_progress *p, struct buffer *line)
 {
-        while (line->length > 0 && show_width(buffer_bytes(line)) >= p->width) {
+        bool cut = show_width(buffer_bytes(line)) >= p->width;
+        unsigned room = cut && p->width > CUT_WIDTH ? p->width - CUT_WIDTH : p->width;
+
+        while (line->length > 0 && show_width(buffer_bytes(line)) >= room) {
                 do
                         line->length--;
                 while (line->length > 0 &&
                        ((unsigned char)line->data[line->length] & 0xc0) == 0x80);
         }
-        fprintf(stderr, CLEAR_LINE "%.*s", (int)line->length, line->data);
+        fprintf(stderr, CLEAR_LINE "%.*s%s", (int)line->length, line->data,
+                room < p->width ? "..." : "");
         fflush(stderr);
         p->drawn = true;
 }

@@ -16,7 +16,7 @@ struct batch_counts {
         uint64_t earlier;           /* accepted by earlier runs */
         uint64_t replayed;          /* accepted, of which were accepted before under their key */
         uint64_t answered;          /* in this run */
-        uint64_t read, size;        /* bytes; size 0: unknown */
+        uint64_t begun, read, size; /* bytes: before this run, now, in all; size 0: unknown */
 };
 
 struct batch_progress {
@@ -36,7 +36,7 @@ void batch_progress_show(struct batch_progress *p, const struct batch_counts *co
 /* Clears the bar; call it before anything else is written to the terminal. */
 void batch_progress_clear(struct batch_progress *p);
 
-/* Adds "42 %  4210 accepted, 2 refused  1234 jobs/s", and for a width before it a bar that fills
- * the width. Pure. */
+/* Adds "42 %  4210 accepted, 2 refused  1m20s left  1234 jobs/s", and for a width before it a bar
+ * that fills the width. Pure. */
 void batch_progress_render(const struct batch_counts *counts, msec elapsed, const char *wait,
                            unsigned width, struct buffer *out);

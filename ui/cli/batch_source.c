@@ -29,7 +29,6 @@ struct batch_source {
         bool ended; /* the input has no more bytes */
         char piece[PIECE_SIZE];
         size_t at, filled; /* of the piece: bytes used, bytes there */
-        uint64_t offset;   /* where the last job ended */
 };
 
 void batch_source_destroy(struct batch_source **s)
@@ -102,11 +101,6 @@ bool batch_source_is_array(const struct batch_source *s)
         return s->begun && s->split.form == SPLIT_ARRAY;
 }
 
-uint64_t batch_source_offset(const struct batch_source *s)
-{
-        return s->offset;
-}
-
 /* Reads a piece. A read that may wait is polled for, so that a signal is noticed. */
 static enum batch_read fill(struct batch_source *s, struct err *e)
 {
@@ -163,7 +157,7 @@ static void set_place(struct batch_source *s, struct batch_place *p)
                 .text = element->text, .line = element->line, .column = element->column};
         p->in_array = s->split.form == SPLIT_ARRAY;
         p->number = p->in_array ? element->index + 1 : element->line;
-        s->offset = element->offset + element->text.length;
+        p->end = element->offset + element->text.length;
 }
 
 enum batch_read batch_source_next(struct batch_source *s, struct batch_place *p, struct err *e)

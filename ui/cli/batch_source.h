@@ -42,5 +42,3 @@ enum batch_read batch_source_next(struct batch_source *s, struct batch_place *p,
                                   struct err *e) MUST_CHECK;
 /* Known after the first job: requests have the same form. */
 bool batch_source_is_array(const struct batch_source *s);
-/* Bytes up to the end of the last job. */
-uint64_t batch_source_offset(const struct batch_source *s);

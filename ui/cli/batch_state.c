@@ -102,7 +102,7 @@ int batch_state_check(const struct batch_state *old, const struct batch_state *n
 {
         if (old->size != now->size || old->changed != now->changed)
                 return err_set(e, ERR_CONFLICT, "the file was changed after its submission began");
-        if (strcmp(old->url, now->url) != 0)
+        if (old->done > 0 && strcmp(old->url, now->url) != 0)
                 return err_set(e, ERR_CONFLICT, "its submission began at another gateway, %s",
                                old->url);
         if (now->key[0] != '\0' && strcmp(old->key, now->key) != 0)

@@ -16,8 +16,8 @@ enum { BATCH_URL_SIZE = 1024 };
 struct batch_state {
         int64_t version; /* of this format: 1 */
         char key[BATCH_KEY_SIZE];
-        char url[BATCH_URL_SIZE];
-        int64_t size, changed; /* of FILE: bytes; ms since the epoch */
+        char url[BATCH_URL_SIZE]; /* without a login */
+        int64_t size, changed;    /* of FILE: bytes; ms since the epoch */
         int64_t done; /* number of the last job before the first open one (struct batch_place) */
         int64_t accepted, refused; /* of these */
         msec since; /* no job after `done` has a key at the gateway that is older; wall clock; 0: no
@@ -29,8 +29,8 @@ int batch_state_load(const char *path, struct batch_state *s, struct err *e) MUS
 /* Replaces it by rename; it is on the disk then. */
 int batch_state_save(const char *path, const struct batch_state *s, struct err *e) MUST_CHECK;
 /* Whether the run that `old` tells of can go on with the file, URL and key of `now`, in which an
- * empty key means any. ERR_CONFLICT: it cannot, and why. Jobs that were sent and not answered are
- * made twice once their keys are forgotten, after 24 h. So `old` is good for BATCH_KEY_GOOD after
- * its `since`, `now` having the time. Pure. */
+ * empty key means any, and any URL is good while no job is done. ERR_CONFLICT: it cannot, and why.
+ * Jobs that were sent and not answered are made twice once their keys are forgotten, after 24 h. So
+ * `old` is good for BATCH_KEY_GOOD after its `since`, `now` having the time. Pure. */
 int batch_state_check(const struct batch_state *old, const struct batch_state *now,
                       struct err *e) MUST_CHECK;

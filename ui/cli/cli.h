@@ -36,6 +36,9 @@ struct cli {
         struct http_client *clients[2]; /* by enum api_role; created when first used */
         /* NULL, or a flag that ends calls when it is not 0. Set it before the first call. */
         const volatile sig_atomic_t *stop;
+        /* NULL, or called about once a second while a call waits. Set it before the first call. */
+        void (*waiting)(void *owner);
+        void *waiting_owner;
         const char *about;     /* with several arguments, the one a failure is about; or NULL */
         const char *submitted; /* id of the accepted job, which every failure names; or NULL */
 };

@@ -37,7 +37,7 @@ static const struct option submit_options[] = {
          .member = "idempotency_key"},
         {"tenant", "NAME", "the job's tenant (admin key only)", .member = "tenant_id"},
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
-        {"dry-run", .help = "check it without submitting it"},
+        {"dry-run", .help = "check it, or all jobs of --batch, without submitting anything"},
         {"batch", "FILE", .help = "submit the jobs in FILE, or - for standard input"},
         {"refused", "FILE", .help = "with --batch: write refused jobs here, not to FILE.refused"},
         {"restart", .help = "with --batch: begin again; do not go on where an earlier run stopped"},
@@ -158,10 +158,14 @@ static const struct option events_options[] = {
 
 #define BATCH_MORE \
         "warren submit --batch FILE: a job in each line, or an array of jobs, as in a request to\n" \
-        "the API: {\"type\": \"echo\", \"payload\": {}}. When it was stopped, the same command goes\n" \
+        "the API: {\"type\": \"echo\", \"payload\": {}}. Priority, expires, tenant_id and the like are\n" \
+        "members of each job; there is no default for all. When it was stopped, the same command goes\n" \
         "on, within 23 hours: each job has a key, KEY/<line>, and is not made twice. FILE.warren-batch\n" \
         "holds how far it is. With - go on by --key KEY and the same input. Refused jobs are written\n" \
-        "to FILE.refused, with their lines; then the exit code is 6."
+        "to FILE.refused, with their lines; then the exit code is 6. Correct them in FILE, and give the\n" \
+        "command that was printed: --restart --key KEY submits what was not accepted in the last\n" \
+        "24 hours. After an end without refused jobs the same command makes all jobs again. The ids of\n" \
+        "the jobs are not told."
 #define SLOTS_MORE \
         "Each job takes a token while it runs (or starts, for a rate). When some were lost, fewer\n" \
         "jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix' does this\n" \
