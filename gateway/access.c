@@ -16,15 +16,15 @@ static bool is_admin(const struct caller *c)
         return (c->scopes & SCOPE_ADMIN) != 0 && c->tenant[0] == '\0';
 }
 
-bool bearer_split(const char *authorization, char id[KEY_ID_SIZE], char secret[KEY_SECRET_SIZE])
+const char *bearer_token(const char *authorization)
 {
         static const char scheme[] = "Bearer ";
 
         if (authorization == NULL || strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
-                return false;
+                return NULL;
         authorization += sizeof(scheme) - 1;
         authorization += strspn(authorization, " ");
-        return api_key_split(authorization, id, secret);
+        return authorization[0] != '\0' ? authorization : NULL;
 }
 
 static bool is_usable(const struct key_record *k, msec now)
@@ -72,6 +72,9 @@ static bool answer(struct http_request *r, enum access access)
                 return true;
         case ACCESS_NO_KEY:
                 return refuse_key(r, "an API key is required: Authorization: Bearer wk_...");
+        case ACCESS_NO_FORM:
+                return refuse_key(r, "this is no API key: one is wk_, 8 characters, _ and 43 "
+                                     "characters. Was all of it copied?");
         case ACCESS_WRONG:
                 return refuse_key(r, "this API key is unknown, expired or revoked");
         case ACCESS_NO_SCOPE:
@@ -95,9 +98,12 @@ static enum access judge(struct gateway *g, struct http_request *r, const struct
         char id[KEY_ID_SIZE];
         char secret[KEY_SECRET_SIZE];
         struct key_record record;
+        const char *token = bearer_token(http_header(r, "Authorization"));
 
-        if (!bearer_split(http_header(r, "Authorization"), id, secret))
+        if (token == NULL)
                 return ACCESS_NO_KEY;
+        if (!api_key_split(token, id, secret))
+                return ACCESS_NO_FORM;
         bool known = control_key(g->control, id, &record);
         enum access access =
                 access_judge(known ? &record : NULL, secret, route->scope, clock_wall(), out);

@@ -18,7 +18,8 @@ struct caller {
 
 enum access {
         ACCESS_GRANTED,
-        ACCESS_NO_KEY,   /* 401: no key, or not in the form of one */
+        ACCESS_NO_KEY,   /* 401 */
+        ACCESS_NO_FORM,  /* 401: not in the form of a key */
         ACCESS_WRONG,    /* 401: unknown, wrong secret, revoked or expired: one answer */
         ACCESS_NO_SCOPE, /* 403 */
 };
@@ -31,8 +32,8 @@ const struct caller *access_caller(const struct http_request *r);
 
 /* The rest is pure. */
 
-/* Reads the key from an Authorization header; false: none, or not in the form of one. */
-bool bearer_split(const char *authorization, char id[KEY_ID_SIZE], char secret[KEY_SECRET_SIZE]);
+/* The text behind "Bearer " of an Authorization header, borrowed; NULL: none. */
+const char *bearer_token(const char *authorization);
 /* record NULL: there is no such key; the check then takes as long as for a wrong secret. `needed`:
  * scopes, or-ed; an admin key has all of them. Fills out when access is granted. */
 enum access access_judge(const struct key_record *record, const char *secret, unsigned needed,

@@ -35,7 +35,9 @@ static bool follow(struct batch *b, enum split_step step)
         bool is_job = step == SPLIT_ELEMENT || step == SPLIT_TOO_LARGE;
 
         if (is_job && b->count == BATCH_JOBS_MAX)
-                return refusal_set(&b->cut, REFUSED_INVALID, 413, "a batch has at most %d jobs",
+                return refusal_set(&b->cut, REFUSED_INVALID, 413,
+                                   "a batch has at most %d jobs: send those from here on, which "
+                                   "were not read, in another batch",
                                    BATCH_JOBS_MAX);
         switch (step) {
         case SPLIT_ELEMENT:
@@ -87,8 +89,22 @@ static enum body_piece read_all(struct batch *b)
         return end;
 }
 
+/* The text is no array, or its array breaks before the first job. */
+static void explain_form(struct batch *b)
+{
+        struct scan_fault fault = b->split.fault;
+
+        snprintf(fault.detail, sizeof(fault.detail),
+                 "%.100s: with this Content-Type the body must be an array of jobs; for a job in "
+                 "each line it is application/x-ndjson",
+                 b->split.fault.detail);
+        (void)refusal_set_fault(&b->cut, 400, &fault);
+}
+
 static void answer_empty(struct batch *b, enum body_piece end)
 {
+        if (b->cut.has_fault)
+                explain_form(b);
         if (b->cut.status != 0)
                 refusal_answer(&b->cut, b->r);
         else if (end != PIECE_END)
@@ -133,6 +149,7 @@ static void run(struct batch *b)
                                             .own = access_caller(b->r)->tenant,
                                             .key = b->key,
                                             .traceparent = http_traceparent(b->r),
+                                            .lines = b->form == SPLIT_LINES,
                                             .dry_run = b->dry_run};
 
         b->jobs = batch_jobs_create(&c);

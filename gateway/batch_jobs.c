@@ -346,6 +346,18 @@ static struct refusal *refusal_copy(const struct refusal *why)
         return copy;
 }
 
+/* The body is an array, sent as lines. */
+static void explain_array(const struct batch_jobs *b, const struct split_element *first,
+                          struct refusal *why)
+{
+        if (!b->config.lines || first->index != 0 || first->text.data[0] != '[')
+                return;
+        snprintf(why->fault.detail, sizeof(why->fault.detail),
+                 "with this Content-Type each line must be a job; for an array of jobs it is "
+                 "application/json");
+        snprintf(why->detail, sizeof(why->detail), "%s", why->fault.detail);
+}
+
 static bool judge(struct batch_jobs *b, struct batch_slot *slot, struct refusal *why)
 {
         char key[JOB_KEY_SIZE + 8];
@@ -357,8 +369,10 @@ static bool judge(struct batch_jobs *b, struct batch_slot *slot, struct refusal 
         if (b->trial != NULL)
                 metric_increment(b->config.g->meters.dry_runs, 1);
         if (!judge_read(b->config.g, &in, &slot->dispatch.job, &slot->tenant, why)) {
-                if (!why->may_replay)
+                if (!why->may_replay) {
+                        explain_array(b, &slot->at, why);
                         return false;
+                }
                 slot->late = refusal_copy(why);
                 *why = (struct refusal){0};
         }
@@ -398,7 +412,9 @@ void batch_jobs_add_large(struct batch_jobs *b, const struct split_element *elem
         struct scan_fault fault = {.line = 1, .column = 1};
         struct refusal why = {0};
 
-        snprintf(fault.detail, sizeof(fault.detail), "is larger than %zu bytes", max);
+        snprintf(fault.detail, sizeof(fault.detail),
+                 "the job is larger than %zu bytes: make its payload smaller (setting payload_max)",
+                 max);
         b->count++;
         split_element_locate(element, &fault);
         (void)refusal_set_fault(&why, 413, &fault);

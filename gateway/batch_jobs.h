@@ -18,6 +18,7 @@ struct batch_jobs_config {
         const char *own;         /* the tenant of the API key; "": any */
         const char *key;         /* of the header Idempotency-Key: job i has <key>/<i>; "": none */
         const char *traceparent; /* of the request */
+        bool lines;              /* the body has a job in each line, so it is no array */
         bool dry_run;            /* nothing is taken, claimed or published */
 };
 

@@ -26,7 +26,7 @@ struct claim_ask {
 
 struct claim_answer {
         enum claim_state state;
-        char id[UUID_SIZE];                    /* granted, settled: of the job */
+        char id[UUID_SIZE];                    /* granted, settled, reused: of the job */
         msec submitted_at, run_at, expires_at; /* likewise: of the first request */
         bool scheduled;                        /* likewise */
         int64_t taken; /* granted: how many leases ran out before; their holders may have published

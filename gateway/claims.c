@@ -390,7 +390,7 @@ static void wait_locked(struct claims *c, struct waiter *w)
                 } else if (!condition_wait(&w->changed, &c->mutex, until) && !w->in_call &&
                            !w->done) {
                         DL_DELETE(c->waiters, w);
-                        err_set(&w->why, ERR_TIMEOUT, "its answers take too long");
+                        err_set(&w->why, ERR_TIMEOUT, "the status-store answers too slowly");
                         wake_locked(c, w, NULL);
                 }
         }
@@ -413,7 +413,9 @@ int claims_ask(struct claims *c, const struct claim_ask *asks, struct claim_answ
         if (err_is_set(&w.why)) {
                 metric_increment(m->claims, (double)count, "failed");
                 return err_set(e, w.why.code == ERR_FULL ? ERR_FULL : ERR_UNAVAILABLE,
-                               "claims of the primary status-store: %s", w.why.text);
+                               "idempotency keys cannot be looked up just now (%s): send the same "
+                               "request again later",
+                               w.why.text);
         }
         metric_observe(m->claim, (double)(clock_mono_us() - since) / 1e6);
         for (size_t i = 0; i < count; i++)

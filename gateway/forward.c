@@ -114,7 +114,7 @@ static const char *visible_tenant(struct http_request *r)
         }
         const char *tenant = access_tenant(access_caller(r), named);
         if (tenant == NULL)
-                http_problem(r, 403, "this key belongs to another tenant");
+                http_problem(r, 403, "this API key belongs to another tenant");
         return tenant;
 }
 

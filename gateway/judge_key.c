@@ -4,6 +4,7 @@
  */
 #include "gateway/judge_key.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/accepted.h"
@@ -52,12 +53,19 @@ static enum key_verdict refuse_for_now(struct refusal *why, const char *type, ms
         return KEY_REFUSED;
 }
 
-/* The key is in the body or in the header. */
-static enum key_verdict refuse_reused(struct bytes body, struct refusal *why)
+/* The key is in the body or in the header. An older primary does not say which job. */
+static enum key_verdict refuse_reused(const struct claim_answer *a, struct bytes body,
+                                      const char *key, struct refusal *why)
 {
-        const struct refused_member m = {body, "idempotency_key",
-                                         "this idempotency key was used with another request"};
+        char text[ERR_TEXT_SIZE];
+        const struct refused_member m = {body, "idempotency_key", text};
+        bool known = a->id[0] != '\0';
         struct scan_value value;
+
+        snprintf(text, sizeof(text),
+                 "the key was used with another request%s%s%s: repeat that request unchanged, or "
+                 "use another key than \"%s\"",
+                 known ? " (job " : "", a->id, known ? ")" : "", key);
 
         if (scan_find(scan_root(body), m.name, &value) && value.kind != SCAN_NULL)
                 refusal_set_member(why, &m);
@@ -82,10 +90,12 @@ enum key_verdict judge_key(const struct claim_answer *a, struct bytes body, stru
                 return KEY_REPLAYS;
         case CLAIM_IN_FLIGHT:
                 refusal_set(why, REFUSED_KEY_IN_FLIGHT, 409,
-                            "the first request with this idempotency key has no outcome yet");
+                            "an earlier request with this idempotency key has not ended, or "
+                            "its gateway was lost: send the same again later, which makes no "
+                            "second job");
                 return refuse_for_now(why, "urn:warren:problem:key-in-flight", a->retry);
         case CLAIM_REUSED:
-                return refuse_reused(body, why);
+                return refuse_reused(a, body, job->key, why);
         case CLAIM_FULL:
                 refusal_set(why, REFUSED_KEYS, 429, "too many idempotency keys are kept");
                 return refuse_for_now(why, "urn:warren:problem:keys-full", a->retry);
@@ -94,9 +104,9 @@ enum key_verdict judge_key(const struct claim_answer *a, struct bytes body, stru
                                                                  "there is no such tenant"});
                 return KEY_REFUSED;
         case CLAIM_INVALID:
-                refusal_set(
-                        why, REFUSED_KEYS, 503,
-                        "the primary status-store cannot read the claim on the idempotency key");
+                refusal_set(why, REFUSED_KEYS, 503,
+                            "the idempotency key cannot be looked up: the status-store does not "
+                            "understand the gateway, whose version may be another");
                 return KEY_REFUSED;
         }
         return KEY_REFUSED;

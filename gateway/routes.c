@@ -12,6 +12,9 @@
 /* payload_max is added to SUBMISSION_EXTRA. */
 enum { SMALL_BODY = 64 * 1024, BATCH_BODY = 8 * 1024 * 1024 };
 
+#define OVER_SUBMISSION "make the payload smaller (setting payload_max)"
+#define OVER_BATCH "send the jobs that are left in further batches"
+
 static void ready(void *owner, struct http_request *r)
 {
         health_answer_ready(r, routes_ready, owner);
@@ -33,8 +36,8 @@ bool routes_ready(void *owner, struct err *why)
 
 /* clang-format off */
 static const struct http_route table[] = {
-        {"POST", "/api/v1/jobs", submit_handle, .scope = SCOPE_SUBMIT, .body_max = SUBMISSION_EXTRA},
-        {"POST", "/api/v1/jobs/batch", batch_handle, .scope = SCOPE_SUBMIT, .body_max = BATCH_BODY, .streamed = true},
+        {"POST", "/api/v1/jobs", submit_handle, .scope = SCOPE_SUBMIT, .body_max = SUBMISSION_EXTRA, .over = OVER_SUBMISSION},
+        {"POST", "/api/v1/jobs/batch", batch_handle, .scope = SCOPE_SUBMIT, .body_max = BATCH_BODY, .over = OVER_BATCH, .streamed = true},
         {"GET", "/api/v1/jobs", forward_to_status_store, .scope = SCOPE_READ},
         {"GET", "/api/v1/jobs/{id}", forward_job, .scope = SCOPE_READ},
         {"GET", "/api/v1/jobs/{id}/attempts", forward_to_status_store, .scope = SCOPE_READ},
@@ -42,7 +45,7 @@ static const struct http_route table[] = {
         {"GET", "/api/v1/dlq", forward_to_dlx_monitor, .scope = SCOPE_READ},
         {"GET", "/api/v1/dlq/groups", forward_to_dlx_monitor, .scope = SCOPE_READ},
         {"GET", "/api/v1/dlq/{id}", forward_to_dlx_monitor, .scope = SCOPE_READ},
-        {"POST", "/api/v1/dlq/{id}/requeue", forward_to_dlx_monitor, .scope = SCOPE_OPERATE, .body_max = SUBMISSION_EXTRA},
+        {"POST", "/api/v1/dlq/{id}/requeue", forward_to_dlx_monitor, .scope = SCOPE_OPERATE, .body_max = SUBMISSION_EXTRA, .over = OVER_SUBMISSION},
         {"GET", "/api/v1/tenants", forward_to_status_store, .scope = SCOPE_ADMIN},
         {"POST", "/api/v1/tenants", forward_to_status_store, .scope = SCOPE_ADMIN, .body_max = SMALL_BODY},
         {"GET", "/api/v1/tenants/{t}", forward_to_status_store, .scope = SCOPE_ADMIN},

@@ -15,6 +15,7 @@
 
 #define DELAY_SECONDS_MAX (365.0 * 86400)
 #define TIMEOUT_SECONDS_MAX (24.0 * 3600)
+#define DURATION_SECONDS_MAX (10000.0 * 86400) /* of duration_parse */
 
 /* A body that is being read into a job: the reader's owner. */
 struct parse {
@@ -31,7 +32,8 @@ static int read_payload(struct json_reader *r, const struct json_place *p, void 
         if (p->value.raw.length <= parse->rules->payload_max)
                 return json_read_raw(r, p, out);
         parse->why->status = 413;
-        return json_refuse(r, p, "is larger than %zu bytes", parse->rules->payload_max);
+        return json_refuse(r, p, "is larger than %zu bytes: make it smaller (setting payload_max)",
+                           parse->rules->payload_max);
 }
 
 /* A number of seconds, or a duration as text. False: neither. */
@@ -86,19 +88,34 @@ static int read_run_at(struct json_reader *r, const struct json_place *p, void *
         return 0;
 }
 
+/* "2026-01-31..." */
+static bool looks_like_a_time(struct scan_value value)
+{
+        char text[2 * TIME_TEXT_SIZE];
+
+        return json_copy_text(value, text, sizeof(text)) && strspn(text, "0123456789") == 4 &&
+               text[4] == '-';
+}
+
 /* A duration or a number of seconds from now, or a time. */
 static int read_expires(struct json_reader *r, const struct json_place *p, void *out)
 {
         struct parse *parse = r->owner;
-        char text[2 * TIME_TEXT_SIZE];
         msec at, left, now = parse->rules->now;
 
-        if (read_duration(p->value, DELAY_SECONDS_MAX, &left))
+        if (looks_like_a_time(p->value)) {
+                if (json_read_time(r, p, &at) != 0)
+                        return -1;
+        } else if (p->value.kind == SCAN_NUMBER && scan_real(p->value) < 0) {
+                return json_refuse(r, p, "must be later than now");
+        } else if (read_duration(p->value, DURATION_SECONDS_MAX, &left)) {
                 at = now + left;
-        else if (!json_copy_text(p->value, text, sizeof(text)) || time_parse(text, &at, NULL) != 0)
+        } else {
                 return json_refuse(r, p,
                                    "must be " DURATION_FORM
-                                   ", or an RFC 3339 time; at most 365 days ahead");
+                                   ", or a time like \"2026-01-01T00:00:30Z\"; at most 365 days "
+                                   "ahead");
+        }
         if (at > now + JOB_DELAY_MAX)
                 return json_refuse(r, p, "must be at most 365 days ahead");
         parse->expires = p->value;
@@ -116,7 +133,7 @@ static int read_tenant(struct json_reader *r, const struct json_place *p, void *
                 return -1;
         if (own[0] != '\0' && strcmp(own, text) != 0) {
                 parse->why->status = 403;
-                return json_refuse(r, p, "this key belongs to another tenant");
+                return json_refuse(r, p, "this API key belongs to another tenant");
         }
         memcpy(out, text, sizeof(text));
         return 0;
@@ -174,7 +191,7 @@ static int check_whole(struct json_reader *r, const struct json_place *root)
                                      "cannot be given together with \"delay\"");
         if (p->job->tenant[0] == '\0')
                 return refuse_member(r, root, "tenant_id", root->value,
-                                     "is required: this key belongs to no tenant");
+                                     "is required: this API key belongs to no tenant");
         return 0;
 }
 

@@ -160,11 +160,16 @@ static const struct json_member call_members[] = {
         {0},
 };
 
-static void write_job(const struct claim_result *a, struct buffer *out)
+static void write_id(const struct claim_result *a, struct buffer *out)
 {
         char id[UUID_SIZE];
         uuid_unpack(a->id, id);
         json_put_string(out, "id", id);
+}
+
+static void write_job(const struct claim_result *a, struct buffer *out)
+{
+        write_id(a, out);
         json_put_int(out, "submitted_at", a->terms.submitted_at);
         json_put_int(out, "run_at", a->terms.run_at);
         json_put_int(out, "expires_at", a->terms.expires_at);
@@ -186,6 +191,8 @@ static void write_result(const struct claim_result *a, struct buffer *out)
                 json_put_int(out, "retry_ms", a->retry);
                 break;
         case CLAIM_REUSED:
+                write_id(a, out);
+                break;
         case CLAIM_NONE:
         case CLAIM_NO_TENANT:
         case CLAIM_INVALID:

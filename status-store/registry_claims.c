@@ -223,7 +223,7 @@ static void fill_answer(struct claim_result *out, const struct claim_decision *d
         if (d->change == CLAIM_INSERT) {
                 memcpy(out->id, a->holder, sizeof(out->id));
                 out->terms = a->terms;
-        } else if (d->state == CLAIM_GRANTED || d->state == CLAIM_SETTLED) {
+        } else {
                 memcpy(out->id, row->id, sizeof(out->id));
                 out->terms = row->terms;
         }

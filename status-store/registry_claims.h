@@ -17,7 +17,7 @@ struct claim_result {
         enum claim_state state;
         int taken;                    /* as in claim_decision */
         msec retry;                   /* as in claim_decision */
-        unsigned char id[UUID_BYTES]; /* granted, settled: of the job; terms likewise */
+        unsigned char id[UUID_BYTES]; /* granted, settled, reused: of the job; terms likewise */
         struct claim_terms terms;
 };
 

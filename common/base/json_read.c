@@ -254,9 +254,15 @@ int json_read_copy(struct json_reader *r, const struct json_place *p, void *out)
 int json_read_time(struct json_reader *r, const struct json_place *p, void *out)
 {
         char text[2 * TIME_TEXT_SIZE];
+        char utc[2 * TIME_TEXT_SIZE + 1];
+        bool is_text = json_copy_text(p->value, text, sizeof(text));
+        msec at;
 
-        if (json_copy_text(p->value, text, sizeof(text)) && time_parse(text, out, NULL) == 0)
+        if (is_text && time_parse(text, out, NULL) == 0)
                 return 0;
+        if (is_text && snprintf(utc, sizeof(utc), "%sZ", text) > 0 &&
+            time_parse(utc, &at, NULL) == 0)
+                return json_refuse(r, p, "needs a time zone, as in \"%s\"", utc);
         return json_refuse(r, p,
                            "must be a time as RFC 3339 writes it, like \"2026-01-01T00:00:30Z\"");
 }

@@ -87,9 +87,12 @@ enum body_piece http_body_next(struct http_request *r, struct buffer *out)
 
 int http_body_problem(const struct http_request *r, enum body_piece end, char *text, size_t size)
 {
+        const struct http_route *route = r->match.route;
+
         switch (end) {
         case PIECE_OVER:
-                snprintf(text, size, "the body is larger than %zu bytes", r->match.route->body_max);
+                snprintf(text, size, "the body is larger than %zu bytes%s%s", route->body_max,
+                         route->over != NULL ? ": " : "", route->over != NULL ? route->over : "");
                 return 413;
         case PIECE_LATE:
                 snprintf(text, size, "the body did not arrive in time");

@@ -267,6 +267,15 @@ static msec read_retry_after(CURL *easy)
         return fits ? (msec)seconds * MSEC_SECOND : -1;
 }
 
+static bool read_replayed(CURL *easy)
+{
+        struct curl_header *header = NULL;
+
+        return curl_easy_header(easy, "Idempotent-Replayed", 0, CURLH_HEADER, -1, &header) ==
+                       CURLHE_OK &&
+               strcmp(header->value, "true") == 0;
+}
+
 static void read_head(CURL *easy, struct http_reply *reply)
 {
         long status = 0;
@@ -276,6 +285,7 @@ static void read_head(CURL *easy, struct http_reply *reply)
         curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
         reply->status = (int)status;
         reply->retry_after = read_retry_after(easy);
+        reply->replayed = read_replayed(easy);
         snprintf(reply->content_type, sizeof(reply->content_type), "%s", type != NULL ? type : "");
 }
 

@@ -42,6 +42,7 @@ struct http_reply {
         struct buffer body; /* owned */
         char content_type[128];
         msec retry_after; /* -1: none */
+        bool replayed;    /* Idempotent-Replayed: true */
 };
 
 /* ERR_INVALID unless it is an http or https URL with a host, fit for base_url. */

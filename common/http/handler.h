@@ -28,9 +28,10 @@ struct http_route {
         const char *method;  /* "GET"; a GET route answers HEAD too. NULL ends the table */
         const char *pattern; /* "/api/v1/jobs/{id}": a parameter is one segment, percent-decoded */
         http_handler *handle;
-        unsigned scope;  /* for the program's authorizer */
-        size_t body_max; /* bytes; larger bodies are refused with 413; 0: any body with 400 */
-        bool streamed;   /* the handler reads the body, piece by piece (body.h) */
+        unsigned scope;   /* for the program's authorizer */
+        size_t body_max;  /* bytes; larger bodies are refused with 413; 0: any body with 400 */
+        const char *over; /* what to do about a larger body: added to the 413; or NULL */
+        bool streamed;    /* the handler reads the body, piece by piece (body.h) */
 };
 
 struct http_server_config {

@@ -59,16 +59,30 @@ void route_methods(const struct http_route *routes, char out[ALLOW_SIZE])
         allow(out, "OPTIONS");
 }
 
+/* Of all patterns that fit. */
+static size_t fewest_params(const struct http_route *routes, const struct path *path)
+{
+        struct route_match trial = {0};
+        size_t fewest = PATH_PARAMS_MAX;
+
+        for (const struct http_route *r = routes; r->method != NULL; r++) {
+                if (pattern_fits(r->pattern, path, &trial) && trial.param_count < fewest)
+                        fewest = trial.param_count;
+        }
+        return fewest;
+}
+
 void route_match(const struct http_route *routes, const char *method, const struct path *path,
                  struct route_match *out)
 {
         struct route_match trial = {0};
+        size_t fewest = fewest_params(routes, path);
 
         *out = (struct route_match){0};
         if (strcmp(method, "HEAD") == 0)
                 method = "GET";
         for (const struct http_route *r = routes; r->method != NULL; r++) {
-                if (!pattern_fits(r->pattern, path, &trial))
+                if (!pattern_fits(r->pattern, path, &trial) || trial.param_count > fewest)
                         continue;
                 if (strcmp(r->method, method) == 0) {
                         *out = trial;

@@ -23,6 +23,7 @@ struct route_match {
 
 /* The methods of all routes, each once. */
 void route_methods(const struct http_route *routes, char out[ALLOW_SIZE]);
-/* For HEAD it finds a GET route. */
+/* For HEAD it finds a GET route. A path that fits patterns with and without a parameter is only the
+ * latter's, whatever the method. */
 void route_match(const struct http_route *routes, const char *method, const struct path *path,
                  struct route_match *out);

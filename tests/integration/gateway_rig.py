@@ -41,7 +41,8 @@ class Place:
 
 
 class Service(http.server.ThreadingHTTPServer):
-    """Stands in for a service behind the gateway: `answers` maps (method, path) to (status, body)."""
+    """Stands in for a service behind the gateway: `answers` maps (method, path) to (status, body), or
+    (status, body, headers)."""
 
     daemon_threads = True
 
@@ -70,7 +71,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.asked.append({"method": self.command, "path": path, "query": query,
                                   "headers": dict(self.headers), "body": body})
-        status, answer = self.server.answers.get((self.command, path), (200, {"path": path}))
+        status, answer, *more = self.server.answers.get((self.command, path), (200, {"path": path}))
         data = b"" if answer is None else json.dumps(answer).encode()
         kind = "application/problem+json" if status >= 400 else "application/json"
         self.send_response(status)
@@ -78,6 +79,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         if status in (429, 503) and answer.get("patience", True):
             self.send_header("Retry-After", "7")
+        for name, value in dict(*more).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 

@@ -99,18 +99,32 @@ def test_too_large_a_job(acme, queues, form):
     larger = {"type": "a", "payload": "x" * (300 * 1024)}
     jobs, cut = check(send(acme, [{"type": "a"}, large, larger, {"type": "b"}], form))
     assert cut is None
-    refused(jobs[1], 413, "/1/payload", "is larger than 262144 bytes")
-    refused(jobs[2], 413, "/2", "is larger than")
+    refused(jobs[1], 413, "/1/payload", "is larger than 262144 bytes: make it smaller (setting payload_max)")
+    refused(jobs[2], 413, "/2", "the job is larger than 278528 bytes: make its payload smaller")
     assert len(queues()) == 2
 
 
 @pytest.mark.parametrize("body,form,status,words", [
     (b"", "array", 400, ""), (b"[]", "array", 422, "no job"), (b" [ ] ", "array", 422, "no job"),
-    (b'{"type": "a"}', "array", 400, ""), (b"x", "array", 400, ""), (b"[", "array", 400, ""),
+    (b'{"type": "a"}\n{"type": "b"}', "array", 400, "in each line it is application/x-ndjson"),
+    (b"x", "array", 400, ""), (b"[", "array", 400, ""),
     (b"", "lines", 422, "no job"), (b"\n \r\n\n", "lines", 422, "no job")])
 def test_no_job(acme, queues, body, form, status, words):
     check_problem(send(acme, body, form), status, words=words)
     assert queues() == []
+
+
+@pytest.mark.parametrize("body", [b'[{"type": "a"}]', b'[\n {"type": "b"}]\n'])
+def test_an_array_sent_as_lines(acme, body):
+    jobs, _ = check(send(acme, body, "lines"))
+    refused(jobs[0], 422 if len(jobs) == 1 else 400, words="for an array of jobs it is application/json")
+
+
+def test_only_post(acme):
+    for method in ("GET", "PUT"):
+        answer = acme.request(method, BATCH)
+        check_problem(answer, 405)
+        assert answer.headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("tail", [b"", b",", b" x", b"}", b"] x", b'{"type": "c"}]'])
@@ -123,7 +137,7 @@ def test_an_array_that_ends_wrongly(acme, queues, tail):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_thousand_and_one(acme, queues, form):
     jobs, cut = check(send(acme, [{"type": "noop"}] * 1001, form))
-    assert cut["status"] == 413 and "at most 1000 jobs" in cut["detail"]
+    assert cut["status"] == 413 and "at most 1000 jobs: send those from here on" in cut["detail"]
     assert len(jobs) == 1000 and ids(queues()) == sorted(accepted(jobs))
 
 
@@ -134,7 +148,7 @@ def chunks_of(jobs):
 def test_eight_mebibytes(acme, queues):
     """A length is refused before a byte is read; chunks are read up to the limit."""
     job = {"type": "noop", "payload": "x" * 65000}
-    check_problem(send(acme, [job] * 130, "lines"), 413, words=str(MAX))
+    check_problem(send(acme, [job] * 130, "lines"), 413, words=f"{MAX} bytes: send the jobs that are left in further")
     assert queues() == []
     jobs, cut = check(acme.post(BATCH, data=chunks_of([job] * 130), headers={"Content-Type": NDJSON}))
     assert cut["status"] == 413 and str(MAX) in cut["detail"]
@@ -156,7 +170,6 @@ def test_jsonl(acme, queues):
 def test_scope(gateway, control, acme):
     reader = known(Caller(gateway, control.key("acme", ["read"])))
     check_problem(send(reader, [{"type": "a"}]), 403)
-    check_problem(acme.get(BATCH), 404)  # a job of that name
 
 
 def test_rates_count_jobs(gateway, control, node):

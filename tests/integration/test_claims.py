@@ -56,10 +56,10 @@ def test_a_claim_is_granted_settled_and_replayed(primary):
     assert claim(primary, "a", holder, **terms) == {"state": "granted", **kept}
     assert claim(primary, "a") == {"state": "in_flight", "retry_ms": 1000}
     assert claim(primary, "a", look=True)["state"] == "in_flight"
-    assert claim(primary, "a", hash=HASH[::-1]) == {"state": "reused"}
+    assert claim(primary, "a", hash=HASH[::-1]) == {"state": "reused", "id": holder}
     call(primary, ended=[end("a", holder, "settled")])
     assert claim(primary, "a") == {"state": "settled", **kept}
-    assert claim(primary, "a", hash=HASH[::-1]) == {"state": "reused"}
+    assert claim(primary, "a", hash=HASH[::-1]) == {"state": "reused", "id": holder}
     answer = primary.request("POST", "/claims", json={})
     assert answer.json() == {"claims": [], "lease_ms": 6000}
 

@@ -284,7 +284,7 @@ def test_tenants_and_keys(cli):
     (["list"], {"WARREN_URL": "http://127.0.0.1:99999"}, "usage", "WARREN_URL: "),
     (["list", "--url", "http://a\nb"], {}, "usage", "control character"),
     (["submit", "Not A Type"], {}, "refused", "warren: type: "),
-    (["submit", "noop", "1", "--run-at", "tomorrow"], {}, "refused", "warren: run_at: must be a time"),
+    (["submit", "noop", "1", "--run-at", "tomorrow"], {}, "refused", "warren: --run-at: must be a time"),
     (["submit", "noop", '{"a":1,"a":2}'], {}, "usage", "line 1, column 8"),
     (["submit", "noop", "@/nonexistent"], {}, "usage", "No such file"),
     (["submit"], {}, "usage", "usage: warren submit"),

@@ -152,10 +152,12 @@ def test_members_of_a_single_job(batch):
     tried = batch(*words, "--dry-run")
     assert tried.stdout.startswith("would be accepted: scheduled, runs in "), tried.stderr
     first = batch.json(*words)
-    assert batch.json(*words)["id"] == first["id"]
+    assert batch.json(*words) == {**first, "replayed": True}
+    assert batch(*words).stdout == f"{first['id']}  submitted before with this key\n"
     known = batch(*words, "--dry-run")
     assert known.stdout == f"would make no job: the key is that of job {first['id']}\n"
     other = batch("submit", "noop", "2", "--key", "one")
-    assert other.returncode == EXIT["refused"] and "key" in other.stderr
+    assert other.returncode == EXIT["refused"]
+    assert other.stderr.startswith("warren: --key: the key was used with another request (job " + first["id"])
     assert "expires" in batch("get", first["id"]).stdout
     check_made_once(batch, 1)

@@ -102,6 +102,7 @@ def test_another_request(warren, api, key):
     first = accepted(send(api, key, payload=1))
     by_header = check_problem(send(api, key, payload=2), 422, words="Idempotency-Key")
     assert by_header["type"] == REUSED and "errors" not in by_header
+    assert first["id"] in by_header["detail"] and f'another key than "{key}"' in by_header["detail"]
     by_member = check_problem(send(api, None, payload=2, idempotency_key=key), 422, "/idempotency_key")
     assert by_member["type"] == REUSED
     assert refused(warren.gateway, "key_reused") == before + 2
@@ -266,7 +267,7 @@ def test_primary_away(make_warren, key):
     first = accepted(send(api, key))
     warren.status_store.kill()
     answer = send(api, key + "-2")
-    check_problem(answer, 503, words="claims")
+    check_problem(answer, 503, words="idempotency keys cannot be looked up just now")
     assert int(answer.headers["Retry-After"]) >= 1
     assert send(api, key).status_code == 503
     assert send(api, None).status_code == 202

@@ -23,7 +23,10 @@ BAD_KEYS = [None, "", "Bearer", "Bearer wk_short", "Basic YTpi", "Bearer wk_aaaa
 def test_bad_keys(gateway, header):
     headers = {} if header is None else {"Authorization": header}
     answer = requests.post(gateway.url + JOBS, json={"type": "noop"}, headers=headers, timeout=20)
-    check_problem(answer, 401)
+    given = (header or "").startswith("Bearer ")
+    known_form = header == "Bearer wk_aaaaaaaa_" + "a" * 43
+    check_problem(answer, 401, words="is unknown" if known_form else
+                  "is no API key: one is wk_, 8 characters" if given else "an API key is required")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 

@@ -72,33 +72,26 @@ static void test_judge(void **state)
 static void test_bearer(void **state)
 {
         (void)state;
-#define SECRET "0123456789012345678901234567890123456789012"
         static const struct {
-                const char *header;
-                bool want;
+                const char *header, *want;
         } cases[] = {
-                {"Bearer wk_abcd1234_" SECRET, true},
-                {"bearer  wk_abcd1234_" SECRET, true},
-                {NULL, false},
-                {"", false},
-                {"Bearer", false},
-                {"Bearer ", false},
-                {"Basic wk_abcd1234_" SECRET, false},
-                {"wk_abcd1234_" SECRET, false},
-                {"Bearer wk_abcd1234_" SECRET "x", false},
-                {"Bearer wk_abcd1234_" SECRET " ", false},
-                {"Bearer wk_ABCD1234_" SECRET, false},
-                {"Bearer wk_abcd123_" SECRET, false},
+                {"Bearer wk_abcd1234_x", "wk_abcd1234_x"},
+                {"bearer  wk_abcd1234_x", "wk_abcd1234_x"},
+                {"Bearer nonsense ", "nonsense "},
+                {NULL, NULL},
+                {"", NULL},
+                {"Bearer", NULL},
+                {"Bearer ", NULL},
+                {"Basic wk_abcd1234_x", NULL},
+                {"wk_abcd1234_x", NULL},
         };
 
-        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                char id[KEY_ID_SIZE];
-                char secret[KEY_SECRET_SIZE];
-                assert_int_equal(bearer_split(cases[i].header, id, secret), cases[i].want);
-                if (!cases[i].want)
-                        continue;
-                assert_string_equal(id, "abcd1234");
-                assert_string_equal(secret, SECRET);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                const char *got = bearer_token(cases[i].header);
+                if (cases[i].want == NULL)
+                        assert_null(got);
+                else
+                        assert_string_equal(got, cases[i].want);
         }
 }
 

@@ -162,6 +162,38 @@ static void test_refused(void **state)
         }
 }
 
+/* It says which job the key made, and which key. */
+static void test_reused(void **state)
+{
+        (void)state;
+        static const struct {
+                struct claim_answer answer;
+                const char *body, *want;
+        } cases[] = {
+                {{.state = CLAIM_REUSED, .id = ID},
+                 with_key,
+                 "the key was used with another request (job " ID "): repeat that request "
+                 "unchanged, or use another key than \"k\""},
+                {{.state = CLAIM_REUSED, .id = ID},
+                 without_key,
+                 "the header Idempotency-Key: the key was used with another request (job " ID
+                 "): repeat that request unchanged, or use another key than \"k\""},
+                {{.state = CLAIM_REUSED},
+                 with_key,
+                 "the key was used with another request: repeat that request unchanged, or use "
+                 "another key than \"k\""},
+        };
+
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                struct job job = {.key = "k"};
+                struct refusal why = {0};
+                assert_int_equal(
+                        judge_key(&cases[i].answer, bytes_of_text(cases[i].body), &job, &why),
+                        KEY_REFUSED);
+                assert_string_equal(why.detail, cases[i].want);
+        }
+}
+
 static void test_ask(void **state)
 {
         (void)state;
@@ -190,7 +222,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_granted), cmocka_unit_test(test_settled),
                 cmocka_unit_test(test_refused), cmocka_unit_test(test_ask),
-                cmocka_unit_test(test_due),
+                cmocka_unit_test(test_due),     cmocka_unit_test(test_reused),
         };
         return cmocka_run_group_tests_name("judge_key", tests, NULL, NULL);
 }

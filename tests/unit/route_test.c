@@ -12,6 +12,7 @@ static const struct http_route routes[] = {
         {.method = "GET", .pattern = "/api/jobs"},
         {.method = "POST", .pattern = "/api/jobs"},
         {.method = "GET", .pattern = "/api/jobs/{id}"},
+        {.method = "POST", .pattern = "/api/jobs/batch"},
         {.method = "GET", .pattern = "/api/jobs/{id}/attempts"},
         {.method = "DELETE", .pattern = "/api/tenants/{t}/keys/{id}"},
         {.method = NULL},
@@ -39,6 +40,9 @@ static void test_match(void **state)
                 {"GET", "/api/jobs/7/attempts/1", NULL, "", NULL, NULL},
                 {"DELETE", "/api/tenants/acme/keys/k1", "/api/tenants/{t}/keys/{id}", "", "acme",
                  "k1"},
+                {"POST", "/api/jobs/batch", "/api/jobs/batch", "", NULL, NULL},
+                {"GET", "/api/jobs/batch", NULL, "POST", NULL, NULL},
+                {"PUT", "/api/jobs/batch", NULL, "POST", NULL, NULL},
                 {"GET", "/", NULL, "", NULL, NULL},
         };
 

@@ -120,6 +120,36 @@ static void test_expires(void **state)
         }
 }
 
+/* Each says what is wrong with this value. */
+static void test_wrong_expires(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *value, *want;
+        } cases[] = {
+                {"-5", "must be later than now"},
+                {"0", "must be later than now"},
+                {"31536001", "must be at most 365 days ahead"},
+                {"\"400d\"", "must be at most 365 days ahead"},
+                {"\"2027-01-01T00:00:00.001Z\"", "must be at most 365 days ahead"},
+                {"\"2026-01-01T00:00:30\"", "needs a time zone, as in \"2026-01-01T00:00:30Z\""},
+                {"\"2026-01-01 00:00:30Z\"", "must be a time as RFC 3339 writes it, like "
+                                             "\"2026-01-01T00:00:30Z\""},
+                {"\"yesterday\"", "must be " DURATION_FORM ", or a time like "
+                                  "\"2026-01-01T00:00:30Z\"; at most 365 days ahead"},
+        };
+
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                AUTO_FREE char *body = xasprintf("{\"type\":\"t\",\"expires\":%s}", cases[i].value);
+                struct submission_refusal why = {0};
+                struct job job;
+                assert_int_equal(submission_parse(bytes_of_text(body), &acme, &job, &why), -1);
+                assert_int_equal(why.status, 422);
+                assert_string_equal(why.fault.pointer, "/expires");
+                assert_string_equal(why.fault.detail, cases[i].want);
+        }
+}
+
 static void test_payload_is_a_slice(void **state)
 {
         (void)state;
@@ -419,6 +449,7 @@ int main(void)
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_accepted),
                 cmocka_unit_test(test_expires),
+                cmocka_unit_test(test_wrong_expires),
                 cmocka_unit_test(test_payload_is_a_slice),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_too_late),

@@ -123,14 +123,28 @@ static void add_position(struct scan_value error, struct bytes body, struct buff
                 buffer_printf(out, "line %lld, column %lld: ", (long long)line, (long long)column);
 }
 
-static void explain_error(struct scan_value error, struct bytes body, struct buffer *out)
+/* The option that the member came from, or the member. */
+static void add_member_name(const char *name, const struct arguments *a, struct buffer *out)
+{
+        for (int i = 0; a != NULL && i < a->given_count; i++) {
+                const struct option *o = a->given[i].option;
+                if (o->member != NULL && strcmp(o->member, name) == 0) {
+                        buffer_printf(out, "--%s: ", o->name);
+                        return;
+                }
+        }
+        buffer_printf(out, "%s: ", name);
+}
+
+static void explain_error(struct scan_value error, struct bytes body, const struct arguments *a,
+                          struct buffer *out)
 {
         AUTO_BUFFER pointer = {0};
 
         if (out->length > 0)
                 buffer_add_text(out, "\n  ");
         if (view_add(error, "pointer", &pointer) && pointer.length > 1)
-                buffer_printf(out, "%s: ", pointer.data + (pointer.data[0] == '/'));
+                add_member_name(pointer.data + (pointer.data[0] == '/'), a, out);
         if (pointer.data != NULL && strncmp(pointer.data, "/payload", 8) == 0)
                 add_position(error, body, out);
         view_add(error, "detail", out);
@@ -145,7 +159,8 @@ static void add_detail(const struct http_reply *reply, struct buffer *out)
 }
 
 /* A problem's own detail repeats its first error: it is added only when there are no errors. */
-void api_explain(const struct http_reply *reply, struct bytes body, struct buffer *out)
+static void explain(const struct http_reply *reply, struct bytes body, const struct arguments *a,
+                    struct buffer *out)
 {
         struct scan_value problem = api_value(reply), errors;
         struct scan_item item;
@@ -153,7 +168,7 @@ void api_explain(const struct http_reply *reply, struct bytes body, struct buffe
 
         if (view_find(problem, "errors", &errors)) {
                 for (struct scan_cursor at = scan_items(errors); scan_next(&at, &item);)
-                        explain_error(item.value, body, &text);
+                        explain_error(item.value, body, a, &text);
         }
         if (text.length == 0)
                 add_detail(reply, &text);
@@ -162,6 +177,11 @@ void api_explain(const struct http_reply *reply, struct bytes body, struct buffe
                 view_add(problem, "id", &text);
         }
         buffer_add(out, text.data, text.length);
+}
+
+void api_explain(const struct http_reply *reply, struct bytes body, struct buffer *out)
+{
+        explain(reply, body, NULL, out);
 }
 
 static bool is_submission(const char *path)
@@ -198,15 +218,18 @@ static void add_key_advice(const struct cli *c, enum api_role role, const struct
                               scope_of(role, call), variable);
 }
 
-/* Prints the problem unchanged, and the id of the job that was submitted before. */
+/* Prints the problem, with the header Retry-After as a member, and the id of the job that was
+ * submitted before. */
 static void print_problem(const struct cli *c, const struct http_reply *reply)
 {
         struct scan_value problem = api_value(reply);
         AUTO_BUFFER line = {0};
 
         buffer_add(&line, problem.raw.data, problem.raw.length);
-        if (c->submitted != NULL && problem.kind == SCAN_OBJECT) {
+        if (problem.kind == SCAN_OBJECT) {
                 line.length--;
+                if (reply->retry_after >= 0)
+                        json_put_int(&line, "retry_after", reply->retry_after / MSEC_SECOND);
                 cli_add_submitted(c, &line);
                 buffer_add_char(&line, '}');
         }
@@ -216,14 +239,15 @@ static void print_problem(const struct cli *c, const struct http_reply *reply)
 enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct http_call *call,
                            const struct http_reply *reply)
 {
-        enum exit_code code = api_exit_code(reply->status);
+        bool is_for_now = reply->status == 409 && reply->retry_after >= 0;
+        enum exit_code code = is_for_now ? EXIT_LIMITED : api_exit_code(reply->status);
         AUTO_BUFFER text = {0};
 
         if (c->json && reply->body.length > 0) {
                 print_problem(c, reply);
                 return code;
         }
-        api_explain(reply, call->body, &text);
+        explain(reply, call->body, &c->arguments, &text);
         add_key_advice(c, role, call, reply, &text);
         if (reply->retry_after >= 0 && c->submitted == NULL)
                 buffer_printf(&text, "\n  try again in %lld s",

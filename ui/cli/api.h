@@ -32,7 +32,7 @@ enum exit_code api_print(const struct cli *c, const struct http_reply *reply, ap
 /* api_call, then api_print. */
 enum exit_code api_show(struct cli *c, enum api_role role, const struct http_call *call,
                         api_show_fn *show);
-/* Reports an answer that is not a 2xx to the user. */
+/* Reports an answer that is not a 2xx to the user. EXIT_LIMITED also for a 409 with Retry-After. */
 enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct http_call *call,
                            const struct http_reply *reply);
 /* The status as an exit code: 401 and 403 not allowed, 404 not found, 429 limited… */

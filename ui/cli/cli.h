@@ -29,7 +29,7 @@ struct http_client;
 struct cli {
         struct arguments arguments;
         struct settings settings;
-        bool json;                      /* --json: print answers unchanged, one per line */
+        bool json;                      /* --json: print answers as JSON, one per line */
         bool colours;                   /* standard output is a terminal with colours */
         bool terminal;                  /* standard output is a terminal */
         unsigned width, height;         /* the terminal's columns and rows; 0: unknown */

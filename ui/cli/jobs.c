@@ -163,6 +163,35 @@ static void show_accepted(const struct cli *c, struct scan_value job, struct buf
         buffer_add_char(out, '\n');
 }
 
+/* The answer tells how the job was at first, not how it is now. */
+static void show_replayed(const struct cli *c, struct scan_value job, struct buffer *out)
+{
+        (void)c;
+        view_add(job, "id", out);
+        buffer_add_text(out, "  submitted before with this key\n");
+}
+
+static void add_replayed(struct http_reply *reply)
+{
+        struct scan_value job = api_value(reply);
+        AUTO_BUFFER body = {0};
+
+        if (job.kind != SCAN_OBJECT)
+                return;
+        buffer_add(&body, job.raw.data, job.raw.length - 1);
+        json_put_flag(&body, "replayed", true);
+        buffer_add_char(&body, '}');
+        buffer_set(&reply->body, buffer_bytes(&body));
+}
+
+static enum exit_code print_accepted(const struct cli *c, struct http_reply *reply)
+{
+        if (!reply->replayed)
+                return api_print(c, reply, show_accepted);
+        add_replayed(reply);
+        return api_print(c, reply, show_replayed);
+}
+
 /* "replays": the key is known, and the answer would be the first one, with that job's id. */
 static void show_dry_run(const struct cli *c, struct scan_value job, struct buffer *out)
 {
@@ -183,6 +212,7 @@ static void show_dry_run(const struct cli *c, struct scan_value job, struct buff
 /* Prints the id even when the wait fails: a user without the id would submit the job again. */
 static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply)
 {
+        bool replayed = reply->replayed;
         AUTO_BUFFER id = {0};
 
         if (!view_add(api_value(reply), "id", &id))
@@ -191,10 +221,13 @@ static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply
         if (!c->json) {
                 AUTO_BUFFER line = {0};
                 show_text(&line, buffer_bytes(&id));
-                fprintf(stderr, "submitted: %s\n", line.data);
+                fprintf(stderr, "submitted%s: %s\n", replayed ? " before with this key" : "",
+                        line.data);
         }
         enum exit_code code = wait_for(c, id.data, true, reply);
         c->submitted = NULL;
+        if (code == EXIT_DONE && replayed)
+                add_replayed(reply);
         if (code == EXIT_DONE)
                 code = api_print(c, reply, job_show);
         return code == EXIT_DONE ? job_verdict(api_value(reply)) : code;
@@ -247,7 +280,7 @@ static enum exit_code submit_one(struct cli *c)
         if (code != EXIT_DONE)
                 return code;
         if (!cli_has(c, "wait"))
-                return api_print(c, &reply, show_accepted);
+                return print_accepted(c, &reply);
         cli_catch_interrupts();
         code = wait_for_submitted(c, &reply);
         if (code == EXIT_INTERRUPTED)
