@@ -413,6 +413,8 @@ def test_every_command_has_help():
         help_text = subprocess.run([BIN / "warren", *names, "--help"], text=True, timeout=60,
                                    capture_output=True, check=True).stdout
         assert f"Usage: warren {' '.join(words)}" in help_text
+        assert subprocess.run([BIN / "warren", "help", *names], text=True, capture_output=True, timeout=60,
+                              check=True).stdout == help_text
 
 
 def test_bash_completion():

@@ -97,7 +97,8 @@ static void list_help(const char *noun, struct buffer *out)
                 "be\n"
                 "lines 'url = …', 'api_key = …' and so on in ~/.config/warren/config.\n"
                 "Exit codes: 0 done, 1 the job failed or a check found something wrong, 2 usage,\n"
-                "3 not found, 4 not allowed, 5 unreachable, 6 refused, 7 limited.\n");
+                "3 not found, 4 not allowed, 5 unreachable, 6 refused, 7 limited, 130 "
+                "interrupted.\n");
 }
 
 void command_help(const struct command *command, struct buffer *out)
@@ -191,11 +192,21 @@ enum exit_code command_run(int argc, char **argv)
 {
         move_switches(argc, argv);
 
+        /* "warren help submit" means "warren submit --help". */
+        const bool help_first = argc > 0 && strcmp(argv[0], "help") == 0;
+        if (help_first) {
+                argc--;
+                argv++;
+        }
         int used = 0;
         const struct command *command = command_find(argc, argv, &used);
         const struct cli nothing = {0};
         AUTO_BUFFER help = {0};
 
+        if (command != NULL && help_first) {
+                command_help(command, &help);
+                return cli_print(&nothing, buffer_bytes(&help));
+        }
         if (command != NULL)
                 return run_command(command, argc - used, argv + used);
         if (argc > 0 && strcmp(argv[0], "--version") == 0) {
@@ -203,9 +214,9 @@ enum exit_code command_run(int argc, char **argv)
                 return cli_print(&nothing, buffer_bytes(&help));
         }
         bool noun = argc > 0 && command_first(argv[0]) != NULL;
-        if (argc == 0 || strcmp(argv[0], "help") == 0 || asks_for(argc, argv, "--help") ||
-            asks_for(argc, argv, "-h") || (noun && argc == 1)) {
-                bool asked = argc > 0 && !(noun && argc == 1);
+        if (argc == 0 || asks_for(argc, argv, "--help") || asks_for(argc, argv, "-h") ||
+            (noun && argc == 1)) {
+                bool asked = help_first || (argc > 0 && !(noun && argc == 1));
                 list_help(noun ? argv[0] : NULL, &help);
                 if (asked)
                         return cli_print(&nothing, buffer_bytes(&help));
