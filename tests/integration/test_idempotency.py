@@ -279,17 +279,42 @@ def test_primary_away(make_warren, key):
 def test_hanging_primary_does_not_hold_the_others(make_warren, key):
     """At most half of the threads wait for it, which leaves the others to who needs no claim."""
     warren = make_warren(settings={"gateway": {"threads": 8}})
-    api = warren.api
+    api, other = warren.api, warren.tenant("other").api
     api.run("noop")
     warren.status_store.hang()
     with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(send_many, [Api(api.url, api.key) for _ in range(20)], key, 20)
+        sent = pool.submit(send_many, [Api(one.url, one.key) for _ in range(10) for one in (api, other)], key, 20)
         until_waiting(warren.gateway, 4)
         assert send(Api(api.url, api.key), None).status_code == 202
         assert not sent.done()
         assert {answer.status_code for answer in sent.result()} == {503}
     warren.status_store.go_on()
     accepted(until_accepted(api, key))
+
+
+def test_one_tenant_leaves_others_half_of_the_places_for_keys(make_warren, key):
+    """Also one that is over its rate, whose keys are only looked up, and one that sends dry runs."""
+    warren = make_warren(settings={"gateway": {"threads": 8}})
+    api, tiny = warren.api, warren.tenant("tiny", rate="1/1h", burst=1).api
+    accepted(send(api, None))
+    accepted(send(tiny, None))
+
+    def dry_run():
+        return Api(tiny.url, tiny.key).request("POST", "/jobs?dry_run=true", json={"type": "noop"},
+                                               headers={"Idempotency-Key": key})
+
+    warren.status_store.hang()
+    with ThreadPoolExecutor(3) as pool:
+        looks = [pool.submit(dry_run), pool.submit(send, Api(tiny.url, tiny.key), key)]
+        until_waiting(warren.gateway, 2)
+        for answer in (dry_run(), send(tiny, key)):
+            check_problem(answer, 503, words="too many submissions with a key of this tenant")
+            assert answer.headers["Retry-After"] == "1"
+        others = pool.submit(send, api, key)
+        until_waiting(warren.gateway, 3)
+        warren.status_store.go_on()
+        accepted(others.result())
+        assert {look.result().status_code for look in looks} == {429}
 
 
 def test_gateway_suspended_with_a_claim(make_warren, key):
