@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idempotency keys: one key, one job; the same request gets the first answer again, another one none."""
+import contextlib
 import secrets
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -274,6 +276,23 @@ def test_primary_away(make_warren, key):
     warren.status_store.start()
     check_replay(until_accepted(api, key), first)
     accepted(until_accepted(api, key + "-2"))
+
+
+def test_registry_that_cannot_be_written(make_warren, key):
+    """As on a full disk. The locked file lets the same calls fail; then all goes on."""
+    warren = make_warren()
+    api = warren.api
+    first = accepted(send(api, key))
+    path = warren.status_store.settings["registry"]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        check_problem(send(api, key + "-2"), 503, words="claims")
+        assert send(api, None).status_code == 202
+        other.execute("ROLLBACK")
+    made = accepted(until_accepted(api, key + "-2"))
+    check_replay(until_accepted(api, key), first)
+    check_replay(send(api, key + "-2"), made)
+    assert [job["id"] for job in jobs_of(api, key + "-2")] == [made["id"]]
 
 
 def test_hanging_primary_does_not_hold_the_others(make_warren, key):
