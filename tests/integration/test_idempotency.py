@@ -47,7 +47,8 @@ def test_replay(warren, api, key):
     submitted = warren.gateway.metrics().sum("warren_jobs_submitted_total")
     first = accepted(send(api, key, payload={"a": 1}))
     check_replay(send(api, key, payload={"a": 1}), first)
-    assert api.wait(first["id"])["idempotency_key"] == key
+    assert api.wait(first["id"])["status"] == "completed"
+    until(lambda: api.get(first["id"])["idempotency_key"] == key, what="its submission is read")
     check_replay(send(api, key, payload={"a": 1}), first)
     assert [attempt["attempt"] for attempt in api.attempts(first["id"])["attempts"]] == [1]
     assert claims(warren.gateway, "settled") == replays + 2
