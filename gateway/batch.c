@@ -205,7 +205,7 @@ static bool enter(struct gateway *g, struct http_request *r)
 {
         struct err e = {0};
 
-        if (batch_places_take(g->batch_places, access_caller(r)->tenant, &e) == 0)
+        if (tenant_places_take(g->batch_places, access_caller(r)->tenant, &e) == 0)
                 return true;
         http_hurry(r);
         http_problem_err(r, &e);
@@ -220,5 +220,5 @@ void batch_handle(void *owner, struct http_request *r)
         if (!submit_query(r, &b.dry_run) || !read_form(r, &b.form) || !read_key(&b) || !enter(g, r))
                 return;
         run(&b);
-        batch_places_return(g->batch_places, access_caller(r)->tenant);
+        tenant_places_return(g->batch_places, access_caller(r)->tenant);
 }

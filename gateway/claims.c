@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "gateway/tenant_places.h"
 
 enum {
         CALL_TIMEOUT = 3 * MSEC_SECOND,
@@ -61,12 +62,12 @@ struct claims {
         struct claims_config config;
         pthread_t thread;
         struct call call;
+        struct tenant_places *places; /* of waiters, also of those in a call */
         /* guarded by mutex */
         pthread_mutex_t mutex;
         pthread_cond_t wake;  /* of the thread */
         pthread_cond_t ended; /* the thread has */
         struct waiter *waiters;
-        unsigned waiting; /* also those in a call */
         struct ending *ends;
         unsigned end_count;
         msec refuse_until;
@@ -193,12 +194,18 @@ static void add_end_locked(struct claims *c, struct ending *ending)
         limit_ends_locked(c);
 }
 
+/* Its place is that of the first one's tenant; only an admin's batch has jobs of several. */
+static const char *tenant_of(const struct waiter *w)
+{
+        return w->asks[0].tenant;
+}
+
 static void wake_locked(struct claims *c, struct waiter *w, const struct err *why)
 {
         if (why != NULL)
                 w->why = *why;
         w->done = true;
-        c->waiting--;
+        tenant_places_return(c->places, tenant_of(w));
         pthread_cond_signal(&w->changed);
 }
 
@@ -326,6 +333,8 @@ struct claims *claims_create(const struct claims_config *config)
         struct claims *c = xcalloc(1, sizeof(*c));
 
         c->config = *config;
+        c->places = tenant_places_create(config->waiting_max, config->waiting_each,
+                                         "submissions with a key");
         pthread_mutex_init(&c->mutex, NULL);
         condition_init(&c->wake);
         condition_init(&c->ended);
@@ -357,6 +366,7 @@ void claims_destroy(struct claims **claims)
         free_ends(&c->ends);
         buffer_fini(&c->call.body);
         http_client_destroy(&c->config.client);
+        tenant_places_destroy(&c->places);
         pthread_cond_destroy(&c->wake);
         pthread_cond_destroy(&c->ended);
         pthread_mutex_destroy(&c->mutex);
@@ -371,9 +381,8 @@ static int enter_locked(struct claims *c, struct waiter *w, struct err *e)
                 *e = c->why;
                 return -1;
         }
-        if (c->waiting == c->config.waiting_max)
-                return err_set(e, ERR_FULL, "%u submissions with a key wait already", c->waiting);
-        c->waiting++;
+        if (tenant_places_take(c->places, tenant_of(w), e) != 0)
+                return -1;
         DL_APPEND(c->waiters, w);
         pthread_cond_signal(&c->wake);
         return 0;
@@ -436,8 +445,5 @@ void claims_end(struct claims *c, const char *tenant, const char *key, const cha
 
 unsigned claims_waiting(struct claims *c)
 {
-        pthread_mutex_lock(&c->mutex);
-        unsigned waiting = c->waiting;
-        pthread_mutex_unlock(&c->mutex);
-        return waiting;
+        return tenant_places_taken(c->places);
 }

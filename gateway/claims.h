@@ -19,6 +19,7 @@ struct claims;
 struct claims_config {
         struct http_client *client; /* taken; used for nothing else, since the end stops it */
         unsigned waiting_max;       /* callers of claims_ask at once */
+        unsigned waiting_each;      /* of one tenant */
         msec confirm_timeout;       /* a lease should be longer: logged when it is not */
         const struct meters *meters;
 };
@@ -31,8 +32,8 @@ void claims_destroy(struct claims **c);
 void claims_finish(struct claims *c, msec limit);
 
 /* Asks for 1 to CLAIMS_AT_ONCE claims, in order. Blocks, for 5 s at most. -1: nothing is granted;
- * ERR_FULL: too many wait; ERR_UNAVAILABLE: the primary does not answer; after such a failure it is
- * not asked for a second. */
+ * ERR_FULL: too many wait, of all or of this tenant; ERR_UNAVAILABLE: the primary does not answer;
+ * after such a failure it is not asked for a second. */
 int claims_ask(struct claims *c, const struct claim_ask *asks, struct claim_answer *answers,
                size_t count, struct err *e) MUST_CHECK;
 /* Ends a granted claim. Copies; never blocks. It is sent until a call with it is answered with 200,

@@ -13,13 +13,13 @@
 #include "common/http/server.h"
 #include "gateway/admits.h"
 #include "gateway/backlog.h"
-#include "gateway/batch_places.h"
 #include "gateway/claims.h"
 #include "gateway/in_flight.h"
 #include "gateway/limiter.h"
 #include "gateway/meters.h"
 #include "gateway/packer.h"
 #include "gateway/settings.h"
+#include "gateway/tenant_places.h"
 
 enum {
         GATEWAY_ROUTES_MAX = 32,
@@ -43,7 +43,7 @@ struct gateway {
         struct http_client *status_store, *dlx_monitor;
         struct limiter *limiter;
         struct in_flight *in_flight;
-        struct batch_places *batch_places;
+        struct tenant_places *batch_places; /* of callers; "": of all admin keys */
         struct meters meters;
         struct claims *claims;
         /* loop thread only, except for calls that their headers allow on any thread */

@@ -91,10 +91,24 @@ static void create_claims(struct gateway *g, struct http_client *client)
 {
         const struct gateway_settings *s = g->settings;
 
-        g->claims = claims_create(&(struct claims_config){.client = client,
-                                                          .waiting_max = (unsigned)s->threads / 2,
-                                                          .confirm_timeout = s->confirm_timeout,
-                                                          .meters = &g->meters});
+        g->claims =
+                claims_create(&(struct claims_config){.client = client,
+                                                      .waiting_max = (unsigned)s->threads * 3 / 4,
+                                                      .waiting_each = (unsigned)s->threads / 2,
+                                                      .confirm_timeout = s->confirm_timeout,
+                                                      .meters = &g->meters});
+}
+
+enum { THREADS_PER_BATCH = 8 };
+
+/* Few threads read batches, so that single requests find others. */
+static void create_batch_places(struct gateway *g)
+{
+        unsigned threads = (unsigned)g->settings->threads;
+
+        unsigned most = threads < THREADS_PER_BATCH ? 1 : threads / THREADS_PER_BATCH;
+
+        g->batch_places = tenant_places_create(most, (most + 1) / 2, "batches");
 }
 
 static int create_clients(struct gateway *g, struct err *e)
@@ -275,7 +289,7 @@ static int begin(void *owner, struct service *service, struct err *e)
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);
         g->limiter = limiter_create();
-        g->batch_places = batch_places_create((unsigned)g->settings->threads);
+        create_batch_places(g);
         meters_init(&g->meters);
         if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_servers(g, e) < 0)
                 return -1;
@@ -315,7 +329,7 @@ static void end(void *owner)
         http_client_destroy(&g->status_store);
         http_client_destroy(&g->dlx_monitor);
         limiter_destroy(&g->limiter);
-        batch_places_destroy(&g->batch_places);
+        tenant_places_destroy(&g->batch_places);
         metrics_destroy(&g->meters.metrics);
 }
 

@@ -113,6 +113,11 @@ size_t registry_writes_waiting(struct registry *r)
         return writer_waiting(r->writer);
 }
 
+int registry_check(struct registry *r, struct err *e)
+{
+        return writer_check(r->writer, e) == 0 ? 0 : err_wrap(e, "the registry cannot be written");
+}
+
 struct reader *registry_read(struct registry *r, struct err *e)
 {
         return readers_take(r->readers, e);

@@ -43,6 +43,9 @@ struct registry *registry_create(const char *path, struct err *e) MUST_CHECK;
 void registry_destroy(struct registry **r);
 /* Writes that wait for those that are being committed: many when the disk stalls. */
 size_t registry_writes_waiting(struct registry *r);
+/* -1: the last write failed because of the disk, or of another process. The next one, a minute
+ * later at most, may succeed. */
+int registry_check(struct registry *r, struct err *e) MUST_CHECK;
 
 /* 1: found; 0: unknown; -1. A deleted tenant is found until its queues are gone. */
 int registry_tenant(struct registry *r, const char *name, struct tenant *out,

@@ -61,7 +61,8 @@ static void on_keyed(void *owner, const struct keyed_job *job)
 static bool is_ready(void *owner, struct err *why)
 {
         const struct status_store *s = owner;
-        if (s->api.registry != NULL && api_can_change(&s->api, why) != 0)
+        if (s->api.registry != NULL &&
+            (api_can_change(&s->api, why) != 0 || registry_check(s->api.registry, why) != 0))
                 return false;
         return follower_is_ready(s->follower, why);
 }

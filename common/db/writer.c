@@ -32,6 +32,7 @@ struct writer {
         struct write *waiting; /* guarded by mutex, and the two below */
         size_t count;          /* of these */
         bool stopping;
+        struct err failure; /* of the last transaction; guarded by mutex */
 };
 
 /* -1 when the transaction is lost: SQLite ends it by itself for a full disk, for instance. */
@@ -63,18 +64,18 @@ static int commit_group(struct writer *w, struct write *group, struct err *e)
 
 /* Also a write that had failed by itself fails with the transaction: it may have seen others that
  * are undone now. */
-static void write_group(struct writer *w, struct write *group)
+static void write_group(struct writer *w, struct write *group, struct err *e)
 {
-        struct err why = {0}, ignored = {0};
+        struct err ignored = {0};
         struct write *one = NULL;
-        if (commit_group(w, group, &why) == 0)
+        if (commit_group(w, group, e) == 0)
                 return;
         if (database_in_transaction(w->database) &&
             database_run(w->database, "ROLLBACK", NULL, &ignored) != 0)
                 LOG_WARN("rollback failed", log_err(&ignored));
         DL_FOREACH (group, one) {
                 one->result = -1;
-                one->why = why;
+                one->why = *e;
         }
 }
 
@@ -99,8 +100,10 @@ static void *write_groups(void *owner)
                 struct write *group = TAKE(w->waiting);
                 w->count = 0;
                 pthread_mutex_unlock(&w->mutex);
-                write_group(w, group);
+                struct err why = {0};
+                write_group(w, group, &why);
                 pthread_mutex_lock(&w->mutex);
+                w->failure = why;
                 wake_locked(group);
         }
         pthread_mutex_unlock(&w->mutex);
@@ -179,4 +182,12 @@ size_t writer_waiting(struct writer *w)
         size_t count = w->count;
         pthread_mutex_unlock(&w->mutex);
         return count;
+}
+
+int writer_check(struct writer *w, struct err *e)
+{
+        pthread_mutex_lock(&w->mutex);
+        struct err failure = w->failure;
+        pthread_mutex_unlock(&w->mutex);
+        return err_is_set(&failure) ? err_set(e, failure.code, "%s", failure.text) : 0;
 }

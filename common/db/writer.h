@@ -32,3 +32,5 @@ int writer_run(struct writer *w, write_fn *run, void *owner, struct err *e) MUST
 
 /* How many writes wait for the next group. */
 size_t writer_waiting(struct writer *w);
+/* -1: the last transaction failed, and why. */
+int writer_check(struct writer *w, struct err *e) MUST_CHECK;

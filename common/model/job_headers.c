@@ -55,7 +55,7 @@ static const struct field fields[] = {
          INT(max_retries, 0, JOB_MAX_RETRIES_MAX, JOB_MAX_RETRIES_DEFAULT)},
         {"x-timeout-ms", PUBLIC, EVERYWHERE, INT(timeout, JOB_TIMEOUT_MIN, JOB_TIMEOUT_MAX, 0)},
         {"x-run-at", PUBLIC, EVERYWHERE, TIME(run_at)},
-        {"x-expires-at", PUBLIC, FIRST_RUN, TIME(expires_at)},
+        {"x-expires-at", PUBLIC, FIRST_RUN, INT(expires_at, 1, JOB_TIME_MAX, 0)}, /* 0: never */
         {"x-delay", PUBLIC, NOWHERE, OTHER(HEADER_INT)},
         {"x-priority", PUBLIC, NOWHERE, OTHER(HEADER_INT)},
         {"x-submitted-at", PUBLIC, EVERYWHERE, TIME(submitted_at)},

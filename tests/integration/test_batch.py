@@ -341,7 +341,7 @@ def test_more_batches_than_threads_for_them(node, services, control, tmp_path, a
 
     fill(caller, "too many batches of this tenant")
     assert len(accepted(check(send(other, [{"type": "a"}]))[0])) == 1
-    fill(other, "too many batches are being read")
+    fill(other, "too many batches at once")
     assert caller.submit().status_code == 202
     late = Raw(caller, length=MAX).send(b" ")
     assert late.read()[0] == 503

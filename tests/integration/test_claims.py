@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 
 import pytest
+import requests
 
 from harness.publish import publish
 from harness.status_rig import StatusStore, now_ms, uuid7
@@ -160,7 +161,11 @@ def test_a_registry_that_cannot_be_written(primary):
         answer = primary.request("POST", "/claims", json={"claims": [ask("f")]})
         assert answer.status_code == 503, answer.text
         other.execute("ROLLBACK")
+    ready = primary.program.health_url("/readyz")
+    answer = requests.get(ready)
+    assert answer.status_code == 503 and "the registry cannot be written" in answer.text
     assert claim(primary, "f")["state"] == "granted"
+    assert requests.get(ready).status_code == 200
 
 
 def test_a_key_is_kept_at_least_as_long_as_its_lease(broker, tmp_path):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idempotency keys: one key, one job; the same request gets the first answer again, another one none."""
+import contextlib
 import secrets
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,7 +47,8 @@ def test_replay(warren, api, key):
     submitted = warren.gateway.metrics().sum("warren_jobs_submitted_total")
     first = accepted(send(api, key, payload={"a": 1}))
     check_replay(send(api, key, payload={"a": 1}), first)
-    assert api.wait(first["id"])["idempotency_key"] == key
+    assert api.wait(first["id"])["status"] == "completed"
+    until(lambda: api.get(first["id"])["idempotency_key"] == key, what="its submission is read")
     check_replay(send(api, key, payload={"a": 1}), first)
     assert [attempt["attempt"] for attempt in api.attempts(first["id"])["attempts"]] == [1]
     assert claims(warren.gateway, "settled") == replays + 2
@@ -277,20 +280,62 @@ def test_primary_away(make_warren, key):
     accepted(until_accepted(api, key + "-2"))
 
 
+def test_registry_that_cannot_be_written(make_warren, key):
+    """As on a full disk. The locked file lets the same calls fail; then all goes on."""
+    warren = make_warren()
+    api = warren.api
+    first = accepted(send(api, key))
+    path = warren.status_store.settings["registry"]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        check_problem(send(api, key + "-2"), 503, words="claims")
+        assert send(api, None).status_code == 202
+        other.execute("ROLLBACK")
+    made = accepted(until_accepted(api, key + "-2"))
+    check_replay(until_accepted(api, key), first)
+    check_replay(send(api, key + "-2"), made)
+    assert [job["id"] for job in jobs_of(api, key + "-2")] == [made["id"]]
+
+
 def test_hanging_primary_does_not_hold_the_others(make_warren, key):
     """At most half of the threads wait for it, which leaves the others to who needs no claim."""
     warren = make_warren(settings={"gateway": {"threads": 8}})
-    api = warren.api
+    api, other = warren.api, warren.tenant("other").api
     api.run("noop")
     warren.status_store.hang()
     with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(send_many, [Api(api.url, api.key) for _ in range(20)], key, 20)
+        sent = pool.submit(send_many, [Api(one.url, one.key) for _ in range(10) for one in (api, other)], key, 20)
         until_waiting(warren.gateway, 4)
         assert send(Api(api.url, api.key), None).status_code == 202
         assert not sent.done()
         assert {answer.status_code for answer in sent.result()} == {503}
     warren.status_store.go_on()
     accepted(until_accepted(api, key))
+
+
+def test_one_tenant_leaves_others_half_of_the_places_for_keys(make_warren, key):
+    """Also one that is over its rate, whose keys are only looked up, and one that sends dry runs."""
+    warren = make_warren(settings={"gateway": {"threads": 8}})
+    api, tiny = warren.api, warren.tenant("tiny", rate="1/1h", burst=1).api
+    accepted(send(api, None))
+    accepted(send(tiny, None))
+
+    def dry_run():
+        return Api(tiny.url, tiny.key).request("POST", "/jobs?dry_run=true", json={"type": "noop"},
+                                               headers={"Idempotency-Key": key})
+
+    warren.status_store.hang()
+    with ThreadPoolExecutor(3) as pool:
+        looks = [pool.submit(dry_run), pool.submit(send, Api(tiny.url, tiny.key), key)]
+        until_waiting(warren.gateway, 2)
+        for answer in (dry_run(), send(tiny, key)):
+            check_problem(answer, 503, words="too many submissions with a key of this tenant")
+            assert answer.headers["Retry-After"] == "1"
+        others = pool.submit(send, api, key)
+        until_waiting(warren.gateway, 3)
+        warren.status_store.go_on()
+        accepted(others.result())
+        assert {look.result().status_code for look in looks} == {429}
 
 
 def test_gateway_suspended_with_a_claim(make_warren, key):

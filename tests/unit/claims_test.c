@@ -16,7 +16,7 @@
 
 #include "tests/unit/unit.h"
 
-enum { WAITING_MAX = 4, PATIENCE = 20 * MSEC_SECOND };
+enum { WAITING_MAX = 8, PATIENCE = 20 * MSEC_SECOND };
 
 #define GRANTED \
         "{\"state\":\"granted\",\"id\":\"0190aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee\"," \
@@ -137,7 +137,7 @@ static void *ask(void *owner)
         return NULL;
 }
 
-static struct asker *begin(struct claims *c, const char *name, size_t count)
+static struct asker *begin_for(struct claims *c, const char *tenant, const char *name, size_t count)
 {
         struct asker *a = xcalloc(1, sizeof(*a));
 
@@ -145,7 +145,7 @@ static struct asker *begin(struct claims *c, const char *name, size_t count)
         a->count = count;
         for (size_t i = 0; i < count; i++) {
                 snprintf(a->keys[i], sizeof(a->keys[i]), "%s/%zu", name, i);
-                a->asks[i] = (struct claim_ask){.tenant = "acme",
+                a->asks[i] = (struct claim_ask){.tenant = tenant,
                                                 .key = a->keys[i],
                                                 .hash = "00112233445566778899aabbccddeeff",
                                                 .holder = "0190aaaa-bbbb-7ccc-8ddd-000000000001",
@@ -155,6 +155,11 @@ static struct asker *begin(struct claims *c, const char *name, size_t count)
         }
         assert_int_equal(pthread_create(&a->thread, NULL, ask, a), 0);
         return a;
+}
+
+static struct asker *begin(struct claims *c, const char *name, size_t count)
+{
+        return begin_for(c, "acme", name, count);
 }
 
 static void join(struct asker *a)
@@ -184,8 +189,10 @@ static void check_has_not(const char *body, const char *text)
 
 static int set_up(void **state)
 {
-        const struct claims_config config = {
-                .waiting_max = WAITING_MAX, .confirm_timeout = 5 * MSEC_SECOND, .meters = &meters};
+        const struct claims_config config = {.waiting_max = WAITING_MAX,
+                                             .waiting_each = (WAITING_MAX + 1) / 2,
+                                             .confirm_timeout = 5 * MSEC_SECOND,
+                                             .meters = &meters};
 
         condition_init(&primary.changed);
         primary.calls = 0;
@@ -363,6 +370,17 @@ static void test_answers_that_are_none(void **state)
         }
 }
 
+static void check_full(struct claims *c, const char *tenant, const char *why)
+{
+        struct asker *refused = begin_for(c, tenant, "refused", 1);
+
+        join(refused);
+        assert_int_equal(refused->e.code, ERR_FULL);
+        check_has(refused->e.text, why);
+        free(refused);
+}
+
+/* One tenant leaves half of the places to others. */
 static void test_limits(void **state)
 {
         struct claims *c = *state;
@@ -370,13 +388,15 @@ static void test_limits(void **state)
         enum { ENDS = 8192 };
         char key[32];
 
-        for (unsigned i = 0; i < WAITING_MAX; i++)
+        for (unsigned i = 0; i < WAITING_MAX / 2; i++)
                 askers[i] = begin(c, "k", 1);
         free(next_call());
+        until_waiting(c, WAITING_MAX / 2);
+        check_full(c, "acme", "too many submissions with a key of this tenant at once");
+        for (unsigned i = WAITING_MAX / 2; i < WAITING_MAX; i++)
+                askers[i] = begin_for(c, "other", "k", 1);
         until_waiting(c, WAITING_MAX);
-        struct asker *refused = begin(c, "refused", 1);
-        join(refused);
-        assert_int_equal(refused->e.code, ERR_FULL);
+        check_full(c, "third", "too many submissions with a key at once");
         for (unsigned i = 0; i <= ENDS; i++) {
                 snprintf(key, sizeof(key), "end-%u", i);
                 claims_end(c, "acme", key, "h", CLAIM_SETTLE);
@@ -386,7 +406,7 @@ static void test_limits(void **state)
                 join(askers[i]);
                 free(askers[i]);
         }
-        free(refused);
+        assert_int_equal(claims_waiting(c), 0);
         AUTO_FREE char *body = next_call();
         check_has_not(body, "\"end-0\"");
         check_has_not(body, "\"end-1300\"");

@@ -74,12 +74,35 @@ static void claims_of_the_future_do_not_stay_for_good(void **state)
         assert_int_equal(count(r), 0);
 }
 
+/* A lease of the future is over, so that it does not stop the deletion of those behind it. */
+static void unsettled_claims_of_the_future_do_not_stay_for_good(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        char key[12];
+        now = NOW + 365 * (msec)MSEC_DAY;
+        for (int i = 0; i < CLAIMS_FORGOTTEN_AT_ONCE; i++) {
+                snprintf(key, sizeof(key), "%d", i);
+                (void)claim(r, key, 'a');
+        }
+        now = NOW;
+        (void)claim(r, "after", 'b');
+        assert_int_equal(registry_forget_claims(r, &limits, &e), 0);
+        assert_int_equal(count(r), CLAIMS_FORGOTTEN_AT_ONCE + 1);
+        now += KEEP;
+        assert_int_equal(registry_forget_claims(r, &limits, &e), 1);
+        assert_int_equal(registry_forget_claims(r, &limits, &e), 0);
+        assert_int_equal(count(r), 0);
+        assert_counts(r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_ACME(old_claims_are_deleted_but_not_leased_ones),
                 WITH_ACME(a_leased_claim_does_not_slow_the_deletion),
                 WITH_ACME(claims_of_the_future_do_not_stay_for_good),
+                WITH_ACME(unsettled_claims_of_the_future_do_not_stay_for_good),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

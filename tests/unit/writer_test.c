@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
@@ -257,6 +258,7 @@ static void a_full_disk_fails_the_group(void **state)
         struct err e = {0};
         int few = PAGES_MAX, many = 1000000;
         assert_int_equal(writer_run(f->writer, set_pages_max, &few, &e), 0);
+        assert_int_equal(writer_check(f->writer, &e), 0);
         queue_behind(f, &first, others, COUNT(others));
         end_calls(&first, others, COUNT(others));
         assert_int_equal(first.result, 0);
@@ -265,9 +267,13 @@ static void a_full_disk_fails_the_group(void **state)
                 assert_int_equal(others[i].why.code, ERR_UNAVAILABLE);
         }
         assert_int_equal(count_rows(f), 1);
+        assert_int_equal(writer_check(f->writer, &e), -1);
+        assert_non_null(strstr(e.text, "full"));
+        err_clear(&e);
         struct call small = {.fixture = f, .id = 5};
         call_once(&small);
         assert_int_equal(small.result, 7);
+        assert_int_equal(writer_check(f->writer, &e), 0);
         assert_int_equal(writer_run(f->writer, set_pages_max, &many, &e), 0);
         call_once(&others[2]);
         assert_int_equal(others[2].result, 7);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * batch_places.c: the tenants whose batches are being read, once for each batch.
+ * tenant_places.c: the tenants of the places that are taken, once for each place.
  */
-#include "gateway/batch_places.h"
+#include "gateway/tenant_places.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -14,29 +14,31 @@
 #include "common/base/own.h"
 #include "common/model/job.h"
 
-enum { THREADS_PER_PLACE = 8 };
-
-struct batch_places {
+struct tenant_places {
         /* before start */
-        unsigned most;
+        unsigned most, each;
+        const char *what;
         pthread_mutex_t mutex; /* guards the following */
         unsigned taken;
         char (*tenants)[TENANT_SIZE]; /* of the taken ones */
 };
 
-struct batch_places *batch_places_create(unsigned threads)
+struct tenant_places *tenant_places_create(unsigned most, unsigned each, const char *what)
 {
-        struct batch_places *p = xcalloc(1, sizeof(*p));
+        struct tenant_places *p = xcalloc(1, sizeof(*p));
 
-        p->most = threads < THREADS_PER_PLACE ? 1 : threads / THREADS_PER_PLACE;
+        assert(most >= 1 && each >= 1);
+        p->most = most;
+        p->each = each;
+        p->what = what;
         p->tenants = xcalloc(p->most, sizeof(*p->tenants));
         pthread_mutex_init(&p->mutex, NULL);
         return p;
 }
 
-void batch_places_destroy(struct batch_places **places)
+void tenant_places_destroy(struct tenant_places **places)
 {
-        struct batch_places *p = TAKE(*places);
+        struct tenant_places *p = TAKE(*places);
 
         if (p == NULL)
                 return;
@@ -45,7 +47,7 @@ void batch_places_destroy(struct batch_places **places)
         free(p);
 }
 
-static unsigned count_locked(const struct batch_places *p, const char *tenant)
+static unsigned count_locked(const struct tenant_places *p, const char *tenant)
 {
         unsigned count = 0;
 
@@ -54,22 +56,22 @@ static unsigned count_locked(const struct batch_places *p, const char *tenant)
         return count;
 }
 
-int batch_places_take(struct batch_places *p, const char *tenant, struct err *e)
+int tenant_places_take(struct tenant_places *p, const char *tenant, struct err *e)
 {
         int got = 0;
 
         pthread_mutex_lock(&p->mutex);
         if (p->taken == p->most)
-                got = err_set(e, ERR_FULL, "too many batches are being read");
-        else if (count_locked(p, tenant) == (p->most + 1) / 2)
-                got = err_set(e, ERR_FULL, "too many batches of this tenant are being read");
+                got = err_set(e, ERR_FULL, "too many %s at once", p->what);
+        else if (count_locked(p, tenant) >= p->each)
+                got = err_set(e, ERR_FULL, "too many %s of this tenant at once", p->what);
         else
                 snprintf(p->tenants[p->taken++], TENANT_SIZE, "%s", tenant);
         pthread_mutex_unlock(&p->mutex);
         return got;
 }
 
-void batch_places_return(struct batch_places *p, const char *tenant)
+void tenant_places_return(struct tenant_places *p, const char *tenant)
 {
         unsigned i = 0;
 
@@ -80,4 +82,12 @@ void batch_places_return(struct batch_places *p, const char *tenant)
         p->taken--;
         memmove(p->tenants[i], p->tenants[p->taken], TENANT_SIZE);
         pthread_mutex_unlock(&p->mutex);
+}
+
+unsigned tenant_places_taken(struct tenant_places *p)
+{
+        pthread_mutex_lock(&p->mutex);
+        unsigned taken = p->taken;
+        pthread_mutex_unlock(&p->mutex);
+        return taken;
 }
