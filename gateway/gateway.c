@@ -86,7 +86,8 @@ static struct http_client *service_client(const struct gateway *g, const char *u
                 e);
 }
 
-/* Half of the threads at most wait for claims, so that a primary that hangs leaves the others. */
+/* Not all threads wait for claims, so that a primary that hangs leaves the others, and one tenant
+ * leaves some to others. */
 static void create_claims(struct gateway *g, struct http_client *client)
 {
         const struct gateway_settings *s = g->settings;
