@@ -39,9 +39,14 @@ static int sync_folder(const char *path, struct err *e)
         return 0;
 }
 
+char *file_replace_path(const char *path)
+{
+        return xasprintf("%s.new", path);
+}
+
 int file_replace(const char *path, const char *text, struct err *e)
 {
-        AUTO_FREE char *fresh = xasprintf("%s.new", path);
+        AUTO_FREE char *fresh = file_replace_path(path);
 
         int done = write_fresh(fresh, text, e);
         if (done == 0 && rename(fresh, path) < 0)

@@ -385,6 +385,26 @@ def test_a_changed_file_does_not_go_on(gateway, submit):
     assert gateway.made == 601 and not submit.state.exists()
 
 
+@pytest.mark.parametrize("torn", [0, 5])
+def test_a_file_that_becomes_shorter_while_it_is_read(gateway, submit, torn):
+    submit.write(6000)
+    held = threading.Event()
+    gateway.plan = [held]
+    running = submit.start("--batch", "jobs.ndjson")
+    gateway.wait_requests(1)
+    os.truncate(submit.jobs, sum(len(line(n)) for n in range(1, 2501)) + torn)
+    held.set()
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (EXIT["usage"], "") and gateway.made == 2500
+    assert "warren: jobs.ndjson became shorter while it was read\n  2500 accepted, 0 refused\n" in err
+    words = next_words(err)
+    assert next_words(submit().stderr) == words
+    submit.write(6000)
+    done = submit(*words)
+    assert done.stdout == "6000 accepted (2500 were there already), 0 refused\n"
+    assert gateway.made == 6000 and not submit.refused.exists()
+
+
 def test_what_else_does_not_go_on(gateway, submit):
     key = stopped(gateway, submit)
     other = submit("--batch", "jobs.ndjson", "--url", "http://127.0.0.1:1")
@@ -468,6 +488,39 @@ def test_usage(gateway, submit, words, says):
     done = submit(*words) if words else submit("--json")
     assert done.returncode == EXIT["usage"] and says in done.stderr and gateway.bodies == []
     assert submit.jobs.read_text(encoding="utf-8") == line(1)
+
+
+@pytest.mark.parametrize("name", ["./jobs.ndjson.warren-batch", "jobs.ndjson.warren-batch.new", "link"])
+@pytest.mark.parametrize("words", [[], ["--restart"], ["--dry-run"]])
+def test_refused_jobs_do_not_go_to_the_state(gateway, submit, name, words):
+    """Also by another name, and before the state is there."""
+    submit.write(600)
+    (submit.folder / "link").symlink_to(submit.state.name)
+
+    def check():
+        requests, files = len(gateway.bodies), sorted(os.listdir(submit.folder))
+        done = submit("--batch", "jobs.ndjson", "--refused", name, *words)
+        assert done.returncode == EXIT["usage"] and len(gateway.bodies) == requests
+        assert f"cannot be written to {name}: it says how far" in done.stderr
+        assert sorted(os.listdir(submit.folder)) == files
+
+    check()
+    key = stopped(gateway, submit)
+    check()
+    assert submit.stored(done=500)["key"] == key
+    assert submit("--batch", "jobs.ndjson", "--refused", f"{name}2").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["hard", "soft"])
+def test_refused_jobs_do_not_go_to_the_input(gateway, submit, name):
+    submit.write(1)
+    (submit.folder / "hard").hardlink_to(submit.jobs)
+    (submit.folder / "soft").symlink_to(submit.jobs)
+    (submit.folder / "soft.refused").symlink_to(submit.jobs)
+    for words in (["jobs.ndjson", "--refused", name], ["soft"]):
+        done = submit("--batch", *words)
+        assert done.returncode == EXIT["usage"] and "is the file of the jobs itself" in done.stderr
+    assert gateway.bodies == [] and submit.jobs.read_text(encoding="utf-8") == line(1)
 
 
 @pytest.mark.parametrize("width", [80, 50])

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """rabbitmq/node: a broker reported as ready is ready. Also rabbitmq.conf, which installations use too."""
+import os
+import subprocess
 
+from harness.broker import ROOT
 from harness.until import until
 
 STREAMS = [f"stream-{i}" for i in range(60)]
@@ -24,6 +27,19 @@ def test_streams_are_back_when_it_says_ready(private_broker):
         assert down_streams(private_broker) == {}
     else:  # for some 200 ms its list of queues may be empty
         until(lambda: down_streams(private_broker) == {}, 20, "streams")
+
+
+def test_kill_returns_when_epmd_has_ended(tmp_path):
+    slow = "trap 'sleep 0.5; exit' TERM; echo; while :; do sleep 0.05; done"
+    with subprocess.Popen(["bash", "-c", slow], stdout=subprocess.PIPE,
+                          env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}) as epmd:
+        try:
+            epmd.stdout.readline()
+            (tmp_path / "epmd.pid").write_text(str(epmd.pid), encoding="utf-8")
+            subprocess.run([ROOT / "rabbitmq/node", "kill", tmp_path], check=True, timeout=60)
+            assert epmd.poll() is not None
+        finally:
+            epmd.kill()
 
 
 def test_guest_never_comes_from_afar(private_broker):

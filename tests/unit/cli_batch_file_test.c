@@ -122,6 +122,34 @@ static void test_source_skips_what_is_too_large(void **state)
         assert_string_equal(out.data, "1@1:1 {};2@2:1 ;3@3:1 {};");
 }
 
+/* A line that is cut off is no job. */
+static void test_source_becomes_shorter(void **state)
+{
+        static const off_t left[] = {2, 0, 70000, 70002};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(left); i++) {
+                struct batch_place p;
+                struct err e = {0};
+                int lines = 0;
+                enum batch_read got;
+                AUTO_BUFFER text = {0};
+                for (int n = 0; n < 20000; n++)
+                        buffer_add_text(&text, "\"ab\"\n");
+                write_file(buffer_bytes(&text));
+                AUTO(batch_source) s = batch_source_open(path, &no_stop, &e);
+                assert_int_equal(batch_source_next(s, &p, &e), BATCH_READ_JOB);
+                assert_int_equal(truncate(path, left[i]), 0);
+                while ((got = batch_source_next(s, &p, &e)) == BATCH_READ_JOB) {
+                        assert_int_equal(p.text.length, 4);
+                        lines++;
+                }
+                assert_int_equal(got, BATCH_READ_FAILED);
+                assert_int_equal(e.code, ERR_CONFLICT);
+                assert_int_equal(lines + 1, (left[i] < 65536 ? 65536 : left[i]) / 5);
+        }
+}
+
 static void test_source_of_a_pipe(void **state)
 {
         int ends[2];
@@ -319,6 +347,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_source),
                 cmocka_unit_test(test_source_skips_what_is_too_large),
+                cmocka_unit_test(test_source_becomes_shorter),
                 cmocka_unit_test(test_source_of_a_pipe),
                 cmocka_unit_test(test_source_is_locked),
                 cmocka_unit_test(test_file_system_without_locks),

@@ -124,11 +124,11 @@ static void test_refused_lines(void **state)
                 uint64_t number; /* of an array; 0: a line */
                 const char *want;
         } table[] = {
-                {"{\"a\": \"b\"}", 0, "{\"line\":3,\"problem\":{},\"job\":{\"a\": \"b\"}}\n"},
+                {"{\"a\": \"b\"}", 0, "{\"line\":3,\"problem\":{ },\"job\":{\"a\": \"b\"}}\n"},
                 {"{\r\n\"a\":\n1}", 2,
-                 "{\"line\":3,\"number\":2,\"problem\":{},\"job\":{  \"a\": 1}}\n"},
-                {"{\"a", 0, "{\"line\":3,\"problem\":{},\"text\":\"{\\\"a\"}\n"},
-                {NULL, 0, "{\"line\":3,\"problem\":{}}\n"},
+                 "{\"line\":3,\"number\":2,\"problem\":{ },\"job\":{  \"a\": 1}}\n"},
+                {"{\"a", 0, "{\"line\":3,\"problem\":{ },\"text\":\"{\\\"a\"}\n"},
+                {NULL, 0, "{\"line\":3,\"problem\":{ }}\n"},
         };
 
         (void)state;
@@ -138,7 +138,7 @@ static void test_refused_lines(void **state)
                                                         .line = 3,
                                                         .in_array = table[i].number > 0,
                                                         .number = table[i].number},
-                                  bytes_of_text("{}"), &out);
+                                  bytes_of_text("{\n}"), &out);
                 assert_string_equal(out.data, table[i].want);
         }
 }
@@ -167,6 +167,9 @@ static void test_verdicts(void **state)
                 {"{\"problem\":{\"status\":413,\"type\":\"urn:warren:problem:batch-ended\"}}",
                  BATCH_ENDED, 50},
                 {"{}", BATCH_ENDED, 50},
+                {"{\"id\":null}", BATCH_ENDED, 50},
+                {"{\"id\":{}}", BATCH_ENDED, 50},
+                {"{\"replays\":null}", BATCH_ENDED, 50},
                 {"null", BATCH_ENDED, 50},
         };
 

@@ -12,13 +12,11 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/base/uuid.h"
 #include "ui/cli/api.h"
 #include "ui/cli/batch_answer.h"
 #include "ui/cli/batch_chunk.h"
+#include "ui/cli/batch_input.h"
 #include "ui/cli/batch_output.h"
-#include "ui/cli/batch_source.h"
-#include "ui/cli/batch_state.h"
 
 enum { STEP_MS = 100, WHY_SIZE = 160 };
 /* A request that takes longer is told. */
@@ -29,11 +27,7 @@ enum { STEP_MS = 100, WHY_SIZE = 160 };
 
 struct batch {
         struct cli *c;
-        const char *path;
-        struct batch_source *source;
-        char *state_path; /* NULL: the input cannot be read again */
-        struct batch_state state;
-        msec earlier; /* since when an earlier run may have sent jobs of the first chunk; else 0 */
+        struct batch_input input;
         struct batch_chunk chunk;
         struct batch_refusals refusals;
         struct batch_counts counts; /* without the chunk's */
@@ -77,111 +71,63 @@ static enum exit_code check_options(const struct cli *c)
         return EXIT_DONE;
 }
 
-static void make_key(char out[BATCH_KEY_SIZE])
-{
-        unsigned char raw[16];
-
-        random_fill(raw, sizeof(raw));
-        for (size_t i = 0; i < sizeof(raw); i++)
-                snprintf(out + 2 * i, 3, "%02x", raw[i]);
-}
-
-/* The state of a file that another run has begun, or of a new one. */
-static int load_state(struct batch *b, struct err *e)
-{
-        const char *key = cli_option(b->c, "key");
-        AUTO_BUFFER url = {0};
-        struct batch_state now = {.size = batch_source_size(b->source),
-                                  .changed = batch_source_changed(b->source),
-                                  .since = clock_wall()};
-        int found = 0;
-
-        batch_add_url(b->c->settings.url, &url);
-        if (url.length >= sizeof(now.url))
-                return err_set(e, ERR_INVALID, "the gateway's URL is longer than %d bytes",
-                               BATCH_URL_SIZE - 1);
-        snprintf(now.url, sizeof(now.url), "%s", url.data);
-        snprintf(now.key, sizeof(now.key), "%s", key != NULL ? key : "");
-        if (b->state_path != NULL && !cli_has(b->c, "restart"))
-                found = batch_state_load(b->state_path, &b->state, e);
-        if (found < 0)
-                return -1;
-        if (found > 0 && batch_state_check(&b->state, &now, e) < 0)
-                return err_wrap(e, "%s", b->path);
-        if (found > 0) {
-                b->earlier = b->state.since;
-                memcpy(b->state.url, now.url, sizeof(now.url));
-        } else {
-                b->state = now;
-        }
-        if (b->state.key[0] == '\0')
-                make_key(b->state.key);
-        return 0;
-}
-
-static int save_state(const struct batch *b, struct err *e)
-{
-        return b->state_path == NULL ? 0 : batch_state_save(b->state_path, &b->state, e);
-}
-
-/* Without locks it goes on: a process that comes later finds the keys of the first one. */
-static int lock_source(const struct batch *b, struct err *e)
-{
-        struct err why = {0};
-
-        if (batch_source_lock(b->source, &why) == 0)
-                return 0;
-        if (why.code == ERR_CONFLICT)
-                return err_set(e, why.code, "%s", why.text);
-        cli_note(b->c, "warning: %s. Let no other process submit this file meanwhile", why.text);
-        return 0;
-}
-
 static int open_batch(struct batch *b, struct err *e)
 {
-        const char *refused = cli_option(b->c, "refused");
+        struct batch_input *in = &b->input;
+        const struct batch_state *s = &in->state;
 
         b->chunk.dry = cli_has(b->c, "dry-run");
-        b->source = batch_source_open(b->path, b->c->stop, e);
-        if (b->source == NULL)
+        int opened = batch_input_open(in, b->c, e);
+        batch_refusals_init(&b->refusals, cli_option(b->c, "refused"),
+                            in->state_path != NULL ? in->path : NULL);
+        if (opened < 0)
                 return -1;
-        bool file = batch_source_is_file(b->source), noted = file && !b->chunk.dry;
-        if (noted) {
-                b->state_path = xasprintf("%s.warren-batch", b->path);
-                if (lock_source(b, e) < 0)
-                        return -1;
-        }
-        batch_refusals_init(&b->refusals, refused, noted ? b->path : NULL);
-        if (refused != NULL && batch_source_is(b->source, refused))
-                return err_set(e, ERR_INVALID, "--refused is the file of the jobs itself");
-        if (batch_refusals_check(&b->refusals, e) < 0 || load_state(b, e) < 0)
+        const char *refused = b->refusals.path;
+        if (refused != NULL && batch_source_is(in->source, refused))
+                return err_set(e, ERR_INVALID,
+                               "refused jobs cannot be written to %s: it is the file of the jobs "
+                               "itself",
+                               refused);
+        if (batch_refusals_check(&b->refusals, in->path, e) < 0)
                 return -1;
-        b->refusals.again = b->state.refused > 0;
-        b->counts = (struct batch_counts){.accepted = (uint64_t)b->state.accepted,
-                                          .earlier = (uint64_t)b->state.accepted,
-                                          .refused = (uint64_t)b->state.refused,
-                                          .size = file ? (uint64_t)b->state.size : 0};
+        b->refusals.again = s->refused > 0;
+        b->counts = (struct batch_counts){
+                .accepted = (uint64_t)s->accepted,
+                .earlier = (uint64_t)s->accepted,
+                .refused = (uint64_t)s->refused,
+                .size = batch_source_is_file(in->source) ? (uint64_t)s->size : 0};
         return 0;
+}
+
+/* The file is no longer what the state is of. */
+static enum exit_code stop_to_restart(const struct batch *b, const struct batch_counts *counts,
+                                      const char *why)
+{
+        AUTO_BUFFER command = {0};
+        const char *key = b->input.state.key;
+        bool dry = b->chunk.dry;
+
+        batch_add_command(b->c, true, key, &command);
+        return batch_stopped(b->c, counts, &b->refusals,
+                             &(struct batch_end){.code = EXIT_USAGE,
+                                                 .dry = dry,
+                                                 .why = why,
+                                                 .next = dry ? NULL : RESTART_ADVICE,
+                                                 .command = dry ? NULL : command.data,
+                                                 .key = key});
 }
 
 /* Says what to do about a state that does not fit. */
 static enum exit_code fail_to_open(const struct batch *b, const struct err *e)
 {
-        AUTO_BUFFER command = {0};
-        const struct batch_state *s = &b->state;
+        const struct batch_state *s = &b->input.state;
 
         if (e->code != ERR_CONFLICT || s->key[0] == '\0')
                 return cli_fail(b->c, EXIT_USAGE, "%s", e->text);
-        batch_add_command(b->c, true, s->key, &command);
-        return batch_stopped(b->c,
-                             &(struct batch_counts){.accepted = (uint64_t)s->accepted,
-                                                    .refused = (uint64_t)s->refused},
-                             &b->refusals,
-                             &(struct batch_end){.code = EXIT_USAGE,
-                                                 .why = e->text,
-                                                 .next = RESTART_ADVICE,
-                                                 .command = command.data,
-                                                 .key = s->key});
+        return stop_to_restart(b,
+                               &(struct batch_counts){.accepted = (uint64_t)s->accepted,
+                                                      .refused = (uint64_t)s->refused},
+                               e->text);
 }
 
 static struct batch_counts counts_now(const struct batch *b)
@@ -200,10 +146,10 @@ static struct batch_counts counts_now(const struct batch *b)
 static enum exit_code stop_with(struct batch *b, enum exit_code code, const char *why)
 {
         AUTO_BUFFER command = {0};
-        bool noted = b->state_path != NULL, dry = b->chunk.dry;
+        bool noted = b->input.state_path != NULL, dry = b->chunk.dry;
 
         batch_progress_clear(&b->progress);
-        batch_add_command(b->c, false, noted ? NULL : b->state.key, &command);
+        batch_add_command(b->c, false, noted ? NULL : b->input.state.key, &command);
         const char *next = noted ? "to go on" : "to go on, with the same input";
         return batch_stopped(b->c, &b->counts, &b->refusals,
                              &(struct batch_end){.code = code,
@@ -211,7 +157,7 @@ static enum exit_code stop_with(struct batch *b, enum exit_code code, const char
                                                  .why = why,
                                                  .next = dry ? NULL : next,
                                                  .command = dry ? NULL : command.data,
-                                                 .key = b->state.key});
+                                                 .key = b->input.state.key});
 }
 
 /* All of the input was submitted, up to its fault if it has one. A corrected input is submitted
@@ -220,20 +166,20 @@ static enum exit_code stop_with(struct batch *b, enum exit_code code, const char
 static enum exit_code finish(struct batch *b, const char *fault)
 {
         AUTO_BUFFER command = {0};
-        bool noted = b->state_path != NULL, wrong = fault != NULL || b->counts.refused > 0;
+        bool noted = b->input.state_path != NULL, wrong = fault != NULL || b->counts.refused > 0;
         struct batch_end end = {
-                .code = EXIT_REFUSED, .dry = b->chunk.dry, .why = fault, .key = b->state.key};
+                .code = EXIT_REFUSED, .dry = b->chunk.dry, .why = fault, .key = b->input.state.key};
         struct err e = {0};
 
-        b->state.since = 0; /* every job has its answer */
+        b->input.state.since = 0; /* every job has its answer */
         if (noted && !wrong) {
-                unlink(b->state_path);
+                unlink(b->input.state_path);
                 batch_refusals_delete(&b->refusals);
-        } else if (save_state(b, &e) < 0) {
+        } else if (batch_input_save(&b->input, &e) < 0) {
                 return stop_with(b, EXIT_REFUSED, e.text);
         }
         if (wrong && !b->chunk.dry) {
-                batch_add_command(b->c, noted, b->state.key, &command);
+                batch_add_command(b->c, noted, b->input.state.key, &command);
                 end.command = command.data;
                 end.next = "The accepted jobs have keys. Correct the input, with each job in its "
                            "place. Then this\n  submits what was not accepted in the last 24 hours";
@@ -324,12 +270,12 @@ static enum exit_code take_answer(struct batch *b, const struct http_reply *repl
 /* Sends the open jobs once. *failures: how many times in a row nothing was settled. */
 static enum exit_code send_open(struct batch *b, unsigned *failures, struct pause *pause)
 {
-        bool array = batch_source_is_array(b->source);
+        bool array = batch_source_is_array(b->input.source);
         AUTO_BUFFER body = {0};
         AUTO_REPLY reply = {0};
         struct err e = {0};
 
-        batch_chunk_request(&b->chunk, b->state.key, array, clock_wall(), &body);
+        batch_chunk_request(&b->chunk, b->input.state.key, array, clock_wall(), &body);
         const struct http_call call = {
                 .method = "POST",
                 .path = b->chunk.dry ? "/api/v1/jobs/batch?dry_run=true" : "/api/v1/jobs/batch",
@@ -360,27 +306,27 @@ static int close_settled(struct batch *b, struct err *e)
         b->counts.refused += settled.refused;
         b->counts.answered += settled.accepted + settled.refused;
         if (settled.last != 0) {
-                b->state.done = (int64_t)settled.last;
+                b->input.state.done = (int64_t)settled.last;
                 b->counts.read = settled.end;
         }
-        b->state.accepted = (int64_t)b->counts.accepted;
-        b->state.refused = (int64_t)b->counts.refused;
-        b->state.since = batch_chunk_since(&b->chunk);
+        b->input.state.accepted = (int64_t)b->counts.accepted;
+        b->input.state.refused = (int64_t)b->counts.refused;
+        b->input.state.since = batch_chunk_since(&b->chunk);
         if (b->chunk.count == 0) {
-                b->state.since = clock_wall(); /* the next jobs are about to be sent */
-                b->earlier = 0;
+                b->input.state.since = clock_wall(); /* the next jobs are about to be sent */
+                b->input.earlier = 0;
                 batch_progress_show(&b->progress, &b->counts, NULL);
         }
-        return save_state(b, e);
+        return batch_input_save(&b->input, e);
 }
 
 /* The state says that jobs have keys before the first of them is sent. */
 static int note_sending(struct batch *b, struct err *e)
 {
-        if (b->state.since != 0)
+        if (b->input.state.since != 0)
                 return 0;
-        b->state.since = clock_wall();
-        return save_state(b, e);
+        b->input.state.since = clock_wall();
+        return batch_input_save(&b->input, e);
 }
 
 /* Whether jobs that are sent again now could be made twice. */
@@ -428,15 +374,15 @@ static void fill_chunk(struct batch *b, enum batch_read *last, struct err *e)
         struct batch_place place;
 
         while (!batch_chunk_is_full(&b->chunk)) {
-                *last = batch_source_next(b->source, &place, e);
+                *last = batch_source_next(b->input.source, &place, e);
                 if (*last == BATCH_READ_LATER && !is_interrupted() && b->chunk.count == 0)
                         continue;
                 if (*last != BATCH_READ_JOB)
                         return;
-                if ((int64_t)place.number <= b->state.done)
+                if ((int64_t)place.number <= b->input.state.done)
                         b->counts.begun = b->counts.read = place.end;
                 else
-                        batch_chunk_add(&b->chunk, &place, b->earlier);
+                        batch_chunk_add(&b->chunk, &place, b->input.earlier);
         }
 }
 
@@ -457,6 +403,8 @@ static enum exit_code submit_all(struct batch *b)
                         return code;
         }
         batch_progress_clear(&b->progress);
+        if (fault.code == ERR_CONFLICT)
+                return stop_to_restart(b, &b->counts, fault.text);
         if (last == BATCH_READ_FAILED && fault.code != ERR_INVALID)
                 return stop_with(b, EXIT_REFUSED, fault.text);
         return finish(b, last == BATCH_READ_FAILED ? fault.text : NULL);
@@ -464,15 +412,14 @@ static enum exit_code submit_all(struct batch *b)
 
 static void batch_fini(struct batch *b)
 {
-        batch_source_destroy(&b->source);
+        batch_input_fini(&b->input);
         batch_chunk_fini(&b->chunk);
         batch_refusals_fini(&b->refusals);
-        free(b->state_path);
 }
 
 enum exit_code batch_submit(struct cli *c)
 {
-        struct batch b = {.c = c, .path = cli_option(c, "batch")};
+        struct batch b = {.c = c};
         struct err e = {0};
         enum exit_code code = check_options(c);
 
@@ -484,7 +431,7 @@ enum exit_code batch_submit(struct cli *c)
         cli_catch_interrupts();
         if (open_batch(&b, &e) < 0) {
                 code = fail_to_open(&b, &e);
-        } else if (save_state(&b, &e) < 0) {
+        } else if (batch_input_save(&b.input, &e) < 0) {
                 code = cli_fail(c, EXIT_USAGE,
                                 "%s\n  without that file, with a KEY of your own: "
                                 "warren submit --batch - --key KEY < FILE",

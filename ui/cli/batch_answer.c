@@ -61,13 +61,20 @@ static void raise_wait(struct scan_value problem, msec *wait)
                 *wait = seconds * MSEC_SECOND;
 }
 
+static bool has_id(struct scan_value entry, const char *name)
+{
+        struct scan_value id;
+
+        return view_find(entry, name, &id) && id.kind == SCAN_STRING;
+}
+
 enum batch_verdict batch_judge(struct scan_value entry, bool dry, msec *wait)
 {
-        struct scan_value problem, id;
+        struct scan_value problem;
 
-        if (view_find(entry, "replays", &id))
+        if (has_id(entry, "replays"))
                 return BATCH_REPLAYED;
-        if (view_find(entry, "id", &id) || view_is_true(entry, "dry_run"))
+        if (has_id(entry, "id") || view_is_true(entry, "dry_run"))
                 return view_is_true(entry, "replayed") ? BATCH_REPLAYED : BATCH_ACCEPTED;
         if (!view_find(entry, "problem", &problem) ||
             view_is(problem, "type", "urn:warren:problem:batch-ended"))

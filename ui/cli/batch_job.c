@@ -165,13 +165,13 @@ void batch_job_problem(const struct batch_place *p, struct scan_value problem, s
         json_end(out);
 }
 
-/* A job of an array may have line breaks between its members: the file has one line for each. A
- * line break in JSON is white space, as a text has none. */
-static void add_on_one_line(struct bytes json, struct buffer *out)
+/* JSON may have line breaks between its members: the file has one line for each job. A line break
+ * in JSON is white space, as a text has none. */
+static void put_on_one_line(struct buffer *out, const char *name, struct bytes json)
 {
         size_t begin = out->length;
 
-        json_put_raw(out, "job", json);
+        json_put_raw(out, name, json);
         for (size_t i = begin; i < out->length; i++) {
                 if (out->data[i] == '\n' || out->data[i] == '\r')
                         out->data[i] = ' ';
@@ -186,9 +186,9 @@ void batch_job_refused(const struct batch_place *p, struct bytes problem, struct
         json_put_int(out, "line", p->line);
         if (p->in_array)
                 json_put_int(out, "number", (int64_t)p->number);
-        json_put_raw(out, "problem", problem);
+        put_on_one_line(out, "problem", problem);
         if (p->text.data != NULL && scan_check(p->text, SCAN_DEPTH_WRAPPED, &fault) == 0)
-                add_on_one_line(p->text, out);
+                put_on_one_line(out, "job", p->text);
         else
                 json_put_given(out, "text", p->text);
         json_end(out);

@@ -5,6 +5,7 @@
 #include "ui/cli/batch_output.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "ui/cli/batch_state.h"
 #include "ui/cli/table.h"
 
 void batch_refusals_init(struct batch_refusals *r, const char *path, const char *input)
@@ -32,7 +34,16 @@ void batch_refusals_fini(struct batch_refusals *r)
         *r = (struct batch_refusals){0};
 }
 
-int batch_refusals_check(const struct batch_refusals *r, struct err *e)
+/* The file was not there before it was opened. Its path may be a link, which stays. */
+static void unmake(const char *path)
+{
+        AUTO_FREE char *made = realpath(path, NULL);
+
+        if (made != NULL)
+                unlink(made);
+}
+
+int batch_refusals_check(const struct batch_refusals *r, const char *input, struct err *e)
 {
         if (r->path == NULL)
                 return 0;
@@ -43,9 +54,15 @@ int batch_refusals_check(const struct batch_refusals *r, struct err *e)
         AUTO_FCLOSE FILE *file = fopen(r->path, "ae");
         if (file == NULL)
                 return err_set_errno(e, "%s", r->path);
+        /* Now it exists, so one of two names for the state is not missed. */
+        bool taken = batch_state_is(input, fileno(file));
         if (!there)
-                unlink(r->path);
-        return 0;
+                unmake(r->path);
+        return taken ? err_set(e, ERR_INVALID,
+                               "refused jobs cannot be written to %s: it says how far the batch is "
+                               "submitted",
+                               r->path)
+                     : 0;
 }
 
 void batch_refusals_delete(const struct batch_refusals *r)

@@ -21,8 +21,10 @@ struct batch_refusals {
 /* path: --refused, or NULL for <input>.refused; NULL with an input that is no file. */
 void batch_refusals_init(struct batch_refusals *r, const char *path, const char *input);
 void batch_refusals_fini(struct batch_refusals *r);
-/* Whether the file can be written. It stays as it is; one that is not there is not made. */
-int batch_refusals_check(const struct batch_refusals *r, struct err *e) MUST_CHECK;
+/* Whether the file can be written, and is not the state of the input. It stays as it is; one that
+ * is not there is not made. */
+int batch_refusals_check(const struct batch_refusals *r, const char *input,
+                         struct err *e) MUST_CHECK;
 /* After a run without refused jobs: deletes the input's own file, which is of an older run. */
 void batch_refusals_delete(const struct batch_refusals *r);
 /* Writes lines; those in a file are on the disk then. */

@@ -29,6 +29,7 @@ struct batch_source {
         bool ended; /* the input has no more bytes */
         char piece[PIECE_SIZE];
         size_t at, filled; /* of the piece: bytes used, bytes there */
+        int64_t total;     /* bytes read */
 };
 
 void batch_source_destroy(struct batch_source **s)
@@ -117,6 +118,11 @@ static enum batch_read fill(struct batch_source *s, struct err *e)
                 err_set_errno(e, "%s", s->name);
                 return BATCH_READ_FAILED;
         }
+        if (got == 0 && batch_source_is_file(s) && s->total < s->info.st_size) {
+                err_set(e, ERR_CONFLICT, "%s became shorter while it was read", s->name);
+                return BATCH_READ_FAILED;
+        }
+        s->total += got;
         s->filled += (size_t)got;
         s->ended = got == 0;
         return BATCH_READ_JOB;

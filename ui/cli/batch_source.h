@@ -37,7 +37,8 @@ bool batch_source_is(const struct batch_source *s, const char *path);
 int batch_source_lock(const struct batch_source *s, struct err *e) MUST_CHECK;
 
 /* The next job. *p: its text and its place; the text, which is absent when it is larger than 4 MiB,
- * is valid until the next call. */
+ * is valid until the next call. ERR_INVALID: the input goes on wrongly. ERR_CONFLICT: a file became
+ * shorter than it was when it was opened. */
 enum batch_read batch_source_next(struct batch_source *s, struct batch_place *p,
                                   struct err *e) MUST_CHECK;
 /* Known after the first job: requests have the same form. */

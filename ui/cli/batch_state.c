@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/file.h"
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
+#include "common/base/memory.h"
 #include "common/base/own.h"
 
 enum { STATE_VERSION = 1, STATE_MAX = 4096 };
@@ -62,6 +64,28 @@ static int read_text(const char *path, struct bytes text, struct batch_state *s,
         if (*wrong != '\0')
                 return err_set(e, ERR_CORRUPT, "%s: key %s", path, wrong);
         return 1;
+}
+
+char *batch_state_path(const char *input)
+{
+        return xasprintf("%s.warren-batch", input);
+}
+
+static bool is_at(const struct stat *file, const char *path)
+{
+        struct stat other;
+
+        return stat(path, &other) == 0 && other.st_dev == file->st_dev &&
+               other.st_ino == file->st_ino;
+}
+
+bool batch_state_is(const char *input, int fd)
+{
+        AUTO_FREE char *path = batch_state_path(input);
+        AUTO_FREE char *fresh = file_replace_path(path);
+        struct stat file;
+
+        return fstat(fd, &file) == 0 && (is_at(&file, path) || is_at(&file, fresh));
 }
 
 int batch_state_load(const char *path, struct batch_state *s, struct err *e)

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "ui/cli/batch_job.h"
@@ -24,6 +26,10 @@ struct batch_state {
                      * such job has a key there */
 };
 
+/* The file's path; owned. */
+char *batch_state_path(const char *input) MUST_CHECK;
+/* Whether the open file is it, or the one that becomes it when it is replaced. */
+bool batch_state_is(const char *input, int fd);
 /* 1: read. 0: there is none. ERR_CONFLICT: of a later version. ERR_CORRUPT: damaged. */
 int batch_state_load(const char *path, struct batch_state *s, struct err *e) MUST_CHECK;
 /* Replaces it by rename; it is on the disk then. */
