@@ -26,6 +26,13 @@ bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)
         return job->again || (keyed && last != DUPLICATE_BEHIND);
 }
 
+msec duplicate_pause(msec lag)
+{
+        if (lag < DUPLICATE_PAUSE)
+                return DUPLICATE_PAUSE;
+        return lag < DUPLICATE_PAUSE_MAX ? lag : DUPLICATE_PAUSE_MAX;
+}
+
 bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
 {
         static const char *const words[] = {

@@ -18,7 +18,8 @@ enum {
         DUPLICATE_PATIENCE = 5000,   /* ms to wait for an answer */
         DUPLICATE_RECONNECT = 60000, /* ms after a reconnect in which retries may come twice */
         DUPLICATE_UNSEEN = 1000,     /* ms after which a copy elsewhere may have started */
-        DUPLICATE_PAUSE = 30000,     /* ms without asking again, once no store could answer */
+        DUPLICATE_PAUSE = 2000,      /* ms without asking again, once no store could answer */
+        DUPLICATE_PAUSE_MAX = 30000, /* the same, at most: the store is far behind, or silent */
 };
 
 /* reconnected: the link did so at most DUPLICATE_RECONNECT ms ago. */
@@ -44,6 +45,9 @@ bool duplicate_state_parse(struct bytes word, enum duplicate_state *out);
  * learn what became of its publish leaves the key to another, which publishes the id again. last:
  * what duplicate_check_last says; one that would run after such an answer is not asked about. */
 bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last);
+
+/* How long a store that is so far behind is not asked about copies. */
+msec duplicate_pause(msec lag);
 
 struct duplicate_answer {
         enum duplicate_state state;

@@ -55,12 +55,11 @@ struct duplicate_check {
         struct duplicate_check_config config;
         size_t first; /* the store that answered last; only the pool's thread uses it */
         struct alarm *alarm;
-        struct question *open; /* not in a call */
-        struct call *call;     /* in flight */
-        bool failing;          /* the last call failed, which was logged */
-        /* The last answer: SILENT, BEHIND, or UNKNOWN for any other; monotonic. */
-        enum duplicate_state last;
-        msec last_at;
+        struct question *open;     /* not in a call */
+        struct call *call;         /* in flight */
+        bool failing;              /* the last call failed, which was logged */
+        enum duplicate_state last; /* answer: SILENT, BEHIND, or UNKNOWN for any other */
+        msec last_until;           /* monotonic; until then it is not asked again */
 };
 
 static int read_state(struct json_reader *r, const struct json_place *p, void *out)
@@ -250,10 +249,18 @@ static void answer(struct duplicate_check *d, struct question *one,
         d->config.answered(d->config.owner, attempt, a);
 }
 
-static void note_last(struct duplicate_check *d, enum duplicate_state last)
+static void note_last(struct duplicate_check *d, enum duplicate_state last, msec pause)
 {
         d->last = last;
-        d->last_at = clock_mono();
+        d->last_until = clock_mono() + pause;
+}
+
+static void note_answer(struct duplicate_check *d, const struct duplicate_answer *a)
+{
+        if (a->state == DUPLICATE_BEHIND)
+                note_last(d, a->state, duplicate_pause(a->lag));
+        else
+                note_last(d, DUPLICATE_UNKNOWN, 0);
 }
 
 static void answer_late_ones(struct duplicate_check *d)
@@ -265,7 +272,7 @@ static void answer_late_ones(struct duplicate_check *d)
                now - d->open->asked_at >= DUPLICATE_PATIENCE) {
                 struct question *one = d->open;
                 DL_DELETE(d->open, one);
-                note_last(d, DUPLICATE_SILENT);
+                note_last(d, DUPLICATE_SILENT, DUPLICATE_PAUSE_MAX);
                 answer(d, one, &silent);
         }
 }
@@ -308,8 +315,7 @@ static void on_called(uv_work_t *work, int status)
                            "cannot ask the status-store about possible duplicates",
                            "can ask the status-store about possible duplicates again");
         if (c->answered) {
-                bool behind = c->answers[0].state == DUPLICATE_BEHIND;
-                note_last(d, behind ? DUPLICATE_BEHIND : DUPLICATE_UNKNOWN);
+                note_answer(d, &c->answers[0]);
                 answer_all(d, c);
         } else {
                 put_all_back(d, c);
@@ -424,5 +430,5 @@ void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a)
 
 enum duplicate_state duplicate_check_last(const struct duplicate_check *d)
 {
-        return clock_mono() - d->last_at < DUPLICATE_PAUSE ? d->last : DUPLICATE_UNKNOWN;
+        return clock_mono() < d->last_until ? d->last : DUPLICATE_UNKNOWN;
 }

@@ -44,8 +44,8 @@ void duplicate_check_destroy(struct duplicate_check **d);
 /* The attempt is ASKED or PICKED, and must live until it is answered or withdrawn. */
 void duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
 void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
-/* DUPLICATE_SILENT or DUPLICATE_BEHIND: the last answer, less than DUPLICATE_PAUSE ago. What need
- * not be asked should not wait for another such. Otherwise DUPLICATE_UNKNOWN. */
+/* DUPLICATE_SILENT or DUPLICATE_BEHIND: the last answer, while its pause lasts (duplicate_pause).
+ * What need not be asked should not wait for another such. Otherwise DUPLICATE_UNKNOWN. */
 enum duplicate_state duplicate_check_last(const struct duplicate_check *d);
 
 /* Reads the answer to `count` questions. -1: not as in the contract. The caller frees the

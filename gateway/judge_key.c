@@ -10,6 +10,7 @@
 #include "gateway/accepted.h"
 
 /* How much later than an earlier copy a later one is due. */
+enum { KEY_SHOWN = 80 }; /* of a key, in a refusal */
 enum { LATER = 2 * MSEC_SECOND, LATER_MOST = MSEC_MINUTE };
 
 struct claim_ask judge_key_ask(const struct job *job, const char *holder, msec now)
@@ -53,20 +54,18 @@ static enum key_verdict refuse_for_now(struct refusal *why, const char *type, ms
         return KEY_REFUSED;
 }
 
-/* The key is in the body or in the header. An older primary does not say which job. */
+/* The key is in the body or in the header. */
 static enum key_verdict refuse_reused(const struct claim_answer *a, struct bytes body,
                                       const char *key, struct refusal *why)
 {
         char text[ERR_TEXT_SIZE];
         const struct refused_member m = {body, "idempotency_key", text};
-        bool known = a->id[0] != '\0';
         struct scan_value value;
 
         snprintf(text, sizeof(text),
-                 "the key was used with another request%s%s%s: repeat that request unchanged, or "
-                 "use another key than \"%s\"",
-                 known ? " (job " : "", a->id, known ? ")" : "", key);
-
+                 "the key \"%.*s%s\" was used with another request (job %s): repeat that request "
+                 "unchanged, or use another key",
+                 KEY_SHOWN, key, strlen(key) > KEY_SHOWN ? "…" : "", a->id);
         if (scan_find(scan_root(body), m.name, &value) && value.kind != SCAN_NULL)
                 refusal_set_member(why, &m);
         else

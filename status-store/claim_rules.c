@@ -6,10 +6,11 @@
 
 #include <string.h>
 
-/* A lease that ends later than any that is given now is of a clock that was ahead. */
+/* A lease that ends much later than any that is given now is of a clock that was ahead. The minute
+ * is for small steps of the clock. */
 static bool is_held(const struct claim_row *row, const struct claim_limits *l, msec now)
 {
-        return row->lease > now && row->lease <= now + l->lease;
+        return row->lease > now && row->lease <= now + l->lease + MSEC_MINUTE;
 }
 
 bool claim_is_old(const struct claim_row *row, const struct claim_limits *l, msec now)

@@ -79,7 +79,7 @@ class Moment:
 
 
 def until_waiting(gateway, count):
-    until(lambda: gateway.metrics()["warren_claims_waiting"] == count, what=f"{count} wait for claims")
+    until(lambda: gateway.metrics()["warren_claims_waiting"] >= count, what=f"{count} wait for claims")
 
 
 def jobs_of(api, key):

@@ -158,6 +158,6 @@ def test_members_of_a_single_job(batch):
     assert known.stdout == f"would make no job: the key is that of job {first['id']}\n"
     other = batch("submit", "noop", "2", "--key", "one")
     assert other.returncode == EXIT["refused"]
-    assert other.stderr.startswith("warren: --key: the key was used with another request (job " + first["id"])
+    assert other.stderr.startswith('warren: --key: the key "one" was used with another request (job ' + first["id"])
     assert "expires" in batch("get", first["id"]).stdout
     check_made_once(batch, 1)

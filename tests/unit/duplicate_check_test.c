@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 #define ANSWER(word) "{\"deliveries\":[{\"state\":\"" word "\"}],\"lag_ms\":4000}"
+enum { LAG = 4000 };
 
 /* What a store answers; body: of a 200. */
 struct reply {
@@ -128,10 +129,23 @@ static void a_pause_ends_with_its_time(void **state)
 {
         (void)state;
         ask(behind, behind);
-        f.now += DUPLICATE_PAUSE - 1;
+        f.now += LAG - 1;
         assert_int_equal(duplicate_check_last(f.check), DUPLICATE_BEHIND);
         f.now++;
         assert_int_equal(duplicate_check_last(f.check), DUPLICATE_UNKNOWN);
+        ask(away, away);
+        f.now += DUPLICATE_PAUSE_MAX - 1;
+        assert_int_equal(duplicate_check_last(f.check), DUPLICATE_SILENT);
+        f.now++;
+        assert_int_equal(duplicate_check_last(f.check), DUPLICATE_UNKNOWN);
+}
+
+static void a_pause_is_as_long_as_the_lag(void **state)
+{
+        (void)state;
+        assert_int_equal(duplicate_pause(0), 2000);
+        assert_int_equal(duplicate_pause(2001), 2001);
+        assert_int_equal(duplicate_pause(MSEC_HOUR), 30000);
 }
 
 static void a_pause_ends_with_an_answer(void **state)
@@ -148,9 +162,9 @@ static void each_that_cannot_be_answered_prolongs_a_pause(void **state)
 {
         (void)state;
         ask(behind, behind);
-        f.now += DUPLICATE_PAUSE - 1;
+        f.now += LAG - 1;
         ask(behind, behind);
-        f.now += DUPLICATE_PAUSE - 1;
+        f.now += LAG - 1;
         assert_int_equal(duplicate_check_last(f.check), DUPLICATE_BEHIND);
 }
 
@@ -160,6 +174,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
                 TEST(which_answers_start_a_pause),
                 TEST(a_pause_ends_with_its_time),
+                TEST(a_pause_is_as_long_as_the_lag),
                 TEST(a_pause_ends_with_an_answer),
                 TEST(each_that_cannot_be_answered_prolongs_a_pause),
 #undef TEST
