@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for a gateway that takes batches: keys, problems, a rate; and it can fail in chosen requests."""
+"""Runs `warren submit` in a folder, against a stand-in of the gateway that takes batches: keys, problems, a
+rate; and it can fail in chosen requests."""
 import http.server
 import json
+import os
+import shlex
+import subprocess
 import threading
 import time
 import uuid
+
+import pytest
+
+from cli_rig import EXIT
+from harness.broker import BIN
 
 BATCH = "/api/v1/jobs/batch"
 ENDED = "urn:warren:problem:batch-ended"
@@ -13,8 +22,8 @@ ENDED = "urn:warren:problem:batch-ended"
 class BatchGateway(http.server.ThreadingHTTPServer):
     """`jobs` maps each key to the job that it made. `plan`: what happens to the next requests, one entry
     each: a status to answer with; "cut" (no answer, nothing done), "lose" (no answer, all done), "stop"
-    (reads only half of the jobs), ("take", n, s) (a rate: the first n, the others in s seconds), or an
-    Event, which is waited for. `bucket`: (count a second, burst) of a rate, or None. `dry`: how many dry
+    (reads only half of the jobs), ("take", n, s) (a rate: the first n, the others in s seconds), ("leave",
+    n, s) (all but the first n, which are over a rate), or an Event, which is waited for. `bucket`: (count a second, burst) of a rate, or None. `dry`: how many dry
     runs were asked for."""
 
     daemon_threads = True
@@ -25,6 +34,7 @@ class BatchGateway(http.server.ThreadingHTTPServer):
         self.bucket, self.tokens, self.filled = None, None, 0
         self.plan = []
         self.bodies = []  # of each request: (content type, text)
+        self.times = []  # when each request came
         self.arrived = threading.Condition()
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -99,6 +109,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         gateway.dry += dry
         with gateway.arrived:
             step = gateway.plan.pop(0) if gateway.plan else None
+            gateway.times.append(time.monotonic())
             gateway.bodies.append((self.headers["Content-Type"], body))
             gateway.arrived.notify_all()
         if isinstance(step, threading.Event):
@@ -122,7 +133,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 jobs.append({"problem": {"type": ENDED, "title": "x", "status": 503,
                                          "detail": "the gateway stops"}})
                 break
-            if isinstance(step, tuple) and index >= step[1] or not self.server.has_token():
+            over = isinstance(step, tuple) and (index >= step[1]) == (step[0] == "take")
+            if over or not self.server.has_token():
                 jobs.append({"problem": {"type": "about:blank", "title": "x", "status": 429,
                                          "detail": "too many submissions",
                                          "retry_after": step[2] if step else 1}})
@@ -143,3 +155,75 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *arguments):
         pass
+
+
+class Submit:
+    """Runs `warren submit` in a folder of its own."""
+
+    def __init__(self, url, folder):
+        self.folder = folder
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder), "WARREN_URL": url,
+                    "WARREN_API_KEY": "wk_mine"}
+        self.jobs = folder / "jobs.ndjson"
+        self.state = folder / "jobs.ndjson.warren-batch"
+        self.refused = folder / "jobs.ndjson.refused"
+
+    def start(self, *words, **options):
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                   **options}
+        return subprocess.Popen([BIN / "warren", "submit", *words], env=self.env, text=True,
+                                cwd=self.folder, **options)
+
+    def __call__(self, *words, text=None):
+        process = self.start(*(words or ("--batch", "jobs.ndjson")),
+                             stdin=subprocess.DEVNULL if text is None else subprocess.PIPE)
+        out, err = process.communicate(text, timeout=60)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def write(self, count, begin=1):
+        """Jobs of the numbers begin to count, a line each."""
+        self.jobs.write_text("".join(line(n) for n in range(begin, count + 1)), encoding="utf-8")
+
+    def stored(self, done):
+        """The file by which a later run goes on, once it says that `done` jobs are; else None."""
+        if not self.state.exists():
+            return None
+        state = json.loads(self.state.read_text(encoding="utf-8"))
+        return state if state["done"] == done else None
+
+    def refusals(self):
+        return [json.loads(text) for text in self.refused.read_text(encoding="utf-8").splitlines()]
+
+
+def line(n):
+    return f'{{"type": "noop", "payload": {{"n":{n}.0,  "x":""}}}}\n'
+
+
+def next_words(text):
+    """The words of the command that standard error tells as the next one."""
+    return shlex.split(text.rsplit(": warren submit ", 1)[1])
+
+
+def numbers(gateway):
+    return sorted(job["payload"]["n"] for job in gateway.jobs.values())
+
+
+def stopped(gateway, submit):
+    """A run that was stopped after 500 of 600 jobs; its key."""
+    submit.write(600)
+    gateway.plan = [None, 401]
+    assert submit().returncode == EXIT["not allowed"]
+    return json.loads(submit.state.read_text(encoding="utf-8"))["key"]
+
+
+@pytest.fixture()
+def gateway():
+    made = BatchGateway()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture()
+def submit(gateway, tmp_path):
+    return Submit(gateway.url, tmp_path)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli_batch_test.c: the parts of `warren submit --batch`: keys, problems, answers and the bar. Its
- * files: cli_batch_file_test.c.
+ * cli_batch_test.c: the parts of `warren submit --batch`: keys, problems and answers. Its files:
+ * cli_batch_file_test.c.
  */
 #include "tests/unit/unit.h"
 
@@ -11,7 +11,6 @@
 #include "common/base/own.h"
 #include "ui/cli/batch_answer.h"
 #include "ui/cli/batch_chunk.h"
-#include "ui/cli/batch_progress.h"
 
 static void test_keys(void **state)
 {
@@ -220,8 +219,8 @@ static void test_paces(void **state)
                 size_t rate, burst; /* a second; tokens */
                 msec want;          /* the pause that is found */
         } table[] = {
-                {100, 100, 500}, {20, 20, 500}, {20, 10, 250}, {100, 10, 125},
-                {1, 1, 1000},    {10, 1, 125},  {2, 2, 500},
+                {100, 100, 500}, {20, 20, 500}, {20, 10, 500}, {100, 10, 500},
+                {1, 1, 1000},    {10, 1, 500},  {2, 2, 500},
         };
 
         (void)state;
@@ -253,6 +252,9 @@ static void take(struct batch_chunk *c, const char *answer, struct chunk_answer 
 
 #define ACCEPTED "{\"id\":\"x\"}"
 #define LIMITED "{\"problem\":{\"status\":429,\"detail\":\"too fast\",\"retry_after\":2}}"
+#define OVER_RATE "{\"problem\":{\"status\":429,\"retry_after\":1}}"
+#define IN_FLIGHT "{\"problem\":{\"status\":409,\"retry_after\":1}}"
+#define BUSY "{\"problem\":{\"status\":503,\"retry_after\":1}}"
 #define WRONG "{\"problem\":{\"status\":422}}"
 #define ENDED(status) \
         "{\"problem\":{\"type\":\"urn:warren:problem:batch-ended\",\"status\":" #status "}}"
@@ -308,6 +310,43 @@ static void ask(struct batch_chunk *c, msec at, const char *answer)
 }
 
 #define UNKNOWN "{\"problem\":{\"status\":503,\"accepted\":\"unknown\"}}"
+
+/* Only a rate's wait is shortened. */
+static void test_pauses_of_answers(void **state)
+{
+        static const struct {
+                const char *answer; /* to three jobs, after one that accepted a job in a second */
+                msec want;
+        } table[] = {
+                {"[" ACCEPTED "," OVER_RATE "," OVER_RATE "]", 500},
+                {"[" ACCEPTED "," OVER_RATE "," BUSY "]", 1000},
+                {"[" ACCEPTED "," BUSY "," BUSY "]", 1000},
+                {"[" ACCEPTED "," IN_FLIGHT "," OVER_RATE "]", 1000},
+                {"[" ACCEPTED "," LIMITED "," OVER_RATE "]", 2000},
+                {"[" ACCEPTED "," ENDED(503) "]", 700},
+                {"[" ACCEPTED "," OVER_RATE "," ENDED(503) "]", 1000},
+                {"[" OVER_RATE "," OVER_RATE "," OVER_RATE "]", 1000},
+                {"[" BUSY "," BUSY "," BUSY "]", 1000},
+                {"[" ENDED(503) "]", 700},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct batch_pace pace = {.wait = MSEC_SECOND, .made = 1};
+                struct batch_chunk c = {0};
+                struct chunk_answer answer = {0};
+                AUTO_BUFFER text = {0};
+                AUTO_BUFFER body = {0};
+                for (unsigned n = 1; n <= 3; n++)
+                        add_job(&c, "{}", n, 1);
+                batch_chunk_request(&c, "k", false, 1, &body);
+                buffer_printf(&text, "{\"jobs\":%s}", table[i].answer);
+                take(&c, text.data, &answer);
+                assert_int_equal(batch_chunk_pause(&c, &answer, &pace, 700), table[i].want);
+                buffer_fini(&answer.why);
+                batch_chunk_fini(&c);
+        }
+}
 
 static void test_settled_jobs_leave_before_the_chunk_ends(void **state)
 {
@@ -418,53 +457,6 @@ static void test_answers_that_end_early(void **state)
         }
 }
 
-static void test_bar(void **state)
-{
-        static const struct {
-                struct batch_counts counts;
-                msec elapsed;
-                const char *wait;
-                unsigned width;
-                const char *want;
-        } table[] = {
-                {{.accepted = 30, .refused = 2, .answered = 20, .read = 50, .size = 100},
-                 2000,
-                 NULL,
-                 0,
-                 " 50 %  30 accepted, 2 refused  10 jobs/s"},
-                {{.accepted = 30, .answered = 20, .read = 50, .size = 100},
-                 2000,
-                 NULL,
-                 56,
-                 "[======      ]  50 %  30 accepted, 0 refused  10 jobs/s"},
-                {{.accepted = 30, .answered = 20, .read = 50, .size = 100},
-                 2000,
-                 NULL,
-                 40,
-                 " 50 %  30 accepted, 0 refused  10 jobs/s"},
-                {{.accepted = 30, .answered = 20, .begun = 20, .read = 50, .size = 100},
-                 60000,
-                 NULL,
-                 0,
-                 " 50 %  30 accepted, 0 refused  1m40s left  0 jobs/s"},
-                {{.accepted = 30}, 2000, NULL, 80, "30 accepted, 0 refused  0 jobs/s"},
-                {{.read = 200, .size = 100},
-                 0,
-                 "again in 2 s: a\nb",
-                 0,
-                 "100 %  0 accepted, 0 refused  again in 2 s: a b"},
-        };
-
-        (void)state;
-        for (size_t i = 0; i < COUNT(table); i++) {
-                AUTO_BUFFER out = {0};
-                batch_progress_render(&table[i].counts, table[i].elapsed, table[i].wait,
-                                      table[i].width, &out);
-                assert_string_equal(out.data, table[i].want);
-                assert_true(table[i].width == 0 || out.length < table[i].width + 1);
-        }
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -477,10 +469,10 @@ int main(void)
                 cmocka_unit_test(test_pauses),
                 cmocka_unit_test(test_paces),
                 cmocka_unit_test(test_only_open_jobs_are_sent_again),
+                cmocka_unit_test(test_pauses_of_answers),
                 cmocka_unit_test(test_settled_jobs_leave_before_the_chunk_ends),
                 cmocka_unit_test(test_the_age_of_keys),
                 cmocka_unit_test(test_answers_that_end_early),
-                cmocka_unit_test(test_bar),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,8 @@ enum { STEP_MS = 100, WHY_SIZE = 160 };
 #define RESTART_ADVICE \
         "--restart alone submits every job again. To submit those that were not accepted in the\n" \
         "  last 24 hours, with each job in its place"
+#define WITHOUT_STATE_ADVICE \
+        "Without that file, this submits what was not accepted in the last 24 hours"
 
 struct batch {
         struct cli *c;
@@ -107,13 +109,28 @@ static enum exit_code stop_to_restart(const struct batch *b, const struct batch_
         const char *key = b->input.state.key;
         bool dry = b->chunk.dry;
 
-        batch_add_command(b->c, true, key, &command);
+        batch_add_command(b->c, BATCH_RESTART, key, &command);
         return batch_stopped(b->c, counts, &b->refusals,
                              &(struct batch_end){.code = EXIT_USAGE,
                                                  .dry = dry,
                                                  .why = why,
                                                  .next = dry ? NULL : RESTART_ADVICE,
                                                  .command = dry ? NULL : command.data,
+                                                 .key = key});
+}
+
+/* The state cannot be written. Jobs of an earlier run have the key of the state that was read. */
+static enum exit_code stop_without_state(const struct batch *b, const char *why)
+{
+        AUTO_BUFFER command = {0};
+        const char *key = b->input.state.key;
+
+        batch_add_command(b->c, BATCH_FROM_STANDARD_INPUT, key, &command);
+        return batch_stopped(b->c, &b->counts, &b->refusals,
+                             &(struct batch_end){.code = EXIT_USAGE,
+                                                 .why = why,
+                                                 .next = WITHOUT_STATE_ADVICE,
+                                                 .command = command.data,
                                                  .key = key});
 }
 
@@ -149,9 +166,10 @@ static enum exit_code stop_with(struct batch *b, enum exit_code code, const char
         bool noted = b->input.state_path != NULL, dry = b->chunk.dry;
 
         batch_progress_clear(&b->progress);
-        batch_add_command(b->c, false, noted ? NULL : b->input.state.key, &command);
+        batch_add_command(b->c, BATCH_AGAIN_AS_GIVEN, noted ? NULL : b->input.state.key, &command);
         const char *next = noted ? "to go on" : "to go on, with the same input";
-        return batch_stopped(b->c, &b->counts, &b->refusals,
+        struct batch_counts counts = counts_now(b);
+        return batch_stopped(b->c, &counts, &b->refusals,
                              &(struct batch_end){.code = code,
                                                  .dry = dry,
                                                  .why = why,
@@ -179,7 +197,8 @@ static enum exit_code finish(struct batch *b, const char *fault)
                 return stop_with(b, EXIT_REFUSED, e.text);
         }
         if (wrong && !b->chunk.dry) {
-                batch_add_command(b->c, noted, b->input.state.key, &command);
+                batch_add_command(b->c, noted ? BATCH_RESTART : BATCH_AGAIN_AS_GIVEN,
+                                  b->input.state.key, &command);
                 end.command = command.data;
                 end.next = "The accepted jobs have keys. Correct the input, with each job in its "
                            "place. Then this\n  submits what was not accepted in the last 24 hours";
@@ -255,9 +274,7 @@ static enum exit_code take_answer(struct batch *b, const struct http_reply *repl
         int taken = batch_chunk_take(&b->chunk, api_value(reply), &answer, &e);
         if (answer.settled > 0)
                 *failures = 0;
-        msec paced = batch_pace(&b->pace, answer.wait, answer.made);
-        if ((answer.settled > 0 && answer.wait > 0) || paced > pause->wait)
-                pause->wait = paced;
+        pause->wait = batch_chunk_pause(&b->chunk, &answer, &b->pace, pause->wait);
         snprintf(pause->why, sizeof(pause->why), "%s",
                  answer.why.data != NULL ? answer.why.data : "the gateway read no more");
         buffer_fini(&answer.why);
@@ -432,14 +449,13 @@ enum exit_code batch_submit(struct cli *c)
         if (open_batch(&b, &e) < 0) {
                 code = fail_to_open(&b, &e);
         } else if (batch_input_save(&b.input, &e) < 0) {
-                code = cli_fail(c, EXIT_USAGE,
-                                "%s\n  without that file, with a KEY of your own: "
-                                "warren submit --batch - --key KEY < FILE",
-                                e.text);
+                code = stop_without_state(&b, e.text);
         } else {
                 batch_progress_begin(&b.progress, !c->json);
                 code = submit_all(&b);
         }
+        c->waiting = NULL;
+        c->waiting_owner = NULL;
         batch_fini(&b);
         if (code == EXIT_INTERRUPTED)
                 cli_pass_interrupt_on();

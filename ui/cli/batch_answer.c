@@ -10,7 +10,7 @@
 #define PAUSE_MOST ((msec)30 * MSEC_SECOND)
 #define RETRY_MOST ((msec)MSEC_DAY)
 #define PACE_MOST ((msec)MSEC_SECOND)
-#define PACE_LEAST ((msec)125)
+#define PACE_LEAST ((msec)500)
 
 bool batch_is_temporary(int status)
 {

@@ -28,11 +28,13 @@ bool batch_is_temporary(int status);
 msec batch_pause(unsigned failures);
 
 /* The pause while a rate is over. The gateway asks for whole seconds, rounded up, and a small burst
- * is there again sooner: so the pause is halved until less is accepted after it. */
+ * is there again sooner: so a pause of a second becomes half of it, unless less is accepted after
+ * that. No shorter one: each request has the primary look up the keys of all its jobs. */
 struct batch_pace { /* starts as {0} */
         msec wait;
         size_t made; /* accepted by the last request; 0 before the first of a chunk */
         bool found;
 };
-/* The next pause; asked: what the gateway asks for; made: how many jobs the request made. */
+/* The next pause, after an answer in which only the rate kept jobs open. asked: what the gateway
+ * asks for; made: how many jobs the request made. */
 msec batch_pace(struct batch_pace *p, msec asked, size_t made);

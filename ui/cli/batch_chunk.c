@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "ui/cli/batch_answer.h"
 #include "ui/cli/view.h"
 
 #define TOO_LARGE \
@@ -140,6 +139,7 @@ static bool take_entry(struct batch_chunk *c, struct chunk_job *job, struct scan
                 return true;
         case BATCH_LIMITED:
                 job->since = 0;
+                out->limited++;
                 /* fall through */
         case BATCH_AGAIN:
                 note_why(entry, out);
@@ -182,6 +182,15 @@ int batch_chunk_take(struct batch_chunk *c, struct scan_value answer, struct chu
                 answered++;
         }
         return 0;
+}
+
+msec batch_chunk_pause(const struct batch_chunk *c, const struct chunk_answer *answer,
+                       struct batch_pace *pace, msec pause)
+{
+        bool only_limited = answer->limited == batch_chunk_open(c);
+        msec wait = only_limited ? batch_pace(pace, answer->wait, answer->made) : answer->wait;
+
+        return (answer->settled > 0 && wait > 0) || wait > pause ? wait : pause;
 }
 
 static void take_one(struct batch_chunk *c, const struct chunk_job *job, struct chunk_settled *out,

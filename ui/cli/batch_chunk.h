@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/base/clock.h"
+#include "ui/cli/batch_answer.h"
 #include "ui/cli/batch_job.h"
 
 /* A request holds less than the gateway's 1000 jobs and 8 MiB: the last job may exceed CHUNK_BYTES,
@@ -42,6 +43,7 @@ struct chunk_settled {
 struct chunk_answer {      /* starts as {0} */
         size_t settled;    /* jobs that it accepted or refused */
         size_t made;       /* jobs that it accepted now */
+        size_t limited;    /* jobs that are over a rate */
         msec wait;         /* the longest that it asks to wait for the others; 0: not said */
         struct buffer why; /* why the others are to be sent again */
 };
@@ -59,6 +61,10 @@ void batch_chunk_request(struct batch_chunk *c, const char *key, bool array, mse
  * gateway read no job, and would read none again. */
 int batch_chunk_take(struct batch_chunk *c, struct scan_value answer, struct chunk_answer *out,
                      struct err *e) MUST_CHECK;
+/* The pause before the open jobs are sent again. *pace: of the chunk, for answers in which only the
+ * rate kept jobs open. pause: after an answer that settled nothing, the least. */
+msec batch_chunk_pause(const struct batch_chunk *c, const struct chunk_answer *answer,
+                       struct batch_pace *pace, msec pause);
 /* Takes the jobs before the first open one out. Adds a line for each that was refused, in order. */
 void batch_chunk_take_settled(struct batch_chunk *c, struct chunk_settled *out,
                               struct buffer *refused);

@@ -35,7 +35,7 @@ void batch_refusals_fini(struct batch_refusals *r)
 }
 
 /* The file was not there before it was opened. Its path may be a link, which stays. */
-static void unmake(const char *path)
+static void remove_made(const char *path)
 {
         AUTO_FREE char *made = realpath(path, NULL);
 
@@ -57,7 +57,7 @@ int batch_refusals_check(const struct batch_refusals *r, const char *input, stru
         /* Now it exists, so one of two names for the state is not missed. */
         bool taken = batch_state_is(input, fileno(file));
         if (!there)
-                unmake(r->path);
+                remove_made(r->path);
         return taken ? err_set(e, ERR_INVALID,
                                "refused jobs cannot be written to %s: it says how far the batch is "
                                "submitted",
@@ -91,11 +91,11 @@ int batch_refusals_write(struct batch_refusals *r, struct bytes lines, struct er
         return r->path == NULL ? 0 : sync_refusals(r, e);
 }
 
-static void add_counts(const struct batch_counts *counts, const struct batch_refusals *r, bool dry,
-                       struct buffer *out)
+static void add_counts(const struct batch_counts *counts, const struct batch_refusals *r,
+                       const struct batch_end *end, struct buffer *out)
 {
         buffer_printf(out, "%llu %s", (unsigned long long)counts->accepted,
-                      dry ? "would be accepted" : "accepted");
+                      end->dry ? "would be accepted" : "accepted");
         if (counts->earlier > 0)
                 buffer_printf(out, " (%llu by an earlier run)",
                               (unsigned long long)counts->earlier);
@@ -147,7 +147,7 @@ enum exit_code batch_summary(const struct cli *c, const struct batch_counts *cou
                 json_end(&out);
                 buffer_add_char(&out, '\n');
         } else {
-                add_counts(counts, r, end->dry, &out);
+                add_counts(counts, r, end, &out);
         }
         enum exit_code code = cli_print(c, buffer_bytes(&out));
         if (!c->json)
@@ -171,7 +171,7 @@ enum exit_code batch_stopped(const struct cli *c, const struct batch_counts *cou
         }
         if (end->why != NULL)
                 cli_fail(c, end->code, "%s", end->why);
-        add_counts(counts, r, end->dry, &out);
+        add_counts(counts, r, end, &out);
         fprintf(stderr, "  %s", out.data);
         print_next(end);
         return end->code;
@@ -209,26 +209,40 @@ static void add_word(const char *word, struct buffer *out)
         buffer_add_char(out, '\'');
 }
 
-void batch_add_command(const struct cli *c, bool restart, const char *key, struct buffer *out)
+/* An option of the next command. */
+static void add_option(const struct cli *c, const char *name, enum batch_rerun rerun,
+                       struct buffer *out)
+{
+        AUTO_BUFFER value = {0};
+
+        if (strcmp(name, "url") == 0)
+                batch_add_url(cli_option(c, name), &value);
+        else if (strcmp(name, "batch") == 0 && rerun == BATCH_FROM_STANDARD_INPUT)
+                buffer_add_char(&value, '-');
+        else
+                buffer_add_text(&value, cli_option(c, name));
+        buffer_printf(out, " --%s", name);
+        add_word(value.data, out);
+}
+
+void batch_add_command(const struct cli *c, enum batch_rerun rerun, const char *key,
+                       struct buffer *out)
 {
         static const char *const kept[] = {"batch", "refused", "url", "config"};
 
         buffer_add_text(out, "warren submit");
         for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-                if (!cli_has(c, kept[i]))
-                        continue;
-                AUTO_BUFFER value = {0};
-                if (strcmp(kept[i], "url") == 0)
-                        batch_add_url(cli_option(c, kept[i]), &value);
-                else
-                        buffer_add_text(&value, cli_option(c, kept[i]));
-                buffer_printf(out, " --%s", kept[i]);
-                add_word(value.data, out);
+                if (cli_has(c, kept[i]))
+                        add_option(c, kept[i], rerun, out);
         }
-        if (restart)
+        if (rerun == BATCH_RESTART)
                 buffer_add_text(out, " --restart");
         if (key != NULL) {
                 buffer_add_text(out, " --key");
                 add_word(key, out);
+        }
+        if (rerun == BATCH_FROM_STANDARD_INPUT) {
+                buffer_add_text(out, " <");
+                add_word(cli_option(c, "batch"), out);
         }
 }

@@ -48,9 +48,16 @@ enum exit_code batch_summary(const struct cli *c, const struct batch_counts *cou
  * code. */
 enum exit_code batch_stopped(const struct cli *c, const struct batch_counts *counts,
                              const struct batch_refusals *r, const struct batch_end *end);
+/* How a later run takes its input. */
+enum batch_rerun {
+        BATCH_AGAIN_AS_GIVEN,
+        BATCH_RESTART,             /* from the begin of the file */
+        BATCH_FROM_STANDARD_INPUT, /* the same file, without its state */
+};
+
 /* Adds "warren submit" with the words that it was given, as far as a later run needs them. A login
- * in the URL becomes LOGIN:PASSWORD. restart: of a file, whose jobs are submitted from its begin.
- * key: or NULL. */
-void batch_add_command(const struct cli *c, bool restart, const char *key, struct buffer *out);
+ * in the URL becomes LOGIN:PASSWORD. key: or NULL. */
+void batch_add_command(const struct cli *c, enum batch_rerun rerun, const char *key,
+                       struct buffer *out);
 /* Adds the URL, in which a login becomes LOGIN:PASSWORD. */
 void batch_add_url(const char *url, struct buffer *out);

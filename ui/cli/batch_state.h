@@ -35,8 +35,9 @@ int batch_state_load(const char *path, struct batch_state *s, struct err *e) MUS
 /* Replaces it by rename; it is on the disk then. */
 int batch_state_save(const char *path, const struct batch_state *s, struct err *e) MUST_CHECK;
 /* Whether the run that `old` tells of can go on with the file, URL and key of `now`, in which an
- * empty key means any, and any URL is good while no job is done. ERR_CONFLICT: it cannot, and why.
- * Jobs that were sent and not answered are made twice once their keys are forgotten, after 24 h. So
- * `old` is good for BATCH_KEY_GOOD after its `since`, `now` having the time. Pure. */
+ * empty key means any, and any URL is good while `done` is 0: before the first job has its answer.
+ * ERR_CONFLICT: it cannot, and why. Jobs that were sent and not answered are made twice once their
+ * keys are forgotten, after 24 h. So `old` is good for BATCH_KEY_GOOD after its `since`, `now`
+ * having the time. Pure. */
 int batch_state_check(const struct batch_state *old, const struct batch_state *now,
                       struct err *e) MUST_CHECK;

@@ -157,20 +157,21 @@ static const struct option events_options[] = {
 };
 
 #define BATCH_MORE \
-        "warren submit --batch FILE: a job in each line, or an array of jobs, as in a request to\n" \
-        "the API: {\"type\": \"echo\", \"payload\": {}}. Priority, expires, tenant_id and the like are\n" \
-        "members of each job; there is no default for all. When it was stopped, the same command goes\n" \
-        "on, within 23 hours: each job has a key, KEY/<line>, and is not made twice. FILE.warren-batch\n" \
-        "holds how far it is. With - go on by --key KEY and the same input. Refused jobs are written\n" \
-        "to FILE.refused, with their lines; then the exit code is 6. Correct them in FILE, and give the\n" \
-        "command that was printed: --restart --key KEY submits what was not accepted in the last\n" \
-        "24 hours. After an end without refused jobs the same command makes all jobs again. The ids of\n" \
-        "the jobs are not told."
+        "warren submit --batch FILE: a job in each line, or an array of jobs, as in a request\n" \
+        "to the API: {\"type\": \"echo\", \"payload\": {}}. Priority, expires, tenant_id and\n" \
+        "the like are members of each job; there is no default for all. When it was stopped,\n" \
+        "the same command goes on, within 23 hours: each job has a key, KEY/<line>, and is not\n" \
+        "made twice. FILE.warren-batch holds how far it is. With - go on by --key KEY and the\n" \
+        "same input. Refused jobs are written to FILE.refused, with their lines; then the exit\n" \
+        "code is 6. Correct them in FILE, and give the command that was printed:\n" \
+        "--restart --key KEY submits what was not accepted in the last 24 hours. After an end\n" \
+        "without refused jobs the same command makes all jobs again. The ids of the jobs are\n" \
+        "not told."
 #define SLOTS_MORE \
-        "Each job takes a token while it runs (or starts, for a rate). When some were lost, fewer\n" \
-        "jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix' does this\n" \
-        "for every limit that needs it. Jobs that run go on; until they end, more jobs than the\n" \
-        "limit allows may run."
+        "Each job takes a token while it runs (or starts, for a rate). When some were lost,\n" \
+        "fewer jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix'\n" \
+        "does this for every limit that needs it. Jobs that run go on; until they end, more\n" \
+        "jobs than the limit allows may run."
 #define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
 #define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
 
