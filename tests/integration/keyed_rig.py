@@ -82,7 +82,9 @@ def until_waiting(gateway, count):
     until(lambda: gateway.metrics()["warren_claims_waiting"] >= count, what=f"{count} wait for claims")
 
 
-def jobs_of(api, key):
-    """The jobs that show with that key."""
-    return [job for job in (api.get(found["id"]) for found in api.list_all())
-            if job["idempotency_key"] == key]
+def check_one_job(api, key, id):
+    """One job shows with that key, which may be known a moment after the job."""
+    until(lambda: api.get(id)["idempotency_key"] == key, 30, "the job's key")
+    found = [job["id"] for job in (api.get(each["id"]) for each in api.list_all())
+             if job["idempotency_key"] == key]
+    assert found == [id]

@@ -115,7 +115,7 @@ def test_tokens_that_take_long(service, warren, of, member):
     (["type", "set", "x"], 0, {}, "usage", "nothing to set; see 'warren type set --help'"),
     (["type", "set", "x", "--max-running", "0"], 422,
      {"detail": "bad", "errors": [{"pointer": "/max_running", "detail": "1 to 10000, or unlimited"}]},
-     "refused", "warren: max_running: 1 to 10000, or unlimited"),
+     "refused", "warren: --max-running: 1 to 10000, or unlimited"),
     (["type", "show", "x"], 404, {"detail": "type x has no limits"}, "not found", "has no limits"),
     (["tenant", "slots", "x"], 404, {"detail": "no such tenant"}, "not found", "no such tenant"),
     (["type", "list"], 403, {"detail": "this API key does not have the scope for that"},
