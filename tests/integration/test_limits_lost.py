@@ -151,7 +151,7 @@ def test_types(warren, cli):
     assert cli("tenant", "slots", "acme").stdout == "tenant acme: new tokens are in force\n"
     refused = cli("type", "set", "noop", "--max-running", "0")
     assert refused.returncode == EXIT["refused"]
-    assert refused.stderr.startswith("warren: max_running: ") and "unlimited" in refused.stderr
+    assert refused.stderr.startswith("warren: --max-running: ") and "unlimited" in refused.stderr
     assert cli("type", "set", "noop", "--max-running", "unlimited", "--max-rate",
                "unlimited").returncode == EXIT["done"]
     gone = cli("type", "show", "noop")
