@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from harness.broker import Broker
+from harness.forwarder import Forwarder
 from harness.processes import become_subreaper, command_line, descendants, reap
 from harness.tally import Tally, lines
 from harness.warren import Warren
@@ -60,6 +61,14 @@ def make_warren(broker, tmp_path_factory):
 
     yield make
     _end_all(made)
+
+
+@pytest.fixture()
+def forwarder(broker):
+    """The way of a program to the broker, which the test can cut."""
+    way = Forwarder(broker.port).open()
+    yield way
+    way.shut()
 
 
 @pytest.fixture()

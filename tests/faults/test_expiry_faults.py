@@ -6,16 +6,8 @@ import time
 import pytest
 
 from harness.events import Events
-from harness.forwarder import Forwarder
 from harness.until import until
 from harness.warren import default_handlers
-
-
-@pytest.fixture()
-def forwarder(broker):
-    way = Forwarder(broker.port).open()
-    yield way
-    way.shut()
 
 
 @pytest.fixture()

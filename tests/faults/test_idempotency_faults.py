@@ -11,19 +11,11 @@ import requests
 
 from harness.api import Api
 from harness.evidence import check_completed
-from harness.forwarder import Forwarder
 from harness.load import queues_are_on_disk
 from harness.until import until
 from harness.warren import default_handlers
 
 LEASE = "4s"
-
-
-@pytest.fixture()
-def forwarder(broker):
-    way = Forwarder(broker.port).open()
-    yield way
-    way.shut()
 
 
 @pytest.fixture()

@@ -15,13 +15,6 @@ QUEUE = "jobs.acme.medium"
 
 
 @pytest.fixture()
-def forwarder(broker):
-    way = Forwarder(broker.port).open()
-    yield way
-    way.shut()
-
-
-@pytest.fixture()
 def behind(make_warren, forwarder):
     """behind(confirm_timeout="1s"): a Warren whose gateway reaches the broker through the forwarder."""
     def make(**settings):

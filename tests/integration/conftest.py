@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: a gateway alone, for a module's tests. The services behind it are stand-ins (gateway_rig)."""
+"""Fixtures: a gateway alone, for a module's tests. The services behind it are stand-ins (gateway_rig). And what tests of
+keys need."""
+import secrets
+
 import pytest
 
 from gateway_rig import Caller, Control, Gateway, Place, Service, known
@@ -31,3 +34,13 @@ def gateway(node, services, tmp_path_factory):
 def acme(gateway, control):
     control.tenant("acme")
     return known(Caller(gateway, control.key("acme", ["submit", "read", "operate"])))
+
+
+@pytest.fixture()
+def key():
+    return f"key-{secrets.token_hex(8)}"
+
+
+@pytest.fixture()
+def api(warren):
+    return warren.api

@@ -8,16 +8,8 @@ import requests
 
 from gateway_rig import Caller, Gateway, drain, known
 from harness.events import Events
-from harness.forwarder import Forwarder
 from harness.metrics import Metrics
 from harness.until import until
-
-
-@pytest.fixture()
-def forwarder(broker):
-    way = Forwarder(broker.port).open()
-    yield way
-    way.shut()
 
 
 @pytest.fixture()

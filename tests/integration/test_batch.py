@@ -13,7 +13,7 @@ from gateway_rig import Caller, Gateway, check_problem, drain, known
 from harness.batches import NDJSON, accepted, check
 from harness.metrics import Metrics
 from harness.until import until
-from submit_rig import events, forwarder, make_rig, told  # noqa: F401 (fixtures)
+from submit_rig import events, make_rig, told  # noqa: F401 (fixtures)
 
 MAX = 8 * 1024 * 1024
 PIECE = 16 * 1024  # of a body that is read at once

@@ -11,16 +11,6 @@ from harness.until import until
 from keyed_rig import IN_FLIGHT, REUSED, Moment, send as submit
 
 
-@pytest.fixture()
-def key():
-    return f"key-{secrets.token_hex(8)}"
-
-
-@pytest.fixture()
-def api(warren):
-    return warren.api
-
-
 def send(api, jobs, key=None, form="array", query=""):
     write, media = FORMS[form]
     headers = {"Content-Type": media, **({"Idempotency-Key": key} if key else {})}

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idempotency keys: one key, one job; the same request gets the first answer again, another one none."""
 import contextlib
-import secrets
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,28 +9,10 @@ import pytest
 
 from gateway_rig import check_problem
 from harness.api import Api
-from harness.forwarder import Forwarder
 from harness.until import until
 from keyed_rig import behind  # noqa: F401 (a fixture)
 from keyed_rig import (REUSED, Moment, accepted, check_in_flight, check_one_job, check_replay, send, send_many,
                        until_accepted, until_waiting)
-
-
-@pytest.fixture()
-def key():
-    return f"key-{secrets.token_hex(8)}"
-
-
-@pytest.fixture()
-def api(warren):
-    return warren.api
-
-
-@pytest.fixture()
-def forwarder(broker):
-    way = Forwarder(broker.port).open()
-    yield way
-    way.shut()
 
 
 def claims(program, outcome):

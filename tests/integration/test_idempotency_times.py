@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idempotency keys of jobs with times: a delay, an expiry, and what is sent again when they have passed."""
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,17 +8,6 @@ from gateway_rig import check_problem
 from harness.until import until
 from keyed_rig import behind  # noqa: F401 (a fixture)
 from keyed_rig import REUSED, Moment, accepted, check_replay, send, until_accepted
-from submit_rig import forwarder  # noqa: F401 (a fixture)
-
-
-@pytest.fixture()
-def key():
-    return f"key-{secrets.token_hex(8)}"
-
-
-@pytest.fixture()
-def api(warren):
-    return warren.api
 
 
 @pytest.mark.parametrize("expires", ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "0000-01-01T00:00:00Z"])

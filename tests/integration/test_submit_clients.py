@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness.until import until
-from submit_rig import events, forwarder, ids_of, make_rig, told  # noqa: F401 (fixtures)
+from submit_rig import events, ids_of, make_rig, told  # noqa: F401 (fixtures)
 
 COUNT = 64
 

@@ -13,7 +13,7 @@ import requests
 from gateway_rig import Caller, Gateway, check_problem, drain, known
 from harness.broker import BIN
 from harness.until import until
-from submit_rig import events, forwarder, ids_of, make_rig, told  # noqa: F401 (fixtures)
+from submit_rig import events, ids_of, make_rig, told  # noqa: F401 (fixtures)
 
 QUEUE = "jobs.acme.medium"
 UNTOLD = "the event stream was not told of some jobs: they show when they start"
