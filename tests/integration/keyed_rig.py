@@ -82,6 +82,18 @@ def until_waiting(gateway, count):
     until(lambda: gateway.metrics()["warren_claims_waiting"] >= count, what=f"{count} wait for claims")
 
 
+def until_asked(service):
+    """Until something that was sent to it lies unread: it hangs."""
+    port = f":{service.port:04X}"
+
+    def lies_unread():
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table][1:]
+        return any(row[1].endswith(port) and int(row[4].split(":")[1], 16) > 0 for row in rows)
+
+    until(lies_unread, what="the question was sent")
+
+
 def check_one_job(api, key, id):
     """One job shows with that key, which may be known a moment after the job."""
     until(lambda: api.get(id)["idempotency_key"] == key, 30, "the job's key")

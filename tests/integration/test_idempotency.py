@@ -12,7 +12,7 @@ from harness.api import Api
 from harness.until import until
 from keyed_rig import behind  # noqa: F401 (a fixture)
 from keyed_rig import (REUSED, Moment, accepted, check_in_flight, check_one_job, check_replay, send, send_many,
-                       until_accepted, until_waiting)
+                       until_accepted, until_asked, until_waiting)
 
 
 def claims(program, outcome):
@@ -327,7 +327,7 @@ def test_gateway_suspended_with_a_claim(make_warren, key):
     warren.status_store.hang()
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(send, api, key)
-        until_waiting(warren.gateway, 1)
+        until_asked(warren.status_store)
         warren.gateway.hang()
         too_late = Moment(0.5)  # a third of the lease is over
         warren.status_store.go_on()
