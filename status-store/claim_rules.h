@@ -63,8 +63,8 @@ struct claim_decision {
         msec retry;  /* in flight, full: when to ask again */
 };
 
-/* row NULL: there is none. room: how many more claims may be stored. */
+/* row: the stored claim of the key, or NULL. room: how many more claims may be stored. */
 struct claim_decision claim_decide(const struct claim_request *a, const struct claim_row *row,
                                    int64_t room, const struct claim_limits *l, msec now);
-/* It need not be kept any longer. A lease that is not over keeps it. */
+/* Whether a stored claim need not be kept any longer. A lease that is not over keeps it. */
 bool claim_is_old(const struct claim_row *row, const struct claim_limits *l, msec now);

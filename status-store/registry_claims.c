@@ -148,7 +148,7 @@ static bool copy_blob(sqlite3_stmt *s, int column, unsigned char *out, size_t si
         return true;
 }
 
-/* 1: found; 0: there is none; -1. */
+/* Returns 1 when there is such a claim, 0 when not, -1 on an error. */
 static int find_claim(struct database *db, const struct digest *digest, struct stored_claim *out,
                       struct err *e)
 {

@@ -328,7 +328,7 @@ static int declare_queues(struct token_queues *q, struct err *e)
         return done;
 }
 
-static int sweep(struct token_queues *q, struct err *e)
+static int delete_stale(struct token_queues *q, struct err *e)
 {
         struct walk w = {.queues = q};
         const msec before = clock_wall() - q->delete_after;
@@ -353,7 +353,7 @@ static void work(struct token_queues *q)
         struct err why = {0};
         (void)!serve(q, &why);
         (void)!declare_queues(q, &why);
-        (void)!sweep(q, &why);
+        (void)!delete_stale(q, &why);
         if (err_is_set(&why) && !q->warned && !is_ending(q))
                 LOG_WARN("queues of tokens not provisioned; trying again", log_err(&why));
         q->warned = err_is_set(&why);

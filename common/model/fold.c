@@ -37,8 +37,8 @@ static bool is_doubtful(const struct event *e)
         return e->kind == EVENT_SUBMITTED && e->job.doubt;
 }
 
-/* A job expires once, and then it may be told again by whoever finds its message: the first counts.
- */
+/* Whoever finds the message of an expired job tells that it has expired, the store and a consumer
+ * alike. The first of these events counts. */
 static msec place_in_time(const struct event *e)
 {
         if (e->kind == EVENT_RELEASED)

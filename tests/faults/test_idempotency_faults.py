@@ -254,31 +254,18 @@ def check_one_job_a_key(warren, load, others=frozenset()):
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_gateway_ends_under_keyed_load(make_warren, how):
+@pytest.mark.parametrize("program, answer", [("gateway", "none"), ("status_store", 503)])
+def test_program_ends_under_keyed_load(make_warren, program, answer, how):
+    """The primary's claims are on disk before they are granted."""
     warren = make_warren(settings={"status-store": {"claims_lease": LEASE}})
     warren.tenant()
     load = Keyed(warren)
     load.until(100)
-    getattr(warren.gateway, how)()
-    warren.gateway.start()
+    getattr(getattr(warren, program), how)()
+    getattr(warren, program).start()
     load.until(len(load.made) + 100)
     load.stop()
-    assert load.before["none"] > 0
-    check_one_job_a_key(warren, load)
-
-
-@pytest.mark.parametrize("how", ["stop", "kill"])
-def test_primary_ends_under_keyed_load(make_warren, how):
-    """Claims are on disk before they are granted."""
-    warren = make_warren(settings={"status-store": {"claims_lease": LEASE}})
-    warren.tenant()
-    load = Keyed(warren)
-    load.until(100)
-    getattr(warren.status_store, how)()
-    warren.status_store.start()
-    load.until(len(load.made) + 100)
-    load.stop()
-    assert load.before[503] > 0
+    assert load.before[answer] > 0
     check_one_job_a_key(warren, load)
 
 

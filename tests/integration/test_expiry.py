@@ -132,9 +132,10 @@ def test_a_delayed_one_runs_in_time(whole):
 
 def test_one_that_comes_due_too_late(whole):
     """Nothing took it in time: its consumer was stopped."""
-    id = whole.api.submit("note", delay=3, expires=4)["id"]
     whole.consumer.hang()
-    time.sleep(4.5)
+    id = whole.api.submit("note", delay=3, expires=4)["id"]
+    submitted = time.time()
+    until(lambda: time.time() > submitted + 4.5, what="it has expired")
     whole.consumer.go_on()
     check_expired(whole, id, late=30)
     assert not has_run(whole, id)

@@ -88,73 +88,73 @@ static void test_due(void **state)
         }
 }
 
+static const struct {
+        struct claim_answer answer;
+        const char *body;
+        int want_status;
+        enum refusal_reason want_reason;
+        const char *want_type; /* NULL: none */
+        int64_t want_retry;
+        const char *want_pointer; /* NULL: no fault */
+} refusals[] = {
+        {{.state = CLAIM_IN_FLIGHT, .retry = 1001},
+         with_key,
+         409,
+         REFUSED_KEY_IN_FLIGHT,
+         "urn:warren:problem:key-in-flight",
+         2,
+         NULL},
+        {{.state = CLAIM_IN_FLIGHT, .retry = 0},
+         with_key,
+         409,
+         REFUSED_KEY_IN_FLIGHT,
+         "urn:warren:problem:key-in-flight",
+         1,
+         NULL},
+        {{.state = CLAIM_REUSED},
+         with_key,
+         422,
+         REFUSED_KEY_REUSED,
+         "urn:warren:problem:key-reused",
+         0,
+         "/idempotency_key"},
+        {{.state = CLAIM_REUSED},
+         without_key,
+         422,
+         REFUSED_KEY_REUSED,
+         "urn:warren:problem:key-reused",
+         0,
+         NULL},
+        {{.state = CLAIM_FULL, .retry = 60000},
+         with_key,
+         429,
+         REFUSED_KEYS,
+         "urn:warren:problem:keys-full",
+         60,
+         NULL},
+        {{.state = CLAIM_INVALID}, with_key, 503, REFUSED_KEYS, NULL, 0, NULL},
+        {{.state = CLAIM_NO_TENANT}, with_key, 422, REFUSED_INVALID, NULL, 0, "/tenant_id"},
+};
+
 static void test_refused(void **state)
 {
         (void)state;
-        static const struct {
-                struct claim_answer answer;
-                const char *body;
-                int want_status;
-                enum refusal_reason want_reason;
-                const char *want_type; /* NULL: none */
-                int64_t want_retry;
-                const char *want_pointer; /* NULL: no fault */
-        } cases[] = {
-                {{.state = CLAIM_IN_FLIGHT, .retry = 1001},
-                 with_key,
-                 409,
-                 REFUSED_KEY_IN_FLIGHT,
-                 "urn:warren:problem:key-in-flight",
-                 2,
-                 NULL},
-                {{.state = CLAIM_IN_FLIGHT, .retry = 0},
-                 with_key,
-                 409,
-                 REFUSED_KEY_IN_FLIGHT,
-                 "urn:warren:problem:key-in-flight",
-                 1,
-                 NULL},
-                {{.state = CLAIM_REUSED},
-                 with_key,
-                 422,
-                 REFUSED_KEY_REUSED,
-                 "urn:warren:problem:key-reused",
-                 0,
-                 "/idempotency_key"},
-                {{.state = CLAIM_REUSED},
-                 without_key,
-                 422,
-                 REFUSED_KEY_REUSED,
-                 "urn:warren:problem:key-reused",
-                 0,
-                 NULL},
-                {{.state = CLAIM_FULL, .retry = 60000},
-                 with_key,
-                 429,
-                 REFUSED_KEYS,
-                 "urn:warren:problem:keys-full",
-                 60,
-                 NULL},
-                {{.state = CLAIM_INVALID}, with_key, 503, REFUSED_KEYS, NULL, 0, NULL},
-                {{.state = CLAIM_NO_TENANT}, with_key, 422, REFUSED_INVALID, NULL, 0, "/tenant_id"},
-        };
-
-        for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t i = 0; i < COUNT(refusals); i++) {
                 struct job job = {.submitted_at = 11};
                 struct refusal why = {0};
                 assert_int_equal(
-                        judge_key(&cases[i].answer, bytes_of_text(cases[i].body), &job, &why),
+                        judge_key(&refusals[i].answer, bytes_of_text(refusals[i].body), &job, &why),
                         KEY_REFUSED);
-                assert_int_equal(why.status, cases[i].want_status);
-                assert_int_equal(why.reason, cases[i].want_reason);
-                assert_int_equal(why.retry, cases[i].want_retry);
-                if (cases[i].want_type == NULL)
+                assert_int_equal(why.status, refusals[i].want_status);
+                assert_int_equal(why.reason, refusals[i].want_reason);
+                assert_int_equal(why.retry, refusals[i].want_retry);
+                if (refusals[i].want_type == NULL)
                         assert_null(why.type);
                 else
-                        assert_string_equal(why.type, cases[i].want_type);
-                assert_int_equal(why.has_fault, cases[i].want_pointer != NULL);
-                if (cases[i].want_pointer != NULL) {
-                        assert_string_equal(why.fault.pointer, cases[i].want_pointer);
+                        assert_string_equal(why.type, refusals[i].want_type);
+                assert_int_equal(why.has_fault, refusals[i].want_pointer != NULL);
+                if (refusals[i].want_pointer != NULL) {
+                        assert_string_equal(why.fault.pointer, refusals[i].want_pointer);
                         assert_int_equal(why.fault.line, 2);
                 }
                 assert_true(why.detail[0] != '\0');

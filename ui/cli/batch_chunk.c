@@ -227,7 +227,7 @@ void batch_chunk_take_settled(struct batch_chunk *c, struct chunk_settled *out,
                 buffer_clear(&c->texts);
 }
 
-/* Of two times, of which 0 is none. */
+/* The earlier of two times. A time of 0 is unset. */
 static msec earlier(msec a, msec b)
 {
         return a == 0 || (b != 0 && b < a) ? b : a;

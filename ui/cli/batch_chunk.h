@@ -35,7 +35,7 @@ struct batch_chunk { /* starts as {0} */
 
 /* Jobs that are accepted or refused. */
 struct chunk_settled {
-        uint64_t last; /* the number of the last; 0: there is none */
+        uint64_t last; /* number of the last one; 0 when none is settled */
         uint64_t end;  /* bytes of the input up to its end */
         size_t accepted, replayed, refused;
 };
