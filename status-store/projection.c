@@ -288,10 +288,10 @@ static void fold_event(void *owner, const struct event *e)
                 advance_clock(p, e->at);
         if (err_is_set(&p->failure))
                 return;
-        if (e->kind == EVENT_WORKER) {
+        if (e->kind == EVENT_WORKER)
                 write_worker(p, e);
+        if (!event_is_of_job(e))
                 return;
-        }
         struct job_entry *j = find_job(p, e);
         if (j == NULL)
                 return;

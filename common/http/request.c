@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/uuid.h"
 #include "common/http/client.h"
@@ -77,6 +78,28 @@ const char *http_header(const struct http_request *r, const char *name)
         return mg_get_header(r->civetweb, name);
 }
 
+const char *http_cookie(struct http_request *r, const char *name)
+{
+        if (!r->cookies.read) {
+                for (int i = 0; i < r->info->num_headers; i++) {
+                        if (strcasecmp(r->info->http_headers[i].name, "Cookie") == 0)
+                                cookies_add(&r->cookies, r->info->http_headers[i].value);
+                }
+                cookies_read(&r->cookies);
+        }
+        return cookies_find(&r->cookies, name);
+}
+
+const char *http_peer(const struct http_request *r)
+{
+        return r->info->remote_addr;
+}
+
+int http_status(const struct http_request *r)
+{
+        return r->status;
+}
+
 struct bytes http_body(const struct http_request *r)
 {
         return bytes_of(r->body.data != NULL ? r->body.data : "", r->body.length);
@@ -106,6 +129,7 @@ void request_fini(struct http_request *r)
         buffer_fini(&r->prepared.text);
         path_fini(&r->path);
         query_fini(&r->query);
+        cookies_fini(&r->cookies);
         buffer_fini(&r->body);
         buffer_fini(&r->headers);
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "common/http/connection.h"
+#include "common/http/cookies.h"
 #include "common/http/framing.h"
 #include "common/http/handler.h"
 #include "common/http/route.h"
@@ -57,6 +58,7 @@ struct http_request {
         size_t body_taken;    /* bytes of a streamed body that its handler has */
         msec body_waited;     /* for them */
         char traceparent[TRACEPARENT_SIZE];
+        struct cookies cookies;
         void *context;         /* owned */
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */

@@ -388,7 +388,7 @@ def test_accounts(private_broker, tmp_path):
 
     first = apply()
     assert set(first) == {f"warren-{name}.password" for name in (
-        "provision", "gateway", "consumer", "status-store", "dlx-monitor")}
+        "provision", "gateway", "consumer", "status-store", "operator", "dlx-monitor")}
     assert all(pathlib.Path(folder, name).stat().st_mode & 0o777 == 0o600 for name in first)
     assert apply() == first
     with node.pika("warren", "warren-gateway", first["warren-gateway.password"].strip()):
