@@ -79,7 +79,7 @@ static const struct json_member members[] = {
         COUNTER(attempt),
         COUNTER(copy, .flags = JSON_REQUIRED),
         COUNTER(before),
-        COUNTER(at),
+        COUNTER(at, .flags = JSON_REQUIRED),
         MEMBER(why, read_why, .flags = JSON_REQUIRED),
         {0},
 };

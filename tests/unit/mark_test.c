@@ -12,6 +12,7 @@
 #define ID "01902f5e-7b1a-7000-8000-000000000001"
 #define OF_JOB "\"tenant\":\"acme\",\"id\":\"" ID "\",\"run\":1,\"attempt\":2"
 #define REST "\"copy\":1806340153344001,\"why\":\"run_now\",\"at\":1764000000000}"
+#define LATER ",\"at\":1764000000000}"
 #define END "9007199254740992"
 
 struct read {
@@ -74,21 +75,24 @@ static void broken_lines_are_skipped(void **state)
 {
         static const char *const rows[] = {
                 "nonsense",
+                "{" OF_JOB ",\"copy\":5,\"why\":\"cancel\"}",
+                "{" OF_JOB ",\"copy\":5,\"why\":\"cancel\",\"at\":0}",
                 "[]",
                 "{}",
-                "{" OF_JOB ",\"why\":\"cancel\"}",
-                "{" OF_JOB ",\"copy\":0,\"why\":\"cancel\"}",
-                "{" OF_JOB ",\"copy\":9007199254740993,\"why\":\"cancel\"}",
-                "{" OF_JOB ",\"copy\":5}",
-                "{" OF_JOB ",\"copy\":5,\"why\":5}",
-                "{\"id\":\"" ID "\",\"run\":1,\"attempt\":2,\"copy\":5,\"why\":\"cancel\"}",
-                "{\"tenant\":\"acme\",\"id\":\"" ID "\",\"copy\":5,\"why\":\"cancel\"}",
+                "{" OF_JOB ",\"why\":\"cancel\"" LATER,
+                "{" OF_JOB ",\"copy\":0,\"why\":\"cancel\"" LATER,
+                "{" OF_JOB ",\"copy\":9007199254740993,\"why\":\"cancel\"" LATER,
+                "{" OF_JOB ",\"copy\":5" LATER,
+                "{" OF_JOB ",\"copy\":5,\"why\":5" LATER,
+                "{\"id\":\"" ID "\",\"run\":1,\"attempt\":2,\"copy\":5,\"why\":\"cancel\"" LATER,
+                "{\"tenant\":\"acme\",\"id\":\"" ID "\",\"copy\":5,\"why\":\"cancel\"" LATER,
                 "{\"tenant\":\"acme\",\"id\":\"x\",\"run\":1,\"attempt\":2,\"copy\":5,\"why\":"
-                "\"cancel\"}",
-                "{\"tenant\":\"Acme\",\"before\":5,\"copy\":5,\"why\":\"cancel\"}",
-                "{\"tenant\":\"acme\",\"copy\":5,\"why\":\"cancel\"}",
-                "{\"tenant\":\"acme\",\"type\":\"No\",\"before\":5,\"copy\":5,\"why\":\"cancel\"}",
-                "{\"tenant\":\"acme\",\"before\":5,\"copy\":5,\"why\":\"moon\"}",
+                "\"cancel\"" LATER,
+                "{\"tenant\":\"Acme\",\"before\":5,\"copy\":5,\"why\":\"cancel\"" LATER,
+                "{\"tenant\":\"acme\",\"copy\":5,\"why\":\"cancel\"" LATER,
+                "{\"tenant\":\"acme\",\"type\":\"No\",\"before\":5,\"copy\":5,\"why\":"
+                "\"cancel\"" LATER,
+                "{\"tenant\":\"acme\",\"before\":5,\"copy\":5,\"why\":\"moon\"" LATER,
         };
 
         (void)state;
@@ -108,7 +112,8 @@ static void a_word_of_a_later_version_is_a_move(void **state)
         struct read r;
 
         (void)state;
-        assert_int_equal(read_marks("{" OF_JOB ",\"copy\":5,\"why\":\"moon\",\"odd\":[1]}", &r), 0);
+        assert_int_equal(
+                read_marks("{" OF_JOB ",\"copy\":5,\"why\":\"moon\",\"odd\":[1]" LATER, &r), 0);
         assert_int_equal(r.count, 1);
         assert_int_equal(r.marks[0].why, MARK_FOR_OTHER);
         assert_false(mark_ends_the_job(&r.marks[0]));
