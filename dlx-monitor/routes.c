@@ -226,5 +226,7 @@ const struct http_route dlx_monitor_routes[] = {
         {"GET", "/internal/v1/dlq/groups", get_groups, 0, 0, false},
         {"GET", "/internal/v1/dlq/{id}", get_letter, 0, 0, false},
         {"POST", "/internal/v1/dlq/{id}/requeue", requeue_letter, 0, EDIT_BODY_MAX, false},
+        {"DELETE", "/internal/v1/dlq/jobs/{id}", letters_forget, 0, 0, false},
+        {"GET", "/internal/v1/health", health_get, 0, 0, false},
         {0},
 };

@@ -21,7 +21,7 @@
 #include "gateway/settings.h"
 
 enum {
-        GATEWAY_ROUTES_MAX = 32,
+        GATEWAY_ROUTES_MAX = 96,
         GATEWAY_NAME_SIZE = 96,
         LINK_NAME_SIZE = GATEWAY_NAME_SIZE + 16,
         ROUTE_NAME_SIZE = 64

@@ -48,6 +48,19 @@ bool api_may_change(struct api *a, struct http_request *r)
         return false;
 }
 
+bool api_find_tenant(struct api *a, struct http_request *r, struct tenant *t)
+{
+        struct err why = {0};
+        int found = registry_tenant(a->registry, http_param(r, "tenant"), t, &why);
+        if (found == 1 && !t->record.deleted)
+                return true;
+        if (found < 0)
+                http_problem_err(r, &why);
+        else
+                http_problem(r, 404, "there is no such tenant");
+        return false;
+}
+
 pthread_mutex_t *api_change_begin(struct api *a)
 {
         pthread_mutex_lock(&a->changing);
@@ -77,4 +90,26 @@ void api_answer(struct api *a, struct http_request *r, struct buffer *members)
         json_put_int(&out, "lag_ms", lag.lag);
         json_end(&out);
         http_answer(r, 200, "application/json", buffer_bytes(&out));
+}
+
+msec api_as_of(const struct api *a)
+{
+        return freshness_lag(&a->freshness, clock_wall()).as_of;
+}
+
+void api_answer_tenant(struct api *a, struct http_request *r, api_write_fn *write)
+{
+        static const char *const allowed[] = {"tenant", NULL};
+        if (!http_query_only(r, allowed))
+                return;
+        const char *tenant = api_tenant(r);
+        if (tenant == NULL)
+                return;
+        struct err why = {0};
+        AUTO_BUFFER members = {0};
+        AUTO_READER *reader = readers_take(a->readers, &why);
+        if (reader == NULL || write(reader, tenant, api_as_of(a), &members, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                api_answer(a, r, &members);
 }

@@ -12,6 +12,7 @@
 #include "status-store/claim_rules.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
+#include "status-store/lane_counts.h"
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
 #include "status-store/schema.h"
@@ -21,11 +22,13 @@ struct api {
         struct readers *readers;
         struct freshness freshness;
         struct markers *markers;
-        struct waiters *waiting;           /* requests that wait for a job to end */
-        struct waiters *young;             /* requests that wait for a new job to be folded */
+        struct waiters *waiting; /* requests that wait for a job to end */
+        struct waiters *young;   /* requests that wait for a new job to be folded */
+        struct control *control;
+        struct lane_counts *lane_counts;
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
-        struct control *control;           /* likewise */
+        struct tenant_logins logins;       /* likewise */
         struct claim_limits claim_limits;
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
         struct gauges *gauges;
@@ -48,19 +51,34 @@ int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 bool api_is_primary(struct api *a, struct http_request *r);
 /* A change is allowed only when it can be provisioned now. False: answered. */
 bool api_may_change(struct api *a, struct http_request *r);
+/* Reads the tenant of the path, if it is not deleted; the primary only. False: answered. */
+bool api_find_tenant(struct api *a, struct http_request *r, struct tenant *t);
 /* Holds api.changing until api_change_end or the end of the scope. */
 pthread_mutex_t *api_change_begin(struct api *a);
 void api_change_end(pthread_mutex_t **changing);
 #define AUTO_CHANGE __attribute__((cleanup(api_change_end))) pthread_mutex_t
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
+/* The time up to which the projection knows everything. */
+msec api_as_of(const struct api *a);
+/* Adds members about the tenant, or "*", without braces. */
+typedef int api_write_fn(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
+                         struct err *e);
+/* Answers a request whose only parameter is `tenant`, with what `write` adds. */
+void api_answer_tenant(struct api *a, struct http_request *r, api_write_fn *write);
 
 /* Waits for a change of limits to be published. `status`: it is; 202: not yet. */
 int api_await(struct api *a, enum record_kind kind, const char *name, int status);
 
-http_handler jobs_list, jobs_get, jobs_attempts, stats_get, workers_list, deliveries_check,
-        types_check;
+http_handler jobs_list, jobs_get, jobs_attempts, jobs_events, jobs_payload, jobs_why, lookup_get;
+http_handler stats_get, stats_timeseries, queues_list, workers_list, health_get;
+http_handler deliveries_check, types_check;
+http_handler jobs_cancel, jobs_run_now, jobs_patch, jobs_retry, jobs_forget, runs_grant;
+http_handler operations_cancel, operations_run_now; /* previews and starts */
+http_handler operations_list, operations_get, operations_abort;
 http_handler tenants_list, tenants_create, tenants_get, tenants_patch, tenants_delete;
-http_handler tenants_pause, tenants_resume, tenants_slots, tenant_keys_create, tenant_keys_delete;
-http_handler types_list, types_get, types_patch, types_slots;
-http_handler claims_make;
+http_handler tenants_pause, tenants_resume, tenants_slots;
+http_handler tenant_keys_create, tenant_keys_delete;
+http_handler keys_list, keys_rotate, keys_delete, keys_used;
+http_handler types_list, types_get, types_patch, types_slots, types_pause, types_resume;
+http_handler pauses_list, audit_list, claims_make;

@@ -10,9 +10,10 @@
 /* clang-format off */
 
 /* Of struct stored_job, in `jobs`. Further columns: seq, id, tenant and type (in `names`), others
- * (how many rows of `others`), keys. */
+ * (how many rows of `others`), keys, history, cancel_at, act_by. */
 #define JOB_MEMBERS(X) \
         X(state, "INTEGER NOT NULL", COLUMN_ENUM, state) \
+        X(shelf, "INTEGER NOT NULL", COLUMN_ENUM, shelf) \
         X(created, "INTEGER NOT NULL", COLUMN_INT, row.created_at) \
         X(born, "INTEGER NOT NULL", COLUMN_INT, row.born) \
         X(earliest, "INTEGER", COLUMN_INT_OR_NULL, row.earliest) \

@@ -60,8 +60,10 @@ static int fill_position(struct gauges *g, struct reader *r, struct err *e)
 static int fill_jobs(struct gauges *g, struct reader *r, struct err *e)
 {
         int64_t n[STATUS_COUNT] = {0};
-        AUTO_RESET *counts =
-                reader_query(r, "SELECT state, sum(n) FROM counts GROUP BY state", NULL, e);
+        AUTO_RESET *counts = reader_query(r,
+                                          "SELECT shelf / 8, sum(n) FROM counts WHERE tenant = 0"
+                                          " GROUP BY shelf / 8",
+                                          NULL, e);
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
                 int state = sqlite3_column_int(counts, 0);

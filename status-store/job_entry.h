@@ -30,7 +30,7 @@ struct job_entry {
         bool dirty;         /* it must be written */
         bool drop_payloads; /* the stored ones are of an earlier run, or forgotten */
         int64_t type;       /* in `names`; 0: unknown */
-        int was_state;      /* in `counts`; -1: not counted yet */
+        int was_shelf;      /* in `counts`; -1: not counted yet */
         int64_t was_type;
         bool was_keyed;    /* as job_row_key, when it was loaded */
         int64_t forgotten; /* forgotten_run when it was loaded */

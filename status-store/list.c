@@ -202,7 +202,7 @@ static int open_typed(struct listing *l, int64_t tenant, struct err *e)
 {
         AUTO_RESET *states =
                 reader_query(l->reader,
-                             "SELECT state FROM counts WHERE tenant = ?1 AND n > 0 AND"
+                             "SELECT DISTINCT shelf / 8 FROM counts WHERE tenant = ?1 AND n > 0 AND"
                              " type = (SELECT ref FROM names WHERE name = ?2)",
                              DB_VALUES(value_int(tenant), value_text(l->query->type)), e);
         int more = 0;

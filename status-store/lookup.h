@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lookup.h: reads one job, its attempts, what is known of a delivery, and the workers.
+ * lookup.h: reads one job, its attempts, and what is known of a delivery.
  */
 #pragma once
 
@@ -34,6 +34,3 @@ struct delivery_asked {
  * a buried job also reason, error_kind and error. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e) MUST_CHECK;
-/* Adds `"workers": […]`, without the jobs of other tenants; "*": with all jobs. */
-int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
-                         struct err *e) MUST_CHECK;

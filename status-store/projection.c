@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * projection.c: folds a batch of the stream in memory and writes it in one transaction.
+ * projection.c: folds a batch of the stream in memory, and has it written in one transaction.
  */
 #include "status-store/projection.h"
 
 #include <string.h>
-#include <utlist.h>
 
 #include "common/amqp/pack.h"
 #include "common/base/json_read.h"
@@ -13,6 +12,7 @@
 #include "common/base/own.h"
 #include "status-store/job_entry.h"
 #include "status-store/milestones.h"
+#include "status-store/projection_write.h"
 
 enum { FINGERPRINT_BODY = 192 };
 
@@ -155,7 +155,7 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
         }
         j = xcalloc(1, sizeof(*j));
         j->key = key;
-        j->was_state = -1;
+        j->was_shelf = -1;
         int found = store_find(p->store, key.tenant, key.id, &j->job, &p->failure);
         if (found < 0) {
                 job_entry_free(j);
@@ -163,7 +163,7 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
         }
         j->stored = found == 1;
         if (j->stored) {
-                j->was_state = j->job.state;
+                j->was_shelf = j->job.shelf;
                 j->forgotten = j->job.row.forgotten_run;
                 j->type = type_ref(p, &j->job.row);
                 j->was_type = j->type;
@@ -366,62 +366,11 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
         p->bytes += m->body.length + m->properties.length;
 }
 
-static int write_attempts(struct projection *p, struct job_entry *j, struct err *e)
-{
-        struct attempt_entry *a;
-        LL_FOREACH (j->attempts, a) {
-                bool forgotten = a->row.run <= j->job.row.forgotten_run;
-                if (a->dirty && !forgotten &&
-                    store_put_attempt(p->store, j->job.seq, &a->row, e) != 0)
-                        return -1;
-        }
-        struct start_entry *s;
-        LL_FOREACH (j->starts, s) {
-                if (s->start.run > j->job.row.forgotten_run &&
-                    store_put_start(p->store, j->job.seq, &s->start, e) != 0)
-                        return -1;
-        }
-        if (j->job.row.forgotten_run > j->forgotten)
-                return store_forget_attempts(p->store, j->job.seq, j->job.row.forgotten_run, e);
-        return 0;
-}
-
-/* The job's other contents, and the payloads. */
-static int write_facts(struct projection *p, const struct job_entry *j, struct err *e)
-{
-        const struct job_facts *facts = j->job.row.facts;
-        const struct job_facts *others = facts == NULL ? NULL : facts->next;
-        if ((j->job.others > 0 || others != NULL) &&
-            store_put_others(p->store, j->job.seq, others, e) != 0)
-                return -1;
-        return store_put_payloads(p->store, facts, e);
-}
-
-static int write_job(struct projection *p, struct job_entry *j, struct err *e)
-{
-        struct stored_job *job = &j->job;
-        job->state = job->row.shown ? (int)job->row.status : STATE_HIDDEN;
-        if (j->drop_payloads && store_drop_payloads(p->store, job->seq, e) != 0)
-                return -1;
-        int wrote = j->stored ? store_update(p->store, job, j->type, e)
-                              : store_insert(p->store, j->key.tenant, j->key.id, job, j->type, e);
-        if (wrote != 0 || write_facts(p, j, e) != 0 || write_attempts(p, j, e) != 0)
-                return -1;
-        if (j->was_state >= 0)
-                tally_state(p->tally, j->key.tenant, j->was_type, j->was_state, -1);
-        tally_state(p->tally, j->key.tenant, j->type, job->state, 1);
-        return 0;
-}
-
 static int write_batch(struct projection *p, struct err *e)
 {
         if (err_is_set(&p->failure))
                 return err_set(e, p->failure.code, "%s", p->failure.text);
-        for (struct job_entry *j = p->jobs; j != NULL; j = j->hh.next) {
-                if (j->dirty && write_job(p, j, e) != 0)
-                        return -1;
-        }
-        if (tally_write(p->tally, e) != 0)
+        if (projection_write(p->store, p->tally, p->jobs, e) != 0 || tally_write(p->tally, e) != 0)
                 return -1;
         return store_commit(p->store, &p->next, e);
 }

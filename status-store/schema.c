@@ -13,9 +13,14 @@
 const char schema_tables[] =
         "CREATE TABLE jobs(seq INTEGER PRIMARY KEY, id BLOB NOT NULL, tenant INTEGER NOT NULL,"
         " type INTEGER, others INTEGER, keys BLOB"
-        JOB_MEMBERS(COLUMN_DECLARED) FACTS_MEMBERS(COLUMN_DECLARED) ");"
+        JOB_MEMBERS(COLUMN_DECLARED) FACTS_MEMBERS(COLUMN_DECLARED)
+        ", history BLOB, cancel_at INTEGER, act_by TEXT);"
         "CREATE UNIQUE INDEX jobs_id ON jobs(id, tenant);"
         "CREATE INDEX jobs_state ON jobs(tenant, state, created);"
+        "CREATE INDEX jobs_type ON jobs(type, shelf, created);"
+        "CREATE INDEX jobs_of ON jobs(tenant, type, shelf, created);"
+        "CREATE INDEX jobs_waiting ON jobs(tenant, lane, created) WHERE state = 1;" /* pending */
+        "CREATE INDEX jobs_running ON jobs(type, tenant, lane) WHERE state = 2;"
         "CREATE INDEX jobs_expires ON jobs(expires)"
         " WHERE expires IS NOT NULL AND state IN (0, 1, 3);" /* scheduled, pending, failed */
         "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
@@ -26,13 +31,17 @@ const char schema_tables[] =
         "CREATE TABLE starts(seq INTEGER" START_MEMBERS(COLUMN_DECLARED)
         ", PRIMARY KEY(seq, run, attempt, digest)) WITHOUT ROWID;"
         "CREATE TABLE names(ref INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-        "CREATE TABLE counts(tenant INTEGER, type INTEGER, state INTEGER,"
-        " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, state)) WITHOUT ROWID;"
+        "CREATE TABLE finds(seq INTEGER PRIMARY KEY, trace INTEGER, key INTEGER);"
+        "CREATE TABLE counts(tenant INTEGER, type INTEGER, shelf INTEGER,"
+        " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, shelf)) WITHOUT ROWID;"
         "CREATE TABLE counters(tenant INTEGER PRIMARY KEY, submitted INTEGER,"
         " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER);"
         "CREATE TABLE minutes(minute INTEGER, tenant INTEGER, submitted INTEGER,"
         " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER, latency BLOB,"
         " wait BLOB, duration BLOB, PRIMARY KEY(minute, tenant)) WITHOUT ROWID;"
+        "CREATE TABLE type_minutes(minute INTEGER, tenant INTEGER, type INTEGER,"
+        " completed INTEGER, failed INTEGER, dead INTEGER, duration BLOB,"
+        " PRIMARY KEY(minute, tenant, type)) WITHOUT ROWID;"
         "CREATE TABLE workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
         " raw BLOB) WITHOUT ROWID;"
         "CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1)"
@@ -49,8 +58,9 @@ const char payload_sql[] = "SELECT payload FROM bodies WHERE place = ?1";
 const char workers_sql[] = "SELECT worker, at, state, raw FROM workers ORDER BY worker LIMIT 10000";
 
 const char counts_sql[] = "SELECT tenant, (SELECT name FROM names WHERE ref = tenant),"
-                          " (SELECT name FROM names WHERE ref = type), state, n FROM counts"
-                          " WHERE n > 0 AND" OF_TENANT;
+                          " (SELECT name FROM names WHERE ref = type), shelf / 8, n FROM counts"
+                          " WHERE n > 0 AND tenant > 0 AND"
+                          " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1))";
 
 const char position_sql[] =
         "SELECT offset, first_offset, events, skipped, gaps, rebuilds, gap_from,"
@@ -154,6 +164,27 @@ static const struct column facts_members[] = {FACTS_MEMBERS(FACTS)};
 static const struct column attempt_members[] = {ATTEMPT_MEMBERS(ATTEMPT)};
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
+int job_row_state(const struct job_row *row)
+{
+        return row->shown ? (int)row->status : STATE_HIDDEN;
+}
+
+int job_row_shelf(const struct job_row *row)
+{
+        int priority = job_row_priority(row);
+        bool known = priority >= 0 && priority < PRIORITY_COUNT;
+        return job_row_state(row) * SHELF_STATE + (known ? priority : SHELF_PRIORITY_UNKNOWN);
+}
+
+/* The number of keys without the empty ones at the end. */
+static size_t keys_used(struct fold_key *const keys[KEYS_MAX])
+{
+        size_t count = KEYS_MAX;
+        while (count > KEYS_ALWAYS && keys[count - 1]->run == 0)
+                count--;
+        return count;
+}
+
 static int others_of(const struct job_row *row)
 {
         int count = 0;
@@ -169,8 +200,7 @@ int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
         struct fold_key *all[KEYS_MAX];
         job_row_keys((struct job_row *)row, all);
         db_bind_int_or_null(s, first++, others_of(row));
-        size_t count = row->hint_key.run != 0 ? KEYS_MAX : KEYS_ALWAYS;
-        size_t length = keys_pack((const struct fold_key *const *)all, count, keys);
+        size_t length = keys_pack((const struct fold_key *const *)all, keys_used(all), keys);
         db_bind_blob(s, first++, keys, length);
         first = columns_bind(s, first, job_members, COUNT(job_members), job);
         return columns_bind(s, first, facts_members, COUNT(facts_members), job_row_facts(row));

@@ -170,12 +170,12 @@ static int open_registry(struct status_store *s, struct err *e)
                 if (s->management == NULL)
                         return -1;
         }
+        s->api.logins = (struct tenant_logins){.management = s->management, .vhost = c->vhost};
         struct provisioning_config p = {
                 .link = amqp_link_config(&c->amqp, "status-store provision"),
                 .registry = s->api.registry,
                 .changing = &s->api.changing,
-                .management = s->management,
-                .vhost = c->vhost,
+                .logins = &s->api.logins,
                 .delete_after = c->tenant_delete_after};
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
@@ -188,33 +188,24 @@ static int open_registry(struct status_store *s, struct err *e)
         return start_sweepers(s, e);
 }
 
+/* The primary compares each record with its registry. */
 static int follow_control(struct status_store *s, struct err *e)
 {
-        const struct settings *c = s->settings;
-        static const struct control_events events = {.tenant = on_tenant_record,
-                                                     .key = on_key_record,
-                                                     .type = on_type_record,
-                                                     .ready = on_control_read};
-        if (s->api.registry == NULL)
-                return 0;
-        const struct link_config link = amqp_link_config(&c->amqp, "status-store control");
-        s->api.control = control_create(&link, &events, s, service_loop(s->service), e);
-        return s->api.control != NULL ? 0 : -1;
-}
-
-/* Only on the primary: it knows all tenants. */
-static int show_queue_sizes(struct status_store *s, struct err *e)
-{
-        const struct settings *c = s->settings;
-        const struct queue_sizes_config sizes = {
-                .link = amqp_link_config(&c->amqp, "status-store count"),
-                .control = s->api.control,
-                .metrics = s->metrics,
-                .tenants_max = (size_t)c->tenants_max};
+        static const struct control_events none = {0};
+        static const struct control_events compared = {.tenant = on_tenant_record,
+                                                       .key = on_key_record,
+                                                       .type = on_type_record,
+                                                       .ready = on_control_read};
+        const struct control_events *on = s->api.registry != NULL ? &compared : &none;
+        const struct amqp_settings *amqp = &s->settings->amqp;
+        uv_loop_t *loop = service_loop(s->service);
+        const struct link_config link = amqp_link_config(amqp, "status-store control");
+        s->api.control = control_create(&link, on, s, loop, e);
         if (s->api.control == NULL)
-                return 0;
-        s->queue_sizes = queue_sizes_create(&sizes, service_loop(s->service), e);
-        return s->queue_sizes != NULL ? 0 : -1;
+                return -1;
+        const struct link_config count = amqp_link_config(amqp, "status-store count");
+        s->api.lane_counts = lane_counts_create(&count, s->api.control, loop, e);
+        return s->api.lane_counts != NULL ? 0 : -1;
 }
 
 static void answered(void *owner, const struct http_route *route, int status, int64_t us)
@@ -230,8 +221,9 @@ static int open_ports(struct status_store *s, struct err *e)
         s->api.gauges = gauges_create(s->metrics, s->api.readers, &s->api.freshness);
         if (s->claim_settler != NULL)
                 gauges_show_claims(s->api.gauges, s->metrics, s->api.registry, s->claim_settler);
-        if (show_queue_sizes(s, e) != 0)
-                return -1;
+        if (c->primary) /* one is enough */
+                s->queue_sizes =
+                        queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
                                                 .threads = (unsigned)c->threads,
@@ -300,6 +292,7 @@ static void stop_parts(struct status_store *s)
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
         queue_sizes_destroy(&s->queue_sizes);
+        lane_counts_destroy(&s->api.lane_counts);
         control_destroy(&s->api.control);
         sweeper_destroy(&s->releaser);
         sweeper_destroy(&s->expirer);

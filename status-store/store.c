@@ -26,8 +26,8 @@ struct store {
 
 /* Fails when a table is missing, which would be noticed only when it is written. */
 static const char tables_are_there_sql[] =
-        "SELECT 1 FROM jobs, bodies, others, attempts, starts, names, counts, counters, minutes,"
-        " workers LIMIT 0";
+        "SELECT 1 FROM jobs, bodies, others, attempts, starts, names, finds, counts, counters,"
+        " minutes, type_minutes, workers LIMIT 0";
 
 static int store_open_tables(struct store *s, const char *path, struct err *e)
 {

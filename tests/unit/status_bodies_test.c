@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
+#include "status-store/key_body.h"
 #include "status-store/tenant_body.h"
 #include "status-store/type_body.h"
 

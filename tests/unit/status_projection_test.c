@@ -251,9 +251,11 @@ static void check_counts(const struct place *place)
         assert_non_null(db);
         sqlite3_stmt *s = db_prepare(
                 db,
-                "SELECT count(*) FROM (SELECT tenant, ifnull(type, 0) AS type, state, count(*)"
-                " AS n FROM jobs GROUP BY 1, 2, 3) rows FULL JOIN (SELECT * FROM counts WHERE"
-                " n <> 0) c USING(tenant, type, state) WHERE rows.n IS NOT c.n",
+                "SELECT count(*) FROM (SELECT tenant, ifnull(type, 0) AS type, shelf, count(*)"
+                " AS n FROM (SELECT tenant, type, shelf FROM jobs UNION ALL"
+                " SELECT 0, type, shelf FROM jobs) GROUP BY 1, 2, 3) rows"
+                " FULL JOIN (SELECT * FROM counts WHERE"
+                " n <> 0) c USING(tenant, type, shelf) WHERE rows.n IS NOT c.n",
                 &e);
         if (s == NULL)
                 fail_msg("%s", e.text);

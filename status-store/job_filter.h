@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_filter.h: which jobs a list, a count or an operation is about.
+ */
+#pragma once
+
+#include "common/http/handler.h"
+#include "status-store/schema.h"
+
+enum { FILTER_TYPES_MAX = 32 };
+
+/* Texts are the request's. */
+struct job_filter {
+        const char *tenant;            /* "*": all */
+        unsigned statuses, priorities; /* 1 << enum, or-ed; 0: any */
+        unsigned type_count;           /* 0: any */
+        char types[FILTER_TYPES_MAX][JOB_TYPE_SIZE];
+        msec created_after, created_before; /* exclusive; 0: no bound */
+        const char *text;                   /* occurs in payload or error; NULL: any */
+};
+
+/* Reads the query parameters tenant, status, priority, type, created_after, created_before and q;
+ * those of words take several, separated by commas. False: answered with 400. */
+bool job_filter_read(struct http_request *r, struct job_filter *f);
+/* All but the text, which needs the payload. */
+bool job_filter_matches(const struct job_filter *f, const struct job_row *row);
