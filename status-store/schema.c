@@ -14,7 +14,7 @@ const char schema_tables[] =
         "CREATE TABLE jobs(seq INTEGER PRIMARY KEY, id BLOB NOT NULL, tenant INTEGER NOT NULL,"
         " type INTEGER, others INTEGER, keys BLOB"
         JOB_MEMBERS(COLUMN_DECLARED) FACTS_MEMBERS(COLUMN_DECLARED)
-        ", history BLOB, cancel_at INTEGER, act_by TEXT);"
+        ", history BLOB);"
         "CREATE UNIQUE INDEX jobs_id ON jobs(id, tenant);"
         "CREATE INDEX jobs_state ON jobs(tenant, state, created);"
         "CREATE INDEX jobs_type ON jobs(type, shelf, created);"
@@ -154,6 +154,8 @@ void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX])
         keys[8] = &facts->key;
         keys[9] = &facts->wait;
         keys[KEYS_ALWAYS] = &row->hint_key;
+        keys[KEYS_ALWAYS + 1] = &row->moved;
+        keys[KEYS_ALWAYS + 2] = &row->cancel;
 }
 
 #define JOB(column, declaration, kind, member) COLUMN_OF(struct stored_job, kind, member)

@@ -59,7 +59,7 @@ enum { JOB_COLUMN_COUNT = 6 JOB_MEMBERS(COLUMN_ONE) FACTS_MEMBERS(COLUMN_ONE) };
 
 /* Fold keys as one blob: for each, six varints and the digest; an empty key is a single 0. Empty
  * ones at the end of a job's blob are left out, but for the first KEYS_ALWAYS. */
-enum { KEYS_ALWAYS = 10, KEYS_MAX = 11, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
+enum { KEYS_ALWAYS = 10, KEYS_MAX = 13, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 
 enum { ID_SIZE = UUID_BYTES };
 
