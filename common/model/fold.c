@@ -11,6 +11,7 @@
 
 enum {
         PHASE_DOUBT = 0, /* less than every other */
+        PHASE_UNRUN = 9, /* cancelled, while no attempt ran */
         PHASE_STOPPED = 10,
 };
 
@@ -30,7 +31,7 @@ static const struct {
         [EVENT_RELEASED] = {0, 5, STATUS_PENDING, false},
         [EVENT_FAILED] = {0, 7, STATUS_FAILED, false},
         [EVENT_DEAD] = {1, 8, STATUS_DEAD, false},
-        [EVENT_CANCELLED] = {1, 9, STATUS_CANCELLED, false},
+        [EVENT_CANCELLED] = {1, PHASE_UNRUN, STATUS_CANCELLED, false},
         [EVENT_COMPLETED] = {2, 10, STATUS_COMPLETED, false},
         [EVENT_FORGOTTEN] = {3, 11, STATUS_PENDING, true},
         [EVENT_MOVED] = {0, 1, STATUS_PENDING, true}, /* sets no status */
@@ -370,6 +371,11 @@ bool job_row_has_moved(const struct job_row *row, int64_t run, int64_t number, i
                 .run = row->moved.run, .attempt = row->moved.attempt, .copy = row->moved.copy};
 
         return mark_covers(&m, run, number, copy);
+}
+
+bool job_row_ended_unrun(const struct job_row *row)
+{
+        return row->winner.phase == PHASE_UNRUN;
 }
 
 bool job_row_is_to_be_cancelled(const struct job_row *row)

@@ -136,5 +136,7 @@ bool job_row_is_doubtful(const struct job_row *row);
 bool job_row_is_given_back(const struct job_row *row);
 /* A move is known that ends the message of a job with these numbers. */
 bool job_row_has_moved(const struct job_row *row, int64_t run, int64_t number, int64_t copy);
+/* It was cancelled, or expired, while no attempt ran: its end is the end of no attempt. */
+bool job_row_ended_unrun(const struct job_row *row);
 /* Somebody wants it cancelled, in its last run. */
 bool job_row_is_to_be_cancelled(const struct job_row *row);

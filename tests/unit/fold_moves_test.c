@@ -136,6 +136,8 @@ static void check_wanted(const struct job_row *row, const void *owner)
                 fail_msg("%s: %s", w->events, status_name(row->status));
         if (w->shown)
                 assert_int_equal(job_row_is_given_back(row), w->given_back);
+        assert_int_equal(job_row_ended_unrun(row),
+                         w->status == STATUS_CANCELLED && w->finished_at < 5000);
         assert_int_equal(row->finished_at, w->finished_at);
         assert_string_equal(row->act_by, w->act_by != NULL ? w->act_by : "");
         assert_int_equal(row->cancel_at, w->cancel_at);
