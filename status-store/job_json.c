@@ -72,7 +72,8 @@ static void add_course(struct buffer *out, const struct stored_job *job)
         json_put_time(out, "finished_at", ended ? row->finished_at : 0);
         if (ended && row->status == STATUS_COMPLETED)
                 json_put_int(out, "duration_ms", row->duration_ms);
-        else if (ended && started && row->finish.attempt > 0 && row->finished_at >= row->started_at)
+        else if (ended && started && !job_row_ended_unrun(row) &&
+                 row->finished_at >= row->started_at)
                 json_put_int(out, "duration_ms", row->finished_at - row->started_at);
         else
                 json_put_null(out, "duration_ms");
@@ -84,7 +85,9 @@ static int64_t attempt_of(const struct job_row *row)
 {
         bool started = is_of_this_run(row, &row->start);
 
-        return row->winner.attempt == 0 && started ? row->start.attempt : row->winner.attempt;
+        if (!job_row_ended_unrun(row))
+                return row->winner.attempt;
+        return started ? row->start.attempt : 0;
 }
 
 /* -1: unknown. */
@@ -139,6 +142,9 @@ void job_json_write(const struct stored_job *job, struct bytes payload, struct b
         json_put_int(out, "duplicates", job->published > 1 ? job->published - 1 : 0);
         put_word(out, "idempotency_key", facts->idempotency_key);
         put_trace_id(out, row);
+        bool cancelled = job_row_is_to_be_cancelled(row);
+        json_put_time(out, "cancel_requested_at", cancelled ? row->cancel_at : 0);
+        put_word(out, "act_by", cancelled || is_of_this_run(row, &row->moved) ? row->act_by : "");
 }
 
 /* When a worker that was given up goes on, only the job's row says so. */
