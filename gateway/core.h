@@ -6,12 +6,14 @@
 
 #include <stdatomic.h>
 
+#include "common/base/json_mask.h"
 #include "common/base/service.h"
 #include "common/clients/control.h"
 #include "common/http/client.h"
 #include "common/http/health.h"
 #include "common/http/server.h"
 #include "gateway/admits.h"
+#include "gateway/audit.h"
 #include "gateway/backlog.h"
 #include "gateway/claims.h"
 #include "gateway/in_flight.h"
@@ -39,6 +41,7 @@ struct gateway {
         char name[GATEWAY_NAME_SIZE]; /* gateway@host */
         struct http_route routes[GATEWAY_ROUTES_MAX];
         char route_names[GATEWAY_ROUTES_MAX][ROUTE_NAME_SIZE]; /* "GET /api/v1/jobs" */
+        struct mask_words mask;
         struct http_client *status_store, *dlx_monitor;
         struct limiter *limiter;
         struct in_flight *in_flight;
@@ -49,6 +52,7 @@ struct gateway {
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */
         struct named_link packs;  /* publishes packs to the event stream, and nothing else */
         struct packer *packer;
+        struct audit *audit; /* over the link `packs` too */
         struct admits *admits;
         struct backlog *backlog;
         struct control *control;

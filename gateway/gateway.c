@@ -142,6 +142,7 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
         g->queues.name = "queues";
         if (create_publishing_link(g, &g->queues, &base, e) < 0)
                 return -1;
+        base.window_messages += AUDIT_MESSAGES;
         base.stream = "events";
         base.resend = true;
         if (base.confirm_timeout < PACK_CONFIRM_MIN)
@@ -155,7 +156,10 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
                                              .in_flight = g->in_flight,
                                              .meters = &g->meters};
         g->packer = packer_create(&packer, service_loop(g->service));
-        return 0;
+        const struct audit_config audit = {
+                .link = g->packs.link, .app_id = g->name, .timeout = s->confirm_timeout};
+        g->audit = audit_create(&audit, service_loop(g->service), e);
+        return g->audit != NULL ? 0 : -1;
 }
 
 static int create_links(struct gateway *g, struct err *e)
@@ -233,11 +237,18 @@ static void on_told(void *owner)
         service_end(g->service, 0);
 }
 
-static void on_drained(void *owner)
+static void on_acts_told(void *owner)
 {
         struct gateway *g = owner;
 
         admits_finish(g->admits, FINISH_ADMITS, on_told, g);
+}
+
+static void on_drained(void *owner)
+{
+        struct gateway *g = owner;
+
+        audit_drain(g->audit, g->settings->drain_limit, on_acts_told, g);
 }
 
 /* The link of the queues has nothing to drain: no request waits for it any more. */
@@ -261,6 +272,15 @@ static void on_stop(void *owner)
         uv_queue_work(service_loop(g->service), &g->drain_work, finish_requests, drain_packs);
 }
 
+static int read_mask(struct gateway *g, struct err *e)
+{
+        const char *words = g->settings->mask_members;
+
+        if (strcmp(words, "none") == 0 || mask_words_parse(bytes_of_text(words), &g->mask, e) == 0)
+                return 0;
+        return err_wrap(e, "mask_members");
+}
+
 static int begin(void *owner, struct service *service, struct err *e)
 {
         struct gateway *g = owner;
@@ -274,6 +294,8 @@ static int begin(void *owner, struct service *service, struct err *e)
         if (gethostname(host, sizeof(host) - 1) < 0)
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);
+        if (read_mask(g, e) < 0)
+                return -1;
         g->limiter = limiter_create();
         meters_init(&g->meters);
         if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_servers(g, e) < 0)
@@ -309,6 +331,7 @@ static void end(void *owner)
         link_destroy(&g->queues.link);
         link_destroy(&g->packs.link);
         packer_destroy(&g->packer);
+        audit_destroy(&g->audit);
         in_flight_destroy(&g->in_flight);
         claims_destroy(&g->claims);
         http_client_destroy(&g->status_store);

@@ -77,11 +77,12 @@ static const struct public_route table[] = {
         READ("/api/v1/dlq/groups", TO_ARCHIVE, SCOPE_READ),
         READ("/api/v1/dlq/{id}", TO_ARCHIVE, SCOPE_READ),
         /* Its body may have a payload. */
-        ACT_ALONE("POST", "/api/v1/dlq/{id}/requeue", TO_ARCHIVE, SCOPE_OPERATE, SUBMISSION_EXTRA,
-                  "letter.requeue"),
+        {{"POST", "/api/v1/dlq/{id}/requeue", TO_ARCHIVE, SCOPE_OPERATE, SUBMISSION_EXTRA, false},
+         "letter.requeue", AUDIT_MEMBERS},
 
         READ("/api/v1/tenants", TO_STORE, SCOPE_ADMIN),
-        ACT("POST", "/api/v1/tenants", TO_STORE, SCOPE_ADMIN, "tenant.create"),
+        {{"POST", "/api/v1/tenants", TO_STORE, SCOPE_ADMIN, SMALL_BODY, false}, "tenant.create",
+         AUDIT_BODY | AUDIT_NAMED},
         READ("/api/v1/tenants/{t}", TO_STORE, SCOPE_ADMIN),
         ACT("PATCH", "/api/v1/tenants/{t}", TO_STORE, SCOPE_ADMIN, "tenant.change"),
         ACT_ALONE("DELETE", "/api/v1/tenants/{t}", TO_STORE, SCOPE_ADMIN, 0, "tenant.delete"),
@@ -110,6 +111,13 @@ static const struct public_route table[] = {
 };
 /* clang-format on */
 
+static void handle_act(void *owner, struct http_request *r)
+{
+        const struct public_route *p = routes_public(owner, http_matched(r));
+
+        audited_handle(owner, r, p->act, p->flags, p->route.handle);
+}
+
 void routes_init(struct gateway *g)
 {
         const size_t count = sizeof(table) / sizeof(table[0]);
@@ -122,6 +130,8 @@ void routes_init(struct gateway *g)
                 if (route->method != NULL)
                         snprintf(g->route_names[i], sizeof(g->route_names[i]), "%s %s",
                                  route->method, route->pattern);
+                if (table[i].act != NULL)
+                        g->routes[i].handle = handle_act;
                 if (route->body_max == SUBMISSION_EXTRA)
                         g->routes[i].body_max += (size_t)g->settings->payload_max;
         }

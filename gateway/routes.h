@@ -4,17 +4,14 @@
  */
 #pragma once
 
+#include "gateway/audited.h"
 #include "gateway/core.h"
-
-enum public_route_flag {
-        AUDIT_BODY = 1, /* the request's body belongs in the audit */
-};
 
 /* A row of the table of public paths. */
 struct public_route {
         struct http_route route;
         const char *act; /* its name as an administrative act, "job.cancel"; NULL: it is none */
-        unsigned flags;  /* enum public_route_flag, or-ed */
+        unsigned flags;  /* enum audit_flag, or-ed */
 };
 
 /* Fills g->routes, with body limits from the settings. */

@@ -45,6 +45,10 @@ static const struct config_key keys[] = {
         {.name = "drain_limit", .kind = CONFIG_MSEC, .fallback = "10s", .min = 0,
          .max = 10 * MSEC_MINUTE, .help = "at the end: time limit for telling the event stream of the last jobs",
          AT(drain_limit)},
+        {.name = "mask_members", .kind = CONFIG_TEXT,
+         .fallback = "password,token,secret,authorization,api_key",
+         .help = "only keys with scope operate read members of payloads whose name contains one of these words; none: all read them",
+         AT(mask_members)},
         {.name = NULL},
 };
 /* clang-format on */

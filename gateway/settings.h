@@ -20,6 +20,7 @@ struct gateway_settings {
         msec confirm_timeout;
         int64_t window_messages, window_bytes;
         msec drain_limit;
+        char *mask_members;
 };
 
 extern const struct config_table gateway_config;
