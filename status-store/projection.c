@@ -26,6 +26,7 @@ struct projection {
         /* The batch. */
         struct job_entry *jobs;
         struct buffer markers; /* UUID_SIZE bytes each */
+        struct buffer acts;    /* lines */
         struct position next;  /* the position after the batch */
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
@@ -57,6 +58,7 @@ void projection_destroy(struct projection **p)
         projection_forget(*p);
         tally_destroy(&(*p)->tally);
         buffer_fini(&(*p)->markers);
+        buffer_fini(&(*p)->acts);
         free(*p);
         *p = NULL;
 }
@@ -77,6 +79,7 @@ static void clear_batch(struct projection *p)
                 job_entry_free(j);
         }
         buffer_clear(&p->markers);
+        buffer_clear(&p->acts);
         tally_clear(p->tally);
         p->next = p->position;
         p->messages = 0;
@@ -280,6 +283,15 @@ static void write_worker(struct projection *p, const struct event *e)
         (void)!store_put_worker(p->store, e->worker, e->at, word, e->raw, &p->failure);
 }
 
+/* Of a publisher from outside it proves nothing. */
+static void note_act(struct projection *p, const struct event *e)
+{
+        if (!p->from_service || p->on.acts == NULL)
+                return;
+        buffer_add(&p->acts, e->raw.data, e->raw.length);
+        buffer_add_char(&p->acts, '\n');
+}
+
 static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
@@ -290,6 +302,8 @@ static void fold_event(void *owner, const struct event *e)
                 return;
         if (e->kind == EVENT_WORKER)
                 write_worker(p, e);
+        if (e->kind == EVENT_ACT || e->kind == EVENT_ACTED)
+                note_act(p, e);
         if (!event_is_of_job(e))
                 return;
         struct job_entry *j = find_job(p, e);
@@ -371,6 +385,8 @@ static int write_batch(struct projection *p, struct err *e)
         if (err_is_set(&p->failure))
                 return err_set(e, p->failure.code, "%s", p->failure.text);
         if (projection_write(p->store, p->tally, p->jobs, e) != 0 || tally_write(p->tally, e) != 0)
+                return -1;
+        if (p->acts.length > 0 && p->on.acts(p->owner, buffer_bytes(&p->acts), e) != 0)
                 return -1;
         return store_commit(p->store, &p->next, e);
 }

@@ -12,11 +12,13 @@
 #include "common/db/db.h"
 #include "common/http/health.h"
 #include "status-store/api.h"
+#include "status-store/audit_retention.h"
 #include "status-store/claim_settler.h"
 #include "status-store/expirer.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
 #include "status-store/queue_sizes.h"
+#include "status-store/registry_audit.h"
 #include "status-store/registry_types.h"
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
@@ -30,7 +32,8 @@ struct status_store {
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
-        struct claim_settler *claim_settler; /* the primary's */
+        struct claim_settler *claim_settler;     /* the primary's */
+        struct audit_retention *audit_retention; /* likewise */
         struct metrics *metrics;
         struct queue_sizes *queue_sizes;
         struct api api; /* the parts that requests use; owned */
@@ -56,6 +59,14 @@ static void on_keyed(void *owner, const struct keyed_job *job)
         const struct status_store *s = owner;
         if (s->claim_settler != NULL)
                 claim_settler_add(s->claim_settler, job->tenant, job->key, job->id);
+}
+
+static int on_acts(void *owner, struct bytes lines, struct err *e)
+{
+        const struct status_store *s = owner;
+        if (s->api.registry == NULL || registry_add_acts(s->api.registry, lines, e) == 0)
+                return 0;
+        return err_wrap(e, "the audit");
 }
 
 static bool is_ready(void *owner, struct err *why)
@@ -108,7 +119,7 @@ static void on_control_read(void *owner)
 static int open_projection(struct status_store *s, struct err *e)
 {
         static const struct projection_events events = {
-                .changed = on_change, .passed = on_marker, .keyed = on_keyed};
+                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
@@ -149,6 +160,17 @@ static int check_primary(const struct settings *c, struct err *e)
         return 0;
 }
 
+static int bootstrap(const struct status_store *s, struct err *e)
+{
+        struct registry *r = s->api.registry;
+        int has = registry_has_admin_key(r, e);
+        if (has != 0)
+                return has < 0 ? -1 : 0;
+        if (registry_bootstrap_admin_key(r, s->settings->bootstrap_admin_key_file, e) != 0)
+                return -1;
+        return registry_add_admin_key_act(r, clock_wall(), e);
+}
+
 static int open_registry(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
@@ -159,9 +181,9 @@ static int open_registry(struct status_store *s, struct err *e)
         s->api.registry = registry_create(c->registry, e);
         if (s->api.registry == NULL)
                 return -1;
-        if (c->bootstrap_admin_key_file != NULL &&
-            registry_bootstrap_admin_key(s->api.registry, c->bootstrap_admin_key_file, e) != 0)
+        if (c->bootstrap_admin_key_file != NULL && bootstrap(s, e) != 0)
                 return -1;
+        s->audit_retention = audit_retention_create(s->api.registry, service_loop(s->service));
         if (c->management_url != NULL) {
                 const struct http_client_config to = {.base_url = c->management_url,
                                                       .user = c->management_login,
@@ -250,7 +272,9 @@ static int command(const void *settings, struct err *e)
         umask(077); /* registry.db holds the hashes of keys */
         if (c->create_admin_key != NULL) {
                 AUTO(registry) r = registry_create(c->registry, e);
-                return r != NULL ? registry_create_admin_key(r, c->create_admin_key, e) : -1;
+                if (r == NULL || registry_create_admin_key(r, c->create_admin_key, e) != 0)
+                        return -1;
+                return registry_add_admin_key_act(r, clock_wall(), e);
         }
         return c->backup != NULL ? db_backup(c->registry, c->backup, e) : 1;
 }
@@ -319,6 +343,7 @@ static void end(void *owner)
 
         stop_parts(s);
         http_client_destroy(&s->management);
+        audit_retention_destroy(&s->audit_retention);
         registry_destroy(&s->api.registry);
         metrics_destroy(&s->metrics);
         gauges_destroy(&s->api.gauges);
