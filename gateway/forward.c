@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "common/base/log.h"
-#include "common/base/uuid.h"
 #include "common/model/record.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/path_param.h"
 
 enum { WAITING_MAX = 64 };
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
@@ -63,21 +63,6 @@ static void pass(struct http_request *r, const char *service, const struct http_
                             buffer_bytes(&reply->body));
 }
 
-/* A UUID; for {t} a tenant's name, for {type} a type's, for {key} the id of a key. */
-static bool param_is_valid(const char *name, const char *value)
-{
-        char uuid[UUID_SIZE];
-
-        if (strcmp(name, "t") == 0)
-                return tenant_name_is_valid(bytes_of_text(value));
-        if (strcmp(name, "type") == 0)
-                return job_type_is_valid(bytes_of_text(value));
-        if (strcmp(name, "key") == 0)
-                return strlen(value) == KEY_ID_SIZE - 1 &&
-                       strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789") == KEY_ID_SIZE - 1;
-        return uuid_parse(bytes_of_text(value), uuid);
-}
-
 /* Writes /internal/v1/…, encoded anew from the decoded request, so that gateway and service cannot
  * read it in two ways. False: a parameter cannot be an id or a name. */
 static bool write_path(const struct http_request *r, struct buffer *out)
@@ -94,7 +79,7 @@ static bool write_path(const struct http_request *r, struct buffer *out)
                 }
                 size_t length = strcspn(++at, "}");
                 snprintf(name, sizeof(name), "%.*s", (int)length, at);
-                if (!param_is_valid(name, http_param(r, name)))
+                if (!path_param_is_valid(name, http_param(r, name)))
                         return false;
                 url_encode(out, http_param(r, name));
                 at += length;
@@ -121,6 +106,7 @@ static const char *visible_tenant(struct http_request *r)
 struct forwarding {
         struct http_client *client;
         const char *service;
+        const char *more; /* appended to the query; NULL: nothing */
         msec timeout;
 };
 
@@ -165,6 +151,8 @@ static void forward(struct http_request *r, const struct forwarding *to)
         buffer_add_text(&path, "?tenant=");
         url_encode(&path, tenant);
         http_query_write(r, "tenant", &path);
+        if (to->more != NULL)
+                buffer_add_text(&path, to->more);
         make_call(r, to, path.data);
 }
 
@@ -178,6 +166,15 @@ void forward_to_status_store(void *owner, struct http_request *r)
 {
         const struct forwarding to = to_status_store(owner);
 
+        forward(r, &to);
+}
+
+void forward_audit(void *owner, struct http_request *r)
+{
+        struct forwarding to = to_status_store(owner);
+
+        if (access_caller(r)->tenant[0] != '\0')
+                to.more = "&view=tenant";
         forward(r, &to);
 }
 

@@ -98,7 +98,7 @@ static const struct public_route table[] = {
         READ("/api/v1/types/{type}", TO_STORE, SCOPE_ADMIN),
         ACT("PATCH", "/api/v1/types/{type}", TO_STORE, SCOPE_ADMIN, "type.change"),
         ACT("POST", "/api/v1/types/{type}/slots", TO_STORE, SCOPE_ADMIN, "type.slots"),
-        READ("/api/v1/audit", TO_STORE, SCOPE_OPERATE),
+        READ("/api/v1/audit", forward_audit, SCOPE_OPERATE),
 
         /* The body of a login is a key. */
         ACT_ALONE("POST", "/api/v1/session", session_begin, 0, SMALL_BODY, "session.begin"),
