@@ -44,6 +44,8 @@ void job_entry_free(struct job_entry *j);
 /* The idempotency key with which the job was submitted, as far as a reader may know: the row is
  * shown. NULL: none. */
 const char *job_row_key(const struct job_row *row);
+/* The trace context, of its message, else of what its starts and ends say; "": none, or unknown. */
+const char *job_row_traceparent(const struct job_row *row);
 /* Sets the times of what was folded before the stream had a clock. */
 void job_entry_date(struct job_entry *j, msec first);
 

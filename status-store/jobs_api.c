@@ -1,114 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jobs_api.c: GET /jobs, /jobs/{id} and /jobs/{id}/attempts of the internal API.
+ * jobs_api.c: GET /jobs/{id} and what is below it, of the internal API.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "status-store/api.h"
-#include "status-store/list.h"
 #include "status-store/lookup.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
 /* A job this young may be confirmed and not yet folded. */
 #define YOUNG ((msec)2 * MSEC_SECOND)
-
-static bool read_time(struct http_request *r, const char *name, msec *out)
-{
-        struct err why = {0};
-        const char *text = http_query(r, name);
-        if (text == NULL || time_parse(text, out, &why) == 0)
-                return true;
-        http_problem(r, 400, "%s: %s", name, why.text);
-        return false;
-}
-
-static bool read_limit(struct http_request *r, int *out)
-{
-        const char *text = http_query(r, "limit");
-        if (text == NULL)
-                return true;
-        char *end = NULL;
-        long limit = strtol(text, &end, 10);
-        if (*text >= '0' && *text <= '9' && *end == '\0' && limit >= 1 && limit <= LIST_LIMIT_MAX) {
-                *out = (int)limit;
-                return true;
-        }
-        http_problem(r, 400, "limit: must be a number from 1 to %d", LIST_LIMIT_MAX);
-        return false;
-}
-
-static bool read_words(struct http_request *r, struct list_query *q)
-{
-        const char *status = http_query(r, "status");
-        const char *priority = http_query(r, "priority");
-        enum status s = STATUS_PENDING;
-        enum priority p = PRIORITY_MEDIUM;
-        if (status != NULL && !status_parse(bytes_of_text(status), &s)) {
-                http_problem(r, 400,
-                             "status: must be scheduled, pending, running, failed, "
-                             "completed, dead or cancelled");
-                return false;
-        }
-        bool digit = priority != NULL && priority[0] >= '0' && priority[0] < '0' + PRIORITY_COUNT &&
-                     priority[1] == '\0';
-        if (digit)
-                p = (enum priority)(priority[0] - '0');
-        else if (priority != NULL && !priority_parse(bytes_of_text(priority), &p)) {
-                http_problem(r, 400, "priority: must be low, medium, high, critical or 0 to 3");
-                return false;
-        }
-        q->status = status != NULL ? (int)s : -1;
-        q->priority = priority != NULL ? (int)p : -1;
-        q->type = http_query(r, "type");
-        q->text = http_query(r, "q");
-        if (q->type != NULL && !job_type_is_valid(bytes_of_text(q->type))) {
-                http_problem(r, 400, "type: not a valid job type");
-                return false;
-        }
-        return true;
-}
-
-static bool read_order(struct http_request *r, struct list_query *q)
-{
-        const char *sort = http_query(r, "sort");
-        const char *cursor = http_query(r, "cursor");
-        if (sort != NULL && strcmp(sort, "created_at") != 0 && strcmp(sort, "-created_at") != 0) {
-                http_problem(r, 400, "sort: must be created_at (oldest first) or -created_at");
-                return false;
-        }
-        q->ascending = sort != NULL && sort[0] != '-';
-        if (cursor == NULL)
-                return true;
-        q->resumes = true;
-        if (cursor_read(cursor, &q->cursor) && q->cursor.ascending == q->ascending)
-                return true;
-        http_problem(r, 400, "cursor: not a next_cursor of this list and order");
-        return false;
-}
-
-void jobs_list(void *owner, struct http_request *r)
-{
-        static const char *const allowed[] = {"tenant",        "status",         "type", "priority",
-                                              "created_after", "created_before", "q",    "sort",
-                                              "limit",         "cursor",         NULL};
-        struct api *a = owner;
-        struct list_query q = {.limit = LIST_LIMIT_DEFAULT};
-        if (!http_query_only(r, allowed))
-                return;
-        q.tenant = api_tenant(r);
-        if (q.tenant == NULL || !read_words(r, &q) || !read_order(r, &q) ||
-            !read_limit(r, &q.limit) || !read_time(r, "created_after", &q.created_after) ||
-            !read_time(r, "created_before", &q.created_before))
-                return;
-        struct err why = {0};
-        AUTO_BUFFER members = {0};
-        AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || list_write(reader, &q, &members, &why) != 0)
-                http_problem_err(r, &why);
-        else
-                api_answer(a, r, &members);
-}
 
 enum asked { ASKED_JOB, ASKED_ATTEMPTS };
 

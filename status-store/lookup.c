@@ -35,7 +35,8 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
         int found = db_step(body, e);
         if (found < 0)
                 return -1;
-        job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0}, out);
+        job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0},
+                       &(struct job_view){0}, out);
         return 0;
 }
 

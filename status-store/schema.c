@@ -262,6 +262,7 @@ struct job_facts *other_read(sqlite3_stmt *s, struct err *e)
 void stored_job_fini(struct stored_job *job)
 {
         job_row_fini(&job->row);
+        buffer_fini(&job->history);
 }
 
 void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,
