@@ -2,24 +2,49 @@
  *
  * jobs_api.c: GET /jobs/{id} and what is below it, of the internal API.
  */
+#include "common/http/problem.h"
 #include "status-store/api.h"
+#include "status-store/job_json.h"
 #include "status-store/lookup.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
 /* A job this young may be confirmed and not yet folded. */
 #define YOUNG ((msec)2 * MSEC_SECOND)
 
-enum asked { ASKED_JOB, ASKED_ATTEMPTS };
+enum asked { ASKED_JOB, ASKED_ATTEMPTS, ASKED_EVENTS, ASKED_PAYLOAD };
 
 struct question {
         const char *tenant;
         char id[UUID_SIZE];
         enum asked what;
         msec wait; /* for the job's end */
+        /* Of the answer about a payload. */
+        bool is_known, is_json;
 };
 
-/* 1: found, out holds the members of the answer; 0: unknown; -1. */
-static int read_once(struct api *a, const struct question *q, struct buffer *out, bool *ended,
+/* Writes the members of the answer, or a payload's bytes. */
+static int write_asked(struct reader *r, struct question *q, const struct stored_job *job,
+                       struct buffer *out, struct err *e)
+{
+        int found = 0;
+        switch (q->what) {
+        case ASKED_JOB:
+                return lookup_write_job(r, job, out, e);
+        case ASKED_ATTEMPTS:
+                return lookup_write_attempts(r, job, out, e);
+        case ASKED_EVENTS:
+                return lookup_write_events(r, job, out, e);
+        case ASKED_PAYLOAD:
+                found = lookup_read_payload(r, job, out, e);
+                q->is_known = found == 1;
+                q->is_json = job_payload_is_json(job_row_facts(&job->row), buffer_bytes(out));
+                break;
+        }
+        return found < 0 ? -1 : 0;
+}
+
+/* 1: found, out holds the answer; 0: unknown; -1. */
+static int read_once(struct api *a, struct question *q, struct buffer *out, bool *ended,
                      struct err *e)
 {
         AUTO_READER *reader = readers_take(a->readers, e);
@@ -31,9 +56,7 @@ static int read_once(struct api *a, const struct question *q, struct buffer *out
         if (found != 1 || !job.row.shown)
                 return found < 0 ? -1 : 0;
         *ended = status_is_ended(job.row.status);
-        int wrote = q->what == ASKED_JOB ? lookup_write_job(reader, &job, out, e)
-                                         : lookup_write_attempts(reader, &job, out, e);
-        return wrote == 0 ? 1 : -1;
+        return write_asked(reader, q, &job, out, e) == 0 ? 1 : -1;
 }
 
 /* How much longer the job of this id may be confirmed and not yet folded; 0: no longer. */
@@ -47,7 +70,7 @@ static msec young_left(const char *id)
 }
 
 /* As read_once, but waits for a young job to be known, and up to q->wait for the job's end. */
-static int read_or_wait(struct api *a, const struct question *q, struct buffer *out, struct err *e)
+static int read_or_wait(struct api *a, struct question *q, struct buffer *out, struct err *e)
 {
         msec ended_by = clock_mono() + q->wait;
         msec known_by = clock_mono() + young_left(q->id);
@@ -94,22 +117,45 @@ static bool read_wait(struct http_request *r, msec *out)
         return false;
 }
 
+static void answer_payload(struct http_request *r, const struct question *q, struct bytes payload)
+{
+        static const struct problem unknown = {
+                .status = 404,
+                .type = "urn:warren:problem:payload-unknown",
+                .detail = "no message with the job's payload is known yet"};
+        if (!q->is_known)
+                http_problem_of(r, &unknown);
+        else
+                http_answer(r, 200, q->is_json ? "application/json" : "application/octet-stream",
+                            payload);
+}
+
 static void answer_question(struct api *a, struct http_request *r, enum asked what)
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
         if (q.tenant == NULL || (what == ASKED_JOB && !read_wait(r, &q.wait)))
                 return;
         struct err why = {0};
-        AUTO_BUFFER members = {0};
+        AUTO_BUFFER out = {0};
         int found = 0;
         if (uuid_parse(bytes_of_text(http_param(r, "id")), q.id))
-                found = read_or_wait(a, &q, &members, &why);
-        if (found == 1)
-                api_answer(a, r, &members);
+                found = read_or_wait(a, &q, &out, &why);
+        if (found == 1 && what == ASKED_PAYLOAD)
+                answer_payload(r, &q, buffer_bytes(&out));
+        else if (found == 1)
+                api_answer(a, r, &out);
         else if (found == 0)
                 http_problem(r, 404, "there is no such job");
         else
                 http_problem_err(r, &why);
+}
+
+/* Without parameters but the tenant. */
+static void answer_plain(struct api *a, struct http_request *r, enum asked what)
+{
+        static const char *const allowed[] = {"tenant", NULL};
+        if (http_query_only(r, allowed))
+                answer_question(a, r, what);
 }
 
 void jobs_get(void *owner, struct http_request *r)
@@ -121,7 +167,15 @@ void jobs_get(void *owner, struct http_request *r)
 
 void jobs_attempts(void *owner, struct http_request *r)
 {
-        static const char *const allowed[] = {"tenant", NULL};
-        if (http_query_only(r, allowed))
-                answer_question(owner, r, ASKED_ATTEMPTS);
+        answer_plain(owner, r, ASKED_ATTEMPTS);
+}
+
+void jobs_events(void *owner, struct http_request *r)
+{
+        answer_plain(owner, r, ASKED_EVENTS);
+}
+
+void jobs_payload(void *owner, struct http_request *r)
+{
+        answer_plain(owner, r, ASKED_PAYLOAD);
 }

@@ -13,8 +13,6 @@
         }
 /* clang-format on */
 
-UNBUILT(jobs_events)
-UNBUILT(jobs_payload)
 UNBUILT(jobs_why)
 UNBUILT(lookup_get)
 UNBUILT(stats_timeseries)
