@@ -14,7 +14,6 @@
 /* clang-format on */
 
 UNBUILT(jobs_why)
-UNBUILT(lookup_get)
 UNBUILT(stats_timeseries)
 UNBUILT(queues_list)
 UNBUILT(health_get)
