@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/uuid.h"
 #include "common/model/record.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
@@ -21,6 +22,14 @@ enum { WAITING_MAX = 64 };
 
 static const char public_prefix[] = "/api/v1";
 static const char internal_prefix[] = "/internal/v1";
+
+struct forwarding {
+        struct http_client *client;
+        const char *service;
+        msec timeout;
+        const char *more; /* appended to the query; NULL: nothing */
+        const char *file; /* the answer is for a file of this name; NULL: it is not */
+};
 
 /* `instance` is the internal path in the service's problem: the public one replaces it. */
 static void pass_problem(struct http_request *r, const struct http_reply *reply)
@@ -40,8 +49,11 @@ static void pass_problem(struct http_request *r, const struct http_reply *reply)
         free(text);
 }
 
-static void pass(struct http_request *r, const char *service, const struct http_reply *reply)
+static void pass(struct http_request *r, const struct forwarding *to,
+                 const struct http_reply *reply)
 {
+        const char *service = to->service;
+
         if (reply->status == 401) {
                 LOG_ERROR("an internal service refuses the internal token",
                           log_text("service", service));
@@ -52,6 +64,8 @@ static void pass(struct http_request *r, const char *service, const struct http_
                 http_add_header(r, "Retry-After", "%" PRId64, reply->retry_after / MSEC_SECOND);
         else if (reply->status == 503 || reply->status == 429)
                 http_add_header(r, "Retry-After", "1");
+        if (to->file != NULL && reply->status == 200)
+                http_add_header(r, "Content-Disposition", "attachment; filename=\"%s\"", to->file);
         if (reply->status >= 400)
                 pass_problem(r, reply);
         else if (reply->body.length == 0)
@@ -103,13 +117,6 @@ static const char *visible_tenant(struct http_request *r)
         return tenant;
 }
 
-struct forwarding {
-        struct http_client *client;
-        const char *service;
-        const char *more; /* appended to the query; NULL: nothing */
-        msec timeout;
-};
-
 static void make_call(struct http_request *r, const struct forwarding *to, const char *path)
 {
         char trace[96];
@@ -128,7 +135,7 @@ static void make_call(struct http_request *r, const struct forwarding *to, const
         if (http_body(r).length > 0)
                 call.body = http_body(r);
         if (http_client_call(to->client, &call, &reply, &e) == 0) {
-                pass(r, to->service, &reply);
+                pass(r, to, &reply);
         } else {
                 LOG_WARN("an internal service does not answer", log_text("service", to->service),
                          log_err(&e));
@@ -210,4 +217,17 @@ void forward_job(void *owner, struct http_request *r)
                 http_problem(r, 503, "gateway: too many requests with ?wait at once");
         }
         atomic_fetch_sub(&g->waiting, 1);
+}
+
+/* By the job's id, which a file name may be made of. */
+void forward_payload(void *owner, struct http_request *r)
+{
+        struct forwarding to = to_status_store(owner);
+        char id[UUID_SIZE] = "";
+        char file[UUID_SIZE + sizeof(".json")];
+
+        (void)uuid_parse(bytes_of_text(http_param(r, "id")), id);
+        snprintf(file, sizeof(file), "%s.json", id);
+        to.file = file;
+        forward(r, &to);
 }

@@ -26,6 +26,8 @@ http_handler forward_to_dlx_monitor;
 http_handler forward_audit;
 /* GET /jobs/{id}, with ?wait. */
 http_handler forward_job;
+/* GET /jobs/{id}/payload: the answer is to be saved, not shown. */
+http_handler forward_payload;
 
 /* Of one job: why it waits; a retry, and forgetting it, which its dead letter takes part in. */
 http_handler why_get, job_retry, job_forget;

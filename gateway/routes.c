@@ -48,7 +48,7 @@ static const struct public_route table[] = {
         READ("/api/v1/jobs/{id}", forward_job, SCOPE_READ),
         READ("/api/v1/jobs/{id}/attempts", TO_STORE, SCOPE_READ),
         READ("/api/v1/jobs/{id}/events", TO_STORE, SCOPE_READ),
-        READ("/api/v1/jobs/{id}/payload", TO_STORE, SCOPE_READ),
+        READ("/api/v1/jobs/{id}/payload", forward_payload, SCOPE_READ),
         READ("/api/v1/jobs/{id}/why", why_get, SCOPE_READ),
         READ("/api/v1/lookup", TO_STORE, SCOPE_READ),
         READ("/api/v1/stats", TO_STORE, SCOPE_READ),

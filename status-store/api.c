@@ -74,6 +74,22 @@ void api_change_end(pthread_mutex_t **changing)
         *changing = NULL;
 }
 
+struct api_places *api_take_place(struct api_places *p, struct http_request *r)
+{
+        if (atomic_fetch_add(&p->taken, 1) < p->most)
+                return p;
+        atomic_fetch_sub(&p->taken, 1);
+        http_problem(r, 503, "too many searches at once");
+        return NULL;
+}
+
+void api_give_place(struct api_places **p)
+{
+        if (*p != NULL)
+                atomic_fetch_sub(&(*p)->taken, 1);
+        *p = NULL;
+}
+
 int api_await(struct api *a, enum record_kind kind, const char *name, int status)
 {
         return provisioning_await(a->provisioning, kind, name) ? status : 202;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "common/clients/control.h"
 #include "common/db/readers.h"
@@ -18,6 +19,12 @@
 #include "status-store/schema.h"
 #include "status-store/waiters.h"
 
+/* Bounds how many requests of a kind read the database for long. */
+struct api_places {
+        atomic_uint taken;
+        unsigned most;
+};
+
 struct api {
         struct readers *readers;
         struct freshness freshness;
@@ -29,6 +36,8 @@ struct api {
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
         struct tenant_logins logins;       /* likewise */
+        struct api_places searches;        /* for a text: they must not take all readers */
+        struct api_places scans;           /* of table `finds`, or of all ids */
         struct claim_limits claim_limits;
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
         struct gauges *gauges;
@@ -57,6 +66,10 @@ bool api_find_tenant(struct api *a, struct http_request *r, struct tenant *t);
 pthread_mutex_t *api_change_begin(struct api *a);
 void api_change_end(pthread_mutex_t **changing);
 #define AUTO_CHANGE __attribute__((cleanup(api_change_end))) pthread_mutex_t
+/* Held until the end of the scope, see AUTO_PLACE. NULL: all are taken; answered with 503. */
+struct api_places *api_take_place(struct api_places *p, struct http_request *r);
+void api_give_place(struct api_places **p);
+#define AUTO_PLACE __attribute__((cleanup(api_give_place))) struct api_places
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
 /* The time up to which the projection knows everything. */

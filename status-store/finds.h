@@ -7,6 +7,11 @@
 
 #include "common/base/bytes.h"
 
+/* A row's digests; 0: it has none. */
+struct find {
+        uint64_t trace, key;
+};
+
 /* Of the trace id in a traceparent. 0: it has none. */
 uint64_t find_of_trace(const char *traceparent);
 /* 0: there is none. */

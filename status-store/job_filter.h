@@ -22,5 +22,7 @@ struct job_filter {
 /* Reads the query parameters tenant, status, priority, type, created_after, created_before and q;
  * those of words take several, separated by commas. False: answered with 400. */
 bool job_filter_read(struct http_request *r, struct job_filter *f);
+/* Whether it names the status and the priority of a shelf (schema.h). */
+bool job_filter_takes_shelf(const struct job_filter *f, int shelf);
 /* All but the text, which needs the payload. */
 bool job_filter_matches(const struct job_filter *f, const struct job_row *row);

@@ -4,8 +4,9 @@
  */
 #pragma once
 
+#include "common/db/readers.h"
+#include "status-store/cursor.h"
 #include "status-store/job_filter.h"
-#include "status-store/list.h"
 
 struct list_walk;
 

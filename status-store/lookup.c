@@ -6,6 +6,7 @@
 
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
+#include "status-store/history.h"
 #include "status-store/job_entry.h"
 #include "status-store/job_json.h"
 
@@ -35,7 +36,8 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
         int found = db_step(body, e);
         if (found < 0)
                 return -1;
-        job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0}, out);
+        job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0},
+                       &(struct job_view){0}, out);
         return 0;
 }
 
@@ -71,6 +73,54 @@ int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct
         }
         json_end_array(out);
         return 0;
+}
+
+static void write_event(void *owner, const struct history_entry *h)
+{
+        struct buffer *out = owner;
+        json_begin_object(out, NULL);
+        json_put_string(out, "event", history_word(h->kind));
+        json_put_time(out, "at", h->at);
+        json_put_int(out, "run", h->run);
+        json_put_int(out, "attempt", h->attempt);
+        json_put_int(out, "copy", h->copy);
+        json_put_text_or_null(out, "worker", h->worker);
+        json_put_text_or_null(out, "reason", bytes_of_text(reason_word(h->reason)));
+        json_put_text_or_null(out, "error_kind", bytes_of_text(error_kind_word(h->error_kind)));
+        json_put_text_or_null(out, "by", h->by);
+        json_put_text_or_null(out, "why", h->why);
+        json_put_time(out, "run_at", h->run_at);
+        if (h->kind == EVENT_RELEASED)
+                json_put_flag(out, "lost", h->lost);
+        json_end(out);
+}
+
+int lookup_write_events(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e)
+{
+        AUTO_RESET *get = reader_query(r, "SELECT history FROM jobs WHERE seq = ?1",
+                                       DB_VALUES(value_int(job->seq)), e);
+        int found = db_step(get, e);
+        if (found < 0)
+                return -1;
+        json_begin_array(out, "events");
+        bool complete = found == 1 && history_each(db_bytes(get, 0), write_event, out);
+        json_end_array(out);
+        json_put_flag(out, "complete", complete);
+        return 0;
+}
+
+int lookup_read_payload(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e)
+{
+        if (job->row.facts == NULL)
+                return 0;
+        AUTO_RESET *body =
+                reader_query(r, payload_sql, DB_VALUES(value_int(job_body_place(&job->row))), e);
+        int found = db_step(body, e);
+        if (found == 1)
+                buffer_add(out, db_bytes(body, 0).data, db_bytes(body, 0).length);
+        return found < 0 ? -1 : 1;
 }
 
 enum worker_state { WORKER_ALIVE_NOW, WORKER_GONE, WORKER_DIED };

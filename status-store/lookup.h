@@ -18,6 +18,13 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
 int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct buffer *out,
                           struct err *e) MUST_CHECK;
 
+/* Adds `"events": […], "complete": …`, in the order in which they happened. */
+int lookup_write_events(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e) MUST_CHECK;
+/* 1: appends the payload's bytes; 0: the row was told in part, it is not known; -1. */
+int lookup_read_payload(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e) MUST_CHECK;
+
 struct delivery_asked {
         char tenant[TENANT_SIZE];
         char id[UUID_SIZE];

@@ -10,6 +10,7 @@
 #include "common/base/json_read.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "status-store/history.h"
 #include "status-store/job_entry.h"
 #include "status-store/milestones.h"
 #include "status-store/projection_write.h"
@@ -174,6 +175,9 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
                     store_load_others(p->store, j->job.seq, &j->job.row.facts, &p->failure) != 0)
                         (void)err_wrap(&p->failure, "other contents");
                 j->was_keyed = job_row_key(&j->job.row) != NULL;
+                j->was_find = job_row_find(&j->job.row);
+                if (j->job.history.length == 0) /* written before there were histories */
+                        history_note_gap(&j->job.history);
         } else {
                 j->job.seq = p->new_seq++;
         }
@@ -321,6 +325,8 @@ static void fold_event(void *owner, const struct event *e)
         const struct arrival arrival = {p->folding, p->next.clock};
         bool attempt_ended = fold_attempt(p, j, e, &arrival);
         if (job_row_fold(row, e, &arrival))
+                j->dirty = true;
+        if (history_add(&j->job.history, e, event_time(e, &arrival)))
                 j->dirty = true;
         if (was_run != 0 && was_run != row->message.run)
                 j->drop_payloads = true;

@@ -36,6 +36,14 @@ static int write_facts(struct store *store, const struct job_entry *j, struct er
         return store_put_payloads(store, facts, e);
 }
 
+static int write_find(struct store *store, const struct job_entry *j, struct err *e)
+{
+        const struct find now = job_row_find(&j->job.row);
+        if (now.trace == j->was_find.trace && now.key == j->was_find.key)
+                return 0;
+        return store_put_find(store, j->job.seq, &now, e);
+}
+
 static int write_job(struct store *store, struct tally *tally, struct job_entry *j, struct err *e)
 {
         struct stored_job *job = &j->job;
@@ -45,7 +53,8 @@ static int write_job(struct store *store, struct tally *tally, struct job_entry 
                 return -1;
         int wrote = j->stored ? store_update(store, job, j->type, e)
                               : store_insert(store, j->key.tenant, j->key.id, job, j->type, e);
-        if (wrote != 0 || write_facts(store, j, e) != 0 || write_attempts(store, j, e) != 0)
+        if (wrote != 0 || write_facts(store, j, e) != 0 || write_find(store, j, e) != 0 ||
+            write_attempts(store, j, e) != 0)
                 return -1;
         if (j->was_shelf >= 0)
                 tally_shelf(tally, j->key.tenant, j->was_type, j->was_shelf, -1);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "status-store/varint.h"
 
 /* clang-format off */
 const char schema_tables[] =
@@ -65,29 +66,6 @@ const char counts_sql[] = "SELECT tenant, (SELECT name FROM names WHERE ref = te
 const char position_sql[] =
         "SELECT offset, first_offset, events, skipped, gaps, rebuilds, gap_from,"
         " gap_to FROM position";
-
-static size_t varint_put(unsigned char *out, uint64_t value)
-{
-        size_t n = 0;
-        for (; value >= 0x80; value >>= 7)
-                out[n++] = (unsigned char)(value | 0x80);
-        out[n++] = (unsigned char)value;
-        return n;
-}
-
-static bool varint_get(struct bytes *in, uint64_t *value)
-{
-        *value = 0;
-        for (unsigned shift = 0; in->length > 0 && shift < 64; shift += 7) {
-                unsigned char byte = (unsigned char)in->data[0];
-                in->data++;
-                in->length--;
-                *value |= (uint64_t)(byte & 0x7f) << shift;
-                if ((byte & 0x80) == 0)
-                        return true;
-        }
-        return false;
-}
 
 size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE])
 {
@@ -262,6 +240,7 @@ struct job_facts *other_read(sqlite3_stmt *s, struct err *e)
 void stored_job_fini(struct stored_job *job)
 {
         job_row_fini(&job->row);
+        buffer_fini(&job->history);
 }
 
 void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,

@@ -67,9 +67,10 @@ enum { ID_SIZE = UUID_BYTES };
 struct stored_job {
         int64_t seq;
         int state, shelf;
-        bool spilled;      /* its attempts are in `attempts` */
-        int others;        /* how many rows `others` had when it was read */
-        int64_t published; /* how often clients published it; services do not count */
+        bool spilled;          /* its attempts are in `attempts` */
+        int others;            /* how many rows `others` had when it was read */
+        int64_t published;     /* how often clients published it; services do not count */
+        struct buffer history; /* its events (history.h); store_find alone reads it */
         struct job_row row;
 };
 

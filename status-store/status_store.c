@@ -23,6 +23,8 @@
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
 
+enum { SCANS_MAX = 2 }; /* at once */
+
 struct status_store {
         const struct settings *settings;
         struct service *service;
@@ -131,6 +133,8 @@ static int open_projection(struct status_store *s, struct err *e)
                 return -1;
         s->retention = retention_create(s->store, &keep);
         s->api.readers = readers_create(c->database, (unsigned)c->readers, e);
+        s->api.searches.most = c->readers >= 8 ? (unsigned)c->readers / 4 : 1;
+        s->api.scans.most = SCANS_MAX;
         if (s->api.readers == NULL)
                 return -1;
         s->api.waiting = waiters_create((unsigned)c->waiting);

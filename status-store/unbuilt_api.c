@@ -13,10 +13,7 @@
         }
 /* clang-format on */
 
-UNBUILT(jobs_events)
-UNBUILT(jobs_payload)
 UNBUILT(jobs_why)
-UNBUILT(lookup_get)
 UNBUILT(stats_timeseries)
 UNBUILT(queues_list)
 UNBUILT(health_get)

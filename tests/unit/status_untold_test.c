@@ -121,7 +121,13 @@ static int listed(struct rig *r, const char *type, int priority)
         struct err e = {0};
         AUTO_BUFFER out = {0};
         struct list_query q = {
-                .tenant = "*", .status = -1, .type = type, .priority = priority, .limit = 10};
+                .filter = {.tenant = "*"}, .after = cursor_start(false), .limit = 10};
+        if (priority >= 0)
+                q.filter.priorities = 1u << priority;
+        if (type != NULL) {
+                q.filter.type_count = 1;
+                snprintf(q.filter.types[0], JOB_TYPE_SIZE, "%s", type);
+        }
         AUTO(readers) readers = readers_create(r->place.path, 1, &e);
         AUTO_READER *reader = readers_take(readers, &e);
         assert_int_equal(list_write(reader, &q, &out, &e), 0);

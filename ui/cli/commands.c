@@ -47,13 +47,16 @@ static const struct option submit_options[] = {
 static const struct option get_options[] = {
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
         {"attempts", .help = "with --json: print its attempts instead of the job"},
+        {"events", .help = "print its events instead of the job"},
         {0},
 };
 
 #define JOB_FILTERS \
-        {"status", "STATUS", "only jobs with this status", STATUSES, .member = "status"}, \
-        {"type", "TYPE", "only jobs of this type", .member = "type"}, \
-        {"priority", "NAME", "only jobs of this priority", PRIORITIES, .member = "priority"}, \
+        {"status", "STATUS,...", "only jobs with one of these statuses", STATUSES, \
+         .member = "status", .several = true}, \
+        {"type", "TYPE,...", "only jobs of these types", .member = "type"}, \
+        {"priority", "NAME,...", "only jobs of these priorities", PRIORITIES, \
+         .member = "priority", .several = true}, \
         {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"}, \
         {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"}, \
         {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"}, \
@@ -63,6 +66,9 @@ static const struct option list_options[] = {
         JOB_FILTERS,
         {"sort", "ORDER", "newest first, or oldest first", "-created_at created_at",
          .member = "sort"},
+        {"fields", "NAME,...", "only these members of each job: id,status,created_at",
+         .member = "fields"},
+        {"count", .help = "say how many jobs match, up to 10000", .member = "count"},
         LIST_OPTIONS,
         {0},
 };

@@ -12,7 +12,6 @@
         }
 /* clang-format on */
 
-UNBUILT(command_find_jobs)
 UNBUILT(command_why)
 UNBUILT(command_workers)
 UNBUILT(command_queues)
