@@ -12,6 +12,7 @@
 #include "status-store/claim_rules.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
+#include "status-store/key_uses.h"
 #include "status-store/lane_counts.h"
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
@@ -28,6 +29,7 @@ struct api {
         struct lane_counts *lane_counts;
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
+        struct key_uses *key_uses;         /* likewise */
         struct tenant_logins logins;       /* likewise */
         struct claim_limits claim_limits;
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
