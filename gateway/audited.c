@@ -13,6 +13,7 @@
 #include "gateway/access.h"
 #include "gateway/audit_line.h"
 #include "gateway/core.h"
+#include "gateway/origin.h"
 #include "gateway/path_param.h"
 
 enum { BY_SIZE = KEY_ID_SIZE + 8 };
@@ -23,7 +24,7 @@ struct facts {
         unsigned flags;
         char by[BY_SIZE];
         char key_tenant[TENANT_SIZE], tenant[TENANT_SIZE];
-        char target[AUDIT_TARGET_SIZE];
+        char target[AUDIT_TARGET_SIZE], origin[ORIGIN_SIZE];
         struct buffer query;
 };
 
@@ -112,16 +113,17 @@ static struct bytes without_ampersand(const struct buffer *query)
         return query->length > 0 ? bytes_of(query->data + 1, query->length - 1) : (struct bytes){0};
 }
 
-static void write_act(struct gateway *g, struct http_request *r, const struct facts *f,
+static void write_act(struct gateway *g, struct http_request *r, struct facts *f,
                       struct audit_act *act, struct buffer *line)
 {
+        origin_address(g, r, f->origin);
         *act = (struct audit_act){.at = clock_wall(),
                                   .by = f->by,
                                   .key_tenant = f->key_tenant,
                                   .what = f->what,
                                   .target = f->target,
                                   .tenant = f->tenant,
-                                  .origin = http_peer(r),
+                                  .origin = f->origin,
                                   .gateway = g->name,
                                   .traceparent = http_traceparent(r),
                                   .query = without_ampersand(&f->query),

@@ -10,7 +10,9 @@
 #include "common/base/log.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/cors.h"
 #include "gateway/handlers.h"
+#include "gateway/headers.h"
 #include "gateway/routes.h"
 
 static void on_tenant(void *owner, const struct tenant_record *t)
@@ -211,7 +213,9 @@ static int create_servers(struct gateway *g, struct err *e)
                                              .owner = g,
                                              .authorize = access_authorize,
                                              .answered = on_answer,
-                                             .decorate = submit_decorate},
+                                             .preflight = cors_preflight,
+                                             .security_headers = headers_security,
+                                             .decorate = headers_decorate},
                 e);
         return g->server != NULL ? 0 : -1;
 }
@@ -291,6 +295,8 @@ static int begin(void *owner, struct service *service, struct err *e)
                 return err_set(e, ERR_INVALID,
                                "amqp_login must be %s: packs of another login do not count",
                                PACK_LOGIN);
+        if (cors_check(g->settings->cors_origins, e) != 0)
+                return -1;
         if (gethostname(host, sizeof(host) - 1) < 0)
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);

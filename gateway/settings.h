@@ -21,6 +21,8 @@ struct gateway_settings {
         int64_t window_messages, window_bytes;
         msec drain_limit;
         char *mask_members;
+        char *cors_origins;    /* NULL: none */
+        char *trusted_proxies; /* NULL: none */
 };
 
 extern const struct config_table gateway_config;

@@ -13,6 +13,7 @@
 #include "status-store/claim_rules.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
+#include "status-store/key_uses.h"
 #include "status-store/lane_counts.h"
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
@@ -35,6 +36,7 @@ struct api {
         struct lane_counts *lane_counts;
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
+        struct key_uses *key_uses;         /* likewise */
         struct tenant_logins logins;       /* likewise */
         struct api_places searches;        /* for a text: they must not take all readers */
         struct api_places scans;           /* of table `finds`, or of all ids */

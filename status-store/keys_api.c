@@ -3,8 +3,26 @@
  * keys_api.c: the routes of API keys; only the primary serves them. A change is committed to the
  * registry, then published; the provisioning thread repeats what failed.
  */
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/own.h"
 #include "status-store/api.h"
 #include "status-store/key_body.h"
+#include "status-store/key_list.h"
+
+/* Answers with a key that was just made, and its only copy of the secret. */
+static void answer_made(struct http_request *r, const struct key *key, const char *text)
+{
+        json_t *answer = key_json(key);
+        json_object_set_new(answer, "key", json_string(text));
+        http_answer_json(r, 201, answer);
+}
+
+static bool body_may_be_read(struct http_request *r)
+{
+        return http_body(r).length == 0 || http_body_is_json(r);
+}
 
 void tenant_keys_create(void *owner, struct http_request *r)
 {
@@ -13,27 +31,20 @@ void tenant_keys_create(void *owner, struct http_request *r)
         struct key key;
         struct scan_fault fault = {0};
         struct err why = {0};
-        unsigned scopes = 0;
-        msec expires = 0;
         char text[KEY_TEXT_SIZE];
-        if (!api_may_change(a, r) || !api_find_tenant(a, r, &t))
+        if (!api_may_change(a, r) || !api_find_tenant(a, r, &t) || !body_may_be_read(r))
                 return;
-        if (http_body(r).length > 0 && !http_body_is_json(r))
-                return;
-        int refused = key_body_read(http_body(r), &scopes, &expires, &fault);
+        int refused = key_body_read(http_body(r), &key, &fault);
         if (refused != 0) {
                 http_problem_at(r, refused, &fault);
                 return;
         }
-        if (registry_add_key(a->registry, t.record.name, scopes, expires, text, &key, &why) != 0 ||
-            provisioning_apply_keys(a->provisioning, t.record.name, &why) != 0) {
+        memcpy(key.record.tenant, t.record.name, sizeof(key.record.tenant));
+        if (registry_add_key(a->registry, &key, text, &why) != 0 ||
+            provisioning_apply_keys(a->provisioning, t.record.name, &why) != 0)
                 http_problem_err(r, &why);
-                return;
-        }
-        json_t *answer = key_json(&key);
-        json_object_set_new(answer, "key", json_string(text));
-        json_object_set_new(answer, "tenant", json_string(t.record.name));
-        http_answer_json(r, 201, answer);
+        else
+                answer_made(r, &key, text);
 }
 
 void tenant_keys_delete(void *owner, struct http_request *r)
@@ -48,4 +59,104 @@ void tenant_keys_delete(void *owner, struct http_request *r)
                 http_problem_err(r, &why);
         else
                 http_answer_empty(r, 204);
+}
+
+void keys_list(void *owner, struct http_request *r)
+{
+        static const char *const allowed[] = {"tenant", NULL};
+        struct api *a = owner;
+        struct err why = {0};
+        if (!api_is_primary(a, r) || !http_query_only(r, allowed))
+                return;
+        const char *tenant = api_tenant(r);
+        if (tenant == NULL)
+                return;
+        const char *of = strcmp(tenant, "*") != 0 ? tenant : NULL;
+        json_t *keys = key_list(a->registry, a->key_uses, of, &why);
+        if (keys != NULL)
+                http_answer_json(r, 200, json_pack("{s:o}", "keys", keys));
+        else
+                http_problem_err(r, &why);
+}
+
+void keys_rotate(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct key_rotation want;
+        struct key key = {0};
+        struct scan_fault fault = {0};
+        struct err why = {0};
+        char text[KEY_TEXT_SIZE];
+        if (!api_may_change(a, r) || !body_may_be_read(r))
+                return;
+        int refused = key_rotation_read(http_body(r), &want, &fault);
+        if (refused != 0) {
+                http_problem_at(r, refused, &fault);
+                return;
+        }
+        key.record.expires = want.expires;
+        /* NULL: an admin key belongs to no tenant. */
+        if (registry_rotate_key(a->registry, http_param(r, "id"), want.overlap, &key, text, &why) !=
+                    0 ||
+            provisioning_apply_keys(a->provisioning,
+                                    key.record.tenant[0] != '\0' ? key.record.tenant : NULL,
+                                    &why) != 0)
+                http_problem_err(r, &why);
+        else
+                answer_made(r, &key, text);
+}
+
+void keys_delete(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct err why = {0};
+        if (!api_may_change(a, r))
+                return;
+        if (registry_revoke_key(a->registry, NULL, http_param(r, "id"), &why) != 0 ||
+            provisioning_apply_keys(a->provisioning, NULL, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                http_answer_empty(r, 204);
+}
+
+/* Notes the uses of keys that exist; returns the ids of those that must not be used any more. */
+static json_t *note_uses(struct api *a, const struct key_use *uses, const enum key_state *states,
+                         size_t count)
+{
+        const msec now = clock_wall();
+        json_t *unusable = json_array();
+        for (size_t i = 0; i < count; i++) {
+                struct key_use use = uses[i];
+                if (states[i] == KEY_UNKNOWN)
+                        continue;
+                if (use.at > now)
+                        use.at = now;
+                key_uses_note(a->key_uses, &use);
+                if (states[i] != KEY_ACTIVE)
+                        json_array_append_new(unusable, json_string(use.id));
+        }
+        return unusable;
+}
+
+/* Needs no broker: it is the gateways' second way to learn of revoked keys. */
+void keys_used(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        AUTO_FREE struct key_use *uses = NULL;
+        size_t count = 0;
+        struct scan_fault fault = {0};
+        struct err why = {0};
+        if (!api_is_primary(a, r) || !http_body_is_json(r))
+                return;
+        int refused = key_uses_read(http_body(r), &uses, &count, &fault);
+        if (refused != 0) {
+                http_problem_at(r, refused, &fault);
+                return;
+        }
+        AUTO_FREE enum key_state *states = xcalloc(count + 1, sizeof(*states));
+        if (registry_key_states(a->registry, uses, count, states, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                http_answer_json(r, 200,
+                                 json_pack("{s:o}", "unusable", note_uses(a, uses, states, count)));
 }

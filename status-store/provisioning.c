@@ -18,6 +18,7 @@
 #include "common/topology/topology.h"
 #include "status-store/in_force.h"
 #include "status-store/published.h"
+#include "status-store/registry_keys.h"
 #include "status-store/stream_publish.h"
 #include "status-store/tenant_removal.h"
 #include "status-store/token_queues.h"

@@ -157,7 +157,7 @@ int job_row_shelf(const struct job_row *row)
 }
 
 /* The number of keys without the empty ones at the end. */
-static size_t keys_used(struct fold_key *const keys[KEYS_MAX])
+static size_t count_used(struct fold_key *const keys[KEYS_MAX])
 {
         size_t count = KEYS_MAX;
         while (count > KEYS_ALWAYS && keys[count - 1]->run == 0)
@@ -180,7 +180,7 @@ int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
         struct fold_key *all[KEYS_MAX];
         job_row_keys((struct job_row *)row, all);
         db_bind_int_or_null(s, first++, others_of(row));
-        size_t length = keys_pack((const struct fold_key *const *)all, keys_used(all), keys);
+        size_t length = keys_pack((const struct fold_key *const *)all, count_used(all), keys);
         db_bind_blob(s, first++, keys, length);
         first = columns_bind(s, first, job_members, COUNT(job_members), job);
         return columns_bind(s, first, facts_members, COUNT(facts_members), job_row_facts(row));

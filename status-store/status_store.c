@@ -19,6 +19,7 @@
 #include "status-store/gauges.h"
 #include "status-store/queue_sizes.h"
 #include "status-store/registry_audit.h"
+#include "status-store/registry_keys.h"
 #include "status-store/registry_types.h"
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
@@ -208,6 +209,9 @@ static int open_registry(struct status_store *s, struct err *e)
         s->api.provisioning = provisioning_create(&p, e);
         if (s->api.provisioning == NULL)
                 return -1;
+        s->api.key_uses = key_uses_create(s->api.registry, e);
+        if (s->api.key_uses == NULL)
+                return -1;
         s->claim_settler = claim_settler_create(s->api.registry, &s->api.claim_limits, e);
         if (s->claim_settler == NULL)
                 return -1;
@@ -325,6 +329,7 @@ static void stop_parts(struct status_store *s)
         sweeper_destroy(&s->releaser);
         sweeper_destroy(&s->expirer);
         provisioning_destroy(&s->api.provisioning);
+        key_uses_destroy(&s->api.key_uses);
         follower_destroy(&s->follower);
         claim_settler_destroy(&s->claim_settler); /* after the last commit, which may add to it */
 }

@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "status-store/api.h"
-#include "status-store/key_body.h"
+#include "status-store/key_list.h"
 #include "status-store/lookup.h"
 #include "status-store/tenant_body.h"
 
@@ -29,13 +29,6 @@ static int add_tenant(void *owner, const struct tenant *t, struct err *e)
         (void)e;
         if (!t->record.deleted)
                 json_array_append_new(owner, tenant_json(t));
-        return 0;
-}
-
-static int add_key(void *owner, const struct key *k, struct err *e)
-{
-        (void)e;
-        json_array_append_new(owner, key_json(k));
         return 0;
 }
 
@@ -75,10 +68,9 @@ void tenants_get(void *owner, struct http_request *r)
         struct err why = {0};
         if (!api_is_primary(a, r) || !api_find_tenant(a, r, &t))
                 return;
-        json_auto_t *keys = json_array();
+        json_auto_t *keys = key_list(a->registry, a->key_uses, t.record.name, &why);
         int64_t jobs[STATUS_COUNT] = {0};
-        if (registry_each_key(a->registry, WHICH_ALL, t.record.name, add_key, keys, &why) != 0 ||
-            count_jobs(a, t.record.name, jobs, &why) != 0) {
+        if (keys == NULL || count_jobs(a, t.record.name, jobs, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
@@ -134,9 +126,9 @@ static int await_slots(struct api *a, struct tenant *t, int status)
 static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, struct err *e)
 {
         char text[KEY_TEXT_SIZE];
-        struct key key;
-        const unsigned scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE;
-        if (registry_add_key(a->registry, t->record.name, scopes, 0, text, &key, e) != 0)
+        struct key key = {.record.scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE};
+        memcpy(key.record.tenant, t->record.name, sizeof(key.record.tenant));
+        if (registry_add_key(a->registry, &key, text, e) != 0)
                 return -1;
         json_object_set_new(answer, "key", json_string(text));
         if (provisioning_apply(a->provisioning, t->record.name, e) != 0 ||

@@ -182,8 +182,9 @@ size_t answer_write(struct http_request *r, const struct answer_text *a, struct 
 {
         const struct http_server_config *c = &r->server->config;
 
-        if (c->decorate != NULL)
+        if (c->decorate != NULL && !r->decorated)
                 c->decorate(c->owner, r);
+        r->decorated = true;
         buffer_reserve(out, 512 + r->headers.length + a->body.length);
         add_head(out, r, a);
         add_length(out, a);

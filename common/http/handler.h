@@ -54,7 +54,7 @@ struct http_server_config {
         bool (*preflight)(void *owner, struct http_request *r, const char *allow);
         /* Whole header lines, each with its CRLF, of every answer; borrowed. Or NULL. */
         const char *security_headers;
-        /* Adds headers to every answer (RateLimit, CORS …). Or NULL. */
+        /* Adds headers to every answer (RateLimit, CORS …); once for a request. Or NULL. */
         void (*decorate)(void *owner, struct http_request *r);
 };
 
@@ -69,6 +69,8 @@ void http_query_write(const struct http_request *r, const char *except, struct b
 /* Answers 400 itself and returns false when a name is not in `allowed` (NULL ends it). */
 bool http_query_only(struct http_request *r, const char *const *allowed);
 const char *http_header(const struct http_request *r, const char *name);
+/* Of a header that is given several times, the last; http_header gives the first. */
+const char *http_header_last(const struct http_request *r, const char *name);
 const char *http_cookie(struct http_request *r, const char *name); /* NULL also if given twice */
 const char *http_peer(const struct http_request *r);               /* the socket's address */
 struct bytes http_body(const struct http_request *r);

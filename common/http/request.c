@@ -78,6 +78,15 @@ const char *http_header(const struct http_request *r, const char *name)
         return mg_get_header(r->civetweb, name);
 }
 
+const char *http_header_last(const struct http_request *r, const char *name)
+{
+        for (int i = r->info->num_headers - 1; i >= 0; i--) {
+                if (strcasecmp(r->info->http_headers[i].name, name) == 0)
+                        return r->info->http_headers[i].value;
+        }
+        return NULL;
+}
+
 const char *http_cookie(struct http_request *r, const char *name)
 {
         if (!r->cookies.read) {

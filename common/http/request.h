@@ -67,7 +67,8 @@ struct http_request {
         bool last;    /* the connection ends after this answer, even if keep-alive is requested */
         bool hurried; /* a rest of the body is drained only briefly: the thread is needed */
         bool closing; /* the connection ends after this answer */
-        bool counted; /* `answered` was called */
+        bool counted;   /* `answered` was called */
+        bool decorated; /* `decorate` was called: a prepared answer can be withheld for another */
         int64_t began_us;
         struct prepared prepared;
 };

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/status_rig.h"
 
+#include "status-store/registry_keys.h"
 #include "status-store/registry_types.h"
 #include "tests/unit/stored_db.h"
 

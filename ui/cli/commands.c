@@ -131,7 +131,7 @@ static const struct option audit_options[] = {
 };
 
 static const struct option key_rotate_options[] = {
-        {"overlap", "DURATION", "how long the old key stays valid: 24h, or 0", .member = "overlap"},
+        {"overlap", "DURATION", "how long the old key stays valid: 24h (the default), or 0", .member = "overlap"},
         {"expires", "TIME", "the new key is not valid after this time (RFC 3339)",
          .member = "expires"},
         {0},
@@ -176,6 +176,7 @@ static const struct option tenant_rm_options[] = {
 
 static const struct option key_add_options[] = {
         {"scopes", "LIST", .help = "submit,read,operate (the default), or some of them"},
+        {"name", "TEXT", "what it is for, at most 64 bytes", .member = "name"},
         {"expires", "TIME", "not valid after this time (RFC 3339)", .member = "expires"},
         {0},
 };
@@ -299,10 +300,12 @@ const struct command command_table[] = {
          NULL, SLOTS_MORE, command_type_slots},
         {"key", "add", "TENANT", 1, 1, "create an API key; it is shown only once",
          key_add_options, NULL, command_key_add},
-        {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},
+        {"key", "list", "[TENANT]", 0, 1, "list API keys, with when they were used last", NULL,
+         "Without TENANT: those of all tenants, and admin keys.", command_key_list},
         {"key", "rotate", "KEY-ID", 1, 1, "replace an API key; both are valid for some time",
-         key_rotate_options, NULL, command_key_rotate},
-        {"key", "rm", "TENANT KEY-ID", 2, 2, "revoke an API key", NULL, NULL, command_key_rm},
+         key_rotate_options, "The new key has the old one's name, tenant and scopes; it is shown "
+         "only once.", command_key_rotate},
+        {"key", "rm", "[TENANT] KEY-ID", 1, 2, "revoke an API key", NULL, NULL, command_key_rm},
         {"topology", "apply", "", 0, 0, "declare what Warren needs in its vhost", apply_options,
          ADMIN_NEEDS "\nand " MANAGEMENT_NEEDS ".", command_topology_apply},
         {"topology", "export", "", 0, 0, "print the topology as RabbitMQ definitions",
