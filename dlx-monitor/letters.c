@@ -18,7 +18,7 @@
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)
-enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9 };
+enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9, VALUES_MAX = FILTERS_MAX + 1 };
 
 /* Each column has the name of its member. One whose name ends in _at is a time. */
 #define LETTER_COLUMNS \
@@ -51,17 +51,35 @@ static void add_columns(struct buffer *out, sqlite3_stmt *s, int count)
 /* A WHERE clause made of fixed pieces, and the values to bind. */
 struct selection {
         struct buffer sql;
-        struct db_value values[FILTERS_MAX + 1];
+        struct db_value values[VALUES_MAX + 1];
         int count;
 };
+
+static void begin_condition(struct selection *s)
+{
+        buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
+}
 
 static void select_by(struct selection *s, const char *condition, const char *value)
 {
         if (value == NULL)
                 return;
-        buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
+        begin_condition(s);
         s->values[s->count++] = value_text(value);
         buffer_printf(&s->sql, condition, s->count);
+}
+
+static void select_text(struct selection *s, const char *text, const char *words)
+{
+        if (text == NULL)
+                return;
+        begin_condition(s);
+        s->values[s->count++] = value_text(text);
+        s->values[s->count++] = value_text(words);
+        buffer_printf(&s->sql,
+                      "(instr(l.error, ?%1$d) OR EXISTS (SELECT 1 FROM contents AS c WHERE"
+                      " c.seq = l.seq AND holds(c.body, ?%1$d, ?%2$d)))",
+                      s->count - 1, s->count);
 }
 
 static void select_letters(struct selection *s, const struct letter_filter *f)
@@ -73,10 +91,7 @@ static void select_letters(struct selection *s, const struct letter_filter *f)
         select_by(s, "l.state = ?%d", f->state);
         select_by(s, "l.grp = ?%d", f->group);
         select_by(s, "l.id < ?%d", f->cursor);
-        select_by(s,
-                  "(instr(l.error, ?%1$d) OR EXISTS (SELECT 1 FROM contents AS c WHERE"
-                  " c.seq = l.seq AND instr(c.body, CAST(?%1$d AS BLOB))))",
-                  f->q);
+        select_text(s, f->q, f->mask);
 }
 
 static int is_late(void *deadline)
@@ -162,9 +177,22 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         return found;
 }
 
-/* {"properties": …, "headers": …}, or why they cannot be shown. */
-static void add_properties(struct buffer *out, struct bytes wire)
+/* Returns how many values were masked. */
+static size_t add_masked(struct buffer *out, const char *name, struct bytes json,
+                         const struct mask_words *mask)
 {
+        AUTO_BUFFER masked = {0};
+        size_t count = json_mask(json, mask, &masked);
+
+        json_put_raw(out, name, buffer_bytes(&masked));
+        return count;
+}
+
+/* {"properties": …, "headers": …}, or why they cannot be shown. Returns how many values were
+ * masked. */
+static size_t add_properties(struct buffer *out, struct bytes wire, const struct mask_words *mask)
+{
+        size_t masked = 0;
         struct err e = {0};
         json_t *shown = properties_to_json(wire, &e);
         const char *name = NULL;
@@ -173,7 +201,7 @@ static void add_properties(struct buffer *out, struct bytes wire)
         json_object_foreach(shown, name, value)
         {
                 AUTO_FREE char *text = json_dumps(value, JSON_COMPACT);
-                json_put_raw(out, name, bytes_of_text(text));
+                masked += add_masked(out, name, bytes_of_text(text), mask);
         }
         if (shown == NULL) {
                 json_put_null(out, "properties");
@@ -181,6 +209,7 @@ static void add_properties(struct buffer *out, struct bytes wire)
                 json_put_string(out, "fault", e.text);
         }
         json_decref(shown);
+        return masked;
 }
 
 static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
@@ -198,12 +227,20 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
         json_end(out);
 }
 
-/* Checks whether the payload is JSON: maybe nobody has, and it is only one letter. */
-static void add_payload(struct buffer *out, struct bytes body)
+/* Checks whether the payload is JSON: maybe nobody has, and it is only one letter. What is no JSON
+ * has no members to mask: it may show what they would hide. Returns how many values were masked. */
+static size_t add_payload(struct buffer *out, struct bytes body, const struct mask_words *mask)
 {
         struct scan_fault fault;
+        bool is_json = scan_check(body, SCAN_DEPTH_MAX, &fault) == 0;
 
-        json_put_payload(out, body, scan_check(body, SCAN_DEPTH_MAX, &fault) == 0);
+        if (is_json)
+                return add_masked(out, "payload", body, mask);
+        if (mask->count == 0)
+                json_put_payload(out, body, false);
+        else
+                json_put_null(out, "payload");
+        return mask->count > 0;
 }
 
 #define ONE_LETTER \
@@ -221,14 +258,16 @@ static sqlite3_stmt *find_letter(const struct archive *a, const char *sql, const
         return found == 1 ? TAKE(s) : NULL;
 }
 
-int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
+int letters_get(const struct archive *a, const struct letter_asked *asked, struct buffer *out,
                 struct err *e)
 {
+        static const struct mask_words none;
+        const struct mask_words *mask = asked->mask != NULL ? asked->mask : &none;
         AUTO_QUERY *s =
                 find_letter(a,
                             "SELECT " LETTER_COLUMNS ", l.exchange, l.routing_key, l.replaying,"
                             " l.replay_run, l.replayed_at, c.properties, c.body" ONE_LETTER,
-                            id, tenant, e);
+                            asked->id, asked->tenant, e);
         int next = LETTER_COLUMN_COUNT;
 
         if (s == NULL)
@@ -239,8 +278,10 @@ int letters_get(const struct archive *a, const char *id, const char *tenant, str
         json_put_text(out, "routing_key", db_bytes(s, next++));
         add_replay(out, s, next);
         next += 3;
-        add_properties(out, db_bytes(s, next++));
-        add_payload(out, db_bytes(s, next++));
+        size_t masked = add_properties(out, db_bytes(s, next++), mask);
+        masked += add_payload(out, db_bytes(s, next++), mask);
+        if (masked > 0)
+                json_put_int(out, "masked", (int64_t)masked);
         json_end(out);
         return 0;
 }

@@ -16,6 +16,11 @@ static bool is_admin(const struct caller *c)
         return (c->scopes & SCOPE_ADMIN) != 0 && c->tenant[0] == '\0';
 }
 
+bool access_may_operate(const struct caller *c)
+{
+        return is_admin(c) || (c->scopes & SCOPE_OPERATE) != 0;
+}
+
 bool bearer_split(const char *authorization, char id[KEY_ID_SIZE], char secret[KEY_SECRET_SIZE])
 {
         static const char scheme[] = "Bearer ";

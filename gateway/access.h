@@ -31,6 +31,8 @@ const struct caller *access_caller(const struct http_request *r);
 
 /* The rest is pure. */
 
+/* An admin key may. */
+bool access_may_operate(const struct caller *c);
 /* Reads the key from an Authorization header; false: none, or not in the form of one. */
 bool bearer_split(const char *authorization, char id[KEY_ID_SIZE], char secret[KEY_SECRET_SIZE]);
 /* record NULL: there is no such key; the check then takes as long as for a wrong secret. `needed`:

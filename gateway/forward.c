@@ -24,6 +24,7 @@ static const char public_prefix[] = "/api/v1";
 static const char internal_prefix[] = "/internal/v1";
 
 struct forwarding {
+        const struct mask_words *mask; /* for callers who may not operate */
         struct http_client *client;
         const char *service;
         msec timeout;
@@ -64,6 +65,8 @@ static void pass(struct http_request *r, const struct forwarding *to,
                 http_add_header(r, "Retry-After", "%" PRId64, reply->retry_after / MSEC_SECOND);
         else if (reply->status == 503 || reply->status == 429)
                 http_add_header(r, "Retry-After", "1");
+        if (reply->kept[0] != '\0')
+                http_add_header(r, "Warren-Masked", "%s", reply->kept);
         if (to->file != NULL && reply->status == 200)
                 http_add_header(r, "Content-Disposition", "attachment; filename=\"%s\"", to->file);
         if (reply->status >= 400)
@@ -131,7 +134,8 @@ static void make_call(struct http_request *r, const struct forwarding *to, const
         struct http_call call = {.method = head ? "GET" : http_method(r),
                                  .path = path,
                                  .headers = headers,
-                                 .timeout = to->timeout};
+                                 .timeout = to->timeout,
+                                 .keep_header = "Warren-Masked"};
         if (http_body(r).length > 0)
                 call.body = http_body(r);
         if (http_client_call(to->client, &call, &reply, &e) == 0) {
@@ -144,10 +148,29 @@ static void make_call(struct http_request *r, const struct forwarding *to, const
         http_reply_fini(&reply);
 }
 
+/* A service that does not know the parameter refuses it. So a route that was forgotten shows
+ * nothing, instead of too much. */
+static void add_mask(const struct http_request *r, const struct mask_words *mask,
+                     struct buffer *path)
+{
+        bool reads = strcmp(http_matched(r)->method, "GET") == 0;
+
+        if (!reads || access_may_operate(access_caller(r)))
+                return;
+        for (size_t i = 0; i < mask->count; i++) {
+                buffer_add_text(path, i == 0 ? "&mask=" : ",");
+                url_encode(path, mask->words[i]);
+        }
+}
+
 static void forward(struct http_request *r, const struct forwarding *to)
 {
         AUTO_BUFFER path = {0};
 
+        if (http_query(r, "mask") != NULL) {
+                http_problem(r, 400, "the query parameter \"mask\" is not known here");
+                return;
+        }
         if (!write_path(r, &path)) {
                 http_problem(r, 404, "there is nothing with that id or name");
                 return;
@@ -158,6 +181,7 @@ static void forward(struct http_request *r, const struct forwarding *to)
         buffer_add_text(&path, "?tenant=");
         url_encode(&path, tenant);
         http_query_write(r, "tenant", &path);
+        add_mask(r, to->mask, &path);
         if (to->more != NULL)
                 buffer_add_text(&path, to->more);
         make_call(r, to, path.data);
@@ -165,8 +189,10 @@ static void forward(struct http_request *r, const struct forwarding *to)
 
 static struct forwarding to_status_store(const struct gateway *g)
 {
-        return (struct forwarding){
-                .client = g->status_store, .service = "status-store", .timeout = ANSWER_TIMEOUT};
+        return (struct forwarding){.mask = &g->mask,
+                                   .client = g->status_store,
+                                   .service = "status-store",
+                                   .timeout = ANSWER_TIMEOUT};
 }
 
 void forward_to_status_store(void *owner, struct http_request *r)
@@ -189,7 +215,8 @@ void forward_to_dlx_monitor(void *owner, struct http_request *r)
 {
         const struct gateway *g = owner;
 
-        forward(r, &(struct forwarding){.client = g->dlx_monitor,
+        forward(r, &(struct forwarding){.mask = &g->mask,
+                                        .client = g->dlx_monitor,
                                         .service = "dlx-monitor",
                                         .timeout = ANSWER_TIMEOUT});
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "common/base/json_mask.h"
 #include "common/clients/control.h"
 #include "common/db/readers.h"
 #include "common/http/server.h"
@@ -56,6 +57,9 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
 
 /* The required query parameter `tenant`: valid, or "*"; NULL: 400 has been answered. */
 const char *api_tenant(struct http_request *r);
+/* Reads the words to be masked, from the query parameter `mask`; none: it is not given. False: 400
+ * has been answered. */
+bool api_mask(struct http_request *r, struct mask_words *out);
 /* Whether a change of the registry could be provisioned now; the primary only. */
 int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 /* False: answered with 503. */

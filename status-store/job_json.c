@@ -40,9 +40,11 @@ struct said {
         const struct job_row *row;
         const struct job_facts *facts;
         struct bytes payload;
-        bool started, ended; /* in this run */
-        bool failed;         /* the error is of this run, and the last word */
-        bool cancelled;      /* it is to be */
+        bool started, ended;           /* in this run */
+        bool failed;                   /* the error is of this run, and the last word */
+        bool cancelled;                /* it is to be */
+        const struct mask_words *mask; /* NULL: none */
+        size_t *masked;                /* so many values were, so far */
 };
 
 static struct said said_of(const struct stored_job *job, struct bytes payload)
@@ -92,15 +94,34 @@ static void put_status(struct buffer *out, const char *name, const struct said *
         put_word(out, name, status_name(s->row->status));
 }
 
+static void put_json(struct buffer *out, const char *name, struct bytes json, const struct said *s)
+{
+        AUTO_BUFFER masked = {0};
+
+        if (s->mask == NULL) {
+                json_put_raw(out, name, json);
+                return;
+        }
+        *s->masked += json_mask(json, s->mask, &masked);
+        json_put_raw(out, name, buffer_bytes(&masked));
+}
+
+/* What is no JSON has no members to mask: it may show what they would hide. */
 static void put_payload(struct buffer *out, const char *name, const struct said *s)
 {
-        (void)name;
-        json_put_payload(out, s->payload, job_payload_is_json(s->facts, s->payload));
+        if (job_payload_is_json(s->facts, s->payload)) {
+                put_json(out, name, s->payload, s);
+        } else if (s->mask == NULL) {
+                json_put_payload(out, s->payload, false);
+        } else {
+                json_put_null(out, name);
+                (*s->masked)++;
+        }
 }
 
 static void put_result(struct buffer *out, const char *name, const struct said *s)
 {
-        json_put_raw(out, name, s->ended ? buffer_bytes(&s->row->result) : (struct bytes){0});
+        put_json(out, name, s->ended ? buffer_bytes(&s->row->result) : (struct bytes){0}, s);
 }
 
 static void put_error(struct buffer *out, const char *name, const struct said *s)
@@ -309,10 +330,16 @@ bool job_view_has_payload(const struct job_view *view)
 void job_json_write(const struct stored_job *job, struct bytes payload, const struct job_view *view,
                     struct buffer *out)
 {
-        const struct said s = said_of(job, payload);
+        struct said s = said_of(job, payload);
+        size_t masked = 0;
+        if (view->mask != NULL && view->mask->count > 0)
+                s.mask = view->mask;
+        s.masked = &masked;
         for (unsigned i = 0; i < MEMBER_COUNT; i++)
                 if (has(view, i))
                         members[i].put(out, members[i].name, &s);
+        if (masked > 0)
+                json_put_int(out, "masked", (int64_t)masked);
 }
 
 /* When a worker that was given up goes on, only the job's row says so. */

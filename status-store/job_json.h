@@ -4,11 +4,15 @@
  */
 #pragma once
 
+#include "common/base/json_mask.h"
 #include "status-store/schema.h"
 
-/* Which members of a job are written. Starts as {0}: all. */
+/* What of a job is written. Starts as {0}: all. */
 struct job_view {
         uint32_t members; /* bits of the table in job_json.c */
+        /* Of payload and result; their number is a member `masked`, unless it is 0. A payload that
+         * is no JSON counts as one. NULL, or without words: nothing is masked. */
+        const struct mask_words *mask;
 };
 /* False: a job has no such member. */
 bool job_view_add(struct job_view *view, struct bytes name);

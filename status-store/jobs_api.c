@@ -18,6 +18,7 @@ struct question {
         char id[UUID_SIZE];
         enum asked what;
         msec wait; /* for the job's end */
+        struct mask_words mask;
         /* Of the answer about a payload. */
         bool is_known, is_json;
 };
@@ -29,7 +30,7 @@ static int write_asked(struct reader *r, struct question *q, const struct stored
         int found = 0;
         switch (q->what) {
         case ASKED_JOB:
-                return lookup_write_job(r, job, out, e);
+                return lookup_write_job(r, job, &q->mask, out, e);
         case ASKED_ATTEMPTS:
                 return lookup_write_attempts(r, job, out, e);
         case ASKED_EVENTS:
@@ -117,6 +118,20 @@ static bool read_wait(struct http_request *r, msec *out)
         return false;
 }
 
+/* What is no JSON has no members to mask: it may show what they would hide. */
+static void answer_masked(struct http_request *r, const struct question *q, struct bytes payload)
+{
+        AUTO_BUFFER masked = {0};
+
+        if (!q->is_json) {
+                http_problem(r, 403, "the payload is no JSON, so its members cannot be masked");
+                return;
+        }
+        size_t count = json_mask(payload, &q->mask, &masked);
+        http_add_header(r, "Warren-Masked", "%zu", count);
+        http_answer(r, 200, "application/json", buffer_bytes(&masked));
+}
+
 static void answer_payload(struct http_request *r, const struct question *q, struct bytes payload)
 {
         static const struct problem unknown = {
@@ -125,6 +140,8 @@ static void answer_payload(struct http_request *r, const struct question *q, str
                 .detail = "no message with the job's payload is known yet"};
         if (!q->is_known)
                 http_problem_of(r, &unknown);
+        else if (q->mask.count > 0)
+                answer_masked(r, q, payload);
         else
                 http_answer(r, 200, q->is_json ? "application/json" : "application/octet-stream",
                             payload);
@@ -133,7 +150,8 @@ static void answer_payload(struct http_request *r, const struct question *q, str
 static void answer_question(struct api *a, struct http_request *r, enum asked what)
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
-        if (q.tenant == NULL || (what == ASKED_JOB && !read_wait(r, &q.wait)))
+        if (q.tenant == NULL || !api_mask(r, &q.mask) ||
+            (what == ASKED_JOB && !read_wait(r, &q.wait)))
                 return;
         struct err why = {0};
         AUTO_BUFFER out = {0};
@@ -160,7 +178,7 @@ static void answer_plain(struct api *a, struct http_request *r, enum asked what)
 
 void jobs_get(void *owner, struct http_request *r)
 {
-        static const char *const allowed[] = {"tenant", "wait", NULL};
+        static const char *const allowed[] = {"tenant", "wait", "mask", NULL};
         if (http_query_only(r, allowed))
                 answer_question(owner, r, ASKED_JOB);
 }
@@ -177,5 +195,7 @@ void jobs_events(void *owner, struct http_request *r)
 
 void jobs_payload(void *owner, struct http_request *r)
 {
-        answer_plain(owner, r, ASKED_PAYLOAD);
+        static const char *const allowed[] = {"tenant", "mask", NULL};
+        if (http_query_only(r, allowed))
+                answer_question(owner, r, ASKED_PAYLOAD);
 }

@@ -23,7 +23,8 @@ struct listing {
         struct buffer *out;
         struct cursor at; /* the last row that was looked at */
         int found, seen;
-        size_t searched, began;
+        struct text_search search;
+        size_t began;
         msec until;
 };
 
@@ -56,7 +57,7 @@ static int matches(struct listing *l, const struct stored_job *job, struct err *
         const struct job_filter *f = &l->query->filter;
         if (!list_runs_are_exact(l->runs) && !job_filter_matches(f, &job->row))
                 return 0;
-        return f->text == NULL ? 1 : job_text_holds(l->reader, job, f->text, &l->searched, e);
+        return f->text == NULL ? 1 : job_text_holds(&l->search, l->reader, job, e);
 }
 
 static int look_at(struct listing *l, int64_t seq, struct err *e)
@@ -77,7 +78,8 @@ static int look_at(struct listing *l, int64_t seq, struct err *e)
 static bool is_full(const struct listing *l)
 {
         return l->found >= l->query->limit || l->seen >= LIST_ROWS_MAX ||
-               l->out->length - l->began >= LIST_BYTES_MAX || l->searched >= LIST_SEARCH_MAX ||
+               l->out->length - l->began >= LIST_BYTES_MAX ||
+               l->search.searched >= LIST_SEARCH_MAX ||
                (l->query->filter.text != NULL && l->seen > 0 && clock_mono() >= l->until);
 }
 
@@ -85,7 +87,7 @@ static void write_search(const struct listing *l, bool complete)
 {
         json_begin_object(l->out, "search");
         json_put_int(l->out, "jobs", l->seen);
-        json_put_int(l->out, "bytes", (int64_t)l->searched);
+        json_put_int(l->out, "bytes", (int64_t)l->search.searched);
         json_put_time(l->out, "until", l->seen > 0 ? l->at.created : 0);
         json_put_flag(l->out, "complete", complete);
         json_end(l->out);
@@ -118,6 +120,7 @@ int list_write(struct reader *r, const struct list_query *q, struct buffer *out,
         AUTO_LISTING l = {.reader = r,
                           .query = q,
                           .out = out,
+                          .search = {.text = q->filter.text, .mask = q->view.mask},
                           .began = out->length,
                           .until = clock_mono() + LIST_SEARCH_MS};
         json_begin_array(out, "jobs");

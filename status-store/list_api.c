@@ -81,14 +81,15 @@ static void answer_list(struct api *a, struct http_request *r, const struct list
 void jobs_list(void *owner, struct http_request *r)
 {
         static const char *const allowed[] = {
-                "tenant",         "status", "type", "priority", "created_after",
-                "created_before", "q",      "sort", "limit",    "cursor",
-                "fields",         "count",  NULL};
+                "tenant", "status", "type",   "priority", "created_after", "created_before", "q",
+                "sort",   "limit",  "cursor", "fields",   "count",         "mask",           NULL};
         struct api *a = owner;
-        struct list_query q = {.limit = LIST_LIMIT_DEFAULT};
+        struct mask_words mask;
+        struct list_query q = {.view.mask = &mask, .limit = LIST_LIMIT_DEFAULT};
         bool counts = false;
-        if (!http_query_only(r, allowed) || !job_filter_read(r, &q.filter) || !read_order(r, &q) ||
-            !read_limit(r, &q.limit) || !read_fields(r, &q.view) || !read_count(r, &counts))
+        if (!http_query_only(r, allowed) || !api_mask(r, &mask) || !job_filter_read(r, &q.filter) ||
+            !read_order(r, &q) || !read_limit(r, &q.limit) || !read_fields(r, &q.view) ||
+            !read_count(r, &counts))
                 return;
         if (q.filter.text == NULL) {
                 answer_list(a, r, &q, counts);

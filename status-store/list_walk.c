@@ -53,10 +53,8 @@ static int look_at(struct list_walk *w, struct walked_job *out, struct err *e)
                 return 0;
         memcpy(out->tenant, job.row.tenant, sizeof(out->tenant));
         memcpy(out->id, job.row.id, sizeof(out->id));
-        size_t searched = 0;
-        return w->filter->text == NULL
-                       ? 1
-                       : job_text_holds(w->reader, &job, w->filter->text, &searched, e);
+        struct text_search search = {.text = w->filter->text};
+        return search.text == NULL ? 1 : job_text_holds(&search, w->reader, &job, e);
 }
 
 int list_walk_next(struct list_walk *w, struct walked_job *out, struct err *e)

@@ -28,8 +28,8 @@ int lookup_job(struct reader *r, const char *tenant, const char *id, struct stor
         return found;
 }
 
-int lookup_write_job(struct reader *r, const struct stored_job *job, struct buffer *out,
-                     struct err *e)
+int lookup_write_job(struct reader *r, const struct stored_job *job, const struct mask_words *mask,
+                     struct buffer *out, struct err *e)
 {
         AUTO_RESET *body =
                 reader_query(r, payload_sql, DB_VALUES(value_int(job_body_place(&job->row))), e);
@@ -37,7 +37,7 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
         if (found < 0)
                 return -1;
         job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0},
-                       &(struct job_view){0}, out);
+                       &(struct job_view){.mask = mask}, out);
         return 0;
 }
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/base/json_mask.h"
 #include "common/db/readers.h"
 #include "status-store/schema.h"
 
@@ -11,9 +12,9 @@
  * not shown: the caller checks row.shown. */
 int lookup_job(struct reader *r, const char *tenant, const char *id, struct stored_job *job,
                struct err *e) MUST_CHECK;
-/* Adds the job's members, without braces. */
-int lookup_write_job(struct reader *r, const struct stored_job *job, struct buffer *out,
-                     struct err *e) MUST_CHECK;
+/* Adds the job's members, without braces. mask: as in job_view. */
+int lookup_write_job(struct reader *r, const struct stored_job *job, const struct mask_words *mask,
+                     struct buffer *out, struct err *e) MUST_CHECK;
 /* Adds `"attempts": […]`, oldest first. */
 int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct buffer *out,
                           struct err *e) MUST_CHECK;

@@ -66,6 +66,8 @@ const char *http_param(const struct http_request *r, const char *name); /* must 
 const char *http_query(struct http_request *r, const char *name);       /* percent-decoded */
 /* Appends "&name=value", encoded, for each query parameter other than `except` (or NULL). */
 void http_query_write(const struct http_request *r, const char *except, struct buffer *out);
+/* As if the parameter had not been given. */
+void http_query_drop(struct http_request *r, const char *name);
 /* Answers 400 itself and returns false when a name is not in `allowed` (NULL ends it). */
 bool http_query_only(struct http_request *r, const char *const *allowed);
 const char *http_header(const struct http_request *r, const char *name);

@@ -57,6 +57,17 @@ void http_query_write(const struct http_request *r, const char *except, struct b
         }
 }
 
+void http_query_drop(struct http_request *r, const char *name)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < r->query.count; i++) {
+                if (strcmp(r->query.pairs[i].name, name) != 0)
+                        r->query.pairs[kept++] = r->query.pairs[i];
+        }
+        r->query.count = kept;
+}
+
 void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
 {
         uint64_t random[3]; /* two for the trace's id, one for the span's */

@@ -102,7 +102,7 @@ static void write_job(struct reader *r, const char *id, struct buffer *out)
         assert_int_equal(lookup_job(r, "acme", id, &job, &e), 1);
         buffer_add_text(out, job.row.shown ? "" : "hidden ");
         json_begin(out);
-        assert_int_equal(lookup_write_job(r, &job, out, &e), 0);
+        assert_int_equal(lookup_write_job(r, &job, NULL, out, &e), 0);
         assert_int_equal(lookup_write_attempts(r, &job, out, &e), 0);
         json_end(out);
         buffer_add_char(out, '\n');

@@ -72,7 +72,7 @@ static char *dump(struct rig *r, const struct job *jobs, size_t count)
         for (size_t i = 0; i < count; i++) {
                 AUTO_STORED_JOB job = {0};
                 if (lookup_job(reader, jobs[i].tenant, jobs[i].id, &job, &e) == 1) {
-                        assert_int_equal(lookup_write_job(reader, &job, &out, &e), 0);
+                        assert_int_equal(lookup_write_job(reader, &job, NULL, &out, &e), 0);
                         assert_int_equal(lookup_write_attempts(reader, &job, &out, &e), 0);
                 }
                 buffer_add_char(&out, '\n');

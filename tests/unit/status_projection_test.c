@@ -248,7 +248,7 @@ static char *dump(const struct place *place, const struct history *h)
                 assert_true(found >= 0);
                 job.published = 0; /* counts each message, also one that is folded twice */
                 if (found == 1 && job.row.shown) {
-                        assert_int_equal(lookup_write_job(r, &job, &out, &e), 0);
+                        assert_int_equal(lookup_write_job(r, &job, NULL, &out, &e), 0);
                         assert_int_equal(lookup_write_attempts(r, &job, &out, &e), 0);
                 }
                 const struct fold_key *m = &job.row.moved, *c = &job.row.cancel;

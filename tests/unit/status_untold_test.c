@@ -22,7 +22,7 @@ static char *answer(struct rig *r, int64_t attempt, msec as_of)
         AUTO_READER *reader = readers_take(readers, &e);
         assert_int_equal(lookup_write_delivery(reader, &d, as_of, &out, &e), 0);
         if (lookup_job(reader, "acme", ID, &job, &e) == 1 && job.row.shown) {
-                assert_int_equal(lookup_write_job(reader, &job, &out, &e), 0);
+                assert_int_equal(lookup_write_job(reader, &job, NULL, &out, &e), 0);
                 assert_int_equal(lookup_write_attempts(reader, &job, &out, &e), 0);
         }
         stored_job_fini(&job);

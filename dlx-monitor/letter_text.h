@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * letter_text.h: the search for a text in the payload of a letter, as a function of SQL.
+ */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "common/base/err.h"
+
+/* On this connection holds(body, text, words) is 1 when the body holds the text, else 0. words: as
+ * for mask_words_parse; NULL: none. With words only what they leave unmasked counts, and of a body
+ * that is no JSON nothing: whoever does not see a value must not find it, or a search for one text
+ * after the other would read it. */
+int letter_text_register(sqlite3 *db, struct err *e) MUST_CHECK;
