@@ -15,7 +15,6 @@
 UNBUILT(command_why)
 UNBUILT(command_workers)
 UNBUILT(command_queues)
-UNBUILT(command_audit)
 UNBUILT(command_cancel)
 UNBUILT(command_run_now)
 UNBUILT(command_retry)
