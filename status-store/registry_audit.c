@@ -5,10 +5,12 @@
 #include "status-store/registry_audit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/json_read.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/registry_rows.h"
 
@@ -60,6 +62,11 @@ static const struct json_member members[] = {
 };
 /* clang-format on */
 
+static bool is_end(const struct act_line *a)
+{
+        return strcmp(a->event, "acted") == 0;
+}
+
 static struct db_value value_act(const char *id, unsigned char raw[UUID_BYTES])
 {
         (void)uuid_pack(bytes_of_text(id), raw);
@@ -72,24 +79,27 @@ static struct db_value value_json(struct bytes json)
         return json.length > 0 ? value_string(json) : value_text("");
 }
 
-/* The name that the key has now; the act's line has none. Only the event of an act that is not
+/* The name that the key has now; the act's line has none, nor the tenant of a key that is acted on
+ * by its id. Only the event of an act that is not
  * there adds a row: an INSERT OR REPLACE would delete the other, without its trigger. */
 static int put_act(struct database *db, const struct act_line *a, struct err *e)
 {
         const struct audit_row *row = &a->row;
         unsigned char raw[UUID_BYTES];
-        const char *key = strncmp(row->by, "key ", 4) == 0 ? row->by + 4 : "";
+        const char *by = strncmp(row->by, "key ", 4) == 0 ? row->by + 4 : "";
+        const char *key = strncmp(row->target, "key/", 4) == 0 ? row->target + 4 : "";
 
         return database_run(
                 db,
                 "INSERT OR IGNORE INTO audit(act, at, by, key_tenant, what, target, tenant,"
-                " origin, gateway, trace, detail, key_name) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-                " ?9, ?10, ?11, (SELECT name FROM keys WHERE id = ?12))",
+                " origin, gateway, trace, detail, key_name) VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
+                " ifnull(?7, (SELECT nullif(tenant, '') FROM keys WHERE id = ?13)), ?8, ?9, ?10,"
+                " ?11, (SELECT name FROM keys WHERE id = ?12))",
                 DB_VALUES(value_act(a->id, raw), value_int(a->at),
                           value_string(bytes_of_text(row->by)), value_text(row->key_tenant),
                           value_text(row->what), value_text(row->target), value_text(row->tenant),
                           value_text(row->origin), value_text(row->gateway), value_text(row->trace),
-                          value_json(row->detail), value_text(key)),
+                          value_json(row->detail), value_text(by), value_text(key)),
                 e);
 }
 
@@ -102,40 +112,76 @@ static int put_end(struct database *db, const struct act_line *a, struct err *e)
                 DB_VALUES(value_act(a->id, raw), value_int(a->at), value_int(a->status)), e);
 }
 
-static int put_line(struct database *db, struct bytes line, struct err *e)
+/* False: it cannot be read, or says too little. */
+static bool read_line(struct bytes line, struct act_line *a)
 {
         struct json_reader reader = {.lenient = true};
-        struct act_line a = {.event = ""};
         struct json_place root;
 
-        if (json_read_open(&reader, line, SCAN_DEPTH_WRAPPED, &root) != 0 ||
-            json_read_members(&reader, &root, members, &a) != 0) {
-                LOG_WARN("the record of an administrative act cannot be read");
-                return 0;
-        }
-        if (strcmp(a.event, "acted") == 0)
-                return put_end(db, &a, e);
-        return a.row.what[0] != '\0' ? put_act(db, &a, e) : 0;
+        if (json_read_open(&reader, line, SCAN_DEPTH_WRAPPED, &root) == 0 &&
+            json_read_members(&reader, &root, members, a) == 0 &&
+            (is_end(a) || a->row.what[0] != '\0'))
+                return true;
+        LOG_WARN("the record of an administrative act says too little");
+        return false;
 }
 
-static int put_lines(struct database *db, void *owner, struct err *e)
+static int find_owner(const struct job_owners *owners, struct act_line *a, struct err *e)
 {
-        struct bytes left = *(const struct bytes *)owner;
+        static const char job[] = "job/";
+        const char *target = a->row.target;
 
+        if (a->row.tenant[0] != '\0' || strncmp(target, job, sizeof(job) - 1) != 0)
+                return 0;
+        return owners->tenant(owners->owner, target + sizeof(job) - 1, a->row.tenant, e);
+}
+
+struct act_lines {
+        struct act_line *list;
+        size_t count;
+};
+
+static int read_lines(struct bytes left, const struct job_owners *owners, struct act_lines *out,
+                      struct err *e)
+{
         while (left.length > 0) {
                 const char *end = memchr(left.data, '\n', left.length);
                 size_t length = end != NULL ? (size_t)(end - left.data) : left.length;
-                if (put_line(db, bytes_of(left.data, length), e) != 0)
-                        return -1;
+                struct act_line a = {.event = ""};
+                if (read_line(bytes_of(left.data, length), &a)) {
+                        if (find_owner(owners, &a, e) != 0)
+                                return -1;
+                        out->list = xrealloc(out->list, (out->count + 1) * sizeof(*out->list));
+                        out->list[out->count++] = a;
+                }
                 length += end != NULL;
                 left = bytes_of(left.data + length, left.length - length);
         }
         return 0;
 }
 
-int registry_add_acts(struct registry *r, struct bytes lines, struct err *e)
+static int put_lines(struct database *db, void *owner, struct err *e)
 {
-        return registry_write(r, put_lines, &lines, e);
+        const struct act_lines *lines = owner;
+
+        for (size_t i = 0; i < lines->count; i++) {
+                const struct act_line *a = &lines->list[i];
+                if ((is_end(a) ? put_end(db, a, e) : put_act(db, a, e)) != 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int registry_add_acts(struct registry *r, struct bytes lines, const struct job_owners *owners,
+                      struct err *e)
+{
+        struct act_lines read = {.list = NULL};
+        int result = read_lines(lines, owners, &read, e);
+
+        if (result == 0 && read.count > 0)
+                result = registry_write(r, put_lines, &read, e);
+        free(read.list);
+        return result;
 }
 
 static int put_admin_key(struct database *db, void *owner, struct err *e)

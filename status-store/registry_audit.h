@@ -17,9 +17,17 @@ enum {
 };
 #define AUDIT_KEEP ((msec)400 * MSEC_DAY)
 
+/* Whose job an id is, for acts whose gateway did not know it; "": unknown. */
+struct job_owners {
+        int (*tenant)(void *owner, const char *id, char out[TENANT_SIZE], struct err *e);
+        void *owner;
+};
+
 /* Stores lines of the events `act` and `acted` (docs/amqp.md), each with its newline, in one write.
- * What is stored already stays as it is; a line that says too little is skipped. */
-int registry_add_acts(struct registry *r, struct bytes lines, struct err *e) MUST_CHECK;
+ * What is stored already stays as it is; a line that says too little is skipped. `owners` is asked
+ * on the caller's thread. */
+int registry_add_acts(struct registry *r, struct bytes lines, const struct job_owners *owners,
+                      struct err *e) MUST_CHECK;
 /* Stores that the newest admin key was made here, by `local`. */
 int registry_add_admin_key_act(struct registry *r, msec now, struct err *e) MUST_CHECK;
 

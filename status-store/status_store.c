@@ -17,6 +17,7 @@
 #include "status-store/expirer.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
+#include "status-store/job_tenant.h"
 #include "status-store/queue_sizes.h"
 #include "status-store/registry_audit.h"
 #include "status-store/registry_keys.h"
@@ -64,10 +65,17 @@ static void on_keyed(void *owner, const struct keyed_job *job)
                 claim_settler_add(s->claim_settler, job->tenant, job->key, job->id);
 }
 
-static int on_acts(void *owner, struct bytes lines, struct err *e)
+static int on_owner(void *owner, const char *id, char tenant[TENANT_SIZE], struct err *e)
 {
         const struct status_store *s = owner;
-        if (s->api.registry == NULL || registry_add_acts(s->api.registry, lines, e) == 0)
+        return job_tenant(store_database(s->store), id, tenant, e);
+}
+
+static int on_acts(void *owner, struct bytes lines, struct err *e)
+{
+        struct status_store *s = owner;
+        const struct job_owners owners = {.tenant = on_owner, .owner = s};
+        if (s->api.registry == NULL || registry_add_acts(s->api.registry, lines, &owners, e) == 0)
                 return 0;
         return err_wrap(e, "the audit");
 }

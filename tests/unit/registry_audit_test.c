@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "status-store/registry_audit.h"
+#include "status-store/registry_keys.h"
 
 enum { PAGE_MAX = 64 };
 #define NOW ((msec)1764000000000)
@@ -42,11 +43,21 @@ static struct page page_of(struct fixture *f, struct audit_filter filter)
         return p;
 }
 
+static int owner_of(void *owner, const char *id, char tenant[TENANT_SIZE], struct err *e)
+{
+        (void)owner;
+        (void)e;
+        snprintf(tenant, TENANT_SIZE, "%s", strcmp(id, "z") == 0 ? "acme" : "");
+        return 0;
+}
+
 static void add(struct fixture *f, const char *lines)
 {
         struct err e = {0};
 
-        if (registry_add_acts(f->registry, bytes_of_text(lines), &e) != 0)
+        const struct job_owners owners = {.tenant = owner_of};
+
+        if (registry_add_acts(f->registry, bytes_of_text(lines), &owners, &e) != 0)
                 fail_msg("%s", e.text);
 }
 
@@ -143,6 +154,30 @@ static void cuts_texts(void **state)
         struct page p = page_of(*state, (struct audit_filter){0});
         assert_int_equal(p.count, 1);
         assert_int_equal(strlen(p.rows[0].what), AUDIT_TEXT_SIZE - 1);
+}
+
+/* An admin key names no tenant when it acts on a job or a key. */
+static void finds_whose_a_target_is(void **state)
+{
+        struct fixture *f = *state;
+        struct tenant t = tenant_named("acme");
+        char text[KEY_TEXT_SIZE];
+        AUTO_BUFFER line = {0};
+        struct err e = {0};
+        struct key key = {.record = {.tenant = "acme", .scopes = SCOPE_READ}, .name = "ci"};
+
+        assert_int_equal(registry_add_tenant(f->registry, &t, TENANTS_MAX, NAME_NEW, &e), 0);
+        assert_int_equal(registry_add_key(f->registry, &key, text, &e), 0);
+        add(f, ACT("1", "key a", "\"what\":\"job.cancel\",\"target\":\"job/z\"")
+                       ACT("2", "key a", "\"what\":\"job.cancel\",\"target\":\"job/y\""));
+        buffer_printf(&line, ACT("3", "key %s", "\"what\":\"key.revoke\",\"target\":\"key/%s\""),
+                      key.record.id, key.record.id);
+        add(f, line.data);
+        struct page p = page_of(f, (struct audit_filter){.tenant = "acme"});
+        assert_int_equal(p.count, 2);
+        assert_string_equal(p.rows[0].target + 4, key.record.id);
+        assert_string_equal(p.rows[0].key_name, "ci");
+        assert_string_equal(p.rows[1].target, "job/z");
 }
 
 static void reads_by_filters(void **state)
@@ -291,6 +326,7 @@ int main(void)
                 TEST(an_end_may_come_first),
                 TEST(skips_lines_that_say_too_little),
                 TEST(cuts_texts),
+                TEST(finds_whose_a_target_is),
                 TEST(reads_by_filters),
                 TEST(pages_follow_each_other),
                 TEST(a_tenant_sees_its_own),
