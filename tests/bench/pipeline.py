@@ -69,9 +69,10 @@ class Pipeline:
         self.tenant = self.warren.tenant("bench", max_pending="unlimited")
 
     def _handlers(self):
+        more = getattr(self.options, "only", None) or ""
         return {"plugins": {"basic": {"file": str(self.bin.parent / "handlers/basic.so"),
                                       "processes": self.options.concurrency}},
-                "types": {**find.types(),
+                "types": {**(find.types() if "find" in more else {}),
                           **{name: {"plugin": "basic", "handler": name} for name in ("noop", "sleep")}}}
 
     def pids(self):
