@@ -25,7 +25,7 @@ int count_jobs(struct reader *r, const struct job_filter *f, int64_t *out, struc
         bool timed = f->created_after > 0 || f->created_before > 0;
         if (!timed)
                 *out = runs.jobs <= COUNT_MAX ? runs.jobs : COUNT_MAX + 1;
-        if (!timed || runs.kind == RUN_OF_STATE)
+        if (!timed || !runs.exact)
                 return 0;
         const struct cursor start = cursor_start(true);
         struct run_part part = {.after = job_filter_begin(f, &start),

@@ -176,5 +176,9 @@ int job_runs_find(struct reader *r, const struct job_filter *f, struct job_runs 
                 return found;
         if (add_types(r, f, tenant, out, e) != 0)
                 return -1;
-        return out->count > RUNS_MAX ? use_states(r, f, tenant, out, e) : 0;
+        out->exact = f->type_count == 0 && f->priorities == 0;
+        if (out->count > RUNS_MAX || (out->exact && !all))
+                return use_states(r, f, tenant, out, e);
+        out->exact = true;
+        return 0;
 }

@@ -4,8 +4,9 @@
  *
  * A run is the rows that are equal in the first columns of an index: they are sorted by (created,
  * seq). All rows of a run of (tenant, type, shelf) or (type, shelf) match a filter by tenant, type,
- * status and priority, and table `counts` says which runs are not empty. A filter that names more
- * than RUNS_MAX gets the runs of (tenant, state), whose rows may match or not.
+ * status and priority, and table `counts` says which runs are not empty. A tenant's filter by
+ * status alone takes the few runs of (tenant, state). So does one that names more than RUNS_MAX
+ * runs; then the rows may match or not.
  */
 #pragma once
 
@@ -23,7 +24,8 @@ struct job_run {
 };
 
 struct job_runs {
-        enum run_kind kind; /* RUN_OF_STATE: look at each row */
+        enum run_kind kind;
+        bool exact; /* all rows match; false: look at each */
         struct job_run *all;
         size_t count, room;
         int64_t jobs; /* how many the filter's tenant, types, statuses and priorities match */

@@ -25,7 +25,7 @@ struct run {
 struct list_runs {
         struct reader *reader;
         enum run_kind kind;
-        bool ascending;
+        bool ascending, exact;
         msec end;
         struct run **heap; /* runs with rows left, the next row's on top */
         size_t count, room;
@@ -129,6 +129,7 @@ struct list_runs *list_runs_create(struct reader *r, const struct job_filter *f,
         if (job_runs_find(r, f, &named, e) != 0)
                 return NULL;
         l->kind = named.kind;
+        l->exact = named.exact;
         for (size_t i = 0; i < named.count; i++)
                 if (open_run(l, &named.all[i], &begin, e) != 0)
                         return NULL;
@@ -159,5 +160,5 @@ int list_runs_pass(struct list_runs *l, struct err *e)
 
 bool list_runs_are_exact(const struct list_runs *l)
 {
-        return l->kind != RUN_OF_STATE;
+        return l->exact;
 }

@@ -497,6 +497,56 @@ static void very_many_types_are_listed(void **state)
         rig_close(&rig);
 }
 
+/* The member of a page's `search`; 0 also when there is none. */
+static int64_t searched(const char *page, const char *name)
+{
+        AUTO_FREE char *wanted = xasprintf("\"%s\":", name);
+        const char *search = strstr(page, "\"search\":");
+        const char *at = search == NULL ? NULL : strstr(search, wanted);
+        return at == NULL ? 0 : strtoll(at + strlen(wanted), NULL, 10);
+}
+
+static void a_search_ends_after_50000_rows(void **state)
+{
+        enum { SEARCHED = 50000, MORE = 10 };
+        struct rig rig;
+        struct err e = {0};
+        (void)state;
+        rig_open(&rig);
+        for (unsigned i = 0; i < SEARCHED + MORE; i++) {
+                struct job j = job_of(i % 2, BORN * (msec)1000 + i);
+                rig_submit(&rig, &j);
+                if (i % 1000 == 0)
+                        rig_commit(&rig);
+        }
+        rig_commit(&rig);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        AUTO_READER *r = readers_take(readers, &e);
+        struct list_query q = {.filter = {.tenant = "*", .text = "nothing has it"},
+                               .after = cursor_start(false),
+                               .limit = 1};
+        int64_t seen = 0;
+        for (bool complete = false; !complete;) {
+                AUTO_BUFFER out = {0};
+                assert_int_equal(list_write(r, &q, &out, &e), 0);
+                assert_non_null(strstr(out.data, "\"jobs\":[]"));
+                assert_true(searched(out.data, "jobs") <= SEARCHED);
+                seen += searched(out.data, "jobs");
+                complete = strstr(out.data, "\"complete\":true") != NULL;
+                const char *cursor = strstr(out.data, "\"next_cursor\":\"");
+                assert_int_equal(cursor == NULL, complete);
+                char text[CURSOR_SIZE];
+                if (cursor == NULL)
+                        continue;
+                snprintf(text, sizeof(text), "%s", cursor + strlen("\"next_cursor\":\""));
+                assert_true(cursor_read(text, &q.after));
+        }
+        assert_int_equal(seen, SEARCHED + MORE);
+        readers_give(&r);
+        readers_destroy(&readers);
+        rig_close(&rig);
+}
+
 static void check_plan(struct rig *r, sqlite3_stmt *query)
 {
         struct err e = {0};
@@ -543,6 +593,7 @@ int main(void)
                 cmocka_unit_test(filters_agree_with_a_model),
                 cmocka_unit_test(very_many_types_are_listed),
                 cmocka_unit_test(runs_are_read_by_index_alone),
+                cmocka_unit_test(a_search_ends_after_50000_rows),
                 cmocka_unit_test(a_listing_holds_few_statements),
                 cmocka_unit_test(old_jobs_go_while_new_ones_come),
                 cmocka_unit_test(a_claimed_time_buys_nothing),
