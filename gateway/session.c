@@ -11,6 +11,7 @@
 #include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAC_SIZE = 32, MAC_TEXT_LENGTH = 43 /* base64url without padding */ };
@@ -86,12 +87,10 @@ void session_write(const struct session *s, const struct key_record *k,
 static const char *read_seconds(const char *text, msec *out)
 {
         size_t length = strspn(text, "0123456789abcdef");
-        uint64_t seconds = 0;
 
-        if (length == 0 || length > 10 || text[length] != '.' ||
-            sscanf(text, "%" SCNx64, &seconds) != 1)
+        if (length == 0 || length > 10 || text[length] != '.')
                 return NULL;
-        *out = (msec)seconds * MSEC_SECOND;
+        *out = (msec)strtoull(text, NULL, 16) * MSEC_SECOND;
         return text + length + 1;
 }
 

@@ -125,8 +125,7 @@ static int read_use(struct json_reader *r, const struct json_place *p, void *out
 }
 
 static const struct json_member uses_members[] = {
-        {"used", json_read_list, JSON_AT(struct uses_body, uses), .each = read_use,
-         .flags = JSON_REQUIRED},
+        {"used", json_read_list, .each = read_use, .flags = JSON_REQUIRED},
         {0},
 };
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/api.h"
@@ -47,29 +48,31 @@ void tenant_keys_create(void *owner, struct http_request *r)
                 answer_made(r, &key, text);
 }
 
-/* Revokes the key of the path. tenant NULL: whosever it is. */
+/* Revokes the key of the path. tenant NULL: whosever it is. Needs no broker: without one the
+ * gateways are told by keys_used, and the provisioning thread publishes the record later. */
 static void revoke_key(struct api *a, struct http_request *r, const char *tenant)
 {
         const char *id = http_param(r, "id");
         struct err why = {0};
-        int done = registry_revoke_key(a->registry, tenant, id, &why);
-        if (done == 0) {
-                key_uses_changed(a->key_uses, id);
-                done = provisioning_apply_keys(a->provisioning, tenant, &why);
-        }
-        if (done == 0)
-                http_answer_empty(r, 204);
-        else
+        struct err later = {0};
+        if (registry_revoke_key(a->registry, tenant, id, &why) != 0) {
                 http_problem_err(r, &why);
+                return;
+        }
+        key_uses_changed(a->key_uses, id);
+        if (api_can_change(a, &later) != 0 ||
+            provisioning_apply_keys(a->provisioning, tenant, &later) != 0)
+                LOG_WARN("a revoked key's record is published later", log_text("key", id),
+                         log_err(&later));
+        http_answer_empty(r, 204);
 }
 
 void tenant_keys_delete(void *owner, struct http_request *r)
 {
         struct api *a = owner;
         struct tenant t;
-        if (!api_may_change(a, r) || !api_find_tenant(a, r, &t))
-                return;
-        revoke_key(a, r, t.record.name);
+        if (api_is_primary(a, r) && api_find_tenant(a, r, &t))
+                revoke_key(a, r, t.record.name);
 }
 
 void keys_list(void *owner, struct http_request *r)
@@ -126,7 +129,7 @@ void keys_rotate(void *owner, struct http_request *r)
 void keys_delete(void *owner, struct http_request *r)
 {
         struct api *a = owner;
-        if (api_may_change(a, r))
+        if (api_is_primary(a, r))
                 revoke_key(a, r, NULL);
 }
 
