@@ -116,7 +116,7 @@ static struct bytes without_ampersand(const struct buffer *query)
 static void write_act(struct gateway *g, struct http_request *r, struct facts *f,
                       struct audit_act *act, struct buffer *line)
 {
-        origin_address(g, r, f->origin);
+        origin_address(g->settings->trusted_proxies, r, f->origin);
         *act = (struct audit_act){.at = clock_wall(),
                                   .by = f->by,
                                   .key_tenant = f->key_tenant,
@@ -181,14 +181,14 @@ static void handle_login(struct gateway *g, struct http_request *r, const char *
                          http_handler *handle)
 {
         struct facts f = {.what = what};
+        struct caller caller = {0};
         AUTO_BUFFER line = {0};
         struct audit_act act;
 
         handle(g, r);
-        if (access_caller(r) != NULL)
-                set_caller(&f, access_caller(r)->key, access_caller(r)->tenant);
-        else
-                read_login(g, r, &f);
+        read_login(g, r, &f);
+        if (f.by[0] == '\0' && access_of(g, r, 0, &caller) == ACCESS_GRANTED)
+                set_caller(&f, caller.key, caller.tenant);
         int status = http_status(r);
         if (f.by[0] == '\0' || (status >= 400 && status != 401))
                 return;

@@ -17,9 +17,12 @@
 #include "gateway/backlog.h"
 #include "gateway/claims.h"
 #include "gateway/in_flight.h"
+#include "gateway/key_watch.h"
 #include "gateway/limiter.h"
+#include "gateway/logins.h"
 #include "gateway/meters.h"
 #include "gateway/packer.h"
+#include "gateway/session.h"
 #include "gateway/settings.h"
 
 enum {
@@ -47,6 +50,9 @@ struct gateway {
         struct in_flight *in_flight;
         struct meters meters;
         struct claims *claims;
+        struct session_secret session_secret;
+        struct logins *logins;
+        struct key_watch *key_watch;
         /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */

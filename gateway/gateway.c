@@ -189,6 +189,18 @@ static int create_links(struct gateway *g, struct err *e)
         return g->control != NULL ? 0 : -1;
 }
 
+static int create_key_watch(struct gateway *g, struct err *e)
+{
+        struct http_client *client = service_client(g, g->settings->status_store_url, e);
+
+        if (client == NULL)
+                return -1;
+        session_secret_make(g->settings->internal_token, &g->session_secret);
+        g->logins = logins_create();
+        g->key_watch = key_watch_create(client, g->control, e);
+        return g->key_watch != NULL ? 0 : -1;
+}
+
 static int create_servers(struct gateway *g, struct err *e)
 {
         const struct gateway_settings *s = g->settings;
@@ -231,6 +243,7 @@ static void finish_requests(uv_work_t *work)
         http_client_stop(g->status_store);
         http_client_stop(g->dlx_monitor);
         http_server_destroy(&g->server);
+        key_watch_destroy(&g->key_watch);
         claims_finish(g->claims, FINISH_CLAIMS);
 }
 
@@ -304,7 +317,8 @@ static int begin(void *owner, struct service *service, struct err *e)
                 return -1;
         g->limiter = limiter_create();
         meters_init(&g->meters);
-        if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_servers(g, e) < 0)
+        if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_key_watch(g, e) < 0 ||
+            create_servers(g, e) < 0)
                 return -1;
         LOG_INFO("listening", log_text("address", g->settings->address),
                  log_int("port", http_server_port(g->server)),
@@ -330,6 +344,8 @@ static void end(void *owner)
                 uv_run(service_loop(g->service), UV_RUN_ONCE);
         log_untold(g);
         http_server_destroy(&g->server);
+        key_watch_destroy(&g->key_watch);
+        logins_destroy(&g->logins);
         health_destroy(&g->health);
         admits_destroy(&g->admits);
         control_destroy(&g->control);

@@ -22,7 +22,7 @@ void headers_decorate(void *owner, struct http_request *r)
         const struct gateway *g = owner;
 
         cors_decorate(g->settings->cors_origins, r);
-        if (http_method(r)[0] != '\0' && origin_is_tls(g, r))
+        if (http_method(r)[0] != '\0' && origin_is_tls(g->settings->trusted_proxies, r))
                 http_add_header(r, "Strict-Transport-Security", "max-age=31536000");
         submit_decorate(owner, r);
 }

@@ -10,11 +10,10 @@
 #include <strings.h>
 
 #include "gateway/comma_list.h"
-#include "gateway/core.h"
 
-static bool is_proxied(const struct gateway *g, const struct http_request *r)
+static bool is_proxied(const char *proxies, const struct http_request *r)
 {
-        return comma_list_has(g->settings->trusted_proxies, bytes_of_text(http_peer(r)));
+        return comma_list_has(proxies, bytes_of_text(http_peer(r)));
 }
 
 /* In its canonical form, so that one client has one address. */
@@ -38,17 +37,18 @@ bool origin_forwarded(const char *header, char out[ORIGIN_SIZE])
                canonical(text, out);
 }
 
-void origin_address(const struct gateway *g, const struct http_request *r, char out[ORIGIN_SIZE])
+void origin_address(const char *proxies, const struct http_request *r, char out[ORIGIN_SIZE])
 {
-        if (!is_proxied(g, r) || !origin_forwarded(http_header_last(r, "X-Forwarded-For"), out))
+        if (!is_proxied(proxies, r) ||
+            !origin_forwarded(http_header_last(r, "X-Forwarded-For"), out))
                 snprintf(out, ORIGIN_SIZE, "%s", http_peer(r));
 }
 
-bool origin_is_tls(const struct gateway *g, const struct http_request *r)
+bool origin_is_tls(const char *proxies, const struct http_request *r)
 {
         const char *protocol = http_header_last(r, "X-Forwarded-Proto");
 
-        return protocol != NULL && strcasecmp(protocol, "https") == 0 && is_proxied(g, r);
+        return protocol != NULL && strcasecmp(protocol, "https") == 0 && is_proxied(proxies, r);
 }
 
 void origin_network(const char *address, char out[ORIGIN_SIZE])

@@ -10,12 +10,12 @@
 
 enum { ORIGIN_SIZE = 46 }; /* an IPv4 or IPv6 address */
 
-struct gateway;
+/* proxies: the setting. */
 
 /* The client's address. */
-void origin_address(const struct gateway *g, const struct http_request *r, char out[ORIGIN_SIZE]);
+void origin_address(const char *proxies, const struct http_request *r, char out[ORIGIN_SIZE]);
 /* The client speaks TLS, to the proxy. */
-bool origin_is_tls(const struct gateway *g, const struct http_request *r);
+bool origin_is_tls(const char *proxies, const struct http_request *r);
 
 /* The rest is pure. */
 

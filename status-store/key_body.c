@@ -125,15 +125,15 @@ static int read_use(struct json_reader *r, const struct json_place *p, void *out
 }
 
 static const struct json_member uses_members[] = {
-        {"used", json_read_list, JSON_AT(struct uses_body, uses), .each = read_use,
-         .flags = JSON_REQUIRED},
+        {"used", json_read_list, .each = read_use, .flags = JSON_REQUIRED},
         {0},
 };
 
 /* Members of a later version are passed over: gateways may be newer. */
-int key_uses_read(struct bytes body, struct key_use **uses, size_t *count, struct scan_fault *fault)
+int key_uses_read(struct bytes body, size_t more, struct key_use **uses, size_t *count,
+                  struct scan_fault *fault)
 {
-        struct uses_body b = {.uses = xcalloc(KEYS_USED_MAX, sizeof(*b.uses))};
+        struct uses_body b = {.uses = xcalloc(KEYS_USED_MAX + more, sizeof(*b.uses))};
         struct json_reader r = {.fault = fault, .owner = &b, .lenient = true};
         struct json_place root;
         int refused = json_read_open(&r, body, BODY_DEPTH, &root) != 0 ? 400 : 0;

@@ -20,8 +20,9 @@ struct key_rotation {
 };
 int key_rotation_read(struct bytes body, struct key_rotation *out,
                       struct scan_fault *fault) MUST_CHECK;
-/* {"used": [{"id", "at", "from"}]}, at most KEYS_USED_MAX. *uses is the caller's to free. */
-int key_uses_read(struct bytes body, struct key_use **uses, size_t *count,
+/* {"used": [{"id", "at", "from"}]}, at most KEYS_USED_MAX. *uses is the caller's to free, and has
+ * room for `more` behind them. */
+int key_uses_read(struct bytes body, size_t more, struct key_use **uses, size_t *count,
                   struct scan_fault *fault) MUST_CHECK;
 
 #define KEY_OVERLAP ((msec)MSEC_DAY)

@@ -13,12 +13,18 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
+#define RECENT ((msec)MSEC_MINUTE)
 #define WRITE_EVERY ((msec)MSEC_MINUTE)
 
 struct entry {
         struct key_use use;
         bool changed; /* since it was written last */
         UT_hash_handle hh;
+};
+
+struct change {
+        char id[KEY_ID_SIZE];
+        msec at; /* clock_mono */
 };
 
 struct key_uses {
@@ -29,6 +35,8 @@ struct key_uses {
         pthread_cond_t wake;
         /* guarded by mutex */
         struct entry *entries;
+        struct change changes[KEYS_CHANGED_MAX]; /* a ring */
+        size_t change_count;                     /* in all; the next is at its remainder */
         bool ending;
 };
 
@@ -53,6 +61,30 @@ void key_uses_note(struct key_uses *u, const struct key_use *use)
                 entry->changed = true;
         }
         pthread_mutex_unlock(&u->mutex);
+}
+
+void key_uses_changed(struct key_uses *u, const char *id)
+{
+        pthread_mutex_lock(&u->mutex);
+        struct change *c = &u->changes[u->change_count++ % KEYS_CHANGED_MAX];
+        (void)!bytes_to_text(bytes_of_text(id), c->id, sizeof(c->id));
+        c->at = clock_mono();
+        pthread_mutex_unlock(&u->mutex);
+}
+
+size_t key_uses_recent(struct key_uses *u, struct key_use uses[])
+{
+        const msec since = clock_mono() - RECENT;
+        size_t count = 0;
+        pthread_mutex_lock(&u->mutex);
+        for (size_t at = u->change_count; at > 0 && count < KEYS_CHANGED_MAX; at--) {
+                const struct change *c = &u->changes[(at - 1) % KEYS_CHANGED_MAX];
+                if (c->at < since)
+                        break;
+                memcpy(uses[count++].id, c->id, sizeof(c->id));
+        }
+        pthread_mutex_unlock(&u->mutex);
+        return count;
 }
 
 void key_uses_fill(struct key_uses *u, struct key *k)

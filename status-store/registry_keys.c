@@ -121,7 +121,7 @@ static int refuse_last_admin_key(struct database *db, const struct key *k, msec 
 static int revoke_key(struct database *db, void *owner, struct err *e)
 {
         const struct revocation *want = owner;
-        struct key k;
+        struct key k = {0};
         int found = find_key(db, want->id, &k, e);
         if (found < 0)
                 return -1;
@@ -177,7 +177,7 @@ static int rotate_key(struct database *db, void *owner, struct err *e)
 {
         const struct rotation *want = owner;
         const msec now = clock_wall();
-        struct key old;
+        struct key old = {0};
         int found = find_key(db, want->id, &old, e);
         if (found < 0)
                 return -1;
@@ -301,7 +301,7 @@ int registry_key_states(struct registry *r, const struct key_use *uses, size_t c
         if (reader == NULL)
                 return -1;
         for (size_t i = 0; i < count; i++) {
-                struct key k;
+                struct key k = {0};
                 int found = find_key(reader_database(reader), uses[i].id, &k, e);
                 if (found < 0)
                         return -1;

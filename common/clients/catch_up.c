@@ -210,6 +210,11 @@ void catch_up_again(struct catch_up *c)
         begin_marking(c);
 }
 
+bool catch_up_is_up(const struct catch_up *c)
+{
+        return link_is_up(c->reader);
+}
+
 void catch_up_destroy(struct catch_up **catch_up)
 {
         struct catch_up *c = TAKE(*catch_up);

@@ -215,6 +215,11 @@ bool control_is_ready(struct control *c)
         return ready;
 }
 
+bool control_is_up(struct control *c)
+{
+        return catch_up_is_up(c->reader);
+}
+
 /* Copies the record; false: there is none. */
 static bool look_up(struct control *c, const char *kind, const char *key, struct record *out)
 {

@@ -30,6 +30,8 @@ void control_destroy(struct control **c);
 
 /* Every record of the start has been reported. */
 bool control_is_ready(struct control *c);
+/* The stream is being followed: the connection is up, as far as is known. */
+bool control_is_up(struct control *c);
 /* Copies; false: unknown or deleted. */
 bool control_tenant(struct control *c, const char *name, struct tenant_record *out);
 /* Copies; false: unknown. The caller must check `revoked` and `expires`. */

@@ -63,10 +63,10 @@ struct http_request {
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
         enum stream_state stream;
-        bool broken;  /* the connection cannot be used any more */
-        bool last;    /* the connection ends after this answer, even if keep-alive is requested */
-        bool hurried; /* a rest of the body is drained only briefly: the thread is needed */
-        bool closing; /* the connection ends after this answer */
+        bool broken;    /* the connection cannot be used any more */
+        bool last;      /* the connection ends after this answer, even if keep-alive is requested */
+        bool hurried;   /* a rest of the body is drained only briefly: the thread is needed */
+        bool closing;   /* the connection ends after this answer */
         bool counted;   /* `answered` was called */
         bool decorated; /* `decorate` was called: a prepared answer can be withheld for another */
         int64_t began_us;

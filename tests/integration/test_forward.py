@@ -45,6 +45,10 @@ FORWARDED = [
     ("admin", "DELETE", "/tenants/acme", STATUS, "tenant=%2A"),
     ("admin", "POST", "/tenants/acme/keys", STATUS, "tenant=%2A"),
     ("admin", "DELETE", "/tenants/acme/keys/abcd1234", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/keys", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/keys?tenant=acme", STATUS, "tenant=acme"),
+    ("admin", "POST", "/keys/abcd1234/rotate", STATUS, "tenant=%2A"),
+    ("admin", "DELETE", "/keys/abcd1234", STATUS, "tenant=%2A"),
 ]
 
 

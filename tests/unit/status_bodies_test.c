@@ -219,7 +219,7 @@ static void uses_are_read(void **state)
         size_t count = 0;
         struct scan_fault fault;
         (void)state;
-        assert_int_equal(key_uses_read(bytes_of_text(body), &uses, &count, &fault), 0);
+        assert_int_equal(key_uses_read(bytes_of_text(body), 0, &uses, &count, &fault), 0);
         assert_int_equal(count, 2);
         assert_string_equal(uses[0].id, "k1x2y3z4");
         assert_string_equal(uses[0].from, "10.0.0.7");
@@ -227,7 +227,7 @@ static void uses_are_read(void **state)
         assert_string_equal(uses[1].from, "");
         free(uses);
         for (size_t i = 0; i < COUNT(refused); i++) {
-                assert_int_equal(key_uses_read(bytes_of_text(refused[i]), &uses, &count, &fault),
+                assert_int_equal(key_uses_read(bytes_of_text(refused[i]), 0, &uses, &count, &fault),
                                  422);
                 free(uses);
         }

@@ -192,6 +192,27 @@ static void the_last_use_is_written_at_the_end(void **state)
         assert_int_equal(key_of(r, k.record.id).used.at, 2000);
 }
 
+static void changed_keys_are_told_for_a_while(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        struct err e = {0};
+        struct key_use *recent = xcalloc(KEYS_CHANGED_MAX, sizeof(*recent));
+        struct key_uses *u = key_uses_create(r, &e);
+        assert_non_null(u);
+        assert_int_equal(key_uses_recent(u, recent), 0);
+        key_uses_changed(u, "k1x2y3z4");
+        key_uses_changed(u, "abcdefgh");
+        assert_int_equal(key_uses_recent(u, recent), 2);
+        assert_string_equal(recent[0].id, "abcdefgh");
+        assert_string_equal(recent[1].id, "k1x2y3z4");
+        for (size_t i = 0; i < KEYS_CHANGED_MAX; i++)
+                key_uses_changed(u, "another1");
+        assert_int_equal(key_uses_recent(u, recent), KEYS_CHANGED_MAX);
+        assert_string_equal(recent[KEYS_CHANGED_MAX - 1].id, "another1");
+        key_uses_destroy(&u);
+        free(recent);
+}
+
 #define WITH_TENANT(test) cmocka_unit_test_setup_teardown(test, open_with_tenant, close_registry)
 
 int main(void)
@@ -204,6 +225,7 @@ int main(void)
                 WITH_REGISTRY(an_expired_admin_key_does_not_count),
                 WITH_TENANT(states_are_told),
                 WITH_TENANT(the_last_use_is_written_at_the_end),
+                WITH_REGISTRY(changed_keys_are_told_for_a_while),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
