@@ -62,5 +62,7 @@ typedef void audit_row_fn(void *owner, const struct audit_row *row);
 int registry_each_act(struct registry *r, const struct audit_filter *f, audit_row_fn *each,
                       void *owner, int64_t *next, struct err *e) MUST_CHECK;
 
+/* How many acts are kept. */
+int registry_count_acts(struct registry *r, int64_t *count, struct err *e) MUST_CHECK;
 /* Deletes up to 500 acts from before AUDIT_KEEP. 1: there may be more; 0; -1. */
 int registry_delete_old_acts(struct registry *r, msec now, struct err *e) MUST_CHECK;

@@ -259,6 +259,8 @@ static int open_ports(struct status_store *s, struct err *e)
         s->api.gauges = gauges_create(s->metrics, s->api.readers, &s->api.freshness);
         if (s->claim_settler != NULL)
                 gauges_show_claims(s->api.gauges, s->metrics, s->api.registry, s->claim_settler);
+        if (s->api.registry != NULL)
+                gauges_show_audit(s->api.gauges, s->metrics, s->api.registry);
         if (c->primary) /* one is enough */
                 s->queue_sizes =
                         queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);

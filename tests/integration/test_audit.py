@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from cli_rig import Cli
 from harness.broker import ROOT
 from harness.until import until
 
@@ -195,3 +196,16 @@ def test_login(warren):
     warren.admin.request("PATCH", "/tenants/acme", json={"weight": 4})
     one_act(warren.admin, what="tenant.change")
     assert len(acts(warren.admin, what="session.begin")) == count
+
+
+def test_command(warren, tmp_path):
+    warren.tenant("acme")
+    one_act(warren.admin, what="tenant.create", tenant="acme")
+    cli = Cli(warren, warren.tenant("acme").key, tmp_path)
+    listed = cli("audit", "--what", "tenant.create", "--tenant", "acme")
+    assert listed.returncode == 0, listed.stderr
+    assert "tenant.create" in listed.stdout and "tenant/acme" in listed.stdout and "127.0.0.1" in listed.stdout
+    assert cli.json("audit", "--by", "local", "--limit", "1")["acts"][0]["what"] == "key.create"
+    assert cli("audit", "--what", "no.such").returncode == 0
+    assert cli("audit", "--after", "yesterday").returncode != 0
+    assert warren.status_store.metrics().sum("warren_audit_rows") >= 2

@@ -212,10 +212,20 @@ static void reads_by_filters(void **state)
         }
 }
 
+static int64_t count(struct fixture *f)
+{
+        struct err e = {0};
+        int64_t acts = -1;
+
+        assert_int_equal(registry_count_acts(f->registry, &acts, &e), 0);
+        return acts;
+}
+
 static void pages_follow_each_other(void **state)
 {
         struct page p;
 
+        assert_int_equal(count(*state), 0);
         add(*state, some);
         p = page_of(*state, (struct audit_filter){.limit = 3});
         assert_int_equal(p.count, 3);
@@ -225,6 +235,7 @@ static void pages_follow_each_other(void **state)
         assert_string_equal(p.rows[0].id, ID("1"));
         assert_int_equal(p.next, 0);
         assert_int_equal(page_of(*state, (struct audit_filter){.limit = 4}).next, 0);
+        assert_int_equal(count(*state), 4);
 }
 
 /* An operator's acts on a tenant show, without who it was. */
