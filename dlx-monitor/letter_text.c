@@ -37,16 +37,17 @@ static bool masked_holds(struct bytes body, struct bytes text, struct bytes word
         return holds(buffer_bytes(&masked), text);
 }
 
+bool letter_text_holds(struct bytes body, struct bytes text, struct bytes words)
+{
+        return holds(body, text) && (words.length == 0 || masked_holds(body, text, words));
+}
+
 static void call_holds(sqlite3_context *context, int count, sqlite3_value **values)
 {
-        struct bytes body = bytes_of_value(values[0]), text = bytes_of_value(values[1]),
-                     words = bytes_of_value(values[2]);
-        bool found = holds(body, text);
-
         (void)count;
-        if (found && words.length > 0)
-                found = masked_holds(body, text, words);
-        sqlite3_result_int(context, found);
+        sqlite3_result_int(context,
+                           letter_text_holds(bytes_of_value(values[0]), bytes_of_value(values[1]),
+                                             bytes_of_value(values[2])));
 }
 
 int letter_text_register(sqlite3 *db, struct err *e)

@@ -15,6 +15,7 @@
 #include "common/base/own.h"
 #include "common/db/columns.h"
 #include "common/model/event.h"
+#include "dlx-monitor/letter_text.h"
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)
@@ -26,7 +27,11 @@ enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9, VALUES_MAX = FILTERS_MAX + 
         " l.type AS type, l.reason AS reason, l.error AS error, l.error_kind AS error_kind," \
         " l.run AS run, l.attempt AS attempt, l.source AS source, l.state AS state," \
         " l.grp AS \"group\", l.dead_at AS dead_at, l.size AS size"
-enum { LETTER_COLUMN_COUNT = 15 };
+enum { LETTER_COLUMN_COUNT = 15, LETTER_ERROR = 6 };
+
+/* A page of a search. */
+#define SEARCH_PAGE ((msec)2000)
+enum { SEARCH_LETTERS_MAX = 50000, SEARCH_BYTES_MAX = 128 * 1024 * 1024 };
 
 static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
 {
@@ -114,6 +119,84 @@ static sqlite3_stmt *begin_search(const struct archive *a, struct selection *sel
         return s;
 }
 
+static void add_letter(struct buffer *out, sqlite3_stmt *s)
+{
+        json_begin_object(out, NULL);
+        add_columns(out, s, LETTER_COLUMN_COUNT);
+        json_end(out);
+}
+
+/* A page of a search: what was looked at, and where. */
+struct search {
+        const struct letter_filter *filter;
+        msec until;
+        int64_t letters, bytes, found;
+        char last[UUID_SIZE];
+};
+
+/* The columns of a letter, then its body. */
+static bool is_found(struct search *search, sqlite3_stmt *s)
+{
+        struct bytes text = bytes_of_text(search->filter->q), error = db_bytes(s, LETTER_ERROR);
+        struct bytes body = db_bytes(s, LETTER_COLUMN_COUNT);
+
+        search->letters++;
+        search->bytes += (int64_t)(body.length + error.length);
+        db_text(s, 0, search->last, sizeof(search->last));
+        return letter_text_holds(error, text, (struct bytes){0}) ||
+               letter_text_holds(body, text, bytes_of_text(search->filter->mask));
+}
+
+static bool has_looked_enough(const struct search *search)
+{
+        return search->found == search->filter->limit || search->letters >= SEARCH_LETTERS_MAX ||
+               search->bytes >= SEARCH_BYTES_MAX ||
+               (search->letters > 0 && clock_mono() >= search->until);
+}
+
+static void write_search(struct buffer *out, const struct search *search, bool complete)
+{
+        json_put_string(out, "next_cursor", complete ? NULL : search->last);
+        json_begin_object(out, "search");
+        json_put_int(out, "letters", search->letters);
+        json_put_int(out, "bytes", search->bytes);
+        json_put_time(out, "until", uuid7_time(search->last));
+        json_put_flag(out, "complete", complete);
+        json_end(out);
+}
+
+/* Letter by letter, so that it is known how far it came. */
+static int search_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
+                       struct err *e)
+{
+        struct search search = {.filter = f, .until = clock_mono() + SEARCH_PAGE};
+        struct letter_filter rest = *f;
+        struct selection selection = {.sql = {0}};
+        msec deadline;
+        int more;
+
+        rest.q = NULL;
+        buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS ", c.body FROM letters AS l"
+                                        " LEFT JOIN contents AS c ON c.seq = l.seq");
+        select_letters(&selection, &rest);
+        buffer_add_text(&selection.sql, " ORDER BY l.id DESC");
+        AUTO_QUERY *s = begin_search(a, &selection, &deadline, e);
+        if (s == NULL)
+                return -1;
+        json_begin(out);
+        json_begin_array(out, "letters");
+        while ((more = db_step(s, e)) == 1 && !has_looked_enough(&search)) {
+                if (!is_found(&search, s))
+                        continue;
+                add_letter(out, s);
+                search.found++;
+        }
+        json_end_array(out);
+        write_search(out, &search, more == 0);
+        json_end(out);
+        return more < 0 ? -1 : 0;
+}
+
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e)
 {
@@ -123,6 +206,8 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         int64_t count = 0;
         int found;
 
+        if (f->q != NULL)
+                return search_list(a, f, out, e);
         buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS " FROM letters AS l");
         select_letters(&selection, f);
         /* One more than asked for tells whether there is another page. */
@@ -133,9 +218,7 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         json_begin(out);
         json_begin_array(out, "letters");
         while ((found = db_step(s, e)) == 1 && count++ < f->limit) {
-                json_begin_object(out, NULL);
-                add_columns(out, s, LETTER_COLUMN_COUNT);
-                json_end(out);
+                add_letter(out, s);
                 db_text(s, 0, last, sizeof(last));
         }
         json_end_array(out);

@@ -20,8 +20,9 @@ struct letter_filter {
         int64_t limit;
 };
 
-/* Adds {"letters": […], "next_cursor": …}, newest first. A page begins after the cursor's letter,
- * so letters archived in between do not shift it. */
+/* Adds {"letters": […], "next_cursor": …}, newest first; of a search also {"search": …}: how far it
+ * looked, since it is bounded in time, bytes and letters: its page may be short and have a next
+ * one. A page begins after the cursor's letter, so letters archived in between do not shift it. */
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e) MUST_CHECK;
 /* Adds {"groups": […]}, the largest first. */

@@ -40,6 +40,7 @@ struct audit {
         pthread_cond_t confirmed_more;
         struct buffer waiting;
         size_t sent_bytes;
+        unsigned callers;          /* of audit_begin */
         uint64_t added, confirmed; /* lines since the start: they are confirmed in their order */
 };
 
@@ -199,8 +200,11 @@ int audit_begin(struct audit *a, struct bytes line, struct err *e)
         if (!link_is_ready(a->config.link, e))
                 return -1;
         pthread_mutex_lock(&a->mutex);
-        bool full = a->waiting.length + a->sent_bytes + line.length > BYTES_MAX - ENDS_BYTES;
+        bool full = a->callers >= a->config.waiting_max ||
+                    a->waiting.length + a->sent_bytes + line.length > BYTES_MAX - ENDS_BYTES;
+        a->callers += !full;
         bool done = !full && await_locked(a, add_locked(a, line));
+        a->callers -= !full;
         pthread_mutex_unlock(&a->mutex);
         if (full)
                 return err_set(e, ERR_FULL, "too many administrative acts wait to be recorded");

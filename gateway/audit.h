@@ -18,9 +18,10 @@ enum {
 };
 
 struct audit_config {
-        struct link *link;  /* feeds stream `events`; borrowed */
-        const char *app_id; /* of the messages; borrowed */
-        msec timeout;       /* of audit_begin */
+        struct link *link;    /* feeds stream `events`; borrowed */
+        const char *app_id;   /* of the messages; borrowed */
+        msec timeout;         /* of audit_begin */
+        unsigned waiting_max; /* callers of audit_begin at once */
 };
 
 struct audit *audit_create(const struct audit_config *c, uv_loop_t *loop, struct err *e) MUST_CHECK;
@@ -32,7 +33,8 @@ void audit_destroy(struct audit **a);
  * loop's.
  *
  * Blocks until the stream has the line. -1: the act must not be done. ERR_TIMEOUT: the stream may
- * get the line all the same. ERR_UNAVAILABLE, ERR_FULL (1 MiB waits): it does not. */
+ * get the line all the same. ERR_UNAVAILABLE, ERR_FULL (1 MiB or too many callers wait): it does
+ * not. */
 int audit_begin(struct audit *a, struct bytes line, struct err *e) MUST_CHECK;
 /* Does not wait. */
 void audit_end(struct audit *a, struct bytes line);

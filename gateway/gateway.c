@@ -158,8 +158,10 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
                                              .in_flight = g->in_flight,
                                              .meters = &g->meters};
         g->packer = packer_create(&packer, service_loop(g->service));
-        const struct audit_config audit = {
-                .link = g->packs.link, .app_id = g->name, .timeout = s->confirm_timeout};
+        const struct audit_config audit = {.link = g->packs.link,
+                                           .app_id = g->name,
+                                           .timeout = s->confirm_timeout,
+                                           .waiting_max = (unsigned)s->threads / 2};
         g->audit = audit_create(&audit, service_loop(g->service), e);
         return g->audit != NULL ? 0 : -1;
 }

@@ -13,7 +13,7 @@
 #include "common/base/memory.h"
 #include "tests/unit/unit.h"
 
-enum { TIMEOUT = 100, ACTS = 70, SPIN_MAX = 100000 };
+enum { TIMEOUT = 1000, ACTS = 70, CALLERS_MAX = 2, SPIN_MAX = 100000 };
 
 static struct {
         struct publish_wait wait;
@@ -60,7 +60,7 @@ struct act {
 
 struct fixture {
         uv_loop_t loop;
-        struct audit *audit;
+        struct audit *audit, *audit_of_none;
         struct act acts[ACTS];
         bool drained;
 };
@@ -68,7 +68,8 @@ struct fixture {
 static int set_up(void **state)
 {
         struct fixture *f = xcalloc(1, sizeof(*f));
-        const struct audit_config c = {.app_id = "gateway@test", .timeout = TIMEOUT};
+        const struct audit_config c = {
+                .app_id = "gateway@test", .timeout = TIMEOUT, .waiting_max = CALLERS_MAX};
         struct err e = {0};
 
         memset(&sent, 0, sizeof(sent));
@@ -214,6 +215,29 @@ static void without_a_link_nothing_waits(void **state)
         assert_int_equal(e.code, ERR_UNAVAILABLE);
 }
 
+static void callers_are_bounded(void **state)
+{
+        struct fixture *f = *state;
+        struct err e = {0};
+
+        for (size_t i = 0; i < CALLERS_MAX; i++)
+                start(f, i);
+        await_message(f, 1);
+        for (unsigned told = lines(); told < CALLERS_MAX; told += lines()) {
+                answer(LINK_CONFIRMED);
+                await_message(f, sent.count + 1);
+        }
+        answer(LINK_CONFIRMED);
+        for (size_t i = 0; i < CALLERS_MAX; i++) {
+                pthread_join(f->acts[i].thread, NULL);
+                assert_int_equal(f->acts[i].result, 0);
+        }
+        f->audit_of_none = audit_create(&(struct audit_config){.app_id = "x"}, &f->loop, &e);
+        assert_int_equal(audit_begin(f->audit_of_none, bytes_of_text("{}\n"), &e), -1);
+        assert_int_equal(e.code, ERR_FULL);
+        audit_destroy(&f->audit_of_none);
+}
+
 static void what_waits_is_bounded(void **state)
 {
         struct fixture *f = *state;
@@ -272,6 +296,7 @@ int main(void)
                 TEST(a_long_message_is_cut_at_a_line),
                 TEST(without_a_confirm_the_act_is_not_done),
                 TEST(without_a_link_nothing_waits),
+                TEST(callers_are_bounded),
                 TEST(what_waits_is_bounded),
                 TEST(drains),
                 TEST(a_drain_has_a_limit),

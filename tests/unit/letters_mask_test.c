@@ -134,6 +134,33 @@ static void a_search_finds_only_what_is_shown(void **state)
         }
 }
 
+/* A page that is full says where the next one goes on, and that it has not looked at all. */
+static void a_search_says_how_far_it_looked(void **state)
+{
+        struct letter_filter f = {.tenant = "acme", .q = "seen", .limit = 2};
+        struct place *p = *state;
+        char cursor[UUID_SIZE];
+        struct letter l;
+
+        for (int i = 0; i < 3; i++)
+                bury(p->archive, ID, "acme.high", "t", "{\"a\": \"seen\"}", &l);
+        json_t *page = list(p->archive, &f), *search = json_object_get(page, "search");
+        assert_int_equal(json_array_size(json_object_get(page, "letters")), 2);
+        assert_int_equal(json_integer_value(json_object_get(search, "letters")), 2);
+        assert_true(json_is_false(json_object_get(search, "complete")));
+        assert_true(json_is_string(json_object_get(search, "until")));
+        snprintf(cursor, sizeof(cursor), "%s",
+                 json_string_value(json_object_get(page, "next_cursor")));
+        json_decref(page);
+        f.cursor = cursor;
+        page = list(p->archive, &f);
+        search = json_object_get(page, "search");
+        assert_int_equal(json_array_size(json_object_get(page, "letters")), 1);
+        assert_true(json_is_true(json_object_get(search, "complete")));
+        assert_true(json_is_null(json_object_get(page, "next_cursor")));
+        json_decref(page);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -143,6 +170,7 @@ int main(void)
                 TEST(headers_are_masked),
                 TEST(what_is_no_json_is_not_shown),
                 TEST(a_search_finds_only_what_is_shown),
+                TEST(a_search_says_how_far_it_looked),
         };
 
         return cmocka_run_group_tests(tests, set_words, NULL);
