@@ -140,7 +140,7 @@ void audit_list(void *owner, struct http_request *r)
         if (!api_is_primary(a, r) || !read_filter(r, &filter))
                 return;
         json_begin_array(&members, "acts");
-        if (registry_each_act(a->registry, &filter, write_act, &members, &next, &why) != 0) {
+        if (registry_audit_each(a->registry, &filter, write_act, &members, &next, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }

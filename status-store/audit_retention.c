@@ -19,7 +19,7 @@ static void on_alarm(void *owner)
 {
         const struct audit_retention *a = owner;
         struct err why = {0};
-        int more = registry_delete_old_acts(a->registry, clock_wall(), &why);
+        int more = registry_audit_delete_old(a->registry, clock_wall(), &why);
 
         if (more < 0)
                 LOG_WARN("old administrative acts cannot be deleted", log_err(&why));

@@ -167,7 +167,7 @@ static void collect_acts(void *owner)
         struct gauges *g = owner;
         struct err why = {0};
         int64_t acts = 0;
-        if (registry_count_acts(g->registry, &acts, &why) == 0)
+        if (registry_audit_count(g->registry, &acts, &why) == 0)
                 metric_set(g->acts, (double)acts);
         else
                 LOG_WARN("metrics not filled", log_err(&why));

@@ -172,8 +172,8 @@ static int put_lines(struct database *db, void *owner, struct err *e)
         return 0;
 }
 
-int registry_add_acts(struct registry *r, struct bytes lines, const struct job_owners *owners,
-                      struct err *e)
+int registry_audit_add(struct registry *r, struct bytes lines, const struct job_owners *owners,
+                       struct err *e)
 {
         struct act_lines read = {.list = NULL};
         int result = read_lines(lines, owners, &read, e);
@@ -203,7 +203,7 @@ static int put_admin_key(struct database *db, void *owner, struct err *e)
         return put_act(db, &a, e) == 0 ? put_end(db, &a, e) : -1;
 }
 
-int registry_add_admin_key_act(struct registry *r, msec now, struct err *e)
+int registry_audit_add_admin_key(struct registry *r, msec now, struct err *e)
 {
         return registry_write(r, put_admin_key, &now, e);
 }
@@ -304,8 +304,8 @@ static int read_upper_bound(struct database *db, const struct audit_filter *f, i
         return found < 0 ? -1 : 0;
 }
 
-int registry_each_act(struct registry *r, const struct audit_filter *f, audit_row_fn *each,
-                      void *owner, int64_t *next, struct err *e)
+int registry_audit_each(struct registry *r, const struct audit_filter *f, audit_row_fn *each,
+                        void *owner, int64_t *next, struct err *e)
 {
         AUTO_READER *reader = registry_read(r, e);
         int64_t below, given = 0, looked = 0, last = 0;
@@ -335,7 +335,7 @@ int registry_each_act(struct registry *r, const struct audit_filter *f, audit_ro
 }
 
 /* Rows leave in their order, nearly: so no row has to be counted. */
-int registry_count_acts(struct registry *r, int64_t *count, struct err *e)
+int registry_audit_count(struct registry *r, int64_t *count, struct err *e)
 {
         AUTO_READER *reader = registry_read(r, e);
 
@@ -365,7 +365,7 @@ static int delete_oldest(struct database *db, void *owner, struct err *e)
 }
 
 /* An act ends within the hour. */
-int registry_delete_old_acts(struct registry *r, msec now, struct err *e)
+int registry_audit_delete_old(struct registry *r, msec now, struct err *e)
 {
         msec before = now - AUDIT_KEEP - MSEC_HOUR;
 

@@ -26,10 +26,10 @@ struct job_owners {
 /* Stores lines of the events `act` and `acted` (docs/amqp.md), each with its newline, in one write.
  * What is stored already stays as it is; a line that says too little is skipped. `owners` is asked
  * on the caller's thread. */
-int registry_add_acts(struct registry *r, struct bytes lines, const struct job_owners *owners,
-                      struct err *e) MUST_CHECK;
+int registry_audit_add(struct registry *r, struct bytes lines, const struct job_owners *owners,
+                       struct err *e) MUST_CHECK;
 /* Stores that the newest admin key was made here, by `local`. */
-int registry_add_admin_key_act(struct registry *r, msec now, struct err *e) MUST_CHECK;
+int registry_audit_add_admin_key(struct registry *r, msec now, struct err *e) MUST_CHECK;
 
 /* "" or 0: any. */
 struct audit_filter {
@@ -59,10 +59,10 @@ struct audit_row {
 /* Calls `each` with up to f->limit acts, the latest that came first. *next is the cursor of the
  * next page; 0: there is none. A page may be short, even empty, and have a next one. */
 typedef void audit_row_fn(void *owner, const struct audit_row *row);
-int registry_each_act(struct registry *r, const struct audit_filter *f, audit_row_fn *each,
-                      void *owner, int64_t *next, struct err *e) MUST_CHECK;
+int registry_audit_each(struct registry *r, const struct audit_filter *f, audit_row_fn *each,
+                        void *owner, int64_t *next, struct err *e) MUST_CHECK;
 
 /* How many acts are kept. */
-int registry_count_acts(struct registry *r, int64_t *count, struct err *e) MUST_CHECK;
+int registry_audit_count(struct registry *r, int64_t *count, struct err *e) MUST_CHECK;
 /* Deletes up to 500 acts from before AUDIT_KEEP. 1: there may be more; 0; -1. */
-int registry_delete_old_acts(struct registry *r, msec now, struct err *e) MUST_CHECK;
+int registry_audit_delete_old(struct registry *r, msec now, struct err *e) MUST_CHECK;

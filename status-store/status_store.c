@@ -75,7 +75,7 @@ static int on_acts(void *owner, struct bytes lines, struct err *e)
 {
         struct status_store *s = owner;
         const struct job_owners owners = {.tenant = on_owner, .owner = s};
-        if (s->api.registry == NULL || registry_add_acts(s->api.registry, lines, &owners, e) == 0)
+        if (s->api.registry == NULL || registry_audit_add(s->api.registry, lines, &owners, e) == 0)
                 return 0;
         return err_wrap(e, "the audit");
 }
@@ -181,7 +181,7 @@ static int bootstrap(const struct status_store *s, struct err *e)
                 return has < 0 ? -1 : 0;
         if (registry_bootstrap_admin_key(r, s->settings->bootstrap_admin_key_file, e) != 0)
                 return -1;
-        return registry_add_admin_key_act(r, clock_wall(), e);
+        return registry_audit_add_admin_key(r, clock_wall(), e);
 }
 
 static int open_registry(struct status_store *s, struct err *e)
@@ -292,7 +292,7 @@ static int command(const void *settings, struct err *e)
                 AUTO(registry) r = registry_create(c->registry, e);
                 if (r == NULL || registry_create_admin_key(r, c->create_admin_key, e) != 0)
                         return -1;
-                return registry_add_admin_key_act(r, clock_wall(), e);
+                return registry_audit_add_admin_key(r, clock_wall(), e);
         }
         return c->backup != NULL ? db_backup(c->registry, c->backup, e) : 1;
 }

@@ -38,7 +38,7 @@ static struct page page_of(struct fixture *f, struct audit_filter filter)
 
         if (filter.limit == 0)
                 filter.limit = AUDIT_LIMIT_DEFAULT;
-        if (registry_each_act(f->registry, &filter, keep, &p, &p.next, &e) != 0)
+        if (registry_audit_each(f->registry, &filter, keep, &p, &p.next, &e) != 0)
                 fail_msg("%s", e.text);
         return p;
 }
@@ -57,7 +57,7 @@ static void add(struct fixture *f, const char *lines)
 
         const struct job_owners owners = {.tenant = owner_of};
 
-        if (registry_add_acts(f->registry, bytes_of_text(lines), &owners, &e) != 0)
+        if (registry_audit_add(f->registry, bytes_of_text(lines), &owners, &e) != 0)
                 fail_msg("%s", e.text);
 }
 
@@ -217,7 +217,7 @@ static int64_t count(struct fixture *f)
         struct err e = {0};
         int64_t acts = -1;
 
-        assert_int_equal(registry_count_acts(f->registry, &acts, &e), 0);
+        assert_int_equal(registry_audit_count(f->registry, &acts, &e), 0);
         return acts;
 }
 
@@ -304,9 +304,9 @@ static void old_ones_go(void **state)
                                                               "\"what\":\"young\"}\n",
                       (long long)(now - AUDIT_KEEP + MSEC_DAY));
         add(f, lines.data);
-        assert_int_equal(registry_delete_old_acts(f->registry, now, &e), 1);
-        assert_int_equal(registry_delete_old_acts(f->registry, now, &e), 0);
-        assert_int_equal(registry_delete_old_acts(f->registry, now, &e), 0);
+        assert_int_equal(registry_audit_delete_old(f->registry, now, &e), 1);
+        assert_int_equal(registry_audit_delete_old(f->registry, now, &e), 0);
+        assert_int_equal(registry_audit_delete_old(f->registry, now, &e), 0);
         struct page p = page_of(f, (struct audit_filter){0});
         assert_int_equal(p.count, 1);
         assert_string_equal(p.rows[0].what, "young");
@@ -319,7 +319,7 @@ static void an_admin_key_that_was_made_here_is_an_act(void **state)
         struct err e = {0};
 
         assert_int_equal(registry_create_admin_key(f->registry, path, &e), 0);
-        assert_int_equal(registry_add_admin_key_act(f->registry, NOW, &e), 0);
+        assert_int_equal(registry_audit_add_admin_key(f->registry, NOW, &e), 0);
         struct page p = page_of(f, (struct audit_filter){.what = "key.create"});
         assert_int_equal(p.count, 1);
         assert_string_equal(p.rows[0].by, "local");
