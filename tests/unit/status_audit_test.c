@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_acts_test.c: the projection hands over administrative acts before it commits, those that
+ * status_audit_test.c: the projection hands over administrative acts before it commits, those that
  * services told, and reads a batch again whose acts could not be stored.
  */
 #include "tests/unit/status_rig.h"
