@@ -47,10 +47,28 @@ static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
                 json_put_int(out, name, sqlite3_column_int64(s, at));
 }
 
-static void add_columns(struct buffer *out, sqlite3_stmt *s, int count)
+/* The error of a malformed message quotes it. The reason stands before the error. */
+static bool quotes_payload(sqlite3_stmt *s, int at)
 {
-        for (int i = 0; i < count; i++)
-                add_column(out, s, i);
+        return at > 0 && strcmp(sqlite3_column_name(s, at), "error") == 0 &&
+               sqlite3_column_type(s, at) != SQLITE_NULL &&
+               bytes_equal_text(db_bytes(s, at - 1), reason_word(REASON_MALFORMED));
+}
+
+/* masks: for somebody who does not see payloads whole. Returns how many values were masked. */
+static size_t add_columns(struct buffer *out, sqlite3_stmt *s, int count, bool masks)
+{
+        size_t masked = 0;
+
+        for (int i = 0; i < count; i++) {
+                if (masks && quotes_payload(s, i)) {
+                        json_put_null(out, "error");
+                        masked++;
+                } else {
+                        add_column(out, s, i);
+                }
+        }
+        return masked;
 }
 
 /* A WHERE clause made of fixed pieces, and the values to bind. */
@@ -82,7 +100,8 @@ static void select_text(struct selection *s, const char *text, const char *words
         s->values[s->count++] = value_text(text);
         s->values[s->count++] = value_text(words);
         buffer_printf(&s->sql,
-                      "(instr(l.error, ?%1$d) OR EXISTS (SELECT 1 FROM contents AS c WHERE"
+                      "(instr(l.error, ?%1$d) AND (?%2$d IS NULL OR l.reason <> 'malformed')"
+                      " OR EXISTS (SELECT 1 FROM contents AS c WHERE"
                       " c.seq = l.seq AND holds(c.body, ?%1$d, ?%2$d)))",
                       s->count - 1, s->count);
 }
@@ -119,10 +138,10 @@ static sqlite3_stmt *begin_search(const struct archive *a, struct selection *sel
         return s;
 }
 
-static void add_letter(struct buffer *out, sqlite3_stmt *s)
+static void add_letter(struct buffer *out, sqlite3_stmt *s, bool masks)
 {
         json_begin_object(out, NULL);
-        add_columns(out, s, LETTER_COLUMN_COUNT);
+        (void)add_columns(out, s, LETTER_COLUMN_COUNT, masks);
         json_end(out);
 }
 
@@ -143,7 +162,8 @@ static bool is_found(struct search *search, sqlite3_stmt *s)
         search->letters++;
         search->bytes += (int64_t)(body.length + error.length);
         db_text(s, 0, search->last, sizeof(search->last));
-        return letter_text_holds(error, text, (struct bytes){0}) ||
+        bool hides = search->filter->mask != NULL && quotes_payload(s, LETTER_ERROR);
+        return (!hides && letter_text_holds(error, text, (struct bytes){0})) ||
                letter_text_holds(body, text, bytes_of_text(search->filter->mask));
 }
 
@@ -188,7 +208,7 @@ static int search_list(const struct archive *a, const struct letter_filter *f, s
         while ((more = db_step(s, e)) == 1 && !has_looked_enough(&search)) {
                 if (!is_found(&search, s))
                         continue;
-                add_letter(out, s);
+                add_letter(out, s, f->mask != NULL);
                 search.found++;
         }
         json_end_array(out);
@@ -218,7 +238,7 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         json_begin(out);
         json_begin_array(out, "letters");
         while ((found = db_step(s, e)) == 1 && count++ < f->limit) {
-                add_letter(out, s);
+                add_letter(out, s, f->mask != NULL);
                 db_text(s, 0, last, sizeof(last));
         }
         json_end_array(out);
@@ -252,7 +272,7 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         json_begin_array(out, "groups");
         while ((found = db_step(s, e)) == 1) {
                 json_begin_object(out, NULL);
-                add_columns(out, s, sqlite3_column_count(s));
+                (void)add_columns(out, s, sqlite3_column_count(s), f->mask != NULL);
                 json_end(out);
         }
         json_end_array(out);
@@ -356,12 +376,12 @@ int letters_get(const struct archive *a, const struct letter_asked *asked, struc
         if (s == NULL)
                 return -1;
         json_begin(out);
-        add_columns(out, s, LETTER_COLUMN_COUNT);
+        size_t masked = add_columns(out, s, LETTER_COLUMN_COUNT, mask->count > 0);
         json_put_text(out, "exchange", db_bytes(s, next++));
         json_put_text(out, "routing_key", db_bytes(s, next++));
         add_replay(out, s, next);
         next += 3;
-        size_t masked = add_properties(out, db_bytes(s, next++), mask);
+        masked += add_properties(out, db_bytes(s, next++), mask);
         masked += add_payload(out, db_bytes(s, next++), mask);
         if (masked > 0)
                 json_put_int(out, "masked", (int64_t)masked);

@@ -28,6 +28,11 @@ bool job_payload_is_json(const struct job_facts *facts, struct bytes payload)
                scan_check(payload, SCAN_DEPTH_MAX, &fault) == 0;
 }
 
+bool job_error_quotes_payload(const struct job_row *row)
+{
+        return row->reason == REASON_MALFORMED && row->error.length > 0;
+}
+
 /* A key of an earlier run says nothing about this run. */
 static bool is_of_this_run(const struct job_row *row, const struct fold_key *k)
 {
@@ -126,6 +131,11 @@ static void put_result(struct buffer *out, const char *name, const struct said *
 
 static void put_error(struct buffer *out, const char *name, const struct said *s)
 {
+        if (s->failed && s->mask != NULL && job_error_quotes_payload(s->row)) {
+                json_put_null(out, name);
+                (*s->masked)++;
+                return;
+        }
         json_put_text_or_null(out, name,
                               s->failed ? buffer_bytes(&s->row->error) : (struct bytes){0});
 }

@@ -40,5 +40,7 @@ int job_text_holds(struct text_search *search, struct reader *r, const struct st
                 return -1;
         struct bytes payload = found == 1 ? db_bytes(body, 0) : (struct bytes){0};
         search->searched += payload.length + error.length;
+        if (search->mask != NULL && search->mask->count > 0 && job_error_quotes_payload(&job->row))
+                error = (struct bytes){0};
         return payload_holds(search, &job->row, payload) || holds(error, search->text);
 }

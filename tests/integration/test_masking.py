@@ -145,7 +145,8 @@ def test_search_is_no_oracle(place):
 def test_not_json(place):
     (letter,) = place.reader.letters(job=place.broken)
     shown = place.reader.letter(letter["id"])
-    assert shown["payload"] is None and shown["masked"] == 1 and "payload_base64" not in shown
+    assert shown["payload"] is None and "payload_base64" not in shown
+    assert shown["error"] is None and shown["masked"] == 2, "the error quotes the payload"
     assert "payload_base64" in place.operator.letter(letter["id"])
     until(lambda: place.operator.request("GET", f"/jobs/{place.broken}").status_code == 200, 30, "the job")
     assert place.reader.request("GET", f"/jobs/{place.broken}/payload").status_code == 403
