@@ -45,9 +45,9 @@ class Place:
         api = tenant.api
         self.done = [api.run("echo", payload)["id"] for payload in CORPUS]
         self.dead = [api.run("fail", payload, max_retries=0)["id"] for payload in CORPUS]
-        self.broken = str(uuid.uuid4())
         self.publish_broken(tenant)
         until(lambda: len(self.letters()) == len(CORPUS) + 1, 60, "all letters")
+        (self.broken,) = [letter["job_id"] for letter in self.letters() if letter["reason"] == "malformed"]
 
     def with_scopes(self, *scopes):
         made = self.warren.admin.request("POST", "/tenants/acme/keys", json={"scopes": scopes})
@@ -60,7 +60,7 @@ class Place:
         with tenant.pika() as connection:
             connection.channel().basic_publish(
                 "jobs.acme", "medium", b'{"token": "' + SECRET.encode(),
-                pika.BasicProperties(message_id=self.broken, type="echo", delivery_mode=2,
+                pika.BasicProperties(message_id=str(uuid.uuid4()), type="echo", delivery_mode=2,
                                      content_type="application/json"))
 
     def letters(self):
