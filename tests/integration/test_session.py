@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logins of browsers: a session in a cookie, which ends with its key; failed logins are slowed."""
+import http.client
 import itertools
+import json
 import time
 
 import pytest
@@ -182,12 +184,28 @@ def test_failed_logins_slowed(gateway, key):
                         timeout=20).status_code == 401  # keys in the header are not slowed
 
 
+def login_through_two(gateway, key, first, second):
+    """The status of a login with two headers X-Forwarded-For."""
+    body = json.dumps({"key": key}).encode()
+    connection = http.client.HTTPConnection(gateway.url.split("//")[1], timeout=20)
+    connection.putrequest("POST", SESSION)
+    for name, value in (("X-Forwarded-For", first), ("X-Forwarded-For", second),
+                        ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
 def test_forged_forwarded_for(gateway, node, services, key, tmp_path):
     """Of a proxy that is trusted only the address that it has added itself counts."""
     address = next(addresses)
     for n in range(4):
         check_problem(login(gateway, WRONG, f"198.51.100.{n}, {address}"), 401)
     check_problem(login(gateway, key, address), 429)
+    assert login_through_two(gateway, WRONG, "198.51.100.9", address) == 429  # as a header of its own
+    assert login_through_two(gateway, key, address, next(addresses)) == 201
     alone = Gateway(node, tmp_path, *services, trusted_proxies="10.0.0.1").wait_ready()
     try:
         until(lambda: login(alone, key).status_code == 201, what="the key known")
