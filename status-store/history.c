@@ -190,7 +190,9 @@ static msec run_at_of(const struct event *e)
 /* Writes what the event says into `rest`, REST_MAX bytes. */
 static struct entry entry_of(const struct event *e, msec at, unsigned char *rest)
 {
-        enum error_kind error_kind = e->has_job ? e->job.error_kind : ERROR_KIND_NONE;
+        /* A message keeps the kind of its last error on its way. */
+        bool failed = e->has_job && (e->kind == EVENT_FAILED || e->kind == EVENT_DEAD);
+        enum error_kind error_kind = failed ? e->job.error_kind : ERROR_KIND_NONE;
         msec run_at = run_at_of(e);
         size_t n = 0;
         unsigned flags = put_text(rest, &n, e->worker, HAS_WORKER);
@@ -229,16 +231,17 @@ static bool is_same(const struct entry *a, const struct entry *b)
                a->attempt == b->attempt && a->copy == b->copy;
 }
 
+/* Events of one millisecond are in the order in which a job lives, those of no attempt last. */
 static bool precedes(const struct entry *a, const struct entry *b)
 {
-        int order = compare_numbers(a->at, b->at);
-        if (order == 0)
-                order = compare_numbers(a->digest, b->digest);
-        if (order == 0)
-                order = compare_numbers(a->kind, b->kind);
-        if (order == 0)
-                order = compare_numbers(a->run, b->run);
-        return (order != 0 ? order : compare_numbers(a->attempt, b->attempt)) < 0;
+        const int64_t x[] = {a->at,   a->run,  a->attempt > 0 ? a->attempt : INT64_MAX,
+                             a->kind, a->copy, a->digest};
+        const int64_t y[] = {b->at,   b->run,  b->attempt > 0 ? b->attempt : INT64_MAX,
+                             b->kind, b->copy, b->digest};
+        int order = 0;
+        for (size_t i = 0; i < sizeof(x) / sizeof(x[0]) && order == 0; i++)
+                order = compare_numbers(x[i], y[i]);
+        return order < 0;
 }
 
 static void remove_at(struct entries *h, size_t at)

@@ -2,8 +2,7 @@
  *
  * history.h: the events of one job as they were told, packed in a column of its row. Pure.
  *
- *      version (1 byte; its top bit: entries were left out), then entries in the order of (at,
- *      digest):
+ *      version (1 byte; its top bit: entries were left out), then entries in the order of time:
  *
  *      kind, flags   1 byte each
  *      at            varint; the difference to the entry before

@@ -63,42 +63,59 @@ static const struct words {
         {"priority", take_priority, "must be low, medium, high, critical or 0 to 3"},
         {"type", take_type, "must be a valid job type, and there may be 32"},
 };
+enum { WORDS_COUNT = sizeof(all_words) / sizeof(all_words[0]), SHOWN_MAX = 64 };
 
-static bool read_words(struct http_request *r, struct job_filter *f, const struct words *w)
+static int set_words(struct job_filter *f, const struct words *w, const char *list, struct err *e)
 {
-        const char *at = http_query(r, w->name);
-        while (at != NULL) {
+        for (const char *at = list; at != NULL;) {
                 size_t length = strcspn(at, ",");
-                if (!w->take(f, bytes_of(at, length))) {
-                        http_problem(r, 400, "%s: \"%.*s\" %s", w->name,
-                                     length < 64 ? (int)length : 64, at, w->must);
-                        return false;
-                }
+                if (!w->take(f, bytes_of(at, length)))
+                        return err_set(e, ERR_INVALID, "%s: \"%.*s\" %s", w->name,
+                                       length < SHOWN_MAX ? (int)length : SHOWN_MAX, at, w->must);
                 at = at[length] == ',' ? at + length + 1 : NULL;
         }
-        return true;
+        return 0;
 }
 
-static bool read_time(struct http_request *r, const char *name, msec *out)
+static int set_time(msec *out, const char *name, const char *text, struct err *e)
 {
         struct err why = {0};
-        const char *text = http_query(r, name);
-        if (text == NULL || time_parse(text, out, &why) == 0)
-                return true;
-        http_problem(r, 400, "%s: %s", name, why.text);
-        return false;
+        if (time_parse(text, out, &why) == 0)
+                return 0;
+        return err_set(e, ERR_INVALID, "%s: %s", name, why.text);
+}
+
+int job_filter_set(struct job_filter *f, const char *name, const char *value, struct err *e)
+{
+        for (size_t i = 0; i < WORDS_COUNT; i++)
+                if (strcmp(name, all_words[i].name) == 0)
+                        return set_words(f, &all_words[i], value, e);
+        if (strcmp(name, "created_after") == 0)
+                return set_time(&f->created_after, name, value, e);
+        if (strcmp(name, "created_before") == 0)
+                return set_time(&f->created_before, name, value, e);
+        if (strcmp(name, "q") != 0)
+                return err_set(e, ERR_INVALID, "%s: jobs are not filtered by it", name);
+        f->text = value;
+        return 0;
 }
 
 bool job_filter_read(struct http_request *r, struct job_filter *f)
 {
-        *f = (struct job_filter){.tenant = api_tenant(r), .text = http_query(r, "q")};
+        static const char *const names[] = {"status",        "priority",       "type",
+                                            "created_after", "created_before", "q"};
+        struct err why = {0};
+        *f = (struct job_filter){.tenant = api_tenant(r)};
         if (f->tenant == NULL)
                 return false;
-        for (size_t i = 0; i < sizeof(all_words) / sizeof(all_words[0]); i++)
-                if (!read_words(r, f, &all_words[i]))
-                        return false;
-        return read_time(r, "created_after", &f->created_after) &&
-               read_time(r, "created_before", &f->created_before);
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                const char *value = http_query(r, names[i]);
+                if (value == NULL || job_filter_set(f, names[i], value, &why) == 0)
+                        continue;
+                http_problem(r, 400, "%s", why.text);
+                return false;
+        }
+        return true;
 }
 
 bool job_filter_takes_shelf(const struct job_filter *f, int shelf)

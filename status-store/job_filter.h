@@ -19,6 +19,10 @@ struct job_filter {
         const char *text;                   /* occurs in payload or error; NULL: any */
 };
 
+/* Adds what one parameter of a query says: status, priority, type (values with commas between),
+ * created_after, created_before or q, which is borrowed. ERR_INVALID: says why, with the name. */
+int job_filter_set(struct job_filter *f, const char *name, const char *value,
+                   struct err *e) MUST_CHECK;
 /* Reads the query parameters tenant, status, priority, type, created_after, created_before and q;
  * those of words take several, separated by commas. False: answered with 400. */
 bool job_filter_read(struct http_request *r, struct job_filter *f);

@@ -40,6 +40,7 @@ def test_list_options(cli):
         "list", "--status", "scheduled,running", "--priority", "high,low")["jobs"]}, 30, "the jobs listed")
     assert cli("list", "--status", "scheduled,lost").returncode == EXIT["usage"]
     done = cli("list", "--fields", "status,id", "--status", "scheduled", "--count")
+    assert done.returncode == EXIT["done"], done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["STATUS", "ID"] and lines[1].split()[0] == "scheduled"
     assert "count: " in done.stdout

@@ -68,7 +68,9 @@ def test_a_rebuild_tells_the_same(store):
     again.start()
     store.until_current(again)
     for job in jobs:
-        assert events(store, job) == events(store, job, again)
+        live, rebuilt = (events(store, job, program)[0] for program in (None, again))
+        # A retry may come due meanwhile.
+        assert [one for one in live if one["event"] != "due"] == [one for one in rebuilt if one["event"] != "due"]
     again.stop()
 
 
@@ -85,6 +87,7 @@ def payload(store, job):
 def test_payload_is_as_it_came(store):
     job, body = uuid7(), b'{ "n":9007199254740993,\n"x": 1.0 }'
     store.stream.job(job, payload=body)
+    store.until_current()
     answer = payload(store, job)
     assert (answer.status_code, answer.content) == (200, body)
     assert answer.headers["Content-Type"] == "application/json"
@@ -112,12 +115,12 @@ def test_payload_of_a_job_told_in_part(store):
 
 def test_payload_through_the_gateway(warren):
     job = warren.api.submit("echo", {"a": 1})["id"]
+    warren.api.wait(job)
     answer = warren.api.request("GET", f"/jobs/{job}/payload")
     assert answer.status_code == 200 and json.loads(answer.content) == {"a": 1}
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{job}.json"'
     missing = warren.api.request("GET", f"/jobs/{uuid7(1)}/payload")
     assert missing.status_code == 404 and "Content-Disposition" not in missing.headers
-    warren.api.wait(job)
     names = [one["event"] for one in warren.api.request("GET", f"/jobs/{job}/events").json()["events"]]
     assert names == ["submitted", "started", "completed"]
     assert warren.api.request("GET", f"/lookup?q={job[:30]}").json()["matches"][0]["job"]["id"] == job

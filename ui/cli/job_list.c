@@ -31,11 +31,10 @@ static enum view_kind kind_of(const char *path)
 /* The gateway has checked the names. */
 static void add_field(struct fields *f, const char *name, size_t length)
 {
-        char *title = f->titles[f->count];
-        char *path = f->paths[f->count];
-
         if (f->count == FIELDS_MAX || length >= FIELD_SIZE)
                 return;
+        char *title = f->titles[f->count];
+        char *path = f->paths[f->count];
         for (size_t i = 0; i < length; i++) {
                 path[i] = name[i];
                 title[i] = name[i] == '_' ? ' ' : (char)toupper((unsigned char)name[i]);
