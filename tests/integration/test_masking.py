@@ -166,5 +166,6 @@ def test_setting(place, words, shown):
     reader.url = f"http://127.0.0.1:{gateway.port}"
     id = place.warren.api.run("echo", {"password": "a", "colour": "b"})["id"]
     until(lambda: reader.request("GET", f"/jobs/{id}").status_code == 200, 30, "the key is known")
-    payload = reader.get(id)["payload"]
+    # That it completed may be known before its submission is.
+    payload = until(lambda: reader.get(id)["payload"], 30, "the payload")
     assert [name for name, value in payload.items() if value != "***"] == shown
