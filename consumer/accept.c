@@ -67,12 +67,17 @@ static msec hold_of(const struct consumer *c, const struct tenant_queue *f)
         return f->due < most ? DELAY_HOLD_LONGEST : DELAY_HOLD_MAX;
 }
 
+static bool is_paused(const struct consumer *c, const struct attempt *a)
+{
+        return control_pause(c->control, a->job.tenant, a->job.type, NULL) != PAUSE_NONE;
+}
+
 static struct next next_of(struct consumer *c, struct attempt *a, const struct handler *h, msec now)
 {
         struct next_view view = {
                 .job = &a->job,
                 .handler = h,
-                .paused = control_type_is_paused(c->control, a->job.type),
+                .paused = is_paused(c, a),
                 .suspect = is_suspect(c, a, now),
                 .hold = hold_of(c, a->queue),
                 .unhandled_max = c->settings->no_handler_wait,
@@ -305,7 +310,7 @@ static void review(void *owner, struct attempt *a)
         struct consumer *c = owner;
         const struct handler *h = handlers_find(c->handlers, a->job.type);
 
-        bool paused = control_type_is_paused(c->control, a->job.type);
+        bool paused = is_paused(c, a);
 
         if (h != NULL && !paused) {
                 a->handler = h;

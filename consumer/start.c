@@ -245,7 +245,7 @@ static bool start(struct consumer *c, struct attempt *a)
 static bool has_changed(const struct consumer *c, const struct attempt *a)
 {
         return a->handler != handlers_find(c->handlers, a->job.type) ||
-               control_type_is_paused(c->control, a->job.type);
+               control_pause(c->control, a->job.tenant, a->job.type, NULL) != PAUSE_NONE;
 }
 
 /* PICKED: it still holds its tokens, and may run here. */

@@ -13,6 +13,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "dlx-monitor/letter_text.h"
 #include "dlx-monitor/schema.h"
 
 struct archive {
@@ -55,7 +56,8 @@ sqlite3_stmt *archive_query(const struct archive *a, const char *sql, const stru
                             struct err *e)
 {
         AUTO_DB *db = db_open(a->path, DB_READ_ONLY, e);
-        sqlite3_stmt *s = db == NULL ? NULL : db_prepare(db, sql, e);
+        sqlite3_stmt *s =
+                db == NULL || letter_text_register(db, e) != 0 ? NULL : db_prepare(db, sql, e);
 
         if (s == NULL)
                 return NULL;

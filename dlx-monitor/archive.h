@@ -15,7 +15,8 @@ struct archive;
 struct archive *archive_open(const char *path, struct err *e) MUST_CHECK;
 void archive_destroy(struct archive **a);
 
-/* A query on a new read-only connection, which AUTO_QUERY closes with it. A failure need not be
+/* A query on a new read-only connection, which AUTO_QUERY closes with it. It may call holds
+ * (letter_text.h). A failure need not be
  * checked before db_step, as with database_query. */
 sqlite3_stmt *archive_query(const struct archive *a, const char *sql, const struct db_value *values,
                             struct err *e) MUST_CHECK;

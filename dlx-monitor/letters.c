@@ -15,10 +15,11 @@
 #include "common/base/own.h"
 #include "common/db/columns.h"
 #include "common/model/event.h"
+#include "dlx-monitor/letter_text.h"
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)
-enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9 };
+enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9, VALUES_MAX = FILTERS_MAX + 1 };
 
 /* Each column has the name of its member. One whose name ends in _at is a time. */
 #define LETTER_COLUMNS \
@@ -26,7 +27,11 @@ enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9 };
         " l.type AS type, l.reason AS reason, l.error AS error, l.error_kind AS error_kind," \
         " l.run AS run, l.attempt AS attempt, l.source AS source, l.state AS state," \
         " l.grp AS \"group\", l.dead_at AS dead_at, l.size AS size"
-enum { LETTER_COLUMN_COUNT = 15 };
+enum { LETTER_COLUMN_COUNT = 15, LETTER_ERROR = 6 };
+
+/* A page of a search. */
+#define SEARCH_PAGE ((msec)2000)
+enum { SEARCH_LETTERS_MAX = 50000, SEARCH_BYTES_MAX = 128 * 1024 * 1024 };
 
 static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
 {
@@ -42,26 +47,63 @@ static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
                 json_put_int(out, name, sqlite3_column_int64(s, at));
 }
 
-static void add_columns(struct buffer *out, sqlite3_stmt *s, int count)
+/* The error of a malformed message quotes it. The reason stands before the error. */
+static bool quotes_payload(sqlite3_stmt *s, int at)
 {
-        for (int i = 0; i < count; i++)
-                add_column(out, s, i);
+        return at > 0 && strcmp(sqlite3_column_name(s, at), "error") == 0 &&
+               sqlite3_column_type(s, at) != SQLITE_NULL &&
+               bytes_equal_text(db_bytes(s, at - 1), reason_word(REASON_MALFORMED));
+}
+
+/* masks: for somebody who does not see payloads whole. Returns how many values were masked. */
+static size_t add_columns(struct buffer *out, sqlite3_stmt *s, int count, bool masks)
+{
+        size_t masked = 0;
+
+        for (int i = 0; i < count; i++) {
+                if (masks && quotes_payload(s, i)) {
+                        json_put_null(out, "error");
+                        masked++;
+                } else {
+                        add_column(out, s, i);
+                }
+        }
+        return masked;
 }
 
 /* A WHERE clause made of fixed pieces, and the values to bind. */
 struct selection {
         struct buffer sql;
-        struct db_value values[FILTERS_MAX + 1];
+        struct db_value values[VALUES_MAX + 1];
         int count;
 };
+
+static void begin_condition(struct selection *s)
+{
+        buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
+}
 
 static void select_by(struct selection *s, const char *condition, const char *value)
 {
         if (value == NULL)
                 return;
-        buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
+        begin_condition(s);
         s->values[s->count++] = value_text(value);
         buffer_printf(&s->sql, condition, s->count);
+}
+
+static void select_text(struct selection *s, const char *text, const char *words)
+{
+        if (text == NULL)
+                return;
+        begin_condition(s);
+        s->values[s->count++] = value_text(text);
+        s->values[s->count++] = value_text(words);
+        buffer_printf(&s->sql,
+                      "(instr(l.error, ?%1$d) AND (?%2$d IS NULL OR l.reason <> 'malformed')"
+                      " OR EXISTS (SELECT 1 FROM contents AS c WHERE"
+                      " c.seq = l.seq AND holds(c.body, ?%1$d, ?%2$d)))",
+                      s->count - 1, s->count);
 }
 
 static void select_letters(struct selection *s, const struct letter_filter *f)
@@ -73,10 +115,7 @@ static void select_letters(struct selection *s, const struct letter_filter *f)
         select_by(s, "l.state = ?%d", f->state);
         select_by(s, "l.grp = ?%d", f->group);
         select_by(s, "l.id < ?%d", f->cursor);
-        select_by(s,
-                  "(instr(l.error, ?%1$d) OR EXISTS (SELECT 1 FROM contents AS c WHERE"
-                  " c.seq = l.seq AND instr(c.body, CAST(?%1$d AS BLOB))))",
-                  f->q);
+        select_text(s, f->q, f->mask);
 }
 
 static int is_late(void *deadline)
@@ -99,6 +138,85 @@ static sqlite3_stmt *begin_search(const struct archive *a, struct selection *sel
         return s;
 }
 
+static void add_letter(struct buffer *out, sqlite3_stmt *s, bool masks)
+{
+        json_begin_object(out, NULL);
+        (void)add_columns(out, s, LETTER_COLUMN_COUNT, masks);
+        json_end(out);
+}
+
+/* A page of a search: what was looked at, and where. */
+struct search {
+        const struct letter_filter *filter;
+        msec until;
+        int64_t letters, bytes, found;
+        char last[UUID_SIZE];
+};
+
+/* The columns of a letter, then its body. */
+static bool is_found(struct search *search, sqlite3_stmt *s)
+{
+        struct bytes text = bytes_of_text(search->filter->q), error = db_bytes(s, LETTER_ERROR);
+        struct bytes body = db_bytes(s, LETTER_COLUMN_COUNT);
+
+        search->letters++;
+        search->bytes += (int64_t)(body.length + error.length);
+        db_text(s, 0, search->last, sizeof(search->last));
+        bool hides = search->filter->mask != NULL && quotes_payload(s, LETTER_ERROR);
+        return (!hides && letter_text_holds(error, text, (struct bytes){0})) ||
+               letter_text_holds(body, text, bytes_of_text(search->filter->mask));
+}
+
+static bool has_looked_enough(const struct search *search)
+{
+        return search->found == search->filter->limit || search->letters >= SEARCH_LETTERS_MAX ||
+               search->bytes >= SEARCH_BYTES_MAX ||
+               (search->letters > 0 && clock_mono() >= search->until);
+}
+
+static void write_search(struct buffer *out, const struct search *search, bool complete)
+{
+        json_put_string(out, "next_cursor", complete ? NULL : search->last);
+        json_begin_object(out, "search");
+        json_put_int(out, "letters", search->letters);
+        json_put_int(out, "bytes", search->bytes);
+        json_put_time(out, "until", uuid7_time(search->last));
+        json_put_flag(out, "complete", complete);
+        json_end(out);
+}
+
+/* Letter by letter, so that it is known how far it came. */
+static int search_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
+                       struct err *e)
+{
+        struct search search = {.filter = f, .until = clock_mono() + SEARCH_PAGE};
+        struct letter_filter rest = *f;
+        struct selection selection = {.sql = {0}};
+        msec deadline;
+        int more;
+
+        rest.q = NULL;
+        buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS ", c.body FROM letters AS l"
+                                        " LEFT JOIN contents AS c ON c.seq = l.seq");
+        select_letters(&selection, &rest);
+        buffer_add_text(&selection.sql, " ORDER BY l.id DESC");
+        AUTO_QUERY *s = begin_search(a, &selection, &deadline, e);
+        if (s == NULL)
+                return -1;
+        json_begin(out);
+        json_begin_array(out, "letters");
+        while ((more = db_step(s, e)) == 1 && !has_looked_enough(&search)) {
+                if (!is_found(&search, s))
+                        continue;
+                add_letter(out, s, f->mask != NULL);
+                search.found++;
+        }
+        json_end_array(out);
+        write_search(out, &search, more == 0);
+        json_end(out);
+        return more < 0 ? -1 : 0;
+}
+
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e)
 {
@@ -108,6 +226,8 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         int64_t count = 0;
         int found;
 
+        if (f->q != NULL)
+                return search_list(a, f, out, e);
         buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS " FROM letters AS l");
         select_letters(&selection, f);
         /* One more than asked for tells whether there is another page. */
@@ -118,9 +238,7 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         json_begin(out);
         json_begin_array(out, "letters");
         while ((found = db_step(s, e)) == 1 && count++ < f->limit) {
-                json_begin_object(out, NULL);
-                add_columns(out, s, LETTER_COLUMN_COUNT);
-                json_end(out);
+                add_letter(out, s, f->mask != NULL);
                 db_text(s, 0, last, sizeof(last));
         }
         json_end_array(out);
@@ -154,7 +272,7 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         json_begin_array(out, "groups");
         while ((found = db_step(s, e)) == 1) {
                 json_begin_object(out, NULL);
-                add_columns(out, s, sqlite3_column_count(s));
+                (void)add_columns(out, s, sqlite3_column_count(s), f->mask != NULL);
                 json_end(out);
         }
         json_end_array(out);
@@ -162,9 +280,22 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         return found;
 }
 
-/* {"properties": …, "headers": …}, or why they cannot be shown. */
-static void add_properties(struct buffer *out, struct bytes wire)
+/* Returns how many values were masked. */
+static size_t add_masked(struct buffer *out, const char *name, struct bytes json,
+                         const struct mask_words *mask)
 {
+        AUTO_BUFFER masked = {0};
+        size_t count = json_mask(json, mask, &masked);
+
+        json_put_raw(out, name, buffer_bytes(&masked));
+        return count;
+}
+
+/* {"properties": …, "headers": …}, or why they cannot be shown. Returns how many values were
+ * masked. */
+static size_t add_properties(struct buffer *out, struct bytes wire, const struct mask_words *mask)
+{
+        size_t masked = 0;
         struct err e = {0};
         json_t *shown = properties_to_json(wire, &e);
         const char *name = NULL;
@@ -173,7 +304,7 @@ static void add_properties(struct buffer *out, struct bytes wire)
         json_object_foreach(shown, name, value)
         {
                 AUTO_FREE char *text = json_dumps(value, JSON_COMPACT);
-                json_put_raw(out, name, bytes_of_text(text));
+                masked += add_masked(out, name, bytes_of_text(text), mask);
         }
         if (shown == NULL) {
                 json_put_null(out, "properties");
@@ -181,6 +312,7 @@ static void add_properties(struct buffer *out, struct bytes wire)
                 json_put_string(out, "fault", e.text);
         }
         json_decref(shown);
+        return masked;
 }
 
 static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
@@ -198,12 +330,20 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
         json_end(out);
 }
 
-/* Checks whether the payload is JSON: maybe nobody has, and it is only one letter. */
-static void add_payload(struct buffer *out, struct bytes body)
+/* Checks whether the payload is JSON: maybe nobody has, and it is only one letter. What is no JSON
+ * has no members to mask: it may show what they would hide. Returns how many values were masked. */
+static size_t add_payload(struct buffer *out, struct bytes body, const struct mask_words *mask)
 {
         struct scan_fault fault;
+        bool is_json = scan_check(body, SCAN_DEPTH_MAX, &fault) == 0;
 
-        json_put_payload(out, body, scan_check(body, SCAN_DEPTH_MAX, &fault) == 0);
+        if (is_json)
+                return add_masked(out, "payload", body, mask);
+        if (mask->count == 0)
+                json_put_payload(out, body, false);
+        else
+                json_put_null(out, "payload");
+        return mask->count > 0;
 }
 
 #define ONE_LETTER \
@@ -221,26 +361,30 @@ static sqlite3_stmt *find_letter(const struct archive *a, const char *sql, const
         return found == 1 ? TAKE(s) : NULL;
 }
 
-int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
+int letters_get(const struct archive *a, const struct letter_asked *asked, struct buffer *out,
                 struct err *e)
 {
+        static const struct mask_words none;
+        const struct mask_words *mask = asked->mask != NULL ? asked->mask : &none;
         AUTO_QUERY *s =
                 find_letter(a,
                             "SELECT " LETTER_COLUMNS ", l.exchange, l.routing_key, l.replaying,"
                             " l.replay_run, l.replayed_at, c.properties, c.body" ONE_LETTER,
-                            id, tenant, e);
+                            asked->id, asked->tenant, e);
         int next = LETTER_COLUMN_COUNT;
 
         if (s == NULL)
                 return -1;
         json_begin(out);
-        add_columns(out, s, LETTER_COLUMN_COUNT);
+        size_t masked = add_columns(out, s, LETTER_COLUMN_COUNT, mask->count > 0);
         json_put_text(out, "exchange", db_bytes(s, next++));
         json_put_text(out, "routing_key", db_bytes(s, next++));
         add_replay(out, s, next);
         next += 3;
-        add_properties(out, db_bytes(s, next++));
-        add_payload(out, db_bytes(s, next++));
+        masked += add_properties(out, db_bytes(s, next++), mask);
+        masked += add_payload(out, db_bytes(s, next++), mask);
+        if (masked > 0)
+                json_put_int(out, "masked", (int64_t)masked);
         json_end(out);
         return 0;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/base/bytes.h"
+#include "common/base/json_mask.h"
 #include "dlx-monitor/archive.h"
 
 enum { LETTERS_LIMIT_DEFAULT = 50, LETTERS_LIMIT_MAX = 500 };
@@ -13,20 +14,30 @@ enum { LETTERS_LIMIT_DEFAULT = 50, LETTERS_LIMIT_MAX = 500 };
 /* NULL: any. */
 struct letter_filter {
         const char *tenant, *job, *type, *reason, *state, *group;
-        const char *q; /* occurs in payload or error, case-sensitive */
+        const char *q;    /* occurs in payload or error, case-sensitive */
+        const char *mask; /* words of members whose values q does not find; see letter_text.h */
         const char *cursor;
         int64_t limit;
 };
 
-/* Adds {"letters": […], "next_cursor": …}, newest first. A page begins after the cursor's letter,
- * so letters archived in between do not shift it. */
+/* Adds {"letters": […], "next_cursor": …}, newest first; of a search also {"search": …}: how far it
+ * looked, since it is bounded in time, bytes and letters: its page may be short and have a next
+ * one. A page begins after the cursor's letter, so letters archived in between do not shift it. */
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e) MUST_CHECK;
 /* Adds {"groups": […]}, the largest first. */
 int letters_groups(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                    struct err *e) MUST_CHECK;
-/* Adds one letter with properties, headers and payload. tenant NULL: any. ERR_NOT_FOUND. */
-int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
+/* Which letter to show, and to whom. */
+struct letter_asked {
+        const char *id;
+        const char *tenant; /* NULL: any */
+        /* Of payload, headers and properties; NULL, or without words: nothing is masked. */
+        const struct mask_words *mask;
+};
+/* Adds one letter with properties, headers and payload. How many values were masked is a member
+ * `masked`, unless it is 0; a payload that is no JSON counts as one. ERR_NOT_FOUND. */
+int letters_get(const struct archive *a, const struct letter_asked *asked, struct buffer *out,
                 struct err *e) MUST_CHECK;
 
 /* What a replay is made from. letter_content_fini frees it. */

@@ -78,6 +78,17 @@ static bool read_id(struct http_request *r, const char *name, char id[UUID_SIZE]
         return true;
 }
 
+/* The words to be masked; none: the parameter is not given. False: answered. */
+static bool read_mask(struct http_request *r, struct mask_words *out)
+{
+        struct err why = {0};
+
+        if (mask_words_parse(bytes_of_text(http_query(r, "mask")), out, &why) == 0)
+                return true;
+        http_problem(r, 400, "mask: %s", why.text);
+        return false;
+}
+
 static bool check_words(struct http_request *r, const struct letter_filter *f)
 {
         bool is_state = f->state == NULL || strcmp(f->state, "dead") == 0 ||
@@ -102,11 +113,13 @@ struct ids {
 /* False: answered. */
 static bool read_filter(struct http_request *r, struct letter_filter *f, struct ids *ids)
 {
-        static const char *const names[] = {"tenant", "job", "type",  "reason", "state",
-                                            "group",  "q",   "limit", "cursor", NULL};
+        static const char *const names[] = {"tenant", "job",   "type",   "reason", "state", "group",
+                                            "q",      "limit", "cursor", "mask",   NULL};
+
+        struct mask_words mask;
 
         *f = (struct letter_filter){0};
-        if (!http_query_only(r, names) || !read_tenant(r, &f->tenant) ||
+        if (!http_query_only(r, names) || !read_mask(r, &mask) || !read_tenant(r, &f->tenant) ||
             !read_limit(r, &f->limit) || !read_id(r, "job", ids->job, &f->job) ||
             !read_id(r, "cursor", ids->cursor, &f->cursor))
                 return false;
@@ -115,6 +128,7 @@ static bool read_filter(struct http_request *r, struct letter_filter *f, struct 
         f->state = http_query(r, "state");
         f->group = http_query(r, "group");
         f->q = http_query(r, "q");
+        f->mask = http_query(r, "mask");
         if (f->q != NULL && f->q[0] == '\0')
                 f->q = NULL;
         return check_words(r, f);
@@ -160,9 +174,11 @@ static void get_groups(void *owner, struct http_request *r)
 /* Reads the letter's id in the path. False: answered; with 404 when it is not an id. */
 static bool read_letter(struct http_request *r, char id[UUID_SIZE], const char **tenant)
 {
-        static const char *const names[] = {"tenant", NULL};
+        static const char *const reads[] = {"tenant", "mask", NULL}, *const acts[] = {"tenant",
+                                                                                      NULL};
+        bool is_read = strcmp(http_matched(r)->method, "GET") == 0;
 
-        if (!http_query_only(r, names) || !read_tenant(r, tenant))
+        if (!http_query_only(r, is_read ? reads : acts) || !read_tenant(r, tenant))
                 return false;
         if (uuid_parse(bytes_of_text(http_param(r, "id")), id))
                 return true;
@@ -176,10 +192,13 @@ static void get_letter(void *owner, struct http_request *r)
         AUTO_BUFFER body = {0};
         char id[UUID_SIZE];
         const char *tenant;
+        struct mask_words mask;
         struct err e = {0};
 
-        if (read_letter(r, id, &tenant))
-                answer(r, letters_get(api->archive, id, tenant, &body, &e), &body, &e);
+        if (!read_mask(r, &mask) || !read_letter(r, id, &tenant))
+                return;
+        const struct letter_asked asked = {.id = id, .tenant = tenant, .mask = &mask};
+        answer(r, letters_get(api->archive, &asked, &body, &e), &body, &e);
 }
 
 static void answer_replayed(struct http_request *r, const char *id,
@@ -226,5 +245,7 @@ const struct http_route dlx_monitor_routes[] = {
         {"GET", "/internal/v1/dlq/groups", .handle = get_groups},
         {"GET", "/internal/v1/dlq/{id}", .handle = get_letter},
         {"POST", "/internal/v1/dlq/{id}/requeue", requeue_letter, .body_max = EDIT_BODY_MAX},
+        {"DELETE", "/internal/v1/dlq/jobs/{id}", .handle = letters_forget},
+        {"GET", "/internal/v1/health", .handle = health_get},
         {0},
 };

@@ -20,3 +20,8 @@ struct api {
 extern const struct http_route dlx_monitor_routes[];
 /* For http_server_config.authorize: answers 401 unless the request has the internal token. */
 bool api_authorize(void *owner, struct http_request *r, const struct http_route *route);
+
+/* Deletes the letters of one job. */
+http_handler letters_forget;
+/* What an operator should know of the archive. */
+http_handler health_get;

@@ -14,6 +14,7 @@
 #include "common/model/record.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/path_param.h"
 
 enum { WAITING_MAX = 64 };
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
@@ -21,6 +22,15 @@ enum { WAITING_MAX = 64 };
 
 static const char public_prefix[] = "/api/v1";
 static const char internal_prefix[] = "/internal/v1";
+
+struct forwarding {
+        const struct mask_words *mask; /* for callers who may not operate */
+        struct http_client *client;
+        const char *service;
+        msec timeout;
+        const char *more; /* appended to the query; NULL: nothing */
+        const char *file; /* the answer is for a file of this name; NULL: it is not */
+};
 
 /* `instance` is the internal path in the service's problem: the public one replaces it. */
 static void pass_problem(struct http_request *r, const struct http_reply *reply)
@@ -40,8 +50,11 @@ static void pass_problem(struct http_request *r, const struct http_reply *reply)
         free(text);
 }
 
-static void pass(struct http_request *r, const char *service, const struct http_reply *reply)
+static void pass(struct http_request *r, const struct forwarding *to,
+                 const struct http_reply *reply)
 {
+        const char *service = to->service;
+
         if (reply->status == 401) {
                 LOG_ERROR("an internal service refuses the internal token",
                           log_text("service", service));
@@ -52,6 +65,10 @@ static void pass(struct http_request *r, const char *service, const struct http_
                 http_add_header(r, "Retry-After", "%" PRId64, reply->retry_after / MSEC_SECOND);
         else if (reply->status == 503 || reply->status == 429)
                 http_add_header(r, "Retry-After", "1");
+        if (reply->kept[0] != '\0')
+                http_add_header(r, "Warren-Masked", "%s", reply->kept);
+        if (to->file != NULL && reply->status == 200)
+                http_add_header(r, "Content-Disposition", "attachment; filename=\"%s\"", to->file);
         if (reply->status >= 400)
                 pass_problem(r, reply);
         else if (reply->body.length == 0)
@@ -61,21 +78,6 @@ static void pass(struct http_request *r, const char *service, const struct http_
                             reply->content_type[0] != '\0' ? reply->content_type
                                                            : "application/json",
                             buffer_bytes(&reply->body));
-}
-
-/* A UUID; for {t} a tenant's name, for {type} a type's, for {key} the id of a key. */
-static bool param_is_valid(const char *name, const char *value)
-{
-        char uuid[UUID_SIZE];
-
-        if (strcmp(name, "t") == 0)
-                return tenant_name_is_valid(bytes_of_text(value));
-        if (strcmp(name, "type") == 0)
-                return job_type_is_valid(bytes_of_text(value));
-        if (strcmp(name, "key") == 0)
-                return strlen(value) == KEY_ID_SIZE - 1 &&
-                       strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789") == KEY_ID_SIZE - 1;
-        return uuid_parse(bytes_of_text(value), uuid);
 }
 
 /* Writes /internal/v1/…, encoded anew from the decoded request, so that gateway and service cannot
@@ -94,7 +96,7 @@ static bool write_path(const struct http_request *r, struct buffer *out)
                 }
                 size_t length = strcspn(++at, "}");
                 snprintf(name, sizeof(name), "%.*s", (int)length, at);
-                if (!param_is_valid(name, http_param(r, name)))
+                if (!path_param_is_valid(name, http_param(r, name)))
                         return false;
                 url_encode(out, http_param(r, name));
                 at += length;
@@ -118,12 +120,6 @@ static const char *visible_tenant(struct http_request *r)
         return tenant;
 }
 
-struct forwarding {
-        struct http_client *client;
-        const char *service;
-        msec timeout;
-};
-
 static void make_call(struct http_request *r, const struct forwarding *to, const char *path)
 {
         char trace[96];
@@ -138,11 +134,12 @@ static void make_call(struct http_request *r, const struct forwarding *to, const
         struct http_call call = {.method = head ? "GET" : http_method(r),
                                  .path = path,
                                  .headers = headers,
-                                 .timeout = to->timeout};
+                                 .timeout = to->timeout,
+                                 .keep_header = "Warren-Masked"};
         if (http_body(r).length > 0)
                 call.body = http_body(r);
         if (http_client_call(to->client, &call, &reply, &e) == 0) {
-                pass(r, to->service, &reply);
+                pass(r, to, &reply);
         } else {
                 LOG_WARN("an internal service does not answer", log_text("service", to->service),
                          log_err(&e));
@@ -151,10 +148,29 @@ static void make_call(struct http_request *r, const struct forwarding *to, const
         http_reply_fini(&reply);
 }
 
+/* A service that does not know the parameter refuses it. So a route that was forgotten shows
+ * nothing, instead of too much. */
+static void add_mask(const struct http_request *r, const struct mask_words *mask,
+                     struct buffer *path)
+{
+        bool reads = strcmp(http_matched(r)->method, "GET") == 0;
+
+        if (!reads || access_may_operate(access_caller(r)))
+                return;
+        for (size_t i = 0; i < mask->count; i++) {
+                buffer_add_text(path, i == 0 ? "&mask=" : ",");
+                url_encode(path, mask->words[i]);
+        }
+}
+
 static void forward(struct http_request *r, const struct forwarding *to)
 {
         AUTO_BUFFER path = {0};
 
+        if (http_query(r, "mask") != NULL) {
+                http_problem(r, 400, "the query parameter \"mask\" is not known here");
+                return;
+        }
         if (!write_path(r, &path)) {
                 http_problem(r, 404, "there is nothing with that id or name");
                 return;
@@ -165,13 +181,18 @@ static void forward(struct http_request *r, const struct forwarding *to)
         buffer_add_text(&path, "?tenant=");
         url_encode(&path, tenant);
         http_query_write(r, "tenant", &path);
+        add_mask(r, to->mask, &path);
+        if (to->more != NULL)
+                buffer_add_text(&path, to->more);
         make_call(r, to, path.data);
 }
 
 static struct forwarding to_status_store(const struct gateway *g)
 {
-        return (struct forwarding){
-                .client = g->status_store, .service = "status-store", .timeout = ANSWER_TIMEOUT};
+        return (struct forwarding){.mask = &g->mask,
+                                   .client = g->status_store,
+                                   .service = "status-store",
+                                   .timeout = ANSWER_TIMEOUT};
 }
 
 void forward_to_status_store(void *owner, struct http_request *r)
@@ -181,11 +202,21 @@ void forward_to_status_store(void *owner, struct http_request *r)
         forward(r, &to);
 }
 
+void forward_audit(void *owner, struct http_request *r)
+{
+        struct forwarding to = to_status_store(owner);
+
+        if (access_caller(r)->tenant[0] != '\0')
+                to.more = "&view=tenant";
+        forward(r, &to);
+}
+
 void forward_to_dlx_monitor(void *owner, struct http_request *r)
 {
         const struct gateway *g = owner;
 
-        forward(r, &(struct forwarding){.client = g->dlx_monitor,
+        forward(r, &(struct forwarding){.mask = &g->mask,
+                                        .client = g->dlx_monitor,
                                         .service = "dlx-monitor",
                                         .timeout = ANSWER_TIMEOUT});
 }
@@ -213,4 +244,17 @@ void forward_job(void *owner, struct http_request *r)
                 http_problem(r, 503, "gateway: too many requests with ?wait at once");
         }
         atomic_fetch_sub(&g->waiting, 1);
+}
+
+/* By the job's id, which a file name may be made of. */
+void forward_payload(void *owner, struct http_request *r)
+{
+        struct forwarding to = to_status_store(owner);
+        char id[UUID_SIZE] = "";
+        char file[UUID_SIZE + sizeof(".json")];
+
+        (void)uuid_parse(bytes_of_text(http_param(r, "id")), id);
+        snprintf(file, sizeof(file), "%s.json", id);
+        to.file = file;
+        forward(r, &to);
 }

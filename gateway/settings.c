@@ -45,6 +45,16 @@ static const struct config_key keys[] = {
         {.name = "drain_limit", .kind = CONFIG_MSEC, .fallback = "10s", .min = 0,
          .max = 10 * MSEC_MINUTE, .help = "at the end: time limit for telling the event stream of the last jobs",
          AT(drain_limit)},
+        {.name = "mask_members", .kind = CONFIG_TEXT,
+         .fallback = "password,token,secret,authorization,api_key",
+         .help = "only keys with scope operate read members of payloads whose name contains one of these words; none: all read them",
+         AT(mask_members)},
+        {.name = "cors_origins", .kind = CONFIG_TEXT, .fallback = "",
+         .help = "origins whose pages may use the API, with commas: https://ui.example; empty: none",
+         AT(cors_origins)},
+        {.name = "trusted_proxies", .kind = CONFIG_TEXT, .fallback = "127.0.0.1",
+         .help = "addresses whose X-Forwarded-For and X-Forwarded-Proto count, with commas",
+         AT(trusted_proxies)},
         {.name = NULL},
 };
 /* clang-format on */

@@ -20,6 +20,9 @@ struct gateway_settings {
         msec confirm_timeout;
         int64_t window_messages, window_bytes;
         msec drain_limit;
+        char *mask_members;
+        char *cors_origins;    /* NULL: none */
+        char *trusted_proxies; /* NULL: none */
 };
 
 extern const struct config_table gateway_config;

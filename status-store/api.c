@@ -18,6 +18,15 @@ const char *api_tenant(struct http_request *r)
         return NULL;
 }
 
+bool api_mask(struct http_request *r, struct mask_words *out)
+{
+        struct err why = {0};
+        if (mask_words_parse(bytes_of_text(http_query(r, "mask")), out, &why) == 0)
+                return true;
+        http_problem(r, 400, "mask: %s", why.text);
+        return false;
+}
+
 int api_can_change(const struct api *a, struct err *e)
 {
         if (provisioning_check(a->provisioning, e) != 0)
@@ -48,6 +57,19 @@ bool api_may_change(struct api *a, struct http_request *r)
         return false;
 }
 
+bool api_find_tenant(struct api *a, struct http_request *r, struct tenant *t)
+{
+        struct err why = {0};
+        int found = registry_tenant(a->registry, http_param(r, "tenant"), t, &why);
+        if (found == 1 && !t->record.deleted)
+                return true;
+        if (found < 0)
+                http_problem_err(r, &why);
+        else
+                http_problem(r, 404, "there is no such tenant");
+        return false;
+}
+
 pthread_mutex_t *api_change_begin(struct api *a)
 {
         pthread_mutex_lock(&a->changing);
@@ -59,6 +81,22 @@ void api_change_end(pthread_mutex_t **changing)
         if (*changing != NULL)
                 pthread_mutex_unlock(*changing);
         *changing = NULL;
+}
+
+struct api_places *api_take_place(struct api_places *p, struct http_request *r)
+{
+        if (atomic_fetch_add(&p->taken, 1) < p->most)
+                return p;
+        atomic_fetch_sub(&p->taken, 1);
+        http_problem(r, 503, "too many searches at once");
+        return NULL;
+}
+
+void api_give_place(struct api_places **p)
+{
+        if (*p != NULL)
+                atomic_fetch_sub(&(*p)->taken, 1);
+        *p = NULL;
 }
 
 int api_await(struct api *a, enum record_kind kind, const char *name, int status)
@@ -77,4 +115,26 @@ void api_answer(struct api *a, struct http_request *r, struct buffer *members)
         json_put_int(&out, "lag_ms", lag.lag);
         json_end(&out);
         http_answer(r, 200, "application/json", buffer_bytes(&out));
+}
+
+msec api_as_of(const struct api *a)
+{
+        return freshness_lag(&a->freshness, clock_wall()).as_of;
+}
+
+void api_answer_tenant(struct api *a, struct http_request *r, api_write_fn *write)
+{
+        static const char *const allowed[] = {"tenant", NULL};
+        if (!http_query_only(r, allowed))
+                return;
+        const char *tenant = api_tenant(r);
+        if (tenant == NULL)
+                return;
+        struct err why = {0};
+        AUTO_BUFFER members = {0};
+        AUTO_READER *reader = readers_take(a->readers, &why);
+        if (reader == NULL || write(reader, tenant, api_as_of(a), &members, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                api_answer(a, r, &members);
 }

@@ -10,9 +10,10 @@
 /* clang-format off */
 
 /* Of struct stored_job, in `jobs`. Further columns: seq, id, tenant and type (in `names`), others
- * (how many rows of `others`), keys. */
+ * (how many rows of `others`), keys, history. */
 #define JOB_MEMBERS(X) \
         X(state, "INTEGER NOT NULL", COLUMN_ENUM, state) \
+        X(shelf, "INTEGER NOT NULL", COLUMN_ENUM, shelf) \
         X(created, "INTEGER NOT NULL", COLUMN_INT, row.created_at) \
         X(born, "INTEGER NOT NULL", COLUMN_INT, row.born) \
         X(earliest, "INTEGER", COLUMN_INT_OR_NULL, row.earliest) \
@@ -28,6 +29,8 @@
         X(forgotten, "INTEGER", COLUMN_INT_OR_NULL, row.forgotten_run) \
         X(ran, "INTEGER", COLUMN_INT_OR_NULL, row.ran_content) \
         X(published, "INTEGER", COLUMN_INT_OR_NULL, published) \
+        X(cancel_at, "INTEGER", COLUMN_INT_OR_NULL, row.cancel_at) \
+        X(act_by, "TEXT", COLUMN_TEXT, row.act_by) \
         X(hint_type, "TEXT", COLUMN_TEXT, row.hint.type) \
         X(hint_priority, "INTEGER", COLUMN_INT_OR_NULL, row.hint.priority) \
         X(hint_max_retries, "INTEGER", COLUMN_INT_OR_NULL, row.hint.max_retries) \

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * counts_api.c: GET /stats and /workers, POST /deliveries/check and /types/check of the internal
- * API.
+ * counts_api.c: GET /stats, POST /deliveries/check and /types/check of the internal API.
  */
-#include <string.h>
 
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
@@ -20,32 +18,6 @@ enum {
         MARKER_WAIT = 1000, /* ms; the consumer waits 1.5 s for the answer */
 };
 
-static msec as_of(const struct api *a)
-{
-        return freshness_lag(&a->freshness, clock_wall()).as_of;
-}
-
-/* Writes members about the tenant asked for. */
-typedef int write_members(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
-                          struct err *e);
-
-static void answer_for_tenant(struct api *a, struct http_request *r, write_members *write)
-{
-        static const char *const allowed[] = {"tenant", NULL};
-        if (!http_query_only(r, allowed))
-                return;
-        const char *tenant = api_tenant(r);
-        if (tenant == NULL)
-                return;
-        struct err why = {0};
-        AUTO_BUFFER members = {0};
-        AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || write(reader, tenant, as_of(a), &members, &why) != 0)
-                http_problem_err(r, &why);
-        else
-                api_answer(a, r, &members);
-}
-
 static int write_stats(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                        struct err *e)
 {
@@ -56,12 +28,7 @@ static int write_stats(struct reader *r, const char *tenant, msec as_of, struct 
 
 void stats_get(void *owner, struct http_request *r)
 {
-        answer_for_tenant(owner, r, write_stats);
-}
-
-void workers_list(void *owner, struct http_request *r)
-{
-        answer_for_tenant(owner, r, lookup_write_workers);
+        api_answer_tenant(owner, r, write_stats);
 }
 
 /* A question being answered: the reader's owner. */
@@ -117,7 +84,7 @@ static int answer_delivery(struct json_reader *r, const struct json_place *p, vo
 static int open_reader(struct question *q)
 {
         q->reader = readers_take(q->api->readers, &q->why);
-        q->as_of = as_of(q->api);
+        q->as_of = api_as_of(q->api);
         return q->reader == NULL ? -1 : 0;
 }
 

@@ -33,6 +33,18 @@ const char *job_row_key(const struct job_row *row)
         return f != NULL ? f->idempotency_key : NULL;
 }
 
+const char *job_row_traceparent(const struct job_row *row)
+{
+        const struct job_hint *hint = job_row_hint(row);
+        return hint != NULL ? hint->traceparent : job_row_facts(row)->traceparent;
+}
+
+struct find job_row_find(const struct job_row *row)
+{
+        return (struct find){.trace = find_of_trace(job_row_traceparent(row)),
+                             .key = find_of_key(job_row_facts(row)->idempotency_key)};
+}
+
 void job_entry_date(struct job_entry *j, msec first)
 {
         job_row_date(&j->job.row, first);

@@ -7,6 +7,7 @@
 
 #include <uthash.h>
 
+#include "status-store/finds.h"
 #include "status-store/store.h"
 
 struct attempt_entry {
@@ -30,10 +31,11 @@ struct job_entry {
         bool dirty;         /* it must be written */
         bool drop_payloads; /* the stored ones are of an earlier run, or forgotten */
         int64_t type;       /* in `names`; 0: unknown */
-        int was_state;      /* in `counts`; -1: not counted yet */
+        int was_shelf;      /* in `counts`; -1: not counted yet */
         int64_t was_type;
-        bool was_keyed;    /* as job_row_key, when it was loaded */
-        int64_t forgotten; /* forgotten_run when it was loaded */
+        struct find was_find; /* in `finds` */
+        bool was_keyed;       /* as job_row_key, when it was loaded */
+        int64_t forgotten;    /* forgotten_run when it was loaded */
         bool attempts_loaded;
         struct attempt_entry *attempts;
         struct start_entry *starts; /* not written yet */
@@ -44,6 +46,10 @@ void job_entry_free(struct job_entry *j);
 /* The idempotency key with which the job was submitted, as far as a reader may know: the row is
  * shown. NULL: none. */
 const char *job_row_key(const struct job_row *row);
+/* The trace context, of its message, else of what its starts and ends say; "": none, or unknown. */
+const char *job_row_traceparent(const struct job_row *row);
+/* The row's digests in `finds`. */
+struct find job_row_find(const struct job_row *row);
 /* Sets the times of what was folded before the stream had a clock. */
 void job_entry_date(struct job_entry *j, msec first);
 

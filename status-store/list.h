@@ -2,44 +2,27 @@
  *
  * list.h: a page of jobs, by filters, in the order they were created.
  *
- * A page reads a bounded number of rows. With a filter that few jobs match, it may hold fewer jobs
- * than `limit`, even none, and still have a next_cursor.
+ * A page is full unless the list ends. Two are cut: one whose answer is large, and one that
+ * searches for a text, because a search is bounded in time, bytes and rows; they may hold fewer
+ * jobs than `limit`, even none, and still have a next_cursor.
  */
 #pragma once
 
 #include "common/db/readers.h"
-#include "status-store/schema.h"
-
-/* Where a page of jobs ended: the sort key of its last row. As text, it has a checksum, by which a
- * text that cursor_write did not make is refused. Valid across restarts and replicas; of replicas
- * that saw a rewind of the stream and others the order of equal times may differ. */
-struct cursor {
-        bool ascending;
-        msec created;
-        int64_t seq;
-};
-
-enum { CURSOR_SIZE = 1 + 16 + 16 + 8 + 1 };
-
-void cursor_write(const struct cursor *c, char out[CURSOR_SIZE]);
-/* False when cursor_write did not make the text. */
-bool cursor_read(const char *text, struct cursor *c);
+#include "status-store/cursor.h"
+#include "status-store/job_filter.h"
+#include "status-store/job_json.h"
 
 enum { LIST_LIMIT_MAX = 500, LIST_LIMIT_DEFAULT = 50 };
 
 struct list_query {
-        const char *tenant;                 /* "*": all */
-        int status;                         /* enum status; -1: any */
-        const char *type;                   /* NULL: any */
-        int priority;                       /* enum priority; -1: any */
-        msec created_after, created_before; /* exclusive; 0: no bound */
-        const char *text;                   /* occurs in payload or error; NULL: any */
-        bool ascending;
+        struct job_filter filter;
+        struct job_view view;
         int limit;
-        bool resumes;
-        struct cursor cursor; /* if resumes */
+        struct cursor after; /* cursor_start, or where the page before ended */
 };
 
-/* Adds `"jobs": […], "next_cursor": …`, without braces. */
+/* Adds `"jobs": […], "next_cursor": …`, without braces; of a search also `"search": {…}`: how far
+ * it looked. */
 int list_write(struct reader *r, const struct list_query *q, struct buffer *out,
                struct err *e) MUST_CHECK;

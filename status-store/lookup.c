@@ -4,10 +4,9 @@
  */
 #include "status-store/lookup.h"
 
-#include <string.h>
-
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
+#include "status-store/history.h"
 #include "status-store/job_entry.h"
 #include "status-store/job_json.h"
 
@@ -29,15 +28,16 @@ int lookup_job(struct reader *r, const char *tenant, const char *id, struct stor
         return found;
 }
 
-int lookup_write_job(struct reader *r, const struct stored_job *job, struct buffer *out,
-                     struct err *e)
+int lookup_write_job(struct reader *r, const struct stored_job *job, const struct mask_words *mask,
+                     struct buffer *out, struct err *e)
 {
         AUTO_RESET *body =
                 reader_query(r, payload_sql, DB_VALUES(value_int(job_body_place(&job->row))), e);
         int found = db_step(body, e);
         if (found < 0)
                 return -1;
-        job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0}, out);
+        job_json_write(job, found == 1 ? db_bytes(body, 0) : (struct bytes){0},
+                       &(struct job_view){.mask = mask}, out);
         return 0;
 }
 
@@ -73,6 +73,54 @@ int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct
         }
         json_end_array(out);
         return 0;
+}
+
+static void write_event(void *owner, const struct history_entry *h)
+{
+        struct buffer *out = owner;
+        json_begin_object(out, NULL);
+        json_put_string(out, "event", history_word(h->kind));
+        json_put_time(out, "at", h->at);
+        json_put_int(out, "run", h->run);
+        json_put_int(out, "attempt", h->attempt);
+        json_put_int(out, "copy", h->copy);
+        json_put_text_or_null(out, "worker", h->worker);
+        json_put_text_or_null(out, "reason", bytes_of_text(reason_word(h->reason)));
+        json_put_text_or_null(out, "error_kind", bytes_of_text(error_kind_word(h->error_kind)));
+        json_put_text_or_null(out, "by", h->by);
+        json_put_text_or_null(out, "why", h->why);
+        json_put_time(out, "run_at", h->run_at);
+        if (h->kind == EVENT_RELEASED)
+                json_put_flag(out, "lost", h->lost);
+        json_end(out);
+}
+
+int lookup_write_events(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e)
+{
+        AUTO_RESET *get = reader_query(r, "SELECT history FROM jobs WHERE seq = ?1",
+                                       DB_VALUES(value_int(job->seq)), e);
+        int found = db_step(get, e);
+        if (found < 0)
+                return -1;
+        json_begin_array(out, "events");
+        bool complete = found == 1 && history_each(db_bytes(get, 0), write_event, out);
+        json_end_array(out);
+        json_put_flag(out, "complete", complete);
+        return 0;
+}
+
+int lookup_read_payload(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e)
+{
+        if (job->row.facts == NULL)
+                return 0;
+        AUTO_RESET *body =
+                reader_query(r, payload_sql, DB_VALUES(value_int(job_body_place(&job->row))), e);
+        int found = db_step(body, e);
+        if (found == 1)
+                buffer_add(out, db_bytes(body, 0).data, db_bytes(body, 0).length);
+        return found < 0 ? -1 : 1;
 }
 
 enum worker_state { WORKER_ALIVE_NOW, WORKER_GONE, WORKER_DIED };
@@ -220,57 +268,4 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
                 write_burial(row, out);
         json_end(out);
         return 0;
-}
-
-/* Adds the running jobs of this tenant. */
-static void add_running(struct buffer *out, struct scan_value record, const char *tenant)
-{
-        struct scan_value running;
-        struct scan_value of;
-        struct scan_item item;
-        if (!scan_find(record, "running", &running) || running.kind != SCAN_ARRAY)
-                return;
-        json_begin_array(out, "running");
-        for (struct scan_cursor at = scan_items(running); scan_next(&at, &item);) {
-                char name[TENANT_SIZE];
-                bool mine = scan_find(item.value, "tenant", &of) &&
-                            json_copy_text(of, name, sizeof(name)) && strcmp(name, tenant) == 0;
-                if (mine || strcmp(tenant, "*") == 0)
-                        json_put_raw(out, NULL, item.value.raw);
-        }
-        json_end_array(out);
-}
-
-static void write_worker(sqlite3_stmt *row, const char *tenant, msec as_of, struct buffer *out)
-{
-        static const char *const members[] = {"state", "version", "started", "concurrency",
-                                              "types"};
-        msec at = sqlite3_column_int64(row, 1);
-        struct bytes raw = db_bytes(row, 3);
-        bool gone = bytes_equal_text(db_bytes(row, 2), "gone");
-        json_begin_object(out, NULL);
-        json_put_text(out, "worker", db_bytes(row, 0));
-        json_put_flag(out, "alive", !gone && at > as_of - WORKER_ALIVE);
-        json_put_time(out, "last_seen", at);
-        if (raw.length > 0) {
-                struct scan_value record = scan_root(raw);
-                struct scan_value value;
-                for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-                        if (scan_find(record, members[i], &value))
-                                json_put_raw(out, members[i], value.raw);
-                add_running(out, record, tenant);
-        }
-        json_end(out);
-}
-
-int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
-                         struct err *e)
-{
-        AUTO_RESET *all = reader_query(r, workers_sql, NULL, e);
-        json_begin_array(out, "workers");
-        int more = 0;
-        while ((more = db_step(all, e)) == 1)
-                write_worker(all, tenant, as_of, out);
-        json_end_array(out);
-        return more;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lookup.h: reads one job, its attempts, what is known of a delivery, and the workers.
+ * lookup.h: reads one job, its attempts, and what is known of a delivery.
  */
 #pragma once
 
+#include "common/base/json_mask.h"
 #include "common/db/readers.h"
 #include "status-store/schema.h"
 
@@ -11,12 +12,19 @@
  * not shown: the caller checks row.shown. */
 int lookup_job(struct reader *r, const char *tenant, const char *id, struct stored_job *job,
                struct err *e) MUST_CHECK;
-/* Adds the job's members, without braces. */
-int lookup_write_job(struct reader *r, const struct stored_job *job, struct buffer *out,
-                     struct err *e) MUST_CHECK;
+/* Adds the job's members, without braces. mask: as in job_view. */
+int lookup_write_job(struct reader *r, const struct stored_job *job, const struct mask_words *mask,
+                     struct buffer *out, struct err *e) MUST_CHECK;
 /* Adds `"attempts": […]`, oldest first. */
 int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct buffer *out,
                           struct err *e) MUST_CHECK;
+
+/* Adds `"events": […], "complete": …`, in the order in which they happened. */
+int lookup_write_events(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e) MUST_CHECK;
+/* 1: appends the payload's bytes; 0: the row was told in part, it is not known; -1. */
+int lookup_read_payload(struct reader *r, const struct stored_job *job, struct buffer *out,
+                        struct err *e) MUST_CHECK;
 
 struct delivery_asked {
         char tenant[TENANT_SIZE];
@@ -34,6 +42,3 @@ struct delivery_asked {
  * a buried job also reason, error_kind and error. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e) MUST_CHECK;
-/* Adds `"workers": […]`, without the jobs of other tenants; "*": with all jobs. */
-int lookup_write_workers(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
-                         struct err *e) MUST_CHECK;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * projection.c: folds a batch of the stream in memory and writes it in one transaction.
+ * projection.c: folds a batch of the stream in memory, and has it written in one transaction.
  */
 #include "status-store/projection.h"
 
 #include <string.h>
-#include <utlist.h>
 
 #include "common/amqp/pack.h"
 #include "common/base/json_read.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "status-store/history.h"
 #include "status-store/job_entry.h"
 #include "status-store/milestones.h"
+#include "status-store/projection_write.h"
 
 enum { FINGERPRINT_BODY = 192 };
 
@@ -26,6 +27,7 @@ struct projection {
         /* The batch. */
         struct job_entry *jobs;
         struct buffer markers; /* UUID_SIZE bytes each */
+        struct buffer acts;    /* lines */
         struct position next;  /* the position after the batch */
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
@@ -57,6 +59,7 @@ void projection_destroy(struct projection **p)
         projection_forget(*p);
         tally_destroy(&(*p)->tally);
         buffer_fini(&(*p)->markers);
+        buffer_fini(&(*p)->acts);
         free(*p);
         *p = NULL;
 }
@@ -77,6 +80,7 @@ static void clear_batch(struct projection *p)
                 job_entry_free(j);
         }
         buffer_clear(&p->markers);
+        buffer_clear(&p->acts);
         tally_clear(p->tally);
         p->next = p->position;
         p->messages = 0;
@@ -155,7 +159,7 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
         }
         j = xcalloc(1, sizeof(*j));
         j->key = key;
-        j->was_state = -1;
+        j->was_shelf = -1;
         int found = store_find(p->store, key.tenant, key.id, &j->job, &p->failure);
         if (found < 0) {
                 job_entry_free(j);
@@ -163,7 +167,7 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
         }
         j->stored = found == 1;
         if (j->stored) {
-                j->was_state = j->job.state;
+                j->was_shelf = j->job.shelf;
                 j->forgotten = j->job.row.forgotten_run;
                 j->type = type_ref(p, &j->job.row);
                 j->was_type = j->type;
@@ -171,6 +175,9 @@ static struct job_entry *find_job(struct projection *p, const struct event *e)
                     store_load_others(p->store, j->job.seq, &j->job.row.facts, &p->failure) != 0)
                         (void)err_wrap(&p->failure, "other contents");
                 j->was_keyed = job_row_key(&j->job.row) != NULL;
+                j->was_find = job_row_find(&j->job.row);
+                if (j->job.history.length == 0) /* written before there were histories */
+                        history_note_gap(&j->job.history);
         } else {
                 j->job.seq = p->new_seq++;
         }
@@ -280,6 +287,15 @@ static void write_worker(struct projection *p, const struct event *e)
         (void)!store_put_worker(p->store, e->worker, e->at, word, e->raw, &p->failure);
 }
 
+/* Of a publisher from outside it proves nothing. */
+static void note_act(struct projection *p, const struct event *e)
+{
+        if (!p->from_service || p->on.acts == NULL)
+                return;
+        buffer_add(&p->acts, e->raw.data, e->raw.length);
+        buffer_add_char(&p->acts, '\n');
+}
+
 static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
@@ -288,10 +304,12 @@ static void fold_event(void *owner, const struct event *e)
                 advance_clock(p, e->at);
         if (err_is_set(&p->failure))
                 return;
-        if (e->kind == EVENT_WORKER) {
+        if (e->kind == EVENT_WORKER)
                 write_worker(p, e);
+        if (e->kind == EVENT_ACT || e->kind == EVENT_ACTED)
+                note_act(p, e);
+        if (!event_is_of_job(e))
                 return;
-        }
         struct job_entry *j = find_job(p, e);
         if (j == NULL)
                 return;
@@ -307,6 +325,8 @@ static void fold_event(void *owner, const struct event *e)
         const struct arrival arrival = {p->folding, p->next.clock};
         bool attempt_ended = fold_attempt(p, j, e, &arrival);
         if (job_row_fold(row, e, &arrival))
+                j->dirty = true;
+        if (history_add(&j->job.history, e, event_time(e, &arrival)))
                 j->dirty = true;
         if (was_run != 0 && was_run != row->message.run)
                 j->drop_payloads = true;
@@ -366,62 +386,13 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
         p->bytes += m->body.length + m->properties.length;
 }
 
-static int write_attempts(struct projection *p, struct job_entry *j, struct err *e)
-{
-        struct attempt_entry *a;
-        LL_FOREACH (j->attempts, a) {
-                bool forgotten = a->row.run <= j->job.row.forgotten_run;
-                if (a->dirty && !forgotten &&
-                    store_put_attempt(p->store, j->job.seq, &a->row, e) != 0)
-                        return -1;
-        }
-        struct start_entry *s;
-        LL_FOREACH (j->starts, s) {
-                if (s->start.run > j->job.row.forgotten_run &&
-                    store_put_start(p->store, j->job.seq, &s->start, e) != 0)
-                        return -1;
-        }
-        if (j->job.row.forgotten_run > j->forgotten)
-                return store_forget_attempts(p->store, j->job.seq, j->job.row.forgotten_run, e);
-        return 0;
-}
-
-/* The job's other contents, and the payloads. */
-static int write_facts(struct projection *p, const struct job_entry *j, struct err *e)
-{
-        const struct job_facts *facts = j->job.row.facts;
-        const struct job_facts *others = facts == NULL ? NULL : facts->next;
-        if ((j->job.others > 0 || others != NULL) &&
-            store_put_others(p->store, j->job.seq, others, e) != 0)
-                return -1;
-        return store_put_payloads(p->store, facts, e);
-}
-
-static int write_job(struct projection *p, struct job_entry *j, struct err *e)
-{
-        struct stored_job *job = &j->job;
-        job->state = job->row.shown ? (int)job->row.status : STATE_HIDDEN;
-        if (j->drop_payloads && store_drop_payloads(p->store, job->seq, e) != 0)
-                return -1;
-        int wrote = j->stored ? store_update(p->store, job, j->type, e)
-                              : store_insert(p->store, j->key.tenant, j->key.id, job, j->type, e);
-        if (wrote != 0 || write_facts(p, j, e) != 0 || write_attempts(p, j, e) != 0)
-                return -1;
-        if (j->was_state >= 0)
-                tally_state(p->tally, j->key.tenant, j->was_type, j->was_state, -1);
-        tally_state(p->tally, j->key.tenant, j->type, job->state, 1);
-        return 0;
-}
-
 static int write_batch(struct projection *p, struct err *e)
 {
         if (err_is_set(&p->failure))
                 return err_set(e, p->failure.code, "%s", p->failure.text);
-        for (struct job_entry *j = p->jobs; j != NULL; j = j->hh.next) {
-                if (j->dirty && write_job(p, j, e) != 0)
-                        return -1;
-        }
-        if (tally_write(p->tally, e) != 0)
+        if (projection_write(p->store, p->tally, p->jobs, e) != 0 || tally_write(p->tally, e) != 0)
+                return -1;
+        if (p->acts.length > 0 && p->on.acts(p->owner, buffer_bytes(&p->acts), e) != 0)
                 return -1;
         return store_commit(p->store, &p->next, e);
 }

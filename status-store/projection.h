@@ -15,8 +15,11 @@ struct keyed_job {
         const char *tenant, *key, *id;
 };
 
-/* Called after a commit; each may be NULL. */
+/* Each may be NULL. Called after a commit, but for `acts`. */
 struct projection_events {
+        /* Before the commit: the lines of administrative acts in it, as services told them. -1: the
+         * batch fails, and is read again. A batch may come again after this, too. */
+        int (*acts)(void *owner, struct bytes lines, struct err *e);
         /* For every job that it changed. */
         void (*changed)(void *owner, const char *tenant, const char *id);
         /* For every marker in it (markers.h). */

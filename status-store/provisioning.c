@@ -18,16 +18,17 @@
 #include "common/topology/topology.h"
 #include "status-store/in_force.h"
 #include "status-store/published.h"
+#include "status-store/registry_keys.h"
 #include "status-store/stream_publish.h"
+#include "status-store/tenant_removal.h"
 #include "status-store/token_queues.h"
 
 enum { POLL_S = 1, TOLD_WAIT = 5 * MSEC_SECOND };
 
 struct provisioning {
         struct registry *registry;
-        pthread_mutex_t *changing; /* borrowed */
-        struct http_client *management;
-        char *vhost;
+        pthread_mutex_t *changing;          /* borrowed */
+        const struct tenant_logins *logins; /* borrowed */
         msec delete_after;
         struct loop_thread *loop;
         struct link *link;        /* declares, and publishes to `control` */
@@ -213,37 +214,15 @@ void provisioning_begin(struct provisioning *p)
         token_queues_begin(p->tokens);
 }
 
-/* False when the login may still exist; p->refused then says why. */
-static bool remove_login(struct provisioning *p, const struct tenant *t)
-{
-        struct err why = {0};
-        if (provisioning_delete_login(p, t->record.name, &why) == 0 &&
-            registry_note_login(p->registry, t->record.name, LOGIN_NONE, &why) == 0)
-                return true;
-        (void)err_set(&p->refused, why.code, "login of %s: %s", t->record.name, why.text);
-        return false;
-}
-
-/* Deletes the queues and the login of a tenant that was deleted long enough ago; waits while its
- * queues have consumers. Before the name is free, the login is deleted once more, known or not:
- * else it could act as the next tenant of that name. */
 static int remove_deleted(void *owner, const struct tenant *t, struct err *e)
 {
         struct provisioning *p = owner;
-        struct err why = {0};
-        if (!t->record.deleted || clock_wall() < t->deleted_at + p->delete_after)
-                return 0;
-        if ((t->amqp_login || t->login_unsure) && !remove_login(p, t))
-                return 0;
-        if (topology_delete_tenant(p->link, t->record.name, &why) != 0) {
-                if (why.code != ERR_CONFLICT)
-                        return err_set(e, why.code, "%s", why.text);
-                return 0;
-        }
-        if (p->management != NULL && !remove_login(p, t))
-                return 0;
-        LOG_INFO("queues of a deleted tenant removed", log_text("tenant", t->record.name));
-        return registry_drop_tenant(p->registry, t->record.name, e);
+        const struct tenant_removal removal = {.registry = p->registry,
+                                               .link = p->link,
+                                               .logins = p->logins,
+                                               .after = p->delete_after,
+                                               .refused = &p->refused};
+        return tenant_remove(&removal, t, e);
 }
 
 /* Skips a tenant whose queues the broker refuses (they exist with other arguments): the records
@@ -408,8 +387,7 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
         AUTO(provisioning) p = xcalloc(1, sizeof(*p));
         p->registry = c->registry;
         p->changing = c->changing;
-        p->management = c->management;
-        p->vhost = xstrdup(c->vhost);
+        p->logins = c->logins;
         p->delete_after = c->delete_after;
         pthread_mutex_init(&p->applying, NULL);
         pthread_mutex_init(&p->mutex, NULL);
@@ -452,7 +430,6 @@ void provisioning_destroy(struct provisioning **provisioning)
         pthread_cond_destroy(&p->told);
         pthread_mutex_destroy(&p->mutex);
         pthread_mutex_destroy(&p->applying);
-        free(p->vhost);
         free(p);
 }
 
@@ -461,30 +438,6 @@ int provisioning_check(const struct provisioning *p, struct err *e)
         if (link_is_up(p->link) && token_queues_are_up(p->tokens))
                 return 0;
         return err_set(e, ERR_UNAVAILABLE, "the broker cannot be reached for provisioning");
-}
-
-int provisioning_can_make_login(const struct provisioning *p, struct err *e)
-{
-        if (p->management != NULL)
-                return 0;
-        return err_set(e, ERR_INVALID,
-                       "a broker login needs the management API: set management_url, "
-                       "management_login and management_password_file of the status-store");
-}
-
-int provisioning_make_login(struct provisioning *p, const char *tenant, const char *password,
-                            struct err *e)
-{
-        if (provisioning_can_make_login(p, e) != 0)
-                return -1;
-        return topology_put_tenant_account(p->management, p->vhost, tenant, password, e);
-}
-
-int provisioning_delete_login(struct provisioning *p, const char *tenant, struct err *e)
-{
-        if (provisioning_can_make_login(p, e) != 0)
-                return -1;
-        return topology_delete_tenant_account(p->management, tenant, e);
 }
 
 void provisioning_wake(struct provisioning *p)

@@ -14,8 +14,8 @@
 #include <pthread.h>
 
 #include "common/amqp/link.h"
-#include "common/http/client.h"
 #include "status-store/registry_types.h"
+#include "status-store/tenant_logins.h"
 
 struct provisioning;
 
@@ -25,8 +25,7 @@ struct provisioning_config {
         /* Hold it from the reading of a tenant's or type's row to its change: then no change is
          * refused because the row was given its tokens meanwhile. Borrowed. */
         pthread_mutex_t *changing;
-        struct http_client *management; /* borrowed; NULL: not configured */
-        const char *vhost;
+        const struct tenant_logins *logins; /* borrowed */
         msec delete_after; /* time from a tenant's deletion, or a limit's change, to that of queues
                             */
 };
@@ -50,12 +49,6 @@ int provisioning_apply_type(struct provisioning *p, const char *type, struct err
 /* Waits at most 5 s until the last change of the tenant or type is published, with the limits that
  * it wants. Hold no lock. */
 bool provisioning_await(struct provisioning *p, enum record_kind kind, const char *name);
-/* ERR_INVALID when no management API is configured. */
-int provisioning_can_make_login(const struct provisioning *p, struct err *e) MUST_CHECK;
-/* Creates or renews the tenant's broker login with this password. */
-int provisioning_make_login(struct provisioning *p, const char *tenant, const char *password,
-                            struct err *e) MUST_CHECK;
-int provisioning_delete_login(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
 /* Publishes a marker (markers.h) to `events` and fills its id. 0: confirmed. */
 int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE],
                                 struct err *e) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/catch_up.h"
+#include "status-store/registry_keys.h"
 
 enum { PREFETCH = 512, NAME_SIZE = 1 + JOB_TYPE_SIZE }; /* a type's name is the longest */
 

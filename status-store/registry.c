@@ -66,10 +66,60 @@ static const char unversioned_to_1[] =
         "CREATE TABLE IF NOT EXISTS claim_counts(tenant TEXT, made INTEGER, n INTEGER NOT NULL," \
         " PRIMARY KEY(tenant, made)) WITHOUT ROWID;"
 
-static const struct db_step steps[] = {
-        {.sql = unversioned_to_1}, {.sql = LIMITS_2}, {.sql = CLAIMS_3}};
+/* acts: acts that were begun, by job; each row goes with the act's last step. moved: the greatest
+ * act on each job until `keep`, for messages that outlive the job's row and its mark. runs: run
+ * numbers that were granted to a holder. copy: of x-copy (docs/amqp.md). kind: of an act or an
+ * operation, as its file numbers them. */
+#define ACTS_4 \
+        "ALTER TABLE tenants ADD COLUMN paused_at INTEGER;" \
+        "ALTER TABLE tenants ADD COLUMN paused_by TEXT;" \
+        "CREATE TABLE acts(tenant TEXT, id BLOB, kind INTEGER, run INTEGER, attempt INTEGER," \
+        " copy INTEGER, run_at INTEGER, priority INTEGER, again INTEGER, due INTEGER, by TEXT," \
+        " at INTEGER, PRIMARY KEY(tenant, id)) WITHOUT ROWID;" \
+        "CREATE TABLE moved(tenant TEXT, id BLOB, run INTEGER, attempt INTEGER, copy INTEGER," \
+        " kind INTEGER, keep INTEGER, PRIMARY KEY(tenant, id)) WITHOUT ROWID;" \
+        "CREATE INDEX moved_keep ON moved(keep);" \
+        "CREATE TABLE runs(tenant TEXT, id BLOB, run INTEGER, copy INTEGER, holder BLOB," \
+        " at INTEGER, PRIMARY KEY(tenant, id, run)) WITHOUT ROWID;" \
+        "CREATE INDEX runs_at ON runs(at);" \
+        "CREATE TABLE operations(id BLOB PRIMARY KEY, tenant TEXT, kind INTEGER, filter TEXT," \
+        " state INTEGER, seq_max INTEGER, before INTEGER, cursor TEXT, copy INTEGER," \
+        " bulk INTEGER, expected INTEGER, more INTEGER, done INTEGER, skipped INTEGER," \
+        " failed INTEGER, error TEXT, by TEXT, at INTEGER, started INTEGER, ended INTEGER)" \
+        " WITHOUT ROWID;" \
+        "CREATE TABLE pauses(key TEXT PRIMARY KEY, v INTEGER, paused INTEGER, at INTEGER," \
+        " by TEXT, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 
-static const struct db_schema schema = {.tables = TABLES_1 LIMITS_2 CLAIMS_3,
+/* name: NULL: none. family: the id of the first key of a line of rotations; NULL: its own.
+ * audit: administrative acts, by their id; audit_ends: their outcomes, which come later. Rows of
+ * both are never changed, and not deleted for 400 days. */
+#define CONTROL_4 \
+        "ALTER TABLE keys ADD COLUMN name TEXT;" \
+        "ALTER TABLE keys ADD COLUMN family TEXT;" \
+        "ALTER TABLE keys ADD COLUMN last_used INTEGER;" \
+        "ALTER TABLE keys ADD COLUMN last_from TEXT;" \
+        "CREATE TABLE audit(seq INTEGER PRIMARY KEY AUTOINCREMENT, act BLOB NOT NULL UNIQUE," \
+        " at INTEGER NOT NULL, by TEXT NOT NULL, key_name TEXT, key_tenant TEXT," \
+        " what TEXT NOT NULL, target TEXT, tenant TEXT, origin TEXT, gateway TEXT, trace TEXT," \
+        " detail TEXT);" \
+        "CREATE TABLE audit_ends(act BLOB PRIMARY KEY, at INTEGER NOT NULL," \
+        " status INTEGER NOT NULL) WITHOUT ROWID;" \
+        "CREATE INDEX audit_tenant ON audit(tenant, seq);" \
+        "CREATE INDEX audit_target ON audit(target, seq);" \
+        "CREATE INDEX audit_by ON audit(by, seq);" \
+        "CREATE INDEX audit_at ON audit(at);" APPEND_ONLY(audit) APPEND_ONLY(audit_ends)
+
+#define APPEND_ONLY(table) \
+        "CREATE TRIGGER " #table "_stays BEFORE UPDATE ON " #table \
+        " BEGIN SELECT raise(ABORT, '" #table " is append-only'); END;" \
+        "CREATE TRIGGER " #table "_kept BEFORE DELETE ON " #table \
+        " WHEN OLD.at > (unixepoch() - 400 * 86400) * 1000" \
+        " BEGIN SELECT raise(ABORT, '" #table " is kept 400 days'); END;"
+
+static const struct db_step steps[] = {
+        {.sql = unversioned_to_1}, {.sql = LIMITS_2}, {.sql = CLAIMS_3}, {.sql = ACTS_4 CONTROL_4}};
+
+static const struct db_schema schema = {.tables = TABLES_1 LIMITS_2 CLAIMS_3 ACTS_4 CONTROL_4,
                                         .steps = steps,
                                         .version = sizeof(steps) / sizeof(steps[0]),
                                         .otherwise =
@@ -162,16 +212,16 @@ int registry_rows_exist(struct registry *r, const char *sql, const struct db_val
 }
 
 /* A record that was published, or that is to be published again. */
-struct mark {
+struct told {
         enum record_kind kind;
         const char *name;
         int64_t v;
         bool told;
 };
 
-static int mark_row(struct database *db, void *owner, struct err *e)
+static int tell_row(struct database *db, void *owner, struct err *e)
 {
-        const struct mark *m = owner;
+        const struct told *m = owner;
         const struct db_value *values =
                 DB_VALUES(value_text(m->name), value_int(m->v), value_int(m->told));
         const char *sql = "UPDATE keys SET told = ?3 WHERE id = ?1 AND v = ?2";
@@ -187,8 +237,8 @@ static int mark_row(struct database *db, void *owner, struct err *e)
 int registry_published(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e)
 {
-        struct mark m = {.kind = kind, .name = name, .v = v, .told = true};
-        return registry_write(r, mark_row, &m, e);
+        struct told m = {.kind = kind, .name = name, .v = v, .told = true};
+        return registry_write(r, tell_row, &m, e);
 }
 
 int registry_is_published(struct registry *r, enum record_kind kind, const char *name,
@@ -213,6 +263,6 @@ int registry_is_in_force(struct registry *r, enum record_kind kind, const char *
 int registry_republish(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e)
 {
-        struct mark m = {.kind = kind, .name = name, .v = v};
-        return registry_write(r, mark_row, &m, e);
+        struct told m = {.kind = kind, .name = name, .v = v};
+        return registry_write(r, tell_row, &m, e);
 }

@@ -27,14 +27,9 @@ struct tenant {
         msec deleted_at; /* 0: not deleted */
 };
 
-struct key {
-        struct key_record record;
-        msec created_at;
-};
-
-/* Which rows: all, those whose last change has not been published to `control`, or tenants and
- * types with a limit whose tokens are not there. */
-enum which { WHICH_ALL, WHICH_UNPUBLISHED, WHICH_UNFILLED };
+/* Which rows: all, those whose last change has not been published to `control`, tenants and types
+ * with a limit whose tokens are not there, or keys but those of deleted tenants. */
+enum which { WHICH_ALL, WHICH_UNPUBLISHED, WHICH_UNFILLED, WHICH_LISTED };
 
 struct registry;
 
@@ -72,31 +67,11 @@ int registry_delete_tenant(struct registry *r, const char *name, msec now,
 /* Call it when its queues are gone: the name can be used again. */
 int registry_drop_tenant(struct registry *r, const char *name, struct err *e) MUST_CHECK;
 
-/* Makes a key of a tenant. text is the only copy of the secret. ERR_NOT_FOUND: the tenant is gone.
- */
-int registry_add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
-                     char text[KEY_TEXT_SIZE], struct key *out, struct err *e) MUST_CHECK;
-/* ERR_NOT_FOUND: the tenant has no such key. */
-int registry_revoke_key(struct registry *r, const char *tenant, const char *id,
-                        struct err *e) MUST_CHECK;
-/* 1: there is an admin key that is not revoked; 0; -1. */
-int registry_has_admin_key(struct registry *r, struct err *e) MUST_CHECK;
-/* Makes an admin key (no HTTP route does) and writes it to the file (mode 0600; an existing file is
- * replaced). */
-int registry_create_admin_key(struct registry *r, const char *path, struct err *e) MUST_CHECK;
-/* The same if the registry has no admin key. */
-int registry_bootstrap_admin_key(struct registry *r, const char *path, struct err *e) MUST_CHECK;
-
 typedef int tenant_fn(void *owner, const struct tenant *t, struct err *e);
-typedef int key_fn(void *owner, const struct key *k, struct err *e);
-/* Call `each` for every row, until it fails. They work on a copy of the list, so it may call the
- * registry. tenant NULL: the keys of all. Keys of a deleted tenant stay for 30 days, so that their
- * revocation can be published again; WHICH_ALL of one tenant leaves them out, because the name may
- * have a new tenant. */
+/* Calls `each` for every row, until it fails. It works on a copy of the list, so it may call the
+ * registry. */
 int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
                          struct err *e) MUST_CHECK;
-int registry_each_key(struct registry *r, enum which which, const char *tenant, key_fn *each,
-                      void *owner, struct err *e) MUST_CHECK;
 
 /* Marks version v of a tenant or type (name) or key (its id) as published, or as unpublished. When
  * it is published, token queues that it does not name are stale. */
@@ -115,4 +90,3 @@ int registry_republish(struct registry *r, enum record_kind kind, const char *na
  * effect. 1: the row was raised; 0; -1. */
 int registry_seen_tenant(struct registry *r, const struct tenant_record *seen,
                          struct err *e) MUST_CHECK;
-int registry_seen_key(struct registry *r, const char *id, int64_t v, struct err *e) MUST_CHECK;

@@ -44,10 +44,10 @@ static int find_lost(struct reader *r, msec as_of, struct sweep_found *f, struct
 {
         AUTO_RESET *rows =
                 reader_query(r,
-                             "SELECT " JOB_COLUMNS ", w.at, w.state FROM jobs j"
+                             "SELECT " JOB_COLUMNS ", w.at, w.state"
+                             " FROM jobs j INDEXED BY jobs_running"
                              " LEFT JOIN workers w ON w.worker = j.worker WHERE j.state = 2"
-                             " AND j.tenant IN (SELECT tenant FROM counts WHERE state = 2 AND"
-                             " n > 0) AND (w.state = 'gone' OR"
+                             " AND (w.state = 'gone' OR"
                              " max(ifnull(w.at, 0), ifnull(j.started_at, 0)) <= ?1)",
                              DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
         int more = 0;

@@ -21,6 +21,7 @@ enum { WALKED_COUNT = sizeof(walked) / sizeof(walked[0]) };
 static const char *const delete_job_sql[] = {
         delete_bodies_sql,
         "DELETE FROM others WHERE seq = ?1",
+        "DELETE FROM finds WHERE seq = ?1",
         "DELETE FROM jobs WHERE seq = ?1",
         "DELETE FROM attempts WHERE seq = ?1",
         "DELETE FROM starts WHERE seq = ?1",
@@ -41,6 +42,7 @@ struct retention {
 
 struct expired {
         int64_t seq, type;
+        int shelf;
 };
 
 struct retention *retention_create(struct store *store, const struct retention_settings *s)
@@ -80,7 +82,7 @@ static int delete_all(struct retention *r, const struct expired *list, int count
         int done = 0;
         for (int i = 0; i < count && done == 0; i++) {
                 done = delete_job(r, list[i].seq, e);
-                tally_state(r->tally, r->tenant, list[i].type, walked[r->walk], -1);
+                tally_shelf(r->tally, r->tenant, list[i].type, list[i].shelf, -1);
         }
         if (done == 0)
                 done = tally_write(r->tally, e);
@@ -99,7 +101,8 @@ static int read_page(struct retention *r, msec before, struct expired *list, int
 {
         AUTO_RESET *page = database_query(
                 r->db,
-                "SELECT seq, created, told, type FROM jobs WHERE tenant = ?1 AND state = ?2 AND"
+                "SELECT seq, created, told, type, shelf FROM jobs WHERE tenant = ?1 AND state = ?2 "
+                "AND"
                 " created < ?3 AND (created, seq) > (?4, ?5) ORDER BY created, seq LIMIT ?6",
                 DB_VALUES(value_int(r->tenant), value_int(walked[r->walk]), value_int(before),
                           value_int(r->created), value_int(r->seq), value_int(STEP_ROWS)),
@@ -111,7 +114,8 @@ static int read_page(struct retention *r, msec before, struct expired *list, int
                 r->created = sqlite3_column_int64(page, 1);
                 msec last_event = sqlite3_column_int64(page, 2);
                 if (last_event > 0 && last_event < before) /* 0: the stream has no clock yet */
-                        list[(*count)++] = (struct expired){r->seq, sqlite3_column_int64(page, 3)};
+                        list[(*count)++] = (struct expired){r->seq, sqlite3_column_int64(page, 3),
+                                                            sqlite3_column_int(page, 4)};
         }
         return more < 0 ? -1 : rows;
 }
@@ -128,9 +132,10 @@ static int next_tenant(struct retention *r, struct err *e)
 
 static int prune_rest(struct retention *r, msec now, struct err *e)
 {
-        msec first_minute = (now - TALLY_KEPT) / MSEC_MINUTE;
         if (database_run(r->db, "DELETE FROM minutes WHERE minute < ?1",
-                         DB_VALUES(value_int(first_minute)), e) != 0 ||
+                         DB_VALUES(value_int((now - TALLY_KEPT) / MSEC_MINUTE)), e) != 0 ||
+            database_run(r->db, "DELETE FROM type_minutes WHERE minute < ?1",
+                         DB_VALUES(value_int((now - TALLY_TYPES_KEPT) / MSEC_MINUTE)), e) != 0 ||
             database_run(r->db, "DELETE FROM workers WHERE at < ?1",
                          DB_VALUES(value_int(now - MSEC_HOUR)), e) != 0)
                 return -1;
@@ -141,7 +146,8 @@ static int prune_rest(struct retention *r, msec now, struct err *e)
             database_run(r->db,
                          "DELETE FROM names WHERE ref NOT IN (SELECT tenant FROM counts UNION"
                          " SELECT type FROM counts UNION SELECT tenant FROM counters UNION"
-                         " SELECT tenant FROM minutes)",
+                         " SELECT tenant FROM minutes UNION SELECT tenant FROM type_minutes UNION"
+                         " SELECT type FROM type_minutes)",
                          NULL, e) != 0)
                 return -1;
         names_forget(store_names(r->store));

@@ -8,14 +8,20 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "status-store/varint.h"
 
 /* clang-format off */
 const char schema_tables[] =
         "CREATE TABLE jobs(seq INTEGER PRIMARY KEY, id BLOB NOT NULL, tenant INTEGER NOT NULL,"
         " type INTEGER, others INTEGER, keys BLOB"
-        JOB_MEMBERS(COLUMN_DECLARED) FACTS_MEMBERS(COLUMN_DECLARED) ");"
+        JOB_MEMBERS(COLUMN_DECLARED) FACTS_MEMBERS(COLUMN_DECLARED)
+        ", history BLOB);"
         "CREATE UNIQUE INDEX jobs_id ON jobs(id, tenant);"
         "CREATE INDEX jobs_state ON jobs(tenant, state, created);"
+        "CREATE INDEX jobs_type ON jobs(type, shelf, created);"
+        "CREATE INDEX jobs_of ON jobs(tenant, type, shelf, created);"
+        "CREATE INDEX jobs_waiting ON jobs(tenant, lane, created) WHERE state = 1;" /* pending */
+        "CREATE INDEX jobs_running ON jobs(type, tenant, lane) WHERE state = 2;"
         "CREATE INDEX jobs_expires ON jobs(expires)"
         " WHERE expires IS NOT NULL AND state IN (0, 1, 3);" /* scheduled, pending, failed */
         "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
@@ -26,13 +32,17 @@ const char schema_tables[] =
         "CREATE TABLE starts(seq INTEGER" START_MEMBERS(COLUMN_DECLARED)
         ", PRIMARY KEY(seq, run, attempt, digest)) WITHOUT ROWID;"
         "CREATE TABLE names(ref INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-        "CREATE TABLE counts(tenant INTEGER, type INTEGER, state INTEGER,"
-        " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, state)) WITHOUT ROWID;"
+        "CREATE TABLE finds(seq INTEGER PRIMARY KEY, trace INTEGER, key INTEGER);"
+        "CREATE TABLE counts(tenant INTEGER, type INTEGER, shelf INTEGER,"
+        " n INTEGER NOT NULL, PRIMARY KEY(tenant, type, shelf)) WITHOUT ROWID;"
         "CREATE TABLE counters(tenant INTEGER PRIMARY KEY, submitted INTEGER,"
         " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER);"
         "CREATE TABLE minutes(minute INTEGER, tenant INTEGER, submitted INTEGER,"
         " completed INTEGER, failed INTEGER, retried INTEGER, dead INTEGER, latency BLOB,"
         " wait BLOB, duration BLOB, PRIMARY KEY(minute, tenant)) WITHOUT ROWID;"
+        "CREATE TABLE type_minutes(minute INTEGER, tenant INTEGER, type INTEGER,"
+        " completed INTEGER, failed INTEGER, dead INTEGER, duration BLOB,"
+        " PRIMARY KEY(minute, tenant, type)) WITHOUT ROWID;"
         "CREATE TABLE workers(worker TEXT PRIMARY KEY, at INTEGER, state TEXT,"
         " raw BLOB) WITHOUT ROWID;"
         "CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1)"
@@ -49,35 +59,13 @@ const char payload_sql[] = "SELECT payload FROM bodies WHERE place = ?1";
 const char workers_sql[] = "SELECT worker, at, state, raw FROM workers ORDER BY worker LIMIT 10000";
 
 const char counts_sql[] = "SELECT tenant, (SELECT name FROM names WHERE ref = tenant),"
-                          " (SELECT name FROM names WHERE ref = type), state, n FROM counts"
-                          " WHERE n > 0 AND" OF_TENANT;
+                          " (SELECT name FROM names WHERE ref = type), shelf / 8, n FROM counts"
+                          " WHERE n > 0 AND tenant > 0 AND"
+                          " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1))";
 
 const char position_sql[] =
         "SELECT offset, first_offset, events, skipped, gaps, rebuilds, gap_from,"
         " gap_to FROM position";
-
-static size_t varint_put(unsigned char *out, uint64_t value)
-{
-        size_t n = 0;
-        for (; value >= 0x80; value >>= 7)
-                out[n++] = (unsigned char)(value | 0x80);
-        out[n++] = (unsigned char)value;
-        return n;
-}
-
-static bool varint_get(struct bytes *in, uint64_t *value)
-{
-        *value = 0;
-        for (unsigned shift = 0; in->length > 0 && shift < 64; shift += 7) {
-                unsigned char byte = (unsigned char)in->data[0];
-                in->data++;
-                in->length--;
-                *value |= (uint64_t)(byte & 0x7f) << shift;
-                if ((byte & 0x80) == 0)
-                        return true;
-        }
-        return false;
-}
 
 size_t keys_pack(const struct fold_key *const *keys, size_t count, unsigned char out[KEYS_SIZE])
 {
@@ -144,6 +132,8 @@ void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX])
         keys[8] = &facts->key;
         keys[9] = &facts->wait;
         keys[KEYS_ALWAYS] = &row->hint_key;
+        keys[KEYS_ALWAYS + 1] = &row->moved;
+        keys[KEYS_ALWAYS + 2] = &row->cancel;
 }
 
 #define JOB(column, declaration, kind, member) COLUMN_OF(struct stored_job, kind, member)
@@ -153,6 +143,27 @@ static const struct column job_members[] = {JOB_MEMBERS(JOB)};
 static const struct column facts_members[] = {FACTS_MEMBERS(FACTS)};
 static const struct column attempt_members[] = {ATTEMPT_MEMBERS(ATTEMPT)};
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+int job_row_state(const struct job_row *row)
+{
+        return row->shown ? (int)row->status : STATE_HIDDEN;
+}
+
+int job_row_shelf(const struct job_row *row)
+{
+        int priority = job_row_priority(row);
+        bool known = priority >= 0 && priority < PRIORITY_COUNT;
+        return job_row_state(row) * SHELF_STATE + (known ? priority : SHELF_PRIORITY_UNKNOWN);
+}
+
+/* The number of keys without the empty ones at the end. */
+static size_t count_used(struct fold_key *const keys[KEYS_MAX])
+{
+        size_t count = KEYS_MAX;
+        while (count > KEYS_ALWAYS && keys[count - 1]->run == 0)
+                count--;
+        return count;
+}
 
 static int others_of(const struct job_row *row)
 {
@@ -169,8 +180,7 @@ int stored_job_bind(sqlite3_stmt *s, int first, const struct stored_job *job,
         struct fold_key *all[KEYS_MAX];
         job_row_keys((struct job_row *)row, all);
         db_bind_int_or_null(s, first++, others_of(row));
-        size_t count = row->hint_key.run != 0 ? KEYS_MAX : KEYS_ALWAYS;
-        size_t length = keys_pack((const struct fold_key *const *)all, count, keys);
+        size_t length = keys_pack((const struct fold_key *const *)all, count_used(all), keys);
         db_bind_blob(s, first++, keys, length);
         first = columns_bind(s, first, job_members, COUNT(job_members), job);
         return columns_bind(s, first, facts_members, COUNT(facts_members), job_row_facts(row));
@@ -230,6 +240,7 @@ struct job_facts *other_read(sqlite3_stmt *s, struct err *e)
 void stored_job_fini(struct stored_job *job)
 {
         job_row_fini(&job->row);
+        buffer_fini(&job->history);
 }
 
 void attempt_bind(sqlite3_stmt *s, int first, const struct attempt_row *a,

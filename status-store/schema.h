@@ -11,9 +11,12 @@
  *      attempts  of jobs whose row cannot hold them (job_entry.h)
  *      starts    the distinct `started` events of those jobs, and starts that were given back
  *      names     the numbers of tenants and types
- *      counts    jobs by tenant, type and state
+ *      finds     digests of jobs' trace ids and idempotency keys (finds.h); no index, because
+ *                digests are random: a search reads all
+ *      counts    jobs by tenant, type and shelf
  *      counters  submitted, completed, failed, retried, dead by tenant, since the stream began
  *      minutes   the same by minute, with histograms, for 25 hours
+ *      type_minutes  completed, failed, dead and durations by minute, tenant and type, for an hour
  *      workers   the last record of each consumer
  *      position  how far the stream has been folded
  *
@@ -21,6 +24,8 @@
  * it is the pack's place + its number there. `base` grows when the stream is rewound, so no two
  * messages have the same place. Contents migrated from version 4 or earlier have negative ones. The
  * keys of rows from version 6 or earlier hold offset + base, which is less than any later place.
+ *
+ * Tenant 0 in counts, counters and minutes is the sum of all tenants.
  *
  * A change of a table needs a step in migrations.c.
  */
@@ -31,7 +36,13 @@
 #include "status-store/columns.h"
 
 enum { STATE_HIDDEN = STATUS_COUNT }; /* in column state: the row is not shown */
-enum { SEQ_PER_OFFSET = 4096 };       /* places of an offset: jobs of one message at most */
+enum { TENANT_ALL = 0 };              /* in column tenant of the counts */
+
+/* Column shelf: state × 8 + priority (4: unknown), so that one column is what lists filter by. */
+enum { SHELF_STATE = 8, SHELF_PRIORITY_UNKNOWN = 4 };
+int job_row_state(const struct job_row *row);
+int job_row_shelf(const struct job_row *row);
+enum { SEQ_PER_OFFSET = 4096 }; /* places of an offset: jobs of one message at most */
 
 extern const char schema_tables[];
 /* Gives a file of any earlier version these tables (db_migrate). Its rows stay, because the stream
@@ -46,19 +57,20 @@ int status_db_migrate(sqlite3 *db, struct err *e) MUST_CHECK;
                 FACTS_MEMBERS(OF_JOBS)
 enum { JOB_COLUMN_COUNT = 6 JOB_MEMBERS(COLUMN_ONE) FACTS_MEMBERS(COLUMN_ONE) };
 
-/* Fold keys as one blob: for each, six varints and the digest; an empty key is a single 0. A job's
- * blob ends after KEYS_ALWAYS keys when the last, its hint's, is empty. */
-enum { KEYS_ALWAYS = 10, KEYS_MAX = 11, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
+/* Fold keys as one blob: for each, six varints and the digest; an empty key is a single 0. Empty
+ * ones at the end of a job's blob are left out, but for the first KEYS_ALWAYS. */
+enum { KEYS_ALWAYS = 10, KEYS_MAX = 13, KEYS_SIZE = KEYS_MAX * (6 * 10 + 8) };
 
 enum { ID_SIZE = UUID_BYTES };
 
 /* A row as it is stored, without its payload. */
 struct stored_job {
         int64_t seq;
-        int state;
-        bool spilled;      /* its attempts are in `attempts` */
-        int others;        /* how many rows `others` had when it was read */
-        int64_t published; /* how often clients published it; services do not count */
+        int state, shelf;
+        bool spilled;          /* its attempts are in `attempts` */
+        int others;            /* how many rows `others` had when it was read */
+        int64_t published;     /* how often clients published it; services do not count */
+        struct buffer history; /* its events (history.h); store_find alone reads it */
         struct job_row row;
 };
 
@@ -99,8 +111,10 @@ void job_row_keys(struct job_row *row, struct fold_key *keys[KEYS_MAX]);
 /* What more than one part asks: parameters → columns. */
 extern const char payload_sql[];  /* place → payload */
 extern const char workers_sql[];  /* → worker, at, state, raw */
-extern const char counts_sql[];   /* tenant name or "*" → tenant ref, tenant, type, state, n */
+extern const char counts_sql[];   /* tenant name or "*" → tenant ref, tenant, type, state, n; a
+                                     tenant's state has several rows */
 extern const char position_sql[]; /* → offset, first_offset, events, skipped, gaps, rebuilds,
                                      gap_from, gap_to */
-/* In WHERE; ?1: a tenant's name or "*". */
-#define OF_TENANT " (?1 = '*' OR tenant = (SELECT ref FROM names WHERE name = ?1)) "
+/* In WHERE, for counters and minutes; ?1: a tenant's name, or "*" for the rows of all. */
+#define OF_TENANT \
+        " tenant = CASE ?1 WHEN '*' THEN 0 ELSE (SELECT ref FROM names WHERE name = ?1) END "

@@ -12,14 +12,20 @@
 #include "common/db/db.h"
 #include "common/http/health.h"
 #include "status-store/api.h"
+#include "status-store/audit_retention.h"
 #include "status-store/claim_settler.h"
 #include "status-store/expirer.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
+#include "status-store/job_tenant.h"
 #include "status-store/queue_sizes.h"
+#include "status-store/registry_audit.h"
+#include "status-store/registry_keys.h"
 #include "status-store/registry_types.h"
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
+
+enum { SCANS_MAX = 2 }; /* at once */
 
 struct status_store {
         const struct settings *settings;
@@ -30,7 +36,8 @@ struct status_store {
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
-        struct claim_settler *claim_settler; /* the primary's */
+        struct claim_settler *claim_settler;     /* the primary's */
+        struct audit_retention *audit_retention; /* likewise */
         struct metrics *metrics;
         struct queue_sizes *queue_sizes;
         struct api api; /* the parts that requests use; owned */
@@ -56,6 +63,21 @@ static void on_keyed(void *owner, const struct keyed_job *job)
         const struct status_store *s = owner;
         if (s->claim_settler != NULL)
                 claim_settler_add(s->claim_settler, job->tenant, job->key, job->id);
+}
+
+static int on_owner(void *owner, const char *id, char tenant[TENANT_SIZE], struct err *e)
+{
+        const struct status_store *s = owner;
+        return job_tenant(store_database(s->store), id, tenant, e);
+}
+
+static int on_acts(void *owner, struct bytes lines, struct err *e)
+{
+        struct status_store *s = owner;
+        const struct job_owners owners = {.tenant = on_owner, .owner = s};
+        if (s->api.registry == NULL || registry_audit_add(s->api.registry, lines, &owners, e) == 0)
+                return 0;
+        return err_wrap(e, "the audit");
 }
 
 static bool is_ready(void *owner, struct err *why)
@@ -109,7 +131,7 @@ static void on_control_read(void *owner)
 static int open_projection(struct status_store *s, struct err *e)
 {
         static const struct projection_events events = {
-                .changed = on_change, .passed = on_marker, .keyed = on_keyed};
+                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
@@ -121,6 +143,8 @@ static int open_projection(struct status_store *s, struct err *e)
                 return -1;
         s->retention = retention_create(s->store, &keep);
         s->api.readers = readers_create(c->database, (unsigned)c->readers, e);
+        s->api.searches.most = c->readers >= 8 ? (unsigned)c->readers / 4 : 1;
+        s->api.scans.most = SCANS_MAX;
         if (s->api.readers == NULL)
                 return -1;
         s->api.waiting = waiters_create((unsigned)c->waiting);
@@ -150,6 +174,17 @@ static int check_primary(const struct settings *c, struct err *e)
         return 0;
 }
 
+static int bootstrap(const struct status_store *s, struct err *e)
+{
+        struct registry *r = s->api.registry;
+        int has = registry_has_admin_key(r, e);
+        if (has != 0)
+                return has < 0 ? -1 : 0;
+        if (registry_bootstrap_admin_key(r, s->settings->bootstrap_admin_key_file, e) != 0)
+                return -1;
+        return registry_audit_add_admin_key(r, clock_wall(), e);
+}
+
 static int open_registry(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
@@ -160,9 +195,9 @@ static int open_registry(struct status_store *s, struct err *e)
         s->api.registry = registry_create(c->registry, e);
         if (s->api.registry == NULL)
                 return -1;
-        if (c->bootstrap_admin_key_file != NULL &&
-            registry_bootstrap_admin_key(s->api.registry, c->bootstrap_admin_key_file, e) != 0)
+        if (c->bootstrap_admin_key_file != NULL && bootstrap(s, e) != 0)
                 return -1;
+        s->audit_retention = audit_retention_create(s->api.registry, service_loop(s->service));
         if (c->management_url != NULL) {
                 const struct http_client_config to = {.base_url = c->management_url,
                                                       .user = c->management_login,
@@ -171,17 +206,20 @@ static int open_registry(struct status_store *s, struct err *e)
                 if (s->management == NULL)
                         return -1;
         }
+        s->api.logins = (struct tenant_logins){.management = s->management, .vhost = c->vhost};
         struct provisioning_config p = {
                 .link = amqp_link_config(&c->amqp, "status-store provision"),
                 .registry = s->api.registry,
                 .changing = &s->api.changing,
-                .management = s->management,
-                .vhost = c->vhost,
+                .logins = &s->api.logins,
                 .delete_after = c->tenant_delete_after};
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
         s->api.provisioning = provisioning_create(&p, e);
         if (s->api.provisioning == NULL)
+                return -1;
+        s->api.key_uses = key_uses_create(s->api.registry, e);
+        if (s->api.key_uses == NULL)
                 return -1;
         s->claim_settler = claim_settler_create(s->api.registry, &s->api.claim_limits, e);
         if (s->claim_settler == NULL)
@@ -189,33 +227,24 @@ static int open_registry(struct status_store *s, struct err *e)
         return start_sweepers(s, e);
 }
 
+/* The primary compares each record with its registry. */
 static int follow_control(struct status_store *s, struct err *e)
 {
-        const struct settings *c = s->settings;
-        static const struct control_events events = {.tenant = on_tenant_record,
-                                                     .key = on_key_record,
-                                                     .type = on_type_record,
-                                                     .ready = on_control_read};
-        if (s->api.registry == NULL)
-                return 0;
-        const struct link_config link = amqp_link_config(&c->amqp, "status-store control");
-        s->api.control = control_create(&link, &events, s, service_loop(s->service), e);
-        return s->api.control != NULL ? 0 : -1;
-}
-
-/* Only on the primary: it knows all tenants. */
-static int show_queue_sizes(struct status_store *s, struct err *e)
-{
-        const struct settings *c = s->settings;
-        const struct queue_sizes_config sizes = {
-                .link = amqp_link_config(&c->amqp, "status-store count"),
-                .control = s->api.control,
-                .metrics = s->metrics,
-                .tenants_max = (size_t)c->tenants_max};
+        static const struct control_events none = {0};
+        static const struct control_events compared = {.tenant = on_tenant_record,
+                                                       .key = on_key_record,
+                                                       .type = on_type_record,
+                                                       .ready = on_control_read};
+        const struct control_events *on = s->api.registry != NULL ? &compared : &none;
+        const struct amqp_settings *amqp = &s->settings->amqp;
+        uv_loop_t *loop = service_loop(s->service);
+        const struct link_config link = amqp_link_config(amqp, "status-store control");
+        s->api.control = control_create(&link, on, s, loop, e);
         if (s->api.control == NULL)
-                return 0;
-        s->queue_sizes = queue_sizes_create(&sizes, service_loop(s->service), e);
-        return s->queue_sizes != NULL ? 0 : -1;
+                return -1;
+        const struct link_config count = amqp_link_config(amqp, "status-store count");
+        s->api.lane_counts = lane_counts_create(&count, s->api.control, loop, e);
+        return s->api.lane_counts != NULL ? 0 : -1;
 }
 
 static void answered(void *owner, const struct http_route *route, int status, int64_t us)
@@ -231,8 +260,11 @@ static int open_ports(struct status_store *s, struct err *e)
         s->api.gauges = gauges_create(s->metrics, s->api.readers, &s->api.freshness);
         if (s->claim_settler != NULL)
                 gauges_show_claims(s->api.gauges, s->metrics, s->api.registry, s->claim_settler);
-        if (show_queue_sizes(s, e) != 0)
-                return -1;
+        if (s->api.registry != NULL)
+                gauges_show_audit(s->api.gauges, s->metrics, s->api.registry);
+        if (c->primary) /* one is enough */
+                s->queue_sizes =
+                        queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
                                                 .threads = (unsigned)c->threads,
@@ -259,7 +291,9 @@ static int command(const void *settings, struct err *e)
         umask(077); /* registry.db holds the hashes of keys */
         if (c->create_admin_key != NULL) {
                 AUTO(registry) r = registry_create(c->registry, e);
-                return r != NULL ? registry_create_admin_key(r, c->create_admin_key, e) : -1;
+                if (r == NULL || registry_create_admin_key(r, c->create_admin_key, e) != 0)
+                        return -1;
+                return registry_audit_add_admin_key(r, clock_wall(), e);
         }
         return c->backup != NULL ? db_backup(c->registry, c->backup, e) : 1;
 }
@@ -301,10 +335,12 @@ static void stop_parts(struct status_store *s)
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
         queue_sizes_destroy(&s->queue_sizes);
+        lane_counts_destroy(&s->api.lane_counts);
         control_destroy(&s->api.control);
         sweeper_destroy(&s->releaser);
         sweeper_destroy(&s->expirer);
         provisioning_destroy(&s->api.provisioning);
+        key_uses_destroy(&s->api.key_uses);
         follower_destroy(&s->follower);
         claim_settler_destroy(&s->claim_settler); /* after the last commit, which may add to it */
 }
@@ -327,6 +363,7 @@ static void end(void *owner)
 
         stop_parts(s);
         http_client_destroy(&s->management);
+        audit_retention_destroy(&s->audit_retention);
         registry_destroy(&s->api.registry);
         metrics_destroy(&s->metrics);
         gauges_destroy(&s->api.gauges);

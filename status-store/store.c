@@ -26,8 +26,8 @@ struct store {
 
 /* Fails when a table is missing, which would be noticed only when it is written. */
 static const char tables_are_there_sql[] =
-        "SELECT 1 FROM jobs, bodies, others, attempts, starts, names, counts, counters, minutes,"
-        " workers LIMIT 0";
+        "SELECT 1 FROM jobs, bodies, others, attempts, starts, names, finds, counts, counters,"
+        " minutes, type_minutes, workers LIMIT 0";
 
 static int store_open_tables(struct store *s, const char *path, struct err *e)
 {
@@ -162,12 +162,14 @@ int store_find(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
                struct stored_job *job, struct err *e)
 {
         AUTO_RESET *find = database_query(
-                s->db, "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = ?1 AND j.tenant = ?2",
+                s->db,
+                "SELECT " JOB_COLUMNS ", j.history FROM jobs j WHERE j.id = ?1 AND j.tenant = ?2",
                 DB_VALUES(value_blob(bytes_of(id, ID_SIZE)), value_int(tenant)), e);
         int found = db_step(find, e);
-        if (found == 1 && stored_job_read(find, job, e) != 0)
-                return -1;
-        return found;
+        if (found != 1)
+                return found;
+        buffer_set(&job->history, db_bytes(find, JOB_COLUMN_COUNT));
+        return stored_job_read(find, job, e) != 0 ? -1 : 1;
 }
 
 int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE],
@@ -176,15 +178,16 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
         unsigned char keys[KEYS_SIZE];
         sqlite3_stmt *insert = database_query(
                 s->db,
-                "INSERT INTO jobs(seq, id, tenant, type, others, keys" JOB_MEMBERS(COLUMN_NAMED)
-                        FACTS_MEMBERS(COLUMN_NAMED) ") VALUES(?, ?, ?, ?, ?, ?" JOB_MEMBERS(
+                "INSERT INTO jobs(seq, id, tenant, type, history, others, keys" JOB_MEMBERS(
+                        COLUMN_NAMED)
+                        FACTS_MEMBERS(COLUMN_NAMED) ") VALUES(?, ?, ?, ?, ?, ?, ?" JOB_MEMBERS(
                                 COLUMN_PLACE) FACTS_MEMBERS(COLUMN_PLACE) ")",
                 DB_VALUES(value_int(job->seq), value_blob(bytes_of(id, ID_SIZE)), value_int(tenant),
-                          value_int_or_null(type)),
+                          value_int_or_null(type), value_blob(buffer_bytes(&job->history))),
                 e);
         if (insert == NULL)
                 return -1;
-        stored_job_bind(insert, 5, job, keys);
+        stored_job_bind(insert, 6, job, keys);
         return db_run(insert, e);
 }
 
@@ -193,13 +196,24 @@ int store_update(struct store *s, const struct stored_job *job, int64_t type, st
         unsigned char keys[KEYS_SIZE];
         sqlite3_stmt *update = database_query(
                 s->db,
-                "UPDATE jobs SET type = ?2, others = ?, keys = ?" JOB_MEMBERS(COLUMN_SET)
-                        FACTS_MEMBERS(COLUMN_SET) " WHERE seq = ?1",
-                DB_VALUES(value_int(job->seq), value_int_or_null(type)), e);
+                "UPDATE jobs SET type = ?2, history = ?3, others = ?, keys = ?" JOB_MEMBERS(
+                        COLUMN_SET) FACTS_MEMBERS(COLUMN_SET) " WHERE seq = ?1",
+                DB_VALUES(value_int(job->seq), value_int_or_null(type),
+                          value_blob(buffer_bytes(&job->history))),
+                e);
         if (update == NULL)
                 return -1;
-        stored_job_bind(update, 3, job, keys);
+        stored_job_bind(update, 4, job, keys);
         return db_run(update, e);
+}
+
+int store_put_find(struct store *s, int64_t seq, const struct find *f, struct err *e)
+{
+        return database_run(s->db,
+                            "INSERT OR REPLACE INTO finds(seq, trace, key) VALUES(?1, ?2, ?3)",
+                            DB_VALUES(value_int(seq), value_int_or_null((int64_t)f->trace),
+                                      value_int_or_null((int64_t)f->key)),
+                            e);
 }
 
 int store_date(struct store *s, msec first, struct err *e)

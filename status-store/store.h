@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "status-store/finds.h"
 #include "status-store/names.h"
 #include "status-store/schema.h"
 
@@ -47,6 +48,7 @@ int store_insert(struct store *s, int64_t tenant, const unsigned char id[ID_SIZE
                  const struct stored_job *job, int64_t type, struct err *e) MUST_CHECK;
 int store_update(struct store *s, const struct stored_job *job, int64_t type,
                  struct err *e) MUST_CHECK;
+int store_put_find(struct store *s, int64_t seq, const struct find *f, struct err *e) MUST_CHECK;
 /* Within a transaction: sets the times of rows stored before the stream had a clock. */
 int store_date(struct store *s, msec first, struct err *e) MUST_CHECK;
 /* Writes the payloads in `all`. */

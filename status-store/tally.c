@@ -8,13 +8,14 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "status-store/schema.h"
 
-struct state_key {
-        int64_t tenant, type, state;
+struct shelf_key {
+        int64_t tenant, type, shelf;
 };
 
-struct state_count {
-        struct state_key key;
+struct shelf_count {
+        struct shelf_key key;
         int64_t by;
         UT_hash_handle hh;
 };
@@ -31,7 +32,7 @@ struct minute {
 };
 
 struct tally {
-        struct state_count *states;
+        struct shelf_count *shelves;
         struct minute *minutes;
         struct database *db;
 };
@@ -54,9 +55,9 @@ void tally_destroy(struct tally **t)
 
 void tally_clear(struct tally *t)
 {
-        struct state_count *s, *next_state;
-        HASH_ITER (hh, t->states, s, next_state) {
-                HASH_DEL(t->states, s);
+        struct shelf_count *s, *next_shelf;
+        HASH_ITER (hh, t->shelves, s, next_shelf) {
+                HASH_DEL(t->shelves, s);
                 free(s);
         }
         struct minute *m, *next;
@@ -66,22 +67,24 @@ void tally_clear(struct tally *t)
         }
 }
 
-static struct state_count *find_state(struct tally *t, const struct state_key *key)
+static struct shelf_count *find_shelf(struct tally *t, const struct shelf_key *key)
 {
-        struct state_count *found = NULL;
-        HASH_FIND(hh, t->states, key, sizeof(*key), found);
+        struct shelf_count *found = NULL;
+        HASH_FIND(hh, t->shelves, key, sizeof(*key), found);
         if (found == NULL) {
                 found = xcalloc(1, sizeof(*found));
                 found->key = *key;
-                HASH_ADD(hh, t->states, key, sizeof(found->key), found);
+                HASH_ADD(hh, t->shelves, key, sizeof(found->key), found);
         }
         return found;
 }
 
-void tally_state(struct tally *t, int64_t tenant, int64_t type, int state, int by)
+void tally_shelf(struct tally *t, int64_t tenant, int64_t type, int shelf, int by)
 {
-        const struct state_key key = {tenant, type, state};
-        find_state(t, &key)->by += by;
+        const struct shelf_key of_tenant = {tenant, type, shelf};
+        const struct shelf_key of_all = {TENANT_ALL, type, shelf};
+        find_shelf(t, &of_tenant)->by += by;
+        find_shelf(t, &of_all)->by += by;
 }
 
 static struct minute *find_minute(struct tally *t, const struct minute_key *key)
@@ -111,31 +114,36 @@ static int64_t minute_of(msec at, msec now)
 
 void tally_count(struct tally *t, int64_t tenant, enum tally_what what, msec at, msec now)
 {
-        minute_counts(t, 0, tenant)->count[what]++;
+        const int64_t both[] = {tenant, TENANT_ALL};
         int64_t minute = minute_of(at, now);
-        if (minute != 0)
-                minute_counts(t, minute, tenant)->count[what]++;
+        for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+                minute_counts(t, 0, both[i])->count[what]++;
+                if (minute != 0)
+                        minute_counts(t, minute, both[i])->count[what]++;
+        }
 }
 
 void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec value, msec at,
                    msec now)
 {
         int64_t minute = minute_of(at, now);
-        if (minute != 0)
-                histogram_add(&minute_counts(t, minute, tenant)->times[which], value);
+        if (minute == 0)
+                return;
+        histogram_add(&minute_counts(t, minute, tenant)->times[which], value);
+        histogram_add(&minute_counts(t, minute, TENANT_ALL)->times[which], value);
 }
 
-static int write_states(struct tally *t, struct err *e)
+static int write_shelves(struct tally *t, struct err *e)
 {
-        for (struct state_count *s = t->states; s != NULL; s = s->hh.next) {
+        for (struct shelf_count *s = t->shelves; s != NULL; s = s->hh.next) {
                 if (s->by == 0)
                         continue;
                 if (database_run(t->db,
-                                 "INSERT INTO counts(tenant, type, state, n)"
+                                 "INSERT INTO counts(tenant, type, shelf, n)"
                                  " VALUES(?1, ?2, ?3, ?4)"
                                  " ON CONFLICT DO UPDATE SET n = n + excluded.n",
                                  DB_VALUES(value_int(s->key.tenant), value_int(s->key.type),
-                                           value_int(s->key.state), value_int(s->by)),
+                                           value_int(s->key.shelf), value_int(s->by)),
                                  e) != 0)
                         return -1;
         }
@@ -202,7 +210,7 @@ static int write_minute(struct tally *t, struct minute *m, struct err *e)
 
 int tally_write(struct tally *t, struct err *e)
 {
-        if (write_states(t, e) != 0)
+        if (write_shelves(t, e) != 0)
                 return -1;
         for (struct minute *m = t->minutes; m != NULL; m = m->hh.next) {
                 int wrote = m->key.minute == 0 ? write_total(t, m, e) : write_minute(t, m, e);

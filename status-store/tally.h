@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tally.h: the changes that a batch makes to the counts: jobs by state, totals, and by minute. They
- * are collected in memory and added to the tables in the batch's transaction. Writer only.
+ * tally.h: the changes that a batch makes to the counts: jobs by shelf, totals, and by minute, each
+ * of its tenant and of all (schema.h). They are collected in memory and added to the tables in the
+ * batch's transaction. Writer only.
  */
 #pragma once
 
@@ -30,6 +31,7 @@ enum { TALLY_TIMES = 3 };
 
 /* Older minutes are not written, and are deleted. */
 #define TALLY_KEPT ((msec)25 * MSEC_HOUR)
+#define TALLY_TYPES_KEPT ((msec)MSEC_HOUR) /* likewise of types */
 
 struct minute_counts {
         int64_t count[TALLY_COUNT];
@@ -43,8 +45,8 @@ struct tally;
 /* db must outlive it. */
 struct tally *tally_create(struct database *db);
 void tally_destroy(struct tally **t);
-/* Adds `by` (+1 or -1) to the jobs of this tenant and type in this state. */
-void tally_state(struct tally *t, int64_t tenant, int64_t type, int state, int by);
+/* Adds `by` (+1 or -1) to the jobs of this tenant and type on this shelf. */
+void tally_shelf(struct tally *t, int64_t tenant, int64_t type, int shelf, int by);
 /* `at`: a time after `now` counts as now; one older than TALLY_KEPT counts in the totals only. */
 void tally_count(struct tally *t, int64_t tenant, enum tally_what what, msec at, msec now);
 void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec value, msec at,

@@ -4,6 +4,7 @@
  */
 #include "common/clients/catch_up.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "common/base/alarm.h"
@@ -200,6 +201,18 @@ struct catch_up *catch_up_create(const struct catch_up_config *config,
         if (start_reading(c, config, loop, e) < 0 || start_marking(c, config, loop, e) < 0)
                 return NULL;
         return TAKE(c);
+}
+
+void catch_up_again(struct catch_up *c)
+{
+        assert(c->every_connection);
+        c->caught_up = false;
+        begin_marking(c);
+}
+
+bool catch_up_is_up(const struct catch_up *c)
+{
+        return link_is_up(c->reader);
 }
 
 void catch_up_destroy(struct catch_up **catch_up)

@@ -35,5 +35,10 @@ struct catch_up_events {
 
 struct catch_up *catch_up_create(const struct catch_up_config *c, const struct catch_up_events *on,
                                  void *owner, uv_loop_t *loop, struct err *e) MUST_CHECK;
+/* Only with every_connection: it is not caught up any more, and is again (`caught_up`) when it has
+ * read a new marker. The connection stays. Allowed in a callback. */
+void catch_up_again(struct catch_up *c);
+/* The stream is being read: the connection is up. Any thread. */
+bool catch_up_is_up(const struct catch_up *c);
 /* Allowed in a callback. */
 void catch_up_destroy(struct catch_up **c);

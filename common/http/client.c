@@ -276,6 +276,15 @@ static bool read_replayed(CURL *easy)
                strcmp(header->value, "true") == 0;
 }
 
+static void keep_header(CURL *easy, const char *name, struct http_reply *reply)
+{
+        struct curl_header *header = NULL;
+
+        if (name == NULL || curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+                return;
+        (void)!bytes_to_text(bytes_of_text(header->value), reply->kept, sizeof(reply->kept));
+}
+
 static void read_head(CURL *easy, struct http_reply *reply)
 {
         long status = 0;
@@ -310,8 +319,10 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, &x);
 
         CURLcode code = curl_easy_perform(easy);
-        if (code == CURLE_OK)
+        if (code == CURLE_OK) {
                 read_head(easy, reply);
+                keep_header(easy, call->keep_header, reply);
+        }
         curl_slist_free_all(lines);
         return_handle(c, easy);
         return judge(code, &x, detail, e);

@@ -35,6 +35,7 @@ struct http_call {
         const char *content_type;   /* of the body; NULL: application/json */
         const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
         msec timeout;               /* 0: the client's */
+        const char *keep_header;    /* a header of the answer to keep; NULL: none */
 };
 
 struct http_reply {
@@ -43,6 +44,7 @@ struct http_reply {
         char content_type[128];
         msec retry_after; /* -1: none */
         bool replayed;    /* Idempotent-Replayed: true */
+        char kept[128];   /* the value of keep_header; "": none, or one that does not fit */
 };
 
 /* ERR_INVALID unless it is an http or https URL with a host, fit for base_url. */

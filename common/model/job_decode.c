@@ -16,7 +16,7 @@
 static bool body_was_checked(const struct message *m)
 {
         static const char *const checkers[] = {"warren-gateway", "warren-consumer",
-                                               "warren-dlx-monitor"};
+                                               "warren-dlx-monitor", "warren-operator"};
 
         for (size_t i = 0; i < sizeof(checkers) / sizeof(checkers[0]); i++) {
                 if (bytes_equal_text(m->user_id, checkers[i]))

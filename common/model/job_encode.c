@@ -6,6 +6,7 @@
 
 #include "common/model/delay.h"
 #include "common/model/job_headers.h"
+#include "common/model/parked.h"
 
 /* Sets single members: clearing the whole header array would cost more than all the rest. */
 static void begin(const struct job *job, struct message *m)
@@ -44,6 +45,14 @@ static void to_bucket(const struct job *job, const char *exchanges, msec now,
         address(out, exchanges, bucket->name, job->tenant, job->lane);
 }
 
+static void to_parked(const struct job *job, struct job_message *out)
+{
+        char queue[PARKED_QUEUE_SIZE];
+
+        parked_of(job->pause, job->tenant, job->type, queue);
+        address(out, queue, "", job->tenant, job->lane);
+}
+
 static bool must_wait(const struct job *job, msec now)
 {
         const struct delay_bucket *bucket;
@@ -60,7 +69,7 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
         job_headers_write(job, station, m);
         if (job->lane == LANE_LONG || station == STATION_LANE_MOVE)
                 message_add_int(m, "x-priority", job->priority);
-        message_add_int(m, "x-queued-at", now);
+        message_add_int(m, "x-queued-at", station == STATION_UNPARK ? job->queued_at : now);
         switch (station) {
         case STATION_SUBMISSION:
                 m->mandatory = true;
@@ -70,6 +79,7 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
                         address(out, "work", "", job->tenant, job->lane);
                 break;
         case STATION_REPLAY:
+        case STATION_MOVE:
                 if (must_wait(job, now))
                         to_bucket(job, "delay.", now, out);
                 else
@@ -91,6 +101,14 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
                 break;
         case STATION_LANE_MOVE:
                 address(out, "due", "", job->tenant, LANE_LONG);
+                break;
+        case STATION_PARK:
+                m->mandatory = true;
+                to_parked(job, out);
+                break;
+        case STATION_UNPARK:
+                m->mandatory = true;
+                address(out, "work", "", job->tenant, job->lane);
                 break;
         }
 }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole Warren: gateway, consumer, status-store and dlx-monitor on a vhost of a broker."""
+import functools
 import itertools
 import json
 import pathlib
 import random
 import secrets
 import socket
+import subprocess
 
 from harness.api import Api
 from harness.broker import BIN, ROOT
@@ -32,9 +34,18 @@ def free_port():
 _given = set()
 
 
-def primary_settings(broker, folder, vhost):
-    """The settings that make a status-store the primary."""
+@functools.cache
+def _settings_of(program):
+    return subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, check=True,
+                          timeout=60).stdout
+
+
+def primary_settings(broker, folder, vhost, bin=BIN):
+    """The settings that make a status-store the primary, as far as this version of it has them."""
+    known = "operator_password_file" in _settings_of(bin / "warren-status-store")
+    operator = {"operator_password_file": broker.secrets / "warren-operator.password"} if known else {}
     return {
+        **operator,
         "primary": "true",
         "registry": folder / "registry.db",
         "provision_password_file": broker.secrets / "warren-provision.password",
@@ -113,7 +124,7 @@ class Warren:
         return self._program("status-store", "status-store", "warren-status-store", {
             "port": free_port(),
             "database": self.folder / "status.db",
-            **primary_settings(self.broker, self.folder, self.vhost),
+            **primary_settings(self.broker, self.folder, self.vhost, self.bin),
         })
 
     def _dlx_monitor(self):

@@ -237,6 +237,26 @@ def test_several_dead_letters_are_requeued(cli):
     assert [line.split(": ")[1] for line in again.stderr.splitlines()] == letters
 
 
+def test_keys_are_listed_and_rotated(cli):
+    made = cli.json("key", "add", "acme", "--name", "of the shop", "--scopes", "read")
+    id, key = made["id"], made["key"]
+    until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["done"], 30, "the key works")
+    line = next(line for line in cli("key", "list").stdout.splitlines() if id in line)
+    assert "acme" in line and "of the shop" in line and "  active  " in line
+    assert "  submit,read,operate,admin  " in cli("key", "list").stdout
+    until(lambda: cli.json("key", "list", "acme")["keys"][-1]["last_from"] == "127.0.0.1", 30, "its use is told")
+    new = cli("key", "rotate", id, "--overlap", "1h").stdout.strip()
+    assert new.startswith("wk_") and new != key
+    until(lambda: cli("list", WARREN_API_KEY=new).returncode == EXIT["done"], 30, "the new key works")
+    assert cli("list", WARREN_API_KEY=key).returncode == EXIT["done"]
+    assert cli("key", "rotate", id).returncode == EXIT["refused"]
+    assert cli("key", "rotate", "unknown1").returncode == EXIT["not found"]
+    assert cli("key", "rotate", id, "--overlap", "soon").returncode != EXIT["done"]
+    assert cli("key", "rm", id).stdout == f"key {id} is revoked\n"
+    assert cli("list", WARREN_API_KEY=new).returncode == EXIT["done"]
+    until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["not allowed"], 30, "the old key revoked")
+
+
 def test_tenants_and_keys(cli):
     made = cli.json("tenant", "add", "cli-made", "--rate", "unlimited", "--weight", "3", "--reuse")
     assert made["tenant"]["name"] == "cli-made" and made["key"].startswith("wk_")
@@ -388,7 +408,7 @@ def test_accounts(private_broker, tmp_path):
 
     first = apply()
     assert set(first) == {f"warren-{name}.password" for name in (
-        "provision", "gateway", "consumer", "status-store", "dlx-monitor")}
+        "provision", "gateway", "consumer", "status-store", "operator", "dlx-monitor")}
     assert all(pathlib.Path(folder, name).stat().st_mode & 0o777 == 0o600 for name in first)
     assert apply() == first
     with node.pika("warren", "warren-gateway", first["warren-gateway.password"].strip()):

@@ -83,7 +83,7 @@ def test_a_tenant_that_the_broker_refuses_keeps_nobody_waiting(broker, tmp_path)
         made.broker.topology(made.vhost, "apply")
         made.start()
         until(lambda: latest(made, "apikey", key[3:11]) is not None, 30, "a key told again")
-        assert latest(made, "tenant", "second") is not None
+        until(lambda: latest(made, "tenant", "second") is not None, 30, "the tenants, after the keys")
         assert latest(made, "tenant", "first") is None
     finally:
         made.end()

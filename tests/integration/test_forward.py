@@ -30,6 +30,9 @@ FORWARDED = [
     ("acme", "GET", f"/jobs/{ID}", STATUS, "tenant=acme"),
     ("acme", "GET", f"/jobs/{ID}?wait=2s", STATUS, "tenant=acme&wait=2s"),
     ("acme", "GET", f"/jobs/{ID}/attempts", STATUS, "tenant=acme"),
+    ("acme", "GET", f"/jobs/{ID}/events", STATUS, "tenant=acme"),
+    ("acme", "GET", f"/jobs/{ID}/payload", STATUS, "tenant=acme"),
+    ("acme", "GET", "/lookup?q=0190aaaa", STATUS, "tenant=acme&q=0190aaaa"),
     ("acme", "GET", "/stats", STATUS, "tenant=acme"),
     ("acme", "GET", "/dlq?reason=poison", DLX, "tenant=acme&reason=poison"),
     ("acme", "GET", "/dlq/groups", DLX, "tenant=acme"),
@@ -42,6 +45,10 @@ FORWARDED = [
     ("admin", "DELETE", "/tenants/acme", STATUS, "tenant=%2A"),
     ("admin", "POST", "/tenants/acme/keys", STATUS, "tenant=%2A"),
     ("admin", "DELETE", "/tenants/acme/keys/abcd1234", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/keys", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/keys?tenant=acme", STATUS, "tenant=acme"),
+    ("admin", "POST", "/keys/abcd1234/rotate", STATUS, "tenant=%2A"),
+    ("admin", "DELETE", "/keys/abcd1234", STATUS, "tenant=%2A"),
 ]
 
 

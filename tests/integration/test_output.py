@@ -100,7 +100,7 @@ def test_a_list_says_what_to_do_next(cli):
     assert told("list", "--limit", "1") == f"next: warren get {newest}\n"
     assert told("tenant", "list") == "next: warren tenant show acme, warren key list acme\n"
     key = cli.json("key", "list", "acme")["keys"][0]["id"]
-    assert told("key", "list", "acme") == f"next: warren key rm acme {key}\n"
+    assert told("key", "list", "acme") == f"next: warren key rotate {key}, warren key rm {key}\n"
     shown = cli("dlq", "show", cli.letter).stdout
     assert shown.endswith(f"\nnext: warren dlq requeue {cli.letter}\n")
 

@@ -38,7 +38,7 @@ static bool is_there(struct archive *a, const struct letter *l)
 {
         AUTO_BUFFER out = {0};
 
-        return letters_get(a, l->id, NULL, &out, NULL) == 0;
+        return letters_get(a, &(struct letter_asked){.id = l->id, .tenant = NULL}, &out, NULL) == 0;
 }
 
 static int64_t number(const struct place *p, const char *sql)

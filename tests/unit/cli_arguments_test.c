@@ -12,6 +12,7 @@ static const struct option own[] = {
         {"wait", .help = "a switch"},
         {"limit", "N", .help = "a value"},
         {"priority", "NAME", "a word", .words = "high low"},
+        {"status", "NAME", "words", .words = "dead failed", .several = true},
         {0},
 };
 
@@ -44,6 +45,8 @@ static void test_accepts(void **state)
                 {{"--limit", "--wait"}, {NULL}, "--wait", false, false},
                 {{"--", "--wait"}, {"--wait"}, NULL, false, false},
                 {{"a", "-"}, {"a", "-"}, NULL, false, false},
+                {{"--status", "dead", "a"}, {"a"}, NULL, false, false},
+                {{"--status", "dead,failed"}, {NULL}, NULL, false, false},
                 {{"--priority", "low", "{\"a\": 1}"}, {"{\"a\": 1}"}, NULL, false, false},
         };
 
@@ -78,6 +81,11 @@ static void test_refuses(void **state)
                 {{"--limits", "1"}, "there is no option --limits"},
                 {{"-x"}, "there is no option -x"},
                 {{"--limit"}, "--limit needs a value (N)"},
+                {{"--priority", "high,low"}, "--priority must be one of: high low"},
+                {{"--status", "dead,"},
+                 "--status must be of these, with commas between: dead failed"},
+                {{"--status", "dead,lost"},
+                 "--status must be of these, with commas between: dead failed"},
                 {{"--wait=1"}, "--wait takes no value"},
                 {{"--wait", "--wait"}, "--wait is given twice"},
                 {{"--priority", "lo"}, "--priority must be one of: high low"},

@@ -87,8 +87,27 @@ static const struct {
          ",\"reason\":\"unroutable\",\"burial\":\"b\"}\n",
          EVENT_DEAD},
         {"{\"event\":\"forgotten\"," HEAD "," AT ",\"by\":\"key k1x2\"}\n", EVENT_FORGOTTEN},
+        {"{\"event\":\"cancelled\"," HEAD ",\"attempt\":2," AT
+         ",\"worker\":\"h/1\",\"running\":true}\n",
+         EVENT_CANCELLED},
+        {"{\"event\":\"moved\"," HEAD ",\"attempt\":2,\"copy\":1806340153344001," AT
+         ",\"by\":\"key k1x2\",\"why\":\"reschedule\",\"priority\":2,\"run_at\":1732240000500}\n",
+         EVENT_MOVED},
+        {"{\"event\":\"moved\"," HEAD ",\"attempt\":1,\"copy\":9007199254740991," AT "}\n",
+         EVENT_MOVED},
+        {"{\"event\":\"seen\"," AT ",\"mark\":1806340153344001,\"worker\":\"host-a/4711\"}\n",
+         EVENT_SEEN},
+        {"{\"event\":\"act\",\"act\":\"" ID "\"," AT
+         ",\"by\":\"key k1x2y3z4\",\"key_tenant\":\"\",\"what\":\"tenant.change\",\"target\":"
+         "\"tenant/"
+         "acme\",\"tenant\":\"acme\",\"origin\":\"10.0.0.7\",\"detail\":{\"run\":\"x\"}}\n",
+         EVENT_ACT},
+        {"{\"event\":\"act\",\"act\":\"" ID "\"," AT
+         ",\"by\":\"local\",\"what\":\"key.create\",\"tenant\":null,\"detail\":null}\n",
+         EVENT_ACT},
+        {"{\"event\":\"acted\",\"act\":\"" ID "\"," AT ",\"status\":200}\n", EVENT_ACTED},
         {"{\"event\":\"worker\",\"worker\":\"host-a/4711\"," AT
-         ",\"started\":1732240000000,\"state\":\"up\",\"running\":[{\"id\":\"" ID
+         ",\"marks\":true,\"started\":1732240000000,\"state\":\"up\",\"running\":[{\"id\":\"" ID
          "\"}],\"types\":[\"a\"]}\n",
          EVENT_WORKER},
 };
@@ -148,6 +167,17 @@ static void odd_lines_are_told_apart(void **state)
                 {"{\"event\":\"buried\"," HEAD "," AT "}", EVENT_MALFORMED},
                 {"{\"event\":\"buried\"," HEAD "," AT ",\"reason\":\"whim\"}", EVENT_MALFORMED},
                 {"{\"event\":\"worker\"," AT "}", EVENT_MALFORMED},
+                {"{\"event\":\"seen\"," AT ",\"mark\":5}", EVENT_MALFORMED},
+                {"{\"event\":\"seen\"," AT ",\"worker\":\"a/1\"}", EVENT_MALFORMED},
+                {"{\"event\":\"seen\"," AT ",\"worker\":\"a/1\",\"mark\":0}", EVENT_MALFORMED},
+                {"{\"event\":\"seen\"," AT ",\"worker\":\"a/1\",\"mark\":5,\"mood\":1}", EVENT_IS},
+                {"{\"event\":\"act\"," AT "}", EVENT_MALFORMED},
+                {"{\"event\":\"act\",\"act\":\"x\"," AT "}", EVENT_MALFORMED},
+                {"{\"event\":\"acted\"," HEAD ",\"act\":7," AT "}", EVENT_MALFORMED},
+                {"{\"event\":\"act\",\"act\":\"" ID "\",\"tenant\":\"\"," AT "}", EVENT_IS},
+                {"{\"event\":\"moved\"," HEAD "," AT ",\"copy\":5}", EVENT_MALFORMED},
+                {"{\"event\":\"moved\"," HEAD ",\"attempt\":1," AT "}", EVENT_MALFORMED},
+                {"{\"event\":\"forgotten\"," HEAD "," AT ",\"act\":7}", EVENT_IS},
                 {"{\"event\":\"forgotten\"," HEAD "," AT ",\"mood\":[{}]}", EVENT_IS},
         };
 
@@ -295,7 +325,7 @@ static void a_message_of_lines_is_heard_in_order(void **state)
 /* A job message and the event it becomes; attempt 0: none. */
 static const struct job_case {
         const char *exchange, *key, *user, *reason, *first_death;
-        int64_t attempt, hop, due_at, run_at;
+        int64_t attempt, hop, due_at, run_at, moved;
         enum event_kind want;
         int64_t want_attempt;
         bool want_scheduled, want_soon;
@@ -321,6 +351,18 @@ static const struct job_case {
          .want = EVENT_FAILED, .want_attempt = 2, .want_scheduled = true},
         {.exchange = "delay.30s", .key = "acme.high", .user = "warren-consumer", .attempt = 2,
          .hop = 1, .due_at = NOW, .run_at = NOW},
+        /* A copy waits for the attempt after those that were made. */
+        {.exchange = "delay.30s", .key = "acme.high", .user = "warren-operator", .attempt = 2,
+         .moved = 1, .due_at = NOW, .run_at = NOW,
+         .want = EVENT_SUBMITTED, .want_attempt = 3, .want_scheduled = true},
+        {.exchange = "delay.30s", .key = "acme.high", .user = "warren-operator", .attempt = 2,
+         .moved = 1, .hop = 1, .due_at = NOW, .run_at = NOW},
+        {.exchange = "delay.30s", .key = "acme.high", .moved = 1, .attempt = 2, .due_at = NOW,
+         .run_at = NOW,
+         .want = EVENT_SUBMITTED, .want_attempt = 1, .want_scheduled = true},
+        {.exchange = "jobs.acme", .key = "high", .user = "warren-operator", .attempt = 2,
+         .moved = 2,
+         .want = EVENT_SUBMITTED, .want_attempt = 3},
         {.exchange = "work", .key = "acme.high", .user = "warren-gateway",
          .want = EVENT_SUBMITTED, .want_attempt = 1},
         {.exchange = "work", .key = "acme.high", .user = "warren-gateway", .run_at = NOW,
@@ -371,6 +413,7 @@ static void fill(struct message *m, const struct job_case *c)
         m->body = bytes_of_text("{}");
         message_add_int(m, "x-attempt", c->attempt);
         message_add_int(m, "x-hop", c->hop);
+        message_add_int(m, "x-moved", c->moved);
         message_add_int(m, "x-due-at", c->due_at);
         message_add_int(m, "x-run-at", c->run_at);
         message_add_int(m, "x-queued-at", NOW - 7);
@@ -426,6 +469,42 @@ static void a_malformed_burial_is_an_event_whatever_its_body(void **state)
         assert_string_equal(h.id, ID);
 }
 
+static void what_a_move_says_is_read(void **state)
+{
+        static const char text[] = "{\"event\":\"moved\"," HEAD ",\"attempt\":2,\"copy\":7," AT
+                                   ",\"by\":\"key k1x2\",\"why\":\"priority\",\"priority\":2,"
+                                   "\"run_at\":1732240000500}";
+        AUTO_BUFFER scratch = {0};
+        char by[ACT_BY_SIZE];
+        struct event e;
+
+        (void)state;
+        assert_int_equal(event_parse(bytes_of_text(text), &scratch, &e), EVENT_IS);
+        assert_true(event_is_of_job(&e));
+        assert_int_equal(e.copy, 7);
+        assert_int_equal(e.hint.priority, PRIORITY_HIGH);
+        assert_int_equal(e.hint.run_at, 1732240000500);
+        assert_true(bytes_equal_text(e.why, "priority"));
+        event_by(&e, by);
+        assert_string_equal(by, "key k1x2");
+        e.by = bytes_of_text("operation 0190a3f0-6c1e-7d3a-9b52-3c5e0f6a1b2c, and 20 bytes more.");
+        event_by(&e, by);
+        assert_string_equal(by, ""); /* does not fit */
+}
+
+static void an_act_has_its_own_id(void **state)
+{
+        static const char text[] = "{\"event\":\"acted\",\"act\":\"" ID "\"," AT ",\"status\":200}";
+        AUTO_BUFFER scratch = {0};
+        struct event e;
+
+        (void)state;
+        assert_int_equal(event_parse(bytes_of_text(text), &scratch, &e), EVENT_IS);
+        assert_false(event_is_of_job(&e));
+        assert_string_equal(e.id, ID);
+        assert_true(bytes_equal_text(e.raw, text));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -435,6 +514,8 @@ int main(void)
                 cmocka_unit_test(an_expiry_is_read_as_it_was_written),
                 cmocka_unit_test(what_a_start_says_is_checked),
                 cmocka_unit_test(a_result_stays_on_its_line),
+                cmocka_unit_test(what_a_move_says_is_read),
+                cmocka_unit_test(an_act_has_its_own_id),
                 cmocka_unit_test(a_message_of_lines_is_heard_in_order),
                 cmocka_unit_test(job_messages_are_events),
                 cmocka_unit_test(a_malformed_burial_is_an_event_whatever_its_body),

@@ -107,8 +107,9 @@ static void submissions_make_the_round_trip(void **state)
 
 static void each_later_message_says_when_it_expires(void **state)
 {
-        static const enum job_station stations[] = {STATION_FIRST_HOP, STATION_HOP, STATION_RETRY,
-                                                    STATION_BURIAL, STATION_LANE_MOVE};
+        static const enum job_station stations[] = {STATION_FIRST_HOP, STATION_HOP,
+                                                    STATION_RETRY,     STATION_BURIAL,
+                                                    STATION_LANE_MOVE, STATION_MOVE};
         struct job job = whole_job();
         struct job_message m;
 
@@ -160,6 +161,97 @@ static void later_messages_make_the_round_trip(void **state)
         decode_again(&m, &got);
         assert_int_equal(got.reason, REASON_EXHAUSTED);
         assert_string_equal(got.burial, ID);
+}
+
+/* A copy that takes the place of what waits. */
+static void a_copy_goes_where_a_replay_goes(void **state)
+{
+        struct job job = whole_job(), got;
+        struct job_message m;
+
+        (void)state;
+        job.moved = MOVED_GIVEN_BACK;
+        job.again = true;
+        job.unhandled_at = NOW - 7;
+        job_encode(&job, STATION_MOVE, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        assert_false(m.message.mandatory);
+        decode_again(&m, &got);
+        assert_int_equal(got.moved, MOVED_GIVEN_BACK);
+        assert_int_equal(got.expires_at, NOW + 90000);
+        assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
+        assert_true(bytes_equal_text(got.error, "too slow"));
+        assert_true(got.again);
+        assert_int_equal(got.unhandled_at, 0);
+        job.run_at = 0;
+        job_encode(&job, STATION_MOVE, NOW, &m);
+        assert_addressed(&m, "jobs.acme", "high");
+}
+
+/* Only while the same attempt waits. */
+static void each_message_says_whether_it_was_moved(void **state)
+{
+        static const struct {
+                enum job_station station;
+                bool want;
+        } rows[] = {
+                {STATION_SUBMISSION, false}, {STATION_FIRST_HOP, false}, {STATION_HOP, true},
+                {STATION_RETRY, false},      {STATION_BURIAL, false},    {STATION_LANE_MOVE, true},
+                {STATION_REPLAY, false},     {STATION_MOVE, true},       {STATION_PARK, true},
+                {STATION_UNPARK, true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct job job = whole_job();
+                struct job_message m;
+                job.moved = MOVED_BY_ACT;
+                job.pause = PAUSE_TYPE;
+                job_encode(&job, rows[i].station, NOW, &m);
+                assert_int_equal(message_header_int(&m.message, "x-moved", 0), rows[i].want);
+                assert_int_equal(message_header_int(&m.message, "x-copy", 0), 1);
+                job.moved = MOVED_NOT;
+                job_encode(&job, rows[i].station, NOW, &m);
+                assert_null(message_header(&m.message, "x-moved"));
+        }
+}
+
+static void a_job_is_parked_and_taken_out(void **state)
+{
+        static const struct {
+                enum pause pause;
+                const char *want;
+        } rows[] = {
+                {PAUSE_TYPE, "parked.send_email"},
+                {PAUSE_TENANT_TYPE, "parked-tenant.acme.send_email"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct job job = whole_job(), parked, got;
+                struct job_message m, out;
+                job.pause = rows[i].pause;
+                job.unhandled_at = NOW - 7;
+                job.again = true;
+                job_encode(&job, STATION_PARK, NOW, &m);
+                assert_addressed(&m, rows[i].want, "acme.high");
+                assert_true(m.message.mandatory);
+                decode_again(&m, &parked);
+                assert_int_equal(parked.due_at, 0);
+                assert_false(parked.hop);
+                assert_int_equal(parked.unhandled_at, NOW - 7);
+                assert_true(parked.again);
+                assert_int_equal(parked.pause, PAUSE_NONE);
+
+                job_encode(&parked, STATION_UNPARK, NOW + MSEC_DAY, &out);
+                assert_addressed(&out, "work", "acme.high");
+                assert_true(out.message.mandatory);
+                decode_again(&out, &got); /* also: x-queued-at is that of the parking */
+                assert_int_equal(got.run_at, NOW + 30000);
+                assert_int_equal(got.expires_at, NOW + 90000);
+                assert_int_equal(got.unhandled_at, NOW - 7);
+                assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
+        }
 }
 
 static void a_submission_goes_where_its_time_says(void **state)
@@ -246,6 +338,9 @@ int main(void)
                 cmocka_unit_test(submissions_make_the_round_trip),
                 cmocka_unit_test(later_messages_make_the_round_trip),
                 cmocka_unit_test(each_later_message_says_when_it_expires),
+                cmocka_unit_test(a_copy_goes_where_a_replay_goes),
+                cmocka_unit_test(each_message_says_whether_it_was_moved),
+                cmocka_unit_test(a_job_is_parked_and_taken_out),
                 cmocka_unit_test(a_submission_goes_where_its_time_says),
                 cmocka_unit_test(defaults_are_not_written),
                 cmocka_unit_test(a_malformed_burial_claims_no_json),

@@ -134,7 +134,7 @@ static void assert_shown(struct reader *reader, const struct stored_job *job,
         json_t *want;
 
         json_begin(&got);
-        assert_int_equal(lookup_write_job(reader, job, &got, &e), 0);
+        assert_int_equal(lookup_write_job(reader, job, NULL, &got, &e), 0);
         assert_int_equal(lookup_write_attempts(reader, job, &got, &e), 0);
         json_end(&got);
         json_t *shown = parsed(buffer_bytes(&got));

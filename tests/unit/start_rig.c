@@ -30,7 +30,8 @@ void __wrap_run_stop(struct run *run, msec grace);
 void __wrap_link_settle(struct delivery **d, enum settle how);
 bool __wrap_delivery_is_live(const struct delivery *d);
 void __wrap_outbox_post(struct outbox *o, struct publication *p);
-bool __wrap_control_type_is_paused(struct control *c, const char *type);
+enum pause __wrap_control_pause(struct control *c, const char *tenant, const char *type,
+                                struct pause_record *out);
 const struct handler *__wrap_handlers_find(const struct handlers *h, const char *type);
 struct handlers *__wrap_handlers_ref(struct handlers *h);
 bool __wrap_runner_has_room(const struct runner *r, const struct handler *h);
@@ -91,11 +92,14 @@ void __wrap_outbox_post(struct outbox *o, struct publication *p)
         f.published++;
 }
 
-bool __wrap_control_type_is_paused(struct control *c, const char *type)
+enum pause __wrap_control_pause(struct control *c, const char *tenant, const char *type,
+                                struct pause_record *out)
 {
         (void)c;
+        (void)tenant;
         (void)type;
-        return f.paused;
+        (void)out;
+        return f.paused ? PAUSE_TYPE : PAUSE_NONE;
 }
 
 const struct handler *__wrap_handlers_find(const struct handlers *h, const char *type)

@@ -67,7 +67,15 @@ static void draw_job(uint64_t *seed, const char *id, struct item *item)
         j->attempt = below(seed, 3);
         j->max_retries = 3;
         j->submitted_at = 1700000000000;
-        switch (below(seed, 4)) {
+        switch (below(seed, 5)) {
+        case 3:
+                j->copy = 5 + below(seed, 2);
+                j->moved = 1 + below(seed, 2);
+                j->run_at = below(seed, 2) * (now + 1000);
+                j->priority = PRIORITY_HIGH;
+                j->lane = LANE_HIGH;
+                job_encode(j, STATION_MOVE, now, &item->encoded);
+                break;
         case 0:
                 j->attempt = 0;
                 j->doubt = below(seed, 2) == 0;
@@ -119,10 +127,11 @@ static void draw_hint(uint64_t *seed, struct event *e)
 
 static void draw_line(uint64_t *seed, const char *id, struct item *item)
 {
-        static const enum event_kind kinds[] = {EVENT_STARTED,  EVENT_STARTED,   EVENT_STARTED,
-                                                EVENT_PROGRESS, EVENT_RELEASED,  EVENT_RESUMED,
-                                                EVENT_RELEASED, EVENT_COMPLETED, EVENT_CANCELLED,
-                                                EVENT_REJECTED, EVENT_FORGOTTEN};
+        static const enum event_kind kinds[] = {
+                EVENT_STARTED,   EVENT_STARTED,  EVENT_STARTED,  EVENT_PROGRESS,
+                EVENT_RELEASED,  EVENT_RESUMED,  EVENT_RELEASED, EVENT_COMPLETED,
+                EVENT_CANCELLED, EVENT_REJECTED, EVENT_MOVED,    EVENT_CANCEL_REQUESTED,
+                EVENT_FORGOTTEN};
         struct event e = {.kind = kinds[below(seed, COUNT(kinds) - (below(seed, 6) != 0))],
                           .tenant = "acme",
                           .run = 1 + below(seed, 2) * below(seed, 2),
@@ -140,7 +149,12 @@ static void draw_line(uint64_t *seed, const char *id, struct item *item)
                 e.content = draw_content(seed);
                 draw_hint(seed, &e);
         }
-        if (e.kind == EVENT_CANCELLED && below(seed, 2) == 0)
+        if (e.kind == EVENT_MOVED)
+                e.copy = 5 + below(seed, 2);
+        if (e.kind == EVENT_MOVED || e.kind == EVENT_CANCEL_REQUESTED || below(seed, 2) == 0)
+                e.by = bytes_of_text(below(seed, 2) == 0 ? "key a" : "key b");
+        e.running = below(seed, 2) == 0;
+        if (e.kind == EVENT_CANCELLED && !e.running && below(seed, 2) == 0)
                 e.attempt = 0; /* before any attempt */
         event_write(&e, &item->line);
         item->message = (struct message){.exchange = bytes_of_text("events"),
@@ -234,10 +248,15 @@ static char *dump(const struct place *place, const struct history *h)
                 assert_true(found >= 0);
                 job.published = 0; /* counts each message, also one that is folded twice */
                 if (found == 1 && job.row.shown) {
-                        assert_int_equal(lookup_write_job(r, &job, &out, &e), 0);
+                        assert_int_equal(lookup_write_job(r, &job, NULL, &out, &e), 0);
                         assert_int_equal(lookup_write_attempts(r, &job, &out, &e), 0);
                 }
-                buffer_add_char(&out, '\n');
+                const struct fold_key *m = &job.row.moved, *c = &job.row.cancel;
+                buffer_printf(&out, " moved %lld %lld %lld %llu, cancel %lld %llu at %lld by %s\n",
+                              (long long)m->run, (long long)m->attempt, (long long)m->copy,
+                              (unsigned long long)m->digest, (long long)c->run,
+                              (unsigned long long)c->digest, (long long)job.row.cancel_at,
+                              job.row.act_by);
                 stored_job_fini(&job);
         }
         return buffer_take(&out);
@@ -251,9 +270,11 @@ static void check_counts(const struct place *place)
         assert_non_null(db);
         sqlite3_stmt *s = db_prepare(
                 db,
-                "SELECT count(*) FROM (SELECT tenant, ifnull(type, 0) AS type, state, count(*)"
-                " AS n FROM jobs GROUP BY 1, 2, 3) rows FULL JOIN (SELECT * FROM counts WHERE"
-                " n <> 0) c USING(tenant, type, state) WHERE rows.n IS NOT c.n",
+                "SELECT count(*) FROM (SELECT tenant, ifnull(type, 0) AS type, shelf, count(*)"
+                " AS n FROM (SELECT tenant, type, shelf FROM jobs UNION ALL"
+                " SELECT 0, type, shelf FROM jobs) GROUP BY 1, 2, 3) rows"
+                " FULL JOIN (SELECT * FROM counts WHERE"
+                " n <> 0) c USING(tenant, type, shelf) WHERE rows.n IS NOT c.n",
                 &e);
         if (s == NULL)
                 fail_msg("%s", e.text);

@@ -307,7 +307,8 @@ void api_query_options(struct buffer *path, const struct arguments *a)
                 if (a->given[i].option->member == NULL)
                         continue;
                 buffer_printf(path, "%c%s=", separator, a->given[i].option->member);
-                url_encode(path, a->given[i].value);
+                bool is_switch = a->given[i].option->value == NULL;
+                url_encode(path, is_switch ? "true" : a->given[i].value);
                 separator = '&';
         }
 }

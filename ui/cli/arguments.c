@@ -15,10 +15,8 @@ static const struct option *find(const struct option *table, const char *name, s
         return NULL;
 }
 
-static bool is_one_of(const char *words, const char *value)
+static bool is_one_of(const char *words, const char *value, size_t length)
 {
-        size_t length = strlen(value);
-
         for (const char *at = words; *at != '\0';) {
                 size_t word = strcspn(at, " ");
                 if (word == length && memcmp(at, value, length) == 0)
@@ -27,6 +25,19 @@ static bool is_one_of(const char *words, const char *value)
                 at += strspn(at, " ");
         }
         return false;
+}
+
+static bool is_allowed(const struct option *o, const char *value)
+{
+        for (const char *at = value; o->several; at++) {
+                size_t length = strcspn(at, ",");
+                if (!is_one_of(o->words, at, length))
+                        return false;
+                at += length;
+                if (*at == '\0')
+                        return true;
+        }
+        return is_one_of(o->words, value, strlen(value));
 }
 
 static int add_option(struct arguments *out, const struct option *o, const char *value,
@@ -38,8 +49,9 @@ static int add_option(struct arguments *out, const struct option *o, const char 
                 return err_set(e, ERR_INVALID, "--%s is given twice", o->name);
         if (out->given_count == OPTIONS_MAX)
                 return err_set(e, ERR_INVALID, "too many options");
-        if (o->words != NULL && !is_one_of(o->words, value))
-                return err_set(e, ERR_INVALID, "--%s must be one of: %s", o->name, o->words);
+        if (o->words != NULL && !is_allowed(o, value))
+                return err_set(e, ERR_INVALID, "--%s must be %s: %s", o->name,
+                               o->several ? "of these, with commas between" : "one of", o->words);
         out->given[out->given_count].option = o;
         out->given[out->given_count++].value = value;
         return 0;

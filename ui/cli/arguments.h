@@ -16,7 +16,8 @@ struct option {
         /* The member of the request's body, or the parameter of its query, that gets the value (a
          * switch: true). NULL: the command reads the option itself. */
         const char *member;
-        bool number; /* in a body: a number when it is one, else a text */
+        bool number;  /* in a body: a number when it is one, else a text */
+        bool several; /* of `words`, with commas between */
 };
 
 enum { OPTIONS_MAX = 24, WORDS_MAX = 100 };

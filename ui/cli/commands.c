@@ -47,25 +47,93 @@ static const struct option submit_options[] = {
 static const struct option get_options[] = {
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
         {"attempts", .help = "with --json: print its attempts instead of the job"},
+        {"events", .help = "print its events instead of the job"},
         {0},
 };
 
+#define JOB_FILTERS \
+        {"status", "STATUS,...", "only jobs with one of these statuses", STATUSES, \
+         .member = "status", .several = true}, \
+        {"type", "TYPE,...", "only jobs of these types", .member = "type"}, \
+        {"priority", "NAME,...", "only jobs of these priorities", PRIORITIES, \
+         .member = "priority", .several = true}, \
+        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"}, \
+        {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"}, \
+        {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"}, \
+        {"search", "TEXT", "only jobs with this text in payload or error", .member = "q"}
+
 static const struct option list_options[] = {
-        {"status", "STATUS", "only jobs with this status", STATUSES, .member = "status"},
-        {"type", "TYPE", "only jobs of this type", .member = "type"},
-        {"priority", "NAME", "only jobs of this priority", PRIORITIES, .member = "priority"},
-        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
-        {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"},
-        {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"},
-        {"search", "TEXT", "only jobs with this text in payload or error", .member = "q"},
+        JOB_FILTERS,
         {"sort", "ORDER", "newest first, or oldest first", "-created_at created_at",
          .member = "sort"},
+        {"fields", "NAME,...", "only these members of each job: id,status,created_at",
+         .member = "fields"},
+        {"count", .help = "say how many jobs match, up to 10000", .member = "count"},
         LIST_OPTIONS,
         {0},
 };
 
 static const struct option stats_options[] = {
         {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
+        {0},
+};
+
+static const struct option act_options[] = {
+        JOB_FILTERS,
+        {"yes", .help = "do not ask"},
+        {"wait", .help = "wait until they have ended"},
+        {0},
+};
+
+static const struct option reschedule_options[] = {
+        {"at", "TIME", "do not start before this time (RFC 3339)", .member = "run_at"},
+        {"in", "DURATION", .help = "do not start before this time has passed: 30s, 5m, 2d"},
+        {0},
+};
+
+static const struct option operation_options[] = {
+        {"abort", .help = "end it; what it has done stays"},
+        {0},
+};
+
+static const struct option pause_options[] = {
+        {"tenant", "NAME", .help = "this tenant, or the type of this tenant only"},
+        {"list", .help = "list what is paused"},
+        {0},
+};
+
+static const struct option resume_options[] = {
+        {"tenant", "NAME", .help = "this tenant, or the type of this tenant only"},
+        {0},
+};
+
+static const struct option workers_options[] = {
+        {"running", .help = "list the jobs that they run"},
+        {0},
+};
+
+static const struct option queues_options[] = {
+        {"tenant", "NAME", "only queues of this tenant (admin key only)", .member = "tenant"},
+        LIST_OPTIONS,
+        {0},
+};
+
+static const struct option audit_options[] = {
+        {"by", "KEY", "only acts of this key", .member = "by"},
+        {"what", "ACT", "only these acts: tenant.change, or tenant.* for all of tenants",
+         .member = "what"},
+        {"target", "TARGET", "only acts on this: tenant/acme", .member = "target"},
+        {"tenant", "NAME", "only acts on this tenant (admin key only)", .member = "tenant"},
+        {"after", "TIME", "only acts after (RFC 3339)", .member = "after"},
+        {"before", "TIME", "only acts before (RFC 3339)", .member = "before"},
+        LIST_OPTIONS,
+        {0},
+};
+
+static const struct option key_rotate_options[] = {
+        {"overlap", "DURATION", "how long the old key stays valid: 24h (the default), or 0", .member = "overlap"},
+        {"expires", "TIME", "the new key is not valid after this time (RFC 3339)",
+         .member = "expires"},
         {0},
 };
 
@@ -108,6 +176,7 @@ static const struct option tenant_rm_options[] = {
 
 static const struct option key_add_options[] = {
         {"scopes", "LIST", .help = "submit,read,operate (the default), or some of them"},
+        {"name", "TEXT", "what it is for, at most 64 bytes", .member = "name"},
         {"expires", "TIME", "not valid after this time (RFC 3339)", .member = "expires"},
         {0},
 };
@@ -172,6 +241,8 @@ static const struct option events_options[] = {
         "fewer jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix'\n" \
         "does this for every limit that needs it. Jobs that run go on; until they end, more\n" \
         "jobs than the limit allows may run."
+#define ACT_MORE \
+        "With filters instead of IDs it shows how many jobs match, and asks before it begins."
 #define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
 #define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
 
@@ -182,6 +253,29 @@ const struct command command_table[] = {
         {"list", NULL, "", 0, 0, "list jobs, the newest first", list_options, NULL, command_list},
         {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all jobs", NULL,
          "Without ID it runs until Ctrl-C.", command_watch},
+        {"find", NULL, "TEXT", 1, 1, "find jobs by id or its beginning, trace id, idempotency key",
+         NULL, NULL, command_find_jobs},
+        {"why", NULL, "ID", 1, 1, "say why a job waits", NULL, NULL, command_why},
+        {"cancel", NULL, "[ID...]", 0, WORDS_MAX, "cancel jobs", act_options, ACT_MORE,
+         command_cancel},
+        {"run-now", NULL, "[ID...]", 0, WORDS_MAX, "start delayed jobs now", act_options, ACT_MORE,
+         command_run_now},
+        {"retry", NULL, "ID...", 1, WORDS_MAX, "run ended jobs again", NULL, NULL, command_retry},
+        {"reschedule", NULL, "ID", 1, 1, "change when a job starts", reschedule_options, NULL,
+         command_reschedule},
+        {"priority", NULL, "ID NAME", 2, 2, "change the priority of a job that waits", NULL,
+         "NAME is critical, high, medium or low.", command_priority},
+        {"forget", NULL, "ID...", 1, WORDS_MAX, "delete ended jobs", NULL, NULL, command_forget},
+        {"operation", NULL, "[ID]", 0, 1, "show operations on many jobs, or one of them",
+         operation_options, NULL, command_operation},
+        {"pause", NULL, "[TYPE]", 0, 1, "start no more jobs of a tenant, a type, a tenant's type",
+         pause_options, "Jobs that run go on.", command_pause},
+        {"resume", NULL, "[TYPE]", 0, 1, "end a pause", resume_options, NULL, command_resume},
+        {"workers", NULL, "", 0, 0, "list consumers", workers_options, NULL, command_workers},
+        {"queues", NULL, "", 0, 0, "list queues by tenant and lane", queues_options, NULL,
+         command_queues},
+        {"audit", NULL, "", 0, 0, "list administrative acts, the newest first", audit_options, NULL,
+         command_audit},
         {"stats", NULL, "", 0, 0, "show jobs by status, throughput, latency", stats_options, NULL,
          command_stats},
         {"dlq", "list", "", 0, 0, "list dead letters", dlq_list_options, NULL, command_dlq_list},
@@ -211,8 +305,12 @@ const struct command command_table[] = {
          NULL, SLOTS_MORE, command_type_slots},
         {"key", "add", "TENANT", 1, 1, "create an API key; it is shown only once",
          key_add_options, NULL, command_key_add},
-        {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},
-        {"key", "rm", "TENANT KEY-ID", 2, 2, "revoke an API key", NULL, NULL, command_key_rm},
+        {"key", "list", "[TENANT]", 0, 1, "list API keys, with when they were used last", NULL,
+         "Without TENANT: those of all tenants, and admin keys.", command_key_list},
+        {"key", "rotate", "KEY-ID", 1, 1, "replace an API key; both are valid for some time",
+         key_rotate_options, "The new key has the old one's name, tenant and scopes; it is shown "
+         "only once.", command_key_rotate},
+        {"key", "rm", "[TENANT] KEY-ID", 1, 2, "revoke an API key", NULL, NULL, command_key_rm},
         {"topology", "apply", "", 0, 0, "declare what Warren needs in its vhost", apply_options,
          ADMIN_NEEDS "\nand " MANAGEMENT_NEEDS ".", command_topology_apply},
         {"topology", "export", "", 0, 0, "print the topology as RabbitMQ definitions",

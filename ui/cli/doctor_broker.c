@@ -138,9 +138,10 @@ static void check_topology(struct broker_checks *b)
         struct err e = {0};
         const struct topology_settings settings = {0};
         unsigned before = diagnosis_wrong(b->d);
-        const char *const *tenants = b->tenants == NULL ? NULL : tenant_names_list(b->tenants);
+        const struct topology_parts parts = {
+                .tenants = b->tenants == NULL ? NULL : tenant_names_list(b->tenants)};
 
-        if (topology_check(b->management, b->vhost, &settings, tenants, on_finding, b, &e) < 0)
+        if (topology_check(b->management, b->vhost, &settings, &parts, on_finding, b, &e) < 0)
                 diagnosis_add(b->d, "topology", HEALTH_WRONG, e.text,
                               "create the vhost and the topology: warren topology apply");
         else if (diagnosis_wrong(b->d) == before)

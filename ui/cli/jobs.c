@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jobs.c: submit, get, list.
+ * jobs.c: submit, get.
  */
 #include "ui/cli/jobs.h"
 
@@ -69,6 +69,15 @@ static const struct view_column attempt_columns[] = {
         {"REDELIVERED", "redelivered", VIEW_MARK},
         {"KIND", "error_kind", VIEW_TEXT},
         {"ERROR", "error", VIEW_ERROR},
+        {NULL, NULL, VIEW_TEXT},
+};
+
+static const struct view_column event_columns[] = {
+        {"AT", "at", VIEW_TEXT},         {"EVENT", "event", VIEW_TEXT},
+        {"RUN", "run", VIEW_TEXT},       {"TRY", "attempt", VIEW_TEXT},
+        {"WORKER", "worker", VIEW_TEXT}, {"RUN AT", "run_at", VIEW_TEXT},
+        {"REASON", "reason", VIEW_TEXT}, {"KIND", "error_kind", VIEW_TEXT},
+        {"BY", "by", VIEW_TEXT},         {"WHY", "why", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},
 };
 
@@ -312,28 +321,52 @@ static enum exit_code print_attempts(struct cli *c, const char *id)
                         show_attempts);
 }
 
+static void show_events(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        AUTO(table) t = listing_table(answer, "events", event_columns);
+
+        table_render(t, c->width, c->colours, out);
+        if (!view_is_true(answer, "complete"))
+                buffer_add_text(out, "some events are not kept\n");
+}
+
+static enum exit_code print_events(struct cli *c, const char *id)
+{
+        AUTO_FREE char *path = api_path("/api/v1/jobs/*/events", id);
+
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
+                        show_events);
+}
+
+static enum exit_code print_job(struct cli *c, const char *id, const struct http_reply *reply)
+{
+        enum exit_code code = api_print(c, reply, job_show);
+
+        return code == EXIT_DONE && !c->json ? print_attempts(c, id) : code;
+}
+
+enum exit_code job_get(struct cli *c, const char *id)
+{
+        AUTO_FREE char *path = api_path("/api/v1/jobs/*", id);
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_get(c, API_USER, path, &reply);
+
+        return code == EXIT_DONE ? print_job(c, id, &reply) : code;
+}
+
 enum exit_code command_get(struct cli *c)
 {
         const char *id = cli_word(c, 0);
-        bool waits = cli_has(c, "wait");
-        enum exit_code code;
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*", id);
         AUTO_REPLY reply = {0};
 
+        if (cli_has(c, "events"))
+                return print_events(c, id);
         if (c->json && cli_has(c, "attempts"))
                 return print_attempts(c, id);
-        code = waits ? wait_for(c, id, false, &reply) : api_get(c, API_USER, path, &reply);
+        if (!cli_has(c, "wait"))
+                return job_get(c, id);
+        enum exit_code code = wait_for(c, id, false, &reply);
         if (code == EXIT_DONE)
-                code = api_print(c, &reply, job_show);
-        if (code == EXIT_DONE && !c->json)
-                code = print_attempts(c, id);
-        return code == EXIT_DONE && waits ? job_verdict(api_value(&reply)) : code;
-}
-
-enum exit_code command_list(struct cli *c)
-{
-        static const char *const next[] = {"get", NULL};
-        static const struct listing jobs = {"jobs", job_columns, next, NULL};
-
-        return listing_get(c, API_USER, "/api/v1/jobs", &jobs);
+                code = print_job(c, id, &reply);
+        return code == EXIT_DONE ? job_verdict(api_value(&reply)) : code;
 }

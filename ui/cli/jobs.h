@@ -12,4 +12,7 @@ enum exit_code job_verdict(struct scan_value job);
 /* Adds the job's members, and what to run next. */
 api_show_fn job_show;
 
+/* Prints the job and its attempts. */
+enum exit_code job_get(struct cli *c, const char *id);
+
 extern const struct view_column job_columns[];

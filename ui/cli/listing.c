@@ -35,7 +35,7 @@ static void suggest_next(const struct http_reply *reply, const struct listing *l
         bool any = scan_next(&at, &first);
         if (!any && l->none != NULL)
                 fprintf(stderr, "%s\n", l->none);
-        if (!any || !view_add(first.value, l->columns[0].path, &name))
+        if (!any || l->next[0] == NULL || !view_add(first.value, l->columns[0].path, &name))
                 return;
         buffer_add_text(&line, "next:");
         for (const char *const *command = l->next; *command != NULL; command++) {

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unbuilt.c: paths of the internal API that this version answers with 501.
+ */
+#include "dlx-monitor/routes.h"
+
+/* clang-format off */
+#define UNBUILT(handler) \
+        void handler(void *owner, struct http_request *r) \
+        { \
+                (void)owner; \
+                http_problem(r, 501, "this version does not have it yet"); \
+        }
+/* clang-format on */
+
+UNBUILT(letters_forget)
+UNBUILT(health_get)

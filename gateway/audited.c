@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * audited.c: collects what the audit says of a request.
+ */
+#include "gateway/audited.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/json_read.h"
+#include "common/base/log.h"
+#include "gateway/access.h"
+#include "gateway/audit_line.h"
+#include "gateway/core.h"
+#include "gateway/origin.h"
+#include "gateway/path_param.h"
+
+enum { BY_SIZE = KEY_ID_SIZE + 8 };
+
+/* Texts that an act borrows. */
+struct facts {
+        const char *what;
+        unsigned flags;
+        char by[BY_SIZE];
+        char key_tenant[TENANT_SIZE], tenant[TENANT_SIZE];
+        char target[AUDIT_TARGET_SIZE], origin[ORIGIN_SIZE];
+        struct buffer query;
+};
+
+static void set_caller(struct facts *f, const char *key, const char *tenant)
+{
+        snprintf(f->by, sizeof(f->by), "key %s", key);
+        snprintf(f->key_tenant, sizeof(f->key_tenant), "%s", tenant);
+}
+
+/* Copies the text of a member of the request's body; false: it has none that fits. */
+static bool body_text(const struct http_request *r, const char *member, char *out, size_t size)
+{
+        struct bytes body = http_body(r);
+        struct scan_fault fault;
+        struct scan_value v;
+
+        if (body.length == 0 || scan_check(body, SCAN_DEPTH_MAX, &fault) != 0)
+                return false;
+        v = scan_root(body);
+        return v.kind == SCAN_OBJECT && scan_find(v, member, &v) && json_copy_text(v, out, size);
+}
+
+/* The key that a login gives; its tenant counts when the login was let in. */
+static void read_login(struct gateway *g, const struct http_request *r, struct facts *f)
+{
+        char text[KEY_TEXT_SIZE] = "", id[KEY_ID_SIZE], secret[KEY_SECRET_SIZE];
+        struct key_record record;
+
+        if (!body_text(r, "key", text, sizeof(text)) || !api_key_split(text, id, secret))
+                return;
+        bool let_in = http_status(r) < 400 && control_key(g->control, id, &record);
+        set_caller(f, id, let_in ? record.tenant : "");
+        OPENSSL_cleanse(secret, sizeof(secret));
+        OPENSSL_cleanse(text, sizeof(text));
+}
+
+/* The value of the last parameter in the pattern, whose name is copied to `name`; NULL: there is
+ * none, or it cannot be what it is to be. */
+static const char *last_param(const struct http_request *r, char *name, size_t size)
+{
+        const char *brace = strrchr(http_matched(r)->pattern, '{');
+
+        if (brace == NULL)
+                return NULL;
+        snprintf(name, size, "%.*s", (int)strcspn(brace + 1, "}"), brace + 1);
+        const char *value = http_param(r, name);
+        return path_param_is_valid(name, value) ? value : NULL;
+}
+
+static bool is_tenant(const char *name)
+{
+        return name != NULL && tenant_name_is_valid(bytes_of_text(name));
+}
+
+/* Of the path, else the caller's own, else that of the query. */
+static void set_tenant(struct http_request *r, struct facts *f)
+{
+        const char *of_path =
+                strstr(http_matched(r)->pattern, "{t}") != NULL ? http_param(r, "t") : NULL;
+        const char *named = http_query(r, "tenant");
+
+        if (is_tenant(of_path))
+                snprintf(f->tenant, sizeof(f->tenant), "%s", of_path);
+        else if (f->key_tenant[0] != '\0')
+                snprintf(f->tenant, sizeof(f->tenant), "%s", f->key_tenant);
+        else if (is_tenant(named))
+                snprintf(f->tenant, sizeof(f->tenant), "%s", named);
+}
+
+static void set_target(struct http_request *r, struct facts *f)
+{
+        char name[16] = "", made[TENANT_SIZE] = "";
+        const char *pattern = http_matched(r)->pattern;
+        const char *value = last_param(r, name, sizeof(name));
+
+        audit_target(pattern, value, f->target);
+        if ((f->flags & AUDIT_NAMED) == 0 || !body_text(r, "name", made, sizeof(made)) ||
+            !is_tenant(made))
+                return;
+        snprintf(f->target, sizeof(f->target), "tenant/%s", made);
+        snprintf(f->tenant, sizeof(f->tenant), "%s", made);
+}
+
+static struct bytes without_ampersand(const struct buffer *query)
+{
+        return query->length > 0 ? bytes_of(query->data + 1, query->length - 1) : (struct bytes){0};
+}
+
+static void write_act(struct gateway *g, struct http_request *r, struct facts *f,
+                      struct audit_act *act, struct buffer *line)
+{
+        origin_address(g->settings->trusted_proxies, r, f->origin);
+        *act = (struct audit_act){.at = clock_wall(),
+                                  .by = f->by,
+                                  .key_tenant = f->key_tenant,
+                                  .what = f->what,
+                                  .target = f->target,
+                                  .tenant = f->tenant,
+                                  .origin = f->origin,
+                                  .gateway = g->name,
+                                  .traceparent = http_traceparent(r),
+                                  .query = without_ampersand(&f->query),
+                                  .names_only = (f->flags & AUDIT_MEMBERS) != 0};
+        if ((f->flags & (AUDIT_BODY | AUDIT_MEMBERS)) != 0)
+                act->body = http_body(r);
+        uuid7(act->id);
+        audit_line_begin(act, &g->mask, line);
+}
+
+static void tell_end(struct gateway *g, const struct audit_act *act, int status)
+{
+        AUTO_BUFFER line = {0};
+
+        audit_line_end(act->id, clock_wall(), status, &line);
+        audit_end(g->audit, buffer_bytes(&line));
+}
+
+/* The handler has not been called: the act was not done. */
+static void refuse(struct gateway *g, struct http_request *r, const struct audit_act *act,
+                   const struct err *e)
+{
+        LOG_WARN("an administrative act is refused: it could not be recorded",
+                 log_text("act", act->what), log_text("by", act->by), log_err(e));
+        if (e->code == ERR_TIMEOUT)
+                tell_end(g, act, 503);
+        http_problem(r, 503, "nothing was done, because it could not be recorded: %s", e->text);
+}
+
+static void handle_act(struct gateway *g, struct http_request *r, const char *what, unsigned flags,
+                       http_handler *handle)
+{
+        struct facts f = {.what = what, .flags = flags};
+        AUTO_BUFFER line = {0};
+        struct audit_act act;
+        struct err e = {0};
+
+        set_caller(&f, access_caller(r)->key, access_caller(r)->tenant);
+        set_tenant(r, &f);
+        set_target(r, &f);
+        http_query_write(r, NULL, &f.query);
+        write_act(g, r, &f, &act, &line);
+        if (audit_begin(g->audit, buffer_bytes(&line), &e) == 0) {
+                handle(g, r);
+                tell_end(g, &act, http_status(r));
+        } else {
+                refuse(g, r, &act, &e);
+        }
+        buffer_fini(&f.query);
+}
+
+/* One that nobody was let in by, and that names no key, or came too soon after another, says
+ * nothing. */
+static void handle_login(struct gateway *g, struct http_request *r, const char *what,
+                         http_handler *handle)
+{
+        struct facts f = {.what = what};
+        struct caller caller = {0};
+        AUTO_BUFFER line = {0};
+        struct audit_act act;
+
+        handle(g, r);
+        read_login(g, r, &f);
+        if (f.by[0] == '\0' && access_of(g, r, 0, &caller) == ACCESS_GRANTED)
+                set_caller(&f, caller.key, caller.tenant);
+        int status = http_status(r);
+        if (f.by[0] == '\0' || (status >= 400 && status != 401))
+                return;
+        set_tenant(r, &f);
+        set_target(r, &f);
+        write_act(g, r, &f, &act, &line);
+        audit_end(g->audit, buffer_bytes(&line));
+        tell_end(g, &act, status);
+}
+
+void audited_handle(struct gateway *g, struct http_request *r, const char *what, unsigned flags,
+                    http_handler *handle)
+{
+        if (http_matched(r)->scope == 0)
+                handle_login(g, r, what, handle);
+        else
+                handle_act(g, r, what, flags, handle);
+}

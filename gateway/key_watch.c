@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * key_watch.c: the table of keys in use, and the thread that asks about them.
+ */
+#include "gateway/key_watch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/base/condition.h"
+#include "common/base/json_read.h"
+#include "common/base/json_write.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "gateway/origin.h"
+
+enum {
+        ASK_EVERY = 500,        /* ms */
+        ASK_EVERY_ALONE = 250,  /* ms, while the broker is away */
+        CALL_TIMEOUT = 1000,    /* ms */
+        UNCHECKED_AFTER = 1000, /* ms */
+        USES_AT_ONCE = 4096,
+        ANSWER_DEPTH = 4,
+};
+
+/* Keys that were used, or that the primary named: never more than there are. */
+struct entry {
+        char id[KEY_ID_SIZE];
+        msec at; /* of the last use */
+        char from[ORIGIN_SIZE];
+        bool used;          /* since the primary was told */
+        int64_t unusable_v; /* this version of the record must not be used; 0: none */
+        UT_hash_handle hh;
+};
+
+struct key_watch {
+        struct http_client *client;
+        struct control *control;
+        pthread_t thread;
+        bool has_thread;
+        bool failing; /* the thread's: the last call failed, which was logged */
+        pthread_mutex_t mutex;
+        pthread_cond_t wake;
+        /* guarded by mutex */
+        struct entry *entries;
+        msec control_at;  /* control was last seen to be up */
+        msec answered_at; /* the last call that was answered began */
+        bool ending;
+};
+
+static struct entry *find_locked(const struct key_watch *w, const char *id)
+{
+        struct entry *entry = NULL;
+
+        HASH_FIND_STR(w->entries, id, entry);
+        return entry;
+}
+
+static struct entry *add_locked(struct key_watch *w, const char *id)
+{
+        struct entry *entry = find_locked(w, id);
+
+        if (entry != NULL)
+                return entry;
+        entry = xcalloc(1, sizeof(*entry));
+        snprintf(entry->id, sizeof(entry->id), "%s", id);
+        HASH_ADD_STR(w->entries, id, entry);
+        return entry;
+}
+
+static bool is_checked_locked(struct key_watch *w, msec now)
+{
+        if (control_is_up(w->control))
+                w->control_at = now;
+        return now - w->control_at <= UNCHECKED_AFTER || now - w->answered_at <= UNCHECKED_AFTER;
+}
+
+enum key_check key_watch_use(struct key_watch *w, const struct key_record *k, const char *from)
+{
+        enum key_check check = KEY_CHECKED;
+
+        pthread_mutex_lock(&w->mutex);
+        struct entry *entry = add_locked(w, k->id);
+        if (k->v <= entry->unusable_v) {
+                check = KEY_UNUSABLE;
+        } else if (!is_checked_locked(w, clock_mono())) {
+                check = KEY_UNCHECKED;
+        } else {
+                entry->at = clock_wall();
+                entry->used = true;
+                snprintf(entry->from, sizeof(entry->from), "%s", from);
+        }
+        pthread_mutex_unlock(&w->mutex);
+        return check;
+}
+
+/* Writes the uses of which the primary was not told, and marks them as told. */
+static void write_uses(struct key_watch *w, struct buffer *body)
+{
+        size_t count = 0;
+
+        json_begin(body);
+        json_begin_array(body, "used");
+        pthread_mutex_lock(&w->mutex);
+        for (struct entry *u = w->entries; u != NULL && count < USES_AT_ONCE; u = u->hh.next) {
+                if (!u->used)
+                        continue;
+                u->used = false;
+                count++;
+                json_begin_object(body, NULL);
+                json_put_string(body, "id", u->id);
+                json_put_int(body, "at", u->at);
+                json_put_string(body, "from", u->from);
+                json_end(body);
+        }
+        pthread_mutex_unlock(&w->mutex);
+        json_end_array(body);
+        json_end(body);
+}
+
+/* The call failed: all recent uses are told again. */
+static void untell(struct key_watch *w, msec since)
+{
+        pthread_mutex_lock(&w->mutex);
+        for (struct entry *u = w->entries; u != NULL; u = u->hh.next)
+                u->used = u->used || u->at >= since;
+        pthread_mutex_unlock(&w->mutex);
+}
+
+/* A key that `control` does not know cannot be used anyway. */
+static int read_unusable(struct json_reader *r, const struct json_place *p, void *out)
+{
+        struct key_watch *w = r->owner;
+        char id[KEY_ID_SIZE];
+        struct key_record record;
+
+        (void)out;
+        if (!json_copy_text(p->value, id, sizeof(id)))
+                return json_refuse(r, p, "must be the id of a key");
+        if (!control_key(w->control, id, &record))
+                return 0;
+        pthread_mutex_lock(&w->mutex);
+        add_locked(w, id)->unusable_v = record.v;
+        pthread_mutex_unlock(&w->mutex);
+        return 0;
+}
+
+static int read_answer(struct key_watch *w, struct bytes body, struct err *e)
+{
+        static const struct json_member members[] = {
+                {"unusable", json_read_list, .each = read_unusable, .flags = JSON_REQUIRED},
+                {0},
+        };
+        struct json_reader reader = {.owner = w, .lenient = true};
+        struct json_place root;
+
+        if (json_read_open(&reader, body, ANSWER_DEPTH, &root) != 0 ||
+            json_read_members(&reader, &root, members, w) != 0)
+                return err_set(e, ERR_PROTOCOL, "its answer cannot be read");
+        return 0;
+}
+
+static int ask(struct key_watch *w, struct bytes body, struct err *e)
+{
+        struct http_reply reply = {0};
+        const struct http_call call = {.method = "POST",
+                                       .path = "/internal/v1/keys/used",
+                                       .body = body,
+                                       .timeout = CALL_TIMEOUT};
+        int done = http_client_call(w->client, &call, &reply, e);
+
+        if (done == 0 && reply.status != 200)
+                done = err_set(e, ERR_UNAVAILABLE, "status %d", reply.status);
+        if (done == 0)
+                done = read_answer(w, buffer_bytes(&reply.body), e);
+        http_reply_fini(&reply);
+        return done;
+}
+
+static void log_change(struct key_watch *w, bool failed, const struct err *why)
+{
+        if (failed && !w->failing)
+                LOG_WARN("the primary status-store cannot be asked about keys", log_err(why));
+        else if (!failed && w->failing)
+                LOG_INFO("the primary status-store answers about keys again");
+        w->failing = failed;
+}
+
+/* Uses since the last call that was answered are told again after a failure: then more than once,
+ * which does no harm. */
+static void look(struct key_watch *w)
+{
+        AUTO_BUFFER body = {0};
+        struct err why = {0};
+        const msec began = clock_mono();
+        const msec wall = clock_wall();
+
+        write_uses(w, &body);
+        bool failed = ask(w, buffer_bytes(&body), &why) != 0;
+        if (failed)
+                untell(w, wall - (began - w->answered_at));
+        log_change(w, failed, &why);
+        pthread_mutex_lock(&w->mutex);
+        if (!failed)
+                w->answered_at = began;
+        (void)is_checked_locked(w, began);
+        pthread_mutex_unlock(&w->mutex);
+}
+
+/* False: the thread is to end. */
+static bool wait_for_turn(struct key_watch *w)
+{
+        const msec every = control_is_up(w->control) ? ASK_EVERY : ASK_EVERY_ALONE;
+        const msec until = clock_mono() + every;
+
+        pthread_mutex_lock(&w->mutex);
+        while (!w->ending && condition_wait(&w->wake, &w->mutex, until))
+                continue;
+        bool goes_on = !w->ending;
+        pthread_mutex_unlock(&w->mutex);
+        return goes_on;
+}
+
+static void *run(void *owner)
+{
+        struct key_watch *w = owner;
+
+        do
+                look(w);
+        while (wait_for_turn(w));
+        look(w);
+        return NULL;
+}
+
+struct key_watch *key_watch_create(struct http_client *client, struct control *control,
+                                   struct err *e)
+{
+        AUTO(key_watch) w = xcalloc(1, sizeof(*w));
+
+        w->client = client;
+        w->control = control;
+        w->control_at = w->answered_at = clock_mono() - UNCHECKED_AFTER - 1;
+        pthread_mutex_init(&w->mutex, NULL);
+        condition_init(&w->wake);
+        if (pthread_create(&w->thread, NULL, run, w) != 0) {
+                (void)err_set(e, ERR_SYSTEM, "cannot start the thread that asks about keys");
+                return NULL;
+        }
+        w->has_thread = true;
+        return TAKE(w);
+}
+
+void key_watch_destroy(struct key_watch **watch)
+{
+        struct key_watch *w = TAKE(*watch);
+        struct entry *entry;
+        struct entry *next;
+
+        if (w == NULL)
+                return;
+        pthread_mutex_lock(&w->mutex);
+        w->ending = true;
+        pthread_cond_signal(&w->wake);
+        pthread_mutex_unlock(&w->mutex);
+        if (w->has_thread)
+                pthread_join(w->thread, NULL);
+        HASH_ITER (hh, w->entries, entry, next) {
+                HASH_DEL(w->entries, entry);
+                free(entry);
+        }
+        http_client_destroy(&w->client);
+        pthread_cond_destroy(&w->wake);
+        pthread_mutex_destroy(&w->mutex);
+        free(w);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * origin.c: reads the proxy's headers.
+ */
+#include "gateway/origin.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "gateway/comma_list.h"
+
+static bool is_proxied(const char *proxies, const struct http_request *r)
+{
+        return comma_list_has(proxies, bytes_of_text(http_peer(r)));
+}
+
+/* In its canonical form, so that one client has one address. */
+static bool canonical(const char *text, char out[ORIGIN_SIZE])
+{
+        struct in6_addr address;
+        int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+
+        return inet_pton(family, text, &address) == 1 &&
+               inet_ntop(family, &address, out, ORIGIN_SIZE) != NULL;
+}
+
+bool origin_forwarded(const char *header, char out[ORIGIN_SIZE])
+{
+        char text[ORIGIN_SIZE];
+        struct bytes word, last = {0};
+
+        while (comma_list_next(&header, &word))
+                last = word;
+        return last.length > 0 && bytes_to_text(last, text, sizeof(text)) == 0 &&
+               canonical(text, out);
+}
+
+void origin_address(const char *proxies, const struct http_request *r, char out[ORIGIN_SIZE])
+{
+        if (!is_proxied(proxies, r) ||
+            !origin_forwarded(http_header_last(r, "X-Forwarded-For"), out))
+                snprintf(out, ORIGIN_SIZE, "%s", http_peer(r));
+}
+
+bool origin_is_tls(const char *proxies, const struct http_request *r)
+{
+        const char *protocol = http_header_last(r, "X-Forwarded-Proto");
+
+        return protocol != NULL && strcasecmp(protocol, "https") == 0 && is_proxied(proxies, r);
+}
+
+void origin_network(const char *address, char out[ORIGIN_SIZE])
+{
+        struct in6_addr a;
+
+        if (inet_pton(AF_INET6, address, &a) != 1) {
+                snprintf(out, ORIGIN_SIZE, "%s", address);
+                return;
+        }
+        memset(a.s6_addr + 8, 0, 8);
+        inet_ntop(AF_INET6, &a, out, ORIGIN_SIZE);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unbuilt.c: public paths that this version answers with 501.
+ */
+#include "gateway/handlers.h"
+
+/* clang-format off */
+#define UNBUILT(handler) \
+        void handler(void *owner, struct http_request *r) \
+        { \
+                (void)owner; \
+                http_problem(r, 501, "this version does not have it yet"); \
+        }
+/* clang-format on */
+
+UNBUILT(why_get)
+UNBUILT(job_retry)
+UNBUILT(job_forget)
+UNBUILT(queues_get)
+UNBUILT(health_get)
+UNBUILT(own_tenant_act)

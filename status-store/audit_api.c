@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * audit_api.c: GET /audit: who did what to what, when and from where. Only the primary serves it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/json_write.h"
+#include "status-store/api.h"
+#include "status-store/registry_audit.h"
+
+static void put(struct buffer *out, const char *name, const char *text)
+{
+        json_put_text_or_null(out, name, bytes_of_text(text));
+}
+
+static void write_act(void *owner, const struct audit_row *row)
+{
+        struct buffer *out = owner;
+
+        json_begin_object(out, NULL);
+        json_put_string(out, "id", row->id);
+        json_put_time(out, "at", row->at);
+        put(out, "by", row->by);
+        put(out, "key_name", row->key_name);
+        put(out, "key_tenant", row->key_tenant);
+        put(out, "what", row->what);
+        put(out, "target", row->target);
+        put(out, "tenant", row->tenant);
+        put(out, "origin", row->origin);
+        put(out, "gateway", row->gateway);
+        put(out, "trace_id", row->trace);
+        json_put_raw(out, "detail", row->detail);
+        if (row->status > 0)
+                json_put_int(out, "status", row->status);
+        else
+                json_put_null(out, "status");
+        json_put_time(out, "ended_at", row->ended_at);
+        json_end(out);
+}
+
+static bool refuse(struct http_request *r, const char *name, const char *must)
+{
+        http_problem(r, 400, "%s: must be %s", name, must);
+        return false;
+}
+
+/* Absent: the field stays. */
+static bool read_number(struct http_request *r, const char *name, int64_t most, int64_t *out)
+{
+        const char *text = http_query(r, name);
+        char *end = NULL;
+
+        if (text == NULL)
+                return true;
+        long long value = text[0] >= '0' && text[0] <= '9' ? strtoll(text, &end, 10) : 0;
+        if (end == NULL || *end != '\0' || value < 1 || value > most)
+                return refuse(r, name, "a number that this list takes");
+        *out = value;
+        return true;
+}
+
+static bool read_time(struct http_request *r, const char *name, msec *out)
+{
+        const char *text = http_query(r, name);
+        struct err why = {0};
+
+        return text == NULL || time_parse(text, out, &why) == 0 ||
+               refuse(r, name, "a time (RFC 3339)");
+}
+
+static bool read_text(struct http_request *r, const char *name, const char *prefix,
+                      char out[AUDIT_TEXT_SIZE])
+{
+        const char *text = http_query(r, name);
+
+        if (text == NULL)
+                return true;
+        if (text[0] == '\0' || strlen(prefix) + strlen(text) >= AUDIT_TEXT_SIZE)
+                return refuse(r, name, "shorter, and not empty");
+        snprintf(out, AUDIT_TEXT_SIZE, "%s%s", prefix, text);
+        return true;
+}
+
+/* The id of a key alone is enough. */
+static bool read_by(struct http_request *r, struct audit_filter *f)
+{
+        const char *by = http_query(r, "by");
+        bool is_id = by != NULL && strlen(by) == KEY_ID_SIZE - 1 && strchr(by, ' ') == NULL &&
+                     strcmp(by, "operator") != 0;
+
+        return read_text(r, "by", is_id ? "key " : "", f->by);
+}
+
+/* view=tenant: a gateway asks for a key of that tenant. */
+static bool read_view(struct http_request *r, struct audit_filter *f)
+{
+        const char *view = http_query(r, "view");
+
+        if (view == NULL)
+                return true;
+        if (strcmp(view, "tenant") != 0 || f->tenant[0] == '\0')
+                return refuse(r, "view", "tenant, of one tenant");
+        f->is_tenants = true;
+        return true;
+}
+
+/* False: answered. */
+static bool read_filter(struct http_request *r, struct audit_filter *f)
+{
+        static const char *const allowed[] = {"tenant", "by",     "what",  "target", "after",
+                                              "before", "cursor", "limit", "view",   NULL};
+
+        *f = (struct audit_filter){.limit = AUDIT_LIMIT_DEFAULT};
+        if (!http_query_only(r, allowed))
+                return false;
+        const char *tenant = api_tenant(r);
+        if (tenant == NULL)
+                return false;
+        if (strcmp(tenant, "*") != 0)
+                snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
+        return read_view(r, f) && read_by(r, f) && read_text(r, "what", "", f->what) &&
+               read_text(r, "target", "", f->target) && read_time(r, "after", &f->after) &&
+               read_time(r, "before", &f->before) &&
+               read_number(r, "limit", AUDIT_LIMIT_MAX, &f->limit) &&
+               read_number(r, "cursor", INT64_MAX, &f->cursor);
+}
+
+void audit_list(void *owner, struct http_request *r)
+{
+        struct api *a = owner;
+        struct audit_filter filter;
+        AUTO_BUFFER members = {0};
+        struct err why = {0};
+        char cursor[24] = "";
+        int64_t next;
+
+        if (!api_is_primary(a, r) || !read_filter(r, &filter))
+                return;
+        json_begin_array(&members, "acts");
+        if (registry_audit_each(a->registry, &filter, write_act, &members, &next, &why) != 0) {
+                http_problem_err(r, &why);
+                return;
+        }
+        json_end_array(&members);
+        if (next > 0)
+                snprintf(cursor, sizeof(cursor), "%" PRId64, next);
+        put(&members, "next_cursor", cursor);
+        api_answer(a, r, &members);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * list_api.c: GET /jobs of the internal API.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "status-store/api.h"
+#include "status-store/count.h"
+#include "status-store/list.h"
+
+static bool read_limit(struct http_request *r, int *out)
+{
+        const char *text = http_query(r, "limit");
+        if (text == NULL)
+                return true;
+        char *end = NULL;
+        long limit = strtol(text, &end, 10);
+        if (*text >= '0' && *text <= '9' && *end == '\0' && limit >= 1 && limit <= LIST_LIMIT_MAX) {
+                *out = (int)limit;
+                return true;
+        }
+        http_problem(r, 400, "limit: must be a number from 1 to %d", LIST_LIMIT_MAX);
+        return false;
+}
+
+static bool read_order(struct http_request *r, struct list_query *q)
+{
+        const char *sort = http_query(r, "sort");
+        const char *cursor = http_query(r, "cursor");
+        if (sort != NULL && strcmp(sort, "created_at") != 0 && strcmp(sort, "-created_at") != 0) {
+                http_problem(r, 400, "sort: must be created_at (oldest first) or -created_at");
+                return false;
+        }
+        q->after = cursor_start(sort != NULL && sort[0] != '-');
+        bool ascending = q->after.ascending;
+        if (cursor == NULL || (cursor_read(cursor, &q->after) && q->after.ascending == ascending))
+                return true;
+        http_problem(r, 400, "cursor: not a next_cursor of this list and order");
+        return false;
+}
+
+static bool read_fields(struct http_request *r, struct job_view *view)
+{
+        const char *at = http_query(r, "fields");
+        while (at != NULL) {
+                size_t length = strcspn(at, ",");
+                if (!job_view_add(view, bytes_of(at, length))) {
+                        http_problem(r, 400, "fields: a job has no member \"%.*s\"",
+                                     length < 64 ? (int)length : 64, at);
+                        return false;
+                }
+                at = at[length] == ',' ? at + length + 1 : NULL;
+        }
+        return true;
+}
+
+static bool read_count(struct http_request *r, bool *out)
+{
+        const char *text = http_query(r, "count");
+        *out = text != NULL && strcmp(text, "true") == 0;
+        if (text == NULL || *out || strcmp(text, "false") == 0)
+                return true;
+        http_problem(r, 400, "count: must be true or false");
+        return false;
+}
+
+static void answer_list(struct api *a, struct http_request *r, const struct list_query *q,
+                        bool counts)
+{
+        struct err why = {0};
+        AUTO_BUFFER members = {0};
+        AUTO_READER *reader = readers_take(a->readers, &why);
+        if (reader == NULL || list_write(reader, q, &members, &why) != 0 ||
+            (counts && count_write(reader, &q->filter, &members, &why) != 0))
+                http_problem_err(r, &why);
+        else
+                api_answer(a, r, &members);
+}
+
+void jobs_list(void *owner, struct http_request *r)
+{
+        static const char *const allowed[] = {
+                "tenant", "status", "type",   "priority", "created_after", "created_before", "q",
+                "sort",   "limit",  "cursor", "fields",   "count",         "mask",           NULL};
+        struct api *a = owner;
+        struct mask_words mask;
+        struct list_query q = {.view.mask = &mask, .limit = LIST_LIMIT_DEFAULT};
+        bool counts = false;
+        if (!http_query_only(r, allowed) || !api_mask(r, &mask) || !job_filter_read(r, &q.filter) ||
+            !read_order(r, &q) || !read_limit(r, &q.limit) || !read_fields(r, &q.view) ||
+            !read_count(r, &counts))
+                return;
+        if (q.filter.text == NULL) {
+                answer_list(a, r, &q, counts);
+                return;
+        }
+        AUTO_PLACE *place = api_take_place(&a->searches, r);
+        if (place != NULL)
+                answer_list(a, r, &q, counts);
+}

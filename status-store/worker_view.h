@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker_view.h: one consumer as its last record shows it. Members that older consumers do not
+ * write are 0 or absent.
+ */
+#pragma once
+
+#include "common/base/json_scan.h"
+#include "status-store/schema.h"
+
+/* LOST: it has been silent for WORKER_ALIVE and did not say that it ends. */
+enum worker_status { WORKER_IS_UP, WORKER_IS_DRAINING, WORKER_IS_LOST, WORKER_IS_GONE };
+const char *worker_status_name(enum worker_status s);
+
+struct worker_view {
+        char name[WORKER_NAME_SIZE];
+        msec at; /* of the record */
+        enum worker_status status;
+        int64_t concurrency, busy, waiting; /* waiting: jobs that it holds, not started */
+        msec no_handler_wait;
+        bool all_types;                           /* `types` names all that it handles */
+        struct scan_value types, limits, running; /* of the record; without raw.data: absent */
+};
+
+/* From a row of workers_sql, whose bytes it borrows. as_of: the projection's time. */
+void worker_view_read(sqlite3_stmt *row, msec as_of, struct worker_view *out);
+bool worker_view_handles(const struct worker_view *w, const char *type);
+/* How many of the type it runs, and may run at once (its concurrency, if the type has none). */
+int64_t worker_view_running(const struct worker_view *w, const char *type);
+int64_t worker_view_limit(const struct worker_view *w, const char *type);

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`warren find`, and what `list` and `get` show of many jobs and of one's history."""
+import pytest
+
+from cli_rig import EXIT, Cli
+from harness.until import until
+
+
+@pytest.fixture(scope="module")
+def cli(warren, tmp_path_factory):
+    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
+
+
+def test_one_match_is_shown(cli):
+    job = cli.json("submit", "echo", '{"a": 1}', "--key", "order-7", "--wait")
+    for text in (job["id"], job["id"][:30], job["trace_id"], "order-7"):
+        done = cli("find", text)
+        assert done.returncode == EXIT["done"], done.stderr
+        assert job["id"] in done.stdout and '{"a": 1}' in done.stdout
+    found = cli.json("find", "order-7")
+    assert [match["by"] for match in found["matches"]] == ["key"]
+
+
+def test_several_matches_are_listed(cli):
+    jobs = [cli.json("submit", "noop", "--wait")["id"] for _ in range(2)]
+    done = cli("find", jobs[0][:7])
+    assert done.returncode == EXIT["done"]
+    assert all(job in done.stdout for job in jobs) and "prefix" in done.stdout
+
+
+def test_no_match(cli):
+    done = cli("find", "no such key")
+    assert (done.returncode, done.stdout) == (EXIT["not found"], "")
+    assert cli.json("find", "no such key", want="not found")["matches"] == []
+
+
+def test_list_options(cli):
+    ids = {cli.json("submit", "noop", "--delay", "1d", "--priority", word)["id"] for word in ("high", "low")}
+    until(lambda: ids <= {job["id"] for job in cli.json(
+        "list", "--status", "scheduled,running", "--priority", "high,low")["jobs"]}, 30, "the jobs listed")
+    assert cli("list", "--status", "scheduled,lost").returncode == EXIT["usage"]
+    done = cli("list", "--fields", "status,id", "--status", "scheduled", "--count")
+    assert done.returncode == EXIT["done"], done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["STATUS", "ID"] and lines[1].split()[0] == "scheduled"
+    assert "count: " in done.stdout
+    assert cli("list", "--fields", "colour").returncode not in (EXIT["done"], EXIT["usage"])
+
+
+def test_events(cli):
+    job = cli.json("submit", "noop", "--wait")
+    done = cli("get", job["id"], "--events")
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["submitted", "started", "completed"]
+    assert [one["event"] for one in cli.json("get", job["id"], "--events")["events"]][0] == "submitted"
