@@ -9,6 +9,7 @@
 #include "common/clients/control.h"
 #include "common/db/readers.h"
 #include "common/http/server.h"
+#include "status-store/acts_gauges.h"
 #include "status-store/claim_rules.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
@@ -28,6 +29,8 @@ struct api {
         struct lane_counts *lane_counts;
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
+        struct acts *acts;                 /* likewise */
+        struct acts_gauges *acts_gauges;   /* likewise */
         struct tenant_logins logins;       /* likewise */
         struct claim_limits claim_limits;
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */

@@ -16,6 +16,12 @@
 
 enum { FINGERPRINT_BODY = 192 };
 
+/* How far a consumer has read stream `marks`. */
+struct seen_mark {
+        char worker[WORKER_NAME_SIZE];
+        int64_t mark;
+};
+
 struct projection {
         struct store *store;
         struct tally *tally;
@@ -26,6 +32,7 @@ struct projection {
         /* The batch. */
         struct job_entry *jobs;
         struct buffer markers; /* UUID_SIZE bytes each */
+        struct buffer seen;    /* struct seen_mark each */
         struct position next;  /* the position after the batch */
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
@@ -57,6 +64,7 @@ void projection_destroy(struct projection **p)
         projection_forget(*p);
         tally_destroy(&(*p)->tally);
         buffer_fini(&(*p)->markers);
+        buffer_fini(&(*p)->seen);
         free(*p);
         *p = NULL;
 }
@@ -77,6 +85,7 @@ static void clear_batch(struct projection *p)
                 job_entry_free(j);
         }
         buffer_clear(&p->markers);
+        buffer_clear(&p->seen);
         tally_clear(p->tally);
         p->next = p->position;
         p->messages = 0;
@@ -280,6 +289,14 @@ static void write_worker(struct projection *p, const struct event *e)
         (void)!store_put_worker(p->store, e->worker, e->at, word, e->raw, &p->failure);
 }
 
+static void note_seen(struct projection *p, const struct event *e)
+{
+        struct seen_mark seen = {.mark = e->mark};
+        event_worker(e, seen.worker);
+        if (seen.worker[0] != '\0')
+                buffer_add(&p->seen, &seen, sizeof(seen));
+}
+
 static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
@@ -290,6 +307,8 @@ static void fold_event(void *owner, const struct event *e)
                 return;
         if (e->kind == EVENT_WORKER)
                 write_worker(p, e);
+        if (e->kind == EVENT_SEEN && p->from_service)
+                note_seen(p, e);
         if (!event_is_of_job(e))
                 return;
         struct job_entry *j = find_job(p, e);
@@ -384,6 +403,15 @@ static void notify_keyed(struct projection *p, const struct job_entry *j)
         p->on.keyed(p->owner, &job);
 }
 
+static void notify_seen(struct projection *p)
+{
+        struct seen_mark s;
+        for (size_t at = 0; at < p->seen.length; at += sizeof(s)) {
+                memcpy(&s, p->seen.data + at, sizeof(s));
+                p->on.seen(p->owner, bytes_of_text(s.worker), s.mark);
+        }
+}
+
 static void notify_batch(struct projection *p)
 {
         for (struct job_entry *j = p->jobs; p->on.changed != NULL && j != NULL; j = j->hh.next) {
@@ -392,6 +420,8 @@ static void notify_batch(struct projection *p)
         }
         for (struct job_entry *j = p->jobs; p->on.keyed != NULL && j != NULL; j = j->hh.next)
                 notify_keyed(p, j);
+        if (p->on.seen != NULL)
+                notify_seen(p);
         for (size_t at = 0; p->on.passed != NULL && at < p->markers.length; at += UUID_SIZE)
                 p->on.passed(p->owner, p->markers.data + at);
 }
