@@ -18,10 +18,14 @@ int lookup_write_job(struct reader *r, const struct stored_job *job, struct buff
 int lookup_write_attempts(struct reader *r, const struct stored_job *job, struct buffer *out,
                           struct err *e) MUST_CHECK;
 
+/* What the primary's list of last acts says of a message (registry_acts.h). */
+enum moved_word { MOVED_UNKNOWN, MOVED_SUPERSEDED, MOVED_ENDED };
+
 struct delivery_asked {
         char tenant[TENANT_SIZE];
         char id[UUID_SIZE];
         int64_t run, attempt, copy; /* attempt: the one about to start, 1 for the first */
+        enum moved_word listed;
 };
 
 /* A worker is alive while, at as_of, its last record is younger than this. */

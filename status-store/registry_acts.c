@@ -294,17 +294,16 @@ int registry_grant_run(struct registry *r, struct run_grant *g, struct err *e)
         return registry_write(r, grant_run, g, e);
 }
 
-int registry_moved(struct registry *r, const struct intent *message, enum moved_word *word,
-                   struct err *e)
+int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e)
 {
-        const struct uuid id = uuid_of(message->id);
-        *word = MOVED_UNKNOWN;
+        const struct uuid id = uuid_of(d->id);
+        d->listed = MOVED_UNKNOWN;
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;
         AUTO_RESET *find = reader_query(
                 reader, "SELECT run, attempt, copy, kind FROM moved WHERE tenant = ?1 AND id = ?2",
-                DB_VALUES(value_text(message->tenant), value_uuid(&id)), e);
+                DB_VALUES(value_text(d->tenant), value_uuid(&id)), e);
         int found = db_step(find, e);
         if (found != 1)
                 return found;
@@ -312,9 +311,9 @@ int registry_moved(struct registry *r, const struct intent *message, enum moved_
                                .attempt = sqlite3_column_int64(find, 1),
                                .copy = sqlite3_column_int64(find, 2)};
         int kind = sqlite3_column_int(find, 3);
-        bool ended = kind >= 0 && kind < ACT_KINDS && act_ends_the_run((enum act_kind)kind);
-        if (mark_covers(&m, message->run, message->attempt, message->copy))
-                *word = ended ? MOVED_ENDED : MOVED_SUPERSEDED;
+        bool ends = kind >= 0 && kind < ACT_KINDS && act_ends_the_run((enum act_kind)kind);
+        if (mark_covers(&m, d->run, d->attempt, d->copy))
+                d->listed = ends ? MOVED_ENDED : MOVED_SUPERSEDED;
         return 0;
 }
 

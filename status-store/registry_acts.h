@@ -9,6 +9,7 @@
 
 #include "common/db/writer.h"
 #include "status-store/act_rules.h"
+#include "status-store/lookup.h"
 #include "status-store/registry.h"
 
 /* An act that was begun: all that is needed to do it again, but the row and its payload. */
@@ -57,10 +58,8 @@ struct run_grant {
 };
 int registry_grant_run(struct registry *r, struct run_grant *g, struct err *e) MUST_CHECK;
 
-/* What the moved list says of a message of the job that is to start attempt `number`. */
-enum moved_word { MOVED_UNKNOWN, MOVED_SUPERSEDED, MOVED_ENDED };
-int registry_moved(struct registry *r, const struct intent *message, enum moved_word *word,
-                   struct err *e) MUST_CHECK;
+/* Sets `listed`: what the moved list says of this message. */
+int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e) MUST_CHECK;
 int registry_count_moved(struct registry *r, int64_t *count, struct err *e) MUST_CHECK;
 /* Deletes old rows of the moved list, MOVED_FORGOTTEN_AT_ONCE at most, and old runs likewise.
  * *gone: of the moved list. What is paused for long may be held until after `keep`: of it nothing
