@@ -467,11 +467,10 @@ int acts_resume(struct acts *a, struct err *e)
                 return count;
         if (check(a, e) != 0)
                 return -1;
-        for (int i = 0; i < count; i++) {
-                if (resume(a, &all[i], e) != 0)
-                        return -1;
-        }
-        return 0;
+        int failed = 0;
+        for (int i = 0; i < count; i++)
+                failed |= resume(a, &all[i], e);
+        return failed;
 }
 
 int acts_forget_old(struct acts *a, struct err *e)

@@ -223,6 +223,7 @@ static void an_old_file_shrinks_too(void **state)
         assert_int_equal(db_exec(old,
                                  "DROP TABLE usage; DROP TRIGGER contents_put;"
                                  "DROP TRIGGER contents_edited; DROP TRIGGER contents_gone;"
+                                 "ALTER TABLE letters DROP COLUMN replay_copy;"
                                  "PRAGMA user_version = 2; PRAGMA auto_vacuum = NONE; VACUUM;",
                                  &e),
                          0);
