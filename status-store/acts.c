@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/json_scan.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/act_steps.h"
 #include "status-store/lookup.h"
+#include "status-store/mark_readers.h"
 #include "status-store/under_way.h"
 
 /* Together less than the gateway's limit for an answer. */
@@ -167,23 +167,35 @@ static int drop(struct acts *a, const struct intent *i, const char *why, struct 
         return registry_drop_act(a->config.registry, i, e);
 }
 
+/* Reads what an act publishes again. 1; 0: it cannot be ended, and is dropped; -1: not now. */
+static int read_again(struct acts *a, struct act_job *j, struct err *e)
+{
+        const struct intent *i = &j->intent;
+        bool has_payload = false;
+        /* A projection that is rebuilt does not know the job yet. */
+        int current = become_current(a, clock_mono() + STEPS_WAIT, e);
+        if (current == 0)
+                return err_set(e, ERR_UNAVAILABLE, "the status is behind the events");
+        int found = current < 0 ? -1 : read_job(a, i->tenant, i->id, j, &has_payload, e);
+        int lives = found < 0 ? -1 : tenant_lives(a, i->tenant, e);
+        if (lives < 0)
+                return -1;
+        if (lives == 0)
+                return drop(a, i, "its tenant was deleted", e);
+        if (found == 0 || !has_payload || j->job.row.facts == NULL)
+                return drop(a, i, "the payload has been deleted", e);
+        return 1;
+}
+
 /* Ends an act that was begun before. The caller has entered the job. */
 static int redo(struct acts *a, const struct intent *intent, struct err *e)
 {
         AUTO_ACT_JOB j = {.intent = *intent};
+        int readable = act_publishes(intent->kind) ? read_again(a, &j, e) : 1;
+        if (readable != 1)
+                return readable;
         struct act_batch b = {
                 .all = &j, .count = 1, .again = true, .deadline = clock_mono() + STEPS_WAIT};
-        bool has_payload = false;
-        if (act_publishes(intent->kind)) {
-                int found = read_job(a, intent->tenant, intent->id, &j, &has_payload, e);
-                int lives = found < 0 ? -1 : tenant_lives(a, intent->tenant, e);
-                if (lives < 0)
-                        return -1;
-                if (lives == 0)
-                        return drop(a, intent, "its tenant was deleted", e);
-                if (found == 0 || !has_payload || j.job.row.facts == NULL)
-                        return drop(a, intent, "the payload has been deleted", e);
-        }
         return act_steps_run(&a->tools, &b, e);
 }
 
@@ -291,59 +303,17 @@ int acts_do(struct acts *a, const struct act *act, struct act_answer *out, struc
         return done;
 }
 
-/* Live consumers that follow `marks`. */
-struct live {
-        char (*names)[WORKER_NAME_SIZE];
-        const char **workers;
-        size_t count;
-};
-
-static void live_fini(struct live *l)
-{
-        free(l->names);
-        free(l->workers);
-}
-#define AUTO_LIVE __attribute__((cleanup(live_fini))) struct live
-
-static bool follows_marks(struct bytes record)
-{
-        struct scan_value marks = {0};
-        return scan_find(scan_root(record), "marks", &marks) && marks.kind == SCAN_TRUE;
-}
-
-static int read_live(struct acts *a, msec as_of, struct live *out, struct err *e)
-{
-        AUTO_READER *reader = readers_take(a->config.readers, e);
-        if (reader == NULL)
-                return -1;
-        AUTO_RESET *rows = reader_query(
-                reader,
-                "SELECT worker, raw FROM workers WHERE at > ?1 AND"
-                " state IS NOT 'gone' ORDER BY worker LIMIT ?2",
-                DB_VALUES(value_int(as_of - WORKER_ALIVE), value_int(SEEN_WORKERS_MAX)), e);
-        int more = 0;
-        while ((more = db_step(rows, e)) == 1) {
-                if (!follows_marks(db_bytes(rows, 1)))
-                        continue;
-                out->names = xrealloc(out->names, (out->count + 1) * sizeof(*out->names));
-                db_text(rows, 0, out->names[out->count++], WORKER_NAME_SIZE);
-        }
-        out->workers = xcalloc(out->count + 1, sizeof(*out->workers));
-        for (size_t i = 0; i < out->count; i++)
-                out->workers[i] = out->names[i];
-        return more < 0 ? -1 : 0;
-}
-
 /* The workers are read after a marker that was published after the mark. A consumer that is not
  * among them told its first record later, and reads the mark at its start. */
 int acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_behind *behind,
                     struct err *e)
 {
         const char *names[SEEN_BEHIND_MAX];
-        AUTO_LIVE live = {.count = 0};
+        AUTO_MARK_READERS live = {.count = 0};
         behind->count = 0;
         msec as_of = clock_wall();
-        if (become_current(a, deadline, e) < 0 || read_live(a, as_of, &live, e) != 0)
+        if (become_current(a, deadline, e) < 0 ||
+            mark_readers_list(a->config.readers, as_of, &live, e) != 0)
                 return -1;
         size_t missing =
                 seen_await(a->config.seen, live.workers, live.count, mark, deadline, names);
