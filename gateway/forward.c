@@ -124,9 +124,10 @@ struct forwarding {
 };
 
 /* False: it did not answer: answered with 503. */
-static bool make_call(struct http_request *r, const struct forwarding *to, struct http_call *call,
-                      struct http_reply *reply)
+static bool make_call(struct http_request *r, const struct forwarding *to,
+                      const struct http_call *given, struct http_reply *reply)
 {
+        struct http_call call = *given;
         char trace[96];
         char by[64];
         const char *const headers[] = {trace, by, NULL};
@@ -134,9 +135,9 @@ static bool make_call(struct http_request *r, const struct forwarding *to, struc
 
         snprintf(trace, sizeof(trace), "traceparent: %s", http_traceparent(r));
         snprintf(by, sizeof(by), "Warren-By: key %s", access_caller(r)->key);
-        call->headers = headers;
-        call->timeout = to->timeout;
-        if (http_client_call(to->client, call, reply, &e) == 0)
+        call.headers = headers;
+        call.timeout = to->timeout;
+        if (http_client_call(to->client, &call, reply, &e) == 0)
                 return true;
         LOG_WARN("an internal service does not answer", log_text("service", to->service),
                  log_err(&e));
@@ -161,7 +162,7 @@ bool forward_ask(struct http_request *r, const struct forward_call *c, struct ht
 {
         const struct forwarding to = {
                 .client = c->client, .service = c->service, .timeout = ANSWER_TIMEOUT};
-        struct http_call call = {.method = c->method, .path = c->path};
+        const struct http_call call = {.method = c->method, .path = c->path};
 
         if (!make_call(r, &to, &call, reply))
                 return false;
