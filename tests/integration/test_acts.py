@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts on one job: what each status allows, what is published, and what the row shows."""
 import datetime
+import threading
 import time
 import uuid
 
@@ -9,6 +10,7 @@ import pytest
 from acts_rig import ENDS, Marks, Reader, act, internal, kind_of
 from harness.events import Events
 from harness.until import until
+from harness.warren import default_handlers
 
 UNKNOWN = "0190f0f0-0000-7000-8000-000000000000"
 
@@ -146,6 +148,33 @@ def test_retry(warren, marks, end):
     assert (mark["run"], mark["attempt"], mark["why"]) == (2, 1, "retry")
 
 
+def late_retry(script):
+    handlers = default_handlers()
+    handlers["types"]["late"] = {"exec": ["/bin/sh", "-c", script],
+                                 "retry": {"base": "1h", "cap": "1h", "jitter": 0}}
+    return handlers
+
+
+def test_acts_in_backoff(make_warren):
+    """A copy of what failed starts the next attempt, and keeps the error until then."""
+    warren = make_warren(handlers=late_retry('test "$WARREN_ATTEMPT" -gt 1 && echo true || exit 7'))
+    id = warren.api.submit("late", 1)["id"]
+    warren.api.wait(id, "failed")
+    moved = act(warren.api, "PATCH", id, json={"run_at": in_seconds(3000)})
+    assert (moved["attempt"], moved["status"]) == (2, "scheduled")
+    until(lambda: warren.api.get(id)["run_at"] == moved["run_at"], 10, "the new time")
+    assert warren.api.get(id)["error"]["kind"] == "error"
+    assert act(warren.api, "POST", f"{id}/run-now")["attempt"] == 2
+    job = warren.api.wait(id)
+    assert (job["status"], job["attempt"], job["result"]) == ("completed", 2, True)
+    assert [a["outcome"] for a in warren.api.attempts(id)["attempts"]] == ["failed", "completed"]
+
+    id = warren.api.submit("late", 1)["id"]
+    warren.api.wait(id, "failed")
+    assert act(warren.api, "POST", f"{id}/cancel")["status"] == "cancelled"
+    assert [a["outcome"] for a in warren.api.attempts(id)["attempts"]] == ["failed"]
+
+
 def test_forget(warren):
     id = warren.api.run("echo", 1)["id"]
     act(warren.api, "DELETE", id, 204)
@@ -204,7 +233,6 @@ def test_acts_go_on_after_a_kill(fresh_warren):
     warren = fresh_warren
     ids = [warren.api.submit("echo", n, delay="1h")["id"] for n in range(20)]
     events = Events(warren)
-    import threading
     threads = [threading.Thread(target=lambda id=id: warren.api_at(warren.gateway).request(
         "POST", f"/jobs/{id}/cancel")) for id in ids]
     for thread in threads:
