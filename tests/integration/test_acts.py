@@ -163,7 +163,7 @@ def test_acts_in_backoff(make_warren):
     moved = act(warren.api, "PATCH", id, json={"run_at": in_seconds(3000)})
     assert (moved["attempt"], moved["status"]) == (2, "scheduled")
     until(lambda: warren.api.get(id)["run_at"] == moved["run_at"], 10, "the new time")
-    assert warren.api.get(id)["error"]["kind"] == "error"
+    assert warren.api.get(id)["error_kind"] == "error"
     assert act(warren.api, "POST", f"{id}/run-now")["attempt"] == 2
     job = warren.api.wait(id)
     assert (job["status"], job["attempt"], job["result"]) == ("completed", 2, True)
