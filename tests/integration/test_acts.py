@@ -73,6 +73,41 @@ def test_reschedule_and_again(warren, delayed, marks):
     assert [mark["copy"] for mark in marks.of(delayed, 2)] == [one["copy"], two["copy"]]
 
 
+def at_once(warren, calls):
+    """The answers to (method, path, options), all asked at once, in their order."""
+    answers = [None] * len(calls)
+
+    def call(n):
+        method, path, options = calls[n]
+        answers[n] = warren.api_at(warren.gateway).request(method, f"/jobs/{path}", **options)
+    threads = [threading.Thread(target=call, args=(n,)) for n in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_many_reschedule_at_once(warren, delayed, marks):
+    """In turn: the last act is the one that counts."""
+    answers = at_once(warren, [("PATCH", delayed, {"json": {"run_at": in_seconds(4000 + n)}}) for n in range(6)])
+    assert [answer.status_code for answer in answers] == [202] * 6
+    moved = sorted((answer.json() for answer in answers), key=lambda answer: answer["copy"])
+    assert len({answer["copy"] for answer in moved}) == 6
+    assert [mark["copy"] for mark in marks.of(delayed, 6)] == [answer["copy"] for answer in moved]
+    until(lambda: warren.api.get(delayed)["run_at"] == moved[-1]["run_at"], 10, "the time of the last act")
+
+
+def test_cancel_and_reschedule_at_once(warren):
+    """Whichever is second sees the first: it ends cancelled."""
+    for _ in range(5):
+        id = warren.api.submit("echo", 1, delay="1h")["id"]
+        cancel, move = at_once(warren, [("POST", f"{id}/cancel", {}),
+                                        ("PATCH", id, {"json": {"run_at": in_seconds(7200)}})])
+        assert cancel.status_code == 202 and move.status_code in (202, 409), (cancel.text, move.text)
+        assert warren.api.get(id)["status"] == "cancelled"
+
+
 def test_priority_alone_keeps_the_time(warren, delayed):
     before = warren.api.get(delayed)["run_at"]
     answer = act(warren.api, "PATCH", delayed, json={"priority": "critical"})
