@@ -101,6 +101,10 @@ static void write_cancelled(const struct act_answer *a, struct buffer *out)
 {
         json_put_string(out, "status", status_name(a->status));
         json_put_flag(out, "cancelling", a->cancelling);
+        if (a->behind.unknown) {
+                json_put_null(out, "workers_behind");
+                return;
+        }
         json_begin_array(out, "workers_behind");
         for (size_t i = 0; i < a->behind.count; i++)
                 json_put_string(out, NULL, a->behind.workers[i]);

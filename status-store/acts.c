@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "status-store/act_lines.h"
 #include "status-store/act_steps.h"
 #include "status-store/lookup.h"
 #include "status-store/mark_readers.h"
@@ -221,18 +222,23 @@ static void fill_answer(const struct intent *i, struct act_answer *out)
                 out->status = i->run_at > i->at ? STATUS_SCHEDULED : STATUS_PENDING;
 }
 
-/* The mark is in force at once, and cannot be taken back: a failure from here on only means that
- * nobody knows who has read it. */
-static void await_seen(struct acts *a, int64_t mark, struct act_answer *out)
+/* A cancel that is repeated must not promise more than the first one could: it waits for the
+ * consumers too. */
+static int repeat_mark(struct acts *a, const struct job_row *row, struct act_answer *out,
+                       struct err *e)
 {
-        struct err why = {0};
-        if (acts_await_seen(a, mark, clock_mono() + SEEN_WAIT, &out->behind, &why) != 0)
-                LOG_WARN("cannot tell which consumers have read a mark", log_err(&why));
-        else if (out->behind.count > 0)
-                LOG_WARN("a consumer has not read a mark; it may start what was cancelled until "
-                         "it does",
-                         log_text("worker", out->behind.workers[0]),
-                         log_int("workers", (int64_t)out->behind.count));
+        struct intent i = {.kind = ACT_CANCEL, .run = row->winner.run, .at = clock_wall()};
+        AUTO_BUFFER line = {0};
+        int64_t mark = 0;
+        if (row->status != STATUS_CANCELLED || row->reason != REASON_NONE)
+                return 0;
+        memcpy(i.tenant, row->tenant, sizeof(i.tenant));
+        memcpy(i.id, row->id, sizeof(i.id));
+        act_write_mark(&i, &line);
+        if (operator_publish_marks(a->config.operator, buffer_bytes(&line), &mark, e) != 0)
+                return -1;
+        acts_await_seen(a, mark, clock_mono() + SEEN_WAIT, &out->behind);
+        return 0;
 }
 
 static int carry_out(struct acts *a, struct act_job *j, struct act_answer *out, struct err *e)
@@ -248,7 +254,7 @@ static int carry_out(struct acts *a, struct act_job *j, struct act_answer *out, 
         if (act_steps_run(&a->tools, &b, e) != 0)
                 return -1;
         if (act_ends_the_run(j->intent.kind))
-                await_seen(a, b.mark, out);
+                acts_await_seen(a, b.mark, clock_mono() + SEEN_WAIT, &out->behind);
         return 0;
 }
 
@@ -281,7 +287,7 @@ static int act_on(struct acts *a, const struct act *act, msec deadline, struct a
         out->run = row->winner.run;
         memcpy(out->tenant, row->tenant, sizeof(out->tenant));
         if (plan.refusal != ACT_ALLOWED || plan.done)
-                return 0;
+                return plan.done ? repeat_mark(a, row, out, e) : 0;
         plan_intent(act, &plan, &j);
         return carry_out(a, &j, out, e);
 }
@@ -303,24 +309,36 @@ int acts_do(struct acts *a, const struct act *act, struct act_answer *out, struc
         return done;
 }
 
+static void log_behind(const struct acts_behind *b, const struct err *why)
+{
+        if (b->unknown)
+                LOG_WARN("it is not known which consumers have read a mark", log_err(why));
+        else if (b->count > 0)
+                LOG_WARN("a consumer has not read a mark; it may start what was cancelled until "
+                         "it does",
+                         log_text("worker", b->workers[0]), log_int("workers", (int64_t)b->count));
+}
+
 /* The workers are read after a marker that was published after the mark. A consumer that is not
- * among them told its first record later, and reads the mark at its start. */
-int acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_behind *behind,
-                    struct err *e)
+ * among them told its first record later, and reads the mark at its start. The mark is in force at
+ * once and cannot be taken back: a failure only means that nobody knows who has read it. */
+void acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_behind *behind)
 {
         const char *names[SEEN_BEHIND_MAX];
         AUTO_MARK_READERS live = {.count = 0};
-        behind->count = 0;
+        struct err why = {0};
         msec as_of = clock_wall();
-        if (become_current(a, deadline, e) < 0 ||
-            mark_readers_list(a->config.readers, as_of, &live, e) != 0)
-                return -1;
-        size_t missing =
-                seen_await(a->config.seen, live.workers, live.count, mark, deadline, names);
+        *behind = (struct acts_behind){.count = 0};
+        behind->unknown = become_current(a, deadline, &why) != 1 ||
+                          mark_readers_list(a->config.readers, as_of, &live, &why) != 0;
+        size_t missing = 0;
+        if (!behind->unknown)
+                missing =
+                        seen_await(a->config.seen, live.workers, live.count, mark, deadline, names);
         behind->count = missing < SEEN_BEHIND_MAX ? missing : SEEN_BEHIND_MAX;
         for (size_t i = 0; i < behind->count; i++)
                 memcpy(behind->workers[i], names[i], WORKER_NAME_SIZE);
-        return 0;
+        log_behind(behind, &why);
 }
 
 /* The jobs of a page that were entered, and what is to be done of them. */

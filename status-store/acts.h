@@ -39,6 +39,7 @@ void acts_destroy(struct acts **a);
 
 /* Workers that have not told that they read a mark. They may start what it covers until they do. */
 struct acts_behind {
+        bool unknown; /* the projection does not know who lives, or what they have told */
         char workers[SEEN_BEHIND_MAX][WORKER_NAME_SIZE];
         size_t count; /* of `workers` */
 };
@@ -80,8 +81,7 @@ struct acts_page {
 int acts_apply_page(struct acts *a, struct acts_page *page, struct err *e) MUST_CHECK;
 /* Waits until each consumer that lives has told that it read the mark, or the clock_mono()
  * deadline. */
-int acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_behind *behind,
-                    struct err *e) MUST_CHECK;
+void acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_behind *behind);
 
 /* Does what was begun and not ended. */
 int acts_resume(struct acts *a, struct err *e) MUST_CHECK;
