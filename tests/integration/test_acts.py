@@ -130,7 +130,7 @@ def test_bodies_that_are_refused(warren, delayed, body, want):
 
 
 def test_a_time_after_the_expiry_is_refused(warren):
-    id = warren.api.submit("echo", 1, delay="1m", expires_in="1h")["id"]
+    id = warren.api.submit("echo", 1, delay="1m", expires="1h")["id"]
     answer = act(warren.api, "PATCH", id, 422, json={"run_at": in_seconds(7200)})
     assert "expires" in answer["detail"]
 
@@ -192,7 +192,7 @@ def late_retry(script):
 
 def test_acts_in_backoff(make_warren):
     """A copy of what failed starts the next attempt, and keeps the error until then."""
-    warren = make_warren(handlers=late_retry('test "$WARREN_ATTEMPT" -gt 1 && echo true || exit 7'))
+    warren = make_warren(handlers=late_retry('test "$WARREN_JOB_ATTEMPT" -gt 1 && echo true || exit 7'))
     id = warren.api.submit("late", 1)["id"]
     warren.api.wait(id, "failed")
     moved = act(warren.api, "PATCH", id, json={"run_at": in_seconds(3000)})
@@ -223,6 +223,7 @@ def test_the_long_list_answers_the_duplicate_check(warren, delayed):
         body = {"deliveries": [{"tenant": "acme", "id": id, "run": 1, "attempt": 1, "copy": 0, **numbers}]}
         answer = internal(warren, "POST", "/deliveries/check", json=body).json()
         return answer["deliveries"][0]["state"]
+    warren.api.wait(delayed, "scheduled")
     assert asked(delayed) == "open"
     moved = act(warren.api, "PATCH", delayed, json={"run_at": in_seconds(7200)})
     assert asked(delayed) == "superseded"
