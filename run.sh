@@ -160,6 +160,7 @@ TEXT
 port = $port_dlx
 health_port = $port_dlx_health
 archive = $var/data/archive.db
+status_store_url = http://127.0.0.1:$port_status
 TEXT
         write_config consumer <<TEXT
 health_port = $port_consumer_health

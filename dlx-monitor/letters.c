@@ -395,6 +395,7 @@ int letters_get(const struct archive *a, const struct letter_asked *asked, struc
         X(l.tenant, "", COLUMN_TEXT, tenant) \
         X(l.replaying, "", COLUMN_FLAG, replaying) \
         X(l.replay_run, "", COLUMN_INT, replay_run) \
+        X(l.replay_copy, "", COLUMN_INT, replay_copy) \
         X(l.replay_type, "", COLUMN_TEXT, edit.type) \
         X(coalesce(l.replay_priority, -1), "", COLUMN_ENUM, edit.priority) \
         X(l.replay_run_at IS NOT NULL, "", COLUMN_FLAG, edit.sets_run_at) \
@@ -428,6 +429,20 @@ void letter_content_fini(struct letter_content *c)
         buffer_fini(&c->properties);
         buffer_fini(&c->body);
         buffer_fini(&c->edited);
+}
+
+int letters_greatest_run(const struct archive *a, const struct letter_content *c, int64_t *run,
+                         struct err *e)
+{
+        AUTO_QUERY *s = archive_query(
+                a,
+                "SELECT max(max(run), max(coalesce(replay_run, 0))) FROM letters"
+                " WHERE job_id = ?1 AND tenant = ?2",
+                DB_VALUES(value_text(c->job_id), value_string(bytes_of_text(c->tenant))), e);
+        if (db_step(s, e) != 1)
+                return -1;
+        *run = sqlite3_column_int64(s, 0);
+        return 0;
 }
 
 int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,

@@ -46,6 +46,7 @@ struct letter_content {
         char tenant[TENANT_SIZE];
         bool replaying;
         int64_t replay_run;      /* 0: no replay was begun */
+        int64_t replay_copy;     /* of it; 0: begun by a version that had none */
         struct replay_edit edit; /* of that replay, but its payload is in `edited` */
         msec dead_at;
         struct buffer exchange, routing_key, properties, body, edited;
@@ -55,6 +56,10 @@ struct letter_content {
 int letters_content(const struct archive *a, const char *id, const char *tenant,
                     struct letter_content *out, struct err *e) MUST_CHECK;
 void letter_content_fini(struct letter_content *c);
+
+/* The greatest run of the letter's job that the archive knows. */
+int letters_greatest_run(const struct archive *a, const struct letter_content *c, int64_t *run,
+                         struct err *e) MUST_CHECK;
 
 /* Up to `limit` letters that are "replaying", in the order of their ids, after the id `after` ("":
  * from the first). */

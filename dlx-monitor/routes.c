@@ -186,6 +186,21 @@ static bool read_letter(struct http_request *r, char id[UUID_SIZE], const char *
         return false;
 }
 
+void letters_forget(void *owner, struct http_request *r)
+{
+        const struct api *api = owner;
+        char job[UUID_SIZE];
+        const char *tenant;
+        struct err e = {0};
+
+        if (!read_letter(r, job, &tenant))
+                return;
+        if (archive_forget_job(api->archive, job, tenant, &e) == 0)
+                http_answer_empty(r, 204);
+        else
+                http_problem_err(r, &e);
+}
+
 static void get_letter(void *owner, struct http_request *r)
 {
         const struct api *api = owner;

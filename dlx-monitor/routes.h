@@ -10,7 +10,7 @@
 struct monitor;
 
 struct api {
-        const struct archive *archive;
+        struct archive *archive;
         struct replayer *replayer;
         const char *token;
         struct monitor *monitor; /* its metrics count the answers */

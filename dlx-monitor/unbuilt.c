@@ -13,5 +13,4 @@
         }
 /* clang-format on */
 
-UNBUILT(letters_forget)
 UNBUILT(health_get)

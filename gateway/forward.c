@@ -2,7 +2,7 @@
  *
  * forward.c: builds the internal request and passes the answer on.
  */
-#include "gateway/handlers.h"
+#include "gateway/forward.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -14,6 +14,7 @@
 #include "common/model/record.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/handlers.h"
 #include "gateway/path_param.h"
 
 enum { WAITING_MAX = 64 };
@@ -50,11 +51,8 @@ static void pass_problem(struct http_request *r, const struct http_reply *reply)
         free(text);
 }
 
-static void pass(struct http_request *r, const struct forwarding *to,
-                 const struct http_reply *reply)
+void forward_pass(struct http_request *r, const char *service, const struct http_reply *reply)
 {
-        const char *service = to->service;
-
         if (reply->status == 401) {
                 LOG_ERROR("an internal service refuses the internal token",
                           log_text("service", service));
@@ -67,8 +65,6 @@ static void pass(struct http_request *r, const struct forwarding *to,
                 http_add_header(r, "Retry-After", "1");
         if (reply->kept[0] != '\0')
                 http_add_header(r, "Warren-Masked", "%s", reply->kept);
-        if (to->file != NULL && reply->status == 200)
-                http_add_header(r, "Content-Disposition", "attachment; filename=\"%s\"", to->file);
         if (reply->status >= 400)
                 pass_problem(r, reply);
         else if (reply->body.length == 0)
@@ -104,8 +100,7 @@ static bool write_path(const struct http_request *r, struct buffer *out)
         return true;
 }
 
-/* The tenant that the request is about; NULL: refused, the caller may not see it. */
-static const char *visible_tenant(struct http_request *r)
+const char *forward_tenant(struct http_request *r)
 {
         const char *named = http_query(r, "tenant");
 
@@ -120,32 +115,59 @@ static const char *visible_tenant(struct http_request *r)
         return tenant;
 }
 
-static void make_call(struct http_request *r, const struct forwarding *to, const char *path)
+/* False: it did not answer: answered with 503. */
+static bool make_call(struct http_request *r, const struct forwarding *to,
+                      const struct http_call *given, struct http_reply *reply)
 {
+        struct http_call call = *given;
         char trace[96];
         char by[64];
         const char *const headers[] = {trace, by, NULL};
-        struct http_reply reply = {0};
         struct err e = {0};
 
         snprintf(trace, sizeof(trace), "traceparent: %s", http_traceparent(r));
         snprintf(by, sizeof(by), "Warren-By: key %s", access_caller(r)->key);
+        call.headers = headers;
+        call.timeout = to->timeout;
+        if (http_client_call(to->client, &call, reply, &e) == 0)
+                return true;
+        LOG_WARN("an internal service does not answer", log_text("service", to->service),
+                 log_err(&e));
+        http_problem(r, 503, "%s: %s", to->service, e.text);
+        return false;
+}
+
+static void pass_call(struct http_request *r, const struct forwarding *to, const char *path)
+{
+        struct http_reply reply = {0};
         bool head = strcmp(http_method(r), "HEAD") == 0;
         struct http_call call = {.method = head ? "GET" : http_method(r),
                                  .path = path,
-                                 .headers = headers,
-                                 .timeout = to->timeout,
                                  .keep_header = "Warren-Masked"};
+
         if (http_body(r).length > 0)
                 call.body = http_body(r);
-        if (http_client_call(to->client, &call, &reply, &e) == 0) {
-                pass(r, to, &reply);
-        } else {
-                LOG_WARN("an internal service does not answer", log_text("service", to->service),
-                         log_err(&e));
-                http_problem(r, 503, "%s: %s", to->service, e.text);
+        if (make_call(r, to, &call, &reply)) {
+                if (to->file != NULL && reply.status == 200)
+                        http_add_header(r, "Content-Disposition", "attachment; filename=\"%s\"",
+                                        to->file);
+                forward_pass(r, to->service, &reply);
         }
         http_reply_fini(&reply);
+}
+
+bool forward_ask(struct http_request *r, const struct forward_call *c, struct http_reply *reply)
+{
+        const struct forwarding to = {
+                .client = c->client, .service = c->service, .timeout = ANSWER_TIMEOUT};
+        const struct http_call call = {.method = c->method, .path = c->path};
+
+        if (!make_call(r, &to, &call, reply))
+                return false;
+        if (reply->status != 401)
+                return true;
+        forward_pass(r, c->service, reply);
+        return false;
 }
 
 /* A service that does not know the parameter refuses it. So a route that was forgotten shows
@@ -175,7 +197,7 @@ static void forward(struct http_request *r, const struct forwarding *to)
                 http_problem(r, 404, "there is nothing with that id or name");
                 return;
         }
-        const char *tenant = visible_tenant(r);
+        const char *tenant = forward_tenant(r);
         if (tenant == NULL || (http_body(r).length > 0 && !http_body_is_json(r)))
                 return;
         buffer_add_text(&path, "?tenant=");
@@ -184,7 +206,7 @@ static void forward(struct http_request *r, const struct forwarding *to)
         add_mask(r, to->mask, &path);
         if (to->more != NULL)
                 buffer_add_text(&path, to->more);
-        make_call(r, to, path.data);
+        pass_call(r, to, path.data);
 }
 
 static struct forwarding to_status_store(const struct gateway *g)

@@ -11,6 +11,7 @@
 #include "common/clients/control.h"
 #include "common/db/readers.h"
 #include "common/http/server.h"
+#include "status-store/acts_gauges.h"
 #include "status-store/claim_rules.h"
 #include "status-store/freshness.h"
 #include "status-store/gauges.h"
@@ -38,6 +39,8 @@ struct api {
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
         struct key_uses *key_uses;         /* likewise */
+        struct acts *acts;                 /* likewise */
+        struct acts_gauges *acts_gauges;   /* likewise */
         struct tenant_logins logins;       /* likewise */
         struct api_places searches;        /* for a text: they must not take all readers */
         struct api_places scans;           /* of table `finds`, or of all ids */

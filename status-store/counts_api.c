@@ -9,6 +9,7 @@
 #include "status-store/api.h"
 #include "status-store/handled.h"
 #include "status-store/lookup.h"
+#include "status-store/registry_acts.h"
 #include "status-store/stats.h"
 
 enum {
@@ -73,6 +74,9 @@ static int answer_delivery(struct json_reader *r, const struct json_place *p, vo
                 return json_refuse(r, p->up, "must have at most %d elements", DELIVERIES_MAX);
         if (json_read_members(r, p, delivery_members, &d) != 0)
                 return -1;
+        if (!q->behind && q->api->registry != NULL &&
+            registry_moved(q->api->registry, &d, &q->why) != 0)
+                return -1;
         if (!q->behind)
                 return lookup_write_delivery(q->reader, &d, q->as_of, &q->answer, &q->why);
         json_begin_object(&q->answer, NULL);
@@ -107,6 +111,8 @@ static int answer_deliveries(struct json_reader *r, const struct json_place *p, 
         json_begin_array(&q->answer, "deliveries");
         int failed = json_read_each(r, p, answer_delivery, q);
         json_end_array(&q->answer);
+        /* Only the primary knows of acts on jobs whose rows are gone. */
+        json_put_flag(&q->answer, "primary", q->api->registry != NULL);
         return failed;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "status-store/lookup.h"
 
+#include <string.h>
+
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "status-store/history.h"
@@ -169,18 +171,6 @@ static int deadly_starts(struct reader *r, const struct stored_job *job,
         return more < 0 ? -1 : count;
 }
 
-static int64_t highest_copy(const struct job_row *row, int64_t run)
-{
-        const struct fold_key *const keys[] = {&row->winner, &row->message,
-                                               &job_row_facts(row)->wait};
-        int64_t copy = 0;
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-                if (keys[i]->run == run && keys[i]->copy > copy)
-                        copy = keys[i]->copy;
-        }
-        return copy;
-}
-
 /* A retry of this attempt is in the stream, and not overdue. If it is overdue, the broker may have
  * died between the stream and the delay queue: then this delivery is the job's last. */
 static bool is_retrying(const struct job_row *row, const struct delivery_asked *d, msec as_of)
@@ -230,12 +220,22 @@ static const char *delivery_state(const struct job_row *row, const struct delive
                 return is_buried(row, d) ? buried : "closed";
         if (w->run < d->run)
                 return "open";
-        if (w->attempt > d->attempt || highest_copy(row, d->run) > d->copy)
+        if (w->attempt > d->attempt || job_row_has_moved(row, d->run, d->attempt, d->copy))
                 return "superseded";
         if (is_retrying(row, d, as_of))
                 return "retrying";
         bool started = row->start.run == d->run && row->start.attempt == d->attempt;
         return started && !job_row_is_given_back(row) ? "running" : "open";
+}
+
+/* The list of last acts knows what the row, or the whole database, has lost. */
+static const char *with_list(const char *word, enum moved_word listed)
+{
+        bool is_over =
+                strcmp(word, "closed") == 0 || strcmp(word, "superseded") == 0 || word == buried;
+        if (listed == MOVED_UNKNOWN || is_over)
+                return word;
+        return listed == MOVED_ENDED ? "closed" : "superseded";
 }
 
 static void write_burial(const struct job_row *row, struct buffer *out)
@@ -258,7 +258,8 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
         if (starts < 0 || state < 0)
                 return -1;
-        const char *word = found == 1 ? delivery_state(row, d, as_of) : "unknown";
+        const char *word =
+                with_list(found == 1 ? delivery_state(row, d, as_of) : "unknown", d->listed);
         json_begin_object(out, NULL);
         json_put_string(out, "state", word);
         json_put_string(out, "worker", started ? row->worker : NULL);

@@ -25,11 +25,14 @@ int lookup_write_events(struct reader *r, const struct stored_job *job, struct b
 /* 1: appends the payload's bytes; 0: the row was told in part, it is not known; -1. */
 int lookup_read_payload(struct reader *r, const struct stored_job *job, struct buffer *out,
                         struct err *e) MUST_CHECK;
+/* What the primary's list of last acts says of a message (registry_acts.h). */
+enum moved_word { MOVED_UNKNOWN, MOVED_SUPERSEDED, MOVED_ENDED };
 
 struct delivery_asked {
         char tenant[TENANT_SIZE];
         char id[UUID_SIZE];
         int64_t run, attempt, copy; /* attempt: the one about to start, 1 for the first */
+        enum moved_word listed;
 };
 
 /* A worker is alive while, at as_of, its last record is younger than this. */

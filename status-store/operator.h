@@ -17,6 +17,8 @@ enum { OPERATOR_JOBS_MAX = 200 }; /* of one call */
 
 /* link: with the operator's login; several links are made from it. */
 struct operator* operator_create(const struct link_config *link, struct err *e) MUST_CHECK;
+/* Ends what waits: publishes fail from then on. Call it before what uses the operator is joined. */
+void operator_stop(struct operator* o);
 void operator_destroy(struct operator** o);
 /* ERR_UNAVAILABLE while the broker cannot be reached. Call it before an act is committed. */
 int operator_check(const struct operator* o, struct err *e) MUST_CHECK;
@@ -30,6 +32,9 @@ int operator_publish_lines(struct operator* o, struct bytes lines, struct err *e
  * has read all marks before it. */
 int operator_publish_marks(struct operator* o, struct bytes lines, int64_t *number,
                            struct err *e) MUST_CHECK;
+
+/* A copy number (mark.h) of now, above `highest`. */
+int64_t operator_copy_number(int64_t highest);
 
 /* For parts with links of their own on the same loop: runs `run` on its thread, and waits. */
 void operator_run(struct operator* o, void (*run)(void *owner), void *owner);

@@ -17,6 +17,12 @@
 
 enum { FINGERPRINT_BODY = 192 };
 
+/* How far a consumer has read stream `marks`. */
+struct seen_mark {
+        char worker[WORKER_NAME_SIZE];
+        int64_t mark;
+};
+
 struct projection {
         struct store *store;
         struct tally *tally;
@@ -28,6 +34,7 @@ struct projection {
         struct job_entry *jobs;
         struct buffer markers; /* UUID_SIZE bytes each */
         struct buffer acts;    /* lines */
+        struct buffer seen;    /* struct seen_mark each */
         struct position next;  /* the position after the batch */
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
@@ -60,6 +67,7 @@ void projection_destroy(struct projection **p)
         tally_destroy(&(*p)->tally);
         buffer_fini(&(*p)->markers);
         buffer_fini(&(*p)->acts);
+        buffer_fini(&(*p)->seen);
         free(*p);
         *p = NULL;
 }
@@ -81,6 +89,7 @@ static void clear_batch(struct projection *p)
         }
         buffer_clear(&p->markers);
         buffer_clear(&p->acts);
+        buffer_clear(&p->seen);
         tally_clear(p->tally);
         p->next = p->position;
         p->messages = 0;
@@ -296,6 +305,14 @@ static void note_act(struct projection *p, const struct event *e)
         buffer_add_char(&p->acts, '\n');
 }
 
+static void note_seen(struct projection *p, const struct event *e)
+{
+        struct seen_mark seen = {.mark = e->mark};
+        event_worker(e, seen.worker);
+        if (seen.worker[0] != '\0')
+                buffer_add(&p->seen, &seen, sizeof(seen));
+}
+
 static void fold_event(void *owner, const struct event *e)
 {
         struct projection *p = owner;
@@ -308,6 +325,8 @@ static void fold_event(void *owner, const struct event *e)
                 write_worker(p, e);
         if (e->kind == EVENT_ACT || e->kind == EVENT_ACTED)
                 note_act(p, e);
+        if (e->kind == EVENT_SEEN && p->from_service)
+                note_seen(p, e);
         if (!event_is_of_job(e))
                 return;
         struct job_entry *j = find_job(p, e);
@@ -406,6 +425,15 @@ static void notify_keyed(struct projection *p, const struct job_entry *j)
         p->on.keyed(p->owner, &job);
 }
 
+static void notify_seen(struct projection *p)
+{
+        struct seen_mark s;
+        for (size_t at = 0; at < p->seen.length; at += sizeof(s)) {
+                memcpy(&s, p->seen.data + at, sizeof(s));
+                p->on.seen(p->owner, bytes_of_text(s.worker), s.mark);
+        }
+}
+
 static void notify_batch(struct projection *p)
 {
         for (struct job_entry *j = p->jobs; p->on.changed != NULL && j != NULL; j = j->hh.next) {
@@ -414,6 +442,8 @@ static void notify_batch(struct projection *p)
         }
         for (struct job_entry *j = p->jobs; p->on.keyed != NULL && j != NULL; j = j->hh.next)
                 notify_keyed(p, j);
+        if (p->on.seen != NULL)
+                notify_seen(p);
         for (size_t at = 0; p->on.passed != NULL && at < p->markers.length; at += UUID_SIZE)
                 p->on.passed(p->owner, p->markers.data + at);
 }

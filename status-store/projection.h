@@ -27,6 +27,8 @@ struct projection_events {
         /* Once for every job with a key: when its row is shown and its submission is known. A
          * database that is built anew names all again. */
         void (*keyed)(void *owner, const struct keyed_job *job);
+        /* For every consumer that told in it how far it has read stream `marks`. */
+        void (*seen)(void *owner, struct bytes worker, int64_t mark);
 };
 
 /* Borrows store. */

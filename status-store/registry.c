@@ -74,7 +74,7 @@ static const char unversioned_to_1[] =
         "ALTER TABLE tenants ADD COLUMN paused_at INTEGER;" \
         "ALTER TABLE tenants ADD COLUMN paused_by TEXT;" \
         "CREATE TABLE acts(tenant TEXT, id BLOB, kind INTEGER, run INTEGER, attempt INTEGER," \
-        " copy INTEGER, run_at INTEGER, priority INTEGER, again INTEGER, due INTEGER, by TEXT," \
+        " copy INTEGER, run_at INTEGER, priority INTEGER, moved INTEGER, due INTEGER, by TEXT," \
         " at INTEGER, PRIMARY KEY(tenant, id)) WITHOUT ROWID;" \
         "CREATE TABLE moved(tenant TEXT, id BLOB, run INTEGER, attempt INTEGER, copy INTEGER," \
         " kind INTEGER, keep INTEGER, PRIMARY KEY(tenant, id)) WITHOUT ROWID;" \

@@ -11,6 +11,7 @@
 #include "common/clients/control.h"
 #include "common/db/db.h"
 #include "common/http/health.h"
+#include "status-store/acts_keeper.h"
 #include "status-store/api.h"
 #include "status-store/audit_retention.h"
 #include "status-store/claim_settler.h"
@@ -36,8 +37,11 @@ struct status_store {
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
-        struct claim_settler *claim_settler;     /* the primary's */
-        struct audit_retention *audit_retention; /* likewise */
+        struct claim_settler *claim_settler;     /* the primary's, like those below */
+        struct audit_retention *audit_retention;
+        struct operator* operator; /* NULL: it has no password */
+        struct seen *seen;
+        struct acts_keeper *acts_keeper;
         struct metrics *metrics;
         struct queue_sizes *queue_sizes;
         struct api api; /* the parts that requests use; owned */
@@ -78,6 +82,12 @@ static int on_acts(void *owner, struct bytes lines, struct err *e)
         if (s->api.registry == NULL || registry_audit_add(s->api.registry, lines, &owners, e) == 0)
                 return 0;
         return err_wrap(e, "the audit");
+}
+
+static void on_seen(void *owner, struct bytes worker, int64_t mark)
+{
+        const struct status_store *s = owner;
+        seen_note(s->seen, worker, mark);
 }
 
 static bool is_ready(void *owner, struct err *why)
@@ -131,7 +141,8 @@ static void on_control_read(void *owner)
 static int open_projection(struct status_store *s, struct err *e)
 {
         static const struct projection_events events = {
-                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed};
+                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed,
+                .seen = on_seen};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
@@ -150,6 +161,7 @@ static int open_projection(struct status_store *s, struct err *e)
         s->api.waiting = waiters_create((unsigned)c->waiting);
         s->api.young = waiters_create((unsigned)c->waiting);
         s->api.markers = markers_create();
+        s->seen = seen_create();
         projection_on_commit(s->projection, &events, s);
         return 0;
 }
@@ -163,6 +175,36 @@ static int start_sweepers(struct status_store *s, struct err *e)
                 return -1;
         s->expirer = sweeper_create(&expirer, a->readers, a->markers, a->provisioning, e);
         return s->expirer != NULL ? 0 : -1;
+}
+
+/* Without the operator's password nothing acts on jobs: an upgrade must not stop the primary. */
+static int open_acts(struct status_store *s, struct err *e)
+{
+        const struct settings *c = s->settings;
+        struct link_config link = amqp_link_config(&c->amqp, "status-store operator");
+        link.login = c->operator_login;
+        link.password = c->operator_password;
+        if (c->operator_password == NULL) {
+                LOG_WARN("operator_password_file is not set: acts on jobs are refused");
+        } else {
+                s->operator= operator_create(&link, e);
+                if (s->operator== NULL)
+                        return -1;
+        }
+        const struct acts_config acts = {.registry = s->api.registry,
+                                         .readers = s->api.readers,
+                                         .markers = s->api.markers,
+                                         .provisioning = s->api.provisioning,
+                                         .operator= s->operator,
+                                         .seen = s->seen,
+                                         .marks_keep = c->marks_keep,
+                                         .moved_max = c->moved_max,
+                                         .at_once = (unsigned)c->threads / 4};
+        s->api.acts = acts_create(&acts, e);
+        if (s->api.acts == NULL)
+                return -1;
+        s->acts_keeper = acts_keeper_create(s->api.acts, e);
+        return s->acts_keeper != NULL ? 0 : -1;
 }
 
 static int check_primary(const struct settings *c, struct err *e)
@@ -222,7 +264,7 @@ static int open_registry(struct status_store *s, struct err *e)
         if (s->api.key_uses == NULL)
                 return -1;
         s->claim_settler = claim_settler_create(s->api.registry, &s->api.claim_limits, e);
-        if (s->claim_settler == NULL)
+        if (s->claim_settler == NULL || open_acts(s, e) != 0)
                 return -1;
         return start_sweepers(s, e);
 }
@@ -262,6 +304,8 @@ static int open_ports(struct status_store *s, struct err *e)
                 gauges_show_claims(s->api.gauges, s->metrics, s->api.registry, s->claim_settler);
         if (s->api.registry != NULL)
                 gauges_show_audit(s->api.gauges, s->metrics, s->api.registry);
+        if (s->api.acts != NULL)
+                s->api.acts_gauges = acts_gauges_create(s->metrics, s->api.acts);
         if (c->primary) /* one is enough */
                 s->queue_sizes =
                         queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
@@ -332,8 +376,13 @@ static int begin(void *owner, struct service *service, struct err *e)
 /* Stops serving and following, and commits what was folded. */
 static void stop_parts(struct status_store *s)
 {
+        acts_close(s->api.acts); /* what waits for the broker, so that the server ends soon */
+        operator_stop(s->operator);
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
+        acts_keeper_destroy(&s->acts_keeper);
+        acts_destroy(&s->api.acts);
+        operator_destroy(&s->operator);
         queue_sizes_destroy(&s->queue_sizes);
         lane_counts_destroy(&s->api.lane_counts);
         control_destroy(&s->api.control);
@@ -352,6 +401,7 @@ static void on_stop(void *owner)
         waiters_close(s->api.waiting);
         waiters_close(s->api.young);
         markers_close(s->api.markers);
+        seen_close(s->seen);
         stop_parts(s);
         LOG_INFO("drained", log_int("offset", projection_position(s->projection)->offset));
         service_end(s->service, 0);
@@ -367,9 +417,11 @@ static void end(void *owner)
         registry_destroy(&s->api.registry);
         metrics_destroy(&s->metrics);
         gauges_destroy(&s->api.gauges);
+        acts_gauges_destroy(&s->api.acts_gauges);
         waiters_destroy(&s->api.waiting);
         waiters_destroy(&s->api.young);
         markers_destroy(&s->api.markers);
+        seen_destroy(&s->seen);
         readers_destroy(&s->api.readers);
         retention_destroy(&s->retention);
         projection_destroy(&s->projection);

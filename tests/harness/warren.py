@@ -128,9 +128,12 @@ class Warren:
         })
 
     def _dlx_monitor(self):
+        known = "status_store_url" in _settings_of(self.bin / "warren-dlx-monitor")
+        primary = {"status_store_url": f"http://127.0.0.1:{self.status_store.port}"} if known else {}
         return self._program("dlx-monitor", "dlx-monitor", "warren-dlx-monitor", {
             "port": free_port(),
             "archive": self.folder / "archive.db",
+            **primary,
         })
 
     def _gateway(self, name):

@@ -280,6 +280,8 @@ def test_replay_sends_a_new_run(monitor):
         (properties.message_id, "echo", "warren-dlx-monitor", 2)
     assert got.headers.pop("x-queued-at") > 1732250000000
     got.headers.pop("x-delivery-count", None)  # added by the broker
+    granted = monitor.primary.granted["acme", properties.message_id]
+    assert got.headers.pop("x-copy") in [grant["copy"] for grant in granted.values()]
     assert got.headers == {"x-run": 3, "x-max-retries": 7, "x-timeout-ms": 20000,
                            "x-submitted-at": 1732240000000, "x-key": "k"}
 

@@ -45,6 +45,8 @@ def test_every_metric_of_the_contract_is_shown(warren):
     assert warren.api.request("POST", "/jobs", json={"no": "job"}).status_code == 422
     hasty = warren.tenant("hasty", rate="1/1h", burst=1).api
     assert [hasty.request("POST", "/jobs", json={"type": "echo"}).status_code for _ in range(2)] == [202, 429]
+    ended = warren.api.run("echo")["id"]
+    assert warren.api.request("POST", f"/jobs/{ended}/cancel").status_code == 409
     missing = set()
 
     def complete():

@@ -238,7 +238,8 @@ static void unroutable_letters_are_announced(void **state)
 /* Stored letters survive, and fields that the old version did not have can be set. */
 static void an_archive_of_each_version_is_read(void **state)
 {
-        static const char *const names[] = {"archive-1", "archive-2", "archive-2-retention"};
+        static const char *const names[] = {"archive-1", "archive-2", "archive-2-retention",
+                                            "archive-3"};
         const struct replay_edit edit = {.priority = -1, .sets_run_at = true, .run_at = NOW};
         struct place *p = *state;
         AUTO_FREE char *schema = stored_db_schema(p->path);
@@ -247,7 +248,7 @@ static void an_archive_of_each_version_is_read(void **state)
                 AUTO_BUFFER out = {0};
                 struct letter l;
                 struct err e = {0};
-                int64_t run;
+                struct replay_run run = {0};
                 stored_db_make(p->copy, names[i]);
                 for (int turn = 0; turn < 2; turn++) {
                         AUTO(archive) copy = archive_open(p->copy, &e);

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * retry.c: the two acts on a job that its dead letter takes part in. A dead job is retried through
+ * its letter, which is then `replayed`, so that two who retry it meet there; other ended jobs
+ * through the primary. A job is forgotten with its letters, which hold its payload.
+ */
+#include "gateway/handlers.h"
+
+#include <string.h>
+
+#include "common/base/json_read.h"
+#include "common/base/json_write.h"
+#include "common/model/status.h"
+#include "gateway/forward.h"
+
+static const char store[] = "status-store";
+static const char archive[] = "dlx-monitor";
+
+#define AUTO_REPLY __attribute__((cleanup(http_reply_fini))) struct http_reply
+
+/* What is asked about: the job of the path, for the caller's tenant. */
+struct asked {
+        struct gateway *gateway;
+        struct http_request *request;
+        const char *tenant;
+        char id[UUID_SIZE];
+};
+
+/* False: answered. */
+static bool read_asked(struct gateway *g, struct http_request *r, struct asked *a)
+{
+        *a = (struct asked){.gateway = g, .request = r};
+        if (!uuid_parse(bytes_of_text(http_param(r, "id")), a->id)) {
+                http_problem(r, 404, "there is no such job");
+                return false;
+        }
+        a->tenant = forward_tenant(r);
+        return a->tenant != NULL;
+}
+
+/* As forward_ask; service: `store` or `archive`. */
+static bool ask(const struct asked *a, const char *service, const char *method, const char *path,
+                struct http_reply *reply)
+{
+        struct gateway *g = a->gateway;
+        const struct forward_call call = {.client = service == store ? g->status_store
+                                                                     : g->dlx_monitor,
+                                          .service = service,
+                                          .method = method,
+                                          .path = path};
+        return forward_ask(a->request, &call, reply);
+}
+
+static void write_path(struct buffer *out, const char *before, const char *id, const char *after,
+                       const char *tenant)
+{
+        buffer_printf(out, "/internal/v1/%s%s%stenant=", before, id, after);
+        url_encode(out, tenant);
+}
+
+/* A member of an answer. False: it is not there, or no text that fits. */
+static bool read_text(const struct http_reply *reply, const char *name, char *out, size_t size)
+{
+        struct scan_value value;
+        struct scan_fault fault;
+        if (scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) != 0)
+                return false;
+        return scan_find(scan_root(buffer_bytes(&reply->body)), name, &value) &&
+               json_copy_text(value, out, size);
+}
+
+/* The job's status; "": it is unknown. False: answered. */
+static bool read_status(const struct asked *a, char status[16])
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+        status[0] = '\0';
+        write_path(&path, "jobs/", a->id, "?", a->tenant);
+        if (!ask(a, store, "GET", path.data, &reply))
+                return false;
+        if (reply.status == 200)
+                (void)read_text(&reply, "status", status, 16);
+        else if (reply.status != 404)
+                forward_pass(a->request, store, &reply);
+        return reply.status == 200 || reply.status == 404;
+}
+
+/* The job's newest dead letter; "": it has none. False: answered. */
+static bool find_letter(const struct asked *a, char letter[UUID_SIZE])
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+        struct scan_value list = {0};
+        struct scan_value id = {0};
+        struct scan_fault fault;
+        struct scan_item item;
+        letter[0] = '\0';
+        write_path(&path, "dlq?job=", a->id, "&state=dead&limit=1&", a->tenant);
+        if (!ask(a, archive, "GET", path.data, &reply))
+                return false;
+        if (reply.status != 200) {
+                forward_pass(a->request, archive, &reply);
+                return false;
+        }
+        const struct bytes body = buffer_bytes(&reply.body);
+        if (scan_check(body, SCAN_DEPTH_WRAPPED, &fault) != 0 ||
+            !scan_find(scan_root(body), "letters", &list) || list.kind != SCAN_ARRAY)
+                return true;
+        struct scan_cursor at = scan_items(list);
+        if (scan_next(&at, &item) && scan_find(item.value, "id", &id))
+                (void)json_copy_text(id, letter, UUID_SIZE);
+        return true;
+}
+
+/* The archive's answer, as that of a retry. */
+static void answer_replayed(const struct asked *a, const struct http_reply *reply)
+{
+        AUTO_BUFFER out = {0};
+        struct scan_value value = {0};
+        char tenant[TENANT_SIZE];
+        if (!read_text(reply, "tenant", tenant, sizeof(tenant))) {
+                forward_pass(a->request, archive, reply);
+                return;
+        }
+        struct scan_value root = scan_root(buffer_bytes(&reply->body));
+        json_begin(&out);
+        json_put_string(&out, "id", a->id);
+        json_put_string(&out, "tenant", tenant);
+        if (scan_find(root, "run", &value))
+                json_put_raw(&out, "run", value.raw);
+        json_put_string(&out, "status",
+                        scan_find(root, "run_at", &value) ? "scheduled" : "pending");
+        json_end(&out);
+        http_answer(a->request, 202, "application/json", buffer_bytes(&out));
+}
+
+static void replay(const struct asked *a, const char *letter)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+        write_path(&path, "dlq/", letter, "/requeue?", a->tenant);
+        if (!ask(a, archive, "POST", path.data, &reply))
+                return;
+        if (reply.status == 202)
+                answer_replayed(a, &reply);
+        else
+                forward_pass(a->request, archive, &reply);
+}
+
+void job_retry(void *owner, struct http_request *r)
+{
+        struct asked a;
+        char status[16];
+        char letter[UUID_SIZE] = "";
+        if (!read_asked(owner, r, &a) || !read_status(&a, status))
+                return;
+        if (strcmp(status, "dead") == 0 && !find_letter(&a, letter))
+                return;
+        if (letter[0] != '\0')
+                replay(&a, letter);
+        else
+                forward_to_status_store(owner, r);
+}
+
+/* False: answered. */
+static bool forget_letters(const struct asked *a)
+{
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+        write_path(&path, "dlq/jobs/", a->id, "?", a->tenant);
+        if (!ask(a, archive, "DELETE", path.data, &reply))
+                return false;
+        if (reply.status < 400)
+                return true;
+        forward_pass(a->request, archive, &reply);
+        return false;
+}
+
+/* The letters go first: what fails then is repeated by the caller, and both can be repeated. */
+void job_forget(void *owner, struct http_request *r)
+{
+        struct asked a;
+        char status[16];
+        enum status known = STATUS_PENDING;
+        if (!read_asked(owner, r, &a) || !read_status(&a, status))
+                return;
+        bool ended = status_parse(bytes_of_text(status), &known) && status_is_ended(known);
+        if (!ended || forget_letters(&a))
+                forward_to_status_store(owner, r);
+}

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acts on jobs that died, in which their dead letters take part; and on jobs that were told in part."""
+import json
+import threading
+import time
+import uuid
+
+import pika
+
+from acts_rig import act, internal, kind_of
+from harness.until import until
+
+
+def died(warren):
+    """The id of a dead job, and its letter."""
+    id = warren.api.submit("fail", {"n": 1}, max_retries=0)["id"]
+    assert warren.api.wait(id)["status"] == "dead"
+    letter = until(lambda: warren.api.letters(job=id), 20, "its letter")[0]
+    return id, letter["id"]
+
+
+def run_of(warren, id, run):
+    """The job, when it has ended in that run."""
+    def there():
+        job = warren.api.get(id)
+        return job if job["run"] == run and job["status"] in ("dead", "completed") else None
+    return until(there, 30, f"the end of run {run}")
+
+
+def test_a_retry_replays_the_letter(warren):
+    id, letter = died(warren)
+    answer = act(warren.api, "POST", f"{id}/retry")
+    assert answer == {"id": id, "tenant": "acme", "run": 2, "status": "pending"}
+    run_of(warren, id, 2)
+    until(lambda: warren.api.letter(letter)["state"] == "replayed", 20, "the letter is replayed")
+
+
+def test_retry_and_replay_at_once(warren):
+    """One of them replays the letter, the other is refused: two runs never get one number."""
+    for _ in range(5):
+        id, letter = died(warren)
+        answers = []
+        calls = [("POST", f"/jobs/{id}/retry"), ("POST", f"/dlq/{letter}/requeue")]
+        threads = [threading.Thread(target=lambda call=call: answers.append(
+            warren.api_at(warren.gateway).request(*call).status_code)) for call in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert 202 in answers, answers
+        assert all(code in (202, 409) for code in answers), answers
+        run_of(warren, id, 1 + answers.count(202))
+
+
+def test_forget_deletes_the_letters(warren):
+    id, letter = died(warren)
+    act(warren.api, "DELETE", id, 204)
+    assert warren.api.request("GET", f"/dlq/{letter}").status_code == 404
+    until(lambda: warren.api.request("GET", f"/jobs/{id}").status_code == 404, 10, "forgotten")
+    act(warren.api, "DELETE", id, 204)
+
+
+def test_letters_of_an_open_job_stay(warren):
+    id, letter = died(warren)
+    edit = {"type": "sleep", "payload": {"ms": 3000}}
+    assert warren.api.request("POST", f"/dlq/{letter}/requeue", json=edit).status_code == 202
+    warren.api.wait(id, {"running", "pending"})
+    assert kind_of(act(warren.api, "DELETE", id, 409)) == "job-open"
+    assert warren.api.request("GET", f"/dlq/{letter}").status_code == 200
+    run_of(warren, id, 2)
+
+
+def test_without_its_letter_it_is_retried_after_a_minute(warren):
+    id, _ = died(warren)
+    token_answer = internal(warren, "POST", f"/jobs/{id}/retry?tenant=acme")
+    assert token_answer.status_code == 409
+    assert kind_of(token_answer.json()) == "letter-not-archived"
+    assert token_answer.headers["Retry-After"] == "1"
+
+
+def test_told_in_part_cannot_be_moved(warren):
+    """Only its start is known, and that it was given back: no submission, so no payload."""
+    id = str(uuid.uuid4())
+    now = int(time.time() * 1000)
+    lines = [{"event": "started", "id": id, "tenant": "acme", "run": 1, "attempt": 1, "worker": "host/1",
+              "at": now, "type": "echo", "priority": 1, "max_retries": 3},
+             {"event": "released", "id": id, "tenant": "acme", "run": 1, "attempt": 1, "worker": "host/1",
+              "at": now + 1, "after": now + 1}]
+    with warren.pika("warren-consumer") as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("events", "", b"".join(json.dumps(line).encode() + b"\n" for line in lines),
+                              pika.BasicProperties(user_id="warren-consumer", delivery_mode=2,
+                                                   content_type="application/x-ndjson"))
+    warren.api.wait(id, "pending")
+    answer = act(warren.api, "PATCH", id, 409, json={"priority": "high"})
+    assert kind_of(answer) == "payload-unknown"
+    assert act(warren.api, "POST", f"{id}/cancel")["status"] == "cancelled"
+    assert warren.api.get(id)["status"] == "cancelled"
+
+
+def test_replays_wait_for_the_primary(fresh_warren):
+    warren = fresh_warren
+    id, letter = died(warren)
+    warren.status_store.stop()
+    answer = warren.api.request("POST", f"/dlq/{letter}/requeue")
+    assert answer.status_code == 503 and "granted by the primary" in answer.json()["detail"]
+    assert warren.api.letter(letter)["state"] == "dead"
+    warren.status_store.start()
+    assert warren.api.requeue(letter)["run"] == 2
+    run_of(warren, id, 2)

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_acts_test.c: acts under way, the list of last acts and run numbers in registry.db.
+ */
+#include "tests/unit/registry_rig.h"
+
+#include <pthread.h>
+
+#include "common/model/mark.h"
+#include "status-store/act_lines.h"
+#include "status-store/registry_acts.h"
+#include "status-store/registry_rows.h"
+
+#define ID "0190aaaa-0000-7000-8000-000000000001"
+#define OTHER "0190aaaa-0000-7000-8000-000000000002"
+#define NOW ((msec)1800000000000)
+#define KEEP ((msec)2 * MSEC_DAY)
+
+static struct intent intent_of(const char *id, enum act_kind kind)
+{
+        struct intent i = {.kind = kind,
+                           .tenant = "acme",
+                           .run = 1,
+                           .attempt = 2,
+                           .copy = act_publishes(kind) ? 4096 : 0,
+                           .run_at = NOW + 5,
+                           .priority = 2,
+                           .moved = 1,
+                           .due = NOW + 7,
+                           .by = "key k1",
+                           .at = NOW};
+        snprintf(i.id, sizeof(i.id), "%s", id);
+        return i;
+}
+
+static void begin(struct registry *r, struct intent *i)
+{
+        struct err e = {0};
+        if (registry_begin_acts(r, i, 1, NULL, NULL, &e) != 0)
+                fail_msg("%s", e.text);
+}
+
+static int64_t end_with(struct registry *r, const struct intent *i, const struct moved_terms *t)
+{
+        struct err e = {0};
+        int64_t added = -1;
+        if (registry_end_acts(r, i, 1, t, &added, &e) != 0)
+                fail_msg("%s", e.text);
+        return added;
+}
+
+static int64_t end(struct registry *r, const struct intent *i)
+{
+        return end_with(r, i, &(struct moved_terms){.now = NOW, .keep = KEEP});
+}
+
+static enum moved_word listed(struct registry *r, int64_t run, int64_t attempt, int64_t copy)
+{
+        struct delivery_asked d = {
+                .tenant = "acme", .id = ID, .run = run, .attempt = attempt, .copy = copy};
+        struct err e = {0};
+        assert_int_equal(registry_moved(r, &d, &e), 0);
+        return d.listed;
+}
+
+static void an_intent_is_read_as_it_was_written(void **state)
+{
+        struct fixture *f = *state;
+        struct intent wrote = intent_of(ID, ACT_MOVE);
+        struct intent read = {.copy = 0};
+        struct intent all[4];
+        struct err e = {0};
+        begin(f->registry, &wrote);
+        assert_int_equal(registry_intent(f->registry, "acme", ID, &read, &e), 1);
+        assert_memory_equal(&read, &wrote, sizeof(read));
+        assert_int_equal(registry_intent(f->registry, "*", ID, &read, &e), 1);
+        assert_int_equal(registry_intent(f->registry, "other", ID, &read, &e), 0);
+        assert_int_equal(registry_intents(f->registry, all, COUNT(all), &e), 1);
+        assert_int_equal(end(f->registry, &wrote), 1);
+        assert_int_equal(registry_intent(f->registry, "acme", ID, &read, &e), 0);
+        assert_int_equal(registry_intents(f->registry, all, COUNT(all), &e), 0);
+}
+
+static void an_act_that_cannot_be_done_is_dropped(void **state)
+{
+        struct fixture *f = *state;
+        struct intent i = intent_of(ID, ACT_MOVE);
+        struct err e = {0};
+        int64_t count = -1;
+        begin(f->registry, &i);
+        assert_int_equal(registry_drop_act(f->registry, &i, &e), 0);
+        assert_int_equal(registry_count_intents(f->registry, &count, &e), 0);
+        assert_int_equal(count, 0);
+        assert_int_equal(listed(f->registry, 1, 1, 0), MOVED_UNKNOWN);
+}
+
+static void the_list_says_what_is_over(void **state)
+{
+        struct fixture *f = *state;
+        struct intent moved = intent_of(ID, ACT_MOVE);
+        struct intent cancelled = intent_of(ID, ACT_CANCEL);
+        assert_int_equal(end(f->registry, &moved), 1);
+        assert_int_equal(listed(f->registry, 1, 1, 0), MOVED_SUPERSEDED);
+        assert_int_equal(listed(f->registry, 1, 2, 4095), MOVED_SUPERSEDED);
+        assert_int_equal(listed(f->registry, 1, 2, 4096), MOVED_UNKNOWN);
+        assert_int_equal(listed(f->registry, 1, 3, 0), MOVED_UNKNOWN); /* the old one's retry */
+        assert_int_equal(end(f->registry, &cancelled), 0);
+        assert_int_equal(listed(f->registry, 1, 2, 4096), MOVED_ENDED);
+        assert_int_equal(listed(f->registry, 2, 1, 0), MOVED_UNKNOWN);
+        assert_int_equal(end(f->registry, &moved), 0); /* told late: the greater one stays */
+        assert_int_equal(listed(f->registry, 1, 2, 4096), MOVED_ENDED);
+}
+
+static void a_full_list_takes_no_new_job(void **state)
+{
+        struct fixture *f = *state;
+        const struct moved_terms full = {.now = NOW, .keep = KEEP, .full = true};
+        struct intent one = intent_of(ID, ACT_CANCEL);
+        struct intent other = intent_of(OTHER, ACT_CANCEL);
+        struct err e = {0};
+        int64_t count = -1;
+        assert_int_equal(end(f->registry, &one), 1);
+        assert_int_equal(end_with(f->registry, &other, &full), 0);
+        assert_int_equal(end_with(f->registry, &one, &full), 0);
+        assert_int_equal(registry_count_moved(f->registry, &count, &e), 0);
+        assert_int_equal(count, 1);
+}
+
+static int64_t forget(struct registry *r, msec now)
+{
+        struct err e = {0};
+        int64_t gone = -1;
+        assert_int_equal(registry_forget_moved(r, now, &gone, &e), 0);
+        return gone;
+}
+
+static void rows_stay_until_the_message_has_come_due(void **state)
+{
+        struct fixture *f = *state;
+        struct intent soon = intent_of(ID, ACT_CANCEL);
+        struct intent late = intent_of(OTHER, ACT_CANCEL);
+        late.due = NOW + 200 * (msec)MSEC_DAY;
+        (void)end(f->registry, &soon);
+        (void)end(f->registry, &late);
+        /* Without a due time that is later: 30 days. */
+        assert_int_equal(forget(f->registry, NOW + 30 * (msec)MSEC_DAY + KEEP), 0);
+        assert_int_equal(forget(f->registry, NOW + 30 * (msec)MSEC_DAY + KEEP + 1), 1);
+        assert_int_equal(forget(f->registry, late.due + KEEP), 0);
+        assert_int_equal(forget(f->registry, late.due + KEEP + 1), 1);
+}
+
+static void nothing_of_what_is_paused_for_long_is_deleted(void **state)
+{
+        static const struct {
+                const char *key;
+                bool holds;
+        } pauses[] = {{"type:noop", true}, {"type:acme/noop", true}, {"type:acme-two/noop", false}};
+        struct fixture *f = *state;
+        const msec later = NOW + 300 * (msec)MSEC_DAY;
+        struct intent i = intent_of(ID, ACT_CANCEL);
+        struct err e = {0};
+        for (size_t n = 0; n < COUNT(pauses); n++) {
+                (void)end(f->registry, &i);
+                assert_int_not_equal(
+                        registry_rows_change(f->registry,
+                                             "INSERT INTO pauses(key, v, paused, at)"
+                                             " VALUES(?1, 1, 1, ?2)",
+                                             DB_VALUES(value_text(pauses[n].key), value_int(NOW)),
+                                             &e),
+                        -1);
+                assert_int_equal(forget(f->registry, later), !pauses[n].holds);
+                assert_int_not_equal(registry_rows_change(f->registry, "DELETE FROM pauses",
+                                                          DB_VALUES(value_int(0)), &e),
+                                     -1);
+        }
+}
+
+static void a_holder_is_granted_the_same_run_again(void **state)
+{
+        struct fixture *f = *state;
+        struct err e = {0};
+        struct run_grant one = {.tenant = "acme", .id = ID, .after = 2, .copy = 11};
+        struct run_grant two = one;
+        memset(one.holder, 1, sizeof(one.holder));
+        memset(two.holder, 2, sizeof(two.holder));
+        assert_int_equal(registry_grant_run(f->registry, &one, &e), 0);
+        assert_int_equal(one.run, 3);
+        two.copy = 12;
+        assert_int_equal(registry_grant_run(f->registry, &two, &e), 0);
+        assert_int_equal(two.run, 4);
+        one.after = 9;
+        one.copy = 13;
+        assert_int_equal(registry_grant_run(f->registry, &one, &e), 0);
+        assert_int_equal(one.run, 3);
+        assert_int_equal(one.copy, 11);
+}
+
+static void a_retry_is_granted_its_run_with_the_intent(void **state)
+{
+        struct fixture *f = *state;
+        struct err e = {0};
+        struct run_grant letter = {.tenant = "acme", .id = ID, .after = 1, .copy = 11};
+        struct intent retry = intent_of(ID, ACT_RETRY);
+        memset(letter.holder, 1, sizeof(letter.holder));
+        assert_int_equal(registry_grant_run(f->registry, &letter, &e), 0);
+        begin(f->registry, &retry);
+        assert_int_equal(retry.run, 3);
+        assert_int_equal(registry_intent(f->registry, "acme", ID, &retry, &e), 1);
+        assert_int_equal(retry.run, 3);
+}
+
+enum { AT_ONCE = 8 };
+struct asker {
+        struct registry *registry;
+        int number;
+        int64_t run;
+};
+
+static void *ask(void *owner)
+{
+        struct asker *a = owner;
+        struct err e = {0};
+        struct run_grant g = {.tenant = "acme", .id = ID, .after = 1, .copy = 11};
+        memset(g.holder, a->number + 1, sizeof(g.holder));
+        if (registry_grant_run(a->registry, &g, &e) == 0)
+                a->run = g.run;
+        return NULL;
+}
+
+static void no_run_is_granted_twice(void **state)
+{
+        struct fixture *f = *state;
+        struct asker askers[AT_ONCE];
+        pthread_t threads[AT_ONCE];
+        unsigned seen = 0;
+        for (int i = 0; i < AT_ONCE; i++) {
+                askers[i] = (struct asker){.registry = f->registry, .number = i};
+                assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+        }
+        for (int i = 0; i < AT_ONCE; i++) {
+                pthread_join(threads[i], NULL);
+                assert_int_in_range(askers[i].run, 2, AT_ONCE + 1);
+                seen |= 1U << askers[i].run;
+        }
+        assert_int_equal(seen, ((1U << AT_ONCE) - 1) << 2);
+}
+
+static int fail_progress(struct database *db, void *owner, struct err *e)
+{
+        (void)db;
+        (void)owner;
+        return err_set(e, ERR_CONFLICT, "no");
+}
+
+static void intents_and_progress_are_one_write(void **state)
+{
+        struct fixture *f = *state;
+        struct intent i = intent_of(ID, ACT_CANCEL);
+        struct err e = {0};
+        int64_t count = -1;
+        assert_int_equal(registry_begin_acts(f->registry, &i, 1, fail_progress, NULL, &e), -1);
+        err_clear(&e);
+        assert_int_equal(registry_count_intents(f->registry, &count, &e), 0);
+        assert_int_equal(count, 0);
+}
+
+static void take_mark(void *owner, const struct mark *m)
+{
+        *(struct mark *)owner = *m;
+}
+
+/* What an act tells is the same each time, and its mark covers what its event says. */
+static void an_act_tells_its_event_and_its_mark(void **state)
+{
+        static const struct {
+                enum act_kind kind;
+                enum event_kind event;
+                bool ends;
+        } cases[] = {
+                {ACT_CANCEL, EVENT_CANCELLED, true}, {ACT_STOP, EVENT_CANCEL_REQUESTED, true},
+                {ACT_FORGET, EVENT_FORGOTTEN, true}, {ACT_RUN_NOW, EVENT_MOVED, false},
+                {ACT_MOVE, EVENT_MOVED, false},      {ACT_PRIORITY, EVENT_MOVED, false},
+                {ACT_RETRY, EVENT_MOVED, false},
+        };
+        (void)state;
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                const struct intent intent = intent_of(ID, cases[i].kind);
+                AUTO_BUFFER line = {0};
+                AUTO_BUFFER again = {0};
+                AUTO_BUFFER scratch = {0};
+                struct event e;
+                struct mark m = {.run = 0};
+                unsigned skipped = 0;
+                act_write_event(&intent, &line);
+                act_write_event(&intent, &again);
+                assert_string_equal(line.data, again.data);
+                assert_int_equal(event_parse(buffer_bytes(&line), &scratch, &e), EVENT_IS);
+                assert_int_equal(e.kind, cases[i].event);
+                assert_true(bytes_equal_text(e.by, "key k1"));
+                buffer_clear(&line);
+                act_write_mark(&intent, &line);
+                assert_int_equal(marks_each(buffer_bytes(&line), take_mark, &m, &skipped), 0);
+                assert_int_equal(skipped, 0);
+                assert_int_equal(m.attempt, cases[i].ends ? JOB_COUNTER_MAX : 2);
+                assert_int_equal(m.copy, cases[i].ends ? JOB_COUNTER_MAX : 4096);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                WITH_REGISTRY(an_intent_is_read_as_it_was_written),
+                WITH_REGISTRY(an_act_that_cannot_be_done_is_dropped),
+                WITH_REGISTRY(the_list_says_what_is_over),
+                WITH_REGISTRY(a_full_list_takes_no_new_job),
+                WITH_REGISTRY(rows_stay_until_the_message_has_come_due),
+                WITH_REGISTRY(nothing_of_what_is_paused_for_long_is_deleted),
+                WITH_REGISTRY(a_holder_is_granted_the_same_run_again),
+                WITH_REGISTRY(a_retry_is_granted_its_run_with_the_intent),
+                WITH_REGISTRY(no_run_is_granted_twice),
+                WITH_REGISTRY(intents_and_progress_are_one_write),
+                cmocka_unit_test(an_act_tells_its_event_and_its_mark),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
